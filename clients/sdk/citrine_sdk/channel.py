@@ -1,0 +1,120 @@
+"""Where the cores are and how a channel to them behaves: targets, balancing, keepalive, retries."""
+
+import asyncio
+import ipaddress
+import json
+import socket
+from collections.abc import Sequence
+
+from citrine_sdk.services import READS
+
+__all__ = ["channel_options", "resolve_target", "service_config", "split_addresses"]
+
+RESOLVE_TIMEOUT = 10.0
+"""Seconds to wait for the addresses of host names."""
+
+_DEFAULT_PORT = "50051"
+
+
+def split_addresses(addresses: str | Sequence[str]) -> list[str]:
+    """Return the addresses of a comma-separated list or of a sequence, without blanks.
+
+    Raises:
+        ValueError: When there is none.
+    """
+    parts = addresses.split(",") if isinstance(addresses, str) else list(addresses)
+    found = [part.strip() for part in parts if part.strip()]
+    if not found:
+        raise ValueError("no address of a core is given")
+    return found
+
+
+def _host_and_port(address: str) -> tuple[str, str]:
+    host, separator, port = address.rpartition(":")
+    if not separator or (":" in host and not host.startswith("[")):
+        host, port = address, _DEFAULT_PORT
+    host = host.strip("[]")
+    if not host or not port.isdigit() or int(port) > 65535:
+        raise ValueError(f"{address!r} is not an address: expected HOST:PORT")
+    return host, port
+
+
+def _is_target(address: str) -> bool:
+    # A gRPC target names its resolver: "dns:///core:50051", "unix:/run/core.sock", "ipv4:10.0.0.1:50051".
+    return "://" in address or address.startswith(("dns:", "unix:", "unix-abstract:", "ipv4:", "ipv6:"))
+
+
+async def _addresses_of(host: str, port: str) -> list[str]:
+    try:
+        return [str(ipaddress.ip_address(host))]
+    except ValueError:
+        pass
+    try:
+        async with asyncio.timeout(RESOLVE_TIMEOUT):
+            found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, TimeoutError) as error:
+        raise ValueError(f"{host} has no address: {error}") from error
+    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
+
+
+async def resolve_target(addresses: str | Sequence[str]) -> str:
+    """Return the gRPC target for one or more cores.
+
+    One address stays a name, which gRPC resolves again and again, so a DNS name with several addresses
+    follows its replicas. Several addresses are resolved once, here: gRPC has no resolver for a list of names.
+
+    Raises:
+        ValueError: When an address is none, or has no IP address.
+    """
+    parts = split_addresses(addresses)
+    if len(parts) == 1:
+        if _is_target(parts[0]):
+            return parts[0]
+        host, port = _host_and_port(parts[0])
+        return f"dns:///[{host}]:{port}" if ":" in host else f"dns:///{host}:{port}"
+    found: list[tuple[str, str]] = []
+    for part in parts:
+        host, port = _host_and_port(part)
+        found += [(address, port) for address in await _addresses_of(host, port)]
+    if all("." in address for address, _ in found):
+        return "ipv4:" + ",".join(f"{address}:{port}" for address, port in found)
+    # One target has one family; an IPv4 address has a form of IPv6.
+    mapped = (f"::ffff:{address}" if "." in address and ":" not in address else address for address, _ in found)
+    return "ipv6:" + ",".join(f"[{address}]:{port}" for address, (_, port) in zip(mapped, found, strict=True))
+
+
+def service_config() -> str:
+    """Return the gRPC service config: every core gets its share, and reads are sent again after UNAVAILABLE.
+
+    Commands and writes are never repeated by the channel: UNAVAILABLE does not say that nothing happened.
+    """
+    return json.dumps(
+        {
+            "loadBalancingConfig": [{"round_robin": {}}],
+            "methodConfig": [
+                {
+                    "name": [{"service": service, "method": method} for service, method in sorted(READS)],
+                    "retryPolicy": {
+                        "maxAttempts": 4,
+                        "initialBackoff": "0.1s",
+                        "maxBackoff": "2s",
+                        "backoffMultiplier": 3,
+                        "retryableStatusCodes": ["UNAVAILABLE"],
+                    },
+                }
+            ],
+        }
+    )
+
+
+def channel_options() -> list[tuple[str, str | int]]:
+    """Return the channel's options: a lost peer is noticed within a minute, a returning one found within seconds."""
+    return [
+        ("grpc.service_config", service_config()),
+        ("grpc.keepalive_time_ms", 30_000),
+        ("grpc.keepalive_timeout_ms", 10_000),
+        ("grpc.initial_reconnect_backoff_ms", 200),
+        ("grpc.min_reconnect_backoff_ms", 1_000),
+        ("grpc.max_reconnect_backoff_ms", 5_000),
+        ("grpc.max_receive_message_length", 64 * 1024 * 1024),
+    ]

@@ -1,0 +1,172 @@
+"""The client: one channel to the cores and a typed stub for each service."""
+
+from collections.abc import AsyncIterator, Collection, Sequence
+from types import TracebackType
+from typing import TYPE_CHECKING, Self, TypeVar
+
+import grpc
+from google.protobuf.message import Message
+from grpc.aio import UnaryUnaryMultiCallable
+
+from citrine.api.v1.authorization_pb2_grpc import AuthorizationServiceStub
+from citrine.api.v1.availability_pb2_grpc import AvailabilityServiceStub
+from citrine.api.v1.commands_pb2_grpc import CommandsServiceStub
+from citrine.api.v1.connections_pb2_grpc import ConnectionsServiceStub
+from citrine.api.v1.data_transfer_pb2_grpc import DataTransferServiceStub
+from citrine.api.v1.diagnostics_pb2_grpc import DiagnosticsServiceStub
+from citrine.api.v1.events_pb2_grpc import EventsServiceStub
+from citrine.api.v1.keys_pb2_grpc import KeysServiceStub
+from citrine.api.v1.meter_values_pb2_grpc import MeterValuesServiceStub
+from citrine.api.v1.provisioning_pb2_grpc import ProvisioningServiceStub
+from citrine.api.v1.remote_control_pb2_grpc import RemoteControlServiceStub
+from citrine.api.v1.security_pb2_grpc import SecurityServiceStub
+from citrine.api.v1.stations_pb2_grpc import StationsServiceStub
+from citrine.api.v1.tariff_and_cost_pb2_grpc import TariffAndCostServiceStub
+from citrine.api.v1.tenants_pb2_grpc import TenantsServiceStub
+from citrine.api.v1.tokens_pb2_grpc import TokensServiceStub
+from citrine.api.v1.transactions_pb2_grpc import TransactionsServiceStub
+from citrine.events.v1.events_pb2 import Event
+from citrine_sdk.channel import channel_options, resolve_target
+from citrine_sdk.events import Backoff, follow_events
+from citrine_sdk.lists import pages
+from citrine_sdk.metadata import interceptors
+
+if TYPE_CHECKING:
+    from citrine.api.v1.authorization_pb2_grpc import AuthorizationServiceAsyncStub
+    from citrine.api.v1.availability_pb2_grpc import AvailabilityServiceAsyncStub
+    from citrine.api.v1.commands_pb2_grpc import CommandsServiceAsyncStub
+    from citrine.api.v1.connections_pb2_grpc import ConnectionsServiceAsyncStub
+    from citrine.api.v1.data_transfer_pb2_grpc import DataTransferServiceAsyncStub
+    from citrine.api.v1.diagnostics_pb2_grpc import DiagnosticsServiceAsyncStub
+    from citrine.api.v1.events_pb2_grpc import EventsServiceAsyncStub
+    from citrine.api.v1.keys_pb2_grpc import KeysServiceAsyncStub
+    from citrine.api.v1.meter_values_pb2_grpc import MeterValuesServiceAsyncStub
+    from citrine.api.v1.provisioning_pb2_grpc import ProvisioningServiceAsyncStub
+    from citrine.api.v1.remote_control_pb2_grpc import RemoteControlServiceAsyncStub
+    from citrine.api.v1.security_pb2_grpc import SecurityServiceAsyncStub
+    from citrine.api.v1.stations_pb2_grpc import StationsServiceAsyncStub
+    from citrine.api.v1.tariff_and_cost_pb2_grpc import TariffAndCostServiceAsyncStub
+    from citrine.api.v1.tenants_pb2_grpc import TenantsServiceAsyncStub
+    from citrine.api.v1.tokens_pb2_grpc import TokensServiceAsyncStub
+    from citrine.api.v1.transactions_pb2_grpc import TransactionsServiceAsyncStub
+
+__all__ = ["Citrine"]
+
+RequestT = TypeVar("RequestT", bound=Message)
+ResponseT = TypeVar("ResponseT", bound=Message)
+
+
+class Citrine:
+    """A connection to Citrine's API, open between `async with` and its end.
+
+    Calls are grpc.aio calls on the stubs: `await citrine.stations.GetStation(GetStationRequest(station_id="CS-1"))`
+    returns the message or raises `grpc.aio.AioRpcError`. A unary call without a timeout gets one of 60 seconds.
+    """
+
+    authorization: "AuthorizationServiceAsyncStub"
+    availability: "AvailabilityServiceAsyncStub"
+    commands: "CommandsServiceAsyncStub"
+    connections: "ConnectionsServiceAsyncStub"
+    data_transfer: "DataTransferServiceAsyncStub"
+    diagnostics: "DiagnosticsServiceAsyncStub"
+    events: "EventsServiceAsyncStub"
+    keys: "KeysServiceAsyncStub"
+    meter_values: "MeterValuesServiceAsyncStub"
+    provisioning: "ProvisioningServiceAsyncStub"
+    remote_control: "RemoteControlServiceAsyncStub"
+    security: "SecurityServiceAsyncStub"
+    stations: "StationsServiceAsyncStub"
+    tariff_and_cost: "TariffAndCostServiceAsyncStub"
+    tenants: "TenantsServiceAsyncStub"
+    tokens: "TokensServiceAsyncStub"
+    transactions: "TransactionsServiceAsyncStub"
+
+    def __init__(
+        self,
+        cores: str | Sequence[str] = "127.0.0.1:50051",
+        *,
+        key: str | None = None,
+        tenant: str | None = None,
+        credentials: grpc.ChannelCredentials | None = None,
+        channel: grpc.aio.Channel | None = None,
+    ) -> None:
+        """Describe the connection; nothing is opened yet.
+
+        Args:
+            cores: Where the cores are: HOST:PORT, a comma-separated list or a sequence of them, a DNS name with
+                several addresses, or a gRPC target. Calls are spread over all of them.
+            key: API key. None sends none.
+            tenant: Tenant that an operator's key acts on. None: the key's own, or "default".
+            credentials: For a channel with TLS. None: plain text.
+            channel: A channel to use instead of an own one; it is not closed, and nothing is added to its calls.
+        """
+        self._cores = cores
+        self._key = key
+        self._tenant = tenant
+        self._credentials = credentials
+        self._given = channel
+        self._channel: grpc.aio.Channel | None = None
+
+    async def __aenter__(self) -> Self:
+        """Open the channel; a core that can't be reached shows at the first call.
+
+        Raises:
+            ValueError: When an address is none, or has no IP address.
+        """
+        channel = self._given or await self._open()
+        self._channel = channel
+        self.authorization = AuthorizationServiceStub(channel)
+        self.availability = AvailabilityServiceStub(channel)
+        self.commands = CommandsServiceStub(channel)
+        self.connections = ConnectionsServiceStub(channel)
+        self.data_transfer = DataTransferServiceStub(channel)
+        self.diagnostics = DiagnosticsServiceStub(channel)
+        self.events = EventsServiceStub(channel)
+        self.keys = KeysServiceStub(channel)
+        self.meter_values = MeterValuesServiceStub(channel)
+        self.provisioning = ProvisioningServiceStub(channel)
+        self.remote_control = RemoteControlServiceStub(channel)
+        self.security = SecurityServiceStub(channel)
+        self.stations = StationsServiceStub(channel)
+        self.tariff_and_cost = TariffAndCostServiceStub(channel)
+        self.tenants = TenantsServiceStub(channel)
+        self.tokens = TokensServiceStub(channel)
+        self.transactions = TransactionsServiceStub(channel)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        channel, self._channel = self._channel, None
+        if channel is not None and channel is not self._given:
+            await channel.close()
+
+    async def _open(self) -> grpc.aio.Channel:
+        target = await resolve_target(self._cores)
+        added = interceptors(self._key, self._tenant)
+        if self._credentials is None:
+            return grpc.aio.insecure_channel(target, options=channel_options(), interceptors=added)
+        return grpc.aio.secure_channel(target, self._credentials, options=channel_options(), interceptors=added)
+
+    def pages(
+        self,
+        method: UnaryUnaryMultiCallable[RequestT, ResponseT],
+        request: RequestT,
+        *,
+        timeout: float | None = None,
+    ) -> AsyncIterator[ResponseT]:
+        """Yield the pages of a list; see `citrine_sdk.pages`."""
+        return pages(method, request, timeout=timeout)
+
+    def follow_events(
+        self,
+        stations: Collection[str] = (),
+        kinds: Collection[str] = (),
+        from_token: str = "",
+        *,
+        backoff: Backoff | None = None,
+    ) -> AsyncIterator[Event]:
+        """Yield events across reconnects, each once; see `citrine_sdk.follow_events`."""
+        return follow_events(
+            self.events.Subscribe, stations=stations, kinds=kinds, from_token=from_token, backoff=backoff
+        )

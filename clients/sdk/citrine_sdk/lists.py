@@ -1,0 +1,55 @@
+"""Lists that come in pages."""
+
+from collections.abc import AsyncIterator
+from typing import Protocol, TypeVar, runtime_checkable
+
+from google.protobuf.message import Message
+from grpc.aio import UnaryUnaryMultiCallable
+
+__all__ = ["ListRequest", "ListResponse", "pages"]
+
+
+@runtime_checkable
+class ListRequest(Protocol):
+    """A request for one page."""
+
+    page_token: str
+
+
+@runtime_checkable
+class ListResponse(Protocol):
+    """One page."""
+
+    next_page_token: str
+
+
+RequestT = TypeVar("RequestT", bound=Message)
+ResponseT = TypeVar("ResponseT", bound=Message)
+
+
+async def pages(
+    method: UnaryUnaryMultiCallable[RequestT, ResponseT], request: RequestT, *, timeout: float | None = None
+) -> AsyncIterator[ResponseT]:
+    """Yield the pages of a list, from the page that the request names to the last; the request is left as it is.
+
+    Args:
+        method: A list method of a stub, e.g. `citrine.stations.ListStations`.
+        request: Its request.
+        timeout: Seconds for each page. None: the default of the channel.
+
+    Raises:
+        TypeError: When the method is not a list.
+        grpc.aio.AioRpcError: When a call fails.
+    """
+    asked = type(request)()
+    asked.CopyFrom(request)
+    if not isinstance(asked, ListRequest):
+        raise TypeError(f"{asked.DESCRIPTOR.name} is not the request of a list")
+    while True:
+        page = await method(asked, timeout=timeout)
+        if not isinstance(page, ListResponse):
+            raise TypeError(f"{page.DESCRIPTOR.name} is not a page of a list")
+        yield page
+        if not page.next_page_token:
+            return
+        asked.page_token = page.next_page_token
