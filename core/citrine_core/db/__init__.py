@@ -1,0 +1,19 @@
+"""The relational data layer: base model, engine, unit of work, upsert, migrations."""
+
+from citrine_core.db.base import BigId, Model, OcppString, UtcDateTime
+from citrine_core.db.engine import create_engine, is_outage
+from citrine_core.db.unit_of_work import UnitOfWork, UnitOfWorkFactory
+from citrine_core.db.upsert import insert_or_ignore, upsert
+
+__all__ = [
+    "BigId",
+    "Model",
+    "OcppString",
+    "UnitOfWork",
+    "UnitOfWorkFactory",
+    "UtcDateTime",
+    "create_engine",
+    "insert_or_ignore",
+    "is_outage",
+    "upsert",
+]

@@ -1,0 +1,57 @@
+"""The base of all tables: names of constraints, times in UTC, 64-bit keys."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from sqlalchemy import BigInteger, DateTime, Dialect, Integer, MetaData, String, TypeDecorator
+from sqlalchemy.orm import DeclarativeBase, mapped_column
+
+__all__ = ["BigId", "Model", "OcppString", "UtcDateTime"]
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """A point in time, stored in UTC to the microsecond; refuses times without a zone."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Return the value in UTC.
+
+        Raises:
+            ValueError: When the time has no zone.
+        """
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a time without a zone can't be stored")
+        return value if value.tzinfo is UTC else value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Return the stored time, in UTC."""
+        # SQLite has no zones; what it holds was in UTC when it was bound.
+        return value.replace(tzinfo=UTC) if value is not None and value.tzinfo is None else value
+
+
+class Model(DeclarativeBase):
+    """Base of all tables."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map = {datetime: UtcDateTime()}
+
+
+BigId = Annotated[int, mapped_column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True)]
+"""A 64-bit primary key that the database counts up (SQLite counts only INTEGER)."""
+
+
+def OcppString(length: int) -> Any:  # noqa: N802  (reads as a type where it is used)
+    """Return a text column type of at most that many characters, as OCPP's tables say."""
+    return String(length)

@@ -1,0 +1,91 @@
+"""Engines for SQLite and PostgreSQL, set up the same way everywhere."""
+
+import sqlite3
+from typing import Any
+
+from sqlalchemy import Connection, event
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from citrine_core.errors import DatabaseUnavailable
+
+__all__ = ["READ_ONLY", "create_engine", "is_outage"]
+
+READ_ONLY = "citrine_read_only"
+"""Execution option of a connection that will write nothing."""
+
+BUSY_TIMEOUT = 10.0
+"""Seconds that SQLite waits for another process to end its transaction."""
+
+CONNECT_TIMEOUT = 5.0
+"""Seconds that PostgreSQL may take to accept a connection."""
+
+COMMAND_TIMEOUT = 30.0
+"""Seconds that PostgreSQL may take for one statement."""
+
+# Classes of SQLSTATE that say something of the server and not of the statement: connection
+# exceptions, resources, operator intervention, system errors, read-only server; and conflicts that a repeat solves.
+_OUTAGE_STATES = ("08", "53", "57", "58", "25006", "40001", "40P01", "55P03")
+
+
+def create_engine(url: str, *, pool_size: int = 8) -> AsyncEngine:
+    """Return an engine for a SQLAlchemy URL; connects to nothing yet.
+
+    Raises:
+        ValueError: When the URL is of no database that is supported.
+    """
+    if url.startswith("sqlite+aiosqlite:"):
+        engine = create_async_engine(url, pool_size=pool_size, connect_args={"timeout": BUSY_TIMEOUT})
+        _set_up_sqlite(engine)
+        return engine
+    if url.startswith("postgresql+asyncpg:"):
+        return create_async_engine(
+            url,
+            pool_size=pool_size,
+            pool_timeout=CONNECT_TIMEOUT,
+            pool_use_lifo=True,
+            connect_args={
+                "timeout": CONNECT_TIMEOUT,
+                "command_timeout": COMMAND_TIMEOUT,
+                "server_settings": {"timezone": "UTC", "application_name": "citrine", "jit": "off"},
+            },
+        )
+    raise ValueError("the database must be a URL of sqlite+aiosqlite or postgresql+asyncpg")
+
+
+def _set_up_sqlite(engine: AsyncEngine) -> None:
+    @event.listens_for(engine.sync_engine, "connect")
+    def on_connect(connection: Any, record: object) -> None:
+        # We say BEGIN ourselves; the driver would do so at the first write, too late to be
+        # sure of what was read before.
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "cache_size=-65536"):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def on_begin(connection: Connection) -> None:
+        read_only = connection.get_execution_options().get(READ_ONLY, False)
+        connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+
+
+def is_outage(error: BaseException) -> bool:
+    """Tell whether the database failed, and not the statement: the same may work later."""
+    if isinstance(error, DatabaseUnavailable | PoolTimeout | ConnectionError | TimeoutError | OSError):
+        return True
+    if not isinstance(error, DBAPIError):
+        return False
+    if error.connection_invalidated:
+        return True
+    state = getattr(error.orig, "sqlstate", None) or getattr(getattr(error.orig, "__cause__", None), "sqlstate", None)
+    if state is not None:
+        return str(state).startswith(_OUTAGE_STATES)
+    cause = error.orig.__cause__ if error.orig is not None and error.orig.__cause__ is not None else error.orig
+    if isinstance(cause, ConnectionError | TimeoutError | OSError):
+        return True
+    if isinstance(cause, sqlite3.OperationalError):
+        # Locked, disk full, read-only, I/O error; a wrong statement would fail our tests.
+        return True
+    return isinstance(error, InterfaceError | OperationalError)

@@ -1,0 +1,95 @@
+"""The unit of work: one database transaction, its events, and what happens after its commit."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+
+from citrine.events.v1.events_pb2 import Event
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
+
+from citrine_core.db.engine import READ_ONLY, is_outage
+from citrine_core.errors import DatabaseUnavailable
+
+__all__ = ["UnitOfWork", "UnitOfWorkFactory"]
+
+WriteEvents = Callable[[AsyncSession, Sequence[Event]], Awaitable[None]]
+
+
+class UnitOfWork:
+    """One database transaction. What is not committed when it is left is forgotten."""
+
+    def __init__(self, session: AsyncSession, write_events: WriteEvents) -> None:
+        self.session = session
+        self._write_events = write_events
+        self._events: list[Event] = []
+        self._after_commit: list[Callable[[], None]] = []
+
+    def emit(self, event: Event) -> None:
+        """Have an event stored with this unit of work. Time and token are set when it is stored."""
+        self._events.append(event)
+
+    def after_commit(self, callback: Callable[[], None]) -> None:
+        """Have something done once everything is committed, and not otherwise."""
+        self._after_commit.append(callback)
+
+    async def commit(self) -> None:
+        """Store everything, then run what waits for the commit.
+
+        Raises:
+            DatabaseUnavailable: When the database could not commit; nothing was stored.
+        """
+        await self.session.flush()
+        if self._events:
+            await self._write_events(self.session, self._events)
+        await self.session.commit()
+        callbacks, self._after_commit, self._events = self._after_commit, [], []
+        for callback in callbacks:
+            callback()
+
+
+class UnitOfWorkFactory:
+    """Opens units of work on one database.
+
+    On SQLite, which has one writer, those that write take turns.
+    """
+
+    def __init__(self, engine: AsyncEngine, write_events: WriteEvents) -> None:
+        self._engine = engine
+        self._write_events = write_events
+        self._turn = asyncio.Lock() if engine.dialect.name == "sqlite" else None
+
+    def __call__(self, *, read_only: bool = False) -> AbstractAsyncContextManager[UnitOfWork]:
+        """Open a unit of work for the time of an `async with` block.
+
+        Raises:
+            DatabaseUnavailable: From the block, when the database and not a statement failed.
+        """
+        return self._open(read_only)
+
+    @contextlib.asynccontextmanager
+    async def _open(self, read_only: bool) -> AsyncIterator[UnitOfWork]:
+        turn = self._turn if self._turn is not None and not read_only else contextlib.nullcontext()
+        async with turn:
+            session = AsyncSession(self._engine, expire_on_commit=False)
+            try:
+                # Begins at once: a SQLite writer must hold the lock before it reads.
+                await session.connection(execution_options={READ_ONLY: read_only})
+                yield UnitOfWork(session, self._write_events)
+            except Exception as error:
+                if is_outage(error) and not isinstance(error, DatabaseUnavailable):
+                    raise DatabaseUnavailable from error
+                raise
+            finally:
+                # close() rolls back what was not committed. rollback() would also expire the
+                # loaded rows, which callers still read after the block.
+                await _close(session)
+
+
+async def _close(session: AsyncSession) -> None:
+    try:
+        await session.close()
+    except Exception as error:
+        # A connection that broke can't be rolled back; the server does it. Anything else is a bug.
+        if not is_outage(error):
+            raise

@@ -1,0 +1,53 @@
+"""Set-based INSERT … ON CONFLICT for both databases."""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, Table
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncSession
+
+__all__ = ["insert_or_ignore", "upsert"]
+
+
+def _insert(session: AsyncSession, table: Table) -> postgresql.Insert | sqlite.Insert:
+    if session.get_bind().dialect.name == "postgresql":
+        return postgresql.insert(table)
+    return sqlite.insert(table)
+
+
+async def insert_or_ignore(
+    session: AsyncSession, table: Table, rows: Sequence[Mapping[str, Any]], key: Collection[str]
+) -> None:
+    """Insert the rows whose key is new, in one executemany; leave the others as they are."""
+    if rows:
+        statement = _insert(session, table).on_conflict_do_nothing(index_elements=list(key))
+        await (await session.connection()).execute(statement, list(rows))
+
+
+async def upsert(
+    session: AsyncSession,
+    table: Table,
+    rows: Sequence[Mapping[str, Any]],
+    key: Collection[str],
+    *,
+    where: ColumnElement[bool] | None = None,
+    keep: Collection[str] = (),
+) -> None:
+    """Insert the rows, or where their key exists overwrite the other columns, in one executemany.
+
+    Args:
+        session: Whose transaction it is.
+        table: Where to.
+        rows: Mappings with the same columns each, the key's among them.
+        key: Columns of a unique constraint or primary key.
+        where: Overwrite only where this holds; `upsert.excluded` is not needed for it to name
+            columns of the table.
+        keep: Columns that are not overwritten.
+    """
+    if not rows:
+        return
+    statement = _insert(session, table)
+    overwrite = {name: statement.excluded[name] for name in rows[0] if name not in key and name not in keep}
+    statement = statement.on_conflict_do_update(index_elements=list(key), set_=overwrite, where=where)
+    await (await session.connection()).execute(statement, list(rows))

@@ -1,0 +1,22 @@
+"""Batches in, one database transaction, answers out; what binds handlers to messages."""
+
+from citrine_core.dispatch.calls import Answered, Call, CallRefused, handles, handles_answer, handles_vendor
+from citrine_core.dispatch.dispatcher import Dispatcher, Item, Stage
+from citrine_core.dispatch.handling import HandlingStage
+from citrine_core.dispatch.routes import Block, Routes, collect
+
+__all__ = [
+    "Answered",
+    "Block",
+    "Call",
+    "CallRefused",
+    "Dispatcher",
+    "HandlingStage",
+    "Item",
+    "Routes",
+    "Stage",
+    "collect",
+    "handles",
+    "handles_answer",
+    "handles_vendor",
+]

@@ -1,0 +1,120 @@
+"""What a handler is given and may give, and the marks that bind it to a message."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Generic, TypeVar
+
+from google.protobuf.message import Message
+
+__all__ = ["Answered", "Call", "CallRefused", "Mark", "handles", "handles_answer", "handles_vendor", "marks_of"]
+
+RequestT = TypeVar("RequestT", bound=Message)
+ResponseT = TypeVar("ResponseT", bound=Message)
+Method = TypeVar("Method", bound=Callable[..., Any])
+
+
+@dataclass(slots=True)
+class Call(Generic[RequestT]):
+    """One CALL (or SEND) of a station, which passed the schema of its OCPP version."""
+
+    tenant_id: str
+    station_id: str
+    epoch: int
+    """Number of the session it came by."""
+    message_id: str
+    """Chosen by the station; not unique over time."""
+    message: RequestT
+    receive_time: datetime
+    """When the edge read it, UTC."""
+
+
+@dataclass(slots=True)
+class Answered(Generic[RequestT, ResponseT]):
+    """One CALLRESULT of a station, with the command that it answers."""
+
+    tenant_id: str
+    station_id: str
+    command_id: str
+    request: RequestT
+    response: ResponseT
+    receive_time: datetime
+    """When the edge read the answer, UTC."""
+
+
+class CallRefused(Exception):  # noqa: N818  (an answer, not a defect)
+    """Raised or returned by a handler: the station is answered CALLERROR, and nothing is stored of its call.
+
+    Args:
+        code: Error code of OCPP-J, e.g. "SecurityError".
+        description: One sentence for the makers of the station, without internals.
+    """
+
+    def __init__(self, code: str, description: str) -> None:
+        super().__init__(code, description)
+        self.code = code
+        self.description = description
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """What a decorator wrote on a handler."""
+
+    kind: str
+    """"call", "answer" or "vendor"."""
+    message: Any
+    """Message class, or for a vendor its (vendorId, messageId or None)."""
+    batched: bool = False
+    writes: bool = True
+    once: Callable[[Any], str] | None = None
+
+
+_MARKS = "__citrine_marks__"
+
+
+def _mark(mark: Mark) -> Callable[[Method], Method]:
+    def decorate(method: Method) -> Method:
+        setattr(method, _MARKS, (*getattr(method, _MARKS, ()), mark))
+        return method
+
+    return decorate
+
+
+def marks_of(method: object) -> tuple[Mark, ...]:
+    """Return what decorators wrote on a method; nothing for one without."""
+    found: tuple[Mark, ...] = getattr(method, _MARKS, ())
+    return found
+
+
+def handles(
+    message: type[RequestT],
+    *,
+    batched: bool = False,
+    writes: bool = True,
+    once: Callable[[RequestT], str] | None = None,
+) -> Callable[[Method], Method]:
+    """Mark a method as the one that handles a message of stations.
+
+    Args:
+        message: Request class of `citrine.ocpp.v2`.
+        batched: The method is `async (work, calls) -> answers`, with calls of one tenant and as many answers
+            in the same order, each a response or a CallRefused. Otherwise it is `async (work, call) -> answer`.
+        writes: False for a method that only reads; then it may run where nothing can be written.
+        once: Returns what makes two messages of one station the same. A message seen before is not handled
+            again, but answered as it was. None for a handler that can tell by itself.
+    """
+    return _mark(Mark("call", message, batched, writes, once))
+
+
+def handles_answer(message: type[ResponseT]) -> Callable[[Method], Method]:
+    """Mark a method `async (work, answered) -> None` as one that is told what stations answer to a command."""
+    return _mark(Mark("answer", message))
+
+
+def handles_vendor(vendor_id: str, message_id: str | None = None) -> Callable[[Method], Method]:
+    """Mark a method as the one that answers a vendor's DataTransfer.
+
+    The method is `async (work, call) -> DataTransferResponse`. Without a message id it gets all of the vendor's
+    messages that have no handler of their own (P02).
+    """
+    return _mark(Mark("vendor", (vendor_id, message_id)))

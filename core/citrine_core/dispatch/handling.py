@@ -1,0 +1,171 @@
+"""The stage that hands what stations send to the handlers of the functional blocks."""
+
+import hashlib
+import logging
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import UTC
+from typing import Any
+
+from citrine.edge.v1.link_pb2 import Answer, AnswerError, CallError, Downstream, StationCall, StationSend
+from citrine.ocpp.actions import action_of, unwrap, wrap_response
+from citrine.ocpp.v2.messages_pb2 import Response
+from citrine.ocpp.v2.provisioning_pb2 import BootNotificationResponse
+from google.protobuf.message import Message
+
+from citrine_core.clock import Clock, utc_now
+from citrine_core.db import UnitOfWork
+from citrine_core.dispatch.calls import Call, CallRefused
+from citrine_core.dispatch.dispatcher import Item
+from citrine_core.dispatch.repository import HandledMessages, keep_poisoned
+from citrine_core.dispatch.routes import Route, Routes
+
+__all__ = ["CurrentEpochs", "HandlingStage"]
+
+logger = logging.getLogger(__name__)
+
+CurrentEpochs = Callable[[UnitOfWork, str, set[str]], Awaitable[Mapping[str, int]]]
+"""Returns the epoch of the newest session of each of a tenant's stations."""
+
+
+class HandlingStage:
+    """Calls the handlers of a batch, action by action, and answers after the commit."""
+
+    kinds = (StationCall, StationSend)
+
+    def __init__(self, routes: Routes, current_epochs: CurrentEpochs, clock: Clock = utc_now) -> None:
+        self._routes = routes
+        self._current_epochs = current_epochs
+        self._clock = clock
+
+    def writes(self, item: Item) -> bool:
+        """Tell whether the handler of the message writes."""
+        route = self._routes.calls.get(type(unwrap(item.content.request)))
+        return route is not None and route.mark.writes
+
+    def lost(self, item: Item) -> bool:
+        """Forget calls, which the edge sends again; nobody sends a SEND again."""
+        return isinstance(item.content, StationCall)
+
+    async def run(self, work: UnitOfWork, items: Sequence[Item]) -> None:
+        """Handle all, grouped by tenant and action."""
+        groups: dict[tuple[str, type[Message]], list[tuple[Item, Call[Any]]]] = defaultdict(list)
+        for item in await self._current(work, items):
+            call = _to_call(item)
+            groups[call.tenant_id, type(call.message)].append((item, call))
+        for (tenant_id, message), pairs in groups.items():
+            route = self._routes.calls.get(message)
+            calls = [call for _, call in pairs]
+            if route is None:
+                name = action_of(message).name
+                answers: Sequence[Any] = [CallRefused("NotSupported", f"{name} is not supported")] * len(calls)
+            elif route.mark.once is not None:
+                answers = await self._once(work, tenant_id, route, calls)
+            else:
+                answers = await _handle(work, route, calls)
+            for (item, _), answer in zip(pairs, answers, strict=True):
+                _answer_after_commit(work, item, answer)
+
+    async def poisoned(self, work: UnitOfWork | None, item: Item, error: Exception) -> None:
+        """Answer InternalError, once the message is kept for people to look at."""
+        if work is not None:
+            await keep_poisoned(
+                work.session,
+                item.tenant_id,
+                item.station_id,
+                action_of(unwrap(item.content.request)).name,
+                item.content.SerializeToString(),
+                f"{type(error).__name__}: {error}",
+                self._clock(),
+            )
+        answer = CallRefused("InternalError", "the message could not be processed")
+        if work is not None:
+            _answer_after_commit(work, item, answer)
+        elif isinstance(item.content, StationCall):
+            item.reply(_refusal(item.content.id, answer))
+
+    async def _current(self, work: UnitOfWork, items: Sequence[Item]) -> list[Item]:
+        """Return the items whose session is the newest of its station; the others are refused by silence.
+
+        Their station has a newer websocket, on which it repeats what was not answered.
+        """
+        stations: dict[str, set[str]] = defaultdict(set)
+        for item in items:
+            stations[item.tenant_id].add(item.station_id)
+        epochs = {tenant_id: await self._current_epochs(work, tenant_id, ids) for tenant_id, ids in stations.items()}
+        current = []
+        for item in items:
+            if epochs[item.tenant_id].get(item.station_id) == item.content.session.epoch:
+                current.append(item)
+            else:
+                logger.info("a message of a replaced session is dropped", extra={"station_id": item.station_id})
+        return current
+
+    async def _once(
+        self, work: UnitOfWork, tenant_id: str, route: Route, calls: Sequence[Call[Any]]
+    ) -> Sequence[Message | CallRefused]:
+        assert route.mark.once is not None
+        name = action_of(route.mark.message).name
+        keys = [(call.station_id, _digest(name, route.mark.once(call.message))) for call in calls]
+        handled = HandledMessages(work.session)
+        stored = await handled.find_all(tenant_id, keys)
+        fresh = {key: call for key, call in zip(keys, calls, strict=True) if key not in stored}
+        answers = dict(zip(fresh, await _handle(work, route, list(fresh.values())), strict=True)) if fresh else {}
+        await handled.add_all(
+            tenant_id,
+            {
+                key: wrap_response(answer).SerializeToString()
+                for key, answer in answers.items()
+                if isinstance(answer, Message)
+            },
+            self._clock(),
+        )
+        return [answers[key] if key in answers else unwrap(Response.FromString(stored[key])) for key in keys]
+
+
+def _digest(action: str, key: str) -> bytes:
+    return hashlib.blake2b(f"{action}\n{key}".encode(), digest_size=16).digest()
+
+
+def _to_call(item: Item) -> Call[Any]:
+    content = item.content
+    return Call(
+        item.tenant_id,
+        item.station_id,
+        content.session.epoch,
+        content.message_id,
+        unwrap(content.request),
+        content.receive_time.ToDatetime(UTC),
+    )
+
+
+async def _handle(work: UnitOfWork, route: Route, calls: Sequence[Call[Any]]) -> Sequence[Message | CallRefused]:
+    if route.mark.batched:
+        answers: Sequence[Message | CallRefused] = await route.method(work, calls)
+        return answers
+    return [await _handle_one(work, route, call) for call in calls]
+
+
+async def _handle_one(work: UnitOfWork, route: Route, call: Call[Any]) -> Message | CallRefused:
+    try:
+        answer: Message = await route.method(work, call)
+    except CallRefused as refused:
+        return refused
+    return answer
+
+
+def _answer_after_commit(work: UnitOfWork, item: Item, answer: Message | CallRefused) -> None:
+    if isinstance(item.content, StationSend):
+        return
+    if isinstance(answer, CallRefused):
+        downstream = _refusal(item.content.id, answer)
+    else:
+        downstream = Downstream(answer=Answer(id=item.content.id, response=wrap_response(answer)))
+        if isinstance(answer, BootNotificationResponse):
+            downstream.answer.registration = answer.status
+    work.after_commit(lambda: item.reply(downstream))
+
+
+def _refusal(call_id: int, refused: CallRefused) -> Downstream:
+    error = CallError(code=refused.code, description=refused.description[:255])
+    return Downstream(answer_error=AnswerError(id=call_id, error=error))

@@ -1,0 +1,38 @@
+"""Tables of the dispatcher: messages that were handled once, and those that nobody could handle."""
+
+from datetime import datetime
+
+from sqlalchemy import Index, LargeBinary, String, Text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from citrine_core.db import BigId, Model
+
+__all__ = ["HandledMessage", "PoisonedMessage"]
+
+
+class HandledMessage(Model):
+    """The reply to a message that must have its effect once, under the message's business key."""
+
+    __tablename__ = "handled_messages"
+    __table_args__ = (Index(None, "handle_time"),)
+
+    tenant_id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    station_id: Mapped[str] = mapped_column(String(48), primary_key=True)
+    key: Mapped[bytes] = mapped_column(LargeBinary(16), primary_key=True)
+    reply: Mapped[bytes] = mapped_column(LargeBinary)
+    handle_time: Mapped[datetime]
+
+
+class PoisonedMessage(Model):
+    """A message that failed by itself, kept whole so that nothing that a station said is lost."""
+
+    __tablename__ = "poisoned_messages"
+    __table_args__ = (Index(None, "tenant_id", "station_id", "id"),)
+
+    id: Mapped[BigId]
+    tenant_id: Mapped[str] = mapped_column(String(36))
+    station_id: Mapped[str] = mapped_column(String(48))
+    kind: Mapped[str] = mapped_column(String(100))
+    content: Mapped[bytes] = mapped_column(LargeBinary)
+    error: Mapped[str] = mapped_column(Text)
+    create_time: Mapped[datetime]

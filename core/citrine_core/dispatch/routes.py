@@ -1,0 +1,86 @@
+"""Which handler a message goes to, collected from the blocks by the composition root."""
+
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import grpc
+from citrine.ocpp.actions import action_of
+from google.protobuf.message import Message
+from sqlalchemy import Table
+
+from citrine_core.dispatch.calls import Mark, marks_of
+
+__all__ = ["Block", "Route", "Routes", "collect"]
+
+
+@dataclass(frozen=True)
+class Block:
+    """One functional block, or a plug-in of the same shape (entry point group `citrine.blocks`)."""
+
+    name: str
+    """As the specification names it, e.g. "transactions"."""
+    handlers: Sequence[object] = ()
+    """Objects with methods marked @handles, @handles_answer or @handles_vendor."""
+    add_servicers: Sequence[Callable[[grpc.aio.Server], None]] = ()
+    """Add the block's servicers to a server."""
+    service_names: Sequence[str] = ()
+    """Full names of these services, for reflection and health."""
+    tables: Sequence[Table] = ()
+    """Of a plug-in: tables that `citrine db upgrade` creates where they are missing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One bound handler."""
+
+    mark: Mark
+    method: Callable[..., Awaitable[Any]]
+
+
+@dataclass(frozen=True)
+class Routes:
+    """All bound handlers."""
+
+    calls: Mapping[type[Message], Route]
+    answers: Mapping[type[Message], Sequence[Route]]
+    vendors: Mapping[tuple[str, str | None], Route] = field(default_factory=dict)
+
+    @property
+    def messages(self) -> frozenset[type[Message]]:
+        """Messages of stations that have a handler."""
+        return frozenset(self.calls)
+
+    @property
+    def actions(self) -> tuple[str, ...]:
+        """OCPP actions that have a handler, sorted."""
+        return tuple(sorted(action_of(message).name for message in self.calls))
+
+    def vendor(self, vendor_id: str, message_id: str | None) -> Route | None:
+        """Return the handler of a vendor's message, or of all the vendor's messages, or None."""
+        return self.vendors.get((vendor_id, message_id)) or self.vendors.get((vendor_id, None))
+
+
+def collect(blocks: Iterable[Block]) -> Routes:
+    """Return the handlers of the blocks.
+
+    Raises:
+        ValueError: When two handlers are bound to one message.
+    """
+    calls: dict[type[Message], Route] = {}
+    vendors: dict[tuple[str, str | None], Route] = {}
+    answers: dict[type[Message], list[Route]] = defaultdict(list)
+    for block in blocks:
+        for handler in block.handlers:
+            for name in dir(type(handler)):
+                for mark in marks_of(getattr(type(handler), name, None)):
+                    route = Route(mark, getattr(handler, name))
+                    if mark.kind == "answer":
+                        answers[mark.message].append(route)
+                        continue
+                    bound: dict[Any, Route] = calls if mark.kind == "call" else vendors
+                    if mark.message in bound:
+                        raise ValueError(f"block {block.name} binds {mark.message} a second time")
+                    bound[mark.message] = route
+    return Routes(calls, dict(answers), vendors)

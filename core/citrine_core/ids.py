@@ -1,0 +1,28 @@
+"""Ids, names of tenants and stations, and randomness: made here and nowhere else."""
+
+import os
+import secrets
+import time
+import uuid
+from typing import NewType
+
+__all__ = ["DEFAULT_TENANT", "StationId", "TenantId", "new_id", "new_secret"]
+
+TenantId = NewType("TenantId", str)
+StationId = NewType("StationId", str)
+
+DEFAULT_TENANT = TenantId("default")
+"""The tenant that is there from the start, and of station URLs that name none."""
+
+
+def new_id() -> str:
+    """Return a UUID of version 7 (RFC 9562): unique, and growing with time, which indexes like."""
+    value = (time.time_ns() // 1_000_000) << 80 | int.from_bytes(os.urandom(10), "big")
+    value = value & ~(0xF << 76) | 0x7 << 76
+    value = value & ~(0x3 << 62) | 0x2 << 62
+    return str(uuid.UUID(int=value))
+
+
+def new_secret(length: int = 32) -> str:
+    """Return a random secret of that many characters of A-Z a-z 0-9 - and _."""
+    return secrets.token_urlsafe(length)[:length]

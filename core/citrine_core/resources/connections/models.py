@@ -1,0 +1,42 @@
+"""Tables of the connections: who is connected, by which edge, under which epoch."""
+
+from datetime import datetime
+
+from sqlalchemy import BigInteger, Index, Integer, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from citrine_core.db import Model
+
+__all__ = ["Connection", "Edge"]
+
+
+class Connection(Model):
+    """The newest session of a station. The row stays when the websocket closes, for its epoch."""
+
+    __tablename__ = "connections"
+    __table_args__ = (Index(None, "edge_id", "is_open"),)
+
+    tenant_id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    station_id: Mapped[str] = mapped_column(String(48), primary_key=True)
+    epoch: Mapped[int] = mapped_column(BigInteger)
+    """One higher at each admission. Whatever comes with an older one is refused."""
+    edge_id: Mapped[str] = mapped_column(String(36))
+    is_open: Mapped[bool]
+    ocpp_version: Mapped[int] = mapped_column(Integer)
+    """citrine.edge.v1.OcppVersion"""
+    remote_address: Mapped[str] = mapped_column(String(100))
+    admit_time: Mapped[datetime]
+    open_time: Mapped[datetime | None]
+    close_time: Mapped[datetime | None]
+    close_code: Mapped[int | None] = mapped_column(Integer)
+    close_reason: Mapped[str | None] = mapped_column(String(125))
+
+
+class Edge(Model):
+    """An edge process, as long as some core has heard of it lately."""
+
+    __tablename__ = "edges"
+
+    edge_id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    software_version: Mapped[str] = mapped_column(String(50))
+    last_seen_time: Mapped[datetime]

@@ -1,0 +1,43 @@
+"""Tables of the charging stations."""
+
+from datetime import datetime
+
+from sqlalchemy import ForeignKey, Integer, LargeBinary, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from citrine_core.db import Model
+
+__all__ = ["Station"]
+
+
+class Station(Model):
+    """A charging station that may connect."""
+
+    __tablename__ = "stations"
+
+    tenant_id: Mapped[str] = mapped_column(String(36), ForeignKey("tenants.tenant_id"), primary_key=True)
+    station_id: Mapped[str] = mapped_column(String(48), primary_key=True)
+    description: Mapped[str] = mapped_column(String(255), default="")
+    enabled: Mapped[bool] = mapped_column(default=True)
+    password_hash: Mapped[str | None] = mapped_column(String(200))
+    """argon2id hash of the password it must give. None: it has no password."""
+    next_password_hash: Mapped[str | None] = mapped_column(String(200))
+    """Hash of a password that was sent to the station: valid beside the old one until first used."""
+    credential_version: Mapped[int] = mapped_column(Integer, default=1)
+    """Grows whenever a password changes; remembered logins of an older version do not count."""
+    allow_no_password: Mapped[bool] = mapped_column(default=False)
+    boot_policy: Mapped[int] = mapped_column(Integer, default=1)
+    """citrine.api.v1.BootPolicy"""
+    boot_interval: Mapped[int | None] = mapped_column(Integer)
+    """Seconds. None: the setting of the core."""
+    registration: Mapped[int | None] = mapped_column(Integer)
+    """citrine.ocpp.v2.RegistrationStatusEnum of the last BootNotification. None: it never booted."""
+    hardware: Mapped[bytes | None] = mapped_column(LargeBinary)
+    """Serialised citrine.ocpp.v2.ChargingStation of the last BootNotification."""
+    boot_reason: Mapped[int | None] = mapped_column(Integer)
+    """citrine.ocpp.v2.BootReasonEnum of the last BootNotification."""
+    boot_time: Mapped[datetime | None]
+    last_seen_time: Mapped[datetime | None]
+    create_time: Mapped[datetime]
+    version: Mapped[int] = mapped_column(Integer, default=1)
+    """Grows with each change by an operator; the etag."""
