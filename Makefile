@@ -1,0 +1,93 @@
+# Everything a developer runs. Needs Python 3.11 or newer and make; the rest is installed into .venv.
+# `make` alone says what there is.
+
+PYTHON ?= $(firstword $(foreach name,python3 python3.13 python3.12 python3.11,$(shell \
+	$(name) -c 'import sys; sys.version_info >= (3, 11) and print("$(name)")' 2>/dev/null)))
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+PROTOS := $(shell find protos -name '*.proto')
+# Arguments of what a target starts: make up ARGS="--no-demo", make test ARGS="tests/core -x".
+ARGS ?=
+# Two processes, whole files each: a file's fixtures (a database server, say) are made once.
+WORKERS ?= 2
+BUF_VERSION := 1.75.0
+
+.PHONY: help up test lint lint-python lint-protos format bench protos install clean
+
+help:
+	@echo "make up      start Citrine with a demo: one core, one edge, three stations that charge"
+	@echo "make test    run all tests"
+	@echo "make lint    run ruff, mypy, import-linter and buf"
+	@echo "make bench   measure throughput, latency and memory"
+	@echo "make format  let ruff format and repair"
+	@echo "make protos  generate the Python code of the contract anew"
+	@echo "make clean   remove what was installed and generated (not .citrine and citrine.db)"
+
+up: $(VENV)/.installed
+	@exec $(BIN)/citrine up $(ARGS)
+
+test: $(VENV)/.installed-test
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
+
+lint: lint-python lint-protos
+
+lint-python: $(VENV)/.installed-lint
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+lint-protos:
+	@if ! command -v npm >/dev/null 2>&1; then \
+		echo "buf lint: skipped, because npm is not installed"; \
+	elif ! test -x .buf/node_modules/.bin/buf && \
+		! npm install --prefix .buf --no-save --no-audit --no-fund --silent @bufbuild/buf@$(BUF_VERSION); then \
+		echo "buf lint: skipped, because npm could not install @bufbuild/buf"; \
+	else \
+		echo ".buf/node_modules/.bin/buf lint protos" && .buf/node_modules/.bin/buf lint protos; \
+	fi
+
+format: $(VENV)/.installed-lint
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(VENV)/.installed-test
+	$(BIN)/python -m tests.bench $(ARGS)
+
+# What the build does when Citrine is installed, for those who change the contract.
+protos: $(VENV)/.installed-test
+	PATH="$(BIN):$$PATH" $(BIN)/python -m grpc_tools.protoc -I protos --python_out=protos --grpc_python_out=protos \
+		--mypy_out=quiet:protos --mypy_grpc_out=quiet:protos $(PROTOS)
+
+install: $(VENV)/.installed
+
+$(BIN)/python:
+	@test -n "$(PYTHON)" || { echo "error: Python 3.11 or newer is needed" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+# Stamps make the second run fast: what they depend on is what an installation depends on. The
+# generated code is part of it, so a changed contract installs anew.
+$(VENV)/.pip: constraints.txt | $(BIN)/python
+	@$(PIP) install --constraint constraints.txt --upgrade pip
+	@touch $@
+
+$(VENV)/.installed: pyproject.toml constraints.txt $(PROTOS) $(VENV)/.pip
+	@echo "installing Citrine into $(VENV)"
+	@$(PIP) install --constraint constraints.txt --editable '.[all]'
+	@touch $@
+
+$(VENV)/.installed-test: $(VENV)/.installed
+	@echo "installing what tests need"
+	@$(PIP) install --constraint constraints.txt --group test
+	@touch $@
+
+$(VENV)/.installed-lint: $(VENV)/.installed-test
+	@echo "installing what lint needs"
+	@$(PIP) install --constraint constraints.txt --group lint
+	@touch $@
+
+clean:
+	rm -rf $(VENV) .buf build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find protos/citrine \( -name '*_pb2.py' -o -name '*_pb2.pyi' -o -name '*_pb2_grpc.py' -o -name '*_pb2_grpc.pyi' \) -delete
+	find protos core edge clients tests -name __pycache__ -type d -prune -exec rm -rf {} +
