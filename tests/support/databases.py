@@ -1,0 +1,108 @@
+"""Fixtures for a fresh database of each kind: an SQLite file and a PostgreSQL database."""
+
+import asyncio
+import contextlib
+import shutil
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from citrine_core.db import UnitOfWorkFactory, create_engine
+from citrine_core.db.tables import metadata
+from sqlalchemy import insert, text
+from sqlalchemy.ext.asyncio import AsyncEngine
+from tests.support.postgres import PostgresServer
+
+__all__ = ["database_url", "engine", "postgres", "postgres_url", "sqlite_url", "unit_of_work"]
+
+_TEMPLATE = "citrine_template"
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A PostgreSQL server for the test run, with a template of our tables."""
+    server = PostgresServer()
+    try:
+        server.start()
+        asyncio.run(_administrate(server, f"CREATE DATABASE {_TEMPLATE}"))
+        asyncio.run(_create_tables(server.url(_TEMPLATE)))
+        yield server
+    finally:
+        server.remove()
+
+
+@pytest.fixture
+async def postgres_url(postgres: PostgresServer) -> AsyncIterator[str]:
+    """URL of a fresh PostgreSQL database with our tables and the default tenant."""
+    name = f"test_{uuid.uuid4().hex}"
+    await _administrate(postgres, f"CREATE DATABASE {name} TEMPLATE {_TEMPLATE}")
+    yield postgres.url(name)
+    await _administrate(postgres, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture(scope="session")
+def _sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("sqlite") / "template.db"
+    asyncio.run(_create_tables(f"sqlite+aiosqlite:///{path}"))
+    return path
+
+
+@pytest.fixture
+def sqlite_url(_sqlite_template: Path, tmp_path: Path) -> str:
+    """URL of a fresh SQLite file with our tables and the default tenant."""
+    path = tmp_path / "citrine.db"
+    shutil.copy(_sqlite_template, path)
+    return f"sqlite+aiosqlite:///{path}"
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest) -> str:
+    """URL of a fresh database of each kind in turn."""
+    url: str = request.getfixturevalue("sqlite_url" if request.param == "sqlite" else "postgres_url")
+    return url
+
+
+@pytest.fixture
+async def engine(database_url: str) -> AsyncIterator[AsyncEngine]:
+    """An engine on a fresh database of each kind in turn."""
+    engine = create_engine(database_url)
+    yield engine
+    await engine.dispose()
+
+
+@pytest.fixture
+def unit_of_work(engine: AsyncEngine) -> UnitOfWorkFactory:
+    """Opens units of work on a fresh database of each kind in turn."""
+    from citrine_core.events import write_events
+
+    return UnitOfWorkFactory(engine, write_events)
+
+
+async def _administrate(server: PostgresServer, statement: str) -> None:
+    engine = create_engine(server.url())
+    try:
+        async with engine.connect() as connection:
+            await connection.execution_options(isolation_level="AUTOCOMMIT")
+            await connection.execute(text(statement))
+    finally:
+        await engine.dispose()
+
+
+async def _create_tables(url: str) -> None:
+    engine = create_engine(url)
+    try:
+        async with engine.begin() as connection:
+            await connection.run_sync(metadata().create_all)
+            tenants = metadata().tables["tenants"]
+            await connection.execute(
+                insert(tenants).values(tenant_id="default", display_name="Default", create_time=datetime.now(UTC))
+            )
+    finally:
+        await engine.dispose()
+    if url.startswith("sqlite"):
+        # The copy must not depend on files beside the template.
+        for suffix in ("-wal", "-shm"):
+            with contextlib.suppress(FileNotFoundError):
+                Path(url.removeprefix("sqlite+aiosqlite:///") + suffix).unlink()
