@@ -1,0 +1,3 @@
+"""Resources: what no functional block owns."""
+
+__all__: list[str] = []
