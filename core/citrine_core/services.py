@@ -1,5 +1,6 @@
 """What the composition root hands to blocks and resources."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -8,9 +9,26 @@ from citrine_core.config import CoreSettings
 from citrine_core.db import UnitOfWorkFactory
 
 if TYPE_CHECKING:
+    from citrine_core.dispatch.routes import Route
     from citrine_core.resources.commands import CommandSender
 
-__all__ = ["Services"]
+__all__ = ["Disconnect", "Services", "VendorRoute"]
+
+Disconnect = Callable[[str, str, str], Awaitable[bool]]
+"""`await disconnect(tenant_id, station_id, reason)` has the edge close the websocket of a station. Returns False where
+it has none, or where this core has no link to the edge that holds it."""
+
+VendorRoute = Callable[[str, str | None], "Route | None"]
+"""`vendor_route(vendor_id, message_id)` returns the handler of a vendor's DataTransfer, or None. All blocks are
+collected by the time that messages come."""
+
+
+async def _nobody_to_disconnect(tenant_id: str, station_id: str, reason: str) -> bool:
+    return False
+
+
+def _no_vendors(vendor_id: str, message_id: str | None) -> "Route | None":
+    return None
 
 
 @dataclass(frozen=True)
@@ -22,3 +40,7 @@ class Services:
     clock: Clock
     commands: "CommandSender"
     """Sends CSMS-initiated messages to stations."""
+    disconnect: Disconnect = _nobody_to_disconnect
+    """Closes websockets."""
+    vendor_route: VendorRoute = _no_vendors
+    """Finds who handles a vendor's DataTransfer."""
