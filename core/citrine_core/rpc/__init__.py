@@ -1,0 +1,21 @@
+"""What every gRPC service shares: who calls, errors, pages, masks, checks of input, and the server itself."""
+
+from citrine_core.rpc.access import Access, Authenticator, Identity
+from citrine_core.rpc.caller import Caller, acting_as, caller
+from citrine_core.rpc.masks import apply_mask
+from citrine_core.rpc.pages import Page, open_page
+from citrine_core.rpc.server import RpcServer, build_server
+
+__all__ = [
+    "Access",
+    "Authenticator",
+    "Caller",
+    "Identity",
+    "Page",
+    "RpcServer",
+    "acting_as",
+    "apply_mask",
+    "build_server",
+    "caller",
+    "open_page",
+]

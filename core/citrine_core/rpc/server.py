@@ -1,0 +1,71 @@
+"""The gRPC server: its limits, its one interceptor, health and reflection."""
+
+from collections.abc import Iterable
+
+import grpc
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from citrine_core.dispatch import Block
+from citrine_core.rpc.access import Access
+from citrine_core.rpc.interceptor import Observe, RpcInterceptor
+
+__all__ = ["RpcServer", "build_server"]
+
+MAX_MESSAGE = 64 * 1024 * 1024
+"""Bytes of a message at most; a batch of an edge that caught up after an outage is the largest."""
+
+_OPTIONS = [
+    ("grpc.max_receive_message_length", MAX_MESSAGE),
+    ("grpc.max_send_message_length", MAX_MESSAGE),
+    # A peer that vanished without a word is noticed within 40 seconds.
+    ("grpc.keepalive_time_ms", 30_000),
+    ("grpc.keepalive_timeout_ms", 10_000),
+    ("grpc.keepalive_permit_without_calls", 1),
+    # Clients may ping as often as every 10 seconds, also between calls.
+    ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
+    ("grpc.http2.max_ping_strikes", 0),
+    # Two processes on one port would share the connections without knowing of each other.
+    ("grpc.so_reuseport", 0),
+]
+
+
+class RpcServer:
+    """The server with its health."""
+
+    def __init__(self, server: grpc.aio.Server, health_servicer: health.aio.HealthServicer, names: list[str]) -> None:
+        self.server = server
+        """To add ports to, start and stop."""
+        self._health = health_servicer
+        self._names = names
+
+    async def set_serving(self, serving: bool) -> None:
+        """Say by grpc.health.v1 whether this process can serve: for the whole ("") and for each service."""
+        statuses = health_pb2.HealthCheckResponse
+        status = statuses.SERVING if serving else statuses.NOT_SERVING
+        for name in ("", *self._names):
+            await self._health.set(name, status)
+
+    async def shut_down(self) -> None:
+        """Say NOT_SERVING from now on, whatever is set later: the process drains."""
+        await self._health.enter_graceful_shutdown()
+
+
+def build_server(blocks: Iterable[Block], access: Access, observe: Observe | None = None) -> RpcServer:
+    """Return a server with the services of the blocks, NOT_SERVING until told otherwise; it listens nowhere yet.
+
+    Args:
+        blocks: Functional blocks, plug-ins, and resources in the form of blocks.
+        access: Decides on each rpc.
+        observe: Is told of each rpc that ended.
+    """
+    server = grpc.aio.server(interceptors=[RpcInterceptor(access, observe)], options=_OPTIONS)
+    names: list[str] = []
+    for block in blocks:
+        for add in block.add_servicers:
+            add(server)
+        names.extend(block.service_names)
+    health_servicer = health.aio.HealthServicer()
+    health_pb2_grpc.add_HealthServicer_to_server(health_servicer, server)
+    reflection.enable_server_reflection((*names, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
+    return RpcServer(server, health_servicer, names)

@@ -1,0 +1,63 @@
+"""Errors become gRPC statuses with details; what a bug says stays in the log."""
+
+import logging
+
+import grpc
+from google.protobuf import any_pb2
+from google.protobuf.message import Message
+from google.rpc import error_details_pb2, status_pb2  # type: ignore[import-untyped]
+from sqlalchemy.exc import SQLAlchemyError
+
+from citrine_core.db import is_outage
+from citrine_core.errors import CoreError, DatabaseUnavailable, InvalidArgument, StationError
+
+__all__ = ["DOMAIN", "Failure", "failure_of"]
+
+logger = logging.getLogger(__name__)
+
+DOMAIN = "citrine"
+"""Domain of google.rpc.ErrorInfo."""
+
+DETAILS_KEY = "grpc-status-details-bin"
+"""Trailing metadata key by which gRPC carries google.rpc.Status."""
+
+
+class Failure:
+    """How an rpc ends that does not end well."""
+
+    def __init__(self, code: grpc.StatusCode, message: str, details: Message | None = None) -> None:
+        self.code = code
+        self.message = message
+        self._details = details
+
+    def trailing_metadata(self) -> tuple[tuple[str, bytes], ...]:
+        """Return the details as metadata; nothing where there are none."""
+        if self._details is None:
+            return ()
+        packed = any_pb2.Any()
+        packed.Pack(self._details)
+        number: int = self.code.value[0]
+        status = status_pb2.Status(code=number, message=self.message, details=[packed])
+        return ((DETAILS_KEY, status.SerializeToString()),)
+
+
+def failure_of(error: Exception, method: str) -> Failure:
+    """Return how an rpc ends after an error. A bug is logged and says nothing of itself."""
+    if isinstance(error, CoreError):
+        return Failure(error.status, str(error), _details(error))
+    if isinstance(error, SQLAlchemyError) and is_outage(error):
+        return Failure(DatabaseUnavailable.status, str(DatabaseUnavailable()))
+    logger.error("an rpc failed unexpectedly", exc_info=error, extra={"rpc": method})
+    return Failure(grpc.StatusCode.INTERNAL, "internal error")
+
+
+def _details(error: CoreError) -> Message | None:
+    if isinstance(error, InvalidArgument):
+        violation = error_details_pb2.BadRequest.FieldViolation(field=error.field, description=error.problem)
+        request: Message = error_details_pb2.BadRequest(field_violations=[violation])
+        return request
+    if isinstance(error, StationError):
+        said = {"description": error.description}
+        info: Message = error_details_pb2.ErrorInfo(reason=error.code, domain=DOMAIN, metadata=said)
+        return info
+    return None
