@@ -2,6 +2,7 @@
 
 from citrine_core.db.base import BigId, Model, OcppString, UtcDateTime
 from citrine_core.db.engine import create_engine, is_outage
+from citrine_core.db.one_of import one_of
 from citrine_core.db.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from citrine_core.db.upsert import insert_or_ignore, upsert
 
@@ -15,5 +16,6 @@ __all__ = [
     "create_engine",
     "insert_or_ignore",
     "is_outage",
+    "one_of",
     "upsert",
 ]
