@@ -177,7 +177,7 @@ def _order(name: str) -> tuple[int, str]:
 # Names
 
 
-def snake(name: str) -> str:
+def _snake(name: str) -> str:
     """Return an OCPP spelling in snake case."""
     for spelling, replacement in UNUSUAL_CASE.items():
         name = name.replace(spelling, replacement)
@@ -241,7 +241,7 @@ def _enum(name: str, by_version: Mapping[str, Schema]) -> Enum:
             in_versions.setdefault(spelling, []).append(version)
     values = [EnumValue(f"{prefix}_UNSPECIFIED", "Not said.")]
     for spelling, versions in in_versions.items():
-        value = EnumValue(f"{prefix}_{snake(spelling).upper()}", f"{spelling}.", spelling)
+        value = EnumValue(f"{prefix}_{_snake(spelling).upper()}", f"{spelling}.", spelling)
         if len(by_version) > 1:
             value.comment += _only(versions)
         values.append(value)
@@ -286,7 +286,7 @@ def _field(
         raise SystemExit(f"{key} is an array in one version only")
     proto_type = types.pop() if len(types) == 1 else _wider(key, types, definitions)
     always = all(required.values())
-    name = snake(key)
+    name = _snake(key)
     presence = not always and (proto_type in SCALARS or proto_type.endswith("Enum"))
     return Field(
         name=name,
@@ -436,7 +436,7 @@ def _add_envelopes(messages: dict[str, Message], actions: Mapping[str, Action]) 
     response = Message("Response", "Response holds one response message, of any action and either direction.")
     for name, action in sorted(actions.items(), key=lambda item: item[1].name):
         only = _only(messages[name].versions)
-        alternative = snake(action.name)
+        alternative = _snake(action.name)
         request.fields.append(
             Field(alternative, name, comment=f"{action.name}, sent by {_SENDERS[action.sender]}.{only}")
         )
