@@ -1,6 +1,14 @@
 """Batches in, one database transaction, answers out; what binds handlers to messages."""
 
-from citrine_core.dispatch.calls import Answered, Call, CallRefused, handles, handles_answer, handles_vendor
+from citrine_core.dispatch.calls import (
+    Answered,
+    Call,
+    CallRefused,
+    content_key,
+    handles,
+    handles_answer,
+    handles_vendor,
+)
 from citrine_core.dispatch.dispatcher import Dispatcher, Item, Stage
 from citrine_core.dispatch.handling import HandlingStage
 from citrine_core.dispatch.routes import Block, Routes, collect
@@ -16,6 +24,7 @@ __all__ = [
     "Routes",
     "Stage",
     "collect",
+    "content_key",
     "handles",
     "handles_answer",
     "handles_vendor",

@@ -1,5 +1,6 @@
 """What a handler is given and may give, and the marks that bind it to a message."""
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -7,7 +8,17 @@ from typing import Any, Generic, TypeVar
 
 from google.protobuf.message import Message
 
-__all__ = ["Answered", "Call", "CallRefused", "Mark", "handles", "handles_answer", "handles_vendor", "marks_of"]
+__all__ = [
+    "Answered",
+    "Call",
+    "CallRefused",
+    "Mark",
+    "content_key",
+    "handles",
+    "handles_answer",
+    "handles_vendor",
+    "marks_of",
+]
 
 RequestT = TypeVar("RequestT", bound=Message)
 ResponseT = TypeVar("ResponseT", bound=Message)
@@ -118,3 +129,8 @@ def handles_vendor(vendor_id: str, message_id: str | None = None) -> Callable[[M
     messages that have no handler of their own (P02).
     """
     return _mark(Mark("vendor", (vendor_id, message_id)))
+
+
+def content_key(message: Message) -> str:
+    """Return what makes two messages the same that have nothing but their content: all of it, its times included."""
+    return hashlib.blake2b(message.SerializeToString(deterministic=True), digest_size=16).hexdigest()
