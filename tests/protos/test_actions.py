@@ -76,6 +76,8 @@ def test_what_is_of_no_action_is_refused() -> None:
         action_of(types_pb2.EVSE)
     with pytest.raises(TypeError):
         wrap_response(data_transfer_pb2.DataTransferRequest())
+    with pytest.raises(ValueError, match="notify_periodic_event_stream"):
+        wrap_response(diagnostics_pb2.NotifyPeriodicEventStream())
     with pytest.raises(TypeError):
         wrap_request(data_transfer_pb2.DataTransferResponse())
 

@@ -113,6 +113,7 @@ def wrap_response(message: Message) -> messages_pb2.Response:
 
     Raises:
         TypeError: When the message is no response.
+        ValueError: When the message is a SEND, which has no response.
         KeyError: When it is of no action.
     """
     return messages_pb2.Response(**{action_of(message).field: message})  # type: ignore[arg-type]  # any alternative

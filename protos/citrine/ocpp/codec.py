@@ -35,7 +35,6 @@ _Encoder: TypeAlias = Callable[[Any], Any]
 _CUSTOM_DATA = "citrine.ocpp.v2.CustomData"
 _TIMESTAMP = "google.protobuf.Timestamp"
 _VALUE = "google.protobuf.Value"
-_STRUCT = "google.protobuf.Struct"
 
 _LARGEST_WHOLE = 2.0**53
 """Up to here a double holds every integer."""
@@ -288,13 +287,6 @@ def _decode_custom_data(payload: Any) -> _Values:
     return {"vendor_id": vendor, "data": data}
 
 
-def _decode_struct(value: Any) -> Any:
-    if type(value) is not dict:
-        raise TypeError
-    _check_json(value, "", 1)
-    return value
-
-
 def _decode_value(value: Any) -> _Values:
     _check_json(value, "", 1)
     return {_VALUE_KINDS[type(value)]: 0 if value is None else value}
@@ -313,7 +305,6 @@ _VALUE_KINDS: Mapping[type, str] = {
 _DECODERS: Mapping[str, _Decoder] = {
     _TIMESTAMP: _parse_datetime,
     _VALUE: _decode_value,
-    _STRUCT: _decode_struct,
 }
 
 
@@ -415,8 +406,6 @@ def _explain_single(field: FieldDescriptor, value: Any, path: str) -> None:
             except CodecError as error:
                 raise CodecError(path, error.kind, error.problem) from None
         case _ if _message_type(field).full_name == _VALUE:
-            _check_json(value, path, 1)
-        case _ if _message_type(field).full_name == _STRUCT and isinstance(value, dict):
             _check_json(value, path, 1)
         case _:
             _explain_message(_message_type(field), value, path)
@@ -575,5 +564,4 @@ def _encode_value(message: Any) -> Any:
 _ENCODERS: Mapping[str, _Encoder] = {
     _TIMESTAMP: _format_datetime,
     _VALUE: _encode_value,
-    _STRUCT: _encode_struct,
 }
