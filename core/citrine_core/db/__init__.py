@@ -4,7 +4,7 @@ from citrine_core.db.base import BigId, Model, OcppString, UtcDateTime
 from citrine_core.db.engine import create_engine, is_outage
 from citrine_core.db.one_of import one_of
 from citrine_core.db.unit_of_work import UnitOfWork, UnitOfWorkFactory
-from citrine_core.db.upsert import insert_or_ignore, upsert
+from citrine_core.db.upsert import insert_or_ignore, insert_statement, upsert
 
 __all__ = [
     "BigId",
@@ -15,6 +15,7 @@ __all__ = [
     "UtcDateTime",
     "create_engine",
     "insert_or_ignore",
+    "insert_statement",
     "is_outage",
     "one_of",
     "upsert",

@@ -7,10 +7,11 @@ from sqlalchemy import ColumnElement, Table
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
-__all__ = ["insert_or_ignore", "upsert"]
+__all__ = ["insert_or_ignore", "insert_statement", "upsert"]
 
 
-def _insert(session: AsyncSession, table: Table) -> postgresql.Insert | sqlite.Insert:
+def insert_statement(session: AsyncSession, table: Table) -> postgresql.Insert | sqlite.Insert:
+    """Return an INSERT of the session's database, which knows ON CONFLICT."""
     if session.get_bind().dialect.name == "postgresql":
         return postgresql.insert(table)
     return sqlite.insert(table)
@@ -21,7 +22,7 @@ async def insert_or_ignore(
 ) -> None:
     """Insert the rows whose key is new, in one executemany; leave the others as they are."""
     if rows:
-        statement = _insert(session, table).on_conflict_do_nothing(index_elements=list(key))
+        statement = insert_statement(session, table).on_conflict_do_nothing(index_elements=list(key))
         await (await session.connection()).execute(statement, list(rows))
 
 
@@ -47,7 +48,7 @@ async def upsert(
     """
     if not rows:
         return
-    statement = _insert(session, table)
+    statement = insert_statement(session, table)
     overwrite = {name: statement.excluded[name] for name in rows[0] if name not in key and name not in keep}
     statement = statement.on_conflict_do_update(index_elements=list(key), set_=overwrite, where=where)
     await (await session.connection()).execute(statement, list(rows))

@@ -1,0 +1,23 @@
+"""Connections: who is connected, by which edge, under which epoch; and the edges that hold them."""
+
+from citrine_core.resources.connections.models import Connection, Edge
+from citrine_core.resources.connections.repository import (
+    ClosedSession,
+    ConnectionRepository,
+    EdgeRepository,
+    GrantedSession,
+    current_epochs,
+)
+from citrine_core.resources.connections.servicer import VERSIONS, ConnectionsServicer
+
+__all__ = [
+    "VERSIONS",
+    "ClosedSession",
+    "Connection",
+    "ConnectionRepository",
+    "ConnectionsServicer",
+    "Edge",
+    "EdgeRepository",
+    "GrantedSession",
+    "current_epochs",
+]

@@ -1,0 +1,222 @@
+"""Queries of the connections."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import Row, bindparam, delete, exists, func, not_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
+
+from citrine_core.db import UnitOfWork, insert_statement, one_of, upsert
+from citrine_core.resources.connections.models import Connection, Edge
+
+__all__ = ["ClosedSession", "ConnectionRepository", "EdgeRepository", "GrantedSession", "current_epochs"]
+
+EDGE_LOST = "edge lost"
+"""Reason of a session that we gave up because no core heard of its edge; it may turn out to be alive."""
+
+_TABLE = Connection.metadata.tables["connections"]
+_EDGES = Edge.metadata.tables["edges"]
+
+
+class GrantedSession(NamedTuple):
+    """What is stored of an admission."""
+
+    tenant_id: str
+    station_id: str
+    edge_id: str
+    ocpp_version: int
+    remote_address: str
+
+
+@dataclass(frozen=True, slots=True)
+class ClosedSession:
+    """A session that is gone."""
+
+    tenant_id: str
+    station_id: str
+    epoch: int
+    close_time: datetime
+    code: int
+    reason: str
+
+
+async def current_epochs(work: UnitOfWork, tenant_id: str, station_ids: Collection[str]) -> Mapping[str, int]:
+    """Return the epoch of the newest session of each of a tenant's stations."""
+    columns = _TABLE.c
+    rows = await (await work.session.connection()).execute(
+        select(columns.station_id, columns.epoch).where(
+            columns.tenant_id == tenant_id, one_of(work.session, columns.station_id, station_ids)
+        )
+    )
+    return {station_id: epoch for station_id, epoch in rows}
+
+
+class ConnectionRepository:
+    """The newest session of each station."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def find_all(self, tenant_id: str, station_ids: Collection[str]) -> dict[str, Row[Any]]:
+        """Return the newest sessions of a tenant's stations, open or not."""
+        rows = await (await self._connection()).execute(
+            select(_TABLE).where(
+                _TABLE.c.tenant_id == tenant_id, one_of(self._session, _TABLE.c.station_id, station_ids)
+            )
+        )
+        return {row.station_id: row for row in rows}
+
+    async def find_open(self, tenant_id: str, station_id: str) -> Row[Any] | None:
+        """Return the open session of a station, or None."""
+        rows = await (await self._connection()).execute(
+            select(_TABLE).where(
+                _TABLE.c.tenant_id == tenant_id, _TABLE.c.station_id == station_id, _TABLE.c.is_open.is_(True)
+            )
+        )
+        return rows.one_or_none()
+
+    async def list_open(self, tenant_id: str, *, after: str | None, limit: int) -> Sequence[Row[Any]]:
+        """Return open sessions of a tenant by station, behind a station."""
+        statement = select(_TABLE).where(_TABLE.c.tenant_id == tenant_id, _TABLE.c.is_open.is_(True))
+        if after is not None:
+            statement = statement.where(_TABLE.c.station_id > after)
+        rows = await (await self._connection()).execute(statement.order_by(_TABLE.c.station_id).limit(limit))
+        return rows.all()
+
+    async def list_of_edge(self, edge_id: str) -> Sequence[Row[Any]]:
+        """Return the open sessions that an edge is said to hold."""
+        rows = await (await self._connection()).execute(
+            select(_TABLE).where(_TABLE.c.edge_id == edge_id, _TABLE.c.is_open.is_(True))
+        )
+        return rows.all()
+
+    async def grant_all(self, grants: Sequence[GrantedSession], admit_time: datetime) -> dict[tuple[str, str], int]:
+        """Store admissions, at most one of a station, and return the epoch of each: one higher than its last."""
+        rows = [
+            {**grant._asdict(), "epoch": 1, "is_open": False, "admit_time": admit_time}
+            for grant in sorted(grants)  # in one order everywhere, so that two cores don't wait for each other
+        ]
+        statement = insert_statement(self._session, _TABLE)
+        overwrite = {
+            **{name: statement.excluded[name] for name in ("edge_id", "ocpp_version", "remote_address", "admit_time")},
+            "epoch": _TABLE.c.epoch + 1,
+            "is_open": False,
+            "open_time": None,
+            "close_time": None,
+            "close_code": None,
+            "close_reason": None,
+        }
+        result = await (await self._connection()).execute(
+            statement.on_conflict_do_update(
+                index_elements=[_TABLE.c.tenant_id, _TABLE.c.station_id], set_=overwrite
+            ).returning(_TABLE.c.tenant_id, _TABLE.c.station_id, _TABLE.c.epoch),
+            rows,
+        )
+        return {(tenant_id, station_id): epoch for tenant_id, station_id, epoch in result}
+
+    async def open_all(self, sessions: Sequence[Mapping[str, Any]]) -> None:
+        """Mark sessions as open.
+
+        Args:
+            sessions: With tenant_id, station_id, epoch, edge_id, ocpp_version, remote_address and open_time each. What
+                is not the newest of its station is left alone.
+        """
+        if sessions:
+            await (await self._connection()).execute(
+                update(_TABLE)
+                .where(
+                    _TABLE.c.tenant_id == bindparam("b_tenant_id"),
+                    _TABLE.c.station_id == bindparam("b_station_id"),
+                    _TABLE.c.epoch == bindparam("b_epoch"),
+                )
+                .values(
+                    is_open=True,
+                    close_time=None,
+                    close_code=None,
+                    close_reason=None,
+                    **{name: bindparam(f"b_{name}") for name in _OPENED},
+                ),
+                [{f"b_{name}": session[name] for name in (*_KEY, *_OPENED)} for session in sorted_by_key(sessions)],
+            )
+
+    async def close_all(self, sessions: Sequence[ClosedSession]) -> None:
+        """Mark sessions as closed; what is not the newest of its station is left alone."""
+        if sessions:
+            await (await self._connection()).execute(
+                update(_TABLE)
+                .where(
+                    _TABLE.c.tenant_id == bindparam("b_tenant_id"),
+                    _TABLE.c.station_id == bindparam("b_station_id"),
+                    _TABLE.c.epoch == bindparam("b_epoch"),
+                )
+                .values(
+                    is_open=False,
+                    close_time=bindparam("b_close_time"),
+                    close_code=bindparam("b_close_code"),
+                    close_reason=bindparam("b_close_reason"),
+                ),
+                [
+                    {
+                        "b_tenant_id": session.tenant_id,
+                        "b_station_id": session.station_id,
+                        "b_epoch": session.epoch,
+                        "b_close_time": session.close_time,
+                        "b_close_code": session.code,
+                        "b_close_reason": session.reason[:125],
+                    }
+                    for session in sorted(sessions, key=lambda one: (one.tenant_id, one.station_id))
+                ],
+            )
+
+    async def close_of_lost_edges(self, seen_before: datetime, now: datetime) -> Sequence[ClosedSession]:
+        """Mark the sessions as closed whose edge nobody has heard of since a time, and return them."""
+        alive = exists().where(_EDGES.c.edge_id == _TABLE.c.edge_id, _EDGES.c.last_seen_time >= seen_before)
+        rows = await (await self._connection()).execute(
+            update(_TABLE)
+            .where(_TABLE.c.is_open.is_(True), not_(alive))
+            .values(is_open=False, close_time=now, close_code=1006, close_reason=EDGE_LOST)
+            .returning(_TABLE.c.tenant_id, _TABLE.c.station_id, _TABLE.c.epoch)
+        )
+        return [ClosedSession(*row, close_time=now, code=1006, reason=EDGE_LOST) for row in rows]
+
+    async def count_open(self) -> int:
+        """Return how many sessions are open, of all tenants."""
+        rows = await (await self._connection()).execute(select(func.count()).where(_TABLE.c.is_open.is_(True)))
+        count: int = rows.scalar_one()
+        return count
+
+    async def _connection(self) -> AsyncConnection:
+        return await self._session.connection()
+
+
+_KEY = ("tenant_id", "station_id", "epoch")
+_OPENED = ("edge_id", "ocpp_version", "remote_address", "open_time")
+
+
+def sorted_by_key(sessions: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Return sessions in the order in which all cores lock them."""
+    return sorted(sessions, key=lambda session: (session["tenant_id"], session["station_id"]))
+
+
+class EdgeRepository:
+    """The edge processes that some core has heard of."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def see_all(self, versions: Mapping[str, str], now: datetime) -> None:
+        """Store that edges, given with the version of their software, are alive."""
+        rows = [
+            {"edge_id": edge_id, "software_version": version[:50], "last_seen_time": now}
+            for edge_id, version in sorted(versions.items())
+        ]
+        await upsert(self._session, _EDGES, rows, ("edge_id",))
+
+    async def remove_before(self, time: datetime) -> None:
+        """Forget edges that were not heard of since a time and hold no session."""
+        holds = exists().where(_TABLE.c.edge_id == _EDGES.c.edge_id, _TABLE.c.is_open.is_(True))
+        await (await self._session.connection()).execute(
+            delete(_EDGES).where(_EDGES.c.last_seen_time < time, not_(holds))
+        )

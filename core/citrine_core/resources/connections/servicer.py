@@ -1,0 +1,88 @@
+"""ConnectionsService."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import grpc
+from citrine.api.v1 import connections_pb2 as pb
+from citrine.api.v1.connections_pb2_grpc import ConnectionsServiceServicer
+from citrine.edge.v1 import link_pb2
+from google.protobuf.empty_pb2 import Empty
+from sqlalchemy import Row
+
+from citrine_core.errors import InvalidArgument, NotFound, StationUnavailable
+from citrine_core.resources.connections.repository import ConnectionRepository
+from citrine_core.rpc import caller, open_page
+from citrine_core.services import Services
+
+__all__ = ["VERSIONS", "ConnectionsServicer"]
+
+VERSIONS: Mapping[int, str] = {
+    link_pb2.OCPP_VERSION_16: "1.6",
+    link_pb2.OCPP_VERSION_201: "2.0.1",
+    link_pb2.OCPP_VERSION_21: "2.1",
+}
+"""How the versions of the edge link are spelled for people."""
+
+
+class ConnectionsServicer(ConnectionsServiceServicer):
+    """Which stations are connected, and how."""
+
+    def __init__(self, services: Services) -> None:
+        self._unit_of_work = services.unit_of_work
+        self._disconnect = services.disconnect
+
+    async def GetConnection(
+        self,
+        request: pb.GetConnectionRequest,
+        context: "grpc.aio.ServicerContext[pb.GetConnectionRequest, pb.Connection]",
+    ) -> pb.Connection:
+        return _to_proto(await self._get(caller(context).tenant_id, request.station_id))
+
+    async def ListConnections(
+        self,
+        request: pb.ListConnectionsRequest,
+        context: "grpc.aio.ServicerContext[pb.ListConnectionsRequest, pb.ListConnectionsResponse]",
+    ) -> pb.ListConnectionsResponse:
+        page = open_page(request)
+        after = page.after[0] if page.after is not None else None
+        async with self._unit_of_work(read_only=True) as work:
+            rows = await ConnectionRepository(work.session).list_open(
+                caller(context).tenant_id, after=after, limit=page.size + 1
+            )
+        shown, token = page.close(rows, lambda row: (row.station_id,))
+        return pb.ListConnectionsResponse(connections=map(_to_proto, shown), next_page_token=token)
+
+    async def CloseConnection(
+        self,
+        request: pb.CloseConnectionRequest,
+        context: "grpc.aio.ServicerContext[pb.CloseConnectionRequest, Empty]",
+    ) -> Empty:
+        tenant_id = caller(context).tenant_id
+        await self._get(tenant_id, request.station_id)
+        if not await self._disconnect(tenant_id, request.station_id, "closed by an operator"):
+            raise StationUnavailable("there is no link to the edge that holds the connection")
+        return Empty()
+
+    async def _get(self, tenant_id: str, station_id: str) -> Row[Any]:
+        if not station_id:
+            raise InvalidArgument("station_id", "must not be empty")
+        async with self._unit_of_work(read_only=True) as work:
+            row = await ConnectionRepository(work.session).find_open(tenant_id, station_id)
+        if row is None:
+            raise NotFound("connection of station", station_id)
+        return row
+
+
+def _to_proto(row: Row[Any]) -> pb.Connection:
+    connection = pb.Connection(
+        station_id=row.station_id,
+        tenant_id=row.tenant_id,
+        epoch=row.epoch,
+        ocpp_version=VERSIONS.get(row.ocpp_version, ""),
+        edge_id=row.edge_id,
+        remote_address=row.remote_address,
+    )
+    if row.open_time is not None:
+        connection.open_time.FromDatetime(row.open_time)
+    return connection
