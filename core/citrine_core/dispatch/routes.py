@@ -6,11 +6,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import grpc
-from citrine.ocpp.actions import action_of
 from google.protobuf.message import Message
 from sqlalchemy import Table
 
-from citrine_core.dispatch.calls import Mark, marks_of
+from citrine.ocpp.actions import action_of
+from citrine.ocpp.v2.data_transfer_pb2 import DataTransferRequest, DataTransferResponse, DataTransferStatusEnum
+from citrine_core.db import UnitOfWork
+from citrine_core.dispatch.calls import Call, Mark, marks_of
 
 __all__ = ["Block", "Route", "Routes", "collect"]
 
@@ -58,8 +60,19 @@ class Routes:
         return tuple(sorted(action_of(message).name for message in self.calls))
 
     def vendor(self, vendor_id: str, message_id: str | None) -> Route | None:
-        """Return the handler of a vendor's message, or of all the vendor's messages, or None."""
-        return self.vendors.get((vendor_id, message_id)) or self.vendors.get((vendor_id, None))
+        """Return the handler of a vendor's message, or of all the vendor's messages.
+
+        For another message of a vendor that has handlers it is one that answers UnknownMessageId (P02.FR.07), and
+        None for a vendor that has none.
+        """
+        found = self.vendors.get((vendor_id, message_id)) or self.vendors.get((vendor_id, None))
+        if found is None and any(vendor == vendor_id for vendor, _ in self.vendors):
+            return Route(Mark("vendor", (vendor_id, message_id)), _unknown_message_id)
+        return found
+
+
+async def _unknown_message_id(work: UnitOfWork, call: Call[DataTransferRequest]) -> DataTransferResponse:
+    return DataTransferResponse(status=DataTransferStatusEnum.DATA_TRANSFER_STATUS_ENUM_UNKNOWN_MESSAGE_ID)
 
 
 def collect(blocks: Iterable[Block]) -> Routes:
