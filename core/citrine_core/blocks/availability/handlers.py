@@ -1,0 +1,148 @@
+"""What stations tell us of their connectors."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from citrine.events.v1.events_pb2 import ConnectorStatusChanged, Event
+from citrine.ocpp.v2.availability_pb2 import (
+    ConnectorStatusEnum,
+    StatusNotificationRequest,
+    StatusNotificationResponse,
+)
+from citrine_core.blocks.availability.repository import ConnectorKey, ConnectorRepository
+from citrine_core.db import UnitOfWork
+from citrine_core.dispatch import Call, handles
+from citrine_core.services import Services
+
+__all__ = ["AvailabilityHandlers", "StatusReport", "record_statuses"]
+
+
+@dataclass(frozen=True, slots=True)
+class StatusReport:
+    """What a station says of one of its connectors."""
+
+    station_id: str
+    evse_id: int
+    connector_id: int
+    status: ConnectorStatusEnum.ValueType
+    time: datetime
+    """Since when, by the clock of the station."""
+    receive_time: datetime
+    """When the edge read it."""
+
+    @property
+    def order_time(self) -> datetime:
+        """The time by which reports of a connector are put in order.
+
+        A clock that runs ahead, or that says the year 9999, must not silence all reports that follow.
+        """
+        return min(self.time, self.receive_time)
+
+
+class AvailabilityHandlers:
+    """What stations tell us about their availability (functional block G)."""
+
+    def __init__(self, services: Services) -> None:
+        self._clock = services.clock
+
+    @handles(StatusNotificationRequest, batched=True)
+    async def status_notifications(
+        self, work: UnitOfWork, calls: Sequence[Call[StatusNotificationRequest]]
+    ) -> Sequence[StatusNotificationResponse]:
+        """Store the status of connectors (G01)."""
+        reports = [
+            StatusReport(
+                call.station_id,
+                call.message.evse_id,
+                call.message.connector_id,
+                call.message.connector_status,
+                call.message.timestamp.ToDatetime(UTC),
+                call.receive_time,
+            )
+            for call in calls
+        ]
+        await record_statuses(work, calls[0].tenant_id, reports, self._clock())
+        return [StatusNotificationResponse()] * len(calls)
+
+
+async def record_statuses(work: UnitOfWork, tenant_id: str, reports: Sequence[StatusReport], now: datetime) -> None:
+    """Store what stations of one tenant say of their connectors, in the order in which they said it.
+
+    Only a report that is not older than the newest one changes the connector; a late one adds to the history.
+    A status that is as it was adds nothing. Takes three statements, however many the reports.
+    """
+    if not reports:
+        return
+    repository = ConnectorRepository(work.session)
+    stored = await repository.find_all(tenant_id, {report.station_id for report in reports})
+    states = {key: _State(row["status"], row["status_time"], row["order_time"]) for key, row in stored.items()}
+    changes: list[tuple[ConnectorKey, int, datetime]] = []
+    reported: dict[ConnectorKey, None] = {}
+    for report in reports:
+        key = (report.station_id, report.evse_id, report.connector_id)
+        state = states.get(key)
+        reported[key] = None
+        if state is None or (report.order_time >= state.order_time and report.status != state.status):
+            states[key] = _State(report.status, report.time, report.order_time)
+            changes.append((key, report.status, report.time))
+            work.emit(_changed(tenant_id, report))
+        elif report.order_time >= state.order_time:
+            state.order_time = report.order_time
+        else:
+            changes.extend((key, status, time) for status, time in state.take_late(report))
+    await repository.put_states([_state_row(tenant_id, key, states[key]) for key in sorted(reported)])
+    await repository.add_changes([_change_row(tenant_id, change, now) for change in changes])
+
+
+@dataclass(slots=True)
+class _State:
+    status: int
+    status_time: datetime
+    order_time: datetime
+
+    def take_late(self, report: StatusReport) -> list[tuple[int, datetime]]:
+        """Return what a report that is older than the newest one adds to the history."""
+        late = (int(report.status), report.time)
+        if report.order_time < self.status_time:
+            return [late]
+        if report.status == self.status:
+            return []
+        # In between it was something else, so that it has been what it is only since the newest report.
+        self.status_time = self.order_time
+        return [late, (self.status, self.status_time)]
+
+
+def _changed(tenant_id: str, report: StatusReport) -> Event:
+    event = Event(tenant_id=tenant_id, station_id=report.station_id)
+    changed = ConnectorStatusChanged(evse_id=report.evse_id, connector_id=report.connector_id, status=report.status)
+    changed.time.FromDatetime(report.time)
+    event.connector_status_changed.CopyFrom(changed)
+    return event
+
+
+def _state_row(tenant_id: str, key: ConnectorKey, state: _State) -> dict[str, Any]:
+    station_id, evse_id, connector_id = key
+    return {
+        "tenant_id": tenant_id,
+        "station_id": station_id,
+        "evse_id": evse_id,
+        "connector_id": connector_id,
+        "status": state.status,
+        "status_time": state.status_time,
+        "order_time": state.order_time,
+    }
+
+
+def _change_row(tenant_id: str, change: tuple[ConnectorKey, int, datetime], now: datetime) -> dict[str, Any]:
+    (station_id, evse_id, connector_id), status, time = change
+    return {
+        "tenant_id": tenant_id,
+        "station_id": station_id,
+        "evse_id": evse_id,
+        "connector_id": connector_id,
+        "status": status,
+        "status_time": time,
+        "create_time": now,
+    }

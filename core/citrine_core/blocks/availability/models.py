@@ -1,0 +1,51 @@
+"""Tables of functional block G."""
+
+from datetime import datetime
+
+from sqlalchemy import Integer, String, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from citrine_core.db import BigId, Model
+
+__all__ = ["ConnectorState", "ConnectorStatusChange"]
+
+
+class ConnectorState(Model):
+    """The status of a connector as it is now.
+
+    EVSE 0 stands for the whole station and connector 0 for a whole EVSE, where a station reports on those.
+    """
+
+    __tablename__ = "connectors"
+
+    tenant_id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    station_id: Mapped[str] = mapped_column(String(48), primary_key=True)
+    evse_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    connector_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    status: Mapped[int] = mapped_column(Integer)
+    """citrine.ocpp.v2.ConnectorStatusEnum"""
+    status_time: Mapped[datetime]
+    """Since when, by the clock of the station."""
+    order_time: Mapped[datetime]
+    """Time of the newest report; what is older does not count. Never later than the report was received."""
+
+
+class ConnectorStatusChange(Model):
+    """One change of a connector's status: the history."""
+
+    __tablename__ = "connector_statuses"
+    __table_args__ = (
+        # A report that comes again adds nothing.
+        UniqueConstraint("tenant_id", "station_id", "status_time", "evse_id", "connector_id", "status"),
+    )
+
+    id: Mapped[BigId]
+    tenant_id: Mapped[str] = mapped_column(String(36))
+    station_id: Mapped[str] = mapped_column(String(48))
+    evse_id: Mapped[int] = mapped_column(Integer)
+    connector_id: Mapped[int] = mapped_column(Integer)
+    status: Mapped[int] = mapped_column(Integer)
+    """citrine.ocpp.v2.ConnectorStatusEnum"""
+    status_time: Mapped[datetime]
+    """By the clock of the station."""
+    create_time: Mapped[datetime]

@@ -1,0 +1,92 @@
+"""Queries of functional block G."""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import select, tuple_
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from citrine_core.blocks.availability.models import ConnectorState, ConnectorStatusChange
+from citrine_core.db import insert_or_ignore, one_of, upsert
+
+__all__ = ["ConnectorKey", "ConnectorRepository"]
+
+ConnectorKey = tuple[str, int, int]
+"""Station, EVSE and connector."""
+
+_STATE_KEY = ("tenant_id", "station_id", "evse_id", "connector_id")
+_CHANGE_KEY = ("tenant_id", "station_id", "status_time", "evse_id", "connector_id", "status")
+
+
+class ConnectorRepository:
+    """Connectors, their status and its history."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def connectors_of(self, tenant_id: str, station_id: str) -> Sequence[ConnectorState]:
+        """Return the connectors that a station reported, by EVSE and number.
+
+        What it reported on itself or on an EVSE as a whole is not among them.
+        """
+        rows = await self._session.scalars(
+            select(ConnectorState)
+            .where(
+                ConnectorState.tenant_id == tenant_id,
+                ConnectorState.station_id == station_id,
+                ConnectorState.evse_id > 0,
+                ConnectorState.connector_id > 0,
+            )
+            .order_by(ConnectorState.evse_id, ConnectorState.connector_id)
+        )
+        return rows.all()
+
+    async def find_all(self, tenant_id: str, station_ids: Collection[str]) -> dict[ConnectorKey, Mapping[str, Any]]:
+        """Return what is stored of all connectors of some stations."""
+        table = ConnectorState.__table__
+        rows = await (await self._session.connection()).execute(
+            select(table).where(table.c.tenant_id == tenant_id, one_of(self._session, table.c.station_id, station_ids))
+        )
+        return {(row["station_id"], row["evse_id"], row["connector_id"]): row for row in rows.mappings()}
+
+    async def put_states(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Store connectors as they are now."""
+        await upsert(self._session, ConnectorState.metadata.tables["connectors"], rows, _STATE_KEY)
+
+    async def add_changes(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Add to the history what is not in it."""
+        table = ConnectorStatusChange.metadata.tables["connector_statuses"]
+        await insert_or_ignore(self._session, table, rows, _CHANGE_KEY)
+
+    async def list(
+        self, tenant_id: str, *, station_id: str, after: tuple[str, int, int] | None, limit: int
+    ) -> Sequence[ConnectorState]:
+        """Return connectors by station, EVSE and number; of all stations where none is named."""
+        query = select(ConnectorState).where(ConnectorState.tenant_id == tenant_id)
+        if station_id:
+            query = query.where(ConnectorState.station_id == station_id)
+        key = (ConnectorState.station_id, ConnectorState.evse_id, ConnectorState.connector_id)
+        if after is not None:
+            query = query.where(tuple_(*key) > after)
+        return (await self._session.scalars(query.order_by(*key).limit(limit))).all()
+
+    async def list_changes(
+        self, tenant_id: str, station_id: str, *, after: int | None, limit: int
+    ) -> Sequence[ConnectorStatusChange]:
+        """Return the history of a station's connectors, the latest by the station's clock first.
+
+        Args:
+            tenant_id: Of the station.
+            station_id: The station.
+            after: Id of the change that the page before ended with.
+            limit: At most this many.
+        """
+        change = ConnectorStatusChange
+        query = select(change).where(change.tenant_id == tenant_id, change.station_id == station_id)
+        if after is not None:
+            last = await self._session.get(change, after)
+            if last is not None:
+                query = query.where(tuple_(change.status_time, change.id) < tuple_(last.status_time, last.id))
+        return (
+            await self._session.scalars(query.order_by(change.status_time.desc(), change.id.desc()).limit(limit))
+        ).all()

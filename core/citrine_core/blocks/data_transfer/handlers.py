@@ -1,0 +1,49 @@
+"""What stations say in the words of their vendors."""
+
+from citrine.events.v1.events_pb2 import DataTransferReceived, Event
+from citrine.ocpp.v2.data_transfer_pb2 import DataTransferRequest, DataTransferResponse, DataTransferStatusEnum
+from citrine_core.blocks.data_transfer.repository import DataTransferRepository
+from citrine_core.db import UnitOfWork
+from citrine_core.dispatch import Call, handles
+from citrine_core.services import Services
+
+__all__ = ["DataTransferHandlers"]
+
+
+class DataTransferHandlers:
+    """Hands the messages of vendors to the blocks that know them (functional block P)."""
+
+    def __init__(self, services: Services) -> None:
+        self._clock = services.clock
+        self._vendor_route = services.vendor_route
+
+    # Nothing tells a repetition from a vendor's second message of the same content, so that its handler
+    # gets both; a vendor knows what in its data makes two the same.
+    @handles(DataTransferRequest)
+    async def data_transfer(self, work: UnitOfWork, call: Call[DataTransferRequest]) -> DataTransferResponse:
+        """Answer with what the vendor's handler says, or that there is none (P02).
+
+        A call that the handler refuses is answered CALLERROR and not stored.
+        """
+        request = call.message
+        route = self._vendor_route(request.vendor_id, request.message_id if request.HasField("message_id") else None)
+        if route is None:
+            # P02.FR.06
+            status = DataTransferStatusEnum.DATA_TRANSFER_STATUS_ENUM_UNKNOWN_VENDOR_ID
+            response = DataTransferResponse(status=status)
+        else:
+            response = await route.method(work, call)
+        await DataTransferRepository(work.session).add(
+            {
+                "tenant_id": call.tenant_id,
+                "station_id": call.station_id,
+                "vendor_id": request.vendor_id,
+                "message_id": request.message_id if request.HasField("message_id") else None,
+                "request": request.SerializeToString(),
+                "response": response.SerializeToString(),
+                "create_time": self._clock(),
+            }
+        )
+        received = DataTransferReceived(request=request, status=response.status)
+        work.emit(Event(tenant_id=call.tenant_id, station_id=call.station_id, data_transfer_received=received))
+        return response

@@ -1,0 +1,29 @@
+"""Tables of functional block P."""
+
+from datetime import datetime
+
+from sqlalchemy import Index, LargeBinary, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from citrine_core.db import BigId, Model
+
+__all__ = ["DataTransfer"]
+
+
+class DataTransfer(Model):
+    """One DataTransfer of a station, and what it was answered."""
+
+    __tablename__ = "data_transfers"
+    __table_args__ = (Index(None, "tenant_id", "id"), Index(None, "tenant_id", "station_id", "id"))
+
+    id: Mapped[BigId]
+    tenant_id: Mapped[str] = mapped_column(String(36))
+    station_id: Mapped[str] = mapped_column(String(48))
+    vendor_id: Mapped[str] = mapped_column(String(255))
+    message_id: Mapped[str | None] = mapped_column(String(50))
+    """messageId of the payload, which names the vendor's message. None: it has none."""
+    request: Mapped[bytes] = mapped_column(LargeBinary)
+    """Serialised citrine.ocpp.v2.DataTransferRequest."""
+    response: Mapped[bytes] = mapped_column(LargeBinary)
+    """Serialised citrine.ocpp.v2.DataTransferResponse."""
+    create_time: Mapped[datetime]

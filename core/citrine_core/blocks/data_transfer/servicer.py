@@ -1,0 +1,54 @@
+"""DataTransferService: the gRPC face of functional block P."""
+
+import grpc
+
+from citrine.api.v1 import data_transfer_pb2 as pb
+from citrine.api.v1 import data_transfer_pb2_grpc
+from citrine.ocpp.v2 import data_transfer_pb2 as ocpp
+from citrine_core.blocks.data_transfer.models import DataTransfer
+from citrine_core.blocks.data_transfer.repository import DataTransferRepository
+from citrine_core.rpc import caller, open_page
+from citrine_core.services import Services
+
+__all__ = ["DataTransferServicer"]
+
+
+class DataTransferServicer(data_transfer_pb2_grpc.DataTransferServiceServicer):
+    """What vendors add."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    async def ListDataTransfers(
+        self,
+        request: pb.ListDataTransfersRequest,
+        context: grpc.aio.ServicerContext[pb.ListDataTransfersRequest, pb.ListDataTransfersResponse],
+    ) -> pb.ListDataTransfersResponse:
+        page = open_page(request)
+        async with self._services.unit_of_work(read_only=True) as work:
+            rows = await DataTransferRepository(work.session).list(
+                caller(context).tenant_id,
+                station_id=request.station_id,
+                after=page.after[0] if page.after else None,
+                limit=page.size + 1,
+            )
+        shown, token = page.close(rows, lambda row: (row.id,))
+        return pb.ListDataTransfersResponse(data_transfers=[to_proto(row) for row in shown], next_page_token=token)
+
+    async def DataTransfer(
+        self,
+        request: pb.DataTransferRequest,
+        context: grpc.aio.ServicerContext[pb.DataTransferRequest, pb.DataTransferResponse],
+    ) -> pb.DataTransferResponse:
+        return await self._services.commands.call(context, request, pb.DataTransferResponse)
+
+
+def to_proto(row: DataTransfer) -> pb.StoredDataTransfer:
+    """Return what the API shows of a DataTransfer."""
+    shown = pb.StoredDataTransfer(
+        station_id=row.station_id,
+        request=ocpp.DataTransferRequest.FromString(row.request),
+        response=ocpp.DataTransferResponse.FromString(row.response),
+    )
+    shown.create_time.FromDatetime(row.create_time)
+    return shown
