@@ -15,7 +15,7 @@ from sqlalchemy import insert, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 from tests.support.postgres import PostgresServer
 
-__all__ = ["database_url", "engine", "postgres", "postgres_url", "sqlite_url", "unit_of_work"]
+__all__ = ["administrate", "database_url", "engine", "postgres", "postgres_url", "sqlite_url", "unit_of_work"]
 
 _TEMPLATE = "citrine_template"
 
@@ -26,7 +26,7 @@ def postgres() -> Iterator[PostgresServer]:
     server = PostgresServer()
     try:
         server.start()
-        asyncio.run(_administrate(server, f"CREATE DATABASE {_TEMPLATE}"))
+        asyncio.run(administrate(server, f"CREATE DATABASE {_TEMPLATE}"))
         asyncio.run(_create_tables(server.url(_TEMPLATE)))
         yield server
     finally:
@@ -37,9 +37,9 @@ def postgres() -> Iterator[PostgresServer]:
 async def postgres_url(postgres: PostgresServer) -> AsyncIterator[str]:
     """URL of a fresh PostgreSQL database with our tables and the default tenant."""
     name = f"test_{uuid.uuid4().hex}"
-    await _administrate(postgres, f"CREATE DATABASE {name} TEMPLATE {_TEMPLATE}")
+    await administrate(postgres, f"CREATE DATABASE {name} TEMPLATE {_TEMPLATE}")
     yield postgres.url(name)
-    await _administrate(postgres, f"DROP DATABASE {name} WITH (FORCE)")
+    await administrate(postgres, f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture(scope="session")
@@ -80,7 +80,8 @@ def unit_of_work(engine: AsyncEngine) -> UnitOfWorkFactory:
     return UnitOfWorkFactory(engine, write_events)
 
 
-async def _administrate(server: PostgresServer, statement: str) -> None:
+async def administrate(server: PostgresServer, statement: str) -> None:
+    """Run a statement that can't be in a transaction, such as CREATE DATABASE."""
     engine = create_engine(server.url())
     try:
         async with engine.connect() as connection:
