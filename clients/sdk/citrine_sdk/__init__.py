@@ -9,8 +9,20 @@ The messages are those of the contract (`citrine.api.v1`, `citrine.events.v1`, `
 """
 
 from citrine_sdk.client import Citrine
+from citrine_sdk.errors import error_reason, field_violations
 from citrine_sdk.events import Backoff, follow_events
 from citrine_sdk.lists import pages
 from citrine_sdk.services import READS, SERVICES, Method, methods
 
-__all__ = ["READS", "SERVICES", "Backoff", "Citrine", "Method", "follow_events", "methods", "pages"]
+__all__ = [
+    "READS",
+    "SERVICES",
+    "Backoff",
+    "Citrine",
+    "Method",
+    "error_reason",
+    "field_violations",
+    "follow_events",
+    "methods",
+    "pages",
+]

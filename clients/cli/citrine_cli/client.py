@@ -1,0 +1,164 @@
+"""Commands that call a core: their common options, the connection, and how failures end."""
+
+import asyncio
+import functools
+import inspect
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated, Concatenate, ParamSpec, TypeVar, get_type_hints
+
+import grpc
+import typer
+from google.protobuf.message import Message
+from grpc.aio import UnaryUnaryMultiCallable
+
+from citrine_cli.errors import CliError, UsageError
+from citrine_cli.output import Output
+from citrine_cli.statuses import sentence
+from citrine_sdk import Citrine, pages
+
+__all__ = ["Client", "Connection", "client_command", "collect"]
+
+DEFAULT_CORE = "127.0.0.1:50051"
+DEFAULT_KEY_FILE = Path(".citrine/operator.key")
+"""Where `citrine up` leaves the operator's key."""
+
+P = ParamSpec("P")
+RequestT = TypeVar("RequestT", bound=Message)
+ResponseT = TypeVar("ResponseT", bound=Message)
+
+
+@dataclass(frozen=True)
+class Connection:
+    """Which core to call, as whom."""
+
+    core: str | None = None
+    """HOST:PORT, or a comma-separated list of them."""
+    key: str | None = None
+    """API key."""
+    key_file: Path | None = None
+    """File with the API key; `key` goes first."""
+    tenant: str | None = None
+    """Tenant that an operator's key acts on."""
+    as_json: bool = False
+    """Print JSON."""
+
+    def cores(self) -> str:
+        """Return where the cores are."""
+        return self.core or DEFAULT_CORE
+
+    def secret(self) -> str | None:
+        """Return the API key to send, or None where there is none to be found.
+
+        Raises:
+            CliError: When a file that was named can't be read.
+        """
+        if self.key:
+            return self.key
+        path = self.key_file or DEFAULT_KEY_FILE
+        try:
+            return path.read_text(encoding="utf-8").strip() or None
+        except FileNotFoundError:
+            if self.key_file is None:
+                return None
+            raise CliError(f"key file {path} does not exist") from None
+        except (OSError, UnicodeDecodeError) as error:
+            raise CliError(f"key file {path} can't be read: {getattr(error, 'strerror', None) or error}") from error
+
+
+@dataclass(frozen=True)
+class Client:
+    """What a command works with."""
+
+    citrine: Citrine
+    out: Output
+
+
+async def collect(
+    method: UnaryUnaryMultiCallable[RequestT, ResponseT], request: RequestT, limit: int = 0
+) -> AsyncIterator[ResponseT]:
+    """Yield the pages of a list, large ones, without more than `limit` items where it is not 0."""
+    if limit < 0:
+        raise UsageError("--limit: expected a number from 1 on")
+    request.page_size = min(limit or 1000, 1000)  # type: ignore[attr-defined]  # each list request has one
+    left = limit
+    async for page in pages(method, request):
+        (field,) = (field for field in page.DESCRIPTOR.fields if field.name != "next_page_token")
+        items = getattr(page, field.name)
+        if limit:
+            del items[left:]
+            left -= len(items)
+        yield page
+        if limit and left <= 0:
+            return
+
+
+CoreOption = Annotated[str | None, typer.Option("--core", metavar="HOST:PORT,…", help="Where the cores are.")]
+KeyOption = Annotated[str | None, typer.Option("--key", metavar="KEY", help="API key.")]
+KeyFileOption = Annotated[Path | None, typer.Option("--key-file", metavar="PATH", help="File with the API key.")]
+TenantOption = Annotated[str | None, typer.Option("--tenant", metavar="ID", help="Tenant to act on, for operators.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print the API's answer as JSON.")]
+
+_COMMON = {
+    "core": CoreOption,
+    "key": KeyOption,
+    "key_file": KeyFileOption,
+    "tenant": TenantOption,
+    "as_json": JsonOption,
+}
+
+
+def _merged(given: object, options: dict[str, object]) -> Connection:
+    # What stands before the command holds unless the command says otherwise.
+    base = given if isinstance(given, Connection) else Connection()
+    return replace(base, **{name: value for name, value in options.items() if value})  # type: ignore[arg-type]
+
+
+async def _run(connection: Connection, work: Callable[[Client], Awaitable[None]]) -> None:
+    key = connection.secret()
+    if key is None:
+        raise CliError(f"no API key: give --key or --key-file, set CITRINE_KEY, or put one into {DEFAULT_KEY_FILE}")
+    async with AsyncExitStack() as stack:
+        try:
+            citrine = await stack.enter_async_context(Citrine(connection.cores(), key=key, tenant=connection.tenant))
+        except ValueError as error:
+            # The SDK's word for an address that is none.
+            raise UsageError(str(error)) from error
+        try:
+            await work(Client(citrine=citrine, out=Output(as_json=connection.as_json)))
+        except grpc.aio.AioRpcError as error:
+            raise CliError(sentence(error, connection.cores())) from error
+
+
+def client_command(
+    app: typer.Typer, name: str
+) -> Callable[[Callable[Concatenate[Client, P], Awaitable[None]]], Callable[..., None]]:
+    """Make a coroutine a command that has the common options and gets a connected client as its first argument."""
+
+    def decorate(work: Callable[Concatenate[Client, P], Awaitable[None]]) -> Callable[..., None]:
+        @functools.wraps(work)
+        def command(ctx: typer.Context, **options: object) -> None:
+            common = {name: options.pop(name) for name in _COMMON}
+            run: Callable[..., Awaitable[None]] = work
+            asyncio.run(_run(_merged(ctx.obj, common), functools.partial(run, **options)))
+
+        own = list(inspect.signature(work).parameters.values())[1:]
+        hints = get_type_hints(work, include_extras=True)
+        keyword = inspect.Parameter.KEYWORD_ONLY
+        parameters = [
+            inspect.Parameter("ctx", keyword, annotation=typer.Context),
+            *(parameter.replace(kind=keyword, annotation=hints[parameter.name]) for parameter in own),
+            *(
+                inspect.Parameter(option, keyword, annotation=hint, default=False if option == "as_json" else None)
+                for option, hint in _COMMON.items()
+            ),
+        ]
+        # typer reads a command's options from its signature.
+        command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        command.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+        app.command(name)(command)
+        return command
+
+    return decorate

@@ -1,0 +1,147 @@
+"""`citrine call`: send an OCPP action to a station and print its answer."""
+
+import difflib
+import sys
+from typing import Annotated, Any
+
+import grpc
+import typer
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.json_format import MessageToDict, ParseDict
+from google.protobuf.json_format import ParseError as JsonError
+from google.protobuf.message import Message
+from google.protobuf.message_factory import GetMessageClass
+from google.protobuf.struct_pb2 import Struct
+
+from citrine.api.v1.commands_pb2 import CallStationRequest
+from citrine.api.v1.common_pb2 import Command, CommandTarget
+from citrine.ocpp.actions import ACTIONS
+from citrine.ocpp.codec import CodecError, decode, encode
+from citrine_cli.client import Client, client_command
+from citrine_cli.errors import UsageError
+from citrine_cli.values import parse_object, parse_seconds, parse_time
+from citrine_cli.words import time_word
+from citrine_sdk import Method, methods
+
+__all__ = ["register"]
+
+DEFAULT_TIMEOUT = 30.0
+"""Seconds that a station has to answer."""
+
+LONGEST_TIMEOUT = 600.0
+"""Most seconds that the API allows a station."""
+
+MARGIN = 5.0
+"""Seconds that the call may take longer than the station, so that the core's own word arrives."""
+
+
+def register(app: typer.Typer) -> None:
+    """Add `citrine call`."""
+    client_command(app, "call")(call)
+
+
+def _check_action(action: str) -> None:
+    found = ACTIONS.get(action)
+    if found is None:
+        near = difflib.get_close_matches(action.lower(), [name.lower() for name in ACTIONS], n=1)
+        hint = next((f", did you mean {name}?" for name in ACTIONS if [name.lower()] == near), "")
+        raise UsageError(f"{action!r} is not an action of OCPP 2.1{hint}")
+    if not found.from_csms:
+        raise UsageError(f"{action} is sent by stations, not to them")
+
+
+def _typed_method(action: str) -> Method | None:
+    return next((method for method in methods() if method.name == action and method.is_command), None)
+
+
+def _target(station_id: str, timeout: Duration, when_online: bool, expires: str | None) -> CommandTarget:
+    if expires and not when_online:
+        raise UsageError("--expires needs --when-online")
+    return CommandTarget(
+        station_id=station_id,
+        timeout=timeout,
+        when_online=when_online,
+        expire_time=parse_time("--expires", expires) if expires else None,
+    )
+
+
+async def _call_typed(
+    client: Client, method: Method, target: CommandTarget, payload: dict[str, Any], timeout: float
+) -> tuple[Command, dict[str, Any] | None]:
+    try:
+        content = decode(ACTIONS[method.name].request, payload)
+    except CodecError as error:
+        raise UsageError(f"the payload does not fit {method.name}: {error}") from error
+    rpc: grpc.aio.UnaryUnaryMultiCallable[Message, Any] = getattr(
+        getattr(client.citrine, method.attribute), method.name
+    )
+    request = GetMessageClass(method.request)(target=target, request=content)
+    answer = await rpc(request, timeout=timeout)
+    return answer.command, encode(answer.response) if answer.HasField("response") else None
+
+
+async def _call_any(
+    client: Client, request: CallStationRequest, payload: dict[str, Any], timeout: float
+) -> tuple[Command, dict[str, Any] | None]:
+    try:
+        ParseDict(payload, request.payload)
+    except JsonError as error:
+        raise UsageError(f"the payload can't be sent: {error}") from error
+    # An empty object is a payload, too.
+    request.payload.SetInParent()
+    answer = await client.citrine.commands.CallStation(request, timeout=timeout)
+    return answer.command, _plain(answer.payload) if answer.HasField("payload") else None
+
+
+def _plain(payload: Struct) -> dict[str, Any]:
+    plain: dict[str, Any] = MessageToDict(payload)
+    return plain
+
+
+def _tell(client: Client, command: Command, answer: dict[str, Any] | None) -> None:
+    if answer is not None:
+        client.out.json(answer, line=client.out.as_json)
+    elif client.out.as_json:
+        client.out.json({"command": MessageToDict(command)}, line=True)
+    else:
+        expiry = time_word(command, "expire_time")
+        client.out.line(f"command {command.id} waits for {command.station_id}{f' until {expiry}' if expiry else ''}")
+
+
+async def call(
+    client: Client,
+    station_id: Annotated[str, typer.Argument(metavar="STATION", help="Name of the station.")],
+    action: Annotated[str, typer.Argument(metavar="ACTION", help='OCPP action, e.g. "Reset".')],
+    payload: Annotated[
+        str, typer.Argument(metavar="[JSON]", help="OCPP 2.x payload in OCPP spelling; - reads it from stdin.")
+    ] = "{}",
+    timeout: Annotated[
+        float, typer.Option("--timeout", metavar="S", help="Seconds that the station has to answer.")
+    ] = DEFAULT_TIMEOUT,
+    when_online: Annotated[
+        bool, typer.Option("--when-online", help="Where it is not connected, send it when it is back.")
+    ] = False,
+    expires: Annotated[
+        str | None,
+        typer.Option("--expires", metavar="T", help="With --when-online: not after this time, ISO 8601 or +2h."),
+    ] = None,
+    native: Annotated[
+        bool, typer.Option("--native", help="Send the action as it stands in the station's own OCPP version.")
+    ] = False,
+) -> None:
+    """Send an action to a station and print its answer, in OCPP's spelling.
+
+    The exit code is 0 where the station answered, also with a refusal such as Rejected, or where the command
+    waits for it (--when-online). It is 1 where the station answered with a CALLERROR or not at all.
+    """
+    if not native:
+        _check_action(action)
+    target = _target(station_id, parse_seconds("--timeout", timeout, LONGEST_TIMEOUT), when_online, expires)
+    content = parse_object(sys.stdin.read() if payload == "-" else payload)
+    method = None if native else _typed_method(action)
+    if method is not None:
+        command, answer = await _call_typed(client, method, target, content, timeout + MARGIN)
+    else:
+        request = CallStationRequest(target=target, action=action, native=native)
+        command, answer = await _call_any(client, request, content, timeout + MARGIN)
+    _tell(client, command, answer)

@@ -1,0 +1,53 @@
+"""`citrine events` and `citrine messages`: what happens, as it happens."""
+
+from typing import Annotated
+
+import typer
+
+from citrine.api.v1.events_pb2 import WatchMessagesRequest
+from citrine_cli.client import Client, client_command
+from citrine_cli.errors import CliError
+from citrine_cli.event_lines import event_line, local_time
+
+__all__ = ["register"]
+
+
+def register(app: typer.Typer) -> None:
+    """Add `citrine events` and `citrine messages`."""
+    client_command(app, "events")(events)
+    client_command(app, "messages")(messages)
+
+
+async def events(
+    client: Client,
+    stations: Annotated[
+        list[str] | None, typer.Option("--station", metavar="ID", help="Only of this station. May be repeated.")
+    ] = None,
+    from_token: Annotated[
+        str, typer.Option("--from", metavar="TOKEN", help='Go on after this token; "0": from the oldest that is kept.')
+    ] = "",
+) -> None:
+    """Print events until Ctrl-C, each with its token; lost connections are opened again."""
+    async for event in client.citrine.follow_events(stations or (), from_token=from_token):
+        if client.out.as_json:
+            client.out.message(event, line=True)
+        else:
+            client.out.line(f"{event_line(event)}  [{event.token}]")
+
+
+async def messages(
+    client: Client,
+    stations: Annotated[list[str], typer.Argument(metavar="STATION…", help="1 to 100 stations.")],
+) -> None:
+    """Print the OCPP frames of stations as they pass, until Ctrl-C; > is to the station, < from it."""
+    stream = client.citrine.events.WatchMessages(WatchMessagesRequest(station_ids=stations))
+    async for seen in stream:
+        if not seen.frame:
+            # The first one says only that frames are seen from now on.
+            continue
+        if client.out.as_json:
+            client.out.message(seen, line=True)
+        else:
+            arrow = "<" if seen.from_station else ">"
+            client.out.line(f"{local_time(seen.time)}  {seen.station_id} {arrow} {seen.frame}")
+    raise CliError("the core ended the stream")

@@ -1,0 +1,32 @@
+"""Errors that end a command, and the one line on stderr that each of them is.
+
+* :exc:`CliError`: the command failed (exit code 1)
+    * :exc:`UsageError`: the command line itself is wrong (exit code 2)
+"""
+
+import sys
+
+__all__ = ["CliError", "UsageError", "one_line", "print_error"]
+
+
+class CliError(Exception):
+    """A command that can't do what it was asked to."""
+
+    exit_code = 1
+
+
+class UsageError(CliError):
+    """A command line that can't be right."""
+
+    exit_code = 2
+
+
+def one_line(text: str) -> str:
+    """Return text without line breaks and control characters, which a station or a core may have put there."""
+    return " ".join("".join(char if char.isprintable() else " " for char in text).split())
+
+
+def print_error(error: BaseException) -> None:
+    """Write one line about an error to stderr."""
+    sys.stderr.write(f"error: {one_line(str(error)) or type(error).__name__}\n")
+    sys.stderr.flush()

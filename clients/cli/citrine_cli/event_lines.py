@@ -1,0 +1,77 @@
+"""One line for each event: when, which station, what happened."""
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, tzinfo
+from typing import Any
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from citrine.events.v1.events_pb2 import Event, TransactionSummary
+from citrine_cli.words import amount, enum_word
+
+__all__ = ["event_line", "event_words", "local_time"]
+
+
+def _transaction(summary: TransactionSummary) -> str:
+    parts = [
+        f"evse {summary.evse_id}" if summary.HasField("evse_id") else "",
+        enum_word(summary, "charging_state"),
+        amount(summary, "energy_wh", "kWh", 1000),
+        amount(summary, "power_w", "kW", 1000),
+        f"{summary.soc_percent:.0f} %" if summary.HasField("soc_percent") else "",
+        summary.transaction_id,
+    ]
+    return "  ".join(part for part in parts if part)
+
+
+# Any: each function takes the body of its own kind.
+_WORDS: Mapping[str, Callable[[Any], str]] = {
+    "station_connected": lambda body: f"connected with OCPP {body.ocpp_version} from {body.remote_address}",
+    "station_disconnected": lambda body: f"disconnected ({body.code}{f' {body.reason}' if body.reason else ''})",
+    "station_booted": lambda body: (
+        f"booted: {enum_word(body, 'status')}  {body.request.charging_station.vendor_name} "
+        f"{body.request.charging_station.model}"
+    ),
+    "connector_status_changed": lambda body: (
+        f"evse {body.evse_id} connector {body.connector_id} is {enum_word(body, 'status')}"
+    ),
+    "transaction_started": lambda body: f"transaction started  {_transaction(body.transaction)}",
+    "transaction_updated": lambda body: f"transaction updated  {_transaction(body.transaction)}",
+    "transaction_ended": lambda body: (
+        f"transaction ended  {enum_word(body, 'stopped_reason')}  {_transaction(body.transaction)}"
+    ),
+    "meter_values_received": lambda body: f"meter values of evse {body.evse_id}: {body.samples}",
+    "security_event_received": lambda body: f"security event {body.request.type} {body.request.tech_info}",
+    "station_events_received": lambda body: (
+        "events: " + ", ".join(f"{e.component.name}.{e.variable.name}={e.actual_value}" for e in body.events)
+    ),
+    "report_finished": lambda body: (
+        f"report {body.request_id} {'complete' if body.complete else 'incomplete'}: {body.variables} variables"
+    ),
+    "command_finished": lambda body: f"command {body.action} {body.state.lower().replace('_', ' ')}",
+    "data_transfer_received": lambda body: f"data of {body.request.vendor_id}: {enum_word(body, 'status')}",
+    "station_changed": lambda body: f"station {enum_word(body, 'kind')}",
+    "token_authorized": lambda body: f"token {body.id_token}: {body.status}",
+}
+
+
+def event_words(event: Event) -> str:
+    """Return what an event says, without its time and its station."""
+    kind = event.WhichOneof("body")
+    if kind is None:
+        return "something that this version does not know"
+    words = _WORDS.get(kind)
+    return words(getattr(event, kind)) if words else kind.replace("_", " ")
+
+
+def local_time(stamp: Timestamp, zone: tzinfo | None = None) -> str:
+    """Return a time of day in the given zone or the local one, to the millisecond."""
+    try:
+        return stamp.ToDatetime(tzinfo=UTC).astimezone(zone).isoformat(sep=" ", timespec="milliseconds")[11:23]
+    except (ValueError, OverflowError):
+        return "--:--:--.---"
+
+
+def event_line(event: Event, zone: tzinfo | None = None) -> str:
+    """Return an event as a line, its time in the given zone or the local one."""
+    return f"{local_time(event.time, zone)}  {event.station_id or '-'}  {event_words(event)}"

@@ -1,0 +1,45 @@
+"""The processes of Citrine, found by entry point: the command line imports neither the core nor the edge.
+
+Each is a function `main(argv) -> int` in the entry point group `citrine.processes`, and reads its flags itself.
+"""
+
+from collections.abc import Callable, Sequence
+from importlib.metadata import entry_points
+
+from citrine_cli.errors import CliError
+
+__all__ = ["PROCESSES", "process_of", "run_process"]
+
+GROUP = "citrine.processes"
+
+PROCESSES = {
+    ("core",): "core",
+    ("edge",): "edge",
+    ("simulate",): "simulate",
+    ("db", "upgrade"): "upgrade",
+}
+"""Words of the command line, and the entry point that they name."""
+
+
+def process_of(arguments: Sequence[str]) -> tuple[str, list[str]] | None:
+    """Return the process that a command line names and the arguments that are left for it, or None."""
+    for words, name in PROCESSES.items():
+        if tuple(arguments[: len(words)]) == words:
+            return name, list(arguments[len(words) :])
+    return None
+
+
+def run_process(name: str, arguments: Sequence[str]) -> int:
+    """Run a process in this one and return its exit code.
+
+    Raises:
+        CliError: When it is not installed.
+    """
+    (found, *_) = [*entry_points(group=GROUP, name=name), None]
+    if found is None:
+        raise CliError(f"{name} is not installed: no entry point {name!r} in {GROUP}")
+    try:
+        process: Callable[[list[str]], int] = found.load()
+    except ModuleNotFoundError as error:
+        raise CliError(f"{name} is not installed: module {error.name} is missing") from error
+    return process(list(arguments))

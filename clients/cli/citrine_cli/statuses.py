@@ -1,0 +1,47 @@
+"""What a failed call means, in a sentence."""
+
+import grpc
+
+from citrine_sdk import error_reason, field_violations
+
+__all__ = ["sentence"]
+
+_UNREACHED = (
+    "failed to connect",
+    "connections to all backends failing",
+    "DNS resolution failed",
+    "Connection refused",
+    "Socket closed",
+    "recvmsg",
+)
+"""What the channel says, and no core, of a core that it can't reach."""
+
+_WHERE_SILENT = {
+    grpc.StatusCode.CANCELLED: "the call was cancelled",
+    grpc.StatusCode.DEADLINE_EXCEEDED: "no answer in time",
+    grpc.StatusCode.NOT_FOUND: "there is no such thing",
+    grpc.StatusCode.ALREADY_EXISTS: "it exists already",
+    grpc.StatusCode.PERMISSION_DENIED: "the API key does not allow this",
+    grpc.StatusCode.UNAUTHENTICATED: "the API key is not valid",
+    grpc.StatusCode.UNAVAILABLE: "not available now",
+    grpc.StatusCode.INTERNAL: "the core met an error of its own",
+}
+"""Sentences for statuses that come without one."""
+
+
+def sentence(error: grpc.aio.AioRpcError, cores: str) -> str:
+    """Return what to tell a person about a failed call to the given cores."""
+    details = error.details() or ""
+    if error.code() is grpc.StatusCode.UNAVAILABLE and any(said in details for said in _UNREACHED):
+        return f"no core answers at {cores}"
+    if error.code() is grpc.StatusCode.UNIMPLEMENTED and details in {"", "Method not found!"}:
+        return f"the core at {cores} does not offer this"
+    if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED and details in {"", "Deadline Exceeded"}:
+        return f"no answer from {cores} in time"
+    told = details or _WHERE_SILENT.get(error.code(), error.code().name.lower().replace("_", " "))
+    violations = [f"{field}: {problem}" for field, problem in field_violations(error) if problem not in told]
+    if violations:
+        told = f"{told} ({'; '.join(violations)})"
+    reason = error_reason(error)
+    # The station's own error code, where the sentence does not have it already.
+    return told if reason in told else f"{reason}: {told}"

@@ -1,0 +1,3 @@
+"""`citrine up`: one core and one edge on this machine, supervised, with a demo that charges."""
+
+__all__: list[str] = []

@@ -1,0 +1,74 @@
+"""The command `citrine up` and its options."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from pydantic import ValidationError
+
+from citrine_cli.errors import UsageError, one_line
+from citrine_cli.up.run import run_up
+from citrine_cli.up.settings import UpSettings
+
+__all__ = ["register"]
+
+
+def register(app: typer.Typer) -> None:
+    """Add `citrine up`."""
+    app.command("up")(up)
+
+
+def _show(text: str) -> None:
+    # What a station said may be part of the line.
+    lead = text[: len(text) - len(text.lstrip())]
+    sys.stdout.write(f"{lead}{one_line(text)}\n")
+    sys.stdout.flush()
+
+
+def up(
+    data_dir: Annotated[
+        Path, typer.Option("--data-dir", envvar="CITRINE_DATA_DIR", help="Directory for keys, logs and the demo.")
+    ] = Path(".citrine"),
+    database: Annotated[
+        str, typer.Option("--database", envvar="CITRINE_DATABASE", metavar="URL", help="SQLAlchemy URL.")
+    ] = "sqlite+aiosqlite:///citrine.db",
+    ocpp_listen: Annotated[
+        str, typer.Option("--ocpp-listen", envvar="CITRINE_OCPP_LISTEN", metavar="HOST:PORT", help="For stations.")
+    ] = "0.0.0.0:9000",
+    grpc_listen: Annotated[
+        str, typer.Option("--grpc-listen", envvar="CITRINE_GRPC_LISTEN", metavar="HOST:PORT", help="For gRPC.")
+    ] = "127.0.0.1:50051",
+    core_http_listen: Annotated[
+        str,
+        typer.Option(
+            "--core-http-listen", envvar="CITRINE_CORE_HTTP_LISTEN", metavar="HOST:PORT", help="Health of the core."
+        ),
+    ] = "127.0.0.1:9002",
+    edge_http_listen: Annotated[
+        str,
+        typer.Option(
+            "--edge-http-listen", envvar="CITRINE_EDGE_HTTP_LISTEN", metavar="HOST:PORT", help="Health of the edge."
+        ),
+    ] = "127.0.0.1:9001",
+    no_demo: Annotated[bool, typer.Option("--no-demo", help="No demo tenant and no simulated stations.")] = False,
+) -> None:
+    """Run one core and one edge, supervised, with a demo of three stations that charge.
+
+    The database is brought to the newest schema first. A port of 0 is a free one.
+    """
+    try:
+        settings = UpSettings(
+            data_dir=data_dir,
+            database=database,
+            ocpp_listen=ocpp_listen,
+            grpc_listen=grpc_listen,
+            core_http_listen=core_http_listen,
+            edge_http_listen=edge_http_listen,
+            demo=not no_demo,
+        )
+    except ValidationError as error:
+        first = error.errors()[0]
+        option = str(first["loc"][0]).replace("_", "-")
+        raise UsageError(f"--{option}: {first['msg'].removeprefix('Value error, ')}") from error
+    run_up(settings, _show)

@@ -1,0 +1,117 @@
+"""The demo: a tenant with stations and tokens, made at the first start and the same at every later one."""
+
+import json
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TypeVar
+
+import grpc
+from google.protobuf.message import Message
+from grpc.aio import UnaryUnaryMultiCallable
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from citrine.api.v1.stations_pb2 import CreateStationRequest, GetStationRequest, SetStationPasswordRequest, Station
+from citrine.api.v1.tenants_pb2 import CreateTenantRequest, GetTenantRequest, Tenant
+from citrine.api.v1.tokens_pb2 import CreateTokenRequest, GetTokenRequest, Token
+from citrine_cli.up.files import read_json, write_private
+from citrine_sdk import Citrine
+
+__all__ = ["TENANT", "Demo", "seed"]
+
+TENANT = "demo"
+
+STATIONS = ("DEMO-1", "DEMO-2", "DEMO-3")
+
+TOKENS = {"DEADBEEF": "ISO14443", "CAFEBABE": "ISO14443", "DE-ABC-C12345678-9": "eMAID"}
+"""Tokens and their types."""
+
+RequestT = TypeVar("RequestT", bound=Message)
+ResponseT = TypeVar("ResponseT", bound=Message)
+
+
+class Demo(BaseModel):
+    """Credentials of the demo."""
+
+    model_config = ConfigDict(frozen=True)
+
+    stations: dict[str, str]
+    """Passwords by station."""
+    tokens: dict[str, str]
+    """Types by token."""
+
+
+def _remembered(path: Path) -> Demo | None:
+    try:
+        return Demo.model_validate(read_json(path))
+    except ValidationError:
+        return None
+
+
+async def _exists(get: UnaryUnaryMultiCallable[RequestT, ResponseT], request: RequestT) -> bool:
+    try:
+        await get(request)
+    except grpc.aio.AioRpcError as error:
+        if error.code() is grpc.StatusCode.NOT_FOUND:
+            return False
+        raise
+    return True
+
+
+async def _seed_stations(citrine: Citrine, stations: Mapping[str, str], *, replace_passwords: bool) -> None:
+    for station_id, password in stations.items():
+        if not await _exists(citrine.stations.GetStation, GetStationRequest(station_id=station_id)):
+            station = Station(station_id=station_id, description="simulated")
+            await citrine.stations.CreateStation(CreateStationRequest(station=station, password=password))
+        elif replace_passwords:
+            request = SetStationPasswordRequest(station_id=station_id, password=password)
+            await citrine.stations.SetStationPassword(request)
+
+
+async def _seed_tokens(citrine: Citrine, tokens: Mapping[str, str]) -> None:
+    for id_token, kind in tokens.items():
+        if not await _exists(citrine.tokens.GetToken, GetTokenRequest(id_token=id_token, type=kind)):
+            token = Token(id_token=id_token, type=kind, group_id="demo", description="demo driver")
+            await citrine.tokens.CreateToken(CreateTokenRequest(token=token))
+
+
+async def seed(citrine: Citrine, path: Path) -> Demo:
+    """Make what is missing of the demo and return its credentials, which are kept in a file.
+
+    What an operator removed after the first start stays removed.
+
+    Args:
+        citrine: Calls as the operator, on the tenant of the demo.
+        path: File with the credentials.
+
+    Raises:
+        grpc.aio.AioRpcError: When the core refuses or can't be reached.
+    """
+    remembered = _remembered(path)
+    tenant_exists = await _exists(citrine.tenants.GetTenant, GetTenantRequest(tenant_id=TENANT))
+    if remembered is not None and tenant_exists and not _unfinished(path).exists():
+        return await _present(citrine, remembered)
+    demo = remembered or Demo(stations={name: secrets.token_urlsafe(16) for name in STATIONS}, tokens=dict(TOKENS))
+    # The mark and the passwords come first: a start that breaks off here goes on with them next time.
+    write_private(_unfinished(path), "")
+    write_private(path, json.dumps(demo.model_dump(), indent=2) + "\n")
+    if not tenant_exists:
+        tenant = Tenant(tenant_id=TENANT, display_name="Demo")
+        await citrine.tenants.CreateTenant(CreateTenantRequest(tenant=tenant))
+    await _seed_stations(citrine, demo.stations, replace_passwords=remembered is None)
+    await _seed_tokens(citrine, demo.tokens)
+    _unfinished(path).unlink()
+    return demo
+
+
+def _unfinished(path: Path) -> Path:
+    return path.with_suffix(".unfinished")
+
+
+async def _present(citrine: Citrine, demo: Demo) -> Demo:
+    stations = {
+        station_id: password
+        for station_id, password in demo.stations.items()
+        if await _exists(citrine.stations.GetStation, GetStationRequest(station_id=station_id))
+    }
+    return Demo(stations=stations, tokens=demo.tokens)

@@ -1,0 +1,71 @@
+"""Files that only their owner may read, and the lock that keeps a directory to one `citrine up`."""
+
+import fcntl
+import json
+import os
+import secrets
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from citrine_cli.errors import CliError
+
+__all__ = ["ensure_secret", "locked_directory", "read_json", "write_private"]
+
+
+@contextmanager
+def locked_directory(path: Path) -> Iterator[None]:
+    """Make a directory that only its owner may enter, and hold it against another `citrine up`.
+
+    Raises:
+        CliError: When it can't be made, or another process holds it.
+    """
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.chmod(0o700)
+        descriptor = os.open(path / "up.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise CliError(f"{path} can't be used: {error.strerror}") from error
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise CliError(f"citrine up runs already with {path}") from None
+        yield
+    finally:
+        # Closing unlocks.
+        os.close(descriptor)
+
+
+def write_private(path: Path, content: str) -> None:
+    """Write a file that only its owner may read, whole or not at all."""
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        # mkstemp makes it readable by the owner alone.
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(name, path)
+    except BaseException:
+        os.unlink(name)
+        raise
+
+
+def ensure_secret(path: Path) -> None:
+    """Leave a random secret in a file, unless it holds one already."""
+    if path.exists() and path.read_text(encoding="utf-8").strip():
+        path.chmod(0o600)
+        return
+    write_private(path, secrets.token_urlsafe(32) + "\n")
+
+
+def read_json(path: Path) -> dict[str, Any] | None:
+    """Return the JSON object in a file, or None where there is no such file or no object in it."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        return None
+    return found if isinstance(found, dict) else None

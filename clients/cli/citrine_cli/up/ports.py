@@ -1,0 +1,39 @@
+"""Whether an address can be listened on, asked before anything is started."""
+
+import errno
+import socket
+
+from citrine_cli.errors import CliError
+from citrine_cli.up.settings import host_and_port
+
+__all__ = ["check_free", "reachable"]
+
+
+def check_free(purpose: str, option: str, address: str) -> None:
+    """Make sure that nobody listens on an address.
+
+    Raises:
+        CliError: When somebody does, or this machine has no such address.
+    """
+    host, port = host_and_port(address)
+    if port == 0:
+        return
+    try:
+        family, kind, protocol, _, place = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind, protocol) as probe:
+            # As servers do: connections that are still closing don't count.
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(place)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise CliError(
+                f"port {port} for {purpose} is in use on {host}; end what uses it or give {option} HOST:PORT"
+            ) from error
+        raise CliError(f"{address} for {purpose} can't be used: {error.strerror or error}") from error
+
+
+def reachable(address: str) -> str:
+    """Return the address under which this machine reaches a listener of its own: 0.0.0.0 is no destination."""
+    host, port = host_and_port(address)
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1", "*": "127.0.0.1"}.get(host, host)
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

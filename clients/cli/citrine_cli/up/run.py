@@ -1,0 +1,243 @@
+"""`citrine up` from the first file to the last signal."""
+
+import asyncio
+import json
+import os
+import signal
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+
+import grpc
+
+from citrine_cli.errors import CliError
+from citrine_cli.event_lines import event_line
+from citrine_cli.statuses import sentence
+from citrine_cli.up.demo import TENANT, Demo, seed
+from citrine_cli.up.files import ensure_secret, locked_directory, write_private
+from citrine_cli.up.ports import check_free, reachable
+from citrine_cli.up.settings import UpSettings
+from citrine_cli.up.supervisor import Child, Ready
+from citrine_sdk import Citrine
+
+__all__ = ["run_up"]
+
+UPGRADE_TIMEOUT = 600.0
+"""Seconds that migrations may take."""
+
+FOLLOW_INTERVAL = 10.0
+"""Seconds until a refused subscription is tried again."""
+
+Print = Callable[[str], None]
+
+
+class _Up:
+    """The processes of one `citrine up`, and what is printed of them."""
+
+    def __init__(self, settings: UpSettings, show: Print) -> None:
+        self._settings = settings
+        self._show = show
+        self.children: list[Child] = []
+        """In the order in which they were started."""
+
+    async def serve(self) -> None:
+        """Start everything and keep it running until cancelled."""
+        settings = self._settings
+        check_free("stations", "--ocpp-listen", settings.ocpp_listen)
+        check_free("gRPC", "--grpc-listen", settings.grpc_listen)
+        check_free("the core's health and metrics", "--core-http-listen", settings.core_http_listen)
+        check_free("the edge's health and metrics", "--edge-http-listen", settings.edge_http_listen)
+        ensure_secret(settings.edge_credential_file)
+        await self._upgrade()
+        core = self._child("core", self._core_arguments)
+        await core.start()
+        edge = self._child("edge", lambda before: self._edge_arguments(before, core))
+        await edge.start()
+        grpc_address, ocpp_address = reachable(core.ready["grpc"]), reachable(edge.ready["ocpp"])
+        async with AsyncExitStack() as stack:
+            key = settings.operator_key_file.read_text(encoding="utf-8").strip()
+            tenants = ["default", TENANT] if settings.demo else ["default"]
+            clients = {
+                tenant: await stack.enter_async_context(Citrine(grpc_address, key=key, tenant=tenant))
+                for tenant in tenants
+            }
+            tasks = await stack.enter_async_context(asyncio.TaskGroup())
+            for child in self.children:
+                tasks.create_task(child.keep(), name=f"keep {child.name}")
+            try:
+                demo = await seed(clients[TENANT], settings.demo_file) if settings.demo else None
+            except grpc.aio.AioRpcError as error:
+                raise CliError(f"the demo can't be made: {sentence(error, grpc_address)}") from error
+            self._introduce(grpc_address, ocpp_address, demo)
+            for tenant, citrine in clients.items():
+                tasks.create_task(self._follow(citrine), name=f"follow {tenant}")
+            if demo is not None and demo.stations:
+                simulator = self._child("simulate", lambda _: self._simulator_arguments(ocpp_address, demo))
+                await simulator.start()
+                tasks.create_task(simulator.keep(), name="keep simulate")
+
+    async def stop(self) -> None:
+        """Stop the children, the last one first: stations, then the edge, then the core."""
+        for child in reversed(self.children):
+            await child.stop()
+
+    def kill(self) -> None:
+        """Kill the children at once."""
+        for child in self.children:
+            child.kill()
+
+    def _child(self, name: str, arguments: Callable[[Ready], list[str]]) -> Child:
+        directory = self._settings.data_dir
+        ready_file = directory / f"{name}.ready.json" if name != "simulate" else None
+        title = "simulator" if name == "simulate" else name
+        child = Child(title, arguments, log=directory / f"{title}.log", ready_file=ready_file, notice=self._notice)
+        self.children.append(child)
+        return child
+
+    def _notice(self, text: str) -> None:
+        self._show(f"! {text}")
+
+    async def _upgrade(self) -> None:
+        child = Child(
+            "database upgrade",
+            lambda _: ["db", "upgrade", "--database", self._settings.database],
+            log=self._settings.data_dir / "upgrade.log",
+            ready_file=None,
+            notice=self._notice,
+        )
+        self.children.append(child)
+        await child.start()
+        await child.finish(UPGRADE_TIMEOUT)
+        self.children.remove(child)
+
+    def _core_arguments(self, before: Ready) -> list[str]:
+        settings = self._settings
+        return [
+            "core",
+            *("--database", settings.database),
+            *("--grpc-listen", before.get("grpc", settings.grpc_listen)),
+            *("--http-listen", before.get("http", settings.core_http_listen)),
+            *("--edge-credential-file", str(settings.edge_credential_file)),
+            *("--operator-key-file", str(settings.operator_key_file)),
+            *("--ready-file", str(settings.data_dir / "core.ready.json")),
+        ]
+
+    def _edge_arguments(self, before: Ready, core: Child) -> list[str]:
+        settings = self._settings
+        return [
+            "edge",
+            *("--ocpp-listen", before.get("ocpp", settings.ocpp_listen)),
+            *("--core", reachable(core.ready["grpc"])),
+            *("--http-listen", before.get("http", settings.edge_http_listen)),
+            *("--edge-credential-file", str(settings.edge_credential_file)),
+            *("--ready-file", str(settings.data_dir / "edge.ready.json")),
+        ]
+
+    def _simulator_arguments(self, ocpp_address: str, demo: Demo) -> list[str]:
+        settings = self._settings
+        write_private(settings.passwords_file, json.dumps(demo.stations) + "\n")
+        state_dir = settings.data_dir / "stations"
+        state_dir.mkdir(mode=0o700, exist_ok=True)
+        return [
+            "simulate",
+            *("--url", f"ws://{ocpp_address}"),
+            *("--tenant", TENANT),
+            *(word for station in demo.stations for word in ("--station", station)),
+            *("--passwords-file", str(settings.passwords_file)),
+            *(word for token in demo.tokens for word in ("--id-token", token)),
+            *("--scenario", "charge"),
+            *("--state-dir", str(state_dir)),
+        ]
+
+    def _introduce(self, grpc_address: str, ocpp_address: str, demo: Demo | None) -> None:
+        settings = self._settings
+        self._show("Citrine is up.")
+        self._show("")
+        self._show(f"  stations   ws://{ocpp_address}/STATION and ws://{ocpp_address}/TENANT/STATION")
+        self._show(f"  gRPC       {grpc_address}, with the operator's key in {settings.operator_key_file}")
+        self._show(f"  health     http://{self._http('core')}/readyz and http://{self._http('edge')}/readyz")
+        self._show(f"  database   {_without_password(settings.database)}")
+        self._show(f"  logs       {settings.data_dir}/core.log and edge.log")
+        if demo is not None:
+            self._show("")
+            self._show(f"  Demo tenant {TENANT!r}; three simulated stations charge and wait, and charge again.")
+            for station_id, password in demo.stations.items():
+                self._show(f"  station    ws://{ocpp_address}/{TENANT}/{station_id}  password {password}")
+            for id_token, kind in demo.tokens.items():
+                self._show(f"  token      {id_token} ({kind})")
+            self._show("")
+            self._show(f"  Try: .venv/bin/citrine --tenant {TENANT} station list")
+        self._show("")
+        self._show("Ctrl-C stops it. What happens:")
+
+    def _http(self, name: str) -> str:
+        (child,) = (child for child in self.children if child.name == name)
+        return reachable(child.ready["http"])
+
+    async def _follow(self, citrine: Citrine) -> None:
+        while True:
+            try:
+                async for event in citrine.follow_events():
+                    self._show(event_line(event))
+            except grpc.aio.AioRpcError as error:
+                # Not curable for a subscription; whoever looks at the lines shall know, and the rest goes on.
+                self._notice(f"events can't be followed: {error.details() or error.code().name}")
+                await asyncio.sleep(FOLLOW_INTERVAL)
+
+
+def _without_password(url: str) -> str:
+    scheme, separator, rest = url.partition("://")
+    credentials, at, place = rest.rpartition("@")
+    user = credentials.partition(":")[0]
+    return f"{scheme}{separator}{user}{at}{place}"
+
+
+async def _until_signalled(settings: UpSettings, show: Print) -> None:
+    up = _Up(settings, show)
+    signals = 0
+    signalled = asyncio.Event()
+
+    def on_signal() -> None:
+        nonlocal signals
+        signals += 1
+        signalled.set()
+        if signals > 1:
+            up.kill()
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(number, on_signal)
+    serving = asyncio.create_task(up.serve(), name="serve")
+    waiting = asyncio.create_task(signalled.wait(), name="wait for a signal")
+    try:
+        await asyncio.wait({serving, waiting}, return_when=asyncio.FIRST_COMPLETED)
+        if signalled.is_set():
+            show("stopping")
+        elif (error := serving.exception()) is not None:
+            raise _cause(error)
+    finally:
+        for task in (serving, waiting):
+            task.cancel()
+        await asyncio.gather(serving, waiting, return_exceptions=True)
+        await up.stop()
+
+
+def _cause(error: BaseException) -> BaseException:
+    # A task group wraps what ended it.
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
+def run_up(settings: UpSettings, show: Print) -> None:
+    """Run Citrine until SIGINT or SIGTERM; a second signal kills what still runs.
+
+    Args:
+        settings: What to run, and where.
+        show: Prints a line.
+
+    Raises:
+        CliError: When it can't be started.
+    """
+    os.umask(0o077)
+    with locked_directory(settings.data_dir):
+        asyncio.run(_until_signalled(settings, show))

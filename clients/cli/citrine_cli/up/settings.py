@@ -1,0 +1,66 @@
+"""What `citrine up` is told, and where it keeps its files."""
+
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, field_validator
+
+__all__ = ["UpSettings", "host_and_port"]
+
+
+def host_and_port(address: str) -> tuple[str, int]:
+    """Split HOST:PORT; a host of IPv6 may stand in brackets.
+
+    Raises:
+        ValueError: When it is none, or the port is not from 0 to 65535.
+    """
+    host, separator, port = address.rpartition(":")
+    if not separator or not host or not port.isascii() or not port.isdigit() or int(port) > 65535:
+        raise ValueError(f"{address!r} is not an address: expected HOST:PORT")
+    return host.removeprefix("[").removesuffix("]"), int(port)
+
+
+class UpSettings(BaseModel):
+    """Settings of `citrine up`. An address with port 0 gets a free port, which it keeps while `up` runs."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    data_dir: Path
+    """Directory for keys, passwords, logs and queues; only its owner may enter."""
+    database: str
+    """SQLAlchemy URL."""
+    ocpp_listen: str
+    """Where stations connect."""
+    grpc_listen: str
+    """Where edges and clients call."""
+    core_http_listen: str
+    """Health and metrics of the core."""
+    edge_http_listen: str
+    """Health and metrics of the edge."""
+    demo: bool
+    """Whether to seed and run the demo."""
+
+    @field_validator("ocpp_listen", "grpc_listen", "core_http_listen", "edge_http_listen")
+    @classmethod
+    def _is_address(cls, address: str) -> str:
+        host_and_port(address)
+        return address
+
+    @property
+    def edge_credential_file(self) -> Path:
+        """File with the secret by which the edge proves itself to the core."""
+        return self.data_dir / "edge.credential"
+
+    @property
+    def operator_key_file(self) -> Path:
+        """File in which the core leaves the operator's API key."""
+        return self.data_dir / "operator.key"
+
+    @property
+    def demo_file(self) -> Path:
+        """File with the credentials of the demo."""
+        return self.data_dir / "demo.json"
+
+    @property
+    def passwords_file(self) -> Path:
+        """File with the passwords of the simulated stations."""
+        return self.data_dir / "demo-passwords.json"

@@ -1,0 +1,47 @@
+"""Words for what messages hold: enum values as OCPP spells them, times, amounts."""
+
+from datetime import UTC
+
+from google.protobuf.descriptor import EnumDescriptor
+from google.protobuf.message import Message
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from citrine.ocpp.v2 import options_pb2
+
+__all__ = ["amount", "enum_word", "number", "time_word"]
+
+
+def enum_word(message: Message, field: str) -> str:
+    """Return the value of an enum field as OCPP spells it, or in plain words where it is ours. Empty where unset."""
+    descriptor = message.DESCRIPTOR.fields_by_name[field]
+    enum = descriptor.enum_type
+    assert isinstance(enum, EnumDescriptor)
+    value = enum.values_by_number.get(getattr(message, field))
+    if value is None or value.number == 0:
+        return ""
+    spelling: str = value.GetOptions().Extensions[options_pb2.spelling]
+    # BOOT_POLICY_ACCEPTED of enum BootPolicy is "accepted".
+    prefix = "".join(f"_{char}" if char.isupper() else char.upper() for char in enum.name).lstrip("_") + "_"
+    return spelling or value.name.removeprefix(prefix).lower().replace("_", " ")
+
+
+def time_word(message: Message, field: str) -> str:
+    """Return the value of a time field in UTC, to the second. Empty where unset."""
+    if not message.HasField(field):
+        return ""
+    stamp = getattr(message, field)
+    assert isinstance(stamp, Timestamp)
+    try:
+        return stamp.ToDatetime(UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+    except (ValueError, OverflowError):
+        return "?"
+
+
+def number(message: Message, field: str) -> str:
+    """Return the value of an optional number. Empty where unset."""
+    return f"{getattr(message, field):g}" if message.HasField(field) else ""
+
+
+def amount(message: Message, field: str, unit: str, divisor: float = 1) -> str:
+    """Return the value of an optional amount in a larger unit, e.g. Wh as kWh. Empty where unset."""
+    return f"{getattr(message, field) / divisor:.3f} {unit}" if message.HasField(field) else ""
