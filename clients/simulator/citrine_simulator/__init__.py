@@ -1,0 +1,45 @@
+"""Simulated charging stations: careful ones for demonstrations and fault tests, and cheap ones for load."""
+
+from citrine_simulator.config import StationConfig
+from citrine_simulator.connection import NO_ANSWER, Answer
+from citrine_simulator.errors import (
+    AnswerInvalidError,
+    CallErrorReceivedError,
+    CallFailedError,
+    CallLostError,
+    CallRefusedError,
+    CallTimedOutError,
+    HandshakeRefusedError,
+    NotConnectedError,
+    SimulatorError,
+    UsageError,
+)
+from citrine_simulator.events import Event
+from citrine_simulator.journal import EventKey, Journal, JournalSummary, read_journal
+from citrine_simulator.schemas import Schemas
+from citrine_simulator.station import Station
+from citrine_simulator.store import Store
+
+__all__ = [
+    "NO_ANSWER",
+    "Answer",
+    "AnswerInvalidError",
+    "CallErrorReceivedError",
+    "CallFailedError",
+    "CallLostError",
+    "CallRefusedError",
+    "CallTimedOutError",
+    "Event",
+    "EventKey",
+    "HandshakeRefusedError",
+    "Journal",
+    "JournalSummary",
+    "NotConnectedError",
+    "Schemas",
+    "SimulatorError",
+    "Station",
+    "StationConfig",
+    "Store",
+    "UsageError",
+    "read_journal",
+]

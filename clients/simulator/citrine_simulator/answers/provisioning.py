@@ -1,0 +1,59 @@
+"""Block B: variables and reports."""
+
+from functools import partial
+from typing import Any
+
+from citrine_simulator import messages
+from citrine_simulator.answers.base import answers
+from citrine_simulator.clock import format_time
+from citrine_simulator.connection import Answer
+from citrine_simulator.parts import Parts
+
+__all__ = ["ProvisioningAnswers"]
+
+
+class ProvisioningAnswers:
+    """GetVariables, SetVariables and GetBaseReport."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._password_changed = False
+        parts.model.on_change("SecurityCtrlr.BasicAuthPassword", self._change_password)
+
+    @answers("GetVariables")
+    async def get_variables(self, payload: dict[str, Any]) -> Answer:
+        """Read variables (B06)."""
+        self._parts.model.assign("ClockCtrlr.DateTime", format_time(self._parts.now()))
+        return Answer({"getVariableResult": [self._parts.model.get(one) for one in payload["getVariableData"]]})
+
+    @answers("SetVariables")
+    async def set_variables(self, payload: dict[str, Any]) -> Answer:
+        """Change variables; they take effect at once and stay over a loss of power (B05)."""
+        self._password_changed = False
+        results = [self._parts.model.set(one) for one in payload["setVariableData"]]
+        self._parts.store.remember("variables", self._parts.model.changed())
+        # A01: with a new password the station connects anew, once the CSMS has the answer.
+        return Answer({"setVariableResult": results}, self._reconnect if self._password_changed else None)
+
+    @answers("GetBaseReport")
+    async def get_base_report(self, payload: dict[str, Any]) -> Answer:
+        """Send the device model in parts (B07)."""
+        data = self._parts.model.report(payload["reportBase"])
+        if data is None:
+            return Answer({"status": "NotSupported"})
+        if not data:
+            return Answer({"status": "EmptyResultSet"})
+        return Answer({"status": "Accepted"}, partial(self._report, payload["requestId"], data))
+
+    async def _report(self, request_id: int, data: list[dict[str, Any]]) -> None:
+        size = self._parts.config.report_part_size
+        for report in messages.notify_reports(request_id, data, size, self._parts.now()):
+            await self._parts.call("NotifyReport", report)
+
+    def _change_password(self, password: str) -> None:
+        self._parts.credentials.change(password)
+        self._password_changed = True
+
+    async def _reconnect(self) -> None:
+        self._parts.link.hurry()
+        await self._parts.link.close()

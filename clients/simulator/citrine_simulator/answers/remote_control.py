@@ -1,0 +1,174 @@
+"""Blocks F, C, E and I: what a CSMS does to transactions, connectors and tokens from afar."""
+
+from functools import partial
+from typing import Any
+
+from citrine_simulator import messages
+from citrine_simulator.answers.base import answers
+from citrine_simulator.connection import Answer
+from citrine_simulator.errors import UsageError
+from citrine_simulator.evse import Connector, Evse, Transaction
+from citrine_simulator.parts import Parts
+from citrine_simulator.registration import Status
+
+__all__ = ["RemoteControlAnswers"]
+
+ACCEPTED = {"status": "Accepted"}
+REJECTED = {"status": "Rejected"}
+
+
+class RemoteControlAnswers:
+    """RequestStart- and RequestStopTransaction, UnlockConnector, TriggerMessage, and smaller ones."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    @answers("RequestStartTransaction")
+    async def start(self, payload: dict[str, Any]) -> Answer:
+        """Start a transaction on the EVSE named, or on a free one (F01, F02)."""
+        evse = self._free_evse(payload.get("evseId"))
+        if self._parts.registration.status is not Status.ACCEPTED or evse is None:
+            # B02.FR.05, F01.FR.23, F01.FR.24
+            return Answer(REJECTED)
+        answer: dict[str, Any] = {"status": "Accepted"}
+        if evse.transaction is not None:
+            # F01.FR.13
+            answer["transactionId"] = evse.transaction.transaction_id
+        return Answer(answer, partial(self._start, evse, payload["idToken"], payload["remoteStartId"]))
+
+    @answers("RequestStopTransaction")
+    async def stop(self, payload: dict[str, Any]) -> Answer:
+        """End an open transaction (F03)."""
+        transaction = self._parts.charging.find(payload["transactionId"])
+        if self._parts.registration.status is not Status.ACCEPTED or transaction is None:
+            # B02.FR.05, F03.FR.08
+            return Answer(REJECTED)
+        return Answer(ACCEPTED, partial(self._stop, transaction))
+
+    @answers("UnlockConnector")
+    async def unlock(self, payload: dict[str, Any]) -> Answer:
+        """Unlock a connector that no authorized transaction uses (F05)."""
+        evse = self._parts.charging.evses.get(payload["evseId"])
+        if evse is None or payload["connectorId"] not in evse.connectors:
+            # F05.FR.03
+            return Answer({"status": "UnknownConnector"})
+        transaction = evse.transaction
+        if transaction is not None and transaction.authorized and transaction.connector_id == payload["connectorId"]:
+            # F05.FR.02
+            return Answer({"status": "OngoingAuthorizedTransaction"})
+        return Answer({"status": "Unlocked"})
+
+    @answers("TriggerMessage")
+    async def trigger(self, payload: dict[str, Any]) -> Answer:
+        """Send a message that the CSMS wants to see (F06)."""
+        evse = payload.get("evse", {})
+        match payload["requestedMessage"]:
+            case "BootNotification":
+                if self._parts.registration.status is Status.ACCEPTED:
+                    # F06.FR.17
+                    return Answer(REJECTED)
+                return Answer(ACCEPTED, self._boot)
+            case "Heartbeat":
+                return Answer(ACCEPTED, self._parts.heartbeats.beat)
+            case "StatusNotification":
+                return self._trigger_status(evse)
+            case "MeterValues":
+                return self._trigger_meter_values(evse)
+            case "TransactionEvent":
+                return self._trigger_transaction_event(evse)
+            case "LogStatusNotification" | "FirmwareStatusNotification" as action:
+                # F06.FR.15, F06.FR.16
+                return Answer(ACCEPTED, partial(self._send, action, {"status": "Idle"}))
+        # F06.FR.08
+        return Answer({"status": "NotImplemented"})
+
+    @answers("ClearCache")
+    async def clear_cache(self, payload: dict[str, Any]) -> Answer:
+        """Forget the tokens that were accepted (C11)."""
+        return Answer(ACCEPTED if self._parts.authorization.clear_cache() else REJECTED)
+
+    @answers("GetTransactionStatus")
+    async def transaction_status(self, payload: dict[str, Any]) -> Answer:
+        """Tell whether a transaction is open and whether messages are queued (E14)."""
+        transaction_id = payload.get("transactionId")
+        answer = {"messagesInQueue": self._parts.store.count(transaction_id) > 0}
+        if transaction_id is not None:
+            # E14.FR.06
+            answer["ongoingIndicator"] = self._parts.charging.find(transaction_id) is not None
+        return Answer(answer)
+
+    @answers("CostUpdated")
+    async def cost_updated(self, payload: dict[str, Any]) -> Answer:
+        """Show the running cost (I02)."""
+        transaction = self._parts.charging.find(payload["transactionId"])
+        if transaction is not None:
+            transaction.total_cost = payload["totalCost"]
+        return Answer({})
+
+    def _free_evse(self, evse_id: int | None) -> Evse | None:
+        charging = self._parts.charging
+        chosen = [evse for evse in charging.evses.values() if evse_id in (None, evse.evse_id)]
+        # F01.FR.20
+        return next((evse for evse in chosen if evse.free(charging.operative) is not None), None)
+
+    async def _start(self, evse: Evse, token: dict[str, Any], remote_start_id: int) -> None:
+        if self._parts.model.flag("AuthCtrlr.AuthorizeRemoteStart"):
+            # F01.FR.01
+            info = await self._parts.authorization.authorize(token)
+            if info["status"] != "Accepted":
+                return
+        charging = self._parts.charging
+        try:
+            # F01.FR.19, F01.FR.25
+            transaction = charging.authorize(evse.evse_id, token, "RemoteStart", remote_start_id)
+        except UsageError:
+            # Somebody was faster.
+            return
+        if self._parts.config.auto_plug_in:
+            charging.plug_in(evse.evse_id, transaction.connector_id)
+
+    async def _stop(self, transaction: Transaction) -> None:
+        # F03.FR.03
+        self._parts.charging.stop(transaction, "RemoteStop", "Remote")
+
+    async def _boot(self) -> None:
+        self._parts.registration.triggered.set()
+
+    async def _send(self, action: str, payload: dict[str, Any]) -> None:
+        await self._parts.call(action, payload)
+
+    def _trigger_status(self, evse: dict[str, Any]) -> Answer:
+        key = evse.get("id"), evse.get("connectorId")
+        for connector, status in self._parts.charging.connectors:
+            if (connector.evse_id, connector.connector_id) == key:
+                return Answer(ACCEPTED, partial(self._report, connector, status))
+        # F06.FR.12
+        return Answer(REJECTED)
+
+    def _trigger_meter_values(self, evse: dict[str, Any]) -> Answer:
+        chosen = [one for one in self._parts.charging.evses.values() if evse.get("id") in (None, one.evse_id)]
+        return Answer(ACCEPTED, partial(self._send_meter_values, chosen)) if chosen else Answer(REJECTED)
+
+    def _trigger_transaction_event(self, evse: dict[str, Any]) -> Answer:
+        chosen = [one for one in self._parts.charging.transactions if evse.get("id") in (None, one.evse_id)]
+        if not chosen or self._parts.registration.status is not Status.ACCEPTED:
+            return Answer(REJECTED)
+        return Answer(ACCEPTED, partial(self._send_transaction_events, chosen))
+
+    async def _report(self, connector: Connector, status: str) -> None:
+        await self._parts.statuses.report(connector, status)
+
+    async def _send_meter_values(self, evses: list[Evse]) -> None:
+        # F06.FR.06
+        measurands = self._parts.model.members("AlignedDataCtrlr.Measurands")
+        for evse in evses:
+            evse.meter.advance(self._parts.clock.monotonic())
+            samples = evse.meter.sample(measurands, "Trigger")
+            if samples:
+                await self._parts.call("MeterValues", messages.meter_values(evse.evse_id, samples, self._parts.now()))
+
+    async def _send_transaction_events(self, transactions: list[Transaction]) -> None:
+        for transaction in transactions:
+            if self._parts.charging.find(transaction.transaction_id) is not None:
+                # F06.FR.07
+                self._parts.charging.meter(transaction, "Trigger")

@@ -1,0 +1,58 @@
+"""Who may charge: the CSMS says so, or the cache while it cannot be asked (block C)."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any
+
+from citrine_simulator.device_model import DeviceModel
+from citrine_simulator.errors import CallFailedError
+
+__all__ = ["Authorization"]
+
+logger = logging.getLogger(__name__)
+
+CallCsms = Callable[[str, Mapping[str, Any]], Coroutine[Any, Any, dict[str, Any]]]
+
+
+class Authorization:
+    """Authorizes tokens and remembers those the CSMS accepted."""
+
+    def __init__(self, model: DeviceModel, call: CallCsms, online: asyncio.Event, valid_tokens: frozenset[str]) -> None:
+        self._model = model
+        self._call = call
+        self._online = online
+        self._valid = valid_tokens
+        self._cache: set[str] = set()
+
+    async def authorize(self, token: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the idTokenInfo for a token.
+
+        Online it is the CSMS's; offline, or if the CSMS fails to answer, the status is Accepted for a
+        token that is known (C13, C14) or where unknown ones may charge, and Unknown otherwise (C15).
+        """
+        if self._online.is_set():
+            try:
+                answer = await self._call("Authorize", {"idToken": dict(token)})
+            except CallFailedError as failed:
+                logger.info("not authorized by the CSMS", extra={"problem": str(failed)})
+            else:
+                info: dict[str, Any] = answer["idTokenInfo"]
+                self._remember(token["idToken"], info["status"] == "Accepted")
+                return info
+        known = self._model.flag("AuthCtrlr.LocalAuthorizeOffline") and (
+            token["idToken"] in self._cache or token["idToken"] in self._valid
+        )
+        accepted = known or self._model.flag("AuthCtrlr.OfflineTxForUnknownIdEnabled")
+        return {"status": "Accepted" if accepted else "Unknown"}
+
+    def clear_cache(self) -> bool:
+        """Forget every token; return whether there is a cache (C11)."""
+        self._cache.clear()
+        return self._model.flag("AuthCacheCtrlr.Enabled")
+
+    def _remember(self, token: str, accepted: bool) -> None:
+        if not accepted:
+            self._cache.discard(token)
+        elif self._model.flag("AuthCacheCtrlr.Enabled"):
+            self._cache.add(token)

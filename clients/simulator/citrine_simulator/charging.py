@@ -1,0 +1,308 @@
+"""What happens at the EVSEs of a station: plugging in, authorizing, charging, ending (block E), status (G)."""
+
+import asyncio
+import random
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+from citrine_simulator import messages
+from citrine_simulator.clock import Clock
+from citrine_simulator.config import StationConfig
+from citrine_simulator.connection import Spawn
+from citrine_simulator.delivery import Delivery
+from citrine_simulator.device_model import DeviceModel
+from citrine_simulator.errors import UsageError
+from citrine_simulator.evse import Connector, Evse, Transaction
+from citrine_simulator.meter import Meter
+from citrine_simulator.store import StationStore
+
+__all__ = ["Charging"]
+
+LOWEST_SOC = 10.0
+HIGHEST_SOC = 60.0
+"""An EV arrives with a state of charge between these, in %."""
+
+
+class Charging:
+    """The EVSEs of one station.
+
+    Nothing here waits for the CSMS: messages about transactions go into the queue, and a changed status
+    is handed to ``status_changed``.
+    """
+
+    def __init__(
+        self,
+        config: StationConfig,
+        model: DeviceModel,
+        store: StationStore,
+        delivery: Delivery,
+        clock: Clock,
+        now: Callable[[], datetime],
+        online: asyncio.Event,
+        new_id: Callable[[], str],
+        random: random.Random,
+        emit: Callable[..., None],
+        spawn: Spawn,
+        status_changed: Callable[[], None],
+    ) -> None:
+        self._config = config
+        self._model = model
+        self._store = store
+        self._delivery = delivery
+        self._clock = clock
+        self._now = now
+        self._online = online
+        self._new_id = new_id
+        self._random = random
+        self._emit = emit
+        self._spawn = spawn
+        self._status_changed = status_changed
+        self.operative = True
+        self.ended = asyncio.Event()
+        """Set and left set when a transaction has ended; who waits for it clears it first."""
+        registers = store.recall("registers") or {}
+        self.evses = {
+            evse_id: Evse(
+                evse_id,
+                Meter(registers.get(str(evse_id), config.meter_start), config.power, config.battery, config.speed),
+                {number: Connector(evse_id, number) for number in range(1, config.connectors_per_evse + 1)},
+            )
+            for evse_id in range(1, config.evses + 1)
+        }
+
+    @property
+    def transactions(self) -> list[Transaction]:
+        """Every open transaction."""
+        return [evse.transaction for evse in self.evses.values() if evse.transaction is not None]
+
+    @property
+    def connectors(self) -> Iterator[tuple[Connector, str]]:
+        """Every connector with its status."""
+        for evse in self.evses.values():
+            for connector in evse.connectors.values():
+                yield connector, evse.status(connector, self.operative)
+
+    def evse(self, evse_id: int) -> Evse:
+        """Return an EVSE; raises UsageError where there is none."""
+        if evse_id not in self.evses:
+            raise UsageError(f"there is no EVSE {evse_id}")
+        return self.evses[evse_id]
+
+    def find(self, transaction_id: str) -> Transaction | None:
+        """Return an open transaction."""
+        return next((one for one in self.transactions if one.transaction_id == transaction_id), None)
+
+    def plug_in(self, evse_id: int, connector_id: int = 1) -> None:
+        """Connect an EV; the transaction begins if TxStartPoint says so (E02)."""
+        evse = self.evse(evse_id)
+        connector = evse.connectors[connector_id]
+        if connector.plugged_in:
+            return
+        connector.plugged_in = True
+        evse.meter.connect(self._random.uniform(LOWEST_SOC, HIGHEST_SOC))
+        self.refresh()
+        if evse.transaction is not None:
+            self.change_state(evse.transaction, "EVConnected", "CablePluggedIn")
+            if evse.transaction.authorized:
+                self._allow_energy(evse)
+        elif "EVConnected" in self._model.members("TxCtrlr.TxStartPoint"):
+            evse.transaction = Transaction(self._new_id(), evse_id, connector_id)
+            self._event(evse, "Started", "CablePluggedIn")
+
+    def unplug(self, evse_id: int, connector_id: int = 1) -> None:
+        """Disconnect the EV; an open transaction ends (E09)."""
+        evse = self.evse(evse_id)
+        if evse.transaction is not None and evse.transaction.connector_id == connector_id:
+            self.stop(evse.transaction, "EVDeparted", "EVDisconnected")
+        evse.connectors[connector_id].plugged_in = False
+        self.refresh()
+
+    def authorize(
+        self, evse_id: int, token: Mapping[str, Any], trigger: str = "Authorized", remote_start_id: int | None = None
+    ) -> Transaction:
+        """Let a token that was found good charge; the transaction begins if it has not (E01, E03).
+
+        Raises:
+            UsageError: When the EVSE takes no transaction now.
+        """
+        evse = self.evse(evse_id)
+        connector = evse.free(self.operative)
+        if connector is None:
+            raise UsageError(f"EVSE {evse_id} is not free")
+        event_type = "Updated"
+        if evse.transaction is None:
+            event_type = "Started"
+            evse.transaction = Transaction(self._new_id(), evse_id, connector.connector_id)
+        transaction = evse.transaction
+        transaction.charging_state = "EVConnected" if connector.plugged_in else "Idle"
+        transaction.id_token = dict(token)
+        transaction.remote_start_id = remote_start_id
+        self._event(evse, event_type, trigger, token=token)
+        if connector.plugged_in:
+            self._allow_energy(evse)
+        return transaction
+
+    def meter(self, transaction: Transaction, trigger: str = "MeterValuePeriodic") -> None:
+        """Send what the meter reads now, as an Updated."""
+        context = "Trigger" if trigger == "Trigger" else "Sample.Periodic"
+        self._event(self.evse(transaction.evse_id), "Updated", trigger, context=context)
+
+    def change_state(self, transaction: Transaction, state: str, trigger: str = "ChargingStateChanged") -> None:
+        """Enter another charging state and tell the CSMS; in any but Charging no energy flows."""
+        evse = self.evse(transaction.evse_id)
+        evse.meter.advance(self._clock.monotonic())
+        evse.meter.charging = state == "Charging"
+        transaction.charging_state = state
+        self._event(evse, "Updated", trigger)
+
+    def stop(self, transaction: Transaction, trigger: str, reason: str, token: Mapping[str, Any] | None = None) -> None:
+        """End a transaction (E06); a second call for the same one does nothing."""
+        evse = self.evse(transaction.evse_id)
+        if evse.transaction is not transaction:
+            return
+        evse.meter.advance(self._clock.monotonic())
+        evse.meter.charging = False
+        plugged_in = evse.connectors[transaction.connector_id].plugged_in and reason != "EVDisconnected"
+        transaction.charging_state = "EVConnected" if plugged_in else "Idle"
+        self._event(evse, "Ended", trigger, token=token, stopped_reason=reason)
+        evse.transaction = None
+        for connector_id, operative in evse.scheduled:
+            self._set_operative(evse, connector_id, operative)
+        evse.scheduled.clear()
+        self.ended.set()
+        self.refresh()
+
+    def answered(self, event: Mapping[str, Any], answer: Mapping[str, Any]) -> None:
+        """Do what the answer to a TransactionEventRequest asks for (E05, E06)."""
+        transaction = self.find(event["transactionInfo"]["transactionId"])
+        if transaction is None:
+            return
+        transaction.total_cost = answer.get("totalCost", transaction.total_cost)
+        info = answer.get("idTokenInfo")
+        if info is None:
+            return
+        transaction.group_id = info.get("groupIdToken", {}).get("idToken", transaction.group_id)
+        if info.get("status") != "Accepted" and transaction.authorized:
+            if self._model.flag("TxCtrlr.StopTxOnInvalidId"):
+                # E05.FR.10
+                self.stop(transaction, "Deauthorized", "DeAuthorized")
+            else:
+                self.change_state(transaction, "SuspendedEVSE", "ChargingStateChanged")
+
+    def change_availability(self, evse_id: int | None, connector_id: int | None, operative: bool) -> str:
+        """Set what may be used, and return Accepted or Scheduled (G03, G04)."""
+        chosen = list(self.evses.values()) if evse_id is None else [self.evse(evse_id)]
+        busy = [one for one in chosen if one.transaction is not None and not operative]
+        if evse_id is None:
+            self.operative = operative or bool(busy)
+        scheduled = False
+        for evse in chosen:
+            if evse in busy:
+                evse.scheduled.append((connector_id, operative))
+                scheduled = True
+            elif evse_id is not None or busy or operative:
+                self._set_operative(evse, connector_id, operative)
+        self.refresh()
+        return "Scheduled" if scheduled else "Accepted"
+
+    def refresh(self) -> None:
+        """Keep the availability, show every status in the device model, and tell of the changed ones."""
+        self._store.remember("availability", self._availability())
+        for connector, status in self.connectors:
+            ids = connector.evse_id, connector.connector_id
+            self._model.assign("Connector.AvailabilityState", status, *ids)
+            self._model.assign("EVSE.AvailabilityState", status, connector.evse_id)
+        self._model.assign("ChargingStation.AvailabilityState", "Available" if self.operative else "Unavailable")
+        self._status_changed()
+
+    def restore(self) -> list[Transaction]:
+        """Take up what was remembered before a loss of power; return the transactions that were open then."""
+        availability = self._store.recall("availability") or {}
+        self.operative = availability.get("station", True)
+        for evse in self.evses.values():
+            evse.operative = availability.get(str(evse.evse_id), True)
+            for connector in evse.connectors.values():
+                connector.operative = availability.get(f"{evse.evse_id}.{connector.connector_id}", True)
+        return [Transaction.from_json(one) for one in self._store.recall("transactions") or []]
+
+    def resume(self, transaction: Transaction, go_on: bool) -> None:
+        """Take an interrupted transaction up again: to go on with it, or to end it at once."""
+        evse = self.evse(transaction.evse_id)
+        evse.transaction = transaction
+        evse.connectors[transaction.connector_id].plugged_in = True
+        if not go_on:
+            self.stop(transaction, "AbnormalCondition", "PowerLoss")
+            return
+        trigger = "TxResumed" if self._config.version == "2.1" else "ChargingStateChanged"
+        if transaction.authorized:
+            self._allow_energy(evse, trigger)
+
+    def _availability(self) -> dict[str, bool]:
+        kept = {"station": self.operative}
+        for evse in self.evses.values():
+            kept[str(evse.evse_id)] = evse.operative
+            kept |= {f"{evse.evse_id}.{one.connector_id}": one.operative for one in evse.connectors.values()}
+        return kept
+
+    def _set_operative(self, evse: Evse, connector_id: int | None, operative: bool) -> None:
+        if connector_id is None:
+            evse.operative = operative
+        else:
+            evse.connectors[connector_id].operative = operative
+
+    def _allow_energy(self, evse: Evse, trigger: str = "ChargingStateChanged") -> None:
+        transaction = evse.transaction
+        if transaction is None:
+            return
+        self.change_state(transaction, "Charging", trigger)
+        self._emit("charging", transaction_id=transaction.transaction_id, evse_id=evse.evse_id)
+        if self._config.auto_meter:
+            self._spawn(self._sample(evse, transaction))
+
+    async def _sample(self, evse: Evse, transaction: Transaction) -> None:
+        """Send samples until the transaction has ended."""
+        while evse.transaction is transaction:
+            interval = self._model.integer("SampledDataCtrlr.TxUpdatedInterval") or 3600
+            await self._clock.sleep(interval / self._config.speed)
+            if evse.transaction is not transaction:
+                return
+            evse.meter.advance(self._clock.monotonic())
+            if evse.meter.charging and evse.meter.soc >= 100:
+                self.change_state(transaction, "SuspendedEV")
+            else:
+                self.meter(transaction)
+
+    def _event(
+        self,
+        evse: Evse,
+        event_type: str,
+        trigger: str,
+        context: str | None = None,
+        token: Mapping[str, Any] | None = None,
+        stopped_reason: str | None = None,
+    ) -> None:
+        """Queue the next message of the EVSE's transaction and keep its new state, both or neither."""
+        transaction = evse.transaction
+        if transaction is None:
+            raise UsageError(f"EVSE {evse.evse_id} has no transaction")
+        evse.meter.advance(self._clock.monotonic())
+        measurands = self._model.members(f"SampledDataCtrlr.Tx{event_type}Measurands")
+        samples = evse.meter.sample(measurands, context or _CONTEXTS[event_type])
+        event = messages.transaction_event(
+            transaction, event_type, trigger, self._now(), not self._online.is_set(), samples, token, stopped_reason
+        )
+        kept = [one.to_json() for one in self.transactions if event_type != "Ended" or one is not transaction]
+        registers = {str(one.evse_id): one.meter.register for one in self.evses.values()}
+        self._delivery.put(event, {"transactions": kept, "registers": registers})
+        self._emit(
+            f"transaction_{event_type.lower()}",
+            transaction_id=transaction.transaction_id,
+            seq_no=event["seqNo"],
+            trigger=trigger,
+            energy=round(evse.meter.register, 1),
+        )
+
+
+_CONTEXTS = {"Started": "Transaction.Begin", "Updated": "Other", "Ended": "Transaction.End"}
+"""ReadingContext of samples by event type, where nothing more exact is known."""

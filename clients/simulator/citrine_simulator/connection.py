@@ -1,0 +1,280 @@
+"""One websocket to the CSMS: the handshake, one CALL in flight, and answers to the CSMS's CALLs."""
+
+import asyncio
+import base64
+import logging
+from collections import Counter
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
+from websockets.typing import Subprotocol
+
+from citrine_simulator import frames
+from citrine_simulator.clock import Clock, within
+from citrine_simulator.errors import (
+    AnswerInvalidError,
+    CallErrorReceivedError,
+    CallLostError,
+    CallRefusedError,
+    CallTimedOutError,
+    HandshakeRefusedError,
+    NotConnectedError,
+)
+from citrine_simulator.schemas import Schemas
+
+__all__ = ["NO_ANSWER", "Answer", "AnswerCall", "Connection", "Spawn", "Target", "open_socket", "retry_after"]
+
+logger = logging.getLogger(__name__)
+
+OPEN_TIMEOUT = 30.0
+"""Seconds the CSMS has to answer the opening handshake."""
+
+CLOSE_TIMEOUT = 2.0
+"""Seconds the CSMS has to answer the closing handshake."""
+
+MAX_FRAME = 4 * 1024 * 1024
+"""Longest message that is read, in bytes."""
+
+ANSWERS_AT_ONCE = 16
+"""So many CALLs of the CSMS are worked on at the same time; what comes then waits in the socket."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where and as whom to connect."""
+
+    url: str
+    station_id: str
+    version: str
+    password: str | None
+    compression: bool = False
+    ping_interval: float | None = None
+    """Seconds between websocket pings; None: none are sent."""
+
+    @property
+    def subprotocol(self) -> Subprotocol:
+        """What is offered in Sec-WebSocket-Protocol."""
+        return Subprotocol(f"ocpp{self.version}")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The CALLRESULT to a CALL of the CSMS, and what happens once it is sent (F06.FR.04)."""
+
+    payload: Mapping[str, Any]
+    then: Callable[[], Awaitable[None]] | None = None
+
+
+NO_ANSWER = Answer({})
+"""Returned by a handler that never answers."""
+
+AnswerCall = Callable[[str, dict[str, Any]], Awaitable[Answer]]
+"""Answers a CALL by action and payload; raises CallRefusedError for a CALLERROR."""
+
+Spawn = Callable[[Coroutine[Any, Any, None]], None]
+"""Runs something beside, as long as the station is switched on."""
+
+
+class Connection:
+    """An open connection.
+
+    :meth:`run` has to be running for anything to be received.
+    """
+
+    def __init__(
+        self,
+        socket: ClientConnection,
+        version: str,
+        answer: AnswerCall,
+        spawn: Spawn,
+        clock: Clock,
+        schemas: Schemas,
+        counts: Counter[str],
+    ) -> None:
+        self._socket = socket
+        self._version = version
+        self._answer = answer
+        self._spawn = spawn
+        self._clock = clock
+        self._schemas = schemas
+        self._counts = counts
+        self._turn = asyncio.Lock()
+        self._waiting: tuple[str, asyncio.Future[frames.CallResult | frames.CallError]] | None = None
+        self._slots = asyncio.Semaphore(ANSWERS_AT_ONCE)
+        self.last_sent = clock.monotonic()
+        """When a CALL was last sent, by the monotonic clock."""
+
+    async def call(
+        self,
+        action: str,
+        payload: Mapping[str, Any],
+        message_id: str,
+        timeout: float,
+        sent: Callable[[], None] | None = None,
+    ) -> dict[str, Any]:
+        """Send a CALL as soon as the one before is done, and return the payload of its CALLRESULT.
+
+        Args:
+            action: OCPP name of the message without ``Request``.
+            payload: Its JSON object.
+            message_id: Not used before.
+            timeout: Seconds the CSMS has to answer, counted from when it is sent.
+            sent: Called when the message has gone into the socket.
+
+        Raises:
+            NotConnectedError: When the socket was closed before it could be sent.
+            CallFailedError: When there is no good answer; its subclasses say why.
+        """
+        async with self._turn:
+            future: asyncio.Future[frames.CallResult | frames.CallError] = asyncio.Future()
+            self._waiting = (message_id, future)
+            try:
+                await self._send_call(frames.encode_call(message_id, action, payload), action)
+                if sent is not None:
+                    sent()
+                result = await within(self._clock, timeout, future)
+            except TimeoutError:
+                raise CallTimedOutError(action) from None
+            except ConnectionClosed:
+                raise CallLostError(action) from None
+            finally:
+                self._waiting = None
+                if future.done() and not future.cancelled():
+                    future.exception()
+        if isinstance(result, frames.CallError):
+            raise CallErrorReceivedError(action, result.code, result.description, result.details)
+        await self._check_result(action, result)
+        return result.payload
+
+    async def send_raw(self, text: str) -> None:
+        """Send any text, right or wrong; raises ConnectionClosed."""
+        await self._socket.send(text)
+
+    async def run(self) -> None:
+        """Receive until the socket is closed; then every waiting call is lost."""
+        try:
+            while True:
+                await self._receive(await self._socket.recv())
+        except ConnectionClosed as closed:
+            if self._waiting is not None and not self._waiting[1].done():
+                self._waiting[1].set_exception(closed)
+            logger.debug("connection closed", extra={"close_code": self._socket.close_code})
+
+    async def close(self) -> None:
+        """Close as the protocol wants it."""
+        await self._socket.close()
+
+    def drop(self) -> None:
+        """Close the TCP connection without another word (close code 1006)."""
+        self._socket.transport.abort()
+
+    async def _send_call(self, text: str, action: str) -> None:
+        try:
+            await self._socket.send(text)
+        except ConnectionClosed:
+            raise NotConnectedError(action) from None
+        self.last_sent = self._clock.monotonic()
+
+    async def _check_result(self, action: str, result: frames.CallResult) -> None:
+        if action not in self._schemas.actions:
+            return
+        problem = self._schemas.check_response(action, result.payload)
+        if problem is None:
+            return
+        self._counts["invalid_answers"] += 1
+        if self._version != "2.0.1":
+            await self._reply(frames.encode_result_error(result.message_id, problem.code, str(problem)))
+        raise AnswerInvalidError(action, str(problem))
+
+    async def _receive(self, text: str | bytes) -> None:
+        frame = frames.decode(text, self._version)
+        match frame:
+            case frames.Call():
+                await self._slots.acquire()
+                self._spawn(self._answer_call(frame))
+            case frames.CallResult() | frames.CallError():
+                if self._waiting is None or self._waiting[0] != frame.message_id or self._waiting[1].done():
+                    # Late or unsolicited.
+                    self._counts["stray_answers"] += 1
+                else:
+                    self._waiting[1].set_result(frame)
+            case frames.CallResultError():
+                self._counts["result_errors"] += 1
+                logger.warning("an answer was not understood", extra={"code": frame.code})
+            case frames.Malformed():
+                self._counts["malformed_frames"] += 1
+                await self._reply(frames.encode_error(frame.message_id, frame.code, frame.problem))
+            case frames.Ignored():
+                self._counts["ignored_frames"] += 1
+
+    async def _answer_call(self, call: frames.Call) -> None:
+        try:
+            answer = await self._answer(call.action, call.payload)
+            text = frames.encode_result(call.message_id, answer.payload)
+        except CallRefusedError as refused:
+            answer = None
+            text = frames.encode_error(call.message_id, refused.code, refused.description, refused.details)
+        finally:
+            self._slots.release()
+        if answer is NO_ANSWER:
+            return
+        await self._reply(text)
+        if answer is not None and answer.then is not None:
+            await answer.then()
+
+    async def _reply(self, text: str) -> None:
+        try:
+            await self._socket.send(text)
+        except ConnectionClosed:
+            logger.debug("an answer found the connection closed")
+
+
+async def open_socket(target: Target) -> ClientConnection:
+    """Make the opening handshake.
+
+    Raises:
+        HandshakeRefusedError: When the CSMS answers with anything but an OCPP connection.
+        OSError: When it cannot be reached.
+        TimeoutError: When it does not answer.
+    """
+    headers = {}
+    if target.password is not None:
+        credentials = base64.b64encode(f"{target.station_id}:{target.password}".encode()).decode()
+        headers["Authorization"] = f"Basic {credentials}"
+    try:
+        socket = await connect(
+            target.url,
+            subprotocols=[target.subprotocol],
+            additional_headers=headers,
+            compression="deflate" if target.compression else None,
+            user_agent_header=None,
+            proxy=None,
+            open_timeout=OPEN_TIMEOUT,
+            close_timeout=CLOSE_TIMEOUT,
+            ping_interval=target.ping_interval,
+            ping_timeout=target.ping_interval,
+            max_size=MAX_FRAME,
+        )
+    except InvalidStatus as refused:
+        status = refused.response.status_code
+        phrase = refused.response.reason_phrase
+        wait = retry_after(refused.response.headers.get("Retry-After"))
+        raise HandshakeRefusedError(status, phrase, wait) from None
+    except InvalidHandshake as broken:
+        raise HandshakeRefusedError(0, f"({broken})") from None
+    except EOFError as broken:
+        raise ConnectionResetError("the connection was closed during the handshake") from broken
+    if socket.subprotocol is None:
+        # The CSMS speaks none of our versions and says so this way (part 4, 3.2).
+        await socket.close()
+        raise HandshakeRefusedError(HTTPStatus.SWITCHING_PROTOCOLS, "without a subprotocol")
+    return socket
+
+
+def retry_after(header: str | None) -> float | None:
+    """Return the seconds a Retry-After header names; a date or anything else counts as none."""
+    return float(header) if header is not None and header.isascii() and header.isdigit() else None

@@ -1,0 +1,270 @@
+"""The controller of a station from power-on to power-off: puts the parts together and runs them."""
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from citrine_simulator.answers import Router
+from citrine_simulator.answers.router import Override
+from citrine_simulator.authorization import Authorization
+from citrine_simulator.backoff import BackoffLimits
+from citrine_simulator.charging import Charging
+from citrine_simulator.clock import Clock, parse_time
+from citrine_simulator.config import StationConfig, connection_url
+from citrine_simulator.connection import Answer, Target
+from citrine_simulator.credentials import Credentials
+from citrine_simulator.delivery import Delivery, DeliveryPolicy
+from citrine_simulator.device_model import DeviceModel
+from citrine_simulator.errors import CallFailedError
+from citrine_simulator.journal import Journal
+from citrine_simulator.link import Link
+from citrine_simulator.parts import Parts
+from citrine_simulator.presence import Heartbeats, StatusReports
+from citrine_simulator.registration import Registration
+from citrine_simulator.schemas import Schemas
+from citrine_simulator.store import StationStore
+from citrine_simulator.variables import station_variables
+
+__all__ = ["Controller", "Surroundings"]
+
+logger = logging.getLogger(__name__)
+
+COMM = "OCPPCommCtrlr"
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a station shares with others or is given from outside."""
+
+    store: StationStore
+    journal: Journal
+    schemas: Schemas
+    clock: Clock
+    random: random.Random
+    new_id: Callable[[], str]
+    emit: Callable[..., None]
+    overrides: Mapping[str, Override]
+
+
+class Controller:
+    """One power cycle of a station; what lasts longer is in the store."""
+
+    def __init__(self, config: StationConfig, reason: str, around: Surroundings) -> None:
+        """Prepare to boot with this reason (BootReasonEnumType).
+
+        Raises:
+            UsageError: When the configuration names variables or values that are not possible.
+        """
+        self._config = config
+        self._around = around
+        self._offset = timedelta()
+        self._tasks: asyncio.TaskGroup | None = None
+        self._reboot: asyncio.Future[str] = asyncio.Future()
+        self.parts = self._assemble(reason)
+        self._router = Router(self.parts, around.schemas, around.overrides)
+
+    async def run(self) -> str:
+        """Run until a reboot is asked for; return its reason.
+
+        On cancellation the connection is closed; what is queued stays queued.
+        """
+        parts = self.parts
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                self._tasks = tasks
+                self._take_up_transactions()
+                parts.charging.refresh()
+                for part in (parts.link, parts.registration, parts.delivery, parts.statuses, parts.heartbeats):
+                    tasks.create_task(part.run(), name=f"{type(part).__name__} of {self._config.station_id}")
+                try:
+                    await self._reboot
+                finally:
+                    self._tasks = None
+                # Leaving with an error is how a group of tasks is made to end.
+                raise _PowerOffError
+        except* _PowerOffError:
+            pass
+        return self._reboot.result()
+
+    async def call(
+        self, action: str, payload: Mapping[str, Any], message_id: str | None = None, timeout: float | None = None
+    ) -> dict[str, Any]:
+        """Send a CALL; raises CallFailedError."""
+        if timeout is None:
+            timeout = self.parts.model.integer(f"{COMM}.MessageTimeout[Default]")
+        return await self.parts.link.call(action, payload, message_id or self._around.new_id(), timeout)
+
+    def reboot(self, reason: str) -> None:
+        """Switch off now, and on again; a second call before that changes nothing."""
+        if not self._reboot.done():
+            self._reboot.set_result(reason)
+
+    def now(self) -> datetime:
+        """Return the time of day as the station has it, set by the CSMS's."""
+        return self._around.clock.now() + self._offset
+
+    def _assemble(self, reason: str) -> Parts:
+        config, around = self._config, self._around
+        model = self._device_model()
+        credentials = Credentials(config.password, around.store)
+        online = asyncio.Event()
+        link = self._link(model, credentials)
+        delivery = self._delivery(model, online)
+        charging = self._charging(model, delivery, online)
+        statuses = StatusReports(lambda: charging.connectors, self.call, online, self.now, around.emit)
+        heartbeats = Heartbeats(model, link, self.call, online, self._synchronize, around.clock)
+
+        def back_online(all_of_them: bool, booted: bool) -> None:
+            statuses.back_online(all_of_them)
+            if not booted:
+                # B04: after the statuses, a heartbeat.
+                self._spawn(heartbeats.beat())
+
+        registration = Registration(
+            config, reason, model, link, self.call, online, self._synchronize, back_online, around.emit, around.clock
+        )
+        return Parts(
+            config=config,
+            clock=around.clock,
+            now=self.now,
+            store=around.store,
+            model=model,
+            credentials=credentials,
+            online=online,
+            link=link,
+            call=self.call,
+            delivery=delivery,
+            charging=charging,
+            registration=registration,
+            authorization=Authorization(model, self.call, online, config.valid_tokens),
+            statuses=statuses,
+            heartbeats=heartbeats,
+            reboot=self.reboot,
+        )
+
+    def _device_model(self) -> DeviceModel:
+        model = DeviceModel(station_variables(self._config))
+        model.override(self._config.variables)
+        model.restore(self._around.store.recall("variables") or {})
+        return model
+
+    def _link(self, model: DeviceModel, credentials: Credentials) -> Link:
+        config, around = self._config, self._around
+
+        def target() -> Target:
+            return Target(
+                connection_url(config.url, config.tenant, config.station_id),
+                config.station_id,
+                config.version,
+                credentials.current,
+                config.compression,
+                model.integer(f"{COMM}.WebSocketPingInterval") or None,
+            )
+
+        def limits() -> BackoffLimits:
+            return BackoffLimits(
+                model.integer(f"{COMM}.RetryBackOffWaitMinimum"),
+                model.integer(f"{COMM}.RetryBackOffRandomRange"),
+                model.integer(f"{COMM}.RetryBackOffRepeatTimes"),
+            )
+
+        return Link(
+            target,
+            limits,
+            self._answer,
+            around.emit,
+            self._spawn,
+            around.clock,
+            around.random,
+            around.schemas,
+            credentials,
+        )
+
+    def _delivery(self, model: DeviceModel, online: asyncio.Event) -> Delivery:
+        config, around = self._config, self._around
+
+        def policy() -> DeliveryPolicy:
+            return DeliveryPolicy(
+                model.integer(f"{COMM}.MessageAttempts[TransactionEvent]"),
+                model.integer(f"{COMM}.MessageAttemptInterval[TransactionEvent]"),
+                config.retry_message_id == "new",
+                config.count_closed_socket,
+            )
+
+        async def send(
+            action: str, payload: Mapping[str, Any], message_id: str, sent: Callable[[], None]
+        ) -> dict[str, Any]:
+            timeout = model.integer(f"{COMM}.MessageTimeout[Default]")
+            return await self.parts.link.call(action, payload, message_id, timeout, sent)
+
+        def answered(event: Mapping[str, Any], answer: Mapping[str, Any]) -> None:
+            self.parts.charging.answered(event, answer)
+
+        return Delivery(
+            config.station_id,
+            around.store,
+            around.journal,
+            policy,
+            send,
+            online,
+            answered,
+            around.emit,
+            around.clock,
+            around.new_id,
+        )
+
+    def _charging(self, model: DeviceModel, delivery: Delivery, online: asyncio.Event) -> Charging:
+        around = self._around
+        return Charging(
+            self._config,
+            model,
+            around.store,
+            delivery,
+            around.clock,
+            self.now,
+            online,
+            around.new_id,
+            around.random,
+            around.emit,
+            self._spawn,
+            lambda: self.parts.statuses.changed(),
+        )
+
+    def _take_up_transactions(self) -> None:
+        """Deal with transactions that were open when the power went."""
+        resume = self._around.store.recall("resume") or self._config.after_power_loss == "resume"
+        self._around.store.remember("resume", False)
+        for transaction in self.parts.charging.restore():
+            if resume or self._config.after_power_loss != "forget":
+                self.parts.charging.resume(transaction, go_on=bool(resume))
+
+    def _synchronize(self, time: str) -> None:
+        """Set the clock by the CSMS's (B01.FR.06, G02.FR.06)."""
+        try:
+            self._offset = parse_time(time) - self._around.clock.now()
+        except ValueError:
+            logger.warning("the CSMS's time was not understood", extra={"time": time})
+
+    async def _answer(self, action: str, payload: dict[str, Any]) -> Answer:
+        return await self._router.answer(action, payload)
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        if self._tasks is None:
+            work.close()
+            return
+        self._tasks.create_task(_tolerant(work))
+
+
+class _PowerOffError(Exception):
+    """Ends every task of a power cycle."""
+
+
+async def _tolerant(work: Coroutine[Any, Any, None]) -> None:
+    try:
+        await work
+    except CallFailedError as failed:
+        logger.info("not sent or not answered", extra={"problem": str(failed)})

@@ -1,0 +1,241 @@
+"""The device model of one station: what GetVariables reads, SetVariables changes and NotifyReport lists."""
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+from citrine_simulator.clock import parse_time
+from citrine_simulator.errors import UsageError
+from citrine_simulator.variables import Variable
+
+__all__ = ["DeviceModel"]
+
+Key = tuple[str, str, int | None, int | None, str, str]
+"""Component, its instance, EVSE, connector, variable, its instance; names in lower case."""
+
+Change = Callable[[str], None]
+
+_SHORT = re.compile(r"(?P<component>\w+)\.(?P<name>\w+)(?:\[(?P<instance>[^]]+)])?")
+
+
+class DeviceModel:
+    """Variables by component and name. Names compare without regard to case, as identifierStrings do."""
+
+    def __init__(self, variables: Iterable[Variable]) -> None:
+        """Take the variables; of two with the same key the later one stays."""
+        self._variables = {_key_of(variable): variable for variable in variables}
+        self._components = {key[:4] for key in self._variables}
+        self._listeners: dict[Key, list[Change]] = {}
+
+    def __len__(self) -> int:
+        return len(self._variables)
+
+    def text(self, name: str) -> str:
+        """Return the value of ``Component.Variable[Instance]``.
+
+        Raises:
+            UsageError: When there is no such variable.
+        """
+        return self._named(name).value
+
+    def integer(self, name: str) -> int:
+        """Return the value as a number; see :meth:`text`."""
+        return int(self.text(name))
+
+    def flag(self, name: str) -> bool:
+        """Return the value as a boolean; see :meth:`text`."""
+        return self.text(name).lower() == "true"
+
+    def members(self, name: str) -> list[str]:
+        """Return the value as a list; see :meth:`text`."""
+        return [member for member in self.text(name).split(",") if member]
+
+    def assign(self, name: str, value: str, evse_id: int | None = None, connector_id: int | None = None) -> None:
+        """Set a value from inside the station, whatever its mutability; see :meth:`text`."""
+        variable = self._named(name, evse_id, connector_id)
+        variable.value = value
+
+    def override(self, values: Mapping[str, str]) -> None:
+        """Set first values, by ``Component.Variable[Instance]``.
+
+        Raises:
+            UsageError: When there is no such variable or it cannot have this value.
+        """
+        for name, value in values.items():
+            variable = self._named(name)
+            problem = _problem(variable, value)
+            if problem is not None:
+                raise UsageError(f"{name} cannot be {value!r}: {problem}")
+            variable.value = value
+
+    def on_change(self, name: str, change: Change) -> None:
+        """Call back with the value whenever the CSMS has set this variable."""
+        self._listeners.setdefault(_key_of(self._named(name)), []).append(change)
+
+    def get(self, data: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the GetVariableResult for a GetVariableData (B06)."""
+        result = {
+            "component": data["component"],
+            "variable": data["variable"],
+            # B06.FR.03, B06.FR.11
+            "attributeType": data.get("attributeType", "Actual"),
+        }
+        found = self._find(data)
+        if isinstance(found, str):
+            return {**result, "attributeStatus": found}
+        if found.mutability == "WriteOnly":
+            # B06.FR.09
+            return {**result, "attributeStatus": "Rejected"}
+        return {**result, "attributeStatus": "Accepted", "attributeValue": found.value}
+
+    def set(self, data: Mapping[str, Any]) -> dict[str, Any]:
+        """Change a value and return the SetVariableResult for a SetVariableData (B05)."""
+        result = {
+            "component": data["component"],
+            "variable": data["variable"],
+            # B05.FR.03, B05.FR.12
+            "attributeType": data.get("attributeType", "Actual"),
+        }
+        found = self._find(data)
+        if isinstance(found, str):
+            return {**result, "attributeStatus": found}
+        value = data["attributeValue"]
+        if found.mutability == "ReadOnly":
+            return {**result, "attributeStatus": "Rejected", "attributeStatusInfo": {"reasonCode": "ReadOnly"}}
+        problem = _problem(found, value)
+        if problem is not None:
+            # B05.FR.07, B05.FR.08
+            return {**result, "attributeStatus": "Rejected", "attributeStatusInfo": {"reasonCode": problem}}
+        found.value = value
+        for change in self._listeners.get(_key_of(found), ()):
+            change(value)
+        return {**result, "attributeStatus": "RebootRequired" if found.reboot_required else "Accepted"}
+
+    def report(self, base: str) -> list[dict[str, Any]] | None:
+        """Return the ReportData of a report base, or None where there is no such base (B07)."""
+        chosen: Iterator[Variable]
+        match base:
+            case "FullInventory":
+                chosen = iter(self._variables.values())
+            case "ConfigurationInventory":
+                chosen = (one for one in self._variables.values() if one.mutability != "ReadOnly")
+            case "SummaryInventory":
+                chosen = (one for one in self._variables.values() if one.name == "AvailabilityState")
+            case _:
+                return None
+        return [_report_data(variable) for variable in chosen]
+
+    def changed(self) -> dict[str, str]:
+        """Return the values a CSMS can set, by short name, to be kept over a loss of power."""
+        return {
+            _short(variable): variable.value
+            for variable in self._variables.values()
+            if variable.mutability != "ReadOnly" and variable.evse_id is None
+        }
+
+    def restore(self, values: Mapping[str, str]) -> None:
+        """Put values back that :meth:`changed` gave; unknown ones are of another version and left out."""
+        known = {_short(variable): variable for variable in self._variables.values()}
+        for name, value in values.items():
+            if name in known:
+                known[name].value = value
+
+    def _named(self, name: str, evse_id: int | None = None, connector_id: int | None = None) -> Variable:
+        match = _SHORT.fullmatch(name)
+        if match is not None:
+            key = _key(match["component"], "", evse_id, connector_id, match["name"], match["instance"] or "")
+            if key in self._variables:
+                return self._variables[key]
+        raise UsageError(f"there is no variable {name}")
+
+    def _find(self, data: Mapping[str, Any]) -> Variable | str:
+        component, variable = data["component"], data["variable"]
+        evse = component.get("evse", {})
+        key = _key(
+            component["name"],
+            component.get("instance", ""),
+            evse.get("id"),
+            evse.get("connectorId"),
+            variable["name"],
+            variable.get("instance", ""),
+        )
+        if key[:4] not in self._components:
+            return "UnknownComponent"
+        if key not in self._variables:
+            return "UnknownVariable"
+        if data.get("attributeType", "Actual") != "Actual":
+            return "NotSupportedAttributeType"
+        return self._variables[key]
+
+
+def _key(
+    component: str, component_instance: str, evse_id: int | None, connector_id: int | None, name: str, instance: str
+) -> Key:
+    return component.lower(), component_instance.lower(), evse_id, connector_id, name.lower(), instance.lower()
+
+
+def _key_of(variable: Variable) -> Key:
+    return _key(variable.component, "", variable.evse_id, variable.connector_id, variable.name, variable.instance or "")
+
+
+def _short(variable: Variable) -> str:
+    instance = "" if variable.instance is None else f"[{variable.instance}]"
+    return f"{variable.component}.{variable.name}{instance}"
+
+
+def _problem(variable: Variable, value: str) -> str | None:
+    """Return the reason code why a variable cannot have this value."""
+    match variable.data_type:
+        case "integer" | "decimal":
+            try:
+                number = int(value) if variable.data_type == "integer" else float(value)
+            except ValueError:
+                return "InvalidValue"
+            return None if _inside(variable, number) else "ValueOutOfRange"
+        case "boolean":
+            return None if value in ("true", "false") else "InvalidValue"
+        case "OptionList":
+            return None if not variable.values or value in variable.values else "InvalidValue"
+        case "MemberList" | "SequenceList":
+            known = not variable.values or all(one in variable.values for one in value.split(",") if one)
+            return None if known else "InvalidValue"
+        case "dateTime":
+            try:
+                parse_time(value)
+            except ValueError:
+                return "InvalidValue"
+            return None
+    return None if _inside(variable, len(value)) else "ValueOutOfRange"
+
+
+def _inside(variable: Variable, number: float) -> bool:
+    low = variable.minimum is None or number >= variable.minimum
+    return low and (variable.maximum is None or number <= variable.maximum)
+
+
+def _report_data(variable: Variable) -> dict[str, Any]:
+    component: dict[str, Any] = {"name": variable.component}
+    if variable.evse_id is not None:
+        component["evse"] = {"id": variable.evse_id}
+        if variable.connector_id is not None:
+            component["evse"]["connectorId"] = variable.connector_id
+    characteristics: dict[str, Any] = {"dataType": variable.data_type, "supportsMonitoring": False}
+    optional = {
+        "unit": variable.unit,
+        "minLimit": variable.minimum,
+        "maxLimit": variable.maximum,
+        "valuesList": ",".join(variable.values) or None,
+    }
+    attribute: dict[str, Any] = {"type": "Actual", "mutability": variable.mutability}
+    if variable.mutability != "WriteOnly":
+        attribute["value"] = variable.value
+    name: dict[str, Any] = {"name": variable.name}
+    if variable.instance is not None:
+        name["instance"] = variable.instance
+    return {
+        "component": component,
+        "variable": name,
+        "variableAttribute": [attribute],
+        "variableCharacteristics": characteristics
+        | {key: value for key, value in optional.items() if value is not None},
+    }

@@ -1,0 +1,80 @@
+"""The meter of an EVSE and the EV that draws from it."""
+
+from collections.abc import Iterable
+from typing import Any
+
+__all__ = ["Meter"]
+
+VOLTAGE = 230.0
+PHASES = 3
+
+TAPER_FROM = 80.0
+"""State of charge, in %, from which on an EV draws less and less."""
+
+TAPER_FLOOR = 0.1
+"""Share of its power that an EV still draws just below 100 %."""
+
+STEP = 60.0
+"""Longest time, in seconds, over which the power is taken as constant."""
+
+
+class Meter:
+    """A register that only grows: energy is the integral of what the EV draws.
+
+    The register goes with the EVSE and survives transactions; the state of charge goes with the EV.
+    """
+
+    def __init__(self, register: float, power: float, battery: float, speed: float) -> None:
+        """Take the register in Wh, the EV's power in W and capacity in Wh, and how much faster time runs."""
+        self.register = register
+        self.soc = 0.0
+        self.charging = False
+        self._power = power
+        self._battery = battery
+        self._speed = speed
+        self._read_at: float | None = None
+
+    @property
+    def power(self) -> float:
+        """What the EV draws now, in W."""
+        if not self.charging or self.soc >= 100:
+            return 0.0
+        if self.soc <= TAPER_FROM:
+            return self._power
+        return self._power * max(TAPER_FLOOR, (100 - self.soc) / (100 - TAPER_FROM))
+
+    def connect(self, soc: float) -> None:
+        """Plug in an EV with this state of charge, in %."""
+        self.soc = soc
+        self.charging = False
+
+    def advance(self, now: float) -> None:
+        """Count the energy since the last call; ``now`` is monotonic, in seconds."""
+        if self._read_at is not None:
+            left = (now - self._read_at) * self._speed
+            while left > 0 and self.power > 0:
+                step = min(left, STEP)
+                energy = self.power * step / 3600
+                self.register += energy
+                self.soc = min(100.0, self.soc + 100 * energy / self._battery)
+                left -= step
+        self._read_at = now
+
+    def sample(self, measurands: Iterable[str], context: str) -> list[dict[str, Any]]:
+        """Return a SampledValue for each measurand it can measure."""
+        readings = {
+            "Energy.Active.Import.Register": (round(self.register, 1), "Wh"),
+            "Power.Active.Import": (round(self.power, 1), "W"),
+            "Current.Import": (round(self.power / VOLTAGE / PHASES, 2), "A"),
+            "Voltage": (VOLTAGE, "V"),
+            "SoC": (round(self.soc, 1), "Percent"),
+        }
+        samples = []
+        for measurand in measurands:
+            if measurand in readings:
+                value, unit = readings[measurand]
+                sample: dict[str, Any] = {"value": value, "context": context, "measurand": measurand}
+                if measurand == "SoC":
+                    sample["location"] = "EV"
+                samples.append(sample | {"unitOfMeasure": {"unit": unit}})
+        return samples

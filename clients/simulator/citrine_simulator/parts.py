@@ -1,0 +1,45 @@
+"""The parts of a station that is switched on, as its answers to the CSMS need them."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from citrine_simulator.authorization import Authorization, CallCsms
+from citrine_simulator.charging import Charging
+from citrine_simulator.clock import Clock
+from citrine_simulator.config import StationConfig
+from citrine_simulator.credentials import Credentials
+from citrine_simulator.delivery import Delivery
+from citrine_simulator.device_model import DeviceModel
+from citrine_simulator.link import Link
+from citrine_simulator.presence import Heartbeats, StatusReports
+from citrine_simulator.registration import Registration
+from citrine_simulator.store import StationStore
+
+__all__ = ["Parts"]
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Everything between power-on and power-off; made by the controller."""
+
+    config: StationConfig
+    clock: Clock
+    now: Callable[[], datetime]
+    store: StationStore
+    model: DeviceModel
+    credentials: Credentials
+    online: asyncio.Event
+    """Set while connected and accepted."""
+    link: Link
+    call: CallCsms
+    """Sends a CALL with a new message id and the usual timeout; raises CallFailedError."""
+    delivery: Delivery
+    charging: Charging
+    registration: Registration
+    authorization: Authorization
+    statuses: StatusReports
+    heartbeats: Heartbeats
+    reboot: Callable[[str], None]
+    """Switches off, and on again with this boot reason."""

@@ -1,0 +1,73 @@
+"""The official JSON schemas, as a careful station applies them to what it receives."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from importlib import resources
+from typing import Any
+
+import jsonschema_rs
+import orjson
+
+__all__ = ["SchemaProblem", "Schemas"]
+
+_FOLDERS = {"2.0.1": "v201", "2.1": "v21"}
+
+_CODES: Mapping[str, str] = {
+    "type": "TypeConstraintViolation",
+    "required": "OccurrenceConstraintViolation",
+    "minItems": "OccurrenceConstraintViolation",
+    "maxItems": "OccurrenceConstraintViolation",
+    "additionalProperties": "FormatViolation",
+}
+"""RPC error code for each keyword of JSON schema that can fail; the others are about values."""
+
+
+@dataclass(frozen=True, slots=True)
+class SchemaProblem:
+    """How a payload breaks its schema."""
+
+    code: str
+    path: str
+    problem: str
+
+    def __str__(self) -> str:
+        return f"{self.path or 'payload'}: {self.problem}"
+
+
+class Schemas:
+    """The schemas of one OCPP version, compiled when first used.
+
+    One object may serve any number of stations.
+    """
+
+    def __init__(self, version: str) -> None:
+        """Take the schemas of OCPP ``2.0.1`` or ``2.1`` from the ``ocpp`` package."""
+        self.version = version
+        self._folder = resources.files("ocpp") / _FOLDERS[version] / "schemas"
+        self._validators: dict[str, jsonschema_rs.Validator] = {}
+
+    @cached_property
+    def actions(self) -> frozenset[str]:
+        """Every action this version of OCPP knows, whoever sends it."""
+        names = (entry.name for entry in self._folder.iterdir())
+        return frozenset(name.removesuffix("Request.json") for name in names if name.endswith("Request.json"))
+
+    def check_request(self, action: str, payload: Mapping[str, Any]) -> SchemaProblem | None:
+        """Return what is wrong with the payload of a CALL; the action has to be a known one."""
+        return self._check(f"{action}Request", payload)
+
+    def check_response(self, action: str, payload: Mapping[str, Any]) -> SchemaProblem | None:
+        """Return what is wrong with the payload of a CALLRESULT; the action has to be a known one."""
+        return self._check(f"{action}Response", payload)
+
+    def _check(self, name: str, payload: Mapping[str, Any]) -> SchemaProblem | None:
+        validator = self._validators.get(name)
+        if validator is None:
+            schema = orjson.loads((self._folder / f"{name}.json").read_text("utf-8-sig"))
+            validator = self._validators[name] = jsonschema_rs.validator_for(schema)
+        for error in validator.iter_errors(payload):
+            keyword = str(error.schema_path[-1]) if error.schema_path else ""
+            path = ".".join(str(step) for step in error.instance_path)
+            return SchemaProblem(_CODES.get(keyword, "PropertyConstraintViolation"), path, keyword)
+        return None
