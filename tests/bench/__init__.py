@@ -1,0 +1,1 @@
+"""What Citrine costs, measured with the project's own load generator: `make bench`."""

@@ -1,0 +1,37 @@
+"""Real processes for the tests of this folder."""
+
+import uuid
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from tests.support.databases import administrate
+from tests.support.deployment import Deployment, deploy
+from tests.support.postgres import PostgresServer
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+async def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[str]:
+    """URL of a database of each kind in turn without a single table: `citrine db upgrade` makes them."""
+    if request.param == "sqlite":
+        yield f"sqlite+aiosqlite:///{tmp_path / 'citrine.db'}"
+        return
+    postgres: PostgresServer = request.getfixturevalue("postgres")
+    name = f"test_{uuid.uuid4().hex}"
+    await administrate(postgres, f"CREATE DATABASE {name}")
+    yield postgres.url(name)
+    await administrate(postgres, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+async def deployment(database_url: str, tmp_path: Path) -> AsyncIterator[Deployment]:
+    """One core and one edge on an empty database."""
+    async with deploy(database_url, tmp_path / "citrine") as running:
+        yield running
+
+
+@pytest.fixture
+async def cluster(database_url: str, tmp_path: Path) -> AsyncIterator[Deployment]:
+    """Two cores and two edges on one empty database."""
+    async with deploy(database_url, tmp_path / "citrine", cores=2, edges=2) as running:
+        yield running

@@ -1,0 +1,222 @@
+"""A Citrine of real processes: cores and edges as `citrine core` and `citrine edge` start them."""
+
+import asyncio
+import contextlib
+import json
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+from citrine_sdk import Citrine
+
+__all__ = ["Deployment", "Process", "deploy"]
+
+CITRINE = Path(sys.executable).parent / "citrine"
+
+START_TIMEOUT = 30.0
+"""Seconds that a process may take until it listens."""
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@dataclass
+class Process:
+    """One core or edge process with the settings it is always started with."""
+
+    name: str
+    arguments: list[str]
+    settings: dict[str, str]
+    directory: Path
+    popen: subprocess.Popen[bytes] | None = None
+    starts: int = 0
+
+    @property
+    def ready_file(self) -> Path:
+        return self.directory / f"{self.name}.ready"
+
+    @property
+    def log(self) -> Path:
+        return self.directory / f"{self.name}.log"
+
+    @property
+    def pid(self) -> int:
+        assert self.popen is not None
+        return self.popen.pid
+
+    def start(self) -> None:
+        """Start it; `ready` waits until it listens."""
+        self.ready_file.unlink(missing_ok=True)
+        self.starts += 1
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("CITRINE_")}
+        with self.log.open("ab") as log:
+            self.popen = subprocess.Popen(
+                [str(CITRINE), *self.arguments],
+                env={**inherited, **self.settings, "CITRINE_READY_FILE": str(self.ready_file)},
+                cwd=self.directory,
+                stdout=log,
+                stderr=log,
+            )
+
+    async def ready(self) -> dict[str, str]:
+        """Return the addresses once it listens.
+
+        Raises:
+            RuntimeError: When it ends first or takes too long, with the end of its log.
+        """
+        assert self.popen is not None
+        deadline = time.monotonic() + START_TIMEOUT
+        while not self.ready_file.exists():
+            if self.popen.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError(f"{self.name} did not start:\n{self.log.read_text()[-4000:]}")
+            await asyncio.sleep(0.02)
+        addresses: dict[str, str] = json.loads(self.ready_file.read_text())
+        return addresses
+
+    def kill(self) -> None:
+        """End it at once, as a crash would (kill -9)."""
+        assert self.popen is not None
+        self.popen.kill()
+        self.popen.wait()
+
+    def stop(self) -> int:
+        """Ask it to end (SIGTERM) and return its exit code."""
+        assert self.popen is not None
+        if self.popen.poll() is None:
+            self.popen.send_signal(signal.SIGTERM)
+            try:
+                self.popen.wait(timeout=30)
+            except subprocess.TimeoutExpired:
+                self.popen.kill()
+                self.popen.wait()
+        return self.popen.returncode
+
+    def cpu_seconds(self) -> float:
+        """Return the user and system time that it and its children have used so far."""
+        process = psutil.Process(self.pid)
+        times = [p.cpu_times() for p in (process, *process.children(recursive=True))]
+        return sum(t.user + t.system for t in times)
+
+    def memory(self) -> int:
+        """Return its resident memory in bytes."""
+        rss: int = psutil.Process(self.pid).memory_info().rss
+        return rss
+
+
+@dataclass
+class Deployment:
+    """Cores and edges on one database."""
+
+    database: str
+    directory: Path
+    cores: list[Process] = field(default_factory=list)
+    edges: list[Process] = field(default_factory=list)
+    core_addresses: list[str] = field(default_factory=list)
+    edge_addresses: list[str] = field(default_factory=list)
+
+    @property
+    def key(self) -> str:
+        """The operator's key."""
+        return (self.directory / "operator.key").read_text().strip()
+
+    def url(self, edge: int = 0) -> str:
+        """Return the websocket URL of an edge, without station."""
+        return f"ws://{self.edge_addresses[edge]}"
+
+    @contextlib.asynccontextmanager
+    async def client(self, core: int | None = None, tenant: str | None = None) -> AsyncIterator[Citrine]:
+        """Open a client of one core, or of all."""
+        addresses = self.core_addresses if core is None else [self.core_addresses[core]]
+        async with Citrine(addresses, key=self.key, tenant=tenant) as citrine:
+            yield citrine
+
+    @property
+    def processes(self) -> list[Process]:
+        return [*self.edges, *self.cores]
+
+    def problems(self) -> str:
+        """Return the ends of all logs, for the message of a failed test."""
+        return "\n".join(f"--- {p.name}\n{p.log.read_text()[-3000:]}" for p in self.processes if p.log.exists())
+
+
+@contextlib.contextmanager
+def stopped_at_the_end(deployment: Deployment) -> Iterator[None]:
+    """Stop the processes of a deployment, edges first, however the block ends."""
+    try:
+        yield
+    finally:
+        for process in deployment.processes:
+            if process.popen is not None:
+                process.stop()
+
+
+@contextlib.asynccontextmanager
+async def deploy(
+    database: str, directory: Path, *, cores: int = 1, edges: int = 1, **settings: str
+) -> AsyncIterator[Deployment]:
+    """Migrate a database and run that many cores and edges on it, on free ports of the loopback interface."""
+    directory.mkdir(parents=True, exist_ok=True)
+    deployment = Deployment(database, directory)
+    common = {
+        "CITRINE_EDGE_CREDENTIAL": secrets.token_urlsafe(24),
+        "CITRINE_LOG_LEVEL": "INFO",
+        **{f"CITRINE_{name.upper()}": value for name, value in settings.items()},
+    }
+    upgrade = [str(CITRINE), "db", "upgrade", "--database", database]
+    await asyncio.to_thread(subprocess.run, upgrade, check=True, capture_output=True, cwd=directory)
+    with stopped_at_the_end(deployment):
+        for number in range(cores):
+            await start_core(deployment, number, common)
+        for number in range(edges):
+            await start_edge(deployment, number, common)
+        yield deployment
+
+
+async def start_core(deployment: Deployment, number: int, common: dict[str, str]) -> None:
+    """Add a core to a deployment and wait until it listens."""
+    core = Process(
+        f"core-{number}",
+        ["core"],
+        {
+            **common,
+            "CITRINE_DATABASE": deployment.database,
+            "CITRINE_GRPC_LISTEN": f"127.0.0.1:{free_port()}",
+            "CITRINE_CORE_HTTP_LISTEN": "127.0.0.1:0",
+            "CITRINE_OPERATOR_KEY_FILE": str(deployment.directory / "operator.key"),
+        },
+        deployment.directory,
+    )
+    deployment.cores.append(core)
+    core.start()
+    deployment.core_addresses.append((await core.ready())["grpc"])
+
+
+async def start_edge(deployment: Deployment, number: int, common: dict[str, str]) -> None:
+    """Add an edge, which links to all cores of the deployment, and wait until it listens."""
+    edge = Process(
+        f"edge-{number}",
+        ["edge"],
+        {
+            **common,
+            "CITRINE_CORE": ",".join(deployment.core_addresses),
+            "CITRINE_OCPP_LISTEN": f"127.0.0.1:{free_port()}",
+            "CITRINE_EDGE_HTTP_LISTEN": "127.0.0.1:0",
+        },
+        deployment.directory,
+    )
+    deployment.edges.append(edge)
+    edge.start()
+    deployment.edge_addresses.append((await edge.ready())["ocpp"])

@@ -1,0 +1,147 @@
+"""Simulated stations that charge without end, and what became of every message they sent."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import UTC
+from pathlib import Path
+
+from citrine_sdk import Citrine
+from citrine_simulator.clock import format_time
+from citrine_simulator import EventKey, Journal, JournalSummary, Station, StationConfig, Store, read_journal
+
+from citrine.api.v1.stations_pb2 import CreateStationRequest
+from citrine.api.v1.stations_pb2 import Station as ApiStation
+from citrine.api.v1.tokens_pb2 import CreateTokenRequest, Token
+from citrine.api.v1.transactions_pb2 import ListTransactionEventsRequest, ListTransactionsRequest
+from citrine.ocpp.codec import encode
+from citrine.ocpp.v2.transactions_pb2 import TransactionEventRequest
+from tests.support.deployment import Deployment
+
+__all__ = ["Fleet", "charging_fleet", "register", "stored_events"]
+
+PASSWORD = "correct-horse-battery"
+
+QUICK = {
+    "OCPPCommCtrlr.MessageTimeout[Default]": "20",
+    "OCPPCommCtrlr.MessageAttemptInterval[TransactionEvent]": "1",
+    "OCPPCommCtrlr.RetryBackOffWaitMinimum": "1",
+    "OCPPCommCtrlr.RetryBackOffRandomRange": "1",
+    "OCPPCommCtrlr.RetryBackOffRepeatTimes": "1",
+    "SampledDataCtrlr.TxUpdatedInterval": "10",
+}
+"""A station that comes back soon; everything else is as it is delivered."""
+
+
+async def register(citrine: Citrine, station_ids: list[str]) -> None:
+    """Register stations with one password, and the token that they use."""
+    await citrine.tokens.CreateToken(CreateTokenRequest(token=Token(id_token="TOKEN-1", type="ISO14443")))
+    for station_id in station_ids:
+        await citrine.stations.CreateStation(
+            CreateStationRequest(station=ApiStation(station_id=station_id), password=PASSWORD)
+        )
+
+
+@dataclass
+class Fleet:
+    """Stations under load, and their journal."""
+
+    stations: list[Station]
+    journal: Path
+
+    def summary(self) -> JournalSummary:
+        """Return what became of the messages so far."""
+        return read_journal(self.journal)
+
+    async def acknowledged(self, more: int) -> None:
+        """Wait until that many more messages have been acknowledged than now."""
+        goal = len(self.summary().acknowledged) + more
+        async with asyncio.timeout(90):
+            while len(self.summary().acknowledged) < goal:
+                await asyncio.sleep(0.1)
+
+    async def delivered(self) -> None:
+        """Wait until no station has a message in its queue."""
+        for station in self.stations:
+            if station.queued:
+                await station.wait_for("queue_empty", timeout=120)
+
+
+async def _charge_for_ever(station: Station) -> None:
+    await station.wait_for("accepted", timeout=60)
+    while True:
+        await station.plug_in()
+        transaction_id = await station.start_transaction()
+        for _ in range(4):
+            await station.meter(transaction_id)
+            await asyncio.sleep(0.1)
+        await station.stop_transaction(transaction_id)
+        await station.unplug()
+
+
+@contextlib.asynccontextmanager
+async def charging_fleet(deployment: Deployment, station_ids: list[str], directory: Path) -> AsyncIterator[Fleet]:
+    """Run stations that charge, spread over the edges. When the block ends they stop charging and deliver the rest."""
+    store = Store(directory / "stations.db")
+    path = directory / "journal.jsonl"
+    journal = Journal(path)
+    stations = [
+        Station(
+            StationConfig(
+                station_id=station_id,
+                url=deployment.url(number % len(deployment.edges)),
+                password=PASSWORD,
+                variables=QUICK,
+                speed=10,
+                auto_meter=False,
+            ),
+            store=store,
+            journal=journal,
+        )
+        for number, station_id in enumerate(station_ids)
+    ]
+    fleet = Fleet(stations, path)
+    try:
+        for station in stations:
+            await station.start()
+        loops = [asyncio.create_task(_charge_for_ever(station)) for station in stations]
+        try:
+            yield fleet
+        finally:
+            for loop in loops:
+                loop.cancel()
+            await asyncio.gather(*loops, return_exceptions=True)
+        await fleet.delivered()
+    finally:
+        for station in stations:
+            await station.stop()
+        journal.close()
+
+
+async def stored_events(citrine: Citrine, station_ids: list[str]) -> dict[EventKey, int]:
+    """Return how often each transaction event is stored."""
+    found: dict[EventKey, int] = {}
+    for station_id in station_ids:
+        async for transactions in citrine.pages(
+            citrine.transactions.ListTransactions, ListTransactionsRequest(station_id=station_id, page_size=1000)
+        ):
+            for transaction in transactions.transactions:
+                request = ListTransactionEventsRequest(
+                    station_id=station_id, transaction_id=transaction.transaction_id, page_size=1000
+                )
+                page = await citrine.transactions.ListTransactionEvents(request)
+                for event in page.events:
+                    key = _key(station_id, event.request)
+                    found[key] = found.get(key, 0) + 1
+    return found
+
+
+def _key(station_id: str, event: TransactionEventRequest) -> EventKey:
+    return EventKey(
+        station_id,
+        event.transaction_info.transaction_id,
+        event.seq_no,
+        encode(event)["eventType"],
+        format_time(event.timestamp.ToDatetime(UTC)),
+    )
