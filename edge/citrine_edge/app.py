@@ -1,0 +1,234 @@
+"""The edge process: put together from settings, run until SIGTERM, and stopped without losing an answer."""
+
+import asyncio
+import json
+import logging
+import os
+import signal
+import sys
+import tempfile
+import uuid
+from collections.abc import Callable
+from importlib import metadata
+from pathlib import Path
+
+from citrine.edge.v1 import link_pb2 as pb
+from citrine_edge.config import EdgeSettings, InvalidSetting, read_settings, split_address
+from citrine_edge.dialects import dialects
+from citrine_edge.discovery import Discovery
+from citrine_edge.http import HealthServer
+from citrine_edge.link import Link
+from citrine_edge.logs import set_up_logging
+from citrine_edge.metrics import Metrics
+from citrine_edge.router import Router, RouterLimits
+from citrine_edge.server import ServerLimits, StationServer
+from citrine_edge.session import SessionContext, SessionLimits
+from citrine_edge.sessions import Sessions
+from citrine_edge.websocket import SocketLimits
+
+__all__ = ["Edge", "main"]
+
+SETTLE_TIME = 8.0
+"""Seconds that a stopping edge gives closed sockets and last reports."""
+
+_logger = logging.getLogger(__name__)
+
+
+class Edge:
+    """Everything of one edge process, put together; a loop must be running."""
+
+    def __init__(self, settings: EdgeSettings) -> None:
+        loop = asyncio.get_running_loop()
+        self.settings = settings
+        self.metrics = Metrics()
+        self.router = Router(_router_limits(settings), self.metrics, loop)
+        self.sessions = Sessions(
+            str(uuid.uuid4()),
+            _software_version(),
+            self.router,
+            self.metrics,
+            loop,
+            settings.edge_close_spread.total_seconds(),
+        )
+        self.router.start(self.sessions)
+        context = SessionContext(self.router, self.metrics, _session_limits(settings), loop)
+        self.server = StationServer(
+            ServerLimits(settings.ocpp_max_sockets, settings.ocpp_handshake_rate),
+            _socket_limits(settings),
+            dialects(),
+            self.router,
+            self.sessions,
+            context,
+            self.metrics,
+        )
+        self.health = HealthServer(self.metrics, self._missing)
+        credential = settings.credential()
+        self.discovery = Discovery(
+            settings.core, self.router, lambda address: Link(address, credential, self.router, self.metrics)
+        )
+        self._draining = False
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Serve until ``stop`` is set, then finish what is under way."""
+        ocpp = await self.server.listen(*split_address(self.settings.ocpp_listen))
+        http = await self.health.listen(*split_address(self.settings.edge_http_listen))
+        async with asyncio.TaskGroup() as tasks:
+            links = tasks.create_task(self.discovery.run(), name="discovery")
+            sweeps = tasks.create_task(self._sweep(), name="sweep")
+            self._announce(ocpp, http)
+            try:
+                await stop.wait()
+                await self._drain()
+            finally:
+                self.server.close()
+                self.health.close()
+                sweeps.cancel()
+                links.cancel()
+        _logger.info("edge stopped")
+
+    async def _sweep(self) -> None:
+        interval = min(0.5, self.settings.edge_hold_time.total_seconds() / 5)
+        while True:
+            await asyncio.sleep(interval)
+            self.router.sweep()
+
+    async def _drain(self) -> None:
+        _logger.info("edge drains", extra={"sockets": len(self.sessions)})
+        self._draining = True
+        self.server.drain()
+        for link in self.router.links:
+            if link.up:
+                link.push(pb.Upstream(draining=pb.Draining()).SerializeToString())
+        self.sessions.drain()
+        if not await self._emptied(self.settings.drain_time.total_seconds()):
+            _logger.warning("sockets are closed with calls under way", extra={"sockets": len(self.sessions)})
+        for session in self.sessions:
+            session.close(1001, "the server goes away")
+        await self._emptied(SETTLE_TIME)
+        await asyncio.gather(*(link.finish(SETTLE_TIME / 4) for link in self.router.links))
+
+    async def _emptied(self, limit: float) -> bool:
+        """Return whether all sockets are closed within so many seconds."""
+        try:
+            async with asyncio.timeout(limit):
+                await self.sessions.empty()
+        except TimeoutError:
+            return False
+        return True
+
+    def _missing(self) -> str:
+        if self._draining:
+            return "draining"
+        return "" if self.router.available else "no core serves"
+
+    def _announce(self, ocpp: tuple[str, int], http: tuple[str, int]) -> None:
+        addresses = {"ocpp": _join(ocpp), "http": _join(http)}
+        _logger.info("edge listens", extra=addresses)
+        if self.settings.ready_file is not None:
+            _write_atomically(self.settings.ready_file, json.dumps({**addresses, "pid": os.getpid()}))
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run an edge until SIGTERM or SIGINT; return the exit code: 2 where a setting is wrong."""
+    try:
+        settings = read_settings(sys.argv[1:] if argv is None else argv)
+        for address in (settings.ocpp_listen, settings.edge_http_listen, *settings.core.split(",")):
+            split_address(address)
+        settings.credential()
+    except InvalidSetting as error:
+        sys.stderr.write(f"citrine edge: {error}\n")
+        return 2
+    set_up_logging(settings.log_level)
+    try:
+        return _run(settings)
+    except OSError as error:
+        sys.stderr.write(f"citrine edge: {error}\n")
+        return 1
+
+
+def _run(settings: EdgeSettings) -> int:
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        return runner.run(_serve(settings))
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
+    try:
+        import uvloop
+    except ImportError:
+        # There is none for Windows.
+        return asyncio.new_event_loop
+    return uvloop.new_event_loop
+
+
+async def _serve(settings: EdgeSettings) -> int:
+    loop, stop = asyncio.get_running_loop(), asyncio.Event()
+    serving = asyncio.current_task()
+    assert serving is not None
+
+    def on_signal() -> None:
+        if stop.is_set():
+            # Asked twice: now.
+            serving.cancel()
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, on_signal)
+    try:
+        await Edge(settings).run(stop)
+    except asyncio.CancelledError:
+        return 1
+    except BaseExceptionGroup as group:
+        # Listening failed, or a task of ours did.
+        raise group.exceptions[0] from None
+    return 0
+
+
+def _router_limits(settings: EdgeSettings) -> RouterLimits:
+    return RouterLimits(
+        hold_time=settings.edge_hold_time.total_seconds(),
+        answer_timeout=settings.ocpp_answer_timeout.total_seconds(),
+        # Early enough to say 503 before the socket is dropped.
+        admit_timeout=settings.ocpp_handshake_timeout.total_seconds() * 0.8,
+    )
+
+
+def _session_limits(settings: EdgeSettings) -> SessionLimits:
+    return SessionLimits(
+        call_timeout=settings.ocpp_call_timeout.total_seconds(),
+        frame_rate=settings.ocpp_frame_rate,
+        max_inbound_queue=settings.ocpp_max_inbound_queue,
+        max_command_queue=settings.ocpp_max_command_queue,
+    )
+
+
+def _socket_limits(settings: EdgeSettings) -> SocketLimits:
+    return SocketLimits(
+        max_frame=settings.ocpp_max_frame,
+        max_write_buffer=settings.ocpp_max_write_buffer,
+        ping_interval=settings.ocpp_ping_interval.total_seconds(),
+        ping_timeout=settings.ocpp_ping_timeout.total_seconds(),
+        handshake_timeout=settings.ocpp_handshake_timeout.total_seconds(),
+    )
+
+
+def _software_version() -> str:
+    try:
+        return metadata.version("citrine-csms")
+    except metadata.PackageNotFoundError:
+        return "unknown"
+
+
+def _join(address: tuple[str, int]) -> str:
+    host, port = address
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _write_atomically(path: Path, text: str) -> None:
+    """Write a file so that who sees it sees all of it."""
+    with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
+        file.write(text)
+    os.replace(file.name, path)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,237 @@
+"""Commands to one station: first come, first served, one CALL at a time (part 4, 4.1.1)."""
+
+import asyncio
+import uuid
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+import orjson
+from google.protobuf.json_format import ParseError
+from google.protobuf.struct_pb2 import Struct
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from citrine.edge.v1 import link_pb2 as pb
+from citrine.ocpp.actions import unwrap, wrap_response
+from citrine_edge import ocppj
+from citrine_edge.clock import timestamp
+from citrine_edge.dialects import UnsupportedAction
+from citrine_edge.ocppj import Code, RpcError
+
+if TYPE_CHECKING:
+    from citrine_edge.session import Session
+
+__all__ = ["Commands"]
+
+_Reason = pb.CommandFailure.Reason
+
+
+class _Outbound:
+    """A command on its way."""
+
+    __slots__ = ("action", "core_id", "id", "message_id", "native", "payload", "send_time", "timer")
+
+    def __init__(self, command: pb.Command, core_id: str, action: str, payload: dict[str, Any]) -> None:
+        self.id = command.id
+        # With the command's own id in the frame, both can be found by it; any id would do.
+        self.message_id = command.id if 0 < len(command.id) <= ocppj.frames.MAX_MESSAGE_ID else str(uuid.uuid4())
+        self.core_id = core_id
+        self.action = action
+        self.payload = payload
+        self.native = command.WhichOneof("content") == "native"
+        self.send_time: Timestamp | None = None
+        self.timer: asyncio.TimerHandle | None = None
+
+
+class Commands:
+    """The commands of one session."""
+
+    __slots__ = ("_outstanding", "_session", "_waiting")
+
+    def __init__(self, session: "Session") -> None:
+        self._session = session
+        self._waiting: deque[_Outbound] = deque()
+        self._outstanding: _Outbound | None = None
+
+    @property
+    def idle(self) -> bool:
+        """Whether no command is under way."""
+        return self._outstanding is None and not self._waiting
+
+    def submit(self, command: pb.Command, core_id: str, *, rejected: bool) -> None:
+        """Take a command; its time runs from now on."""
+        if any(command.id == each.id for each in self._waiting) or (
+            self._outstanding is not None and self._outstanding.id == command.id
+        ):
+            # A core that was not sure whether we have it asked again.
+            return
+        if rejected:
+            problem = "the station is rejected, nothing is sent to it (B03.FR.03)"
+            self._refuse(command, core_id, _Reason.REASON_UNSUPPORTED, RpcError(Code.SECURITY_ERROR, problem))
+            return
+        if len(self._waiting) >= self._session.context.limits.max_command_queue:
+            problem = "too many commands wait for this station"
+            self._refuse(command, core_id, _Reason.REASON_EXPIRED, RpcError(Code.GENERIC_ERROR, problem))
+            return
+        try:
+            action, payload = self._translate(command)
+        except UnsupportedAction as error:
+            problem = f"{error} ({self._session.dialect.subprotocol})"
+            self._refuse(command, core_id, _Reason.REASON_UNSUPPORTED, RpcError(Code.NOT_SUPPORTED, problem))
+            return
+        except RpcError as error:
+            self._refuse(command, core_id, _Reason.REASON_INVALID, error)
+            return
+        outbound = _Outbound(command, core_id, action, payload)
+        timeout = command.timeout.seconds + command.timeout.nanos / 1e9
+        if timeout <= 0:
+            timeout = self._session.context.limits.call_timeout
+        outbound.timer = self._session.context.loop.call_later(timeout, self._time_out, outbound)
+        self._waiting.append(outbound)
+        self._send_next()
+
+    def cancel(self, command_id: str) -> None:
+        """Drop a command that is not written yet; one that is written stays."""
+        for outbound in self._waiting:
+            if outbound.id == command_id:
+                self._waiting.remove(outbound)
+                self._fail(outbound, _Reason.REASON_CANCELLED)
+                return
+
+    def take(self, frame: ocppj.CallResult | ocppj.CallError) -> bool:
+        """Take a station's answer; return False where it answers nothing that is outstanding."""
+        outbound = self._outstanding
+        if outbound is None or outbound.message_id != frame.message_id:
+            return False
+        if isinstance(frame, ocppj.CallError):
+            error = pb.CallError(code=frame.code, description=frame.description, details=_struct(frame.details))
+            self._outstanding = None
+            self._fail(outbound, _Reason.REASON_CALL_ERROR, error)
+        else:
+            try:
+                result = self._read(outbound, frame.payload)
+            except RpcError as problem:
+                self._refuse_answer(outbound, problem)
+            else:
+                self._outstanding = None
+                self._stop_timer(outbound)
+                self._report(outbound.core_id, pb.Upstream(command_result=result))
+        self._send_next()
+        return True
+
+    def take_broken(self, broken: ocppj.BrokenAnswer) -> bool:
+        """Take an answer that is malformed; return False where it answers nothing that is outstanding."""
+        outbound = self._outstanding
+        if outbound is None or outbound.message_id != broken.message_id:
+            return False
+        self._refuse_answer(outbound, broken.error)
+        self._send_next()
+        return True
+
+    def close(self) -> None:
+        """Fail everything: the socket is gone."""
+        outbound, self._outstanding = self._outstanding, None
+        if outbound is not None:
+            self._fail(outbound, _Reason.REASON_LOST)
+        while self._waiting:
+            self._fail(self._waiting.popleft(), _Reason.REASON_GONE)
+
+    def _translate(self, command: pb.Command) -> tuple[str, dict[str, Any]]:
+        dialect = self._session.dialect
+        if command.WhichOneof("content") == "native":
+            try:
+                payload = orjson.loads(command.native.payload_json)
+            except orjson.JSONDecodeError:
+                raise RpcError(Code.FORMAT_VIOLATION, "the payload is not valid JSON") from None
+            return command.native.action, dialect.write_native_command(command.native.action, payload)
+        try:
+            request = unwrap(command.request)
+        except ValueError:
+            raise UnsupportedAction("a message that is not known here") from None
+        return dialect.write_command(request)
+
+    def _send_next(self) -> None:
+        while self._outstanding is None and self._waiting:
+            outbound = self._waiting.popleft()
+            if not self._session.write_call(outbound.message_id, outbound.action, outbound.payload):
+                self._fail(outbound, _Reason.REASON_GONE)
+                continue
+            outbound.send_time = timestamp(self._session.context.clock)
+            self._outstanding = outbound
+            sent = pb.CommandSent(id=outbound.id, send_time=outbound.send_time, session=self._session.ref)
+            self._report(outbound.core_id, pb.Upstream(command_sent=sent))
+
+    def _read(self, outbound: _Outbound, payload: Any) -> pb.CommandResult:
+        response = self._session.dialect.read_result(outbound.action, payload)
+        result = pb.CommandResult(
+            id=outbound.id,
+            session=self._session.ref,
+            receive_time=timestamp(self._session.context.clock),
+            send_time=outbound.send_time,
+        )
+        if outbound.native:
+            result.native.action = outbound.action
+            result.native.payload_json = orjson.dumps(payload or {}).decode()
+        else:
+            result.response.CopyFrom(wrap_response(response))
+        return result
+
+    def _refuse_answer(self, outbound: _Outbound, error: RpcError) -> None:
+        self._outstanding = None
+        self._session.write_result_error(outbound.message_id, error)
+        problem = pb.CallError(code=error.code, description=error.description)
+        self._fail(outbound, _Reason.REASON_BAD_ANSWER, problem)
+
+    def _time_out(self, outbound: _Outbound) -> None:
+        if outbound is self._outstanding:
+            self._outstanding = None
+            self._fail(outbound, _Reason.REASON_TIMEOUT)
+            self._send_next()
+        else:
+            self._waiting.remove(outbound)
+            self._fail(outbound, _Reason.REASON_EXPIRED)
+
+    def _fail(self, outbound: _Outbound, reason: "_Reason.ValueType", error: pb.CallError | None = None) -> None:
+        self._stop_timer(outbound)
+        failure = pb.CommandFailure(
+            id=outbound.id,
+            session=self._session.ref,
+            reason=reason,
+            error=error,
+            time=timestamp(self._session.context.clock),
+            send_time=outbound.send_time,
+        )
+        self._report_failure(outbound.core_id, failure)
+
+    def _refuse(self, command: pb.Command, core_id: str, reason: "_Reason.ValueType", error: RpcError) -> None:
+        failure = pb.CommandFailure(
+            id=command.id,
+            session=self._session.ref,
+            reason=reason,
+            error=pb.CallError(code=error.code, description=error.description),
+            time=timestamp(self._session.context.clock),
+        )
+        self._report_failure(core_id, failure)
+
+    def _report_failure(self, core_id: str, failure: pb.CommandFailure) -> None:
+        metrics = self._session.context.metrics
+        metrics.count(metrics.command_failures, _Reason.Name(failure.reason).removeprefix("REASON_").lower())
+        self._report(core_id, pb.Upstream(command_failure=failure))
+
+    def _report(self, core_id: str, item: pb.Upstream) -> None:
+        self._session.context.router.report_to(core_id, item.SerializeToString())
+
+    def _stop_timer(self, outbound: _Outbound) -> None:
+        if outbound.timer is not None:
+            outbound.timer.cancel()
+
+
+def _struct(details: dict[str, Any]) -> Struct | None:
+    """Return a CALLERROR's details, or None where they are too deep or odd for a message."""
+    if not details or ocppj.frames.depth_exceeds(details, 24):
+        return None
+    struct = Struct()
+    try:
+        struct.update(details)
+    except (ParseError, ValueError, TypeError):
+        return None
+    return struct

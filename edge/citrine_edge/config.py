@@ -1,0 +1,149 @@
+"""Settings of an edge process, by variable and flag."""
+
+import argparse
+import os
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import NoReturn
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+__all__ = ["EdgeSettings", "InvalidSetting", "read_settings", "split_address"]
+
+_OWN_PREFIXES = ("CITRINE_EDGE_", "CITRINE_OCPP_")
+"""Variables with these prefixes are the edge's: one that it does not know is a mistake. Others may be the core's."""
+
+
+class InvalidSetting(Exception):
+    """A setting that is not known or has no meaning; its text is one line that names it."""
+
+
+class EdgeSettings(BaseSettings):
+    """Settings by flag (--ocpp-listen) and variable (CITRINE_OCPP_LISTEN); a flag wins."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="CITRINE_", frozen=True, extra="forbid", use_attribute_docstrings=True, validate_default=True
+    )
+
+    ocpp_listen: str = "0.0.0.0:9000"
+    """Host and port for charging stations. Port 0: any free one."""
+
+    core: str = "127.0.0.1:50051"
+    """Where cores are: host:port, separated by commas. Every address of a DNS name gets a link."""
+
+    edge_http_listen: str = "127.0.0.1:9001"
+    """Host and port of /healthz, /readyz and /metrics."""
+
+    edge_credential: SecretStr | None = None
+    """What opens the link to a core."""
+
+    edge_credential_file: Path | None = None
+    """File that holds edge_credential."""
+
+    ready_file: Path | None = None
+    """Written when everything listens: JSON with the addresses and the pid."""
+
+    drain_time: timedelta = timedelta(seconds=10)
+    """How long a stopping edge waits for answers that are under way."""
+
+    log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
+    """DEBUG, INFO, WARNING or ERROR."""
+
+    edge_hold_time: timedelta = Field(default=timedelta(seconds=5), gt=timedelta(0))
+    """How long calls are held while no core can serve them, before their sockets are closed."""
+
+    edge_close_spread: timedelta = Field(default=timedelta(seconds=2), ge=timedelta(0))
+    """Over what time the sockets are closed when all of them have to be."""
+
+    ocpp_call_timeout: timedelta = Field(default=timedelta(seconds=30), gt=timedelta(0))
+    """How long a station may take to answer a CALL where the command does not say."""
+
+    ocpp_answer_timeout: timedelta = Field(default=timedelta(seconds=30), gt=timedelta(0))
+    """How long a core may take to answer a station's CALL, before the socket is closed."""
+
+    ocpp_ping_interval: timedelta = Field(default=timedelta(seconds=30), gt=timedelta(0))
+    """A station that was silent for so long is pinged."""
+
+    ocpp_ping_timeout: timedelta = Field(default=timedelta(seconds=20), gt=timedelta(0))
+    """A station that does not react to a ping for so long is gone."""
+
+    ocpp_handshake_timeout: timedelta = Field(default=timedelta(seconds=10), gt=timedelta(0))
+    """How long an opening handshake may take, the core's decision included."""
+
+    ocpp_handshake_rate: float = Field(default=1000.0, gt=0)
+    """Handshakes per second; above it they are refused with 503."""
+
+    ocpp_max_sockets: int = Field(default=20_000, gt=0)
+    """Sockets open at a time."""
+
+    ocpp_max_frame: int = Field(default=1 << 20, ge=1024)
+    """Bytes of a message, decompressed."""
+
+    ocpp_frame_rate: float = Field(default=500.0, gt=0)
+    """Messages per second of one station; above it they are read more slowly."""
+
+    ocpp_max_inbound_queue: int = Field(default=32, ge=1)
+    """CALLs of one station that wait for their turn; above it reading stops."""
+
+    ocpp_max_command_queue: int = Field(default=100, ge=1)
+    """Commands that wait for one station's turn."""
+
+    ocpp_max_write_buffer: int = Field(default=2 << 20, ge=1024)
+    """Bytes that may wait for a station to read them; above it the socket is closed."""
+
+    def credential(self) -> str:
+        """Return the credential of the edge link, empty where none is set.
+
+        Raises:
+            InvalidSetting: When its file can't be read.
+        """
+        if self.edge_credential_file is not None:
+            try:
+                return self.edge_credential_file.read_text().strip()
+            except OSError as error:
+                raise InvalidSetting(f"edge_credential_file: {error.strerror}") from error
+        return self.edge_credential.get_secret_value() if self.edge_credential else ""
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise InvalidSetting(message)
+
+
+def read_settings(arguments: Sequence[str], environment: Mapping[str, str] = os.environ) -> EdgeSettings:
+    """Return the settings from flags and variables.
+
+    Raises:
+        InvalidSetting: When one is unknown or invalid.
+    """
+    names = EdgeSettings.model_fields
+    for variable in environment:
+        known = variable.upper().removeprefix("CITRINE_").lower() in names
+        if variable.upper().startswith(_OWN_PREFIXES) and not known:
+            raise InvalidSetting(f"unknown setting {variable}")
+    parser = _Parser(prog="citrine edge", description="Run an edge: the process that stations connect to.")
+    # Python 3.11 would else take the start of a flag for the whole.
+    parser.allow_abbrev = False
+    for name, field in names.items():
+        flags = [f"--{name.replace('_', '-')}", *(["--http-listen"] if name == "edge_http_listen" else [])]
+        about = f"{field.description} [{field.default}]".replace("%", "%%")
+        parser.add_argument(*flags, dest=name, default=argparse.SUPPRESS, metavar="VALUE", help=about)
+    try:
+        return EdgeSettings(**vars(parser.parse_args(arguments)))
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise InvalidSetting(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+
+
+def split_address(address: str) -> tuple[str, int]:
+    """Return host and port of ``host:port`` or ``[host]:port``.
+
+    Raises:
+        InvalidSetting: When it is neither.
+    """
+    host, separator, port = address.strip().rpartition(":")
+    if not separator or not port.isascii() or not port.isdigit() or int(port) > 65535:
+        raise InvalidSetting(f"{address!r} is not host:port")
+    return host.removeprefix("[").removesuffix("]"), int(port)

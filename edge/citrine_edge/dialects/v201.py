@@ -1,0 +1,19 @@
+"""OCPP 2.0.1: a restriction of the canonical messages. What it lacks is refused by its schemas, by name."""
+
+from citrine.edge.v1.link_pb2 import OcppVersion
+from citrine.ocpp.actions import ACTIONS
+from citrine_edge.dialects.base import Dialect
+from citrine_edge.ocppj import CALL, CALLERROR, CALLRESULT, Schemas
+
+__all__ = ["V201"]
+
+
+class V201(Dialect):
+    """OCPP 2.0.1."""
+
+    subprotocol = "ocpp2.0.1"
+    version = OcppVersion.OCPP_VERSION_201
+    message_types = frozenset({CALL, CALLRESULT, CALLERROR})
+
+    def __init__(self) -> None:
+        super().__init__({name: action for name, action in ACTIONS.items() if action.in_v201}, Schemas("v201"))

@@ -1,0 +1,72 @@
+"""Where cores are: a link for each address that the setting names."""
+
+import asyncio
+import ipaddress
+import logging
+import socket
+from collections.abc import Callable
+
+from citrine_edge.config import split_address
+from citrine_edge.link import Link
+from citrine_edge.router import Router
+
+__all__ = ["Discovery"]
+
+RESOLVE_INTERVAL = 10.0
+"""Seconds between look-ups of DNS names."""
+
+_logger = logging.getLogger(__name__)
+
+
+class Discovery:
+    """Keeps one link to each address of each core."""
+
+    def __init__(self, cores: str, router: Router, connect: Callable[[str], Link]) -> None:
+        self._targets = [split_address(each) for each in cores.split(",") if each.strip()]
+        self._router = router
+        self._connect = connect
+        self._tasks: dict[str, tuple[Link, asyncio.Task[None]]] = {}
+
+    async def run(self) -> None:
+        """Look up names again and again, until cancelled; with it the links end."""
+        try:
+            while True:
+                addresses = await self._resolve()
+                for address in addresses - self._tasks.keys():
+                    link = self._connect(address)
+                    self._router.add(link)
+                    self._tasks[address] = link, asyncio.create_task(link.run(), name=f"link to {address}")
+                for address in list(self._tasks.keys() - addresses):
+                    # A name that lost an address may only be late; a link that works is kept.
+                    if not self._tasks[address][0].up:
+                        await self._end(address)
+                await asyncio.sleep(RESOLVE_INTERVAL)
+        finally:
+            for address in list(self._tasks):
+                await self._end(address)
+
+    async def _end(self, address: str) -> None:
+        link, task = self._tasks.pop(address)
+        task.cancel()
+        await asyncio.wait({task})
+        self._router.remove(link)
+
+    async def _resolve(self) -> set[str]:
+        addresses = set()
+        for host, port in self._targets:
+            try:
+                found = [str(ipaddress.ip_address(host))]
+            except ValueError:
+                found = await self._look_up(host, port)
+            addresses |= {f"[{each}]:{port}" if ":" in each else f"{each}:{port}" for each in found}
+        return addresses
+
+    async def _look_up(self, host: str, port: int) -> list[str]:
+        loop = asyncio.get_running_loop()
+        try:
+            found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        except OSError as error:
+            _logger.warning("core's name was not found", extra={"host": host, "problem": str(error)})
+            # What it was a moment ago it may still be.
+            return [host for host, of in (split_address(each) for each in self._tasks) if of == port]
+        return [str(each[4][0]) for each in found]

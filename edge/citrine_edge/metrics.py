@@ -1,0 +1,50 @@
+"""What the edge counts, for /metrics."""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+__all__ = ["Metrics"]
+
+
+class Metrics:
+    """The counters of one edge process."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self._children: dict[tuple[Counter, tuple[str, ...]], Counter] = {}
+        self.sockets = self._gauge("sockets", "Open WebSockets of stations.")
+        self.handshakes = self._counter("handshakes", "Opening handshakes by HTTP status.", "status")
+        self.frames = self._counter("frames", "OCPP-J frames.", "direction", "action")
+        self.rpc_errors = self._counter("rpc_errors", "CALLERRORs and CALLRESULTERRORs by code.", "direction", "code")
+        self.dropped = self._counter("dropped", "Messages that were dropped, by reason.", "reason")
+        self.closes = self._counter("closes", "WebSockets that were closed, by code.", "code")
+        self.command_failures = self._counter("command_failures", "Commands without a usable answer.", "reason")
+        self.links = self._gauge("links", "Links to cores that are up.")
+        self.links_serving = self._gauge("links_serving", "Links to cores that can commit.")
+        self.link_losses = self._counter("link_losses", "Links that were lost.")
+        self.pending_calls = self._gauge("pending_calls", "CALLs that a core has not answered yet.")
+        self.held_calls = self._gauge("held_calls", "CALLs that no core can take now.")
+        self.link_queue = self._gauge("link_queue", "Items that wait to be written to cores.")
+        self.batch_items = Histogram(
+            "citrine_edge_batch_items",
+            "Items of a batch on the link.",
+            ["direction"],
+            registry=self.registry,
+            buckets=(1, 2, 5, 10, 20, 50, 100, 256),
+        )
+
+    def count(self, counter: Counter, *labels: str) -> None:
+        """Add one to a counter."""
+        child = self._children.get((counter, labels))
+        if child is None:
+            child = self._children[counter, labels] = counter.labels(*labels)
+        child.inc()
+
+    def render(self) -> bytes:
+        """Return all counters in the text format of Prometheus."""
+        return generate_latest(self.registry)
+
+    def _counter(self, name: str, about: str, *labels: str) -> Counter:
+        return Counter(f"citrine_edge_{name}", about, labels, registry=self.registry)
+
+    def _gauge(self, name: str, about: str) -> Gauge:
+        return Gauge(f"citrine_edge_{name}", about, registry=self.registry)

@@ -1,0 +1,50 @@
+"""OCPP-J without input and output: frames, RPC errors and the official schemas (part 4 of OCPP 2.0.1 and 2.1)."""
+
+from citrine_edge.ocppj.errors import BrokenAnswer, BrokenSend, Code, OcppjError, RpcError
+from citrine_edge.ocppj.frames import (
+    CALL,
+    CALLERROR,
+    CALLRESULT,
+    CALLRESULTERROR,
+    SEND,
+    UNREADABLE_ID,
+    Call,
+    CallError,
+    CallResult,
+    CallResultError,
+    Frame,
+    Send,
+    encode_call,
+    encode_error,
+    encode_result,
+    encode_result_error,
+    parse,
+)
+from citrine_edge.ocppj.schemas import Schema, Schemas
+
+__all__ = [
+    "CALL",
+    "CALLERROR",
+    "CALLRESULT",
+    "CALLRESULTERROR",
+    "SEND",
+    "UNREADABLE_ID",
+    "BrokenAnswer",
+    "BrokenSend",
+    "Call",
+    "CallError",
+    "CallResult",
+    "CallResultError",
+    "Code",
+    "Frame",
+    "OcppjError",
+    "RpcError",
+    "Schema",
+    "Schemas",
+    "Send",
+    "encode_call",
+    "encode_error",
+    "encode_result",
+    "encode_result_error",
+    "parse",
+]

@@ -1,0 +1,223 @@
+"""OCPP-J frames: from bytes to one of five messages, and back to compact JSON."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import orjson
+
+from citrine_edge.ocppj.errors import BrokenAnswer, BrokenSend, Code, RpcError, clip
+
+__all__ = [
+    "CALL",
+    "CALLERROR",
+    "CALLRESULT",
+    "CALLRESULTERROR",
+    "MAX_DEPTH",
+    "MAX_MESSAGE_ID",
+    "SEND",
+    "UNREADABLE_ID",
+    "Call",
+    "CallError",
+    "CallResult",
+    "CallResultError",
+    "Frame",
+    "Send",
+    "depth_exceeds",
+    "encode_call",
+    "encode_error",
+    "encode_result",
+    "encode_result_error",
+    "parse",
+]
+
+CALL, CALLRESULT, CALLERROR, CALLRESULTERROR, SEND = 2, 3, 4, 5, 6
+"""Message type numbers (part 4, 4.1.3). The last two came with OCPP 2.1."""
+
+UNREADABLE_ID = "-1"
+"""Message id of the CALLERROR to a frame whose own can't be read (part 4, 4.2.3)."""
+
+MAX_MESSAGE_ID = 36
+"""Characters of a message id (part 4, 4.1.4)."""
+
+MAX_DEPTH = 40
+"""Levels of arrays and objects in a frame. No schema needs half of them, and vendor data may have 24."""
+
+_REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
+
+
+@dataclass(slots=True)
+class Call:
+    """CALL: a request. The payload is whatever JSON value stood in its place."""
+
+    message_id: str
+    action: str
+    payload: Any
+
+
+@dataclass(slots=True)
+class CallResult:
+    """CALLRESULT: the answer to a request."""
+
+    message_id: str
+    payload: Any
+
+
+@dataclass(slots=True)
+class CallError:
+    """CALLERROR: a request was not processed."""
+
+    message_id: str
+    code: str
+    description: str
+    details: dict[str, Any]
+
+
+@dataclass(slots=True)
+class CallResultError:
+    """CALLRESULTERROR: an answer was not processed (OCPP 2.1)."""
+
+    message_id: str
+    code: str
+    description: str
+    details: dict[str, Any]
+
+
+@dataclass(slots=True)
+class Send:
+    """SEND: a message that nobody answers (OCPP 2.1)."""
+
+    message_id: str
+    action: str
+    payload: Any
+
+
+Frame: TypeAlias = Call | CallResult | CallError | CallResultError | Send
+
+
+def parse(raw: bytes, message_types: frozenset[int]) -> Frame:
+    r"""Read one frame of a version that has these message types.
+
+    A NUL in a string, as the escape ``\u0000``, becomes U+FFFD: no database that may store it could hold a NUL.
+
+    Raises:
+        RpcError: When the frame is to be answered with a CALLERROR; its message id is that of the answer.
+        BrokenAnswer: When a CALLRESULT, CALLERROR or CALLRESULTERROR is malformed.
+        BrokenSend: When a SEND is malformed.
+    """
+    try:
+        elements = orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        raise _unreadable("the frame is not valid JSON in UTF-8") from None
+    if type(elements) is not list or not elements:
+        raise _unreadable("the frame is not a JSON array with a message type")
+    kind = elements[0]
+    message_id: Any = elements[1] if len(elements) > 1 else None
+    if type(message_id) is not str or len(message_id) > MAX_MESSAGE_ID or "\0" in message_id:
+        _refuse_without_id(kind, message_id, message_types)
+    # Counting is cheap, walking is not: only a frame with many brackets can be deep.
+    if raw.count(b"[") + raw.count(b"{") > MAX_DEPTH and depth_exceeds(elements, MAX_DEPTH):
+        problem = f"the frame is nested deeper than {MAX_DEPTH} levels"
+        _refuse(kind, message_id, Code.FORMAT_VIOLATION, problem, message_types)
+    if b"\\u0000" in raw:
+        elements = _without_nul(elements)
+    if kind == CALL and type(kind) is not bool:
+        if len(elements) != 4 or type(elements[2]) is not str:
+            problem = "a CALL has four elements: message type, message id, action, payload"
+            raise RpcError(Code.RPC_FRAMEWORK_ERROR, problem, message_id)
+        return Call(message_id, elements[2], elements[3])
+    return _parse_rare(kind, message_id, elements, message_types)
+
+
+def _parse_rare(kind: Any, message_id: str, elements: list[Any], message_types: frozenset[int]) -> Frame:
+    if type(kind) not in (int, float) or kind not in message_types:
+        _refuse(kind, message_id, Code.RPC_FRAMEWORK_ERROR, "", message_types)
+    if kind == CALLRESULT:
+        if len(elements) != 3:
+            problem = "a CALLRESULT has three elements: message type, message id, payload"
+            _refuse(kind, message_id, Code.RPC_FRAMEWORK_ERROR, problem, message_types)
+        return CallResult(message_id, elements[2])
+    if kind == SEND:
+        if len(elements) != 4 or type(elements[2]) is not str:
+            problem = "a SEND has four elements: message type, message id, action, payload"
+            _refuse(kind, message_id, Code.RPC_FRAMEWORK_ERROR, problem, message_types)
+        return Send(message_id, elements[2], elements[3])
+    # Stations leave out description and details, or overfill them; the code is what matters.
+    code, description, details = [*elements[2:5], None, None, None][:3]
+    error = CallError if kind == CALLERROR else CallResultError
+    return error(
+        message_id,
+        clip(code, 50) if type(code) is str and code else Code.GENERIC_ERROR,
+        clip(description) if type(description) is str else "",
+        details if type(details) is dict else {},
+    )
+
+
+def _unreadable(problem: str) -> RpcError:
+    return RpcError(Code.RPC_FRAMEWORK_ERROR, problem, UNREADABLE_ID)
+
+
+def _refuse_without_id(kind: Any, message_id: Any, message_types: frozenset[int]) -> None:
+    if type(message_id) is str and "\0" not in message_id:
+        problem = f"the message id is longer than {MAX_MESSAGE_ID} characters"
+    else:
+        problem = "the message id can't be read"
+    _refuse(kind, None, Code.RPC_FRAMEWORK_ERROR, problem, message_types)
+
+
+def _refuse(kind: Any, message_id: str | None, code: Code, problem: str, message_types: frozenset[int]) -> None:
+    """Raise the error of the frame's kind: an answer and a SEND get no CALLERROR."""
+    answer_id = UNREADABLE_ID if message_id is None else message_id
+    if type(kind) not in (int, float):
+        raise RpcError(Code.RPC_FRAMEWORK_ERROR, "the message type is not a number", answer_id)
+    if kind not in message_types:
+        # Part 4, 4.1.3 and 4.4: the payload of an unknown type is ignored.
+        raise RpcError(Code.MESSAGE_TYPE_NOT_SUPPORTED, "the message type number is not supported", answer_id)
+    if kind == CALL:
+        raise RpcError(code, problem, answer_id)
+    if kind == SEND:
+        raise BrokenSend(RpcError(code, problem, answer_id))
+    raise BrokenAnswer(message_id, RpcError(code, problem, answer_id))
+
+
+def depth_exceeds(value: Any, limit: int) -> bool:
+    """Return whether arrays and objects are nested deeper than that."""
+    level = [value]
+    for _ in range(limit):
+        inner: list[Any] = []
+        for each in level:
+            inner.extend(each.values() if type(each) is dict else each)
+        level = [each for each in inner if type(each) is dict or type(each) is list]
+        if not level:
+            return False
+    return True
+
+
+def _without_nul(value: Any) -> Any:
+    if type(value) is str:
+        return value.replace("\0", _REPLACEMENT) if "\0" in value else value
+    if type(value) is list:
+        return [_without_nul(each) for each in value]
+    if type(value) is dict:
+        return {_without_nul(key): _without_nul(each) for key, each in value.items()}
+    return value
+
+
+def encode_call(message_id: str, action: str, payload: Mapping[str, Any]) -> bytes:
+    """Return a CALL."""
+    return orjson.dumps((CALL, message_id, action, payload))
+
+
+def encode_result(message_id: str, payload: Mapping[str, Any]) -> bytes:
+    """Return a CALLRESULT."""
+    return orjson.dumps((CALLRESULT, message_id, payload))
+
+
+def encode_error(message_id: str, code: str, description: str, details: Mapping[str, Any] | None = None) -> bytes:
+    """Return a CALLERROR."""
+    return orjson.dumps((CALLERROR, message_id, code, clip(description), details or {}))
+
+
+def encode_result_error(message_id: str, code: str, description: str) -> bytes:
+    """Return a CALLRESULTERROR (OCPP 2.1)."""
+    return orjson.dumps((CALLRESULTERROR, message_id, code, clip(description), {}))

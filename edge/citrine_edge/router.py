@@ -1,0 +1,378 @@
+"""Which core gets what: rendezvous by station, calls that wait for an answer, and what to do without a core."""
+
+import asyncio
+import hashlib
+import logging
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from citrine.edge.v1 import link_pb2 as pb
+from citrine_edge.link import Link
+from citrine_edge.metrics import Metrics
+
+if TYPE_CHECKING:
+    from citrine_edge.session import Session
+
+__all__ = ["Router", "RouterLimits", "Stations"]
+
+DISCOVERY = 10.0
+"""Seconds after the start in which an action may still turn out to be served by a core that is not linked yet."""
+
+STALL = 10.0
+"""Seconds after which a core that owes an answer and says nothing at all counts as lost."""
+
+PATIENCE = 3.0
+"""Seconds for which news of a command wait for the core that sent it, before any other gets them."""
+
+MAX_REPORTS = 100_000
+"""Reports that may wait for a core."""
+
+_logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class RouterLimits:
+    """Times in seconds."""
+
+    hold_time: float
+    answer_timeout: float
+    admit_timeout: float
+
+
+class Stations(Protocol):
+    """The sessions, for what concerns them."""
+
+    def hello(self) -> pb.Hello:
+        """Return what the edge says first on a link."""
+
+    def welcomed(self, link: Link, welcome: pb.Welcome) -> None:
+        """Take note of a new link."""
+
+    def unlinked(self, link: Link) -> None:
+        """Take note of a lost link."""
+
+    def take(self, link: Link, item: pb.Downstream) -> None:
+        """Do what a core says about a session."""
+
+    def close_all(self, code: int, reason: str) -> None:
+        """Close all sockets, unless a core is there again when their turn comes."""
+
+
+@dataclass(slots=True)
+class _PendingCall:
+    session: "Session"
+    action: str
+    data: bytes
+    since: float
+    link: Link | None
+    held_since: float
+
+
+@dataclass(slots=True)
+class _PendingAdmit:
+    callback: "AdmitCallback"
+    key: tuple[str, str]
+    data: bytes
+    since: float
+    link: Link | None = None
+
+
+@dataclass(slots=True)
+class _Report:
+    data: bytes
+    since: float
+    core_id: str
+
+
+AdmitCallback = Callable[["pb.Admitted | pb.Refused | None"], None]
+"""Gets the core's decision, or None where no core is there to decide."""
+
+
+class Router:
+    """All links of the edge, as one way to the core."""
+
+    def __init__(self, limits: RouterLimits, metrics: Metrics, loop: asyncio.AbstractEventLoop) -> None:
+        self._limits = limits
+        self._metrics = metrics
+        self._loop = loop
+        self._stations: Stations
+        self._links: list[Link] = []
+        self._version = 0
+        self._served: frozenset[str] = frozenset()
+        self._last_id = 0
+        self._calls: dict[int, _PendingCall] = {}
+        self._held: dict[int, _PendingCall] = {}
+        self._admits: dict[int, _PendingAdmit] = {}
+        self._reports: deque[_Report] = deque()
+        self._started = loop.time()
+        self._unavailable_since: float | None = self._started
+        # From the time when the sockets were closed for want of a core until one is there again.
+        self._outage = False
+        metrics.pending_calls.set_function(lambda: len(self._calls))
+        metrics.held_calls.set_function(lambda: len(self._held))
+        metrics.link_queue.set_function(lambda: sum(link.queued for link in self._links))
+        metrics.links.set_function(lambda: sum(link.up for link in self._links))
+        metrics.links_serving.set_function(lambda: sum(link.takes(None) for link in self._links))
+
+    def start(self, stations: Stations) -> None:
+        """Name the sessions' keeper, before the first link."""
+        self._stations = stations
+
+    @property
+    def available(self) -> bool:
+        """Whether some core can serve stations now."""
+        return self._unavailable_since is None
+
+    @property
+    def links(self) -> tuple[Link, ...]:
+        """All links, up or not."""
+        return tuple(self._links)
+
+    def add(self, link: Link) -> None:
+        """Take one more link, which need not be up."""
+        self._links.append(link)
+        self._change()
+
+    def remove(self, link: Link) -> None:
+        """Forget a link, which must be down."""
+        self._links.remove(link)
+        self._change()
+
+    # What sessions and handshakes ask for.
+
+    def next_id(self) -> int:
+        """Return an id for a call or an admission."""
+        self._last_id += 1
+        return self._last_id
+
+    def serves(self, action: str) -> bool:
+        """Return whether any core, there or away for a moment, serves an action."""
+        if action in self._served:
+            return True
+        unknown = any(link.known_actions is None for link in self._links)
+        return unknown and self._loop.time() - self._started < DISCOVERY
+
+    def call(self, session: "Session", call_id: int, action: str, data: bytes) -> None:
+        """Bring a station's call to the core; session.answer() or answer_error() is called in the end.
+
+        While no core can take it, it is held.
+        """
+        now = self._loop.time()
+        link = self._route(session, action)
+        call = self._calls[call_id] = _PendingCall(session, action, data, now, link, now)
+        if link is None:
+            self._held[call_id] = call
+        else:
+            link.push(data)
+
+    def forget(self, call_id: int) -> None:
+        """Give up on a call."""
+        self._calls.pop(call_id, None)
+        self._held.pop(call_id, None)
+
+    def send(self, session: "Session", action: str, data: bytes) -> bool:
+        """Bring a SEND to the core; return False where it is dropped."""
+        link = self._route(session, action)
+        return link is not None and link.offer(data)
+
+    def admit(self, admit_id: int, admit: pb.Admit, callback: AdmitCallback) -> None:
+        """Have a core decide on a handshake."""
+        data = pb.Upstream(admit=admit).SerializeToString()
+        key = (admit.tenant_id, admit.station_id)
+        self._admit(admit_id, _PendingAdmit(callback, key, data, self._loop.time()))
+
+    def report(self, data: bytes, session: "Session") -> None:
+        """Tell the core of a station that it opened or closed, now or when a core is there."""
+        link = self._route(session, None)
+        if link is None:
+            self._keep(_Report(data, self._loop.time(), ""))
+        else:
+            link.push(data)
+
+    def report_to(self, core_id: str, data: bytes) -> None:
+        """Tell the core that sent a command how it went; another one where it does not come back."""
+        for link in self._links:
+            if link.up and link.core_id == core_id:
+                link.push(data)
+                return
+        self._keep(_Report(data, self._loop.time(), core_id))
+
+    def sweep(self) -> None:
+        """Enforce what must not take long; to be called several times in hold_time."""
+        now = self._loop.time()
+        since = self._unavailable_since
+        if since is not None and now - since >= self._limits.hold_time and not self._outage:
+            self._outage = True
+            _logger.error("no core serves: sockets are closed")
+            self._stations.close_all(1012, "the server can't store messages")
+        self._sweep_calls(now)
+        for admit_id, admit in list(self._admits.items()):
+            if now - admit.since >= self._limits.admit_timeout:
+                del self._admits[admit_id]
+                admit.callback(None)
+        if self._reports:
+            self._flush_reports()
+
+    # What links say.
+
+    def hello(self) -> pb.Hello:
+        """Return what the edge says first."""
+        return self._stations.hello()
+
+    def link_up(self, link: Link, welcome: pb.Welcome) -> None:
+        """Use a link from now on."""
+        self._stations.welcomed(link, welcome)
+        self._change()
+        self._flush_reports()
+
+    def link_down(self, link: Link) -> None:
+        """Send again what the link owes an answer for."""
+        self._stations.unlinked(link)
+        self._change()
+        self._take_back(link)
+
+    def link_changed(self, link: Link) -> None:
+        """Take note that a core can commit, or not, or is about to stop."""
+        self._change()
+        if link.draining:
+            _logger.info("core drains", extra={"core": link.address})
+        elif link.serving:
+            self._flush_reports()
+        else:
+            _logger.warning("core does not serve", extra={"core": link.address})
+            # What it could not commit, it has not: another core may.
+            self._take_back(link)
+
+    def link_item(self, link: Link, item: pb.Downstream) -> None:
+        """Bring what a core says to whom it concerns."""
+        match item.WhichOneof("item"):
+            case "answer":
+                call = self._pop_call(item.answer.id)
+                if call is not None:
+                    call.session.answer(item.answer)
+            case "answer_error":
+                call = self._pop_call(item.answer_error.id)
+                if call is not None:
+                    call.session.answer_error(item.answer_error.error)
+            case "admitted":
+                self._decide(item.admitted.id, item.admitted)
+            case "refused":
+                self._decide(item.refused.id, item.refused)
+            case _:
+                self._stations.take(link, item)
+
+    # Inside.
+
+    def _route(self, session: "Session", action: str | None) -> Link | None:
+        if session.route_version != self._version:
+            session.route = self._ranking(session.key)
+            session.route_version = self._version
+        for link in session.route:
+            if link.takes(action):
+                return link
+        return None
+
+    def _ranking(self, key: tuple[str, str]) -> tuple[Link, ...]:
+        """Return the links in a station's order: the same on every edge, and stable when others come and go."""
+        name = "\0".join(key).encode()
+
+        def score(link: Link) -> bytes:
+            return hashlib.blake2b(name, digest_size=8, key=link.core_id.encode()[:64]).digest()
+
+        return tuple(sorted((link for link in self._links if link.up), key=score, reverse=True))
+
+    def _change(self) -> None:
+        """Take note that links have changed: nothing that was computed from them holds."""
+        self._version += 1
+        self._served = frozenset().union(*(link.known_actions or () for link in self._links))
+        if any(link.takes(None) for link in self._links):
+            if self._outage:
+                _logger.warning("a core serves again")
+            self._unavailable_since, self._outage = None, False
+        elif self._unavailable_since is None:
+            self._unavailable_since = self._loop.time()
+        for call_id, call in list(self._held.items()):
+            call.link = self._route(call.session, call.action)
+            if call.link is not None:
+                del self._held[call_id]
+                call.link.push(call.data)
+
+    def _take_back(self, link: Link) -> None:
+        now = self._loop.time()
+        for call_id, call in self._calls.items():
+            if call.link is link:
+                call.link = self._route(call.session, call.action)
+                if call.link is not None:
+                    call.link.push(call.data)
+                else:
+                    call.held_since = now
+                    self._held[call_id] = call
+        for admit_id, admit in list(self._admits.items()):
+            if admit.link is link:
+                del self._admits[admit_id]
+                self._admit(admit_id, admit)
+
+    def _admit(self, admit_id: int, admit: _PendingAdmit) -> None:
+        for link in self._ranking(admit.key):
+            if link.takes(None):
+                admit.link = link
+                self._admits[admit_id] = admit
+                link.push(admit.data)
+                return
+        admit.callback(None)
+
+    def _decide(self, admit_id: int, decision: "pb.Admitted | pb.Refused") -> None:
+        admit = self._admits.pop(admit_id, None)
+        if admit is not None:
+            admit.callback(decision)
+        elif isinstance(decision, pb.Admitted):
+            # Nobody waits any more, and the core must not believe that the station is there.
+            closed = pb.Closed(session=decision.session, code=1006)
+            self.report_to("", pb.Upstream(closed=closed).SerializeToString())
+
+    def _pop_call(self, call_id: int) -> _PendingCall | None:
+        call = self._calls.pop(call_id, None)
+        self._held.pop(call_id, None)
+        if call is None:
+            # Answered before by another core, or its session is gone.
+            self._metrics.count(self._metrics.dropped, "late_core_answer")
+        return call
+
+    def _sweep_calls(self, now: float) -> None:
+        stalled: set[Link] = set()
+        # Ids grow, so the oldest come first.
+        for call in list(self._calls.values()):
+            age = now - call.since
+            if age < min(STALL, self._limits.hold_time, self._limits.answer_timeout):
+                break
+            if call.link is None and self.available and now - call.held_since >= self._limits.hold_time:
+                # Some core serves, but none that knows this action.
+                call.session.close(1012, "the server can't store messages")
+            elif age >= self._limits.answer_timeout:
+                call.session.close(1012, "the server did not answer in time")
+            elif call.link is not None and age >= STALL and now - call.link.heard >= STALL:
+                stalled.add(call.link)
+        for link in stalled:
+            _logger.error("core is silent", extra={"core": link.address})
+            link.reset()
+
+    def _keep(self, report: _Report) -> None:
+        if len(self._reports) >= MAX_REPORTS:
+            self._reports.popleft()
+            self._metrics.count(self._metrics.dropped, "report")
+        self._reports.append(report)
+
+    def _flush_reports(self) -> None:
+        now, kept = self._loop.time(), deque[_Report]()
+        serving = next((link for link in self._links if link.takes(None)), None)
+        for report in self._reports:
+            link = next((each for each in self._links if each.up and each.core_id == report.core_id), None)
+            if link is None and (not report.core_id or now - report.since >= PATIENCE):
+                link = serving
+            if link is None:
+                kept.append(report)
+            else:
+                link.push(report.data)
+        self._reports = kept

@@ -1,0 +1,204 @@
+"""The door for stations: handshakes are checked, decided on by a core, and become sessions."""
+
+import asyncio
+import logging
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import cast
+
+from websockets.http11 import Request, Response
+
+from citrine.edge.v1 import link_pb2 as pb
+from citrine_edge.dialects import Dialect
+from citrine_edge.handshake import InvalidCredentials, read_authorization, read_path
+from citrine_edge.metrics import Metrics
+from citrine_edge.router import Router
+from citrine_edge.session import Session, SessionContext
+from citrine_edge.sessions import Sessions
+from citrine_edge.websocket import SocketLimits, StationSocket
+
+__all__ = ["ServerLimits", "StationServer"]
+
+RETRY_AFTER = 5
+"""Seconds after which a station that was refused with 503 may come back; up to twice as many are added at random."""
+
+BACKLOG = 2048
+"""TCP connections that wait for their accept."""
+
+_BODIES: Mapping[int, str] = {
+    400: "The station offers no version of OCPP that is spoken here.\n",
+    401: "The station did not authenticate.\n",
+    403: "The station may not connect.\n",
+    404: "There is no such station.\n",
+    429: "The station tries too often.\n",
+    503: "No station can connect now.\n",
+}
+"""One text per status: what exactly was wrong is nobody's business who is not let in."""
+
+_logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class ServerLimits:
+    """What all stations together may take."""
+
+    max_sockets: int
+    handshake_rate: float
+
+
+@dataclass(slots=True)
+class _Handshake:
+    """A handshake that a core decides on."""
+
+    response: Response
+    dialect: Dialect
+
+
+class StationServer:
+    """Accepts the TCP connections of stations and opens their WebSockets."""
+
+    def __init__(
+        self,
+        limits: ServerLimits,
+        socket_limits: SocketLimits,
+        dialects: Mapping[str, Dialect],
+        router: Router,
+        sessions: Sessions,
+        context: SessionContext,
+        metrics: Metrics,
+    ) -> None:
+        self._limits = limits
+        self._socket_limits = socket_limits
+        self._dialects = dialects
+        self._subprotocols = tuple(dialects)
+        self._router = router
+        self._sessions = sessions
+        self._context = context
+        self._metrics = metrics
+        self._sockets = 0
+        self._draining = False
+        self._tokens = limits.handshake_rate
+        self._token_time = context.loop.time()
+        self._server: asyncio.Server
+        metrics.sockets.set_function(lambda: len(sessions))
+
+    async def listen(self, host: str, port: int) -> tuple[str, int]:
+        """Accept stations from now on; return the address."""
+        self._server = await self._context.loop.create_server(
+            lambda: StationSocket(self, self._socket_limits, self._subprotocols), host, port, backlog=BACKLOG
+        )
+        address = self._server.sockets[0].getsockname()
+        return address[0], address[1]
+
+    def drain(self) -> None:
+        """Refuse stations from now on, with 503."""
+        self._draining = True
+
+    def close(self) -> None:
+        """Accept no connection any more."""
+        self._server.close()
+
+    # What sockets call.
+
+    def connected(self, socket: StationSocket) -> None:
+        """Count a TCP connection."""
+        self._sockets += 1
+        if self._sockets > self._limits.max_sockets + self._limits.max_sockets // 10:
+            # Beyond what can be refused politely.
+            socket.abort()
+
+    def disconnected(self, socket: StationSocket) -> None:
+        """Forget a TCP connection."""
+        self._sockets -= 1
+        socket.context = None
+
+    def requested(self, socket: StationSocket, request: Request) -> None:
+        """Decide on a handshake as far as that needs no core, and ask one for the rest."""
+        identity = read_path(request.path)
+        if identity is None:
+            self._refuse(socket, 404)
+            return
+        response, subprotocol = socket.negotiate(request)
+        if response.status_code != 101:
+            self._count(response.status_code)
+            socket.reject(response)
+            return
+        if subprotocol is None:
+            # Errata 2025-04, TC_B_58: a station with whom we share no version is refused before the upgrade.
+            self._refuse(socket, 400)
+            return
+        try:
+            credentials = read_authorization(request.headers.get_all("Authorization"))
+        except InvalidCredentials:
+            self._refuse(socket, 401)
+            return
+        if self._draining or not self._router.available or not self._has_capacity():
+            self._refuse(socket, 503)
+            return
+        dialect = self._dialects[subprotocol]
+        admit = pb.Admit(
+            id=self._router.next_id(),
+            tenant_id=identity.tenant_id,
+            station_id=identity.station_id,
+            version=dialect.version,
+            remote_address=socket.remote_address,
+        )
+        if credentials is not None:
+            admit.username, admit.password = credentials.username, credentials.password
+        socket.context = _Handshake(response, dialect)
+        self._router.admit(admit.id, admit, lambda decision: self._decided(socket, decision))
+
+    # Inside.
+
+    def _decided(self, socket: StationSocket, decision: "pb.Admitted | pb.Refused | None") -> None:
+        handshake = cast(_Handshake | None, socket.context)
+        if isinstance(decision, pb.Admitted):
+            self._admitted(socket, handshake, decision)
+        elif handshake is not None:
+            if decision is None:
+                self._refuse(socket, 503)
+            else:
+                self._refuse(socket, decision.status, decision.retry_after.seconds)
+
+    def _admitted(self, socket: StationSocket, handshake: _Handshake | None, admitted: pb.Admitted) -> None:
+        if handshake is not None and self._draining:
+            self._refuse(socket, 503)
+            handshake = None
+        opened = False
+        if handshake is not None:
+            registration = admitted.registration if admitted.HasField("registration") else None
+            session = Session(self._context, socket, handshake.dialect, admitted.session, registration)
+            opened = socket.accept(handshake.response, session)
+        if opened:
+            self._count(101)
+            self._sessions.open(session)
+        else:
+            # The station is gone, and the core must not believe that it is there.
+            closed = pb.Closed(session=admitted.session, code=1006)
+            self._router.report_to("", pb.Upstream(closed=closed).SerializeToString())
+
+    def _refuse(self, socket: StationSocket, status: int, retry_after: int = 0) -> None:
+        if status not in _BODIES:
+            _logger.error("core refuses with an odd status", extra={"status": status})
+            status = 503
+        response = socket.refusal(status, _BODIES[status])
+        if status == 401:
+            response.headers["WWW-Authenticate"] = 'Basic realm="ocpp", charset="UTF-8"'
+        if status in (429, 503):
+            response.headers["Retry-After"] = str(retry_after or random.randint(RETRY_AFTER, 3 * RETRY_AFTER))
+        self._count(status)
+        socket.reject(response)
+
+    def _count(self, status: int) -> None:
+        self._metrics.count(self._metrics.handshakes, str(status))
+
+    def _has_capacity(self) -> bool:
+        now, rate = self._context.loop.time(), self._limits.handshake_rate
+        # Up to two seconds' worth at once.
+        self._tokens = min(2 * rate, self._tokens + (now - self._token_time) * rate)
+        self._token_time = now
+        if self._sockets > self._limits.max_sockets or self._tokens < 1:
+            return False
+        self._tokens -= 1
+        return True

@@ -1,0 +1,460 @@
+"""One connected station: its CALLs to the core, one at a time, and the core's answers back."""
+
+import asyncio
+import logging
+import time
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from google.protobuf.json_format import MessageToDict
+from google.protobuf.message import Message
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from citrine.edge.v1 import link_pb2 as pb
+from citrine.ocpp.actions import Action, unwrap
+from citrine.ocpp.v2 import messages_pb2
+from citrine.ocpp.v2.provisioning_pb2 import RegistrationStatusEnum
+from citrine_edge import ocppj
+from citrine_edge.clock import Clock, timestamp
+from citrine_edge.commands import Commands
+from citrine_edge.dialects import Dialect
+from citrine_edge.link import MAX_ITEM_BYTES, Link
+from citrine_edge.masking import observable
+from citrine_edge.metrics import Metrics
+from citrine_edge.ocppj import Code, RpcError
+from citrine_edge.registration import Permissions
+from citrine_edge.router import Router
+from citrine_edge.websocket import StationSocket
+
+__all__ = ["Session", "SessionContext", "SessionLimits"]
+
+LINGER = 10.0
+"""Seconds for which the calls of a closed socket are still brought to the core."""
+
+RATE_BURST = 2.0
+"""Seconds of its frame rate that a station may send at once."""
+
+_logger = logging.getLogger(__name__)
+
+_ACCEPTED = RegistrationStatusEnum.REGISTRATION_STATUS_ENUM_ACCEPTED
+_CODES = frozenset(Code)
+_REJECTED = RegistrationStatusEnum.REGISTRATION_STATUS_ENUM_REJECTED
+
+
+@dataclass(frozen=True, slots=True)
+class SessionLimits:
+    """What one station may take; times in seconds."""
+
+    call_timeout: float
+    frame_rate: float
+    max_inbound_queue: int
+    max_command_queue: int
+
+
+@dataclass(frozen=True, slots=True)
+class SessionContext:
+    """What all sessions of the edge share."""
+
+    router: Router
+    metrics: Metrics
+    limits: SessionLimits
+    loop: asyncio.AbstractEventLoop
+    clock: Clock = time.time_ns
+
+
+@dataclass(slots=True)
+class _Inbound:
+    call: ocppj.Call
+    receive_time: Timestamp
+
+
+@dataclass(slots=True)
+class _Flight:
+    call: ocppj.Call
+    action: Action
+    call_id: int
+
+
+class Session:
+    """One WebSocket of one station, under the epoch that the core granted."""
+
+    __slots__ = (
+        "_closed",
+        "_commands",
+        "_context",
+        "_draining",
+        "_finished",
+        "_flight",
+        "_inbox",
+        "_own_close",
+        "_permissions",
+        "_slowed",
+        "_socket",
+        "_token_time",
+        "_tokens",
+        "_watchers",
+        "dialect",
+        "key",
+        "on_closed",
+        "open_time",
+        "ref",
+        "registration",
+        "remote_address",
+        "route",
+        "route_version",
+    )
+
+    def __init__(
+        self,
+        context: SessionContext,
+        socket: StationSocket,
+        dialect: Dialect,
+        ref: pb.SessionRef,
+        registration: int | None,
+    ) -> None:
+        self._context = context
+        self._socket = socket
+        self.dialect = dialect
+        self.ref = ref
+        self.key = (ref.tenant_id, ref.station_id)
+        """Tenant and station."""
+        self.registration = registration
+        """RegistrationStatusEnum of the last BootNotification, None where there was none."""
+        self.remote_address = socket.remote_address
+        self.open_time = timestamp(context.clock)
+        self.route: tuple[Link, ...] = ()
+        """The cores in this station's order of preference, as the router left them."""
+        self.route_version = -1
+        self.on_closed: Any = None
+        """Called with this session when its socket is gone."""
+        self._inbox: deque[_Inbound] | None = None
+        self._flight: _Flight | None = None
+        self._commands: Commands | None = None
+        self._permissions: Permissions | None = None
+        self._watchers: tuple[Link, ...] = ()
+        self._tokens = context.limits.frame_rate * RATE_BURST
+        self._token_time = context.loop.time()
+        self._slowed = False
+        self._draining = False
+        self._own_close: tuple[int, str] | None = None
+        self._closed: pb.Closed | None = None
+        self._finished = False
+
+    @property
+    def epoch(self) -> int:
+        """Which of the station's sessions this is; higher is newer."""
+        return self.ref.epoch
+
+    @property
+    def context(self) -> SessionContext:
+        """What all sessions share."""
+        return self._context
+
+    # What the socket calls.
+
+    def receive(self, data: bytes, text: bool) -> None:
+        """Take one message of the station."""
+        self._spend_token()
+        if self._watchers:
+            self._observe(data, from_station=True)
+        try:
+            if not text:
+                problem = "the frame is binary, not text"
+                raise RpcError(Code.RPC_FRAMEWORK_ERROR, problem, ocppj.UNREADABLE_ID)
+            frame = ocppj.parse(data, self.dialect.message_types)
+        except RpcError as error:
+            self._context.metrics.count(self._context.metrics.frames, "in", "unreadable")
+            self._send_error(error.message_id, error.code, error.description)
+            return
+        except (ocppj.BrokenAnswer, ocppj.BrokenSend) as error:
+            self._context.metrics.count(self._context.metrics.frames, "in", "unreadable")
+            self._take_broken(error)
+            return
+        match frame:
+            case ocppj.Call():
+                self._take_call(frame)
+            case ocppj.CallResult() | ocppj.CallError():
+                self._take_answer(frame)
+            case ocppj.Send():
+                self._take_send(frame)
+            case ocppj.CallResultError():
+                # Our answer was committed before it was sent; there is nothing to take back.
+                self._drop("answer_refused_by_station", error_code=frame.code, description=frame.description)
+
+    def closed(self, code: int, reason: str) -> None:
+        """Take note that the socket is gone; what was read is still brought to the core."""
+        code, reason = self._own_close or (code, reason)
+        self._closed = pb.Closed(
+            session=self.ref,
+            code=code,
+            reason=ocppj.errors.clip(reason, 123),
+            close_time=timestamp(self._context.clock),
+        )
+        self._context.metrics.count(self._context.metrics.closes, str(code))
+        _logger.debug("socket closed", extra={"station_id": self.ref.station_id, "code": code})
+        if self._commands is not None:
+            self._commands.close()
+        self.on_closed(self)
+        if self._flight is not None:
+            self._context.loop.call_later(LINGER, self._finish)
+        self._advance()
+
+    # What the core says.
+
+    def answer(self, answer: pb.Answer) -> None:
+        """Give the station the answer to its call in flight."""
+        flight, self._flight = self._flight, None
+        assert flight is not None, "the router knows one call in flight"
+        if answer.HasField("registration"):
+            self.set_registration(answer.registration)
+        try:
+            response = unwrap(answer.response)
+            if type(response) is not flight.action.response:
+                raise ValueError("the answer is of another action")
+            payload, left_out = self.dialect.write_result(flight.call.action, response)
+        except (ValueError, RpcError) as error:
+            # Ours, not the station's; and nothing of it is the station's to know.
+            self._log(logging.ERROR, "core's answer can't be sent", action=flight.action.name, error=str(error))
+            self._send_error(flight.call.message_id, Code.INTERNAL_ERROR, "the answer could not be written")
+        else:
+            if left_out:
+                self._log(logging.WARNING, "answer holds what the version lacks", left_out=",".join(left_out))
+            self._write(ocppj.encode_result(flight.call.message_id, payload), flight.action.name)
+        self._advance()
+
+    def answer_error(self, error: pb.CallError) -> None:
+        """Refuse the call in flight."""
+        flight, self._flight = self._flight, None
+        assert flight is not None, "the router knows one call in flight"
+        details = MessageToDict(error.details) if error.HasField("details") else None
+        self._send_error(flight.call.message_id, error.code or Code.INTERNAL_ERROR, error.description, details)
+        self._advance()
+
+    def command(self, command: pb.Command, core_id: str) -> None:
+        """Send a command when its turn comes."""
+        if self._commands is None:
+            self._commands = Commands(self)
+        # B03.FR.03: to a station that is rejected the CSMS sends nothing.
+        self._commands.submit(command, core_id, rejected=self.registration == _REJECTED)
+
+    def cancel(self, command_id: str) -> None:
+        """Drop a command that is not written yet."""
+        if self._commands is not None:
+            self._commands.cancel(command_id)
+
+    def set_registration(self, status: int) -> None:
+        """Let the station send what it may from now on."""
+        self.registration = status
+        if status == _ACCEPTED:
+            self._permissions = None
+
+    def watch(self, watchers: Iterable[Link]) -> None:
+        """Report frames to these links from now on."""
+        self._watchers = tuple(watchers)
+
+    def drain(self) -> None:
+        """Close the socket as soon as nothing is under way on it."""
+        self._draining = True
+        self._advance()
+
+    def close(self, code: int, reason: str) -> None:
+        """Close the socket."""
+        if self._own_close is None and self._socket.is_open:
+            self._own_close = (code, reason)
+            self._socket.close(code, reason)
+
+    # What its commands need.
+
+    def write_call(self, message_id: str, action: str, payload: dict[str, Any]) -> bool:
+        """Write a CALL; return False where the socket is not open any more."""
+        if self.registration != _ACCEPTED:
+            if self._permissions is None:
+                self._permissions = Permissions()
+            self._permissions.ask(action, payload)
+        return self._write(ocppj.encode_call(message_id, action, payload), action)
+
+    def write_result_error(self, message_id: str, error: RpcError) -> None:
+        """Write a CALLRESULTERROR, where the version has it."""
+        if ocppj.CALLRESULTERROR in self.dialect.message_types:
+            self._context.metrics.count(self._context.metrics.rpc_errors, "out", error.code)
+            self._write(ocppj.encode_result_error(message_id, error.code, error.description), "CALLRESULTERROR")
+
+    # CALLs.
+
+    def _take_call(self, call: ocppj.Call) -> None:
+        inbound = _Inbound(call, timestamp(self._context.clock))
+        flight = self._flight
+        if flight is None:
+            self._process(inbound)
+            return
+        if call == flight.call or (self._inbox and any(call == each.call for each in self._inbox)):
+            # The same message again under the same id is a retry; the answer to the first is the answer to both.
+            self._drop("repeated_call", action=call.action)
+            return
+        if self._inbox is None:
+            self._inbox = deque()
+        self._inbox.append(inbound)
+        if len(self._inbox) >= self._context.limits.max_inbound_queue:
+            self._socket.pause()
+
+    def _advance(self) -> None:
+        """Process what waits, until a call is in flight; end what has to end once nothing is left."""
+        while self._flight is None and self._inbox:
+            inbound = self._inbox.popleft()
+            if len(self._inbox) == self._context.limits.max_inbound_queue - 1 and not self._slowed:
+                self._socket.resume()
+            self._process(inbound)
+        if self._flight is None:
+            if self._closed is not None:
+                self._finish()
+            elif self._draining and (self._commands is None or self._commands.idle):
+                self.close(1001, "the server goes away")
+
+    def _process(self, inbound: _Inbound) -> None:
+        call = inbound.call
+        try:
+            self._check_registration(call.action, call.payload)
+            action, request = self.dialect.read_call(call.action, call.payload)
+            self._check_served(action)
+            self._context.metrics.count(self._context.metrics.frames, "in", action.name)
+            call_id = self._context.router.next_id()
+            item = pb.Upstream(
+                call=pb.StationCall(
+                    id=call_id,
+                    session=self.ref,
+                    message_id=call.message_id,
+                    request=_envelope(action, request),
+                    receive_time=inbound.receive_time,
+                )
+            )
+            data = _serialize(item)
+        except RpcError as error:
+            self._context.metrics.count(self._context.metrics.frames, "in", "refused")
+            self._send_error(call.message_id, error.code, error.description)
+            return
+        self._flight = _Flight(call, action, call_id)
+        self._context.router.call(self, call_id, action.name, data)
+
+    def _check_registration(self, action: str, payload: Any) -> None:
+        if self.registration == _ACCEPTED or action == "BootNotification":
+            return
+        asked = self._permissions is not None and self._permissions.allow(action, payload)
+        if not asked or self.registration == _REJECTED:
+            raise RpcError(Code.SECURITY_ERROR, "the station is not accepted yet: BootNotification comes first")
+
+    def _check_served(self, action: Action) -> None:
+        if not self._context.router.serves(action.name):
+            raise RpcError(Code.NOT_SUPPORTED, f"{action.name} is not supported")
+
+    def _take_send(self, send: ocppj.Send) -> None:
+        try:
+            self._check_registration(send.action, send.payload)
+            action, message = self.dialect.read_send(send.action, send.payload)
+            self._check_served(action)
+            item = pb.StationSend(
+                session=self.ref,
+                message_id=send.message_id,
+                request=_envelope(action, message),
+                receive_time=timestamp(self._context.clock),
+            )
+            data = _serialize(pb.Upstream(send=item))
+        except RpcError as error:
+            self._drop("invalid_send", error=str(error))
+            return
+        self._context.metrics.count(self._context.metrics.frames, "in", action.name)
+        if not self._context.router.send(self, action.name, data):
+            self._drop("send_without_core")
+
+    # Answers to commands.
+
+    def _take_answer(self, frame: ocppj.CallResult | ocppj.CallError) -> None:
+        name = "CALLRESULT" if isinstance(frame, ocppj.CallResult) else "CALLERROR"
+        self._context.metrics.count(self._context.metrics.frames, "in", name)
+        if isinstance(frame, ocppj.CallError):
+            code = frame.code if frame.code in _CODES else "other"
+            self._context.metrics.count(self._context.metrics.rpc_errors, "in", code)
+        if self._commands is None or not self._commands.take(frame):
+            self._drop("unsolicited_answer", message_id=frame.message_id)
+        elif self._draining:
+            self._advance()
+
+    def _take_broken(self, error: ocppj.BrokenAnswer | ocppj.BrokenSend) -> None:
+        if isinstance(error, ocppj.BrokenSend):
+            self._drop("invalid_send", error=str(error))
+        elif self._commands is None or not self._commands.take_broken(error):
+            self._drop("malformed_answer", error=str(error))
+
+    # Writing.
+
+    def _send_error(self, message_id: str, code: str, description: str, details: dict[str, Any] | None = None) -> None:
+        self._context.metrics.count(self._context.metrics.rpc_errors, "out", code)
+        self._log(logging.DEBUG, "call refused", code=code, description=description)
+        self._write(ocppj.encode_error(message_id, code, description, details), "CALLERROR")
+
+    def _write(self, data: bytes, label: str) -> bool:
+        if not self._socket.send_text(data):
+            self._drop("answer_to_closed_socket")
+            return False
+        self._context.metrics.count(self._context.metrics.frames, "out", label)
+        if self._watchers:
+            self._observe(data, from_station=False)
+        return True
+
+    def _observe(self, data: bytes, *, from_station: bool) -> None:
+        frame = pb.ObservedFrame(
+            session=self.ref,
+            from_station=from_station,
+            frame=observable(data),
+            time=timestamp(self._context.clock),
+        )
+        item = pb.Upstream(observed=frame).SerializeToString()
+        for link in self._watchers:
+            if not link.offer(item):
+                self._drop("observed_frame")
+
+    # The rest.
+
+    def _spend_token(self) -> None:
+        """Slow down a station that sends more than it may: it is read on when its rate allows."""
+        rate, now = self._context.limits.frame_rate, self._context.loop.time()
+        self._tokens = min(rate * RATE_BURST, self._tokens + (now - self._token_time) * rate) - 1
+        self._token_time = now
+        if self._tokens < 0 and not self._slowed:
+            self._slowed = True
+            self._socket.pause()
+            self._context.loop.call_later(-self._tokens / rate, self._speed_up)
+
+    def _speed_up(self) -> None:
+        self._slowed = False
+        if not self._inbox or len(self._inbox) < self._context.limits.max_inbound_queue:
+            self._socket.resume()
+
+    def _finish(self) -> None:
+        """Report the close, after all else of this session."""
+        if self._finished or self._closed is None:
+            return
+        self._finished = True
+        if self._flight is not None:
+            self._context.router.forget(self._flight.call_id)
+        self._context.router.report(pb.Upstream(closed=self._closed).SerializeToString(), self)
+
+    def _drop(self, reason: str, **fields: object) -> None:
+        self._context.metrics.count(self._context.metrics.dropped, reason)
+        self._log(logging.DEBUG, "message dropped", reason=reason, **fields)
+
+    def _log(self, level: int, sentence: str, **fields: object) -> None:
+        if _logger.isEnabledFor(level):
+            _logger.log(level, sentence, extra={"station_id": self.ref.station_id, **fields})
+
+
+def _envelope(action: Action, request: Message) -> messages_pb2.Request:
+    return messages_pb2.Request(**{action.field: request})  # type: ignore[arg-type]  # any alternative
+
+
+def _serialize(item: pb.Upstream) -> bytes:
+    data = item.SerializeToString()
+    if len(data) > MAX_ITEM_BYTES:
+        raise RpcError(Code.PROPERTY_CONSTRAINT_VIOLATION, "the payload is larger than the server takes")
+    return data

@@ -1,0 +1,187 @@
+"""All sessions of the edge, and what cores say about them."""
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import Iterator
+
+from citrine.edge.v1 import link_pb2 as pb
+from citrine_edge.clock import Clock, timestamp
+from citrine_edge.link import Link
+from citrine_edge.metrics import Metrics
+from citrine_edge.router import Router
+from citrine_edge.session import Session
+
+__all__ = ["Sessions"]
+
+_logger = logging.getLogger(__name__)
+
+_Key = tuple[str, str]
+
+
+class Sessions:
+    """The open sessions, of which a station has one: the one with the highest epoch."""
+
+    def __init__(
+        self,
+        edge_id: str,
+        software_version: str,
+        router: Router,
+        metrics: Metrics,
+        loop: asyncio.AbstractEventLoop,
+        close_spread: float,
+        clock: Clock = time.time_ns,
+    ) -> None:
+        self._edge_id = edge_id
+        self._software_version = software_version
+        self._router = router
+        self._metrics = metrics
+        self._loop = loop
+        self._close_spread = close_spread
+        self._clock = clock
+        self._open: dict[_Key, Session] = {}
+        # Also those that were replaced and are not closed yet.
+        self._all: set[Session] = set()
+        self._watchers: dict[_Key, list[Link]] = {}
+        self._draining = False
+        self._empty = asyncio.Event()
+        self._empty.set()
+
+    def __len__(self) -> int:
+        return len(self._all)
+
+    def __iter__(self) -> Iterator[Session]:
+        return iter(tuple(self._all))
+
+    def open(self, session: Session) -> None:
+        """Take a session whose socket is open now; the newest epoch of a station stays."""
+        session.on_closed = self._closed
+        self._all.add(session)
+        self._empty.clear()
+        opened = pb.Opened(
+            session=session.ref,
+            version=session.dialect.version,
+            open_time=session.open_time,
+            remote_address=session.remote_address,
+        )
+        self._router.report(pb.Upstream(opened=opened).SerializeToString(), session)
+        other = self._open.get(session.key)
+        newest, oldest = (session, other) if other is None or other.epoch < session.epoch else (other, session)
+        self._open[session.key] = newest
+        newest.watch(self._watchers.get(session.key, ()))
+        if oldest is not None:
+            _logger.info("session replaced", extra={"station_id": newest.key[1], "epoch": newest.epoch})
+            oldest.close(1008, "replaced by a newer connection")
+
+    def drain(self) -> None:
+        """Close each session as soon as nothing is under way on it, spread over some time."""
+        self._draining = True
+        for session in self:
+            self._loop.call_later(random.uniform(0, self._close_spread), session.drain)
+
+    async def empty(self) -> None:
+        """Return when there is no session."""
+        await self._empty.wait()
+
+    # What the router calls.
+
+    def hello(self) -> pb.Hello:
+        """Return what the edge says first on a link."""
+        held = [
+            pb.HeldSession(
+                session=session.ref,
+                version=session.dialect.version,
+                open_time=session.open_time,
+                remote_address=session.remote_address,
+            )
+            for session in self._open.values()
+        ]
+        return pb.Hello(edge_id=self._edge_id, sessions=held, software_version=self._software_version)
+
+    def welcomed(self, link: Link, welcome: pb.Welcome) -> None:
+        """Close the sessions that the core does not know as valid."""
+        for ref in welcome.stale_sessions:
+            session = self._find(ref)
+            if session is not None:
+                session.close(1012, "the session is not valid any more")
+        if self._draining:
+            link.push(pb.Upstream(draining=pb.Draining()).SerializeToString())
+
+    def unlinked(self, link: Link) -> None:
+        """Stop reporting frames to a link that is lost."""
+        for key, watchers in list(self._watchers.items()):
+            if link in watchers:
+                self._set_watch(key, link, on=False)
+
+    def take(self, link: Link, item: pb.Downstream) -> None:
+        """Do what a core says about a session."""
+        match item.WhichOneof("item"):
+            case "command":
+                self._command(link, item.command)
+            case "cancel_command":
+                for session in self:
+                    session.cancel(item.cancel_command.id)
+            case "disconnect":
+                closing = self._find(item.disconnect.session)
+                if closing is not None:
+                    closing.close(_close_code(item.disconnect.code), item.disconnect.reason)
+            case "registration":
+                changed = self._find(item.registration.session)
+                if changed is not None:
+                    changed.set_registration(item.registration.status)
+            case "watch":
+                self._set_watch((item.watch.tenant_id, item.watch.station_id), link, on=item.watch.on)
+
+    def close_all(self, code: int, reason: str) -> None:
+        """Close all sockets, unless a core is there again when their turn comes."""
+        for session in self:
+            self._loop.call_later(random.uniform(0, self._close_spread), self._close_unless, session, code, reason)
+
+    # Inside.
+
+    def _close_unless(self, session: Session, code: int, reason: str) -> None:
+        if not self._router.available:
+            session.close(code, reason)
+
+    def _closed(self, session: Session) -> None:
+        self._all.discard(session)
+        if not self._all:
+            self._empty.set()
+        if self._open.get(session.key) is session:
+            del self._open[session.key]
+
+    def _find(self, ref: pb.SessionRef) -> Session | None:
+        session = self._open.get((ref.tenant_id, ref.station_id))
+        return session if session is not None and session.epoch == ref.epoch else None
+
+    def _command(self, link: Link, command: pb.Command) -> None:
+        session = self._find(command.session)
+        if session is not None and not self._draining:
+            session.command(command, link.core_id)
+            return
+        failure = pb.CommandFailure(
+            id=command.id,
+            session=command.session,
+            reason=pb.CommandFailure.REASON_GONE,
+            time=timestamp(self._clock),
+        )
+        self._metrics.count(self._metrics.command_failures, "gone")
+        link.push(pb.Upstream(command_failure=failure).SerializeToString())
+
+    def _set_watch(self, key: _Key, link: Link, *, on: bool) -> None:
+        watchers = [each for each in self._watchers.get(key, ()) if each is not link]
+        if on:
+            watchers.append(link)
+        if watchers:
+            self._watchers[key] = watchers
+        else:
+            self._watchers.pop(key, None)
+        session = self._open.get(key)
+        if session is not None:
+            session.watch(watchers)
+
+
+def _close_code(code: int) -> int:
+    """Return the code if it may be sent in a close frame, else 1000."""
+    return code if code in (*range(1000, 1004), *range(1007, 1015)) or 3000 <= code < 5000 else 1000
