@@ -26,9 +26,11 @@ class PostgresServer:
 
     Args:
         directory: Where its data is to be. None: a temporary directory, removed by `remove`.
+        durable: Whether commits go to the disk, as in production; tests do without.
     """
 
-    def __init__(self, directory: Path | None = None) -> None:
+    def __init__(self, directory: Path | None = None, *, durable: bool = False) -> None:
+        self._durable = durable
         self._directory = Path(tempfile.mkdtemp(prefix="citrine-postgres-")) if directory is None else directory
         self._directory.mkdir(parents=True, exist_ok=True)
         self._data = self._directory / "data"
@@ -47,6 +49,12 @@ class PostgresServer:
     def url(self, database: str = "postgres") -> str:
         """Return the SQLAlchemy URL of one of its databases."""
         return f"postgresql+asyncpg://postgres@127.0.0.1:{self.port}/{database}"
+
+    @property
+    def pid(self) -> int:
+        """Process id of the postmaster."""
+        assert self._process is not None
+        return self._process.pid
 
     def start(self) -> None:
         """Start it, again if need be, and wait until it accepts connections.
@@ -99,7 +107,9 @@ class PostgresServer:
         )  # fmt: skip
         with (self._data / "postgresql.conf").open("a") as config:
             # The machine does not crash in tests, only processes do: fsync would only cost time.
-            config.write("\nfsync = off\nmax_connections = 200\nshared_buffers = 64MB\nautovacuum = off\n")
+            config.write("\nmax_connections = 200\nshared_buffers = 64MB\n")
+            if not self._durable:
+                config.write("fsync = off\nautovacuum = off\n")
 
 
 def _binaries(directory: Path, user: str | None) -> Path:

@@ -1,0 +1,116 @@
+"""Run all scenarios on SQLite and PostgreSQL and print one table: `make bench`."""
+
+import argparse
+import asyncio
+import platform
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import psutil
+from tests.bench.measure import Measured
+from tests.bench.scenarios import (
+    Commands,
+    Idle,
+    boot_storm,
+    commands,
+    floor,
+    idle,
+    running,
+    transaction_events,
+    version_line,
+)
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "benchmarks.md"
+
+COLUMNS = ("scenario", "messages/s", "edge µs", "core µs", "database µs", "edge + core", "p50 ms", "p95 ms", "p99 ms")
+
+
+def load_row(name: str, run: Measured, floor_cost: float) -> list[str]:
+    """Return the row of a load scenario."""
+    latency = run.result["latency_ms"]
+    if "floor" in run.cpu:
+        costs = ["", "", "", f"{floor_cost:.0f} µs = 1 × floor"]
+    else:
+        both = run.cpu_per_message("edge", "core")
+        database = f"{run.cpu_per_message('database'):.0f}" if "database" in run.cpu else "in core"
+        costs = [
+            f"{run.cpu_per_message('edge'):.0f}",
+            f"{run.cpu_per_message('core'):.0f}",
+            database,
+            f"{both:.0f} µs = {both / floor_cost:.1f} × floor",
+        ]
+    rate = run.messages / run.result["seconds"]
+    return [name, f"{rate:.0f}", *costs, *(f"{latency[q]:.1f}" for q in ("p50", "p95", "p99"))]
+
+
+def table(header: tuple[str, ...], rows: list[list[str]]) -> str:
+    """Return a Markdown table with aligned columns."""
+    widths = [max(len(row[i]) for row in (list(header), *rows)) for i in range(len(header))]
+    lines = [list(header), ["-" * width for width in widths], *rows]
+    return "\n".join("| " + " | ".join(cell.ljust(w) for cell, w in zip(line, widths, strict=True)) + " |" for line in lines)
+
+
+async def run(options: argparse.Namespace, directory: Path) -> str:
+    """Run everything and return the report."""
+    bare = await floor(directory / "floor", options.stations, options.seconds)
+    floor_cost = bare.cpu_per_message("floor")
+    loads = [load_row("floor: a bare websocket server", bare, floor_cost)]
+    rest: list[list[str]] = []
+    for kind, name in (("sqlite", "SQLite"), ("postgresql", "PostgreSQL")):
+        most = max(options.stations, options.storm, options.idle)
+        async with running(kind, directory / kind, most) as sut:
+            rest += other_rows(
+                name, await idle(sut, options.idle), await boot_storm(sut, options.storm), await commands(sut, options.commands)
+            )
+        async with running(kind, directory / f"{kind}-load", options.stations) as sut:
+            events = await transaction_events(sut, options.stations, options.seconds)
+        loads.append(load_row(f"TransactionEvent, {name}", events, floor_cost))
+    memory = psutil.virtual_memory().total / 2**30
+    machine = f"{psutil.cpu_count()} virtual cores ({platform.machine()}), {memory:.0f} GiB, Linux, {version_line()}"
+    return (
+        f"Machine: {machine}. {options.stations} stations saturate one edge and one core for {options.seconds:.0f} s with "
+        "TransactionEvent (Updated, three sampled values), each answered after its commit; the load generator runs on the "
+        "same cores. µs are CPU time per message, user and system.\n\n"
+        + table(COLUMNS, loads)
+        + "\n\n"
+        + table(("figure", "measured", "must"), rest)
+        + "\n"
+    )
+
+
+def other_rows(name: str, held: Idle, storm: dict[str, Any], trips: Commands) -> list[list[str]]:
+    """Return the rows of what is not load."""
+    return [
+        [f"memory per idle connection in the edge, {held.connections} held, {name}", f"{held.edge_bytes / 1000:.0f} kB", "40 kB"],
+        [f"boot storm of {storm['stations']}, {name}", f"{storm['seconds']:.1f} s", "20 s" if storm["stations"] == 1000 else ""],
+        [
+            f"command round trip, idle, {trips.count} times, {name}",
+            f"p50 {trips.p50:.1f}, p95 {trips.p95:.1f}, p99 {trips.p99:.1f} ms",
+            "p99 30 ms",
+        ],
+    ]
+
+
+def main() -> None:
+    """Print the report, and write it where asked to."""
+    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
+    parser.add_argument("--stations", type=int, default=200)
+    parser.add_argument("--seconds", type=float, default=15)
+    parser.add_argument("--storm", type=int, default=1000)
+    parser.add_argument("--idle", type=int, default=1000)
+    parser.add_argument("--commands", type=int, default=500)
+    parser.add_argument("--write", action="store_true", help="replace the figures in docs/benchmarks.md")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="citrine-bench-") as directory:
+        report = asyncio.run(run(options, Path(directory)))
+    print(report)
+    if options.write:
+        day = datetime.now(UTC).date().isoformat()
+        head = "# Benchmarks\n\nWritten by `make bench ARGS=--write`; run it to have the figures of your machine.\n\n"
+        DOCUMENT.write_text(f"{head}## {day}\n\n{report}")
+
+
+if __name__ == "__main__":
+    main()
