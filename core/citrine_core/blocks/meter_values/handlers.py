@@ -1,0 +1,47 @@
+"""What stations tell us of meter values outside of transactions."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from citrine.events.v1.events_pb2 import Event, MeterValuesReceived
+from citrine.ocpp.v2.meter_values_pb2 import MeterValuesRequest, MeterValuesResponse
+from citrine_core.blocks.meter_values.readings import digest_of, sample_rows
+from citrine_core.blocks.meter_values.repository import add_samples
+from citrine_core.db import UnitOfWork
+from citrine_core.dispatch import Call, handles
+from citrine_core.services import Services
+
+__all__ = ["MeterValuesHandlers"]
+
+
+def _content(request: MeterValuesRequest) -> str:
+    # The message has no number of its own: it is the same when it says the same.
+    return request.SerializeToString(deterministic=True).hex()
+
+
+class MeterValuesHandlers:
+    """What stations measure outside of transactions (functional block J)."""
+
+    def __init__(self, services: Services) -> None:
+        """Keep nothing: storing samples needs the unit of work only."""
+
+    @handles(MeterValuesRequest, batched=True, once=_content)
+    async def meter_values(
+        self, work: UnitOfWork, calls: Sequence[Call[MeterValuesRequest]]
+    ) -> Sequence[MeterValuesResponse]:
+        """Store the samples (J01.FR.18)."""
+        rows: list[dict[str, Any]] = []
+        for call in calls:
+            request = call.message
+            samples = sample_rows(
+                call.tenant_id,
+                call.station_id,
+                digest_of(request.SerializeToString(deterministic=True)),
+                request.meter_value,
+                evse_id=request.evse_id,
+            )
+            rows += samples
+            received = MeterValuesReceived(evse_id=request.evse_id, samples=len(samples))
+            work.emit(Event(tenant_id=call.tenant_id, station_id=call.station_id, meter_values_received=received))
+        await add_samples(work.session, rows)
+        return [MeterValuesResponse()] * len(calls)

@@ -1,0 +1,27 @@
+"""What stations answer about costs."""
+
+from citrine.ocpp.v2.tariff_and_cost_pb2 import CostUpdatedRequest, CostUpdatedResponse
+from citrine_core.blocks.transactions import TransactionRepository
+from citrine_core.db import UnitOfWork
+from citrine_core.dispatch import Answered, handles_answer
+from citrine_core.services import Services
+
+__all__ = ["TariffAndCostHandlers"]
+
+
+class TariffAndCostHandlers:
+    """What stations answer about costs (functional block I)."""
+
+    def __init__(self, services: Services) -> None:
+        self._clock = services.clock
+
+    @handles_answer(CostUpdatedResponse)
+    async def cost_updated(self, work: UnitOfWork, answered: Answered[CostUpdatedRequest, CostUpdatedResponse]) -> None:
+        """Keep the running cost with its transaction, now that the station has it (I02.FR.01)."""
+        await TransactionRepository(work.session).set_total_cost(
+            answered.tenant_id,
+            answered.station_id,
+            answered.request.transaction_id,
+            answered.request.total_cost,
+            self._clock(),
+        )

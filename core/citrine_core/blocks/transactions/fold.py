@@ -1,0 +1,304 @@
+"""How events become the state of their transaction: a fold in the order of sequence numbers."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, fields
+from datetime import datetime
+from operator import attrgetter
+from typing import Any
+
+from citrine.ocpp.v2.transactions_pb2 import (
+    TransactionEventEnum,
+    TransactionEventRequest,
+    TriggerReasonEnum,
+)
+from citrine.ocpp.v2.types_pb2 import AuthorizationStatusEnum
+
+from citrine_core.blocks.meter_values import Measured, RegisterReading, digest_of, measured, sample_rows, to_datetime
+
+__all__ = ["Occurrence", "TransactionState", "apply", "fold"]
+
+_STARTED = TransactionEventEnum.TRANSACTION_EVENT_ENUM_STARTED
+_UPDATED = TransactionEventEnum.TRANSACTION_EVENT_ENUM_UPDATED
+_ENDED = TransactionEventEnum.TRANSACTION_EVENT_ENUM_ENDED
+_STOP_AUTHORIZED = TriggerReasonEnum.TRIGGER_REASON_ENUM_STOP_AUTHORIZED
+_ACCEPTED = AuthorizationStatusEnum.AUTHORIZATION_STATUS_ENUM_ACCEPTED
+
+_RANKS = {int(_STARTED): 0, int(_UPDATED): 1, int(_ENDED): 2}
+"""Order of events that have sequence number and time in common."""
+
+Order = tuple[int, datetime, int, int]
+
+
+@dataclass(slots=True)
+class Occurrence:
+    """One event of a transaction, ready to be stored and folded."""
+
+    tenant_id: str
+    station_id: str
+    transaction_id: str
+    seq_no: int
+    event_type: int
+    event_time: datetime
+    digest: int
+    content: bytes
+    """The request without `offline`, serialised."""
+    offline: bool | None
+    request: TransactionEventRequest
+    token_status: int | None = None
+    """Status that the request's id_token was answered."""
+    samples: list[dict[str, Any]] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, tenant_id: str, station_id: str, request: TransactionEventRequest) -> "Occurrence":
+        """Return what a station says in one TransactionEvent."""
+        offline = request.offline if request.HasField("offline") else None
+        if offline is None:
+            content = request.SerializeToString(deterministic=True)
+        else:
+            # Taken out and put back at once, which is cheaper than a copy of all meter values.
+            request.ClearField("offline")
+            content = request.SerializeToString(deterministic=True)
+            request.offline = offline
+        return cls._of(tenant_id, station_id, request, content, offline)
+
+    @classmethod
+    def stored(
+        cls, tenant_id: str, station_id: str, content: bytes, offline: bool | None, token_status: int | None
+    ) -> "Occurrence":
+        """Return an event as it was stored."""
+        occurrence = cls._of(tenant_id, station_id, TransactionEventRequest.FromString(content), content, offline)
+        occurrence.token_status = token_status
+        return occurrence
+
+    @classmethod
+    def _of(
+        cls, tenant_id: str, station_id: str, request: TransactionEventRequest, content: bytes, offline: bool | None
+    ) -> "Occurrence":
+        return cls(
+            tenant_id,
+            station_id,
+            request.transaction_info.transaction_id,
+            request.seq_no,
+            request.event_type,
+            to_datetime(request.timestamp),
+            digest_of(content),
+            content,
+            offline,
+            request,
+        )
+
+    @property
+    def order(self) -> Order:
+        """What puts the events of a transaction in order, the same however they arrived."""
+        return (self.seq_no, self.event_time, _RANKS.get(self.event_type, 1), self.digest)
+
+    def measure(self) -> Measured:
+        """Take the samples out of the request and return what they say."""
+        request = self.request
+        if not request.meter_value:
+            return Measured()
+        has_evse = request.HasField("evse")
+        self.samples = sample_rows(
+            self.tenant_id,
+            self.station_id,
+            self.digest,
+            request.meter_value,
+            evse_id=request.evse.id if has_evse else None,
+            connector_id=request.evse.connector_id if has_evse and request.evse.HasField("connector_id") else None,
+            transaction_id=self.transaction_id,
+            seq_no=self.seq_no,
+        )
+        return measured(self.samples)
+
+
+@dataclass(slots=True)
+class TransactionState:
+    """A row of `transactions`; the fields are its columns."""
+
+    tenant_id: str
+    station_id: str
+    transaction_id: str
+    sequence: int
+    evse_id: int | None = None
+    connector_id: int | None = None
+    id_token: str | None = None
+    id_token_type: str | None = None
+    id_token_lookup: str | None = None
+    id_token_status: int | None = None
+    charging_state: int | None = None
+    power_w: float | None = None
+    soc_percent: float | None = None
+    start_time: datetime | None = None
+    end_time: datetime | None = None
+    stopped_reason: int | None = None
+    remote_start_id: int | None = None
+    reservation_id: int | None = None
+    offline: bool = False
+    energy_wh: float | None = None
+    meter_start_wh: float | None = None
+    meter_last_wh: float | None = None
+    meter_last_time: datetime | None = None
+    meter_base_wh: float | None = None
+    meter_before_wh: float = 0.0
+    meter_began: bool = False
+    events: int = 0
+    seq_nos: int = 0
+    first_seq_no: int = -1
+    last_seq_no: int = -1
+    last_event_time: datetime | None = None
+    last_event_type: int = 0
+    last_digest: int = 0
+    first_sample_time: datetime | None = None
+    last_sample_time: datetime | None = None
+    orphaned: bool = False
+    total_cost: float | None = None
+    update_time: datetime | None = None
+
+    @property
+    def last_order(self) -> Order | None:
+        """The order of the last event, or None before the first."""
+        if self.last_event_time is None:
+            return None
+        return (self.last_seq_no, self.last_event_time, _RANKS.get(self.last_event_type, 1), self.last_digest)
+
+    def to_row(self) -> dict[str, Any]:
+        """Return the state as a row to write."""
+        return dict(zip(_NAMES, _VALUES(self), strict=True))
+
+
+_NAMES = tuple(entry.name for entry in fields(TransactionState))
+_VALUES = attrgetter(*_NAMES)
+
+
+def fold(state: TransactionState, occurrences: Iterable[Occurrence]) -> TransactionState:
+    """Return what all events of a transaction say, from the first on.
+
+    Args:
+        state: The state so far. What does not come from events is taken over from it.
+        occurrences: All events, each once, in any order.
+    """
+    fresh = TransactionState(
+        state.tenant_id, state.station_id, state.transaction_id, state.sequence, total_cost=state.total_cost
+    )
+    for occurrence in sorted(occurrences, key=lambda occurrence: occurrence.order):
+        apply(fresh, occurrence)
+    return fresh
+
+
+def apply(state: TransactionState, occurrence: Occurrence) -> None:
+    """Take in the event that comes next in order."""
+    request = occurrence.request
+    # Ended is final: what comes behind it in order says nothing of how charging went on.
+    is_over = state.end_time is not None
+    _apply_numbers(state, occurrence)
+    _apply_identity(state, occurrence)
+    values = occurrence.measure()
+    _apply_sample_times(state, values)
+    if not is_over or state.meter_last_wh is None:
+        _apply_registers(state, values.registers)
+    if values.power_w is not None and (not is_over or state.power_w is None):
+        state.power_w = values.power_w
+    if values.soc_percent is not None and (not is_over or state.soc_percent is None):
+        state.soc_percent = values.soc_percent
+    info = request.transaction_info
+    if info.charging_state and (not is_over or state.charging_state is None):
+        state.charging_state = info.charging_state
+    if occurrence.event_type == _STARTED and state.start_time is None:
+        state.start_time = occurrence.event_time
+    if occurrence.event_type == _ENDED and not is_over:
+        state.end_time = occurrence.event_time
+    if info.stopped_reason and state.stopped_reason is None:
+        state.stopped_reason = info.stopped_reason
+
+
+def _apply_numbers(state: TransactionState, occurrence: Occurrence) -> None:
+    if state.events == 0:
+        state.first_seq_no = occurrence.seq_no
+    if state.events == 0 or occurrence.seq_no != state.last_seq_no:
+        state.seq_nos += 1
+    state.events += 1
+    state.last_seq_no = occurrence.seq_no
+    state.last_event_time = occurrence.event_time
+    state.last_event_type = occurrence.event_type
+    state.last_digest = occurrence.digest
+    state.offline = state.offline or bool(occurrence.offline)
+    # Whoever reports on a transaction has not forgotten it.
+    state.orphaned = False
+
+
+def _apply_identity(state: TransactionState, occurrence: Occurrence) -> None:
+    request = occurrence.request
+    if request.HasField("evse"):
+        evse = request.evse
+        if state.evse_id != evse.id:
+            state.evse_id, state.connector_id = evse.id, None
+        if evse.HasField("connector_id"):
+            state.connector_id = evse.connector_id
+    info = request.transaction_info
+    if state.remote_start_id is None and info.HasField("remote_start_id"):
+        state.remote_start_id = info.remote_start_id
+    if state.reservation_id is None and request.HasField("reservation_id"):
+        state.reservation_id = request.reservation_id
+    # E07.FR.02: the token that stops may be another one of the same group.
+    if request.HasField("id_token") and request.trigger_reason != _STOP_AUTHORIZED:
+        is_better = state.id_token_status != _ACCEPTED and occurrence.token_status == _ACCEPTED
+        if state.id_token is None or is_better:
+            state.id_token = request.id_token.id_token
+            state.id_token_type = request.id_token.type
+            state.id_token_lookup = request.id_token.id_token.lower()[:255]
+            state.id_token_status = occurrence.token_status
+
+
+def _apply_sample_times(state: TransactionState, values: Measured) -> None:
+    if values.first_time is None or values.last_time is None:
+        return
+    if state.first_sample_time is None or values.first_time < state.first_sample_time:
+        state.first_sample_time = values.first_time
+    if state.last_sample_time is None or values.last_time > state.last_sample_time:
+        state.last_sample_time = values.last_time
+
+
+def _apply_registers(state: TransactionState, readings: Sequence[RegisterReading]) -> None:
+    for reading in readings:
+        if state.meter_last_wh is None:
+            state.meter_start_wh = state.meter_base_wh = state.meter_last_wh = reading.wh
+            state.meter_last_time, state.meter_began = reading.time, reading.begins
+        elif reading.begins:
+            # Ended may bring all readings once more (J02.FR.10): a second beginning is the first one again.
+            if not state.meter_began:
+                _begin(state, reading)
+        else:
+            _advance(state, reading)
+    if state.meter_last_wh is not None and state.meter_base_wh is not None:
+        state.energy_wh = state.meter_before_wh + (state.meter_last_wh - state.meter_base_wh)
+
+
+def _begin(state: TransactionState, reading: RegisterReading) -> None:
+    """Take the reading of the beginning, which came after others, for the start."""
+    assert state.meter_last_wh is not None
+    assert state.meter_start_wh is not None
+    if state.meter_base_wh == state.meter_start_wh:
+        state.meter_base_wh = reading.wh
+        state.meter_last_wh = max(state.meter_last_wh, reading.wh)
+    else:
+        state.meter_before_wh = max(0.0, state.meter_before_wh + state.meter_start_wh - reading.wh)
+    state.meter_start_wh, state.meter_began = reading.wh, True
+
+
+def _advance(state: TransactionState, reading: RegisterReading) -> None:
+    """Take in the next reading of a register that only grows (J02.FR.16), unless the meter restarted.
+
+    A reading below the last one is old where its time is; a restart where it is below half of the last one; else
+    noise, as from other units or roundings. Only a restart counts, from 0: energy is never negative, and never
+    made up from noise.
+    """
+    last, base, time = state.meter_last_wh, state.meter_base_wh, state.meter_last_time
+    assert last is not None
+    assert base is not None
+    assert time is not None
+    if reading.wh < last:
+        if reading.time <= time or reading.wh >= last / 2:
+            return
+        state.meter_before_wh += last - base
+        state.meter_base_wh = min(0.0, reading.wh)
+    state.meter_last_wh, state.meter_last_time = reading.wh, reading.time

@@ -1,0 +1,234 @@
+"""What stations tell us of transactions."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from citrine.events.v1.events_pb2 import (
+    Event,
+    TransactionEnded,
+    TransactionStarted,
+    TransactionSummary,
+    TransactionUpdated,
+)
+from citrine.ocpp.v2.transactions_pb2 import (
+    TransactionEventEnum,
+    TransactionEventRequest,
+    TransactionEventResponse,
+    TriggerReasonEnum,
+)
+
+from citrine_core.blocks.authorization import KnownTokens, find_tokens, id_token_info
+from citrine_core.blocks.meter_values import add_samples
+from citrine_core.blocks.transactions.fold import Occurrence, Order, TransactionState, apply, fold
+from citrine_core.blocks.transactions.repository import EventKey, TransactionKey, TransactionRepository
+from citrine_core.db import UnitOfWork
+from citrine_core.dispatch import Call, handles
+from citrine_core.services import Services
+
+__all__ = ["TransactionsHandlers"]
+
+_ENDED = TransactionEventEnum.TRANSACTION_EVENT_ENUM_ENDED
+_STOP_AUTHORIZED = TriggerReasonEnum.TRIGGER_REASON_ENUM_STOP_AUTHORIZED
+
+
+@dataclass(slots=True)
+class _Batch:
+    """The events of one batch, those that are new among them, and the transactions that they are of."""
+
+    occurrences: list[Occurrence]
+    """One for each call."""
+    fresh: dict[EventKey, Occurrence]
+    """In the order in which they came."""
+    responses: dict[EventKey, TransactionEventResponse]
+    states: dict[TransactionKey, TransactionState]
+    receive_times: dict[EventKey, datetime] = field(default_factory=dict)
+    new: set[TransactionKey] = field(default_factory=set)
+    """Heard of for the first time."""
+
+
+class TransactionsHandlers:
+    """What stations tell us about transactions (functional block E)."""
+
+    def __init__(self, services: Services) -> None:
+        self._clock = services.clock
+
+    @handles(TransactionEventRequest, batched=True)
+    async def transaction_events(
+        self, work: UnitOfWork, calls: Sequence[Call[TransactionEventRequest]]
+    ) -> Sequence[TransactionEventResponse]:
+        """Store what is new, bring the transactions up to date, and answer (E01.FR.11, J02.FR.19).
+
+        Nothing is refused, whatever we know of the transaction: a station throws away what is refused. What was
+        stored before is answered as it was then.
+        """
+        tenant_id, now = calls[0].tenant_id, self._clock()
+        repository = TransactionRepository(work.session)
+        batch = await _read(repository, tenant_id, calls)
+        if batch.fresh:
+            with_token = [one.request.id_token for one in batch.fresh.values() if one.request.HasField("id_token")]
+            known = await find_tokens(work.session, tenant_id, with_token) if with_token else {}
+            _answer(batch, known, now)
+            await _fold(work, repository, tenant_id, batch, now)
+            await _store(work, repository, batch)
+        return [batch.responses[_key(occurrence)] for occurrence in batch.occurrences]
+
+
+async def _read(
+    repository: TransactionRepository, tenant_id: str, calls: Sequence[Call[TransactionEventRequest]]
+) -> _Batch:
+    occurrences = [Occurrence.of(tenant_id, call.station_id, call.message) for call in calls]
+    states = await repository.find_for_update(
+        tenant_id, {(occurrence.station_id, occurrence.transaction_id) for occurrence in occurrences}
+    )
+    # What comes behind all that is stored can't be stored, so that most batches need no second look.
+    doubtful = {
+        _key(occurrence)
+        for occurrence in occurrences
+        if (state := states.get((occurrence.station_id, occurrence.transaction_id))) is not None
+        and occurrence.seq_no <= state.last_seq_no
+    }
+    stored = await repository.find_responses(tenant_id, doubtful)
+    responses = {key: TransactionEventResponse.FromString(content) for key, content in stored.items()}
+    batch = _Batch(occurrences, {}, responses, states)
+    for call, occurrence in zip(calls, occurrences, strict=True):
+        key = _key(occurrence)
+        if key not in stored and key not in batch.fresh:
+            batch.fresh[key] = occurrence
+            batch.receive_times[key] = call.receive_time
+    return batch
+
+
+def _answer(batch: _Batch, known: KnownTokens, now: datetime) -> None:
+    for key, occurrence in batch.fresh.items():
+        response, request = TransactionEventResponse(), occurrence.request
+        if request.HasField("id_token"):
+            # E01.FR.11, C12.FR.03: the station may have gone by what it remembered.
+            stops = request.event_type == _ENDED or request.trigger_reason == _STOP_AUTHORIZED
+            info = id_token_info(request.id_token, known, now, starts=not stops)
+            response.id_token_info.CopyFrom(info)
+            occurrence.token_status = info.status
+        if request.event_type == _ENDED:
+            state = batch.states.get((occurrence.station_id, occurrence.transaction_id))
+            if state is not None and state.total_cost is not None:
+                # I03.FR.02: what the driver was told last.
+                response.total_cost = state.total_cost
+        batch.responses[key] = response
+
+
+async def _fold(
+    work: UnitOfWork, repository: TransactionRepository, tenant_id: str, batch: _Batch, now: datetime
+) -> None:
+    late = _late(batch)
+    ended_before = {key for key, state in batch.states.items() if state.end_time is not None}
+    sequence = int(now.timestamp() * 1_000_000)
+    for occurrence in batch.fresh.values():
+        key = (occurrence.station_id, occurrence.transaction_id)
+        if key not in batch.states:
+            batch.states[key] = TransactionState(tenant_id, *key, sequence + len(batch.new))
+            batch.new.add(key)
+    for key, stored in (await repository.load_events(tenant_id, late)).items():
+        fresh = [one for one in batch.fresh.values() if (one.station_id, one.transaction_id) == key]
+        batch.states[key] = fold(batch.states[key], [*stored, *fresh])
+    heard = set(batch.states) - batch.new
+    for occurrence in batch.fresh.values():
+        key = (occurrence.station_id, occurrence.transaction_id)
+        state = batch.states[key]
+        if key not in late:
+            apply(state, occurrence)
+        state.update_time = now
+        ends = occurrence.event_type == _ENDED and key not in ended_before
+        for event in _events(state, occurrence, starts=key not in heard, ends=ends):
+            work.emit(event)
+        heard.add(key)
+        if ends:
+            ended_before.add(key)
+
+
+def _late(batch: _Batch) -> set[TransactionKey]:
+    """Return the transactions with a new event that is not behind all before it."""
+    late: set[TransactionKey] = set()
+    last: dict[TransactionKey, Order | None] = {key: state.last_order for key, state in batch.states.items()}
+    for occurrence in batch.fresh.values():
+        key = (occurrence.station_id, occurrence.transaction_id)
+        before, order = last.get(key), occurrence.order
+        if before is not None and order <= before:
+            late.add(key)
+        else:
+            last[key] = order
+    return late
+
+
+async def _store(work: UnitOfWork, repository: TransactionRepository, batch: _Batch) -> None:
+    rows: list[dict[str, Any]] = []
+    samples: list[Mapping[str, Any]] = []
+    for key, occurrence in batch.fresh.items():
+        samples += occurrence.samples
+        rows.append(
+            {
+                "tenant_id": occurrence.tenant_id,
+                "station_id": occurrence.station_id,
+                "transaction_id": occurrence.transaction_id,
+                "seq_no": occurrence.seq_no,
+                "digest": occurrence.digest,
+                "event_type": occurrence.event_type,
+                "event_time": occurrence.event_time,
+                "offline": occurrence.offline,
+                "request": occurrence.content,
+                "response": batch.responses[key].SerializeToString(deterministic=True),
+                "receive_time": batch.receive_times[key],
+            }
+        )
+    touched = {(occurrence.station_id, occurrence.transaction_id) for occurrence in batch.fresh.values()}
+    await repository.save(
+        [batch.states[key] for key in sorted(batch.new)], [batch.states[key] for key in sorted(touched - batch.new)]
+    )
+    await repository.add_events(rows)
+    await add_samples(work.session, samples)
+
+
+def _events(state: TransactionState, occurrence: Occurrence, *, starts: bool, ends: bool) -> Iterable[Event]:
+    summary, reason = _summary(state, occurrence), occurrence.request.trigger_reason
+    if starts:
+        yield Event(
+            tenant_id=state.tenant_id,
+            station_id=state.station_id,
+            transaction_started=TransactionStarted(transaction=summary, trigger_reason=reason),
+        )
+    if ends:
+        yield Event(
+            tenant_id=state.tenant_id,
+            station_id=state.station_id,
+            # The state knows columns, the contract enums.
+            transaction_ended=TransactionEnded(
+                transaction=summary,
+                stopped_reason=state.stopped_reason,  # type: ignore[arg-type]
+            ),
+        )
+    elif not starts:
+        yield Event(
+            tenant_id=state.tenant_id,
+            station_id=state.station_id,
+            transaction_updated=TransactionUpdated(transaction=summary, trigger_reason=reason),
+        )
+
+
+def _summary(state: TransactionState, occurrence: Occurrence) -> TransactionSummary:
+    return TransactionSummary(
+        transaction_id=state.transaction_id,
+        evse_id=state.evse_id,
+        connector_id=state.connector_id,
+        energy_wh=state.energy_wh,
+        power_w=state.power_w,
+        soc_percent=state.soc_percent,
+        charging_state=state.charging_state,  # type: ignore[arg-type]
+        id_token=state.id_token or "",
+        seq_no=occurrence.seq_no,
+        start_time=state.start_time,
+        end_time=state.end_time,
+    )
+
+
+def _key(occurrence: Occurrence) -> EventKey:
+    return (occurrence.station_id, occurrence.transaction_id, occurrence.seq_no, occurrence.digest)

@@ -1,0 +1,120 @@
+"""Tables of the transactions."""
+
+from datetime import datetime
+
+from sqlalchemy import BigInteger, Double, Index, Integer, LargeBinary, SmallInteger, String, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from citrine_core.db import Model
+
+__all__ = ["Transaction", "TransactionEvent"]
+
+
+class Transaction(Model):
+    """One charging transaction: what its events say, taken together."""
+
+    __tablename__ = "transactions"
+    __table_args__ = (
+        Index(None, "tenant_id", "transaction_id"),
+        Index(None, "tenant_id", "sequence"),
+        Index(None, "tenant_id", "station_id", "sequence"),
+        Index(
+            "ix_transactions_open",
+            "tenant_id",
+            "station_id",
+            "sequence",
+            sqlite_where=text("end_time IS NULL"),
+            postgresql_where=text("end_time IS NULL"),
+        ),
+        Index(None, "tenant_id", "id_token_lookup"),
+    )
+
+    tenant_id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    station_id: Mapped[str] = mapped_column(String(48), primary_key=True)
+    transaction_id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    sequence: Mapped[int] = mapped_column(BigInteger)
+    """Grows from one that was stored to the next: microseconds since 1970 at which it was heard of first."""
+
+    evse_id: Mapped[int | None] = mapped_column(Integer)
+    connector_id: Mapped[int | None] = mapped_column(Integer)
+    id_token: Mapped[str | None] = mapped_column(String(255))
+    """Token that charges, as the station sent it: the first that was accepted, else the first."""
+    id_token_type: Mapped[str | None] = mapped_column(String(20))
+    id_token_lookup: Mapped[str | None] = mapped_column(String(255))
+    """id_token in lower case, to look for."""
+    id_token_status: Mapped[int | None] = mapped_column(SmallInteger)
+    """citrine.ocpp.v2.AuthorizationStatusEnum that id_token was answered."""
+    charging_state: Mapped[int | None] = mapped_column(SmallInteger)
+    """citrine.ocpp.v2.ChargingStateEnum"""
+    power_w: Mapped[float | None] = mapped_column(Double)
+    soc_percent: Mapped[float | None] = mapped_column(Double)
+    start_time: Mapped[datetime | None]
+    end_time: Mapped[datetime | None]
+    stopped_reason: Mapped[int | None] = mapped_column(SmallInteger)
+    """citrine.ocpp.v2.ReasonEnum"""
+    remote_start_id: Mapped[int | None] = mapped_column(Integer)
+    reservation_id: Mapped[int | None] = mapped_column(Integer)
+    offline: Mapped[bool] = mapped_column(default=False)
+
+    energy_wh: Mapped[float | None] = mapped_column(Double)
+    meter_start_wh: Mapped[float | None] = mapped_column(Double)
+    meter_last_wh: Mapped[float | None] = mapped_column(Double)
+    meter_last_time: Mapped[datetime | None]
+    """When meter_last_wh was taken."""
+    meter_base_wh: Mapped[float | None] = mapped_column(Double)
+    """Where the register counts from: meter_start_wh, or 0 since it restarted."""
+    meter_before_wh: Mapped[float] = mapped_column(Double, default=0.0)
+    """Energy from before the register restarted."""
+    meter_began: Mapped[bool] = mapped_column(default=False)
+    """True: meter_start_wh was reported as that of the beginning (context Transaction.Begin)."""
+
+    events: Mapped[int] = mapped_column(Integer)
+    """Different events stored."""
+    seq_nos: Mapped[int] = mapped_column(Integer)
+    """Different sequence numbers among them; fewer than from first to last means a gap."""
+    first_seq_no: Mapped[int] = mapped_column(Integer)
+    last_seq_no: Mapped[int] = mapped_column(Integer)
+    last_event_time: Mapped[datetime]
+    """With last_seq_no, last_event_type and last_digest: the event that is last in order."""
+    last_event_type: Mapped[int] = mapped_column(SmallInteger)
+    last_digest: Mapped[int] = mapped_column(BigInteger)
+    first_sample_time: Mapped[datetime | None]
+    """With last_sample_time: where in `samples` those of this transaction are."""
+    last_sample_time: Mapped[datetime | None]
+
+    orphaned: Mapped[bool] = mapped_column(default=False)
+    total_cost: Mapped[float | None] = mapped_column(Double)
+    """As last sent to the station."""
+    update_time: Mapped[datetime]
+
+
+class TransactionEvent(Model):
+    """One event of a transaction, as the station sent it, and what it was answered.
+
+    The request is kept whole, with its meter values, although their numbers are in `samples` too. It is the
+    record that bills rest on, byte for byte what was signed; samples are for reading series, and go when their
+    month is dropped. What is bulky, signed data and customData, is here only.
+    """
+
+    __tablename__ = "transaction_events"
+
+    # A station repeats a message until it is answered, under any message id; and some stations give one seqNo to
+    # several messages. What tells two events apart is therefore all that they say.
+    tenant_id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    station_id: Mapped[str] = mapped_column(String(48), primary_key=True)
+    transaction_id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    seq_no: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    digest: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    """Of `request`."""
+    event_type: Mapped[int] = mapped_column(SmallInteger)
+    """citrine.ocpp.v2.TransactionEventEnum"""
+    event_time: Mapped[datetime]
+    """By the clock of the station."""
+    offline: Mapped[bool | None]
+    """As sent, or None. Not within `request`: a message that is repeated after an interruption says that it was
+    sent offline, and is still the same message (E11.FR.07)."""
+    request: Mapped[bytes] = mapped_column(LargeBinary)
+    """Serialised citrine.ocpp.v2.TransactionEventRequest, without `offline`."""
+    response: Mapped[bytes] = mapped_column(LargeBinary)
+    """Serialised citrine.ocpp.v2.TransactionEventResponse."""
+    receive_time: Mapped[datetime]

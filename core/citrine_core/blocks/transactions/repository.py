@@ -1,0 +1,210 @@
+"""Queries of the transactions."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import fields
+from datetime import datetime
+from typing import Any
+
+from citrine.ocpp.v2.transactions_pb2 import TransactionEventResponse
+from sqlalchemy import Row, bindparam, insert, select, tuple_, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from citrine_core.blocks.transactions.fold import Occurrence, TransactionState
+from citrine_core.blocks.transactions.models import Transaction, TransactionEvent
+from citrine_core.db.one_of_keys import one_of_keys
+
+__all__ = ["EventKey", "TransactionKey", "TransactionRepository"]
+
+_TRANSACTIONS = Transaction.metadata.tables["transactions"]
+_EVENTS = TransactionEvent.metadata.tables["transaction_events"]
+
+_STATE = select(*(_TRANSACTIONS.c[entry.name] for entry in fields(TransactionState)))
+
+TransactionKey = tuple[str, str]
+"""Station and transaction."""
+
+EventKey = tuple[str, str, int, int]
+"""Station, transaction, seqNo and digest."""
+
+_KEY = ("tenant_id", "station_id", "transaction_id")
+
+_UPDATE = (
+    update(_TRANSACTIONS)
+    .where(*(_TRANSACTIONS.c[name] == bindparam(f"key_{name}") for name in _KEY))
+    .values(
+        {
+            entry.name: bindparam(entry.name)
+            for entry in fields(TransactionState)
+            if entry.name not in (*_KEY, "sequence", "total_cost")
+        }
+    )
+)
+
+
+class TransactionRepository:
+    """Transactions and their events."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def find_for_update(
+        self, tenant_id: str, keys: Collection[TransactionKey]
+    ) -> dict[TransactionKey, TransactionState]:
+        """Return the transactions that are known, and keep others from changing them until the commit.
+
+        Without the lock, two cores that are sent messages of one transaction while its station moves from one
+        to the other could each write a state that lacks the other's event.
+        """
+        rows = await self._session.execute(
+            _STATE.where(
+                _TRANSACTIONS.c.tenant_id == tenant_id,
+                one_of_keys((_TRANSACTIONS.c.station_id, _TRANSACTIONS.c.transaction_id), keys),
+            )
+            # In one order everywhere, so that two of them can't wait for each other.
+            .order_by(_TRANSACTIONS.c.station_id, _TRANSACTIONS.c.transaction_id)
+            .with_for_update()
+        )
+        return {(row[1], row[2]): TransactionState(*row) for row in rows}
+
+    async def find_responses(self, tenant_id: str, keys: Collection[EventKey]) -> dict[EventKey, bytes]:
+        """Return what those of the events that are stored were answered."""
+        if not keys:
+            return {}
+        table = _EVENTS.c
+        columns = (table.station_id, table.transaction_id, table.seq_no, table.digest)
+        rows = await self._session.execute(
+            select(*columns, table.response).where(table.tenant_id == tenant_id, one_of_keys(columns, keys))
+        )
+        return {(row[0], row[1], row[2], row[3]): row[4] for row in rows}
+
+    async def load_events(
+        self, tenant_id: str, keys: Collection[TransactionKey]
+    ) -> dict[TransactionKey, list[Occurrence]]:
+        """Return all stored events of transactions, to fold them anew."""
+        found: dict[TransactionKey, list[Occurrence]] = {key: [] for key in keys}
+        if not keys:
+            return found
+        table = _EVENTS.c
+        rows = await self._session.execute(
+            select(table.station_id, table.transaction_id, table.request, table.offline, table.response).where(
+                table.tenant_id == tenant_id, one_of_keys((table.station_id, table.transaction_id), keys)
+            )
+        )
+        for station_id, transaction_id, request, offline, response in rows:
+            status = TransactionEventResponse.FromString(response).id_token_info.status if response else 0
+            found[station_id, transaction_id].append(
+                Occurrence.stored(tenant_id, station_id, request, offline, status or None)
+            )
+        return found
+
+    async def add_events(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Store new events, as rows of `transaction_events`."""
+        if rows:
+            await (await self._session.connection()).execute(insert(_EVENTS), list(rows))
+
+    async def save(self, new: Sequence[TransactionState], changed: Sequence[TransactionState]) -> None:
+        """Write transactions that are heard of for the first time, and others that `find_for_update` returned."""
+        connection = await self._session.connection()
+        if new:
+            # Not an upsert: if another core was first, this fails, and is done again with what that one stored.
+            await connection.execute(insert(_TRANSACTIONS), [state.to_row() for state in new])
+        if changed:
+            rows = []
+            for state in changed:
+                row = state.to_row()
+                for name in _KEY:
+                    row[f"key_{name}"] = row.pop(name)
+                del row["sequence"], row["total_cost"]
+                rows.append(row)
+            await connection.execute(_UPDATE, rows)
+
+    async def mark_open_as_orphaned(self, tenant_id: str, station_id: str, boot_time: datetime) -> None:
+        """Mark the transactions of a station that are open, and were last heard of before it booted.
+
+        A station that resumes them, or still has messages of them queued, says so in an event, which takes the
+        mark away (field experience: some never send Ended after a reboot).
+
+        Args:
+            tenant_id: Tenant of the station.
+            station_id: The station that booted.
+            boot_time: When its BootNotification was accepted, by the clock of the core.
+        """
+        await self._session.execute(
+            update(_TRANSACTIONS)
+            .where(
+                _TRANSACTIONS.c.tenant_id == tenant_id,
+                _TRANSACTIONS.c.station_id == station_id,
+                _TRANSACTIONS.c.end_time.is_(None),
+                _TRANSACTIONS.c.orphaned.is_(False),
+                _TRANSACTIONS.c.update_time < boot_time,
+            )
+            .values(orphaned=True, update_time=boot_time)
+        )
+
+    async def set_total_cost(
+        self, tenant_id: str, station_id: str, transaction_id: str, total_cost: float, now: datetime
+    ) -> None:
+        """Keep what a transaction costs so far. Does nothing where the transaction is unknown."""
+        await self._session.execute(
+            update(_TRANSACTIONS)
+            .where(
+                _TRANSACTIONS.c.tenant_id == tenant_id,
+                _TRANSACTIONS.c.station_id == station_id,
+                _TRANSACTIONS.c.transaction_id == transaction_id,
+            )
+            .values(total_cost=total_cost, update_time=now)
+        )
+
+    async def find(self, tenant_id: str, transaction_id: str, *, station_id: str = "") -> Sequence[Row[Any]]:
+        """Return the transactions of this id, two at most, of one station or of any."""
+        query = select(_TRANSACTIONS).where(
+            _TRANSACTIONS.c.tenant_id == tenant_id, _TRANSACTIONS.c.transaction_id == transaction_id
+        )
+        if station_id:
+            query = query.where(_TRANSACTIONS.c.station_id == station_id)
+        return (await self._session.execute(query.limit(2))).all()
+
+    async def list(
+        self,
+        tenant_id: str,
+        *,
+        station_id: str = "",
+        active_only: bool = False,
+        start: datetime | None = None,
+        end: datetime | None = None,
+        id_token: str = "",
+        after: tuple[Any, ...] | None = None,
+        limit: int,
+    ) -> Sequence[Row[Any]]:
+        """Return transactions behind a key of (sequence, station, transaction), the latest stored first."""
+        columns = _TRANSACTIONS.c
+        query = select(_TRANSACTIONS).where(columns.tenant_id == tenant_id)
+        if station_id:
+            query = query.where(columns.station_id == station_id)
+        if active_only:
+            query = query.where(columns.end_time.is_(None))
+        if start is not None:
+            query = query.where(columns.start_time >= start)
+        if end is not None:
+            query = query.where(columns.start_time < end)
+        if id_token:
+            query = query.where(columns.id_token_lookup == id_token.lower()[:255])
+        key = (columns.sequence, columns.station_id, columns.transaction_id)
+        if after is not None:
+            query = query.where(tuple_(*key) < tuple_(*after))
+        return (await self._session.execute(query.order_by(*(column.desc() for column in key)).limit(limit))).all()
+
+    async def list_events(
+        self, tenant_id: str, station_id: str, transaction_id: str, *, after: tuple[Any, ...] | None = None, limit: int
+    ) -> Sequence[Row[Any]]:
+        """Return events of a transaction behind a key of (seq_no, event_time, digest), in its order."""
+        columns = _EVENTS.c
+        query = select(_EVENTS).where(
+            columns.tenant_id == tenant_id,
+            columns.station_id == station_id,
+            columns.transaction_id == transaction_id,
+        )
+        key = (columns.seq_no, columns.event_time, columns.digest)
+        if after is not None:
+            query = query.where(tuple_(*key) > tuple_(*after))
+        return (await self._session.execute(query.order_by(*key).limit(limit))).all()

@@ -1,0 +1,130 @@
+"""TransactionsService: the gRPC face of functional block E."""
+
+from datetime import UTC
+from typing import Any
+
+import grpc
+from citrine.api.v1 import transactions_pb2 as pb
+from citrine.api.v1 import transactions_pb2_grpc
+from citrine.ocpp.v2.transactions_pb2 import TransactionEventRequest, TransactionEventResponse
+from citrine.ocpp.v2.types_pb2 import IdToken
+from sqlalchemy import Row
+
+from citrine_core.blocks.transactions.repository import TransactionRepository
+from citrine_core.errors import InvalidArgument, NotFound
+from citrine_core.rpc import caller, open_page
+from citrine_core.services import Services
+
+__all__ = ["TransactionsServicer"]
+
+
+class TransactionsServicer(transactions_pb2_grpc.TransactionsServiceServicer):
+    """What stations reported of transactions."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    async def GetTransaction(
+        self,
+        request: pb.GetTransactionRequest,
+        context: grpc.aio.ServicerContext[pb.GetTransactionRequest, pb.Transaction],
+    ) -> pb.Transaction:
+        if not request.transaction_id:
+            raise InvalidArgument("transaction_id", "must not be empty")
+        async with self._services.unit_of_work(read_only=True) as work:
+            rows = await TransactionRepository(work.session).find(
+                caller(context).tenant_id, request.transaction_id, station_id=request.station_id
+            )
+        if not rows:
+            raise NotFound("transaction", request.transaction_id)
+        if len(rows) > 1:
+            raise InvalidArgument("station_id", "must be given, because several stations reported this transaction")
+        return _to_proto(rows[0])
+
+    async def ListTransactions(
+        self,
+        request: pb.ListTransactionsRequest,
+        context: grpc.aio.ServicerContext[pb.ListTransactionsRequest, pb.ListTransactionsResponse],
+    ) -> pb.ListTransactionsResponse:
+        page, started = open_page(request), request.started
+        async with self._services.unit_of_work(read_only=True) as work:
+            rows = await TransactionRepository(work.session).list(
+                caller(context).tenant_id,
+                station_id=request.station_id,
+                active_only=request.active_only,
+                start=started.start.ToDatetime(UTC) if started.HasField("start") else None,
+                end=started.end.ToDatetime(UTC) if started.HasField("end") else None,
+                id_token=request.id_token,
+                after=page.after,
+                limit=page.size + 1,
+            )
+        shown, token = page.close(rows, lambda row: (row.sequence, row.station_id, row.transaction_id))
+        return pb.ListTransactionsResponse(transactions=[_to_proto(row) for row in shown], next_page_token=token)
+
+    async def ListTransactionEvents(
+        self,
+        request: pb.ListTransactionEventsRequest,
+        context: grpc.aio.ServicerContext[pb.ListTransactionEventsRequest, pb.ListTransactionEventsResponse],
+    ) -> pb.ListTransactionEventsResponse:
+        for field in ("station_id", "transaction_id"):
+            if not getattr(request, field):
+                raise InvalidArgument(field, "must not be empty")
+        page, tenant_id = open_page(request), caller(context).tenant_id
+        async with self._services.unit_of_work(read_only=True) as work:
+            transactions = TransactionRepository(work.session)
+            rows = await transactions.list_events(
+                tenant_id, request.station_id, request.transaction_id, after=page.after, limit=page.size + 1
+            )
+            if not rows and not await transactions.find(
+                tenant_id, request.transaction_id, station_id=request.station_id
+            ):
+                raise NotFound("transaction", request.transaction_id)
+        shown, token = page.close(rows, lambda row: (row.seq_no, row.event_time, row.digest))
+        return pb.ListTransactionEventsResponse(events=[_event_to_proto(row) for row in shown], next_page_token=token)
+
+    async def GetTransactionStatus(
+        self,
+        request: pb.GetTransactionStatusRequest,
+        context: grpc.aio.ServicerContext[pb.GetTransactionStatusRequest, pb.GetTransactionStatusResponse],
+    ) -> pb.GetTransactionStatusResponse:
+        return await self._services.commands.call(context, request, pb.GetTransactionStatusResponse)
+
+
+def _to_proto(row: Row[Any]) -> pb.Transaction:
+    return pb.Transaction(
+        transaction_id=row.transaction_id,
+        station_id=row.station_id,
+        tenant_id=row.tenant_id,
+        evse_id=row.evse_id,
+        connector_id=row.connector_id,
+        id_token=None if row.id_token is None else IdToken(id_token=row.id_token, type=row.id_token_type),
+        charging_state=row.charging_state,
+        energy_wh=row.energy_wh,
+        meter_start_wh=row.meter_start_wh,
+        meter_last_wh=row.meter_last_wh,
+        power_w=row.power_w,
+        soc_percent=row.soc_percent,
+        start_time=row.start_time,
+        end_time=row.end_time,
+        stopped_reason=row.stopped_reason,
+        remote_start_id=row.remote_start_id,
+        reservation_id=row.reservation_id,
+        events=row.events,
+        last_seq_no=row.last_seq_no,
+        has_gap=row.seq_nos <= row.last_seq_no - row.first_seq_no,
+        offline=row.offline,
+        update_time=row.update_time,
+        orphaned=row.orphaned and row.end_time is None,
+        total_cost=row.total_cost,
+    )
+
+
+def _event_to_proto(row: Row[Any]) -> pb.TransactionEvent:
+    request = TransactionEventRequest.FromString(row.request)
+    if row.offline is not None:
+        request.offline = row.offline
+    return pb.TransactionEvent(
+        request=request,
+        response=TransactionEventResponse.FromString(row.response),
+        receive_time=row.receive_time,
+    )

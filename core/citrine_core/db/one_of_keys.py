@@ -1,0 +1,47 @@
+"""Membership of several columns in a set of keys that is one parameter."""
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+import orjson
+from sqlalchemy import BigInteger, ColumnElement, Integer, String, bindparam
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import GenericFunction
+from sqlalchemy.types import Boolean
+
+__all__ = ["one_of_keys"]
+
+
+class _OneOfKeys(GenericFunction[bool]):
+    name = "citrine_one_of_keys"
+    type = Boolean()
+    inherit_cache = True
+
+
+@compiles(_OneOfKeys)
+def _compile(element: _OneOfKeys, compiler: SQLCompiler, **options: Any) -> str:
+    *columns, keys = element.clauses
+    left = ", ".join(compiler.process(column, **options) for column in columns)
+    bound = compiler.process(keys, **options)
+    if compiler.dialect.name == "postgresql":
+        values = ", ".join(f"(key ->> {place}){_cast(column)}" for place, column in enumerate(columns))
+        return f"(({left}) IN (SELECT {values} FROM jsonb_array_elements(CAST({bound} AS jsonb)) AS key))"
+    values = ", ".join(f"key.value ->> {place}" for place in range(len(columns)))
+    return f"(({left}) IN (SELECT {values} FROM json_each({bound}) AS key))"
+
+
+def _cast(column: ColumnElement[Any]) -> str:
+    if isinstance(column.type, BigInteger):
+        return "::bigint"
+    return "::integer" if isinstance(column.type, Integer) else ""
+
+
+def one_of_keys(columns: Sequence[Any], keys: Collection[tuple[str | int, ...]]) -> ColumnElement[bool]:
+    """Return the condition that columns of text or whole numbers together are one of the keys.
+
+    The keys are one parameter, so that the statement is the same for any number of them; and they are matched
+    as a whole, so that an index over the columns is asked once for each key, and not for each combination.
+    """
+    packed = orjson.dumps(list(keys)).decode()
+    return _OneOfKeys(*columns, bindparam(None, packed, type_=String(), unique=True))
