@@ -2,11 +2,12 @@
 
 import os
 import secrets
+import string
 import time
 import uuid
 from typing import NewType
 
-__all__ = ["DEFAULT_TENANT", "StationId", "TenantId", "new_id", "new_secret"]
+__all__ = ["DEFAULT_TENANT", "StationId", "TenantId", "new_code", "new_id", "new_secret"]
 
 TenantId = NewType("TenantId", str)
 StationId = NewType("StationId", str)
@@ -26,3 +27,8 @@ def new_id() -> str:
 def new_secret(length: int = 32) -> str:
     """Return a random secret of that many characters of A-Z a-z 0-9 - and _."""
     return secrets.token_urlsafe(length)[:length]
+
+
+def new_code(length: int, alphabet: str = string.ascii_letters + string.digits) -> str:
+    """Return a random text of that many characters of an alphabet, by default letters and digits."""
+    return "".join(secrets.choice(alphabet) for _ in range(length))

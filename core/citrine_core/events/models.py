@@ -2,19 +2,21 @@
 
 from datetime import datetime
 
-from sqlalchemy import Index, LargeBinary, String
+from sqlalchemy import BigInteger, Index, Integer, LargeBinary, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from citrine_core.db import BigId, Model
 
-__all__ = ["OutboxEvent"]
+__all__ = ["OutboxEvent", "OutboxState"]
 
 
 class OutboxEvent(Model):
     """One event. Ids grow in the order of commits."""
 
     __tablename__ = "outbox"
-    __table_args__ = (Index(None, "tenant_id", "id"), Index(None, "create_time"))
+    # SQLite gives an id again once the rows that had it and all later ones are gone, save with AUTOINCREMENT; a
+    # subscriber that resumes from such an id would miss events.
+    __table_args__ = (Index(None, "tenant_id", "id"), Index(None, "create_time"), {"sqlite_autoincrement": True})
 
     id: Mapped[BigId]
     tenant_id: Mapped[str] = mapped_column(String(36))
@@ -24,3 +26,14 @@ class OutboxEvent(Model):
     payload: Mapped[bytes] = mapped_column(LargeBinary)
     """The serialised citrine.events.v1.Event, without token."""
     create_time: Mapped[datetime]
+
+
+class OutboxState(Model):
+    """How far the outbox was pruned. One row, or none as long as nothing was."""
+
+    __tablename__ = "outbox_state"
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    """Always 1."""
+    pruned_through: Mapped[int] = mapped_column(BigInteger)
+    """Highest id that was ever removed."""

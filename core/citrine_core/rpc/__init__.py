@@ -2,6 +2,7 @@
 
 from citrine_core.rpc.access import Access, Authenticator, Identity
 from citrine_core.rpc.caller import Caller, acting_as, caller
+from citrine_core.rpc.fields import check_length, check_pattern, check_printable, required, time_or_none, to_timestamp
 from citrine_core.rpc.masks import apply_mask
 from citrine_core.rpc.pages import Page, open_page
 from citrine_core.rpc.server import RpcServer, build_server
@@ -17,5 +18,11 @@ __all__ = [
     "apply_mask",
     "build_server",
     "caller",
+    "check_length",
+    "check_pattern",
+    "check_printable",
     "open_page",
+    "required",
+    "time_or_none",
+    "to_timestamp",
 ]

@@ -5,7 +5,7 @@ import logging
 import grpc
 from google.protobuf import any_pb2
 from google.protobuf.message import Message
-from google.rpc import error_details_pb2, status_pb2  # type: ignore[import-untyped]
+from google.rpc import error_details_pb2, status_pb2
 from sqlalchemy.exc import SQLAlchemyError
 
 from citrine_core.db import is_outage

@@ -1,0 +1,125 @@
+"""The frames of watched stations, from the links of the edges to those who watch."""
+
+import asyncio
+import contextlib
+import logging
+from collections import Counter, deque
+from collections.abc import AsyncIterator, Callable, Collection, Iterator
+
+from citrine.edge.v1.link_pb2 import ObservedFrame
+from citrine_core.errors import Stopping
+
+__all__ = ["FrameHub", "FrameWatch", "OnWatch"]
+
+logger = logging.getLogger(__name__)
+
+MAX_WAITING = 1000
+"""Frames that may wait for a slow watcher; beyond that it misses the oldest."""
+
+OnWatch = Callable[[str, str, bool], None]
+"""`on_watch(tenant_id, station_id, on)` tells all edges to start or stop to report a station's frames."""
+
+StationKey = tuple[str, str]
+
+
+def _tell_nobody(tenant_id: str, station_id: str, on: bool) -> None:
+    """There are no links yet."""
+
+
+class FrameWatch:
+    """The frames of some stations, for one watcher."""
+
+    def __init__(self, stations: Collection[StationKey]) -> None:
+        self.stations = frozenset(stations)
+        self._waiting: deque[ObservedFrame] = deque(maxlen=MAX_WAITING)
+        self._filled = asyncio.Event()
+        self._missed = 0
+        self._stopping = False
+
+    def put(self, frame: ObservedFrame) -> None:
+        """Queue a frame; where too many wait already, the oldest is dropped."""
+        if len(self._waiting) == MAX_WAITING:
+            self._missed += 1
+            if self._missed == 1:
+                logger.warning("a watcher is too slow and misses frames", extra={"waiting": MAX_WAITING})
+        self._waiting.append(frame)
+        self._filled.set()
+
+    def stop(self) -> None:
+        """Have the watcher end."""
+        self._stopping = True
+        self._filled.set()
+
+    async def frames(self) -> AsyncIterator[ObservedFrame]:
+        """Yield frames as they pass, until closed.
+
+        Raises:
+            Stopping: When the process stops.
+        """
+        while True:
+            await self._filled.wait()
+            while self._waiting:
+                yield self._waiting.popleft()
+            if self._stopping:
+                raise Stopping
+            self._filled.clear()
+
+
+class FrameHub:
+    """Knows who watches which stations; the edges report no frames of the others."""
+
+    def __init__(self) -> None:
+        self._on_watch: OnWatch = _tell_nobody
+        self._watches: set[FrameWatch] = set()
+        self._watchers: Counter[StationKey] = Counter()
+        self._stopping = False
+
+    def connect(self, on_watch: OnWatch) -> None:
+        """Say how to tell the edges. It is called at the first watcher of a station and after its last one.
+
+        A link that opens later starts with what `watched` returns then.
+        """
+        self._on_watch = on_watch
+
+    def watched(self) -> set[StationKey]:
+        """Return tenant and id of the stations whose frames somebody watches."""
+        return set(self._watchers)
+
+    def publish(self, frame: ObservedFrame) -> None:
+        """Hand a frame to those who watch its station."""
+        key = (frame.session.tenant_id, frame.session.station_id)
+        if key in self._watchers:
+            for watch in self._watches:
+                if key in watch.stations:
+                    watch.put(frame)
+
+    @contextlib.contextmanager
+    def watch(self, tenant_id: str, station_ids: Collection[str]) -> Iterator[FrameWatch]:
+        """Watch stations of a tenant for the time of a block.
+
+        Raises:
+            Stopping: When the process stops.
+        """
+        if self._stopping:
+            raise Stopping
+        watch = FrameWatch([(tenant_id, station_id) for station_id in station_ids])
+        self._watches.add(watch)
+        for key in watch.stations:
+            self._watchers[key] += 1
+            if self._watchers[key] == 1:
+                self._on_watch(*key, True)
+        try:
+            yield watch
+        finally:
+            self._watches.discard(watch)
+            for key in watch.stations:
+                self._watchers[key] -= 1
+                if not self._watchers[key]:
+                    del self._watchers[key]
+                    self._on_watch(*key, False)
+
+    def stop(self) -> None:
+        """End all watches, and let none begin: the process stops."""
+        self._stopping = True
+        for watch in self._watches:
+            watch.stop()

@@ -1,0 +1,107 @@
+"""Queries of the outbox."""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, delete, func, insert, select, text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from citrine.events.v1.events_pb2 import Event
+from citrine_core.db import upsert
+from citrine_core.events.models import OutboxEvent, OutboxState
+
+__all__ = ["OutboxRepository"]
+
+_LOCK = 0x6369_7472_696E_6501
+"""Key of the advisory lock of PostgreSQL that those who write events hold until their commit."""
+
+_STATE_ID = 1
+
+
+class OutboxRepository:
+    """Reads and writes the outbox within one unit of work."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def add_all(self, events: Sequence[Event], time: datetime) -> None:
+        """Store events in their order, and set their time.
+
+        The last thing to do before the commit: on PostgreSQL others that write events wait until then.
+        """
+        connection = await self._session.connection()
+        if connection.dialect.name == "postgresql":
+            # A sequence counts up when a row is inserted, not when it is committed. Without the lock a reader
+            # could see id 8, go on after it, and never see id 7 that is committed later.
+            await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+        table = OutboxEvent.metadata.tables[OutboxEvent.__tablename__]
+        await connection.execute(insert(table), [_to_row(event, time) for event in events])
+
+    async def list(
+        self,
+        tenant_id: str,
+        *,
+        after: int,
+        through: int,
+        station_ids: Collection[str] = (),
+        kinds: Collection[str] = (),
+        limit: int,
+    ) -> Sequence[Row[int, bytes]]:
+        """Return id and payload of events of a tenant, in order.
+
+        Args:
+            tenant_id: Whose they are.
+            after: Only with a higher id.
+            through: Only with this id or a lower one.
+            station_ids: Only of these stations. Empty: of all.
+            kinds: Only bodies of these names. Empty: all.
+            limit: At most this many.
+        """
+        statement = select(OutboxEvent.id, OutboxEvent.payload).where(
+            OutboxEvent.tenant_id == tenant_id, OutboxEvent.id > after, OutboxEvent.id <= through
+        )
+        if station_ids:
+            statement = statement.where(OutboxEvent.station_id.in_(station_ids))
+        if kinds:
+            statement = statement.where(OutboxEvent.kind.in_(kinds))
+        connection = await self._session.connection()
+        return (await connection.execute(statement.order_by(OutboxEvent.id).limit(limit))).all()
+
+    async def head(self) -> int:
+        """Return the id of the latest event, whether it is still kept or not; 0 where there never was one."""
+        latest = await self._session.scalar(select(func.max(OutboxEvent.id)))
+        return max(latest or 0, await self.pruned_through())
+
+    async def heads_after(self, after: int) -> Mapping[str, int]:
+        """Return the id of the latest event of each tenant that has one with a higher id."""
+        statement = select(OutboxEvent.tenant_id, func.max(OutboxEvent.id)).where(OutboxEvent.id > after)
+        connection = await self._session.connection()
+        rows = (await connection.execute(statement.group_by(OutboxEvent.tenant_id))).all()
+        return {row[0]: row[1] for row in rows}
+
+    async def pruned_through(self) -> int:
+        """Return the highest id that was removed; 0 where nothing was."""
+        return await self._session.scalar(select(OutboxState.pruned_through)) or 0
+
+    async def remove_before(self, time: datetime) -> None:
+        """Forget events that were stored before a time, in the order of their ids."""
+        last = await self._session.scalar(select(func.max(OutboxEvent.id)).where(OutboxEvent.create_time < time))
+        if last is None:
+            return
+        await self._session.execute(delete(OutboxEvent).where(OutboxEvent.id <= last))
+        state: dict[str, Any] = {"id": _STATE_ID, "pruned_through": last}
+        table = OutboxState.metadata.tables[OutboxState.__tablename__]
+        await upsert(self._session, table, [state], ("id",), where=table.c.pruned_through < last)
+
+
+def _to_row(event: Event, time: datetime) -> dict[str, Any]:
+    event.ClearField("token")
+    event.time.FromDatetime(time)
+    return {
+        "tenant_id": event.tenant_id,
+        "station_id": event.station_id,
+        "kind": event.WhichOneof("body") or "",
+        "payload": event.SerializeToString(),
+        "create_time": time,
+    }

@@ -1,0 +1,158 @@
+"""EventsService: what happens, as it is committed, and what passes on the wire."""
+
+import time
+from collections.abc import AsyncIterator, Collection, Sequence
+
+import grpc
+
+from citrine.api.v1 import events_pb2 as pb
+from citrine.api.v1.events_pb2_grpc import EventsServiceServicer
+from citrine.events.v1.events_pb2 import Event
+from citrine_core.errors import InvalidArgument, NotFound, OutOfRange
+from citrine_core.events.feed import EventFeed
+from citrine_core.events.frames import FrameHub
+from citrine_core.events.repository import OutboxRepository
+from citrine_core.resources.stations.repository import StationRepository
+from citrine_core.rpc import caller
+from citrine_core.services import Services
+
+__all__ = ["EventsServicer"]
+
+SILENCE = 15.0
+"""Seconds without an event after which a sign of life is sent."""
+
+PAGE = 500
+"""Events read at a time, once the client took those before."""
+
+MAX_STATIONS = 1000
+"""Stations that one subscription may name."""
+
+MAX_WATCHED = 100
+"""Stations that one call may watch."""
+
+OLDEST = "0"
+"""Token that stands for the oldest event that is kept."""
+
+KINDS = frozenset(field.name for field in Event.DESCRIPTOR.oneofs_by_name["body"].fields)
+"""Names of the bodies of events."""
+
+SubscribeContext = grpc.aio.ServicerContext[pb.SubscribeRequest, pb.SubscribeResponse]
+WatchContext = grpc.aio.ServicerContext[pb.WatchMessagesRequest, pb.WatchMessagesResponse]
+
+
+class EventsServicer(EventsServiceServicer):
+    """Streams of events and frames.
+
+    Args:
+        services: What the composition root hands out.
+        feed: Tells when there may be more.
+        frames: Has the edges report frames.
+        silence: Seconds without an event after which a sign of life is sent.
+    """
+
+    def __init__(self, services: Services, feed: EventFeed, frames: FrameHub, silence: float = SILENCE) -> None:
+        self._unit_of_work = services.unit_of_work
+        self._feed = feed
+        self._frames = frames
+        self._silence = silence
+
+    async def Subscribe(
+        self, request: pb.SubscribeRequest, context: SubscribeContext
+    ) -> AsyncIterator[pb.SubscribeResponse]:
+        tenant_id = caller(context).tenant_id
+        _check(request)
+        position, head = await self._start(request.from_token)
+        with self._feed.subscription(tenant_id, head) as subscription:
+            yield _sign_of_life(position)
+            sent = time.monotonic()
+            while True:
+                through = subscription.head
+                while position < through:
+                    events, position = await self._read(tenant_id, request, position, through)
+                    for event in events:
+                        yield pb.SubscribeResponse(event=event)
+                        sent = time.monotonic()
+                left = sent + self._silence - time.monotonic()
+                if left <= 0:
+                    yield _sign_of_life(position)
+                    sent, left = time.monotonic(), self._silence
+                await subscription.wait(left)
+
+    async def WatchMessages(
+        self, request: pb.WatchMessagesRequest, context: WatchContext
+    ) -> AsyncIterator[pb.WatchMessagesResponse]:
+        tenant_id = caller(context).tenant_id
+        station_ids = list(dict.fromkeys(request.station_ids))
+        if not 1 <= len(station_ids) <= MAX_WATCHED:
+            raise InvalidArgument("station_ids", f"must be 1 to {MAX_WATCHED} stations")
+        await self._check_stations(tenant_id, station_ids)
+        with self._frames.watch(tenant_id, station_ids) as watch:
+            yield pb.WatchMessagesResponse()
+            async for frame in watch.frames():
+                yield pb.WatchMessagesResponse(
+                    station_id=frame.session.station_id,
+                    epoch=frame.session.epoch,
+                    from_station=frame.from_station,
+                    frame=frame.frame,
+                    time=frame.time,
+                )
+
+    async def _check_stations(self, tenant_id: str, station_ids: Sequence[str]) -> None:
+        async with self._unit_of_work(read_only=True) as work:
+            known = await StationRepository(work.session).ids_among(tenant_id, station_ids)
+        for station_id in station_ids:
+            if station_id not in known:
+                raise NotFound("station", station_id)
+
+    async def _start(self, token: str) -> tuple[int, int]:
+        """Return after which id to begin, and the id of the latest event."""
+        async with self._unit_of_work(read_only=True) as work:
+            outbox = OutboxRepository(work.session)
+            head = await outbox.head()
+            pruned_through = await outbox.pruned_through()
+        if not token:
+            return head, head
+        if token == OLDEST:
+            return pruned_through, head
+        # A token that no event had yet is of another database.
+        if not (token.isascii() and token.isdigit() and len(token) < 20 and int(token) <= head):
+            raise InvalidArgument("from_token", "is not a token of an event")
+        if int(token) < pruned_through:
+            raise OutOfRange("the events after this token are no longer kept")
+        return int(token), head
+
+    async def _read(
+        self, tenant_id: str, request: pb.SubscribeRequest, position: int, through: int
+    ) -> tuple[Collection[Event], int]:
+        """Return the next events, and the id through which they were all read."""
+        async with self._unit_of_work(read_only=True) as work:
+            outbox = OutboxRepository(work.session)
+            rows = await outbox.list(
+                tenant_id,
+                after=position,
+                through=through,
+                station_ids=request.station_ids,
+                kinds=request.kinds,
+                limit=PAGE,
+            )
+            # Asked after the events were read: what is gone by then may have been gone before.
+            if await outbox.pruned_through() > position:
+                raise OutOfRange("the events that come next are no longer kept")
+        events = []
+        for event_id, payload in rows:
+            event = Event.FromString(payload)
+            event.token = str(event_id)
+            events.append(event)
+        return events, rows[-1][0] if len(rows) == PAGE else through
+
+
+def _check(request: pb.SubscribeRequest) -> None:
+    if len(request.station_ids) > MAX_STATIONS:
+        raise InvalidArgument("station_ids", f"must be at most {MAX_STATIONS} stations")
+    for position, kind in enumerate(request.kinds):
+        if kind not in KINDS:
+            raise InvalidArgument(f"kinds[{position}]", "is not the name of a body of Event")
+
+
+def _sign_of_life(position: int) -> pb.SubscribeResponse:
+    return pb.SubscribeResponse(event=Event(token=str(position)))

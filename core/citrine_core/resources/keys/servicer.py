@@ -1,0 +1,122 @@
+"""KeysService: who may call, and what."""
+
+import re
+from collections.abc import Sequence
+from datetime import datetime
+
+import grpc
+from google.protobuf.empty_pb2 import Empty
+
+from citrine.api.v1 import keys_pb2 as pb
+from citrine.api.v1.keys_pb2_grpc import KeysServiceServicer
+from citrine_core.errors import InvalidArgument, PermissionDenied
+from citrine_core.resources.keys.models import ApiKey
+from citrine_core.resources.keys.repository import KeyRepository
+from citrine_core.resources.keys.secrets import new_key
+from citrine_core.rpc import Caller, caller, check_length, open_page, required, time_or_none, to_timestamp
+from citrine_core.rpc.caller import ALL_SCOPES
+from citrine_core.services import Services
+
+__all__ = ["KeysServicer"]
+
+SCOPE = re.compile(r"[a-z_]{1,40}:(read|write|send)")
+"""How scopes are named; those of plug-ins too."""
+
+MAX_SCOPES = 100
+"""Scopes of a key at most."""
+
+
+class KeysServicer(KeysServiceServicer):
+    """API keys as the API shows them.
+
+    Args:
+        services: What the composition root hands out.
+        scopes: Scopes that some rpc needs. A key of others is refused as a misspelling. Empty: not known.
+    """
+
+    def __init__(self, services: Services, scopes: frozenset[str] = frozenset()) -> None:
+        self._unit_of_work = services.unit_of_work
+        self._clock = services.clock
+        self._scopes = scopes
+
+    async def ListKeys(
+        self, request: pb.ListKeysRequest, context: grpc.aio.ServicerContext[pb.ListKeysRequest, pb.ListKeysResponse]
+    ) -> pb.ListKeysResponse:
+        page = open_page(request)
+        who = caller(context)
+        after = page.after[0] if page.after else None
+        async with self._unit_of_work(read_only=True) as work:
+            keys = KeyRepository(work.session)
+            rows = await keys.list(who.tenant_id, operators=who.is_operator, after=after, limit=page.size + 1)
+        shown, token = page.close(rows, lambda row: (row.key_id,))
+        return pb.ListKeysResponse(keys=map(_to_proto, shown), next_page_token=token)
+
+    async def CreateKey(
+        self, request: pb.CreateKeyRequest, context: grpc.aio.ServicerContext[pb.CreateKeyRequest, pb.CreateKeyResponse]
+    ) -> pb.CreateKeyResponse:
+        who, now = caller(context), self._clock()
+        check_length("display_name", request.display_name, 100, least=1)
+        self._check_scopes(request.scopes)
+        expire_time = time_or_none(request.expire_time, is_set=request.HasField("expire_time"))
+        if expire_time is not None and expire_time <= now:
+            raise InvalidArgument("expire_time", "must be in the future")
+        _check_not_more(who, request, expire_time)
+        key = new_key()
+        row = ApiKey(
+            key_id=key.key_id,
+            tenant_id=None if request.operator else who.tenant_id,
+            display_name=request.display_name,
+            scopes=" ".join(sorted(set(request.scopes))),
+            secret_hash=key.secret_hash,
+            expire_time=expire_time,
+            create_time=now,
+        )
+        async with self._unit_of_work() as work:
+            await KeyRepository(work.session).add(row)
+            await work.commit()
+        return pb.CreateKeyResponse(key=_to_proto(row), secret=str(key))
+
+    async def RevokeKey(
+        self, request: pb.RevokeKeyRequest, context: grpc.aio.ServicerContext[pb.RevokeKeyRequest, Empty]
+    ) -> Empty:
+        required("key_id", request.key_id)
+        who = caller(context)
+        async with self._unit_of_work() as work:
+            keys = KeyRepository(work.session)
+            key = await keys.get(who.tenant_id, request.key_id, operators=who.is_operator)
+            # The first time is the one that counts.
+            key.revoke_time = key.revoke_time or self._clock()
+            await work.commit()
+        return Empty()
+
+    def _check_scopes(self, scopes: Sequence[str]) -> None:
+        if not 1 <= len(scopes) <= MAX_SCOPES:
+            raise InvalidArgument("scopes", f"must be 1 to {MAX_SCOPES} scopes")
+        for position, scope in enumerate(scopes):
+            if scope == ALL_SCOPES:
+                continue
+            if not SCOPE.fullmatch(scope) or (self._scopes and scope not in self._scopes):
+                raise InvalidArgument(f"scopes[{position}]", "is not a scope that any rpc needs")
+
+
+def _check_not_more(who: Caller, request: pb.CreateKeyRequest, expire_time: datetime | None) -> None:
+    """Refuse a key that may do more, or longer, than the one that asks for it."""
+    if request.operator and not who.is_operator:
+        raise PermissionDenied("only the operator may make keys of the operator")
+    for scope in request.scopes:
+        if not who.holds(scope):
+            raise PermissionDenied(f"the key lacks the scope {scope}, and so can't give it")
+    if who.expire_time is not None and (expire_time is None or expire_time > who.expire_time):
+        raise PermissionDenied("the key can't make one that is valid longer than itself")
+
+
+def _to_proto(row: ApiKey) -> pb.Key:
+    return pb.Key(
+        key_id=row.key_id,
+        display_name=row.display_name,
+        tenant_id=row.tenant_id or "",
+        scopes=row.scopes.split(),
+        expire_time=to_timestamp(row.expire_time),
+        create_time=to_timestamp(row.create_time),
+        revoke_time=to_timestamp(row.revoke_time),
+    )

@@ -1,0 +1,64 @@
+"""What the fields of a station may hold, and how they go into its row."""
+
+import re
+from collections.abc import Collection
+
+from citrine.api.v1 import stations_pb2 as pb
+from citrine_core.errors import InvalidArgument
+from citrine_core.resources.stations.models import Station
+from citrine_core.resources.stations.passwords import LONGEST, SHORTEST
+from citrine_core.rpc import check_length, check_pattern, check_printable
+
+__all__ = ["CHANGEABLE", "assign", "check_fields", "check_password", "check_station_id"]
+
+STATION_ID = re.compile(r"[A-Za-z0-9*\-_=:+|@.]{1,48}")
+"""identifierString of OCPP."""
+
+CHANGEABLE = frozenset({"boot_policy", "boot_interval", "allow_no_password", "description", "enabled"})
+"""Fields that UpdateStation may change."""
+
+
+def check_station_id(field: str, station_id: str) -> None:
+    """Refuse what can't be the id of a station.
+
+    Raises:
+        InvalidArgument: When it has other characters than identifierString, none, or more than 48.
+    """
+    check_pattern(field, station_id, STATION_ID, "1 to 48 characters of A-Z a-z 0-9 and * - _ = : + | @ .")
+
+
+def check_password(field: str, password: str) -> None:
+    """Refuse what can't be the password of a station.
+
+    Raises:
+        InvalidArgument: When it is too short or too long, or not printable (passwordString of OCPP).
+    """
+    if not SHORTEST <= len(password) <= LONGEST:
+        # The length of a password is nobody's business: it is not repeated.
+        raise InvalidArgument(field, f"must have {SHORTEST} to {LONGEST} characters")
+    check_printable(field, password)
+
+
+def check_fields(station: pb.Station, fields: Collection[str]) -> None:
+    """Check the fields that are about to be stored.
+
+    Raises:
+        InvalidArgument: Naming the first that is wrong.
+    """
+    if "description" in fields:
+        check_length("station.description", station.description, 255)
+    if "boot_interval" in fields and station.HasField("boot_interval") and station.boot_interval < 1:
+        raise InvalidArgument("station.boot_interval", "must be at least 1 second")
+
+
+def assign(row: Station, station: pb.Station, fields: Collection[str]) -> None:
+    """Take fields of a station over into its row; those that are unset take their default."""
+    for name in fields:
+        if name == "boot_policy":
+            row.boot_policy = station.boot_policy or pb.BOOT_POLICY_ACCEPTED
+        elif name == "boot_interval":
+            row.boot_interval = station.boot_interval if station.HasField("boot_interval") else None
+        elif name == "enabled":
+            row.enabled = station.enabled if station.HasField("enabled") else True
+        else:
+            setattr(row, name, getattr(station, name))

@@ -1,0 +1,44 @@
+"""Passwords of stations: hashed with argon2id, checked at admission, generated where none is given."""
+
+from argon2 import PasswordHasher, Type
+from argon2.exceptions import InvalidHashError, VerificationError
+
+from citrine_core.ids import new_code
+
+__all__ = ["LONGEST", "SHORTEST", "generate_password", "hash_password", "verify"]
+
+SHORTEST = 16
+LONGEST = 64
+"""Characters of a password, as OCPP says of BasicAuthPassword (A00)."""
+
+GENERATED = 20
+"""Characters of a generated password: letters and digits, which no station misreads; 119 bits."""
+
+TIME_COST = 2
+"""Passes over the memory."""
+
+MEMORY_COST = 19 * 1024
+"""KiB that one hash takes. With two passes and one thread it is the least that OWASP recommends: some 15 ms, and
+little enough for many stations that connect at once."""
+
+_HASHER = PasswordHasher(
+    time_cost=TIME_COST, memory_cost=MEMORY_COST, parallelism=1, hash_len=32, salt_len=16, type=Type.ID
+)
+
+
+def hash_password(text: str) -> str:
+    """Return the argon2id hash of a password, with its salt and its costs. Takes some 15 ms of CPU time."""
+    return _HASHER.hash(text)
+
+
+def verify(stored: str, password: bytes) -> bool:
+    """Tell whether a password, as a station sent it, is the one of a hash. Takes some 15 ms of CPU time."""
+    try:
+        return _HASHER.verify(stored, password)
+    except (VerificationError, InvalidHashError):
+        return False
+
+
+def generate_password() -> str:
+    """Return a new random password."""
+    return new_code(GENERATED)

@@ -1,0 +1,71 @@
+"""From the rows of a station to the station that the API shows."""
+
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+
+from citrine.api.v1 import stations_pb2 as pb
+from citrine.edge.v1 import link_pb2 as link
+from citrine.ocpp.v2 import availability_pb2, provisioning_pb2
+from citrine_core.blocks.availability import ConnectorState
+from citrine_core.resources.connections.models import Connection
+from citrine_core.resources.stations.models import Station
+from citrine_core.rpc import to_timestamp
+
+__all__ = ["VERSION_NAMES", "to_proto"]
+
+VERSION_NAMES: Mapping[int, str] = {
+    link.OCPP_VERSION_UNSPECIFIED: "",
+    link.OCPP_VERSION_16: "1.6",
+    link.OCPP_VERSION_201: "2.0.1",
+    link.OCPP_VERSION_21: "2.1",
+}
+"""What a websocket speaks, as people write it."""
+
+
+def to_proto(station: Station, connection: Connection | None, connectors: Sequence[ConnectorState] = ()) -> pb.Station:
+    """Return a station as the API shows it.
+
+    Args:
+        station: Its row.
+        connection: Its newest session. None: it never connected.
+        connectors: What it reported, by EVSE and number.
+    """
+    shown = pb.Station(
+        station_id=station.station_id,
+        tenant_id=station.tenant_id,
+        boot_policy=pb.BootPolicy.ValueType(station.boot_policy),
+        boot_interval=station.boot_interval,
+        allow_no_password=station.allow_no_password,
+        description=station.description,
+        enabled=station.enabled,
+        boot_time=to_timestamp(station.boot_time),
+        last_seen_time=to_timestamp(station.last_seen_time),
+        evses=_evses(connectors),
+        create_time=to_timestamp(station.create_time),
+        etag=str(station.version),
+    )
+    if station.registration is not None:
+        shown.registration = provisioning_pb2.RegistrationStatusEnum.ValueType(station.registration)
+    if station.hardware is not None:
+        shown.hardware.ParseFromString(station.hardware)
+    if connection is not None:
+        shown.connected = connection.is_open
+        shown.ocpp_version = VERSION_NAMES.get(connection.ocpp_version, "")
+    return shown
+
+
+def _evses(connectors: Sequence[ConnectorState]) -> list[pb.Evse]:
+    return [
+        pb.Evse(
+            evse_id=evse_id,
+            connectors=[
+                pb.Connector(
+                    connector_id=state.connector_id,
+                    status=availability_pb2.ConnectorStatusEnum.ValueType(state.status),
+                    status_time=to_timestamp(state.status_time),
+                )
+                for state in states
+            ],
+        )
+        for evse_id, states in groupby(connectors, key=lambda state: state.evse_id)
+    ]

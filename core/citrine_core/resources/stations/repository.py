@@ -1,0 +1,97 @@
+"""Queries of the stations."""
+
+from collections.abc import Collection, Sequence
+
+from sqlalchemy import Select, and_, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from citrine_core.db.one_of import one_of
+from citrine_core.db.violations import breaks_foreign_key
+from citrine_core.errors import AlreadyExists, NotFound
+from citrine_core.resources.connections.models import Connection
+from citrine_core.resources.stations.models import Station
+
+__all__ = ["StationRepository", "StationWithConnection"]
+
+StationWithConnection = tuple[Station, Connection | None]
+"""A station and its newest session; None where it never connected."""
+
+
+class StationRepository:
+    """Reads and writes stations within one unit of work."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def find(self, tenant_id: str, station_id: str) -> Station | None:
+        """Return a station, or None where there is none of this id."""
+        return await self._session.get(Station, (tenant_id, station_id))
+
+    async def find_all(self, tenant_id: str, station_ids: Collection[str]) -> dict[str, Station]:
+        """Return the stations that exist among some ids, in one query."""
+        rows = await self._session.scalars(
+            select(Station).where(
+                Station.tenant_id == tenant_id, one_of(self._session, Station.station_id, set(station_ids))
+            )
+        )
+        return {row.station_id: row for row in rows}
+
+    async def ids_among(self, tenant_id: str, station_ids: Collection[str]) -> set[str]:
+        """Return those of some ids that are stations of the tenant."""
+        rows = await self._session.scalars(
+            select(Station.station_id).where(
+                Station.tenant_id == tenant_id, one_of(self._session, Station.station_id, set(station_ids))
+            )
+        )
+        return set(rows)
+
+    async def get(self, tenant_id: str, station_id: str, *, for_update: bool = False) -> StationWithConnection:
+        """Return a station and its newest session.
+
+        Raises:
+            NotFound: When there is none of this id.
+        """
+        statement = _with_connection().where(Station.tenant_id == tenant_id, Station.station_id == station_id)
+        if for_update:
+            statement = statement.with_for_update(of=Station)
+        row = (await self._session.execute(statement)).one_or_none()
+        if row is None:
+            raise NotFound("station", station_id)
+        return row[0], row[1]
+
+    async def list(
+        self, tenant_id: str, *, connected_only: bool = False, after: str | None, limit: int
+    ) -> Sequence[StationWithConnection]:
+        """Return stations with their newest sessions in the order of their ids, those behind an id."""
+        statement = _with_connection().where(Station.tenant_id == tenant_id)
+        if connected_only:
+            statement = statement.where(Connection.is_open)
+        if after is not None:
+            statement = statement.where(Station.station_id > after)
+        rows = await self._session.execute(statement.order_by(Station.station_id).limit(limit))
+        return [(row[0], row[1]) for row in rows]
+
+    async def add(self, station: Station) -> None:
+        """Store a new station.
+
+        Raises:
+            AlreadyExists: When there is one of this id.
+            NotFound: When the tenant is gone.
+        """
+        self._session.add(station)
+        try:
+            await self._session.flush()
+        except IntegrityError as error:
+            if breaks_foreign_key(error):
+                raise NotFound("tenant", station.tenant_id) from error
+            raise AlreadyExists("station", station.station_id) from error
+
+    async def remove(self, station: Station) -> None:
+        """Remove a station. Its session stays: epochs go on where it is registered again."""
+        await self._session.delete(station)
+
+
+def _with_connection() -> Select[Station, Connection]:
+    newest = and_(Connection.tenant_id == Station.tenant_id, Connection.station_id == Station.station_id)
+    return select(Station, Connection).outerjoin(Connection, newest)

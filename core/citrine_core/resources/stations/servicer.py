@@ -1,0 +1,157 @@
+"""StationsService: the operator's access to stations."""
+
+import asyncio
+from typing import Any
+
+import grpc
+from google.protobuf.empty_pb2 import Empty
+
+from citrine.api.v1 import stations_pb2 as pb
+from citrine.api.v1.stations_pb2_grpc import StationsServiceServicer
+from citrine.events.v1.events_pb2 import Event, StationChanged
+from citrine_core.blocks.availability import ConnectorRepository
+from citrine_core.db import UnitOfWork
+from citrine_core.errors import Conflict
+from citrine_core.resources.stations.fields import CHANGEABLE, assign, check_fields, check_password, check_station_id
+from citrine_core.resources.stations.models import Station
+from citrine_core.resources.stations.passwords import generate_password, hash_password
+from citrine_core.resources.stations.protos import to_proto
+from citrine_core.resources.stations.repository import StationRepository, StationWithConnection
+from citrine_core.rpc import apply_mask, caller, open_page, required
+from citrine_core.services import Services
+
+__all__ = ["StationsServicer"]
+
+
+class StationsServicer(StationsServiceServicer):
+    """Stations as the API shows them."""
+
+    def __init__(self, services: Services) -> None:
+        self._unit_of_work = services.unit_of_work
+        self._clock = services.clock
+        self._disconnect = services.disconnect
+
+    async def GetStation(
+        self, request: pb.GetStationRequest, context: grpc.aio.ServicerContext[pb.GetStationRequest, pb.Station]
+    ) -> pb.Station:
+        station_id = required("station_id", request.station_id)
+        tenant_id = caller(context).tenant_id
+        async with self._unit_of_work(read_only=True) as work:
+            station, connection = await StationRepository(work.session).get(tenant_id, station_id)
+            connectors = await ConnectorRepository(work.session).connectors_of(tenant_id, station_id)
+        return to_proto(station, connection, connectors)
+
+    async def ListStations(
+        self,
+        request: pb.ListStationsRequest,
+        context: grpc.aio.ServicerContext[pb.ListStationsRequest, pb.ListStationsResponse],
+    ) -> pb.ListStationsResponse:
+        page = open_page(request)
+        async with self._unit_of_work(read_only=True) as work:
+            rows = await StationRepository(work.session).list(
+                caller(context).tenant_id,
+                connected_only=request.connected_only,
+                after=page.after[0] if page.after else None,
+                limit=page.size + 1,
+            )
+        shown, token = page.close(rows, lambda row: (row[0].station_id,))
+        return pb.ListStationsResponse(stations=[to_proto(*row) for row in shown], next_page_token=token)
+
+    async def CreateStation(
+        self,
+        request: pb.CreateStationRequest,
+        context: grpc.aio.ServicerContext[pb.CreateStationRequest, pb.CreateStationResponse],
+    ) -> pb.CreateStationResponse:
+        check_station_id("station.station_id", request.station.station_id)
+        check_fields(request.station, CHANGEABLE)
+        needed = not request.station.allow_no_password
+        password_hash, generated = await _password(request.password, needed=needed)
+        station = Station(
+            tenant_id=caller(context).tenant_id,
+            station_id=request.station.station_id,
+            password_hash=password_hash,
+            credential_version=1,
+            create_time=self._clock(),
+            version=1,
+        )
+        assign(station, request.station, CHANGEABLE)
+        async with self._unit_of_work() as work:
+            await StationRepository(work.session).add(station)
+            _changed(work, station, StationChanged.KIND_CREATED)
+            await work.commit()
+        return pb.CreateStationResponse(station=to_proto(station, None), generated_password=generated)
+
+    async def UpdateStation(
+        self, request: pb.UpdateStationRequest, context: grpc.aio.ServicerContext[pb.UpdateStationRequest, pb.Station]
+    ) -> pb.Station:
+        station_id = required("station.station_id", request.station.station_id)
+        fields = apply_mask(request.update_mask, request.station, CHANGEABLE)
+        check_fields(request.station, fields)
+        async with self._unit_of_work() as work:
+            station, connection = await self._get(work, context, station_id)
+            _check_etag(station, request.station.etag)
+            was_enabled = station.enabled
+            assign(station, request.station, fields)
+            station.version += 1
+            _changed(work, station, StationChanged.KIND_UPDATED)
+            await work.commit()
+        if was_enabled and not station.enabled:
+            await self._disconnect(station.tenant_id, station_id, "the station was disabled")
+        return to_proto(station, connection)
+
+    async def SetStationPassword(
+        self,
+        request: pb.SetStationPasswordRequest,
+        context: grpc.aio.ServicerContext[pb.SetStationPasswordRequest, pb.SetStationPasswordResponse],
+    ) -> pb.SetStationPasswordResponse:
+        required("station_id", request.station_id)
+        password_hash, generated = await _password(request.password, needed=True)
+        async with self._unit_of_work() as work:
+            station, _ = await self._get(work, context, request.station_id)
+            station.password_hash = password_hash
+            # A password that was sent to the station before does not survive the operator's own choice.
+            station.next_password_hash = None
+            station.credential_version += 1
+            station.version += 1
+            _changed(work, station, StationChanged.KIND_UPDATED)
+            await work.commit()
+        return pb.SetStationPasswordResponse(generated_password=generated)
+
+    async def DeleteStation(
+        self, request: pb.DeleteStationRequest, context: grpc.aio.ServicerContext[pb.DeleteStationRequest, Empty]
+    ) -> Empty:
+        required("station_id", request.station_id)
+        async with self._unit_of_work() as work:
+            station, _ = await self._get(work, context, request.station_id)
+            await StationRepository(work.session).remove(station)
+            _changed(work, station, StationChanged.KIND_DELETED)
+            await work.commit()
+        await self._disconnect(station.tenant_id, station.station_id, "the station was deleted")
+        return Empty()
+
+    async def _get(
+        self, work: UnitOfWork, context: grpc.aio.ServicerContext[Any, Any], station_id: str
+    ) -> StationWithConnection:
+        return await StationRepository(work.session).get(caller(context).tenant_id, station_id, for_update=True)
+
+
+async def _password(given: str, *, needed: bool) -> tuple[str | None, str]:
+    """Return the hash of the password to store, or None for no password, and the password if it was generated."""
+    if given:
+        check_password("password", given)
+    elif not needed:
+        return None, ""
+    generated = "" if given else generate_password()
+    # A hash takes long enough to hold up every other rpc.
+    return await asyncio.to_thread(hash_password, given or generated), generated
+
+
+def _check_etag(station: Station, etag: str) -> None:
+    if etag and etag != str(station.version):
+        raise Conflict(f"station {station.station_id} was changed in between")
+
+
+def _changed(work: UnitOfWork, station: Station, kind: StationChanged.Kind.ValueType) -> None:
+    work.emit(
+        Event(tenant_id=station.tenant_id, station_id=station.station_id, station_changed=StationChanged(kind=kind))
+    )

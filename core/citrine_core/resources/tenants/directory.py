@@ -1,0 +1,39 @@
+"""Which tenants there are, remembered for a few seconds."""
+
+import time
+from collections.abc import Callable
+
+from citrine_core.db import UnitOfWorkFactory
+from citrine_core.resources.tenants.repository import TenantRepository
+
+__all__ = ["TenantDirectory"]
+
+REMEMBERED = 5.0
+"""Seconds for which a tenant that exists is not asked for again."""
+
+
+class TenantDirectory:
+    """Tells whether a tenant exists without a query for each rpc."""
+
+    def __init__(self, unit_of_work: UnitOfWorkFactory, now: Callable[[], float] = time.monotonic) -> None:
+        self._unit_of_work = unit_of_work
+        self._now = now
+        self._known: dict[str, float] = {}
+
+    async def exists(self, tenant_id: str) -> bool:
+        """Tell whether there is a tenant of this id; one that was deleted may be there for 5 seconds more.
+
+        Raises:
+            DatabaseUnavailable: When it can't be found out now.
+        """
+        now = self._now()
+        if self._known.get(tenant_id, 0.0) > now:
+            return True
+        async with self._unit_of_work(read_only=True) as work:
+            found = await TenantRepository(work.session).find(tenant_id) is not None
+        # Only tenants that exist are remembered: the others are without number.
+        if found:
+            self._known[tenant_id] = now + REMEMBERED
+        else:
+            self._known.pop(tenant_id, None)
+        return found

@@ -1,0 +1,74 @@
+"""Queries of the tenants."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import delete, exists, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from citrine_core.errors import AlreadyExists, FailedPrecondition, NotFound
+from citrine_core.resources.keys.models import ApiKey
+from citrine_core.resources.stations.models import Station
+from citrine_core.resources.tenants.models import Tenant
+from citrine_core.resources.tokens.models import Token
+
+__all__ = ["TenantRepository"]
+
+
+class TenantRepository:
+    """Reads and writes tenants within one unit of work."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def find(self, tenant_id: str) -> Tenant | None:
+        """Return a tenant, or None where there is none of this id."""
+        return await self._session.get(Tenant, tenant_id)
+
+    async def get(self, tenant_id: str, *, for_update: bool = False) -> Tenant:
+        """Return a tenant.
+
+        Raises:
+            NotFound: When there is none of this id.
+        """
+        found = await self._session.get(Tenant, tenant_id, with_for_update=for_update or None)
+        if found is None:
+            raise NotFound("tenant", tenant_id)
+        return found
+
+    async def list(self, *, after: str | None, limit: int) -> Sequence[Tenant]:
+        """Return tenants in the order of their ids, those behind an id."""
+        statement = select(Tenant).order_by(Tenant.tenant_id).limit(limit)
+        if after is not None:
+            statement = statement.where(Tenant.tenant_id > after)
+        return (await self._session.scalars(statement)).all()
+
+    async def add(self, tenant: Tenant) -> None:
+        """Store a new tenant.
+
+        Raises:
+            AlreadyExists: When there is one of this id.
+        """
+        self._session.add(tenant)
+        try:
+            await self._session.flush()
+        except IntegrityError as error:
+            raise AlreadyExists("tenant", tenant.tenant_id) from error
+
+    async def remove(self, tenant: Tenant) -> None:
+        """Remove a tenant with its tokens and keys.
+
+        Raises:
+            FailedPrecondition: When it has stations.
+        """
+        tenant_id = tenant.tenant_id
+        if await self._session.scalar(select(exists().where(Station.tenant_id == tenant_id))):
+            raise FailedPrecondition(f"tenant {tenant_id} has stations")
+        for table in (Token, ApiKey):
+            await self._session.execute(delete(table).where(table.tenant_id == tenant_id))
+        await self._session.delete(tenant)
+        try:
+            await self._session.flush()
+        except IntegrityError as error:
+            # A station was registered in the same moment.
+            raise FailedPrecondition(f"tenant {tenant_id} has stations") from error

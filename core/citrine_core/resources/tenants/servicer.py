@@ -1,0 +1,93 @@
+"""TenantsService: the operator's access to tenants."""
+
+import re
+
+import grpc
+from google.protobuf.empty_pb2 import Empty
+
+from citrine.api.v1 import tenants_pb2 as pb
+from citrine.api.v1.tenants_pb2_grpc import TenantsServiceServicer
+from citrine_core.errors import FailedPrecondition
+from citrine_core.ids import DEFAULT_TENANT
+from citrine_core.resources.tenants.models import Tenant
+from citrine_core.resources.tenants.repository import TenantRepository
+from citrine_core.rpc import check_length, check_pattern, open_page, required, to_timestamp
+from citrine_core.services import Services
+
+__all__ = ["TenantsServicer"]
+
+TENANT_ID = re.compile(r"[a-z0-9-]{1,36}", re.ASCII)
+
+
+class TenantsServicer(TenantsServiceServicer):
+    """Tenants as the API shows them."""
+
+    def __init__(self, services: Services) -> None:
+        self._unit_of_work = services.unit_of_work
+        self._clock = services.clock
+
+    async def GetTenant(
+        self, request: pb.GetTenantRequest, context: grpc.aio.ServicerContext[pb.GetTenantRequest, pb.Tenant]
+    ) -> pb.Tenant:
+        required("tenant_id", request.tenant_id)
+        async with self._unit_of_work(read_only=True) as work:
+            return _to_proto(await TenantRepository(work.session).get(request.tenant_id))
+
+    async def ListTenants(
+        self,
+        request: pb.ListTenantsRequest,
+        context: grpc.aio.ServicerContext[pb.ListTenantsRequest, pb.ListTenantsResponse],
+    ) -> pb.ListTenantsResponse:
+        page = open_page(request)
+        after = page.after[0] if page.after else None
+        async with self._unit_of_work(read_only=True) as work:
+            rows = await TenantRepository(work.session).list(after=after, limit=page.size + 1)
+        shown, token = page.close(rows, lambda row: (row.tenant_id,))
+        return pb.ListTenantsResponse(tenants=map(_to_proto, shown), next_page_token=token)
+
+    async def CreateTenant(
+        self, request: pb.CreateTenantRequest, context: grpc.aio.ServicerContext[pb.CreateTenantRequest, pb.Tenant]
+    ) -> pb.Tenant:
+        check_pattern("tenant.tenant_id", request.tenant.tenant_id, TENANT_ID, "1 to 36 characters of a-z 0-9 and -")
+        _check_name(request.tenant)
+        tenant = Tenant(
+            tenant_id=request.tenant.tenant_id, display_name=request.tenant.display_name, create_time=self._clock()
+        )
+        async with self._unit_of_work() as work:
+            await TenantRepository(work.session).add(tenant)
+            await work.commit()
+        return _to_proto(tenant)
+
+    async def UpdateTenant(
+        self, request: pb.UpdateTenantRequest, context: grpc.aio.ServicerContext[pb.UpdateTenantRequest, pb.Tenant]
+    ) -> pb.Tenant:
+        required("tenant.tenant_id", request.tenant.tenant_id)
+        _check_name(request.tenant)
+        async with self._unit_of_work() as work:
+            tenant = await TenantRepository(work.session).get(request.tenant.tenant_id, for_update=True)
+            tenant.display_name = request.tenant.display_name
+            await work.commit()
+        return _to_proto(tenant)
+
+    async def DeleteTenant(
+        self, request: pb.DeleteTenantRequest, context: grpc.aio.ServicerContext[pb.DeleteTenantRequest, Empty]
+    ) -> Empty:
+        if required("tenant_id", request.tenant_id) == DEFAULT_TENANT:
+            raise FailedPrecondition("the default tenant can't be deleted")
+        async with self._unit_of_work() as work:
+            tenants = TenantRepository(work.session)
+            await tenants.remove(await tenants.get(request.tenant_id, for_update=True))
+            await work.commit()
+        return Empty()
+
+
+def _check_name(tenant: pb.Tenant) -> None:
+    check_length("tenant.display_name", tenant.display_name, 255)
+
+
+def _to_proto(tenant: Tenant) -> pb.Tenant:
+    return pb.Tenant(
+        tenant_id=tenant.tenant_id,
+        display_name=tenant.display_name,
+        create_time=to_timestamp(tenant.create_time),
+    )

@@ -1,0 +1,39 @@
+"""Tables of the identification tokens."""
+
+from datetime import datetime
+
+from sqlalchemy import ForeignKey, Index, Integer, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from citrine_core.db import Model
+
+__all__ = ["Token"]
+
+
+class Token(Model):
+    """Identifies a driver."""
+
+    __tablename__ = "tokens"
+    __table_args__ = (Index(None, "tenant_id", "group_id"),)
+
+    tenant_id: Mapped[str] = mapped_column(String(36), ForeignKey("tenants.tenant_id"), primary_key=True)
+    lookup: Mapped[str] = mapped_column(String(255), primary_key=True)
+    """id_token in lower case: identifierString of OCPP is compared without regard to case."""
+    type: Mapped[str] = mapped_column(String(20), primary_key=True)
+    """In the spelling of OCPP."""
+    id_token: Mapped[str] = mapped_column(String(255))
+    """As the operator wrote it."""
+    status: Mapped[int] = mapped_column(Integer, default=1)
+    """citrine.api.v1.TokenStatus"""
+    group_id: Mapped[str] = mapped_column(String(255), default="")
+    """groupIdToken. Empty: none."""
+    expire_time: Mapped[datetime | None]
+    """Not valid from then on. None: it does not expire."""
+    master_pass: Mapped[bool] = mapped_column(default=False)
+    """It may stop any transaction, and start none (C16)."""
+    language: Mapped[str] = mapped_column(String(8), default="")
+    charging_priority: Mapped[int] = mapped_column(Integer, default=0)
+    description: Mapped[str] = mapped_column(String(255), default="")
+    create_time: Mapped[datetime]
+    version: Mapped[int] = mapped_column(Integer, default=1)
+    """Grows with each change; the etag."""

@@ -1,0 +1,117 @@
+"""Queries of the tokens."""
+
+from collections.abc import Collection, Mapping, Sequence
+
+from sqlalchemy import select, tuple_
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from citrine_core.db.one_of import one_of
+from citrine_core.db.violations import breaks_foreign_key
+from citrine_core.errors import AlreadyExists, InvalidArgument, NotFound
+from citrine_core.resources.tokens.models import Token
+
+__all__ = ["TYPES", "TokenKey", "TokenRepository", "lookup_of", "type_of"]
+
+TokenKey = tuple[str, str]
+"""idToken and type, as a station sends them."""
+
+TYPES = (
+    "ISO14443",
+    "ISO15693",
+    "KeyCode",
+    "Local",
+    "eMAID",
+    "Central",
+    "MacAddress",
+    "NoAuthorization",
+    "EVCCID",
+    "VIN",
+    "DirectPayment",
+)
+"""Types of tokens in the spelling of OCPP."""
+
+_TYPES: Mapping[str, str] = {name.lower(): name for name in TYPES}
+
+
+def lookup_of(id_token: str) -> str:
+    """Return what is the same for all spellings of an idToken.
+
+    Only ASCII letters have a case in identifierString. Other characters stay as they are, so that no letter that
+    looks alike, as the Kelvin sign does, becomes the letter of somebody's token.
+    """
+    return id_token.lower() if id_token.isascii() else id_token
+
+
+def type_of(text: str) -> str:
+    """Return the type in the spelling of OCPP; one that OCPP does not name stays as it is."""
+    return _TYPES.get(text.lower(), text) if text.isascii() else text
+
+
+class TokenRepository:
+    """Reads and writes tokens within one unit of work."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def find_all(self, tenant_id: str, keys: Collection[TokenKey]) -> dict[TokenKey, Token]:
+        """Return the known ones among tokens that stations sent, by what they sent, in one query.
+
+        idToken and type are compared without regard to case, as identifierString is.
+        """
+        wanted = {key: (lookup_of(key[0]), type_of(key[1])) for key in keys}
+        if not wanted:
+            return {}
+        lookups = {lookup for lookup, _ in wanted.values()}
+        rows = await self._session.scalars(
+            select(Token).where(Token.tenant_id == tenant_id, one_of(self._session, Token.lookup, lookups))
+        )
+        found = {(row.lookup, row.type): row for row in rows}
+        return {key: found[stored] for key, stored in wanted.items() if stored in found}
+
+    async def get(self, tenant_id: str, id_token: str, type_name: str, *, for_update: bool = False) -> Token:
+        """Return a token; without a type the only one there is of this id.
+
+        Raises:
+            NotFound: When there is none.
+            InvalidArgument: When no type is given and there are several.
+        """
+        statement = select(Token).where(Token.tenant_id == tenant_id, Token.lookup == lookup_of(id_token))
+        if type_name:
+            statement = statement.where(Token.type == type_of(type_name))
+        if for_update:
+            statement = statement.with_for_update()
+        rows = (await self._session.scalars(statement.limit(2))).all()
+        if not rows:
+            raise NotFound("token", id_token)
+        if len(rows) > 1:
+            raise InvalidArgument("type", "must be given, because there are tokens of several types with this id")
+        return rows[0]
+
+    async def list(self, tenant_id: str, *, group_id: str = "", after: TokenKey | None, limit: int) -> Sequence[Token]:
+        """Return tokens in the order of id and type, those behind a pair of lookup and type."""
+        statement = select(Token).where(Token.tenant_id == tenant_id)
+        if group_id:
+            statement = statement.where(Token.group_id == group_id)
+        if after is not None:
+            statement = statement.where(tuple_(Token.lookup, Token.type) > tuple_(*after))
+        return (await self._session.scalars(statement.order_by(Token.lookup, Token.type).limit(limit))).all()
+
+    async def add(self, token: Token) -> None:
+        """Store a new token.
+
+        Raises:
+            AlreadyExists: When there is one of this id and type.
+            NotFound: When the tenant is gone.
+        """
+        self._session.add(token)
+        try:
+            await self._session.flush()
+        except IntegrityError as error:
+            if breaks_foreign_key(error):
+                raise NotFound("tenant", token.tenant_id) from error
+            raise AlreadyExists("token", f"{token.id_token} of type {token.type}") from error
+
+    async def remove(self, token: Token) -> None:
+        """Remove a token."""
+        await self._session.delete(token)

@@ -1,0 +1,162 @@
+"""TokensService: the operator's access to tokens."""
+
+from collections.abc import Collection
+
+import grpc
+from google.protobuf.empty_pb2 import Empty
+
+from citrine.api.v1 import tokens_pb2 as pb
+from citrine.api.v1.tokens_pb2_grpc import TokensServiceServicer
+from citrine_core.errors import Conflict, InvalidArgument
+from citrine_core.resources.tokens.models import Token
+from citrine_core.resources.tokens.repository import TYPES, TokenRepository, lookup_of, type_of
+from citrine_core.rpc import (
+    apply_mask,
+    caller,
+    check_length,
+    check_printable,
+    open_page,
+    required,
+    time_or_none,
+    to_timestamp,
+)
+from citrine_core.services import Services
+
+__all__ = ["TokensServicer"]
+
+CHANGEABLE = frozenset(
+    {"status", "group_id", "expire_time", "master_pass", "language", "charging_priority", "description"}
+)
+"""Fields that UpdateToken may change."""
+
+PRIORITY = 9
+"""Highest charging priority; the lowest is its negative."""
+
+
+class TokensServicer(TokensServiceServicer):
+    """Tokens as the API shows them."""
+
+    def __init__(self, services: Services) -> None:
+        self._unit_of_work = services.unit_of_work
+        self._clock = services.clock
+
+    async def GetToken(
+        self, request: pb.GetTokenRequest, context: grpc.aio.ServicerContext[pb.GetTokenRequest, pb.Token]
+    ) -> pb.Token:
+        required("id_token", request.id_token)
+        async with self._unit_of_work(read_only=True) as work:
+            tokens = TokenRepository(work.session)
+            return _to_proto(await tokens.get(caller(context).tenant_id, request.id_token, request.type))
+
+    async def ListTokens(
+        self,
+        request: pb.ListTokensRequest,
+        context: grpc.aio.ServicerContext[pb.ListTokensRequest, pb.ListTokensResponse],
+    ) -> pb.ListTokensResponse:
+        page = open_page(request)
+        async with self._unit_of_work(read_only=True) as work:
+            rows = await TokenRepository(work.session).list(
+                caller(context).tenant_id,
+                group_id=request.group_id,
+                after=(page.after[0], page.after[1]) if page.after else None,
+                limit=page.size + 1,
+            )
+        shown, token = page.close(rows, lambda row: (row.lookup, row.type))
+        return pb.ListTokensResponse(tokens=map(_to_proto, shown), next_page_token=token)
+
+    async def CreateToken(
+        self, request: pb.CreateTokenRequest, context: grpc.aio.ServicerContext[pb.CreateTokenRequest, pb.Token]
+    ) -> pb.Token:
+        _check_name(request.token)
+        _check(request.token, CHANGEABLE)
+        token = Token(
+            tenant_id=caller(context).tenant_id,
+            lookup=lookup_of(request.token.id_token),
+            type=type_of(request.token.type),
+            id_token=request.token.id_token,
+            create_time=self._clock(),
+            version=1,
+        )
+        _assign(token, request.token, CHANGEABLE)
+        async with self._unit_of_work() as work:
+            await TokenRepository(work.session).add(token)
+            await work.commit()
+        return _to_proto(token)
+
+    async def UpdateToken(
+        self, request: pb.UpdateTokenRequest, context: grpc.aio.ServicerContext[pb.UpdateTokenRequest, pb.Token]
+    ) -> pb.Token:
+        required("token.id_token", request.token.id_token)
+        required("token.type", request.token.type)
+        fields = apply_mask(request.update_mask, request.token, CHANGEABLE)
+        _check(request.token, fields)
+        async with self._unit_of_work() as work:
+            token = await TokenRepository(work.session).get(
+                caller(context).tenant_id, request.token.id_token, request.token.type, for_update=True
+            )
+            if request.token.etag and request.token.etag != str(token.version):
+                raise Conflict(f"token {token.id_token} was changed in between")
+            _assign(token, request.token, fields)
+            token.version += 1
+            await work.commit()
+        return _to_proto(token)
+
+    async def DeleteToken(
+        self, request: pb.DeleteTokenRequest, context: grpc.aio.ServicerContext[pb.DeleteTokenRequest, Empty]
+    ) -> Empty:
+        required("id_token", request.id_token)
+        async with self._unit_of_work() as work:
+            tokens = TokenRepository(work.session)
+            tenant_id = caller(context).tenant_id
+            await tokens.remove(await tokens.get(tenant_id, request.id_token, request.type, for_update=True))
+            await work.commit()
+        return Empty()
+
+
+def _check_name(token: pb.Token) -> None:
+    check_length("token.id_token", token.id_token, 255, least=1)
+    # identifierString of OCPP is ASCII.
+    if not (token.id_token.isascii() and token.id_token.isprintable()):
+        raise InvalidArgument("token.id_token", "must have printable ASCII characters only")
+    if type_of(required("token.type", token.type)) not in TYPES:
+        raise InvalidArgument("token.type", f"must be one of {', '.join(TYPES)}")
+
+
+def _check(token: pb.Token, fields: Collection[str]) -> None:
+    if "group_id" in fields:
+        check_length("token.group_id", token.group_id, 255)
+        check_printable("token.group_id", token.group_id)
+    if "language" in fields:
+        check_length("token.language", token.language, 8)
+        check_printable("token.language", token.language)
+    if "description" in fields:
+        check_length("token.description", token.description, 255)
+    if "charging_priority" in fields and abs(token.charging_priority) > PRIORITY:
+        raise InvalidArgument("token.charging_priority", f"must be -{PRIORITY} to {PRIORITY}")
+
+
+def _assign(row: Token, token: pb.Token, fields: Collection[str]) -> None:
+    for name in fields:
+        if name == "expire_time":
+            row.expire_time = time_or_none(token.expire_time, is_set=token.HasField("expire_time"))
+        elif name == "status":
+            row.status = token.status or pb.TOKEN_STATUS_ACCEPTED
+        else:
+            setattr(row, name, getattr(token, name))
+
+
+def _to_proto(row: Token) -> pb.Token:
+    return pb.Token(
+        id_token=row.id_token,
+        type=row.type,
+        tenant_id=row.tenant_id,
+        status=pb.TokenStatus.ValueType(row.status),
+        group_id=row.group_id,
+        expire_time=to_timestamp(row.expire_time),
+        master_pass=row.master_pass,
+        language=row.language,
+        charging_priority=row.charging_priority,
+        description=row.description,
+        create_time=to_timestamp(row.create_time),
+        etag=str(row.version),
+    )

@@ -1,0 +1,74 @@
+"""Checks of single fields that several services share; each names the field it refuses."""
+
+import re
+from datetime import UTC, datetime
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from citrine_core.errors import InvalidArgument
+
+__all__ = ["check_length", "check_pattern", "check_printable", "required", "time_or_none", "to_timestamp"]
+
+
+def required(field: str, value: str) -> str:
+    """Return a text that must not be empty.
+
+    Raises:
+        InvalidArgument: When it is.
+    """
+    if not value:
+        raise InvalidArgument(field, "must not be empty")
+    return value
+
+
+def check_length(field: str, value: str, most: int, least: int = 0) -> None:
+    """Refuse a text of more or fewer characters.
+
+    Raises:
+        InvalidArgument: When it is too long or too short.
+    """
+    if least and not value:
+        raise InvalidArgument(field, "must not be empty")
+    if not least <= len(value) <= most:
+        wanted = f"{least} to {most}" if least else f"at most {most}"
+        raise InvalidArgument(field, f"must have {wanted} characters, not {len(value)}")
+
+
+def check_pattern(field: str, value: str, pattern: re.Pattern[str], wanted: str) -> None:
+    """Refuse a text that is not wholly of a pattern.
+
+    Args:
+        field: Its path in the request.
+        value: The text.
+        pattern: What it must be.
+        wanted: The same in words, after "must be ".
+
+    Raises:
+        InvalidArgument: When it is not.
+    """
+    if not pattern.fullmatch(value):
+        raise InvalidArgument(field, f"must be {wanted}" if value else f"must not be empty; it is {wanted}")
+
+
+def check_printable(field: str, value: str) -> None:
+    """Refuse a text with control characters.
+
+    Raises:
+        InvalidArgument: When it has one.
+    """
+    if not value.isprintable():
+        raise InvalidArgument(field, "must have printable characters only")
+
+
+def time_or_none(time: Timestamp, *, is_set: bool) -> datetime | None:
+    """Return a time of a request in UTC, or None where it is not set."""
+    return time.ToDatetime(UTC) if is_set else None
+
+
+def to_timestamp(time: datetime | None) -> Timestamp | None:
+    """Return a time as protobuf has it; None stays None, and leaves the field unset."""
+    if time is None:
+        return None
+    result = Timestamp()
+    result.FromDatetime(time)
+    return result
