@@ -2,16 +2,19 @@
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 
-from citrine.events.v1.events_pb2 import Event
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
+from citrine.events.v1.events_pb2 import Event
 from citrine_core.db.engine import READ_ONLY, is_outage
 from citrine_core.errors import DatabaseUnavailable
 
 __all__ = ["UnitOfWork", "UnitOfWorkFactory"]
+
+logger = logging.getLogger(__name__)
 
 WriteEvents = Callable[[AsyncSession, Sequence[Event]], Awaitable[None]]
 
@@ -45,7 +48,11 @@ class UnitOfWork:
         await self.session.commit()
         callbacks, self._after_commit, self._events = self._after_commit, [], []
         for callback in callbacks:
-            callback()
+            try:
+                callback()
+            except Exception as error:
+                # What is committed must not be done again because somebody could not be told.
+                logger.error("what was to follow a commit failed", exc_info=error)
 
 
 class UnitOfWorkFactory:

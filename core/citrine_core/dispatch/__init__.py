@@ -9,7 +9,7 @@ from citrine_core.dispatch.calls import (
     handles_answer,
     handles_vendor,
 )
-from citrine_core.dispatch.dispatcher import Dispatcher, Item, Stage
+from citrine_core.dispatch.dispatcher import Dispatcher, Item, ObserveBatch, Outages, Stage
 from citrine_core.dispatch.handling import HandlingStage
 from citrine_core.dispatch.routes import Block, Routes, collect
 
@@ -21,6 +21,8 @@ __all__ = [
     "Dispatcher",
     "HandlingStage",
     "Item",
+    "ObserveBatch",
+    "Outages",
     "Routes",
     "Stage",
     "collect",

@@ -53,7 +53,7 @@ class Answered(Generic[RequestT, ResponseT]):
     """When the edge read the answer, UTC."""
 
 
-class CallRefused(Exception):  # noqa: N818  (an answer, not a defect)
+class CallRefused(Exception):
     """Raised or returned by a handler: the station is answered CALLERROR, and nothing is stored of its call.
 
     Args:

@@ -2,18 +2,18 @@
 
 import asyncio
 import logging
+import time
 import zlib
-from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections import defaultdict, deque
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from citrine.edge.v1.link_pb2 import Downstream
-
 from citrine_core.db import UnitOfWork, UnitOfWorkFactory
 from citrine_core.errors import DatabaseUnavailable
 
-__all__ = ["Dispatcher", "Item", "Stage"]
+__all__ = ["Dispatcher", "Item", "ObserveBatch", "Outages", "Stage"]
 
 logger = logging.getLogger(__name__)
 
@@ -22,6 +22,12 @@ MAX_BATCH = 256
 
 MAX_WAITING = 20_000
 """Items that may wait in a lane before the links are read no further."""
+
+MAX_TRIES = 3
+"""How often something is tried that fails as in an outage, while there is none: conflicts of transactions mostly."""
+
+ObserveBatch = Callable[[int, float, float], None]
+"""Told of each batch: how many items, the seconds that its first one waited, and those that its transaction took."""
 
 
 @dataclass(slots=True)
@@ -55,7 +61,23 @@ class Stage(Protocol):
         ...
 
     def lost(self, item: Item) -> bool:
-        """Tell whether to forget an item in an outage, because its sender sends it again."""
+        """Tell at the begin of an outage whether to forget an item, because its sender sends it again."""
+        ...
+
+
+class Outages(Protocol):
+    """Knows whether the database commits."""
+
+    async def probe(self) -> bool:
+        """Tell whether a write can be committed now."""
+        ...
+
+    def failed(self) -> None:
+        """Say that the database failed; whoever sends us items is told, and holds what comes."""
+        ...
+
+    async def recovered(self) -> None:
+        """Wait until a write was committed again."""
         ...
 
 
@@ -65,32 +87,30 @@ class Dispatcher:
     Args:
         stages: In the order in which they run within a batch.
         unit_of_work: Opens transactions.
-        on_outage: Called when the database failed. Returns once a write was committed again.
+        outages: Asked when a transaction fails because of the database.
         lanes: How many transactions at a time. Stations are spread over them.
+        observe: Told of each batch.
     """
 
     def __init__(
         self,
         stages: Sequence[Stage],
         unit_of_work: UnitOfWorkFactory,
-        on_outage: Callable[[], Awaitable[None]],
+        outages: Outages,
         lanes: int = 1,
+        observe: ObserveBatch | None = None,
     ) -> None:
         self._stages = stages
         self._by_kind = {kind: stage for stage in stages for kind in stage.kinds}
+        self._position = {kind: position for position, stage in enumerate(stages) for kind in stage.kinds}
         self._unit_of_work = unit_of_work
-        self._on_outage = on_outage
+        self._outages = outages
         self._lanes = [_Lane() for _ in range(lanes)]
-        self.batches = 0
-        self.items = 0
+        self._observe = observe
 
     def submit(self, item: Item) -> None:
         """Queue an item behind those of the same station."""
-        lane = self._lanes[self._lane_of(item)]
-        lane.waiting.append(item)
-        lane.filled.set()
-        if len(lane.waiting) > MAX_WAITING:
-            lane.has_room.clear()
+        self._lanes[self._lane_of(item)].put(item)
 
     async def room(self) -> None:
         """Wait until there is room for more items; links are not read meanwhile."""
@@ -124,52 +144,75 @@ class Dispatcher:
                 lane.idle.set()
                 lane.filled.clear()
                 await lane.filled.wait()
-                lane.idle.clear()
+            waited = time.monotonic() - lane.filled_since
             batch = lane.take(MAX_BATCH)
+            started = time.monotonic()
             await self._run_batch(lane, batch)
             lane.under_way = 0
+            if self._observe is not None:
+                self._observe(len(batch), waited, time.monotonic() - started)
 
-    async def _run_batch(self, lane: "_Lane", batch: list[Item]) -> None:
-        self.batches += 1
-        self.items += len(batch)
-        try:
-            await self._transaction(batch)
-        except DatabaseUnavailable:
+    async def _run_batch(self, lane: "_Lane", batch: Sequence[Item]) -> None:
+        error = await self._try(batch)
+        if error is None:
+            return
+        if isinstance(error, DatabaseUnavailable) and not await self._outages.probe():
             await self._outage(lane, batch)
-        except Exception as error:
-            if len(batch) == 1:
-                await self._poisoned(lane, batch[0], error)
-            else:
-                logger.warning("a batch failed, each of its items runs alone", exc_info=error)
-                await self._one_by_one(lane, batch)
+        elif len(batch) == 1:
+            await self._poisoned(lane, batch[0], error)
+        else:
+            logger.warning("a batch failed, each of its items runs alone", exc_info=error)
+            await self._one_by_one(lane, batch)
 
-    async def _one_by_one(self, lane: "_Lane", batch: list[Item]) -> None:
+    async def _one_by_one(self, lane: "_Lane", batch: Sequence[Item]) -> None:
         for position, item in enumerate(batch):
-            try:
-                await self._transaction([item])
-            except DatabaseUnavailable:
+            error = await self._try([item])
+            if error is None:
+                continue
+            if isinstance(error, DatabaseUnavailable) and not await self._outages.probe():
                 await self._outage(lane, batch[position:])
                 return
+            await self._poisoned(lane, item, error)
+
+    async def _try(self, batch: Sequence[Item]) -> Exception | None:
+        """Run a batch and return why it can't be done, or None where it is done.
+
+        What fails because of the database is tried again as long as the database can commit something else.
+        """
+        for attempt in range(1, MAX_TRIES + 1):
+            try:
+                await self._transaction(batch)
+            except DatabaseUnavailable as error:
+                if attempt == MAX_TRIES or not await self._outages.probe():
+                    return error
             except Exception as error:
-                await self._poisoned(lane, item, error)
+                return error
+            else:
+                return None
+        raise AssertionError("unreachable")
 
     async def _transaction(self, batch: Sequence[Item]) -> None:
-        writes = any(self._by_kind[type(item.content)].writes(item) for item in batch)
+        by_stage: dict[int, list[Item]] = defaultdict(list)
+        for item in batch:
+            by_stage[self._position[type(item.content)]].append(item)
+        writes = any(self._stages[position].writes(item) for position in by_stage for item in by_stage[position])
         async with self._unit_of_work(read_only=not writes) as work:
-            for stage in self._stages:
-                items = [item for item in batch if type(item.content) in stage.kinds]
-                if items:
-                    await stage.run(work, items)
+            for position in sorted(by_stage):
+                await self._stages[position].run(work, by_stage[position])
             await work.commit()
 
     async def _outage(self, lane: "_Lane", batch: Sequence[Item]) -> None:
-        logger.error("the database is not available, %d items wait", len(batch) + len(lane.waiting))
-        await self._on_outage()
-        # What its sender sends again is not done twice; the rest was not lost in between.
         held = [*batch, *lane.waiting]
+        # What its sender sends again is forgotten before the sender hears of the outage: all that it knows to be
+        # unanswered then, it sends again when the outage is over. The rest waits here.
         lane.waiting.clear()
         lane.waiting.extend(item for item in held if not self._by_kind[type(item.content)].lost(item))
         lane.has_room.set()
+        logger.error(
+            "in an outage %d items are held and %d forgotten", len(lane.waiting), len(held) - len(lane.waiting)
+        )
+        self._outages.failed()
+        await self._outages.recovered()
 
     async def _poisoned(self, lane: "_Lane", item: Item, error: Exception) -> None:
         logger.error(
@@ -182,8 +225,12 @@ class Dispatcher:
             async with self._unit_of_work() as work:
                 await stage.poisoned(work, item, error)
                 await work.commit()
-        except DatabaseUnavailable:
-            await self._outage(lane, [item])
+        except DatabaseUnavailable as second:
+            if not await self._outages.probe():
+                await self._outage(lane, [item])
+                return
+            logger.error("what failed could not be stored", exc_info=second)
+            await stage.poisoned(None, item, error)
         except Exception as second:
             logger.error("what failed could not be stored", exc_info=second)
             await stage.poisoned(None, item, error)
@@ -193,15 +240,26 @@ class _Lane:
     def __init__(self) -> None:
         self.waiting: deque[Item] = deque()
         self.under_way = 0
+        self.filled_since = 0.0
         self.filled = asyncio.Event()
         self.idle = asyncio.Event()
         self.has_room = asyncio.Event()
         self.idle.set()
         self.has_room.set()
 
+    def put(self, item: Item) -> None:
+        if not self.waiting:
+            self.filled_since = time.monotonic()
+            self.filled.set()
+            self.idle.clear()
+        self.waiting.append(item)
+        if len(self.waiting) > MAX_WAITING:
+            self.has_room.clear()
+
     def take(self, most: int) -> list[Item]:
         batch = [self.waiting.popleft() for _ in range(min(most, len(self.waiting)))]
         self.under_way = len(batch)
+        self.filled_since = time.monotonic()
         if len(self.waiting) < MAX_WAITING // 2:
             self.has_room.set()
         return batch

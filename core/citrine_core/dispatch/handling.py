@@ -7,12 +7,16 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC
 from typing import Any
 
+from google.protobuf.message import Message
+
 from citrine.edge.v1.link_pb2 import Answer, AnswerError, CallError, Downstream, StationCall, StationSend
 from citrine.ocpp.actions import action_of, unwrap, wrap_response
 from citrine.ocpp.v2.messages_pb2 import Response
-from citrine.ocpp.v2.provisioning_pb2 import BootNotificationResponse
-from google.protobuf.message import Message
-
+from citrine.ocpp.v2.provisioning_pb2 import (
+    REGISTRATION_STATUS_ENUM_ACCEPTED,
+    BootNotificationRequest,
+    BootNotificationResponse,
+)
 from citrine_core.clock import Clock, utc_now
 from citrine_core.db import UnitOfWork
 from citrine_core.dispatch.calls import Call, CallRefused
@@ -20,7 +24,7 @@ from citrine_core.dispatch.dispatcher import Item
 from citrine_core.dispatch.repository import HandledMessages, keep_poisoned
 from citrine_core.dispatch.routes import Route, Routes
 
-__all__ = ["CurrentEpochs", "HandlingStage"]
+__all__ = ["CurrentEpochs", "HandlingStage", "OnAccepted"]
 
 logger = logging.getLogger(__name__)
 
@@ -28,20 +32,39 @@ CurrentEpochs = Callable[[UnitOfWork, str, set[str]], Awaitable[Mapping[str, int
 """Returns the epoch of the newest session of each of a tenant's stations."""
 
 
+OnAccepted = Callable[[UnitOfWork, str, Sequence[str]], Awaitable[None]]
+"""Is told of stations of a tenant."""
+
+
 class HandlingStage:
-    """Calls the handlers of a batch, action by action, and answers after the commit."""
+    """Calls the handlers of a batch, action by action, and answers after the commit.
+
+    Args:
+        routes: The handlers.
+        current_epochs: Finds the newest session of stations.
+        clock: Returns the time now.
+        on_accepted: Told of stations of a tenant whose BootNotification is answered Accepted, in the transaction
+            that stores it.
+    """
 
     kinds = (StationCall, StationSend)
 
-    def __init__(self, routes: Routes, current_epochs: CurrentEpochs, clock: Clock = utc_now) -> None:
+    def __init__(
+        self,
+        routes: Routes,
+        current_epochs: CurrentEpochs,
+        clock: Clock = utc_now,
+        on_accepted: OnAccepted | None = None,
+    ) -> None:
         self._routes = routes
         self._current_epochs = current_epochs
         self._clock = clock
+        self._on_accepted = on_accepted
+        self._writing = {action_of(message).field for message, route in routes.calls.items() if route.mark.writes}
 
     def writes(self, item: Item) -> bool:
         """Tell whether the handler of the message writes."""
-        route = self._routes.calls.get(type(unwrap(item.content.request)))
-        return route is not None and route.mark.writes
+        return item.content.request.WhichOneof("message") in self._writing
 
     def lost(self, item: Item) -> bool:
         """Forget calls, which the edge sends again; nobody sends a SEND again."""
@@ -65,6 +88,8 @@ class HandlingStage:
                 answers = await _handle(work, route, calls)
             for (item, _), answer in zip(pairs, answers, strict=True):
                 _answer_after_commit(work, item, answer)
+            if message is BootNotificationRequest and self._on_accepted is not None:
+                await self._on_accepted(work, tenant_id, _accepted(calls, answers))
 
     async def poisoned(self, work: UnitOfWork | None, item: Item, error: Exception) -> None:
         """Answer InternalError, once the message is kept for people to look at."""
@@ -152,6 +177,14 @@ async def _handle_one(work: UnitOfWork, route: Route, call: Call[Any]) -> Messag
     except CallRefused as refused:
         return refused
     return answer
+
+
+def _accepted(calls: Sequence[Call[Any]], answers: Sequence[Any]) -> list[str]:
+    return [
+        call.station_id
+        for call, answer in zip(calls, answers, strict=True)
+        if isinstance(answer, BootNotificationResponse) and answer.status == REGISTRATION_STATUS_ENUM_ACCEPTED
+    ]
 
 
 def _answer_after_commit(work: UnitOfWork, item: Item, answer: Message | CallRefused) -> None:

@@ -50,7 +50,7 @@ async def current_epochs(work: UnitOfWork, tenant_id: str, station_ids: Collecti
             columns.tenant_id == tenant_id, one_of(work.session, columns.station_id, station_ids)
         )
     )
-    return {station_id: epoch for station_id, epoch in rows}
+    return {row.station_id: row.epoch for row in rows}
 
 
 class ConnectionRepository:
@@ -59,7 +59,7 @@ class ConnectionRepository:
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
 
-    async def find_all(self, tenant_id: str, station_ids: Collection[str]) -> dict[str, Row[Any]]:
+    async def find_all(self, tenant_id: str, station_ids: Collection[str]) -> dict[str, Row[*tuple[Any, ...]]]:
         """Return the newest sessions of a tenant's stations, open or not."""
         rows = await (await self._connection()).execute(
             select(_TABLE).where(
@@ -68,7 +68,7 @@ class ConnectionRepository:
         )
         return {row.station_id: row for row in rows}
 
-    async def find_open(self, tenant_id: str, station_id: str) -> Row[Any] | None:
+    async def find_open(self, tenant_id: str, station_id: str) -> Row[*tuple[Any, ...]] | None:
         """Return the open session of a station, or None."""
         rows = await (await self._connection()).execute(
             select(_TABLE).where(
@@ -77,7 +77,7 @@ class ConnectionRepository:
         )
         return rows.one_or_none()
 
-    async def list_open(self, tenant_id: str, *, after: str | None, limit: int) -> Sequence[Row[Any]]:
+    async def list_open(self, tenant_id: str, *, after: str | None, limit: int) -> Sequence[Row[*tuple[Any, ...]]]:
         """Return open sessions of a tenant by station, behind a station."""
         statement = select(_TABLE).where(_TABLE.c.tenant_id == tenant_id, _TABLE.c.is_open.is_(True))
         if after is not None:
@@ -85,7 +85,7 @@ class ConnectionRepository:
         rows = await (await self._connection()).execute(statement.order_by(_TABLE.c.station_id).limit(limit))
         return rows.all()
 
-    async def list_of_edge(self, edge_id: str) -> Sequence[Row[Any]]:
+    async def list_of_edge(self, edge_id: str) -> Sequence[Row[*tuple[Any, ...]]]:
         """Return the open sessions that an edge is said to hold."""
         rows = await (await self._connection()).execute(
             select(_TABLE).where(_TABLE.c.edge_id == edge_id, _TABLE.c.is_open.is_(True))
@@ -120,8 +120,8 @@ class ConnectionRepository:
         """Mark sessions as open.
 
         Args:
-            sessions: With tenant_id, station_id, epoch, edge_id, ocpp_version, remote_address and open_time each. What
-                is not the newest of its station is left alone.
+            sessions: With tenant_id, station_id, epoch, ocpp_version, remote_address and open_time each. What is not
+                the newest of its station is left alone.
         """
         if sessions:
             await (await self._connection()).execute(
@@ -172,14 +172,14 @@ class ConnectionRepository:
 
     async def close_of_lost_edges(self, seen_before: datetime, now: datetime) -> Sequence[ClosedSession]:
         """Mark the sessions as closed whose edge nobody has heard of since a time, and return them."""
-        alive = exists().where(_EDGES.c.edge_id == _TABLE.c.edge_id, _EDGES.c.last_seen_time >= seen_before)
+        lost = select(_EDGES.c.edge_id).where(_EDGES.c.last_seen_time < seen_before)
         rows = await (await self._connection()).execute(
             update(_TABLE)
-            .where(_TABLE.c.is_open.is_(True), not_(alive))
+            .where(_TABLE.c.is_open.is_(True), _TABLE.c.edge_id.in_(lost))
             .values(is_open=False, close_time=now, close_code=1006, close_reason=EDGE_LOST)
             .returning(_TABLE.c.tenant_id, _TABLE.c.station_id, _TABLE.c.epoch)
         )
-        return [ClosedSession(*row, close_time=now, code=1006, reason=EDGE_LOST) for row in rows]
+        return [ClosedSession(row[0], row[1], row[2], now, 1006, EDGE_LOST) for row in rows]
 
     async def count_open(self) -> int:
         """Return how many sessions are open, of all tenants."""
@@ -192,7 +192,7 @@ class ConnectionRepository:
 
 
 _KEY = ("tenant_id", "station_id", "epoch")
-_OPENED = ("edge_id", "ocpp_version", "remote_address", "open_time")
+_OPENED = ("ocpp_version", "remote_address", "open_time")
 
 
 def sorted_by_key(sessions: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

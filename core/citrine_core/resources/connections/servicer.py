@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from typing import Any
 
 import grpc
-from citrine.api.v1 import connections_pb2 as pb
-from citrine.api.v1.connections_pb2_grpc import ConnectionsServiceServicer
-from citrine.edge.v1 import link_pb2
 from google.protobuf.empty_pb2 import Empty
 from sqlalchemy import Row
 
+from citrine.api.v1 import connections_pb2 as pb
+from citrine.api.v1.connections_pb2_grpc import ConnectionsServiceServicer
+from citrine.edge.v1 import link_pb2
 from citrine_core.errors import InvalidArgument, NotFound, StationUnavailable
 from citrine_core.resources.connections.repository import ConnectionRepository
 from citrine_core.rpc import caller, open_page
@@ -64,7 +64,7 @@ class ConnectionsServicer(ConnectionsServiceServicer):
             raise StationUnavailable("there is no link to the edge that holds the connection")
         return Empty()
 
-    async def _get(self, tenant_id: str, station_id: str) -> Row[Any]:
+    async def _get(self, tenant_id: str, station_id: str) -> Row[*tuple[Any, ...]]:
         if not station_id:
             raise InvalidArgument("station_id", "must not be empty")
         async with self._unit_of_work(read_only=True) as work:
@@ -74,7 +74,7 @@ class ConnectionsServicer(ConnectionsServiceServicer):
         return row
 
 
-def _to_proto(row: Row[Any]) -> pb.Connection:
+def _to_proto(row: Row[*tuple[Any, ...]]) -> pb.Connection:
     connection = pb.Connection(
         station_id=row.station_id,
         tenant_id=row.tenant_id,

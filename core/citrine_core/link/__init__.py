@@ -1,0 +1,22 @@
+"""The edges' side: links, admission, sessions and their epochs, who is alive, what an outage means."""
+
+from citrine_core.link.admission import Admission
+from citrine_core.link.health import Health
+from citrine_core.link.presence import Presence
+from citrine_core.link.registry import Link, LinkRegistry
+from citrine_core.link.servicer import EdgeLinkServicer
+from citrine_core.link.sessions import ClosedStage, Grant, GrantStage, OpenedStage, SessionReconciler
+
+__all__ = [
+    "Admission",
+    "ClosedStage",
+    "EdgeLinkServicer",
+    "Grant",
+    "GrantStage",
+    "Health",
+    "Link",
+    "LinkRegistry",
+    "OpenedStage",
+    "Presence",
+    "SessionReconciler",
+]

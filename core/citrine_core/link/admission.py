@@ -1,0 +1,184 @@
+"""Who may open a websocket: batches of handshakes, passwords checked beside the event loop."""
+
+import asyncio
+import logging
+import os
+import random
+from collections import defaultdict, deque
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from google.protobuf.duration_pb2 import Duration
+from sqlalchemy import Row
+
+from citrine.edge.v1.link_pb2 import Admit, Downstream, Refused
+from citrine_core.db import UnitOfWorkFactory
+from citrine_core.dispatch import Item
+from citrine_core.errors import DatabaseUnavailable
+from citrine_core.ids import DEFAULT_TENANT, new_secret
+from citrine_core.link.health import Health
+from citrine_core.link.logins import RememberedLogins
+from citrine_core.link.registry import Link
+from citrine_core.link.repository import Credentials
+from citrine_core.link.sessions import Grant
+from citrine_core.resources.stations.passwords import hash_password, verify
+
+__all__ = ["Admission", "refused"]
+
+logger = logging.getLogger(__name__)
+
+MAX_BATCH = 256
+"""Handshakes whose stations are read in one query at most."""
+
+MAX_WAITING = 4000
+"""Handshakes that may wait for their password to be checked; more are told to come back."""
+
+MAX_PASSWORD = 1024
+"""Bytes of a password that are looked at; OCPP allows 64 characters."""
+
+RETRY_AFTER = (5, 20)
+"""Seconds, from and to, after which a station that could not be served may try again."""
+
+UNAUTHORIZED, FORBIDDEN, UNAVAILABLE = 401, 403, 503
+
+
+StationRow: TypeAlias = "Row[*tuple[Any, ...]]"
+"""Columns that Credentials reads."""
+
+
+@dataclass(slots=True)
+class _Request:
+    admit: Admit
+    tenant_id: str
+    link: Link
+
+
+def refused(admit_id: int, status: int) -> Downstream:
+    """Return the refusal of a handshake, with a time to come back where that may help."""
+    retry_after = Duration(seconds=random.randint(*RETRY_AFTER)) if status == UNAVAILABLE else None
+    return Downstream(refused=Refused(id=admit_id, status=status, retry_after=retry_after))
+
+
+class Admission:
+    """Decides on handshakes; those that may pass become a Grant in the station's lane.
+
+    Whoever is not let in for want of the right credential gets the same answer after the same work, so that nobody
+    can find out which stations exist: where there is no password to check, that of nobody is checked.
+
+    Args:
+        unit_of_work: Opens transactions.
+        submit: Takes the grants.
+        health: Told when the database fails.
+    """
+
+    def __init__(self, unit_of_work: UnitOfWorkFactory, submit: Callable[[Item], None], health: Health) -> None:
+        self._unit_of_work = unit_of_work
+        self._submit = submit
+        self._health = health
+        self._waiting: deque[_Request] = deque()
+        self._filled = asyncio.Event()
+        self._logins = RememberedLogins()
+        self._checking = 0
+        self.checks = 0
+        """Passwords that were hashed so far."""
+        # A check needs 19 MiB and a core for some 20 ms; more at a time would only take the event loop's turn.
+        self._threads = ThreadPoolExecutor(max_workers=min(2, os.cpu_count() or 1), thread_name_prefix="password")
+        self._nobody = ""
+
+    @property
+    def waiting(self) -> int:
+        """How many handshakes wait."""
+        return len(self._waiting) + self._checking
+
+    def ask(self, admit: Admit, link: Link) -> None:
+        """Queue a handshake; the link gets Admitted or Refused."""
+        if self.waiting >= MAX_WAITING:
+            logger.warning("too many handshakes wait, one is refused", extra={"station_id": admit.station_id})
+            link.send(refused(admit.id, UNAVAILABLE))
+            return
+        self._waiting.append(_Request(admit, admit.tenant_id or DEFAULT_TENANT, link))
+        self._filled.set()
+
+    async def run(self) -> None:
+        """Decide until cancelled. Handshakes under way then get no answer: the edge asks another core."""
+        loop = asyncio.get_running_loop()
+        try:
+            self._nobody = await loop.run_in_executor(self._threads, hash_password, new_secret())
+            async with asyncio.TaskGroup() as tasks:
+                while True:
+                    if not self._waiting:
+                        self._filled.clear()
+                        await self._filled.wait()
+                    batch = [self._waiting.popleft() for _ in range(min(MAX_BATCH, len(self._waiting)))]
+                    for request, row in await self._read([one for one in batch if not one.link.ended.is_set()]):
+                        self._decide(request, row, tasks)
+        finally:
+            self._threads.shutdown(wait=False, cancel_futures=True)
+
+    async def _read(self, batch: list[_Request]) -> list[tuple[_Request, StationRow | None]]:
+        stations: dict[str, set[str]] = defaultdict(set)
+        for request in batch:
+            stations[request.tenant_id].add(request.admit.station_id)
+        try:
+            async with self._unit_of_work(read_only=True) as work:
+                credentials = Credentials(work.session)
+                rows = {tenant_id: await credentials.find_all(tenant_id, ids) for tenant_id, ids in stations.items()}
+        except DatabaseUnavailable:
+            self._health.failed()
+            for request in batch:
+                request.link.send(refused(request.admit.id, UNAVAILABLE))
+            return []
+        return [(request, rows[request.tenant_id].get(request.admit.station_id)) for request in batch]
+
+    def _decide(self, request: _Request, row: StationRow | None, tasks: asyncio.TaskGroup) -> None:
+        admit = request.admit
+        password = admit.password if admit.HasField("password") else None
+        # The user name is the station's identity (OCPP-J, Basic authentication).
+        if row is None or (admit.HasField("username") and admit.username != admit.station_id):
+            hashes: list[str] = []
+        elif self._needs_no_check(request, row, password):
+            self._let_in(request, row, None)
+            return
+        elif password is None or len(password) > MAX_PASSWORD:
+            hashes = []
+        else:
+            hashes = [known for known in (row.password_hash, row.next_password_hash) if known]
+        self._checking += 1
+        tasks.create_task(self._check(request, row, password or b"", hashes), name="check a password")
+
+    def _needs_no_check(self, request: _Request, row: StationRow, password: bytes | None) -> bool:
+        if row.allow_no_password and (password is None or not row.password_hash):
+            return True
+        return password is not None and self._logins.knows(
+            request.tenant_id, row.station_id, row.credential_version, password
+        )
+
+    async def _check(
+        self, request: _Request, row: StationRow | None, password: bytes, hashes: list[str]
+    ) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            for known in hashes or [self._nobody]:
+                self.checks += 1
+                right = await loop.run_in_executor(self._threads, verify, known, password[:MAX_PASSWORD])
+                if right and hashes and row is not None:
+                    self._logins.add(request.tenant_id, row.station_id, row.credential_version, password)
+                    self._let_in(request, row, known if known == row.next_password_hash else None)
+                    return
+            logger.info("a station was refused", extra={"station_id": request.admit.station_id})
+            request.link.send(refused(request.admit.id, UNAUTHORIZED))
+        except Exception as error:
+            logger.error("a password could not be checked", exc_info=error)
+            request.link.send(refused(request.admit.id, UNAVAILABLE))
+        finally:
+            self._checking -= 1
+
+    def _let_in(self, request: _Request, row: StationRow, used_next: str | None) -> None:
+        admit = request.admit
+        if not row.enabled:
+            request.link.send(refused(admit.id, FORBIDDEN))
+            return
+        grant = Grant(admit.id, request.link.edge_id, admit.version, admit.remote_address[:100], used_next)
+        self._submit(Item(request.tenant_id, admit.station_id, grant, request.link.send))

@@ -1,0 +1,87 @@
+"""When stations and edges were last heard of: kept in memory, stored for all together."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+
+from citrine_core.clock import Clock
+from citrine_core.db import UnitOfWorkFactory
+from citrine_core.errors import DatabaseUnavailable
+from citrine_core.link.registry import LinkRegistry
+from citrine_core.link.repository import Credentials
+from citrine_core.link.sessions import disconnected
+from citrine_core.resources.connections import ConnectionRepository, EdgeRepository
+
+__all__ = ["Presence"]
+
+logger = logging.getLogger(__name__)
+
+EDGE_INTERVAL = 5.0
+"""Seconds after which the edges that have a link are stored as alive."""
+
+EDGE_LOST_AFTER = timedelta(seconds=15)
+"""An edge that no core heard of for this long is gone, and so are its sessions."""
+
+STATION_INTERVAL = 30.0
+"""Seconds after which last_seen_time of stations is stored."""
+
+MAX_ROWS = 5000
+"""Stations stored in one transaction at most."""
+
+
+class Presence:
+    """Stores who was heard of, and gives up the sessions of edges that are gone."""
+
+    def __init__(self, unit_of_work: UnitOfWorkFactory, clock: Clock, links: LinkRegistry) -> None:
+        self._unit_of_work = unit_of_work
+        self._clock = clock
+        self._links = links
+        self.seen: dict[tuple[str, str], datetime] = {}
+        """When each station, by tenant and id, was last heard of; written by the links, emptied here."""
+        self._watching_since: datetime | None = None
+
+    async def run(self) -> None:
+        """Store until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._repeat(self.store_edges, EDGE_INTERVAL), name="store edges")
+            tasks.create_task(self._repeat(self.store_stations, STATION_INTERVAL), name="store stations")
+
+    async def store_edges(self) -> None:
+        """Store the edges that have a link as alive, and close the sessions of those that no core hears of."""
+        now = self._clock()
+        async with self._unit_of_work() as work:
+            alive = {link.edge_id: link.software_version for link in self._links}
+            await EdgeRepository(work.session).see_all(alive, now)
+            # After a start or an outage the edges get the time to be heard of first.
+            if self._watching_since is not None and now - self._watching_since >= EDGE_LOST_AFTER:
+                closed = await ConnectionRepository(work.session).close_of_lost_edges(now - EDGE_LOST_AFTER, now)
+                for session in closed:
+                    work.emit(disconnected(session))
+            await work.commit()
+        if self._watching_since is None:
+            self._watching_since = now
+
+    async def store_stations(self) -> None:
+        """Store when stations were last heard of."""
+        while self.seen:
+            keys = list(self.seen)[:MAX_ROWS]
+            batch = {key: self.seen.pop(key) for key in keys}
+            try:
+                async with self._unit_of_work() as work:
+                    await Credentials(work.session).see_all(batch)
+                    await work.commit()
+            except DatabaseUnavailable:
+                # What was heard meanwhile is newer.
+                for key, time in batch.items():
+                    self.seen.setdefault(key, time)
+                raise
+
+    async def _repeat(self, store: Callable[[], Awaitable[None]], interval: float) -> None:
+        while True:
+            try:
+                await store()
+            except DatabaseUnavailable:
+                self._watching_since = None
+                logger.warning("who was heard of could not be stored")
+            await asyncio.sleep(interval)

@@ -1,0 +1,120 @@
+"""The links of this core: what waits for an edge goes out in batches."""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable, Iterator
+
+from citrine.edge.v1.link_pb2 import (
+    CoreDraining,
+    Disconnect,
+    Downstream,
+    LinkResponse,
+    Serving,
+    SessionRef,
+    Watch,
+)
+
+__all__ = ["Link", "LinkRegistry"]
+
+logger = logging.getLogger(__name__)
+
+MAX_BATCH = 256
+"""Items of one batch to an edge at most."""
+
+MAX_WAITING = 100_000
+"""Items that may wait for an edge; one that reads so little is not alive."""
+
+
+class Link:
+    """One edge's stream. What is sent after it ended is dropped: the edge asks again elsewhere."""
+
+    def __init__(self, edge_id: str, software_version: str) -> None:
+        self.edge_id = edge_id
+        self.software_version = software_version
+        self.draining = False
+        """True when the edge is about to stop."""
+        self.ended = asyncio.Event()
+        """Set when the stream is to end."""
+        self._waiting: deque[Downstream] = deque()
+        self._filled = asyncio.Event()
+
+    def send(self, item: Downstream) -> None:
+        """Queue an item; it goes out with whatever else waits."""
+        self._waiting.append(item)
+        self._filled.set()
+        if len(self._waiting) > MAX_WAITING:
+            logger.error("an edge does not read, its link ends", extra={"edge_id": self.edge_id})
+            self._waiting.clear()
+            self.ended.set()
+
+    async def batch(self) -> LinkResponse:
+        """Wait until something waits and take it, as much as a batch holds."""
+        waiting = self._waiting
+        if not waiting:
+            self._filled.clear()
+            await self._filled.wait()
+        return LinkResponse(items=[waiting.popleft() for _ in range(min(MAX_BATCH, len(waiting)))])
+
+    @property
+    def waiting(self) -> int:
+        """How many items wait for the edge."""
+        return len(self._waiting)
+
+
+class LinkRegistry:
+    """The links of this core, by edge."""
+
+    def __init__(self) -> None:
+        self._links: dict[str, Link] = {}
+        self.on_added: list[Callable[[Link], None]] = []
+        """Called with each new link, behind its Welcome."""
+
+    def __iter__(self) -> Iterator[Link]:
+        return iter(tuple(self._links.values()))
+
+    def __len__(self) -> int:
+        return len(self._links)
+
+    def add(self, link: Link) -> None:
+        """Enter a link. An older one of the same edge ends: its process has dialled anew."""
+        older = self._links.get(link.edge_id)
+        if older is not None:
+            older.ended.set()
+        self._links[link.edge_id] = link
+
+    def remove(self, link: Link) -> None:
+        """Forget a link, unless a newer one of its edge took its place."""
+        if self._links.get(link.edge_id) is link:
+            del self._links[link.edge_id]
+
+    def get(self, edge_id: str) -> Link | None:
+        """Return the link to an edge, or None where there is none."""
+        return self._links.get(edge_id)
+
+    def disconnect(self, edge_id: str, session: SessionRef, code: int, reason: str) -> bool:
+        """Have an edge close a websocket; return False where there is no link to it."""
+        link = self._links.get(edge_id)
+        if link is not None:
+            link.send(Downstream(disconnect=Disconnect(session=session, code=code, reason=reason)))
+        return link is not None
+
+    def watch(self, watch: Watch) -> None:
+        """Have all edges start or stop to report the frames of a station."""
+        for link in self:
+            link.send(Downstream(watch=watch))
+
+    def announce(self, serving: bool) -> None:
+        """Tell all edges whether this core can commit."""
+        for link in self:
+            link.send(Downstream(serving=Serving(serving=serving)))
+
+    def drain(self) -> None:
+        """Tell all edges to send new calls elsewhere."""
+        for link in self:
+            link.send(Downstream(draining=CoreDraining()))
+
+    def end(self) -> None:
+        """End all streams."""
+        for link in self:
+            link.ended.set()

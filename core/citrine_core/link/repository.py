@@ -1,0 +1,86 @@
+"""Queries of the link: credentials of stations, when they were last heard of, the write probe."""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, bindparam, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from citrine_core.db import one_of, upsert
+from citrine_core.link.models import Probe
+from citrine_core.resources.stations.models import Station
+
+__all__ = ["Credentials", "write_probe"]
+
+_TABLE = Station.metadata.tables["stations"]
+
+
+async def write_probe(session: AsyncSession, now: datetime) -> None:
+    """Write something, so that its commit tells whether the database can commit."""
+    await upsert(session, Probe.metadata.tables["probe"], [{"id": 1, "probe_time": now}], ("id",))
+
+
+class Credentials:
+    """What the stations table says about who may connect."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def find_all(self, tenant_id: str, station_ids: Collection[str]) -> dict[str, Row[*tuple[Any, ...]]]:
+        """Return what decides on an admission, by station."""
+        columns = _TABLE.c
+        rows = await (await self._session.connection()).execute(
+            select(
+                columns.station_id,
+                columns.enabled,
+                columns.password_hash,
+                columns.next_password_hash,
+                columns.credential_version,
+                columns.allow_no_password,
+                columns.registration,
+            ).where(columns.tenant_id == tenant_id, one_of(self._session, columns.station_id, station_ids))
+        )
+        return {row.station_id: row for row in rows}
+
+    async def promote_all(self, used: Sequence[tuple[str, str, str]]) -> None:
+        """Make the next password of stations their only one, now that it was used.
+
+        Args:
+            used: Tenant, station and hash of the password that was used.
+        """
+        if used:
+            await (await self._session.connection()).execute(
+                update(_TABLE)
+                .where(
+                    _TABLE.c.tenant_id == bindparam("b_tenant_id"),
+                    _TABLE.c.station_id == bindparam("b_station_id"),
+                    _TABLE.c.next_password_hash == bindparam("b_hash"),
+                )
+                .values(
+                    password_hash=_TABLE.c.next_password_hash,
+                    next_password_hash=None,
+                    credential_version=_TABLE.c.credential_version + 1,
+                ),
+                [
+                    {"b_tenant_id": tenant_id, "b_station_id": station_id, "b_hash": password_hash}
+                    for tenant_id, station_id, password_hash in sorted(used)
+                ],
+            )
+
+    async def see_all(self, seen: Mapping[tuple[str, str], datetime]) -> None:
+        """Store when stations, given by tenant and id, were last heard of."""
+        if seen:
+            await (await self._session.connection()).execute(
+                update(_TABLE)
+                .where(
+                    _TABLE.c.tenant_id == bindparam("b_tenant_id"),
+                    _TABLE.c.station_id == bindparam("b_station_id"),
+                    or_(_TABLE.c.last_seen_time.is_(None), _TABLE.c.last_seen_time < bindparam("b_time")),
+                )
+                .values(last_seen_time=bindparam("b_time")),
+                [
+                    {"b_tenant_id": tenant_id, "b_station_id": station_id, "b_time": time}
+                    for (tenant_id, station_id), time in sorted(seen.items())
+                ],
+            )

@@ -1,0 +1,198 @@
+"""EdgeLinkService: one stream from each edge, read into the lanes, written in batches."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from typing import Any, TypeAlias
+
+import grpc
+
+from citrine.edge.v1.link_pb2 import (
+    CommandSent,
+    Disconnect,
+    Downstream,
+    Hello,
+    LinkRequest,
+    LinkResponse,
+    ObservedFrame,
+    SessionRef,
+    Upstream,
+    Welcome,
+)
+from citrine.edge.v1.link_pb2_grpc import EdgeLinkServiceServicer
+from citrine_core.clock import Clock
+from citrine_core.dispatch import Dispatcher, Item
+from citrine_core.errors import DatabaseUnavailable, InvalidArgument, Stopping
+from citrine_core.link import registry
+from citrine_core.link.admission import Admission
+from citrine_core.link.health import Health
+from citrine_core.link.presence import Presence
+from citrine_core.link.registry import LinkRegistry
+from citrine_core.link.sessions import SessionReconciler
+
+__all__ = ["EdgeLinkServicer"]
+
+logger = logging.getLogger(__name__)
+
+HELLO_TIMEOUT = 10.0
+"""Seconds that an edge has to say Hello."""
+
+STALE = 1000
+"""Close code of a websocket that is not the newest of its station."""
+
+Context: TypeAlias = "grpc.aio.ServicerContext[LinkRequest, LinkResponse]"
+
+
+class EdgeLinkServicer(EdgeLinkServiceServicer):
+    """Reads what edges say and hands it on; whatever it decides is decided elsewhere."""
+
+    def __init__(
+        self,
+        *,
+        core_id: str,
+        software_version: str,
+        actions: Sequence[str],
+        clock: Clock,
+        links: LinkRegistry,
+        health: Health,
+        dispatcher: Dispatcher,
+        admission: Admission,
+        reconciler: SessionReconciler,
+        presence: Presence,
+        command_sent: Callable[[CommandSent, Callable[[Downstream], None]], None],
+        observed: Callable[[ObservedFrame], None],
+    ) -> None:
+        self._core_id = core_id
+        self._software_version = software_version
+        self._actions = actions
+        self._clock = clock
+        self._links = links
+        self._health = health
+        self._dispatcher = dispatcher
+        self._admission = admission
+        self._reconciler = reconciler
+        self._presence = presence
+        self._command_sent = command_sent
+        self._observed = observed
+        self._stopping = False
+
+    def stop(self) -> None:
+        """End all links and let none begin."""
+        self._stopping = True
+        self._links.end()
+
+    async def Link(self, request_iterator: AsyncIterator[LinkRequest], context: Context) -> None:  # type: ignore[override]  # writes by context.write
+        if self._stopping:
+            raise Stopping
+        requests = aiter(request_iterator)
+        async with asyncio.timeout(HELLO_TIMEOUT):
+            hello, rest = _hello(await anext(requests, None))
+        link = registry.Link(hello.edge_id, hello.software_version)
+        logger.info("an edge linked, it holds %d sessions", len(hello.sessions), extra={"edge_id": link.edge_id})
+        try:
+            known = await self._greet(hello, link)
+            await _first_of(
+                self._read(link, None if known else hello, rest, requests), _write(link, context), link.ended.wait()
+            )
+        finally:
+            link.ended.set()
+            self._links.remove(link)
+            logger.info("the link of an edge ended", extra={"edge_id": link.edge_id})
+        if self._stopping:
+            raise Stopping
+
+    async def _greet(self, hello: Hello, link: registry.Link) -> bool:
+        """Send the Welcome; return False where what the edge holds could not be looked at."""
+        stale = await self._reconcile(hello) if self._health.serving else None
+        welcome = Welcome(
+            core_id=self._core_id,
+            actions=self._actions,
+            serving=self._health.serving,
+            stale_sessions=stale or (),
+            software_version=self._software_version,
+        )
+        # Entered only now, so that nothing that is said to all links comes before the Welcome.
+        link.send(Downstream(welcome=welcome))
+        self._links.add(link)
+        for on_added in self._links.on_added:
+            on_added(link)
+        return stale is not None
+
+    async def _reconcile(self, hello: Hello) -> list[SessionRef] | None:
+        try:
+            return await self._reconciler.reconcile(hello)
+        except DatabaseUnavailable:
+            self._health.failed()
+            return None
+
+    async def _read(
+        self, link: registry.Link, hello: Hello | None, rest: Sequence[Upstream], requests: AsyncIterator[LinkRequest]
+    ) -> None:
+        if hello is not None:
+            await self._reconcile_late(link, hello)
+        for upstream in rest:
+            self._take(link, upstream)
+        async for request in requests:
+            for upstream in request.items:
+                self._take(link, upstream)
+            await self._dispatcher.room()
+
+    async def _reconcile_late(self, link: registry.Link, hello: Hello) -> None:
+        stale = None
+        while stale is None:
+            await self._health.recovered()
+            stale = await self._reconcile(hello)
+        for session in stale:
+            disconnect = Disconnect(session=session, code=STALE, reason="replaced by a newer connection")
+            link.send(Downstream(disconnect=disconnect))
+
+    def _take(self, link: registry.Link, upstream: Upstream) -> None:
+        kind = upstream.WhichOneof("item")
+        if kind in _OF_SESSIONS:
+            content = getattr(upstream, kind)
+            session = content.session
+            tenant_id, station_id = session.tenant_id, session.station_id
+            if kind in _SIGNS_OF_LIFE:
+                self._presence.seen[tenant_id, station_id] = self._clock()
+            self._dispatcher.submit(Item(tenant_id, station_id, content, link.send))
+        elif kind == "admit":
+            self._admission.ask(upstream.admit, link)
+        elif kind == "command_sent":
+            self._command_sent(upstream.command_sent, link.send)
+        elif kind == "observed":
+            self._observed(upstream.observed)
+        elif kind == "draining":
+            link.draining = True
+        else:
+            logger.warning("an edge said something that is not known here", extra={"edge_id": link.edge_id})
+
+
+_SIGNS_OF_LIFE = frozenset({"call", "send", "opened", "command_result"})
+_OF_SESSIONS = _SIGNS_OF_LIFE | {"closed", "command_failure"}
+
+
+def _hello(request: LinkRequest | None) -> tuple[Hello, Sequence[Upstream]]:
+    if request is None or not request.items or request.items[0].WhichOneof("item") != "hello":
+        raise InvalidArgument("items", "must begin with hello")
+    hello = request.items[0].hello
+    if not 0 < len(hello.edge_id) <= 36:
+        raise InvalidArgument("items[0].hello.edge_id", "must have 1 to 36 characters")
+    return hello, request.items[1:]
+
+
+async def _write(link: registry.Link, context: Context) -> None:
+    while True:
+        await context.write(await link.batch())
+
+
+async def _first_of(*coroutines: Coroutine[Any, Any, object]) -> None:
+    """Run until the first is done, end the others, and raise what the first raised."""
+    tasks = [asyncio.ensure_future(coroutine) for coroutine in coroutines]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    for task in done:
+        task.result()

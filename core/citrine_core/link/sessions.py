@@ -1,0 +1,314 @@
+"""What becomes of sessions: granted, opened, closed, and compared with what an edge holds."""
+
+import logging
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Row
+
+from citrine.edge.v1.link_pb2 import Admitted, Closed, Downstream, HeldSession, Hello, Opened, SessionRef
+from citrine.events.v1.events_pb2 import Event, StationConnected, StationDisconnected
+from citrine.ocpp.v2.provisioning_pb2 import RegistrationStatusEnum
+from citrine_core.clock import Clock
+from citrine_core.db import UnitOfWork, UnitOfWorkFactory
+from citrine_core.dispatch import Item
+from citrine_core.link.registry import LinkRegistry
+from citrine_core.link.repository import Credentials
+from citrine_core.resources.connections import (
+    VERSIONS,
+    ClosedSession,
+    ConnectionRepository,
+    EdgeRepository,
+    GrantedSession,
+)
+from citrine_core.resources.connections.repository import EDGE_LOST
+
+__all__ = ["ClosedStage", "Grant", "GrantStage", "OnOpened", "OpenedStage", "SessionReconciler", "disconnected"]
+
+logger = logging.getLogger(__name__)
+
+REPLACED = 1000
+"""Close code of a websocket that a newer one of the same station replaces."""
+
+GRACE = timedelta(seconds=10)
+"""How long an admitted session may be missing from an edge's Hello: its Opened may be on the way by another core."""
+
+OnOpened = Callable[[UnitOfWork, str, Sequence[str]], Awaitable[None]]
+"""Told of stations of a tenant whose websocket opened, in the transaction that stores it."""
+
+
+@dataclass(slots=True)
+class Grant:
+    """An admission that is decided and wants its epoch."""
+
+    admit_id: int
+    edge_id: str
+    version: int
+    remote_address: str
+    used_next: str | None
+    """Hash of the station's next password, where it gave that one."""
+
+
+class OpenedStage:
+    """Websockets that opened."""
+
+    kinds = (Opened,)
+
+    def __init__(self, on_opened: OnOpened) -> None:
+        self._on_opened = on_opened
+
+    def writes(self, item: Item) -> bool:
+        """Tell that the connections are written."""
+        return True
+
+    def lost(self, item: Item) -> bool:
+        """Keep it: the edge does not say it twice."""
+        return False
+
+    async def run(self, work: UnitOfWork, items: Sequence[Item]) -> None:
+        """Mark the newest sessions as open."""
+        repository = ConnectionRepository(work.session)
+        for tenant_id, group in by_tenant(items).items():
+            rows = await repository.find_all(tenant_id, {item.station_id for item in group})
+            fresh = [item for item in group if is_current(rows.get(item.station_id), item.content.session.epoch)]
+            await repository.open_all([_opened(item.content) for item in fresh])
+            for item in fresh:
+                work.emit(connected(item.content))
+            await self._on_opened(work, tenant_id, [item.station_id for item in fresh])
+
+    async def poisoned(self, work: UnitOfWork | None, item: Item, error: Exception) -> None:
+        """Leave it: the next Hello of the edge says it again."""
+
+
+class ClosedStage:
+    """Websockets that are gone. Each takes down its own epoch only."""
+
+    kinds = (Closed,)
+
+    def writes(self, item: Item) -> bool:
+        """Tell that the connections are written."""
+        return True
+
+    def lost(self, item: Item) -> bool:
+        """Keep it: the edge does not say it twice."""
+        return False
+
+    async def run(self, work: UnitOfWork, items: Sequence[Item]) -> None:
+        """Mark the newest sessions as closed."""
+        repository = ConnectionRepository(work.session)
+        for tenant_id, group in by_tenant(items).items():
+            rows = await repository.find_all(tenant_id, {item.station_id for item in group})
+            gone = {
+                item.station_id: _closed(item.content)
+                for item in group
+                if is_current(rows.get(item.station_id), item.content.session.epoch)
+                and rows[item.station_id].close_time is None
+            }
+            await repository.close_all(list(gone.values()))
+            for session in gone.values():
+                work.emit(disconnected(session))
+
+    async def poisoned(self, work: UnitOfWork | None, item: Item, error: Exception) -> None:
+        """Leave it: the next Hello of the edge says it again."""
+
+
+class GrantStage:
+    """Admissions get their epoch.
+
+    Runs last in a batch: whatever else of the station is in the batch came by an older session, and was read before
+    the new one was admitted.
+    """
+
+    kinds = (Grant,)
+
+    def __init__(self, clock: Clock, links: LinkRegistry, refuse: Callable[[int], Downstream]) -> None:
+        self._clock = clock
+        self._links = links
+        self._refuse = refuse
+
+    def writes(self, item: Item) -> bool:
+        """Tell that the connections are written."""
+        return True
+
+    def lost(self, item: Item) -> bool:
+        """Refuse it: the station comes back later."""
+        item.reply(self._refuse(item.content.admit_id))
+        return True
+
+    async def run(self, work: UnitOfWork, items: Sequence[Item]) -> None:
+        """Grant each an epoch one higher than its station's last; of two of one station the later is the newer."""
+        rounds: list[dict[tuple[str, str], Item]] = []
+        for item in items:
+            key = (item.tenant_id, item.station_id)
+            free = next((one for one in rounds if key not in one), None)
+            if free is None:
+                rounds.append(free := {})
+            free[key] = item
+        for one in rounds:
+            await self._grant(work, one)
+
+    async def poisoned(self, work: UnitOfWork | None, item: Item, error: Exception) -> None:
+        """Have the station come back later."""
+        item.reply(self._refuse(item.content.admit_id))
+
+    async def _grant(self, work: UnitOfWork, items: Mapping[tuple[str, str], Item]) -> None:
+        repository, credentials = ConnectionRepository(work.session), Credentials(work.session)
+        registrations: dict[tuple[str, str], int | None] = {}
+        older: dict[tuple[str, str], Row[*tuple[Any, ...]]] = {}
+        for tenant_id, group in by_tenant(list(items.values())).items():
+            ids = {item.station_id for item in group}
+            rows = await credentials.find_all(tenant_id, ids)
+            registrations.update({(tenant_id, row.station_id): row.registration for row in rows.values()})
+            found = await repository.find_all(tenant_id, ids)
+            older.update({(tenant_id, station_id): row for station_id, row in found.items()})
+        await credentials.promote_all(
+            [(*key, item.content.used_next) for key, item in items.items() if item.content.used_next is not None]
+        )
+        epochs = await repository.grant_all(
+            [
+                GrantedSession(*key, item.content.edge_id, item.content.version, item.content.remote_address)
+                for key, item in items.items()
+                if key in registrations
+            ],
+            self._clock(),
+        )
+        for key, item in items.items():
+            # A station that was deleted in between is as one that never was; the edge asks again and is told so.
+            if key not in epochs:
+                self._after_commit(work, item, self._refuse(item.content.admit_id))
+                continue
+            session = SessionRef(tenant_id=key[0], station_id=key[1], epoch=epochs[key])
+            self._after_commit(work, item, _admitted(item.content.admit_id, session, registrations[key]))
+            self._disconnect_older(work, older.get(key), item.content.edge_id)
+
+    def _disconnect_older(self, work: UnitOfWork, row: Row[*tuple[Any, ...]] | None, edge_id: str) -> None:
+        """Have another edge close what the new session replaces; the same edge does so by itself."""
+        if row is None or row.close_time is not None or row.edge_id == edge_id:
+            return
+        session = SessionRef(tenant_id=row.tenant_id, station_id=row.station_id, epoch=row.epoch)
+        reason = "replaced by a newer connection"
+        work.after_commit(lambda: _ignore(self._links.disconnect(row.edge_id, session, REPLACED, reason)))
+
+    @staticmethod
+    def _after_commit(work: UnitOfWork, item: Item, reply: Downstream) -> None:
+        work.after_commit(lambda: item.reply(reply))
+
+
+class SessionReconciler:
+    """Compares what an edge holds with what is stored, when it opens a link."""
+
+    def __init__(self, unit_of_work: UnitOfWorkFactory, clock: Clock, on_opened: OnOpened) -> None:
+        self._unit_of_work = unit_of_work
+        self._clock = clock
+        self._on_opened = on_opened
+
+    async def reconcile(self, hello: Hello) -> list[SessionRef]:
+        """Store what an edge says it holds, and return what of it is not valid any more.
+
+        Raises:
+            DatabaseUnavailable: When nothing can be stored now.
+        """
+        now = self._clock()
+        held: dict[str, dict[str, HeldSession]] = defaultdict(dict)
+        for session in hello.sessions:
+            held[session.session.tenant_id][session.session.station_id] = session
+        async with self._unit_of_work() as work:
+            await EdgeRepository(work.session).see_all({hello.edge_id: hello.software_version}, now)
+            stale: list[SessionRef] = []
+            for tenant_id, sessions in held.items():
+                stale += await self._of_tenant(work, tenant_id, sessions)
+            await self._close_missing(work, hello, held, now)
+            await work.commit()
+        return stale
+
+    async def _of_tenant(
+        self, work: UnitOfWork, tenant_id: str, sessions: Mapping[str, HeldSession]
+    ) -> list[SessionRef]:
+        repository = ConnectionRepository(work.session)
+        rows = await repository.find_all(tenant_id, sessions.keys())
+        stale, back = [], []
+        for station_id, session in sessions.items():
+            row = rows.get(station_id)
+            if not is_current(row, session.session.epoch):
+                stale.append(session.session)
+            # What its edge itself reported as closed meanwhile stays closed.
+            elif row is not None and not row.is_open and row.close_reason in (None, EDGE_LOST):
+                back.append(session)
+        await repository.open_all([_opened(session) for session in back])
+        for session in back:
+            work.emit(connected(session))
+        await self._on_opened(work, tenant_id, [session.session.station_id for session in back])
+        return stale
+
+    async def _close_missing(
+        self, work: UnitOfWork, hello: Hello, held: Mapping[str, Mapping[str, HeldSession]], now: datetime
+    ) -> None:
+        repository = ConnectionRepository(work.session)
+        gone = [
+            ClosedSession(row.tenant_id, row.station_id, row.epoch, now, 1006, "unknown to its edge")
+            for row in await repository.list_of_edge(hello.edge_id)
+            if row.station_id not in held.get(row.tenant_id, {}) and row.admit_time < now - GRACE
+        ]
+        await repository.close_all(gone)
+        for session in gone:
+            work.emit(disconnected(session))
+
+
+def by_tenant(items: Sequence[Item]) -> dict[str, list[Item]]:
+    """Return items grouped by tenant, in their order."""
+    groups: dict[str, list[Item]] = defaultdict(list)
+    for item in items:
+        groups[item.tenant_id].append(item)
+    return groups
+
+
+def is_current(row: Row[*tuple[Any, ...]] | None, epoch: int) -> bool:
+    """Tell whether an epoch is that of the newest session."""
+    return row is not None and row.epoch == epoch
+
+
+def connected(session: Opened | HeldSession) -> Event:
+    """Return the event of a websocket that opened."""
+    body = StationConnected(
+        epoch=session.session.epoch,
+        ocpp_version=VERSIONS.get(session.version, ""),
+        remote_address=session.remote_address,
+    )
+    return Event(tenant_id=session.session.tenant_id, station_id=session.session.station_id, station_connected=body)
+
+
+def disconnected(session: ClosedSession) -> Event:
+    """Return the event of a websocket that is gone."""
+    body = StationDisconnected(epoch=session.epoch, code=session.code, reason=session.reason)
+    return Event(tenant_id=session.tenant_id, station_id=session.station_id, station_disconnected=body)
+
+
+def _opened(session: Opened | HeldSession) -> dict[str, Any]:
+    return {
+        "tenant_id": session.session.tenant_id,
+        "station_id": session.session.station_id,
+        "epoch": session.session.epoch,
+        "ocpp_version": session.version,
+        "remote_address": session.remote_address[:100],
+        "open_time": session.open_time.ToDatetime(UTC),
+    }
+
+
+def _closed(closed: Closed) -> ClosedSession:
+    session = closed.session
+    time = closed.close_time.ToDatetime(UTC)
+    # PostgreSQL can't hold NUL, and the reason is the peer's.
+    reason = closed.reason.replace("\0", "\N{REPLACEMENT CHARACTER}")[:125]
+    return ClosedSession(session.tenant_id, session.station_id, session.epoch, time, closed.code, reason)
+
+
+def _admitted(admit_id: int, session: SessionRef, registration: int | None) -> Downstream:
+    status = None if registration is None else RegistrationStatusEnum.ValueType(registration)
+    return Downstream(admitted=Admitted(id=admit_id, session=session, registration=status))
+
+
+def _ignore(result: object) -> None:
+    return None
