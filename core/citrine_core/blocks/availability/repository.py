@@ -47,7 +47,7 @@ class ConnectorRepository:
         rows = await (await self._session.connection()).execute(
             select(table).where(table.c.tenant_id == tenant_id, one_of(self._session, table.c.station_id, station_ids))
         )
-        return {(row["station_id"], row["evse_id"], row["connector_id"]): row for row in rows.mappings()}
+        return {(row["station_id"], row["evse_id"], row["connector_id"]): dict(row) for row in rows.mappings()}
 
     async def put_states(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Store connectors as they are now."""

@@ -19,7 +19,9 @@ class DataTransferRepository:
 
     async def add(self, row: Mapping[str, Any]) -> None:
         """Store one DataTransfer."""
-        await (await self._session.connection()).execute(insert(DataTransfer.__table__), [dict(row)])
+        await (await self._session.connection()).execute(
+            insert(DataTransfer.metadata.tables["data_transfers"]), [dict(row)]
+        )
 
     async def list(self, tenant_id: str, *, station_id: str, after: int | None, limit: int) -> Sequence[DataTransfer]:
         """Return what stations sent, the latest stored first; of all stations where none is named."""

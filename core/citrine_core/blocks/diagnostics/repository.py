@@ -19,7 +19,9 @@ class StationEventRepository:
 
     async def add_all(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Store events, at least one."""
-        await (await self._session.connection()).execute(insert(StationEvent.__table__), list(rows))
+        await (await self._session.connection()).execute(
+            insert(StationEvent.metadata.tables["station_events"]), list(rows)
+        )
 
     async def list(self, tenant_id: str, *, station_id: str, after: int | None, limit: int) -> Sequence[StationEvent]:
         """Return events, the latest stored first; of all stations where none is named."""

@@ -19,7 +19,9 @@ class SecurityEventRepository:
 
     async def add_all(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Store security events, at least one."""
-        await (await self._session.connection()).execute(insert(SecurityEvent.__table__), list(rows))
+        await (await self._session.connection()).execute(
+            insert(SecurityEvent.metadata.tables["security_events"]), list(rows)
+        )
 
     async def list(self, tenant_id: str, *, station_id: str, after: int | None, limit: int) -> Sequence[SecurityEvent]:
         """Return security events, the latest stored first; of all stations where none is named."""

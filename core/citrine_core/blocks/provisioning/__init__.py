@@ -1,0 +1,21 @@
+"""Functional block B, Provisioning: boot, configuration and reports of the device model."""
+
+from citrine_core.blocks.provisioning.handlers import ProvisioningHandlers
+from citrine_core.blocks.provisioning.models import ReportedVariable, ReportPart, ReportRun
+from citrine_core.blocks.provisioning.repository import (
+    RegistrationRepository,
+    ReportRepository,
+    VariableRepository,
+)
+from citrine_core.blocks.provisioning.servicer import ProvisioningServicer
+
+__all__ = [
+    "ProvisioningHandlers",
+    "ProvisioningServicer",
+    "RegistrationRepository",
+    "ReportPart",
+    "ReportRepository",
+    "ReportRun",
+    "ReportedVariable",
+    "VariableRepository",
+]

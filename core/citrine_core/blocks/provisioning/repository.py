@@ -1,0 +1,283 @@
+"""Queries of functional block B."""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import ColumnElement, bindparam, delete, func, select, tuple_, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from citrine_core.blocks.provisioning.models import ReportedVariable, ReportPart, ReportRun
+from citrine_core.db import one_of, upsert
+from citrine_core.errors import NotFound
+from citrine_core.resources.stations.models import Station
+
+__all__ = [
+    "PartKey",
+    "RegistrationRepository",
+    "ReportRepository",
+    "RunKey",
+    "VariableKey",
+    "VariableRepository",
+]
+
+RunKey = tuple[str, int]
+"""Station and request id."""
+
+PartKey = tuple[str, int, int]
+"""Station, request id and number of the part."""
+
+
+class RegistrationRepository:
+    """What a station is told at its boot, and what it says of itself."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def find_policies(self, tenant_id: str, station_ids: Collection[str]) -> dict[str, tuple[int, int | None]]:
+        """Return citrine.api.v1.BootPolicy and interval in seconds of each station that there is."""
+        table = Station.__table__.c
+        rows = await (await self._session.connection()).execute(
+            select(table.station_id, table.boot_policy, table.boot_interval).where(
+                table.tenant_id == tenant_id, one_of(self._session, table.station_id, station_ids)
+            )
+        )
+        return {station_id: (policy, interval) for station_id, policy, interval in rows}
+
+    async def put_boots(self, tenant_id: str, boots: Mapping[str, Mapping[str, Any]]) -> None:
+        """Store what stations said at their boot and the registration that they were told, by station."""
+        if not boots:
+            return
+        table = Station.metadata.tables["stations"]
+        statement = (
+            update(table)
+            .where(table.c.tenant_id == tenant_id, table.c.station_id == bindparam("of_station"))
+            .values({name: bindparam(name) for name in ("registration", "hardware", "boot_reason", "boot_time")})
+        )
+        # Always in the same order, so that two cores never wait for each other's rows.
+        rows = [{"of_station": station_id, **boots[station_id]} for station_id in sorted(boots)]
+        await (await self._session.connection()).execute(statement, rows)
+
+    async def promote_next_password(self, tenant_id: str, station_id: str) -> None:
+        """Let the password that was sent to a station be its only one."""
+        await self._session.execute(
+            update(Station)
+            .where(
+                Station.tenant_id == tenant_id,
+                Station.station_id == station_id,
+                Station.next_password_hash.is_not(None),
+            )
+            .values(
+                password_hash=Station.next_password_hash,
+                next_password_hash=None,
+                credential_version=Station.credential_version + 1,
+            )
+        )
+
+    async def drop_next_password(self, tenant_id: str, station_id: str) -> None:
+        """Forget the password that was sent to a station and that it did not take."""
+        await self._session.execute(
+            update(Station)
+            .where(
+                Station.tenant_id == tenant_id,
+                Station.station_id == station_id,
+                Station.next_password_hash.is_not(None),
+            )
+            .values(next_password_hash=None, credential_version=Station.credential_version + 1)
+        )
+
+
+class VariableKey(NamedTuple):
+    """What names an attribute of a variable within a station's device model."""
+
+    component: str
+    component_instance: str
+    evse_id: int
+    connector_id: int
+    variable: str
+    variable_instance: str
+    attribute: int
+
+    def folded(self) -> "VariableKey":
+        """Return the key that is the same for all spellings: OCPP's identifiers know no case."""
+        return VariableKey._make(part.casefold() if isinstance(part, str) else part for part in self)
+
+
+_KEY = ("tenant_id", "station_id", *VariableKey._fields)
+_DESCRIPTION = ("mutability", "persistent", "constant", "characteristics")
+_ORDER = (
+    ReportedVariable.component,
+    ReportedVariable.component_instance,
+    ReportedVariable.evse_id,
+    ReportedVariable.connector_id,
+    ReportedVariable.variable,
+    ReportedVariable.variable_instance,
+    ReportedVariable.attribute,
+)
+
+
+class VariableRepository:
+    """Device models of stations."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def put_reported(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Store rows of `variables`. Characteristics that are None leave those that are known."""
+        table = ReportedVariable.metadata.tables["variables"]
+        whole = [row for row in rows if row["characteristics"] is not None]
+        await upsert(self._session, table, whole, _KEY)
+        partial = [row for row in rows if row["characteristics"] is None]
+        await upsert(self._session, table, partial, _KEY, keep=("characteristics",))
+
+    async def put_values(
+        self, tenant_id: str, station_id: str, values: Mapping[VariableKey, str | None], now: datetime
+    ) -> None:
+        """Store values, and leave what else is known of the variables."""
+        base = {"tenant_id": tenant_id, "station_id": station_id, "update_time": now, **dict.fromkeys(_DESCRIPTION)}
+        rows = [{**base, **key._asdict(), "value": value} for key, value in values.items()]
+        table = ReportedVariable.metadata.tables["variables"]
+        await upsert(self._session, table, rows, _KEY, keep=_DESCRIPTION)
+
+    async def find_known(
+        self, tenant_id: str, station_id: str, keys: Collection[VariableKey]
+    ) -> dict[VariableKey, tuple[VariableKey, int | None]]:
+        """Return, by folded key, how the station itself spells these variables, and their mutability."""
+        columns = (*_ORDER, ReportedVariable.mutability)
+        names = {key.component.lower() for key in keys}
+        rows = await self._session.execute(
+            select(*columns).where(
+                ReportedVariable.tenant_id == tenant_id,
+                ReportedVariable.station_id == station_id,
+                one_of(self._session, func.lower(ReportedVariable.component), names),
+            )
+        )
+        found = {VariableKey(*row[:-1]): row[-1] for row in rows}
+        return {key.folded(): (key, mutability) for key, mutability in found.items()}
+
+    async def list(
+        self,
+        tenant_id: str,
+        station_id: str,
+        *,
+        component: str = "",
+        variable: str = "",
+        after: tuple[Any, ...] | None = None,
+        limit: int,
+    ) -> Sequence[ReportedVariable]:
+        """Return a station's device model by component, EVSE, connector, variable and attribute.
+
+        Only of a component and a variable where these are not empty, whatever the case.
+        """
+        query = select(ReportedVariable).where(
+            ReportedVariable.tenant_id == tenant_id, ReportedVariable.station_id == station_id
+        )
+        if component:
+            query = query.where(_same(ReportedVariable.component, component))
+        if variable:
+            query = query.where(_same(ReportedVariable.variable, variable))
+        if after is not None:
+            query = query.where(tuple_(*_ORDER) > after)
+        return (await self._session.scalars(query.order_by(*_ORDER).limit(limit))).all()
+
+
+def _same(column: Any, text: str) -> ColumnElement[bool]:
+    condition: ColumnElement[bool] = func.lower(column) == func.lower(text)
+    return condition
+
+
+class ReportRepository:
+    """Reports of stations, and their parts."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    def add(self, row: ReportRun | ReportPart) -> None:
+        """Store a new run or part."""
+        self._session.add(row)
+
+    async def find_runs(self, tenant_id: str, keys: Collection[RunKey]) -> dict[RunKey, ReportRun]:
+        """Return what is stored of these reports."""
+        rows = await self._session.scalars(
+            select(ReportRun).where(
+                ReportRun.tenant_id == tenant_id,
+                one_of(self._session, ReportRun.station_id, {station_id for station_id, _ in keys}),
+                ReportRun.request_id.in_({request_id for _, request_id in keys}),
+            )
+        )
+        return {(row.station_id, row.request_id): row for row in rows}
+
+    async def find_parts(self, tenant_id: str, keys: Collection[PartKey]) -> dict[PartKey, ReportPart]:
+        """Return what is stored of these parts."""
+        rows = await self._session.scalars(
+            select(ReportPart).where(
+                ReportPart.tenant_id == tenant_id,
+                one_of(self._session, ReportPart.station_id, {key[0] for key in keys}),
+                ReportPart.request_id.in_({key[1] for key in keys}),
+                ReportPart.seq_no.in_({key[2] for key in keys}),
+            )
+        )
+        return {(row.station_id, row.request_id, row.seq_no): row for row in rows}
+
+    async def remove_parts(self, tenant_id: str, key: RunKey, *, before: datetime | None = None) -> None:
+        """Forget the parts of a report, or those that were received before a time."""
+        statement = delete(ReportPart).where(
+            ReportPart.tenant_id == tenant_id, ReportPart.station_id == key[0], ReportPart.request_id == key[1]
+        )
+        if before is not None:
+            statement = statement.where(ReportPart.receive_time < before)
+        await self._session.execute(statement)
+
+    async def parts_of(self, tenant_id: str, key: RunKey) -> Sequence[ReportPart]:
+        """Return the parts of a report, by number."""
+        rows = await self._session.scalars(
+            select(ReportPart)
+            .where(ReportPart.tenant_id == tenant_id, ReportPart.station_id == key[0], ReportPart.request_id == key[1])
+            .order_by(ReportPart.seq_no)
+        )
+        return rows.all()
+
+    async def get_run(self, tenant_id: str, key: RunKey) -> ReportRun:
+        """Return a report.
+
+        Raises:
+            NotFound: When nobody asked for it and nothing arrived.
+        """
+        found = await self._session.get(ReportRun, (tenant_id, *key))
+        if found is None:
+            raise NotFound("report", key[1])
+        return found
+
+    async def list_runs(
+        self, tenant_id: str, station_id: str, *, after: tuple[datetime, int] | None, limit: int
+    ) -> Sequence[ReportRun]:
+        """Return reports of a station, the latest first.
+
+        Args:
+            tenant_id: Of the station.
+            station_id: The station.
+            after: create_time and request id of the report that the page before ended with.
+            limit: At most this many.
+        """
+        key = tuple_(ReportRun.create_time, ReportRun.request_id)
+        query = select(ReportRun).where(ReportRun.tenant_id == tenant_id, ReportRun.station_id == station_id)
+        if after is not None:
+            query = query.where(key < after)
+        query = query.order_by(ReportRun.create_time.desc(), ReportRun.request_id.desc()).limit(limit)
+        return (await self._session.scalars(query)).all()
+
+    async def seq_nos(self, tenant_id: str, station_id: str, request_ids: Collection[int]) -> dict[int, list[int]]:
+        """Return the numbers of the parts that arrived of a station's reports, in order."""
+        found: dict[int, list[int]] = {request_id: [] for request_id in request_ids}
+        rows = await self._session.execute(
+            select(ReportPart.request_id, ReportPart.seq_no)
+            .where(
+                ReportPart.tenant_id == tenant_id,
+                ReportPart.station_id == station_id,
+                ReportPart.request_id.in_(request_ids),
+            )
+            .order_by(ReportPart.request_id, ReportPart.seq_no)
+        )
+        for request_id, seq_no in rows:
+            found[request_id].append(seq_no)
+        return found
