@@ -68,14 +68,19 @@ class Edge:
         )
         self._draining = False
 
-    async def run(self, stop: asyncio.Event) -> None:
-        """Serve until ``stop`` is set, then finish what is under way."""
-        ocpp = await self.server.listen(*split_address(self.settings.ocpp_listen))
-        http = await self.health.listen(*split_address(self.settings.edge_http_listen))
+    async def run(self, stop: asyncio.Event, on_listening: Callable[[str, str], None] | None = None) -> None:
+        """Serve until ``stop`` is set, then finish what is under way.
+
+        ``on_listening`` is called once with the addresses for stations and for health, as host:port.
+        """
+        ocpp = _join(await self.server.listen(*split_address(self.settings.ocpp_listen)))
+        http = _join(await self.health.listen(*split_address(self.settings.edge_http_listen)))
         async with asyncio.TaskGroup() as tasks:
             links = tasks.create_task(self.discovery.run(), name="discovery")
             sweeps = tasks.create_task(self._sweep(), name="sweep")
             self._announce(ocpp, http)
+            if on_listening is not None:
+                on_listening(ocpp, http)
             try:
                 await stop.wait()
                 await self._drain()
@@ -121,8 +126,8 @@ class Edge:
             return "draining"
         return "" if self.router.available else "no core serves"
 
-    def _announce(self, ocpp: tuple[str, int], http: tuple[str, int]) -> None:
-        addresses = {"ocpp": _join(ocpp), "http": _join(http)}
+    def _announce(self, ocpp: str, http: str) -> None:
+        addresses = {"ocpp": ocpp, "http": http}
         _logger.info("edge listens", extra=addresses)
         if self.settings.ready_file is not None:
             _write_atomically(self.settings.ready_file, json.dumps({**addresses, "pid": os.getpid()}))

@@ -228,7 +228,11 @@ class Link:
                     # What a newer core may say to newer edges.
                     _logger.warning("item was not understood", extra={"core": self.address})
                 case _:
-                    self._owner.link_item(self, item)
+                    try:
+                        self._owner.link_item(self, item)
+                    except Exception:
+                        # A defect of ours in one item must not cost the link, which would bring the same item again.
+                        _logger.exception("item was not processed", extra={"core": self.address})
 
 
 def encode_batch(items: Sequence[bytes]) -> bytes:

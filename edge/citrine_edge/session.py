@@ -286,26 +286,24 @@ class Session:
     def _take_call(self, call: ocppj.Call) -> None:
         inbound = _Inbound(call, timestamp(self._context.clock))
         flight = self._flight
-        if flight is None:
+        if flight is None and not self._inbox:
             self._process(inbound)
             return
-        if call == flight.call or (self._inbox and any(call == each.call for each in self._inbox)):
+        if (flight is not None and call == flight.call) or (self._inbox and any(call == each.call for each in self._inbox)):
             # The same message again under the same id is a retry; the answer to the first is the answer to both.
             self._drop("repeated_call", action=call.action)
             return
         if self._inbox is None:
             self._inbox = deque()
         self._inbox.append(inbound)
-        if len(self._inbox) >= self._context.limits.max_inbound_queue:
+        if self._is_full:
             self._socket.pause()
 
     def _advance(self) -> None:
         """Process what waits, until a call is in flight; end what has to end once nothing is left."""
         while self._flight is None and self._inbox:
-            inbound = self._inbox.popleft()
-            if len(self._inbox) == self._context.limits.max_inbound_queue - 1 and not self._slowed:
-                self._socket.resume()
-            self._process(inbound)
+            self._process(self._inbox.popleft())
+        self._resume()
         if self._flight is None:
             if self._closed is not None:
                 self._finish()
@@ -418,17 +416,34 @@ class Session:
 
     def _spend_token(self) -> None:
         """Slow down a station that sends more than it may: it is read on when its rate allows."""
-        rate, now = self._context.limits.frame_rate, self._context.loop.time()
-        self._tokens = min(rate * RATE_BURST, self._tokens + (now - self._token_time) * rate) - 1
-        self._token_time = now
+        self._refill_tokens()
+        self._tokens -= 1
         if self._tokens < 0 and not self._slowed:
             self._slowed = True
             self._socket.pause()
-            self._context.loop.call_later(-self._tokens / rate, self._speed_up)
+            self._context.loop.call_later(-self._tokens / self._context.limits.frame_rate, self._speed_up)
+
+    def _refill_tokens(self) -> None:
+        rate, now = self._context.limits.frame_rate, self._context.loop.time()
+        self._tokens = min(rate * RATE_BURST, self._tokens + (now - self._token_time) * rate)
+        self._token_time = now
 
     def _speed_up(self) -> None:
-        self._slowed = False
-        if not self._inbox or len(self._inbox) < self._context.limits.max_inbound_queue:
+        self._refill_tokens()
+        if self._tokens < 0:
+            # Some more had been read before reading stopped.
+            self._context.loop.call_later(-self._tokens / self._context.limits.frame_rate + 0.001, self._speed_up)
+        else:
+            self._slowed = False
+            self._resume()
+
+    @property
+    def _is_full(self) -> bool:
+        return self._inbox is not None and len(self._inbox) >= self._context.limits.max_inbound_queue
+
+    def _resume(self) -> None:
+        """Read on, unless something still speaks against it. What was read before is taken in at once."""
+        if not self._slowed and not self._is_full:
             self._socket.resume()
 
     def _finish(self) -> None:
