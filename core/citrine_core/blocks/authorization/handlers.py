@@ -26,9 +26,7 @@ class AuthorizationHandlers:
         self._clock = services.clock
 
     @handles(AuthorizeRequest, batched=True)
-    async def authorize(
-        self, work: UnitOfWork, calls: Sequence[Call[AuthorizeRequest]]
-    ) -> Sequence[AuthorizeResponse]:
+    async def authorize(self, work: UnitOfWork, calls: Sequence[Call[AuthorizeRequest]]) -> Sequence[AuthorizeResponse]:
         """Answer whether tokens may charge (C01.FR.07)."""
         known = await find_tokens(work.session, calls[0].tenant_id, [call.message.id_token for call in calls])
         now = self._clock()

@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine.api.v1.tokens_pb2 import TokenStatus
 from citrine.ocpp.v2.types_pb2 import AuthorizationStatusEnum, IdToken, IdTokenInfo
-from citrine_core.resources.tokens import Token, TokenRepository
+from citrine_core.resources.tokens import Token, TokenKey, TokenRepository, type_of
 
 __all__ = ["KnownTokens", "find_tokens", "id_token_info"]
 
@@ -18,14 +18,13 @@ _KEY_CODE = "KeyCode"
 _GROUP_TYPE = "Central"
 """Type of groupIdToken: the CSMS made it."""
 
-KnownTokens = Mapping[tuple[str, str], Token]
-"""Tokens by id in lower case and type."""
+KnownTokens = Mapping[TokenKey, Token]
+"""Tokens by id and type as stations sent them."""
 
 
 async def find_tokens(session: AsyncSession, tenant_id: str, presented: Iterable[IdToken]) -> KnownTokens:
     """Return those of the presented tokens that the tenant knows."""
-    keys = {_key(token) for token in presented if token.type != _NO_AUTHORIZATION}
-    return await TokenRepository(session).find_all(tenant_id, keys) if keys else {}
+    return await TokenRepository(session).find_all(tenant_id, {(token.id_token, token.type) for token in presented})
 
 
 def id_token_info(presented: IdToken, known: KnownTokens, now: datetime, *, starts: bool = False) -> IdTokenInfo:
@@ -37,17 +36,16 @@ def id_token_info(presented: IdToken, known: KnownTokens, now: datetime, *, star
         now: The time to compare expiries with.
         starts: True where the token begins or continues charging, false where it only asks or stops.
     """
-    if presented.type == _NO_AUTHORIZATION:
+    kind = type_of(presented.type)
+    if kind == _NO_AUTHORIZATION:
         # C02.FR.02: somebody pressed a button. There is nothing to refuse.
         return IdTokenInfo(status=_Status.AUTHORIZATION_STATUS_ENUM_ACCEPTED)
-    token = known.get(_key(presented))
+    token = known.get((presented.id_token, presented.type))
     if token is None:
         # C04.FR.01 for what drivers type; any other token that we do not know is Unknown.
-        is_key_code = presented.type == _KEY_CODE
+        is_typed = kind == _KEY_CODE
         return IdTokenInfo(
-            status=_Status.AUTHORIZATION_STATUS_ENUM_INVALID
-            if is_key_code
-            else _Status.AUTHORIZATION_STATUS_ENUM_UNKNOWN
+            status=_Status.AUTHORIZATION_STATUS_ENUM_INVALID if is_typed else _Status.AUTHORIZATION_STATUS_ENUM_UNKNOWN
         )
     info = IdTokenInfo(status=_status(token, now, starts))
     if token.expire_time is not None:
@@ -72,7 +70,3 @@ def _status(token: Token, now: datetime, starts: bool) -> AuthorizationStatusEnu
         # C16.FR.03: a master pass stops transactions, and starts none.
         return _Status.AUTHORIZATION_STATUS_ENUM_INVALID
     return _Status.AUTHORIZATION_STATUS_ENUM_ACCEPTED
-
-
-def _key(token: IdToken) -> tuple[str, str]:
-    return token.id_token.lower(), token.type

@@ -5,6 +5,7 @@ from citrine_core.blocks.meter_values.models import Sample
 from citrine_core.blocks.meter_values.readings import (
     Measured,
     RegisterReading,
+    SampleRow,
     digest_of,
     measured,
     sample_rows,
@@ -20,6 +21,7 @@ __all__ = [
     "RegisterReading",
     "Sample",
     "SampleRepository",
+    "SampleRow",
     "add_samples",
     "digest_of",
     "measured",

@@ -1,11 +1,10 @@
 """What stations tell us of meter values outside of transactions."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from citrine.events.v1.events_pb2 import Event, MeterValuesReceived
 from citrine.ocpp.v2.meter_values_pb2 import MeterValuesRequest, MeterValuesResponse
-from citrine_core.blocks.meter_values.readings import digest_of, sample_rows
+from citrine_core.blocks.meter_values.readings import SampleRow, digest_of, sample_rows
 from citrine_core.blocks.meter_values.repository import add_samples
 from citrine_core.db import UnitOfWork
 from citrine_core.dispatch import Call, handles
@@ -30,7 +29,7 @@ class MeterValuesHandlers:
         self, work: UnitOfWork, calls: Sequence[Call[MeterValuesRequest]]
     ) -> Sequence[MeterValuesResponse]:
         """Store the samples (J01.FR.18)."""
-        rows: list[dict[str, Any]] = []
+        rows: list[SampleRow] = []
         for call in calls:
             request = call.message
             samples = sample_rows(

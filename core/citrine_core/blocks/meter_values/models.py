@@ -19,6 +19,7 @@ class Sample(Model):
     """
 
     __tablename__ = "samples"
+    __table_args__ = {"postgresql_partition_by": "RANGE (sample_time)"}
 
     tenant_id: Mapped[str] = mapped_column(String(36), primary_key=True)
     station_id: Mapped[str] = mapped_column(String(48), primary_key=True)

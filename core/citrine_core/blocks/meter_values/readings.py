@@ -5,13 +5,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from math import isfinite
-from typing import Any
+from typing import NamedTuple
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from citrine.ocpp.v2.types_pb2 import LocationEnum, MeasurandEnum, MeterValue, PhaseEnum, ReadingContextEnum
 
-__all__ = ["Measured", "RegisterReading", "digest_of", "measured", "sample_rows", "to_datetime"]
+__all__ = ["Measured", "RegisterReading", "SampleRow", "digest_of", "measured", "sample_rows", "to_datetime"]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -61,6 +61,28 @@ def digest_of(message: bytes) -> int:
     return int.from_bytes(hashlib.blake2b(message, digest_size=8).digest(), "big", signed=True)
 
 
+class SampleRow(NamedTuple):
+    """A row of `samples`, in the order of its columns."""
+
+    tenant_id: str
+    station_id: str
+    sample_time: datetime
+    digest: int
+    position: int
+    evse_id: int | None
+    connector_id: int | None
+    transaction_id: str | None
+    seq_no: int | None
+    measurand: int
+    context: int | None
+    phase: int | None
+    location: int | None
+    unit: str | None
+    multiplier: int | None
+    value: float
+    extra: bytes | None
+
+
 def sample_rows(
     tenant_id: str,
     station_id: str,
@@ -71,8 +93,8 @@ def sample_rows(
     connector_id: int | None = None,
     transaction_id: str | None = None,
     seq_no: int | None = None,
-) -> list[dict[str, Any]]:
-    """Return one row of `samples` for each sampled value.
+) -> list[SampleRow]:
+    """Return one row for each sampled value.
 
     Args:
         tenant_id: Tenant of the station.
@@ -84,7 +106,7 @@ def sample_rows(
         transaction_id: Transaction whose event the message is. The event holds the message as a whole.
         seq_no: Of that event.
     """
-    rows: list[dict[str, Any]] = []
+    rows: list[SampleRow] = []
     for meter_value in meter_values:
         sample_time = to_datetime(meter_value.timestamp)
         for sampled in meter_value.sampled_value:
@@ -98,26 +120,26 @@ def sample_rows(
             if has_extra or sampled.HasField("custom_data"):
                 extra = sampled.SerializeToString(deterministic=True) if transaction_id is None else b""
             rows.append(
-                {
-                    "tenant_id": tenant_id,
-                    "station_id": station_id,
-                    "sample_time": sample_time,
-                    "digest": digest,
-                    "position": len(rows),
-                    "evse_id": evse_id,
-                    "connector_id": connector_id,
-                    "transaction_id": transaction_id,
-                    "seq_no": seq_no,
+                SampleRow(
+                    tenant_id,
+                    station_id,
+                    sample_time,
+                    digest,
+                    len(rows),
+                    evse_id,
+                    connector_id,
+                    transaction_id,
+                    seq_no,
                     # An enum that is absent reads as 0, UNSPECIFIED.
-                    "measurand": sampled.measurand or _REGISTER,
-                    "context": sampled.context or None,
-                    "phase": sampled.phase or None,
-                    "location": sampled.location or None,
-                    "unit": unit,
-                    "multiplier": multiplier,
-                    "value": sampled.value,
-                    "extra": extra,
-                }
+                    sampled.measurand or _REGISTER,
+                    sampled.context or None,
+                    sampled.phase or None,
+                    sampled.location or None,
+                    unit,
+                    multiplier,
+                    sampled.value,
+                    extra,
+                )
             )
     return rows
 
@@ -146,10 +168,10 @@ class Measured:
     last_time: datetime | None = None
 
 
-_Group = dict[tuple[datetime, int], list[Mapping[str, Any]]]
+_Group = dict[tuple[datetime, int], list[SampleRow]]
 
 
-def measured(rows: Sequence[Mapping[str, Any]]) -> Measured:
+def measured(rows: Sequence[SampleRow]) -> Measured:
     """Return what the samples of one message say.
 
     Values of phases are added up where there is no total (J02). Values that can't be, or whose unit is of
@@ -158,13 +180,13 @@ def measured(rows: Sequence[Mapping[str, Any]]) -> Measured:
     found = Measured()
     if not rows:
         return found
-    times = [row["sample_time"] for row in rows]
+    times = [row.sample_time for row in rows]
     found.first_time, found.last_time = min(times), max(times)
     groups: dict[int, _Group] = {_REGISTER: {}, _POWER: {}, _SOC: {}}
     for row in rows:
-        group = groups.get(row["measurand"])
+        group = groups.get(row.measurand)
         if group is not None:
-            group.setdefault((row["sample_time"], _rank(row["context"])), []).append(row)
+            group.setdefault((row.sample_time, _rank(row.context)), []).append(row)
     found.registers = [
         RegisterReading(time, rank == 0, wh) for time, rank, wh in _totals(groups[_REGISTER], _ENERGY_UNITS)
     ]
@@ -188,8 +210,8 @@ def _totals(group: _Group, units: Mapping[str | None, float] | None) -> Iterator
             yield time, rank, total
 
 
-def _total(rows: Sequence[Mapping[str, Any]], units: Mapping[str | None, float] | None) -> float | None:
-    if len(rows) == 1 and rows[0]["phase"] is None:
+def _total(rows: Sequence[SampleRow], units: Mapping[str | None, float] | None) -> float | None:
+    if len(rows) == 1 and rows[0].phase is None:
         return _scaled(rows[0], units)
     whole: dict[int, float] = {}
     phases: dict[int, dict[int, float]] = {}
@@ -197,23 +219,23 @@ def _total(rows: Sequence[Mapping[str, Any]], units: Mapping[str | None, float] 
         value = _scaled(row, units)
         if value is None:
             continue
-        location = _LOCATIONS.get(row["location"], 9)
-        if row["phase"] is None:
+        location = _LOCATIONS.get(row.location, 9)
+        if row.phase is None:
             whole[location] = value
-        elif row["phase"] in _PHASES:
-            phases.setdefault(location, {})[_PHASES[row["phase"]]] = value
+        elif row.phase in _PHASES:
+            phases.setdefault(location, {})[_PHASES[row.phase]] = value
     if not whole and not phases:
         return None
     location = min([*whole, *phases])
     return whole[location] if location in whole else sum(phases[location].values())
 
 
-def _scaled(row: Mapping[str, Any], units: Mapping[str | None, float] | None) -> float | None:
-    factor = 1.0 if units is None else units.get(row["unit"])
-    exponent = row["multiplier"] or 0
+def _scaled(row: SampleRow, units: Mapping[str | None, float] | None) -> float | None:
+    factor = 1.0 if units is None else units.get(row.unit)
+    exponent = row.multiplier or 0
     if factor is None or abs(exponent) > _LARGEST_EXPONENT:
         return None
-    value: float = row["value"]
+    value: float = row.value
     if factor != 1.0:
         value *= factor
     if exponent > 0:

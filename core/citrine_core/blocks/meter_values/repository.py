@@ -1,6 +1,6 @@
 """Queries of the meter values."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -8,7 +8,9 @@ from sqlalchemy import Row, Select, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine_core.blocks.meter_values.models import Sample
-from citrine_core.db import Model, insert_or_ignore
+from citrine_core.blocks.meter_values.readings import SampleRow
+from citrine_core.db import Model
+from citrine_core.db.bulk import BulkStatement, insert_of
 from citrine_core.db.one_of_keys import one_of_keys
 
 __all__ = ["EventKey", "SampleRepository", "add_samples"]
@@ -19,9 +21,12 @@ EventKey = tuple[str, int, int]
 """Transaction, seqNo and digest: which event of a station."""
 
 
-async def add_samples(session: AsyncSession, rows: Sequence[Mapping[str, Any]]) -> None:
+_ADD = BulkStatement(SampleRow._fields, lambda dialect: insert_of(dialect, _SAMPLES).on_conflict_do_nothing())
+
+
+async def add_samples(session: AsyncSession, rows: Sequence[SampleRow]) -> None:
     """Store samples, as `sample_rows` makes them. Those that are stored already stay as they are."""
-    await insert_or_ignore(session, _SAMPLES, rows, _SAMPLES.primary_key.columns.keys())
+    await _ADD.execute(session, rows)
 
 
 class SampleRepository:
@@ -65,9 +70,7 @@ class SampleRepository:
             query = query.where(tuple_(*key) > tuple_(*after))
         return (await self._session.execute(query.order_by(*key).limit(limit))).all()
 
-    async def find_events(
-        self, tenant_id: str, station_id: str, keys: Collection[EventKey]
-    ) -> dict[EventKey, bytes]:
+    async def find_events(self, tenant_id: str, station_id: str, keys: Collection[EventKey]) -> dict[EventKey, bytes]:
         """Return the serialised requests of transaction events of a station, for what has no column here."""
         events = Model.metadata.tables["transaction_events"].c
         rows = await self._session.execute(

@@ -39,9 +39,7 @@ class MeterValuesServicer(meter_values_pb2_grpc.MeterValuesServiceServicer):
         filters = _filters(request)
         async with self._services.unit_of_work(read_only=True) as work:
             samples = SampleRepository(work.session)
-            rows = await samples.list(
-                tenant_id, request.station_id, after=page.after, limit=page.size + 1, **filters
-            )
+            rows = await samples.list(tenant_id, request.station_id, after=page.after, limit=page.size + 1, **filters)
             shown, token = page.close(rows, lambda row: (row.sample_time, row.digest, row.position))
             wanted = {_event_of(row) for row in shown if row.extra == b""}
             events = await samples.find_events(tenant_id, request.station_id, wanted) if wanted else {}
@@ -92,7 +90,8 @@ def _to_proto(rows: Sequence[Row[Any]], events: Mapping[EventKey, bytes]) -> lis
 
 def _sampled_value(row: Row[Any], sampled_of: Mapping[EventKey, Sequence[SampledValue]]) -> SampledValue:
     if row.extra:
-        return SampledValue.FromString(row.extra)
+        whole: SampledValue = SampledValue.FromString(row.extra)
+        return whole
     if row.extra == b"" and _event_of(row) in sampled_of:
         return sampled_of[_event_of(row)][row.position]
     sampled = SampledValue(

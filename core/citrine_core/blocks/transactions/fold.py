@@ -1,10 +1,8 @@
 """How events become the state of their transaction: a fold in the order of sequence numbers."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from datetime import datetime
-from operator import attrgetter
-from typing import Any
 
 from citrine.ocpp.v2.transactions_pb2 import (
     TransactionEventEnum,
@@ -12,8 +10,16 @@ from citrine.ocpp.v2.transactions_pb2 import (
     TriggerReasonEnum,
 )
 from citrine.ocpp.v2.types_pb2 import AuthorizationStatusEnum
-
-from citrine_core.blocks.meter_values import Measured, RegisterReading, digest_of, measured, sample_rows, to_datetime
+from citrine_core.blocks.meter_values import (
+    Measured,
+    RegisterReading,
+    SampleRow,
+    digest_of,
+    measured,
+    sample_rows,
+    to_datetime,
+)
+from citrine_core.resources.tokens import lookup_of
 
 __all__ = ["Occurrence", "TransactionState", "apply", "fold"]
 
@@ -46,7 +52,7 @@ class Occurrence:
     request: TransactionEventRequest
     token_status: int | None = None
     """Status that the request's id_token was answered."""
-    samples: list[dict[str, Any]] = field(default_factory=list)
+    samples: list[SampleRow] = field(default_factory=list)
 
     @classmethod
     def of(cls, tenant_id: str, station_id: str, request: TransactionEventRequest) -> "Occurrence":
@@ -161,14 +167,6 @@ class TransactionState:
             return None
         return (self.last_seq_no, self.last_event_time, _RANKS.get(self.last_event_type, 1), self.last_digest)
 
-    def to_row(self) -> dict[str, Any]:
-        """Return the state as a row to write."""
-        return dict(zip(_NAMES, _VALUES(self), strict=True))
-
-
-_NAMES = tuple(entry.name for entry in fields(TransactionState))
-_VALUES = attrgetter(*_NAMES)
-
 
 def fold(state: TransactionState, occurrences: Iterable[Occurrence]) -> TransactionState:
     """Return what all events of a transaction say, from the first on.
@@ -245,7 +243,7 @@ def _apply_identity(state: TransactionState, occurrence: Occurrence) -> None:
         if state.id_token is None or is_better:
             state.id_token = request.id_token.id_token
             state.id_token_type = request.id_token.type
-            state.id_token_lookup = request.id_token.id_token.lower()[:255]
+            state.id_token_lookup = lookup_of(request.id_token.id_token)
             state.id_token_status = occurrence.token_status
 
 

@@ -1,9 +1,8 @@
 """What stations tell us of transactions."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
 from citrine.events.v1.events_pb2 import (
     Event,
@@ -18,11 +17,10 @@ from citrine.ocpp.v2.transactions_pb2 import (
     TransactionEventResponse,
     TriggerReasonEnum,
 )
-
 from citrine_core.blocks.authorization import KnownTokens, find_tokens, id_token_info
-from citrine_core.blocks.meter_values import add_samples
+from citrine_core.blocks.meter_values import SampleRow, add_samples
 from citrine_core.blocks.transactions.fold import Occurrence, Order, TransactionState, apply, fold
-from citrine_core.blocks.transactions.repository import EventKey, TransactionKey, TransactionRepository
+from citrine_core.blocks.transactions.repository import EventKey, EventRow, TransactionKey, TransactionRepository
 from citrine_core.db import UnitOfWork
 from citrine_core.dispatch import Call, handles
 from citrine_core.services import Services
@@ -161,29 +159,29 @@ def _late(batch: _Batch) -> set[TransactionKey]:
 
 
 async def _store(work: UnitOfWork, repository: TransactionRepository, batch: _Batch) -> None:
-    rows: list[dict[str, Any]] = []
-    samples: list[Mapping[str, Any]] = []
+    rows: list[EventRow] = []
+    samples: list[SampleRow] = []
+    touched: dict[TransactionKey, TransactionState] = {}
     for key, occurrence in batch.fresh.items():
+        station_id, transaction_id, seq_no, digest = key
+        touched[station_id, transaction_id] = batch.states[station_id, transaction_id]
         samples += occurrence.samples
         rows.append(
-            {
-                "tenant_id": occurrence.tenant_id,
-                "station_id": occurrence.station_id,
-                "transaction_id": occurrence.transaction_id,
-                "seq_no": occurrence.seq_no,
-                "digest": occurrence.digest,
-                "event_type": occurrence.event_type,
-                "event_time": occurrence.event_time,
-                "offline": occurrence.offline,
-                "request": occurrence.content,
-                "response": batch.responses[key].SerializeToString(deterministic=True),
-                "receive_time": batch.receive_times[key],
-            }
+            EventRow(
+                occurrence.tenant_id,
+                station_id,
+                transaction_id,
+                seq_no,
+                digest,
+                occurrence.event_type,
+                occurrence.event_time,
+                occurrence.offline,
+                occurrence.content,
+                batch.responses[key].SerializeToString(deterministic=True),
+                batch.receive_times[key],
+            )
         )
-    touched = {(occurrence.station_id, occurrence.transaction_id) for occurrence in batch.fresh.values()}
-    await repository.save(
-        [batch.states[key] for key in sorted(batch.new)], [batch.states[key] for key in sorted(touched - batch.new)]
-    )
+    await repository.save(touched.values())
     await repository.add_events(rows)
     await add_samples(work.session, samples)
 
@@ -215,7 +213,7 @@ def _events(state: TransactionState, occurrence: Occurrence, *, starts: bool, en
 
 
 def _summary(state: TransactionState, occurrence: Occurrence) -> TransactionSummary:
-    return TransactionSummary(
+    summary = TransactionSummary(
         transaction_id=state.transaction_id,
         evse_id=state.evse_id,
         connector_id=state.connector_id,
@@ -225,9 +223,12 @@ def _summary(state: TransactionState, occurrence: Occurrence) -> TransactionSumm
         charging_state=state.charging_state,  # type: ignore[arg-type]
         id_token=state.id_token or "",
         seq_no=occurrence.seq_no,
-        start_time=state.start_time,
-        end_time=state.end_time,
     )
+    if state.start_time is not None:
+        summary.start_time.FromDatetime(state.start_time)
+    if state.end_time is not None:
+        summary.end_time.FromDatetime(state.end_time)
+    return summary
 
 
 def _key(occurrence: Occurrence) -> EventKey:

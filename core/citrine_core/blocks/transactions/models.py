@@ -41,7 +41,7 @@ class Transaction(Model):
     """Token that charges, as the station sent it: the first that was accepted, else the first."""
     id_token_type: Mapped[str | None] = mapped_column(String(20))
     id_token_lookup: Mapped[str | None] = mapped_column(String(255))
-    """id_token in lower case, to look for."""
+    """What is the same for all spellings of id_token, to look for."""
     id_token_status: Mapped[int | None] = mapped_column(SmallInteger)
     """citrine.ocpp.v2.AuthorizationStatusEnum that id_token was answered."""
     charging_state: Mapped[int | None] = mapped_column(SmallInteger)

@@ -1,24 +1,81 @@
 """Queries of the transactions."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import fields
 from datetime import datetime
-from typing import Any
+from operator import attrgetter
+from typing import Any, NamedTuple
 
-from citrine.ocpp.v2.transactions_pb2 import TransactionEventResponse
-from sqlalchemy import Row, bindparam, insert, select, tuple_, update
+from sqlalchemy import Insert, Row, Update, bindparam, insert, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from citrine.ocpp.v2.transactions_pb2 import TransactionEventResponse
 from citrine_core.blocks.transactions.fold import Occurrence, TransactionState
 from citrine_core.blocks.transactions.models import Transaction, TransactionEvent
+from citrine_core.db.bulk import BulkStatement
 from citrine_core.db.one_of_keys import one_of_keys
+from citrine_core.resources.tokens import lookup_of
 
-__all__ = ["EventKey", "TransactionKey", "TransactionRepository"]
+__all__ = ["EventKey", "EventRow", "TransactionKey", "TransactionRepository"]
 
 _TRANSACTIONS = Transaction.metadata.tables["transactions"]
 _EVENTS = TransactionEvent.metadata.tables["transaction_events"]
 
-_STATE = select(*(_TRANSACTIONS.c[entry.name] for entry in fields(TransactionState)))
+_KEY = ("tenant_id", "station_id", "transaction_id")
+
+_PROGRESS = (
+    "charging_state",
+    "power_w",
+    "soc_percent",
+    "energy_wh",
+    "meter_last_wh",
+    "meter_last_time",
+    "events",
+    "seq_nos",
+    "last_seq_no",
+    "last_event_time",
+    "last_event_type",
+    "last_digest",
+    "last_sample_time",
+    "update_time",
+)
+"""Columns that an ordinary event changes. No index has any of them."""
+
+_ALL = tuple(entry.name for entry in fields(TransactionState))
+
+_SELDOM = tuple(name for name in _ALL if name not in (*_KEY, *_PROGRESS, "sequence", "total_cost"))
+
+_seldom = attrgetter(*_SELDOM)
+
+_STATE = select(*(_TRANSACTIONS.c[name] for name in _ALL))
+
+
+class _Write:
+    """A statement that writes states, and how it takes their values."""
+
+    def __init__(
+        self, names: Sequence[str], build: Callable[[str], Insert | Update], parameters: Sequence[str]
+    ) -> None:
+        self._values = attrgetter(*names)
+        self._statement = BulkStatement(parameters, build)
+
+    async def execute(self, session: AsyncSession, states: Sequence[TransactionState]) -> None:
+        await self._statement.execute(session, [self._values(state) for state in states])
+
+
+def _update_of(names: Sequence[str]) -> _Write:
+    statement = (
+        update(_TRANSACTIONS)
+        .where(*(_TRANSACTIONS.c[name] == bindparam(f"key_{name}") for name in _KEY))
+        .values({name: bindparam(name) for name in names})
+    )
+    parameters = (*names, *(f"key_{name}" for name in _KEY))
+    return _Write((*names, *_KEY), lambda dialect: statement, parameters)
+
+
+_INSERT = _Write(_ALL, lambda dialect: insert(_TRANSACTIONS), _ALL)
+_UPDATE_PROGRESS = _update_of(_PROGRESS)
+_UPDATE_ALL = _update_of((*_PROGRESS, *_SELDOM))
 
 TransactionKey = tuple[str, str]
 """Station and transaction."""
@@ -26,19 +83,24 @@ TransactionKey = tuple[str, str]
 EventKey = tuple[str, str, int, int]
 """Station, transaction, seqNo and digest."""
 
-_KEY = ("tenant_id", "station_id", "transaction_id")
 
-_UPDATE = (
-    update(_TRANSACTIONS)
-    .where(*(_TRANSACTIONS.c[name] == bindparam(f"key_{name}") for name in _KEY))
-    .values(
-        {
-            entry.name: bindparam(entry.name)
-            for entry in fields(TransactionState)
-            if entry.name not in (*_KEY, "sequence", "total_cost")
-        }
-    )
-)
+class EventRow(NamedTuple):
+    """A row of `transaction_events`."""
+
+    tenant_id: str
+    station_id: str
+    transaction_id: str
+    seq_no: int
+    digest: int
+    event_type: int
+    event_time: datetime
+    offline: bool | None
+    request: bytes
+    response: bytes
+    receive_time: datetime
+
+
+_ADD_EVENTS = BulkStatement(EventRow._fields, lambda dialect: insert(_EVENTS))
 
 
 class TransactionRepository:
@@ -46,6 +108,8 @@ class TransactionRepository:
 
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
+        self._found: dict[TransactionKey, tuple[Any, ...]] = {}
+        """What seldom changes of the transactions that were read to be changed."""
 
     async def find_for_update(
         self, tenant_id: str, keys: Collection[TransactionKey]
@@ -55,7 +119,7 @@ class TransactionRepository:
         Without the lock, two cores that are sent messages of one transaction while its station moves from one
         to the other could each write a state that lacks the other's event.
         """
-        rows = await self._session.execute(
+        rows = await (await self._session.connection()).execute(
             _STATE.where(
                 _TRANSACTIONS.c.tenant_id == tenant_id,
                 one_of_keys((_TRANSACTIONS.c.station_id, _TRANSACTIONS.c.transaction_id), keys),
@@ -64,7 +128,9 @@ class TransactionRepository:
             .order_by(_TRANSACTIONS.c.station_id, _TRANSACTIONS.c.transaction_id)
             .with_for_update()
         )
-        return {(row[1], row[2]): TransactionState(*row) for row in rows}
+        states = {(row[1], row[2]): TransactionState(*row) for row in rows}
+        self._found |= {key: _seldom(state) for key, state in states.items()}
+        return states
 
     async def find_responses(self, tenant_id: str, keys: Collection[EventKey]) -> dict[EventKey, bytes]:
         """Return what those of the events that are stored were answered."""
@@ -97,26 +163,25 @@ class TransactionRepository:
             )
         return found
 
-    async def add_events(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Store new events, as rows of `transaction_events`."""
-        if rows:
-            await (await self._session.connection()).execute(insert(_EVENTS), list(rows))
+    async def add_events(self, rows: Sequence[EventRow]) -> None:
+        """Store new events."""
+        await _ADD_EVENTS.execute(self._session, rows)
 
-    async def save(self, new: Sequence[TransactionState], changed: Sequence[TransactionState]) -> None:
-        """Write transactions that are heard of for the first time, and others that `find_for_update` returned."""
-        connection = await self._session.connection()
-        if new:
-            # Not an upsert: if another core was first, this fails, and is done again with what that one stored.
-            await connection.execute(insert(_TRANSACTIONS), [state.to_row() for state in new])
-        if changed:
-            rows = []
-            for state in changed:
-                row = state.to_row()
-                for name in _KEY:
-                    row[f"key_{name}"] = row.pop(name)
-                del row["sequence"], row["total_cost"]
-                rows.append(row)
-            await connection.execute(_UPDATE, rows)
+    async def save(self, states: Iterable[TransactionState]) -> None:
+        """Write transactions: those that `find_for_update` returned, and others for the first time."""
+        new, moved, changed = [], [], []
+        for state in states:
+            seldom = self._found.get((state.station_id, state.transaction_id))
+            if seldom is None:
+                new.append(state)
+            elif seldom == _seldom(state):
+                moved.append(state)
+            else:
+                changed.append(state)
+        # Not an upsert: if another core was first, this fails, and is done again with what that one stored.
+        await _INSERT.execute(self._session, new)
+        await _UPDATE_PROGRESS.execute(self._session, moved)
+        await _UPDATE_ALL.execute(self._session, changed)
 
     async def mark_open_as_orphaned(self, tenant_id: str, station_id: str, boot_time: datetime) -> None:
         """Mark the transactions of a station that are open, and were last heard of before it booted.
@@ -188,7 +253,7 @@ class TransactionRepository:
         if end is not None:
             query = query.where(columns.start_time < end)
         if id_token:
-            query = query.where(columns.id_token_lookup == id_token.lower()[:255])
+            query = query.where(columns.id_token_lookup == lookup_of(id_token))
         key = (columns.sequence, columns.station_id, columns.transaction_id)
         if after is not None:
             query = query.where(tuple_(*key) < tuple_(*after))

@@ -4,12 +4,12 @@ from datetime import UTC
 from typing import Any
 
 import grpc
+from sqlalchemy import Row
+
 from citrine.api.v1 import transactions_pb2 as pb
 from citrine.api.v1 import transactions_pb2_grpc
 from citrine.ocpp.v2.transactions_pb2 import TransactionEventRequest, TransactionEventResponse
 from citrine.ocpp.v2.types_pb2 import IdToken
-from sqlalchemy import Row
-
 from citrine_core.blocks.transactions.repository import TransactionRepository
 from citrine_core.errors import InvalidArgument, NotFound
 from citrine_core.rpc import caller, open_page
