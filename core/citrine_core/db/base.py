@@ -31,9 +31,12 @@ class UtcDateTime(TypeDecorator[datetime]):
             raise ValueError("a time without a zone can't be stored")
         return value if value.tzinfo is UTC else value.astimezone(UTC)
 
+    def result_processor(self, dialect: Dialect, coltype: object) -> Any:
+        """Return what makes a time of what the database holds."""
+        return _from_sqlite if dialect.name == "sqlite" else super().result_processor(dialect, coltype)
+
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         """Return the stored time, in UTC."""
-        # SQLite has no zones; what it holds was in UTC when it was bound.
         return value.replace(tzinfo=UTC) if value is not None and value.tzinfo is None else value
 
 
@@ -44,6 +47,11 @@ def _to_sqlite(value: datetime | None) -> str | None:
     if value.tzinfo is None:
         raise ValueError("a time without a zone can't be stored")
     return (value if value.tzinfo is UTC else value.astimezone(UTC)).isoformat(" ", "microseconds")[:-6]
+
+
+def _from_sqlite(value: str | None) -> datetime | None:
+    # SQLite has no zones; what it holds was in UTC when it was bound.
+    return None if value is None else datetime.fromisoformat(value + "+00:00")
 
 
 class Model(DeclarativeBase):
