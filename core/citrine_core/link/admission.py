@@ -44,7 +44,7 @@ RETRY_AFTER = (5, 20)
 UNAUTHORIZED, FORBIDDEN, UNAVAILABLE = 401, 403, 503
 
 
-StationRow: TypeAlias = "Row[*tuple[Any, ...]]"
+StationRow: TypeAlias = Row[*tuple[Any, ...]]
 """Columns that Credentials reads."""
 
 
