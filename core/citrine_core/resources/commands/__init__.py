@@ -1,0 +1,17 @@
+"""Commands: messages that somebody has sent to a station, and what became of them."""
+
+from citrine_core.resources.commands.models import CommandRow
+from citrine_core.resources.commands.queue import CommandQueue
+from citrine_core.resources.commands.repository import CommandRepository
+from citrine_core.resources.commands.sender import CommandSender
+from citrine_core.resources.commands.servicer import CommandsServicer
+from citrine_core.resources.commands.stage import CommandsStage
+
+__all__ = [
+    "CommandQueue",
+    "CommandRepository",
+    "CommandRow",
+    "CommandSender",
+    "CommandsServicer",
+    "CommandsStage",
+]

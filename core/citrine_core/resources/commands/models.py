@@ -1,0 +1,56 @@
+"""The table of commands."""
+
+from datetime import datetime
+
+from sqlalchemy import BigInteger, Index, Integer, String, Text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from citrine_core.db import Model
+
+__all__ = ["CommandRow"]
+
+
+class CommandRow(Model):
+    """One CSMS-initiated message and what became of it."""
+
+    __tablename__ = "commands"
+    __table_args__ = (
+        Index(None, "tenant_id", "station_id", "command_id"),
+        # Who looks for what is not finished finds little, however many commands there were.
+        Index(None, "state", "expire_time"),
+    )
+
+    tenant_id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    command_id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    """A UUID of version 7: later commands have greater ids."""
+    station_id: Mapped[str] = mapped_column(String(48))
+    action: Mapped[str] = mapped_column(String(50))
+    state: Mapped[int] = mapped_column(Integer)
+    """citrine.api.v1.CommandState"""
+    is_native: Mapped[bool]
+    """True: the payload is in the station's own OCPP version."""
+    secret_payload: Mapped[str | None] = mapped_column(Text)
+    """JSON to send, where that differs from `payload` and it waits for the station. Forgotten once it is sent."""
+    payload: Mapped[str] = mapped_column(Text)
+    """JSON in OCPP spelling, passwords masked."""
+    response: Mapped[str | None] = mapped_column(Text)
+    """The station's answer, JSON in OCPP spelling."""
+    error_code: Mapped[str] = mapped_column(String(100), default="")
+    error_description: Mapped[str] = mapped_column(Text, default="")
+    requested_by: Mapped[str] = mapped_column(String(255))
+    reason: Mapped[str] = mapped_column(String(255), default="")
+    timeout: Mapped[int] = mapped_column(Integer)
+    """Milliseconds that the station may take."""
+    when_online: Mapped[bool]
+    """True: it waits for a station that is not connected."""
+    core_id: Mapped[str | None] = mapped_column(String(36))
+    """Core process that sends it. None: it waits for the station."""
+    epoch: Mapped[int | None] = mapped_column(BigInteger)
+    """Session it goes to."""
+    create_time: Mapped[datetime]
+    deadline_time: Mapped[datetime | None]
+    """When its core will have finished it; after that the core is gone."""
+    send_time: Mapped[datetime | None]
+    finish_time: Mapped[datetime | None]
+    expire_time: Mapped[datetime | None]
+    """With when_online: not to be sent after this."""

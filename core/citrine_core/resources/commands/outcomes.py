@@ -1,0 +1,105 @@
+"""How commands end: the state that is stored and the error that the caller sees."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from citrine.api.v1 import common_pb2 as common
+from citrine.edge.v1.link_pb2 import CommandFailure
+from citrine_core.errors import (
+    CoreError,
+    FailedPrecondition,
+    InvalidArgument,
+    NotSupported,
+    StationError,
+    StationTimeout,
+    StationUnavailable,
+)
+
+__all__ = ["FINAL", "Ending", "ending_of", "error_of"]
+
+FINAL = frozenset(
+    {
+        common.COMMAND_STATE_ANSWERED,
+        common.COMMAND_STATE_FAILED,
+        common.COMMAND_STATE_TIMED_OUT,
+        common.COMMAND_STATE_EXPIRED,
+        common.COMMAND_STATE_CANCELLED,
+    }
+)
+"""States that a command does not leave."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a command without a usable answer ends."""
+
+    state: "common.CommandState.ValueType"
+    code: str
+    """Stored as error_code. Empty for CALLERROR and the like: their own code is."""
+    text: str
+    """Stored as error_description where the edge has none."""
+
+
+_ENDINGS: Mapping[int, Ending] = {
+    CommandFailure.REASON_UNSPECIFIED: Ending(common.COMMAND_STATE_FAILED, "InternalError", "the edge gave no reason"),
+    CommandFailure.REASON_GONE: Ending(common.COMMAND_STATE_FAILED, "NotConnected", "the station is not connected"),
+    CommandFailure.REASON_LOST: Ending(
+        common.COMMAND_STATE_FAILED, "ConnectionLost", "the connection broke before the station answered"
+    ),
+    CommandFailure.REASON_TIMEOUT: Ending(
+        common.COMMAND_STATE_TIMED_OUT, "Timeout", "the station did not answer in time"
+    ),
+    CommandFailure.REASON_EXPIRED: Ending(
+        common.COMMAND_STATE_EXPIRED, "Expired", "the station was busy with other commands, this one was not sent"
+    ),
+    CommandFailure.REASON_CALL_ERROR: Ending(common.COMMAND_STATE_FAILED, "", ""),
+    CommandFailure.REASON_BAD_ANSWER: Ending(common.COMMAND_STATE_FAILED, "", "the station's answer breaks the schema"),
+    CommandFailure.REASON_UNSUPPORTED: Ending(
+        common.COMMAND_STATE_FAILED, "NotSupported", "the OCPP version of the station has no such action"
+    ),
+    CommandFailure.REASON_INVALID: Ending(
+        common.COMMAND_STATE_FAILED, "", "the payload breaks the schema of the station's OCPP version"
+    ),
+    CommandFailure.REASON_CANCELLED: Ending(common.COMMAND_STATE_CANCELLED, "Cancelled", "the command was cancelled"),
+}
+
+
+def ending_of(failure: CommandFailure) -> Ending:
+    """Return how a command ends after a failure, with the code and text to store."""
+    ending = _ENDINGS.get(failure.reason, _ENDINGS[CommandFailure.REASON_UNSPECIFIED])
+    return Ending(
+        ending.state,
+        (ending.code or failure.error.code or "InternalError")[:100],
+        failure.error.description or ending.text,
+    )
+
+
+def error_of(failure: CommandFailure, field: str) -> CoreError:
+    """Return what the caller of a command is told after a failure.
+
+    Args:
+        failure: What the edge said.
+        field: Field of the caller's request that holds the payload.
+    """
+    ending = ending_of(failure)
+    match failure.reason:
+        case CommandFailure.REASON_TIMEOUT | CommandFailure.REASON_EXPIRED:
+            return StationTimeout(ending.text)
+        case CommandFailure.REASON_CALL_ERROR | CommandFailure.REASON_BAD_ANSWER | CommandFailure.REASON_UNSPECIFIED:
+            return StationError(ending.code, ending.text)
+        case CommandFailure.REASON_UNSUPPORTED:
+            return NotSupported(ending.text)
+        case CommandFailure.REASON_INVALID:
+            return invalid_payload(field, ending.text)
+        case CommandFailure.REASON_CANCELLED:
+            return FailedPrecondition(ending.text)
+        case _:
+            return StationUnavailable(ending.text)
+
+
+def invalid_payload(field: str, text: str) -> InvalidArgument:
+    """Return the error of a payload, with the path in it where the text begins with one ("/a/0/b: ...")."""
+    path, separator, problem = text.partition(": ")
+    if separator and path.startswith("/"):
+        return InvalidArgument(field + path.rstrip("/").replace("/", "."), problem)
+    return InvalidArgument(field, text)

@@ -1,0 +1,75 @@
+"""Commands that this core has sent and not yet seen the end of."""
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from google.protobuf.message import Message
+
+from citrine.api.v1 import common_pb2 as common
+from citrine_core.errors import CoreError
+from citrine_core.link.registry import Link
+
+__all__ = ["Outcome", "Pending", "PendingCommands"]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a command."""
+
+    command: common.Command
+    message: Message | None = None
+    """The station's answer, where it is canonical."""
+    payload: dict[str, Any] | None = None
+    """The station's answer in OCPP spelling."""
+    error: CoreError | None = None
+
+
+@dataclass(slots=True)
+class Pending:
+    """One command under way."""
+
+    tenant_id: str
+    station_id: str
+    command_id: str
+    epoch: int
+    payload_field: str
+    """Field of the caller's request that holds the payload, for errors about it."""
+    link: Link
+    future: asyncio.Future[Outcome]
+    send_time: datetime | None = None
+    """When it was written to the socket. None: it was not, as far as we know."""
+    timers: list[asyncio.TimerHandle] = field(default_factory=list)
+
+
+class PendingCommands:
+    """Commands under way, by id."""
+
+    def __init__(self) -> None:
+        self._pending: dict[str, Pending] = {}
+
+    def __len__(self) -> int:
+        return len(self._pending)
+
+    def __iter__(self) -> Iterator[Pending]:
+        return iter(tuple(self._pending.values()))
+
+    def add(self, pending: Pending) -> None:
+        """Enter a command before it is sent."""
+        self._pending[pending.command_id] = pending
+
+    def get(self, command_id: str) -> Pending | None:
+        """Return a command under way, or None."""
+        return self._pending.get(command_id)
+
+    def resolve(self, command_id: str, outcome: Outcome) -> None:
+        """Tell whoever waits for a command what became of it."""
+        pending = self._pending.pop(command_id, None)
+        if pending is None:
+            return
+        for timer in pending.timers:
+            timer.cancel()
+        if not pending.future.done():
+            pending.future.set_result(outcome)

@@ -1,0 +1,124 @@
+"""Commands that wait: sent when their station is back, ended when nobody can send them any more."""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+from citrine.api.v1 import common_pb2 as common
+from citrine_core.clock import Clock
+from citrine_core.db import UnitOfWork, UnitOfWorkFactory
+from citrine_core.errors import CoreError, DatabaseUnavailable
+from citrine_core.resources.commands.repository import CHANGING, CommandRepository, StoredCommand
+from citrine_core.resources.commands.sender import CommandSender
+from citrine_core.resources.commands.stage import finished
+
+__all__ = ["CommandQueue"]
+
+logger = logging.getLogger(__name__)
+
+SWEEP_INTERVAL = 2.0
+"""Seconds after which expired and abandoned commands are looked for, and waiting ones whose station is back."""
+
+MAX_ROWS = 500
+"""Commands ended in one transaction at most."""
+
+
+class CommandQueue:
+    """Sends waiting commands, those of one station in order and one after the other."""
+
+    def __init__(self, unit_of_work: UnitOfWorkFactory, clock: Clock, sender: CommandSender) -> None:
+        self._unit_of_work = unit_of_work
+        self._clock = clock
+        self._sender = sender
+        self._ready: asyncio.Queue[tuple[str, str]] = asyncio.Queue()
+        self._active: set[tuple[str, str]] = set()
+
+    async def stations_are_back(self, work: UnitOfWork, tenant_id: str, station_ids: Sequence[str]) -> None:
+        """Once the transaction is committed, send what waits for these stations, where they may be sent something."""
+        if station_ids:
+            waited_for = await CommandRepository(work.session).stations_waited_for(tenant_id, station_ids)
+            for station_id in waited_for:
+                self._wake_after_commit(work, (tenant_id, station_id))
+
+    async def run(self) -> None:
+        """Send and sweep until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._sweep_repeatedly(), name="sweep commands")
+            while True:
+                key = await self._ready.get()
+                tasks.create_task(self._send_all(key), name="send waiting commands")
+
+    async def sweep(self) -> None:
+        """End what expired or was left by a core that is gone, and look for stations that are back."""
+        now = self._clock()
+        async with self._unit_of_work(read_only=True) as work:
+            repository = CommandRepository(work.session)
+            expired = await repository.expired(now, MAX_ROWS)
+            abandoned = await repository.abandoned(now, MAX_ROWS)
+            back = await repository.stations_to_send_to(now, MAX_ROWS)
+        if expired or abandoned:
+            await self._end(expired, common.COMMAND_STATE_EXPIRED, "Expired", "the station did not come back in time")
+            await self._end(
+                abandoned,
+                common.COMMAND_STATE_TIMED_OUT,
+                "Timeout",
+                "its core is gone and its end unknown",
+            )
+        for key in back:
+            self._wake(key)
+
+    async def _end(self, rows: Sequence[StoredCommand], state: int, code: str, text: str) -> None:
+        if not rows:
+            return
+        now = self._clock()
+        async with self._unit_of_work() as work:
+            repository = CommandRepository(work.session)
+            for row in rows:
+                # Read again: another core may have ended it, or its station may be back.
+                current = await repository.find(row.tenant_id, row.command_id)
+                if current is None or current.state != row.state or current.core_id != row.core_id:
+                    continue
+                change = _change(current, state=state, error_code=code, error_description=text, finish_time=now)
+                await repository.change_all([{**change, "secret_payload": None}])
+                work.emit(finished(current, state))
+            await work.commit()
+
+    async def _sweep_repeatedly(self) -> None:
+        while True:
+            try:
+                await self.sweep()
+            except DatabaseUnavailable:
+                logger.warning("commands could not be swept")
+            await asyncio.sleep(SWEEP_INTERVAL)
+
+    async def _send_all(self, key: tuple[str, str]) -> None:
+        try:
+            while await self._send_next(*key):
+                pass
+        except CoreError as error:
+            logger.warning("waiting commands could not be sent", extra={"station_id": key[1], "problem": str(error)})
+        finally:
+            self._active.discard(key)
+
+    async def _send_next(self, tenant_id: str, station_id: str) -> bool:
+        async with self._unit_of_work(read_only=True) as work:
+            row = await CommandRepository(work.session).next_waiting(tenant_id, station_id, self._clock())
+        if row is None:
+            return False
+        outcome = await self._sender.deliver(row, row.edge_id, row.open_epoch)
+        # What went back to waiting is not sent again at once: the station is off, and its row does not say so yet.
+        return outcome is not None and outcome.command.state != common.COMMAND_STATE_QUEUED
+
+    def _wake_after_commit(self, work: UnitOfWork, key: tuple[str, str]) -> None:
+        work.after_commit(lambda: self._wake(key))
+
+    def _wake(self, key: tuple[str, str]) -> None:
+        if key not in self._active:
+            self._active.add(key)
+            self._ready.put_nowait(key)
+
+
+def _change(row: StoredCommand, **values: Any) -> dict[str, Any]:
+    names = ("tenant_id", "command_id", *CHANGING)
+    return {**{name: getattr(row, name) for name in names}, **values}

@@ -1,0 +1,222 @@
+"""Queries of the commands."""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Any, TypeAlias
+
+from sqlalchemy import ColumnElement, CursorResult, Row, and_, bindparam, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
+
+from citrine.api.v1 import common_pb2 as common
+from citrine.ocpp.v2.provisioning_pb2 import REGISTRATION_STATUS_ENUM_ACCEPTED
+from citrine_core.db import one_of
+from citrine_core.resources.commands.models import CommandRow
+from citrine_core.resources.connections import Connection
+from citrine_core.resources.stations.models import Station
+
+__all__ = ["CommandRepository", "StoredCommand"]
+
+StoredCommand: TypeAlias = "Row[*tuple[Any, ...]]"
+"""A row of the table, with all its columns."""
+
+_TABLE = CommandRow.metadata.tables["commands"]
+_CONNECTIONS = Connection.metadata.tables["connections"]
+_STATIONS = Station.metadata.tables["stations"]
+
+_QUEUED = common.COMMAND_STATE_QUEUED
+_LIVE = (common.COMMAND_STATE_QUEUED, common.COMMAND_STATE_SENT)
+
+CHANGING = (
+    "state", "secret_payload", "response", "error_code", "error_description", "core_id", "epoch", "deadline_time",
+    "send_time", "finish_time",
+)  # fmt: skip
+"""Columns that change in the life of a command."""
+
+
+class CommandRepository:
+    """Commands of all tenants."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def find_station(self, tenant_id: str, station_id: str) -> StoredCommand | None:
+        """Return whether a station is connected, and by which session; None where there is no such station."""
+        columns = _CONNECTIONS.c
+        rows = await (await self._connection()).execute(
+            select(_STATIONS.c.registration, columns.is_open, columns.edge_id, columns.epoch)
+            .select_from(_STATIONS.outerjoin(_CONNECTIONS, _same_station(_STATIONS.c, columns)))
+            .where(_STATIONS.c.tenant_id == tenant_id, _STATIONS.c.station_id == station_id)
+        )
+        return rows.one_or_none()
+
+    async def set_next_password(self, tenant_id: str, station_id: str, password_hash: str) -> None:
+        """Let a station in with a password that it is about to be given, beside the one that it has."""
+        await (await self._connection()).execute(
+            update(_STATIONS)
+            .where(_STATIONS.c.tenant_id == tenant_id, _STATIONS.c.station_id == station_id)
+            .values(next_password_hash=password_hash, credential_version=_STATIONS.c.credential_version + 1)
+        )
+
+    async def add(self, row: Mapping[str, Any]) -> None:
+        """Store a new command."""
+        await (await self._connection()).execute(_TABLE.insert(), [dict(row)])
+
+    async def find(self, tenant_id: str, command_id: str) -> StoredCommand | None:
+        """Return a command, or None."""
+        rows = await self._select(_TABLE.c.tenant_id == tenant_id, _TABLE.c.command_id == command_id)
+        return rows[0] if rows else None
+
+    async def find_all(self, tenant_id: str, command_ids: Collection[str]) -> dict[str, StoredCommand]:
+        """Return commands of a tenant by id."""
+        rows = await self._select(
+            _TABLE.c.tenant_id == tenant_id, one_of(self._session, _TABLE.c.command_id, command_ids)
+        )
+        return {row.command_id: row for row in rows}
+
+    async def list(
+        self, tenant_id: str, *, station_id: str | None, state: int | None, after: str | None, limit: int
+    ) -> Sequence[StoredCommand]:
+        """Return commands of a tenant, the latest first, behind an id."""
+        conditions = [_TABLE.c.tenant_id == tenant_id]
+        if station_id is not None:
+            conditions.append(_TABLE.c.station_id == station_id)
+        if state is not None:
+            conditions.append(_TABLE.c.state == state)
+        if after is not None:
+            conditions.append(_TABLE.c.command_id < after)
+        return await self._select(*conditions, order=_TABLE.c.command_id.desc(), limit=limit)
+
+    async def change_all(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Store the changing columns of commands; what is in a final state stays as it is."""
+        if rows:
+            await (await self._connection()).execute(
+                update(_TABLE)
+                .where(
+                    _TABLE.c.tenant_id == bindparam("b_tenant_id"),
+                    _TABLE.c.command_id == bindparam("b_command_id"),
+                    _TABLE.c.state.in_(_LIVE),
+                )
+                .values({name: bindparam(f"b_{name}") for name in CHANGING}),
+                [{f"b_{name}": row[name] for name in ("tenant_id", "command_id", *CHANGING)} for row in rows],
+            )
+
+    async def next_waiting(self, tenant_id: str, station_id: str, now: datetime) -> StoredCommand | None:
+        """Return the oldest command that waits for a station, if it is connected and may be sent it now."""
+        columns = _CONNECTIONS.c
+        rows = await (await self._connection()).execute(
+            select(_TABLE, columns.edge_id, columns.epoch.label("open_epoch"))
+            .select_from(_waiting_for_open_station())
+            .where(_TABLE.c.tenant_id == tenant_id, _TABLE.c.station_id == station_id, _sendable(now))
+            .order_by(_TABLE.c.command_id)
+            .limit(1)
+        )
+        return rows.one_or_none()
+
+    async def stations_to_send_to(self, now: datetime, limit: int) -> Sequence[tuple[str, str]]:
+        """Return tenant and id of stations that are connected while commands wait for them."""
+        rows = await (await self._connection()).execute(
+            select(_TABLE.c.tenant_id, _TABLE.c.station_id)
+            .select_from(_waiting_for_open_station())
+            .where(_sendable(now))
+            .distinct()
+            .limit(limit)
+        )
+        return [(row.tenant_id, row.station_id) for row in rows]
+
+    async def stations_waited_for(self, tenant_id: str, station_ids: Collection[str]) -> Sequence[str]:
+        """Return which of a tenant's stations commands wait for."""
+        rows = await (await self._connection()).execute(
+            select(_TABLE.c.station_id)
+            .where(
+                _TABLE.c.state == _QUEUED,
+                _TABLE.c.core_id.is_(None),
+                _TABLE.c.tenant_id == tenant_id,
+                one_of(self._session, _TABLE.c.station_id, station_ids),
+            )
+            .distinct()
+        )
+        return [row.station_id for row in rows]
+
+    async def claim(self, row: StoredCommand, core_id: str, epoch: int, deadline_time: datetime) -> bool:
+        """Take a waiting command for one core to send; return False where another was quicker."""
+        return await self._change_waiting(
+            row.tenant_id, row.command_id, core_id=core_id, epoch=epoch, deadline_time=deadline_time
+        )
+
+    async def cancel_waiting(self, tenant_id: str, command_id: str, now: datetime) -> bool:
+        """Cancel a command that waits for its station; return False where it does not."""
+        return await self._change_waiting(
+            tenant_id,
+            command_id,
+            state=common.COMMAND_STATE_CANCELLED,
+            error_code="Cancelled",
+            error_description="the command was cancelled",
+            secret_payload=None,
+            finish_time=now,
+        )
+
+    async def expired(self, now: datetime, limit: int) -> Sequence[StoredCommand]:
+        """Return commands whose station did not come back in time."""
+        return await self._select(
+            _TABLE.c.state == _QUEUED,
+            _TABLE.c.expire_time <= now,
+            _TABLE.c.core_id.is_(None),
+            order=_TABLE.c.command_id,
+            limit=limit,
+        )
+
+    async def abandoned(self, now: datetime, limit: int) -> Sequence[StoredCommand]:
+        """Return commands that their core would have finished by now."""
+        return await self._select(
+            _TABLE.c.state.in_(_LIVE),
+            _TABLE.c.core_id.is_not(None),
+            _TABLE.c.deadline_time < now,
+            order=_TABLE.c.command_id,
+            limit=limit,
+        )
+
+    async def _change_waiting(self, tenant_id: str, command_id: str, **values: Any) -> bool:
+        result = await (await self._connection()).execute(
+            update(_TABLE)
+            .where(
+                _TABLE.c.tenant_id == tenant_id,
+                _TABLE.c.command_id == command_id,
+                _TABLE.c.state == _QUEUED,
+                _TABLE.c.core_id.is_(None),
+            )
+            .values(**values)
+        )
+        assert isinstance(result, CursorResult)
+        return result.rowcount == 1
+
+    async def _select(
+        self, *conditions: ColumnElement[bool], order: ColumnElement[Any] | None = None, limit: int | None = None
+    ) -> Sequence[StoredCommand]:
+        statement = select(_TABLE).where(*conditions).limit(limit)
+        if order is not None:
+            statement = statement.order_by(order)
+        return (await (await self._connection()).execute(statement)).all()
+
+    async def _connection(self) -> AsyncConnection:
+        return await self._session.connection()
+
+
+def _same_station(left: Any, right: Any) -> ColumnElement[bool]:
+    return and_(left.tenant_id == right.tenant_id, left.station_id == right.station_id)
+
+
+def _waiting_for_open_station() -> Any:
+    return _TABLE.join(_CONNECTIONS, _same_station(_TABLE.c, _CONNECTIONS.c)).join(
+        _STATIONS, _same_station(_TABLE.c, _STATIONS.c)
+    )
+
+
+def _sendable(now: datetime) -> ColumnElement[bool]:
+    return and_(
+        _TABLE.c.state == _QUEUED,
+        _TABLE.c.core_id.is_(None),
+        _TABLE.c.expire_time > now,
+        _CONNECTIONS.c.is_open.is_(True),
+        # A station that is pending or rejected is left alone until it is accepted (B02, B03).
+        _STATIONS.c.registration == REGISTRATION_STATUS_ENUM_ACCEPTED,
+    )

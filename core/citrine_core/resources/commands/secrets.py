@@ -1,0 +1,49 @@
+"""Passwords in commands: found, and masked wherever a command is stored or shown."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+__all__ = ["MASK", "masked", "new_password"]
+
+MASK = "********"
+"""What stands in the place of a password."""
+
+_BASIC_AUTH_PASSWORD = ("securityctrlr", "basicauthpassword")
+"""Component and variable that hold the password of a station (A01); names are case-insensitive."""
+
+
+def masked(action: str, payload: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a payload in OCPP spelling with passwords masked; the payload itself where there is none."""
+    if action == "SetVariables" and any(_password_settings(payload)):
+        data = [
+            {**entry, "attributeValue": MASK} if _sets_password(entry) else entry
+            for entry in payload["setVariableData"]
+        ]
+        return {**payload, "setVariableData": data}
+    if action == "SetNetworkProfile":
+        profile = payload.get("connectionData")
+        if isinstance(profile, Mapping) and "basicAuthPassword" in profile:
+            return {**payload, "connectionData": {**profile, "basicAuthPassword": MASK}}
+    return dict(payload)
+
+
+def new_password(action: str, payload: Mapping[str, Any]) -> str | None:
+    """Return the password that a command gives to the station for its next connection, or None."""
+    if action != "SetVariables":
+        return None
+    values = [entry.get("attributeValue") for entry in _password_settings(payload)]
+    return values[-1] if values and isinstance(values[-1], str) else None
+
+
+def _password_settings(payload: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    entries = payload.get("setVariableData")
+    return (entry for entry in entries if _sets_password(entry)) if isinstance(entries, list) else iter(())
+
+
+def _sets_password(entry: object) -> bool:
+    if not isinstance(entry, Mapping):
+        return False
+    component, variable = entry.get("component"), entry.get("variable")
+    if not isinstance(component, Mapping) or not isinstance(variable, Mapping):
+        return False
+    return (str(component.get("name")).casefold(), str(variable.get("name")).casefold()) == _BASIC_AUTH_PASSWORD

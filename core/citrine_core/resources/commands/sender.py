@@ -1,0 +1,318 @@
+"""Sends messages to stations on somebody's behalf, and waits for what the stations answer."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any, TypeVar
+
+import grpc
+import orjson
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.message import Message
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from citrine.api.v1 import common_pb2 as common
+from citrine.edge.v1 import link_pb2 as link
+from citrine.ocpp.actions import ACTIONS, action_of, wrap_request
+from citrine.ocpp.codec import CodecError, decode, encode
+from citrine_core.clock import Clock
+from citrine_core.db import UnitOfWorkFactory
+from citrine_core.dispatch import Item
+from citrine_core.errors import InvalidArgument, NotFound, StationTimeout, StationUnavailable
+from citrine_core.ids import new_id
+from citrine_core.link.registry import Link, LinkRegistry
+from citrine_core.resources.commands.orders import Order, Orders
+from citrine_core.resources.commands.pending import Outcome, Pending, PendingCommands
+from citrine_core.resources.commands.protos import to_proto
+from citrine_core.resources.commands.repository import CommandRepository, StoredCommand
+from citrine_core.resources.commands.secrets import masked, new_password
+from citrine_core.resources.commands.stage import finished
+from citrine_core.resources.stations.passwords import hash_password
+from citrine_core.rpc import Caller, caller
+
+__all__ = ["COMMAND_ID", "CommandSender"]
+
+logger = logging.getLogger(__name__)
+
+Response = TypeVar("Response", bound=Message)
+
+COMMAND_ID = "citrine-command-id"
+"""Trailing metadata key that bears the id of the command, however the call ends."""
+
+
+class CommandSender:
+    """Sends commands by this core's own link to the edge that holds the station.
+
+    Args:
+        core_id: Of this process.
+        unit_of_work: Opens transactions.
+        clock: Returns the time now.
+        links: Of this core.
+        pending: Commands under way, which the commands stage resolves.
+        default_timeout: How long a station may take where the caller does not say.
+    """
+
+    def __init__(
+        self,
+        core_id: str,
+        unit_of_work: UnitOfWorkFactory,
+        clock: Clock,
+        links: LinkRegistry,
+        pending: PendingCommands,
+        default_timeout: timedelta,
+    ) -> None:
+        self._core_id = core_id
+        self._unit_of_work = unit_of_work
+        self._clock = clock
+        self._links = links
+        self._pending = pending
+        self._orders = Orders(clock, default_timeout)
+        self._submit: Callable[[Item], None] = _not_connected
+
+    def connect(self, submit: Callable[[Item], None]) -> None:
+        """Say where the reports on commands go: the lanes, which are made after the blocks that send commands."""
+        self._submit = submit
+
+    async def call(
+        self, context: "grpc.aio.ServicerContext[Any, Response]", request: Any, response_class: type[Response]
+    ) -> Response:
+        """Serve a command rpc: send `request.request` to `request.target` and return the station's answer.
+
+        Cancelling it cancels the command where that has not been written to the socket.
+
+        Raises:
+            CoreError: As CommandTarget in the contract says.
+        """
+        command, answer = await self.send(caller(context), request.target, request.request, context=context)
+        made: Any = response_class  # has the fields command and response, as every command rpc's
+        response: Response = made(command=command, response=answer)
+        return response
+
+    async def send(
+        self,
+        who: Caller,
+        target: common.CommandTarget,
+        message: Message,
+        *,
+        context: "grpc.aio.ServicerContext[Any, Any] | None" = None,
+        payload_field: str = "request",
+    ) -> tuple[common.Command, Message | None]:
+        """Send a message and return the command and the answer; None where it waits for an offline station.
+
+        Raises:
+            CoreError: As CommandTarget in the contract says.
+        """
+        try:
+            payload = encode(message)
+        except CodecError as error:
+            raise InvalidArgument(payload_field + error.path.replace("/", "."), error.problem) from error
+        left = context.time_remaining() if context is not None else None
+        order = self._orders.check(who, target, action_of(message).name, payload, payload_field, left)
+        outcome = await self._send(order, context)
+        return outcome.command, outcome.message
+
+    async def send_native(
+        self,
+        who: Caller,
+        target: common.CommandTarget,
+        action: str,
+        payload: dict[str, Any],
+        *,
+        context: "grpc.aio.ServicerContext[Any, Any] | None" = None,
+    ) -> tuple[common.Command, dict[str, Any] | None]:
+        """Send a message in the station's own OCPP version as it is, and return the command and the answer.
+
+        Raises:
+            CoreError: As CommandTarget in the contract says.
+        """
+        left = context.time_remaining() if context is not None else None
+        order = self._orders.check(who, target, action, payload, "payload", left)
+        outcome = await self._send(replace(order, is_native=True), context)
+        return outcome.command, outcome.payload
+
+    def sent(self, report: link.CommandSent, reply: Callable[[link.Downstream], None]) -> None:
+        """Note that a command was written to the socket."""
+        session = report.session
+        item = Item(session.tenant_id, session.station_id, report, reply)
+        pending = self._pending.get(report.id)
+        if pending is None:
+            self._submit(item)
+            return
+        pending.send_time = report.send_time.ToDatetime(UTC)
+        pending.timers.append(asyncio.get_running_loop().call_later(SENT_DELAY, self._submit, item))
+
+    def cancel(self, pending: Pending) -> None:
+        """Have the edge drop a command, if it has not been written."""
+        pending.link.send(link.Downstream(cancel_command=link.CancelCommand(id=pending.command_id)))
+
+    async def cancel_by_id(self, tenant_id: str, station_id: str, command_id: str) -> bool:
+        """Have the edge that holds the station drop a command; return False where there is no link to it."""
+        async with self._unit_of_work(read_only=True) as work:
+            station = await CommandRepository(work.session).find_station(tenant_id, station_id)
+        edge = self._links.get(station.edge_id) if station is not None and station.is_open else None
+        if edge is None:
+            return False
+        edge.send(link.Downstream(cancel_command=link.CancelCommand(id=command_id)))
+        return True
+
+    async def deliver(self, row: StoredCommand, edge_id: str, epoch: int) -> Outcome | None:
+        """Send a command that waited for its station; return None where it goes on waiting.
+
+        Concurrent calls, of other cores too, send it once.
+
+        Raises:
+            DatabaseUnavailable: When it could not be taken.
+        """
+        edge = self._link_to(edge_id)
+        if edge is None:
+            return None
+        payload = orjson.loads(row.secret_payload or row.payload)
+        password_hash = await _hash_of_new_password(row.action, payload)
+        timeout = row.timeout / 1000
+        deadline = self._clock() + timedelta(seconds=timeout + REPORT_TIME + STORE_TIME)
+        async with self._unit_of_work() as work:
+            repository = CommandRepository(work.session)
+            if not await repository.claim(row, self._core_id, epoch, deadline):
+                return None
+            if password_hash is not None:
+                await repository.set_next_password(row.tenant_id, row.station_id, password_hash)
+            await work.commit()
+        order = Order(
+            row.tenant_id, row.station_id, row.action, payload, row.is_native, row.requested_by, row.reason, timeout,
+            when_online=True, expire_time=row.expire_time,
+        )  # fmt: skip
+        return await self._dispatch(order, row.command_id, edge, epoch)
+
+    async def _send(self, order: Order, context: "grpc.aio.ServicerContext[Any, Any] | None") -> Outcome:
+        password_hash = await _hash_of_new_password(order.action, order.payload)
+        command_id = new_id()
+        async with self._unit_of_work() as work:
+            repository = CommandRepository(work.session)
+            station = await repository.find_station(order.tenant_id, order.station_id)
+            if station is None:
+                raise NotFound("station", order.station_id)
+            edge = self._link_to(station.edge_id) if station.is_open else None
+            row = self._row(order, command_id, edge is not None, station)
+            await repository.add(row)
+            if edge is not None and password_hash is not None:
+                await repository.set_next_password(order.tenant_id, order.station_id, password_hash)
+            if row["finish_time"] is not None:
+                work.emit(finished(_as_row(row), row["state"]))
+            await work.commit()
+        if context is not None:
+            context.set_trailing_metadata(((COMMAND_ID, command_id),))
+        if edge is None:
+            if order.when_online:
+                return Outcome(to_proto(_as_row(row)))
+            raise StationUnavailable(row["error_description"])
+        outcome = await self._dispatch(order, command_id, edge, station.epoch)
+        if outcome.error is not None:
+            raise outcome.error
+        return outcome
+
+    async def _dispatch(self, order: Order, command_id: str, edge: Link, epoch: int) -> Outcome:
+        """Send a stored command and wait for its end, which is stored by then."""
+        loop = asyncio.get_running_loop()
+        session = link.SessionRef(tenant_id=order.tenant_id, station_id=order.station_id, epoch=epoch)
+        command = link.Command(id=command_id, session=session, timeout=_duration(order.timeout))
+        if order.is_native:
+            command.native.action = order.action
+            command.native.payload_json = orjson.dumps(order.payload).decode()
+        else:
+            command.request.CopyFrom(wrap_request(decode(ACTIONS[order.action].request, order.payload)))
+        pending = Pending(
+            order.tenant_id, order.station_id, command_id, epoch, order.payload_field, edge, loop.create_future()
+        )
+        pending.timers.append(loop.call_later(order.timeout + REPORT_TIME, self._give_up, pending))
+        self._pending.add(pending)
+        edge.send(link.Downstream(command=command))
+        try:
+            async with asyncio.timeout(order.timeout + REPORT_TIME + STORE_TIME):
+                return await asyncio.shield(pending.future)
+        except TimeoutError:
+            raise StationTimeout("the station did not answer in time") from None
+        except asyncio.CancelledError:
+            # Nobody waits any more. What was written already ends by itself and is stored.
+            self.cancel(pending)
+            raise
+
+    def _give_up(self, pending: Pending) -> None:
+        """End a command of which the edge reports nothing; its link may be gone."""
+        self.cancel(pending)
+        reason = link.CommandFailure.REASON_TIMEOUT if pending.send_time else link.CommandFailure.REASON_EXPIRED
+        failure = link.CommandFailure(
+            id=pending.command_id,
+            session=link.SessionRef(tenant_id=pending.tenant_id, station_id=pending.station_id, epoch=pending.epoch),
+            reason=reason,
+            time=_timestamp(self._clock()),
+        )
+        self._submit(Item(pending.tenant_id, pending.station_id, failure, pending.link.send))
+
+    def _link_to(self, edge_id: str) -> Link | None:
+        found = self._links.get(edge_id)
+        return found if found is not None and not found.draining else None
+
+    def _row(self, order: Order, command_id: str, goes_now: bool, station: StoredCommand) -> dict[str, Any]:
+        now = self._clock()
+        fails = not goes_now and not order.when_online
+        shown = masked(order.action, order.payload)
+        text = (
+            "there is no link to the edge that holds the station" if station.is_open else "the station is not connected"
+        )
+        deadline = now + timedelta(seconds=order.timeout + REPORT_TIME + STORE_TIME)
+        return {
+            "tenant_id": order.tenant_id,
+            "command_id": command_id,
+            "station_id": order.station_id,
+            "action": order.action,
+            "state": common.COMMAND_STATE_FAILED if fails else common.COMMAND_STATE_QUEUED,
+            "is_native": order.is_native,
+            "secret_payload": _json(order.payload) if order.when_online and shown != order.payload else None,
+            "payload": _json(shown),
+            "response": None,
+            "error_code": "NotConnected" if fails else "",
+            "error_description": text if fails else "",
+            "requested_by": order.requested_by,
+            "reason": order.reason,
+            "timeout": round(order.timeout * 1000),
+            "when_online": order.when_online,
+            "core_id": self._core_id if goes_now else None,
+            "epoch": station.epoch if goes_now else None,
+            "create_time": now,
+            "deadline_time": deadline if goes_now else None,
+            "send_time": None,
+            "finish_time": now if fails else None,
+            "expire_time": order.expire_time,
+        }
+
+
+async def _hash_of_new_password(action: str, payload: dict[str, Any]) -> str | None:
+    password = new_password(action, payload)
+    return None if password is None else await asyncio.to_thread(hash_password, password)
+
+
+def _as_row(values: dict[str, Any]) -> Any:
+    return SimpleNamespace(**values)
+
+
+def _json(payload: dict[str, Any]) -> str:
+    return orjson.dumps(payload).decode()
+
+
+def _duration(seconds: float) -> Duration:
+    duration = Duration()
+    duration.FromTimedelta(timedelta(seconds=seconds))
+    return duration
+
+
+def _timestamp(time: datetime) -> Timestamp:
+    timestamp = Timestamp()
+    timestamp.FromDatetime(time)
+    return timestamp
+
+
+def _not_connected(item: Item) -> None:
+    raise RuntimeError("the sender is not connected to the lanes")

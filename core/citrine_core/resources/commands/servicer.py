@@ -1,0 +1,126 @@
+"""CommandsService."""
+
+import asyncio
+from typing import TypeAlias
+
+import grpc
+
+from citrine.api.v1 import commands_pb2 as pb
+from citrine.api.v1 import common_pb2 as common
+from citrine.api.v1.commands_pb2_grpc import CommandsServiceServicer
+from citrine.ocpp.actions import ACTIONS, Action
+from citrine.ocpp.codec import CodecError, decode, encode
+from citrine_core.errors import FailedPrecondition, InvalidArgument, NotFound
+from citrine_core.resources.commands.protos import from_struct, json_to_struct, to_proto
+from citrine_core.resources.commands.repository import CommandRepository, StoredCommand
+from citrine_core.resources.commands.stage import finished
+from citrine_core.rpc import caller, open_page
+from citrine_core.services import Services
+
+__all__ = ["CommandsServicer"]
+
+CANCEL_TIME = 3.0
+"""Seconds in which an edge is to say whether it could still drop a command."""
+
+CANCEL_POLL = 0.05
+
+ListContext: TypeAlias = "grpc.aio.ServicerContext[pb.ListCommandsRequest, pb.ListCommandsResponse]"
+CallContext: TypeAlias = "grpc.aio.ServicerContext[pb.CallStationRequest, pb.CallStationResponse]"
+
+
+class CommandsServicer(CommandsServiceServicer):
+    """Shows commands, and sends any of them."""
+
+    def __init__(self, services: Services) -> None:
+        self._unit_of_work = services.unit_of_work
+        self._clock = services.clock
+        self._commands = services.commands
+
+    async def GetCommand(
+        self, request: pb.GetCommandRequest, context: "grpc.aio.ServicerContext[pb.GetCommandRequest, common.Command]"
+    ) -> common.Command:
+        return to_proto(await self._get(caller(context).tenant_id, request.id))
+
+    async def ListCommands(self, request: pb.ListCommandsRequest, context: ListContext) -> pb.ListCommandsResponse:
+        page = open_page(request)
+        async with self._unit_of_work(read_only=True) as work:
+            rows = await CommandRepository(work.session).list(
+                caller(context).tenant_id,
+                station_id=request.station_id or None,
+                state=request.state or None,
+                after=page.after[0] if page.after is not None else None,
+                limit=page.size + 1,
+            )
+        shown, token = page.close(rows, lambda row: (row.command_id,))
+        return pb.ListCommandsResponse(commands=map(to_proto, shown), next_page_token=token)
+
+    async def CancelCommand(
+        self,
+        request: pb.CancelCommandRequest,
+        context: "grpc.aio.ServicerContext[pb.CancelCommandRequest, common.Command]",
+    ) -> common.Command:
+        tenant_id = caller(context).tenant_id
+        row = await self._get(tenant_id, request.id)
+        if row.state == common.COMMAND_STATE_QUEUED and not await self._cancel_waiting(row):
+            await self._cancel_at_edge(row)
+        row = await self._get(tenant_id, request.id)
+        if row.state != common.COMMAND_STATE_CANCELLED:
+            raise FailedPrecondition("the command is past the point where it can be cancelled")
+        return to_proto(row)
+
+    async def CallStation(self, request: pb.CallStationRequest, context: CallContext) -> pb.CallStationResponse:
+        who, payload = caller(context), from_struct(request.payload)
+        if not request.action or len(request.action) > 50:
+            raise InvalidArgument("action", "must have 1 to 50 characters")
+        if request.native:
+            command, answer = await self._commands.send_native(
+                who, request.target, request.action, payload, context=context
+            )
+        else:
+            try:
+                message = decode(_action(request.action).request, payload)
+            except CodecError as error:
+                raise InvalidArgument("payload" + error.path.replace("/", "."), error.problem) from error
+            command, response = await self._commands.send(
+                who, request.target, message, context=context, payload_field="payload"
+            )
+            answer = None if response is None else encode(response)
+        return pb.CallStationResponse(command=command, payload=None if answer is None else json_to_struct(answer))
+
+    async def _get(self, tenant_id: str, command_id: str) -> StoredCommand:
+        if not command_id:
+            raise InvalidArgument("id", "must not be empty")
+        async with self._unit_of_work(read_only=True) as work:
+            row = await CommandRepository(work.session).find(tenant_id, command_id)
+        if row is None:
+            raise NotFound("command", command_id)
+        return row
+
+    async def _cancel_waiting(self, row: StoredCommand) -> bool:
+        async with self._unit_of_work() as work:
+            repository = CommandRepository(work.session)
+            cancelled = await repository.cancel_waiting(row.tenant_id, row.command_id, self._clock())
+            if cancelled:
+                work.emit(finished(row, common.COMMAND_STATE_CANCELLED))
+            await work.commit()
+        return cancelled
+
+    async def _cancel_at_edge(self, row: StoredCommand) -> None:
+        """Have the edge drop the command, and wait until something became of it."""
+        if not await self._commands.cancel_by_id(row.tenant_id, row.station_id, row.command_id):
+            return
+        deadline = asyncio.get_running_loop().time() + CANCEL_TIME
+        while asyncio.get_running_loop().time() < deadline:
+            current = await self._get(row.tenant_id, row.command_id)
+            if current.state != common.COMMAND_STATE_QUEUED:
+                return
+            await asyncio.sleep(CANCEL_POLL)
+
+
+def _action(name: str) -> Action:
+    action = ACTIONS.get(name)
+    if action is None:
+        raise InvalidArgument("action", f"{name} is not an action of OCPP 2.1")
+    if not action.from_csms or action.response is None:
+        raise InvalidArgument("action", f"{name} is not sent by a CSMS")
+    return action

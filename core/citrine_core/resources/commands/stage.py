@@ -1,0 +1,184 @@
+"""The stage that stores what stations answer to commands, and tells blocks and callers."""
+
+import logging
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import Any, TypeAlias
+
+import orjson
+from google.protobuf.message import Message
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from citrine.api.v1 import common_pb2 as common
+from citrine.edge.v1.link_pb2 import CommandFailure, CommandResult, CommandSent
+from citrine.events.v1.events_pb2 import CommandFinished, Event
+from citrine.ocpp.actions import ACTIONS, unwrap
+from citrine.ocpp.codec import CodecError, decode, encode
+from citrine_core.clock import Clock
+from citrine_core.db import UnitOfWork
+from citrine_core.dispatch import Answered, Item, Routes
+from citrine_core.errors import StationError, StationTimeout
+from citrine_core.resources.commands.outcomes import FINAL, ending_of, error_of
+from citrine_core.resources.commands.pending import Outcome, PendingCommands
+from citrine_core.resources.commands.protos import to_proto
+from citrine_core.resources.commands.repository import CHANGING, CommandRepository, StoredCommand
+
+__all__ = ["CommandsStage", "finished"]
+
+logger = logging.getLogger(__name__)
+
+ObserveCommand = Callable[[int], None]
+"""Is told of the state of each command that ended."""
+
+Values: TypeAlias = dict[str, Any]
+
+
+class CommandsStage:
+    """What edges report of commands: written to the socket, answered, failed."""
+
+    kinds = (CommandSent, CommandResult, CommandFailure)
+
+    def __init__(
+        self, routes: Routes, pending: PendingCommands, clock: Clock, observe: ObserveCommand | None = None
+    ) -> None:
+        self._routes = routes
+        self._pending = pending
+        self._clock = clock
+        self._observe = observe
+
+    def writes(self, item: Item) -> bool:
+        """Tell that the commands are written."""
+        return True
+
+    def lost(self, item: Item) -> bool:
+        """Keep it: the edge does not say it twice."""
+        return False
+
+    async def run(self, work: UnitOfWork, items: Sequence[Item]) -> None:
+        """Store what was reported; the first end of a command counts."""
+        await self._run(work, items, tell_blocks=True)
+
+    async def poisoned(self, work: UnitOfWork | None, item: Item, error: Exception) -> None:
+        """Store the end without telling the blocks, one of which failed; tell the caller in any case."""
+        if work is not None:
+            await self._run(work, [item], tell_blocks=False)
+        elif not isinstance(item.content, CommandSent):
+            failed = Outcome(common.Command(id=item.content.id), error=StationError("InternalError", ""))
+            self._pending.resolve(item.content.id, failed)
+
+    async def _run(self, work: UnitOfWork, items: Sequence[Item], *, tell_blocks: bool) -> None:
+        by_tenant: dict[str, dict[str, list[Item]]] = defaultdict(lambda: defaultdict(list))
+        for item in items:
+            by_tenant[item.tenant_id][item.content.id].append(item)
+        repository = CommandRepository(work.session)
+        for tenant_id, reports in by_tenant.items():
+            rows = await repository.find_all(tenant_id, reports.keys())
+            changes: list[Values] = []
+            for command_id, group in reports.items():
+                row = rows.get(command_id)
+                if row is None or row.state in FINAL:
+                    self._settle(work, command_id, row)
+                    continue
+                changes.append(await self._change(work, row, group, tell_blocks))
+            await repository.change_all(changes)
+
+    async def _change(self, work: UnitOfWork, row: StoredCommand, group: Sequence[Item], tell_blocks: bool) -> Values:
+        values: Values = {name: getattr(row, name) for name in ("tenant_id", "command_id", *CHANGING)}
+        end = next((item for item in group if not isinstance(item.content, CommandSent)), None)
+        sent = next((item.content.send_time for item in group if isinstance(item.content, CommandSent)), None)
+        if end is not None and end.content.HasField("send_time"):
+            sent = end.content.send_time
+        if sent is not None:
+            values.update(send_time=_time(sent), secret_payload=None)
+            if row.state == common.COMMAND_STATE_QUEUED:
+                values["state"] = common.COMMAND_STATE_SENT
+        if end is None:
+            return values
+        if isinstance(end.content, CommandFailure):
+            self._fail(work, row, end.content, values)
+        else:
+            await self._answer(work, row, end.content, values, tell_blocks)
+        return values
+
+    def _fail(self, work: UnitOfWork, row: StoredCommand, failure: CommandFailure, values: Values) -> None:
+        now = self._clock()
+        gone = failure.reason == CommandFailure.REASON_GONE
+        if gone and row.when_online and row.expire_time is not None and row.expire_time > now:
+            # It was not written and may wait: the station is off after all.
+            values.update(state=common.COMMAND_STATE_QUEUED, core_id=None, epoch=None, deadline_time=None)
+            self._resolve_after_commit(work, Outcome(_shown(row, values)))
+            return
+        ending = ending_of(failure)
+        values.update(state=ending.state, error_code=ending.code, error_description=ending.text)
+        pending = self._pending.get(row.command_id)
+        error = error_of(failure, pending.payload_field if pending is not None else "request")
+        self._end(work, row, values, _time(failure.time))
+        self._resolve_after_commit(work, Outcome(_shown(row, values), error=error))
+
+    async def _answer(
+        self, work: UnitOfWork, row: StoredCommand, result: CommandResult, values: Values, tell_blocks: bool
+    ) -> None:
+        message: Message | None = None
+        if result.WhichOneof("content") == "native":
+            payload = orjson.loads(result.native.payload_json)
+        else:
+            message = unwrap(result.response)
+            payload = encode(message)
+        values.update(state=common.COMMAND_STATE_ANSWERED, response=orjson.dumps(payload).decode())
+        received = _time(result.receive_time)
+        if tell_blocks:
+            await self._tell_blocks(work, row, message, payload, received)
+        self._end(work, row, values, received)
+        self._resolve_after_commit(work, Outcome(_shown(row, values), message, payload))
+
+    async def _tell_blocks(
+        self, work: UnitOfWork, row: StoredCommand, message: Message | None, payload: Values, received: datetime
+    ) -> None:
+        action = ACTIONS.get(row.action)
+        if action is None or action.response is None:
+            return
+        routes = self._routes.answers.get(action.response, ())
+        if not routes:
+            return
+        try:
+            request = decode(action.request, orjson.loads(row.payload))
+            response = message if message is not None else decode(action.response, payload)
+        except CodecError:
+            # A native command whose version says something else by this name.
+            return
+        answered = Answered(row.tenant_id, row.station_id, row.command_id, request, response, received)
+        for route in routes:
+            await route.method(work, answered)
+
+    def _end(self, work: UnitOfWork, row: StoredCommand, values: Values, finish_time: datetime) -> None:
+        values.update(finish_time=finish_time, secret_payload=None)
+        work.emit(finished(row, values["state"]))
+        if self._observe is not None:
+            observe, state = self._observe, values["state"]
+            work.after_commit(lambda: observe(state))
+
+    def _settle(self, work: UnitOfWork, command_id: str, row: StoredCommand | None) -> None:
+        """Whoever still waits for a command that was ended elsewhere is told so."""
+        command = to_proto(row) if row is not None else common.Command(id=command_id)
+        outcome = Outcome(command, error=StationTimeout("the station did not answer in time"))
+        self._resolve_after_commit(work, outcome)
+
+    def _resolve_after_commit(self, work: UnitOfWork, outcome: Outcome) -> None:
+        work.after_commit(lambda: self._pending.resolve(outcome.command.id, outcome))
+
+
+def finished(row: StoredCommand, state: int) -> Event:
+    """Return the event of a command that reached its final state."""
+    name = common.CommandState.Name(common.CommandState.ValueType(state)).removeprefix("COMMAND_STATE_")
+    body = CommandFinished(command_id=row.command_id, action=row.action, state=name)
+    return Event(tenant_id=row.tenant_id, station_id=row.station_id, command_finished=body)
+
+
+def _shown(row: StoredCommand, values: Mapping[str, Any]) -> common.Command:
+    return to_proto(SimpleNamespace(**{**row._mapping, **values}))
+
+
+def _time(timestamp: Timestamp) -> datetime:
+    return timestamp.ToDatetime(UTC)
