@@ -35,8 +35,11 @@ def create_engine(url: str, *, pool_size: int = 8) -> AsyncEngine:
     Raises:
         ValueError: When the URL is of no database that is supported.
     """
+    # Errors of statements go to the log, and their parameters may be id tokens.
     if url.startswith("sqlite+aiosqlite:"):
-        engine = create_async_engine(url, pool_size=pool_size, connect_args={"timeout": BUSY_TIMEOUT})
+        engine = create_async_engine(
+            url, pool_size=pool_size, hide_parameters=True, connect_args={"timeout": BUSY_TIMEOUT}
+        )
         _set_up_sqlite(engine)
         return engine
     if url.startswith("postgresql+asyncpg:"):
@@ -45,6 +48,7 @@ def create_engine(url: str, *, pool_size: int = 8) -> AsyncEngine:
             pool_size=pool_size,
             pool_timeout=CONNECT_TIMEOUT,
             pool_use_lifo=True,
+            hide_parameters=True,
             connect_args={
                 "timeout": CONNECT_TIMEOUT,
                 "command_timeout": COMMAND_TIMEOUT,
