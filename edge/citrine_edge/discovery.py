@@ -29,21 +29,18 @@ class Discovery:
 
     async def run(self) -> None:
         """Look up names again and again, until cancelled; with it the links end."""
-        try:
+        async with asyncio.TaskGroup() as tasks:
             while True:
                 addresses = await self._resolve()
                 for address in addresses - self._tasks.keys():
                     link = self._connect(address)
                     self._router.add(link)
-                    self._tasks[address] = link, asyncio.create_task(link.run(), name=f"link to {address}")
+                    self._tasks[address] = link, tasks.create_task(link.run(), name=f"link to {address}")
                 for address in list(self._tasks.keys() - addresses):
                     # A name that lost an address may only be late; a link that works is kept.
                     if not self._tasks[address][0].up:
                         await self._end(address)
                 await asyncio.sleep(RESOLVE_INTERVAL)
-        finally:
-            for address in list(self._tasks):
-                await self._end(address)
 
     async def _end(self, address: str) -> None:
         link, task = self._tasks.pop(address)

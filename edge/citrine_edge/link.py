@@ -221,7 +221,7 @@ class Link:
                 case "serving":
                     self.serving = item.serving.serving
                     self._owner.link_changed(self)
-                case "core_draining":
+                case "draining":
                     self.draining = True
                     self._owner.link_changed(self)
                 case "welcome" | None:

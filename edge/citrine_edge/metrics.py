@@ -36,7 +36,7 @@ class Metrics:
         """Add one to a counter."""
         child = self._children.get((counter, labels))
         if child is None:
-            child = self._children[counter, labels] = counter.labels(*labels)
+            child = self._children[counter, labels] = counter.labels(*labels) if labels else counter
         child.inc()
 
     def render(self) -> bytes:

@@ -44,7 +44,7 @@ class RunningEdge:
 
 
 @contextlib.asynccontextmanager
-async def running_edge(*cores: FakeCore, **settings: Any) -> AsyncIterator[RunningEdge]:
+async def running_edge(*cores: FakeCore, linked: bool = True, **settings: Any) -> AsyncIterator[RunningEdge]:
     """Run an edge that is linked to these cores."""
     addresses = ",".join(core.address for core in cores)
     edge = Edge(EdgeSettings(**{**QUICK, "core": addresses, **settings}))
@@ -55,10 +55,8 @@ async def running_edge(*cores: FakeCore, **settings: Any) -> AsyncIterator[Runni
         async with asyncio.timeout(WAIT):
             await asyncio.wait({listening, task}, return_when=asyncio.FIRST_COMPLETED)
             ocpp, http = await listening
-            for core in cores:
-                await core.linked()
-            while not all(link.up for link in edge.router.links):
-                await asyncio.sleep(0)
+            while linked and not (edge.router.links and all(link.up for link in edge.router.links)):
+                await asyncio.sleep(0.002)
         yield RunningEdge(edge, stop, task, ocpp, http)
     finally:
         stop.set()

@@ -1,0 +1,304 @@
+"""Several cores, lost ones, and none at all."""
+
+import asyncio
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from citrine.edge.v1 import link_pb2 as pb
+from citrine.ocpp.v2 import availability_pb2, provisioning_pb2
+from websockets.exceptions import InvalidStatus
+
+from tests.edge.conftest import RunningEdge, running_edge
+from tests.support.fake_core import NOW, STATION_ACTIONS, WAIT, FakeCore, default_reply, fake_core
+from tests.support.raw_station import RawStation
+
+HEARTBEAT = availability_pb2.HeartbeatResponse(current_time=NOW)
+RESET = provisioning_pb2.ResetRequest(type="RESET_ENUM_IMMEDIATE")
+STATUS = {"timestamp": "2025-01-31T12:00:00Z", "connectorStatus": "Available", "evseId": 1, "connectorId": 1}
+
+
+async def until(condition: Any) -> None:
+    """Return when a condition of the edge itself holds."""
+    async with asyncio.timeout(WAIT):
+        while not condition():
+            await asyncio.sleep(0.005)
+
+
+def port_of(core: FakeCore) -> int:
+    return int(core.address.rpartition(":")[2])
+
+
+async def test_stations_are_spread_over_cores_and_stay_where_they_are() -> None:
+    async with (
+        fake_core(FakeCore(core_id="A")) as first,
+        fake_core(FakeCore(core_id="B")) as second,
+        running_edge(first, second) as edge,
+    ):
+        for number in range(40):
+            async with edge.station(f"CS{number}") as station:
+                await station.ask("Heartbeat", {})
+                await station.ask("Heartbeat", {})
+
+    stations = [[call.session.station_id for call in core.all("call")] for core in (first, second)]
+    assert len(stations[0]) + len(stations[1]) == 80
+    assert 8 < len(set(stations[0])) < 32
+    assert not set(stations[0]) & set(stations[1])
+
+
+async def test_action_goes_to_a_core_that_serves_it() -> None:
+    """A core with a subset of blocks gets what is its own; a block is scaled by starting more of it."""
+    async with (
+        fake_core(FakeCore(core_id="A", actions=frozenset({"Heartbeat"}))) as hearts,
+        fake_core(FakeCore(core_id="B", actions=STATION_ACTIONS - {"Heartbeat"})) as rest,
+        running_edge(hearts, rest) as edge,
+    ):
+        for number in range(10):
+            async with edge.station(f"CS{number}") as station:
+                assert (await station.ask("Heartbeat", {}))[0] == 3
+                assert (await station.ask("StatusNotification", STATUS))[0] == 3
+
+    assert {call.request.WhichOneof("message") for call in hearts.all("call")} == {"heartbeat"}
+    assert {call.request.WhichOneof("message") for call in rest.all("call")} == {"status_notification"}
+
+
+async def test_call_of_a_lost_core_is_sent_again_to_another() -> None:
+    cores = [FakeCore(core_id=name, reply=lambda call: None) for name in "AB"]
+    async with fake_core(cores[0]) as first, fake_core(cores[1]) as second, running_edge(first, second) as edge:
+        async with edge.station() as station:
+            await station.send([2, "m1", "Heartbeat", {}])
+            await until(lambda: any(core.all("call") for core in cores))
+            lost, other = sorted(cores, key=lambda core: not core.all("call"))
+            lost.link.end()
+
+            again = await other.next("call")
+            other.answer(again, HEARTBEAT)
+
+            assert (await station.receive())[:2] == [3, "m1"]
+            assert again == lost.all("call")[0]
+
+
+async def test_call_is_held_until_the_core_is_back(core: FakeCore, edge: RunningEdge, station: RawStation) -> None:
+    core.reply = lambda call: None
+    await station.send([2, "m1", "Heartbeat", {}])
+    await core.next("call")
+    core.reply = default_reply
+
+    core.link.end()
+
+    assert (await station.receive())[:2] == [3, "m1"]
+    await core.linked(2)
+    hello = core.link.hello
+    assert [held.session.station_id for held in hello.sessions] == ["CS1"]
+    assert hello.sessions[0].version == pb.OCPP_VERSION_201
+    assert hello.sessions[0].HasField("open_time")
+    assert len(core.all("call")) == 2
+
+
+async def test_core_that_can_not_commit_gets_its_calls_again_when_it_can(
+    core: FakeCore, edge: RunningEdge, station: RawStation
+) -> None:
+    core.reply = lambda call: None
+    await station.send([2, "m1", "Heartbeat", {}])
+    first = await core.next("call")
+    core.send(serving=pb.Serving(serving=False))
+    core.send(serving=pb.Serving(serving=True))
+
+    again = await core.next("call")
+    core.answer(again, HEARTBEAT)
+    core.answer(first, HEARTBEAT)
+
+    assert again.id == first.id
+    assert (await station.receive())[:2] == [3, "m1"]
+    core.reply = default_reply
+    assert (await station.ask("StatusNotification", STATUS, "m2"))[:2] == [3, "m2"]
+
+
+async def test_answer_that_comes_in_an_outage_is_still_given(
+    core: FakeCore, edge: RunningEdge, station: RawStation
+) -> None:
+    core.reply = lambda call: None
+    await station.send([2, "m1", "Heartbeat", {}])
+    call = await core.next("call")
+    core.send(serving=pb.Serving(serving=False))
+    core.answer(call, HEARTBEAT)
+
+    assert (await station.receive())[:2] == [3, "m1"]
+
+
+async def test_outage_closes_each_socket_once_and_refuses_handshakes_until_a_core_serves(
+    core: FakeCore, edge: RunningEdge
+) -> None:
+    async with edge.station("CS1") as first, edge.station("CS2") as second:
+        core.send(serving=pb.Serving(serving=False))
+        await until(lambda: not edge.edge.router.available)
+        await first.send([2, "m1", "Heartbeat", {}])
+
+        with pytest.raises(InvalidStatus) as refused:
+            await edge.station("CS3").__aenter__()
+        await first.websocket.wait_closed()
+        await second.websocket.wait_closed()
+
+        assert refused.value.response.status_code == 503
+        assert 5 <= int(refused.value.response.headers["Retry-After"]) <= 15
+        assert {first.websocket.close_code, second.websocket.close_code} == {1012}
+
+    with pytest.raises(InvalidStatus, match="503"):
+        await edge.station("CS1").__aenter__()
+    core.send(serving=pb.Serving(serving=True))
+    await until(lambda: edge.edge.router.available)
+    async with edge.station("CS1") as station:
+        assert (await station.ask("Heartbeat", {}))[0] == 3
+    # What was read before the close was brought to the core after all, then the close.
+    kinds = [(kind, item) for kind in ("call", "closed") for item in core.all(kind)]
+    assert [item.message_id for kind, item in kinds if kind == "call"][0] == "m1"
+
+
+async def test_short_outage_is_not_noticed(core: FakeCore) -> None:
+    async with running_edge(core, edge_hold_time=timedelta(seconds=5)) as edge, edge.station() as station:
+        core.send(serving=pb.Serving(serving=False))
+        await until(lambda: not edge.edge.router.available)
+        await station.send([2, "m1", "Heartbeat", {}])
+        core.send(serving=pb.Serving(serving=True))
+
+        assert (await station.receive())[:2] == [3, "m1"]
+
+
+async def test_core_that_comes_back_in_time_spares_the_other_sockets(core: FakeCore) -> None:
+    async with (
+        running_edge(core, edge_hold_time=timedelta(seconds=0.1), edge_close_spread=timedelta(seconds=60)) as edge,
+        edge.station() as station,
+    ):
+        core.send(serving=pb.Serving(serving=False))
+        await until(lambda: not edge.edge.router.available)
+        await until(lambda: edge.edge.router._outage)
+        core.send(serving=pb.Serving(serving=True))
+
+        assert (await station.ask("Heartbeat", {}))[0] == 3
+
+
+async def test_lost_action_costs_only_the_stations_that_need_it() -> None:
+    async with (
+        fake_core(FakeCore(core_id="A", actions=STATION_ACTIONS - {"Heartbeat"})) as rest,
+        fake_core(FakeCore(core_id="B", actions=frozenset({"Heartbeat"}))) as hearts,
+        running_edge(rest, hearts) as edge,
+        edge.station("CS1") as first,
+        edge.station("CS2") as second,
+    ):
+        hearts.send(serving=pb.Serving(serving=False))
+        await until(lambda: not all(link.serving for link in edge.edge.router.links))
+
+        await first.send([2, "m1", "Heartbeat", {}])
+        assert (await second.ask("StatusNotification", STATUS))[0] == 3
+        await first.websocket.wait_closed()
+        assert (await second.ask("StatusNotification", STATUS))[0] == 3
+
+        assert first.websocket.close_code == 1012
+
+
+async def test_draining_core_gets_no_new_calls_and_still_answers() -> None:
+    cores = {name: FakeCore(core_id=name, reply=lambda call: None) for name in "AB"}
+    async with fake_core(cores["A"]) as first, fake_core(cores["B"]) as second, running_edge(first, second) as edge:
+        async with edge.station() as station:
+            await station.send([2, "m1", "Heartbeat", {}])
+            await until(lambda: any(core.all("call") for core in cores.values()))
+            draining, other = sorted(cores.values(), key=lambda core: not core.all("call"))
+            draining.send(draining=pb.CoreDraining())
+            draining.answer(await draining.next("call"), HEARTBEAT)
+            await station.receive()
+            await station.send([2, "m2", "Heartbeat", {}])
+
+            assert (await other.next("call")).message_id == "m2"
+
+
+async def test_silent_core_counts_as_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A core whose machine is gone ends no stream."""
+    monkeypatch.setattr("citrine_edge.router.STALL", 0.3)
+    cores = [FakeCore(core_id=name, reply=lambda call: None) for name in "AB"]
+    async with fake_core(cores[0]) as first, fake_core(cores[1]) as second, running_edge(first, second) as edge:
+        async with edge.station() as station:
+            await station.send([2, "m1", "Heartbeat", {}])
+            await until(lambda: all(core.all("call") for core in cores))
+            for core in cores:
+                core.answer(core.all("call")[-1], HEARTBEAT)
+
+            assert (await station.receive())[:2] == [3, "m1"]
+            await until(lambda: sum(len(core.links) for core in cores) >= 3)
+
+
+async def test_news_of_a_command_wait_for_the_core_that_sent_it(core: FakeCore, edge: RunningEdge) -> None:
+    async with edge.station() as station:
+        core.command((await core.next("opened")).session, "c1", RESET)
+        await station.receive()
+        core.link.end()
+        await until(lambda: not edge.edge.router.links[0].up)
+        await station.send([3, "c1", {"status": "Accepted"}])
+
+        assert (await core.next("command_result")).id == "c1"
+    assert len(core.links) == 2
+
+
+async def test_news_of_a_command_go_elsewhere_if_its_core_stays_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("citrine_edge.router.PATIENCE", 0.2)
+    async with fake_core(FakeCore(core_id="B")) as second:
+        async with fake_core(FakeCore(core_id="A")) as first, running_edge(first, second) as edge:
+            async with edge.station() as station:
+                await until(lambda: first.all("opened") or second.all("opened"))
+                ref = (first.all("opened") + second.all("opened"))[0].session
+                first.command(ref, "c1", RESET)
+                await station.receive()
+                await first.next("command_sent")
+                first.credential = "another"
+                first.link.end()
+                await until(lambda: not all(link.up for link in edge.edge.router.links))
+                await station.send([3, "c1", {"status": "Accepted"}])
+
+                assert (await second.next("command_result")).id == "c1"
+
+
+async def test_admission_of_a_lost_core_is_asked_again_elsewhere() -> None:
+    cores = [FakeCore(core_id=name, decide=lambda admit: False) for name in "AB"]
+    async with fake_core(cores[0]) as first, fake_core(cores[1]) as second, running_edge(first, second) as edge:
+
+        async def heartbeat() -> Any:
+            async with edge.station() as station:
+                return await station.ask("Heartbeat", {})
+
+        opening = asyncio.create_task(heartbeat())
+        await until(lambda: any(core.all("admit") for core in cores))
+        lost, other = sorted(cores, key=lambda core: not core.all("admit"))
+        other.decide = lambda admit: True
+        lost.link.end()
+
+        assert (await opening)[0] == 3
+        assert other.all("admit")[0].id == lost.all("admit")[0].id
+
+
+async def test_handshake_that_no_core_decides_is_refused_with_503(core: FakeCore) -> None:
+    core.decide = lambda admit: False
+    async with running_edge(core, ocpp_handshake_timeout=timedelta(seconds=0.5)) as edge:
+        with pytest.raises(InvalidStatus, match="503"):
+            await edge.station().__aenter__()
+
+        # The core grants it all the same, later: it must hear that nobody is there.
+        admit = core.all("admit")[0]
+        ref = pb.SessionRef(tenant_id="default", station_id="CS1", epoch=7)
+        core.send(admitted=pb.Admitted(id=admit.id, session=ref))
+        assert (await core.next("closed")).session == ref
+
+
+async def test_edge_without_a_core_refuses_and_lets_in_when_there_is_one() -> None:
+    core = FakeCore()
+    async with fake_core(core) as gone:
+        port = port_of(gone)
+    async with running_edge_unlinked(gone) as edge:
+        with pytest.raises(InvalidStatus, match="503"):
+            await edge.station().__aenter__()
+        async with fake_core(FakeCore(), port):
+            await until(lambda: edge.edge.router.available)
+            async with edge.station() as station:
+                assert (await station.ask("Heartbeat", {}))[0] == 3
+
+
+def running_edge_unlinked(core: FakeCore) -> Any:
+    return running_edge(core, linked=False)
