@@ -1,6 +1,6 @@
 """The client: one channel to the cores and a typed stub for each service."""
 
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncGenerator, Collection, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar
 
@@ -154,7 +154,7 @@ class Citrine:
         request: RequestT,
         *,
         timeout: float | None = None,
-    ) -> AsyncIterator[ResponseT]:
+    ) -> AsyncGenerator[ResponseT, None]:
         """Yield the pages of a list; see `citrine_sdk.pages`."""
         return pages(method, request, timeout=timeout)
 
@@ -165,7 +165,7 @@ class Citrine:
         from_token: str = "",
         *,
         backoff: Backoff | None = None,
-    ) -> AsyncIterator[Event]:
+    ) -> AsyncGenerator[Event, None]:
         """Yield events across reconnects, each once; see `citrine_sdk.follow_events`."""
         return follow_events(
             self.events.Subscribe, stations=stations, kinds=kinds, from_token=from_token, backoff=backoff

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import random
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection
 from dataclasses import dataclass, field
 
 import grpc
@@ -82,7 +82,7 @@ async def follow_events(
     from_token: str = "",
     backoff: Backoff | None = None,
     silence: float = SILENCE_TIMEOUT,
-) -> AsyncIterator[Event]:
+) -> AsyncGenerator[Event, None]:
     """Yield events as they are committed, each once, across lost connections and stopped cores.
 
     The token of the event that was handled last, given as `from_token`, goes on after it in another process. To

@@ -1,6 +1,6 @@
 """Lists that come in pages."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Protocol, TypeVar, runtime_checkable
 
 from google.protobuf.message import Message
@@ -29,7 +29,7 @@ ResponseT = TypeVar("ResponseT", bound=Message)
 
 async def pages(
     method: UnaryUnaryMultiCallable[RequestT, ResponseT], request: RequestT, *, timeout: float | None = None
-) -> AsyncIterator[ResponseT]:
+) -> AsyncGenerator[ResponseT, None]:
     """Yield the pages of a list, from the page that the request names to the last; the request is left as it is.
 
     Args:
@@ -41,15 +41,18 @@ async def pages(
         TypeError: When the method is not a list.
         grpc.aio.AioRpcError: When a call fails.
     """
-    asked = type(request)()
-    asked.CopyFrom(request)
-    if not isinstance(asked, ListRequest):
-        raise TypeError(f"{asked.DESCRIPTOR.name} is not the request of a list")
+    token: str | None = None
     while True:
+        asked = type(request)()
+        asked.CopyFrom(request)
+        if not isinstance(asked, ListRequest):
+            raise TypeError(f"{asked.DESCRIPTOR.name} is not the request of a list")
+        if token is not None:
+            asked.page_token = token
         page = await method(asked, timeout=timeout)
         if not isinstance(page, ListResponse):
             raise TypeError(f"{page.DESCRIPTOR.name} is not a page of a list")
         yield page
-        if not page.next_page_token:
+        token = page.next_page_token
+        if not token:
             return
-        asked.page_token = page.next_page_token

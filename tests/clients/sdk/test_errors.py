@@ -1,0 +1,43 @@
+"""What failed calls say besides their status."""
+
+import grpc
+from google.protobuf.any_pb2 import Any
+from google.rpc.error_details_pb2 import BadRequest, ErrorInfo
+from google.rpc.status_pb2 import Status
+
+from citrine_sdk import error_reason, field_violations
+
+
+def failure(*details: BadRequest | ErrorInfo) -> grpc.aio.AioRpcError:
+    status = Status(code=3)
+    for detail in details:
+        packed = Any()
+        packed.Pack(detail)
+        status.details.append(packed)
+    return with_trailer(status.SerializeToString())
+
+
+def with_trailer(value: bytes) -> grpc.aio.AioRpcError:
+    trailing = grpc.aio.Metadata(("grpc-status-details-bin", value))
+    return grpc.aio.AioRpcError(grpc.StatusCode.INVALID_ARGUMENT, grpc.aio.Metadata(), trailing, details="no")
+
+
+def test_wrong_fields_are_named() -> None:
+    violation = BadRequest.FieldViolation(field="station.station_id", description="is too long")
+
+    assert field_violations(failure(BadRequest(field_violations=[violation]))) == [
+        ("station.station_id", "is too long")
+    ]
+
+
+def test_the_reason_is_that_of_the_error_info() -> None:
+    assert error_reason(failure(BadRequest(), ErrorInfo(reason="NotSupported"))) == "NotSupported"
+
+
+def test_a_failure_without_details_has_none() -> None:
+    assert field_violations(failure()) == []
+    assert error_reason(failure()) == ""
+
+
+def test_details_that_are_not_ours_are_ignored() -> None:
+    assert error_reason(with_trailer(b"\xff\xff")) == ""
