@@ -6,6 +6,7 @@ nothing but perhaps a torn last line.
 
 import enum
 import os
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -38,7 +39,7 @@ class EventKey:
 
 
 class Journal:
-    """Appends lines to a file; without a file it does nothing."""
+    """Appends lines to a file; without a file it only counts."""
 
     def __init__(self, path: Path | None = None) -> None:
         """Open the file for appending.
@@ -46,10 +47,13 @@ class Journal:
         Raises:
             OSError: When it cannot be opened.
         """
+        self.counts: Counter[str] = Counter()
+        """Lines so far, by kind, whether or not there is a file."""
         self._file = None if path is None else os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
 
     def write(self, kind: Kind, station_id: str, event: Mapping[str, Any], **more: Any) -> None:
         """Record what happened to a TransactionEventRequest; ``more`` are fields for people to read."""
+        self.counts[kind] += 1
         if self._file is None:
             return
         line = {

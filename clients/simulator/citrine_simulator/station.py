@@ -217,6 +217,7 @@ class Station:
     async def _run(self, controller: Controller) -> None:
         while True:
             reason = await controller.run()
+            self._controller = None
             self._events.emit("rebooting", reason=reason)
             await self._clock.sleep(self.config.reboot_duration)
             controller = self._controller = self._new_controller(reason)

@@ -1,0 +1,198 @@
+"""The simulator as a program: `citrine simulate`."""
+
+import asyncio
+import contextlib
+import random
+import resource
+import signal
+import sqlite3
+import sys
+from collections.abc import Callable, Coroutine, Sequence
+from contextlib import suppress
+from typing import Any
+
+from pydantic import ValidationError
+
+from citrine_simulator.arguments import Options, parse
+from citrine_simulator.config import StationConfig
+from citrine_simulator.errors import SimulatorError, UsageError
+from citrine_simulator.journal import Journal
+from citrine_simulator.load import boot_storm, hold_idle, saturate
+from citrine_simulator.output import Output
+from citrine_simulator.scenarios import ChargePlan, charge, drain, lose_connections
+from citrine_simulator.schemas import Schemas
+from citrine_simulator.station import Station
+from citrine_simulator.store import Store
+
+__all__ = ["main"]
+
+DONE, FAILED, USAGE = 0, 1, 2
+"""Exit codes: it went as it should; it did not; it could not begin."""
+
+LOAD_DURATION = 10.0
+"""Seconds of load where none are asked for."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the simulator and return its exit code: 0 done, 1 failed, 2 wrongly used.
+
+    SIGINT and SIGTERM end a scenario in order; stations then finish what is on its way.
+    """
+    try:
+        options = parse(argv)
+        _allow_files(len(options.fleet.stations))
+        return _run(_main(options))
+    except SystemExit as stopped:
+        return stopped.code if isinstance(stopped.code, int) else USAGE
+    except ValidationError as invalid:
+        first = invalid.errors()[0]
+        return _fail(USAGE, f"{'.'.join(str(step) for step in first['loc'])}: {first['msg']}")
+    except UsageError as problem:
+        return _fail(USAGE, str(problem))
+    except (SimulatorError, OSError, sqlite3.Error) as problem:
+        return _fail(FAILED, str(problem))
+
+
+async def _main(options: Options) -> int:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        # Elsewhere than in a main thread there are no signals to catch.
+        with suppress(ValueError, RuntimeError, NotImplementedError):
+            loop.add_signal_handler(number, stop.set)
+    output = Output(options.events, options.json)
+    return await _SCENARIOS[options.scenario](options, output, stop)
+
+
+async def _load(options: Options, output: Output, stop: asyncio.Event) -> int:
+    duration = LOAD_DURATION if options.duration is None else options.duration
+    result = await saturate(
+        options.fleet,
+        duration,
+        options.warm_up,
+        lambda: output.milestone("window_opened"),
+        lambda: output.milestone("window_closed"),
+        stop,
+    )
+    output.result(result)
+    return FAILED if result.errors or not result.answered else DONE
+
+
+async def _boot_storm(options: Options, output: Output, stop: asyncio.Event) -> int:
+    result = await boot_storm(options.fleet, *([] if options.duration is None else [options.duration]))
+    output.result(result)
+    return DONE if result.done == result.stations else FAILED
+
+
+async def _idle(options: Options, output: Output, stop: asyncio.Event) -> int:
+    _stop_after(options.duration, stop)
+    stations = len(options.fleet.stations)
+    result = await hold_idle(options.fleet, stop, lambda: output.milestone("ready", stations=stations))
+    output.result(result)
+    return DONE if result.still_connected == result.stations else FAILED
+
+
+async def _careful(options: Options, output: Output, stop: asyncio.Event) -> int:
+    """Run the scenarios charge and faults."""
+    rng = random.Random()
+    faults = options.scenario == "faults"
+    plan = ChargePlan(options.session, 0.0 if faults else options.pause)
+    async with contextlib.AsyncExitStack() as cleanup:
+        store, journal = Store(options.state_dir), Journal(options.journal)
+        cleanup.callback(store.close)
+        cleanup.callback(journal.close)
+        stations = _stations(options, output, store, journal)
+        _stop_after(options.duration, stop)
+        work: list[Coroutine[Any, Any, None]] = []
+        for number, station in enumerate(stations):
+            await station.start()
+            cleanup.push_async_callback(station.stop)
+            work.append(charge(station, options.fleet.token(number), plan, rng, stop))
+        if options.drop_every is not None:
+            work.append(lose_connections(stations, options.drop_every, rng, stop))
+        await _until_stopped(work, stop)
+        result = await drain(stations, journal, options.drain if faults else SHORT_DRAIN)
+        output.result(result)
+        return DONE if result.complete or not faults else FAILED
+
+
+SHORT_DRAIN = 5.0
+"""Seconds that stations of a demonstration have to deliver their last messages."""
+
+_SCENARIOS: dict[str, Callable[[Options, Output, asyncio.Event], Coroutine[Any, Any, int]]] = {
+    "charge": _careful,
+    "faults": _careful,
+    "load": _load,
+    "boot-storm": _boot_storm,
+    "idle": _idle,
+}
+
+
+def _stations(options: Options, output: Output, store: Store, journal: Journal) -> list[Station]:
+    fleet = options.fleet
+    schemas = Schemas(fleet.version)
+    return [
+        Station(
+            StationConfig.model_validate(
+                {
+                    "station_id": station_id,
+                    "url": fleet.url,
+                    "tenant": fleet.tenant,
+                    "password": password,
+                    "version": fleet.version,
+                    "speed": options.speed,
+                    "variables": options.variables,
+                    "valid_tokens": frozenset(fleet.id_tokens),
+                    "serial_number": f"{number:07}",
+                }
+            ),
+            store=store,
+            journal=journal,
+            schemas=schemas,
+            listener=output.event,
+        )
+        for number, (station_id, password) in enumerate(fleet.stations.items(), start=1)
+    ]
+
+
+async def _until_stopped(work: Sequence[Coroutine[Any, Any, None]], stop: asyncio.Event) -> None:
+    """Run until stopped and until everything has come to its end; what only waits then is cancelled."""
+    tasks = [asyncio.create_task(one) for one in work]
+    try:
+        stopping = asyncio.create_task(stop.wait())
+        await asyncio.wait([stopping, *tasks], return_when=asyncio.FIRST_EXCEPTION)
+        stopping.cancel()
+        done, _ = await asyncio.wait(tasks, timeout=SHORT_DRAIN)
+        for task in done:
+            task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _stop_after(duration: float | None, stop: asyncio.Event) -> None:
+    if duration is not None:
+        asyncio.get_running_loop().call_later(duration, stop.set)
+
+
+def _run(work: Coroutine[Any, Any, int]) -> int:
+    try:
+        from uvloop import new_event_loop
+    except ImportError:
+        return asyncio.run(work)
+    with asyncio.Runner(loop_factory=new_event_loop) as runner:
+        return runner.run(work)
+
+
+def _allow_files(stations: int) -> None:
+    """Raise the limit on open files if so many connections need it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = stations + 100
+    if soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(wanted, hard), hard))
+
+
+def _fail(code: int, problem: str) -> int:
+    sys.stderr.write(f"citrine simulate: {problem}\n")
+    return code

@@ -1,0 +1,152 @@
+"""The command line of the simulator."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NoReturn
+
+from citrine_simulator.errors import UsageError
+from citrine_simulator.fleet import Fleet, read_passwords, station_ids
+
+__all__ = ["SCENARIOS", "Options", "parse"]
+
+SCENARIOS = {
+    "charge": "careful stations that charge, one EV after the other",
+    "faults": "careful stations that charge without a pause, then deliver everything that is queued",
+    "load": "each station sends a TransactionEvent as soon as the last one was answered",
+    "boot-storm": "all stations connect, boot and report their status at once",
+    "idle": "all stations connect, boot and say nothing",
+}
+
+CAREFUL = frozenset({"charge", "faults"})
+"""Scenarios of stations that can be given a state directory and variables."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What was asked for."""
+
+    scenario: str
+    fleet: Fleet
+    duration: float | None
+    speed: float
+    events: bool
+    json: bool
+    state_dir: Path | None = None
+    journal: Path | None = None
+    warm_up: float = 2.0
+    drain: float = 120.0
+    drop_every: float | None = None
+    session: float = 1800.0
+    pause: float = 300.0
+    variables: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def careful(self) -> bool:
+        """Whether the scenario is one of careful stations."""
+        return self.scenario in CAREFUL
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        # One line; the usage is in --help.
+        self.exit(2, f"{self.prog}: {message}\n")
+
+
+def parse(argv: Sequence[str] | None) -> Options:
+    """Read the command line; argparse ends the process where it is wrong.
+
+    Raises:
+        UsageError: When a value cannot be used.
+    """
+    given = _parser().parse_args(sys.argv[1:] if argv is None else argv)
+    variables = {}
+    for assignment in given.variable:
+        name, equals, value = assignment.partition("=")
+        if not equals:
+            raise UsageError(f"--variable {assignment} is not NAME=VALUE")
+        variables[name] = value
+    if given.sample_interval is not None:
+        variables["SampledDataCtrlr.TxUpdatedInterval"] = str(given.sample_interval)
+    ids = given.station or station_ids(given.prefix, given.stations)
+    known = {} if given.passwords_file is None else read_passwords(given.passwords_file)
+    return Options(
+        scenario=given.scenario,
+        fleet=Fleet(
+            url=given.url,
+            stations={station_id: known.get(station_id, given.password) for station_id in ids},
+            tenant=given.tenant,
+            version=given.version,
+            id_tokens=given.id_token or ["TOKEN-1"],
+        ),
+        duration=given.duration,
+        speed=given.speed,
+        events=given.events,
+        json=given.json,
+        state_dir=given.state_dir,
+        journal=given.journal,
+        warm_up=given.warm_up,
+        drain=given.drain,
+        drop_every=given.drop_every,
+        session=given.session,
+        pause=given.pause,
+        variables=variables,
+    )
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="citrine simulate",
+        description="Simulated charging stations.",
+        epilog="scenarios: " + "; ".join(f"{name}: {text}" for name, text in SCENARIOS.items()),
+    )
+    who = parser.add_argument_group("stations")
+    who.add_argument("--stations", type=_count, default=1, metavar="N", help="how many, with numbered ids")
+    who.add_argument("--prefix", default="SIM-", help="what numbered ids begin with (default: %(default)s)")
+    who.add_argument("--station", action="append", default=[], metavar="ID", help="these ids instead; repeatable")
+    who.add_argument("--version", choices=["2.0.1", "2.1"], default="2.0.1", help="OCPP version")
+    who.add_argument("--url", default="ws://127.0.0.1:9000", help="OCPP endpoint (default: %(default)s)")
+    who.add_argument("--tenant", metavar="T", help="tenant in the URL")
+    who.add_argument("--password", metavar="P", help="basic authentication, for every station")
+    who.add_argument("--passwords-file", type=Path, metavar="JSON", help="object of passwords by station id")
+    who.add_argument("--id-token", action="append", default=[], metavar="T", help="token to present; repeatable")
+    what = parser.add_argument_group("what they do")
+    what.add_argument("--scenario", choices=list(SCENARIOS), default="charge", help="(default: %(default)s)")
+    what.add_argument("--duration", type=_seconds, metavar="S", help="seconds; load: 10, the others until stopped")
+    what.add_argument("--warm-up", type=_seconds, default=2.0, metavar="S", help="load: seconds before measuring")
+    what.add_argument("--speed", type=_factor, default=1.0, metavar="FACTOR", help="EVs charge so much faster")
+    what.add_argument("--session", type=_seconds, default=1800.0, metavar="S", help="an EV charges about so long")
+    what.add_argument("--pause", type=_seconds, default=300.0, metavar="S", help="charge: between two EVs")
+    what.add_argument("--sample-interval", type=_count, metavar="S", help="seconds between samples, before --speed")
+    what.add_argument("--variable", action="append", default=[], metavar="NAME=VALUE", help="of the device model")
+    what.add_argument("--drop-every", type=_factor, metavar="S", help="faults: connections are lost this often")
+    what.add_argument("--drain", type=_seconds, default=120.0, metavar="S", help="faults: for the queues to empty")
+    out = parser.add_argument_group("files and output")
+    out.add_argument("--state-dir", type=Path, metavar="DIR", help="keeps queues over a kill (default: memory)")
+    out.add_argument("--journal", type=Path, metavar="FILE", help="fate of each transaction message, JSON lines")
+    out.add_argument("--events", action="store_true", help="one line per event on standard output")
+    out.add_argument("--json", action="store_true", help="events and result as JSON, one object a line")
+    return parser
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("must be at least 1")
+    return number
+
+
+def _seconds(text: str) -> float:
+    number = float(text)
+    if not 0 <= number < float("inf"):
+        raise argparse.ArgumentTypeError("must be 0 or more")
+    return number
+
+
+def _factor(text: str) -> float:
+    number = float(text)
+    if not 0 < number < float("inf"):
+        raise argparse.ArgumentTypeError("must be more than 0")
+    return number

@@ -1,0 +1,48 @@
+"""Which stations take part: ids, passwords and where they connect."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import orjson
+
+from citrine_simulator.errors import UsageError
+
+__all__ = ["Fleet", "read_passwords", "station_ids"]
+
+
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """A number of stations that have everything but their id and password in common."""
+
+    url: str
+    stations: Mapping[str, str | None]
+    """Password by station id; None: the station has none."""
+    tenant: str | None = None
+    version: str = "2.0.1"
+    id_tokens: Sequence[str] = ("TOKEN-1",)
+    """Tokens that the stations present, in turn."""
+
+    def token(self, number: int) -> str:
+        """Return the token for the station of this number."""
+        return self.id_tokens[number % len(self.id_tokens)]
+
+
+def station_ids(prefix: str, count: int) -> list[str]:
+    """Return numbered ids: prefix SIM- and 2 give SIM-0001 and SIM-0002."""
+    return [f"{prefix}{number:04}" for number in range(1, count + 1)]
+
+
+def read_passwords(path: Path) -> dict[str, str]:
+    """Read a JSON object of passwords by station id.
+
+    Raises:
+        UsageError: When the file cannot be read or is something else.
+    """
+    try:
+        passwords = orjson.loads(path.read_bytes())
+    except (OSError, orjson.JSONDecodeError) as problem:
+        raise UsageError(f"cannot read the passwords in {path}: {problem}") from problem
+    if not isinstance(passwords, dict) or not all(isinstance(one, str) for one in passwords.values()):
+        raise UsageError(f"{path} is not a JSON object of passwords by station id")
+    return passwords

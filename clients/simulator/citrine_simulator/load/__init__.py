@@ -1,0 +1,20 @@
+"""The load generator: many stations in one process, as little work per message as possible.
+
+They are not careful: nothing is queued, persisted, repeated or checked.
+"""
+
+from citrine_simulator.load.boot_storm import BootStormResult, boot_storm
+from citrine_simulator.load.idle import IdleResult, hold_idle
+from citrine_simulator.load.saturate import LoadResult, saturate
+from citrine_simulator.load.tally import Latencies, Tally
+
+__all__ = [
+    "BootStormResult",
+    "IdleResult",
+    "Latencies",
+    "LoadResult",
+    "Tally",
+    "boot_storm",
+    "hold_idle",
+    "saturate",
+]

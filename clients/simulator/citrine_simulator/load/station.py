@@ -1,0 +1,215 @@
+"""One station of the load generator."""
+
+import asyncio
+import random
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+
+from citrine_simulator.clock import format_time
+from citrine_simulator.connection import Target
+from citrine_simulator.errors import CallErrorReceivedError, CallLostError, CallTimedOutError, NotConnectedError
+from citrine_simulator.ids import new_id
+from citrine_simulator.load.tally import Tally
+from citrine_simulator.load.websocket import LeanSocket
+
+__all__ = ["LoadStation"]
+
+ANSWER_TIMEOUT = 60.0
+"""Seconds the CSMS has for an answer outside of the measured window."""
+
+_UPDATED = (
+    b'[2,"%b","TransactionEvent",{"eventType":"Updated","timestamp":"%b","triggerReason":"MeterValuePeriodic",'
+    b'"seqNo":%d,"transactionInfo":{"transactionId":"%b","chargingState":"Charging"},'
+    b'"evse":{"id":1,"connectorId":1},"meterValue":[{"timestamp":"%b","sampledValue":['
+    b'{"value":%d.5,"context":"Sample.Periodic","measurand":"Energy.Active.Import.Register",'
+    b'"unitOfMeasure":{"unit":"Wh"}},'
+    b'{"value":11000.0,"context":"Sample.Periodic","measurand":"Power.Active.Import","unitOfMeasure":{"unit":"W"}},'
+    b'{"value":%d.0,"context":"Sample.Periodic","measurand":"SoC","location":"EV",'
+    b'"unitOfMeasure":{"unit":"Percent"}}]}]}]'
+)
+"""An Updated with three sampled values: message id, time, seqNo, transaction, time, Wh, %."""
+
+ENERGY_STEP = 10
+"""Wh between two messages."""
+
+
+class LoadStation:
+    """A station that sends Updated after Updated, each as soon as the last one was answered."""
+
+    def __init__(self, target: Target, token: str, tally: Tally) -> None:
+        self.target = target
+        self.tally = tally
+        self.transaction_id = new_id()
+        self.acknowledged = 0
+        """Messages of its transaction that were answered; the next seqNo where none was refused."""
+        self.done = asyncio.Event()
+        """Set when it has stopped sending, or has lost its connection."""
+        self._token = token
+        self._socket: LeanSocket | None = None
+        # Ids start again with every process; other than a station's own, these must not repeat.
+        self._ids = f"{random.getrandbits(48):012x}-".encode()
+        self._number = 0
+        self._seq_no = 0
+        self._running = False
+        self._stopping = False
+        self._sent_at = 0.0
+        self._expected = b""
+        self._waiting: asyncio.Future[list[Any]] | None = None
+
+    async def connect(self) -> None:
+        """Open the connection; see :meth:`LeanSocket.connect` for what may go wrong."""
+        self._socket = await LeanSocket.connect(self.target, self)
+
+    @property
+    def connected(self) -> bool:
+        """Whether its connection is open."""
+        return self._socket is not None and not self._socket.closed
+
+    def close(self) -> None:
+        """Close the connection."""
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+
+    async def call(self, action: str, payload: Mapping[str, Any]) -> dict[str, Any]:
+        """Send any CALL and return the payload of its CALLRESULT; not while :meth:`run` is under way.
+
+        Raises:
+            CallFailedError: When there is no good answer.
+        """
+        if self._socket is None or self._socket.closed:
+            raise NotConnectedError(action)
+        self._waiting = asyncio.get_running_loop().create_future()
+        self._number += 1
+        message_id = (self._ids + b"%d" % self._number).decode()
+        self._socket.send(orjson.dumps([2, message_id, action, payload]))
+        try:
+            async with asyncio.timeout(ANSWER_TIMEOUT):
+                frame = await self._waiting
+        except TimeoutError:
+            raise CallTimedOutError(action) from None
+        except ConnectionResetError:
+            raise CallLostError(action) from None
+        finally:
+            self._waiting = None
+        if frame[0] == 4:
+            raise CallErrorReceivedError(action, frame[2], frame[3], frame[4])
+        payload_of_result: dict[str, Any] = frame[2]
+        return payload_of_result
+
+    async def boot(self) -> str:
+        """Send BootNotification and return the status; raises CallFailedError."""
+        station = {"model": "Load", "vendorName": "Citrine", "serialNumber": "1", "firmwareVersion": "1.0.0"}
+        answer = await self.call("BootNotification", {"reason": "PowerUp", "chargingStation": station})
+        return str(answer["status"])
+
+    async def report_status(self, status: str) -> None:
+        """Send a StatusNotification for the only connector; raises CallFailedError."""
+        report = {"timestamp": _now(), "connectorStatus": status, "evseId": 1, "connectorId": 1}
+        await self.call("StatusNotification", report)
+
+    async def start_transaction(self) -> None:
+        """Begin a transaction; raises CallFailedError."""
+        await self._transaction_event("Started", "Authorized", {"chargingState": "Charging"})
+
+    async def end_transaction(self) -> None:
+        """End the transaction; raises CallFailedError."""
+        await self._transaction_event("Ended", "StopAuthorized", {"stoppedReason": "Local"})
+
+    def run(self) -> None:
+        """Send the first Updated; from then on each answer sends the next."""
+        self._running = True
+        self._send_updated()
+
+    def stop(self) -> None:
+        """Let the message on its way be the last one."""
+        self._stopping = True
+
+    def text_received(self, text: bytes) -> None:
+        """Take one message; the short way is for the answer that is waited for."""
+        if self._running and text.startswith(self._expected):
+            self._answered()
+            return
+        frame = orjson.loads(text)
+        if frame[0] == 2:
+            if self._socket is not None:
+                self._socket.send(orjson.dumps([4, frame[1], "NotSupported", "", {}]))
+        elif self._running:
+            if frame[0] == 4:
+                self.tally.errors[str(frame[2])] += 1
+                self._next()
+            else:
+                # Formatted with blanks.
+                self._answered()
+        elif self._waiting is not None and not self._waiting.done():
+            self._waiting.set_result(frame)
+
+    def connection_closed(self) -> None:
+        """Stop: a load station does not connect again."""
+        if self._running:
+            self.tally.errors["connection lost"] += 1
+        self._running = False
+        self.done.set()
+        if self._waiting is not None and not self._waiting.done():
+            self._waiting.set_exception(ConnectionResetError())
+
+    def _answered(self) -> None:
+        self.acknowledged += 1
+        if self.tally.counting:
+            self.tally.latencies.append(time.perf_counter() - self._sent_at)
+        self._next()
+
+    def _next(self) -> None:
+        if self._stopping:
+            self._running = False
+            self.done.set()
+        else:
+            self._send_updated()
+
+    def _send_updated(self) -> None:
+        if self._socket is None:
+            return
+        self._number += 1
+        message_id = self._ids + b"%d" % self._number
+        self._expected = b'[3,"' + message_id
+        now = _now().encode()
+        seq_no = self._seq_no
+        self._seq_no += 1
+        text = _UPDATED % (
+            message_id,
+            now,
+            seq_no,
+            self.transaction_id.encode(),
+            now,
+            seq_no * ENERGY_STEP,
+            20 + seq_no % 80,
+        )
+        if self.tally.counting:
+            self.tally.sent += 1
+        self._sent_at = time.perf_counter()
+        self._socket.send(text)
+
+    async def _transaction_event(self, event_type: str, trigger: str, info: dict[str, str]) -> None:
+        now = _now()
+        energy = {"value": self._seq_no * ENERGY_STEP + 0.5, "measurand": "Energy.Active.Import.Register"}
+        event = {
+            "eventType": event_type,
+            "timestamp": now,
+            "triggerReason": trigger,
+            "seqNo": self._seq_no,
+            "transactionInfo": {"transactionId": self.transaction_id, **info},
+            "evse": {"id": 1, "connectorId": 1},
+            "idToken": {"idToken": self._token, "type": "ISO14443"},
+            "meterValue": [{"timestamp": now, "sampledValue": [energy]}],
+        }
+        self._seq_no += 1
+        await self.call("TransactionEvent", event)
+        self.acknowledged += 1
+
+
+def _now() -> str:
+    return format_time(datetime.now(UTC))

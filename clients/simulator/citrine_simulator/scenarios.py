@@ -1,0 +1,117 @@
+"""What careful stations go through: coroutines over :class:`Station`."""
+
+import asyncio
+import logging
+import random
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from citrine_simulator.errors import UsageError
+from citrine_simulator.journal import Journal, Kind
+from citrine_simulator.station import Station
+
+__all__ = ["ChargePlan", "DeliveryResult", "charge", "drain", "lose_connections"]
+
+logger = logging.getLogger(__name__)
+
+BOOT_PATIENCE = 24 * 3600.0
+"""Seconds a station waits to be accepted before it gives up the scenario."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChargePlan:
+    """How long EVs charge and stay away, in seconds of their own, faster, time."""
+
+    session: float = 1800
+    pause: float = 300
+    spread: float = 0.5
+    """Sessions and pauses are longer or shorter by up to this share."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryResult:
+    """What became of the transaction messages of this run."""
+
+    stations: int
+    queued: int
+    acknowledged: int
+    failed_attempts: int
+    given_up: int
+    left_in_queue: int
+
+    @property
+    def complete(self) -> bool:
+        """Whether every message was delivered."""
+        return self.given_up == 0 and self.left_in_queue == 0
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what is printed."""
+        return asdict(self)
+
+
+async def charge(station: Station, token: str, plan: ChargePlan, rng: random.Random, stop: asyncio.Event) -> None:
+    """Let one EV after the other charge, until stopped; the last one ends its transaction.
+
+    Remote stops, resets, refused tokens and lost connections are part of a station's day.
+    """
+    await station.wait_for("accepted", BOOT_PATIENCE)
+    while not stop.is_set():
+        try:
+            await _session(station, token, plan, rng, stop)
+        except UsageError as interrupted:
+            # A reset, a change of availability or the CSMS's own transaction came between.
+            logger.info("session interrupted", extra={"problem": str(interrupted)})
+            await _pause(1.0, stop)
+        await _pause(_about(plan.pause, plan, rng) / station.config.speed, stop)
+
+
+async def lose_connections(stations: Sequence[Station], every: float, rng: random.Random, stop: asyncio.Event) -> None:
+    """Let a random station lose its connection abruptly, about every so many seconds in all, until stopped."""
+    while not stop.is_set():
+        await _pause(rng.expovariate(1 / every), stop)
+        station = rng.choice(stations)
+        try:
+            station.drop()
+        except UsageError:
+            logger.debug("switched off anyway")
+
+
+async def drain(stations: Sequence[Station], journal: Journal, timeout: float) -> DeliveryResult:
+    """Wait until every queue is empty, at most for so many seconds, and say what became of all messages."""
+    waiting = [asyncio.ensure_future(station.wait_for("queue_empty", timeout)) for station in stations]
+    for result in await asyncio.gather(*waiting, return_exceptions=True):
+        if isinstance(result, Exception) and not isinstance(result, TimeoutError):
+            raise result
+    counts = journal.counts
+    return DeliveryResult(
+        stations=len(stations),
+        queued=counts[Kind.QUEUED],
+        acknowledged=counts[Kind.ACKNOWLEDGED],
+        failed_attempts=counts[Kind.FAILED],
+        given_up=counts[Kind.GIVEN_UP],
+        left_in_queue=sum(station.queued for station in stations),
+    )
+
+
+async def _session(station: Station, token: str, plan: ChargePlan, rng: random.Random, stop: asyncio.Event) -> None:
+    await station.plug_in()
+    info = await station.authorize(token)
+    if info["status"] == "Accepted":
+        transaction_id = await station.start_transaction(token=token)
+        await _pause(_about(plan.session, plan, rng) / station.config.speed, stop)
+        if station.parts.charging.find(transaction_id) is not None:
+            await station.stop_transaction(transaction_id, token=token)
+    await station.unplug()
+
+
+def _about(seconds: float, plan: ChargePlan, rng: random.Random) -> float:
+    return seconds * rng.uniform(1 - plan.spread, 1 + plan.spread)
+
+
+async def _pause(seconds: float, stop: asyncio.Event) -> None:
+    try:
+        async with asyncio.timeout(seconds):
+            await stop.wait()
+    except TimeoutError:
+        return
