@@ -1,0 +1,56 @@
+"""Health and reflection of the server."""
+
+import grpc
+import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
+from tests.support.api import Api
+
+
+@pytest.mark.parametrize("service", ["", "citrine.api.v1.StationsService"])
+async def test_health_follows_the_core_and_needs_no_key(api: Api, service: str) -> None:
+    stub = health_pb2_grpc.HealthStub(api.channel)
+    request = health_pb2.HealthCheckRequest(service=service)
+
+    assert (await stub.Check(request)).status == health_pb2.HealthCheckResponse.SERVING
+    await api.rpc.set_serving(False)
+    assert (await stub.Check(request)).status == health_pb2.HealthCheckResponse.NOT_SERVING
+
+
+async def test_health_of_an_unknown_service_is_not_found(api: Api) -> None:
+    stub = health_pb2_grpc.HealthStub(api.channel)
+
+    with pytest.raises(grpc.aio.AioRpcError) as raised:
+        await stub.Check(health_pb2.HealthCheckRequest(service="nothing"))
+
+    assert raised.value.code() is grpc.StatusCode.NOT_FOUND
+
+
+async def test_health_watch_says_that_the_core_drains(api: Api) -> None:
+    stream = health_pb2_grpc.HealthStub(api.channel).Watch(health_pb2.HealthCheckRequest())
+    assert (await stream.read()).status == health_pb2.HealthCheckResponse.SERVING
+
+    await api.rpc.shut_down()
+    await api.rpc.set_serving(True)
+
+    assert (await stream.read()).status == health_pb2.HealthCheckResponse.NOT_SERVING
+    stream.cancel()
+
+
+async def test_reflection_lists_the_services_and_needs_no_key(api: Api) -> None:
+    stub = reflection_pb2_grpc.ServerReflectionStub(api.channel)
+    request = reflection_pb2.ServerReflectionRequest(list_services="")
+
+    answers = [answer async for answer in stub.ServerReflectionInfo(iter([request]))]
+
+    names = {service.name for service in answers[0].list_services_response.service}
+    assert {"citrine.api.v1.StationsService", "grpc.health.v1.Health"} <= names
+
+
+async def test_unknown_method_is_unimplemented(api: Api) -> None:
+    call = api.channel.unary_unary("/citrine.api.v1.StationsService/Nothing")
+
+    with pytest.raises(grpc.aio.AioRpcError) as raised:
+        await call(b"")
+
+    assert raised.value.code() is grpc.StatusCode.UNIMPLEMENTED
