@@ -1,18 +1,34 @@
-"""Settings of a core process."""
+"""Settings of a core process, by variable and flag."""
 
+import argparse
+import difflib
+import os
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
+from typing import NoReturn
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-__all__ = ["CoreSettings"]
+__all__ = ["CoreSettings", "InvalidSetting", "read_settings", "split_address"]
+
+PREFIX = "CITRINE_"
+
+_OF_OTHERS = ("CITRINE_EDGE_", "CITRINE_OCPP_")
+"""Variables with these prefixes are the edge's."""
+
+
+class InvalidSetting(Exception):
+    """A setting that is not known or has no meaning; its text is one line that names it."""
 
 
 class CoreSettings(BaseSettings):
     """Settings by flag (--grpc-listen) and variable (CITRINE_GRPC_LISTEN)."""
 
-    model_config = SettingsConfigDict(env_prefix="CITRINE_", frozen=True, extra="forbid")
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, frozen=True, extra="forbid", use_attribute_docstrings=True, validate_default=True
+    )
 
     database: str = "sqlite+aiosqlite:///citrine.db"
     """SQLAlchemy URL with an asyncio driver: sqlite+aiosqlite or postgresql+asyncpg."""
@@ -44,8 +60,8 @@ class CoreSettings(BaseSettings):
     default_timeout: timedelta = timedelta(seconds=30)
     """How long a station may take to answer a command, where the caller does not say."""
 
-    blocks: tuple[str, ...] = ()
-    """Functional blocks to serve to stations. Empty: all."""
+    blocks: str = ""
+    """Functional blocks to serve to stations, separated by commas. Empty: all."""
 
     lanes: int = Field(default=0, ge=0, le=64)
     """Database transactions for stations at a time. 0: 1 with SQLite, 2 with PostgreSQL."""
@@ -56,5 +72,76 @@ class CoreSettings(BaseSettings):
     event_retention: timedelta = timedelta(days=7)
     """How long events can be resumed from."""
 
-    log_level: str = "INFO"
+    log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
     """DEBUG, INFO, WARNING or ERROR."""
+
+    def credential(self) -> str | None:
+        """Return the credential of the edge link, None where there is none.
+
+        Raises:
+            InvalidSetting: When its file can't be read.
+        """
+        if self.edge_credential_file is not None:
+            try:
+                return self.edge_credential_file.read_text().strip() or None
+            except OSError as error:
+                raise InvalidSetting(f"edge_credential_file: {error.strerror}") from error
+        return (self.edge_credential.get_secret_value() or None) if self.edge_credential else None
+
+    @property
+    def served_blocks(self) -> frozenset[str]:
+        """Names of the blocks to serve to stations. Empty: all."""
+        return frozenset(name.strip() for name in self.blocks.split(",") if name.strip())
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise InvalidSetting(message)
+
+
+def read_settings(arguments: Sequence[str], environment: Mapping[str, str] = os.environ) -> CoreSettings:
+    """Return the settings from flags and variables; a flag wins.
+
+    Raises:
+        InvalidSetting: When one is unknown or invalid.
+    """
+    for variable in environment:
+        _check_variable(variable.upper())
+    parser = _Parser(prog="citrine core", description="Run a core: the process that decides and stores.")
+    # Python 3.11 would else take the start of a flag for the whole.
+    parser.allow_abbrev = False
+    for name, field in CoreSettings.model_fields.items():
+        flags = [f"--{name.replace('_', '-')}", *(["--http-listen"] if name == "core_http_listen" else [])]
+        about = f"{field.description} [{field.default}]".replace("%", "%%")
+        parser.add_argument(*flags, dest=name, default=argparse.SUPPRESS, metavar="VALUE", help=about)
+    try:
+        return CoreSettings(**vars(parser.parse_args(arguments)))
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise InvalidSetting(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+
+
+def _check_variable(variable: str) -> None:
+    """Refuse a variable that nobody knows and that looks like one of ours.
+
+    The prefix is shared with the edge and the clients, so that what is merely unknown here may be theirs.
+    """
+    name = variable.removeprefix(PREFIX).lower()
+    if not variable.startswith(PREFIX) or variable.startswith(_OF_OTHERS) or name in CoreSettings.model_fields:
+        return
+    meant = difflib.get_close_matches(name, CoreSettings.model_fields, n=1, cutoff=0.8)
+    if meant or variable.startswith("CITRINE_CORE_"):
+        hint = f", did you mean {PREFIX}{meant[0].upper()}?" if meant else ""
+        raise InvalidSetting(f"unknown setting {variable}{hint}")
+
+
+def split_address(address: str) -> tuple[str, int]:
+    """Return host and port of ``host:port`` or ``[host]:port``.
+
+    Raises:
+        InvalidSetting: When it is neither.
+    """
+    host, separator, port = address.strip().rpartition(":")
+    if not separator or not port.isascii() or not port.isdigit() or int(port) > 65535:
+        raise InvalidSetting(f"{address!r} is not host:port")
+    return host.removeprefix("[").removesuffix("]"), int(port)

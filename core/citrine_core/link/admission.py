@@ -155,9 +155,7 @@ class Admission:
             request.tenant_id, row.station_id, row.credential_version, password
         )
 
-    async def _check(
-        self, request: _Request, row: StationRow | None, password: bytes, hashes: list[str]
-    ) -> None:
+    async def _check(self, request: _Request, row: StationRow | None, password: bytes, hashes: list[str]) -> None:
         loop = asyncio.get_running_loop()
         try:
             for known in hashes or [self._nobody]:

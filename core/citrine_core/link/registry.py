@@ -38,28 +38,35 @@ class Link:
         """Set when the stream is to end."""
         self._waiting: deque[Downstream] = deque()
         self._filled = asyncio.Event()
+        self._idle = asyncio.Event()
 
     def send(self, item: Downstream) -> None:
         """Queue an item; it goes out with whatever else waits."""
         self._waiting.append(item)
         self._filled.set()
+        self._idle.clear()
         if len(self._waiting) > MAX_WAITING:
             logger.error("an edge does not read, its link ends", extra={"edge_id": self.edge_id})
             self._waiting.clear()
             self.ended.set()
 
+    def watch(self, watch: Watch) -> None:
+        """Have the edge start or stop to report the frames of a station."""
+        self.send(Downstream(watch=watch))
+
     async def batch(self) -> LinkResponse:
         """Wait until something waits and take it, as much as a batch holds."""
         waiting = self._waiting
         if not waiting:
+            # Whoever writes is back for more, so that all that was taken is written.
+            self._idle.set()
             self._filled.clear()
             await self._filled.wait()
         return LinkResponse(items=[waiting.popleft() for _ in range(min(MAX_BATCH, len(waiting)))])
 
-    @property
-    def waiting(self) -> int:
-        """How many items wait for the edge."""
-        return len(self._waiting)
+    async def written(self) -> None:
+        """Wait until all that was sent so far is written."""
+        await self._idle.wait()
 
 
 class LinkRegistry:
@@ -102,7 +109,7 @@ class LinkRegistry:
     def watch(self, watch: Watch) -> None:
         """Have all edges start or stop to report the frames of a station."""
         for link in self:
-            link.send(Downstream(watch=watch))
+            link.watch(watch)
 
     def announce(self, serving: bool) -> None:
         """Tell all edges whether this core can commit."""

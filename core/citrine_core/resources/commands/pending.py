@@ -49,6 +49,8 @@ class PendingCommands:
 
     def __init__(self) -> None:
         self._pending: dict[str, Pending] = {}
+        self._none = asyncio.Event()
+        self._none.set()
 
     def __len__(self) -> int:
         return len(self._pending)
@@ -59,16 +61,23 @@ class PendingCommands:
     def add(self, pending: Pending) -> None:
         """Enter a command before it is sent."""
         self._pending[pending.command_id] = pending
+        self._none.clear()
 
     def get(self, command_id: str) -> Pending | None:
         """Return a command under way, or None."""
         return self._pending.get(command_id)
+
+    async def finished(self) -> None:
+        """Wait until no command is under way."""
+        await self._none.wait()
 
     def resolve(self, command_id: str, outcome: Outcome) -> None:
         """Tell whoever waits for a command what became of it."""
         pending = self._pending.pop(command_id, None)
         if pending is None:
             return
+        if not self._pending:
+            self._none.set()
         for timer in pending.timers:
             timer.cancel()
         if not pending.future.done():

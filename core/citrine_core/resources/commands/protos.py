@@ -57,9 +57,7 @@ def _plain(value: Value) -> Any:
         return _plain_list(value.list_value)
     if kind == "number_value":
         number = value.number_value
-        return (
-            int(number) if math.isfinite(number) and number.is_integer() and abs(number) <= _LARGEST_WHOLE else number
-        )
+        return int(number) if number.is_integer() and abs(number) <= _LARGEST_WHOLE else number
     return None if kind in ("null_value", None) else getattr(value, kind)
 
 

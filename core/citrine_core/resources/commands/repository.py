@@ -16,7 +16,7 @@ from citrine_core.resources.stations.models import Station
 
 __all__ = ["CommandRepository", "StoredCommand"]
 
-StoredCommand: TypeAlias = "Row[*tuple[Any, ...]]"
+StoredCommand: TypeAlias = Row[*tuple[Any, ...]]
 """A row of the table, with all its columns."""
 
 _TABLE = CommandRow.metadata.tables["commands"]

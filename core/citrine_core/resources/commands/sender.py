@@ -43,6 +43,16 @@ COMMAND_ID = "citrine-command-id"
 """Trailing metadata key that bears the id of the command, however the call ends."""
 
 
+REPORT_TIME = 2.0
+"""Seconds beyond the timeout in which the edge is to report how a command ended."""
+
+STORE_TIME = 5.0
+"""Seconds beyond that to store it. After both, any core may conclude that the command's core is gone."""
+
+SENT_DELAY = 0.25
+"""Seconds after which it is stored that a command was sent. The answer mostly comes first and says the same."""
+
+
 class CommandSender:
     """Sends commands by this core's own link to the edge that holds the station.
 
@@ -259,9 +269,9 @@ class CommandSender:
         now = self._clock()
         fails = not goes_now and not order.when_online
         shown = masked(order.action, order.payload)
-        text = (
-            "there is no link to the edge that holds the station" if station.is_open else "the station is not connected"
-        )
+        text = "the station is not connected"
+        if station.is_open:
+            text = "there is no link to the edge that holds the station"
         deadline = now + timedelta(seconds=order.timeout + REPORT_TIME + STORE_TIME)
         return {
             "tenant_id": order.tenant_id,

@@ -1,0 +1,100 @@
+"""The core process: run until SIGTERM or SIGINT, and stopped without losing an answer."""
+
+import asyncio
+import logging
+import signal
+import sys
+from collections.abc import Callable, Sequence
+
+from alembic.util import CommandError
+from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from citrine_core.config import CoreSettings, InvalidSetting, read_settings, split_address
+from citrine_core.core import CannotStart, Core
+from citrine_core.db import create_engine
+from citrine_core.db.upgrade import schema_is_current
+from citrine_core.errors import DatabaseUnavailable
+from citrine_core.logs import set_up_logging
+
+__all__ = ["main"]
+
+logger = logging.getLogger(__name__)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a core until SIGTERM or SIGINT; return the exit code: 2 where a setting is wrong, 1 where it can't run."""
+    try:
+        settings = read_settings(sys.argv[1:] if argv is None else argv)
+        for address in (settings.grpc_listen, settings.core_http_listen):
+            split_address(address)
+        settings.credential()
+        create_engine(settings.database)
+    except (InvalidSetting, ValueError, ArgumentError) as error:
+        sys.stderr.write(f"citrine core: {_one_line(error)}\n")
+        return 2
+    set_up_logging(settings.log_level)
+    try:
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            return runner.run(_serve(settings))
+    except InvalidSetting as error:
+        sys.stderr.write(f"citrine core: {error}\n")
+        return 2
+    except (CannotStart, DatabaseUnavailable, OSError) as error:
+        sys.stderr.write(f"citrine core: {_one_line(error)}\n")
+        return 1
+
+
+async def _serve(settings: CoreSettings) -> int:
+    loop, stop = asyncio.get_running_loop(), asyncio.Event()
+    serving = asyncio.current_task()
+    assert serving is not None
+
+    def on_signal() -> None:
+        if stop.is_set():
+            # Asked twice: now.
+            serving.cancel()
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, on_signal)
+    engine = create_engine(settings.database)
+    try:
+        await _check_schema(engine)
+        await Core(settings, engine).run(stop)
+    except asyncio.CancelledError:
+        return 1
+    except BaseExceptionGroup as group:
+        # A task of ours failed, which is a bug: whoever supervises starts us anew.
+        logger.critical("the core stops because of a defect", exc_info=group)
+        return 1
+    finally:
+        await engine.dispose()
+    return 0
+
+
+async def _check_schema(engine: AsyncEngine) -> None:
+    try:
+        current = await schema_is_current(engine)
+    except (DBAPIError, OSError, TimeoutError, CommandError) as error:
+        raise CannotStart(f"the database can't be reached: {_one_line(error)}") from error
+    if not current:
+        raise CannotStart("the database has no schema, or another version's; run: citrine db upgrade")
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
+    try:
+        import uvloop
+    except ImportError:
+        # There is none for Windows.
+        return asyncio.new_event_loop
+    return uvloop.new_event_loop
+
+
+def _one_line(error: BaseException) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

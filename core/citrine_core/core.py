@@ -1,0 +1,323 @@
+"""The composition root: from settings to the parts of one core process, and their life."""
+
+import asyncio
+import json
+import logging
+import os
+import tempfile
+from collections.abc import Callable, Sequence
+from functools import partial
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from citrine.api.v1 import (
+    commands_pb2_grpc,
+    connections_pb2_grpc,
+    events_pb2_grpc,
+    keys_pb2_grpc,
+    stations_pb2_grpc,
+    tenants_pb2_grpc,
+    tokens_pb2_grpc,
+)
+from citrine.edge.v1 import link_pb2_grpc
+from citrine.edge.v1.link_pb2 import SessionRef, Watch
+from citrine_core.blocks import built_in, plug_ins
+from citrine_core.clock import Clock, utc_now
+from citrine_core.config import CoreSettings, InvalidSetting, split_address
+from citrine_core.db import UnitOfWorkFactory
+from citrine_core.dispatch import Block, Dispatcher, HandlingStage, Routes, Stage, collect
+from citrine_core.dispatch.routes import Route
+from citrine_core.errors import DatabaseUnavailable
+from citrine_core.events import EventFeed, EventsServicer, FrameHub
+from citrine_core.housekeeping import Housekeeping
+from citrine_core.http import HealthServer
+from citrine_core.ids import new_id
+from citrine_core.link import (
+    Admission,
+    ClosedStage,
+    EdgeLinkServicer,
+    GrantStage,
+    Health,
+    Link,
+    LinkRegistry,
+    OpenedStage,
+    Presence,
+    SessionReconciler,
+)
+from citrine_core.link.admission import UNAVAILABLE, refused
+from citrine_core.metrics import Metrics
+from citrine_core.resources.commands import CommandQueue, CommandSender, CommandsServicer, CommandsStage
+from citrine_core.resources.commands.pending import PendingCommands
+from citrine_core.resources.connections import ConnectionRepository, ConnectionsServicer, current_epochs
+from citrine_core.resources.keys import KeyAuthenticator, KeysServicer, ensure_operator_key
+from citrine_core.resources.stations import StationsServicer
+from citrine_core.resources.tenants import TenantDirectory, TenantsServicer
+from citrine_core.resources.tokens import TokensServicer
+from citrine_core.rpc import Access, RpcServer, build_server
+from citrine_core.rpc.access import EDGE_LINK, scopes_of
+from citrine_core.services import Services
+
+__all__ = ["CannotStart", "Core"]
+
+logger = logging.getLogger(__name__)
+
+OPERATOR_CLOSED = 1000
+"""Close code of a websocket that an operator closes."""
+
+SETTLE_TIME = 0.3
+"""Seconds in which calls that were on the way when the edges heard of the drain arrive."""
+
+
+class CannotStart(Exception):
+    """Why the process can't start, in one line."""
+
+
+class Core:
+    """Everything of one core process, put together; a loop must be running."""
+
+    def __init__(self, settings: CoreSettings, engine: AsyncEngine, clock: Clock = utc_now) -> None:
+        self.settings = settings
+        self.core_id = new_id()
+        self.metrics = Metrics()
+        self._clock = clock
+        self._engine = engine
+        self._draining = False
+        self.feed = EventFeed(clock)
+        self.frames = FrameHub()
+        self.unit_of_work = UnitOfWorkFactory(engine, self.feed.write)
+        self.links = LinkRegistry()
+        self.pending = PendingCommands()
+        self.sender = CommandSender(
+            self.core_id, self.unit_of_work, clock, self.links, self.pending, settings.default_timeout
+        )
+        self.queue = CommandQueue(self.unit_of_work, clock, self.sender)
+        self.services = Services(settings, self.unit_of_work, clock, self.sender, self.disconnect, self._vendor_route)
+        self.blocks = [*built_in(self.services), *plug_ins(self.services)]
+        self.routes = _routes(self.blocks, settings.served_blocks)
+        self.health = Health(self.unit_of_work, clock, self._announce)
+        self.dispatcher = self._dispatcher()
+        self.sender.connect(self.dispatcher.submit)
+        self.presence = Presence(self.unit_of_work, clock, self.links)
+        self.admission = Admission(self.unit_of_work, self.dispatcher.submit, self.health)
+        self.edge_servicer = self._edge_servicer()
+        self.rpc = self._rpc()
+        self.http = HealthServer(self.metrics, self._missing)
+        self.housekeeping = Housekeeping(self.unit_of_work, clock, settings.event_retention)
+        self.frames.connect(lambda tenant_id, station_id, on: self.links.watch(_watch(tenant_id, station_id, on)))
+        self.links.on_added.append(self._watch_on_new_link)
+        self._measure()
+
+    async def run(self, stop: asyncio.Event, on_listening: Callable[[str, str], None] | None = None) -> None:
+        """Serve until `stop` is set, then finish what is under way.
+
+        Args:
+            stop: Set when the process is to stop.
+            on_listening: Called once with the addresses for gRPC and for health, as host:port.
+
+        Raises:
+            CannotStart: When an address can't be listened on, or the database does not commit.
+        """
+        try:
+            if not await self.health.probe():
+                raise CannotStart("the database can't be reached or can't be written")
+            if self.settings.operator_key_file is not None:
+                await ensure_operator_key(self.settings.operator_key_file, self.unit_of_work, self._clock)
+            grpc_address, http_address = await self._listen()
+            async with asyncio.TaskGroup() as tasks:
+                running = [tasks.create_task(task, name=name) for name, task in self._tasks()]
+                await self.rpc.server.start()
+                await self.rpc.set_serving(True)
+                self._say_ready(grpc_address, http_address)
+                if on_listening is not None:
+                    on_listening(grpc_address, http_address)
+                await stop.wait()
+                await self._drain()
+                for task in running:
+                    task.cancel()
+        finally:
+            self.http.close()
+            await self.rpc.server.stop(None)
+        logger.info("the core stopped")
+
+    async def disconnect(self, tenant_id: str, station_id: str, reason: str) -> bool:
+        """Have the edge close the websocket of a station; return False where there is none, or no link to its edge."""
+        async with self.unit_of_work(read_only=True) as work:
+            row = await ConnectionRepository(work.session).find_open(tenant_id, station_id)
+        if row is None:
+            return False
+        session = SessionRef(tenant_id=tenant_id, station_id=station_id, epoch=row.epoch)
+        return self.links.disconnect(row.edge_id, session, OPERATOR_CLOSED, reason)
+
+    def _dispatcher(self) -> Dispatcher:
+        on_back = self.queue.stations_are_back
+        stages: list[Stage] = [
+            OpenedStage(on_back),
+            HandlingStage(self.routes, current_epochs, self._clock, on_back),
+            CommandsStage(self.routes, self.pending, self._clock, self.metrics.command),
+            ClosedStage(),
+            GrantStage(self._clock, self.links, partial(refused, status=UNAVAILABLE)),
+        ]
+        lanes = self.settings.lanes or (1 if self._engine.dialect.name == "sqlite" else 2)
+        return Dispatcher(stages, self.unit_of_work, self.health, lanes, self.metrics.batch)
+
+    def _edge_servicer(self) -> EdgeLinkServicer:
+        return EdgeLinkServicer(
+            core_id=self.core_id,
+            software_version=_software_version(),
+            actions=self.routes.actions,
+            clock=self._clock,
+            links=self.links,
+            health=self.health,
+            dispatcher=self.dispatcher,
+            admission=self.admission,
+            reconciler=SessionReconciler(self.unit_of_work, self._clock, self.queue.stations_are_back),
+            presence=self.presence,
+            command_sent=self.sender.sent,
+            observed=self.frames.publish,
+        )
+
+    def _rpc(self) -> RpcServer:
+        access = Access(
+            [KeyAuthenticator(self.unit_of_work, self._clock)],
+            TenantDirectory(self.unit_of_work).exists,
+            self.settings.credential(),
+        )
+        resources = _resources(self.services, self.feed, self.frames, self.blocks)
+        add_link = partial(link_pb2_grpc.add_EdgeLinkServiceServicer_to_server, self.edge_servicer)
+        link = Block("link", add_servicers=[add_link], service_names=[EDGE_LINK])
+        return build_server([*resources, *self.blocks, link], access, self.metrics.rpc)
+
+    def _tasks(self) -> list[tuple[str, "asyncio._CoroutineLike[None]"]]:
+        return [
+            ("lanes", self.dispatcher.run()),
+            ("health", self.health.run()),
+            ("admission", self.admission.run()),
+            ("presence", self.presence.run()),
+            ("commands", self.queue.run()),
+            ("events", self.feed.run(self.unit_of_work)),
+            ("housekeeping", self.housekeeping.run()),
+        ]
+
+    async def _listen(self) -> tuple[str, str]:
+        host, port = split_address(self.settings.grpc_listen)
+        try:
+            bound = self.rpc.server.add_insecure_port(_join(host, port))
+        except RuntimeError:
+            raise CannotStart(f"{self.settings.grpc_listen} can't be listened on; is another core running?") from None
+        try:
+            http_host, http_port = await self.http.listen(*split_address(self.settings.core_http_listen))
+        except OSError as error:
+            raise CannotStart(f"{self.settings.core_http_listen} can't be listened on: {error.strerror}") from error
+        return _join(host, bound), _join(http_host, http_port)
+
+    def _say_ready(self, grpc_address: str, http_address: str) -> None:
+        addresses = {"grpc": grpc_address, "http": http_address}
+        logger.info("the core listens", extra=addresses)
+        if self.settings.ready_file is not None:
+            _write_atomically(self.settings.ready_file, json.dumps({**addresses, "pid": os.getpid()}))
+
+    async def _drain(self) -> None:
+        limit = self.settings.drain_time.total_seconds()
+        logger.info("the core drains", extra={"links": len(self.links), "commands": len(self.pending)})
+        self._draining = True
+        await self.rpc.shut_down()
+        self.links.drain()
+        self.feed.stop()
+        self.frames.stop()
+        # New calls are refused from now on; those under way, the edges' links among them, go on.
+        stopping = asyncio.ensure_future(self.rpc.server.stop(limit))
+        try:
+            async with asyncio.timeout(limit):
+                await asyncio.sleep(SETTLE_TIME)
+                await self.pending.finished()
+                await self.dispatcher.drained()
+                for link in self.links:
+                    await link.written()
+        except TimeoutError:
+            logger.warning("the core stops with work under way", extra={"items": self.dispatcher.waiting})
+        try:
+            await self.presence.store_stations()
+        except DatabaseUnavailable:
+            logger.warning("when stations were last heard of is not stored")
+        self.edge_servicer.stop()
+        await stopping
+
+    async def _announce(self, serving: bool) -> None:
+        self.links.announce(serving)
+        if not self._draining:
+            await self.rpc.set_serving(serving)
+
+    def _missing(self) -> str:
+        if self._draining:
+            return "draining"
+        return "" if self.health.serving else "the database is not available"
+
+    def _vendor_route(self, vendor_id: str, message_id: str | None) -> Route | None:
+        return self.routes.vendor(vendor_id, message_id)
+
+    def _watch_on_new_link(self, link: Link) -> None:
+        for tenant_id, station_id in self.frames.watched():
+            link.watch(_watch(tenant_id, station_id, True))
+
+    def _measure(self) -> None:
+        watch = self.metrics.watch
+        watch("links", "Edges that are linked", lambda: len(self.links))
+        watch("items_waiting", "Items that wait or are under way", lambda: self.dispatcher.waiting)
+        watch("handshakes_waiting", "Handshakes that wait for a decision", lambda: self.admission.waiting)
+        watch("commands_pending", "Commands that wait for their station's answer", lambda: len(self.pending))
+        watch("serving", "1 while the database commits", lambda: float(self.health.serving))
+        watch("stations_seen", "Stations heard of and not yet stored as such", lambda: len(self.presence.seen))
+
+
+def _resources(services: Services, feed: EventFeed, frames: FrameHub, blocks: Sequence[Block]) -> list[Block]:
+    """Return the services that no functional block owns, in the form of blocks."""
+    # Any: each adder takes the servicer of its own service.
+    servicers: list[tuple[Any, Any, str]] = [
+        (stations_pb2_grpc.add_StationsServiceServicer_to_server, StationsServicer(services), "Stations"),
+        (tokens_pb2_grpc.add_TokensServiceServicer_to_server, TokensServicer(services), "Tokens"),
+        (tenants_pb2_grpc.add_TenantsServiceServicer_to_server, TenantsServicer(services), "Tenants"),
+        (commands_pb2_grpc.add_CommandsServiceServicer_to_server, CommandsServicer(services), "Commands"),
+        (connections_pb2_grpc.add_ConnectionsServiceServicer_to_server, ConnectionsServicer(services), "Connections"),
+        (events_pb2_grpc.add_EventsServiceServicer_to_server, EventsServicer(services, feed, frames), "Events"),
+    ]
+    names = [f"citrine.api.v1.{name}Service" for name in (*(name for *_, name in servicers), "Keys")]
+    known = scopes_of([*names, *(name for block in blocks for name in block.service_names)])
+    keys = partial(keys_pb2_grpc.add_KeysServiceServicer_to_server, KeysServicer(services, known))
+    adders = [*(partial(add, servicer) for add, servicer, _ in servicers), keys]
+    return [Block("resources", add_servicers=adders, service_names=names)]
+
+
+def _routes(blocks: Sequence[Block], served: frozenset[str]) -> Routes:
+    """Return the handlers: of what stations send those of the served blocks, of answers to commands all."""
+    unknown = served - {block.name for block in blocks}
+    if unknown:
+        raise InvalidSetting(f"blocks: there is no block {', '.join(sorted(unknown))}")
+    everything = collect(blocks)
+    if not served:
+        return everything
+    chosen = collect([block for block in blocks if block.name in served])
+    return Routes(chosen.calls, everything.answers, chosen.vendors)
+
+
+def _watch(tenant_id: str, station_id: str, on: bool) -> Watch:
+    return Watch(tenant_id=tenant_id, station_id=station_id, on=on)
+
+
+def _software_version() -> str:
+    try:
+        return metadata.version("citrine-csms")
+    except metadata.PackageNotFoundError:
+        return "unknown"
+
+
+def _join(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _write_atomically(path: Path, text: str) -> None:
+    with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
+        file.write(text)
+    Path(file.name).replace(path)

@@ -1,0 +1,81 @@
+"""/healthz, /readyz and /metrics, as little HTTP as they need."""
+
+import asyncio
+from collections.abc import Callable
+
+from citrine_core.metrics import Metrics
+
+__all__ = ["HealthServer"]
+
+REQUEST_TIMEOUT = 5.0
+"""Seconds in which a request has to be there, and its answer to be read."""
+
+MAX_REQUEST = 16 * 1024
+"""Bytes of a request, with its headers."""
+
+_TEXT = "text/plain; charset=utf-8"
+_PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
+
+
+class HealthServer:
+    """The port for those who watch over the core.
+
+    Args:
+        metrics: Shown at /metrics.
+        missing: Returns what is missing for the core to serve; empty if nothing is.
+    """
+
+    def __init__(self, metrics: Metrics, missing: Callable[[], str]) -> None:
+        self._metrics = metrics
+        self._missing = missing
+        self._server: asyncio.Server | None = None
+
+    async def listen(self, host: str, port: int) -> tuple[str, int]:
+        """Answer from now on; return the address.
+
+        Raises:
+            OSError: When the address is in use, or not one of this machine.
+        """
+        self._server = await asyncio.start_server(self._serve, host, port, limit=MAX_REQUEST)
+        address = self._server.sockets[0].getsockname()
+        return address[0], address[1]
+
+    def close(self) -> None:
+        """Accept no connection any more."""
+        if self._server is not None:
+            self._server.close()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            async with asyncio.timeout(REQUEST_TIMEOUT):
+                head = await reader.readuntil(b"\r\n\r\n")
+                method, path = [*head.split(b"\r\n", 1)[0].split(b" "), b"", b""][:2]
+                status, kind, body = self._answer(method, path.partition(b"?")[0])
+                lines = [
+                    f"HTTP/1.1 {status}",
+                    f"Content-Type: {kind}",
+                    f"Content-Length: {len(body)}",
+                    "Connection: close",
+                ]
+                writer.write("\r\n".join([*lines, "", ""]).encode() + (b"" if method == b"HEAD" else body))
+                await writer.drain()
+        except (TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, OSError):
+            # Who asks badly gets no answer.
+            writer.transport.abort()
+        finally:
+            writer.close()
+
+    def _answer(self, method: bytes, path: bytes) -> tuple[str, str, bytes]:
+        if method not in (b"GET", b"HEAD"):
+            return "405 Method Not Allowed", _TEXT, b"only GET\n"
+        match path:
+            case b"/healthz":
+                return "200 OK", _TEXT, b"ok\n"
+            case b"/readyz":
+                missing = self._missing()
+                if missing:
+                    return "503 Service Unavailable", _TEXT, f"{missing}\n".encode()
+                return "200 OK", _TEXT, b"ok\n"
+            case b"/metrics":
+                return "200 OK", _PROMETHEUS, self._metrics.render()
+        return "404 Not Found", _TEXT, b"/healthz, /readyz, /metrics\n"

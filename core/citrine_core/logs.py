@@ -1,0 +1,27 @@
+"""Log lines: a constant sentence, then its fields."""
+
+import logging
+import sys
+
+__all__ = ["FieldFormatter", "set_up_logging"]
+
+_STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+
+
+class FieldFormatter(logging.Formatter):
+    """Writes the fields of a record as ``name=value`` behind its sentence."""
+
+    def __init__(self) -> None:
+        super().__init__("%(asctime)s %(levelname)s %(name)s: %(message)s")
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        """Return the line of a record."""
+        fields = [f"{name}={value!r}" for name, value in vars(record).items() if name not in _STANDARD]
+        return " ".join([super().formatMessage(record), *fields])
+
+
+def set_up_logging(level: str) -> None:
+    """Write log records to standard error."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(FieldFormatter())
+    logging.basicConfig(level=level, handlers=[handler], force=True)

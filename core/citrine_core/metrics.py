@@ -1,0 +1,72 @@
+"""What the core measures of itself, for Prometheus."""
+
+from collections.abc import Callable
+
+import grpc
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.gc_collector import GCCollector
+from prometheus_client.platform_collector import PlatformCollector
+from prometheus_client.process_collector import ProcessCollector
+
+from citrine.api.v1 import common_pb2 as common
+
+__all__ = ["Metrics"]
+
+_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+_ITEMS = (1, 2, 5, 10, 20, 50, 100, 200, 256)
+
+
+class Metrics:
+    """Counters, gauges and histograms in a registry of their own."""
+
+    def __init__(self) -> None:
+        self._registry = CollectorRegistry()
+        ProcessCollector(registry=self._registry)
+        PlatformCollector(registry=self._registry)
+        GCCollector(registry=self._registry)
+        self._items = Counter("citrine_core_items", "Items from edges, done", registry=self._registry)
+        self._batch = Histogram("citrine_core_batch_items", "Items of a batch", buckets=_ITEMS, registry=self._registry)
+        self._wait = Histogram(
+            "citrine_core_lane_wait_seconds",
+            "Seconds that the first item of a batch waited",
+            buckets=_SECONDS,
+            registry=self._registry,
+        )
+        self._transaction = Histogram(
+            "citrine_core_transaction_seconds",
+            "Seconds that a batch took, with its commit",
+            buckets=_SECONDS,
+            registry=self._registry,
+        )
+        self._commands = Counter("citrine_core_commands", "Commands that ended", ["state"], registry=self._registry)
+        self._rpc = Histogram(
+            "citrine_core_rpc_seconds",
+            "Seconds that an rpc took",
+            ["method", "code"],
+            buckets=_SECONDS,
+            registry=self._registry,
+        )
+
+    def watch(self, name: str, about: str, read: Callable[[], float]) -> None:
+        """Show a value that is read whenever the metrics are."""
+        Gauge(f"citrine_core_{name}", about, registry=self._registry).set_function(read)
+
+    def batch(self, items: int, waited: float, took: float) -> None:
+        """Count a batch of a lane."""
+        self._items.inc(items)
+        self._batch.observe(items)
+        self._wait.observe(waited)
+        self._transaction.observe(took)
+
+    def command(self, state: int) -> None:
+        """Count a command that ended."""
+        name = common.CommandState.Name(common.CommandState.ValueType(state))
+        self._commands.labels(name.removeprefix("COMMAND_STATE_").lower()).inc()
+
+    def rpc(self, method: str, code: grpc.StatusCode, seconds: float) -> None:
+        """Count an rpc that ended."""
+        self._rpc.labels(method, code.name).observe(seconds)
+
+    def render(self) -> bytes:
+        """Return everything in the text format of Prometheus."""
+        return generate_latest(self._registry)

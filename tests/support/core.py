@@ -1,0 +1,154 @@
+"""A whole core in the process of the test: its gRPC server on a free port, its database a fresh one."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeVar
+
+import grpc
+import pytest
+from citrine_core.config import CoreSettings
+from citrine_core.core import Core
+from citrine_core.db import create_engine
+from citrine_core.resources.stations.models import Station
+from citrine_core.resources.stations.passwords import hash_password
+from citrine_core.resources.tenants import Tenant
+
+from tests.support.fake_edge import FakeEdge, fake_edge
+
+__all__ = ["CREDENTIAL", "PASSWORD", "RunningCore", "core", "running_core"]
+
+CREDENTIAL = "credential of the edge link"
+"""What edges must know of cores in tests."""
+
+PASSWORD = "password-of-the-station"
+"""Password of the stations that tests add."""
+
+Stub = TypeVar("Stub")
+
+DATABASE_TIME = timedelta(seconds=10)
+
+
+@cache
+def hash_once(password: str) -> str:
+    """Return the hash of a password, made once for all tests: it takes its time on purpose."""
+    return hash_password(password)
+
+
+@dataclass
+class RunningCore:
+    """A core that serves, with ways in for clients and edges."""
+
+    core: Core
+    address: str
+    http_address: str
+    key: str
+    channel: grpc.aio.Channel
+    stop: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def metadata(self, tenant_id: str = "default") -> list[tuple[str, str]]:
+        """Return the metadata of a call by the operator on a tenant."""
+        return [("authorization", f"Bearer {self.key}"), ("citrine-tenant", tenant_id)]
+
+    def stub(self, stub_class: Callable[[grpc.aio.Channel], Stub]) -> Stub:
+        """Return a stub on a channel whose calls the operator makes, on the default tenant."""
+        return stub_class(self.channel)
+
+    def edge(self, edge_id: str = "edge-1") -> contextlib.AbstractAsyncContextManager[FakeEdge]:
+        """Link an edge."""
+        return fake_edge(self.address, CREDENTIAL, edge_id)
+
+    async def add_tenant(self, tenant_id: str) -> None:
+        """Add a tenant."""
+        async with self.core.unit_of_work() as work:
+            work.session.add(Tenant(tenant_id=tenant_id, display_name=tenant_id, create_time=datetime.now(UTC)))
+            await work.commit()
+
+    async def add_station(
+        self, station_id: str, *, tenant_id: str = "default", password: str | None = PASSWORD, **columns: Any
+    ) -> None:
+        """Add a station. Columns are those of the stations table."""
+        row = {
+            "tenant_id": tenant_id,
+            "station_id": station_id,
+            "password_hash": None if password is None else hash_once(password),
+            "create_time": datetime.now(UTC),
+            **columns,
+        }
+        async with self.core.unit_of_work() as work:
+            work.session.add(Station(**row))
+            await work.commit()
+
+
+@contextlib.asynccontextmanager
+async def running_core(url: str, directory: Path, **settings: Any) -> AsyncIterator[RunningCore]:
+    """Run a core on a database with our tables, for the time of a block."""
+    key_file = directory / "operator.key"
+    values = {
+        "database": url,
+        "grpc_listen": "127.0.0.1:0",
+        "core_http_listen": "127.0.0.1:0",
+        "edge_credential": CREDENTIAL,
+        "operator_key_file": key_file,
+        "drain_time": timedelta(seconds=5),
+        **settings,
+    }
+    engine = create_engine(url)
+    core = Core(CoreSettings(**values), engine)
+    stop, listening = asyncio.Event(), asyncio.get_running_loop().create_future()
+
+    def on_listening(grpc_address: str, http_address: str) -> None:
+        listening.set_result((grpc_address, http_address))
+
+    running = asyncio.create_task(core.run(stop, on_listening))
+    try:
+        await asyncio.wait([running, listening], return_when=asyncio.FIRST_COMPLETED, timeout=20)
+        if running.done():
+            await running
+        address, http_address = listening.result()
+        key = key_file.read_text().strip()
+        interceptors = _operator(key)
+        async with grpc.aio.insecure_channel(address, interceptors=interceptors) as channel:
+            yield RunningCore(core, address, http_address, key, channel, stop)
+    finally:
+        stop.set()
+        await running
+        await engine.dispose()
+
+
+@pytest.fixture
+async def core(database_url: str, tmp_path: Path) -> AsyncIterator[RunningCore]:
+    """A core on a fresh database of each kind in turn."""
+    async with running_core(database_url, tmp_path) as running:
+        yield running
+
+
+def _operator(key: str) -> list[grpc.aio.ClientInterceptor]:
+    return [_UnaryAsOperator(key), _StreamAsOperator(key)]
+
+
+class _AsOperator:
+    def __init__(self, key: str) -> None:
+        self._key = key
+
+    def _with_key(self, details: grpc.aio.ClientCallDetails) -> grpc.aio.ClientCallDetails:
+        metadata = grpc.aio.Metadata(*(details.metadata or ()))
+        if "authorization" not in metadata:
+            metadata.add("authorization", f"Bearer {self._key}")
+        return grpc.aio.ClientCallDetails(
+            details.method, details.timeout, metadata, details.credentials, details.wait_for_ready
+        )
+
+
+class _UnaryAsOperator(_AsOperator, grpc.aio.UnaryUnaryClientInterceptor):
+    async def intercept_unary_unary(self, continuation: Any, client_call_details: Any, request: Any) -> Any:
+        return await continuation(self._with_key(client_call_details), request)
+
+
+class _StreamAsOperator(_AsOperator, grpc.aio.UnaryStreamClientInterceptor):
+    async def intercept_unary_stream(self, continuation: Any, client_call_details: Any, request: Any) -> Any:
+        return await continuation(self._with_key(client_call_details), request)
