@@ -17,6 +17,8 @@ class _OneOfKeys(GenericFunction[bool]):
     name = "citrine_one_of_keys"
     type = Boolean()
     inherit_cache = True
+    # SQLite has no booleans, and would be asked whether the condition = 1: then it uses no index.
+    _is_implicitly_boolean = True
 
 
 @compiles(_OneOfKeys)

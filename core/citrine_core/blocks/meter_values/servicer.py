@@ -90,10 +90,10 @@ def _to_proto(rows: Sequence[Row[Any]], events: Mapping[EventKey, bytes]) -> lis
 
 def _sampled_value(row: Row[Any], sampled_of: Mapping[EventKey, Sequence[SampledValue]]) -> SampledValue:
     if row.extra:
-        whole: SampledValue = SampledValue.FromString(row.extra)
-        return whole
+        return SampledValue.FromString(row.extra)
     if row.extra == b"" and _event_of(row) in sampled_of:
-        return sampled_of[_event_of(row)][row.position]
+        position: int = row.position
+        return sampled_of[_event_of(row)][position]
     sampled = SampledValue(
         value=row.value, measurand=row.measurand, context=row.context, phase=row.phase, location=row.location
     )

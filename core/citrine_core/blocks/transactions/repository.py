@@ -119,15 +119,16 @@ class TransactionRepository:
         Without the lock, two cores that are sent messages of one transaction while its station moves from one
         to the other could each write a state that lacks the other's event.
         """
-        rows = await (await self._session.connection()).execute(
-            _STATE.where(
-                _TRANSACTIONS.c.tenant_id == tenant_id,
-                one_of_keys((_TRANSACTIONS.c.station_id, _TRANSACTIONS.c.transaction_id), keys),
-            )
-            # In one order everywhere, so that two of them can't wait for each other.
-            .order_by(_TRANSACTIONS.c.station_id, _TRANSACTIONS.c.transaction_id)
-            .with_for_update()
+        connection = await self._session.connection()
+        query = _STATE.where(
+            _TRANSACTIONS.c.tenant_id == tenant_id,
+            one_of_keys((_TRANSACTIONS.c.station_id, _TRANSACTIONS.c.transaction_id), keys),
         )
+        if connection.dialect.name == "postgresql":
+            # In one order everywhere, so that two that lock can't wait for each other. SQLite has one writer, and
+            # would go through all transactions of the tenant to have them in order.
+            query = query.order_by(_TRANSACTIONS.c.station_id, _TRANSACTIONS.c.transaction_id).with_for_update()
+        rows = await connection.execute(query)
         states = {(row[1], row[2]): TransactionState(*row) for row in rows}
         self._found |= {key: _seldom(state) for key, state in states.items()}
         return states
