@@ -6,7 +6,7 @@
 
 import sys
 
-__all__ = ["CliError", "UsageError", "one_line", "print_error"]
+__all__ = ["CliError", "UsageError", "one_line", "print_error", "printable"]
 
 
 class CliError(Exception):
@@ -21,9 +21,14 @@ class UsageError(CliError):
     exit_code = 2
 
 
+def printable(text: str) -> str:
+    """Return text with blanks for line breaks and control characters, which a station may have put there."""
+    return "".join(char if char.isprintable() else " " for char in text)
+
+
 def one_line(text: str) -> str:
-    """Return text without line breaks and control characters, which a station or a core may have put there."""
-    return " ".join("".join(char if char.isprintable() else " " for char in text).split())
+    """Return printable text with single blanks."""
+    return " ".join(printable(text).split())
 
 
 def print_error(error: BaseException) -> None:

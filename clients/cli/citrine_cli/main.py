@@ -1,5 +1,6 @@
 """Entry point: a process of Citrine is started as it is; everything else is a command of the CLI."""
 
+import os
 import sys
 from collections.abc import Sequence
 
@@ -20,6 +21,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         started = process_of(arguments)
         if started is not None:
             return run_process(*started)
+        # gRPC's own log goes to stderr, where a command writes one line of its own. It is set before gRPC starts.
+        os.environ.setdefault("GRPC_VERBOSITY", "NONE")
         # Imported late: a core or an edge needs neither the commands nor what they import.
         from citrine_cli.app import run_app
 

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from citrine_cli.errors import one_line
+from citrine_cli.errors import printable
 
 __all__ = ["Output"]
 
@@ -45,7 +45,7 @@ class Output:
 
     def line(self, text: str, style: str = "") -> None:
         """Print one line for people. What can't be printed becomes a blank: it may come from a station."""
-        self._console.print(Text(one_line(text), style=style))
+        self._console.print(Text(printable(text), style=style))
 
     def table(self, columns: Sequence[str], rows: Iterable[Sequence[str]], empty: str) -> None:
         """Print rows below their headings, or a sentence where there are none."""
@@ -53,7 +53,7 @@ class Output:
         for column in columns:
             table.add_column(column.upper(), no_wrap=True, overflow="ellipsis")
         for row in rows:
-            table.add_row(*(Text(one_line(cell)) for cell in row))
+            table.add_row(*(Text(printable(cell)) for cell in row))
         if table.row_count:
             self._console.print(table)
         else:
@@ -64,5 +64,5 @@ class Output:
         table = Table(box=None, pad_edge=False, show_header=False, padding=(0, 2, 0, 0))
         for name, value in facts.items():
             if value:
-                table.add_row(Text(name, style="bold"), Text(one_line(value), overflow="fold"))
+                table.add_row(Text(name, style="bold"), Text(printable(value), overflow="fold"))
         self._console.print(table)

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from pydantic import ValidationError
 
-from citrine_cli.errors import UsageError, one_line
+from citrine_cli.errors import UsageError, printable
 from citrine_cli.up.run import run_up
 from citrine_cli.up.settings import UpSettings
 
@@ -21,8 +21,7 @@ def register(app: typer.Typer) -> None:
 
 def _show(text: str) -> None:
     # What a station said may be part of the line.
-    lead = text[: len(text) - len(text.lstrip())]
-    sys.stdout.write(f"{lead}{one_line(text)}\n")
+    sys.stdout.write(f"{printable(text)}\n")
     sys.stdout.flush()
 
 

@@ -1,0 +1,130 @@
+"""`citrine call`: the typed rpc where a block has one, else the generic one; the answer as OCPP spells it."""
+
+import io
+
+import grpc
+import pytest
+from google.protobuf.any_pb2 import Any
+from google.protobuf.json_format import MessageToDict
+from google.rpc.error_details_pb2 import ErrorInfo
+from google.rpc.status_pb2 import Status
+
+from citrine.api.v1.commands_pb2 import CallStationResponse
+from citrine.api.v1.common_pb2 import COMMAND_STATE_QUEUED, Command
+from citrine.api.v1.provisioning_pb2 import ResetResponse
+from citrine.ocpp.actions import ACTIONS
+from citrine.ocpp.v2 import provisioning_pb2 as ocpp
+from tests.clients.cli.conftest import Cli
+from tests.clients.scripted_core import ScriptedCore
+
+REJECTED = ResetResponse(response=ocpp.ResetResponse(status=ocpp.RESET_STATUS_ENUM_REJECTED))
+
+
+def test_an_action_of_a_block_goes_through_its_typed_rpc(citrine: Cli, core: ScriptedCore) -> None:
+    core.on("Reset", REJECTED)
+
+    ran = citrine("call", "CS-1", "Reset", '{"type": "OnIdle", "evseId": 2}', "--timeout", "7.5")
+
+    assert ran.code == 0, "a refusal is an answer, too"
+    assert ran.json == {"status": "Rejected"}
+    (request,) = core.requests("Reset")
+    assert request.target.station_id == "CS-1"
+    assert request.target.timeout.ToMilliseconds() == 7500
+    assert request.request == ocpp.ResetRequest(type=ocpp.RESET_ENUM_ON_IDLE, evse_id=2)
+    assert 7.5 < (core.seen[0].seconds_left or 0) < 14, "the core's own word comes before the deadline"
+
+
+def test_any_other_action_goes_through_the_generic_rpc(citrine: Cli, core: ScriptedCore) -> None:
+    answer = CallStationResponse()
+    answer.payload.update({"status": "Accepted", "versionNumber": 3})
+    core.on("CallStation", answer)
+
+    ran = citrine("call", "CS-1", "GetLocalListVersion")
+
+    assert ran.json == {"status": "Accepted", "versionNumber": 3}
+    (request,) = core.requests("CallStation")
+    assert (request.action, request.native, request.HasField("payload")) == ("GetLocalListVersion", False, True)
+
+
+def test_native_is_sent_as_it_stands(citrine: Cli, core: ScriptedCore) -> None:
+    answer = CallStationResponse()
+    answer.payload.update({"status": "Accepted"})
+    core.on("CallStation", answer)
+
+    ran = citrine("call", "CS-1", "ChangeConfiguration", '{"key": "a", "value": "b"}', "--native")
+
+    assert ran.code == 0
+    (request,) = core.requests("CallStation")
+    assert request.native
+    assert MessageToDict(request.payload) == {"key": "a", "value": "b"}
+
+
+def test_the_payload_comes_from_stdin(citrine: Cli, core: ScriptedCore, monkeypatch: pytest.MonkeyPatch) -> None:
+    core.on("Reset", REJECTED)
+    monkeypatch.setattr("sys.stdin", io.StringIO('{"type": "Immediate"}'))
+
+    assert citrine("call", "CS-1", "Reset", "-").code == 0
+    assert core.requests("Reset")[0].request.type == ocpp.RESET_ENUM_IMMEDIATE
+
+
+def test_a_command_may_wait_for_an_offline_station(citrine: Cli, core: ScriptedCore) -> None:
+    command = Command(id="c-1", station_id="CS-1", state=COMMAND_STATE_QUEUED)
+    command.expire_time.FromJsonString("2030-01-01T00:00:00Z")
+    core.on("Reset", ResetResponse(command=command))
+    arguments = ["call", "CS-1", "Reset", '{"type": "OnIdle"}', "--when-online", "--expires", "2030-01-01T00:00:00Z"]
+
+    assert citrine(*arguments).out == "command c-1 waits for CS-1 until 2030-01-01 00:00:00Z\n"
+    assert citrine(*arguments, "--json").json["command"]["state"] == "COMMAND_STATE_QUEUED"
+    target = core.requests("Reset")[0].target
+    assert target.when_online
+    assert target.expire_time.ToJsonString() == "2030-01-01T00:00:00Z"
+
+
+def test_a_callerror_is_a_failure_with_its_code(citrine: Cli, core: ScriptedCore) -> None:
+    def refuse(request: object, context: grpc.ServicerContext) -> None:
+        detail = Any()
+        detail.Pack(ErrorInfo(reason="NotSupported"))
+        status = Status(code=10, details=[detail])
+        context.set_trailing_metadata((("grpc-status-details-bin", status.SerializeToString()),))
+        context.abort(grpc.StatusCode.ABORTED, "the station can't reset")
+
+    core.on("Reset", refuse)
+
+    ran = citrine("call", "CS-1", "Reset", '{"type": "OnIdle"}')
+
+    assert (ran.code, ran.out, ran.err) == (1, "", "error: NotSupported: the station can't reset\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        pytest.param(["rset"], "'rset' is not an action of OCPP 2.1, did you mean Reset?", id="unknown"),
+        pytest.param(["Heartbeat"], "Heartbeat is sent by stations", id="of stations"),
+        pytest.param(["Reset", "{"], "the payload is not JSON", id="no JSON"),
+        pytest.param(["Reset", "[]"], "the payload is not a JSON object", id="no object"),
+        pytest.param(["Reset", '{"type": "Now"}'], "the payload does not fit Reset: ", id="no such value"),
+        pytest.param(["Reset", '{"typ": "OnIdle"}'], "the payload does not fit Reset: ", id="no such field"),
+        pytest.param(["Reset", "{}", "--timeout", "0"], "--timeout: expected", id="no time"),
+        pytest.param(["Reset", "{}", "--expires", "+1h"], "--expires needs --when-online", id="expires alone"),
+    ],
+)
+def test_a_call_that_can_not_be_right_is_not_sent(
+    citrine: Cli, core: ScriptedCore, arguments: list[str], said: str
+) -> None:
+    ran = citrine("call", "CS-1", *arguments)
+
+    assert ran.code == 2
+    assert said in ran.err
+    assert core.seen == []
+
+
+@pytest.mark.parametrize("action", [name for name, action in ACTIONS.items() if action.from_csms])
+def test_every_csms_action_finds_its_way(citrine: Cli, core: ScriptedCore, action: str) -> None:
+    """Each of OCPP 2.1 reaches the core by one rpc or the other."""
+    core.on(action, lambda request, context: context.abort(grpc.StatusCode.NOT_FOUND, "typed"))
+    core.on("CallStation", lambda request, context: context.abort(grpc.StatusCode.NOT_FOUND, "generic"))
+
+    ran = citrine("call", "CS-1", action)
+
+    assert ran.err in {"error: typed\n", "error: generic\n"}
+    assert len(core.seen) == 1

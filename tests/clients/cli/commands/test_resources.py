@@ -1,0 +1,247 @@
+"""Stations, tokens, transactions, connections, tenants and keys: what is asked and what is printed."""
+
+import pytest
+from google.protobuf.empty_pb2 import Empty
+
+from citrine.api.v1.connections_pb2 import Connection, ListConnectionsResponse
+from citrine.api.v1.keys_pb2 import CreateKeyRequest, CreateKeyResponse, Key, ListKeysResponse, RevokeKeyRequest
+from citrine.api.v1.stations_pb2 import (
+    BOOT_POLICY_ACCEPTED,
+    BOOT_POLICY_PENDING,
+    Connector,
+    CreateStationRequest,
+    CreateStationResponse,
+    DeleteStationRequest,
+    Evse,
+    ListStationsRequest,
+    ListStationsResponse,
+    SetStationPasswordRequest,
+    SetStationPasswordResponse,
+    Station,
+)
+from citrine.api.v1.tenants_pb2 import CreateTenantRequest, DeleteTenantRequest, ListTenantsResponse, Tenant
+from citrine.api.v1.tokens_pb2 import (
+    TOKEN_STATUS_BLOCKED,
+    CreateTokenRequest,
+    DeleteTokenRequest,
+    GetTokenRequest,
+    ListTokensResponse,
+    Token,
+)
+from citrine.api.v1.transactions_pb2 import (
+    GetTransactionRequest,
+    ListTransactionEventsResponse,
+    ListTransactionsRequest,
+    ListTransactionsResponse,
+    Transaction,
+    TransactionEvent,
+)
+from citrine.ocpp.v2.availability_pb2 import CONNECTOR_STATUS_ENUM_OCCUPIED
+from citrine.ocpp.v2.provisioning_pb2 import REGISTRATION_STATUS_ENUM_ACCEPTED
+from citrine.ocpp.v2.transactions_pb2 import (
+    CHARGING_STATE_ENUM_CHARGING,
+    TRANSACTION_EVENT_ENUM_STARTED,
+    TransactionEventRequest,
+)
+from tests.clients.cli.conftest import Cli
+from tests.clients.scripted_core import ScriptedCore
+
+
+def test_a_station_is_added_and_its_password_shown(citrine: Cli, core: ScriptedCore) -> None:
+    created = CreateStationResponse(
+        station=Station(station_id="CS-1", tenant_id="acme"), generated_password="pass-word"
+    )
+    core.on("CreateStation", created)
+
+    ran = citrine("station", "add", "CS-1", "--tenant", "acme", "--pending")
+
+    assert ran.lines == ["station CS-1 added to tenant acme", "password: pass-word", "It is shown only now."]
+    assert core.requests("CreateStation") == [
+        CreateStationRequest(station=Station(station_id="CS-1", boot_policy=BOOT_POLICY_PENDING))
+    ]
+    assert core.seen[0].metadata["citrine-tenant"] == "acme"
+
+
+def test_a_station_gets_the_password_that_is_given(citrine: Cli, core: ScriptedCore) -> None:
+    core.on("CreateStation", CreateStationResponse(station=Station(station_id="CS-1", tenant_id="default")))
+
+    ran = citrine("station", "add", "CS-1", "--password", "0123456789abcdef", "--json")
+
+    assert ran.json == {"station": {"stationId": "CS-1", "tenantId": "default"}}
+    (request,) = core.requests("CreateStation")
+    assert request.password == "0123456789abcdef"
+    assert request.station.boot_policy == BOOT_POLICY_ACCEPTED
+
+
+@pytest.mark.parametrize("flags", [["--accept", "--reject"], ["--no-password", "--password", "0123456789abcdef"]])
+def test_flags_of_a_station_that_exclude_each_other_are_refused(
+    citrine: Cli, core: ScriptedCore, flags: list[str]
+) -> None:
+    ran = citrine("station", "add", "CS-1", *flags)
+
+    assert ran.code == 2
+    assert "exclude each other" in ran.err
+    assert core.seen == []
+
+
+def test_a_list_is_one_array_over_all_pages(citrine: Cli, core: ScriptedCore) -> None:
+    pages = {
+        "": ListStationsResponse(stations=[Station(station_id="A")], next_page_token="A"),
+        "A": ListStationsResponse(stations=[Station(station_id="B")]),
+    }
+    core.on("ListStations", lambda request, context: pages[request.page_token])
+
+    assert citrine("station", "list", "--json").json == [{"stationId": "A"}, {"stationId": "B"}]
+
+
+def test_a_limit_ends_a_list(citrine: Cli, core: ScriptedCore) -> None:
+    page = ListStationsResponse(stations=[Station(station_id="A"), Station(station_id="B")], next_page_token="B")
+    core.on("ListStations", page)
+
+    assert len(citrine("station", "list", "--json", "--limit", "3", "--connected").json) == 3
+    assert core.requests("ListStations")[0] == ListStationsRequest(page_size=3, connected_only=True)
+
+
+def test_stations_are_a_table(citrine: Cli, core: ScriptedCore) -> None:
+    station = Station(
+        station_id="CS-1", connected=True, ocpp_version="2.1", registration=REGISTRATION_STATUS_ENUM_ACCEPTED
+    )
+    station.hardware.model = "[bold]Wall\x1b[2J"
+    core.on("ListStations", ListStationsResponse(stations=[station]))
+
+    lines = citrine("station", "list").lines
+
+    assert lines[0].split() == ["STATION", "CONNECTED", "VERSION", "REGISTRATION", "VENDOR", "MODEL", "LAST", "SEEN"]
+    assert lines[1].split() == ["CS-1", "yes", "2.1", "Accepted", "[bold]Wall", "[2J"]
+
+
+def test_an_empty_list_says_so(citrine: Cli, core: ScriptedCore) -> None:
+    core.on("ListStations", ListStationsResponse())
+
+    assert citrine("station", "list").out == "no stations\n"
+    assert citrine("station", "list", "--json").json == []
+
+
+def test_a_station_is_shown_with_its_connectors(citrine: Cli, core: ScriptedCore) -> None:
+    plug = Connector(connector_id=1, status=CONNECTOR_STATUS_ENUM_OCCUPIED)
+    core.on("GetStation", Station(station_id="CS-1", evses=[Evse(evse_id=2, connectors=[plug])]))
+
+    out = citrine("station", "show", "CS-1").lines
+
+    assert out[0].split() == ["station", "CS-1"]
+    assert out[-1].split() == ["2", "1", "Occupied"]
+
+
+def test_a_password_is_replaced(citrine: Cli, core: ScriptedCore) -> None:
+    core.on("SetStationPassword", SetStationPasswordResponse(generated_password="new-one"))
+
+    assert "password: new-one" in citrine("station", "set-password", "CS-1").lines
+    assert core.requests("SetStationPassword") == [SetStationPasswordRequest(station_id="CS-1")]
+
+
+def test_a_station_is_removed(citrine: Cli, core: ScriptedCore) -> None:
+    core.on("DeleteStation", Empty())
+
+    assert citrine("station", "remove", "CS-1").out == "station CS-1 removed\n"
+    assert citrine("station", "remove", "CS-1", "--json").json == {}
+    assert core.requests("DeleteStation")[0] == DeleteStationRequest(station_id="CS-1")
+
+
+def test_a_token_is_added(citrine: Cli, core: ScriptedCore) -> None:
+    core.on("CreateToken", Token(id_token="A", type="ISO14443", tenant_id="default"))
+
+    ran = citrine(
+        *("token", "add", "A", "--type", "iso14443", "--status", "blocked"),
+        *("--group", "G", "--expires", "2030-01-01T00:00:00Z"),
+    )
+
+    assert ran.out == "token A of type ISO14443 added to tenant default\n"
+    token = Token(id_token="A", type="ISO14443", status=TOKEN_STATUS_BLOCKED, group_id="G")
+    token.expire_time.FromJsonString("2030-01-01T00:00:00Z")
+    assert core.requests("CreateToken") == [CreateTokenRequest(token=token)]
+
+
+def test_a_token_of_no_status_is_refused(citrine: Cli, core: ScriptedCore) -> None:
+    ran = citrine("token", "add", "A", "--type", "Central", "--status", "Lost")
+
+    assert (ran.code, ran.err) == (2, "error: --status: 'Lost' is neither Accepted nor Blocked\n")
+    assert core.seen == []
+
+
+def test_tokens_are_listed_shown_and_removed(citrine: Cli, core: ScriptedCore) -> None:
+    token = Token(id_token="A", type="Central", status=TOKEN_STATUS_BLOCKED)
+    core.on("ListTokens", ListTokensResponse(tokens=[token]))
+    core.on("GetToken", token)
+    core.on("DeleteToken", Empty())
+
+    assert citrine("token", "list").lines[1].split() == ["A", "Central", "blocked"]
+    assert citrine("token", "show", "A", "--type", "central", "--json").json["status"] == "TOKEN_STATUS_BLOCKED"
+    assert citrine("token", "remove", "A").out == "token A removed\n"
+    assert core.requests("GetToken") == [GetTokenRequest(id_token="A", type="Central")]
+    assert core.requests("DeleteToken") == [DeleteTokenRequest(id_token="A")]
+
+
+def test_transactions_are_listed(citrine: Cli, core: ScriptedCore) -> None:
+    found = Transaction(
+        transaction_id="T-1",
+        station_id="CS-1",
+        evse_id=1,
+        charging_state=CHARGING_STATE_ENUM_CHARGING,
+        energy_wh=1234.5,
+    )
+    found.start_time.FromJsonString("2030-01-01T00:00:00Z")
+    core.on("ListTransactions", ListTransactionsResponse(transactions=[found]))
+
+    line = citrine("transaction", "list", "--station", "CS-1", "--active").lines[1]
+
+    assert line.split() == ["T-1", "CS-1", "1", "Charging", "1.234", "kWh", "2030-01-01", "00:00:00Z"]
+    assert core.requests("ListTransactions") == [
+        ListTransactionsRequest(station_id="CS-1", active_only=True, page_size=1000)
+    ]
+
+
+def test_a_transaction_is_shown_with_its_events(citrine: Cli, core: ScriptedCore) -> None:
+    event = TransactionEventRequest(event_type=TRANSACTION_EVENT_ENUM_STARTED, seq_no=0)
+    core.on("GetTransaction", Transaction(transaction_id="T-1", station_id="CS-1", has_gap=True, events=1))
+    core.on("ListTransactionEvents", ListTransactionEventsResponse(events=[TransactionEvent(request=event)]))
+
+    ran = citrine("transaction", "show", "T-1")
+
+    assert "events" in ran.out
+    assert "some are missing" in ran.out
+    assert ran.lines[-1].split() == ["0", "Started"]
+    assert citrine("transaction", "show", "T-1", "--json").json["transactionId"] == "T-1"
+    assert core.requests("GetTransaction")[0] == GetTransactionRequest(transaction_id="T-1")
+
+
+def test_connections_are_listed(citrine: Cli, core: ScriptedCore) -> None:
+    found = Connection(station_id="CS-1", ocpp_version="2.0.1", epoch=7, edge_id="e", remote_address="10.0.0.1:5")
+    core.on("ListConnections", ListConnectionsResponse(connections=[found]))
+
+    assert citrine("connection", "list").lines[1].split() == ["CS-1", "2.0.1", "7", "e", "10.0.0.1:5"]
+
+
+def test_tenants_are_added_listed_and_removed(citrine: Cli, core: ScriptedCore) -> None:
+    tenant = Tenant(tenant_id="acme", display_name="Acme")
+    core.on("CreateTenant", tenant)
+    core.on("ListTenants", ListTenantsResponse(tenants=[tenant]))
+    core.on("DeleteTenant", Empty())
+
+    assert citrine("tenant", "add", "acme", "--name", "Acme").out == "tenant acme added\n"
+    assert citrine("tenant", "list").lines[1].split() == ["acme", "Acme"]
+    assert citrine("tenant", "remove", "acme").out == "tenant acme removed\n"
+    assert core.requests("CreateTenant") == [CreateTenantRequest(tenant=tenant)]
+    assert core.requests("DeleteTenant") == [DeleteTenantRequest(tenant_id="acme")]
+
+
+def test_keys_are_added_listed_and_revoked(citrine: Cli, core: ScriptedCore) -> None:
+    key = Key(key_id="k1", display_name="billing", tenant_id="acme", scopes=["transactions:read"])
+    core.on("CreateKey", CreateKeyResponse(key=key, secret="k1.sesame"))
+    core.on("ListKeys", ListKeysResponse(keys=[key]))
+    core.on("RevokeKey", Empty())
+
+    assert "secret: k1.sesame" in citrine("key", "add", "billing", "--scope", "transactions:read").lines
+    assert citrine("key", "list").lines[1].split() == ["k1", "billing", "acme", "transactions:read"]
+    assert citrine("key", "revoke", "k1").out == "key k1 revoked\n"
+    assert core.requests("CreateKey") == [CreateKeyRequest(display_name="billing", scopes=["transactions:read"])]
+    assert core.requests("RevokeKey") == [RevokeKeyRequest(key_id="k1")]

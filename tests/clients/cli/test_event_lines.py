@@ -1,0 +1,42 @@
+"""Every kind of event has words of its own."""
+
+from datetime import UTC
+
+import pytest
+
+from citrine.events.v1.events_pb2 import Event, TransactionEnded, TransactionSummary
+from citrine.ocpp.v2.transactions_pb2 import CHARGING_STATE_ENUM_CHARGING, REASON_ENUM_LOCAL
+from citrine_cli.event_lines import event_line, event_words
+
+KINDS = [field.name for field in Event.DESCRIPTOR.oneofs_by_name["body"].fields]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_empty_event_of_each_kind_has_words(kind: str) -> None:
+    event = Event(station_id="CS-1")
+    getattr(event, kind).SetInParent()
+
+    assert event_words(event)
+    assert event_words(event) != kind.replace("_", " ")
+
+
+def test_a_transaction_is_told_with_its_energy() -> None:
+    summary = TransactionSummary(
+        transaction_id="T-1",
+        evse_id=1,
+        energy_wh=1500,
+        power_w=7200,
+        soc_percent=51.4,
+        charging_state=CHARGING_STATE_ENUM_CHARGING,
+    )
+    event = Event(station_id="CS-1")
+    event.transaction_ended.CopyFrom(TransactionEnded(transaction=summary, stopped_reason=REASON_ENUM_LOCAL))
+    event.time.FromJsonString("2030-01-01T12:34:56.789Z")
+
+    assert event_line(event, UTC) == (
+        "12:34:56.789  CS-1  transaction ended  Local  evse 1  Charging  1.500 kWh  7.200 kW  51 %  T-1"
+    )
+
+
+def test_a_kind_of_a_later_version_is_told_as_such() -> None:
+    assert "does not know" in event_words(Event(station_id="CS-1"))

@@ -1,0 +1,142 @@
+"""Exit codes, errors, and the options that every command shares."""
+
+from pathlib import Path
+
+import grpc
+import pytest
+from google.protobuf.any_pb2 import Any
+from google.rpc.error_details_pb2 import BadRequest
+from google.rpc.status_pb2 import Status
+
+from citrine.api.v1.stations_pb2 import ListStationsResponse, Station
+from tests.clients.cli.conftest import Cli
+from tests.clients.scripted_core import ScriptedCore
+
+
+@pytest.fixture
+def stations(core: ScriptedCore) -> ScriptedCore:
+    core.on("ListStations", ListStationsResponse(stations=[Station(station_id="CS-1")]))
+    return core
+
+
+def test_help_ends_well_and_names_the_commands(cli: Cli) -> None:
+    ran = cli("--help")
+
+    assert ran.code == 0
+    for word in ("up", "core", "edge", "db", "station", "token", "transaction", "call", "events", "messages"):
+        assert f"  {word} " in ran.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        pytest.param([], "Missing command", id="nothing"),
+        pytest.param(["nope"], "No such command 'nope'", id="no such command"),
+        pytest.param(["station", "show"], "Missing argument 'ID'", id="missing argument"),
+        pytest.param(["station", "list", "--nope"], "No such option", id="no such option"),
+        pytest.param(["token", "add", "A"], "Missing option '--type'", id="missing option"),
+        pytest.param(["--core", "a:b", "--key", "k", "station", "list"], "'a:b' is not an address", id="address"),
+    ],
+)
+def test_a_wrong_command_line_is_one_line_and_exit_code_2(cli: Cli, arguments: list[str], said: str) -> None:
+    ran = cli(*arguments)
+
+    assert ran.code == 2
+    assert ran.out == ""
+    assert ran.err.startswith("error: ")
+    assert said in ran.err
+    assert ran.err.count("\n") == 1
+
+
+def test_a_core_that_can_not_be_reached_is_named(cli: Cli) -> None:
+    ran = cli("station", "list", "--core", "127.0.0.1:1", "--key", "k")
+
+    assert (ran.code, ran.err) == (1, "error: no core answers at 127.0.0.1:1\n")
+
+
+def test_without_a_key_nothing_is_asked(cli: Cli, stations: ScriptedCore) -> None:
+    ran = cli("--core", stations.address, "station", "list")
+
+    assert ran.code == 1
+    assert ran.err.startswith("error: no API key")
+    assert stations.seen == []
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["--json", "station", "list"], ["station", "list", "--json"]],
+    ids=["before the command", "after the command"],
+)
+def test_json_stands_before_or_after_the_command(citrine: Cli, stations: ScriptedCore, arguments: list[str]) -> None:
+    ran = citrine(*arguments)
+
+    assert ran.code == 0
+    assert ran.json == [{"stationId": "CS-1"}]
+
+
+def test_an_option_after_the_command_goes_before_one_ahead_of_it(citrine: Cli, stations: ScriptedCore) -> None:
+    citrine("--key", "first", "--tenant", "one", "station", "list", "--key", "second")
+
+    assert stations.seen[0].metadata["authorization"] == "Bearer second"
+    assert stations.seen[0].metadata["citrine-tenant"] == "one"
+
+
+def test_the_key_comes_from_the_file_of_citrine_up(cli: Cli, stations: ScriptedCore) -> None:
+    Path(".citrine").mkdir()
+    Path(".citrine/operator.key").write_text("from-up\n")
+
+    assert cli("station", "list", "--core", stations.address).code == 0
+
+    assert stations.seen[0].metadata["authorization"] == "Bearer from-up"
+
+
+def test_the_key_comes_from_a_file_that_is_named(cli: Cli, stations: ScriptedCore) -> None:
+    Path("my.key").write_text("mine")
+
+    cli("station", "list", "--core", stations.address, "--key-file", "my.key")
+    missing = cli("station", "list", "--core", stations.address, "--key-file", "other.key")
+
+    assert stations.seen[0].metadata["authorization"] == "Bearer mine"
+    assert (missing.code, missing.err) == (1, "error: key file other.key does not exist\n")
+
+
+def test_a_refusal_names_the_field(citrine: Cli, core: ScriptedCore) -> None:
+    def refuse(request: object, context: grpc.ServicerContext) -> None:
+        violation = BadRequest.FieldViolation(field="station.station_id", description="is longer than 48 characters")
+        detail = Any()
+        detail.Pack(BadRequest(field_violations=[violation]))
+        status = Status(code=3, message="the request is wrong", details=[detail])
+        context.set_trailing_metadata((("grpc-status-details-bin", status.SerializeToString()),))
+        context.abort(grpc.StatusCode.INVALID_ARGUMENT, "the request is wrong")
+
+    core.on("CreateStation", refuse)
+
+    ran = citrine("station", "add", "x")
+
+    assert ran.code == 1
+    assert ran.err == "error: the request is wrong (station.station_id: is longer than 48 characters)\n"
+
+
+def test_what_a_core_says_stays_one_line(citrine: Cli, core: ScriptedCore) -> None:
+    core.on("ListStations", lambda request, context: context.abort(grpc.StatusCode.INTERNAL, "a\nb\x1b[31mc"))
+
+    assert citrine("station", "list").err == "error: a b [31mc\n"
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        (grpc.StatusCode.UNAUTHENTICATED, "error: the API key is not valid\n"),
+        (grpc.StatusCode.PERMISSION_DENIED, "error: the API key does not allow this\n"),
+        (grpc.StatusCode.DATA_LOSS, "error: data loss\n"),
+    ],
+    ids=lambda value: getattr(value, "name", None),
+)
+def test_a_status_without_words_gets_some(citrine: Cli, core: ScriptedCore, code: grpc.StatusCode, said: str) -> None:
+    core.on("ListStations", lambda request, context: context.abort(code, ""))
+
+    assert citrine("station", "list").err == said
+
+
+def test_what_the_core_does_not_offer_is_said(citrine: Cli, core: ScriptedCore) -> None:
+    assert citrine("station", "list").err == f"error: the core at {core.address} does not offer this\n"

@@ -1,0 +1,68 @@
+"""Times, seconds and JSON objects as people write them."""
+
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from citrine_cli.errors import UsageError
+from citrine_cli.values import parse_object, parse_seconds, parse_time
+
+NOW = datetime(2030, 1, 31, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("2030-02-01T00:00:00Z", datetime(2030, 2, 1, tzinfo=UTC)),
+        ("2030-02-01T01:00:00+01:00", datetime(2030, 2, 1, tzinfo=UTC)),
+        ("+2h", datetime(2030, 1, 31, 14, tzinfo=UTC)),
+        ("+1d12h", datetime(2030, 2, 2, tzinfo=UTC)),
+        ("+90s", datetime(2030, 1, 31, 12, 1, 30, tzinfo=UTC)),
+    ],
+)
+def test_times_are_iso_8601_or_from_now_on(text: str, expected: datetime) -> None:
+    assert parse_time("--expires", text, clock=lambda: NOW).ToDatetime(UTC) == expected
+
+
+@pytest.mark.parametrize("text", ["", "tomorrow", "+", "+2", "2h", "+99999999999999w", "0001-01-01T00:00:00+14:00"])
+def test_what_is_no_time_is_refused(text: str) -> None:
+    with pytest.raises(UsageError, match=r"--expires: .* is not a time"):
+        parse_time("--expires", text, clock=lambda: NOW)
+
+
+@given(st.text())
+def test_any_text_is_a_time_or_a_usage_error(text: str) -> None:
+    try:
+        parse_time("--expires", text, clock=lambda: NOW)
+    except UsageError:
+        return
+
+
+@pytest.mark.parametrize("seconds", [0.0, -1.0, 600.1, float("nan"), float("inf")])
+def test_seconds_out_of_bounds_are_refused(seconds: float) -> None:
+    with pytest.raises(UsageError, match="at most 600 seconds"):
+        parse_seconds("--timeout", seconds, 600)
+
+
+def test_seconds_become_a_duration() -> None:
+    assert parse_seconds("--timeout", 1.5, 600).ToMilliseconds() == 1500
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [("{", "is not JSON"), ("[]", "not a JSON object"), ('{"a": NaN}', "NaN is not JSON"), ("[" * 100_000, "not JSON")],
+    ids=["cut", "array", "NaN", "deep"],
+)
+def test_what_is_no_object_is_refused(text: str, said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        parse_object(text)
+
+
+@given(st.text())
+def test_any_text_is_an_object_or_a_usage_error(text: str) -> None:
+    try:
+        assert isinstance(parse_object(text), dict)
+    except UsageError:
+        return
