@@ -112,11 +112,11 @@ async def _careful(options: Options, output: Output, stop: asyncio.Event) -> int
             work.append(lose_connections(stations, options.drop_every, rng, stop))
         await _until_stopped(work, stop)
         result = await drain(stations, journal, options.drain if faults else SHORT_DRAIN)
-        output.result(result)
-        return DONE if result.complete or not faults else FAILED
+    output.result(result)
+    return DONE if result.complete or not faults else FAILED
 
 
-SHORT_DRAIN = 5.0
+SHORT_DRAIN = 3.0
 """Seconds that stations of a demonstration have to deliver their last messages."""
 
 _SCENARIOS: dict[str, Callable[[Options, Output, asyncio.Event], Coroutine[Any, Any, int]]] = {

@@ -55,7 +55,7 @@ async def charge(station: Station, token: str, plan: ChargePlan, rng: random.Ran
 
     Remote stops, resets, refused tokens and lost connections are part of a station's day.
     """
-    await station.wait_for("accepted", BOOT_PATIENCE)
+    await _accepted(station, stop)
     while not stop.is_set():
         try:
             await _session(station, token, plan, rng, stop)
@@ -92,6 +92,18 @@ async def drain(stations: Sequence[Station], journal: Journal, timeout: float) -
         given_up=counts[Kind.GIVEN_UP],
         left_in_queue=sum(station.queued for station in stations),
     )
+
+
+async def _accepted(station: Station, stop: asyncio.Event) -> None:
+    waiting: set[asyncio.Future[Any]] = {
+        asyncio.ensure_future(station.wait_for("accepted", BOOT_PATIENCE)),
+        asyncio.ensure_future(stop.wait()),
+    }
+    done, left = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+    for task in left:
+        task.cancel()
+    for task in done:
+        task.result()
 
 
 async def _session(station: Station, token: str, plan: ChargePlan, rng: random.Random, stop: asyncio.Event) -> None:
