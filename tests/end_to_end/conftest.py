@@ -10,17 +10,22 @@ from tests.support.deployment import Deployment, deploy
 from tests.support.postgres import PostgresServer
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-async def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[str]:
-    """URL of a database of each kind in turn without a single table: `citrine db upgrade` makes them."""
-    if request.param == "sqlite":
-        yield f"sqlite+aiosqlite:///{tmp_path / 'citrine.db'}"
-        return
-    postgres: PostgresServer = request.getfixturevalue("postgres")
+@pytest.fixture
+async def bare_postgres_url(postgres: PostgresServer) -> AsyncIterator[str]:
+    """URL of a PostgreSQL database without a single table."""
     name = f"test_{uuid.uuid4().hex}"
     await administrate(postgres, f"CREATE DATABASE {name}")
     yield postgres.url(name)
     await administrate(postgres, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """URL of a database of each kind in turn without a single table: `citrine db upgrade` makes them."""
+    if request.param == "sqlite":
+        return f"sqlite+aiosqlite:///{tmp_path / 'citrine.db'}"
+    url: str = request.getfixturevalue("bare_postgres_url")
+    return url
 
 
 @pytest.fixture
