@@ -7,6 +7,9 @@ from typing import Any, cast
 
 import grpc
 import pytest
+from google.rpc import error_details_pb2, status_pb2
+from sqlalchemy.ext.asyncio import AsyncEngine
+
 from citrine.api.v1 import (
     events_pb2,
     events_pb2_grpc,
@@ -30,8 +33,6 @@ from citrine_core.resources.tenants import Tenant, TenantDirectory, TenantReposi
 from citrine_core.resources.tokens import TokensServicer
 from citrine_core.rpc import Access, build_server
 from citrine_core.services import Services
-from google.rpc import error_details_pb2, status_pb2
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 __all__ = ["Api", "api", "error_info", "field_violations"]
 

@@ -6,14 +6,15 @@ import pkgutil
 from datetime import timedelta
 from typing import Any
 
-import citrine.api.v1
 import grpc
 import pytest
+from google.protobuf.descriptor import MethodDescriptor
+
+import citrine.api.v1
 from citrine.api.v1 import events_pb2, keys_pb2, stations_pb2, tenants_pb2, tokens_pb2
 from citrine.edge.v1 import link_pb2
 from citrine.edge.v1.link_pb2_grpc import EdgeLinkServiceStub
 from citrine_core.rpc.access import rule_of, scopes_of
-from google.protobuf.descriptor import MethodDescriptor
 from tests.support.api import EDGE_CREDENTIAL, Api, auth
 
 

@@ -1,20 +1,21 @@
 """What no field of any request may hold."""
 
 import pytest
-from citrine.api.v1.commands_pb2 import CallStationRequest
-from citrine.api.v1.common_pb2 import CommandTarget
-from citrine.api.v1.events_pb2 import SubscribeRequest
-from citrine.api.v1.stations_pb2 import CreateStationRequest, Station
-from citrine.api.v1.tokens_pb2 import CreateTokenRequest, Token
-from citrine_core.errors import InvalidArgument
-from citrine_core.rpc.checks import check_request
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
 from google.protobuf.struct_pb2 import Struct
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from citrine.api.v1.commands_pb2 import CallStationRequest
+from citrine.api.v1.common_pb2 import CommandTarget
+from citrine.api.v1.events_pb2 import SubscribeRequest
+from citrine.api.v1.stations_pb2 import CreateStationRequest, Station
+from citrine.api.v1.tokens_pb2 import TOKEN_STATUS_BLOCKED, CreateTokenRequest, Token
+from citrine_core.errors import InvalidArgument
+from citrine_core.rpc.checks import check_request
 
-def struct(value: object) -> Struct:
+
+def struct(value: str | float) -> Struct:
     result = Struct()
     result.update({"a": {"b": value}})
     return result
@@ -22,7 +23,11 @@ def struct(value: object) -> Struct:
 
 def test_ordinary_request_passes() -> None:
     check_request(
-        CreateTokenRequest(token=Token(id_token="\U0001f50c", status=2, expire_time=Timestamp(seconds=253_402_300_799)))
+        CreateTokenRequest(
+            token=Token(
+                id_token="\U0001f50c", status=TOKEN_STATUS_BLOCKED, expire_time=Timestamp(seconds=253_402_300_799)
+            )
+        )
     )
 
 

@@ -1,10 +1,11 @@
 """Update masks."""
 
 import pytest
+from google.protobuf.field_mask_pb2 import FieldMask
+
 from citrine.api.v1.stations_pb2 import Station
 from citrine_core.errors import InvalidArgument
 from citrine_core.rpc import apply_mask
-from google.protobuf.field_mask_pb2 import FieldMask
 
 CHANGEABLE = {"description", "enabled"}
 

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 
 import pytest
+
 from citrine.api.v1.stations_pb2 import ListStationsRequest
 from citrine.api.v1.tokens_pb2 import ListTokensRequest
 from citrine_core.errors import InvalidArgument

@@ -1,9 +1,12 @@
 """Health and reflection of the server."""
 
+from typing import Any
+
 import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
+
 from tests.support.api import Api
 
 
@@ -48,7 +51,7 @@ async def test_reflection_lists_the_services_and_needs_no_key(api: Api) -> None:
 
 
 async def test_unknown_method_is_unimplemented(api: Api) -> None:
-    call = api.channel.unary_unary("/citrine.api.v1.StationsService/Nothing")
+    call: Any = api.channel.unary_unary("/citrine.api.v1.StationsService/Nothing")
 
     with pytest.raises(grpc.aio.AioRpcError) as raised:
         await call(b"")

@@ -1,0 +1,38 @@
+"""The hub of watched frames."""
+
+from citrine.edge.v1.link_pb2 import ObservedFrame, SessionRef
+from citrine_core.events.frames import MAX_WAITING, FrameHub
+
+
+def frame(number: int) -> ObservedFrame:
+    return ObservedFrame(session=SessionRef(tenant_id="T", station_id="S"), frame=str(number))
+
+
+def test_edges_are_told_of_the_first_watcher_and_the_last() -> None:
+    hub = FrameHub()
+    told: list[tuple[str, str, bool]] = []
+    hub.connect(lambda *what: told.append(what))
+
+    with hub.watch("T", ["S"]):
+        with hub.watch("T", ["S", "R"]):
+            assert hub.watched() == {("T", "S"), ("T", "R")}
+        assert hub.watched() == {("T", "S")}
+
+    assert hub.watched() == set()
+    assert told == [("T", "S", True), ("T", "R", True), ("T", "R", False), ("T", "S", False)]
+
+
+async def test_slow_watcher_misses_the_oldest_and_keeps_the_order() -> None:
+    hub = FrameHub()
+
+    with hub.watch("T", ["S"]) as watch:
+        for number in range(MAX_WAITING + 3):
+            hub.publish(frame(number))
+        frames = watch.frames()
+        seen = [int((await anext(frames)).frame) for _ in range(MAX_WAITING)]
+
+    assert seen == list(range(3, MAX_WAITING + 3))
+
+
+def test_frames_that_nobody_watches_go_nowhere() -> None:
+    FrameHub().publish(frame(1))

@@ -1,0 +1,274 @@
+"""StationsService."""
+
+import asyncio
+from datetime import UTC, datetime
+from typing import Any
+
+import grpc
+import pytest
+from google.protobuf.field_mask_pb2 import FieldMask
+
+from citrine.api.v1 import stations_pb2 as pb
+from citrine.api.v1.tenants_pb2 import DeleteTenantRequest
+from citrine.edge.v1 import link_pb2 as link
+from citrine.events.v1.events_pb2 import Event, StationChanged
+from citrine.ocpp.v2.availability_pb2 import ConnectorStatusEnum
+from citrine.ocpp.v2.provisioning_pb2 import ChargingStation, RegistrationStatusEnum
+from citrine_core.blocks.availability import ConnectorState
+from citrine_core.events import OutboxRepository
+from citrine_core.resources.connections.models import Connection
+from citrine_core.resources.stations import Station, StationRepository, verify
+from tests.support.api import Api, auth, field_violations
+
+T0 = datetime(2025, 1, 31, 12, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+async def who(api: Api) -> tuple[tuple[str, str], ...]:
+    return auth(await api.key("default"))
+
+
+async def create(api: Api, who: Any, station_id: str = "S-1", password: str = "", **fields: Any) -> Any:
+    station = pb.Station(station_id=station_id, **fields)
+    return await api.stations.CreateStation(pb.CreateStationRequest(station=station, password=password), metadata=who)
+
+
+async def stored(api: Api, station_id: str = "S-1") -> Station:
+    async with api.unit_of_work(read_only=True) as work:
+        found = await StationRepository(work.session).find("default", station_id)
+    assert found is not None
+    return found
+
+
+async def refused(call: Any) -> grpc.aio.AioRpcError:
+    with pytest.raises(grpc.aio.AioRpcError) as raised:
+        await call
+    return raised.value
+
+
+async def changes(api: Api) -> list[int]:
+    async with api.unit_of_work(read_only=True) as work:
+        rows = await OutboxRepository(work.session).list("default", after=0, through=2**62, limit=100)
+    return [Event.FromString(payload).station_changed.kind for _, payload in rows]
+
+
+async def test_new_station_has_a_generated_password_that_is_stored_hashed(api: Api, who: Any) -> None:
+    created = await create(api, who, description="Yard \U0001f50c")
+
+    station = await stored(api)
+    assert len(created.generated_password) == 20
+    assert created.generated_password.isalnum()
+    assert station.password_hash is not None
+    assert station.password_hash.startswith("$argon2id$")
+    assert verify(station.password_hash, created.generated_password.encode())
+    assert created.station.boot_policy == pb.BOOT_POLICY_ACCEPTED
+    assert created.station.enabled
+    assert await changes(api) == [StationChanged.KIND_CREATED]
+
+
+async def test_given_password_is_not_shown_again(api: Api, who: Any) -> None:
+    created = await create(api, who, password="pässword:with/16+")
+
+    station = await stored(api)
+    assert not created.generated_password
+    assert station.password_hash is not None
+    assert verify(station.password_hash, "pässword:with/16+".encode())
+    assert not verify(station.password_hash, b"passsword:with/16+")
+
+
+async def test_station_without_a_password_is_made_only_on_purpose(api: Api, who: Any) -> None:
+    created = await create(api, who, allow_no_password=True)
+
+    assert not created.generated_password
+    assert (await stored(api)).password_hash is None
+
+
+async def test_station_is_made_once_however_many_ask(api: Api, who: Any) -> None:
+    answers = await asyncio.gather(*(create(api, who) for _ in range(4)), return_exceptions=True)
+
+    errors = [answer for answer in answers if isinstance(answer, grpc.aio.AioRpcError)]
+    assert len(errors) == 3
+    assert {error.code() for error in errors} == {grpc.StatusCode.ALREADY_EXISTS}
+
+
+@pytest.mark.parametrize(
+    ("fields", "field"),
+    [
+        pytest.param({"station_id": ""}, "station.station_id", id="no id"),
+        pytest.param({"station_id": "a/b"}, "station.station_id", id="slash"),
+        pytest.param({"station_id": "S-1\n"}, "station.station_id", id="line feed"),
+        pytest.param({"station_id": "x" * 49}, "station.station_id", id="long id"),
+        pytest.param({"station_id": "\u0665"}, "station.station_id", id="not ASCII"),
+        pytest.param({"description": "x" * 256}, "station.description", id="long description"),
+        pytest.param({"boot_interval": 0}, "station.boot_interval", id="no interval"),
+        pytest.param({"boot_policy": 9}, "station.boot_policy", id="no policy"),
+        pytest.param({"password": "short"}, "password", id="short password"),
+        pytest.param({"password": "x" * 65}, "password", id="long password"),
+        pytest.param({"password": "x" * 20 + "\x7f"}, "password", id="control character"),
+    ],
+)
+async def test_wrong_field_of_a_new_station_is_named(api: Api, who: Any, fields: Any, field: str) -> None:
+    error = await refused(create(api, who, **fields))
+
+    assert error.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert field_violations(error) == [field]
+
+
+async def test_every_character_of_an_identifier_may_be_in_an_id(api: Api, who: Any) -> None:
+    await create(api, who, station_id="Az09*-_=:+|@.")
+
+    found = await api.stations.GetStation(pb.GetStationRequest(station_id="Az09*-_=:+|@."), metadata=who)
+    assert found.station_id == "Az09*-_=:+|@."
+
+
+async def test_station_shows_what_it_reported_of_itself(api: Api, who: Any) -> None:
+    await create(api, who)
+    hardware = ChargingStation(model="M", vendor_name="V")
+    async with api.unit_of_work() as work:
+        station, _ = await StationRepository(work.session).get("default", "S-1", for_update=True)
+        station.registration = RegistrationStatusEnum.REGISTRATION_STATUS_ENUM_PENDING
+        station.hardware = hardware.SerializeToString()
+        station.boot_time = T0
+        work.session.add(
+            Connection(
+                tenant_id="default",
+                station_id="S-1",
+                epoch=3,
+                edge_id="E",
+                is_open=True,
+                ocpp_version=link.OCPP_VERSION_21,
+                remote_address="",
+                admit_time=T0,
+            )
+        )
+        for connector_id in (1, 2):
+            work.session.add(
+                ConnectorState(
+                    tenant_id="default",
+                    station_id="S-1",
+                    evse_id=1,
+                    connector_id=connector_id,
+                    status=ConnectorStatusEnum.CONNECTOR_STATUS_ENUM_OCCUPIED,
+                    status_time=T0,
+                    order_time=T0,
+                )
+            )
+        await work.commit()
+
+    found = await api.stations.GetStation(pb.GetStationRequest(station_id="S-1"), metadata=who)
+
+    assert found.registration == RegistrationStatusEnum.REGISTRATION_STATUS_ENUM_PENDING
+    assert found.hardware == hardware
+    assert found.boot_time.ToDatetime(UTC) == T0
+    assert (found.connected, found.ocpp_version) == (True, "2.1")
+    assert [[c.connector_id for c in evse.connectors] for evse in found.evses] == [[1, 2]]
+    assert found.evses[0].connectors[0].status == ConnectorStatusEnum.CONNECTOR_STATUS_ENUM_OCCUPIED
+
+
+async def test_list_pages_by_id_and_filters(api: Api, who: Any) -> None:
+    for station_id in ("S-3", "S-1", "S-2"):
+        await create(api, who, station_id=station_id, allow_no_password=True)
+
+    first = await api.stations.ListStations(pb.ListStationsRequest(page_size=2), metadata=who)
+    second = await api.stations.ListStations(
+        pb.ListStationsRequest(page_size=2, page_token=first.next_page_token), metadata=who
+    )
+    connected = await api.stations.ListStations(pb.ListStationsRequest(connected_only=True), metadata=who)
+
+    assert [station.station_id for station in first.stations] == ["S-1", "S-2"]
+    assert [station.station_id for station in second.stations] == ["S-3"]
+    assert not second.next_page_token
+    assert not connected.stations
+
+
+async def update(api: Api, who: Any, *paths: str, **fields: Any) -> Any:
+    request = pb.UpdateStationRequest(
+        station=pb.Station(station_id="S-1", **fields), update_mask=FieldMask(paths=paths) if paths else None
+    )
+    return await api.stations.UpdateStation(request, metadata=who)
+
+
+async def test_update_changes_what_is_set_and_nothing_else(api: Api, who: Any) -> None:
+    await create(api, who, description="Yard", boot_interval=60)
+
+    changed = await update(api, who, boot_policy=pb.BOOT_POLICY_PENDING)
+
+    assert changed.boot_policy == pb.BOOT_POLICY_PENDING
+    assert (changed.description, changed.boot_interval) == ("Yard", 60)
+    assert await changes(api) == [StationChanged.KIND_CREATED, StationChanged.KIND_UPDATED]
+    assert api.disconnected == []
+
+
+async def test_update_with_a_mask_resets_what_is_unset(api: Api, who: Any) -> None:
+    await create(api, who, description="Yard", boot_interval=60)
+
+    changed = await update(api, who, "description", "boot_interval")
+
+    assert changed.description == ""
+    assert not changed.HasField("boot_interval")
+
+
+@pytest.mark.parametrize("path", ["tenant_id", "connected", "colour"])
+async def test_mask_of_what_can_not_be_changed_is_refused(api: Api, who: Any, path: str) -> None:
+    await create(api, who)
+
+    error = await refused(update(api, who, path))
+
+    assert field_violations(error) == ["update_mask"]
+    assert path in str(error)
+
+
+async def test_update_with_an_old_etag_is_aborted(api: Api, who: Any) -> None:
+    created = await create(api, who)
+    await update(api, who, description="first")
+
+    error = await refused(update(api, who, description="second", etag=created.station.etag))
+
+    assert error.code() is grpc.StatusCode.ABORTED
+    assert (await stored(api)).description == "first"
+
+
+async def test_disabled_station_is_disconnected(api: Api, who: Any) -> None:
+    await create(api, who)
+
+    changed = await update(api, who, enabled=False)
+
+    assert not changed.enabled
+    assert api.disconnected == [("default", "S-1")]
+
+
+async def test_new_password_ends_remembered_logins(api: Api, who: Any) -> None:
+    created = await create(api, who)
+    before = await stored(api)
+
+    answer = await api.stations.SetStationPassword(pb.SetStationPasswordRequest(station_id="S-1"), metadata=who)
+
+    after = await stored(api)
+    assert after.credential_version > before.credential_version
+    assert after.password_hash is not None
+    assert verify(after.password_hash, answer.generated_password.encode())
+    assert not verify(after.password_hash, created.generated_password.encode())
+    assert api.disconnected == []
+
+
+async def test_deleted_station_is_gone_and_disconnected(api: Api, who: Any) -> None:
+    await create(api, who)
+
+    await api.stations.DeleteStation(pb.DeleteStationRequest(station_id="S-1"), metadata=who)
+
+    error = await refused(api.stations.GetStation(pb.GetStationRequest(station_id="S-1"), metadata=who))
+    assert error.code() is grpc.StatusCode.NOT_FOUND
+    assert api.disconnected == [("default", "S-1")]
+    assert (await changes(api))[-1] == StationChanged.KIND_DELETED
+
+
+async def test_station_of_a_tenant_that_was_just_deleted_is_not_made(api: Api) -> None:
+    who = auth(await api.tenant("acme"))
+    # The key is remembered for a few seconds.
+    await api.stations.ListStations(pb.ListStationsRequest(), metadata=who)
+    operator = auth(await api.key())
+    await api.tenants.DeleteTenant(DeleteTenantRequest(tenant_id="acme"), metadata=operator)
+
+    error = await refused(create(api, who))
+
+    assert error.code() is grpc.StatusCode.NOT_FOUND
