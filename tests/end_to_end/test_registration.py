@@ -92,7 +92,7 @@ async def test_the_registration_outlives_reconnects_and_restarts(deployment: Dep
         process.start()
         await process.ready()
 
-    async with raw_station(deployment.url(), "CS-1", PASSWORD) as station:
+    async with raw_station(deployment.url(), "CS-1", PASSWORD, patient=True) as station:
         accepted = await station.ask("StatusNotification", STATUS)
         async with deployment.client() as citrine:
             await citrine.stations.UpdateStation(

@@ -9,6 +9,7 @@ from itertools import count
 from typing import Any
 
 from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import InvalidStatus
 
 __all__ = ["RawStation", "raw_station"]
 
@@ -78,12 +79,22 @@ def basic(username: str, password: str) -> dict[str, str]:
 
 @contextlib.asynccontextmanager
 async def raw_station(
-    url: str, station_id: str, password: str | None = None, version: str = "2.0.1", **options: Any
+    url: str, station_id: str, password: str | None = None, version: str = "2.0.1", *, patient: bool = False
 ) -> AsyncIterator[RawStation]:
-    """Connect as a station to an edge's URL."""
+    """Connect as a station to an edge's URL; a patient one tries again while it is answered 503."""
     headers = basic(station_id, password) if password is not None else {}
-    subprotocol: Any = f"ocpp{version}"
-    async with connect(
-        f"{url}/{station_id}", subprotocols=[subprotocol], additional_headers=headers, open_timeout=30, **options
-    ) as websocket:
+    async with asyncio.timeout(ANSWER_TIMEOUT):
+        websocket = await _connect(f"{url}/{station_id}", headers, version, patient)
+    async with websocket:
         yield RawStation(websocket)
+
+
+async def _connect(url: str, headers: dict[str, str], version: str, patient: bool) -> ClientConnection:
+    subprotocol: Any = f"ocpp{version}"
+    while True:
+        try:
+            return await connect(url, subprotocols=[subprotocol], additional_headers=headers)
+        except InvalidStatus as refused:
+            if not patient or refused.response.status_code != 503:
+                raise
+            await asyncio.sleep(0.1)
