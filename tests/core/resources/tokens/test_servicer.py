@@ -115,8 +115,8 @@ async def test_deleted_token_is_unknown(api: Api, who: Any) -> None:
 
 async def test_list_pages_by_id_and_type_and_filters_by_group(api: Api, who: Any) -> None:
     page = pb.ListTokensResponse()
-    for id_token, type_name, group in (("b", "eMAID", "G"), ("a", "VIN", ""), ("B", "Central", "G")):
-        await create(api, who, id_token=id_token, type=type_name, group_id=group)
+    for id_token, type_name, group_id in (("b", "eMAID", "G"), ("a", "VIN", ""), ("B", "Central", "G")):
+        await create(api, who, id_token=id_token, type=type_name, group_id=group_id)
 
     listed: list[tuple[str, str]] = []
     while not listed or page.next_page_token:
