@@ -21,6 +21,10 @@ DOMAIN = "citrine"
 DETAILS_KEY = "grpc-status-details-bin"
 """Trailing metadata key by which gRPC carries google.rpc.Status."""
 
+MOST = 600
+"""Bytes of a text at most. A peer drops an answer with more than some 8 kB of metadata, where the text stands up to
+three times, and stations and callers write as long descriptions and paths as they like."""
+
 
 class Failure:
     """How an rpc ends that does not end well."""
@@ -44,20 +48,27 @@ class Failure:
 def failure_of(error: Exception, method: str) -> Failure:
     """Return how an rpc ends after an error. A bug is logged and says nothing of itself."""
     if isinstance(error, CoreError):
-        return Failure(error.status, str(error), _details(error))
+        return Failure(error.status, _cut(str(error)), _details(error))
     if isinstance(error, SQLAlchemyError) and is_outage(error):
         return Failure(DatabaseUnavailable.status, str(DatabaseUnavailable()))
     logger.error("an rpc failed unexpectedly", exc_info=error, extra={"rpc": method})
     return Failure(grpc.StatusCode.INTERNAL, "internal error")
 
 
+def _cut(text: str) -> str:
+    encoded = text.encode(errors="replace")
+    return text if len(encoded) <= MOST else encoded[:MOST].decode(errors="ignore") + "…"
+
+
 def _details(error: CoreError) -> Message | None:
     if isinstance(error, InvalidArgument):
-        violation = error_details_pb2.BadRequest.FieldViolation(field=error.field, description=error.problem)
+        violation = error_details_pb2.BadRequest.FieldViolation(
+            field=_cut(error.field), description=_cut(error.problem)
+        )
         request: Message = error_details_pb2.BadRequest(field_violations=[violation])
         return request
     if isinstance(error, StationError):
-        said = {"description": error.description}
-        info: Message = error_details_pb2.ErrorInfo(reason=error.code, domain=DOMAIN, metadata=said)
+        said = {"description": _cut(error.description)}
+        info: Message = error_details_pb2.ErrorInfo(reason=_cut(error.code), domain=DOMAIN, metadata=said)
         return info
     return None

@@ -165,6 +165,21 @@ async def test_error_code_of_the_station_is_in_the_details(setup: Any) -> None:
     assert (info.reason, info.domain) == ("PropertyConstraintViolation", "citrine")
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        errors.StationError("X" * 5000, "\U0001f50c" * 5000),
+        errors.InvalidArgument("payload.fields['" + "\U0001f50c" * 5000, "is wrong"),
+        errors.NotFound("station", "ä" * 20_000),
+    ],
+    ids=["station", "field", "name"],
+)
+async def test_long_text_does_not_cost_the_status(setup: Any, error: errors.CoreError) -> None:
+    setup.servicer.error = error
+
+    assert (await failure(setup)).code() is error.status
+
+
 async def test_bug_tells_the_caller_nothing_and_the_log_all(setup: Any, caplog: pytest.LogCaptureFixture) -> None:
     setup.servicer.error = ZeroDivisionError("internals")
 
