@@ -55,7 +55,7 @@ class Output:
         for row in rows:
             table.add_row(*(Text(printable(cell)) for cell in row))
         if table.row_count:
-            self._console.print(table)
+            self._print(table)
         else:
             self.line(empty)
 
@@ -65,4 +65,11 @@ class Output:
         for name, value in facts.items():
             if value:
                 table.add_row(Text(name, style="bold"), Text(printable(value), overflow="fold"))
-        self._console.print(table)
+        self._print(table)
+
+    def _print(self, table: Table) -> None:
+        with self._console.capture() as capture:
+            self._console.print(table)
+        # A table pads its last column, which nobody who reads lines wants.
+        sys.stdout.write("".join(f"{line.rstrip()}\n" for line in capture.get().splitlines()))
+        sys.stdout.flush()

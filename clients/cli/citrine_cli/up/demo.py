@@ -23,7 +23,7 @@ TENANT = "demo"
 
 STATIONS = ("DEMO-1", "DEMO-2", "DEMO-3")
 
-TOKENS = {"DEADBEEF": "ISO14443", "CAFEBABE": "ISO14443", "DE-ABC-C12345678-9": "eMAID"}
+TOKENS = {"DEADBEEF": "ISO14443", "CAFEBABE": "ISO14443", "0A1B2C3D4E5F60": "ISO14443"}
 """Tokens and their types."""
 
 RequestT = TypeVar("RequestT", bound=Message)
@@ -75,20 +75,21 @@ async def _seed_tokens(citrine: Citrine, tokens: Mapping[str, str]) -> None:
             await citrine.tokens.CreateToken(CreateTokenRequest(token=token))
 
 
-async def seed(citrine: Citrine, path: Path) -> Demo:
+async def seed(operator: Citrine, citrine: Citrine, path: Path) -> Demo:
     """Make what is missing of the demo and return its credentials, which are kept in a file.
 
     What an operator removed after the first start stays removed.
 
     Args:
-        citrine: Calls as the operator, on the tenant of the demo.
+        operator: Calls as the operator.
+        citrine: Calls as the operator on the tenant of the demo, which nobody can before it is there.
         path: File with the credentials.
 
     Raises:
         grpc.aio.AioRpcError: When the core refuses or can't be reached.
     """
     remembered = _remembered(path)
-    tenant_exists = await _exists(citrine.tenants.GetTenant, GetTenantRequest(tenant_id=TENANT))
+    tenant_exists = await _exists(operator.tenants.GetTenant, GetTenantRequest(tenant_id=TENANT))
     if remembered is not None and tenant_exists and not _unfinished(path).exists():
         return await _present(citrine, remembered)
     demo = remembered or Demo(stations={name: secrets.token_urlsafe(16) for name in STATIONS}, tokens=dict(TOKENS))
@@ -97,7 +98,7 @@ async def seed(citrine: Citrine, path: Path) -> Demo:
     write_private(path, json.dumps(demo.model_dump(), indent=2) + "\n")
     if not tenant_exists:
         tenant = Tenant(tenant_id=TENANT, display_name="Demo")
-        await citrine.tenants.CreateTenant(CreateTenantRequest(tenant=tenant))
+        await operator.tenants.CreateTenant(CreateTenantRequest(tenant=tenant))
     await _seed_stations(citrine, demo.stations, replace_passwords=remembered is None)
     await _seed_tokens(citrine, demo.tokens)
     _unfinished(path).unlink()

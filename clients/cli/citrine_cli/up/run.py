@@ -64,7 +64,7 @@ class _Up:
             for child in self.children:
                 tasks.create_task(child.keep(), name=f"keep {child.name}")
             try:
-                demo = await seed(clients[TENANT], settings.demo_file) if settings.demo else None
+                demo = await seed(clients["default"], clients[TENANT], settings.demo_file) if settings.demo else None
             except grpc.aio.AioRpcError as error:
                 raise CliError(f"the demo can't be made: {sentence(error, grpc_address)}") from error
             self._introduce(grpc_address, ocpp_address, demo)
@@ -146,6 +146,7 @@ class _Up:
             *(word for token in demo.tokens for word in ("--id-token", token)),
             *("--scenario", "charge"),
             *("--state-dir", str(state_dir)),
+            *("--session", "90", "--pause", "20", "--sample-interval", "10"),
         ]
 
     def _introduce(self, grpc_address: str, ocpp_address: str, demo: Demo | None) -> None:

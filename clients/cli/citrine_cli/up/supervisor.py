@@ -198,9 +198,11 @@ class Child:
 
     def _ended(self, process: asyncio.subprocess.Process) -> str:
         code = process.returncode or 0
-        how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+        if code < 0:
+            return f"the {self.name} was ended by {signal.Signals(-code).name} (see {self._log})"
+        # Who ends by itself says why at the end.
         said = self._last_line()
-        return f"the {self.name} {how} (see {self._log}){f': {said}' if said else ''}"
+        return f"the {self.name} ended with exit code {code} (see {self._log}){f': {said}' if said else ''}"
 
     def _last_line(self) -> str:
         try:

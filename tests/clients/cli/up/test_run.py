@@ -1,0 +1,170 @@
+"""`citrine up` as a user starts it: real processes, a real database, a demo that charges."""
+
+import json
+import os
+import queue
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+CITRINE = Path(sys.executable).parent / "citrine"
+LISTEN = [
+    *("--ocpp-listen", "127.0.0.1:0"),
+    *("--grpc-listen", "127.0.0.1:0"),
+    *("--core-http-listen", "127.0.0.1:0"),
+    *("--edge-http-listen", "127.0.0.1:0"),
+]
+TIMEOUT = 60.0
+
+
+class Running:
+    """A `citrine up` and what it prints."""
+
+    def __init__(self, directory: Path, *arguments: str) -> None:
+        self.directory = directory
+        self.process = subprocess.Popen(
+            [CITRINE, "up", *LISTEN, *arguments],
+            cwd=directory,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        self.lines: list[str] = []
+        self._new: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        self._reader = threading.Thread(target=self._read)
+        self._reader.start()
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        with self.process.stdout as lines:
+            for line in lines:
+                self._new.put(line.rstrip("\n"))
+        self._new.put(None)
+
+    def wait_for(self, pattern: str) -> re.Match[str]:
+        """Return the first match among the lines that are still to come."""
+        while (line := self._new.get(timeout=TIMEOUT)) is not None:
+            self.lines.append(line)
+            if found := re.search(pattern, line):
+                return found
+        raise AssertionError("\n".join(self.lines))
+
+    def pid(self, name: str) -> int:
+        return int(json.loads((self.directory / f".citrine/{name}.ready.json").read_text())["pid"])
+
+    def ask(self, *arguments: str) -> str:
+        """Run a command as somebody would beside it."""
+        core = json.loads((self.directory / ".citrine/core.ready.json").read_text())["grpc"]
+        return subprocess.run(
+            [CITRINE, "--core", core, "--tenant", "demo", *arguments],
+            cwd=self.directory,
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=TIMEOUT,
+        ).stdout
+
+    def end(self, number: signal.Signals) -> int:
+        """Send it a signal and return its exit code."""
+        self.process.send_signal(number)
+        code = self.process.wait(TIMEOUT)
+        self._reader.join(TIMEOUT)
+        return code
+
+
+@pytest.fixture(scope="module")
+def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("up")
+
+
+@pytest.fixture
+def up(directory: Path) -> Iterator[Running]:
+    running = Running(directory)
+    yield running
+    running.end(signal.SIGKILL)
+
+
+def passwords(running: Running) -> list[str]:
+    return [running.wait_for(rf"/demo/DEMO-{number}  password (\S+)").group(1) for number in (1, 2, 3)]
+
+
+def test_it_charges_survives_a_killed_core_and_stops_cleanly(up: Running) -> None:
+    shown = passwords(up)
+    up.wait_for(r"DEMO-\d  transaction started")
+    key = up.directory / ".citrine/operator.key"
+    children = psutil.Process(up.process.pid).children()
+
+    os.kill(up.pid("core"), signal.SIGKILL)
+    up.wait_for("! the core was ended by SIGKILL")
+    up.wait_for("! the core runs again")
+    up.wait_for(r"DEMO-\d  transaction updated")
+
+    stations = json.loads(up.ask("station", "list", "--json"))
+    assert [station["stationId"] for station in stations] == ["DEMO-1", "DEMO-2", "DEMO-3"]
+    assert json.loads(up.ask("transaction", "list", "--json"))
+    assert key.stat().st_mode & 0o777 == 0o600
+    assert len(set(shown)) == 3
+    assert up.end(signal.SIGINT) == 0
+    assert not [child for child in children if child.is_running()]
+
+
+def test_a_second_start_shows_the_same_and_a_killed_one_leaves_nobody(up: Running) -> None:
+    kept = json.loads((up.directory / ".citrine/demo.json").read_text())["stations"]
+
+    assert passwords(up) == list(kept.values())
+
+    up.wait_for("DEMO-1  connected")
+    children = psutil.Process(up.process.pid).children()
+    up.end(signal.SIGKILL)
+    _, alive = psutil.wait_procs(children, timeout=TIMEOUT)
+    assert len(children) == 3
+    assert alive == []
+
+
+def test_it_runs_without_a_demo_and_refuses_a_second_one(tmp_path: Path) -> None:
+    running = Running(tmp_path, "--no-demo")
+    running.wait_for("What happens")
+
+    second = subprocess.run([CITRINE, "up", *LISTEN], cwd=tmp_path, capture_output=True, text=True, timeout=TIMEOUT)
+
+    assert (second.returncode, second.stderr) == (1, "error: citrine up runs already with .citrine\n")
+    assert running.end(signal.SIGTERM) == 0
+    assert not (tmp_path / ".citrine/demo.json").exists()
+
+
+def test_a_port_in_use_is_one_clear_line(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        ran = subprocess.run(
+            [CITRINE, "up", *LISTEN, "--ocpp-listen", address],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=TIMEOUT,
+        )
+
+    assert ran.returncode == 1
+    assert ran.stderr.startswith(f"error: port {address.rpartition(':')[2]} for stations is in use on 127.0.0.1")
+    assert ran.stderr.count("\n") == 1
+
+
+def test_a_database_that_can_not_be_used_is_one_clear_line(tmp_path: Path) -> None:
+    ran = subprocess.run(
+        [CITRINE, "up", *LISTEN, "--database", "sqlite+aiosqlite:////nowhere/citrine.db"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT,
+    )
+
+    assert ran.returncode == 1
+    assert ran.stderr.startswith("error: the database upgrade ended with exit code 1 (see .citrine/upgrade.log): ")
+    assert ran.stderr.count("\n") == 1
