@@ -64,10 +64,12 @@ class Everybody:
     """Lets everybody in, until told otherwise."""
 
     def __init__(self) -> None:
-        self.identity: Identity | None = Identity("somebody", "acme", frozenset({"*"}))
+        self.left = 1_000
+        """How many times it still lets somebody in."""
 
     async def authenticate(self, metadata: Mapping[str, str]) -> Identity | None:
-        return self.identity
+        self.left -= 1
+        return Identity("somebody", "acme", frozenset({"*"})) if self.left >= 0 else None
 
 
 class Setup:
@@ -236,9 +238,11 @@ async def test_cancelled_call_ends_its_servicer(setup: Any, kind: str) -> None:
 
 async def test_stream_ends_when_its_key_is_revoked(setup: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("citrine_core.rpc.interceptor.RECHECK_INTERVAL", -1.0)
-    setup.everybody.identity = None
+    setup.everybody.left = 1
 
     with pytest.raises(grpc.aio.AioRpcError) as raised:
         await setup.events.Subscribe(events.SubscribeRequest()).read()
 
     assert raised.value.code() is grpc.StatusCode.UNAUTHENTICATED
+    async with asyncio.timeout(WAIT):
+        await setup.servicer.ended.wait()
