@@ -214,7 +214,7 @@ class Commands:
 
     def _report_failure(self, core_id: str, failure: pb.CommandFailure) -> None:
         metrics = self._session.context.metrics
-        metrics.count(metrics.command_failures, _Reason.Name(failure.reason).removeprefix("REASON_").lower())
+        metrics.command_failures.inc(_Reason.Name(failure.reason).removeprefix("REASON_").lower())
         self._report(core_id, pb.Upstream(command_failure=failure))
 
     def _report(self, core_id: str, item: pb.Upstream) -> None:

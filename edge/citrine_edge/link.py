@@ -148,7 +148,7 @@ class Link:
         self.serving = self.draining = False
         if was_up:
             _logger.warning("link lost", extra={"core": self.address, "core_id": self.core_id, "problem": problem})
-            self._metrics.count(self._metrics.link_losses)
+            self._metrics.link_losses.inc()
             self._owner.link_down(self)
         else:
             _logger.info("core not reached", extra={"core": self.address, "problem": problem})

@@ -1,8 +1,34 @@
 """What the edge counts, for /metrics."""
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from collections.abc import Iterator
 
-__all__ = ["Metrics"]
+from prometheus_client import CollectorRegistry, Gauge, Histogram, generate_latest
+from prometheus_client.core import CounterMetricFamily
+from prometheus_client.registry import Collector
+
+__all__ = ["Counter", "Metrics"]
+
+
+class Counter(Collector):
+    """A counter for the one thread of the event loop: several times cheaper than one with locks."""
+
+    def __init__(self, name: str, about: str, labels: tuple[str, ...]) -> None:
+        self._name = f"citrine_edge_{name}"
+        self._about = about
+        self._labels = labels
+        self._counts: dict[tuple[str, ...], int] = {}
+
+    def inc(self, *labels: str) -> None:
+        """Add one."""
+        counts = self._counts
+        counts[labels] = counts.get(labels, 0) + 1
+
+    def collect(self) -> Iterator[CounterMetricFamily]:
+        """Yield the counts so far."""
+        family = CounterMetricFamily(self._name, self._about, labels=self._labels)
+        for labels, count in self._counts.items():
+            family.add_metric(labels, count)
+        yield family
 
 
 class Metrics:
@@ -10,7 +36,6 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        self._children: dict[tuple[Counter, tuple[str, ...]], Counter] = {}
         self.sockets = self._gauge("sockets", "Open WebSockets of stations.")
         self.handshakes = self._counter("handshakes", "Opening handshakes by HTTP status.", "status")
         self.frames = self._counter("frames", "OCPP-J frames.", "direction", "action")
@@ -32,19 +57,14 @@ class Metrics:
             buckets=(1, 2, 5, 10, 20, 50, 100, 256),
         )
 
-    def count(self, counter: Counter, *labels: str) -> None:
-        """Add one to a counter."""
-        child = self._children.get((counter, labels))
-        if child is None:
-            child = self._children[counter, labels] = counter.labels(*labels) if labels else counter
-        child.inc()
-
     def render(self) -> bytes:
         """Return all counters in the text format of Prometheus."""
         return generate_latest(self.registry)
 
     def _counter(self, name: str, about: str, *labels: str) -> Counter:
-        return Counter(f"citrine_edge_{name}", about, labels, registry=self.registry)
+        counter = Counter(name, about, labels)
+        self.registry.register(counter)
+        return counter
 
     def _gauge(self, name: str, about: str) -> Gauge:
         return Gauge(f"citrine_edge_{name}", about, registry=self.registry)

@@ -337,7 +337,7 @@ class Router:
         self._held.pop(call_id, None)
         if call is None:
             # Answered before by another core, or its session is gone.
-            self._metrics.count(self._metrics.dropped, "late_core_answer")
+            self._metrics.dropped.inc("late_core_answer")
         return call
 
     def _sweep_calls(self, now: float) -> None:
@@ -361,7 +361,7 @@ class Router:
     def _keep(self, report: _Report) -> None:
         if len(self._reports) >= MAX_REPORTS:
             self._reports.popleft()
-            self._metrics.count(self._metrics.dropped, "report")
+            self._metrics.dropped.inc("report")
         self._reports.append(report)
 
     def _flush_reports(self) -> None:

@@ -191,7 +191,7 @@ class StationServer:
         socket.reject(response)
 
     def _count(self, status: int) -> None:
-        self._metrics.count(self._metrics.handshakes, str(status))
+        self._metrics.handshakes.inc(str(status))
 
     def _has_capacity(self) -> bool:
         now, rate = self._context.loop.time(), self._limits.handshake_rate

@@ -9,12 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from google.protobuf.json_format import MessageToDict
-from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from citrine.edge.v1 import link_pb2 as pb
 from citrine.ocpp.actions import Action, unwrap
-from citrine.ocpp.v2 import messages_pb2
 from citrine.ocpp.v2.provisioning_pb2 import RegistrationStatusEnum
 from citrine_edge import ocppj
 from citrine_edge.clock import Clock, timestamp
@@ -165,11 +163,11 @@ class Session:
                 raise RpcError(Code.RPC_FRAMEWORK_ERROR, problem, ocppj.UNREADABLE_ID)
             frame = ocppj.parse(data, self.dialect.message_types)
         except RpcError as error:
-            self._context.metrics.count(self._context.metrics.frames, "in", "unreadable")
+            self._context.metrics.frames.inc("in", "unreadable")
             self._send_error(error.message_id, error.code, error.description)
             return
         except (ocppj.BrokenAnswer, ocppj.BrokenSend) as error:
-            self._context.metrics.count(self._context.metrics.frames, "in", "unreadable")
+            self._context.metrics.frames.inc("in", "unreadable")
             self._take_broken(error)
             return
         match frame:
@@ -192,7 +190,7 @@ class Session:
             reason=ocppj.errors.clip(reason, 123),
             close_time=timestamp(self._context.clock),
         )
-        self._context.metrics.count(self._context.metrics.closes, str(code))
+        self._context.metrics.closes.inc(str(code))
         _logger.debug("socket closed", extra={"station_id": self.ref.station_id, "code": code})
         if self._commands is not None:
             self._commands.close()
@@ -278,7 +276,7 @@ class Session:
     def write_result_error(self, message_id: str, error: RpcError) -> None:
         """Write a CALLRESULTERROR, where the version has it."""
         if ocppj.CALLRESULTERROR in self.dialect.message_types:
-            self._context.metrics.count(self._context.metrics.rpc_errors, "out", error.code)
+            self._context.metrics.rpc_errors.inc("out", error.code)
             self._write(ocppj.encode_result_error(message_id, error.code, error.description), "CALLRESULTERROR")
 
     # CALLs.
@@ -289,7 +287,9 @@ class Session:
         if flight is None and not self._inbox:
             self._process(inbound)
             return
-        if (flight is not None and call == flight.call) or (self._inbox and any(call == each.call for each in self._inbox)):
+        if (flight is not None and call == flight.call) or (
+            self._inbox and any(call == each.call for each in self._inbox)
+        ):
             # The same message again under the same id is a retry; the answer to the first is the answer to both.
             self._drop("repeated_call", action=call.action)
             return
@@ -316,20 +316,19 @@ class Session:
             self._check_registration(call.action, call.payload)
             action, request = self.dialect.read_call(call.action, call.payload)
             self._check_served(action)
-            self._context.metrics.count(self._context.metrics.frames, "in", action.name)
+            self._context.metrics.frames.inc("in", action.name)
             call_id = self._context.router.next_id()
-            item = pb.Upstream(
-                call=pb.StationCall(
-                    id=call_id,
-                    session=self.ref,
-                    message_id=call.message_id,
-                    request=_envelope(action, request),
-                    receive_time=inbound.receive_time,
-                )
-            )
+            # Built in place: a message that is given to another's constructor is copied.
+            item = pb.Upstream()
+            station_call = item.call
+            station_call.id = call_id
+            station_call.session.CopyFrom(self.ref)
+            station_call.message_id = call.message_id
+            station_call.receive_time.CopyFrom(inbound.receive_time)
+            getattr(station_call.request, action.field).CopyFrom(request)
             data = _serialize(item)
         except RpcError as error:
-            self._context.metrics.count(self._context.metrics.frames, "in", "refused")
+            self._context.metrics.frames.inc("in", "refused")
             self._send_error(call.message_id, error.code, error.description)
             return
         self._flight = _Flight(call, action, call_id)
@@ -351,17 +350,17 @@ class Session:
             self._check_registration(send.action, send.payload)
             action, message = self.dialect.read_send(send.action, send.payload)
             self._check_served(action)
-            item = pb.StationSend(
-                session=self.ref,
-                message_id=send.message_id,
-                request=_envelope(action, message),
-                receive_time=timestamp(self._context.clock),
+            item = pb.Upstream(
+                send=pb.StationSend(
+                    session=self.ref, message_id=send.message_id, receive_time=timestamp(self._context.clock)
+                )
             )
-            data = _serialize(pb.Upstream(send=item))
+            getattr(item.send.request, action.field).CopyFrom(message)
+            data = _serialize(item)
         except RpcError as error:
             self._drop("invalid_send", error=str(error))
             return
-        self._context.metrics.count(self._context.metrics.frames, "in", action.name)
+        self._context.metrics.frames.inc("in", action.name)
         if not self._context.router.send(self, action.name, data):
             self._drop("send_without_core")
 
@@ -369,10 +368,10 @@ class Session:
 
     def _take_answer(self, frame: ocppj.CallResult | ocppj.CallError) -> None:
         name = "CALLRESULT" if isinstance(frame, ocppj.CallResult) else "CALLERROR"
-        self._context.metrics.count(self._context.metrics.frames, "in", name)
+        self._context.metrics.frames.inc("in", name)
         if isinstance(frame, ocppj.CallError):
             code = frame.code if frame.code in _CODES else "other"
-            self._context.metrics.count(self._context.metrics.rpc_errors, "in", code)
+            self._context.metrics.rpc_errors.inc("in", code)
         if self._commands is None or not self._commands.take(frame):
             self._drop("unsolicited_answer", message_id=frame.message_id)
         elif self._draining:
@@ -387,7 +386,7 @@ class Session:
     # Writing.
 
     def _send_error(self, message_id: str, code: str, description: str, details: dict[str, Any] | None = None) -> None:
-        self._context.metrics.count(self._context.metrics.rpc_errors, "out", code)
+        self._context.metrics.rpc_errors.inc("out", code)
         self._log(logging.DEBUG, "call refused", code=code, description=description)
         self._write(ocppj.encode_error(message_id, code, description, details), "CALLERROR")
 
@@ -395,7 +394,7 @@ class Session:
         if not self._socket.send_text(data):
             self._drop("answer_to_closed_socket")
             return False
-        self._context.metrics.count(self._context.metrics.frames, "out", label)
+        self._context.metrics.frames.inc("out", label)
         if self._watchers:
             self._observe(data, from_station=False)
         return True
@@ -456,16 +455,12 @@ class Session:
         self._context.router.report(pb.Upstream(closed=self._closed).SerializeToString(), self)
 
     def _drop(self, reason: str, **fields: object) -> None:
-        self._context.metrics.count(self._context.metrics.dropped, reason)
+        self._context.metrics.dropped.inc(reason)
         self._log(logging.DEBUG, "message dropped", reason=reason, **fields)
 
     def _log(self, level: int, sentence: str, **fields: object) -> None:
         if _logger.isEnabledFor(level):
             _logger.log(level, sentence, extra={"station_id": self.ref.station_id, **fields})
-
-
-def _envelope(action: Action, request: Message) -> messages_pb2.Request:
-    return messages_pb2.Request(**{action.field: request})  # type: ignore[arg-type]  # any alternative
 
 
 def _serialize(item: pb.Upstream) -> bytes:

@@ -166,7 +166,7 @@ class Sessions:
             reason=pb.CommandFailure.REASON_GONE,
             time=timestamp(self._clock),
         )
-        self._metrics.count(self._metrics.command_failures, "gone")
+        self._metrics.command_failures.inc("gone")
         link.push(pb.Upstream(command_failure=failure).SerializeToString())
 
     def _set_watch(self, key: _Key, link: Link, *, on: bool) -> None:

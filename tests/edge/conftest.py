@@ -2,17 +2,20 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
+from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus
+from websockets.http11 import Response
+
 from citrine_edge.app import Edge
 from citrine_edge.config import EdgeSettings
-from pydantic import SecretStr
-
 from tests.support.fake_core import WAIT, FakeCore, fake_core
-from tests.support.raw_station import RawStation, raw_station
+from tests.support.raw_station import RawStation
 
 QUICK: dict[str, Any] = {
     "ocpp_listen": "127.0.0.1:0",
@@ -38,9 +41,37 @@ class RunningEdge:
         """Ask it to drain."""
         self._stop.set()
 
-    def station(self, station_id: str = "CS1", **options: Any) -> "contextlib.AbstractAsyncContextManager[RawStation]":
+    @contextlib.asynccontextmanager
+    async def station(
+        self, station_id: str = "CS1", version: str = "2.0.1", headers: dict[str, str] | None = None, **options: Any
+    ) -> AsyncIterator[RawStation]:
         """Open a station's websocket."""
-        return raw_station(f"ws://{self.ocpp}", station_id, **options)
+        subprotocols: Any = [f"ocpp{each}" for each in version.split(",") if each]
+        url = f"ws://{self.ocpp}/{station_id}"
+        async with connect(url, subprotocols=subprotocols, additional_headers=headers, **options) as websocket:
+            yield RawStation(websocket)
+
+    async def refusal(self, station_id: str = "CS1", **options: Any) -> Response:
+        """Return the answer to a handshake that is refused."""
+        with pytest.raises(InvalidStatus) as refused:
+            async with self.station(station_id, **options):
+                pass
+        return refused.value.response
+
+    async def get(self, path: str, method: str = "GET") -> tuple[int, str]:
+        """Return status and body of a page of the health server."""
+        reader, writer = await asyncio.open_connection(*self.http.split(":"))
+        writer.write(f"{method} {path} HTTP/1.1\r\nHost: edge\r\n\r\n".encode())
+        head, _, body = (await reader.read()).decode().partition("\r\n\r\n")
+        writer.close()
+        await writer.wait_closed()
+        return int(head.split(" ")[1]), body
+
+    async def until(self, condition: Callable[[], object]) -> None:
+        """Return when something is true of the edge; it is asked again and again whether it lives."""
+        async with asyncio.timeout(WAIT):
+            while not condition():
+                assert (await self.get("/healthz"))[0] == 200
 
 
 @contextlib.asynccontextmanager
@@ -53,11 +84,12 @@ async def running_edge(*cores: FakeCore, linked: bool = True, **settings: Any) -
     task = asyncio.create_task(edge.run(stop, lambda ocpp, http: listening.set_result((ocpp, http))))
     try:
         async with asyncio.timeout(WAIT):
-            await asyncio.wait({listening, task}, return_when=asyncio.FIRST_COMPLETED)
+            task.add_done_callback(lambda _: listening.cancel())
             ocpp, http = await listening
-            while linked and not (edge.router.links and all(link.up for link in edge.router.links)):
-                await asyncio.sleep(0.002)
-        yield RunningEdge(edge, stop, task, ocpp, http)
+        running = RunningEdge(edge, stop, task, ocpp, http)
+        if linked:
+            await running.until(lambda: edge.router.links and all(link.up for link in edge.router.links))
+        yield running
     finally:
         stop.set()
         async with asyncio.timeout(2 * WAIT):
@@ -90,4 +122,3 @@ async def station21(edge: RunningEdge) -> AsyncIterator[RawStation]:
     """A station that speaks 2.1 and is connected to the edge."""
     async with edge.station("CS21", version="2.1") as station:
         yield station
-

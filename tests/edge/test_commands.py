@@ -5,17 +5,17 @@ import json
 from typing import Any
 
 import pytest
-from citrine.edge.v1 import link_pb2 as pb
-from citrine.ocpp.v2 import availability_pb2, provisioning_pb2, remote_control_pb2, transactions_pb2
 from google.protobuf.message import Message
 
+from citrine.edge.v1 import link_pb2 as pb
+from citrine.ocpp.v2 import availability_pb2, provisioning_pb2, remote_control_pb2, transactions_pb2
 from tests.edge.conftest import RunningEdge, running_edge
 from tests.support.fake_core import FakeCore
 from tests.support.raw_station import RawStation
 
 Reason = pb.CommandFailure
 
-RESET = provisioning_pb2.ResetRequest(type="RESET_ENUM_IMMEDIATE")
+RESET = provisioning_pb2.ResetRequest(type=provisioning_pb2.RESET_ENUM_IMMEDIATE)
 CLEAR = transactions_pb2.GetTransactionStatusRequest(transaction_id="T1")
 
 
@@ -283,7 +283,7 @@ async def test_too_many_waiting_commands_expire_at_once(core: FakeCore) -> None:
             id="too long",
         ),
         pytest.param(
-            provisioning_pb2.ResetRequest(type="RESET_ENUM_IMMEDIATE_AND_RESUME"),
+            provisioning_pb2.ResetRequest(type=provisioning_pb2.RESET_ENUM_IMMEDIATE_AND_RESUME),
             Reason.REASON_INVALID,
             "/type is not one of the allowed values",
             id="value of 2.1",
@@ -337,7 +337,11 @@ async def test_native_command_passes_as_it_is(core: FakeCore, station: RawStatio
         ("Reset", "{", Reason.REASON_INVALID),
         ("Reset", "[]", Reason.REASON_INVALID),
         ("Reset", '{"type":"Now"}', Reason.REASON_INVALID),
-        ("UpdateFirmware", '{"requestId":1,"firmware":{"location":"x","retrieveDateTime":"now"}}', Reason.REASON_INVALID),
+        (
+            "UpdateFirmware",
+            '{"requestId":1,"firmware":{"location":"x","retrieveDateTime":"now"}}',
+            Reason.REASON_INVALID,
+        ),
         ("Heartbeat", "{}", Reason.REASON_UNSUPPORTED),
         ("ClearTariffs", "{}", Reason.REASON_UNSUPPORTED),
         ("Nothing", "{}", Reason.REASON_UNSUPPORTED),

@@ -6,13 +6,18 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from citrine.edge.v1 import link_pb2 as pb
-from citrine.ocpp.v2 import authorization_pb2, availability_pb2, provisioning_pb2, remote_control_pb2, tariff_and_cost_pb2
-from citrine.ocpp.v2.types_pb2 import IdTokenInfo
-from citrine_edge.session import MAX_ITEM_BYTES
 
+from citrine.edge.v1 import link_pb2 as pb
+from citrine.ocpp.v2 import (
+    authorization_pb2,
+    availability_pb2,
+    provisioning_pb2,
+    remote_control_pb2,
+    types_pb2,
+)
+from citrine_edge.link import MAX_ITEM_BYTES
 from tests.edge.conftest import RunningEdge, running_edge
-from tests.support.fake_core import ACCEPTED, NOW, PENDING, REJECTED, STATION_ACTIONS, FakeCore, fake_core
+from tests.support.fake_core import NOW, PENDING, REJECTED, STATION_ACTIONS, FakeCore, default_reply, fake_core
 from tests.support.raw_station import RawStation
 
 BOOT = {"reason": "PowerUp", "chargingStation": {"model": "One", "vendorName": "Example"}}
@@ -128,7 +133,7 @@ async def test_socket_survives_malformed_frames_each_answered_exactly(station: R
 
 async def test_malformed_answers_are_dropped(edge: RunningEdge, station: RawStation) -> None:
     """Nothing that answers is answered itself."""
-    for frame in ("[3]", '[3,"a"]', '[3,"a",{}]', '[4,"a"]', "[4]", '[3,1,{}]', '[4,"a","X","Y",{},{}]'):
+    for frame in ("[3]", '[3,"a"]', '[3,"a",{}]', '[4,"a"]', "[4]", "[3,1,{}]", '[4,"a","X","Y",{},{}]'):
         await station.send(frame)
 
     await station.send([2, "last", "Heartbeat", {}])
@@ -176,17 +181,11 @@ async def test_repeated_call_in_flight_is_forwarded_once(core: FakeCore, station
     for message_id in ("m1", "m2", "m1"):
         call = await core.next("call")
         assert call.message_id == message_id
-        core.answer(call, core_reply(call))
+        core.answer(call, default_reply(call))
 
     answers = [await station.receive() for _ in range(3)]
     assert [answer[1] for answer in answers] == ["m1", "m2", "m1"]
     assert len(core.all("call")) == 3
-
-
-def core_reply(call: pb.StationCall) -> Any:
-    from tests.support.fake_core import default_reply
-
-    return default_reply(call)
 
 
 async def test_station_that_floods_is_held_back_and_loses_nothing(core: FakeCore) -> None:
@@ -201,7 +200,7 @@ async def test_station_that_floods_is_held_back_and_loses_nothing(core: FakeCore
 
 
 async def test_station_that_is_too_fast_is_slowed_down(core: FakeCore) -> None:
-    async with running_edge(core, ocpp_frame_rate=100) as edge, edge.station() as station:
+    async with running_edge(core, ocpp_frame_rate=100) as edge, edge.station(compression=None) as station:
         start = asyncio.get_running_loop().time()
         for number in range(240):
             await station.send([2, f"m{number}", "Heartbeat", {"customData": {"vendorId": "v", "fill": "x" * 2000}}])
@@ -236,20 +235,14 @@ async def test_answer_of_another_action_is_our_internal_error(core: FakeCore, st
 
 async def test_answer_leaves_out_what_the_version_lacks(core: FakeCore, station: RawStation) -> None:
     """A tariff is OCPP 2.1; to a station of 2.0.1 the rest of the answer matters."""
-    info = IdTokenInfo(status="AUTHORIZATION_STATUS_ENUM_ACCEPTED")
+    info = types_pb2.IdTokenInfo(status=types_pb2.AUTHORIZATION_STATUS_ENUM_ACCEPTED)
     core.reply = lambda call: authorization_pb2.AuthorizeResponse(
-        id_token_info=info, tariff=tariff_and_cost_pb2_tariff()
+        id_token_info=info, tariff=types_pb2.Tariff(tariff_id="T1", currency="EUR")
     )
 
     answer = await station.ask("Authorize", {"idToken": {"idToken": "A", "type": "Central"}})
 
     assert answer[2] == {"idTokenInfo": {"status": "Accepted"}}
-
-
-def tariff_and_cost_pb2_tariff() -> Any:
-    from citrine.ocpp.v2.types_pb2 import Tariff
-
-    return Tariff(tariff_id="T1", currency="EUR")
 
 
 async def test_unserved_action_is_not_supported() -> None:
@@ -308,7 +301,7 @@ class TestRegistration:
     """B01.FR.10, B02.FR.02, B02.FR.09, B03.FR.07."""
 
     @pytest.mark.parametrize("registration", [None, PENDING, REJECTED])
-    async def test_B02_FR_09_only_boot_before_accepted(self, registration: int | None) -> None:  # noqa: N802
+    async def test_B02_FR_09_only_boot_before_accepted(self, registration: int | None) -> None:
         async with (
             fake_core(FakeCore(registration=registration)) as core,
             running_edge(core) as edge,
@@ -324,13 +317,16 @@ class TestRegistration:
 
     async def test_status_before_the_answer_to_boot_is_served(self) -> None:
         """Stations do not wait; what counts is the registration when the message's turn comes."""
-        async with fake_core(FakeCore(registration=None)) as core, running_edge(core) as edge:
-            async with edge.station() as station:
-                await station.send([2, "m1", "BootNotification", BOOT])
-                await station.send([2, "m2", "StatusNotification", STATUS])
+        async with (
+            fake_core(FakeCore(registration=None)) as core,
+            running_edge(core) as edge,
+            edge.station() as station,
+        ):
+            await station.send([2, "m1", "BootNotification", BOOT])
+            await station.send([2, "m2", "StatusNotification", STATUS])
 
-                assert (await station.receive())[:2] == [3, "m1"]
-                assert (await station.receive())[:2] == [3, "m2"]
+            assert (await station.receive())[:2] == [3, "m1"]
+            assert (await station.receive())[:2] == [3, "m2"]
 
     async def test_boot_can_take_the_acceptance_away(self, core: FakeCore, station: RawStation) -> None:
         pending = provisioning_pb2.BootNotificationResponse(current_time=NOW, interval=60, status=PENDING)
@@ -350,31 +346,34 @@ class TestRegistration:
         await core.next("command_failure")
         assert (await station.ask("Heartbeat", {}))[2] == "SecurityError"
 
-    async def test_B02_FR_02_pending_station_may_send_what_it_was_asked_for(self) -> None:  # noqa: N802
-        async with fake_core(FakeCore(registration=PENDING)) as core, running_edge(core) as edge:
-            async with edge.station() as station:
-                ref = (await core.next("opened")).session
-                report = {"requestId": 7, "generatedAt": "2025-01-31T12:00:00Z", "seqNo": 0}
-                base = provisioning_pb2.GetBaseReportRequest(
-                    request_id=7, report_base="REPORT_BASE_ENUM_FULL_INVENTORY"
-                )
-                trigger = remote_control_pb2.TriggerMessageRequest(
-                    requested_message="MESSAGE_TRIGGER_ENUM_STATUS_NOTIFICATION"
-                )
+    async def test_B02_FR_02_pending_station_may_send_what_it_was_asked_for(self) -> None:
+        async with (
+            fake_core(FakeCore(registration=PENDING)) as core,
+            running_edge(core) as edge,
+            edge.station() as station,
+        ):
+            ref = (await core.next("opened")).session
+            report = {"requestId": 7, "generatedAt": "2025-01-31T12:00:00Z", "seqNo": 0}
+            base = provisioning_pb2.GetBaseReportRequest(
+                request_id=7, report_base=provisioning_pb2.REPORT_BASE_ENUM_FULL_INVENTORY
+            )
+            trigger = remote_control_pb2.TriggerMessageRequest(
+                requested_message=remote_control_pb2.MESSAGE_TRIGGER_ENUM_STATUS_NOTIFICATION
+            )
 
-                before = await station.ask("NotifyReport", report)
-                core.command(ref, "c1", base)
-                await station.answer({"status": "Accepted"})
-                asked = await station.ask("NotifyReport", report)
-                other = await station.ask("NotifyReport", {**report, "requestId": 8})
-                core.command(ref, "c2", trigger)
-                await station.answer({"status": "Accepted"})
-                triggered = await station.ask("StatusNotification", STATUS)
-                untriggered = await station.ask("Heartbeat", {})
+            before = await station.ask("NotifyReport", report)
+            core.command(ref, "c1", base)
+            await station.answer({"status": "Accepted"})
+            asked = await station.ask("NotifyReport", report)
+            other = await station.ask("NotifyReport", {**report, "requestId": 8})
+            core.command(ref, "c2", trigger)
+            await station.answer({"status": "Accepted"})
+            triggered = await station.ask("StatusNotification", STATUS)
+            untriggered = await station.ask("Heartbeat", {})
 
         assert [each[0] for each in (before, asked, other, triggered, untriggered)] == [4, 3, 4, 3, 4]
 
-    async def test_B03_FR_03_nothing_is_sent_to_a_rejected_station(self) -> None:  # noqa: N802
+    async def test_B03_FR_03_nothing_is_sent_to_a_rejected_station(self) -> None:
         async with fake_core(FakeCore(registration=REJECTED)) as core, running_edge(core) as edge, edge.station():
             ref = (await core.next("opened")).session
             core.command(ref, "c1", provisioning_pb2.GetBaseReportRequest(request_id=7))
@@ -490,7 +489,3 @@ async def test_watched_frames_are_reported_without_passwords(core: FakeCore, sta
 
 def json_names() -> dict[str, Any]:
     return {"component": {"name": "SecurityCtrlr"}, "variable": {"name": "BasicAuthPassword"}}
-
-
-async def test_accepted_is_what_tests_assume(core: FakeCore) -> None:
-    assert core.registration == ACCEPTED

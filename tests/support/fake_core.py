@@ -8,13 +8,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import grpc
+from google.protobuf.message import Message
+
 from citrine.edge.v1 import link_pb2 as pb
 from citrine.edge.v1.link_pb2_grpc import EdgeLinkServiceServicer, add_EdgeLinkServiceServicer_to_server
 from citrine.ocpp.actions import ACTIONS, unwrap, wrap_request, wrap_response
 from citrine.ocpp.codec import parse_datetime
 from citrine.ocpp.v2 import availability_pb2, provisioning_pb2, transactions_pb2
 from citrine.ocpp.v2.provisioning_pb2 import RegistrationStatusEnum
-from google.protobuf.message import Message
 
 __all__ = ["ACCEPTED", "PENDING", "REJECTED", "WAIT", "FakeCore", "FakeLink", "fake_core"]
 
