@@ -5,17 +5,28 @@ import contextlib
 import shutil
 import uuid
 from collections.abc import AsyncIterator, Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from citrine_core.db import UnitOfWorkFactory, create_engine
-from citrine_core.db.tables import metadata
-from sqlalchemy import insert, text
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
+
+from citrine_core.db import UnitOfWorkFactory, create_engine
+from citrine_core.db.upgrade import upgrade
 from tests.support.postgres import PostgresServer
 
-__all__ = ["administrate", "database_url", "engine", "postgres", "postgres_url", "sqlite_url", "unit_of_work"]
+__all__ = [
+    "administrate",
+    "database_url",
+    "empty_database_url",
+    "empty_postgres_url",
+    "engine",
+    "postgres",
+    "postgres_engine",
+    "postgres_url",
+    "sqlite_url",
+    "unit_of_work",
+]
 
 _TEMPLATE = "citrine_template"
 
@@ -65,6 +76,32 @@ def database_url(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
+async def empty_postgres_url(postgres: PostgresServer) -> AsyncIterator[str]:
+    """URL of a PostgreSQL database without tables."""
+    name = f"test_{uuid.uuid4().hex}"
+    await administrate(postgres, f"CREATE DATABASE {name}")
+    yield postgres.url(name)
+    await administrate(postgres, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """URL of a database without tables of each kind in turn."""
+    if request.param == "sqlite":
+        return f"sqlite+aiosqlite:///{tmp_path / 'empty.db'}"
+    url: str = request.getfixturevalue("empty_postgres_url")
+    return url
+
+
+@pytest.fixture
+async def postgres_engine(postgres_url: str) -> AsyncIterator[AsyncEngine]:
+    """An engine on a fresh PostgreSQL database."""
+    engine = create_engine(postgres_url)
+    yield engine
+    await engine.dispose()
+
+
+@pytest.fixture
 async def engine(database_url: str) -> AsyncIterator[AsyncEngine]:
     """An engine on a fresh database of each kind in turn."""
     engine = create_engine(database_url)
@@ -92,16 +129,7 @@ async def administrate(server: PostgresServer, statement: str) -> None:
 
 
 async def _create_tables(url: str) -> None:
-    engine = create_engine(url)
-    try:
-        async with engine.begin() as connection:
-            await connection.run_sync(metadata().create_all)
-            tenants = metadata().tables["tenants"]
-            await connection.execute(
-                insert(tenants).values(tenant_id="default", display_name="Default", create_time=datetime.now(UTC))
-            )
-    finally:
-        await engine.dispose()
+    await upgrade(url)
     if url.startswith("sqlite"):
         # The copy must not depend on files beside the template.
         for suffix in ("-wal", "-shm"):

@@ -1,13 +1,24 @@
 """The functional blocks of OCPP, one package each, named as the specification names them."""
 
 from functools import partial
+from importlib.metadata import entry_points
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from citrine_core.dispatch import Block
     from citrine_core.services import Services
 
-__all__ = ["built_in"]
+__all__ = ["PLUG_INS", "built_in", "plug_ins"]
+
+PLUG_INS = "citrine.blocks"
+"""Group of entry points. Each names a callable that takes Services and returns a Block; it must not use the services
+yet, because it is also called where only the block's tables are wanted."""
+
+
+def plug_ins(services: "Services") -> "list[Block]":
+    """Return the blocks of installed plug-ins, by the name of their entry point."""
+    found = sorted(entry_points(group=PLUG_INS), key=lambda entry_point: entry_point.name)
+    return [entry_point.load()(services) for entry_point in found]
 
 
 def built_in(services: "Services") -> "list[Block]":

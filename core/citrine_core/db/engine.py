@@ -3,6 +3,7 @@
 import sqlite3
 from typing import Any
 
+import aiosqlite
 from sqlalchemy import Connection, event
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -38,7 +39,10 @@ def create_engine(url: str, *, pool_size: int = 8) -> AsyncEngine:
     # Errors of statements go to the log, and their parameters may be id tokens.
     if url.startswith("sqlite+aiosqlite:"):
         engine = create_async_engine(
-            url, pool_size=pool_size, hide_parameters=True, connect_args={"timeout": BUSY_TIMEOUT}
+            url,
+            pool_size=pool_size,
+            hide_parameters=True,
+            connect_args={"timeout": BUSY_TIMEOUT, "async_creator_fn": _connect},
         )
         _set_up_sqlite(engine)
         return engine
@@ -56,6 +60,18 @@ def create_engine(url: str, *, pool_size: int = 8) -> AsyncEngine:
             },
         )
     raise ValueError("the database must be a URL of sqlite+aiosqlite or postgresql+asyncpg")
+
+
+async def _connect(*arguments: Any, **options: Any) -> aiosqlite.Connection:
+    connection = aiosqlite.connect(*arguments, **options)
+    connection._thread.daemon = True
+    try:
+        return await connection
+    except BaseException:
+        # Where the file can't be opened its thread still tells our loop that it ends. The loop must not be closed
+        # before, or the thread says so on stderr.
+        connection._thread.join()
+        raise
 
 
 def _set_up_sqlite(engine: AsyncEngine) -> None:

@@ -3,12 +3,12 @@
 import importlib
 import pkgutil
 
-from sqlalchemy import MetaData
+from sqlalchemy import MetaData, Table
 
 import citrine_core
 from citrine_core.db.base import Model
 
-__all__ = ["metadata"]
+__all__ = ["metadata", "own_tables"]
 
 
 def metadata() -> MetaData:
@@ -17,3 +17,15 @@ def metadata() -> MetaData:
         if module.name.endswith(".models"):
             importlib.import_module(module.name)
     return Model.metadata
+
+
+def own_tables() -> frozenset[str]:
+    """Return the names of the core's own tables; plug-ins may have added theirs to the metadata."""
+    tables = metadata().tables
+    return frozenset(
+        table.name
+        for mapper in Model.registry.mappers
+        if mapper.class_.__module__.startswith("citrine_core.")
+        and isinstance(table := mapper.local_table, Table)
+        and table.name in tables
+    )

@@ -36,7 +36,15 @@ class ConnectorStatusChange(Model):
     __tablename__ = "connector_statuses"
     __table_args__ = (
         # A report that comes again adds nothing.
-        UniqueConstraint("tenant_id", "station_id", "status_time", "evse_id", "connector_id", "status"),
+        UniqueConstraint(
+            "tenant_id",
+            "station_id",
+            "status_time",
+            "evse_id",
+            "connector_id",
+            "status",
+            name="uq_connector_statuses_change",
+        ),
     )
 
     id: Mapped[BigId]

@@ -1,0 +1,3 @@
+"""One module for each revision of the schema, the oldest first."""
+
+__all__: list[str] = []

@@ -1,0 +1,89 @@
+"""Partitions by month, of the tables that have them on PostgreSQL."""
+
+import re
+from datetime import UTC, datetime
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+__all__ = ["PARTITIONED", "add_partitions", "drop_partitions_before", "is_partition"]
+
+PARTITIONED = {"samples": "sample_time"}
+"""Tables that are partitioned, and the column they are partitioned by.
+
+Each has a partition `<table>_default`, which holds what belongs to no month that is there: clocks of stations may say
+any year.
+"""
+
+_PARTITION = re.compile(rf"(?:{'|'.join(PARTITIONED)})_(?:default|\d{{4}}_\d\d)")
+
+_LOCK = 0x6369_7472_0001
+"""Advisory lock that keeps two cores from making the same partition."""
+
+
+def is_partition(table: str | None) -> bool:
+    """Tell whether a table is a partition of another one."""
+    return table is not None and _PARTITION.fullmatch(table) is not None
+
+
+async def add_partitions(session: AsyncSession, now: datetime, *, months: int = 3) -> list[str]:
+    """Create the partitions of this month and the next ones where they are missing, and return their names.
+
+    Rows of such a month that are in the default partition move. Does nothing on SQLite. To be committed by the
+    caller; the table can't be written until then, so it is best done alone.
+    """
+    if session.get_bind().dialect.name != "postgresql":
+        return []
+    await session.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+    created = []
+    for table, column in PARTITIONED.items():
+        present = await _partitions_of(session, table)
+        for ahead in range(months + 1):
+            start, end = _month(now, ahead), _month(now, ahead + 1)
+            name = f"{table}_{start:%Y_%m}"
+            if name not in present:
+                await _create(session, table, column, name, start, end)
+                created.append(name)
+    return created
+
+
+async def drop_partitions_before(session: AsyncSession, time: datetime) -> list[str]:
+    """Drop the partitions whose month ended before a time, with all that they hold, and return their names."""
+    if session.get_bind().dialect.name != "postgresql":
+        return []
+    await session.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+    dropped = []
+    for table in PARTITIONED:
+        for name in sorted(await _partitions_of(session, table)):
+            if is_partition(name) and name != f"{table}_default" and name < f"{table}_{time.astimezone(UTC):%Y_%m}":
+                await session.execute(text(f"DROP TABLE {name}"))
+                dropped.append(name)
+    return dropped
+
+
+async def _partitions_of(session: AsyncSession, table: str) -> set[str]:
+    rows = await session.scalars(
+        text("SELECT inhrelid\\:\\:regclass\\:\\:text FROM pg_inherits WHERE inhparent = to_regclass(:of)"),
+        {"of": table},
+    )
+    return set(rows)
+
+
+async def _create(session: AsyncSession, table: str, column: str, name: str, start: datetime, end: datetime) -> None:
+    # A partition can't be created for a month of which the default partition holds rows: they move first.
+    bounds = f"FROM ('{start.isoformat()}') TO ('{end.isoformat()}')"
+    moved = f"{column} >= '{start.isoformat()}' AND {column} < '{end.isoformat()}'"
+    await session.execute(text(f"CREATE TABLE {name} (LIKE {table} INCLUDING ALL)"))
+    await session.execute(
+        text(
+            f"WITH moved AS (DELETE FROM {table}_default WHERE {moved} RETURNING *) "
+            f"INSERT INTO {name} SELECT * FROM moved"
+        )
+    )
+    await session.execute(text(f"ALTER TABLE {table} ATTACH PARTITION {name} FOR VALUES {bounds}"))
+
+
+def _month(now: datetime, ahead: int) -> datetime:
+    now = now.astimezone(UTC)
+    years, month = divmod(now.month - 1 + ahead, 12)
+    return datetime(now.year + years, month + 1, 1, tzinfo=UTC)

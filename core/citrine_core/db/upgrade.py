@@ -1,0 +1,142 @@
+"""Brings the schema of a database up to date: `citrine db upgrade`."""
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from alembic import command
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from alembic.util import CommandError
+from pydantic import ValidationError
+from sqlalchemy import Connection, Table, inspect, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
+
+from citrine_core.blocks import plug_ins
+from citrine_core.clock import utc_now
+from citrine_core.config import CoreSettings
+from citrine_core.db.engine import create_engine, is_outage
+from citrine_core.db.partitions import add_partitions
+from citrine_core.db.unit_of_work import UnitOfWorkFactory
+from citrine_core.services import Services
+
+if TYPE_CHECKING:
+    from citrine.events.v1.events_pb2 import Event
+    from citrine_core.resources.commands import CommandSender
+
+__all__ = ["alembic_config", "main", "schema_is_current", "upgrade"]
+
+_LOCK = 0x6369_7472_0002
+"""Advisory lock that makes upgrades of one PostgreSQL database take turns."""
+
+
+def main(argv: Sequence[str]) -> int:
+    """Upgrade the database that --database or CITRINE_DATABASE names.
+
+    Returns:
+        0 when it is up to date, 1 when it could not be upgraded, 2 for wrong flags or settings.
+    """
+    parser = argparse.ArgumentParser(prog="citrine db upgrade", description="Bring the schema up to date.")
+    parser.add_argument("--database", help="SQLAlchemy URL of the database; default: CITRINE_DATABASE")
+    try:
+        flags = parser.parse_args(argv)
+        settings = CoreSettings() if flags.database is None else CoreSettings(database=flags.database)
+    except SystemExit as stop:
+        return int(stop.code or 0)
+    except ValidationError as error:
+        first = error.errors()[0]
+        sys.stderr.write(f"citrine db upgrade: {'.'.join(map(str, first['loc']))}: {first['msg']}\n")
+        return 2
+    try:
+        asyncio.run(upgrade(settings.database, settings))
+    except (CommandError, DBAPIError, ArgumentError, ValueError, OSError) as error:
+        sys.stderr.write(f"citrine db upgrade: {_one_line(error)}\n")
+        return 1
+    url = make_url(settings.database).render_as_string(hide_password=True)
+    sys.stdout.write(f"{url} is up to date\n")
+    return 0
+
+
+async def upgrade(url: str, settings: CoreSettings | None = None) -> None:
+    """Bring a database to the newest schema, and add the tables of plug-ins that are missing.
+
+    All in one transaction: when it fails, or is cancelled, the database is as it was. Several at a time take turns.
+
+    Raises:
+        ValueError: When the URL is of no database that is supported.
+        CommandError: When the schema is of a newer version of Citrine.
+        DBAPIError: When the database refuses.
+        OSError: When it can't be reached.
+    """
+    engine = create_engine(url)
+    try:
+        tables = _plug_in_tables(engine, settings or CoreSettings(database=url))
+        async with engine.begin() as connection:
+            if connection.dialect.name == "postgresql":
+                await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+            await connection.run_sync(_upgrade, tables)
+            async with AsyncSession(connection) as session:
+                await add_partitions(session, utc_now())
+    finally:
+        await engine.dispose()
+
+
+async def schema_is_current(engine: AsyncEngine) -> bool:
+    """Tell whether a database has the schema of this version of Citrine.
+
+    Raises:
+        DBAPIError: When the database refuses.
+        OSError: When it can't be reached.
+    """
+    async with engine.connect() as connection:
+        stored = await connection.run_sync(_stored_revision)
+    return stored == ScriptDirectory.from_config(alembic_config()).get_current_head()
+
+
+def _stored_revision(connection: Connection) -> str | None:
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    stored: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
+    return stored
+
+
+def _upgrade(connection: Connection, tables: Sequence[Table]) -> None:
+    config = alembic_config()
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+    for table in tables:
+        table.create(connection, checkfirst=True)
+
+
+def alembic_config() -> Config:
+    """Return Alembic's configuration; a connection goes into its attributes."""
+    config = Config()
+    # ConfigParser takes a % for the beginning of a reference.
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
+    return config
+
+
+def _plug_in_tables(engine: AsyncEngine, settings: CoreSettings) -> list[Table]:
+    async def no_events(session: AsyncSession, events: "Sequence[Event]") -> None:
+        return None
+
+    services = Services(
+        settings=settings,
+        unit_of_work=UnitOfWorkFactory(engine, no_events),
+        clock=utc_now,
+        # A block keeps its services and uses none of them before it runs (citrine_core.blocks.PLUG_INS).
+        commands=cast("CommandSender", None),
+    )
+    return [table for block in plug_ins(services) for table in block.tables]
+
+
+def _one_line(error: Exception) -> str:
+    if is_outage(error):
+        cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
+        return f"the database can't be reached or written: {' '.join(str(cause).split())}"
+    return " ".join(str(error).split())

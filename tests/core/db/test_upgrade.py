@@ -1,0 +1,159 @@
+"""Migrations lead to the tables that the models say, on both databases, and back."""
+
+import asyncio
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import Connection, MetaData, inspect, text
+
+from citrine_core.db import create_engine
+from citrine_core.db.migrations.env import compare_options
+from citrine_core.db.tables import metadata
+from citrine_core.db.upgrade import alembic_config, main, schema_is_current, upgrade
+from tests.support.plug_in import install_example_block
+
+
+def _differences(connection: Connection) -> list[Any]:
+    context = MigrationContext.configure(connection, opts=compare_options())
+    return list(compare_metadata(context, metadata()))
+
+
+def _down(connection: Connection) -> None:
+    config = alembic_config()
+    config.attributes["connection"] = connection
+    command.downgrade(config, "base")
+
+
+async def test_upgraded_database_has_the_tables_of_the_models(empty_database_url: str) -> None:
+    await upgrade(empty_database_url)
+
+    engine = create_engine(empty_database_url)
+    async with engine.connect() as connection:
+        assert await connection.run_sync(_differences) == []
+    await engine.dispose()
+
+
+async def test_migrations_run_up_and_down_and_up(empty_database_url: str) -> None:
+    await upgrade(empty_database_url)
+    engine = create_engine(empty_database_url)
+    async with engine.begin() as connection:
+        await connection.run_sync(_down)
+        left = await connection.run_sync(lambda c: inspect(c).get_table_names())
+    assert left == ["alembic_version"]
+    assert not await schema_is_current(engine)
+
+    await upgrade(empty_database_url)
+
+    assert await schema_is_current(engine)
+    await engine.dispose()
+
+
+async def test_second_upgrade_changes_nothing(empty_database_url: str) -> None:
+    await upgrade(empty_database_url)
+    await upgrade(empty_database_url)
+
+    engine = create_engine(empty_database_url)
+    async with engine.connect() as connection:
+        rows = (await connection.execute(text("SELECT tenant_id, display_name FROM tenants"))).all()
+    assert rows == [("default", "Default")]
+    await engine.dispose()
+
+
+async def test_upgrades_at_the_same_time_take_turns(empty_database_url: str) -> None:
+    await asyncio.gather(*(upgrade(empty_database_url) for _ in range(3)))
+
+    engine = create_engine(empty_database_url)
+    assert await schema_is_current(engine)
+    await engine.dispose()
+
+
+async def test_empty_database_has_no_current_schema(empty_database_url: str) -> None:
+    engine = create_engine(empty_database_url)
+    assert not await schema_is_current(engine)
+    await engine.dispose()
+
+
+async def test_tables_of_plug_ins_are_created_where_they_are_missing(
+    empty_database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await upgrade(empty_database_url)
+    install_example_block(tmp_path, monkeypatch)
+
+    await upgrade(empty_database_url)
+    await upgrade(empty_database_url)
+
+    engine = create_engine(empty_database_url)
+    async with engine.connect() as connection:
+        assert await connection.run_sync(lambda c: inspect(c).has_table("example_readings"))
+        assert await connection.run_sync(_differences) == []
+    await engine.dispose()
+
+
+def test_models_of_the_core_are_all_found() -> None:
+    """The names that the sections of the design name are there; nothing depends on what was imported before."""
+    assert isinstance(metadata(), MetaData)
+    assert {"tenants", "stations", "variables", "samples", "outbox", "transactions"} <= set(metadata().tables)
+
+
+def test_main_upgrades_the_database_of_the_flag(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "100%.db"
+
+    assert main(["--database", f"sqlite+aiosqlite:///{path}"]) == 0
+
+    assert capsys.readouterr().out.endswith(".db is up to date\n")
+    with sqlite3.connect(path) as connection:
+        assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [("0001",)]
+    connection.close()
+
+
+def test_main_upgrades_the_database_of_the_variable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CITRINE_DATABASE", f"sqlite+aiosqlite:///{tmp_path}/a.db")
+
+    assert main([]) == 0
+
+    assert (tmp_path / "a.db").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        pytest.param(["--database", "mysql://localhost/x"], 1, "sqlite+aiosqlite or postgresql+asyncpg", id="other"),
+        pytest.param(["--database", "nonsense"], 1, "sqlite+aiosqlite or postgresql+asyncpg", id="no-url"),
+        pytest.param(["--database", "sqlite+aiosqlite:////no/such/folder/x.db"], 1, "can't be reached", id="folder"),
+        pytest.param(
+            ["--database", "postgresql+asyncpg://u:secret@127.0.0.1:1/x"], 1, "can't be reached", id="nobody-listens"
+        ),
+    ],
+)
+def test_main_says_in_one_line_what_is_wrong(
+    arguments: list[str], code: int, words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments) == code
+
+    said = capsys.readouterr().err
+    assert words in said
+    assert said.count("\n") == 1
+    assert "secret" not in said
+
+
+def test_main_refuses_the_schema_of_a_newer_version(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    url = f"sqlite+aiosqlite:///{tmp_path}/a.db"
+    assert main(["--database", url]) == 0
+    with sqlite3.connect(tmp_path / "a.db") as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    connection.close()
+    capsys.readouterr()
+
+    assert main(["--database", url]) == 1
+
+    assert "9999" in capsys.readouterr().err
+
+
+def test_main_refuses_an_unknown_flag(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--databse", "x"]) == 2
+    assert "--databse" in capsys.readouterr().err
