@@ -4,12 +4,12 @@ from dataclasses import asdict
 from datetime import timedelta
 
 import pytest
-from citrine_core.blocks.transactions.fold import Occurrence, TransactionState, fold
 from hypothesis import given
 from hypothesis import strategies as st
 
 from citrine.ocpp.v2.transactions_pb2 import ChargingStateEnum, ReasonEnum, TransactionEventRequest
 from citrine.ocpp.v2.types_pb2 import AuthorizationStatusEnum, SampledValue
+from citrine_core.blocks.transactions.fold import Occurrence, TransactionState, fold
 from tests.support.charging import BEGINNING, ended, meter_value, sampled, started, transaction_event, updated
 
 ACCEPTED = AuthorizationStatusEnum.AUTHORIZATION_STATUS_ENUM_ACCEPTED

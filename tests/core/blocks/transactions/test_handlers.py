@@ -1,10 +1,19 @@
 """What the core does with TransactionEvent, on both databases."""
 
+import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import Row, select
+
+from citrine.api.v1.tokens_pb2 import TokenStatus
+from citrine.events.v1.events_pb2 import Event
+from citrine.ocpp.v2.transactions_pb2 import TransactionEventRequest, TransactionEventResponse
+from citrine.ocpp.v2.types_pb2 import AuthorizationStatusEnum, IdToken
 from citrine_core.blocks.transactions import TransactionRepository
 from citrine_core.blocks.transactions.handlers import TransactionsHandlers
 from citrine_core.config import CoreSettings
@@ -14,14 +23,6 @@ from citrine_core.dispatch import Call
 from citrine_core.events import OutboxEvent
 from citrine_core.resources.tokens import Token
 from citrine_core.services import Services
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
-from sqlalchemy import Row, select
-
-from citrine.api.v1.tokens_pb2 import TokenStatus
-from citrine.events.v1.events_pb2 import Event
-from citrine.ocpp.v2.transactions_pb2 import TransactionEventRequest, TransactionEventResponse
-from citrine.ocpp.v2.types_pb2 import AuthorizationStatusEnum, IdToken
 from tests.support.charging import at, ended, meter_value, sampled, started, updated
 
 NOW = datetime(2025, 3, 1, 13, 0, tzinfo=UTC)
@@ -298,3 +299,13 @@ async def test_any_order_and_repetition_ends_in_the_same_row(bench: Bench, data:
     assert (row.first_sample_time, row.last_sample_time) == (at(0).ToDatetime(UTC), at(4).ToDatetime(UTC))
     samples = [sample for sample in await bench.rows("samples") if sample.transaction_id == transaction_id]
     assert len(samples) == 6
+
+
+async def test_two_cores_do_not_lose_each_others_events(bench: Bench) -> None:
+    """While a station moves from one core to another, both may be at work on one transaction."""
+    await bench.send(started(0, 1000.0))
+
+    await asyncio.gather(*(bench.send(updated(number, 1000.0 + number)) for number in range(1, 6)))
+
+    row = await bench.transaction()
+    assert (row.events, row.seq_nos, row.energy_wh) == (6, 6, 5.0)

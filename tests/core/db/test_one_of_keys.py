@@ -1,0 +1,52 @@
+"""Keys of several columns, on both databases."""
+
+from datetime import UTC, datetime
+
+from sqlalchemy import select, text
+
+from citrine_core.blocks.transactions import Transaction
+from citrine_core.db import UnitOfWorkFactory
+from citrine_core.db.one_of_keys import one_of_keys
+
+NOW = datetime(2025, 3, 1, tzinfo=UTC)
+
+
+async def test_keys_match_as_a_whole_and_by_index(unit_of_work: UnitOfWorkFactory) -> None:
+    awkward = "'\"\\[], ü\U0001f50c"
+    async with unit_of_work() as work:
+        for number, (station_id, transaction_id) in enumerate(
+            [("A", "1"), ("A", "2"), ("B", "1"), ("B", "2"), (awkward, awkward)]
+        ):
+            work.session.add(
+                Transaction(
+                    tenant_id="default",
+                    station_id=station_id,
+                    transaction_id=transaction_id,
+                    sequence=2**40 + number,
+                    events=1,
+                    seq_nos=1,
+                    first_seq_no=0,
+                    last_seq_no=-(2**31),
+                    last_event_time=NOW,
+                    last_event_type=1,
+                    last_digest=-(2**63) + number,
+                    update_time=NOW,
+                )
+            )
+        await work.commit()
+
+    columns = (Transaction.station_id, Transaction.last_seq_no, Transaction.last_digest)
+    pairs = one_of_keys((Transaction.station_id, Transaction.transaction_id), [("A", "2"), ("B", "1"), (awkward,) * 2])
+    numbers = one_of_keys(columns, [("A", -(2**31), -(2**63)), ("B", -(2**31), -(2**63))])
+    async with unit_of_work(read_only=True) as work:
+        found = await work.session.scalars(select(Transaction.sequence - 2**40).where(pairs))
+        assert sorted(found) == [1, 2, 4]
+        assert (await work.session.scalars(select(Transaction.sequence - 2**40).where(numbers))).all() == [0]
+        assert (await work.session.scalars(select(Transaction.sequence).where(one_of_keys(columns, [])))).all() == []
+
+        connection = await work.session.connection()
+        if connection.dialect.name == "sqlite":
+            query = select(Transaction.sequence).where(Transaction.tenant_id == "default", pairs)
+            compiled = query.compile(dialect=connection.dialect, compile_kwargs={"literal_binds": True})
+            plan = (await connection.execute(text(f"EXPLAIN QUERY PLAN {compiled}".replace(":", "\\:")))).all()
+            assert "station_id=? AND transaction_id=?" in plan[0].detail
