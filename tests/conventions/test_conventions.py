@@ -1,0 +1,212 @@
+"""What style alone can't hold: the habits of docs and code that a tool can check."""
+
+import ast
+import importlib
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from google.protobuf.descriptor import MethodDescriptor
+
+from citrine.api.v1 import access_pb2
+from citrine_sdk import SERVICES
+
+ROOT = Path(__file__).parents[2]
+
+IMPORT_ROOTS = [
+    ROOT / "protos",
+    ROOT / "core",
+    ROOT / "edge",
+    ROOT / "clients/sdk",
+    ROOT / "clients/cli",
+    ROOT / "clients/simulator",
+]
+
+BLOCK_FILES = {"__init__.py", "models.py", "repository.py", "handlers.py", "servicer.py"}
+"""Files of a functional block; another one needs a reason here."""
+
+BLOCK_EXTRAS: dict[str, set[str]] = {
+    # Pure rules, tested by tables, that neither a handler nor a repository should hide.
+    "authorization": {"rules.py"},
+    "meter_values": {"readings.py"},
+    "provisioning": {"reports.py", "variables.py"},
+    "transactions": {"fold.py"},
+}
+"""More files of a block, by its name."""
+
+SCOPE = re.compile(r"[a-z]+:(read|write|send)")
+
+LONGEST_FILE = 400
+
+LONGER_FILES = {
+    # One subject each, and none that can be cut: they may only shrink.
+    "edge/citrine_edge/session.py": 480,
+    "protos/citrine/ocpp/codec.py": 570,
+    "protos/generate_ocpp.py": 630,
+}
+
+OTHER_CLOCKS = {
+    # The load generator stamps what it sends, as cheaply as it can.
+    "clients/simulator/citrine_simulator/load/station.py",
+}
+
+OTHER_IDS = {
+    # The edge has no ids of its own but these: its process, and a message id where a command's does not fit.
+    "edge/citrine_edge/app.py",
+    "edge/citrine_edge/commands.py",
+}
+
+
+def _generated(path: Path) -> bool:
+    return path.stem.endswith(("_pb2", "_pb2_grpc"))
+
+
+def sources(*places: str) -> list[Path]:
+    """Return our own modules below places of the repository."""
+    return sorted(
+        path
+        for place in places
+        for path in (ROOT / place).rglob("*.py")
+        if not _generated(path) and "__pycache__" not in path.parts
+    )
+
+
+MODULES = sources("protos", "core", "edge", "clients")
+
+
+def name_of(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def lines_with(pattern: str, paths: list[Path]) -> Iterator[tuple[str, str]]:
+    """Yield the place of each line of code that a pattern is found in, and the line; comments do not count."""
+    wanted = re.compile(pattern)
+    for path in paths:
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+            if wanted.search(line.split("  #")[0]) and not line.lstrip().startswith("#"):
+                yield f"{name_of(path)}:{number}", line.strip()
+
+
+def files_with(pattern: str, paths: list[Path]) -> set[str]:
+    return {place.rpartition(":")[0] for place, _ in lines_with(pattern, paths)}
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_a_module_has_a_docstring_and_says_what_is_public(path: Path) -> None:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    assert ast.get_docstring(tree), "a docstring says what the module is for"
+    if path.name.startswith("0") or "versions" in path.parts:
+        return  # A migration is a script, read by Alembic alone.
+    targets = {
+        target.id
+        for node in tree.body
+        if isinstance(node, ast.Assign | ast.AnnAssign)
+        for target in (node.targets if isinstance(node, ast.Assign) else [node.target])
+        if isinstance(target, ast.Name)
+    }
+    assert "__all__" in targets
+
+
+def _importable() -> Iterator[str]:
+    for path in MODULES:
+        for root in IMPORT_ROOTS:
+            imported = path.stem != "__main__" and path.parent != root and "migrations" not in path.parts
+            if path.is_relative_to(root) and imported:
+                parts = path.relative_to(root).with_suffix("").parts
+                yield ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+@pytest.mark.parametrize("module", list(_importable()))
+def test_a_module_has_what_it_says_is_public(module: str) -> None:
+    found = importlib.import_module(module)
+
+    assert [name for name in found.__all__ if not hasattr(found, name)] == []
+
+
+def test_files_have_one_subject() -> None:
+    paths = [path for path in MODULES if "versions" not in path.parts]
+    lengths = {name_of(path): len(path.read_text(encoding="utf-8").splitlines()) for path in paths}
+
+    assert {name: length for name, length in lengths.items() if length > LONGER_FILES.get(name, LONGEST_FILE)} == {}
+
+
+def test_one_file_of_the_core_turns_errors_into_statuses() -> None:
+    assert len(files_with(r"context\.abort|abort_with_status", sources("core"))) <= 1
+
+
+def test_the_wall_clock_is_read_in_clock_modules_only() -> None:
+    found = files_with(r"datetime\.(now|utcnow|today)\(|\btime\.time\(", MODULES)
+
+    assert {name for name in found if not name.endswith("/clock.py")} <= OTHER_CLOCKS
+
+
+def test_random_ids_are_made_in_ids_modules_only() -> None:
+    found = files_with(r"\buuid[47]\(", MODULES)
+
+    assert {name for name in found if not name.endswith("/ids.py")} <= OTHER_IDS
+
+
+def test_the_environment_is_read_in_settings_only() -> None:
+    found = files_with(r"os\.(environ|getenv)", MODULES)
+
+    # The command line sets one variable for gRPC before it is loaded.
+    assert {name for name in found if not name.endswith("/config.py")} <= {"clients/cli/citrine_cli/main.py"}
+
+
+def test_queries_live_in_repositories() -> None:
+    found = files_with(r"(?<![\w.])(select|insert|update|delete)\((?!\))", sources("core/citrine_core/blocks"))
+
+    assert {name for name in found if not name.endswith("/repository.py")} == set()
+
+
+def test_servicers_and_handlers_write_no_sql() -> None:
+    imports = files_with(r"^from sqlalchemy (?!import Row$)|^import sqlalchemy", sources("core/citrine_core"))
+
+    assert {name for name in imports if name.endswith(("/servicer.py", "/handlers.py"))} == set()
+
+
+def test_blocks_have_the_same_files() -> None:
+    blocks = [path for path in (ROOT / "core/citrine_core/blocks").iterdir() if (path / "__init__.py").exists()]
+    others = {
+        block.name: {path.name for path in block.glob("*.py")} - BLOCK_FILES - BLOCK_EXTRAS.get(block.name, set())
+        for block in blocks
+    }
+
+    assert {name: files for name, files in others.items() if files} == {}
+
+
+def test_one_word_stands_for_one_thing() -> None:
+    """The words of the glossary: station, not charger; id token, not tag. 1.6 has its own in its own dialect."""
+    paths = [path for path in MODULES if "v16" not in path.parts]
+    words = r"(?i)\bcharger|charge_?point|charge ?box|rfid|id_tag|session_id|message_uuid"
+
+    assert list(lines_with(words, paths)) == []
+
+
+def test_the_sdk_has_every_service() -> None:
+    """A service that is new in the contract gets an attribute of `Citrine`."""
+    files = (ROOT / "protos/citrine/api/v1").glob("*.proto")
+    written = {name for file in files for name in re.findall(r"^service (\w+)", file.read_text(), re.MULTILINE)}
+
+    assert {service.name for service in SERVICES.values()} == written
+
+
+@pytest.mark.parametrize(
+    "method",
+    [method for service in SERVICES.values() for method in service.methods],
+    ids=lambda method: f"{method.containing_service.name}.{method.name}",
+)
+def test_an_rpc_says_who_may_call_it(method: MethodDescriptor) -> None:
+    options = method.GetOptions()
+
+    assert options.HasExtension(access_pb2.access)
+    assert SCOPE.fullmatch(options.Extensions[access_pb2.access].scope)
+
+
+@pytest.mark.parametrize("place", ["README.md", "CONTRIBUTING.md", "docs/architecture.md", "docs/glossary.md"])
+def test_links_of_the_documentation_lead_somewhere(place: str) -> None:
+    text = (ROOT / place).read_text(encoding="utf-8")
+    links = [link.partition("#")[0] for link in re.findall(r"\]\(([^)]+)\)", text) if "://" not in link]
+
+    assert [link for link in links if link and not ((ROOT / place).parent / link).exists()] == []
