@@ -201,15 +201,18 @@ class Station:
         return self._wait(self._events.expect(name), name, timeout)
 
     async def _wait(self, future: asyncio.Future[Event], name: str, timeout: float) -> Event:
+        main = self._main
         try:
-            if self._main is None:
+            if main is None:
                 raise UsageError(f"{self.config.station_id} is switched off")
-            waiting: set[asyncio.Future[Any]] = {future, self._main}
+            waiting: set[asyncio.Future[Any]] = {future, main}
             await asyncio.wait(waiting, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
             if future.done():
                 return future.result()
-            if self._main.done():
-                raise SimulatorError(f"{self.config.station_id} has failed") from self._main.exception()
+            if main.cancelled():
+                raise SimulatorError(f"{self.config.station_id} was switched off")
+            if main.done():
+                raise SimulatorError(f"{self.config.station_id} has failed") from main.exception()
             raise TimeoutError(f"{self.config.station_id}: no {name} within {timeout} s")
         finally:
             future.cancel()
