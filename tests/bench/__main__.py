@@ -1,23 +1,24 @@
 """Run all scenarios on SQLite and PostgreSQL and print one table: `make bench`."""
 
 import argparse
-import asyncio
 import platform
 import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import psutil
+import uvloop
+
+from citrine_simulator.load import BootStormResult
 from tests.bench.measure import Measured
 from tests.bench.scenarios import (
     Commands,
     Idle,
-    boot_storm,
     commands,
     floor,
     idle,
     running,
+    storm,
     transaction_events,
     version_line,
 )
@@ -29,7 +30,7 @@ COLUMNS = ("scenario", "messages/s", "edge µs", "core µs", "database µs", "ed
 
 def load_row(name: str, run: Measured, floor_cost: float) -> list[str]:
     """Return the row of a load scenario."""
-    latency = run.result["latency_ms"]
+    latency = run.result.latency_ms
     if "floor" in run.cpu:
         costs = ["", "", "", f"{floor_cost:.0f} µs = 1 × floor"]
     else:
@@ -41,15 +42,17 @@ def load_row(name: str, run: Measured, floor_cost: float) -> list[str]:
             database,
             f"{both:.0f} µs = {both / floor_cost:.1f} × floor",
         ]
-    rate = run.messages / run.result["seconds"]
-    return [name, f"{rate:.0f}", *costs, *(f"{latency[q]:.1f}" for q in ("p50", "p95", "p99"))]
+    times = (f"{quantile:.1f}" for quantile in (latency.p50, latency.p95, latency.p99))
+    return [name, f"{run.result.messages_per_second:.0f}", *costs, *times]
 
 
 def table(header: tuple[str, ...], rows: list[list[str]]) -> str:
     """Return a Markdown table with aligned columns."""
     widths = [max(len(row[i]) for row in (list(header), *rows)) for i in range(len(header))]
     lines = [list(header), ["-" * width for width in widths], *rows]
-    return "\n".join("| " + " | ".join(cell.ljust(w) for cell, w in zip(line, widths, strict=True)) + " |" for line in lines)
+    return "\n".join(
+        "| " + " | ".join(cell.ljust(w) for cell, w in zip(line, widths, strict=True)) + " |" for line in lines
+    )
 
 
 async def run(options: argparse.Namespace, directory: Path) -> str:
@@ -62,7 +65,10 @@ async def run(options: argparse.Namespace, directory: Path) -> str:
         most = max(options.stations, options.storm, options.idle)
         async with running(kind, directory / kind, most) as sut:
             rest += other_rows(
-                name, await idle(sut, options.idle), await boot_storm(sut, options.storm), await commands(sut, options.commands)
+                name,
+                await idle(sut, options.idle),
+                await storm(sut, options.storm),
+                await commands(sut, options.commands),
             )
         async with running(kind, directory / f"{kind}-load", options.stations) as sut:
             events = await transaction_events(sut, options.stations, options.seconds)
@@ -70,9 +76,9 @@ async def run(options: argparse.Namespace, directory: Path) -> str:
     memory = psutil.virtual_memory().total / 2**30
     machine = f"{psutil.cpu_count()} virtual cores ({platform.machine()}), {memory:.0f} GiB, Linux, {version_line()}"
     return (
-        f"Machine: {machine}. {options.stations} stations saturate one edge and one core for {options.seconds:.0f} s with "
-        "TransactionEvent (Updated, three sampled values), each answered after its commit; the load generator runs on the "
-        "same cores. µs are CPU time per message, user and system.\n\n"
+        f"Machine: {machine}. {options.stations} stations saturate one edge and one core for "
+        f"{options.seconds:.0f} s with TransactionEvent (Updated, three sampled values), each answered after its commit; "
+        "the load generator runs on the same cores. µs are CPU time per message, user and system.\n\n"
         + table(COLUMNS, loads)
         + "\n\n"
         + table(("figure", "measured", "must"), rest)
@@ -80,11 +86,15 @@ async def run(options: argparse.Namespace, directory: Path) -> str:
     )
 
 
-def other_rows(name: str, held: Idle, storm: dict[str, Any], trips: Commands) -> list[list[str]]:
+def other_rows(name: str, held: Idle, storm: BootStormResult, trips: Commands) -> list[list[str]]:
     """Return the rows of what is not load."""
     return [
-        [f"memory per idle connection in the edge, {held.connections} held, {name}", f"{held.edge_bytes / 1000:.0f} kB", "40 kB"],
-        [f"boot storm of {storm['stations']}, {name}", f"{storm['seconds']:.1f} s", "20 s" if storm["stations"] == 1000 else ""],
+        [
+            f"memory per idle connection in the edge, {held.connections} held, {name}",
+            f"{held.edge_bytes / 1000:.0f} kB",
+            "40 kB",
+        ],
+        [f"boot storm of {storm.done}, {name}", f"{storm.seconds:.1f} s", "20 s for 1000"],
         [
             f"command round trip, idle, {trips.count} times, {name}",
             f"p50 {trips.p50:.1f}, p95 {trips.p95:.1f}, p99 {trips.p99:.1f} ms",
@@ -104,7 +114,7 @@ def main() -> None:
     parser.add_argument("--write", action="store_true", help="replace the figures in docs/benchmarks.md")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="citrine-bench-") as directory:
-        report = asyncio.run(run(options, Path(directory)))
+        report = uvloop.run(run(options, Path(directory)))
     print(report)
     if options.write:
         day = datetime.now(UTC).date().isoformat()

@@ -33,7 +33,11 @@ async def run(ready_file: Path) -> None:
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     server: Server
     async with serve(
-        answer, "127.0.0.1", 0, subprotocols=["ocpp2.1", "ocpp2.0.1"], compression=None  # type: ignore[list-item]
+        answer,
+        "127.0.0.1",
+        0,
+        subprotocols=["ocpp2.1", "ocpp2.0.1"],
+        compression=None,  # type: ignore[list-item]
     ) as server:
         port = next(iter(server.sockets)).getsockname()[1]
         part = ready_file.with_suffix(".part")

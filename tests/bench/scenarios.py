@@ -14,19 +14,32 @@ from typing import Any
 
 import grpc
 import psutil
-from citrine_sdk import Citrine
-from tests.bench.measure import Measured, generate, measured
-from tests.support.deployment import Deployment, Process, deploy
-from tests.support.postgres import PostgresServer
-from tests.support.raw_station import raw_station
 
 from citrine.api.v1.common_pb2 import CommandTarget
 from citrine.api.v1.remote_control_pb2 import TriggerMessageRequest
 from citrine.api.v1.stations_pb2 import CreateStationRequest, Station
 from citrine.api.v1.tokens_pb2 import CreateTokenRequest, Token
 from citrine.ocpp.v2 import remote_control_pb2
+from citrine_sdk import Citrine
+from citrine_simulator.fleet import Fleet, station_ids
+from citrine_simulator.load import BootStormResult, boot_storm, hold_idle
+from tests.bench.measure import Measured, measured
+from tests.support.deployment import Deployment, Process, deploy
+from tests.support.postgres import PostgresServer
+from tests.support.raw_station import raw_station
 
-__all__ = ["Commands", "Idle", "Sut", "boot_storm", "commands", "floor", "idle", "running", "transaction_events"]
+__all__ = [
+    "Commands",
+    "Idle",
+    "Sut",
+    "commands",
+    "floor",
+    "idle",
+    "running",
+    "storm",
+    "transaction_events",
+    "version_line",
+]
 
 
 @dataclass(frozen=True)
@@ -34,10 +47,13 @@ class Sut:
     """A running Citrine under test, with its stations registered."""
 
     deployment: Deployment
-    directory: Path
-    passwords: Path
-    """File with the passwords of the stations, for the load generator."""
+    passwords: Mapping[str, str]
+    """By station."""
     pids: Mapping[str, int]
+
+    def fleet(self, stations: int) -> Fleet:
+        """Return that many of its stations."""
+        return Fleet(self.deployment.url(), dict(list(self.passwords.items())[:stations]))
 
 
 @dataclass(frozen=True)
@@ -66,18 +82,17 @@ async def running(kind: str, directory: Path, stations: int) -> AsyncIterator[Su
     with contextlib.ExitStack() as stack:
         database, postgres = f"sqlite+aiosqlite:///{directory / 'citrine.db'}", None
         if kind == "postgresql":
-            postgres = PostgresServer(directory / "postgres", durable=True)
+            postgres = PostgresServer(durable=True)
             stack.callback(postgres.remove)
             postgres.start()
             database = postgres.url()
         async with deploy(database, directory, log_level="WARNING") as deployment:
-            passwords = directory / "passwords.json"
             async with deployment.client() as citrine:
-                passwords.write_text(json.dumps(await _register(citrine, stations)))
+                passwords = await _register(citrine, stations)
             pids = {"edge": deployment.edges[0].pid, "core": deployment.cores[0].pid}
             if postgres is not None:
                 pids["database"] = postgres.pid
-            yield Sut(deployment, directory, passwords, pids)
+            yield Sut(deployment, passwords, pids)
 
 
 async def _register(citrine: Citrine, stations: int) -> dict[str, str]:
@@ -107,67 +122,51 @@ async def floor(directory: Path, stations: int, seconds: float) -> Measured:
         while not process.ready_file.exists():
             await asyncio.sleep(0.02)
         address = json.loads(process.ready_file.read_text())["ocpp"]
-        return await measured(
-            {"floor": bare.pid},
-            *_load("load", f"ws://{address}", stations),
-            "--duration", str(seconds),
-            directory=directory,
-        )  # fmt: skip
+        fleet = Fleet(f"ws://{address}", dict.fromkeys(station_ids("SIM-", stations)))
+        return await measured({"floor": bare.pid}, fleet, seconds)
     finally:
         bare.terminate()
         await bare.wait()
 
 
-def _load(scenario: str, url: str, stations: int) -> list[str]:
-    return ["--scenario", scenario, "--url", url, "--stations", str(stations), "--prefix", "SIM-"]
-
-
 async def transaction_events(sut: Sut, stations: int, seconds: float) -> Measured:
     """Saturate Citrine with TransactionEvents (Updated, three sampled values)."""
-    return await measured(
-        sut.pids,
-        *_load("load", sut.deployment.url(), stations),
-        "--passwords-file", str(sut.passwords), "--duration", str(seconds),
-        directory=sut.directory,
-    )  # fmt: skip
+    return await measured(sut.pids, sut.fleet(stations), seconds)
 
 
-async def boot_storm(sut: Sut, stations: int) -> dict[str, Any]:
+async def storm(sut: Sut, stations: int) -> BootStormResult:
     """Have stations connect at once, each with password, boot and a status."""
-    return await generate(
-        *_load("boot-storm", sut.deployment.url(), stations),
-        "--passwords-file", str(sut.passwords),
-        directory=sut.directory,
-    )  # fmt: skip
+    return await boot_storm(sut.fleet(stations))
 
 
 async def idle(sut: Sut, connections: int) -> Idle:
     """Open connections that boot and then do nothing, and see what the edge grows by."""
     edge = psutil.Process(sut.pids["edge"])
+    # What the first stations make the edge load is not theirs.
+    await _hold(sut.fleet(10), edge)
     before = edge.memory_info().rss
-    holding = asyncio.create_task(
-        generate(
-            *_load("idle", sut.deployment.url(), connections),
-            "--passwords-file", str(sut.passwords), "--duration", "15",
-            directory=sut.directory,
-        )  # fmt: skip
-    )
-    most = before
-    while not holding.done():
-        await asyncio.sleep(0.5)
-        most = max(most, edge.memory_info().rss)
+    after = await _hold(sut.fleet(connections), edge)
+    return Idle(connections, (after - before) / connections)
+
+
+async def _hold(fleet: Fleet, edge: psutil.Process) -> int:
+    stop, ready = asyncio.Event(), asyncio.Event()
+    holding = asyncio.create_task(hold_idle(fleet, stop, ready.set))
+    await asyncio.wait((holding, waiting := asyncio.create_task(ready.wait())), return_when=asyncio.FIRST_COMPLETED)
+    waiting.cancel()
+    memory: int = edge.memory_info().rss
+    stop.set()
     await holding
-    return Idle(connections, (most - before) / connections)
+    return memory
 
 
 async def commands(sut: Sut, count: int) -> Commands:
     """Send commands one after the other to one idle station, and time the callers' wait."""
-    passwords = json.loads(sut.passwords.read_text())
-    station_id = next(iter(passwords))
+    station_id, password = next(iter(sut.passwords.items()))
     times = []
     async with (
         sut.deployment.client() as citrine,
-        raw_station(sut.deployment.url(), station_id, passwords[station_id]) as station,
+        raw_station(sut.deployment.url(), station_id, password) as station,
     ):
         await station.boot()
         answering = asyncio.create_task(_answer_all(station))

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+
 from tests.support.databases import administrate
 from tests.support.deployment import Deployment, deploy
 from tests.support.postgres import PostgresServer

@@ -33,7 +33,7 @@ async def assert_nothing_lost_or_doubled(deployment: Deployment, fleet: Fleet) -
 
 
 async def test_a_core_that_crashes_under_load_loses_nothing(cluster: Deployment, tmp_path: Path) -> None:
-    """kill -9 of each core in turn, twice; the other one takes over, the dead one comes back."""
+    """Kill -9 of each core in turn, twice; the other one takes over, the dead one comes back."""
     async with cluster.client() as citrine:
         await register(citrine, STATIONS)
     async with charging_fleet(cluster, STATIONS, tmp_path) as fleet:

@@ -25,7 +25,11 @@ ANSWERED: list[tuple[Any, str, str]] = [
     ("[" * 5000 + "]" * 5000, "-1", "RpcFrameworkError"),
     ([2, "f1", "NoSuchAction", {}], "f1", "NotImplemented"),
     ([2, "f2", "Reset", {"type": "Immediate"}], "f2", "NotSupported"),
-    ([2, "f3", "StatusNotification", {k: v for k, v in STATUS.items() if k != "evseId"}], "f3", "OccurrenceConstraintViolation"),
+    (
+        [2, "f3", "StatusNotification", {k: v for k, v in STATUS.items() if k != "evseId"}],
+        "f3",
+        "OccurrenceConstraintViolation",
+    ),
     ([2, "f4", "StatusNotification", {**STATUS, "evseId": "one"}], "f4", "TypeConstraintViolation"),
     ([2, "f5", "StatusNotification", {**STATUS, "connectorStatus": "Broken"}], "f5", "PropertyConstraintViolation"),
     ([2, "f6", "StatusNotification", {**STATUS, "timestamp": "yesterday"}], "f6", "PropertyConstraintViolation"),

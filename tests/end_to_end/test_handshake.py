@@ -27,12 +27,16 @@ async def registered(deployment: Deployment) -> AsyncIterator[Deployment]:
         yield deployment
 
 
-async def refusal(deployment: Deployment, path: str, headers: dict[str, str], version: str = "ocpp2.0.1") -> InvalidStatus:
+async def refusal(
+    deployment: Deployment, path: str, headers: dict[str, str], version: str = "ocpp2.0.1"
+) -> InvalidStatus:
     """Return how a handshake is refused."""
     subprotocol: object = version
     with pytest.raises(InvalidStatus) as refused:
         async with connect(
-            f"{deployment.url()}/{path}", subprotocols=[subprotocol], additional_headers=headers  # type: ignore[list-item]
+            f"{deployment.url()}/{path}",
+            subprotocols=[subprotocol],
+            additional_headers=headers,  # type: ignore[list-item]
         ):
             pass
     return refused.value

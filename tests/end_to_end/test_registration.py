@@ -96,9 +96,7 @@ async def test_the_registration_outlives_reconnects_and_restarts(deployment: Dep
         accepted = await station.ask("StatusNotification", STATUS)
         async with deployment.client() as citrine:
             await citrine.stations.UpdateStation(
-                UpdateStationRequest(
-                    station=Station(station_id="CS-1", boot_policy=BootPolicy.BOOT_POLICY_PENDING)
-                )
+                UpdateStationRequest(station=Station(station_id="CS-1", boot_policy=BootPolicy.BOOT_POLICY_PENDING))
             )
         await station.boot()
     async with raw_station(deployment.url(), "CS-1", PASSWORD) as station:

@@ -10,7 +10,6 @@ from typing import Any
 import ocpp.v21
 import ocpp.v201
 import pytest
-from citrine_sdk import Citrine
 from ocpp.routing import on
 from websockets.asyncio.client import connect
 
@@ -23,6 +22,7 @@ from citrine.api.v1.stations_pb2 import CreateStationRequest, Station
 from citrine.api.v1.tokens_pb2 import CreateTokenRequest, Token
 from citrine.api.v1.transactions_pb2 import GetTransactionRequest, ListTransactionEventsRequest
 from citrine.ocpp.v2 import provisioning_pb2, remote_control_pb2, types_pb2
+from citrine_sdk import Citrine
 from tests.support.deployment import Deployment
 from tests.support.raw_station import basic
 
@@ -52,7 +52,9 @@ def charge_point(version: ModuleType, station_id: str, websocket: Any) -> Any:
 
         @on("GetVariables")
         def on_get_variables(self, get_variable_data: list[dict[str, Any]], **_: Any) -> Any:
-            results = [{"attribute_status": "Accepted", "attribute_value": "42", **asked} for asked in get_variable_data]
+            results = [
+                {"attribute_status": "Accepted", "attribute_value": "42", **asked} for asked in get_variable_data
+            ]
             return version.call_result.GetVariables(get_variable_result=results)
 
     return Station()
@@ -69,9 +71,7 @@ async def connected(deployment: Deployment, version: ModuleType, station_id: str
         station = charge_point(version, station_id, websocket)
         loop = asyncio.create_task(station.start())
         boot = await station.call(
-            version.call.BootNotification(
-                charging_station={"model": "M", "vendor_name": "V"}, reason="PowerUp"
-            )
+            version.call.BootNotification(charging_station={"model": "M", "vendor_name": "V"}, reason="PowerUp")
         )
         assert boot.status == "Accepted"
         yield station
