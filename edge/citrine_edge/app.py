@@ -8,22 +8,22 @@ import os
 import signal
 import sys
 import tempfile
-import uuid
 from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
 
-from citrine.edge.v1 import link_pb2 as pb
+from citrine_edge import upstream
 from citrine_edge.config import EdgeSettings, InvalidSetting, read_settings, split_address
+from citrine_edge.context import SessionContext, SessionLimits
 from citrine_edge.dialects import dialects
 from citrine_edge.discovery import Discovery
 from citrine_edge.http import HealthServer
+from citrine_edge.ids import new_id
 from citrine_edge.link import Link
 from citrine_edge.logs import set_up_logging
 from citrine_edge.metrics import Metrics
 from citrine_edge.router import Router, RouterLimits
 from citrine_edge.server import ServerLimits, StationServer
-from citrine_edge.session import SessionContext, SessionLimits
 from citrine_edge.sessions import Sessions
 from citrine_edge.websocket import SocketLimits
 
@@ -44,7 +44,7 @@ class Edge:
         self.metrics = Metrics()
         self.router = Router(_router_limits(settings), self.metrics, loop)
         self.sessions = Sessions(
-            str(uuid.uuid4()),
+            new_id(),
             _software_version(),
             self.router,
             self.metrics,
@@ -104,7 +104,7 @@ class Edge:
         self.server.drain()
         for link in self.router.links:
             if link.up:
-                link.push(pb.Upstream(draining=pb.Draining()).SerializeToString())
+                link.push(upstream.draining())
         self.sessions.drain()
         if not await self._emptied(self.settings.drain_time.total_seconds()):
             _logger.warning("sockets are closed with calls under way", extra={"sockets": len(self.sessions)})

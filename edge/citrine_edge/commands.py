@@ -1,7 +1,6 @@
 """Commands to one station: first come, first served, one CALL at a time (part 4, 4.1.1)."""
 
 import asyncio
-import uuid
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +14,7 @@ from citrine.ocpp.actions import unwrap, wrap_response
 from citrine_edge import ocppj
 from citrine_edge.clock import timestamp
 from citrine_edge.dialects import UnsupportedAction
+from citrine_edge.ids import new_id
 from citrine_edge.ocppj import Code, RpcError
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class _Outbound:
     def __init__(self, command: pb.Command, core_id: str, action: str, payload: dict[str, Any]) -> None:
         self.id = command.id
         # With the command's own id in the frame, both can be found by it; any id would do.
-        self.message_id = command.id if 0 < len(command.id) <= ocppj.frames.MAX_MESSAGE_ID else str(uuid.uuid4())
+        self.message_id = command.id if 0 < len(command.id) <= ocppj.frames.MAX_MESSAGE_ID else new_id()
         self.core_id = core_id
         self.action = action
         self.payload = payload

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import random
 from collections import deque
 from collections.abc import Sequence
 from typing import Protocol, TypeAlias
@@ -10,6 +9,7 @@ from typing import Protocol, TypeAlias
 import grpc
 
 from citrine.edge.v1 import link_pb2 as pb
+from citrine_edge.ids import jitter
 from citrine_edge.metrics import Metrics
 
 __all__ = ["MAX_ITEM_BYTES", "Link", "LinkOwner", "encode_batch"]
@@ -137,7 +137,7 @@ class Link:
                 raise
             was_up = self._lost(self._stream_task)
             backoff = FIRST_BACKOFF if was_up else min(backoff * 2, LAST_BACKOFF)
-            await asyncio.sleep(backoff * random.uniform(0.5, 1.0))
+            await asyncio.sleep(backoff * jitter(0.5, 1.0))
 
     def _lost(self, task: "asyncio.Task[None]") -> bool:
         error = None if task.cancelled() else _first(task.exception())

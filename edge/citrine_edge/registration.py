@@ -3,7 +3,13 @@
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["Permissions"]
+from citrine.ocpp.v2.provisioning_pb2 import RegistrationStatusEnum
+from citrine_edge.ocppj import Code, RpcError
+
+__all__ = ["Registration"]
+
+_ACCEPTED = RegistrationStatusEnum.REGISTRATION_STATUS_ENUM_ACCEPTED
+_REJECTED = RegistrationStatusEnum.REGISTRATION_STATUS_ENUM_REJECTED
 
 _TRIGGERED: Mapping[str, str] = {
     # Where a trigger is not the name of the action that it asks for.
@@ -14,14 +20,27 @@ _TRIGGERED: Mapping[str, str] = {
 }
 
 
-class Permissions:
-    """The messages that the CSMS has asked a pending station for, on one session."""
+class Registration:
+    """How a station's last BootNotification was answered, and what it was asked for on this session since."""
 
-    __slots__ = ("_actions", "_reports")
+    __slots__ = ("_actions", "_reports", "_status")
 
-    def __init__(self) -> None:
-        self._actions: set[str] = set()
-        self._reports: set[int] = set()
+    def __init__(self, status: int | None) -> None:
+        """``status`` is a RegistrationStatusEnum, or None where the station never booted."""
+        self._status = status
+        self._actions: frozenset[str] = frozenset()
+        self._reports: frozenset[int] = frozenset()
+
+    @property
+    def rejected(self) -> bool:
+        """Whether nothing may be sent to the station (B03.FR.03)."""
+        return self._status == _REJECTED
+
+    def change(self, status: int) -> None:
+        """Let the station send what it may from now on."""
+        if status != self._status:
+            self._status = status
+            self._actions, self._reports = frozenset(), frozenset()
 
     def ask(self, action: str, payload: Mapping[str, Any]) -> None:
         """Take note of a command that makes the station send messages.
@@ -29,18 +48,31 @@ class Permissions:
         A trigger for all connectors brings several messages, and a station may be late with them: what was asked for
         once stays allowed.
         """
+        if self._status == _ACCEPTED:
+            return
         match action:
             case "GetBaseReport" | "GetReport":
-                self._reports.add(payload["requestId"])
+                self._reports |= {payload["requestId"]}
             case "TriggerMessage" if payload["requestedMessage"] == "CustomTrigger":
                 # The vendor knows which message this brings: an action of that name, or data.
                 self._actions |= {payload.get("customTrigger", ""), "DataTransfer"}
             case "TriggerMessage":
                 requested = payload["requestedMessage"]
-                self._actions.add(_TRIGGERED.get(requested, requested))
+                self._actions |= {_TRIGGERED.get(requested, requested)}
 
-    def allow(self, action: str, payload: Any) -> bool:
-        """Return whether the station was asked for this message."""
-        if action in self._actions:
-            return True
-        return action == "NotifyReport" and isinstance(payload, dict) and payload.get("requestId") in self._reports
+    def check(self, action: str, payload: Any) -> None:
+        """Return if the station may send this message.
+
+        Raises:
+            RpcError: SecurityError, if it has to wait until it is accepted.
+        """
+        if self._status == _ACCEPTED or action == "BootNotification":
+            return
+        if self.rejected or not (action in self._actions or self._is_report(action, payload)):
+            raise RpcError(Code.SECURITY_ERROR, "the station is not accepted yet: BootNotification comes first")
+
+    def _is_report(self, action: str, payload: Any) -> bool:
+        if action != "NotifyReport" or not isinstance(payload, dict):
+            return False
+        request_id = payload.get("requestId")
+        return isinstance(request_id, int | float) and request_id in self._reports

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from citrine.edge.v1 import link_pb2 as pb
+from citrine_edge import upstream
+from citrine_edge.clock import timestamp
 from citrine_edge.link import Link
 from citrine_edge.metrics import Metrics
 
@@ -329,8 +331,7 @@ class Router:
             admit.callback(decision)
         elif isinstance(decision, pb.Admitted):
             # Nobody waits any more, and the core must not believe that the station is there.
-            closed = pb.Closed(session=decision.session, code=1006)
-            self.report_to("", pb.Upstream(closed=closed).SerializeToString())
+            self.report_to("", upstream.closed(decision.session, 1006, "", timestamp()))
 
     def _pop_call(self, call_id: int) -> _PendingCall | None:
         call = self._calls.pop(call_id, None)

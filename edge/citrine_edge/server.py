@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import random
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import cast
@@ -10,11 +9,16 @@ from typing import cast
 from websockets.http11 import Request, Response
 
 from citrine.edge.v1 import link_pb2 as pb
+from citrine_edge import upstream
+from citrine_edge.clock import timestamp
+from citrine_edge.context import SessionContext
 from citrine_edge.dialects import Dialect
 from citrine_edge.handshake import InvalidCredentials, read_authorization, read_path
+from citrine_edge.ids import jitter
 from citrine_edge.metrics import Metrics
+from citrine_edge.rates import TokenBucket
 from citrine_edge.router import Router
-from citrine_edge.session import Session, SessionContext
+from citrine_edge.session import Session
 from citrine_edge.sessions import Sessions
 from citrine_edge.websocket import SocketLimits, StationSocket
 
@@ -78,8 +82,8 @@ class StationServer:
         self._metrics = metrics
         self._sockets = 0
         self._draining = False
-        self._tokens = limits.handshake_rate
-        self._token_time = context.loop.time()
+        # Up to two seconds' worth at once.
+        self._rate = TokenBucket(limits.handshake_rate, 2 * limits.handshake_rate, context.loop.time())
         self._server: asyncio.Server
         metrics.sockets.set_function(lambda: len(sessions))
 
@@ -175,8 +179,8 @@ class StationServer:
             self._sessions.open(session)
         else:
             # The station is gone, and the core must not believe that it is there.
-            closed = pb.Closed(session=admitted.session, code=1006)
-            self._router.report_to("", pb.Upstream(closed=closed).SerializeToString())
+            gone = upstream.closed(admitted.session, 1006, "", timestamp(self._context.clock))
+            self._router.report_to("", gone)
 
     def _refuse(self, socket: StationSocket, status: int, retry_after: int = 0) -> None:
         if status not in _BODIES:
@@ -186,7 +190,7 @@ class StationServer:
         if status == 401:
             response.headers["WWW-Authenticate"] = 'Basic realm="ocpp", charset="UTF-8"'
         if status in (429, 503):
-            response.headers["Retry-After"] = str(retry_after or random.randint(RETRY_AFTER, 3 * RETRY_AFTER))
+            response.headers["Retry-After"] = str(retry_after or round(jitter(RETRY_AFTER, 3 * RETRY_AFTER)))
         self._count(status)
         socket.reject(response)
 
@@ -194,11 +198,5 @@ class StationServer:
         self._metrics.handshakes.inc(str(status))
 
     def _has_capacity(self) -> bool:
-        now, rate = self._context.loop.time(), self._limits.handshake_rate
-        # Up to two seconds' worth at once.
-        self._tokens = min(2 * rate, self._tokens + (now - self._token_time) * rate)
-        self._token_time = now
-        if self._sockets > self._limits.max_sockets or self._tokens < 1:
-            return False
-        self._tokens -= 1
-        return True
+        in_rate = self._rate.try_take(self._context.loop.time())
+        return in_rate and self._sockets <= self._limits.max_sockets

@@ -1,8 +1,6 @@
 """One connected station: its CALLs to the core, one at a time, and the core's answers back."""
 
-import asyncio
 import logging
-import time
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -13,20 +11,19 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from citrine.edge.v1 import link_pb2 as pb
 from citrine.ocpp.actions import Action, unwrap
-from citrine.ocpp.v2.provisioning_pb2 import RegistrationStatusEnum
-from citrine_edge import ocppj
-from citrine_edge.clock import Clock, timestamp
+from citrine_edge import ocppj, upstream
+from citrine_edge.clock import timestamp
 from citrine_edge.commands import Commands
+from citrine_edge.context import SessionContext
 from citrine_edge.dialects import Dialect
-from citrine_edge.link import MAX_ITEM_BYTES, Link
+from citrine_edge.link import Link
 from citrine_edge.masking import observable
-from citrine_edge.metrics import Metrics
 from citrine_edge.ocppj import Code, RpcError
-from citrine_edge.registration import Permissions
-from citrine_edge.router import Router
+from citrine_edge.rates import TokenBucket
+from citrine_edge.registration import Registration
 from citrine_edge.websocket import StationSocket
 
-__all__ = ["Session", "SessionContext", "SessionLimits"]
+__all__ = ["Session"]
 
 LINGER = 10.0
 """Seconds for which the calls of a closed socket are still brought to the core."""
@@ -36,30 +33,7 @@ RATE_BURST = 2.0
 
 _logger = logging.getLogger(__name__)
 
-_ACCEPTED = RegistrationStatusEnum.REGISTRATION_STATUS_ENUM_ACCEPTED
 _CODES = frozenset(Code)
-_REJECTED = RegistrationStatusEnum.REGISTRATION_STATUS_ENUM_REJECTED
-
-
-@dataclass(frozen=True, slots=True)
-class SessionLimits:
-    """What one station may take; times in seconds."""
-
-    call_timeout: float
-    frame_rate: float
-    max_inbound_queue: int
-    max_command_queue: int
-
-
-@dataclass(frozen=True, slots=True)
-class SessionContext:
-    """What all sessions of the edge share."""
-
-    router: Router
-    metrics: Metrics
-    limits: SessionLimits
-    loop: asyncio.AbstractEventLoop
-    clock: Clock = time.time_ns
 
 
 @dataclass(slots=True)
@@ -81,25 +55,22 @@ class Session:
     __slots__ = (
         "_closed",
         "_commands",
-        "_context",
         "_draining",
         "_finished",
         "_flight",
         "_inbox",
+        "_open_time",
         "_own_close",
-        "_permissions",
+        "_rate",
+        "_registration",
         "_slowed",
         "_socket",
-        "_token_time",
-        "_tokens",
         "_watchers",
+        "context",
         "dialect",
         "key",
         "on_closed",
-        "open_time",
         "ref",
-        "registration",
-        "remote_address",
         "route",
         "route_version",
     )
@@ -112,16 +83,14 @@ class Session:
         ref: pb.SessionRef,
         registration: int | None,
     ) -> None:
-        self._context = context
+        self.context = context
+        """What all sessions share."""
         self._socket = socket
         self.dialect = dialect
         self.ref = ref
         self.key = (ref.tenant_id, ref.station_id)
         """Tenant and station."""
-        self.registration = registration
-        """RegistrationStatusEnum of the last BootNotification, None where there was none."""
-        self.remote_address = socket.remote_address
-        self.open_time = timestamp(context.clock)
+        self._open_time = timestamp(context.clock)
         self.route: tuple[Link, ...] = ()
         """The cores in this station's order of preference, as the router left them."""
         self.route_version = -1
@@ -130,14 +99,13 @@ class Session:
         self._inbox: deque[_Inbound] | None = None
         self._flight: _Flight | None = None
         self._commands: Commands | None = None
-        self._permissions: Permissions | None = None
+        self._registration = Registration(registration)
         self._watchers: tuple[Link, ...] = ()
-        self._tokens = context.limits.frame_rate * RATE_BURST
-        self._token_time = context.loop.time()
+        self._rate = TokenBucket(context.limits.frame_rate, context.limits.frame_rate * RATE_BURST, context.loop.time())
         self._slowed = False
         self._draining = False
         self._own_close: tuple[int, str] | None = None
-        self._closed: pb.Closed | None = None
+        self._closed: bytes | None = None
         self._finished = False
 
     @property
@@ -146,9 +114,14 @@ class Session:
         return self.ref.epoch
 
     @property
-    def context(self) -> SessionContext:
-        """What all sessions share."""
-        return self._context
+    def held(self) -> pb.HeldSession:
+        """This session as Hello has it."""
+        return pb.HeldSession(
+            session=self.ref,
+            version=self.dialect.version,
+            open_time=self._open_time,
+            remote_address=self._socket.remote_address,
+        )
 
     # What the socket calls.
 
@@ -163,11 +136,11 @@ class Session:
                 raise RpcError(Code.RPC_FRAMEWORK_ERROR, problem, ocppj.UNREADABLE_ID)
             frame = ocppj.parse(data, self.dialect.message_types)
         except RpcError as error:
-            self._context.metrics.frames.inc("in", "unreadable")
+            self.context.metrics.frames.inc("in", "unreadable")
             self._send_error(error.message_id, error.code, error.description)
             return
         except (ocppj.BrokenAnswer, ocppj.BrokenSend) as error:
-            self._context.metrics.frames.inc("in", "unreadable")
+            self.context.metrics.frames.inc("in", "unreadable")
             self._take_broken(error)
             return
         match frame:
@@ -184,19 +157,15 @@ class Session:
     def closed(self, code: int, reason: str) -> None:
         """Take note that the socket is gone; what was read is still brought to the core."""
         code, reason = self._own_close or (code, reason)
-        self._closed = pb.Closed(
-            session=self.ref,
-            code=code,
-            reason=ocppj.errors.clip(reason, 123),
-            close_time=timestamp(self._context.clock),
-        )
-        self._context.metrics.closes.inc(str(code))
+        now = timestamp(self.context.clock)
+        self._closed = upstream.closed(self.ref, code, ocppj.errors.clip(reason, 123), now)
+        self.context.metrics.closes.inc(str(code))
         _logger.debug("socket closed", extra={"station_id": self.ref.station_id, "code": code})
         if self._commands is not None:
             self._commands.close()
         self.on_closed(self)
         if self._flight is not None:
-            self._context.loop.call_later(LINGER, self._finish)
+            self.context.loop.call_later(LINGER, self._finish)
         self._advance()
 
     # What the core says.
@@ -235,7 +204,7 @@ class Session:
         if self._commands is None:
             self._commands = Commands(self)
         # B03.FR.03: to a station that is rejected the CSMS sends nothing.
-        self._commands.submit(command, core_id, rejected=self.registration == _REJECTED)
+        self._commands.submit(command, core_id, rejected=self._registration.rejected)
 
     def cancel(self, command_id: str) -> None:
         """Drop a command that is not written yet."""
@@ -244,9 +213,7 @@ class Session:
 
     def set_registration(self, status: int) -> None:
         """Let the station send what it may from now on."""
-        self.registration = status
-        if status == _ACCEPTED:
-            self._permissions = None
+        self._registration.change(status)
 
     def watch(self, watchers: Iterable[Link]) -> None:
         """Report frames to these links from now on."""
@@ -267,22 +234,19 @@ class Session:
 
     def write_call(self, message_id: str, action: str, payload: dict[str, Any]) -> bool:
         """Write a CALL; return False where the socket is not open any more."""
-        if self.registration != _ACCEPTED:
-            if self._permissions is None:
-                self._permissions = Permissions()
-            self._permissions.ask(action, payload)
+        self._registration.ask(action, payload)
         return self._write(ocppj.encode_call(message_id, action, payload), action)
 
     def write_result_error(self, message_id: str, error: RpcError) -> None:
         """Write a CALLRESULTERROR, where the version has it."""
         if ocppj.CALLRESULTERROR in self.dialect.message_types:
-            self._context.metrics.rpc_errors.inc("out", error.code)
+            self.context.metrics.rpc_errors.inc("out", error.code)
             self._write(ocppj.encode_result_error(message_id, error.code, error.description), "CALLRESULTERROR")
 
     # CALLs.
 
     def _take_call(self, call: ocppj.Call) -> None:
-        inbound = _Inbound(call, timestamp(self._context.clock))
+        inbound = _Inbound(call, timestamp(self.context.clock))
         flight = self._flight
         if flight is None and not self._inbox:
             self._process(inbound)
@@ -313,65 +277,50 @@ class Session:
     def _process(self, inbound: _Inbound) -> None:
         call = inbound.call
         try:
-            self._check_registration(call.action, call.payload)
+            self._registration.check(call.action, call.payload)
             action, request = self.dialect.read_call(call.action, call.payload)
             self._check_served(action)
-            self._context.metrics.frames.inc("in", action.name)
-            call_id = self._context.router.next_id()
-            # Built in place: a message that is given to another's constructor is copied.
-            item = pb.Upstream()
-            station_call = item.call
-            station_call.id = call_id
-            station_call.session.CopyFrom(self.ref)
-            station_call.message_id = call.message_id
-            station_call.receive_time.CopyFrom(inbound.receive_time)
-            getattr(station_call.request, action.field).CopyFrom(request)
-            data = _serialize(item)
+            self.context.metrics.frames.inc("in", action.name)
+            call_id = self.context.router.next_id()
+            data = upstream.station_call(call_id, self.ref, call.message_id, action, request, inbound.receive_time)
         except RpcError as error:
-            self._context.metrics.frames.inc("in", "refused")
+            self.context.metrics.frames.inc("in", "refused")
             self._send_error(call.message_id, error.code, error.description)
             return
-        self._flight = _Flight(call, action, call_id)
-        self._context.router.call(self, call_id, action.name, data)
-
-    def _check_registration(self, action: str, payload: Any) -> None:
-        if self.registration == _ACCEPTED or action == "BootNotification":
+        except Exception:
+            # A defect of ours: it must cost neither the socket nor what comes behind.
+            _logger.exception("call was not processed", extra={"station_id": self.ref.station_id})
+            self._send_error(call.message_id, Code.INTERNAL_ERROR, "the message could not be processed")
             return
-        asked = self._permissions is not None and self._permissions.allow(action, payload)
-        if not asked or self.registration == _REJECTED:
-            raise RpcError(Code.SECURITY_ERROR, "the station is not accepted yet: BootNotification comes first")
+        self._flight = _Flight(call, action, call_id)
+        self.context.router.call(self, call_id, action.name, data)
 
     def _check_served(self, action: Action) -> None:
-        if not self._context.router.serves(action.name):
+        if not self.context.router.serves(action.name):
             raise RpcError(Code.NOT_SUPPORTED, f"{action.name} is not supported")
 
     def _take_send(self, send: ocppj.Send) -> None:
         try:
-            self._check_registration(send.action, send.payload)
+            self._registration.check(send.action, send.payload)
             action, message = self.dialect.read_send(send.action, send.payload)
             self._check_served(action)
-            item = pb.Upstream(
-                send=pb.StationSend(
-                    session=self.ref, message_id=send.message_id, receive_time=timestamp(self._context.clock)
-                )
-            )
-            getattr(item.send.request, action.field).CopyFrom(message)
-            data = _serialize(item)
+            now = timestamp(self.context.clock)
+            data = upstream.station_send(self.ref, send.message_id, action, message, now)
         except RpcError as error:
             self._drop("invalid_send", error=str(error))
             return
-        self._context.metrics.frames.inc("in", action.name)
-        if not self._context.router.send(self, action.name, data):
+        self.context.metrics.frames.inc("in", action.name)
+        if not self.context.router.send(self, action.name, data):
             self._drop("send_without_core")
 
     # Answers to commands.
 
     def _take_answer(self, frame: ocppj.CallResult | ocppj.CallError) -> None:
         name = "CALLRESULT" if isinstance(frame, ocppj.CallResult) else "CALLERROR"
-        self._context.metrics.frames.inc("in", name)
+        self.context.metrics.frames.inc("in", name)
         if isinstance(frame, ocppj.CallError):
             code = frame.code if frame.code in _CODES else "other"
-            self._context.metrics.rpc_errors.inc("in", code)
+            self.context.metrics.rpc_errors.inc("in", code)
         if self._commands is None or not self._commands.take(frame):
             self._drop("unsolicited_answer", message_id=frame.message_id)
         elif self._draining:
@@ -386,7 +335,7 @@ class Session:
     # Writing.
 
     def _send_error(self, message_id: str, code: str, description: str, details: dict[str, Any] | None = None) -> None:
-        self._context.metrics.rpc_errors.inc("out", code)
+        self.context.metrics.rpc_errors.inc("out", code)
         self._log(logging.DEBUG, "call refused", code=code, description=description)
         self._write(ocppj.encode_error(message_id, code, description, details), "CALLERROR")
 
@@ -394,19 +343,14 @@ class Session:
         if not self._socket.send_text(data):
             self._drop("answer_to_closed_socket")
             return False
-        self._context.metrics.frames.inc("out", label)
+        self.context.metrics.frames.inc("out", label)
         if self._watchers:
             self._observe(data, from_station=False)
         return True
 
     def _observe(self, data: bytes, *, from_station: bool) -> None:
-        frame = pb.ObservedFrame(
-            session=self.ref,
-            from_station=from_station,
-            frame=observable(data),
-            time=timestamp(self._context.clock),
-        )
-        item = pb.Upstream(observed=frame).SerializeToString()
+        now = timestamp(self.context.clock)
+        item = upstream.observed(self.ref, observable(data), now, from_station=from_station)
         for link in self._watchers:
             if not link.offer(item):
                 self._drop("observed_frame")
@@ -415,30 +359,24 @@ class Session:
 
     def _spend_token(self) -> None:
         """Slow down a station that sends more than it may: it is read on when its rate allows."""
-        self._refill_tokens()
-        self._tokens -= 1
-        if self._tokens < 0 and not self._slowed:
+        delay = self._rate.take(self.context.loop.time())
+        if delay and not self._slowed:
             self._slowed = True
             self._socket.pause()
-            self._context.loop.call_later(-self._tokens / self._context.limits.frame_rate, self._speed_up)
-
-    def _refill_tokens(self) -> None:
-        rate, now = self._context.limits.frame_rate, self._context.loop.time()
-        self._tokens = min(rate * RATE_BURST, self._tokens + (now - self._token_time) * rate)
-        self._token_time = now
+            self.context.loop.call_later(delay, self._speed_up)
 
     def _speed_up(self) -> None:
-        self._refill_tokens()
-        if self._tokens < 0:
-            # Some more had been read before reading stopped.
-            self._context.loop.call_later(-self._tokens / self._context.limits.frame_rate + 0.001, self._speed_up)
+        # Some more may have been read before reading stopped.
+        delay = self._rate.delay(self.context.loop.time())
+        if delay:
+            self.context.loop.call_later(delay, self._speed_up)
         else:
             self._slowed = False
             self._resume()
 
     @property
     def _is_full(self) -> bool:
-        return self._inbox is not None and len(self._inbox) >= self._context.limits.max_inbound_queue
+        return self._inbox is not None and len(self._inbox) >= self.context.limits.max_inbound_queue
 
     def _resume(self) -> None:
         """Read on, unless something still speaks against it. What was read before is taken in at once."""
@@ -451,20 +389,13 @@ class Session:
             return
         self._finished = True
         if self._flight is not None:
-            self._context.router.forget(self._flight.call_id)
-        self._context.router.report(pb.Upstream(closed=self._closed).SerializeToString(), self)
+            self.context.router.forget(self._flight.call_id)
+        self.context.router.report(self._closed, self)
 
     def _drop(self, reason: str, **fields: object) -> None:
-        self._context.metrics.dropped.inc(reason)
+        self.context.metrics.dropped.inc(reason)
         self._log(logging.DEBUG, "message dropped", reason=reason, **fields)
 
     def _log(self, level: int, sentence: str, **fields: object) -> None:
         if _logger.isEnabledFor(level):
             _logger.log(level, sentence, extra={"station_id": self.ref.station_id, **fields})
-
-
-def _serialize(item: pb.Upstream) -> bytes:
-    data = item.SerializeToString()
-    if len(data) > MAX_ITEM_BYTES:
-        raise RpcError(Code.PROPERTY_CONSTRAINT_VIOLATION, "the payload is larger than the server takes")
-    return data

@@ -2,12 +2,13 @@
 
 import asyncio
 import logging
-import random
 import time
 from collections.abc import Iterator
 
 from citrine.edge.v1 import link_pb2 as pb
+from citrine_edge import upstream
 from citrine_edge.clock import Clock, timestamp
+from citrine_edge.ids import jitter
 from citrine_edge.link import Link
 from citrine_edge.metrics import Metrics
 from citrine_edge.router import Router
@@ -59,13 +60,7 @@ class Sessions:
         session.on_closed = self._closed
         self._all.add(session)
         self._empty.clear()
-        opened = pb.Opened(
-            session=session.ref,
-            version=session.dialect.version,
-            open_time=session.open_time,
-            remote_address=session.remote_address,
-        )
-        self._router.report(pb.Upstream(opened=opened).SerializeToString(), session)
+        self._router.report(upstream.opened(session.held), session)
         other = self._open.get(session.key)
         newest, oldest = (session, other) if other is None or other.epoch < session.epoch else (other, session)
         self._open[session.key] = newest
@@ -78,7 +73,7 @@ class Sessions:
         """Close each session as soon as nothing is under way on it, spread over some time."""
         self._draining = True
         for session in self:
-            self._loop.call_later(random.uniform(0, self._close_spread), session.drain)
+            self._loop.call_later(jitter(0, self._close_spread), session.drain)
 
     async def empty(self) -> None:
         """Return when there is no session."""
@@ -88,15 +83,7 @@ class Sessions:
 
     def hello(self) -> pb.Hello:
         """Return what the edge says first on a link."""
-        held = [
-            pb.HeldSession(
-                session=session.ref,
-                version=session.dialect.version,
-                open_time=session.open_time,
-                remote_address=session.remote_address,
-            )
-            for session in self._open.values()
-        ]
+        held = [session.held for session in self._open.values()]
         return pb.Hello(edge_id=self._edge_id, sessions=held, software_version=self._software_version)
 
     def welcomed(self, link: Link, welcome: pb.Welcome) -> None:
@@ -106,7 +93,7 @@ class Sessions:
             if session is not None:
                 session.close(1012, "the session is not valid any more")
         if self._draining:
-            link.push(pb.Upstream(draining=pb.Draining()).SerializeToString())
+            link.push(upstream.draining())
 
     def unlinked(self, link: Link) -> None:
         """Stop reporting frames to a link that is lost."""
@@ -136,7 +123,7 @@ class Sessions:
     def close_all(self, code: int, reason: str) -> None:
         """Close all sockets, unless a core is there again when their turn comes."""
         for session in self:
-            self._loop.call_later(random.uniform(0, self._close_spread), self._close_unless, session, code, reason)
+            self._loop.call_later(jitter(0, self._close_spread), self._close_unless, session, code, reason)
 
     # Inside.
 

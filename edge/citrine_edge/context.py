@@ -1,0 +1,32 @@
+"""What all sessions share: limits, counters, clocks, and the way to the core."""
+
+import asyncio
+import time
+from dataclasses import dataclass
+
+from citrine_edge.clock import Clock
+from citrine_edge.metrics import Metrics
+from citrine_edge.router import Router
+
+__all__ = ["SessionContext", "SessionLimits"]
+
+
+@dataclass(frozen=True, slots=True)
+class SessionLimits:
+    """What one station may take; times in seconds."""
+
+    call_timeout: float
+    frame_rate: float
+    max_inbound_queue: int
+    max_command_queue: int
+
+
+@dataclass(frozen=True, slots=True)
+class SessionContext:
+    """Handed to every session."""
+
+    router: Router
+    metrics: Metrics
+    limits: SessionLimits
+    loop: asyncio.AbstractEventLoop
+    clock: Clock = time.time_ns

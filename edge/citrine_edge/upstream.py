@@ -1,0 +1,75 @@
+"""What the edge tells a core, item by item, as bytes for the next batch."""
+
+from google.protobuf.message import Message
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from citrine.edge.v1 import link_pb2 as pb
+from citrine.ocpp.actions import Action
+from citrine_edge.link import MAX_ITEM_BYTES
+from citrine_edge.ocppj import Code, RpcError
+
+__all__ = ["closed", "draining", "observed", "opened", "station_call", "station_send"]
+
+
+def station_call(
+    call_id: int, session: pb.SessionRef, message_id: str, action: Action, request: Message, receive_time: Timestamp
+) -> bytes:
+    """Return a StationCall.
+
+    Raises:
+        RpcError: When it is larger than a batch may be.
+    """
+    # Built in place: a message that is given to another's constructor is copied.
+    item = pb.Upstream()
+    call = item.call
+    call.id = call_id
+    call.session.CopyFrom(session)
+    call.message_id = message_id
+    call.receive_time.CopyFrom(receive_time)
+    getattr(call.request, action.field).CopyFrom(request)
+    return _limited(item)
+
+
+def station_send(
+    session: pb.SessionRef, message_id: str, action: Action, message: Message, receive_time: Timestamp
+) -> bytes:
+    """Return a StationSend.
+
+    Raises:
+        RpcError: When it is larger than a batch may be.
+    """
+    item = pb.Upstream(send=pb.StationSend(session=session, message_id=message_id, receive_time=receive_time))
+    getattr(item.send.request, action.field).CopyFrom(message)
+    return _limited(item)
+
+
+def opened(held: pb.HeldSession) -> bytes:
+    """Return an Opened."""
+    item = pb.Opened(
+        session=held.session, version=held.version, open_time=held.open_time, remote_address=held.remote_address
+    )
+    return pb.Upstream(opened=item).SerializeToString()
+
+
+def closed(session: pb.SessionRef, code: int, reason: str, time: Timestamp) -> bytes:
+    """Return a Closed."""
+    item = pb.Closed(session=session, code=code, reason=reason, close_time=time)
+    return pb.Upstream(closed=item).SerializeToString()
+
+
+def observed(session: pb.SessionRef, frame: str, time: Timestamp, *, from_station: bool) -> bytes:
+    """Return an ObservedFrame."""
+    item = pb.ObservedFrame(session=session, from_station=from_station, frame=frame, time=time)
+    return pb.Upstream(observed=item).SerializeToString()
+
+
+def draining() -> bytes:
+    """Return a Draining."""
+    return pb.Upstream(draining=pb.Draining()).SerializeToString()
+
+
+def _limited(item: pb.Upstream) -> bytes:
+    data = item.SerializeToString()
+    if len(data) > MAX_ITEM_BYTES:
+        raise RpcError(Code.PROPERTY_CONSTRAINT_VIOLATION, "the payload is larger than the server takes")
+    return data
