@@ -11,13 +11,13 @@ from typing import Any, TypeVar
 
 import grpc
 import pytest
+
 from citrine_core.config import CoreSettings
 from citrine_core.core import Core
 from citrine_core.db import create_engine
 from citrine_core.resources.stations.models import Station
 from citrine_core.resources.stations.passwords import hash_password
 from citrine_core.resources.tenants import Tenant
-
 from tests.support.fake_edge import FakeEdge, fake_edge
 
 __all__ = ["CREDENTIAL", "PASSWORD", "RunningCore", "core", "running_core"]

@@ -10,11 +10,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 import grpc
+from google.protobuf.message import Message
+from google.protobuf.timestamp_pb2 import Timestamp
+
 from citrine.edge.v1 import link_pb2 as link
 from citrine.edge.v1.link_pb2_grpc import EdgeLinkServiceStub
 from citrine.ocpp.actions import unwrap, wrap_request, wrap_response
-from google.protobuf.message import Message
-from google.protobuf.timestamp_pb2 import Timestamp
 
 __all__ = ["FakeEdge", "FakeSession", "RefusedByCore", "fake_edge", "timestamp"]
 
@@ -32,7 +33,7 @@ def timestamp(time: datetime | None = None) -> Timestamp:
     return result
 
 
-class RefusedByCore(Exception):  # noqa: N818  (what a core says)
+class RefusedByCore(Exception):
     """The core answered CALLERROR."""
 
     def __init__(self, error: link.CallError) -> None:
@@ -196,9 +197,9 @@ class FakeEdge:
         self.put(link.Upstream(call=call))
         return call.id
 
-    async def answer_to(self, call_id: int) -> Any:
-        """Wait for the answer to a call; raises RefusedByCore for CALLERROR."""
-        async with asyncio.timeout(WAIT):
+    async def answer_to(self, call_id: int, limit: float = WAIT) -> Any:
+        """Wait for the answer to a call; raises RefusedByCore for CALLERROR, TimeoutError where there is none."""
+        async with asyncio.timeout(limit):
             answer = await self._answers[call_id]
         if answer.WhichOneof("item") == "answer_error":
             raise RefusedByCore(answer.answer_error.error)

@@ -39,7 +39,8 @@ class Presence:
         self._links = links
         self.seen: dict[tuple[str, str], datetime] = {}
         """When each station, by tenant and id, was last heard of; written by the links, emptied here."""
-        self._watching_since: datetime | None = None
+        self.watching_since: datetime | None = None
+        """Since when every edge that is alive would have been heard of. None: not yet, or not since an outage."""
 
     async def run(self) -> None:
         """Store until cancelled."""
@@ -54,13 +55,13 @@ class Presence:
             alive = {link.edge_id: link.software_version for link in self._links}
             await EdgeRepository(work.session).see_all(alive, now)
             # After a start or an outage the edges get the time to be heard of first.
-            if self._watching_since is not None and now - self._watching_since >= EDGE_LOST_AFTER:
+            if self.watching_since is not None and now - self.watching_since >= EDGE_LOST_AFTER:
                 closed = await ConnectionRepository(work.session).close_of_lost_edges(now - EDGE_LOST_AFTER, now)
                 for session in closed:
                     work.emit(disconnected(session))
             await work.commit()
-        if self._watching_since is None:
-            self._watching_since = now
+        if self.watching_since is None:
+            self.watching_since = now
 
     async def store_stations(self) -> None:
         """Store when stations were last heard of."""
@@ -82,6 +83,6 @@ class Presence:
             try:
                 await store()
             except DatabaseUnavailable:
-                self._watching_since = None
+                self.watching_since = None
                 logger.warning("who was heard of could not be stored")
             await asyncio.sleep(interval)

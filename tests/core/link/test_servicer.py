@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 import grpc
 import pytest
+
 from citrine.edge.v1 import link_pb2 as link
 from citrine.ocpp.v2.availability_pb2 import HeartbeatRequest
 from citrine.ocpp.v2.provisioning_pb2 import (
@@ -12,7 +13,6 @@ from citrine.ocpp.v2.provisioning_pb2 import (
     BootNotificationRequest,
     ChargingStation,
 )
-
 from tests.support.core import PASSWORD, RunningCore
 from tests.support.fake_edge import FakeEdge, fake_edge
 
