@@ -32,7 +32,8 @@ def load_row(name: str, run: Measured, floor_cost: float) -> list[str]:
     """Return the row of a load scenario."""
     latency = run.result.latency_ms
     if "floor" in run.cpu:
-        costs = ["", "", "", f"{floor_cost:.0f} µs = 1 × floor"]
+        both = run.cpu_per_message("floor")
+        costs = ["", "", "", f"{both:.0f} µs = {both / floor_cost:.1f} × floor"]
     else:
         both = run.cpu_per_message("edge", "core")
         database = f"{run.cpu_per_message('database'):.0f}" if "database" in run.cpu else "in core"
@@ -60,6 +61,8 @@ async def run(options: argparse.Namespace, directory: Path) -> str:
     bare = await floor(directory / "floor", options.stations, options.seconds)
     floor_cost = bare.cpu_per_message("floor")
     loads = [load_row("floor: a bare websocket server", bare, floor_cost)]
+    quick = await floor(directory / "floor-uvloop", options.stations, options.seconds, "--uvloop")
+    loads.append(load_row("the same on uvloop", quick, floor_cost))
     rest: list[list[str]] = []
     for kind, name in (("sqlite", "SQLite"), ("postgresql", "PostgreSQL")):
         most = max(options.stations, options.storm, options.idle)
@@ -77,8 +80,8 @@ async def run(options: argparse.Namespace, directory: Path) -> str:
     machine = f"{psutil.cpu_count()} virtual cores ({platform.machine()}), {memory:.0f} GiB, Linux, {version_line()}"
     return (
         f"Machine: {machine}. {options.stations} stations saturate one edge and one core for "
-        f"{options.seconds:.0f} s with TransactionEvent (Updated, three sampled values), each answered after its commit; "
-        "the load generator runs on the same cores. µs are CPU time per message, user and system.\n\n"
+        f"{options.seconds:.0f} s with TransactionEvent (Updated, three sampled values), each answered after its "
+        "commit; the load generator runs on the same cores. µs are CPU time per message, user and system.\n\n"
         + table(COLUMNS, loads)
         + "\n\n"
         + table(("figure", "measured", "must"), rest)

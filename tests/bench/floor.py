@@ -49,4 +49,6 @@ async def run(ready_file: Path) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--ready-file", type=Path, required=True)
-    uvloop.run(run(parser.parse_args().ready_file))
+    parser.add_argument("--uvloop", action="store_true", help="run on uvloop, as Citrine does")
+    options = parser.parse_args()
+    (uvloop.run if options.uvloop else asyncio.run)(run(options.ready_file))

@@ -110,7 +110,7 @@ async def _register(citrine: Citrine, stations: int) -> dict[str, str]:
     return passwords
 
 
-async def floor(directory: Path, stations: int, seconds: float) -> Measured:
+async def floor(directory: Path, stations: int, seconds: float, *options: str) -> Measured:
     """Drive the bare server with the frames that Citrine gets."""
     directory.mkdir(parents=True, exist_ok=True)
     process = Process("floor", [], {}, directory)
