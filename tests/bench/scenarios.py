@@ -116,7 +116,14 @@ async def floor(directory: Path, stations: int, seconds: float, *options: str) -
     process = Process("floor", [], {}, directory)
     with process.log.open("ab") as log:
         bare = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "tests.bench.floor", "--ready-file", str(process.ready_file), stdout=log, stderr=log
+            sys.executable,
+            "-m",
+            "tests.bench.floor",
+            "--ready-file",
+            str(process.ready_file),
+            *options,
+            stdout=log,
+            stderr=log,
         )
     try:
         while not process.ready_file.exists():
