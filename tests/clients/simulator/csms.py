@@ -5,7 +5,7 @@ import contextlib
 import http
 import json
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -99,9 +99,18 @@ class Csms:
         assert socket.request is not None
         station_id = socket.request.path.rsplit("/", 1)[-1]
         self.sockets[station_id] = socket
-        with contextlib.suppress(ConnectionClosed):
+        replies: set[asyncio.Task[None]] = set()
+        try:
             async for text in socket:
-                await self._receive(station_id, socket, json.loads(text))
+                received = await self._receive(station_id, socket, json.loads(text))
+                if received is not None:
+                    replies.add(asyncio.create_task(self._answer(socket, *received)))
+        except ConnectionClosed:
+            return
+        finally:
+            for reply in replies:
+                reply.cancel()
+            await asyncio.gather(*replies, return_exceptions=True)
 
     def check_handshake(self, _socket: ServerConnection, request: Request) -> Response | None:
         """Refuse the handshake where the script says so."""
@@ -111,7 +120,9 @@ class Csms:
         status, headers = self.refuse.pop(0)
         return Response(status, http.HTTPStatus(status).phrase, Headers({**headers, "Connection": "close"}), b"")
 
-    async def _receive(self, station_id: str, socket: ServerConnection, frame: list[Any]) -> None:
+    async def _receive(
+        self, station_id: str, socket: ServerConnection, frame: list[Any]
+    ) -> tuple[Received, Reply | Awaitable[Reply]] | None:
         if frame[0] != 2:
             future = self._answers.pop(frame[1], None)
             if future is None:
@@ -119,12 +130,16 @@ class Csms:
                 await self._notify()
             elif not future.done():
                 future.set_result(frame)
-            return
+            return None
         call = Received(station_id, frame[1], frame[2], frame[3])
         self._check(call, socket)
         self.calls.append(call)
-        await self._notify()
+        # The script of now answers, whatever a test that has seen the call changes then.
         reply = self._reply(call)
+        await self._notify()
+        return call, reply
+
+    async def _answer(self, socket: ServerConnection, call: Received, reply: Reply | Awaitable[Reply]) -> None:
         if not isinstance(reply, dict | str | None):
             reply = await reply
         if isinstance(reply, dict):
@@ -160,6 +175,10 @@ class Csms:
         return {}
 
 
+def _choose(_socket: ServerConnection, offered: Sequence[Subprotocol]) -> Subprotocol | None:
+    return next((one for one in offered if one in ("ocpp2.1", "ocpp2.0.1")), None)
+
+
 @contextlib.asynccontextmanager
 async def csms_server(port: int = 0, csms: Csms | None = None) -> AsyncIterator[Csms]:
     """Run a CSMS on a free port, or again on the same one."""
@@ -168,7 +187,7 @@ async def csms_server(port: int = 0, csms: Csms | None = None) -> AsyncIterator[
         csms.handle,
         "127.0.0.1",
         port,
-        subprotocols=[Subprotocol("ocpp2.1"), Subprotocol("ocpp2.0.1")],
+        select_subprotocol=_choose,
         process_request=csms.check_handshake,
         ping_interval=None,
         close_timeout=1,

@@ -29,7 +29,9 @@ def data(component: str, variable: str, instance: str | None = None, **more: Any
         pytest.param(data("Toaster", "Heat"), "UnknownComponent", id="B06.FR.06"),
         pytest.param(data("OCPPCommCtrlr", "Heat"), "UnknownVariable", id="B06.FR.07"),
         pytest.param(
-            data("OCPPCommCtrlr", "HeartbeatInterval", attributeType="Target"), "NotSupportedAttributeType", id="B06.FR.08"
+            data("OCPPCommCtrlr", "HeartbeatInterval", attributeType="Target"),
+            "NotSupportedAttributeType",
+            id="B06.FR.08",
         ),
         pytest.param(data("SecurityCtrlr", "BasicAuthPassword"), "Rejected", id="B06.FR.09"),
     ],

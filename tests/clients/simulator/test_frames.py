@@ -9,7 +9,9 @@ from citrine_simulator import frames
 @pytest.mark.parametrize(
     ("text", "version", "frame"),
     [
-        pytest.param('[2,"a","Reset",{"type":"OnIdle"}]', "2.0.1", frames.Call("a", "Reset", {"type": "OnIdle"}), id="call"),
+        pytest.param(
+            '[2,"a","Reset",{"type":"OnIdle"}]', "2.0.1", frames.Call("a", "Reset", {"type": "OnIdle"}), id="call"
+        ),
         pytest.param('[3,"a",{}]', "2.0.1", frames.CallResult("a", {}), id="result"),
         pytest.param('[4,"a","X","d",{}]', "2.0.1", frames.CallError("a", "X", "d", {}), id="error"),
         pytest.param('[5,"a","X","d",{}]', "2.1", frames.CallResultError("a", "X", "d"), id="result error"),

@@ -16,8 +16,12 @@ SAMPLES = Meter(0, 1, 1, 1).sample(["Energy.Active.Import.Register", "SoC", "Vol
 @pytest.mark.parametrize(
     ("action", "payload"),
     [
-        pytest.param("BootNotification", messages.boot_notification(StationConfig(station_id="A"), "PowerUp"), id="boot"),
-        pytest.param("StatusNotification", messages.status_notification(Connector(1, 1), "Occupied", NOON), id="status"),
+        pytest.param(
+            "BootNotification", messages.boot_notification(StationConfig(station_id="A"), "PowerUp"), id="boot"
+        ),
+        pytest.param(
+            "StatusNotification", messages.status_notification(Connector(1, 1), "Occupied", NOON), id="status"
+        ),
         pytest.param("MeterValues", messages.meter_values(1, SAMPLES, NOON), id="meter values"),
         pytest.param("NotifyReport", messages.notify_reports(1, [], 10, NOON)[0], id="empty report"),
         pytest.param(
