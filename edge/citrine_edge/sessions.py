@@ -67,7 +67,7 @@ class Sessions:
         newest.watch(self._watchers.get(session.key, ()))
         if oldest is not None:
             _logger.info("session replaced", extra={"station_id": newest.key[1], "epoch": newest.epoch})
-            oldest.close(1008, "replaced by a newer connection")
+            oldest.close(1000, "replaced by a newer connection")
 
     def drain(self) -> None:
         """Close each session as soon as nothing is under way on it, spread over some time."""
