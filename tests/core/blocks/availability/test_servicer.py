@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 import grpc
 import pytest
@@ -13,6 +14,9 @@ from citrine.ocpp.v2 import availability_pb2 as ocpp
 from tests.support.blocks import NOW, stamp
 from tests.support.core import PASSWORD, RunningCore
 from tests.support.fake_edge import FakeSession
+
+if TYPE_CHECKING:
+    from citrine.api.v1.availability_pb2_grpc import AvailabilityServiceAsyncStub
 
 
 def status(what: str, minutes: int, evse_id: int, connector_id: int = 1) -> ocpp.StatusNotificationRequest:
@@ -28,15 +32,18 @@ def status(what: str, minutes: int, evse_id: int, connector_id: int = 1) -> ocpp
 async def station(core: RunningCore) -> AsyncIterator[FakeSession]:
     await core.add_station("CS-1", registration=1)
     async with core.edge() as edge:
-        yield await edge.connect("CS-1", PASSWORD)
+        session = await edge.connect("CS-1", PASSWORD)
+        # With its answer it is stored that the websocket is open, so that commands find it.
+        await session.call(ocpp.HeartbeatRequest())
+        yield session
 
 
 @pytest.fixture
-def api(core: RunningCore) -> AvailabilityServiceStub:
+def api(core: RunningCore) -> "AvailabilityServiceAsyncStub":
     return core.stub(AvailabilityServiceStub)
 
 
-async def test_connectors_are_listed_page_by_page(station: FakeSession, api: AvailabilityServiceStub) -> None:
+async def test_connectors_are_listed_page_by_page(station: FakeSession, api: "AvailabilityServiceAsyncStub") -> None:
     await station.call_all([status("AVAILABLE", 0, evse_id) for evse_id in (10, 9, 1)])
 
     first = await api.ListConnectors(pb.ListConnectorsRequest(page_size=2))
@@ -49,7 +56,7 @@ async def test_connectors_are_listed_page_by_page(station: FakeSession, api: Ava
 
 
 async def test_history_is_listed_page_by_page_the_latest_first(
-    station: FakeSession, api: AvailabilityServiceStub
+    station: FakeSession, api: "AvailabilityServiceAsyncStub"
 ) -> None:
     await station.call_all([status("OCCUPIED", 5, 1), status("AVAILABLE", 9, 1), status("FAULTED", 2, 1)])
     request = pb.ListConnectorStatusesRequest(station_id="CS-1", page_size=1)
@@ -64,7 +71,7 @@ async def test_history_is_listed_page_by_page_the_latest_first(
     assert times == [stamp(NOW + timedelta(minutes=minutes)) for minutes in (9, 5, 2)]
 
 
-async def test_history_needs_a_station(core: RunningCore, api: AvailabilityServiceStub) -> None:
+async def test_history_needs_a_station(core: RunningCore, api: "AvailabilityServiceAsyncStub") -> None:
     with pytest.raises(grpc.aio.AioRpcError) as error:
         await api.ListConnectorStatuses(pb.ListConnectorStatusesRequest())
 
@@ -72,7 +79,7 @@ async def test_history_needs_a_station(core: RunningCore, api: AvailabilityServi
 
 
 async def test_another_tenant_sees_nothing(
-    core: RunningCore, station: FakeSession, api: AvailabilityServiceStub
+    core: RunningCore, station: FakeSession, api: "AvailabilityServiceAsyncStub"
 ) -> None:
     await core.add_tenant("other")
     await station.call(status("AVAILABLE", 0, 1))
@@ -86,7 +93,7 @@ async def test_another_tenant_sees_nothing(
 
 
 async def test_change_availability_returns_the_stations_answer(
-    station: FakeSession, api: AvailabilityServiceStub
+    station: FakeSession, api: "AvailabilityServiceAsyncStub"
 ) -> None:
     """An EVSE that nobody has heard of is the station's to refuse."""
     station.edge.on_command = lambda command: ocpp.ChangeAvailabilityResponse(

@@ -1,0 +1,87 @@
+"""Events of stations are stored once, and tell the status of connectors."""
+
+import pytest
+from sqlalchemy import select
+
+from citrine.ocpp.v2.availability_pb2 import ConnectorStatusEnum
+from citrine.ocpp.v2.diagnostics_pb2 import (
+    EVENT_NOTIFICATION_ENUM_HARD_WIRED_NOTIFICATION,
+    EVENT_TRIGGER_ENUM_DELTA,
+    EventData,
+    NotifyEventRequest,
+)
+from citrine.ocpp.v2.types_pb2 import EVSE, Component, Variable
+from citrine_core.blocks.availability import ConnectorState
+from citrine_core.blocks.diagnostics import DiagnosticsHandlers, StationEvent
+from citrine_core.db import UnitOfWorkFactory
+from tests.support.blocks import NOW, call_of, events, handle, services_of, stamp
+
+
+def event_data(
+    event_id: int, component: Component, variable: str = "AvailabilityState", value: str = "Occupied"
+) -> EventData:
+    return EventData(
+        event_id=event_id,
+        timestamp=stamp(),
+        trigger=EVENT_TRIGGER_ENUM_DELTA,
+        event_notification_type=EVENT_NOTIFICATION_ENUM_HARD_WIRED_NOTIFICATION,
+        component=component,
+        variable=Variable(name=variable),
+        actual_value=value,
+    )
+
+
+CONNECTOR = Component(name="Connector", evse=EVSE(id=2, connector_id=1))
+
+
+async def notify(unit_of_work: UnitOfWorkFactory, *data: EventData) -> None:
+    handlers = DiagnosticsHandlers(services_of(unit_of_work))
+    request = NotifyEventRequest(generated_at=stamp(), seq_no=0, event_data=data)
+    await handle(unit_of_work, handlers.notify_events, [call_of(request)])
+
+
+async def test_N07_FR_03_events_are_stored_and_told(unit_of_work: UnitOfWorkFactory) -> None:
+    data = [event_data(1, Component(name="Fan"), "Speed", "900"), event_data(2, Component(name="Lid"), "Open", "true")]
+
+    await notify(unit_of_work, *data)
+
+    async with unit_of_work(read_only=True) as work:
+        rows = (await work.session.scalars(select(StationEvent).order_by(StationEvent.id))).all()
+    assert [EventData.FromString(row.event) for row in rows] == data
+    assert [(row.component, row.variable, row.event_time) for row in rows] == [
+        ("Fan", "Speed", NOW),
+        ("Lid", "Open", NOW),
+    ]
+    [event] = await events(unit_of_work)
+    assert list(event.station_events_received.events) == data
+
+
+async def test_G01_FR_03_state_of_a_connector_is_its_status(unit_of_work: UnitOfWorkFactory) -> None:
+    """OCPP 2.1 prefers it to StatusNotification."""
+    await notify(unit_of_work, event_data(1, CONNECTOR))
+
+    async with unit_of_work(read_only=True) as work:
+        connector = await work.session.get_one(ConnectorState, ("default", "CS-1", 2, 1))
+    assert connector.status == ConnectorStatusEnum.CONNECTOR_STATUS_ENUM_OCCUPIED
+    kinds = [event.WhichOneof("body") for event in await events(unit_of_work)]
+    assert kinds == ["connector_status_changed", "station_events_received"]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param(event_data(1, Component(name="EVSE", evse=EVSE(id=2, connector_id=1))), id="evse"),
+        pytest.param(event_data(1, Component(name="Connector", evse=EVSE(id=2))), id="no-connector-id"),
+        pytest.param(event_data(1, Component(name="Connector")), id="no-evse"),
+        pytest.param(event_data(1, CONNECTOR, "Problem"), id="other-variable"),
+        pytest.param(event_data(1, CONNECTOR, value="Charging"), id="no-status"),
+        pytest.param(event_data(1, CONNECTOR, value=""), id="empty"),
+    ],
+)
+async def test_what_is_no_status_of_a_connector_is_only_an_event(
+    unit_of_work: UnitOfWorkFactory, data: EventData
+) -> None:
+    await notify(unit_of_work, data)
+
+    kinds = [event.WhichOneof("body") for event in await events(unit_of_work)]
+    assert kinds == ["station_events_received"]

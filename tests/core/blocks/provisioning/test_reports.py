@@ -1,0 +1,251 @@
+"""Reports arrive in parts: in any order, again, under a request id of before, and without having been asked for."""
+
+import itertools
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+import pytest
+from sqlalchemy import event, func, select
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from citrine.events.v1.events_pb2 import ReportFinished
+from citrine.ocpp.v2 import provisioning_pb2 as ocpp
+from citrine.ocpp.v2.types_pb2 import EVSE, Component, Variable
+from citrine.ocpp.v2.types_pb2 import GENERIC_DEVICE_MODEL_STATUS_ENUM_ACCEPTED as AGREED
+from citrine.ocpp.v2.types_pb2 import GENERIC_DEVICE_MODEL_STATUS_ENUM_REJECTED as REFUSED
+from citrine_core.blocks.provisioning import ProvisioningHandlers, ReportedVariable, ReportRun
+from citrine_core.db import UnitOfWorkFactory
+from citrine_core.dispatch import Call
+from tests.support.blocks import NOW, answered, call_of, events, handle, services_of, stamp
+
+
+def at(seconds: int) -> datetime:
+    return NOW + timedelta(seconds=seconds)
+
+
+def data(name: str, value: str | None = "1", **component: object) -> ocpp.ReportData:
+    return ocpp.ReportData(
+        component=Component(name="EVSE", evse=EVSE(id=1)),
+        variable=Variable(name=name),
+        variable_attribute=[ocpp.VariableAttribute(value=value)],
+    )
+
+
+def part(
+    seq_no: int,
+    *,
+    last: bool = False,
+    request_id: int = 7,
+    run: int = 0,
+    seconds: int = 0,
+    station_id: str = "CS-1",
+    names: Sequence[str] | None = None,
+) -> Call[ocpp.NotifyReportRequest]:
+    """Return a part with one variable. Parts of different runs were generated at different times."""
+    report_data = [data(name, str(run)) for name in (names if names is not None else [f"V{seq_no}"])]
+    request = ocpp.NotifyReportRequest(
+        request_id=request_id, seq_no=seq_no, generated_at=stamp(at(run)), report_data=report_data, tbc=not last
+    )
+    return call_of(request, station_id, at(seconds))
+
+
+@pytest.fixture
+def handlers(unit_of_work: UnitOfWorkFactory) -> ProvisioningHandlers:
+    return ProvisioningHandlers(services_of(unit_of_work))
+
+
+async def agree(
+    unit_of_work: UnitOfWorkFactory, handlers: ProvisioningHandlers, seconds: int, status: int = AGREED
+) -> None:
+    """Have the station answer a GetBaseReport."""
+    request = ocpp.GetBaseReportRequest(request_id=7, report_base=ocpp.REPORT_BASE_ENUM_FULL_INVENTORY)
+    response = ocpp.GetBaseReportResponse(status=status)  # type: ignore[arg-type]  # the number of a status
+    await handle(unit_of_work, handlers.base_report_answered, answered(request, response, at(seconds)))
+
+
+async def run_of(unit_of_work: UnitOfWorkFactory, station_id: str = "CS-1") -> ReportRun:
+    async with unit_of_work(read_only=True) as work:
+        return await work.session.get_one(ReportRun, ("default", station_id, 7))
+
+
+async def finished(unit_of_work: UnitOfWorkFactory) -> list[tuple[bool, int]]:
+    found: list[ReportFinished] = [event.report_finished for event in await events(unit_of_work)]
+    return [(report.complete, report.variables) for report in found]
+
+
+async def values(unit_of_work: UnitOfWorkFactory) -> dict[str, str | None]:
+    async with unit_of_work(read_only=True) as work:
+        rows = await work.session.scalars(select(ReportedVariable))
+        return {row.variable: row.value for row in rows}
+
+
+async def test_report_is_complete_with_its_last_part(
+    unit_of_work: UnitOfWorkFactory, handlers: ProvisioningHandlers
+) -> None:
+    await agree(unit_of_work, handlers, 0)
+    await handle(unit_of_work, handlers.notify_reports, [part(0, seconds=1)])
+    run = await run_of(unit_of_work)
+    assert (run.is_complete, run.parts, run.request_time, run.start_time) == (False, 1, at(0), at(1))
+
+    await handle(unit_of_work, handlers.notify_reports, [part(1, last=True, seconds=2)])
+
+    run = await run_of(unit_of_work)
+    assert (run.is_complete, run.parts, run.variables) == (True, 2, 2)
+    assert (run.start_time, run.update_time) == (at(1), at(2))
+    assert await finished(unit_of_work) == [(True, 2)]
+    assert await values(unit_of_work) == {"V0": "0", "V1": "0"}
+
+
+async def test_report_that_was_refused_is_not_expected(
+    unit_of_work: UnitOfWorkFactory, handlers: ProvisioningHandlers
+) -> None:
+    await agree(unit_of_work, handlers, 0, REFUSED)
+
+    async with unit_of_work(read_only=True) as work:
+        assert await work.session.scalar(select(func.count()).select_from(ReportRun)) == 0
+
+
+async def test_report_that_nobody_asked_for_is_stored(
+    unit_of_work: UnitOfWorkFactory, handlers: ProvisioningHandlers
+) -> None:
+    await handle(unit_of_work, handlers.notify_reports, [part(0, last=True)])
+
+    run = await run_of(unit_of_work)
+    assert (run.is_complete, run.request_time, run.variables) == (True, None, 1)
+
+
+async def test_part_that_comes_again_has_no_second_effect(
+    unit_of_work: UnitOfWorkFactory, handlers: ProvisioningHandlers
+) -> None:
+    """A value that was read in between stays."""
+    parts = [part(0), part(1, last=True)]
+    await handle(unit_of_work, handlers.notify_reports, parts)
+    read = ocpp.GetVariableResult(
+        attribute_status=ocpp.GET_VARIABLE_STATUS_ENUM_ACCEPTED,
+        component=Component(name="EVSE", evse=EVSE(id=1)),
+        variable=Variable(name="V0"),
+        attribute_value="newer",
+    )
+    response = ocpp.GetVariablesResponse(get_variable_result=[read])
+    await handle(unit_of_work, handlers.variables_read, answered(ocpp.GetVariablesRequest(), response))
+
+    await handle(unit_of_work, handlers.notify_reports, [*parts, parts[0]])
+
+    run = await run_of(unit_of_work)
+    assert (run.parts, run.variables) == (2, 2)
+    assert await finished(unit_of_work) == [(True, 2)]
+    assert await values(unit_of_work) == {"V0": "newer", "V1": "0"}
+
+
+async def test_known_gap_is_told_and_filled(unit_of_work: UnitOfWorkFactory, handlers: ProvisioningHandlers) -> None:
+    await handle(unit_of_work, handlers.notify_reports, [part(0), part(2, last=True)])
+    assert not (await run_of(unit_of_work)).is_complete
+
+    await handle(unit_of_work, handlers.notify_reports, [part(1)])
+
+    assert (await run_of(unit_of_work)).is_complete
+    assert await finished(unit_of_work) == [(False, 2), (True, 3)]
+
+
+async def test_parts_may_come_in_any_order(unit_of_work: UnitOfWorkFactory, handlers: ProvisioningHandlers) -> None:
+    orders = list(itertools.permutations(range(4)))
+
+    for number, order in enumerate(orders):
+        parts = [part(seq_no, last=seq_no == 3, station_id=f"CS-{number}") for seq_no in order]
+        await handle(unit_of_work, handlers.notify_reports, parts[:2])
+        await handle(unit_of_work, handlers.notify_reports, [*parts[2:], *parts])
+
+    for number, order in enumerate(orders):
+        run = await run_of(unit_of_work, f"CS-{number}")
+        assert (run.is_complete, run.parts, run.variables) == (True, 4, 4), order
+
+
+async def test_request_id_of_before_begins_a_new_report(
+    unit_of_work: UnitOfWorkFactory, handlers: ProvisioningHandlers
+) -> None:
+    """People ask with the same number again and again."""
+    await agree(unit_of_work, handlers, 0)
+    await handle(unit_of_work, handlers.notify_reports, [part(0, seconds=1), part(1, last=True, seconds=2)])
+    await agree(unit_of_work, handlers, 10)
+    run = await run_of(unit_of_work)
+    assert (run.is_complete, run.parts, run.variables, run.start_time) == (False, 0, 0, None)
+
+    await handle(unit_of_work, handlers.notify_reports, [part(0, run=1, last=True, seconds=11)])
+
+    run = await run_of(unit_of_work)
+    assert (run.is_complete, run.parts, run.variables, run.start_time) == (True, 1, 1, at(11))
+    assert await values(unit_of_work) == {"V0": "1", "V1": "0"}
+
+
+async def test_parts_of_the_batch_that_brings_the_answer_count(
+    unit_of_work: UnitOfWorkFactory, handlers: ProvisioningHandlers
+) -> None:
+    """Calls are handled before answers within a batch, although the answer came first."""
+    await agree(unit_of_work, handlers, 0)
+    await handle(unit_of_work, handlers.notify_reports, [part(0, seconds=1)])
+    async with unit_of_work() as work:
+        await handlers.notify_reports(work, [part(0, run=1, seconds=11), part(1, run=1, last=True, seconds=12)])
+        request = ocpp.GetBaseReportRequest(request_id=7)
+        await handlers.base_report_answered(work, answered(request, ocpp.GetBaseReportResponse(status=AGREED), at(10)))
+        await work.commit()
+
+    run = await run_of(unit_of_work)
+    assert (run.is_complete, run.parts, run.request_time) == (True, 2, at(10))
+
+
+async def test_part_that_came_before_the_answer_counts(
+    unit_of_work: UnitOfWorkFactory, handlers: ProvisioningHandlers
+) -> None:
+    """Some stations send before they answer."""
+    await handle(unit_of_work, handlers.notify_reports, [part(0, seconds=1)])
+    await agree(unit_of_work, handlers, 2)
+    await handle(unit_of_work, handlers.notify_reports, [part(1, last=True, seconds=3)])
+
+    run = await run_of(unit_of_work)
+    assert (run.is_complete, run.parts, run.request_time) == (True, 2, at(2))
+
+
+async def test_station_that_begins_anew_is_followed(
+    unit_of_work: UnitOfWorkFactory, handlers: ProvisioningHandlers
+) -> None:
+    await handle(unit_of_work, handlers.notify_reports, [part(0), part(1)])
+    await handle(unit_of_work, handlers.notify_reports, [part(0, run=1), part(1, run=1, last=True)])
+
+    run = await run_of(unit_of_work)
+    assert (run.is_complete, run.parts, run.variables) == (True, 2, 2)
+    assert await values(unit_of_work) == {"V0": "1", "V1": "1"}
+
+
+async def test_reports_of_many_stations_in_one_batch(
+    unit_of_work: UnitOfWorkFactory, handlers: ProvisioningHandlers
+) -> None:
+    calls = [part(seq_no, last=seq_no == 1, station_id=f"CS-{n}") for seq_no in (0, 1) for n in range(20)]
+
+    await handle(unit_of_work, handlers.notify_reports, calls)
+
+    for n in range(20):
+        assert (await run_of(unit_of_work, f"CS-{n}")).is_complete
+
+
+async def test_number_of_statements_does_not_grow_with_the_report(
+    unit_of_work: UnitOfWorkFactory, engine: AsyncEngine, handlers: ProvisioningHandlers
+) -> None:
+    statements: list[str] = []
+
+    @event.listens_for(engine.sync_engine, "before_cursor_execute")
+    def note(connection: object, cursor: object, statement: str, *rest: object) -> None:
+        statements.append(statement)
+
+    await handle(unit_of_work, handlers.notify_reports, [part(0, last=True, names=[f"N{n}" for n in range(2000)])])
+
+    assert len(statements) <= 12, statements
+    assert len(await values(unit_of_work)) == 2000
+
+
+async def test_seq_no_of_two_billion_is_one_part(
+    unit_of_work: UnitOfWorkFactory, handlers: ProvisioningHandlers
+) -> None:
+    await handle(unit_of_work, handlers.notify_reports, [part(2**31 - 1, last=True, request_id=7)])
+
+    run = await run_of(unit_of_work)
+    assert (run.is_complete, run.parts, run.last_seq_no) == (False, 1, 2**31 - 1)
