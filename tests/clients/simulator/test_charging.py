@@ -89,9 +89,10 @@ async def test_E05_FR_10_a_refused_token_ends_its_transaction(csms: Csms, make_s
     csms.token_status = "Blocked"
     station = await make_station()
     await station.plug_in()
+    ended = station.expect("transaction_ended")
     await station.start_transaction()
 
-    await station.expect("transaction_ended")
+    await ended
     await station.wait_for("queue_empty")
 
     assert story(csms)[-1][:2] == ("Ended", "Deauthorized")

@@ -1,0 +1,90 @@
+from typing import Any
+
+import pytest
+
+from citrine_simulator import Store
+from tests.clients.simulator.conftest import MakeStation
+from tests.clients.simulator.csms import Csms
+
+OFF: dict[str, Any] = {"operationalStatus": "Inoperative"}
+ON: dict[str, Any] = {"operationalStatus": "Operative"}
+
+
+def last_statuses(csms: Csms) -> dict[tuple[int, int], str]:
+    return {(one["evseId"], one["connectorId"]): one["connectorStatus"] for one in csms.of("StatusNotification")}
+
+
+@pytest.mark.parametrize(
+    ("evse", "off"),
+    [
+        pytest.param({}, {(1, 1), (1, 2), (2, 1), (2, 2)}, id="G04.FR.01 station"),
+        pytest.param({"evse": {"id": 1}}, {(1, 1), (1, 2)}, id="G03.FR.06 EVSE"),
+        pytest.param({"evse": {"id": 1, "connectorId": 2}}, {(1, 2)}, id="connector"),
+    ],
+)
+async def test_what_is_switched_off_reports_itself_and_comes_back(
+    csms: Csms, make_station: MakeStation, evse: dict[str, Any], off: set[tuple[int, int]]
+) -> None:
+    await make_station(evses=2, connectors_per_evse=2)
+    await csms.until_count("StatusNotification", 4)
+
+    answer = await csms.call("CS-1", "ChangeAvailability", {**OFF, **evse})
+    await csms.until_count("StatusNotification", 4 + len(off))
+    unavailable = {key for key, status in last_statuses(csms).items() if status == "Unavailable"}
+    await csms.call("CS-1", "ChangeAvailability", {**ON, **evse})
+    await csms.until_count("StatusNotification", 4 + 2 * len(off))
+
+    assert answer == {"status": "Accepted"}
+    assert unavailable == off
+    assert set(last_statuses(csms).values()) == {"Available"}
+
+
+async def test_G03_FR_05_a_transaction_is_waited_for(csms: Csms, make_station: MakeStation) -> None:
+    station = await make_station()
+    await station.plug_in()
+    transaction_id = await station.start_transaction()
+
+    answer = await csms.call("CS-1", "ChangeAvailability", {**OFF, "evse": {"id": 1}})
+    await station.stop_transaction(transaction_id)
+
+    assert answer == {"status": "Scheduled"}
+    await csms.until(lambda: last_statuses(csms) == {(1, 1): "Unavailable"})
+
+
+async def test_G04_FR_06_the_rest_of_the_station_goes_off_at_once(csms: Csms, make_station: MakeStation) -> None:
+    station = await make_station(evses=2)
+    await station.plug_in(1)
+
+    answer = await csms.call("CS-1", "ChangeAvailability", OFF)
+
+    assert answer == {"status": "Scheduled"}
+    await csms.until(lambda: last_statuses(csms) == {(1, 1): "Occupied", (2, 1): "Unavailable"})
+
+
+async def test_G03_FR_08_availability_survives_a_loss_of_power(csms: Csms, make_station: MakeStation) -> None:
+    store = Store()
+    station = await make_station(store=store)
+    await csms.call("CS-1", "ChangeAvailability", OFF)
+    await station.stop()
+    csms.calls.clear()
+
+    await make_station(store=store)
+
+    await csms.until_count("StatusNotification", 1)
+    assert last_statuses(csms) == {(1, 1): "Unavailable"}
+
+
+async def test_F01_FR_23_nothing_starts_on_what_is_switched_off(csms: Csms, make_station: MakeStation) -> None:
+    await make_station()
+    await csms.call("CS-1", "ChangeAvailability", OFF)
+    start = {"idToken": {"idToken": "A", "type": "Central"}, "remoteStartId": 1}
+
+    assert await csms.call("CS-1", "RequestStartTransaction", start) == {"status": "Rejected"}
+
+
+async def test_an_unknown_connector_is_rejected(csms: Csms, make_station: MakeStation) -> None:
+    await make_station()
+
+    answer = await csms.call("CS-1", "ChangeAvailability", {**OFF, "evse": {"id": 1, "connectorId": 9}})
+
+    assert answer["status"] == "Rejected"
