@@ -50,9 +50,7 @@ async def test_F01_FR_01_the_token_is_authorized_where_configured(csms: Csms, ma
 
 
 @pytest.mark.parametrize("evse_id", [pytest.param(1, id="F01.FR.24 busy"), pytest.param(9, id="unknown")])
-async def test_an_evse_that_is_not_free_is_not_started(
-    csms: Csms, make_station: MakeStation, evse_id: int
-) -> None:
+async def test_an_evse_that_is_not_free_is_not_started(csms: Csms, make_station: MakeStation, evse_id: int) -> None:
     station = await make_station()
     await station.plug_in()
     await station.start_transaction()
@@ -164,9 +162,7 @@ async def test_F06_FR_07_a_transaction_tells_how_it_is(csms: Csms, make_station:
         pytest.param("SignV2GCertificate", "NotImplemented", id="F06.FR.08"),
     ],
 )
-async def test_F06_other_messages_are_refused(
-    csms: Csms, make_station: MakeStation, message: str, status: str
-) -> None:
+async def test_F06_other_messages_are_refused(csms: Csms, make_station: MakeStation, message: str, status: str) -> None:
     await make_station()
 
     assert await csms.call("CS-1", "TriggerMessage", {"requestedMessage": message}) == {"status": status}

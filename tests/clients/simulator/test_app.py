@@ -1,0 +1,92 @@
+import asyncio
+import json
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+
+import citrine_simulator
+from citrine_simulator import read_journal
+from citrine_simulator.app import main
+from tests.clients.simulator.csms import Csms
+
+
+async def run(*argv: str) -> int:
+    """Run the program in a thread of its own, with a loop of its own."""
+    return await asyncio.to_thread(main, argv)
+
+
+async def test_faults_deliver_everything(csms: Csms, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    journal = tmp_path / "journal"
+
+    code = await run(
+        *("--scenario", "faults", "--stations", "2", "--url", csms.url, "--speed", "3600", "--duration", "0.5"),
+        *("--journal", str(journal), "--json", "--variable", "OCPPCommCtrlr.RetryBackOffWaitMinimum=0"),
+        *("--variable", "OCPPCommCtrlr.RetryBackOffRandomRange=0", "--drop-every", "0.2"),
+        *("--variable", "OCPPCommCtrlr.MessageAttemptInterval[TransactionEvent]=0"),
+    )
+
+    result = json.loads(capsys.readouterr().out.splitlines()[-1])
+    summary = read_journal(journal)
+    assert code == 0
+    assert result["queued"] == result["acknowledged"] == len(summary.acknowledged) > 0
+    assert summary.pending == set()
+
+
+async def test_load_prints_its_result(csms: Csms, capsys: pytest.CaptureFixture[str]) -> None:
+    code = await run("--scenario", "load", "--url", csms.url, "--duration", "0.2", "--warm-up", "0", "--json")
+
+    result = json.loads(capsys.readouterr().out)
+    assert code == 0
+    assert result["answered"] > 0
+    assert result["cpu_us_per_message"] > 0
+
+
+async def test_a_boot_storm_prints_its_result(csms: Csms, capsys: pytest.CaptureFixture[str]) -> None:
+    code = await run("--scenario", "boot-storm", "--stations", "5", "--url", csms.url)
+
+    assert code == 0
+    assert "done: 5" in capsys.readouterr().out.splitlines()
+
+
+async def test_idle_says_when_it_is_ready(csms: Csms, capsys: pytest.CaptureFixture[str]) -> None:
+    code = await run("--scenario", "idle", "--url", csms.url, "--duration", "0.1", "--events", "--json")
+
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert code == 0
+    assert lines == [{"event": "ready", "stations": 1}, {"stations": 1, "still_connected": 1}]
+
+
+@pytest.mark.parametrize(
+    ("argv", "code"),
+    [
+        pytest.param(["--bogus"], 2, id="argument"),
+        pytest.param(["--variable", "Toaster.Heat=1"], 2, id="variable"),
+        pytest.param(["--station", "x" * 99], 2, id="station id"),
+        pytest.param(["--scenario", "idle", "--url", "http://127.0.0.1"], 1, id="url"),
+        pytest.param(["--scenario", "load", "--url", "ws://127.0.0.1:1"], 1, id="nobody there"),
+        pytest.param(["--journal", "/nowhere/journal"], 1, id="journal"),
+    ],
+)
+async def test_what_goes_wrong_is_one_line(argv: list[str], code: int, capsys: pytest.CaptureFixture[str]) -> None:
+    assert await run(*argv) == code
+
+    written = capsys.readouterr()
+    assert written.err.count("\n") == 1
+    assert written.err.startswith("citrine simulate: ")
+
+
+async def test_a_signal_ends_it_in_order(csms: Csms, tmp_path: Path) -> None:
+    simulator = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "citrine_simulator", "--url", csms.url, "--speed", "600"),
+        *("--journal", str(tmp_path / "journal")),
+        env={"PYTHONPATH": str(Path(citrine_simulator.__file__).parents[1])},
+    )
+    await csms.until_count("TransactionEvent", 4)
+
+    simulator.send_signal(signal.SIGTERM)
+
+    assert await asyncio.wait_for(simulator.wait(), 10) == 0
+    assert csms.of("TransactionEvent")[-1]["eventType"] == "Ended"
+    assert read_journal(tmp_path / "journal").pending == set()
