@@ -36,6 +36,8 @@ class _Up:
     def __init__(self, settings: UpSettings, show: Print) -> None:
         self._settings = settings
         self._show = show
+        # By variable: a command line, and a password in it, can be read by everybody on the machine.
+        self._database = {"CITRINE_DATABASE": settings.database}
         self.children: list[Child] = []
         """In the order in which they were started."""
 
@@ -89,7 +91,14 @@ class _Up:
         directory = self._settings.data_dir
         ready_file = directory / f"{name}.ready.json" if name != "simulate" else None
         title = "simulator" if name == "simulate" else name
-        child = Child(title, arguments, log=directory / f"{title}.log", ready_file=ready_file, notice=self._notice)
+        child = Child(
+            title,
+            arguments,
+            log=directory / f"{title}.log",
+            ready_file=ready_file,
+            notice=self._notice,
+            variables=self._database if name == "core" else None,
+        )
         self.children.append(child)
         return child
 
@@ -99,10 +108,11 @@ class _Up:
     async def _upgrade(self) -> None:
         child = Child(
             "database upgrade",
-            lambda _: ["db", "upgrade", "--database", self._settings.database],
+            lambda _: ["db", "upgrade"],
             log=self._settings.data_dir / "upgrade.log",
             ready_file=None,
             notice=self._notice,
+            variables=self._database,
         )
         self.children.append(child)
         await child.start()
@@ -113,7 +123,6 @@ class _Up:
         settings = self._settings
         return [
             "core",
-            *("--database", settings.database),
             *("--grpc-listen", before.get("grpc", settings.grpc_listen)),
             *("--http-listen", before.get("http", settings.core_http_listen)),
             *("--edge-credential-file", str(settings.edge_credential_file)),

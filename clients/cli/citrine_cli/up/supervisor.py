@@ -49,6 +49,7 @@ class Child:
         notice: Callable[[str], None],
         backoff: Backoff | None = None,
         program: Sequence[str] | None = None,
+        variables: Mapping[str, str] | None = None,
     ) -> None:
         """Describe a child; nothing is started yet.
 
@@ -61,6 +62,7 @@ class Child:
             notice: Told of its deaths in a line.
             backoff: How long to wait before it is started again. None: up to 15 seconds.
             program: What gets the arguments. None: `citrine`, which ends with this process.
+            variables: Set in its environment besides those of this process.
         """
         self.name = name
         self.ready: Ready = {}
@@ -70,6 +72,7 @@ class Child:
         self._notice = notice
         self._backoff = backoff or Backoff(first=0.5, longest=15.0)
         self._program = program or (sys.executable, "-m", "citrine_cli.up.child", str(os.getpid()))
+        self._variables = variables or {}
         self._process: asyncio.subprocess.Process | None = None
         self._started = 0.0
 
@@ -168,6 +171,7 @@ class Child:
             return await asyncio.create_subprocess_exec(
                 *self._program,
                 *arguments,
+                env={**os.environ, **self._variables} if self._variables else None,
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=descriptor,
                 stderr=descriptor,
