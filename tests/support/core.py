@@ -116,8 +116,10 @@ async def running_core(url: str, directory: Path, **settings: Any) -> AsyncItera
             yield RunningCore(core, address, http_address, key, channel, stop)
     finally:
         stop.set()
-        await running
-        await engine.dispose()
+        try:
+            await running
+        finally:
+            await engine.dispose()
 
 
 @pytest.fixture

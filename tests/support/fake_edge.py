@@ -97,11 +97,13 @@ class FakeEdge:
         self._out: asyncio.Queue[link.Upstream] = asyncio.Queue()
         self._answers: dict[int, asyncio.Future[link.Downstream]] = {}
         self._received: dict[str, asyncio.Queue[Any]] = defaultdict(asyncio.Queue)
-        self._ended: asyncio.Future[grpc.StatusCode] = asyncio.get_running_loop().create_future()
+        self._ended: asyncio.Future[grpc.StatusCode]
         self._tasks: list[asyncio.Task[None]] = []
 
     async def open(self, *, hello: link.Hello | None = None) -> None:
         """Open the link and wait for the Welcome."""
+        self._ended = asyncio.get_running_loop().create_future()
+        self._out = asyncio.Queue()
         stub = EdgeLinkServiceStub(self._channel)
         self._stream = stub.Link(metadata=[("authorization", f"Bearer {self._credential}")])
         if hello is None:
@@ -112,11 +114,10 @@ class FakeEdge:
 
     async def break_off(self) -> None:
         """End the link as a lost connection does."""
-        self._stream.cancel()
         for task in self._tasks:
             task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._stream.cancel()
 
     async def ended(self) -> grpc.StatusCode:
         """Wait until the core ends the link and return the status."""
@@ -213,14 +214,15 @@ class FakeEdge:
             await self._stream.write(link.LinkRequest(items=batch))
 
     async def _read(self) -> None:
+        ended = self._ended
         try:
             async for response in self._stream:
                 for item in response.items:
                     self._take(item)
         except grpc.aio.AioRpcError as error:
-            self._ended.set_result(error.code())
+            ended.set_result(error.code())
         else:
-            self._ended.set_result(grpc.StatusCode.OK)
+            ended.set_result(grpc.StatusCode.OK)
 
     def _take(self, item: link.Downstream) -> None:
         kind = item.WhichOneof("item")

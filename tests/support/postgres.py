@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 __all__ = ["PostgresServer"]
@@ -64,11 +65,11 @@ class PostgresServer:
         """
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                [
+                _as_user(self._user, [
                     self._binaries / "postgres", "-D", self._data, "-p", str(self.port),
                     "-h", "127.0.0.1", "-k", self._directory,
-                ],
-                stdout=log, stderr=log, user=self._user, cwd=self._directory, start_new_session=True,
+                ]),
+                stdout=log, stderr=log, cwd=self._directory, start_new_session=True,
             )  # fmt: skip
         deadline = time.monotonic() + START_TIMEOUT
         while not self._accepts():
@@ -99,17 +100,33 @@ class PostgresServer:
         if self._data.exists():
             return
         subprocess.run(
-            [
+            _as_user(self._user, [
                 self._binaries / "initdb", "-D", self._data, "-U", "postgres", "--auth=trust", "--encoding=UTF8",
                 "--locale=C", "--no-sync",
-            ],
-            check=True, capture_output=True, user=self._user, cwd=self._directory,
+            ]),
+            check=True, capture_output=True, cwd=self._directory,
         )  # fmt: skip
         with (self._data / "postgresql.conf").open("a") as config:
             # The machine does not crash in tests, only processes do: fsync would only cost time.
             config.write("\nmax_connections = 200\nshared_buffers = 64MB\n")
             if not self._durable:
                 config.write("fsync = off\nautovacuum = off\n")
+
+
+# Popen's own argument "user" would fork this process, which a process with gRPC's threads does not survive; without it
+# Python uses vfork. So the change of user is made on the other side.
+_SWITCH = """
+import os, pwd, sys
+user = pwd.getpwnam(sys.argv[1])
+os.initgroups(user.pw_name, user.pw_gid)
+os.setgid(user.pw_gid)
+os.setuid(user.pw_uid)
+os.execv(sys.argv[2], sys.argv[2:])
+"""
+
+
+def _as_user(user: str | None, command: Sequence[str | Path]) -> list[str | Path]:
+    return [*command] if user is None else [sys.executable, "-I", "-S", "-c", _SWITCH, user, *command]
 
 
 def _binaries(directory: Path, user: str | None) -> Path:
@@ -146,7 +163,7 @@ def _installed_binaries() -> Path | None:
 
 def _may_run(program: Path, user: str) -> bool:
     with contextlib.suppress(OSError):
-        check = subprocess.run([program, "--version"], check=False, capture_output=True, user=user, cwd="/")
+        check = subprocess.run(_as_user(user, [program, "--version"]), check=False, capture_output=True, cwd="/")
         return check.returncode == 0
     return False
 

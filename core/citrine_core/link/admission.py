@@ -94,8 +94,8 @@ class Admission:
 
     def ask(self, admit: Admit, link: Link) -> None:
         """Queue a handshake; the link gets Admitted or Refused."""
-        if self.waiting >= MAX_WAITING:
-            logger.warning("too many handshakes wait, one is refused", extra={"station_id": admit.station_id})
+        if not self._health.serving or self.waiting >= MAX_WAITING:
+            logger.warning("a handshake can't be served now", extra={"waiting": self.waiting})
             link.send(refused(admit.id, UNAVAILABLE))
             return
         self._waiting.append(_Request(admit, admit.tenant_id or DEFAULT_TENANT, link))

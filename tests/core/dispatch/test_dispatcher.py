@@ -1,0 +1,207 @@
+"""Tests of the lanes: batches, order, items that fail by themselves, outages."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Any
+
+import pytest
+
+from citrine.edge.v1.link_pb2 import Downstream
+from citrine_core.db import UnitOfWork, UnitOfWorkFactory
+from citrine_core.dispatch import Dispatcher, Item
+from citrine_core.errors import DatabaseUnavailable
+
+WAIT = 10.0
+
+
+class Note(str):
+    """The content of an item."""
+
+
+class Notes:
+    """A stage that writes down what it does, and fails as told."""
+
+    kinds = (Note,)
+
+    def __init__(self) -> None:
+        self.batches: list[list[str]] = []
+        self.done: list[str] = []
+        self.poison: list[str] = []
+        self.fail: Callable[[Sequence[str]], None] = lambda notes: None
+        self.hold = asyncio.Event()
+        self.hold.set()
+        self.begun = asyncio.Event()
+
+    def writes(self, item: Item) -> bool:
+        return True
+
+    def lost(self, item: Item) -> bool:
+        return str(item.content).startswith("call")
+
+    async def run(self, work: UnitOfWork, items: Sequence[Item]) -> None:
+        notes = [str(item.content) for item in items]
+        self.begun.set()
+        await self.hold.wait()
+        self.batches.append(notes)
+        self.fail(notes)
+        for note in notes:
+            work.after_commit(lambda note=note: self.done.append(note))  # type: ignore[misc]  # bound now, on purpose
+
+    async def poisoned(self, work: UnitOfWork | None, item: Item, error: Exception) -> None:
+        self.poison.append(str(item.content))
+
+
+class Outages:
+    """A database that fails and comes back when the test says so."""
+
+    def __init__(self) -> None:
+        self.up = asyncio.Event()
+        self.up.set()
+        self.noticed = asyncio.Event()
+
+    async def probe(self) -> bool:
+        return self.up.is_set()
+
+    def failed(self) -> None:
+        self.noticed.set()
+
+    async def recovered(self) -> None:
+        await self.up.wait()
+
+
+class Lanes:
+    """A running dispatcher with its stage."""
+
+    def __init__(self, unit_of_work: UnitOfWorkFactory) -> None:
+        self.stage = Notes()
+        self.outages = Outages()
+        self.dispatcher = Dispatcher([self.stage], unit_of_work, self.outages)
+
+    def submit(self, *notes: str) -> None:
+        for note in notes:
+            self.dispatcher.submit(Item("default", "CS-1", Note(note), _nobody))
+
+    async def drained(self) -> None:
+        async with asyncio.timeout(WAIT):
+            await self.dispatcher.drained()
+
+
+def _nobody(downstream: Downstream) -> None:
+    return None
+
+
+@pytest.fixture
+async def lanes(unit_of_work: UnitOfWorkFactory) -> AsyncIterator[Lanes]:
+    lanes = Lanes(unit_of_work)
+    running = asyncio.create_task(lanes.dispatcher.run())
+    yield lanes
+    running.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await running
+
+
+async def test_what_waits_while_a_transaction_is_under_way_goes_into_the_next(lanes: Lanes) -> None:
+    lanes.stage.hold.clear()
+    lanes.submit("1")
+    await lanes.stage.begun.wait()
+    lanes.submit("2", "3", "4")
+    assert lanes.dispatcher.waiting == 4
+    lanes.stage.hold.set()
+
+    await lanes.drained()
+
+    assert lanes.stage.batches == [["1"], ["2", "3", "4"]]
+    assert lanes.stage.done == ["1", "2", "3", "4"]
+    assert lanes.dispatcher.waiting == 0
+
+
+async def test_one_item_that_fails_harms_no_other(lanes: Lanes) -> None:
+    def fail(notes: Sequence[str]) -> None:
+        if "bad" in notes:
+            raise LookupError("a defect")
+
+    lanes.stage.fail = fail
+    lanes.submit("1", "bad", "2")
+    await lanes.drained()
+
+    assert lanes.stage.done == ["1", "2"]
+    assert lanes.stage.poison == ["bad"]
+
+
+async def test_a_follower_of_a_commit_that_fails_does_not_undo_it(lanes: Lanes) -> None:
+    async def run(work: UnitOfWork, items: Sequence[Item]) -> None:
+        lanes.stage.batches.append([str(item.content) for item in items])
+        work.after_commit(lambda: [][0])
+
+    lanes.stage.run = run  # type: ignore[method-assign]  # this stage's own
+    lanes.submit("1")
+    await lanes.drained()
+
+    assert lanes.stage.batches == [["1"]]
+    assert lanes.stage.poison == []
+
+
+async def test_in_an_outage_calls_are_forgotten_and_the_rest_is_kept(lanes: Lanes) -> None:
+    def fail(notes: Sequence[str]) -> None:
+        if not lanes.outages.up.is_set():
+            raise DatabaseUnavailable
+
+    lanes.stage.fail = fail
+    lanes.outages.up.clear()
+    lanes.submit("call 1", "closed 1")
+    await lanes.outages.noticed.wait()
+    lanes.submit("call 2")
+    lanes.outages.up.set()
+    await lanes.drained()
+
+    # What came after its sender heard of the outage may be a repetition already, and is not forgotten.
+    assert lanes.stage.done == ["closed 1", "call 2"]
+    assert lanes.stage.poison == []
+
+
+async def test_what_fails_as_in_an_outage_while_there_is_none_does_not_loop(lanes: Lanes) -> None:
+    def fail(notes: Sequence[str]) -> None:
+        if "bad" in notes:
+            raise DatabaseUnavailable
+
+    lanes.stage.fail = fail
+    lanes.submit("1", "bad", "2")
+    await lanes.drained()
+
+    assert lanes.stage.done == ["1", "2"]
+    assert lanes.stage.poison == ["bad"]
+    assert sum("bad" in batch for batch in lanes.stage.batches) == 6
+    assert not lanes.outages.noticed.is_set()
+
+
+async def test_a_conflict_is_tried_again(lanes: Lanes) -> None:
+    conflicts: list[Any] = [None]
+
+    def fail(notes: Sequence[str]) -> None:
+        if conflicts:
+            conflicts.pop()
+            raise DatabaseUnavailable
+
+    lanes.stage.fail = fail
+    lanes.submit("1", "2")
+    await lanes.drained()
+
+    assert lanes.stage.batches == [["1", "2"], ["1", "2"]]
+    assert lanes.stage.done == ["1", "2"]
+
+
+async def test_links_are_not_read_while_too_much_waits(lanes: Lanes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("citrine_core.dispatch.dispatcher.MAX_WAITING", 4)
+    lanes.stage.hold.clear()
+    lanes.submit("1")
+    await lanes.stage.begun.wait()
+    lanes.submit(*"23456")
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.05):
+            await lanes.dispatcher.room()
+
+    lanes.stage.hold.set()
+
+    async with asyncio.timeout(WAIT):
+        await lanes.dispatcher.room()
