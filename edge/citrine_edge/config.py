@@ -5,12 +5,12 @@ import os
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import NoReturn
+from typing import Annotated, NoReturn
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-__all__ = ["EdgeSettings", "InvalidSetting", "read_settings", "split_address"]
+__all__ = ["Duration", "EdgeSettings", "InvalidSetting", "read_settings", "split_address"]
 
 _OWN_PREFIXES = ("CITRINE_EDGE_", "CITRINE_OCPP_")
 """Variables with these prefixes are the edge's: one that it does not know is a mistake. Others may be the core's."""
@@ -18,6 +18,18 @@ _OWN_PREFIXES = ("CITRINE_EDGE_", "CITRINE_OCPP_")
 
 class InvalidSetting(Exception):
     """A setting that is not known or has no meaning; its text is one line that names it."""
+
+
+def _seconds(value: object) -> object:
+    """Let a bare number stand for seconds; pydantic takes that from numbers, but not from text with a fraction."""
+    try:
+        return float(value) if isinstance(value, str) else value
+    except ValueError:
+        return value
+
+
+Duration = Annotated[timedelta, BeforeValidator(_seconds)]
+"""A time, as seconds, HH:MM:SS or ISO 8601."""
 
 
 class EdgeSettings(BaseSettings):
@@ -45,31 +57,31 @@ class EdgeSettings(BaseSettings):
     ready_file: Path | None = None
     """Written when everything listens: JSON with the addresses and the pid."""
 
-    drain_time: timedelta = timedelta(seconds=10)
+    drain_time: Duration = timedelta(seconds=10)
     """How long a stopping edge waits for answers that are under way."""
 
     log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
     """DEBUG, INFO, WARNING or ERROR."""
 
-    edge_hold_time: timedelta = Field(default=timedelta(seconds=5), gt=timedelta(0))
+    edge_hold_time: Duration = Field(default=timedelta(seconds=5), gt=timedelta(0))
     """How long calls are held while no core can serve them, before their sockets are closed."""
 
-    edge_close_spread: timedelta = Field(default=timedelta(seconds=2), ge=timedelta(0))
+    edge_close_spread: Duration = Field(default=timedelta(seconds=2), ge=timedelta(0))
     """Over what time the sockets are closed when all of them have to be."""
 
-    ocpp_call_timeout: timedelta = Field(default=timedelta(seconds=30), gt=timedelta(0))
+    ocpp_call_timeout: Duration = Field(default=timedelta(seconds=30), gt=timedelta(0))
     """How long a station may take to answer a CALL where the command does not say."""
 
-    ocpp_answer_timeout: timedelta = Field(default=timedelta(seconds=30), gt=timedelta(0))
+    ocpp_answer_timeout: Duration = Field(default=timedelta(seconds=30), gt=timedelta(0))
     """How long a core may take to answer a station's CALL, before the socket is closed."""
 
-    ocpp_ping_interval: timedelta = Field(default=timedelta(seconds=30), gt=timedelta(0))
+    ocpp_ping_interval: Duration = Field(default=timedelta(seconds=30), gt=timedelta(0))
     """A station that was silent for so long is pinged."""
 
-    ocpp_ping_timeout: timedelta = Field(default=timedelta(seconds=20), gt=timedelta(0))
+    ocpp_ping_timeout: Duration = Field(default=timedelta(seconds=20), gt=timedelta(0))
     """A station that does not react to a ping for so long is gone."""
 
-    ocpp_handshake_timeout: timedelta = Field(default=timedelta(seconds=10), gt=timedelta(0))
+    ocpp_handshake_timeout: Duration = Field(default=timedelta(seconds=10), gt=timedelta(0))
     """How long an opening handshake may take, the core's decision included."""
 
     ocpp_handshake_rate: float = Field(default=1000.0, gt=0)

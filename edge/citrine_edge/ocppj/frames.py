@@ -183,13 +183,11 @@ def _refuse(kind: Any, message_id: str | None, code: Code, problem: str, message
 def depth_exceeds(value: Any, limit: int) -> bool:
     """Return whether arrays and objects are nested deeper than that."""
     level = [value]
-    for _ in range(limit):
-        inner: list[Any] = []
-        for each in level:
-            inner.extend(each.values() if type(each) is dict else each)
-        level = [each for each in inner if type(each) is dict or type(each) is list]
+    for _ in range(limit + 1):
+        level = [each for each in level if type(each) is dict or type(each) is list]
         if not level:
             return False
+        level = [inner for each in level for inner in (each.values() if type(each) is dict else each)]
     return True
 
 

@@ -74,13 +74,7 @@ class Schema:
         Raises:
             RpcError: When the payload violates the schema otherwise; always the same for the same payload.
         """
-        try:
-            if self.is_valid(payload):
-                return payload
-            return self._check_mended(payload)
-        except ValueError as error:
-            # So it refuses what it can't hold: integers and depths beyond its own limits.
-            raise RpcError(Code.FORMAT_VIOLATION, "the payload is not of a kind that can be checked") from error
+        return payload if self.is_valid(payload) else self._check_mended(payload)
 
     def additional(self, payload: dict[str, Any]) -> list[_Path] | None:
         """Return the properties that the schema does not have, or None where it has other complaints too."""
@@ -157,6 +151,8 @@ def _explain(errors: list[Any]) -> RpcError:
             path = (*path, min(error.kind.unexpected))
         elif keyword == "type":
             value = " or ".join(error.kind.types)
+        elif isinstance(value, float) and value.is_integer():
+            value = int(value)
         rank = _RANKS.get(keyword, len(_RANKS))
         found.append((len(path), rank, _pointer(path), keyword, value))
     _, _, pointer, keyword, value = min(found, key=lambda each: each[:3])

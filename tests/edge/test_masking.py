@@ -1,0 +1,45 @@
+"""Frames as others may see them."""
+
+import json
+from typing import Any
+
+import pytest
+from citrine_edge.masking import MASK, observable
+
+SECRET = "hunter2-hunter2-hunter2"
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        {"setVariableData": [{"variable": {"name": "BasicAuthPassword"}, "attributeValue": SECRET}]},
+        {"setVariableData": [{"variable": {"name": "basicauthpassword"}, "attributeValue": SECRET}]},
+        {"getVariableResult": [{"variable": {"name": "BasicAuthPassword"}, "attributeValue": SECRET}]},
+        {"connectionData": {"basicAuthPassword": SECRET}},
+        {"connectionData": {"BasicAuthPassword": {"nested": SECRET}}},
+        {"customData": {"vendorId": "v", "list": [[{"basicAuthPassword": SECRET}]]}},
+    ],
+)
+def test_A01_password_is_masked(payload: dict[str, Any]) -> None:  # noqa: N802
+    shown = observable(json.dumps([2, "a", "X", payload]).encode())
+
+    assert SECRET not in shown
+    assert MASK in shown
+    assert json.loads(shown)[1] == "a"
+
+
+@pytest.mark.parametrize(
+    ("raw", "shown"),
+    [
+        (b'[2, "a", "X", {"b": 1}]', '[2, "a", "X", {"b": 1}]'),
+        (b'[2,"a","X",{"variable":{"name":"Other"},"attributeValue":"v"}]', None),
+        (b'[2,"a","X",{"variable":"odd","attributeValue":"v"}]', None),
+        (b"not json \xff", "not json \ufffd"),
+        (b"not json \0", "not json \ufffd"),
+        (b'["BasicAuthPassword", "x"', "[25 bytes that are not JSON, not shown]"),
+        (b'{"basicAuthPassword":null}', '{"basicAuthPassword":null}'),
+        (b"x" * 300_000, "[300000 bytes, not shown]"),
+    ],
+)
+def test_everything_else_is_shown_as_it_is(raw: bytes, shown: str | None) -> None:
+    assert observable(raw) == (raw.decode() if shown is None else shown)

@@ -1,0 +1,74 @@
+"""What an unaccepted station may send, by tables."""
+
+from typing import Any
+
+import pytest
+from citrine_edge.ocppj import RpcError
+from citrine_edge.registration import Registration
+
+from tests.support.fake_core import ACCEPTED, PENDING, REJECTED
+
+
+def allowed(registration: Registration, action: str, payload: Any = None) -> bool:
+    try:
+        registration.check(action, payload if payload is not None else {})
+    except RpcError as error:
+        assert error.code == "SecurityError"
+        return False
+    return True
+
+
+@pytest.mark.parametrize(
+    ("status", "heartbeat"), [(ACCEPTED, True), (PENDING, False), (REJECTED, False), (None, False)]
+)
+def test_B02_FR_02_only_boot_before_accepted(status: int | None, heartbeat: bool) -> None:  # noqa: N802
+    assert allowed(Registration(status), "BootNotification")
+    assert allowed(Registration(status), "Heartbeat") is heartbeat
+
+
+@pytest.mark.parametrize(
+    ("command", "asked", "action", "payload", "is_allowed"),
+    [
+        ("GetBaseReport", {"requestId": 7}, "NotifyReport", {"requestId": 7}, True),
+        ("GetReport", {"requestId": 7}, "NotifyReport", {"requestId": 7.0}, True),
+        ("GetReport", {"requestId": 7}, "NotifyReport", {"requestId": 8}, False),
+        ("GetReport", {"requestId": 7}, "NotifyReport", {"requestId": [7]}, False),
+        ("GetReport", {"requestId": 7}, "NotifyReport", [], False),
+        ("GetReport", {"requestId": 7}, "Heartbeat", {}, False),
+        ("TriggerMessage", {"requestedMessage": "Heartbeat"}, "Heartbeat", {}, True),
+        ("TriggerMessage", {"requestedMessage": "Heartbeat"}, "StatusNotification", {}, False),
+        ("TriggerMessage", {"requestedMessage": "SignV2GCertificate"}, "SignCertificate", {}, True),
+        ("TriggerMessage", {"requestedMessage": "SignCombinedCertificate"}, "SignCertificate", {}, True),
+        ("TriggerMessage", {"requestedMessage": "CustomTrigger", "customTrigger": "NotifyEvent"}, "NotifyEvent", {}, True),
+        ("TriggerMessage", {"requestedMessage": "CustomTrigger", "customTrigger": "x"}, "DataTransfer", {}, True),
+        ("GetVariables", {"getVariableData": []}, "NotifyReport", {"requestId": 7}, False),
+    ],
+)  # fmt: skip
+def test_B02_FR_09_what_was_asked_for_is_allowed(  # noqa: N802
+    command: str, asked: dict[str, Any], action: str, payload: Any, is_allowed: bool
+) -> None:
+    registration = Registration(PENDING)
+    registration.ask(command, asked)
+
+    assert allowed(registration, action, payload) is is_allowed
+
+
+def test_B03_FR_07_rejected_station_may_send_nothing_else() -> None:  # noqa: N802
+    registration = Registration(REJECTED)
+    registration.ask("TriggerMessage", {"requestedMessage": "Heartbeat"})
+
+    assert registration.rejected
+    assert not allowed(registration, "Heartbeat")
+
+
+def test_change_forgets_what_was_asked_for_and_repetition_does_not() -> None:
+    registration = Registration(PENDING)
+    registration.ask("TriggerMessage", {"requestedMessage": "Heartbeat"})
+
+    registration.change(PENDING)
+    assert allowed(registration, "Heartbeat")
+    registration.change(ACCEPTED)
+    registration.ask("TriggerMessage", {"requestedMessage": "StatusNotification"})
+    registration.change(PENDING)
+    assert not allowed(registration, "Heartbeat")
+    assert not allowed(registration, "StatusNotification")
