@@ -7,16 +7,15 @@ from dataclasses import dataclass
 from datetime import UTC
 from pathlib import Path
 
-from citrine_sdk import Citrine
-from citrine_simulator.clock import format_time
-from citrine_simulator import EventKey, Journal, JournalSummary, Station, StationConfig, Store, read_journal
-
 from citrine.api.v1.stations_pb2 import CreateStationRequest
 from citrine.api.v1.stations_pb2 import Station as ApiStation
 from citrine.api.v1.tokens_pb2 import CreateTokenRequest, Token
 from citrine.api.v1.transactions_pb2 import ListTransactionEventsRequest, ListTransactionsRequest
 from citrine.ocpp.codec import encode
 from citrine.ocpp.v2.transactions_pb2 import TransactionEventRequest
+from citrine_sdk import Citrine
+from citrine_simulator import EventKey, Journal, JournalSummary, Station, StationConfig, Store, read_journal
+from citrine_simulator.clock import format_time
 from tests.support.deployment import Deployment
 
 __all__ = ["Fleet", "charging_fleet", "register", "stored_events"]
@@ -83,7 +82,7 @@ async def _charge_for_ever(station: Station) -> None:
 @contextlib.asynccontextmanager
 async def charging_fleet(deployment: Deployment, station_ids: list[str], directory: Path) -> AsyncIterator[Fleet]:
     """Run stations that charge, spread over the edges. When the block ends they stop charging and deliver the rest."""
-    store = Store(directory / "stations.db")
+    store = Store(directory / "stations")
     path = directory / "journal.jsonl"
     journal = Journal(path)
     stations = [
