@@ -139,7 +139,7 @@ class _AsOperator:
 
     def _with_key(self, details: grpc.aio.ClientCallDetails) -> grpc.aio.ClientCallDetails:
         metadata = grpc.aio.Metadata(*(details.metadata or ()))
-        if "authorization" not in metadata:
+        if metadata.get("authorization") is None:
             metadata.add("authorization", f"Bearer {self._key}")
         return grpc.aio.ClientCallDetails(
             details.method, details.timeout, metadata, details.credentials, details.wait_for_ready

@@ -145,12 +145,12 @@ class FakeEdge:
         *,
         username: str | None = None,
         tenant_id: str = "",
-        version: int = link.OCPP_VERSION_21,
+        version: link.OcppVersion.ValueType = link.OCPP_VERSION_21,
     ) -> link.Admitted | link.Refused:
         """Ask whether a station may connect. With a password the user name is the station's id by default."""
         admit = link.Admit(
             id=next(self._ids), tenant_id=tenant_id, station_id=station_id, version=version, remote_address="192.0.2.1"
-        )  # type: ignore[call-arg, arg-type, unused-ignore]  # the enum is an int
+        )
         if password is not None:
             admit.password = password.encode() if isinstance(password, str) else password
             admit.username = station_id if username is None else username

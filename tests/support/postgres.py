@@ -93,7 +93,8 @@ class PostgresServer:
         shutil.rmtree(self._directory, ignore_errors=True)
 
     def _accepts(self) -> bool:
-        ready = [self._binaries / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(self.port), "-U", "postgres"]
+        program = str(self._binaries / "pg_isready")
+        ready = [program, "-q", "-h", "127.0.0.1", "-p", str(self.port), "-U", "postgres"]
         return subprocess.run(ready, check=False).returncode == 0
 
     def _initialise(self) -> None:

@@ -45,8 +45,10 @@ class Item:
 class Stage(Protocol):
     """What is done with items of some classes. Stages run one after the other in one unit of work."""
 
-    kinds: tuple[type, ...]
-    """Classes of content that the stage takes."""
+    @property
+    def kinds(self) -> tuple[type, ...]:
+        """Classes of content that the stage takes."""
+        ...
 
     def writes(self, item: Item) -> bool:
         """Tell whether the item may write to the database."""
