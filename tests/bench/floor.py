@@ -13,6 +13,7 @@ from pathlib import Path
 import orjson
 import uvloop
 from websockets.asyncio.server import Server, ServerConnection, serve
+from websockets.typing import Subprotocol
 
 NOW = b'{"currentTime":"2026-01-01T00:00:00Z"}'
 BOOT = b'{"currentTime":"2026-01-01T00:00:00Z","interval":300,"status":"Accepted"}'
@@ -36,8 +37,8 @@ async def run(ready_file: Path) -> None:
         answer,
         "127.0.0.1",
         0,
-        subprotocols=["ocpp2.1", "ocpp2.0.1"],
-        compression=None,  # type: ignore[list-item]
+        subprotocols=[Subprotocol("ocpp2.1"), Subprotocol("ocpp2.0.1")],
+        compression=None,
     ) as server:
         port = next(iter(server.sockets)).getsockname()[1]
         part = ready_file.with_suffix(".part")

@@ -86,12 +86,12 @@ async def test_frames_are_watched_through_any_core(cluster: Deployment) -> None:
     await register(cluster, "CS-1")
     async with cluster.client(1) as citrine, raw_station(cluster.url(0), "CS-1", PASSWORD) as station:
         stream = citrine.events.WatchMessages(WatchMessagesRequest(station_ids=["CS-1"]))
-        await stream.read()
-        await station.result(
-            "BootNotification", {"reason": "PowerUp", "chargingStation": {"model": "M", "vendorName": "V"}}
-        )
+        seen = aiter(stream)
+        # Empty: frames are seen from then on.
+        await anext(seen)
+        await station.boot()
         async with asyncio.timeout(20):
-            frames = [await stream.read() for _ in range(2)]
+            frames = [await anext(seen) for _ in range(2)]
         stream.cancel()
 
     assert [f.from_station for f in frames] == [True, False]

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
+from websockets.typing import Subprotocol
 
 from citrine.api.v1.stations_pb2 import CreateStationRequest, SetStationPasswordRequest, Station, UpdateStationRequest
 from citrine.api.v1.tenants_pb2 import CreateTenantRequest, Tenant
@@ -31,12 +32,11 @@ async def refusal(
     deployment: Deployment, path: str, headers: dict[str, str], version: str = "ocpp2.0.1"
 ) -> InvalidStatus:
     """Return how a handshake is refused."""
-    subprotocol: object = version
     with pytest.raises(InvalidStatus) as refused:
         async with connect(
             f"{deployment.url()}/{path}",
-            subprotocols=[subprotocol],
-            additional_headers=headers,  # type: ignore[list-item]
+            subprotocols=[Subprotocol(version)],
+            additional_headers=headers,
         ):
             pass
     return refused.value
@@ -97,10 +97,10 @@ async def test_a_station_without_our_subprotocols_is_refused(registered: Deploym
 
 
 async def test_the_first_subprotocol_of_the_station_that_we_speak_is_taken(registered: Deployment) -> None:
-    offered: list[object] = ["ocpp9.9", "ocpp2.1", "ocpp2.0.1"]
+    offered = [Subprotocol(name) for name in ("ocpp9.9", "ocpp2.1", "ocpp2.0.1")]
     async with connect(
         f"{registered.url()}/CS-1",
-        subprotocols=offered,  # type: ignore[arg-type]
+        subprotocols=offered,
         additional_headers=basic("CS-1", PASSWORD),
     ) as websocket:
         assert websocket.subprotocol == "ocpp2.1"

@@ -40,17 +40,17 @@ def charge_point(version: ModuleType, station_id: str, websocket: Any) -> Any:
             super().__init__(station_id, websocket)
             self.heard: list[tuple[str, dict[str, Any]]] = []
 
-        @on("RequestStartTransaction")
+        @on("RequestStartTransaction")  # type: ignore[untyped-decorator]  # the package has no types
         def on_start(self, **payload: Any) -> Any:
             self.heard.append(("RequestStartTransaction", payload))
             return version.call_result.RequestStartTransaction(status="Accepted", transaction_id="T-9")
 
-        @on("UnlockConnector")
+        @on("UnlockConnector")  # type: ignore[untyped-decorator]
         def on_unlock(self, **payload: Any) -> Any:
             self.heard.append(("UnlockConnector", payload))
             return version.call_result.UnlockConnector(status="UnknownConnector")
 
-        @on("GetVariables")
+        @on("GetVariables")  # type: ignore[untyped-decorator]
         def on_get_variables(self, get_variable_data: list[dict[str, Any]], **_: Any) -> Any:
             results = [
                 {"attribute_status": "Accepted", "attribute_value": "42", **asked} for asked in get_variable_data
