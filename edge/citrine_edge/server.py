@@ -27,6 +27,9 @@ __all__ = ["ServerLimits", "StationServer"]
 RETRY_AFTER = 5
 """Seconds after which a station that was refused with 503 may come back; up to twice as many are added at random."""
 
+REFUSALS = 100
+"""Connections above the limit that are told so at a time; others are just dropped."""
+
 BACKLOG = 2048
 """TCP connections that wait for their accept."""
 
@@ -80,7 +83,7 @@ class StationServer:
         self._sessions = sessions
         self._context = context
         self._metrics = metrics
-        self._sockets = 0
+        self._sockets: set[StationSocket] = set()
         self._draining = False
         # Up to two seconds' worth at once.
         self._rate = TokenBucket(limits.handshake_rate, 2 * limits.handshake_rate, context.loop.time())
@@ -100,21 +103,22 @@ class StationServer:
         self._draining = True
 
     def close(self) -> None:
-        """Accept no connection any more."""
+        """Accept no connection any more, and drop those that are left."""
         self._server.close()
+        for socket in tuple(self._sockets):
+            socket.abort()
 
     # What sockets call.
 
     def connected(self, socket: StationSocket) -> None:
-        """Count a TCP connection."""
-        self._sockets += 1
-        if self._sockets > self._limits.max_sockets + self._limits.max_sockets // 10:
-            # Beyond what can be refused politely.
+        """Take note of a TCP connection."""
+        self._sockets.add(socket)
+        if len(self._sockets) > self._limits.max_sockets + REFUSALS:
             socket.abort()
 
     def disconnected(self, socket: StationSocket) -> None:
         """Forget a TCP connection."""
-        self._sockets -= 1
+        self._sockets.discard(socket)
         socket.context = None
 
     def requested(self, socket: StationSocket, request: Request) -> None:
@@ -199,4 +203,4 @@ class StationServer:
 
     def _has_capacity(self) -> bool:
         in_rate = self._rate.try_take(self._context.loop.time())
-        return in_rate and self._sockets <= self._limits.max_sockets
+        return in_rate and len(self._sockets) <= self._limits.max_sockets

@@ -1,0 +1,207 @@
+"""Handshakes, over real sockets."""
+
+import asyncio
+import base64
+import contextlib
+from typing import Any
+
+import pytest
+from citrine.edge.v1 import link_pb2 as pb
+from google.protobuf.duration_pb2 import Duration
+
+from tests.edge.conftest import RunningEdge, running_edge
+from tests.support.fake_core import FakeCore, default_reply
+
+
+def basic(username: str, password: bytes) -> dict[str, str]:
+    return {"Authorization": f"Basic {base64.b64encode(username.encode() + b':' + password).decode()}"}
+
+
+async def close(writer: asyncio.StreamWriter) -> None:
+    writer.close()
+    with contextlib.suppress(OSError):
+        await writer.wait_closed()
+
+
+async def test_core_gets_what_the_handshake_says(core: FakeCore, edge: RunningEdge) -> None:
+    async with edge.station("acme/CS%7C1", version="2.1", headers=basic("CS|1", b"p\xff")) as station:
+        admit = await core.next("admit")
+        opened = await core.next("opened")
+        local = station.websocket.local_address
+
+    assert (admit.tenant_id, admit.station_id) == ("acme", "CS|1")
+    assert (admit.username, admit.password) == ("CS|1", b"p\xff")
+    assert admit.version == opened.version == pb.OCPP_VERSION_21
+    assert admit.remote_address == opened.remote_address == f"{local[0]}:{local[1]}"
+    assert (opened.session.tenant_id, opened.session.station_id, opened.session.epoch) == ("acme", "CS|1", 1)
+
+
+async def test_default_tenant_and_missing_password_are_the_cores_to_judge(core: FakeCore, edge: RunningEdge) -> None:
+    async with edge.station("CS1"):
+        admit = await core.next("admit")
+
+    assert admit.tenant_id == ""
+    assert not admit.HasField("username")
+    assert not admit.HasField("password")
+
+
+@pytest.mark.parametrize(
+    ("offered", "chosen"),
+    [
+        ("2.0.1", "ocpp2.0.1"),
+        ("2.1", "ocpp2.1"),
+        ("2.1,2.0.1", "ocpp2.1"),
+        ("2.0.1,2.1", "ocpp2.0.1"),
+        ("0.1,1.6,2.0.1", "ocpp2.0.1"),
+    ],
+)
+async def test_stations_first_preference_is_chosen(edge: RunningEdge, offered: str, chosen: str) -> None:
+    """Part 4, 3.1.2."""
+    async with edge.station(version=offered) as station:
+        assert station.websocket.subprotocol == chosen
+
+
+@pytest.mark.parametrize("offered", ["", "1.6", "0.1,1.6"])
+async def test_station_without_a_common_version_is_refused_before_the_upgrade(
+    core: FakeCore, edge: RunningEdge, offered: str
+) -> None:
+    """TC_B_58_CSMS (errata 2025-04)."""
+    response = await edge.refusal(version=offered)
+
+    assert response.status_code == 400
+    assert core.all("admit") == []
+
+
+@pytest.mark.parametrize("path", ["", "a/b/c", "CS1/", "a%00", "x" * 49])
+async def test_other_paths_are_not_found(core: FakeCore, edge: RunningEdge, path: str) -> None:
+    assert (await edge.refusal(path)).status_code == 404
+    assert core.all("admit") == []
+
+
+async def test_malformed_authorization_is_unauthorized(core: FakeCore, edge: RunningEdge) -> None:
+    response = await edge.refusal(headers={"Authorization": "Basic !"})
+
+    assert response.status_code == 401
+    assert response.headers["WWW-Authenticate"] == 'Basic realm="ocpp", charset="UTF-8"'
+    assert core.all("admit") == []
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 429, 503])
+async def test_cores_refusal_is_passed_on(core: FakeCore, edge: RunningEdge, status: int) -> None:
+    core.refusal = pb.Refused(status=status, retry_after=Duration(seconds=42))
+
+    response = await edge.refusal()
+
+    assert response.status_code == status
+    assert ("WWW-Authenticate" in response.headers) is (status == 401)
+    assert response.headers.get("Retry-After") == ("42" if status in (429, 503) else None)
+    assert response.headers["Connection"] == "close"
+
+
+async def test_unknown_station_and_wrong_password_get_the_same_answer(core: FakeCore, edge: RunningEdge) -> None:
+    """And a malformed header does too: nobody learns which stations there are."""
+    core.refusal = pb.Refused(status=401)
+    answers = [
+        await edge.refusal("CS1", headers=basic("CS1", b"wrong")),
+        await edge.refusal("CS2"),
+        await edge.refusal("CS1", headers={"Authorization": "Bearer x"}),
+    ]
+
+    assert len({bytes(answer.body or b"") for answer in answers}) == 1
+    assert len({tuple(sorted(answer.headers)) for answer in answers}) == 1
+
+
+async def test_odd_status_is_unavailable(core: FakeCore, edge: RunningEdge) -> None:
+    core.refusal = pb.Refused(status=200)
+
+    assert (await edge.refusal()).status_code == 503
+
+
+async def test_more_sockets_than_allowed_are_refused(core: FakeCore) -> None:
+    async with running_edge(core, ocpp_max_sockets=2) as edge, edge.station("CS1"), edge.station("CS2"):
+        response = await edge.refusal("CS3")
+
+    assert response.status_code == 503
+    assert "Retry-After" in response.headers
+
+
+async def test_sockets_far_beyond_the_limit_are_dropped(core: FakeCore) -> None:
+    async with running_edge(core, ocpp_max_sockets=1) as edge:
+        host, port = edge.ocpp.split(":")
+        connections = [await asyncio.open_connection(host, port) for _ in range(102)]
+
+        with pytest.raises((ConnectionResetError, asyncio.IncompleteReadError)):
+            await asyncio.wait_for(connections[-1][0].readexactly(1), 5)
+
+        for _, writer in connections:
+            await close(writer)
+
+
+async def test_handshakes_above_the_rate_are_refused(core: FakeCore) -> None:
+    async with running_edge(core, ocpp_handshake_rate=1) as edge:
+        async with edge.station("CS1"), edge.station("CS2"):
+            assert (await edge.refusal("CS3")).status_code == 503
+
+
+@pytest.mark.parametrize(
+    ("request_", "status"),
+    [
+        ("GET /CS1 HTTP/1.1\r\nHost: x\r\n\r\n", "426"),
+        ("POST /CS1 HTTP/1.1\r\nHost: x\r\n\r\n", "405"),
+        ("GET /CS1 HTTP/1.0\r\nHost: x\r\n\r\n", "505"),
+        ("GET /" + "x" * 9000 + " HTTP/1.1\r\n\r\n", "414"),
+        ("GET /CS1 HTTP/1.1\r\nX: " + "x" * 9000 + "\r\n\r\n", "431"),
+        ("nonsense\r\n\r\n", ""),
+    ],
+)
+async def test_what_is_no_handshake_is_refused(edge: RunningEdge, request_: str, status: str) -> None:
+    reader, writer = await asyncio.open_connection(*edge.ocpp.split(":"))
+    writer.write(request_.encode())
+
+    async with asyncio.timeout(5):
+        answer = (await reader.read()).decode()
+
+    assert answer.split(" ")[1:2] == ([status] if status else [])
+    await close(writer)
+
+
+async def test_station_that_goes_before_it_is_admitted_is_reported_as_closed(core: FakeCore, edge: RunningEdge) -> None:
+    core.decide = lambda admit: False
+    opening = asyncio.create_task(open_and_close(edge))
+    admit = await core.next("admit")
+    opening.cancel()
+    await asyncio.wait({opening})
+    ref = pb.SessionRef(tenant_id="default", station_id="CS1", epoch=5)
+    await edge.until(lambda: not edge.edge.server._sockets)
+    core.send(admitted=pb.Admitted(id=admit.id, session=ref))
+
+    closed = await core.next("closed")
+
+    assert (closed.session, closed.code) == (ref, 1006)
+    assert core.all("opened") == []
+
+
+async def open_and_close(edge: RunningEdge) -> None:
+    async with edge.station():
+        pass
+
+
+async def test_draining_edge_refuses(core: FakeCore) -> None:
+    core.decide = lambda admit: admit.station_id != "CS2"
+    core.reply = lambda call: None
+    async with running_edge(core) as edge, edge.station("CS1") as station:
+        await station.send([2, "m1", "Heartbeat", {}])
+        call: Any = await core.next("call")
+        waiting = asyncio.create_task(edge.refusal("CS2"))
+        admit = (await core.next("admit"), await core.next("admit"))[1]
+        edge.stop()
+        await core.next("draining")
+
+        assert (await edge.refusal("CS3")).status_code == 503
+        # Decided before the drain began, or not at all: the core hears that nobody came.
+        core.send(admitted=pb.Admitted(id=admit.id, session=pb.SessionRef(station_id="CS2", epoch=9)))
+        assert (await waiting).status_code == 503
+        assert (await core.next("closed")).session.epoch == 9
+        core.answer(call, default_reply(call))
+        assert (await station.receive())[:2] == [3, "m1"]
+
