@@ -3,12 +3,12 @@
 import sqlite3
 from typing import Any
 
-import aiosqlite
 from sqlalchemy import Connection, event
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from citrine_core.db.sqlite import connect
 from citrine_core.errors import DatabaseUnavailable
 
 __all__ = ["READ_ONLY", "create_engine", "is_outage"]
@@ -41,8 +41,10 @@ def create_engine(url: str, *, pool_size: int = 8) -> AsyncEngine:
         engine = create_async_engine(
             url,
             pool_size=pool_size,
+            # A connection's pages stay valid in its memory until another one writes.
+            pool_use_lifo=True,
             hide_parameters=True,
-            connect_args={"timeout": BUSY_TIMEOUT, "async_creator_fn": _connect},
+            connect_args={"timeout": BUSY_TIMEOUT, "async_creator_fn": connect},
         )
         _set_up_sqlite(engine)
         return engine
@@ -60,18 +62,6 @@ def create_engine(url: str, *, pool_size: int = 8) -> AsyncEngine:
             },
         )
     raise ValueError("the database must be a URL of sqlite+aiosqlite or postgresql+asyncpg")
-
-
-async def _connect(*arguments: Any, **options: Any) -> aiosqlite.Connection:
-    connection = aiosqlite.connect(*arguments, **options)
-    connection._thread.daemon = True
-    try:
-        return await connection
-    except BaseException:
-        # Where the file can't be opened its thread still tells our loop that it ends. The loop must not be closed
-        # before, or the thread says so on stderr.
-        connection._thread.join()
-        raise
 
 
 def _set_up_sqlite(engine: AsyncEngine) -> None:

@@ -1,0 +1,89 @@
+"""A connection to SQLite that asks its thread once for each statement."""
+
+import sqlite3
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from typing import Any
+
+import aiosqlite
+
+__all__ = ["SqliteConnection", "SqliteCursor", "connect"]
+
+
+class SqliteCursor:
+    """The part of `aiosqlite.Cursor` that SQLAlchemy uses.
+
+    There to make a cursor, to execute, to fetch and to close it are one visit of the connection's thread each, and
+    each visit costs as much as many rows. Here they are one visit together, which fetches all rows.
+    """
+
+    arraysize = 1
+
+    def __init__(self, connection: "SqliteConnection") -> None:
+        self._connection = connection
+        self._rows: list[Any] = []
+        self.description: Sequence[Any] | None = None
+        self.rowcount = -1
+        self.lastrowid: int | None = None
+
+    async def __aenter__(self) -> "SqliteCursor":
+        return self
+
+    async def execute(self, sql: str, parameters: Iterable[Any] = ()) -> "SqliteCursor":
+        """Execute a statement and fetch all that it returns."""
+        await self._connection.call(self._run, sqlite3.Cursor.execute, sql, parameters)
+        return self
+
+    async def executemany(self, sql: str, parameters: Iterable[Iterable[Any]]) -> "SqliteCursor":
+        """Execute a statement for each of the parameters."""
+        await self._connection.call(self._run, sqlite3.Cursor.executemany, sql, parameters)
+        return self
+
+    async def fetchall(self) -> list[Any]:
+        """Return what was fetched, once."""
+        rows, self._rows = self._rows, []
+        return rows
+
+    async def close(self) -> None:
+        """Forget what was fetched."""
+        self._rows = []
+
+    def _run(self, execute: Callable[..., object], sql: str, parameters: Any) -> None:
+        cursor = self._connection._conn.cursor()
+        try:
+            execute(cursor, sql, parameters)
+            self.description, self.rowcount, self.lastrowid = cursor.description, cursor.rowcount, cursor.lastrowid
+            self._rows = cursor.fetchall() if cursor.description else []
+        finally:
+            cursor.close()
+
+
+class SqliteConnection(aiosqlite.Connection):
+    """A connection of aiosqlite with cheaper cursors."""
+
+    def cursor(self) -> SqliteCursor:  # type: ignore[override]  # nothing to wait for
+        """Return a cursor."""
+        return SqliteCursor(self)
+
+    async def call(self, function: Callable[..., object], *arguments: Any) -> None:
+        """Call a function in the connection's thread."""
+        await self._execute(function, *arguments)  # type: ignore[no-untyped-call]
+
+
+async def connect(database: str, **options: Any) -> SqliteConnection:
+    """Return an open connection.
+
+    Args:
+        database: Path of the file.
+        options: As of `sqlite3.connect`.
+    """
+    connection = SqliteConnection(partial(sqlite3.connect, database, **options), iter_chunk_size=64)
+    connection._thread.daemon = True
+    try:
+        await connection
+    except BaseException:
+        # Where the file can't be opened its thread still tells our loop that it ends. The loop must not be closed
+        # before, or the thread says so on stderr.
+        connection._thread.join()
+        raise
+    return connection
