@@ -106,7 +106,10 @@ class Core:
         self.rpc = self._rpc()
         self.http = HealthServer(self.metrics, self._missing)
         self.housekeeping = Housekeeping(self.unit_of_work, clock, settings.event_retention)
-        self.frames.connect(lambda tenant_id, station_id, on: self.links.watch(_watch(tenant_id, station_id, on)))
+        self.frames.connect(
+            lambda tenant_id, station_id, on: self.links.watch(_watch(tenant_id, station_id, on)),
+            lambda: {link.edge_id for link in self.links},
+        )
         self.links.on_added.append(self._watch_on_new_link)
         self._measure()
 
@@ -177,6 +180,7 @@ class Core:
             presence=self.presence,
             command_sent=self.sender.sent,
             observed=self.frames.publish,
+            watching=self.frames.confirm,
         )
 
     def _rpc(self) -> RpcServer:

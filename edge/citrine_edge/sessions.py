@@ -167,6 +167,8 @@ class Sessions:
         session = self._open.get(key)
         if session is not None:
             session.watch(watchers)
+        if on:
+            link.offer(pb.Upstream(watching=pb.Watching(tenant_id=key[0], station_id=key[1])).SerializeToString())
 
 
 def _close_code(code: int) -> int:

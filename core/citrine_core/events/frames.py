@@ -6,7 +6,7 @@ import logging
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable, Collection, Iterator
 
-from citrine.edge.v1.link_pb2 import ObservedFrame
+from citrine.edge.v1.link_pb2 import ObservedFrame, Watching
 from citrine_core.errors import Stopping
 
 __all__ = ["FrameHub", "FrameWatch", "OnWatch"]
@@ -19,11 +19,21 @@ MAX_WAITING = 1000
 OnWatch = Callable[[str, str, bool], None]
 """`on_watch(tenant_id, station_id, on)` tells all edges to start or stop to report a station's frames."""
 
+OnEdges = Callable[[], Collection[str]]
+"""`on_edges()` returns the ids of the edges that are linked now."""
+
+CONFIRM_TIMEOUT = 2.0
+"""Seconds that edges have to say that they report the frames of a station. One that does not is not waited for."""
+
 StationKey = tuple[str, str]
 
 
 def _tell_nobody(tenant_id: str, station_id: str, on: bool) -> None:
     """There are no links yet."""
+
+
+def _no_edges() -> Collection[str]:
+    return ()
 
 
 class FrameWatch:
@@ -70,16 +80,22 @@ class FrameHub:
 
     def __init__(self) -> None:
         self._on_watch: OnWatch = _tell_nobody
+        self._on_edges: OnEdges = _no_edges
         self._watches: set[FrameWatch] = set()
         self._watchers: Counter[StationKey] = Counter()
+        self._confirmed: dict[StationKey, set[str]] = {}
+        self._confirmation = asyncio.Event()
         self._stopping = False
 
-    def connect(self, on_watch: OnWatch) -> None:
-        """Say how to tell the edges. It is called at the first watcher of a station and after its last one.
+    def connect(self, on_watch: OnWatch, on_edges: OnEdges = _no_edges) -> None:
+        """Say how to tell the edges, and which there are.
+
+        `on_watch` is called at the first watcher of a station and after its last one.
 
         A link that opens later starts with what `watched` returns then.
         """
         self._on_watch = on_watch
+        self._on_edges = on_edges
 
     def watched(self) -> set[StationKey]:
         """Return tenant and id of the stations whose frames somebody watches."""
@@ -92,6 +108,19 @@ class FrameHub:
             for watch in self._watches:
                 if key in watch.stations:
                     watch.put(frame)
+
+    def confirm(self, edge_id: str, watching: Watching) -> None:
+        """Take note that an edge reports the frames of a station from now on."""
+        self._confirmed.setdefault((watching.tenant_id, watching.station_id), set()).add(edge_id)
+        self._confirmation.set()
+
+    async def confirmed(self, watch: FrameWatch) -> None:
+        """Wait until every edge reports the frames of the watched stations, at most for CONFIRM_TIMEOUT."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(CONFIRM_TIMEOUT):
+                while any(set(self._on_edges()) - self._confirmed.get(key, set()) for key in watch.stations):
+                    self._confirmation.clear()
+                    await self._confirmation.wait()
 
     @contextlib.contextmanager
     def watch(self, tenant_id: str, station_ids: Collection[str]) -> Iterator[FrameWatch]:
@@ -116,6 +145,7 @@ class FrameHub:
                 self._watchers[key] -= 1
                 if not self._watchers[key]:
                     del self._watchers[key]
+                    self._confirmed.pop(key, None)
                     self._on_watch(*key, False)
 
     def stop(self) -> None:

@@ -87,6 +87,7 @@ class EventsServicer(EventsServiceServicer):
             raise InvalidArgument("station_ids", f"must be 1 to {MAX_WATCHED} stations")
         await self._check_stations(tenant_id, station_ids)
         with self._frames.watch(tenant_id, station_ids) as watch:
+            await self._frames.confirmed(watch)
             yield pb.WatchMessagesResponse()
             async for frame in watch.frames():
                 yield pb.WatchMessagesResponse(

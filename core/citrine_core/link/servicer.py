@@ -17,6 +17,7 @@ from citrine.edge.v1.link_pb2 import (
     ObservedFrame,
     SessionRef,
     Upstream,
+    Watching,
     Welcome,
 )
 from citrine.edge.v1.link_pb2_grpc import EdgeLinkServiceServicer
@@ -61,6 +62,7 @@ class EdgeLinkServicer(EdgeLinkServiceServicer):
         presence: Presence,
         command_sent: Callable[[CommandSent, Callable[[Downstream], None]], None],
         observed: Callable[[ObservedFrame], None],
+        watching: Callable[[str, Watching], None],
     ) -> None:
         self._core_id = core_id
         self._software_version = software_version
@@ -74,6 +76,7 @@ class EdgeLinkServicer(EdgeLinkServiceServicer):
         self._presence = presence
         self._command_sent = command_sent
         self._observed = observed
+        self._watching = watching
         self._stopping = False
 
     def stop(self) -> None:
@@ -161,6 +164,8 @@ class EdgeLinkServicer(EdgeLinkServiceServicer):
             self._command_sent(upstream.command_sent, link.send)
         elif kind == "observed":
             self._observed(upstream.observed)
+        elif kind == "watching":
+            self._watching(link.edge_id, upstream.watching)
         elif kind == "draining":
             link.draining = True
         else:

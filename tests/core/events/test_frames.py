@@ -1,6 +1,8 @@
 """The hub of watched frames."""
 
-from citrine.edge.v1.link_pb2 import ObservedFrame, SessionRef
+import asyncio
+
+from citrine.edge.v1.link_pb2 import ObservedFrame, SessionRef, Watching
 from citrine_core.events.frames import MAX_WAITING, FrameHub
 
 
@@ -36,3 +38,15 @@ async def test_slow_watcher_misses_the_oldest_and_keeps_the_order() -> None:
 
 def test_frames_that_nobody_watches_go_nowhere() -> None:
     FrameHub().publish(frame(1))
+
+
+async def test_a_watch_is_confirmed_when_every_edge_has_said_so() -> None:
+    hub = FrameHub()
+    hub.connect(lambda tenant_id, station_id, on: None, lambda: ["E-1", "E-2"])
+    with hub.watch("T", ["S"]) as watch:
+        waiting = asyncio.create_task(hub.confirmed(watch))
+        hub.confirm("E-1", Watching(tenant_id="T", station_id="S"))
+        await asyncio.sleep(0)
+        assert not waiting.done()
+        hub.confirm("E-2", Watching(tenant_id="T", station_id="S"))
+        await waiting
