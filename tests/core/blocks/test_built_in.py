@@ -3,14 +3,14 @@
 from pathlib import Path
 
 import pytest
-from tests.support.core import PASSWORD, RunningCore, running_core
-from tests.support.fake_edge import RefusedByCore
 
 from citrine.ocpp.actions import ACTIONS
 from citrine.ocpp.v2.firmware_management_pb2 import FIRMWARE_STATUS_ENUM_IDLE as IDLE
 from citrine.ocpp.v2.firmware_management_pb2 import FirmwareStatusNotificationRequest
 from citrine_core.blocks.authorization import AuthorizationHandlers
 from citrine_core.dispatch import Block, collect
+from tests.support.core import PASSWORD, RunningCore, running_core
+from tests.support.fake_edge import RefusedByCore
 
 NOT_SUPPORTED = {
     "BatterySwap",
