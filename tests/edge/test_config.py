@@ -5,6 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+
 from citrine_edge import config
 from citrine_edge.config import EdgeSettings, InvalidSetting, read_settings, split_address
 

@@ -3,6 +3,7 @@
 import base64
 
 import pytest
+
 from citrine_edge.handshake import Credentials, Identity, InvalidCredentials, read_authorization, read_path
 
 

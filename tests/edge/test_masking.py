@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import pytest
+
 from citrine_edge.masking import MASK, observable
 
 SECRET = "hunter2-hunter2-hunter2"
@@ -20,7 +21,7 @@ SECRET = "hunter2-hunter2-hunter2"
         {"customData": {"vendorId": "v", "list": [[{"basicAuthPassword": SECRET}]]}},
     ],
 )
-def test_A01_password_is_masked(payload: dict[str, Any]) -> None:  # noqa: N802
+def test_A01_password_is_masked(payload: dict[str, Any]) -> None:
     shown = observable(json.dumps([2, "a", "X", payload]).encode())
 
     assert SECRET not in shown

@@ -1,6 +1,7 @@
 """Rates, with the time handed in."""
 
 import pytest
+
 from citrine_edge.rates import TokenBucket
 
 

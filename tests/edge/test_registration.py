@@ -3,25 +3,26 @@
 from typing import Any
 
 import pytest
+
 from citrine_edge.ocppj import RpcError
 from citrine_edge.registration import Registration
-
 from tests.support.fake_core import ACCEPTED, PENDING, REJECTED
+
+CUSTOM = {"requestedMessage": "CustomTrigger"}
 
 
 def allowed(registration: Registration, action: str, payload: Any = None) -> bool:
     try:
         registration.check(action, payload if payload is not None else {})
     except RpcError as error:
-        assert error.code == "SecurityError"
-        return False
+        return error.code != "SecurityError"
     return True
 
 
 @pytest.mark.parametrize(
     ("status", "heartbeat"), [(ACCEPTED, True), (PENDING, False), (REJECTED, False), (None, False)]
 )
-def test_B02_FR_02_only_boot_before_accepted(status: int | None, heartbeat: bool) -> None:  # noqa: N802
+def test_B02_FR_02_only_boot_before_accepted(status: int | None, heartbeat: bool) -> None:
     assert allowed(Registration(status), "BootNotification")
     assert allowed(Registration(status), "Heartbeat") is heartbeat
 
@@ -39,12 +40,12 @@ def test_B02_FR_02_only_boot_before_accepted(status: int | None, heartbeat: bool
         ("TriggerMessage", {"requestedMessage": "Heartbeat"}, "StatusNotification", {}, False),
         ("TriggerMessage", {"requestedMessage": "SignV2GCertificate"}, "SignCertificate", {}, True),
         ("TriggerMessage", {"requestedMessage": "SignCombinedCertificate"}, "SignCertificate", {}, True),
-        ("TriggerMessage", {"requestedMessage": "CustomTrigger", "customTrigger": "NotifyEvent"}, "NotifyEvent", {}, True),
-        ("TriggerMessage", {"requestedMessage": "CustomTrigger", "customTrigger": "x"}, "DataTransfer", {}, True),
+        ("TriggerMessage", {**CUSTOM, "customTrigger": "NotifyEvent"}, "NotifyEvent", {}, True),
+        ("TriggerMessage", {**CUSTOM, "customTrigger": "x"}, "DataTransfer", {}, True),
         ("GetVariables", {"getVariableData": []}, "NotifyReport", {"requestId": 7}, False),
     ],
-)  # fmt: skip
-def test_B02_FR_09_what_was_asked_for_is_allowed(  # noqa: N802
+)
+def test_B02_FR_09_what_was_asked_for_is_allowed(
     command: str, asked: dict[str, Any], action: str, payload: Any, is_allowed: bool
 ) -> None:
     registration = Registration(PENDING)
@@ -53,7 +54,7 @@ def test_B02_FR_09_what_was_asked_for_is_allowed(  # noqa: N802
     assert allowed(registration, action, payload) is is_allowed
 
 
-def test_B03_FR_07_rejected_station_may_send_nothing_else() -> None:  # noqa: N802
+def test_B03_FR_07_rejected_station_may_send_nothing_else() -> None:
     registration = Registration(REJECTED)
     registration.ask("TriggerMessage", {"requestedMessage": "Heartbeat"})
 

@@ -6,9 +6,9 @@ import contextlib
 from typing import Any
 
 import pytest
-from citrine.edge.v1 import link_pb2 as pb
 from google.protobuf.duration_pb2 import Duration
 
+from citrine.edge.v1 import link_pb2 as pb
 from tests.edge.conftest import RunningEdge, running_edge
 from tests.support.fake_core import FakeCore, default_reply
 
@@ -138,9 +138,8 @@ async def test_sockets_far_beyond_the_limit_are_dropped(core: FakeCore) -> None:
 
 
 async def test_handshakes_above_the_rate_are_refused(core: FakeCore) -> None:
-    async with running_edge(core, ocpp_handshake_rate=1) as edge:
-        async with edge.station("CS1"), edge.station("CS2"):
-            assert (await edge.refusal("CS3")).status_code == 503
+    async with running_edge(core, ocpp_handshake_rate=1) as edge, edge.station("CS1"), edge.station("CS2"):
+        assert (await edge.refusal("CS3")).status_code == 503
 
 
 @pytest.mark.parametrize(
@@ -204,4 +203,3 @@ async def test_draining_edge_refuses(core: FakeCore) -> None:
         assert (await core.next("closed")).session.epoch == 9
         core.answer(call, default_reply(call))
         assert (await station.receive())[:2] == [3, "m1"]
-

@@ -86,6 +86,7 @@ class FakeCore(EdgeLinkServiceServicer):
     links: list[FakeLink] = field(default_factory=list)
     items: list[pb.Upstream] = field(default_factory=list)
     address: str = ""
+    batches: int = 0
     epochs: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
 
     def __post_init__(self) -> None:
@@ -160,6 +161,7 @@ class FakeCore(EdgeLinkServiceServicer):
 
     async def _read(self, stream: FakeLink, batches: AsyncIterator[pb.LinkRequest]) -> None:
         async for batch in batches:
+            self.batches += 1
             for item in batch.items:
                 if item.WhichOneof("item") == "hello":
                     self._welcome(stream, item.hello)

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+
 from citrine.ocpp.v2 import authorization_pb2, availability_pb2, provisioning_pb2, types_pb2
 from citrine_edge.dialects import V21, V201, Dialect, UnsupportedAction, dialects
 from citrine_edge.ocppj import RpcError

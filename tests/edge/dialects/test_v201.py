@@ -1,6 +1,7 @@
 """OCPP 2.0.1: what it lacks is refused by name, and left out of answers."""
 
 import pytest
+
 from citrine.edge.v1 import link_pb2 as pb
 from citrine.ocpp.v2 import authorization_pb2, provisioning_pb2, remote_control_pb2, tariff_and_cost_pb2, types_pb2
 from citrine_edge.dialects import V201, UnsupportedAction

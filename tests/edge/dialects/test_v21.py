@@ -1,6 +1,7 @@
 """OCPP 2.1: the canonical messages as they are."""
 
 import pytest
+
 from citrine.edge.v1 import link_pb2 as pb
 from citrine.ocpp.actions import ACTIONS
 from citrine.ocpp.v2 import diagnostics_pb2, tariff_and_cost_pb2
@@ -25,7 +26,7 @@ def test_send_is_read() -> None:
 
 @pytest.mark.parametrize("name", ["Heartbeat", "Nothing"])
 def test_call_is_no_send(name: str) -> None:
-    with pytest.raises(RpcError, match="NotSupported|NotImplemented"):
+    with pytest.raises(RpcError, match=r"NotSupported|NotImplemented"):
         V21().read_send(name, {})
 
 

@@ -1,7 +1,8 @@
 """RPC errors."""
 
-import citrine_edge.ocppj.errors as errors
 import pytest
+
+import citrine_edge.ocppj.errors as errors
 from citrine_edge.ocppj import BrokenAnswer, BrokenSend, Code, OcppjError, RpcError
 
 

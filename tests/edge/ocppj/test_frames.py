@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import pytest
+
 from citrine_edge.ocppj import (
     BrokenAnswer,
     BrokenSend,
@@ -116,7 +117,9 @@ def test_malformed_answer_is_not_answered(raw: str, message_id: str | None) -> N
     assert broken.value.message_id == message_id
 
 
-@pytest.mark.parametrize("raw", ['[6,"a"]', "[6]", '[6,"a",{},{}]', '[6,"a","x",{},1]', '[6,"a","x",' + "[" * 60 + "]" * 61])
+@pytest.mark.parametrize(
+    "raw", ['[6,"a"]', "[6]", '[6,"a",{},{}]', '[6,"a","x",{},1]', '[6,"a","x",' + "[" * 60 + "]" * 61]
+)
 def test_malformed_send_is_not_answered(raw: str) -> None:
     with pytest.raises(BrokenSend):
         parse(raw.encode(), V21)

@@ -5,6 +5,7 @@ from importlib import resources
 from typing import Any
 
 import pytest
+
 from citrine_edge.ocppj import RpcError, Schemas
 
 AUTHORIZE = {"idToken": {"idToken": "A", "type": "Central"}}
@@ -26,25 +27,48 @@ def changed(payload: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
     return payload
 
 
+OCCURRENCE = "OccurrenceConstraintViolation"
+TYPE = "TypeConstraintViolation"
+PROPERTY = "PropertyConstraintViolation"
+FORMAT = "FormatViolation"
+
+SAMPLE = "meterValue/0/sampledValue/0"
+
+
 @pytest.mark.parametrize(
     ("action", "payload", "code", "description"),
     [
-        ("Authorize", {}, "OccurrenceConstraintViolation", "/idToken is required"),
-        ("Authorize", changed(AUTHORIZE, "idToken/type", ...), "OccurrenceConstraintViolation", "/idToken/type is required"),
-        ("Authorize", changed(AUTHORIZE, "idToken", "A"), "TypeConstraintViolation", "/idToken is not of type object"),
-        ("Authorize", changed(AUTHORIZE, "idToken/idToken", None), "TypeConstraintViolation", "/idToken/idToken is not of type string"),
-        ("Authorize", changed(AUTHORIZE, "idToken/type", "Odd"), "PropertyConstraintViolation", "/idToken/type is not one of the allowed values"),
-        ("Authorize", changed(AUTHORIZE, "idToken/idToken", "x" * 37), "PropertyConstraintViolation", "/idToken/idToken is longer than 36 characters"),
-        ("Authorize", changed(AUTHORIZE, "more", 1), "FormatViolation", "/more is not in the schema"),
-        ("Authorize", changed(AUTHORIZE, "idToken/a~b", 1), "FormatViolation", "/idToken/a~0b is not in the schema"),
-        ("Authorize", changed(AUTHORIZE, "customData", {"a": 1}), "OccurrenceConstraintViolation", "/customData/vendorId is required"),
-        ("MeterValues", changed(METER, "meterValue", []), "OccurrenceConstraintViolation", "/meterValue has fewer items than 1"),
-        ("MeterValues", changed(METER, "meterValue/0/sampledValue", []), "OccurrenceConstraintViolation", "/meterValue/0/sampledValue has fewer items than 1"),
-        ("MeterValues", changed(METER, "meterValue/0/sampledValue/0/value", "1"), "TypeConstraintViolation", "/meterValue/0/sampledValue/0/value is not of type number"),
-        ("MeterValues", changed(METER, "evseId", 1.5), "TypeConstraintViolation", "/evseId is not of type integer"),
-        ("MeterValues", changed(METER, "evseId", True), "TypeConstraintViolation", "/evseId is not of type integer"),
+        ("Authorize", {}, OCCURRENCE, "/idToken is required"),
+        ("Authorize", changed(AUTHORIZE, "idToken/type", ...), OCCURRENCE, "/idToken/type is required"),
+        ("Authorize", changed(AUTHORIZE, "idToken", "A"), TYPE, "/idToken is not of type object"),
+        ("Authorize", changed(AUTHORIZE, "idToken/idToken", None), TYPE, "/idToken/idToken is not of type string"),
+        (
+            "Authorize",
+            changed(AUTHORIZE, "idToken/type", "Odd"),
+            PROPERTY,
+            "/idToken/type is not one of the allowed values",
+        ),
+        (
+            "Authorize",
+            changed(AUTHORIZE, "idToken/idToken", "x" * 37),
+            PROPERTY,
+            "/idToken/idToken is longer than 36 characters",
+        ),
+        ("Authorize", changed(AUTHORIZE, "more", 1), FORMAT, "/more is not in the schema"),
+        ("Authorize", changed(AUTHORIZE, "idToken/a~b", 1), FORMAT, "/idToken/a~0b is not in the schema"),
+        ("Authorize", changed(AUTHORIZE, "customData", {"a": 1}), OCCURRENCE, "/customData/vendorId is required"),
+        ("MeterValues", changed(METER, "meterValue", []), OCCURRENCE, "/meterValue has fewer items than 1"),
+        (
+            "MeterValues",
+            changed(METER, "meterValue/0/sampledValue", []),
+            OCCURRENCE,
+            "/meterValue/0/sampledValue has fewer items than 1",
+        ),
+        ("MeterValues", changed(METER, f"{SAMPLE}/value", "1"), TYPE, f"/{SAMPLE}/value is not of type number"),
+        ("MeterValues", changed(METER, "evseId", 1.5), TYPE, "/evseId is not of type integer"),
+        ("MeterValues", changed(METER, "evseId", True), TYPE, "/evseId is not of type integer"),
     ],
-)  # fmt: skip
+)
 def test_violation_has_its_code_and_place(action: str, payload: dict[str, Any], code: str, description: str) -> None:
     with pytest.raises(RpcError) as refused:
         Schemas("v201").request(action).check(payload)

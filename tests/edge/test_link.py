@@ -1,0 +1,105 @@
+"""The stream to one core."""
+
+import asyncio
+
+import pytest
+
+from citrine.edge.v1 import link_pb2 as pb
+from citrine_edge.link import MAX_BATCH_ITEMS, MAX_OFFERED, Link, encode_batch
+from citrine_edge.metrics import Metrics
+from tests.edge.conftest import RunningEdge, running_edge
+from tests.support.fake_core import WAIT, FakeCore, fake_core
+
+
+@pytest.mark.parametrize("sizes", [[0], [1], [127, 128], [16384, 3, 2_000_000]])
+def test_batch_is_the_message_of_its_items(sizes: list[int]) -> None:
+    items = [pb.Upstream(observed=pb.ObservedFrame(frame="x" * size)) for size in sizes]
+
+    assert pb.LinkRequest.FromString(encode_batch([item.SerializeToString() for item in items])).items == items
+
+
+async def test_edge_names_itself_and_what_it_holds(core: FakeCore, edge: RunningEdge) -> None:
+    hello = core.link.hello
+
+    assert len(hello.edge_id) == 36
+    assert hello.software_version
+    assert list(hello.sessions) == []
+
+
+async def test_wrong_credential_opens_no_link() -> None:
+    async with fake_core(FakeCore(credential="other")) as core, running_edge(core, linked=False) as edge:
+        assert (await edge.get("/readyz"))[0] == 503
+        core.credential = "secret"
+
+        await edge.until(lambda: edge.edge.router.available)
+
+
+async def test_link_that_is_not_welcomed_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("citrine_edge.link.WELCOME_TIMEOUT", 0.1)
+    core = FakeCore()
+    welcome = core._welcome
+    core._welcome = lambda stream, hello: core.links.append(stream)  # type: ignore[method-assign]  # says nothing
+    async with fake_core(core), running_edge(core, linked=False) as edge:
+        await core.linked(2)
+        core._welcome = welcome  # type: ignore[method-assign]
+
+        await edge.until(lambda: edge.edge.router.available)
+
+
+async def test_what_queues_up_goes_into_one_batch(core: FakeCore, edge: RunningEdge) -> None:
+    (link,) = edge.edge.router.links
+    item = pb.Upstream(observed=pb.ObservedFrame(frame="x")).SerializeToString()
+    before = core.batches
+
+    for _ in range(3 * MAX_BATCH_ITEMS):
+        link.push(item)
+    for _ in range(3 * MAX_BATCH_ITEMS):
+        await core.next("observed")
+
+    assert core.batches - before == 3
+
+
+async def test_large_items_go_into_batches_of_their_own(core: FakeCore, edge: RunningEdge) -> None:
+    (link,) = edge.edge.router.links
+    for _ in range(3):
+        link.push(pb.Upstream(observed=pb.ObservedFrame(frame="x" * (3 << 20))).SerializeToString())
+    for _ in range(3):
+        await core.next("observed")
+
+    assert link.up
+
+
+async def test_item_that_nobody_relies_on_is_dropped_rather_than_queued_without_end() -> None:
+    link = Link("127.0.0.1:1", "", None, Metrics())  # type: ignore[arg-type]  # not used
+    assert not link.offer(b"")
+    link.up = True
+
+    assert [link.offer(b"") for _ in range(MAX_OFFERED + 1)] == [True] * MAX_OFFERED + [False]
+    assert link.queued == MAX_OFFERED
+
+
+async def test_item_that_can_not_be_processed_harms_no_other(core: FakeCore, edge: RunningEdge) -> None:
+    async with edge.station() as station:
+        core.link.send()
+        core.send(answer=pb.Answer(id=12345))
+        core.send(welcome=pb.Welcome())
+        core.send(command=pb.Command())
+
+        assert (await station.ask("Heartbeat", {}))[0] == 3
+    assert len(core.links) == 1
+
+
+async def test_finished_link_has_delivered_everything(core: FakeCore) -> None:
+    async with running_edge(core) as edge:
+        (link,) = edge.edge.router.links
+        for _ in range(1000):
+            link.push(pb.Upstream(observed=pb.ObservedFrame(frame="x" * 1000)).SerializeToString())
+        async with asyncio.timeout(WAIT):
+            await link.finish(WAIT)
+
+        assert not link.up
+        assert len(core.all("observed")) == 1000
+
+
+async def test_link_that_is_down_is_finished_at_once() -> None:
+    await Link("127.0.0.1:1", "", None, Metrics()).finish(WAIT)  # type: ignore[arg-type]  # not used
