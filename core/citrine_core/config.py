@@ -72,6 +72,13 @@ class CoreSettings(BaseSettings):
     event_retention: timedelta = timedelta(days=7)
     """How long events can be resumed from."""
 
+    meter_value_retention: timedelta | None = Field(default=None, gt=timedelta(0), le=timedelta(days=36525))
+    """How long meter values are kept, by the time that the station gave them. None: for ever.
+
+    What is older is removed within hours: on PostgreSQL by the month, once all of it is older. Transactions keep their
+    energy and their events.
+    """
+
     log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
     """DEBUG, INFO, WARNING or ERROR."""
 

@@ -105,7 +105,9 @@ class Core:
         self.edge_servicer = self._edge_servicer()
         self.rpc = self._rpc()
         self.http = HealthServer(self.metrics, self._missing)
-        self.housekeeping = Housekeeping(self.unit_of_work, clock, settings.event_retention)
+        self.housekeeping = Housekeeping(
+            self.unit_of_work, clock, settings.event_retention, settings.meter_value_retention
+        )
         self.frames.connect(
             lambda tenant_id, station_id, on: self.links.watch(_watch(tenant_id, station_id, on)),
             lambda: {link.edge_id for link in self.links},

@@ -3,11 +3,17 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from citrine_core.clock import Clock
 from citrine_core.db import UnitOfWork, UnitOfWorkFactory
-from citrine_core.db.partitions import add_partitions
+from citrine_core.db.partitions import (
+    PARTITIONED,
+    add_partitions,
+    drop_partitions_before,
+    find_rows_before,
+    remove_rows_before,
+)
 from citrine_core.dispatch.repository import HandledMessages
 from citrine_core.errors import DatabaseUnavailable
 from citrine_core.events import OutboxRepository
@@ -29,14 +35,31 @@ REPLIES_KEPT = timedelta(days=30)
 EDGES_KEPT = timedelta(days=1)
 """How long an edge is remembered that is gone and holds no session."""
 
+MAX_ROWS = 2000
+"""Rows removed in one transaction at most, where they do not go with their partition."""
+
 
 class Housekeeping:
-    """Keeps the database tidy; several cores may do so at the same time."""
+    """Keeps the database tidy; several cores may do so at the same time.
 
-    def __init__(self, unit_of_work: UnitOfWorkFactory, clock: Clock, event_retention: timedelta) -> None:
+    Args:
+        unit_of_work: Opens transactions.
+        clock: Returns the time now.
+        event_retention: How long events are kept.
+        meter_value_retention: How long meter values are kept. None: for ever.
+    """
+
+    def __init__(
+        self,
+        unit_of_work: UnitOfWorkFactory,
+        clock: Clock,
+        event_retention: timedelta,
+        meter_value_retention: timedelta | None = None,
+    ) -> None:
         self._unit_of_work = unit_of_work
         self._clock = clock
         self._event_retention = event_retention
+        self._meter_value_retention = meter_value_retention
 
     async def run(self) -> None:
         """Do it every hour until cancelled."""
@@ -55,6 +78,22 @@ class Housekeeping:
         await self._do(lambda work: OutboxRepository(work.session).remove_before(now - self._event_retention))
         await self._do(lambda work: EdgeRepository(work.session).remove_before(now - EDGES_KEPT))
         await self._do(lambda work: add_partitions(work.session, now))
+        if self._meter_value_retention is not None:
+            await self._forget_meter_values(now - self._meter_value_retention)
+
+    async def _forget_meter_values(self, before: datetime) -> None:
+        await self._do(lambda work: drop_partitions_before(work.session, before))
+        for table in PARTITIONED:
+            while await self._remove_rows(table, before):
+                pass
+
+    async def _remove_rows(self, table: str, before: datetime) -> bool:
+        # Looked for before it is a writer's turn: on SQLite that may be a walk through the table.
+        async with self._unit_of_work(read_only=True) as work:
+            rows = await find_rows_before(work.session, table, before, MAX_ROWS)
+        if rows:
+            await self._do(lambda work: remove_rows_before(work.session, table, before, rows))
+        return bool(rows)
 
     async def _do(self, task: Callable[[UnitOfWork], Awaitable[object]]) -> None:
         async with self._unit_of_work() as work:

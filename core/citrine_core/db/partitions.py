@@ -1,12 +1,24 @@
 """Partitions by month, of the tables that have them on PostgreSQL."""
 
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Any
 
-from sqlalchemy import text
+import orjson
+from sqlalchemy import TextClause, bindparam, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-__all__ = ["PARTITIONED", "add_partitions", "drop_partitions_before", "is_partition"]
+from citrine_core.db.base import UtcDateTime
+
+__all__ = [
+    "PARTITIONED",
+    "add_partitions",
+    "drop_partitions_before",
+    "find_rows_before",
+    "is_partition",
+    "remove_rows_before",
+]
 
 PARTITIONED = {"samples": "sample_time"}
 """Tables that are partitioned, and the column they are partitioned by.
@@ -59,6 +71,33 @@ async def drop_partitions_before(session: AsyncSession, time: datetime) -> list[
                 await session.execute(text(f"DROP TABLE {name}"))
                 dropped.append(name)
     return dropped
+
+
+async def find_rows_before(session: AsyncSession, table: str, time: datetime, limit: int) -> Sequence[Any]:
+    """Return where rows are that are older than a time and in no partition that goes as a whole.
+
+    These are what the default partition holds, and on SQLite all. No index leads to them.
+    """
+    if session.get_bind().dialect.name == "postgresql":
+        query = f"SELECT ctid FROM {table}_default WHERE {PARTITIONED[table]} < :time LIMIT :limit"
+    else:
+        query = f"SELECT rowid FROM {table} WHERE {PARTITIONED[table]} < :time LIMIT :limit"
+    return (await session.scalars(_with_time(query), {"time": time, "limit": limit})).all()
+
+
+async def remove_rows_before(session: AsyncSession, table: str, time: datetime, rows: Sequence[Any]) -> None:
+    """Remove rows that `find_rows_before` found, unless in their place there is something newer by now."""
+    if session.get_bind().dialect.name == "postgresql":
+        statement = f"DELETE FROM {table}_default WHERE ctid = ANY(CAST(:rows AS tid[]))"
+        found: Any = rows
+    else:
+        statement = f"DELETE FROM {table} WHERE rowid IN (SELECT value FROM json_each(:rows))"
+        found = orjson.dumps(rows).decode()
+    await session.execute(_with_time(f"{statement} AND {PARTITIONED[table]} < :time"), {"time": time, "rows": found})
+
+
+def _with_time(statement: str) -> TextClause:
+    return text(statement).bindparams(bindparam("time", type_=UtcDateTime()))
 
 
 async def _partitions_of(session: AsyncSession, table: str) -> set[str]:

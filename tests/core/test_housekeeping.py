@@ -1,0 +1,85 @@
+"""What is done now and then."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import insert, select
+
+from citrine_core import housekeeping
+from citrine_core.blocks.meter_values import Sample
+from citrine_core.config import InvalidSetting, read_settings
+from citrine_core.db import UnitOfWorkFactory
+from citrine_core.db.partitions import add_partitions
+from citrine_core.housekeeping import Housekeeping
+
+NOW = datetime(2031, 6, 15, 12, 0, tzinfo=UTC)
+DAY = timedelta(days=1)
+
+
+def housekeeping_of(unit_of_work: UnitOfWorkFactory, retention: timedelta | None) -> Housekeeping:
+    return Housekeeping(unit_of_work, lambda: NOW, timedelta(days=7), retention)
+
+
+async def add_samples(unit_of_work: UnitOfWorkFactory, times: Sequence[datetime]) -> None:
+    async with unit_of_work() as work:
+        rows = [
+            {
+                "tenant_id": "default",
+                "station_id": "CS-1",
+                "sample_time": time,
+                "digest": number,
+                "position": 0,
+                "measurand": 1,
+                "value": 1.0,
+            }
+            for number, time in enumerate(times)
+        ]
+        await work.session.execute(insert(Sample.__table__), rows)  # type: ignore[arg-type]
+        await work.commit()
+
+
+async def sample_times(unit_of_work: UnitOfWorkFactory) -> list[datetime]:
+    async with unit_of_work(read_only=True) as work:
+        return list(await work.session.scalars(select(Sample.sample_time).order_by(Sample.sample_time)))
+
+
+async def test_old_meter_values_are_removed_in_small_steps(
+    unit_of_work: UnitOfWorkFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From the default partition too: of clocks that went wrong there is no month."""
+    monkeypatch.setattr(housekeeping, "MAX_ROWS", 3)
+    kept = [NOW - 30 * DAY, NOW, datetime(9999, 12, 31, tzinfo=UTC)]
+    await add_samples(unit_of_work, [datetime(1, 1, 1, tzinfo=UTC), *(NOW - n * DAY for n in range(31, 40)), *kept])
+
+    await housekeeping_of(unit_of_work, 30 * DAY).tidy()
+
+    assert await sample_times(unit_of_work) == kept
+
+
+async def test_months_go_whole_where_there_are_partitions(unit_of_work: UnitOfWorkFactory) -> None:
+    async with unit_of_work() as work:
+        partitioned = bool(await add_partitions(work.session, NOW - 90 * DAY))
+        await work.commit()
+    april, may_1, may_31 = (datetime(2031, month, day, tzinfo=UTC) for month, day in ((4, 30), (5, 1), (5, 31)))
+    await add_samples(unit_of_work, [april, may_1, may_31])
+
+    await housekeeping_of(unit_of_work, 30 * DAY).tidy()
+
+    assert await sample_times(unit_of_work) == ([may_1, may_31] if partitioned else [may_31])
+
+
+async def test_meter_values_stay_for_ever_by_default(unit_of_work: UnitOfWorkFactory) -> None:
+    times = [datetime(1, 1, 1, tzinfo=UTC), NOW - 20_000 * DAY, NOW]
+    await add_samples(unit_of_work, times)
+
+    await housekeeping_of(unit_of_work, read_settings([], {}).meter_value_retention).tidy()
+
+    assert await sample_times(unit_of_work) == times
+
+
+def test_retention_is_a_duration() -> None:
+    assert read_settings(["--meter-value-retention", "P400D"], {}).meter_value_retention == 400 * DAY
+    for wrong in ("0", "-P1D", "P999999D"):
+        with pytest.raises(InvalidSetting, match="meter_value_retention"):
+            read_settings([f"--meter-value-retention={wrong}"], {})
