@@ -6,9 +6,9 @@ import os
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import NoReturn
+from typing import Annotated, NoReturn
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 __all__ = ["CoreSettings", "InvalidSetting", "read_settings", "split_address"]
@@ -17,6 +17,20 @@ PREFIX = "CITRINE_"
 
 _OF_OTHERS = ("CITRINE_EDGE_", "CITRINE_OCPP_")
 """Variables with these prefixes are the edge's."""
+
+
+def _duration(value: object) -> object:
+    # A number of seconds is what people write; pydantic takes only ISO 8601 as text.
+    if isinstance(value, str):
+        try:
+            return float(value)
+        except ValueError:
+            return value
+    return value
+
+
+Duration = Annotated[timedelta, BeforeValidator(_duration)]
+"""A time span: seconds, or as ISO 8601 says ("PT5M", "P7D")."""
 
 
 class InvalidSetting(Exception):
@@ -51,13 +65,13 @@ class CoreSettings(BaseSettings):
     operator_key_file: Path | None = None
     """Where to leave an operator key, mode 0600, if there is none or it is not valid any more."""
 
-    heartbeat_interval: timedelta = timedelta(minutes=5)
+    heartbeat_interval: Duration = timedelta(minutes=5)
     """What BootNotificationResponse tells a station to wait between heartbeats."""
 
-    pending_interval: timedelta = timedelta(minutes=1)
+    pending_interval: Duration = timedelta(minutes=1)
     """What a pending or rejected station waits before its next BootNotification."""
 
-    default_timeout: timedelta = timedelta(seconds=30)
+    default_timeout: Duration = timedelta(seconds=30)
     """How long a station may take to answer a command, where the caller does not say."""
 
     blocks: str = ""
@@ -66,13 +80,13 @@ class CoreSettings(BaseSettings):
     lanes: int = Field(default=0, ge=0, le=64)
     """Database transactions for stations at a time. 0: 1 with SQLite, 2 with PostgreSQL."""
 
-    drain_time: timedelta = timedelta(seconds=10)
+    drain_time: Duration = timedelta(seconds=10)
     """How long a stopping core finishes what is under way."""
 
-    event_retention: timedelta = timedelta(days=7)
+    event_retention: Duration = timedelta(days=7)
     """How long events can be resumed from."""
 
-    meter_value_retention: timedelta | None = Field(default=None, gt=timedelta(0), le=timedelta(days=36525))
+    meter_value_retention: Duration | None = Field(default=None, gt=timedelta(0), le=timedelta(days=36525))
     """How long meter values are kept, by the time that the station gave them. None: for ever.
 
     What is older is removed within hours: on PostgreSQL by the month, once all of it is older. Transactions keep their

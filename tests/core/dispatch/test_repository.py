@@ -1,0 +1,57 @@
+"""Replies under the business key of what they answer, on both databases."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import event, text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from citrine_core.db import UnitOfWorkFactory
+from citrine_core.dispatch.repository import HandledMessages
+from tests.support.blocks import NOW
+
+STATIONS = 100
+REPLIES = {
+    (f"CS-{station}", f"{station * 100 + number:032x}"): b"reply"
+    for station in range(STATIONS)
+    for number in range(100)
+}
+
+
+@contextmanager
+def statements(engine: AsyncEngine) -> Iterator[list[tuple[str, Any]]]:
+    """What is executed meanwhile, with its parameters."""
+    seen: list[tuple[str, Any]] = []
+
+    def on_execute(connection: Any, cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+        seen.append((statement, parameters))
+
+    event.listen(engine.sync_engine, "before_cursor_execute", on_execute)
+    try:
+        yield seen
+    finally:
+        event.remove(engine.sync_engine, "before_cursor_execute", on_execute)
+
+
+async def test_replies_are_found_by_their_keys(unit_of_work: UnitOfWorkFactory, engine: AsyncEngine) -> None:
+    """Each by the index, whatever the size of the batch: not each station with each key."""
+    asked = {(f"CS-{station}", f"{station * 100 + 7:032x}") for station in range(STATIONS)}
+    async with unit_of_work() as work:
+        await HandledMessages(work.session).add_all("default", REPLIES, NOW)
+        await HandledMessages(work.session).add_all("other", {("CS-1", "a"): b"of another tenant"}, NOW)
+        await work.session.execute(text("ANALYZE"))
+        await work.commit()
+
+    async with unit_of_work(read_only=True) as work:
+        with statements(engine) as seen:
+            found = await HandledMessages(work.session).find_all("default", [*asked, ("CS-2", "a"), ("CS-1", "a")])
+        assert found == dict.fromkeys(asked, b"reply")
+
+        [(statement, parameters)] = seen
+        connection = await work.session.connection()
+        explain = "EXPLAIN" if connection.dialect.name == "postgresql" else "EXPLAIN QUERY PLAN"
+        plan = "\n".join(map(str, await connection.exec_driver_sql(f"{explain} {statement}", parameters)))
+        assert "station_id=? AND key=?" in plan or (
+            "pk_handled_messages" in plan and "(key)::text = " in plan and "Seq Scan" not in plan
+        ), plan

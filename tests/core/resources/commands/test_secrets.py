@@ -1,0 +1,54 @@
+"""Tests of passwords in commands."""
+
+from typing import Any
+
+import pytest
+
+from citrine_core.resources.commands.secrets import MASK, masked, new_password
+
+
+def setting(component: str, variable: str, value: Any = "secret") -> dict[str, Any]:
+    return {"component": {"name": component}, "variable": {"name": variable}, "attributeValue": value}
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        pytest.param(setting("SecurityCtrlr", "BasicAuthPassword"), id="as written in the specification"),
+        pytest.param(setting("securityCtrlr", "BASICAUTHPASSWORD"), id="names are case-insensitive"),
+    ],
+)
+def test_a_new_password_is_found_and_masked(entry: dict[str, Any]) -> None:
+    payload = {"setVariableData": [setting("ClockCtrlr", "TimeZone", "UTC"), entry]}
+
+    shown = masked("SetVariables", payload)
+
+    assert new_password("SetVariables", payload) == "secret"
+    assert [one["attributeValue"] for one in shown["setVariableData"]] == ["UTC", MASK]
+    assert entry["attributeValue"] == "secret"
+
+
+@pytest.mark.parametrize(
+    ("action", "payload"),
+    [
+        pytest.param(
+            "SetVariables", {"setVariableData": [setting("SecurityCtrlr", "Identity")]}, id="another variable"
+        ),
+        pytest.param("SetVariables", {"setVariableData": "x"}, id="no list"),
+        pytest.param("SetVariables", {"setVariableData": ["x", {"component": "x"}, {}]}, id="no entries"),
+        pytest.param("SetVariables", {}, id="nothing"),
+        pytest.param("GetVariables", {"getVariableData": []}, id="another action"),
+        pytest.param("SetNetworkProfile", {"connectionData": {"ocppVersion": "OCPP20"}}, id="a profile without one"),
+        pytest.param("SetNetworkProfile", {"connectionData": 1}, id="no profile"),
+    ],
+)
+def test_what_holds_no_password_stays_as_it_is(action: str, payload: dict[str, Any]) -> None:
+    assert masked(action, payload) == payload
+    assert new_password(action, payload) is None
+
+
+def test_the_password_of_a_network_profile_is_masked_and_none_of_ours() -> None:
+    payload = {"connectionData": {"basicAuthPassword": "secret"}}
+
+    assert masked("SetNetworkProfile", payload) == {"connectionData": {"basicAuthPassword": MASK}}
+    assert new_password("SetNetworkProfile", payload) is None
