@@ -1,72 +1,126 @@
 """Statements for many rows at a time, at a fraction of what they cost one by one."""
 
-from collections.abc import Callable, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Sequence
+from itertools import chain, count
 from typing import Any
 
-from sqlalchemy import Dialect, Insert, Table, Update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Column, Dialect, String, Table
 from sqlalchemy.ext.asyncio import AsyncSession
 
-__all__ = ["BulkStatement", "insert_of"]
+__all__ = ["BulkInsert", "BulkUpdate"]
 
 Row = tuple[Any, ...]
 
+STEP = 16
+"""Rows of one execution of a statement. Each execution costs a database as much as some rows; with SQLite it is also
+what its thread waits for the event loop to let go of Python."""
 
-class BulkStatement:
-    """An INSERT or UPDATE that is executed with the values of many rows.
 
-    SQLAlchemy binds the parameters of each row by name, which costs more than what a database does with a row.
-    Here the statement is compiled once for each kind of database, and its rows are tuples.
+class _BulkStatement(ABC):
+    """A statement that takes its rows as a table of values.
 
-    Args:
-        names: Names of the parameters, in the order of the values of a row.
-        build: Returns the statement for a dialect. Its parameters must be those named.
+    SQLAlchemy binds the parameters of each row by name, and a database executes a statement for each of them; both
+    cost more than the row. Here the values go by their place, some rows at a time.
     """
 
-    def __init__(self, names: Sequence[str], build: Callable[[str], Insert | Update]) -> None:
-        self._names = tuple(names)
-        self._build = build
-        self._compiled: dict[str, tuple[str, Callable[[Sequence[Row]], list[Row]]]] = {}
+    def __init__(self, table: Table, names: Sequence[str]) -> None:
+        self._table = table
+        self._columns: list[Column[Any]] = [table.c[name] for name in names]
+        self._processors: dict[str, list[tuple[int, Callable[[Any], Any]]]] = {}
+        self._texts: dict[tuple[str, int], str] = {}
 
     async def execute(self, session: AsyncSession, rows: Sequence[Row]) -> None:
-        """Execute the statement for all rows, in one round trip. Does nothing for none."""
+        """Execute the statement for all rows. Does nothing for none."""
         if not rows:
             return
         connection = await session.connection()
         dialect = connection.dialect
-        if dialect.name not in self._compiled:
-            self._compiled[dialect.name] = self._compile(dialect)
-        text, bind = self._compiled[dialect.name]
-        await connection.exec_driver_sql(text, bind(rows))
+        width = len(self._columns)
+        values = list(chain.from_iterable(self._bind(dialect, rows)))
+        last = len(rows) % STEP * width
+        full = len(values) - last
+        if full:
+            steps = [tuple(values[start : start + STEP * width]) for start in range(0, full, STEP * width)]
+            await connection.exec_driver_sql(self._text(dialect, STEP), steps)
+        if last:
+            await connection.exec_driver_sql(self._text(dialect, len(rows) % STEP), tuple(values[full:]))
 
-    def _compile(self, dialect: Dialect) -> tuple[str, Callable[[Sequence[Row]], list[Row]]]:
-        compiled = self._build(dialect.name).compile(dialect=dialect, column_keys=list(self._names))
-        # Both drivers take parameters by their place.
-        assert compiled.positiontup is not None
-        order = compiled.positiontup
-        places = [self._names.index(name) for name in order]
-        processors: list[tuple[int, Callable[[Any], Any]]] = []
-        for place, name in enumerate(order):
-            kind = compiled.binds[name].type.dialect_impl(dialect)
-            processor = kind.bind_processor(dialect)
-            if processor is not None:
-                processors.append((place, processor))
-        in_order = places == list(range(len(self._names)))
+    def _bind(self, dialect: Dialect, rows: Sequence[Row]) -> Iterable[Row]:
+        """Return the rows as the driver takes them."""
+        if dialect.name not in self._processors:
+            kinds = [column.type.dialect_impl(dialect).bind_processor(dialect) for column in self._columns]
+            self._processors[dialect.name] = [(place, kind) for place, kind in enumerate(kinds) if kind is not None]
+        processors = self._processors[dialect.name]
+        if not processors:
+            return rows
+        columns: list[Sequence[Any]] = list(zip(*rows, strict=True))
+        for place, processor in processors:
+            columns[place] = [processor(value) for value in columns[place]]
+        return zip(*columns, strict=True)
 
-        def bind(rows: Sequence[Row]) -> list[Row]:
-            if in_order and not processors:
-                return list(rows)
-            bound = []
-            for row in rows:
-                values = list(row) if in_order else [row[place] for place in places]
-                for place, processor in processors:
-                    values[place] = processor(values[place])
-                bound.append(tuple(values))
-            return bound
+    def _text(self, dialect: Dialect, rows: int) -> str:
+        key = (dialect.name, rows)
+        if key not in self._texts:
+            self._texts[key] = self._build(dialect, self._values(dialect, rows))
+        return self._texts[key]
 
-        return compiled.string, bind
+    def _values(self, dialect: Dialect, rows: int) -> str:
+        """Return the table of values."""
+        if dialect.name == "sqlite":
+            row = f"({', '.join('?' * len(self._columns))})"
+            return f"VALUES {', '.join([row] * rows)}"
+        # Without lengths: a cast would cut what is too long, where storing it fails.
+        kinds = [String() if isinstance(column.type, String) else column.type for column in self._columns]
+        casts = [kind.compile(dialect=dialect) for kind in kinds]
+        places = count(1)
+        lines = (", ".join(f"${next(places)}::{cast}" for cast in casts) for _ in range(rows))
+        return f"VALUES {', '.join(f'({line})' for line in lines)}"
+
+    def _names(self, dialect: Dialect) -> list[str]:
+        return [dialect.identifier_preparer.quote(column.name) for column in self._columns]
+
+    @abstractmethod
+    def _build(self, dialect: Dialect, values: str) -> str:
+        """Return the statement around the table of values."""
 
 
-def insert_of(dialect: str, table: Table) -> postgresql.Insert | sqlite.Insert:
-    """Return an INSERT of a kind of database, which knows its ON CONFLICT."""
-    return postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
+class BulkInsert(_BulkStatement):
+    """An INSERT of many rows.
+
+    Args:
+        table: Where to.
+        names: Columns, in the order of the values of a row.
+        ignore: Leave rows as they are whose key is stored already.
+    """
+
+    def __init__(self, table: Table, names: Sequence[str], *, ignore: bool = False) -> None:
+        super().__init__(table, names)
+        self._ignore = ignore
+
+    def _build(self, dialect: Dialect, values: str) -> str:
+        on_conflict = " ON CONFLICT DO NOTHING" if self._ignore else ""
+        return f"INSERT INTO {self._table.name} ({', '.join(self._names(dialect))}) {values}{on_conflict}"
+
+
+class BulkUpdate(_BulkStatement):
+    """An UPDATE of many rows, each by its key.
+
+    Args:
+        table: Where to.
+        names: Columns to set, in the order of the values of a row.
+        key: Columns whose values follow, and say which row it is.
+    """
+
+    def __init__(self, table: Table, names: Sequence[str], key: Sequence[str]) -> None:
+        super().__init__(table, (*names, *key))
+        self._set = len(names)
+
+    def _build(self, dialect: Dialect, values: str) -> str:
+        names = self._names(dialect)
+        # As both databases call the columns of VALUES.
+        given = [f"given.column{place}" for place in range(1, len(names) + 1)]
+        pairs = [f"{name} = {value}" for name, value in zip(names, given, strict=True)]
+        table = self._table.name
+        where = " AND ".join(f"{table}.{pair}" for pair in pairs[self._set :])
+        return f"UPDATE {table} SET {', '.join(pairs[: self._set])} FROM ({values}) AS given WHERE {where}"

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from citrine_core.blocks.meter_values.models import Sample
 from citrine_core.blocks.meter_values.readings import SampleRow
 from citrine_core.db import Model
-from citrine_core.db.bulk import BulkStatement, insert_of
+from citrine_core.db.bulk import BulkInsert
 from citrine_core.db.one_of_keys import one_of_keys
 
 __all__ = ["EventKey", "SampleRepository", "add_samples"]
@@ -21,7 +21,7 @@ EventKey = tuple[str, int, int]
 """Transaction, seqNo and digest: which event of a station."""
 
 
-_ADD = BulkStatement(SampleRow._fields, lambda dialect: insert_of(dialect, _SAMPLES).on_conflict_do_nothing())
+_ADD = BulkInsert(_SAMPLES, SampleRow._fields, ignore=True)
 
 
 async def add_samples(session: AsyncSession, rows: Sequence[SampleRow]) -> None:

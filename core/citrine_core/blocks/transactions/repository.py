@@ -1,18 +1,18 @@
 """Queries of the transactions."""
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import fields
 from datetime import datetime
 from operator import attrgetter
 from typing import Any, NamedTuple
 
-from sqlalchemy import Insert, Row, Update, bindparam, insert, select, tuple_, update
+from sqlalchemy import Row, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine.ocpp.v2.transactions_pb2 import TransactionEventResponse
 from citrine_core.blocks.transactions.fold import Occurrence, TransactionState
 from citrine_core.blocks.transactions.models import Transaction, TransactionEvent
-from citrine_core.db.bulk import BulkStatement
+from citrine_core.db.bulk import BulkInsert, BulkUpdate
 from citrine_core.db.one_of_keys import one_of_keys
 from citrine_core.resources.tokens import lookup_of
 
@@ -50,32 +50,13 @@ _seldom = attrgetter(*_SELDOM)
 _STATE = select(*(_TRANSACTIONS.c[name] for name in _ALL))
 
 
-class _Write:
-    """A statement that writes states, and how it takes their values."""
+_moved = attrgetter(*_PROGRESS, *_KEY)
+_changed = attrgetter(*_PROGRESS, *_SELDOM, *_KEY)
+_all = attrgetter(*_ALL)
 
-    def __init__(
-        self, names: Sequence[str], build: Callable[[str], Insert | Update], parameters: Sequence[str]
-    ) -> None:
-        self._values = attrgetter(*names)
-        self._statement = BulkStatement(parameters, build)
-
-    async def execute(self, session: AsyncSession, states: Sequence[TransactionState]) -> None:
-        await self._statement.execute(session, [self._values(state) for state in states])
-
-
-def _update_of(names: Sequence[str]) -> _Write:
-    statement = (
-        update(_TRANSACTIONS)
-        .where(*(_TRANSACTIONS.c[name] == bindparam(f"key_{name}") for name in _KEY))
-        .values({name: bindparam(name) for name in names})
-    )
-    parameters = (*names, *(f"key_{name}" for name in _KEY))
-    return _Write((*names, *_KEY), lambda dialect: statement, parameters)
-
-
-_INSERT = _Write(_ALL, lambda dialect: insert(_TRANSACTIONS), _ALL)
-_UPDATE_PROGRESS = _update_of(_PROGRESS)
-_UPDATE_ALL = _update_of((*_PROGRESS, *_SELDOM))
+_INSERT = BulkInsert(_TRANSACTIONS, _ALL)
+_UPDATE_PROGRESS = BulkUpdate(_TRANSACTIONS, _PROGRESS, _KEY)
+_UPDATE_ALL = BulkUpdate(_TRANSACTIONS, (*_PROGRESS, *_SELDOM), _KEY)
 
 TransactionKey = tuple[str, str]
 """Station and transaction."""
@@ -100,7 +81,7 @@ class EventRow(NamedTuple):
     receive_time: datetime
 
 
-_ADD_EVENTS = BulkStatement(EventRow._fields, lambda dialect: insert(_EVENTS))
+_ADD_EVENTS = BulkInsert(_EVENTS, EventRow._fields)
 
 
 class TransactionRepository:
@@ -180,9 +161,9 @@ class TransactionRepository:
             else:
                 changed.append(state)
         # Not an upsert: if another core was first, this fails, and is done again with what that one stored.
-        await _INSERT.execute(self._session, new)
-        await _UPDATE_PROGRESS.execute(self._session, moved)
-        await _UPDATE_ALL.execute(self._session, changed)
+        await _INSERT.execute(self._session, [_all(state) for state in new])
+        await _UPDATE_PROGRESS.execute(self._session, [_moved(state) for state in moved])
+        await _UPDATE_ALL.execute(self._session, [_changed(state) for state in changed])
 
     async def mark_open_as_orphaned(self, tenant_id: str, station_id: str, boot_time: datetime) -> None:
         """Mark the transactions of a station that are open, and were last heard of before it booted.
