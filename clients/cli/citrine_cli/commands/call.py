@@ -94,8 +94,17 @@ async def _call_any(
 
 
 def _plain(payload: Struct) -> dict[str, Any]:
-    plain: dict[str, Any] = MessageToDict(payload)
+    plain: dict[str, Any] = _with_integers(MessageToDict(payload))
     return plain
+
+
+def _with_integers(value: Any) -> Any:
+    """Return a JSON value with its whole numbers as integers: a Struct knows no others than floats, OCPP does."""
+    if isinstance(value, dict):
+        return {name: _with_integers(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_with_integers(each) for each in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _tell(client: Client, command: Command, answer: dict[str, Any] | None) -> None:

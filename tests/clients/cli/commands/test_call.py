@@ -46,6 +46,16 @@ def test_any_other_action_goes_through_the_generic_rpc(citrine: Cli, core: Scrip
     assert (request.action, request.native, request.HasField("payload")) == ("GetLocalListVersion", False, True)
 
 
+def test_integers_of_the_generic_rpc_are_printed_as_integers(citrine: Cli, core: ScriptedCore) -> None:
+    answer = CallStationResponse()
+    answer.payload.update({"constantStreamData": [{"id": 7, "params": {"interval": 0.5}}]})
+    core.on("CallStation", answer)
+
+    ran = citrine("call", "CS-1", "GetPeriodicEventStream")
+
+    assert ran.out.replace(" ", "").replace("\n", "") == '{"constantStreamData":[{"id":7,"params":{"interval":0.5}}]}'
+
+
 def test_native_is_sent_as_it_stands(citrine: Cli, core: ScriptedCore) -> None:
     answer = CallStationResponse()
     answer.payload.update({"status": "Accepted"})
