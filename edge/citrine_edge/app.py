@@ -5,6 +5,7 @@ import gc
 import json
 import logging
 import os
+import resource
 import signal
 import sys
 import tempfile
@@ -31,6 +32,9 @@ __all__ = ["Edge", "main"]
 
 SETTLE_TIME = 8.0
 """Seconds that a stopping edge gives closed sockets and last reports."""
+
+OTHER_FILES = 200
+"""Files that an edge opens beside its sockets."""
 
 _logger = logging.getLogger(__name__)
 
@@ -146,11 +150,23 @@ def main(argv: list[str] | None = None) -> int:
         return 2
     set_up_logging(settings.log_level)
     _calm_garbage_collector()
+    _allow_sockets(settings.ocpp_max_sockets)
     try:
         return _run(settings)
     except OSError as error:
         sys.stderr.write(f"citrine edge: {error}\n")
         return 1
+
+
+def _allow_sockets(count: int) -> None:
+    """Raise the limit of open files as far as that takes no privilege; the usual one is for 1024."""
+    wanted = count + OTHER_FILES
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < wanted:
+        _logger.warning("too few files may be open for so many sockets", extra={"limit": hard, "sockets": count})
+        wanted = hard
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _calm_garbage_collector() -> None:

@@ -81,7 +81,7 @@ class EdgeSettings(BaseSettings):
     ocpp_ping_timeout: Duration = Field(default=timedelta(seconds=20), gt=timedelta(0))
     """A station that does not react to a ping for so long is gone."""
 
-    ocpp_handshake_timeout: Duration = Field(default=timedelta(seconds=10), gt=timedelta(0))
+    ocpp_handshake_timeout: Duration = Field(default=timedelta(seconds=30), gt=timedelta(0))
     """How long an opening handshake may take, the core's decision included."""
 
     ocpp_handshake_rate: float = Field(default=1000.0, gt=0)

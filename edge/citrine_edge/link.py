@@ -29,6 +29,9 @@ WELCOME_TIMEOUT = 5.0
 FIRST_BACKOFF, LAST_BACKOFF = 0.1, 3.0
 """Seconds between attempts; each is halved at random."""
 
+TWIN_BACKOFF = 30.0
+"""Seconds between attempts at an address whose core is linked by another of its addresses."""
+
 _METHOD = f"/{pb.DESCRIPTOR.services_by_name['EdgeLinkService'].full_name}/Link"
 
 _OPTIONS = (
@@ -48,11 +51,18 @@ class LinkLost(Exception):
     """The stream is at its end."""
 
 
+class TwinLink(LinkLost):
+    """The core has a link already, by another of its addresses."""
+
+
 class LinkOwner(Protocol):
     """Who uses a link."""
 
     def hello(self) -> pb.Hello:
         """Return what the edge says first."""
+
+    def is_linked(self, core_id: str) -> bool:
+        """Return whether a link to that core is up."""
 
     def link_up(self, link: "Link", welcome: pb.Welcome) -> None:
         """Take note that items can be pushed."""
@@ -88,6 +98,7 @@ class Link:
         self._wake = asyncio.Event()
         self._stream_task: asyncio.Task[None] | None = None
         self._finishing = False
+        self._problem = ""
 
     def takes(self, action: str | None) -> bool:
         """Return whether the core can be given a call of this action now; None: whatever any core takes."""
@@ -135,13 +146,19 @@ class Link:
                 self._stream_task.cancel()
                 await asyncio.wait({self._stream_task})
                 raise
-            was_up = self._lost(self._stream_task)
-            backoff = FIRST_BACKOFF if was_up else min(backoff * 2, LAST_BACKOFF)
+            was_up, error = self.up, self._lost(self._stream_task)
+            if isinstance(error, TwinLink):
+                backoff = TWIN_BACKOFF
+            else:
+                backoff = FIRST_BACKOFF if was_up else min(backoff * 2, LAST_BACKOFF)
             await asyncio.sleep(backoff * jitter(0.5, 1.0))
 
-    def _lost(self, task: "asyncio.Task[None]") -> bool:
+    def _lost(self, task: "asyncio.Task[None]") -> BaseException | None:
+        """Take note of the end of the stream; return its reason."""
         error = None if task.cancelled() else _first(task.exception())
-        problem = error.details() if isinstance(error, grpc.aio.AioRpcError) else str(error or "given up")
+        problem = str(error or "given up")
+        if isinstance(error, grpc.aio.AioRpcError):
+            problem = error.details() or str(error.code())
         if error is not None and not isinstance(error, grpc.aio.AioRpcError | LinkLost | TimeoutError):
             _logger.error("link failed", exc_info=error, extra={"core": self.address})
         was_up, self.up = self.up, False
@@ -150,11 +167,13 @@ class Link:
             _logger.warning("link lost", extra={"core": self.address, "core_id": self.core_id, "problem": problem})
             self._metrics.link_losses.inc()
             self._owner.link_down(self)
-        else:
+        elif problem != self._problem:
+            # Said once, not with every attempt.
             _logger.info("core not reached", extra={"core": self.address, "problem": problem})
+        self._problem = problem
         self._queue.clear()
         self._wake.clear()
-        return was_up
+        return error
 
     async def _stream(self) -> None:
         async with grpc.aio.insecure_channel(self.address, options=_OPTIONS) as channel:
@@ -167,6 +186,8 @@ class Link:
                     first = await stream.read()
                 if not isinstance(first, pb.LinkResponse) or first.items[0].WhichOneof("item") != "welcome":
                     raise LinkLost("the core did not welcome us")
+                if self._owner.is_linked(first.items[0].welcome.core_id):
+                    raise TwinLink("the core is linked by another address")
                 self._welcomed(first.items[0].welcome)
                 self._take(first.items[1:])
                 async with asyncio.TaskGroup() as tasks:

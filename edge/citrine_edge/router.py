@@ -223,6 +223,10 @@ class Router:
         """Return what the edge says first."""
         return self._stations.hello()
 
+    def is_linked(self, core_id: str) -> bool:
+        """Return whether a link to that core is up."""
+        return any(link.up and link.core_id == core_id for link in self._links)
+
     def link_up(self, link: Link, welcome: pb.Welcome) -> None:
         """Use a link from now on."""
         self._stations.welcomed(link, welcome)
@@ -344,7 +348,7 @@ class Router:
     def _sweep_calls(self, now: float) -> None:
         stalled: set[Link] = set()
         # Ids grow, so the oldest come first.
-        for call in list(self._calls.values()):
+        for call in self._calls.values():
             age = now - call.since
             if age < min(STALL, self._limits.hold_time, self._limits.answer_timeout):
                 break

@@ -1,13 +1,10 @@
 """One connected station: its CALLs to the core, one at a time, and the core's answers back."""
 
 import logging
-from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
 
 from google.protobuf.json_format import MessageToDict
-from google.protobuf.timestamp_pb2 import Timestamp
 
 from citrine.edge.v1 import link_pb2 as pb
 from citrine.ocpp.actions import Action, unwrap
@@ -16,6 +13,7 @@ from citrine_edge.clock import timestamp
 from citrine_edge.commands import Commands
 from citrine_edge.context import SessionContext
 from citrine_edge.dialects import Dialect
+from citrine_edge.inbox import Flight, Inbound, Inbox
 from citrine_edge.link import Link
 from citrine_edge.masking import observable
 from citrine_edge.ocppj import Code, RpcError
@@ -36,19 +34,6 @@ _logger = logging.getLogger(__name__)
 _CODES = frozenset(Code)
 
 
-@dataclass(slots=True)
-class _Inbound:
-    call: ocppj.Call
-    receive_time: Timestamp
-
-
-@dataclass(slots=True)
-class _Flight:
-    call: ocppj.Call
-    action: Action
-    call_id: int
-
-
 class Session:
     """One WebSocket of one station, under the epoch that the core granted."""
 
@@ -57,7 +42,6 @@ class Session:
         "_commands",
         "_draining",
         "_finished",
-        "_flight",
         "_inbox",
         "_open_time",
         "_own_close",
@@ -96,8 +80,7 @@ class Session:
         self.route_version = -1
         self.on_closed: Any = None
         """Called with this session when its socket is gone."""
-        self._inbox: deque[_Inbound] | None = None
-        self._flight: _Flight | None = None
+        self._inbox = Inbox()
         self._commands: Commands | None = None
         self._registration = Registration(registration)
         self._watchers: tuple[Link, ...] = ()
@@ -127,6 +110,13 @@ class Session:
 
     def receive(self, data: bytes, text: bool) -> None:
         """Take one message of the station."""
+        try:
+            self._receive(data, text)
+        except Exception:
+            # A defect of ours: it must not cost the socket.
+            self._log(logging.ERROR, "message was not processed")
+
+    def _receive(self, data: bytes, text: bool) -> None:
         self._spend_token()
         if self._watchers:
             self._observe(data, from_station=True)
@@ -164,7 +154,7 @@ class Session:
         if self._commands is not None:
             self._commands.close()
         self.on_closed(self)
-        if self._flight is not None:
+        if self._inbox.flight is not None:
             self.context.loop.call_later(LINGER, self._finish)
         self._advance()
 
@@ -172,8 +162,7 @@ class Session:
 
     def answer(self, answer: pb.Answer) -> None:
         """Give the station the answer to its call in flight."""
-        flight, self._flight = self._flight, None
-        assert flight is not None, "the router knows one call in flight"
+        flight = self._inbox.land()
         if answer.HasField("registration"):
             self.set_registration(answer.registration)
         try:
@@ -193,8 +182,7 @@ class Session:
 
     def answer_error(self, error: pb.CallError) -> None:
         """Refuse the call in flight."""
-        flight, self._flight = self._flight, None
-        assert flight is not None, "the router knows one call in flight"
+        flight = self._inbox.land()
         details = MessageToDict(error.details) if error.HasField("details") else None
         self._send_error(flight.call.message_id, error.code or Code.INTERNAL_ERROR, error.description, details)
         self._advance()
@@ -246,35 +234,27 @@ class Session:
     # CALLs.
 
     def _take_call(self, call: ocppj.Call) -> None:
-        inbound = _Inbound(call, timestamp(self.context.clock))
-        flight = self._flight
-        if flight is None and not self._inbox:
-            self._process(inbound)
-            return
-        if (flight is not None and call == flight.call) or (
-            self._inbox and any(call == each.call for each in self._inbox)
-        ):
+        if self._inbox.is_repeated(call):
             # The same message again under the same id is a retry; the answer to the first is the answer to both.
             self._drop("repeated_call", action=call.action)
             return
-        if self._inbox is None:
-            self._inbox = deque()
-        self._inbox.append(inbound)
-        if self._is_full:
+        self._inbox.put(Inbound(call, timestamp(self.context.clock)))
+        if self._inbox.flight is not None and len(self._inbox) >= self.context.limits.max_inbound_queue:
             self._socket.pause()
+        self._advance()
 
     def _advance(self) -> None:
         """Process what waits, until a call is in flight; end what has to end once nothing is left."""
-        while self._flight is None and self._inbox:
-            self._process(self._inbox.popleft())
+        while (inbound := self._inbox.next()) is not None:
+            self._process(inbound)
         self._resume()
-        if self._flight is None:
+        if self._inbox.flight is None:
             if self._closed is not None:
                 self._finish()
             elif self._draining and (self._commands is None or self._commands.idle):
                 self.close(1001, "the server goes away")
 
-    def _process(self, inbound: _Inbound) -> None:
+    def _process(self, inbound: Inbound) -> None:
         call = inbound.call
         try:
             self._registration.check(call.action, call.payload)
@@ -289,10 +269,10 @@ class Session:
             return
         except Exception:
             # A defect of ours: it must cost neither the socket nor what comes behind.
-            _logger.exception("call was not processed", extra={"station_id": self.ref.station_id})
+            self._log(logging.ERROR, "call was not processed", action=call.action)
             self._send_error(call.message_id, Code.INTERNAL_ERROR, "the message could not be processed")
             return
-        self._flight = _Flight(call, action, call_id)
+        self._inbox.flight = Flight(call, action, call_id)
         self.context.router.call(self, call_id, action.name, data)
 
     def _check_served(self, action: Action) -> None:
@@ -374,13 +354,9 @@ class Session:
             self._slowed = False
             self._resume()
 
-    @property
-    def _is_full(self) -> bool:
-        return self._inbox is not None and len(self._inbox) >= self.context.limits.max_inbound_queue
-
     def _resume(self) -> None:
         """Read on, unless something still speaks against it. What was read before is taken in at once."""
-        if not self._slowed and not self._is_full:
+        if not self._slowed and len(self._inbox) < self.context.limits.max_inbound_queue:
             self._socket.resume()
 
     def _finish(self) -> None:
@@ -388,8 +364,8 @@ class Session:
         if self._finished or self._closed is None:
             return
         self._finished = True
-        if self._flight is not None:
-            self.context.router.forget(self._flight.call_id)
+        if self._inbox.flight is not None:
+            self.context.router.forget(self._inbox.flight.call_id)
         self.context.router.report(self._closed, self)
 
     def _drop(self, reason: str, **fields: object) -> None:
@@ -398,4 +374,6 @@ class Session:
 
     def _log(self, level: int, sentence: str, **fields: object) -> None:
         if _logger.isEnabledFor(level):
-            _logger.log(level, sentence, extra={"station_id": self.ref.station_id, **fields})
+            # Inside of an except clause the error belongs to the line.
+            defect = level >= logging.ERROR
+            _logger.log(level, sentence, exc_info=defect, extra={"station_id": self.ref.station_id, **fields})

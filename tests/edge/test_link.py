@@ -103,3 +103,19 @@ async def test_finished_link_has_delivered_everything(core: FakeCore) -> None:
 
 async def test_link_that_is_down_is_finished_at_once() -> None:
     await Link("127.0.0.1:1", "", None, Metrics()).finish(WAIT)  # type: ignore[arg-type]  # not used
+
+
+async def test_core_with_two_addresses_has_one_link() -> None:
+    """A name may have an IPv4 and an IPv6 address of the same core."""
+    async with (
+        fake_core(FakeCore(core_id="A")) as first,
+        fake_core(FakeCore(core_id="A")) as second,
+        running_edge(first, second, linked=False) as edge,
+    ):
+        await first.linked()
+        await second.linked()
+        await edge.until(lambda: edge.edge.router.available)
+
+        assert [link.up for link in edge.edge.router.links].count(True) == 1
+        async with edge.station() as station:
+            assert (await station.ask("Heartbeat", {}))[0] == 3

@@ -1,0 +1,64 @@
+"""The CALLs of one station: one in flight, the others in their order behind it. No input or output."""
+
+from collections import deque
+from dataclasses import dataclass
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from citrine.ocpp.actions import Action
+from citrine_edge.ocppj import Call
+
+__all__ = ["Flight", "Inbound", "Inbox"]
+
+
+@dataclass(slots=True)
+class Inbound:
+    """A CALL that was read, and when."""
+
+    call: Call
+    receive_time: Timestamp
+
+
+@dataclass(slots=True)
+class Flight:
+    """A CALL that a core has to answer."""
+
+    call: Call
+    action: Action
+    call_id: int
+
+
+class Inbox:
+    """What a station wants answered."""
+
+    __slots__ = ("_waiting", "flight")
+
+    def __init__(self) -> None:
+        self.flight: Flight | None = None
+        # Most stations never have a second call; a deque would cost each of them 600 bytes.
+        self._waiting: deque[Inbound] | None = None
+
+    def __len__(self) -> int:
+        return len(self._waiting) if self._waiting else 0
+
+    def is_repeated(self, call: Call) -> bool:
+        """Return whether the same message, under the same id, waits for its answer already."""
+        if self.flight is not None and call == self.flight.call:
+            return True
+        return any(call == each.call for each in self._waiting or ())
+
+    def put(self, inbound: Inbound) -> None:
+        """Append a CALL."""
+        if self._waiting is None:
+            self._waiting = deque()
+        self._waiting.append(inbound)
+
+    def next(self) -> Inbound | None:
+        """Take the CALL whose turn it is; None while one is in flight or where there is none."""
+        return self._waiting.popleft() if self._waiting and self.flight is None else None
+
+    def land(self) -> Flight:
+        """Return the CALL in flight, which is so no more."""
+        flight, self.flight = self.flight, None
+        assert flight is not None, "the router knows of a call in flight"
+        return flight
