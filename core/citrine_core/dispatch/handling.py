@@ -148,8 +148,8 @@ class HandlingStage:
         return [answers[key] if key in answers else unwrap(Response.FromString(stored[key])) for key in keys]
 
 
-def _digest(action: str, key: str) -> bytes:
-    return hashlib.blake2b(f"{action}\n{key}".encode(), digest_size=16).digest()
+def _digest(action: str, key: str) -> str:
+    return hashlib.blake2b(f"{action}\n{key}".encode(), digest_size=16).hexdigest()
 
 
 def _to_call(item: Item) -> Call[Any]:

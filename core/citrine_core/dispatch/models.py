@@ -18,7 +18,8 @@ class HandledMessage(Model):
 
     tenant_id: Mapped[str] = mapped_column(String(36), primary_key=True)
     station_id: Mapped[str] = mapped_column(String(48), primary_key=True)
-    key: Mapped[bytes] = mapped_column(LargeBinary(16), primary_key=True)
+    digest: Mapped[str] = mapped_column(String(32), primary_key=True)
+    """Of the business key, in hexadecimal: SQLite finds keys of several columns only by text."""
     reply: Mapped[bytes] = mapped_column(LargeBinary)
     handle_time: Mapped[datetime]
 

@@ -8,11 +8,12 @@ from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine_core.db import insert_or_ignore
+from citrine_core.db.one_of_keys import one_of_keys
 from citrine_core.dispatch.models import HandledMessage, PoisonedMessage
 
 __all__ = ["HandledMessages", "keep_poisoned"]
 
-Key = tuple[str, bytes]
+Key = tuple[str, str]
 """Station and digest of the business key."""
 
 
@@ -26,22 +27,29 @@ class HandledMessages:
         """Return the stored replies of these messages."""
         table = HandledMessage.__table__.c
         rows = await (await self._session.connection()).execute(
-            select(table.station_id, table.key, table.reply).where(
-                table.tenant_id == tenant_id,
-                table.station_id.in_({station_id for station_id, _ in keys}),
-                table.key.in_({key for _, key in keys}),
+            select(table.station_id, table.digest, table.reply).where(
+                table.tenant_id == tenant_id, one_of_keys((table.station_id, table.digest), keys)
             )
         )
-        return {(station_id, bytes(key)): bytes(reply) for station_id, key, reply in rows}
+        return {(station_id, digest): bytes(reply) for station_id, digest, reply in rows}
 
     async def add_all(self, tenant_id: str, replies: Mapping[Key, bytes], handle_time: datetime) -> None:
         """Store replies; of two of one key the first stays."""
         rows: list[dict[str, Any]] = [
-            {"tenant_id": tenant_id, "station_id": station_id, "key": key, "reply": reply, "handle_time": handle_time}
-            for (station_id, key), reply in replies.items()
+            {
+                "tenant_id": tenant_id,
+                "station_id": station_id,
+                "digest": digest,
+                "reply": reply,
+                "handle_time": handle_time,
+            }
+            for (station_id, digest), reply in replies.items()
         ]
         await insert_or_ignore(
-            self._session, HandledMessage.metadata.tables["handled_messages"], rows, ("tenant_id", "station_id", "key")
+            self._session,
+            HandledMessage.metadata.tables["handled_messages"],
+            rows,
+            ("tenant_id", "station_id", "digest"),
         )
 
     async def remove_before(self, time: datetime) -> None:

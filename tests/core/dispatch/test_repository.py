@@ -13,9 +13,7 @@ from tests.support.blocks import NOW
 
 STATIONS = 100
 REPLIES = {
-    (f"CS-{station}", f"{station * 100 + number:032x}"): b"reply"
-    for station in range(STATIONS)
-    for number in range(100)
+    (f"CS-{station}", f"{station * 100 + number:032x}"): b"reply" for station in range(STATIONS) for number in range(10)
 }
 
 
@@ -50,8 +48,13 @@ async def test_replies_are_found_by_their_keys(unit_of_work: UnitOfWorkFactory, 
 
         [(statement, parameters)] = seen
         connection = await work.session.connection()
-        explain = "EXPLAIN" if connection.dialect.name == "postgresql" else "EXPLAIN QUERY PLAN"
+        explain = "EXPLAIN QUERY PLAN"
+        if connection.dialect.name == "postgresql":
+            explain = "EXPLAIN"
+            # A table this small is read faster as a whole.
+            for way in ("seqscan", "bitmapscan", "hashjoin", "mergejoin"):
+                await connection.exec_driver_sql(f"SET LOCAL enable_{way} = off")
         plan = "\n".join(map(str, await connection.exec_driver_sql(f"{explain} {statement}", parameters)))
-        assert "station_id=? AND key=?" in plan or (
-            "pk_handled_messages" in plan and "(key)::text = " in plan and "Seq Scan" not in plan
+        assert "station_id=? AND digest=?" in plan or (
+            "pk_handled_messages" in plan and "((digest)::text = (key.value ->> 1))" in plan and "Index Cond" in plan
         ), plan

@@ -209,10 +209,10 @@ def _create_handled_messages() -> None:
         "handled_messages",
         sa.Column("tenant_id", sa.String(length=36), nullable=False),
         sa.Column("station_id", sa.String(length=48), nullable=False),
-        sa.Column("key", sa.LargeBinary(length=16), nullable=False),
+        sa.Column("digest", sa.String(length=32), nullable=False),
         sa.Column("reply", sa.LargeBinary(), nullable=False),
         sa.Column("handle_time", sa.DateTime(timezone=True), nullable=False),
-        sa.PrimaryKeyConstraint("tenant_id", "station_id", "key", name=op.f("pk_handled_messages")),
+        sa.PrimaryKeyConstraint("tenant_id", "station_id", "digest", name=op.f("pk_handled_messages")),
     )
     op.create_index(op.f("ix_handled_messages_handle_time"), "handled_messages", ["handle_time"], unique=False)
 
