@@ -10,12 +10,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, cast
 
-from websockets.extensions.permessage_deflate import ServerPerMessageDeflateFactory
 from websockets.frames import CloseCode, Frame, Opcode
 from websockets.http11 import Request, Response
 from websockets.protocol import CLOSED, CONNECTING, OPEN
 from websockets.server import ServerProtocol
 from websockets.typing import Subprotocol
+
+from citrine_edge.compression import extensions
 
 __all__ = ["Opener", "Receiver", "SocketLimits", "StationSocket"]
 
@@ -27,20 +28,7 @@ _protocol_logger = logging.getLogger("citrine_edge.websocket.protocol")
 # Each handshake and close is logged by the session, with the station's name.
 _protocol_logger.setLevel(logging.WARNING)
 
-_EXTENSIONS = (
-    # OCPP repeats itself: what is small compresses well if the context is kept. With these sizes that takes some 8 kB
-    # per station for what is sent, and as much for what is received.
-    ServerPerMessageDeflateFactory(
-        server_max_window_bits=10,
-        client_max_window_bits=12,
-        require_client_max_window_bits=True,
-        compress_settings={"memLevel": 3},
-    ),
-    # A station that can't limit its window would cost 40 kB; it compresses each message on its own.
-    ServerPerMessageDeflateFactory(
-        server_max_window_bits=10, client_no_context_takeover=True, compress_settings={"memLevel": 3}
-    ),
-)
+_EXTENSIONS = extensions()
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from websockets.asyncio.client import connect
-from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFactory
 
 from citrine.edge.v1 import link_pb2 as pb
 from tests.edge.conftest import RunningEdge, running_edge
@@ -93,31 +91,6 @@ async def test_binary_fragments_are_one_binary_message(edge: RunningEdge) -> Non
     assert opcode == 1
     assert data.startswith(b'[4,"-1","RpcFrameworkError"')
     await wire.close()
-
-
-@pytest.mark.parametrize(
-    ("options", "negotiated"),
-    [
-        ({}, "server_max_window_bits=10; client_max_window_bits=12"),
-        ({"client_max_window_bits": None}, "client_no_context_takeover; server_max_window_bits=10"),
-    ],
-)
-async def test_compression_keeps_little_per_station(
-    edge: RunningEdge, options: dict[str, Any], negotiated: str
-) -> None:
-    """Part 4, 3.4: the CSMS supports compression; what it remembers is bounded."""
-    factory = ClientPerMessageDeflateFactory(**options)
-    subprotocols: Any = ["ocpp2.0.1"]
-    async with connect(
-        f"ws://{edge.ocpp}/CS1", subprotocols=subprotocols, extensions=[factory], compression=None
-    ) as websocket:
-        for _ in range(3):
-            await websocket.send(HEARTBEAT)
-            assert await websocket.recv() == ANSWER
-
-        assert websocket.response is not None
-        header = websocket.response.headers["Sec-WebSocket-Extensions"]
-        assert header == f"permessage-deflate; {negotiated}"
 
 
 async def test_station_without_compression_is_served(edge: RunningEdge) -> None:
