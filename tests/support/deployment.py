@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
+
 from citrine_sdk import Citrine
 
 __all__ = ["Deployment", "Process", "deploy"]
