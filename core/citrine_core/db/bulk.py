@@ -56,7 +56,9 @@ class _BulkStatement(ABC):
             return rows
         columns: list[Sequence[Any]] = list(zip(*rows, strict=True))
         for place, processor in processors:
-            columns[place] = [processor(value) for value in columns[place]]
+            # Most times are those of several rows.
+            bound = {value: processor(value) for value in set(columns[place])}
+            columns[place] = [bound[value] for value in columns[place]]
         return zip(*columns, strict=True)
 
     def _text(self, dialect: Dialect, rows: int) -> str:

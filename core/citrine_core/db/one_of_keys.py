@@ -1,6 +1,6 @@
 """Membership of several columns in a set of keys that is one parameter."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 import orjson
@@ -10,7 +10,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import GenericFunction
 from sqlalchemy.types import Boolean
 
-__all__ = ["one_of_keys"]
+__all__ = ["one_of_keys", "one_of_packed", "pack"]
 
 
 class _OneOfKeys(GenericFunction[bool]):
@@ -45,5 +45,14 @@ def one_of_keys(columns: Sequence[Any], keys: Collection[tuple[str | int, ...]])
     The keys are one parameter, so that the statement is the same for any number of them; and they are matched
     as a whole, so that an index over the columns is asked once for each key, and not for each combination.
     """
-    packed = orjson.dumps(list(keys)).decode()
-    return _OneOfKeys(*columns, bindparam(None, packed, type_=String(), unique=True))
+    return _OneOfKeys(*columns, bindparam(None, pack(keys), type_=String(), unique=True))
+
+
+def one_of_packed(columns: Sequence[Any], name: str) -> ColumnElement[bool]:
+    """Return the same condition for a statement that is built once: the named parameter is what `pack` returns."""
+    return _OneOfKeys(*columns, bindparam(name, type_=String()))
+
+
+def pack(keys: Iterable[tuple[str | int, ...]]) -> str:
+    """Return keys as one parameter."""
+    return orjson.dumps(list(keys)).decode()

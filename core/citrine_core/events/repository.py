@@ -4,11 +4,13 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, delete, func, insert, select, text
+from google.protobuf.timestamp_pb2 import Timestamp
+from sqlalchemy import Row, delete, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine.events.v1.events_pb2 import Event
 from citrine_core.db import upsert
+from citrine_core.db.bulk import BulkInsert
 from citrine_core.events.models import OutboxEvent, OutboxState
 
 __all__ = ["OutboxRepository"]
@@ -17,6 +19,11 @@ _LOCK = 0x6369_7472_696E_6501
 """Key of the advisory lock of PostgreSQL that those who write events hold until their commit."""
 
 _STATE_ID = 1
+
+_ADD = BulkInsert(
+    OutboxEvent.metadata.tables[OutboxEvent.__tablename__],
+    ("tenant_id", "station_id", "kind", "payload", "create_time"),
+)
 
 
 class OutboxRepository:
@@ -34,9 +41,8 @@ class OutboxRepository:
         if connection.dialect.name == "postgresql":
             # A sequence counts up when a row is inserted, not when it is committed. Without the lock a reader
             # could see id 8, go on after it, and never see id 7 that is committed later.
-            await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
-        table = OutboxEvent.metadata.tables[OutboxEvent.__tablename__]
-        await connection.execute(insert(table), [_to_row(event, time) for event in events])
+            await connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")
+        await _ADD.execute(self._session, _to_rows(events, time))
 
     async def list(
         self,
@@ -95,13 +101,13 @@ class OutboxRepository:
         await upsert(self._session, table, [state], ("id",), where=table.c.pruned_through < last)
 
 
-def _to_row(event: Event, time: datetime) -> dict[str, Any]:
-    event.ClearField("token")
-    event.time.FromDatetime(time)
-    return {
-        "tenant_id": event.tenant_id,
-        "station_id": event.station_id,
-        "kind": event.WhichOneof("body") or "",
-        "payload": event.SerializeToString(),
-        "create_time": time,
-    }
+def _to_rows(events: Sequence[Event], time: datetime) -> list[tuple[str, str, str, bytes, datetime]]:
+    timestamp = Timestamp()
+    timestamp.FromDatetime(time)
+    rows: list[tuple[str, str, str, bytes, datetime]] = []
+    for event in events:
+        event.ClearField("token")
+        event.time.CopyFrom(timestamp)
+        kind = event.WhichOneof("body") or ""
+        rows.append((event.tenant_id, event.station_id, kind, event.SerializeToString(), time))
+    return rows

@@ -9,6 +9,7 @@ from sqlalchemy import Row, bindparam, delete, exists, func, not_, select, updat
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from citrine_core.db import UnitOfWork, insert_statement, one_of, upsert
+from citrine_core.db.one_of_keys import one_of_packed, pack
 from citrine_core.resources.connections.models import Connection, Edge
 
 __all__ = ["ClosedSession", "ConnectionRepository", "EdgeRepository", "GrantedSession", "current_epochs"]
@@ -18,6 +19,10 @@ EDGE_LOST = "edge lost"
 
 _TABLE = Connection.metadata.tables["connections"]
 _EDGES = Edge.metadata.tables["edges"]
+
+_EPOCHS = select(_TABLE.c.station_id, _TABLE.c.epoch).where(
+    _TABLE.c.tenant_id == bindparam("tenant_id"), one_of_packed((_TABLE.c.station_id,), "stations")
+)
 
 
 class GrantedSession(NamedTuple):
@@ -44,13 +49,9 @@ class ClosedSession:
 
 async def current_epochs(work: UnitOfWork, tenant_id: str, station_ids: Collection[str]) -> Mapping[str, int]:
     """Return the epoch of the newest session of each of a tenant's stations."""
-    columns = _TABLE.c
-    rows = await (await work.session.connection()).execute(
-        select(columns.station_id, columns.epoch).where(
-            columns.tenant_id == tenant_id, one_of(work.session, columns.station_id, station_ids)
-        )
-    )
-    return {row.station_id: row.epoch for row in rows}
+    values = {"tenant_id": tenant_id, "stations": pack((station_id,) for station_id in station_ids)}
+    rows = await (await work.session.connection()).execute(_EPOCHS, values)
+    return {row[0]: row[1] for row in rows}
 
 
 class ConnectionRepository:
