@@ -5,7 +5,7 @@ import logging
 import time
 import zlib
 from collections import defaultdict, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -23,8 +23,9 @@ MAX_BATCH = 256
 MAX_WAITING = 20_000
 """Items that may wait in a lane before the links are read no further."""
 
-MAX_TRIES = 3
-"""How often something is tried that fails as in an outage, while there is none: conflicts of transactions mostly."""
+PAUSES = (0.05, 0.3, 1.0)
+"""Seconds before each further try of what fails as in an outage while there is none: conflicts of transactions, and
+connections of a pool that broke without our knowing."""
 
 ObserveBatch = Callable[[int, float, float], None]
 """Told of each batch: how many items, the seconds that its first one waited, and those that its transaction took."""
@@ -155,43 +156,51 @@ class Dispatcher:
                 self._observe(len(batch), waited, time.monotonic() - started)
 
     async def _run_batch(self, lane: "_Lane", batch: Sequence[Item]) -> None:
-        error = await self._try(batch)
+        try:
+            error = await self._try(lambda: self._transaction(batch))
+        except _Outage:
+            await self._outage(lane, batch)
+            return
         if error is None:
             return
-        if isinstance(error, DatabaseUnavailable) and not await self._outages.probe():
-            await self._outage(lane, batch)
-        elif len(batch) == 1:
-            await self._poisoned(lane, batch[0], error)
-        else:
+        if len(batch) > 1:
             logger.warning("a batch failed, each of its items runs alone", exc_info=error)
-            await self._one_by_one(lane, batch)
-
-    async def _one_by_one(self, lane: "_Lane", batch: Sequence[Item]) -> None:
         for position, item in enumerate(batch):
-            error = await self._try([item])
-            if error is None:
-                continue
-            if isinstance(error, DatabaseUnavailable) and not await self._outages.probe():
+            try:
+                await self._run_alone(item, None if len(batch) > 1 else error)
+            except _Outage:
                 await self._outage(lane, batch[position:])
                 return
-            await self._poisoned(lane, item, error)
 
-    async def _try(self, batch: Sequence[Item]) -> Exception | None:
-        """Run a batch and return why it can't be done, or None where it is done.
+    async def _run_alone(self, item: Item, error: Exception | None) -> None:
+        """Run an item in a transaction of its own, or where it failed by itself already, say so."""
+        if error is None:
+            error = await self._try(lambda: self._transaction([item]))
+        if error is not None:
+            await self._poisoned(item, error)
+
+    async def _try(self, do: Callable[[], Awaitable[None]]) -> Exception | None:
+        """Do something and return why it can't be done, or None where it is done.
 
         What fails because of the database is tried again as long as the database can commit something else.
+
+        Raises:
+            _Outage: When it can't.
         """
-        for attempt in range(1, MAX_TRIES + 1):
+        failure: Exception | None = None
+        for pause in (0.0, *PAUSES):
+            await asyncio.sleep(pause)
             try:
-                await self._transaction(batch)
+                await do()
             except DatabaseUnavailable as error:
-                if attempt == MAX_TRIES or not await self._outages.probe():
-                    return error
+                failure = error
+                if not await self._outages.probe():
+                    raise _Outage from error
             except Exception as error:
                 return error
             else:
                 return None
-        raise AssertionError("unreachable")
+        return failure
 
     async def _transaction(self, batch: Sequence[Item]) -> None:
         by_stage: dict[int, list[Item]] = defaultdict(list)
@@ -216,26 +225,27 @@ class Dispatcher:
         self._outages.failed()
         await self._outages.recovered()
 
-    async def _poisoned(self, lane: "_Lane", item: Item, error: Exception) -> None:
+    async def _poisoned(self, item: Item, error: Exception) -> None:
         logger.error(
             "an item failed by itself",
             exc_info=error,
             extra={"station_id": item.station_id, "kind": type(item.content).__name__},
         )
         stage = self._by_kind[type(item.content)]
-        try:
+
+        async def store() -> None:
             async with self._unit_of_work() as work:
                 await stage.poisoned(work, item, error)
                 await work.commit()
-        except DatabaseUnavailable as second:
-            if not await self._outages.probe():
-                await self._outage(lane, [item])
-                return
+
+        second = await self._try(store)
+        if second is not None:
             logger.error("what failed could not be stored", exc_info=second)
             await stage.poisoned(None, item, error)
-        except Exception as second:
-            logger.error("what failed could not be stored", exc_info=second)
-            await stage.poisoned(None, item, error)
+
+
+class _Outage(Exception):
+    """The database fails, not what is done with it."""
 
 
 class _Lane:

@@ -59,8 +59,13 @@ class Outages:
         self.up = asyncio.Event()
         self.up.set()
         self.noticed = asyncio.Event()
+        self.flickers = False
+        """True: the next probe fails and those after it don't."""
 
     async def probe(self) -> bool:
+        if self.flickers:
+            self.flickers = False
+            return False
         return self.up.is_set()
 
     def failed(self) -> None:
@@ -160,7 +165,11 @@ async def test_in_an_outage_calls_are_forgotten_and_the_rest_is_kept(lanes: Lane
     assert lanes.stage.poison == []
 
 
-async def test_what_fails_as_in_an_outage_while_there_is_none_does_not_loop(lanes: Lanes) -> None:
+async def test_what_fails_as_in_an_outage_while_there_is_none_does_not_loop(
+    lanes: Lanes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("citrine_core.dispatch.dispatcher.PAUSES", (0.0, 0.0))
+
     def fail(notes: Sequence[str]) -> None:
         if "bad" in notes:
             raise DatabaseUnavailable
@@ -171,8 +180,24 @@ async def test_what_fails_as_in_an_outage_while_there_is_none_does_not_loop(lane
 
     assert lanes.stage.done == ["1", "2"]
     assert lanes.stage.poison == ["bad"]
-    assert sum("bad" in batch for batch in lanes.stage.batches) == 6
+    assert sum("bad" in batch for batch in lanes.stage.batches) == 2 * 3
     assert not lanes.outages.noticed.is_set()
+
+
+async def test_an_outage_that_ends_while_it_is_looked_at_poisons_nothing(lanes: Lanes) -> None:
+    lanes.outages.flickers = True
+
+    def fail(notes: Sequence[str]) -> None:
+        if len(lanes.stage.batches) == 1:
+            raise DatabaseUnavailable
+
+    lanes.stage.fail = fail
+    lanes.submit("closed 1")
+    await lanes.drained()
+
+    assert lanes.stage.poison == []
+    assert lanes.stage.done == ["closed 1"]
+    assert lanes.outages.noticed.is_set()
 
 
 async def test_a_conflict_is_tried_again(lanes: Lanes) -> None:

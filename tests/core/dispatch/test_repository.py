@@ -1,35 +1,17 @@
 """Replies under the business key of what they answer, on both databases."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
-
-from sqlalchemy import event, text
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from citrine_core.db import UnitOfWorkFactory
 from citrine_core.dispatch.repository import HandledMessages
 from tests.support.blocks import NOW
+from tests.support.statements import statements
 
 STATIONS = 100
 REPLIES = {
     (f"CS-{station}", f"{station * 100 + number:032x}"): b"reply" for station in range(STATIONS) for number in range(10)
 }
-
-
-@contextmanager
-def statements(engine: AsyncEngine) -> Iterator[list[tuple[str, Any]]]:
-    """What is executed meanwhile, with its parameters."""
-    seen: list[tuple[str, Any]] = []
-
-    def on_execute(connection: Any, cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
-        seen.append((statement, parameters))
-
-    event.listen(engine.sync_engine, "before_cursor_execute", on_execute)
-    try:
-        yield seen
-    finally:
-        event.remove(engine.sync_engine, "before_cursor_execute", on_execute)
 
 
 async def test_replies_are_found_by_their_keys(unit_of_work: UnitOfWorkFactory, engine: AsyncEngine) -> None:
