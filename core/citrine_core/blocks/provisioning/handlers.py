@@ -50,14 +50,16 @@ class ProvisioningHandlers:
             if call.station_id in policies
         }
         await registrations.put_boots(tenant_id, boots)
+        booted_anew: set[str] = set()
         for call, answer in zip(calls, answers, strict=True):
             if call.station_id not in policies:
                 continue
             booted = StationBooted(request=call.message, status=answer.status)
             work.emit(Event(tenant_id=tenant_id, station_id=call.station_id, station_booted=booted))
             if answer.status == ocpp.REGISTRATION_STATUS_ENUM_ACCEPTED and _is_boot(call.message):
-                # Some stations never end what was under way when they lost their power.
-                await TransactionRepository(work.session).mark_open_as_orphaned(tenant_id, call.station_id, now)
+                booted_anew.add(call.station_id)
+        # Some stations never end what was under way when they lost their power.
+        await TransactionRepository(work.session).mark_open_as_orphaned(tenant_id, booted_anew, now)
         return answers
 
     @handles(HeartbeatRequest, batched=True, writes=False)

@@ -6,14 +6,15 @@ from datetime import datetime
 from operator import attrgetter
 from typing import Any, NamedTuple
 
-from sqlalchemy import Row, bindparam, select, tuple_, update
+from sqlalchemy import Row, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine.ocpp.v2.transactions_pb2 import TransactionEventResponse
 from citrine_core.blocks.transactions.fold import Occurrence, TransactionState
 from citrine_core.blocks.transactions.models import Transaction, TransactionEvent
+from citrine_core.db import one_of
 from citrine_core.db.bulk import BulkInsert, BulkUpdate
-from citrine_core.db.one_of_keys import one_of_keys, one_of_packed, pack
+from citrine_core.db.one_of_keys import one_of_keys
 from citrine_core.resources.tokens import lookup_of
 
 __all__ = ["EventKey", "EventRow", "TransactionKey", "TransactionRepository"]
@@ -47,11 +48,7 @@ _SELDOM = tuple(name for name in _ALL if name not in (*_KEY, *_PROGRESS, "sequen
 
 _seldom = attrgetter(*_SELDOM)
 
-_FIND = select(*(_TRANSACTIONS.c[name] for name in _ALL)).where(
-    _TRANSACTIONS.c.tenant_id == bindparam("tenant_id"),
-    one_of_packed((_TRANSACTIONS.c.station_id, _TRANSACTIONS.c.transaction_id), "keys"),
-)
-_FIND_AND_LOCK = _FIND.order_by(_TRANSACTIONS.c.station_id, _TRANSACTIONS.c.transaction_id).with_for_update()
+_STATE = select(*(_TRANSACTIONS.c[name] for name in _ALL))
 
 
 _moved = attrgetter(*_PROGRESS, *_KEY)
@@ -105,10 +102,15 @@ class TransactionRepository:
         to the other could each write a state that lacks the other's event.
         """
         connection = await self._session.connection()
-        # In one order everywhere, so that two that lock can't wait for each other. SQLite has one writer, and
-        # would go through all transactions of the tenant to have them in order.
-        query = _FIND_AND_LOCK if connection.dialect.name == "postgresql" else _FIND
-        rows = await connection.execute(query, {"tenant_id": tenant_id, "keys": pack(keys)})
+        query = _STATE.where(
+            _TRANSACTIONS.c.tenant_id == tenant_id,
+            one_of_keys((_TRANSACTIONS.c.station_id, _TRANSACTIONS.c.transaction_id), keys),
+        )
+        if connection.dialect.name == "postgresql":
+            # In one order everywhere, so that two that lock can't wait for each other. SQLite has one writer, and
+            # would go through all transactions of the tenant to have them in order.
+            query = query.order_by(_TRANSACTIONS.c.station_id, _TRANSACTIONS.c.transaction_id).with_for_update()
+        rows = await connection.execute(query)
         states = {(row[1], row[2]): TransactionState(*row) for row in rows}
         self._found |= {key: _seldom(state) for key, state in states.items()}
         return states
@@ -164,28 +166,31 @@ class TransactionRepository:
         await _UPDATE_PROGRESS.execute(self._session, [_moved(state) for state in moved])
         await _UPDATE_ALL.execute(self._session, [_changed(state) for state in changed])
 
-    async def mark_open_as_orphaned(self, tenant_id: str, station_id: str, boot_time: datetime) -> None:
-        """Mark the transactions of a station that are open, and were last heard of before it booted.
+    async def mark_open_as_orphaned(self, tenant_id: str, station_ids: Collection[str], boot_time: datetime) -> None:
+        """Mark the transactions of stations that are open, and were last heard of before their station booted.
 
         A station that resumes them, or still has messages of them queued, says so in an event, which takes the
         mark away (field experience: some never send Ended after a reboot).
 
         Args:
-            tenant_id: Tenant of the station.
-            station_id: The station that booted.
-            boot_time: When its BootNotification was accepted, by the clock of the core.
+            tenant_id: Tenant of the stations.
+            station_ids: The stations that booted.
+            boot_time: When their BootNotifications were accepted, by the clock of the core.
         """
-        await self._session.execute(
-            update(_TRANSACTIONS)
-            .where(
-                _TRANSACTIONS.c.tenant_id == tenant_id,
-                _TRANSACTIONS.c.station_id == station_id,
-                _TRANSACTIONS.c.end_time.is_(None),
-                _TRANSACTIONS.c.orphaned.is_(False),
-                _TRANSACTIONS.c.update_time < boot_time,
-            )
-            .values(orphaned=True, update_time=boot_time)
+        if not station_ids:
+            return
+        key = (_TRANSACTIONS.c.station_id, _TRANSACTIONS.c.transaction_id)
+        is_open = (
+            _TRANSACTIONS.c.tenant_id == tenant_id,
+            one_of(self._session, _TRANSACTIONS.c.station_id, station_ids),
+            _TRANSACTIONS.c.end_time.is_(None),
+            _TRANSACTIONS.c.orphaned.is_(False),
+            _TRANSACTIONS.c.update_time < boot_time,
         )
+        if self._session.get_bind().dialect.name == "postgresql":
+            # Locked in the order of find_for_update, so that the two can't wait for each other.
+            await self._session.execute(select(*key).where(*is_open).order_by(*key).with_for_update())
+        await self._session.execute(update(_TRANSACTIONS).where(*is_open).values(orphaned=True, update_time=boot_time))
 
     async def set_total_cost(
         self, tenant_id: str, station_id: str, transaction_id: str, total_cost: float, now: datetime

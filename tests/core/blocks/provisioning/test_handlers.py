@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from citrine.api.v1.stations_pb2 import BootPolicy
 from citrine.ocpp.v2 import provisioning_pb2 as ocpp
@@ -16,6 +17,7 @@ from citrine_core.blocks.transactions import Transaction, TransactionsHandlers
 from citrine_core.db import UnitOfWorkFactory
 from tests.support.blocks import NOW, add_station, answered, call_of, events, find_station, handle, services_of, stamp
 from tests.support.charging import started
+from tests.support.statements import statements
 
 ACCEPTED = ocpp.REGISTRATION_STATUS_ENUM_ACCEPTED
 PENDING = ocpp.REGISTRATION_STATUS_ENUM_PENDING
@@ -121,6 +123,29 @@ async def test_boot_reconciles_open_transactions(
     async with unit_of_work(read_only=True) as work:
         transaction = await work.session.get_one(Transaction, ("default", "CS-1", "T-1"))
     assert transaction.orphaned is orphaned
+
+
+async def test_statements_do_not_grow_with_the_boots_of_a_batch(
+    unit_of_work: UnitOfWorkFactory, engine: AsyncEngine
+) -> None:
+    """Each boot marks the transactions of its own station, and no other's."""
+    stations = [f"CS-{number}" for number in range(1, 21)]
+    for station_id in stations:
+        await add_station(unit_of_work, station_id)
+    of_transactions = TransactionsHandlers(services_of(unit_of_work))
+    await handle(unit_of_work, of_transactions.transaction_events, [call_of(started(0), name) for name in stations])
+    handlers = ProvisioningHandlers(services_of(unit_of_work, lambda: NOW + timedelta(minutes=5)))
+    numbers = []
+
+    for booted in (stations[:2], stations[2:19]):
+        with statements(engine) as seen:
+            await handle(unit_of_work, handlers.boot_notifications, [call_of(boot(), name) for name in booted])
+        numbers.append(len(seen))
+
+    async with unit_of_work(read_only=True) as work:
+        orphaned = await work.session.scalars(select(Transaction.station_id).where(Transaction.orphaned))
+        assert set(orphaned) == set(stations[:19])
+    assert numbers[0] >= numbers[1] - 1, "only rows that are written in bulk may take another statement"
 
 
 async def test_heartbeat_tells_the_time_and_writes_nothing(

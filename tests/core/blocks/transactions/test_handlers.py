@@ -259,7 +259,7 @@ async def test_open_transactions_are_orphaned_by_a_boot_until_they_are_heard_of(
     await bench.send(started(0, transaction_id="OPEN"), started(0, transaction_id="RESUMED"))
     await bench.send(ended(0, transaction_id="OVER"))
     async with bench.unit_of_work() as work:
-        await TransactionRepository(work.session).mark_open_as_orphaned("default", "CS-1", NOW + timedelta(seconds=1))
+        await TransactionRepository(work.session).mark_open_as_orphaned("default", {"CS-1"}, NOW + timedelta(seconds=1))
         await work.commit()
     assert {row.transaction_id: row.orphaned for row in await bench.rows("transactions")} == {
         "OPEN": True,
