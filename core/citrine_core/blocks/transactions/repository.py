@@ -6,7 +6,7 @@ from datetime import datetime
 from operator import attrgetter
 from typing import Any, NamedTuple
 
-from sqlalchemy import Row, select, tuple_, update
+from sqlalchemy import Row, bindparam, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine.ocpp.v2.transactions_pb2 import TransactionEventResponse
@@ -14,7 +14,7 @@ from citrine_core.blocks.transactions.fold import Occurrence, TransactionState
 from citrine_core.blocks.transactions.models import Transaction, TransactionEvent
 from citrine_core.db import one_of
 from citrine_core.db.bulk import BulkInsert, BulkUpdate
-from citrine_core.db.one_of_keys import one_of_keys
+from citrine_core.db.one_of_keys import one_of_keys, one_of_packed, pack
 from citrine_core.resources.tokens import lookup_of
 
 __all__ = ["EventKey", "EventRow", "TransactionKey", "TransactionRepository"]
@@ -48,7 +48,11 @@ _SELDOM = tuple(name for name in _ALL if name not in (*_KEY, *_PROGRESS, "sequen
 
 _seldom = attrgetter(*_SELDOM)
 
-_STATE = select(*(_TRANSACTIONS.c[name] for name in _ALL))
+_FIND = select(*(_TRANSACTIONS.c[name] for name in _ALL)).where(
+    _TRANSACTIONS.c.tenant_id == bindparam("tenant_id"),
+    one_of_packed((_TRANSACTIONS.c.station_id, _TRANSACTIONS.c.transaction_id), "keys"),
+)
+_FIND_AND_LOCK = _FIND.order_by(_TRANSACTIONS.c.station_id, _TRANSACTIONS.c.transaction_id).with_for_update()
 
 
 _moved = attrgetter(*_PROGRESS, *_KEY)
@@ -102,15 +106,10 @@ class TransactionRepository:
         to the other could each write a state that lacks the other's event.
         """
         connection = await self._session.connection()
-        query = _STATE.where(
-            _TRANSACTIONS.c.tenant_id == tenant_id,
-            one_of_keys((_TRANSACTIONS.c.station_id, _TRANSACTIONS.c.transaction_id), keys),
-        )
-        if connection.dialect.name == "postgresql":
-            # In one order everywhere, so that two that lock can't wait for each other. SQLite has one writer, and
-            # would go through all transactions of the tenant to have them in order.
-            query = query.order_by(_TRANSACTIONS.c.station_id, _TRANSACTIONS.c.transaction_id).with_for_update()
-        rows = await connection.execute(query)
+        # In one order everywhere, so that two that lock can't wait for each other. SQLite has one writer, and
+        # would go through all transactions of the tenant to have them in order.
+        query = _FIND_AND_LOCK if connection.dialect.name == "postgresql" else _FIND
+        rows = await connection.execute(query, {"tenant_id": tenant_id, "keys": pack(keys)})
         states = {(row[1], row[2]): TransactionState(*row) for row in rows}
         self._found |= {key: _seldom(state) for key, state in states.items()}
         return states
