@@ -19,7 +19,7 @@ from citrine.ocpp.codec import CodecError, decode, encode
 from citrine_core.clock import Clock
 from citrine_core.db import UnitOfWork
 from citrine_core.dispatch import Answered, Item, Routes
-from citrine_core.errors import StationError, StationTimeout
+from citrine_core.errors import NotFound, StationError, StationTimeout
 from citrine_core.resources.commands.outcomes import FINAL, ending_of, error_of
 from citrine_core.resources.commands.pending import Outcome, PendingCommands
 from citrine_core.resources.commands.protos import to_proto
@@ -160,13 +160,27 @@ class CommandsStage:
             work.after_commit(lambda: observe(state))
 
     def _settle(self, work: UnitOfWork, command_id: str, row: StoredCommand | None) -> None:
-        """Whoever still waits for a command that was ended elsewhere is told so."""
-        command = to_proto(row) if row is not None else common.Command(id=command_id)
-        outcome = Outcome(command, error=StationTimeout("the station did not answer in time"))
+        """Tell whoever still waits for a command how it ended: elsewhere, or here by a commit we did not hear of."""
+        if row is None:
+            outcome = Outcome(common.Command(id=command_id), error=NotFound("command", command_id))
+        elif row.state == common.COMMAND_STATE_ANSWERED:
+            payload = orjson.loads(row.response)
+            message = None if row.is_native else decode(_response_class(row.action), payload)
+            outcome = Outcome(to_proto(row), message, payload)
+        elif row.state in (common.COMMAND_STATE_TIMED_OUT, common.COMMAND_STATE_EXPIRED):
+            outcome = Outcome(to_proto(row), error=StationTimeout(row.error_description))
+        else:
+            outcome = Outcome(to_proto(row), error=StationError(row.error_code, row.error_description))
         self._resolve_after_commit(work, outcome)
 
     def _resolve_after_commit(self, work: UnitOfWork, outcome: Outcome) -> None:
         work.after_commit(lambda: self._pending.resolve(outcome.command.id, outcome))
+
+
+def _response_class(action: str) -> type[Message]:
+    response = ACTIONS[action].response
+    assert response is not None
+    return response
 
 
 def finished(row: StoredCommand, state: int) -> Event:

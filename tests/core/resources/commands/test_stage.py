@@ -1,0 +1,160 @@
+"""Tests of reports on commands that come twice, late, or of nothing that we know."""
+
+import asyncio
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from sqlalchemy import update
+
+from citrine.api.v1 import common_pb2 as common
+from citrine.edge.v1 import link_pb2 as link
+from citrine.ocpp.v2 import provisioning_pb2 as ocpp
+from citrine_core.clock import utc_now
+from citrine_core.db import UnitOfWorkFactory
+from citrine_core.dispatch import Answered, Block, Item, collect, handles_answer
+from citrine_core.errors import CoreError, StationError, StationTimeout
+from citrine_core.link import Link
+from citrine_core.resources.commands import CommandRepository, CommandRow, CommandsStage
+from citrine_core.resources.commands.pending import Outcome, Pending, PendingCommands
+from tests.support.fake_edge import FakeEdge, timestamp
+
+ACCEPTED = ocpp.ResetResponse(status=ocpp.RESET_STATUS_ENUM_ACCEPTED)
+SESSION = link.SessionRef(tenant_id="default", station_id="CS-1", epoch=1)
+
+
+class Told:
+    """A block that is told answers."""
+
+    def __init__(self) -> None:
+        self.answers: list[Any] = []
+        self.fails = False
+
+    @handles_answer(ocpp.ResetResponse)
+    async def reset(self, work: Any, answered: Answered[ocpp.ResetRequest, ocpp.ResetResponse]) -> None:
+        if self.fails:
+            raise LookupError("a defect")
+        self.answers.append((answered.request, answered.response))
+
+
+class Setting:
+    """One command under way, and the stage."""
+
+    def __init__(self, unit_of_work: UnitOfWorkFactory) -> None:
+        self.unit_of_work = unit_of_work
+        self.told = Told()
+        self.pending = PendingCommands()
+        self.stage = CommandsStage(collect([Block("test", [self.told])]), self.pending, utc_now)
+
+    def wait(self) -> asyncio.Future[Outcome]:
+        future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        self.pending.add(Pending("default", "CS-1", "C-1", 1, "request", Link("edge-1", ""), future))
+        return future
+
+    async def run(self, *contents: Any) -> None:
+        items = [Item("default", "CS-1", content, lambda downstream: None) for content in contents]
+        async with self.unit_of_work() as work:
+            await self.stage.run(work, items)
+            await work.commit()
+
+
+@pytest.fixture
+async def setting(unit_of_work: UnitOfWorkFactory) -> Setting:
+    row = {
+        "tenant_id": "default", "command_id": "C-1", "station_id": "CS-1", "action": "Reset", "is_native": False,
+        "state": common.COMMAND_STATE_QUEUED, "payload": '{"type":"Immediate"}', "error_code": "", "reason": "",
+        "error_description": "", "requested_by": "somebody", "timeout": 1000, "when_online": False, "core_id": "me",
+        "create_time": datetime.now(UTC),
+    }  # fmt: skip
+    async with unit_of_work() as work:
+        await CommandRepository(work.session).add(row)
+        await work.commit()
+    return Setting(unit_of_work)
+
+
+def result() -> link.CommandResult:
+    return FakeEdge.result(link.Command(id="C-1", session=SESSION), ACCEPTED)
+
+
+def failure(reason: "link.CommandFailure.Reason.ValueType") -> link.CommandFailure:
+    return link.CommandFailure(id="C-1", session=SESSION, reason=reason, time=timestamp())
+
+
+async def test_blocks_hear_of_an_answer_once(setting: Setting) -> None:
+    waiting = setting.wait()
+
+    await setting.run(link.CommandSent(id="C-1", session=SESSION, send_time=timestamp()), result(), result())
+    await setting.run(result())
+
+    assert setting.told.answers == [(ocpp.ResetRequest(type=ocpp.RESET_ENUM_IMMEDIATE), ACCEPTED)]
+    assert (await waiting).message == ACCEPTED
+
+
+async def test_an_answer_that_was_stored_without_our_knowing_is_told(setting: Setting) -> None:
+    await setting.run(result())
+    waiting = setting.wait()
+
+    await setting.run(result())
+
+    outcome = await waiting
+    assert (outcome.message, outcome.error) == (ACCEPTED, None)
+
+
+@pytest.mark.parametrize(
+    ("state", "error"),
+    [
+        pytest.param(common.COMMAND_STATE_TIMED_OUT, StationTimeout, id="timed out"),
+        pytest.param(common.COMMAND_STATE_FAILED, StationError, id="failed"),
+    ],
+)
+async def test_what_ended_elsewhere_stays_so(setting: Setting, state: int, error: type[CoreError]) -> None:
+    async with setting.unit_of_work() as work:
+        await work.session.execute(update(CommandRow).values(state=state, error_code="X"))
+        await work.commit()
+    waiting = setting.wait()
+
+    await setting.run(result())
+
+    outcome = await waiting
+    assert outcome.command.state == state
+    assert isinstance(outcome.error, error)
+    assert setting.told.answers == []
+
+
+async def test_of_two_ends_the_first_counts(setting: Setting) -> None:
+    waiting = setting.wait()
+
+    await setting.run(failure(link.CommandFailure.REASON_TIMEOUT), result())
+
+    assert isinstance((await waiting).error, StationTimeout)
+
+
+async def test_a_report_on_no_command_does_nothing(setting: Setting) -> None:
+    unknown = result()
+    unknown.id = "C-9"
+
+    await setting.run(unknown)
+
+    assert setting.told.answers == []
+
+
+async def test_an_answer_is_stored_and_told_even_where_a_block_fails(setting: Setting) -> None:
+    waiting = setting.wait()
+    setting.told.fails = True
+    item = Item("default", "CS-1", result(), lambda downstream: None)
+
+    async with setting.unit_of_work() as work:
+        await setting.stage.poisoned(work, item, LookupError("a defect"))
+        await work.commit()
+
+    outcome = await waiting
+    assert (outcome.message, outcome.command.state) == (ACCEPTED, common.COMMAND_STATE_ANSWERED)
+
+
+async def test_a_caller_is_told_even_where_nothing_can_be_stored(setting: Setting) -> None:
+    waiting = setting.wait()
+    item = Item("default", "CS-1", result(), lambda downstream: None)
+
+    await setting.stage.poisoned(None, item, LookupError("a defect"))
+
+    assert isinstance((await waiting).error, StationError)
