@@ -1,7 +1,7 @@
 """One connected station: its CALLs to the core, one at a time, and the core's answers back."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from google.protobuf.json_format import MessageToDict
@@ -78,7 +78,7 @@ class Session:
         self.route: tuple[Link, ...] = ()
         """The cores in this station's order of preference, as the router left them."""
         self.route_version = -1
-        self.on_closed: Any = None
+        self.on_closed: Callable[[Session], None] = _nobody
         """Called with this session when its socket is gone."""
         self._inbox = Inbox()
         self._commands: Commands | None = None
@@ -150,7 +150,7 @@ class Session:
         now = timestamp(self.context.clock)
         self._closed = upstream.closed(self.ref, code, ocppj.errors.clip(reason, 123), now)
         self.context.metrics.closes.inc(str(code))
-        _logger.debug("socket closed", extra={"station_id": self.ref.station_id, "code": code})
+        self._log(logging.INFO, "station disconnected", epoch=self.epoch, code=code)
         if self._commands is not None:
             self._commands.close()
         self.on_closed(self)
@@ -377,3 +377,7 @@ class Session:
             # Inside of an except clause the error belongs to the line.
             defect = level >= logging.ERROR
             _logger.log(level, sentence, exc_info=defect, extra={"station_id": self.ref.station_id, **fields})
+
+
+def _nobody(_session: Session) -> None:
+    """Stand in for who wants to know that a socket is gone, until there is one."""

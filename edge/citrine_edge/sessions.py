@@ -61,6 +61,8 @@ class Sessions:
         self._all.add(session)
         self._empty.clear()
         self._router.report(upstream.opened(session.held), session)
+        fields = {"station_id": session.key[1], "epoch": session.epoch, "version": session.dialect.subprotocol}
+        _logger.info("station connected", extra=fields)
         other = self._open.get(session.key)
         newest, oldest = (session, other) if other is None or other.epoch < session.epoch else (other, session)
         self._open[session.key] = newest

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import resource
 import signal
 import sys
 from collections.abc import AsyncIterator
@@ -54,6 +55,7 @@ async def test_process_serves_stations_until_it_is_asked_to_stop(core: FakeCore,
         await core.linked()
         await line_with(process, "link up")
         addresses = json.loads(ready.read_text())
+        soft, hard = resource.prlimit(process.pid, resource.RLIMIT_NOFILE)
         async with connect(f"ws://{addresses['ocpp']}/CS1", subprotocols=["ocpp2.1"]) as websocket:  # type: ignore[list-item]
             await websocket.send('[2,"m1","Heartbeat",{}]')
             assert await websocket.recv() == '[3,"m1",{"currentTime":"2025-01-31T12:00:00Z"}]'
@@ -64,6 +66,7 @@ async def test_process_serves_stations_until_it_is_asked_to_stop(core: FakeCore,
             code = await process.wait()
 
     assert code == 0
+    assert soft >= min(hard, 20_000)
     assert addresses["pid"] == process.pid
     assert addresses["ocpp"] in line
     assert addresses["http"] in line
