@@ -18,6 +18,11 @@ SECRET = "hunter2-hunter2-hunter2"
         {"getVariableResult": [{"variable": {"name": "BasicAuthPassword"}, "attributeValue": SECRET}]},
         {"connectionData": {"basicAuthPassword": SECRET}},
         {"connectionData": {"BasicAuthPassword": {"nested": SECRET}}},
+        {"connectionData": {"vpn": {"server": "s", "password": SECRET, "key": SECRET}}},
+        {"connectionData": {"apn": {"apn": "a", "apnPassword": SECRET, "simPin": 1234}}},
+        {"setVariableData": [{"variable": {"name": "VpnKey"}, "attributeValue": SECRET}] * 2},
+        {"reportData": [{"variable": {"name": "SimPin"}, "variableAttribute": [{"value": SECRET}, {}]}]},
+        {"eventData": [{"variable": {"name": "SharedSecret"}, "actualValue": SECRET}]},
         {"customData": {"vendorId": "v", "list": [[{"basicAuthPassword": SECRET}]]}},
     ],
 )

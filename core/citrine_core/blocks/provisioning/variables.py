@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
+from citrine.ocpp.secrets import SECRET_VARIABLES
 from citrine.ocpp.v2.provisioning_pb2 import (
     ATTRIBUTE_ENUM_ACTUAL,
     MUTABILITY_ENUM_READ_WRITE,
@@ -15,10 +16,7 @@ from citrine.ocpp.v2.types_pb2 import Component, Variable
 from citrine_core.blocks.provisioning.repository import VariableKey
 from citrine_core.dispatch import Call
 
-__all__ = ["SECRETS", "key_of", "reported_rows", "storable"]
-
-SECRETS = frozenset({"basicauthpassword", "vpnpassword", "vpnkey", "apnpassword", "simpin", "sharedsecret"})
-"""Variables of the standard device model whose value is never stored, in lower case."""
+__all__ = ["key_of", "reported_rows", "storable"]
 
 
 def key_of(component: Component, variable: Variable, attribute: AttributeEnum.ValueType) -> VariableKey:
@@ -38,7 +36,7 @@ def key_of(component: Component, variable: Variable, attribute: AttributeEnum.Va
 
 def storable(variable: str, value: str | None, mutability: int | None) -> str | None:
     """Return the value, or None where it is a secret."""
-    if mutability == MUTABILITY_ENUM_WRITE_ONLY or variable.lower() in SECRETS:
+    if mutability == MUTABILITY_ENUM_WRITE_ONLY or variable.lower() in SECRET_VARIABLES:
         return None
     return value
 

@@ -1,30 +1,25 @@
 """Passwords in commands: found, and masked wherever a command is stored or shown."""
 
 from collections.abc import Iterator, Mapping
+from copy import deepcopy
 from typing import Any
+
+from citrine.ocpp.secrets import mask_secrets
 
 __all__ = ["MASK", "masked", "new_password"]
 
 MASK = "********"
-"""What stands in the place of a password."""
+"""What stands in the place of a secret text."""
 
 _BASIC_AUTH_PASSWORD = ("securityctrlr", "basicauthpassword")
 """Component and variable that hold the password of a station (A01); names are case-insensitive."""
 
 
-def masked(action: str, payload: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a payload in OCPP spelling with passwords masked; the payload itself where there is none."""
-    if action == "SetVariables" and any(_password_settings(payload)):
-        data = [
-            {**entry, "attributeValue": MASK} if _sets_password(entry) else entry
-            for entry in payload["setVariableData"]
-        ]
-        return {**payload, "setVariableData": data}
-    if action == "SetNetworkProfile":
-        profile = payload.get("connectionData")
-        if isinstance(profile, Mapping) and "basicAuthPassword" in profile:
-            return {**payload, "connectionData": {**profile, "basicAuthPassword": MASK}}
-    return dict(payload)
+def masked(payload: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a payload in OCPP spelling with passwords, keys and PINs masked."""
+    shown = deepcopy(dict(payload))
+    mask_secrets(shown, MASK)
+    return shown
 
 
 def new_password(action: str, payload: Mapping[str, Any]) -> str | None:

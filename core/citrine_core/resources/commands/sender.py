@@ -268,7 +268,7 @@ class CommandSender:
     def _row(self, order: Order, command_id: str, goes_now: bool, station: StoredCommand) -> dict[str, Any]:
         now = self._clock()
         fails = not goes_now and not order.when_online
-        shown = masked(order.action, order.payload)
+        shown = masked(order.payload)
         text = "the station is not connected"
         if station.is_open:
             text = "there is no link to the edge that holds the station"

@@ -2,10 +2,11 @@
 
 import pytest
 
+from citrine.ocpp.secrets import SECRET_VARIABLES
 from citrine.ocpp.v2 import provisioning_pb2 as ocpp
 from citrine.ocpp.v2.types_pb2 import EVSE, Component, Variable
 from citrine_core.blocks.provisioning.repository import VariableKey
-from citrine_core.blocks.provisioning.variables import SECRETS, key_of, reported_rows, storable
+from citrine_core.blocks.provisioning.variables import key_of, reported_rows, storable
 from tests.support.blocks import NOW, call_of, stamp
 
 
@@ -39,7 +40,7 @@ def test_secrets_are_not_storable(variable: str, mutability: int | None, stored:
 
 
 def test_secrets_are_in_lower_case() -> None:
-    assert {name.lower() for name in SECRETS} == SECRETS
+    assert {name.lower() for name in SECRET_VARIABLES} == SECRET_VARIABLES
 
 
 def test_attributes_that_are_not_said_have_the_defaults_of_ocpp() -> None:

@@ -21,7 +21,7 @@ def setting(component: str, variable: str, value: Any = "secret") -> dict[str, A
 def test_a_new_password_is_found_and_masked(entry: dict[str, Any]) -> None:
     payload = {"setVariableData": [setting("ClockCtrlr", "TimeZone", "UTC"), entry]}
 
-    shown = masked("SetVariables", payload)
+    shown = masked(payload)
 
     assert new_password("SetVariables", payload) == "secret"
     assert [one["attributeValue"] for one in shown["setVariableData"]] == ["UTC", MASK]
@@ -43,12 +43,30 @@ def test_a_new_password_is_found_and_masked(entry: dict[str, Any]) -> None:
     ],
 )
 def test_what_holds_no_password_stays_as_it_is(action: str, payload: dict[str, Any]) -> None:
-    assert masked(action, payload) == payload
+    assert masked(payload) == payload
     assert new_password(action, payload) is None
 
 
 def test_the_password_of_a_network_profile_is_masked_and_none_of_ours() -> None:
     payload = {"connectionData": {"basicAuthPassword": "secret"}}
 
-    assert masked("SetNetworkProfile", payload) == {"connectionData": {"basicAuthPassword": MASK}}
+    assert masked(payload) == {"connectionData": {"basicAuthPassword": MASK}}
     assert new_password("SetNetworkProfile", payload) is None
+
+
+def test_every_secret_of_a_network_profile_is_masked_in_its_type() -> None:
+    vpn = {"server": "vpn.example", "user": "u", "password": "secret", "key": "secret", "type": "IKEv2"}
+    apn = {"apn": "internet", "apnUserName": "u", "apnPassword": "secret", "simPin": 1234}
+
+    shown = masked({"configurationSlot": 1, "connectionData": {"vpn": vpn, "apn": apn}})
+
+    assert shown["connectionData"]["vpn"] == {**vpn, "password": MASK, "key": MASK}
+    assert shown["connectionData"]["apn"] == {**apn, "apnPassword": MASK, "simPin": 0}
+    assert (vpn["password"], apn["simPin"]) == ("secret", 1234)
+
+
+@pytest.mark.parametrize("variable", ["VpnPassword", "VpnKey", "ApnPassword", "SimPin", "SharedSecret"])
+def test_other_secret_variables_are_masked_wherever_they_are(variable: str) -> None:
+    shown = masked({"setVariableData": [setting("NetworkConfiguration", variable)]})
+
+    assert shown["setVariableData"][0]["attributeValue"] == MASK

@@ -1,0 +1,68 @@
+"""What is secret in OCPP's messages, and is shown to nobody: passwords, keys and PINs."""
+
+from typing import Any
+
+__all__ = ["SECRET_NAMES", "SECRET_VARIABLES", "mask_secrets"]
+
+SECRET_VARIABLES = frozenset({"basicauthpassword", "vpnpassword", "vpnkey", "apnpassword", "simpin", "sharedsecret"})
+"""Variables of the standard device model whose value is secret, in lower case: OCPP's names know no case."""
+
+SECRET_NAMES = SECRET_VARIABLES | {"vpn"}
+"""Names of which one is in every message that bears a secret, in lower case."""
+
+_FIELDS = frozenset({"basicauthpassword", "apnpassword", "simpin"})
+"""Fields of NetworkConnectionProfile and what is within, in lower case."""
+
+_VPN_FIELDS = frozenset({"password", "key"})
+"""Fields of VPN, in lower case."""
+
+_VALUES = ("attributeValue", "actualValue", "value")
+"""Where messages hold the value of the variable that they name."""
+
+
+def mask_secrets(value: Any, mask: str) -> bool:
+    """Mask secrets in a JSON value in OCPP spelling, in place; return whether there were any.
+
+    Whole numbers become 0, so that what is masked is still of the type that the schema asks for.
+    """
+    if isinstance(value, list):
+        # Not any(), which stops at the first.
+        return sum(mask_secrets(each, mask) for each in value) > 0
+    if not isinstance(value, dict):
+        return False
+    found = _names_secret(value) and _mask_value(value, mask)
+    for key, each in value.items():
+        name = key.lower()
+        if name in _FIELDS:
+            found |= _mask_field(value, key, mask)
+        elif name == "vpn" and isinstance(each, dict):
+            for field in each:
+                if field.lower() in _VPN_FIELDS:
+                    found |= _mask_field(each, field, mask)
+        else:
+            found |= mask_secrets(each, mask)
+    return found
+
+
+def _names_secret(value: dict[str, Any]) -> bool:
+    variable = value.get("variable")
+    name = variable.get("name") if isinstance(variable, dict) else None
+    return isinstance(name, str) and name.lower() in SECRET_VARIABLES
+
+
+def _mask_value(value: dict[str, Any], mask: str) -> bool:
+    found = False
+    attributes = value.get("variableAttribute")
+    for holder in (value, *(attributes if isinstance(attributes, list) else ())):
+        if isinstance(holder, dict):
+            for key in _VALUES:
+                if key in holder:
+                    found |= _mask_field(holder, key, mask)
+    return found
+
+
+def _mask_field(holder: dict[str, Any], key: str, mask: str) -> bool:
+    if holder[key] is None:
+        return False
+    holder[key] = 0 if isinstance(holder[key], int) else mask
+    return True
