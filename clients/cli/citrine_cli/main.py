@@ -18,11 +18,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
+        # gRPC's own log goes to stderr, where a command writes one line of its own. It is set before gRPC starts.
+        os.environ.setdefault("GRPC_VERBOSITY", "NONE")
         started = process_of(arguments)
         if started is not None:
             return run_process(*started)
-        # gRPC's own log goes to stderr, where a command writes one line of its own. It is set before gRPC starts.
-        os.environ.setdefault("GRPC_VERBOSITY", "NONE")
         # Imported late: a core or an edge needs neither the commands nor what they import.
         from citrine_cli.app import run_app
 

@@ -2,10 +2,10 @@
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, TypeVar
 
 from citrine_simulator.errors import UsageError
 from citrine_simulator.fleet import Fleet, read_passwords, station_ids
@@ -131,22 +131,33 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+_N = TypeVar("_N", int, float)
+
+
+def _number(text: str, kind: Callable[[str], _N]) -> _N:
+    try:
+        return kind(text)
+    except ValueError:
+        # Else argparse would tell the name of our function.
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number") from None
+
+
 def _count(text: str) -> int:
-    number = int(text)
+    number = _number(text, int)
     if number < 1:
         raise argparse.ArgumentTypeError("must be at least 1")
     return number
 
 
 def _seconds(text: str) -> float:
-    number = float(text)
+    number = _number(text, float)
     if not 0 <= number < float("inf"):
         raise argparse.ArgumentTypeError("must be 0 or more")
     return number
 
 
 def _factor(text: str) -> float:
-    number = float(text)
+    number = _number(text, float)
     if not 0 < number < float("inf"):
         raise argparse.ArgumentTypeError("must be more than 0")
     return number

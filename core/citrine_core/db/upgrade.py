@@ -5,7 +5,7 @@ import asyncio
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, NoReturn, cast
 
 from alembic import command
 from alembic.config import Config
@@ -35,13 +35,19 @@ _LOCK = 0x6369_7472_0002
 """Advisory lock that makes upgrades of one PostgreSQL database take turns."""
 
 
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        # One line: how it is used, --help says.
+        self.exit(2, f"{self.prog}: {message}\n")
+
+
 def main(argv: Sequence[str]) -> int:
     """Upgrade the database that --database or CITRINE_DATABASE names.
 
     Returns:
         0 when it is up to date, 1 when it could not be upgraded, 2 for wrong flags or settings.
     """
-    parser = argparse.ArgumentParser(prog="citrine db upgrade", description="Bring the schema up to date.")
+    parser = _Parser(prog="citrine db upgrade", description="Bring the schema up to date.")
     parser.add_argument("--database", help="SQLAlchemy URL of the database; default: CITRINE_DATABASE")
     try:
         flags = parser.parse_args(argv)

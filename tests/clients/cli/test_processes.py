@@ -1,5 +1,10 @@
 """Words of the command line that name a process."""
 
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 from citrine_cli.errors import CliError
@@ -26,3 +31,17 @@ def test_what_follows_a_process_is_left_untouched(arguments: list[str], found: t
 def test_a_process_that_is_not_installed_is_named() -> None:
     with pytest.raises(CliError, match="nothing is not installed"):
         run_process("nothing", [])
+
+
+def test_a_core_whose_port_is_taken_says_so_in_one_line(tmp_path: Path) -> None:
+    """gRPC would add a line of its own."""
+    database = ["--database", f"sqlite+aiosqlite:///{tmp_path}/citrine.db"]
+    citrine = [sys.executable, "-m", "citrine_cli"]
+    subprocess.run([*citrine, "db", "upgrade", *database], check=True, capture_output=True, timeout=60)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        core = ["core", *database, "--grpc-listen", address, "--core-http-listen", "127.0.0.1:0"]
+        ran = subprocess.run([*citrine, *core], check=False, capture_output=True, text=True, timeout=60)
+
+    assert ran.returncode == 1
+    assert ran.stderr == f"citrine core: {address} can't be listened on; is another core running?\n"

@@ -46,6 +46,7 @@ def test_a_variable_without_a_value_is_refused() -> None:
         pytest.param(["--speed", "0"], id="no speed"),
         pytest.param(["--duration", "-1"], id="negative"),
         pytest.param(["--duration", "nan"], id="not a number"),
+        pytest.param(["--stations", "many"], id="no count"),
         pytest.param(["--version", "1.6"], id="version"),
     ],
 )
@@ -54,4 +55,6 @@ def test_wrong_usage_is_one_line(argv: list[str], capsys: pytest.CaptureFixture[
         parse(argv)
 
     assert stopped.value.code == 2
-    assert capsys.readouterr().err.count("\n") == 1
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert " _" not in said, "names of functions are ours"

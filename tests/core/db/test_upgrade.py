@@ -156,4 +156,7 @@ def test_main_refuses_the_schema_of_a_newer_version(tmp_path: Path, capsys: pyte
 
 def test_main_refuses_an_unknown_flag(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--databse", "x"]) == 2
-    assert "--databse" in capsys.readouterr().err
+
+    said = capsys.readouterr().err
+    assert "--databse" in said
+    assert said.count("\n") == 1
