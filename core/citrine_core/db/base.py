@@ -73,6 +73,6 @@ BigId = Annotated[int, mapped_column(BigInteger().with_variant(Integer, "sqlite"
 """A 64-bit primary key that the database counts up (SQLite counts only INTEGER)."""
 
 
-def OcppString(length: int) -> Any:  # noqa: N802  (reads as a type where it is used)
+def OcppString(length: int) -> Any:
     """Return a text column type of at most that many characters, as OCPP's tables say."""
     return String(length)
