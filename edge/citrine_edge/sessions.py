@@ -170,7 +170,7 @@ class Sessions:
         if session is not None:
             session.watch(watchers)
         if on:
-            link.offer(pb.Upstream(watching=pb.Watching(tenant_id=key[0], station_id=key[1])).SerializeToString())
+            link.offer(upstream.watching(*key))
 
 
 def _close_code(code: int) -> int:

@@ -8,7 +8,7 @@ from citrine.ocpp.actions import Action
 from citrine_edge.link import MAX_ITEM_BYTES
 from citrine_edge.ocppj import Code, RpcError
 
-__all__ = ["closed", "draining", "observed", "opened", "station_call", "station_send"]
+__all__ = ["closed", "draining", "observed", "opened", "station_call", "station_send", "watching"]
 
 
 def station_call(
@@ -61,6 +61,11 @@ def observed(session: pb.SessionRef, frame: str, time: Timestamp, *, from_statio
     """Return an ObservedFrame."""
     item = pb.ObservedFrame(session=session, from_station=from_station, frame=frame, time=time)
     return pb.Upstream(observed=item).SerializeToString()
+
+
+def watching(tenant_id: str, station_id: str) -> bytes:
+    """Return a Watching."""
+    return pb.Upstream(watching=pb.Watching(tenant_id=tenant_id, station_id=station_id)).SerializeToString()
 
 
 def draining() -> bytes:

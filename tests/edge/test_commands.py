@@ -90,6 +90,9 @@ async def test_command_that_comes_twice_is_written_once(
     core.command(ref, "c1", RESET)
     core.command(ref, "c2", RESET)
     core.command(ref, "c2", RESET)
+    core.command(pb.SessionRef(), "gone", RESET)
+    # Items are taken in their order, so the others were.
+    await core.next("command_failure")
     await station.answer({"status": "Accepted"})
     await station.answer({"status": "Accepted"})
 

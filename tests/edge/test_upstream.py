@@ -59,5 +59,11 @@ def test_frame_is_observed() -> None:
     assert frame == pb.ObservedFrame(session=REF, from_station=True, frame="[]", time=NOW)
 
 
+def test_watch_is_confirmed() -> None:
+    watching = read(upstream.watching("default", "CS1")).watching
+
+    assert (watching.tenant_id, watching.station_id) == ("default", "CS1")
+
+
 def test_edge_drains() -> None:
     assert read(upstream.draining()).WhichOneof("item") == "draining"

@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import os
+import socket
 import zlib
 from datetime import timedelta
 from typing import Any
@@ -25,8 +26,13 @@ class Wire:
         self.writer = writer
 
     @classmethod
-    async def open(cls, edge: RunningEdge, *headers: str) -> "Wire":
-        wire = cls(*await asyncio.open_connection(*edge.ocpp.split(":")))
+    async def open(cls, edge: RunningEdge, *headers: str, receive_buffer: int = 1 << 16) -> "Wire":
+        host, port = edge.ocpp.split(":")
+        connection = socket.socket()
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        connection.setblocking(False)
+        await asyncio.get_running_loop().sock_connect(connection, (host, int(port)))
+        wire = cls(*await asyncio.open_connection(sock=connection, limit=receive_buffer))
         lines = [
             "GET /CS1 HTTP/1.1",
             "Host: x",
@@ -175,9 +181,9 @@ async def test_silent_station_is_pinged_and_given_up_if_it_does_not_react(core: 
 
 
 async def test_station_that_talks_is_not_pinged(core: FakeCore) -> None:
-    async with running_edge(core, ocpp_ping_interval=timedelta(seconds=0.3)) as edge:
+    async with running_edge(core, ocpp_ping_interval=timedelta(seconds=1)) as edge:
         wire = await Wire.open(edge)
-        end = asyncio.get_running_loop().time() + 0.8
+        end = asyncio.get_running_loop().time() + 1.5
         while asyncio.get_running_loop().time() < end:
             wire.send(1, HEARTBEAT.encode())
             assert (await wire.receive())[0] == 1
@@ -199,7 +205,7 @@ async def test_station_that_reacts_stays(core: FakeCore) -> None:
 async def test_station_that_does_not_read_is_given_up(core: FakeCore) -> None:
     """Its answers pile up to a bound, its calls are not read meanwhile, and then it is gone."""
     async with running_edge(core, ocpp_frame_rate=1e6, **QUICK_PINGS) as edge:
-        wire = await Wire.open(edge)
+        wire = await Wire.open(edge, receive_buffer=4096)
         bad = b'[2,"' + b"x" * 36 + b'","Unknown",{}]'
 
         async def flood() -> None:
