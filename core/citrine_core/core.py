@@ -27,7 +27,7 @@ from citrine.edge.v1.link_pb2 import SessionRef, Watch
 from citrine_core.blocks import built_in, plug_ins
 from citrine_core.clock import Clock, utc_now
 from citrine_core.config import CoreSettings, InvalidSetting, split_address
-from citrine_core.db import UnitOfWorkFactory
+from citrine_core.db import UnitOfWork, UnitOfWorkFactory
 from citrine_core.dispatch import Block, Dispatcher, HandlingStage, Routes, Stage, collect
 from citrine_core.dispatch.routes import Route
 from citrine_core.errors import DatabaseUnavailable
@@ -46,6 +46,7 @@ from citrine_core.link import (
     OpenedStage,
     Presence,
     SessionReconciler,
+    end_session,
 )
 from citrine_core.link.admission import UNAVAILABLE, refused
 from citrine_core.metrics import Metrics
@@ -94,7 +95,9 @@ class Core:
             self.core_id, self.unit_of_work, clock, self.links, self.pending, settings.default_timeout
         )
         self.queue = CommandQueue(self.unit_of_work, clock, self.sender)
-        self.services = Services(settings, self.unit_of_work, clock, self.sender, self.disconnect, self._vendor_route)
+        self.services = Services(
+            settings, self.unit_of_work, clock, self.sender, self.disconnect, self._vendor_route, self._forget_station
+        )
         self.blocks = [*built_in(self.services), *plug_ins(self.services)]
         self.routes = _routes(self.blocks, settings.served_blocks)
         self.health = Health(self.unit_of_work, clock, self._announce)
@@ -260,6 +263,13 @@ class Core:
         if self._draining:
             return "draining"
         return "" if self.health.serving else "the database is not available"
+
+    async def _forget_station(self, work: UnitOfWork, tenant_id: str, station_id: str) -> None:
+        await end_session(work, self.links, tenant_id, station_id, self._clock(), "the station was deleted")
+        await self.queue.forget_station(work, tenant_id, station_id)
+        for block in self.blocks:
+            if block.forget_station is not None:
+                await block.forget_station(work, tenant_id, station_id)
 
     def _vendor_route(self, vendor_id: str, message_id: str | None) -> Route | None:
         return self.routes.vendor(vendor_id, message_id)

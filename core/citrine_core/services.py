@@ -6,17 +6,21 @@ from typing import TYPE_CHECKING
 
 from citrine_core.clock import Clock
 from citrine_core.config import CoreSettings
-from citrine_core.db import UnitOfWorkFactory
+from citrine_core.db import UnitOfWork, UnitOfWorkFactory
 
 if TYPE_CHECKING:
     from citrine_core.dispatch.routes import Route
     from citrine_core.resources.commands import CommandSender
 
-__all__ = ["Disconnect", "Services", "VendorRoute"]
+__all__ = ["Disconnect", "ForgetStation", "Services", "VendorRoute"]
 
 Disconnect = Callable[[str, str, str], Awaitable[bool]]
 """`await disconnect(tenant_id, station_id, reason)` has the edge close the websocket of a station. Returns False where
 it has none, or where this core has no link to the edge that holds it."""
+
+ForgetStation = Callable[[UnitOfWork, str, str], Awaitable[None]]
+"""`await forget_station(work, tenant_id, station_id)` removes what blocks and resources hold of a station that is
+removed in the same transaction, and closes its websocket after the commit."""
 
 VendorRoute = Callable[[str, str | None], "Route | None"]
 """`vendor_route(vendor_id, message_id)` returns the handler of a vendor's DataTransfer, or None. All blocks are
@@ -25,6 +29,10 @@ collected by the time that messages come."""
 
 async def _nobody_to_disconnect(tenant_id: str, station_id: str, reason: str) -> bool:
     return False
+
+
+async def _nothing_to_forget(work: UnitOfWork, tenant_id: str, station_id: str) -> None:
+    return None
 
 
 def _no_vendors(vendor_id: str, message_id: str | None) -> "Route | None":
@@ -44,3 +52,5 @@ class Services:
     """Closes websockets."""
     vendor_route: VendorRoute = _no_vendors
     """Finds who handles a vendor's DataTransfer."""
+    forget_station: ForgetStation = _nothing_to_forget
+    """Tells all that a station is removed."""

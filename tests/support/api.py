@@ -23,7 +23,7 @@ from citrine.api.v1 import (
     tokens_pb2_grpc,
 )
 from citrine_core.config import CoreSettings
-from citrine_core.db import UnitOfWorkFactory
+from citrine_core.db import UnitOfWork, UnitOfWorkFactory
 from citrine_core.dispatch import Block
 from citrine_core.events import EventFeed, EventsServicer, FrameHub
 from citrine_core.resources.keys import ApiKey, KeyAuthenticator, KeyRepository, KeysServicer
@@ -70,7 +70,12 @@ class Api:
         # No rpc of these services sends a command.
         commands = cast(Any, None)
         self.services = Services(
-            CoreSettings(), self.unit_of_work, self.clock.utc_now, commands, disconnect=self._disconnect
+            CoreSettings(),
+            self.unit_of_work,
+            self.clock.utc_now,
+            commands,
+            disconnect=self._disconnect,
+            forget_station=self._forget_station,
         )
         keys = KeyAuthenticator(self.unit_of_work, self.clock.utc_now, self.clock.monotonic)
         tenants = TenantDirectory(self.unit_of_work, self.clock.monotonic)
@@ -130,6 +135,9 @@ class Api:
     async def _disconnect(self, tenant_id: str, station_id: str, reason: str) -> bool:
         self.disconnected.append((tenant_id, station_id))
         return True
+
+    async def _forget_station(self, work: UnitOfWork, tenant_id: str, station_id: str) -> None:
+        work.after_commit(lambda: self.disconnected.append((tenant_id, station_id)))
 
     def _observe(self, method: str, code: grpc.StatusCode, seconds: float) -> None:
         self.observed.append((method, code))

@@ -35,11 +35,11 @@ def built_in(services: "Services") -> "list[Block]":
     from citrine.api.v1 import tariff_and_cost_pb2_grpc as tariff_and_cost_grpc
     from citrine.api.v1 import transactions_pb2_grpc as transactions_grpc
     from citrine_core.blocks.authorization import AuthorizationHandlers, AuthorizationServicer
-    from citrine_core.blocks.availability import AvailabilityHandlers, AvailabilityServicer
+    from citrine_core.blocks.availability import AvailabilityHandlers, AvailabilityServicer, forget_connectors
     from citrine_core.blocks.data_transfer import DataTransferHandlers, DataTransferServicer
     from citrine_core.blocks.diagnostics import DiagnosticsHandlers, DiagnosticsServicer
     from citrine_core.blocks.meter_values import MeterValuesHandlers, MeterValuesServicer
-    from citrine_core.blocks.provisioning import ProvisioningHandlers, ProvisioningServicer
+    from citrine_core.blocks.provisioning import ProvisioningHandlers, ProvisioningServicer, forget_device_model
     from citrine_core.blocks.remote_control import RemoteControlServicer
     from citrine_core.blocks.security import SecurityHandlers, SecurityServicer
     from citrine_core.blocks.tariff_and_cost import TariffAndCostHandlers, TariffAndCostServicer
@@ -58,6 +58,7 @@ def built_in(services: "Services") -> "list[Block]":
             [ProvisioningHandlers(services)],
             [partial(provisioning_grpc.add_ProvisioningServiceServicer_to_server, ProvisioningServicer(services))],
             ["citrine.api.v1.ProvisioningService"],
+            forget_station=forget_device_model,
         ),
         Block(
             "authorization",
@@ -82,6 +83,7 @@ def built_in(services: "Services") -> "list[Block]":
             [AvailabilityHandlers(services)],
             [partial(availability_grpc.add_AvailabilityServiceServicer_to_server, AvailabilityServicer(services))],
             ["citrine.api.v1.AvailabilityService"],
+            forget_station=forget_connectors,
         ),
         Block(
             "tariff_and_cost",

@@ -14,7 +14,11 @@ from citrine.ocpp.v2.data_transfer_pb2 import DataTransferRequest, DataTransferR
 from citrine_core.db import UnitOfWork
 from citrine_core.dispatch.calls import Call, Mark, marks_of
 
-__all__ = ["Block", "Route", "Routes", "collect"]
+__all__ = ["Block", "ForgetStation", "Route", "Routes", "collect"]
+
+
+ForgetStation = Callable[[UnitOfWork, str, str], Awaitable[None]]
+"""`await forget_station(work, tenant_id, station_id)` removes what is stored of a station."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,9 @@ class Block:
     """Full names of these services, for reflection and health."""
     tables: Sequence[Table] = ()
     """Of a plug-in: tables that `citrine db upgrade` creates where they are missing."""
+    forget_station: ForgetStation | None = None
+    """Removes what a station that is registered again under the same id must not inherit, in the transaction that
+    removes the station. None: there is no such thing."""
 
 
 @dataclass(frozen=True, slots=True)

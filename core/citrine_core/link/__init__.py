@@ -5,7 +5,7 @@ from citrine_core.link.health import Health
 from citrine_core.link.presence import Presence
 from citrine_core.link.registry import Link, LinkRegistry
 from citrine_core.link.servicer import EdgeLinkServicer
-from citrine_core.link.sessions import ClosedStage, Grant, GrantStage, OpenedStage, SessionReconciler
+from citrine_core.link.sessions import ClosedStage, Grant, GrantStage, OpenedStage, SessionReconciler, end_session
 
 __all__ = [
     "Admission",
@@ -19,4 +19,5 @@ __all__ = [
     "OpenedStage",
     "Presence",
     "SessionReconciler",
+    "end_session",
 ]

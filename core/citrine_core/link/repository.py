@@ -27,20 +27,23 @@ class Credentials:
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
 
-    async def find_all(self, tenant_id: str, station_ids: Collection[str]) -> dict[str, Row[*tuple[Any, ...]]]:
-        """Return what decides on an admission, by station."""
+    async def find_all(
+        self, tenant_id: str, station_ids: Collection[str], *, keep: bool = False
+    ) -> dict[str, Row[*tuple[Any, ...]]]:
+        """Return what decides on an admission, by station. With keep none is deleted before the commit."""
         columns = _TABLE.c
-        rows = await (await self._session.connection()).execute(
-            select(
-                columns.station_id,
-                columns.enabled,
-                columns.password_hash,
-                columns.next_password_hash,
-                columns.credential_version,
-                columns.allow_no_password,
-                columns.registration,
-            ).where(columns.tenant_id == tenant_id, one_of(self._session, columns.station_id, station_ids))
-        )
+        query = select(
+            columns.station_id,
+            columns.enabled,
+            columns.password_hash,
+            columns.next_password_hash,
+            columns.credential_version,
+            columns.allow_no_password,
+            columns.registration,
+        ).where(columns.tenant_id == tenant_id, one_of(self._session, columns.station_id, station_ids))
+        if keep:
+            query = query.with_for_update(read=True, key_share=True)
+        rows = await (await self._session.connection()).execute(query)
         return {row.station_id: row for row in rows}
 
     async def promote_all(self, used: Sequence[tuple[str, str, str]]) -> None:

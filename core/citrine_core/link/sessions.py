@@ -26,12 +26,21 @@ from citrine_core.resources.connections import (
 )
 from citrine_core.resources.connections.repository import EDGE_LOST
 
-__all__ = ["ClosedStage", "Grant", "GrantStage", "OnOpened", "OpenedStage", "SessionReconciler", "disconnected"]
+__all__ = [
+    "ClosedStage",
+    "Grant",
+    "GrantStage",
+    "OnOpened",
+    "OpenedStage",
+    "SessionReconciler",
+    "disconnected",
+    "end_session",
+]
 
 logger = logging.getLogger(__name__)
 
 REPLACED = 1000
-"""Close code of a websocket that a newer one of the same station replaces."""
+"""Close code of a websocket that a newer one of the same station replaces, or whose station is deleted."""
 
 GRACE = timedelta(seconds=10)
 """How long an admitted session may be missing from an edge's Hello: its Opened may be on the way by another core."""
@@ -160,7 +169,7 @@ class GrantStage:
         older: dict[tuple[str, str], Row[*tuple[Any, ...]]] = {}
         for tenant_id, group in by_tenant(list(items.values())).items():
             ids = {item.station_id for item in group}
-            rows = await credentials.find_all(tenant_id, ids)
+            rows = await credentials.find_all(tenant_id, ids, keep=True)
             registrations.update({(tenant_id, row.station_id): row.registration for row in rows.values()})
             found = await repository.find_all(tenant_id, ids)
             older.update({(tenant_id, station_id): row for station_id, row in found.items()})
@@ -255,6 +264,25 @@ class SessionReconciler:
         await repository.close_all(gone)
         for session in gone:
             work.emit(disconnected(session))
+
+
+async def end_session(
+    work: UnitOfWork, links: LinkRegistry, tenant_id: str, station_id: str, now: datetime, reason: str
+) -> None:
+    """Let the session of a station be valid no more, at once; its websocket is closed after the commit.
+
+    What it still sends is refused. Where there is no link to its edge from here, the edge is told at its next Hello.
+    """
+    repository = ConnectionRepository(work.session)
+    row = (await repository.find_all(tenant_id, [station_id])).get(station_id)
+    if row is None:
+        return
+    await repository.revoke(tenant_id, station_id, now, reason)
+    if row.is_open:
+        work.emit(disconnected(ClosedSession(tenant_id, station_id, row.epoch, now, REPLACED, reason)))
+    if row.close_time is None:
+        session = SessionRef(tenant_id=tenant_id, station_id=station_id, epoch=row.epoch)
+        work.after_commit(lambda: _ignore(links.disconnect(row.edge_id, session, REPLACED, reason)))
 
 
 def by_tenant(items: Sequence[Item]) -> dict[str, list[Item]]:

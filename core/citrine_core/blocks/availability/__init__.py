@@ -2,7 +2,7 @@
 
 from citrine_core.blocks.availability.handlers import AvailabilityHandlers, StatusReport, record_statuses
 from citrine_core.blocks.availability.models import ConnectorState, ConnectorStatusChange
-from citrine_core.blocks.availability.repository import ConnectorRepository
+from citrine_core.blocks.availability.repository import ConnectorRepository, forget_connectors
 from citrine_core.blocks.availability.servicer import AvailabilityServicer
 
 __all__ = [
@@ -12,5 +12,6 @@ __all__ = [
     "ConnectorState",
     "ConnectorStatusChange",
     "StatusReport",
+    "forget_connectors",
     "record_statuses",
 ]

@@ -3,13 +3,13 @@
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import select, tuple_
+from sqlalchemy import delete, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine_core.blocks.availability.models import ConnectorState, ConnectorStatusChange
-from citrine_core.db import insert_or_ignore, one_of, upsert
+from citrine_core.db import UnitOfWork, insert_or_ignore, one_of, upsert
 
-__all__ = ["ConnectorKey", "ConnectorRepository"]
+__all__ = ["ConnectorKey", "ConnectorRepository", "forget_connectors"]
 
 ConnectorKey = tuple[str, int, int]
 """Station, EVSE and connector."""
@@ -90,3 +90,9 @@ class ConnectorRepository:
         return (
             await self._session.scalars(query.order_by(change.status_time.desc(), change.id.desc()).limit(limit))
         ).all()
+
+
+async def forget_connectors(work: UnitOfWork, tenant_id: str, station_id: str) -> None:
+    """Remove the connectors of a station and their history."""
+    for table in (ConnectorState, ConnectorStatusChange):
+        await work.session.execute(delete(table).where(table.tenant_id == tenant_id, table.station_id == station_id))

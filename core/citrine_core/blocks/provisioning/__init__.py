@@ -6,6 +6,7 @@ from citrine_core.blocks.provisioning.repository import (
     RegistrationRepository,
     ReportRepository,
     VariableRepository,
+    forget_device_model,
 )
 from citrine_core.blocks.provisioning.servicer import ProvisioningServicer
 
@@ -18,4 +19,5 @@ __all__ = [
     "ReportRun",
     "ReportedVariable",
     "VariableRepository",
+    "forget_device_model",
 ]

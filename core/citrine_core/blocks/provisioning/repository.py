@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, bindparam, delete, func, select, tuple_, u
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine_core.blocks.provisioning.models import ReportedVariable, ReportPart, ReportRun
-from citrine_core.db import one_of, upsert
+from citrine_core.db import UnitOfWork, one_of, upsert
 from citrine_core.errors import NotFound
 from citrine_core.resources.stations.models import Station
 
@@ -19,6 +19,7 @@ __all__ = [
     "RunKey",
     "VariableKey",
     "VariableRepository",
+    "forget_device_model",
 ]
 
 RunKey = tuple[str, int]
@@ -281,3 +282,9 @@ class ReportRepository:
         for request_id, seq_no in rows:
             found[request_id].append(seq_no)
         return found
+
+
+async def forget_device_model(work: UnitOfWork, tenant_id: str, station_id: str) -> None:
+    """Remove the variables and the reports of a station."""
+    for table in (ReportedVariable, ReportPart, ReportRun):
+        await work.session.execute(delete(table).where(table.tenant_id == tenant_id, table.station_id == station_id))

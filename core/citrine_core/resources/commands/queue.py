@@ -41,6 +41,11 @@ class CommandQueue:
             for station_id in waited_for:
                 self._wake_after_commit(work, (tenant_id, station_id))
 
+    async def forget_station(self, work: UnitOfWork, tenant_id: str, station_id: str) -> None:
+        """Cancel what was not sent to a station that is removed."""
+        for row in await CommandRepository(work.session).cancel_queued(tenant_id, station_id, self._clock()):
+            work.emit(finished(row, common.COMMAND_STATE_CANCELLED))
+
     async def run(self) -> None:
         """Send and sweep until cancelled."""
         async with asyncio.TaskGroup() as tasks:

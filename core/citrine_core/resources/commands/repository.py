@@ -39,15 +39,20 @@ class CommandRepository:
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
 
-    async def find_station(self, tenant_id: str, station_id: str) -> StoredCommand | None:
-        """Return whether a station is connected, and by which session; None where there is no such station."""
+    async def find_station(self, tenant_id: str, station_id: str, *, keep: bool = False) -> StoredCommand | None:
+        """Return whether a station is connected, and by which session; None where there is no such station.
+
+        With keep it is not deleted before the commit.
+        """
         columns = _CONNECTIONS.c
-        rows = await (await self._connection()).execute(
+        query = (
             select(_STATIONS.c.registration, columns.is_open, columns.edge_id, columns.epoch)
             .select_from(_STATIONS.outerjoin(_CONNECTIONS, _same_station(_STATIONS.c, columns)))
             .where(_STATIONS.c.tenant_id == tenant_id, _STATIONS.c.station_id == station_id)
         )
-        return rows.one_or_none()
+        if keep:
+            query = query.with_for_update(read=True, key_share=True, of=_STATIONS)
+        return (await (await self._connection()).execute(query)).one_or_none()
 
     async def set_next_password(self, tenant_id: str, station_id: str, password_hash: str) -> None:
         """Let a station in with a password that it is about to be given, beside the one that it has."""
@@ -154,6 +159,23 @@ class CommandRepository:
             secret_payload=None,
             finish_time=now,
         )
+
+    async def cancel_queued(self, tenant_id: str, station_id: str, now: datetime) -> Sequence[StoredCommand]:
+        """Cancel the commands to a station that were not sent, and return them."""
+        rows = await (await self._connection()).execute(
+            update(_TABLE)
+            .where(_TABLE.c.tenant_id == tenant_id, _TABLE.c.station_id == station_id, _TABLE.c.state == _QUEUED)
+            .values(
+                state=common.COMMAND_STATE_CANCELLED,
+                error_code="Cancelled",
+                error_description="the station was deleted",
+                secret_payload=None,
+                finish_time=now,
+            )
+            .returning(_TABLE)
+        )
+        cancelled: Sequence[StoredCommand] = rows.all()
+        return cancelled
 
     async def expired(self, now: datetime, limit: int) -> Sequence[StoredCommand]:
         """Return commands whose station did not come back in time."""

@@ -201,7 +201,7 @@ class CommandSender:
         command_id = new_id()
         async with self._unit_of_work() as work:
             repository = CommandRepository(work.session)
-            station = await repository.find_station(order.tenant_id, order.station_id)
+            station = await repository.find_station(order.tenant_id, order.station_id, keep=True)
             if station is None:
                 raise NotFound("station", order.station_id)
             edge = self._link_to(station.edge_id) if station.is_open else None

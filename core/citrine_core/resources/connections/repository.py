@@ -171,6 +171,22 @@ class ConnectionRepository:
                 ],
             )
 
+    async def revoke(self, tenant_id: str, station_id: str, now: datetime, reason: str) -> None:
+        """Let the newest session of a station, open or not, be valid no more; the next epoch is higher yet."""
+        await (await self._connection()).execute(
+            update(_TABLE)
+            .where(_TABLE.c.tenant_id == tenant_id, _TABLE.c.station_id == station_id)
+            .values(
+                epoch=_TABLE.c.epoch + 1,
+                is_open=False,
+                ocpp_version=0,
+                remote_address="",
+                close_time=now,
+                close_code=1000,
+                close_reason=reason,
+            )
+        )
+
     async def close_of_lost_edges(self, seen_before: datetime, now: datetime) -> Sequence[ClosedSession]:
         """Mark the sessions as closed whose edge nobody has heard of since a time, and return them."""
         lost = select(_EDGES.c.edge_id).where(_EDGES.c.last_seen_time < seen_before)

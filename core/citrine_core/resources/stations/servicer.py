@@ -1,6 +1,7 @@
 """StationsService: the operator's access to stations."""
 
 import asyncio
+import secrets
 from typing import Any
 
 import grpc
@@ -22,6 +23,9 @@ from citrine_core.services import Services
 
 __all__ = ["StationsServicer"]
 
+_VERSIONS = 2**30
+"""Of the credential versions that a station may begin with."""
+
 
 class StationsServicer(StationsServiceServicer):
     """Stations as the API shows them."""
@@ -30,6 +34,7 @@ class StationsServicer(StationsServiceServicer):
         self._unit_of_work = services.unit_of_work
         self._clock = services.clock
         self._disconnect = services.disconnect
+        self._forget = services.forget_station
 
     async def GetStation(
         self, request: pb.GetStationRequest, context: grpc.aio.ServicerContext[pb.GetStationRequest, pb.Station]
@@ -70,7 +75,8 @@ class StationsServicer(StationsServiceServicer):
             tenant_id=caller(context).tenant_id,
             station_id=request.station.station_id,
             password_hash=password_hash,
-            credential_version=1,
+            # Not what one before it of the same id had: its logins may still be remembered.
+            credential_version=secrets.randbelow(_VERSIONS) + 1,
             create_time=self._clock(),
             version=1,
         )
@@ -123,10 +129,10 @@ class StationsServicer(StationsServiceServicer):
         required("station_id", request.station_id)
         async with self._unit_of_work() as work:
             station, _ = await self._get(work, context, request.station_id)
+            await self._forget(work, station.tenant_id, station.station_id)
             await StationRepository(work.session).remove(station)
             _changed(work, station, StationChanged.KIND_DELETED)
             await work.commit()
-        await self._disconnect(station.tenant_id, station.station_id, "the station was deleted")
         return Empty()
 
     async def _get(
