@@ -72,6 +72,15 @@ async def test_plug_in_stores_in_its_own_table(core_with_plug_in: RunningCore, s
     assert [row[0] for row in rows] == [21.5, 22.0]
 
 
+async def test_same_content_again_is_another_message(core_with_plug_in: RunningCore, station: FakeSession) -> None:
+    """Only a vendor knows what in its data makes two the same: twice the same reading is no repetition."""
+    for _ in range(2):
+        await station.call(transfer("reading", 21.5), message_id="the same")
+
+    async with core_with_plug_in.core.unit_of_work(read_only=True) as work:
+        assert list(await work.session.scalars(text("SELECT celsius FROM example_readings"))) == [21.5, 21.5]
+
+
 @pytest.mark.parametrize(
     ("message_id", "code"),
     [pytest.param("refuse", "FormatViolation", id="refused"), pytest.param("poison", "InternalError", id="mistake")],
