@@ -34,7 +34,7 @@ def test_a_process_that_is_not_installed_is_named() -> None:
 
 
 def test_a_core_whose_port_is_taken_says_so_in_one_line(tmp_path: Path) -> None:
-    """gRPC would add a line of its own."""
+    """It is the only line: what gRPC logs is not shown."""
     database = ["--database", f"sqlite+aiosqlite:///{tmp_path}/citrine.db"]
     citrine = [sys.executable, "-m", "citrine_cli"]
     subprocess.run([*citrine, "db", "upgrade", *database], check=True, capture_output=True, timeout=60)
