@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, NoReturn, TypeAlias
 
 import orjson
 
 from citrine_edge.ocppj.errors import BrokenAnswer, BrokenSend, Code, RpcError, clip
+from citrine_edge.ocppj.signed import SUFFIX, open_envelope
 
 __all__ = [
     "CALL",
@@ -98,7 +99,8 @@ Frame: TypeAlias = Call | CallResult | CallError | CallResultError | Send
 def parse(raw: bytes, message_types: frozenset[int]) -> Frame:
     r"""Read one frame of a version that has these message types.
 
-    A NUL in a string, as the escape ``\u0000``, becomes U+FFFD: no database that may store it could hold a NUL.
+    A signed message is taken out of its envelope. A NUL in a string, as the escape ``\u0000``, becomes U+FFFD: no
+    database that may store it could hold a NUL.
 
     Raises:
         RpcError: When the frame is to be answered with a CALLERROR; its message id is that of the answer.
@@ -121,10 +123,12 @@ def parse(raw: bytes, message_types: frozenset[int]) -> Frame:
         _refuse(kind, message_id, Code.FORMAT_VIOLATION, problem, message_types)
     if b"\\u0000" in raw:
         elements = _without_nul(elements)
-    if kind == CALL and type(kind) is not bool:
+    if kind == CALL:
         if len(elements) != 4 or type(elements[2]) is not str:
             problem = "a CALL has four elements: message type, message id, action, payload"
             raise RpcError(Code.RPC_FRAMEWORK_ERROR, problem, message_id)
+        if elements[2].endswith(SUFFIX):
+            elements = _open_signed(elements, message_types)
         return Call(message_id, elements[2], elements[3])
     return _parse_rare(kind, message_id, elements, message_types)
 
@@ -141,6 +145,8 @@ def _parse_rare(kind: Any, message_id: str, elements: list[Any], message_types: 
         if len(elements) != 4 or type(elements[2]) is not str:
             problem = "a SEND has four elements: message type, message id, action, payload"
             _refuse(kind, message_id, Code.RPC_FRAMEWORK_ERROR, problem, message_types)
+        if elements[2].endswith(SUFFIX):
+            elements = _open_signed(elements, message_types)
         return Send(message_id, elements[2], elements[3])
     # Stations leave out description and details, or overfill them; the code is what matters.
     code, description, details = [*elements[2:5], None, None, None][:3]
@@ -153,11 +159,24 @@ def _parse_rare(kind: Any, message_id: str, elements: list[Any], message_types: 
     )
 
 
+def _open_signed(elements: list[Any], message_types: frozenset[int]) -> list[Any]:
+    """Return the elements of the message that a signed CALL or SEND holds."""
+    kind, message_id, action, envelope = elements
+    try:
+        payload = open_envelope(envelope)
+    except RpcError as error:
+        _refuse(kind, message_id, error.code, error.description, message_types)
+    if depth_exceeds(payload, MAX_DEPTH):
+        problem = f"the signed payload is nested deeper than {MAX_DEPTH} levels"
+        _refuse(kind, message_id, Code.FORMAT_VIOLATION, problem, message_types)
+    return [kind, message_id, action.removesuffix(SUFFIX), _without_nul(payload)]
+
+
 def _unreadable(problem: str) -> RpcError:
     return RpcError(Code.RPC_FRAMEWORK_ERROR, problem, UNREADABLE_ID)
 
 
-def _refuse_without_id(kind: Any, message_id: Any, message_types: frozenset[int]) -> None:
+def _refuse_without_id(kind: Any, message_id: Any, message_types: frozenset[int]) -> NoReturn:
     if type(message_id) is str and "\0" not in message_id:
         problem = f"the message id is longer than {MAX_MESSAGE_ID} characters"
     else:
@@ -165,7 +184,7 @@ def _refuse_without_id(kind: Any, message_id: Any, message_types: frozenset[int]
     _refuse(kind, None, Code.RPC_FRAMEWORK_ERROR, problem, message_types)
 
 
-def _refuse(kind: Any, message_id: str | None, code: Code, problem: str, message_types: frozenset[int]) -> None:
+def _refuse(kind: Any, message_id: str | None, code: Code, problem: str, message_types: frozenset[int]) -> NoReturn:
     """Raise the error of the frame's kind: an answer and a SEND get no CALLERROR."""
     answer_id = UNREADABLE_ID if message_id is None else message_id
     if type(kind) not in (int, float):

@@ -33,7 +33,6 @@ class TestEveryVersion:
         [
             ("Heartbeet", {}, "NotImplemented"),
             ("heartbeat", {}, "NotImplemented"),
-            ("Heartbeat-Signed", {}, "NotImplemented"),
             ("", {}, "NotImplemented"),
             ("Reset", {"type": "OnIdle"}, "NotSupported"),
             ("Heartbeat", [], "ProtocolError"),
