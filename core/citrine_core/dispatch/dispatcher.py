@@ -163,19 +163,18 @@ class Dispatcher:
             return
         if error is None:
             return
-        if len(batch) > 1:
-            logger.warning("a batch failed, each of its items runs alone", exc_info=error)
+        # One that was alone already runs again too: another core may have stored in between what it stores itself.
+        logger.warning("a batch failed, each of its items runs alone", exc_info=error)
         for position, item in enumerate(batch):
             try:
-                await self._run_alone(item, None if len(batch) > 1 else error)
+                await self._run_alone(item)
             except _Outage:
                 await self._outage(lane, batch[position:])
                 return
 
-    async def _run_alone(self, item: Item, error: Exception | None) -> None:
-        """Run an item in a transaction of its own, or where it failed by itself already, say so."""
-        if error is None:
-            error = await self._try(lambda: self._transaction([item]))
+    async def _run_alone(self, item: Item) -> None:
+        """Run an item in a transaction of its own; where it fails by itself, say so."""
+        error = await self._try(lambda: self._transaction([item]))
         if error is not None:
             await self._poisoned(item, error)
 

@@ -2,12 +2,11 @@
 
 from collections.abc import Collection, Mapping
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from citrine_core.db import insert_or_ignore
+from citrine_core.db.bulk import BulkInsert
 from citrine_core.db.one_of_keys import one_of_keys
 from citrine_core.dispatch.models import HandledMessage, PoisonedMessage
 
@@ -15,6 +14,10 @@ __all__ = ["HandledMessages", "keep_poisoned"]
 
 Key = tuple[str, str]
 """Station and digest of the business key."""
+
+_ADD = BulkInsert(
+    HandledMessage.metadata.tables["handled_messages"], ("tenant_id", "station_id", "digest", "reply", "handle_time")
+)
 
 
 class HandledMessages:
@@ -34,23 +37,15 @@ class HandledMessages:
         return {(station_id, digest): bytes(reply) for station_id, digest, reply in rows}
 
     async def add_all(self, tenant_id: str, replies: Mapping[Key, bytes], handle_time: datetime) -> None:
-        """Store replies; of two of one key the first stays."""
-        rows: list[dict[str, Any]] = [
-            {
-                "tenant_id": tenant_id,
-                "station_id": station_id,
-                "digest": digest,
-                "reply": reply,
-                "handle_time": handle_time,
-            }
-            for (station_id, digest), reply in replies.items()
-        ]
-        await insert_or_ignore(
-            self._session,
-            HandledMessage.metadata.tables["handled_messages"],
-            rows,
-            ("tenant_id", "station_id", "digest"),
-        )
+        """Store replies to what was not handled before.
+
+        Raises:
+            IntegrityError: When another core handled one of the messages in the meantime. It is not ignored: then
+                the message would have its effect twice. Done again, all find what that core stored.
+        """
+        # In one order everywhere, so that two cores don't wait for each other.
+        rows = [(tenant_id, *key, reply, handle_time) for key, reply in sorted(replies.items())]
+        await _ADD.execute(self._session, rows)
 
     async def remove_before(self, time: datetime) -> None:
         """Forget replies that no station will ask for again."""

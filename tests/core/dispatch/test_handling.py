@@ -1,21 +1,36 @@
 """Tests of handling: once for each business key, alone where one fails, refused by name."""
 
+import asyncio
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
-from sqlalchemy import select
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from citrine.edge.v1 import link_pb2 as link
+from citrine.events.v1.events_pb2 import Event
 from citrine.ocpp.actions import unwrap, wrap_request
 from citrine.ocpp.v2.availability_pb2 import HeartbeatRequest, HeartbeatResponse
 from citrine.ocpp.v2.data_transfer_pb2 import DataTransferRequest, DataTransferResponse
 from citrine.ocpp.v2.reservation_pb2 import ReservationStatusUpdateRequest
 from citrine_core.db import UnitOfWork, UnitOfWorkFactory
-from citrine_core.dispatch import Block, Call, CallRefused, HandlingStage, Item, collect, handles
+from citrine_core.dispatch import (
+    Block,
+    Call,
+    CallRefused,
+    Dispatcher,
+    HandlingStage,
+    Item,
+    collect,
+    content_key,
+    handles,
+)
 from citrine_core.dispatch.models import PoisonedMessage
+from citrine_core.events import write_events
+from citrine_core.events.models import OutboxEvent
 
 Answers = list[link.Downstream]
 
@@ -149,3 +164,53 @@ async def test_what_nobody_can_handle_is_kept_whole(unit_of_work: UnitOfWorkFact
 def test_a_batch_of_heartbeats_writes_nothing(stage: HandlingStage) -> None:
     assert not stage.writes(call(HeartbeatRequest(), []))
     assert stage.writes(call(DataTransferRequest(), []))
+
+
+class Effects:
+    """Has an effect for each message, and waits with the first until told to go on."""
+
+    def __init__(self) -> None:
+        self.begun = asyncio.Event()
+        self.go_on = asyncio.Event()
+
+    @handles(DataTransferRequest, once=content_key)
+    async def data(self, work: UnitOfWork, call: Call[DataTransferRequest]) -> DataTransferResponse:
+        work.emit(Event(tenant_id="default", station_id="CS-1", token="effect"))
+        self.begun.set()
+        await self.go_on.wait()
+        return DataTransferResponse(status=1)  # type: ignore[arg-type]  # any
+
+
+async def test_two_cores_that_handle_a_message_at_once_have_one_effect(postgres_engine: AsyncEngine) -> None:
+    """A station's call goes to another core when a link is lost, while the first core is still at it."""
+    unit_of_work = UnitOfWorkFactory(postgres_engine, write_events)
+    answers: Answers = []
+    cores = []
+    async with asyncio.TaskGroup() as tasks:
+        for _ in range(2):
+            effects = Effects()
+            stage = HandlingStage(collect([Block("test", [effects])]), epochs)
+            dispatcher = Dispatcher([stage], unit_of_work, NoOutages())
+            cores.append((effects, dispatcher, tasks.create_task(dispatcher.run())))
+            dispatcher.submit(call(DataTransferRequest(vendor_id="V"), answers))
+            await effects.begun.wait()
+        for effects, dispatcher, running in cores:
+            effects.go_on.set()
+            await dispatcher.drained()
+            running.cancel()
+
+    assert len(answers) == 2
+    assert answers[0] == answers[1]
+    async with unit_of_work(read_only=True) as work:
+        assert await work.session.scalar(select(func.count()).select_from(OutboxEvent)) == 1
+
+
+class NoOutages:
+    async def probe(self) -> bool:
+        return True
+
+    def failed(self) -> None:
+        raise AssertionError("there is no outage")
+
+    async def recovered(self) -> None:
+        raise AssertionError("there is no outage")
