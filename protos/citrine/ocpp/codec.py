@@ -83,7 +83,7 @@ def encode(message: Message) -> dict[str, Any]:
 # Times
 
 
-_DATE_TIME = re.compile(r"(\d{4}-\d\d-\d\d[Tt]\d\d:\d\d):(\d\d)(?:\.(\d{1,9}))?(?:[Zz]|([+-])(\d\d):(\d\d))?", re.ASCII)
+_DATE_TIME = re.compile(r"(\d{4}-\d\d-\d\d[Tt]\d\d:\d\d):(\d\d)(?:\.(\d+))?(?:[Zz]|([+-])(\d\d):(\d\d))?", re.ASCII)
 _MINUTE = re.compile(r"(\d{4})-(\d\d)-(\d\d)[Tt](\d\d):(\d\d)", re.ASCII)
 _EPOCH = date(1970, 1, 1).toordinal()
 _FIRST = (date(1, 1, 1).toordinal() - _EPOCH) * 86400
@@ -94,7 +94,7 @@ _MILLIS = {f"{millis:03d}Z": millis * 1_000_000 for millis in range(1000)}
 
 
 def parse_datetime(text: str) -> Timestamp:
-    """Return the instant that an RFC 3339 date-time names; without an offset it is UTC.
+    """Return the instant that an RFC 3339 date-time names, cut to the nanosecond; without an offset it is UTC.
 
     Raises:
         CodecError: When the text is no date-time, or its instant is not of the years 1 to 9999.
@@ -133,7 +133,7 @@ def _parse_any_datetime(text: str) -> tuple[int, int]:
     if found is None:
         _refuse_datetime()
     minute, second, fraction, sign, hours, minutes = found.groups()
-    seconds, nanos = int(second), int(fraction.ljust(9, "0")) if fraction else 0
+    seconds, nanos = int(second), int(fraction[:9].ljust(9, "0")) if fraction else 0
     if seconds == 60:
         # A leap second has no place of its own: it is the last moment before the next minute.
         seconds, nanos = 59, 999_999_999
