@@ -17,6 +17,7 @@ from tests.bench.scenarios import (
     commands,
     floor,
     idle,
+    restart_core,
     running,
     storm,
     transaction_events,
@@ -67,9 +68,10 @@ async def run(options: argparse.Namespace, directory: Path) -> str:
     for kind, name in (("sqlite", "SQLite"), ("postgresql", "PostgreSQL")):
         most = max(options.stations, options.storm, options.idle)
         async with running(kind, directory / kind, most) as sut:
+            rest += other_rows(name, await idle(sut, options.idle), await commands(sut, options.commands))
+            await restart_core(sut)
             rest.append(storm_row(name, "each password checked anew", await storm(sut, options.storm)))
             rest.append(storm_row(name, "logins remembered", await storm(sut, options.storm)))
-            rest += other_rows(name, await idle(sut, options.idle), await commands(sut, options.commands))
         async with running(kind, directory / f"{kind}-load", options.stations) as sut:
             events = await transaction_events(sut, options.stations, options.seconds)
         loads.append(load_row(f"TransactionEvent, {name}", events, floor_cost))

@@ -35,6 +35,7 @@ __all__ = [
     "commands",
     "floor",
     "idle",
+    "restart_core",
     "running",
     "storm",
     "transaction_events",
@@ -139,6 +140,17 @@ async def floor(directory: Path, stations: int, seconds: float, *options: str) -
 async def transaction_events(sut: Sut, stations: int, seconds: float) -> Measured:
     """Saturate Citrine with TransactionEvents (Updated, three sampled values)."""
     return await measured(sut.pids, sut.fleet(stations), seconds)
+
+
+async def restart_core(sut: Sut) -> None:
+    """Restart the core, which forgets the logins that it remembers, and wait until the edge has it back."""
+    (core,) = sut.deployment.cores
+    core.stop()
+    core.start()
+    await core.ready()
+    station_id, password = next(iter(sut.passwords.items()))
+    async with raw_station(sut.deployment.url(), station_id, password, patient=True) as station:
+        await station.boot()
 
 
 async def storm(sut: Sut, stations: int) -> BootStormResult:
