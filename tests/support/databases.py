@@ -24,6 +24,7 @@ __all__ = [
     "postgres",
     "postgres_engine",
     "postgres_url",
+    "somebody_waits",
     "sqlite_url",
     "unit_of_work",
 ]
@@ -115,6 +116,15 @@ def unit_of_work(engine: AsyncEngine) -> UnitOfWorkFactory:
     from citrine_core.events import write_events
 
     return UnitOfWorkFactory(engine, write_events)
+
+
+async def somebody_waits(engine: AsyncEngine) -> None:
+    """Wait until a transaction on a PostgreSQL database waits for the lock of another."""
+    waits = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    async with asyncio.timeout(20), engine.connect() as connection:
+        while not await connection.scalar(text(waits)):
+            # Activity is as of the transaction's first look.
+            await connection.rollback()
 
 
 async def administrate(server: PostgresServer, statement: str) -> None:

@@ -198,13 +198,21 @@ class ReportRepository:
         self._session.add(row)
 
     async def find_runs(self, tenant_id: str, keys: Collection[RunKey]) -> dict[RunKey, ReportRun]:
-        """Return what is stored of these reports."""
+        """Return what is stored of these reports, and keep others from changing them until the commit.
+
+        Without the lock, a core that is told that a station agreed to a report and another one that is sent its
+        first part could each write what lacks the other's.
+        """
         rows = await self._session.scalars(
-            select(ReportRun).where(
+            select(ReportRun)
+            .where(
                 ReportRun.tenant_id == tenant_id,
                 one_of(self._session, ReportRun.station_id, {station_id for station_id, _ in keys}),
                 ReportRun.request_id.in_({request_id for _, request_id in keys}),
             )
+            # In one order everywhere, so that two that lock can't wait for each other.
+            .order_by(ReportRun.station_id, ReportRun.request_id)
+            .with_for_update()
         )
         return {(row.station_id, row.request_id): row for row in rows}
 

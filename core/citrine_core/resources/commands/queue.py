@@ -81,7 +81,7 @@ class CommandQueue:
             repository = CommandRepository(work.session)
             for row in rows:
                 # Read again: another core may have ended it, or its station may be back.
-                current = await repository.find(row.tenant_id, row.command_id)
+                current = (await repository.find_for_update(row.tenant_id, [row.command_id])).get(row.command_id)
                 if current is None or current.state != row.state or current.core_id != row.core_id:
                     continue
                 change = _change(current, state=state, error_code=code, error_description=text, finish_time=now)

@@ -71,11 +71,19 @@ class CommandRepository:
         rows = await self._select(_TABLE.c.tenant_id == tenant_id, _TABLE.c.command_id == command_id)
         return rows[0] if rows else None
 
-    async def find_all(self, tenant_id: str, command_ids: Collection[str]) -> dict[str, StoredCommand]:
-        """Return commands of a tenant by id."""
-        rows = await self._select(
-            _TABLE.c.tenant_id == tenant_id, one_of(self._session, _TABLE.c.command_id, command_ids)
+    async def find_for_update(self, tenant_id: str, command_ids: Collection[str]) -> dict[str, StoredCommand]:
+        """Return commands of a tenant by id, and keep others from changing them until the commit.
+
+        Without the lock, two cores that are told how a command ended could each take its own word for the first.
+        """
+        # In one order everywhere, so that two that lock can't wait for each other.
+        statement = (
+            select(_TABLE)
+            .where(_TABLE.c.tenant_id == tenant_id, one_of(self._session, _TABLE.c.command_id, command_ids))
+            .order_by(_TABLE.c.command_id)
+            .with_for_update()
         )
+        rows = (await (await self._connection()).execute(statement)).all()
         return {row.command_id: row for row in rows}
 
     async def list(

@@ -74,7 +74,7 @@ class CommandsStage:
             by_tenant[item.tenant_id][item.content.id].append(item)
         repository = CommandRepository(work.session)
         for tenant_id, reports in by_tenant.items():
-            rows = await repository.find_all(tenant_id, reports.keys())
+            rows = await repository.find_for_update(tenant_id, reports.keys())
             changes: list[Values] = []
             for command_id, group in reports.items():
                 row = rows.get(command_id)

@@ -1,5 +1,6 @@
 """Reports arrive in parts: in any order, again, under a request id of before, and without having been asked for."""
 
+import asyncio
 import itertools
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -16,7 +17,9 @@ from citrine.ocpp.v2.types_pb2 import GENERIC_DEVICE_MODEL_STATUS_ENUM_REJECTED 
 from citrine_core.blocks.provisioning import ProvisioningHandlers, ReportedVariable, ReportRun
 from citrine_core.db import UnitOfWorkFactory
 from citrine_core.dispatch import Call
+from citrine_core.events import write_events
 from tests.support.blocks import NOW, answered, call_of, events, handle, services_of, stamp
+from tests.support.databases import somebody_waits
 
 
 def at(seconds: int) -> datetime:
@@ -249,3 +252,25 @@ async def test_seq_no_of_two_billion_is_one_part(
 
     run = await run_of(unit_of_work)
     assert (run.is_complete, run.parts, run.last_seq_no) == (False, 1, 2**31 - 1)
+
+
+async def test_the_answer_and_the_first_part_may_meet_at_two_cores(postgres_engine: AsyncEngine) -> None:
+    """The answer goes to the core that asked, the report to the one that serves the station."""
+    unit_of_work = UnitOfWorkFactory(postgres_engine, write_events)
+    handlers = ProvisioningHandlers(services_of(unit_of_work))
+    await agree(unit_of_work, handlers, 0)
+    await handle(unit_of_work, handlers.notify_reports, [part(0, seconds=1), part(1, last=True, seconds=1)])
+
+    request = ocpp.GetBaseReportRequest(request_id=7, report_base=ocpp.REPORT_BASE_ENUM_FULL_INVENTORY)
+    async with unit_of_work() as work:
+        agreed = answered(request, ocpp.GetBaseReportResponse(status=AGREED), at(100))
+        await handlers.base_report_answered(work, agreed)
+        await work.session.flush()
+        reporting = asyncio.create_task(handle(unit_of_work, handlers.notify_reports, [part(0, run=100, seconds=101)]))
+        await somebody_waits(postgres_engine)
+        await work.commit()
+    await reporting
+    await handle(unit_of_work, handlers.notify_reports, [part(1, last=True, run=100, seconds=102)])
+
+    run = await run_of(unit_of_work)
+    assert (run.is_complete, run.parts, run.variables, run.request_time) == (True, 2, 2, at(100))

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import update
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from citrine.api.v1 import common_pb2 as common
 from citrine.edge.v1 import link_pb2 as link
@@ -14,9 +15,12 @@ from citrine_core.clock import utc_now
 from citrine_core.db import UnitOfWorkFactory
 from citrine_core.dispatch import Answered, Block, Item, collect, handles_answer
 from citrine_core.errors import CoreError, StationError, StationTimeout
+from citrine_core.events import write_events
 from citrine_core.link import Link
 from citrine_core.resources.commands import CommandRepository, CommandRow, CommandsStage
 from citrine_core.resources.commands.pending import Outcome, Pending, PendingCommands
+from tests.support.blocks import events
+from tests.support.databases import somebody_waits
 from tests.support.fake_edge import FakeEdge, timestamp
 
 ACCEPTED = ocpp.ResetResponse(status=ocpp.RESET_STATUS_ENUM_ACCEPTED)
@@ -58,8 +62,7 @@ class Setting:
             await work.commit()
 
 
-@pytest.fixture
-async def setting(unit_of_work: UnitOfWorkFactory) -> Setting:
+async def add_command(unit_of_work: UnitOfWorkFactory) -> None:
     row = {
         "tenant_id": "default", "command_id": "C-1", "station_id": "CS-1", "action": "Reset", "is_native": False,
         "state": common.COMMAND_STATE_QUEUED, "payload": '{"type":"Immediate"}', "error_code": "", "reason": "",
@@ -69,6 +72,11 @@ async def setting(unit_of_work: UnitOfWorkFactory) -> Setting:
     async with unit_of_work() as work:
         await CommandRepository(work.session).add(row)
         await work.commit()
+
+
+@pytest.fixture
+async def setting(unit_of_work: UnitOfWorkFactory) -> Setting:
+    await add_command(unit_of_work)
     return Setting(unit_of_work)
 
 
@@ -158,3 +166,22 @@ async def test_a_caller_is_told_even_where_nothing_can_be_stored(setting: Settin
     await setting.stage.poisoned(None, item, LookupError("a defect"))
 
     assert isinstance((await waiting).error, StationError)
+
+
+async def test_of_two_cores_the_first_says_how_a_command_ended(postgres_engine: AsyncEngine) -> None:
+    """The core that sent it gives up at the moment at which the answer comes by another one's link."""
+    unit_of_work = UnitOfWorkFactory(postgres_engine, write_events)
+    await add_command(unit_of_work)
+    first, second = Setting(unit_of_work), Setting(unit_of_work)
+    waiting = second.wait()
+    async with unit_of_work() as work:
+        await first.stage.run(work, [Item("default", "CS-1", result(), lambda downstream: None)])
+        await work.session.flush()
+        giving_up = asyncio.create_task(second.run(failure(link.CommandFailure.REASON_TIMEOUT)))
+        await somebody_waits(postgres_engine)
+        await work.commit()
+    await giving_up
+
+    assert [event.command_finished.state for event in await events(unit_of_work)] == ["ANSWERED"]
+    outcome = await waiting
+    assert (outcome.message, outcome.error) == (ACCEPTED, None)
