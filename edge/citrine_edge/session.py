@@ -153,6 +153,8 @@ class Session:
         self._log(logging.INFO, "station disconnected", epoch=self.epoch, code=code)
         if self._commands is not None:
             self._commands.close()
+            # It refers back to this session, which would stay until the garbage collector comes.
+            self._commands = None
         self.on_closed(self)
         if self._inbox.flight is not None:
             self.context.loop.call_later(LINGER, self._finish)

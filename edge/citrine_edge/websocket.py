@@ -95,10 +95,9 @@ class StationSocket(asyncio.Protocol):
         self._opener = opener
         self._limits = limits
         self._loop = asyncio.get_running_loop()
-        self._protocol = ServerProtocol(
+        self._protocol = _Protocol(
             extensions=_EXTENSIONS,
             subprotocols=cast(Sequence[Subprotocol], subprotocols),
-            select_subprotocol=_select_subprotocol,
             max_size=limits.max_frame,
             logger=_protocol_logger,
         )
@@ -225,6 +224,8 @@ class StationSocket(asyncio.Protocol):
     def eof_received(self) -> None:
         self._protocol.receive_eof()
         self._flush()
+        # The transport closes itself once all is written, but a peer that does not read would keep it open.
+        self._arm_close()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._disarm()
@@ -240,6 +241,7 @@ class StationSocket(asyncio.Protocol):
         if self._receiver is not None:
             receiver, self._receiver = self._receiver, None
             receiver.closed(self._protocol.close_code or CloseCode.ABNORMAL_CLOSURE, self._protocol.close_reason or "")
+        self._protocol.release()
 
     def pause_writing(self) -> None:
         # Who does not read its answers is not read either, so that they do not pile up.
@@ -305,7 +307,9 @@ class StationSocket(asyncio.Protocol):
                 self._fragments = [bytes(frame.data)]
                 self._fragments_are_text = frame.opcode is Opcode.TEXT
         elif frame.opcode is Opcode.CONT and self._fragments is not None:
-            self._fragments.append(bytes(frame.data))
+            if frame.data:
+                # Empty ones count for no limit, and there may be any number of them.
+                self._fragments.append(bytes(frame.data))
             if frame.fin:
                 data, self._fragments = b"".join(self._fragments), None
                 receiver.receive(data, self._fragments_are_text)
@@ -352,7 +356,17 @@ class StationSocket(asyncio.Protocol):
             self._timer = None
 
 
-def _select_subprotocol(protocol: ServerProtocol, offered: Sequence[Subprotocol]) -> Subprotocol | None:
-    """Choose the station's first preference among ours; None where there is none, which the opener refuses."""
-    available = protocol.available_subprotocols or ()
-    return next((each for each in offered if each in available), None)
+class _Protocol(ServerProtocol):
+    def select_subprotocol(self, subprotocols: Sequence[Subprotocol]) -> Subprotocol | None:
+        """Choose the station's first preference among ours; None where there is none, which the opener refuses."""
+        available = self.available_subprotocols or ()
+        return next((each for each in subprotocols if each in available), None)
+
+    def release(self) -> None:
+        """Let go of what refers back to this object, as the last call.
+
+        Else it would stay, with the window of its decompressor, until the garbage collector comes round to the
+        oldest objects, which in an edge takes days.
+        """
+        self.parser.close()
+        self.parser_exc = self.handshake_exc = None

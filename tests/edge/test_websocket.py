@@ -2,15 +2,21 @@
 
 import asyncio
 import base64
+import gc
 import os
 import socket
 import zlib
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from websockets.server import ServerProtocol
 
 from citrine.edge.v1 import link_pb2 as pb
+from citrine.ocpp.v2 import provisioning_pb2
+from citrine_edge.session import Session
+from citrine_edge.websocket import StationSocket
 from tests.edge.conftest import RunningEdge, running_edge
 from tests.support.fake_core import WAIT, FakeCore
 
@@ -245,3 +251,65 @@ async def test_station_that_does_not_take_part_in_the_close_is_dropped(core: Fak
         closed = await core.next("closed")
         assert (closed.code, closed.reason) == (1008, "go")
         await wire.close()
+
+
+@pytest.fixture
+def no_garbage_collector() -> Iterator[None]:
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+
+
+def left() -> list[object]:
+    """Return what is in memory of the sockets of edges."""
+    return [each for each in gc.get_objects() if isinstance(each, Session | StationSocket | ServerProtocol)]
+
+
+@pytest.mark.parametrize("end", ["close", "abort", "eof", "error", "disconnect", "refused"])
+async def test_nothing_of_a_closed_socket_waits_for_the_garbage_collector(
+    core: FakeCore, edge: RunningEdge, end: str, no_garbage_collector: None
+) -> None:
+    if end == "refused":
+        assert (await edge.refusal(version="1.6")).status_code == 400
+    else:
+        offer = "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits"
+        wire = await Wire.open(edge, offer)
+        ref = (await core.next("opened")).session
+        core.command(ref, "c1", provisioning_pb2.ResetRequest(type=provisioning_pb2.RESET_ENUM_IMMEDIATE))
+        await wire.receive()
+        wire.send(1, HEARTBEAT.encode())
+        await wire.receive()
+        match end:
+            case "close":
+                wire.send(8, (1000).to_bytes(2, "big"))
+            case "eof":
+                wire.writer.write_eof()
+            case "error":
+                wire.send(3, b"")
+            case "disconnect":
+                core.send(disconnect=pb.Disconnect(session=ref, code=1000))
+                await wire.receive()
+                wire.send(8, (1000).to_bytes(2, "big"))
+        if end in ("close", "error", "disconnect"):
+            await wire.reader.read()
+        await wire.close()
+        await core.next("closed")
+
+    await edge.until(lambda: not left())
+
+
+async def test_fragments_without_content_take_no_memory(core: FakeCore, edge: RunningEdge) -> None:
+    wire = await Wire.open(edge)
+    wire.send(1, HEARTBEAT[:5].encode(), fin=False)
+    for _ in range(10_000):
+        wire.send(0, b"", fin=False)
+        await wire.writer.drain()
+    wire.send(9, b"here")
+
+    assert await wire.receive() == (10, b"here")
+    (session,) = edge.edge.sessions
+    assert len(session._socket._fragments or ()) == 1
+    wire.send(0, HEARTBEAT[5:].encode())
+    assert await wire.receive() == (1, ANSWER.encode())
+    await wire.close()
