@@ -139,9 +139,8 @@ class StationError(CoreError):
         self.description = description
 
     def __str__(self) -> str:
-        return f"the station answered {self.code}: {self.description}" if self.description else (
-            f"the station answered {self.code}"
-        )
+        said = f": {self.description}" if self.description else ""
+        return f"the station answered {self.code}{said}"
 
 
 class StationTimeout(CoreError):
