@@ -112,6 +112,8 @@ async def _create(session: AsyncSession, table: str, column: str, name: str, sta
     # A partition can't be created for a month of which the default partition holds rows: they move first.
     bounds = f"FROM ('{start.isoformat()}') TO ('{end.isoformat()}')"
     moved = f"{column} >= '{start.isoformat()}' AND {column} < '{end.isoformat()}'"
+    # Nor may one come while they do.
+    await session.execute(text(f"LOCK TABLE {table}_default IN ACCESS EXCLUSIVE MODE"))
     await session.execute(text(f"CREATE TABLE {name} (LIKE {table} INCLUDING ALL)"))
     await session.execute(
         text(

@@ -1,5 +1,6 @@
 """Samples are partitioned by month on PostgreSQL."""
 
+import asyncio
 from datetime import UTC, datetime
 
 from sqlalchemy import text
@@ -8,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from citrine_core.db import UnitOfWorkFactory, create_engine
 from citrine_core.db.partitions import add_partitions, drop_partitions_before, is_partition
 from citrine_core.db.upgrade import schema_is_current
+from tests.support.databases import somebody_waits
 
 INSERT = text(
     "INSERT INTO samples (tenant_id, station_id, sample_time, digest, position, measurand, value)"
@@ -42,6 +44,18 @@ async def test_rows_of_a_month_move_out_of_the_default_partition(postgres_engine
         await add_partitions(session, datetime(2041, 3, 15, tzinfo=UTC), months=0)
 
         assert await _tables(session) == ["samples_default", "samples_2041_03", "samples_2041_03", "samples_default"]
+        await session.commit()
+
+
+async def test_a_row_that_is_stored_meanwhile_moves_too(postgres_engine: AsyncEngine) -> None:
+    async with AsyncSession(postgres_engine) as writer, AsyncSession(postgres_engine) as session:
+        await writer.execute(INSERT, {"time": datetime(2041, 3, 10, tzinfo=UTC)})
+        adding = asyncio.create_task(add_partitions(session, datetime(2041, 3, 15, tzinfo=UTC), months=0))
+        await somebody_waits(postgres_engine)
+        await writer.commit()
+        await adding
+
+        assert await _tables(session) == ["samples_2041_03"]
         await session.commit()
 
 
