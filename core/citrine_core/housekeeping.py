@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 from citrine_core.clock import Clock
 from citrine_core.db import UnitOfWork, UnitOfWorkFactory
@@ -22,6 +23,8 @@ from citrine_core.resources.connections import EdgeRepository
 __all__ = ["Housekeeping"]
 
 logger = logging.getLogger(__name__)
+
+Result = TypeVar("Result")
 
 FIRST_PAUSE = 30.0
 """Seconds after the start until it is done for the first time."""
@@ -72,10 +75,13 @@ class Housekeeping:
             await asyncio.sleep(INTERVAL)
 
     async def tidy(self) -> None:
-        """Do all of it once, each thing in a transaction of its own, so that none holds up the stations for long."""
+        """Do all of it once, in transactions so small that none holds up the stations for long."""
         now = self._clock()
-        await self._do(lambda work: HandledMessages(work.session).remove_before(now - REPLIES_KEPT))
-        await self._do(lambda work: OutboxRepository(work.session).remove_before(now - self._event_retention))
+        while await self._do(lambda work: HandledMessages(work.session).remove_before(now - REPLIES_KEPT, MAX_ROWS)):
+            pass
+        events_before = now - self._event_retention
+        while await self._do(lambda work: OutboxRepository(work.session).remove_before(events_before, MAX_ROWS)):
+            pass
         await self._do(lambda work: EdgeRepository(work.session).remove_before(now - EDGES_KEPT))
         await self._do(lambda work: add_partitions(work.session, now))
         if self._meter_value_retention is not None:
@@ -95,7 +101,8 @@ class Housekeeping:
             await self._do(lambda work: remove_rows_before(work.session, table, before, rows))
         return bool(rows)
 
-    async def _do(self, task: Callable[[UnitOfWork], Awaitable[object]]) -> None:
+    async def _do(self, task: Callable[[UnitOfWork], Awaitable[Result]]) -> Result:
         async with self._unit_of_work() as work:
-            await task(work)
+            result = await task(work)
             await work.commit()
+        return result

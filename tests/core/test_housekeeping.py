@@ -2,15 +2,22 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import insert, select
+from sqlalchemy.event import listens_for
+from sqlalchemy.ext.asyncio import AsyncEngine
 
+from citrine.events.v1.events_pb2 import Event
 from citrine_core import housekeeping
 from citrine_core.blocks.meter_values import Sample
 from citrine_core.config import InvalidSetting, read_settings
 from citrine_core.db import UnitOfWorkFactory
 from citrine_core.db.partitions import add_partitions
+from citrine_core.dispatch.models import HandledMessage
+from citrine_core.dispatch.repository import HandledMessages
+from citrine_core.events import OutboxRepository
 from citrine_core.housekeeping import Housekeeping
 
 NOW = datetime(2031, 6, 15, 12, 0, tzinfo=UTC)
@@ -83,3 +90,35 @@ def test_retention_is_a_duration() -> None:
     for wrong in ("0", "-P1D", "P999999D"):
         with pytest.raises(InvalidSetting, match="meter_value_retention"):
             read_settings([f"--meter-value-retention={wrong}"], {})
+
+
+async def test_events_and_replies_are_forgotten_in_small_steps(
+    unit_of_work: UnitOfWorkFactory, engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A week of them in one transaction would keep SQLite from stations for seconds."""
+    monkeypatch.setattr(housekeeping, "MAX_ROWS", 3)
+    async with unit_of_work() as work:
+        for age in (8, 8, 8, 8, 9, 8, 8, 1, 0):
+            await OutboxRepository(work.session).add_all(
+                [Event(tenant_id="default", station_id="CS-1")], NOW - age * DAY
+            )
+        for age in range(28, 36):
+            await HandledMessages(work.session).add_all("default", {("CS-1", f"{age}"): b""}, NOW - age * DAY)
+        await work.commit()
+    removed: list[int] = []
+
+    @listens_for(engine.sync_engine, "after_cursor_execute")
+    def note(connection: object, cursor: Any, statement: str, *others: object) -> None:
+        if statement.startswith("DELETE"):
+            removed.append(cursor.rowcount)
+
+    await housekeeping_of(unit_of_work, None).tidy()
+
+    async with unit_of_work(read_only=True) as work:
+        outbox = OutboxRepository(work.session)
+        assert await outbox.pruned_through() == 7
+        assert [row.id for row in await outbox.list("default", after=0, through=99, limit=99)] == [8, 9]
+        kept = await work.session.scalars(select(HandledMessage.digest).order_by(HandledMessage.digest))
+        assert list(kept) == ["28", "29", "30"]
+    assert sum(removed) == 7 + 5
+    assert max(removed) <= 3

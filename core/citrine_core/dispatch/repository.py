@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 from datetime import datetime
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine_core.db.bulk import BulkInsert
@@ -47,9 +47,13 @@ class HandledMessages:
         rows = [(tenant_id, *key, reply, handle_time) for key, reply in sorted(replies.items())]
         await _ADD.execute(self._session, rows)
 
-    async def remove_before(self, time: datetime) -> None:
-        """Forget replies that no station will ask for again."""
-        await self._session.execute(delete(HandledMessage).where(HandledMessage.handle_time < time))
+    async def remove_before(self, time: datetime, limit: int) -> bool:
+        """Forget replies that no station will ask for again, at most so many; return False where there were none."""
+        table = HandledMessage.metadata.tables["handled_messages"]
+        key = table.primary_key.columns
+        old = select(*key).where(table.c.handle_time < time).limit(limit)
+        result = await (await self._session.connection()).execute(delete(table).where(tuple_(*key).in_(old)))
+        return result.rowcount > 0
 
 
 async def keep_poisoned(

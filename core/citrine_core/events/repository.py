@@ -90,15 +90,24 @@ class OutboxRepository:
         """Return the highest id that was removed; 0 where nothing was."""
         return await self._session.scalar(select(OutboxState.pruned_through)) or 0
 
-    async def remove_before(self, time: datetime) -> None:
-        """Forget events that were stored before a time, in the order of their ids."""
-        last = await self._session.scalar(select(func.max(OutboxEvent.id)).where(OutboxEvent.create_time < time))
+    async def remove_before(self, time: datetime, limit: int) -> bool:
+        """Forget the oldest events that were stored before a time; return False where there were none.
+
+        In the order of their ids: one with a lower id goes along, whatever the clock of its core said.
+
+        Args:
+            time: Kept from then on.
+            limit: At most this many.
+        """
+        first = select(OutboxEvent.id, OutboxEvent.create_time).order_by(OutboxEvent.id).limit(limit).subquery()
+        last = await self._session.scalar(select(func.max(first.c.id)).where(first.c.create_time < time))
         if last is None:
-            return
+            return False
         await self._session.execute(delete(OutboxEvent).where(OutboxEvent.id <= last))
         state: dict[str, Any] = {"id": _STATE_ID, "pruned_through": last}
         table = OutboxState.metadata.tables[OutboxState.__tablename__]
         await upsert(self._session, table, [state], ("id",), where=table.c.pruned_through < last)
+        return True
 
 
 def _to_rows(events: Sequence[Event], time: datetime) -> list[tuple[str, str, str, bytes, datetime]]:

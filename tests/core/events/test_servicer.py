@@ -183,7 +183,7 @@ async def test_pruned_events_are_out_of_range_and_zero_still_works(api: Api, who
     stream.close()
     await emit(api.unit_of_work, connected(1), connected(2))
     async with api.unit_of_work() as work:
-        await OutboxRepository(work.session).remove_before(api.clock.utc_now() + timedelta(seconds=1))
+        await OutboxRepository(work.session).remove_before(api.clock.utc_now() + timedelta(seconds=1), 99)
         await work.commit()
     await emit(api.unit_of_work, connected(3))
 
@@ -207,7 +207,7 @@ async def test_ids_are_not_given_again_once_everything_is_pruned(api: Api, who: 
     token = (await stream.next()).token
     stream.close()
     async with api.unit_of_work() as work:
-        await OutboxRepository(work.session).remove_before(api.clock.utc_now() + timedelta(seconds=1))
+        await OutboxRepository(work.session).remove_before(api.clock.utc_now() + timedelta(seconds=1), 99)
         await work.commit()
 
     await emit(api.unit_of_work, connected(3))
