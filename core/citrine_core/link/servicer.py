@@ -2,7 +2,9 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from datetime import datetime
+from functools import partial
 from typing import Any, TypeAlias
 
 import grpc
@@ -90,13 +92,16 @@ class EdgeLinkServicer(EdgeLinkServiceServicer):
         requests = aiter(request_iterator)
         async with asyncio.timeout(HELLO_TIMEOUT):
             hello, rest = _hello(await anext(requests, None))
+        hello_time = self._clock()
         link = registry.Link(hello.edge_id, hello.software_version)
         logger.info("an edge linked, it holds %d sessions", len(hello.sessions), extra={"edge_id": link.edge_id})
         try:
-            known = await self._greet(hello, link)
-            await _first_of(
-                self._read(link, None if known else hello, rest, requests), _write(link, context), link.ended.wait()
-            )
+            known = await self._greet(hello, hello_time, link)
+            late = None if known else partial(self._reconcile_late, link, hello, hello_time)
+            if self._stopping:
+                # It began while this waited for the database, and ended the links that there were.
+                link.ended.set()
+            await _first_of(self._read(link, late, rest, requests), _write(link, context), link.ended.wait())
         finally:
             link.ended.set()
             self._links.remove(link)
@@ -104,9 +109,9 @@ class EdgeLinkServicer(EdgeLinkServiceServicer):
         if self._stopping:
             raise Stopping
 
-    async def _greet(self, hello: Hello, link: registry.Link) -> bool:
+    async def _greet(self, hello: Hello, hello_time: datetime, link: registry.Link) -> bool:
         """Send the Welcome; return False where what the edge holds could not be looked at."""
-        stale = await self._reconcile(hello) if self._health.serving else None
+        stale = await self._reconcile(hello, hello_time) if self._health.serving else None
         welcome = Welcome(
             core_id=self._core_id,
             actions=self._actions,
@@ -121,18 +126,22 @@ class EdgeLinkServicer(EdgeLinkServiceServicer):
             on_added(link)
         return stale is not None
 
-    async def _reconcile(self, hello: Hello) -> list[SessionRef] | None:
+    async def _reconcile(self, hello: Hello, hello_time: datetime) -> list[SessionRef] | None:
         try:
-            return await self._reconciler.reconcile(hello)
+            return await self._reconciler.reconcile(hello, hello_time)
         except DatabaseUnavailable:
             self._health.failed()
             return None
 
     async def _read(
-        self, link: registry.Link, hello: Hello | None, rest: Sequence[Upstream], requests: AsyncIterator[LinkRequest]
+        self,
+        link: registry.Link,
+        first: Callable[[], Awaitable[None]] | None,
+        rest: Sequence[Upstream],
+        requests: AsyncIterator[LinkRequest],
     ) -> None:
-        if hello is not None:
-            await self._reconcile_late(link, hello)
+        if first is not None:
+            await first()
         for upstream in rest:
             self._take(link, upstream)
         async for request in requests:
@@ -140,11 +149,11 @@ class EdgeLinkServicer(EdgeLinkServiceServicer):
                 self._take(link, upstream)
             await self._dispatcher.room()
 
-    async def _reconcile_late(self, link: registry.Link, hello: Hello) -> None:
+    async def _reconcile_late(self, link: registry.Link, hello: Hello, hello_time: datetime) -> None:
         stale = None
         while stale is None:
             await self._health.recovered()
-            stale = await self._reconcile(hello)
+            stale = await self._reconcile(hello, hello_time)
         for session in stale:
             disconnect = Disconnect(session=session, code=STALE, reason="replaced by a newer connection")
             link.send(Downstream(disconnect=disconnect))

@@ -24,7 +24,7 @@ from citrine_core.resources.connections import (
     EdgeRepository,
     GrantedSession,
 )
-from citrine_core.resources.connections.repository import EDGE_LOST
+from citrine_core.resources.connections.repository import ASSUMED, NOT_HELD
 
 __all__ = [
     "ClosedStage",
@@ -82,7 +82,8 @@ class OpenedStage:
         repository = ConnectionRepository(work.session)
         for tenant_id, group in by_tenant(items).items():
             rows = await repository.find_all(tenant_id, {item.station_id for item in group})
-            fresh = [item for item in group if is_current(rows.get(item.station_id), item.content.session.epoch)]
+            # An edge says it again when it is not sure to have been heard, and then its close may be here already.
+            fresh = [item for item in group if may_open(rows.get(item.station_id), item.content.session.epoch)]
             await repository.open_all([_opened(item.content) for item in fresh])
             for item in fresh:
                 work.emit(connected(item.content))
@@ -214,8 +215,8 @@ class SessionReconciler:
         self._clock = clock
         self._on_opened = on_opened
 
-    async def reconcile(self, hello: Hello) -> list[SessionRef]:
-        """Store what an edge says it holds, and return what of it is not valid any more.
+    async def reconcile(self, hello: Hello, hello_time: datetime) -> list[SessionRef]:
+        """Store what an edge said at some time that it holds, and return what of it is not valid any more.
 
         Raises:
             DatabaseUnavailable: When nothing can be stored now.
@@ -229,7 +230,7 @@ class SessionReconciler:
             stale: list[SessionRef] = []
             for tenant_id, sessions in held.items():
                 stale += await self._of_tenant(work, tenant_id, sessions)
-            await self._close_missing(work, hello, held, now)
+            await self._close_missing(work, hello, held, hello_time)
             await work.commit()
         return stale
 
@@ -244,7 +245,7 @@ class SessionReconciler:
             if not is_current(row, session.session.epoch):
                 stale.append(session.session)
             # What its edge itself reported as closed meanwhile stays closed.
-            elif row is not None and not row.is_open and row.close_reason in (None, EDGE_LOST):
+            elif may_open(row, session.session.epoch):
                 back.append(session)
         await repository.open_all([_opened(session) for session in back])
         for session in back:
@@ -253,13 +254,14 @@ class SessionReconciler:
         return stale
 
     async def _close_missing(
-        self, work: UnitOfWork, hello: Hello, held: Mapping[str, Mapping[str, HeldSession]], now: datetime
+        self, work: UnitOfWork, hello: Hello, held: Mapping[str, Mapping[str, HeldSession]], hello_time: datetime
     ) -> None:
+        now = self._clock()
         repository = ConnectionRepository(work.session)
         gone = [
-            ClosedSession(row.tenant_id, row.station_id, row.epoch, now, 1006, "unknown to its edge")
+            ClosedSession(row.tenant_id, row.station_id, row.epoch, now, 1006, NOT_HELD)
             for row in await repository.list_of_edge(hello.edge_id)
-            if row.station_id not in held.get(row.tenant_id, {}) and row.admit_time < now - GRACE
+            if row.station_id not in held.get(row.tenant_id, {}) and row.admit_time < hello_time - GRACE
         ]
         await repository.close_all(gone)
         for session in gone:
@@ -296,6 +298,13 @@ def by_tenant(items: Sequence[Item]) -> dict[str, list[Item]]:
 def is_current(row: Row[*tuple[Any, ...]] | None, epoch: int) -> bool:
     """Tell whether an epoch is that of the newest session."""
     return row is not None and row.epoch == epoch
+
+
+def may_open(row: Row[*tuple[Any, ...]] | None, epoch: int) -> bool:
+    """Tell whether a session is the newest of its station, not open yet, and not reported as closed."""
+    if row is None or row.epoch != epoch or row.is_open:
+        return False
+    return row.close_reason is None or row.close_reason in ASSUMED
 
 
 def connected(session: Opened | HeldSession) -> Event:

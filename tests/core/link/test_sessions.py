@@ -14,7 +14,7 @@ from citrine_core.events import OutboxEvent
 from citrine_core.resources.connections import Connection, Edge
 from citrine_core.resources.stations.models import Station
 from tests.support.core import PASSWORD, RunningCore
-from tests.support.fake_edge import FakeSession
+from tests.support.fake_edge import FakeSession, timestamp
 
 
 async def connected(core: RunningCore) -> list[str]:
@@ -196,3 +196,40 @@ async def test_a_station_is_seen_whenever_it_says_something(core: RunningCore) -
         seen = await work.session.scalar(select(Station.last_seen_time))
     assert seen is not None
     assert datetime.now(UTC) - seen < timedelta(minutes=1)
+
+
+async def test_what_an_edge_says_again_changes_nothing(core: RunningCore) -> None:
+    """A link was lost, and the edge does not know what of its last words was read."""
+    await core.add_station("CS-1")
+    async with core.edge() as edge:
+        session = await edge.connect("CS-1", PASSWORD)
+        opened = link.Opened(session=session.ref, version=link.OCPP_VERSION_21, open_time=timestamp())
+        edge.put(link.Upstream(opened=opened))
+        await settled(session)
+        await session.close(1001, "going away")
+        edge.put(link.Upstream(opened=opened))
+        await settled(session)
+
+        assert await connected(core) == []
+    assert await events(core) == ["station_connected", "station_disconnected"]
+
+
+async def test_a_hello_from_before_an_outage_closes_no_session_that_opened_since(core: RunningCore) -> None:
+    """Another core, which the outage spared, let the station in meanwhile."""
+    await core.add_station("CS-1")
+    reconciler = core.core.edge_servicer._reconciler
+    async with core.edge() as edge:
+        hello = link.Hello(edge_id=edge.edge_id)
+        await settled(await edge.connect("CS-1", PASSWORD))
+        await age_admissions(core)
+
+        await reconciler.reconcile(hello, datetime.now(UTC) - timedelta(minutes=2))
+        kept = await connected(core)
+        await reconciler.reconcile(hello, datetime.now(UTC))
+        closed = await connected(core)
+        hello.sessions.extend(edge.sessions.values())
+        await reconciler.reconcile(hello, datetime.now(UTC))
+
+        assert (kept, closed) == (["CS-1"], [])
+        # Whoever holds it after all is right.
+        assert await connected(core) == ["CS-1"]

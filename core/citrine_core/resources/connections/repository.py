@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Row, bindparam, delete, exists, func, not_, select, update
+from sqlalchemy import Row, bindparam, delete, exists, func, not_, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from citrine_core.db import UnitOfWork, insert_statement, one_of, upsert
@@ -16,6 +16,12 @@ __all__ = ["ClosedSession", "ConnectionRepository", "EdgeRepository", "GrantedSe
 
 EDGE_LOST = "edge lost"
 """Reason of a session that we gave up because no core heard of its edge; it may turn out to be alive."""
+
+NOT_HELD = "unknown to its edge"
+"""Reason of a session that its edge did not name when it linked."""
+
+ASSUMED = frozenset({EDGE_LOST, NOT_HELD})
+"""Reasons of closes that no edge reported: where one holds the session after all, it is open."""
 
 _TABLE = Connection.metadata.tables["connections"]
 _EDGES = Edge.metadata.tables["edges"]
@@ -122,7 +128,7 @@ class ConnectionRepository:
 
         Args:
             sessions: With tenant_id, station_id, epoch, ocpp_version, remote_address and open_time each. What is not
-                the newest of its station is left alone.
+                the newest of its station, or was reported as closed, is left alone.
         """
         if sessions:
             await (await self._connection()).execute(
@@ -131,6 +137,7 @@ class ConnectionRepository:
                     _TABLE.c.tenant_id == bindparam("b_tenant_id"),
                     _TABLE.c.station_id == bindparam("b_station_id"),
                     _TABLE.c.epoch == bindparam("b_epoch"),
+                    or_(_TABLE.c.close_reason.is_(None), _TABLE.c.close_reason.in_(ASSUMED)),
                 )
                 .values(
                     is_open=True,
