@@ -3,7 +3,6 @@
 import asyncio
 import hashlib
 import logging
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
@@ -13,6 +12,7 @@ from citrine_edge import upstream
 from citrine_edge.clock import timestamp
 from citrine_edge.link import Link
 from citrine_edge.metrics import Metrics
+from citrine_edge.reports import Reports
 
 if TYPE_CHECKING:
     from citrine_edge.session import Session
@@ -24,12 +24,6 @@ DISCOVERY = 10.0
 
 STALL = 10.0
 """Seconds after which a core that owes an answer and says nothing at all counts as lost."""
-
-PATIENCE = 3.0
-"""Seconds for which news of a command wait for the core that sent it, before any other gets them."""
-
-MAX_REPORTS = 100_000
-"""Reports that may wait for a core."""
 
 _logger = logging.getLogger(__name__)
 
@@ -81,13 +75,6 @@ class _PendingAdmit:
     link: Link | None = None
 
 
-@dataclass(slots=True)
-class _Report:
-    data: bytes
-    since: float
-    core_id: str
-
-
 AdmitCallback = Callable[["pb.Admitted | pb.Refused | None"], None]
 """Gets the core's decision, or None where no core is there to decide."""
 
@@ -107,7 +94,7 @@ class Router:
         self._calls: dict[int, _PendingCall] = {}
         self._held: dict[int, _PendingCall] = {}
         self._admits: dict[int, _PendingAdmit] = {}
-        self._reports: deque[_Report] = deque()
+        self._reports = Reports(self._links, metrics, loop)
         self._started = loop.time()
         self._unavailable_since: float | None = self._started
         # From the time when the sockets were closed for want of a core until one is there again.
@@ -189,17 +176,13 @@ class Router:
         """Tell the core of a station that it opened or closed, now or when a core is there."""
         link = self._route(session, None)
         if link is None:
-            self._keep(_Report(data, self._loop.time(), ""))
+            self._reports.keep(data)
         else:
-            link.push(data)
+            self._reports.tell(link, data)
 
     def report_to(self, core_id: str, data: bytes) -> None:
         """Tell the core that sent a command how it went; another one where it does not come back."""
-        for link in self._links:
-            if link.up and link.core_id == core_id:
-                link.push(data)
-                return
-        self._keep(_Report(data, self._loop.time(), core_id))
+        self._reports.tell_core(core_id, data)
 
     def sweep(self) -> None:
         """Enforce what must not take long; to be called several times in hold_time."""
@@ -214,8 +197,7 @@ class Router:
             if now - admit.since >= self._limits.admit_timeout:
                 del self._admits[admit_id]
                 admit.callback(None)
-        if self._reports:
-            self._flush_reports()
+        self._reports.flush()
 
     # What links say.
 
@@ -231,13 +213,15 @@ class Router:
         """Use a link from now on."""
         self._stations.welcomed(link, welcome)
         self._change()
-        self._flush_reports()
+        self._reports.flush()
 
     def link_down(self, link: Link) -> None:
         """Send again what the link owes an answer for."""
         self._stations.unlinked(link)
         self._change()
         self._take_back(link)
+        self._reports.link_lost(link)
+        self._reports.flush()
 
     def link_changed(self, link: Link) -> None:
         """Take note that a core can commit, or not, or is about to stop."""
@@ -245,7 +229,7 @@ class Router:
         if link.draining:
             _logger.info("core drains", extra={"core": link.address})
         elif link.serving:
-            self._flush_reports()
+            self._reports.flush()
         else:
             _logger.warning("core does not serve", extra={"core": link.address})
             # What it could not commit, it has not: another core may.
@@ -362,22 +346,3 @@ class Router:
         for link in stalled:
             _logger.error("core is silent", extra={"core": link.address})
             link.reset()
-
-    def _keep(self, report: _Report) -> None:
-        if len(self._reports) >= MAX_REPORTS:
-            self._reports.popleft()
-            self._metrics.dropped.inc("report")
-        self._reports.append(report)
-
-    def _flush_reports(self) -> None:
-        now, kept = self._loop.time(), deque[_Report]()
-        serving = next((link for link in self._links if link.takes(None)), None)
-        for report in self._reports:
-            link = next((each for each in self._links if each.up and each.core_id == report.core_id), None)
-            if link is None and (not report.core_id or now - report.since >= PATIENCE):
-                link = serving
-            if link is None:
-                kept.append(report)
-            else:
-                link.push(report.data)
-        self._reports = kept

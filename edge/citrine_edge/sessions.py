@@ -156,7 +156,7 @@ class Sessions:
             time=timestamp(self._clock),
         )
         self._metrics.command_failures.inc("gone")
-        link.push(pb.Upstream(command_failure=failure).SerializeToString())
+        self._router.report_to(link.core_id, pb.Upstream(command_failure=failure).SerializeToString())
 
     def _set_watch(self, key: _Key, link: Link, *, on: bool) -> None:
         watchers = [each for each in self._watchers.get(key, ()) if each is not link]

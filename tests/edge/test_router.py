@@ -241,7 +241,7 @@ async def test_news_of_a_command_wait_for_the_core_that_sent_it(core: FakeCore, 
 
 
 async def test_news_of_a_command_go_elsewhere_if_its_core_stays_away(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("citrine_edge.router.PATIENCE", 0.2)
+    monkeypatch.setattr("citrine_edge.reports.PATIENCE", 0.2)
     async with (
         fake_core(FakeCore(core_id="B")) as second,
         fake_core(FakeCore(core_id="A")) as first,

@@ -1,0 +1,94 @@
+"""What cores are told of sessions and commands: kept while nobody can be told, and told again where that was in vain."""
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from citrine_edge.link import Link
+from citrine_edge.metrics import Metrics
+
+__all__ = ["Reports"]
+
+PATIENCE = 3.0
+"""Seconds for which news of a command wait for the core that sent it, before any other gets them."""
+
+RETOLD = 5.0
+"""Seconds for which a report is remembered, to be made again when its link is lost: nothing says that a core has read
+it. Whoever is told something twice takes note of it once."""
+
+MAX_REPORTS = 100_000
+"""Reports that may wait for a core."""
+
+
+@dataclass(slots=True)
+class _Report:
+    data: bytes
+    since: float
+    core_id: str
+
+
+class Reports:
+    """Items for cores that no core answers."""
+
+    def __init__(self, links: Sequence[Link], metrics: Metrics, loop: asyncio.AbstractEventLoop) -> None:
+        """``links`` are all that there are, now or later."""
+        self._links = links
+        self._metrics = metrics
+        self._loop = loop
+        self._waiting: deque[_Report] = deque()
+        self._told: deque[_Report] = deque()
+
+    def tell(self, link: Link, data: bytes) -> None:
+        """Send an item by a link that is up."""
+        self._told.append(_Report(data, self._loop.time(), link.core_id))
+        link.push(data)
+
+    def tell_core(self, core_id: str, data: bytes) -> None:
+        """Send an item to a core once it is linked; to another one where it does not come back."""
+        link = self._link_to(core_id)
+        if link is not None:
+            self.tell(link, data)
+        else:
+            self.keep(data, core_id)
+
+    def keep(self, data: bytes, core_id: str = "") -> None:
+        """Keep an item until a core serves, or that core is linked."""
+        if len(self._waiting) >= MAX_REPORTS:
+            self._waiting.popleft()
+            self._metrics.dropped.inc("report")
+        self._waiting.append(_Report(data, self._loop.time(), core_id))
+
+    def link_lost(self, link: Link) -> None:
+        """Make again what was reported by a link of late."""
+        now = self._loop.time()
+        told, self._told = self._told, deque()
+        again = deque[_Report]()
+        for report in told:
+            if report.core_id != link.core_id:
+                self._told.append(report)
+            elif now - report.since < RETOLD:
+                again.append(_Report(report.data, now, report.core_id))
+        # It is older than what waits.
+        self._waiting = again + self._waiting
+
+    def flush(self) -> None:
+        """Send what waits to whom it can be sent now; to be called also several times within PATIENCE."""
+        now = self._loop.time()
+        while self._told and now - self._told[0].since >= RETOLD:
+            self._told.popleft()
+        if not self._waiting:
+            return
+        waiting, self._waiting = self._waiting, deque()
+        serving = next((link for link in self._links if link.takes(None)), None)
+        for report in waiting:
+            link = self._link_to(report.core_id)
+            if link is None and (not report.core_id or now - report.since >= PATIENCE):
+                link = serving
+            if link is None:
+                self._waiting.append(report)
+            else:
+                self.tell(link, report.data)
+
+    def _link_to(self, core_id: str) -> Link | None:
+        return next((link for link in self._links if link.up and link.core_id == core_id), None)
