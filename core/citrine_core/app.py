@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from citrine_core.config import CoreSettings, InvalidSetting, read_settings, split_address
 from citrine_core.core import CannotStart, Core
 from citrine_core.db import create_engine
+from citrine_core.db.engine import POOL_SIZE
 from citrine_core.db.upgrade import schema_is_current
 from citrine_core.errors import DatabaseUnavailable
 from citrine_core.logs import set_up_logging
@@ -58,7 +59,7 @@ async def _serve(settings: CoreSettings) -> int:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, on_signal)
-    engine = create_engine(settings.database)
+    engine = create_engine(settings.database, pool_size=POOL_SIZE + settings.lanes)
     try:
         await _check_schema(engine)
         await Core(settings, engine).run(stop)

@@ -68,6 +68,9 @@ logger = logging.getLogger(__name__)
 OPERATOR_CLOSED = 1000
 """Close code of a websocket that an operator closes."""
 
+CALLERS = 8
+"""Transactions of callers, and of commands that waited for their station, at a time; the others wait."""
+
 SETTLE_TIME = 0.3
 """Seconds in which calls that were on the way when the edges heard of the drain arrive."""
 
@@ -89,14 +92,14 @@ class Core:
         self.feed = EventFeed(clock)
         self.frames = FrameHub()
         self.unit_of_work = UnitOfWorkFactory(engine, self.feed.write)
+        # What stations send must not wait for connections that callers hold: that would look like an outage.
+        callers = self.unit_of_work.limited(CALLERS)
         self.links = LinkRegistry()
         self.pending = PendingCommands()
-        self.sender = CommandSender(
-            self.core_id, self.unit_of_work, clock, self.links, self.pending, settings.default_timeout
-        )
-        self.queue = CommandQueue(self.unit_of_work, clock, self.sender)
+        self.sender = CommandSender(self.core_id, callers, clock, self.links, self.pending, settings.default_timeout)
+        self.queue = CommandQueue(callers, clock, self.sender)
         self.services = Services(
-            settings, self.unit_of_work, clock, self.sender, self.disconnect, self._vendor_route, self._forget_station
+            settings, callers, clock, self.sender, self.disconnect, self._vendor_route, self._forget_station
         )
         self.blocks = [*built_in(self.services), *plug_ins(self.services)]
         self.routes = _routes(self.blocks, settings.served_blocks)
@@ -152,7 +155,7 @@ class Core:
 
     async def disconnect(self, tenant_id: str, station_id: str, reason: str) -> bool:
         """Have the edge close the websocket of a station; return False where there is none, or no link to its edge."""
-        async with self.unit_of_work(read_only=True) as work:
+        async with self.services.unit_of_work(read_only=True) as work:
             row = await ConnectionRepository(work.session).find_open(tenant_id, station_id)
         if row is None:
             return False
@@ -190,8 +193,8 @@ class Core:
 
     def _rpc(self) -> RpcServer:
         access = Access(
-            [KeyAuthenticator(self.unit_of_work, self._clock)],
-            TenantDirectory(self.unit_of_work).exists,
+            [KeyAuthenticator(self.services.unit_of_work, self._clock)],
+            TenantDirectory(self.services.unit_of_work).exists,
             self.settings.credential(),
         )
         resources = _resources(self.services, self.feed, self.frames, self.blocks)

@@ -1,6 +1,7 @@
 """Tests of a whole core: outages, draining, the blocks that it serves, what it refuses to start with."""
 
 import asyncio
+import contextlib
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -23,8 +24,10 @@ from citrine.ocpp.v2.provisioning_pb2 import (
     ChargingStation,
 )
 from citrine_core.config import InvalidSetting
-from citrine_core.core import CannotStart
+from citrine_core.core import CALLERS, CannotStart
+from citrine_core.db import unit_of_work
 from citrine_core.db.upgrade import upgrade
+from citrine_core.errors import DatabaseUnavailable
 from tests.support.core import CREDENTIAL, PASSWORD, RunningCore, running_core
 from tests.support.fake_edge import RefusedByCore, fake_edge, timestamp
 from tests.support.postgres import PostgresServer
@@ -212,3 +215,36 @@ async def test_the_connection_of_an_offline_station_is_not_found(core: RunningCo
         with pytest.raises(grpc.aio.AioRpcError) as failure:
             await call(request)
         assert failure.value.code() is grpc.StatusCode.NOT_FOUND
+
+
+async def test_callers_leave_the_database_to_stations(core: RunningCore) -> None:
+    """However many of them ask for what takes long: it is no outage, and no station is sent away for it."""
+    await core.add_station("CS-1")
+    release = asyncio.Event()
+
+    async def ask() -> None:
+        async with core.core.services.unit_of_work(read_only=True):
+            await release.wait()
+
+    async with core.edge() as edge, asyncio.TaskGroup() as callers:
+        session = await edge.connect("CS-1", PASSWORD)
+        for _ in range(100):
+            callers.create_task(ask())
+        try:
+            async with asyncio.timeout(4):
+                assert (await session.call(BOOT)).HasField("current_time")
+        finally:
+            release.set()
+
+
+async def test_a_caller_waits_for_the_database_for_a_time(core: RunningCore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(unit_of_work, "TURN_TIMEOUT", 0.01)
+    opened = core.core.services.unit_of_work
+    async with contextlib.AsyncExitStack() as stack:
+        for _ in range(CALLERS):
+            await stack.enter_async_context(opened(read_only=True))
+        with pytest.raises(DatabaseUnavailable):
+            await stack.enter_async_context(opened(read_only=True))
+
+    async with opened(read_only=True):
+        pass

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from citrine_core.db.sqlite import connect
 from citrine_core.errors import DatabaseUnavailable
 
-__all__ = ["READ_ONLY", "create_engine", "is_outage"]
+__all__ = ["POOL_SIZE", "READ_ONLY", "create_engine", "is_outage"]
 
 READ_ONLY = "citrine_read_only"
 """Execution option of a connection that will write nothing."""
@@ -29,8 +29,11 @@ COMMAND_TIMEOUT = 30.0
 # exceptions, resources, operator intervention, system errors, read-only server; and conflicts that a repeat solves.
 _OUTAGE_STATES = ("08", "53", "57", "58", "25006", "40001", "40P01", "55P03")
 
+POOL_SIZE = 8
+"""Connections that are kept open; up to 10 more are opened and closed as they are needed."""
 
-def create_engine(url: str, *, pool_size: int = 8) -> AsyncEngine:
+
+def create_engine(url: str, *, pool_size: int = POOL_SIZE) -> AsyncEngine:
     """Return an engine for a SQLAlchemy URL; connects to nothing yet.
 
     Raises:

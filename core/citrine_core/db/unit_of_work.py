@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import copy
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -15,6 +16,9 @@ from citrine_core.errors import DatabaseUnavailable
 __all__ = ["UnitOfWork", "UnitOfWorkFactory"]
 
 logger = logging.getLogger(__name__)
+
+TURN_TIMEOUT = 5.0
+"""Seconds that a unit of work waits for one of a limited number to end."""
 
 WriteEvents = Callable[[AsyncSession, Sequence[Event]], Awaitable[None]]
 
@@ -65,6 +69,17 @@ class UnitOfWorkFactory:
         self._engine = engine
         self._write_events = write_events
         self._turn = asyncio.Lock() if engine.dialect.name == "sqlite" else None
+        self._places: asyncio.Semaphore | None = None
+
+    def limited(self, most: int) -> "UnitOfWorkFactory":
+        """Return a factory on the same database that opens at most so many at a time; more wait, and give up.
+
+        For those whose number and haste are not ours to choose: they must not take all connections. Who holds one
+        must not open a second.
+        """
+        factory = copy.copy(self)
+        factory._places = asyncio.Semaphore(most)
+        return factory
 
     def __call__(self, *, read_only: bool = False) -> AbstractAsyncContextManager[UnitOfWork]:
         """Open a unit of work for the time of an `async with` block.
@@ -76,8 +91,9 @@ class UnitOfWorkFactory:
 
     @contextlib.asynccontextmanager
     async def _open(self, read_only: bool) -> AsyncIterator[UnitOfWork]:
+        place = contextlib.nullcontext() if self._places is None else _place(self._places)
         turn = self._turn if self._turn is not None and not read_only else contextlib.nullcontext()
-        async with turn:
+        async with place, turn:
             session = AsyncSession(self._engine, expire_on_commit=False)
             try:
                 # Begins at once: a SQLite writer must hold the lock before it reads.
@@ -91,6 +107,19 @@ class UnitOfWorkFactory:
                 # close() rolls back what was not committed. rollback() would also expire the
                 # loaded rows, which callers still read after the block.
                 await _close(session)
+
+
+@contextlib.asynccontextmanager
+async def _place(places: asyncio.Semaphore) -> AsyncIterator[None]:
+    try:
+        async with asyncio.timeout(TURN_TIMEOUT):
+            await places.acquire()
+    except TimeoutError:
+        raise DatabaseUnavailable from None
+    try:
+        yield
+    finally:
+        places.release()
 
 
 async def _close(session: AsyncSession) -> None:
