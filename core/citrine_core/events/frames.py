@@ -111,8 +111,11 @@ class FrameHub:
 
     def confirm(self, edge_id: str, watching: Watching) -> None:
         """Take note that an edge reports the frames of a station from now on."""
-        self._confirmed.setdefault((watching.tenant_id, watching.station_id), set()).add(edge_id)
-        self._confirmation.set()
+        key = (watching.tenant_id, watching.station_id)
+        # Where the last watcher is gone by now, it says nothing of the time when the next one comes.
+        if key in self._watchers:
+            self._confirmed.setdefault(key, set()).add(edge_id)
+            self._confirmation.set()
 
     async def confirmed(self, watch: FrameWatch) -> None:
         """Wait until every edge reports the frames of the watched stations, at most for CONFIRM_TIMEOUT."""

@@ -50,3 +50,18 @@ async def test_a_watch_is_confirmed_when_every_edge_has_said_so() -> None:
         assert not waiting.done()
         hub.confirm("E-2", Watching(tenant_id="T", station_id="S"))
         await waiting
+
+
+async def test_what_an_edge_confirms_too_late_does_not_count_for_the_next_watcher() -> None:
+    hub = FrameHub()
+    hub.connect(lambda *what: None, lambda: {"E"})
+    with hub.watch("T", ["S"]):
+        pass
+    hub.confirm("E", Watching(tenant_id="T", station_id="S"))
+
+    with hub.watch("T", ["S"]) as watch:
+        confirmed = asyncio.ensure_future(hub.confirmed(watch))
+        await asyncio.sleep(0)
+        assert not confirmed.done()
+        hub.confirm("E", Watching(tenant_id="T", station_id="S"))
+        await confirmed
