@@ -1,4 +1,4 @@
-"""What cores are told of sessions and commands: kept while nobody can be told, and told again where that was in vain."""
+"""What cores are told of sessions and commands: kept while nobody can be told, told again where it may be in vain."""
 
 import asyncio
 from collections import deque

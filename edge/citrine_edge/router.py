@@ -203,7 +203,9 @@ class Router:
 
     def hello(self) -> pb.Hello:
         """Return what the edge says first."""
-        return self._stations.hello()
+        hello = self._stations.hello()
+        hello.linked_core_ids.extend(link.core_id for link in self._links if link.up)
+        return hello
 
     def is_linked(self, core_id: str) -> bool:
         """Return whether a link to that core is up."""

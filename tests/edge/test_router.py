@@ -85,6 +85,7 @@ async def test_call_is_held_until_the_core_is_back(core: FakeCore, edge: Running
     assert (await station.receive())[:2] == [3, "m1"]
     await core.linked(2)
     hello = core.link.hello
+    assert not hello.linked_core_ids
     assert [held.session.station_id for held in hello.sessions] == ["CS1"]
     assert hello.sessions[0].version == pb.OCPP_VERSION_201
     assert hello.sessions[0].HasField("open_time")
@@ -305,3 +306,15 @@ async def test_edge_without_a_core_refuses_and_lets_in_when_there_is_one() -> No
 
 def running_edge_unlinked(core: FakeCore) -> Any:
     return running_edge(core, linked=False)
+
+
+async def test_hello_names_the_cores_that_are_linked(core: FakeCore) -> None:
+    async with (
+        fake_core(FakeCore(core_id="B", credential="another")) as second,
+        running_edge(core, second, linked=False) as edge,
+    ):
+        await edge.until(lambda: edge.edge.router.available)
+        second.credential = "secret"
+        await second.linked()
+
+        assert list(second.link.hello.linked_core_ids) == ["core-1"]

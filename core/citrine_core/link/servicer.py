@@ -92,6 +92,10 @@ class EdgeLinkServicer(EdgeLinkServiceServicer):
         requests = aiter(request_iterator)
         async with asyncio.timeout(HELLO_TIMEOUT):
             hello, rest = _hello(await anext(requests, None))
+        if self._core_id in hello.linked_core_ids and self._links.get(hello.edge_id) is not None:
+            # A name may have several addresses of one core. A second link would end the first.
+            await context.write(LinkResponse(items=[Downstream(welcome=Welcome(core_id=self._core_id))]))
+            return
         hello_time = self._clock()
         link = registry.Link(hello.edge_id, hello.software_version)
         logger.info("an edge linked, it holds %d sessions", len(hello.sessions), extra={"edge_id": link.edge_id})

@@ -54,3 +54,16 @@ async def test_a_link_without_hello_is_refused(core: RunningCore) -> None:
         with pytest.raises(AssertionError, match="INVALID_ARGUMENT"):
             await edge.open(hello=link.Hello(edge_id=""))
         await edge.break_off()
+
+
+async def test_an_edge_that_dials_another_address_of_the_core_keeps_its_link(core: RunningCore) -> None:
+    await core.add_station("CS-1")
+    async with core.edge("edge-1") as edge, grpc.aio.insecure_channel(core.address) as channel:
+        session = await edge.connect("CS-1", PASSWORD)
+        twin = FakeEdge(channel, "credential of the edge link", "edge-1")
+        await twin.open(hello=link.Hello(edge_id="edge-1", linked_core_ids=[edge.welcome.core_id]))
+
+        assert twin.welcome.core_id == edge.welcome.core_id
+        assert await twin.ended() == grpc.StatusCode.OK
+        assert await session.call(HeartbeatRequest())
+        await twin.break_off()
