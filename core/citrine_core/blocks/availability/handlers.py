@@ -76,7 +76,7 @@ async def record_statuses(work: UnitOfWork, tenant_id: str, reports: Sequence[St
     if not reports:
         return
     repository = ConnectorRepository(work.session)
-    stored = await repository.find_all(tenant_id, {report.station_id for report in reports})
+    stored = await repository.find_for_update(tenant_id, {report.station_id for report in reports})
     states = {key: _State(row["status"], row["status_time"], row["order_time"]) for key, row in stored.items()}
     changes: list[tuple[ConnectorKey, int, datetime]] = []
     reported: dict[ConnectorKey, None] = {}

@@ -41,11 +41,21 @@ class ConnectorRepository:
         )
         return rows.all()
 
-    async def find_all(self, tenant_id: str, station_ids: Collection[str]) -> dict[ConnectorKey, Mapping[str, Any]]:
-        """Return what is stored of all connectors of some stations."""
+    async def find_for_update(
+        self, tenant_id: str, station_ids: Collection[str]
+    ) -> dict[ConnectorKey, Mapping[str, Any]]:
+        """Return what is stored of all connectors of some stations, and keep others from changing it until the commit.
+
+        Without the lock, two cores that are told of a connector, one by a status and one by an event or while its
+        station moves from one to the other, could each take its report for the newest.
+        """
         table = ConnectorState.__table__
         rows = await (await self._session.connection()).execute(
-            select(table).where(table.c.tenant_id == tenant_id, one_of(self._session, table.c.station_id, station_ids))
+            select(table)
+            .where(table.c.tenant_id == tenant_id, one_of(self._session, table.c.station_id, station_ids))
+            # In one order everywhere, so that two that lock can't wait for each other.
+            .order_by(table.c.station_id, table.c.evse_id, table.c.connector_id)
+            .with_for_update()
         )
         return {(row["station_id"], row["evse_id"], row["connector_id"]): dict(row) for row in rows.mappings()}
 

@@ -1,10 +1,12 @@
 """What becomes of the status of connectors, whatever the order in which stations tell it."""
 
+import asyncio
 import itertools
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from citrine.ocpp.v2.availability_pb2 import ConnectorStatusEnum, StatusNotificationRequest
 from citrine_core.blocks.availability import (
@@ -15,7 +17,9 @@ from citrine_core.blocks.availability import (
 )
 from citrine_core.db import UnitOfWorkFactory
 from citrine_core.dispatch import Call
+from citrine_core.events import write_events
 from tests.support.blocks import NOW, call_of, events, handle, services_of, stamp
+from tests.support.databases import somebody_waits
 
 AVAILABLE = ConnectorStatusEnum.CONNECTOR_STATUS_ENUM_AVAILABLE
 OCCUPIED = ConnectorStatusEnum.CONNECTOR_STATUS_ENUM_OCCUPIED
@@ -164,3 +168,20 @@ async def test_what_is_no_connector_is_kept_apart(unit_of_work: UnitOfWorkFactor
     assert [(row.evse_id, row.connector_id) for row in connectors] == [(1, 2), (2, 1)]
     assert [(row.evse_id, row.connector_id) for row in everything] == [(0, 0), (1, 2), (2, 0), (2, 1)]
     assert len(await events(unit_of_work)) == 4
+
+
+async def test_the_newest_status_counts_whichever_core_is_told_first(postgres_engine: AsyncEngine) -> None:
+    """One may serve statuses and another one events, and a station may move between cores."""
+    unit_of_work = UnitOfWorkFactory(postgres_engine, write_events)
+    handlers = AvailabilityHandlers(services_of(unit_of_work))
+    await send(unit_of_work, status(AVAILABLE, 1))
+
+    async with unit_of_work() as work:
+        await handlers.status_notifications(work, [status(FAULTED, 3)])
+        telling = asyncio.create_task(send(unit_of_work, status(OCCUPIED, 2)))
+        await somebody_waits(postgres_engine)
+        await work.commit()
+    await telling
+
+    assert await state(unit_of_work) == (FAULTED, at(3))
+    assert await history(unit_of_work) == [(AVAILABLE, at(1)), (OCCUPIED, at(2)), (FAULTED, at(3))]
