@@ -40,6 +40,12 @@ _OPTIONS = (
     # Reconnecting is ours: a channel's own backoff grows to minutes, and is shared between channels.
     ("grpc.use_local_subchannel_pool", 1),
     ("grpc.enable_retries", 0),
+    # A core whose machine is gone ends no stream; without calls that wait for it, nothing else would show it.
+    ("grpc.keepalive_time_ms", 15_000),
+    ("grpc.keepalive_timeout_ms", 5_000),
+    # What counts is this one, which else is a minute.
+    ("grpc.http2.ping_timeout_ms", 5_000),
+    ("grpc.http2.max_pings_without_data", 0),
 )
 
 _Stream: TypeAlias = "grpc.aio.StreamStreamCall[bytes, pb.LinkResponse]"

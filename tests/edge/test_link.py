@@ -1,10 +1,13 @@
 """The stream to one core."""
 
 import asyncio
+import contextlib
+from collections.abc import AsyncIterator
 
 import pytest
 
 from citrine.edge.v1 import link_pb2 as pb
+from citrine_edge import link as link_module
 from citrine_edge.link import MAX_BATCH_ITEMS, MAX_OFFERED, Link, encode_batch
 from citrine_edge.metrics import Metrics
 from tests.edge.conftest import RunningEdge, running_edge
@@ -119,3 +122,41 @@ async def test_core_with_two_addresses_has_one_link() -> None:
         assert [link.up for link in edge.edge.router.links].count(True) == 1
         async with edge.station() as station:
             assert (await station.ask("Heartbeat", {}))[0] == 3
+
+
+@contextlib.asynccontextmanager
+async def way_to(core: FakeCore, blocked: asyncio.Event) -> AsyncIterator[str]:
+    """Forward connections to a core; once blocked nothing arrives any more, and no connection ends."""
+    writers: list[asyncio.StreamWriter] = []
+
+    async def forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError):
+            while data := await reader.read(65536):
+                if not blocked.is_set():
+                    writer.write(data)
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        from_core, to_core = await asyncio.open_connection(*core.address.split(":"))
+        writers.extend((writer, to_core))
+        await asyncio.gather(forward(reader, to_core), forward(from_core, writer))
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    host, port = server.sockets[0].getsockname()
+    try:
+        yield f"{host}:{port}"
+    finally:
+        server.close()
+        for writer in writers:
+            writer.close()
+        await asyncio.gather(*(writer.wait_closed() for writer in writers), return_exceptions=True)
+
+
+async def test_core_that_vanished_is_noticed_without_any_call(core: FakeCore, monkeypatch: pytest.MonkeyPatch) -> None:
+    quick = [(name, 500 if name.endswith("_ms") else value) for name, value in link_module._OPTIONS]
+    monkeypatch.setattr(link_module, "_OPTIONS", quick)
+    vanished = asyncio.Event()
+    async with way_to(core, vanished) as address, running_edge(FakeCore(address=address)) as edge:
+        (link,) = edge.edge.router.links
+        vanished.set()
+
+        await edge.until(lambda: not link.up)
