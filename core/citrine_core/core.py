@@ -227,9 +227,9 @@ class Core:
 
     def _say_ready(self, grpc_address: str, http_address: str) -> None:
         addresses = {"grpc": grpc_address, "http": http_address}
-        logger.info("the core listens", extra=addresses)
         if self.settings.ready_file is not None:
             _write_atomically(self.settings.ready_file, json.dumps({**addresses, "pid": os.getpid()}))
+        logger.info("the core listens", extra=addresses)
 
     async def _drain(self) -> None:
         limit = self.settings.drain_time.total_seconds()
