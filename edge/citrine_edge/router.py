@@ -343,6 +343,9 @@ class Router:
                 call.session.close(1012, "the server can't store messages")
             elif age >= self._limits.answer_timeout:
                 call.session.close(1012, "the server did not answer in time")
+            elif call.session.is_closed:
+                # Where it was replaced, a core answers nothing.
+                continue
             elif call.link is not None and age >= STALL and now - call.link.heard >= STALL:
                 stalled.add(call.link)
         for link in stalled:

@@ -97,6 +97,11 @@ class Session:
         return self.ref.epoch
 
     @property
+    def is_closed(self) -> bool:
+        """Whether the socket is gone; a call of it may still be under way."""
+        return self._closed is not None
+
+    @property
     def held(self) -> pb.HeldSession:
         """This session as Hello has it."""
         return pb.HeldSession(

@@ -229,6 +229,23 @@ async def test_silent_core_counts_as_lost(monkeypatch: pytest.MonkeyPatch) -> No
         await edge.until(lambda: sum(len(core.links) for core in cores) >= 3)
 
 
+async def test_core_that_does_not_answer_a_closed_socket_is_not_silent(
+    core: FakeCore, edge: RunningEdge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It says nothing to messages of a session that was replaced."""
+    monkeypatch.setattr("citrine_edge.router.STALL", 0.3)
+    core.reply = lambda call: None
+    async with edge.station() as station:
+        await station.send([2, "m1", "Heartbeat", {}])
+        await core.next("call")
+    loop = asyncio.get_running_loop()
+    end = loop.time() + 1.5
+
+    await edge.until(lambda: loop.time() > end)
+
+    assert len(core.links) == 1
+
+
 async def test_news_of_a_command_wait_for_the_core_that_sent_it(core: FakeCore, edge: RunningEdge) -> None:
     async with edge.station() as station:
         core.command((await core.next("opened")).session, "c1", RESET)

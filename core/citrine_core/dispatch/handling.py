@@ -5,11 +5,20 @@ import logging
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC
+from functools import partial
 from typing import Any
 
 from google.protobuf.message import Message
 
-from citrine.edge.v1.link_pb2 import Answer, AnswerError, CallError, Downstream, StationCall, StationSend
+from citrine.edge.v1.link_pb2 import (
+    Answer,
+    AnswerError,
+    CallError,
+    Disconnect,
+    Downstream,
+    StationCall,
+    StationSend,
+)
 from citrine.ocpp.actions import action_of, unwrap, wrap_response
 from citrine.ocpp.v2.messages_pb2 import Response
 from citrine.ocpp.v2.provisioning_pb2 import (
@@ -110,9 +119,10 @@ class HandlingStage:
             item.reply(_refusal(item.content.id, answer))
 
     async def _current(self, work: UnitOfWork, items: Sequence[Item]) -> list[Item]:
-        """Return the items whose session is the newest of its station; the others are refused by silence.
+        """Return the items whose session is the newest of its station; the others get no answer.
 
-        Their station has a newer websocket, on which it repeats what was not answered.
+        Their station has a newer websocket, on which it repeats what was not answered, or it was removed. The edge
+        may not know, so it is told to close the old one.
         """
         stations: dict[str, set[str]] = defaultdict(set)
         for item in items:
@@ -124,6 +134,9 @@ class HandlingStage:
                 current.append(item)
             else:
                 logger.info("a message of a replaced session is dropped", extra={"station_id": item.station_id})
+                session = item.content.session
+                disconnect = Disconnect(session=session, code=1000, reason="the session is not valid any more")
+                work.after_commit(partial(item.reply, Downstream(disconnect=disconnect)))
         return current
 
     async def _once(

@@ -93,6 +93,7 @@ async def test_a_replaced_session_is_answered_nothing(core: RunningCore) -> None
 
         with pytest.raises(TimeoutError):
             await edge.answer_to(late, limit=0.2)
+        assert (await edge.next("disconnect")).session == old.ref
 
 
 async def test_a_session_on_another_edge_has_the_old_one_closed(core: RunningCore) -> None:
