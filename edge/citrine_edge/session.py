@@ -222,6 +222,8 @@ class Session:
     def close(self, code: int, reason: str) -> None:
         """Close the socket."""
         if self._own_close is None and self._socket.is_open:
+            # RFC 6455, 5.5: a control frame has 125 bytes, of which the code takes two.
+            reason = reason.encode(errors="replace")[:123].decode(errors="ignore")
             self._own_close = (code, reason)
             self._socket.close(code, reason)
 

@@ -7,6 +7,7 @@ import pytest
 from citrine.edge.v1 import link_pb2 as pb
 from tests.edge.conftest import RunningEdge, running_edge
 from tests.support.fake_core import PENDING, FakeCore, default_reply, fake_core
+from tests.support.raw_station import RawStation
 
 
 async def test_newest_connection_of_a_station_wins(core: FakeCore, edge: RunningEdge) -> None:
@@ -173,3 +174,13 @@ class TestDrain:
 
             await core.next("draining")
             assert (await station.receive())[:2] == [3, "m1"]
+
+
+async def test_socket_is_closed_however_long_the_reason_is(
+    core: FakeCore, edge: RunningEdge, station: RawStation
+) -> None:
+    ref = (await core.next("opened")).session
+    core.send(disconnect=pb.Disconnect(session=ref, code=1000, reason="ä" * 100))
+    await station.websocket.wait_closed()
+
+    assert (station.websocket.close_code, station.websocket.close_reason) == (1000, "ä" * 61)
