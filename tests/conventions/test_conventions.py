@@ -52,6 +52,8 @@ OTHER_CLOCKS = {
 }
 
 OTHER_ENVIRONMENT = {
+    # Tells an empty key from none, which typer does not.
+    "clients/cli/citrine_cli/app.py",
     # Sets a variable for gRPC before it is loaded.
     "clients/cli/citrine_cli/main.py",
     # Hands it on to the processes it starts.

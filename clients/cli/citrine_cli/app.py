@@ -60,6 +60,8 @@ def _common(
 
     The options below may also follow a command that calls a core, and hold there alone.
     """
+    # To typer, a variable that is empty is not set; as a key, it must not stand for whatever file there is.
+    key = os.environ.get("CITRINE_KEY") if key is None else key
     ctx.obj = Connection(core=core, key=key, key_file=key_file, tenant=tenant, as_json=as_json)
 
 

@@ -53,9 +53,12 @@ class Connection:
         """Return the API key to send, or None where there is none to be found.
 
         Raises:
+            UsageError: When the key that was given is empty: the key file may be another's, and allow more.
             CliError: When a file that was named can't be read.
         """
-        if self.key:
+        if self.key is not None:
+            if not self.key.strip():
+                raise UsageError("the API key that --key or CITRINE_KEY gives is empty")
             return self.key
         path = self.key_file or DEFAULT_KEY_FILE
         try:
@@ -113,7 +116,8 @@ _COMMON = {
 def _merged(given: object, options: dict[str, object]) -> Connection:
     # What stands before the command holds unless the command says otherwise.
     base = given if isinstance(given, Connection) else Connection()
-    return replace(base, **{name: value for name, value in options.items() if value})  # type: ignore[arg-type]
+    said = {name: value for name, value in options.items() if value or (name == "key" and value is not None)}
+    return replace(base, **said)  # type: ignore[arg-type]
 
 
 async def _run(connection: Connection, work: Callable[[Client], Awaitable[None]]) -> None:

@@ -100,6 +100,43 @@ def test_the_key_comes_from_a_file_that_is_named(cli: Cli, stations: ScriptedCor
     assert (missing.code, missing.err) == (1, "error: key file other.key does not exist\n")
 
 
+@pytest.mark.parametrize(
+    ("variable", "arguments"),
+    [
+        (None, ["--key", "", "station", "list"]),
+        (None, ["station", "list", "--key", ""]),
+        (None, ["--key", "good", "station", "list", "--key", " "]),
+        ("", ["station", "list"]),
+        ("", ["station", "list", "--key-file", ".citrine/operator.key"]),
+        ("good", ["station", "list", "--key", ""]),
+    ],
+)
+def test_an_empty_key_does_not_become_the_operators(
+    cli: Cli, stations: ScriptedCore, monkeypatch: pytest.MonkeyPatch, variable: str | None, arguments: list[str]
+) -> None:
+    Path(".citrine").mkdir()
+    Path(".citrine/operator.key").write_text("operator")
+    monkeypatch.setenv("CITRINE_CORE", stations.address)
+    if variable is not None:
+        monkeypatch.setenv("CITRINE_KEY", variable)
+
+    ran = cli(*arguments)
+
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err == "error: the API key that --key or CITRINE_KEY gives is empty\n"
+    assert stations.seen == []
+
+
+def test_a_key_on_the_command_line_goes_before_an_empty_variable(
+    cli: Cli, stations: ScriptedCore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CITRINE_KEY", "")
+
+    assert cli("station", "list", "--core", stations.address, "--key", "mine").code == 0
+
+    assert stations.seen[0].metadata["authorization"] == "Bearer mine"
+
+
 def test_a_refusal_names_the_field(citrine: Cli, core: ScriptedCore) -> None:
     def refuse(request: object, context: grpc.ServicerContext) -> None:
         violation = BadRequest.FieldViolation(field="station.station_id", description="is longer than 48 characters")
