@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Sequence
+from importlib import metadata
 from pathlib import Path
 from typing import Annotated
 
@@ -20,6 +21,8 @@ __all__ = ["build_app", "run_app"]
 BROKEN_PIPE = 141
 """Exit code where who read the output went away, as a shell has it for SIGPIPE."""
 
+DISTRIBUTION = "citrine-csms"
+
 _HELP = {
     "core": "Start a core; its own flags follow.",
     "edge": "Start an edge; its own flags follow.",
@@ -28,6 +31,16 @@ _HELP = {
 }
 # The process reads its flags itself, --help too.
 _UNTOUCHED = {"allow_extra_args": True, "ignore_unknown_options": True}
+
+
+def _show_version(wanted: bool) -> None:
+    if not wanted:
+        return
+    try:
+        sys.stdout.write(f"{metadata.version(DISTRIBUTION)}\n")
+    except metadata.PackageNotFoundError as error:
+        raise CliError(f"{DISTRIBUTION} is not installed, so its version is not known") from error
+    raise typer.Exit
 
 
 def _common(
@@ -55,6 +68,9 @@ def _common(
         ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the API's answer as JSON.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
 ) -> None:
     """A charging station management system: processes, stations, tokens, transactions, commands, events.
 

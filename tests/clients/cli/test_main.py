@@ -1,5 +1,6 @@
 """Exit codes, errors, and the options that every command shares."""
 
+from importlib import metadata
 from pathlib import Path
 
 import grpc
@@ -9,7 +10,7 @@ from google.rpc.error_details_pb2 import BadRequest
 from google.rpc.status_pb2 import Status
 
 from citrine.api.v1.stations_pb2 import ListStationsResponse, Station
-from tests.clients.cli.conftest import Cli
+from tests.clients.cli.conftest import Cli, Ran
 from tests.clients.scripted_core import ScriptedCore
 
 
@@ -25,6 +26,10 @@ def test_help_ends_well_and_names_the_commands(cli: Cli) -> None:
     assert ran.code == 0
     for word in ("up", "core", "edge", "db", "station", "token", "transaction", "call", "events", "messages"):
         assert f"  {word} " in ran.out
+
+
+def test_the_version_is_that_of_the_distribution(cli: Cli) -> None:
+    assert cli("--version") == Ran(0, f"{metadata.version('citrine-csms')}\n", "")
 
 
 @pytest.mark.parametrize(
