@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from citrine_simulator.arguments import Options, parse
 from citrine_simulator.config import StationConfig
 from citrine_simulator.errors import SimulatorError, UsageError
+from citrine_simulator.events import Event, Listener
 from citrine_simulator.journal import Journal
 from citrine_simulator.load import boot_storm, hold_idle, saturate
 from citrine_simulator.output import Output
@@ -97,11 +98,18 @@ async def _careful(options: Options, output: Output, stop: asyncio.Event) -> int
     rng = random.Random()
     faults = options.scenario == "faults"
     plan = ChargePlan(options.session, 0.0 if faults else options.pause)
+    connected: set[str] = set()
+
+    def on_event(event: Event) -> None:
+        if event.name == "connected":
+            connected.add(event.station_id)
+        output.event(event)
+
     async with contextlib.AsyncExitStack() as cleanup:
         store, journal = Store(options.state_dir), Journal(options.journal)
         cleanup.callback(store.close)
         cleanup.callback(journal.close)
-        stations = _stations(options, output, store, journal)
+        stations = _stations(options, on_event, store, journal)
         _stop_after(options.duration, stop)
         work: list[Coroutine[Any, Any, None]] = []
         for number, station in enumerate(stations):
@@ -113,6 +121,8 @@ async def _careful(options: Options, output: Output, stop: asyncio.Event) -> int
         await _until_stopped(work, stop)
         result = await drain(stations, journal, options.drain if faults else SHORT_DRAIN)
     output.result(result)
+    if options.duration is not None and not connected:
+        return _fail(FAILED, f"no station has connected to {options.fleet.url}")
     return DONE if result.complete or not faults else FAILED
 
 
@@ -128,7 +138,7 @@ _SCENARIOS: dict[str, Callable[[Options, Output, asyncio.Event], Coroutine[Any, 
 }
 
 
-def _stations(options: Options, output: Output, store: Store, journal: Journal) -> list[Station]:
+def _stations(options: Options, listener: Listener, store: Store, journal: Journal) -> list[Station]:
     fleet = options.fleet
     schemas = Schemas(fleet.version)
     return [
@@ -149,7 +159,7 @@ def _stations(options: Options, output: Output, store: Store, journal: Journal) 
             store=store,
             journal=journal,
             schemas=schemas,
-            listener=output.event,
+            listener=listener,
         )
         for number, (station_id, password) in enumerate(fleet.stations.items(), start=1)
     ]

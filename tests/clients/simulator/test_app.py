@@ -66,6 +66,12 @@ async def test_idle_says_when_it_is_ready(csms: Csms, capsys: pytest.CaptureFixt
         pytest.param(["--station", "x" * 99], 2, id="station id"),
         pytest.param(["--scenario", "idle", "--url", "http://127.0.0.1"], 1, id="url"),
         pytest.param(["--scenario", "load", "--url", "ws://127.0.0.1:1"], 1, id="nobody there"),
+        *(
+            pytest.param(
+                ["--scenario", scenario, "--url", "ws://127.0.0.1:1", "--duration", "0.1"], 1, id=f"{scenario}: no CSMS"
+            )
+            for scenario in ("charge", "faults", "idle")
+        ),
         pytest.param(["--journal", "/nowhere/journal"], 1, id="journal"),
     ],
 )
