@@ -7,6 +7,7 @@ import logging
 import os
 import resource
 import signal
+import socket
 import sys
 import tempfile
 from collections.abc import Callable
@@ -77,9 +78,12 @@ class Edge:
         """Serve until ``stop`` is set, then finish what is under way.
 
         ``on_listening`` is called once with the addresses for stations and for health, as host:port.
+
+        Raises:
+            OSError: When one of them can't be listened on, or the ready file can't be written.
         """
-        ocpp = _join(await self.server.listen(*split_address(self.settings.ocpp_listen)))
-        http = _join(await self.health.listen(*split_address(self.settings.edge_http_listen)))
+        ocpp = await _listen(self.server, self.settings.ocpp_listen)
+        http = await _listen(self.health, self.settings.edge_http_listen)
         async with asyncio.TaskGroup() as tasks:
             links = tasks.create_task(self.discovery.run(), name="discovery")
             sweeps = tasks.create_task(self._sweep(), name="sweep")
@@ -246,6 +250,16 @@ def _software_version() -> str:
         return metadata.version("citrine-csms")
     except metadata.PackageNotFoundError:
         return "unknown"
+
+
+async def _listen(server: StationServer | HealthServer, address: str) -> str:
+    try:
+        return _join(await server.listen(*split_address(address)))
+    except OSError as error:
+        # A loop puts its own words into strerror, and a name that is not found has a number that is no errno.
+        known = not isinstance(error, socket.gaierror) and error.errno
+        reason = os.strerror(known) if known else error.strerror or str(error)
+        raise OSError(f"cannot listen on {address}: {reason}") from error
 
 
 def _join(address: tuple[str, int]) -> str:

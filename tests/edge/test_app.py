@@ -108,12 +108,13 @@ def test_wrong_setting_is_one_line_and_exit_code_2(
     assert error.count("\n") == 1
 
 
-async def test_port_in_use_is_one_line_and_exit_code_1(core: FakeCore) -> None:
-    async with edge_process(f"--ocpp-listen={core.address}") as process:
+@pytest.mark.parametrize("option", ["--ocpp-listen", "--http-listen"])
+async def test_port_in_use_is_one_line_and_exit_code_1(core: FakeCore, option: str) -> None:
+    async with edge_process(f"{option}={core.address}") as process:
         line = await line_with(process, "citrine edge: ")
 
         assert await process.wait() == 1
-    assert "address already in use" in line.lower()
+    assert line == f"citrine edge: cannot listen on {core.address}: Address already in use\n"
 
 
 def test_help_lists_every_setting(capsys: pytest.CaptureFixture[str]) -> None:
