@@ -1,7 +1,5 @@
 """Words for what messages hold: enum values as OCPP spells them, times, amounts."""
 
-from datetime import UTC
-
 from google.protobuf.descriptor import EnumDescriptor
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -32,7 +30,8 @@ def time_word(message: Message, field: str) -> str:
     stamp = getattr(message, field)
     assert isinstance(stamp, Timestamp)
     try:
-        return stamp.ToDatetime(UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+        # Not strftime, whose %Y gives the year 1 one digit on some systems.
+        return stamp.ToDatetime().isoformat(sep=" ", timespec="seconds") + "Z"
     except (ValueError, OverflowError):
         return "?"
 

@@ -1,0 +1,21 @@
+"""Words for what messages hold."""
+
+import pytest
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from citrine.api.v1.stations_pb2 import Station
+from citrine_cli.words import time_word
+
+
+@pytest.mark.parametrize(
+    ("stamp", "word"),
+    [
+        (Timestamp(seconds=-62135596800), "0001-01-01 00:00:00Z"),
+        (Timestamp(seconds=1738324800, nanos=999_999_999), "2025-01-31 12:00:00Z"),
+        (Timestamp(seconds=253402300799), "9999-12-31 23:59:59Z"),
+        (Timestamp(seconds=253402300800), "?"),
+        (None, ""),
+    ],
+)
+def test_a_time_has_four_digits_for_its_year(stamp: Timestamp | None, word: str) -> None:
+    assert time_word(Station(create_time=stamp), "create_time") == word
