@@ -5,10 +5,13 @@ import shutil
 import subprocess
 import sys
 import tarfile
+import tomllib
 import zipfile
+from importlib import metadata
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
@@ -75,6 +78,19 @@ def test_an_sdist_has_sources_and_no_generated_code(from_sdist: Path) -> None:
 
     assert {"pyproject.toml", "LICENSE", "README.md", "Makefile", "protos/citrine/api/v1/stations.proto"} <= names
     assert [name for name in names if "_pb2" in name] == []
+
+
+def test_only_versions_of_websockets_that_were_tried_are_allowed() -> None:
+    """The edge rests on its protocol without I/O, the load generator on its masks: neither is fixed for ever."""
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    wanted = [Requirement(text) for extra in ("edge", "simulator") for text in extras[extra]]
+    allowed = [each.specifier for each in wanted if each.name == "websockets"]
+    tried = metadata.version("websockets")
+
+    assert len(allowed) == 2
+    for versions in allowed:
+        assert tried in versions
+        assert f"{int(tried.partition('.')[0]) + 1}.0" not in versions
 
 
 @pytest.mark.parametrize("package", PACKAGES)
