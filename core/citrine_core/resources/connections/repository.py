@@ -137,7 +137,8 @@ class ConnectionRepository:
                     _TABLE.c.tenant_id == bindparam("b_tenant_id"),
                     _TABLE.c.station_id == bindparam("b_station_id"),
                     _TABLE.c.epoch == bindparam("b_epoch"),
-                    or_(_TABLE.c.close_reason.is_(None), _TABLE.c.close_reason.in_(ASSUMED)),
+                    # Not `in_`, which is not for many rows at once.
+                    or_(_TABLE.c.close_reason.is_(None), *(_TABLE.c.close_reason == reason for reason in ASSUMED)),
                 )
                 .values(
                     is_open=True,
