@@ -82,12 +82,17 @@ class OpenedStage:
         repository = ConnectionRepository(work.session)
         for tenant_id, group in by_tenant(items).items():
             rows = await repository.find_all(tenant_id, {item.station_id for item in group})
-            # An edge says it again when it is not sure to have been heard, and then its close may be here already.
-            fresh = [item for item in group if may_open(rows.get(item.station_id), item.content.session.epoch)]
-            await repository.open_all([_opened(item.content) for item in fresh])
-            for item in fresh:
-                work.emit(connected(item.content))
-            await self._on_opened(work, tenant_id, [item.station_id for item in fresh])
+            # An edge says it again when it is not sure to have been heard, and then its close may be here already, or
+            # its first word in the same batch.
+            fresh = {
+                item.station_id: item.content
+                for item in group
+                if may_open(rows.get(item.station_id), item.content.session.epoch)
+            }
+            await repository.open_all([_opened(opened) for opened in fresh.values()])
+            for opened in fresh.values():
+                work.emit(connected(opened))
+            await self._on_opened(work, tenant_id, list(fresh))
 
     async def poisoned(self, work: UnitOfWork | None, item: Item, error: Exception) -> None:
         """Leave it: the next Hello of the edge says it again."""
