@@ -1,9 +1,14 @@
 """Functional block G, Availability: what is in service, from StatusNotification to the stored connector."""
 
+from functools import partial
+
+from citrine.api.v1 import availability_pb2_grpc
 from citrine_core.blocks.availability.handlers import AvailabilityHandlers, StatusReport, record_statuses
 from citrine_core.blocks.availability.models import ConnectorState, ConnectorStatusChange
 from citrine_core.blocks.availability.repository import ConnectorRepository, forget_connectors
 from citrine_core.blocks.availability.servicer import AvailabilityServicer
+from citrine_core.dispatch import Block
+from citrine_core.services import Services
 
 __all__ = [
     "AvailabilityHandlers",
@@ -12,6 +17,18 @@ __all__ = [
     "ConnectorState",
     "ConnectorStatusChange",
     "StatusReport",
+    "block",
     "forget_connectors",
     "record_statuses",
 ]
+
+
+def block(services: Services) -> Block:
+    """Return the block, put together."""
+    return Block(
+        "availability",
+        [AvailabilityHandlers(services)],
+        [partial(availability_pb2_grpc.add_AvailabilityServiceServicer_to_server, AvailabilityServicer(services))],
+        ["citrine.api.v1.AvailabilityService"],
+        forget_station=forget_connectors,
+    )

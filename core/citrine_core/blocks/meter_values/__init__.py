@@ -1,5 +1,8 @@
 """Functional block J, MeterValues: samples reported in and outside of transactions."""
 
+from functools import partial
+
+from citrine.api.v1 import meter_values_pb2_grpc
 from citrine_core.blocks.meter_values.handlers import MeterValuesHandlers
 from citrine_core.blocks.meter_values.models import Sample
 from citrine_core.blocks.meter_values.readings import (
@@ -13,6 +16,8 @@ from citrine_core.blocks.meter_values.readings import (
 )
 from citrine_core.blocks.meter_values.repository import SampleRepository, add_samples
 from citrine_core.blocks.meter_values.servicer import MeterValuesServicer
+from citrine_core.dispatch import Block
+from citrine_core.services import Services
 
 __all__ = [
     "Measured",
@@ -23,8 +28,19 @@ __all__ = [
     "SampleRepository",
     "SampleRow",
     "add_samples",
+    "block",
     "digest_of",
     "measured",
     "sample_rows",
     "to_datetime",
 ]
+
+
+def block(services: Services) -> Block:
+    """Return the block, put together."""
+    return Block(
+        "meter_values",
+        [MeterValuesHandlers(services)],
+        [partial(meter_values_pb2_grpc.add_MeterValuesServiceServicer_to_server, MeterValuesServicer(services))],
+        ["citrine.api.v1.MeterValuesService"],
+    )

@@ -1,5 +1,8 @@
 """Functional block B, Provisioning: boot, configuration and reports of the device model."""
 
+from functools import partial
+
+from citrine.api.v1 import provisioning_pb2_grpc
 from citrine_core.blocks.provisioning.handlers import ProvisioningHandlers
 from citrine_core.blocks.provisioning.models import ReportedVariable, ReportPart, ReportRun
 from citrine_core.blocks.provisioning.repository import (
@@ -9,6 +12,8 @@ from citrine_core.blocks.provisioning.repository import (
     forget_device_model,
 )
 from citrine_core.blocks.provisioning.servicer import ProvisioningServicer
+from citrine_core.dispatch import Block
+from citrine_core.services import Services
 
 __all__ = [
     "ProvisioningHandlers",
@@ -19,5 +24,17 @@ __all__ = [
     "ReportRun",
     "ReportedVariable",
     "VariableRepository",
+    "block",
     "forget_device_model",
 ]
+
+
+def block(services: Services) -> Block:
+    """Return the block, put together."""
+    return Block(
+        "provisioning",
+        [ProvisioningHandlers(services)],
+        [partial(provisioning_pb2_grpc.add_ProvisioningServiceServicer_to_server, ProvisioningServicer(services))],
+        ["citrine.api.v1.ProvisioningService"],
+        forget_station=forget_device_model,
+    )

@@ -1,5 +1,20 @@
 """Functional block F, Remote control: start, stop, unlock and trigger from afar."""
 
-from citrine_core.blocks.remote_control.servicer import RemoteControlServicer
+from functools import partial
 
-__all__ = ["RemoteControlServicer"]
+from citrine.api.v1 import remote_control_pb2_grpc
+from citrine_core.blocks.remote_control.servicer import RemoteControlServicer
+from citrine_core.dispatch import Block
+from citrine_core.services import Services
+
+__all__ = ["RemoteControlServicer", "block"]
+
+
+def block(services: Services) -> Block:
+    """Return the block, put together."""
+    return Block(
+        "remote_control",
+        [],
+        [partial(remote_control_pb2_grpc.add_RemoteControlServiceServicer_to_server, RemoteControlServicer(services))],
+        ["citrine.api.v1.RemoteControlService"],
+    )

@@ -1,9 +1,14 @@
 """Functional block E, Transactions: from TransactionEvent to the stored transaction."""
 
+from functools import partial
+
+from citrine.api.v1 import transactions_pb2_grpc
 from citrine_core.blocks.transactions.handlers import TransactionsHandlers
 from citrine_core.blocks.transactions.models import Transaction, TransactionEvent
 from citrine_core.blocks.transactions.repository import TransactionRepository
 from citrine_core.blocks.transactions.servicer import TransactionsServicer
+from citrine_core.dispatch import Block
+from citrine_core.services import Services
 
 __all__ = [
     "Transaction",
@@ -11,4 +16,15 @@ __all__ = [
     "TransactionRepository",
     "TransactionsHandlers",
     "TransactionsServicer",
+    "block",
 ]
+
+
+def block(services: Services) -> Block:
+    """Return the block, put together."""
+    return Block(
+        "transactions",
+        [TransactionsHandlers(services)],
+        [partial(transactions_pb2_grpc.add_TransactionsServiceServicer_to_server, TransactionsServicer(services))],
+        ["citrine.api.v1.TransactionsService"],
+    )
