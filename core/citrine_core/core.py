@@ -106,6 +106,7 @@ class Core:
         self.health = Health(self.unit_of_work, clock, self._announce)
         self.dispatcher = self._dispatcher()
         self.sender.connect(self.dispatcher.submit)
+        self.sender.ends.connect(self.routes)
         self.presence = Presence(self.unit_of_work, clock, self.links)
         self.admission = Admission(self.unit_of_work, self.dispatcher.submit, self.health)
         self.edge_servicer = self._edge_servicer()
@@ -139,12 +140,16 @@ class Core:
             grpc_address, http_address = await self._listen()
             async with asyncio.TaskGroup() as tasks:
                 running = [tasks.create_task(task, name=name) for name, task in self._tasks()]
+                jobs = [tasks.create_task(job.repeat(), name=job.name) for block in self.blocks for job in block.jobs]
                 await self.rpc.server.start()
                 await self.rpc.set_serving(True)
                 self._say_ready(grpc_address, http_address)
                 if on_listening is not None:
                     on_listening(grpc_address, http_address)
                 await stop.wait()
+                # What they leave undone, another core finds in the database.
+                for job in jobs:
+                    job.cancel()
                 await self._drain()
                 for task in running:
                     task.cancel()
@@ -167,7 +172,7 @@ class Core:
         stages: list[Stage] = [
             OpenedStage(on_back),
             HandlingStage(self.routes, current_epochs, self._clock, on_back),
-            CommandsStage(self.routes, self.pending, self._clock, self.metrics.command),
+            CommandsStage(self.routes, self.pending, self.sender.ends, self._clock, self.metrics.command),
             ClosedStage(),
             GrantStage(self._clock, self.links, partial(refused, status=UNAVAILABLE)),
         ]
@@ -318,7 +323,7 @@ def _routes(blocks: Sequence[Block], served: frozenset[str]) -> Routes:
     if not served:
         return everything
     chosen = collect([block for block in blocks if block.name in served])
-    return Routes(chosen.calls, everything.answers, chosen.vendors)
+    return Routes(chosen.calls, everything.answers, chosen.vendors, everything.failures)
 
 
 def _watch(tenant_id: str, station_id: str, on: bool) -> Watch:

@@ -4,9 +4,11 @@ from citrine_core.dispatch.calls import (
     Answered,
     Call,
     CallRefused,
+    Failed,
     content_key,
     handles,
     handles_answer,
+    handles_failure,
     handles_vendor,
 )
 from citrine_core.dispatch.dispatcher import Dispatcher, Item, ObserveBatch, Outages, Stage
@@ -19,6 +21,7 @@ __all__ = [
     "Call",
     "CallRefused",
     "Dispatcher",
+    "Failed",
     "HandlingStage",
     "Item",
     "ObserveBatch",
@@ -29,5 +32,6 @@ __all__ = [
     "content_key",
     "handles",
     "handles_answer",
+    "handles_failure",
     "handles_vendor",
 ]

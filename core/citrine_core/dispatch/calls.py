@@ -8,14 +8,18 @@ from typing import Any, Generic, TypeVar
 
 from google.protobuf.message import Message
 
+from citrine.api.v1.common_pb2 import CommandState
+
 __all__ = [
     "Answered",
     "Call",
     "CallRefused",
+    "Failed",
     "Mark",
     "content_key",
     "handles",
     "handles_answer",
+    "handles_failure",
     "handles_vendor",
     "marks_of",
 ]
@@ -53,6 +57,24 @@ class Answered(Generic[RequestT, ResponseT]):
     """When the edge read the answer, UTC."""
 
 
+@dataclass(slots=True)
+class Failed(Generic[RequestT]):
+    """One command that ended without an answer of the station that can be used."""
+
+    tenant_id: str
+    station_id: str
+    command_id: str
+    request: RequestT
+    state: CommandState.ValueType
+    """FAILED, TIMED_OUT, EXPIRED or CANCELLED. After TIMED_OUT nobody knows what the station did."""
+    code: str
+    """Error code of OCPP-J that the station answered, or why it was never asked, e.g. "NotConnected"."""
+    text: str
+    """What went wrong, for people."""
+    time: datetime
+    """When it ended, UTC."""
+
+
 class CallRefused(Exception):
     """Raised or returned by a handler: the station is answered CALLERROR, and nothing is stored of its call.
 
@@ -72,9 +94,9 @@ class Mark:
     """What a decorator wrote on a handler."""
 
     kind: str
-    """"call", "answer" or "vendor"."""
+    """"call", "answer", "failure" or "vendor"."""
     message: Any
-    """Message class, or for a vendor its (vendorId, messageId or None)."""
+    """Message class (of a failure: of the request), or for a vendor its (vendorId, messageId or None)."""
     batched: bool = False
     writes: bool = True
     once: Callable[[Any], str] | None = None
@@ -120,6 +142,11 @@ def handles(
 def handles_answer(message: type[ResponseT]) -> Callable[[Method], Method]:
     """Mark a method `async (work, answered) -> None` as one that is told what stations answer to a command."""
     return _mark(Mark("answer", message))
+
+
+def handles_failure(message: type[RequestT]) -> Callable[[Method], Method]:
+    """Mark a method `async (work, failed) -> None` as one that is told of commands that end without an answer."""
+    return _mark(Mark("failure", message))
 
 
 def handles_vendor(vendor_id: str, message_id: str | None = None) -> Callable[[Method], Method]:

@@ -13,6 +13,7 @@ from citrine.ocpp.actions import action_of
 from citrine.ocpp.v2.data_transfer_pb2 import DataTransferRequest, DataTransferResponse, DataTransferStatusEnum
 from citrine_core.db import UnitOfWork
 from citrine_core.dispatch.calls import Call, Mark, marks_of
+from citrine_core.jobs import Job
 
 __all__ = ["Block", "ForgetStation", "Route", "Routes", "collect"]
 
@@ -28,13 +29,15 @@ class Block:
     name: str
     """As the specification names it, e.g. "transactions"."""
     handlers: Sequence[object] = ()
-    """Objects with methods marked @handles, @handles_answer or @handles_vendor."""
+    """Objects with methods marked @handles, @handles_answer, @handles_failure or @handles_vendor."""
     add_servicers: Sequence[Callable[[grpc.aio.Server], None]] = ()
     """Add the block's servicers to a server."""
     service_names: Sequence[str] = ()
     """Full names of these services, for reflection and health."""
     tables: Sequence[Table] = ()
     """Of a plug-in: tables that `citrine db upgrade` creates where they are missing."""
+    jobs: Sequence[Job] = ()
+    """What the block does by itself; each core runs them."""
     forget_station: ForgetStation | None = None
     """Removes what a station that is registered again under the same id must not inherit, in the transaction that
     removes the station. None: there is no such thing."""
@@ -55,6 +58,8 @@ class Routes:
     calls: Mapping[type[Message], Route]
     answers: Mapping[type[Message], Sequence[Route]]
     vendors: Mapping[tuple[str, str | None], Route] = field(default_factory=dict)
+    failures: Mapping[type[Message], Sequence[Route]] = field(default_factory=dict)
+    """By the request of the command."""
 
     @property
     def messages(self) -> frozenset[type[Message]]:
@@ -91,16 +96,17 @@ def collect(blocks: Iterable[Block]) -> Routes:
     calls: dict[type[Message], Route] = {}
     vendors: dict[tuple[str, str | None], Route] = {}
     answers: dict[type[Message], list[Route]] = defaultdict(list)
+    failures: dict[type[Message], list[Route]] = defaultdict(list)
     for block in blocks:
         for handler in block.handlers:
             for name in dir(type(handler)):
                 for mark in marks_of(getattr(type(handler), name, None)):
                     route = Route(mark, getattr(handler, name))
-                    if mark.kind == "answer":
-                        answers[mark.message].append(route)
+                    if mark.kind in ("answer", "failure"):
+                        (answers if mark.kind == "answer" else failures)[mark.message].append(route)
                         continue
                     bound: dict[Any, Route] = calls if mark.kind == "call" else vendors
                     if mark.message in bound:
                         raise ValueError(f"block {block.name} binds {mark.message} a second time")
                     bound[mark.message] = route
-    return Routes(calls, dict(answers), vendors)
+    return Routes(calls, dict(answers), vendors, dict(failures))

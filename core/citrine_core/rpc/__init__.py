@@ -1,7 +1,7 @@
 """What every gRPC service shares: who calls, errors, pages, masks, checks of input, and the server itself."""
 
 from citrine_core.rpc.access import Access, Authenticator, Identity
-from citrine_core.rpc.caller import Caller, acting_as, caller
+from citrine_core.rpc.caller import Caller, acting_as, caller, system_caller
 from citrine_core.rpc.fields import check_length, check_pattern, check_printable, required, time_or_none, to_timestamp
 from citrine_core.rpc.masks import apply_mask
 from citrine_core.rpc.pages import Page, open_page
@@ -23,6 +23,7 @@ __all__ = [
     "check_printable",
     "open_page",
     "required",
+    "system_caller",
     "time_or_none",
     "to_timestamp",
 ]

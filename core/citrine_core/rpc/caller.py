@@ -11,7 +11,7 @@ import grpc
 
 from citrine_core.errors import Unauthenticated
 
-__all__ = ["Caller", "acting_as", "caller", "set_caller"]
+__all__ = ["Caller", "acting_as", "caller", "set_caller", "system_caller"]
 
 ALL_SCOPES = "*"
 """The scope that holds all others."""
@@ -52,6 +52,11 @@ def caller(context: grpc.aio.ServicerContext[Any, Any]) -> Caller:
     if found is None:
         raise Unauthenticated("the caller is not known")
     return found
+
+
+def system_caller(tenant_id: str, name: str) -> Caller:
+    """Return the core itself as the one who sends a command, for a reason that its name says."""
+    return Caller(tenant_id, name)
 
 
 def set_caller(who: Caller) -> None:

@@ -11,7 +11,6 @@ from citrine_core.db import UnitOfWork, UnitOfWorkFactory
 from citrine_core.errors import CoreError, DatabaseUnavailable
 from citrine_core.resources.commands.repository import CHANGING, CommandRepository, StoredCommand
 from citrine_core.resources.commands.sender import CommandSender
-from citrine_core.resources.commands.stage import finished
 
 __all__ = ["CommandQueue"]
 
@@ -44,7 +43,9 @@ class CommandQueue:
     async def forget_station(self, work: UnitOfWork, tenant_id: str, station_id: str) -> None:
         """Cancel what was not sent to a station that is removed."""
         for row in await CommandRepository(work.session).cancel_queued(tenant_id, station_id, self._clock()):
-            work.emit(finished(row, common.COMMAND_STATE_CANCELLED))
+            await self._sender.ends.failed(
+                work, row, common.COMMAND_STATE_CANCELLED, row.error_code, row.error_description, row.finish_time
+            )
 
     async def run(self) -> None:
         """Send and sweep until cancelled."""
@@ -73,7 +74,9 @@ class CommandQueue:
         for key in back:
             self._wake(key)
 
-    async def _end(self, rows: Sequence[StoredCommand], state: int, code: str, text: str) -> None:
+    async def _end(
+        self, rows: Sequence[StoredCommand], state: "common.CommandState.ValueType", code: str, text: str
+    ) -> None:
         if not rows:
             return
         now = self._clock()
@@ -86,7 +89,7 @@ class CommandQueue:
                     continue
                 change = _change(current, state=state, error_code=code, error_description=text, finish_time=now)
                 await repository.change_all([{**change, "secret_payload": None}])
-                work.emit(finished(current, state))
+                await self._sender.ends.failed(work, current, state, code, text, now)
             await work.commit()
 
     async def _sweep_repeatedly(self) -> None:

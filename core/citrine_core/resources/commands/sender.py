@@ -24,12 +24,12 @@ from citrine_core.dispatch import Item
 from citrine_core.errors import InvalidArgument, NotFound, StationTimeout, StationUnavailable
 from citrine_core.ids import new_id
 from citrine_core.link.registry import Link, LinkRegistry
+from citrine_core.resources.commands.ends import CommandEnds
 from citrine_core.resources.commands.orders import Order, Orders
 from citrine_core.resources.commands.pending import Outcome, Pending, PendingCommands
 from citrine_core.resources.commands.protos import to_proto
 from citrine_core.resources.commands.repository import CommandRepository, StoredCommand
 from citrine_core.resources.commands.secrets import masked, new_password
-from citrine_core.resources.commands.stage import finished
 from citrine_core.resources.stations.passwords import hash_password
 from citrine_core.rpc import Caller, caller
 
@@ -80,6 +80,7 @@ class CommandSender:
         self._links = links
         self._pending = pending
         self._orders = Orders(clock, default_timeout)
+        self.ends = CommandEnds()
         self._submit: Callable[[Item], None] = _not_connected
 
     def connect(self, submit: Callable[[Item], None]) -> None:
@@ -210,7 +211,9 @@ class CommandSender:
             if edge is not None and password_hash is not None:
                 await repository.set_next_password(order.tenant_id, order.station_id, password_hash)
             if row["finish_time"] is not None:
-                work.emit(finished(_as_row(row), row["state"]))
+                await self.ends.failed(
+                    work, _as_row(row), row["state"], row["error_code"], row["error_description"], row["finish_time"]
+                )
             await work.commit()
         if context is not None:
             context.set_trailing_metadata(((COMMAND_ID, command_id),))

@@ -13,7 +13,6 @@ from citrine.ocpp.codec import CodecError, decode, encode
 from citrine_core.errors import FailedPrecondition, InvalidArgument, NotFound
 from citrine_core.resources.commands.protos import from_struct, json_to_struct, to_proto
 from citrine_core.resources.commands.repository import CommandRepository, StoredCommand
-from citrine_core.resources.commands.stage import finished
 from citrine_core.rpc import caller, open_page
 from citrine_core.services import Services
 
@@ -99,9 +98,11 @@ class CommandsServicer(CommandsServiceServicer):
     async def _cancel_waiting(self, row: StoredCommand) -> bool:
         async with self._unit_of_work() as work:
             repository = CommandRepository(work.session)
-            cancelled = await repository.cancel_waiting(row.tenant_id, row.command_id, self._clock())
+            now = self._clock()
+            cancelled = await repository.cancel_waiting(row.tenant_id, row.command_id, now)
             if cancelled:
-                work.emit(finished(row, common.COMMAND_STATE_CANCELLED))
+                text = "the command was cancelled"
+                await self._commands.ends.failed(work, row, common.COMMAND_STATE_CANCELLED, "Cancelled", text, now)
             await work.commit()
         return cancelled
 

@@ -13,19 +13,19 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from citrine.api.v1 import common_pb2 as common
 from citrine.edge.v1.link_pb2 import CommandFailure, CommandResult, CommandSent
-from citrine.events.v1.events_pb2 import CommandFinished, Event
 from citrine.ocpp.actions import ACTIONS, unwrap
 from citrine.ocpp.codec import CodecError, decode, encode
 from citrine_core.clock import Clock
 from citrine_core.db import UnitOfWork
 from citrine_core.dispatch import Answered, Item, Routes
 from citrine_core.errors import NotFound, StationError, StationTimeout
+from citrine_core.resources.commands.ends import CommandEnds, finished
 from citrine_core.resources.commands.outcomes import FINAL, ending_of, error_of
 from citrine_core.resources.commands.pending import Outcome, PendingCommands
 from citrine_core.resources.commands.protos import to_proto
 from citrine_core.resources.commands.repository import CHANGING, CommandRepository, StoredCommand
 
-__all__ = ["CommandsStage", "finished"]
+__all__ = ["CommandsStage"]
 
 logger = logging.getLogger(__name__)
 
@@ -41,9 +41,15 @@ class CommandsStage:
     kinds = (CommandSent, CommandResult, CommandFailure)
 
     def __init__(
-        self, routes: Routes, pending: PendingCommands, clock: Clock, observe: ObserveCommand | None = None
+        self,
+        routes: Routes,
+        pending: PendingCommands,
+        ends: CommandEnds,
+        clock: Clock,
+        observe: ObserveCommand | None = None,
     ) -> None:
         self._routes = routes
+        self._ends = ends
         self._pending = pending
         self._clock = clock
         self._observe = observe
@@ -97,12 +103,14 @@ class CommandsStage:
         if end is None:
             return values
         if isinstance(end.content, CommandFailure):
-            self._fail(work, row, end.content, values)
+            await self._fail(work, row, end.content, values, tell_blocks)
         else:
             await self._answer(work, row, end.content, values, tell_blocks)
         return values
 
-    def _fail(self, work: UnitOfWork, row: StoredCommand, failure: CommandFailure, values: Values) -> None:
+    async def _fail(
+        self, work: UnitOfWork, row: StoredCommand, failure: CommandFailure, values: Values, tell_blocks: bool
+    ) -> None:
         now = self._clock()
         gone = failure.reason == CommandFailure.REASON_GONE
         if gone and row.when_online and row.expire_time is not None and row.expire_time > now:
@@ -114,7 +122,12 @@ class CommandsStage:
         values.update(state=ending.state, error_code=ending.code, error_description=ending.text)
         pending = self._pending.get(row.command_id)
         error = error_of(failure, pending.payload_field if pending is not None else "request")
-        self._end(work, row, values, _time(failure.time))
+        time = _time(failure.time)
+        if tell_blocks:
+            await self._ends.failed(work, row, ending.state, ending.code, ending.text, time)
+        else:
+            work.emit(finished(row, ending.state))
+        self._end(work, values, time)
         self._resolve_after_commit(work, Outcome(_shown(row, values), error=error))
 
     async def _answer(
@@ -130,7 +143,8 @@ class CommandsStage:
         received = _time(result.receive_time)
         if tell_blocks:
             await self._tell_blocks(work, row, message, payload, received)
-        self._end(work, row, values, received)
+        work.emit(finished(row, values["state"]))
+        self._end(work, values, received)
         self._resolve_after_commit(work, Outcome(_shown(row, values), message, payload))
 
     async def _tell_blocks(
@@ -152,9 +166,8 @@ class CommandsStage:
         for route in routes:
             await route.method(work, answered)
 
-    def _end(self, work: UnitOfWork, row: StoredCommand, values: Values, finish_time: datetime) -> None:
+    def _end(self, work: UnitOfWork, values: Values, finish_time: datetime) -> None:
         values.update(finish_time=finish_time, secret_payload=None)
-        work.emit(finished(row, values["state"]))
         if self._observe is not None:
             observe, state = self._observe, values["state"]
             work.after_commit(lambda: observe(state))
@@ -181,13 +194,6 @@ def _response_class(action: str) -> type[Message]:
     response = ACTIONS[action].response
     assert response is not None
     return response
-
-
-def finished(row: StoredCommand, state: int) -> Event:
-    """Return the event of a command that reached its final state."""
-    name = common.CommandState.Name(common.CommandState.ValueType(state)).removeprefix("COMMAND_STATE_")
-    body = CommandFinished(command_id=row.command_id, action=row.action, state=name)
-    return Event(tenant_id=row.tenant_id, station_id=row.station_id, command_finished=body)
 
 
 def _shown(row: StoredCommand, values: Mapping[str, Any]) -> common.Command:

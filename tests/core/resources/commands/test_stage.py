@@ -13,11 +13,12 @@ from citrine.edge.v1 import link_pb2 as link
 from citrine.ocpp.v2 import provisioning_pb2 as ocpp
 from citrine_core.clock import utc_now
 from citrine_core.db import UnitOfWorkFactory
-from citrine_core.dispatch import Answered, Block, Item, collect, handles_answer
+from citrine_core.dispatch import Answered, Block, Failed, Item, collect, handles_answer, handles_failure
 from citrine_core.errors import CoreError, StationError, StationTimeout
 from citrine_core.events import write_events
 from citrine_core.link import Link
 from citrine_core.resources.commands import CommandRepository, CommandRow, CommandsStage
+from citrine_core.resources.commands.ends import CommandEnds
 from citrine_core.resources.commands.pending import Outcome, Pending, PendingCommands
 from tests.support.blocks import events
 from tests.support.databases import somebody_waits
@@ -32,6 +33,7 @@ class Told:
 
     def __init__(self) -> None:
         self.answers: list[Any] = []
+        self.failures: list[Failed[ocpp.ResetRequest]] = []
         self.fails = False
 
     @handles_answer(ocpp.ResetResponse)
@@ -39,6 +41,12 @@ class Told:
         if self.fails:
             raise LookupError("a defect")
         self.answers.append((answered.request, answered.response))
+
+    @handles_failure(ocpp.ResetRequest)
+    async def reset_failed(self, work: Any, failed: Failed[ocpp.ResetRequest]) -> None:
+        if self.fails:
+            raise LookupError("a defect")
+        self.failures.append(failed)
 
 
 class Setting:
@@ -48,7 +56,9 @@ class Setting:
         self.unit_of_work = unit_of_work
         self.told = Told()
         self.pending = PendingCommands()
-        self.stage = CommandsStage(collect([Block("test", [self.told])]), self.pending, utc_now)
+        routes, ends = collect([Block("test", [self.told])]), CommandEnds()
+        ends.connect(routes)
+        self.stage = CommandsStage(routes, self.pending, ends, utc_now)
 
     def wait(self) -> asyncio.Future[Outcome]:
         future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
@@ -96,6 +106,29 @@ async def test_blocks_hear_of_an_answer_once(setting: Setting) -> None:
 
     assert setting.told.answers == [(ocpp.ResetRequest(type=ocpp.RESET_ENUM_IMMEDIATE), ACCEPTED)]
     assert (await waiting).message == ACCEPTED
+
+
+async def test_blocks_hear_of_a_failure_once(setting: Setting) -> None:
+    broken = link.CommandFailure.REASON_LOST
+
+    await setting.run(failure(broken), failure(broken))
+    await setting.run(failure(broken))
+
+    (failed,) = setting.told.failures
+    assert failed.request == ocpp.ResetRequest(type=ocpp.RESET_ENUM_IMMEDIATE)
+    assert (failed.command_id, failed.state, failed.code) == ("C-1", common.COMMAND_STATE_FAILED, "ConnectionLost")
+
+
+async def test_a_failure_is_stored_even_where_a_block_fails(setting: Setting) -> None:
+    setting.told.fails = True
+    waiting = setting.wait()
+    item = Item("default", "CS-1", failure(link.CommandFailure.REASON_LOST), lambda downstream: None)
+
+    async with setting.unit_of_work() as work:
+        await setting.stage.poisoned(work, item, LookupError("a defect"))
+        await work.commit()
+
+    assert (await waiting).command.state == common.COMMAND_STATE_FAILED
 
 
 async def test_an_answer_that_was_stored_without_our_knowing_is_told(setting: Setting) -> None:

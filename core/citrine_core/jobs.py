@@ -1,0 +1,53 @@
+"""What blocks do by themselves: at an interval, and at once where something happened."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+
+from citrine_core.errors import DatabaseUnavailable
+
+__all__ = ["Job"]
+
+logger = logging.getLogger(__name__)
+
+
+class Job:
+    """One thing that a block does by itself, again and again.
+
+    What is to be done is stored in the transaction that gives the reason; the job finds it there and does it. So a
+    crash loses nothing, and each core may run the job: it takes rows by a conditional update, or does what has no
+    second effect.
+
+    Args:
+        name: Shown in logs, e.g. "reservations that expire".
+        interval: Time from one end to the next start, unless it is woken.
+        run: Does all that is due now.
+    """
+
+    def __init__(self, name: str, interval: timedelta, run: Callable[[], Awaitable[None]]) -> None:
+        self.name = name
+        self._interval = interval.total_seconds()
+        self._run = run
+        self._woken = asyncio.Event()
+
+    def wake(self) -> None:
+        """Have it run as soon as possible, and once more where it is under way. Meant for `work.after_commit`."""
+        self._woken.set()
+
+    async def repeat(self) -> None:
+        """Run it at once, then at the interval and where it is woken, until cancelled."""
+        while True:
+            self._woken.clear()
+            try:
+                await self._run()
+            except DatabaseUnavailable:
+                logger.warning("a job waits for the database", extra={"job": self.name})
+            except Exception as error:
+                # A bug in one job must not end the others; it comes again at the interval.
+                logger.error("a job failed", extra={"job": self.name}, exc_info=error)
+            try:
+                async with asyncio.timeout(self._interval):
+                    await self._woken.wait()
+            except TimeoutError:
+                continue

@@ -1,0 +1,57 @@
+"""What follows the end of a command: its event, and the blocks that want to know of a failure."""
+
+from datetime import datetime
+
+import orjson
+
+from citrine.api.v1 import common_pb2 as common
+from citrine.events.v1.events_pb2 import CommandFinished, Event
+from citrine.ocpp.actions import ACTIONS
+from citrine.ocpp.codec import CodecError, decode
+from citrine_core.db import UnitOfWork
+from citrine_core.dispatch import Failed, Routes
+from citrine_core.resources.commands.repository import StoredCommand
+
+__all__ = ["CommandEnds", "finished"]
+
+
+class CommandEnds:
+    """Tells of commands that end without an answer, wherever that is found out."""
+
+    def __init__(self) -> None:
+        self._routes = Routes({}, {})
+
+    def connect(self, routes: Routes) -> None:
+        """Say which handlers there are: they are collected after the blocks that send commands."""
+        self._routes = routes
+
+    async def failed(
+        self,
+        work: UnitOfWork,
+        row: StoredCommand,
+        state: "common.CommandState.ValueType",
+        code: str,
+        text: str,
+        time: datetime,
+    ) -> None:
+        """Emit the event of a command that ended without an answer, and tell the blocks, in its transaction."""
+        work.emit(finished(row, state))
+        action = ACTIONS.get(row.action)
+        routes = () if action is None else self._routes.failures.get(action.request, ())
+        if action is None or not routes:
+            return
+        try:
+            request = decode(action.request, orjson.loads(row.payload))
+        except CodecError:
+            # A native command whose version says something else by this name.
+            return
+        failed = Failed(row.tenant_id, row.station_id, row.command_id, request, state, code, text, time)
+        for route in routes:
+            await route.method(work, failed)
+
+
+def finished(row: StoredCommand, state: int) -> Event:
+    """Return the event of a command that reached its final state."""
+    name = common.CommandState.Name(common.CommandState.ValueType(state)).removeprefix("COMMAND_STATE_")
+    body = CommandFinished(command_id=row.command_id, action=row.action, state=name)
+    return Event(tenant_id=row.tenant_id, station_id=row.station_id, command_finished=body)

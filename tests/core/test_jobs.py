@@ -1,0 +1,70 @@
+"""Tests of what blocks do by themselves."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+import pytest
+
+from citrine_core.errors import DatabaseUnavailable
+from citrine_core.jobs import Job
+
+NEVER = timedelta(days=1)
+
+
+class Work:
+    """Something to do, which may go wrong."""
+
+    def __init__(self) -> None:
+        self.runs: asyncio.Queue[int] = asyncio.Queue()
+        self.count = 0
+        self.errors: list[Exception] = []
+
+    async def do(self) -> None:
+        self.count += 1
+        self.runs.put_nowait(self.count)
+        if self.errors:
+            raise self.errors.pop()
+
+
+@contextlib.asynccontextmanager
+async def repeated(job: Job) -> AsyncIterator[None]:
+    running = asyncio.create_task(job.repeat())
+    yield
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+
+async def run_of(work: Work) -> int:
+    async with asyncio.timeout(10):
+        return await work.runs.get()
+
+
+async def test_a_job_runs_at_once_and_where_it_is_woken() -> None:
+    work = Work()
+    job = Job("test", NEVER, work.do)
+
+    async with repeated(job):
+        assert await run_of(work) == 1
+        job.wake()
+        assert await run_of(work) == 2
+
+
+async def test_a_job_runs_at_its_interval() -> None:
+    work = Work()
+
+    async with repeated(Job("test", timedelta(milliseconds=1), work.do)):
+        assert [await run_of(work) for _ in range(3)] == [1, 2, 3]
+
+
+@pytest.mark.parametrize("error", [DatabaseUnavailable(), LookupError("a defect")], ids=["outage", "defect"])
+async def test_a_job_that_fails_comes_again(error: Exception) -> None:
+    work = Work()
+    work.errors.append(error)
+    job = Job("test", NEVER, work.do)
+
+    async with repeated(job):
+        assert await run_of(work) == 1
+        job.wake()
+        assert await run_of(work) == 2
