@@ -30,7 +30,7 @@ BLOCK_EXTRAS: dict[str, set[str]] = {
     # Pure rules, tested by tables, that neither a handler nor a repository should hide.
     "authorization": {"rules.py"},
     "meter_values": {"readings.py"},
-    "provisioning": {"reports.py", "variables.py"},
+    "provisioning": {"boots.py", "reports.py", "variables.py"},
     "transactions": {"fold.py"},
 }
 """More files of a block, by its name."""

@@ -3,6 +3,7 @@
 from functools import partial
 
 from citrine.api.v1 import provisioning_pb2_grpc
+from citrine_core.blocks.provisioning.boots import BootHandlers
 from citrine_core.blocks.provisioning.handlers import ProvisioningHandlers
 from citrine_core.blocks.provisioning.models import ReportedVariable, ReportPart, ReportRun
 from citrine_core.blocks.provisioning.repository import (
@@ -16,6 +17,7 @@ from citrine_core.dispatch import Block
 from citrine_core.services import Services
 
 __all__ = [
+    "BootHandlers",
     "ProvisioningHandlers",
     "ProvisioningServicer",
     "RegistrationRepository",
@@ -33,7 +35,7 @@ def block(services: Services) -> Block:
     """Return the block, put together."""
     return Block(
         "provisioning",
-        [ProvisioningHandlers(services)],
+        [BootHandlers(services), ProvisioningHandlers(services)],
         [partial(provisioning_pb2_grpc.add_ProvisioningServiceServicer_to_server, ProvisioningServicer(services))],
         ["citrine.api.v1.ProvisioningService"],
         forget_station=forget_device_model,
