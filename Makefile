@@ -13,11 +13,12 @@ ARGS ?=
 WORKERS ?= 2
 BUF_VERSION := 1.75.0
 
-.PHONY: help up test lint lint-python lint-protos format bench protos install clean
+.PHONY: help up test conformance lint lint-python lint-protos format bench protos install clean
 
 help:
 	@echo "make up      start Citrine with a demo: one core, one edge, three stations that charge"
 	@echo "make test    run all tests"
+	@echo "make conformance  run the conformance cases of OCPP 2.0.1 on SQLite and PostgreSQL"
 	@echo "make lint    run ruff, mypy, import-linter and buf"
 	@echo "make bench   measure throughput, latency and memory"
 	@echo "make format  let ruff format and repair"
@@ -29,6 +30,10 @@ up: $(VENV)/.installed
 
 test: $(VENV)/.installed-test
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
+
+conformance: $(VENV)/.installed-test
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile tests/conformance \
+		--conformance-databases=sqlite,postgresql $(ARGS)
 
 lint: lint-python lint-protos
 

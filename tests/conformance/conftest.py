@@ -1,0 +1,113 @@
+"""Fixtures of the conformance suite: Citrine as real processes, and a station of its own for each case.
+
+A case is a function `test_TC_x_nn_CSMS` whose docstring is its title. It plays the station with `station`, does the
+manual actions through `api`, and uses the reusable states in states.py.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from citrine.api.v1.stations_pb2 import CreateStationRequest, Station
+from citrine.api.v1.tokens_pb2 import CreateTokenRequest, Token
+from citrine_sdk import Citrine
+from tests.conformance.station import ConformanceStation, played_station
+from tests.support.databases import administrate
+from tests.support.deployment import Deployment, deploy
+
+PASSWORD = "correct-horse-battery"
+
+AddStation = Callable[..., contextlib.AbstractAsyncContextManager[ConformanceStation]]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run each case on the databases that --conformance-databases names."""
+    if "database" in metafunc.fixturenames:
+        names = metafunc.config.getoption("--conformance-databases").split(",")
+        metafunc.parametrize("database", names, scope="session")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let the report of a case carry its title, also from another process."""
+    for item in items:
+        function = getattr(item, "function", None)
+        if function is not None and function.__name__.startswith("test_TC_"):
+            item.user_properties.append(("conformance", (function.__doc__ or "").strip().removesuffix(".")))
+
+
+@pytest.fixture(scope="session")
+def database() -> str:
+    """Kind of database that the cases run on: "sqlite" or "postgresql"."""
+    raise NotImplementedError("parametrized by pytest_generate_tests")
+
+
+@pytest.fixture(scope="session")
+def deployment(
+    database: str, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Deployment]:
+    """One core and one edge, which all cases on a database share."""
+    directory: Path = tmp_path_factory.mktemp(f"conformance-{database}")
+    url = f"sqlite+aiosqlite:///{directory / 'citrine.db'}"
+    if database == "postgresql":
+        server = request.getfixturevalue("postgres")
+        asyncio.run(administrate(server, "CREATE DATABASE conformance"))
+        url = server.url("conformance")
+    # The processes outlive the event loops of the cases, and need none of their own.
+    with asyncio.Runner() as runner:
+        running = deploy(url, directory / "citrine")
+        deployment = runner.run(running.__aenter__())
+        try:
+            yield deployment
+        finally:
+            runner.run(running.__aexit__(None, None, None))
+
+
+@pytest.fixture
+async def api(deployment: Deployment) -> AsyncIterator[Citrine]:
+    """The API, called by the operator on the default tenant."""
+    async with deployment.client() as citrine:
+        yield citrine
+
+
+@pytest.fixture
+def case(request: pytest.FixtureRequest) -> str:
+    """Id of the case and its database, which stations and tokens of the case are named after."""
+    return str(request.node.originalname).removeprefix("test_").removesuffix("_CSMS").replace("_", "-")
+
+
+@pytest.fixture
+async def id_token(api: Citrine, case: str) -> dict[str, Any]:
+    """A token that may charge, as `idToken` of OCPP: <Configured valid_idtoken_idtoken>."""
+    await api.tokens.CreateToken(CreateTokenRequest(token=Token(id_token=f"VALID-{case}", type="ISO14443")))
+    return {"idToken": f"VALID-{case}", "type": "ISO14443"}
+
+
+@pytest.fixture
+def add_station(deployment: Deployment, api: Citrine, case: str, id_token: dict[str, Any]) -> AddStation:
+    """Registers a station and connects it: `async with add_station("-2") as station`.
+
+    Keyword arguments are fields of citrine.api.v1.Station, e.g. boot_policy.
+    """
+
+    @contextlib.asynccontextmanager
+    async def add(suffix: str = "", **fields: Any) -> AsyncIterator[ConformanceStation]:
+        station_id = f"{case}{suffix}"
+        await api.stations.CreateStation(
+            CreateStationRequest(station=Station(station_id=station_id, **fields), password=PASSWORD)
+        )
+        async with played_station(deployment.url(), station_id, PASSWORD) as station:
+            station.id_token = id_token
+            yield station
+
+    return add
+
+
+@pytest.fixture
+async def station(add_station: AddStation) -> AsyncIterator[ConformanceStation]:
+    """The station of the case: registered and connected, and not yet booted."""
+    async with add_station() as station:
+        yield station

@@ -1,0 +1,144 @@
+"""A station played by a conformance case: it says what the case says, and checks all that it is told."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cache
+from importlib import resources
+from itertools import count
+from typing import Any, TypeVar
+
+import jsonschema_rs
+import orjson
+
+from tests.support.raw_station import RawStation, raw_station
+
+__all__ = ["ConformanceStation", "now", "played_station"]
+
+ResultT = TypeVar("ResultT")
+
+IDLE_TIME = 0.3
+"""Seconds that a case listens where it wants to hear nothing."""
+
+
+@cache
+def _schema(name: str) -> jsonschema_rs.Validator:
+    """Return the official schema of OCPP 2.0.1, e.g. of "ResetRequest"."""
+    text = (resources.files("ocpp") / "v201" / "schemas" / f"{name}.json").read_bytes()
+    return jsonschema_rs.validator_for(orjson.loads(text.removeprefix(b"\xef\xbb\xbf")))
+
+
+def check(name: str, payload: dict[str, Any]) -> None:
+    """Fail where a payload breaks the official schema of OCPP 2.0.1."""
+    problems = [f"{list(error.instance_path)}: {error.message}" for error in _schema(name).iter_errors(payload)]
+    assert not problems, f"{name} breaks the schema: {problems}"
+
+
+def now() -> str:
+    """Return the time now as a station writes it."""
+    return datetime.now(UTC).isoformat().replace("+00:00", "Z")
+
+
+@dataclass
+class ConformanceStation:
+    """One station with its open websocket, and what a case has to remember of it.
+
+    Every payload that comes from Citrine, and every one that the case sends, is checked against the schema.
+    """
+
+    station_id: str
+    raw: RawStation
+    password: str
+    url: str
+    evse_id: int = 1
+    connector_id: int = 1
+    id_token: dict[str, Any] = field(default_factory=dict)
+    """The valid token of the case, as `idToken` of OCPP."""
+    transaction_id: str = ""
+    """Of the transaction that states began last. Empty: none."""
+    seq_no: int = 0
+    """Of the next transaction event."""
+    states: set[str] = field(default_factory=set)
+    """Reusable states that hold (see states.py)."""
+    numbers: Any = field(default_factory=lambda: count(1))
+
+    async def call(self, action: str, payload: dict[str, Any]) -> dict[str, Any]:
+        """Send a CALL, and return the payload of its CALLRESULT."""
+        check(f"{action}Request", payload)
+        result = await self.raw.result(action, payload)
+        check(f"{action}Response", result)
+        return result
+
+    async def refused(self, action: str, payload: dict[str, Any]) -> str:
+        """Send a CALL, and return the error code of its CALLERROR."""
+        frame = await self.raw.ask(action, payload)
+        assert frame[0] == 4, frame
+        code: str = frame[2]
+        return code
+
+    async def asked(
+        self, action: str, answer: dict[str, Any] | Callable[[dict[str, Any]], dict[str, Any]]
+    ) -> dict[str, Any]:
+        """Wait for a CALL of Citrine, which must be of this action; answer it and return its payload.
+
+        Args:
+            action: What Citrine must send.
+            answer: Payload of the CALLRESULT, or a function that makes it from the payload of the CALL.
+        """
+        while True:
+            frame = await self.raw.receive()
+            if frame[0] == 2:
+                break
+        assert frame[2] == action, frame
+        check(f"{action}Request", frame[3])
+        reply = answer(frame[3]) if callable(answer) else answer
+        check(f"{action}Response", reply)
+        await self.raw.send([3, frame[1], reply])
+        payload: dict[str, Any] = frame[3]
+        return payload
+
+    async def asked_by(
+        self,
+        rpc: Awaitable[ResultT],
+        action: str,
+        answer: dict[str, Any] | Callable[[dict[str, Any]], dict[str, Any]],
+    ) -> tuple[dict[str, Any], ResultT]:
+        """Do the manual action: make a call of the API, answer the CALL that follows from it.
+
+        Args:
+            rpc: The call of the API.
+            action: What Citrine must send.
+            answer: Payload of the CALLRESULT, or a function that makes it from the payload of the CALL.
+
+        Returns:
+            The payload that Citrine sent, and what the call of the API returned.
+        """
+        running = asyncio.ensure_future(rpc)
+        receiving = asyncio.ensure_future(self.asked(action, answer))
+        try:
+            # A call that is refused never reaches the station: its error is what the case wants to see.
+            await asyncio.wait([running, receiving], return_when=asyncio.FIRST_EXCEPTION)
+            for task in (running, receiving):
+                if task.done() and task.exception() is not None:
+                    await task
+            return await receiving, await running
+        finally:
+            for task in (running, receiving):
+                task.cancel()
+
+    async def silent(self) -> None:
+        """Fail where Citrine sends a CALL now: it has answered one after what it might have sent."""
+        await self.call("Heartbeat", {})
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(IDLE_TIME):
+                frame = await self.raw.receive()
+                raise AssertionError(f"Citrine sent {frame}")
+
+
+@contextlib.asynccontextmanager
+async def played_station(url: str, station_id: str, password: str) -> AsyncIterator[ConformanceStation]:
+    """Connect a station over OCPP 2.0.1 for the time of a block."""
+    async with raw_station(url, station_id, password) as raw:
+        yield ConformanceStation(station_id, raw, password, url)
