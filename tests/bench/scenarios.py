@@ -97,7 +97,7 @@ async def running(kind: str, directory: Path, stations: int) -> AsyncIterator[Su
 
 
 async def _register(citrine: Citrine, stations: int) -> dict[str, str]:
-    await citrine.tokens.CreateToken(CreateTokenRequest(token=Token(id_token="TOKEN-1", type="ISO14443")))
+    await citrine.tokens.CreateToken(CreateTokenRequest(token=Token(id_token="C0FFEE01", type="ISO14443")))
     passwords = {f"SIM-{number:04}": secrets.token_urlsafe(15) for number in range(1, stations + 1)}
     limit = asyncio.Semaphore(32)
 

@@ -85,7 +85,7 @@ async def register(citrine: Citrine, station_id: str) -> None:
     await citrine.stations.CreateStation(
         CreateStationRequest(station=Station(station_id=station_id), password=PASSWORD)
     )
-    await citrine.tokens.CreateToken(CreateTokenRequest(token=Token(id_token=f"CARD-{station_id}", type="ISO14443")))
+    await citrine.tokens.CreateToken(CreateTokenRequest(token=Token(id_token=f"CARD-{station_id}", type="Central")))
 
 
 def event(version: ModuleType, event_type: str, seq_no: int, register: float, **more: Any) -> Any:
@@ -123,7 +123,7 @@ async def test_a_station_charges(deployment: Deployment, version: ModuleType) ->
                     timestamp=BEGAN.isoformat(), connector_status="Occupied", evse_id=1, connector_id=1
                 )
             )
-            id_token = {"id_token": "card-OTHER-1", "type": "ISO14443"}
+            id_token = {"id_token": "card-OTHER-1", "type": "Central"}
             authorized = await station.call(version.call.Authorize(id_token=id_token))
             started = await station.call(event(version, "Started", 0, 1000.5, id_token=id_token))
             await station.call(event(version, "Updated", 1, 1001.25))

@@ -35,7 +35,7 @@ QUICK = {
 
 async def register(citrine: Citrine, station_ids: list[str]) -> None:
     """Register stations with one password, and the token that they use."""
-    await citrine.tokens.CreateToken(CreateTokenRequest(token=Token(id_token="TOKEN-1", type="ISO14443")))
+    await citrine.tokens.CreateToken(CreateTokenRequest(token=Token(id_token="C0FFEE01", type="ISO14443")))
     for station_id in station_ids:
         await citrine.stations.CreateStation(
             CreateStationRequest(station=ApiStation(station_id=station_id), password=PASSWORD)

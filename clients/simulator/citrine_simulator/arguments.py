@@ -79,7 +79,7 @@ def parse(argv: Sequence[str] | None) -> Options:
             stations={station_id: known.get(station_id, given.password) for station_id in ids},
             tenant=given.tenant,
             version=given.version,
-            id_tokens=given.id_token or ["TOKEN-1"],
+            id_tokens=given.id_token or ["C0FFEE01"],
         ),
         duration=given.duration,
         speed=given.speed,

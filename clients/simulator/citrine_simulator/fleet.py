@@ -20,7 +20,7 @@ class Fleet:
     """Password by station id; None: the station has none."""
     tenant: str | None = None
     version: str = "2.0.1"
-    id_tokens: Sequence[str] = ("TOKEN-1",)
+    id_tokens: Sequence[str] = ("C0FFEE01",)
     """Tokens that the stations present, in turn."""
 
     def token(self, number: int) -> str:

@@ -134,7 +134,7 @@ class Station:
         """Present a token; return its idTokenInfo (C01), decided locally while offline."""
         return await self.parts.authorization.authorize(_id_token(token))
 
-    async def start_transaction(self, evse_id: int = 1, token: Token = "TOKEN-1") -> str:
+    async def start_transaction(self, evse_id: int = 1, token: Token = "C0FFEE01") -> str:
         """Let a token charge that was found good; return the transaction's id.
 
         Raises:

@@ -1,6 +1,6 @@
 """Queries of the tokens."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 
 from sqlalchemy import select, tuple_
 from sqlalchemy.exc import IntegrityError
@@ -9,29 +9,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from citrine_core.db.one_of import one_of
 from citrine_core.db.violations import breaks_foreign_key
 from citrine_core.errors import AlreadyExists, InvalidArgument, NotFound
+from citrine_core.resources.tokens.formats import type_of
 from citrine_core.resources.tokens.models import Token
 
-__all__ = ["TYPES", "TokenKey", "TokenRepository", "lookup_of", "type_of"]
+__all__ = ["TokenKey", "TokenRepository", "lookup_of"]
 
 TokenKey = tuple[str, str]
 """idToken and type, as a station sends them."""
-
-TYPES = (
-    "ISO14443",
-    "ISO15693",
-    "KeyCode",
-    "Local",
-    "eMAID",
-    "Central",
-    "MacAddress",
-    "NoAuthorization",
-    "EVCCID",
-    "VIN",
-    "DirectPayment",
-)
-"""Types of tokens in the spelling of OCPP."""
-
-_TYPES: Mapping[str, str] = {name.lower(): name for name in TYPES}
 
 
 def lookup_of(id_token: str) -> str:
@@ -41,11 +25,6 @@ def lookup_of(id_token: str) -> str:
     looks alike, as the Kelvin sign does, becomes the letter of somebody's token.
     """
     return id_token.lower() if id_token.isascii() else id_token
-
-
-def type_of(text: str) -> str:
-    """Return the type in the spelling of OCPP; one that OCPP does not name stays as it is."""
-    return _TYPES.get(text.lower(), text) if text.isascii() else text
 
 
 class TokenRepository:

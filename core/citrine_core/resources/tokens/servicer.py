@@ -8,8 +8,9 @@ from google.protobuf.empty_pb2 import Empty
 from citrine.api.v1 import tokens_pb2 as pb
 from citrine.api.v1.tokens_pb2_grpc import TokensServiceServicer
 from citrine_core.errors import Conflict, InvalidArgument
+from citrine_core.resources.tokens.formats import NO_AUTHORIZATION, TYPES, format_problem, type_of
 from citrine_core.resources.tokens.models import Token
-from citrine_core.resources.tokens.repository import TYPES, TokenRepository, lookup_of, type_of
+from citrine_core.resources.tokens.repository import TokenRepository, lookup_of
 from citrine_core.rpc import (
     apply_mask,
     caller,
@@ -120,6 +121,11 @@ def _check_name(token: pb.Token) -> None:
         raise InvalidArgument("token.id_token", "must have printable ASCII characters only")
     if type_of(required("token.type", token.type)) not in TYPES:
         raise InvalidArgument("token.type", f"must be one of {', '.join(TYPES)}")
+    if type_of(token.type) == NO_AUTHORIZATION:
+        raise InvalidArgument("token.type", "must be one that has an id: a start button needs no token (C02)")
+    problem = format_problem(token.id_token, token.type)
+    if problem:
+        raise InvalidArgument("token.id_token", f"must be {problem} for type {type_of(token.type)}")
 
 
 def _check(token: pb.Token, fields: Collection[str]) -> None:

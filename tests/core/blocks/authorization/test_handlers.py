@@ -35,8 +35,8 @@ async def station(core: RunningCore) -> AsyncIterator[FakeSession]:
     await core.add_station("CS-1", registration=1)
     # Any: the types of stubs are those of synchronous channels.
     tokens: Any = core.stub(TokensServiceStub)
-    await tokens.CreateToken(CreateTokenRequest(token=Token(id_token="Secret-Card", type="ISO14443", group_id="Fleet")))
-    await tokens.CreateToken(CreateTokenRequest(token=Token(id_token="DE-1", type="eMAID")))
+    await tokens.CreateToken(CreateTokenRequest(token=Token(id_token="Ca4D0000", type="ISO14443", group_id="Fleet")))
+    await tokens.CreateToken(CreateTokenRequest(token=Token(id_token="DE-ABC-C00000001-2", type="eMAID")))
     async with core.edge() as edge:
         yield await edge.connect("CS-1", PASSWORD)
 
@@ -46,7 +46,7 @@ def authorize(id_token: str, kind: str = "ISO14443") -> AuthorizeRequest:
 
 
 async def test_C01_tokens_are_answered_by_id_and_type_whatever_their_case(station: FakeSession) -> None:
-    answers = await station.call_all([authorize("SECRET-card"), authorize("secret-card", "eMAID"), authorize("nobody")])
+    answers = await station.call_all([authorize("CA4d0000"), authorize("ca4d0000", "eMAID"), authorize("00000000")])
 
     assert [answer.id_token_info.status for answer in answers] == [ACCEPTED, UNKNOWN, UNKNOWN]
     assert answers[0].id_token_info.group_id_token.id_token == "Fleet"
@@ -57,20 +57,20 @@ async def test_subscribers_hear_of_it_and_the_log_does_not(
 ) -> None:
     caplog.set_level(logging.DEBUG, "citrine_core")
 
-    await station.call(authorize("Secret-Card"))
+    await station.call(authorize("Ca4D0000"))
 
     async with core.core.unit_of_work(read_only=True) as work:
         (payload,) = await work.session.scalars(
             select(OutboxEvent.payload).where(OutboxEvent.kind == "token_authorized")
         )
     event = Event.FromString(payload).token_authorized
-    assert (event.id_token, event.status) == ("Secret-Card", "Accepted")
-    assert "secret-card" not in caplog.text.lower()
+    assert (event.id_token, event.status) == ("Ca4D0000", "Accepted")
+    assert "ca4d0000" not in caplog.text.lower()
 
 
 async def test_C07_a_certificate_that_we_should_verify_is_refused(station: FakeSession) -> None:
     """C07.FR.17: it can't be verified here."""
-    request = authorize("DE-1", "eMAID")
+    request = authorize("DE-ABC-C00000001-2", "eMAID")
     request.certificate = "-----BEGIN CERTIFICATE-----"
 
     answer = await station.call(request)
@@ -81,7 +81,7 @@ async def test_C07_a_certificate_that_we_should_verify_is_refused(station: FakeS
 
 
 async def test_C07_of_a_certificate_that_the_station_checked_nothing_is_said(station: FakeSession) -> None:
-    request = authorize("DE-1", "eMAID")
+    request = authorize("DE-ABC-C00000001-2", "eMAID")
     request.iso_15118_certificate_hash_data.append(
         OCSPRequestData(
             hash_algorithm=HashAlgorithmEnum.HASH_ALGORITHM_ENUM_SHA256,
@@ -102,7 +102,7 @@ async def test_C11_a_cache_is_cleared(core: RunningCore, station: FakeSession) -
     accepted = ClearCacheResponse(status=ClearCacheStatusEnum.CLEAR_CACHE_STATUS_ENUM_ACCEPTED)
     station.edge.on_command = lambda command: accepted
     # What is answered comes after the websocket was known to be open.
-    await station.call(authorize("nobody"))
+    await station.call(authorize("00000000"))
 
     # Any: the types of stubs are those of synchronous channels.
     api: Any = core.stub(AuthorizationServiceStub)

@@ -17,7 +17,7 @@ async def who(api: Api) -> tuple[tuple[str, str], ...]:
     return auth(await api.key("default"))
 
 
-async def create(api: Api, who: Any, id_token: str = "AbC-1", type: str = "ISO14443", **fields: Any) -> pb.Token:
+async def create(api: Api, who: Any, id_token: str = "AbC-1", type: str = "Central", **fields: Any) -> pb.Token:
     request = pb.CreateTokenRequest(token=pb.Token(id_token=id_token, type=type, **fields))
     token: pb.Token = await api.tokens.CreateToken(request, metadata=who)
     return token
@@ -32,10 +32,10 @@ async def refused(call: Any) -> grpc.aio.AioRpcError:
 async def test_token_is_found_in_any_case(api: Api, who: Any) -> None:
     created = await create(api, who, group_id="G", charging_priority=-9, language="de")
 
-    found = await api.tokens.GetToken(pb.GetTokenRequest(id_token="aBc-1", type="iso14443"), metadata=who)
+    found = await api.tokens.GetToken(pb.GetTokenRequest(id_token="aBc-1", type="central"), metadata=who)
 
     assert found == created
-    assert (found.id_token, found.type) == ("AbC-1", "ISO14443")
+    assert (found.id_token, found.type) == ("AbC-1", "Central")
     assert found.status == pb.TOKEN_STATUS_ACCEPTED
 
 
@@ -50,9 +50,9 @@ async def test_token_in_another_case_exists_already(api: Api, who: Any) -> None:
 async def test_type_must_be_given_where_there_are_several(api: Api, who: Any) -> None:
     await create(api, who)
     found = await api.tokens.GetToken(pb.GetTokenRequest(id_token="AbC-1"), metadata=who)
-    assert found.type == "ISO14443"
+    assert found.type == "Central"
 
-    await create(api, who, type="Central")
+    await create(api, who, type="Local")
 
     error = await refused(api.tokens.GetToken(pb.GetTokenRequest(id_token="AbC-1"), metadata=who))
     assert field_violations(error) == ["type"]
@@ -83,7 +83,7 @@ async def test_wrong_field_of_a_new_token_is_named(api: Api, who: Any, fields: A
 async def test_update_with_a_mask_takes_an_expiry_away(api: Api, who: Any) -> None:
     await create(api, who, expire_time=Timestamp(seconds=253_402_300_799, nanos=999_999_000), master_pass=True)
     request = pb.UpdateTokenRequest(
-        token=pb.Token(id_token="abc-1", type="ISO14443", status=pb.TOKEN_STATUS_BLOCKED),
+        token=pb.Token(id_token="abc-1", type="Central", status=pb.TOKEN_STATUS_BLOCKED),
         update_mask=FieldMask(paths=["expire_time", "status"]),
     )
 
@@ -97,7 +97,7 @@ async def test_update_with_a_mask_takes_an_expiry_away(api: Api, who: Any) -> No
 
 async def test_update_with_an_old_etag_is_aborted(api: Api, who: Any) -> None:
     await create(api, who)
-    request = pb.UpdateTokenRequest(token=pb.Token(id_token="AbC-1", type="ISO14443", description="a", etag="7"))
+    request = pb.UpdateTokenRequest(token=pb.Token(id_token="AbC-1", type="Central", description="a", etag="7"))
 
     error = await refused(api.tokens.UpdateToken(request, metadata=who))
 
@@ -115,7 +115,7 @@ async def test_deleted_token_is_unknown(api: Api, who: Any) -> None:
 
 async def test_list_pages_by_id_and_type_and_filters_by_group(api: Api, who: Any) -> None:
     page = pb.ListTokensResponse()
-    for id_token, type_name, group_id in (("b", "eMAID", "G"), ("a", "VIN", ""), ("B", "Central", "G")):
+    for id_token, type_name, group_id in (("b", "KeyCode", "G"), ("a", "Local", ""), ("B", "Central", "G")):
         await create(api, who, id_token=id_token, type=type_name, group_id=group_id)
 
     listed: list[tuple[str, str]] = []
@@ -125,7 +125,7 @@ async def test_list_pages_by_id_and_type_and_filters_by_group(api: Api, who: Any
         listed += [(one.id_token, one.type) for one in page.tokens]
     group = await api.tokens.ListTokens(pb.ListTokensRequest(group_id="G"), metadata=who)
 
-    assert listed == [("a", "VIN"), ("B", "Central"), ("b", "eMAID")]
+    assert listed == [("a", "Local"), ("B", "Central"), ("b", "KeyCode")]
     assert [one.id_token for one in group.tokens] == ["B", "b"]
 
 
