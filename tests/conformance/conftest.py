@@ -7,6 +7,7 @@ manual actions through `api`, and uses the reusable states in states.py.
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Iterator
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
@@ -82,15 +83,16 @@ def case(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 async def id_token(api: Citrine, case: str) -> dict[str, Any]:
     """A token that may charge, as `idToken` of OCPP: <Configured valid_idtoken_idtoken>."""
-    await api.tokens.CreateToken(CreateTokenRequest(token=Token(id_token=f"VALID-{case}", type="ISO14443")))
-    return {"idToken": f"VALID-{case}", "type": "ISO14443"}
+    uid = blake2b(case.encode(), digest_size=7).hexdigest().upper()
+    await api.tokens.CreateToken(CreateTokenRequest(token=Token(id_token=uid, type="ISO14443")))
+    return {"idToken": uid, "type": "ISO14443"}
 
 
 @pytest.fixture
 def add_station(deployment: Deployment, api: Citrine, case: str, id_token: dict[str, Any]) -> AddStation:
-    """Registers a station and connects it: `async with add_station("-2") as station`.
+    """Registers stations and connects them, for cases that want another one or several.
 
-    Keyword arguments are fields of citrine.api.v1.Station, e.g. boot_policy.
+    `async with add_station("-2", boot_policy=...) as station`: a suffix of its id, and fields of citrine.api.v1.Station.
     """
 
     @contextlib.asynccontextmanager
