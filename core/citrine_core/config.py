@@ -93,6 +93,12 @@ class CoreSettings(BaseSettings):
     energy and their events.
     """
 
+    report_timeout: Duration = Field(default=timedelta(minutes=10), gt=timedelta(0))
+    """How long the next part of a report is waited for, before it counts as expired."""
+
+    report_retention: Duration | None = Field(default=timedelta(days=90), gt=timedelta(0), le=timedelta(days=36525))
+    """How long reports and their parts are kept after the last part. None: for ever. What they told stays."""
+
     log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
     """DEBUG, INFO, WARNING or ERROR."""
 

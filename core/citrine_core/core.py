@@ -50,6 +50,7 @@ from citrine_core.link import (
 )
 from citrine_core.link.admission import UNAVAILABLE, refused
 from citrine_core.metrics import Metrics
+from citrine_core.resources import reports
 from citrine_core.resources.commands import CommandQueue, CommandSender, CommandsServicer, CommandsStage
 from citrine_core.resources.commands.pending import PendingCommands
 from citrine_core.resources.connections import ConnectionRepository, ConnectionsServicer, current_epochs
@@ -101,7 +102,7 @@ class Core:
         self.services = Services(
             settings, callers, clock, self.sender, self.disconnect, self._vendor_route, self._forget_station
         )
-        self.blocks = [*built_in(self.services), *plug_ins(self.services)]
+        self.blocks = [reports.block(self.services, self.feed), *built_in(self.services), *plug_ins(self.services)]
         self.routes = _routes(self.blocks, settings.served_blocks)
         self.health = Health(self.unit_of_work, clock, self._announce)
         self.dispatcher = self._dispatcher()

@@ -7,7 +7,7 @@ import time
 import uuid
 from typing import NewType
 
-__all__ = ["DEFAULT_TENANT", "StationId", "TenantId", "new_code", "new_id", "new_secret"]
+__all__ = ["DEFAULT_TENANT", "StationId", "TenantId", "new_code", "new_id", "new_request_id", "new_secret"]
 
 TenantId = NewType("TenantId", str)
 StationId = NewType("StationId", str)
@@ -22,6 +22,11 @@ def new_id() -> str:
     value = value & ~(0xF << 76) | 0x7 << 76
     value = value & ~(0x3 << 62) | 0x2 << 62
     return str(uuid.UUID(int=value))
+
+
+def new_request_id() -> int:
+    """Return a random requestId of OCPP, more than 0."""
+    return 1 + secrets.randbelow(2**31 - 1)
 
 
 def new_secret(length: int = 32) -> str:

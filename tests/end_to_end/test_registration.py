@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator
 import pytest
 
 from citrine.api.v1.common_pb2 import CommandTarget
-from citrine.api.v1.provisioning_pb2 import GetBaseReportRequest, GetReportRunRequest
+from citrine.api.v1.provisioning_pb2 import GetBaseReportRequest
+from citrine.api.v1.reports_pb2 import REPORT_KIND_DEVICE_MODEL, GetReportRunRequest
 from citrine.api.v1.stations_pb2 import BootPolicy, CreateStationRequest, Station, UpdateStationRequest
 from citrine.ocpp.v2 import provisioning_pb2
 from tests.support.deployment import Deployment
@@ -66,12 +67,14 @@ async def test_B02_FR_11_a_pending_station_may_send_the_report_that_was_asked_fo
         action, payload = await station.answer({"status": "Accepted"})
         await asked
         answer = await station.result("NotifyReport", report)
-        run = await citrine.provisioning.GetReportRun(GetReportRunRequest(station_id="CS-1", request_id=5))
+        run = await citrine.reports.GetReportRun(
+            GetReportRunRequest(station_id="CS-1", kind=REPORT_KIND_DEVICE_MODEL, request_id=5)
+        )
 
     assert (action, payload) == ("GetBaseReport", {"requestId": 5, "reportBase": "FullInventory"})
     assert answer == {}
     assert run.complete
-    assert run.variables == 1
+    assert run.items == 1
 
 
 async def test_B03_FR_07_a_rejected_station_may_send_nothing_but_its_boot(deployment: Deployment) -> None:

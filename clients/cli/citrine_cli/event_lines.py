@@ -46,7 +46,7 @@ _WORDS: Mapping[str, Callable[[Any], str]] = {
         "events: " + ", ".join(f"{e.component.name}.{e.variable.name}={e.actual_value}" for e in body.events)
     ),
     "report_finished": lambda body: (
-        f"report {body.request_id} {'complete' if body.complete else 'incomplete'}: {body.variables} variables"
+        f"report {body.request_id} of {body.kind.lower().replace('_', ' ')} {body.state.lower()}: {body.items} items"
     ),
     "command_finished": lambda body: f"command {body.action} {body.state.lower().replace('_', ' ')}",
     "data_transfer_received": lambda body: f"data of {body.request.vendor_id}: {enum_word(body, 'status')}",

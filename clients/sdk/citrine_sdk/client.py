@@ -19,6 +19,7 @@ from citrine.api.v1.keys_pb2_grpc import KeysServiceStub
 from citrine.api.v1.meter_values_pb2_grpc import MeterValuesServiceStub
 from citrine.api.v1.provisioning_pb2_grpc import ProvisioningServiceStub
 from citrine.api.v1.remote_control_pb2_grpc import RemoteControlServiceStub
+from citrine.api.v1.reports_pb2_grpc import ReportsServiceStub
 from citrine.api.v1.security_pb2_grpc import SecurityServiceStub
 from citrine.api.v1.stations_pb2_grpc import StationsServiceStub
 from citrine.api.v1.tariff_and_cost_pb2_grpc import TariffAndCostServiceStub
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from citrine.api.v1.meter_values_pb2_grpc import MeterValuesServiceAsyncStub
     from citrine.api.v1.provisioning_pb2_grpc import ProvisioningServiceAsyncStub
     from citrine.api.v1.remote_control_pb2_grpc import RemoteControlServiceAsyncStub
+    from citrine.api.v1.reports_pb2_grpc import ReportsServiceAsyncStub
     from citrine.api.v1.security_pb2_grpc import SecurityServiceAsyncStub
     from citrine.api.v1.stations_pb2_grpc import StationsServiceAsyncStub
     from citrine.api.v1.tariff_and_cost_pb2_grpc import TariffAndCostServiceAsyncStub
@@ -74,6 +76,7 @@ class Citrine:
     meter_values: "MeterValuesServiceAsyncStub"
     provisioning: "ProvisioningServiceAsyncStub"
     remote_control: "RemoteControlServiceAsyncStub"
+    reports: "ReportsServiceAsyncStub"
     security: "SecurityServiceAsyncStub"
     stations: "StationsServiceAsyncStub"
     tariff_and_cost: "TariffAndCostServiceAsyncStub"
@@ -126,6 +129,7 @@ class Citrine:
         self.meter_values = MeterValuesServiceStub(channel)
         self.provisioning = ProvisioningServiceStub(channel)
         self.remote_control = RemoteControlServiceStub(channel)
+        self.reports = ReportsServiceStub(channel)
         self.security = SecurityServiceStub(channel)
         self.stations = StationsServiceStub(channel)
         self.tariff_and_cost = TariffAndCostServiceStub(channel)

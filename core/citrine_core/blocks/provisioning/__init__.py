@@ -5,10 +5,10 @@ from functools import partial
 from citrine.api.v1 import provisioning_pb2_grpc
 from citrine_core.blocks.provisioning.boots import BootHandlers
 from citrine_core.blocks.provisioning.handlers import ProvisioningHandlers
-from citrine_core.blocks.provisioning.models import ReportedVariable, ReportPart, ReportRun
+from citrine_core.blocks.provisioning.models import ReportedVariable
+from citrine_core.blocks.provisioning.reports import ReportHandlers
 from citrine_core.blocks.provisioning.repository import (
     RegistrationRepository,
-    ReportRepository,
     VariableRepository,
     forget_device_model,
 )
@@ -21,9 +21,7 @@ __all__ = [
     "ProvisioningHandlers",
     "ProvisioningServicer",
     "RegistrationRepository",
-    "ReportPart",
-    "ReportRepository",
-    "ReportRun",
+    "ReportHandlers",
     "ReportedVariable",
     "VariableRepository",
     "block",
@@ -35,7 +33,7 @@ def block(services: Services) -> Block:
     """Return the block, put together."""
     return Block(
         "provisioning",
-        [BootHandlers(services), ProvisioningHandlers(services)],
+        [BootHandlers(services), ProvisioningHandlers(services), ReportHandlers(services)],
         [partial(provisioning_pb2_grpc.add_ProvisioningServiceServicer_to_server, ProvisioningServicer(services))],
         ["citrine.api.v1.ProvisioningService"],
         forget_station=forget_device_model,

@@ -1,15 +1,13 @@
 """What stations tell us of their device model."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from citrine.ocpp.v2 import provisioning_pb2 as ocpp
-from citrine.ocpp.v2.types_pb2 import GENERIC_DEVICE_MODEL_STATUS_ENUM_ACCEPTED
-from citrine_core.blocks.provisioning.reports import ReportBatch, begin_run
 from citrine_core.blocks.provisioning.repository import RegistrationRepository, VariableKey, VariableRepository
-from citrine_core.blocks.provisioning.variables import key_of, reported_rows, storable
+from citrine_core.blocks.provisioning.variables import key_of, storable
 from citrine_core.db import UnitOfWork
-from citrine_core.dispatch import Answered, Call, handles, handles_answer
+from citrine_core.dispatch import Answered, handles_answer
 from citrine_core.services import Services
 
 __all__ = ["ProvisioningHandlers"]
@@ -20,36 +18,6 @@ class ProvisioningHandlers:
 
     def __init__(self, services: Services) -> None:
         self._clock = services.clock
-
-    @handles(ocpp.NotifyReportRequest, batched=True)
-    async def notify_reports(
-        self, work: UnitOfWork, calls: Sequence[Call[ocpp.NotifyReportRequest]]
-    ) -> Sequence[ocpp.NotifyReportResponse]:
-        """Store parts of reports, asked for or not, in any order (B07, B08). One that comes again has no effect."""
-        now = self._clock()
-        batch = await ReportBatch.open(work, calls)
-        rows: list[dict[str, Any]] = []
-        for call in calls:
-            if await batch.take(call):
-                rows.extend(reported_rows(call, now))
-        await VariableRepository(work.session).put_reported(rows)
-        return [ocpp.NotifyReportResponse()] * len(calls)
-
-    @handles_answer(ocpp.GetBaseReportResponse)
-    async def base_report_answered(
-        self, work: UnitOfWork, answered: Answered[ocpp.GetBaseReportRequest, ocpp.GetBaseReportResponse]
-    ) -> None:
-        """Expect the report that a station agreed to send (B07.FR.01)."""
-        if answered.response.status == GENERIC_DEVICE_MODEL_STATUS_ENUM_ACCEPTED:
-            await begin_run(work, answered, answered.request.request_id)
-
-    @handles_answer(ocpp.GetReportResponse)
-    async def report_answered(
-        self, work: UnitOfWork, answered: Answered[ocpp.GetReportRequest, ocpp.GetReportResponse]
-    ) -> None:
-        """Expect the report that a station agreed to send (B08.FR.01)."""
-        if answered.response.status == GENERIC_DEVICE_MODEL_STATUS_ENUM_ACCEPTED:
-            await begin_run(work, answered, answered.request.request_id)
 
     @handles_answer(ocpp.GetVariablesResponse)
     async def variables_read(

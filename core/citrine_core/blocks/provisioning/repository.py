@@ -7,26 +7,16 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, bindparam, delete, func, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from citrine_core.blocks.provisioning.models import ReportedVariable, ReportPart, ReportRun
+from citrine_core.blocks.provisioning.models import ReportedVariable
 from citrine_core.db import UnitOfWork, one_of, upsert
-from citrine_core.errors import NotFound
 from citrine_core.resources.stations.models import Station
 
 __all__ = [
-    "PartKey",
     "RegistrationRepository",
-    "ReportRepository",
-    "RunKey",
     "VariableKey",
     "VariableRepository",
     "forget_device_model",
 ]
-
-RunKey = tuple[str, int]
-"""Station and request id."""
-
-PartKey = tuple[str, int, int]
-"""Station, request id and number of the part."""
 
 
 class RegistrationRepository:
@@ -187,112 +177,7 @@ def _same(column: Any, text: str) -> ColumnElement[bool]:
     return condition
 
 
-class ReportRepository:
-    """Reports of stations, and their parts."""
-
-    def __init__(self, session: AsyncSession) -> None:
-        self._session = session
-
-    def add(self, row: ReportRun | ReportPart) -> None:
-        """Store a new run or part."""
-        self._session.add(row)
-
-    async def find_runs(self, tenant_id: str, keys: Collection[RunKey]) -> dict[RunKey, ReportRun]:
-        """Return what is stored of these reports, and keep others from changing them until the commit.
-
-        Without the lock, a core that is told that a station agreed to a report and another one that is sent its
-        first part could each write what lacks the other's.
-        """
-        rows = await self._session.scalars(
-            select(ReportRun)
-            .where(
-                ReportRun.tenant_id == tenant_id,
-                one_of(self._session, ReportRun.station_id, {station_id for station_id, _ in keys}),
-                ReportRun.request_id.in_({request_id for _, request_id in keys}),
-            )
-            # In one order everywhere, so that two that lock can't wait for each other.
-            .order_by(ReportRun.station_id, ReportRun.request_id)
-            .with_for_update()
-        )
-        return {(row.station_id, row.request_id): row for row in rows}
-
-    async def find_parts(self, tenant_id: str, keys: Collection[PartKey]) -> dict[PartKey, ReportPart]:
-        """Return what is stored of these parts."""
-        rows = await self._session.scalars(
-            select(ReportPart).where(
-                ReportPart.tenant_id == tenant_id,
-                one_of(self._session, ReportPart.station_id, {key[0] for key in keys}),
-                ReportPart.request_id.in_({key[1] for key in keys}),
-                ReportPart.seq_no.in_({key[2] for key in keys}),
-            )
-        )
-        return {(row.station_id, row.request_id, row.seq_no): row for row in rows}
-
-    async def remove_parts(self, tenant_id: str, key: RunKey, *, before: datetime | None = None) -> None:
-        """Forget the parts of a report, or those that were received before a time."""
-        statement = delete(ReportPart).where(
-            ReportPart.tenant_id == tenant_id, ReportPart.station_id == key[0], ReportPart.request_id == key[1]
-        )
-        if before is not None:
-            statement = statement.where(ReportPart.receive_time < before)
-        await self._session.execute(statement)
-
-    async def parts_of(self, tenant_id: str, key: RunKey) -> Sequence[ReportPart]:
-        """Return the parts of a report, by number."""
-        rows = await self._session.scalars(
-            select(ReportPart)
-            .where(ReportPart.tenant_id == tenant_id, ReportPart.station_id == key[0], ReportPart.request_id == key[1])
-            .order_by(ReportPart.seq_no)
-        )
-        return rows.all()
-
-    async def get_run(self, tenant_id: str, key: RunKey) -> ReportRun:
-        """Return a report.
-
-        Raises:
-            NotFound: When nobody asked for it and nothing arrived.
-        """
-        found = await self._session.get(ReportRun, (tenant_id, *key))
-        if found is None:
-            raise NotFound("report", key[1])
-        return found
-
-    async def list_runs(
-        self, tenant_id: str, station_id: str, *, after: tuple[datetime, int] | None, limit: int
-    ) -> Sequence[ReportRun]:
-        """Return reports of a station, the latest first.
-
-        Args:
-            tenant_id: Of the station.
-            station_id: The station.
-            after: create_time and request id of the report that the page before ended with.
-            limit: At most this many.
-        """
-        key = tuple_(ReportRun.create_time, ReportRun.request_id)
-        query = select(ReportRun).where(ReportRun.tenant_id == tenant_id, ReportRun.station_id == station_id)
-        if after is not None:
-            query = query.where(key < after)
-        query = query.order_by(ReportRun.create_time.desc(), ReportRun.request_id.desc()).limit(limit)
-        return (await self._session.scalars(query)).all()
-
-    async def seq_nos(self, tenant_id: str, station_id: str, request_ids: Collection[int]) -> dict[int, list[int]]:
-        """Return the numbers of the parts that arrived of a station's reports, in order."""
-        found: dict[int, list[int]] = {request_id: [] for request_id in request_ids}
-        rows = await self._session.execute(
-            select(ReportPart.request_id, ReportPart.seq_no)
-            .where(
-                ReportPart.tenant_id == tenant_id,
-                ReportPart.station_id == station_id,
-                ReportPart.request_id.in_(request_ids),
-            )
-            .order_by(ReportPart.request_id, ReportPart.seq_no)
-        )
-        for request_id, seq_no in rows:
-            found[request_id].append(seq_no)
-        return found
-
-
 async def forget_device_model(work: UnitOfWork, tenant_id: str, station_id: str) -> None:
-    """Remove the variables and the reports of a station."""
-    for table in (ReportedVariable, ReportPart, ReportRun):
-        await work.session.execute(delete(table).where(table.tenant_id == tenant_id, table.station_id == station_id))
+    """Remove the variables of a station."""
+    of_station = (ReportedVariable.tenant_id == tenant_id, ReportedVariable.station_id == station_id)
+    await work.session.execute(delete(ReportedVariable).where(*of_station))

@@ -6,20 +6,25 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import pytest
-from sqlalchemy import event, func, select
+from sqlalchemy import event, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from citrine.api.v1 import reports_pb2 as pb
+from citrine.api.v1.common_pb2 import COMMAND_STATE_TIMED_OUT
 from citrine.events.v1.events_pb2 import ReportFinished
 from citrine.ocpp.v2 import provisioning_pb2 as ocpp
 from citrine.ocpp.v2.types_pb2 import EVSE, Component, Variable
 from citrine.ocpp.v2.types_pb2 import GENERIC_DEVICE_MODEL_STATUS_ENUM_ACCEPTED as AGREED
 from citrine.ocpp.v2.types_pb2 import GENERIC_DEVICE_MODEL_STATUS_ENUM_REJECTED as REFUSED
-from citrine_core.blocks.provisioning import ProvisioningHandlers, ReportedVariable, ReportRun
+from citrine_core.blocks.provisioning import ProvisioningHandlers, ReportedVariable, ReportHandlers
 from citrine_core.db import UnitOfWorkFactory
-from citrine_core.dispatch import Call
+from citrine_core.dispatch import Call, Failed
 from citrine_core.events import write_events
+from citrine_core.resources.reports import ReportPart, ReportRun
 from tests.support.blocks import NOW, answered, call_of, events, handle, services_of, stamp
 from tests.support.databases import somebody_waits
+
+DEVICE_MODEL = pb.REPORT_KIND_DEVICE_MODEL
 
 
 def at(seconds: int) -> datetime:
@@ -53,13 +58,11 @@ def part(
 
 
 @pytest.fixture
-def handlers(unit_of_work: UnitOfWorkFactory) -> ProvisioningHandlers:
-    return ProvisioningHandlers(services_of(unit_of_work))
+def handlers(unit_of_work: UnitOfWorkFactory) -> ReportHandlers:
+    return ReportHandlers(services_of(unit_of_work))
 
 
-async def agree(
-    unit_of_work: UnitOfWorkFactory, handlers: ProvisioningHandlers, seconds: int, status: int = AGREED
-) -> None:
+async def agree(unit_of_work: UnitOfWorkFactory, handlers: ReportHandlers, seconds: int, status: int = AGREED) -> None:
     """Have the station answer a GetBaseReport."""
     request = ocpp.GetBaseReportRequest(request_id=7, report_base=ocpp.REPORT_BASE_ENUM_FULL_INVENTORY)
     response = ocpp.GetBaseReportResponse(status=status)  # type: ignore[arg-type]  # the number of a status
@@ -68,12 +71,12 @@ async def agree(
 
 async def run_of(unit_of_work: UnitOfWorkFactory, station_id: str = "CS-1") -> ReportRun:
     async with unit_of_work(read_only=True) as work:
-        return await work.session.get_one(ReportRun, ("default", station_id, 7))
+        return await work.session.get_one(ReportRun, ("default", station_id, DEVICE_MODEL, 7))
 
 
-async def finished(unit_of_work: UnitOfWorkFactory) -> list[tuple[bool, int]]:
+async def finished(unit_of_work: UnitOfWorkFactory) -> list[tuple[str, int]]:
     found: list[ReportFinished] = [event.report_finished for event in await events(unit_of_work)]
-    return [(report.complete, report.variables) for report in found]
+    return [(report.state, report.items) for report in found]
 
 
 async def values(unit_of_work: UnitOfWorkFactory) -> dict[str, str | None]:
@@ -82,9 +85,7 @@ async def values(unit_of_work: UnitOfWorkFactory) -> dict[str, str | None]:
         return {row.variable: row.value for row in rows}
 
 
-async def test_report_is_complete_with_its_last_part(
-    unit_of_work: UnitOfWorkFactory, handlers: ProvisioningHandlers
-) -> None:
+async def test_report_is_complete_with_its_last_part(unit_of_work: UnitOfWorkFactory, handlers: ReportHandlers) -> None:
     await agree(unit_of_work, handlers, 0)
     await handle(unit_of_work, handlers.notify_reports, [part(0, seconds=1)])
     run = await run_of(unit_of_work)
@@ -93,32 +94,68 @@ async def test_report_is_complete_with_its_last_part(
     await handle(unit_of_work, handlers.notify_reports, [part(1, last=True, seconds=2)])
 
     run = await run_of(unit_of_work)
-    assert (run.is_complete, run.parts, run.variables) == (True, 2, 2)
+    assert (run.is_complete, run.parts, run.items) == (True, 2, 2)
     assert (run.start_time, run.update_time) == (at(1), at(2))
-    assert await finished(unit_of_work) == [(True, 2)]
+    assert await finished(unit_of_work) == [("COMPLETE", 2)]
     assert await values(unit_of_work) == {"V0": "0", "V1": "0"}
 
 
 async def test_report_that_was_refused_is_not_expected(
-    unit_of_work: UnitOfWorkFactory, handlers: ProvisioningHandlers
+    unit_of_work: UnitOfWorkFactory, handlers: ReportHandlers
 ) -> None:
     await agree(unit_of_work, handlers, 0, REFUSED)
 
+    run = await run_of(unit_of_work)
+    assert (run.state, run.status, run.finish_time) == (pb.REPORT_STATE_REFUSED, "Rejected", at(0))
+    assert await finished(unit_of_work) == [("REFUSED", 0)]
+
+
+async def test_refusal_leaves_the_report_of_before(unit_of_work: UnitOfWorkFactory, handlers: ReportHandlers) -> None:
+    await agree(unit_of_work, handlers, 0)
+    await handle(unit_of_work, handlers.notify_reports, [part(0, last=True, seconds=1)])
+
+    await agree(unit_of_work, handlers, 10, REFUSED)
+
+    run = await run_of(unit_of_work)
+    assert (run.state, run.status, run.parts) == (pb.REPORT_STATE_COMPLETE, "Accepted", 1)
+
+
+async def test_failure_of_what_nobody_waits_for_changes_nothing(
+    unit_of_work: UnitOfWorkFactory, handlers: ReportHandlers
+) -> None:
+    await handle(unit_of_work, handlers.notify_reports, [part(0, last=True)])
+
+    failed = Failed(
+        "default", "CS-1", "command-1", ocpp.GetReportRequest(request_id=7), COMMAND_STATE_TIMED_OUT, "Timeout", "", NOW
+    )
+    await handle(unit_of_work, handlers.report_failed, failed)
+
+    assert (await run_of(unit_of_work)).state == pb.REPORT_STATE_COMPLETE
+
+
+async def test_secrets_are_not_kept(unit_of_work: UnitOfWorkFactory, handlers: ReportHandlers) -> None:
+    call = part(0, last=True, names=["BasicAuthPassword", "Identity"])
+
+    await handle(unit_of_work, handlers.notify_reports, [call])
+
     async with unit_of_work(read_only=True) as work:
-        assert await work.session.scalar(select(func.count()).select_from(ReportRun)) == 0
+        message = await work.session.scalar(select(ReportPart.message))
+    kept = ocpp.NotifyReportRequest.FromString(message or b"")
+    assert [data.variable_attribute[0].value for data in kept.report_data] == ["********", "0"]
+    assert await values(unit_of_work) == {"BasicAuthPassword": None, "Identity": "0"}
 
 
 async def test_report_that_nobody_asked_for_is_stored(
-    unit_of_work: UnitOfWorkFactory, handlers: ProvisioningHandlers
+    unit_of_work: UnitOfWorkFactory, handlers: ReportHandlers
 ) -> None:
     await handle(unit_of_work, handlers.notify_reports, [part(0, last=True)])
 
     run = await run_of(unit_of_work)
-    assert (run.is_complete, run.request_time, run.variables) == (True, None, 1)
+    assert (run.is_complete, run.request_time, run.items) == (True, None, 1)
 
 
 async def test_part_that_comes_again_has_no_second_effect(
-    unit_of_work: UnitOfWorkFactory, handlers: ProvisioningHandlers
+    unit_of_work: UnitOfWorkFactory, handlers: ReportHandlers
 ) -> None:
     """A value that was read in between stays."""
     parts = [part(0), part(1, last=True)]
@@ -130,27 +167,31 @@ async def test_part_that_comes_again_has_no_second_effect(
         attribute_value="newer",
     )
     response = ocpp.GetVariablesResponse(get_variable_result=[read])
-    await handle(unit_of_work, handlers.variables_read, answered(ocpp.GetVariablesRequest(), response))
+    await handle(
+        unit_of_work,
+        ProvisioningHandlers(services_of(unit_of_work)).variables_read,
+        answered(ocpp.GetVariablesRequest(), response),
+    )
 
     await handle(unit_of_work, handlers.notify_reports, [*parts, parts[0]])
 
     run = await run_of(unit_of_work)
-    assert (run.parts, run.variables) == (2, 2)
-    assert await finished(unit_of_work) == [(True, 2)]
+    assert (run.parts, run.items) == (2, 2)
+    assert await finished(unit_of_work) == [("COMPLETE", 2)]
     assert await values(unit_of_work) == {"V0": "newer", "V1": "0"}
 
 
-async def test_known_gap_is_told_and_filled(unit_of_work: UnitOfWorkFactory, handlers: ProvisioningHandlers) -> None:
+async def test_known_gap_is_told_and_filled(unit_of_work: UnitOfWorkFactory, handlers: ReportHandlers) -> None:
     await handle(unit_of_work, handlers.notify_reports, [part(0), part(2, last=True)])
     assert not (await run_of(unit_of_work)).is_complete
 
     await handle(unit_of_work, handlers.notify_reports, [part(1)])
 
     assert (await run_of(unit_of_work)).is_complete
-    assert await finished(unit_of_work) == [(False, 2), (True, 3)]
+    assert await finished(unit_of_work) == [("GAP", 2), ("COMPLETE", 3)]
 
 
-async def test_parts_may_come_in_any_order(unit_of_work: UnitOfWorkFactory, handlers: ProvisioningHandlers) -> None:
+async def test_parts_may_come_in_any_order(unit_of_work: UnitOfWorkFactory, handlers: ReportHandlers) -> None:
     orders = list(itertools.permutations(range(4)))
 
     for number, order in enumerate(orders):
@@ -160,28 +201,28 @@ async def test_parts_may_come_in_any_order(unit_of_work: UnitOfWorkFactory, hand
 
     for number, order in enumerate(orders):
         run = await run_of(unit_of_work, f"CS-{number}")
-        assert (run.is_complete, run.parts, run.variables) == (True, 4, 4), order
+        assert (run.is_complete, run.parts, run.items) == (True, 4, 4), order
 
 
 async def test_request_id_of_before_begins_a_new_report(
-    unit_of_work: UnitOfWorkFactory, handlers: ProvisioningHandlers
+    unit_of_work: UnitOfWorkFactory, handlers: ReportHandlers
 ) -> None:
     """People ask with the same number again and again."""
     await agree(unit_of_work, handlers, 0)
     await handle(unit_of_work, handlers.notify_reports, [part(0, seconds=1), part(1, last=True, seconds=2)])
     await agree(unit_of_work, handlers, 10)
     run = await run_of(unit_of_work)
-    assert (run.is_complete, run.parts, run.variables, run.start_time) == (False, 0, 0, None)
+    assert (run.is_complete, run.parts, run.items, run.start_time) == (False, 0, 0, None)
 
     await handle(unit_of_work, handlers.notify_reports, [part(0, run=1, last=True, seconds=11)])
 
     run = await run_of(unit_of_work)
-    assert (run.is_complete, run.parts, run.variables, run.start_time) == (True, 1, 1, at(11))
+    assert (run.is_complete, run.parts, run.items, run.start_time) == (True, 1, 1, at(11))
     assert await values(unit_of_work) == {"V0": "1", "V1": "0"}
 
 
 async def test_parts_of_the_batch_that_brings_the_answer_count(
-    unit_of_work: UnitOfWorkFactory, handlers: ProvisioningHandlers
+    unit_of_work: UnitOfWorkFactory, handlers: ReportHandlers
 ) -> None:
     """Calls are handled before answers within a batch, although the answer came first."""
     await agree(unit_of_work, handlers, 0)
@@ -197,7 +238,7 @@ async def test_parts_of_the_batch_that_brings_the_answer_count(
 
 
 async def test_part_that_came_before_the_answer_counts(
-    unit_of_work: UnitOfWorkFactory, handlers: ProvisioningHandlers
+    unit_of_work: UnitOfWorkFactory, handlers: ReportHandlers
 ) -> None:
     """Some stations send before they answer."""
     await handle(unit_of_work, handlers.notify_reports, [part(0, seconds=1)])
@@ -208,20 +249,16 @@ async def test_part_that_came_before_the_answer_counts(
     assert (run.is_complete, run.parts, run.request_time) == (True, 2, at(2))
 
 
-async def test_station_that_begins_anew_is_followed(
-    unit_of_work: UnitOfWorkFactory, handlers: ProvisioningHandlers
-) -> None:
+async def test_station_that_begins_anew_is_followed(unit_of_work: UnitOfWorkFactory, handlers: ReportHandlers) -> None:
     await handle(unit_of_work, handlers.notify_reports, [part(0), part(1)])
     await handle(unit_of_work, handlers.notify_reports, [part(0, run=1), part(1, run=1, last=True)])
 
     run = await run_of(unit_of_work)
-    assert (run.is_complete, run.parts, run.variables) == (True, 2, 2)
+    assert (run.is_complete, run.parts, run.items) == (True, 2, 2)
     assert await values(unit_of_work) == {"V0": "1", "V1": "1"}
 
 
-async def test_reports_of_many_stations_in_one_batch(
-    unit_of_work: UnitOfWorkFactory, handlers: ProvisioningHandlers
-) -> None:
+async def test_reports_of_many_stations_in_one_batch(unit_of_work: UnitOfWorkFactory, handlers: ReportHandlers) -> None:
     calls = [part(seq_no, last=seq_no == 1, station_id=f"CS-{n}") for seq_no in (0, 1) for n in range(20)]
 
     await handle(unit_of_work, handlers.notify_reports, calls)
@@ -231,7 +268,7 @@ async def test_reports_of_many_stations_in_one_batch(
 
 
 async def test_number_of_statements_does_not_grow_with_the_report(
-    unit_of_work: UnitOfWorkFactory, engine: AsyncEngine, handlers: ProvisioningHandlers
+    unit_of_work: UnitOfWorkFactory, engine: AsyncEngine, handlers: ReportHandlers
 ) -> None:
     statements: list[str] = []
 
@@ -245,9 +282,7 @@ async def test_number_of_statements_does_not_grow_with_the_report(
     assert len(await values(unit_of_work)) == 2000
 
 
-async def test_seq_no_of_two_billion_is_one_part(
-    unit_of_work: UnitOfWorkFactory, handlers: ProvisioningHandlers
-) -> None:
+async def test_seq_no_of_two_billion_is_one_part(unit_of_work: UnitOfWorkFactory, handlers: ReportHandlers) -> None:
     await handle(unit_of_work, handlers.notify_reports, [part(2**31 - 1, last=True, request_id=7)])
 
     run = await run_of(unit_of_work)
@@ -257,7 +292,7 @@ async def test_seq_no_of_two_billion_is_one_part(
 async def test_the_answer_and_the_first_part_may_meet_at_two_cores(postgres_engine: AsyncEngine) -> None:
     """The answer goes to the core that asked, the report to the one that serves the station."""
     unit_of_work = UnitOfWorkFactory(postgres_engine, write_events)
-    handlers = ProvisioningHandlers(services_of(unit_of_work))
+    handlers = ReportHandlers(services_of(unit_of_work))
     await agree(unit_of_work, handlers, 0)
     await handle(unit_of_work, handlers.notify_reports, [part(0, seconds=1), part(1, last=True, seconds=1)])
 
@@ -273,4 +308,4 @@ async def test_the_answer_and_the_first_part_may_meet_at_two_cores(postgres_engi
     await handle(unit_of_work, handlers.notify_reports, [part(1, last=True, run=100, seconds=102)])
 
     run = await run_of(unit_of_work)
-    assert (run.is_complete, run.parts, run.variables, run.request_time) == (True, 2, 2, at(100))
+    assert (run.is_complete, run.parts, run.items, run.request_time) == (True, 2, 2, at(100))

@@ -14,8 +14,7 @@ from citrine.edge.v1.link_pb2 import Command
 from citrine.ocpp.actions import unwrap
 from citrine.ocpp.v2 import provisioning_pb2 as ocpp
 from citrine.ocpp.v2.availability_pb2 import HeartbeatRequest
-from citrine.ocpp.v2.types_pb2 import EVSE, GENERIC_DEVICE_MODEL_STATUS_ENUM_ACCEPTED, Component, Variable
-from citrine_core.blocks.provisioning.servicer import MAX_MISSING, missing_parts
+from citrine.ocpp.v2.types_pb2 import EVSE, Component, Variable
 from tests.support.blocks import stamp
 from tests.support.core import PASSWORD, RunningCore
 from tests.support.fake_edge import FakeSession
@@ -91,60 +90,20 @@ async def test_device_model_is_listed_page_by_page_and_filtered(
     assert len(none.variables) == 0
 
 
-async def test_report_with_a_gap_says_what_is_missing(
-    station: FakeSession, api: "ProvisioningServiceAsyncStub"
-) -> None:
-    await station.call_all([report(0, "A"), report(3, "B", last=True)])
-
-    run = await api.GetReportRun(pb.GetReportRunRequest(station_id="CS-1", request_id=1))
-
-    assert (run.parts, run.variables, run.complete) == (2, 2, False)
-    assert list(run.missing_parts) == [1, 2]
-    assert run.HasField("start_time")
-
-
-async def test_reports_are_listed_the_latest_first(station: FakeSession, api: "ProvisioningServiceAsyncStub") -> None:
-    for request_id in (5, 3, 4):
-        await station.call(report(0, "A", last=True, request_id=request_id))
-    request = pb.ListReportRunsRequest(station_id="CS-1", page_size=2)
-
-    first = await api.ListReportRuns(request)
-    request.page_token = first.next_page_token
-    second = await api.ListReportRuns(request)
-
-    assert [run.request_id for run in (*first.report_runs, *second.report_runs)] == [4, 3, 5]
-    assert all(run.complete for run in first.report_runs)
-
-
-async def test_report_that_nobody_asked_for_and_that_did_not_come_is_not_found(
-    core: RunningCore, api: "ProvisioningServiceAsyncStub"
-) -> None:
-    with pytest.raises(grpc.aio.AioRpcError) as error:
-        await api.GetReportRun(pb.GetReportRunRequest(station_id="CS-1", request_id=1))
-
-    assert error.value.code() == grpc.StatusCode.NOT_FOUND
-
-
-async def test_another_tenant_sees_no_report(
+async def test_another_tenant_sees_no_device_model(
     core: RunningCore, station: FakeSession, api: "ProvisioningServiceAsyncStub"
 ) -> None:
     await core.add_tenant("other")
     await station.call(report(0, "A", last=True))
 
     variables = await api.ListVariables(pb.ListVariablesRequest(station_id="CS-1"), metadata=core.metadata("other"))
-    with pytest.raises(grpc.aio.AioRpcError) as error:
-        await api.GetReportRun(pb.GetReportRunRequest(station_id="CS-1", request_id=1), metadata=core.metadata("other"))
 
     assert len(variables.variables) == 0
-    assert error.value.code() == grpc.StatusCode.NOT_FOUND
 
 
-@pytest.mark.parametrize("method", ["ListVariables", "GetReportRun", "ListReportRuns"])
-async def test_station_is_required(core: RunningCore, api: "ProvisioningServiceAsyncStub", method: str) -> None:
-    request = getattr(pb, f"{method}Request")()
-
+async def test_station_is_required(core: RunningCore, api: "ProvisioningServiceAsyncStub") -> None:
     with pytest.raises(grpc.aio.AioRpcError) as error:
-        await getattr(api, method)(request)
+        await api.ListVariables(pb.ListVariablesRequest())
 
     assert error.value.code() == grpc.StatusCode.INVALID_ARGUMENT
     assert "station_id" in str(error.value.details())
@@ -193,23 +152,6 @@ async def test_values_are_stored_before_the_caller_has_the_answer(
     assert [shown.value for shown in seen] == ["300", "60"]
 
 
-async def test_report_that_was_asked_for_is_followed(station: FakeSession, api: "ProvisioningServiceAsyncStub") -> None:
-    station.edge.on_command = lambda command: ocpp.GetBaseReportResponse(
-        status=GENERIC_DEVICE_MODEL_STATUS_ENUM_ACCEPTED
-    )
-    request = ocpp.GetBaseReportRequest(request_id=9, report_base=ocpp.REPORT_BASE_ENUM_FULL_INVENTORY)
-    runs = []
-    await api.GetBaseReport(pb.GetBaseReportRequest(target=TARGET, request=request))
-    runs.append(await api.GetReportRun(pb.GetReportRunRequest(station_id="CS-1", request_id=9)))
-    await station.call(report(0, "A", last=True, request_id=9))
-    runs.append(await api.GetReportRun(pb.GetReportRunRequest(station_id="CS-1", request_id=9)))
-
-    assert [(run.parts, run.complete, run.HasField("start_time")) for run in runs] == [
-        (0, False, False),
-        (1, True, True),
-    ]
-
-
 async def test_reset_returns_the_stations_answer(station: FakeSession, api: "ProvisioningServiceAsyncStub") -> None:
     station.edge.on_command = lambda command: ocpp.ResetResponse(status=ocpp.RESET_STATUS_ENUM_SCHEDULED)
 
@@ -229,17 +171,3 @@ async def test_after_a_boot_nothing_is_sent_that_nobody_asked_for(station: FakeS
 
     assert answer.status == ocpp.REGISTRATION_STATUS_ENUM_ACCEPTED
     assert station.edge.commands == []
-
-
-@pytest.mark.parametrize(
-    ("arrived", "missing"),
-    [
-        pytest.param([], [], id="nothing"),
-        pytest.param([0, 1, 2], [], id="all"),
-        pytest.param([1, 4], [0, 2, 3], id="gaps"),
-        pytest.param([2**31 - 1], list(range(MAX_MISSING)), id="two-billion"),
-        pytest.param([1, 5000, 9000], [0, *range(2, MAX_MISSING + 1)], id="many"),
-    ],
-)
-def test_missing_parts(arrived: list[int], missing: list[int]) -> None:
-    assert missing_parts(arrived) == missing

@@ -12,6 +12,8 @@ from citrine.api.v1.availability_pb2 import ListConnectorStatusesRequest
 from citrine.api.v1.availability_pb2_grpc import AvailabilityServiceStub
 from citrine.api.v1.commands_pb2_grpc import CommandsServiceStub
 from citrine.api.v1.provisioning_pb2_grpc import ProvisioningServiceStub
+from citrine.api.v1.reports_pb2 import ListReportRunsRequest
+from citrine.api.v1.reports_pb2_grpc import ReportsServiceStub
 from citrine.api.v1.stations_pb2_grpc import StationsServiceStub
 from citrine.api.v1.transactions_pb2_grpc import TransactionsServiceStub
 from citrine.edge.v1 import link_pb2 as link
@@ -76,7 +78,7 @@ async def test_successor_has_nothing_of_its_predecessor(core: RunningCore) -> No
         assert (list(station.evses), station.connected, station.ocpp_version) == ([], False, "")
         api = core.stub(ProvisioningServiceStub)
         variables = await api.ListVariables(provisioning_pb2.ListVariablesRequest(station_id="CS-1"))
-        runs = await api.ListReportRuns(provisioning_pb2.ListReportRunsRequest(station_id="CS-1"))
+        runs = await core.stub(ReportsServiceStub).ListReportRuns(ListReportRunsRequest(station_id="CS-1"))
         statuses = await core.stub(AvailabilityServiceStub).ListConnectorStatuses(
             ListConnectorStatusesRequest(station_id="CS-1")
         )

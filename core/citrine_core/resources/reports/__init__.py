@@ -1,0 +1,55 @@
+"""Reports: every request that a station answers in several messages is an object that one can wait for and read.
+
+Blocks ask for them by `ReportRequests`, tell by `report_answered` and `report_failed` how the request ended, and
+hand over by `take_parts` what arrives.
+"""
+
+from functools import partial
+
+from citrine.api.v1 import reports_pb2_grpc
+from citrine.api.v1.reports_pb2 import ReportKind, ReportState
+from citrine_core.db import UnitOfWork
+from citrine_core.dispatch import Block
+from citrine_core.events import EventFeed
+from citrine_core.resources.reports.jobs import ReportExpiry
+from citrine_core.resources.reports.models import ReportPart, ReportRun
+from citrine_core.resources.reports.parts import Part, take_parts
+from citrine_core.resources.reports.repository import ReportRepository
+from citrine_core.resources.reports.requests import ReportRequests
+from citrine_core.resources.reports.runs import end_run, report_answered, report_failed
+from citrine_core.resources.reports.servicer import ReportsServicer
+from citrine_core.services import Services
+
+__all__ = [
+    "Part",
+    "ReportExpiry",
+    "ReportKind",
+    "ReportPart",
+    "ReportRequests",
+    "ReportRun",
+    "ReportState",
+    "ReportsServicer",
+    "block",
+    "end_run",
+    "forget_reports",
+    "report_answered",
+    "report_failed",
+    "take_parts",
+]
+
+
+async def forget_reports(work: UnitOfWork, tenant_id: str, station_id: str) -> None:
+    """Remove the reports of a station."""
+    await ReportRepository(work.session).forget(tenant_id, station_id)
+
+
+def block(services: Services, feed: EventFeed) -> Block:
+    """Return the resource, put together in the form of a block."""
+    servicer = ReportsServicer(services, feed)
+    return Block(
+        "reports",
+        add_servicers=[partial(reports_pb2_grpc.add_ReportsServiceServicer_to_server, servicer)],
+        service_names=["citrine.api.v1.ReportsService"],
+        jobs=ReportExpiry(services).jobs,
+        forget_station=forget_reports,
+    )

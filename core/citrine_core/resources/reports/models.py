@@ -1,0 +1,81 @@
+"""Tables of the reports."""
+
+from datetime import datetime
+
+from sqlalchemy import Index, Integer, LargeBinary, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from citrine_core.db import Model
+
+__all__ = ["ReportPart", "ReportRun"]
+
+
+class ReportRun(Model):
+    """A request that a station answers in several messages: what was asked for, and what arrived of it."""
+
+    __tablename__ = "report_runs"
+    __table_args__ = (
+        Index(None, "tenant_id", "station_id", "create_time", "request_id"),
+        Index(None, "tenant_id", "create_time"),
+        Index(None, "state", "active_time"),
+    )
+
+    tenant_id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    station_id: Mapped[str] = mapped_column(String(48), primary_key=True)
+    kind: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    """citrine.api.v1.ReportKind"""
+    request_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    state: Mapped[int] = mapped_column(Integer)
+    """citrine.api.v1.ReportState"""
+    status: Mapped[str] = mapped_column(String(50), default="")
+    """Status of the station's answer to the request, of a log its latest one. Empty: none yet."""
+    problem: Mapped[str] = mapped_column(String(255), default="")
+    """What went wrong. Empty: nothing did."""
+    command_id: Mapped[str | None] = mapped_column(String(36))
+    """Command that asked for it. None: none, or it has not ended."""
+    create_time: Mapped[datetime]
+    """When we first heard of it."""
+    request_time: Mapped[datetime | None]
+    """When it was asked for, or when the station agreed to send it. None: nobody asked, as far as we know."""
+    answer_time: Mapped[datetime | None]
+    """When the station answered the request."""
+    start_time: Mapped[datetime | None]
+    """When the first part arrived."""
+    update_time: Mapped[datetime | None]
+    """When the latest part arrived."""
+    finish_time: Mapped[datetime | None]
+    """When nothing more was expected of it. None: something is."""
+    active_time: Mapped[datetime]
+    """When something was heard of it last; what waits for an answer counts from when that must be there."""
+    parts: Mapped[int] = mapped_column(Integer, default=0)
+    """How many different parts arrived."""
+    items: Mapped[int] = mapped_column(Integer, default=0)
+    """How many variables, monitors or the like these brought."""
+    last_seq_no: Mapped[int | None] = mapped_column(Integer)
+    """Number of the part that said it is the last. None: it has not arrived."""
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the last part arrived, and all before it (parts are numbered from 0, B07.FR.10)."""
+        return self.last_seq_no is not None and self.parts == self.last_seq_no + 1
+
+
+class ReportPart(Model):
+    """A message of a report that arrived."""
+
+    __tablename__ = "report_parts"
+
+    tenant_id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    station_id: Mapped[str] = mapped_column(String(48), primary_key=True)
+    kind: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    """citrine.api.v1.ReportKind"""
+    request_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    seq_no: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    content_key: Mapped[str] = mapped_column(String(32))
+    """What tells a part that comes again from another one of the same number."""
+    items: Mapped[int] = mapped_column(Integer)
+    is_last: Mapped[bool]
+    receive_time: Mapped[datetime]
+    """When the edge last read it."""
+    message: Mapped[bytes | None] = mapped_column(LargeBinary, deferred=True)
+    """Serialised message of citrine.ocpp.v2, secrets masked. None: received before messages were kept."""
