@@ -1,5 +1,6 @@
 """What is secret in OCPP's messages, and is shown to nobody: passwords, keys and PINs."""
 
+import re
 from typing import Any
 
 __all__ = ["SECRET_NAMES", "SECRET_VARIABLES", "mask_secrets"]
@@ -7,7 +8,13 @@ __all__ = ["SECRET_NAMES", "SECRET_VARIABLES", "mask_secrets"]
 SECRET_VARIABLES = frozenset({"basicauthpassword", "vpnpassword", "vpnkey", "apnpassword", "simpin", "sharedsecret"})
 """Variables of the standard device model whose value is secret, in lower case: OCPP's names know no case."""
 
-SECRET_NAMES = SECRET_VARIABLES | {"vpn"}
+_LOCATIONS = frozenset({"remotelocation", "location"})
+"""Fields that hold the URL of a file, which may hold a password, in lower case."""
+
+_PASSWORD = re.compile(r"(?<=://)([^/@:]*):[^/@]*@")
+"""User and password of a URL."""
+
+SECRET_NAMES = SECRET_VARIABLES | _LOCATIONS | {"vpn"}
 """Names of which one is in every message that bears a secret, in lower case."""
 
 _FIELDS = frozenset({"basicauthpassword", "apnpassword", "simpin"})
@@ -35,6 +42,9 @@ def mask_secrets(value: Any, mask: str) -> bool:
         name = key.lower()
         if name in _FIELDS:
             found |= _mask_field(value, key, mask)
+        elif name in _LOCATIONS and isinstance(each, str):
+            value[key] = _PASSWORD.sub(rf"\1:{mask}@", each)
+            found |= value[key] != each
         elif name == "vpn" and isinstance(each, dict):
             for field in each:
                 if field.lower() in _VPN_FIELDS:
