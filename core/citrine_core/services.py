@@ -1,7 +1,7 @@
 """What the composition root hands to blocks and resources."""
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from citrine_core.clock import Clock
@@ -9,10 +9,11 @@ from citrine_core.config import CoreSettings
 from citrine_core.db import UnitOfWork, UnitOfWorkFactory
 
 if TYPE_CHECKING:
+    from citrine_core.blocks.authorization.decisions import Decision
     from citrine_core.dispatch.routes import Route
     from citrine_core.resources.commands import CommandSender
 
-__all__ = ["Disconnect", "ForgetStation", "Services", "VendorRoute"]
+__all__ = ["Disconnect", "ForgetStation", "Inform", "OnTokenChange", "Services", "VendorRoute"]
 
 Disconnect = Callable[[str, str, str], Awaitable[bool]]
 """`await disconnect(tenant_id, station_id, reason)` has the edge close the websocket of a station. Returns False where
@@ -21,6 +22,14 @@ it has none, or where this core has no link to the edge that holds it."""
 ForgetStation = Callable[[UnitOfWork, str, str], Awaitable[None]]
 """`await forget_station(work, tenant_id, station_id)` removes what blocks and resources hold of a station that is
 removed in the same transaction, and closes its websocket after the commit."""
+
+OnTokenChange = Callable[[UnitOfWork, str, Sequence[tuple[str, str]]], Awaitable[None]]
+"""`await told(work, tenant_id, [(id_token, type)])` is told of tokens that are new, changed or gone, in the transaction
+that makes them so."""
+
+Inform = Callable[[UnitOfWork, "Sequence[Decision]"], Awaitable[None]]
+"""`await inform(work, decisions)` adds to what stations are answered on tokens that one tenant's drivers presented, e.g. a
+price to `decision.info.personal_message`. Called once for a batch, with those that may charge."""
 
 VendorRoute = Callable[[str, str | None], "Route | None"]
 """`vendor_route(vendor_id, message_id)` returns the handler of a vendor's DataTransfer, or None. All blocks are
@@ -54,3 +63,7 @@ class Services:
     """Finds who handles a vendor's DataTransfer."""
     forget_station: ForgetStation = _nothing_to_forget
     """Tells all that a station is removed."""
+    on_token_change: list[OnTokenChange] = field(default_factory=list)
+    """Blocks add here who is to be told of changed tokens, while they are put together."""
+    informers: list[Inform] = field(default_factory=list)
+    """Blocks add here who tells drivers something with the decision on their token, while they are put together."""

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, Index, Integer, String
+from sqlalchemy import BigInteger, ForeignKey, Index, Integer, LargeBinary, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from citrine_core.db import Model
@@ -32,6 +32,13 @@ class Token(Model):
     master_pass: Mapped[bool] = mapped_column(default=False)
     """It may stop any transaction, and start none (C16)."""
     language: Mapped[str] = mapped_column(String(8), default="")
+    second_language: Mapped[str] = mapped_column(String(8), default="")
+    cache_time: Mapped[int | None] = mapped_column(BigInteger)
+    """Seconds that stations may remember what they were answered. None: as long as they like."""
+    message: Mapped[str] = mapped_column(String(512), default="")
+    """Shown to the driver."""
+    rules: Mapped[bytes | None] = mapped_column(LargeBinary)
+    """Serialised citrine.api.v1.TokenRules. None: it always may charge."""
     charging_priority: Mapped[int] = mapped_column(Integer, default=0)
     description: Mapped[str] = mapped_column(String(255), default="")
     create_time: Mapped[datetime]

@@ -3,35 +3,38 @@
 from collections.abc import Collection
 
 import grpc
+from google.protobuf.duration_pb2 import Duration
 from google.protobuf.empty_pb2 import Empty
 
 from citrine.api.v1 import tokens_pb2 as pb
 from citrine.api.v1.tokens_pb2_grpc import TokensServiceServicer
-from citrine_core.errors import Conflict, InvalidArgument
-from citrine_core.resources.tokens.formats import NO_AUTHORIZATION, TYPES, format_problem, type_of
+from citrine_core.db import UnitOfWork
+from citrine_core.errors import Conflict
+from citrine_core.resources.tokens.checks import check_fields, check_languages, check_name
+from citrine_core.resources.tokens.formats import type_of
 from citrine_core.resources.tokens.models import Token
 from citrine_core.resources.tokens.repository import TokenRepository, lookup_of
-from citrine_core.rpc import (
-    apply_mask,
-    caller,
-    check_length,
-    check_printable,
-    open_page,
-    required,
-    time_or_none,
-    to_timestamp,
-)
+from citrine_core.rpc import apply_mask, caller, open_page, required, time_or_none, to_timestamp
 from citrine_core.services import Services
 
 __all__ = ["TokensServicer"]
 
 CHANGEABLE = frozenset(
-    {"status", "group_id", "expire_time", "master_pass", "language", "charging_priority", "description"}
+    {
+        "status",
+        "group_id",
+        "expire_time",
+        "master_pass",
+        "language",
+        "charging_priority",
+        "description",
+        "second_language",
+        "cache_time",
+        "message",
+        "rules",
+    }
 )
 """Fields that UpdateToken may change."""
-
-PRIORITY = 9
-"""Highest charging priority; the lowest is its negative."""
 
 
 class TokensServicer(TokensServiceServicer):
@@ -40,6 +43,12 @@ class TokensServicer(TokensServiceServicer):
     def __init__(self, services: Services) -> None:
         self._unit_of_work = services.unit_of_work
         self._clock = services.clock
+        self._on_change = services.on_token_change
+
+    async def _changed(self, work: UnitOfWork, token: Token) -> None:
+        """Tell blocks of a token that is new, changed or gone, in the transaction that makes it so."""
+        for told in self._on_change:
+            await told(work, token.tenant_id, [(token.id_token, token.type)])
 
     async def GetToken(
         self, request: pb.GetTokenRequest, context: grpc.aio.ServicerContext[pb.GetTokenRequest, pb.Token]
@@ -68,8 +77,8 @@ class TokensServicer(TokensServiceServicer):
     async def CreateToken(
         self, request: pb.CreateTokenRequest, context: grpc.aio.ServicerContext[pb.CreateTokenRequest, pb.Token]
     ) -> pb.Token:
-        _check_name(request.token)
-        _check(request.token, CHANGEABLE)
+        check_name(request.token)
+        check_fields(request.token, CHANGEABLE)
         token = Token(
             tenant_id=caller(context).tenant_id,
             lookup=lookup_of(request.token.id_token),
@@ -79,8 +88,10 @@ class TokensServicer(TokensServiceServicer):
             version=1,
         )
         _assign(token, request.token, CHANGEABLE)
+        check_languages(token.language, token.second_language)
         async with self._unit_of_work() as work:
             await TokenRepository(work.session).add(token)
+            await self._changed(work, token)
             await work.commit()
         return _to_proto(token)
 
@@ -90,7 +101,7 @@ class TokensServicer(TokensServiceServicer):
         required("token.id_token", request.token.id_token)
         required("token.type", request.token.type)
         fields = apply_mask(request.update_mask, request.token, CHANGEABLE)
-        _check(request.token, fields)
+        check_fields(request.token, fields)
         async with self._unit_of_work() as work:
             token = await TokenRepository(work.session).get(
                 caller(context).tenant_id, request.token.id_token, request.token.type, for_update=True
@@ -98,7 +109,9 @@ class TokensServicer(TokensServiceServicer):
             if request.token.etag and request.token.etag != str(token.version):
                 raise Conflict(f"token {token.id_token} was changed in between")
             _assign(token, request.token, fields)
+            check_languages(token.language, token.second_language)
             token.version += 1
+            await self._changed(work, token)
             await work.commit()
         return _to_proto(token)
 
@@ -109,36 +122,11 @@ class TokensServicer(TokensServiceServicer):
         async with self._unit_of_work() as work:
             tokens = TokenRepository(work.session)
             tenant_id = caller(context).tenant_id
-            await tokens.remove(await tokens.get(tenant_id, request.id_token, request.type, for_update=True))
+            token = await tokens.get(tenant_id, request.id_token, request.type, for_update=True)
+            await tokens.remove(token)
+            await self._changed(work, token)
             await work.commit()
         return Empty()
-
-
-def _check_name(token: pb.Token) -> None:
-    check_length("token.id_token", token.id_token, 255, least=1)
-    # identifierString of OCPP is ASCII.
-    if not (token.id_token.isascii() and token.id_token.isprintable()):
-        raise InvalidArgument("token.id_token", "must have printable ASCII characters only")
-    if type_of(required("token.type", token.type)) not in TYPES:
-        raise InvalidArgument("token.type", f"must be one of {', '.join(TYPES)}")
-    if type_of(token.type) == NO_AUTHORIZATION:
-        raise InvalidArgument("token.type", "must be one that has an id: a start button needs no token (C02)")
-    problem = format_problem(token.id_token, token.type)
-    if problem:
-        raise InvalidArgument("token.id_token", f"must be {problem} for type {type_of(token.type)}")
-
-
-def _check(token: pb.Token, fields: Collection[str]) -> None:
-    if "group_id" in fields:
-        check_length("token.group_id", token.group_id, 255)
-        check_printable("token.group_id", token.group_id)
-    if "language" in fields:
-        check_length("token.language", token.language, 8)
-        check_printable("token.language", token.language)
-    if "description" in fields:
-        check_length("token.description", token.description, 255)
-    if "charging_priority" in fields and abs(token.charging_priority) > PRIORITY:
-        raise InvalidArgument("token.charging_priority", f"must be -{PRIORITY} to {PRIORITY}")
 
 
 def _assign(row: Token, token: pb.Token, fields: Collection[str]) -> None:
@@ -147,6 +135,12 @@ def _assign(row: Token, token: pb.Token, fields: Collection[str]) -> None:
             row.expire_time = time_or_none(token.expire_time, is_set=token.HasField("expire_time"))
         elif name == "status":
             row.status = token.status or pb.TOKEN_STATUS_ACCEPTED
+        elif name == "cache_time":
+            row.cache_time = token.cache_time.seconds if token.HasField("cache_time") else None
+        elif name == "rules":
+            content = token.rules.SerializeToString(deterministic=True)
+            # Rules that restrict nothing are none.
+            row.rules = content or None
         else:
             setattr(row, name, getattr(token, name))
 
@@ -165,4 +159,8 @@ def _to_proto(row: Token) -> pb.Token:
         description=row.description,
         create_time=to_timestamp(row.create_time),
         etag=str(row.version),
+        second_language=row.second_language,
+        cache_time=None if row.cache_time is None else Duration(seconds=row.cache_time),
+        message=row.message,
+        rules=None if row.rules is None else pb.TokenRules.FromString(row.rules),
     )

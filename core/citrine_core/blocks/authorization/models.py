@@ -1,0 +1,35 @@
+"""Tables of functional block C."""
+
+from sqlalchemy import ForeignKey, Integer, String, Text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from citrine_core.db import Model
+
+__all__ = ["AuthorizationSettings"]
+
+
+class AuthorizationSettings(Model):
+    """How a tenant decides on tokens. A tenant without a row has what the defaults say."""
+
+    __tablename__ = "authorization_settings"
+
+    tenant_id: Mapped[str] = mapped_column(
+        String(36), ForeignKey("tenants.tenant_id", ondelete="CASCADE"), primary_key=True
+    )
+    master_pass_group_id: Mapped[str] = mapped_column(String(36), default="")
+    """Group of the master passes. Empty: only tokens with master_pass are."""
+    contract_roots: Mapped[str] = mapped_column(Text, default="")
+    """Root certificates of contracts, PEM."""
+    authorizer_address: Mapped[str] = mapped_column(String(255), default="")
+    """host:port of the operator's AuthorizerService. Empty: nobody is asked."""
+    authorizer_tls: Mapped[bool] = mapped_column(default=False)
+    authorizer_ca_certificates: Mapped[str] = mapped_column(Text, default="")
+    """Root certificates to trust, PEM. Empty: those that gRPC comes with."""
+    authorizer_credential: Mapped[str] = mapped_column(String(1000), default="")
+    """Sent in clear, so it is kept in clear. Never shown."""
+    authorizer_ask: Mapped[int] = mapped_column(Integer, default=0)
+    """citrine.api.v1.Authorizer.Ask"""
+    authorizer_timeout: Mapped[int | None] = mapped_column(Integer)
+    """Milliseconds. None: the default."""
+    authorizer_offline_policy: Mapped[int] = mapped_column(Integer, default=0)
+    """citrine.api.v1.Authorizer.OfflinePolicy"""
