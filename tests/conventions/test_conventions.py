@@ -31,7 +31,8 @@ BLOCK_EXTRAS: dict[str, set[str]] = {
     "authorization": {"rules.py"},
     "meter_values": {"readings.py"},
     "provisioning": {"boots.py", "reports.py", "variables.py"},
-    "transactions": {"fold.py"},
+    "remote_control": {"starts.py"},
+    "transactions": {"fold.py", "summaries.py"},
 }
 """More files of a block, by its name."""
 

@@ -1,0 +1,242 @@
+"""What an accrual costs: quantities times prices, steps, VAT, minimum and maximum, and one rounding at the end.
+
+Rules of rounding:
+
+* Energy is whole mWh, time whole microseconds; where a step is set, what is billed is rounded up to whole steps,
+  once for the energy of a transaction and once for the charging or idle time that was paid last, by the step of
+  the price that applied last, as OCPI's CDRs have it.
+* Prices times quantities are exact fractions, with tax and without. A line shows them to six places.
+* The totals before and after tax are each rounded once, half up, to the minor unit of the currency.
+* Minimum and maximum hold for both totals. Where only one of the two is given, the other total goes with it.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from fractions import Fraction
+
+from google.protobuf.duration_pb2 import Duration
+
+from citrine.api.v1 import tariffs_pb2 as pb
+from citrine_core.blocks.tariff_and_cost.accrual import NONE, Accrual, Period
+from citrine_core.blocks.tariff_and_cost.money import decimal_text, rounded
+from citrine_core.blocks.tariff_and_cost.rules import Component, Rules, Situation, to_micros, to_time
+
+__all__ = ["Reserved", "cost_of", "total_of"]
+
+_ENERGY = int(pb.TARIFF_DIMENSION_ENERGY)
+_CHARGING = int(pb.TARIFF_DIMENSION_CHARGING_TIME)
+_IDLE = int(pb.TARIFF_DIMENSION_IDLE_TIME)
+_FLAT = int(pb.TARIFF_DIMENSION_FLAT)
+
+_UNITS = {_ENERGY: 1_000_000, _CHARGING: 3_600_000_000, _IDLE: 3_600_000_000, _FLAT: 1}
+"""What prices are for: mWh in a kWh, microseconds in an hour, one fee."""
+
+_KINDS = {
+    _ENERGY: pb.CostLine.KIND_ENERGY,
+    _CHARGING: pb.CostLine.KIND_CHARGING_TIME,
+    _IDLE: pb.CostLine.KIND_IDLE_TIME,
+    _FLAT: pb.CostLine.KIND_FLAT,
+}
+_KINDS_OF_RESERVATIONS = {
+    _CHARGING: pb.CostLine.KIND_RESERVATION_TIME,
+    _FLAT: pb.CostLine.KIND_RESERVATION_FLAT,
+}
+
+_PLACES = 6
+"""Of quantities and of the amounts of lines."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reserved:
+    """A reservation that is billed."""
+
+    start: datetime
+    end: datetime
+    expired: bool = False
+
+
+@dataclass(slots=True)
+class _Line:
+    kind: pb.CostLine.Kind.ValueType
+    element: int
+    quantity: Fraction
+    component: Component | None
+    before: Fraction
+    after: Fraction
+
+
+def total_of(rules: Rules, accrual: Accrual | None, reserved: Reserved | None = None) -> tuple[Decimal, Decimal]:
+    """Return what it costs before and after tax."""
+    lines = _lines(rules, accrual, reserved)
+    return (
+        rounded(sum((one.before for one in lines), Fraction(0)), rules.digits),
+        rounded(sum((one.after for one in lines), Fraction(0)), rules.digits),
+    )
+
+
+def cost_of(rules: Rules, accrual: Accrual | None, reserved: Reserved | None = None) -> pb.Cost:
+    """Return what it costs, line by line and period by period. None for an accrual: nobody charged."""
+    before, after = total_of(rules, accrual, reserved)
+    periods = accrual.periods if accrual is not None else []
+    return pb.Cost(
+        currency=rules.currency,
+        total=pb.Amount(before_tax=f"{before:f}", after_tax=f"{after:f}"),
+        lines=[_line_to_proto(one) for one in _lines(rules, accrual, reserved)],
+        periods=[_period_to_proto(rules, one) for one in periods],
+        energy_kwh=decimal_text(Fraction(sum(one.mwh for one in periods), 1_000_000), _PLACES),
+        charging_time=_duration(sum(one.end - one.start for one in periods if one.charging)),
+        idle_time=_duration(sum(one.end - one.start for one in periods if not one.charging)),
+    )
+
+
+def _lines(rules: Rules, accrual: Accrual | None, reserved: Reserved | None) -> list[_Line]:
+    quantities: dict[tuple[int, int], int] = {}
+    if accrual is not None:
+        if accrual.flat != NONE:
+            quantities[_FLAT, accrual.flat] = 1
+        _add_quantities(quantities, accrual.periods)
+        _round_to_steps(rules, quantities, accrual.periods)
+    lines = [_priced(rules, _KINDS[kind], kind, element, amount) for (kind, element), amount in quantities.items()]
+    if reserved is not None:
+        lines[:0] = _of_reservation(rules, reserved)
+    return [*lines, *_limited(rules, lines)]
+
+
+def _add_quantities(quantities: dict[tuple[int, int], int], periods: list[Period]) -> None:
+    for period in periods:
+        for kind, element, quantity in _taken(period):
+            if element != NONE and quantity:
+                quantities[kind, element] = quantities.get((kind, element), 0) + quantity
+
+
+def _taken(period: Period) -> Iterator[tuple[int, int, int]]:
+    yield _ENERGY, period.energy, period.mwh
+    yield _CHARGING if period.charging else _IDLE, period.time, period.end - period.start
+
+
+def _round_to_steps(rules: Rules, quantities: dict[tuple[int, int], int], periods: list[Period]) -> None:
+    """Add what is missing to whole steps, to what was paid last."""
+    for kinds in ((_ENERGY,), (_CHARGING, _IDLE)):
+        last = next(
+            (
+                (kind, element)
+                for period in reversed(periods)
+                for kind, element, quantity in _taken(period)
+                if kind in kinds and element != NONE and quantity
+            ),
+            None,
+        )
+        if last is None:
+            continue
+        step = rules.elements[last[1]].components[last[0]].step
+        if step:
+            # A later time of one kind has no step of its own where the other kind follows it.
+            quantities[last] += -sum(quantity for (kind, _), quantity in quantities.items() if kind == last[0]) % step
+
+
+def _priced(rules: Rules, kind: pb.CostLine.Kind.ValueType, dimension: int, element: int, quantity: int) -> _Line:
+    component = rules.elements[element].components[dimension]
+    count = Fraction(quantity, _UNITS[dimension])
+    amount = component.price * count
+    if rules.gross:
+        return _Line(kind, element, count, component, amount / component.tax_factor, amount)
+    return _Line(kind, element, count, component, amount, amount * component.tax_factor)
+
+
+def _of_reservation(rules: Rules, reserved: Reserved) -> Iterator[_Line]:
+    """Yield what a reservation costs, by what holds when it is made.
+
+    One that expired costs what elements for expired ones say, and what those for all reservations say of the rest.
+    """
+    used, expired = pb.RESERVATION_RESTRICTION_RESERVATION, pb.RESERVATION_RESTRICTION_RESERVATION_EXPIRES
+    _, places = rules.at(to_micros(reserved.start))
+    for dimension, kind in _KINDS_OF_RESERVATIONS.items():
+        for wanted in (expired, used) if reserved.expired else (used,):
+            fitting = (
+                place
+                for place in places
+                if rules.elements[place].reservation == wanted
+                and dimension in rules.elements[place].components
+                and rules.elements[place].holds_in(Situation())
+            )
+            element = next(fitting, NONE)
+            if element != NONE:
+                time = max(0, to_micros(reserved.end) - to_micros(reserved.start))
+                step = rules.elements[element].components[dimension].step
+                quantity = 1 if dimension == _FLAT else time + (-time % step if step else 0)
+                yield _priced(rules, kind, dimension, element, quantity)
+                break
+
+
+def _limited(rules: Rules, lines: list[_Line]) -> Iterator[_Line]:
+    before = sum((one.before for one in lines), Fraction(0))
+    after = sum((one.after for one in lines), Fraction(0))
+    low = _within_limits(rules, before, after, rules.least, is_minimum=True)
+    if low != (before, after):
+        yield _Line(pb.CostLine.KIND_MINIMUM, NONE, Fraction(1), None, low[0] - before, low[1] - after)
+    high = _within_limits(rules, *low, rules.most, is_minimum=False)
+    if high != low:
+        yield _Line(pb.CostLine.KIND_MAXIMUM, NONE, Fraction(1), None, high[0] - low[0], high[1] - low[1])
+
+
+def _within_limits(
+    rules: Rules,
+    before: Fraction,
+    after: Fraction,
+    limits: tuple[Fraction | None, Fraction | None],
+    *,
+    is_minimum: bool,
+) -> tuple[Fraction, Fraction]:
+    choose = max if is_minimum else min
+    net, gross = limits
+    if net is not None and gross is not None:
+        return choose(before, net), choose(after, gross)
+    # Nothing tells the tax of nothing: it is that of the first price.
+    first = next(iter(rules.elements[0].components.values()))
+    factor = after / before if before else first.tax_factor
+    if net is not None and choose(before, net) != before:
+        return net, net * factor
+    if gross is not None and choose(after, gross) != after:
+        return gross / factor, gross
+    return before, after
+
+
+def _line_to_proto(line: _Line) -> pb.CostLine:
+    text = None if line.component is None else line.component.text
+    return pb.CostLine(
+        kind=line.kind,
+        price="" if text is None else text.price,
+        vat=text.vat if text is not None and text.HasField("vat") else None,
+        quantity=decimal_text(line.quantity, _PLACES),
+        amount=pb.Amount(
+            before_tax=decimal_text(line.before, _PLACES, least=2), after_tax=decimal_text(line.after, _PLACES, least=2)
+        ),
+        element=line.element,
+    )
+
+
+def _period_to_proto(rules: Rules, period: Period) -> pb.CostPeriod:
+    prices = {
+        kind: rules.elements[element].components[kind].text.price
+        for kind, element, _ in _taken(period)
+        if element != NONE
+    }
+    length = period.end - period.start
+    found = pb.CostPeriod(
+        energy_kwh=decimal_text(Fraction(period.mwh, 1_000_000), _PLACES),
+        charging_time=_duration(length if period.charging else 0),
+        idle_time=_duration(0 if period.charging else length),
+        energy_price=prices.get(_ENERGY),
+        time_price=prices.get(_CHARGING if period.charging else _IDLE),
+    )
+    found.start_time.FromDatetime(to_time(period.start))
+    found.end_time.FromDatetime(to_time(period.end))
+    return found
+
+
+def _duration(micros: int) -> Duration:
+    duration = Duration()
+    duration.FromTimedelta(timedelta(microseconds=micros))
+    return duration

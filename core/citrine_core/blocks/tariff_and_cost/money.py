@@ -1,0 +1,64 @@
+"""Exact numbers: decimals in text, and the rounding of totals.
+
+Nothing here is a float. Prices are fractions while they are multiplied and added; a sum is rounded once, half up,
+to the minor unit of its currency.
+"""
+
+import re
+from decimal import Decimal
+from fractions import Fraction
+
+from citrine_core.errors import InvalidArgument
+
+__all__ = ["decimal_text", "minor_digits", "parse_decimal", "rounded"]
+
+_DECIMAL = re.compile(r"(\d{1,12})(?:\.(\d{1,12}))?", re.ASCII)
+
+_WHOLE = frozenset("BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF".split())  # noqa: SIM905
+_THOUSANDTHS = frozenset("BHD IQD JOD KWD LYD OMR TND".split())  # noqa: SIM905
+"""Currencies whose minor unit is not a hundredth (ISO 4217)."""
+
+
+def minor_digits(currency: str) -> int:
+    """Return how many places amounts of a currency have."""
+    if currency in _WHOLE:
+        return 0
+    return 3 if currency in _THOUSANDTHS else 2
+
+
+def parse_decimal(field: str, text: str, *, places: int, most: int | None = None) -> Fraction:
+    """Return the number that a text says.
+
+    Args:
+        field: Its path in the request.
+        text: Digits, and perhaps a point and more digits.
+        places: Digits behind the point at most.
+        most: The largest number allowed. None: any of twelve digits.
+
+    Raises:
+        InvalidArgument: When it is no such number.
+    """
+    found = _DECIMAL.fullmatch(text)
+    if not found or len(found[2] or "") > places:
+        raise InvalidArgument(field, f"must be a decimal such as 0.25, of at most {places} places and not negative")
+    value = Fraction(text)
+    if most is not None and value > most:
+        raise InvalidArgument(field, f"must be at most {most}")
+    return value
+
+
+def rounded(value: Fraction, places: int) -> Decimal:
+    """Return a number with that many places; what lies in the middle is rounded away from zero."""
+    scaled = abs(value) * 10**places
+    whole = (2 * scaled.numerator + scaled.denominator) // (2 * scaled.denominator)
+    return Decimal(whole if value >= 0 else -whole).scaleb(-places)
+
+
+def decimal_text(value: Fraction, places: int, *, least: int = 0) -> str:
+    """Return a number as text of at most that many places, without zeros at its end beyond the least places."""
+    text = f"{rounded(value, places):f}"
+    if "." not in text:
+        return text
+    whole, _, rest = text.partition(".")
+    rest = rest.rstrip("0").ljust(least, "0")
+    return f"{whole}.{rest}" if rest else whole
