@@ -29,6 +29,7 @@ BLOCK_FILES = {"__init__.py", "models.py", "repository.py", "handlers.py", "serv
 BLOCK_EXTRAS: dict[str, set[str]] = {
     # Pure rules, tested by tables, that neither a handler nor a repository should hide.
     "authorization": {"rules.py"},
+    "availability": {"statuses.py", "wishes.py"},
     "meter_values": {"readings.py"},
     "provisioning": {"boots.py", "reports.py", "variables.py"},
     "remote_control": {"starts.py"},

@@ -4,22 +4,32 @@ from functools import partial
 
 from citrine.api.v1 import availability_pb2_grpc
 from citrine_core.blocks.availability.handlers import AvailabilityHandlers, StatusReport, record_statuses
-from citrine_core.blocks.availability.models import ConnectorState, ConnectorStatusChange
-from citrine_core.blocks.availability.repository import ConnectorRepository, forget_connectors
+from citrine_core.blocks.availability.models import ConnectorState, ConnectorStatusChange, WantedAvailability
+from citrine_core.blocks.availability.repository import (
+    AvailabilityRepository,
+    ConnectorRepository,
+    forget_connectors,
+)
 from citrine_core.blocks.availability.servicer import AvailabilityServicer
+from citrine_core.blocks.availability.statuses import status_of_event
+from citrine_core.blocks.availability.wishes import wanted_of
 from citrine_core.dispatch import Block
 from citrine_core.services import Services
 
 __all__ = [
     "AvailabilityHandlers",
+    "AvailabilityRepository",
     "AvailabilityServicer",
     "ConnectorRepository",
     "ConnectorState",
     "ConnectorStatusChange",
     "StatusReport",
+    "WantedAvailability",
     "block",
     "forget_connectors",
     "record_statuses",
+    "status_of_event",
+    "wanted_of",
 ]
 
 

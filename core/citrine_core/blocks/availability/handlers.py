@@ -1,20 +1,25 @@
-"""What stations tell us of their connectors."""
+"""What stations tell us of their connectors, and answer to a change of their availability."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from citrine.events.v1.events_pb2 import ConnectorStatusChanged, Event
+from citrine.events.v1.events_pb2 import AvailabilityAnswered, ConnectorStatusChanged, Event
 from citrine.ocpp.v2.availability_pb2 import (
+    CHANGE_AVAILABILITY_STATUS_ENUM_REJECTED,
+    ChangeAvailabilityRequest,
+    ChangeAvailabilityResponse,
+    ChangeAvailabilityStatusEnum,
     ConnectorStatusEnum,
     StatusNotificationRequest,
     StatusNotificationResponse,
 )
-from citrine_core.blocks.availability.repository import ConnectorKey, ConnectorRepository
+from citrine_core.blocks.availability.repository import AvailabilityRepository, ConnectorKey, ConnectorRepository
 from citrine_core.db import UnitOfWork
-from citrine_core.dispatch import Call, handles
+from citrine_core.dispatch import Answered, Call, Failed, handles, handles_answer, handles_failure
 from citrine_core.services import Services
+from citrine_core.status_info import problem_of
 
 __all__ = ["AvailabilityHandlers", "StatusReport", "record_statuses"]
 
@@ -65,6 +70,50 @@ class AvailabilityHandlers:
         ]
         await record_statuses(work, calls[0].tenant_id, reports, self._clock())
         return [StatusNotificationResponse()] * len(calls)
+
+    @handles_answer(ChangeAvailabilityResponse)
+    async def availability_answered(
+        self, work: UnitOfWork, answered: Answered[ChangeAvailabilityRequest, ChangeAvailabilityResponse]
+    ) -> None:
+        """Keep what was asked for, and whether the station does it now, later or never (G03, G04)."""
+        response, evse = answered.response, answered.request.evse
+        problem = ""
+        if response.status == CHANGE_AVAILABILITY_STATUS_ENUM_REJECTED:
+            problem = problem_of("Rejected", response.status_info)
+        await _keep_wish(work, answered, response.status, problem, answered.receive_time)
+        body = AvailabilityAnswered(
+            evse_id=evse.id,
+            connector_id=evse.connector_id,
+            wanted=answered.request.operational_status,
+            answer=response.status,
+        )
+        work.emit(Event(tenant_id=answered.tenant_id, station_id=answered.station_id, availability_answered=body))
+
+    @handles_failure(ChangeAvailabilityRequest)
+    async def availability_failed(self, work: UnitOfWork, failed: Failed[ChangeAvailabilityRequest]) -> None:
+        """Keep what was asked for in vain."""
+        await _keep_wish(work, failed, None, problem_of(f"{failed.code}: {failed.text}"), failed.time)
+
+
+async def _keep_wish(
+    work: UnitOfWork,
+    command: Answered[ChangeAvailabilityRequest, Any] | Failed[ChangeAvailabilityRequest],
+    answer: ChangeAvailabilityStatusEnum.ValueType | None,
+    problem: str,
+    time: datetime,
+) -> None:
+    wish = {
+        "tenant_id": command.tenant_id,
+        "station_id": command.station_id,
+        "evse_id": command.request.evse.id,
+        "connector_id": command.request.evse.connector_id,
+        "wanted": command.request.operational_status,
+        "answer": answer,
+        "problem": problem,
+        "command_id": command.command_id,
+        "answer_time": time,
+    }
+    await AvailabilityRepository(work.session).put(wish)
 
 
 async def record_statuses(work: UnitOfWork, tenant_id: str, reports: Sequence[StatusReport], now: datetime) -> None:

@@ -7,7 +7,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from citrine_core.db import BigId, Model
 
-__all__ = ["ConnectorState", "ConnectorStatusChange"]
+__all__ = ["ConnectorState", "ConnectorStatusChange", "WantedAvailability"]
 
 
 class ConnectorState(Model):
@@ -57,3 +57,25 @@ class ConnectorStatusChange(Model):
     status_time: Mapped[datetime]
     """By the clock of the station."""
     create_time: Mapped[datetime]
+
+
+class WantedAvailability(Model):
+    """What an operator asked of a station, an EVSE or a connector last, and what the station answered."""
+
+    __tablename__ = "availabilities"
+
+    tenant_id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    station_id: Mapped[str] = mapped_column(String(48), primary_key=True)
+    evse_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    """0: the whole station."""
+    connector_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    """0: the whole EVSE or station."""
+    wanted: Mapped[int] = mapped_column(Integer)
+    """citrine.ocpp.v2.OperationalStatusEnum"""
+    answer: Mapped[int | None] = mapped_column(Integer)
+    """citrine.ocpp.v2.ChangeAvailabilityStatusEnum. None: the station did not answer."""
+    problem: Mapped[str] = mapped_column(String(255))
+    """Why it was refused or not answered, for people."""
+    command_id: Mapped[str] = mapped_column(String(36))
+    answer_time: Mapped[datetime]
+    """When it was answered, or when nobody waited for the answer any more."""

@@ -1,15 +1,16 @@
 """Queries of functional block G."""
 
 from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import delete, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from citrine_core.blocks.availability.models import ConnectorState, ConnectorStatusChange
+from citrine_core.blocks.availability.models import ConnectorState, ConnectorStatusChange, WantedAvailability
 from citrine_core.db import UnitOfWork, insert_or_ignore, one_of, upsert
 
-__all__ = ["ConnectorKey", "ConnectorRepository", "forget_connectors"]
+__all__ = ["AvailabilityRepository", "ConnectorKey", "ConnectorRepository", "forget_connectors"]
 
 ConnectorKey = tuple[str, int, int]
 """Station, EVSE and connector."""
@@ -102,7 +103,60 @@ class ConnectorRepository:
         ).all()
 
 
+class AvailabilityRepository:
+    """What operators asked of stations, EVSEs and connectors."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def put(self, wish: Mapping[str, Any]) -> None:
+        """Store what was asked last."""
+        await upsert(self._session, WantedAvailability.metadata.tables["availabilities"], [wish], _STATE_KEY)
+
+    async def list(
+        self, tenant_id: str, *, station_id: str, after: tuple[str, int, int] | None, limit: int
+    ) -> Sequence[WantedAvailability]:
+        """Return what was asked, by station, EVSE and connector; of all stations where none is named."""
+        query = select(WantedAvailability).where(WantedAvailability.tenant_id == tenant_id)
+        if station_id:
+            query = query.where(WantedAvailability.station_id == station_id)
+        key = (WantedAvailability.station_id, WantedAvailability.evse_id, WantedAvailability.connector_id)
+        if after is not None:
+            query = query.where(tuple_(*key) > after)
+        return (await self._session.scalars(query.order_by(*key).limit(limit))).all()
+
+    async def of_stations(self, tenant_id: str, station_ids: Collection[str]) -> Sequence[WantedAvailability]:
+        """Return all that was asked of some stations."""
+        rows = await self._session.scalars(
+            select(WantedAvailability).where(
+                WantedAvailability.tenant_id == tenant_id,
+                one_of(self._session, WantedAvailability.station_id, station_ids),
+            )
+        )
+        return rows.all()
+
+    async def connectors_of(self, tenant_id: str, station_ids: Collection[str]) -> Sequence[ConnectorState]:
+        """Return all that some stations reported, on EVSEs and on themselves as a whole too."""
+        rows = await self._session.scalars(
+            select(ConnectorState).where(
+                ConnectorState.tenant_id == tenant_id, one_of(self._session, ConnectorState.station_id, station_ids)
+            )
+        )
+        return rows.all()
+
+    async def boot_times(self, tenant_id: str, station_ids: Collection[str]) -> dict[str, datetime | None]:
+        """Return when some stations last booted."""
+        # By its name: the package of the stations imports this one.
+        table = ConnectorState.metadata.tables["stations"].c
+        rows = await self._session.execute(
+            select(table.station_id, table.boot_time).where(
+                table.tenant_id == tenant_id, one_of(self._session, table.station_id, station_ids)
+            )
+        )
+        return {row[0]: row[1] for row in rows}
+
+
 async def forget_connectors(work: UnitOfWork, tenant_id: str, station_id: str) -> None:
-    """Remove the connectors of a station and their history."""
-    for table in (ConnectorState, ConnectorStatusChange):
+    """Remove the connectors of a station, their history, and what was asked of them."""
+    for table in (ConnectorState, ConnectorStatusChange, WantedAvailability):
         await work.session.execute(delete(table).where(table.tenant_id == tenant_id, table.station_id == station_id))

@@ -1,11 +1,16 @@
 """AvailabilityService: the gRPC face of functional block G."""
 
+from collections import defaultdict
+from collections.abc import Sequence
+
 import grpc
 
 from citrine.api.v1 import availability_pb2 as pb
 from citrine.api.v1 import availability_pb2_grpc
-from citrine_core.blocks.availability.models import ConnectorState, ConnectorStatusChange
-from citrine_core.blocks.availability.repository import ConnectorRepository
+from citrine_core.blocks.availability.models import ConnectorState, ConnectorStatusChange, WantedAvailability
+from citrine_core.blocks.availability.repository import AvailabilityRepository, ConnectorRepository
+from citrine_core.blocks.availability.wishes import availability_to_proto
+from citrine_core.db import UnitOfWork
 from citrine_core.errors import InvalidArgument
 from citrine_core.rpc import caller, open_page
 from citrine_core.services import Services
@@ -50,12 +55,45 @@ class AvailabilityServicer(availability_pb2_grpc.AvailabilityServiceServicer):
         shown, token = page.close(rows, lambda row: (row.id,))
         return pb.ListConnectorStatusesResponse(statuses=[to_proto(row) for row in shown], next_page_token=token)
 
+    async def ListAvailabilities(
+        self,
+        request: pb.ListAvailabilitiesRequest,
+        context: grpc.aio.ServicerContext[pb.ListAvailabilitiesRequest, pb.ListAvailabilitiesResponse],
+    ) -> pb.ListAvailabilitiesResponse:
+        page = open_page(request)
+        tenant_id = caller(context).tenant_id
+        async with self._services.unit_of_work(read_only=True) as work:
+            rows = await AvailabilityRepository(work.session).list(
+                tenant_id, station_id=request.station_id, after=page.after, limit=page.size + 1
+            )
+            shown, token = page.close(rows, lambda row: (row.station_id, row.evse_id, row.connector_id))
+            return pb.ListAvailabilitiesResponse(
+                availabilities=await _availabilities(work, tenant_id, shown), next_page_token=token
+            )
+
     async def ChangeAvailability(
         self,
         request: pb.ChangeAvailabilityRequest,
         context: grpc.aio.ServicerContext[pb.ChangeAvailabilityRequest, pb.ChangeAvailabilityResponse],
     ) -> pb.ChangeAvailabilityResponse:
         return await self._services.commands.call(context, request, pb.ChangeAvailabilityResponse)
+
+
+async def _availabilities(
+    work: UnitOfWork, tenant_id: str, shown: Sequence[WantedAvailability]
+) -> list[pb.Availability]:
+    repository = AvailabilityRepository(work.session)
+    station_ids = {wish.station_id for wish in shown}
+    if not station_ids:
+        return []
+    wishes: dict[str, list[WantedAvailability]] = defaultdict(list)
+    for wish in await repository.of_stations(tenant_id, station_ids):
+        wishes[wish.station_id].append(wish)
+    connectors: dict[str, list[ConnectorState]] = defaultdict(list)
+    for connector in await repository.connectors_of(tenant_id, station_ids):
+        connectors[connector.station_id].append(connector)
+    boots = await repository.boot_times(tenant_id, station_ids)
+    return [availability_to_proto(wish, wishes[wish.station_id], connectors[wish.station_id], boots) for wish in shown]
 
 
 def to_proto(row: ConnectorState | ConnectorStatusChange) -> pb.ConnectorStatus:

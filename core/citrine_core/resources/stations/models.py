@@ -30,6 +30,10 @@ class Station(Model):
     """citrine.api.v1.BootPolicy"""
     boot_interval: Mapped[int | None] = mapped_column(Integer)
     """Seconds. None: the setting of the core."""
+    configuration_id: Mapped[str | None] = mapped_column(String(50))
+    """Of the configuration that an operator chose. None: the one that is for such stations."""
+    held_time: Mapped[datetime | None]
+    """When it was held because nobody knows it. None: an operator registered or accepted it."""
     registration: Mapped[int | None] = mapped_column(Integer)
     """citrine.ocpp.v2.RegistrationStatusEnum of the last BootNotification. None: it never booted."""
     hardware: Mapped[bytes | None] = mapped_column(LargeBinary)

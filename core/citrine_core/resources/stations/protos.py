@@ -6,7 +6,7 @@ from itertools import groupby
 from citrine.api.v1 import stations_pb2 as pb
 from citrine.edge.v1 import link_pb2 as link
 from citrine.ocpp.v2 import availability_pb2, provisioning_pb2
-from citrine_core.blocks.availability import ConnectorState
+from citrine_core.blocks.availability import ConnectorState, WantedAvailability, wanted_of
 from citrine_core.resources.connections.models import Connection
 from citrine_core.resources.stations.models import Station
 from citrine_core.rpc import to_timestamp
@@ -22,13 +22,19 @@ VERSION_NAMES: Mapping[int, str] = {
 """What a websocket speaks, as people write it."""
 
 
-def to_proto(station: Station, connection: Connection | None, connectors: Sequence[ConnectorState] = ()) -> pb.Station:
+def to_proto(
+    station: Station,
+    connection: Connection | None,
+    connectors: Sequence[ConnectorState] = (),
+    wishes: Sequence[WantedAvailability] = (),
+) -> pb.Station:
     """Return a station as the API shows it.
 
     Args:
         station: Its row.
         connection: Its newest session. None: it never connected.
         connectors: What it reported, by EVSE and number.
+        wishes: What operators asked of it and its parts.
     """
     shown = pb.Station(
         station_id=station.station_id,
@@ -38,9 +44,11 @@ def to_proto(station: Station, connection: Connection | None, connectors: Sequen
         allow_no_password=station.allow_no_password,
         description=station.description,
         enabled=station.enabled,
+        configuration_id=station.configuration_id or "",
+        held_time=to_timestamp(station.held_time),
         boot_time=to_timestamp(station.boot_time),
         last_seen_time=to_timestamp(station.last_seen_time),
-        evses=_evses(connectors),
+        evses=_evses(connectors, wishes),
         create_time=to_timestamp(station.create_time),
         etag=str(station.version),
     )
@@ -50,11 +58,12 @@ def to_proto(station: Station, connection: Connection | None, connectors: Sequen
         shown.hardware.ParseFromString(station.hardware)
     if connection is not None:
         shown.connected = connection.is_open
+        shown.remote_address = connection.remote_address
         shown.ocpp_version = VERSION_NAMES.get(connection.ocpp_version, "")
     return shown
 
 
-def _evses(connectors: Sequence[ConnectorState]) -> list[pb.Evse]:
+def _evses(connectors: Sequence[ConnectorState], wishes: Sequence[WantedAvailability]) -> list[pb.Evse]:
     return [
         pb.Evse(
             evse_id=evse_id,
@@ -63,6 +72,7 @@ def _evses(connectors: Sequence[ConnectorState]) -> list[pb.Evse]:
                     connector_id=state.connector_id,
                     status=availability_pb2.ConnectorStatusEnum.ValueType(state.status),
                     status_time=to_timestamp(state.status_time),
+                    wanted=wanted_of(wishes, evse_id, state.connector_id),
                 )
                 for state in states
             ],

@@ -10,7 +10,7 @@ from google.protobuf.empty_pb2 import Empty
 from citrine.api.v1 import stations_pb2 as pb
 from citrine.api.v1.stations_pb2_grpc import StationsServiceServicer
 from citrine.events.v1.events_pb2 import Event, StationChanged
-from citrine_core.blocks.availability import ConnectorRepository
+from citrine_core.blocks.availability import AvailabilityRepository, ConnectorRepository
 from citrine_core.db import UnitOfWork
 from citrine_core.errors import Conflict
 from citrine_core.resources.stations.fields import CHANGEABLE, assign, check_fields, check_password, check_station_id
@@ -44,7 +44,8 @@ class StationsServicer(StationsServiceServicer):
         async with self._unit_of_work(read_only=True) as work:
             station, connection = await StationRepository(work.session).get(tenant_id, station_id)
             connectors = await ConnectorRepository(work.session).connectors_of(tenant_id, station_id)
-        return to_proto(station, connection, connectors)
+            wishes = await AvailabilityRepository(work.session).of_stations(tenant_id, [station_id])
+        return to_proto(station, connection, connectors, wishes)
 
     async def ListStations(
         self,

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import String
+from sqlalchemy import Integer, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from citrine_core.db import Model
@@ -17,4 +17,8 @@ class Tenant(Model):
 
     tenant_id: Mapped[str] = mapped_column(String(36), primary_key=True)
     display_name: Mapped[str] = mapped_column(String(255), default="")
+    unknown_stations: Mapped[int] = mapped_column(Integer, default=1, server_default="1")
+    """citrine.api.v1.UnknownStations"""
+    max_held_stations: Mapped[int] = mapped_column(Integer, default=100, server_default="100")
+    """Unknown stations that are held at a time."""
     create_time: Mapped[datetime]

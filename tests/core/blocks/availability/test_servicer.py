@@ -10,7 +10,13 @@ import pytest
 from citrine.api.v1 import availability_pb2 as pb
 from citrine.api.v1.availability_pb2_grpc import AvailabilityServiceStub
 from citrine.api.v1.common_pb2 import CommandTarget
+from citrine.api.v1.stations_pb2 import GetStationRequest
+from citrine.api.v1.stations_pb2_grpc import StationsServiceStub
+from citrine.edge.v1 import link_pb2 as link
 from citrine.ocpp.v2 import availability_pb2 as ocpp
+from citrine.ocpp.v2.diagnostics_pb2 import EventData, EventNotificationEnum, EventTriggerEnum, NotifyEventRequest
+from citrine.ocpp.v2.provisioning_pb2 import BootNotificationRequest, BootReasonEnum
+from citrine.ocpp.v2.types_pb2 import EVSE, Component, StatusInfo, Variable
 from tests.support.blocks import NOW, stamp
 from tests.support.core import PASSWORD, RunningCore
 from tests.support.fake_edge import FakeSession
@@ -110,3 +116,137 @@ async def test_change_availability_returns_the_stations_answer(
 
     assert response.response.status == ocpp.ChangeAvailabilityStatusEnum.CHANGE_AVAILABILITY_STATUS_ENUM_REJECTED
     assert station.edge.commands[0].request.change_availability == request
+
+
+def change(what: str, evse_id: int = 0, connector_id: int = 0) -> pb.ChangeAvailabilityRequest:
+    request = ocpp.ChangeAvailabilityRequest(
+        operational_status=ocpp.OperationalStatusEnum.Value(f"OPERATIONAL_STATUS_ENUM_{what}")
+    )
+    if evse_id:
+        request.evse.id = evse_id
+    if connector_id:
+        request.evse.connector_id = connector_id
+    return pb.ChangeAvailabilityRequest(target=CommandTarget(station_id="CS-1"), request=request)
+
+
+def answers(station: FakeSession, *statuses: str) -> None:
+    given = iter(statuses)
+    station.edge.on_command = lambda command: ocpp.ChangeAvailabilityResponse(
+        status=ocpp.ChangeAvailabilityStatusEnum.Value(f"CHANGE_AVAILABILITY_STATUS_ENUM_{next(given)}"),
+        status_info=StatusInfo(reason_code="Busy"),
+    )
+
+
+def event(component: str, value: str, minutes: int, evse: EVSE | None = None) -> NotifyEventRequest:
+    data = EventData(
+        event_id=1,
+        timestamp=stamp(NOW + timedelta(minutes=minutes)),
+        trigger=EventTriggerEnum.EVENT_TRIGGER_ENUM_DELTA,
+        actual_value=value,
+        event_notification_type=EventNotificationEnum.EVENT_NOTIFICATION_ENUM_HARD_WIRED_NOTIFICATION,
+        component=Component(name=component, evse=evse),
+        variable=Variable(name="AvailabilityState"),
+    )
+    return NotifyEventRequest(generated_at=stamp(), event_data=[data])
+
+
+async def states(api: "AvailabilityServiceAsyncStub") -> list[tuple[int, int, str, str]]:
+    listed = await api.ListAvailabilities(pb.ListAvailabilitiesRequest(station_id="CS-1"))
+    return [
+        (
+            row.evse_id,
+            row.connector_id,
+            pb.AvailabilityState.Name(row.state).removeprefix("AVAILABILITY_STATE_"),
+            ocpp.OperationalStatusEnum.Name(row.actual).removeprefix("OPERATIONAL_STATUS_ENUM_"),
+        )
+        for row in listed.availabilities
+    ]
+
+
+async def test_what_was_asked_for_is_kept_and_compared_with_what_is(
+    core: RunningCore, station: FakeSession, api: "AvailabilityServiceAsyncStub"
+) -> None:
+    """Scheduled (G03.FR.05) until its connectors say so; refused stays refused; nothing is lost by another wish."""
+    await station.call_all([status("OCCUPIED", 0, 1), status("AVAILABLE", 0, 2), status("AVAILABLE", 0, 2, 2)])
+    answers(station, "SCHEDULED", "REJECTED", "ACCEPTED")
+
+    for wish in (change("INOPERATIVE", 1), change("INOPERATIVE"), change("INOPERATIVE", 2, 2)):
+        await api.ChangeAvailability(wish)
+
+    assert await states(api) == [
+        (0, 0, "REFUSED", "OPERATIVE"),
+        (1, 0, "SCHEDULED", "OPERATIVE"),
+        # The station took it; what it reported before says nothing about it.
+        (2, 2, "REACHED", "OPERATIVE"),
+    ]
+    page = await api.ListAvailabilities(pb.ListAvailabilitiesRequest(page_size=1))
+    assert page.next_page_token
+    assert page.availabilities[0].problem == "Rejected: Busy"
+
+    await station.call(status("UNAVAILABLE", 9, 1))
+    assert (await states(api))[1] == (1, 0, "REACHED", "INOPERATIVE")
+    shown = await core.stub(StationsServiceStub).GetStation(GetStationRequest(station_id="CS-1"))
+    wanted = {(evse.evse_id, plug.connector_id): plug.wanted for evse in shown.evses for plug in evse.connectors}
+    inoperative = ocpp.OperationalStatusEnum.OPERATIONAL_STATUS_ENUM_INOPERATIVE
+    assert wanted == {(1, 1): inoperative, (2, 1): inoperative, (2, 2): inoperative}
+
+
+async def test_connector_that_serves_again_after_a_reboot_differs(
+    station: FakeSession, api: "AvailabilityServiceAsyncStub"
+) -> None:
+    """What is set to inoperative stays so over a reboot (G03.FR.08), unless the station forgets."""
+    answers(station, "ACCEPTED", "SCHEDULED")
+    await api.ChangeAvailability(change("INOPERATIVE", 1))
+    await api.ChangeAvailability(change("INOPERATIVE", 2))
+    await station.call_all([now("UNAVAILABLE", 1), now("UNAVAILABLE", 2)])
+    assert [state for *_, state, _ in await states(api)] == ["REACHED", "REACHED"]
+
+    await station.call(BootNotificationRequest(reason=BootReasonEnum.BOOT_REASON_ENUM_POWER_UP))
+    await station.call_all([now("AVAILABLE", 1), now("AVAILABLE", 2)])
+
+    assert [state for *_, state, _ in await states(api)] == ["DIFFERS", "DIFFERS"]
+
+
+async def test_command_without_an_answer_is_kept_as_refused(
+    core: RunningCore, station: FakeSession, api: "AvailabilityServiceAsyncStub"
+) -> None:
+    station.edge.on_command = lambda command: link.CommandFailure(
+        reason=link.CommandFailure.REASON_CALL_ERROR, error=link.CallError(code="InternalError", description="broken")
+    )
+
+    with pytest.raises(grpc.aio.AioRpcError):
+        await api.ChangeAvailability(change("OPERATIVE"))
+
+    [shown] = (await api.ListAvailabilities(pb.ListAvailabilitiesRequest())).availabilities
+    assert (shown.state, shown.HasField("answer")) == (pb.AVAILABILITY_STATE_REFUSED, False)
+    assert shown.problem == "InternalError: broken"
+
+
+async def test_G01_events_tell_states_of_connectors_evses_and_stations(
+    station: FakeSession, api: "AvailabilityServiceAsyncStub"
+) -> None:
+    """The newest by the station's clock counts, whichever message it came in."""
+    await station.call(status("AVAILABLE", 5, 1))
+    await station.call(event("Connector", "Occupied", 3, EVSE(id=1, connector_id=1)))
+    assert [row.status for row in await connectors(api)] == [ocpp.CONNECTOR_STATUS_ENUM_AVAILABLE]
+
+    await station.call(event("connector", "unavailable", 7, EVSE(id=1, connector_id=1)))
+    await station.call(event("EVSE", "Unavailable", 7, EVSE(id=1)))
+    await station.call(event("ChargingStation", "Faulted", 7))
+    await station.call(status("AVAILABLE", 6, 1))
+
+    assert [(row.evse_id, row.connector_id, row.status) for row in await connectors(api)] == [
+        (0, 0, ocpp.CONNECTOR_STATUS_ENUM_FAULTED),
+        (1, 0, ocpp.CONNECTOR_STATUS_ENUM_UNAVAILABLE),
+        (1, 1, ocpp.CONNECTOR_STATUS_ENUM_UNAVAILABLE),
+    ]
+
+
+def now(what: str, evse_id: int) -> ocpp.StatusNotificationRequest:
+    request = status(what, 0, evse_id)
+    request.timestamp.GetCurrentTime()
+    return request
+
+
+async def connectors(api: "AvailabilityServiceAsyncStub") -> list[pb.ConnectorStatus]:
+    return list((await api.ListConnectors(pb.ListConnectorsRequest())).connectors)

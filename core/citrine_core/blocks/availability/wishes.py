@@ -1,0 +1,124 @@
+"""What operators asked of stations, EVSEs and connectors, against what the stations report of them.
+
+OCPP keeps the availability of a station, of its EVSEs and of its connectors apart: a connector serves only where all
+three are operative (G03, G04). So a connector that is unavailable may be so for another reason than its own.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import TypeAlias
+
+from citrine.api.v1 import availability_pb2 as pb
+from citrine.ocpp.v2.availability_pb2 import (
+    CHANGE_AVAILABILITY_STATUS_ENUM_ACCEPTED,
+    CHANGE_AVAILABILITY_STATUS_ENUM_SCHEDULED,
+    CONNECTOR_STATUS_ENUM_FAULTED,
+    CONNECTOR_STATUS_ENUM_UNAVAILABLE,
+    OPERATIONAL_STATUS_ENUM_INOPERATIVE,
+    OPERATIONAL_STATUS_ENUM_OPERATIVE,
+    ChangeAvailabilityStatusEnum,
+    OperationalStatusEnum,
+)
+from citrine_core.blocks.availability.models import ConnectorState, WantedAvailability
+
+__all__ = ["actual_of", "availability_to_proto", "state_of", "wanted_of"]
+
+Status: TypeAlias = OperationalStatusEnum.ValueType
+
+
+def wanted_of(wishes: Sequence[WantedAvailability], evse_id: int, connector_id: int) -> Status | None:
+    """Return what is wanted of a connector by all that was asked of it, its EVSE and its station; None for nothing.
+
+    Args:
+        wishes: Of its station.
+        evse_id: Its EVSE.
+        connector_id: Its number.
+    """
+    of_it = {(0, 0), (evse_id, 0), (evse_id, connector_id)}
+    wanted = {wish.wanted for wish in wishes if (wish.evse_id, wish.connector_id) in of_it}
+    if not wanted:
+        return None
+    if OPERATIONAL_STATUS_ENUM_INOPERATIVE in wanted:
+        return OPERATIONAL_STATUS_ENUM_INOPERATIVE
+    return OPERATIONAL_STATUS_ENUM_OPERATIVE
+
+
+def actual_of(connectors: Sequence[ConnectorState]) -> Status | None:
+    """Return whether connectors serve: one that does is enough. None where they are faulted or nothing is known."""
+    known = [each for each in connectors if each.status != CONNECTOR_STATUS_ENUM_FAULTED]
+    if not known:
+        return None
+    if all(each.status == CONNECTOR_STATUS_ENUM_UNAVAILABLE for each in known):
+        return OPERATIONAL_STATUS_ENUM_INOPERATIVE
+    return OPERATIONAL_STATUS_ENUM_OPERATIVE
+
+
+def state_of(
+    wish: WantedAvailability,
+    wishes: Sequence[WantedAvailability],
+    connectors: Sequence[ConnectorState],
+    boot_time: datetime | None,
+) -> pb.AvailabilityState.ValueType:
+    """Return how something is against what was asked of it.
+
+    Args:
+        wish: What was asked.
+        wishes: All that was asked of the station.
+        connectors: Those that it reported.
+        boot_time: When it last booted.
+    """
+    if wish.answer not in (CHANGE_AVAILABILITY_STATUS_ENUM_ACCEPTED, CHANGE_AVAILABILITY_STATUS_ENUM_SCHEDULED):
+        return pb.AVAILABILITY_STATE_REFUSED
+    others = [each for each in _within(wish, connectors) if _contradicts(wish, wishes, each)]
+    if wish.answer == CHANGE_AVAILABILITY_STATUS_ENUM_ACCEPTED:
+        # A report from before the change says nothing about it.
+        since = wish.answer_time
+    elif boot_time is None or boot_time <= wish.answer_time:
+        return pb.AVAILABILITY_STATE_SCHEDULED if others else pb.AVAILABILITY_STATE_REACHED
+    else:
+        since = boot_time
+    if any(each.order_time > since for each in others):
+        return pb.AVAILABILITY_STATE_DIFFERS
+    return pb.AVAILABILITY_STATE_REACHED
+
+
+def availability_to_proto(
+    wish: WantedAvailability,
+    wishes: Sequence[WantedAvailability],
+    connectors: Sequence[ConnectorState],
+    boot_times: Mapping[str, datetime | None],
+) -> pb.Availability:
+    """Return what the API shows of a wish. Wishes and connectors are those of its station."""
+    shown = pb.Availability(
+        station_id=wish.station_id,
+        evse_id=wish.evse_id,
+        connector_id=wish.connector_id,
+        wanted=OperationalStatusEnum.ValueType(wish.wanted),
+        actual=actual_of(_within(wish, connectors)),
+        state=state_of(wish, wishes, connectors, boot_times.get(wish.station_id)),
+        problem=wish.problem,
+        command_id=wish.command_id,
+    )
+    if wish.answer is not None:
+        shown.answer = ChangeAvailabilityStatusEnum.ValueType(wish.answer)
+    shown.answer_time.FromDatetime(wish.answer_time)
+    return shown
+
+
+def _within(wish: WantedAvailability, connectors: Sequence[ConnectorState]) -> list[ConnectorState]:
+    found = [
+        each for each in connectors if wish.evse_id in (0, each.evse_id) and wish.connector_id in (0, each.connector_id)
+    ]
+    # What a station says of an EVSE or of itself as a whole counts where it says nothing of connectors.
+    plugs = [each for each in found if each.connector_id > 0]
+    return plugs or [each for each in found if (each.evse_id, each.connector_id) == (wish.evse_id, wish.connector_id)]
+
+
+def _contradicts(wish: WantedAvailability, wishes: Sequence[WantedAvailability], connector: ConnectorState) -> bool:
+    actual = actual_of([connector])
+    if actual is None or actual == wish.wanted:
+        return False
+    # A connector may be out of service for what was asked of it, its EVSE or its station.
+    return actual == OPERATIONAL_STATUS_ENUM_OPERATIVE or (
+        wanted_of(wishes, connector.evse_id, connector.connector_id) == OPERATIONAL_STATUS_ENUM_OPERATIVE
+    )
