@@ -99,6 +99,14 @@ class CoreSettings(BaseSettings):
     report_retention: Duration | None = Field(default=timedelta(days=90), gt=timedelta(0), le=timedelta(days=36525))
     """How long reports and their parts are kept after the last part. None: for ever. What they told stays."""
 
+    transaction_check_delay: Duration = timedelta(seconds=30)
+    """How long missing events of a transaction may take, before its station is asked for them; and how long a station
+    that is back may take to mention an open transaction."""
+
+    transaction_silence: Duration | None = timedelta(hours=1)
+    """After that long without news of an open transaction, its connected station is asked whether it goes on. None:
+    never."""
+
     log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
     """DEBUG, INFO, WARNING or ERROR."""
 
