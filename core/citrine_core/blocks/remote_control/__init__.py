@@ -3,18 +3,31 @@
 from functools import partial
 
 from citrine.api.v1 import remote_control_pb2_grpc
+from citrine_core.blocks.remote_control.handlers import RemoteControlHandlers
+from citrine_core.blocks.remote_control.models import RemoteStart
+from citrine_core.blocks.remote_control.repository import RemoteStartKey, RemoteStartRepository, forget_remote_starts
 from citrine_core.blocks.remote_control.servicer import RemoteControlServicer
+from citrine_core.blocks.remote_control.starts import record_started
 from citrine_core.dispatch import Block
 from citrine_core.services import Services
 
-__all__ = ["RemoteControlServicer", "block"]
+__all__ = [
+    "RemoteControlHandlers",
+    "RemoteControlServicer",
+    "RemoteStart",
+    "RemoteStartKey",
+    "RemoteStartRepository",
+    "block",
+    "record_started",
+]
 
 
 def block(services: Services) -> Block:
     """Return the block, put together."""
     return Block(
         "remote_control",
-        [],
+        [RemoteControlHandlers(services)],
         [partial(remote_control_pb2_grpc.add_RemoteControlServiceServicer_to_server, RemoteControlServicer(services))],
         ["citrine.api.v1.RemoteControlService"],
+        forget_station=forget_remote_starts,
     )

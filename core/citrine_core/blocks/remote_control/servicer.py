@@ -1,22 +1,39 @@
 """RemoteControlService: the gRPC face of functional block F.
 
 Nothing is checked against what we believe of the station: an EVSE, a transaction or a reservation that is unknown
-here is the station's to refuse. The remoteStartId is the caller's, who finds the transaction by it (F01.FR.25).
+here is the station's to refuse. What no station may be asked is refused here.
 """
 
+from typing import Any
+
 import grpc
+from sqlalchemy import Row
 
 from citrine.api.v1 import remote_control_pb2 as pb
 from citrine.api.v1 import remote_control_pb2_grpc
+from citrine.ocpp.v2 import remote_control_pb2 as ocpp
+from citrine.ocpp.v2.types_pb2 import ChargingProfilePurposeEnum, IdToken
+from citrine_core.blocks.remote_control.repository import RemoteStartRepository
+from citrine_core.blocks.remote_control.starts import change, new_row
+from citrine_core.errors import CoreError, InvalidArgument, NotFound
+from citrine_core.ids import new_request_id
+from citrine_core.resources.stations import StationRepository
+from citrine_core.resources.tokens import TokenRepository
+from citrine_core.rpc import caller, open_page, required, to_timestamp
 from citrine_core.services import Services
 
 __all__ = ["RemoteControlServicer"]
+
+_TX_PROFILE = ChargingProfilePurposeEnum.CHARGING_PROFILE_PURPOSE_ENUM_TX_PROFILE
+_Trigger = ocpp.MessageTriggerEnum
+_GROUP_TYPE = "Central"
 
 
 class RemoteControlServicer(remote_control_pb2_grpc.RemoteControlServiceServicer):
     """Commands of functional block F."""
 
     def __init__(self, services: Services) -> None:
+        self._services = services
         self._commands = services.commands
 
     async def RequestStartTransaction(
@@ -24,13 +41,52 @@ class RemoteControlServicer(remote_control_pb2_grpc.RemoteControlServiceServicer
         request: pb.RequestStartTransactionRequest,
         context: grpc.aio.ServicerContext[pb.RequestStartTransactionRequest, pb.RequestStartTransactionResponse],
     ) -> pb.RequestStartTransactionResponse:
-        return await self._commands.call(context, request, pb.RequestStartTransactionResponse)
+        _check_start(request.request)
+        tenant_id = caller(context).tenant_id
+        await self._record(tenant_id, request.target.station_id, request.request)
+        try:
+            return await self._commands.call(context, request, pb.RequestStartTransactionResponse)
+        except CoreError as error:
+            await self._fail(tenant_id, request.target.station_id, request.request.remote_start_id, str(error))
+            raise
+
+    async def GetRemoteStart(
+        self,
+        request: pb.GetRemoteStartRequest,
+        context: grpc.aio.ServicerContext[pb.GetRemoteStartRequest, pb.RemoteStart],
+    ) -> pb.RemoteStart:
+        station_id = required("station_id", request.station_id)
+        async with self._services.unit_of_work(read_only=True) as work:
+            row = await RemoteStartRepository(work.session).find(
+                caller(context).tenant_id, station_id, request.remote_start_id
+            )
+        if row is None:
+            raise NotFound("remote start", request.remote_start_id)
+        return _to_proto(row)
+
+    async def ListRemoteStarts(
+        self,
+        request: pb.ListRemoteStartsRequest,
+        context: grpc.aio.ServicerContext[pb.ListRemoteStartsRequest, pb.ListRemoteStartsResponse],
+    ) -> pb.ListRemoteStartsResponse:
+        page = open_page(request)
+        async with self._services.unit_of_work(read_only=True) as work:
+            rows = await RemoteStartRepository(work.session).list(
+                caller(context).tenant_id,
+                station_id=request.station_id,
+                state=request.state,
+                after=page.after,
+                limit=page.size + 1,
+            )
+        shown, token = page.close(rows, lambda row: (row.create_time, row.station_id, row.remote_start_id))
+        return pb.ListRemoteStartsResponse(remote_starts=[_to_proto(row) for row in shown], next_page_token=token)
 
     async def RequestStopTransaction(
         self,
         request: pb.RequestStopTransactionRequest,
         context: grpc.aio.ServicerContext[pb.RequestStopTransactionRequest, pb.RequestStopTransactionResponse],
     ) -> pb.RequestStopTransactionResponse:
+        required("request.transaction_id", request.request.transaction_id)
         return await self._commands.call(context, request, pb.RequestStopTransactionResponse)
 
     async def UnlockConnector(
@@ -38,6 +94,8 @@ class RemoteControlServicer(remote_control_pb2_grpc.RemoteControlServiceServicer
         request: pb.UnlockConnectorRequest,
         context: grpc.aio.ServicerContext[pb.UnlockConnectorRequest, pb.UnlockConnectorResponse],
     ) -> pb.UnlockConnectorResponse:
+        _check_positive("request.evse_id", request.request.evse_id)
+        _check_positive("request.connector_id", request.request.connector_id)
         return await self._commands.call(context, request, pb.UnlockConnectorResponse)
 
     async def TriggerMessage(
@@ -45,4 +103,87 @@ class RemoteControlServicer(remote_control_pb2_grpc.RemoteControlServiceServicer
         request: pb.TriggerMessageRequest,
         context: grpc.aio.ServicerContext[pb.TriggerMessageRequest, pb.TriggerMessageResponse],
     ) -> pb.TriggerMessageResponse:
+        _check_trigger(request.request)
         return await self._commands.call(context, request, pb.TriggerMessageResponse)
+
+    async def _record(self, tenant_id: str, station_id: str, request: ocpp.RequestStartTransactionRequest) -> None:
+        """Fill in what the caller left to us, and store the request before it is sent."""
+        async with self._services.unit_of_work() as work:
+            if await StationRepository(work.session).find(tenant_id, station_id) is None:
+                raise NotFound("station", station_id)
+            if not request.remote_start_id:
+                request.remote_start_id = new_request_id()
+            if not request.HasField("group_id_token"):
+                key = (request.id_token.id_token, request.id_token.type)
+                token = (await TokenRepository(work.session).find_all(tenant_id, {key})).get(key)
+                if token is not None and token.group_id:
+                    # F01.FR.22: without it, a reservation of the group would be somebody else's.
+                    request.group_id_token.CopyFrom(IdToken(id_token=token.group_id, type=_GROUP_TYPE))
+            row = new_row(tenant_id, station_id, request, self._services.clock())
+            await RemoteStartRepository(work.session).put_all([row])
+            await work.commit()
+
+    async def _fail(self, tenant_id: str, station_id: str, remote_start_id: int, problem: str) -> None:
+        """Note that a request can't be sent at all; how commands end is noted where it is found out."""
+        now, key = self._services.clock(), (station_id, remote_start_id)
+        async with self._services.unit_of_work() as work:
+            repository = RemoteStartRepository(work.session)
+            row = (await repository.find_for_update(tenant_id, [key])).get(key)
+            if row is not None and row["state"] == pb.REMOTE_START_STATE_REQUESTED:
+                change(work, row, pb.REMOTE_START_STATE_FAILED, now, problem=problem)
+                await repository.put_all([row])
+                await work.commit()
+
+
+def _check_start(request: ocpp.RequestStartTransactionRequest) -> None:
+    if not request.HasField("id_token"):
+        raise InvalidArgument("request.id_token", "must be given")
+    if request.HasField("evse_id"):
+        _check_positive("request.evse_id", request.evse_id)
+    if not request.HasField("charging_profile"):
+        return
+    profile = request.charging_profile
+    if profile.charging_profile_purpose != _TX_PROFILE:
+        # F01.FR.09, F02.FR.17, K05.FR.02
+        raise InvalidArgument("request.charging_profile.charging_profile_purpose", "must be TxProfile")
+    if profile.transaction_id:
+        # F01.FR.11, F02.FR.19: there is no transaction yet.
+        raise InvalidArgument("request.charging_profile.transaction_id", "must not be set")
+
+
+def _check_trigger(request: ocpp.TriggerMessageRequest) -> None:
+    if not request.requested_message:
+        raise InvalidArgument("request.requested_message", "must be given")
+    if request.HasField("evse") and request.evse.id < 0:
+        raise InvalidArgument("request.evse.id", "must not be negative")
+    if request.requested_message == _Trigger.MESSAGE_TRIGGER_ENUM_STATUS_NOTIFICATION:
+        # F06.FR.13: there is no status but that of a connector.
+        _check_positive("request.evse.id", request.evse.id)
+        _check_positive("request.evse.connector_id", request.evse.connector_id)
+    if request.requested_message == _Trigger.MESSAGE_TRIGGER_ENUM_CUSTOM_TRIGGER:
+        required("request.custom_trigger", request.custom_trigger)
+
+
+def _check_positive(field: str, value: int) -> None:
+    if value <= 0:
+        raise InvalidArgument(field, "must be given and more than 0")
+
+
+def _to_proto(row: Row[Any]) -> pb.RemoteStart:
+    group = None
+    if row.group_id_token is not None:
+        group = IdToken(id_token=row.group_id_token, type=row.group_id_token_type)
+    return pb.RemoteStart(
+        station_id=row.station_id,
+        remote_start_id=row.remote_start_id,
+        state=row.state,
+        id_token=IdToken(id_token=row.id_token, type=row.id_token_type),
+        group_id_token=group,
+        evse_id=row.evse_id,
+        charging_profile_id=row.charging_profile_id,
+        transaction_id=row.transaction_id,
+        command_id=row.command_id,
+        problem=row.problem,
+        create_time=to_timestamp(row.create_time),
+        update_time=to_timestamp(row.update_time),
+    )

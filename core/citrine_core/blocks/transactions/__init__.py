@@ -3,11 +3,14 @@
 from functools import partial
 
 from citrine.api.v1 import transactions_pb2_grpc
+from citrine_core.blocks.transactions.checks import CheckHandlers, TransactionChecks
+from citrine_core.blocks.transactions.checks.job import INTERVAL
 from citrine_core.blocks.transactions.handlers import TransactionsHandlers
 from citrine_core.blocks.transactions.models import Transaction, TransactionEvent
 from citrine_core.blocks.transactions.repository import TransactionRepository
 from citrine_core.blocks.transactions.servicer import TransactionsServicer
 from citrine_core.dispatch import Block
+from citrine_core.jobs import Job
 from citrine_core.services import Services
 
 __all__ = [
@@ -22,9 +25,11 @@ __all__ = [
 
 def block(services: Services) -> Block:
     """Return the block, put together."""
+    checks = Job("transaction checks", INTERVAL, TransactionChecks(services).run)
     return Block(
         "transactions",
-        [TransactionsHandlers(services)],
+        [TransactionsHandlers(services, checks.wake), CheckHandlers(services)],
         [partial(transactions_pb2_grpc.add_TransactionsServiceServicer_to_server, TransactionsServicer(services))],
         ["citrine.api.v1.TransactionsService"],
+        jobs=[checks],
     )

@@ -1,10 +1,11 @@
 """How events become the state of their transaction: a fold in the order of sequence numbers."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from citrine.ocpp.v2.transactions_pb2 import (
+    ReasonEnum,
     TransactionEventEnum,
     TransactionEventRequest,
     TriggerReasonEnum,
@@ -28,6 +29,22 @@ _UPDATED = TransactionEventEnum.TRANSACTION_EVENT_ENUM_UPDATED
 _ENDED = TransactionEventEnum.TRANSACTION_EVENT_ENUM_ENDED
 _STOP_AUTHORIZED = TriggerReasonEnum.TRIGGER_REASON_ENUM_STOP_AUTHORIZED
 _ACCEPTED = AuthorizationStatusEnum.AUTHORIZATION_STATUS_ENUM_ACCEPTED
+
+_LOCAL = int(ReasonEnum.REASON_ENUM_LOCAL)
+
+_REASONS: Mapping[int, int] = {
+    TriggerReasonEnum.TRIGGER_REASON_ENUM_DEAUTHORIZED: ReasonEnum.REASON_ENUM_DE_AUTHORIZED,
+    TriggerReasonEnum.TRIGGER_REASON_ENUM_ENERGY_LIMIT_REACHED: ReasonEnum.REASON_ENUM_ENERGY_LIMIT_REACHED,
+    TriggerReasonEnum.TRIGGER_REASON_ENUM_EV_COMMUNICATION_LOST: ReasonEnum.REASON_ENUM_EV_DISCONNECTED,
+    TriggerReasonEnum.TRIGGER_REASON_ENUM_EV_DEPARTED: ReasonEnum.REASON_ENUM_EV_DISCONNECTED,
+    TriggerReasonEnum.TRIGGER_REASON_ENUM_EV_CONNECT_TIMEOUT: ReasonEnum.REASON_ENUM_TIMEOUT,
+    TriggerReasonEnum.TRIGGER_REASON_ENUM_TIME_LIMIT_REACHED: ReasonEnum.REASON_ENUM_TIME_LIMIT_REACHED,
+    TriggerReasonEnum.TRIGGER_REASON_ENUM_SOC_LIMIT_REACHED: ReasonEnum.REASON_ENUM_SOC_LIMIT_REACHED,
+    TriggerReasonEnum.TRIGGER_REASON_ENUM_REMOTE_STOP: ReasonEnum.REASON_ENUM_REMOTE,
+    TriggerReasonEnum.TRIGGER_REASON_ENUM_ABNORMAL_CONDITION: ReasonEnum.REASON_ENUM_OTHER,
+    TriggerReasonEnum.TRIGGER_REASON_ENUM_RESET_COMMAND: ReasonEnum.REASON_ENUM_IMMEDIATE_RESET,
+}
+"""Why a transaction ended whose end names no reason, by its trigger."""
 
 _RANKS = {int(_STARTED): 0, int(_UPDATED): 1, int(_ENDED): 2}
 """Order of events that have sequence number and time in common."""
@@ -159,6 +176,20 @@ class TransactionState:
     orphaned: bool = False
     total_cost: float | None = None
     update_time: datetime | None = None
+    start_trigger: int | None = None
+    end_trigger: int | None = None
+    stop_id_token: str | None = None
+    stop_id_token_type: str | None = None
+    closed_time: datetime | None = None
+    time_spent_charging: int | None = None
+    number_of_phases_used: int | None = None
+    cable_max_current: int | None = None
+
+    @property
+    def missing(self) -> int:
+        """How many events are missing, as far as sequence numbers and the lack of a beginning tell."""
+        gaps = self.last_seq_no - self.first_seq_no + 1 - self.seq_nos if self.events else 0
+        return gaps + (self.start_time is None)
 
     @property
     def last_order(self) -> Order | None:
@@ -201,12 +232,16 @@ def apply(state: TransactionState, occurrence: Occurrence) -> None:
     info = request.transaction_info
     if info.charging_state and (not is_over or state.charging_state is None):
         state.charging_state = info.charging_state
+    _apply_details(state, request)
     if occurrence.event_type == _STARTED and state.start_time is None:
-        state.start_time = occurrence.event_time
+        state.start_time, state.start_trigger = occurrence.event_time, request.trigger_reason
     if occurrence.event_type == _ENDED and not is_over:
-        state.end_time = occurrence.event_time
+        state.end_time, state.end_trigger = occurrence.event_time, request.trigger_reason
     if info.stopped_reason and state.stopped_reason is None:
         state.stopped_reason = info.stopped_reason
+    elif state.end_time is not None and state.stopped_reason is None:
+        # E06.FR.09: who says nothing says Local, unless the trigger tells more.
+        state.stopped_reason = _REASONS.get(request.trigger_reason, _LOCAL)
 
 
 def _apply_numbers(state: TransactionState, occurrence: Occurrence) -> None:
@@ -221,7 +256,7 @@ def _apply_numbers(state: TransactionState, occurrence: Occurrence) -> None:
     state.last_digest = occurrence.digest
     state.offline = state.offline or bool(occurrence.offline)
     # Whoever reports on a transaction has not forgotten it.
-    state.orphaned = False
+    state.orphaned, state.closed_time = False, None
 
 
 def _apply_identity(state: TransactionState, occurrence: Occurrence) -> None:
@@ -245,6 +280,18 @@ def _apply_identity(state: TransactionState, occurrence: Occurrence) -> None:
             state.id_token_type = request.id_token.type
             state.id_token_lookup = lookup_of(request.id_token.id_token)
             state.id_token_status = occurrence.token_status
+    if request.HasField("id_token") and request.trigger_reason == _STOP_AUTHORIZED:
+        state.stop_id_token, state.stop_id_token_type = request.id_token.id_token, request.id_token.type
+
+
+def _apply_details(state: TransactionState, request: TransactionEventRequest) -> None:
+    info = request.transaction_info
+    if info.HasField("time_spent_charging"):
+        state.time_spent_charging = info.time_spent_charging
+    if request.HasField("number_of_phases_used"):
+        state.number_of_phases_used = request.number_of_phases_used
+    if request.HasField("cable_max_current"):
+        state.cable_max_current = request.cable_max_current
 
 
 def _apply_sample_times(state: TransactionState, values: Measured) -> None:

@@ -1,14 +1,15 @@
 """What stations tell us of transactions."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
+from citrine.api.v1.transactions_pb2 import TransactionCheck
 from citrine.events.v1.events_pb2 import (
     Event,
     TransactionEnded,
     TransactionStarted,
-    TransactionSummary,
     TransactionUpdated,
 )
 from citrine.ocpp.v2.transactions_pb2 import (
@@ -19,13 +20,20 @@ from citrine.ocpp.v2.transactions_pb2 import (
 )
 from citrine_core.blocks.authorization import KnownTokens, find_tokens, id_token_info
 from citrine_core.blocks.meter_values import SampleRow, add_samples
+from citrine_core.blocks.remote_control import RemoteStartKey, record_started
+from citrine_core.blocks.transactions.checks import CheckRepository
 from citrine_core.blocks.transactions.fold import Occurrence, Order, TransactionState, apply, fold
 from citrine_core.blocks.transactions.repository import EventKey, EventRow, TransactionKey, TransactionRepository
+from citrine_core.blocks.transactions.summaries import summary_of
 from citrine_core.db import UnitOfWork
 from citrine_core.dispatch import Call, handles
+from citrine_core.resources.tokens import lookup_of
 from citrine_core.services import Services
 
 __all__ = ["TransactionsHandlers"]
+
+RemoteStarts = Mapping[RemoteStartKey, Mapping[str, Any]]
+"""Rows of requests to start transactions."""
 
 _ENDED = TransactionEventEnum.TRANSACTION_EVENT_ENUM_ENDED
 _STOP_AUTHORIZED = TriggerReasonEnum.TRIGGER_REASON_ENUM_STOP_AUTHORIZED
@@ -49,8 +57,16 @@ class _Batch:
 class TransactionsHandlers:
     """What stations tell us about transactions (functional block E)."""
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: Services, wake_checks: Callable[[], None] | None = None) -> None:
+        """Take what they need.
+
+        Args:
+            services: Clock and settings.
+            wake_checks: Called after the commit where a station is to be asked for missing events.
+        """
         self._clock = services.clock
+        self._check_delay = services.settings.transaction_check_delay
+        self._wake_checks = wake_checks
 
     @handles(TransactionEventRequest, batched=True)
     async def transaction_events(
@@ -68,9 +84,25 @@ class TransactionsHandlers:
             with_token = [one.request.id_token for one in batch.fresh.values() if one.request.HasField("id_token")]
             known = await find_tokens(work.session, tenant_id, with_token) if with_token else {}
             _answer(batch, known, now)
+            missing = {key: state.missing for key, state in batch.states.items()}
             await _fold(work, repository, tenant_id, batch, now)
+            await self._ask_for_missing(work, batch, missing, now)
             await _store(work, repository, batch)
         return [batch.responses[_key(occurrence)] for occurrence in batch.occurrences]
+
+    async def _ask_for_missing(
+        self, work: UnitOfWork, batch: _Batch, missing: Mapping[TransactionKey, int], now: datetime
+    ) -> None:
+        """Have stations asked for events of which this batch shows that they are missing (E14)."""
+        reasons = {
+            (state.tenant_id, *key): TransactionCheck.REASON_GAP
+            for key, state in batch.states.items()
+            if state.missing > missing.get(key, 0)
+        }
+        if reasons:
+            await CheckRepository(work.session).schedule(reasons, now + self._check_delay)
+            if self._wake_checks is not None:
+                work.after_commit(self._wake_checks)
 
 
 async def _read(
@@ -119,6 +151,7 @@ async def _fold(
     work: UnitOfWork, repository: TransactionRepository, tenant_id: str, batch: _Batch, now: datetime
 ) -> None:
     late = _late(batch)
+    named = {key for key, state in batch.states.items() if state.remote_start_id is not None}
     ended_before = {key for key, state in batch.states.items() if state.end_time is not None}
     sequence = int(now.timestamp() * 1_000_000)
     for occurrence in batch.fresh.values():
@@ -129,12 +162,15 @@ async def _fold(
     for key, stored in (await repository.load_events(tenant_id, late)).items():
         fresh = [one for one in batch.fresh.values() if (one.station_id, one.transaction_id) == key]
         batch.states[key] = fold(batch.states[key], [*stored, *fresh])
+    requests = await _remote_starts(work, tenant_id, batch, named, now)
     heard = set(batch.states) - batch.new
     for occurrence in batch.fresh.values():
         key = (occurrence.station_id, occurrence.transaction_id)
         state = batch.states[key]
         if key not in late:
             apply(state, occurrence)
+        if state.id_token is None and state.remote_start_id is not None:
+            _take_token(state, requests)
         state.update_time = now
         ends = occurrence.event_type == _ENDED and key not in ended_before
         for event in _events(state, occurrence, starts=key not in heard, ends=ends):
@@ -142,6 +178,38 @@ async def _fold(
         heard.add(key)
         if ends:
             ended_before.add(key)
+
+
+async def _remote_starts(
+    work: UnitOfWork, tenant_id: str, batch: _Batch, named: Collection[TransactionKey], now: datetime
+) -> RemoteStarts:
+    """Tell requests to start transactions which ones they began, and return them; mostly there are none.
+
+    Args:
+        work: Whose transaction it is.
+        tenant_id: Tenant of the stations.
+        batch: Events and transactions.
+        named: Transactions whose request is known to have begun them.
+        now: The time.
+    """
+    started: dict[RemoteStartKey, str] = {}
+    for occurrence in batch.fresh.values():
+        info = occurrence.request.transaction_info
+        if info.HasField("remote_start_id") and (occurrence.station_id, occurrence.transaction_id) not in named:
+            started.setdefault((occurrence.station_id, info.remote_start_id), occurrence.transaction_id)
+    for (station_id, transaction_id), state in batch.states.items():
+        if state.remote_start_id is not None and state.id_token is None:
+            started.setdefault((station_id, state.remote_start_id), transaction_id)
+    return await record_started(work, tenant_id, started, now) if started else {}
+
+
+def _take_token(state: TransactionState, requests: RemoteStarts) -> None:
+    """Take over the token of the request where the station does not repeat it (F01.FR.04)."""
+    assert state.remote_start_id is not None
+    request = requests.get((state.station_id, state.remote_start_id))
+    if request is not None and request["transaction_id"] == state.transaction_id:
+        state.id_token, state.id_token_type = request["id_token"], request["id_token_type"]
+        state.id_token_lookup = lookup_of(request["id_token"])
 
 
 def _late(batch: _Batch) -> set[TransactionKey]:
@@ -187,7 +255,7 @@ async def _store(work: UnitOfWork, repository: TransactionRepository, batch: _Ba
 
 
 def _events(state: TransactionState, occurrence: Occurrence, *, starts: bool, ends: bool) -> Iterable[Event]:
-    summary, reason = _summary(state, occurrence), occurrence.request.trigger_reason
+    summary, reason = summary_of(state, occurrence.seq_no), occurrence.request.trigger_reason
     if starts:
         yield Event(
             tenant_id=state.tenant_id,
@@ -210,25 +278,6 @@ def _events(state: TransactionState, occurrence: Occurrence, *, starts: bool, en
             station_id=state.station_id,
             transaction_updated=TransactionUpdated(transaction=summary, trigger_reason=reason),
         )
-
-
-def _summary(state: TransactionState, occurrence: Occurrence) -> TransactionSummary:
-    summary = TransactionSummary(
-        transaction_id=state.transaction_id,
-        evse_id=state.evse_id,
-        connector_id=state.connector_id,
-        energy_wh=state.energy_wh,
-        power_w=state.power_w,
-        soc_percent=state.soc_percent,
-        charging_state=state.charging_state,  # type: ignore[arg-type]
-        id_token=state.id_token or "",
-        seq_no=occurrence.seq_no,
-    )
-    if state.start_time is not None:
-        summary.start_time.FromDatetime(state.start_time)
-    if state.end_time is not None:
-        summary.end_time.FromDatetime(state.end_time)
-    return summary
 
 
 def _key(occurrence: Occurrence) -> EventKey:

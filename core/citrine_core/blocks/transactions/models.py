@@ -9,6 +9,9 @@ from citrine_core.db import Model
 
 __all__ = ["Transaction", "TransactionEvent"]
 
+_OPEN = text("end_time IS NULL AND closed_time IS NULL")
+"""What is true of a transaction that is under way, as far as we know."""
+
 
 class Transaction(Model):
     """One charging transaction: what its events say, taken together."""
@@ -23,8 +26,8 @@ class Transaction(Model):
             "tenant_id",
             "station_id",
             "sequence",
-            sqlite_where=text("end_time IS NULL"),
-            postgresql_where=text("end_time IS NULL"),
+            sqlite_where=_OPEN,
+            postgresql_where=_OPEN,
         ),
         Index(None, "tenant_id", "id_token_lookup"),
     )
@@ -52,6 +55,19 @@ class Transaction(Model):
     end_time: Mapped[datetime | None]
     stopped_reason: Mapped[int | None] = mapped_column(SmallInteger)
     """citrine.ocpp.v2.ReasonEnum"""
+    start_trigger: Mapped[int | None] = mapped_column(SmallInteger)
+    """citrine.ocpp.v2.TriggerReasonEnum of the event that began it."""
+    end_trigger: Mapped[int | None] = mapped_column(SmallInteger)
+    """citrine.ocpp.v2.TriggerReasonEnum of the event that ended it."""
+    stop_id_token: Mapped[str | None] = mapped_column(String(255))
+    """Token that stopped it, as the station sent it."""
+    stop_id_token_type: Mapped[str | None] = mapped_column(String(20))
+    closed_time: Mapped[datetime | None]
+    """When we closed it without an end: its station knows nothing more of it."""
+    time_spent_charging: Mapped[int | None] = mapped_column(Integer)
+    """Seconds, as last reported."""
+    number_of_phases_used: Mapped[int | None] = mapped_column(Integer)
+    cable_max_current: Mapped[int | None] = mapped_column(Integer)
     remote_start_id: Mapped[int | None] = mapped_column(Integer)
     reservation_id: Mapped[int | None] = mapped_column(Integer)
     offline: Mapped[bool] = mapped_column(default=False)

@@ -6,10 +6,11 @@ from datetime import datetime
 from operator import attrgetter
 from typing import Any, NamedTuple
 
-from sqlalchemy import Row, bindparam, select, tuple_, update
+from sqlalchemy import Row, and_, bindparam, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine.ocpp.v2.transactions_pb2 import TransactionEventResponse
+from citrine_core.blocks.transactions.checks.models import TransactionCheck
 from citrine_core.blocks.transactions.fold import Occurrence, TransactionState
 from citrine_core.blocks.transactions.models import Transaction, TransactionEvent
 from citrine_core.db import one_of
@@ -20,6 +21,7 @@ from citrine_core.resources.tokens import lookup_of
 __all__ = ["EventKey", "EventRow", "TransactionKey", "TransactionRepository"]
 
 _TRANSACTIONS = Transaction.metadata.tables["transactions"]
+_CHECKS = TransactionCheck.metadata.tables["transaction_checks"]
 _EVENTS = TransactionEvent.metadata.tables["transaction_events"]
 
 _KEY = ("tenant_id", "station_id", "transaction_id")
@@ -38,6 +40,7 @@ _PROGRESS = (
     "last_event_type",
     "last_digest",
     "last_sample_time",
+    "time_spent_charging",
     "update_time",
 )
 """Columns that an ordinary event changes. No index has any of them."""
@@ -52,6 +55,10 @@ _FIND = select(*(_TRANSACTIONS.c[name] for name in _ALL)).where(
     _TRANSACTIONS.c.tenant_id == bindparam("tenant_id"),
     one_of_packed((_TRANSACTIONS.c.station_id, _TRANSACTIONS.c.transaction_id), "keys"),
 )
+_WITH_CHECKS = select(
+    _TRANSACTIONS, *(column.label(f"check_{column.name}") for column in _CHECKS.c if column.name not in _KEY)
+).outerjoin(_CHECKS, and_(*(_CHECKS.c[name] == _TRANSACTIONS.c[name] for name in _KEY)))
+
 _FIND_AND_LOCK = _FIND.order_by(_TRANSACTIONS.c.station_id, _TRANSACTIONS.c.transaction_id).with_for_update()
 
 
@@ -183,6 +190,7 @@ class TransactionRepository:
             _TRANSACTIONS.c.tenant_id == tenant_id,
             one_of(self._session, _TRANSACTIONS.c.station_id, station_ids),
             _TRANSACTIONS.c.end_time.is_(None),
+            _TRANSACTIONS.c.closed_time.is_(None),
             _TRANSACTIONS.c.orphaned.is_(False),
             _TRANSACTIONS.c.update_time < boot_time,
         )
@@ -206,8 +214,8 @@ class TransactionRepository:
         )
 
     async def find(self, tenant_id: str, transaction_id: str, *, station_id: str = "") -> Sequence[Row[Any]]:
-        """Return the transactions of this id, two at most, of one station or of any."""
-        query = select(_TRANSACTIONS).where(
+        """Return the transactions of this id with their checks, two at most, of one station or of any."""
+        query = _WITH_CHECKS.where(
             _TRANSACTIONS.c.tenant_id == tenant_id, _TRANSACTIONS.c.transaction_id == transaction_id
         )
         if station_id:
@@ -226,13 +234,13 @@ class TransactionRepository:
         after: tuple[Any, ...] | None = None,
         limit: int,
     ) -> Sequence[Row[Any]]:
-        """Return transactions behind a key of (sequence, station, transaction), the latest stored first."""
+        """Return transactions with their checks behind a key of (sequence, station, transaction), the latest first."""
         columns = _TRANSACTIONS.c
-        query = select(_TRANSACTIONS).where(columns.tenant_id == tenant_id)
+        query = _WITH_CHECKS.where(columns.tenant_id == tenant_id)
         if station_id:
             query = query.where(columns.station_id == station_id)
         if active_only:
-            query = query.where(columns.end_time.is_(None))
+            query = query.where(columns.end_time.is_(None), columns.closed_time.is_(None))
         if start is not None:
             query = query.where(columns.start_time >= start)
         if end is not None:

@@ -4,6 +4,7 @@ from datetime import UTC
 from typing import Any
 
 import grpc
+from google.protobuf.duration_pb2 import Duration
 from sqlalchemy import Row
 
 from citrine.api.v1 import transactions_pb2 as pb
@@ -97,7 +98,7 @@ def _to_proto(row: Row[Any]) -> pb.Transaction:
         tenant_id=row.tenant_id,
         evse_id=row.evse_id,
         connector_id=row.connector_id,
-        id_token=None if row.id_token is None else IdToken(id_token=row.id_token, type=row.id_token_type),
+        id_token=_id_token(row.id_token, row.id_token_type),
         charging_state=row.charging_state,
         energy_wh=row.energy_wh,
         meter_start_wh=row.meter_start_wh,
@@ -112,10 +113,38 @@ def _to_proto(row: Row[Any]) -> pb.Transaction:
         events=row.events,
         last_seq_no=row.last_seq_no,
         has_gap=row.seq_nos <= row.last_seq_no - row.first_seq_no,
+        missing_events=row.last_seq_no - row.first_seq_no + 1 - row.seq_nos + (row.start_time is None),
         offline=row.offline,
         update_time=row.update_time,
-        orphaned=row.orphaned and row.end_time is None,
+        orphaned=row.orphaned and row.end_time is None and row.closed_time is None,
         total_cost=row.total_cost,
+        closed_time=row.closed_time,
+        check=_check_to_proto(row),
+        start_trigger=row.start_trigger,
+        end_trigger=row.end_trigger,
+        time_spent_charging=None if row.time_spent_charging is None else Duration(seconds=row.time_spent_charging),
+        number_of_phases_used=row.number_of_phases_used,
+        cable_max_current=row.cable_max_current,
+        stop_id_token=_id_token(row.stop_id_token, row.stop_id_token_type),
+    )
+
+
+def _id_token(id_token: str | None, type_name: str | None) -> IdToken | None:
+    return None if id_token is None else IdToken(id_token=id_token, type=type_name or "")
+
+
+def _check_to_proto(row: Row[Any]) -> pb.TransactionCheck | None:
+    if row.check_reason is None:
+        return None
+    return pb.TransactionCheck(
+        reason=row.check_reason,
+        asks=row.check_asks,
+        ask_time=row.check_ask_time,
+        due_time=row.check_due_time,
+        answer_time=row.check_answer_time,
+        ongoing=row.check_ongoing,
+        messages_in_queue=row.check_messages_in_queue,
+        problem=row.check_problem,
     )
 
 

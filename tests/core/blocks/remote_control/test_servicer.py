@@ -16,6 +16,7 @@ from citrine.ocpp.v2.types_pb2 import IdToken
 from tests.support.core import PASSWORD, RunningCore
 from tests.support.fake_edge import FakeSession
 
+Trigger = ocpp.MessageTriggerEnum
 REJECTED = ocpp.RequestStartStopStatusEnum.REQUEST_START_STOP_STATUS_ENUM_REJECTED
 
 # What none of them names is known here: it is the station's to refuse.
@@ -39,7 +40,7 @@ CASES: list[tuple[str, Message, Message]] = [
     ),
     (
         "TriggerMessage",
-        ocpp.TriggerMessageRequest(requested_message=ocpp.MessageTriggerEnum.MESSAGE_TRIGGER_ENUM_STATUS_NOTIFICATION),
+        ocpp.TriggerMessageRequest(requested_message=Trigger.MESSAGE_TRIGGER_ENUM_METER_VALUES),
         ocpp.TriggerMessageResponse(status=ocpp.TriggerMessageStatusEnum.TRIGGER_MESSAGE_STATUS_ENUM_ACCEPTED),
     ),
 ]

@@ -1,0 +1,36 @@
+"""The table of requests to start transactions."""
+
+from datetime import datetime
+
+from sqlalchemy import Index, Integer, SmallInteger, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from citrine_core.db import Model
+
+__all__ = ["RemoteStart"]
+
+
+class RemoteStart(Model):
+    """One RequestStartTransaction and what became of it; of several with one id the latest."""
+
+    __tablename__ = "remote_starts"
+    __table_args__ = (Index(None, "tenant_id", "create_time"),)
+
+    tenant_id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    station_id: Mapped[str] = mapped_column(String(48), primary_key=True)
+    remote_start_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    state: Mapped[int] = mapped_column(SmallInteger)
+    """citrine.api.v1.RemoteStartState"""
+    id_token: Mapped[str] = mapped_column(String(255))
+    id_token_type: Mapped[str] = mapped_column(String(20))
+    group_id_token: Mapped[str | None] = mapped_column(String(255))
+    group_id_token_type: Mapped[str | None] = mapped_column(String(20))
+    evse_id: Mapped[int | None] = mapped_column(Integer)
+    charging_profile_id: Mapped[int | None] = mapped_column(Integer)
+    transaction_id: Mapped[str] = mapped_column(String(36), default="")
+    """Transaction that it began. Empty: none that is known."""
+    command_id: Mapped[str] = mapped_column(String(36), default="")
+    """Empty until the command ended."""
+    problem: Mapped[str] = mapped_column(String(255), default="")
+    create_time: Mapped[datetime]
+    update_time: Mapped[datetime]

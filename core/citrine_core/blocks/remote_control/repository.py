@@ -1,0 +1,71 @@
+"""Queries of the requests to start transactions."""
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from sqlalchemy import Row, delete, select, tuple_
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from citrine_core.blocks.remote_control.models import RemoteStart
+from citrine_core.db import UnitOfWork, upsert
+from citrine_core.db.one_of_keys import one_of_keys
+
+__all__ = ["KEY", "RemoteStartKey", "RemoteStartRepository", "forget_remote_starts"]
+
+_TABLE = RemoteStart.metadata.tables["remote_starts"]
+
+KEY = ("tenant_id", "station_id", "remote_start_id")
+
+RemoteStartKey = tuple[str, int]
+"""Station and remoteStartId."""
+
+
+class RemoteStartRepository:
+    """Requests to start transactions."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def find_for_update(
+        self, tenant_id: str, keys: Collection[RemoteStartKey]
+    ) -> dict[RemoteStartKey, dict[str, Any]]:
+        """Return the requests that are known, as mappings of all columns, and keep others from changing them."""
+        if not keys:
+            return {}
+        columns = (_TABLE.c.station_id, _TABLE.c.remote_start_id)
+        rows = await self._session.execute(
+            select(_TABLE)
+            .where(_TABLE.c.tenant_id == tenant_id, one_of_keys(columns, keys))
+            .order_by(*columns)
+            .with_for_update()
+        )
+        return {(row.station_id, row.remote_start_id): dict(row._mapping) for row in rows}
+
+    async def put_all(self, rows: Sequence[dict[str, Any]]) -> None:
+        """Store requests, each with all columns; those of the same id are overwritten."""
+        await upsert(self._session, _TABLE, rows, KEY)
+
+    async def find(self, tenant_id: str, station_id: str, remote_start_id: int) -> Row[Any] | None:
+        """Return a request, or None."""
+        key = (tenant_id, station_id, remote_start_id)
+        query = select(_TABLE).where(*(_TABLE.c[name] == value for name, value in zip(KEY, key, strict=True)))
+        return (await self._session.execute(query)).one_or_none()
+
+    async def list(
+        self, tenant_id: str, *, station_id: str = "", state: int = 0, after: tuple[Any, ...] | None, limit: int
+    ) -> Sequence[Row[Any]]:
+        """Return requests behind a key of (create_time, station, id), the latest first."""
+        query = select(_TABLE).where(_TABLE.c.tenant_id == tenant_id)
+        if station_id:
+            query = query.where(_TABLE.c.station_id == station_id)
+        if state:
+            query = query.where(_TABLE.c.state == state)
+        key = (_TABLE.c.create_time, _TABLE.c.station_id, _TABLE.c.remote_start_id)
+        if after is not None:
+            query = query.where(tuple_(*key) < tuple_(*after))
+        return (await self._session.execute(query.order_by(*(column.desc() for column in key)).limit(limit))).all()
+
+
+async def forget_remote_starts(work: UnitOfWork, tenant_id: str, station_id: str) -> None:
+    """Remove the requests to a station that is removed."""
+    await work.session.execute(delete(_TABLE).where(_TABLE.c.tenant_id == tenant_id, _TABLE.c.station_id == station_id))

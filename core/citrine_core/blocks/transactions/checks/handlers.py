@@ -1,0 +1,60 @@
+"""What stations answer about their transactions."""
+
+from citrine.events.v1.events_pb2 import Event, TransactionChecked, TransactionClosed
+from citrine.ocpp.v2.transactions_pb2 import GetTransactionStatusRequest, GetTransactionStatusResponse
+from citrine_core.blocks.transactions.checks.repository import CheckRepository
+from citrine_core.blocks.transactions.summaries import summary_of
+from citrine_core.db import UnitOfWork
+from citrine_core.dispatch import Answered, Failed, handles_answer, handles_failure
+from citrine_core.services import Services
+
+__all__ = ["CheckHandlers"]
+
+_FOR_GOOD = frozenset({"NotSupported", "NotImplemented"})
+"""Codes after which a station is not asked again."""
+
+
+class CheckHandlers:
+    """What stations answer to GetTransactionStatus (E14)."""
+
+    def __init__(self, services: Services) -> None:
+        self._clock = services.clock
+
+    @handles_answer(GetTransactionStatusResponse)
+    async def transaction_status(
+        self, work: UnitOfWork, answered: Answered[GetTransactionStatusRequest, GetTransactionStatusResponse]
+    ) -> None:
+        """Keep the answer with its transaction, and close one that its station has done with.
+
+        An answer about all transactions together (E14.FR.06) says nothing of a single one; its command keeps it.
+        """
+        if not answered.request.transaction_id:
+            return
+        key = (answered.tenant_id, answered.station_id, answered.request.transaction_id)
+        response, now = answered.response, self._clock()
+        ongoing = response.ongoing_indicator if response.HasField("ongoing_indicator") else None
+        checks = CheckRepository(work.session)
+        transaction = await checks.answered(key, ongoing, response.messages_in_queue, now)
+        if transaction is None:
+            return
+        checked = TransactionChecked(
+            transaction_id=transaction.transaction_id, ongoing=ongoing, messages_in_queue=response.messages_in_queue
+        )
+        work.emit(Event(tenant_id=key[0], station_id=key[1], transaction_checked=checked))
+        if transaction.end_time is not None or transaction.closed_time is not None:
+            return
+        if ongoing:
+            await checks.settle(key, closed_time=None)
+        elif ongoing is False and not response.messages_in_queue:
+            # Nothing will ever tell its end: the station lost it (field experience), or never had it (E14.FR.01).
+            await checks.settle(key, closed_time=now)
+            closed = TransactionClosed(transaction=summary_of(transaction, transaction.last_seq_no))
+            work.emit(Event(tenant_id=key[0], station_id=key[1], transaction_closed=closed))
+
+    @handles_failure(GetTransactionStatusRequest)
+    async def transaction_status_failed(self, work: UnitOfWork, failed: Failed[GetTransactionStatusRequest]) -> None:
+        """Keep why there is no answer."""
+        if failed.request.transaction_id:
+            key = (failed.tenant_id, failed.station_id, failed.request.transaction_id)
+            problem = f"{failed.code}: {failed.text}" if failed.text else failed.code
+            await CheckRepository(work.session).failed(key, problem, for_good=failed.code in _FOR_GOOD)

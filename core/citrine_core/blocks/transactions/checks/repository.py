@@ -1,0 +1,239 @@
+"""Queries of what stations are asked about their transactions."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Row, Select, and_, bindparam, case, func, literal, null, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from citrine.api.v1 import transactions_pb2 as pb
+from citrine_core.blocks.transactions.checks.models import TransactionCheck
+from citrine_core.blocks.transactions.models import Transaction
+from citrine_core.db import insert_statement
+from citrine_core.resources.connections.models import Connection
+
+__all__ = ["CheckKey", "CheckRepository", "Question"]
+
+_CHECKS = TransactionCheck.metadata.tables["transaction_checks"]
+_TRANSACTIONS = Transaction.metadata.tables["transactions"]
+_CONNECTIONS = Connection.metadata.tables["connections"]
+
+CheckKey = tuple[str, str, str]
+"""Tenant, station and transaction."""
+
+_KEY = ("tenant_id", "station_id", "transaction_id")
+
+FIRST_RETRY = timedelta(minutes=1)
+"""Time from the first question to the second; doubled each time."""
+
+MOST_ASKS = 8
+"""Questions for one reason. The last comes some two hours after the first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One GetTransactionStatus to send."""
+
+    tenant_id: str
+    station_id: str
+    transaction_id: str
+    reason: int
+
+
+class CheckRepository:
+    """What stations are asked about their transactions."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def schedule(self, reasons: Mapping[CheckKey, int], due_time: datetime) -> None:
+        """Have stations asked about transactions, at the time or earlier where that was arranged before.
+
+        Args:
+            reasons: Why, each a citrine.api.v1.TransactionCheck.Reason.
+            due_time: When.
+        """
+        if not reasons:
+            return
+        rows = [
+            {**dict(zip(_KEY, key, strict=True)), "reason": reason, "asks": 0, "due_time": due_time, "problem": ""}
+            for key, reason in sorted(reasons.items())
+        ]
+        statement = insert_statement(self._session, _CHECKS)
+        statement = statement.on_conflict_do_update(
+            index_elements=list(_KEY),
+            set_={
+                "reason": statement.excluded.reason,
+                "asks": 0,
+                "due_time": func.coalesce(_CHECKS.c.due_time, statement.excluded.due_time),
+            },
+        )
+        await (await self._session.connection()).execute(statement, rows)
+
+    async def find_silent(
+        self, now: datetime, delay: timedelta, silence: timedelta | None, limit: int
+    ) -> dict[CheckKey, int]:
+        """Return open transactions whose connected stations are to be asked, each with the reason.
+
+        Args:
+            now: The time.
+            delay: What a station is given after a connect or boot to say something of the transaction.
+            silence: How long a transaction may be without news. None: for ever.
+            limit: Return at most this many.
+        """
+        transactions, connections, checks = _TRANSACTIONS.c, _CONNECTIONS.c, _CHECKS.c
+        last_news = func.coalesce(checks.ask_time, transactions.update_time)
+        reconnected = and_(
+            transactions.update_time < connections.open_time,
+            connections.open_time <= now - delay,
+            or_(checks.ask_time.is_(None), checks.ask_time < connections.open_time),
+        )
+        booted = and_(
+            transactions.orphaned.is_(True),
+            transactions.update_time <= now - delay,
+            or_(checks.ask_time.is_(None), checks.ask_time < transactions.update_time),
+        )
+        conditions = [reconnected, booted]
+        if silence is not None:
+            conditions.append(and_(transactions.update_time < now - silence, last_news < now - silence))
+        rows = await self._session.execute(
+            select(*(_TRANSACTIONS.c[name] for name in _KEY), or_(reconnected, booted).label("is_back"))
+            .select_from(_TRANSACTIONS)
+            .join(_CONNECTIONS, _same_station())
+            .outerjoin(_CHECKS, _same_transaction())
+            .where(
+                transactions.end_time.is_(None),
+                transactions.closed_time.is_(None),
+                connections.is_open.is_(True),
+                checks.due_time.is_(None),
+                or_(*conditions),
+            )
+            .limit(limit)
+        )
+        return {
+            (row.tenant_id, row.station_id, row.transaction_id): pb.TransactionCheck.REASON_BACK
+            if row.is_back
+            else pb.TransactionCheck.REASON_SILENT
+            for row in rows
+        }
+
+    async def is_any_due(self, now: datetime) -> bool:
+        """Tell whether a connected station is to be asked something."""
+        return (await self._session.execute(_due(now).limit(1))).first() is not None
+
+    async def claim(self, now: datetime, limit: int) -> list[Question]:
+        """Return questions to ask now, for this core alone, and arrange for them to be repeated if they get no answer.
+
+        What has been settled in the meantime is dropped.
+        """
+        query = _due(now).order_by(_CHECKS.c.due_time).limit(limit)
+        if self._session.get_bind().dialect.name == "postgresql":
+            query = query.with_for_update(of=_CHECKS, skip_locked=True)
+        rows = (await self._session.execute(query)).all()
+        if not rows:
+            return []
+        changes, questions = [], []
+        for row in rows:
+            is_needed = _is_needed(row)
+            asks = row.asks + 1 if is_needed else row.asks
+            again = is_needed and asks < MOST_ASKS
+            changes.append(
+                {
+                    **{f"b_{name}": getattr(row, name) for name in _KEY},
+                    "b_asks": asks,
+                    "b_ask_time": now if is_needed else row.ask_time,
+                    "b_due_time": now + FIRST_RETRY * 2 ** (asks - 1) if again else None,
+                }
+            )
+            if is_needed:
+                questions.append(Question(row.tenant_id, row.station_id, row.transaction_id, row.reason))
+        await (await self._session.connection()).execute(
+            update(_CHECKS)
+            .where(*(_CHECKS.c[name] == bindparam(f"b_{name}") for name in _KEY))
+            .values(asks=bindparam("b_asks"), ask_time=bindparam("b_ask_time"), due_time=bindparam("b_due_time")),
+            changes,
+        )
+        return questions
+
+    async def answered(
+        self, key: CheckKey, ongoing: bool | None, messages_in_queue: bool, now: datetime
+    ) -> Row[Any] | None:
+        """Store what a station said of a transaction, and return the transaction; None where it is not known.
+
+        Asked again is only where something is queued.
+        """
+        transaction = await self._find_transaction(key)
+        if transaction is None:
+            return None
+        answer = {
+            "answer_time": now,
+            "ongoing": ongoing,
+            "messages_in_queue": messages_in_queue,
+            "problem": "",
+        }
+        again = now + FIRST_RETRY if messages_in_queue and _is_needed(transaction) else None
+        row = {
+            **dict(zip(_KEY, key, strict=True)),
+            "reason": pb.TransactionCheck.REASON_REQUESTED,
+            "asks": 1,
+            "ask_time": now,
+        }
+        statement = insert_statement(self._session, _CHECKS).values(**row, due_time=again, **answer)
+        due_time: Any = null()
+        if again is not None:
+            later = func.coalesce(_CHECKS.c.due_time, literal(again, _CHECKS.c.due_time.type))
+            due_time = case((_CHECKS.c.asks < MOST_ASKS, later), else_=None)
+        await self._session.execute(
+            statement.on_conflict_do_update(index_elements=list(_KEY), set_={**answer, "due_time": due_time})
+        )
+        return transaction
+
+    async def failed(self, key: CheckKey, problem: str, *, for_good: bool) -> None:
+        """Store why a question has no answer; `for_good` where asking again makes no sense."""
+        values: dict[str, Any] = {"problem": problem[:255]}
+        if for_good:
+            values["due_time"] = None
+        await self._session.execute(update(_CHECKS).where(*_is(_CHECKS, key)).values(**values))
+
+    async def settle(self, key: CheckKey, *, closed_time: datetime | None) -> None:
+        """Store what follows from an answer: the transaction goes on, or it is closed at a time."""
+        values: dict[str, Any] = {"orphaned": False}
+        if closed_time is not None:
+            values = {"closed_time": closed_time, "update_time": closed_time}
+        await self._session.execute(update(_TRANSACTIONS).where(*_is(_TRANSACTIONS, key)).values(**values))
+
+    async def _find_transaction(self, key: CheckKey) -> Row[Any] | None:
+        query = select(_TRANSACTIONS).where(*_is(_TRANSACTIONS, key)).with_for_update()
+        return (await self._session.execute(query)).one_or_none()
+
+
+def _due(now: datetime) -> Select[Any]:
+    columns = ("end_time", "closed_time", "start_time", "seq_nos", "first_seq_no", "last_seq_no")
+    return (
+        select(_CHECKS, *(_TRANSACTIONS.c[name] for name in columns))
+        .select_from(_CHECKS)
+        .join(_TRANSACTIONS, _same_transaction())
+        .join(_CONNECTIONS, _same_station())
+        .where(_CHECKS.c.due_time <= now, _CONNECTIONS.c.is_open.is_(True))
+    )
+
+
+def _is_needed(row: Row[Any]) -> bool:
+    """Tell whether anything of a transaction can still come."""
+    if row.end_time is None and row.closed_time is None:
+        return True
+    return row.start_time is None or bool(row.seq_nos <= row.last_seq_no - row.first_seq_no)
+
+
+def _same_transaction() -> Any:
+    return and_(*(_CHECKS.c[name] == _TRANSACTIONS.c[name] for name in _KEY))
+
+
+def _same_station() -> Any:
+    return and_(*(_CONNECTIONS.c[name] == _TRANSACTIONS.c[name] for name in ("tenant_id", "station_id")))
+
+
+def _is(table: Any, key: CheckKey) -> Sequence[Any]:
+    return [table.c[name] == value for name, value in zip(_KEY, key, strict=True)]
