@@ -25,6 +25,7 @@ __all__ = [
     "ReportExpiry",
     "ReportKind",
     "ReportPart",
+    "ReportRepository",
     "ReportRequests",
     "ReportRun",
     "ReportState",
