@@ -33,6 +33,9 @@ BLOCK_EXTRAS: dict[str, set[str]] = {
     "meter_values": {"readings.py"},
     "provisioning": {"boots.py", "reports.py", "variables.py"},
     "remote_control": {"starts.py"},
+    # What the core does by itself; every change of a state, which is told; what is asked for, checked.
+    "display_message": {"jobs.py", "record.py"},
+    "reservation": {"desk.py", "jobs.py", "record.py", "states.py"},
     "transactions": {"fold.py", "summaries.py"},
 }
 """More files of a block, by its name."""

@@ -14,12 +14,14 @@ from citrine.api.v1.commands_pb2_grpc import CommandsServiceStub
 from citrine.api.v1.connections_pb2_grpc import ConnectionsServiceStub
 from citrine.api.v1.data_transfer_pb2_grpc import DataTransferServiceStub
 from citrine.api.v1.diagnostics_pb2_grpc import DiagnosticsServiceStub
+from citrine.api.v1.display_message_pb2_grpc import DisplayMessageServiceStub
 from citrine.api.v1.events_pb2_grpc import EventsServiceStub
 from citrine.api.v1.keys_pb2_grpc import KeysServiceStub
 from citrine.api.v1.meter_values_pb2_grpc import MeterValuesServiceStub
 from citrine.api.v1.provisioning_pb2_grpc import ProvisioningServiceStub
 from citrine.api.v1.remote_control_pb2_grpc import RemoteControlServiceStub
 from citrine.api.v1.reports_pb2_grpc import ReportsServiceStub
+from citrine.api.v1.reservation_pb2_grpc import ReservationServiceStub
 from citrine.api.v1.security_pb2_grpc import SecurityServiceStub
 from citrine.api.v1.stations_pb2_grpc import StationsServiceStub
 from citrine.api.v1.tariff_and_cost_pb2_grpc import TariffAndCostServiceStub
@@ -39,12 +41,14 @@ if TYPE_CHECKING:
     from citrine.api.v1.connections_pb2_grpc import ConnectionsServiceAsyncStub
     from citrine.api.v1.data_transfer_pb2_grpc import DataTransferServiceAsyncStub
     from citrine.api.v1.diagnostics_pb2_grpc import DiagnosticsServiceAsyncStub
+    from citrine.api.v1.display_message_pb2_grpc import DisplayMessageServiceAsyncStub
     from citrine.api.v1.events_pb2_grpc import EventsServiceAsyncStub
     from citrine.api.v1.keys_pb2_grpc import KeysServiceAsyncStub
     from citrine.api.v1.meter_values_pb2_grpc import MeterValuesServiceAsyncStub
     from citrine.api.v1.provisioning_pb2_grpc import ProvisioningServiceAsyncStub
     from citrine.api.v1.remote_control_pb2_grpc import RemoteControlServiceAsyncStub
     from citrine.api.v1.reports_pb2_grpc import ReportsServiceAsyncStub
+    from citrine.api.v1.reservation_pb2_grpc import ReservationServiceAsyncStub
     from citrine.api.v1.security_pb2_grpc import SecurityServiceAsyncStub
     from citrine.api.v1.stations_pb2_grpc import StationsServiceAsyncStub
     from citrine.api.v1.tariff_and_cost_pb2_grpc import TariffAndCostServiceAsyncStub
@@ -71,12 +75,14 @@ class Citrine:
     connections: "ConnectionsServiceAsyncStub"
     data_transfer: "DataTransferServiceAsyncStub"
     diagnostics: "DiagnosticsServiceAsyncStub"
+    display_message: "DisplayMessageServiceAsyncStub"
     events: "EventsServiceAsyncStub"
     keys: "KeysServiceAsyncStub"
     meter_values: "MeterValuesServiceAsyncStub"
     provisioning: "ProvisioningServiceAsyncStub"
     remote_control: "RemoteControlServiceAsyncStub"
     reports: "ReportsServiceAsyncStub"
+    reservation: "ReservationServiceAsyncStub"
     security: "SecurityServiceAsyncStub"
     stations: "StationsServiceAsyncStub"
     tariff_and_cost: "TariffAndCostServiceAsyncStub"
@@ -124,12 +130,14 @@ class Citrine:
         self.connections = ConnectionsServiceStub(channel)
         self.data_transfer = DataTransferServiceStub(channel)
         self.diagnostics = DiagnosticsServiceStub(channel)
+        self.display_message = DisplayMessageServiceStub(channel)
         self.events = EventsServiceStub(channel)
         self.keys = KeysServiceStub(channel)
         self.meter_values = MeterValuesServiceStub(channel)
         self.provisioning = ProvisioningServiceStub(channel)
         self.remote_control = RemoteControlServiceStub(channel)
         self.reports = ReportsServiceStub(channel)
+        self.reservation = ReservationServiceStub(channel)
         self.security = SecurityServiceStub(channel)
         self.stations = StationsServiceStub(channel)
         self.tariff_and_cost = TariffAndCostServiceStub(channel)

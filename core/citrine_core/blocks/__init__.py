@@ -17,9 +17,11 @@ BUILT_IN = (
     "transactions",
     "remote_control",
     "availability",
+    "reservation",
     "tariff_and_cost",
     "meter_values",
     "diagnostics",
+    "display_message",
     "data_transfer",
 )
 """Packages of the blocks that come with Citrine, by their letters. Each has a function `block(services)`."""

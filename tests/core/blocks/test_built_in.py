@@ -24,7 +24,6 @@ NOT_SUPPORTED = {
     "NotifyCustomerInformation",
     "NotifyDERAlarm",
     "NotifyDERStartStop",
-    "NotifyDisplayMessages",
     "NotifyEVChargingNeeds",
     "NotifyEVChargingSchedule",
     "NotifyMonitoringReport",
@@ -37,7 +36,6 @@ NOT_SUPPORTED = {
     "PullDynamicScheduleUpdate",
     "ReportChargingProfiles",
     "ReportDERControl",
-    "ReservationStatusUpdate",
     "SignCertificate",
     "VatNumberValidation",
 }

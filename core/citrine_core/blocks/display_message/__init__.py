@@ -1,0 +1,36 @@
+"""Functional block O, Display messages: what stations show beside what their firmware does."""
+
+from functools import partial
+
+from citrine.api.v1 import display_message_pb2_grpc
+from citrine_core.blocks.display_message.handlers import DisplayMessageHandlers
+from citrine_core.blocks.display_message.jobs import INTERVAL, DisplayMessageKeeper
+from citrine_core.blocks.display_message.models import DisplayMessage
+from citrine_core.blocks.display_message.repository import DisplayMessageRepository, forget_display_messages
+from citrine_core.blocks.display_message.servicer import DisplayMessageServicer
+from citrine_core.dispatch import Block
+from citrine_core.jobs import Job
+from citrine_core.services import Services
+
+__all__ = [
+    "DisplayMessage",
+    "DisplayMessageHandlers",
+    "DisplayMessageKeeper",
+    "DisplayMessageRepository",
+    "DisplayMessageServicer",
+    "block",
+    "forget_display_messages",
+]
+
+
+def block(services: Services) -> Block:
+    """Return the block, put together."""
+    servicer = DisplayMessageServicer(services)
+    return Block(
+        "display_message",
+        [DisplayMessageHandlers(services)],
+        [partial(display_message_pb2_grpc.add_DisplayMessageServiceServicer_to_server, servicer)],
+        ["citrine.api.v1.DisplayMessageService"],
+        forget_station=forget_display_messages,
+        jobs=[Job("display messages that end by themselves", INTERVAL, DisplayMessageKeeper(services).run)],
+    )

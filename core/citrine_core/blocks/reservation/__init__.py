@@ -1,0 +1,39 @@
+"""Functional block H, Reservation: an EVSE that is kept for a driver, from the request to its end."""
+
+from functools import partial
+
+from citrine.api.v1 import reservation_pb2_grpc
+from citrine_core.blocks.reservation.handlers import ReservationHandlers
+from citrine_core.blocks.reservation.jobs import INTERVAL, ReservationKeeper
+from citrine_core.blocks.reservation.models import Reservation
+from citrine_core.blocks.reservation.record import ReservationUse, use_reservations
+from citrine_core.blocks.reservation.repository import ReservationRepository, forget_reservations
+from citrine_core.blocks.reservation.servicer import ReservationServicer
+from citrine_core.dispatch import Block
+from citrine_core.jobs import Job
+from citrine_core.services import Services
+
+__all__ = [
+    "Reservation",
+    "ReservationHandlers",
+    "ReservationKeeper",
+    "ReservationRepository",
+    "ReservationServicer",
+    "ReservationUse",
+    "block",
+    "forget_reservations",
+    "use_reservations",
+]
+
+
+def block(services: Services) -> Block:
+    """Return the block, put together."""
+    job = Job("reservations that end by themselves", INTERVAL, ReservationKeeper(services).run)
+    return Block(
+        "reservation",
+        [ReservationHandlers(services, job.wake)],
+        [partial(reservation_pb2_grpc.add_ReservationServiceServicer_to_server, ReservationServicer(services))],
+        ["citrine.api.v1.ReservationService"],
+        forget_station=forget_reservations,
+        jobs=[job],
+    )

@@ -1,0 +1,150 @@
+"""Takes reservations in: checks what is asked for against what is kept already, and chooses ids."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+from citrine.api.v1.common_pb2 import CommandTarget
+from citrine.api.v1.reservation_pb2 import ReservationState
+from citrine.ocpp.v2.reservation_pb2 import ReserveNowRequest
+from citrine_core.blocks.availability import ConnectorRepository
+from citrine_core.blocks.reservation.models import Reservation
+from citrine_core.blocks.reservation.record import change, enter
+from citrine_core.blocks.reservation.repository import ReservationRepository
+from citrine_core.blocks.reservation.states import Says
+from citrine_core.clock import Clock
+from citrine_core.db import UnitOfWork, UnitOfWorkFactory
+from citrine_core.errors import CoreError, FailedPrecondition, InvalidArgument, NotFound
+from citrine_core.resources.tokens import lookup_of
+
+__all__ = ["ReservationDesk", "new_row"]
+
+LONGEST_TIMEOUT = timedelta(minutes=10)
+"""How long a station may take to answer at most."""
+
+MARGIN = timedelta(minutes=1)
+"""By when the end of a command is stored after that."""
+
+
+class ReservationDesk:
+    """Takes in what operators ask for, before it is sent.
+
+    Args:
+        unit_of_work: Opens transactions.
+        clock: Returns the time now.
+    """
+
+    def __init__(self, unit_of_work: UnitOfWorkFactory, clock: Clock) -> None:
+        self._unit_of_work = unit_of_work
+        self._clock = clock
+
+    async def take_in(self, tenant_id: str, target: CommandTarget, request: ReserveNowRequest) -> None:
+        """Enter a reservation into the record as requested. Concurrent calls for one station take turns.
+
+        Where the id of the request is 0, one is chosen; and where the command may wait for the station, it waits
+        no longer than the reservation would last.
+
+        Raises:
+            InvalidArgument: When it can never be right.
+            NotFound: When there is no such station.
+            FailedPrecondition: When what is asked for is kept for somebody.
+        """
+        now = self._clock()
+        _check(request, now)
+        if target.when_online and not (
+            target.HasField("expire_time") and target.expire_time.ToNanoseconds() < _expiry(request)
+        ):
+            target.expire_time.CopyFrom(request.expiry_date_time)
+        async with self._unit_of_work() as work:
+            repository = ReservationRepository(work.session)
+            if not await repository.lock_station(tenant_id, target.station_id):
+                raise NotFound("station", target.station_id)
+            others = await self._others(work, tenant_id, target.station_id, request, now)
+            await _check_room(work, tenant_id, target.station_id, request, others)
+            if not request.id:
+                request.id = await repository.next_id(tenant_id, target.station_id)
+            until = target.expire_time.ToDatetime(UTC) if target.when_online else now
+            deadline = until + LONGEST_TIMEOUT + MARGIN
+            requested = ReservationState.RESERVATION_STATE_REQUESTED
+            enter(work, new_row(tenant_id, target.station_id, request, requested, now, deadline))
+            await work.commit()
+
+    async def give_back(self, tenant_id: str, station_id: str, reservation_id: int, error: CoreError) -> None:
+        """Take down that a reservation was refused before it could be sent, unless something else is known of it."""
+        now = self._clock()
+        key = (station_id, reservation_id)
+        async with self._unit_of_work() as work:
+            rows = (await ReservationRepository(work.session).find_for_update(tenant_id, {key}))[key]
+            for row in rows:
+                if row.state == ReservationState.RESERVATION_STATE_REQUESTED:
+                    failed = ReservationState.RESERVATION_STATE_FAILED
+                    change(work, row, failed, Says.BELIEF, time=now, now=now, detail=str(error))
+            await work.commit()
+
+    async def _others(
+        self, work: UnitOfWork, tenant_id: str, station_id: str, request: ReserveNowRequest, now: datetime
+    ) -> Sequence[Reservation]:
+        """Return the open reservations that stay when this one is accepted."""
+        found = await ReservationRepository(work.session).find_open(tenant_id, station_id)
+        same = [row for row in found if request.id and row.reservation_id == request.id]
+        if any(row.state == ReservationState.RESERVATION_STATE_REQUESTED for row in same):
+            raise FailedPrecondition(f"the station is being asked for reservation {request.id}")
+        return [row for row in found if row not in same and row.expire_time > now]
+
+
+def new_row(
+    tenant_id: str, station_id: str, request: ReserveNowRequest, state: int, now: datetime, deadline: datetime
+) -> Reservation:
+    """Return the record of a reservation that begins in a state."""
+    return Reservation(
+        tenant_id=tenant_id,
+        station_id=station_id,
+        reservation_id=request.id,
+        evse_id=request.evse_id if request.HasField("evse_id") else None,
+        id_token_lookup=lookup_of(request.id_token.id_token),
+        request=request.SerializeToString(),
+        expire_time=request.expiry_date_time.ToDatetime(UTC),
+        deadline_time=deadline,
+        state=state,
+        state_time=now,
+        is_told=False,
+        detail="",
+        transaction_id="",
+        create_time=now,
+        update_time=now,
+    )
+
+
+def _expiry(request: ReserveNowRequest) -> int:
+    return request.expiry_date_time.ToNanoseconds()
+
+
+def _check(request: ReserveNowRequest, now: datetime) -> None:
+    if not request.HasField("id_token"):
+        raise InvalidArgument("request.id_token", "must be set")
+    if request.id < 0:
+        raise InvalidArgument("request.id", "must not be negative")
+    if not request.HasField("expiry_date_time"):
+        raise InvalidArgument("request.expiry_date_time", "must be set")
+    if request.expiry_date_time.ToDatetime(UTC) <= now:
+        raise InvalidArgument("request.expiry_date_time", "must be in the future")
+    if request.HasField("evse_id") and request.evse_id < 1:
+        raise InvalidArgument("request.evse_id", "must be the number of an EVSE, from 1 on, or unset for any")
+
+
+async def _check_room(
+    work: UnitOfWork, tenant_id: str, station_id: str, request: ReserveNowRequest, others: Sequence[Reservation]
+) -> None:
+    """Refuse what the station would answer Occupied because of another reservation (H01.FR.11)."""
+    if request.HasField("evse_id"):
+        for row in others:
+            if row.evse_id == request.evse_id:
+                until = row.expire_time.isoformat(sep=" ", timespec="seconds")
+                raise FailedPrecondition(
+                    f"EVSE {request.evse_id} is kept by reservation {row.reservation_id} until {until}"
+                )
+    if not others:
+        return
+    connectors = await ConnectorRepository(work.session).connectors_of(tenant_id, station_id)
+    evses = {connector.evse_id for connector in connectors}
+    if evses and len(others) >= len(evses):
+        raise FailedPrecondition(f"the station has {len(evses)} EVSEs and as many open reservations")

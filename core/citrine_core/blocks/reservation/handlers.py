@@ -1,0 +1,136 @@
+"""What stations tell us of reservations."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from citrine.api.v1.common_pb2 import COMMAND_STATE_CANCELLED, COMMAND_STATE_TIMED_OUT
+from citrine.api.v1.reservation_pb2 import ReservationState
+from citrine.ocpp.v2 import reservation_pb2 as ocpp
+from citrine_core.blocks.reservation.desk import new_row
+from citrine_core.blocks.reservation.models import Reservation
+from citrine_core.blocks.reservation.record import change, enter, replace_active
+from citrine_core.blocks.reservation.repository import ReservationRepository
+from citrine_core.blocks.reservation.states import Says, meant, state_after_answer, state_after_update
+from citrine_core.db import UnitOfWork
+from citrine_core.dispatch import Answered, Call, Failed, handles, handles_answer, handles_failure
+from citrine_core.services import Services
+
+__all__ = ["ReservationHandlers"]
+
+_REQUESTED = ReservationState.RESERVATION_STATE_REQUESTED
+_ACTIVE = ReservationState.RESERVATION_STATE_ACTIVE
+_FAILED = ReservationState.RESERVATION_STATE_FAILED
+
+_LOST = "ConnectionLost"
+
+
+class ReservationHandlers:
+    """What becomes of reservations (functional block H).
+
+    Args:
+        services: Of the core.
+        wake: Has the block's own work done at once.
+    """
+
+    def __init__(self, services: Services, wake: Callable[[], None]) -> None:
+        self._clock = services.clock
+        self._wake = wake
+
+    @handles(ocpp.ReservationStatusUpdateRequest, batched=True)
+    async def status_updates(
+        self, work: UnitOfWork, calls: Sequence[Call[ocpp.ReservationStatusUpdateRequest]]
+    ) -> Sequence[ocpp.ReservationStatusUpdateResponse]:
+        """Take down how reservations ended (H01.FR.16, H01.FR.17, H04.FR.01).
+
+        An update that comes again, or of a reservation that we know nothing of, changes nothing.
+        """
+        now = self._clock()
+        keys = {(call.station_id, call.message.reservation_id) for call in calls}
+        found = await ReservationRepository(work.session).find_for_update(calls[0].tenant_id, keys)
+        for call in calls:
+            row = meant(found[call.station_id, call.message.reservation_id])
+            state = state_after_update(call.message.reservation_update_status)
+            if row is not None and state is not None:
+                _take_update(work, row, state, call, now)
+        return [ocpp.ReservationStatusUpdateResponse()] * len(calls)
+
+    @handles_answer(ocpp.ReserveNowResponse)
+    async def reserve_now_answered(
+        self, work: UnitOfWork, answered: Answered[ocpp.ReserveNowRequest, ocpp.ReserveNowResponse]
+    ) -> None:
+        """Take down whether a station keeps an EVSE (H01)."""
+        now, status = self._clock(), answered.response.status
+        rows = await _rows_of(work, answered.tenant_id, answered.station_id, answered.request.id)
+        row = _asked(rows)
+        if row is not None and row.state != _REQUESTED:
+            # A message that came after the answer may be handled before it: the reservation has ended already.
+            row.status = status
+            return
+        state = state_after_answer(status)
+        if state == _ACTIVE:
+            await replace_active(work, rows, row, time=answered.receive_time, now=now)
+        info = answered.response.status_info
+        detail = f"{info.reason_code} {info.additional_info}".strip()
+        if row is None:
+            # It was sent by CallStation, which keeps no record of its own.
+            row = new_row(answered.tenant_id, answered.station_id, answered.request, state, now, now)
+            row.status, row.detail, row.state_time = status, detail, answered.receive_time
+            enter(work, row)
+            return
+        row.status = status
+        change(work, row, state, Says.STATION, time=answered.receive_time, now=now, detail=detail)
+
+    @handles_failure(ocpp.ReserveNowRequest)
+    async def reserve_now_failed(self, work: UnitOfWork, failed: Failed[ocpp.ReserveNowRequest]) -> None:
+        """Take down that a reservation did not come about, as far as we know."""
+        now = self._clock()
+        row = _asked(await _rows_of(work, failed.tenant_id, failed.station_id, failed.request.id))
+        if row is None or row.state != _REQUESTED:
+            return
+        withdrawn = failed.state == COMMAND_STATE_CANCELLED
+        state = ReservationState.RESERVATION_STATE_CANCELLED if withdrawn else ReservationState.RESERVATION_STATE_FAILED
+        change(work, row, state, Says.BELIEF, time=failed.time, now=now, detail=failed.text)
+        if failed.state == COMMAND_STATE_TIMED_OUT or failed.code == _LOST:
+            row.clean_up_time = now
+            work.after_commit(self._wake)
+
+    @handles_answer(ocpp.CancelReservationResponse)
+    async def cancel_reservation_answered(
+        self, work: UnitOfWork, answered: Answered[ocpp.CancelReservationRequest, ocpp.CancelReservationResponse]
+    ) -> None:
+        """Take down that a reservation is cancelled (H02.FR.02), or that the station has none such (H02.FR.01)."""
+        row = meant(await _rows_of(work, answered.tenant_id, answered.station_id, answered.request.reservation_id))
+        if row is None:
+            return
+        now, time = self._clock(), answered.receive_time
+        accepted = ocpp.CancelReservationStatusEnum.CANCEL_RESERVATION_STATUS_ENUM_ACCEPTED
+        row.clean_up_time = None
+        if answered.response.status == accepted:
+            change(work, row, ReservationState.RESERVATION_STATE_CANCELLED, Says.STATION, time=time, now=now)
+        elif row.state == _ACTIVE:
+            detail = "the station was told to cancel it, and has no such reservation"
+            removed = ReservationState.RESERVATION_STATE_REMOVED
+            # Not the station's last word: an update that says why may still be under way.
+            change(work, row, removed, Says.BELIEF, time=time, now=now, detail=detail)
+
+
+async def _rows_of(work: UnitOfWork, tenant_id: str, station_id: str, reservation_id: int) -> list[Reservation]:
+    key = (station_id, reservation_id)
+    return (await ReservationRepository(work.session).find_for_update(tenant_id, {key}))[key]
+
+
+def _asked(rows: Sequence[Reservation]) -> Reservation | None:
+    """Return the reservation whose command has not ended."""
+    return next((row for row in rows if row.status is None and row.state != _FAILED), None)
+
+
+def _take_update(
+    work: UnitOfWork, row: Reservation, state: int, call: Call[ocpp.ReservationStatusUpdateRequest], now: datetime
+) -> None:
+    content = call.message.SerializeToString()
+    if row.status_update != content:
+        row.status_update, row.update_time = content, now
+    if row.state == state:
+        # What was our belief is the station's word from now on.
+        row.is_told = True
+    change(work, row, state, Says.STATION, time=call.receive_time, now=now)

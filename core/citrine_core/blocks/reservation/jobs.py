@@ -1,0 +1,112 @@
+"""What the core does about reservations by itself: end those that ended, clean up those that nobody asked to keep."""
+
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime, timedelta
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from citrine.api.v1.common_pb2 import CommandTarget
+from citrine.api.v1.reservation_pb2 import ReservationState
+from citrine.ocpp.v2.reservation_pb2 import CancelReservationRequest
+from citrine_core.blocks.reservation.models import Reservation
+from citrine_core.blocks.reservation.record import change
+from citrine_core.blocks.reservation.repository import ReservationRepository
+from citrine_core.blocks.reservation.states import Says
+from citrine_core.errors import CoreError
+from citrine_core.rpc import system_caller
+from citrine_core.services import Services
+
+__all__ = ["INTERVAL", "ReservationKeeper"]
+
+logger = logging.getLogger(__name__)
+
+INTERVAL = timedelta(seconds=10)
+"""How soon the record shows at the latest that the time of a reservation passed."""
+
+SAY_TIME = timedelta(seconds=30)
+"""How long a station has to say itself that it gave up a reservation because its EVSE is out of order."""
+
+RETRY_TIME = timedelta(minutes=15)
+"""When a clean-up is tried again that a core took and did not finish."""
+
+MAX_ROWS = 200
+"""Reservations of one transaction at most."""
+
+Take = Callable[[ReservationRepository], Awaitable[Sequence[Reservation]]]
+
+
+class ReservationKeeper:
+    """Keeps the record true where stations say nothing. Several cores may do so at the same time."""
+
+    def __init__(self, services: Services) -> None:
+        self._unit_of_work = services.unit_of_work
+        self._clock = services.clock
+        self._commands = services.commands
+
+    async def run(self) -> None:
+        """Do all that is due now."""
+        now = self._clock()
+        expired, failed = ReservationState.RESERVATION_STATE_EXPIRED, ReservationState.RESERVATION_STATE_FAILED
+        removed = ReservationState.RESERVATION_STATE_REMOVED
+        await self._end(lambda rows: rows.take_expired(now, MAX_ROWS), expired, now, "its time passed")
+        await self._end(
+            lambda rows: rows.take_unanswered(now, MAX_ROWS), failed, now, "nothing is known of its command"
+        )
+        await self._end(
+            lambda rows: rows.take_out_of_order(now - SAY_TIME, MAX_ROWS), removed, now, "its EVSE is out of order"
+        )
+        await self._clean_up(now)
+
+    async def _end(self, take: Take, state: int, now: datetime, detail: str) -> None:
+        count = MAX_ROWS
+        while count == MAX_ROWS:
+            async with self._unit_of_work() as work:
+                rows = await take(ReservationRepository(work.session))
+                for row in rows:
+                    expired = state == ReservationState.RESERVATION_STATE_EXPIRED
+                    time = row.expire_time if expired else now
+                    change(work, row, state, Says.BELIEF, time=time, now=now, detail=detail)
+                    if state == ReservationState.RESERVATION_STATE_FAILED:
+                        row.clean_up_time = now
+                await work.commit()
+            count = len(rows)
+
+    async def _clean_up(self, now: datetime) -> None:
+        """Have stations cancel what they may have been asked for without our hearing of it."""
+        async with self._unit_of_work(read_only=True) as work:
+            rows = await ReservationRepository(work.session).doubtful(now, MAX_ROWS)
+        for row in rows:
+            assert row.clean_up_time is not None
+            again = now + RETRY_TIME if row.expire_time > now else None
+            # Taken before it is done, so that no other core does it as well.
+            taken = await self._set_clean_up(row.id, row.clean_up_time, again)
+            if taken and again is not None and await self._cancel(row):
+                await self._set_clean_up(row.id, again, None)
+
+    async def _set_clean_up(self, row_id: int, before: datetime, after: datetime | None) -> bool:
+        async with self._unit_of_work() as work:
+            done = await ReservationRepository(work.session).set_clean_up(row_id, before, after)
+            await work.commit()
+        return done
+
+    async def _cancel(self, row: Reservation) -> bool:
+        """Send a CancelReservation, at the latest when the station is back; return False where that failed."""
+        expiry = Timestamp()
+        expiry.FromDatetime(row.expire_time)
+        target = CommandTarget(
+            station_id=row.station_id,
+            when_online=True,
+            expire_time=expiry,
+            reason="it may hold a reservation that it did not confirm",
+        )
+        request = CancelReservationRequest(reservation_id=row.reservation_id)
+        try:
+            await self._commands.send(system_caller(row.tenant_id, "reservation"), target, request)
+        except CoreError as error:
+            logger.info(
+                "a reservation could not be cleaned up",
+                extra={"station_id": row.station_id, "reservation_id": row.reservation_id, "error": str(error)},
+            )
+            return False
+        return True

@@ -1,0 +1,69 @@
+"""Tables of functional block H."""
+
+from datetime import datetime
+
+from sqlalchemy import Index, Integer, LargeBinary, SmallInteger, String, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from citrine_core.db import BigId, Model
+
+__all__ = ["Reservation"]
+
+_ACTIVE = text("state = 2")
+_DOUBTFUL = text("clean_up_time IS NOT NULL")
+
+
+class Reservation(Model):
+    """One reservation: what a station was asked, and what became of it."""
+
+    __tablename__ = "reservations"
+    __table_args__ = (
+        Index(None, "tenant_id", "id"),
+        Index(None, "tenant_id", "station_id", "reservation_id"),
+        Index(None, "tenant_id", "id_token_lookup"),
+        # A station holds one reservation of an id; a second one replaces the first (H01.FR.02).
+        Index(
+            "uq_reservations_active",
+            "tenant_id",
+            "station_id",
+            "reservation_id",
+            unique=True,
+            sqlite_where=_ACTIVE,
+            postgresql_where=_ACTIVE,
+        ),
+        Index(None, "tenant_id", "station_id", "state"),
+        # Who looks for what ends by itself finds little, however many reservations there were.
+        Index(None, "state", "expire_time"),
+        Index("ix_reservations_doubtful", "clean_up_time", sqlite_where=_DOUBTFUL, postgresql_where=_DOUBTFUL),
+    )
+
+    id: Mapped[BigId]
+    tenant_id: Mapped[str] = mapped_column(String(36))
+    station_id: Mapped[str] = mapped_column(String(48))
+    reservation_id: Mapped[int] = mapped_column(Integer)
+    """Its id at the station."""
+    evse_id: Mapped[int | None] = mapped_column(Integer)
+    """EVSE that is kept. None: any."""
+    id_token_lookup: Mapped[str] = mapped_column(String(255))
+    """What is the same for all spellings of the token, to look for."""
+    request: Mapped[bytes] = mapped_column(LargeBinary)
+    """Serialised citrine.ocpp.v2.ReserveNowRequest."""
+    expire_time: Mapped[datetime]
+    """expiryDateTime of the request."""
+    deadline_time: Mapped[datetime]
+    """When the end of its command is known in any case."""
+    state: Mapped[int] = mapped_column(SmallInteger)
+    """citrine.api.v1.ReservationState"""
+    state_time: Mapped[datetime]
+    status: Mapped[int | None] = mapped_column(SmallInteger)
+    """citrine.ocpp.v2.ReserveNowStatusEnum that the station answered. None: it has not."""
+    is_told: Mapped[bool] = mapped_column(default=False)
+    """True: a final state is the station's own word, not our belief."""
+    detail: Mapped[str] = mapped_column(String(1000), default="")
+    transaction_id: Mapped[str] = mapped_column(String(36), default="")
+    status_update: Mapped[bytes | None] = mapped_column(LargeBinary)
+    """Serialised citrine.ocpp.v2.ReservationStatusUpdateRequest, the last one. None: there was none."""
+    clean_up_time: Mapped[datetime | None]
+    """When to tell the station to cancel what it may hold without our knowing. None: there is no need."""
+    create_time: Mapped[datetime]
+    update_time: Mapped[datetime]

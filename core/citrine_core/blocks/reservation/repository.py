@@ -1,0 +1,222 @@
+"""Queries of functional block H."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import and_, case, delete, exists, func, select, update
+from sqlalchemy.engine import CursorResult
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from citrine.api.v1.reservation_pb2 import ReservationState
+from citrine.ocpp.v2.availability_pb2 import ConnectorStatusEnum
+from citrine_core.blocks.availability import ConnectorState
+from citrine_core.blocks.reservation.models import Reservation
+from citrine_core.db import UnitOfWork
+from citrine_core.db.one_of_keys import one_of_keys
+from citrine_core.resources.stations.models import Station
+from citrine_core.resources.tokens import lookup_of
+
+__all__ = ["ReservationKey", "ReservationRepository", "forget_reservations"]
+
+ReservationKey = tuple[str, int]
+"""Station and id of a reservation there."""
+
+_REQUESTED = ReservationState.RESERVATION_STATE_REQUESTED
+_ACTIVE = ReservationState.RESERVATION_STATE_ACTIVE
+_OPEN = (_REQUESTED, _ACTIVE)
+
+_LARGEST_ID = 2**31 - 1
+
+_INOPERATIVE = (
+    ConnectorStatusEnum.CONNECTOR_STATUS_ENUM_FAULTED,
+    ConnectorStatusEnum.CONNECTOR_STATUS_ENUM_UNAVAILABLE,
+)
+
+
+class ReservationRepository:
+    """Reservations of all tenants."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def lock_station(self, tenant_id: str, station_id: str) -> bool:
+        """Let nobody else ask a station for a reservation until the commit; return False where there is no such one."""
+        found = await self._session.scalars(
+            select(Station.station_id)
+            .where(Station.tenant_id == tenant_id, Station.station_id == station_id)
+            .with_for_update(key_share=True)
+        )
+        return found.one_or_none() is not None
+
+    async def next_id(self, tenant_id: str, station_id: str) -> int:
+        """Return an id that the station was never sent, as far as we know. Its lock must be held."""
+        of_station = and_(Reservation.tenant_id == tenant_id, Reservation.station_id == station_id)
+        largest = (await self._session.scalars(select(func.max(Reservation.reservation_id)).where(of_station))).one()
+        if largest is None or largest < _LARGEST_ID:
+            return (largest or 0) + 1
+        # Somebody chose the largest there is: the first one behind which there is room.
+        follower = Reservation.__table__.alias()
+        taken = exists().where(
+            follower.c.tenant_id == tenant_id,
+            follower.c.station_id == station_id,
+            follower.c.reservation_id == Reservation.reservation_id + 1,
+        )
+        free = select(func.min(Reservation.reservation_id)).where(
+            of_station, Reservation.reservation_id < _LARGEST_ID, ~taken
+        )
+        return ((await self._session.scalars(free)).one() or 0) + 1
+
+    async def find_open(self, tenant_id: str, station_id: str) -> Sequence[Reservation]:
+        """Return the reservations of a station that are requested or active."""
+        rows = await self._session.scalars(
+            select(Reservation)
+            .where(
+                Reservation.tenant_id == tenant_id,
+                Reservation.station_id == station_id,
+                Reservation.state.in_(_OPEN),
+            )
+            .order_by(Reservation.id)
+        )
+        return rows.all()
+
+    async def find_for_update(
+        self, tenant_id: str, keys: Collection[ReservationKey]
+    ) -> dict[ReservationKey, list[Reservation]]:
+        """Return all reservations of some ids, the latest first, and keep others from changing them meanwhile."""
+        found: dict[ReservationKey, list[Reservation]] = {key: [] for key in keys}
+        if not keys:
+            return found
+        rows = await self._session.scalars(
+            select(Reservation)
+            .where(
+                Reservation.tenant_id == tenant_id,
+                one_of_keys((Reservation.station_id, Reservation.reservation_id), keys),
+            )
+            # In one order everywhere, so that two that lock can't wait for each other.
+            .order_by(Reservation.id.desc())
+            .with_for_update()
+            .execution_options(populate_existing=True)
+        )
+        for row in rows:
+            found[row.station_id, row.reservation_id].append(row)
+        return found
+
+    def add(self, row: Reservation) -> None:
+        """Store a new reservation with the unit of work."""
+        self._session.add(row)
+
+    async def flush(self) -> None:
+        """Write what was changed so far, before what is changed next."""
+        await self._session.flush()
+
+    async def find(
+        self, tenant_id: str, station_id: str, reservation_id: int, *, latest: bool = False
+    ) -> Reservation | None:
+        """Return the reservation of an id that is active, else the latest; with latest: the latest."""
+        query = select(Reservation).where(
+            Reservation.tenant_id == tenant_id,
+            Reservation.station_id == station_id,
+            Reservation.reservation_id == reservation_id,
+        )
+        if not latest:
+            query = query.order_by(case((Reservation.state == _ACTIVE, 0), else_=1))
+        return (await self._session.scalars(query.order_by(Reservation.id.desc()).limit(1))).one_or_none()
+
+    async def list(
+        self,
+        tenant_id: str,
+        *,
+        station_id: str = "",
+        state: int = 0,
+        open_only: bool = False,
+        id_token: str = "",
+        after: int | None = None,
+        limit: int,
+    ) -> Sequence[Reservation]:
+        """Return reservations behind an id, the latest asked for first."""
+        query = select(Reservation).where(Reservation.tenant_id == tenant_id)
+        if station_id:
+            query = query.where(Reservation.station_id == station_id)
+        if state:
+            query = query.where(Reservation.state == state)
+        if open_only:
+            query = query.where(Reservation.state.in_(_OPEN))
+        if id_token:
+            query = query.where(Reservation.id_token_lookup == lookup_of(id_token))
+        if after is not None:
+            query = query.where(Reservation.id < after)
+        return (await self._session.scalars(query.order_by(Reservation.id.desc()).limit(limit))).all()
+
+    async def take_expired(self, now: datetime, limit: int) -> Sequence[Reservation]:
+        """Return active reservations whose time passed; those that another core is at are left to it."""
+        return await self._take(Reservation.state == _ACTIVE, Reservation.expire_time <= now, limit=limit)
+
+    async def take_unanswered(self, now: datetime, limit: int) -> Sequence[Reservation]:
+        """Return reservations that were asked for so long ago that the end of their command should be known."""
+        return await self._take(Reservation.state == _REQUESTED, Reservation.deadline_time <= now, limit=limit)
+
+    async def take_out_of_order(self, since: datetime, limit: int) -> Sequence[Reservation]:
+        """Return active reservations of which every EVSE that could serve them is faulted or unavailable.
+
+        Args:
+            since: When they must have been reported so at the latest: the station has had time to speak for itself.
+            limit: At most this many.
+        """
+        connector = ConnectorState.__table__.c
+        of_targets = and_(
+            connector.tenant_id == Reservation.tenant_id,
+            connector.station_id == Reservation.station_id,
+            connector.evse_id > 0,
+            connector.connector_id > 0,
+            (connector.evse_id == Reservation.evse_id) | Reservation.evse_id.is_(None),
+        )
+        broken = and_(
+            connector.status.in_(_INOPERATIVE),
+            # What the station said before it accepted the reservation is of no account.
+            connector.order_time.between(Reservation.state_time, since),
+        )
+        return await self._take(
+            Reservation.state == _ACTIVE,
+            exists().where(of_targets),
+            ~exists().where(of_targets, ~broken),
+            limit=limit,
+        )
+
+    async def doubtful(self, now: datetime, limit: int) -> Sequence[Reservation]:
+        """Return reservations that a station may hold without our knowing, and is to be told to cancel by now."""
+        rows = await self._session.scalars(
+            select(Reservation).where(Reservation.clean_up_time <= now).order_by(Reservation.clean_up_time).limit(limit)
+        )
+        return rows.all()
+
+    async def set_clean_up(self, row_id: int, before: datetime, after: datetime | None) -> bool:
+        """Say when a clean-up is to be tried again, or with None that it is done.
+
+        Returns False where it is not at the time that the caller knows, because another core was quicker.
+        """
+        result = await self._session.execute(
+            update(Reservation)
+            .where(Reservation.id == row_id, Reservation.clean_up_time == before)
+            .values(clean_up_time=after)
+            .execution_options(synchronize_session=False)
+        )
+        assert isinstance(result, CursorResult)
+        return bool(result.rowcount)
+
+    async def _take(self, *conditions: Any, limit: int) -> Sequence[Reservation]:
+        rows = await self._session.scalars(
+            select(Reservation)
+            .where(*conditions)
+            .order_by(Reservation.id)
+            .limit(limit)
+            .with_for_update(skip_locked=True, of=Reservation)
+        )
+        return rows.all()
+
+
+async def forget_reservations(work: UnitOfWork, tenant_id: str, station_id: str) -> None:
+    """Remove the reservations of a station."""
+    await work.session.execute(
+        delete(Reservation).where(Reservation.tenant_id == tenant_id, Reservation.station_id == station_id)
+    )

@@ -1,0 +1,102 @@
+"""ReservationService: the gRPC face of functional block H."""
+
+import grpc
+
+from citrine.api.v1 import reservation_pb2 as pb
+from citrine.api.v1 import reservation_pb2_grpc
+from citrine.ocpp.v2 import reservation_pb2 as ocpp
+from citrine_core.blocks.reservation.desk import ReservationDesk
+from citrine_core.blocks.reservation.models import Reservation
+from citrine_core.blocks.reservation.repository import ReservationRepository
+from citrine_core.errors import InvalidArgument, NotFound
+from citrine_core.rpc import caller, open_page, required
+from citrine_core.services import Services
+
+__all__ = ["ReservationServicer"]
+
+
+class ReservationServicer(reservation_pb2_grpc.ReservationServiceServicer):
+    """Reservations, and the commands that make and cancel them."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._desk = ReservationDesk(services.unit_of_work, services.clock)
+
+    async def ReserveNow(
+        self,
+        request: pb.ReserveNowRequest,
+        context: grpc.aio.ServicerContext[pb.ReserveNowRequest, pb.ReserveNowResponse],
+    ) -> pb.ReserveNowResponse:
+        tenant_id, target, asked = caller(context).tenant_id, request.target, request.request
+        required("target.station_id", target.station_id)
+        await self._desk.take_in(tenant_id, target, asked)
+        try:
+            response = await self._services.commands.call(context, request, pb.ReserveNowResponse)
+        except (InvalidArgument, NotFound) as error:
+            # Perhaps it was refused before a command was made, of whose end the handlers would hear.
+            await self._desk.give_back(tenant_id, target.station_id, asked.id, error)
+            raise
+        response.reservation.CopyFrom(await self._find(tenant_id, target.station_id, asked.id, latest=True))
+        return response
+
+    async def CancelReservation(
+        self,
+        request: pb.CancelReservationRequest,
+        context: grpc.aio.ServicerContext[pb.CancelReservationRequest, pb.CancelReservationResponse],
+    ) -> pb.CancelReservationResponse:
+        return await self._services.commands.call(context, request, pb.CancelReservationResponse)
+
+    async def GetReservation(
+        self,
+        request: pb.GetReservationRequest,
+        context: grpc.aio.ServicerContext[pb.GetReservationRequest, pb.Reservation],
+    ) -> pb.Reservation:
+        station_id = required("station_id", request.station_id)
+        return await self._find(caller(context).tenant_id, station_id, request.reservation_id)
+
+    async def ListReservations(
+        self,
+        request: pb.ListReservationsRequest,
+        context: grpc.aio.ServicerContext[pb.ListReservationsRequest, pb.ListReservationsResponse],
+    ) -> pb.ListReservationsResponse:
+        page = open_page(request)
+        async with self._services.unit_of_work(read_only=True) as work:
+            rows = await ReservationRepository(work.session).list(
+                caller(context).tenant_id,
+                station_id=request.station_id,
+                state=request.state,
+                open_only=request.open_only,
+                id_token=request.id_token,
+                after=page.after[0] if page.after else None,
+                limit=page.size + 1,
+            )
+        shown, token = page.close(rows, lambda row: (row.id,))
+        return pb.ListReservationsResponse(reservations=[to_proto(row) for row in shown], next_page_token=token)
+
+    async def _find(
+        self, tenant_id: str, station_id: str, reservation_id: int, *, latest: bool = False
+    ) -> pb.Reservation:
+        async with self._services.unit_of_work(read_only=True) as work:
+            row = await ReservationRepository(work.session).find(tenant_id, station_id, reservation_id, latest=latest)
+        if row is None:
+            raise NotFound("reservation", reservation_id)
+        return to_proto(row)
+
+
+def to_proto(row: Reservation) -> pb.Reservation:
+    """Return what the API shows of a reservation."""
+    shown = pb.Reservation(
+        tenant_id=row.tenant_id,
+        station_id=row.station_id,
+        request=ocpp.ReserveNowRequest.FromString(row.request),
+        state=row.state,  # type: ignore[arg-type]  # stored as the number
+        status=row.status,  # type: ignore[arg-type]  # stored as the number
+        detail=row.detail,
+        transaction_id=row.transaction_id,
+    )
+    if row.status_update is not None:
+        shown.status_update.CopyFrom(ocpp.ReservationStatusUpdateRequest.FromString(row.status_update))
+    shown.state_time.FromDatetime(row.state_time)
+    shown.create_time.FromDatetime(row.create_time)
+    shown.update_time.FromDatetime(row.update_time)
+    return shown
