@@ -21,6 +21,7 @@ from citrine.ocpp.v2.transactions_pb2 import (
 from citrine_core.blocks.authorization import KnownTokens, find_tokens, id_token_info
 from citrine_core.blocks.meter_values import SampleRow, add_samples
 from citrine_core.blocks.remote_control import RemoteStartKey, record_started
+from citrine_core.blocks.reservation import ReservationUse, use_reservations
 from citrine_core.blocks.transactions.checks import CheckRepository
 from citrine_core.blocks.transactions.fold import Occurrence, Order, TransactionState, apply, fold
 from citrine_core.blocks.transactions.repository import EventKey, EventRow, TransactionKey, TransactionRepository
@@ -88,6 +89,8 @@ class TransactionsHandlers:
             await _fold(work, repository, tenant_id, batch, now)
             await self._ask_for_missing(work, batch, missing, now)
             await _store(work, repository, batch)
+            # H01.FR.15: costs nothing where no event bears the id of a reservation.
+            await use_reservations(work, tenant_id, _uses(batch), now)
         return [batch.responses[_key(occurrence)] for occurrence in batch.occurrences]
 
     async def _ask_for_missing(
@@ -278,6 +281,14 @@ def _events(state: TransactionState, occurrence: Occurrence, *, starts: bool, en
             station_id=state.station_id,
             transaction_updated=TransactionUpdated(transaction=summary, trigger_reason=reason),
         )
+
+
+def _uses(batch: _Batch) -> list[ReservationUse]:
+    return [
+        ReservationUse(one.station_id, one.request.reservation_id, one.transaction_id, one.event_time)
+        for one in batch.fresh.values()
+        if one.request.HasField("reservation_id")
+    ]
 
 
 def _key(occurrence: Occurrence) -> EventKey:
