@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, Literal, NoReturn
 
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -73,6 +73,9 @@ class CoreSettings(BaseSettings):
 
     default_timeout: Duration = timedelta(seconds=30)
     """How long a station may take to answer a command, where the caller does not say."""
+
+    charging_plans: Literal["core", "clients"] = "core"
+    """Who plans the schedules of vehicles that say what they need (ISO 15118): the core, or clients that are told."""
 
     blocks: str = ""
     """Functional blocks to serve to stations, separated by commas. Empty: all."""
