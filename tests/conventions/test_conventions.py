@@ -31,11 +31,17 @@ BLOCK_EXTRAS: dict[str, set[str]] = {
     "authorization": {"rules.py"},
     "availability": {"statuses.py", "wishes.py"},
     "meter_values": {"readings.py"},
-    "provisioning": {"boots.py", "reports.py", "variables.py"},
+    "provisioning": {"boots.py", "pieces.py", "reports.py", "variables.py"},
     "remote_control": {"starts.py"},
     # What the core does by itself; every change of a state, which is told; what is asked for, checked.
     "display_message": {"jobs.py", "record.py"},
     "reservation": {"desk.py", "jobs.py", "record.py", "states.py"},
+    "tariff_and_cost": {
+        # The engine, pure and tested by tables: what a tariff says, what a transaction took, what that costs.
+        *("accrual.py", "cost.py", "money.py", "rules.py"),
+        # Which tariff applies, what a batch of transactions costs, what drivers are told.
+        *("assignments.py", "pricing.py", "protos.py", "running.py", "texts.py"),
+    },
     "transactions": {"fold.py", "summaries.py"},
 }
 """More files of a block, by its name."""
