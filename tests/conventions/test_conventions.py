@@ -28,7 +28,7 @@ BLOCK_FILES = {"__init__.py", "models.py", "repository.py", "handlers.py", "serv
 
 BLOCK_EXTRAS: dict[str, set[str]] = {
     # Pure rules, tested by tables, that neither a handler nor a repository should hide.
-    "authorization": {"rules.py"},
+    "authorization": {"authorizer.py", "contracts.py", "decisions.py", "directory.py", "rules.py"},
     "availability": {"statuses.py", "wishes.py"},
     "meter_values": {"readings.py"},
     "provisioning": {"boots.py", "pieces.py", "reports.py", "variables.py"},

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, bindparam, delete, func, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from citrine.ocpp.v2.provisioning_pb2 import ATTRIBUTE_ENUM_ACTUAL
 from citrine_core.blocks.provisioning.models import ReportedVariable
 from citrine_core.db import UnitOfWork, one_of, upsert
 from citrine_core.resources.stations.models import Station
@@ -145,6 +146,22 @@ class VariableRepository:
         )
         found = {VariableKey(*row[:-1]): row[-1] for row in rows}
         return {key.folded(): (key, mutability) for key, mutability in found.items()}
+
+    async def find_instances(
+        self, tenant_id: str, station_id: str, component: str, variables: Collection[str], instance: str
+    ) -> dict[str, str]:
+        """Return the actual values that are known of variables of one instance, by name in lower case."""
+        rows = await self._session.execute(
+            select(func.lower(ReportedVariable.variable), ReportedVariable.value).where(
+                ReportedVariable.tenant_id == tenant_id,
+                ReportedVariable.station_id == station_id,
+                ReportedVariable.attribute == ATTRIBUTE_ENUM_ACTUAL,
+                _same(ReportedVariable.component, component),
+                one_of(self._session, func.lower(ReportedVariable.variable), [name.lower() for name in variables]),
+                _same(ReportedVariable.variable_instance, instance),
+            )
+        )
+        return {name: value for name, value in rows if value is not None}
 
     async def list(
         self,

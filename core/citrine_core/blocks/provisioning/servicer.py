@@ -4,12 +4,15 @@ import grpc
 
 from citrine.api.v1 import provisioning_pb2 as pb
 from citrine.api.v1 import provisioning_pb2_grpc
+from citrine.api.v1.common_pb2 import Command
 from citrine.api.v1.reports_pb2 import REPORT_KIND_DEVICE_MODEL
 from citrine.ocpp.v2 import provisioning_pb2 as ocpp
 from citrine.ocpp.v2.types_pb2 import EVSE, Component
 from citrine.ocpp.v2.types_pb2 import Variable as OcppVariable
 from citrine_core.blocks.provisioning.models import ReportedVariable
+from citrine_core.blocks.provisioning.pieces import PieceSender, merged, outcome
 from citrine_core.blocks.provisioning.repository import VariableKey, VariableRepository
+from citrine_core.blocks.provisioning.variables import check_no_repetition
 from citrine_core.errors import InvalidArgument
 from citrine_core.resources.reports import ReportRequests
 from citrine_core.rpc import caller, open_page
@@ -24,6 +27,7 @@ class ProvisioningServicer(provisioning_pb2_grpc.ProvisioningServiceServicer):
     def __init__(self, services: Services) -> None:
         self._services = services
         self._reports = ReportRequests(services)
+        self._pieces = PieceSender(services)
 
     async def ListVariables(
         self,
@@ -49,14 +53,27 @@ class ProvisioningServicer(provisioning_pb2_grpc.ProvisioningServiceServicer):
         request: pb.GetVariablesRequest,
         context: grpc.aio.ServicerContext[pb.GetVariablesRequest, pb.GetVariablesResponse],
     ) -> pb.GetVariablesResponse:
-        return await self._services.commands.call(context, request, pb.GetVariablesResponse)
+        sent = await self._pieces.send(caller(context), request.target, request.request, context=context)
+        commands, answers = zip(*sent, strict=True)
+        return pb.GetVariablesResponse(
+            command=commands[-1],
+            response=merged(answers, "get_variable_result"),
+            commands=commands if len(commands) > 1 else (),
+        )
 
     async def SetVariables(
         self,
         request: pb.SetVariablesRequest,
         context: grpc.aio.ServicerContext[pb.SetVariablesRequest, pb.SetVariablesResponse],
     ) -> pb.SetVariablesResponse:
-        return await self._services.commands.call(context, request, pb.SetVariablesResponse)
+        check_no_repetition(request.request)
+        sent = await self._pieces.send(caller(context), request.target, request.request, context=context)
+        commands, answers = zip(*sent, strict=True)
+        return pb.SetVariablesResponse(
+            command=commands[-1],
+            response=merged(answers, "set_variable_result"),
+            commands=commands if len(commands) > 1 else (),
+        )
 
     async def GetBaseReport(
         self,
@@ -70,7 +87,21 @@ class ProvisioningServicer(provisioning_pb2_grpc.ProvisioningServiceServicer):
         request: pb.GetReportRequest,
         context: grpc.aio.ServicerContext[pb.GetReportRequest, pb.GetReportResponse],
     ) -> pb.GetReportResponse:
-        return await self._reports.request(context, request, pb.GetReportResponse, REPORT_KIND_DEVICE_MODEL)
+        who, target = caller(context), request.target
+        sent: list[tuple[Command, ocpp.GetReportResponse | None]] = []
+        request_ids: list[int] = []
+        for piece in await self._pieces.pieces(who, target, request.request):
+            # Each is a report of its own: parts of two under one id could not be told apart.
+            piece.request_id = 0 if request_ids else request.request.request_id
+            sent.append(await self._reports.send(who, target, piece, REPORT_KIND_DEVICE_MODEL, context=context))
+            request_ids.append(piece.request_id)
+        commands, answers = zip(*sent, strict=True)
+        return pb.GetReportResponse(
+            command=commands[-1],
+            response=outcome(answers),
+            commands=commands if len(commands) > 1 else (),
+            request_ids=request_ids,
+        )
 
     async def Reset(
         self,

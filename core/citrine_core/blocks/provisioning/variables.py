@@ -11,12 +11,14 @@ from citrine.ocpp.v2.provisioning_pb2 import (
     MUTABILITY_ENUM_WRITE_ONLY,
     AttributeEnum,
     NotifyReportRequest,
+    SetVariablesRequest,
 )
 from citrine.ocpp.v2.types_pb2 import Component, Variable
 from citrine_core.blocks.provisioning.repository import VariableKey
 from citrine_core.dispatch import Call
+from citrine_core.errors import InvalidArgument
 
-__all__ = ["key_of", "reported_rows", "storable"]
+__all__ = ["check_no_repetition", "key_of", "reported_rows", "storable"]
 
 
 def key_of(component: Component, variable: Variable, attribute: AttributeEnum.ValueType) -> VariableKey:
@@ -32,6 +34,20 @@ def key_of(component: Component, variable: Variable, attribute: AttributeEnum.Va
         variable.instance,
         attribute or ATTRIBUTE_ENUM_ACTUAL,
     )
+
+
+def check_no_repetition(request: SetVariablesRequest) -> None:
+    """Refuse a request that sets one attribute twice (B05.FR.13).
+
+    Raises:
+        InvalidArgument: When it does, whatever the spelling.
+    """
+    seen: set[VariableKey] = set()
+    for position, data in enumerate(request.set_variable_data):
+        key = key_of(data.component, data.variable, data.attribute_type).folded()
+        if key in seen:
+            raise InvalidArgument(f"request.setVariableData.{position}", "sets what an element before sets (B05.FR.13)")
+        seen.add(key)
 
 
 def storable(variable: str, value: str | None, mutability: int | None) -> str | None:

@@ -24,6 +24,7 @@ from citrine_core.resources.commands.outcomes import FINAL, ending_of, error_of
 from citrine_core.resources.commands.pending import Outcome, PendingCommands
 from citrine_core.resources.commands.protos import to_proto
 from citrine_core.resources.commands.repository import CHANGING, CommandRepository, StoredCommand
+from citrine_core.resources.commands.secrets import masked
 
 __all__ = ["CommandsStage"]
 
@@ -139,7 +140,7 @@ class CommandsStage:
         else:
             message = unwrap(result.response)
             payload = encode(message)
-        values.update(state=common.COMMAND_STATE_ANSWERED, response=orjson.dumps(payload).decode())
+        values.update(state=common.COMMAND_STATE_ANSWERED, response=orjson.dumps(masked(payload)).decode())
         received = _time(result.receive_time)
         if tell_blocks:
             await self._tell_blocks(work, row, message, payload, received)

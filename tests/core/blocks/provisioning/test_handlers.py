@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from citrine.ocpp.v2 import provisioning_pb2 as ocpp
 from citrine.ocpp.v2.types_pb2 import EVSE, Component, Variable
-from citrine_core.blocks.provisioning import ProvisioningHandlers, ReportedVariable
+from citrine_core.blocks.provisioning import ProvisioningHandlers, ReportedVariable, ReportHandlers
 from citrine_core.db import UnitOfWorkFactory
 from tests.support.blocks import add_station, answered, call_of, find_station, handle, services_of, stamp
 
@@ -80,7 +80,7 @@ async def test_value_that_was_read_leaves_what_a_report_said(
         variable_characteristics=ocpp.VariableCharacteristics(data_type=ocpp.DATA_ENUM_INTEGER, unit="s"),
     )
     report = ocpp.NotifyReportRequest(request_id=1, generated_at=stamp(), seq_no=0, report_data=[reported])
-    await handle(unit_of_work, handlers.notify_reports, [call_of(report)])
+    await handle(unit_of_work, ReportHandlers(services_of(unit_of_work)).notify_reports, [call_of(report)])
     response = ocpp.GetVariablesResponse(
         get_variable_result=[read("heartbeatinterval", "60", component="ocppcommctrlr")]
     )

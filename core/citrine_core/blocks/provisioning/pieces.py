@@ -1,0 +1,216 @@
+"""Requests with more than a station takes in one message: sent in several, each of them a command.
+
+How much it takes is in its device model: ItemsPerMessage and BytesPerMessage of DeviceDataCtrlr, by action. Where
+that is not known and much is asked for, the station is asked for it first.
+"""
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import grpc
+import orjson
+from google.protobuf.message import Message
+
+from citrine.api.v1.common_pb2 import Command, CommandTarget
+from citrine.ocpp.actions import action_of
+from citrine.ocpp.codec import CodecError, encode
+from citrine.ocpp.v2 import provisioning_pb2 as ocpp
+from citrine.ocpp.v2.types_pb2 import (
+    GENERIC_DEVICE_MODEL_STATUS_ENUM_ACCEPTED,
+    GENERIC_DEVICE_MODEL_STATUS_ENUM_EMPTY_RESULT_SET,
+    Component,
+    Variable,
+)
+from citrine_core.blocks.provisioning.repository import VariableRepository
+from citrine_core.errors import CoreError, InvalidArgument
+from citrine_core.rpc import Caller
+from citrine_core.services import Services
+
+__all__ = ["Limits", "PieceSender", "merged", "outcome", "split"]
+
+logger = logging.getLogger(__name__)
+
+M = TypeVar("M", bound=Message)
+
+FEW = 4
+"""Items that any station takes in one message. For more, an unknown limit is asked for."""
+
+CONTROLLER = "DeviceDataCtrlr"
+
+MESSAGE_ID = 36
+"""Characters of our message ids, which count with the frame."""
+
+_FIELDS: Mapping[type[Message], str] = {
+    ocpp.GetVariablesRequest: "get_variable_data",
+    ocpp.SetVariablesRequest: "set_variable_data",
+    ocpp.GetReportRequest: "component_variable",
+}
+"""Field whose items can be sent in several messages."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much a station takes in one message of an action. None: not known."""
+
+    items: int | None = None
+    size: int | None = None
+    """Bytes of the whole frame."""
+
+
+class PieceSender:
+    """Sends GetVariables, SetVariables and GetReport in as many messages as the station needs."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    async def send(
+        self,
+        who: Caller,
+        target: CommandTarget,
+        message: M,
+        *,
+        context: "grpc.aio.ServicerContext[Any, Any] | None" = None,
+    ) -> list[tuple[Command, Any]]:
+        """Send a message in pieces, one after the other, and return each command with its answer.
+
+        An answer is None where the command waits for an offline station. If a piece fails, those after it are not
+        sent; what the station answered to those before is stored.
+
+        Raises:
+            CoreError: As CommandTarget in the contract says.
+        """
+        pieces = await self.pieces(who, target, message)
+        return [await self._services.commands.send(who, target, piece, context=context) for piece in pieces]
+
+    async def pieces(self, who: Caller, target: CommandTarget, message: M) -> list[M]:
+        """Return the messages that say together what a message says, each as short as its station wants it.
+
+        Raises:
+            InvalidArgument: When it can't be encoded.
+        """
+        count = len(getattr(message, _FIELDS[type(message)]))
+        if count <= 1 or not target.station_id:
+            return [message]
+        action = action_of(type(message)).name
+        limits = await self._stored(who.tenant_id, target.station_id, action)
+        if limits == Limits() and count > FEW:
+            await self._ask(who, target, action)
+            limits = await self._stored(who.tenant_id, target.station_id, action)
+        try:
+            return split(message, limits)
+        except CodecError as error:
+            raise InvalidArgument("request" + error.path.replace("/", "."), error.problem) from error
+
+    async def _stored(self, tenant_id: str, station_id: str, action: str) -> Limits:
+        async with self._services.unit_of_work(read_only=True) as work:
+            found = await VariableRepository(work.session).find_instances(
+                tenant_id, station_id, CONTROLLER, ("ItemsPerMessage", "BytesPerMessage"), action
+            )
+        return Limits(_number(found.get("itemspermessage")), _number(found.get("bytespermessage")))
+
+    async def _ask(self, who: Caller, target: CommandTarget, action: str) -> None:
+        """Have the station tell its limits; the answer is stored like any other."""
+        now = CommandTarget()
+        now.CopyFrom(target)
+        now.when_online = False
+        now.ClearField("expire_time")
+        data = [
+            ocpp.GetVariableData(component=Component(name=CONTROLLER), variable=Variable(name=name, instance=action))
+            for name in ("ItemsPerMessage", "BytesPerMessage")
+        ]
+        try:
+            await self._services.commands.send(who, now, ocpp.GetVariablesRequest(get_variable_data=data))
+        except CoreError as error:
+            # Then it is tried in one message.
+            logger.info("a station did not tell its limits", extra={"problem": str(error)})
+
+
+def split(message: M, limits: Limits) -> list[M]:
+    """Return messages that say together what a message says, with its items in order.
+
+    An item that is too large by itself is sent nevertheless: the station shall judge.
+
+    Raises:
+        CodecError: When the message has no OCPP spelling.
+    """
+    if limits == Limits():
+        return [message]
+    field = _FIELDS[type(message)]
+    rest = type(message)()
+    rest.CopyFrom(message)
+    rest.ClearField(field)
+    pieces = []
+    for items in _groups(message, rest, field, limits):
+        piece = type(message)()
+        piece.CopyFrom(rest)
+        getattr(piece, field).extend(items)
+        pieces.append(piece)
+    return pieces
+
+
+def merged(answers: Sequence[Any], field: str) -> Any:
+    """Return answers put together by a repeated field; None where one is missing."""
+    if any(answer is None for answer in answers):
+        return None
+    whole = type(answers[0])()
+    whole.CopyFrom(answers[0])
+    for answer in answers[1:]:
+        getattr(whole, field).extend(getattr(answer, field))
+    return whole
+
+
+def outcome(answers: Sequence[ocpp.GetReportResponse | None]) -> ocpp.GetReportResponse | None:
+    """Return the one answer that several answers to GetReport make; None where one is missing.
+
+    It is a refusal where one is, else Accepted where a report will come, else EmptyResultSet (B08.FR.15).
+    """
+    given = [answer for answer in answers if answer is not None]
+    if len(given) < len(answers):
+        return None
+    good = (GENERIC_DEVICE_MODEL_STATUS_ENUM_ACCEPTED, GENERIC_DEVICE_MODEL_STATUS_ENUM_EMPTY_RESULT_SET)
+    refusals = [answer for answer in given if answer.status not in good]
+    return (refusals or sorted(given, key=lambda answer: good.index(answer.status)))[0]
+
+
+def _groups(message: Message, rest: Message, field: str, limits: Limits) -> Iterator[list[Message]]:
+    items = list(getattr(message, field))
+    most = limits.items or len(items)
+    around, sizes = _sizes(rest, field, items) if limits.size is not None else (0, [0] * len(items))
+    room = (limits.size or 0) - around
+    group: list[Message] = []
+    used = 0
+    for item, size in zip(items, sizes, strict=True):
+        # Each item but the first follows a comma.
+        full = limits.size is not None and used + len(group) + size > room
+        if group and (len(group) == most or full):
+            yield group
+            group, used = [], 0
+        group.append(item)
+        used += size
+    yield group
+
+
+def _sizes(rest: Message, field: str, items: Sequence[Message]) -> tuple[int, list[int]]:
+    """Return the bytes of a frame around the items, and those of each item."""
+    name = rest.DESCRIPTOR.fields_by_name[field].json_name
+    around, sizes = 0, []
+    for item in items:
+        alone = type(rest)()
+        alone.CopyFrom(rest)
+        getattr(alone, field).append(item)
+        payload = encode(alone)
+        size = len(orjson.dumps(payload[name][0]))
+        frame = [2, "0" * MESSAGE_ID, action_of(type(rest)).name, payload]
+        around = len(orjson.dumps(frame)) - size
+        sizes.append(size)
+    return around, sizes
+
+
+def _number(value: str | None) -> int | None:
+    try:
+        number = int(value or "")
+    except ValueError:
+        return None
+    return number if number > 0 else None
