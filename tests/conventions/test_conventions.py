@@ -27,6 +27,8 @@ BLOCK_FILES = {"__init__.py", "models.py", "repository.py", "handlers.py", "serv
 """Files of a functional block; another one needs a reason here."""
 
 BLOCK_EXTRAS: dict[str, set[str]] = {
+    # One subject of the block each: what stations say of logs and of monitors, and what the API shows.
+    "diagnostics": {"logs.py", "monitoring.py", "protos.py"},
     # Pure rules, tested by tables, that neither a handler nor a repository should hide.
     "authorization": {"authorizer.py", "contracts.py", "decisions.py", "directory.py", "rules.py"},
     "availability": {"statuses.py", "wishes.py"},

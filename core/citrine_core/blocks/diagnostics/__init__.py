@@ -1,23 +1,46 @@
-"""Functional block N, Diagnostics: the events that stations report by NotifyEvent."""
+"""Functional block N, Diagnostics: events, monitors, logs, and what stations hold of customers."""
 
 from functools import partial
 
 from citrine.api.v1 import diagnostics_pb2_grpc
 from citrine_core.blocks.diagnostics.handlers import DiagnosticsHandlers
-from citrine_core.blocks.diagnostics.models import StationEvent
-from citrine_core.blocks.diagnostics.repository import StationEventRepository
+from citrine_core.blocks.diagnostics.logs import LogHandlers
+from citrine_core.blocks.diagnostics.models import Alert, LogUpload, Monitor, Monitoring, StationEvent
+from citrine_core.blocks.diagnostics.monitoring import MonitoringHandlers
+from citrine_core.blocks.diagnostics.repository import (
+    LogRepository,
+    MonitorRepository,
+    StationEventRepository,
+    forget_diagnostics,
+)
 from citrine_core.blocks.diagnostics.servicer import DiagnosticsServicer
 from citrine_core.dispatch import Block
 from citrine_core.services import Services
 
-__all__ = ["DiagnosticsHandlers", "DiagnosticsServicer", "StationEvent", "StationEventRepository", "block"]
+__all__ = [
+    "Alert",
+    "DiagnosticsHandlers",
+    "DiagnosticsServicer",
+    "LogHandlers",
+    "LogRepository",
+    "LogUpload",
+    "Monitor",
+    "MonitorRepository",
+    "Monitoring",
+    "MonitoringHandlers",
+    "StationEvent",
+    "StationEventRepository",
+    "block",
+    "forget_diagnostics",
+]
 
 
 def block(services: Services) -> Block:
     """Return the block, put together."""
     return Block(
         "diagnostics",
-        [DiagnosticsHandlers(services)],
+        [DiagnosticsHandlers(services), MonitoringHandlers(), LogHandlers()],
         [partial(diagnostics_pb2_grpc.add_DiagnosticsServiceServicer_to_server, DiagnosticsServicer(services))],
         ["citrine.api.v1.DiagnosticsService"],
+        forget_station=forget_diagnostics,
     )

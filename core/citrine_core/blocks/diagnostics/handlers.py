@@ -1,54 +1,95 @@
-"""What stations tell us of their components."""
+"""What stations tell us of their components and customers."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from citrine.events.v1.events_pb2 import Event, StationEventsReceived
-from citrine.ocpp.v2.availability_pb2 import ConnectorStatusEnum
-from citrine.ocpp.v2.diagnostics_pb2 import EventData, NotifyEventRequest, NotifyEventResponse
-from citrine_core.blocks.availability import StatusReport, record_statuses
-from citrine_core.blocks.diagnostics.repository import StationEventRepository
+from citrine.ocpp.spellings import spelling_of
+from citrine.ocpp.v2 import diagnostics_pb2 as ocpp
+from citrine_core.blocks.availability import record_statuses, status_of_event
+from citrine_core.blocks.diagnostics.repository import AlertKey, StationEventRepository
 from citrine_core.db import UnitOfWork
-from citrine_core.dispatch import Call, content_key, handles
+from citrine_core.dispatch import Answered, Call, Failed, content_key, handles, handles_answer, handles_failure
+from citrine_core.resources.reports import Part, ReportKind, report_answered, report_failed, take_parts
 from citrine_core.services import Services
 
 __all__ = ["DiagnosticsHandlers"]
 
-_STATUSES: Mapping[str, ConnectorStatusEnum.ValueType] = {
-    "available": ConnectorStatusEnum.CONNECTOR_STATUS_ENUM_AVAILABLE,
-    "occupied": ConnectorStatusEnum.CONNECTOR_STATUS_ENUM_OCCUPIED,
-    "reserved": ConnectorStatusEnum.CONNECTOR_STATUS_ENUM_RESERVED,
-    "unavailable": ConnectorStatusEnum.CONNECTOR_STATUS_ENUM_UNAVAILABLE,
-    "faulted": ConnectorStatusEnum.CONNECTOR_STATUS_ENUM_FAULTED,
-}
+_CUSTOMER = ReportKind.REPORT_KIND_CUSTOMER_INFORMATION
+
+_ALERTING = ocpp.EVENT_TRIGGER_ENUM_ALERTING
 
 
 class DiagnosticsHandlers:
-    """What stations tell us about their components (functional block N)."""
+    """Events of stations, and what they hold of customers (functional block N)."""
 
     def __init__(self, services: Services) -> None:
         self._clock = services.clock
 
     # Stations queue events of some severity while offline (N07.FR.04), and repeat what was not answered.
-    @handles(NotifyEventRequest, batched=True, once=content_key)
+    @handles(ocpp.NotifyEventRequest, batched=True, once=content_key)
     async def notify_events(
-        self, work: UnitOfWork, calls: Sequence[Call[NotifyEventRequest]]
-    ) -> Sequence[NotifyEventResponse]:
-        """Store events (N07, N08), and the status of connectors among them (G01)."""
+        self, work: UnitOfWork, calls: Sequence[Call[ocpp.NotifyEventRequest]]
+    ) -> Sequence[ocpp.NotifyEventResponse]:
+        """Store events (N07, N08), the alerts among them, and the status of connectors (G01)."""
         now = self._clock()
+        events = StationEventRepository(work.session)
         rows = [_row(call, event, now) for call in calls for event in call.message.event_data]
         if rows:
-            await StationEventRepository(work.session).add_all(rows)
-        reports = [report for call in calls for event in call.message.event_data if (report := _report(call, event))]
+            await events.add_all(rows)
+        await events.put_alerts(_alert_rows(calls, now))
+        reports = [
+            report
+            for call in calls
+            for event in call.message.event_data
+            if (report := status_of_event(call.station_id, event, call.receive_time))
+        ]
         await record_statuses(work, calls[0].tenant_id, reports, now)
         for call in calls:
             received = StationEventsReceived(events=call.message.event_data)
             work.emit(Event(tenant_id=call.tenant_id, station_id=call.station_id, station_events_received=received))
-        return [NotifyEventResponse()] * len(calls)
+        return [ocpp.NotifyEventResponse()] * len(calls)
+
+    @handles(ocpp.NotifyCustomerInformationRequest, batched=True)
+    async def notify_customer_information(
+        self, work: UnitOfWork, calls: Sequence[Call[ocpp.NotifyCustomerInformationRequest]]
+    ) -> Sequence[ocpp.NotifyCustomerInformationResponse]:
+        """Store what a station holds of a customer, part by part (N09.FR.05, N10.FR.03)."""
+        parts = [
+            Part(
+                call.tenant_id,
+                call.station_id,
+                call.message.request_id,
+                call.message.seq_no,
+                not call.message.tbc,
+                1,
+                call.message,
+                call.receive_time,
+            )
+            for call in calls
+        ]
+        await take_parts(work, _CUSTOMER, parts)
+        return [ocpp.NotifyCustomerInformationResponse()] * len(calls)
+
+    @handles_answer(ocpp.CustomerInformationResponse)
+    async def customer_information_answered(
+        self, work: UnitOfWork, answered: Answered[ocpp.CustomerInformationRequest, ocpp.CustomerInformationResponse]
+    ) -> None:
+        """Expect the report that a station agreed to send (N09.FR.02)."""
+        accepted = answered.response.status == ocpp.CUSTOMER_INFORMATION_STATUS_ENUM_ACCEPTED
+        status = spelling_of(ocpp.CustomerInformationStatusEnum, answered.response.status)
+        await report_answered(work, answered, _CUSTOMER, answered.request.request_id, accepted, status)
+
+    @handles_failure(ocpp.CustomerInformationRequest)
+    async def customer_information_failed(
+        self, work: UnitOfWork, failed: Failed[ocpp.CustomerInformationRequest]
+    ) -> None:
+        """End the report that a station could not be asked for."""
+        await report_failed(work, failed, _CUSTOMER, failed.request.request_id)
 
 
-def _row(call: Call[NotifyEventRequest], event: EventData, now: datetime) -> dict[str, Any]:
+def _row(call: Call[ocpp.NotifyEventRequest], event: ocpp.EventData, now: datetime) -> dict[str, Any]:
     return {
         "tenant_id": call.tenant_id,
         "station_id": call.station_id,
@@ -60,18 +101,37 @@ def _row(call: Call[NotifyEventRequest], event: EventData, now: datetime) -> dic
     }
 
 
-def _report(call: Call[NotifyEventRequest], event: EventData) -> StatusReport | None:
-    """Return the status of a connector that an event tells, as OCPP 2.1 prefers it to StatusNotification (G01)."""
-    component = event.component
-    is_status = component.name.lower() == "connector" and event.variable.name.lower() == "availabilitystate"
-    status = _STATUSES.get(event.actual_value.lower())
-    if not is_status or status is None or not component.evse.HasField("connector_id"):
-        return None
-    return StatusReport(
-        call.station_id,
-        component.evse.id,
-        component.evse.connector_id,
-        status,
-        event.timestamp.ToDatetime(UTC),
-        call.receive_time,
+def _alert_rows(calls: Iterable[Call[ocpp.NotifyEventRequest]], now: datetime) -> list[dict[str, Any]]:
+    """Return the newest alert of each monitored value, or that it is cleared (N07.FR.02)."""
+    newest: dict[AlertKey, dict[str, Any]] = {}
+    for call in calls:
+        for event in call.message.event_data:
+            if event.trigger != _ALERTING and not event.cleared:
+                continue
+            key, time = _alert_key(call.station_id, event), event.timestamp.ToDatetime(UTC)
+            if key not in newest or newest[key]["event_time"] <= time:
+                newest[key] = {
+                    "tenant_id": call.tenant_id,
+                    **key._asdict(),
+                    "is_cleared": event.cleared,
+                    "event_time": time,
+                    "event": event.SerializeToString(),
+                    "update_time": now,
+                }
+    # Always in the same order, so that two cores never wait for each other's rows.
+    return [newest[key] for key in sorted(newest)]
+
+
+def _alert_key(station_id: str, event: ocpp.EventData) -> AlertKey:
+    component, evse = event.component, event.component.evse
+    has_evse = component.HasField("evse")
+    return AlertKey(
+        station_id,
+        component.name,
+        component.instance,
+        evse.id if has_evse else -1,
+        evse.connector_id if has_evse and evse.HasField("connector_id") else -1,
+        event.variable.name,
+        event.variable.instance,
+        event.variable_monitoring_id if event.HasField("variable_monitoring_id") else -1,
     )

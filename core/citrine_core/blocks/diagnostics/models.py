@@ -2,12 +2,12 @@
 
 from datetime import datetime
 
-from sqlalchemy import Index, LargeBinary, String
+from sqlalchemy import Index, Integer, LargeBinary, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from citrine_core.db import BigId, Model
 
-__all__ = ["StationEvent"]
+__all__ = ["Alert", "LogUpload", "Monitor", "Monitoring", "StationEvent"]
 
 
 class StationEvent(Model):
@@ -26,3 +26,86 @@ class StationEvent(Model):
     event: Mapped[bytes] = mapped_column(LargeBinary)
     """Serialised citrine.ocpp.v2.EventData."""
     create_time: Mapped[datetime]
+
+
+class Alert(Model):
+    """The latest alert of a monitored value, cleared or not.
+
+    Keys have no NULLs: an instance that is not said is "", an EVSE, connector or monitor that is not said is -1.
+    """
+
+    __tablename__ = "alerts"
+
+    tenant_id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    station_id: Mapped[str] = mapped_column(String(48), primary_key=True)
+    component: Mapped[str] = mapped_column(String(50), primary_key=True)
+    component_instance: Mapped[str] = mapped_column(String(50), primary_key=True)
+    evse_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    connector_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    variable: Mapped[str] = mapped_column(String(50), primary_key=True)
+    variable_instance: Mapped[str] = mapped_column(String(50), primary_key=True)
+    monitor_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    is_cleared: Mapped[bool]
+    """Kept, so that an older alert that comes late does not raise it again."""
+    event_time: Mapped[datetime]
+    """By the clock of the station."""
+    event: Mapped[bytes] = mapped_column(LargeBinary)
+    """Serialised citrine.ocpp.v2.EventData."""
+    update_time: Mapped[datetime]
+
+
+class Monitor(Model):
+    """A monitor of a variable, as the station took or reported it."""
+
+    __tablename__ = "monitors"
+
+    tenant_id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    station_id: Mapped[str] = mapped_column(String(48), primary_key=True)
+    monitor_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    """Given by the station."""
+    component: Mapped[str] = mapped_column(String(50))
+    variable: Mapped[str] = mapped_column(String(50))
+    monitor: Mapped[bytes] = mapped_column(LargeBinary)
+    """Serialised citrine.ocpp.v2.MonitoringData with this one monitor."""
+    is_hard_wired: Mapped[bool]
+    """It can't be removed. False also where the station does not say (OCPP 2.0.1)."""
+    set_time: Mapped[datetime | None]
+    """When the station took it from us. None: as far as we know it did not."""
+    update_time: Mapped[datetime]
+
+
+class Monitoring(Model):
+    """What a station took of the settings of its monitoring."""
+
+    __tablename__ = "monitorings"
+
+    tenant_id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    station_id: Mapped[str] = mapped_column(String(48), primary_key=True)
+    base: Mapped[int | None] = mapped_column(Integer)
+    """citrine.ocpp.v2.MonitoringBaseEnum"""
+    base_time: Mapped[datetime | None]
+    level: Mapped[int | None] = mapped_column(Integer)
+    """Severity from 0 to 9."""
+    level_time: Mapped[datetime | None]
+    full_report_id: Mapped[int | None] = mapped_column(Integer)
+    """Request id of the latest report of all monitors that the station agreed to."""
+    full_report_time: Mapped[datetime | None]
+    """When it agreed."""
+
+
+class LogUpload(Model):
+    """A log that a station was asked for. What became of it is kept with its report."""
+
+    __tablename__ = "log_uploads"
+
+    tenant_id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    station_id: Mapped[str] = mapped_column(String(48), primary_key=True)
+    request_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    log_type: Mapped[int] = mapped_column(Integer)
+    """citrine.ocpp.v2.LogEnum"""
+    remote_location: Mapped[str] = mapped_column(String(2000))
+    """Password masked."""
+    filename: Mapped[str] = mapped_column(String(255))
+    """Empty: the station said none."""
+    oldest_time: Mapped[datetime | None]
+    latest_time: Mapped[datetime | None]

@@ -1,18 +1,50 @@
 """Queries of functional block N."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
 
-from sqlalchemy import insert, select
+from sqlalchemy import ColumnElement, Select, delete, func, insert, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from citrine_core.blocks.diagnostics.models import StationEvent
+from citrine_core.blocks.diagnostics.models import Alert, LogUpload, Monitor, Monitoring, StationEvent
+from citrine_core.db import UnitOfWork
+from citrine_core.db.upsert import insert_statement, upsert
+from citrine_core.errors import NotFound
+from citrine_core.resources.reports import ReportKind, ReportRun
 
-__all__ = ["StationEventRepository"]
+__all__ = [
+    "AlertKey",
+    "LogRepository",
+    "LogWithReport",
+    "MonitorRepository",
+    "StationEventRepository",
+    "forget_diagnostics",
+]
+
+LogWithReport = tuple[LogUpload, ReportRun]
+"""A log, and what became of it."""
+
+
+class AlertKey(NamedTuple):
+    """What names the value that an alert is about, and its monitor, within a tenant."""
+
+    station_id: str
+    component: str
+    component_instance: str
+    evse_id: int
+    connector_id: int
+    variable: str
+    variable_instance: str
+    monitor_id: int
+
+
+_ALERT_COLUMNS = tuple(getattr(Alert, name) for name in AlertKey._fields)
+_MONITOR_KEY = ("tenant_id", "station_id", "monitor_id")
 
 
 class StationEventRepository:
-    """Events that stations reported."""
+    """Events that stations reported, and the alerts among them."""
 
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
@@ -23,11 +55,202 @@ class StationEventRepository:
             insert(StationEvent.metadata.tables["station_events"]), list(rows)
         )
 
-    async def list(self, tenant_id: str, *, station_id: str, after: int | None, limit: int) -> Sequence[StationEvent]:
-        """Return events, the latest stored first; of all stations where none is named."""
+    async def put_alerts(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Store rows of `alerts`, one for each key, where none is stored that is newer by the station's clock."""
+        if not rows:
+            return
+        table = Alert.metadata.tables["alerts"]
+        statement = insert_statement(self._session, table)
+        columns = ("is_cleared", "event_time", "event", "update_time")
+        statement = statement.on_conflict_do_update(
+            index_elements=["tenant_id", *AlertKey._fields],
+            set_={name: statement.excluded[name] for name in columns},
+            where=table.c.event_time <= statement.excluded.event_time,
+        )
+        await (await self._session.connection()).execute(statement, list(rows))
+
+    async def list(
+        self,
+        tenant_id: str,
+        *,
+        station_id: str,
+        component: str = "",
+        variable: str = "",
+        start: datetime | None = None,
+        end: datetime | None = None,
+        after: int | None,
+        limit: int,
+    ) -> Sequence[StationEvent]:
+        """Return events, the latest stored first; of all stations where none is named.
+
+        Args:
+            tenant_id: Of the stations.
+            station_id: Only of this one. Empty: of all.
+            component: Only of this one, whatever the case. Empty: of all.
+            variable: Only of this one, whatever the case. Empty: of all.
+            start: Only from this time on, by the clock of the station.
+            end: Only before this time, by the clock of the station.
+            after: Id of the event that the page before ended with.
+            limit: At most this many.
+        """
         query = select(StationEvent).where(StationEvent.tenant_id == tenant_id)
         if station_id:
             query = query.where(StationEvent.station_id == station_id)
+        query = _of(query, StationEvent, component, variable)
+        if start is not None:
+            query = query.where(StationEvent.event_time >= start)
+        if end is not None:
+            query = query.where(StationEvent.event_time < end)
         if after is not None:
             query = query.where(StationEvent.id < after)
         return (await self._session.scalars(query.order_by(StationEvent.id.desc()).limit(limit))).all()
+
+    async def list_alerts(
+        self, tenant_id: str, *, station_id: str, after: AlertKey | None, limit: int
+    ) -> Sequence[Alert]:
+        """Return alerts that were not cleared, by their key; of all stations where none is named."""
+        query = select(Alert).where(Alert.tenant_id == tenant_id, Alert.is_cleared.is_(False))
+        if station_id:
+            query = query.where(Alert.station_id == station_id)
+        if after is not None:
+            query = query.where(tuple_(*_ALERT_COLUMNS) > after)
+        return (await self._session.scalars(query.order_by(*_ALERT_COLUMNS).limit(limit))).all()
+
+
+class MonitorRepository:
+    """Monitors of stations, and the settings of their monitoring."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def put(self, rows: Sequence[Mapping[str, Any]], *, keep: Collection[str] = ()) -> None:
+        """Store rows of `monitors`, in one statement. Columns that are kept stay as they are where the row exists."""
+        await upsert(self._session, Monitor.metadata.tables["monitors"], rows, _MONITOR_KEY, keep=keep)
+
+    async def remove(self, tenant_id: str, station_id: str, monitor_ids: Collection[int]) -> None:
+        """Forget monitors of a station by their ids."""
+        await self._session.execute(
+            delete(Monitor).where(*_station(Monitor, tenant_id, station_id), Monitor.monitor_id.in_(monitor_ids))
+        )
+
+    async def remove_before(self, tenant_id: str, station_id: str, time: datetime) -> None:
+        """Forget the monitors of a station that nothing was heard of since a time."""
+        await self._session.execute(
+            delete(Monitor).where(*_station(Monitor, tenant_id, station_id), Monitor.update_time < time)
+        )
+
+    async def remove_soft(self, tenant_id: str, station_id: str, *, only_set: bool) -> None:
+        """Forget the monitors of a station that are not hard-wired, or only those that were set."""
+        statement = delete(Monitor).where(*_station(Monitor, tenant_id, station_id), Monitor.is_hard_wired.is_(False))
+        if only_set:
+            statement = statement.where(Monitor.set_time.is_not(None))
+        await self._session.execute(statement)
+
+    async def list(
+        self,
+        tenant_id: str,
+        *,
+        station_id: str,
+        component: str = "",
+        variable: str = "",
+        after: tuple[str, int] | None,
+        limit: int,
+    ) -> Sequence[Monitor]:
+        """Return monitors by station and id; of all stations where none is named."""
+        query = _of(select(Monitor).where(Monitor.tenant_id == tenant_id), Monitor, component, variable)
+        if station_id:
+            query = query.where(Monitor.station_id == station_id)
+        if after is not None:
+            query = query.where(tuple_(Monitor.station_id, Monitor.monitor_id) > after)
+        query = query.order_by(Monitor.station_id, Monitor.monitor_id).limit(limit)
+        return (await self._session.scalars(query)).all()
+
+    async def get_monitoring(self, tenant_id: str, station_id: str) -> Monitoring:
+        """Return the settings that a station took.
+
+        Raises:
+            NotFound: When it is not known to have taken any.
+        """
+        found = await self._session.get(Monitoring, (tenant_id, station_id))
+        if found is None:
+            raise NotFound("monitoring", station_id)
+        return found
+
+    async def set_monitoring(self, tenant_id: str, station_id: str, **values: Any) -> None:
+        """Store settings that a station took, and leave the others."""
+        row = {"tenant_id": tenant_id, "station_id": station_id, **values}
+        await upsert(self._session, Monitoring.metadata.tables["monitorings"], [row], ("tenant_id", "station_id"))
+
+    async def full_reports(self, tenant_id: str, station_ids: Collection[str]) -> Mapping[tuple[str, int], datetime]:
+        """Return when stations agreed to their latest report of all monitors, by station and request id."""
+        rows = await self._session.scalars(
+            select(Monitoring).where(Monitoring.tenant_id == tenant_id, Monitoring.station_id.in_(station_ids))
+        )
+        return {
+            (row.station_id, row.full_report_id): row.full_report_time
+            for row in rows
+            if row.full_report_id is not None and row.full_report_time is not None
+        }
+
+
+class LogRepository:
+    """Logs that stations were asked for."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def put(self, row: Mapping[str, Any]) -> None:
+        """Store a row of `log_uploads`."""
+        key = ("tenant_id", "station_id", "request_id")
+        await upsert(self._session, LogUpload.metadata.tables["log_uploads"], [row], key)
+
+    async def unfinished(self, tenant_id: str, station_id: str) -> Sequence[int]:
+        """Return the request ids of the logs of a station whose upload began and did not end."""
+        rows = await self._session.scalars(
+            select(ReportRun.request_id).where(
+                *_station(ReportRun, tenant_id, station_id),
+                ReportRun.kind == ReportKind.REPORT_KIND_LOG,
+                ReportRun.answer_time.is_not(None),
+                ReportRun.finish_time.is_(None),
+            )
+        )
+        return rows.all()
+
+    async def list(
+        self, tenant_id: str, *, station_id: str, after: tuple[datetime, str, int] | None, limit: int
+    ) -> Sequence[LogWithReport]:
+        """Return logs and what became of them, the latest first; of all stations where none is named."""
+        key = (ReportRun.create_time, ReportRun.station_id, ReportRun.request_id)
+        query = (
+            select(LogUpload, ReportRun)
+            .join(
+                ReportRun,
+                (ReportRun.tenant_id == LogUpload.tenant_id)
+                & (ReportRun.station_id == LogUpload.station_id)
+                & (ReportRun.request_id == LogUpload.request_id),
+            )
+            .where(LogUpload.tenant_id == tenant_id, ReportRun.kind == ReportKind.REPORT_KIND_LOG)
+        )
+        if station_id:
+            query = query.where(LogUpload.station_id == station_id)
+        if after is not None:
+            query = query.where(tuple_(*key) < after)
+        rows = await self._session.execute(query.order_by(*(column.desc() for column in key)).limit(limit))
+        return [(row[0], row[1]) for row in rows]
+
+
+async def forget_diagnostics(work: UnitOfWork, tenant_id: str, station_id: str) -> None:
+    """Remove the alerts, monitors and logs of a station; its events stay."""
+    for table in (Alert, Monitor, Monitoring, LogUpload):
+        await work.session.execute(delete(table).where(*_station(table, tenant_id, station_id)))
+
+
+def _station(table: Any, tenant_id: str, station_id: str) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    return table.tenant_id == tenant_id, table.station_id == station_id
+
+
+def _of(query: Select[Any], table: Any, component: str, variable: str) -> Select[Any]:
+    for column, text in ((table.component, component), (table.variable, variable)):
+        if text:
+            query = query.where(func.lower(column) == text.lower())
+    return query

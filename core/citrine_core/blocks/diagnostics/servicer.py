@@ -1,23 +1,39 @@
 """DiagnosticsService: the gRPC face of functional block N."""
 
+from datetime import UTC, datetime
+from urllib.parse import urlsplit
+
 import grpc
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from citrine.api.v1 import diagnostics_pb2 as pb
 from citrine.api.v1 import diagnostics_pb2_grpc
-from citrine.ocpp.v2.diagnostics_pb2 import EventData
-from citrine_core.blocks.diagnostics.models import StationEvent
-from citrine_core.blocks.diagnostics.repository import StationEventRepository
-from citrine_core.rpc import caller, open_page
+from citrine.ocpp.v2 import diagnostics_pb2 as ocpp
+from citrine_core.blocks.diagnostics.protos import alert_to_proto, event_to_proto, log_to_proto, monitor_to_proto
+from citrine_core.blocks.diagnostics.protos import monitoring_to_proto
+from citrine_core.blocks.diagnostics.repository import (
+    AlertKey,
+    LogRepository,
+    MonitorRepository,
+    StationEventRepository,
+)
+from citrine_core.errors import InvalidArgument
+from citrine_core.resources.reports import ReportKind, ReportRequests
+from citrine_core.rpc import caller, open_page, time_or_none
 from citrine_core.services import Services
 
 __all__ = ["DiagnosticsServicer"]
 
+HIGHEST_SEVERITY = 9
+"""The least severe of the severities, of which 0 is the worst."""
+
 
 class DiagnosticsServicer(diagnostics_pb2_grpc.DiagnosticsServiceServicer):
-    """What stations report about their components."""
+    """What stations report about their components, their logs and their customers."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
+        self._reports = ReportRequests(services)
 
     async def ListStationEvents(
         self,
@@ -29,15 +45,160 @@ class DiagnosticsServicer(diagnostics_pb2_grpc.DiagnosticsServiceServicer):
             rows = await StationEventRepository(work.session).list(
                 caller(context).tenant_id,
                 station_id=request.station_id,
+                component=request.component,
+                variable=request.variable,
+                start=time_or_none(request.time, "start"),
+                end=time_or_none(request.time, "end"),
                 after=page.after[0] if page.after else None,
                 limit=page.size + 1,
             )
         shown, token = page.close(rows, lambda row: (row.id,))
-        return pb.ListStationEventsResponse(station_events=[to_proto(row) for row in shown], next_page_token=token)
+        return pb.ListStationEventsResponse(station_events=map(event_to_proto, shown), next_page_token=token)
+
+    async def ListAlerts(
+        self,
+        request: pb.ListAlertsRequest,
+        context: grpc.aio.ServicerContext[pb.ListAlertsRequest, pb.ListAlertsResponse],
+    ) -> pb.ListAlertsResponse:
+        page = open_page(request)
+        async with self._services.unit_of_work(read_only=True) as work:
+            rows = await StationEventRepository(work.session).list_alerts(
+                caller(context).tenant_id,
+                station_id=request.station_id,
+                after=AlertKey(*page.after) if page.after else None,
+                limit=page.size + 1,
+            )
+        shown, token = page.close(rows, lambda row: tuple(getattr(row, name) for name in AlertKey._fields))
+        return pb.ListAlertsResponse(alerts=map(alert_to_proto, shown), next_page_token=token)
+
+    async def ListMonitors(
+        self,
+        request: pb.ListMonitorsRequest,
+        context: grpc.aio.ServicerContext[pb.ListMonitorsRequest, pb.ListMonitorsResponse],
+    ) -> pb.ListMonitorsResponse:
+        page = open_page(request)
+        async with self._services.unit_of_work(read_only=True) as work:
+            rows = await MonitorRepository(work.session).list(
+                caller(context).tenant_id,
+                station_id=request.station_id,
+                component=request.component,
+                variable=request.variable,
+                after=(page.after[0], page.after[1]) if page.after else None,
+                limit=page.size + 1,
+            )
+        shown, token = page.close(rows, lambda row: (row.station_id, row.monitor_id))
+        return pb.ListMonitorsResponse(monitors=map(monitor_to_proto, shown), next_page_token=token)
+
+    async def GetMonitoring(
+        self,
+        request: pb.GetMonitoringRequest,
+        context: grpc.aio.ServicerContext[pb.GetMonitoringRequest, pb.Monitoring],
+    ) -> pb.Monitoring:
+        if not request.station_id:
+            raise InvalidArgument("station_id", "must not be empty")
+        async with self._services.unit_of_work(read_only=True) as work:
+            row = await MonitorRepository(work.session).get_monitoring(caller(context).tenant_id, request.station_id)
+        return monitoring_to_proto(row)
+
+    async def ListLogUploads(
+        self,
+        request: pb.ListLogUploadsRequest,
+        context: grpc.aio.ServicerContext[pb.ListLogUploadsRequest, pb.ListLogUploadsResponse],
+    ) -> pb.ListLogUploadsResponse:
+        page = open_page(request)
+        async with self._services.unit_of_work(read_only=True) as work:
+            rows = await LogRepository(work.session).list(
+                caller(context).tenant_id,
+                station_id=request.station_id,
+                after=(page.after[0], page.after[1], page.after[2]) if page.after else None,
+                limit=page.size + 1,
+            )
+        shown, token = page.close(rows, lambda row: (row[1].create_time, row[1].station_id, row[1].request_id))
+        return pb.ListLogUploadsResponse(log_uploads=map(log_to_proto, shown), next_page_token=token)
+
+    async def SetMonitoringBase(
+        self,
+        request: pb.SetMonitoringBaseRequest,
+        context: grpc.aio.ServicerContext[pb.SetMonitoringBaseRequest, pb.SetMonitoringBaseResponse],
+    ) -> pb.SetMonitoringBaseResponse:
+        return await self._services.commands.call(context, request, pb.SetMonitoringBaseResponse)
+
+    async def SetMonitoringLevel(
+        self,
+        request: pb.SetMonitoringLevelRequest,
+        context: grpc.aio.ServicerContext[pb.SetMonitoringLevelRequest, pb.SetMonitoringLevelResponse],
+    ) -> pb.SetMonitoringLevelResponse:
+        _check_severity("request.severity", request.request.severity)
+        return await self._services.commands.call(context, request, pb.SetMonitoringLevelResponse)
+
+    async def SetVariableMonitoring(
+        self,
+        request: pb.SetVariableMonitoringRequest,
+        context: grpc.aio.ServicerContext[pb.SetVariableMonitoringRequest, pb.SetVariableMonitoringResponse],
+    ) -> pb.SetVariableMonitoringResponse:
+        for place, data in enumerate(request.request.set_monitoring_data):
+            path = f"request.set_monitoring_data.{place}"
+            _check_severity(f"{path}.severity", data.severity)
+            if data.type == ocpp.MONITOR_ENUM_DELTA and data.value < 0:  # N04.FR.14
+                raise InvalidArgument(f"{path}.value", "must not be negative where the type is Delta")
+        return await self._services.commands.call(context, request, pb.SetVariableMonitoringResponse)
+
+    async def ClearVariableMonitoring(
+        self,
+        request: pb.ClearVariableMonitoringRequest,
+        context: grpc.aio.ServicerContext[pb.ClearVariableMonitoringRequest, pb.ClearVariableMonitoringResponse],
+    ) -> pb.ClearVariableMonitoringResponse:
+        return await self._services.commands.call(context, request, pb.ClearVariableMonitoringResponse)
+
+    async def GetMonitoringReport(
+        self,
+        request: pb.GetMonitoringReportRequest,
+        context: grpc.aio.ServicerContext[pb.GetMonitoringReportRequest, pb.GetMonitoringReportResponse],
+    ) -> pb.GetMonitoringReportResponse:
+        monitoring = ReportKind.REPORT_KIND_MONITORING
+        return await self._reports.request(context, request, pb.GetMonitoringReportResponse, monitoring)
+
+    async def GetLog(
+        self,
+        request: pb.GetLogRequest,
+        context: grpc.aio.ServicerContext[pb.GetLogRequest, pb.GetLogResponse],
+    ) -> pb.GetLogResponse:
+        _check_log(request.request)
+        return await self._reports.request(context, request, pb.GetLogResponse, ReportKind.REPORT_KIND_LOG)
+
+    async def CustomerInformation(
+        self,
+        request: pb.CustomerInformationRequest,
+        context: grpc.aio.ServicerContext[pb.CustomerInformationRequest, pb.CustomerInformationResponse],
+    ) -> pb.CustomerInformationResponse:
+        _check_customer(request.request)
+        customer = ReportKind.REPORT_KIND_CUSTOMER_INFORMATION
+        return await self._reports.request(context, request, pb.CustomerInformationResponse, customer)
 
 
-def to_proto(row: StationEvent) -> pb.StationEvent:
-    """Return what the API shows of an event."""
-    shown = pb.StationEvent(station_id=row.station_id, event=EventData.FromString(row.event))
-    shown.create_time.FromDatetime(row.create_time)
-    return shown
+def _check_severity(field: str, severity: int) -> None:
+    if not 0 <= severity <= HIGHEST_SEVERITY:
+        raise InvalidArgument(field, "must be 0 to 9, of which 0 is the most severe")
+
+
+def _check_log(request: ocpp.GetLogRequest) -> None:
+    log = request.log
+    url = urlsplit(log.remote_location)
+    if not url.scheme or not url.netloc:
+        raise InvalidArgument("request.log.remote_location", "must be a URL with a scheme and a host")
+    has_range = log.HasField("oldest_timestamp") and log.HasField("latest_timestamp")
+    if has_range and _time(log.oldest_timestamp) >= _time(log.latest_timestamp):
+        raise InvalidArgument("request.log.latest_timestamp", "must be after oldest_timestamp")
+
+
+def _check_customer(request: ocpp.CustomerInformationRequest) -> None:
+    # N09.FR.04, N09.FR.09, N10.FR.08: one reference to the customer, neither none nor several.
+    references = ("id_token", "customer_certificate", "customer_identifier")
+    if sum(request.HasField(name) for name in references) != 1:
+        raise InvalidArgument("request", f"must have exactly one of {', '.join(references)}")
+    if not request.report and not request.clear:  # N09.FR.07
+        raise InvalidArgument("request", "must ask for report, clear or both")
+
+
+def _time(timestamp: Timestamp) -> datetime:
+    return timestamp.ToDatetime(UTC)

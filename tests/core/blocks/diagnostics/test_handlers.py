@@ -1,20 +1,25 @@
 """Events of stations are stored once, and tell the status of connectors."""
 
+from datetime import timedelta
+
 import pytest
 from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from citrine.ocpp.v2.availability_pb2 import ConnectorStatusEnum
 from citrine.ocpp.v2.diagnostics_pb2 import (
     EVENT_NOTIFICATION_ENUM_HARD_WIRED_NOTIFICATION,
+    EVENT_TRIGGER_ENUM_ALERTING,
     EVENT_TRIGGER_ENUM_DELTA,
     EventData,
     NotifyEventRequest,
 )
 from citrine.ocpp.v2.types_pb2 import EVSE, Component, Variable
 from citrine_core.blocks.availability import ConnectorState
-from citrine_core.blocks.diagnostics import DiagnosticsHandlers, StationEvent
+from citrine_core.blocks.diagnostics import DiagnosticsHandlers, StationEvent, StationEventRepository
 from citrine_core.db import UnitOfWorkFactory
 from tests.support.blocks import NOW, call_of, events, handle, services_of, stamp
+from tests.support.statements import statements
 
 
 def event_data(
@@ -70,7 +75,7 @@ async def test_G01_FR_03_state_of_a_connector_is_its_status(unit_of_work: UnitOf
 @pytest.mark.parametrize(
     "data",
     [
-        pytest.param(event_data(1, Component(name="Other", evse=EVSE(id=2, connector_id=1))), id="other-component"),
+        pytest.param(event_data(1, Component(name="EVSE", evse=EVSE(id=2, connector_id=1))), id="evse"),
         pytest.param(event_data(1, Component(name="Connector", evse=EVSE(id=2))), id="no-connector-id"),
         pytest.param(event_data(1, Component(name="Connector")), id="no-evse"),
         pytest.param(event_data(1, CONNECTOR, "Problem"), id="other-variable"),
@@ -85,3 +90,52 @@ async def test_what_is_no_status_of_a_connector_is_only_an_event(
 
     kinds = [event.WhichOneof("body") for event in await events(unit_of_work)]
     assert kinds == ["station_events_received"]
+
+
+def alert(event_id: int, minute: int, *, cleared: bool = False, monitor: int = 7) -> EventData:
+    return EventData(
+        event_id=event_id,
+        timestamp=stamp(NOW + timedelta(minutes=minute)),
+        trigger=EVENT_TRIGGER_ENUM_ALERTING,
+        event_notification_type=EVENT_NOTIFICATION_ENUM_HARD_WIRED_NOTIFICATION,
+        component=Component(name="Fan"),
+        variable=Variable(name="Speed"),
+        actual_value="900",
+        cleared=cleared,
+        variable_monitoring_id=monitor,
+    )
+
+
+@pytest.mark.parametrize(
+    ("batches", "open_alerts"),
+    [
+        pytest.param([[alert(1, 0)]], [1], id="raised"),
+        pytest.param([[alert(1, 0)], [alert(2, 5)]], [2], id="raised again"),
+        pytest.param([[alert(1, 0), alert(2, 5, cleared=True)]], [], id="cleared at once"),
+        pytest.param([[alert(1, 0)], [alert(2, 5, cleared=True)]], [], id="cleared"),
+        # N07: what was queued offline may come after what was not.
+        pytest.param([[alert(2, 5, cleared=True)], [alert(1, 0)]], [], id="late"),
+        pytest.param([[alert(1, 0), alert(2, 5, cleared=True, monitor=8)]], [1], id="of two monitors"),
+    ],
+)
+async def test_N07_FR_02_an_alert_is_open_until_it_is_cleared(
+    unit_of_work: UnitOfWorkFactory, batches: list[list[EventData]], open_alerts: list[int]
+) -> None:
+    for batch in batches:
+        await notify(unit_of_work, *batch)
+
+    async with unit_of_work(read_only=True) as work:
+        rows = await StationEventRepository(work.session).list_alerts("default", station_id="", after=None, limit=9)
+    assert [EventData.FromString(row.event).event_id for row in rows] == open_alerts
+
+
+async def test_a_thousand_events_are_a_handful_of_statements(
+    unit_of_work: UnitOfWorkFactory, engine: AsyncEngine
+) -> None:
+    data = [alert(n, n, monitor=n) for n in range(500)]
+    data += [event_data(n, Component(name="Connector", evse=EVSE(id=n, connector_id=1))) for n in range(500, 1000)]
+
+    with statements(engine) as seen:
+        await notify(unit_of_work, *data)
+
+    assert len(seen) < 10, [statement for statement, _ in seen]
