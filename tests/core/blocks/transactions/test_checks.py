@@ -1,0 +1,191 @@
+"""Questions of the core about transactions, on a whole core with stations played by the test."""
+
+from collections.abc import AsyncIterator, Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from google.protobuf.message import Message
+
+from citrine.api.v1 import transactions_pb2 as pb
+from citrine.api.v1.common_pb2 import CommandTarget
+from citrine.api.v1.events_pb2 import SubscribeRequest
+from citrine.api.v1.events_pb2_grpc import EventsServiceStub
+from citrine.api.v1.transactions_pb2_grpc import TransactionsServiceStub
+from citrine.edge.v1.link_pb2 import CommandFailure
+from citrine.events.v1.events_pb2 import Event
+from citrine.ocpp.actions import unwrap
+from citrine.ocpp.v2.availability_pb2 import HeartbeatRequest
+from citrine.ocpp.v2.provisioning_pb2 import BOOT_REASON_ENUM_POWER_UP, BootNotificationRequest, ChargingStation
+from citrine.ocpp.v2.transactions_pb2 import GetTransactionStatusRequest, GetTransactionStatusResponse
+from tests.support.charging import ended, started, updated
+from tests.support.core import PASSWORD, RunningCore, running_core
+from tests.support.fake_edge import FakeEdge, FakeSession
+
+if TYPE_CHECKING:
+    from citrine.api.v1.transactions_pb2_grpc import TransactionsServiceAsyncStub
+
+GONE = GetTransactionStatusResponse(ongoing_indicator=False, messages_in_queue=False)
+
+
+@pytest.fixture
+async def core(database_url: str, tmp_path: Path) -> AsyncIterator[RunningCore]:
+    """A core that asks at once, and after no silence."""
+    settings = {"transaction_check_delay": timedelta(0), "transaction_silence": None}
+    async with running_core(database_url, tmp_path, **settings) as running:
+        yield running
+
+
+@pytest.fixture
+async def edge(core: RunningCore) -> AsyncIterator[FakeEdge]:
+    await core.add_station("CS-1", registration=1)
+    async with core.edge() as edge:
+        yield edge
+
+
+@pytest.fixture
+async def station(edge: FakeEdge) -> FakeSession:
+    session = await edge.connect("CS-1", PASSWORD)
+    await session.call(HeartbeatRequest())
+    return session
+
+
+@pytest.fixture
+def api(core: RunningCore) -> "TransactionsServiceAsyncStub":
+    return core.stub(TransactionsServiceStub)
+
+
+async def until(core: RunningCore, wanted: Callable[[Event], bool]) -> Event:
+    """Return the first event of the default tenant that is wanted."""
+    stream = core.stub(EventsServiceStub).Subscribe(SubscribeRequest(from_token="0"), timeout=20)
+    async for response in stream:
+        if wanted(response.event):
+            stream.cancel()
+            found: Event = response.event
+            return found
+    raise AssertionError("the stream ended")
+
+
+async def asked(edge: FakeEdge) -> Message:
+    """Return the next question."""
+    command = await edge.next("command")
+    return unwrap(command.request)
+
+
+async def transaction_of(api: "TransactionsServiceAsyncStub") -> pb.Transaction:
+    return await api.GetTransaction(pb.GetTransactionRequest(transaction_id="T-1"))
+
+
+async def test_E14_a_station_is_asked_for_missing_events(
+    core: RunningCore, edge: FakeEdge, station: FakeSession, api: "TransactionsServiceAsyncStub"
+) -> None:
+    edge.on_command = lambda command: GetTransactionStatusResponse(ongoing_indicator=False, messages_in_queue=True)
+
+    await station.call_all([started(0), ended(3)])
+
+    assert await asked(edge) == GetTransactionStatusRequest(transaction_id="T-1")
+    event = await until(core, lambda event: event.HasField("transaction_checked"))
+    assert event.transaction_checked.messages_in_queue
+    found = await transaction_of(api)
+    assert (found.missing_events, found.has_gap) == (2, True)
+    check = found.check
+    assert (check.reason, check.asks) == (pb.TransactionCheck.REASON_GAP, 1)
+    assert (check.ongoing, check.messages_in_queue, check.problem) == (False, True, "")
+    assert check.due_time.ToDatetime() > check.ask_time.ToDatetime()
+
+
+async def test_E14_a_transaction_without_its_beginning_is_asked_for(
+    core: RunningCore, edge: FakeEdge, station: FakeSession, api: "TransactionsServiceAsyncStub"
+) -> None:
+    """What is neither queued nor known to the station will not come: nobody asks again."""
+    edge.on_command = lambda command: GONE
+
+    await station.call(ended(4))
+
+    await until(core, lambda event: event.HasField("transaction_checked"))
+    found = await transaction_of(api)
+    assert (found.missing_events, found.check.messages_in_queue) == (1, False)
+    assert not found.check.HasField("due_time")
+    assert not found.HasField("closed_time")
+
+
+async def test_a_transaction_that_its_station_forgot_is_closed_until_it_is_heard_of(
+    core: RunningCore, edge: FakeEdge, station: FakeSession, api: "TransactionsServiceAsyncStub"
+) -> None:
+    """Some stations never end what was under way when they lost their power (field experience)."""
+    edge.on_command = lambda command: GONE
+    await station.call_all([started(0, 1000.0), updated(1, 1500.0)])
+
+    await station.call(
+        BootNotificationRequest(
+            reason=BOOT_REASON_ENUM_POWER_UP, charging_station=ChargingStation(model="M", vendor_name="V")
+        )
+    )
+    await station.close()
+    back = await edge.connect("CS-1", PASSWORD)
+    await back.call_all([started(0, transaction_id="T-2"), updated(2, transaction_id="T-2")])
+
+    event = await until(core, lambda event: event.HasField("transaction_closed"))
+    assert event.transaction_closed.transaction.transaction_id in ("T-1", "T-2")
+    await until(core, lambda event: event.transaction_closed.transaction.transaction_id == "T-1")
+    found = await transaction_of(api)
+    assert found.HasField("closed_time")
+    assert (found.orphaned, found.energy_wh, found.HasField("end_time")) == (False, 500.0, False)
+    assert found.check.reason == pb.TransactionCheck.REASON_BACK
+    active = await api.ListTransactions(pb.ListTransactionsRequest(active_only=True))
+    assert "T-1" not in [transaction.transaction_id for transaction in active.transactions]
+
+    await back.call(ended(2, 1700.0))
+
+    found = await transaction_of(api)
+    assert (found.HasField("closed_time"), found.HasField("end_time"), found.energy_wh) == (False, True, 700.0)
+
+
+async def test_a_station_that_can_not_say_is_not_asked_again(
+    core: RunningCore, edge: FakeEdge, station: FakeSession, api: "TransactionsServiceAsyncStub"
+) -> None:
+    failure = CommandFailure(reason=CommandFailure.REASON_CALL_ERROR)
+    failure.error.code = "NotImplemented"
+    edge.on_command = lambda command: failure
+
+    await station.call_all([started(0), updated(2)])
+
+    await until(core, lambda event: event.command_finished.action == "GetTransactionStatus")
+    check = (await transaction_of(api)).check
+    assert check.problem.startswith("NotImplemented")
+    assert not check.HasField("due_time")
+    assert not check.HasField("answer_time")
+
+
+async def test_E14_what_an_operator_asks_is_kept_too(
+    edge: FakeEdge, station: FakeSession, api: "TransactionsServiceAsyncStub"
+) -> None:
+    edge.on_command = lambda command: GetTransactionStatusResponse(ongoing_indicator=True, messages_in_queue=False)
+    await station.call(started(0))
+    request = pb.GetTransactionStatusRequest(
+        target=CommandTarget(station_id="CS-1"), request=GetTransactionStatusRequest(transaction_id="T-1")
+    )
+
+    await api.GetTransactionStatus(request)
+
+    check = (await transaction_of(api)).check
+    assert (check.reason, check.ongoing) == (pb.TransactionCheck.REASON_REQUESTED, True)
+    assert check.HasField("answer_time")
+
+
+async def test_an_answer_about_all_transactions_is_kept_with_its_command_only(
+    edge: FakeEdge, station: FakeSession, api: "TransactionsServiceAsyncStub"
+) -> None:
+    """E14.FR.06: it says nothing of a single one."""
+    edge.on_command = lambda command: GetTransactionStatusResponse(messages_in_queue=True)
+    await station.call(started(0))
+    request = pb.GetTransactionStatusRequest(
+        target=CommandTarget(station_id="CS-1"), request=GetTransactionStatusRequest()
+    )
+
+    answer = await api.GetTransactionStatus(request)
+
+    assert answer.response == GetTransactionStatusResponse(messages_in_queue=True)
+    assert answer.command.response["messagesInQueue"] is True
+    assert not (await transaction_of(api)).HasField("check")
