@@ -38,9 +38,7 @@ class LogHandlers:
     """Logs: asked for and uploaded (N01)."""
 
     @handles_answer(ocpp.GetLogResponse)
-    async def log_answered(
-        self, work: UnitOfWork, answered: Answered[ocpp.GetLogRequest, ocpp.GetLogResponse]
-    ) -> None:
+    async def log_answered(self, work: UnitOfWork, answered: Answered[ocpp.GetLogRequest, ocpp.GetLogResponse]) -> None:
         """Expect the upload that a station agreed to, and no more the one that it cancelled for it (N01.FR.12)."""
         request, response = answered.request, answered.response
         logs, key = LogRepository(work.session), (answered.tenant_id, answered.station_id)

@@ -9,8 +9,13 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from citrine.api.v1 import diagnostics_pb2 as pb
 from citrine.api.v1 import diagnostics_pb2_grpc
 from citrine.ocpp.v2 import diagnostics_pb2 as ocpp
-from citrine_core.blocks.diagnostics.protos import alert_to_proto, event_to_proto, log_to_proto, monitor_to_proto
-from citrine_core.blocks.diagnostics.protos import monitoring_to_proto
+from citrine_core.blocks.diagnostics.protos import (
+    alert_to_proto,
+    event_to_proto,
+    log_to_proto,
+    monitor_to_proto,
+    monitoring_to_proto,
+)
 from citrine_core.blocks.diagnostics.repository import (
     AlertKey,
     LogRepository,
@@ -47,8 +52,8 @@ class DiagnosticsServicer(diagnostics_pb2_grpc.DiagnosticsServiceServicer):
                 station_id=request.station_id,
                 component=request.component,
                 variable=request.variable,
-                start=time_or_none(request.time, "start"),
-                end=time_or_none(request.time, "end"),
+                start=time_or_none(request.time.start, is_set=request.time.HasField("start")),
+                end=time_or_none(request.time.end, is_set=request.time.HasField("end")),
                 after=page.after[0] if page.after else None,
                 limit=page.size + 1,
             )
@@ -193,9 +198,13 @@ def _check_log(request: ocpp.GetLogRequest) -> None:
 
 def _check_customer(request: ocpp.CustomerInformationRequest) -> None:
     # N09.FR.04, N09.FR.09, N10.FR.08: one reference to the customer, neither none nor several.
-    references = ("id_token", "customer_certificate", "customer_identifier")
-    if sum(request.HasField(name) for name in references) != 1:
-        raise InvalidArgument("request", f"must have exactly one of {', '.join(references)}")
+    references = (
+        request.HasField("id_token"),
+        request.HasField("customer_certificate"),
+        request.HasField("customer_identifier"),
+    )
+    if sum(references) != 1:
+        raise InvalidArgument("request", "must have one of id_token, customer_certificate and customer_identifier")
     if not request.report and not request.clear:  # N09.FR.07
         raise InvalidArgument("request", "must ask for report, clear or both")
 
