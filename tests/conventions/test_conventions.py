@@ -27,6 +27,8 @@ BLOCK_FILES = {"__init__.py", "models.py", "repository.py", "handlers.py", "serv
 """Files of a functional block; another one needs a reason here."""
 
 BLOCK_EXTRAS: dict[str, set[str]] = {
+    # Updates and publications have a life of their own each; campaigns are a package with the usual files.
+    "firmware_management": {"checks.py", "protos.py", "publications.py", "requests.py", "silence.py", "updates.py"},
     # One subject of the block each: what stations say of logs and of monitors, and what the API shows.
     "diagnostics": {"logs.py", "monitoring.py", "protos.py"},
     # Pure rules, tested by tables, that neither a handler nor a repository should hide.
@@ -38,6 +40,12 @@ BLOCK_EXTRAS: dict[str, set[str]] = {
     # What the core does by itself; every change of a state, which is told; what is asked for, checked.
     "display_message": {"jobs.py", "record.py"},
     "reservation": {"desk.py", "jobs.py", "record.py", "states.py"},
+    "smart_charging": {
+        # Pure, tested by tables: the rules of K01, curves of limits, the planner.
+        *("checks.py", "conflicts.py", "planner.py", "schedules.py"),
+        # What becomes of profiles, and of exchanges with vehicles.
+        *("answers.py", "facts.py", "negotiations.py", "protos.py", "reconcile.py", "records.py", "setting.py"),
+    },
     "tariff_and_cost": {
         # The engine, pure and tested by tables: what a tariff says, what a transaction took, what that costs.
         *("accrual.py", "cost.py", "money.py", "rules.py"),

@@ -16,6 +16,8 @@ from citrine.api.v1.data_transfer_pb2_grpc import DataTransferServiceStub
 from citrine.api.v1.diagnostics_pb2_grpc import DiagnosticsServiceStub
 from citrine.api.v1.display_message_pb2_grpc import DisplayMessageServiceStub
 from citrine.api.v1.events_pb2_grpc import EventsServiceStub
+from citrine.api.v1.firmware_campaigns_pb2_grpc import FirmwareCampaignsServiceStub
+from citrine.api.v1.firmware_management_pb2_grpc import FirmwareManagementServiceStub
 from citrine.api.v1.keys_pb2_grpc import KeysServiceStub
 from citrine.api.v1.meter_values_pb2_grpc import MeterValuesServiceStub
 from citrine.api.v1.provisioning_pb2_grpc import ProvisioningServiceStub
@@ -23,6 +25,7 @@ from citrine.api.v1.remote_control_pb2_grpc import RemoteControlServiceStub
 from citrine.api.v1.reports_pb2_grpc import ReportsServiceStub
 from citrine.api.v1.reservation_pb2_grpc import ReservationServiceStub
 from citrine.api.v1.security_pb2_grpc import SecurityServiceStub
+from citrine.api.v1.smart_charging_pb2_grpc import SmartChargingServiceStub
 from citrine.api.v1.stations_pb2_grpc import StationsServiceStub
 from citrine.api.v1.tariff_and_cost_pb2_grpc import TariffAndCostServiceStub
 from citrine.api.v1.tenants_pb2_grpc import TenantsServiceStub
@@ -43,6 +46,8 @@ if TYPE_CHECKING:
     from citrine.api.v1.diagnostics_pb2_grpc import DiagnosticsServiceAsyncStub
     from citrine.api.v1.display_message_pb2_grpc import DisplayMessageServiceAsyncStub
     from citrine.api.v1.events_pb2_grpc import EventsServiceAsyncStub
+    from citrine.api.v1.firmware_campaigns_pb2_grpc import FirmwareCampaignsServiceAsyncStub
+    from citrine.api.v1.firmware_management_pb2_grpc import FirmwareManagementServiceAsyncStub
     from citrine.api.v1.keys_pb2_grpc import KeysServiceAsyncStub
     from citrine.api.v1.meter_values_pb2_grpc import MeterValuesServiceAsyncStub
     from citrine.api.v1.provisioning_pb2_grpc import ProvisioningServiceAsyncStub
@@ -50,6 +55,7 @@ if TYPE_CHECKING:
     from citrine.api.v1.reports_pb2_grpc import ReportsServiceAsyncStub
     from citrine.api.v1.reservation_pb2_grpc import ReservationServiceAsyncStub
     from citrine.api.v1.security_pb2_grpc import SecurityServiceAsyncStub
+    from citrine.api.v1.smart_charging_pb2_grpc import SmartChargingServiceAsyncStub
     from citrine.api.v1.stations_pb2_grpc import StationsServiceAsyncStub
     from citrine.api.v1.tariff_and_cost_pb2_grpc import TariffAndCostServiceAsyncStub
     from citrine.api.v1.tenants_pb2_grpc import TenantsServiceAsyncStub
@@ -77,6 +83,8 @@ class Citrine:
     diagnostics: "DiagnosticsServiceAsyncStub"
     display_message: "DisplayMessageServiceAsyncStub"
     events: "EventsServiceAsyncStub"
+    firmware_campaigns: "FirmwareCampaignsServiceAsyncStub"
+    firmware_management: "FirmwareManagementServiceAsyncStub"
     keys: "KeysServiceAsyncStub"
     meter_values: "MeterValuesServiceAsyncStub"
     provisioning: "ProvisioningServiceAsyncStub"
@@ -84,6 +92,7 @@ class Citrine:
     reports: "ReportsServiceAsyncStub"
     reservation: "ReservationServiceAsyncStub"
     security: "SecurityServiceAsyncStub"
+    smart_charging: "SmartChargingServiceAsyncStub"
     stations: "StationsServiceAsyncStub"
     tariff_and_cost: "TariffAndCostServiceAsyncStub"
     tenants: "TenantsServiceAsyncStub"
@@ -132,6 +141,8 @@ class Citrine:
         self.diagnostics = DiagnosticsServiceStub(channel)
         self.display_message = DisplayMessageServiceStub(channel)
         self.events = EventsServiceStub(channel)
+        self.firmware_campaigns = FirmwareCampaignsServiceStub(channel)
+        self.firmware_management = FirmwareManagementServiceStub(channel)
         self.keys = KeysServiceStub(channel)
         self.meter_values = MeterValuesServiceStub(channel)
         self.provisioning = ProvisioningServiceStub(channel)
@@ -139,6 +150,7 @@ class Citrine:
         self.reports = ReportsServiceStub(channel)
         self.reservation = ReservationServiceStub(channel)
         self.security = SecurityServiceStub(channel)
+        self.smart_charging = SmartChargingServiceStub(channel)
         self.stations = StationsServiceStub(channel)
         self.tariff_and_cost = TariffAndCostServiceStub(channel)
         self.tenants = TenantsServiceStub(channel)

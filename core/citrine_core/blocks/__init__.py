@@ -20,6 +20,8 @@ BUILT_IN = (
     "reservation",
     "tariff_and_cost",
     "meter_values",
+    "smart_charging",
+    "firmware_management",
     "diagnostics",
     "display_message",
     "data_transfer",

@@ -1,0 +1,296 @@
+"""What stations tell us of charging profiles, limits and vehicles."""
+
+from datetime import UTC, datetime
+
+from citrine.api.v1 import smart_charging_pb2 as pb
+from citrine.events.v1.events_pb2 import ChargingLimitChanged, ChargingNeedsReceived, EVChargingScheduleReceived, Event
+from citrine.ocpp.v2 import smart_charging_pb2 as ocpp
+from citrine.ocpp.v2.types_pb2 import (
+    GENERIC_STATUS_ENUM_ACCEPTED,
+    GENERIC_STATUS_ENUM_REJECTED,
+    ChargingProfile,
+    StatusInfo,
+)
+from citrine_core.blocks.smart_charging.facts import Facts, limits_on, read_facts
+from citrine_core.blocks.smart_charging.models import ExternalLimit, Negotiation
+from citrine_core.blocks.smart_charging.negotiations import AWAITING, PENDING, ChargingPlans
+from citrine_core.blocks.smart_charging.planner import NotPossible, read_needs
+from citrine_core.blocks.smart_charging.reconcile import take_report
+from citrine_core.blocks.smart_charging.repository import LimitRepository, NegotiationRepository, OpenTransaction
+from citrine_core.blocks.smart_charging.schedules import (
+    Curve,
+    Supply,
+    curve_of_profile,
+    curve_of_schedule,
+    exceeds,
+    lowest,
+)
+from citrine_core.db import UnitOfWork
+from citrine_core.dispatch import Call, handles
+from citrine_core.services import Services
+
+__all__ = ["SmartChargingHandlers"]
+
+ACCEPTED = ocpp.NOTIFY_EV_CHARGING_NEEDS_STATUS_ENUM_ACCEPTED
+PROCESSING = ocpp.NOTIFY_EV_CHARGING_NEEDS_STATUS_ENUM_PROCESSING
+REJECTED = ocpp.NOTIFY_EV_CHARGING_NEEDS_STATUS_ENUM_REJECTED
+
+MAX_ROUNDS = 3
+"""Times in a row that a vehicle whose schedule is beyond the limits is sent another one."""
+
+SLACK = 60.0
+"""Seconds by which the schedule of a vehicle may be shifted: it begins when it was chosen, ours when it was sent."""
+
+
+class SmartChargingHandlers:
+    """What stations tell us about smart charging (functional block K)."""
+
+    def __init__(self, services: Services, plans: ChargingPlans) -> None:
+        self._clock = services.clock
+        self._by_clients = services.settings.charging_plans == "clients"
+        self._plans = plans
+
+    @handles(ocpp.ReportChargingProfilesRequest)
+    async def report_charging_profiles(
+        self, work: UnitOfWork, call: Call[ocpp.ReportChargingProfilesRequest]
+    ) -> ocpp.ReportChargingProfilesResponse:
+        """Store a part of a report of profiles, and bring the record in line with it (K09)."""
+        await take_report(work, call)
+        return ocpp.ReportChargingProfilesResponse()
+
+    @handles(ocpp.NotifyChargingLimitRequest)
+    async def notify_charging_limit(
+        self, work: UnitOfWork, call: Call[ocpp.NotifyChargingLimitRequest]
+    ) -> ocpp.NotifyChargingLimitResponse:
+        """Store a limit that somebody else imposed; it replaces the one of the same source and EVSE (K11, K12)."""
+        message, limits = call.message, LimitRepository(work.session)
+        source, content = message.charging_limit.charging_limit_source, message.SerializeToString(deterministic=True)
+        for row in await limits.find_in_force(call.tenant_id, call.station_id):
+            if (row.evse_id, row.source) == (message.evse_id, source):
+                if row.request == content:
+                    return ocpp.NotifyChargingLimitResponse()
+                row.clear_time = call.receive_time
+        limits.add(
+            ExternalLimit(
+                tenant_id=call.tenant_id,
+                station_id=call.station_id,
+                evse_id=message.evse_id,
+                source=source,
+                request=content,
+                set_time=call.receive_time,
+            )
+        )
+        changed = ChargingLimitChanged(
+            evse_id=message.evse_id if message.HasField("evse_id") else None,
+            charging_limit_source=source,
+            limit=message,
+        )
+        work.emit(Event(tenant_id=call.tenant_id, station_id=call.station_id, charging_limit_changed=changed))
+        return ocpp.NotifyChargingLimitResponse()
+
+    @handles(ocpp.ClearedChargingLimitRequest)
+    async def cleared_charging_limit(
+        self, work: UnitOfWork, call: Call[ocpp.ClearedChargingLimitRequest]
+    ) -> ocpp.ClearedChargingLimitResponse:
+        """Note that a limit of somebody else was lifted: of an EVSE, or all of that source (K13)."""
+        message, cleared = call.message, False
+        for row in await LimitRepository(work.session).find_in_force(call.tenant_id, call.station_id):
+            if row.source == message.charging_limit_source and message.evse_id in (0, row.evse_id):
+                row.clear_time, cleared = call.receive_time, True
+        if cleared:
+            changed = ChargingLimitChanged(
+                evse_id=message.evse_id if message.HasField("evse_id") else None,
+                charging_limit_source=message.charging_limit_source,
+            )
+            work.emit(Event(tenant_id=call.tenant_id, station_id=call.station_id, charging_limit_changed=changed))
+        return ocpp.ClearedChargingLimitResponse()
+
+    @handles(ocpp.NotifyEVChargingNeedsRequest)
+    async def notify_ev_charging_needs(
+        self, work: UnitOfWork, call: Call[ocpp.NotifyEVChargingNeedsRequest]
+    ) -> ocpp.NotifyEVChargingNeedsResponse:
+        """Store what a vehicle needs, and say whether there is a schedule for it, which follows (K15, K17)."""
+        now, message = self._clock(), call.message
+        facts = await read_facts(work, call.tenant_id, call.station_id, now)
+        transaction = facts.transaction_on(message.evse_id)
+        negotiations = NegotiationRepository(work.session)
+        if transaction is not None:
+            latest = await negotiations.find_latest(call.tenant_id, call.station_id, transaction.transaction_id)
+            if latest is not None and _comes_again(latest, message):
+                return ocpp.NotifyEVChargingNeedsResponse(status=latest.needs_status)  # type: ignore[arg-type]
+        answer = ocpp.NotifyEVChargingNeedsResponse(status=PROCESSING if self._by_clients else ACCEPTED)
+        row = _first(call, transaction, now)
+        try:
+            await self._try(work, row, facts, transaction, message)
+        except NotPossible as problem:
+            # K15.FR.04
+            answer = ocpp.NotifyEVChargingNeedsResponse(
+                status=REJECTED, status_info=StatusInfo(reason_code=problem.code, additional_info=problem.problem)
+            )
+            row.reason, row.needs_status = problem.problem, REJECTED
+            negotiations.add(row)
+        else:
+            assert transaction is not None
+            begun = await self._plans.begin(
+                work,
+                call.tenant_id,
+                call.station_id,
+                message.evse_id,
+                transaction,
+                pb.CHARGING_NEGOTIATION_CAUSE_NEEDS,
+                needs=message,
+                state=AWAITING if self._by_clients else PENDING,
+            )
+            begun.needs_status = answer.status
+        received = ChargingNeedsReceived(
+            request=message, status=answer.status, transaction_id=transaction.transaction_id if transaction else ""
+        )
+        work.emit(Event(tenant_id=call.tenant_id, station_id=call.station_id, charging_needs_received=received))
+        return answer
+
+    async def _try(
+        self,
+        work: UnitOfWork,
+        row: Negotiation,
+        facts: Facts,
+        transaction: OpenTransaction | None,
+        needs: ocpp.NotifyEVChargingNeedsRequest,
+    ) -> None:
+        """Find out whether there is a schedule. Raises NotPossible where there is none."""
+        if transaction is None:
+            raise NotPossible("TxNotFound", f"no transaction is under way on EVSE {needs.evse_id}")
+        if self._by_clients:
+            read_needs(needs)
+            return
+        await self._plans.profile_for(work, row, facts, transaction, needs=needs)
+
+    @handles(ocpp.NotifyEVChargingScheduleRequest)
+    async def notify_ev_charging_schedule(
+        self, work: UnitOfWork, call: Call[ocpp.NotifyEVChargingScheduleRequest]
+    ) -> ocpp.NotifyEVChargingScheduleResponse:
+        """Check the schedule that a vehicle chose; where it is beyond the limits another one follows (K15.FR.11-13)."""
+        now, message = self._clock(), call.message
+        facts = await read_facts(work, call.tenant_id, call.station_id, now)
+        transaction = facts.transaction_on(message.evse_id)
+        negotiations, latest, problem = NegotiationRepository(work.session), None, ""
+        if transaction is None:
+            problem = f"no transaction is under way on EVSE {message.evse_id}"
+        else:
+            latest = await negotiations.find_latest(call.tenant_id, call.station_id, transaction.transaction_id)
+            problem = await _excess(work, call, facts, transaction, latest)
+        status = GENERIC_STATUS_ENUM_REJECTED if problem else GENERIC_STATUS_ENUM_ACCEPTED
+        content = message.SerializeToString(deterministic=True)
+        again = latest is not None and latest.ev_schedule == content
+        if latest is None:
+            latest = _first(call, transaction, now)
+            latest.state = pb.CHARGING_NEGOTIATION_STATE_ACCEPTED
+            latest.cause = pb.CHARGING_NEGOTIATION_CAUSE_REQUESTED
+            negotiations.add(latest)
+        latest.ev_schedule, latest.ev_schedule_status, latest.update_time = content, status, now
+        answer = ocpp.NotifyEVChargingScheduleResponse(status=status)
+        if problem:
+            code = "InvalidSchedule" if transaction else "TxNotFound"
+            answer.status_info.CopyFrom(StatusInfo(reason_code=code, additional_info=problem))
+        if not again:
+            received = EVChargingScheduleReceived(
+                request=message, status=status, transaction_id=transaction.transaction_id if transaction else ""
+            )
+            event = Event(tenant_id=call.tenant_id, station_id=call.station_id)
+            event.ev_charging_schedule_received.CopyFrom(received)
+            work.emit(event)
+            if problem and transaction is not None:
+                await self._renegotiate(work, latest, transaction)
+        return answer
+
+    async def _renegotiate(self, work: UnitOfWork, before: Negotiation, transaction: OpenTransaction) -> None:
+        # K15.FR.13, K16.FR.08, K17.FR.13
+        if before.rounds >= MAX_ROUNDS:
+            before.reason = "the vehicle does not keep to its limits, and is asked no more"
+            return
+        begun = await self._plans.begin(
+            work,
+            before.tenant_id,
+            before.station_id,
+            before.evse_id,
+            transaction,
+            pb.CHARGING_NEGOTIATION_CAUSE_EXCEEDED,
+            before=before,
+        )
+        begun.rounds = before.rounds + 1
+
+
+def _comes_again(latest: Negotiation, message: ocpp.NotifyEVChargingNeedsRequest) -> bool:
+    """Tell whether the schedule for a message is about to be sent already."""
+    waits = latest.state in (PENDING, AWAITING) and latest.cause == pb.CHARGING_NEGOTIATION_CAUSE_NEEDS
+    return waits and latest.needs == message.SerializeToString(deterministic=True)
+
+
+def _first(
+    call: "Call[ocpp.NotifyEVChargingNeedsRequest] | Call[ocpp.NotifyEVChargingScheduleRequest]",
+    transaction: OpenTransaction | None,
+    now: datetime,
+) -> Negotiation:
+    """Return a row for needs that are refused; or for a schedule that nobody negotiated here."""
+    is_needs = isinstance(call.message, ocpp.NotifyEVChargingNeedsRequest)
+    return Negotiation(
+        tenant_id=call.tenant_id,
+        station_id=call.station_id,
+        evse_id=call.message.evse_id,
+        transaction_id=transaction.transaction_id if transaction is not None else None,
+        cause=pb.CHARGING_NEGOTIATION_CAUSE_NEEDS,
+        needs=call.message.SerializeToString(deterministic=True) if is_needs else None,
+        needs_status=0,
+        state=pb.CHARGING_NEGOTIATION_STATE_REFUSED,
+        reason="",
+        attempts=0,
+        rounds=0,
+        due_time=now,
+        ev_schedule_status=0,
+        create_time=now,
+        update_time=now,
+    )
+
+
+async def _excess(
+    work: UnitOfWork,
+    call: Call[ocpp.NotifyEVChargingScheduleRequest],
+    facts: Facts,
+    transaction: OpenTransaction,
+    latest: Negotiation | None,
+) -> str:
+    """Return what is wrong with the schedule of a vehicle; nothing where it is within what it was offered."""
+    message = call.message
+    base, schedule = message.time_base.ToDatetime(UTC), message.charging_schedule
+    supply = _supply(latest)
+    curve = curve_of_schedule(schedule, base, base, supply)
+    chosen = message.selected_charging_schedule_id or schedule.id
+    offers: list[Curve] = []
+    for row in facts.profiles_of(transaction.transaction_id):
+        # One on its way may be what the vehicle chose from already, or not yet.
+        offers += _offers(ChargingProfile.FromString(row.profile), chosen, base, supply)
+    if not offers:
+        offers = [lowest(await limits_on(work, call.tenant_id, call.station_id, transaction, facts, supply, base))]
+    excesses = [exceeds(curve, offer, slack=SLACK) for offer in offers]
+    if None in excesses:
+        return ""
+    return (
+        f"the schedule is beyond its limits {max(seconds or 0.0 for seconds in excesses):.0f} seconds after its start"
+    )
+
+
+def _supply(latest: Negotiation | None) -> Supply:
+    if latest is None or latest.needs is None:
+        return Supply()
+    try:
+        return read_needs(ocpp.NotifyEVChargingNeedsRequest.FromString(latest.needs)).supply
+    except NotPossible:
+        return Supply()
+
+
+def _offers(profile: ChargingProfile, chosen: int, base: datetime, supply: Supply) -> list[Curve]:
+    """Return the curve of the schedule that a vehicle chose, or of all where it does not say."""
+    numbers = [number for number, schedule in enumerate(profile.charging_schedule) if schedule.id == chosen]
+    return [
+        curve_of_profile(profile, base, supply, schedule=number)
+        for number in numbers or range(len(profile.charging_schedule))
+    ]

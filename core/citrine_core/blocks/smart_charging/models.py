@@ -1,0 +1,150 @@
+"""Tables of functional block K."""
+
+from datetime import datetime
+
+from sqlalchemy import Double, Index, Integer, LargeBinary, SmallInteger, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from citrine_core.db import BigId, Model
+
+__all__ = ["Capacity", "ExternalLimit", "Negotiation", "ProfileQuery", "ProfileRecord"]
+
+
+class ProfileRecord(Model):
+    """One charging profile that was set on a station, or found there."""
+
+    __tablename__ = "charging_profiles"
+    __table_args__ = (
+        Index(None, "tenant_id", "id"),
+        Index(None, "tenant_id", "station_id", "id"),
+        Index(None, "tenant_id", "station_id", "profile_id"),
+        # For what expires, and for what ends with its transaction.
+        Index(None, "state", "valid_to"),
+    )
+
+    id: Mapped[BigId]
+    tenant_id: Mapped[str] = mapped_column(String(36))
+    station_id: Mapped[str] = mapped_column(String(48))
+    profile_id: Mapped[int] = mapped_column(Integer)
+    evse_id: Mapped[int] = mapped_column(Integer)
+    purpose: Mapped[int] = mapped_column(SmallInteger)
+    """citrine.ocpp.v2.ChargingProfilePurposeEnum"""
+    stack_level: Mapped[int] = mapped_column(Integer)
+    transaction_id: Mapped[str | None] = mapped_column(String(36))
+    remote_start_id: Mapped[int | None] = mapped_column(Integer)
+    """Of the RequestStartTransaction that it came with, whose transaction may not be known yet."""
+    valid_to: Mapped[datetime | None]
+    profile: Mapped[bytes] = mapped_column(LargeBinary)
+    """Serialised citrine.ocpp.v2.ChargingProfile."""
+    state: Mapped[int] = mapped_column(SmallInteger)
+    """citrine.api.v1.ChargingProfileState"""
+    reason: Mapped[str] = mapped_column(String(600), default="")
+    found: Mapped[bool] = mapped_column(default=False)
+    """True: the station reported it, and it was not set from here."""
+    planned: Mapped[bool] = mapped_column(default=False)
+    """True: made by the planner, and not an operator's wish that plans have to respect."""
+    source: Mapped[str] = mapped_column(String(20), default="CSO")
+    """chargingLimitSource"""
+    command_id: Mapped[str | None] = mapped_column(String(36))
+    wanted_until: Mapped[datetime | None]
+    """When its command must have ended, unless nobody will hear of that."""
+    create_time: Mapped[datetime]
+    update_time: Mapped[datetime]
+    """Since when it is in its state."""
+    report_time: Mapped[datetime | None]
+    """When the station last reported it."""
+    report_id: Mapped[int | None] = mapped_column(Integer)
+    """requestId of the report under way that it was in."""
+
+
+class ProfileQuery(Model):
+    """A GetChargingProfiles whose report is under way: what the record is to be compared with when it is complete."""
+
+    __tablename__ = "charging_profile_queries"
+
+    tenant_id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    station_id: Mapped[str] = mapped_column(String(48), primary_key=True)
+    request_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    request: Mapped[bytes | None] = mapped_column(LargeBinary)
+    """Serialised citrine.ocpp.v2.GetChargingProfilesRequest. None: its answer was not handled yet."""
+    ask_time: Mapped[datetime | None]
+    """When the station agreed."""
+    complete: Mapped[bool] = mapped_column(default=False)
+    """True: the last part arrived."""
+    create_time: Mapped[datetime]
+
+
+class ExternalLimit(Model):
+    """A limit that somebody else imposed on a station (K11 to K14)."""
+
+    __tablename__ = "charging_limits"
+    __table_args__ = (Index(None, "tenant_id", "id"), Index(None, "tenant_id", "station_id", "id"))
+
+    id: Mapped[BigId]
+    tenant_id: Mapped[str] = mapped_column(String(36))
+    station_id: Mapped[str] = mapped_column(String(48))
+    evse_id: Mapped[int] = mapped_column(Integer)
+    """0: the station, or not said."""
+    source: Mapped[str] = mapped_column(String(20))
+    """chargingLimitSource"""
+    request: Mapped[bytes] = mapped_column(LargeBinary)
+    """Serialised citrine.ocpp.v2.NotifyChargingLimitRequest."""
+    set_time: Mapped[datetime]
+    clear_time: Mapped[datetime | None]
+    """When it was cleared or replaced. None: it is in force."""
+
+
+class Capacity(Model):
+    """What a station or an EVSE may draw, as an operator said."""
+
+    __tablename__ = "charging_capacities"
+
+    tenant_id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    station_id: Mapped[str] = mapped_column(String(48), primary_key=True)
+    evse_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    """0: the station."""
+    max_power_w: Mapped[float | None] = mapped_column(Double)
+    max_current_a: Mapped[float | None] = mapped_column(Double)
+    update_time: Mapped[datetime]
+
+
+class Negotiation(Model):
+    """One exchange with a vehicle about when it charges how much (K15 to K17)."""
+
+    __tablename__ = "charging_negotiations"
+    __table_args__ = (
+        Index(None, "tenant_id", "id"),
+        Index(None, "tenant_id", "station_id", "id"),
+        # For what is to be sent.
+        Index(None, "state", "due_time"),
+    )
+
+    id: Mapped[BigId]
+    tenant_id: Mapped[str] = mapped_column(String(36))
+    station_id: Mapped[str] = mapped_column(String(48))
+    evse_id: Mapped[int] = mapped_column(Integer)
+    transaction_id: Mapped[str | None] = mapped_column(String(36))
+    cause: Mapped[int] = mapped_column(SmallInteger)
+    """citrine.api.v1.ChargingNegotiationCause"""
+    needs: Mapped[bytes | None] = mapped_column(LargeBinary)
+    """Serialised citrine.ocpp.v2.NotifyEVChargingNeedsRequest, the latest of the transaction. None: there is none."""
+    needs_status: Mapped[int] = mapped_column(SmallInteger, default=0)
+    """citrine.ocpp.v2.NotifyEVChargingNeedsStatusEnum"""
+    needs_energy_wh: Mapped[float | None] = mapped_column(Double)
+    """Energy of the transaction when the vehicle said what it needs."""
+    state: Mapped[int] = mapped_column(SmallInteger)
+    """citrine.api.v1.ChargingNegotiationState"""
+    reason: Mapped[str] = mapped_column(String(600), default="")
+    profile_id: Mapped[int | None] = mapped_column(Integer)
+    attempts: Mapped[int] = mapped_column(Integer, default=0)
+    """How often a schedule was sent."""
+    rounds: Mapped[int] = mapped_column(Integer, default=0)
+    """How many negotiations in a row began because the schedule of the vehicle was beyond the limits."""
+    due_time: Mapped[datetime]
+    """When a core may send the schedule: at once, or again if the one that took it has not finished by then."""
+    ev_schedule: Mapped[bytes | None] = mapped_column(LargeBinary)
+    """Serialised citrine.ocpp.v2.NotifyEVChargingScheduleRequest."""
+    ev_schedule_status: Mapped[int] = mapped_column(SmallInteger, default=0)
+    """citrine.ocpp.v2.GenericStatusEnum"""
+    create_time: Mapped[datetime]
+    update_time: Mapped[datetime]

@@ -1,0 +1,335 @@
+"""Exchanges with vehicles about when they charge how much (K15 to K17): schedules planned, sent and answered."""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from citrine.api.v1 import common_pb2 as common
+from citrine.api.v1 import smart_charging_pb2 as pb
+from citrine.ocpp.v2 import smart_charging_pb2 as ocpp
+from citrine.ocpp.v2.types_pb2 import ChargingProfile
+from citrine_core.blocks.smart_charging.facts import Facts, limits_on, read_facts
+from citrine_core.blocks.smart_charging.models import Negotiation, ProfileRecord
+from citrine_core.blocks.smart_charging.planner import NotPossible, plan, profile_of, read_needs
+from citrine_core.blocks.smart_charging.records import WANTED, new_record
+from citrine_core.blocks.smart_charging.repository import (
+    NegotiationRepository,
+    OpenTransaction,
+    ProfileRepository,
+    StationRepository,
+)
+from citrine_core.db import UnitOfWork
+from citrine_core.dispatch import Failed
+from citrine_core.errors import CoreError, DatabaseUnavailable
+from citrine_core.jobs import Job
+from citrine_core.rpc import system_caller
+from citrine_core.services import Services
+
+__all__ = ["ChargingPlans"]
+
+logger = logging.getLogger(__name__)
+
+INTERVAL = timedelta(seconds=15)
+"""How often schedules that could not be sent are looked for; new ones are sent at once."""
+
+SEND_TIME = timedelta(seconds=30)
+"""How long a station may take to answer: half of what ISO 15118 lets a vehicle wait (K15.FR.08)."""
+
+LEASE = timedelta(seconds=90)
+"""How long a core that took a schedule to send may take, before another one sends it."""
+
+OFFLINE_TIME = timedelta(minutes=30)
+"""How long a schedule waits for its station to be back."""
+
+MAX_ATTEMPTS = 3
+
+RETRY_TIME = timedelta(seconds=10)
+
+AT_ONCE = 16
+"""Schedules that a core sends at a time."""
+
+PENDING = pb.CHARGING_NEGOTIATION_STATE_PENDING
+SENT = pb.CHARGING_NEGOTIATION_STATE_SENT
+AWAITING = pb.CHARGING_NEGOTIATION_STATE_AWAITING_CLIENT
+
+_FOR_GOOD = frozenset({"NotSupported", "NotImplemented"})
+"""Error codes after which it is of no use to send a schedule again."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Order:
+    """A schedule to be sent."""
+
+    negotiation_id: int
+    tenant_id: str
+    station_id: str
+    request: ocpp.SetChargingProfileRequest
+
+
+class ChargingPlans:
+    """Plans schedules, and sends those that are due."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._unit_of_work = services.unit_of_work
+        self._clock = services.clock
+        self._more = asyncio.Event()
+        self.job = Job("schedules of vehicles", INTERVAL, self.run)
+
+    def wake(self) -> None:
+        """Have what is due sent now. Meant for `work.after_commit`."""
+        self._more.set()
+        self.job.wake()
+
+    async def begin(
+        self,
+        work: UnitOfWork,
+        tenant_id: str,
+        station_id: str,
+        evse_id: int,
+        transaction: OpenTransaction,
+        cause: pb.ChargingNegotiationCause.ValueType,
+        *,
+        needs: ocpp.NotifyEVChargingNeedsRequest | None = None,
+        before: Negotiation | None = None,
+        state: pb.ChargingNegotiationState.ValueType = PENDING,
+    ) -> Negotiation:
+        """Begin a negotiation, which takes the place of others of its transaction that are under way.
+
+        Args:
+            work: Where it is stored; once that is committed the schedule is sent.
+            tenant_id: Of the station.
+            station_id: The station.
+            evse_id: EVSE of the vehicle.
+            transaction: Transaction of the vehicle.
+            cause: Why.
+            needs: What the vehicle needs. None: as it said before.
+            before: The negotiation that this one goes on from.
+            state: PENDING, or AWAITING_CLIENT.
+        """
+        now, negotiations = self._clock(), NegotiationRepository(work.session)
+        for other in await negotiations.find_unfinished(tenant_id, station_id):
+            if other.transaction_id == transaction.transaction_id:
+                other.state, other.update_time = pb.CHARGING_NEGOTIATION_STATE_SUPERSEDED, now
+        row = Negotiation(
+            tenant_id=tenant_id,
+            station_id=station_id,
+            evse_id=evse_id,
+            transaction_id=transaction.transaction_id,
+            cause=cause,
+            needs=needs.SerializeToString(deterministic=True) if needs is not None else before and before.needs,
+            needs_energy_wh=transaction.energy_wh if needs is not None else before and before.needs_energy_wh,
+            needs_status=0,
+            state=state,
+            reason="",
+            attempts=0,
+            rounds=0,
+            due_time=now,
+            ev_schedule_status=0,
+            create_time=now,
+            update_time=now,
+        )
+        negotiations.add(row)
+        work.after_commit(self.wake)
+        return row
+
+    async def renegotiate(
+        self,
+        work: UnitOfWork,
+        tenant_id: str,
+        station_id: str,
+        evse_id: int,
+        cause: pb.ChargingNegotiationCause.ValueType,
+    ) -> list[Negotiation]:
+        """Have schedules planned anew: of the vehicle on an EVSE, or of all on the station for EVSE 0 (K16).
+
+        Args:
+            work: Where it is stored; once that is committed the schedules are sent.
+            tenant_id: Of the station.
+            station_id: The station.
+            evse_id: EVSE, or 0.
+            cause: Why.
+
+        Returns:
+            The negotiations that began; none where no vehicle said what it needs.
+        """
+        negotiations, begun = NegotiationRepository(work.session), []
+        for transaction in await StationRepository(work.session).open_transactions(tenant_id, station_id):
+            at = transaction.evse_id
+            if at is None or evse_id not in (0, at):
+                continue
+            before = await negotiations.find_latest(tenant_id, station_id, transaction.transaction_id)
+            if before is not None and before.needs is not None:
+                begun.append(await self.begin(work, tenant_id, station_id, at, transaction, cause, before=before))
+        await work.session.flush()
+        return begun
+
+    async def profile_for(
+        self,
+        work: UnitOfWork,
+        row: Negotiation,
+        facts: Facts,
+        transaction: OpenTransaction,
+        *,
+        needs: ocpp.NotifyEVChargingNeedsRequest | None = None,
+    ) -> ChargingProfile:
+        """Return the profile to send: planned from the needs of the vehicle, or where it has none the last one again.
+
+        Raises:
+            NotPossible: When the needs can't be met, or there is nothing to go by.
+        """
+        if needs is None and row.needs is not None:
+            needs = ocpp.NotifyEVChargingNeedsRequest.FromString(row.needs)
+        profiles = facts.profiles_of(transaction.transaction_id)
+        if needs is None:
+            if not profiles:
+                raise NotPossible("MissingParam", "the vehicle did not say what it needs")
+            return ChargingProfile.FromString(profiles[0].profile)
+        wanted, now = read_needs(needs), self._clock()
+        if row.needs_energy_wh is not None and transaction.energy_wh is not None:
+            wanted = wanted.less(max(0.0, transaction.energy_wh - row.needs_energy_wh))
+        limits = await limits_on(work, row.tenant_id, row.station_id, transaction, facts, wanted.supply, now)
+        periods = [most for most in (facts.abilities.max_periods, needs.max_schedule_tuples) if most]
+        curve = plan(wanted, limits, now, min(periods, default=1024))
+        # One that was planned before is replaced, else the operator's: there is one profile of a level.
+        old = next((profile for profile in profiles if profile.planned), None) or next(iter(profiles), None)
+        profile_id = old.profile_id if old is not None else 0
+        if not profile_id:
+            profile_id = await ProfileRepository(work.session).free_profile_id(row.tenant_id, row.station_id)
+        return profile_of(
+            curve,
+            wanted.supply,
+            now,
+            facts.abilities.rate_units,
+            profile_id=profile_id,
+            stack_level=old.stack_level if old is not None else 0,
+            transaction_id=transaction.transaction_id,
+        )
+
+    async def run(self) -> None:
+        """Send all that is due; a station that does not answer keeps none of the others waiting."""
+        sending: set[asyncio.Task[None]] = set()
+        async with asyncio.TaskGroup() as tasks:
+            while True:
+                self._more.clear()
+                while len(sending) < AT_ONCE and (order := await self._take()) is not None:
+                    sending.add(tasks.create_task(self._send(order), name=f"schedule {order.station_id}"))
+                if not sending:
+                    return
+                more = tasks.create_task(self._more_or_never(), name="more schedules")
+                await asyncio.wait({*sending, more}, return_when=asyncio.FIRST_COMPLETED)
+                more.cancel()
+                sending = {task for task in sending if not task.done()}
+
+    async def _more_or_never(self) -> None:
+        await self._more.wait()
+
+    async def _take(self) -> _Order | None:
+        """Take one that is due, and store what is going to be sent."""
+        while True:
+            negotiation_id: int | None = None
+            try:
+                async with self._unit_of_work() as work:
+                    row = await NegotiationRepository(work.session).take_due(self._clock())
+                    if row is None:
+                        return None
+                    negotiation_id = row.id
+                    order = await self._prepare(work, row)
+                    await work.commit()
+            except DatabaseUnavailable:
+                logger.warning("schedules of vehicles wait for the database")
+                return None
+            except Exception as error:
+                if negotiation_id is None:
+                    raise
+                # One that can't be planned must not keep the others waiting.
+                logger.error("a schedule could not be planned", exc_info=error)
+                await self._give_up(negotiation_id)
+                continue
+            if order is not None:
+                return order
+
+    async def _give_up(self, negotiation_id: int) -> None:
+        async with self._unit_of_work() as work:
+            row = await NegotiationRepository(work.session).get(negotiation_id)
+            row.state, row.reason = pb.CHARGING_NEGOTIATION_STATE_FAILED, "the schedule could not be planned"
+            await work.commit()
+
+    async def _prepare(self, work: UnitOfWork, row: Negotiation) -> _Order | None:
+        now = self._clock()
+        row.update_time = now
+        if row.attempts >= MAX_ATTEMPTS:
+            row.state, row.reason = pb.CHARGING_NEGOTIATION_STATE_FAILED, row.reason or "the station did not answer"
+            return None
+        await StationRepository(work.session).lock(row.tenant_id, row.station_id)
+        facts = await read_facts(work, row.tenant_id, row.station_id, now)
+        transaction = next((found for found in facts.transactions if found.transaction_id == row.transaction_id), None)
+        try:
+            if transaction is None:
+                raise NotPossible("TxNotFound", "the transaction ended")
+            profile = await self.profile_for(work, row, facts, transaction)
+        except NotPossible as problem:
+            row.state, row.reason = pb.CHARGING_NEGOTIATION_STATE_FAILED, problem.problem
+            return None
+        record = new_record(row.tenant_id, row.station_id, row.evse_id, profile, WANTED, now)
+        record.planned = row.needs is not None
+        record.wanted_until = now + OFFLINE_TIME + LEASE
+        ProfileRepository(work.session).add(record)
+        row.state, row.profile_id, row.attempts, row.due_time = SENT, profile.id, row.attempts + 1, now + LEASE
+        request = ocpp.SetChargingProfileRequest(evse_id=row.evse_id, charging_profile=profile)
+        return _Order(row.id, row.tenant_id, row.station_id, request)
+
+    async def _send(self, order: _Order) -> None:
+        expire_time = Timestamp()
+        expire_time.FromDatetime(self._clock() + OFFLINE_TIME)
+        target = common.CommandTarget(
+            station_id=order.station_id, when_online=True, expire_time=expire_time, reason="schedule of a vehicle"
+        )
+        target.timeout.FromTimedelta(SEND_TIME)
+        who = system_caller(order.tenant_id, "smart charging")
+        try:
+            _, answer = await self._services.commands.send(who, target, order.request)
+            if answer is None:
+                async with self._unit_of_work() as work:
+                    due_time = self._clock() + OFFLINE_TIME + LEASE
+                    await NegotiationRepository(work.session).postpone(order.negotiation_id, due_time)
+                    await work.commit()
+        except CoreError as error:
+            # How the command ended is stored with it, and the negotiation goes on from there.
+            problem = {"station_id": order.station_id, "problem": str(error)}
+            logger.info("a schedule of a vehicle was not taken", extra=problem)
+
+    async def schedule_answered(self, work: UnitOfWork, record: ProfileRecord) -> None:
+        """Note what became of the schedule of a negotiation, once its profile is in its new state."""
+        for row in await self._negotiations(work, record):
+            row.update_time, row.profile_id = record.update_time, record.profile_id
+            if record.state == pb.CHARGING_PROFILE_STATE_ACCEPTED:
+                row.state, row.reason = pb.CHARGING_NEGOTIATION_STATE_ACCEPTED, ""
+            else:
+                row.state, row.reason = pb.CHARGING_NEGOTIATION_STATE_REJECTED, record.reason
+
+    async def schedule_failed(
+        self, work: UnitOfWork, record: ProfileRecord, failed: Failed[ocpp.SetChargingProfileRequest]
+    ) -> None:
+        """Have the schedule of a negotiation sent again, unless that is of no use."""
+        for row in await self._negotiations(work, record):
+            if row.state == AWAITING:
+                continue
+            row.update_time, row.reason = failed.time, record.reason
+            if row.attempts < MAX_ATTEMPTS and failed.code not in _FOR_GOOD:
+                row.state, row.due_time = PENDING, self._clock() + RETRY_TIME
+            else:
+                row.state = pb.CHARGING_NEGOTIATION_STATE_FAILED
+
+    async def _negotiations(self, work: UnitOfWork, record: ProfileRecord) -> Sequence[Negotiation]:
+        found = await NegotiationRepository(work.session).find_unfinished(record.tenant_id, record.station_id)
+        return [
+            row
+            for row in found
+            if row.transaction_id == record.transaction_id
+            and (row.state == AWAITING or (row.state == SENT and row.profile_id == record.profile_id))
+        ]

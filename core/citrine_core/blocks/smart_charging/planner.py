@@ -1,0 +1,246 @@
+"""Plans when a vehicle charges how much, from what it needs and what there is (K15 to K17). Without input or output."""
+
+import math
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from citrine.ocpp.v2 import types_pb2 as types
+from citrine.ocpp.v2.smart_charging_pb2 import ChargingNeeds, NotifyEVChargingNeedsRequest
+from citrine_core.blocks.smart_charging.schedules import (
+    HORIZON,
+    NOMINAL_VOLTAGE,
+    Curve,
+    Supply,
+    constant,
+    limit_at,
+    lowest,
+)
+
+__all__ = ["Needs", "NotPossible", "plan", "profile_of", "read_needs"]
+
+HEADROOM = 1.1
+"""How much more energy is planned than a vehicle needs: charging has losses, and starts slowly."""
+
+TAIL = 3600.0
+"""Seconds that the last period counts for, where periods have to be joined."""
+
+_AC_PHASES = {
+    types.ENERGY_TRANSFER_MODE_ENUM_AC_SINGLE_PHASE: 1,
+    types.ENERGY_TRANSFER_MODE_ENUM_AC_TWO_PHASE: 2,
+    types.ENERGY_TRANSFER_MODE_ENUM_AC_THREE_PHASE: 3,
+    types.ENERGY_TRANSFER_MODE_ENUM_AC_BPT: 3,
+    types.ENERGY_TRANSFER_MODE_ENUM_AC_BPT_DER: 3,
+    types.ENERGY_TRANSFER_MODE_ENUM_AC_DER: 3,
+}
+
+
+class NotPossible(Exception):
+    """There is no schedule for a vehicle.
+
+    Args:
+        code: reasonCode of OCPP, at most 20 characters.
+        problem: Why, for people.
+    """
+
+    def __init__(self, code: str, problem: str) -> None:
+        super().__init__(problem)
+        self.code = code
+        self.problem = problem
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What a vehicle needs and can take; rates in the unit of its supply."""
+
+    supply: Supply
+    max_rate: float
+    min_rate: float = 0.0
+    """Below it the vehicle does not charge at all."""
+    energy_wh: float | None = None
+    """None: it does not say."""
+    departure: datetime | None = None
+
+    def less(self, energy_wh: float) -> "Needs":
+        """Return what is still needed when it got so much."""
+        if self.energy_wh is None:
+            return self
+        left = max(0.0, self.energy_wh - energy_wh)
+        return Needs(self.supply, self.max_rate, self.min_rate, left, self.departure)
+
+
+def read_needs(request: NotifyEVChargingNeedsRequest) -> Needs:
+    """Return what a vehicle needs.
+
+    Raises:
+        NotPossible: When it does not say what its mode takes (K15.FR.06), or nothing that can be met.
+    """
+    needs = request.charging_needs
+    departure = needs.departure_time.ToDatetime(UTC) if needs.HasField("departure_time") else None
+    if needs.requested_energy_transfer in _AC_PHASES:
+        return _ac_needs(needs, departure)
+    return _dc_needs(needs, departure)
+
+
+def _ac_needs(needs: ChargingNeeds, departure: datetime | None) -> Needs:
+    if not needs.HasField("ac_charging_parameters"):
+        raise NotPossible("MissingParam", "there are no acChargingParameters")
+    ac = needs.ac_charging_parameters
+    if ac.ev_max_current <= 0 or ac.ev_min_current > ac.ev_max_current:
+        raise NotPossible("InvalidValue", "evMaxCurrent must be above 0 and not below evMinCurrent")
+    # Some say the voltage between two phases.
+    voltage = min(NOMINAL_VOLTAGE, ac.ev_max_voltage) if ac.ev_max_voltage > 0 else NOMINAL_VOLTAGE
+    supply = Supply(phases=_AC_PHASES[needs.requested_energy_transfer], voltage=voltage)
+    return Needs(supply, ac.ev_max_current, ac.ev_min_current, _positive(ac.energy_amount), departure)
+
+
+def _dc_needs(needs: ChargingNeeds, departure: datetime | None) -> Needs:
+    if not needs.HasField("dc_charging_parameters"):
+        raise NotPossible("MissingParam", "there are no dcChargingParameters")
+    dc = needs.dc_charging_parameters
+    powers = [power for power in (dc.ev_max_power, dc.ev_max_current * dc.ev_max_voltage) if power > 0]
+    if not powers:
+        raise NotPossible("InvalidValue", "there is neither evMaxPower nor evMaxCurrent with evMaxVoltage")
+    energy = _positive(dc.energy_amount)
+    if energy is None and dc.ev_energy_capacity > 0 and dc.HasField("state_of_charge"):
+        full = dc.full_soc if dc.HasField("full_soc") else 100
+        energy = _positive(dc.ev_energy_capacity * (full - dc.state_of_charge) / 100)
+    return Needs(Supply(is_dc=True, voltage=max(dc.ev_max_voltage, 1.0)), min(powers), 0.0, energy, departure)
+
+
+def _positive(value: float) -> float | None:
+    return value if value > 0 else None
+
+
+def plan(needs: Needs, limits: Sequence[Curve], now: datetime, max_periods: int) -> Curve:
+    """Return what the vehicle may draw from now on.
+
+    With a departure and an energy it is the lowest level at which the energy is there by the departure, so that
+    others have the rest; what can't be reached is tried with all there is. After the departure, and without one,
+    the vehicle may take all there is.
+
+    Args:
+        needs: Of the vehicle.
+        limits: What there is, each from now on, in the unit of the vehicle's supply.
+        now: The time now.
+        max_periods: More than so many periods the vehicle or the station can't take.
+
+    Raises:
+        NotPossible: When there is never as much as the vehicle takes at least.
+    """
+    offered = lowest([constant(needs.max_rate), *limits])
+    # A vehicle that is offered less than it can take may drop out for good; a pause is said as such.
+    available = tuple((start, limit if limit >= needs.min_rate else 0.0) for start, limit in offered)
+    stay = (needs.departure - now).total_seconds() if needs.departure is not None else math.inf
+    if all(limit <= 0 for start, limit in available if start < min(stay, HORIZON) or start == 0):
+        raise NotPossible("Unspecified", "the limits leave less than the vehicle takes at least")
+    curve = available
+    if needs.energy_wh is not None and 0 < stay < math.inf:
+        level = _level(needs, available, stay)
+        starts = sorted({stay, *(start for start, _ in available)})
+        curve = tuple((start, min(limit_at(available, start), level if start < stay else math.inf)) for start in starts)
+    return _shortened(_rounded(curve), max(1, max_periods))
+
+
+def _level(needs: Needs, available: Curve, stay: float) -> float:
+    wanted = (needs.energy_wh or 0.0) * HEADROOM
+    low, high = needs.min_rate, needs.max_rate
+    if _energy(needs.supply, available, low, stay) >= wanted:
+        return low if low > 0 else _least(needs)
+    for _ in range(50):
+        middle = (low + high) / 2
+        if _energy(needs.supply, available, middle, stay) >= wanted:
+            high = middle
+        else:
+            low = middle
+    return math.ceil(high * 10) / 10
+
+
+def _least(needs: Needs) -> float:
+    """Return a rate for a vehicle that needs nothing and takes anything: enough to keep it awake."""
+    return max(0.1, needs.max_rate / 100)
+
+
+def _energy(supply: Supply, available: Curve, level: float, seconds: float) -> float:
+    """Return the energy in Wh that a level brings within so many seconds."""
+    ends = [*(start for start, _ in available[1:]), math.inf]
+    return sum(
+        supply.watts(min(limit, level)) * (min(end, seconds) - start) / 3600
+        for (start, limit), end in zip(available, ends, strict=True)
+        if start < seconds
+    )
+
+
+def _rounded(curve: Curve) -> Curve:
+    """Return a curve as OCPP can say it: whole seconds, one digit, never more than there is."""
+    found: dict[int, float] = {}
+    for start, limit in curve:
+        second = math.ceil(start) if found and limit > found[max(found)] else math.floor(start)
+        found[second] = math.floor(limit * 10 + 1e-6) / 10
+    points = sorted(found.items())
+    return tuple(
+        (float(start), limit)
+        for number, (start, limit) in enumerate(points)
+        if number == 0 or limit != points[number - 1][1]
+    )
+
+
+def _shortened(curve: Curve, most: int) -> Curve:
+    """Return a curve of at most so many periods that is never above the given one, and loses as little as possible."""
+    points = list(curve)
+    while len(points) > most:
+        ends = [*(start for start, _ in points[1:]), max(HORIZON, points[-1][0] + TAIL)]
+        lengths = [end - start for (start, _), end in zip(points, ends, strict=True)]
+
+        def lost(number: int, lengths: list[float] = lengths) -> float:
+            first, second = points[number][1], points[number + 1][1]
+            return (first - second) * lengths[number] if first > second else (second - first) * lengths[number + 1]
+
+        worst = min(range(len(points) - 1), key=lost)
+        points[worst : worst + 2] = [(points[worst][0], min(points[worst][1], points[worst + 1][1]))]
+    return tuple(points)
+
+
+def profile_of(
+    curve: Curve,
+    supply: Supply,
+    now: datetime,
+    units: Collection[int],
+    *,
+    profile_id: int,
+    stack_level: int,
+    transaction_id: str,
+) -> types.ChargingProfile:
+    """Return the TxProfile that says a plan (K15.FR.07), of one schedule (K15.FR.18).
+
+    Args:
+        curve: The plan.
+        supply: Its unit.
+        now: When it starts.
+        units: citrine.ocpp.v2.ChargingRateUnitEnum that the station can take. Empty: not known.
+        profile_id: Id of the profile.
+        stack_level: Its level.
+        transaction_id: Transaction of the vehicle.
+    """
+    unit = types.CHARGING_RATE_UNIT_ENUM_W if supply.is_dc else types.CHARGING_RATE_UNIT_ENUM_A
+    factor = 1.0
+    if units and unit not in units:
+        in_watts = unit == types.CHARGING_RATE_UNIT_ENUM_W
+        unit = types.CHARGING_RATE_UNIT_ENUM_A if in_watts else types.CHARGING_RATE_UNIT_ENUM_W
+        factor = 1 / (NOMINAL_VOLTAGE * 3) if in_watts else supply.voltage * supply.phases
+    schedule = types.ChargingSchedule(id=1, charging_rate_unit=unit)
+    schedule.start_schedule.FromDatetime(now.replace(microsecond=0))
+    for start, limit in curve:
+        period = schedule.charging_schedule_period.add(
+            start_period=int(start), limit=math.floor(limit * factor * 10 + 1e-6) / 10
+        )
+        if not supply.is_dc:
+            period.number_phases = supply.phases
+    return types.ChargingProfile(
+        id=profile_id,
+        stack_level=stack_level,
+        charging_profile_purpose=types.CHARGING_PROFILE_PURPOSE_ENUM_TX_PROFILE,
+        charging_profile_kind=types.CHARGING_PROFILE_KIND_ENUM_ABSOLUTE,
+        transaction_id=transaction_id,
+        charging_schedule=[schedule],
+    )

@@ -1,0 +1,378 @@
+"""Queries of functional block K."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, case, delete, exists, func, or_, select, tuple_, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from citrine.api.v1 import smart_charging_pb2 as pb
+from citrine.ocpp.v2.types_pb2 import CHARGING_PROFILE_PURPOSE_ENUM_TX_PROFILE as TX
+from citrine_core.blocks.provisioning import ReportedVariable
+from citrine_core.blocks.smart_charging.models import Capacity, ExternalLimit, Negotiation, ProfileQuery, ProfileRecord
+from citrine_core.blocks.transactions import Transaction
+from citrine_core.db import UnitOfWork
+from citrine_core.resources.stations.models import Station
+
+__all__ = [
+    "LimitRepository",
+    "NegotiationRepository",
+    "OpenTransaction",
+    "ProfileRepository",
+    "StationRepository",
+    "forget_charging",
+]
+
+LARGEST_ID = 2**31 - 1
+
+_ACTIVE = (pb.CHARGING_PROFILE_STATE_WANTED, pb.CHARGING_PROFILE_STATE_ACCEPTED)
+_SENDING = (pb.CHARGING_NEGOTIATION_STATE_PENDING, pb.CHARGING_NEGOTIATION_STATE_SENT)
+_UNFINISHED = (*_SENDING, pb.CHARGING_NEGOTIATION_STATE_AWAITING_CLIENT)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenTransaction:
+    """A transaction that is under way."""
+
+    transaction_id: str
+    evse_id: int | None
+    energy_wh: float | None
+    start_time: datetime | None
+
+
+def _of_ended_transaction() -> ColumnElement[bool]:
+    return and_(
+        ProfileRecord.purpose == TX,
+        exists().where(
+            Transaction.tenant_id == ProfileRecord.tenant_id,
+            Transaction.station_id == ProfileRecord.station_id,
+            Transaction.transaction_id == ProfileRecord.transaction_id,
+            Transaction.end_time.is_not(None),
+        ),
+    )
+
+
+def _state_at(now: datetime) -> ColumnElement[int]:
+    """Return the state that a profile is in, whether or not that has been stored yet."""
+    is_active = ProfileRecord.state.in_(_ACTIVE)
+    return case(
+        (and_(is_active, _of_ended_transaction()), pb.CHARGING_PROFILE_STATE_ENDED),
+        (and_(is_active, ProfileRecord.valid_to <= now), pb.CHARGING_PROFILE_STATE_EXPIRED),
+        else_=ProfileRecord.state,
+    )
+
+
+class ProfileRepository:
+    """The record of charging profiles."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    def add(self, row: ProfileRecord | ProfileQuery) -> None:
+        """Store a new row."""
+        self._session.add(row)
+
+    async def remove(self, row: ProfileRecord | ProfileQuery) -> None:
+        """Forget a row."""
+        await self._session.delete(row)
+
+    async def get(self, record_id: int) -> ProfileRecord | None:
+        """Return a profile, to be changed."""
+        return await self._session.get(ProfileRecord, record_id, with_for_update=True)
+
+    async def find_active(self, tenant_id: str, station_id: str, now: datetime) -> Sequence[ProfileRecord]:
+        """Return the profiles that are on a station or on their way there, in the order in which they were set."""
+        rows = await self._session.scalars(
+            select(ProfileRecord)
+            .where(
+                ProfileRecord.tenant_id == tenant_id,
+                ProfileRecord.station_id == station_id,
+                _state_at(now).in_(_ACTIVE),
+            )
+            .order_by(ProfileRecord.id)
+        )
+        return rows.all()
+
+    async def find_for_update(
+        self,
+        tenant_id: str,
+        station_id: str,
+        *,
+        profile_ids: Collection[int] | None = None,
+        states: Collection[int] = _ACTIVE,
+    ) -> Sequence[ProfileRecord]:
+        """Return profiles of a station in some states, and keep others from changing them until the commit."""
+        query = select(ProfileRecord).where(
+            ProfileRecord.tenant_id == tenant_id,
+            ProfileRecord.station_id == station_id,
+            ProfileRecord.state.in_(states),
+        )
+        if profile_ids is not None:
+            query = query.where(ProfileRecord.profile_id.in_(profile_ids))
+        # In one order everywhere, so that two that lock can't wait for each other.
+        return (await self._session.scalars(query.order_by(ProfileRecord.id).with_for_update())).all()
+
+    async def free_profile_id(self, tenant_id: str, station_id: str) -> int:
+        """Return an id that no profile of a station had, or once these are used up has."""
+        of_station = (
+            ProfileRecord.tenant_id == tenant_id,
+            ProfileRecord.station_id == station_id,
+            ProfileRecord.profile_id > 0,
+        )
+        highest = await self._session.scalar(select(func.max(ProfileRecord.profile_id)).where(*of_station))
+        if (highest or 0) < LARGEST_ID:
+            return (highest or 0) + 1
+        used = set(
+            await self._session.scalars(
+                select(ProfileRecord.profile_id).where(*of_station, ProfileRecord.state.in_(_ACTIVE))
+            )
+        )
+        return next(number for number in range(1, LARGEST_ID) if number not in used)
+
+    async def list(
+        self,
+        tenant_id: str,
+        now: datetime,
+        *,
+        station_id: str,
+        evse_id: int | None,
+        transaction_id: str,
+        state: int,
+        profile_id: int | None,
+        after: tuple[int] | None,
+        limit: int,
+    ) -> Sequence[tuple[ProfileRecord, int]]:
+        """Return profiles, the latest first, each with the state that it is in."""
+        query = select(ProfileRecord, _state_at(now)).where(ProfileRecord.tenant_id == tenant_id)
+        if station_id:
+            query = query.where(ProfileRecord.station_id == station_id)
+        if evse_id is not None:
+            query = query.where(ProfileRecord.evse_id == evse_id)
+        if transaction_id:
+            query = query.where(ProfileRecord.transaction_id == transaction_id)
+        if profile_id is not None:
+            query = query.where(ProfileRecord.profile_id == profile_id)
+        if state:
+            query = query.where(_state_at(now) == state)
+        query = _page(query, ProfileRecord.id, after, limit)
+        return [(row[0], row[1]) for row in await self._session.execute(query)]
+
+    async def find_over(self, now: datetime, limit: int) -> Sequence[ProfileRecord]:
+        """Return profiles that are stored as active and are not any more, of all tenants; other cores skip them."""
+        rows = await self._session.scalars(
+            select(ProfileRecord)
+            .where(
+                ProfileRecord.state.in_(_ACTIVE),
+                or_(
+                    _state_at(now).not_in(_ACTIVE),
+                    and_(ProfileRecord.state == pb.CHARGING_PROFILE_STATE_WANTED, ProfileRecord.wanted_until <= now),
+                ),
+            )
+            .order_by(ProfileRecord.id)
+            .limit(limit)
+            .with_for_update(skip_locked=True, of=ProfileRecord)
+        )
+        return rows.all()
+
+    async def find_transactions_of_starts(self) -> Sequence[tuple[ProfileRecord, str]]:
+        """Return profiles that came with a RequestStartTransaction whose transaction is known by now, with its id."""
+        rows = await self._session.execute(
+            select(ProfileRecord, Transaction.transaction_id)
+            .join(
+                Transaction,
+                and_(
+                    Transaction.tenant_id == ProfileRecord.tenant_id,
+                    Transaction.station_id == ProfileRecord.station_id,
+                    Transaction.remote_start_id == ProfileRecord.remote_start_id,
+                ),
+            )
+            .where(ProfileRecord.state.in_(_ACTIVE), ProfileRecord.transaction_id.is_(None))
+            .order_by(ProfileRecord.id, Transaction.sequence.desc())
+            .limit(500)
+        )
+        return [(row[0], row[1]) for row in rows]
+
+    async def find_query(self, tenant_id: str, station_id: str, request_id: int) -> ProfileQuery | None:
+        """Return what is known of a report of profiles, to be changed."""
+        return await self._session.get(ProfileQuery, (tenant_id, station_id, request_id), with_for_update=True)
+
+    async def drop_queries(self, before: datetime) -> None:
+        """Forget reports that were never completed."""
+        await self._session.execute(delete(ProfileQuery).where(ProfileQuery.create_time < before))
+
+
+class StationRepository:
+    """What others know of a station, and this block has to ask."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def lock(self, tenant_id: str, station_id: str) -> bool:
+        """Keep others from setting profiles of a station until the commit; return False where there is no such."""
+        found = await self._session.scalar(
+            select(Station.station_id)
+            .where(Station.tenant_id == tenant_id, Station.station_id == station_id)
+            .with_for_update(key_share=True)
+        )
+        return found is not None
+
+    async def variables(self, tenant_id: str, station_id: str) -> Sequence[ReportedVariable]:
+        """Return what a station says of its smart charging and its EVSEs in its device model."""
+        # Part 2 spells the component in two ways.
+        names = ("smartchargingctrlr", "smartchargingctrl", "evse")
+        rows = await self._session.scalars(
+            select(ReportedVariable).where(
+                ReportedVariable.tenant_id == tenant_id,
+                ReportedVariable.station_id == station_id,
+                func.lower(ReportedVariable.component).in_(names),
+            )
+        )
+        return rows.all()
+
+    async def open_transactions(self, tenant_id: str, station_id: str) -> Sequence[OpenTransaction]:
+        """Return the transactions of a station that are under way, the latest first."""
+        row = Transaction
+        rows = await self._session.execute(
+            select(row.transaction_id, row.evse_id, row.energy_wh, row.start_time)
+            .where(row.tenant_id == tenant_id, row.station_id == station_id, row.end_time.is_(None))
+            .order_by(row.sequence.desc())
+        )
+        return [OpenTransaction(*found) for found in rows]
+
+
+class LimitRepository:
+    """Limits of others, and capacities."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    def add(self, row: ExternalLimit) -> None:
+        """Store a new limit."""
+        self._session.add(row)
+
+    async def find_in_force(self, tenant_id: str, station_id: str) -> Sequence[ExternalLimit]:
+        """Return the limits that others impose on a station now."""
+        row = ExternalLimit
+        query = select(row).where(row.tenant_id == tenant_id, row.station_id == station_id, row.clear_time.is_(None))
+        return (await self._session.scalars(query.order_by(row.id))).all()
+
+    async def list(
+        self, tenant_id: str, *, station_id: str, in_force_only: bool, after: tuple[int] | None, limit: int
+    ) -> Sequence[ExternalLimit]:
+        """Return limits of others, the latest first."""
+        query = select(ExternalLimit).where(ExternalLimit.tenant_id == tenant_id)
+        if station_id:
+            query = query.where(ExternalLimit.station_id == station_id)
+        if in_force_only:
+            query = query.where(ExternalLimit.clear_time.is_(None))
+        return (await self._session.scalars(_page(query, ExternalLimit.id, after, limit))).all()
+
+    async def put_capacity(self, row: Capacity) -> None:
+        """Store a capacity in place of the one that there is."""
+        await self._session.merge(row)
+
+    async def capacities_of(self, tenant_id: str, station_id: str) -> Sequence[Capacity]:
+        """Return the capacities of a station and its EVSEs."""
+        query = select(Capacity).where(Capacity.tenant_id == tenant_id, Capacity.station_id == station_id)
+        return (await self._session.scalars(query)).all()
+
+    async def list_capacities(
+        self, tenant_id: str, *, station_id: str, after: tuple[str, int] | None, limit: int
+    ) -> Sequence[Capacity]:
+        """Return capacities, by station and EVSE."""
+        query = select(Capacity).where(Capacity.tenant_id == tenant_id)
+        if station_id:
+            query = query.where(Capacity.station_id == station_id)
+        key = (Capacity.station_id, Capacity.evse_id)
+        if after is not None:
+            query = query.where(tuple_(*key) > after)
+        return (await self._session.scalars(query.order_by(*key).limit(limit))).all()
+
+    async def remove_capacity(self, tenant_id: str, station_id: str, evse_id: int) -> bool:
+        """Forget a capacity; return False where there is none."""
+        found = await self._session.get(Capacity, (tenant_id, station_id, evse_id))
+        if found is not None:
+            await self._session.delete(found)
+        return found is not None
+
+
+class NegotiationRepository:
+    """Exchanges with vehicles."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    def add(self, row: Negotiation) -> None:
+        """Store a new negotiation."""
+        self._session.add(row)
+
+    async def find_latest(self, tenant_id: str, station_id: str, transaction_id: str) -> Negotiation | None:
+        """Return the latest negotiation of a transaction, to be changed."""
+        row = Negotiation
+        query = select(row).where(
+            row.tenant_id == tenant_id, row.station_id == station_id, row.transaction_id == transaction_id
+        )
+        return (await self._session.scalars(query.order_by(row.id.desc()).limit(1).with_for_update())).one_or_none()
+
+    async def find_unfinished(self, tenant_id: str, station_id: str) -> Sequence[Negotiation]:
+        """Return the negotiations of a station that are under way, to be changed."""
+        row = Negotiation
+        query = select(row).where(row.tenant_id == tenant_id, row.station_id == station_id, row.state.in_(_UNFINISHED))
+        return (await self._session.scalars(query.order_by(row.id).with_for_update())).all()
+
+    async def needs_of(
+        self, tenant_id: str, station_id: str, transaction_ids: Collection[str]
+    ) -> Sequence[Negotiation]:
+        """Return the negotiations of transactions whose vehicle said what it needs, in their order."""
+        row = Negotiation
+        query = select(row).where(
+            row.tenant_id == tenant_id,
+            row.station_id == station_id,
+            row.transaction_id.in_(transaction_ids),
+            row.needs.is_not(None),
+        )
+        return (await self._session.scalars(query.order_by(row.id))).all()
+
+    async def take_due(self, now: datetime) -> Negotiation | None:
+        """Return one whose schedule is to be sent now, and which no other core takes until the commit."""
+        row = Negotiation
+        query = select(row).where(row.state.in_(_SENDING), row.due_time <= now).order_by(row.due_time).limit(1)
+        return (await self._session.scalars(query.with_for_update(skip_locked=True))).one_or_none()
+
+    async def get(self, negotiation_id: int) -> Negotiation:
+        """Return a negotiation that there is, to be changed."""
+        return await self._session.get_one(Negotiation, negotiation_id, with_for_update=True)
+
+    async def postpone(self, negotiation_id: int, due_time: datetime) -> None:
+        """Let a negotiation that waits for its answer wait longer."""
+        row = Negotiation
+        await self._session.execute(
+            update(row)
+            .where(row.id == negotiation_id, row.state == pb.CHARGING_NEGOTIATION_STATE_SENT)
+            .values(due_time=due_time)
+        )
+
+    async def list(
+        self, tenant_id: str, *, station_id: str, transaction_id: str, after: tuple[int] | None, limit: int
+    ) -> Sequence[Negotiation]:
+        """Return negotiations, the latest first."""
+        query = select(Negotiation).where(Negotiation.tenant_id == tenant_id)
+        if station_id:
+            query = query.where(Negotiation.station_id == station_id)
+        if transaction_id:
+            query = query.where(Negotiation.transaction_id == transaction_id)
+        return (await self._session.scalars(_page(query, Negotiation.id, after, limit))).all()
+
+
+def _page(query: Any, key: Any, after: tuple[int] | None, limit: int) -> Any:
+    if after is not None:
+        query = query.where(key < after[0])
+    return query.order_by(key.desc()).limit(limit)
+
+
+async def forget_charging(work: UnitOfWork, tenant_id: str, station_id: str) -> None:
+    """Remove what is stored of the profiles, limits and vehicles of a station."""
+    for table in (ProfileRecord, ProfileQuery, ExternalLimit, Capacity, Negotiation):
+        await work.session.execute(delete(table).where(table.tenant_id == tenant_id, table.station_id == station_id))

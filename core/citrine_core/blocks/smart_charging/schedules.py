@@ -1,0 +1,184 @@
+"""Charging schedules as curves: limits over time that can be compared and taken together. Without input or output."""
+
+import math
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from citrine.ocpp.v2 import types_pb2 as types
+from citrine.ocpp.v2.types_pb2 import ChargingProfile, ChargingSchedule
+
+__all__ = [
+    "DEFAULT_PHASES",
+    "HORIZON",
+    "NOMINAL_VOLTAGE",
+    "Curve",
+    "Supply",
+    "constant",
+    "curve_of_profile",
+    "curve_of_schedule",
+    "exceeds",
+    "limit_at",
+    "lowest",
+    "stacked",
+]
+
+NOMINAL_VOLTAGE = 230.0
+"""Voltage between a phase and neutral, in V, for what is said in watts and needed in amperes (K01.FR.50)."""
+
+HORIZON = 24 * 3600.0
+"""Seconds that a curve looks ahead: a day, as ISO 15118 schedules do."""
+
+DEFAULT_PHASES = 3
+"""Phases that a period without numberPhases is about (K01.FR.49)."""
+
+TOLERANCE = 0.01
+"""Share by which a vehicle may be above a limit: what it says is rounded."""
+
+Curve = tuple[tuple[float, float], ...]
+"""Seconds after an origin, the first 0, each with the limit from then on; infinite where there is none."""
+
+_DAY = timedelta(days=1).total_seconds()
+
+_RECURRENCE = {types.RECURRENCY_KIND_ENUM_DAILY: _DAY, types.RECURRENCY_KIND_ENUM_WEEKLY: 7 * _DAY}
+
+
+@dataclass(frozen=True, slots=True)
+class Supply:
+    """How a vehicle is supplied. Limits are in A per phase for AC, in W for DC."""
+
+    is_dc: bool = False
+    phases: int = DEFAULT_PHASES
+    """Phases that the vehicle charges on."""
+    voltage: float = NOMINAL_VOLTAGE
+
+    def rate(self, limit: float, unit: int, phases: int) -> float:
+        """Return a limit, of so many phases, in the unit of this supply."""
+        in_watts = unit == types.CHARGING_RATE_UNIT_ENUM_W
+        if self.is_dc:
+            return limit if in_watts else limit * NOMINAL_VOLTAGE * phases
+        return limit / (self.voltage * phases) if in_watts else limit
+
+    def watts(self, rate: float) -> float:
+        """Return the power of a rate of this supply."""
+        return rate if self.is_dc else rate * self.voltage * self.phases
+
+
+def constant(limit: float) -> Curve:
+    """Return the curve of one limit."""
+    return ((0.0, limit),)
+
+
+def limit_at(curve: Curve, seconds: float) -> float:
+    """Return the limit at a time; before the origin it is that of the origin."""
+    return curve[max(0, bisect_right(curve, (seconds, math.inf)) - 1)][1]
+
+
+def lowest(curves: Iterable[Curve]) -> Curve:
+    """Return the lowest of several curves at each time; no limit where there is no curve."""
+    return _combine(list(curves), min)
+
+
+def stacked(curves: Sequence[Curve]) -> Curve:
+    """Return the curve of profiles of one purpose, highest stack level first: the first one that says something."""
+    return _combine(curves, lambda limits: next((limit for limit in limits if limit != math.inf), math.inf))
+
+
+def _combine(curves: Sequence[Curve], choose: Callable[[Sequence[float]], float]) -> Curve:
+    starts = sorted({0.0, *(start for curve in curves for start, _ in curve)})
+    return _joined((start, choose([limit_at(curve, start) for curve in curves] or [math.inf])) for start in starts)
+
+
+def _joined(points: Iterable[tuple[float, float]]) -> Curve:
+    """Return a curve without points that change nothing."""
+    found: list[tuple[float, float]] = []
+    for start, limit in points:
+        if not found or limit != found[-1][1]:
+            found.append((start, limit))
+    return tuple(found)
+
+
+def curve_of_schedule(
+    schedule: ChargingSchedule, begin: datetime, origin: datetime, supply: Supply, *, recurs: float | None = None
+) -> Curve:
+    """Return the limits of a schedule as they are from an origin on.
+
+    Args:
+        schedule: With periods in their order.
+        begin: When its first period starts.
+        origin: What the curve counts from.
+        supply: In whose unit the limits are.
+        recurs: Seconds after which it starts again. None: it does not.
+    """
+    offset = (begin - origin).total_seconds()
+    length = float(schedule.duration) if schedule.HasField("duration") else math.inf
+    if recurs is None:
+        return _from_origin(_points(schedule, offset, length, supply))
+    length = min(length, recurs)
+    first = math.floor(-offset / recurs) - 1
+    last = math.ceil((HORIZON - offset) / recurs)
+    turns = range(max(0, first), last + 1)
+    return _from_origin(point for turn in turns for point in _points(schedule, offset + turn * recurs, length, supply))
+
+
+def _points(schedule: ChargingSchedule, offset: float, length: float, supply: Supply) -> Iterable[tuple[float, float]]:
+    for period in schedule.charging_schedule_period:
+        if period.start_period < length:
+            limit = math.inf
+            if period.HasField("limit"):
+                phases = period.number_phases or DEFAULT_PHASES
+                limit = supply.rate(period.limit, schedule.charging_rate_unit, phases)
+            yield offset + period.start_period, limit
+    if length != math.inf:
+        yield offset + length, math.inf
+
+
+def _from_origin(points: Iterable[tuple[float, float]]) -> Curve:
+    """Return the curve of points, some of which may be before the origin or at one time; the last of these counts."""
+    found: dict[float, float] = {0.0: math.inf}
+    for start, limit in points:
+        found[max(0.0, start)] = limit
+    return _joined(sorted(found.items()))
+
+
+def curve_of_profile(profile: ChargingProfile, origin: datetime, supply: Supply, *, schedule: int = 0) -> Curve:
+    """Return the limits of a profile as they are from an origin on; a relative one is taken to start there."""
+    chosen = profile.charging_schedule[schedule]
+    begin = chosen.start_schedule.ToDatetime(UTC) if chosen.HasField("start_schedule") else origin
+    recurs = None
+    if profile.charging_profile_kind == types.CHARGING_PROFILE_KIND_ENUM_RECURRING:
+        recurs = _RECURRENCE.get(profile.recurrency_kind, _DAY)
+    curve = curve_of_schedule(chosen, begin, origin, supply, recurs=recurs)
+    return _valid(profile, curve, origin)
+
+
+def _valid(profile: ChargingProfile, curve: Curve, origin: datetime) -> Curve:
+    # K01.FR.36, K01.FR.37: outside of its validity a profile says nothing.
+    begin, end = 0.0, math.inf
+    if profile.HasField("valid_from"):
+        begin = max(0.0, (profile.valid_from.ToDatetime(UTC) - origin).total_seconds())
+    if profile.HasField("valid_to"):
+        end = (profile.valid_to.ToDatetime(UTC) - origin).total_seconds()
+    starts = sorted({0.0, begin, *(start for start, _ in curve), *([end] if 0 < end < math.inf else [])})
+    return _joined((start, limit_at(curve, start) if begin <= start < end else math.inf) for start in starts)
+
+
+def exceeds(curve: Curve, allowed: Curve, *, until: float = HORIZON, slack: float = 0.0) -> float | None:
+    """Return when a curve is first beyond what is allowed, in seconds; None where it never is.
+
+    Args:
+        curve: What is to be checked. Where it says nothing it claims nothing.
+        allowed: The limits.
+        until: Seconds after which it does not matter.
+        slack: Seconds by which the two may be shifted: clocks differ, and messages take their time.
+    """
+    shifted = {start + shift for start, _ in allowed for shift in (-slack, slack)}
+    for time in sorted({start for start, _ in curve} | shifted):
+        if not 0 <= time < until:
+            continue
+        limit = limit_at(curve, time)
+        near = [limit_at(allowed, time - slack), *(bound for at, bound in allowed if -slack < at - time <= slack)]
+        if limit != math.inf and limit > max(near) * (1 + TOLERANCE) + TOLERANCE:
+            return time
+    return None

@@ -1,0 +1,230 @@
+"""SmartChargingService: the gRPC face of functional block K."""
+
+import math
+
+import grpc
+from google.protobuf.empty_pb2 import Empty
+
+from citrine.api.v1 import smart_charging_pb2 as pb
+from citrine.api.v1 import smart_charging_pb2_grpc
+from citrine_core.blocks.smart_charging.checks import check_clear, check_composite, check_get
+from citrine_core.blocks.smart_charging.models import Capacity
+from citrine_core.blocks.smart_charging.negotiations import ChargingPlans
+from citrine_core.blocks.smart_charging.protos import (
+    capacity_to_proto,
+    limit_to_proto,
+    negotiation_to_proto,
+    record_to_proto,
+)
+from citrine_core.blocks.smart_charging.repository import (
+    LimitRepository,
+    NegotiationRepository,
+    ProfileRepository,
+    StationRepository,
+)
+from citrine_core.blocks.smart_charging.setting import ProfileSetter
+from citrine_core.db import UnitOfWork
+from citrine_core.errors import FailedPrecondition, InvalidArgument, NotFound
+from citrine_core.resources.reports import ReportKind, ReportRequests
+from citrine_core.rpc import caller, open_page
+from citrine_core.services import Services
+
+__all__ = ["SmartChargingServicer"]
+
+
+class SmartChargingServicer(smart_charging_pb2_grpc.SmartChargingServiceServicer):
+    """How much may be charged, and when."""
+
+    def __init__(self, services: Services, plans: ChargingPlans) -> None:
+        self._services = services
+        self._unit_of_work = services.unit_of_work
+        self._reports = ReportRequests(services)
+        self._setter = ProfileSetter(services)
+        self._plans = plans
+
+    async def SetChargingProfile(
+        self,
+        request: pb.SetChargingProfileRequest,
+        context: grpc.aio.ServicerContext[pb.SetChargingProfileRequest, pb.SetChargingProfileResponse],
+    ) -> pb.SetChargingProfileResponse:
+        return await self._setter.set(request, context)
+
+    async def GetChargingProfiles(
+        self,
+        request: pb.GetChargingProfilesRequest,
+        context: grpc.aio.ServicerContext[pb.GetChargingProfilesRequest, pb.GetChargingProfilesResponse],
+    ) -> pb.GetChargingProfilesResponse:
+        check_get(request.request, await self._setter.abilities(caller(context), request.target))
+        return await self._reports.request(
+            context, request, pb.GetChargingProfilesResponse, ReportKind.REPORT_KIND_CHARGING_PROFILES
+        )
+
+    async def ClearChargingProfile(
+        self,
+        request: pb.ClearChargingProfileRequest,
+        context: grpc.aio.ServicerContext[pb.ClearChargingProfileRequest, pb.ClearChargingProfileResponse],
+    ) -> pb.ClearChargingProfileResponse:
+        check_clear(request.request, await self._setter.abilities(caller(context), request.target))
+        return await self._services.commands.call(context, request, pb.ClearChargingProfileResponse)
+
+    async def GetCompositeSchedule(
+        self,
+        request: pb.GetCompositeScheduleRequest,
+        context: grpc.aio.ServicerContext[pb.GetCompositeScheduleRequest, pb.GetCompositeScheduleResponse],
+    ) -> pb.GetCompositeScheduleResponse:
+        check_composite(request.request, await self._setter.abilities(caller(context), request.target))
+        return await self._services.commands.call(context, request, pb.GetCompositeScheduleResponse)
+
+    async def ListChargingProfiles(
+        self,
+        request: pb.ListChargingProfilesRequest,
+        context: grpc.aio.ServicerContext[pb.ListChargingProfilesRequest, pb.ListChargingProfilesResponse],
+    ) -> pb.ListChargingProfilesResponse:
+        page = open_page(request)
+        async with self._unit_of_work(read_only=True) as work:
+            rows = await ProfileRepository(work.session).list(
+                caller(context).tenant_id,
+                self._services.clock(),
+                station_id=request.station_id,
+                evse_id=request.evse_id if request.HasField("evse_id") else None,
+                transaction_id=request.transaction_id,
+                state=request.state,
+                profile_id=request.charging_profile_id if request.HasField("charging_profile_id") else None,
+                after=page.after,
+                limit=page.size + 1,
+            )
+        shown, token = page.close(rows, lambda row: (row[0].id,))
+        profiles = [record_to_proto(row, state) for row, state in shown]
+        return pb.ListChargingProfilesResponse(profiles=profiles, next_page_token=token)
+
+    async def ListChargingNegotiations(
+        self,
+        request: pb.ListChargingNegotiationsRequest,
+        context: grpc.aio.ServicerContext[pb.ListChargingNegotiationsRequest, pb.ListChargingNegotiationsResponse],
+    ) -> pb.ListChargingNegotiationsResponse:
+        page = open_page(request)
+        async with self._unit_of_work(read_only=True) as work:
+            rows = await NegotiationRepository(work.session).list(
+                caller(context).tenant_id,
+                station_id=request.station_id,
+                transaction_id=request.transaction_id,
+                after=page.after,
+                limit=page.size + 1,
+            )
+        shown, token = page.close(rows, lambda row: (row.id,))
+        negotiations = [negotiation_to_proto(row) for row in shown]
+        return pb.ListChargingNegotiationsResponse(negotiations=negotiations, next_page_token=token)
+
+    async def RenegotiateChargingSchedule(
+        self,
+        request: pb.RenegotiateChargingScheduleRequest,
+        context: grpc.aio.ServicerContext[pb.RenegotiateChargingScheduleRequest, pb.ChargingNegotiation],
+    ) -> pb.ChargingNegotiation:
+        _require_station(request.station_id)
+        if request.evse_id <= 0:
+            raise InvalidArgument("evse_id", "must be above 0")
+        who = caller(context)
+        async with self._unit_of_work() as work:
+            if not await StationRepository(work.session).lock(who.tenant_id, request.station_id):
+                raise NotFound("station", request.station_id)
+            begun = await self._plans.renegotiate(
+                work,
+                who.tenant_id,
+                request.station_id,
+                request.evse_id,
+                pb.CHARGING_NEGOTIATION_CAUSE_REQUESTED,
+            )
+            if not begun:
+                raise FailedPrecondition(
+                    f"no vehicle that charges on EVSE {request.evse_id} of {request.station_id} said what it needs"
+                )
+            await work.commit()
+        return negotiation_to_proto(begun[0])
+
+    async def ListChargingLimits(
+        self,
+        request: pb.ListChargingLimitsRequest,
+        context: grpc.aio.ServicerContext[pb.ListChargingLimitsRequest, pb.ListChargingLimitsResponse],
+    ) -> pb.ListChargingLimitsResponse:
+        page = open_page(request)
+        async with self._unit_of_work(read_only=True) as work:
+            rows = await LimitRepository(work.session).list(
+                caller(context).tenant_id,
+                station_id=request.station_id,
+                in_force_only=request.in_force_only,
+                after=page.after,
+                limit=page.size + 1,
+            )
+        shown, token = page.close(rows, lambda row: (row.id,))
+        return pb.ListChargingLimitsResponse(limits=[limit_to_proto(row) for row in shown], next_page_token=token)
+
+    async def SetChargingCapacity(
+        self,
+        request: pb.SetChargingCapacityRequest,
+        context: grpc.aio.ServicerContext[pb.SetChargingCapacityRequest, pb.ChargingCapacity],
+    ) -> pb.ChargingCapacity:
+        row = _capacity_of(request.capacity)
+        row.tenant_id, row.update_time = caller(context).tenant_id, self._services.clock()
+        async with self._unit_of_work() as work:
+            if not await StationRepository(work.session).lock(row.tenant_id, row.station_id):
+                raise NotFound("station", row.station_id)
+            await LimitRepository(work.session).put_capacity(row)
+            await self._replan(work, row.tenant_id, row.station_id, row.evse_id)
+            await work.commit()
+        return capacity_to_proto(row)
+
+    async def ListChargingCapacities(
+        self,
+        request: pb.ListChargingCapacitiesRequest,
+        context: grpc.aio.ServicerContext[pb.ListChargingCapacitiesRequest, pb.ListChargingCapacitiesResponse],
+    ) -> pb.ListChargingCapacitiesResponse:
+        page = open_page(request)
+        async with self._unit_of_work(read_only=True) as work:
+            rows = await LimitRepository(work.session).list_capacities(
+                caller(context).tenant_id, station_id=request.station_id, after=page.after, limit=page.size + 1
+            )
+        shown, token = page.close(rows, lambda row: (row.station_id, row.evse_id))
+        return pb.ListChargingCapacitiesResponse(
+            capacities=[capacity_to_proto(row) for row in shown], next_page_token=token
+        )
+
+    async def DeleteChargingCapacity(
+        self,
+        request: pb.DeleteChargingCapacityRequest,
+        context: grpc.aio.ServicerContext[pb.DeleteChargingCapacityRequest, Empty],
+    ) -> Empty:
+        _require_station(request.station_id)
+        tenant_id = caller(context).tenant_id
+        async with self._unit_of_work() as work:
+            if not await LimitRepository(work.session).remove_capacity(tenant_id, request.station_id, request.evse_id):
+                raise NotFound("charging capacity", f"of EVSE {request.evse_id} of {request.station_id}")
+            await self._replan(work, tenant_id, request.station_id, request.evse_id)
+            await work.commit()
+        return Empty()
+
+    async def _replan(self, work: UnitOfWork, tenant_id: str, station_id: str, evse_id: int) -> None:
+        await self._plans.renegotiate(work, tenant_id, station_id, evse_id, pb.CHARGING_NEGOTIATION_CAUSE_CAPACITY)
+
+
+def _require_station(station_id: str) -> None:
+    if not station_id:
+        raise InvalidArgument("station_id", "must not be empty")
+
+
+def _capacity_of(capacity: pb.ChargingCapacity) -> Capacity:
+    if not capacity.station_id:
+        raise InvalidArgument("capacity.station_id", "must not be empty")
+    if capacity.evse_id < 0:
+        raise InvalidArgument("capacity.evse_id", "must not be negative")
+    names = [name for name in ("max_power_w", "max_current_a") if capacity.HasField(name)]
+    if not names:
+        raise InvalidArgument("capacity", "must have max_power_w, max_current_a, or both")
+    for name in names:
+        if getattr(capacity, name) < 0 or math.isinf(getattr(capacity, name)):
+            raise InvalidArgument(f"capacity.{name}", "must not be negative")
+    return Capacity(
+        station_id=capacity.station_id,
+        evse_id=capacity.evse_id,
+        max_power_w=capacity.max_power_w if "max_power_w" in names else None,
+        max_current_a=capacity.max_current_a if "max_current_a" in names else None,
+    )

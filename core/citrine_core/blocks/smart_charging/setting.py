@@ -1,0 +1,105 @@
+"""Sets charging profiles on behalf of callers: checked, put on record, sent."""
+
+import logging
+from datetime import UTC, datetime, timedelta
+
+import grpc
+
+from citrine.api.v1 import common_pb2 as common
+from citrine.api.v1 import smart_charging_pb2 as pb
+from citrine.ocpp.v2 import smart_charging_pb2 as ocpp
+from citrine_core.blocks.smart_charging.checks import Abilities, check_set
+from citrine_core.blocks.smart_charging.conflicts import check_installed
+from citrine_core.blocks.smart_charging.facts import read_abilities, read_facts
+from citrine_core.blocks.smart_charging.records import WANTED, new_record
+from citrine_core.blocks.smart_charging.repository import ProfileRepository, StationRepository
+from citrine_core.errors import DatabaseUnavailable, InvalidArgument, NotFound
+from citrine_core.rpc import Caller, caller
+from citrine_core.services import Services
+
+__all__ = ["ProfileSetter"]
+
+logger = logging.getLogger(__name__)
+
+LONGEST_COMMAND = timedelta(minutes=15)
+"""By then a command that is under way has ended."""
+
+LONGEST_WAIT = timedelta(hours=24)
+"""How long a command waits for its station where the caller does not say."""
+
+_Context = grpc.aio.ServicerContext[pb.SetChargingProfileRequest, pb.SetChargingProfileResponse]
+
+
+class ProfileSetter:
+    """Serves SetChargingProfile, and reads what its sisters have to check."""
+
+    def __init__(self, services: Services) -> None:
+        self._commands = services.commands
+        self._unit_of_work = services.unit_of_work
+        self._clock = services.clock
+
+    async def abilities(self, who: Caller, target: common.CommandTarget) -> Abilities:
+        """Return what a station says of its smart charging."""
+        async with self._unit_of_work(read_only=True) as work:
+            return await read_abilities(work, who.tenant_id, target.station_id)
+
+    async def set(self, request: pb.SetChargingProfileRequest, context: _Context) -> pb.SetChargingProfileResponse:
+        """Check a profile, put it on record as wanted, and send it. What becomes of it the answer's handler stores.
+
+        Raises:
+            CoreError: As the contract says.
+        """
+        who, message = caller(context), request.request
+        record_id = await self._put_on_record(who.tenant_id, request.target, message)
+        try:
+            command, answer = await self._commands.send(who, request.target, message, context=context)
+        except (InvalidArgument, NotFound):
+            await self._forget(record_id)
+            raise
+        response = pb.SetChargingProfileResponse(command=command, charging_profile_id=message.charging_profile.id)
+        if isinstance(answer, ocpp.SetChargingProfileResponse):
+            response.response.CopyFrom(answer)
+        return response
+
+    async def _put_on_record(
+        self, tenant_id: str, target: common.CommandTarget, message: ocpp.SetChargingProfileRequest
+    ) -> int:
+        station_id, now = target.station_id, self._clock()
+        if not station_id:
+            raise InvalidArgument("target.station_id", "must not be empty")
+        if not message.HasField("charging_profile"):
+            raise InvalidArgument("request.charging_profile", "must be set")
+        async with self._unit_of_work() as work:
+            if not await StationRepository(work.session).lock(tenant_id, station_id):
+                raise NotFound("station", station_id)
+            facts = await read_facts(work, tenant_id, station_id, now)
+            transactions = {found.transaction_id: found.evse_id for found in facts.transactions}
+            check_set(message, facts.abilities, transactions=transactions, negotiated=facts.negotiated, now=now)
+            profiles = ProfileRepository(work.session)
+            if not message.charging_profile.id:
+                message.charging_profile.id = await profiles.free_profile_id(tenant_id, station_id)
+            check_installed(message, facts.installed(), facts.abilities.max_profiles)
+            row = new_record(tenant_id, station_id, message.evse_id, message.charging_profile, WANTED, now)
+            row.wanted_until = _end_of(target, now)
+            profiles.add(row)
+            await work.commit()
+            return row.id
+
+    async def _forget(self, record_id: int) -> None:
+        """Take a profile off the record that was never sent."""
+        try:
+            async with self._unit_of_work() as work:
+                profiles = ProfileRepository(work.session)
+                row = await profiles.get(record_id)
+                if row is not None and row.state == WANTED:
+                    await profiles.remove(row)
+                    await work.commit()
+        except DatabaseUnavailable:
+            logger.warning("a profile that was not sent stays on record for a while", extra={"record_id": record_id})
+
+
+def _end_of(target: common.CommandTarget, now: datetime) -> datetime:
+    if not target.when_online:
+        return now + LONGEST_COMMAND
+    expires = target.HasField("expire_time")
+    return (target.expire_time.ToDatetime(UTC) if expires else now + LONGEST_WAIT) + LONGEST_COMMAND
