@@ -110,6 +110,12 @@ class CoreSettings(BaseSettings):
     """After that long without news of an open transaction, its connected station is asked whether it goes on. None:
     never."""
 
+    firmware_silence: Duration = timedelta(hours=24)
+    """How long a station may say nothing of a firmware update before nobody knows what became of it.
+
+    The time until a download or an installation that is scheduled does not count.
+    """
+
     log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
     """DEBUG, INFO, WARNING or ERROR."""
 

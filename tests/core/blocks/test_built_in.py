@@ -5,8 +5,7 @@ from pathlib import Path
 import pytest
 
 from citrine.ocpp.actions import ACTIONS
-from citrine.ocpp.v2.firmware_management_pb2 import FIRMWARE_STATUS_ENUM_IDLE as IDLE
-from citrine.ocpp.v2.firmware_management_pb2 import FirmwareStatusNotificationRequest
+from citrine.ocpp.v2.security_pb2 import SignCertificateRequest
 from citrine_core.blocks.authorization import AuthorizationHandlers
 from citrine_core.dispatch import Block, collect
 from tests.support.core import PASSWORD, RunningCore, running_core
@@ -45,10 +44,10 @@ async def test_what_has_no_handler_is_refused_by_name(core: RunningCore) -> None
     async with core.edge() as edge:
         session = await edge.connect("CS-1", PASSWORD)
         with pytest.raises(RefusedByCore) as refused:
-            await session.call(FirmwareStatusNotificationRequest(status=IDLE))
+            await session.call(SignCertificateRequest(csr="csr"))
 
     assert refused.value.code == "NotSupported"
-    assert "FirmwareStatusNotification" in str(refused.value)
+    assert "SignCertificate" in str(refused.value)
 
 
 async def test_a_core_serves_the_blocks_that_its_settings_name(sqlite_url: str, tmp_path: Path) -> None:

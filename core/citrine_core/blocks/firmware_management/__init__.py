@@ -1,0 +1,68 @@
+"""Functional block L, Firmware management: updates of stations one by one and by campaigns, and publications."""
+
+from datetime import timedelta
+from functools import partial
+
+from citrine.api.v1 import firmware_campaigns_pb2_grpc, firmware_management_pb2_grpc
+from citrine_core.blocks.firmware_management.campaigns import (
+    CampaignRepository,
+    CampaignRunner,
+    FirmwareCampaignsServicer,
+)
+from citrine_core.blocks.firmware_management.handlers import FirmwareManagementHandlers, note_boots
+from citrine_core.blocks.firmware_management.models import FirmwarePublication, FirmwareStatus, FirmwareUpdate
+from citrine_core.blocks.firmware_management.publications import PublicationHandlers
+from citrine_core.blocks.firmware_management.repository import FirmwareRepository
+from citrine_core.blocks.firmware_management.servicer import FirmwareManagementServicer
+from citrine_core.blocks.firmware_management.silence import Silence
+from citrine_core.db import UnitOfWork
+from citrine_core.dispatch import Block
+from citrine_core.jobs import Job
+from citrine_core.services import Services
+
+__all__ = [
+    "CampaignRunner",
+    "FirmwareManagementHandlers",
+    "FirmwareManagementServicer",
+    "FirmwarePublication",
+    "FirmwareRepository",
+    "FirmwareStatus",
+    "FirmwareUpdate",
+    "Silence",
+    "block",
+    "note_boots",
+]
+
+CAMPAIGN_INTERVAL = timedelta(seconds=2)
+"""Time after which it is looked for stations of campaigns that are back, or whose time has come."""
+
+SILENCE_INTERVAL = timedelta(seconds=30)
+
+
+def block(services: Services) -> Block:
+    """Return the block, put together."""
+    campaigns = Job("firmware campaigns", CAMPAIGN_INTERVAL, CampaignRunner(services).run)
+    silence = Job("firmware that stations are silent of", SILENCE_INTERVAL, Silence(services).run)
+
+    async def forget_station(work: UnitOfWork, tenant_id: str, station_id: str) -> None:
+        await FirmwareRepository(work.session).forget(tenant_id, station_id)
+        await CampaignRepository(work.session).forget_station(tenant_id, station_id, services.clock())
+        work.after_commit(campaigns.wake)
+
+    return Block(
+        "firmware_management",
+        [FirmwareManagementHandlers(services, campaigns.wake), PublicationHandlers(services)],
+        [
+            partial(
+                firmware_management_pb2_grpc.add_FirmwareManagementServiceServicer_to_server,
+                FirmwareManagementServicer(services),
+            ),
+            partial(
+                firmware_campaigns_pb2_grpc.add_FirmwareCampaignsServiceServicer_to_server,
+                FirmwareCampaignsServicer(services, campaigns.wake),
+            ),
+        ],
+        ["citrine.api.v1.FirmwareManagementService", "citrine.api.v1.FirmwareCampaignsService"],
+        forget_station=forget_station,
+        jobs=[campaigns, silence],
+    )

@@ -1,0 +1,262 @@
+"""Queries of the campaigns."""
+
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Any, TypeAlias
+
+from sqlalchemy import ColumnElement, CursorResult, and_, exists, func, or_, select, tuple_, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from citrine.api.v1 import firmware_campaigns_pb2 as pb
+from citrine.ocpp.v2.provisioning_pb2 import REGISTRATION_STATUS_ENUM_ACCEPTED, ChargingStation
+from citrine_core.blocks.firmware_management.campaigns.models import FirmwareCampaign, FirmwareCampaignStation
+from citrine_core.blocks.firmware_management.models import FirmwareUpdate
+from citrine_core.blocks.firmware_management.updates import ACTIVE
+from citrine_core.db import one_of
+from citrine_core.db.one_of_keys import one_of_keys
+from citrine_core.db.upsert import insert_statement
+from citrine_core.errors import NotFound
+from citrine_core.resources.connections import Connection
+from citrine_core.resources.stations.models import Station
+
+__all__ = ["UNFINISHED", "CampaignRepository", "Counts"]
+
+Counts: TypeAlias = Mapping[int, int]
+"""Number of a campaign's stations by their state."""
+
+_CAMPAIGNS = FirmwareCampaign.metadata.tables["firmware_campaigns"]
+_STATIONS = FirmwareCampaignStation.metadata.tables["firmware_campaign_stations"]
+
+_PENDING = pb.FIRMWARE_CAMPAIGN_STATION_STATE_PENDING
+_STARTING = pb.FIRMWARE_CAMPAIGN_STATION_STATE_STARTING
+_RUNNING = pb.FIRMWARE_CAMPAIGN_STATION_STATE_RUNNING
+
+UNFINISHED = (_PENDING, _STARTING, _RUNNING)
+"""States of stations of which something is still expected."""
+
+_AT_WORK = (pb.FIRMWARE_CAMPAIGN_STATE_SCHEDULED, pb.FIRMWARE_CAMPAIGN_STATE_RUNNING)
+
+STEP = 1000
+"""Stations that are read at a time."""
+
+
+class CampaignRepository:
+    """Campaigns and their stations."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def add(self, row: Mapping[str, Any], stations: Sequence[Mapping[str, Any]]) -> bool:
+        """Store a campaign with its stations; return False where there is one of its id."""
+        connection = await self._session.connection()
+        statement = (
+            insert_statement(self._session, _CAMPAIGNS)
+            .values(dict(row))
+            .on_conflict_do_nothing(index_elements=("tenant_id", "campaign_id"))
+            .returning(_CAMPAIGNS.c.campaign_id)
+        )
+        if (await connection.execute(statement)).first() is None:
+            return False
+        await connection.execute(_STATIONS.insert(), [dict(station) for station in stations])
+        return True
+
+    async def get(self, tenant_id: str, campaign_id: str, *, for_update: bool = False) -> FirmwareCampaign:
+        """Return a campaign.
+
+        Raises:
+            NotFound: When there is none of this id.
+        """
+        found = await self._session.get(FirmwareCampaign, (tenant_id, campaign_id), with_for_update=for_update or None)
+        if found is None:
+            raise NotFound("firmware campaign", campaign_id)
+        return found
+
+    async def find_all(self, tenant_id: str, campaign_ids: Collection[str]) -> dict[str, FirmwareCampaign]:
+        """Return campaigns by their ids."""
+        rows = await self._session.scalars(
+            select(FirmwareCampaign).where(
+                FirmwareCampaign.tenant_id == tenant_id,
+                one_of(self._session, FirmwareCampaign.campaign_id, campaign_ids),
+            )
+        )
+        return {row.campaign_id: row for row in rows}
+
+    async def at_work(self) -> Sequence[tuple[str, str]]:
+        """Return tenant and id of the campaigns that go on or are to begin, the oldest first."""
+        rows = await self._session.execute(
+            select(FirmwareCampaign.tenant_id, FirmwareCampaign.campaign_id)
+            .where(FirmwareCampaign.state.in_(_AT_WORK))
+            .order_by(FirmwareCampaign.create_time)
+        )
+        return [(row[0], row[1]) for row in rows]
+
+    async def list(
+        self, tenant_id: str, *, state: int, after: tuple[datetime, str] | None, limit: int
+    ) -> Sequence[FirmwareCampaign]:
+        """Return campaigns, the latest created first, in a state or in any."""
+        key = (FirmwareCampaign.create_time, FirmwareCampaign.campaign_id)
+        query = select(FirmwareCampaign).where(FirmwareCampaign.tenant_id == tenant_id)
+        if state:
+            query = query.where(FirmwareCampaign.state == state)
+        if after is not None:
+            query = query.where(tuple_(*key) < after)
+        return (await self._session.scalars(query.order_by(*(column.desc() for column in key)).limit(limit))).all()
+
+    async def counts(self, tenant_id: str, campaign_ids: Collection[str]) -> dict[str, dict[int, int]]:
+        """Return how many stations of campaigns are in each state."""
+        found: dict[str, dict[int, int]] = {campaign_id: {} for campaign_id in campaign_ids}
+        rows = await self._session.execute(
+            select(_STATIONS.c.campaign_id, _STATIONS.c.state, func.count())
+            .where(_STATIONS.c.tenant_id == tenant_id, one_of(self._session, _STATIONS.c.campaign_id, campaign_ids))
+            .group_by(_STATIONS.c.campaign_id, _STATIONS.c.state)
+        )
+        for campaign_id, state, count in rows:
+            found[campaign_id][state] = count
+        return found
+
+    async def offline_counts(self, tenant_id: str, campaign_ids: Collection[str]) -> dict[str, int]:
+        """Return how many stations of campaigns wait and are not connected."""
+        rows = await self._session.execute(
+            select(_STATIONS.c.campaign_id, func.count())
+            .select_from(_STATIONS.outerjoin(Connection, _same_station(Connection)))
+            .where(
+                _STATIONS.c.tenant_id == tenant_id,
+                one_of(self._session, _STATIONS.c.campaign_id, campaign_ids),
+                _STATIONS.c.state == _PENDING,
+                or_(Connection.is_open.is_(None), Connection.is_open.is_(False)),
+            )
+            .group_by(_STATIONS.c.campaign_id)
+        )
+        return {row[0]: row[1] for row in rows}
+
+    async def ready(self, campaign: FirmwareCampaign, now: datetime, limit: int) -> Sequence[FirmwareCampaignStation]:
+        """Return stations that may be asked now, to be changed: connected, accepted, and not updating otherwise."""
+        busy = exists().where(
+            FirmwareUpdate.tenant_id == FirmwareCampaignStation.tenant_id,
+            FirmwareUpdate.station_id == FirmwareCampaignStation.station_id,
+            FirmwareUpdate.state.in_(tuple(ACTIVE)),
+        )
+        rows = await self._session.scalars(
+            select(FirmwareCampaignStation)
+            .join(Connection, _same(Connection, FirmwareCampaignStation))
+            .join(Station, _same(Station, FirmwareCampaignStation))
+            .where(
+                *_of(campaign),
+                FirmwareCampaignStation.state == _PENDING,
+                or_(FirmwareCampaignStation.next_time.is_(None), FirmwareCampaignStation.next_time <= now),
+                Connection.is_open.is_(True),
+                Station.registration == REGISTRATION_STATUS_ENUM_ACCEPTED,
+                ~busy,
+            )
+            .order_by(FirmwareCampaignStation.station_id)
+            .limit(limit)
+            .with_for_update(of=FirmwareCampaignStation)
+        )
+        return rows.all()
+
+    async def left_behind(self, campaign: FirmwareCampaign, before: datetime) -> Sequence[FirmwareCampaignStation]:
+        """Return stations that a core took before a time and that were not asked, to be changed: it is gone."""
+        rows = await self._session.scalars(
+            select(FirmwareCampaignStation)
+            .where(
+                *_of(campaign),
+                FirmwareCampaignStation.state == _STARTING,
+                FirmwareCampaignStation.claim_time < before,
+            )
+            .order_by(FirmwareCampaignStation.station_id)
+            .with_for_update()
+        )
+        return rows.all()
+
+    async def end_pending(
+        self, campaign: FirmwareCampaign, state: pb.FirmwareCampaignStationState.ValueType, reason: str, now: datetime
+    ) -> int:
+        """Put all stations that wait into a final state, and return how many they are."""
+        result = await self._session.execute(
+            update(FirmwareCampaignStation)
+            .where(*_of(campaign), FirmwareCampaignStation.state == _PENDING)
+            .values(state=state, reason=reason, next_time=None, update_time=now)
+            .execution_options(synchronize_session=False)
+        )
+        assert isinstance(result, CursorResult)
+        return result.rowcount
+
+    async def stations_for_update(
+        self, tenant_id: str, keys: Collection[tuple[str, str]]
+    ) -> Sequence[FirmwareCampaignStation]:
+        """Return stations by campaign and id, and keep others from changing them until the commit."""
+        row = FirmwareCampaignStation
+        rows = await self._session.scalars(
+            select(row)
+            .where(row.tenant_id == tenant_id, one_of_keys((row.campaign_id, row.station_id), keys))
+            .order_by(row.campaign_id, row.station_id)
+            .with_for_update()
+        )
+        return rows.all()
+
+    async def list_stations(
+        self, campaign: FirmwareCampaign, *, state: int, after: str | None, limit: int
+    ) -> Sequence[tuple[FirmwareCampaignStation, int | None, bool | None]]:
+        """Return stations by their ids, with the state of their latest update and whether they are connected."""
+        row = FirmwareCampaignStation
+        query = (
+            select(row, FirmwareUpdate.state, Connection.is_open)
+            .outerjoin(FirmwareUpdate, and_(_same(FirmwareUpdate, row), FirmwareUpdate.request_id == row.request_id))
+            .outerjoin(Connection, _same(Connection, row))
+            .where(*_of(campaign))
+        )
+        if state:
+            query = query.where(row.state == state)
+        if after is not None:
+            query = query.where(row.station_id > after)
+        rows = await self._session.execute(query.order_by(row.station_id).limit(limit))
+        return [(found[0], found[1], found[2]) for found in rows]
+
+    async def hardware(
+        self, tenant_id: str, station_ids: Collection[str] | None
+    ) -> AsyncIterator[tuple[str, ChargingStation]]:
+        """Yield what stations said of themselves at their last boot, by their ids; of all where none are named."""
+        after = ""
+        while True:
+            query = select(Station.station_id, Station.hardware).where(
+                Station.tenant_id == tenant_id, Station.station_id > after
+            )
+            if station_ids is not None:
+                query = query.where(one_of(self._session, Station.station_id, station_ids))
+            rows = (await self._session.execute(query.order_by(Station.station_id).limit(STEP))).all()
+            for row in rows:
+                yield row[0], ChargingStation.FromString(row[1] or b"")
+            if len(rows) < STEP:
+                return
+            after = rows[-1][0]
+
+    async def forget_station(self, tenant_id: str, station_id: str, now: datetime) -> None:
+        """Leave a station that is removed out of all campaigns."""
+        await self._session.execute(
+            update(FirmwareCampaignStation)
+            .where(
+                FirmwareCampaignStation.tenant_id == tenant_id,
+                FirmwareCampaignStation.station_id == station_id,
+                FirmwareCampaignStation.state.in_(UNFINISHED),
+            )
+            .values(
+                state=pb.FIRMWARE_CAMPAIGN_STATION_STATE_SKIPPED,
+                reason="the station was removed",
+                next_time=None,
+                update_time=now,
+            )
+            .execution_options(synchronize_session=False)
+        )
+
+
+def _of(campaign: FirmwareCampaign) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    row = FirmwareCampaignStation
+    return row.tenant_id == campaign.tenant_id, row.campaign_id == campaign.campaign_id
+
+
+def _same(left: Any, right: Any) -> ColumnElement[bool]:
+    return and_(left.tenant_id == right.tenant_id, left.station_id == right.station_id)
+
+
+def _same_station(table: Any) -> ColumnElement[bool]:
+    return _same(table, _STATIONS.c)

@@ -1,0 +1,211 @@
+"""Drives campaigns: takes stations whose turn it is, asks them, stops where too many fail, ends what is done.
+
+Everything is decided in transactions that hold the campaign's row, so that cores that drive the same campaign take
+turns and never exceed its limits. What a core took and did not ask before it stopped, another one asks.
+"""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from citrine.api.v1 import common_pb2 as common
+from citrine.api.v1 import firmware_campaigns_pb2 as pb
+from citrine.api.v1 import firmware_management_pb2 as updates_pb
+from citrine.ocpp.v2 import firmware_management_pb2 as ocpp
+from citrine_core.blocks.firmware_management.campaigns.models import FirmwareCampaign, FirmwareCampaignStation
+from citrine_core.blocks.firmware_management.campaigns.repository import UNFINISHED, CampaignRepository
+from citrine_core.blocks.firmware_management.campaigns.rules import is_within, move_campaign, too_many_failures
+from citrine_core.blocks.firmware_management.protos import masked_update
+from citrine_core.blocks.firmware_management.repository import FirmwareRepository
+from citrine_core.db import UnitOfWork
+from citrine_core.errors import CoreError
+from citrine_core.ids import new_request_id
+from citrine_core.rpc import system_caller
+from citrine_core.services import Services
+
+__all__ = ["CampaignRunner"]
+
+logger = logging.getLogger(__name__)
+
+LEASE = timedelta(minutes=2)
+"""Time after which a core that took a station would have asked it and heard how that ended."""
+
+ANSWER_TIME = timedelta(minutes=15)
+"""Time after which an update that nobody heard to be asked for counts as unknown."""
+
+LOOK_AGAIN = 1.0
+"""Seconds after which it is looked for stations to ask, while others still have to answer."""
+
+MOST = 100
+"""Stations of a campaign that are taken in one transaction at most."""
+
+_SCHEDULED = pb.FIRMWARE_CAMPAIGN_STATE_SCHEDULED
+_RUNNING = pb.FIRMWARE_CAMPAIGN_STATE_RUNNING
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A station that is to be asked."""
+
+    tenant_id: str
+    station_id: str
+    campaign: str
+    message: ocpp.UpdateFirmwareRequest
+
+
+class CampaignRunner:
+    """Runs all campaigns, as one of several cores."""
+
+    def __init__(self, services: Services) -> None:
+        self._unit_of_work = services.unit_of_work
+        self._clock = services.clock
+        self._commands = services.commands
+
+    async def run(self) -> None:
+        """Ask all stations whose turn it is, and those whose turn comes while these answer."""
+        async with asyncio.TaskGroup() as tasks:
+            asked: set[asyncio.Task[None]] = set()
+            while True:
+                for turn in await self._take_turns():
+                    asked.add(tasks.create_task(self._ask(turn), name=f"update {turn.station_id}"))
+                if not asked:
+                    return
+                _, asked = await asyncio.wait(asked, timeout=LOOK_AGAIN, return_when=asyncio.FIRST_COMPLETED)
+
+    async def _take_turns(self) -> list[Turn]:
+        async with self._unit_of_work(read_only=True) as work:
+            campaigns = await CampaignRepository(work.session).at_work()
+        turns: list[Turn] = []
+        for tenant_id, campaign_id in campaigns:
+            async with self._unit_of_work() as work:
+                turns += await self._step(work, tenant_id, campaign_id)
+                await work.commit()
+        return turns
+
+    async def _ask(self, turn: Turn) -> None:
+        """Ask a station; what it answers, or that it does not, is noted with the end of the command."""
+        target = common.CommandTarget(station_id=turn.station_id, reason=turn.campaign[:255])
+        try:
+            await self._commands.send(system_caller(turn.tenant_id, "firmware campaign"), target, turn.message)
+        except CoreError as error:
+            logger.info(
+                "a station of a campaign could not be asked",
+                extra={"station_id": turn.station_id, "problem": str(error)},
+            )
+
+    async def _step(self, work: UnitOfWork, tenant_id: str, campaign_id: str) -> list[Turn]:
+        """Do what is due of a campaign, and return the stations to ask once that is committed."""
+        now = self._clock()
+        repository = CampaignRepository(work.session)
+        campaign = await repository.get(tenant_id, campaign_id, for_update=True)
+        if campaign.state == _SCHEDULED and (campaign.start_time is None or campaign.start_time <= now):
+            work.emit(move_campaign(campaign, _RUNNING, "", now))
+        if campaign.state != _RUNNING:
+            return []
+        counts = (await repository.counts(tenant_id, [campaign_id]))[campaign_id]
+        if not any(counts.get(state, 0) for state in UNFINISHED):
+            work.emit(move_campaign(campaign, pb.FIRMWARE_CAMPAIGN_STATE_COMPLETED, "", now))
+            return []
+        problem = too_many_failures(campaign, counts)
+        if problem:
+            work.emit(move_campaign(campaign, pb.FIRMWARE_CAMPAIGN_STATE_STOPPED, problem, now))
+            return []
+        if campaign.end_time is not None and campaign.end_time <= now:
+            counts[pb.FIRMWARE_CAMPAIGN_STATION_STATE_PENDING] = 0
+            await repository.end_pending(
+                campaign, pb.FIRMWARE_CAMPAIGN_STATION_STATE_SKIPPED, "the time of the campaign is over", now
+            )
+        definition = pb.FirmwareCampaign.FromString(campaign.definition)
+        turns = [
+            _turn(campaign, definition, station, now) for station in await self._left_behind(repository, campaign, now)
+        ]
+        if not definition.HasField("hours") or is_within(definition.hours, now):
+            busy = sum(counts.get(state, 0) for state in _BUSY)
+            turns += await self._begin(work, campaign, definition, campaign.max_parallel - busy, now)
+            counts = (await repository.counts(tenant_id, [campaign_id]))[campaign_id]
+        if not any(counts.get(state, 0) for state in UNFINISHED):
+            work.emit(move_campaign(campaign, pb.FIRMWARE_CAMPAIGN_STATE_COMPLETED, "", now))
+        return turns
+
+    async def _left_behind(
+        self, repository: CampaignRepository, campaign: FirmwareCampaign, now: datetime
+    ) -> Sequence[FirmwareCampaignStation]:
+        """Take stations over from a core that is gone. They were not asked, or their command would have ended."""
+        stations = await repository.left_behind(campaign, now - LEASE)
+        for station in stations:
+            station.claim_time = now
+        return stations
+
+    async def _begin(
+        self, work: UnitOfWork, campaign: FirmwareCampaign, definition: pb.FirmwareCampaign, room: int, now: datetime
+    ) -> list[Turn]:
+        """Take as many stations as there is room for; those that have the firmware already take none."""
+        repository, updates = CampaignRepository(work.session), FirmwareRepository(work.session)
+        turns: list[Turn] = []
+        rows: list[dict[str, Any]] = []
+        while len(turns) < min(room, MOST):
+            ready = await repository.ready(campaign, now, min(room, MOST) - len(turns))
+            if not ready:
+                break
+            versions = await updates.versions(campaign.tenant_id, [station.station_id for station in ready])
+            for station in ready:
+                version = versions.get(station.station_id, "")
+                station.update_time = now
+                station.next_time = None
+                if definition.firmware_version and version == definition.firmware_version:
+                    station.state = pb.FIRMWARE_CAMPAIGN_STATION_STATE_SKIPPED
+                    station.reason = "it has the firmware already"
+                    continue
+                station.state = pb.FIRMWARE_CAMPAIGN_STATION_STATE_STARTING
+                station.reason = ""
+                station.attempts += 1
+                station.claim_time = now
+                station.request_id = new_request_id()
+                turn = _turn(campaign, definition, station, now)
+                turns.append(turn)
+                rows.append(_update_row(campaign, definition, turn, version, now))
+            await work.session.flush()
+        await updates.add_updates(rows)
+        return turns
+
+
+_BUSY = (pb.FIRMWARE_CAMPAIGN_STATION_STATE_STARTING, pb.FIRMWARE_CAMPAIGN_STATION_STATE_RUNNING)
+
+
+def _turn(
+    campaign: FirmwareCampaign, definition: pb.FirmwareCampaign, station: FirmwareCampaignStation, now: datetime
+) -> Turn:
+    assert station.request_id is not None
+    message = ocpp.UpdateFirmwareRequest(request_id=station.request_id, firmware=definition.firmware)
+    if not message.firmware.HasField("retrieve_date_time"):
+        message.firmware.retrieve_date_time.FromDatetime(now)
+    if definition.HasField("retries"):
+        message.retries = definition.retries
+    if definition.HasField("retry_interval"):
+        message.retry_interval = definition.retry_interval
+    name = definition.name or campaign.campaign_id
+    return Turn(campaign.tenant_id, station.station_id, f"firmware campaign {name}", message)
+
+
+def _update_row(
+    campaign: FirmwareCampaign, definition: pb.FirmwareCampaign, turn: Turn, version: str, now: datetime
+) -> dict[str, Any]:
+    silence = definition.silence.ToTimedelta() if definition.HasField("silence") else None
+    return {
+        "tenant_id": campaign.tenant_id,
+        "station_id": turn.station_id,
+        "request_id": turn.message.request_id,
+        "state": updates_pb.FIRMWARE_UPDATE_STATE_REQUESTED,
+        "request": masked_update(turn.message).SerializeToString(),
+        "firmware_version": definition.firmware_version,
+        "version_before": version[:50],
+        "silence": None if silence is None else round(silence.total_seconds()),
+        "campaign_id": campaign.campaign_id,
+        "requested_by": "firmware campaign",
+        "create_time": now,
+        "update_time": now,
+        "deadline_time": now + ANSWER_TIME,
+    }

@@ -1,0 +1,196 @@
+"""What stations say of firmware, and what they answer when they are asked to take it."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from citrine.api.v1 import common_pb2 as common
+from citrine.api.v1 import firmware_management_pb2 as pb
+from citrine.ocpp.v2 import firmware_management_pb2 as ocpp
+from citrine_core.blocks.firmware_management.campaigns.following import follow, let_wait_again
+from citrine_core.blocks.firmware_management.models import FirmwareUpdate
+from citrine_core.blocks.firmware_management.repository import OF_UPDATE, FirmwareRepository, UpdateKey
+from citrine_core.blocks.firmware_management.updates import changed_event, move, take_answer, take_boot, take_status
+from citrine_core.db import UnitOfWork
+from citrine_core.dispatch import Answered, Call, Failed, handles, handles_answer, handles_failure
+from citrine_core.services import Services
+
+__all__ = ["FirmwareManagementHandlers", "note_boots"]
+
+_MAY_HAVE_BEGUN = frozenset({"ConnectionLost", "Timeout"})
+"""Ends of a command after which nobody knows whether the station got it."""
+
+_NOT_REACHED = frozenset({"NotConnected", "Expired"})
+"""Ends of a command that the station never saw, for no fault of its own."""
+
+
+class FirmwareManagementHandlers:
+    """Follows firmware updates (functional block L)."""
+
+    def __init__(self, services: Services, wake_campaigns: Callable[[], None]) -> None:
+        self._clock = services.clock
+        self._silence = services.settings.firmware_silence
+        self._wake_campaigns = wake_campaigns
+
+    @handles(ocpp.FirmwareStatusNotificationRequest, batched=True)
+    async def firmware_statuses(
+        self, work: UnitOfWork, calls: Sequence[Call[ocpp.FirmwareStatusNotificationRequest]]
+    ) -> Sequence[ocpp.FirmwareStatusNotificationResponse]:
+        """Store statuses, each with the update that it is for, in the order in which they arrived (L01.FR.10)."""
+        tenant_id = calls[0].tenant_id
+        updates = await self._updates_of(work, tenant_id, calls)
+        history: list[dict[str, Any]] = []
+        changed: dict[UpdateKey, FirmwareUpdate] = {}
+        for call in calls:
+            update = updates.get(_key(call))
+            if update is not None and update.last_status == call.message.status:
+                # It came again, or was asked for by TriggerMessage (L01.FR.26).
+                update.update_time = call.receive_time
+                continue
+            history.append(_status_row(call, update))
+            if update is not None and take_status(update, call.message, call.receive_time, self._silence):
+                changed[update.station_id, update.request_id] = update
+                work.emit(changed_event(update))
+        await FirmwareRepository(work.session).add_statuses(history)
+        await self._follow(work, changed.values(), self._clock())
+        return [ocpp.FirmwareStatusNotificationResponse()] * len(calls)
+
+    @handles_answer(ocpp.UpdateFirmwareResponse)
+    async def update_answered(
+        self, work: UnitOfWork, answered: Answered[ocpp.UpdateFirmwareRequest, ocpp.UpdateFirmwareResponse]
+    ) -> None:
+        """Note what a station answered, and what that means for an update under way (L01.FR.24)."""
+        now = self._clock()
+        update = await self._asked_for(work, answered)
+        update.command_id = answered.command_id
+        changed = [update] if take_answer(update, answered.response, now, self._silence) else []
+        if answered.response.status in (
+            ocpp.UPDATE_FIRMWARE_STATUS_ENUM_ACCEPTED,
+            ocpp.UPDATE_FIRMWARE_STATUS_ENUM_ACCEPTED_CANCELED,
+        ):
+            changed += await self._end_others(work, update, answered.response.status, now)
+        for row in changed:
+            work.emit(changed_event(row))
+        await self._follow(work, changed, now)
+
+    @handles_failure(ocpp.UpdateFirmwareRequest)
+    async def update_not_answered(self, work: UnitOfWork, failed: Failed[ocpp.UpdateFirmwareRequest]) -> None:
+        """Note that a station could not be asked, or did not answer."""
+        now = self._clock()
+        update = await self._asked_for(work, failed)
+        if update.campaign_id is not None and failed.code in _NOT_REACHED:
+            await let_wait_again(work, update, failed.text, now)
+            await FirmwareRepository(work.session).remove(update)
+            return
+        update.command_id = failed.command_id
+        lost = failed.state == common.COMMAND_STATE_TIMED_OUT or failed.code in _MAY_HAVE_BEGUN
+        if lost and update.status:
+            # It speaks of it, so it got it.
+            return
+        state = pb.FIRMWARE_UPDATE_STATE_UNKNOWN if lost else pb.FIRMWARE_UPDATE_STATE_NOT_SENT
+        if move(update, state, f"{failed.code}: {failed.text}", now, self._silence):
+            work.emit(changed_event(update))
+            await self._follow(work, [update], now)
+
+    async def _updates_of(
+        self, work: UnitOfWork, tenant_id: str, calls: Sequence[Call[ocpp.FirmwareStatusNotificationRequest]]
+    ) -> dict[UpdateKey, FirmwareUpdate]:
+        """Return the updates that statuses are for; of one without a request id, the newest of the station."""
+        repository = FirmwareRepository(work.session)
+        keys = {_key(call): call for call in calls}
+        without = {station_id for station_id, request_id in keys if not request_id}
+        newest = dict(await repository.newest_ids(FirmwareUpdate, tenant_id, without))
+        wanted = {key for key in keys if key[1]} | set(newest.items())
+        found = await repository.find_for_update(FirmwareUpdate, tenant_id, wanted)
+        unknown = sorted(key for key in keys if key[1] and key not in found)
+        for key in unknown:
+            # Somebody else asked for it.
+            await repository.add(FirmwareUpdate, self._new_row(tenant_id, key, keys[key].receive_time))
+        found.update(await repository.find_for_update(FirmwareUpdate, tenant_id, unknown))
+        for station_id, request_id in newest.items():
+            found[station_id, 0] = found[station_id, request_id]
+        return found
+
+    async def _asked_for(self, work: UnitOfWork, ended: Answered[Any, Any] | Failed[Any]) -> FirmwareUpdate:
+        """Return the update that a command asked for; it is stored where CallStation sent it."""
+        repository = FirmwareRepository(work.session)
+        key = (ended.station_id, ended.request.request_id)
+        found = (await repository.find_for_update(FirmwareUpdate, ended.tenant_id, [key])).get(key)
+        if found is None:
+            versions = await repository.versions(ended.tenant_id, [ended.station_id])
+            row = self._new_row(ended.tenant_id, key, self._clock())
+            row["version_before"] = versions.get(ended.station_id, "")[:50]
+            await repository.add(FirmwareUpdate, row)
+            found = (await repository.find_for_update(FirmwareUpdate, ended.tenant_id, [key]))[key]
+        if found.command_id not in (None, ended.command_id):
+            # The request id is used once more.
+            found.status, found.last_status, found.answer, found.finish_time = 0, 0, 0, None
+            found.create_time, found.superseded_by, found.awaits_boot = self._clock(), None, True
+        found.request = ended.request.SerializeToString()
+        return found
+
+    async def _end_others(
+        self, work: UnitOfWork, update: FirmwareUpdate, status: int, now: datetime
+    ) -> list[FirmwareUpdate]:
+        """End the updates that can't be under way any more since the station accepted another."""
+        others = await FirmwareRepository(work.session).active_updates(update.tenant_id, update.station_id)
+        cancelled = status == ocpp.UPDATE_FIRMWARE_STATUS_ENUM_ACCEPTED_CANCELED
+        changed = []
+        for other in others:
+            # What is only requested may still reach the station after this one.
+            if other.request_id == update.request_id or other.state == pb.FIRMWARE_UPDATE_STATE_REQUESTED:
+                continue
+            other.superseded_by = update.request_id
+            state = pb.FIRMWARE_UPDATE_STATE_SUPERSEDED if cancelled else pb.FIRMWARE_UPDATE_STATE_UNKNOWN
+            move(other, state, f"the station accepted update {update.request_id}", now, self._silence)
+            changed.append(other)
+        return changed
+
+    async def _follow(self, work: UnitOfWork, updates: Iterable[FirmwareUpdate], now: datetime) -> None:
+        if await follow(work, updates, now):
+            work.after_commit(self._wake_campaigns)
+
+    def _new_row(self, tenant_id: str, key: UpdateKey, time: datetime) -> dict[str, Any]:
+        return {
+            "tenant_id": tenant_id,
+            "station_id": key[0],
+            "request_id": key[1],
+            "state": pb.FIRMWARE_UPDATE_STATE_REQUESTED,
+            "create_time": time,
+            "update_time": time,
+            "deadline_time": time + self._silence,
+        }
+
+
+async def note_boots(work: UnitOfWork, tenant_id: str, boots: Mapping[str, tuple[str, datetime]]) -> None:
+    """Note with which firmware stations booted, where an update of theirs awaits that.
+
+    Args:
+        work: The transaction that stores the boots.
+        tenant_id: Of the stations.
+        boots: By station: the firmware, empty where it said none, and when the edge read it.
+    """
+    repository = FirmwareRepository(work.session)
+    keys = await repository.newest_ids(FirmwareUpdate, tenant_id, boots.keys(), awaiting_boot=True)
+    changed = []
+    for key, update in (await repository.find_for_update(FirmwareUpdate, tenant_id, keys)).items():
+        if take_boot(update, *boots[key[0]]):
+            work.emit(changed_event(update))
+            changed.append(update)
+    if changed:
+        await follow(work, changed, max(time for _, time in boots.values()))
+
+
+def _key(call: Call[ocpp.FirmwareStatusNotificationRequest]) -> UpdateKey:
+    return call.station_id, call.message.request_id
+
+
+def _status_row(call: Call[ocpp.FirmwareStatusNotificationRequest], update: FirmwareUpdate | None) -> dict[str, Any]:
+    return {
+        "tenant_id": call.tenant_id,
+        "station_id": call.station_id,
+        "kind": OF_UPDATE,
+        "request_id": 0 if update is None else update.request_id,
+        "message": call.message.SerializeToString(),
+        "receive_time": call.receive_time,
+    }

@@ -1,0 +1,274 @@
+"""Queries of functional block L but those of campaigns."""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Any, TypeAlias, TypeVar
+
+from sqlalchemy import ColumnElement, delete, func, select, tuple_
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from citrine.ocpp.v2.provisioning_pb2 import ChargingStation
+from citrine_core.blocks.firmware_management.models import FirmwarePublication, FirmwareStatus, FirmwareUpdate
+from citrine_core.blocks.firmware_management.updates import ACTIVE
+from citrine_core.db import one_of
+from citrine_core.db.one_of_keys import one_of_keys
+from citrine_core.db.upsert import insert_statement
+from citrine_core.errors import NotFound
+from citrine_core.ids import new_request_id
+from citrine_core.resources.stations.models import Station
+
+__all__ = ["OF_PUBLICATION", "OF_UPDATE", "FirmwareRepository", "Tracked", "UpdateKey"]
+
+UpdateKey: TypeAlias = tuple[str, int]
+"""Station and request id."""
+
+OF_UPDATE = 1
+OF_PUBLICATION = 2
+
+Tracked = TypeVar("Tracked", FirmwareUpdate, FirmwarePublication)
+"""What is followed: an update or a publication."""
+
+_UPDATES = FirmwareUpdate.metadata.tables["firmware_updates"]
+_STATUSES = FirmwareStatus.metadata.tables["firmware_statuses"]
+
+_ACTIVE = tuple(ACTIVE)
+
+_KEY = ("tenant_id", "station_id", "request_id")
+
+
+class FirmwareRepository:
+    """Firmware updates and publications, and what stations said of them."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def find_for_update(
+        self, table: type[Tracked], tenant_id: str, keys: Collection[UpdateKey]
+    ) -> dict[UpdateKey, Tracked]:
+        """Return updates or publications, and keep others from changing them until the commit.
+
+        Without the lock, a core that is told of an answer and one that is told of a status could each write what
+        lacks the other's.
+        """
+        if not keys:
+            return {}
+        rows = await self._session.scalars(
+            select(table)
+            .where(table.tenant_id == tenant_id, one_of_keys((table.station_id, table.request_id), keys))
+            # In one order everywhere, so that two that lock can't wait for each other.
+            .order_by(table.station_id, table.request_id)
+            .with_for_update()
+            .execution_options(populate_existing=True)
+        )
+        return {(row.station_id, row.request_id): row for row in rows}
+
+    async def newest_ids(
+        self, table: type[Tracked], tenant_id: str, station_ids: Collection[str], *, awaiting_boot: bool = False
+    ) -> list[UpdateKey]:
+        """Return the latest update or publication of each of some stations.
+
+        Args:
+            table: Updates or publications.
+            tenant_id: Of the stations.
+            station_ids: The stations.
+            awaiting_boot: Only where it is an update of which the next boot tells something.
+        """
+        if not station_ids:
+            return []
+        newest = (
+            select(table.station_id, func.max(table.create_time).label("time"))
+            .where(table.tenant_id == tenant_id, one_of(self._session, table.station_id, station_ids))
+            .group_by(table.station_id)
+            .subquery()
+        )
+        query = (
+            select(table.station_id, func.max(table.request_id))
+            .join(newest, (table.station_id == newest.c.station_id) & (table.create_time == newest.c.time))
+            .where(table.tenant_id == tenant_id)
+            .group_by(table.station_id)
+        )
+        if awaiting_boot:
+            query = query.where(FirmwareUpdate.awaits_boot)
+        return [(row[0], row[1]) for row in await self._session.execute(query)]
+
+    async def active_updates(self, tenant_id: str, station_id: str) -> list[FirmwareUpdate]:
+        """Return the updates of a station that have not ended, and keep others from changing them."""
+        rows = await self._session.scalars(
+            select(FirmwareUpdate)
+            .where(
+                FirmwareUpdate.tenant_id == tenant_id,
+                FirmwareUpdate.station_id == station_id,
+                FirmwareUpdate.state.in_(_ACTIVE),
+            )
+            .order_by(FirmwareUpdate.request_id)
+            .with_for_update()
+        )
+        return list(rows)
+
+    async def publications_of(
+        self, tenant_id: str, station_id: str, checksum: str, states: Collection[int]
+    ) -> list[FirmwarePublication]:
+        """Return the publications of a file by a local controller that are in some states, to be changed."""
+        rows = await self._session.scalars(
+            select(FirmwarePublication)
+            .where(
+                FirmwarePublication.tenant_id == tenant_id,
+                FirmwarePublication.station_id == station_id,
+                FirmwarePublication.checksum == checksum,
+                FirmwarePublication.state.in_(states),
+            )
+            .order_by(FirmwarePublication.request_id)
+            .with_for_update()
+        )
+        return list(rows)
+
+    async def silent(self, table: type[Tracked], now: datetime, limit: int) -> list[Tracked]:
+        """Return what nothing was heard of for too long, to be changed; what another core has is left out."""
+        rows = await self._session.scalars(
+            select(table)
+            .where(table.deadline_time <= now)
+            .order_by(table.deadline_time)
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+        )
+        return list(rows)
+
+    async def has_silent(self, table: type[Tracked], now: datetime) -> bool:
+        """Tell whether there is something of which nothing was heard for too long."""
+        query = select(table.request_id).where(table.deadline_time <= now).limit(1)
+        return (await self._session.scalars(query)).first() is not None
+
+    async def free_id(self, table: type[Tracked], tenant_id: str, station_id: str) -> int:
+        """Return a request id that the station has none of."""
+        request_id = new_request_id()
+        while await self._session.get(table, (tenant_id, station_id, request_id)) is not None:
+            request_id = new_request_id()
+        return request_id
+
+    async def add(self, table: type[Tracked], row: Mapping[str, Any]) -> bool:
+        """Store an update or a publication; return False where there is one of its request id.
+
+        Columns that the row does not name are empty.
+        """
+        stored = table.metadata.tables[table.__tablename__]
+        statement = (
+            insert_statement(self._session, stored)
+            .values({**empty_row(table), **row})
+            .on_conflict_do_nothing(index_elements=_KEY)
+            .returning(stored.c.request_id)
+        )
+        return (await (await self._session.connection()).execute(statement)).first() is not None
+
+    async def add_updates(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Store updates of several stations whose request ids are free."""
+        if rows:
+            connection = await self._session.connection()
+            await connection.execute(_UPDATES.insert(), [{**empty_row(FirmwareUpdate), **row} for row in rows])
+
+    async def add_statuses(self, rows: Sequence[dict[str, Any]]) -> None:
+        """Add to the history."""
+        if rows:
+            await (await self._session.connection()).execute(_STATUSES.insert(), list(rows))
+
+    async def get(self, table: type[Tracked], tenant_id: str, station_id: str, request_id: int | None) -> Tracked:
+        """Return an update or a publication of a station, the latest where no request id is given.
+
+        Raises:
+            NotFound: When there is none.
+        """
+        if request_id is None:
+            newest = await self.newest_ids(table, tenant_id, [station_id])
+            if not newest:
+                raise NotFound(f"{_KINDS[table]} of station", station_id)
+            request_id = newest[0][1]
+        found = await self._session.get(table, (tenant_id, station_id, request_id))
+        if found is None:
+            raise NotFound(_KINDS[table], request_id)
+        return found
+
+    async def list_updates(
+        self,
+        tenant_id: str,
+        *,
+        station_id: str,
+        state: int,
+        campaign_id: str,
+        active_only: bool,
+        after: tuple[datetime, str, int] | None,
+        limit: int,
+    ) -> Sequence[FirmwareUpdate]:
+        """Return updates, the latest asked for first. A filter that is empty or 0 lets all pass."""
+        conditions: list[ColumnElement[bool]] = [FirmwareUpdate.state.in_(_ACTIVE)] if active_only else []
+        if campaign_id:
+            conditions.append(FirmwareUpdate.campaign_id == campaign_id)
+        return await self._list(FirmwareUpdate, tenant_id, station_id, state, conditions, after, limit)
+
+    async def list_publications(
+        self, tenant_id: str, *, station_id: str, state: int, after: tuple[datetime, str, int] | None, limit: int
+    ) -> Sequence[FirmwarePublication]:
+        """Return publications, the latest asked for first. A filter that is empty or 0 lets all pass."""
+        return await self._list(FirmwarePublication, tenant_id, station_id, state, [], after, limit)
+
+    async def _list(
+        self,
+        table: type[Tracked],
+        tenant_id: str,
+        station_id: str,
+        state: int,
+        conditions: Sequence[ColumnElement[bool]],
+        after: tuple[datetime, str, int] | None,
+        limit: int,
+    ) -> Sequence[Tracked]:
+        key = (table.create_time, table.station_id, table.request_id)
+        query = select(table).where(table.tenant_id == tenant_id, *conditions)
+        if station_id:
+            query = query.where(table.station_id == station_id)
+        if state:
+            query = query.where(table.state == state)
+        if after is not None:
+            query = query.where(tuple_(*key) < after)
+        return (await self._session.scalars(query.order_by(*(column.desc() for column in key)).limit(limit))).all()
+
+    async def list_statuses(
+        self, tenant_id: str, station_id: str, *, kind: int, request_id: int | None, after: int | None, limit: int
+    ) -> Sequence[FirmwareStatus]:
+        """Return the history of a station, in the order of arrival, behind an id."""
+        query = select(FirmwareStatus).where(
+            FirmwareStatus.tenant_id == tenant_id, FirmwareStatus.station_id == station_id, FirmwareStatus.kind == kind
+        )
+        if request_id is not None:
+            query = query.where(FirmwareStatus.request_id == request_id)
+        if after is not None:
+            query = query.where(FirmwareStatus.id > after)
+        return (await self._session.scalars(query.order_by(FirmwareStatus.id).limit(limit))).all()
+
+    async def versions(self, tenant_id: str, station_ids: Collection[str]) -> dict[str, str]:
+        """Return the firmware that stations said to have at their last boot; of those that exist."""
+        rows = await self._session.execute(
+            select(Station.station_id, Station.hardware).where(
+                Station.tenant_id == tenant_id, one_of(self._session, Station.station_id, station_ids)
+            )
+        )
+        return {row[0]: ChargingStation.FromString(row[1] or b"").firmware_version for row in rows}
+
+    async def remove(self, row: FirmwareUpdate | FirmwarePublication) -> None:
+        """Forget an update or a publication of which the station never heard."""
+        await self._session.delete(row)
+
+    async def forget(self, tenant_id: str, station_id: str) -> None:
+        """Forget the updates and publications of a station, and their history."""
+        for table in (FirmwareUpdate, FirmwarePublication, FirmwareStatus):
+            await self._session.execute(
+                delete(table).where(table.tenant_id == tenant_id, table.station_id == station_id)
+            )
+
+
+_KINDS: dict[type[Any], str] = {FirmwareUpdate: "firmware update", FirmwarePublication: "firmware publication"}
+
+
+def empty_row(table: type[Tracked]) -> dict[str, Any]:
+    """Return the values of the columns of an update or a publication that nothing is known of."""
+    columns = table.metadata.tables[table.__tablename__].columns
+    # Any: a default of ours is always a plain value.
+    defaults: dict[str, Any] = {column.name: column.default for column in columns}
+    return {name: None if default is None else default.arg for name, default in defaults.items()}

@@ -1,0 +1,165 @@
+"""FirmwareManagementService: the gRPC face of functional block L."""
+
+import grpc
+
+from citrine.api.v1 import firmware_management_pb2 as pb
+from citrine.api.v1 import firmware_management_pb2_grpc
+from citrine.ocpp.v2 import firmware_management_pb2 as ocpp
+from citrine_core.blocks.firmware_management.checks import (
+    LONGEST_VERSION,
+    check_checksum,
+    check_firmware,
+    check_publication,
+)
+from citrine_core.blocks.firmware_management.models import FirmwarePublication, FirmwareUpdate
+from citrine_core.blocks.firmware_management.protos import (
+    publication_status_to_proto,
+    publication_to_proto,
+    status_to_proto,
+    update_to_proto,
+)
+from citrine_core.blocks.firmware_management.repository import OF_PUBLICATION, OF_UPDATE, FirmwareRepository
+from citrine_core.blocks.firmware_management.requests import FirmwareRequests
+from citrine_core.rpc import caller, check_length, open_page, required
+from citrine_core.services import Services
+
+__all__ = ["FirmwareManagementServicer"]
+
+
+class FirmwareManagementServicer(firmware_management_pb2_grpc.FirmwareManagementServiceServicer):
+    """Firmware of single stations, and what local controllers publish."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._requests = FirmwareRequests(services)
+
+    async def UpdateFirmware(
+        self,
+        request: pb.UpdateFirmwareRequest,
+        context: grpc.aio.ServicerContext[pb.UpdateFirmwareRequest, pb.UpdateFirmwareResponse],
+    ) -> pb.UpdateFirmwareResponse:
+        check_firmware("request.firmware", request.request.firmware)
+        check_length("firmware_version", request.firmware_version, LONGEST_VERSION)
+        command, answer = await self._requests.update(context, request)
+        assert answer is None or isinstance(answer, ocpp.UpdateFirmwareResponse)
+        return pb.UpdateFirmwareResponse(command=command, response=answer, request_id=request.request.request_id)
+
+    async def GetFirmwareUpdate(
+        self,
+        request: pb.GetFirmwareUpdateRequest,
+        context: grpc.aio.ServicerContext[pb.GetFirmwareUpdateRequest, pb.FirmwareUpdate],
+    ) -> pb.FirmwareUpdate:
+        station_id = required("station_id", request.station_id)
+        request_id = request.request_id if request.HasField("request_id") else None
+        async with self._services.unit_of_work(read_only=True) as work:
+            repository = FirmwareRepository(work.session)
+            return update_to_proto(
+                await repository.get(FirmwareUpdate, caller(context).tenant_id, station_id, request_id)
+            )
+
+    async def ListFirmwareUpdates(
+        self,
+        request: pb.ListFirmwareUpdatesRequest,
+        context: grpc.aio.ServicerContext[pb.ListFirmwareUpdatesRequest, pb.ListFirmwareUpdatesResponse],
+    ) -> pb.ListFirmwareUpdatesResponse:
+        page = open_page(request)
+        async with self._services.unit_of_work(read_only=True) as work:
+            rows = await FirmwareRepository(work.session).list_updates(
+                caller(context).tenant_id,
+                station_id=request.station_id,
+                state=request.state,
+                campaign_id=request.campaign_id,
+                active_only=request.active_only,
+                after=(page.after[0], page.after[1], page.after[2]) if page.after else None,
+                limit=page.size + 1,
+            )
+        shown, token = page.close(rows, lambda row: (row.create_time, row.station_id, row.request_id))
+        return pb.ListFirmwareUpdatesResponse(updates=map(update_to_proto, shown), next_page_token=token)
+
+    async def ListFirmwareStatuses(
+        self,
+        request: pb.ListFirmwareStatusesRequest,
+        context: grpc.aio.ServicerContext[pb.ListFirmwareStatusesRequest, pb.ListFirmwareStatusesResponse],
+    ) -> pb.ListFirmwareStatusesResponse:
+        page = open_page(request)
+        async with self._services.unit_of_work(read_only=True) as work:
+            rows = await FirmwareRepository(work.session).list_statuses(
+                caller(context).tenant_id,
+                required("station_id", request.station_id),
+                kind=OF_UPDATE,
+                request_id=request.request_id if request.HasField("request_id") else None,
+                after=page.after[0] if page.after else None,
+                limit=page.size + 1,
+            )
+        shown, token = page.close(rows, lambda row: (row.id,))
+        return pb.ListFirmwareStatusesResponse(statuses=map(status_to_proto, shown), next_page_token=token)
+
+    async def PublishFirmware(
+        self,
+        request: pb.PublishFirmwareRequest,
+        context: grpc.aio.ServicerContext[pb.PublishFirmwareRequest, pb.PublishFirmwareResponse],
+    ) -> pb.PublishFirmwareResponse:
+        check_publication("request", request.request)
+        command, answer = await self._requests.publish(context, request)
+        assert answer is None or isinstance(answer, ocpp.PublishFirmwareResponse)
+        return pb.PublishFirmwareResponse(command=command, response=answer, request_id=request.request.request_id)
+
+    async def UnpublishFirmware(
+        self,
+        request: pb.UnpublishFirmwareRequest,
+        context: grpc.aio.ServicerContext[pb.UnpublishFirmwareRequest, pb.UnpublishFirmwareResponse],
+    ) -> pb.UnpublishFirmwareResponse:
+        check_checksum("request.checksum", request.request.checksum)
+        return await self._services.commands.call(context, request, pb.UnpublishFirmwareResponse)
+
+    async def GetFirmwarePublication(
+        self,
+        request: pb.GetFirmwarePublicationRequest,
+        context: grpc.aio.ServicerContext[pb.GetFirmwarePublicationRequest, pb.FirmwarePublication],
+    ) -> pb.FirmwarePublication:
+        station_id = required("station_id", request.station_id)
+        request_id = request.request_id if request.HasField("request_id") else None
+        async with self._services.unit_of_work(read_only=True) as work:
+            repository = FirmwareRepository(work.session)
+            return publication_to_proto(
+                await repository.get(FirmwarePublication, caller(context).tenant_id, station_id, request_id)
+            )
+
+    async def ListFirmwarePublications(
+        self,
+        request: pb.ListFirmwarePublicationsRequest,
+        context: grpc.aio.ServicerContext[pb.ListFirmwarePublicationsRequest, pb.ListFirmwarePublicationsResponse],
+    ) -> pb.ListFirmwarePublicationsResponse:
+        page = open_page(request)
+        async with self._services.unit_of_work(read_only=True) as work:
+            rows = await FirmwareRepository(work.session).list_publications(
+                caller(context).tenant_id,
+                station_id=request.station_id,
+                state=request.state,
+                after=(page.after[0], page.after[1], page.after[2]) if page.after else None,
+                limit=page.size + 1,
+            )
+        shown, token = page.close(rows, lambda row: (row.create_time, row.station_id, row.request_id))
+        return pb.ListFirmwarePublicationsResponse(publications=map(publication_to_proto, shown), next_page_token=token)
+
+    async def ListFirmwarePublicationStatuses(
+        self,
+        request: pb.ListFirmwarePublicationStatusesRequest,
+        context: grpc.aio.ServicerContext[
+            pb.ListFirmwarePublicationStatusesRequest, pb.ListFirmwarePublicationStatusesResponse
+        ],
+    ) -> pb.ListFirmwarePublicationStatusesResponse:
+        page = open_page(request)
+        async with self._services.unit_of_work(read_only=True) as work:
+            rows = await FirmwareRepository(work.session).list_statuses(
+                caller(context).tenant_id,
+                required("station_id", request.station_id),
+                kind=OF_PUBLICATION,
+                request_id=request.request_id if request.HasField("request_id") else None,
+                after=page.after[0] if page.after else None,
+                limit=page.size + 1,
+            )
+        shown, token = page.close(rows, lambda row: (row.id,))
+        return pb.ListFirmwarePublicationStatusesResponse(
+            statuses=map(publication_status_to_proto, shown), next_page_token=token
+        )
