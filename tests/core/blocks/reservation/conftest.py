@@ -1,0 +1,15 @@
+"""A station at which reservations are made."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from tests.support.core import PASSWORD, RunningCore
+from tests.support.reservations import Desk
+
+
+@pytest.fixture
+async def desk(core: RunningCore) -> AsyncIterator[Desk]:
+    await core.add_station("CS-1", registration=1)
+    async with core.edge() as edge:
+        yield Desk(core, await edge.connect("CS-1", PASSWORD))

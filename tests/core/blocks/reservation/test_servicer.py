@@ -1,0 +1,166 @@
+"""ReservationService on a whole core, with a station played by the test."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import grpc
+import pytest
+
+from citrine.api.v1 import reservation_pb2 as pb
+from citrine.api.v1.common_pb2 import CommandTarget
+from citrine.ocpp.v2 import reservation_pb2 as ocpp
+from citrine.ocpp.v2.types_pb2 import CustomData, IdToken
+from tests.support.api import field_violations
+from tests.support.blocks import stamp
+from tests.support.reservations import Desk, in_an_hour
+
+
+async def test_the_core_chooses_ids_that_the_station_was_never_sent(desk: Desk) -> None:
+    first = await desk.reserve(evse_id=1)
+    own = await desk.reserve(evse_id=2, id=41)
+    last = await desk.reserve(evse_id=3, group_id_token=IdToken(id_token="FLEET", type="Central"))
+
+    assert [one.request.id for one in (first, own, last)] == [1, 41, 42]
+    assert [one.id for one in desk.sent] == [1, 41, 42]
+    assert last.request == desk.sent[-1]
+    assert last.request.group_id_token.id_token == "FLEET"
+    assert {one.state for one in (first, own, last)} == {pb.RESERVATION_STATE_ACTIVE}
+
+
+async def test_largest_id_leaves_room_below_it(desk: Desk) -> None:
+    await desk.reserve(evse_id=1, id=2**31 - 1)
+    await desk.reserve(evse_id=2, id=1)
+
+    assert (await desk.reserve(evse_id=3)).request.id == 2
+
+
+async def test_an_evse_that_is_kept_is_not_asked_for_again(desk: Desk) -> None:
+    """H01.FR.11: the station would answer Occupied."""
+    kept = await desk.reserve(evse_id=1)
+
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await desk.reserve(evse_id=1, id_token=IdToken(id_token="BB", type="Central"))
+
+    assert refused.value.code() is grpc.StatusCode.FAILED_PRECONDITION
+    assert f"EVSE 1 is kept by reservation {kept.request.id} until" in str(refused.value.details())
+    assert len(desk.sent) == 1
+    await desk.cancel(kept.request.id)
+    assert (await desk.reserve(evse_id=1)).state == pb.RESERVATION_STATE_ACTIVE
+
+
+async def test_there_are_no_more_reservations_than_evses(desk: Desk) -> None:
+    for evse_id in (1, 2):
+        await desk.connector(evse_id, "AVAILABLE")
+    await desk.reserve()
+    await desk.reserve(connector_type="cType2")
+
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await desk.reserve(evse_id=2)
+
+    assert refused.value.details() == "the station has 2 EVSEs and as many open reservations"
+
+
+async def test_a_reservation_of_the_same_id_replaces_the_active_one(desk: Desk) -> None:
+    """H01.FR.02, also for the same EVSE. The old one is what it was until the station accepts."""
+    await desk.reserve(evse_id=1, id=7)
+    desk.status = ocpp.RESERVE_NOW_STATUS_ENUM_FAULTED
+    refused = await desk.reserve(evse_id=1, id=7, id_token=IdToken(id_token="BB", type="Central"))
+    assert refused.state == pb.RESERVATION_STATE_REFUSED
+    assert (await desk.get(7)).request.id_token.id_token == "AA"
+
+    desk.status = ocpp.RESERVE_NOW_STATUS_ENUM_ACCEPTED
+    await desk.reserve(evse_id=1, id=7, id_token=IdToken(id_token="CC", type="Central"))
+
+    listed = (await desk.api.ListReservations(pb.ListReservationsRequest(station_id="CS-1"))).reservations
+    assert [(one.request.id_token.id_token, one.state) for one in listed] == [
+        ("CC", pb.RESERVATION_STATE_ACTIVE),
+        ("BB", pb.RESERVATION_STATE_REFUSED),
+        ("AA", pb.RESERVATION_STATE_REPLACED),
+    ]
+
+
+async def refused_field(desk: Desk, **fields: Any) -> str:
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await desk.reserve(**fields)
+    (field,) = field_violations(refused.value)
+    return field
+
+
+async def test_what_can_never_be_right_is_refused(desk: Desk) -> None:
+    before = stamp(datetime.now(UTC) - timedelta(minutes=1))
+
+    assert await refused_field(desk, evse_id=0) == "request.evse_id"
+    assert await refused_field(desk, id=-1) == "request.id"
+    assert await refused_field(desk, id_token=None) == "request.id_token"
+    assert await refused_field(desk, expiry_date_time=None) == "request.expiry_date_time"
+    assert await refused_field(desk, expiry_date_time=before) == "request.expiry_date_time"
+    assert (await desk.api.ListReservations(pb.ListReservationsRequest())).reservations == []
+
+
+async def test_a_reservation_that_can_t_be_sent_keeps_no_evse(desk: Desk) -> None:
+    await desk.session.close()
+
+    with pytest.raises(grpc.aio.AioRpcError) as unavailable:
+        await desk.reserve(evse_id=1)
+    with pytest.raises(grpc.aio.AioRpcError) as invalid:
+        await desk.reserve(CommandTarget(station_id="CS-1", reason="x" * 300), evse_id=1)
+    with pytest.raises(grpc.aio.AioRpcError) as unknown:
+        await desk.reserve(CommandTarget(station_id="CS-2"), evse_id=1)
+
+    assert unavailable.value.code() is grpc.StatusCode.UNAVAILABLE
+    assert invalid.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert unknown.value.code() is grpc.StatusCode.NOT_FOUND
+    listed = (await desk.api.ListReservations(pb.ListReservationsRequest())).reservations
+    assert [one.state for one in listed] == [pb.RESERVATION_STATE_FAILED] * 2
+    assert "not connected" in listed[1].detail
+
+
+async def test_a_reservation_waits_for_its_station_no_longer_than_it_would_last(desk: Desk) -> None:
+    await desk.session.close()
+    end = in_an_hour()
+
+    response = await desk.api.ReserveNow(
+        pb.ReserveNowRequest(
+            target=CommandTarget(station_id="CS-1", when_online=True),
+            request=ocpp.ReserveNowRequest(
+                evse_id=1, expiry_date_time=stamp(end), id_token=IdToken(id_token="AA", type="Central")
+            ),
+        )
+    )
+
+    assert response.command.expire_time == stamp(end)
+    assert not response.HasField("response")
+    assert response.reservation.state == pb.RESERVATION_STATE_REQUESTED
+    opened = await desk.api.ListReservations(pb.ListReservationsRequest(open_only=True, id_token="aa"))
+    assert list(opened.reservations) == [response.reservation]
+
+
+async def test_reservations_are_listed_page_by_page_for_their_tenant(desk: Desk) -> None:
+    await desk.core.add_tenant("other")
+    custom = CustomData(vendor_id="com.example")
+    custom.data.update({"spot": "B7"})
+    for evse_id in (1, 2, 3):
+        await desk.reserve(evse_id=evse_id, custom_data=custom)
+    request = pb.ListReservationsRequest(page_size=2, state=pb.RESERVATION_STATE_ACTIVE)
+
+    first = await desk.api.ListReservations(request)
+    request.page_token = first.next_page_token
+    second = await desk.api.ListReservations(request)
+    others = await desk.api.ListReservations(pb.ListReservationsRequest(), metadata=desk.core.metadata("other"))
+
+    shown = [*first.reservations, *second.reservations]
+    assert [one.request.evse_id for one in shown] == [3, 2, 1]
+    assert shown[0].request.custom_data == custom
+    assert not others.reservations
+
+
+async def test_a_removed_station_leaves_no_reservations(desk: Desk) -> None:
+    await desk.reserve(evse_id=1)
+
+    async with desk.core.core.unit_of_work() as work:
+        await desk.core.core._forget_station(work, "default", "CS-1")
+        await work.commit()
+
+    with pytest.raises(grpc.aio.AioRpcError) as missing:
+        await desk.get(1)
+    assert missing.value.code() is grpc.StatusCode.NOT_FOUND
