@@ -8,6 +8,7 @@ from citrine.api.v1.stations_pb2 import BootPolicy
 from citrine.events.v1.events_pb2 import Event, StationBooted
 from citrine.ocpp.v2 import provisioning_pb2 as ocpp
 from citrine.ocpp.v2.availability_pb2 import HeartbeatRequest, HeartbeatResponse
+from citrine_core.blocks.firmware_management import note_boots
 from citrine_core.blocks.provisioning.repository import RegistrationRepository
 from citrine_core.blocks.transactions import TransactionRepository
 from citrine_core.db import UnitOfWork
@@ -57,6 +58,7 @@ class BootHandlers:
                 booted_anew.add(call.station_id)
         # Some stations never end what was under way when they lost their power.
         await TransactionRepository(work.session).mark_open_as_orphaned(tenant_id, booted_anew, now)
+        await note_boots(work, tenant_id, _firmware(calls))
         return answers
 
     @handles(HeartbeatRequest, batched=True, writes=False)
@@ -87,6 +89,15 @@ def _boot_row(call: Call[ocpp.BootNotificationRequest], answer: ocpp.BootNotific
         "hardware": call.message.charging_station.SerializeToString(),
         "boot_reason": call.message.reason,
         "boot_time": call.receive_time,
+    }
+
+
+def _firmware(calls: Sequence[Call[ocpp.BootNotificationRequest]]) -> dict[str, tuple[str, datetime]]:
+    """Return which firmware stations booted with, and when."""
+    return {
+        call.station_id: (call.message.charging_station.firmware_version, call.receive_time)
+        for call in calls
+        if _is_boot(call.message)
     }
 
 
