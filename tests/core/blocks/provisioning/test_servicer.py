@@ -8,6 +8,8 @@ import pytest
 from google.protobuf.message import Message
 
 from citrine.api.v1 import provisioning_pb2 as pb
+from citrine.api.v1.commands_pb2 import GetCommandRequest
+from citrine.api.v1.commands_pb2_grpc import CommandsServiceStub
 from citrine.api.v1.common_pb2 import CommandState, CommandTarget
 from citrine.api.v1.provisioning_pb2_grpc import ProvisioningServiceStub
 from citrine.edge.v1.link_pb2 import Command
@@ -150,6 +152,30 @@ async def test_values_are_stored_before_the_caller_has_the_answer(
     seen += (await api.ListVariables(pb.ListVariablesRequest(station_id="CS-1"))).variables
 
     assert [shown.value for shown in seen] == ["300", "60"]
+
+
+async def test_secrets_that_a_station_tells_are_stored_nowhere(
+    core: RunningCore, station: FakeSession, api: "ProvisioningServiceAsyncStub"
+) -> None:
+    component, variable = Component(name="EVSE"), Variable(name="SharedSecret")
+    result = ocpp.GetVariableResult(
+        attribute_status=ocpp.GET_VARIABLE_STATUS_ENUM_ACCEPTED,
+        component=component,
+        variable=variable,
+        attribute_value="hush-hush",
+    )
+    station.edge.on_command = lambda command: ocpp.GetVariablesResponse(get_variable_result=[result])
+    data = ocpp.GetVariableData(component=component, variable=variable)
+
+    read = await api.GetVariables(
+        pb.GetVariablesRequest(target=TARGET, request=ocpp.GetVariablesRequest(get_variable_data=[data]))
+    )
+
+    stored = await core.stub(CommandsServiceStub).GetCommand(GetCommandRequest(id=read.command.id))
+    [variable_of_station] = (await api.ListVariables(pb.ListVariablesRequest(station_id="CS-1"))).variables
+    assert read.response.get_variable_result[0].attribute_value == "hush-hush"
+    assert "hush-hush" not in f"{read.command}{stored}{variable_of_station}"
+    assert "********" in str(stored.response)
 
 
 async def test_reset_returns_the_stations_answer(station: FakeSession, api: "ProvisioningServiceAsyncStub") -> None:
