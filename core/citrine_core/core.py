@@ -28,7 +28,7 @@ from citrine_core.blocks import built_in, plug_ins
 from citrine_core.clock import Clock, utc_now
 from citrine_core.config import CoreSettings, InvalidSetting, split_address
 from citrine_core.db import UnitOfWork, UnitOfWorkFactory
-from citrine_core.dispatch import Block, Dispatcher, HandlingStage, Routes, Stage, collect
+from citrine_core.dispatch import Block, Dispatcher, HandlingStage, Inquiries, Routes, Stage, collect
 from citrine_core.dispatch.routes import Route
 from citrine_core.errors import DatabaseUnavailable
 from citrine_core.events import EventFeed, EventsServicer, FrameHub
@@ -106,6 +106,8 @@ class Core:
         self.routes = _routes(self.blocks, settings.served_blocks)
         self.health = Health(self.unit_of_work, clock, self._announce)
         self.dispatcher = self._dispatcher()
+        inquirers = [one for block in self.blocks for one in block.inquirers]
+        self.inquiries = Inquiries(inquirers, self.dispatcher.submit)
         self.sender.connect(self.dispatcher.submit)
         self.sender.ends.connect(self.routes)
         self.presence = Presence(self.unit_of_work, clock, self.links)
@@ -189,6 +191,7 @@ class Core:
             links=self.links,
             health=self.health,
             dispatcher=self.dispatcher,
+            submit=self.inquiries.submit,
             admission=self.admission,
             reconciler=SessionReconciler(self.unit_of_work, self._clock, self.queue.stations_are_back),
             presence=self.presence,
@@ -211,6 +214,7 @@ class Core:
     def _tasks(self) -> list[tuple[str, "asyncio._CoroutineLike[None]"]]:
         return [
             ("lanes", self.dispatcher.run()),
+            ("inquiries", self.inquiries.run()),
             ("health", self.health.run()),
             ("admission", self.admission.run()),
             ("presence", self.presence.run()),
@@ -251,6 +255,7 @@ class Core:
             async with asyncio.timeout(limit):
                 await asyncio.sleep(SETTLE_TIME)
                 await self.pending.finished()
+                await self.inquiries.drained()
                 await self.dispatcher.drained()
                 for link in self.links:
                     await link.written()
@@ -264,6 +269,8 @@ class Core:
         await stopping
 
     async def _announce(self, serving: bool) -> None:
+        if not serving:
+            self.inquiries.forget()
         self.links.announce(serving)
         if not self._draining:
             await self.rpc.set_serving(serving)

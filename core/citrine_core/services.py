@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from citrine_core.clock import Clock
 from citrine_core.config import CoreSettings
@@ -28,8 +28,8 @@ OnTokenChange = Callable[[UnitOfWork, str, Sequence[tuple[str, str]]], Awaitable
 that makes them so."""
 
 Inform = Callable[[UnitOfWork, "Sequence[Decision]"], Awaitable[None]]
-"""`await inform(work, decisions)` adds to what stations are answered on tokens that one tenant's drivers presented, e.g. a
-price to `decision.info.personal_message`. Called once for a batch, with those that may charge."""
+"""`await inform(work, decisions)` adds to what stations are answered on tokens that drivers of one tenant presented, e.g.
+a price to `decision.info.personal_message`. Called once for a batch, with those that may charge."""
 
 VendorRoute = Callable[[str, str | None], "Route | None"]
 """`vendor_route(vendor_id, message_id)` returns the handler of a vendor's DataTransfer, or None. All blocks are
@@ -67,3 +67,5 @@ class Services:
     """Blocks add here who is to be told of changed tokens, while they are put together."""
     informers: list[Inform] = field(default_factory=list)
     """Blocks add here who tells drivers something with the decision on their token, while they are put together."""
+    shared: dict[type, Any] = field(default_factory=dict)
+    """Objects that several blocks use, by their class; who needs one first makes it."""

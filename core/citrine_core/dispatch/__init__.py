@@ -13,6 +13,7 @@ from citrine_core.dispatch.calls import (
 )
 from citrine_core.dispatch.dispatcher import Dispatcher, Item, ObserveBatch, Outages, Stage
 from citrine_core.dispatch.handling import HandlingStage
+from citrine_core.dispatch.inquiries import Inquirer, Inquiries
 from citrine_core.dispatch.routes import Block, Routes, collect
 
 __all__ = [
@@ -23,6 +24,8 @@ __all__ = [
     "Dispatcher",
     "Failed",
     "HandlingStage",
+    "Inquirer",
+    "Inquiries",
     "Item",
     "ObserveBatch",
     "Outages",

@@ -42,6 +42,8 @@ class Call(Generic[RequestT]):
     message: RequestT
     receive_time: datetime
     """When the edge read it, UTC."""
+    finding: Any = None
+    """What the block's inquirer found out before the transaction of the database. None: it was not asked."""
 
 
 @dataclass(slots=True)

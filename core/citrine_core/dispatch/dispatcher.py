@@ -41,6 +41,8 @@ class Item:
     """What it is: a message of `citrine.edge.v1`, or an object of the core's own; its class chooses the stage."""
     reply: Callable[[Downstream], None]
     """Sends something back to where the item came from. To be called after the commit only."""
+    finding: Any = None
+    """What an inquirer found out about it (see inquiries). None: nobody was asked."""
 
 
 class Stage(Protocol):

@@ -33,7 +33,7 @@ from citrine_core.dispatch.dispatcher import Item
 from citrine_core.dispatch.repository import HandledMessages, keep_poisoned
 from citrine_core.dispatch.routes import Route, Routes
 
-__all__ = ["CurrentEpochs", "HandlingStage", "OnAccepted"]
+__all__ = ["CurrentEpochs", "HandlingStage", "OnAccepted", "to_call"]
 
 logger = logging.getLogger(__name__)
 
@@ -83,7 +83,7 @@ class HandlingStage:
         """Handle all, grouped by tenant and action."""
         groups: dict[tuple[str, type[Message]], list[tuple[Item, Call[Any]]]] = defaultdict(list)
         for item in await self._current(work, items):
-            call = _to_call(item)
+            call = to_call(item)
             groups[call.tenant_id, type(call.message)].append((item, call))
         for (tenant_id, message), pairs in groups.items():
             route = self._routes.calls.get(message)
@@ -165,7 +165,8 @@ def _digest(action: str, key: str) -> str:
     return hashlib.blake2b(f"{action}\n{key}".encode(), digest_size=16).hexdigest()
 
 
-def _to_call(item: Item) -> Call[Any]:
+def to_call(item: Item) -> Call[Any]:
+    """Return what handlers are given of an item."""
     content = item.content
     return Call(
         item.tenant_id,
@@ -174,6 +175,7 @@ def _to_call(item: Item) -> Call[Any]:
         content.message_id,
         unwrap(content.request),
         content.receive_time.ToDatetime(UTC),
+        item.finding,
     )
 
 

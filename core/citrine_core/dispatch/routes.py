@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import grpc
 from google.protobuf.message import Message
@@ -14,6 +14,9 @@ from citrine.ocpp.v2.data_transfer_pb2 import DataTransferRequest, DataTransferR
 from citrine_core.db import UnitOfWork
 from citrine_core.dispatch.calls import Call, Mark, marks_of
 from citrine_core.jobs import Job
+
+if TYPE_CHECKING:
+    from citrine_core.dispatch.inquiries import Inquirer
 
 __all__ = ["Block", "ForgetStation", "Route", "Routes", "collect"]
 
@@ -38,6 +41,8 @@ class Block:
     """Of a plug-in: tables that `citrine db upgrade` creates where they are missing."""
     jobs: Sequence[Job] = ()
     """What the block does by itself; each core runs them."""
+    inquirers: "Sequence[Inquirer]" = ()
+    """Ask outside what its handlers need to know, before a message comes to its lane."""
     forget_station: ForgetStation | None = None
     """Removes what a station that is registered again under the same id must not inherit, in the transaction that
     removes the station. None: there is no such thing."""

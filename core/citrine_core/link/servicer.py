@@ -59,6 +59,7 @@ class EdgeLinkServicer(EdgeLinkServiceServicer):
         links: LinkRegistry,
         health: Health,
         dispatcher: Dispatcher,
+        submit: Callable[[Item], None],
         admission: Admission,
         reconciler: SessionReconciler,
         presence: Presence,
@@ -73,6 +74,7 @@ class EdgeLinkServicer(EdgeLinkServiceServicer):
         self._links = links
         self._health = health
         self._dispatcher = dispatcher
+        self._submit = submit
         self._admission = admission
         self._reconciler = reconciler
         self._presence = presence
@@ -170,7 +172,7 @@ class EdgeLinkServicer(EdgeLinkServiceServicer):
             tenant_id, station_id = session.tenant_id, session.station_id
             if kind in _SIGNS_OF_LIFE:
                 self._presence.seen[tenant_id, station_id] = self._clock()
-            self._dispatcher.submit(Item(tenant_id, station_id, content, link.send))
+            self._submit(Item(tenant_id, station_id, content, link.send))
         elif kind == "admit":
             self._admission.ask(upstream.admit, link)
         elif kind == "command_sent":

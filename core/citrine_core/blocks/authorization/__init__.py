@@ -1,18 +1,37 @@
 """Functional block C, Authorization: whether a token may charge.
 
-The tokens themselves are a resource (`citrine_core.resources.tokens`); this block has no tables.
+The tokens themselves are a resource (`citrine_core.resources.tokens`).
 """
 
+from datetime import timedelta
 from functools import partial
 
 from citrine.api.v1 import authorization_pb2_grpc
+from citrine_core.blocks.authorization.authorizer import AuthorizationInquirer
+from citrine_core.blocks.authorization.decisions import Authorizations, Decision
+from citrine_core.blocks.authorization.directory import SettingsDirectory
 from citrine_core.blocks.authorization.handlers import AuthorizationHandlers
-from citrine_core.blocks.authorization.rules import KnownTokens, find_tokens, id_token_info
+from citrine_core.blocks.authorization.rules import Facts, Presented, Purpose, decide_known, decide_unknown
 from citrine_core.blocks.authorization.servicer import AuthorizationServicer
 from citrine_core.dispatch import Block
+from citrine_core.jobs import Job
 from citrine_core.services import Services
 
-__all__ = ["AuthorizationHandlers", "AuthorizationServicer", "KnownTokens", "block", "find_tokens", "id_token_info"]
+__all__ = [
+    "AuthorizationHandlers",
+    "AuthorizationServicer",
+    "Authorizations",
+    "Decision",
+    "Facts",
+    "Presented",
+    "Purpose",
+    "block",
+    "decide_known",
+    "decide_unknown",
+]
+
+REFRESH = timedelta(seconds=30)
+"""How long settings that another core changed are not seen here at most."""
 
 
 def block(services: Services) -> Block:
@@ -22,4 +41,6 @@ def block(services: Services) -> Block:
         [AuthorizationHandlers(services)],
         [partial(authorization_pb2_grpc.add_AuthorizationServiceServicer_to_server, AuthorizationServicer(services))],
         ["citrine.api.v1.AuthorizationService"],
+        jobs=[Job("authorization settings", REFRESH, SettingsDirectory.of(services).refresh)],
+        inquirers=[AuthorizationInquirer(services)],
     )

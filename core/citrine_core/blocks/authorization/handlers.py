@@ -6,7 +6,8 @@ from citrine.events.v1.events_pb2 import Event, TokenAuthorized
 from citrine.ocpp.v2 import options_pb2
 from citrine.ocpp.v2.authorization_pb2 import AuthorizeCertificateStatusEnum, AuthorizeRequest, AuthorizeResponse
 from citrine.ocpp.v2.types_pb2 import AuthorizationStatusEnum, IdTokenInfo
-from citrine_core.blocks.authorization.rules import find_tokens, id_token_info
+from citrine_core.blocks.authorization.decisions import Authorizations, Finding
+from citrine_core.blocks.authorization.rules import Presented, Purpose
 from citrine_core.db import UnitOfWork
 from citrine_core.dispatch import Call, handles
 from citrine_core.services import Services
@@ -23,16 +24,18 @@ class AuthorizationHandlers:
     """What stations ask us about tokens (functional block C)."""
 
     def __init__(self, services: Services) -> None:
-        self._clock = services.clock
+        self._authorizations = Authorizations(services)
 
     @handles(AuthorizeRequest, batched=True)
     async def authorize(self, work: UnitOfWork, calls: Sequence[Call[AuthorizeRequest]]) -> Sequence[AuthorizeResponse]:
         """Answer whether tokens may charge (C01.FR.07)."""
-        known = await find_tokens(work.session, calls[0].tenant_id, [call.message.id_token for call in calls])
-        now = self._clock()
+        presented = [
+            Presented(call.station_id, call.message.id_token, Purpose.ASK, finding=call.finding) for call in calls
+        ]
+        decisions = await self._authorizations.decide(work, calls[0].tenant_id, presented)
         responses = []
-        for call in calls:
-            response = _answer(call.message, id_token_info(call.message.id_token, known, now))
+        for call, decision in zip(calls, decisions, strict=True):
+            response = _answer(call.message, decision.info, call.finding)
             authorized = TokenAuthorized(
                 id_token=call.message.id_token.id_token, status=_SPELLINGS[response.id_token_info.status]
             )
@@ -41,14 +44,34 @@ class AuthorizationHandlers:
         return responses
 
 
-def _answer(request: AuthorizeRequest, info: IdTokenInfo) -> AuthorizeResponse:
-    if not request.HasField("certificate"):
-        # Hash data alone: the station checked the contract's chain itself. We have nothing to say of the
-        # certificate, so certificateStatus stays away, and the token decides.
-        return AuthorizeResponse(id_token_info=info)
-    # C07.FR.17: the station leaves it to us to verify the certificate, and we can't.
-    info.status = AuthorizationStatusEnum.AUTHORIZATION_STATUS_ENUM_INVALID
-    return AuthorizeResponse(
-        id_token_info=info,
-        certificate_status=AuthorizeCertificateStatusEnum.AUTHORIZE_CERTIFICATE_STATUS_ENUM_CERT_CHAIN_ERROR,
-    )
+_Certificate = AuthorizeCertificateStatusEnum
+
+_CANCELLED = frozenset(
+    {
+        AuthorizationStatusEnum.AUTHORIZATION_STATUS_ENUM_BLOCKED,
+        AuthorizationStatusEnum.AUTHORIZATION_STATUS_ENUM_EXPIRED,
+        AuthorizationStatusEnum.AUTHORIZATION_STATUS_ENUM_INVALID,
+        AuthorizationStatusEnum.AUTHORIZATION_STATUS_ENUM_UNKNOWN,
+    }
+)
+"""Statuses of a token whose contract counts as cancelled (C07.FR.13)."""
+
+
+def _answer(request: AuthorizeRequest, info: IdTokenInfo, finding: object) -> AuthorizeResponse:
+    """Return the answer: that on the token, and where there is a contract what holds of its certificates (C07)."""
+    status = finding.certificate_status if isinstance(finding, Finding) else None
+    if status is None:
+        if not request.HasField("certificate"):
+            return AuthorizeResponse(id_token_info=info)
+        status = _Certificate.AUTHORIZE_CERTIFICATE_STATUS_ENUM_CERT_CHAIN_ERROR
+    if status == _Certificate.AUTHORIZE_CERTIFICATE_STATUS_ENUM_ACCEPTED:
+        # C07.FR.13, C07.FR.14
+        if info.status in _CANCELLED:
+            status = _Certificate.AUTHORIZE_CERTIFICATE_STATUS_ENUM_CONTRACT_CANCELLED
+    elif status == _Certificate.AUTHORIZE_CERTIFICATE_STATUS_ENUM_CERTIFICATE_EXPIRED:
+        # C07.FR.15
+        info.status = AuthorizationStatusEnum.AUTHORIZATION_STATUS_ENUM_EXPIRED
+    else:
+        # C07.FR.16, C07.FR.17
+        info.status = AuthorizationStatusEnum.AUTHORIZATION_STATUS_ENUM_INVALID
+    return AuthorizeResponse(id_token_info=info, certificate_status=_Certificate.ValueType(status))

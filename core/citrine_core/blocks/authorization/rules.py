@@ -1,72 +1,232 @@
-"""The rules by which a token may charge: one place for Authorize and TransactionEvent."""
+"""The rules by which a token may charge, without a database: what is known is given."""
 
-from collections.abc import Iterable, Mapping
-from datetime import datetime
+import enum
+import zoneinfo
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, time, timedelta
+from typing import Any, NamedTuple
 
-from sqlalchemy.ext.asyncio import AsyncSession
+from citrine.api.v1.tokens_pb2 import TokenRules, TokenStatus, TokenTimes
+from citrine.ocpp.v2.types_pb2 import AuthorizationStatusEnum, IdToken, IdTokenInfo, MessageContent, MessageFormatEnum
+from citrine_core.resources.tokens import NO_AUTHORIZATION, Token, format_problem, type_of
 
-from citrine.api.v1.tokens_pb2 import TokenStatus
-from citrine.ocpp.v2.types_pb2 import AuthorizationStatusEnum, IdToken, IdTokenInfo
-from citrine_core.resources.tokens import Token, TokenKey, TokenRepository, type_of
+__all__ = ["Facts", "OpenTransaction", "Presented", "Purpose", "Status", "decide_known", "decide_unknown", "until"]
 
-__all__ = ["KnownTokens", "find_tokens", "id_token_info"]
+Status = AuthorizationStatusEnum
 
-_Status = AuthorizationStatusEnum
-
-_NO_AUTHORIZATION = "NoAuthorization"
 _KEY_CODE = "KeyCode"
 _GROUP_TYPE = "Central"
-"""Type of groupIdToken: the CSMS made it."""
+"""Type of groupIdToken: the CSMS made it (C09.FR.13)."""
 
-KnownTokens = Mapping[TokenKey, Token]
-"""Tokens by id and type as stations sent them."""
-
-
-async def find_tokens(session: AsyncSession, tenant_id: str, presented: Iterable[IdToken]) -> KnownTokens:
-    """Return those of the presented tokens that the tenant knows."""
-    return await TokenRepository(session).find_all(tenant_id, {(token.id_token, token.type) for token in presented})
+_ACCEPTED = Status.AUTHORIZATION_STATUS_ENUM_ACCEPTED
 
 
-def id_token_info(presented: IdToken, known: KnownTokens, now: datetime, *, starts: bool = False) -> IdTokenInfo:
-    """Return whether a token may charge.
+class Purpose(enum.Enum):
+    """What a token was presented for."""
+
+    ASK = 1
+    """Authorize: to start or to stop; the station can't say."""
+    START = 2
+    """A transaction began or goes on by it."""
+    STOP = 3
+    """A transaction was stopped by it."""
+
+
+@dataclass(slots=True)
+class Presented:
+    """A token that somebody presented at a station."""
+
+    station_id: str
+    id_token: IdToken
+    purpose: Purpose
+    evse_id: int | None = None
+    """None: not known."""
+    transaction_id: str = ""
+    """Empty: none yet."""
+    time: datetime | None = None
+    """When, where the station was offline. None: now."""
+    finding: Any = None
+    """What was found out before the transaction of the database (see citrine_core.dispatch.inquiries)."""
+
+
+class OpenTransaction(NamedTuple):
+    """A transaction under way that was accepted with a token."""
+
+    station_id: str
+    transaction_id: str
+    lookup: str
+    type: str
+    group_id: str
+    """Of its token. Empty: none."""
+
+
+@dataclass(slots=True)
+class Facts:
+    """What rules may need to know beside the token. Only what the batch's tokens need is filled in."""
+
+    now: datetime
+    master_pass_group_id: str = ""
+    connector_types: Mapping[str, Mapping[int, frozenset[str]]] = field(default_factory=dict)
+    """Types of the connectors of each EVSE of each station, as far as reported."""
+    open: list[OpenTransaction] = field(default_factory=list)
+
+
+class _Verdict(NamedTuple):
+    status: AuthorizationStatusEnum.ValueType
+    evse_ids: tuple[int, ...] = ()
+    """EVSEs at which it may charge. Empty: all."""
+    until: datetime | None = None
+    """When a restriction begins to hold. None: never."""
+
+
+def decide_unknown(id_token: IdToken) -> IdTokenInfo:
+    """Return what a station is answered on a token that nobody knows."""
+    kind = type_of(id_token.type)
+    if kind == NO_AUTHORIZATION:
+        # C02.FR.02: somebody pressed a button. There is nothing to refuse.
+        return IdTokenInfo(status=_ACCEPTED)
+    # C04.FR.01 for what drivers type. What can't be a token of its type is invalid; any other is not known.
+    is_invalid = kind == _KEY_CODE or bool(format_problem(id_token.id_token, kind))
+    return IdTokenInfo(
+        status=Status.AUTHORIZATION_STATUS_ENUM_INVALID if is_invalid else Status.AUTHORIZATION_STATUS_ENUM_UNKNOWN
+    )
+
+
+def decide_known(token: Token, presented: Presented, facts: Facts) -> IdTokenInfo:
+    """Return what a station is answered on a token of the tenant.
 
     Args:
-        presented: What the station sent.
-        known: Tokens of the tenant, as `find_tokens` returns them.
-        now: The time to compare expiries with.
-        starts: True where the token begins or continues charging, false where it only asks or stops.
+        token: As stored.
+        presented: Where and what for.
+        facts: What else is known.
     """
-    kind = type_of(presented.type)
-    if kind == _NO_AUTHORIZATION:
-        # C02.FR.02: somebody pressed a button. There is nothing to refuse.
-        return IdTokenInfo(status=_Status.AUTHORIZATION_STATUS_ENUM_ACCEPTED)
-    token = known.get((presented.id_token, presented.type))
-    if token is None:
-        # C04.FR.01 for what drivers type; any other token that we do not know is Unknown.
-        is_typed = kind == _KEY_CODE
-        return IdTokenInfo(
-            status=_Status.AUTHORIZATION_STATUS_ENUM_INVALID if is_typed else _Status.AUTHORIZATION_STATUS_ENUM_UNKNOWN
-        )
-    info = IdTokenInfo(status=_status(token, now, starts))
-    if token.expire_time is not None:
-        info.cache_expiry_date_time.FromDatetime(token.expire_time)
-    if token.group_id:
+    verdict = _judge(token, presented, facts)
+    info = IdTokenInfo(status=verdict.status, evse_id=verdict.evse_ids)
+    ends = [token.expire_time, verdict.until]
+    if token.cache_time is not None:
+        ends.append(facts.now + timedelta(seconds=token.cache_time))
+    if any(end is not None for end in ends):
+        info.cache_expiry_date_time.FromDatetime(min(end for end in ends if end is not None))
+    # A master pass is known to stations by its group alone (C16.FR.01).
+    group_id = token.group_id or (facts.master_pass_group_id if token.master_pass else "")
+    if group_id:
         # C01.FR.06, C09.FR.12: whatever the status.
-        info.group_id_token.CopyFrom(IdToken(id_token=token.group_id, type=_GROUP_TYPE))
+        info.group_id_token.CopyFrom(IdToken(id_token=group_id, type=_GROUP_TYPE))
     if token.language:
         info.language1 = token.language
+        if token.second_language:
+            info.language2 = token.second_language
     if token.charging_priority:
         info.charging_priority = token.charging_priority
+    if token.message:
+        text = MessageContent(format=MessageFormatEnum.MESSAGE_FORMAT_ENUM_UTF8, content=token.message)
+        if token.language:
+            text.language = token.language
+        info.personal_message.CopyFrom(text)
     return info
 
 
-def _status(token: Token, now: datetime, starts: bool) -> AuthorizationStatusEnum.ValueType:
+def _judge(token: Token, presented: Presented, facts: Facts) -> _Verdict:
     # Only what is said to be accepted is: a status that is new to this version is none of it.
     if token.status not in (TokenStatus.TOKEN_STATUS_ACCEPTED, TokenStatus.TOKEN_STATUS_UNSPECIFIED):
-        return _Status.AUTHORIZATION_STATUS_ENUM_BLOCKED
-    if token.expire_time is not None and token.expire_time <= now:
-        return _Status.AUTHORIZATION_STATUS_ENUM_EXPIRED
-    if token.master_pass and starts:
+        return _Verdict(Status.AUTHORIZATION_STATUS_ENUM_BLOCKED)
+    if token.expire_time is not None and token.expire_time <= facts.now:
+        return _Verdict(Status.AUTHORIZATION_STATUS_ENUM_EXPIRED)
+    if _is_master_pass(token, facts.master_pass_group_id):
         # C16.FR.03: a master pass stops transactions, and starts none.
-        return _Status.AUTHORIZATION_STATUS_ENUM_INVALID
-    return _Status.AUTHORIZATION_STATUS_ENUM_ACCEPTED
+        starts = presented.purpose is Purpose.START
+        return _Verdict(Status.AUTHORIZATION_STATUS_ENUM_INVALID if starts else _ACCEPTED)
+    if token.rules is None or presented.purpose is Purpose.STOP:
+        return _Verdict(_ACCEPTED)
+    verdict = _apply(TokenRules.FromString(token.rules), token, presented, facts)
+    # C09.FR.03: whoever asks where his group charges may want to stop. That it does not start another
+    # transaction by this is seen when that one begins.
+    asks_to_stop = presented.purpose is Purpose.ASK and _charges_at(token, presented.station_id, facts)
+    return _Verdict(_ACCEPTED) if verdict.status != _ACCEPTED and asks_to_stop else verdict
+
+
+def _is_master_pass(token: Token, group_id: str) -> bool:
+    return token.master_pass or (bool(group_id) and token.group_id.lower() == group_id.lower())
+
+
+def _charges_at(token: Token, station_id: str, facts: Facts) -> bool:
+    group_id = token.group_id.lower()
+    return any(
+        one.station_id == station_id
+        and ((one.lookup, one.type) == (token.lookup, token.type) or (group_id and one.group_id.lower() == group_id))
+        for one in facts.open
+    )
+
+
+def _apply(rules: TokenRules, token: Token, presented: Presented, facts: Facts) -> _Verdict:
+    allowed = _places(rules, presented.station_id)
+    if allowed is not None and not _is_among(presented.evse_id, allowed):
+        return _Verdict(Status.AUTHORIZATION_STATUS_ENUM_NOT_AT_THIS_LOCATION)
+    types = facts.connector_types.get(presented.station_id)
+    if rules.connector_types and types:
+        wanted = {name.lower() for name in rules.connector_types}
+        fitting = {evse_id for evse_id, names in types.items() if names & wanted}
+        if not fitting or (presented.evse_id in types and presented.evse_id not in fitting):
+            return _Verdict(Status.AUTHORIZATION_STATUS_ENUM_NOT_ALLOWED_TYPE_EVSE)
+        if fitting != set(types):
+            allowed = fitting if allowed is None else allowed & fitting
+            if not allowed:
+                return _Verdict(Status.AUTHORIZATION_STATUS_ENUM_NOT_AT_THIS_LOCATION)
+    end = None
+    if rules.times:
+        end = until(rules, presented.time or facts.now)
+        if end is None:
+            return _Verdict(Status.AUTHORIZATION_STATUS_ENUM_NOT_AT_THIS_TIME)
+    if rules.no_credit:
+        return _Verdict(Status.AUTHORIZATION_STATUS_ENUM_NO_CREDIT)
+    if rules.max_transactions and _others(token, presented, facts) >= rules.max_transactions:
+        return _Verdict(Status.AUTHORIZATION_STATUS_ENUM_CONCURRENT_TX)
+    # C01.FR.19, C01.FR.20: no list where it may charge at all of them.
+    return _Verdict(_ACCEPTED, tuple(sorted(allowed or ())), end)
+
+
+def _places(rules: TokenRules, station_id: str) -> set[int] | None:
+    """Return the EVSEs of a station at which a token may charge; None where it may at all of them."""
+    if not rules.places:
+        return None
+    here = [place for place in rules.places if place.station_id == station_id]
+    if any(not place.evse_ids for place in here):
+        return None
+    return {evse_id for place in here for evse_id in place.evse_ids}
+
+
+def _is_among(evse_id: int | None, allowed: set[int]) -> bool:
+    return bool(allowed) if evse_id is None else evse_id in allowed
+
+
+def _others(token: Token, presented: Presented, facts: Facts) -> int:
+    return sum(
+        (one.lookup, one.type) == (token.lookup, token.type)
+        and (one.station_id, one.transaction_id) != (presented.station_id, presented.transaction_id)
+        for one in facts.open
+    )
+
+
+def until(rules: TokenRules, now: datetime) -> datetime | None:
+    """Return the end of the span of time that it is in, the latest where it is in several; None where in none."""
+    local = now.astimezone(zoneinfo.ZoneInfo(rules.time_zone))
+    ends = [end for times in rules.times for end in _ends(times, local)]
+    return max(ends) if ends else None
+
+
+def _ends(times: TokenTimes, now: datetime) -> list[datetime]:
+    # A span that began yesterday may last until today.
+    spans = [_span(times, now, -1), _span(times, now, 0)]
+    return [span[1] for span in spans if span is not None and span[0] <= now < span[1]]
+
+
+def _span(times: TokenTimes, now: datetime, day: int) -> tuple[datetime, datetime] | None:
+    date = now.date() + timedelta(days=day)
+    if times.days and date.isoweekday() not in times.days:
+        return None
+    begin = time.fromisoformat(times.start_time or "00:00")
+    whole_day = times.end_time in ("", "24:00")
+    end = time(0) if whole_day else time.fromisoformat(times.end_time)
+    end_date = date + timedelta(days=1) if whole_day or end <= begin else date
+    return datetime.combine(date, begin, now.tzinfo), datetime.combine(end_date, end, now.tzinfo)

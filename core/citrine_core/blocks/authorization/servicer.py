@@ -1,19 +1,63 @@
 """AuthorizationService: the gRPC face of functional block C."""
 
+from collections.abc import Collection
+from functools import partial
+
 import grpc
 
 from citrine.api.v1 import authorization_pb2 as pb
 from citrine.api.v1 import authorization_pb2_grpc
+from citrine_core.blocks.authorization.contracts import read_roots
+from citrine_core.blocks.authorization.directory import SettingsDirectory, settings_to_proto
+from citrine_core.blocks.authorization.models import AuthorizationSettings
+from citrine_core.blocks.authorization.repository import AuthorizationRepository
+from citrine_core.config import InvalidSetting, split_address
+from citrine_core.errors import InvalidArgument
+from citrine_core.rpc import apply_mask, caller, check_length, check_printable
 from citrine_core.services import Services
 
 __all__ = ["AuthorizationServicer"]
 
+CHANGEABLE = frozenset({"master_pass_group_id", "authorizer", "contract_roots"})
+"""Fields that UpdateAuthorizationSettings may change."""
+
+LONGEST_TIMEOUT = 20.0
+"""Seconds that an authorizer may be given: stations give up on us soon after."""
+
+LONGEST_CERTIFICATES = 100_000
+"""Characters of PEM."""
+
 
 class AuthorizationServicer(authorization_pb2_grpc.AuthorizationServiceServicer):
-    """What stations keep of authorizations."""
+    """How tokens are decided on, and what stations keep of that."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
+        self._directory = SettingsDirectory.of(services)
+
+    async def GetAuthorizationSettings(
+        self,
+        request: pb.GetAuthorizationSettingsRequest,
+        context: grpc.aio.ServicerContext[pb.GetAuthorizationSettingsRequest, pb.AuthorizationSettings],
+    ) -> pb.AuthorizationSettings:
+        async with self._services.unit_of_work(read_only=True) as work:
+            return settings_to_proto(await AuthorizationRepository(work.session).settings_of(caller(context).tenant_id))
+
+    async def UpdateAuthorizationSettings(
+        self,
+        request: pb.UpdateAuthorizationSettingsRequest,
+        context: grpc.aio.ServicerContext[pb.UpdateAuthorizationSettingsRequest, pb.AuthorizationSettings],
+    ) -> pb.AuthorizationSettings:
+        fields = apply_mask(request.update_mask, request.settings, CHANGEABLE)
+        _check(request.settings, fields)
+        async with self._services.unit_of_work() as work:
+            repository = AuthorizationRepository(work.session)
+            settings = await repository.settings_of(caller(context).tenant_id, for_update=True)
+            _assign(settings, request.settings, fields)
+            await repository.save_settings(settings)
+            work.after_commit(partial(self._directory.put, settings))
+            await work.commit()
+        return settings_to_proto(settings)
 
     async def ClearCache(
         self,
@@ -21,3 +65,55 @@ class AuthorizationServicer(authorization_pb2_grpc.AuthorizationServiceServicer)
         context: grpc.aio.ServicerContext[pb.ClearCacheRequest, pb.ClearCacheResponse],
     ) -> pb.ClearCacheResponse:
         return await self._services.commands.call(context, request, pb.ClearCacheResponse)
+
+
+def _check(settings: pb.AuthorizationSettings, fields: Collection[str]) -> None:
+    if "master_pass_group_id" in fields:
+        check_length("settings.master_pass_group_id", settings.master_pass_group_id, 36)
+        check_printable("settings.master_pass_group_id", settings.master_pass_group_id)
+    if "contract_roots" in fields and settings.contract_roots:
+        check_length("settings.contract_roots", settings.contract_roots, LONGEST_CERTIFICATES)
+        if not read_roots(settings.contract_roots):
+            raise InvalidArgument("settings.contract_roots", "must be certificates in PEM")
+    if "authorizer" in fields and settings.HasField("authorizer"):
+        _check_authorizer(settings.authorizer)
+
+
+def _check_authorizer(authorizer: pb.Authorizer) -> None:
+    field = "settings.authorizer"
+    check_length(f"{field}.address", authorizer.address, 255, least=1)
+    try:
+        host, port = split_address(authorizer.address)
+    except InvalidSetting as error:
+        raise InvalidArgument(f"{field}.address", "must be host:port") from error
+    if not host or not port:
+        raise InvalidArgument(f"{field}.address", "must be host:port")
+    check_length(f"{field}.credential", authorizer.credential, 1000)
+    if not (authorizer.credential.isascii() and authorizer.credential.isprintable()):
+        raise InvalidArgument(f"{field}.credential", "must have printable ASCII characters only")
+    check_length(f"{field}.ca_certificates", authorizer.ca_certificates, LONGEST_CERTIFICATES)
+    if authorizer.ca_certificates and not authorizer.tls:
+        raise InvalidArgument(f"{field}.ca_certificates", "are only for TLS")
+    if authorizer.HasField("timeout"):
+        seconds = authorizer.timeout.ToMilliseconds() / 1000
+        if not 0 < seconds <= LONGEST_TIMEOUT:
+            raise InvalidArgument(f"{field}.timeout", f"must be more than 0 and at most {LONGEST_TIMEOUT:g} seconds")
+
+
+def _assign(row: AuthorizationSettings, settings: pb.AuthorizationSettings, fields: Collection[str]) -> None:
+    if "master_pass_group_id" in fields:
+        row.master_pass_group_id = settings.master_pass_group_id
+    if "contract_roots" in fields:
+        row.contract_roots = settings.contract_roots
+    if "authorizer" in fields:
+        authorizer = settings.authorizer
+        same = authorizer.address == row.authorizer_address
+        row.authorizer_address = authorizer.address
+        row.authorizer_tls = authorizer.tls
+        row.authorizer_ca_certificates = authorizer.ca_certificates
+        row.authorizer_ask = authorizer.ask
+        row.authorizer_offline_policy = authorizer.offline_policy
+        row.authorizer_timeout = authorizer.timeout.ToMilliseconds() if authorizer.HasField("timeout") else None
+        # A credential is for one address: it is not sent to another because that was changed.
+        if authorizer.credential or not same:
+            row.authorizer_credential = authorizer.credential

@@ -18,7 +18,8 @@ from citrine.ocpp.v2.transactions_pb2 import (
     TransactionEventResponse,
     TriggerReasonEnum,
 )
-from citrine_core.blocks.authorization import KnownTokens, find_tokens, id_token_info
+from citrine.ocpp.v2.types_pb2 import IdTokenInfo
+from citrine_core.blocks.authorization import Authorizations, Presented, Purpose
 from citrine_core.blocks.meter_values import SampleRow, add_samples
 from citrine_core.blocks.remote_control import RemoteStartKey, record_started
 from citrine_core.blocks.reservation import ReservationUse, use_reservations
@@ -51,6 +52,8 @@ class _Batch:
     responses: dict[EventKey, TransactionEventResponse]
     states: dict[TransactionKey, TransactionState]
     receive_times: dict[EventKey, datetime] = field(default_factory=dict)
+    findings: dict[EventKey, Any] = field(default_factory=dict)
+    """What was found out about tokens before."""
     new: set[TransactionKey] = field(default_factory=set)
     """Heard of for the first time."""
 
@@ -66,6 +69,7 @@ class TransactionsHandlers:
             wake_checks: Called after the commit where a station is to be asked for missing events.
         """
         self._clock = services.clock
+        self._authorizations = Authorizations(services)
         self._check_delay = services.settings.transaction_check_delay
         self._wake_checks = wake_checks
 
@@ -82,9 +86,7 @@ class TransactionsHandlers:
         repository = TransactionRepository(work.session)
         batch = await _read(repository, tenant_id, calls)
         if batch.fresh:
-            with_token = [one.request.id_token for one in batch.fresh.values() if one.request.HasField("id_token")]
-            known = await find_tokens(work.session, tenant_id, with_token) if with_token else {}
-            _answer(batch, known, now)
+            _answer(batch, await self._decide(work, tenant_id, batch))
             missing = {key: state.missing for key, state in batch.states.items()}
             await _fold(work, repository, tenant_id, batch, now)
             await self._ask_for_missing(work, batch, missing, now)
@@ -92,6 +94,18 @@ class TransactionsHandlers:
             # H01.FR.15: costs nothing where no event bears the id of a reservation.
             await use_reservations(work, tenant_id, _uses(batch), now)
         return [batch.responses[_key(occurrence)] for occurrence in batch.occurrences]
+
+    async def _decide(self, work: UnitOfWork, tenant_id: str, batch: _Batch) -> Mapping[EventKey, IdTokenInfo]:
+        """Return what is said of the tokens in events (E01.FR.11, C12.FR.03)."""
+        presented = {
+            key: _presented(batch, key, occurrence)
+            for key, occurrence in batch.fresh.items()
+            if occurrence.request.HasField("id_token")
+        }
+        if not presented:
+            return {}
+        decisions = await self._authorizations.decide(work, tenant_id, list(presented.values()))
+        return {key: decision.info for key, decision in zip(presented, decisions, strict=True)}
 
     async def _ask_for_missing(
         self, work: UnitOfWork, batch: _Batch, missing: Mapping[TransactionKey, int], now: datetime
@@ -130,16 +144,31 @@ async def _read(
         if key not in stored and key not in batch.fresh:
             batch.fresh[key] = occurrence
             batch.receive_times[key] = call.receive_time
+            if call.finding is not None:
+                batch.findings[key] = call.finding
     return batch
 
 
-def _answer(batch: _Batch, known: KnownTokens, now: datetime) -> None:
+def _presented(batch: _Batch, key: EventKey, occurrence: Occurrence) -> Presented:
+    request = occurrence.request
+    state = batch.states.get((occurrence.station_id, occurrence.transaction_id))
+    stops = request.event_type == _ENDED or request.trigger_reason == _STOP_AUTHORIZED
+    return Presented(
+        occurrence.station_id,
+        request.id_token,
+        Purpose.STOP if stops else Purpose.START,
+        request.evse.id if request.HasField("evse") else state.evse_id if state is not None else None,
+        occurrence.transaction_id,
+        occurrence.event_time if occurrence.offline else None,
+        batch.findings.get(key),
+    )
+
+
+def _answer(batch: _Batch, infos: Mapping[EventKey, IdTokenInfo]) -> None:
     for key, occurrence in batch.fresh.items():
         response, request = TransactionEventResponse(), occurrence.request
-        if request.HasField("id_token"):
-            # E01.FR.11, C12.FR.03: the station may have gone by what it remembered.
-            stops = request.event_type == _ENDED or request.trigger_reason == _STOP_AUTHORIZED
-            info = id_token_info(request.id_token, known, now, starts=not stops)
+        info = infos.get(key)
+        if info is not None:
             response.id_token_info.CopyFrom(info)
             occurrence.token_status = info.status
         if request.event_type == _ENDED:

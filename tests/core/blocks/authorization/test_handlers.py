@@ -46,7 +46,7 @@ def authorize(id_token: str, kind: str = "ISO14443") -> AuthorizeRequest:
 
 
 async def test_C01_tokens_are_answered_by_id_and_type_whatever_their_case(station: FakeSession) -> None:
-    answers = await station.call_all([authorize("CA4d0000"), authorize("ca4d0000", "eMAID"), authorize("00000000")])
+    answers = await station.call_all([authorize("CA4d0000"), authorize("ca4d0000", "Local"), authorize("00000000")])
 
     assert [answer.id_token_info.status for answer in answers] == [ACCEPTED, UNKNOWN, UNKNOWN]
     assert answers[0].id_token_info.group_id_token.id_token == "Fleet"

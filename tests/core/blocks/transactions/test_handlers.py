@@ -207,7 +207,7 @@ async def test_tokens_of_transactions_are_checked(bench: Bench) -> None:
 
     responses = await bench.send(
         started(0, id_token="blocked"),
-        updated(1, id_token="WHO"),
+        updated(1, id_token="0A0B0C0D"),
         updated(2),
         updated(3, id_token=""),
     )

@@ -1,0 +1,195 @@
+"""Asks the operator's own AuthorizerService about tokens, before messages come to their lanes."""
+
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+import grpc
+from google.protobuf.message import Message
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from citrine.api.v1.authorization_pb2 import Authorizer
+from citrine.authorizer.v1 import authorizer_pb2 as pb
+from citrine.authorizer.v1.authorizer_pb2_grpc import AuthorizerServiceStub
+from citrine.ocpp.v2.authorization_pb2 import AuthorizeRequest
+from citrine.ocpp.v2.transactions_pb2 import TransactionEventEnum, TransactionEventRequest, TriggerReasonEnum
+from citrine.ocpp.v2.types_pb2 import IdTokenInfo, MessageFormatEnum
+from citrine_core.blocks.authorization.decisions import Asked, Finding
+from citrine_core.blocks.authorization.directory import SettingsDirectory
+from citrine_core.blocks.authorization.models import AuthorizationSettings
+from citrine_core.dispatch import Call
+from citrine_core.errors import DatabaseUnavailable
+from citrine_core.resources.tokens import NO_AUTHORIZATION, TokenKey, TokenRepository, type_of
+from citrine_core.services import Services
+
+__all__ = ["AuthorizationInquirer", "usable"]
+
+logger = logging.getLogger(__name__)
+
+TIMEOUT = 3.0
+"""Seconds that an authorizer has where the tenant does not say."""
+
+LEAST_TIME = 0.05
+"""Seconds that it has in any case, however long the question waited."""
+
+LONGEST_MESSAGE = 512
+LONGEST_LANGUAGE = 8
+PRIORITY = 9
+
+_ENDED = TransactionEventEnum.TRANSACTION_EVENT_ENUM_ENDED
+_STOP_AUTHORIZED = TriggerReasonEnum.TRIGGER_REASON_ENUM_STOP_AUTHORIZED
+
+_ChannelKey = tuple[str, bool, str]
+
+
+class AuthorizationInquirer:
+    """Finds out what is said of tokens elsewhere."""
+
+    def __init__(self, services: Services) -> None:
+        self._unit_of_work = services.unit_of_work
+        self._clock = services.clock
+        self._directory = SettingsDirectory.of(services)
+        self._channels: dict[_ChannelKey, grpc.aio.Channel] = {}
+
+    @property
+    def messages(self) -> frozenset[type[Message]]:
+        """Messages that bear tokens."""
+        return frozenset({AuthorizeRequest, TransactionEventRequest})
+
+    def wants(self, tenant_id: str, message: Any) -> bool:
+        """Tell whether there is a token in it, and somebody to ask."""
+        if not message.HasField("id_token"):
+            return False
+        if not self._directory.loaded:
+            return True
+        settings = self._directory.find(tenant_id)
+        return settings is not None and bool(settings.authorizer_address)
+
+    async def ask(self, calls: Sequence[Call[Any]], waited: float) -> Sequence[Finding | None]:
+        """Return what was found out about tokens and contracts."""
+        if not self._directory.loaded:
+            await self._directory.refresh()
+        settings = self._directory.find(calls[0].tenant_id)
+        if settings is None or not settings.authorizer_address:
+            return [None] * len(calls)
+        asked = await self._ask_authorizer(settings, calls, waited)
+        return [Finding(one) if one is not None else None for one in asked]
+
+    async def _ask_authorizer(
+        self, settings: AuthorizationSettings, calls: Sequence[Call[Any]], waited: float
+    ) -> list[Asked | None]:
+        known = await self._known(settings, calls)
+        places = [
+            place
+            for place, call in enumerate(calls)
+            if type_of(call.message.id_token.type) != NO_AUTHORIZATION and _key(call) not in known
+        ]
+        found: list[Asked | None] = [None] * len(calls)
+        if not places:
+            return found
+        presentations = [self._presentation(calls[place]) for place in places]
+        ask = settings.authorizer_ask or Authorizer.ASK_UNKNOWN_TOKENS
+        policy = settings.authorizer_offline_policy or Authorizer.OFFLINE_POLICY_DENY
+        for place, info in zip(places, await self._call(settings, presentations, waited), strict=True):
+            found[place] = Asked(ask, policy, info is not None, info if info and info.status else None)
+        return found
+
+    async def _known(self, settings: AuthorizationSettings, calls: Sequence[Call[Any]]) -> set[TokenKey]:
+        """Return the tokens that it need not be asked about, because we know them."""
+        if settings.authorizer_ask == Authorizer.ASK_ALL_TOKENS:
+            return set()
+        try:
+            async with self._unit_of_work(read_only=True) as work:
+                return set(await TokenRepository(work.session).find_all(settings.tenant_id, set(map(_key, calls))))
+        except DatabaseUnavailable:
+            return set()
+
+    async def _call(
+        self, settings: AuthorizationSettings, presentations: Sequence[pb.Presentation], waited: float
+    ) -> Sequence[IdTokenInfo | None]:
+        """Return the answers: without a status where there is no opinion, and None for each where there is none."""
+        nothing: list[IdTokenInfo | None] = [None] * len(presentations)
+        timeout = TIMEOUT if settings.authorizer_timeout is None else settings.authorizer_timeout / 1000
+        metadata = []
+        if settings.authorizer_credential:
+            metadata.append(("authorization", f"Bearer {settings.authorizer_credential}"))
+        request = pb.AuthorizeRequest(tenant_id=settings.tenant_id, presentations=presentations)
+        # Any: the types of stubs are those of synchronous channels.
+        stub: Any = AuthorizerServiceStub(self._channel(settings))
+        try:
+            response: pb.AuthorizeResponse = await stub.Authorize(
+                request, timeout=max(timeout - waited, LEAST_TIME), metadata=metadata
+            )
+        except grpc.aio.AioRpcError as error:
+            logger.warning("the authorizer of a tenant did not answer: %s", error.code().name, extra=_of(settings))
+            return nothing
+        if len(response.decisions) != len(presentations):
+            logger.warning("the authorizer of a tenant answered another number of questions", extra=_of(settings))
+            return nothing
+        return [usable(decision.id_token_info) for decision in response.decisions]
+
+    def _channel(self, settings: AuthorizationSettings) -> grpc.aio.Channel:
+        key = (settings.authorizer_address, settings.authorizer_tls, settings.authorizer_ca_certificates)
+        if key not in self._channels:
+            address, tls, roots = key
+            if tls:
+                credentials = grpc.ssl_channel_credentials(roots.encode() or None)
+                self._channels[key] = grpc.aio.secure_channel(address, credentials)
+            else:
+                self._channels[key] = grpc.aio.insecure_channel(address)
+        return self._channels[key]
+
+    def _presentation(self, call: Call[Any]) -> pb.Presentation:
+        message = call.message
+        time = Timestamp()
+        time.FromDatetime(self._clock())
+        if isinstance(message, AuthorizeRequest):
+            return pb.Presentation(
+                station_id=call.station_id, id_token=message.id_token, purpose=pb.Presentation.PURPOSE_ASK, time=time
+            )
+        stops = message.event_type == _ENDED or message.trigger_reason == _STOP_AUTHORIZED
+        return pb.Presentation(
+            station_id=call.station_id,
+            id_token=message.id_token,
+            purpose=pb.Presentation.PURPOSE_STOP if stops else pb.Presentation.PURPOSE_START,
+            evse_id=message.evse.id if message.HasField("evse") else None,
+            transaction_id=message.transaction_info.transaction_id,
+            time=message.timestamp if message.offline else time,
+        )
+
+
+def usable(info: IdTokenInfo) -> IdTokenInfo:
+    """Return what a station can be answered of what an authorizer said: OCPP's limits hold for others too."""
+    found = IdTokenInfo()
+    found.CopyFrom(info)
+    for name in ("language1", "language2"):
+        if len(getattr(found, name)) > LONGEST_LANGUAGE or not getattr(found, name):
+            found.ClearField(name)
+    # C01.FR.10, C01.FR.11
+    if found.HasField("language2") and (not found.HasField("language1") or found.language1 == found.language2):
+        found.ClearField("language2")
+    if abs(found.charging_priority) > PRIORITY:
+        found.ClearField("charging_priority")
+    if found.HasField("group_id_token"):
+        found.group_id_token.type = found.group_id_token.type or "Central"
+        if not found.group_id_token.id_token:
+            found.ClearField("group_id_token")
+    if found.HasField("personal_message"):
+        text = found.personal_message
+        text.content = text.content[:LONGEST_MESSAGE]
+        text.format = text.format or MessageFormatEnum.MESSAGE_FORMAT_ENUM_UTF8
+        if len(text.language) > LONGEST_LANGUAGE or not text.language:
+            text.ClearField("language")
+        if not text.content:
+            found.ClearField("personal_message")
+    if any(evse_id < 0 for evse_id in found.evse_id):
+        del found.evse_id[:]
+    return found
+
+
+def _key(call: Call[Any]) -> TokenKey:
+    return (call.message.id_token.id_token, call.message.id_token.type)
+
+
+def _of(settings: AuthorizationSettings) -> dict[str, str]:
+    return {"tenant_id": settings.tenant_id, "address": settings.authorizer_address}

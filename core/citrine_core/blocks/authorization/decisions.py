@@ -1,0 +1,175 @@
+"""Decisions on what drivers present: one place for Authorize and TransactionEvent, a batch at a time."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from citrine.api.v1.authorization_pb2 import Authorizer
+from citrine.api.v1.tokens_pb2 import TokenRules
+from citrine.ocpp.v2.types_pb2 import AuthorizationStatusEnum, IdTokenInfo
+from citrine_core.blocks.authorization.directory import SettingsDirectory
+from citrine_core.blocks.authorization.repository import AuthorizationRepository
+from citrine_core.blocks.authorization.rules import (
+    Facts,
+    OpenTransaction,
+    Presented,
+    Purpose,
+    decide_known,
+    decide_unknown,
+)
+from citrine_core.db import UnitOfWork
+from citrine_core.resources.tokens import NO_AUTHORIZATION, Token, TokenRepository, lookup_of, type_of
+from citrine_core.services import Services
+
+__all__ = ["Asked", "Authorizations", "Decision", "Finding"]
+
+_ACCEPTED = AuthorizationStatusEnum.AUTHORIZATION_STATUS_ENUM_ACCEPTED
+_INVALID = AuthorizationStatusEnum.AUTHORIZATION_STATUS_ENUM_INVALID
+
+_OURS = frozenset({"Central", "DirectPayment"})
+"""Types of tokens that a CSMS makes up to start a transaction with (C05, C24 of OCPP 2.1)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the operator's AuthorizerService said."""
+
+    ask: int
+    """citrine.api.v1.Authorizer.Ask"""
+    offline_policy: int
+    """citrine.api.v1.Authorizer.OfflinePolicy"""
+    answered: bool
+    """False: it did not in time, or not as it should."""
+    info: IdTokenInfo | None = None
+    """None: it has no opinion."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What was found out about a message before the transaction of the database."""
+
+    asked: Asked | None = None
+    """None: nobody was asked about the token."""
+    certificate_status: int | None = None
+    """citrine.ocpp.v2.AuthorizeCertificateStatusEnum of the contract. None: there is none to say."""
+
+
+@dataclass(slots=True)
+class Decision:
+    """What a station is answered on a token."""
+
+    tenant_id: str
+    presented: Presented
+    token: Token | None
+    """None: the tenant does not know it."""
+    info: IdTokenInfo = field(default_factory=IdTokenInfo)
+
+    @property
+    def accepted(self) -> bool:
+        """Whether it may charge."""
+        return self.info.status == _ACCEPTED
+
+
+class Authorizations:
+    """Decides on tokens."""
+
+    def __init__(self, services: Services) -> None:
+        self._clock = services.clock
+        self._informers = services.informers
+        self._directory = SettingsDirectory.of(services)
+
+    async def decide(self, work: UnitOfWork, tenant_id: str, presented: Sequence[Presented]) -> list[Decision]:
+        """Return a decision for each token that was presented at stations of a tenant, in the same order.
+
+        One query for the tokens, and one more for each kind of fact that rules of these tokens ask for.
+        """
+        if not self._directory.loaded:
+            await self._directory.load(work.session)
+        keys = {(one.id_token.id_token, one.id_token.type) for one in presented}
+        wanted = {key for key in keys if type_of(key[1]) != NO_AUTHORIZATION}
+        tokens = await TokenRepository(work.session).find_all(tenant_id, wanted)
+        decisions = [
+            Decision(tenant_id, one, tokens.get((one.id_token.id_token, one.id_token.type))) for one in presented
+        ]
+        facts = Facts(self._clock(), self._directory.master_pass_group_id(tenant_id))
+        await _find_facts(work, facts, tenant_id, decisions)
+        ours = await _started_by_us(work, facts.now, tenant_id, decisions)
+        for decision in decisions:
+            decision.info = _decide(decision, facts, ours)
+            if decision.token is not None and decision.accepted and decision.presented.purpose is Purpose.START:
+                # The next in this batch must see that it charges.
+                facts.open.append(_opened(decision.presented, decision.token))
+        accepted = [decision for decision in decisions if decision.accepted]
+        for inform in self._informers if accepted else ():
+            await inform(work, accepted)
+        return decisions
+
+
+async def _find_facts(work: UnitOfWork, facts: Facts, tenant_id: str, decisions: Sequence[Decision]) -> None:
+    repository = AuthorizationRepository(work.session)
+    limited: set[tuple[str, str]] = set()
+    asking: set[str] = set()
+    choosy: set[str] = set()
+    for decision in decisions:
+        token, presented = decision.token, decision.presented
+        if token is None or token.rules is None or presented.purpose is Purpose.STOP:
+            continue
+        rules = TokenRules.FromString(token.rules)
+        if rules.max_transactions:
+            limited.add((token.lookup, token.type))
+        if presented.purpose is Purpose.ASK:
+            asking.add(presented.station_id)
+        if rules.connector_types:
+            choosy.add(presented.station_id)
+    if limited:
+        await repository.lock_tokens(tenant_id, limited)
+    if limited or asking:
+        facts.open = await repository.open_transactions(tenant_id, {lookup for lookup, _ in limited}, asking)
+    if choosy:
+        facts.connector_types = await repository.connector_types(tenant_id, choosy)
+
+
+async def _started_by_us(
+    work: UnitOfWork, now: datetime, tenant_id: str, decisions: Sequence[Decision]
+) -> set[tuple[str, str, str]]:
+    stations = {
+        decision.presented.station_id
+        for decision in decisions
+        if decision.token is None and type_of(decision.presented.id_token.type) in _OURS
+    }
+    if not stations:
+        return set()
+    return await AuthorizationRepository(work.session).remote_starts(tenant_id, stations, now)
+
+
+def _decide(decision: Decision, facts: Facts, ours: set[tuple[str, str, str]]) -> IdTokenInfo:
+    presented, finding = decision.presented, decision.presented.finding
+    asked: Asked | None = finding.asked if isinstance(finding, Finding) else None
+    if decision.token is not None:
+        known = decide_known(decision.token, presented, facts)
+        is_asked = asked is not None and asked.ask == Authorizer.ASK_ALL_TOKENS
+        # What the operator refuses here is refused, whatever his service says.
+        return _asked(asked, known, facts) if asked and is_asked and known.status == _ACCEPTED else known
+    if (presented.station_id, lookup_of(presented.id_token.id_token), type_of(presented.id_token.type)) in ours:
+        # F01, F02: we had the station start the transaction with it.
+        return IdTokenInfo(status=_ACCEPTED)
+    unknown = decide_unknown(presented.id_token)
+    return unknown if asked is None else _asked(asked, unknown, facts)
+
+
+def _asked(asked: Asked, local: IdTokenInfo, facts: Facts) -> IdTokenInfo:
+    if asked.answered:
+        return local if asked.info is None else asked.info
+    if asked.offline_policy == Authorizer.OFFLINE_POLICY_LOCAL_TOKENS:
+        info = local
+    elif asked.offline_policy == Authorizer.OFFLINE_POLICY_ACCEPT:
+        info = local if local.status == _ACCEPTED else IdTokenInfo(status=_ACCEPTED)
+    else:
+        info = IdTokenInfo(status=_INVALID)
+    # C10.FR.13: no station shall remember what was said for want of an answer.
+    info.cache_expiry_date_time.FromDatetime(facts.now)
+    return info
+
+
+def _opened(presented: Presented, token: Token) -> OpenTransaction:
+    return OpenTransaction(presented.station_id, presented.transaction_id, token.lookup, token.type, token.group_id)

@@ -1,0 +1,82 @@
+"""The settings of all tenants, held in memory: they are asked with each message and seldom change."""
+
+from collections.abc import Callable
+
+from google.protobuf.duration_pb2 import Duration
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from citrine.api.v1 import authorization_pb2 as pb
+from citrine_core.blocks.authorization.models import AuthorizationSettings
+from citrine_core.blocks.authorization.repository import AuthorizationRepository
+from citrine_core.db import UnitOfWorkFactory
+from citrine_core.services import Services
+
+__all__ = ["SettingsDirectory", "settings_to_proto"]
+
+
+class SettingsDirectory:
+    """Settings by tenant. Read at the start, at an interval, and where they are changed by this core."""
+
+    def __init__(self, unit_of_work: UnitOfWorkFactory) -> None:
+        self._unit_of_work = unit_of_work
+        self._settings: dict[str, AuthorizationSettings] = {}
+        self.loaded = False
+        """False until they were read for the first time."""
+        self.on_change: list[Callable[[], None]] = []
+        """Called when something may have changed."""
+
+    @classmethod
+    def of(cls, services: Services) -> "SettingsDirectory":
+        """Return the one of this core."""
+        found: SettingsDirectory | None = services.shared.get(cls)
+        if found is None:
+            found = services.shared[cls] = cls(services.unit_of_work)
+        return found
+
+    def find(self, tenant_id: str) -> AuthorizationSettings | None:
+        """Return the settings of a tenant; None where it has none."""
+        return self._settings.get(tenant_id)
+
+    def master_pass_group_id(self, tenant_id: str) -> str:
+        """Return the group of a tenant's master passes; empty where there is none."""
+        found = self._settings.get(tenant_id)
+        return found.master_pass_group_id if found is not None else ""
+
+    def put(self, settings: AuthorizationSettings) -> None:
+        """Take in settings that were committed."""
+        self._settings[settings.tenant_id] = settings
+        for changed in self.on_change:
+            changed()
+
+    async def load(self, session: AsyncSession) -> None:
+        """Read all settings."""
+        self._settings = {row.tenant_id: row for row in await AuthorizationRepository(session).settings()}
+        self.loaded = True
+        for changed in self.on_change:
+            changed()
+
+    async def refresh(self) -> None:
+        """Read all settings in a transaction of its own; meant for a job."""
+        async with self._unit_of_work(read_only=True) as work:
+            await self.load(work.session)
+
+
+def settings_to_proto(row: AuthorizationSettings) -> pb.AuthorizationSettings:
+    """Return what the API shows of settings; never the credential."""
+    shown = pb.AuthorizationSettings(master_pass_group_id=row.master_pass_group_id, contract_roots=row.contract_roots)
+    if row.authorizer_address:
+        shown.authorizer.CopyFrom(
+            pb.Authorizer(
+                address=row.authorizer_address,
+                tls=row.authorizer_tls,
+                ca_certificates=row.authorizer_ca_certificates,
+                has_credential=bool(row.authorizer_credential),
+                ask=pb.Authorizer.Ask.ValueType(row.authorizer_ask),
+                offline_policy=pb.Authorizer.OfflinePolicy.ValueType(row.authorizer_offline_policy),
+            )
+        )
+        if row.authorizer_timeout is not None:
+            timeout = Duration()
+            timeout.FromMilliseconds(row.authorizer_timeout)
+            shown.authorizer.timeout.CopyFrom(timeout)
+    return shown
