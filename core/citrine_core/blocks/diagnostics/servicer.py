@@ -22,6 +22,7 @@ from citrine_core.blocks.diagnostics.repository import (
     MonitorRepository,
     StationEventRepository,
 )
+from citrine_core.blocks.provisioning import PieceSender, merged
 from citrine_core.errors import InvalidArgument
 from citrine_core.resources.reports import ReportKind, ReportRequests
 from citrine_core.rpc import caller, open_page, time_or_none
@@ -39,6 +40,7 @@ class DiagnosticsServicer(diagnostics_pb2_grpc.DiagnosticsServiceServicer):
     def __init__(self, services: Services) -> None:
         self._services = services
         self._reports = ReportRequests(services)
+        self._pieces = PieceSender(services)
 
     async def ListStationEvents(
         self,
@@ -146,14 +148,26 @@ class DiagnosticsServicer(diagnostics_pb2_grpc.DiagnosticsServiceServicer):
             _check_severity(f"{path}.severity", data.severity)
             if data.type == ocpp.MONITOR_ENUM_DELTA and data.value < 0:  # N04.FR.14
                 raise InvalidArgument(f"{path}.value", "must not be negative where the type is Delta")
-        return await self._services.commands.call(context, request, pb.SetVariableMonitoringResponse)
+        sent = await self._pieces.send(caller(context), request.target, request.request, context=context)
+        commands, answers = zip(*sent, strict=True)
+        return pb.SetVariableMonitoringResponse(
+            command=commands[-1],
+            response=merged(answers, "set_monitoring_result"),
+            commands=commands if len(commands) > 1 else (),
+        )
 
     async def ClearVariableMonitoring(
         self,
         request: pb.ClearVariableMonitoringRequest,
         context: grpc.aio.ServicerContext[pb.ClearVariableMonitoringRequest, pb.ClearVariableMonitoringResponse],
     ) -> pb.ClearVariableMonitoringResponse:
-        return await self._services.commands.call(context, request, pb.ClearVariableMonitoringResponse)
+        sent = await self._pieces.send(caller(context), request.target, request.request, context=context)
+        commands, answers = zip(*sent, strict=True)
+        return pb.ClearVariableMonitoringResponse(
+            command=commands[-1],
+            response=merged(answers, "clear_monitoring_result"),
+            commands=commands if len(commands) > 1 else (),
+        )
 
     async def GetMonitoringReport(
         self,

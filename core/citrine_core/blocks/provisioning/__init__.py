@@ -6,6 +6,7 @@ from citrine.api.v1 import provisioning_pb2_grpc
 from citrine_core.blocks.provisioning.boots import BootHandlers
 from citrine_core.blocks.provisioning.handlers import ProvisioningHandlers
 from citrine_core.blocks.provisioning.models import ReportedVariable
+from citrine_core.blocks.provisioning.pieces import PieceSender, merged
 from citrine_core.blocks.provisioning.reports import ReportHandlers
 from citrine_core.blocks.provisioning.repository import (
     RegistrationRepository,
@@ -18,6 +19,7 @@ from citrine_core.services import Services
 
 __all__ = [
     "BootHandlers",
+    "PieceSender",
     "ProvisioningHandlers",
     "ProvisioningServicer",
     "RegistrationRepository",
@@ -26,6 +28,7 @@ __all__ = [
     "VariableRepository",
     "block",
     "forget_device_model",
+    "merged",
 ]
 
 

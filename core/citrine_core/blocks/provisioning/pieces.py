@@ -1,7 +1,7 @@
 """Requests with more than a station takes in one message: sent in several, each of them a command.
 
-How much it takes is in its device model: ItemsPerMessage and BytesPerMessage of DeviceDataCtrlr, by action. Where
-that is not known and much is asked for, the station is asked for it first.
+How much it takes is in its device model: ItemsPerMessage and BytesPerMessage of DeviceDataCtrlr or MonitoringCtrlr, by
+action. Where that is not known and much is asked for, the station is asked for it first.
 """
 
 import logging
@@ -17,6 +17,7 @@ from citrine.api.v1.common_pb2 import Command, CommandTarget
 from citrine.ocpp.actions import action_of
 from citrine.ocpp.codec import CodecError, encode
 from citrine.ocpp.v2 import provisioning_pb2 as ocpp
+from citrine.ocpp.v2.diagnostics_pb2 import ClearVariableMonitoringRequest, SetVariableMonitoringRequest
 from citrine.ocpp.v2.types_pb2 import (
     GENERIC_DEVICE_MODEL_STATUS_ENUM_ACCEPTED,
     GENERIC_DEVICE_MODEL_STATUS_ENUM_EMPTY_RESULT_SET,
@@ -37,17 +38,33 @@ M = TypeVar("M", bound=Message)
 FEW = 4
 """Items that any station takes in one message. For more, an unknown limit is asked for."""
 
-CONTROLLER = "DeviceDataCtrlr"
-
 MESSAGE_ID = 36
 """Characters of our message ids, which count with the frame."""
 
-_FIELDS: Mapping[type[Message], str] = {
-    ocpp.GetVariablesRequest: "get_variable_data",
-    ocpp.SetVariablesRequest: "set_variable_data",
-    ocpp.GetReportRequest: "component_variable",
+
+@dataclass(frozen=True, slots=True)
+class _Splitting:
+    """How the messages of an action are split."""
+
+    field: str
+    """Its items can be sent in several messages."""
+    controller: str
+    """Component whose variables say how much the station takes."""
+    instance: str
+    """Instance of these variables."""
+
+
+_DEVICE_DATA = "DeviceDataCtrlr"
+_MONITORING = "MonitoringCtrlr"
+
+_SPLITTINGS: Mapping[type[Message], _Splitting] = {
+    ocpp.GetVariablesRequest: _Splitting("get_variable_data", _DEVICE_DATA, "GetVariables"),
+    ocpp.SetVariablesRequest: _Splitting("set_variable_data", _DEVICE_DATA, "SetVariables"),
+    ocpp.GetReportRequest: _Splitting("component_variable", _DEVICE_DATA, "GetReport"),
+    # N04.FR.09, N06.FR.04
+    SetVariableMonitoringRequest: _Splitting("set_monitoring_data", _MONITORING, "SetVariableMonitoring"),
+    ClearVariableMonitoringRequest: _Splitting("id", _MONITORING, "ClearVariableMonitoring"),
 }
-"""Field whose items can be sent in several messages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +77,7 @@ class Limits:
 
 
 class PieceSender:
-    """Sends GetVariables, SetVariables and GetReport in as many messages as the station needs."""
+    """Sends requests of many items in as many messages as the station needs."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
@@ -90,34 +107,41 @@ class PieceSender:
         Raises:
             InvalidArgument: When it can't be encoded.
         """
-        count = len(getattr(message, _FIELDS[type(message)]))
+        splitting = _SPLITTINGS[type(message)]
+        count = len(getattr(message, splitting.field))
         if count <= 1 or not target.station_id:
             return [message]
-        action = action_of(type(message)).name
-        limits = await self._stored(who.tenant_id, target.station_id, action)
+        limits = await self._stored(who.tenant_id, target.station_id, splitting)
         if limits == Limits() and count > FEW:
-            await self._ask(who, target, action)
-            limits = await self._stored(who.tenant_id, target.station_id, action)
+            await self._ask(who, target, splitting)
+            limits = await self._stored(who.tenant_id, target.station_id, splitting)
         try:
             return split(message, limits)
         except CodecError as error:
             raise InvalidArgument("request" + error.path.replace("/", "."), error.problem) from error
 
-    async def _stored(self, tenant_id: str, station_id: str, action: str) -> Limits:
+    async def _stored(self, tenant_id: str, station_id: str, splitting: _Splitting) -> Limits:
         async with self._services.unit_of_work(read_only=True) as work:
             found = await VariableRepository(work.session).find_instances(
-                tenant_id, station_id, CONTROLLER, ("ItemsPerMessage", "BytesPerMessage"), action
+                tenant_id,
+                station_id,
+                splitting.controller,
+                ("ItemsPerMessage", "BytesPerMessage"),
+                splitting.instance,
             )
         return Limits(_number(found.get("itemspermessage")), _number(found.get("bytespermessage")))
 
-    async def _ask(self, who: Caller, target: CommandTarget, action: str) -> None:
+    async def _ask(self, who: Caller, target: CommandTarget, splitting: _Splitting) -> None:
         """Have the station tell its limits; the answer is stored like any other."""
         now = CommandTarget()
         now.CopyFrom(target)
         now.when_online = False
         now.ClearField("expire_time")
         data = [
-            ocpp.GetVariableData(component=Component(name=CONTROLLER), variable=Variable(name=name, instance=action))
+            ocpp.GetVariableData(
+                component=Component(name=splitting.controller),
+                variable=Variable(name=name, instance=splitting.instance),
+            )
             for name in ("ItemsPerMessage", "BytesPerMessage")
         ]
         try:
@@ -137,7 +161,7 @@ def split(message: M, limits: Limits) -> list[M]:
     """
     if limits == Limits():
         return [message]
-    field = _FIELDS[type(message)]
+    field = _SPLITTINGS[type(message)].field
     rest = type(message)()
     rest.CopyFrom(message)
     rest.ClearField(field)
@@ -174,12 +198,12 @@ def outcome(answers: Sequence[ocpp.GetReportResponse | None]) -> ocpp.GetReportR
     return (refusals or sorted(given, key=lambda answer: good.index(answer.status)))[0]
 
 
-def _groups(message: Message, rest: Message, field: str, limits: Limits) -> Iterator[list[Message]]:
+def _groups(message: Message, rest: Message, field: str, limits: Limits) -> Iterator[list[Any]]:
     items = list(getattr(message, field))
     most = limits.items or len(items)
     around, sizes = _sizes(rest, field, items) if limits.size is not None else (0, [0] * len(items))
     room = (limits.size or 0) - around
-    group: list[Message] = []
+    group: list[Any] = []
     used = 0
     for item, size in zip(items, sizes, strict=True):
         # Each item but the first follows a comma.
@@ -192,7 +216,7 @@ def _groups(message: Message, rest: Message, field: str, limits: Limits) -> Iter
     yield group
 
 
-def _sizes(rest: Message, field: str, items: Sequence[Message]) -> tuple[int, list[int]]:
+def _sizes(rest: Message, field: str, items: Sequence[Any]) -> tuple[int, list[int]]:
     """Return the bytes of a frame around the items, and those of each item."""
     name = rest.DESCRIPTOR.fields_by_name[field].json_name
     around, sizes = 0, []
