@@ -11,7 +11,18 @@ import typer
 from typer.main import get_command
 
 from citrine_cli.client import Connection
-from citrine_cli.commands import call, connections, events, keys, stations, tenants, tokens, transactions
+from citrine_cli.commands import (
+    call,
+    connections,
+    events,
+    keys,
+    reports,
+    stations,
+    tenants,
+    tokens,
+    transactions,
+    variables,
+)
 from citrine_cli.errors import CliError, UsageError, print_error
 from citrine_cli.processes import PROCESSES, run_process
 from citrine_cli.up import command as up
@@ -95,7 +106,7 @@ def build_app() -> typer.Typer:
     groups = {"db": typer.Typer(help="The database.")}
     for words, name in PROCESSES.items():
         _add_process(groups[words[0]] if len(words) > 1 else app, words[-1], name)
-    for module in (stations, tokens, transactions, connections, tenants, keys):
+    for module in (stations, tokens, transactions, connections, tenants, keys, reports, variables):
         groups[module.NAME] = module.build()
     for word, group in groups.items():
         app.add_typer(group, name=word)
