@@ -34,7 +34,7 @@ BLOCK_EXTRAS: dict[str, set[str]] = {
     # Pure rules, tested by tables, that neither a handler nor a repository should hide.
     "authorization": {"authorizer.py", "contracts.py", "decisions.py", "directory.py", "rules.py"},
     "availability": {"statuses.py", "wishes.py"},
-    "meter_values": {"readings.py"},
+    "meter_values": {"readings.py", "units.py"},
     "provisioning": {"boots.py", "pieces.py", "reports.py", "variables.py"},
     "remote_control": {"starts.py"},
     # What the core does by itself; every change of a state, which is told; what is asked for, checked.

@@ -16,6 +16,7 @@ from citrine_core.blocks.meter_values.readings import (
 )
 from citrine_core.blocks.meter_values.repository import SampleRepository, add_samples
 from citrine_core.blocks.meter_values.servicer import MeterValuesServicer
+from citrine_core.blocks.meter_values.units import exact, normalized
 from citrine_core.dispatch import Block
 from citrine_core.services import Services
 
@@ -30,7 +31,9 @@ __all__ = [
     "add_samples",
     "block",
     "digest_of",
+    "exact",
     "measured",
+    "normalized",
     "sample_rows",
     "to_datetime",
 ]

@@ -38,6 +38,7 @@ class MeterValuesHandlers:
                 digest_of(request.SerializeToString(deterministic=True)),
                 request.meter_value,
                 evse_id=request.evse_id,
+                custom_data=request.custom_data if request.HasField("custom_data") else None,
             )
             rows += samples
             received = MeterValuesReceived(evse_id=request.evse_id, samples=len(samples))

@@ -48,5 +48,4 @@ class Sample(Model):
     value: Mapped[float] = mapped_column(Double)
     """As sent: neither unit nor multiplier is applied."""
     extra: Mapped[bytes | None] = mapped_column(LargeBinary)
-    """What has no column, signed data and customData: the serialised citrine.ocpp.v2.SampledValue. None: there is
-    none. Empty: it is in the transaction's event, which holds the whole message."""
+    """What has no column, signed data and customData: see IN_EVENT and the like in readings.py. None: there is none."""

@@ -9,9 +9,40 @@ from typing import NamedTuple
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from citrine.ocpp.v2.types_pb2 import LocationEnum, MeasurandEnum, MeterValue, PhaseEnum, ReadingContextEnum
+from citrine.ocpp.v2.meter_values_pb2 import MeterValuesRequest
+from citrine.ocpp.v2.types_pb2 import (
+    CustomData,
+    LocationEnum,
+    MeasurandEnum,
+    MeterValue,
+    PhaseEnum,
+    ReadingContextEnum,
+    SampledValue,
+)
+from citrine_core.blocks.meter_values.units import base_of, exact
 
-__all__ = ["Measured", "RegisterReading", "SampleRow", "digest_of", "measured", "sample_rows", "to_datetime"]
+__all__ = [
+    "IN_EVENT",
+    "SIGNED",
+    "SIGNED_IN_EVENT",
+    "UNSIGNED",
+    "Measured",
+    "RegisterReading",
+    "SampleRow",
+    "digest_of",
+    "measured",
+    "sample_rows",
+    "to_datetime",
+]
+
+IN_EVENT = b""
+"""`extra` of a sample of a transaction: it has customData, and the transaction's event holds it."""
+SIGNED_IN_EVENT = b"\x01"
+"""The same of a sample that is signed."""
+UNSIGNED = b"\x02"
+"""Begin of the `extra` of a sample of MeterValues: the message follows, with nothing but this sample and customData."""
+SIGNED = b"\x03"
+"""The same of a sample that is signed."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -41,9 +72,6 @@ _LOCATIONS: Mapping[int | None, int] = {
     LocationEnum.LOCATION_ENUM_EV: 5,
 }
 """Where several report the same at the same time, what the driver was given counts first."""
-
-_ENERGY_UNITS: Mapping[str | None, float] = {None: 1.0, "Wh": 1.0, "kWh": 1000.0}
-_POWER_UNITS: Mapping[str | None, float] = {None: 1.0, "W": 1.0, "kW": 1000.0}
 
 _LARGEST_EXPONENT = 18
 _LARGEST = 1e15
@@ -93,6 +121,7 @@ def sample_rows(
     connector_id: int | None = None,
     transaction_id: str | None = None,
     seq_no: int | None = None,
+    custom_data: CustomData | None = None,
 ) -> list[SampleRow]:
     """Return one row for each sampled value.
 
@@ -105,12 +134,14 @@ def sample_rows(
         connector_id: Where it was measured. None: not said.
         transaction_id: Transaction whose event the message is. The event holds the message as a whole.
         seq_no: Of that event.
+        custom_data: That of the message, where it is no event.
     """
     rows: list[SampleRow] = []
     for meter_value in meter_values:
         sample_time = to_datetime(meter_value.timestamp)
+        is_custom = custom_data is not None or meter_value.HasField("custom_data")
         for sampled in meter_value.sampled_value:
-            unit, multiplier, has_extra = None, None, sampled.HasField("signed_meter_value")
+            unit, multiplier, has_extra = None, None, is_custom or sampled.HasField("signed_meter_value")
             if sampled.HasField("unit_of_measure"):
                 measure = sampled.unit_of_measure
                 unit = measure.unit if measure.HasField("unit") else None
@@ -118,7 +149,7 @@ def sample_rows(
                 has_extra = has_extra or measure.HasField("custom_data")
             extra = None
             if has_extra or sampled.HasField("custom_data"):
-                extra = sampled.SerializeToString(deterministic=True) if transaction_id is None else b""
+                extra = _extra(meter_value, sampled, custom_data, in_event=transaction_id is not None)
             rows.append(
                 SampleRow(
                     tenant_id,
@@ -142,6 +173,19 @@ def sample_rows(
                 )
             )
     return rows
+
+
+def _extra(meter_value: MeterValue, sampled: SampledValue, custom_data: CustomData | None, *, in_event: bool) -> bytes:
+    is_signed = sampled.HasField("signed_meter_value")
+    if in_event:
+        return SIGNED_IN_EVENT if is_signed else IN_EVENT
+    alone = MeterValuesRequest(custom_data=custom_data)
+    alone.meter_value.add(sampled_value=[sampled], custom_data=_custom_data_of(meter_value))
+    return (SIGNED if is_signed else UNSIGNED) + alone.SerializeToString(deterministic=True)
+
+
+def _custom_data_of(meter_value: MeterValue) -> CustomData | None:
+    return meter_value.custom_data if meter_value.HasField("custom_data") else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,10 +231,8 @@ def measured(rows: Sequence[SampleRow]) -> Measured:
         group = groups.get(row.measurand)
         if group is not None:
             group.setdefault((row.sample_time, _rank(row.context)), []).append(row)
-    found.registers = [
-        RegisterReading(time, rank == 0, wh) for time, rank, wh in _totals(groups[_REGISTER], _ENERGY_UNITS)
-    ]
-    for _, _, found.power_w in _totals(groups[_POWER], _POWER_UNITS):
+    found.registers = [RegisterReading(time, rank == 0, wh) for time, rank, wh in _totals(groups[_REGISTER], "Wh")]
+    for _, _, found.power_w in _totals(groups[_POWER], "W"):
         pass
     for _, _, found.soc_percent in _totals(groups[_SOC], None):
         pass
@@ -203,20 +245,20 @@ def _rank(context: int | None) -> int:
     return 2 if context == _END else 1
 
 
-def _totals(group: _Group, units: Mapping[str | None, float] | None) -> Iterator[tuple[datetime, int, float]]:
+def _totals(group: _Group, unit: str | None) -> Iterator[tuple[datetime, int, float]]:
     for time, rank in sorted(group) if len(group) > 1 else group:
-        total = _total(group[time, rank], units)
+        total = _total(group[time, rank], unit)
         if total is not None:
             yield time, rank, total
 
 
-def _total(rows: Sequence[SampleRow], units: Mapping[str | None, float] | None) -> float | None:
+def _total(rows: Sequence[SampleRow], unit: str | None) -> float | None:
     if len(rows) == 1 and rows[0].phase is None:
-        return _scaled(rows[0], units)
+        return _scaled(rows[0], unit)
     whole: dict[int, float] = {}
     phases: dict[int, dict[int, float]] = {}
     for row in rows:
-        value = _scaled(row, units)
+        value = _scaled(row, unit)
         if value is None:
             continue
         location = _LOCATIONS.get(row.location, 9)
@@ -227,20 +269,22 @@ def _total(rows: Sequence[SampleRow], units: Mapping[str | None, float] | None) 
     if not whole and not phases:
         return None
     location = min([*whole, *phases])
-    return whole[location] if location in whole else sum(phases[location].values())
+    return whole[location] if location in whole else float(sum(map(exact, phases[location].values())))
 
 
-def _scaled(row: SampleRow, units: Mapping[str | None, float] | None) -> float | None:
-    factor = 1.0 if units is None else units.get(row.unit)
-    exponent = row.multiplier or 0
-    if factor is None or abs(exponent) > _LARGEST_EXPONENT:
-        return None
-    value: float = row.value
-    if factor != 1.0:
-        value *= factor
-    if exponent > 0:
-        value *= 10.0**exponent
-    elif exponent < 0:
-        # Divided, because 10 to a negative power is not exact.
-        value /= 10.0**-exponent
+def _scaled(row: SampleRow, unit: str | None) -> float | None:
+    """Return the value in a unit, exactly but for the last digit of a double; None where it can't be in that unit.
+
+    Without a unit asked for, whatever the value has will do.
+    """
+    value, exponent = row.value, row.multiplier or 0
+    if unit is not None and row.unit and row.unit != unit:
+        base, factor = base_of(row.unit)
+        if base != unit:
+            return None
+        exponent += factor
+    if exponent and isfinite(value):
+        if abs(exponent) > _LARGEST_EXPONENT:
+            return None
+        value = float(exact(value).scaleb(exponent))
     return value if isfinite(value) and abs(value) <= _LARGEST else None

@@ -4,11 +4,12 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, Select, select, tuple_
+from sqlalchemy import LargeBinary, Row, Select, func, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from citrine.ocpp.v2.types_pb2 import LocationEnum, ReadingContextEnum
 from citrine_core.blocks.meter_values.models import Sample
-from citrine_core.blocks.meter_values.readings import SampleRow
+from citrine_core.blocks.meter_values.readings import SIGNED, SIGNED_IN_EVENT, SampleRow
 from citrine_core.db import Model
 from citrine_core.db.bulk import BulkInsert
 from citrine_core.db.one_of_keys import one_of_keys
@@ -16,6 +17,9 @@ from citrine_core.db.one_of_keys import one_of_keys
 __all__ = ["EventKey", "SampleRepository", "add_samples"]
 
 _SAMPLES = Sample.metadata.tables["samples"]
+
+_PERIODIC = int(ReadingContextEnum.READING_CONTEXT_ENUM_SAMPLE_PERIODIC)
+_OUTLET = int(LocationEnum.LOCATION_ENUM_OUTLET)
 
 EventKey = tuple[str, int, int]
 """Transaction, seqNo and digest: which event of a station."""
@@ -48,11 +52,20 @@ class SampleRepository:
         evse_id: int | None = None,
         start: datetime | None = None,
         end: datetime | None = None,
+        connector_id: int | None = None,
         measurand: int | None = None,
+        context: int | None = None,
+        phase: int | None = None,
+        location: int | None = None,
+        signed_only: bool = False,
+        newest_first: bool = False,
         after: tuple[Any, ...] | None = None,
         limit: int,
     ) -> Sequence[Row[Any]]:
-        """Return samples of a station behind a key of (sample_time, digest, position), in its order."""
+        """Return samples of a station behind a key of (sample_time, digest, position), in its order or the reverse.
+
+        What a station leaves out is OCPP's default: context Sample.Periodic, location Outlet.
+        """
         columns = _SAMPLES.c
         query = select(_SAMPLES).where(columns.tenant_id == tenant_id, columns.station_id == station_id)
         if transaction_id is not None:
@@ -63,12 +76,24 @@ class SampleRepository:
             query = query.where(columns.sample_time >= start)
         if end is not None:
             query = query.where(columns.sample_time < end)
-        if measurand is not None:
-            query = query.where(columns.measurand == measurand)
+        for column, value in (
+            (columns.connector_id, connector_id),
+            (columns.measurand, measurand),
+            (columns.phase, phase),
+        ):
+            if value is not None:
+                query = query.where(column == value)
+        for column, value, default in ((columns.context, context, _PERIODIC), (columns.location, location, _OUTLET)):
+            if value is not None:
+                query = query.where(or_(column == value, column.is_(None)) if value == default else column == value)
+        if signed_only:
+            first = func.substr(columns.extra, 1, 1, type_=LargeBinary())
+            query = query.where(or_(first == SIGNED, first == SIGNED_IN_EVENT))
         key = (columns.sample_time, columns.digest, columns.position)
         if after is not None:
-            query = query.where(tuple_(*key) > tuple_(*after))
-        return (await self._session.execute(query.order_by(*key).limit(limit))).all()
+            query = query.where(tuple_(*key) < tuple_(*after) if newest_first else tuple_(*key) > tuple_(*after))
+        order = [column.desc() for column in key] if newest_first else key
+        return (await self._session.execute(query.order_by(*order).limit(limit))).all()
 
     async def find_events(self, tenant_id: str, station_id: str, keys: Collection[EventKey]) -> dict[EventKey, bytes]:
         """Return the serialised requests of transaction events of a station, for what has no column here."""

@@ -9,19 +9,18 @@ from sqlalchemy import Row
 
 from citrine.api.v1 import meter_values_pb2 as pb
 from citrine.api.v1 import meter_values_pb2_grpc
-from citrine.ocpp.v2 import options_pb2
+from citrine.ocpp.spellings import number_of
+from citrine.ocpp.v2.meter_values_pb2 import MeterValuesRequest
 from citrine.ocpp.v2.transactions_pb2 import TransactionEventRequest
-from citrine.ocpp.v2.types_pb2 import MeasurandEnum, SampledValue, UnitOfMeasure
+from citrine.ocpp.v2.types_pb2 import MeasurandEnum, MeterValue, SampledValue, UnitOfMeasure
+from citrine_core.blocks.meter_values.readings import IN_EVENT, SIGNED, SIGNED_IN_EVENT, UNSIGNED
 from citrine_core.blocks.meter_values.repository import EventKey, SampleRepository
+from citrine_core.blocks.meter_values.units import normalized
 from citrine_core.errors import InvalidArgument
-from citrine_core.rpc import caller, open_page
+from citrine_core.rpc import caller, open_page, required, to_timestamp
 from citrine_core.services import Services
 
 __all__ = ["MeterValuesServicer"]
-
-_MEASURANDS: Mapping[str, int] = {
-    value.GetOptions().Extensions[options_pb2.spelling]: value.number for value in MeasurandEnum.DESCRIPTOR.values
-}
 
 
 class MeterValuesServicer(meter_values_pb2_grpc.MeterValuesServiceServicer):
@@ -41,23 +40,29 @@ class MeterValuesServicer(meter_values_pb2_grpc.MeterValuesServiceServicer):
             samples = SampleRepository(work.session)
             rows = await samples.list(tenant_id, request.station_id, after=page.after, limit=page.size + 1, **filters)
             shown, token = page.close(rows, lambda row: (row.sample_time, row.digest, row.position))
-            wanted = {_event_of(row) for row in shown if row.extra == b""}
+            wanted = {_event_of(row) for row in shown if row.extra in (IN_EVENT, SIGNED_IN_EVENT)}
             events = await samples.find_events(tenant_id, request.station_id, wanted) if wanted else {}
         return pb.ListSamplesResponse(samples=_to_proto(shown, events), next_page_token=token)
 
 
 def _filters(request: pb.ListSamplesRequest) -> dict[str, Any]:
-    if not request.station_id:
-        raise InvalidArgument("station_id", "must not be empty")
-    if request.measurand and request.measurand not in _MEASURANDS:
+    required("station_id", request.station_id)
+    measurand = number_of(MeasurandEnum, request.measurand) if request.measurand else None
+    if request.measurand and measurand is None:
         raise InvalidArgument("measurand", "is not a measurand of OCPP")
     taken = request.taken
     return {
         "transaction_id": request.transaction_id or None,
         "evse_id": request.evse_id if request.HasField("evse_id") else None,
+        "connector_id": request.connector_id if request.HasField("connector_id") else None,
         "start": taken.start.ToDatetime(UTC) if taken.HasField("start") else None,
         "end": taken.end.ToDatetime(UTC) if taken.HasField("end") else None,
-        "measurand": _MEASURANDS[request.measurand] if request.measurand else None,
+        "measurand": measurand,
+        "context": request.context or None,
+        "phase": request.phase or None,
+        "location": request.location or None,
+        "signed_only": request.signed_only,
+        "newest_first": request.newest_first,
     }
 
 
@@ -66,10 +71,10 @@ def _event_of(row: Row[Any]) -> EventKey:
 
 
 def _to_proto(rows: Sequence[Row[Any]], events: Mapping[EventKey, bytes]) -> list[pb.Sample]:
-    # Of each event that is needed, the sampled values in the order of `position`.
-    sampled_of = {
+    # Of each event that is needed, the sampled values in the order of `position`, each with its meterValue.
+    whole = {
         key: [
-            sampled
+            (meter_value, sampled)
             for meter_value in TransactionEventRequest.FromString(request).meter_value
             for sampled in meter_value.sampled_value
         ]
@@ -77,23 +82,42 @@ def _to_proto(rows: Sequence[Row[Any]], events: Mapping[EventKey, bytes]) -> lis
     }
     samples = []
     for row in rows:
+        value, unit = normalized(row.value, row.measurand, row.unit, row.multiplier)
         sample = pb.Sample(
             station_id=row.station_id,
             evse_id=row.evse_id,
+            connector_id=row.connector_id,
             transaction_id=row.transaction_id or "",
-            sampled_value=_sampled_value(row, sampled_of),
+            time=to_timestamp(row.sample_time),
+            value=value,
+            unit=unit,
         )
-        sample.time.FromDatetime(row.sample_time)
+        _put_sampled_value(sample, row, whole)
         samples.append(sample)
     return samples
 
 
-def _sampled_value(row: Row[Any], sampled_of: Mapping[EventKey, Sequence[SampledValue]]) -> SampledValue:
-    if row.extra:
-        return SampledValue.FromString(row.extra)
-    if row.extra == b"" and _event_of(row) in sampled_of:
-        position: int = row.position
-        return sampled_of[_event_of(row)][position]
+def _put_sampled_value(
+    sample: pb.Sample, row: Row[Any], whole: Mapping[EventKey, Sequence[tuple[MeterValue, SampledValue]]]
+) -> None:
+    if row.extra in (IN_EVENT, SIGNED_IN_EVENT) and _event_of(row) in whole:
+        meter_value, sampled = whole[_event_of(row)][row.position]
+    elif row.extra is not None and row.extra[:1] in (SIGNED, UNSIGNED):
+        request = MeterValuesRequest.FromString(row.extra[1:])
+        meter_value = request.meter_value[0]
+        sampled = meter_value.sampled_value[0]
+        if request.HasField("custom_data"):
+            sample.request_custom_data.CopyFrom(request.custom_data)
+    else:
+        meter_value, sampled = MeterValue(), _of_columns(row)
+    sample.sampled_value.CopyFrom(sampled)
+    # What was measured is said even where the station left it to the default.
+    sample.sampled_value.measurand = row.measurand
+    if meter_value.HasField("custom_data"):
+        sample.meter_value_custom_data.CopyFrom(meter_value.custom_data)
+
+
+def _of_columns(row: Row[Any]) -> SampledValue:
     sampled = SampledValue(
         value=row.value, measurand=row.measurand, context=row.context, phase=row.phase, location=row.location
     )

@@ -16,6 +16,7 @@ from citrine_core.blocks.meter_values import (
     RegisterReading,
     SampleRow,
     digest_of,
+    exact,
     measured,
     sample_rows,
     to_datetime,
@@ -315,7 +316,8 @@ def _apply_registers(state: TransactionState, readings: Sequence[RegisterReading
         else:
             _advance(state, reading)
     if state.meter_last_wh is not None and state.meter_base_wh is not None:
-        state.energy_wh = state.meter_before_wh + (state.meter_last_wh - state.meter_base_wh)
+        # In decimals, as meters count: the difference of two doubles would have digits that no meter showed.
+        state.energy_wh = float(exact(state.meter_last_wh) - exact(state.meter_base_wh) + exact(state.meter_before_wh))
 
 
 def _begin(state: TransactionState, reading: RegisterReading) -> None:
@@ -344,6 +346,6 @@ def _advance(state: TransactionState, reading: RegisterReading) -> None:
     if reading.wh < last:
         if reading.time <= time or reading.wh >= last / 2:
             return
-        state.meter_before_wh += last - base
+        state.meter_before_wh = float(exact(state.meter_before_wh) + exact(last) - exact(base))
         state.meter_base_wh = min(0.0, reading.wh)
     state.meter_last_wh, state.meter_last_time = reading.wh, reading.time

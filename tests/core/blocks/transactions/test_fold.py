@@ -2,12 +2,18 @@
 
 from dataclasses import asdict
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from citrine.ocpp.v2.transactions_pb2 import ChargingStateEnum, ReasonEnum, TransactionEventRequest
+from citrine.ocpp.v2.transactions_pb2 import (
+    ChargingStateEnum,
+    ReasonEnum,
+    TransactionEventRequest,
+    TriggerReasonEnum,
+)
 from citrine.ocpp.v2.types_pb2 import AuthorizationStatusEnum, SampledValue
 from citrine_core.blocks.transactions.fold import Occurrence, TransactionState, fold
 from tests.support.charging import BEGINNING, ended, meter_value, sampled, started, transaction_event, updated
@@ -30,6 +36,55 @@ def test_energy_is_the_register_since_the_beginning() -> None:
 
     assert (state.meter_start_wh, state.meter_last_wh, state.energy_wh) == (1000.0, 2500.5, 1500.5)
     assert (state.start_time, state.end_time) == (BEGINNING, BEGINNING + timedelta(minutes=2))
+
+
+def test_energy_has_no_digits_that_the_meter_did_not_show() -> None:
+    state = state_of(started(0, 1000.1), ended(1, sampled(1.5003, unit="kWh")))
+
+    assert state.energy_wh == 500.2
+
+
+@pytest.mark.parametrize(
+    ("trigger", "info", "expected"),
+    [
+        pytest.param("STOP_AUTHORIZED", {}, "LOCAL", id="E06.FR.09"),
+        pytest.param("EV_COMMUNICATION_LOST", {}, "EV_DISCONNECTED", id="the trigger tells more"),
+        pytest.param(
+            "REMOTE_STOP", {"stopped_reason": ReasonEnum.REASON_ENUM_OTHER}, "OTHER", id="what is said counts"
+        ),
+    ],
+)
+def test_why_it_ended(trigger: str, info: dict[str, Any], expected: str) -> None:
+    state = state_of(started(0, trigger="CABLE_PLUGGED_IN"), ended(1, trigger=trigger, info=info))
+
+    assert state.stopped_reason == ReasonEnum.Value(f"REASON_ENUM_{expected}")
+    assert state.start_trigger == TriggerReasonEnum.TRIGGER_REASON_ENUM_CABLE_PLUGGED_IN
+    assert state.end_trigger == TriggerReasonEnum.Value(f"TRIGGER_REASON_ENUM_{trigger}")
+
+
+def test_details_are_the_latest_and_who_stopped_is_kept_apart() -> None:
+    state = state_of(
+        started(0, id_token="CARD", cable_max_current=32, number_of_phases_used=3),
+        updated(1, info={"time_spent_charging": 60}, number_of_phases_used=1),
+        updated(2, id_token="OTHER", trigger="STOP_AUTHORIZED", info={"time_spent_charging": 90}),
+    )
+
+    assert (state.time_spent_charging, state.number_of_phases_used, state.cable_max_current) == (90, 1, 32)
+    assert (state.id_token, state.stop_id_token) == ("CARD", "OTHER")
+
+
+@pytest.mark.parametrize(
+    ("events", "missing"),
+    [
+        pytest.param([started(0), updated(1), ended(2)], 0, id="all there"),
+        pytest.param([started(3), ended(4)], 0, id="E01.FR.07: older stations count on from one to the next"),
+        pytest.param([started(0), ended(3)], 2, id="a gap"),
+        pytest.param([updated(5), ended(6)], 1, id="no beginning"),
+        pytest.param([started(0), updated(0, minutes=1), ended(0, minutes=2)], 0, id="everything numbered 0"),
+    ],
+)
+def test_how_many_events_are_missing(events: list[TransactionEventRequest], missing: int) -> None:
+    assert state_of(*events).missing == missing
 
 
 def test_events_without_a_register_leave_energy_as_it_is() -> None:
