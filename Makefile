@@ -18,7 +18,7 @@ BUF_VERSION := 1.75.0
 help:
 	@echo "make up      start Citrine with a demo: one core, one edge, three stations that charge"
 	@echo "make test    run all tests"
-	@echo "make conformance  run the conformance cases of OCPP 2.0.1 on SQLite and PostgreSQL"
+	@echo "make conformance  run the conformance cases of OCPP 2.0.1 on SQLite and on PostgreSQL"
 	@echo "make lint    run ruff, mypy, import-linter and buf"
 	@echo "make bench   measure throughput, latency and memory"
 	@echo "make format  let ruff format and repair"

@@ -92,7 +92,8 @@ async def id_token(api: Citrine, case: str) -> dict[str, Any]:
 def add_station(deployment: Deployment, api: Citrine, case: str, id_token: dict[str, Any]) -> AddStation:
     """Registers stations and connects them, for cases that want another one or several.
 
-    `async with add_station("-2", boot_policy=...) as station`: a suffix of its id, and fields of citrine.api.v1.Station.
+    `async with add_station("-2", boot_policy=...) as station`: a suffix of its id, and fields of its
+    citrine.api.v1.Station.
     """
 
     @contextlib.asynccontextmanager
