@@ -98,7 +98,7 @@ class ChargingPlans:
         before: Negotiation | None = None,
         state: pb.ChargingNegotiationState.ValueType = PENDING,
     ) -> Negotiation:
-        """Begin a negotiation, which takes the place of others of its transaction that are under way.
+        """Begin a negotiation, which takes the place of others of its transaction that wait.
 
         Args:
             work: Where it is stored; once that is committed the schedule is sent.
@@ -113,7 +113,8 @@ class ChargingPlans:
         """
         now, negotiations = self._clock(), NegotiationRepository(work.session)
         for other in await negotiations.find_unfinished(tenant_id, station_id):
-            if other.transaction_id == transaction.transaction_id:
+            # What was sent will be answered, and is what it is then.
+            if other.transaction_id == transaction.transaction_id and other.state != SENT:
                 other.state, other.update_time = pb.CHARGING_NEGOTIATION_STATE_SUPERSEDED, now
         row = Negotiation(
             tenant_id=tenant_id,
@@ -265,6 +266,12 @@ class ChargingPlans:
         if row.attempts >= MAX_ATTEMPTS:
             row.state, row.reason = pb.CHARGING_NEGOTIATION_STATE_FAILED, row.reason or "the station did not answer"
             return None
+        latest = await NegotiationRepository(work.session).find_latest(
+            row.tenant_id, row.station_id, row.transaction_id or ""
+        )
+        if latest is not None and latest is not row:
+            row.state = pb.CHARGING_NEGOTIATION_STATE_SUPERSEDED
+            return None
         await StationRepository(work.session).lock(row.tenant_id, row.station_id)
         facts = await read_facts(work, row.tenant_id, row.station_id, now)
         transaction = next((found for found in facts.transactions if found.transaction_id == row.transaction_id), None)
@@ -326,10 +333,12 @@ class ChargingPlans:
                 row.state = pb.CHARGING_NEGOTIATION_STATE_FAILED
 
     async def _negotiations(self, work: UnitOfWork, record: ProfileRecord) -> Sequence[Negotiation]:
+        """Return the negotiation that a profile was for: of several that were sent the first, as they are answered."""
         found = await NegotiationRepository(work.session).find_unfinished(record.tenant_id, record.station_id)
-        return [
+        meant = [
             row
             for row in found
             if row.transaction_id == record.transaction_id
             and (row.state == AWAITING or (row.state == SENT and row.profile_id == record.profile_id))
         ]
+        return meant[:1]
