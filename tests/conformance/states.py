@@ -90,11 +90,14 @@ async def transaction_event(
     return await station.call("TransactionEvent", payload)
 
 
-async def ev_connected_pre_session(station: ConformanceStation) -> None:
-    """Plug an EV in; the transaction begins with it unless a driver was authorized before."""
+async def ev_connected_pre_session(station: ConformanceStation, **more: Any) -> None:
+    """Plug an EV in; the transaction begins with it unless a driver was authorized before.
+
+    The event about it may be given more members, e.g. meterValue.
+    """
     await connector_status(station, "Occupied")
     event_type = "Updated" if "Authorized" in station.states else "Started"
-    await transaction_event(station, event_type, "CablePluggedIn", with_evse=True, chargingState="EVConnected")
+    await transaction_event(station, event_type, "CablePluggedIn", with_evse=True, chargingState="EVConnected", **more)
     station.states |= {"EVConnectedPreSession", "EVConnected"}
 
 
@@ -144,13 +147,16 @@ async def ev_connected_post_session(station: ConformanceStation) -> None:
     station.states.add("EVConnectedPostSession")
 
 
-async def ev_disconnected(station: ConformanceStation) -> dict[str, Any]:
-    """Unplug the EV, which ends the transaction. Returns the answer to its last event."""
+async def ev_disconnected(station: ConformanceStation, **more: Any) -> dict[str, Any]:
+    """Unplug the EV, which ends the transaction. Returns the answer to its last event.
+
+    That may be given more members, e.g. meterValue.
+    """
     if "EVConnectedPostSession" not in station.states:
         await ev_connected_post_session(station)
     await connector_status(station, "Available")
     return await transaction_event(
-        station, "Ended", "EVCommunicationLost", chargingState="Idle", stoppedReason="EVDisconnected"
+        station, "Ended", "EVCommunicationLost", chargingState="Idle", stoppedReason="EVDisconnected", **more
     )
 
 

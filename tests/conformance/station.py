@@ -63,6 +63,15 @@ class ConformanceStation:
     states: set[str] = field(default_factory=set)
     """Reusable states that hold (see states.py)."""
     numbers: Any = field(default_factory=lambda: count(1))
+    websockets: contextlib.AsyncExitStack = field(default_factory=contextlib.AsyncExitStack)
+    """Closes what is open when the case ends."""
+
+    async def connect(self) -> None:
+        """Open a websocket; an open one is closed first, as where a case loses its connection and is back."""
+        await self.websockets.aclose()
+        self.raw = await self.websockets.enter_async_context(
+            raw_station(self.url, self.station_id, self.password, patient=True)
+        )
 
     async def call(self, action: str, payload: dict[str, Any]) -> dict[str, Any]:
         """Send a CALL, and return the payload of its CALLRESULT."""
@@ -140,5 +149,6 @@ class ConformanceStation:
 @contextlib.asynccontextmanager
 async def played_station(url: str, station_id: str, password: str) -> AsyncIterator[ConformanceStation]:
     """Connect a station over OCPP 2.0.1 for the time of a block."""
-    async with raw_station(url, station_id, password) as raw:
-        yield ConformanceStation(station_id, raw, password, url)
+    async with contextlib.AsyncExitStack() as websockets:
+        raw = await websockets.enter_async_context(raw_station(url, station_id, password))
+        yield ConformanceStation(station_id, raw, password, url, websockets=websockets)
