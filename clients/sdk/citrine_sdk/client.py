@@ -28,6 +28,7 @@ from citrine.api.v1.security_pb2_grpc import SecurityServiceStub
 from citrine.api.v1.smart_charging_pb2_grpc import SmartChargingServiceStub
 from citrine.api.v1.stations_pb2_grpc import StationsServiceStub
 from citrine.api.v1.tariff_and_cost_pb2_grpc import TariffAndCostServiceStub
+from citrine.api.v1.tariffs_pb2_grpc import TariffsServiceStub
 from citrine.api.v1.tenants_pb2_grpc import TenantsServiceStub
 from citrine.api.v1.tokens_pb2_grpc import TokensServiceStub
 from citrine.api.v1.transactions_pb2_grpc import TransactionsServiceStub
@@ -58,6 +59,7 @@ if TYPE_CHECKING:
     from citrine.api.v1.smart_charging_pb2_grpc import SmartChargingServiceAsyncStub
     from citrine.api.v1.stations_pb2_grpc import StationsServiceAsyncStub
     from citrine.api.v1.tariff_and_cost_pb2_grpc import TariffAndCostServiceAsyncStub
+    from citrine.api.v1.tariffs_pb2_grpc import TariffsServiceAsyncStub
     from citrine.api.v1.tenants_pb2_grpc import TenantsServiceAsyncStub
     from citrine.api.v1.tokens_pb2_grpc import TokensServiceAsyncStub
     from citrine.api.v1.transactions_pb2_grpc import TransactionsServiceAsyncStub
@@ -95,6 +97,7 @@ class Citrine:
     smart_charging: "SmartChargingServiceAsyncStub"
     stations: "StationsServiceAsyncStub"
     tariff_and_cost: "TariffAndCostServiceAsyncStub"
+    tariffs: "TariffsServiceAsyncStub"
     tenants: "TenantsServiceAsyncStub"
     tokens: "TokensServiceAsyncStub"
     transactions: "TransactionsServiceAsyncStub"
@@ -153,6 +156,7 @@ class Citrine:
         self.smart_charging = SmartChargingServiceStub(channel)
         self.stations = StationsServiceStub(channel)
         self.tariff_and_cost = TariffAndCostServiceStub(channel)
+        self.tariffs = TariffsServiceStub(channel)
         self.tenants = TenantsServiceStub(channel)
         self.tokens = TokensServiceStub(channel)
         self.transactions = TransactionsServiceStub(channel)

@@ -1,7 +1,7 @@
 """What stations answer about costs."""
 
 from citrine.ocpp.v2.tariff_and_cost_pb2 import CostUpdatedRequest, CostUpdatedResponse
-from citrine_core.blocks.transactions import TransactionRepository
+from citrine_core.blocks.tariff_and_cost.costs import CostRepository
 from citrine_core.db import UnitOfWork
 from citrine_core.dispatch import Answered, handles_answer
 from citrine_core.services import Services
@@ -18,7 +18,7 @@ class TariffAndCostHandlers:
     @handles_answer(CostUpdatedResponse)
     async def cost_updated(self, work: UnitOfWork, answered: Answered[CostUpdatedRequest, CostUpdatedResponse]) -> None:
         """Keep the running cost with its transaction, now that the station has it (I02.FR.01)."""
-        await TransactionRepository(work.session).set_total_cost(
+        await CostRepository(work.session).told(
             answered.tenant_id,
             answered.station_id,
             answered.request.transaction_id,

@@ -1,23 +1,332 @@
-"""TariffAndCostService: the gRPC face of functional block I."""
+"""TariffsService and TariffAndCostService: the gRPC face of functional block I."""
+
+from datetime import timedelta
+from typing import Any
 
 import grpc
+from google.protobuf.empty_pb2 import Empty
 
-from citrine.api.v1 import tariff_and_cost_pb2 as pb
-from citrine.api.v1 import tariff_and_cost_pb2_grpc
+from citrine.api.v1 import tariff_and_cost_pb2 as cost_pb
+from citrine.api.v1 import tariff_and_cost_pb2_grpc, tariffs_pb2_grpc
+from citrine.api.v1 import tariffs_pb2 as pb
+from citrine_core.blocks.tariff_and_cost.assignments import Subject, find_tariffs
+from citrine_core.blocks.tariff_and_cost.costs import CostRepository, Tariffs, Tenants, breakdown_of
+from citrine_core.blocks.tariff_and_cost.definitions import (
+    CHANGEABLE,
+    changed,
+    check_interval,
+    check_tariff,
+    version_of,
+)
+from citrine_core.blocks.tariff_and_cost.preview import preview
+from citrine_core.blocks.tariff_and_cost.protos import (
+    assignment_to_proto,
+    cost_to_proto,
+    settings_to_proto,
+    tariff_to_proto,
+)
+from citrine_core.blocks.tariff_and_cost.repository import TariffRepository
+from citrine_core.blocks.tariff_and_cost.rules import Rules, read_rules
+from citrine_core.blocks.tariff_and_cost.texts import text_of
+from citrine_core.db import UnitOfWork
+from citrine_core.errors import Conflict, FailedPrecondition, InvalidArgument, NotFound
+from citrine_core.ids import new_id
+from citrine_core.resources.stations.repository import StationRepository
+from citrine_core.resources.tokens import lookup_of, type_of
+from citrine_core.rpc import apply_mask, caller, check_length, open_page, required
 from citrine_core.services import Services
 
-__all__ = ["TariffAndCostServicer"]
+__all__ = ["TariffAndCostServicer", "TariffsServicer"]
+
+_SETTINGS = frozenset(pb.CostSettings.DESCRIPTOR.fields_by_name)
+
+
+class TariffsServicer(tariffs_pb2_grpc.TariffsServiceServicer):
+    """Tariffs, to whom and where they apply, and what charging would cost."""
+
+    def __init__(self, services: Services) -> None:
+        self._unit_of_work = services.unit_of_work
+        self._clock = services.clock
+        self._tenants = Tenants.of(services)
+
+    async def GetTariff(
+        self, request: pb.GetTariffRequest, context: grpc.aio.ServicerContext[pb.GetTariffRequest, pb.Tariff]
+    ) -> pb.Tariff:
+        tariff_id = required("tariff_id", request.tariff_id)
+        async with self._unit_of_work(read_only=True) as work:
+            found = await TariffRepository(work.session).get(
+                caller(context).tenant_id, tariff_id, version=request.version
+            )
+        return tariff_to_proto(*found)
+
+    async def ListTariffs(
+        self,
+        request: pb.ListTariffsRequest,
+        context: grpc.aio.ServicerContext[pb.ListTariffsRequest, pb.ListTariffsResponse],
+    ) -> pb.ListTariffsResponse:
+        page = open_page(request)
+        async with self._unit_of_work(read_only=True) as work:
+            rows = await TariffRepository(work.session).list(
+                caller(context).tenant_id, after=page.after[0] if page.after else None, limit=page.size + 1
+            )
+        shown, token = page.close(rows, lambda row: (row[0].tariff_id,))
+        return pb.ListTariffsResponse(tariffs=[tariff_to_proto(*row) for row in shown], next_page_token=token)
+
+    async def ListTariffVersions(
+        self,
+        request: pb.ListTariffVersionsRequest,
+        context: grpc.aio.ServicerContext[pb.ListTariffVersionsRequest, pb.ListTariffVersionsResponse],
+    ) -> pb.ListTariffVersionsResponse:
+        page, tenant_id = open_page(request), caller(context).tenant_id
+        tariff_id = required("tariff_id", request.tariff_id)
+        async with self._unit_of_work(read_only=True) as work:
+            tariffs = TariffRepository(work.session)
+            tariff, _ = await tariffs.get(tenant_id, tariff_id, version=1)
+            rows = await tariffs.list_versions(
+                tenant_id, tariff_id, before=page.after[0] if page.after else None, limit=page.size + 1
+            )
+        shown, token = page.close(rows, lambda row: (row.version,))
+        return pb.ListTariffVersionsResponse(
+            tariffs=[tariff_to_proto(tariff, row) for row in shown], next_page_token=token
+        )
+
+    async def CreateTariff(
+        self, request: pb.CreateTariffRequest, context: grpc.aio.ServicerContext[pb.CreateTariffRequest, pb.Tariff]
+    ) -> pb.Tariff:
+        check_tariff(request.tariff)
+        version = version_of(caller(context).tenant_id, request.tariff, self._clock())
+        async with self._unit_of_work() as work:
+            tariff = await TariffRepository(work.session).add(version)
+            await work.commit()
+        return tariff_to_proto(tariff, version)
+
+    async def UpdateTariff(
+        self, request: pb.UpdateTariffRequest, context: grpc.aio.ServicerContext[pb.UpdateTariffRequest, pb.Tariff]
+    ) -> pb.Tariff:
+        tenant_id, tariff_id = caller(context).tenant_id, required("tariff.tariff_id", request.tariff.tariff_id)
+        fields = apply_mask(request.update_mask, request.tariff, CHANGEABLE)
+        async with self._unit_of_work() as work:
+            tariffs = TariffRepository(work.session)
+            tariff, current = await tariffs.get(tenant_id, tariff_id, for_update=True)
+            if request.tariff.etag and request.tariff.etag != str(tariff.version):
+                raise Conflict(f"tariff {tariff_id} was changed in between")
+            definition = changed(pb.Tariff.FromString(current.definition), request.tariff, fields)
+            check_tariff(definition)
+            version = version_of(tenant_id, definition, self._clock())
+            if version.definition == current.definition:
+                return tariff_to_proto(tariff, current)
+            await tariffs.add_version(tariff, version)
+            await work.commit()
+        return tariff_to_proto(tariff, version)
+
+    async def DeleteTariff(
+        self, request: pb.DeleteTariffRequest, context: grpc.aio.ServicerContext[pb.DeleteTariffRequest, Empty]
+    ) -> Empty:
+        tariff_id = required("tariff_id", request.tariff_id)
+        async with self._unit_of_work() as work:
+            tariffs = TariffRepository(work.session)
+            tariff, _ = await tariffs.get(caller(context).tenant_id, tariff_id, for_update=True)
+            await tariffs.remove(tariff, self._clock())
+            await work.commit()
+        return Empty()
+
+    async def AssignTariff(
+        self,
+        request: pb.AssignTariffRequest,
+        context: grpc.aio.ServicerContext[pb.AssignTariffRequest, pb.TariffAssignment],
+    ) -> pb.TariffAssignment:
+        tenant_id, wanted = caller(context).tenant_id, request.assignment
+        _check_assignment(wanted)
+        async with self._unit_of_work() as work:
+            tariffs = TariffRepository(work.session)
+            await tariffs.get(tenant_id, wanted.tariff_id, for_update=True)
+            if wanted.station_id:
+                await StationRepository(work.session).get(tenant_id, wanted.station_id)
+            row = await tariffs.assign(_assignment_row(tenant_id, wanted) | {"create_time": self._clock()})
+            work.after_commit(lambda: self._tenants.forget(tenant_id))
+            await work.commit()
+        return assignment_to_proto(row)
+
+    async def ListTariffAssignments(
+        self,
+        request: pb.ListTariffAssignmentsRequest,
+        context: grpc.aio.ServicerContext[pb.ListTariffAssignmentsRequest, pb.ListTariffAssignmentsResponse],
+    ) -> pb.ListTariffAssignmentsResponse:
+        page = open_page(request)
+        async with self._unit_of_work(read_only=True) as work:
+            rows = await TariffRepository(work.session).list_assignments(
+                caller(context).tenant_id,
+                tariff_id=request.tariff_id,
+                station_id=request.station_id,
+                after=page.after[0] if page.after else None,
+                limit=page.size + 1,
+            )
+        shown, token = page.close(rows, lambda row: (row.id,))
+        assignments = [assignment_to_proto(row) for row in shown]
+        return pb.ListTariffAssignmentsResponse(assignments=assignments, next_page_token=token)
+
+    async def UnassignTariff(
+        self, request: pb.UnassignTariffRequest, context: grpc.aio.ServicerContext[pb.UnassignTariffRequest, Empty]
+    ) -> Empty:
+        tenant_id, assignment_id = caller(context).tenant_id, required("assignment_id", request.assignment_id)
+        async with self._unit_of_work() as work:
+            await TariffRepository(work.session).unassign(tenant_id, assignment_id)
+            work.after_commit(lambda: self._tenants.forget(tenant_id))
+            await work.commit()
+        return Empty()
+
+    async def PreviewCost(
+        self,
+        request: pb.PreviewCostRequest,
+        context: grpc.aio.ServicerContext[pb.PreviewCostRequest, pb.PreviewCostResponse],
+    ) -> pb.PreviewCostResponse:
+        if request.HasField("tariff"):
+            check_tariff(request.tariff)
+            tariff = request.tariff
+        else:
+            async with self._unit_of_work(read_only=True) as work:
+                tariff = await self._tariff_of(work, caller(context).tenant_id, request)
+        cost = preview(read_rules(tariff), request.usage, self._clock())
+        return pb.PreviewCostResponse(
+            tariff_id="" if request.HasField("tariff") else tariff.tariff_id,
+            version=tariff.version,
+            cost=cost,
+            text=text_of(tariff)[0],
+        )
+
+    async def GetCostSettings(
+        self,
+        request: pb.GetCostSettingsRequest,
+        context: grpc.aio.ServicerContext[pb.GetCostSettingsRequest, pb.CostSettings],
+    ) -> pb.CostSettings:
+        async with self._unit_of_work(read_only=True) as work:
+            return settings_to_proto(await CostRepository(work.session).settings(caller(context).tenant_id))
+
+    async def UpdateCostSettings(
+        self,
+        request: pb.UpdateCostSettingsRequest,
+        context: grpc.aio.ServicerContext[pb.UpdateCostSettingsRequest, pb.CostSettings],
+    ) -> pb.CostSettings:
+        tenant_id, wanted = caller(context).tenant_id, request.settings
+        fields = apply_mask(request.update_mask, wanted, _SETTINGS)
+        async with self._unit_of_work() as work:
+            costs = CostRepository(work.session)
+            row = await costs.settings(tenant_id)
+            if "running_cost" in fields:
+                row.running_cost = wanted.running_cost or pb.RUNNING_COST_ANSWER
+            if "price_messages" in fields:
+                row.price_messages = wanted.price_messages or pb.PRICE_MESSAGES_SUPPORTED
+            if "running_cost_interval" in fields:
+                row.interval_seconds = _seconds(wanted)
+            await costs.put_settings(row, self._clock())
+            work.after_commit(lambda: self._tenants.forget(tenant_id))
+            await work.commit()
+        return settings_to_proto(row)
+
+    async def _tariff_of(self, work: UnitOfWork, tenant_id: str, request: pb.PreviewCostRequest) -> pb.Tariff:
+        tariff_id, version, now = request.tariff_id, request.version, self._clock()
+        if not tariff_id:
+            subject = Subject(
+                request.station_id, request.evse_id or None, request.id_token, request.id_token_type, now, now
+            )
+            (found,) = await find_tariffs(work, tenant_id, [subject])
+            if found is None:
+                raise FailedPrecondition("no tariff applies there")
+            tariff_id, version = found
+        return tariff_to_proto(*await TariffRepository(work.session).get(tenant_id, tariff_id, version=version))
 
 
 class TariffAndCostServicer(tariff_and_cost_pb2_grpc.TariffAndCostServiceServicer):
-    """What charging costs."""
+    """What transactions cost."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
+        self._tariffs = Tariffs()
+
+    async def GetTransactionCost(
+        self,
+        request: cost_pb.GetTransactionCostRequest,
+        context: grpc.aio.ServicerContext[cost_pb.GetTransactionCostRequest, cost_pb.TransactionCost],
+    ) -> cost_pb.TransactionCost:
+        tenant_id, transaction_id = caller(context).tenant_id, required("transaction_id", request.transaction_id)
+        async with self._services.unit_of_work(read_only=True) as work:
+            rows = await CostRepository(work.session).list(
+                tenant_id, station_id=request.station_id, transaction_id=transaction_id, limit=2
+            )
+            if not rows:
+                raise NotFound("cost of transaction", transaction_id)
+            if len(rows) > 1:
+                raise InvalidArgument("station_id", "must be given, because several stations reported this transaction")
+            (row,) = rows
+            tariff = tariff_to_proto(
+                *await TariffRepository(work.session).get(
+                    tenant_id, row.tariff_id or "", version=row.tariff_version or 0
+                )
+            )
+        return cost_to_proto(row, breakdown_of(row, read_rules(tariff)), tariff)
+
+    async def ListTransactionCosts(
+        self,
+        request: cost_pb.ListTransactionCostsRequest,
+        context: grpc.aio.ServicerContext[cost_pb.ListTransactionCostsRequest, cost_pb.ListTransactionCostsResponse],
+    ) -> cost_pb.ListTransactionCostsResponse:
+        page, tenant_id = open_page(request), caller(context).tenant_id
+        async with self._services.unit_of_work(read_only=True) as work:
+            rows = await CostRepository(work.session).list(
+                tenant_id, station_id=request.station_id, state=request.state, after=page.after, limit=page.size + 1
+            )
+            shown, token = page.close(rows, lambda row: (row.sequence, row.station_id, row.transaction_id))
+            keys = {(row.tariff_id or "", row.tariff_version or 0) for row in shown}
+            tariffs = await self._tariffs.find(work, tenant_id, keys)
+        costs = [_in_list(row, tariffs[row.tariff_id or "", row.tariff_version or 0][1]) for row in shown]
+        return cost_pb.ListTransactionCostsResponse(costs=costs, next_page_token=token)
 
     async def CostUpdated(
         self,
-        request: pb.CostUpdatedRequest,
-        context: grpc.aio.ServicerContext[pb.CostUpdatedRequest, pb.CostUpdatedResponse],
-    ) -> pb.CostUpdatedResponse:
-        return await self._services.commands.call(context, request, pb.CostUpdatedResponse)
+        request: cost_pb.CostUpdatedRequest,
+        context: grpc.aio.ServicerContext[cost_pb.CostUpdatedRequest, cost_pb.CostUpdatedResponse],
+    ) -> cost_pb.CostUpdatedResponse:
+        return await self._services.commands.call(context, request, cost_pb.CostUpdatedResponse)
+
+
+def _in_list(row: Any, rules: Rules) -> cost_pb.TransactionCost:
+    total = pb.Amount(before_tax=row.before_tax or "", after_tax=row.after_tax or "")
+    cost = pb.Cost(currency=rules.currency, total=total)
+    return cost_to_proto(
+        row,
+        cost,
+        pb.Tariff(tariff_id=row.tariff_id or "", version=row.tariff_version or 0, currency=rules.currency),
+    )
+
+
+def _check_assignment(wanted: pb.TariffAssignment) -> None:
+    required("assignment.tariff_id", wanted.tariff_id)
+    if wanted.evse_id < 0 or (wanted.evse_id and not wanted.station_id):
+        raise InvalidArgument("assignment.evse_id", "must be an EVSE of the station that is named")
+    if wanted.id_token_type and not wanted.id_token:
+        raise InvalidArgument("assignment.id_token_type", "must come with id_token")
+    check_length("assignment.station_id", wanted.station_id, 48)
+    check_length("assignment.group_id", wanted.group_id, 255)
+    check_length("assignment.id_token", wanted.id_token, 255)
+    check_length("assignment.id_token_type", wanted.id_token_type, 20)
+
+
+def _assignment_row(tenant_id: str, wanted: pb.TariffAssignment) -> dict[str, Any]:
+    return {
+        "tenant_id": tenant_id,
+        "assignment_id": new_id(),
+        "tariff_id": wanted.tariff_id,
+        "station_id": wanted.station_id,
+        "evse_id": wanted.evse_id,
+        "group_id": wanted.group_id,
+        "id_token": wanted.id_token,
+        "id_token_lookup": lookup_of(wanted.id_token),
+        "id_token_type": type_of(wanted.id_token_type),
+    }
+
+
+def _seconds(settings: pb.CostSettings) -> int:
+    if not settings.HasField("running_cost_interval"):
+        return 60
+    interval = check_interval("settings.running_cost_interval", settings.running_cost_interval)
+    return interval // timedelta(seconds=1)

@@ -1,0 +1,122 @@
+"""Which tariff applies to whom, where and when."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from citrine_core.blocks.tariff_and_cost.repository import TariffRepository, VersionKey
+from citrine_core.db import UnitOfWork
+from citrine_core.resources.tokens import TokenRepository, lookup_of, type_of
+
+__all__ = ["Subject", "find_tariffs"]
+
+LONGEST_OUTAGE = timedelta(days=30)
+"""A transaction that says it began longer before it was heard of has a wrong clock."""
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """Somebody who charges, or is about to."""
+
+    station_id: str
+    evse_id: int | None
+    id_token: str | None
+    id_token_type: str | None
+    start: datetime | None
+    """When it began, by the clock of the station. None: not known."""
+    heard: datetime
+    """When it was heard of first, by the clock of the core."""
+
+    @property
+    def key(self) -> str:
+        """What its tariff depends on, as text."""
+        start = self.start.isoformat() if self.start is not None else ""
+        return f"{start}|{self.evse_id or 0}|{self.kind}|{self.lookup}"
+
+    @property
+    def lookup(self) -> str:
+        """What is the same for all spellings of the token."""
+        return lookup_of(self.id_token or "")
+
+    @property
+    def kind(self) -> str:
+        """The token's type in the spelling of OCPP."""
+        return type_of(self.id_token_type or "")
+
+    @property
+    def begins(self) -> datetime:
+        """The time whose prices apply. A station without its time does not choose prices of the past or future."""
+        start = self.start
+        return start if start is not None and self.heard - LONGEST_OUTAGE <= start <= self.heard else self.heard
+
+
+async def find_tariffs(work: UnitOfWork, tenant_id: str, subjects: Sequence[Subject]) -> list[VersionKey | None]:
+    """Return the tariff of each, in the version that was current when it began; None where none applies.
+
+    Takes three statements, however many they are.
+    """
+    if not subjects:
+        return []
+    repository = TariffRepository(work.session)
+    tokens = {(one.id_token, one.id_token_type or "") for one in subjects if one.id_token}
+    known = await TokenRepository(work.session).find_all(tenant_id, tokens) if tokens else {}
+    groups = {key: token.group_id for key, token in known.items()}
+    assigned = await repository.find_assignments(
+        tenant_id, {one.station_id for one in subjects}, {one.lookup for one in subjects}, set(groups.values())
+    )
+    if not assigned:
+        return [None] * len(subjects)
+    versions: dict[str, list[Any]] = {}
+    since = min(one.begins for one in subjects)
+    for row in await repository.find_versions(tenant_id, {row.tariff_id for row in assigned}, since):
+        versions.setdefault(row.tariff_id, []).append(row)
+    return [
+        _choose(one, groups.get((one.id_token or "", one.id_token_type or ""), ""), assigned, versions)
+        for one in subjects
+    ]
+
+
+def _choose(
+    subject: Subject, group: str, assigned: Iterable[Any], versions: Mapping[str, Sequence[Any]]
+) -> VersionKey | None:
+    best: tuple[Any, ...] | None = None
+    chosen: VersionKey | None = None
+    for row in assigned:
+        # Whoever had begun when it was assigned did not agree to it.
+        if not _fits(row, subject, group) or row.create_time > subject.heard:
+            continue
+        version = _version_at(versions.get(row.tariff_id, ()), subject.begins)
+        if version is None or not _is_valid(version, subject.begins):
+            continue
+        whose = 2 if row.id_token_lookup else 1 if row.group_id else 0
+        where = 2 if row.evse_id else 1 if row.station_id else 0
+        since = version.valid_from.timestamp() if version.valid_from is not None else float("-inf")
+        rank = (whose, where, since, row.id)
+        if best is None or rank > best:
+            best, chosen = rank, (version.tariff_id, version.version)
+    return chosen
+
+
+def _fits(row: Any, subject: Subject, group: str) -> bool:
+    return (
+        row.station_id in ("", subject.station_id)
+        and row.evse_id in (0, subject.evse_id)
+        and row.id_token_lookup in ("", subject.lookup)
+        and row.id_token_type in ("", subject.kind)
+        and row.group_id in ("", group)
+    )
+
+
+def _version_at(versions: Sequence[Any], time: datetime) -> Any:
+    """Return the version that was current at a time; before the first there was, the first."""
+    older = [one for one in versions if one.create_time <= time]
+    if older:
+        return max(older, key=lambda one: one.version)
+    return min(versions, key=lambda one: one.version, default=None)
+
+
+def _is_valid(version: Any, time: datetime) -> bool:
+    return (version.valid_from is None or version.valid_from <= time) and (
+        version.valid_to is None or time < version.valid_to
+    )

@@ -1,0 +1,235 @@
+"""Queries of what transactions cost."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from sqlalchemy import exists, func, or_, select, tuple_, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from citrine.api.v1 import tariff_and_cost_pb2 as cost_pb
+from citrine.api.v1 import tariffs_pb2 as pb
+from citrine_core.blocks.tariff_and_cost.models import CostSettings, TariffAssignment, TransactionCost
+from citrine_core.db import Model, one_of, upsert
+from citrine_core.db.bulk import BulkInsert, BulkUpdate
+from citrine_core.db.one_of_keys import one_of_keys
+
+__all__ = ["CostRepository", "CostRow", "DueCost", "TenantCosts", "TransactionKey"]
+
+TransactionKey = tuple[str, str]
+"""Station and transaction."""
+
+_ASSIGNMENTS = TariffAssignment.metadata.tables["tariff_assignments"]
+_COSTS = TransactionCost.metadata.tables["transaction_costs"]
+_SETTINGS = CostSettings.metadata.tables["cost_settings"]
+
+
+class CostRow(NamedTuple):
+    """A row of `transaction_costs`."""
+
+    tenant_id: str
+    station_id: str
+    transaction_id: str
+    sequence: int
+    subject: str
+    tariff_id: str | None
+    tariff_version: int | None
+    state: int
+    before_tax: str | None
+    after_tax: str | None
+    accrual: bytes | None
+    breakdown: bytes | None
+    told_total: str | None
+    next_time: datetime | None
+    update_time: datetime
+
+
+_KEY = ("tenant_id", "station_id", "transaction_id")
+_CHANGING = tuple(name for name in CostRow._fields if name not in (*_KEY, "sequence", "next_time"))
+_ADD_COSTS = BulkInsert(_COSTS, CostRow._fields)
+_CHANGE_COSTS = BulkUpdate(_COSTS, _CHANGING, _KEY)
+
+
+@dataclass(frozen=True, slots=True)
+class TenantCosts:
+    """What a batch has to know of a tenant before it knows whether there is anything to do."""
+
+    has_tariffs: bool
+    """A tariff is assigned, or some transaction has a cost."""
+    running_cost: int = pb.RUNNING_COST_ANSWER
+    interval: timedelta = timedelta(minutes=1)
+    price_messages: int = pb.PRICE_MESSAGES_SUPPORTED
+
+    @property
+    def answers(self) -> bool:
+        """Whether TransactionEvents are answered with the running cost."""
+        return self.running_cost in (pb.RUNNING_COST_ANSWER, pb.RUNNING_COST_BOTH)
+
+    @property
+    def sends(self) -> bool:
+        """Whether CostUpdated is sent."""
+        return self.running_cost in (pb.RUNNING_COST_COST_UPDATED, pb.RUNNING_COST_BOTH)
+
+
+class DueCost(NamedTuple):
+    """A transaction whose station is to be told the running cost."""
+
+    tenant_id: str
+    station_id: str
+    transaction_id: str
+    tariff_id: str
+    tariff_version: int
+    accrual: bytes
+    told_total: str | None
+
+
+class CostRepository:
+    """What transactions cost, and how stations are told."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def tenant(self, tenant_id: str) -> TenantCosts:
+        """Return whether a tenant has anything to do with costs, and its settings."""
+        assigned = exists().where(_ASSIGNMENTS.c.tenant_id == tenant_id)
+        has_costs = exists().where(_COSTS.c.tenant_id == tenant_id)
+        if not await self._session.scalar(select(or_(assigned, has_costs))):
+            return TenantCosts(has_tariffs=False)
+        settings = await self.settings(tenant_id)
+        interval = timedelta(seconds=settings.interval_seconds)
+        return TenantCosts(True, settings.running_cost, interval, settings.price_messages)
+
+    async def settings(self, tenant_id: str) -> CostSettings:
+        """Return the settings of a tenant, the defaults where none are stored."""
+        found = await self._session.get(CostSettings, tenant_id)
+        return found or CostSettings(
+            tenant_id=tenant_id,
+            running_cost=pb.RUNNING_COST_ANSWER,
+            interval_seconds=60,
+            price_messages=pb.PRICE_MESSAGES_SUPPORTED,
+        )
+
+    async def put_settings(self, settings: CostSettings, now: datetime) -> None:
+        """Store settings, and have the stations that charge told by them from now on."""
+        row = {column.name: getattr(settings, column.name) for column in _SETTINGS.columns}
+        await upsert(self._session, _SETTINGS, [row], ["tenant_id"])
+        sends = settings.running_cost in (pb.RUNNING_COST_COST_UPDATED, pb.RUNNING_COST_BOTH)
+        await self._session.execute(
+            update(_COSTS)
+            .where(
+                _COSTS.c.tenant_id == settings.tenant_id,
+                _COSTS.c.state == cost_pb.COST_STATE_RUNNING,
+                _COSTS.c.tariff_id.is_not(None),
+            )
+            .values(next_time=now if sends else None)
+        )
+
+    async def find_all(self, tenant_id: str, keys: Collection[TransactionKey]) -> dict[TransactionKey, CostRow]:
+        """Return the stored costs of transactions."""
+        columns = [_COSTS.c[name] for name in CostRow._fields]
+        rows = await self._session.execute(
+            select(*columns).where(
+                _COSTS.c.tenant_id == tenant_id, one_of_keys((_COSTS.c.station_id, _COSTS.c.transaction_id), keys)
+            )
+        )
+        return {(row.station_id, row.transaction_id): CostRow(*row) for row in rows}
+
+    async def save(self, new: Sequence[CostRow], changed: Sequence[CostRow]) -> None:
+        """Write costs. When a station is told next is not changed where a row is there already."""
+        await _ADD_COSTS.execute(self._session, new)
+        names = (*_CHANGING, *_KEY)
+        await _CHANGE_COSTS.execute(self._session, [tuple(getattr(row, name) for name in names) for row in changed])
+
+    async def list(
+        self,
+        tenant_id: str,
+        *,
+        station_id: str,
+        transaction_id: str = "",
+        state: int = 0,
+        after: tuple[Any, ...] | None = None,
+        limit: int,
+    ) -> Sequence[CostRow]:
+        """Return costs behind a key of (sequence, station, transaction), of the latest transactions first."""
+        columns = _COSTS.c
+        query = select(*(columns[name] for name in CostRow._fields)).where(
+            columns.tenant_id == tenant_id, columns.tariff_id.is_not(None)
+        )
+        for name, value in (("station_id", station_id), ("transaction_id", transaction_id), ("state", state)):
+            if value:
+                query = query.where(columns[name] == value)
+        key = (columns.sequence, columns.station_id, columns.transaction_id)
+        if after is not None:
+            query = query.where(tuple_(*key) < tuple_(*after))
+        rows = await self._session.execute(query.order_by(*(column.desc() for column in key)).limit(limit))
+        return [CostRow(*row) for row in rows]
+
+    async def take_due(self, now: datetime, later: timedelta, limit: int) -> Sequence[DueCost]:
+        """Return costs that stations are to be told now, and put them off so that no other core tells them too.
+
+        Those whose station is not connected are put off as well.
+        """
+        due = (
+            select(_COSTS)
+            .where(_COSTS.c.next_time <= now)
+            .order_by(_COSTS.c.next_time)
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+        )
+        rows = (await self._session.execute(due)).all()
+        keys = [(row.tenant_id, row.station_id, row.transaction_id) for row in rows]
+        if not keys:
+            return []
+        running = _COSTS.c.state == cost_pb.COST_STATE_RUNNING
+        mine = one_of_keys([_COSTS.c[name] for name in _KEY], keys)
+        await self._session.execute(update(_COSTS).where(mine, running).values(next_time=now + later))
+        await self._session.execute(update(_COSTS).where(mine, ~running).values(next_time=None))
+        connections = Model.metadata.tables["connections"].c
+        stations = [key[:2] for key in keys]
+        found = await self._session.execute(
+            select(connections.tenant_id, connections.station_id).where(
+                connections.is_open, one_of_keys((connections.tenant_id, connections.station_id), stations)
+            )
+        )
+        here = {(row[0], row[1]) for row in found}
+        return [
+            DueCost(*(getattr(row, name) for name in DueCost._fields))
+            for row in rows
+            if row.state == cost_pb.COST_STATE_RUNNING and row.accrual and (row.tenant_id, row.station_id) in here
+        ]
+
+    async def put_next_times(self, times: Mapping[tuple[str, str, str], datetime]) -> None:
+        """Say when stations are to be told next."""
+        rows = [(time, *key) for key, time in sorted(times.items())]
+        await BulkUpdate(_COSTS, ("next_time",), _KEY).execute(self._session, rows)
+
+    async def told(self, tenant_id: str, station_id: str, transaction_id: str, total: float, now: datetime) -> None:
+        """Keep what a station was told that a transaction costs. Does nothing where that is unknown."""
+        transactions = Model.metadata.tables["transactions"]
+        for table, values in (
+            (transactions, {"total_cost": total, "update_time": now}),
+            (_COSTS, {"told_total": f"{Decimal(repr(total)):f}"}),
+        ):
+            where = (table.c.tenant_id == tenant_id, table.c.station_id == station_id)
+            await self._session.execute(
+                update(table).where(*where, table.c.transaction_id == transaction_id).values(**values)
+            )
+
+    async def stations_with_texts(self, tenant_id: str, stations: Collection[str]) -> set[str]:
+        """Return those of the stations whose device model says that they show tariffs or messages (I01.FR.02)."""
+        variables = Model.metadata.tables["variables"].c
+        rows = await self._session.scalars(
+            select(variables.station_id).where(
+                variables.tenant_id == tenant_id,
+                one_of(self._session, variables.station_id, stations),
+                or_(
+                    (variables.component == "TariffCostCtrlr") & (variables.variable_instance == "Tariff"),
+                    variables.component == "DisplayMessageCtrlr",
+                ),
+                variables.variable == "Available",
+                func.lower(variables.value) == "true",
+            )
+        )
+        return set(rows)

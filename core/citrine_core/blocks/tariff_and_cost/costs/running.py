@@ -1,0 +1,92 @@
+"""Tells stations what charging costs so far, by CostUpdated (I02)."""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from datetime import timedelta
+from decimal import Decimal
+
+from google.protobuf.duration_pb2 import Duration
+
+from citrine.api.v1.common_pb2 import CommandTarget
+from citrine.ocpp.v2.tariff_and_cost_pb2 import CostUpdatedRequest
+from citrine_core.blocks.tariff_and_cost.accrual import Accrual
+from citrine_core.blocks.tariff_and_cost.cost import total_of
+from citrine_core.blocks.tariff_and_cost.costs.repository import CostRepository, DueCost
+from citrine_core.blocks.tariff_and_cost.costs.stored import Tariffs, Tenants
+from citrine_core.blocks.tariff_and_cost.rules import to_micros
+from citrine_core.errors import CoreError
+from citrine_core.rpc import system_caller
+from citrine_core.services import Services
+
+__all__ = ["INTERVAL", "RunningCosts"]
+
+logger = logging.getLogger(__name__)
+
+INTERVAL = timedelta(seconds=2)
+"""How often it is looked for costs that are due."""
+
+AT_ONCE = 20
+"""Stations that are told at the same time."""
+
+MANY = 200
+"""Costs that are taken at a time."""
+
+TIMEOUT = Duration(seconds=15)
+"""What a station has to answer."""
+
+WHO = "running cost"
+
+
+class RunningCosts:
+    """Sends the running costs that are due; each is sent by one core."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._tenants = Tenants.of(services)
+        self._tariffs = Tariffs()
+
+    async def run(self) -> None:
+        """Send what is due."""
+        while due := await self._take():
+            places = asyncio.Semaphore(AT_ONCE)
+            async with asyncio.TaskGroup() as tasks:
+                for one, total in due:
+                    tasks.create_task(self._send(one, total, places), name=f"cost of {one.transaction_id}")
+
+    async def _take(self) -> Sequence[tuple[DueCost, Decimal]]:
+        """Return what is to be sent, with the totals, and say when it is due again."""
+        now = self._services.clock()
+        found, times = [], {}
+        async with self._services.unit_of_work() as work:
+            costs = CostRepository(work.session)
+            rows = await costs.take_due(now, timedelta(minutes=1), MANY)
+            for tenant_id in {row.tenant_id for row in rows}:
+                settings = await self._tenants.get(work, tenant_id)
+                mine = [row for row in rows if row.tenant_id == tenant_id]
+                keys = {(row.tariff_id, row.tariff_version) for row in mine}
+                tariffs = await self._tariffs.find(work, tenant_id, keys)
+                for row in mine:
+                    rules = tariffs[row.tariff_id, row.tariff_version][1]
+                    times[row[:3]] = now + (rules.interval or settings.interval)
+                    accrual = Accrual.load(row.accrual)
+                    settled = accrual.until(rules, max(accrual.seen, to_micros(now)))
+                    total = total_of(rules, settled)[1]
+                    if settings.sends and (row.told_total is None or Decimal(row.told_total) != total):
+                        found.append((row, total))
+            await costs.put_next_times(times)
+            await work.commit()
+        return found
+
+    async def _send(self, one: DueCost, total: Decimal, places: asyncio.Semaphore) -> None:
+        target = CommandTarget(station_id=one.station_id, timeout=TIMEOUT, reason=WHO)
+        request = CostUpdatedRequest(total_cost=float(total), transaction_id=one.transaction_id)
+        async with places:
+            try:
+                await self._services.commands.send(system_caller(one.tenant_id, WHO), target, request)
+            except CoreError as error:
+                # It comes again at its interval, as long as the transaction goes on.
+                logger.info(
+                    "a station was not told the running cost",
+                    extra={"station_id": one.station_id, "transaction_id": one.transaction_id, "error": str(error)},
+                )

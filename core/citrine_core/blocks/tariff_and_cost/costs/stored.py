@@ -1,0 +1,85 @@
+"""What is read from the database seldom: versions of tariffs, and how a tenant deals with costs."""
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Collection, Iterable
+
+from citrine.api.v1 import tariffs_pb2 as pb
+from citrine_core.blocks.tariff_and_cost.costs.repository import CostRepository, TenantCosts
+from citrine_core.blocks.tariff_and_cost.repository import TariffRepository, VersionKey
+from citrine_core.blocks.tariff_and_cost.rules import Rules, read_rules
+from citrine_core.db import UnitOfWork
+from citrine_core.services import Services
+
+__all__ = ["Tariffs", "Tenants", "stations_told"]
+
+REMEMBERED = 2.0
+"""Seconds for which it is not asked again how a tenant deals with costs."""
+
+REMEMBERED_TARIFFS = 1000
+"""Versions of tariffs that a process keeps read."""
+
+
+class Tariffs:
+    """Versions of tariffs, read once: they never change."""
+
+    def __init__(self) -> None:
+        self._read: OrderedDict[tuple[str, VersionKey], tuple[pb.Tariff, Rules]] = OrderedDict()
+
+    async def find(
+        self, work: UnitOfWork, tenant_id: str, keys: Iterable[VersionKey]
+    ) -> dict[VersionKey, tuple[pb.Tariff, Rules]]:
+        """Return versions of tariffs and what they say, in one query at most."""
+        wanted = set(keys)
+        missing = [key for key in wanted if (tenant_id, key) not in self._read]
+        if missing:
+            for key, content in (await TariffRepository(work.session).find_definitions(tenant_id, missing)).items():
+                tariff = pb.Tariff.FromString(content)
+                self._read[tenant_id, key] = (tariff, read_rules(tariff))
+        found = {key: self._read[tenant_id, key] for key in wanted if (tenant_id, key) in self._read}
+        for key in found:
+            self._read.move_to_end((tenant_id, key))
+        while len(self._read) > REMEMBERED_TARIFFS:
+            self._read.popitem(last=False)
+        return found
+
+
+class Tenants:
+    """How tenants deal with costs, remembered for a second or two: other cores may change it meanwhile.
+
+    There is one for all blocks of a process, so that what changes in this process holds at once.
+    """
+
+    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+        self._now = now
+        self._known: dict[str, tuple[float, TenantCosts]] = {}
+
+    @classmethod
+    def of(cls, services: Services) -> "Tenants":
+        """Return the one of this process."""
+        found: Tenants = services.shared.setdefault(cls, cls())
+        return found
+
+    async def get(self, work: UnitOfWork, tenant_id: str) -> TenantCosts:
+        """Return whether a tenant has tariffs and what it wants told."""
+        known = self._known.get(tenant_id)
+        if known is not None and known[0] > self._now():
+            return known[1]
+        found = await CostRepository(work.session).tenant(tenant_id)
+        self._known[tenant_id] = (self._now() + REMEMBERED, found)
+        return found
+
+    def forget(self, tenant_id: str) -> None:
+        """Have it asked for again, after the commit that changed it."""
+        self._known.pop(tenant_id, None)
+
+
+async def stations_told(
+    work: UnitOfWork, tenant_id: str, stations: Collection[str], settings: TenantCosts
+) -> Collection[str]:
+    """Return those of the stations that are sent tariffs to show (I01.FR.02)."""
+    if not stations or settings.price_messages == pb.PRICE_MESSAGES_NEVER:
+        return ()
+    if settings.price_messages == pb.PRICE_MESSAGES_ALWAYS:
+        return stations
+    return await CostRepository(work.session).stations_with_texts(tenant_id, stations)

@@ -1,0 +1,98 @@
+"""What operators may write into a tariff."""
+
+import re
+from collections.abc import Collection
+from datetime import UTC, datetime, timedelta
+
+from google.protobuf.duration_pb2 import Duration
+
+from citrine.api.v1 import tariffs_pb2 as pb
+from citrine_core.blocks.tariff_and_cost.models import TariffVersion
+from citrine_core.blocks.tariff_and_cost.rules import Rules, read_rules
+from citrine_core.errors import InvalidArgument
+from citrine_core.rpc import check_length, check_pattern, check_printable
+
+__all__ = ["CHANGEABLE", "changed", "check_interval", "check_tariff", "version_of"]
+
+_OUTPUT_ONLY = frozenset({"tenant_id", "version", "create_time", "update_time", "etag"})
+
+CHANGEABLE = frozenset(pb.Tariff.DESCRIPTOR.fields_by_name) - _OUTPUT_ONLY - {"tariff_id"}
+"""Fields that UpdateTariff may change."""
+
+_TARIFF_ID = re.compile(r"[!-~]{1,36}")
+
+_SHORTEST, _LONGEST = timedelta(seconds=10), timedelta(days=1)
+
+_TEXTS = 10
+"""Texts of a tariff at most, as OCPP 2.1 has them."""
+
+
+def check_tariff(tariff: pb.Tariff) -> Rules:
+    """Return what a tariff of a request says.
+
+    Raises:
+        InvalidArgument: With the path of the first field that can't be right.
+    """
+    check_pattern("tariff.tariff_id", tariff.tariff_id, _TARIFF_ID, "1 to 36 printable ASCII characters without blanks")
+    check_length("tariff.description", tariff.description, 255)
+    check_length("tariff.info_url", tariff.info_url, 255)
+    check_printable("tariff.info_url", tariff.info_url)
+    if len(tariff.texts) > _TEXTS:
+        raise InvalidArgument("tariff.texts", f"must be at most {_TEXTS}")
+    for place, one in enumerate(tariff.texts):
+        check_length(f"tariff.texts[{place}].language", one.language, 8)
+        check_printable(f"tariff.texts[{place}].language", one.language)
+        check_length(f"tariff.texts[{place}].text", one.text, 512, least=1)
+    if tariff.HasField("running_cost_interval"):
+        check_interval("tariff.running_cost_interval", tariff.running_cost_interval)
+    if tariff.HasField("valid_from") and tariff.HasField("valid_to"):
+        _check_order(tariff)
+    return read_rules(tariff)
+
+
+def _check_order(tariff: pb.Tariff) -> None:
+    if tariff.valid_to.ToDatetime(UTC) <= tariff.valid_from.ToDatetime(UTC):
+        raise InvalidArgument("tariff.valid_to", "must be after valid_from")
+
+
+def check_interval(field: str, interval: Duration) -> timedelta:
+    """Return an interval at which stations are told the running cost.
+
+    Raises:
+        InvalidArgument: When it is less than 10 seconds or more than a day.
+    """
+    found = interval.ToTimedelta()
+    if not _SHORTEST <= found <= _LONGEST:
+        raise InvalidArgument(field, "must be from 10 seconds to a day")
+    return found
+
+
+def changed(tariff: pb.Tariff, other: pb.Tariff, fields: Collection[str]) -> pb.Tariff:
+    """Return a tariff with some fields of another one."""
+    found, given = pb.Tariff(), pb.Tariff()
+    found.CopyFrom(tariff)
+    given.CopyFrom(other)
+    for name in CHANGEABLE - set(fields):
+        given.ClearField(name)  # type: ignore[arg-type]
+    for name in fields:
+        found.ClearField(name)  # type: ignore[arg-type]
+    for name in _OUTPUT_ONLY:
+        given.ClearField(name)  # type: ignore[arg-type]
+    found.MergeFrom(given)
+    return found
+
+
+def version_of(tenant_id: str, tariff: pb.Tariff, now: datetime) -> TariffVersion:
+    """Return a version of a tariff to store; its number is given when it is."""
+    definition = pb.Tariff()
+    definition.CopyFrom(tariff)
+    for name in _OUTPUT_ONLY:
+        definition.ClearField(name)  # type: ignore[arg-type]
+    return TariffVersion(
+        tenant_id=tenant_id,
+        tariff_id=tariff.tariff_id,
+        valid_from=tariff.valid_from.ToDatetime(UTC) if tariff.HasField("valid_from") else None,
+        valid_to=tariff.valid_to.ToDatetime(UTC) if tariff.HasField("valid_to") else None,
+        definition=definition.SerializeToString(deterministic=True),
+        create_time=now,
+    )

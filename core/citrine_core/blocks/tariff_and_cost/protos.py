@@ -1,0 +1,57 @@
+"""Tariffs, assignments and costs as the API shows them."""
+
+from citrine.api.v1 import tariff_and_cost_pb2 as cost_pb
+from citrine.api.v1 import tariffs_pb2 as pb
+from citrine_core.blocks.tariff_and_cost.costs import CostRow
+from citrine_core.blocks.tariff_and_cost.models import CostSettings, StoredTariff, TariffAssignment, TariffVersion
+from citrine_core.rpc import to_timestamp
+
+__all__ = ["assignment_to_proto", "cost_to_proto", "settings_to_proto", "tariff_to_proto"]
+
+
+def tariff_to_proto(tariff: StoredTariff, version: TariffVersion) -> pb.Tariff:
+    """Return one version of a tariff."""
+    found = pb.Tariff.FromString(version.definition)
+    found.tariff_id, found.tenant_id, found.version = version.tariff_id, version.tenant_id, version.version
+    found.create_time.CopyFrom(to_timestamp(tariff.create_time))  # type: ignore[arg-type]
+    found.update_time.CopyFrom(to_timestamp(version.create_time))  # type: ignore[arg-type]
+    found.etag = str(version.version)
+    return found
+
+
+def assignment_to_proto(row: TariffAssignment) -> pb.TariffAssignment:
+    """Return an assignment."""
+    return pb.TariffAssignment(
+        assignment_id=row.assignment_id,
+        tenant_id=row.tenant_id,
+        tariff_id=row.tariff_id,
+        station_id=row.station_id,
+        evse_id=row.evse_id,
+        group_id=row.group_id,
+        id_token=row.id_token,
+        id_token_type=row.id_token_type,
+        create_time=to_timestamp(row.create_time),
+    )
+
+
+def settings_to_proto(row: CostSettings) -> pb.CostSettings:
+    """Return the settings of a tenant."""
+    found = pb.CostSettings(
+        running_cost=pb.RunningCost.ValueType(row.running_cost),
+        price_messages=pb.PriceMessages.ValueType(row.price_messages),
+    )
+    found.running_cost_interval.FromSeconds(row.interval_seconds)
+    return found
+
+
+def cost_to_proto(row: CostRow, cost: pb.Cost, tariff: pb.Tariff) -> cost_pb.TransactionCost:
+    """Return what a transaction costs."""
+    return cost_pb.TransactionCost(
+        station_id=row.station_id,
+        transaction_id=row.transaction_id,
+        state=cost_pb.CostState.ValueType(row.state),
+        cost=cost,
+        tariff=tariff,
+        told_total=row.told_total,
+        update_time=to_timestamp(row.update_time),
+    )

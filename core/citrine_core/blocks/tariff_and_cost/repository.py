@@ -1,0 +1,194 @@
+"""Queries of the tariffs."""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import delete, exists, func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from citrine_core.blocks.tariff_and_cost.models import StoredTariff, TariffAssignment, TariffVersion
+from citrine_core.db import UnitOfWork, insert_or_ignore, one_of
+from citrine_core.db.one_of_keys import one_of_keys
+from citrine_core.errors import AlreadyExists, FailedPrecondition, NotFound
+
+__all__ = ["TariffRepository", "VersionKey", "forget_assignments"]
+
+VersionKey = tuple[str, int]
+"""Tariff and version."""
+
+TariffAndVersion = tuple[StoredTariff, TariffVersion]
+
+_ASSIGNMENTS = TariffAssignment.metadata.tables["tariff_assignments"]
+_VERSIONS = TariffVersion.metadata.tables["tariff_versions"]
+
+_SUBJECT = (
+    "tenant_id",
+    "id_token_lookup",
+    "group_id",
+    "station_id",
+    "evse_id",
+    "id_token_type",
+    "tariff_id",
+)
+"""What two assignments that say the same have in common."""
+
+
+class TariffRepository:
+    """Tariffs, their versions, and to whom and where they apply."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def get(
+        self, tenant_id: str, tariff_id: str, *, version: int = 0, for_update: bool = False
+    ) -> TariffAndVersion:
+        """Return a tariff and one version of it, by default the current one.
+
+        Raises:
+            NotFound: When there is none of this id, or no such version of it.
+        """
+        tariff = await self._session.get(StoredTariff, (tenant_id, tariff_id), with_for_update=for_update or None)
+        if tariff is None or (tariff.delete_time is not None and not version):
+            raise NotFound("tariff", tariff_id)
+        found = await self._session.get(TariffVersion, (tenant_id, tariff_id, version or tariff.version))
+        if found is None:
+            raise NotFound(f"version {version} of tariff", tariff_id)
+        return tariff, found
+
+    async def list(self, tenant_id: str, *, after: str | None, limit: int) -> list[TariffAndVersion]:
+        """Return tariffs and their current versions, those behind an id."""
+        query = (
+            select(StoredTariff, TariffVersion)
+            .join(
+                TariffVersion,
+                (TariffVersion.tenant_id == StoredTariff.tenant_id)
+                & (TariffVersion.tariff_id == StoredTariff.tariff_id)
+                & (TariffVersion.version == StoredTariff.version),
+            )
+            .where(StoredTariff.tenant_id == tenant_id, StoredTariff.delete_time.is_(None))
+        )
+        if after is not None:
+            query = query.where(StoredTariff.tariff_id > after)
+        rows = await self._session.execute(query.order_by(StoredTariff.tariff_id).limit(limit))
+        return [(row[0], row[1]) for row in rows]
+
+    async def list_versions(
+        self, tenant_id: str, tariff_id: str, *, before: int | None, limit: int
+    ) -> Sequence[TariffVersion]:
+        """Return versions of a tariff below a number, the latest first."""
+        table = TariffVersion
+        query = select(table).where(table.tenant_id == tenant_id, table.tariff_id == tariff_id)
+        if before is not None:
+            query = query.where(table.version < before)
+        return (await self._session.scalars(query.order_by(table.version.desc()).limit(limit))).all()
+
+    async def add(self, version: TariffVersion) -> StoredTariff:
+        """Store a new tariff. One that was deleted comes back with its next version.
+
+        Raises:
+            AlreadyExists: When there is one of this id.
+        """
+        key = {"tenant_id": version.tenant_id, "tariff_id": version.tariff_id}
+        row = {**key, "version": 0, "create_time": version.create_time, "delete_time": version.create_time}
+        await insert_or_ignore(self._session, StoredTariff.metadata.tables["tariffs"], [row], list(key))
+        tariff = await self._session.get(StoredTariff, tuple(key.values()), with_for_update=True)
+        if tariff is None or tariff.delete_time is None:
+            raise AlreadyExists("tariff", version.tariff_id)
+        tariff.delete_time, tariff.create_time = None, version.create_time
+        await self.add_version(tariff, version)
+        return tariff
+
+    async def add_version(self, tariff: StoredTariff, version: TariffVersion) -> None:
+        """Make a version the current one."""
+        tariff.version = version.version = tariff.version + 1
+        self._session.add(version)
+        await self._session.flush()
+
+    async def remove(self, tariff: StoredTariff, time: datetime) -> None:
+        """Remove a tariff, but keep its versions.
+
+        Raises:
+            FailedPrecondition: While it is assigned.
+        """
+        table = TariffAssignment
+        where = (table.tenant_id == tariff.tenant_id, table.tariff_id == tariff.tariff_id)
+        if await self._session.scalar(select(exists().where(*where))):
+            raise FailedPrecondition(f"tariff {tariff.tariff_id} is assigned")
+        tariff.delete_time = time
+
+    async def assign(self, row: Mapping[str, Any]) -> TariffAssignment:
+        """Store an assignment, or return the one that says the same already."""
+        await insert_or_ignore(self._session, _ASSIGNMENTS, [row], _SUBJECT)
+        query = select(TariffAssignment).where(*(_ASSIGNMENTS.c[name] == row[name] for name in _SUBJECT))
+        return (await self._session.scalars(query)).one()
+
+    async def list_assignments(
+        self, tenant_id: str, *, tariff_id: str, station_id: str, after: int | None, limit: int
+    ) -> Sequence[TariffAssignment]:
+        """Return assignments behind an id, in the order in which they were made."""
+        table = TariffAssignment
+        query = select(table).where(table.tenant_id == tenant_id)
+        if tariff_id:
+            query = query.where(table.tariff_id == tariff_id)
+        if station_id:
+            query = query.where(table.station_id == station_id)
+        if after is not None:
+            query = query.where(table.id > after)
+        return (await self._session.scalars(query.order_by(table.id).limit(limit))).all()
+
+    async def unassign(self, tenant_id: str, assignment_id: str) -> None:
+        """Remove an assignment.
+
+        Raises:
+            NotFound: When there is none of this id.
+        """
+        table = TariffAssignment
+        where = (table.tenant_id == tenant_id, table.assignment_id == assignment_id)
+        found = await self._session.scalars(delete(table).where(*where).returning(table.id))
+        if found.one_or_none() is None:
+            raise NotFound("assignment", assignment_id)
+
+    async def find_assignments(
+        self, tenant_id: str, stations: Collection[str], lookups: Collection[str], groups: Collection[str]
+    ) -> Sequence[Any]:
+        """Return the assignments that may fit some stations, tokens and groups, in one query."""
+        table = _ASSIGNMENTS.c
+        query = select(_ASSIGNMENTS).where(
+            table.tenant_id == tenant_id,
+            one_of(self._session, table.id_token_lookup, {"", *lookups}),
+            one_of(self._session, table.group_id, {"", *groups}),
+            one_of(self._session, table.station_id, {"", *stations}),
+        )
+        return (await self._session.execute(query)).all()
+
+    async def find_versions(self, tenant_id: str, tariffs: Collection[str], since: datetime) -> Sequence[Any]:
+        """Return the versions of tariffs that were current at a time or later, without what they say, in one query."""
+        table, older = _VERSIONS.c, _VERSIONS.alias().c
+        at_the_time = (
+            select(func.max(older.version))
+            .where(older.tenant_id == tenant_id, older.tariff_id == table.tariff_id, older.create_time <= since)
+            .scalar_subquery()
+        )
+        query = select(table.tariff_id, table.version, table.valid_from, table.valid_to, table.create_time).where(
+            table.tenant_id == tenant_id,
+            one_of(self._session, table.tariff_id, tariffs),
+            table.version >= func.coalesce(at_the_time, 0),
+        )
+        return (await self._session.execute(query)).all()
+
+    async def find_definitions(self, tenant_id: str, keys: Collection[VersionKey]) -> dict[VersionKey, bytes]:
+        """Return what versions of tariffs say."""
+        table = _VERSIONS.c
+        rows = await self._session.execute(
+            select(table.tariff_id, table.version, table.definition).where(
+                table.tenant_id == tenant_id, one_of_keys((table.tariff_id, table.version), keys)
+            )
+        )
+        return {(row[0], row[1]): row[2] for row in rows}
+
+
+async def forget_assignments(work: UnitOfWork, tenant_id: str, station_id: str) -> None:
+    """Remove the assignments to a station."""
+    table = TariffAssignment
+    await work.session.execute(delete(table).where(table.tenant_id == tenant_id, table.station_id == station_id))
