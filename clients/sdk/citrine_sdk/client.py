@@ -11,6 +11,7 @@ from grpc.aio import UnaryUnaryMultiCallable
 from citrine.api.v1.authorization_pb2_grpc import AuthorizationServiceStub
 from citrine.api.v1.availability_pb2_grpc import AvailabilityServiceStub
 from citrine.api.v1.commands_pb2_grpc import CommandsServiceStub
+from citrine.api.v1.configurations_pb2_grpc import ConfigurationsServiceStub
 from citrine.api.v1.connections_pb2_grpc import ConnectionsServiceStub
 from citrine.api.v1.data_transfer_pb2_grpc import DataTransferServiceStub
 from citrine.api.v1.diagnostics_pb2_grpc import DiagnosticsServiceStub
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from citrine.api.v1.authorization_pb2_grpc import AuthorizationServiceAsyncStub
     from citrine.api.v1.availability_pb2_grpc import AvailabilityServiceAsyncStub
     from citrine.api.v1.commands_pb2_grpc import CommandsServiceAsyncStub
+    from citrine.api.v1.configurations_pb2_grpc import ConfigurationsServiceAsyncStub
     from citrine.api.v1.connections_pb2_grpc import ConnectionsServiceAsyncStub
     from citrine.api.v1.data_transfer_pb2_grpc import DataTransferServiceAsyncStub
     from citrine.api.v1.diagnostics_pb2_grpc import DiagnosticsServiceAsyncStub
@@ -80,6 +82,7 @@ class Citrine:
     authorization: "AuthorizationServiceAsyncStub"
     availability: "AvailabilityServiceAsyncStub"
     commands: "CommandsServiceAsyncStub"
+    configurations: "ConfigurationsServiceAsyncStub"
     connections: "ConnectionsServiceAsyncStub"
     data_transfer: "DataTransferServiceAsyncStub"
     diagnostics: "DiagnosticsServiceAsyncStub"
@@ -139,6 +142,7 @@ class Citrine:
         self.authorization = AuthorizationServiceStub(channel)
         self.availability = AvailabilityServiceStub(channel)
         self.commands = CommandsServiceStub(channel)
+        self.configurations = ConfigurationsServiceStub(channel)
         self.connections = ConnectionsServiceStub(channel)
         self.data_transfer = DataTransferServiceStub(channel)
         self.diagnostics = DiagnosticsServiceStub(channel)

@@ -1,6 +1,6 @@
 """Reports of the device model: asked for by GetBaseReport and GetReport, and sent in parts by NotifyReport."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Any
 
 from citrine.api.v1.reports_pb2 import REPORT_KIND_DEVICE_MODEL
@@ -19,11 +19,20 @@ from citrine_core.services import Services
 __all__ = ["ReportHandlers"]
 
 
+OnArrived = Callable[[UnitOfWork, str, Collection[tuple[str, int]]], Awaitable[None]]
+"""Is told of stations of a tenant and the request ids of their reports whose last part arrived."""
+
+
+async def _nobody_waits(work: UnitOfWork, tenant_id: str, reports: Collection[tuple[str, int]]) -> None:
+    return None
+
+
 class ReportHandlers:
     """What stations tell of their device model in reports (B07, B08)."""
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: Services, arrived: OnArrived = _nobody_waits) -> None:
         self._clock = services.clock
+        self._arrived = arrived
 
     @handles(ocpp.NotifyReportRequest, batched=True)
     async def notify_reports(
@@ -37,6 +46,9 @@ class ReportHandlers:
             if is_fresh:
                 rows.extend(reported_rows(call, now))
         await VariableRepository(work.session).put_reported(rows)
+        ended = {(call.station_id, call.message.request_id) for call in calls if not call.message.tbc}
+        if ended:
+            await self._arrived(work, calls[0].tenant_id, ended)
         return [ocpp.NotifyReportResponse()] * len(calls)
 
     @handles_answer(ocpp.GetBaseReportResponse)

@@ -13,11 +13,25 @@ from citrine_core.db import UnitOfWork, one_of, upsert
 from citrine_core.resources.stations.models import Station
 
 __all__ = [
+    "Policy",
     "RegistrationRepository",
     "VariableKey",
     "VariableRepository",
     "forget_device_model",
 ]
+
+
+class Policy(NamedTuple):
+    """What decides on the answer to a station's boot."""
+
+    boot_policy: int
+    """citrine.api.v1.BootPolicy"""
+    boot_interval: int | None
+    """Seconds. None: the setting of the core."""
+    configuration_id: str | None
+    """The configuration that it names itself."""
+    registration: int | None
+    """citrine.ocpp.v2.RegistrationStatusEnum that it was told last. None: it never booted."""
 
 
 class RegistrationRepository:
@@ -26,15 +40,15 @@ class RegistrationRepository:
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
 
-    async def find_policies(self, tenant_id: str, station_ids: Collection[str]) -> dict[str, tuple[int, int | None]]:
-        """Return citrine.api.v1.BootPolicy and interval in seconds of each station that there is."""
+    async def find_policies(self, tenant_id: str, station_ids: Collection[str]) -> dict[str, Policy]:
+        """Return what decides on the answer to a boot, of each station that there is."""
         table = Station.__table__.c
         rows = await (await self._session.connection()).execute(
-            select(table.station_id, table.boot_policy, table.boot_interval).where(
-                table.tenant_id == tenant_id, one_of(self._session, table.station_id, station_ids)
-            )
+            select(
+                table.station_id, table.boot_policy, table.boot_interval, table.configuration_id, table.registration
+            ).where(table.tenant_id == tenant_id, one_of(self._session, table.station_id, station_ids))
         )
-        return {station_id: (policy, interval) for station_id, policy, interval in rows}
+        return {station_id: Policy(*rest) for station_id, *rest in rows}
 
     async def put_boots(self, tenant_id: str, boots: Mapping[str, Mapping[str, Any]]) -> None:
         """Store what stations said at their boot and the registration that they were told, by station."""

@@ -11,6 +11,12 @@ from citrine.ocpp.v2.types_pb2 import EVSE, Component
 from citrine.ocpp.v2.types_pb2 import Variable as OcppVariable
 from citrine_core.blocks.provisioning.models import ReportedVariable
 from citrine_core.blocks.provisioning.pieces import PieceSender, merged, outcome
+from citrine_core.blocks.provisioning.records import (
+    NetworkProfileRepository,
+    ResetRepository,
+    network_profile_to_proto,
+    reset_to_proto,
+)
 from citrine_core.blocks.provisioning.repository import VariableKey, VariableRepository
 from citrine_core.blocks.provisioning.variables import check_no_repetition
 from citrine_core.errors import InvalidArgument
@@ -109,6 +115,40 @@ class ProvisioningServicer(provisioning_pb2_grpc.ProvisioningServiceServicer):
         context: grpc.aio.ServicerContext[pb.ResetRequest, pb.ResetResponse],
     ) -> pb.ResetResponse:
         return await self._services.commands.call(context, request, pb.ResetResponse)
+
+    async def ListResets(
+        self,
+        request: pb.ListResetsRequest,
+        context: grpc.aio.ServicerContext[pb.ListResetsRequest, pb.ListResetsResponse],
+    ) -> pb.ListResetsResponse:
+        _require_station(request.station_id)
+        page = open_page(request)
+        async with self._services.unit_of_work(read_only=True) as work:
+            rows = await ResetRepository(work.session).list(
+                caller(context).tenant_id,
+                request.station_id,
+                after=page.after[0] if page.after else None,
+                limit=page.size + 1,
+            )
+        shown, token = page.close(rows, lambda row: (row.id,))
+        return pb.ListResetsResponse(resets=[reset_to_proto(row) for row in shown], next_page_token=token)
+
+    async def SetNetworkProfile(
+        self,
+        request: pb.SetNetworkProfileRequest,
+        context: grpc.aio.ServicerContext[pb.SetNetworkProfileRequest, pb.SetNetworkProfileResponse],
+    ) -> pb.SetNetworkProfileResponse:
+        return await self._services.commands.call(context, request, pb.SetNetworkProfileResponse)
+
+    async def ListNetworkProfiles(
+        self,
+        request: pb.ListNetworkProfilesRequest,
+        context: grpc.aio.ServicerContext[pb.ListNetworkProfilesRequest, pb.ListNetworkProfilesResponse],
+    ) -> pb.ListNetworkProfilesResponse:
+        _require_station(request.station_id)
+        async with self._services.unit_of_work(read_only=True) as work:
+            rows = await NetworkProfileRepository(work.session).list(caller(context).tenant_id, request.station_id)
+        return pb.ListNetworkProfilesResponse(network_profiles=[network_profile_to_proto(row) for row in rows])
 
 
 def _require_station(station_id: str) -> None:

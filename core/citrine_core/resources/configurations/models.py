@@ -61,6 +61,8 @@ class Provisioning(Model):
     """Of the base report that was asked for."""
     may_reset: Mapped[bool] = mapped_column(default=True)
     """Whether the station is reset where a variable counts after a reboot only."""
+    everything: Mapped[bool] = mapped_column(default=False)
+    """Whether what the station has already is set too."""
     problem: Mapped[str] = mapped_column(String(255), default="")
     """Why it is not as it should be, for people."""
     results: Mapped[bytes] = mapped_column(LargeBinary, default=b"")

@@ -1,3 +1,17 @@
-"""What became of resets, and the network profiles that stations were given."""
+"""What became of resets (B11, B12), and the network profiles that stations were given (B09)."""
 
-__all__: list[str] = []
+from citrine_core.blocks.provisioning.records.handlers import RecordHandlers, record_boots
+from citrine_core.blocks.provisioning.records.models import NetworkProfile, Reset
+from citrine_core.blocks.provisioning.records.protos import network_profile_to_proto, reset_to_proto
+from citrine_core.blocks.provisioning.records.repository import NetworkProfileRepository, ResetRepository
+
+__all__ = [
+    "NetworkProfile",
+    "NetworkProfileRepository",
+    "RecordHandlers",
+    "Reset",
+    "ResetRepository",
+    "network_profile_to_proto",
+    "record_boots",
+    "reset_to_proto",
+]

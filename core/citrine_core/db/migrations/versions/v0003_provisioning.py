@@ -86,6 +86,7 @@ def _create_provisionings() -> None:
         sa.Column("attempts", sa.Integer(), nullable=False),
         sa.Column("report_request_id", sa.Integer(), nullable=True),
         sa.Column("may_reset", sa.Boolean(), nullable=False),
+        sa.Column("everything", sa.Boolean(), nullable=False),
         sa.Column("problem", sa.String(length=255), nullable=False),
         sa.Column("results", sa.LargeBinary(), nullable=False),
         sa.Column("start_time", sa.DateTime(timezone=True), nullable=False),

@@ -1,0 +1,106 @@
+"""How a boot is answered, by the policy of the station and by how far it is with its configuration."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeAlias
+
+from citrine.api.v1 import configurations_pb2 as pb
+from citrine.api.v1.stations_pb2 import BootPolicy
+from citrine.ocpp.v2 import provisioning_pb2 as ocpp
+from citrine_core.blocks.provisioning.configuration.contents import content_of, digest_of
+from citrine_core.blocks.provisioning.configuration.steps import Steps
+from citrine_core.db import UnitOfWork
+from citrine_core.resources.configurations import (
+    Choices,
+    Configuration,
+    ConfigurationRepository,
+    Provisioning,
+    ProvisioningRepository,
+)
+
+__all__ = ["Boot", "Status", "registrations_at_boot"]
+
+Status: TypeAlias = ocpp.RegistrationStatusEnum.ValueType
+
+_BY_POLICY: Mapping[int, Status] = {
+    BootPolicy.BOOT_POLICY_UNSPECIFIED: ocpp.REGISTRATION_STATUS_ENUM_ACCEPTED,
+    BootPolicy.BOOT_POLICY_ACCEPTED: ocpp.REGISTRATION_STATUS_ENUM_ACCEPTED,
+    BootPolicy.BOOT_POLICY_PENDING: ocpp.REGISTRATION_STATUS_ENUM_PENDING,
+    BootPolicy.BOOT_POLICY_REJECTED: ocpp.REGISTRATION_STATUS_ENUM_REJECTED,
+    # Where it has no configuration.
+    BootPolicy.BOOT_POLICY_CONFIGURED: ocpp.REGISTRATION_STATUS_ENUM_ACCEPTED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Boot:
+    """What decides on the answer to a BootNotification."""
+
+    station_id: str
+    policy: int
+    """citrine.api.v1.BootPolicy"""
+    configuration_id: str | None
+    """The configuration that the station names itself."""
+    hardware: ocpp.ChargingStation
+    restarted: bool
+    """Whether the station restarted. One that was asked for the message did not."""
+
+
+async def registrations_at_boot(
+    work: UnitOfWork, tenant_id: str, boots: Sequence[Boot], now: datetime
+) -> Mapping[str, Status]:
+    """Return what stations of a tenant are told at their boot, and take those with a configuration a step on.
+
+    Takes one statement where none of them is at a step, and three more where one is to be configured.
+    """
+    provisionings = ProvisioningRepository(work.session)
+    rows = await provisionings.find_for_update(tenant_id, {boot.station_id for boot in boots})
+    choices, configurations = Choices({}), dict[str, Configuration]()
+    if any(boot.policy == BootPolicy.BOOT_POLICY_CONFIGURED for boot in boots):
+        repository = ConfigurationRepository(work.session)
+        choices = await repository.choices(tenant_id)
+        chosen = {_choose(choices, boot) for boot in boots} - {None}
+        configurations = await repository.find_all(tenant_id, {each for each in chosen if each})
+    told: dict[str, Status] = {}
+    for boot in boots:
+        row = rows.get(boot.station_id)
+        configuration = configurations.get(_choose(choices, boot) or "")
+        if boot.policy == BootPolicy.BOOT_POLICY_CONFIGURED and configuration is not None:
+            if row is None:
+                row = Provisioning(tenant_id=tenant_id, station_id=boot.station_id, digest="", state=0)
+                rows[boot.station_id] = row
+                provisionings.add(row)
+            told[boot.station_id] = _configured(Steps(work, row, now), row, boot, configuration)
+        else:
+            told[boot.station_id] = _BY_POLICY[boot.policy]
+            if row is not None:
+                _went_on(Steps(work, row, now), row, boot)
+    return told
+
+
+def _choose(choices: Choices, boot: Boot) -> str | None:
+    return choices.choose(boot.configuration_id, boot.hardware.vendor_name, boot.hardware.model)
+
+
+def _configured(steps: Steps, row: Provisioning, boot: Boot, configuration: Configuration) -> Status:
+    """Return what a station is told that is accepted once it has its configuration."""
+    content = content_of(configuration)
+    digest = digest_of(configuration.configuration_id, content, boot.hardware.SerializeToString())
+    if row.digest != digest or row.state == pb.PROVISIONING_STATE_FAILED:
+        steps.begin(configuration.configuration_id, content, digest)
+        return ocpp.REGISTRATION_STATUS_ENUM_PENDING
+    _went_on(steps, row, boot)
+    if row.state in (pb.PROVISIONING_STATE_CHECKING, pb.PROVISIONING_STATE_DONE):
+        return ocpp.REGISTRATION_STATUS_ENUM_ACCEPTED
+    return ocpp.REGISTRATION_STATUS_ENUM_PENDING
+
+
+def _went_on(steps: Steps, row: Provisioning, boot: Boot) -> None:
+    """Take a station a step on that waited for its boot."""
+    if row.state == pb.PROVISIONING_STATE_BOOTING:
+        steps.go(pb.PROVISIONING_STATE_DONE)
+    elif boot.restarted and row.state in (pb.PROVISIONING_STATE_RESETTING, pb.PROVISIONING_STATE_DONE):
+        # What else was under way ends by itself, as lost or late: many stations that are Pending say PowerUp again
+        # whenever their interval is over.
+        steps.rebooted()

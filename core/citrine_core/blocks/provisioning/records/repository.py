@@ -1,0 +1,82 @@
+"""Queries of resets and network profiles."""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from citrine.ocpp.v2.provisioning_pb2 import RESET_STATUS_ENUM_ACCEPTED, RESET_STATUS_ENUM_SCHEDULED
+from citrine_core.blocks.provisioning.records.models import NetworkProfile, Reset
+from citrine_core.db import one_of, upsert
+
+__all__ = ["NetworkProfileRepository", "ResetRepository"]
+
+
+class ResetRepository:
+    """Resets of stations."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    def add(self, row: Reset) -> None:
+        """Store a reset."""
+        self._session.add(row)
+
+    async def record_boots(self, tenant_id: str, station_ids: Collection[str], now: datetime) -> Sequence[Reset]:
+        """Store that stations booted, as resets that they agreed to said they would; return these resets."""
+        if not station_ids:
+            return []
+        rows = await self._session.scalars(
+            update(Reset)
+            .where(
+                Reset.tenant_id == tenant_id,
+                one_of(self._session, Reset.station_id, station_ids),
+                Reset.evse_id == 0,
+                Reset.boot_time.is_(None),
+                Reset.status.in_((RESET_STATUS_ENUM_ACCEPTED, RESET_STATUS_ENUM_SCHEDULED)),
+            )
+            .values(boot_time=now)
+            .returning(Reset),
+            execution_options={"synchronize_session": False},
+        )
+        return rows.all()
+
+    async def list(self, tenant_id: str, station_id: str, *, after: int | None, limit: int) -> Sequence[Reset]:
+        """Return resets of a station, the latest first, behind an id."""
+        query = select(Reset).where(Reset.tenant_id == tenant_id, Reset.station_id == station_id)
+        if after is not None:
+            query = query.where(Reset.id < after)
+        return (await self._session.scalars(query.order_by(Reset.id.desc()).limit(limit))).all()
+
+    async def forget(self, tenant_id: str, station_id: str) -> None:
+        """Remove the resets of a station."""
+        await self._session.execute(delete(Reset).where(Reset.tenant_id == tenant_id, Reset.station_id == station_id))
+
+
+class NetworkProfileRepository:
+    """What stations hold in the slots of their network connection profiles."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def put(self, row: Mapping[str, Any]) -> None:
+        """Store what became of a profile. Without the columns of the accepted one, that stays as it is."""
+        table = NetworkProfile.metadata.tables["network_profiles"]
+        await upsert(self._session, table, [row], ("tenant_id", "station_id", "slot"))
+
+    async def list(self, tenant_id: str, station_id: str) -> Sequence[NetworkProfile]:
+        """Return the slots of a station, by number."""
+        rows = await self._session.scalars(
+            select(NetworkProfile)
+            .where(NetworkProfile.tenant_id == tenant_id, NetworkProfile.station_id == station_id)
+            .order_by(NetworkProfile.slot)
+        )
+        return rows.all()
+
+    async def forget(self, tenant_id: str, station_id: str) -> None:
+        """Remove the slots of a station."""
+        await self._session.execute(
+            delete(NetworkProfile).where(NetworkProfile.tenant_id == tenant_id, NetworkProfile.station_id == station_id)
+        )

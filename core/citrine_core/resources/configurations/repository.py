@@ -1,0 +1,272 @@
+"""Queries of the configurations, and of how far stations are with them."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import CursorResult, and_, delete, exists, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from citrine.api.v1 import configurations_pb2 as pb
+from citrine.ocpp.v2.provisioning_pb2 import REGISTRATION_STATUS_ENUM_REJECTED
+from citrine_core.db import one_of, upsert
+from citrine_core.db.violations import breaks_foreign_key
+from citrine_core.errors import AlreadyExists, FailedPrecondition, NotFound
+from citrine_core.resources.configurations.models import Configuration, ConfigurationSelector, Provisioning
+from citrine_core.resources.connections.models import Connection
+
+__all__ = ["Choices", "ConfigurationRepository", "DueStation", "ProvisioningRepository"]
+
+
+@dataclass(frozen=True)
+class Choices:
+    """Which configuration stations have that name none: by vendor and model, by vendor, or for all."""
+
+    by_selector: Mapping[tuple[str, str], str]
+
+    def choose(self, named: str | None, vendor: str, model: str) -> str | None:
+        """Return the configuration of a station, or None where there is none for it.
+
+        Args:
+            named: The one that it names itself.
+            vendor: vendorName of its last boot.
+            model: Its model.
+        """
+        if named:
+            return named
+        key = vendor.lower(), model.lower()
+        for selector in (key, (key[0], ""), ("", "")):
+            if selector in self.by_selector:
+                return self.by_selector[selector]
+        return None
+
+
+class ConfigurationRepository:
+    """Configurations, and which stations they are for."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def get(self, tenant_id: str, configuration_id: str, *, for_update: bool = False) -> Configuration:
+        """Return a configuration.
+
+        Raises:
+            NotFound: When there is none of this id.
+        """
+        found = await self._session.get(
+            Configuration, (tenant_id, configuration_id), with_for_update=for_update or None
+        )
+        if found is None:
+            raise NotFound("configuration", configuration_id)
+        return found
+
+    async def find_all(self, tenant_id: str, ids: Collection[str]) -> dict[str, Configuration]:
+        """Return those that exist among some ids."""
+        if not ids:
+            return {}
+        rows = await self._session.scalars(
+            select(Configuration).where(
+                Configuration.tenant_id == tenant_id, one_of(self._session, Configuration.configuration_id, ids)
+            )
+        )
+        return {row.configuration_id: row for row in rows}
+
+    async def list(self, tenant_id: str, *, after: str | None, limit: int) -> Sequence[Configuration]:
+        """Return configurations in the order of their ids, those behind an id."""
+        query = select(Configuration).where(Configuration.tenant_id == tenant_id)
+        if after is not None:
+            query = query.where(Configuration.configuration_id > after)
+        return (await self._session.scalars(query.order_by(Configuration.configuration_id).limit(limit))).all()
+
+    async def choices(self, tenant_id: str) -> Choices:
+        """Return which configuration stations have that name none."""
+        selector = ConfigurationSelector
+        rows = await self._session.execute(
+            select(selector.vendor, selector.model, selector.configuration_id).where(selector.tenant_id == tenant_id)
+        )
+        return Choices({(vendor, model): configuration_id for vendor, model, configuration_id in rows})
+
+    async def add(self, row: Configuration) -> None:
+        """Store a new configuration.
+
+        Raises:
+            AlreadyExists: When there is one of this id.
+            NotFound: When the tenant is gone.
+        """
+        self._session.add(row)
+        try:
+            await self._session.flush()
+        except IntegrityError as error:
+            if breaks_foreign_key(error):
+                raise NotFound("tenant", row.tenant_id) from error
+            raise AlreadyExists("configuration", row.configuration_id) from error
+
+    async def put_selectors(self, tenant_id: str, configuration_id: str, selectors: Sequence[tuple[str, str]]) -> None:
+        """Store which stations a configuration is for, by vendor and model in lower case.
+
+        Raises:
+            AlreadyExists: When another one is for the same.
+        """
+        selector = ConfigurationSelector
+        await self._session.execute(
+            delete(selector).where(selector.tenant_id == tenant_id, selector.configuration_id == configuration_id)
+        )
+        for vendor, model in selectors:
+            self._session.add(
+                selector(tenant_id=tenant_id, vendor=vendor, model=model, configuration_id=configuration_id)
+            )
+        try:
+            await self._session.flush()
+        except IntegrityError as error:
+            raise AlreadyExists("configuration", "with one of these selectors") from error
+
+    async def remove(self, row: Configuration) -> None:
+        """Remove a configuration.
+
+        Raises:
+            FailedPrecondition: When a station names it.
+        """
+        # By its name: the package of the stations imports this one.
+        stations = Configuration.metadata.tables["stations"].c
+        named = exists().where(stations.tenant_id == row.tenant_id, stations.configuration_id == row.configuration_id)
+        if await self._session.scalar(select(named)):
+            raise FailedPrecondition(f"configuration {row.configuration_id} is that of a station")
+        await self.put_selectors(row.tenant_id, row.configuration_id, [])
+        await self._session.delete(row)
+
+
+@dataclass(frozen=True)
+class DueStation:
+    """A station whose next step is due."""
+
+    tenant_id: str
+    station_id: str
+    state: int
+    next_time: datetime | None
+
+
+class ProvisioningRepository:
+    """How far stations are with their configuration."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    def add(self, row: Provisioning) -> None:
+        """Store a new one."""
+        self._session.add(row)
+
+    async def find(self, tenant_id: str, station_id: str) -> Provisioning | None:
+        """Return how far a station is, or None where it never began."""
+        return await self._session.get(Provisioning, (tenant_id, station_id))
+
+    async def find_for_update(self, tenant_id: str, station_ids: Collection[str]) -> dict[str, Provisioning]:
+        """Return how far stations are, and keep others from changing it until the commit."""
+        rows = await self._session.scalars(
+            select(Provisioning)
+            .where(Provisioning.tenant_id == tenant_id, one_of(self._session, Provisioning.station_id, station_ids))
+            # In one order everywhere, so that two that lock can't wait for each other.
+            .order_by(Provisioning.station_id)
+            .with_for_update()
+        )
+        return {row.station_id: row for row in rows}
+
+    async def find_all(self, tenant_id: str, station_ids: Collection[str]) -> dict[str, Provisioning]:
+        """Return how far stations are."""
+        rows = await self._session.scalars(
+            select(Provisioning).where(
+                Provisioning.tenant_id == tenant_id, one_of(self._session, Provisioning.station_id, station_ids)
+            )
+        )
+        return {row.station_id: row for row in rows}
+
+    async def list(
+        self, tenant_id: str, *, states: Collection[int], configuration_id: str, after: str | None, limit: int
+    ) -> Sequence[Provisioning]:
+        """Return how far stations are, by station; only at some steps and of a configuration, where these are named."""
+        query = select(Provisioning).where(Provisioning.tenant_id == tenant_id)
+        if states:
+            query = query.where(Provisioning.state.in_(states))
+        if configuration_id:
+            query = query.where(Provisioning.configuration_id == configuration_id)
+        if after is not None:
+            query = query.where(Provisioning.station_id > after)
+        return (await self._session.scalars(query.order_by(Provisioning.station_id).limit(limit))).all()
+
+    async def put_all(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Let stations begin, whatever they are at."""
+        table = Provisioning.metadata.tables["provisionings"]
+        await upsert(self._session, table, rows, ("tenant_id", "station_id"))
+
+    async def ask_to_boot(self, tenant_id: str, station_id: str, now: datetime, *, anew: bool) -> None:
+        """Have a station asked for another BootNotification.
+
+        Args:
+            tenant_id: Of the station.
+            station_id: The station, which is Pending.
+            now: When it is to be asked.
+            anew: Whether its configuration is to be applied then, unless it was brought to the end already.
+        """
+        row = (await self.find_for_update(tenant_id, [station_id])).get(station_id)
+        if row is None:
+            row = Provisioning(
+                tenant_id=tenant_id,
+                station_id=station_id,
+                configuration_id="",
+                digest="",
+                start_time=now,
+                results=b"",
+                problem="",
+            )
+            self._session.add(row)
+        elif anew and row.state not in (pb.PROVISIONING_STATE_DONE, pb.PROVISIONING_STATE_CHECKING):
+            row.digest = ""
+        row.state = pb.PROVISIONING_STATE_BOOTING
+        row.next_time = row.update_time = now
+        row.attempts, row.finish_time = 0, None
+
+    async def due(self, now: datetime, limit: int) -> Sequence[DueStation]:
+        """Return stations that are connected, may be sent something, and have a step due; the longest due first."""
+        row = Provisioning
+        # By its name: the package of the stations imports this one.
+        stations = row.metadata.tables["stations"].c
+        result = await self._session.execute(
+            select(row.tenant_id, row.station_id, row.state, row.next_time)
+            .join(Connection, and_(Connection.tenant_id == row.tenant_id, Connection.station_id == row.station_id))
+            .join(
+                row.metadata.tables["stations"],
+                and_(stations.tenant_id == row.tenant_id, stations.station_id == row.station_id),
+            )
+            .where(
+                row.next_time <= now,
+                Connection.is_open,
+                # Nothing is sent to a station that never booted or is rejected (B03.FR.03).
+                stations.registration != REGISTRATION_STATUS_ENUM_REJECTED,
+            )
+            .order_by(row.next_time)
+            .limit(limit)
+        )
+        return [DueStation(*each) for each in result]
+
+    async def claim(self, due: DueStation, lease: datetime) -> bool:
+        """Take a step for one core to do until some time; return False where another was quicker."""
+        table = Provisioning.__table__.c
+        result = await self._session.execute(
+            update(Provisioning)
+            .where(
+                table.tenant_id == due.tenant_id,
+                table.station_id == due.station_id,
+                table.state == due.state,
+                table.next_time == due.next_time,
+            )
+            .values(next_time=lease, attempts=Provisioning.attempts + 1)
+        )
+        assert isinstance(result, CursorResult)
+        return result.rowcount == 1
+
+    async def forget(self, tenant_id: str, station_id: str) -> None:
+        """Remove how far a station is."""
+        await self._session.execute(
+            delete(Provisioning).where(Provisioning.tenant_id == tenant_id, Provisioning.station_id == station_id)
+        )
