@@ -16,6 +16,8 @@ from citrine_cli.commands import (
     connections,
     events,
     keys,
+    logs,
+    monitors,
     reports,
     stations,
     tenants,
@@ -106,7 +108,18 @@ def build_app() -> typer.Typer:
     groups = {"db": typer.Typer(help="The database.")}
     for words, name in PROCESSES.items():
         _add_process(groups[words[0]] if len(words) > 1 else app, words[-1], name)
-    for module in (stations, tokens, transactions, connections, tenants, keys, reports, variables):
+    for module in (
+        stations,
+        tokens,
+        transactions,
+        connections,
+        tenants,
+        keys,
+        reports,
+        variables,
+        logs,
+        monitors,
+    ):
         groups[module.NAME] = module.build()
     for word, group in groups.items():
         app.add_typer(group, name=word)

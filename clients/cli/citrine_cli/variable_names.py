@@ -69,7 +69,9 @@ def parse_component(text: str) -> ComponentVariable:
     return ComponentVariable(component=_component(found), variable=_variable(found) if found["variable"] else None)
 
 
-def write_name(component: Component, variable: Variable, attribute: AttributeEnum.ValueType) -> str:
+def write_name(
+    component: Component, variable: Variable, attribute: AttributeEnum.ValueType = AttributeEnum.ATTRIBUTE_ENUM_ACTUAL
+) -> str:
     """Return the name of an attribute as `parse_name` reads it; Actual is not named."""
     text = component.name + (f"[{component.instance}]" if component.instance else "")
     if component.HasField("evse"):

@@ -6,14 +6,12 @@ from typing import Annotated, Any
 import typer
 
 from citrine.api.v1 import reports_pb2 as pb
-from citrine.api.v1.common_pb2 import CommandTarget
 from citrine.api.v1.provisioning_pb2 import GetBaseReportRequest, GetReportRequest
 from citrine.ocpp.spellings import number_of
 from citrine.ocpp.v2 import provisioning_pb2 as ocpp
 from citrine_cli.client import Client, client_command, collect
-from citrine_cli.commands.call import DEFAULT_TIMEOUT, LONGEST_TIMEOUT, MARGIN
 from citrine_cli.errors import CliError, UsageError
-from citrine_cli.values import parse_seconds
+from citrine_cli.targets import DEFAULT_TIMEOUT, MARGIN, Station, Timeout, WhenOnline, choice, target
 from citrine_cli.variable_names import parse_component, write_name
 from citrine_cli.words import enum_word, time_word
 
@@ -37,11 +35,8 @@ _KINDS = {
 }
 _STATES = {name.removeprefix("REPORT_STATE_").lower(): number for name, number in pb.ReportState.items() if number}
 
-Station = Annotated[str, typer.Argument(metavar="STATION", help="Name of the station.")]
 RequestId = Annotated[int, typer.Argument(metavar="REQUEST", help="requestId of the report.")]
 Kind = Annotated[str, typer.Option("--kind", metavar="KIND", help=f"What it tells: {', '.join(_KINDS)}.")]
-Timeout = Annotated[float, typer.Option("--timeout", metavar="S", help="Seconds that the station has to answer.")]
-WhenOnline = Annotated[bool, typer.Option("--when-online", help="Where it is not connected, ask when it is back.")]
 Wait = Annotated[bool, typer.Option("--wait", help="Wait until the report is there.")]
 
 
@@ -70,8 +65,8 @@ async def request_base(
 ) -> None:
     """Ask for an inventory of a station: everything, what can be configured, or a summary of its condition."""
     request = GetBaseReportRequest(
-        target=_target(station_id, timeout, when_online),
-        request=ocpp.GetBaseReportRequest(report_base=_choice("--base", _BASES, base)),
+        target=target(station_id, timeout, when_online),
+        request=ocpp.GetBaseReportRequest(report_base=choice("--base", _BASES, base)),
     )
     answer = await client.citrine.provisioning.GetBaseReport(request, timeout=timeout + MARGIN)
     request_id = int(answer.command.request.fields["requestId"].number_value)
@@ -100,7 +95,7 @@ async def request_custom(
         raise UsageError("name a component or a --criterion")
     components = [parse_component(name) for name in names or ()]
     request = GetReportRequest(
-        target=_target(station_id, timeout, when_online),
+        target=target(station_id, timeout, when_online),
         request=ocpp.GetReportRequest(
             component_variable=components, component_criteria=[_criterion(text) for text in criteria or ()]
         ),
@@ -122,7 +117,7 @@ async def wait_for_report(
     """Show how a report arrives until nothing more is expected of it. The exit code is 1 where it is not complete."""
     if timeout < 0:
         raise UsageError("--timeout: expected 0 or more seconds")
-    run = await _wait(client, station_id, _choice("--kind", _KINDS, kind), request_id, timeout)
+    run = await _wait(client, station_id, choice("--kind", _KINDS, kind), request_id, timeout)
     _check_complete([run])
 
 
@@ -136,8 +131,8 @@ async def list_reports(
     """List reports, the latest first."""
     request = pb.ListReportRunsRequest(
         station_id=station,
-        kind=_choice("--kind", _KINDS, kind) if kind else pb.REPORT_KIND_UNSPECIFIED,
-        state=_choice("--state", _STATES, state) if state else pb.REPORT_STATE_UNSPECIFIED,
+        kind=choice("--kind", _KINDS, kind) if kind else pb.REPORT_KIND_UNSPECIFIED,
+        state=choice("--state", _STATES, state) if state else pb.REPORT_STATE_UNSPECIFIED,
     )
     runs = [
         run async for page in collect(client.citrine.reports.ListReportRuns, request, limit) for run in page.report_runs
@@ -173,7 +168,7 @@ async def show_report(
     parts: Annotated[bool, typer.Option("--parts", help="Show the messages that it arrived in.")] = False,
 ) -> None:
     """Show a report; with --parts, what it says, too."""
-    which = _choice("--kind", _KINDS, kind)
+    which = choice("--kind", _KINDS, kind)
     if parts:
         await _show_parts(client, station_id, which, request_id)
         return
@@ -280,15 +275,3 @@ def _criterion(text: str) -> ocpp.ComponentCriterionEnum.ValueType:
     if number is None:
         raise UsageError(f"--criterion: {text!r} is none of Active, Available, Enabled, Problem")
     return ocpp.ComponentCriterionEnum.ValueType(number)
-
-
-def _choice(option: str, choices: dict[str, Any], text: str) -> Any:
-    found = choices.get(text.lower())
-    if found is None:
-        raise UsageError(f"{option}: {text!r} is none of {', '.join(choices)}")
-    return found
-
-
-def _target(station_id: str, timeout: float, when_online: bool) -> CommandTarget:
-    seconds = parse_seconds("--timeout", timeout, LONGEST_TIMEOUT)
-    return CommandTarget(station_id=station_id, timeout=seconds, when_online=when_online)

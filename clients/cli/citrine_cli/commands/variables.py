@@ -4,7 +4,6 @@ from typing import Annotated
 
 import typer
 
-from citrine.api.v1.common_pb2 import Command, CommandTarget
 from citrine.api.v1.provisioning_pb2 import (
     GetVariablesRequest,
     ListVariablesRequest,
@@ -13,21 +12,14 @@ from citrine.api.v1.provisioning_pb2 import (
 )
 from citrine.ocpp.v2 import provisioning_pb2 as ocpp
 from citrine_cli.client import Client, client_command, collect
-from citrine_cli.commands.call import DEFAULT_TIMEOUT, LONGEST_TIMEOUT, MARGIN
 from citrine_cli.errors import CliError, UsageError
-from citrine_cli.values import parse_seconds
+from citrine_cli.targets import DEFAULT_TIMEOUT, MARGIN, Station, Timeout, WhenOnline, target, tell_waiting
 from citrine_cli.variable_names import parse_name, write_name
 from citrine_cli.words import enum_word, time_word
 
 __all__ = ["NAME", "build"]
 
 NAME = "variable"
-
-Station = Annotated[str, typer.Argument(metavar="STATION", help="Name of the station.")]
-Timeout = Annotated[
-    float, typer.Option("--timeout", metavar="S", help="Seconds that the station has to answer each message.")
-]
-WhenOnline = Annotated[bool, typer.Option("--when-online", help="Where it is not connected, send it when it is back.")]
 
 
 def build() -> typer.Typer:
@@ -80,7 +72,7 @@ async def get_variables(
     """Ask a station for the values of variables. The exit code is 1 where it does not tell one of them."""
     parsed = [parse_name(name) for name in names]
     request = GetVariablesRequest(
-        target=_target(station_id, timeout, when_online),
+        target=target(station_id, timeout, when_online),
         request=ocpp.GetVariablesRequest(
             get_variable_data=[
                 ocpp.GetVariableData(component=component, variable=variable, attribute_type=attribute)
@@ -92,7 +84,7 @@ async def get_variables(
     if client.out.as_json:
         client.out.message(answer)
     if not answer.HasField("response"):
-        _tell_waiting(client, answer.command)
+        tell_waiting(client, answer.command)
         return
     results = answer.response.get_variable_result
     if not client.out.as_json:
@@ -122,13 +114,13 @@ async def set_variables(
     """Have a station set variables. The exit code is 1 where it does not set one of them."""
     data = [_setting(setting) for setting in settings]
     request = SetVariablesRequest(
-        target=_target(station_id, timeout, when_online), request=ocpp.SetVariablesRequest(set_variable_data=data)
+        target=target(station_id, timeout, when_online), request=ocpp.SetVariablesRequest(set_variable_data=data)
     )
     answer = await client.citrine.provisioning.SetVariables(request, timeout=_limit(timeout, len(data)))
     if client.out.as_json:
         client.out.message(answer)
     if not answer.HasField("response"):
-        _tell_waiting(client, answer.command)
+        tell_waiting(client, answer.command)
         return
     results = answer.response.set_variable_result
     if not client.out.as_json:
@@ -155,17 +147,6 @@ def _setting(text: str) -> ocpp.SetVariableData:
     return ocpp.SetVariableData(component=component, variable=variable, attribute_type=attribute, attribute_value=value)
 
 
-def _target(station_id: str, timeout: float, when_online: bool) -> CommandTarget:
-    seconds = parse_seconds("--timeout", timeout, LONGEST_TIMEOUT)
-    return CommandTarget(station_id=station_id, timeout=seconds, when_online=when_online)
-
-
 def _limit(timeout: float, items: int) -> float:
     """Return the seconds of the call: it may take a message for each item, and one to ask for the limits."""
     return timeout * (items + 1) + MARGIN
-
-
-def _tell_waiting(client: Client, command: Command) -> None:
-    if not client.out.as_json:
-        expiry = time_word(command, "expire_time")
-        client.out.line(f"command {command.id} waits for {command.station_id}{f' until {expiry}' if expiry else ''}")

@@ -1,0 +1,107 @@
+"""`citrine log`: logs that stations upload."""
+
+from typing import Annotated
+
+import typer
+
+from citrine.api.v1.diagnostics_pb2 import GetLogRequest, ListLogUploadsRequest, LogUpload
+from citrine.ocpp.v2 import diagnostics_pb2 as ocpp
+from citrine_cli.client import Client, client_command, collect
+from citrine_cli.commands.reports import wait_for_report
+from citrine_cli.targets import DEFAULT_TIMEOUT, MARGIN, Station, Timeout, WhenOnline, choice, target, tell_answer
+from citrine_cli.values import parse_time
+from citrine_cli.words import enum_word, time_word
+
+__all__ = ["NAME", "build"]
+
+NAME = "log"
+
+_TYPES = {
+    "diagnostics": ocpp.LOG_ENUM_DIAGNOSTICS_LOG,
+    "security": ocpp.LOG_ENUM_SECURITY_LOG,
+    "data-collector": ocpp.LOG_ENUM_DATA_COLLECTOR_LOG,
+}
+
+_GOOD = ("Accepted", "AcceptedCanceled")
+
+
+def build() -> typer.Typer:
+    """Return the commands of `citrine log`."""
+    app = typer.Typer(help="Logs of stations: get, wait, list.")
+    client_command(app, "get")(get_log)
+    client_command(app, "wait")(wait_for_log)
+    client_command(app, "list")(list_logs)
+    return app
+
+
+async def get_log(
+    client: Client,
+    station_id: Station,
+    url: Annotated[str, typer.Argument(metavar="URL", help="Where the station uploads it to: http, https, ftp, sftp.")],
+    log_type: Annotated[
+        str, typer.Option("--type", metavar="TYPE", help=f"Kind of log: {', '.join(_TYPES)}.")
+    ] = "diagnostics",
+    oldest: Annotated[str, typer.Option("--from", metavar="TIME", help="Only from this time on.")] = "",
+    latest: Annotated[str, typer.Option("--until", metavar="TIME", help="Only until this time.")] = "",
+    retries: Annotated[int, typer.Option("--retries", metavar="N", help="How often the station tries again.")] = 0,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait until it is uploaded.")] = False,
+    timeout: Timeout = DEFAULT_TIMEOUT,
+    when_online: WhenOnline = False,
+) -> None:
+    """Have a station upload a log. One that it still uploads may be cancelled for it."""
+    log = ocpp.LogParameters(remote_location=url)
+    if oldest:
+        log.oldest_timestamp.CopyFrom(parse_time("--from", oldest))
+    if latest:
+        log.latest_timestamp.CopyFrom(parse_time("--until", latest))
+    request = ocpp.GetLogRequest(log=log, log_type=choice("--type", _TYPES, log_type))
+    if retries:
+        request.retries = retries
+    answer = await client.citrine.diagnostics.GetLog(
+        GetLogRequest(target=target(station_id, timeout, when_online), request=request), timeout=timeout + MARGIN
+    )
+    tell_answer(client, answer, _GOOD)
+    request_id = int(answer.command.request.fields["requestId"].number_value)
+    if wait:
+        await wait_for_log(client, station_id, request_id)
+    elif not client.out.as_json:
+        client.out.line(f"log {request_id}")
+
+
+async def wait_for_log(
+    client: Client,
+    station_id: Station,
+    request_id: Annotated[int, typer.Argument(metavar="REQUEST", help="requestId of the log.")],
+    timeout: Annotated[float, typer.Option("--timeout", metavar="S", help="Seconds to wait; without an end: 0.")] = 600,
+) -> None:
+    """Show how a log is uploaded until that ends. The exit code is 1 where it is not uploaded."""
+    await wait_for_report(client, station_id, request_id, "log", timeout)
+
+
+async def list_logs(
+    client: Client,
+    station: Annotated[str, typer.Option("--station", metavar="ID", help="Only of this station.")] = "",
+    limit: Annotated[int, typer.Option("--limit", metavar="N", help="At most this many; 0 is all.")] = 0,
+) -> None:
+    """List logs that stations were asked for, the latest first."""
+    request = ListLogUploadsRequest(station_id=station)
+    pages = collect(client.citrine.diagnostics.ListLogUploads, request, limit)
+    logs = [log async for page in pages for log in page.log_uploads]
+    if client.out.as_json:
+        client.out.messages(logs)
+        return
+    columns = ["request", "station", "type", "state", "status", "file", "location", "since"]
+    client.out.table(columns, map(_row, logs), empty="no logs")
+
+
+def _row(log: LogUpload) -> list[str]:
+    return [
+        str(log.request_id),
+        log.station_id,
+        enum_word(log, "log_type"),
+        enum_word(log, "state").removeprefix("report state "),
+        log.status,
+        log.filename,
+        log.remote_location,
+        time_word(log, "request_time"),
+    ]

@@ -1,0 +1,208 @@
+"""`citrine monitor`: what stations watch, and what they report of it."""
+
+from typing import Annotated
+
+import typer
+
+from citrine.api.v1 import diagnostics_pb2 as pb
+from citrine.ocpp.v2 import diagnostics_pb2 as ocpp
+from citrine_cli.client import Client, client_command, collect
+from citrine_cli.commands.reports import wait_for_report
+from citrine_cli.errors import CliError
+from citrine_cli.targets import DEFAULT_TIMEOUT, MARGIN, Station, Timeout, choice, target, tell_answer
+from citrine_cli.variable_names import parse_name, write_name
+from citrine_cli.words import enum_word, time_word
+
+__all__ = ["NAME", "build"]
+
+NAME = "monitor"
+
+_TYPES = {
+    "upper": ocpp.MONITOR_ENUM_UPPER_THRESHOLD,
+    "lower": ocpp.MONITOR_ENUM_LOWER_THRESHOLD,
+    "delta": ocpp.MONITOR_ENUM_DELTA,
+    "periodic": ocpp.MONITOR_ENUM_PERIODIC,
+    "clock": ocpp.MONITOR_ENUM_PERIODIC_CLOCK_ALIGNED,
+}
+
+_BASES = {
+    "all": ocpp.MONITORING_BASE_ENUM_ALL,
+    "factory": ocpp.MONITORING_BASE_ENUM_FACTORY_DEFAULT,
+    "hard-wired": ocpp.MONITORING_BASE_ENUM_HARD_WIRED_ONLY,
+}
+
+OfStation = Annotated[str, typer.Option("--station", metavar="ID", help="Only of this station.")]
+Limit = Annotated[int, typer.Option("--limit", metavar="N", help="At most this many; 0 is all.")]
+
+
+def build() -> typer.Typer:
+    """Return the commands of `citrine monitor`."""
+    app = typer.Typer(help="Monitors of variables: list, set, clear, report, base, level, alerts, events.")
+    client_command(app, "list")(list_monitors)
+    client_command(app, "set")(set_monitor)
+    client_command(app, "clear")(clear_monitors)
+    client_command(app, "report")(report_monitors)
+    client_command(app, "base")(set_base)
+    client_command(app, "level")(set_level)
+    client_command(app, "alerts")(list_alerts)
+    client_command(app, "events")(list_events)
+    return app
+
+
+async def list_monitors(client: Client, station: OfStation = "", limit: Limit = 0) -> None:
+    """List the monitors that stations took or reported; nothing is asked of them."""
+    pages = collect(client.citrine.diagnostics.ListMonitors, pb.ListMonitorsRequest(station_id=station), limit)
+    monitors = [monitor async for page in pages for monitor in page.monitors]
+    if client.out.as_json:
+        client.out.messages(monitors)
+        return
+    rows = (
+        [
+            str(monitor.monitoring.id),
+            monitor.station_id,
+            write_name(monitor.component, monitor.variable),
+            enum_word(monitor.monitoring, "type"),
+            f"{monitor.monitoring.value:g}",
+            str(monitor.monitoring.severity),
+            enum_word(monitor.monitoring, "event_notification_type"),
+            time_word(monitor, "update_time"),
+        ]
+        for monitor in monitors
+    )
+    columns = ["id", "station", "variable", "type", "value", "severity", "kind", "updated"]
+    client.out.table(columns, rows, empty="no monitors are known; ask for them: citrine monitor report STATION")
+
+
+async def set_monitor(
+    client: Client,
+    station_id: Station,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="COMPONENT.VARIABLE, see citrine variable.")],
+    kind: Annotated[str, typer.Argument(metavar="TYPE", help=", ".join(_TYPES))],
+    value: Annotated[float, typer.Argument(metavar="VALUE", help="Threshold, difference, or seconds.")] = 1,
+    severity: Annotated[int, typer.Option("--severity", metavar="N", help="0, the worst, to 9.")] = 8,
+    monitor_id: Annotated[int | None, typer.Option("--id", metavar="ID", help="Replace this monitor.")] = None,
+    in_transactions: Annotated[bool, typer.Option("--transaction", help="Only while a transaction goes on.")] = False,
+    timeout: Timeout = DEFAULT_TIMEOUT,
+) -> None:
+    """Have a station watch a variable."""
+    component, variable, _ = parse_name(name)
+    data = ocpp.SetMonitoringData(
+        id=monitor_id,
+        type=choice("TYPE", _TYPES, kind),
+        value=value,
+        severity=severity,
+        component=component,
+        variable=variable,
+        transaction=in_transactions or None,
+    )
+    request = pb.SetVariableMonitoringRequest(
+        target=target(station_id, timeout), request=ocpp.SetVariableMonitoringRequest(set_monitoring_data=[data])
+    )
+    answer = await client.citrine.diagnostics.SetVariableMonitoring(request, timeout=timeout + MARGIN)
+    if client.out.as_json:
+        client.out.message(answer)
+    for result in answer.response.set_monitoring_result:
+        if result.status != ocpp.SET_MONITORING_STATUS_ENUM_ACCEPTED:
+            raise CliError(f"{station_id} answered {enum_word(result, 'status')}")
+        if not client.out.as_json:
+            client.out.line(f"monitor {result.id}")
+
+
+async def clear_monitors(
+    client: Client,
+    station_id: Station,
+    ids: Annotated[list[int], typer.Argument(metavar="ID…", help="Monitors, by the ids of the station.")],
+    timeout: Timeout = DEFAULT_TIMEOUT,
+) -> None:
+    """Have a station remove monitors. The exit code is 1 where it does not remove one of them."""
+    request = pb.ClearVariableMonitoringRequest(
+        target=target(station_id, timeout), request=ocpp.ClearVariableMonitoringRequest(id=ids)
+    )
+    limit = timeout * (len(ids) + 1) + MARGIN
+    answer = await client.citrine.diagnostics.ClearVariableMonitoring(request, timeout=limit)
+    results = answer.response.clear_monitoring_result
+    if client.out.as_json:
+        client.out.message(answer)
+    else:
+        rows = ([str(result.id), enum_word(result, "status")] for result in results)
+        client.out.table(["id", "status"], rows, empty="no results")
+    kept = sum(result.status == ocpp.CLEAR_MONITORING_STATUS_ENUM_REJECTED for result in results)
+    if kept:
+        raise CliError(f"{kept} of {len(results)} monitors were not removed")
+
+
+async def report_monitors(
+    client: Client,
+    station_id: Station,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait until the report is there.")] = False,
+    timeout: Timeout = DEFAULT_TIMEOUT,
+) -> None:
+    """Have a station report all its monitors; those that it does not report are forgotten."""
+    request = pb.GetMonitoringReportRequest(target=target(station_id, timeout))
+    request.request.SetInParent()
+    answer = await client.citrine.diagnostics.GetMonitoringReport(request, timeout=timeout + MARGIN)
+    tell_answer(client, answer)
+    request_id = int(answer.command.request.fields["requestId"].number_value)
+    if wait:
+        await wait_for_report(client, station_id, request_id, "monitoring")
+
+
+async def set_base(
+    client: Client,
+    station_id: Station,
+    base: Annotated[str, typer.Argument(metavar="BASE", help=", ".join(_BASES))],
+    timeout: Timeout = DEFAULT_TIMEOUT,
+) -> None:
+    """Have a station activate a set of the monitors that it comes with."""
+    request = ocpp.SetMonitoringBaseRequest(monitoring_base=choice("BASE", _BASES, base))
+    answer = await client.citrine.diagnostics.SetMonitoringBase(
+        pb.SetMonitoringBaseRequest(target=target(station_id, timeout), request=request), timeout=timeout + MARGIN
+    )
+    tell_answer(client, answer)
+
+
+async def set_level(
+    client: Client,
+    station_id: Station,
+    severity: Annotated[int, typer.Argument(metavar="SEVERITY", help="0, the worst, to 9.")],
+    timeout: Timeout = DEFAULT_TIMEOUT,
+) -> None:
+    """Have a station report only what is this severe or worse."""
+    request = ocpp.SetMonitoringLevelRequest(severity=severity)
+    answer = await client.citrine.diagnostics.SetMonitoringLevel(
+        pb.SetMonitoringLevelRequest(target=target(station_id, timeout), request=request), timeout=timeout + MARGIN
+    )
+    tell_answer(client, answer)
+
+
+async def list_alerts(client: Client, station: OfStation = "", limit: Limit = 0) -> None:
+    """List values that are beyond their thresholds."""
+    pages = collect(client.citrine.diagnostics.ListAlerts, pb.ListAlertsRequest(station_id=station), limit)
+    alerts = [alert async for page in pages for alert in page.alerts]
+    if client.out.as_json:
+        client.out.messages(alerts)
+        return
+    rows = ([alert.station_id, *_event_row(alert.event)] for alert in alerts)
+    client.out.table(["station", "time", "variable", "value", "trigger", "code"], rows, empty="no alerts")
+
+
+async def list_events(client: Client, station: OfStation = "", limit: Limit = 100) -> None:
+    """List what monitors reported, the latest first."""
+    request = pb.ListStationEventsRequest(station_id=station)
+    pages = collect(client.citrine.diagnostics.ListStationEvents, request, limit)
+    events = [event async for page in pages for event in page.station_events]
+    if client.out.as_json:
+        client.out.messages(events)
+        return
+    rows = ([event.station_id, *_event_row(event.event)] for event in events)
+    client.out.table(["station", "time", "variable", "value", "trigger", "code"], rows, empty="no events")
+
+
+def _event_row(event: ocpp.EventData) -> list[str]:
+    return [
+        time_word(event, "timestamp"),
+        write_name(event.component, event.variable),
+        event.actual_value,
+        enum_word(event, "trigger"),
+        event.tech_code,
+    ]

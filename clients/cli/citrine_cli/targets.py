@@ -1,0 +1,81 @@
+"""What every command that asks something of a station has: which station, how long, what if it is offline."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, TypeVar
+
+import typer
+
+from citrine.api.v1.common_pb2 import Command, CommandTarget
+from citrine_cli.client import Client
+from citrine_cli.commands.call import DEFAULT_TIMEOUT, LONGEST_TIMEOUT, MARGIN
+from citrine_cli.errors import CliError, UsageError
+from citrine_cli.values import parse_seconds
+from citrine_cli.words import enum_word, time_word
+
+__all__ = [
+    "DEFAULT_TIMEOUT",
+    "MARGIN",
+    "Station",
+    "Timeout",
+    "WhenOnline",
+    "choice",
+    "target",
+    "tell_answer",
+    "tell_waiting",
+]
+
+T = TypeVar("T")
+
+Station = Annotated[str, typer.Argument(metavar="STATION", help="Name of the station.")]
+Timeout = Annotated[float, typer.Option("--timeout", metavar="S", help="Seconds that the station has to answer.")]
+WhenOnline = Annotated[bool, typer.Option("--when-online", help="Where it is not connected, ask when it is back.")]
+
+
+def target(station_id: str, timeout: float = DEFAULT_TIMEOUT, when_online: bool = False) -> CommandTarget:
+    """Return what a command is for.
+
+    Raises:
+        UsageError: When the timeout is none.
+    """
+    seconds = parse_seconds("--timeout", timeout, LONGEST_TIMEOUT)
+    return CommandTarget(station_id=station_id, timeout=seconds, when_online=when_online)
+
+
+def choice(option: str, choices: Mapping[str, T], text: str) -> T:
+    """Return what a word stands for, whatever its case.
+
+    Raises:
+        UsageError: When it is none of the words.
+    """
+    found = choices.get(text.lower())
+    if found is None:
+        raise UsageError(f"{option}: {text!r} is none of {', '.join(choices)}")
+    return found
+
+
+def tell_waiting(client: Client, command: Command) -> None:
+    """Print that a command waits for its station; nothing with --json, where the answer says so."""
+    if not client.out.as_json:
+        expiry = time_word(command, "expire_time")
+        client.out.line(f"command {command.id} waits for {command.station_id}{f' until {expiry}' if expiry else ''}")
+
+
+def tell_answer(client: Client, answer: Any, good: tuple[str, ...] = ("Accepted",)) -> None:
+    """Print the answer to a command, which has fields command and response, the latter with a status.
+
+    Raises:
+        CliError: When the status is none of the good ones.
+    """
+    command: Command = answer.command
+    if client.out.as_json:
+        client.out.message(answer)
+    if not answer.HasField("response"):
+        tell_waiting(client, command)
+        return
+    status = enum_word(answer.response, "status")
+    if status not in good:
+        info = answer.response.status_info
+        reason = ": ".join(filter(None, (info.reason_code, info.additional_info)))
+        raise CliError(f"{command.station_id} answered {status}{f' ({reason})' if reason else ''}")
+    if not client.out.as_json:
+        client.out.line(f"{command.station_id} answered {status}")

@@ -1,0 +1,135 @@
+"""`citrine log` and `citrine monitor`: what is asked, what is printed, how it ends."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from google.protobuf.struct_pb2 import Struct
+
+from citrine.api.v1 import diagnostics_pb2 as pb
+from citrine.api.v1 import reports_pb2 as reports
+from citrine.api.v1.common_pb2 import Command
+from citrine.ocpp.v2 import diagnostics_pb2 as ocpp
+from citrine.ocpp.v2.types_pb2 import EVSE, GENERIC_STATUS_ENUM_REJECTED, Component, StatusInfo, Variable
+from tests.clients.cli.conftest import Cli
+from tests.clients.scripted_core import ScriptedCore
+
+ACCEPTED = ocpp.GetLogResponse(status=ocpp.LOG_STATUS_ENUM_ACCEPTED)
+
+URL = "https://logs.example/inbox"
+
+
+def command() -> Command:
+    request = Struct()
+    request.update({"requestId": 7})
+    return Command(id="c-1", station_id="CS-1", request=request)
+
+
+def test_a_log_is_asked_for(citrine: Cli, core: ScriptedCore) -> None:
+    core.on("GetLog", pb.GetLogResponse(command=command(), response=ACCEPTED))
+
+    ran = citrine("log", "get", "CS-1", URL, "--type", "security", "--from", "2026-03-01T00:00:00Z")
+
+    assert ran.lines == ["CS-1 answered Accepted", "log 7"]
+    (request,) = core.requests("GetLog")
+    assert request.request.log_type == ocpp.LOG_ENUM_SECURITY_LOG
+    assert request.request.log.remote_location == URL
+    assert request.request.log.oldest_timestamp.ToJsonString() == "2026-03-01T00:00:00Z"
+
+
+def test_a_log_is_waited_for(citrine: Cli, core: ScriptedCore) -> None:
+    def arriving(request: Any, context: Any) -> Iterator[reports.ReportRun]:
+        yield reports.ReportRun(request_id=7, state=reports.REPORT_STATE_RECEIVING, parts=1, items=1)
+        failed = reports.REPORT_STATE_FAILED
+        yield reports.ReportRun(request_id=7, state=failed, status="UploadFailure", parts=2, items=2)
+
+    core.on("GetLog", pb.GetLogResponse(command=command(), response=ACCEPTED))
+    core.on("WatchReportRun", arriving)
+
+    ran = citrine("log", "get", "CS-1", URL, "--wait")
+
+    assert ran.code == 1
+    assert ran.lines[1:] == ["report 7 receiving: 1 parts, 1 items", "report 7 failed: 2 parts, 2 items"]
+    assert "UploadFailure" in ran.err
+    assert core.requests("WatchReportRun")[0].kind == reports.REPORT_KIND_LOG
+
+
+def test_logs_are_listed(citrine: Cli, core: ScriptedCore) -> None:
+    log = pb.LogUpload(
+        station_id="CS-1",
+        request_id=7,
+        log_type=ocpp.LOG_ENUM_DIAGNOSTICS_LOG,
+        state=reports.REPORT_STATE_COMPLETE,
+        status="Uploaded",
+        filename="log.zip",
+        remote_location=URL,
+    )
+    core.on("ListLogUploads", pb.ListLogUploadsResponse(log_uploads=[log]))
+
+    ran = citrine("log", "list")
+
+    assert ran.lines[1].split() == ["7", "CS-1", "DiagnosticsLog", "complete", "Uploaded", "log.zip", URL]
+    assert citrine("log", "list", "--json").json[0]["filename"] == "log.zip"
+
+
+def test_a_monitor_is_set(citrine: Cli, core: ScriptedCore) -> None:
+    result = ocpp.SetMonitoringResult(id=70, status=ocpp.SET_MONITORING_STATUS_ENUM_ACCEPTED)
+    answer = ocpp.SetVariableMonitoringResponse(set_monitoring_result=[result])
+    core.on("SetVariableMonitoring", pb.SetVariableMonitoringResponse(command=command(), response=answer))
+
+    ran = citrine("monitor", "set", "CS-1", "EVSE@1.AvailabilityState", "delta", "--severity", "5")
+
+    assert ran.lines == ["monitor 70"]
+    (request,) = core.requests("SetVariableMonitoring")
+    assert list(request.request.set_monitoring_data) == [
+        ocpp.SetMonitoringData(
+            value=1,
+            type=ocpp.MONITOR_ENUM_DELTA,
+            severity=5,
+            component=Component(name="EVSE", evse=EVSE(id=1)),
+            variable=Variable(name="AvailabilityState"),
+        )
+    ]
+
+
+def test_a_refusal_says_why(citrine: Cli, core: ScriptedCore) -> None:
+    answer = ocpp.SetMonitoringLevelResponse(
+        status=GENERIC_STATUS_ENUM_REJECTED, status_info=StatusInfo(reason_code="OutOfRange")
+    )
+    core.on("SetMonitoringLevel", pb.SetMonitoringLevelResponse(command=command(), response=answer))
+
+    ran = citrine("monitor", "level", "CS-1", "4")
+
+    assert (ran.code, ran.out) == (1, "")
+    assert "CS-1 answered Rejected (OutOfRange)" in ran.err
+
+
+def test_monitors_are_cleared(citrine: Cli, core: ScriptedCore) -> None:
+    results = [
+        ocpp.ClearMonitoringResult(id=1, status=ocpp.CLEAR_MONITORING_STATUS_ENUM_ACCEPTED),
+        ocpp.ClearMonitoringResult(id=2, status=ocpp.CLEAR_MONITORING_STATUS_ENUM_REJECTED),
+    ]
+    answer = ocpp.ClearVariableMonitoringResponse(clear_monitoring_result=results)
+    core.on("ClearVariableMonitoring", pb.ClearVariableMonitoringResponse(command=command(), response=answer))
+
+    ran = citrine("monitor", "clear", "CS-1", "1", "2")
+
+    assert ran.code == 1
+    assert [line.split() for line in ran.lines[1:]] == [["1", "Accepted"], ["2", "Rejected"]]
+    assert "1 of 2 monitors were not removed" in ran.err
+
+
+def test_what_monitors_found_is_listed(citrine: Cli, core: ScriptedCore) -> None:
+    event = ocpp.EventData(
+        trigger=ocpp.EVENT_TRIGGER_ENUM_ALERTING,
+        actual_value="900",
+        component=Component(name="Fan"),
+        variable=Variable(name="Speed"),
+        tech_code="F1",
+    )
+    core.on("ListAlerts", pb.ListAlertsResponse(alerts=[pb.Alert(station_id="CS-1", event=event)]))
+    monitor = pb.Monitor(station_id="CS-1", component=event.component, variable=event.variable)
+    monitor.monitoring.MergeFrom(ocpp.VariableMonitoring(id=7, value=5, type=ocpp.MONITOR_ENUM_DELTA, severity=3))
+    core.on("ListMonitors", pb.ListMonitorsResponse(monitors=[monitor]))
+
+    assert citrine("monitor", "alerts").lines[1].split() == ["CS-1", "Fan.Speed", "900", "Alerting", "F1"]
+    assert citrine("monitor", "list").lines[1].split() == ["7", "CS-1", "Fan.Speed", "Delta", "5", "3"]
