@@ -72,6 +72,8 @@ class ConformanceStation:
         self.raw = await self.websockets.enter_async_context(
             raw_station(self.url, self.station_id, self.password, patient=True)
         )
+        # Once that is answered, the core knows of the websocket and may send by it.
+        await self.raw.ask("Heartbeat", {})
 
     async def call(self, action: str, payload: dict[str, Any]) -> dict[str, Any]:
         """Send a CALL, and return the payload of its CALLRESULT."""
