@@ -96,11 +96,19 @@ class CoreSettings(BaseSettings):
     energy and their events.
     """
 
+    command_retention: Duration | None = Field(default=timedelta(days=90), gt=timedelta(0), le=timedelta(days=36525))
+    """How long commands are kept after their end. None: for ever."""
+
     report_timeout: Duration = Field(default=timedelta(minutes=10), gt=timedelta(0))
     """How long the next part of a report is waited for, before it counts as expired."""
 
     report_retention: Duration | None = Field(default=timedelta(days=90), gt=timedelta(0), le=timedelta(days=36525))
     """How long reports and their parts are kept after the last part. None: for ever. What they told stays."""
+
+    custom_data_retention: Duration | None = Field(
+        default=timedelta(days=90), gt=timedelta(0), le=timedelta(days=36525)
+    )
+    """How long messages are kept that bear custom data and that their block does not keep whole. None: for ever."""
 
     transaction_check_delay: Duration = timedelta(seconds=30)
     """How long missing events of a transaction may take, before its station is asked for them; and how long a station

@@ -116,7 +116,11 @@ class Core:
         self.rpc = self._rpc()
         self.http = HealthServer(self.metrics, self._missing)
         self.housekeeping = Housekeeping(
-            self.unit_of_work, clock, settings.event_retention, settings.meter_value_retention
+            self.unit_of_work,
+            clock,
+            settings.event_retention,
+            settings.command_retention,
+            settings.meter_value_retention,
         )
         self.frames.connect(
             lambda tenant_id, station_id, on: self.links.watch(_watch(tenant_id, station_id, on)),
@@ -172,9 +176,10 @@ class Core:
 
     def _dispatcher(self) -> Dispatcher:
         on_back = self.queue.stations_are_back
+        observers = [observe for block in self.blocks for observe in block.observers]
         stages: list[Stage] = [
             OpenedStage(on_back),
-            HandlingStage(self.routes, current_epochs, self._clock, on_back),
+            HandlingStage(self.routes, current_epochs, self._clock, on_back, observers),
             CommandsStage(self.routes, self.pending, self.sender.ends, self._clock, self.metrics.command),
             ClosedStage(),
             GrantStage(self._clock, self.links, partial(refused, status=UNAVAILABLE)),

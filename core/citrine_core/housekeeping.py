@@ -18,6 +18,7 @@ from citrine_core.db.partitions import (
 from citrine_core.dispatch.repository import HandledMessages
 from citrine_core.errors import DatabaseUnavailable
 from citrine_core.events import OutboxRepository
+from citrine_core.resources.commands import CommandRepository
 from citrine_core.resources.connections import EdgeRepository
 
 __all__ = ["Housekeeping"]
@@ -49,6 +50,7 @@ class Housekeeping:
         unit_of_work: Opens transactions.
         clock: Returns the time now.
         event_retention: How long events are kept.
+        command_retention: How long commands are kept after their end. None: for ever.
         meter_value_retention: How long meter values are kept. None: for ever.
     """
 
@@ -57,11 +59,13 @@ class Housekeeping:
         unit_of_work: UnitOfWorkFactory,
         clock: Clock,
         event_retention: timedelta,
+        command_retention: timedelta | None = None,
         meter_value_retention: timedelta | None = None,
     ) -> None:
         self._unit_of_work = unit_of_work
         self._clock = clock
         self._event_retention = event_retention
+        self._command_retention = command_retention
         self._meter_value_retention = meter_value_retention
 
     async def run(self) -> None:
@@ -82,6 +86,10 @@ class Housekeeping:
         events_before = now - self._event_retention
         while await self._do(lambda work: OutboxRepository(work.session).remove_before(events_before, MAX_ROWS)):
             pass
+        if self._command_retention is not None:
+            ended_before = now - self._command_retention
+            while await self._do(lambda work: CommandRepository(work.session).remove_before(ended_before, MAX_ROWS)):
+                pass
         await self._do(lambda work: EdgeRepository(work.session).remove_before(now - EDGES_KEPT))
         await self._do(lambda work: add_partitions(work.session, now))
         if self._meter_value_retention is not None:

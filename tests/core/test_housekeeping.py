@@ -9,6 +9,7 @@ from sqlalchemy import insert, select
 from sqlalchemy.event import listens_for
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from citrine.api.v1.common_pb2 import COMMAND_STATE_ANSWERED, COMMAND_STATE_QUEUED
 from citrine.events.v1.events_pb2 import Event
 from citrine_core import housekeeping
 from citrine_core.blocks.meter_values import Sample
@@ -19,13 +20,14 @@ from citrine_core.dispatch.models import HandledMessage
 from citrine_core.dispatch.repository import HandledMessages
 from citrine_core.events import OutboxRepository
 from citrine_core.housekeeping import Housekeeping
+from citrine_core.resources.commands import CommandRepository, CommandRow
 
 NOW = datetime(2031, 6, 15, 12, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
 
 
 def housekeeping_of(unit_of_work: UnitOfWorkFactory, retention: timedelta | None) -> Housekeeping:
-    return Housekeeping(unit_of_work, lambda: NOW, timedelta(days=7), retention)
+    return Housekeeping(unit_of_work, lambda: NOW, timedelta(days=7), 30 * DAY, retention)
 
 
 async def add_samples(unit_of_work: UnitOfWorkFactory, times: Sequence[datetime]) -> None:
@@ -49,6 +51,33 @@ async def add_samples(unit_of_work: UnitOfWorkFactory, times: Sequence[datetime]
 async def sample_times(unit_of_work: UnitOfWorkFactory) -> list[datetime]:
     async with unit_of_work(read_only=True) as work:
         return list(await work.session.scalars(select(Sample.sample_time).order_by(Sample.sample_time)))
+
+
+async def add_command(unit_of_work: UnitOfWorkFactory, command_id: str, finish_time: datetime | None) -> None:
+    row = {
+        "tenant_id": "default", "command_id": command_id, "station_id": "CS-1", "action": "Reset", "is_native": False,
+        "state": COMMAND_STATE_ANSWERED if finish_time else COMMAND_STATE_QUEUED, "payload": "{}", "error_code": "",
+        "reason": "", "error_description": "", "requested_by": "somebody", "timeout": 1000, "when_online": False,
+        "create_time": NOW - 90 * DAY, "finish_time": finish_time,
+    }  # fmt: skip
+    async with unit_of_work() as work:
+        await CommandRepository(work.session).add(row)
+        await work.commit()
+
+
+async def test_commands_are_forgotten_some_time_after_their_end(
+    unit_of_work: UnitOfWorkFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that has not ended stays, however old it is."""
+    monkeypatch.setattr(housekeeping, "MAX_ROWS", 1)
+    for command_id, finish_time in {"old": NOW - 40 * DAY, "older": NOW - 50 * DAY, "new": NOW, "open": None}.items():
+        await add_command(unit_of_work, command_id, finish_time)
+
+    await housekeeping_of(unit_of_work, None).tidy()
+
+    async with unit_of_work(read_only=True) as work:
+        kept = await work.session.scalars(select(CommandRow.command_id).order_by(CommandRow.command_id))
+        assert list(kept) == ["new", "open"]
 
 
 async def test_old_meter_values_are_removed_in_small_steps(

@@ -18,6 +18,7 @@ class CommandRow(Model):
         Index(None, "tenant_id", "station_id", "command_id"),
         # Who looks for what is not finished finds little, however many commands there were.
         Index(None, "state", "expire_time"),
+        Index(None, "finish_time"),
     )
 
     tenant_id: Mapped[str] = mapped_column(String(36), primary_key=True)

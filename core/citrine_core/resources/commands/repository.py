@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeAlias
 
-from sqlalchemy import ColumnElement, CursorResult, Row, and_, bindparam, select, update
+from sqlalchemy import ColumnElement, CursorResult, Row, and_, bindparam, delete, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from citrine.api.v1 import common_pb2 as common
@@ -184,6 +184,13 @@ class CommandRepository:
         )
         cancelled: Sequence[StoredCommand] = rows.all()
         return cancelled
+
+    async def remove_before(self, time: datetime, limit: int) -> bool:
+        """Forget commands that ended before a time, at most so many; return False where there were none."""
+        key = (_TABLE.c.tenant_id, _TABLE.c.command_id)
+        old = select(*key).where(_TABLE.c.finish_time < time).limit(limit)
+        result = await (await self._connection()).execute(delete(_TABLE).where(tuple_(*key).in_(old)))
+        return result.rowcount > 0
 
     async def expired(self, now: datetime, limit: int) -> Sequence[StoredCommand]:
         """Return commands whose station did not come back in time."""
