@@ -7,6 +7,7 @@ from typing import Any
 from citrine.events.v1.events_pb2 import Event, StationBooted
 from citrine.ocpp.v2 import provisioning_pb2 as ocpp
 from citrine.ocpp.v2.availability_pb2 import HeartbeatRequest, HeartbeatResponse
+from citrine_core.blocks.firmware_management import note_boots
 from citrine_core.blocks.provisioning.configuration.boots import Boot, Status, registrations_at_boot
 from citrine_core.blocks.provisioning.records import record_boots
 from citrine_core.blocks.provisioning.repository import Policy, RegistrationRepository
@@ -51,6 +52,7 @@ class BootHandlers:
                 work.emit(Event(tenant_id=tenant_id, station_id=call.station_id, station_booted=booted))
         restarted = {boot.station_id for boot in boots if boot.restarted}
         await record_boots(work, tenant_id, restarted, now)
+        await note_boots(work, tenant_id, {station_id: _firmware(known[station_id]) for station_id in restarted})
         # Some stations never end what was under way when they lost their power.
         accepted = {station_id for station_id, status in told.items() if status == _ACCEPTED}
         back = restarted | {station_id for station_id, policy in policies.items() if policy.registration == _PENDING}
@@ -88,6 +90,11 @@ def _boot(call: Call[ocpp.BootNotificationRequest], policy: Policy) -> Boot:
         # Asked for by TriggerMessage (F06), it does not say that the station restarted.
         restarted=call.message.reason != ocpp.BOOT_REASON_ENUM_TRIGGERED,
     )
+
+
+def _firmware(call: Call[ocpp.BootNotificationRequest]) -> tuple[str, datetime]:
+    """Return which firmware a station booted with, and when."""
+    return call.message.charging_station.firmware_version, call.receive_time
 
 
 def _boot_row(call: Call[ocpp.BootNotificationRequest], status: Status) -> dict[str, Any]:
