@@ -34,10 +34,13 @@ BLOCK_EXTRAS: dict[str, set[str]] = {
     # Pure rules, tested by tables, that neither a handler nor a repository should hide.
     "authorization": {"authorizer.py", "contracts.py", "decisions.py", "directory.py", "rules.py"},
     "availability": {"statuses.py", "wishes.py"},
+    # What lists are sent as, and the sending that rpcs and the job share.
+    "local_auth_list": {"messages.py", "sync.py"},
     "meter_values": {"readings.py", "units.py"},
     "provisioning": {"boots.py", "pieces.py", "reports.py", "variables.py"},
     "remote_control": {"starts.py"},
     # What the core does by itself; every change of a state, which is told; what is asked for, checked.
+    "data_transfer": {"custom.py"},
     "display_message": {"jobs.py", "record.py"},
     "reservation": {"desk.py", "jobs.py", "record.py", "states.py"},
     "smart_charging": {
@@ -49,10 +52,10 @@ BLOCK_EXTRAS: dict[str, set[str]] = {
     "tariff_and_cost": {
         # The engine, pure and tested by tables: what a tariff says, what a transaction took, what that costs.
         *("accrual.py", "cost.py", "money.py", "rules.py"),
-        # Which tariff applies, what a batch of transactions costs, what drivers are told.
-        *("assignments.py", "pricing.py", "protos.py", "running.py", "texts.py"),
+        # Which tariff applies to whom, what operators may write, what a usage would cost, what drivers are told.
+        *("assignments.py", "definitions.py", "preview.py", "protos.py", "texts.py"),
     },
-    "transactions": {"fold.py", "summaries.py"},
+    "transactions": {"costs.py", "fold.py", "summaries.py"},
 }
 """More files of a block, by its name."""
 

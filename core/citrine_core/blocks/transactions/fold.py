@@ -71,6 +71,8 @@ class Occurrence:
     token_status: int | None = None
     """Status that the request's id_token was answered."""
     samples: list[SampleRow] = field(default_factory=list)
+    energies: Sequence[tuple[datetime, float]] = ()
+    """Times of its register readings, and the transaction's energy in Wh up to them."""
 
     @classmethod
     def of(cls, tenant_id: str, station_id: str, request: TransactionEventRequest) -> "Occurrence":
@@ -225,7 +227,7 @@ def apply(state: TransactionState, occurrence: Occurrence) -> None:
     values = occurrence.measure()
     _apply_sample_times(state, values)
     if not is_over or state.meter_last_wh is None:
-        _apply_registers(state, values.registers)
+        occurrence.energies = _apply_registers(state, values.registers)
     if values.power_w is not None and (not is_over or state.power_w is None):
         state.power_w = values.power_w
     if values.soc_percent is not None and (not is_over or state.soc_percent is None):
@@ -304,7 +306,8 @@ def _apply_sample_times(state: TransactionState, values: Measured) -> None:
         state.last_sample_time = values.last_time
 
 
-def _apply_registers(state: TransactionState, readings: Sequence[RegisterReading]) -> None:
+def _apply_registers(state: TransactionState, readings: Sequence[RegisterReading]) -> list[tuple[datetime, float]]:
+    energies: list[tuple[datetime, float]] = []
     for reading in readings:
         if state.meter_last_wh is None:
             state.meter_start_wh = state.meter_base_wh = state.meter_last_wh = reading.wh
@@ -315,9 +318,12 @@ def _apply_registers(state: TransactionState, readings: Sequence[RegisterReading
                 _begin(state, reading)
         else:
             _advance(state, reading)
-    if state.meter_last_wh is not None and state.meter_base_wh is not None:
+        assert state.meter_last_wh is not None
+        assert state.meter_base_wh is not None
         # In decimals, as meters count: the difference of two doubles would have digits that no meter showed.
         state.energy_wh = float(exact(state.meter_last_wh) - exact(state.meter_base_wh) + exact(state.meter_before_wh))
+        energies.append((reading.time, state.energy_wh))
+    return energies
 
 
 def _begin(state: TransactionState, reading: RegisterReading) -> None:

@@ -24,6 +24,7 @@ from citrine_core.blocks.meter_values import SampleRow, add_samples
 from citrine_core.blocks.remote_control import RemoteStartKey, record_started
 from citrine_core.blocks.reservation import ReservationUse, use_reservations
 from citrine_core.blocks.transactions.checks import CheckRepository
+from citrine_core.blocks.transactions.costs import Heard, TransactionCosts
 from citrine_core.blocks.transactions.fold import Occurrence, Order, TransactionState, apply, fold
 from citrine_core.blocks.transactions.repository import EventKey, EventRow, TransactionKey, TransactionRepository
 from citrine_core.blocks.transactions.summaries import summary_of
@@ -72,6 +73,7 @@ class TransactionsHandlers:
         self._authorizations = Authorizations(services)
         self._check_delay = services.settings.transaction_check_delay
         self._wake_checks = wake_checks
+        self._costs = TransactionCosts(services)
 
     @handles(TransactionEventRequest, batched=True)
     async def transaction_events(
@@ -88,8 +90,11 @@ class TransactionsHandlers:
         if batch.fresh:
             _answer(batch, await self._decide(work, tenant_id, batch))
             missing = {key: state.missing for key, state in batch.states.items()}
-            await _fold(work, repository, tenant_id, batch, now)
+            late = await _fold(work, repository, tenant_id, batch, now)
             await self._ask_for_missing(work, batch, missing, now)
+            await self._costs.settle(
+                work, Heard(tenant_id, batch.fresh, batch.responses, batch.states, batch.new, late)
+            )
             await _store(work, repository, batch)
             # H01.FR.15: costs nothing where no event bears the id of a reservation.
             await use_reservations(work, tenant_id, _uses(batch), now)
@@ -181,7 +186,8 @@ def _answer(batch: _Batch, infos: Mapping[EventKey, IdTokenInfo]) -> None:
 
 async def _fold(
     work: UnitOfWork, repository: TransactionRepository, tenant_id: str, batch: _Batch, now: datetime
-) -> None:
+) -> Collection[TransactionKey]:
+    """Bring the transactions up to date, and return those with an event that is not behind all before it."""
     late = _late(batch)
     named = {key for key, state in batch.states.items() if state.remote_start_id is not None}
     ended_before = {key for key, state in batch.states.items() if state.end_time is not None}
@@ -210,6 +216,7 @@ async def _fold(
         heard.add(key)
         if ends:
             ended_before.add(key)
+    return late
 
 
 async def _remote_starts(

@@ -47,7 +47,7 @@ _PROGRESS = (
 
 _ALL = tuple(entry.name for entry in fields(TransactionState))
 
-_SELDOM = tuple(name for name in _ALL if name not in (*_KEY, *_PROGRESS, "sequence", "total_cost"))
+_SELDOM = tuple(name for name in _ALL if name not in (*_KEY, *_PROGRESS, "sequence"))
 
 _seldom = attrgetter(*_SELDOM)
 
@@ -198,20 +198,6 @@ class TransactionRepository:
             # Locked in the order of find_for_update, so that the two can't wait for each other.
             await self._session.execute(select(*key).where(*is_open).order_by(*key).with_for_update())
         await self._session.execute(update(_TRANSACTIONS).where(*is_open).values(orphaned=True, update_time=boot_time))
-
-    async def set_total_cost(
-        self, tenant_id: str, station_id: str, transaction_id: str, total_cost: float, now: datetime
-    ) -> None:
-        """Keep what a transaction costs so far. Does nothing where the transaction is unknown."""
-        await self._session.execute(
-            update(_TRANSACTIONS)
-            .where(
-                _TRANSACTIONS.c.tenant_id == tenant_id,
-                _TRANSACTIONS.c.station_id == station_id,
-                _TRANSACTIONS.c.transaction_id == transaction_id,
-            )
-            .values(total_cost=total_cost, update_time=now)
-        )
 
     async def find(self, tenant_id: str, transaction_id: str, *, station_id: str = "") -> Sequence[Row[Any]]:
         """Return the transactions of this id with their checks, two at most, of one station or of any."""

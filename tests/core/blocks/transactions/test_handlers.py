@@ -14,6 +14,7 @@ from citrine.api.v1.tokens_pb2 import TokenStatus
 from citrine.events.v1.events_pb2 import Event
 from citrine.ocpp.v2.transactions_pb2 import TransactionEventRequest, TransactionEventResponse
 from citrine.ocpp.v2.types_pb2 import AuthorizationStatusEnum, IdToken
+from citrine_core.blocks.tariff_and_cost.costs import CostRepository
 from citrine_core.blocks.transactions import TransactionRepository
 from citrine_core.blocks.transactions.handlers import TransactionsHandlers
 from citrine_core.config import CoreSettings
@@ -245,7 +246,7 @@ async def test_C02_FR_02_a_start_button_is_accepted(bench: Bench) -> None:
 async def test_I03_FR_02_the_total_cost_is_in_the_answer_to_the_end(bench: Bench) -> None:
     await bench.send(started(0))
     async with bench.unit_of_work() as work:
-        await TransactionRepository(work.session).set_total_cost("default", "CS-1", "T-1", 3.25, NOW)
+        await CostRepository(work.session).told("default", "CS-1", "T-1", 3.25, NOW)
         await work.commit()
 
     update, end = await bench.send(updated(1), ended(2))

@@ -1,0 +1,137 @@
+"""What transactions cost, told to the block that knows tariffs: its view of a batch of events."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from citrine.ocpp.v2.transactions_pb2 import (
+    ChargingStateEnum,
+    TransactionEventEnum,
+    TransactionEventResponse,
+)
+from citrine.ocpp.v2.types_pb2 import MeasurandEnum
+from citrine_core.blocks.tariff_and_cost import Charged, ChargedEvent, Moment, Pricing, Subject, to_micros
+from citrine_core.blocks.transactions.fold import Occurrence, TransactionState, fold
+from citrine_core.blocks.transactions.repository import EventKey, TransactionKey, TransactionRepository
+from citrine_core.db import UnitOfWork
+from citrine_core.services import Services
+
+__all__ = ["Heard", "TransactionCosts"]
+
+_UPDATED = TransactionEventEnum.TRANSACTION_EVENT_ENUM_UPDATED
+_ENDED = TransactionEventEnum.TRANSACTION_EVENT_ENUM_ENDED
+_CURRENT = int(MeasurandEnum.MEASURAND_ENUM_CURRENT_IMPORT)
+
+_CHARGING: Mapping[int, bool] = {
+    ChargingStateEnum.CHARGING_STATE_ENUM_CHARGING: True,
+    # The vehicle would take power: it is no idle time of the driver's.
+    ChargingStateEnum.CHARGING_STATE_ENUM_SUSPENDED_EVSE: True,
+    ChargingStateEnum.CHARGING_STATE_ENUM_SUSPENDED_EV: False,
+    ChargingStateEnum.CHARGING_STATE_ENUM_EV_CONNECTED: False,
+    ChargingStateEnum.CHARGING_STATE_ENUM_IDLE: False,
+}
+
+_FIRST, _LAST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+"""Times of clocks that are wrong are brought between these, which can be reckoned with."""
+
+_EXPONENT, _MOST_CURRENT = 18, 1e6
+"""Beyond them a current is none of a charging station."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """A batch of events, folded and not yet stored."""
+
+    tenant_id: str
+    fresh: Mapping[EventKey, Occurrence]
+    responses: Mapping[EventKey, TransactionEventResponse]
+    states: Mapping[TransactionKey, TransactionState]
+    new: Collection[TransactionKey]
+    late: Collection[TransactionKey]
+
+
+class TransactionCosts:
+    """Has the transactions of a batch priced."""
+
+    def __init__(self, services: Services) -> None:
+        self._pricing = Pricing(services)
+
+    async def settle(self, work: UnitOfWork, heard: Heard) -> None:
+        """Put costs into the answers and the states (I02.FR.01, I03.FR.02). Does nothing without tariffs."""
+        if not await self._pricing.is_wanted(work, heard.tenant_id):
+            return
+        by_transaction: dict[TransactionKey, list[tuple[EventKey, Occurrence]]] = {}
+        for key, occurrence in heard.fresh.items():
+            by_transaction.setdefault((key[0], key[1]), []).append((key, occurrence))
+        charged = [
+            _charged(heard, key, heard.states[key], sorted(events, key=lambda one: one[1].order))
+            for key, events in by_transaction.items()
+        ]
+
+        async def history(keys: Collection[TransactionKey]) -> Mapping[TransactionKey, Sequence[Moment]]:
+            stored = await TransactionRepository(work.session).load_events(heard.tenant_id, keys)
+            return {
+                key: _all_moments(heard.states[key], [*stored[key], *(one for _, one in by_transaction[key])])
+                for key in keys
+            }
+
+        await self._pricing.price(work, heard.tenant_id, charged, history)
+        for one in charged:
+            if one.total is not None:
+                heard.states[one.key].total_cost = float(one.total)
+
+
+def _charged(
+    heard: Heard, key: TransactionKey, state: TransactionState, events: Sequence[tuple[EventKey, Occurrence]]
+) -> Charged:
+    first_heard = _EPOCH + timedelta(microseconds=state.sequence)
+    return Charged(
+        state.transaction_id,
+        state.sequence,
+        Subject(state.station_id, state.evse_id, state.id_token, state.id_token_type, state.start_time, first_heard),
+        None if state.end_time is None else _clamped(state.end_time),
+        state.missing == 0,
+        [
+            ChargedEvent(
+                _moment(occurrence),
+                heard.responses[event],
+                occurrence.event_type == _UPDATED,
+                occurrence.event_type == _ENDED,
+            )
+            for event, occurrence in events
+        ],
+        is_new=key in heard.new,
+        is_late=key in heard.late,
+    )
+
+
+def _all_moments(state: TransactionState, occurrences: Iterable[Occurrence]) -> list[Moment]:
+    ordered = sorted(occurrences, key=lambda occurrence: occurrence.order)
+    # Folded once more, because only the fold knows what a register says of the energy.
+    fold(state, ordered)
+    return [_moment(one) for one in ordered]
+
+
+def _moment(occurrence: Occurrence) -> Moment:
+    return Moment(
+        to_micros(_clamped(occurrence.event_time)),
+        _CHARGING.get(occurrence.request.transaction_info.charging_state),
+        [(to_micros(_clamped(time)), round(wh * 1000)) for time, wh in occurrence.energies],
+        _current(occurrence),
+    )
+
+
+def _current(occurrence: Occurrence) -> int | None:
+    """Return the newest current in mA, summed over what phases were reported; None where none was."""
+    rows = [row for row in occurrence.samples if row.measurand == _CURRENT and abs(row.multiplier or 0) <= _EXPONENT]
+    if not rows:
+        return None
+    newest = max(row.sample_time for row in rows)
+    total = sum(row.value * 10.0 ** (row.multiplier or 0) for row in rows if row.sample_time == newest)
+    return round(1000 * total) if abs(total) < _MOST_CURRENT else None
+
+
+def _clamped(time: datetime) -> datetime:
+    return min(max(time, _FIRST), _LAST)
