@@ -31,7 +31,7 @@ from citrine_core.db import UnitOfWork
 from citrine_core.dispatch.calls import Call, CallRefused
 from citrine_core.dispatch.dispatcher import Item
 from citrine_core.dispatch.repository import HandledMessages, keep_poisoned
-from citrine_core.dispatch.routes import Route, Routes
+from citrine_core.dispatch.routes import Observer, Route, Routes
 
 __all__ = ["CurrentEpochs", "HandlingStage", "OnAccepted", "to_call"]
 
@@ -54,6 +54,7 @@ class HandlingStage:
         clock: Returns the time now.
         on_accepted: Told of stations of a tenant whose BootNotification is answered Accepted, in the transaction
             that stores it.
+        observers: Told of all messages that were handled and not refused.
     """
 
     kinds = (StationCall, StationSend)
@@ -64,16 +65,21 @@ class HandlingStage:
         current_epochs: CurrentEpochs,
         clock: Clock = utc_now,
         on_accepted: OnAccepted | None = None,
+        observers: Sequence[Observer] = (),
     ) -> None:
         self._routes = routes
         self._current_epochs = current_epochs
         self._clock = clock
         self._on_accepted = on_accepted
+        self._observers = observers
         self._writing = {action_of(message).field for message, route in routes.calls.items() if route.mark.writes}
 
     def writes(self, item: Item) -> bool:
-        """Tell whether the handler of the message writes."""
-        return item.content.request.WhichOneof("message") in self._writing
+        """Tell whether the handler of the message writes, or an observer may."""
+        if item.content.request.WhichOneof("message") in self._writing:
+            return True
+        # Of a message that says nothing, observers have nothing to write.
+        return bool(self._observers) and unwrap(item.content.request).ByteSize() > 0
 
     def lost(self, item: Item) -> bool:
         """Forget calls, which the edge sends again; nobody sends a SEND again."""
@@ -97,6 +103,8 @@ class HandlingStage:
                 answers = await _handle(work, route, calls)
             for (item, _), answer in zip(pairs, answers, strict=True):
                 _answer_after_commit(work, item, answer)
+            if route is not None and self._observers:
+                await self._tell_observers(work, calls, answers)
             if message is BootNotificationRequest and self._on_accepted is not None:
                 await self._on_accepted(work, tenant_id, _accepted(calls, answers))
 
@@ -117,6 +125,12 @@ class HandlingStage:
             _answer_after_commit(work, item, answer)
         elif isinstance(item.content, StationCall):
             item.reply(_refusal(item.content.id, answer))
+
+    async def _tell_observers(self, work: UnitOfWork, calls: Sequence[Call[Any]], answers: Sequence[Any]) -> None:
+        handled = [call for call, answer in zip(calls, answers, strict=True) if not isinstance(answer, CallRefused)]
+        if handled:
+            for observe in self._observers:
+                await observe(work, handled)
 
     async def _current(self, work: UnitOfWork, items: Sequence[Item]) -> list[Item]:
         """Return the items whose session is the newest of its station; the others get no answer.

@@ -18,11 +18,15 @@ from citrine_core.jobs import Job
 if TYPE_CHECKING:
     from citrine_core.dispatch.inquiries import Inquirer
 
-__all__ = ["Block", "ForgetStation", "Route", "Routes", "collect"]
+__all__ = ["Block", "ForgetStation", "Observer", "Route", "Routes", "collect"]
 
 
 ForgetStation = Callable[[UnitOfWork, str, str], Awaitable[None]]
 """`await forget_station(work, tenant_id, station_id)` removes what is stored of a station."""
+
+
+Observer = Callable[[UnitOfWork, Sequence[Call[Any]]], Awaitable[None]]
+"""`await observe(work, calls)` is told of messages of one tenant and action that were handled and not refused."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,8 @@ class Block:
     """What the block does by itself; each core runs them."""
     inquirers: "Sequence[Inquirer]" = ()
     """Ask outside what its handlers need to know, before a message comes to its lane."""
+    observers: Sequence[Observer] = ()
+    """Told of what stations send, whichever block handles it, in the same transaction."""
     forget_station: ForgetStation | None = None
     """Removes what a station that is registered again under the same id must not inherit, in the transaction that
     removes the station. None: there is no such thing."""

@@ -1,23 +1,37 @@
-"""Functional block P, Data transfer: what vendors add, both ways."""
+"""Functional block P, Data transfer: what vendors add, both ways, and the custom data in messages of any block."""
 
 from functools import partial
 
 from citrine.api.v1 import data_transfer_pb2_grpc
+from citrine_core.blocks.data_transfer.custom import FORGET_INTERVAL, CustomDataKeeper
 from citrine_core.blocks.data_transfer.handlers import DataTransferHandlers
-from citrine_core.blocks.data_transfer.models import DataTransfer
-from citrine_core.blocks.data_transfer.repository import DataTransferRepository
+from citrine_core.blocks.data_transfer.models import CustomMessage, DataTransfer
+from citrine_core.blocks.data_transfer.repository import DataTransferRepository, forget_custom_messages
 from citrine_core.blocks.data_transfer.servicer import DataTransferServicer
 from citrine_core.dispatch import Block
+from citrine_core.jobs import Job
 from citrine_core.services import Services
 
-__all__ = ["DataTransfer", "DataTransferHandlers", "DataTransferRepository", "DataTransferServicer", "block"]
+__all__ = [
+    "CustomDataKeeper",
+    "CustomMessage",
+    "DataTransfer",
+    "DataTransferHandlers",
+    "DataTransferRepository",
+    "DataTransferServicer",
+    "block",
+]
 
 
 def block(services: Services) -> Block:
     """Return the block, put together."""
+    keeper = CustomDataKeeper(services)
     return Block(
         "data_transfer",
         [DataTransferHandlers(services)],
         [partial(data_transfer_pb2_grpc.add_DataTransferServiceServicer_to_server, DataTransferServicer(services))],
         ["citrine.api.v1.DataTransferService"],
+        jobs=[Job("custom data to forget", FORGET_INTERVAL, keeper.forget)],
+        observers=[keeper.observe],
+        forget_station=forget_custom_messages,
     )

@@ -2,12 +2,12 @@
 
 from datetime import datetime
 
-from sqlalchemy import Index, LargeBinary, String
+from sqlalchemy import Index, LargeBinary, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from citrine_core.db import BigId, Model
 
-__all__ = ["DataTransfer"]
+__all__ = ["CustomMessage", "DataTransfer"]
 
 
 class DataTransfer(Model):
@@ -26,4 +26,28 @@ class DataTransfer(Model):
     """Serialised citrine.ocpp.v2.DataTransferRequest."""
     response: Mapped[bytes] = mapped_column(LargeBinary)
     """Serialised citrine.ocpp.v2.DataTransferResponse."""
+    create_time: Mapped[datetime]
+
+
+class CustomMessage(Model):
+    """A message of a station that bears custom data, where its own block does not keep it whole."""
+
+    __tablename__ = "custom_messages"
+    __table_args__ = (
+        UniqueConstraint("tenant_id", "station_id", "action", "content_key"),
+        Index(None, "tenant_id", "id"),
+        Index(None, "tenant_id", "station_id", "id"),
+        Index(None, "receive_time"),
+    )
+
+    id: Mapped[BigId]
+    tenant_id: Mapped[str] = mapped_column(String(36))
+    station_id: Mapped[str] = mapped_column(String(48))
+    action: Mapped[str] = mapped_column(String(50))
+    content_key: Mapped[str] = mapped_column(String(32))
+    """What tells a message that comes again from another one."""
+    payload: Mapped[str] = mapped_column(Text)
+    """JSON in OCPP spelling, secrets masked."""
+    receive_time: Mapped[datetime]
+    """When the edge last read it."""
     create_time: Mapped[datetime]

@@ -1,14 +1,18 @@
 """Queries of functional block P."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import insert, select
+from sqlalchemy import CursorResult, delete, insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from citrine_core.blocks.data_transfer.models import DataTransfer
+from citrine_core.blocks.data_transfer.models import CustomMessage, DataTransfer
+from citrine_core.db import UnitOfWork, upsert
 
-__all__ = ["DataTransferRepository"]
+__all__ = ["CustomMessageRepository", "DataTransferRepository", "forget_custom_messages"]
+
+_KEY = ("tenant_id", "station_id", "action", "content_key")
 
 
 class DataTransferRepository:
@@ -31,3 +35,44 @@ class DataTransferRepository:
         if after is not None:
             query = query.where(DataTransfer.id < after)
         return (await self._session.scalars(query.order_by(DataTransfer.id.desc()).limit(limit))).all()
+
+
+class CustomMessageRepository:
+    """Messages that bear custom data."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def put_all(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Store messages; of one that is stored, only when it came last."""
+        table = CustomMessage.metadata.tables["custom_messages"]
+        await upsert(self._session, table, rows, _KEY, keep=("payload", "create_time"))
+
+    async def list(
+        self, tenant_id: str, *, station_id: str, action: str, after: int | None, limit: int
+    ) -> Sequence[CustomMessage]:
+        """Return messages, the latest stored first; of all stations and actions where none is named."""
+        query = select(CustomMessage).where(CustomMessage.tenant_id == tenant_id)
+        if station_id:
+            query = query.where(CustomMessage.station_id == station_id)
+        if action:
+            query = query.where(CustomMessage.action == action)
+        if after is not None:
+            query = query.where(CustomMessage.id < after)
+        return (await self._session.scalars(query.order_by(CustomMessage.id.desc()).limit(limit))).all()
+
+    async def remove_before(self, time: datetime, limit: int) -> int:
+        """Remove messages that last came before a time, and return how many."""
+        oldest = select(CustomMessage.id).where(CustomMessage.receive_time < time).limit(limit)
+        result = await self._session.execute(
+            delete(CustomMessage).where(CustomMessage.id.in_(oldest)).execution_options(synchronize_session=False)
+        )
+        assert isinstance(result, CursorResult)
+        return int(result.rowcount)
+
+
+async def forget_custom_messages(work: UnitOfWork, tenant_id: str, station_id: str) -> None:
+    """Remove the messages of a station that bear custom data."""
+    await work.session.execute(
+        delete(CustomMessage).where(CustomMessage.tenant_id == tenant_id, CustomMessage.station_id == station_id)
+    )

@@ -1,12 +1,14 @@
 """DataTransferService: the gRPC face of functional block P."""
 
 import grpc
+import orjson
 
 from citrine.api.v1 import data_transfer_pb2 as pb
 from citrine.api.v1 import data_transfer_pb2_grpc
 from citrine.ocpp.v2 import data_transfer_pb2 as ocpp
-from citrine_core.blocks.data_transfer.models import DataTransfer
-from citrine_core.blocks.data_transfer.repository import DataTransferRepository
+from citrine_core.blocks.data_transfer.models import CustomMessage, DataTransfer
+from citrine_core.blocks.data_transfer.repository import CustomMessageRepository, DataTransferRepository
+from citrine_core.resources.commands.protos import json_to_struct
 from citrine_core.rpc import caller, open_page
 from citrine_core.services import Services
 
@@ -35,6 +37,25 @@ class DataTransferServicer(data_transfer_pb2_grpc.DataTransferServiceServicer):
         shown, token = page.close(rows, lambda row: (row.id,))
         return pb.ListDataTransfersResponse(data_transfers=[to_proto(row) for row in shown], next_page_token=token)
 
+    async def ListCustomMessages(
+        self,
+        request: pb.ListCustomMessagesRequest,
+        context: grpc.aio.ServicerContext[pb.ListCustomMessagesRequest, pb.ListCustomMessagesResponse],
+    ) -> pb.ListCustomMessagesResponse:
+        page = open_page(request)
+        async with self._services.unit_of_work(read_only=True) as work:
+            rows = await CustomMessageRepository(work.session).list(
+                caller(context).tenant_id,
+                station_id=request.station_id,
+                action=request.action,
+                after=page.after[0] if page.after else None,
+                limit=page.size + 1,
+            )
+        shown, token = page.close(rows, lambda row: (row.id,))
+        return pb.ListCustomMessagesResponse(
+            custom_messages=[custom_to_proto(row) for row in shown], next_page_token=token
+        )
+
     async def DataTransfer(
         self,
         request: pb.DataTransferRequest,
@@ -50,5 +71,15 @@ def to_proto(row: DataTransfer) -> pb.StoredDataTransfer:
         request=ocpp.DataTransferRequest.FromString(row.request),
         response=ocpp.DataTransferResponse.FromString(row.response),
     )
+    shown.create_time.FromDatetime(row.create_time)
+    return shown
+
+
+def custom_to_proto(row: CustomMessage) -> pb.CustomMessage:
+    """Return what the API shows of a message that bears custom data."""
+    shown = pb.CustomMessage(
+        station_id=row.station_id, action=row.action, payload=json_to_struct(orjson.loads(row.payload))
+    )
+    shown.receive_time.FromDatetime(row.receive_time)
     shown.create_time.FromDatetime(row.create_time)
     return shown

@@ -1,4 +1,4 @@
-"""Reservations and display messages."""
+"""Reservations, display messages, and messages with custom data."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -15,10 +15,12 @@ def upgrade() -> None:
     """Create their tables."""
     _create_reservations()
     _create_display_messages()
+    _create_custom_messages()
 
 
 def downgrade() -> None:
     """Drop them."""
+    op.drop_table("custom_messages")
     op.drop_table("display_messages")
     op.drop_table("reservations")
 
@@ -87,6 +89,31 @@ def _create_display_messages() -> None:
     _index("display_messages", "tenant_id", "transaction_id")
     _index("display_messages", "state", "end_time")
     _partial("uq_display_messages_set", "display_messages", "state = 2", "tenant_id", "station_id", "message_id")
+
+
+def _create_custom_messages() -> None:
+    op.create_table(
+        "custom_messages",
+        sa.Column("id", _BIG_ID, nullable=False),
+        sa.Column("tenant_id", sa.String(36), nullable=False),
+        sa.Column("station_id", sa.String(48), nullable=False),
+        sa.Column("action", sa.String(50), nullable=False),
+        sa.Column("content_key", sa.String(32), nullable=False),
+        sa.Column("payload", sa.Text(), nullable=False),
+        sa.Column("receive_time", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("create_time", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_custom_messages"),
+        sa.UniqueConstraint(
+            "tenant_id",
+            "station_id",
+            "action",
+            "content_key",
+            name="uq_custom_messages_tenant_id_station_id_action_content_key",
+        ),
+    )
+    _index("custom_messages", "tenant_id", "id")
+    _index("custom_messages", "tenant_id", "station_id", "id")
+    _index("custom_messages", "receive_time")
 
 
 def _index(table: str, *columns: str) -> None:
