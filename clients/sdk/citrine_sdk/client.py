@@ -20,6 +20,7 @@ from citrine.api.v1.events_pb2_grpc import EventsServiceStub
 from citrine.api.v1.firmware_campaigns_pb2_grpc import FirmwareCampaignsServiceStub
 from citrine.api.v1.firmware_management_pb2_grpc import FirmwareManagementServiceStub
 from citrine.api.v1.keys_pb2_grpc import KeysServiceStub
+from citrine.api.v1.local_auth_list_pb2_grpc import LocalAuthListServiceStub
 from citrine.api.v1.meter_values_pb2_grpc import MeterValuesServiceStub
 from citrine.api.v1.provisioning_pb2_grpc import ProvisioningServiceStub
 from citrine.api.v1.remote_control_pb2_grpc import RemoteControlServiceStub
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
     from citrine.api.v1.firmware_campaigns_pb2_grpc import FirmwareCampaignsServiceAsyncStub
     from citrine.api.v1.firmware_management_pb2_grpc import FirmwareManagementServiceAsyncStub
     from citrine.api.v1.keys_pb2_grpc import KeysServiceAsyncStub
+    from citrine.api.v1.local_auth_list_pb2_grpc import LocalAuthListServiceAsyncStub
     from citrine.api.v1.meter_values_pb2_grpc import MeterValuesServiceAsyncStub
     from citrine.api.v1.provisioning_pb2_grpc import ProvisioningServiceAsyncStub
     from citrine.api.v1.remote_control_pb2_grpc import RemoteControlServiceAsyncStub
@@ -91,6 +93,7 @@ class Citrine:
     firmware_campaigns: "FirmwareCampaignsServiceAsyncStub"
     firmware_management: "FirmwareManagementServiceAsyncStub"
     keys: "KeysServiceAsyncStub"
+    local_auth_list: "LocalAuthListServiceAsyncStub"
     meter_values: "MeterValuesServiceAsyncStub"
     provisioning: "ProvisioningServiceAsyncStub"
     remote_control: "RemoteControlServiceAsyncStub"
@@ -151,6 +154,7 @@ class Citrine:
         self.firmware_campaigns = FirmwareCampaignsServiceStub(channel)
         self.firmware_management = FirmwareManagementServiceStub(channel)
         self.keys = KeysServiceStub(channel)
+        self.local_auth_list = LocalAuthListServiceStub(channel)
         self.meter_values = MeterValuesServiceStub(channel)
         self.provisioning = ProvisioningServiceStub(channel)
         self.remote_control = RemoteControlServiceStub(channel)

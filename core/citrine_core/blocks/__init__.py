@@ -14,6 +14,7 @@ BUILT_IN = (
     "security",
     "provisioning",
     "authorization",
+    "local_auth_list",
     "transactions",
     "remote_control",
     "availability",

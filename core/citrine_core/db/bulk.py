@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Column, Dialect, String, Table
 from sqlalchemy.ext.asyncio import AsyncSession
 
-__all__ = ["BulkInsert", "BulkUpdate"]
+__all__ = ["BulkInsert", "BulkUpdate", "BulkUpsert"]
 
 Row = tuple[Any, ...]
 
@@ -126,3 +126,28 @@ class BulkUpdate(_BulkStatement):
         table = self._table.name
         where = " AND ".join(f"{table}.{pair}" for pair in pairs[self._set :])
         return f"UPDATE {table} SET {', '.join(pairs[: self._set])} FROM ({values}) AS given WHERE {where}"
+
+
+class BulkUpsert(_BulkStatement):
+    """An INSERT of many rows that changes some columns of those whose key is stored already.
+
+    Args:
+        table: Where to.
+        names: Columns, in the order of the values of a row.
+        key: Those of a unique constraint or primary key.
+        overwrite: Those that take the new value where the key is stored.
+    """
+
+    def __init__(self, table: Table, names: Sequence[str], key: Sequence[str], overwrite: Sequence[str]) -> None:
+        super().__init__(table, names)
+        self._key = key
+        self._overwrite = overwrite
+
+    def _build(self, dialect: Dialect, values: str) -> str:
+        pairs = ", ".join(f"{name} = excluded.{name}" for name in self._overwrite)
+        # SQLite takes ON for a join's where nothing stands between; PostgreSQL needs no more.
+        source = f"SELECT * FROM ({values}) AS given WHERE true"
+        return (
+            f"INSERT INTO {self._table.name} ({', '.join(self._names(dialect))}) {source}"
+            f" ON CONFLICT ({', '.join(self._key)}) DO UPDATE SET {pairs}"
+        )

@@ -64,7 +64,9 @@ class Inquiries:
 
     def __init__(self, inquirers: Sequence[Inquirer], submit: Callable[[Item], None]) -> None:
         self._submit = submit
-        self._by_field: dict[str, Inquirer] = {action_of(message).field: one for one in inquirers for message in one.messages}
+        self._by_field: dict[str, Inquirer] = {
+            action_of(message).field: one for one in inquirers for message in one.messages
+        }
         self._waiting: dict[tuple[Inquirer, str], deque[tuple[Item, float]]] = defaultdict(deque)
         self._places = asyncio.Semaphore(MOST_UNDER_WAY)
         self._filled = asyncio.Event()

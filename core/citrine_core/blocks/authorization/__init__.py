@@ -8,7 +8,7 @@ from functools import partial
 
 from citrine.api.v1 import authorization_pb2_grpc
 from citrine_core.blocks.authorization.authorizer import AuthorizationInquirer
-from citrine_core.blocks.authorization.decisions import Authorizations, Decision
+from citrine_core.blocks.authorization.decisions import Authorizations, Decision, read_facts
 from citrine_core.blocks.authorization.directory import SettingsDirectory
 from citrine_core.blocks.authorization.handlers import AuthorizationHandlers
 from citrine_core.blocks.authorization.rules import Facts, Presented, Purpose, decide_known, decide_unknown
@@ -28,6 +28,7 @@ __all__ = [
     "block",
     "decide_known",
     "decide_unknown",
+    "read_facts",
 ]
 
 REFRESH = timedelta(seconds=30)

@@ -21,7 +21,7 @@ from citrine_core.db import UnitOfWork
 from citrine_core.resources.tokens import NO_AUTHORIZATION, Token, TokenRepository, lookup_of, type_of
 from citrine_core.services import Services
 
-__all__ = ["Asked", "Authorizations", "Decision", "Finding"]
+__all__ = ["Asked", "Authorizations", "Decision", "Finding", "read_facts"]
 
 _ACCEPTED = AuthorizationStatusEnum.AUTHORIZATION_STATUS_ENUM_ACCEPTED
 _INVALID = AuthorizationStatusEnum.AUTHORIZATION_STATUS_ENUM_INVALID
@@ -103,6 +103,19 @@ class Authorizations:
         for inform in self._informers if accepted else ():
             await inform(work, accepted)
         return decisions
+
+
+async def read_facts(
+    work: UnitOfWork, services: Services, tenant_id: str, station_id: str, tokens: Sequence[Token]
+) -> Facts:
+    """Return what rules of tokens need to know of a station, as long as nobody charges."""
+    directory = SettingsDirectory.of(services)
+    if not directory.loaded:
+        await directory.load(work.session)
+    facts = Facts(services.clock(), directory.master_pass_group_id(tenant_id))
+    if any(token.rules is not None and TokenRules.FromString(token.rules).connector_types for token in tokens):
+        facts.connector_types = await AuthorizationRepository(work.session).connector_types(tenant_id, [station_id])
+    return facts
 
 
 async def _find_facts(work: UnitOfWork, facts: Facts, tenant_id: str, decisions: Sequence[Decision]) -> None:

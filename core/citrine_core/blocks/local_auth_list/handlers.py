@@ -1,0 +1,126 @@
+"""What stations say to lists that they are sent, whoever sent them."""
+
+from collections.abc import Callable
+
+from citrine.api.v1 import common_pb2 as common
+from citrine.api.v1.local_auth_list_pb2 import (
+    LOCAL_LIST_STATE_FAILED,
+    LOCAL_LIST_STATE_IN_STEP,
+    LOCAL_LIST_STATE_MISMATCH,
+    LOCAL_LIST_STATE_PENDING,
+    LocalListState,
+)
+from citrine.events.v1.events_pb2 import Event, LocalListChanged
+from citrine.ocpp.v2 import local_auth_list_pb2 as ocpp
+from citrine_core.blocks.local_auth_list.messages import FULL, entries_of
+from citrine_core.blocks.local_auth_list.models import LocalList
+from citrine_core.blocks.local_auth_list.repository import LocalListRepository
+from citrine_core.blocks.local_auth_list.sync import later
+from citrine_core.db import UnitOfWork
+from citrine_core.dispatch import Answered, Failed, handles_answer, handles_failure
+from citrine_core.services import Services
+
+__all__ = ["LocalAuthListHandlers"]
+
+_STATUSES = {
+    ocpp.SEND_LOCAL_LIST_STATUS_ENUM_FAILED: "Failed",
+    ocpp.SEND_LOCAL_LIST_STATUS_ENUM_VERSION_MISMATCH: "VersionMismatch",
+}
+
+_NOT_SENT = frozenset({"NotConnected", "Expired", "Cancelled", "NotSupported"})
+"""Why a command was never written to the socket."""
+
+
+class LocalAuthListHandlers:
+    """Keeps what stations confirmed, and has the rest repaired (functional block D).
+
+    Args:
+        services: Clock and settings.
+        wake: Has the job look after what is due now.
+    """
+
+    def __init__(self, services: Services, wake: Callable[[], None]) -> None:
+        self._clock = services.clock
+        self._wake = wake
+
+    @handles_answer(ocpp.SendLocalListResponse)
+    async def list_sent(
+        self, work: UnitOfWork, answered: Answered[ocpp.SendLocalListRequest, ocpp.SendLocalListResponse]
+    ) -> None:
+        """Note what the station confirmed, or have the whole list sent where it refused a change (D01.FR.03)."""
+        lists, request = LocalListRepository(work.session), answered.request
+        row = await lists.lock(answered.tenant_id, answered.station_id)
+        # Of what the core sends by itself it is known already what is wanted.
+        is_planned = row.claim_id is not None and request.version_number >= row.claim_version
+        full, entries = request.update_type == FULL, entries_of(request)
+        if answered.response.status == ocpp.SEND_LOCAL_LIST_STATUS_ENUM_ACCEPTED:
+            await lists.confirm(row, entries, full=full, wanted=not is_planned)
+            row.version, row.confirm_time = request.version_number, answered.receive_time
+            row.sent_version = max(row.sent_version, request.version_number)
+            row.check_time = row.check_time or answered.receive_time
+            row.attempts, row.problem = 0, ""
+            differs = await lists.differs(answered.tenant_id, answered.station_id)
+            self._become(work, row, LOCAL_LIST_STATE_PENDING if differs else LOCAL_LIST_STATE_IN_STEP)
+            if not is_planned and row.keep_in_step:
+                # Somebody sent another list; the tokens say what it should be.
+                self._repair(work, row)
+            return
+        if not is_planned:
+            await lists.want(row, entries, only=full)
+        row.version, row.attempts = None, row.attempts + 1
+        row.problem = _problem(answered.response)
+        if full:
+            self._become(work, row, LOCAL_LIST_STATE_FAILED)
+            row.next_time = later(self._clock(), row.attempts) if row.keep_in_step else None
+        else:
+            self._become(work, row, LOCAL_LIST_STATE_MISMATCH)
+            self._repair(work, row)
+
+    @handles_failure(ocpp.SendLocalListRequest)
+    async def list_not_sent(self, work: UnitOfWork, failed: Failed[ocpp.SendLocalListRequest]) -> None:
+        """Forget which list the station has where it may have taken this one without our knowing."""
+        lists = LocalListRepository(work.session)
+        row = await lists.lock(failed.tenant_id, failed.station_id)
+        row.attempts, row.problem = row.attempts + 1, f"{failed.code}: {failed.text}"[:255]
+        if failed.state == common.COMMAND_STATE_TIMED_OUT or failed.code not in _NOT_SENT:
+            row.version = None
+            self._become(work, row, LOCAL_LIST_STATE_MISMATCH)
+        if row.keep_in_step:
+            row.next_time = later(self._clock(), row.attempts)
+
+    @handles_answer(ocpp.GetLocalListVersionResponse)
+    async def version_told(
+        self, work: UnitOfWork, answered: Answered[ocpp.GetLocalListVersionRequest, ocpp.GetLocalListVersionResponse]
+    ) -> None:
+        """Compare the version that the station has with the one that it confirmed."""
+        row = await LocalListRepository(work.session).lock(answered.tenant_id, answered.station_id)
+        told = answered.response.version_number
+        is_other = row.confirm_time is not None and row.version != told
+        row.version, row.check_time = told, answered.receive_time
+        if is_other:
+            row.problem = f"the station has version {told}"
+            self._become(work, row, LOCAL_LIST_STATE_MISMATCH)
+            if row.keep_in_step:
+                self._repair(work, row)
+
+    def _repair(self, work: UnitOfWork, row: LocalList) -> None:
+        row.refresh = row.refresh or row.keep_in_step
+        row.next_time = self._clock() if row.attempts <= 1 else later(self._clock(), row.attempts)
+        work.after_commit(self._wake)
+
+    def _become(self, work: UnitOfWork, row: LocalList, state: "LocalListState.ValueType") -> None:
+        if row.state == state:
+            return
+        row.state = state
+        changed = LocalListChanged(
+            state=LocalListState.Name(state).removeprefix("LOCAL_LIST_STATE_"),
+            version=row.version,
+            problem=row.problem,
+        )
+        work.emit(Event(tenant_id=row.tenant_id, station_id=row.station_id, local_list_changed=changed))
+
+
+def _problem(response: ocpp.SendLocalListResponse) -> str:
+    reason = response.status_info.reason_code if response.HasField("status_info") else ""
+    text = _STATUSES.get(response.status, "refused")
+    return f"{text}: {reason}" if reason else text

@@ -1,0 +1,314 @@
+"""Queries of functional block D: each for a whole list, however long it is."""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import orjson
+from sqlalchemy import Table, and_, delete, exists, func, literal, or_, select, true, tuple_, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from citrine.ocpp.v2.provisioning_pb2 import VariableCharacteristics
+from citrine_core.blocks.local_auth_list.messages import Entry, Limits
+from citrine_core.blocks.local_auth_list.models import LocalList, LocalListEntry
+from citrine_core.db import Model
+from citrine_core.db.bulk import BulkUpsert
+from citrine_core.db.upsert import insert_or_ignore, insert_statement
+from citrine_core.errors import NotFound
+from citrine_core.resources.tokens import Token, lookup_of, type_of
+
+__all__ = ["Counts", "LocalListRepository"]
+
+_LISTS = LocalList.metadata.tables["local_lists"]
+_ENTRIES = LocalListEntry.metadata.tables["local_list_entries"]
+_KEY = ("tenant_id", "station_id", "lookup", "type")
+_NAMES = (*_KEY, "id_token", "wanted", "held", "stale")
+
+_SET_WANTED = BulkUpsert(_ENTRIES, _NAMES, _KEY, ("id_token", "wanted", "stale"))
+_SET_HELD = BulkUpsert(_ENTRIES, _NAMES, _KEY, ("held",))
+_SET_BOTH = BulkUpsert(_ENTRIES, _NAMES, _KEY, ("id_token", "wanted", "held", "stale"))
+
+_ACTUAL = 1
+"""citrine.ocpp.v2.AttributeEnum"""
+
+
+class Counts(NamedTuple):
+    """How long a list is."""
+
+    entries: int
+    """Tokens that the station should hold."""
+    differences: int
+    """Tokens that it holds otherwise, or not, or although it should not."""
+
+
+class LocalListRepository:
+    """The local lists of stations, within one unit of work."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def find(self, tenant_id: str, station_id: str) -> LocalList:
+        """Return the list of a station; one that is not stored where it has none.
+
+        Raises:
+            NotFound: When there is no such station.
+        """
+        found = await self._session.get(LocalList, (tenant_id, station_id))
+        if found is not None:
+            return found
+        stations = Model.metadata.tables["stations"].c
+        if not await self._session.scalar(
+            select(exists().where(stations.tenant_id == tenant_id, stations.station_id == station_id))
+        ):
+            raise NotFound("station", station_id)
+        return LocalList(**_new(tenant_id, station_id))
+
+    async def lock(self, tenant_id: str, station_id: str) -> LocalList:
+        """Return the list of a station to change it, and keep others from it until the commit."""
+        await insert_or_ignore(self._session, _LISTS, [_new(tenant_id, station_id)], ("tenant_id", "station_id"))
+        found = await self._session.get(
+            LocalList, (tenant_id, station_id), with_for_update=True, populate_existing=True
+        )
+        assert found is not None
+        return found
+
+    async def list(
+        self, tenant_id: str, *, state: int = 0, after: str | None = None, limit: int
+    ) -> Sequence[LocalList]:
+        """Return lists in the order of their stations, those behind one."""
+        query = select(LocalList).where(LocalList.tenant_id == tenant_id)
+        if state:
+            query = query.where(LocalList.state == state)
+        if after is not None:
+            query = query.where(LocalList.station_id > after)
+        return (await self._session.scalars(query.order_by(LocalList.station_id).limit(limit))).all()
+
+    async def list_entries(
+        self,
+        tenant_id: str,
+        station_id: str,
+        *,
+        differences_only: bool = False,
+        after: tuple[str, str] | None = None,
+        limit: int,
+    ) -> Sequence[LocalListEntry]:
+        """Return entries in the order of their ids and types, those behind one."""
+        query = select(LocalListEntry).where(
+            LocalListEntry.tenant_id == tenant_id, LocalListEntry.station_id == station_id
+        )
+        if differences_only:
+            query = query.where(LocalListEntry.wanted.is_distinct_from(LocalListEntry.held))
+        if after is not None:
+            query = query.where(tuple_(LocalListEntry.lookup, LocalListEntry.type) > tuple_(*after))
+        order = (LocalListEntry.lookup, LocalListEntry.type)
+        return (await self._session.scalars(query.order_by(*order).limit(limit))).all()
+
+    async def counts(self, tenant_id: str, station_id: str) -> Counts:
+        """Return how long a list is."""
+        columns = _ENTRIES.c
+        row = (
+            await self._session.execute(
+                select(
+                    func.count(columns.wanted),
+                    func.count().filter(columns.wanted.is_distinct_from(columns.held)),
+                ).where(*_of(tenant_id, station_id))
+            )
+        ).one()
+        return Counts(row[0], row[1])
+
+    async def differs(self, tenant_id: str, station_id: str) -> bool:
+        """Tell whether a station holds another list than it should."""
+        columns = _ENTRIES.c
+        query = select(exists().where(*_of(tenant_id, station_id), columns.wanted.is_distinct_from(columns.held)))
+        return bool(await self._session.scalar(query))
+
+    async def limits(self, tenant_id: str, station_id: str) -> Limits:
+        """Return what a station reported of the lists it takes."""
+        table = _table("variables").c
+        rows = await self._session.execute(
+            select(table.variable, table.value, table.characteristics).where(
+                table.tenant_id == tenant_id,
+                table.station_id == station_id,
+                table.component == "LocalAuthListCtrlr",
+                table.variable.in_(("ItemsPerMessage", "BytesPerMessage", "Entries")),
+                table.attribute == _ACTUAL,
+            )
+        )
+        found = {variable: (value, characteristics) for variable, value, characteristics in rows}
+        most = VariableCharacteristics.FromString(found.get("Entries", ("", None))[1] or b"")
+        return Limits(
+            _number(found.get("ItemsPerMessage")),
+            _number(found.get("BytesPerMessage")),
+            int(most.max_limit) if most.HasField("max_limit") and most.max_limit >= 1 else None,
+        )
+
+    async def tokens(self, row: LocalList, *, stale_only: bool) -> Sequence[Token]:
+        """Return the tokens that may belong to a list: all, or those that changed."""
+        query = select(Token).where(Token.tenant_id == row.tenant_id)
+        groups = [group.lower() for group in orjson.loads(row.group_ids)]
+        if groups:
+            query = query.where(func.lower(Token.group_id).in_(groups))
+        if stale_only:
+            columns = _ENTRIES.c
+            same = and_(columns.lookup == Token.lookup, columns.type == Token.type)
+            query = query.where(exists().where(*_of(row.tenant_id, row.station_id), columns.stale, same))
+        return (await self._session.scalars(query)).all()
+
+    async def want(self, row: LocalList, entries: Sequence[Entry], *, only: bool, stale_only: bool = False) -> None:
+        """Say what a station should hold.
+
+        Args:
+            row: Its list.
+            entries: What it should hold of tokens.
+            only: True: and nothing of any other token.
+            stale_only: True: of other tokens, those that changed are not to be held; the rest stays.
+        """
+        if only or stale_only:
+            others = [_ENTRIES.c.stale] if stale_only else []
+            await self._session.execute(
+                update(_ENTRIES).where(*_of(row.tenant_id, row.station_id), *others).values(wanted=None, stale=False)
+            )
+        key = (row.tenant_id, row.station_id)
+        rows = [(*key, one.lookup, one.type, one.id_token, one.info, None, False) for one in entries]
+        await _SET_WANTED.execute(self._session, rows)
+        await self._sweep(row)
+
+    async def confirm(self, row: LocalList, entries: Sequence[Entry], *, full: bool, wanted: bool) -> None:
+        """Note what a station confirmed.
+
+        Args:
+            row: Its list.
+            entries: What it was sent.
+            full: True: it holds nothing else.
+            wanted: True: it should hold just this, which nobody said before.
+        """
+        if full:
+            values = {"held": None, "wanted": None} if wanted else {"held": None}
+            await self._session.execute(update(_ENTRIES).where(*_of(row.tenant_id, row.station_id)).values(**values))
+        key = (row.tenant_id, row.station_id)
+        rows = [(*key, one.lookup, one.type, one.id_token, one.info, one.info, False) for one in entries]
+        if wanted:
+            await _SET_BOTH.execute(self._session, rows)
+        else:
+            # A row that is not there was removed because it should not be held; that it is held now must be known.
+            gone = [(*values[:5], None, *values[6:]) for values in rows]
+            await _SET_HELD.execute(self._session, gone)
+        await self._sweep(row)
+
+    async def to_send(self, row: LocalList, *, full: bool) -> Sequence[Entry]:
+        """Return what is to be sent: all that the station should hold, or what it holds otherwise."""
+        columns = _ENTRIES.c
+        which = columns.wanted.is_not(None) if full else columns.wanted.is_distinct_from(columns.held)
+        rows = await self._session.execute(
+            select(columns.lookup, columns.type, columns.id_token, columns.wanted)
+            .where(*_of(row.tenant_id, row.station_id), which)
+            .order_by(columns.lookup, columns.type)
+        )
+        return [Entry(*found) for found in rows]
+
+    async def tokens_changed(self, tenant_id: str, keys: Collection[tuple[str, str]], now: datetime) -> bool:
+        """Note that lists which are kept in step have to look at tokens again; return False where there are none."""
+        kept = (_LISTS.c.tenant_id == tenant_id, _LISTS.c.keep_in_step)
+        result = await self._session.execute(update(_LISTS).where(*kept).values(next_time=now))
+        if not result.rowcount:  # type: ignore[attr-defined]  # of a cursor
+            return False
+        for id_token, type_name in keys:
+            source = select(
+                _LISTS.c.tenant_id,
+                _LISTS.c.station_id,
+                literal(lookup_of(id_token)),
+                literal(type_of(type_name)),
+                literal(id_token),
+                true(),
+            ).where(*kept)
+            statement = insert_statement(self._session, _ENTRIES).from_select([*_KEY, "id_token", "stale"], source)
+            await self._session.execute(
+                statement.on_conflict_do_update(index_elements=list(_KEY), set_={"stale": True})
+            )
+        return True
+
+    async def due(self, now: datetime, limit: int) -> Sequence[tuple[str, str]]:
+        """Return tenant and station of lists to look at, whose stations are connected and which nobody sends now."""
+        connections, stations = _table("connections").c, _table("stations").c
+        lists = _LISTS.c
+        rows = await self._session.execute(
+            select(lists.tenant_id, lists.station_id)
+            .join_from(
+                _LISTS,
+                _table("connections"),
+                and_(connections.tenant_id == lists.tenant_id, connections.station_id == lists.station_id),
+            )
+            .join(
+                _table("stations"),
+                and_(stations.tenant_id == lists.tenant_id, stations.station_id == lists.station_id),
+            )
+            .where(
+                connections.is_open,
+                or_(lists.claim_time.is_(None), lists.claim_time <= now),
+                or_(
+                    lists.next_time <= now,
+                    # A station may have lost its list when it booted.
+                    and_(lists.keep_in_step, lists.check_time < stations.boot_time),
+                ),
+            )
+            .order_by(lists.next_time)
+            .limit(limit)
+        )
+        return [(tenant_id, station_id) for tenant_id, station_id in rows]
+
+    async def keep_claim(self, tenant_id: str, station_id: str, claim_id: str, until: datetime) -> bool:
+        """Go on sending a list; return False where somebody else took over."""
+        result = await self._session.execute(
+            update(_LISTS)
+            .where(_LISTS.c.tenant_id == tenant_id, _LISTS.c.station_id == station_id, _LISTS.c.claim_id == claim_id)
+            .values(claim_time=until)
+        )
+        return bool(result.rowcount)  # type: ignore[attr-defined]  # of a cursor
+
+    async def forget(self, tenant_id: str, station_id: str) -> None:
+        """Remove what is known of a station's list."""
+        for table in (_ENTRIES, _LISTS):
+            await self._session.execute(
+                delete(table).where(table.c.tenant_id == tenant_id, table.c.station_id == station_id)
+            )
+
+    async def _sweep(self, row: LocalList) -> None:
+        columns = _ENTRIES.c
+        nothing = (columns.wanted.is_(None), columns.held.is_(None), columns.stale.is_(False))
+        await self._session.execute(delete(_ENTRIES).where(*_of(row.tenant_id, row.station_id), *nothing))
+
+
+def _of(tenant_id: str, station_id: str) -> tuple[Any, Any]:
+    return (_ENTRIES.c.tenant_id == tenant_id, _ENTRIES.c.station_id == station_id)
+
+
+def _table(name: str) -> Table:
+    # By name: other blocks own them.
+    return Model.metadata.tables[name]
+
+
+def _number(found: tuple[str | None, Any] | None) -> int | None:
+    text = (found[0] if found else None) or ""
+    return int(text) if text.isascii() and text.isdigit() and int(text) else None
+
+
+def _new(tenant_id: str, station_id: str) -> Mapping[str, Any]:
+    return {
+        "tenant_id": tenant_id,
+        "station_id": station_id,
+        "keep_in_step": False,
+        "group_ids": "[]",
+        "include_refused": False,
+        "state": 0,
+        "version": None,
+        "sent_version": 0,
+        "refresh": False,
+        "claim_id": None,
+        "claim_time": None,
+        "claim_version": 0,
+        "attempts": 0,
+        "next_time": None,
+        "check_time": None,
+        "confirm_time": None,
+        "problem": "",
+    }

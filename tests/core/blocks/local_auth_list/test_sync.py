@@ -1,0 +1,318 @@
+"""Local authorization lists: what stations are sent, and what is known of what they hold."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import grpc
+import pytest
+
+from citrine.api.v1 import local_auth_list_pb2 as pb
+from citrine.api.v1.common_pb2 import CommandTarget
+from citrine.api.v1.events_pb2 import SubscribeRequest
+from citrine.api.v1.events_pb2_grpc import EventsServiceStub
+from citrine.api.v1.local_auth_list_pb2_grpc import LocalAuthListServiceStub
+from citrine.api.v1.tokens_pb2 import (
+    TOKEN_STATUS_BLOCKED,
+    CreateTokenRequest,
+    DeleteTokenRequest,
+    Token,
+    TokenPlace,
+    TokenRules,
+    TokenTimes,
+    UpdateTokenRequest,
+)
+from citrine.api.v1.tokens_pb2_grpc import TokensServiceStub
+from citrine.edge.v1.link_pb2 import Command
+from citrine.ocpp.actions import unwrap
+from citrine.ocpp.v2 import local_auth_list_pb2 as ocpp
+from citrine.ocpp.v2 import provisioning_pb2 as provisioning
+from citrine.ocpp.v2.availability_pb2 import HeartbeatRequest
+from citrine.ocpp.v2.types_pb2 import AuthorizationStatusEnum, Component, IdToken, IdTokenInfo, Variable
+from citrine_core.resources.tokens import Token as TokenRow
+from tests.support.blocks import NOW, stamp
+from tests.support.core import PASSWORD, RunningCore
+from tests.support.fake_edge import FakeEdge, FakeSession
+from tests.support.statements import statements
+
+ACCEPTED = AuthorizationStatusEnum.AUTHORIZATION_STATUS_ENUM_ACCEPTED
+FULL, DIFFERENTIAL = ocpp.UPDATE_ENUM_FULL, ocpp.UPDATE_ENUM_DIFFERENTIAL
+OK = ocpp.SEND_LOCAL_LIST_STATUS_ENUM_ACCEPTED
+MISMATCH = ocpp.SEND_LOCAL_LIST_STATUS_ENUM_VERSION_MISMATCH
+FAILED = ocpp.SEND_LOCAL_LIST_STATUS_ENUM_FAILED
+TARGET = CommandTarget(station_id="CS-1")
+
+
+class ListStation:
+    """A station with a list: does what D01 says, and refuses where a test wants it to."""
+
+    def __init__(self) -> None:
+        self.version = 0
+        self.held: dict[str, IdTokenInfo] = {}
+        self.sent: list[tuple[int, int, int]] = []
+        """Type, version and number of entries of what it was sent."""
+        self.refusals: list[ocpp.SendLocalListStatusEnum.ValueType] = []
+
+    def __call__(self, command: Command) -> Any:
+        request = unwrap(command.request)
+        if isinstance(request, ocpp.GetLocalListVersionRequest):
+            return ocpp.GetLocalListVersionResponse(version_number=self.version)
+        assert isinstance(request, ocpp.SendLocalListRequest)
+        entries = request.local_authorization_list
+        self.sent.append((request.update_type, request.version_number, len(entries)))
+        status = self.refusals.pop(0) if self.refusals else OK
+        if request.update_type == DIFFERENTIAL and request.version_number <= self.version:
+            status = MISMATCH
+        if status == OK:
+            self.version = request.version_number
+            if request.update_type == FULL:
+                self.held.clear()
+            for entry in entries:
+                self.held.pop(entry.id_token.id_token, None)
+                if entry.HasField("id_token_info"):
+                    self.held[entry.id_token.id_token] = entry.id_token_info
+        return ocpp.SendLocalListResponse(status=status)
+
+
+@pytest.fixture
+async def edge(core: RunningCore) -> AsyncIterator[FakeEdge]:
+    await core.add_station("CS-1", registration=1)
+    async with core.edge() as edge:
+        yield edge
+
+
+@pytest.fixture
+def station(edge: FakeEdge) -> ListStation:
+    station = ListStation()
+    edge.on_command = station
+    return station
+
+
+@pytest.fixture
+async def session(edge: FakeEdge) -> FakeSession:
+    session = await edge.connect("CS-1", PASSWORD)
+    # What is answered comes after the websocket was known to be open.
+    await session.call(HeartbeatRequest())
+    return session
+
+
+@pytest.fixture
+def api(core: RunningCore) -> Any:
+    return core.stub(LocalAuthListServiceStub)
+
+
+@pytest.fixture
+def tokens(core: RunningCore) -> Any:
+    return core.stub(TokensServiceStub)
+
+
+async def add(tokens: Any, id_token: str, **fields: Any) -> None:
+    await tokens.CreateToken(CreateTokenRequest(token=Token(id_token=id_token, type="Central", **fields)))
+
+
+async def report(session: FakeSession, **limits: int) -> None:
+    """Report the limits of the station's LocalAuthListCtrlr; Entries is a limit of its own."""
+    data = [
+        provisioning.ReportData(
+            component=Component(name="LocalAuthListCtrlr"),
+            variable=Variable(name=name),
+            variable_attribute=[provisioning.VariableAttribute(value="0" if name == "Entries" else str(value))],
+            variable_characteristics=provisioning.VariableCharacteristics(
+                data_type=provisioning.DATA_ENUM_INTEGER, supports_monitoring=False, max_limit=value
+            ),
+        )
+        for name, value in limits.items()
+    ]
+    await session.call(provisioning.NotifyReportRequest(request_id=1, generated_at=stamp(), report_data=data))
+
+
+def entry(id_token: str, *, known: bool = True) -> ocpp.AuthorizationData:
+    info = IdTokenInfo(status=ACCEPTED) if known else None
+    return ocpp.AuthorizationData(id_token=IdToken(id_token=id_token, type="Central"), id_token_info=info)
+
+
+def sending(kind: ocpp.UpdateEnum.ValueType, *entries: ocpp.AuthorizationData, version: int = 0) -> Any:
+    request = ocpp.SendLocalListRequest(update_type=kind, version_number=version, local_authorization_list=entries)
+    return pb.SendLocalListRequest(target=TARGET, request=request)
+
+
+async def in_step(core: RunningCore, version: int) -> pb.LocalList:
+    """Wait until the station confirmed a list of this version and holds what it should."""
+    events: Any = core.stub(EventsServiceStub)
+    async with asyncio.timeout(10):
+        stream = events.Subscribe(SubscribeRequest(kinds=["local_list_changed"], from_token="0"))
+        async for response in stream:
+            changed = response.event.local_list_changed
+            if changed.state == "IN_STEP" and changed.version >= version:
+                break
+    found: pb.LocalList = await core.stub(LocalAuthListServiceStub).GetLocalList(  # type: ignore[misc]
+        pb.GetLocalListRequest(station_id="CS-1")
+    )
+    return found
+
+
+async def test_D01_the_list_of_the_tokens_is_sent_and_then_only_what_changed(
+    api: Any, tokens: Any, station: ListStation, session: FakeSession
+) -> None:
+    await add(tokens, "A", group_id="Fleet")
+    await add(tokens, "B", status=TOKEN_STATUS_BLOCKED)
+    await add(tokens, "C", rules=TokenRules(places=[TokenPlace(station_id="CS-2")]))
+    first = await api.SyncLocalList(pb.SyncLocalListRequest(target=TARGET))
+    again = await api.SyncLocalList(pb.SyncLocalListRequest(target=TARGET))
+
+    await add(tokens, "D", rules=TokenRules(times=[TokenTimes()], time_zone="UTC"))
+    await tokens.UpdateToken(UpdateTokenRequest(token=Token(id_token="B", type="Central", status=1)))
+    await tokens.DeleteToken(DeleteTokenRequest(id_token="A"))
+    last = await api.SyncLocalList(pb.SyncLocalListRequest(target=TARGET))
+
+    assert station.sent == [(FULL, 1, 1), (DIFFERENTIAL, 2, 2)]
+    assert (first.local_list.entries, first.local_list.state) == (1, pb.LOCAL_LIST_STATE_IN_STEP)
+    assert (len(first.commands), len(again.commands), last.response.status) == (1, 0, OK)
+    assert list(station.held) == ["B"]
+    assert (last.local_list.version, last.local_list.differences) == (2, 0)
+
+
+async def test_D01_FR_11_lists_are_split_as_the_station_says(
+    api: Any, station: ListStation, session: FakeSession
+) -> None:
+    await report(session, ItemsPerMessage=3, BytesPerMessage=100_000)
+    sent = await api.SendLocalList(sending(FULL, *(entry(f"T{n}") for n in range(7))))
+    assert station.sent == [(FULL, 1, 3), (DIFFERENTIAL, 2, 3), (DIFFERENTIAL, 3, 1)]
+    assert (len(sent.commands), sent.command.id, len(station.held)) == (3, sent.commands[2].id, 7)
+
+    # With an entry of some 70 bytes, two of them fit.
+    await report(session, ItemsPerMessage=100, BytesPerMessage=320)
+    await api.SendLocalList(sending(DIFFERENTIAL, *(entry(f"U{n}") for n in range(4))))
+
+    assert station.sent[3:] == [(DIFFERENTIAL, 4, 2), (DIFFERENTIAL, 5, 2)]
+
+
+async def test_D01_FR_17_tokens_are_removed_and_D01_FR_04_a_list_is_emptied(
+    api: Any, station: ListStation, session: FakeSession
+) -> None:
+    await api.SendLocalList(sending(FULL, entry("A"), entry("B")))
+    await api.SendLocalList(sending(DIFFERENTIAL, entry("A", known=False)))
+    entries = await api.ListLocalListEntries(pb.ListLocalListEntriesRequest(station_id="CS-1"))
+    await api.SendLocalList(sending(FULL))
+
+    assert [(one.id_token.id_token, one.wanted == one.held) for one in entries.entries] == [("B", True)]
+    assert (station.sent[2], station.held) == ((FULL, 3, 0), {})
+    shown = await api.ListLocalLists(pb.ListLocalListsRequest(state=pb.LOCAL_LIST_STATE_IN_STEP))
+    assert [(one.station_id, one.version) for one in shown.local_lists] == [("CS-1", 3)]
+
+
+async def test_D01_FR_19_a_change_is_newer_than_what_the_station_has(
+    api: Any, station: ListStation, session: FakeSession
+) -> None:
+    station.version = 41
+
+    await api.SendLocalList(sending(DIFFERENTIAL, entry("A")))
+
+    assert station.sent == [(DIFFERENTIAL, 42, 1)]
+
+
+@pytest.mark.parametrize("refusal", [MISMATCH, FAILED], ids=["VersionMismatch", "Failed"])
+async def test_D01_FR_03_what_is_refused_as_a_change_is_sent_as_a_whole(
+    core: RunningCore, api: Any, station: ListStation, session: FakeSession, refusal: Any
+) -> None:
+    await api.SendLocalList(sending(FULL, entry("A"), entry("B")))
+    station.refusals = [refusal]
+
+    sent = await api.SendLocalList(sending(DIFFERENTIAL, entry("B", known=False), entry("C")))
+    repaired = await in_step(core, 3)
+
+    assert sent.response.status == refusal
+    assert station.sent == [(FULL, 1, 2), (DIFFERENTIAL, 2, 2), (FULL, 3, 2)]
+    assert sorted(station.held) == ["A", "C"]
+    assert (repaired.version, repaired.differences, repaired.problem) == (3, 0, "")
+
+
+async def test_a_list_is_kept_in_step_with_the_tokens_of_its_groups(
+    core: RunningCore, api: Any, tokens: Any, station: ListStation, session: FakeSession
+) -> None:
+    await add(tokens, "A", group_id="fleet")
+    wanted = pb.LocalList(station_id="CS-1", keep_in_step=True, group_ids=["Fleet"], include_refused=True)
+    await api.UpdateLocalList(pb.UpdateLocalListRequest(local_list=wanted))
+    first = await in_step(core, 1)
+
+    await add(tokens, "B", group_id="Fleet", status=TOKEN_STATUS_BLOCKED)
+    await in_step(core, 2)
+    await add(tokens, "C")
+    await tokens.DeleteToken(DeleteTokenRequest(id_token="A"))
+    await in_step(core, 3)
+
+    assert (first.entries, first.keep_in_step) == (1, True)
+    assert station.sent == [(FULL, 1, 1), (DIFFERENTIAL, 2, 1), (DIFFERENTIAL, 3, 1)]
+    assert {name: info.status for name, info in station.held.items()} == {
+        "B": AuthorizationStatusEnum.AUTHORIZATION_STATUS_ENUM_BLOCKED
+    }
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await api.SendLocalList(sending(FULL))
+    assert refused.value.code() is grpc.StatusCode.FAILED_PRECONDITION
+
+
+async def test_a_station_that_lost_its_list_gets_it_again(
+    core: RunningCore, api: Any, tokens: Any, station: ListStation, session: FakeSession
+) -> None:
+    await add(tokens, "A")
+    await api.UpdateLocalList(pb.UpdateLocalListRequest(local_list=pb.LocalList(station_id="CS-1", keep_in_step=True)))
+    await in_step(core, 1)
+    station.version = 0
+    station.held.clear()
+
+    await api.GetLocalListVersion(pb.GetLocalListVersionRequest(target=TARGET))
+    await in_step(core, 2)
+
+    assert station.sent == [(FULL, 1, 1), (FULL, 2, 1)]
+    assert list(station.held) == ["A"]
+
+
+async def test_more_tokens_than_the_station_holds_are_not_sent(
+    api: Any, tokens: Any, station: ListStation, session: FakeSession
+) -> None:
+    await report(session, Entries=1)
+    for name in ("A", "B"):
+        await add(tokens, name)
+
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await api.SyncLocalList(pb.SyncLocalListRequest(target=TARGET))
+
+    assert refused.value.code() is grpc.StatusCode.FAILED_PRECONDITION
+    assert station.sent == []
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        pytest.param(sending(FULL, entry("A"), entry("a")), id="D01.FR.06, twice"),
+        pytest.param(sending(FULL, entry("A", known=False)), id="nothing is said of it"),
+        pytest.param(sending(FULL, version=-1), id="D01.FR.18, version"),
+    ],
+)
+async def test_wrong_lists_are_refused(api: Any, station: ListStation, session: FakeSession, request_: Any) -> None:
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await api.SendLocalList(request_)
+
+    assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert station.sent == []
+
+
+async def test_a_list_of_10000_tokens_takes_a_handful_of_statements(
+    core: RunningCore, api: Any, station: ListStation, session: FakeSession
+) -> None:
+    await report(session, ItemsPerMessage=20_000)
+    async with core.core.unit_of_work() as work:
+        names = [f"{number:08X}" for number in range(10_000)]
+        work.session.add_all(
+            TokenRow(tenant_id="default", lookup=name.lower(), type="ISO14443", id_token=name, create_time=NOW)
+            for name in names
+        )
+        await work.commit()
+
+    with statements(core.core._engine) as seen:
+        sent = await api.SyncLocalList(pb.SyncLocalListRequest(target=TARGET))
+
+    assert (sent.local_list.entries, sent.local_list.differences, len(station.held)) == (10_000, 0, 10_000)
+    assert station.sent == [(FULL, 1, 10_000)]
+    writes = [text for text, _ in seen if "local_list" in text or "tokens" in text]
+    assert len(writes) < 40, writes
