@@ -1,0 +1,261 @@
+"""What transactions cost, on a whole core, with stations played by the test."""
+
+from datetime import timedelta
+from typing import Any
+
+import grpc
+import pytest
+from google.protobuf.duration_pb2 import Duration
+
+from citrine.api.v1 import tariff_and_cost_pb2 as cost_pb
+from citrine.api.v1 import tariffs_pb2 as pb
+from citrine.api.v1 import transactions_pb2
+from citrine.api.v1.tariff_and_cost_pb2_grpc import TariffAndCostServiceStub
+from citrine.api.v1.tariffs_pb2_grpc import TariffsServiceStub
+from citrine.api.v1.tokens_pb2 import CreateTokenRequest, Token
+from citrine.api.v1.tokens_pb2_grpc import TokensServiceStub
+from citrine.api.v1.transactions_pb2_grpc import TransactionsServiceStub
+from citrine.ocpp.actions import unwrap
+from citrine.ocpp.v2.authorization_pb2 import AuthorizeRequest
+from citrine.ocpp.v2.tariff_and_cost_pb2 import CostUpdatedResponse
+from citrine.ocpp.v2.transactions_pb2 import ChargingStateEnum
+from citrine.ocpp.v2.types_pb2 import IdToken
+from citrine_core.blocks.tariff_and_cost.costs import RunningCosts
+from tests.core.blocks.tariff_and_cost.tariffs import component, element, tariff
+from tests.support.charging import ended, started, updated
+from tests.support.core import PASSWORD, RunningCore
+from tests.support.fake_edge import FakeEdge, FakeSession
+from tests.support.statements import statements
+
+PER_KWH = tariff(element(component("ENERGY", "0.30", "19"), component("FLAT", "0.50", "19")), tariff_id="KWH")
+SUSPENDED = {"charging_state": ChargingStateEnum.CHARGING_STATE_ENUM_SUSPENDED_EV}
+CHARGING = {"charging_state": ChargingStateEnum.CHARGING_STATE_ENUM_CHARGING}
+
+
+OWN, MEMBER = "AA00BB11", "AA00BB22"
+
+
+def _tokens(core: RunningCore) -> Any:
+    return core.stub(TokensServiceStub)
+
+
+class Costs:
+    """The API as these tests need it."""
+
+    def __init__(self, core: RunningCore) -> None:
+        # Any: the types of stubs are those of synchronous channels.
+        self.tariffs: Any = core.stub(TariffsServiceStub)
+        self.costs: Any = core.stub(TariffAndCostServiceStub)
+
+    async def assign(self, wanted: pb.Tariff, **assignment: Any) -> pb.TariffAssignment:
+        await self.tariffs.CreateTariff(pb.CreateTariffRequest(tariff=wanted))
+        made = pb.TariffAssignment(tariff_id=wanted.tariff_id, **assignment)
+        found: pb.TariffAssignment = await self.tariffs.AssignTariff(pb.AssignTariffRequest(assignment=made))
+        return found
+
+    async def of(self, transaction_id: str = "T-1") -> cost_pb.TransactionCost:
+        request = cost_pb.GetTransactionCostRequest(transaction_id=transaction_id)
+        found: cost_pb.TransactionCost = await self.costs.GetTransactionCost(request)
+        return found
+
+    async def settings(self, **settings: Any) -> None:
+        await self.tariffs.UpdateCostSettings(pb.UpdateCostSettingsRequest(settings=pb.CostSettings(**settings)))
+
+
+async def connect(core: RunningCore, edge: FakeEdge, station_id: str = "CS-1") -> FakeSession:
+    await core.add_station(station_id, registration=1)
+    return await edge.connect(station_id, PASSWORD)
+
+
+async def test_I03_FR_02_the_end_is_answered_with_the_total(core: RunningCore) -> None:
+    api = Costs(core)
+    await api.assign(PER_KWH)
+    async with core.edge() as edge:
+        station = await connect(core, edge)
+        await station.call(started(0, 1000))
+        running = await station.call(updated(1, 6000))
+        end = await station.call(ended(2, 11000))
+
+    assert running.total_cost == 2.38
+    assert end.total_cost == 4.17
+    cost = await api.of()
+    assert cost.state == cost_pb.COST_STATE_FINAL
+    assert (cost.cost.total.before_tax, cost.cost.total.after_tax) == ("3.50", "4.17")
+    assert (cost.tariff.tariff_id, cost.tariff.version, cost.told_total) == ("KWH", 1, "4.17")
+    transactions: Any = core.stub(TransactionsServiceStub)
+    found = await transactions.GetTransaction(transactions_pb2.GetTransactionRequest(transaction_id="T-1"))
+    assert found.total_cost == 4.17
+
+
+async def test_I03_FR_04_what_is_not_known_is_omitted_and_what_is_free_costs_nothing(core: RunningCore) -> None:
+    api = Costs(core)
+    async with core.edge() as edge:
+        station = await connect(core, edge)
+        await station.call(started(0, 1000, transaction_id="T-1"))
+        unknown = await station.call(ended(1, 2000, transaction_id="T-1"))
+        await api.assign(tariff(element(component("FLAT", "0.00"))))
+        await station.call(started(0, 2000, transaction_id="T-2"))
+        free = await station.call(ended(1, 3000, transaction_id="T-2"))
+
+    assert not unknown.HasField("total_cost")
+    assert free.HasField("total_cost")
+    assert free.total_cost == 0.0
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await api.of("T-1")
+    assert refused.value.code() is grpc.StatusCode.NOT_FOUND
+
+
+async def test_a_tariff_that_changes_later_changes_no_transaction(core: RunningCore) -> None:
+    api = Costs(core)
+    await api.assign(PER_KWH)
+    async with core.edge() as edge:
+        station = await connect(core, edge)
+        await station.call(started(0, 0))
+        dearer = tariff(element(component("ENERGY", "3.00")), tariff_id="KWH")
+        await api.tariffs.UpdateTariff(pb.UpdateTariffRequest(tariff=dearer))
+        await station.call(updated(1, 5000))
+        end = await station.call(ended(2, 10000))
+
+    assert end.total_cost == 4.17
+    assert (await api.of()).tariff.version == 1
+    current = await api.tariffs.GetTariff(pb.GetTariffRequest(tariff_id="KWH"))
+    assert (current.version, len(current.elements[0].price_components)) == (2, 1)
+
+
+async def test_late_events_make_the_cost_final(core: RunningCore) -> None:
+    """The end comes first; what the station queued shows that half of the time was idle."""
+    api = Costs(core)
+    await api.assign(tariff(element(component("CHARGING_TIME", "6"), component("IDLE_TIME", "60"))))
+    async with core.edge() as edge:
+        station = await connect(core, edge)
+        await station.call(started(0, 0, minutes=0, info=CHARGING))
+        end = await station.call(ended(2, 5000, minutes=20))
+        before = await api.of()
+        await station.call(updated(1, 5000, minutes=10, info=SUSPENDED, offline=True))
+
+    assert end.total_cost == 2.0
+    assert before.state == cost_pb.COST_STATE_PROVISIONAL
+    after = await api.of()
+    assert (after.state, after.cost.total.after_tax) == (cost_pb.COST_STATE_FINAL, "11.00")
+    assert after.cost.idle_time.ToTimedelta() == timedelta(minutes=10)
+
+
+async def test_the_most_specific_tariff_applies(core: RunningCore) -> None:
+    api, tokens = Costs(core), _tokens(core)
+    for name in (OWN, MEMBER):
+        one = Token(id_token=name, type="ISO14443", group_id="FLEET")
+        await tokens.CreateToken(CreateTokenRequest(token=one))
+    async with core.edge() as edge:
+        station, other = await connect(core, edge), await connect(core, edge, "CS-2")
+        for price, assignment in (
+            ("1", {}),
+            ("2", {"station_id": "CS-1"}),
+            ("3", {"station_id": "CS-1", "evse_id": 2}),
+            ("4", {"group_id": "FLEET"}),
+            ("5", {"id_token": OWN.lower(), "id_token_type": "ISO14443"}),
+        ):
+            await api.assign(tariff(element(component("FLAT", price)), tariff_id=f"T{price}"), **assignment)
+        ends = [
+            [started(0, transaction_id=name, **fields), ended(1, transaction_id=name)]
+            for name, fields in (
+                ("A", {"evse": (1, 1)}),
+                ("B", {"evse": (2, 1)}),
+                ("C", {"evse": (2, 1), "id_token": MEMBER}),
+                ("D", {"evse": (2, 1), "id_token": OWN}),
+            )
+        ]
+        totals = [(await station.call_all(pair))[1].total_cost for pair in ends]
+        elsewhere = (await other.call_all(ends[0]))[1].total_cost
+
+    assert totals == [2, 3, 4, 5]
+    assert elsewhere == 1
+
+
+async def test_a_driver_who_is_known_later_gets_the_own_tariff_from_the_beginning(core: RunningCore) -> None:
+    api = Costs(core)
+    await api.assign(tariff(element(component("ENERGY", "1")), tariff_id="ALL"))
+    await api.assign(tariff(element(component("ENERGY", "0.10")), tariff_id="OWN"), id_token=OWN)
+    async with core.edge() as edge:
+        station = await connect(core, edge)
+        await station.call(started(0, 0))
+        before = await station.call(updated(1, 10000))
+        after = await station.call(updated(2, 10000, id_token=OWN))
+
+    assert (before.total_cost, after.total_cost) == (10.0, 1.0)
+
+
+async def test_I01_drivers_are_told_their_price_where_the_station_shows_it(core: RunningCore) -> None:
+    api, tokens = Costs(core), _tokens(core)
+    await tokens.CreateToken(CreateTokenRequest(token=Token(id_token=OWN, type="ISO14443", language="de")))
+    texts = [pb.TariffText(language="en", text="30 cents"), pb.TariffText(language="de", text="30 Cent")]
+    await api.assign(tariff(element(component("ENERGY", "0.30")), texts=texts))
+    request = AuthorizeRequest(id_token=IdToken(id_token=OWN, type="ISO14443"))
+    async with core.edge() as edge:
+        station = await connect(core, edge)
+        silent = await station.call(request)
+        await api.settings(price_messages=pb.PRICE_MESSAGES_ALWAYS)
+        told = await station.call(request)
+
+    assert not silent.id_token_info.HasField("personal_message")
+    message = told.id_token_info.personal_message
+    assert (message.content, message.language) == ("30 Cent", "de")
+
+
+async def test_I02_FR_01_stations_are_sent_the_running_cost_at_a_rate(core: RunningCore) -> None:
+    api = Costs(core)
+    await api.settings(running_cost=pb.RUNNING_COST_COST_UPDATED, running_cost_interval=Duration(seconds=3600))
+    await api.assign(PER_KWH)
+    job = RunningCosts(core.core.services)
+    async with core.edge() as edge:
+        edge.on_command = lambda command: CostUpdatedResponse()
+        station = await connect(core, edge)
+        await station.call(started(0, 0))
+        answer = await station.call(updated(1, 10000))
+        await job.run()
+        early = len(edge.commands)
+        await api.settings(running_cost_interval=Duration(seconds=3600))
+        await job.run()
+        await job.run()
+        sent: list[Any] = [unwrap(command.request) for command in edge.commands]
+
+    assert not answer.HasField("total_cost")
+    assert early == 0
+    assert [(one.transaction_id, one.total_cost) for one in sent] == [("T-1", 4.17)]
+    assert (await api.of()).told_total == "4.17"
+
+
+async def test_a_batch_takes_a_handful_of_statements_whatever_its_size(core: RunningCore) -> None:
+    api = Costs(core)
+    async with core.edge() as edge:
+        stations = [await connect(core, edge, f"CS-{number}") for number in range(30)]
+
+        async def count(seq_no: int) -> float:
+            """Return the statements about tariffs and costs for each batch that stored events."""
+            ids = []
+            with statements(core.core._engine) as seen:
+                for station in stations:
+                    event = started(0, 0) if seq_no == 0 else updated(seq_no, 1000 * seq_no)
+                    ids.append(edge.put_call(station.ref, event))
+                for call_id in ids:
+                    await edge.answer_to(call_id)
+            batches = sum("INSERT INTO transaction_events" in text for text, _ in seen)
+            return sum("tariff_" in text or "transaction_costs" in text for text, _ in seen) / batches
+
+        without = await count(0)
+        await api.assign(PER_KWH)
+        first, next_one = await count(1), await count(2)
+
+    assert without <= 1
+    assert first <= 7
+    assert next_one <= 4
+
+
+async def test_costs_are_listed_by_their_state(core: RunningCore) -> None:
+    api = Costs(core)
+    await api.assign(PER_KWH)
+    async with core.edge() as edge:
+        station = await connect(core, edge)
+        await station.call_all([started(0, 0), ended(1, 10000)])
+
+    listed = await api.costs.ListTransactionCosts(cost_pb.ListTransactionCostsRequest(state=cost_pb.COST_STATE_FINAL))
+    assert [(one.transaction_id, one.cost.total.after_tax) for one in listed.costs] == [("T-1", "4.17")]
