@@ -39,8 +39,9 @@ BLOCK_EXTRAS: dict[str, set[str]] = {
     "meter_values": {"readings.py", "units.py"},
     "provisioning": {"boots.py", "pieces.py", "reports.py", "variables.py"},
     "remote_control": {"starts.py"},
-    # What the core does by itself; every change of a state, which is told; what is asked for, checked.
+    # What is found in messages of any block.
     "data_transfer": {"custom.py"},
+    # What the core does by itself; every change of a state, which is told; what is asked for, checked.
     "display_message": {"jobs.py", "record.py"},
     "reservation": {"desk.py", "jobs.py", "record.py", "states.py"},
     "smart_charging": {
