@@ -153,7 +153,7 @@ def _level(needs: Needs, available: Curve, stay: float) -> float:
             high = middle
         else:
             low = middle
-    return math.ceil(high * 10) / 10
+    return math.ceil(high * 10 - 1e-6) / 10
 
 
 def _least(needs: Needs) -> float:
