@@ -6,7 +6,7 @@ from typing import Any
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from citrine.events.v1.events_pb2 import Event, TransactionSummary
+from citrine.events.v1.events_pb2 import Event, TransactionChecked, TransactionSummary
 from citrine_cli.words import amount, enum_word
 
 __all__ = ["event_line", "event_words", "local_time"]
@@ -22,6 +22,12 @@ def _transaction(summary: TransactionSummary) -> str:
         summary.transaction_id,
     ]
     return "  ".join(part for part in parts if part)
+
+
+def _ongoing(body: TransactionChecked) -> str:
+    if not body.HasField("ongoing"):
+        return ""
+    return "ongoing, " if body.ongoing else "not ongoing, "
 
 
 # Any: each function takes the body of its own kind.
@@ -51,6 +57,15 @@ _WORDS: Mapping[str, Callable[[Any], str]] = {
     "command_finished": lambda body: f"command {body.action} {body.state.lower().replace('_', ' ')}",
     "data_transfer_received": lambda body: f"data of {body.request.vendor_id}: {enum_word(body, 'status')}",
     "station_changed": lambda body: f"station {enum_word(body, 'kind')}",
+    "transaction_checked": lambda body: (
+        f"transaction {body.transaction_id} checked: {_ongoing(body)}"
+        f"{'messages' if body.messages_in_queue else 'nothing'} queued"
+    ),
+    "transaction_closed": lambda body: f"transaction closed without an end  {_transaction(body.transaction)}",
+    "remote_start_changed": lambda body: (
+        f"remote start {body.remote_start_id} {body.state.lower()}"
+        f"{f'  {body.transaction_id}' if body.transaction_id else ''}"
+    ),
     "token_authorized": lambda body: f"token {body.id_token}: {body.status}",
 }
 

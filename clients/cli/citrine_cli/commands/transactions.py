@@ -1,16 +1,27 @@
-"""`citrine transaction`: what stations charged."""
+"""`citrine transaction`: what stations charged, and having them start and stop."""
 
 from typing import Annotated
 
 import typer
 
+from citrine.api.v1.common_pb2 import CommandTarget
+from citrine.api.v1.remote_control_pb2 import (
+    ListRemoteStartsRequest,
+    RequestStartTransactionRequest,
+    RequestStopTransactionRequest,
+)
 from citrine.api.v1.transactions_pb2 import (
     GetTransactionRequest,
+    GetTransactionStatusRequest,
     ListTransactionEventsRequest,
     ListTransactionsRequest,
     Transaction,
+    TransactionCheck,
     TransactionEvent,
 )
+from citrine.ocpp.v2 import remote_control_pb2 as remote_control
+from citrine.ocpp.v2 import transactions_pb2 as ocpp
+from citrine.ocpp.v2.types_pb2 import IdToken
 from citrine_cli.client import Client, client_command, collect
 from citrine_cli.words import amount, enum_word, number, time_word
 
@@ -18,18 +29,27 @@ __all__ = ["NAME", "build"]
 
 NAME = "transaction"
 
+TransactionId = Annotated[str, typer.Argument(metavar="ID", help="transactionId of the station.")]
+StationOption = Annotated[str, typer.Option("--station", metavar="ID", help="Station, where several used one id.")]
+
 
 def build() -> typer.Typer:
     """Return the commands of `citrine transaction`."""
-    app = typer.Typer(help="Transactions: list, show.")
+    app = typer.Typer(help="Transactions: list, show, start, starts, stop, check.")
     client_command(app, "list")(list_transactions)
     client_command(app, "show")(show_transaction)
+    client_command(app, "start")(start_transaction)
+    client_command(app, "starts")(list_starts)
+    client_command(app, "stop")(stop_transaction)
+    client_command(app, "check")(check_transaction)
     return app
 
 
 def _state(transaction: Transaction) -> str:
     if transaction.HasField("end_time"):
         return "ended"
+    if transaction.HasField("closed_time"):
+        return "closed"
     return "orphaned" if transaction.orphaned else enum_word(transaction, "charging_state") or "active"
 
 
@@ -82,13 +102,27 @@ def _facts(found: Transaction) -> dict[str, str]:
         "register last": amount(found, "meter_last_wh", "kWh", 1000),
         "power": amount(found, "power_w", "kW", 1000),
         "state of charge": f"{found.soc_percent:g} %" if found.HasField("soc_percent") else "",
+        "charging time": str(found.time_spent_charging.ToTimedelta()) if found.HasField("time_spent_charging") else "",
+        "begun by": enum_word(found, "start_trigger"),
         "total cost": number(found, "total_cost"),
         "remote start": number(found, "remote_start_id"),
         "reservation": number(found, "reservation_id"),
-        "events": f"{found.events}{', some are missing' if found.has_gap else ''}",
+        "events": f"{found.events}{f', {found.missing_events} missing' if found.missing_events else ''}",
         "offline": "yes" if found.offline else "",
+        "closed": time_word(found, "closed_time"),
+        "station says": _said(found.check),
         "updated": time_word(found, "update_time"),
     }
+
+
+def _said(check: TransactionCheck) -> str:
+    """Return what a station said when it was asked about a transaction. Empty where it was not."""
+    if check.problem:
+        return f"nothing: {check.problem}"
+    if not check.HasField("answer_time"):
+        return ""
+    going = {True: "ongoing, ", False: "not ongoing, "}[check.ongoing] if check.HasField("ongoing") else ""
+    return f"{going}{'messages' if check.messages_in_queue else 'nothing'} queued, {time_word(check, 'answer_time')}"
 
 
 def _event_row(event: TransactionEvent) -> list[str]:
@@ -105,8 +139,8 @@ def _event_row(event: TransactionEvent) -> list[str]:
 
 async def show_transaction(
     client: Client,
-    transaction_id: Annotated[str, typer.Argument(metavar="ID", help="transactionId of the station.")],
-    station: Annotated[str, typer.Option("--station", metavar="ID", help="Station, where several used one id.")] = "",
+    transaction_id: TransactionId,
+    station: StationOption = "",
 ) -> None:
     """Show a transaction and, without --json, its events."""
     request = GetTransactionRequest(transaction_id=transaction_id, station_id=station)
@@ -119,3 +153,94 @@ async def show_transaction(
     rows = [_event_row(event) async for page in pages for event in page.events]
     client.out.facts(_facts(found))
     client.out.table(["seq no", "time", "event", "trigger", "charging state", "offline"], rows, empty="no events")
+
+
+async def start_transaction(
+    client: Client,
+    station_id: Annotated[str, typer.Argument(metavar="STATION", help="Name of the station.")],
+    id_token: Annotated[str, typer.Argument(metavar="TOKEN", help="Token to charge with.")],
+    kind: Annotated[str, typer.Option("--type", metavar="TYPE", help="Type of the token.")] = "ISO14443",
+    evse: Annotated[int, typer.Option("--evse", metavar="N", help="EVSE; without it the station chooses.")] = 0,
+    group: Annotated[str, typer.Option("--group", metavar="ID", help="Group, if not that of the token.")] = "",
+) -> None:
+    """Ask a station to start a transaction; `citrine transaction starts` shows what becomes of it."""
+    request = remote_control.RequestStartTransactionRequest(id_token=IdToken(id_token=id_token, type=kind))
+    if evse:
+        request.evse_id = evse
+    if group:
+        request.group_id_token.CopyFrom(IdToken(id_token=group, type="Central"))
+    answer = await client.citrine.remote_control.RequestStartTransaction(
+        RequestStartTransactionRequest(target=CommandTarget(station_id=station_id), request=request)
+    )
+    if client.out.as_json:
+        client.out.message(answer)
+        return
+    started = f", transaction {answer.response.transaction_id}" if answer.response.transaction_id else ""
+    remote_start = f"remote start {answer.command.request['remoteStartId']:.0f}"
+    client.out.line(f"{enum_word(answer.response, 'status')}: {remote_start}{started}")
+
+
+async def list_starts(
+    client: Client,
+    station: Annotated[str, typer.Option("--station", metavar="ID", help="Only of this station.")] = "",
+    limit: Annotated[int, typer.Option("--limit", metavar="N", help="At most this many; 0 is all.")] = 0,
+) -> None:
+    """List what stations were asked to start and what became of it, the latest first."""
+    pages = collect(client.citrine.remote_control.ListRemoteStarts, ListRemoteStartsRequest(station_id=station), limit)
+    starts = [start async for page in pages for start in page.remote_starts]
+    if client.out.as_json:
+        client.out.messages(starts)
+        return
+    client.out.table(
+        ["remote start", "station", "evse", "token", "state", "transaction", "asked", "problem"],
+        (
+            [
+                str(start.remote_start_id),
+                start.station_id,
+                number(start, "evse_id"),
+                start.id_token.id_token,
+                enum_word(start, "state"),
+                start.transaction_id,
+                time_word(start, "create_time"),
+                start.problem,
+            ]
+            for start in starts
+        ),
+        empty="no remote starts",
+    )
+
+
+async def stop_transaction(client: Client, transaction_id: TransactionId, station: StationOption = "") -> None:
+    """Ask the station of a transaction to stop it."""
+    answer = await client.citrine.remote_control.RequestStopTransaction(
+        RequestStopTransactionRequest(
+            target=CommandTarget(station_id=await _station_of(client, transaction_id, station)),
+            request=remote_control.RequestStopTransactionRequest(transaction_id=transaction_id),
+        )
+    )
+    if client.out.as_json:
+        client.out.message(answer)
+        return
+    client.out.line(enum_word(answer.response, "status"))
+
+
+async def check_transaction(client: Client, transaction_id: TransactionId, station: StationOption = "") -> None:
+    """Ask the station of a transaction whether it goes on, and whether messages about it are queued."""
+    station_id = await _station_of(client, transaction_id, station)
+    answer = await client.citrine.transactions.GetTransactionStatus(
+        GetTransactionStatusRequest(
+            target=CommandTarget(station_id=station_id),
+            request=ocpp.GetTransactionStatusRequest(transaction_id=transaction_id),
+        )
+    )
+    if client.out.as_json:
+        client.out.message(answer)
+        return
+    said = answer.response
+    ongoing = ("yes" if said.ongoing_indicator else "no") if said.HasField("ongoing_indicator") else "not said"
+    client.out.facts({"ongoing": ongoing, "messages queued": "yes" if said.messages_in_queue else "no"})
+
+
+async def _station_of(client: Client, transaction_id: str, station_id: str) -> str:
+    request = GetTransactionRequest(transaction_id=transaction_id, station_id=station_id)
+    return (await client.citrine.transactions.GetTransaction(request)).station_id

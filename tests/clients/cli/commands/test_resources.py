@@ -202,13 +202,13 @@ def test_transactions_are_listed(citrine: Cli, core: ScriptedCore) -> None:
 
 def test_a_transaction_is_shown_with_its_events(citrine: Cli, core: ScriptedCore) -> None:
     event = TransactionEventRequest(event_type=TRANSACTION_EVENT_ENUM_STARTED, seq_no=0)
-    core.on("GetTransaction", Transaction(transaction_id="T-1", station_id="CS-1", has_gap=True, events=1))
+    core.on("GetTransaction", Transaction(transaction_id="T-1", station_id="CS-1", missing_events=2, events=1))
     core.on("ListTransactionEvents", ListTransactionEventsResponse(events=[TransactionEvent(request=event)]))
 
     ran = citrine("transaction", "show", "T-1")
 
     assert "events" in ran.out
-    assert "some are missing" in ran.out
+    assert "1, 2 missing" in ran.out
     assert ran.lines[-1].split() == ["0", "Started"]
     assert citrine("transaction", "show", "T-1", "--json").json["transactionId"] == "T-1"
     assert core.requests("GetTransaction")[0] == GetTransactionRequest(transaction_id="T-1")

@@ -1,0 +1,140 @@
+"""What operators do with transactions and meter values daily: what is asked and what is printed."""
+
+from citrine.api.v1.common_pb2 import CommandTarget, TimeRange
+from citrine.api.v1.meter_values_pb2 import ListSamplesRequest, ListSamplesResponse, Sample
+from citrine.api.v1.remote_control_pb2 import (
+    REMOTE_START_STATE_STARTED,
+    ListRemoteStartsResponse,
+    RemoteStart,
+    RequestStartTransactionRequest,
+    RequestStartTransactionResponse,
+    RequestStopTransactionRequest,
+    RequestStopTransactionResponse,
+)
+from citrine.api.v1.transactions_pb2 import (
+    GetTransactionStatusRequest,
+    GetTransactionStatusResponse,
+    ListTransactionEventsResponse,
+    Transaction,
+    TransactionCheck,
+)
+from citrine.ocpp.v2 import remote_control_pb2 as remote_control
+from citrine.ocpp.v2 import transactions_pb2 as ocpp
+from citrine.ocpp.v2.types_pb2 import IdToken, MeasurandEnum, PhaseEnum, SampledValue, SignedMeterValue
+from tests.clients.cli.conftest import Cli
+from tests.clients.scripted_core import ScriptedCore
+
+ACCEPTED = remote_control.RequestStartStopStatusEnum.REQUEST_START_STOP_STATUS_ENUM_ACCEPTED
+TARGET = CommandTarget(station_id="CS-1")
+
+
+def test_a_station_is_asked_to_start(citrine: Cli, core: ScriptedCore) -> None:
+    answer = RequestStartTransactionResponse(response=remote_control.RequestStartTransactionResponse(status=ACCEPTED))
+    answer.command.request["remoteStartId"] = 7
+    core.on("RequestStartTransaction", answer)
+
+    ran = citrine("transaction", "start", "CS-1", "0A0B0C0D", "--evse", "2", "--group", "FLEET")
+
+    assert ran.lines == ["Accepted: remote start 7"]
+    assert core.requests("RequestStartTransaction") == [
+        RequestStartTransactionRequest(
+            target=TARGET,
+            request=remote_control.RequestStartTransactionRequest(
+                id_token=IdToken(id_token="0A0B0C0D", type="ISO14443"),
+                evse_id=2,
+                group_id_token=IdToken(id_token="FLEET", type="Central"),
+            ),
+        )
+    ]
+
+
+def test_starts_are_listed(citrine: Cli, core: ScriptedCore) -> None:
+    start = RemoteStart(
+        station_id="CS-1",
+        remote_start_id=7,
+        state=REMOTE_START_STATE_STARTED,
+        id_token=IdToken(id_token="0A0B0C0D", type="ISO14443"),
+        transaction_id="T-1",
+    )
+    core.on("ListRemoteStarts", ListRemoteStartsResponse(remote_starts=[start]))
+
+    assert citrine("transaction", "starts").lines[1].split() == ["7", "CS-1", "0A0B0C0D", "started", "T-1"]
+    assert citrine("transaction", "starts", "--json").json[0]["remoteStartId"] == 7
+
+
+def test_the_station_of_a_transaction_is_asked_to_stop_it(citrine: Cli, core: ScriptedCore) -> None:
+    core.on("GetTransaction", Transaction(transaction_id="T-1", station_id="CS-1"))
+    core.on(
+        "RequestStopTransaction",
+        RequestStopTransactionResponse(response=remote_control.RequestStopTransactionResponse(status=ACCEPTED)),
+    )
+
+    assert citrine("transaction", "stop", "T-1").lines == ["Accepted"]
+    assert core.requests("RequestStopTransaction") == [
+        RequestStopTransactionRequest(
+            target=TARGET, request=remote_control.RequestStopTransactionRequest(transaction_id="T-1")
+        )
+    ]
+
+
+def test_the_station_of_a_transaction_is_asked_what_it_knows(citrine: Cli, core: ScriptedCore) -> None:
+    core.on("GetTransaction", Transaction(transaction_id="T-1", station_id="CS-1"))
+    said = ocpp.GetTransactionStatusResponse(ongoing_indicator=True, messages_in_queue=False)
+    core.on("GetTransactionStatus", GetTransactionStatusResponse(response=said))
+
+    lines = citrine("transaction", "check", "T-1").lines
+
+    assert [line.split() for line in lines] == [["ongoing", "yes"], ["messages", "queued", "no"]]
+    assert core.requests("GetTransactionStatus") == [
+        GetTransactionStatusRequest(target=TARGET, request=ocpp.GetTransactionStatusRequest(transaction_id="T-1"))
+    ]
+
+
+def test_what_a_station_said_of_a_closed_transaction_is_shown(citrine: Cli, core: ScriptedCore) -> None:
+    found = Transaction(transaction_id="T-1", station_id="CS-1")
+    found.closed_time.FromJsonString("2030-01-01T00:00:00Z")
+    found.check.CopyFrom(TransactionCheck(ongoing=False, messages_in_queue=False))
+    found.check.answer_time.FromJsonString("2030-01-01T00:00:00Z")
+    core.on("GetTransaction", found)
+    core.on("ListTransactionEvents", ListTransactionEventsResponse())
+
+    out = citrine("transaction", "show", "T-1").out
+
+    assert "not ongoing, nothing queued, 2030-01-01 00:00:00Z" in out
+    assert "closed" in out
+
+
+def test_meter_values_are_listed_by_what_they_are(citrine: Cli, core: ScriptedCore) -> None:
+    value = SampledValue(
+        value=23.1,
+        measurand=MeasurandEnum.MEASURAND_ENUM_VOLTAGE,
+        phase=PhaseEnum.PHASE_ENUM_L1_N,
+        signed_meter_value=SignedMeterValue(signed_meter_data="x", encoding_method="OCMF"),
+    )
+    sample = Sample(station_id="CS-1", evse_id=1, sampled_value=value, value="231", unit="V", transaction_id="T-1")
+    core.on("ListSamples", ListSamplesResponse(samples=[sample]))
+
+    flags = ["--measurand", "Voltage", "--phase", "L1-N", "--evse", "1", "--from", "2030-01-01T00:00:00Z", "--newest"]
+    ran = citrine("meter", "list", "CS-1", *flags, "--limit", "5")
+
+    assert ran.lines[1].split() == ["1", "Voltage", "231", "V", "L1-N", "T-1", "OCMF"]
+    (request,) = core.requests("ListSamples")
+    taken = TimeRange()
+    taken.start.FromJsonString("2030-01-01T00:00:00Z")
+    assert request == ListSamplesRequest(
+        page_size=5,
+        station_id="CS-1",
+        measurand="Voltage",
+        phase=PhaseEnum.PHASE_ENUM_L1_N,
+        evse_id=1,
+        taken=taken,
+        newest_first=True,
+    )
+
+
+def test_a_name_that_ocpp_does_not_have_is_refused(citrine: Cli, core: ScriptedCore) -> None:
+    ran = citrine("meter", "list", "CS-1", "--phase", "L4")
+
+    assert ran.code == 2
+    assert "--phase: 'L4'" in ran.err
+    assert core.seen == []
