@@ -111,7 +111,7 @@ class Core:
         self.sender.connect(self.dispatcher.submit)
         self.sender.ends.connect(self.routes)
         self.presence = Presence(self.unit_of_work, clock, self.links)
-        self.admission = Admission(self.unit_of_work, self.dispatcher.submit, self.health)
+        self.admission = Admission(self.unit_of_work, self.dispatcher.submit, self.health, clock)
         self.edge_servicer = self._edge_servicer()
         self.rpc = self._rpc()
         self.http = HealthServer(self.metrics, self._missing)

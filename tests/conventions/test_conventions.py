@@ -37,7 +37,7 @@ BLOCK_EXTRAS: dict[str, set[str]] = {
     # What lists are sent as, and the sending that rpcs and the job share.
     "local_auth_list": {"messages.py", "sync.py"},
     "meter_values": {"readings.py", "units.py"},
-    "provisioning": {"boots.py", "pieces.py", "reports.py", "variables.py"},
+    "provisioning": {"boots.py", "held.py", "pieces.py", "reports.py", "variables.py"},
     "remote_control": {"starts.py"},
     # What is found in messages of any block.
     "data_transfer": {"custom.py"},

@@ -14,6 +14,8 @@ from google.protobuf.duration_pb2 import Duration
 from sqlalchemy import Row
 
 from citrine.edge.v1.link_pb2 import Admit, Downstream, Refused
+from citrine.events.v1.events_pb2 import Event, StationHeld
+from citrine_core.clock import Clock, utc_now
 from citrine_core.db import UnitOfWorkFactory
 from citrine_core.dispatch import Item
 from citrine_core.errors import DatabaseUnavailable
@@ -23,7 +25,8 @@ from citrine_core.link.logins import RememberedLogins
 from citrine_core.link.registry import Link
 from citrine_core.link.repository import Credentials
 from citrine_core.link.sessions import Grant
-from citrine_core.resources.stations.passwords import hash_password, verify
+from citrine_core.resources.stations.fields import STATION_ID, new_credential_version
+from citrine_core.resources.stations.passwords import LONGEST, SHORTEST, hash_password, verify
 
 __all__ = ["Admission", "refused"]
 
@@ -53,6 +56,8 @@ class _Request:
     admit: Admit
     tenant_id: str
     link: Link
+    may_be_held: bool = False
+    """Whether its tenant holds stations that nobody knows."""
 
 
 def refused(admit_id: int, status: int) -> Downstream:
@@ -65,15 +70,20 @@ class Admission:
     """Decides on handshakes; those that may pass become a Grant in the station's lane.
 
     Whoever is not let in for want of the right credential gets the same answer after the same work, so that nobody
-    can find out which stations exist: where there is no password to check, that of nobody is checked.
+    can find out which stations exist: where there is no password to check, that of nobody is checked. A tenant that
+    holds stations that nobody knows gives that up.
 
     Args:
         unit_of_work: Opens transactions.
         submit: Takes the grants.
         health: Told when the database fails.
+        clock: Returns the time now.
     """
 
-    def __init__(self, unit_of_work: UnitOfWorkFactory, submit: Callable[[Item], None], health: Health) -> None:
+    def __init__(
+        self, unit_of_work: UnitOfWorkFactory, submit: Callable[[Item], None], health: Health, clock: Clock = utc_now
+    ) -> None:
+        self._clock = clock
         self._unit_of_work = unit_of_work
         self._submit = submit
         self._health = health
@@ -125,16 +135,24 @@ class Admission:
             async with self._unit_of_work(read_only=True) as work:
                 credentials = Credentials(work.session)
                 rows = {tenant_id: await credentials.find_all(tenant_id, ids) for tenant_id, ids in stations.items()}
+                unknown = {tenant_id for tenant_id, ids in stations.items() if len(rows[tenant_id]) < len(ids)}
+                holding = await credentials.holding_tenants(unknown) if unknown else set()
         except DatabaseUnavailable:
             self._health.failed()
             for request in batch:
                 request.link.send(refused(request.admit.id, UNAVAILABLE))
             return []
+        for request in batch:
+            request.may_be_held = request.tenant_id in holding
         return [(request, rows[request.tenant_id].get(request.admit.station_id)) for request in batch]
 
     def _decide(self, request: _Request, row: StationRow | None, tasks: asyncio.TaskGroup) -> None:
         admit = request.admit
         password = admit.password if admit.HasField("password") else None
+        if row is None and password is not None and _can_be_held(request):
+            self._checking += 1
+            tasks.create_task(self._hold(request, password), name="hold a station")
+            return
         # The user name is the station's identity (OCPP-J, Basic authentication).
         if row is None or (admit.HasField("username") and admit.username != admit.station_id):
             hashes: list[str] = []
@@ -173,10 +191,57 @@ class Admission:
         finally:
             self._checking -= 1
 
-    def _let_in(self, request: _Request, row: StationRow, used_next: str | None) -> None:
+    async def _hold(self, request: _Request, password: bytes) -> None:
+        """Let in a station that nobody knows, to be Pending until an operator accepts it with this password."""
+        loop = asyncio.get_running_loop()
         admit = request.admit
+        try:
+            self.checks += 1
+            password_hash = await loop.run_in_executor(self._threads, hash_password, password)
+            if await self._store_held(request, password_hash):
+                self._grant(request, None)
+            else:
+                logger.warning("a station that nobody knows can't be held", extra={"station_id": admit.station_id})
+                request.link.send(refused(admit.id, UNAUTHORIZED))
+        except DatabaseUnavailable:
+            self._health.failed()
+            request.link.send(refused(admit.id, UNAVAILABLE))
+        except Exception as error:
+            logger.error("a station could not be held", exc_info=error)
+            request.link.send(refused(admit.id, UNAVAILABLE))
+        finally:
+            self._checking -= 1
+
+    async def _store_held(self, request: _Request, password_hash: str) -> bool:
+        admit = request.admit
+        async with self._unit_of_work() as work:
+            version, credentials = new_credential_version(), Credentials(work.session)
+            if not await credentials.hold(request.tenant_id, admit.station_id, password_hash, version, self._clock()):
+                return False
+            held = StationHeld(remote_address=admit.remote_address[:100])
+            work.emit(Event(tenant_id=request.tenant_id, station_id=admit.station_id, station_held=held))
+            await work.commit()
+        logger.info("a station that nobody knows is held", extra={"station_id": admit.station_id})
+        return True
+
+    def _let_in(self, request: _Request, row: StationRow, used_next: str | None) -> None:
         if not row.enabled:
-            request.link.send(refused(admit.id, FORBIDDEN))
+            request.link.send(refused(request.admit.id, FORBIDDEN))
             return
+        self._grant(request, used_next)
+
+    def _grant(self, request: _Request, used_next: str | None) -> None:
+        admit = request.admit
         grant = Grant(admit.id, request.link.edge_id, admit.version, admit.remote_address[:100], used_next)
         self._submit(Item(request.tenant_id, admit.station_id, grant, request.link.send))
+
+
+def _can_be_held(request: _Request) -> bool:
+    """Tell whether a station that nobody knows comes as one that may be held: as itself, with a password of its own."""
+    admit = request.admit
+    return (
+        request.may_be_held
+        and admit.username == admit.station_id
+        and SHORTEST <= len(admit.password) <= LONGEST
+        and STATION_ID.fullmatch(admit.station_id) is not None
+    )

@@ -4,16 +4,21 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, bindparam, or_, select, update
+from sqlalchemy import Row, bindparam, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from citrine.api.v1.stations_pb2 import BOOT_POLICY_PENDING
+from citrine.api.v1.tenants_pb2 import UNKNOWN_STATIONS_HOLD
 from citrine_core.db import one_of, upsert
+from citrine_core.db.upsert import insert_statement
 from citrine_core.link.models import Probe
 from citrine_core.resources.stations.models import Station
+from citrine_core.resources.tenants.models import Tenant
 
 __all__ = ["Credentials", "write_probe"]
 
 _TABLE = Station.metadata.tables["stations"]
+_TENANTS = Tenant.metadata.tables["tenants"]
 
 
 async def write_probe(session: AsyncSession, now: datetime) -> None:
@@ -45,6 +50,49 @@ class Credentials:
             query = query.with_for_update(read=True, key_share=True)
         rows = await (await self._session.connection()).execute(query)
         return {row.station_id: row for row in rows}
+
+    async def holding_tenants(self, tenant_ids: Collection[str]) -> set[str]:
+        """Return the tenants among some that hold stations that nobody knows."""
+        rows = await (await self._session.connection()).execute(
+            select(_TENANTS.c.tenant_id).where(
+                one_of(self._session, _TENANTS.c.tenant_id, tenant_ids),
+                _TENANTS.c.unknown_stations == UNKNOWN_STATIONS_HOLD,
+            )
+        )
+        return {row.tenant_id for row in rows}
+
+    async def hold(self, tenant_id: str, station_id: str, password_hash: str, version: int, now: datetime) -> bool:
+        """Store a station that nobody knows, for an operator to accept.
+
+        Returns False where the tenant holds as many as it may, does so no more, or has a station of this id now.
+        """
+        connection = await self._session.connection()
+        # Locked, so that two that count can't both come to the last place.
+        most = await connection.scalar(
+            select(_TENANTS.c.max_held_stations)
+            .where(_TENANTS.c.tenant_id == tenant_id, _TENANTS.c.unknown_stations == UNKNOWN_STATIONS_HOLD)
+            .with_for_update()
+        )
+        held = await connection.scalar(
+            select(func.count()).where(_TABLE.c.tenant_id == tenant_id, _TABLE.c.held_time.is_not(None))
+        )
+        if most is None or (held or 0) >= most:
+            return False
+        row = {
+            "tenant_id": tenant_id,
+            "station_id": station_id,
+            "description": "",
+            "enabled": True,
+            "password_hash": password_hash,
+            "credential_version": version,
+            "allow_no_password": False,
+            "boot_policy": BOOT_POLICY_PENDING,
+            "held_time": now,
+            "create_time": now,
+            "version": 1,
+        }
+        insert = insert_statement(self._session, _TABLE).values(row).on_conflict_do_nothing()
+        return (await connection.execute(insert)).rowcount == 1
 
     async def promote_all(self, used: Sequence[tuple[str, str, str]]) -> None:
         """Make the next password of stations their only one, now that it was used.

@@ -1,6 +1,7 @@
 """What the fields of a station may hold, and how they go into its row."""
 
 import re
+import secrets
 from collections.abc import Collection
 
 from citrine.api.v1 import stations_pb2 as pb
@@ -9,13 +10,34 @@ from citrine_core.resources.stations.models import Station
 from citrine_core.resources.stations.passwords import LONGEST, SHORTEST
 from citrine_core.rpc import check_length, check_pattern, check_printable
 
-__all__ = ["CHANGEABLE", "assign", "check_fields", "check_password", "check_station_id"]
+__all__ = [
+    "CHANGEABLE",
+    "STATION_ID",
+    "assign",
+    "check_fields",
+    "check_password",
+    "check_station_id",
+    "new_credential_version",
+]
 
 STATION_ID = re.compile(r"[A-Za-z0-9*\-_=:+|@.]{1,48}")
 """identifierString of OCPP."""
 
-CHANGEABLE = frozenset({"boot_policy", "boot_interval", "allow_no_password", "description", "enabled"})
+_VERSIONS = 2**30
+"""Of the credential versions that a station may begin with."""
+
+CHANGEABLE = frozenset(
+    {"boot_policy", "boot_interval", "allow_no_password", "description", "enabled", "configuration_id"}
+)
 """Fields that UpdateStation may change."""
+
+
+def new_credential_version() -> int:
+    """Return the credential version that a station begins with.
+
+    It is not what one before it of the same id had, whose logins may still be remembered.
+    """
+    return secrets.randbelow(_VERSIONS) + 1
 
 
 def check_station_id(field: str, station_id: str) -> None:
@@ -47,6 +69,8 @@ def check_fields(station: pb.Station, fields: Collection[str]) -> None:
     """
     if "description" in fields:
         check_length("station.description", station.description, 255)
+    if "configuration_id" in fields:
+        check_length("station.configuration_id", station.configuration_id, 50)
     if "boot_interval" in fields and station.HasField("boot_interval") and station.boot_interval < 1:
         raise InvalidArgument("station.boot_interval", "must be at least 1 second")
 
@@ -58,6 +82,8 @@ def assign(row: Station, station: pb.Station, fields: Collection[str]) -> None:
             row.boot_policy = station.boot_policy or pb.BOOT_POLICY_ACCEPTED
         elif name == "boot_interval":
             row.boot_interval = station.boot_interval if station.HasField("boot_interval") else None
+        elif name == "configuration_id":
+            row.configuration_id = station.configuration_id or None
         elif name == "enabled":
             row.enabled = station.enabled if station.HasField("enabled") else True
         else:

@@ -1,8 +1,9 @@
 """Queries of the stations."""
 
 from collections.abc import Collection, Sequence
+from datetime import datetime
 
-from sqlalchemy import Select, and_, select
+from sqlalchemy import Select, and_, func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -61,10 +62,26 @@ class StationRepository:
         return row[0], row[1]
 
     async def list(
-        self, tenant_id: str, *, connected_only: bool = False, after: str | None, limit: int
+        self,
+        tenant_id: str,
+        *,
+        connected_only: bool = False,
+        held: bool | None = None,
+        after: str | None,
+        limit: int,
     ) -> Sequence[StationWithConnection]:
-        """Return stations with their newest sessions in the order of their ids, those behind an id."""
+        """Return stations with their newest sessions in the order of their ids, those behind an id.
+
+        Args:
+            tenant_id: Of the stations.
+            connected_only: Only those with an open websocket.
+            held: Whether only those that are held, or only the others. None: all.
+            after: Id of the station that the page before ended with.
+            limit: At most this many.
+        """
         statement = _with_connection().where(Station.tenant_id == tenant_id)
+        if held is not None:
+            statement = statement.where(Station.held_time.is_not(None) if held else Station.held_time.is_(None))
         if connected_only:
             statement = statement.where(Connection.is_open)
         if after is not None:
@@ -86,6 +103,18 @@ class StationRepository:
             if breaks_foreign_key(error):
                 raise NotFound("tenant", station.tenant_id) from error
             raise AlreadyExists("station", station.station_id) from error
+
+    async def held_and_silent(self, since: datetime, limit: int) -> Sequence[Station]:
+        """Return stations of all tenants that are held, not connected, and were not heard of since some time."""
+        seen = func.coalesce(Station.last_seen_time, Station.held_time)
+        newest = and_(Connection.tenant_id == Station.tenant_id, Connection.station_id == Station.station_id)
+        rows = await self._session.scalars(
+            select(Station)
+            .outerjoin(Connection, newest)
+            .where(Station.held_time < since, seen < since, Connection.is_open.is_not(True))
+            .limit(limit)
+        )
+        return rows.all()
 
     async def remove(self, station: Station) -> None:
         """Remove a station. Its session stays: epochs go on where it is registered again."""

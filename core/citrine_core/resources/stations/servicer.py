@@ -1,7 +1,6 @@
 """StationsService: the operator's access to stations."""
 
 import asyncio
-import secrets
 from typing import Any
 
 import grpc
@@ -10,10 +9,19 @@ from google.protobuf.empty_pb2 import Empty
 from citrine.api.v1 import stations_pb2 as pb
 from citrine.api.v1.stations_pb2_grpc import StationsServiceServicer
 from citrine.events.v1.events_pb2 import Event, StationChanged
+from citrine.ocpp.v2.provisioning_pb2 import REGISTRATION_STATUS_ENUM_PENDING
 from citrine_core.blocks.availability import AvailabilityRepository, ConnectorRepository
 from citrine_core.db import UnitOfWork
-from citrine_core.errors import Conflict
-from citrine_core.resources.stations.fields import CHANGEABLE, assign, check_fields, check_password, check_station_id
+from citrine_core.errors import Conflict, FailedPrecondition
+from citrine_core.resources.configurations import ConfigurationRepository, ProvisioningRepository
+from citrine_core.resources.stations.fields import (
+    CHANGEABLE,
+    assign,
+    check_fields,
+    check_password,
+    check_station_id,
+    new_credential_version,
+)
 from citrine_core.resources.stations.models import Station
 from citrine_core.resources.stations.passwords import generate_password, hash_password
 from citrine_core.resources.stations.protos import to_proto
@@ -23,8 +31,8 @@ from citrine_core.services import Services
 
 __all__ = ["StationsServicer"]
 
-_VERSIONS = 2**30
-"""Of the credential versions that a station may begin with."""
+_NOT_WHILE_HELD = {"boot_policy", "allow_no_password"}
+"""Fields that would let a station in that nobody accepted."""
 
 
 class StationsServicer(StationsServiceServicer):
@@ -57,6 +65,7 @@ class StationsServicer(StationsServiceServicer):
             rows = await StationRepository(work.session).list(
                 caller(context).tenant_id,
                 connected_only=request.connected_only,
+                held=request.held,
                 after=page.after[0] if page.after else None,
                 limit=page.size + 1,
             )
@@ -76,13 +85,14 @@ class StationsServicer(StationsServiceServicer):
             tenant_id=caller(context).tenant_id,
             station_id=request.station.station_id,
             password_hash=password_hash,
-            # Not what one before it of the same id had: its logins may still be remembered.
-            credential_version=secrets.randbelow(_VERSIONS) + 1,
+            credential_version=new_credential_version(),
             create_time=self._clock(),
             version=1,
         )
         assign(station, request.station, CHANGEABLE)
         async with self._unit_of_work() as work:
+            await _check_configuration(work, station)
+            await self._take_place_of_held(work, station)
             await StationRepository(work.session).add(station)
             _changed(work, station, StationChanged.KIND_CREATED)
             await work.commit()
@@ -97,14 +107,49 @@ class StationsServicer(StationsServiceServicer):
         async with self._unit_of_work() as work:
             station, connection = await self._get(work, context, station_id)
             _check_etag(station, request.station.etag)
-            was_enabled = station.enabled
+            if station.held_time is not None and _NOT_WHILE_HELD.intersection(fields):
+                raise FailedPrecondition(f"station {station_id} is held: accept it first")
+            was_enabled, policy = station.enabled, station.boot_policy
             assign(station, request.station, fields)
+            await _check_configuration(work, station)
+            if station.boot_policy != policy:
+                await self._ask_to_boot(work, station)
             station.version += 1
             _changed(work, station, StationChanged.KIND_UPDATED)
             await work.commit()
         if was_enabled and not station.enabled:
             await self._disconnect(station.tenant_id, station_id, "the station was disabled")
         return to_proto(station, connection)
+
+    async def AcceptStation(
+        self,
+        request: pb.AcceptStationRequest,
+        context: grpc.aio.ServicerContext[pb.AcceptStationRequest, pb.AcceptStationResponse],
+    ) -> pb.AcceptStationResponse:
+        station_id = required("station_id", request.station_id)
+        given = pb.Station(
+            boot_policy=request.boot_policy,
+            description=request.description,
+            configuration_id=request.configuration_id,
+        )
+        fields = {"boot_policy", "description", "configuration_id"}
+        check_fields(given, fields)
+        password_hash, _ = await _password(request.password, needed=False)
+        async with self._unit_of_work() as work:
+            station, connection = await self._get(work, context, station_id)
+            if station.held_time is None:
+                raise FailedPrecondition(f"station {station_id} is not held")
+            assign(station, given, fields)
+            await _check_configuration(work, station)
+            station.held_time = None
+            if password_hash is not None:
+                station.password_hash = password_hash
+                station.credential_version += 1
+            station.version += 1
+            await self._ask_to_boot(work, station)
+            _changed(work, station, StationChanged.KIND_UPDATED)
+            await work.commit()
+        return pb.AcceptStationResponse(station=to_proto(station, connection))
 
     async def SetStationPassword(
         self,
@@ -136,10 +181,32 @@ class StationsServicer(StationsServiceServicer):
             await work.commit()
         return Empty()
 
+    async def _ask_to_boot(self, work: UnitOfWork, station: Station) -> None:
+        """Have a station that is Pending learn its new policy. Others would refuse, or may be sent nothing."""
+        if station.registration == REGISTRATION_STATUS_ENUM_PENDING:
+            anew = station.boot_policy == pb.BOOT_POLICY_CONFIGURED
+            await ProvisioningRepository(work.session).ask_to_boot(
+                station.tenant_id, station.station_id, self._clock(), anew=anew
+            )
+
+    async def _take_place_of_held(self, work: UnitOfWork, station: Station) -> None:
+        """Remove a station that nobody knew and that is held under the same id: anybody may have come by that."""
+        stations = StationRepository(work.session)
+        held = await stations.find(station.tenant_id, station.station_id)
+        if held is not None and held.held_time is not None:
+            await self._forget(work, held.tenant_id, held.station_id)
+            await stations.remove(held)
+            await work.session.flush()
+
     async def _get(
         self, work: UnitOfWork, context: grpc.aio.ServicerContext[Any, Any], station_id: str
     ) -> StationWithConnection:
         return await StationRepository(work.session).get(caller(context).tenant_id, station_id, for_update=True)
+
+
+async def _check_configuration(work: UnitOfWork, station: Station) -> None:
+    if station.configuration_id is not None:
+        await ConfigurationRepository(work.session).get(station.tenant_id, station.configuration_id)
 
 
 async def _password(given: str, *, needed: bool) -> tuple[str | None, str]:

@@ -7,6 +7,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine_core.errors import AlreadyExists, FailedPrecondition, NotFound
+from citrine_core.resources.configurations.models import Configuration, ConfigurationSelector
 from citrine_core.resources.keys.models import ApiKey
 from citrine_core.resources.stations.models import Station
 from citrine_core.resources.tenants.models import Tenant
@@ -56,7 +57,7 @@ class TenantRepository:
             raise AlreadyExists("tenant", tenant.tenant_id) from error
 
     async def remove(self, tenant: Tenant) -> None:
-        """Remove a tenant with its tokens and keys.
+        """Remove a tenant with its tokens, keys and configurations.
 
         Raises:
             FailedPrecondition: When it has stations.
@@ -64,7 +65,7 @@ class TenantRepository:
         tenant_id = tenant.tenant_id
         if await self._session.scalar(select(exists().where(Station.tenant_id == tenant_id))):
             raise FailedPrecondition(f"tenant {tenant_id} has stations")
-        for table in (Token, ApiKey):
+        for table in (Token, ApiKey, ConfigurationSelector, Configuration):
             await self._session.execute(delete(table).where(table.tenant_id == tenant_id))
         await self._session.delete(tenant)
         try:

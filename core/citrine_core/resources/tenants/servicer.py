@@ -1,20 +1,29 @@
 """TenantsService: the operator's access to tenants."""
 
 import re
+from collections.abc import Collection
 
 import grpc
 from google.protobuf.empty_pb2 import Empty
 
 from citrine.api.v1 import tenants_pb2 as pb
 from citrine.api.v1.tenants_pb2_grpc import TenantsServiceServicer
-from citrine_core.errors import FailedPrecondition
+from citrine_core.errors import FailedPrecondition, InvalidArgument
 from citrine_core.ids import DEFAULT_TENANT
 from citrine_core.resources.tenants.models import Tenant
 from citrine_core.resources.tenants.repository import TenantRepository
-from citrine_core.rpc import check_length, check_pattern, open_page, required, to_timestamp
+from citrine_core.rpc import apply_mask, check_length, check_pattern, open_page, required, to_timestamp
 from citrine_core.services import Services
 
 __all__ = ["TenantsServicer"]
+
+CHANGEABLE = frozenset({"display_name", "unknown_stations", "max_held_stations"})
+"""Fields that UpdateTenant may change."""
+
+HELD = 100
+"""Unknown stations that a tenant holds at a time where nobody says otherwise."""
+
+MOST_HELD = 10_000
 
 TENANT_ID = re.compile(r"[a-z0-9-]{1,36}", re.ASCII)
 
@@ -49,10 +58,9 @@ class TenantsServicer(TenantsServiceServicer):
         self, request: pb.CreateTenantRequest, context: grpc.aio.ServicerContext[pb.CreateTenantRequest, pb.Tenant]
     ) -> pb.Tenant:
         check_pattern("tenant.tenant_id", request.tenant.tenant_id, TENANT_ID, "1 to 36 characters of a-z 0-9 and -")
-        _check_name(request.tenant)
-        tenant = Tenant(
-            tenant_id=request.tenant.tenant_id, display_name=request.tenant.display_name, create_time=self._clock()
-        )
+        _check(request.tenant)
+        tenant = Tenant(tenant_id=request.tenant.tenant_id, create_time=self._clock())
+        _assign(tenant, request.tenant, CHANGEABLE)
         async with self._unit_of_work() as work:
             await TenantRepository(work.session).add(tenant)
             await work.commit()
@@ -62,10 +70,14 @@ class TenantsServicer(TenantsServiceServicer):
         self, request: pb.UpdateTenantRequest, context: grpc.aio.ServicerContext[pb.UpdateTenantRequest, pb.Tenant]
     ) -> pb.Tenant:
         required("tenant.tenant_id", request.tenant.tenant_id)
-        _check_name(request.tenant)
+        fields = set(apply_mask(request.update_mask, request.tenant, CHANGEABLE))
+        if not request.update_mask.paths:
+            # As it was before there were other fields.
+            fields |= {"display_name"}
+        _check(request.tenant)
         async with self._unit_of_work() as work:
             tenant = await TenantRepository(work.session).get(request.tenant.tenant_id, for_update=True)
-            tenant.display_name = request.tenant.display_name
+            _assign(tenant, request.tenant, fields)
             await work.commit()
         return _to_proto(tenant)
 
@@ -81,8 +93,20 @@ class TenantsServicer(TenantsServiceServicer):
         return Empty()
 
 
-def _check_name(tenant: pb.Tenant) -> None:
+def _check(tenant: pb.Tenant) -> None:
     check_length("tenant.display_name", tenant.display_name, 255)
+    if tenant.HasField("max_held_stations") and not 1 <= tenant.max_held_stations <= MOST_HELD:
+        raise InvalidArgument("tenant.max_held_stations", f"must be 1 to {MOST_HELD}")
+
+
+def _assign(row: Tenant, tenant: pb.Tenant, fields: Collection[str]) -> None:
+    """Take fields of a tenant over into its row; those that are unset take their default."""
+    if "display_name" in fields:
+        row.display_name = tenant.display_name
+    if "unknown_stations" in fields:
+        row.unknown_stations = tenant.unknown_stations or pb.UNKNOWN_STATIONS_REFUSE
+    if "max_held_stations" in fields:
+        row.max_held_stations = tenant.max_held_stations if tenant.HasField("max_held_stations") else HELD
 
 
 def _to_proto(tenant: Tenant) -> pb.Tenant:
@@ -90,4 +114,6 @@ def _to_proto(tenant: Tenant) -> pb.Tenant:
         tenant_id=tenant.tenant_id,
         display_name=tenant.display_name,
         create_time=to_timestamp(tenant.create_time),
+        unknown_stations=pb.UnknownStations.ValueType(tenant.unknown_stations),
+        max_held_stations=tenant.max_held_stations,
     )
