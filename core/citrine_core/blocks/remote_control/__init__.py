@@ -24,10 +24,14 @@ __all__ = [
 
 def block(services: Services) -> Block:
     """Return the block, put together."""
+    # Imported here: smart charging knows transactions, and these know the requests that begin them.
+    from citrine_core.blocks.smart_charging import check_start_profile
+
+    servicer = RemoteControlServicer(services, check_start_profile)
     return Block(
         "remote_control",
         [RemoteControlHandlers(services)],
-        [partial(remote_control_pb2_grpc.add_RemoteControlServiceServicer_to_server, RemoteControlServicer(services))],
+        [partial(remote_control_pb2_grpc.add_RemoteControlServiceServicer_to_server, servicer)],
         ["citrine.api.v1.RemoteControlService"],
         forget_station=forget_remote_starts,
     )

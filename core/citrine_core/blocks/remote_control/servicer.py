@@ -4,7 +4,8 @@ Nothing is checked against what we believe of the station: an EVSE, a transactio
 here is the station's to refuse. What no station may be asked is refused here.
 """
 
-from typing import Any
+from datetime import datetime
+from typing import Any, Protocol
 
 import grpc
 from sqlalchemy import Row
@@ -12,7 +13,7 @@ from sqlalchemy import Row
 from citrine.api.v1 import remote_control_pb2 as pb
 from citrine.api.v1 import remote_control_pb2_grpc
 from citrine.ocpp.v2 import remote_control_pb2 as ocpp
-from citrine.ocpp.v2.types_pb2 import ChargingProfilePurposeEnum, IdToken
+from citrine.ocpp.v2.types_pb2 import ChargingProfile, IdToken
 from citrine_core.blocks.remote_control.repository import RemoteStartRepository
 from citrine_core.blocks.remote_control.starts import change, new_row
 from citrine_core.errors import CoreError, InvalidArgument, NotFound
@@ -22,18 +23,26 @@ from citrine_core.resources.tokens import TokenRepository
 from citrine_core.rpc import caller, open_page, required, to_timestamp
 from citrine_core.services import Services
 
-__all__ = ["RemoteControlServicer"]
+__all__ = ["CheckProfile", "RemoteControlServicer"]
 
-_TX_PROFILE = ChargingProfilePurposeEnum.CHARGING_PROFILE_PURPOSE_ENUM_TX_PROFILE
 _Trigger = ocpp.MessageTriggerEnum
 _GROUP_TYPE = "Central"
+
+
+class CheckProfile(Protocol):
+    """Refuses a charging profile that can't come with a request to start a transaction (K05)."""
+
+    def __call__(self, profile: ChargingProfile, *, now: datetime, path: str) -> None:
+        """Raise InvalidArgument, with the path of the field below the given one."""
+        ...
 
 
 class RemoteControlServicer(remote_control_pb2_grpc.RemoteControlServiceServicer):
     """Commands of functional block F."""
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: Services, check_profile: CheckProfile) -> None:
         self._services = services
+        self._check_profile = check_profile
         self._commands = services.commands
 
     async def RequestStartTransaction(
@@ -42,6 +51,9 @@ class RemoteControlServicer(remote_control_pb2_grpc.RemoteControlServiceServicer
         context: grpc.aio.ServicerContext[pb.RequestStartTransactionRequest, pb.RequestStartTransactionResponse],
     ) -> pb.RequestStartTransactionResponse:
         _check_start(request.request)
+        if request.request.HasField("charging_profile"):
+            profile = request.request.charging_profile
+            self._check_profile(profile, now=self._services.clock(), path="request.charging_profile")
         tenant_id = caller(context).tenant_id
         await self._record(tenant_id, request.target.station_id, request.request)
         try:
@@ -140,15 +152,6 @@ def _check_start(request: ocpp.RequestStartTransactionRequest) -> None:
         raise InvalidArgument("request.id_token", "must be given")
     if request.HasField("evse_id"):
         _check_positive("request.evse_id", request.evse_id)
-    if not request.HasField("charging_profile"):
-        return
-    profile = request.charging_profile
-    if profile.charging_profile_purpose != _TX_PROFILE:
-        # F01.FR.09, F02.FR.17, K05.FR.02
-        raise InvalidArgument("request.charging_profile.charging_profile_purpose", "must be TxProfile")
-    if profile.transaction_id:
-        # F01.FR.11, F02.FR.19: there is no transaction yet.
-        raise InvalidArgument("request.charging_profile.transaction_id", "must not be set")
 
 
 def _check_trigger(request: ocpp.TriggerMessageRequest) -> None:
