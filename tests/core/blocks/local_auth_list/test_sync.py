@@ -13,6 +13,7 @@ from citrine.api.v1.events_pb2 import SubscribeRequest
 from citrine.api.v1.events_pb2_grpc import EventsServiceStub
 from citrine.api.v1.local_auth_list_pb2_grpc import LocalAuthListServiceStub
 from citrine.api.v1.tokens_pb2 import (
+    TOKEN_STATUS_ACCEPTED,
     TOKEN_STATUS_BLOCKED,
     CreateTokenRequest,
     DeleteTokenRequest,
@@ -145,7 +146,7 @@ async def in_step(core: RunningCore, version: int) -> pb.LocalList:
             changed = response.event.local_list_changed
             if changed.state == "IN_STEP" and changed.version >= version:
                 break
-    found: pb.LocalList = await core.stub(LocalAuthListServiceStub).GetLocalList(  # type: ignore[misc]
+    found: pb.LocalList = await core.stub(LocalAuthListServiceStub).GetLocalList(
         pb.GetLocalListRequest(station_id="CS-1")
     )
     return found
@@ -161,7 +162,9 @@ async def test_D01_the_list_of_the_tokens_is_sent_and_then_only_what_changed(
     again = await api.SyncLocalList(pb.SyncLocalListRequest(target=TARGET))
 
     await add(tokens, "D", rules=TokenRules(times=[TokenTimes()], time_zone="UTC"))
-    await tokens.UpdateToken(UpdateTokenRequest(token=Token(id_token="B", type="Central", status=1)))
+    await tokens.UpdateToken(
+        UpdateTokenRequest(token=Token(id_token="B", type="Central", status=TOKEN_STATUS_ACCEPTED))
+    )
     await tokens.DeleteToken(DeleteTokenRequest(id_token="A"))
     last = await api.SyncLocalList(pb.SyncLocalListRequest(target=TARGET))
 
