@@ -15,16 +15,21 @@ from citrine_cli.commands import (
     call,
     connections,
     events,
+    firmware,
     keys,
     logs,
+    messages,
     meters,
     monitors,
+    profiles,
     reports,
+    reservations,
     stations,
     tenants,
     tokens,
     transactions,
     variables,
+    vendor_data,
 )
 from citrine_cli.errors import CliError, UsageError, print_error
 from citrine_cli.processes import PROCESSES, run_process
@@ -113,6 +118,9 @@ def build_app() -> typer.Typer:
         stations,
         tokens,
         transactions,
+        reservations,
+        messages,
+        vendor_data,
         meters,
         connections,
         tenants,
@@ -121,6 +129,7 @@ def build_app() -> typer.Typer:
         variables,
         logs,
         monitors,
+        profiles,
     ):
         groups[module.NAME] = module.build()
     for word, group in groups.items():

@@ -6,7 +6,13 @@ from typing import Any
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from citrine.events.v1.events_pb2 import Event, TransactionChecked, TransactionSummary
+from citrine.events.v1.events_pb2 import (
+    DisplayMessageChanged,
+    Event,
+    ReservationChanged,
+    TransactionChecked,
+    TransactionSummary,
+)
 from citrine_cli.words import amount, enum_word
 
 __all__ = ["event_line", "event_words", "local_time"]
@@ -28,6 +34,14 @@ def _ongoing(body: TransactionChecked) -> str:
     if not body.HasField("ongoing"):
         return ""
     return "ongoing, " if body.ongoing else "not ongoing, "
+
+
+def _state(body: ReservationChanged | DisplayMessageChanged) -> str:
+    return body.state.lower().replace("_", " ") + (f": {body.detail}" if body.detail else "")
+
+
+def _because(body: FirmwareUpdateChanged | FirmwarePublicationChanged | FirmwareCampaignChanged) -> str:
+    return body.state.lower().replace("_", " ") + (f": {body.reason}" if body.reason else "")
 
 
 # Any: each function takes the body of its own kind.
@@ -66,6 +80,29 @@ _WORDS: Mapping[str, Callable[[Any], str]] = {
         f"remote start {body.remote_start_id} {body.state.lower()}"
         f"{f'  {body.transaction_id}' if body.transaction_id else ''}"
     ),
+    "reservation_changed": lambda body: (
+        f"reservation {body.reservation_id} {_state(body)}{f'  {body.transaction_id}' if body.transaction_id else ''}"
+    ),
+    "charging_profile_changed": lambda body: (
+        f"charging profile {body.charging_profile_id} of evse {body.evse_id} {body.state.lower()}"
+        f"{f': {body.reason}' if body.reason else ''}"
+    ),
+    "charging_needs_received": lambda body: (
+        f"needs of the vehicle on evse {body.request.evse_id}: {enum_word(body, 'status')}"
+    ),
+    "ev_charging_schedule_received": lambda body: (
+        f"schedule of the vehicle on evse {body.request.evse_id}: {enum_word(body, 'status')}"
+    ),
+    "charging_limit_changed": lambda body: (
+        f"{body.charging_limit_source} {'limits' if body.HasField('limit') else 'does not limit'} evse {body.evse_id}"
+    ),
+    "display_message_changed": lambda body: f"message {body.message_id} {_state(body)}",
+    "firmware_update_changed": lambda body: (
+        f"firmware update {body.request_id} {_because(body)}"
+        f"{f'  booted with {body.version_after}' if body.version_after else ''}"
+    ),
+    "firmware_publication_changed": lambda body: f"firmware publication {body.request_id} {_because(body)}",
+    "firmware_campaign_changed": lambda body: f"firmware campaign {body.campaign_id} {_because(body)}",
     "token_authorized": lambda body: f"token {body.id_token}: {body.status}",
 }
 

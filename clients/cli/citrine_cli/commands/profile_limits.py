@@ -1,0 +1,144 @@
+"""Commands of `citrine profile` on vehicles and limits."""
+
+from typing import Annotated
+
+import typer
+
+from citrine.api.v1 import smart_charging_pb2 as pb
+from citrine.ocpp.v2 import smart_charging_pb2 as ocpp
+from citrine_cli.client import Client, collect
+from citrine_cli.profile_words import periods_word
+from citrine_cli.words import enum_word, time_word
+
+__all__ = ["capacity", "list_limits", "list_needs", "renegotiate"]
+
+Station = Annotated[str, typer.Argument(metavar="STATION", help="Name of the station.")]
+OfStation = Annotated[str, typer.Option("--station", metavar="ID", help="Only of this station.")]
+Limit = Annotated[int, typer.Option("--limit", metavar="N", help="At most this many; 0 is all.")]
+
+
+async def list_needs(
+    client: Client,
+    station: OfStation = "",
+    transaction_id: Annotated[str, typer.Option("--transaction", metavar="ID", help="Only of this transaction.")] = "",
+    limit: Limit = 0,
+) -> None:
+    """List what vehicles said that they need and what was made of it, the latest first."""
+    request = pb.ListChargingNegotiationsRequest(station_id=station, transaction_id=transaction_id)
+    pages = collect(client.citrine.smart_charging.ListChargingNegotiations, request, limit)
+    found = [one async for page in pages for one in page.negotiations]
+    if client.out.as_json:
+        client.out.messages(found)
+        return
+    client.out.table(
+        ["time", "station", "evse", "transaction", "cause", "needs", "departure", "state", "profile", "ev", "reason"],
+        (
+            [
+                time_word(one, "create_time"),
+                one.station_id,
+                str(one.evse_id),
+                one.transaction_id,
+                enum_word(one, "cause"),
+                _needs(one.needs.charging_needs) if one.HasField("needs") else "",
+                time_word(one.needs.charging_needs, "departure_time"),
+                enum_word(one, "state"),
+                str(one.charging_profile_id) if one.HasField("charging_profile_id") else "",
+                enum_word(one, "ev_schedule_status"),
+                one.reason,
+            ]
+            for one in found
+        ),
+        empty="no vehicle said what it needs",
+    )
+
+
+def _needs(needs: ocpp.ChargingNeeds) -> str:
+    energy = needs.ac_charging_parameters.energy_amount or needs.dc_charging_parameters.energy_amount
+    mode = enum_word(needs, "requested_energy_transfer")
+    return f"{energy / 1000:g} kWh, {mode}" if energy else mode
+
+
+async def renegotiate(
+    client: Client,
+    station_id: Station,
+    evse: Annotated[int, typer.Argument(metavar="EVSE", help="EVSE that the vehicle charges on.")],
+) -> None:
+    """Have the schedule of a vehicle planned anew and sent."""
+    request = pb.RenegotiateChargingScheduleRequest(station_id=station_id, evse_id=evse)
+    begun = await client.citrine.smart_charging.RenegotiateChargingSchedule(request)
+    if client.out.as_json:
+        client.out.message(begun)
+        return
+    client.out.line(f"the schedule of transaction {begun.transaction_id} is planned anew")
+
+
+async def list_limits(
+    client: Client,
+    station: OfStation = "",
+    all_: Annotated[bool, typer.Option("--all", help="Those that are over, too.")] = False,
+    limit: Limit = 0,
+) -> None:
+    """List limits that others imposed on stations, the latest first: by default those in force."""
+    request = pb.ListChargingLimitsRequest(station_id=station, in_force_only=not all_)
+    pages = collect(client.citrine.smart_charging.ListChargingLimits, request, limit)
+    found = [one async for page in pages for one in page.limits]
+    if client.out.as_json:
+        client.out.messages(found)
+        return
+    client.out.table(
+        ["station", "evse", "source", "limits", "since", "until"],
+        (
+            [
+                one.station_id,
+                str(one.request.evse_id),
+                one.request.charging_limit.charging_limit_source,
+                "; ".join(periods_word(schedule) for schedule in one.request.charging_schedule),
+                time_word(one, "set_time"),
+                time_word(one, "clear_time"),
+            ]
+            for one in found
+        ),
+        empty="no limits",
+    )
+
+
+async def capacity(
+    client: Client,
+    station_id: Annotated[str, typer.Argument(metavar="[STATION]", help="Name of the station.")] = "",
+    evse: Annotated[int, typer.Option("--evse", metavar="N", help="EVSE; 0 is the station.")] = 0,
+    power: Annotated[float | None, typer.Option("--power", metavar="W", help="At most so many watts.")] = None,
+    current: Annotated[
+        float | None, typer.Option("--current", metavar="A", help="At most so many amperes on each phase.")
+    ] = None,
+    remove: Annotated[bool, typer.Option("--remove", help="Forget it.")] = False,
+) -> None:
+    """Say what a station or an EVSE may draw, for schedules that are planned; without a value, show what was said."""
+    service = client.citrine.smart_charging
+    if remove:
+        await service.DeleteChargingCapacity(pb.DeleteChargingCapacityRequest(station_id=station_id, evse_id=evse))
+        if not client.out.as_json:
+            client.out.line(f"the capacity of EVSE {evse} of {station_id} is removed")
+        return
+    if power is None and current is None:
+        request = pb.ListChargingCapacitiesRequest(station_id=station_id)
+        pages = collect(service.ListChargingCapacities, request)
+        _show_capacities(client, [one async for page in pages for one in page.capacities])
+        return
+    wanted = pb.ChargingCapacity(station_id=station_id, evse_id=evse, max_power_w=power, max_current_a=current)
+    _show_capacities(client, [await service.SetChargingCapacity(pb.SetChargingCapacityRequest(capacity=wanted))])
+
+
+def _show_capacities(client: Client, capacities: list[pb.ChargingCapacity]) -> None:
+    if client.out.as_json:
+        client.out.messages(capacities)
+        return
+    rows = (
+        [
+            one.station_id,
+            str(one.evse_id),
+            f"{one.max_power_w:g} W" if one.HasField("max_power_w") else "",
+            f"{one.max_current_a:g} A" if one.HasField("max_current_a") else "",
+        ]
+        for one in capacities
+    )
+    client.out.table(["station", "evse", "power", "current"], rows, empty="no capacities")

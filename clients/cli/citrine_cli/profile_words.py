@@ -1,0 +1,124 @@
+"""Charging profiles as people write and read them on a command line."""
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from citrine.ocpp.spellings import number_of
+from citrine.ocpp.v2 import types_pb2 as types
+from citrine_cli.clock import Clock, utc_now
+from citrine_cli.errors import UsageError
+from citrine_cli.values import parse_time
+from citrine_cli.words import enum_word
+
+__all__ = ["periods_word", "profile_from_flags", "profile_table", "rate_unit"]
+
+MOST_PERIODS = 4
+"""Periods that a table shows."""
+
+_RECURRENCE = {"daily": types.RECURRENCY_KIND_ENUM_DAILY, "weekly": types.RECURRENCY_KIND_ENUM_WEEKLY}
+
+
+def profile_from_flags(
+    *,
+    periods: list[str],
+    limit: float | None,
+    unit: str,
+    purpose: str,
+    transaction_id: str,
+    level: int,
+    start: str | None,
+    relative: bool,
+    recurs: str,
+    duration: int | None,
+    valid_from: str | None,
+    valid_to: str | None,
+    profile_id: int,
+    clock: Clock = utc_now,
+) -> types.ChargingProfile:
+    """Return the profile that flags say.
+
+    Raises:
+        UsageError: When they contradict each other, or can't be read.
+    """
+    if (limit is None) == (not periods):
+        raise UsageError("give either --limit, or --period for each change")
+    if relative and (recurs or start):
+        raise UsageError("--relative: it has no --start and does not recur")
+    if recurs and recurs.lower() not in _RECURRENCE:
+        raise UsageError(f"--recurs: {recurs!r} is neither daily nor weekly")
+    number = number_of(types.ChargingProfilePurposeEnum, purpose)
+    if number is None:
+        raise UsageError(f"--purpose: {purpose!r} is no purpose of a charging profile")
+    kind = types.CHARGING_PROFILE_KIND_ENUM_RECURRING if recurs else types.CHARGING_PROFILE_KIND_ENUM_ABSOLUTE
+    schedule = types.ChargingSchedule(
+        id=1,
+        charging_rate_unit=rate_unit(unit),
+        duration=duration,
+        charging_schedule_period=[_period(text) for text in periods]
+        or [types.ChargingSchedulePeriod(start_period=0, limit=limit)],
+    )
+    if not relative:
+        schedule.start_schedule.CopyFrom(parse_time("--start", start, clock) if start else _now(clock))
+    return types.ChargingProfile(
+        id=profile_id,
+        stack_level=level,
+        charging_profile_purpose=types.ChargingProfilePurposeEnum.ValueType(number),
+        charging_profile_kind=types.CHARGING_PROFILE_KIND_ENUM_RELATIVE if relative else kind,
+        recurrency_kind=_RECURRENCE[recurs.lower()] if recurs else None,
+        transaction_id=transaction_id or None,
+        valid_from=parse_time("--from", valid_from, clock) if valid_from else None,
+        valid_to=parse_time("--to", valid_to, clock) if valid_to else None,
+        charging_schedule=[schedule],
+    )
+
+
+def _now(clock: Clock) -> Timestamp:
+    stamp = Timestamp()
+    stamp.FromDatetime(clock().replace(microsecond=0))
+    return stamp
+
+
+def _period(text: str) -> types.ChargingSchedulePeriod:
+    start, _, rest = text.partition(":")
+    limit, _, phases = rest.partition(":")
+    try:
+        return types.ChargingSchedulePeriod(
+            start_period=int(start), limit=float(limit), number_phases=int(phases) if phases else None
+        )
+    except ValueError as error:
+        raise UsageError(f'--period: {text!r} is not SECOND:LIMIT[:PHASES], e.g. "3600:16"') from error
+
+
+def rate_unit(text: str) -> types.ChargingRateUnitEnum.ValueType:
+    """Return the unit of limits.
+
+    Raises:
+        UsageError: When it is neither A nor W.
+    """
+    number = number_of(types.ChargingRateUnitEnum, text)
+    if number is None:
+        raise UsageError(f"--unit: {text!r} is neither A nor W")
+    return types.ChargingRateUnitEnum.ValueType(number)
+
+
+def periods_word(schedule: types.ChargingSchedule) -> str:
+    """Return the limits of a schedule, e.g. "16 A, 8 A after 3600 s"."""
+    unit = enum_word(schedule, "charging_rate_unit")
+    words = [
+        f"{period.limit:g} {unit}" + (f" after {period.start_period} s" if period.start_period else "")
+        for period in schedule.charging_schedule_period[:MOST_PERIODS]
+    ]
+    more = "" if len(schedule.charging_schedule_period) <= MOST_PERIODS else ", …"
+    return ", ".join(words) + more
+
+
+def profile_table(evse_id: int, profile: types.ChargingProfile) -> list[str]:
+    """Return EVSE, id, purpose, level, kind, limits and transaction of a profile."""
+    return [
+        str(evse_id),
+        str(profile.id),
+        enum_word(profile, "charging_profile_purpose"),
+        str(profile.stack_level),
+        enum_word(profile, "recurrency_kind") or enum_word(profile, "charging_profile_kind"),
+        "; ".join(periods_word(schedule) for schedule in profile.charging_schedule),
+        profile.transaction_id,
+    ]
