@@ -10,6 +10,7 @@ import psutil
 import uvloop
 
 from citrine_simulator.load import BootStormResult
+from tests.bench.base_reports import PARTS, VARIABLES, BaseReports, base_reports
 from tests.bench.measure import Measured
 from tests.bench.scenarios import (
     Commands,
@@ -27,6 +28,16 @@ from tests.bench.scenarios import (
 DOCUMENT = Path(__file__).parents[2] / "docs" / "benchmarks.md"
 
 COLUMNS = ("scenario", "messages/s", "edge µs", "core µs", "database µs", "edge + core", "p50 ms", "p95 ms", "p99 ms")
+
+REPORT_COLUMNS = (
+    "base reports at once", "variables/s", "parts/s", "edge µs", "core µs", "database µs", "p50 ms", "p95 ms", "p99 ms",
+)  # fmt: skip
+
+_REPORTS = (
+    f"Stations are asked for a FullInventory at the same time and send {VARIABLES} variables each, in {PARTS} parts, "
+    "each as soon as the one before was answered. µs are CPU time per part; ms are what a part waits for its answer. "
+    "The time ends when the last report is complete.\n\n"
+)
 
 
 def load_row(name: str, run: Measured, floor_cost: float) -> list[str]:
@@ -48,6 +59,20 @@ def load_row(name: str, run: Measured, floor_cost: float) -> list[str]:
     return [name, f"{run.result.messages_per_second:.0f}", *costs, *times]
 
 
+def report_row(name: str, run: BaseReports) -> list[str]:
+    """Return the row of base reports."""
+    database = f"{run.cpu_per_part('database'):.0f}" if "database" in run.cpu else "in core"
+    return [
+        f"{run.stations} stations, {name}",
+        f"{run.variables / run.seconds:.0f}",
+        f"{run.parts / run.seconds:.0f}",
+        f"{run.cpu_per_part('edge'):.0f}",
+        f"{run.cpu_per_part('core'):.0f}",
+        database,
+        *(f"{quantile:.1f}" for quantile in (run.latency_ms.p50, run.latency_ms.p95, run.latency_ms.p99)),
+    ]
+
+
 def table(header: tuple[str, ...], rows: list[list[str]]) -> str:
     """Return a Markdown table with aligned columns."""
     widths = [max(len(row[i]) for row in (list(header), *rows)) for i in range(len(header))]
@@ -65,6 +90,7 @@ async def run(options: argparse.Namespace, directory: Path) -> str:
     quick = await floor(directory / "floor-uvloop", options.stations, options.seconds, "--uvloop")
     loads.append(load_row("the same on uvloop", quick, floor_cost))
     rest: list[list[str]] = []
+    reports: list[list[str]] = []
     for kind, name in (("sqlite", "SQLite"), ("postgresql", "PostgreSQL")):
         most = max(options.stations, options.storm, options.idle)
         async with running(kind, directory / kind, most) as sut:
@@ -74,6 +100,7 @@ async def run(options: argparse.Namespace, directory: Path) -> str:
             rest.append(storm_row(name, "logins remembered", await storm(sut, options.storm)))
         async with running(kind, directory / f"{kind}-load", options.stations) as sut:
             events = await transaction_events(sut, options.stations, options.seconds)
+            reports.append(report_row(name, await base_reports(sut, min(options.reports, options.stations))))
         loads.append(load_row(f"TransactionEvent, {name}", events, floor_cost))
     memory = psutil.virtual_memory().total / 2**30
     machine = f"{psutil.cpu_count()} virtual cores ({platform.machine()}), {memory:.0f} GiB, Linux, {version_line()}"
@@ -84,6 +111,9 @@ async def run(options: argparse.Namespace, directory: Path) -> str:
         + table(COLUMNS, loads)
         + "\n\n"
         + table(("figure", "measured", "must"), rest)
+        + "\n\n"
+        + _REPORTS
+        + table(REPORT_COLUMNS, reports)
         + "\n"
     )
 
@@ -117,6 +147,7 @@ def main() -> None:
     parser.add_argument("--storm", type=int, default=1000)
     parser.add_argument("--idle", type=int, default=1000)
     parser.add_argument("--commands", type=int, default=500)
+    parser.add_argument("--reports", type=int, default=50, help="stations that report at once, of --stations")
     parser.add_argument("--write", action="store_true", help="replace the figures in docs/benchmarks.md")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="citrine-bench-") as directory:

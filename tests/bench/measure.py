@@ -8,7 +8,7 @@ import psutil
 from citrine_simulator.fleet import Fleet
 from citrine_simulator.load import LoadResult, saturate
 
-__all__ = ["Measured", "measured"]
+__all__ = ["Measured", "cpu_seconds", "measured"]
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,8 @@ class Measured:
         return sum(self.cpu[role] for role in roles) / self.result.answered * 1e6
 
 
-def _cpu_seconds(pid: int) -> float:
+def cpu_seconds(pid: int) -> float:
+    """Return the CPU time, user and system, that a process and its children have used."""
     process = psutil.Process(pid)
     own = process.cpu_times()
     # PostgreSQL's connections are processes; those that ended are counted with their parent.
@@ -45,7 +46,7 @@ async def measured(pids: Mapping[str, int], fleet: Fleet, seconds: float) -> Mea
     after: dict[str, float] = {}
 
     def snapshot(into: dict[str, float]) -> None:
-        into.update({role: _cpu_seconds(pid) for role, pid in pids.items()})
+        into.update({role: cpu_seconds(pid) for role, pid in pids.items()})
 
     result = await saturate(fleet, seconds, opened=lambda: snapshot(before), closed=lambda: snapshot(after))
     if result.errors:

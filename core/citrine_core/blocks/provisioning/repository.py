@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from citrine.ocpp.v2.provisioning_pb2 import ATTRIBUTE_ENUM_ACTUAL
 from citrine_core.blocks.provisioning.models import ReportedVariable
 from citrine_core.db import UnitOfWork, one_of, upsert
+from citrine_core.db.bulk import BulkUpsert
 from citrine_core.resources.stations.models import Station
 
 __all__ = [
@@ -122,6 +123,15 @@ _ORDER = (
 )
 
 
+_TABLE = ReportedVariable.metadata.tables["variables"]
+_COLUMNS = tuple(column.name for column in _TABLE.columns)
+
+_OVERWRITTEN = tuple(name for name in _COLUMNS if name not in _KEY)
+
+_PUT_WHOLE = BulkUpsert(_TABLE, _COLUMNS, _KEY, _OVERWRITTEN)
+_PUT_UNDESCRIBED = BulkUpsert(_TABLE, _COLUMNS, _KEY, tuple(name for name in _OVERWRITTEN if name != "characteristics"))
+
+
 class VariableRepository:
     """Device models of stations."""
 
@@ -129,12 +139,16 @@ class VariableRepository:
         self._session = session
 
     async def put_reported(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Store rows of `variables`. Characteristics that are None leave those that are known."""
-        table = ReportedVariable.metadata.tables["variables"]
-        whole = [row for row in rows if row["characteristics"] is not None]
-        await upsert(self._session, table, whole, _KEY)
-        partial = [row for row in rows if row["characteristics"] is None]
-        await upsert(self._session, table, partial, _KEY, keep=("characteristics",))
+        """Store rows of `variables`, of one key the last. Characteristics that are None leave those that are known."""
+        # In one order everywhere, so that two cores never wait for each other's rows.
+        last = {tuple(row[name] for name in _KEY): row for row in rows}
+        whole: list[tuple[Any, ...]] = []
+        undescribed: list[tuple[Any, ...]] = []
+        for key in sorted(last):
+            values = tuple(last[key][name] for name in _COLUMNS)
+            (undescribed if last[key]["characteristics"] is None else whole).append(values)
+        await _PUT_WHOLE.execute(self._session, whole)
+        await _PUT_UNDESCRIBED.execute(self._session, undescribed)
 
     async def put_values(
         self, tenant_id: str, station_id: str, values: Mapping[VariableKey, str | None], now: datetime
@@ -142,8 +156,7 @@ class VariableRepository:
         """Store values, and leave what else is known of the variables."""
         base = {"tenant_id": tenant_id, "station_id": station_id, "update_time": now, **dict.fromkeys(_DESCRIPTION)}
         rows = [{**base, **key._asdict(), "value": value} for key, value in values.items()]
-        table = ReportedVariable.metadata.tables["variables"]
-        await upsert(self._session, table, rows, _KEY, keep=_DESCRIPTION)
+        await upsert(self._session, _TABLE, rows, _KEY, keep=_DESCRIPTION)
 
     async def find_known(
         self, tenant_id: str, station_id: str, keys: Collection[VariableKey]

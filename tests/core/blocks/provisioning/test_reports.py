@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import pytest
-from sqlalchemy import event, select
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from citrine.api.v1 import reports_pb2 as pb
@@ -23,6 +23,7 @@ from citrine_core.events import write_events
 from citrine_core.resources.reports import ReportPart, ReportRun
 from tests.support.blocks import NOW, answered, call_of, events, handle, services_of, stamp
 from tests.support.databases import somebody_waits
+from tests.support.statements import statements
 
 DEVICE_MODEL = pb.REPORT_KIND_DEVICE_MODEL
 
@@ -270,16 +271,28 @@ async def test_reports_of_many_stations_in_one_batch(unit_of_work: UnitOfWorkFac
 async def test_number_of_statements_does_not_grow_with_the_report(
     unit_of_work: UnitOfWorkFactory, engine: AsyncEngine, handlers: ReportHandlers
 ) -> None:
-    statements: list[str] = []
+    """2,000 variables in one part, in forty parts one by one, and in forty parts of one batch."""
+    names = [f"N{number}" for number in range(2000)]
+    forty = [
+        [
+            part(seq_no, last=seq_no == 39, station_id=station_id, names=names[seq_no * 50 : seq_no * 50 + 50])
+            for seq_no in range(40)
+        ]
+        for station_id in ("CS-2", "CS-3")
+    ]
 
-    @event.listens_for(engine.sync_engine, "before_cursor_execute")
-    def note(connection: object, cursor: object, statement: str, *rest: object) -> None:
-        statements.append(statement)
+    counts = []
+    for calls in ([part(0, last=True, names=names)], *([call] for call in forty[0]), forty[1]):
+        with statements(engine) as seen:
+            await handle(unit_of_work, handlers.notify_reports, calls)
+        counts.append(len(seen))
 
-    await handle(unit_of_work, handlers.notify_reports, [part(0, last=True, names=[f"N{n}" for n in range(2000)])])
-
-    assert len(statements) <= 12, statements
-    assert len(await values(unit_of_work)) == 2000
+    assert max(counts) <= 12, counts
+    async with unit_of_work(read_only=True) as work:
+        assert await work.session.scalar(select(func.count()).select_from(ReportedVariable)) == 6000
+    for station_id in ("CS-1", "CS-2", "CS-3"):
+        run = await run_of(unit_of_work, station_id)
+        assert (run.is_complete, run.items) == (True, 2000)
 
 
 async def test_seq_no_of_two_billion_is_one_part(unit_of_work: UnitOfWorkFactory, handlers: ReportHandlers) -> None:
