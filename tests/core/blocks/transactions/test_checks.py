@@ -158,6 +158,19 @@ async def test_a_station_that_can_not_say_is_not_asked_again(
     assert not check.HasField("answer_time")
 
 
+async def test_a_question_that_is_lost_with_the_connection_is_asked_again(
+    core: RunningCore, edge: FakeEdge, station: FakeSession, api: "TransactionsServiceAsyncStub"
+) -> None:
+    edge.on_command = lambda command: CommandFailure(reason=CommandFailure.REASON_LOST)
+
+    await station.call_all([started(0), ended(2)])
+
+    await until(core, lambda event: event.command_finished.action == "GetTransactionStatus")
+    check = (await transaction_of(api)).check
+    assert check.problem.startswith("ConnectionLost")
+    assert (check.asks, check.HasField("due_time")) == (0, True)
+
+
 async def test_E14_what_an_operator_asks_is_kept_too(
     edge: FakeEdge, station: FakeSession, api: "TransactionsServiceAsyncStub"
 ) -> None:

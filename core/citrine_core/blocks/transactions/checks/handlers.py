@@ -2,7 +2,7 @@
 
 from citrine.events.v1.events_pb2 import Event, TransactionChecked, TransactionClosed
 from citrine.ocpp.v2.transactions_pb2 import GetTransactionStatusRequest, GetTransactionStatusResponse
-from citrine_core.blocks.transactions.checks.repository import CheckRepository
+from citrine_core.blocks.transactions.checks.repository import FIRST_RETRY, CheckRepository
 from citrine_core.blocks.transactions.summaries import summary_of
 from citrine_core.db import UnitOfWork
 from citrine_core.dispatch import Answered, Failed, handles_answer, handles_failure
@@ -12,6 +12,9 @@ __all__ = ["CheckHandlers"]
 
 _FOR_GOOD = frozenset({"NotSupported", "NotImplemented"})
 """Codes after which a station is not asked again."""
+
+_NOT_ASKED = frozenset({"NotConnected", "ConnectionLost", "Expired"})
+"""Codes of questions that did not get to the station, or got lost with the connection."""
 
 
 class CheckHandlers:
@@ -57,4 +60,5 @@ class CheckHandlers:
         if failed.request.transaction_id:
             key = (failed.tenant_id, failed.station_id, failed.request.transaction_id)
             problem = f"{failed.code}: {failed.text}" if failed.text else failed.code
-            await CheckRepository(work.session).failed(key, problem, for_good=failed.code in _FOR_GOOD)
+            due_time = None if failed.code in _FOR_GOOD else self._clock() + FIRST_RETRY
+            await CheckRepository(work.session).failed(key, problem, due_time, counts=failed.code not in _NOT_ASKED)

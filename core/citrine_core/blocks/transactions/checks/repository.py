@@ -14,7 +14,7 @@ from citrine_core.blocks.transactions.models import Transaction
 from citrine_core.db import insert_statement
 from citrine_core.resources.connections.models import Connection
 
-__all__ = ["CheckKey", "CheckRepository", "Question"]
+__all__ = ["FIRST_RETRY", "CheckKey", "CheckRepository", "Question"]
 
 _CHECKS = TransactionCheck.metadata.tables["transaction_checks"]
 _TRANSACTIONS = Transaction.metadata.tables["transactions"]
@@ -190,11 +190,20 @@ class CheckRepository:
         )
         return transaction
 
-    async def failed(self, key: CheckKey, problem: str, *, for_good: bool) -> None:
-        """Store why a question has no answer; `for_good` where asking again makes no sense."""
+    async def failed(self, key: CheckKey, problem: str, due_time: datetime | None, *, counts: bool) -> None:
+        """Store why a question has no answer.
+
+        Args:
+            key: The transaction.
+            problem: Why.
+            due_time: When to ask again at the earliest. None: asking again makes no sense.
+            counts: False where the station was not asked: it is as if the question had not been.
+        """
         values: dict[str, Any] = {"problem": problem[:255]}
-        if for_good:
+        if due_time is None:
             values["due_time"] = None
+        elif not counts:
+            values |= {"due_time": due_time, "asks": case((_CHECKS.c.asks > 0, _CHECKS.c.asks - 1), else_=0)}
         await self._session.execute(update(_CHECKS).where(*_is(_CHECKS, key)).values(**values))
 
     async def settle(self, key: CheckKey, *, closed_time: datetime | None) -> None:
