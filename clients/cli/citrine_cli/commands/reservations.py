@@ -1,0 +1,150 @@
+"""`citrine reservation`: EVSEs that are kept for drivers."""
+
+from typing import Annotated
+
+import typer
+
+from citrine.api.v1 import reservation_pb2 as pb
+from citrine.ocpp.v2 import reservation_pb2 as ocpp
+from citrine.ocpp.v2.types_pb2 import IdToken
+from citrine_cli.client import Client, client_command, collect
+from citrine_cli.targets import DEFAULT_TIMEOUT, MARGIN, Station, Timeout, WhenOnline, choice, target, tell_answer
+from citrine_cli.values import parse_time
+from citrine_cli.words import enum_word, number, time_word
+
+__all__ = ["NAME", "build"]
+
+NAME = "reservation"
+
+_STATES = {
+    name.removeprefix("RESERVATION_STATE_").lower().replace("_", "-"): state
+    for name, state in pb.ReservationState.items()
+    if state
+}
+
+ReservationId = Annotated[int, typer.Argument(metavar="ID", help="Id of the reservation at the station.")]
+
+
+def build() -> typer.Typer:
+    """Return the commands of `citrine reservation`."""
+    app = typer.Typer(help="Reservations: add, cancel, list, show.")
+    client_command(app, "add")(add_reservation)
+    client_command(app, "cancel")(cancel_reservation)
+    client_command(app, "list")(list_reservations)
+    client_command(app, "show")(show_reservation)
+    return app
+
+
+async def add_reservation(
+    client: Client,
+    station_id: Station,
+    id_token: Annotated[str, typer.Option("--token", metavar="TOKEN", help="Who the EVSE is kept for.")],
+    token_type: Annotated[str, typer.Option("--type", metavar="TYPE", help="Type of the token.")] = "ISO14443",
+    until: Annotated[str, typer.Option("--until", metavar="T", help="When it ends: ISO 8601 or +2h.")] = "+1h",
+    evse: Annotated[int | None, typer.Option("--evse", metavar="N", help="This EVSE; without: any.")] = None,
+    connector_type: Annotated[
+        str | None, typer.Option("--connector-type", metavar="TYPE", help="Any EVSE with such a connector: cType2.")
+    ] = None,
+    group: Annotated[str, typer.Option("--group", metavar="G", help="Tokens of this group may use it, too.")] = "",
+    reservation_id: Annotated[
+        int, typer.Option("--id", metavar="ID", help="Its id, e.g. of one that it replaces; else it is chosen.")
+    ] = 0,
+    timeout: Timeout = DEFAULT_TIMEOUT,
+    when_online: WhenOnline = False,
+) -> None:
+    """Reserve an EVSE. The exit code is 1 where the station refuses."""
+    request = ocpp.ReserveNowRequest(
+        id=reservation_id,
+        expiry_date_time=parse_time("--until", until),
+        id_token=IdToken(id_token=id_token, type=token_type),
+        evse_id=evse,
+        connector_type=connector_type,
+        group_id_token=IdToken(id_token=group, type="Central") if group else None,
+    )
+    answer = await client.citrine.reservation.ReserveNow(
+        pb.ReserveNowRequest(target=target(station_id, timeout, when_online), request=request),
+        timeout=timeout + MARGIN,
+    )
+    tell_answer(client, answer)
+    if not client.out.as_json and answer.HasField("response"):
+        end = time_word(answer.reservation.request, "expiry_date_time")
+        client.out.line(f"reservation {answer.reservation.request.id} until {end}")
+
+
+async def cancel_reservation(
+    client: Client,
+    station_id: Station,
+    reservation_id: ReservationId,
+    timeout: Timeout = DEFAULT_TIMEOUT,
+    when_online: WhenOnline = False,
+) -> None:
+    """Cancel a reservation. The exit code is 1 where the station has no such one."""
+    request = pb.CancelReservationRequest(
+        target=target(station_id, timeout, when_online),
+        request=ocpp.CancelReservationRequest(reservation_id=reservation_id),
+    )
+    tell_answer(client, await client.citrine.reservation.CancelReservation(request, timeout=timeout + MARGIN))
+
+
+async def list_reservations(
+    client: Client,
+    station: Annotated[str, typer.Option("--station", metavar="ID", help="Only of this station.")] = "",
+    open_only: Annotated[bool, typer.Option("--open", help="Only those that keep an EVSE, or are about to.")] = False,
+    state: Annotated[str, typer.Option("--state", metavar="STATE", help=f"Only {', '.join(_STATES)} ones.")] = "",
+    id_token: Annotated[str, typer.Option("--token", metavar="TOKEN", help="Only for this token.")] = "",
+    limit: Annotated[int, typer.Option("--limit", metavar="N", help="At most this many; 0 is all.")] = 0,
+) -> None:
+    """List reservations, the latest first."""
+    request = pb.ListReservationsRequest(
+        station_id=station,
+        open_only=open_only,
+        state=choice("--state", _STATES, state) if state else pb.RESERVATION_STATE_UNSPECIFIED,
+        id_token=id_token,
+    )
+    pages = collect(client.citrine.reservation.ListReservations, request, limit)
+    found = [reservation async for page in pages for reservation in page.reservations]
+    if client.out.as_json:
+        client.out.messages(found)
+        return
+    client.out.table(
+        ["id", "station", "evse", "token", "state", "until", "transaction"],
+        (
+            [
+                str(one.request.id),
+                one.station_id,
+                number(one.request, "evse_id") or one.request.connector_type or "any",
+                one.request.id_token.id_token,
+                enum_word(one, "state"),
+                time_word(one.request, "expiry_date_time"),
+                one.transaction_id,
+            ]
+            for one in found
+        ),
+        empty="no reservations",
+    )
+
+
+async def show_reservation(client: Client, station_id: Station, reservation_id: ReservationId) -> None:
+    """Show a reservation."""
+    request = pb.GetReservationRequest(station_id=station_id, reservation_id=reservation_id)
+    found = await client.citrine.reservation.GetReservation(request)
+    if client.out.as_json:
+        client.out.message(found)
+        return
+    client.out.facts(
+        {
+            "id": str(found.request.id),
+            "station": found.station_id,
+            "evse": number(found.request, "evse_id"),
+            "connector type": found.request.connector_type,
+            "token": found.request.id_token.id_token,
+            "group": found.request.group_id_token.id_token,
+            "state": enum_word(found, "state"),
+            "since": time_word(found, "state_time"),
+            "because": found.detail,
+            "answer": enum_word(found, "status"),
+            "until": time_word(found.request, "expiry_date_time"),
+            "transaction": found.transaction_id,
+            "created": time_word(found, "create_time"),
+        }
+    )

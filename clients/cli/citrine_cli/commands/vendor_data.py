@@ -1,0 +1,72 @@
+"""`citrine data`: what vendors add to OCPP, as stations sent it."""
+
+from typing import Annotated
+
+import typer
+from google.protobuf.json_format import MessageToJson
+
+from citrine.api.v1.data_transfer_pb2 import ListCustomMessagesRequest, ListDataTransfersRequest
+from citrine_cli.client import Client, client_command, collect
+from citrine_cli.words import enum_word, time_word
+
+__all__ = ["NAME", "build"]
+
+NAME = "data"
+
+Station = Annotated[str, typer.Option("--station", metavar="ID", help="Only of this station.")]
+Limit = Annotated[int, typer.Option("--limit", metavar="N", help="At most this many; 0 is all.")]
+
+
+def build() -> typer.Typer:
+    """Return the commands of `citrine data`."""
+    app = typer.Typer(help="Data of vendors: list, custom.")
+    client_command(app, "list")(list_transfers)
+    client_command(app, "custom")(list_custom)
+    return app
+
+
+async def list_transfers(client: Client, station: Station = "", limit: Limit = 0) -> None:
+    """List the DataTransfers of stations, the latest first; `citrine call` sends one."""
+    pages = collect(client.citrine.data_transfer.ListDataTransfers, ListDataTransfersRequest(station_id=station), limit)
+    found = [one async for page in pages for one in page.data_transfers]
+    if client.out.as_json:
+        client.out.messages(found)
+        return
+    client.out.table(
+        ["station", "time", "vendor", "message", "answer", "data"],
+        (
+            [
+                one.station_id,
+                time_word(one, "create_time"),
+                one.request.vendor_id,
+                one.request.message_id,
+                enum_word(one.response, "status"),
+                MessageToJson(one.request.data, indent=None) if one.request.HasField("data") else "",
+            ]
+            for one in found
+        ),
+        empty="no data",
+    )
+
+
+async def list_custom(
+    client: Client,
+    station: Station = "",
+    action: Annotated[str, typer.Option("--action", metavar="ACTION", help="Only of this OCPP action.")] = "",
+    limit: Limit = 0,
+) -> None:
+    """List messages that bear customData, the latest first, where no other list shows them whole."""
+    request = ListCustomMessagesRequest(station_id=station, action=action)
+    pages = collect(client.citrine.data_transfer.ListCustomMessages, request, limit)
+    found = [one async for page in pages for one in page.custom_messages]
+    if client.out.as_json:
+        client.out.messages(found)
+        return
+    client.out.table(
+        ["station", "time", "action", "message"],
+        (
+            [one.station_id, time_word(one, "receive_time"), one.action, MessageToJson(one.payload, indent=None)]
+            for one in found
+        ),
+        empty="no custom data",
+    )

@@ -1,0 +1,81 @@
+"""`citrine reservation`: what is asked, what is printed, how it ends."""
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from citrine.api.v1 import reservation_pb2 as pb
+from citrine.api.v1.common_pb2 import Command
+from citrine.ocpp.v2 import reservation_pb2 as ocpp
+from citrine.ocpp.v2.types_pb2 import IdToken, StatusInfo
+from tests.clients.cli.conftest import Cli
+from tests.clients.scripted_core import ScriptedCore
+
+END = Timestamp(seconds=4070908800)
+
+
+def reservation(**fields: object) -> pb.Reservation:
+    request = ocpp.ReserveNowRequest(
+        id=7, expiry_date_time=END, id_token=IdToken(id_token="AA", type="ISO14443"), evse_id=2
+    )
+    return pb.Reservation(station_id="CS-1", request=request, **fields)  # type: ignore[arg-type]
+
+
+def reserved(status: ocpp.ReserveNowStatusEnum.ValueType) -> pb.ReserveNowResponse:
+    info = StatusInfo(reason_code="InUse") if status != ocpp.RESERVE_NOW_STATUS_ENUM_ACCEPTED else None
+    return pb.ReserveNowResponse(
+        command=Command(id="c-1", station_id="CS-1"),
+        response=ocpp.ReserveNowResponse(status=status, status_info=info),
+        reservation=reservation(state=pb.RESERVATION_STATE_ACTIVE),
+    )
+
+
+def test_an_evse_is_reserved(citrine: Cli, core: ScriptedCore) -> None:
+    core.on("ReserveNow", reserved(ocpp.RESERVE_NOW_STATUS_ENUM_ACCEPTED))
+
+    ran = citrine(
+        "reservation", "add", "CS-1", "--token", "AA", "--evse", "2", "--group", "G", "--until", "2099-01-01T00:00:00Z"
+    )
+
+    assert ran.lines == ["CS-1 answered Accepted", "reservation 7 until 2099-01-01 00:00:00Z"]
+    (request,) = core.requests("ReserveNow")
+    assert request.target.station_id == "CS-1"
+    assert request.request == ocpp.ReserveNowRequest(
+        expiry_date_time=END,
+        id_token=IdToken(id_token="AA", type="ISO14443"),
+        group_id_token=IdToken(id_token="G", type="Central"),
+        evse_id=2,
+    )
+
+
+def test_a_refusal_is_an_error(citrine: Cli, core: ScriptedCore) -> None:
+    core.on("ReserveNow", reserved(ocpp.RESERVE_NOW_STATUS_ENUM_OCCUPIED))
+
+    ran = citrine("reservation", "add", "CS-1", "--token", "AA", "--connector-type", "cType2")
+
+    assert ran.code == 1
+    assert "CS-1 answered Occupied (InUse)" in ran.err
+    assert core.requests("ReserveNow")[0].request.connector_type == "cType2"
+
+
+def test_a_reservation_is_cancelled(citrine: Cli, core: ScriptedCore) -> None:
+    accepted = ocpp.CancelReservationResponse(status=ocpp.CANCEL_RESERVATION_STATUS_ENUM_ACCEPTED)
+    answer = pb.CancelReservationResponse(command=Command(id="c-1", station_id="CS-1"), response=accepted)
+    core.on("CancelReservation", answer)
+
+    ran = citrine("reservation", "cancel", "CS-1", "7", "--json")
+
+    assert ran.json["response"] == {"status": "CANCEL_RESERVATION_STATUS_ENUM_ACCEPTED"}
+    assert core.requests("CancelReservation")[0].request.reservation_id == 7
+
+
+def test_reservations_are_listed_and_shown(citrine: Cli, core: ScriptedCore) -> None:
+    used = reservation(state=pb.RESERVATION_STATE_USED, transaction_id="T-1")
+    core.on("ListReservations", pb.ListReservationsResponse(reservations=[used]))
+    core.on("GetReservation", used)
+
+    listed = citrine("reservation", "list", "--open", "--state", "no-transaction", "--token", "AA")
+    shown = citrine("reservation", "show", "CS-1", "7")
+
+    assert listed.lines[1].split() == ["7", "CS-1", "2", "AA", "used", "2099-01-01", "00:00:00Z", "T-1"]
+    (request,) = core.requests("ListReservations")
+    assert (request.open_only, request.state) == (True, pb.RESERVATION_STATE_NO_TRANSACTION)
+    assert "transaction  T-1" in [" ".join(line.split(maxsplit=1)).replace(" ", "  ", 1) for line in shown.lines]
