@@ -1,0 +1,244 @@
+"""`citrine firmware campaign`: updates of many stations."""
+
+from typing import Annotated
+
+import typer
+
+from citrine.api.v1 import firmware_campaigns_pb2 as pb
+from citrine_cli.client import Client, client_command, collect
+from citrine_cli.errors import UsageError
+from citrine_cli.firmware_options import (
+    Certificate,
+    Install,
+    Location,
+    Retries,
+    Retrieve,
+    RetryInterval,
+    Signature,
+    firmware_of,
+)
+from citrine_cli.targets import choice
+from citrine_cli.values import parse_seconds, parse_time
+from citrine_cli.words import enum_word, time_word
+
+__all__ = ["build"]
+
+LONGEST_DELAY = 31_536_000.0
+"""Seconds between two attempts at most: a year."""
+
+_STATES = {
+    name.removeprefix("FIRMWARE_CAMPAIGN_STATE_").lower(): state
+    for name, state in pb.FirmwareCampaignState.items()
+    if state
+}
+
+CampaignId = Annotated[str, typer.Argument(metavar="CAMPAIGN", help="Id of the campaign.")]
+Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why, for people.")]
+
+
+def build() -> typer.Typer:
+    """Return the commands of `citrine firmware campaign`."""
+    app = typer.Typer(help="Updates of many stations: create, list, show, pause, resume, cancel.")
+    client_command(app, "create")(create)
+    client_command(app, "list")(list_campaigns)
+    client_command(app, "show")(show)
+    client_command(app, "pause")(pause)
+    client_command(app, "resume")(resume)
+    client_command(app, "cancel")(cancel)
+    return app
+
+
+async def create(
+    client: Client,
+    location: Location,
+    stations: Annotated[
+        list[str] | None, typer.Option("--station", metavar="ID", help="This station; may be given several times.")
+    ] = None,
+    all_stations: Annotated[bool, typer.Option("--all", help="All stations of the tenant.")] = False,
+    vendor: Annotated[str, typer.Option("--vendor", metavar="V", help="Only stations of this vendor.")] = "",
+    model: Annotated[str, typer.Option("--model", metavar="M", help="Only stations of this model.")] = "",
+    from_version: Annotated[str, typer.Option("--from-version", metavar="V", help="Only with this firmware.")] = "",
+    version: Annotated[str, typer.Option("--version", metavar="V", help="What they are to boot with afterwards.")] = "",
+    campaign_id: Annotated[str, typer.Option("--id", metavar="ID", help="Its id; else it is chosen.")] = "",
+    name: Annotated[str, typer.Option("--name", metavar="TEXT", help="For people.")] = "",
+    certificate: Certificate = None,
+    signature: Signature = "",
+    retrieve: Retrieve = "",
+    install: Install = "",
+    retries: Retries = None,
+    retry_interval: RetryInterval = None,
+    parallel: Annotated[int, typer.Option("--parallel", metavar="N", help="Stations at a time: 10.")] = 0,
+    max_failures: Annotated[
+        int | None, typer.Option("--max-failures", metavar="N", help="Stop when more stations failed.")
+    ] = None,
+    max_failure_percent: Annotated[
+        float | None, typer.Option("--max-failure-percent", metavar="P", help="Stop when more of them failed.")
+    ] = None,
+    attempts: Annotated[int, typer.Option("--attempts", metavar="N", help="Times that a station is asked: 1.")] = 0,
+    attempt_delay: Annotated[
+        float | None, typer.Option("--attempt-delay", metavar="S", help="Seconds until the next attempt: 600.")
+    ] = None,
+    start: Annotated[str, typer.Option("--start", metavar="T", help="Begin then: ISO 8601 or +2h.")] = "",
+    end: Annotated[str, typer.Option("--end", metavar="T", help="Ask no station from then on.")] = "",
+    hours: Annotated[
+        str, typer.Option("--hours", metavar="HH:MM-HH:MM", help="Ask stations in these hours of the day only.")
+    ] = "",
+    zone: Annotated[str, typer.Option("--zone", metavar="Z", help="Time zone of the hours: UTC.")] = "",
+) -> None:
+    """Update many stations. Those that are offline wait."""
+    selection = pb.FirmwareSelection(
+        station_ids=stations or (),
+        vendor_name=vendor,
+        model=model,
+        firmware_version=from_version,
+        all_stations=all_stations,
+    )
+    delay = None if attempt_delay is None else parse_seconds("--attempt-delay", attempt_delay, LONGEST_DELAY)
+    campaign = pb.FirmwareCampaign(
+        campaign_id=campaign_id,
+        name=name,
+        selection=selection,
+        firmware=firmware_of(location, certificate, signature, retrieve, install),
+        retries=retries,
+        retry_interval=retry_interval,
+        firmware_version=version,
+        max_parallel=parallel,
+        max_failures=max_failures,
+        max_failure_percent=max_failure_percent,
+        max_attempts=attempts,
+        attempt_delay=delay,
+        start_time=parse_time("--start", start) if start else None,
+        end_time=parse_time("--end", end) if end else None,
+        hours=_hours(hours, zone),
+    )
+    request = pb.CreateFirmwareCampaignRequest(campaign=campaign)
+    _tell(client, await client.citrine.firmware_campaigns.CreateFirmwareCampaign(request))
+
+
+async def list_campaigns(
+    client: Client,
+    state: Annotated[str, typer.Option("--state", metavar="STATE", help=f"Only {', '.join(_STATES)} ones.")] = "",
+    limit: Annotated[int, typer.Option("--limit", metavar="N", help="At most this many; 0 is all.")] = 0,
+) -> None:
+    """List campaigns, the latest first."""
+    request = pb.ListFirmwareCampaignsRequest(
+        state=choice("--state", _STATES, state) if state else pb.FIRMWARE_CAMPAIGN_STATE_UNSPECIFIED
+    )
+    pages = collect(client.citrine.firmware_campaigns.ListFirmwareCampaigns, request, limit)
+    campaigns = [campaign async for page in pages for campaign in page.campaigns]
+    if client.out.as_json:
+        client.out.messages(campaigns)
+        return
+    rows = (
+        [
+            campaign.campaign_id,
+            campaign.name,
+            enum_word(campaign, "state"),
+            campaign.firmware_version,
+            _progress(campaign),
+            time_word(campaign, "create_time"),
+        ]
+        for campaign in campaigns
+    )
+    client.out.table(["campaign", "name", "state", "version", "stations", "created"], rows, empty="no campaigns")
+
+
+async def show(client: Client, campaign_id: CampaignId) -> None:
+    """Show a campaign, and what became of each of its stations."""
+    api = client.citrine.firmware_campaigns
+    campaign = await api.GetFirmwareCampaign(pb.GetFirmwareCampaignRequest(campaign_id=campaign_id))
+    if client.out.as_json:
+        client.out.message(campaign)
+        return
+    hours = campaign.hours
+    client.out.facts(
+        {
+            "campaign": campaign.campaign_id,
+            "name": campaign.name,
+            "state": enum_word(campaign, "state"),
+            "because": campaign.reason,
+            "stations": _progress(campaign),
+            "location": campaign.firmware.location,
+            "version": campaign.firmware_version,
+            "at a time": str(campaign.max_parallel),
+            "failures": f"at most {campaign.max_failures}" if campaign.HasField("max_failures") else "",
+            "failures in percent": (
+                f"at most {campaign.max_failure_percent:g}" if campaign.HasField("max_failure_percent") else ""
+            ),
+            "attempts": str(campaign.max_attempts),
+            "starts": time_word(campaign, "start_time"),
+            "ends": time_word(campaign, "end_time"),
+            "hours": f"{hours.begin} to {hours.end} {hours.time_zone or 'UTC'}" if campaign.HasField("hours") else "",
+            "created by": campaign.created_by,
+            "created": time_word(campaign, "create_time"),
+            "ended": time_word(campaign, "finish_time"),
+        }
+    )
+    request = pb.ListFirmwareCampaignStationsRequest(campaign_id=campaign_id)
+    stations = [one async for page in collect(api.ListFirmwareCampaignStations, request) for one in page.stations]
+    rows = (
+        [
+            one.station_id,
+            enum_word(one, "state"),
+            enum_word(one, "update_state"),
+            one.reason,
+            str(one.request_id or ""),
+            str(one.attempts or ""),
+            "yes" if one.connected else "no",
+            time_word(one, "next_time"),
+        ]
+        for one in stations
+    )
+    columns = ["station", "state", "update", "because", "request", "attempts", "connected", "not before"]
+    client.out.table(columns, rows, empty="no stations")
+
+
+async def pause(client: Client, campaign_id: CampaignId, reason: Reason = "") -> None:
+    """Begin with no further station; updates under way go on."""
+    request = pb.PauseFirmwareCampaignRequest(campaign_id=campaign_id, reason=reason)
+    _tell(client, await client.citrine.firmware_campaigns.PauseFirmwareCampaign(request))
+
+
+async def resume(client: Client, campaign_id: CampaignId) -> None:
+    """Go on with a campaign that was paused or stopped; failures until now do not count any more."""
+    request = pb.ResumeFirmwareCampaignRequest(campaign_id=campaign_id)
+    _tell(client, await client.citrine.firmware_campaigns.ResumeFirmwareCampaign(request))
+
+
+async def cancel(client: Client, campaign_id: CampaignId, reason: Reason = "") -> None:
+    """End a campaign; updates under way go on."""
+    request = pb.CancelFirmwareCampaignRequest(campaign_id=campaign_id, reason=reason)
+    _tell(client, await client.citrine.firmware_campaigns.CancelFirmwareCampaign(request))
+
+
+def _hours(text: str, zone: str) -> pb.DailyHours | None:
+    if not text:
+        if zone:
+            raise UsageError("--zone is only for --hours")
+        return None
+    begin, dash, end = text.partition("-")
+    if not dash:
+        raise UsageError(f'--hours: {text!r} are no hours: expected "22:00-05:30"')
+    return pb.DailyHours(begin=begin, end=end, time_zone=zone)
+
+
+def _tell(client: Client, campaign: pb.FirmwareCampaign) -> None:
+    if client.out.as_json:
+        client.out.message(campaign)
+        return
+    client.out.line(f"campaign {campaign.campaign_id} is {enum_word(campaign, 'state')}: {_progress(campaign)}")
+
+
+def _progress(campaign: pb.FirmwareCampaign) -> str:
+    progress = campaign.progress
+    parts = {
+        "succeeded": progress.succeeded,
+        "failed": progress.failed,
+        "running": progress.running,
+        "waiting": progress.pending,
+        "offline": progress.offline,
+        "skipped": progress.skipped,
+        "cancelled": progress.cancelled,
+    }
+    told = [f"{count} {word}" for word, count in parts.items() if count]
+    return f"{', '.join(told)} of {progress.total}" if told else str(progress.total)

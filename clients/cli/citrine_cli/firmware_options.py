@@ -1,0 +1,59 @@
+"""What firmware is, as an update and a campaign are told on a command line."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from citrine.ocpp.v2.firmware_management_pb2 import Firmware
+from citrine_cli.errors import CliError
+from citrine_cli.values import parse_time
+
+__all__ = [
+    "Certificate",
+    "Install",
+    "Location",
+    "Retries",
+    "Retrieve",
+    "RetryInterval",
+    "Signature",
+    "firmware_of",
+]
+
+Location = Annotated[str, typer.Argument(metavar="URL", help="Where it is to be downloaded from.")]
+Certificate = Annotated[
+    Path | None, typer.Option("--certificate", metavar="FILE", help="Signing certificate, X.509 in PEM.")
+]
+Signature = Annotated[str, typer.Option("--signature", metavar="BASE64", help="Signature of the firmware.")]
+Retrieve = Annotated[str, typer.Option("--retrieve", metavar="T", help="Download from then on: ISO 8601 or +2h; now.")]
+Install = Annotated[str, typer.Option("--install", metavar="T", help="Install from then on: ISO 8601 or +2h.")]
+Retries = Annotated[int | None, typer.Option("--retries", metavar="N", help="How often the download is tried again.")]
+RetryInterval = Annotated[
+    int | None, typer.Option("--retry-interval", metavar="S", help="Seconds between these attempts.")
+]
+
+
+def firmware_of(location: str, certificate: Path | None, signature: str, retrieve: str, install: str) -> Firmware:
+    """Return the firmware that the options say.
+
+    Raises:
+        CliError: When the certificate can't be read.
+        UsageError: When a time is none.
+    """
+    firmware = Firmware(location=location)
+    if certificate is not None:
+        firmware.signing_certificate = _read(certificate)
+    if signature:
+        firmware.signature = signature
+    if retrieve:
+        firmware.retrieve_date_time.CopyFrom(parse_time("--retrieve", retrieve))
+    if install:
+        firmware.install_date_time.CopyFrom(parse_time("--install", install))
+    return firmware
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise CliError(f"{path} can't be read: {getattr(error, 'strerror', None) or error}") from error
