@@ -6,6 +6,7 @@ import pytest
 
 from citrine.api.v1.common_pb2 import CommandTarget
 from citrine.api.v1.diagnostics_pb2 import CustomerInformationRequest, GetLogRequest, ListLogUploadsRequest
+from citrine.api.v1.local_auth_list_pb2 import SendLocalListRequest
 from citrine.api.v1.reports_pb2 import (
     REPORT_KIND_CUSTOMER_INFORMATION,
     REPORT_STATE_COMPLETE,
@@ -15,7 +16,15 @@ from citrine.api.v1.reports_pb2 import (
     ListReportPartsRequest,
 )
 from citrine.ocpp.v2 import diagnostics_pb2 as ocpp
-from citrine.ocpp.v2.types_pb2 import HASH_ALGORITHM_ENUM_SHA256, CertificateHashData, IdToken
+from citrine.ocpp.v2 import local_auth_list_pb2 as local_auth_list
+from citrine.ocpp.v2.local_auth_list_pb2 import AuthorizationData
+from citrine.ocpp.v2.types_pb2 import (
+    AUTHORIZATION_STATUS_ENUM_ACCEPTED,
+    HASH_ALGORITHM_ENUM_SHA256,
+    CertificateHashData,
+    IdToken,
+    IdTokenInfo,
+)
 from citrine_sdk import Citrine
 from tests.conformance import states
 from tests.conformance.station import ConformanceStation, now
@@ -198,6 +207,35 @@ async def test_TC_N_32_CSMS(customer: Customer) -> None:
 
     assert _of_token(asked, customer) == (False, True)
     assert await customer.told(asked) == ""
+
+
+async def test_TC_N_46_CSMS(customer: Customer) -> None:
+    """A token is taken from the local list of a station that cleared what it holds of its customer."""
+    station, api = customer.station, customer.api
+    entries = [
+        AuthorizationData(
+            id_token=IdToken(id_token=token, type=station.id_token["type"]),
+            id_token_info=IdTokenInfo(status=AUTHORIZATION_STATUS_ENUM_ACCEPTED),
+        )
+        for token in (station.id_token["idToken"], "AABBCCDD")
+    ]
+    full = SendLocalListRequest(
+        target=CommandTarget(station_id=station.station_id),
+        request=local_auth_list.SendLocalListRequest(
+            update_type=local_auth_list.UPDATE_ENUM_FULL, local_authorization_list=entries
+        ),
+    )
+    first, _ = await station.asked_by(api.local_auth_list.SendLocalList(full), "SendLocalList", {"status": "Accepted"})
+
+    asked = await customer.ask(report=True, clear=True)
+    await customer.tell(asked, "charged 3 times")
+    update = await station.asked("SendLocalList", {"status": "Accepted"})
+
+    assert _of_token(asked, customer) == (True, True)
+    assert await customer.told(asked) == "charged 3 times"
+    assert update["updateType"] == "Differential"
+    assert update["versionNumber"] > first["versionNumber"]
+    assert update["localAuthorizationList"] == [{"idToken": station.id_token}]
 
 
 async def test_TC_N_62_CSMS(customer: Customer) -> None:

@@ -12,12 +12,18 @@ from citrine.api.v1.local_auth_list_pb2 import (
 )
 from citrine.events.v1.events_pb2 import Event, LocalListChanged
 from citrine.ocpp.v2 import local_auth_list_pb2 as ocpp
+from citrine.ocpp.v2.diagnostics_pb2 import (
+    CUSTOMER_INFORMATION_STATUS_ENUM_ACCEPTED,
+    CustomerInformationRequest,
+    CustomerInformationResponse,
+)
 from citrine_core.blocks.local_auth_list.messages import FULL, entries_of
 from citrine_core.blocks.local_auth_list.models import LocalList
 from citrine_core.blocks.local_auth_list.repository import LocalListRepository
 from citrine_core.blocks.local_auth_list.sync import later
 from citrine_core.db import UnitOfWork
 from citrine_core.dispatch import Answered, Failed, handles_answer, handles_failure
+from citrine_core.resources.tokens import lookup_of, type_of
 from citrine_core.services import Services
 
 __all__ = ["LocalAuthListHandlers"]
@@ -102,6 +108,27 @@ class LocalAuthListHandlers:
             self._become(work, row, LOCAL_LIST_STATE_MISMATCH)
             if row.keep_in_step:
                 self._repair(work, row)
+
+    @handles_answer(CustomerInformationResponse)
+    async def customer_cleared(
+        self, work: UnitOfWork, answered: Answered[CustomerInformationRequest, CustomerInformationResponse]
+    ) -> None:
+        """Take a token from the list of a station that clears what it holds of its customer (N10.FR.02).
+
+        A station must not do so by itself: its list would not be the one of its version. A list that is kept in step
+        has the token again once that changes.
+        """
+        request, accepted = answered.request, answered.response.status == CUSTOMER_INFORMATION_STATUS_ENUM_ACCEPTED
+        if not (accepted and request.clear and request.HasField("id_token")):
+            return
+        lists = LocalListRepository(work.session)
+        row = await lists.lock(answered.tenant_id, answered.station_id)
+        token = request.id_token
+        if await lists.unwant(row, lookup_of(token.id_token), type_of(token.type)):
+            if row.state == LOCAL_LIST_STATE_IN_STEP:
+                self._become(work, row, LOCAL_LIST_STATE_PENDING)
+            row.next_time = self._clock()
+            work.after_commit(self._wake)
 
     def _repair(self, work: UnitOfWork, row: LocalList) -> None:
         row.refresh = row.refresh or row.keep_in_step

@@ -173,6 +173,21 @@ class LocalListRepository:
         await _SET_WANTED.execute(self._session, rows)
         await self._sweep(row)
 
+    async def unwant(self, row: LocalList, lookup: str, type_name: str) -> bool:
+        """Say that a station should not hold a token any more; return False where it was not to."""
+        columns = _ENTRIES.c
+        result = await self._session.execute(
+            update(_ENTRIES)
+            .where(
+                *_of(row.tenant_id, row.station_id),
+                columns.lookup == lookup,
+                columns.type == type_name,
+                or_(columns.wanted.is_not(None), columns.held.is_not(None)),
+            )
+            .values(wanted=None)
+        )
+        return bool(result.rowcount)  # type: ignore[attr-defined]  # of a cursor
+
     async def confirm(self, row: LocalList, entries: Sequence[Entry], *, full: bool, wanted: bool) -> None:
         """Note what a station confirmed.
 

@@ -137,6 +137,8 @@ class LocalLists:
                     await self._services.commands.send(who, target, ocpp.GetLocalListVersionRequest())
                 if row.keep_in_step:
                     await self.sync(who, target)
+                elif row.state == LOCAL_LIST_STATE_PENDING and row.version is not None:
+                    await self._send(who, target, _difference, 0)
                 elif row.state in (LOCAL_LIST_STATE_MISMATCH, LOCAL_LIST_STATE_PENDING):
                     # D01.FR.03: what was refused as a change is sent as a whole.
                     await self._send(who, target, _whole, 0, always=True)
@@ -154,7 +156,11 @@ class LocalLists:
                 # The day's look at everything: tokens expire, and stations forget.
                 row.next_time, row.refresh = None, row.keep_in_step
             found = LocalList(
-                keep_in_step=row.keep_in_step, state=row.state, check_time=row.check_time, next_time=row.next_time
+                keep_in_step=row.keep_in_step,
+                state=row.state,
+                version=row.version,
+                check_time=row.check_time,
+                next_time=row.next_time,
             )
             await work.commit()
         return found
@@ -278,6 +284,10 @@ class LocalLists:
     def _turn(self, target: common.CommandTarget) -> timedelta:
         timeout: Duration = target.timeout
         return TURN + (timeout.ToTimedelta() if target.HasField("timeout") else self._services.settings.default_timeout)
+
+
+async def _difference(work: UnitOfWork, row: LocalList) -> tuple[bool, Sequence[Entry]]:
+    return False, await LocalListRepository(work.session).to_send(row, full=False)
 
 
 async def _whole(work: UnitOfWork, row: LocalList) -> tuple[bool, Sequence[Entry]]:
