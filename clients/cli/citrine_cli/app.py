@@ -130,6 +130,7 @@ def build_app() -> typer.Typer:
         logs,
         monitors,
         profiles,
+        firmware,
     ):
         groups[module.NAME] = module.build()
     for word, group in groups.items():

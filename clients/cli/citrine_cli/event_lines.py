@@ -9,6 +9,9 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from citrine.events.v1.events_pb2 import (
     DisplayMessageChanged,
     Event,
+    FirmwareCampaignChanged,
+    FirmwarePublicationChanged,
+    FirmwareUpdateChanged,
     ReservationChanged,
     TransactionChecked,
     TransactionSummary,
