@@ -39,6 +39,7 @@ __all__ = [
 def block(services: Services) -> Block:
     """Return the block, put together."""
     services.informers.append(PriceMessages(services).inform)
+    running = Job("running costs", INTERVAL, RunningCosts(services).run)
     return Block(
         "tariff_and_cost",
         [TariffAndCostHandlers(services)],
@@ -46,9 +47,9 @@ def block(services: Services) -> Block:
             partial(
                 tariff_and_cost_pb2_grpc.add_TariffAndCostServiceServicer_to_server, TariffAndCostServicer(services)
             ),
-            partial(tariffs_pb2_grpc.add_TariffsServiceServicer_to_server, TariffsServicer(services)),
+            partial(tariffs_pb2_grpc.add_TariffsServiceServicer_to_server, TariffsServicer(services, running.wake)),
         ],
         ["citrine.api.v1.TariffAndCostService", "citrine.api.v1.TariffsService"],
         forget_station=forget_assignments,
-        jobs=[Job("running costs", INTERVAL, RunningCosts(services).run)],
+        jobs=[running],
     )

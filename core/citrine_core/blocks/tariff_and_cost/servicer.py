@@ -1,5 +1,6 @@
 """TariffsService and TariffAndCostService: the gRPC face of functional block I."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -44,10 +45,11 @@ _SETTINGS = frozenset(pb.CostSettings.DESCRIPTOR.fields_by_name)
 class TariffsServicer(tariffs_pb2_grpc.TariffsServiceServicer):
     """Tariffs, to whom and where they apply, and what charging would cost."""
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: Services, wake_running_costs: Callable[[], None]) -> None:
         self._unit_of_work = services.unit_of_work
         self._clock = services.clock
         self._tenants = Tenants.of(services)
+        self._wake_running_costs = wake_running_costs
 
     async def GetTariff(
         self, request: pb.GetTariffRequest, context: grpc.aio.ServicerContext[pb.GetTariffRequest, pb.Tariff]
@@ -220,6 +222,7 @@ class TariffsServicer(tariffs_pb2_grpc.TariffsServiceServicer):
                 row.interval_seconds = _seconds(wanted)
             await costs.put_settings(row, self._clock())
             work.after_commit(lambda: self._tenants.forget(tenant_id))
+            work.after_commit(self._wake_running_costs)
             await work.commit()
         return settings_to_proto(row)
 
