@@ -1,7 +1,7 @@
 """The device model of one station: what GetVariables reads, SetVariables changes and NotifyReport lists."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from citrine_simulator.clock import parse_time
@@ -125,6 +125,22 @@ class DeviceModel:
                 return None
         return [_report_data(variable) for variable in chosen]
 
+    def custom_report(
+        self, chosen: Sequence[Mapping[str, Any]] = (), criteria: Collection[str] = ()
+    ) -> list[dict[str, Any]]:
+        """Return the ReportData of chosen components and variables, of components that meet a criterion (B08).
+
+        Args:
+            chosen: componentVariable of GetReport. Empty: all.
+            criteria: componentCriteria of GetReport; one of them must hold (B08.FR.13). Empty: none is asked for.
+        """
+        return [
+            _report_data(variable)
+            for key, variable in self._variables.items()
+            if (not chosen or any(_is_chosen(key, one) for one in chosen))
+            and (not criteria or any(self._meets(key, criterion) for criterion in criteria))
+        ]
+
     def changed(self) -> dict[str, str]:
         """Return the values a CSMS can set, by short name, to be kept over a loss of power."""
         return {
@@ -139,6 +155,11 @@ class DeviceModel:
         for name, value in values.items():
             if name in known:
                 known[name].value = value
+
+    def _meets(self, key: Key, criterion: str) -> bool:
+        """Tell whether a component has a variable of the name set, or, but for Problem, has none (B08.FR.07..10)."""
+        found = self._variables.get((*key[:4], criterion.lower(), ""))
+        return criterion != "Problem" if found is None else found.value == "true"
 
     def _named(self, name: str, evse_id: int | None = None, connector_id: int | None = None) -> Variable:
         match = _SHORT.fullmatch(name)
@@ -176,6 +197,24 @@ def _key(
 
 def _key_of(variable: Variable) -> Key:
     return _key(variable.component, "", variable.evse_id, variable.connector_id, variable.name, variable.instance or "")
+
+
+def _is_chosen(key: Key, chosen: Mapping[str, Any]) -> bool:
+    """Tell whether a variable is one that an element of componentVariable names; what it leaves out may be any."""
+    component, variable = chosen["component"], chosen.get("variable", {})
+    evse = component.get("evse", {})
+    wanted = (
+        component["name"],
+        component.get("instance"),
+        evse.get("id"),
+        evse.get("connectorId"),
+        variable.get("name"),
+        variable.get("instance"),
+    )
+    return all(
+        one is None or (one.lower() if isinstance(one, str) else one) == own
+        for one, own in zip(wanted, key, strict=True)
+    )
 
 
 def _short(variable: Variable) -> str:

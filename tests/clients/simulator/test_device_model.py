@@ -95,6 +95,30 @@ def test_B07_FR_07_08_09_each_report_has_its_variables(model: DeviceModel) -> No
     assert model.report("OtherInventory") is None
 
 
+@pytest.mark.parametrize(
+    ("chosen", "criteria", "found"),
+    [
+        pytest.param({"component": {"name": "evse"}}, [], {("EVSE", 1), ("EVSE", 2)}, id="any EVSE"),
+        pytest.param(
+            {"component": {"name": "EVSE", "evse": {"id": 1}}, "variable": {"name": "AvailabilityState"}},
+            ["Available"],
+            {("EVSE", 1)},
+            id="available",
+        ),
+        pytest.param({"component": {"name": "EVSE"}}, ["Problem"], set(), id="problem"),
+        pytest.param({"component": {"name": "ClockCtrlr"}}, ["Problem", "Active"], {("ClockCtrlr", None)}, id="any"),
+        pytest.param({"component": {"name": "Toaster"}}, [], set(), id="unknown"),
+    ],
+)
+def test_B08_a_custom_report_has_what_was_chosen(
+    model: DeviceModel, chosen: dict[str, Any], criteria: list[str], found: set[tuple[str, int | None]]
+) -> None:
+    report = model.custom_report([chosen], criteria)
+
+    components = [one["component"] for one in report]
+    assert {(one["name"], one.get("evse", {}).get("id")) for one in components} == found
+
+
 @pytest.mark.parametrize("version", ["2.0.1", "2.1"])
 def test_a_report_fits_its_schema_and_hides_the_password(
     model: DeviceModel, schemas: dict[str, Schemas], version: str

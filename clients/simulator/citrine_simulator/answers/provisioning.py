@@ -13,7 +13,7 @@ __all__ = ["ProvisioningAnswers"]
 
 
 class ProvisioningAnswers:
-    """GetVariables, SetVariables and GetBaseReport."""
+    """GetVariables, SetVariables, GetBaseReport and GetReport."""
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
@@ -41,9 +41,20 @@ class ProvisioningAnswers:
         data = self._parts.model.report(payload["reportBase"])
         if data is None:
             return Answer({"status": "NotSupported"})
+        return self._with_report(payload["requestId"], data)
+
+    @answers("GetReport")
+    async def get_report(self, payload: dict[str, Any]) -> Answer:
+        """Send what is chosen of the device model in parts (B08)."""
+        data = self._parts.model.custom_report(
+            payload.get("componentVariable", ()), payload.get("componentCriteria", ())
+        )
+        return self._with_report(payload["requestId"], data)
+
+    def _with_report(self, request_id: int, data: list[dict[str, Any]]) -> Answer:
         if not data:
             return Answer({"status": "EmptyResultSet"})
-        return Answer({"status": "Accepted"}, partial(self._report, payload["requestId"], data))
+        return Answer({"status": "Accepted"}, partial(self._report, request_id, data))
 
     async def _report(self, request_id: int, data: list[dict[str, Any]]) -> None:
         size = self._parts.config.report_part_size

@@ -95,3 +95,19 @@ async def test_B07_FR_08_a_long_report_comes_in_parts(csms: Csms, make_station: 
     assert answer == {"status": "Accepted"}
     assert [one["seqNo"] for one in reports] == list(range(len(reports)))
     assert sum(len(one["reportData"]) for one in reports) == len(station.parts.model) > 2000
+
+
+async def test_B08_a_custom_report_follows_its_answer(csms: Csms, make_station: MakeStation) -> None:
+    await make_station()
+    chosen = {"component": {"name": "EVSE", "evse": {"id": 1}}, "variable": {"name": "AvailabilityState"}}
+
+    nothing = await csms.call(
+        "CS-1", "GetReport", {"requestId": 5, "componentVariable": [chosen], "componentCriteria": ["Problem"]}
+    )
+    answer = await csms.call("CS-1", "GetReport", {"requestId": 6, "componentVariable": [chosen]})
+    await csms.until(lambda: bool(csms.of("NotifyReport")))
+
+    assert (nothing, answer) == ({"status": "EmptyResultSet"}, {"status": "Accepted"})
+    (report,) = csms.of("NotifyReport")
+    assert report["requestId"] == 6
+    assert [one["variable"]["name"] for one in report["reportData"]] == ["AvailabilityState"]
