@@ -82,6 +82,7 @@ class AuthorizationRepository:
             .where(
                 table.tenant_id == tenant_id,
                 table.end_time.is_(None),
+                table.closed_time.is_(None),
                 table.orphaned.is_(False),
                 table.id_token_status == AuthorizationStatusEnum.AUTHORIZATION_STATUS_ENUM_ACCEPTED,
                 or_(

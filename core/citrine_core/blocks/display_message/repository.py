@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import case, delete, exists, func, select
+from sqlalchemy import case, delete, exists, func, not_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine.api.v1.display_message_pb2 import DisplayMessageState
@@ -78,6 +78,18 @@ class DisplayMessageRepository:
             found[row.station_id].append(row)
         return found
 
+    async def is_requested(self, tenant_id: str, station_id: str, message_id: int) -> bool:
+        """Tell whether a message of an id is on its way to a station. Locks nothing: who asks holds the station."""
+        rows = await self._session.scalars(
+            select(DisplayMessage.id).where(
+                DisplayMessage.tenant_id == tenant_id,
+                DisplayMessage.station_id == station_id,
+                DisplayMessage.message_id == message_id,
+                DisplayMessage.state == _REQUESTED,
+            )
+        )
+        return rows.first() is not None
+
     def add(self, row: DisplayMessage) -> None:
         """Store a new message with the unit of work."""
         self._session.add(row)
@@ -137,7 +149,7 @@ class DisplayMessageRepository:
             Transaction.tenant_id == DisplayMessage.tenant_id,
             Transaction.station_id == DisplayMessage.station_id,
             Transaction.transaction_id == DisplayMessage.transaction_id,
-            Transaction.end_time.is_not(None),
+            not_(Transaction.is_open()),
         )
         return await self._take(DisplayMessage.state == _SET, DisplayMessage.transaction_id != "", ended, limit=limit)
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, delete, exists, func, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, and_, case, delete, exists, func, not_, or_, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine.api.v1 import smart_charging_pb2 as pb
@@ -39,7 +39,8 @@ class OpenTransaction:
     transaction_id: str
     evse_id: int | None
     energy_wh: float | None
-    start_time: datetime | None
+    orphaned: bool
+    """True: its station booted since, and said nothing more of it."""
 
 
 def _of_ended_transaction() -> ColumnElement[bool]:
@@ -49,7 +50,7 @@ def _of_ended_transaction() -> ColumnElement[bool]:
             Transaction.tenant_id == ProfileRecord.tenant_id,
             Transaction.station_id == ProfileRecord.station_id,
             Transaction.transaction_id == ProfileRecord.transaction_id,
-            Transaction.end_time.is_not(None),
+            not_(Transaction.is_open()),
         ),
     )
 
@@ -159,8 +160,14 @@ class ProfileRepository:
         query = _page(query, ProfileRecord.id, after, limit)
         return [(row[0], row[1]) for row in await self._session.execute(query)]
 
-    async def find_over(self, now: datetime, limit: int) -> Sequence[ProfileRecord]:
-        """Return profiles that are stored as active and are not any more, of all tenants; other cores skip them."""
+    async def find_over(self, now: datetime, started_before: datetime, limit: int) -> Sequence[ProfileRecord]:
+        """Return profiles that are stored as active and are not any more, of all tenants; other cores skip them.
+
+        Args:
+            now: The time now.
+            started_before: A remote start from before this time that began no transaction will not begin one.
+            limit: At most this many.
+        """
         rows = await self._session.scalars(
             select(ProfileRecord)
             .where(
@@ -168,6 +175,11 @@ class ProfileRepository:
                 or_(
                     _state_at(now).not_in(_ACTIVE),
                     and_(ProfileRecord.state == pb.CHARGING_PROFILE_STATE_WANTED, ProfileRecord.wanted_until <= now),
+                    and_(
+                        ProfileRecord.remote_start_id.is_not(None),
+                        ProfileRecord.transaction_id.is_(None),
+                        ProfileRecord.create_time < started_before,
+                    ),
                 ),
             )
             .order_by(ProfileRecord.id)
@@ -188,7 +200,11 @@ class ProfileRepository:
                     Transaction.remote_start_id == ProfileRecord.remote_start_id,
                 ),
             )
-            .where(ProfileRecord.state.in_(_ACTIVE), ProfileRecord.transaction_id.is_(None))
+            .where(
+                ProfileRecord.state.in_(_ACTIVE),
+                ProfileRecord.transaction_id.is_(None),
+                ProfileRecord.remote_start_id.is_not(None),
+            )
             .order_by(ProfileRecord.id, Transaction.sequence.desc())
             .limit(500)
         )
@@ -235,8 +251,8 @@ class StationRepository:
         """Return the transactions of a station that are under way, the latest first."""
         row = Transaction
         rows = await self._session.execute(
-            select(row.transaction_id, row.evse_id, row.energy_wh, row.start_time)
-            .where(row.tenant_id == tenant_id, row.station_id == station_id, row.end_time.is_(None))
+            select(row.transaction_id, row.evse_id, row.energy_wh, row.orphaned)
+            .where(row.tenant_id == tenant_id, row.station_id == station_id, row.is_open())
             .order_by(row.sequence.desc())
         )
         return [OpenTransaction(*found) for found in rows]

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, Double, Index, Integer, LargeBinary, SmallInteger, String, text
+from sqlalchemy import BigInteger, ColumnElement, Double, Index, Integer, LargeBinary, SmallInteger, String, and_, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from citrine_core.db import Model
@@ -102,6 +102,11 @@ class Transaction(Model):
     total_cost: Mapped[float | None] = mapped_column(Double)
     """As last sent to the station."""
     update_time: Mapped[datetime]
+
+    @classmethod
+    def is_open(cls) -> ColumnElement[bool]:
+        """Return the condition that a transaction is under way, as far as we know."""
+        return and_(cls.end_time.is_(None), cls.closed_time.is_(None))
 
 
 class TransactionEvent(Model):

@@ -226,7 +226,7 @@ class TransactionRepository:
         if station_id:
             query = query.where(columns.station_id == station_id)
         if active_only:
-            query = query.where(columns.end_time.is_(None), columns.closed_time.is_(None))
+            query = query.where(Transaction.is_open())
         if start is not None:
             query = query.where(columns.start_time >= start)
         if end is not None:
