@@ -3,6 +3,8 @@
 from typing import Annotated
 
 import typer
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.field_mask_pb2 import FieldMask
 
 from citrine.api.v1.tokens_pb2 import (
     TOKEN_STATUS_ACCEPTED,
@@ -12,9 +14,12 @@ from citrine.api.v1.tokens_pb2 import (
     GetTokenRequest,
     ListTokensRequest,
     Token,
+    TokenStatus,
+    UpdateTokenRequest,
 )
 from citrine_cli.client import Client, client_command, collect
 from citrine_cli.errors import UsageError
+from citrine_cli.token_rules import parse_rules, rule_words
 from citrine_cli.values import parse_time
 from citrine_cli.words import enum_word, time_word
 
@@ -24,6 +29,32 @@ NAME = "token"
 
 TokenId = Annotated[str, typer.Argument(metavar="ID", help="Token as stations send it.")]
 MaybeType = Annotated[str, typer.Option("--type", metavar="TYPE", help="Type, where one id has several.")]
+
+Language = Annotated[str, typer.Option("--language", metavar="TAG", help="Of the driver, e.g. de.")]
+SecondLanguage = Annotated[str, typer.Option("--second-language", metavar="TAG", help="To fall back on.")]
+Message = Annotated[str, typer.Option("--message", metavar="TEXT", help="Shown to the driver.")]
+Priority = Annotated[int, typer.Option("--priority", metavar="N", help="-9 to 9; higher is more.")]
+CacheTime = Annotated[
+    int, typer.Option("--cache-time", metavar="S", help="Seconds that stations may remember it; 0 is not at all.")
+]
+Places = Annotated[
+    list[str], typer.Option("--at", metavar="STATION[:EVSE,…]", help="It may charge there only; repeatable.")
+]
+Connectors = Annotated[
+    list[str], typer.Option("--connector", metavar="TYPE", help="It may use such connectors only; repeatable.")
+]
+Times = Annotated[
+    list[str],
+    typer.Option("--time", metavar="SPAN", help='It may charge then only: "Mon-Fri 08:00-18:00"; repeatable.'),
+]
+Zone = Annotated[str, typer.Option("--zone", metavar="ZONE", help="Time zone of --time: Europe/Amsterdam.")]
+MaxTransactions = Annotated[
+    int, typer.Option("--max-transactions", metavar="N", help="That it may have at a time; 0 is any number.")
+]
+NoCredit = Annotated[bool, typer.Option("--no-credit", help="Its driver can't pay.")]
+
+_UNSET = -100
+"""No option has this value."""
 
 _TYPES = (
     "ISO14443",
@@ -43,8 +74,9 @@ _STATUSES = {"accepted": TOKEN_STATUS_ACCEPTED, "blocked": TOKEN_STATUS_BLOCKED}
 
 def build() -> typer.Typer:
     """Return the commands of `citrine token`."""
-    app = typer.Typer(help="Tokens of drivers: add, list, show, remove.")
+    app = typer.Typer(help="Tokens of drivers: add, set, list, show, remove.")
     client_command(app, "add")(add_token)
+    client_command(app, "set")(set_token)
     client_command(app, "list")(list_tokens)
     client_command(app, "show")(show_token)
     client_command(app, "remove")(remove_token)
@@ -54,6 +86,12 @@ def build() -> typer.Typer:
 def _type(text: str) -> str:
     # The types of OCPP in any case; what else there may be, the core decides.
     return {name.lower(): name for name in _TYPES}.get(text.lower(), text)
+
+
+def _status(text: str) -> TokenStatus.ValueType:
+    if text.lower() not in _STATUSES:
+        raise UsageError(f"--status: {text!r} is neither Accepted nor Blocked")
+    return _STATUSES[text.lower()]
 
 
 async def add_token(
@@ -67,24 +105,98 @@ async def add_token(
     ] = None,
     master_pass: Annotated[bool, typer.Option("--master-pass", help="It may stop, and not start, any.")] = False,
     description: Annotated[str, typer.Option("--description", metavar="TEXT", help="For people.")] = "",
+    language: Language = "",
+    second_language: SecondLanguage = "",
+    message: Message = "",
+    priority: Priority = 0,
+    cache_time: CacheTime = _UNSET,
+    places: Places = [],  # noqa: B006  # typer takes a list as its own
+    connectors: Connectors = [],  # noqa: B006
+    times: Times = [],  # noqa: B006
+    zone: Zone = "",
+    max_transactions: MaxTransactions = 0,
+    no_credit: NoCredit = False,
 ) -> None:
-    """Register a token."""
-    if status.lower() not in _STATUSES:
-        raise UsageError(f"--status: {status!r} is neither Accepted nor Blocked")
+    """Register a token. Rules say where, when and how often it may charge."""
+    rules = parse_rules(places, connectors, times, zone, max_transactions, no_credit)
     token = Token(
         id_token=id_token,
         type=_type(token_type),
-        status=_STATUSES[status.lower()],
+        status=_status(status),
         group_id=group,
         expire_time=parse_time("--expires", expires) if expires else None,
         master_pass=master_pass,
         description=description,
+        language=language,
+        second_language=second_language,
+        message=message,
+        charging_priority=priority,
+        cache_time=None if cache_time == _UNSET else Duration(seconds=cache_time),
+        rules=rules if rules.ByteSize() else None,
     )
     created = await client.citrine.tokens.CreateToken(CreateTokenRequest(token=token))
     if client.out.as_json:
         client.out.message(created)
         return
     client.out.line(f"token {created.id_token} of type {created.type} added to tenant {created.tenant_id}")
+
+
+async def set_token(
+    client: Client,
+    id_token: TokenId,
+    token_type: Annotated[str, typer.Option("--type", metavar="TYPE", help=f"One of {', '.join(_TYPES)}.")],
+    status: Annotated[str | None, typer.Option("--status", metavar="S", help="Accepted or Blocked.")] = None,
+    group: Annotated[str | None, typer.Option("--group", metavar="G", help='Its group; "" for none.')] = None,
+    expires: Annotated[str | None, typer.Option("--expires", metavar="T", help='When; "" for never.')] = None,
+    master_pass: Annotated[bool | None, typer.Option("--master-pass/--no-master-pass", help="Stops any.")] = None,
+    language: Annotated[str | None, typer.Option("--language", metavar="TAG", help='"" for none.')] = None,
+    second_language: Annotated[str | None, typer.Option("--second-language", metavar="TAG", help='"": none.')] = None,
+    message: Annotated[str | None, typer.Option("--message", metavar="TEXT", help='"" for none.')] = None,
+    priority: Annotated[int | None, typer.Option("--priority", metavar="N", help="-9 to 9.")] = None,
+    cache_time: Annotated[int | None, typer.Option("--cache-time", metavar="S", help="-1 is as they like.")] = None,
+    places: Places = [],  # noqa: B006
+    connectors: Connectors = [],  # noqa: B006
+    times: Times = [],  # noqa: B006
+    zone: Zone = "",
+    max_transactions: MaxTransactions = 0,
+    no_credit: NoCredit = False,
+    no_rules: Annotated[bool, typer.Option("--no-rules", help="It may charge anywhere and at any time.")] = False,
+) -> None:
+    """Change a token: what is given. Rules are given all together."""
+    token = Token(id_token=id_token, type=_type(token_type))
+    given = {
+        "group_id": group,
+        "master_pass": master_pass,
+        "language": language,
+        "second_language": second_language,
+        "message": message,
+        "charging_priority": priority,
+        "status": None if status is None else _status(status),
+    }
+    fields = [name for name, value in given.items() if value is not None]
+    for name in fields:
+        setattr(token, name, given[name])
+    if expires is not None:
+        fields.append("expire_time")
+        if expires:
+            token.expire_time.CopyFrom(parse_time("--expires", expires))
+    if cache_time is not None:
+        fields.append("cache_time")
+        if cache_time >= 0:
+            token.cache_time.CopyFrom(Duration(seconds=cache_time))
+    rules = parse_rules(places, connectors, times, zone, max_transactions, no_credit)
+    if no_rules or rules.ByteSize():
+        fields.append("rules")
+        token.rules.CopyFrom(rules)
+    if not fields:
+        raise UsageError("nothing is given to change")
+    changed = await client.citrine.tokens.UpdateToken(
+        UpdateTokenRequest(token=token, update_mask=FieldMask(paths=fields))
+    )
+    if client.out.as_json:
+        client.out.message(changed)
+        return
+    client.out.line(f"token {changed.id_token} of type {changed.type} changed")
 
 
 async def list_tokens(
@@ -130,8 +242,11 @@ async def show_token(client: Client, id_token: TokenId, token_type: MaybeType = 
             "group": token.group_id,
             "expires": time_word(token, "expire_time"),
             "master pass": "yes" if token.master_pass else "",
-            "language": token.language,
+            "language": ", ".join(filter(None, (token.language, token.second_language))),
             "charging priority": str(token.charging_priority or ""),
+            "message": token.message,
+            "remembered for": f"{token.cache_time.seconds} s" if token.HasField("cache_time") else "",
+            **rule_words(token.rules),
             "description": token.description,
             "created": time_word(token, "create_time"),
         }

@@ -1,0 +1,135 @@
+"""`citrine authorization`: how a tenant decides on tokens."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from google.protobuf.field_mask_pb2 import FieldMask
+
+from citrine.api.v1.authorization_pb2 import (
+    AuthorizationSettings,
+    Authorizer,
+    GetAuthorizationSettingsRequest,
+    UpdateAuthorizationSettingsRequest,
+)
+from citrine_cli.client import Client, client_command
+from citrine_cli.errors import CliError, UsageError
+from citrine_cli.values import parse_seconds
+from citrine_cli.words import enum_word
+
+__all__ = ["NAME", "build"]
+
+NAME = "authorization"
+
+LONGEST_TIMEOUT = 20.0
+
+_ASK = {"unknown": Authorizer.ASK_UNKNOWN_TOKENS, "all": Authorizer.ASK_ALL_TOKENS}
+_OFFLINE = {
+    "deny": Authorizer.OFFLINE_POLICY_DENY,
+    "local": Authorizer.OFFLINE_POLICY_LOCAL_TOKENS,
+    "accept": Authorizer.OFFLINE_POLICY_ACCEPT,
+}
+
+
+def build() -> typer.Typer:
+    """Return the commands of `citrine authorization`."""
+    app = typer.Typer(help="How tokens are decided on: show, set, authorizer.")
+    client_command(app, "show")(show_settings)
+    client_command(app, "set")(change_settings)
+    client_command(app, "authorizer")(change_authorizer)
+    return app
+
+
+async def show_settings(client: Client) -> None:
+    """Show how the tenant decides on tokens."""
+    found = await client.citrine.authorization.GetAuthorizationSettings(GetAuthorizationSettingsRequest())
+    _print(client, found)
+
+
+def _print(client: Client, found: AuthorizationSettings) -> None:
+    if client.out.as_json:
+        client.out.message(found)
+        return
+    authorizer = found.authorizer
+    asked = found.HasField("authorizer")
+    seconds = authorizer.timeout.ToMilliseconds() / 1000
+    client.out.facts(
+        {
+            "master pass group": found.master_pass_group_id,
+            "contract roots": str(found.contract_roots.count("BEGIN CERTIFICATE") or ""),
+            "authorizer": f"{authorizer.address}{' (TLS)' if authorizer.tls else ''}" if asked else "none",
+            "asked about": (enum_word(authorizer, "ask") or "unknown tokens") if asked else "",
+            "credential": "yes" if authorizer.has_credential else "",
+            "timeout": f"{seconds:g} s" if authorizer.HasField("timeout") else "",
+            "while it is down": (enum_word(authorizer, "offline_policy") or "deny") if asked else "",
+        }
+    )
+
+
+async def change_settings(
+    client: Client,
+    master_pass_group: Annotated[
+        str | None, typer.Option("--master-pass-group", metavar="G", help='Group of the master passes; "" for none.')
+    ] = None,
+    contract_roots: Annotated[
+        Path | None, typer.Option("--contract-roots", metavar="PEM", help="File with the roots of contracts.")
+    ] = None,
+) -> None:
+    """Change how the tenant decides on tokens: what is given."""
+    settings, fields = AuthorizationSettings(), []
+    if master_pass_group is not None:
+        settings.master_pass_group_id = master_pass_group
+        fields.append("master_pass_group_id")
+    if contract_roots is not None:
+        settings.contract_roots = _read(contract_roots)
+        fields.append("contract_roots")
+    if not fields:
+        raise UsageError("nothing is given to change")
+    await _update(client, settings, fields)
+
+
+async def change_authorizer(
+    client: Client,
+    address: Annotated[str, typer.Argument(metavar="HOST:PORT", help='Where it listens; "" to ask nobody.')],
+    tls: Annotated[bool, typer.Option("--tls", help="Ask it over TLS.")] = False,
+    ca: Annotated[Path | None, typer.Option("--ca", metavar="PEM", help="File with the roots to trust.")] = None,
+    credential_file: Annotated[
+        Path | None, typer.Option("--credential-file", metavar="PATH", help="File with what it is sent as a bearer.")
+    ] = None,
+    ask: Annotated[str, typer.Option("--ask", metavar="WHICH", help="About unknown tokens, or all.")] = "unknown",
+    offline: Annotated[
+        str, typer.Option("--offline", metavar="POLICY", help="While it is down: deny, local or accept.")
+    ] = "deny",
+    timeout: Annotated[float, typer.Option("--timeout", metavar="S", help="Seconds that it has.")] = 3.0,
+) -> None:
+    """Have a service of the operator's decide on tokens (citrine.authorizer.v1.AuthorizerService)."""
+    if ask not in _ASK:
+        raise UsageError(f"--ask: {ask!r} is neither unknown nor all")
+    if offline not in _OFFLINE:
+        raise UsageError(f"--offline: {offline!r} is none of deny, local and accept")
+    settings = AuthorizationSettings()
+    if address:
+        settings.authorizer.CopyFrom(
+            Authorizer(
+                address=address,
+                tls=tls,
+                ca_certificates=_read(ca) if ca is not None else "",
+                credential=_read(credential_file).strip() if credential_file is not None else "",
+                ask=_ASK[ask],
+                offline_policy=_OFFLINE[offline],
+                timeout=parse_seconds("--timeout", timeout, LONGEST_TIMEOUT),
+            )
+        )
+    await _update(client, settings, ["authorizer"])
+
+
+async def _update(client: Client, settings: AuthorizationSettings, fields: list[str]) -> None:
+    request = UpdateAuthorizationSettingsRequest(settings=settings, update_mask=FieldMask(paths=fields))
+    _print(client, await client.citrine.authorization.UpdateAuthorizationSettings(request))
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise CliError(f"file {path} can't be read: {getattr(error, 'strerror', None) or error}") from error
