@@ -246,9 +246,8 @@ async def _wait(client: Client, station_id: str, kind: Any, request_id: int, tim
                     client.out.message(run, line=True)
                 else:
                     missing = f", missing parts {_missing(run)}" if run.missing_parts else ""
-                    client.out.line(
-                        f"report {run.request_id} {_state(run)}: {run.parts} parts, {run.items} items{missing}"
-                    )
+                    counts = f"{_count(run.parts, 'part')}, {_count(run.items, 'item')}"
+                    client.out.line(f"report {run.request_id} {_state(run)}: {counts}{missing}")
     except TimeoutError:
         raise CliError(f"report {request_id} is {_state(run)} after {timeout:g} seconds") from None
     return run
@@ -263,6 +262,10 @@ def _check_complete(runs: list[pb.ReportRun]) -> None:
 
 def _state(run: pb.ReportRun) -> str:
     return enum_word(run, "state") or "unknown"
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number} {thing}{'' if number == 1 else 's'}"
 
 
 def _missing(run: pb.ReportRun) -> str:

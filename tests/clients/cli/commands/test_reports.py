@@ -65,7 +65,7 @@ def test_a_base_report_is_waited_for(citrine: Cli, core: ScriptedCore) -> None:
 
     assert ran.lines == [
         "report 7 requested: 0 parts, 0 items",
-        "report 7 receiving: 1 parts, 20 items",
+        "report 7 receiving: 1 part, 20 items",
         "report 7 complete: 2 parts, 31 items",
     ]
     assert core.requests("WatchReportRun") == [
