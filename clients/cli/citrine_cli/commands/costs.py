@@ -1,0 +1,160 @@
+"""`citrine cost`: what transactions cost, and how stations are told."""
+
+from typing import Annotated
+
+import typer
+from google.protobuf.field_mask_pb2 import FieldMask
+
+from citrine.api.v1.tariff_and_cost_pb2 import (
+    COST_STATE_FINAL,
+    COST_STATE_PROVISIONAL,
+    COST_STATE_RUNNING,
+    COST_STATE_UNSPECIFIED,
+    GetTransactionCostRequest,
+    ListTransactionCostsRequest,
+)
+from citrine.api.v1.tariffs_pb2 import (
+    PRICE_MESSAGES_ALWAYS,
+    PRICE_MESSAGES_NEVER,
+    PRICE_MESSAGES_SUPPORTED,
+    RUNNING_COST_ANSWER,
+    RUNNING_COST_BOTH,
+    RUNNING_COST_COST_UPDATED,
+    RUNNING_COST_NONE,
+    CostSettings,
+    GetCostSettingsRequest,
+    UpdateCostSettingsRequest,
+)
+from citrine_cli.client import Client, client_command, collect
+from citrine_cli.costs import cost_lines
+from citrine_cli.errors import UsageError
+from citrine_cli.values import parse_seconds
+from citrine_cli.words import enum_word, time_word
+
+__all__ = ["NAME", "build"]
+
+NAME = "cost"
+
+_STATES = {"running": COST_STATE_RUNNING, "provisional": COST_STATE_PROVISIONAL, "final": COST_STATE_FINAL}
+_RUNNING = {
+    "none": RUNNING_COST_NONE,
+    "answer": RUNNING_COST_ANSWER,
+    "cost-updated": RUNNING_COST_COST_UPDATED,
+    "both": RUNNING_COST_BOTH,
+}
+_MESSAGES = {
+    "supported": PRICE_MESSAGES_SUPPORTED,
+    "always": PRICE_MESSAGES_ALWAYS,
+    "never": PRICE_MESSAGES_NEVER,
+}
+
+
+def build() -> typer.Typer:
+    """Return the commands of `citrine cost`."""
+    app = typer.Typer(help="Costs of transactions: list, show, settings.")
+    client_command(app, "list")(list_costs)
+    client_command(app, "show")(show_cost)
+    client_command(app, "settings")(cost_settings)
+    return app
+
+
+async def list_costs(
+    client: Client,
+    station: Annotated[str, typer.Option("--station", metavar="ID", help="Only of this station.")] = "",
+    state: Annotated[str, typer.Option("--state", metavar="S", help="running, provisional or final.")] = "",
+    limit: Annotated[int, typer.Option("--limit", metavar="N", help="At most this many; 0 is all.")] = 0,
+) -> None:
+    """List what transactions cost, the latest first."""
+    if state and state not in _STATES:
+        raise UsageError(f"--state: {state!r} is none of {', '.join(_STATES)}")
+    request = ListTransactionCostsRequest(station_id=station, state=_STATES.get(state, COST_STATE_UNSPECIFIED))
+    pages = collect(client.citrine.tariff_and_cost.ListTransactionCosts, request, limit)
+    costs = [one async for page in pages for one in page.costs]
+    if client.out.as_json:
+        client.out.messages(costs)
+        return
+    client.out.table(
+        ["transaction", "station", "state", "without vat", "with vat", "currency", "tariff", "version", "computed"],
+        (
+            [
+                one.transaction_id,
+                one.station_id,
+                enum_word(one, "state"),
+                one.cost.total.before_tax,
+                one.cost.total.after_tax,
+                one.cost.currency,
+                one.tariff.tariff_id,
+                str(one.tariff.version),
+                time_word(one, "update_time"),
+            ]
+            for one in costs
+        ),
+        empty="no costs",
+    )
+
+
+async def show_cost(
+    client: Client,
+    transaction_id: Annotated[str, typer.Argument(metavar="ID", help="transactionId of the station.")],
+    station: Annotated[str, typer.Option("--station", metavar="ID", help="Station, where several used one id.")] = "",
+) -> None:
+    """Show what a transaction costs, and what that is made of."""
+    request = GetTransactionCostRequest(transaction_id=transaction_id, station_id=station)
+    found = await client.citrine.tariff_and_cost.GetTransactionCost(request)
+    if client.out.as_json:
+        client.out.message(found)
+        return
+    client.out.facts(
+        {
+            "transaction": found.transaction_id,
+            "station": found.station_id,
+            "state": enum_word(found, "state"),
+            "tariff": f"{found.tariff.tariff_id} version {found.tariff.version}",
+            "station was told": found.told_total,
+            "computed": time_word(found, "update_time"),
+        }
+    )
+    cost_lines(client.out, found.cost)
+
+
+async def cost_settings(
+    client: Client,
+    running: Annotated[
+        str, typer.Option("--running", metavar="HOW", help="Running cost: none, answer, cost-updated or both.")
+    ] = "",
+    interval: Annotated[
+        float, typer.Option("--interval", metavar="SECONDS", help="How often CostUpdated is sent.")
+    ] = 0,
+    messages: Annotated[
+        str, typer.Option("--messages", metavar="WHO", help="Stations told prices: supported, always or never.")
+    ] = "",
+) -> None:
+    """Show how stations are told of prices and costs, or change it."""
+    settings, paths = CostSettings(), []
+    for option, word, words, field in (
+        ("--running", running, _RUNNING, "running_cost"),
+        ("--messages", messages, _MESSAGES, "price_messages"),
+    ):
+        if word and word not in words:
+            raise UsageError(f"{option}: {word!r} is none of {', '.join(words)}")
+        if word:
+            setattr(settings, field, words[word])
+            paths.append(field)
+    if interval:
+        settings.running_cost_interval.CopyFrom(parse_seconds("--interval", interval, 86_400))
+        paths.append("running_cost_interval")
+    if paths:
+        request = UpdateCostSettingsRequest(settings=settings, update_mask=FieldMask(paths=paths))
+        found = await client.citrine.tariffs.UpdateCostSettings(request)
+    else:
+        found = await client.citrine.tariffs.GetCostSettings(GetCostSettingsRequest())
+    if client.out.as_json:
+        client.out.message(found)
+        return
+    client.out.facts(
+        {
+            "running cost": enum_word(found, "running_cost"),
+            "interval": f"{found.running_cost_interval.ToTimedelta().total_seconds():g} s",
+            "price messages": enum_word(found, "price_messages"),
+        }
+    )

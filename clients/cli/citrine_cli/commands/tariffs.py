@@ -1,0 +1,377 @@
+"""`citrine tariff`: what charging costs, and for whom."""
+
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from google.protobuf.json_format import ParseDict
+from google.protobuf.json_format import ParseError as JsonError
+
+from citrine.api.v1.tariffs_pb2 import (
+    TARIFF_DIMENSION_CHARGING_TIME,
+    TARIFF_DIMENSION_ENERGY,
+    TARIFF_DIMENSION_FLAT,
+    TARIFF_DIMENSION_IDLE_TIME,
+    Amount,
+    AssignTariffRequest,
+    CreateTariffRequest,
+    DeleteTariffRequest,
+    GetTariffRequest,
+    ListTariffAssignmentsRequest,
+    ListTariffsRequest,
+    ListTariffVersionsRequest,
+    PreviewCostRequest,
+    PriceComponent,
+    Tariff,
+    TariffAssignment,
+    TariffElement,
+    TariffText,
+    UnassignTariffRequest,
+    UpdateTariffRequest,
+    Usage,
+)
+from citrine_cli.client import Client, client_command, collect
+from citrine_cli.costs import cost_lines, element_lines
+from citrine_cli.errors import UsageError
+from citrine_cli.values import parse_object, parse_seconds, parse_time
+from citrine_cli.words import time_word
+
+__all__ = ["NAME", "build"]
+
+NAME = "tariff"
+
+LONGEST = 366 * 86_400.0
+"""Seconds of a usage at most."""
+
+TariffId = Annotated[str, typer.Argument(metavar="ID", help="Id of the tariff.")]
+File = Annotated[
+    Path | None,
+    typer.Option("--file", metavar="PATH", help="The tariff as JSON, as `show --json` prints it; - is stdin."),
+]
+Station = Annotated[str, typer.Option("--station", metavar="ID", help="Station.")]
+Evse = Annotated[int, typer.Option("--evse", metavar="N", help="EVSE of the station.")]
+IdToken = Annotated[str, typer.Option("--token", metavar="ID", help="Token of the driver.")]
+TokenType = Annotated[str, typer.Option("--type", metavar="TYPE", help="Type of the token.")]
+
+
+def build() -> typer.Typer:
+    """Return the commands of `citrine tariff`."""
+    app = typer.Typer(help="Tariffs: create, change, assign, try out.")
+    for word, command in (
+        ("create", create_tariff),
+        ("update", update_tariff),
+        ("list", list_tariffs),
+        ("show", show_tariff),
+        ("versions", list_versions),
+        ("remove", remove_tariff),
+        ("assign", assign_tariff),
+        ("assignments", list_assignments),
+        ("unassign", unassign_tariff),
+        ("preview", preview_cost),
+    ):
+        client_command(app, word)(command)
+    return app
+
+
+Currency = Annotated[str, typer.Option("--currency", metavar="CUR", help="ISO 4217, e.g. EUR.")]
+Energy = Annotated[str, typer.Option("--energy", metavar="PRICE", help="Of one kWh, e.g. 0.30.")]
+Charging = Annotated[str, typer.Option("--charging", metavar="PRICE", help="Of one hour of charging.")]
+Idle = Annotated[str, typer.Option("--idle", metavar="PRICE", help="Of one hour of parking.")]
+IdleAfter = Annotated[float, typer.Option("--idle-after", metavar="MINUTES", help="Parking is free for that long.")]
+Fee = Annotated[str, typer.Option("--fee", metavar="PRICE", help="Once for each transaction.")]
+Vat = Annotated[str, typer.Option("--vat", metavar="PERCENT", help="VAT of all prices.")]
+Gross = Annotated[bool, typer.Option("--gross", help="Prices are with VAT.")]
+Least = Annotated[str, typer.Option("--min", metavar="PRICE", help="Least that a transaction costs, with VAT.")]
+Most = Annotated[str, typer.Option("--max", metavar="PRICE", help="Most that a transaction costs, with VAT.")]
+Zone = Annotated[str, typer.Option("--time-zone", metavar="ZONE", help="E.g. Europe/Berlin; UTC.")]
+From = Annotated[str, typer.Option("--valid-from", metavar="T", help="ISO 8601 or +30d.")]
+To = Annotated[str, typer.Option("--valid-to", metavar="T", help="ISO 8601 or +30d.")]
+Texts = Annotated[list[str] | None, typer.Option("--text", metavar="LANG=TEXT", help="What drivers are told; repeat.")]
+Description = Annotated[str, typer.Option("--description", metavar="TEXT", help="For operators.")]
+
+
+async def create_tariff(
+    client: Client,
+    tariff_id: TariffId,
+    file: File = None,
+    currency: Currency = "",
+    energy: Energy = "",
+    charging: Charging = "",
+    idle: Idle = "",
+    idle_after: IdleAfter = 0,
+    fee: Fee = "",
+    vat: Vat = "",
+    gross: Gross = False,
+    least: Least = "",
+    most: Most = "",
+    time_zone: Zone = "",
+    valid_from: From = "",
+    valid_to: To = "",
+    texts: Texts = None,
+    description: Description = "",
+) -> None:
+    """Create a tariff of flags, or of a file for all that a tariff can say. It applies once it is assigned."""
+    prices = [
+        (TARIFF_DIMENSION_ENERGY, energy),
+        (TARIFF_DIMENSION_CHARGING_TIME, charging),
+        (TARIFF_DIMENSION_FLAT, fee),
+    ]
+    tariff = _read(file, tariff_id)
+    tariff.elements.extend(_elements(prices, vat, 0))
+    tariff.elements.extend(_elements([(TARIFF_DIMENSION_IDLE_TIME, idle)], vat, idle_after))
+    _fill(tariff, currency, gross, least, most, time_zone, valid_from, valid_to, texts or (), description)
+    created = await client.citrine.tariffs.CreateTariff(CreateTariffRequest(tariff=tariff))
+    if client.out.as_json:
+        client.out.message(created)
+        return
+    client.out.line(f"tariff {created.tariff_id} created; it applies to nobody until it is assigned")
+
+
+async def update_tariff(
+    client: Client,
+    tariff_id: TariffId,
+    file: Annotated[Path, typer.Option("--file", metavar="PATH", help="What changes, as JSON; - is stdin.")],
+) -> None:
+    """Change a tariff for transactions that begin from now on: the fields that the file has."""
+    request = UpdateTariffRequest(tariff=_read(file, tariff_id))
+    updated = await client.citrine.tariffs.UpdateTariff(request)
+    if client.out.as_json:
+        client.out.message(updated)
+        return
+    client.out.line(f"tariff {updated.tariff_id} has version {updated.version}")
+
+
+async def list_tariffs(
+    client: Client, limit: Annotated[int, typer.Option("--limit", metavar="N", help="At most; 0 is all.")] = 0
+) -> None:
+    """List the tariffs."""
+    pages = collect(client.citrine.tariffs.ListTariffs, ListTariffsRequest(), limit)
+    _print_tariffs(client, [one async for page in pages for one in page.tariffs])
+
+
+async def list_versions(client: Client, tariff_id: TariffId) -> None:
+    """List the versions of a tariff, the latest first."""
+    request = ListTariffVersionsRequest(tariff_id=tariff_id)
+    pages = collect(client.citrine.tariffs.ListTariffVersions, request)
+    _print_tariffs(client, [one async for page in pages for one in page.tariffs])
+
+
+def _print_tariffs(client: Client, tariffs: list[Tariff]) -> None:
+    if client.out.as_json:
+        client.out.messages(tariffs)
+        return
+    client.out.table(
+        ["tariff", "version", "currency", "prices", "valid from", "valid to", "description"],
+        (
+            [
+                one.tariff_id,
+                str(one.version),
+                one.currency,
+                "; ".join(element_lines(one)),
+                time_word(one, "valid_from"),
+                time_word(one, "valid_to"),
+                one.description,
+            ]
+            for one in tariffs
+        ),
+        empty="no tariffs",
+    )
+
+
+async def show_tariff(
+    client: Client,
+    tariff_id: TariffId,
+    version: Annotated[int, typer.Option("--version", metavar="N", help="Not the current one, but this.")] = 0,
+) -> None:
+    """Show a tariff."""
+    found = await client.citrine.tariffs.GetTariff(GetTariffRequest(tariff_id=tariff_id, version=version))
+    if client.out.as_json:
+        client.out.message(found)
+        return
+    facts = {
+        "tariff": found.tariff_id,
+        "version": str(found.version),
+        "tenant": found.tenant_id,
+        "currency": found.currency,
+        "prices are": "with VAT" if found.prices_include_tax else "without VAT",
+        "time zone": found.time_zone,
+        "least with VAT": found.min_price.after_tax,
+        "most with VAT": found.max_price.after_tax,
+        "valid from": time_word(found, "valid_from"),
+        "valid to": time_word(found, "valid_to"),
+        "description": found.description,
+        "created": time_word(found, "create_time"),
+        "updated": time_word(found, "update_time"),
+    }
+    client.out.facts(facts | {f"text {one.language}".strip(): one.text for one in found.texts})
+    for line in element_lines(found):
+        client.out.line(f"- {line}")
+
+
+async def remove_tariff(client: Client, tariff_id: TariffId) -> None:
+    """Remove a tariff that is not assigned. Transactions keep the version that they began under."""
+    answer = await client.citrine.tariffs.DeleteTariff(DeleteTariffRequest(tariff_id=tariff_id))
+    if client.out.as_json:
+        client.out.message(answer)
+        return
+    client.out.line(f"tariff {tariff_id} removed")
+
+
+async def assign_tariff(
+    client: Client,
+    tariff_id: TariffId,
+    station: Station = "",
+    evse: Evse = 0,
+    group: Annotated[str, typer.Option("--group", metavar="G", help="Group of tokens.")] = "",
+    id_token: IdToken = "",
+    token_type: TokenType = "",
+) -> None:
+    """Say to whom and where a tariff applies; without options to all drivers at all stations."""
+    assignment = TariffAssignment(
+        tariff_id=tariff_id,
+        station_id=station,
+        evse_id=evse,
+        group_id=group,
+        id_token=id_token,
+        id_token_type=token_type,
+    )
+    made = await client.citrine.tariffs.AssignTariff(AssignTariffRequest(assignment=assignment))
+    if client.out.as_json:
+        client.out.message(made)
+        return
+    client.out.line(f"tariff {tariff_id} applies to {_subject(made)}: assignment {made.assignment_id}")
+
+
+async def list_assignments(
+    client: Client,
+    tariff_id: Annotated[str, typer.Option("--tariff", metavar="ID", help="Only of this tariff.")] = "",
+    station: Annotated[str, typer.Option("--station", metavar="ID", help="Only for this station alone.")] = "",
+) -> None:
+    """List to whom and where tariffs apply."""
+    request = ListTariffAssignmentsRequest(tariff_id=tariff_id, station_id=station)
+    pages = collect(client.citrine.tariffs.ListTariffAssignments, request)
+    found = [one async for page in pages for one in page.assignments]
+    if client.out.as_json:
+        client.out.messages(found)
+        return
+    client.out.table(
+        ["assignment", "tariff", "applies to", "since"],
+        ([one.assignment_id, one.tariff_id, _subject(one), time_word(one, "create_time")] for one in found),
+        empty="no assignments",
+    )
+
+
+async def unassign_tariff(
+    client: Client, assignment_id: Annotated[str, typer.Argument(metavar="ID", help="Id of the assignment.")]
+) -> None:
+    """Take an assignment back. Transactions that are under way keep their tariff."""
+    answer = await client.citrine.tariffs.UnassignTariff(UnassignTariffRequest(assignment_id=assignment_id))
+    if client.out.as_json:
+        client.out.message(answer)
+        return
+    client.out.line(f"assignment {assignment_id} removed")
+
+
+async def preview_cost(
+    client: Client,
+    tariff_id: Annotated[str, typer.Argument(metavar="[ID]", help="Tariff; else the one that applies there.")] = "",
+    file: File = None,
+    kwh: Annotated[str, typer.Option("--kwh", metavar="KWH", help="Energy.")] = "",
+    charging: Annotated[float, typer.Option("--charging", metavar="MINUTES", help="Charging time.")] = 0,
+    idle: Annotated[float, typer.Option("--idle", metavar="MINUTES", help="Parking after it.")] = 0,
+    start: Annotated[str, typer.Option("--start", metavar="T", help="Beginning: ISO 8601 or +2h; now.")] = "",
+    station: Station = "",
+    evse: Evse = 0,
+    id_token: IdToken = "",
+    token_type: TokenType = "",
+) -> None:
+    """Say what charging would cost."""
+    usage = Usage(energy_kwh=kwh, start_time=parse_time("--start", start) if start else None)
+    if charging:
+        usage.charging_time.CopyFrom(parse_seconds("--charging", charging * 60, LONGEST))
+    if idle:
+        usage.idle_time.CopyFrom(parse_seconds("--idle", idle * 60, LONGEST))
+    request = PreviewCostRequest(
+        tariff=None if file is None else _read(file, tariff_id or "PREVIEW"),
+        tariff_id=tariff_id,
+        station_id=station,
+        evse_id=evse,
+        id_token=id_token,
+        id_token_type=token_type,
+        usage=usage,
+    )
+    answer = await client.citrine.tariffs.PreviewCost(request)
+    if client.out.as_json:
+        client.out.message(answer)
+        return
+    name = f"{answer.tariff_id} version {answer.version}" if answer.tariff_id else ""
+    client.out.facts({"tariff": name, "drivers are told": answer.text})
+    cost_lines(client.out, answer.cost)
+
+
+def _read(file: Path | None, tariff_id: str) -> Tariff:
+    content: dict[str, Any] = {}
+    if file is not None:
+        try:
+            content = parse_object(sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise UsageError(f"--file: {file} can't be read: {error.strerror}") from error
+    try:
+        tariff: Tariff = ParseDict(content, Tariff())
+    except JsonError as error:
+        raise UsageError(f"--file: {error}") from error
+    tariff.tariff_id = tariff_id
+    return tariff
+
+
+def _elements(prices: Iterable[tuple[Any, str]], vat: str, after: float) -> list[TariffElement]:
+    components = [
+        PriceComponent(dimension=dimension, price=price, vat=vat or None) for dimension, price in prices if price
+    ]
+    if not components:
+        return []
+    element = TariffElement(price_components=components)
+    if after:
+        element.restrictions.min_idle_time.CopyFrom(parse_seconds("--idle-after", after * 60, LONGEST))
+    return [element]
+
+
+def _fill(
+    tariff: Tariff,
+    currency: str,
+    gross: bool,
+    least: str,
+    most: str,
+    time_zone: str,
+    valid_from: str,
+    valid_to: str,
+    texts: Iterable[str],
+    description: str,
+) -> None:
+    for name, value in (("currency", currency), ("time_zone", time_zone), ("description", description)):
+        if value:
+            setattr(tariff, name, value)
+    if gross:
+        tariff.prices_include_tax = True
+    if least:
+        tariff.min_price.CopyFrom(Amount(after_tax=least))
+    if most:
+        tariff.max_price.CopyFrom(Amount(after_tax=most))
+    if valid_from:
+        tariff.valid_from.CopyFrom(parse_time("--valid-from", valid_from))
+    if valid_to:
+        tariff.valid_to.CopyFrom(parse_time("--valid-to", valid_to))
+    for text in texts:
+        language, found, content = text.partition("=")
+        if not found:
+            raise UsageError(f"--text: {text!r} is not LANG=TEXT")
+        tariff.texts.append(TariffText(language=language, text=content))
+
+
+def _subject(one: TariffAssignment) -> str:
+    who = f"token {one.id_token}" if one.id_token else f"group {one.group_id}" if one.group_id else "all drivers"
+    if not one.station_id:
+        return f"{who} at all stations"
+    return f"{who} at {one.station_id}{f' EVSE {one.evse_id}' if one.evse_id else ''}"

@@ -1,0 +1,115 @@
+"""Prices and costs in words."""
+
+from collections.abc import Iterator, Mapping
+
+from citrine.api.v1.tariffs_pb2 import (
+    TARIFF_DIMENSION_CHARGING_TIME,
+    TARIFF_DIMENSION_ENERGY,
+    TARIFF_DIMENSION_FLAT,
+    TARIFF_DIMENSION_IDLE_TIME,
+    Cost,
+    CostLine,
+    DayOfWeek,
+    Tariff,
+    TariffRestrictions,
+)
+from citrine_cli.output import Output
+from citrine_cli.words import time_word
+
+__all__ = ["cost_lines", "element_lines"]
+
+_DIMENSIONS: Mapping[int, tuple[str, str]] = {
+    TARIFF_DIMENSION_ENERGY: ("energy", "/kWh"),
+    TARIFF_DIMENSION_CHARGING_TIME: ("charging", "/h"),
+    TARIFF_DIMENSION_IDLE_TIME: ("parking", "/h"),
+    TARIFF_DIMENSION_FLAT: ("fee", ""),
+}
+
+_UNITS: Mapping[int, str] = {
+    CostLine.KIND_ENERGY: "kWh",
+    CostLine.KIND_CHARGING_TIME: "h",
+    CostLine.KIND_IDLE_TIME: "h",
+    CostLine.KIND_RESERVATION_TIME: "h",
+}
+
+
+def element_lines(tariff: Tariff) -> Iterator[str]:
+    """Yield each element of a tariff in words."""
+    for element in tariff.elements:
+        prices = []
+        for one in element.price_components:
+            name, unit = _DIMENSIONS.get(one.dimension, ("?", ""))
+            vat = f" +{one.vat}% VAT" if one.HasField("vat") and not tariff.prices_include_tax else ""
+            step = f" in steps of {one.step_size}" if one.step_size > 1 else ""
+            prices.append(f"{name} {one.price}{unit}{vat}{step}")
+        limits = ", ".join(_limits(element.restrictions))
+        yield f"{', '.join(prices)}{f' ({limits})' if limits else ''}"
+
+
+def _limits(limits: TariffRestrictions) -> Iterator[str]:
+    if limits.reservation:
+        yield "reservation"
+    if limits.days_of_week:
+        yield " ".join(DayOfWeek.Name(day).removeprefix("DAY_OF_WEEK_").title()[:3] for day in limits.days_of_week)
+    if limits.start_time or limits.end_time:
+        yield f"{limits.start_time or '00:00'}-{limits.end_time or '00:00'}"
+    if limits.start_date:
+        yield f"from {limits.start_date}"
+    if limits.end_date:
+        yield f"before {limits.end_date}"
+    for name in ("kwh", "power", "current"):
+        for bound, word in (("min", "from"), ("max", "below")):
+            if limits.HasField(f"{bound}_{name}"):  # type: ignore[arg-type]
+                yield f"{name} {word} {getattr(limits, f'{bound}_{name}')}"
+    for name in ("duration", "charging_time", "idle_time"):
+        for bound, word in (("min", "from"), ("max", "below")):
+            if limits.HasField(f"{bound}_{name}"):  # type: ignore[arg-type]
+                minutes = getattr(limits, f"{bound}_{name}").ToTimedelta().total_seconds() / 60
+                yield f"{name.replace('_', ' ')} {word} {minutes:g} min"
+
+
+def cost_lines(out: Output, cost: Cost) -> None:
+    """Print what a cost is made of."""
+    out.table(
+        ["for", "quantity", "price", "vat", f"{cost.currency} without vat", "with vat"],
+        (
+            [
+                CostLine.Kind.Name(one.kind).removeprefix("KIND_").replace("_", " ").lower(),
+                f"{one.quantity} {_UNITS.get(one.kind, '')}".strip(),
+                one.price,
+                f"{one.vat}%" if one.HasField("vat") else "",
+                one.amount.before_tax,
+                one.amount.after_tax,
+            ]
+            for one in cost.lines
+        ),
+        empty="nothing is to be paid for",
+    )
+    out.facts(
+        {
+            "energy": f"{cost.energy_kwh} kWh",
+            "charging": _minutes(cost.charging_time.ToTimedelta().total_seconds()),
+            "parking": _minutes(cost.idle_time.ToTimedelta().total_seconds()),
+            "total without VAT": f"{cost.total.before_tax} {cost.currency}",
+            "total with VAT": f"{cost.total.after_tax} {cost.currency}",
+        }
+    )
+    if len(cost.periods) > 1:
+        out.table(
+            ["from", "to", "energy", "price of energy", "price of time"],
+            (
+                [
+                    time_word(one, "start_time"),
+                    time_word(one, "end_time"),
+                    f"{one.energy_kwh} kWh",
+                    one.energy_price,
+                    one.time_price,
+                ]
+                for one in cost.periods
+            ),
+            empty="",
+        )
+
+
+def _minutes(seconds: float) -> str:
+    return f"{seconds / 60:.1f} min" if seconds else ""

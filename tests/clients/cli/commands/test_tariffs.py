@@ -1,0 +1,137 @@
+"""`citrine tariff` and `citrine cost`: what is asked and what is printed."""
+
+import json
+from pathlib import Path
+
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.field_mask_pb2 import FieldMask
+
+from citrine.api.v1 import tariff_and_cost_pb2 as cost_pb
+from citrine.api.v1 import tariffs_pb2 as pb
+from tests.clients.cli.conftest import Cli
+from tests.clients.scripted_core import ScriptedCore
+
+COST = pb.Cost(
+    currency="EUR",
+    total=pb.Amount(before_tax="6.00", after_tax="7.14"),
+    lines=[
+        pb.CostLine(
+            kind=pb.CostLine.KIND_ENERGY,
+            price="0.30",
+            vat="19",
+            quantity="20",
+            amount=pb.Amount(before_tax="6.00", after_tax="7.14"),
+        )
+    ],
+    energy_kwh="20",
+    charging_time=Duration(seconds=3600),
+)
+
+
+def test_a_tariff_is_made_of_flags(citrine: Cli, core: ScriptedCore) -> None:
+    core.on("CreateTariff", pb.Tariff(tariff_id="DAY", version=1))
+
+    ran = citrine(
+        *("tariff", "create", "DAY", "--currency", "EUR", "--energy", "0.30", "--idle", "6", "--idle-after", "10"),
+        *("--fee", "0.50", "--vat", "19", "--max", "50", "--time-zone", "Europe/Berlin", "--text", "de=30 Cent"),
+    )
+
+    assert ran.lines == ["tariff DAY created; it applies to nobody until it is assigned"]
+    parking = pb.PriceComponent(dimension=pb.TARIFF_DIMENSION_IDLE_TIME, price="6", vat="19")
+    limits = pb.TariffRestrictions(min_idle_time=Duration(seconds=600))
+    assert core.requests("CreateTariff") == [
+        pb.CreateTariffRequest(
+            tariff=pb.Tariff(
+                tariff_id="DAY",
+                currency="EUR",
+                time_zone="Europe/Berlin",
+                elements=[
+                    pb.TariffElement(
+                        price_components=[
+                            pb.PriceComponent(dimension=pb.TARIFF_DIMENSION_ENERGY, price="0.30", vat="19"),
+                            pb.PriceComponent(dimension=pb.TARIFF_DIMENSION_FLAT, price="0.50", vat="19"),
+                        ]
+                    ),
+                    pb.TariffElement(price_components=[parking], restrictions=limits),
+                ],
+                max_price=pb.Amount(after_tax="50"),
+                texts=[pb.TariffText(language="de", text="30 Cent")],
+            )
+        )
+    ]
+
+
+def test_a_tariff_is_read_from_a_file(citrine: Cli, core: ScriptedCore, tmp_path: Path) -> None:
+    core.on("UpdateTariff", pb.Tariff(tariff_id="DAY", version=2))
+    file = tmp_path / "tariff.json"
+    file.write_text(json.dumps({"minPrice": {"beforeTax": "1"}}))
+
+    ran = citrine("tariff", "update", "DAY", "--file", str(file))
+
+    assert ran.lines == ["tariff DAY has version 2"]
+    (request,) = core.requests("UpdateTariff")
+    assert request.tariff == pb.Tariff(tariff_id="DAY", min_price=pb.Amount(before_tax="1"))
+
+
+def test_what_is_no_tariff_is_refused(citrine: Cli, core: ScriptedCore, tmp_path: Path) -> None:
+    file = tmp_path / "tariff.json"
+    file.write_text('{"colour": "red"}')
+
+    ran = citrine("tariff", "create", "DAY", "--file", str(file))
+
+    assert ran.code == 2
+    assert "colour" in ran.err
+    assert core.seen == []
+
+
+def test_tariffs_are_shown_in_words(citrine: Cli, core: ScriptedCore) -> None:
+    element = pb.TariffElement(
+        price_components=[pb.PriceComponent(dimension=pb.TARIFF_DIMENSION_ENERGY, price="0.30", vat="19")],
+        restrictions=pb.TariffRestrictions(
+            start_time="08:00", end_time="18:00", days_of_week=[pb.DAY_OF_WEEK_MONDAY], max_power="11"
+        ),
+    )
+    core.on("ListTariffs", pb.ListTariffsResponse(tariffs=[pb.Tariff(tariff_id="DAY", elements=[element], version=3)]))
+
+    ran = citrine("tariff", "list")
+
+    assert "energy 0.30/kWh +19% VAT (Mon, 08:00-18:00, power below 11)" in ran.lines[1]
+
+
+def test_a_tariff_is_assigned(citrine: Cli, core: ScriptedCore) -> None:
+    made = pb.TariffAssignment(assignment_id="A-1", tariff_id="DAY", station_id="CS-1", evse_id=2, group_id="FLEET")
+    core.on("AssignTariff", made)
+
+    ran = citrine("tariff", "assign", "DAY", "--station", "CS-1", "--evse", "2", "--group", "FLEET")
+
+    assert ran.lines == ["tariff DAY applies to group FLEET at CS-1 EVSE 2: assignment A-1"]
+    made.ClearField("assignment_id")
+    assert core.requests("AssignTariff") == [pb.AssignTariffRequest(assignment=made)]
+
+
+def test_a_cost_is_tried_out(citrine: Cli, core: ScriptedCore) -> None:
+    core.on("PreviewCost", pb.PreviewCostResponse(tariff_id="DAY", version=3, cost=COST, text="30 cents"))
+
+    ran = citrine("tariff", "preview", "--station", "CS-1", "--kwh", "20", "--charging", "60")
+
+    (request,) = core.requests("PreviewCost")
+    assert request.usage == pb.Usage(energy_kwh="20", charging_time=Duration(seconds=3600))
+    assert any(line.split() == ["total", "with", "VAT", "7.14", "EUR"] for line in ran.lines)
+
+
+def test_the_cost_of_a_transaction_is_shown(citrine: Cli, core: ScriptedCore) -> None:
+    cost = cost_pb.TransactionCost(transaction_id="T-1", state=cost_pb.COST_STATE_FINAL, cost=COST)
+    core.on("GetTransactionCost", cost)
+
+    assert citrine("cost", "show", "T-1", "--json").json["cost"]["total"] == {"beforeTax": "6.00", "afterTax": "7.14"}
+    assert any(line.startswith("energy") and "0.30" in line for line in citrine("cost", "show", "T-1").lines)
+
+
+def test_only_what_is_said_of_the_settings_is_changed(citrine: Cli, core: ScriptedCore) -> None:
+    core.on("UpdateCostSettings", pb.CostSettings(running_cost=pb.RUNNING_COST_BOTH))
+
+    citrine("cost", "settings", "--running", "both", "--interval", "30")
+
+    (request,) = core.requests("UpdateCostSettings")
+    assert request.update_mask == FieldMask(paths=["running_cost", "running_cost_interval"])
+    assert request.settings.running_cost_interval == Duration(seconds=30)
