@@ -13,13 +13,19 @@ from citrine_core.blocks.display_message.record import change, enter, new_row
 from citrine_core.blocks.display_message.repository import DisplayMessageRepository
 from citrine_core.errors import CoreError, FailedPrecondition, InvalidArgument, NotFound
 from citrine_core.resources.reports import ReportKind, ReportRequests
-from citrine_core.rpc import caller, open_page, required
+from citrine_core.rpc import caller, check_length, open_page, required
 from citrine_core.services import Services
 
 __all__ = ["DisplayMessageServicer"]
 
 LONGEST_TIMEOUT = timedelta(minutes=11)
 """By when the end of a command that was sent is stored at the latest."""
+
+LONGEST_WAIT = timedelta(days=3650)
+"""How long the end of a command is waited for at most, however long the command may wait for its station."""
+
+LONGEST_TRANSACTION_ID = 36
+"""Characters of a transactionId."""
 
 WAITING_TIME = timedelta(hours=24)
 """How long a command waits for an offline station where the caller does not say."""
@@ -104,8 +110,7 @@ class DisplayMessageServicer(display_message_pb2_grpc.DisplayMessageServiceServi
             repository, station_id = DisplayMessageRepository(work.session), target.station_id
             if not await repository.lock_station(tenant_id, station_id):
                 raise NotFound("station", station_id)
-            live = (await repository.find_live_for_update(tenant_id, [station_id]))[station_id]
-            if message.id and any(row.message_id == message.id and row.state == _REQUESTED for row in live):
+            if message.id and await repository.is_requested(tenant_id, station_id, message.id):
                 raise FailedPrecondition(f"the station is being sent message {message.id}")
             if not message.id:
                 message.id = await repository.next_id(tenant_id, station_id)
@@ -155,6 +160,7 @@ def to_proto(row: DisplayMessage) -> pb.DisplayMessage:
 def _check(message: ocpp.MessageInfo, now: datetime) -> None:
     if message.id < 0:
         raise InvalidArgument("request.message.id", "must not be negative")
+    check_length("request.message.transaction_id", message.transaction_id, LONGEST_TRANSACTION_ID)
     if not message.HasField("end_date_time"):
         return
     end = message.end_date_time.ToDatetime(UTC)
@@ -167,4 +173,6 @@ def _check(message: ocpp.MessageInfo, now: datetime) -> None:
 def _waits_until(target: CommandTarget, now: datetime) -> datetime:
     if not target.when_online:
         return now
-    return target.expire_time.ToDatetime(UTC) if target.HasField("expire_time") else now + WAITING_TIME
+    if not target.HasField("expire_time"):
+        return now + WAITING_TIME
+    return min(target.expire_time.ToDatetime(UTC), now + LONGEST_WAIT)

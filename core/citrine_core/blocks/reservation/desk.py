@@ -15,11 +15,18 @@ from citrine_core.clock import Clock
 from citrine_core.db import UnitOfWork, UnitOfWorkFactory
 from citrine_core.errors import CoreError, FailedPrecondition, InvalidArgument, NotFound
 from citrine_core.resources.tokens import lookup_of
+from citrine_core.rpc import check_length
 
 __all__ = ["ReservationDesk", "new_row"]
 
+LONGEST_TOKEN = 255
+"""Characters of an idToken (OCPP 2.1; 36 in 2.0.1)."""
+
 LONGEST_TIMEOUT = timedelta(minutes=10)
 """How long a station may take to answer at most."""
+
+LONGEST_WAIT = timedelta(days=3650)
+"""How long the end of a command is waited for at most, however long the command may wait for its station."""
 
 MARGIN = timedelta(minutes=1)
 """By when the end of a command is stored after that."""
@@ -63,7 +70,7 @@ class ReservationDesk:
             if not request.id:
                 request.id = await repository.next_id(tenant_id, target.station_id)
             until = target.expire_time.ToDatetime(UTC) if target.when_online else now
-            deadline = until + LONGEST_TIMEOUT + MARGIN
+            deadline = min(until, now + LONGEST_WAIT) + LONGEST_TIMEOUT + MARGIN
             requested = ReservationState.RESERVATION_STATE_REQUESTED
             enter(work, new_row(tenant_id, target.station_id, request, requested, now, deadline))
             await work.commit()
@@ -121,6 +128,7 @@ def _expiry(request: ReserveNowRequest) -> int:
 def _check(request: ReserveNowRequest, now: datetime) -> None:
     if not request.HasField("id_token"):
         raise InvalidArgument("request.id_token", "must be set")
+    check_length("request.id_token.id_token", request.id_token.id_token, LONGEST_TOKEN)
     if request.id < 0:
         raise InvalidArgument("request.id", "must not be negative")
     if not request.HasField("expiry_date_time"):

@@ -1,5 +1,6 @@
 """ReservationService on a whole core, with a station played by the test."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -48,6 +49,14 @@ async def test_an_evse_that_is_kept_is_not_asked_for_again(desk: Desk) -> None:
     assert (await desk.reserve(evse_id=1)).state == pb.RESERVATION_STATE_ACTIVE
 
 
+async def test_one_of_two_who_want_an_evse_at_once_gets_it(desk: Desk) -> None:
+    results = await asyncio.gather(desk.reserve(evse_id=1), desk.reserve(evse_id=1), return_exceptions=True)
+
+    errors = [result.code() for result in results if isinstance(result, grpc.aio.AioRpcError)]
+    assert errors == [grpc.StatusCode.FAILED_PRECONDITION]
+    assert len(desk.sent) == 1
+
+
 async def test_there_are_no_more_reservations_than_evses(desk: Desk) -> None:
     for evse_id in (1, 2):
         await desk.connector(evse_id, "AVAILABLE")
@@ -92,6 +101,8 @@ async def test_what_can_never_be_right_is_refused(desk: Desk) -> None:
     assert await refused_field(desk, evse_id=0) == "request.evse_id"
     assert await refused_field(desk, id=-1) == "request.id"
     assert await refused_field(desk, id_token=None) == "request.id_token"
+    long = IdToken(id_token="A" * 256, type="Central")
+    assert await refused_field(desk, id_token=long) == "request.id_token.id_token"
     assert await refused_field(desk, expiry_date_time=None) == "request.expiry_date_time"
     assert await refused_field(desk, expiry_date_time=before) == "request.expiry_date_time"
     assert (await desk.api.ListReservations(pb.ListReservationsRequest())).reservations == []
