@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from citrine_simulator.answers import Router
+from citrine_simulator.answers.firmware import installed_firmware, tell_installed
 from citrine_simulator.answers.router import Override
 from citrine_simulator.authorization import Authorization
 from citrine_simulator.backoff import BackoffLimits
@@ -59,7 +60,7 @@ class Controller:
         Raises:
             UsageError: When the configuration names variables or values that are not possible.
         """
-        self._config = config
+        self._config = installed_firmware(config, around.store)
         self._around = around
         self._offset = timedelta()
         self._tasks: asyncio.TaskGroup | None = None
@@ -120,7 +121,9 @@ class Controller:
 
         def back_online(all_of_them: bool, booted: bool) -> None:
             statuses.back_online(all_of_them)
-            if not booted:
+            if booted:
+                self._spawn(tell_installed(around.store, self.call))
+            else:
                 # B04: after the statuses, a heartbeat.
                 self._spawn(heartbeats.beat())
 

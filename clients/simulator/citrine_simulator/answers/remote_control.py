@@ -5,6 +5,7 @@ from typing import Any
 
 from citrine_simulator import messages
 from citrine_simulator.answers.base import answers
+from citrine_simulator.answers.firmware import last_status
 from citrine_simulator.connection import Answer
 from citrine_simulator.errors import UsageError
 from citrine_simulator.evse import Connector, Evse, Transaction
@@ -76,9 +77,12 @@ class RemoteControlAnswers:
                 return self._trigger_meter_values(evse)
             case "TransactionEvent":
                 return self._trigger_transaction_event(evse)
-            case "LogStatusNotification" | "FirmwareStatusNotification" as action:
-                # F06.FR.15, F06.FR.16
+            case "LogStatusNotification" as action:
+                # F06.FR.15
                 return Answer(ACCEPTED, partial(self._send, action, {"status": "Idle"}))
+            case "FirmwareStatusNotification" as action:
+                # F06.FR.16
+                return Answer(ACCEPTED, partial(self._send, action, last_status(self._parts.store)))
         # F06.FR.08
         return Answer({"status": "NotImplemented"})
 
