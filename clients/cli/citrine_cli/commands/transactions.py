@@ -11,6 +11,7 @@ from citrine.api.v1.remote_control_pb2 import (
     RequestStopTransactionRequest,
 )
 from citrine.api.v1.transactions_pb2 import (
+    CloseTransactionRequest,
     GetTransactionRequest,
     GetTransactionStatusRequest,
     ListTransactionEventsRequest,
@@ -35,13 +36,14 @@ StationOption = Annotated[str, typer.Option("--station", metavar="ID", help="Sta
 
 def build() -> typer.Typer:
     """Return the commands of `citrine transaction`."""
-    app = typer.Typer(help="Transactions: list, show, start, starts, stop, check.")
+    app = typer.Typer(help="Transactions: list, show, start, starts, stop, check, close.")
     client_command(app, "list")(list_transactions)
     client_command(app, "show")(show_transaction)
     client_command(app, "start")(start_transaction)
     client_command(app, "starts")(list_starts)
     client_command(app, "stop")(stop_transaction)
     client_command(app, "check")(check_transaction)
+    client_command(app, "close")(close_transaction)
     return app
 
 
@@ -239,6 +241,17 @@ async def check_transaction(client: Client, transaction_id: TransactionId, stati
     said = answer.response
     ongoing = ("yes" if said.ongoing_indicator else "no") if said.HasField("ongoing_indicator") else "not said"
     client.out.facts({"ongoing": ongoing, "messages queued": "yes" if said.messages_in_queue else "no"})
+
+
+async def close_transaction(client: Client, transaction_id: TransactionId, station: StationOption = "") -> None:
+    """Close an open transaction whose end will not come; the station is not told."""
+    station_id = await _station_of(client, transaction_id, station)
+    request = CloseTransactionRequest(station_id=station_id, transaction_id=transaction_id)
+    closed = await client.citrine.transactions.CloseTransaction(request)
+    if client.out.as_json:
+        client.out.message(closed)
+        return
+    client.out.line(f"transaction {transaction_id} of {station_id} closed")
 
 
 async def _station_of(client: Client, transaction_id: str, station_id: str) -> str:

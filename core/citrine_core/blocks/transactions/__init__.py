@@ -3,12 +3,13 @@
 from functools import partial
 
 from citrine.api.v1 import transactions_pb2_grpc
-from citrine_core.blocks.transactions.checks import CheckHandlers, TransactionChecks
+from citrine_core.blocks.transactions.checks import CheckHandlers, TransactionChecks, close_transactions
 from citrine_core.blocks.transactions.checks.job import INTERVAL
 from citrine_core.blocks.transactions.handlers import TransactionsHandlers
 from citrine_core.blocks.transactions.models import Transaction, TransactionEvent
 from citrine_core.blocks.transactions.repository import TransactionRepository
 from citrine_core.blocks.transactions.servicer import TransactionsServicer
+from citrine_core.db import UnitOfWork
 from citrine_core.dispatch import Block
 from citrine_core.jobs import Job
 from citrine_core.services import Services
@@ -25,6 +26,11 @@ __all__ = [
 
 def block(services: Services) -> Block:
     """Return the block, put together."""
+
+    async def forget_station(work: UnitOfWork, tenant_id: str, station_id: str) -> None:
+        # What it charged is kept. A station that is registered again by this name knows nothing of it.
+        await close_transactions(work, tenant_id, station_id, services.clock())
+
     checks = Job("transaction checks", INTERVAL, TransactionChecks(services).run)
     return Block(
         "transactions",
@@ -32,4 +38,5 @@ def block(services: Services) -> Block:
         [partial(transactions_pb2_grpc.add_TransactionsServiceServicer_to_server, TransactionsServicer(services))],
         ["citrine.api.v1.TransactionsService"],
         jobs=[checks],
+        forget_station=forget_station,
     )

@@ -104,6 +104,7 @@ def _charged(
         ],
         is_new=key in heard.new,
         is_late=key in heard.late,
+        reservation_id=state.reservation_id,
     )
 
 

@@ -11,9 +11,10 @@ from citrine.api.v1 import transactions_pb2 as pb
 from citrine.api.v1 import transactions_pb2_grpc
 from citrine.ocpp.v2.transactions_pb2 import TransactionEventRequest, TransactionEventResponse
 from citrine.ocpp.v2.types_pb2 import IdToken
+from citrine_core.blocks.transactions.checks import close_transactions
 from citrine_core.blocks.transactions.repository import TransactionRepository
-from citrine_core.errors import InvalidArgument, NotFound
-from citrine_core.rpc import caller, open_page
+from citrine_core.errors import FailedPrecondition, InvalidArgument, NotFound
+from citrine_core.rpc import caller, open_page, required
 from citrine_core.services import Services
 
 __all__ = ["TransactionsServicer"]
@@ -89,6 +90,24 @@ class TransactionsServicer(transactions_pb2_grpc.TransactionsServiceServicer):
         context: grpc.aio.ServicerContext[pb.GetTransactionStatusRequest, pb.GetTransactionStatusResponse],
     ) -> pb.GetTransactionStatusResponse:
         return await self._services.commands.call(context, request, pb.GetTransactionStatusResponse)
+
+    async def CloseTransaction(
+        self,
+        request: pb.CloseTransactionRequest,
+        context: grpc.aio.ServicerContext[pb.CloseTransactionRequest, pb.Transaction],
+    ) -> pb.Transaction:
+        tenant_id, now = caller(context).tenant_id, self._services.clock()
+        station_id = required("station_id", request.station_id)
+        transaction_id = required("transaction_id", request.transaction_id)
+        async with self._services.unit_of_work() as work:
+            count = await close_transactions(work, tenant_id, station_id, now, transaction_id=transaction_id)
+            rows = await TransactionRepository(work.session).find(tenant_id, transaction_id, station_id=station_id)
+            if not rows:
+                raise NotFound("transaction", transaction_id)
+            if not count:
+                raise FailedPrecondition("the transaction is not open")
+            await work.commit()
+        return _to_proto(rows[0])
 
 
 def _to_proto(row: Row[Any]) -> pb.Transaction:

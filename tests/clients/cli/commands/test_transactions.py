@@ -12,6 +12,7 @@ from citrine.api.v1.remote_control_pb2 import (
     RequestStopTransactionResponse,
 )
 from citrine.api.v1.transactions_pb2 import (
+    CloseTransactionRequest,
     GetTransactionStatusRequest,
     GetTransactionStatusResponse,
     ListTransactionEventsResponse,
@@ -102,6 +103,14 @@ def test_what_a_station_said_of_a_closed_transaction_is_shown(citrine: Cli, core
 
     assert "not ongoing, nothing queued, 2030-01-01 00:00:00Z" in out
     assert "closed" in out
+
+
+def test_a_transaction_is_closed(citrine: Cli, core: ScriptedCore) -> None:
+    core.on("GetTransaction", Transaction(transaction_id="T-1", station_id="CS-1"))
+    core.on("CloseTransaction", Transaction(transaction_id="T-1", station_id="CS-1"))
+
+    assert citrine("transaction", "close", "T-1").lines == ["transaction T-1 of CS-1 closed"]
+    assert core.requests("CloseTransaction") == [CloseTransactionRequest(station_id="CS-1", transaction_id="T-1")]
 
 
 def test_meter_values_are_listed_by_what_they_are(citrine: Cli, core: ScriptedCore) -> None:

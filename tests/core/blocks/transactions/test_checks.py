@@ -5,6 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import grpc
 import pytest
 from google.protobuf.message import Message
 
@@ -12,6 +13,8 @@ from citrine.api.v1 import transactions_pb2 as pb
 from citrine.api.v1.common_pb2 import CommandTarget
 from citrine.api.v1.events_pb2 import SubscribeRequest
 from citrine.api.v1.events_pb2_grpc import EventsServiceStub
+from citrine.api.v1.stations_pb2 import DeleteStationRequest
+from citrine.api.v1.stations_pb2_grpc import StationsServiceStub
 from citrine.api.v1.transactions_pb2_grpc import TransactionsServiceStub
 from citrine.edge.v1.link_pb2 import CommandFailure
 from citrine.events.v1.events_pb2 import Event
@@ -156,6 +159,39 @@ async def test_a_station_that_can_not_say_is_not_asked_again(
     assert check.problem.startswith("NotImplemented")
     assert not check.HasField("due_time")
     assert not check.HasField("answer_time")
+
+
+async def test_an_operator_closes_what_will_not_end(
+    core: RunningCore, station: FakeSession, api: "TransactionsServiceAsyncStub"
+) -> None:
+    await station.call(started(0, 1000.0))
+    request = pb.CloseTransactionRequest(station_id="CS-1", transaction_id="T-1")
+
+    closed = await api.CloseTransaction(request)
+
+    assert closed.HasField("closed_time")
+    await until(core, lambda event: event.transaction_closed.transaction.transaction_id == "T-1")
+    with pytest.raises(grpc.aio.AioRpcError) as again:
+        await api.CloseTransaction(request)
+    request.transaction_id = "T-9"
+    with pytest.raises(grpc.aio.AioRpcError) as unknown:
+        await api.CloseTransaction(request)
+    assert again.value.code() == grpc.StatusCode.FAILED_PRECONDITION
+    assert unknown.value.code() == grpc.StatusCode.NOT_FOUND
+
+
+async def test_what_a_removed_station_left_open_is_closed(
+    core: RunningCore, station: FakeSession, api: "TransactionsServiceAsyncStub"
+) -> None:
+    await station.call_all([started(0), started(0, transaction_id="T-2"), ended(1, transaction_id="T-2")])
+
+    await core.stub(StationsServiceStub).DeleteStation(DeleteStationRequest(station_id="CS-1"))
+
+    listed = await api.ListTransactions(pb.ListTransactionsRequest())
+    assert [(one.transaction_id, one.HasField("closed_time")) for one in listed.transactions] == [
+        ("T-2", False),
+        ("T-1", True),
+    ]
 
 
 async def test_a_question_that_is_lost_with_the_connection_is_asked_again(

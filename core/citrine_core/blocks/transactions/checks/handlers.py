@@ -1,9 +1,9 @@
 """What stations answer about their transactions."""
 
-from citrine.events.v1.events_pb2 import Event, TransactionChecked, TransactionClosed
+from citrine.events.v1.events_pb2 import Event, TransactionChecked
 from citrine.ocpp.v2.transactions_pb2 import GetTransactionStatusRequest, GetTransactionStatusResponse
+from citrine_core.blocks.transactions.checks.closing import close_transactions
 from citrine_core.blocks.transactions.checks.repository import FIRST_RETRY, CheckRepository
-from citrine_core.blocks.transactions.summaries import summary_of
 from citrine_core.db import UnitOfWork
 from citrine_core.dispatch import Answered, Failed, handles_answer, handles_failure
 from citrine_core.services import Services
@@ -47,12 +47,10 @@ class CheckHandlers:
         if transaction.end_time is not None or transaction.closed_time is not None:
             return
         if ongoing:
-            await checks.settle(key, closed_time=None)
+            await checks.goes_on(key)
         elif ongoing is False and not response.messages_in_queue:
             # Nothing will ever tell its end: the station lost it (field experience), or never had it (E14.FR.01).
-            await checks.settle(key, closed_time=now)
-            closed = TransactionClosed(transaction=summary_of(transaction, transaction.last_seq_no))
-            work.emit(Event(tenant_id=key[0], station_id=key[1], transaction_closed=closed))
+            await close_transactions(work, key[0], key[1], now, transaction_id=key[2])
 
     @handles_failure(GetTransactionStatusRequest)
     async def transaction_status_failed(self, work: UnitOfWork, failed: Failed[GetTransactionStatusRequest]) -> None:

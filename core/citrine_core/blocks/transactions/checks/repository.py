@@ -206,12 +206,25 @@ class CheckRepository:
             values |= {"due_time": due_time, "asks": case((_CHECKS.c.asks > 0, _CHECKS.c.asks - 1), else_=0)}
         await self._session.execute(update(_CHECKS).where(*_is(_CHECKS, key)).values(**values))
 
-    async def settle(self, key: CheckKey, *, closed_time: datetime | None) -> None:
-        """Store what follows from an answer: the transaction goes on, or it is closed at a time."""
-        values: dict[str, Any] = {"orphaned": False}
-        if closed_time is not None:
-            values = {"closed_time": closed_time, "update_time": closed_time}
-        await self._session.execute(update(_TRANSACTIONS).where(*_is(_TRANSACTIONS, key)).values(**values))
+    async def goes_on(self, key: CheckKey) -> None:
+        """Take back that a station has forgotten a transaction."""
+        await self._session.execute(update(_TRANSACTIONS).where(*_is(_TRANSACTIONS, key)).values(orphaned=False))
+
+    async def close(
+        self, tenant_id: str, station_id: str, transaction_id: str, closed_time: datetime
+    ) -> Sequence[Row[Any]]:
+        """Close the open transactions of a station, or the one that is named, and return them."""
+        conditions = [_TRANSACTIONS.c.tenant_id == tenant_id, _TRANSACTIONS.c.station_id == station_id]
+        if transaction_id:
+            conditions.append(_TRANSACTIONS.c.transaction_id == transaction_id)
+        rows = await self._session.execute(
+            update(_TRANSACTIONS)
+            .where(*conditions, Transaction.is_open())
+            .values(closed_time=closed_time, update_time=closed_time)
+            .returning(_TRANSACTIONS)
+        )
+        found: Sequence[Row[Any]] = rows.all()
+        return found
 
     async def _find_transaction(self, key: CheckKey) -> Row[Any] | None:
         query = select(_TRANSACTIONS).where(*_is(_TRANSACTIONS, key)).with_for_update()
