@@ -1,6 +1,7 @@
 """The meter of an EVSE and the EV that draws from it."""
 
-from collections.abc import Iterable
+import math
+from collections.abc import Callable, Iterable
 from typing import Any
 
 __all__ = ["Meter"]
@@ -29,6 +30,8 @@ class Meter:
         self.register = register
         self.soc = 0.0
         self.charging = False
+        self.limit: Callable[[], float] = lambda: math.inf
+        """Returns what the station lets the EV draw now, in W."""
         self._power = power
         self._battery = battery
         self._speed = speed
@@ -39,9 +42,10 @@ class Meter:
         """What the EV draws now, in W."""
         if not self.charging or self.soc >= 100:
             return 0.0
-        if self.soc <= TAPER_FROM:
-            return self._power
-        return self._power * max(TAPER_FLOOR, (100 - self.soc) / (100 - TAPER_FROM))
+        wanted = self._power
+        if self.soc > TAPER_FROM:
+            wanted *= max(TAPER_FLOOR, (100 - self.soc) / (100 - TAPER_FROM))
+        return min(wanted, self.limit())
 
     def connect(self, soc: float) -> None:
         """Plug in an EV with this state of charge, in %."""

@@ -108,7 +108,13 @@ def _controllers(config: StationConfig) -> Iterator[Variable]:
     yield _fixed("DeviceDataCtrlr", "BytesPerMessage", "65536", "integer", "GetReport")
     yield _fixed("DeviceDataCtrlr", "BytesPerMessage", "65536", "integer", "GetVariables")
     yield _fixed("DeviceDataCtrlr", "BytesPerMessage", "65536", "integer", "SetVariables")
-    for absent in ("SmartChargingCtrlr", "ReservationCtrlr", "LocalAuthListCtrlr", "DisplayMessageCtrlr"):
+    smart = "SmartChargingCtrlr"
+    yield _fixed(smart, "Available", "true", "boolean")
+    yield _switch(smart, "Enabled", "true")
+    yield _fixed(smart, "ProfileStackLevel", "8", "integer")
+    yield _fixed(smart, "RateUnit", "A,W", "MemberList")
+    yield _fixed(smart, "PeriodsPerSchedule", "96", "integer")
+    for absent in ("ReservationCtrlr", "LocalAuthListCtrlr", "DisplayMessageCtrlr"):
         yield _fixed(absent, "Available", "false", "boolean")
 
 
