@@ -1,7 +1,7 @@
 """What is known of a station when a profile is checked, or a schedule is planned."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from citrine.ocpp.v2 import types_pb2 as types
@@ -46,8 +46,13 @@ class Facts:
     """Transactions whose vehicle said what it needs, with maxScheduleTuples."""
 
     def transaction_on(self, evse_id: int) -> OpenTransaction | None:
-        """Return the transaction that is under way on an EVSE."""
-        return next((found for found in self.transactions if found.evse_id == evse_id), None)
+        """Return the transaction that is under way on an EVSE.
+
+        Some stations do not say where their transactions are: then it is the only one of these.
+        """
+        on_evse = next((found for found in self.transactions if found.evse_id == evse_id), None)
+        anywhere = [replace(found, evse_id=evse_id) for found in self.transactions if found.evse_id is None]
+        return on_evse or (anywhere[0] if len(anywhere) == 1 else None)
 
     def installed(self) -> list[Installed]:
         """Return the profiles as the rules want them."""
@@ -156,7 +161,7 @@ async def limits_on(
     What holds for the station is shared evenly by the transactions that are under way.
     """
     limits = LimitRepository(work.session)
-    evse_id, share = transaction.evse_id or 0, max(1, len(facts.transactions))
+    evse_id, share = transaction.evse_id or 0, max(1, sum(not one.orphaned for one in facts.transactions))
     curves: list[Curve] = []
     for capacity in await limits.capacities_of(tenant_id, station_id):
         if capacity.evse_id in (0, evse_id):

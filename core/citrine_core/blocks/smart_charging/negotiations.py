@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -278,7 +278,7 @@ class ChargingPlans:
         try:
             if transaction is None:
                 raise NotPossible("TxNotFound", "the transaction ended")
-            profile = await self.profile_for(work, row, facts, transaction)
+            profile = await self.profile_for(work, row, facts, replace(transaction, evse_id=row.evse_id))
         except NotPossible as problem:
             row.state, row.reason = pb.CHARGING_NEGOTIATION_STATE_FAILED, problem.problem
             return None

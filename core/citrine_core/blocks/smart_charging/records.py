@@ -5,7 +5,6 @@ from datetime import UTC, datetime, timedelta
 
 from citrine.api.v1 import smart_charging_pb2 as pb
 from citrine.events.v1.events_pb2 import ChargingProfileChanged, Event
-from citrine.ocpp.v2.types_pb2 import CHARGING_PROFILE_PURPOSE_ENUM_TX_PROFILE as TX
 from citrine.ocpp.v2.types_pb2 import ChargingProfile, StatusInfo
 from citrine_core.blocks.smart_charging.models import ProfileRecord
 from citrine_core.blocks.smart_charging.repository import ProfileRepository
@@ -15,11 +14,14 @@ from citrine_core.jobs import Job
 
 __all__ = ["ProfileUpkeep", "move", "new_record", "said", "same_profile", "take_over"]
 
-UPKEEP_INTERVAL = timedelta(seconds=15)
+UPKEEP_INTERVAL = timedelta(seconds=30)
 """How soon it is stored, and told, that a profile expired or ended with its transaction. It is shown at once."""
 
 UPKEEP_STEP = 500
 """Profiles that are moved in one transaction."""
+
+START_TIME = timedelta(hours=1)
+"""How long after a remote start its transaction may begin."""
 
 QUERY_TIME = timedelta(days=1)
 """How long the report of a GetChargingProfiles may take."""
@@ -137,7 +139,7 @@ class ProfileUpkeep:
 
     async def _step(self, now: datetime) -> bool:
         async with self._unit_of_work() as work:
-            rows = await ProfileRepository(work.session).find_over(now, UPKEEP_STEP)
+            rows = await ProfileRepository(work.session).find_over(now, now - START_TIME, UPKEEP_STEP)
             for row in rows:
                 _end(work, row, now)
             await work.commit()
@@ -149,5 +151,6 @@ def _end(work: UnitOfWork, row: ProfileRecord, now: datetime) -> None:
         move(work, row, pb.CHARGING_PROFILE_STATE_EXPIRED, now)
     elif row.state == WANTED and row.wanted_until is not None and row.wanted_until <= now:
         move(work, row, pb.CHARGING_PROFILE_STATE_FAILED, now, "nothing was heard of its command")
-    elif row.purpose == TX:
-        move(work, row, pb.CHARGING_PROFILE_STATE_ENDED, now)
+    else:
+        reason = "" if row.transaction_id else "no transaction began"
+        move(work, row, pb.CHARGING_PROFILE_STATE_ENDED, now, reason)

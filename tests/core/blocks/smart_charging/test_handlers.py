@@ -18,6 +18,7 @@ from citrine_core.blocks.smart_charging import (
     Negotiation,
     ProfileAnswers,
     SmartChargingHandlers,
+    forget_charging,
 )
 from citrine_core.blocks.smart_charging.records import ACCEPTED, WANTED, new_record
 from citrine_core.blocks.transactions import TransactionsHandlers
@@ -154,6 +155,15 @@ async def test_K15_FR_05_clients_that_plan_are_told_and_their_schedule_counts(un
     assert (row.state, row.profile_id) == (pb.CHARGING_NEGOTIATION_STATE_ACCEPTED, 1)
 
 
+async def test_a_transaction_that_does_not_say_where_it_is_is_the_one(unit_of_work: UnitOfWorkFactory) -> None:
+    """Some stations send no EVSE with their transactions."""
+    station = Station(unit_of_work)
+    await add_station(unit_of_work)
+    await handle(unit_of_work, station.transactions.transaction_events, [call_of(started(0))])
+
+    assert (await station.says(needs(2))).status == NEEDS_ACCEPTED
+
+
 async def test_K15_FR_12_a_schedule_beyond_its_limits_is_rejected_and_renegotiated_a_few_times(
     station: Station,
 ) -> None:
@@ -262,3 +272,14 @@ async def test_K13_a_limit_is_cleared_on_its_evse_only(station: Station) -> None
     async with station.unit_of_work(read_only=True) as work:
         rows = await work.session.scalars(select(ExternalLimit.evse_id).where(ExternalLimit.clear_time.is_(None)))
         assert rows.all() == [1]
+
+
+async def test_a_removed_station_leaves_nothing(station: Station) -> None:
+    await station.says(needs())
+    await station.says(limited("EMS"))
+
+    async with station.unit_of_work() as work:
+        await forget_charging(work, "default", "CS-1")
+        await work.commit()
+
+    assert await station.negotiations() == []
