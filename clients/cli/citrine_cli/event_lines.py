@@ -47,6 +47,12 @@ def _because(body: FirmwareUpdateChanged | FirmwarePublicationChanged | Firmware
     return body.state.lower().replace("_", " ") + (f": {body.reason}" if body.reason else "")
 
 
+def _place(evse_id: int, connector_id: int) -> str:
+    if not evse_id:
+        return "the station"
+    return f"evse {evse_id}" + (f" connector {connector_id}" if connector_id else "")
+
+
 # Any: each function takes the body of its own kind.
 _WORDS: Mapping[str, Callable[[Any], str]] = {
     "station_connected": lambda body: f"connected with OCPP {body.ocpp_version} from {body.remote_address}",
@@ -73,6 +79,20 @@ _WORDS: Mapping[str, Callable[[Any], str]] = {
     ),
     "command_finished": lambda body: f"command {body.action} {body.state.lower().replace('_', ' ')}",
     "data_transfer_received": lambda body: f"data of {body.request.vendor_id}: {enum_word(body, 'status')}",
+    "station_held": lambda body: f"held, because nobody knows it; from {body.remote_address}",
+    "provisioning_changed": lambda body: (
+        f"configuration {body.configuration_id} {body.state}"
+        + (f", {body.refused} refused" if body.refused else "")
+        + (f": {body.problem}" if body.problem else "")
+    ),
+    "network_profile_answered": lambda body: f"network slot {body.configuration_slot}: {enum_word(body, 'status')}",
+    "station_reset": lambda body: (
+        f"reset of {f'evse {body.evse_id}' if body.evse_id else 'the station'} {enum_word(body, 'status')}"
+        + (", booted" if body.booted else "")
+    ),
+    "availability_answered": lambda body: (
+        f"{enum_word(body, 'wanted')} for {_place(body.evse_id, body.connector_id)}: {enum_word(body, 'answer')}"
+    ),
     "station_changed": lambda body: f"station {enum_word(body, 'kind')}",
     "transaction_checked": lambda body: (
         f"transaction {body.transaction_id} checked: {_ongoing(body)}"

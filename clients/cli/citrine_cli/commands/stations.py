@@ -3,19 +3,26 @@
 from typing import Annotated
 
 import typer
+from google.protobuf.field_mask_pb2 import FieldMask
 
 from citrine.api.v1.stations_pb2 import (
     BOOT_POLICY_ACCEPTED,
+    BOOT_POLICY_CONFIGURED,
     BOOT_POLICY_PENDING,
     BOOT_POLICY_REJECTED,
+    BOOT_POLICY_UNSPECIFIED,
+    AcceptStationRequest,
+    BootPolicy,
     CreateStationRequest,
     DeleteStationRequest,
     GetStationRequest,
     ListStationsRequest,
     SetStationPasswordRequest,
     Station,
+    UpdateStationRequest,
 )
 from citrine_cli.client import Client, client_command, collect
+from citrine_cli.commands import station_care, station_configuration
 from citrine_cli.errors import UsageError
 from citrine_cli.words import enum_word, number, time_word
 
@@ -27,18 +34,54 @@ StationId = Annotated[str, typer.Argument(metavar="ID", help="Name of the statio
 Password = Annotated[
     str | None, typer.Option("--password", metavar="P", help="16 to 64 characters. Without it one is generated.")
 ]
-_POLICIES = {"--accept": BOOT_POLICY_ACCEPTED, "--pending": BOOT_POLICY_PENDING, "--reject": BOOT_POLICY_REJECTED}
+Accept = Annotated[bool, typer.Option("--accept", help="Answer its BootNotification Accepted.")]
+Pending = Annotated[bool, typer.Option("--pending", help="Answer its BootNotification Pending.")]
+Reject = Annotated[bool, typer.Option("--reject", help="Answer its BootNotification Rejected.")]
+Configure = Annotated[
+    bool, typer.Option("--configure", help="Answer Pending until its configuration was applied, then Accepted.")
+]
+Interval = Annotated[
+    int | None,
+    typer.Option("--interval", metavar="S", help="Seconds between heartbeats, or until it boots again; 0: default."),
+]
+Configuration = Annotated[
+    str | None,
+    typer.Option("--configuration", metavar="ID", help="Its configuration; empty: the one for such stations."),
+]
+Description = Annotated[str | None, typer.Option("--description", metavar="TEXT", help="For people.")]
+_POLICIES = {
+    "--accept": BOOT_POLICY_ACCEPTED,
+    "--pending": BOOT_POLICY_PENDING,
+    "--reject": BOOT_POLICY_REJECTED,
+    "--configure": BOOT_POLICY_CONFIGURED,
+}
 
 
 def build() -> typer.Typer:
     """Return the commands of `citrine station`."""
-    app = typer.Typer(help="Charging stations: add, list, show, set-password, remove.")
+    app = typer.Typer(help="Charging stations: registered, accepted, configured, reset, in and out of service.")
     client_command(app, "add")(add_station)
     client_command(app, "list")(list_stations)
     client_command(app, "show")(show_station)
+    client_command(app, "update")(update_station)
+    client_command(app, "accept")(accept_station)
     client_command(app, "set-password")(set_password)
     client_command(app, "remove")(remove_station)
+    station_care.add_to(app)
+    station_configuration.add_to(app)
     return app
+
+
+def _policy(*given: bool) -> BootPolicy.ValueType:
+    """Return the policy that was chosen, in the order of _POLICIES; UNSPECIFIED where none was.
+
+    Raises:
+        UsageError: When more than one was.
+    """
+    chosen = [name for name, is_given in zip(_POLICIES, given, strict=True) if is_given]
+    if len(chosen) > 1:
+        raise UsageError(f"{' and '.join(chosen)} exclude each other")
+    return _POLICIES[chosen[0]] if chosen else BOOT_POLICY_UNSPECIFIED
 
 
 def _tell_password(client: Client, generated: str) -> None:
@@ -52,22 +95,24 @@ async def add_station(
     station_id: StationId,
     password: Password = None,
     no_password: Annotated[bool, typer.Option("--no-password", help="Let it connect without a password.")] = False,
-    accept: Annotated[bool, typer.Option("--accept", help="Answer its BootNotification Accepted (default).")] = False,
-    pending: Annotated[bool, typer.Option("--pending", help="Answer its BootNotification Pending.")] = False,
-    reject: Annotated[bool, typer.Option("--reject", help="Answer its BootNotification Rejected.")] = False,
-    description: Annotated[str, typer.Option("--description", metavar="TEXT", help="For people.")] = "",
+    accept: Accept = False,
+    pending: Pending = False,
+    reject: Reject = False,
+    configure: Configure = False,
+    interval: Interval = None,
+    configuration: Configuration = None,
+    description: Description = None,
 ) -> None:
-    """Register a station, and print its password where it is generated."""
-    chosen = [name for name, given in zip(_POLICIES, (accept, pending, reject), strict=True) if given]
-    if len(chosen) > 1:
-        raise UsageError(f"{' and '.join(chosen)} exclude each other")
+    """Register a station, and print its password where it is generated. Without a policy it is accepted."""
     if no_password and password:
         raise UsageError("--password and --no-password exclude each other")
     station = Station(
         station_id=station_id,
-        boot_policy=_POLICIES[chosen[0]] if chosen else BOOT_POLICY_ACCEPTED,
+        boot_policy=_policy(accept, pending, reject, configure) or BOOT_POLICY_ACCEPTED,
+        boot_interval=interval or None,
+        configuration_id=configuration or "",
         allow_no_password=no_password,
-        description=description,
+        description=description or "",
     )
     request = CreateStationRequest(station=station, password=password or "")
     created = await client.citrine.stations.CreateStation(request)
@@ -81,14 +126,18 @@ async def add_station(
 async def list_stations(
     client: Client,
     connected: Annotated[bool, typer.Option("--connected", help="Only those with an open websocket.")] = False,
+    held: Annotated[bool, typer.Option("--held", help="Only those that nobody knows, and that wait for you.")] = False,
     limit: Annotated[int, typer.Option("--limit", metavar="N", help="At most this many; 0 is all.")] = 0,
 ) -> None:
     """List the stations."""
-    request = ListStationsRequest(connected_only=connected)
+    request = ListStationsRequest(connected_only=connected, held=held)
     pages = collect(client.citrine.stations.ListStations, request, limit)
     stations = [station async for page in pages for station in page.stations]
     if client.out.as_json:
         client.out.messages(stations)
+        return
+    if held:
+        _show_held(client, stations)
         return
     client.out.table(
         ["station", "connected", "version", "registration", "vendor", "model", "last seen"],
@@ -105,6 +154,25 @@ async def list_stations(
             for station in stations
         ),
         empty="no stations",
+    )
+
+
+def _show_held(client: Client, stations: list[Station]) -> None:
+    client.out.table(
+        ["station", "held", "from", "vendor", "model", "serial number", "last seen"],
+        (
+            [
+                station.station_id,
+                time_word(station, "held_time"),
+                station.remote_address,
+                station.hardware.vendor_name,
+                station.hardware.model,
+                station.hardware.serial_number,
+                time_word(station, "last_seen_time"),
+            ]
+            for station in stations
+        ),
+        empty="no stations are held",
     )
 
 
@@ -125,6 +193,9 @@ async def show_station(client: Client, station_id: StationId) -> None:
             "boot policy": enum_word(station, "boot_policy"),
             "boot interval": number(station, "boot_interval"),
             "registration": enum_word(station, "registration"),
+            "configuration": station.configuration_id,
+            "held": time_word(station, "held_time"),
+            "address": station.remote_address,
             "password": "not needed" if station.allow_no_password else "",
             "vendor": station.hardware.vendor_name,
             "model": station.hardware.model,
@@ -136,11 +207,84 @@ async def show_station(client: Client, station_id: StationId) -> None:
         }
     )
     rows = [
-        [str(evse.evse_id), str(plug.connector_id), enum_word(plug, "status"), time_word(plug, "status_time")]
+        [
+            str(evse.evse_id),
+            str(plug.connector_id),
+            enum_word(plug, "status"),
+            time_word(plug, "status_time"),
+            enum_word(plug, "wanted"),
+        ]
         for evse in station.evses
         for plug in evse.connectors
     ]
-    client.out.table(["evse", "connector", "status", "since"], rows, empty="no connectors reported")
+    client.out.table(["evse", "connector", "status", "since", "wanted"], rows, empty="no connectors reported")
+
+
+async def update_station(
+    client: Client,
+    station_id: StationId,
+    accept: Accept = False,
+    pending: Pending = False,
+    reject: Reject = False,
+    configure: Configure = False,
+    interval: Interval = None,
+    configuration: Configuration = None,
+    description: Description = None,
+    enabled: Annotated[
+        bool | None, typer.Option("--enable/--disable", help="Let it connect, or refuse it and close its websocket.")
+    ] = None,
+) -> None:
+    """Change a station. One that is Pending is asked to boot again, so that a new policy counts at once."""
+    policy = _policy(accept, pending, reject, configure)
+    given = {
+        "boot_policy": policy or None,
+        "boot_interval": interval,
+        "configuration_id": configuration,
+        "description": description,
+        "enabled": enabled,
+    }
+    mask = FieldMask(paths=[name for name, value in given.items() if value is not None])
+    if not mask.paths:
+        raise UsageError("there is nothing to change; see --help")
+    station = Station(
+        station_id=station_id,
+        boot_policy=policy,
+        boot_interval=interval or None,
+        configuration_id=configuration or "",
+        description=description or "",
+        enabled=enabled,
+    )
+    updated = await client.citrine.stations.UpdateStation(UpdateStationRequest(station=station, update_mask=mask))
+    if client.out.as_json:
+        client.out.message(updated)
+        return
+    client.out.line(f"station {station_id} updated; boot policy: {enum_word(updated, 'boot_policy')}")
+
+
+async def accept_station(
+    client: Client,
+    station_id: StationId,
+    password: Annotated[
+        str | None,
+        typer.Option("--password", metavar="P", help="What it must give now; else what it came with."),
+    ] = None,
+    configure: Configure = False,
+    configuration: Configuration = None,
+    description: Description = None,
+) -> None:
+    """Register a station that is held because nobody knew it; see list --held for what it says of itself."""
+    request = AcceptStationRequest(
+        station_id=station_id,
+        boot_policy=BOOT_POLICY_CONFIGURED if configure else BOOT_POLICY_ACCEPTED,
+        password=password or "",
+        description=description or "",
+        configuration_id=configuration or "",
+    )
+    accepted = await client.citrine.stations.AcceptStation(request)
+    if client.out.as_json:
+        client.out.message(accepted)
+        return
+    client.out.line(f"station {station_id} accepted; it is asked to boot again")
 
 
 async def set_password(client: Client, station_id: StationId, password: Password = None) -> None:

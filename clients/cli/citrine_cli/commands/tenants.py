@@ -3,23 +3,37 @@
 from typing import Annotated
 
 import typer
+from google.protobuf.field_mask_pb2 import FieldMask
 
-from citrine.api.v1.tenants_pb2 import CreateTenantRequest, DeleteTenantRequest, ListTenantsRequest, Tenant
+from citrine.api.v1.tenants_pb2 import (
+    UNKNOWN_STATIONS_HOLD,
+    UNKNOWN_STATIONS_REFUSE,
+    CreateTenantRequest,
+    DeleteTenantRequest,
+    ListTenantsRequest,
+    Tenant,
+    UpdateTenantRequest,
+)
 from citrine_cli.client import Client, client_command, collect
-from citrine_cli.words import time_word
+from citrine_cli.errors import UsageError
+from citrine_cli.targets import choice
+from citrine_cli.words import enum_word, number, time_word
 
 __all__ = ["NAME", "build"]
 
 NAME = "tenant"
+
+_UNKNOWN = {"refuse": UNKNOWN_STATIONS_REFUSE, "hold": UNKNOWN_STATIONS_HOLD}
 
 TenantId = Annotated[str, typer.Argument(metavar="ID", help="Part of station URLs: a-z 0-9 and -.")]
 
 
 def build() -> typer.Typer:
     """Return the commands of `citrine tenant`."""
-    app = typer.Typer(help="Tenants: add, list, remove.")
+    app = typer.Typer(help="Tenants: add, list, update, remove.")
     client_command(app, "add")(add_tenant)
     client_command(app, "list")(list_tenants)
+    client_command(app, "update")(update_tenant)
     client_command(app, "remove")(remove_tenant)
     return app
 
@@ -45,8 +59,48 @@ async def list_tenants(client: Client) -> None:
     if client.out.as_json:
         client.out.messages(tenants)
         return
-    rows = ([tenant.tenant_id, tenant.display_name, time_word(tenant, "create_time")] for tenant in tenants)
-    client.out.table(["tenant", "name", "created"], rows, empty="no tenants")
+    rows = (
+        [
+            tenant.tenant_id,
+            tenant.display_name,
+            enum_word(tenant, "unknown_stations"),
+            number(tenant, "max_held_stations"),
+            time_word(tenant, "create_time"),
+        ]
+        for tenant in tenants
+    )
+    columns = ["tenant", "name", "unknown stations", "held at most", "created"]
+    client.out.table(columns, rows, empty="no tenants")
+
+
+async def update_tenant(
+    client: Client,
+    tenant_id: TenantId,
+    name: Annotated[str | None, typer.Option("--name", metavar="TEXT", help="For people.")] = None,
+    unknown: Annotated[
+        str | None,
+        typer.Option(
+            "--unknown-stations", metavar="refuse|hold", help="Refuse stations that nobody knows, or hold them."
+        ),
+    ] = None,
+    max_held: Annotated[int | None, typer.Option("--max-held", metavar="N", help="Hold at most this many.")] = None,
+) -> None:
+    """Change a tenant. Stations that are held are listed by citrine station list --held."""
+    given = {"display_name": name, "unknown_stations": unknown, "max_held_stations": max_held}
+    mask = FieldMask(paths=[field for field, value in given.items() if value is not None])
+    if not mask.paths:
+        raise UsageError("there is nothing to change; see --help")
+    tenant = Tenant(
+        tenant_id=tenant_id,
+        display_name=name or "",
+        unknown_stations=choice("--unknown-stations", _UNKNOWN, unknown or "refuse"),
+        max_held_stations=max_held,
+    )
+    updated = await client.citrine.tenants.UpdateTenant(UpdateTenantRequest(tenant=tenant, update_mask=mask))
+    if client.out.as_json:
+        client.out.message(updated)
+        return
+    client.out.line(f"tenant {tenant_id} updated")
 
 
 async def remove_tenant(client: Client, tenant_id: TenantId) -> None:

@@ -1,0 +1,287 @@
+"""`citrine configuration`: what stations should have set."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from google.protobuf.field_mask_pb2 import FieldMask
+from google.protobuf.json_format import ParseDict, ParseError
+
+from citrine.api.v1.configurations_pb2 import (
+    ApplyConfigurationRequest,
+    Configuration,
+    CreateConfigurationRequest,
+    DeleteConfigurationRequest,
+    GetConfigurationRequest,
+    ListConfigurationsRequest,
+    ListDriftReportsRequest,
+    ListProvisioningsRequest,
+    StationSelector,
+    UpdateConfigurationRequest,
+)
+from citrine.ocpp.v2 import provisioning_pb2 as ocpp
+from citrine_cli.client import Client, client_command, collect
+from citrine_cli.commands.station_configuration import Everything, MayReset, drift_row
+from citrine_cli.errors import CliError, UsageError
+from citrine_cli.targets import choice
+from citrine_cli.values import parse_object
+from citrine_cli.variable_names import parse_name, write_name
+from citrine_cli.words import enum_word, time_word
+
+__all__ = ["NAME", "build"]
+
+NAME = "configuration"
+
+_REPORTS = {
+    "full": ocpp.REPORT_BASE_ENUM_FULL_INVENTORY,
+    "configuration": ocpp.REPORT_BASE_ENUM_CONFIGURATION_INVENTORY,
+    "summary": ocpp.REPORT_BASE_ENUM_SUMMARY_INVENTORY,
+    "none": None,
+}
+
+Id = Annotated[str, typer.Argument(metavar="ID", help="Name of the configuration.")]
+Settings = Annotated[
+    list[str] | None, typer.Argument(metavar="[NAME=VALUE…]", help="COMPONENT.VARIABLE=VALUE, see citrine variable.")
+]
+For = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--for",
+        metavar="VENDOR/MODEL",
+        help="Stations that it is for: VENDOR/MODEL, VENDOR, or * for all. May be repeated.",
+    ),
+]
+Report = Annotated[
+    str | None,
+    typer.Option("--report", metavar="WHICH", help="Asked for first: full, configuration, summary or none."),
+]
+Hold = Annotated[
+    bool | None,
+    typer.Option("--hold-refused/--accept-refused", help="Keep a station Pending that refuses a variable, or not."),
+]
+Description = Annotated[str | None, typer.Option("--description", metavar="TEXT", help="For people.")]
+File = Annotated[
+    Path | None,
+    typer.Option("--file", metavar="PATH", help="JSON as show --json prints it; options go before what it says."),
+]
+
+
+def build() -> typer.Typer:
+    """Return the commands of `citrine configuration`."""
+    app = typer.Typer(help="Configurations: what stations should have set, and which of them differ.")
+    client_command(app, "add")(add_configuration)
+    client_command(app, "update")(update_configuration)
+    client_command(app, "list")(list_configurations)
+    client_command(app, "show")(show_configuration)
+    client_command(app, "remove")(remove_configuration)
+    client_command(app, "apply")(apply_configuration)
+    client_command(app, "progress")(list_progress)
+    client_command(app, "drift")(list_drift)
+    return app
+
+
+async def add_configuration(
+    client: Client,
+    configuration_id: Id,
+    settings: Settings = None,
+    selectors: For = None,
+    report: Report = None,
+    hold_refused: Hold = None,
+    description: Description = None,
+    file: File = None,
+) -> None:
+    """Add a configuration. Stations get it at their next boot (boot policy: configure), or by apply."""
+    configuration, _ = _read(configuration_id, settings, selectors, report or "full", hold_refused, description, file)
+    created = await client.citrine.configurations.CreateConfiguration(
+        CreateConfigurationRequest(configuration=configuration)
+    )
+    if client.out.as_json:
+        client.out.message(created)
+        return
+    client.out.line(f"configuration {configuration_id} added with {len(created.variables)} variables")
+
+
+async def update_configuration(
+    client: Client,
+    configuration_id: Id,
+    settings: Settings = None,
+    selectors: For = None,
+    report: Report = None,
+    hold_refused: Hold = None,
+    description: Description = None,
+    file: File = None,
+) -> None:
+    """Change a configuration. Variables that are named replace all that it had; no station is told before apply."""
+    configuration, fields = _read(configuration_id, settings, selectors, report, hold_refused, description, file)
+    if not fields:
+        raise UsageError("there is nothing to change; see --help")
+    updated = await client.citrine.configurations.UpdateConfiguration(
+        UpdateConfigurationRequest(configuration=configuration, update_mask=FieldMask(paths=fields))
+    )
+    if client.out.as_json:
+        client.out.message(updated)
+        return
+    client.out.line(f"configuration {configuration_id} updated; see citrine configuration drift {configuration_id}")
+
+
+def _read(
+    configuration_id: str,
+    settings: list[str] | None,
+    selectors: list[str] | None,
+    report: str | None,
+    hold_refused: bool | None,
+    description: str | None,
+    file: Path | None,
+) -> tuple[Configuration, list[str]]:
+    """Return a configuration as a file and options say, and the names of the fields that they say."""
+    given = _read_file(file) if file is not None else Configuration()
+    names = {field.name for field, _ in given.ListFields()} - {"create_time", "update_time", "etag"}
+    if settings:
+        del given.variables[:]
+        given.variables.extend(map(_setting, settings))
+        names.add("variables")
+    if selectors is not None:
+        del given.selectors[:]
+        given.selectors.extend(map(_selector, selectors))
+        names.add("selectors")
+    if report is not None and (file is None or "base_report" not in names):
+        given.ClearField("base_report")
+        chosen = choice("--report", _REPORTS, report) if report.lower() != "none" else None
+        if chosen is not None:
+            given.base_report = chosen
+        names.add("base_report")
+    if hold_refused is not None:
+        given.hold_refused = hold_refused
+        names.add("hold_refused")
+    if description is not None:
+        given.description = description
+        names.add("description")
+    given.configuration_id = configuration_id
+    return given, sorted(names - {"configuration_id"})
+
+
+def _read_file(file: Path) -> Configuration:
+    try:
+        found: dict[str, Any] = parse_object(file.read_text(encoding="utf-8"))
+        return ParseDict(found, Configuration())
+    except (OSError, UnicodeDecodeError) as error:
+        raise CliError(f"{file} can't be read: {error}") from error
+    except ParseError as error:
+        raise UsageError(f"{file} is no configuration: {error}") from error
+
+
+def _setting(text: str) -> ocpp.SetVariableData:
+    name, separator, value = text.partition("=")
+    if not separator:
+        raise UsageError(f"{text!r}: expected NAME=VALUE")
+    component, variable, attribute = parse_name(name)
+    return ocpp.SetVariableData(component=component, variable=variable, attribute_type=attribute, attribute_value=value)
+
+
+def _selector(text: str) -> StationSelector:
+    vendor, _, model = ("", "", "") if text == "*" else text.partition("/")
+    return StationSelector(vendor_name=vendor, model=model)
+
+
+def _selector_word(selector: StationSelector) -> str:
+    return "/".join(filter(None, (selector.vendor_name, selector.model))) or "*"
+
+
+async def list_configurations(client: Client) -> None:
+    """List the configurations."""
+    pages = collect(client.citrine.configurations.ListConfigurations, ListConfigurationsRequest())
+    found = [each async for page in pages for each in page.configurations]
+    if client.out.as_json:
+        client.out.messages(found)
+        return
+    rows = (
+        [
+            each.configuration_id,
+            str(len(each.variables)),
+            ", ".join(map(_selector_word, each.selectors)),
+            time_word(each, "update_time"),
+            each.description,
+        ]
+        for each in found
+    )
+    client.out.table(["configuration", "variables", "for", "updated", "description"], rows, empty="no configurations")
+
+
+async def show_configuration(client: Client, configuration_id: Id) -> None:
+    """Show a configuration with its variables."""
+    request = GetConfigurationRequest(configuration_id=configuration_id)
+    found = await client.citrine.configurations.GetConfiguration(request)
+    if client.out.as_json:
+        client.out.message(found)
+        return
+    client.out.facts(
+        {
+            "configuration": found.configuration_id,
+            "description": found.description,
+            "for": ", ".join(map(_selector_word, found.selectors)) or "stations that name it",
+            "report first": enum_word(found, "base_report") or "none",
+            "refused": "held" if found.hold_refused else "accepted, and shown",
+            "updated": time_word(found, "update_time"),
+        }
+    )
+    rows = (
+        [write_name(data.component, data.variable, data.attribute_type), data.attribute_value]
+        for data in found.variables
+    )
+    client.out.table(["variable", "value"], rows, empty="no variables")
+
+
+async def remove_configuration(client: Client, configuration_id: Id) -> None:
+    """Remove a configuration that no station names; what stations have set stays."""
+    request = DeleteConfigurationRequest(configuration_id=configuration_id)
+    answer = await client.citrine.configurations.DeleteConfiguration(request)
+    if client.out.as_json:
+        client.out.message(answer)
+        return
+    client.out.line(f"configuration {configuration_id} removed")
+
+
+async def apply_configuration(
+    client: Client, configuration_id: Id, may_reset: MayReset = False, everything: Everything = False
+) -> None:
+    """Have all stations of a configuration set what differs, at once or when they are back."""
+    request = ApplyConfigurationRequest(configuration_id=configuration_id, may_reset=may_reset, everything=everything)
+    answer = await client.citrine.configurations.ApplyConfiguration(request)
+    if client.out.as_json:
+        client.out.message(answer)
+        return
+    client.out.line(f"configuration {configuration_id} is being applied to {answer.stations} stations")
+
+
+async def list_progress(
+    client: Client,
+    configuration_id: Annotated[str, typer.Argument(metavar="[ID]", help="Only of this configuration.")] = "",
+) -> None:
+    """List how far stations are with their configurations."""
+    request = ListProvisioningsRequest(configuration_id=configuration_id)
+    pages = collect(client.citrine.configurations.ListProvisionings, request)
+    found = [each async for page in pages for each in page.provisionings]
+    if client.out.as_json:
+        client.out.messages(found)
+        return
+    rows = (
+        [each.station_id, each.configuration_id, enum_word(each, "state"), time_word(each, "update_time"), each.problem]
+        for each in found
+    )
+    client.out.table(["station", "configuration", "state", "since", "problem"], rows, empty="no stations")
+
+
+async def list_drift(
+    client: Client,
+    configuration_id: Annotated[str, typer.Argument(metavar="[ID]", help="Only of this configuration.")] = "",
+) -> None:
+    """List stations that differ from their configuration, and in what."""
+    request = ListDriftReportsRequest(configuration_id=configuration_id, drifted_only=True)
+    pages = collect(client.citrine.configurations.ListDriftReports, request)
+    found = [each async for page in pages for each in page.reports]
+    if client.out.as_json:
+        client.out.messages(found)
+        return
+    rows = ([report.station_id, *drift_row(entry)] for report in found for entry in report.entries)
+    columns = ["station", "variable", "should be", "is", "state", "problem"]
+    client.out.table(columns, rows, empty="no station differs")

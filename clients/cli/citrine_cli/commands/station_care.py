@@ -1,0 +1,197 @@
+"""`citrine station reset|resets|availability|network`: what is done to a station that is out in the field."""
+
+from typing import Annotated
+
+import typer
+
+from citrine.api.v1.availability_pb2 import (
+    Availability,
+    ChangeAvailabilityRequest,
+    ListAvailabilitiesRequest,
+)
+from citrine.api.v1.provisioning_pb2 import (
+    ListNetworkProfilesRequest,
+    ListResetsRequest,
+    NetworkProfile,
+    ResetRequest,
+    SetNetworkProfileRequest,
+    StationReset,
+)
+from citrine.ocpp.v2 import availability_pb2 as availability
+from citrine.ocpp.v2 import provisioning_pb2 as ocpp
+from citrine_cli.client import Client, client_command, collect
+from citrine_cli.errors import UsageError
+from citrine_cli.targets import DEFAULT_TIMEOUT, MARGIN, Station, Timeout, WhenOnline, choice, target, tell_answer
+from citrine_cli.words import enum_word, time_word
+
+__all__ = ["add_to"]
+
+Evse = Annotated[int | None, typer.Option("--evse", metavar="N", help="Only this EVSE.")]
+Limit = Annotated[int, typer.Option("--limit", metavar="N", help="At most this many; 0 is all.")]
+
+_STATUSES = {
+    "operative": availability.OPERATIONAL_STATUS_ENUM_OPERATIVE,
+    "inoperative": availability.OPERATIONAL_STATUS_ENUM_INOPERATIVE,
+}
+_INTERFACES = {
+    name.removeprefix("OCPP_INTERFACE_ENUM_").lower(): number
+    for name, number in ocpp.OCPPInterfaceEnum.items()
+    if number
+}
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add these commands to those of `citrine station`."""
+    client_command(app, "reset")(reset)
+    client_command(app, "resets")(list_resets)
+    client_command(app, "availability")(change_availability)
+    client_command(app, "network")(list_network_profiles)
+    client_command(app, "set-network")(set_network_profile)
+
+
+async def reset(
+    client: Client,
+    station_id: Station,
+    immediate: Annotated[
+        bool, typer.Option("--immediate", help="At once, ending transactions; else when it is idle.")
+    ] = False,
+    evse: Evse = None,
+    timeout: Timeout = DEFAULT_TIMEOUT,
+    when_online: WhenOnline = False,
+) -> None:
+    """Restart a station or an EVSE, as soon as it is idle."""
+    kind = ocpp.RESET_ENUM_IMMEDIATE if immediate else ocpp.RESET_ENUM_ON_IDLE
+    request = ResetRequest(
+        target=target(station_id, timeout, when_online), request=ocpp.ResetRequest(type=kind, evse_id=evse)
+    )
+    answer = await client.citrine.provisioning.Reset(request, timeout=timeout + MARGIN)
+    tell_answer(client, answer, ("Accepted", "Scheduled"))
+
+
+async def list_resets(client: Client, station_id: Station, limit: Limit = 20) -> None:
+    """List what became of the resets of a station, the latest first."""
+    pages = collect(client.citrine.provisioning.ListResets, ListResetsRequest(station_id=station_id), limit)
+    resets = [row async for page in pages for row in page.resets]
+    if client.out.as_json:
+        client.out.messages(resets)
+        return
+    columns = ["answered", "what", "type", "answer", "booted", "problem"]
+    client.out.table(columns, map(_reset_row, resets), empty="no resets")
+
+
+def _reset_row(row: StationReset) -> list[str]:
+    return [
+        time_word(row, "answer_time"),
+        f"evse {row.evse_id}" if row.evse_id else "station",
+        enum_word(row, "type"),
+        enum_word(row, "status") or "none",
+        time_word(row, "boot_time"),
+        row.problem,
+    ]
+
+
+async def change_availability(
+    client: Client,
+    station_id: Station,
+    status: Annotated[
+        str | None, typer.Argument(metavar="[operative|inoperative]", help="What it is to be. Without it: how it is.")
+    ] = None,
+    evse: Evse = None,
+    connector: Annotated[int | None, typer.Option("--connector", metavar="N", help="Only this connector.")] = None,
+    timeout: Timeout = DEFAULT_TIMEOUT,
+    when_online: WhenOnline = False,
+) -> None:
+    """Put a station, an EVSE or a connector in or out of service, or show what was asked for and how it is."""
+    if status is None:
+        await _show_availability(client, station_id)
+        return
+    if connector is not None and evse is None:
+        raise UsageError("--connector needs --evse")
+    request = availability.ChangeAvailabilityRequest(operational_status=choice("status", _STATUSES, status))
+    if evse is not None:
+        request.evse.id = evse
+    if connector is not None:
+        request.evse.connector_id = connector
+    change = ChangeAvailabilityRequest(target=target(station_id, timeout, when_online), request=request)
+    answer = await client.citrine.availability.ChangeAvailability(change, timeout=timeout + MARGIN)
+    tell_answer(client, answer, ("Accepted", "Scheduled"))
+
+
+async def _show_availability(client: Client, station_id: str) -> None:
+    request = ListAvailabilitiesRequest(station_id=station_id)
+    pages = collect(client.citrine.availability.ListAvailabilities, request)
+    rows = [row async for page in pages for row in page.availabilities]
+    if client.out.as_json:
+        client.out.messages(rows)
+        return
+    columns = ["what", "wanted", "is", "state", "since", "problem"]
+    client.out.table(columns, map(_availability_row, rows), empty="nothing was asked for")
+
+
+def _availability_row(row: Availability) -> list[str]:
+    what = "station"
+    if row.evse_id:
+        what = f"evse {row.evse_id}" + (f" connector {row.connector_id}" if row.connector_id else "")
+    return [
+        what,
+        enum_word(row, "wanted"),
+        enum_word(row, "actual") or "?",
+        enum_word(row, "state"),
+        time_word(row, "answer_time"),
+        row.problem,
+    ]
+
+
+async def list_network_profiles(client: Client, station_id: Station) -> None:
+    """List the network profiles that a station was given."""
+    request = ListNetworkProfilesRequest(station_id=station_id)
+    answer = await client.citrine.provisioning.ListNetworkProfiles(request)
+    if client.out.as_json:
+        client.out.messages(answer.network_profiles)
+        return
+    columns = ["slot", "url", "interface", "security", "set", "last answer", "problem"]
+    client.out.table(columns, map(_profile_row, answer.network_profiles), empty="it was given no profiles")
+
+
+def _profile_row(row: NetworkProfile) -> list[str]:
+    has_one = row.HasField("connection_data")
+    return [
+        str(row.configuration_slot),
+        row.connection_data.ocpp_csms_url,
+        enum_word(row.connection_data, "ocpp_interface"),
+        str(row.connection_data.security_profile) if has_one else "",
+        time_word(row, "set_time"),
+        enum_word(row, "status"),
+        row.problem,
+    ]
+
+
+async def set_network_profile(
+    client: Client,
+    station_id: Station,
+    slot: Annotated[int, typer.Argument(metavar="SLOT", help="Slot of the station that takes the profile.")],
+    url: Annotated[str, typer.Option("--url", metavar="URL", help="Where it is to connect, without its own name.")],
+    interface: Annotated[
+        str, typer.Option("--interface", metavar="NAME", help="Wired0 to Wired3 or Wireless0 to Wireless3.")
+    ] = "Wired0",
+    security: Annotated[int, typer.Option("--security-profile", metavar="N", help="1, 2 or 3.")] = 1,
+    message_timeout: Annotated[
+        int, typer.Option("--message-timeout", metavar="S", help="Seconds that it waits for our answers.")
+    ] = 30,
+    timeout: Timeout = DEFAULT_TIMEOUT,
+    when_online: WhenOnline = False,
+) -> None:
+    """Give a station what it needs to connect. With an APN or a VPN: citrine call STATION SetNetworkProfile."""
+    profile = ocpp.NetworkConnectionProfile(
+        ocpp_interface=choice("--interface", _INTERFACES, interface),
+        ocpp_transport=ocpp.OCPP_TRANSPORT_ENUM_JSON,
+        ocpp_version=ocpp.OCPP_VERSION_ENUM_OCPP20,
+        ocpp_csms_url=url,
+        security_profile=security,
+        message_timeout=message_timeout,
+    )
+    request = SetNetworkProfileRequest(
+        target=target(station_id, timeout, when_online),
+        request=ocpp.SetNetworkProfileRequest(configuration_slot=slot, connection_data=profile),
+    )
+    tell_answer(client, await client.citrine.provisioning.SetNetworkProfile(request, timeout=timeout + MARGIN))
