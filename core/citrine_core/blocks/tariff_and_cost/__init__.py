@@ -12,6 +12,7 @@ from citrine_core.blocks.tariff_and_cost.costs import (
     PriceMessages,
     Pricing,
     RunningCosts,
+    close_cost,
 )
 from citrine_core.blocks.tariff_and_cost.handlers import TariffAndCostHandlers
 from citrine_core.blocks.tariff_and_cost.repository import forget_assignments
@@ -32,6 +33,7 @@ __all__ = [
     "TariffAndCostServicer",
     "TariffsServicer",
     "block",
+    "close_cost",
     "to_micros",
 ]
 

@@ -75,6 +75,8 @@ class Accrual:
     charged: int = 0
     idled: int = 0
     """Since charging stopped."""
+    reserved: tuple[int, int] | None = None
+    """From when to when the EVSE was reserved. None: it was not, or that costs nothing."""
     flat: int = NONE
     """Place of the element whose fee applies."""
     periods: list[Period] = field(default_factory=list)

@@ -99,6 +99,9 @@ def _lines(rules: Rules, accrual: Accrual | None, reserved: Reserved | None) -> 
         _add_quantities(quantities, accrual.periods)
         _round_to_steps(rules, quantities, accrual.periods)
     lines = [_priced(rules, _KINDS[kind], kind, element, amount) for (kind, element), amount in quantities.items()]
+    if reserved is None and accrual is not None and accrual.reserved is not None:
+        start, end = accrual.reserved
+        reserved = Reserved(to_time(start), to_time(end))
     if reserved is not None:
         lines[:0] = _of_reservation(rules, reserved)
     return [*lines, *_limited(rules, lines)]

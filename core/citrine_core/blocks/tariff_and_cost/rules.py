@@ -170,6 +170,11 @@ class Rules:
     _held: tuple[int, int, tuple[int, ...]] = field(default=(0, 0, ()))
     """From when to when which elements apply by time of day, as asked last."""
 
+    @property
+    def bills_reservations(self) -> bool:
+        """Whether it has prices of reservations that are used."""
+        return any(one.reservation == pb.RESERVATION_RESTRICTION_RESERVATION for one in self.elements)
+
     def at(self, time: int) -> tuple[int, tuple[int, ...]]:
         """Return the places of the elements that apply by time of day and date at a time, and until when that holds.
 

@@ -1,6 +1,7 @@
 """What transactions cost, on a whole core, with stations played by the test."""
 
-from datetime import timedelta
+import asyncio
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import grpc
@@ -15,11 +16,14 @@ from citrine.api.v1.tariffs_pb2_grpc import TariffsServiceStub
 from citrine.api.v1.tokens_pb2 import CreateTokenRequest, Token
 from citrine.api.v1.tokens_pb2_grpc import TokensServiceStub
 from citrine.api.v1.transactions_pb2_grpc import TransactionsServiceStub
+from citrine.edge.v1.link_pb2 import Command
 from citrine.ocpp.actions import unwrap
 from citrine.ocpp.v2.authorization_pb2 import AuthorizeRequest
+from citrine.ocpp.v2.availability_pb2 import HeartbeatRequest
 from citrine.ocpp.v2.tariff_and_cost_pb2 import CostUpdatedResponse
 from citrine.ocpp.v2.transactions_pb2 import ChargingStateEnum
 from citrine.ocpp.v2.types_pb2 import IdToken
+from citrine_core.blocks.reservation.models import Reservation
 from citrine_core.blocks.tariff_and_cost.costs import RunningCosts
 from tests.core.blocks.tariff_and_cost.tariffs import component, element, tariff
 from tests.support.charging import ended, started, updated
@@ -205,17 +209,24 @@ async def test_I02_FR_01_stations_are_sent_the_running_cost_at_a_rate(core: Runn
     api = Costs(core)
     await api.settings(running_cost=pb.RUNNING_COST_COST_UPDATED, running_cost_interval=Duration(seconds=3600))
     await api.assign(PER_KWH)
-    job = RunningCosts(core.core.services)
+    asked = asyncio.Event()
+
+    def answer_command(command: Command) -> CostUpdatedResponse:
+        asked.set()
+        return CostUpdatedResponse()
+
     async with core.edge() as edge:
-        edge.on_command = lambda command: CostUpdatedResponse()
+        edge.on_command = answer_command
         station = await connect(core, edge)
         await station.call(started(0, 0))
         answer = await station.call(updated(1, 10000))
-        await job.run()
+        await RunningCosts(core.core.services).run()
         early = len(edge.commands)
+        # Due at once, by settings that hold for what is under way.
         await api.settings(running_cost_interval=Duration(seconds=3600))
-        await job.run()
-        await job.run()
+        await asyncio.wait_for(asked.wait(), 10)
+        # What a station says is handled in order: its answer before this.
+        await station.call(HeartbeatRequest())
         sent: list[Any] = [unwrap(command.request) for command in edge.commands]
 
     assert not answer.HasField("total_cost")
@@ -259,3 +270,48 @@ async def test_costs_are_listed_by_their_state(core: RunningCore) -> None:
 
     listed = await api.costs.ListTransactionCosts(cost_pb.ListTransactionCostsRequest(state=cost_pb.COST_STATE_FINAL))
     assert [(one.transaction_id, one.cost.total.after_tax) for one in listed.costs] == [("T-1", "4.17")]
+
+
+async def test_a_reservation_that_is_used_is_billed_with_the_transaction(core: RunningCore) -> None:
+    api = Costs(core)
+    used = pb.RESERVATION_RESTRICTION_RESERVATION
+    await api.assign(
+        tariff(
+            element(component("FLAT", "2"), component("CHARGING_TIME", "6"), reservation=used),
+            element(component("ENERGY", "1")),
+        )
+    )
+    start = datetime.now(UTC)
+    async with core.edge() as edge:
+        station = await connect(core, edge)
+        async with core.core.unit_of_work() as work:
+            work.session.add(reservation("CS-1", 7, start - timedelta(minutes=20), start - timedelta(minutes=10)))
+            await work.commit()
+        event = started(0, 0, reservation_id=7)
+        event.timestamp.FromDatetime(start)
+        event.meter_value[0].timestamp.FromDatetime(start)
+        await station.call(event)
+        end = ended(1, 10000)
+        end.timestamp.FromDatetime(start + timedelta(minutes=1))
+        end.meter_value[0].timestamp.FromDatetime(start + timedelta(minutes=1))
+        answer = await station.call(end)
+
+    assert answer.total_cost == 13.0
+    kinds = {line.kind: line.amount.after_tax for line in (await api.of()).cost.lines}
+    assert kinds[pb.CostLine.KIND_RESERVATION_TIME] == "1.00"
+
+
+def reservation(station_id: str, reservation_id: int, made: datetime, expires: datetime) -> Reservation:
+    return Reservation(
+        tenant_id="default",
+        station_id=station_id,
+        reservation_id=reservation_id,
+        id_token_lookup="",
+        request=b"",
+        expire_time=expires,
+        deadline_time=made,
+        state=2,
+        state_time=made,
+        create_time=made,
+        update_time=made,
+    )

@@ -2,7 +2,7 @@
 
 from citrine_core.blocks.tariff_and_cost.costs.messages import PriceMessages
 from citrine_core.blocks.tariff_and_cost.costs.pricing import Charged, ChargedEvent, Pricing, breakdown_of
-from citrine_core.blocks.tariff_and_cost.costs.repository import CostRepository, CostRow, TenantCosts
+from citrine_core.blocks.tariff_and_cost.costs.repository import CostRepository, CostRow, TenantCosts, close_cost
 from citrine_core.blocks.tariff_and_cost.costs.running import INTERVAL, RunningCosts
 from citrine_core.blocks.tariff_and_cost.costs.stored import Tariffs, Tenants
 
@@ -19,4 +19,5 @@ __all__ = [
     "TenantCosts",
     "Tenants",
     "breakdown_of",
+    "close_cost",
 ]

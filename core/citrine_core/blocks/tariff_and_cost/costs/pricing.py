@@ -57,6 +57,8 @@ class Charged:
     """The events are all that there are."""
     is_late: bool
     """They are not all behind those that are stored."""
+    reservation_id: int | None = None
+    """Reservation that it uses."""
     total: Decimal | None = field(default=None, init=False)
     """What it costs after tax, once it ended. Set here."""
 
@@ -98,11 +100,12 @@ class Pricing:
         tariffs = await self._tariffs.find(work, tenant_id, [key for key in chosen.values() if key is not None])
         anew = [one.key for one in charged if _is_anew(one, rows.get(one.key), chosen[one.key])]
         past = await history(anew) if anew else {}
+        reserved = await _reservations(costs, tenant_id, charged, chosen, tariffs)
         new, changed = [], []
         for one in charged:
             row, version = rows.get(one.key), chosen[one.key]
             tariff = None if version is None else tariffs.get(version)
-            computed = self._compute(tenant_id, one, row, version, tariff, past.get(one.key), settings)
+            computed = self._compute(tenant_id, one, row, version, tariff, past.get(one.key), settings, reserved)
             if one.key in moved and tariff is not None and one.subject.station_id in shows:
                 _tell_other_tariff(one, tariff[0])
             if row is None:
@@ -111,6 +114,7 @@ class Pricing:
                 changed.append(computed)
             _emit(work, row, computed)
         await costs.save(new, changed)
+        await costs.put_next_times(_begun_again(rows, changed))
 
     async def _choose(
         self, work: UnitOfWork, tenant_id: str, charged: Sequence[Charged], rows: Mapping[TransactionKey, CostRow]
@@ -129,6 +133,7 @@ class Pricing:
         tariff: tuple[pb.Tariff, Rules] | None,
         past: Sequence[Moment] | None,
         settings: TenantCosts,
+        reserved: Mapping[tuple[str, int], tuple[datetime, datetime]],
     ) -> CostRow:
         now = self._clock()
         base = CostRow(
@@ -138,7 +143,8 @@ class Pricing:
         if version is None or tariff is None:
             return base
         rules = tariff[1]
-        accrual, told = _take(rules, one, row, past, answers=settings.answers)
+        made = reserved.get((one.subject.station_id, one.reservation_id or 0))
+        accrual, told = _take(rules, one, row, past, made, answers=settings.answers)
         if accrual is None:
             return base
         end = to_micros(one.end) if one.end is not None else accrual.seen
@@ -161,6 +167,34 @@ class Pricing:
         )
 
 
+async def _reservations(
+    costs: CostRepository,
+    tenant_id: str,
+    charged: Sequence[Charged],
+    chosen: Mapping[TransactionKey, VersionKey | None],
+    tariffs: Mapping[VersionKey, tuple[pb.Tariff, Rules]],
+) -> Mapping[tuple[str, int], tuple[datetime, datetime]]:
+    """Return the reservations that are billed; there is nothing to ask for where no tariff has prices of them."""
+    wanted = set()
+    for one in charged:
+        version = chosen[one.key]
+        tariff = None if version is None else tariffs.get(version)
+        if one.reservation_id is not None and tariff is not None and tariff[1].bills_reservations:
+            wanted.add((one.subject.station_id, one.reservation_id))
+    return await costs.find_reservations(tenant_id, wanted) if wanted else {}
+
+
+def _begun_again(
+    rows: Mapping[TransactionKey, CostRow], changed: Sequence[CostRow]
+) -> dict[tuple[str, str, str], datetime]:
+    """Return when stations are to be told of transactions that were closed, or had no tariff, and go on after all."""
+    return {
+        row[:3]: row.next_time
+        for row in changed
+        if row.next_time is not None and rows[row.station_id, row.transaction_id].next_time is None
+    }
+
+
 def _is_anew(one: Charged, row: CostRow | None, version: VersionKey | None) -> bool:
     """Tell whether all events of the transaction are needed, and not only the new ones."""
     if version is None:
@@ -181,29 +215,29 @@ def _state(one: Charged) -> int:
 
 
 def _take(
-    rules: Rules, one: Charged, row: CostRow | None, past: Sequence[Moment] | None, *, answers: bool
+    rules: Rules,
+    one: Charged,
+    row: CostRow | None,
+    past: Sequence[Moment] | None,
+    reserved: tuple[datetime, datetime] | None,
+    *,
+    answers: bool,
 ) -> tuple[Accrual | None, Decimal | None]:
     """Return the accrual with the new events, and the running cost that the last of them was answered."""
     told: Decimal | None = None
+    accrual = None if past is not None or row is None or row.accrual is None else Accrual.load(row.accrual)
     if past is not None:
         accrual = accrue(rules, past)
-        if answers and accrual is not None and any(event.updates for event in one.events):
-            told = total_of(rules, accrual.until(rules, accrual.seen))[1]
-            for event in one.events:
-                _answer(event, told)
-        return accrual, told
-    accrual = None if row is None or row.accrual is None else Accrual.load(row.accrual)
     for event in one.events:
-        accrual = accrue(rules, [event.moment], accrual)
+        if past is None:
+            accrual = accrue(rules, [event.moment], accrual)
+        if accrual is not None and reserved is not None:
+            made, expires = map(to_micros, reserved)
+            accrual.reserved = (made, max(made, min(accrual.start, expires)))
         if answers and event.updates and accrual is not None:
             told = total_of(rules, accrual.until(rules, accrual.seen))[1]
-            _answer(event, told)
+            event.response.total_cost = float(told)
     return accrual, told
-
-
-def _answer(event: ChargedEvent, total: Decimal) -> None:
-    if event.updates:
-        event.response.total_cost = float(total)
 
 
 def _answer_ends(one: Charged, total: Decimal) -> None:

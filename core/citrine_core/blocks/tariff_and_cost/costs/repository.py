@@ -12,11 +12,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from citrine.api.v1 import tariff_and_cost_pb2 as cost_pb
 from citrine.api.v1 import tariffs_pb2 as pb
 from citrine_core.blocks.tariff_and_cost.models import CostSettings, TariffAssignment, TransactionCost
-from citrine_core.db import Model, one_of, upsert
+from citrine_core.db import Model, UnitOfWork, one_of, upsert
 from citrine_core.db.bulk import BulkInsert, BulkUpdate
 from citrine_core.db.one_of_keys import one_of_keys
 
-__all__ = ["CostRepository", "CostRow", "DueCost", "TenantCosts", "TransactionKey"]
+__all__ = ["CostRepository", "CostRow", "DueCost", "TenantCosts", "TransactionKey", "close_cost"]
 
 TransactionKey = tuple[str, str]
 """Station and transaction."""
@@ -217,6 +217,18 @@ class CostRepository:
                 update(table).where(*where, table.c.transaction_id == transaction_id).values(**values)
             )
 
+    async def find_reservations(
+        self, tenant_id: str, keys: Collection[tuple[str, int]]
+    ) -> dict[tuple[str, int], tuple[datetime, datetime]]:
+        """Return when reservations, by station and id, were made and expire: of each id the latest."""
+        table = Model.metadata.tables["reservations"].c
+        rows = await self._session.execute(
+            select(table.station_id, table.reservation_id, table.create_time, table.expire_time)
+            .where(table.tenant_id == tenant_id, one_of_keys((table.station_id, table.reservation_id), keys))
+            .order_by(table.id)
+        )
+        return {(row[0], row[1]): (row[2], row[3]) for row in rows}
+
     async def stations_with_texts(self, tenant_id: str, stations: Collection[str]) -> set[str]:
         """Return those of the stations whose device model says that they show tariffs or messages (I01.FR.02)."""
         variables = Model.metadata.tables["variables"].c
@@ -233,3 +245,13 @@ class CostRepository:
             )
         )
         return set(rows)
+
+
+async def close_cost(work: UnitOfWork, tenant_id: str, station_id: str, transaction_id: str) -> None:
+    """Say that no more is known of a transaction, which was closed without an end; its cost may still change."""
+    where = (_COSTS.c.tenant_id == tenant_id, _COSTS.c.station_id == station_id)
+    await work.session.execute(
+        update(_COSTS)
+        .where(*where, _COSTS.c.transaction_id == transaction_id, _COSTS.c.state == cost_pb.COST_STATE_RUNNING)
+        .values(state=cost_pb.COST_STATE_PROVISIONAL, next_time=None)
+    )
