@@ -127,9 +127,10 @@ class Charging:
             UsageError: When the EVSE takes no transaction now.
         """
         evse = self.evse(evse_id)
-        connector = evse.free(self.operative)
+        connector = evse.free(self.operative, token["idToken"])
         if connector is None:
             raise UsageError(f"EVSE {evse_id} is not free")
+        reservation, evse.reservation = evse.reservation, None
         event_type = "Updated"
         if evse.transaction is None:
             event_type = "Started"
@@ -138,6 +139,11 @@ class Charging:
         transaction.charging_state = "EVConnected" if connector.plugged_in else "Idle"
         transaction.id_token = dict(token)
         transaction.remote_start_id = remote_start_id
+        if reservation is not None:
+            # H03.FR.09, H01.FR.15
+            reservation.over.set()
+            transaction.reservation_id = reservation.reservation_id
+            self.refresh()
         self._event(evse, event_type, trigger, token=token)
         if connector.plugged_in:
             self._allow_energy(evse)
@@ -209,6 +215,10 @@ class Charging:
     def refresh(self) -> None:
         """Keep the availability, show every status in the device model, and tell of the changed ones."""
         self._store.remember("availability", self._availability())
+        for evse in self.evses.values():
+            if evse.reservation is not None and (evse.out_of_order or not self.operative):
+                # H01.FR.16, H01.FR.17
+                evse.reservation.over.set()
         for connector, status in self.connectors:
             ids = connector.evse_id, connector.connector_id
             self._model.assign("Connector.AvailabilityState", status, *ids)

@@ -1,11 +1,12 @@
 """EVSEs, their connectors and the transaction on each: the state of a station, without any message."""
 
+import asyncio
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from citrine_simulator.meter import Meter
 
-__all__ = ["Connector", "Evse", "Transaction"]
+__all__ = ["Connector", "Evse", "Reservation", "Transaction"]
 
 
 @dataclass(slots=True)
@@ -22,6 +23,8 @@ class Transaction:
     """Who authorized it; None: nobody yet."""
     remote_start_id: int | None = None
     """To be named in the next message (F01.FR.25)."""
+    reservation_id: int | None = None
+    """To be named in the next message (H01.FR.15)."""
     group_id: str | None = None
     total_cost: float | None = None
 
@@ -38,6 +41,21 @@ class Transaction:
     def from_json(cls, value: dict[str, Any]) -> "Transaction":
         """Restore a transaction."""
         return cls(**value)
+
+
+@dataclass(slots=True)
+class Reservation:
+    """For whom an EVSE is kept."""
+
+    reservation_id: int
+    id_token: str
+    group_id: str | None = None
+    over: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when it ends before its time."""
+
+    def is_for(self, id_token: str, group_id: str | None = None) -> bool:
+        """Return whether a token, or the group that it is of, may use it (H03.FR.01, H03.FR.04)."""
+        return id_token.lower() == self.id_token.lower() or (group_id is not None and group_id == self.group_id)
 
 
 @dataclass(slots=True)
@@ -69,6 +87,14 @@ class Evse:
     resetting: bool = False
     """Whether it takes no new transactions because of a reset to come."""
     transaction: Transaction | None = None
+    reservation: Reservation | None = None
+
+    @property
+    def out_of_order(self) -> bool:
+        """Whether every connector is faulted or out of service, so that nothing can be kept for anybody."""
+        return not self.operative or all(
+            one.forced == "Faulted" or not one.operative for one in self.connectors.values()
+        )
 
     def status(self, connector: Connector, station_operative: bool) -> str:
         """Return the status of one of its connectors (G01, G03.FR.06, G04.FR.07)."""
@@ -77,10 +103,23 @@ class Evse:
         if not (station_operative and self.operative and connector.operative) or self.resetting:
             busy = connector.plugged_in and self.transaction is not None
             return "Occupied" if busy else "Unavailable"
+        if self.reservation is not None:
+            # G01.FR.09: also while an EV is plugged in.
+            return "Reserved"
         return "Occupied" if connector.plugged_in else "Available"
 
-    def free(self, station_operative: bool) -> Connector | None:
-        """Return a connector on which a transaction can begin, preferring one with an EV."""
+    def free(self, station_operative: bool, id_token: str | None = None) -> Connector | None:
+        """Return a connector on which a transaction can begin, preferring one with an EV.
+
+        Where the EVSE is reserved, only for the token that it is reserved for.
+        """
+        reservation = self.reservation
+        if reservation is not None and id_token is not None and reservation.is_for(id_token):
+            self.reservation = None
+            try:
+                return self.free(station_operative)
+            finally:
+                self.reservation = reservation
         if self.transaction is not None and self.transaction.authorized:
             return None
         usable = [one for one in self.connectors.values() if self.status(one, station_operative) in _USABLE]

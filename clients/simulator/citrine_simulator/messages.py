@@ -75,6 +75,9 @@ def transaction_event(
         "transactionInfo": info,
         "evse": {"id": transaction.evse_id, "connectorId": transaction.connector_id},
     }
+    if transaction.reservation_id is not None:
+        event["reservationId"] = transaction.reservation_id
+        transaction.reservation_id = None
     if offline:
         # E04.FR.03
         event["offline"] = True

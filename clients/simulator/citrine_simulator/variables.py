@@ -114,7 +114,14 @@ def _controllers(config: StationConfig) -> Iterator[Variable]:
     yield _fixed(smart, "ProfileStackLevel", "8", "integer")
     yield _fixed(smart, "RateUnit", "A,W", "MemberList")
     yield _fixed(smart, "PeriodsPerSchedule", "96", "integer")
-    for absent in ("ReservationCtrlr", "LocalAuthListCtrlr", "DisplayMessageCtrlr"):
+    yield _switch("ReservationCtrlr", "Enabled", "true")
+    yield _fixed("ReservationCtrlr", "Available", "true", "boolean")
+    yield _fixed("ReservationCtrlr", "NonEvseSpecific", "false", "boolean")
+    yield _fixed("DisplayMessageCtrlr", "Available", "true", "boolean")
+    yield Variable("DisplayMessageCtrlr", "DisplayMessages", "0", "integer", "ReadOnly", maximum=10)
+    yield _fixed("DisplayMessageCtrlr", "SupportedFormats", "ASCII,UTF8", "MemberList")
+    yield _fixed("DisplayMessageCtrlr", "SupportedPriorities", "AlwaysFront,InFront,NormalCycle", "MemberList")
+    for absent in ("LocalAuthListCtrlr",):
         yield _fixed(absent, "Available", "false", "boolean")
 
 

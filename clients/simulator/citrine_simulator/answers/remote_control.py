@@ -27,7 +27,7 @@ class RemoteControlAnswers:
     @answers("RequestStartTransaction")
     async def start(self, payload: dict[str, Any]) -> Answer:
         """Start a transaction on the EVSE named, or on a free one (F01, F02)."""
-        evse = self._free_evse(payload.get("evseId"))
+        evse = self._free_evse(payload.get("evseId"), payload["idToken"]["idToken"])
         if self._parts.registration.status is not Status.ACCEPTED or evse is None:
             # B02.FR.05, F01.FR.23, F01.FR.24
             return Answer(REJECTED)
@@ -109,11 +109,11 @@ class RemoteControlAnswers:
             transaction.total_cost = payload["totalCost"]
         return Answer({})
 
-    def _free_evse(self, evse_id: int | None) -> Evse | None:
+    def _free_evse(self, evse_id: int | None, id_token: str) -> Evse | None:
         charging = self._parts.charging
         chosen = [evse for evse in charging.evses.values() if evse_id in (None, evse.evse_id)]
         # F01.FR.20
-        return next((evse for evse in chosen if evse.free(charging.operative) is not None), None)
+        return next((evse for evse in chosen if evse.free(charging.operative, id_token) is not None), None)
 
     async def _start(self, evse: Evse, token: dict[str, Any], remote_start_id: int) -> None:
         if self._parts.model.flag("AuthCtrlr.AuthorizeRemoteStart"):

@@ -6,9 +6,11 @@ from typing import Any
 
 from citrine_simulator.answers.availability import AvailabilityAnswers
 from citrine_simulator.answers.base import Handler, collect
+from citrine_simulator.answers.displays import DisplayAnswers
 from citrine_simulator.answers.firmware import FirmwareAnswers
 from citrine_simulator.answers.provisioning import ProvisioningAnswers
 from citrine_simulator.answers.remote_control import RemoteControlAnswers
+from citrine_simulator.answers.reservations import ReservationAnswers
 from citrine_simulator.answers.reset import ResetAnswers
 from citrine_simulator.answers.smart_charging import SmartChargingAnswers
 from citrine_simulator.answers.vendor import VendorAnswers
@@ -38,6 +40,8 @@ class Router:
             ResetAnswers(parts),
             RemoteControlAnswers(parts),
             AvailabilityAnswers(parts),
+            ReservationAnswers(parts),
+            DisplayAnswers(parts),
             FirmwareAnswers(parts),
             SmartChargingAnswers(parts),
             VendorAnswers(parts),
