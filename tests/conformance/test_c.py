@@ -1,9 +1,11 @@
 """Cases of functional block C, Authorization."""
 
+from collections.abc import AsyncIterator
 from hashlib import blake2b
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from citrine.api.v1 import authorization_pb2 as pb
@@ -15,6 +17,7 @@ from citrine.ocpp.v2.transactions_pb2 import REASON_ENUM_MASTER_PASS
 from citrine_sdk import Citrine
 from tests.conformance import states
 from tests.conformance.station import ConformanceStation
+from tests.support.contracts import Issued, Responder, issue, pem, responder
 
 GROUP = "GROUP-OF-TWO"
 MASTER_PASS = "MASTER-PASS-GROUP"
@@ -256,3 +259,84 @@ async def test_TC_C_49_CSMS(station: ConformanceStation, api: Citrine, case: str
     await stop_all(station, api, case, await charge_at_two(station, api, case), id_token=valid)
 
     assert await active(api, station) == []
+
+
+@pytest.fixture
+async def ocsp() -> AsyncIterator[Responder]:
+    """An OCSP service, to which the responder URLs lead."""
+    async with responder() as running:
+        yield running
+
+
+async def authorize_contract(
+    station: ConformanceStation, api: Citrine, case: str, **contract: Any
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Present a contract whose eMAID is known as valid; return the token and the answer."""
+    emaid = emaid_of(case)
+    await api.tokens.CreateToken(CreateTokenRequest(token=Token(id_token=emaid, type="eMAID")))
+    await states.booted(station)
+    await states.ev_connected_pre_session(station)
+    id_token = {"idToken": emaid, "type": "eMAID"}
+    return id_token, await station.call("Authorize", {"idToken": id_token, **contract})
+
+
+def emaid_of(case: str) -> str:
+    """Return the eMAID of a case."""
+    return f"DE8AA{blake2b(case.encode(), digest_size=5).hexdigest().upper()}"[:14]
+
+
+def serial_numbers(*issued: Issued) -> list[int]:
+    """Return the serial numbers of certificates, sorted."""
+    return sorted(one.certificate.serial_number for one in issued)
+
+
+async def charge(station: ConformanceStation, id_token: dict[str, Any]) -> None:
+    """Start to charge with a token that was authorized."""
+    assert (await event(station, "Updated", "Authorized", id_token))["status"] == "Accepted"
+    station.states.add("Authorized")
+    await states.energy_transfer_started(station)
+
+
+async def test_TC_C_50_CSMS(station: ConformanceStation, api: Citrine, case: str, ocsp: Responder) -> None:
+    """A contract that the station verified itself is looked up at the OCSP service, and accepted."""
+    sub = issue("MO sub-CA", issue("MO root"), url=ocsp.url)
+    contract = issue(emaid_of(case), sub, ca=False, url=ocsp.url)
+    ocsp.add(contract, sub)
+    data = [contract.hash_data(ocsp.url), sub.hash_data(ocsp.url)]
+
+    id_token, answer = await authorize_contract(station, api, case, iso15118CertificateHashData=data)
+
+    assert sorted(one.serial_number for one in ocsp.asked) == serial_numbers(contract, sub)
+    assert (answer["idTokenInfo"]["status"], answer["certificateStatus"]) == ("Accepted", "Accepted")
+    await charge(station, id_token)
+
+
+async def test_TC_C_51_CSMS(station: ConformanceStation, api: Citrine, case: str, ocsp: Responder) -> None:
+    """A contract that the station verified itself is looked up at the OCSP service, and refused as revoked."""
+    sub = issue("MO sub-CA", issue("MO root"), url=ocsp.url)
+    contract = issue(emaid_of(case), sub, ca=False, url=ocsp.url)
+    ocsp.add(contract, sub)
+    ocsp.revoke(contract)
+    data = [contract.hash_data(ocsp.url), sub.hash_data(ocsp.url)]
+
+    _, answer = await authorize_contract(station, api, case, iso15118CertificateHashData=data)
+
+    assert sorted(one.serial_number for one in ocsp.asked) == serial_numbers(contract, sub)
+    assert (answer["idTokenInfo"]["status"], answer["certificateStatus"]) == ("Invalid", "CertificateRevoked")
+
+
+async def test_TC_C_52_CSMS(station: ConformanceStation, api: Citrine, case: str, ocsp: Responder) -> None:
+    """A contract's chain is verified up to a configured root, looked up at the OCSP service, and accepted."""
+    root = issue("MO root")
+    sub = issue("MO sub-CA", root, url=ocsp.url)
+    contract = issue(emaid_of(case), sub, ca=False, url=ocsp.url)
+    ocsp.add(contract, sub)
+    settings = pb.AuthorizationSettings(contract_roots=pem(root))
+    await api.authorization.UpdateAuthorizationSettings(pb.UpdateAuthorizationSettingsRequest(settings=settings))
+
+    id_token, answer = await authorize_contract(station, api, case, certificate=pem(contract, sub))
+
+    assert sorted(one.serial_number for one in ocsp.asked) == serial_numbers(contract, sub)
+    assert all(isinstance(one.certificate.public_key(), ec.EllipticCurvePublicKey) for one in (contract, sub))
+    assert (answer["idTokenInfo"]["status"], answer["certificateStatus"]) == ("Accepted", "Accepted")
+    await charge(station, id_token)

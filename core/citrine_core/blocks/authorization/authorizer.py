@@ -1,8 +1,9 @@
 """Asks the operator's own AuthorizerService about tokens, before messages come to their lanes."""
 
+import asyncio
 import logging
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import grpc
 from google.protobuf.message import Message
@@ -21,6 +22,9 @@ from citrine_core.dispatch import Call
 from citrine_core.errors import DatabaseUnavailable
 from citrine_core.resources.tokens import NO_AUTHORIZATION, TokenKey, TokenRepository, type_of
 from citrine_core.services import Services
+
+if TYPE_CHECKING:
+    from citrine_core.blocks.authorization.contracts import ContractChecker
 
 __all__ = ["AuthorizationInquirer", "usable"]
 
@@ -50,6 +54,7 @@ class AuthorizationInquirer:
         self._clock = services.clock
         self._directory = SettingsDirectory.of(services)
         self._channels: dict[_ChannelKey, grpc.aio.Channel] = {}
+        self._contracts: ContractChecker | None = None
 
     @property
     def messages(self) -> frozenset[type[Message]]:
@@ -60,7 +65,7 @@ class AuthorizationInquirer:
         """Tell whether there is a token in it, and somebody to ask."""
         if not message.HasField("id_token"):
             return False
-        if not self._directory.loaded:
+        if not self._directory.loaded or _has_contract(message):
             return True
         settings = self._directory.find(tenant_id)
         return settings is not None and bool(settings.authorizer_address)
@@ -70,21 +75,45 @@ class AuthorizationInquirer:
         if not self._directory.loaded:
             await self._directory.refresh()
         settings = self._directory.find(calls[0].tenant_id)
-        if settings is None or not settings.authorizer_address:
+        asked, contracts = await asyncio.gather(
+            self._ask_authorizer(settings, calls, waited), self._check_contracts(settings, calls)
+        )
+        return [
+            None if one is None and status is None else Finding(one, status)
+            for one, status in zip(asked, contracts, strict=True)
+        ]
+
+    async def _check_contracts(
+        self, settings: AuthorizationSettings | None, calls: Sequence[Call[Any]]
+    ) -> Sequence[int | None]:
+        """Return what holds of the contracts of ISO 15118 in calls; None where there is none."""
+        if not any(_has_contract(call.message) for call in calls):
             return [None] * len(calls)
-        asked = await self._ask_authorizer(settings, calls, waited)
-        return [Finding(one) if one is not None else None for one in asked]
+        if self._contracts is None:
+            # Loaded by those who have contracts: it takes its time and its memory.
+            from citrine_core.blocks.authorization.contracts import ContractChecker
+            from citrine_core.blocks.authorization.ocsp import Ocsp
+
+            self._contracts = ContractChecker(Ocsp())
+        checker, roots = self._contracts, settings.contract_roots if settings is not None else ""
+
+        async def check(message: Any) -> int | None:
+            return await checker.check(message, roots, self._clock()) if _has_contract(message) else None
+
+        return await asyncio.gather(*(check(call.message) for call in calls))
 
     async def _ask_authorizer(
-        self, settings: AuthorizationSettings, calls: Sequence[Call[Any]], waited: float
+        self, settings: AuthorizationSettings | None, calls: Sequence[Call[Any]], waited: float
     ) -> list[Asked | None]:
+        found: list[Asked | None] = [None] * len(calls)
+        if settings is None or not settings.authorizer_address:
+            return found
         known = await self._known(settings, calls)
         places = [
             place
             for place, call in enumerate(calls)
             if type_of(call.message.id_token.type) != NO_AUTHORIZATION and _key(call) not in known
         ]
-        found: list[Asked | None] = [None] * len(calls)
         if not places:
             return found
         presentations = [self._presentation(calls[place]) for place in places]
@@ -185,6 +214,12 @@ def usable(info: IdTokenInfo) -> IdTokenInfo:
     if any(evse_id < 0 for evse_id in found.evse_id):
         del found.evse_id[:]
     return found
+
+
+def _has_contract(message: Any) -> bool:
+    return isinstance(message, AuthorizeRequest) and bool(
+        message.HasField("certificate") or message.iso_15118_certificate_hash_data
+    )
 
 
 def _key(call: Call[Any]) -> TokenKey:

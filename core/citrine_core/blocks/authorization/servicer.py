@@ -7,7 +7,6 @@ import grpc
 
 from citrine.api.v1 import authorization_pb2 as pb
 from citrine.api.v1 import authorization_pb2_grpc
-from citrine_core.blocks.authorization.contracts import read_roots
 from citrine_core.blocks.authorization.directory import SettingsDirectory, settings_to_proto
 from citrine_core.blocks.authorization.models import AuthorizationSettings
 from citrine_core.blocks.authorization.repository import AuthorizationRepository
@@ -72,6 +71,9 @@ def _check(settings: pb.AuthorizationSettings, fields: Collection[str]) -> None:
         check_length("settings.master_pass_group_id", settings.master_pass_group_id, 36)
         check_printable("settings.master_pass_group_id", settings.master_pass_group_id)
     if "contract_roots" in fields and settings.contract_roots:
+        # Loaded by those who have contracts: it takes its time and its memory.
+        from citrine_core.blocks.authorization.contracts import read_roots
+
         check_length("settings.contract_roots", settings.contract_roots, LONGEST_CERTIFICATES)
         if not read_roots(settings.contract_roots):
             raise InvalidArgument("settings.contract_roots", "must be certificates in PEM")
