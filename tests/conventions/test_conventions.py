@@ -32,7 +32,7 @@ BLOCK_EXTRAS: dict[str, set[str]] = {
     # One subject of the block each: what stations say of logs and of monitors, and what the API shows.
     "diagnostics": {"logs.py", "monitoring.py", "protos.py"},
     # Pure rules, tested by tables, that neither a handler nor a repository should hide.
-    "authorization": {"authorizer.py", "contracts.py", "decisions.py", "directory.py", "rules.py"},
+    "authorization": {"authorizer.py", "contracts.py", "decisions.py", "directory.py", "ocsp.py", "rules.py"},
     "availability": {"statuses.py", "wishes.py"},
     # What lists are sent as, and the sending that rpcs and the job share.
     "local_auth_list": {"messages.py", "sync.py"},

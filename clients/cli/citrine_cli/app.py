@@ -12,12 +12,14 @@ from typer.main import get_command
 
 from citrine_cli.client import Connection
 from citrine_cli.commands import (
+    authorization,
     call,
     connections,
     costs,
     events,
     firmware,
     keys,
+    locallists,
     logs,
     messages,
     meters,
@@ -119,6 +121,8 @@ def build_app() -> typer.Typer:
     for module in (
         stations,
         tokens,
+        locallists,
+        authorization,
         transactions,
         reservations,
         messages,
