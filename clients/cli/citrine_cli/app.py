@@ -14,6 +14,7 @@ from citrine_cli.client import Connection
 from citrine_cli.commands import (
     authorization,
     call,
+    configurations,
     connections,
     costs,
     events,
@@ -120,6 +121,7 @@ def build_app() -> typer.Typer:
         _add_process(groups[words[0]] if len(words) > 1 else app, words[-1], name)
     for module in (
         stations,
+        configurations,
         tokens,
         locallists,
         authorization,
