@@ -77,6 +77,9 @@ _WORDS: Mapping[str, Callable[[Any], str]] = {
     "report_finished": lambda body: (
         f"report {body.request_id} of {body.kind.lower().replace('_', ' ')} {body.state.lower()}: {body.items} items"
     ),
+    "local_list_changed": lambda body: (
+        f"local list {body.state.lower().replace('_', ' ')}{f': {body.problem}' if body.problem else ''}"
+    ),
     "command_finished": lambda body: f"command {body.action} {body.state.lower().replace('_', ' ')}",
     "data_transfer_received": lambda body: f"data of {body.request.vendor_id}: {enum_word(body, 'status')}",
     "station_held": lambda body: f"held, because nobody knows it; from {body.remote_address}",

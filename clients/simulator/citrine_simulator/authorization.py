@@ -1,4 +1,4 @@
-"""Who may charge: the CSMS says so, or the cache while it cannot be asked (block C)."""
+"""Who may charge: the local list or the CSMS says so, or the cache while it cannot be asked (block C)."""
 
 import asyncio
 import logging
@@ -24,13 +24,19 @@ class Authorization:
         self._online = online
         self._valid = valid_tokens
         self._cache: set[str] = set()
+        self.local_list: Callable[[], Mapping[str, Any]] = dict
+        """Returns the idTokenInfo of the tokens of the local list, by the token in lower case."""
 
     async def authorize(self, token: Mapping[str, Any]) -> dict[str, Any]:
         """Return the idTokenInfo for a token.
 
         Online it is the CSMS's; offline, or if the CSMS fails to answer, the status is Accepted for a
         token that is known (C13, C14) or where unknown ones may charge, and Unknown otherwise (C15).
+        A token that the local list accepts is not asked for (C14.FR.02).
         """
+        listed = self.local_list().get(token["idToken"].lower())
+        if listed is not None and (listed["status"] == "Accepted" or not self._online.is_set()):
+            return dict(listed)
         if self._online.is_set():
             try:
                 answer = await self._call("Authorize", {"idToken": dict(token)})

@@ -121,8 +121,12 @@ def _controllers(config: StationConfig) -> Iterator[Variable]:
     yield Variable("DisplayMessageCtrlr", "DisplayMessages", "0", "integer", "ReadOnly", maximum=10)
     yield _fixed("DisplayMessageCtrlr", "SupportedFormats", "ASCII,UTF8", "MemberList")
     yield _fixed("DisplayMessageCtrlr", "SupportedPriorities", "AlwaysFront,InFront,NormalCycle", "MemberList")
-    for absent in ("LocalAuthListCtrlr",):
-        yield _fixed(absent, "Available", "false", "boolean")
+    lists = "LocalAuthListCtrlr"
+    yield _fixed(lists, "Available", "true", "boolean")
+    yield _switch(lists, "Enabled", "true")
+    yield Variable(lists, "Entries", "0", "integer", "ReadOnly", maximum=1000)
+    yield _fixed(lists, "ItemsPerMessage", "100", "integer")
+    yield _fixed(lists, "BytesPerMessage", "65536", "integer")
 
 
 def _metering() -> Iterator[Variable]:

@@ -8,6 +8,7 @@ from citrine_simulator.answers.availability import AvailabilityAnswers
 from citrine_simulator.answers.base import Handler, collect
 from citrine_simulator.answers.displays import DisplayAnswers
 from citrine_simulator.answers.firmware import FirmwareAnswers
+from citrine_simulator.answers.local_auth_list import LocalAuthListAnswers
 from citrine_simulator.answers.provisioning import ProvisioningAnswers
 from citrine_simulator.answers.remote_control import RemoteControlAnswers
 from citrine_simulator.answers.reservations import ReservationAnswers
@@ -38,6 +39,7 @@ class Router:
         self._handlers = collect(
             ProvisioningAnswers(parts),
             ResetAnswers(parts),
+            LocalAuthListAnswers(parts),
             RemoteControlAnswers(parts),
             AvailabilityAnswers(parts),
             ReservationAnswers(parts),
