@@ -17,6 +17,13 @@ from citrine_core.services import Services
 
 __all__ = ["FirmwareManagementHandlers", "note_boots"]
 
+_OF_OTHERS: Mapping[int, pb.FirmwareUpdateState.ValueType] = {
+    # L01.FR.24
+    ocpp.UPDATE_FIRMWARE_STATUS_ENUM_ACCEPTED_CANCELED: pb.FIRMWARE_UPDATE_STATE_SUPERSEDED,
+    ocpp.UPDATE_FIRMWARE_STATUS_ENUM_ACCEPTED: pb.FIRMWARE_UPDATE_STATE_UNKNOWN,
+}
+"""What becomes of an update under way when its station accepts another."""
+
 _MAY_HAVE_BEGUN = frozenset({"ConnectionLost", "Timeout"})
 """Ends of a command after which nobody knows whether the station got it."""
 
@@ -61,14 +68,12 @@ class FirmwareManagementHandlers:
     ) -> None:
         """Note what a station answered, and what that means for an update under way (L01.FR.24)."""
         now = self._clock()
+        # All at once, in the order in which statuses lock them, so that neither can wait for the other.
+        active = await FirmwareRepository(work.session).active_updates(answered.tenant_id, answered.station_id)
         update = await self._asked_for(work, answered)
         update.command_id = answered.command_id
         changed = [update] if take_answer(update, answered.response, now, self._silence) else []
-        if answered.response.status in (
-            ocpp.UPDATE_FIRMWARE_STATUS_ENUM_ACCEPTED,
-            ocpp.UPDATE_FIRMWARE_STATUS_ENUM_ACCEPTED_CANCELED,
-        ):
-            changed += await self._end_others(work, update, answered.response.status, now)
+        changed += self._end_others(active, update, answered.response.status, now)
         for row in changed:
             work.emit(changed_event(row))
         await self._follow(work, changed, now)
@@ -129,19 +134,19 @@ class FirmwareManagementHandlers:
         found.request = ended.request.SerializeToString()
         return found
 
-    async def _end_others(
-        self, work: UnitOfWork, update: FirmwareUpdate, status: int, now: datetime
+    def _end_others(
+        self, active: Iterable[FirmwareUpdate], update: FirmwareUpdate, status: int, now: datetime
     ) -> list[FirmwareUpdate]:
-        """End the updates that can't be under way any more since the station accepted another."""
-        others = await FirmwareRepository(work.session).active_updates(update.tenant_id, update.station_id)
-        cancelled = status == ocpp.UPDATE_FIRMWARE_STATUS_ENUM_ACCEPTED_CANCELED
+        """End the updates that can't be under way any more where the station accepted another."""
+        state = _OF_OTHERS.get(status)
+        if state is None:
+            return []
         changed = []
-        for other in others:
+        for other in active:
             # What is only requested may still reach the station after this one.
             if other.request_id == update.request_id or other.state == pb.FIRMWARE_UPDATE_STATE_REQUESTED:
                 continue
             other.superseded_by = update.request_id
-            state = pb.FIRMWARE_UPDATE_STATE_SUPERSEDED if cancelled else pb.FIRMWARE_UPDATE_STATE_UNKNOWN
             move(other, state, f"the station accepted update {update.request_id}", now, self._silence)
             changed.append(other)
         return changed

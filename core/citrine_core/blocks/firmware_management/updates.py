@@ -124,6 +124,7 @@ def take_status(
         update.update_time = time
         return False
     booted_since = update.boot_time is not None and update.boot_time > (update.status_time or update.create_time)
+    update.superseded_by = None
     update.status = message.status
     update.status_time = time
     if told == pb.FIRMWARE_UPDATE_STATE_INSTALLED and booted_since:
