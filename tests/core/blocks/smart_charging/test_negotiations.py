@@ -1,5 +1,6 @@
 """Schedules that the core sends by itself, on whole cores."""
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -70,11 +71,14 @@ async def test_a_station_that_does_not_answer_keeps_no_other_waiting(core: Runni
             await (await charging(core, edge, station_id)).call(NEEDS)
             commands.append(await edge.next("command"))
         api = core.stub(SmartChargingServiceStub)
-        [second, first] = (await api.ListChargingNegotiations(pb.ListChargingNegotiationsRequest())).negotiations
+        second, first = (await api.ListChargingNegotiations(pb.ListChargingNegotiationsRequest())).negotiations
 
-        # A core that stops would wait for it.
+        waited = first.state
         edge.put(link.Upstream(command_result=edge.result(commands[0], ACCEPTED)))
+        async with asyncio.timeout(10):
+            while first.state != pb.CHARGING_NEGOTIATION_STATE_ACCEPTED:
+                first = (await api.ListChargingNegotiations(pb.ListChargingNegotiationsRequest())).negotiations[1]
 
     assert [command.session.station_id for command in commands] == ["CS-1", "CS-2"]
-    assert first.state == pb.CHARGING_NEGOTIATION_STATE_SENT
+    assert waited == pb.CHARGING_NEGOTIATION_STATE_SENT
     assert second.station_id == "CS-2"
