@@ -1,5 +1,6 @@
 """Blocks F, C, E and I: what a CSMS does to transactions, connectors and tokens from afar."""
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -14,6 +15,9 @@ from citrine_simulator.registration import Status
 
 __all__ = ["RemoteControlAnswers"]
 
+InstallProfile = Callable[[int, dict[str, Any]], None]
+"""Installs a charging profile on an EVSE."""
+
 ACCEPTED = {"status": "Accepted"}
 REJECTED = {"status": "Rejected"}
 
@@ -21,8 +25,9 @@ REJECTED = {"status": "Rejected"}
 class RemoteControlAnswers:
     """RequestStart- and RequestStopTransaction, UnlockConnector, TriggerMessage, and smaller ones."""
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: Parts, install_profile: InstallProfile) -> None:
         self._parts = parts
+        self._install_profile = install_profile
 
     @answers("RequestStartTransaction")
     async def start(self, payload: dict[str, Any]) -> Answer:
@@ -35,7 +40,8 @@ class RemoteControlAnswers:
         if evse.transaction is not None:
             # F01.FR.13
             answer["transactionId"] = evse.transaction.transaction_id
-        return Answer(answer, partial(self._start, evse, payload["idToken"], payload["remoteStartId"]))
+        begin = partial(self._start, evse, payload["idToken"], payload["remoteStartId"], payload.get("chargingProfile"))
+        return Answer(answer, begin)
 
     @answers("RequestStopTransaction")
     async def stop(self, payload: dict[str, Any]) -> Answer:
@@ -115,7 +121,9 @@ class RemoteControlAnswers:
         # F01.FR.20
         return next((evse for evse in chosen if evse.free(charging.operative, id_token) is not None), None)
 
-    async def _start(self, evse: Evse, token: dict[str, Any], remote_start_id: int) -> None:
+    async def _start(
+        self, evse: Evse, token: dict[str, Any], remote_start_id: int, profile: dict[str, Any] | None
+    ) -> None:
         if self._parts.model.flag("AuthCtrlr.AuthorizeRemoteStart"):
             # F01.FR.01
             info = await self._parts.authorization.authorize(token)
@@ -128,6 +136,9 @@ class RemoteControlAnswers:
         except UsageError:
             # Somebody was faster.
             return
+        if profile is not None:
+            # F01.FR.10
+            self._install_profile(evse.evse_id, {**profile, "transactionId": transaction.transaction_id})
         if self._parts.config.auto_plug_in:
             charging.plug_in(evse.evse_id, transaction.connector_id)
 

@@ -36,16 +36,17 @@ class Router:
         self._parts = parts
         self._schemas = schemas
         self._overrides = overrides
+        smart_charging = SmartChargingAnswers(parts)
         self._handlers = collect(
             ProvisioningAnswers(parts),
             ResetAnswers(parts),
             LocalAuthListAnswers(parts),
-            RemoteControlAnswers(parts),
+            RemoteControlAnswers(parts, smart_charging.install),
             AvailabilityAnswers(parts),
             ReservationAnswers(parts),
             DisplayAnswers(parts),
             FirmwareAnswers(parts),
-            SmartChargingAnswers(parts),
+            smart_charging,
             VendorAnswers(parts),
         )
 

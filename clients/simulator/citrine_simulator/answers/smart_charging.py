@@ -38,10 +38,14 @@ class SmartChargingAnswers:
         problem = self._problem(evse_id, profile)
         if problem:
             return Answer({"status": "Rejected", "statusInfo": {"reasonCode": problem}})
+        self.install(evse_id, profile)
+        return Answer({"status": "Accepted"})
+
+    def install(self, evse_id: int, profile: dict[str, Any]) -> None:
+        """Let a profile take effect, in place of the one of its id (K01.FR.05)."""
         self._count()
         self._profiles.put(evse_id, profile, self._parts.now())
         self._remember()
-        return Answer({"status": "Accepted"})
 
     def _problem(self, evse_id: int, profile: dict[str, Any]) -> str:
         if evse_id not in (0, *self._parts.charging.evses):

@@ -50,6 +50,28 @@ async def test_a_profile_limits_what_a_vehicle_draws(csms: Csms, make_station: M
     ]
 
 
+async def test_F01_FR_10_a_transaction_that_is_started_from_afar_keeps_to_its_profile(
+    csms: Csms, make_station: MakeStation
+) -> None:
+    station = await make_station(auto_plug_in=True)
+    request = {
+        "remoteStartId": 7,
+        "evseId": 1,
+        "idToken": {"idToken": "00000001", "type": "ISO14443"},
+        "chargingProfile": profile(4600, chargingProfilePurpose="TxProfile"),
+    }
+
+    await csms.call("CS-1", "RequestStartTransaction", request)
+    await csms.until_count("TransactionEvent", 2)
+
+    [transaction] = station.parts.charging.transactions
+    assert station.parts.charging.evses[1].meter.limit() == 4600
+    asked = {"requestId": 8, "chargingProfile": {"chargingProfileId": [1]}}
+    await csms.call("CS-1", "GetChargingProfiles", asked)
+    [part] = await csms.until_count("ReportChargingProfiles", 1)
+    assert part["chargingProfile"][0]["transactionId"] == transaction.transaction_id
+
+
 @pytest.mark.parametrize(
     ("evse_id", "fields", "reason"),
     [
