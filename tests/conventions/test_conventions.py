@@ -33,7 +33,7 @@ BLOCK_EXTRAS: dict[str, set[str]] = {
     "diagnostics": {"logs.py", "monitoring.py", "protos.py"},
     # Pure rules, tested by tables, that neither a handler nor a repository should hide.
     "authorization": {"authorizer.py", "contracts.py", "decisions.py", "directory.py", "ocsp.py", "rules.py"},
-    "availability": {"statuses.py", "wishes.py"},
+    "availability": {"reminders.py", "statuses.py", "wishes.py"},
     # What lists are sent as, and the sending that rpcs and the job share.
     "local_auth_list": {"messages.py", "sync.py"},
     "meter_values": {"readings.py", "units.py"},

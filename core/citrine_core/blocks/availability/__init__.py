@@ -5,6 +5,7 @@ from functools import partial
 from citrine.api.v1 import availability_pb2_grpc
 from citrine_core.blocks.availability.handlers import AvailabilityHandlers, StatusReport, record_statuses
 from citrine_core.blocks.availability.models import ConnectorState, ConnectorStatusChange, WantedAvailability
+from citrine_core.blocks.availability.reminders import AvailabilityReminders
 from citrine_core.blocks.availability.repository import (
     AvailabilityRepository,
     ConnectorRepository,
@@ -18,6 +19,7 @@ from citrine_core.services import Services
 
 __all__ = [
     "AvailabilityHandlers",
+    "AvailabilityReminders",
     "AvailabilityRepository",
     "AvailabilityServicer",
     "ConnectorRepository",
@@ -40,5 +42,6 @@ def block(services: Services) -> Block:
         [AvailabilityHandlers(services)],
         [partial(availability_pb2_grpc.add_AvailabilityServiceServicer_to_server, AvailabilityServicer(services))],
         ["citrine.api.v1.AvailabilityService"],
+        jobs=[AvailabilityReminders(services).job],
         forget_station=forget_connectors,
     )

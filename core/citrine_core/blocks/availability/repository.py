@@ -4,9 +4,17 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, select, tuple_
+from sqlalchemy import ColumnElement, CursorResult, and_, delete, exists, or_, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from citrine.ocpp.v2.availability_pb2 import (
+    CHANGE_AVAILABILITY_STATUS_ENUM_ACCEPTED,
+    CHANGE_AVAILABILITY_STATUS_ENUM_SCHEDULED,
+    CONNECTOR_STATUS_ENUM_FAULTED,
+    CONNECTOR_STATUS_ENUM_UNAVAILABLE,
+    OPERATIONAL_STATUS_ENUM_INOPERATIVE,
+)
+from citrine.ocpp.v2.provisioning_pb2 import REGISTRATION_STATUS_ENUM_ACCEPTED
 from citrine_core.blocks.availability.models import ConnectorState, ConnectorStatusChange, WantedAvailability
 from citrine_core.db import UnitOfWork, insert_or_ignore, one_of, upsert
 
@@ -113,6 +121,57 @@ class AvailabilityRepository:
         """Store what was asked last."""
         await upsert(self._session, WantedAvailability.metadata.tables["availabilities"], [wish], _STATE_KEY)
 
+    async def forgotten(self, limit: int) -> Sequence[WantedAvailability]:
+        """Return what is to be out of service and what stations, since they booted, report to serve.
+
+        Of stations of all tenants that are connected and accepted, the longest out of service first.
+        """
+        wish, state = WantedAvailability, ConnectorState
+        # By their names: the packages of stations and connections import this one.
+        stations = state.metadata.tables["stations"]
+        connections = state.metadata.tables["connections"]
+        serving = exists().where(
+            state.tenant_id == wish.tenant_id,
+            state.station_id == wish.station_id,
+            or_(wish.evse_id == 0, state.evse_id == wish.evse_id),
+            or_(wish.connector_id == 0, state.connector_id == wish.connector_id),
+            state.connector_id > 0,
+            state.status.not_in((CONNECTOR_STATUS_ENUM_UNAVAILABLE, CONNECTOR_STATUS_ENUM_FAULTED)),
+            state.order_time > stations.c.boot_time,
+        )
+        rows = await self._session.scalars(
+            select(wish)
+            .join(stations, _same_station(stations.c, wish))
+            .join(connections, _same_station(connections.c, wish))
+            .where(
+                wish.wanted == OPERATIONAL_STATUS_ENUM_INOPERATIVE,
+                wish.answer.in_((CHANGE_AVAILABILITY_STATUS_ENUM_ACCEPTED, CHANGE_AVAILABILITY_STATUS_ENUM_SCHEDULED)),
+                wish.answer_time < stations.c.boot_time,
+                stations.c.registration == REGISTRATION_STATUS_ENUM_ACCEPTED,
+                connections.c.is_open,
+                serving,
+            )
+            .order_by(wish.answer_time)
+            .limit(limit)
+        )
+        return rows.all()
+
+    async def take(self, wish: WantedAvailability, problem: str, now: datetime) -> bool:
+        """Note that a station is asked once more; return False where another core was quicker."""
+        result = await self._session.execute(
+            update(WantedAvailability)
+            .where(
+                WantedAvailability.tenant_id == wish.tenant_id,
+                WantedAvailability.station_id == wish.station_id,
+                WantedAvailability.evse_id == wish.evse_id,
+                WantedAvailability.connector_id == wish.connector_id,
+                WantedAvailability.answer_time == wish.answer_time,
+            )
+            .values(answer=None, problem=problem, answer_time=now)
+        )
+        assert isinstance(result, CursorResult)
+        return result.rowcount == 1
+
     async def list(
         self, tenant_id: str, *, station_id: str, after: tuple[str, int, int] | None, limit: int
     ) -> Sequence[WantedAvailability]:
@@ -154,6 +213,10 @@ class AvailabilityRepository:
             )
         )
         return {row[0]: row[1] for row in rows}
+
+
+def _same_station(columns: Any, wish: Any) -> ColumnElement[bool]:
+    return and_(columns.tenant_id == wish.tenant_id, columns.station_id == wish.station_id)
 
 
 async def forget_connectors(work: UnitOfWork, tenant_id: str, station_id: str) -> None:

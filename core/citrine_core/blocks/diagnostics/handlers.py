@@ -1,14 +1,13 @@
 """What stations tell us of their components and customers."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from citrine.events.v1.events_pb2 import Event, StationEventsReceived
 from citrine.ocpp.spellings import spelling_of
 from citrine.ocpp.v2 import diagnostics_pb2 as ocpp
-from citrine.ocpp.v2.availability_pb2 import ConnectorStatusEnum
-from citrine_core.blocks.availability import StatusReport, record_statuses
+from citrine_core.blocks.availability import record_statuses, status_of_event
 from citrine_core.blocks.diagnostics.repository import AlertKey, StationEventRepository
 from citrine_core.db import UnitOfWork
 from citrine_core.dispatch import Answered, Call, Failed, content_key, handles, handles_answer, handles_failure
@@ -20,14 +19,6 @@ __all__ = ["DiagnosticsHandlers"]
 _CUSTOMER = ReportKind.REPORT_KIND_CUSTOMER_INFORMATION
 
 _ALERTING = ocpp.EVENT_TRIGGER_ENUM_ALERTING
-
-_STATUSES: Mapping[str, ConnectorStatusEnum.ValueType] = {
-    "available": ConnectorStatusEnum.CONNECTOR_STATUS_ENUM_AVAILABLE,
-    "occupied": ConnectorStatusEnum.CONNECTOR_STATUS_ENUM_OCCUPIED,
-    "reserved": ConnectorStatusEnum.CONNECTOR_STATUS_ENUM_RESERVED,
-    "unavailable": ConnectorStatusEnum.CONNECTOR_STATUS_ENUM_UNAVAILABLE,
-    "faulted": ConnectorStatusEnum.CONNECTOR_STATUS_ENUM_FAULTED,
-}
 
 
 class DiagnosticsHandlers:
@@ -48,7 +39,12 @@ class DiagnosticsHandlers:
         if rows:
             await events.add_all(rows)
         await events.put_alerts(_alert_rows(calls, now))
-        reports = [report for call in calls for event in call.message.event_data if (report := _report(call, event))]
+        reports = [
+            report
+            for call in calls
+            for event in call.message.event_data
+            if (report := status_of_event(call.station_id, event, call.receive_time))
+        ]
         await record_statuses(work, calls[0].tenant_id, reports, now)
         for call in calls:
             received = StationEventsReceived(events=call.message.event_data)
@@ -138,21 +134,4 @@ def _alert_key(station_id: str, event: ocpp.EventData) -> AlertKey:
         event.variable.name,
         event.variable.instance,
         event.variable_monitoring_id if event.HasField("variable_monitoring_id") else -1,
-    )
-
-
-def _report(call: Call[ocpp.NotifyEventRequest], event: ocpp.EventData) -> StatusReport | None:
-    """Return the status of a connector that an event tells, as OCPP 2.1 prefers it to StatusNotification (G01)."""
-    component = event.component
-    is_status = component.name.lower() == "connector" and event.variable.name.lower() == "availabilitystate"
-    status = _STATUSES.get(event.actual_value.lower())
-    if not is_status or status is None or not component.evse.HasField("connector_id"):
-        return None
-    return StatusReport(
-        call.station_id,
-        component.evse.id,
-        component.evse.connector_id,
-        status,
-        event.timestamp.ToDatetime(UTC),
-        call.receive_time,
     )

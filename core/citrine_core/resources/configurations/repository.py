@@ -157,6 +157,10 @@ class ProvisioningRepository:
         """Store a new one."""
         self._session.add(row)
 
+    async def remove(self, row: Provisioning) -> None:
+        """Remove one."""
+        await self._session.delete(row)
+
     async def find(self, tenant_id: str, station_id: str) -> Provisioning | None:
         """Return how far a station is, or None where it never began."""
         return await self._session.get(Provisioning, (tenant_id, station_id))

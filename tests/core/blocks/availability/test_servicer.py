@@ -17,6 +17,7 @@ from citrine.ocpp.v2 import availability_pb2 as ocpp
 from citrine.ocpp.v2.diagnostics_pb2 import EventData, EventNotificationEnum, EventTriggerEnum, NotifyEventRequest
 from citrine.ocpp.v2.provisioning_pb2 import BootNotificationRequest, BootReasonEnum
 from citrine.ocpp.v2.types_pb2 import EVSE, Component, StatusInfo, Variable
+from citrine_core.blocks.availability import AvailabilityReminders
 from tests.support.blocks import NOW, stamp
 from tests.support.core import PASSWORD, RunningCore
 from tests.support.fake_edge import FakeSession
@@ -191,8 +192,8 @@ async def test_what_was_asked_for_is_kept_and_compared_with_what_is(
     assert wanted == {(1, 1): inoperative, (2, 1): inoperative, (2, 2): inoperative}
 
 
-async def test_connector_that_serves_again_after_a_reboot_differs(
-    station: FakeSession, api: "AvailabilityServiceAsyncStub"
+async def test_connector_that_serves_again_after_a_reboot_differs_until_its_station_is_asked_again(
+    core: RunningCore, station: FakeSession, api: "AvailabilityServiceAsyncStub"
 ) -> None:
     """What is set to inoperative stays so over a reboot (G03.FR.08), unless the station forgets."""
     answers(station, "ACCEPTED", "SCHEDULED")
@@ -205,6 +206,17 @@ async def test_connector_that_serves_again_after_a_reboot_differs(
     await station.call_all([now("AVAILABLE", 1), now("AVAILABLE", 2)])
 
     assert [state for *_, state, _ in await states(api)] == ["DIFFERS", "DIFFERS"]
+
+    asked = len(station.edge.commands)
+    answers(station, "ACCEPTED", "SCHEDULED")
+    reminders = AvailabilityReminders(core.core.services)
+    for _ in range(2):
+        await reminders.run()
+
+    requests = [command.request.change_availability for command in station.edge.commands[asked:]]
+    assert sorted(request.evse.id for request in requests) == [1, 2], "once after a boot"
+    await station.call_all([now("UNAVAILABLE", 1), now("UNAVAILABLE", 2)])
+    assert [state for *_, state, _ in await states(api)] == ["REACHED", "REACHED"]
 
 
 async def test_command_without_an_answer_is_kept_as_refused(

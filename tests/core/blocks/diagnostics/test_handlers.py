@@ -75,7 +75,7 @@ async def test_G01_FR_03_state_of_a_connector_is_its_status(unit_of_work: UnitOf
 @pytest.mark.parametrize(
     "data",
     [
-        pytest.param(event_data(1, Component(name="EVSE", evse=EVSE(id=2, connector_id=1))), id="evse"),
+        pytest.param(event_data(1, Component(name="Other", evse=EVSE(id=2, connector_id=1))), id="other-component"),
         pytest.param(event_data(1, Component(name="Connector", evse=EVSE(id=2))), id="no-connector-id"),
         pytest.param(event_data(1, Component(name="Connector")), id="no-evse"),
         pytest.param(event_data(1, CONNECTOR, "Problem"), id="other-variable"),

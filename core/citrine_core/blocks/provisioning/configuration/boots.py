@@ -74,7 +74,10 @@ async def registrations_at_boot(
             told[boot.station_id] = _configured(Steps(work, row, now), row, boot, configuration)
         else:
             told[boot.station_id] = _BY_POLICY[boot.policy]
-            if row is not None:
+            if row is not None and not row.configuration_id:
+                # It was only asked to boot, and has.
+                await provisionings.remove(row)
+            elif row is not None:
                 _went_on(Steps(work, row, now), row, boot)
     return told
 
