@@ -52,6 +52,14 @@ class Authorization:
         accepted = known or self._model.flag("AuthCtrlr.OfflineTxForUnknownIdEnabled")
         return {"status": "Accepted" if accepted else "Unknown"}
 
+    def knows(self, token: str) -> bool:
+        """Tell whether a token is in the cache."""
+        return token in self._cache
+
+    def forget(self, token: str) -> None:
+        """Take a token out of the cache."""
+        self._cache.discard(token)
+
     def clear_cache(self) -> bool:
         """Forget every token; return whether there is a cache (C11)."""
         self._cache.clear()

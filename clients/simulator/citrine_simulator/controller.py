@@ -23,6 +23,7 @@ from citrine_simulator.device_model import DeviceModel
 from citrine_simulator.errors import CallFailedError
 from citrine_simulator.journal import Journal
 from citrine_simulator.link import Link
+from citrine_simulator.monitors import Monitors
 from citrine_simulator.parts import Parts
 from citrine_simulator.presence import Heartbeats, StatusReports
 from citrine_simulator.registration import Registration
@@ -79,7 +80,14 @@ class Controller:
                 self._tasks = tasks
                 self._take_up_transactions()
                 parts.charging.refresh()
-                for part in (parts.link, parts.registration, parts.delivery, parts.statuses, parts.heartbeats):
+                for part in (
+                    parts.link,
+                    parts.registration,
+                    parts.delivery,
+                    parts.statuses,
+                    parts.heartbeats,
+                    parts.monitors,
+                ):
                     tasks.create_task(part.run(), name=f"{type(part).__name__} of {self._config.station_id}")
                 try:
                     await self._reboot
@@ -146,6 +154,7 @@ class Controller:
             authorization=Authorization(model, self.call, online, config.valid_tokens),
             statuses=statuses,
             heartbeats=heartbeats,
+            monitors=Monitors(model, around.store, self.call, online, self.now),
             reboot=self.reboot,
         )
 

@@ -15,6 +15,9 @@ Key = tuple[str, str, int | None, int | None, str, str]
 
 Change = Callable[[str], None]
 
+Watcher = Callable[[Variable, str], None]
+"""Is given a variable that changed, and the value that it had."""
+
 _SHORT = re.compile(r"(?P<component>\w+)\.(?P<name>\w+)(?:\[(?P<instance>[^]]+)])?")
 
 
@@ -26,6 +29,7 @@ class DeviceModel:
         self._variables = {_key_of(variable): variable for variable in variables}
         self._components = {key[:4] for key in self._variables}
         self._listeners: dict[Key, list[Change]] = {}
+        self._watchers: list[Watcher] = []
 
     def __len__(self) -> int:
         return len(self._variables)
@@ -52,8 +56,7 @@ class DeviceModel:
 
     def assign(self, name: str, value: str, evse_id: int | None = None, connector_id: int | None = None) -> None:
         """Set a value from inside the station, whatever its mutability; see :meth:`text`."""
-        variable = self._named(name, evse_id, connector_id)
-        variable.value = value
+        self._assign(self._named(name, evse_id, connector_id), value)
 
     def override(self, values: Mapping[str, str]) -> None:
         """Set first values, by ``Component.Variable[Instance]``.
@@ -72,6 +75,30 @@ class DeviceModel:
         """Call back with the value whenever the CSMS has set this variable."""
         self._listeners.setdefault(_key_of(self._named(name)), []).append(change)
 
+    def watch(self, watcher: Watcher) -> None:
+        """Call back whenever the value of any variable has changed, whoever changed it."""
+        self._watchers.append(watcher)
+
+    def find(self, data: Mapping[str, Any]) -> Variable | str:
+        """Return the variable that `component` and `variable` name, or the status that says why there is none."""
+        component, variable = data["component"], data["variable"]
+        evse = component.get("evse", {})
+        key = _key(
+            component["name"],
+            component.get("instance", ""),
+            evse.get("id"),
+            evse.get("connectorId"),
+            variable["name"],
+            variable.get("instance", ""),
+        )
+        if key[:4] not in self._components:
+            return "UnknownComponent"
+        if key not in self._variables:
+            return "UnknownVariable"
+        if data.get("attributeType", "Actual") != "Actual":
+            return "NotSupportedAttributeType"
+        return self._variables[key]
+
     def get(self, data: Mapping[str, Any]) -> dict[str, Any]:
         """Return the GetVariableResult for a GetVariableData (B06)."""
         result = {
@@ -80,7 +107,7 @@ class DeviceModel:
             # B06.FR.03, B06.FR.11
             "attributeType": data.get("attributeType", "Actual"),
         }
-        found = self._find(data)
+        found = self.find(data)
         if isinstance(found, str):
             return {**result, "attributeStatus": found}
         if found.mutability == "WriteOnly":
@@ -96,7 +123,7 @@ class DeviceModel:
             # B05.FR.03, B05.FR.12
             "attributeType": data.get("attributeType", "Actual"),
         }
-        found = self._find(data)
+        found = self.find(data)
         if isinstance(found, str):
             return {**result, "attributeStatus": found}
         value = data["attributeValue"]
@@ -106,7 +133,7 @@ class DeviceModel:
         if problem is not None:
             # B05.FR.07, B05.FR.08
             return {**result, "attributeStatus": "Rejected", "attributeStatusInfo": {"reasonCode": problem}}
-        found.value = value
+        self._assign(found, value)
         for change in self._listeners.get(_key_of(found), ()):
             change(value)
         return {**result, "attributeStatus": "RebootRequired" if found.reboot_required else "Accepted"}
@@ -161,6 +188,12 @@ class DeviceModel:
         found = self._variables.get((*key[:4], criterion.lower(), ""))
         return criterion != "Problem" if found is None else found.value == "true"
 
+    def _assign(self, variable: Variable, value: str) -> None:
+        before, variable.value = variable.value, value
+        if value != before:
+            for watcher in self._watchers:
+                watcher(variable, before)
+
     def _named(self, name: str, evse_id: int | None = None, connector_id: int | None = None) -> Variable:
         match = _SHORT.fullmatch(name)
         if match is not None:
@@ -168,25 +201,6 @@ class DeviceModel:
             if key in self._variables:
                 return self._variables[key]
         raise UsageError(f"there is no variable {name}")
-
-    def _find(self, data: Mapping[str, Any]) -> Variable | str:
-        component, variable = data["component"], data["variable"]
-        evse = component.get("evse", {})
-        key = _key(
-            component["name"],
-            component.get("instance", ""),
-            evse.get("id"),
-            evse.get("connectorId"),
-            variable["name"],
-            variable.get("instance", ""),
-        )
-        if key[:4] not in self._components:
-            return "UnknownComponent"
-        if key not in self._variables:
-            return "UnknownVariable"
-        if data.get("attributeType", "Actual") != "Actual":
-            return "NotSupportedAttributeType"
-        return self._variables[key]
 
 
 def _key(
@@ -258,7 +272,7 @@ def _report_data(variable: Variable) -> dict[str, Any]:
         component["evse"] = {"id": variable.evse_id}
         if variable.connector_id is not None:
             component["evse"]["connectorId"] = variable.connector_id
-    characteristics: dict[str, Any] = {"dataType": variable.data_type, "supportsMonitoring": False}
+    characteristics: dict[str, Any] = {"dataType": variable.data_type, "supportsMonitoring": True}
     optional = {
         "unit": variable.unit,
         "minLimit": variable.minimum,

@@ -13,6 +13,7 @@ from citrine_simulator.credentials import Credentials
 from citrine_simulator.delivery import Delivery
 from citrine_simulator.device_model import DeviceModel
 from citrine_simulator.link import Link
+from citrine_simulator.monitors import Monitors
 from citrine_simulator.presence import Heartbeats, StatusReports
 from citrine_simulator.registration import Registration
 from citrine_simulator.store import StationStore
@@ -41,5 +42,6 @@ class Parts:
     authorization: Authorization
     statuses: StatusReports
     heartbeats: Heartbeats
+    monitors: Monitors
     reboot: Callable[[str], None]
     """Switches off, and on again with this boot reason."""

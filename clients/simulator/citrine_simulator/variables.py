@@ -102,6 +102,11 @@ def _controllers(config: StationConfig) -> Iterator[Variable]:
     yield Variable("ClockCtrlr", "TimeSource", "Heartbeat", "SequenceList", values=("Heartbeat",))
     yield _fixed("ClockCtrlr", "DateTime", "", "dateTime")
     yield Variable("ClockCtrlr", "TimeZone", "UTC")
+    yield _fixed("MonitoringCtrlr", "Available", "true", "boolean")
+    yield _switch("MonitoringCtrlr", "Enabled", "true")
+    for action in ("SetVariableMonitoring", "ClearVariableMonitoring"):
+        yield _fixed("MonitoringCtrlr", "ItemsPerMessage", "50", "integer", action)
+        yield _fixed("MonitoringCtrlr", "BytesPerMessage", "65536", "integer", action)
     yield _fixed("DeviceDataCtrlr", "ItemsPerMessage", "100", "integer", "GetReport")
     yield _fixed("DeviceDataCtrlr", "ItemsPerMessage", "100", "integer", "GetVariables")
     yield _fixed("DeviceDataCtrlr", "ItemsPerMessage", "100", "integer", "SetVariables")

@@ -6,6 +6,7 @@ from typing import Any
 
 from citrine_simulator.answers.availability import AvailabilityAnswers
 from citrine_simulator.answers.base import Handler, collect
+from citrine_simulator.answers.diagnostics import DiagnosticsAnswers
 from citrine_simulator.answers.displays import DisplayAnswers
 from citrine_simulator.answers.firmware import FirmwareAnswers
 from citrine_simulator.answers.local_auth_list import LocalAuthListAnswers
@@ -47,6 +48,7 @@ class Router:
             DisplayAnswers(parts),
             FirmwareAnswers(parts),
             smart_charging,
+            DiagnosticsAnswers(parts),
             VendorAnswers(parts),
         )
 
