@@ -2,7 +2,7 @@
 
 import orjson
 
-from citrine.ocpp.secrets import SECRET_NAMES, mask_secrets
+from citrine.ocpp.secrets import KEY_CODE, SECRET_NAMES, mask_key_codes, mask_secrets
 
 __all__ = ["MASK", "observable"]
 
@@ -12,11 +12,13 @@ MASK = "***"
 _MAX_OBSERVED = 256 * 1024
 """Bytes of a frame that are shown."""
 
-_NAMES = tuple(name.encode() for name in SECRET_NAMES)
+_KEY_CODE = KEY_CODE.lower().encode()
+
+_NAMES = (*(name.encode() for name in SECRET_NAMES), _KEY_CODE)
 
 
 def observable(raw: bytes) -> str:
-    """Return a frame as text, with passwords, keys and PINs masked (A01).
+    """Return a frame as text, with passwords, keys, PINs and key codes masked (A01, C04.FR.04).
 
     A frame that can't be read is shown as it is, unless the name of a secret is in it.
     """
@@ -28,6 +30,9 @@ def observable(raw: bytes) -> str:
         if any(name in raw.lower() for name in _NAMES):
             return f"[{len(raw)} bytes that are not JSON, not shown]"
         return raw.decode(errors="replace").replace("\0", "\N{REPLACEMENT CHARACTER}")
-    if mask_secrets(frame, MASK):
+    masked = mask_secrets(frame, MASK)
+    if _KEY_CODE in raw.lower():
+        masked |= mask_key_codes(frame, MASK)
+    if masked:
         return orjson.dumps(frame).decode()
     return raw.decode(errors="replace")

@@ -34,6 +34,16 @@ def test_A01_password_is_masked(payload: dict[str, Any]) -> None:
     assert json.loads(shown)[1] == "a"
 
 
+def test_C04_FR_04_what_drivers_type_is_masked() -> None:
+    token = {"idToken": SECRET, "type": "KeyCode"}
+    other = {"idToken": "CAFE0001", "type": "ISO14443"}
+
+    shown = observable(json.dumps([2, "a", "X", {"idToken": token, "list": [{"groupIdToken": other}]}]).encode())
+
+    assert SECRET not in shown
+    assert json.loads(shown)[3]["list"] == [{"groupIdToken": other}]
+
+
 @pytest.mark.parametrize(
     ("raw", "shown"),
     [

@@ -3,7 +3,10 @@
 import re
 from typing import Any
 
-__all__ = ["SECRET_NAMES", "SECRET_VARIABLES", "mask_secrets"]
+__all__ = ["KEY_CODE", "SECRET_NAMES", "SECRET_VARIABLES", "mask_key_codes", "mask_secrets"]
+
+KEY_CODE = "KeyCode"
+"""Type of the tokens that drivers type. Nobody who reads along may see them (C04.FR.04)."""
 
 SECRET_VARIABLES = frozenset({"basicauthpassword", "vpnpassword", "vpnkey", "apnpassword", "simpin", "sharedsecret"})
 """Variables of the standard device model whose value is secret, in lower case: OCPP's names know no case."""
@@ -52,6 +55,19 @@ def mask_secrets(value: Any, mask: str) -> bool:
         else:
             found |= mask_secrets(each, mask)
     return found
+
+
+def mask_key_codes(value: Any, mask: str) -> bool:
+    """Mask what drivers type in a JSON value in OCPP spelling, in place; return whether there was any (C04.FR.04)."""
+    if isinstance(value, list):
+        return sum(mask_key_codes(each, mask) for each in value) > 0
+    if not isinstance(value, dict):
+        return False
+    kind = value.get("type")
+    if isinstance(kind, str) and kind.lower() == KEY_CODE.lower() and isinstance(value.get("idToken"), str):
+        value["idToken"] = mask
+        return True
+    return sum(mask_key_codes(each, mask) for each in value.values()) > 0
 
 
 def _names_secret(value: dict[str, Any]) -> bool:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from citrine.events.v1.events_pb2 import Event, TokenAuthorized
+from citrine.ocpp.secrets import KEY_CODE
 from citrine.ocpp.v2 import options_pb2
 from citrine.ocpp.v2.authorization_pb2 import AuthorizeCertificateStatusEnum, AuthorizeRequest, AuthorizeResponse
 from citrine.ocpp.v2.types_pb2 import AuthorizationStatusEnum, IdTokenInfo
@@ -10,6 +11,7 @@ from citrine_core.blocks.authorization.decisions import Authorizations, Finding
 from citrine_core.blocks.authorization.rules import Presented, Purpose
 from citrine_core.db import UnitOfWork
 from citrine_core.dispatch import Call, handles
+from citrine_core.resources.tokens import type_of
 from citrine_core.services import Services
 
 __all__ = ["AuthorizationHandlers"]
@@ -36,8 +38,11 @@ class AuthorizationHandlers:
         responses = []
         for call, decision in zip(calls, decisions, strict=True):
             response = _answer(call.message, decision.info, call.finding)
+            typed = type_of(call.message.id_token.type) == KEY_CODE
             authorized = TokenAuthorized(
-                id_token=call.message.id_token.id_token, status=_SPELLINGS[response.id_token_info.status]
+                # C04.FR.04: nobody reads what drivers type.
+                id_token="***" if typed else call.message.id_token.id_token,
+                status=_SPELLINGS[response.id_token_info.status],
             )
             work.emit(Event(tenant_id=call.tenant_id, station_id=call.station_id, token_authorized=authorized))
             responses.append(response)
@@ -61,8 +66,9 @@ def _answer(request: AuthorizeRequest, info: IdTokenInfo, finding: object) -> Au
     """Return the answer: that on the token, and where there is a contract what holds of its certificates (C07)."""
     status = finding.certificate_status if isinstance(finding, Finding) else None
     if status is None:
-        if not request.HasField("certificate"):
+        if not request.HasField("certificate") and not request.iso_15118_certificate_hash_data:
             return AuthorizeResponse(id_token_info=info)
+        # C07.FR.17: nobody could look at it.
         status = _Certificate.AUTHORIZE_CERTIFICATE_STATUS_ENUM_CERT_CHAIN_ERROR
     if status == _Certificate.AUTHORIZE_CERTIFICATE_STATUS_ENUM_ACCEPTED:
         # C07.FR.13, C07.FR.14

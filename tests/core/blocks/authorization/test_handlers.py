@@ -10,9 +10,13 @@ from sqlalchemy import select
 from citrine.api.v1 import authorization_pb2 as pb
 from citrine.api.v1.authorization_pb2_grpc import AuthorizationServiceStub
 from citrine.api.v1.common_pb2 import CommandTarget
-from citrine.api.v1.tokens_pb2 import CreateTokenRequest, Token
+from citrine.api.v1.remote_control_pb2 import RequestStartTransactionRequest
+from citrine.api.v1.remote_control_pb2_grpc import RemoteControlServiceStub
+from citrine.api.v1.tokens_pb2 import CreateTokenRequest, Token, TokenRules
 from citrine.api.v1.tokens_pb2_grpc import TokensServiceStub
 from citrine.events.v1.events_pb2 import Event
+from citrine.ocpp.v2 import provisioning_pb2 as provisioning
+from citrine.ocpp.v2 import remote_control_pb2 as remote
 from citrine.ocpp.v2.authorization_pb2 import (
     AuthorizeCertificateStatusEnum,
     AuthorizeRequest,
@@ -20,8 +24,18 @@ from citrine.ocpp.v2.authorization_pb2 import (
     ClearCacheResponse,
     ClearCacheStatusEnum,
 )
-from citrine.ocpp.v2.types_pb2 import AuthorizationStatusEnum, HashAlgorithmEnum, IdToken, OCSPRequestData
+from citrine.ocpp.v2.transactions_pb2 import TransactionEventRequest
+from citrine.ocpp.v2.types_pb2 import (
+    EVSE,
+    AuthorizationStatusEnum,
+    Component,
+    HashAlgorithmEnum,
+    IdToken,
+    OCSPRequestData,
+    Variable,
+)
 from citrine_core.events import OutboxEvent
+from tests.support.charging import at, ended, started
 from tests.support.core import PASSWORD, RunningCore
 from tests.support.fake_edge import FakeSession
 
@@ -80,7 +94,8 @@ async def test_C07_a_certificate_that_we_should_verify_is_refused(station: FakeS
     assert answer.certificate_status == status
 
 
-async def test_C07_of_a_certificate_that_the_station_checked_nothing_is_said(station: FakeSession) -> None:
+async def test_C07_a_certificate_that_nobody_can_look_up_is_refused(station: FakeSession) -> None:
+    """C07.FR.17: there is no OCSP responder at that address."""
     request = authorize("DE-ABC-C00000001-2", "eMAID")
     request.iso_15118_certificate_hash_data.append(
         OCSPRequestData(
@@ -88,14 +103,25 @@ async def test_C07_of_a_certificate_that_the_station_checked_nothing_is_said(sta
             issuer_name_hash="aa",
             issuer_key_hash="bb",
             serial_number="1",
-            responder_url="http://ocsp.example",
+            responder_url="http://127.0.0.1:1/",
         )
     )
 
     answer = await station.call(request)
 
-    assert answer.id_token_info.status == ACCEPTED
-    assert not answer.HasField("certificate_status")
+    assert answer.id_token_info.status == INVALID
+    status = AuthorizeCertificateStatusEnum.AUTHORIZE_CERTIFICATE_STATUS_ENUM_CERT_CHAIN_ERROR
+    assert answer.certificate_status == status
+
+
+async def test_C04_FR_04_nobody_reads_what_a_driver_typed(core: RunningCore, station: FakeSession) -> None:
+    await station.call(authorize("4711", "KeyCode"))
+
+    async with core.core.unit_of_work(read_only=True) as work:
+        (payload,) = await work.session.scalars(
+            select(OutboxEvent.payload).where(OutboxEvent.kind == "token_authorized")
+        )
+    assert b"4711" not in payload
 
 
 async def test_C11_a_cache_is_cleared(core: RunningCore, station: FakeSession) -> None:
@@ -111,3 +137,77 @@ async def test_C11_a_cache_is_cleared(core: RunningCore, station: FakeSession) -
     )
 
     assert answer.response == accepted
+
+
+async def add_token(core: RunningCore, id_token: str, **fields: Any) -> None:
+    tokens: Any = core.stub(TokensServiceStub)
+    await tokens.CreateToken(CreateTokenRequest(token=Token(id_token=id_token, type="ISO14443", **fields)))
+
+
+def status(answer: Any) -> str:
+    name = AuthorizationStatusEnum.Name(answer.id_token_info.status)
+    return name.removeprefix("AUTHORIZATION_STATUS_ENUM_")
+
+
+async def test_open_transactions_count_over_all_stations_and_in_one_batch(
+    core: RunningCore, station: FakeSession
+) -> None:
+    await core.add_station("CS-2", registration=1)
+    other = await station.edge.connect("CS-2", PASSWORD)
+    await add_token(core, "CAFE0001", rules=TokenRules(max_transactions=1))
+
+    def start(number: int) -> TransactionEventRequest:
+        return started(0, transaction_id=f"T-{number}", id_token="CAFE0001", trigger="AUTHORIZED", evse=(1, 1))
+
+    both = [station.edge.put_call(station.ref, start(1)), station.edge.put_call(other.ref, start(2))]
+    answers = [status(await station.edge.answer_to(call_id)) for call_id in both]
+    there, elsewhere = (station, other) if answers[0] == "ACCEPTED" else (other, station)
+    asked = [status(await one.call(authorize("CAFE0001"))) for one in (there, elsewhere)]
+    number = 1 if there is station else 2
+    stopped = await there.call(ended(1, transaction_id=f"T-{number}", id_token="CAFE0001", trigger="STOP_AUTHORIZED"))
+    again = await elsewhere.call(start(3))
+
+    assert sorted(answers) == ["ACCEPTED", "CONCURRENT_TX"]
+    assert asked == ["ACCEPTED", "CONCURRENT_TX"]
+    assert [status(stopped), status(again)] == ["ACCEPTED", "ACCEPTED"]
+
+
+async def test_C01_FR_18_the_connector_types_that_a_station_reported_count(
+    core: RunningCore, station: FakeSession
+) -> None:
+    await add_token(core, "CAFE0001", rules=TokenRules(connector_types=["cCCS2"]))
+    await add_token(core, "CAFE0002", rules=TokenRules(connector_types=["sType2"]))
+    data = [
+        provisioning.ReportData(
+            component=Component(name="Connector", evse=EVSE(id=evse_id, connector_id=1)),
+            variable=Variable(name="ConnectorType"),
+            variable_attribute=[provisioning.VariableAttribute(value="cCCS2")],
+        )
+        for evse_id in (1, 2)
+    ]
+    await station.call(provisioning.NotifyReportRequest(request_id=1, generated_at=at(0), report_data=data))
+
+    answers = await station.call_all([authorize("CAFE0001"), authorize("CAFE0002")])
+
+    assert [status(answer) for answer in answers] == ["ACCEPTED", "NOT_ALLOWED_TYPE_EVSE"]
+    assert list(answers[0].id_token_info.evse_id) == []
+
+
+async def test_C05_a_token_that_we_made_up_is_accepted_where_we_had_it_started(
+    core: RunningCore, station: FakeSession
+) -> None:
+    await station.call(authorize("00000000"))
+    answer = remote.RequestStartTransactionResponse(status=remote.REQUEST_START_STOP_STATUS_ENUM_ACCEPTED)
+    station.edge.on_command = lambda command: answer
+    made_up = IdToken(id_token="order-4711", type="Central")
+    api: Any = core.stub(RemoteControlServiceStub)
+    request = remote.RequestStartTransactionRequest(remote_start_id=7, id_token=made_up, evse_id=1)
+    await api.RequestStartTransaction(
+        RequestStartTransactionRequest(target=CommandTarget(station_id="CS-1"), request=request)
+    )
+
+    ours, other = started(0, trigger="REMOTE_START"), started(0, transaction_id="T-2", trigger="REMOTE_START")
+    ours.id_token.CopyFrom(made_up)
+    other.id_token.CopyFrom(IdToken(id_token="order-4712", type="Central"))
+
+    assert [status(one) for one in await station.call_all([ours, other])] == ["ACCEPTED", "UNKNOWN"]
