@@ -30,7 +30,7 @@ class FirmwareRequests:
         self._unit_of_work = services.unit_of_work
         self._clock = services.clock
 
-    async def update(
+    async def ask_to_update(
         self,
         context: "grpc.aio.ServicerContext[pb.UpdateFirmwareRequest, pb.UpdateFirmwareResponse]",
         request: pb.UpdateFirmwareRequest,
@@ -50,7 +50,7 @@ class FirmwareRequests:
         await self._store(FirmwareUpdate, caller(context), request.target, message, columns)
         return await self._send(FirmwareUpdate, context, request)
 
-    async def publish(
+    async def ask_to_publish(
         self,
         context: "grpc.aio.ServicerContext[pb.PublishFirmwareRequest, pb.PublishFirmwareResponse]",
         request: pb.PublishFirmwareRequest,

@@ -40,7 +40,7 @@ class FirmwareManagementServicer(firmware_management_pb2_grpc.FirmwareManagement
     ) -> pb.UpdateFirmwareResponse:
         check_firmware("request.firmware", request.request.firmware)
         check_length("firmware_version", request.firmware_version, LONGEST_VERSION)
-        command, answer = await self._requests.update(context, request)
+        command, answer = await self._requests.ask_to_update(context, request)
         assert answer is None or isinstance(answer, ocpp.UpdateFirmwareResponse)
         return pb.UpdateFirmwareResponse(command=command, response=answer, request_id=request.request.request_id)
 
@@ -100,7 +100,7 @@ class FirmwareManagementServicer(firmware_management_pb2_grpc.FirmwareManagement
         context: grpc.aio.ServicerContext[pb.PublishFirmwareRequest, pb.PublishFirmwareResponse],
     ) -> pb.PublishFirmwareResponse:
         check_publication("request", request.request)
-        command, answer = await self._requests.publish(context, request)
+        command, answer = await self._requests.ask_to_publish(context, request)
         assert answer is None or isinstance(answer, ocpp.PublishFirmwareResponse)
         return pb.PublishFirmwareResponse(command=command, response=answer, request_id=request.request.request_id)
 
