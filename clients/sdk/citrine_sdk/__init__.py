@@ -12,6 +12,7 @@ from citrine_sdk.client import Citrine
 from citrine_sdk.errors import error_reason, field_violations
 from citrine_sdk.events import Backoff, follow_events
 from citrine_sdk.lists import pages
+from citrine_sdk.reports import follow_report
 from citrine_sdk.services import READS, SERVICES, Method, methods
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "error_reason",
     "field_violations",
     "follow_events",
+    "follow_report",
     "methods",
     "pages",
 ]

@@ -24,6 +24,7 @@ from citrine.api.v1.local_auth_list_pb2_grpc import LocalAuthListServiceStub
 from citrine.api.v1.meter_values_pb2_grpc import MeterValuesServiceStub
 from citrine.api.v1.provisioning_pb2_grpc import ProvisioningServiceStub
 from citrine.api.v1.remote_control_pb2_grpc import RemoteControlServiceStub
+from citrine.api.v1.reports_pb2 import REPORT_KIND_DEVICE_MODEL, ReportKind, ReportRun, WatchReportRunRequest
 from citrine.api.v1.reports_pb2_grpc import ReportsServiceStub
 from citrine.api.v1.reservation_pb2_grpc import ReservationServiceStub
 from citrine.api.v1.security_pb2_grpc import SecurityServiceStub
@@ -39,6 +40,7 @@ from citrine_sdk.channel import channel_options, resolve_target
 from citrine_sdk.events import Backoff, follow_events
 from citrine_sdk.lists import pages
 from citrine_sdk.metadata import interceptors
+from citrine_sdk.reports import follow_report
 
 if TYPE_CHECKING:
     from citrine.api.v1.authorization_pb2_grpc import AuthorizationServiceAsyncStub
@@ -206,3 +208,15 @@ class Citrine:
         return follow_events(
             self.events.Subscribe, stations=stations, kinds=kinds, from_token=from_token, backoff=backoff
         )
+
+    def follow_report(
+        self,
+        station_id: str,
+        request_id: int,
+        kind: ReportKind.ValueType = REPORT_KIND_DEVICE_MODEL,
+        *,
+        backoff: Backoff | None = None,
+    ) -> AsyncGenerator[ReportRun, None]:
+        """Yield a report as it arrives, across reconnects, until its end; see `citrine_sdk.follow_report`."""
+        request = WatchReportRunRequest(station_id=station_id, kind=kind, request_id=request_id)
+        return follow_report(self.reports.WatchReportRun, request, backoff=backoff)

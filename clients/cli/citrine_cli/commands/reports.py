@@ -237,11 +237,10 @@ async def _tell_requested(client: Client, station_id: str, answer: Any, request_
 
 
 async def _wait(client: Client, station_id: str, kind: Any, request_id: int, timeout: float) -> pb.ReportRun:
-    request = pb.WatchReportRunRequest(station_id=station_id, kind=kind, request_id=request_id)
     run = pb.ReportRun()
     try:
         async with asyncio.timeout(timeout or None):
-            async for run in client.citrine.reports.WatchReportRun(request):
+            async for run in client.citrine.follow_report(station_id, request_id, kind):
                 if client.out.as_json:
                     client.out.message(run, line=True)
                 else:
