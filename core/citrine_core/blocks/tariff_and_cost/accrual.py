@@ -5,7 +5,7 @@ came one by one or all at once. All numbers are whole: time in microseconds, ene
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from fractions import Fraction
 from itertools import pairwise
 
@@ -106,7 +106,10 @@ class Accrual:
 
     def dump(self) -> bytes:
         """Return it as it is stored."""
-        return orjson.dumps(asdict(self) | {"periods": [list(asdict(one).values()) for one in self.periods]})
+        # By name, so that what is added later has its default in what was stored before.
+        values = {name: getattr(self, name) for name in _STORED}
+        values["periods"] = [(one.start, one.end, one.charging, one.energy, one.time, one.mwh) for one in self.periods]
+        return orjson.dumps(values)
 
     @classmethod
     def load(cls, content: bytes) -> "Accrual":
@@ -114,6 +117,8 @@ class Accrual:
         values = orjson.loads(content)
         values["changes"] = [(time, charging) for time, charging in values["changes"]]
         values["periods"] = [Period(*one) for one in values["periods"]]
+        if values["reserved"] is not None:
+            values["reserved"] = tuple(values["reserved"])
         return cls(**values)
 
     def _change(self, time: int, charging: bool) -> None:
@@ -191,6 +196,10 @@ class Accrual:
             self.periods.append(last)
         last.end = end
         last.mwh += mwh
+
+
+_STORED = tuple(one.name for one in fields(Accrual) if one.name != "periods")
+"""Fields that are stored as they are."""
 
 
 class _Flow:

@@ -10,7 +10,7 @@ Rules of rounding:
 * Minimum and maximum hold for both totals. Where only one of the two is given, the other total goes with it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -21,7 +21,15 @@ from google.protobuf.duration_pb2 import Duration
 from citrine.api.v1 import tariffs_pb2 as pb
 from citrine_core.blocks.tariff_and_cost.accrual import NONE, Accrual, Period
 from citrine_core.blocks.tariff_and_cost.money import decimal_text, rounded
-from citrine_core.blocks.tariff_and_cost.rules import Component, Rules, Situation, to_micros, to_time
+from citrine_core.blocks.tariff_and_cost.rules import (
+    PRICE_SCALE,
+    TAX_SCALE,
+    Component,
+    Rules,
+    Situation,
+    to_micros,
+    to_time,
+)
 
 __all__ = ["Reserved", "cost_of", "total_of"]
 
@@ -32,6 +40,9 @@ _FLAT = int(pb.TARIFF_DIMENSION_FLAT)
 
 _UNITS = {_ENERGY: 1_000_000, _CHARGING: 3_600_000_000, _IDLE: 3_600_000_000, _FLAT: 1}
 """What prices are for: mWh in a kWh, microseconds in an hour, one fee."""
+
+_COMMON = 3_600_000_000
+"""All of them divide it."""
 
 _KINDS = {
     _ENERGY: pb.CostLine.KIND_ENERGY,
@@ -69,11 +80,24 @@ class _Line:
 
 def total_of(rules: Rules, accrual: Accrual | None, reserved: Reserved | None = None) -> tuple[Decimal, Decimal]:
     """Return what it costs before and after tax."""
-    lines = _lines(rules, accrual, reserved)
-    return (
-        rounded(sum((one.before for one in lines), Fraction(0)), rules.digits),
-        rounded(sum((one.after for one in lines), Fraction(0)), rules.digits),
-    )
+    if rules.gross or rules.has_limits or reserved is not None or (accrual is not None and accrual.reserved):
+        lines = _lines(rules, accrual, reserved)
+        before = sum((one.before for one in lines), Fraction(0))
+        after = sum((one.after for one in lines), Fraction(0))
+    else:
+        before, after = _sums(rules, _quantities(rules, accrual))
+    return rounded(before, rules.digits), rounded(after, rules.digits)
+
+
+def _sums(rules: Rules, quantities: Mapping[tuple[int, int], int]) -> tuple[Fraction, Fraction]:
+    """Return the same in whole numbers, for the many tariffs that have no more to them, at a fraction of the time."""
+    before = after = 0
+    for (kind, element), quantity in quantities.items():
+        component = rules.elements[element].components[kind]
+        amount = component.millionths * quantity * (_COMMON // _UNITS[kind])
+        before += amount
+        after += amount * component.tax
+    return Fraction(before, _COMMON * PRICE_SCALE), Fraction(after, _COMMON * PRICE_SCALE * TAX_SCALE)
 
 
 def cost_of(rules: Rules, accrual: Accrual | None, reserved: Reserved | None = None) -> pb.Cost:
@@ -91,13 +115,19 @@ def cost_of(rules: Rules, accrual: Accrual | None, reserved: Reserved | None = N
     )
 
 
-def _lines(rules: Rules, accrual: Accrual | None, reserved: Reserved | None) -> list[_Line]:
+def _quantities(rules: Rules, accrual: Accrual | None) -> dict[tuple[int, int], int]:
+    """Return what is billed, by dimension and element."""
     quantities: dict[tuple[int, int], int] = {}
     if accrual is not None:
         if accrual.flat != NONE:
             quantities[_FLAT, accrual.flat] = 1
         _add_quantities(quantities, accrual.periods)
         _round_to_steps(rules, quantities, accrual.periods)
+    return quantities
+
+
+def _lines(rules: Rules, accrual: Accrual | None, reserved: Reserved | None) -> list[_Line]:
+    quantities = _quantities(rules, accrual)
     lines = [_priced(rules, _KINDS[kind], kind, element, amount) for (kind, element), amount in quantities.items()]
     if reserved is None and accrual is not None and accrual.reserved is not None:
         start, end = accrual.reserved
@@ -121,6 +151,8 @@ def _taken(period: Period) -> Iterator[tuple[int, int, int]]:
 
 def _round_to_steps(rules: Rules, quantities: dict[tuple[int, int], int], periods: list[Period]) -> None:
     """Add what is missing to whole steps, to what was paid last."""
+    if not rules.has_steps:
+        return
     for kinds in ((_ENERGY,), (_CHARGING, _IDLE)):
         last = next(
             (

@@ -49,9 +49,9 @@ def parse_decimal(field: str, text: str, *, places: int, most: int | None = None
 
 def rounded(value: Fraction, places: int) -> Decimal:
     """Return a number with that many places; what lies in the middle is rounded away from zero."""
-    scaled = abs(value) * 10**places
-    whole = (2 * scaled.numerator + scaled.denominator) // (2 * scaled.denominator)
-    return Decimal(whole if value >= 0 else -whole).scaleb(-places)
+    number, below = value.numerator, value.denominator
+    whole = (2 * abs(number) * 10**places + below) // (2 * below)
+    return Decimal(whole if number >= 0 else -whole).scaleb(-places)
 
 
 def decimal_text(value: Fraction, places: int, *, least: int = 0) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
+from functools import cached_property
 from zoneinfo import ZoneInfo
 
 from google.protobuf.duration_pb2 import Duration
@@ -13,7 +14,18 @@ from citrine.api.v1 import tariffs_pb2 as pb
 from citrine_core.blocks.tariff_and_cost.money import minor_digits, parse_decimal
 from citrine_core.errors import InvalidArgument
 
-__all__ = ["Component", "Element", "Rules", "Situation", "read_rules", "to_micros", "to_time", "zone_of"]
+__all__ = [
+    "PRICE_SCALE",
+    "TAX_SCALE",
+    "Component",
+    "Element",
+    "Rules",
+    "Situation",
+    "read_rules",
+    "to_micros",
+    "to_time",
+    "zone_of",
+]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DAY = 86_400_000_000
@@ -28,6 +40,11 @@ _DIMENSIONS = (
     pb.TARIFF_DIMENSION_FLAT,
 )
 _OF_RESERVATIONS = (pb.TARIFF_DIMENSION_CHARGING_TIME, pb.TARIFF_DIMENSION_FLAT)
+
+PRICE_SCALE, TAX_SCALE = 1_000_000, 100_000
+"""Prices have six places, and percentages of tax three."""
+
+_ANY = (None, None)
 
 _AMPERE_PER_KILOWATT = Fraction(1000, 230)
 """Current, summed over the phases, where a station reports none."""
@@ -66,11 +83,20 @@ class Component:
     step: int
     """In mWh or microseconds. 0: as measured."""
     text: pb.PriceComponent
+    millionths: int = field(init=False)
+    """The price in whole numbers."""
+    tax: int = field(init=False)
+    """What a hundred thousand without tax are with tax."""
+
+    def __post_init__(self) -> None:
+        """Have whole numbers, which are added up faster than fractions."""
+        object.__setattr__(self, "millionths", int(self.price * PRICE_SCALE))
+        object.__setattr__(self, "tax", int(TAX_SCALE + (self.vat or 0) * (TAX_SCALE // 100)))
 
     @property
     def tax_factor(self) -> Fraction:
         """What a price without tax is multiplied with to have it with tax."""
-        return 1 + (self.vat or Fraction(0)) / 100
+        return Fraction(self.tax, TAX_SCALE)
 
 
 @dataclass(slots=True)
@@ -111,6 +137,14 @@ class Element:
     charged: tuple[int | None, int | None]
     idled: tuple[int | None, int | None]
 
+    always: bool = field(init=False)
+    """Nothing but the time of day and the date restricts it."""
+
+    def __post_init__(self) -> None:
+        """Note whether there is anything to look at."""
+        bounds = (self.energy, self.power, self.current, self.duration, self.charged, self.idled)
+        object.__setattr__(self, "always", all(one == _ANY for one in bounds))
+
     def holds_at(self, local: datetime) -> bool:
         """Tell whether it applies at a time in the zone of the tariff."""
         day = local.date()
@@ -128,8 +162,10 @@ class Element:
 
     def holds_in(self, situation: Situation) -> bool:
         """Tell whether it applies in a situation, at whatever time of day."""
+        if self.always:
+            return True
         current = situation.current
-        if current is None:
+        if current is None and self.current != _ANY:
             current = situation.power * _AMPERE_PER_KILOWATT
         return (
             _within(situation.mwh, self.energy)
@@ -137,7 +173,7 @@ class Element:
             and _within(situation.charged, self.charged)
             and _within(situation.idled, self.idled)
             and _within(situation.power, self.power)
-            and _within(current, self.current)
+            and (current is None or _within(current, self.current))
         )
 
 
@@ -170,7 +206,17 @@ class Rules:
     _held: tuple[int, int, tuple[int, ...]] = field(default=(0, 0, ()))
     """From when to when which elements apply by time of day, as asked last."""
 
-    @property
+    @cached_property
+    def has_limits(self) -> bool:
+        """Whether it has a minimum or a maximum."""
+        return any(one is not None for one in (*self.least, *self.most))
+
+    @cached_property
+    def has_steps(self) -> bool:
+        """Whether something is billed in steps."""
+        return any(one.step for element in self.elements for one in element.components.values())
+
+    @cached_property
     def bills_reservations(self) -> bool:
         """Whether it has prices of reservations that are used."""
         return any(one.reservation == pb.RESERVATION_RESTRICTION_RESERVATION for one in self.elements)
