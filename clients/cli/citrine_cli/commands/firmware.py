@@ -30,7 +30,7 @@ from citrine_cli.targets import (
     tell_answer,
     tell_waiting,
 )
-from citrine_cli.words import enum_word, time_word
+from citrine_cli.words import enum_word, number, time_word
 
 __all__ = ["NAME", "build"]
 
@@ -114,6 +114,9 @@ async def show_update(
             "answer": enum_word(found, "answer"),
             "location": found.request.firmware.location,
             "signed": "yes" if found.request.firmware.signature else "no",
+            "download from": time_word(found.request.firmware, "retrieve_date_time"),
+            "install from": time_word(found.request.firmware, "install_date_time"),
+            "download retries": number(found.request, "retries"),
             "wanted version": found.firmware_version,
             "version before": found.version_before,
             "version after": " ".join(filter(None, (found.version_after, _check(found)))),
