@@ -1,0 +1,140 @@
+"""What is asked outside before messages come to their lanes."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+import pytest
+from google.protobuf.message import Message
+
+from citrine.edge.v1.link_pb2 import SessionRef, StationCall
+from citrine.ocpp.actions import wrap_request
+from citrine.ocpp.v2.authorization_pb2 import AuthorizeRequest
+from citrine.ocpp.v2.availability_pb2 import HeartbeatRequest
+from citrine.ocpp.v2.types_pb2 import IdToken
+from citrine_core.dispatch import Call, Inquiries, Item
+
+WAIT = 10.0
+
+
+class Asker:
+    """Finds out the id of a token; a test says when, and what fails."""
+
+    def __init__(self) -> None:
+        self.asked: list[list[str]] = []
+        self.called = asyncio.Event()
+        self.may_answer = asyncio.Event()
+        self.may_answer.set()
+        self.fails: BaseException | None = None
+        self.short = False
+
+    @property
+    def messages(self) -> frozenset[type[Message]]:
+        return frozenset({AuthorizeRequest})
+
+    def wants(self, tenant_id: str, message: AuthorizeRequest) -> bool:
+        return message.id_token.id_token != "known"
+
+    async def ask(self, calls: Sequence[Call[Any]], waited: float) -> Sequence[str]:
+        tokens = [call.message.id_token.id_token for call in calls]
+        self.asked.append(tokens)
+        self.called.set()
+        await self.may_answer.wait()
+        if self.fails is not None:
+            raise self.fails
+        return tokens[1:] if self.short else tokens
+
+
+class Lane:
+    """Takes what is submitted."""
+
+    def __init__(self) -> None:
+        self.items: asyncio.Queue[Item] = asyncio.Queue()
+
+    def findings(self) -> list[Any]:
+        return [self.items.get_nowait().finding for _ in range(self.items.qsize())]
+
+
+@pytest.fixture
+def asker() -> Asker:
+    return Asker()
+
+
+@pytest.fixture
+def lane() -> Lane:
+    return Lane()
+
+
+@pytest.fixture
+async def inquiries(asker: Asker, lane: Lane) -> AsyncIterator[Inquiries]:
+    inquiries = Inquiries([asker], lane.items.put_nowait)
+    running = asyncio.create_task(inquiries.run())
+    yield inquiries
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+
+def item(token: str | None, tenant_id: str = "default") -> Item:
+    message: Message = HeartbeatRequest() if token is None else AuthorizeRequest(id_token=IdToken(id_token=token))
+    session = SessionRef(tenant_id=tenant_id, station_id="CS-1", epoch=1)
+    call = StationCall(session=session, message_id="1", request=wrap_request(message))
+    return Item(tenant_id, "CS-1", call, lambda downstream: None)
+
+
+async def drained(inquiries: Inquiries) -> None:
+    async with asyncio.timeout(WAIT):
+        await inquiries.drained()
+
+
+async def test_what_nothing_is_asked_about_goes_on_at_once(inquiries: Inquiries, asker: Asker, lane: Lane) -> None:
+    inquiries.submit(item(None))
+    inquiries.submit(item("known"))
+
+    assert lane.findings() == [None, None]
+    assert asker.asked == []
+
+
+async def test_what_comes_together_is_asked_together_by_tenant(inquiries: Inquiries, asker: Asker, lane: Lane) -> None:
+    for token, tenant_id in (("A", "default"), ("B", "acme"), ("C", "default")):
+        inquiries.submit(item(token, tenant_id))
+    await drained(inquiries)
+
+    assert asker.asked == [["A", "C"], ["B"]]
+    assert sorted(lane.findings()) == ["A", "B", "C"]
+
+
+async def test_while_one_question_waits_the_next_is_asked(inquiries: Inquiries, asker: Asker, lane: Lane) -> None:
+    asker.may_answer.clear()
+    inquiries.submit(item("A"))
+    await asker.called.wait()
+    asker.called.clear()
+    inquiries.submit(item("B"))
+    await asker.called.wait()
+    asker.may_answer.set()
+    await drained(inquiries)
+
+    assert asker.asked == [["A"], ["B"]]
+    assert sorted(lane.findings()) == ["A", "B"]
+
+
+async def test_a_question_that_fails_is_no_answer(inquiries: Inquiries, asker: Asker, lane: Lane) -> None:
+    asker.fails = ValueError("broken")
+    inquiries.submit(item("A"))
+    await drained(inquiries)
+    asker.fails, asker.short = None, True
+    inquiries.submit(item("B"))
+    await drained(inquiries)
+
+    assert lane.findings() == [None, None]
+
+
+async def test_in_an_outage_what_waits_is_forgotten(inquiries: Inquiries, asker: Asker, lane: Lane) -> None:
+    """The edges send it again."""
+    asker.may_answer.clear()
+    inquiries.submit(item("A"))
+    await asker.called.wait()
+    inquiries.forget()
+    asker.may_answer.set()
+    await drained(inquiries)
+
+    assert lane.findings() == []
