@@ -262,7 +262,8 @@ async def _excess(
     message = call.message
     base, schedule = message.time_base.ToDatetime(UTC), message.charging_schedule
     supply = _supply(latest)
-    curve = curve_of_schedule(schedule, base, base, supply)
+    # What the vehicle says is of the phases that it charges on.
+    curve = curve_of_schedule(schedule, base, base, supply, phases=supply.phases)
     chosen = message.selected_charging_schedule_id or schedule.id
     offers: list[Curve] = []
     for row in facts.profiles_of(transaction.transaction_id):

@@ -100,7 +100,13 @@ def _joined(points: Iterable[tuple[float, float]]) -> Curve:
 
 
 def curve_of_schedule(
-    schedule: ChargingSchedule, begin: datetime, origin: datetime, supply: Supply, *, recurs: float | None = None
+    schedule: ChargingSchedule,
+    begin: datetime,
+    origin: datetime,
+    supply: Supply,
+    *,
+    recurs: float | None = None,
+    phases: int = DEFAULT_PHASES,
 ) -> Curve:
     """Return the limits of a schedule as they are from an origin on.
 
@@ -110,25 +116,29 @@ def curve_of_schedule(
         origin: What the curve counts from.
         supply: In whose unit the limits are.
         recurs: Seconds after which it starts again. None: it does not.
+        phases: Phases of periods that do not say it.
     """
     offset = (begin - origin).total_seconds()
     length = float(schedule.duration) if schedule.HasField("duration") else math.inf
     if recurs is None:
-        return _from_origin(_points(schedule, offset, length, supply))
+        return _from_origin(_points(schedule, offset, length, supply, phases))
     length = min(length, recurs)
     first = math.floor(-offset / recurs) - 1
     last = math.ceil((HORIZON - offset) / recurs)
     turns = range(max(0, first), last + 1)
-    return _from_origin(point for turn in turns for point in _points(schedule, offset + turn * recurs, length, supply))
+    return _from_origin(
+        point for turn in turns for point in _points(schedule, offset + turn * recurs, length, supply, phases)
+    )
 
 
-def _points(schedule: ChargingSchedule, offset: float, length: float, supply: Supply) -> Iterable[tuple[float, float]]:
+def _points(
+    schedule: ChargingSchedule, offset: float, length: float, supply: Supply, phases: int
+) -> Iterable[tuple[float, float]]:
     for period in schedule.charging_schedule_period:
         if period.start_period < length:
             limit = math.inf
             if period.HasField("limit"):
-                phases = period.number_phases or DEFAULT_PHASES
-                limit = supply.rate(period.limit, schedule.charging_rate_unit, phases)
+                limit = supply.rate(period.limit, schedule.charging_rate_unit, period.number_phases or phases)
             yield offset + period.start_period, limit
     if length != math.inf:
         yield offset + length, math.inf

@@ -57,6 +57,14 @@ def test_a_schedule_says_nothing_before_it_begins_and_after_its_duration() -> No
     assert curve == ((0, NONE), (60, 16), (160, 10), (260, NONE))
 
 
+def test_a_period_without_phases_is_about_those_of_who_says_it() -> None:
+    one_phase = Supply(phases=1)
+    watts = schedule((0, 6900), unit=W)
+
+    assert curve_of_schedule(watts, NOW, NOW, one_phase) == ((0, 10),)
+    assert curve_of_schedule(watts, NOW, NOW, one_phase, phases=1) == ((0, 30),)
+
+
 def test_what_is_over_does_not_count() -> None:
     begin = NOW - timedelta(seconds=150)
 
