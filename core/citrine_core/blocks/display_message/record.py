@@ -49,6 +49,7 @@ def fill(row: DisplayMessage, message: MessageInfo) -> None:
 
 def enter(work: UnitOfWork, row: DisplayMessage) -> None:
     """Store a new message and tell of it."""
+    row.detail = row.detail[:LONGEST_DETAIL]
     DisplayMessageRepository(work.session).add(row)
     work.emit(_changed(row))
 

@@ -34,6 +34,7 @@ class ReservationUse(NamedTuple):
 
 def enter(work: UnitOfWork, row: Reservation) -> None:
     """Store a new reservation and tell of it."""
+    row.detail = row.detail[:LONGEST_DETAIL]
     ReservationRepository(work.session).add(row)
     work.emit(_changed(row))
 
