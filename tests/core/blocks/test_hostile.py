@@ -54,6 +54,12 @@ def routes_of(unit_of_work: UnitOfWorkFactory, clock: Clock) -> Routes:
     return collect(built_in(services_of(unit_of_work, clock)))
 
 
+def stage_of(unit_of_work: UnitOfWorkFactory, clock: Clock) -> HandlingStage:
+    blocks = built_in(services_of(unit_of_work, clock))
+    observers = [observe for block in blocks for observe in block.observers]
+    return HandlingStage(collect(blocks), epochs, clock, observers=observers)
+
+
 HANDLED = sorted(collect(built_in(services_of(None))).calls, key=lambda c: c.__name__)  # type: ignore[arg-type]
 ANSWERED = sorted(collect(built_in(services_of(None))).answers, key=lambda c: c.__name__)  # type: ignore[arg-type]
 
@@ -111,7 +117,7 @@ async def test_same_answers_and_rows_on_both_databases(
     answers, stored = [], []
     for unit_of_work in both:
         clock = Clock()
-        stage = HandlingStage(routes_of(unit_of_work, clock), epochs, clock)
+        stage = stage_of(unit_of_work, clock)
         given = []
         for message in (*messages, *messages):
             given += await send(unit_of_work, clock, stage, message)
@@ -154,7 +160,7 @@ async def test_known_token_of_odd_text_gets_the_same_answer(both: list[UnitOfWor
         async with unit_of_work() as work:
             work.session.add(_token(request.id_token.id_token, request.id_token.type))
             await work.commit()
-        stage = HandlingStage(routes_of(unit_of_work, clock), epochs, clock)
+        stage = stage_of(unit_of_work, clock)
         answers.append(await send(unit_of_work, clock, stage, request))
 
     assert answers[0] == answers[1]
