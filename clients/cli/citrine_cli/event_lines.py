@@ -102,6 +102,9 @@ _WORDS: Mapping[str, Callable[[Any], str]] = {
         f"{'messages' if body.messages_in_queue else 'nothing'} queued"
     ),
     "transaction_closed": lambda body: f"transaction closed without an end  {_transaction(body.transaction)}",
+    "transaction_cost_changed": lambda body: (
+        f"transaction costs {body.after_tax} {body.currency}{'' if body.is_final else ' so far'}  {body.transaction_id}"
+    ),
     "remote_start_changed": lambda body: (
         f"remote start {body.remote_start_id} {body.state.lower()}"
         f"{f'  {body.transaction_id}' if body.transaction_id else ''}"
