@@ -114,11 +114,12 @@ class SmartChargingHandlers:
         facts = await read_facts(work, call.tenant_id, call.station_id, now)
         transaction = facts.transaction_on(message.evse_id)
         negotiations = NegotiationRepository(work.session)
-        if transaction is not None:
-            latest = await negotiations.find_latest(call.tenant_id, call.station_id, transaction.transaction_id)
-            if latest is not None and _comes_again(latest, message):
-                return ocpp.NotifyEVChargingNeedsResponse(status=latest.needs_status)  # type: ignore[arg-type]
-        answer = ocpp.NotifyEVChargingNeedsResponse(status=PROCESSING if self._by_clients else ACCEPTED)
+        for waiting in await negotiations.find_unfinished(call.tenant_id, call.station_id):
+            if _comes_again(waiting, message):
+                return ocpp.NotifyEVChargingNeedsResponse(status=waiting.needs_status)  # type: ignore[arg-type]
+        # K15.FR.05
+        later = self._by_clients or transaction is None
+        answer = ocpp.NotifyEVChargingNeedsResponse(status=PROCESSING if later else ACCEPTED)
         row = _first(call, transaction, now)
         try:
             await self._try(work, row, facts, transaction, message)
@@ -130,7 +131,6 @@ class SmartChargingHandlers:
             row.reason, row.needs_status = problem.problem, REJECTED
             negotiations.add(row)
         else:
-            assert transaction is not None
             begun = await self._plans.begin(
                 work,
                 call.tenant_id,
@@ -157,9 +157,9 @@ class SmartChargingHandlers:
         needs: ocpp.NotifyEVChargingNeedsRequest,
     ) -> None:
         """Find out whether there is a schedule. Raises NotPossible where there is none."""
-        if transaction is None:
+        if transaction is None and self._by_clients:
             raise NotPossible("TxNotFound", f"no transaction is under way on EVSE {needs.evse_id}")
-        if self._by_clients:
+        if transaction is None or self._by_clients:
             read_needs(needs)
             return
         await self._plans.profile_for(work, row, facts, transaction, needs=needs)

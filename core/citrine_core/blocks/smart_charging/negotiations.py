@@ -42,6 +42,9 @@ SEND_TIME = timedelta(seconds=30)
 LEASE = timedelta(seconds=90)
 """How long a core that took a schedule to send may take, before another one sends it."""
 
+BEGIN_TIME = timedelta(seconds=60)
+"""How long a transaction may be heard of after the needs of its vehicle: stations queue the two apart."""
+
 OFFLINE_TIME = timedelta(minutes=30)
 """How long a schedule waits for its station to be back."""
 
@@ -58,6 +61,16 @@ AWAITING = pb.CHARGING_NEGOTIATION_STATE_AWAITING_CLIENT
 
 _FOR_GOOD = frozenset({"NotSupported", "NotImplemented"})
 """Error codes after which it is of no use to send a schedule again."""
+
+
+def _transaction_of(row: Negotiation, facts: Facts) -> OpenTransaction | None:
+    """Return the transaction of a negotiation, if it is under way; one that began since becomes the negotiation's."""
+    if row.transaction_id is None:
+        begun = facts.transaction_on(row.evse_id)
+        if begun is not None:
+            row.transaction_id, row.needs_energy_wh = begun.transaction_id, begun.energy_wh
+        return begun
+    return next((found for found in facts.transactions if found.transaction_id == row.transaction_id), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +104,7 @@ class ChargingPlans:
         tenant_id: str,
         station_id: str,
         evse_id: int,
-        transaction: OpenTransaction,
+        transaction: OpenTransaction | None,
         cause: pb.ChargingNegotiationCause.ValueType,
         *,
         needs: ocpp.NotifyEVChargingNeedsRequest | None = None,
@@ -105,25 +118,28 @@ class ChargingPlans:
             tenant_id: Of the station.
             station_id: The station.
             evse_id: EVSE of the vehicle.
-            transaction: Transaction of the vehicle.
+            transaction: Transaction of the vehicle. None: it was not heard of yet.
             cause: Why.
             needs: What the vehicle needs. None: as it said before.
             before: The negotiation that this one goes on from.
             state: PENDING, or AWAITING_CLIENT.
         """
         now, negotiations = self._clock(), NegotiationRepository(work.session)
+        transaction_id = transaction.transaction_id if transaction is not None else None
+        energy = transaction.energy_wh if transaction is not None else None
         for other in await negotiations.find_unfinished(tenant_id, station_id):
             # What was sent will be answered, and is what it is then.
-            if other.transaction_id == transaction.transaction_id and other.state != SENT:
+            same = other.transaction_id == transaction_id and (transaction_id or other.evse_id == evse_id)
+            if same and other.state != SENT:
                 other.state, other.update_time = pb.CHARGING_NEGOTIATION_STATE_SUPERSEDED, now
         row = Negotiation(
             tenant_id=tenant_id,
             station_id=station_id,
             evse_id=evse_id,
-            transaction_id=transaction.transaction_id,
+            transaction_id=transaction_id,
             cause=cause,
             needs=needs.SerializeToString(deterministic=True) if needs is not None else before and before.needs,
-            needs_energy_wh=transaction.energy_wh if needs is not None else before and before.needs_energy_wh,
+            needs_energy_wh=energy if needs is not None else before and before.needs_energy_wh,
             needs_status=0,
             state=state,
             reason="",
@@ -266,18 +282,21 @@ class ChargingPlans:
         if row.attempts >= MAX_ATTEMPTS:
             row.state, row.reason = pb.CHARGING_NEGOTIATION_STATE_FAILED, row.reason or "the station did not answer"
             return None
+        await StationRepository(work.session).lock(row.tenant_id, row.station_id)
+        facts = await read_facts(work, row.tenant_id, row.station_id, now)
+        transaction = _transaction_of(row, facts)
+        if transaction is None and row.transaction_id is None and row.create_time > now - BEGIN_TIME:
+            row.due_time = now + RETRY_TIME
+            return None
         latest = await NegotiationRepository(work.session).find_latest(
             row.tenant_id, row.station_id, row.transaction_id or ""
         )
         if latest is not None and latest is not row:
             row.state = pb.CHARGING_NEGOTIATION_STATE_SUPERSEDED
             return None
-        await StationRepository(work.session).lock(row.tenant_id, row.station_id)
-        facts = await read_facts(work, row.tenant_id, row.station_id, now)
-        transaction = next((found for found in facts.transactions if found.transaction_id == row.transaction_id), None)
         try:
             if transaction is None:
-                raise NotPossible("TxNotFound", "the transaction ended")
+                raise NotPossible("TxNotFound", "the transaction ended" if row.transaction_id else "none began")
             profile = await self.profile_for(work, row, facts, replace(transaction, evse_id=row.evse_id))
         except NotPossible as problem:
             row.state, row.reason = pb.CHARGING_NEGOTIATION_STATE_FAILED, problem.problem

@@ -124,7 +124,6 @@ async def test_K15_FR_03_needs_that_can_be_met_are_accepted_and_planned_for(stat
 @pytest.mark.parametrize(
     ("message", "code"),
     [
-        pytest.param(needs(2), "TxNotFound", id="no-transaction"),
         pytest.param(needs(ev_max_current=0), "InvalidValue", id="nothing-to-go-by"),
         pytest.param(needs(ev_min_current=12), "Unspecified", id="too-little-there"),
     ],
@@ -153,6 +152,16 @@ async def test_K15_FR_05_clients_that_plan_are_told_and_their_schedule_counts(un
     assert before.state == pb.CHARGING_NEGOTIATION_STATE_AWAITING_CLIENT
     [row] = await station.negotiations()
     assert (row.state, row.profile_id) == (pb.CHARGING_NEGOTIATION_STATE_ACCEPTED, 1)
+
+
+async def test_K15_FR_05_needs_may_come_before_their_transaction(station: Station) -> None:
+    """Stations queue transactions apart from other messages."""
+    answer = await station.says(needs(2))
+    await station.says(needs(2))
+
+    assert answer.status == NEEDS_PROCESSING
+    [row] = await station.negotiations()
+    assert (row.state, row.transaction_id) == (pb.CHARGING_NEGOTIATION_STATE_PENDING, None)
 
 
 async def test_a_transaction_that_does_not_say_where_it_is_is_the_one(unit_of_work: UnitOfWorkFactory) -> None:

@@ -60,6 +60,24 @@ async def test_a_schedule_that_a_core_did_not_send_is_sent_by_the_next(database_
     assert request.charging_profile.charging_schedule[0].charging_schedule_period[0].limit == 32.0
 
 
+async def test_a_schedule_waits_for_its_transaction(core: RunningCore) -> None:
+    await core.add_station("CS-1", registration=1)
+    async with core.edge() as edge:
+        edge.on_command = lambda command: ACCEPTED
+        session = await connected(edge, "CS-1")
+        answer = await session.call(NEEDS)
+        await session.call(started(0, evse=(1, 1)))
+        async with core.core.unit_of_work() as work:
+            await work.session.execute(update(Negotiation).values(due_time=Negotiation.create_time))
+            await work.commit()
+        [plans] = [job for block in core.core.blocks for job in block.jobs if "vehicles" in job.name]
+        plans.wake()
+        request: Any = unwrap((await edge.next("command")).request)
+
+    assert answer.status == ocpp.NOTIFY_EV_CHARGING_NEEDS_STATUS_ENUM_PROCESSING
+    assert request.charging_profile.transaction_id == "T-1"
+
+
 async def test_a_station_that_does_not_answer_keeps_no_other_waiting(core: RunningCore) -> None:
     def answer(command: link.Command) -> ocpp.SetChargingProfileResponse | None:
         return None if command.session.station_id == "CS-1" else ACCEPTED
