@@ -46,6 +46,9 @@ AT_A_TIME = 8
 
 BATCH = 64
 
+PAUSE = 256
+"""Tokens that are looked at before others get a turn."""
+
 Plan = Callable[[UnitOfWork, LocalList], Awaitable[tuple[bool, Sequence[Entry]]]]
 """Says what is to be sent of a list: whether it is all of it, and the entries."""
 
@@ -188,7 +191,10 @@ class LocalLists:
         tokens = await lists.tokens(row, stale_only=not everything)
         facts: Facts = await read_facts(work, self._services, row.tenant_id, row.station_id, tokens)
         entries = []
-        for token in tokens:
+        for place, token in enumerate(tokens):
+            if place % PAUSE == PAUSE - 1:
+                # A long list must not keep stations waiting.
+                await asyncio.sleep(0)
             info = wanted_of(token, row.station_id, facts, include_refused=row.include_refused)
             if info is not None:
                 entries.append(Entry(token.lookup, type_of(token.type), token.id_token, info))
