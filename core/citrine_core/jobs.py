@@ -46,6 +46,10 @@ class Job:
             except Exception as error:
                 # A bug in one job must not end the others; it comes again at the interval.
                 logger.error("a job failed", extra={"job": self.name}, exc_info=error)
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                # A driver that is cancelled in the middle of a statement may fail instead, and hide it.
+                raise asyncio.CancelledError
             try:
                 async with asyncio.timeout(self._interval):
                     await self._woken.wait()

@@ -68,3 +68,23 @@ async def test_a_job_that_fails_comes_again(error: Exception) -> None:
         assert await run_of(work) == 1
         job.wake()
         assert await run_of(work) == 2
+
+
+async def test_a_job_ends_even_if_what_it_does_hides_that_it_is_cancelled() -> None:
+    """As drivers do whose connection is no good after a statement that was cancelled."""
+    begun = asyncio.Event()
+
+    async def wait() -> None:
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            raise DatabaseUnavailable from None
+
+    running = asyncio.create_task(Job("test", NEVER, wait).repeat())
+    await begun.wait()
+    running.cancel()
+
+    async with asyncio.timeout(10):
+        await asyncio.gather(running, return_exceptions=True)
+    assert running.cancelled()
