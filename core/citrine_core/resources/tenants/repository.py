@@ -6,14 +6,35 @@ from sqlalchemy import delete, exists, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from citrine_core.db import Model
 from citrine_core.errors import AlreadyExists, FailedPrecondition, NotFound
-from citrine_core.resources.configurations.models import Configuration, ConfigurationSelector
-from citrine_core.resources.keys.models import ApiKey
 from citrine_core.resources.stations.models import Station
 from citrine_core.resources.tenants.models import Tenant
-from citrine_core.resources.tokens.models import Token
 
-__all__ = ["TenantRepository"]
+__all__ = ["HISTORY", "TenantRepository"]
+
+HISTORY = frozenset(
+    {
+        "tenants",
+        "commands",
+        "connector_statuses",
+        "custom_messages",
+        "data_transfers",
+        "firmware_statuses",
+        "handled_messages",
+        "outbox",
+        "poisoned_messages",
+        "samples",
+        "security_events",
+        "station_events",
+        "tariff_versions",
+        "transaction_costs",
+        "transaction_events",
+        "transactions",
+    }
+)
+"""Tables of what happened. It is kept for the accounts of a tenant that is removed, as long as it is kept at all;
+whoever gets its id again sees it."""
 
 
 class TenantRepository:
@@ -57,7 +78,9 @@ class TenantRepository:
             raise AlreadyExists("tenant", tenant.tenant_id) from error
 
     async def remove(self, tenant: Tenant) -> None:
-        """Remove a tenant with its tokens, keys and configurations.
+        """Remove a tenant with all that it has set up: tokens, keys, tariffs and whatever else is its own.
+
+        What happened stays: see HISTORY.
 
         Raises:
             FailedPrecondition: When it has stations.
@@ -65,8 +88,10 @@ class TenantRepository:
         tenant_id = tenant.tenant_id
         if await self._session.scalar(select(exists().where(Station.tenant_id == tenant_id))):
             raise FailedPrecondition(f"tenant {tenant_id} has stations")
-        for table in (Token, ApiKey, ConfigurationSelector, Configuration):
-            await self._session.execute(delete(table).where(table.tenant_id == tenant_id))
+        # Those that refer to others go first.
+        for table in reversed(Model.metadata.sorted_tables):
+            if "tenant_id" in table.c and table.name not in HISTORY:
+                await self._session.execute(delete(table).where(table.c.tenant_id == tenant_id))
         await self._session.delete(tenant)
         try:
             await self._session.flush()
