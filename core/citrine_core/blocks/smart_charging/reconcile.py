@@ -82,6 +82,7 @@ async def _note_reported(work: UnitOfWork, call: Call[ocpp.ReportChargingProfile
         profile_ids={profile.id for profile in message.charging_profile},
         states=(WANTED, ACCEPTED, FAILED),
     )
+    found: list[ProfileRecord] = []
     for profile in message.charging_profile:
         of_id = [row for row in rows if row.profile_id == profile.id]
         row = _recognised(work, call, profile, of_id)
@@ -89,9 +90,12 @@ async def _note_reported(work: UnitOfWork, call: Call[ocpp.ReportChargingProfile
             row = new_record(call.tenant_id, call.station_id, message.evse_id, profile, ACCEPTED, call.receive_time)
             row.found, row.source = True, message.charging_limit_source
             profiles.add(row)
-            await work.session.flush()
-            move(work, row, ACCEPTED, call.receive_time, "reported by the station")
+            found.append(row)
         row.report_time, row.report_id = call.receive_time, message.request_id
+    # Ids for their events, in one statement.
+    await work.session.flush()
+    for row in found:
+        move(work, row, ACCEPTED, call.receive_time, "reported by the station")
 
 
 def _recognised(
