@@ -84,13 +84,16 @@ class TariffRepository:
         return (await self._session.scalars(query.order_by(table.version.desc()).limit(limit))).all()
 
     async def add(self, version: TariffVersion) -> StoredTariff:
-        """Store a new tariff. One that was deleted comes back with its next version.
+        """Store a new tariff. One that was deleted, be it with its tenant, comes back with its next version.
 
         Raises:
             AlreadyExists: When there is one of this id.
         """
         key = {"tenant_id": version.tenant_id, "tariff_id": version.tariff_id}
-        row = {**key, "version": 0, "create_time": version.create_time, "delete_time": version.create_time}
+        versions = TariffVersion
+        mine = (versions.tenant_id == version.tenant_id, versions.tariff_id == version.tariff_id)
+        latest = await self._session.scalar(select(func.max(versions.version)).where(*mine))
+        row = {**key, "version": latest or 0, "create_time": version.create_time, "delete_time": version.create_time}
         await insert_or_ignore(self._session, StoredTariff.metadata.tables["tariffs"], [row], list(key))
         tariff = await self._session.get(StoredTariff, tuple(key.values()), with_for_update=True)
         if tariff is None or tariff.delete_time is None:

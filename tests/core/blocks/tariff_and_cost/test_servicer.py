@@ -9,6 +9,8 @@ from google.protobuf.field_mask_pb2 import FieldMask
 
 from citrine.api.v1 import tariffs_pb2 as pb
 from citrine.api.v1.tariffs_pb2_grpc import TariffsServiceStub
+from citrine.api.v1.tenants_pb2 import DeleteTenantRequest
+from citrine.api.v1.tenants_pb2_grpc import TenantsServiceStub
 from citrine_core.blocks.tariff_and_cost.definitions import check_tariff
 from citrine_core.errors import InvalidArgument
 from tests.core.blocks.tariff_and_cost.tariffs import component, element, tariff
@@ -159,3 +161,20 @@ async def test_settings_have_defaults_and_change_one_by_one(tariffs: Any) -> Non
 
     assert (before.running_cost, before.running_cost_interval.seconds) == (pb.RUNNING_COST_ANSWER, 60)
     assert (after.running_cost, after.price_messages) == (pb.RUNNING_COST_ANSWER, pb.PRICE_MESSAGES_NEVER)
+
+
+async def test_a_tenant_that_comes_back_has_no_tariffs_and_old_versions_stay_what_they_are(
+    core: RunningCore, tariffs: Any
+) -> None:
+    await core.add_tenant("acme")
+    acme = {"metadata": core.metadata("acme")}
+    await tariffs.CreateTariff(pb.CreateTariffRequest(tariff=PER_KWH), **acme)
+    tenants: Any = core.stub(TenantsServiceStub)
+    await tenants.DeleteTenant(DeleteTenantRequest(tenant_id="acme"))
+    await core.add_tenant("acme")
+
+    listed = await tariffs.ListTariffs(pb.ListTariffsRequest(), **acme)
+    again = await tariffs.CreateTariff(pb.CreateTariffRequest(tariff=PER_KWH), **acme)
+
+    assert not listed.tariffs
+    assert again.version == 2
