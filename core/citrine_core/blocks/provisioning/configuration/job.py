@@ -10,6 +10,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from google.protobuf.duration_pb2 import Duration
+
 from citrine.api.v1 import configurations_pb2 as pb
 from citrine.api.v1.common_pb2 import CommandTarget
 from citrine.api.v1.reports_pb2 import REPORT_KIND_DEVICE_MODEL
@@ -59,8 +61,11 @@ INTERVAL = timedelta(seconds=2)
 PARALLEL = 32
 """Stations that one core has under way at a time."""
 
-LEASE = timedelta(minutes=5)
-"""After this a step that a core took is due again: the core is gone."""
+ANSWER_TIME = timedelta(seconds=30)
+"""How long a station may take for each command."""
+
+LEASE = timedelta(seconds=60)
+"""After this a step that a core took, and did not renew, is due again: the core is gone."""
 
 ATTEMPTS = 3
 """How often a step is tried."""
@@ -78,16 +83,21 @@ REASON = "the station's configuration"
 """Of the commands."""
 
 
+class _Lost(Exception):
+    """The step is not this core's any more."""
+
+
 Change = Callable[[Provisioning, Steps], None]
 """What is done with the row of a station."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Situation:
     """What a step begins with."""
 
     due: DueStation
     lease: datetime
+    """Until when it is this core's."""
     row: Provisioning
     content: pb.Configuration
     station: Station
@@ -184,6 +194,8 @@ class Provisioner:
             return
         try:
             await step(situation)
+        except _Lost:
+            return
         except DatabaseUnavailable:
             raise
         except CoreError as error:
@@ -229,6 +241,7 @@ class Provisioner:
             # One of them may be what the station can't take.
             pieces = [ocpp.SetVariablesRequest(set_variable_data=[data]) for data in situation.remaining]
         for piece in pieces:
+            await self._renew(situation)
             try:
                 await self._services.commands.send(who, target, piece)
             except (StationError, InvalidArgument) as error:
@@ -279,6 +292,7 @@ class Provisioner:
         if data:
             whole = ocpp.GetVariablesRequest(get_variable_data=data)
             for piece in await self._pieces.pieces(who, target, whole):
+                await self._renew(situation)
                 await self._services.commands.send(who, target, piece)
         await self._change(situation, lambda row, steps: steps.go(pb.PROVISIONING_STATE_DONE))
 
@@ -308,6 +322,17 @@ class Provisioner:
     async def _give_up(self, situation: _Situation, problem: str) -> None:
         await self._change(situation, lambda row, steps: steps.give_up(situation.station, situation.content, problem))
 
+    async def _renew(self, situation: _Situation) -> None:
+        """Keep the step for as long as another command may take.
+
+        Raises:
+            _Lost: When it is another's meanwhile, or the station is at another step.
+        """
+        lease = self._clock() + LEASE
+        if not await self._change(situation, lambda row, steps: steps.wait(lease)):
+            raise _Lost
+        situation.lease = lease
+
     async def _change(self, situation: _Situation, change: Change) -> bool:
         """Change the row, if the step is still this core's; return whether it is."""
         due = situation.due
@@ -328,4 +353,6 @@ async def _content(work: UnitOfWork, row: Provisioning) -> pb.Configuration:
 
 
 def _target(due: DueStation) -> CommandTarget:
-    return CommandTarget(station_id=due.station_id, reason=REASON)
+    return CommandTarget(
+        station_id=due.station_id, reason=REASON, timeout=Duration(seconds=ANSWER_TIME // timedelta(seconds=1))
+    )
