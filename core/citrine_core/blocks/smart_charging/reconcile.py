@@ -89,13 +89,10 @@ async def _note_reported(work: UnitOfWork, call: Call[ocpp.ReportChargingProfile
         if row is None:
             row = new_record(call.tenant_id, call.station_id, message.evse_id, profile, ACCEPTED, call.receive_time)
             row.found, row.source = True, message.charging_limit_source
-            profiles.add(row)
+            move(work, row, ACCEPTED, call.receive_time, "reported by the station")
             found.append(row)
         row.report_time, row.report_id = call.receive_time, message.request_id
-    # Ids for their events, in one statement.
-    await work.session.flush()
-    for row in found:
-        move(work, row, ACCEPTED, call.receive_time, "reported by the station")
+    await profiles.add_all(found)
 
 
 def _recognised(

@@ -75,6 +75,13 @@ class ProfileRepository:
         """Store a new row."""
         self._session.add(row)
 
+    async def add_all(self, rows: Sequence[ProfileRecord]) -> None:
+        """Store new profiles in one statement; their ids stay unknown."""
+        table = ProfileRecord.metadata.tables["charging_profiles"]
+        values = [{name: getattr(row, name) for name in table.columns.keys() - {"id"}} for row in rows]
+        if values:
+            await (await self._session.connection()).execute(table.insert(), values)
+
     async def remove(self, row: ProfileRecord | ProfileQuery) -> None:
         """Forget a row."""
         await self._session.delete(row)
@@ -227,12 +234,8 @@ class StationRepository:
 
     async def lock(self, tenant_id: str, station_id: str) -> bool:
         """Keep others from setting profiles of a station until the commit; return False where there is no such."""
-        found = await self._session.scalar(
-            select(Station.station_id)
-            .where(Station.tenant_id == tenant_id, Station.station_id == station_id)
-            .with_for_update(key_share=True)
-        )
-        return found is not None
+        query = select(Station.station_id).where(Station.tenant_id == tenant_id, Station.station_id == station_id)
+        return await self._session.scalar(query.with_for_update(key_share=True)) is not None
 
     async def variables(self, tenant_id: str, station_id: str) -> Sequence[ReportedVariable]:
         """Return what a station says of its smart charging and its EVSEs in its device model."""
