@@ -238,11 +238,11 @@ async def test_callers_leave_the_database_to_stations(core: RunningCore) -> None
 
 
 async def test_a_caller_waits_for_the_database_for_a_time(core: RunningCore, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(unit_of_work, "TURN_TIMEOUT", 0.01)
     opened = core.core.services.unit_of_work
     async with contextlib.AsyncExitStack() as stack:
         for _ in range(CALLERS):
             await stack.enter_async_context(opened(read_only=True))
+        monkeypatch.setattr(unit_of_work, "TURN_TIMEOUT", 0.01)
         with pytest.raises(DatabaseUnavailable):
             await stack.enter_async_context(opened(read_only=True))
 
