@@ -78,7 +78,8 @@ class ProfileRepository:
     async def add_all(self, rows: Sequence[ProfileRecord]) -> None:
         """Store new profiles in one statement; their ids stay unknown."""
         table = ProfileRecord.metadata.tables["charging_profiles"]
-        values = [{name: getattr(row, name) for name in table.columns.keys() - {"id"}} for row in rows]
+        names = [column.name for column in table.columns if column.name != "id"]
+        values = [{name: getattr(row, name) for name in names} for row in rows]
         if values:
             await (await self._session.connection()).execute(table.insert(), values)
 
