@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, fields, replace
 from fractions import Fraction
 from itertools import pairwise
+from operator import attrgetter
 
 import orjson
 
@@ -22,7 +23,11 @@ _IDLE = int(pb.TARIFF_DIMENSION_IDLE_TIME)
 _FLAT = int(pb.TARIFF_DIMENSION_FLAT)
 
 LONGEST = 100 * 86_400_000_000
-"""Microseconds. A longer time between two readings is that of a clock that was wrong: it is not cut by time of day."""
+"""Microseconds. A longer time between two readings is no time at all, but a clock that was wrong and was set."""
+
+MOST_PERIODS = 200
+"""A vehicle that starts and stops all the time must not have us store all of it: then times of the same prices are
+taken together, though others lie between."""
 
 NONE = -1
 """Stands for the element where no price applies."""
@@ -54,6 +59,8 @@ class Period:
     time: int
     """The same for charging or idle time."""
     mwh: int = 0
+    length: int = 0
+    """Microseconds."""
 
 
 @dataclass(slots=True)
@@ -108,7 +115,9 @@ class Accrual:
         """Return it as it is stored."""
         # By name, so that what is added later has its default in what was stored before.
         values = {name: getattr(self, name) for name in _STORED}
-        values["periods"] = [(one.start, one.end, one.charging, one.energy, one.time, one.mwh) for one in self.periods]
+        values["periods"] = [
+            (one.start, one.end, one.charging, one.energy, one.time, one.mwh, one.length) for one in self.periods
+        ]
         return orjson.dumps(values)
 
     @classmethod
@@ -139,6 +148,8 @@ class Accrual:
 
         What was taken in between is spread evenly over the time of charging, or over all of it if there is none.
         """
+        if end - self.at > LONGEST:
+            self._set_clock(end)
         modes = [(self.at, self.charging), *(one for one in self.changes if one[0] < end), (end, False)]
         spans = [(start, stop, charging) for (start, charging), (stop, _) in pairwise(modes)]
         weight = sum(stop - start for start, stop, charging in spans if charging)
@@ -158,11 +169,18 @@ class Accrual:
                 self._switch(charging)
         self.changes = [one for one in self.changes if one[0] > end]
 
+    def _set_clock(self, time: int) -> None:
+        """Go on at a time without any having passed."""
+        for _, charging in self.changes:
+            self._switch(charging)
+        self.changes = []
+        self.start += time - self.at
+        self.at = time
+
     def _pass(self, rules: Rules, time: int, end: int, flow: "_Flow") -> None:
         """Add a time in which it charges throughout, or not at all."""
         while time < end:
-            until = end if end - time > LONGEST else rules.at(time)[0]
-            stop = min(end, until, *self._thresholds(rules, time, flow))
+            stop = min(end, rules.at(time)[0], *self._thresholds(rules, time, flow))
             situation = self._situation(time, flow.now, flow.power)
             self._add(rules, time, stop, flow.go(stop - time), situation)
             if self.charging:
@@ -187,16 +205,32 @@ class Accrual:
     def _add(self, rules: Rules, start: int, end: int, mwh: int, situation: Situation) -> None:
         energy = _applies(rules, start, situation, _ENERGY)
         time = _applies(rules, start, situation, _CHARGING if self.charging else _IDLE)
+        kind = (self.charging, energy, time)
         last = self.periods[-1] if self.periods else None
-        if last is None or (last.charging, last.energy, last.time) != (self.charging, energy, time):
+        if last is None or (last.charging, last.energy, last.time) != kind:
             if end == start and last is not None and last.energy == energy:
                 last.mwh += mwh
                 return
-            last = Period(start, end, self.charging, energy, time)
+            last = self._earlier(kind) or Period(start, end, *kind)
             self.periods.append(last)
         last.end = end
+        last.length += end - start
         last.mwh += mwh
 
+    def _earlier(self, kind: tuple[bool, int, int]) -> Period | None:
+        """Take a period of the same prices out, where there are too many to begin another."""
+        if len(self.periods) < MOST_PERIODS:
+            return None
+        places = range(len(self.periods) - 1, -1, -1)
+        found = (
+            at for at in places if (self.periods[at].charging, self.periods[at].energy, self.periods[at].time) == kind
+        )
+        place = next(found, None)
+        # A copy: others may hold the same period.
+        return None if place is None else replace(self.periods.pop(place))
+
+
+_period_values = attrgetter(*(one.name for one in fields(Period)))
 
 _STORED = tuple(one.name for one in fields(Accrual) if one.name != "periods")
 """Fields that are stored as they are."""

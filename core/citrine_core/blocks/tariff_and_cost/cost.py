@@ -110,8 +110,8 @@ def cost_of(rules: Rules, accrual: Accrual | None, reserved: Reserved | None = N
         lines=[_line_to_proto(one) for one in _lines(rules, accrual, reserved)],
         periods=[_period_to_proto(rules, one) for one in periods],
         energy_kwh=decimal_text(Fraction(sum(one.mwh for one in periods), 1_000_000), _PLACES),
-        charging_time=_duration(sum(one.end - one.start for one in periods if one.charging)),
-        idle_time=_duration(sum(one.end - one.start for one in periods if not one.charging)),
+        charging_time=_duration(sum(one.length for one in periods if one.charging)),
+        idle_time=_duration(sum(one.length for one in periods if not one.charging)),
     )
 
 
@@ -146,7 +146,7 @@ def _add_quantities(quantities: dict[tuple[int, int], int], periods: list[Period
 
 def _taken(period: Period) -> Iterator[tuple[int, int, int]]:
     yield _ENERGY, period.energy, period.mwh
-    yield _CHARGING if period.charging else _IDLE, period.time, period.end - period.start
+    yield _CHARGING if period.charging else _IDLE, period.time, period.length
 
 
 def _round_to_steps(rules: Rules, quantities: dict[tuple[int, int], int], periods: list[Period]) -> None:
@@ -258,7 +258,7 @@ def _period_to_proto(rules: Rules, period: Period) -> pb.CostPeriod:
         for kind, element, _ in _taken(period)
         if element != NONE
     }
-    length = period.end - period.start
+    length = period.length
     found = pb.CostPeriod(
         energy_kwh=decimal_text(Fraction(period.mwh, 1_000_000), _PLACES),
         charging_time=_duration(length if period.charging else 0),

@@ -11,7 +11,7 @@ from citrine.api.v1 import tariff_and_cost_pb2 as cost_pb
 from citrine.api.v1 import tariff_and_cost_pb2_grpc, tariffs_pb2_grpc
 from citrine.api.v1 import tariffs_pb2 as pb
 from citrine_core.blocks.tariff_and_cost.assignments import Subject, find_tariffs
-from citrine_core.blocks.tariff_and_cost.costs import CostRepository, Tariffs, Tenants, breakdown_of
+from citrine_core.blocks.tariff_and_cost.costs import CostRepository, CostRow, Tariffs, Tenants, breakdown_of
 from citrine_core.blocks.tariff_and_cost.definitions import (
     CHANGEABLE,
     changed,
@@ -281,7 +281,7 @@ class TariffAndCostServicer(tariff_and_cost_pb2_grpc.TariffAndCostServiceService
             shown, token = page.close(rows, lambda row: (row.sequence, row.station_id, row.transaction_id))
             keys = {(row.tariff_id or "", row.tariff_version or 0) for row in shown}
             tariffs = await self._tariffs.find(work, tenant_id, keys)
-        costs = [_in_list(row, tariffs[row.tariff_id or "", row.tariff_version or 0][1]) for row in shown]
+        costs = [_in_list(row, tariffs.get((row.tariff_id or "", row.tariff_version or 0))) for row in shown]
         return cost_pb.ListTransactionCostsResponse(costs=costs, next_page_token=token)
 
     async def CostUpdated(
@@ -292,14 +292,11 @@ class TariffAndCostServicer(tariff_and_cost_pb2_grpc.TariffAndCostServiceService
         return await self._services.commands.call(context, request, cost_pb.CostUpdatedResponse)
 
 
-def _in_list(row: Any, rules: Rules) -> cost_pb.TransactionCost:
+def _in_list(row: CostRow, tariff: tuple[pb.Tariff, Rules] | None) -> cost_pb.TransactionCost:
+    currency = tariff[0].currency if tariff is not None else ""
     total = pb.Amount(before_tax=row.before_tax or "", after_tax=row.after_tax or "")
-    cost = pb.Cost(currency=rules.currency, total=total)
-    return cost_to_proto(
-        row,
-        cost,
-        pb.Tariff(tariff_id=row.tariff_id or "", version=row.tariff_version or 0, currency=rules.currency),
-    )
+    named = pb.Tariff(tariff_id=row.tariff_id or "", version=row.tariff_version or 0, currency=currency)
+    return cost_to_proto(row, pb.Cost(currency=currency, total=total), named)
 
 
 def _check_assignment(wanted: pb.TariffAssignment) -> None:

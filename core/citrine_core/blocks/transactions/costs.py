@@ -9,7 +9,7 @@ from citrine.ocpp.v2.transactions_pb2 import (
     TransactionEventEnum,
     TransactionEventResponse,
 )
-from citrine.ocpp.v2.types_pb2 import MeasurandEnum
+from citrine.ocpp.v2.types_pb2 import MeasurandEnum, PhaseEnum
 from citrine_core.blocks.tariff_and_cost import Charged, ChargedEvent, Moment, Pricing, Subject, to_micros
 from citrine_core.blocks.transactions.fold import Occurrence, TransactionState, fold
 from citrine_core.blocks.transactions.repository import EventKey, TransactionKey, TransactionRepository
@@ -33,6 +33,8 @@ _CHARGING: Mapping[int, bool] = {
 
 _FIRST, _LAST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 """Times of clocks that are wrong are brought between these, which can be reckoned with."""
+
+_PHASES = (PhaseEnum.PHASE_ENUM_L1, PhaseEnum.PHASE_ENUM_L2, PhaseEnum.PHASE_ENUM_L3)
 
 _EXPONENT, _MOST_CURRENT = 18, 1e6
 """Beyond them a current is none of a charging station."""
@@ -125,12 +127,13 @@ def _moment(occurrence: Occurrence) -> Moment:
 
 
 def _current(occurrence: Occurrence) -> int | None:
-    """Return the newest current in mA, summed over what phases were reported; None where none was."""
+    """Return the newest current in mA, summed over the phases where it is not one value; None where none was."""
     rows = [row for row in occurrence.samples if row.measurand == _CURRENT and abs(row.multiplier or 0) <= _EXPONENT]
     if not rows:
         return None
     newest = max(row.sample_time for row in rows)
-    total = sum(row.value * 10.0 ** (row.multiplier or 0) for row in rows if row.sample_time == newest)
+    values = {row.phase: row.value * 10.0 ** (row.multiplier or 0) for row in rows if row.sample_time == newest}
+    total = values[None] if None in values else sum(values.get(phase, 0.0) for phase in _PHASES)
     return round(1000 * total) if abs(total) < _MOST_CURRENT else None
 
 

@@ -57,7 +57,7 @@ def test_all_time_and_energy_is_in_its_periods(seed: int) -> None:
     whole = accrual.until(rules, accrual.seen)
 
     assert sum(one.mwh for one in whole.periods) == whole.mwh
-    assert sum(one.end - one.start for one in whole.periods) == whole.seen - whole.start
+    assert sum(one.length for one in whole.periods) == whole.seen - whole.start
 
 
 def test_looking_ahead_changes_nothing() -> None:
@@ -92,6 +92,31 @@ def test_energy_counts_whatever_the_clock_says(moments: list[Moment]) -> None:
     rules = read_rules(tariff(element(component("ENERGY", "1", "0"))))
 
     assert total_of(rules, accrue(rules, moments))[1] == 10
+
+
+def test_time_that_a_clock_skips_when_it_is_set_is_not_billed() -> None:
+    rules = read_rules(tariff(element(component("CHARGING_TIME", "6"))))
+    years = 30 * 365 * 86_400_000_000
+    begin = moment("18:00", 0).time
+    late = [Moment(begin + years + minutes * 60_000_000, None, ()) for minutes in (0, 10)]
+    set_to = Moment(late[0].time, readings=((late[0].time, 2),))
+    accrual = accrue(rules, [moment("18:00", 0), moment("18:10", 1), set_to])
+    assert accrual is not None
+
+    assert total_of(rules, accrual.until(rules, late[1].time))[1] == 2
+
+
+def test_a_vehicle_that_starts_and_stops_all_the_time_is_kept_short() -> None:
+    rules = read_rules(tariff(element(component("CHARGING_TIME", "3600"), component("IDLE_TIME", "36000", step=4))))
+    begin = moment("18:00", 0).time
+    moments = [Moment(begin + n * 1_000_000, n % 2 == 0, ((begin + n * 1_000_000, n),)) for n in range(2001)]
+    accrual = accrue(rules, moments)
+    assert accrual is not None
+
+    assert len(accrual.periods) <= 200
+    assert sum(one.mwh for one in accrual.periods) == 2000
+    # A thousand seconds of each; the step is met.
+    assert total_of(rules, accrual)[1] == 1000 + 10_000
 
 
 def test_a_month_of_parking_is_cut_in_time() -> None:

@@ -1,5 +1,6 @@
 """What the transactions of a batch cost, and what their stations are answered."""
 
+import logging
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -26,6 +27,8 @@ from citrine_core.db import UnitOfWork
 from citrine_core.services import Services
 
 __all__ = ["Charged", "ChargedEvent", "History", "Pricing", "breakdown_of"]
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -104,6 +107,8 @@ class Pricing:
         new, changed = [], []
         for one in charged:
             row, version = rows.get(one.key), chosen[one.key]
+            if row is not None and row.subject == one.subject.key and version is None:
+                continue
             tariff = None if version is None else tariffs.get(version)
             computed = self._compute(tenant_id, one, row, version, tariff, past.get(one.key), settings, reserved)
             if one.key in moved and tariff is not None and one.subject.station_id in shows:
@@ -136,35 +141,49 @@ class Pricing:
         reserved: Mapping[tuple[str, int], tuple[datetime, datetime]],
     ) -> CostRow:
         now = self._clock()
+        tariff_id, number = version or (None, None)
         base = CostRow(
-            tenant_id, *one.key, one.sequence, one.subject.key, None, None, _state(one), None, None, None, None,
+            tenant_id, *one.key, one.sequence, one.subject.key, tariff_id, number, _state(one), None, None, None, None,
             row.told_total if row is not None else None, None, now,
         )  # fmt: skip
-        if version is None or tariff is None:
+        if tariff is None:
             return base
-        rules = tariff[1]
         made = reserved.get((one.subject.station_id, one.reservation_id or 0))
-        accrual, told = _take(rules, one, row, past, made, answers=settings.answers)
-        if accrual is None:
+        try:
+            return _priced(base, one, row, tariff[1], past, made, settings)
+        except Exception as error:
+            # A bug of ours must not cost the message. Without an accrual, the next event takes in all anew.
+            logger.error("the cost could not be computed", exc_info=error, extra={"transaction_id": one.transaction_id})
             return base
-        end = to_micros(one.end) if one.end is not None else accrual.seen
-        settled = accrual.until(rules, end)
-        before, after = total_of(rules, settled)
-        if one.end is not None:
-            one.total = after
-            _answer_ends(one, after)
-            told = after if any(event.ends for event in one.events) else told
-        interval = rules.interval or settings.interval
-        return base._replace(
-            tariff_id=version[0],
-            tariff_version=version[1],
-            before_tax=f"{before:f}",
-            after_tax=f"{after:f}",
-            accrual=accrual.dump(),
-            breakdown=cost_of(rules, settled).SerializeToString() if one.end is not None else None,
-            told_total=base.told_total if told is None else f"{told:f}",
-            next_time=now + interval if settings.sends and one.end is None else None,
-        )
+
+
+def _priced(
+    base: CostRow,
+    one: Charged,
+    row: CostRow | None,
+    rules: Rules,
+    past: Sequence[Moment] | None,
+    reserved: tuple[datetime, datetime] | None,
+    settings: TenantCosts,
+) -> CostRow:
+    accrual, told = _take(rules, one, row, past, reserved, answers=settings.answers)
+    if accrual is None:
+        return base
+    settled = accrual.until(rules, to_micros(one.end) if one.end is not None else accrual.seen)
+    before, after = total_of(rules, settled)
+    if one.end is not None:
+        one.total = after
+        _answer_ends(one, after)
+        told = after if any(event.ends for event in one.events) else told
+    interval = rules.interval or settings.interval
+    return base._replace(
+        before_tax=f"{before:f}",
+        after_tax=f"{after:f}",
+        accrual=accrual.dump(),
+        breakdown=cost_of(rules, settled).SerializeToString() if one.end is not None else None,
+        told_total=base.told_total if told is None else f"{told:f}",
+        next_time=base.update_time + interval if settings.sends and one.end is None else None,
+    )
 
 
 async def _reservations(
@@ -256,15 +275,15 @@ def _tell_other_tariff(one: Charged, tariff: pb.Tariff) -> None:
 
 def _emit(work: UnitOfWork, row: CostRow | None, computed: CostRow) -> None:
     """Tell others of the cost of a transaction that ended, and of each change of it."""
-    if computed.state == cost_pb.COST_STATE_RUNNING or computed.tariff_id is None:
+    if computed.state == cost_pb.COST_STATE_RUNNING or computed.breakdown is None:
         return
     said = (computed.tariff_id, computed.tariff_version, computed.state, computed.before_tax, computed.after_tax)
     if row is not None and said == (row.tariff_id, row.tariff_version, row.state, row.before_tax, row.after_tax):
         return
-    cost = pb.Cost.FromString(computed.breakdown or b"")
+    cost = pb.Cost.FromString(computed.breakdown)
     changed = TransactionCostChanged(
         transaction_id=computed.transaction_id,
-        tariff_id=computed.tariff_id,
+        tariff_id=computed.tariff_id or "",
         tariff_version=computed.tariff_version or 0,
         currency=cost.currency,
         before_tax=cost.total.before_tax,

@@ -155,7 +155,7 @@ class CostRepository:
         """Return costs behind a key of (sequence, station, transaction), of the latest transactions first."""
         columns = _COSTS.c
         query = select(*(columns[name] for name in CostRow._fields)).where(
-            columns.tenant_id == tenant_id, columns.tariff_id.is_not(None)
+            columns.tenant_id == tenant_id, columns.after_tax.is_not(None)
         )
         for name, value in (("station_id", station_id), ("transaction_id", transaction_id), ("state", state)):
             if value:

@@ -67,6 +67,8 @@ class RunningCosts:
                 keys = {(row.tariff_id, row.tariff_version) for row in mine}
                 tariffs = await self._tariffs.find(work, tenant_id, keys)
                 for row in mine:
+                    if (row.tariff_id, row.tariff_version) not in tariffs:
+                        continue
                     rules = tariffs[row.tariff_id, row.tariff_version][1]
                     times[row[:3]] = now + (rules.interval or settings.interval)
                     accrual = Accrual.load(row.accrual)

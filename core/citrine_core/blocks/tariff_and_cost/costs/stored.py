@@ -1,5 +1,6 @@
 """What is read from the database seldom: versions of tariffs, and how a tenant deals with costs."""
 
+import logging
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable
@@ -9,9 +10,12 @@ from citrine_core.blocks.tariff_and_cost.costs.repository import CostRepository,
 from citrine_core.blocks.tariff_and_cost.repository import TariffRepository, VersionKey
 from citrine_core.blocks.tariff_and_cost.rules import Rules, read_rules
 from citrine_core.db import UnitOfWork
+from citrine_core.errors import InvalidArgument
 from citrine_core.services import Services
 
 __all__ = ["Tariffs", "Tenants", "stations_told"]
+
+logger = logging.getLogger(__name__)
 
 REMEMBERED = 2.0
 """Seconds for which it is not asked again how a tenant deals with costs."""
@@ -35,7 +39,11 @@ class Tariffs:
         if missing:
             for key, content in (await TariffRepository(work.session).find_definitions(tenant_id, missing)).items():
                 tariff = pb.Tariff.FromString(content)
-                self._read[tenant_id, key] = (tariff, read_rules(tariff))
+                try:
+                    self._read[tenant_id, key] = (tariff, read_rules(tariff))
+                except InvalidArgument as error:
+                    # As where the system lost a time zone: it must not cost messages of transactions.
+                    logger.error("a tariff can't be read", extra={"tariff_id": key[0], "problem": str(error)})
         found = {key: self._read[tenant_id, key] for key in wanted if (tenant_id, key) in self._read}
         for key in found:
             self._read.move_to_end((tenant_id, key))
