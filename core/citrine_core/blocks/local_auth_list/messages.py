@@ -58,8 +58,9 @@ def entry_of(data: AuthorizationData) -> Entry:
 
 
 def entries_of(request: SendLocalListRequest) -> list[Entry]:
-    """Return what a message says."""
-    return [entry_of(data) for data in request.local_authorization_list]
+    """Return what a message says; of a token that it names twice, the last word."""
+    entries = (entry_of(data) for data in request.local_authorization_list)
+    return list({(entry.lookup, entry.type): entry for entry in entries}.values())
 
 
 def check_list(request: SendLocalListRequest) -> None:
@@ -74,7 +75,7 @@ def check_list(request: SendLocalListRequest) -> None:
     if request.version_number < 0:
         raise InvalidArgument("request.version_number", "must not be negative")
     seen: set[tuple[str, str]] = set()
-    for position, entry in enumerate(entries_of(request)):
+    for position, entry in enumerate(map(entry_of, request.local_authorization_list)):
         field = f"request.local_authorization_list[{position}]"
         if (entry.lookup, entry.type) in seen:
             raise InvalidArgument(f"{field}.id_token", "must not come twice")
