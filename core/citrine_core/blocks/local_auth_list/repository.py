@@ -242,12 +242,12 @@ class LocalListRepository:
             )
         return True
 
-    async def due(self, now: datetime, limit: int) -> Sequence[tuple[str, str]]:
-        """Return tenant and station of lists to look at, whose stations are connected and which nobody sends now."""
+    async def due(self, now: datetime, limit: int) -> Sequence[tuple[str, str, datetime | None]]:
+        """Return tenant, station and boot time of lists to look at that nobody sends now, of connected stations."""
         connections, stations = _table("connections").c, _table("stations").c
         lists = _LISTS.c
         rows = await self._session.execute(
-            select(lists.tenant_id, lists.station_id)
+            select(lists.tenant_id, lists.station_id, stations.boot_time)
             .join_from(
                 _LISTS,
                 _table("connections"),
@@ -269,7 +269,7 @@ class LocalListRepository:
             .order_by(lists.next_time)
             .limit(limit)
         )
-        return [(tenant_id, station_id) for tenant_id, station_id in rows]
+        return [(tenant_id, station_id, boot_time) for tenant_id, station_id, boot_time in rows]
 
     async def keep_claim(self, tenant_id: str, station_id: str, claim_id: str, until: datetime) -> bool:
         """Go on sending a list; return False where somebody else took over."""

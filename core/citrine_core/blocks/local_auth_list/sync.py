@@ -128,51 +128,57 @@ class LocalLists:
         async with self._unit_of_work(read_only=True) as work:
             due = await LocalListRepository(work.session).due(self._clock(), BATCH)
         async with asyncio.TaskGroup() as tasks:
-            for tenant_id, station_id in due:
-                tasks.create_task(self._tend(places, tenant_id, station_id), name=f"local list of {station_id}")
+            for tenant_id, station_id, boot_time in due:
+                tending = self._tend(places, tenant_id, station_id, boot_time)
+                tasks.create_task(tending, name=f"local list of {station_id}")
 
-    async def _tend(self, places: asyncio.Semaphore, tenant_id: str, station_id: str) -> None:
+    async def _tend(
+        self, places: asyncio.Semaphore, tenant_id: str, station_id: str, boot_time: datetime | None
+    ) -> None:
         who, target = system_caller(tenant_id, "local list"), common.CommandTarget(station_id=station_id)
         async with places:
-            row = await self._look(tenant_id, station_id)
+            row, asking = await self._look(tenant_id, station_id, boot_time)
             try:
-                if row.keep_in_step and (row.check_time is None or row.next_time is None):
+                if asking:
                     await self._services.commands.send(who, target, ocpp.GetLocalListVersionRequest())
+                    asking = False
                 if row.keep_in_step:
                     await self.sync(who, target)
-                elif row.state == LOCAL_LIST_STATE_PENDING and row.version is not None:
-                    await self._send(who, target, _difference, 0)
                 elif row.state in (LOCAL_LIST_STATE_MISMATCH, LOCAL_LIST_STATE_PENDING):
                     # D01.FR.03: what was refused as a change is sent as a whole.
                     await self._send(who, target, _whole, 0, always=True)
                 await self._settle(tenant_id, station_id, row.next_time, "")
             except CoreError as error:
                 logger.info("a local list is tried again later: %s", error, extra={"station_id": station_id})
-                await self._settle(tenant_id, station_id, row.next_time, str(error))
+                await self._settle(tenant_id, station_id, row.next_time, str(error), ask_again=asking)
 
-    async def _look(self, tenant_id: str, station_id: str) -> LocalList:
-        """Return a list that is due; next_time is None where it is due because of its age or a boot."""
+    async def _look(self, tenant_id: str, station_id: str, boot_time: datetime | None) -> tuple[LocalList, bool]:
+        """Return a list that is due, and whether to ask the station for its version first.
+
+        It is asked once a day, and when it booted: it may have lost its list. Then all tokens are looked at, too:
+        some may have expired.
+        """
         async with self._unit_of_work() as work:
             row = await LocalListRepository(work.session).lock(tenant_id, station_id)
-            now = self._clock()
-            if row.check_time is None or row.check_time <= now - CHECKS or row.next_time is None or row.next_time > now:
-                # The day's look at everything: tokens expire, and stations forget.
-                row.next_time, row.refresh = None, row.keep_in_step
-            found = LocalList(
-                keep_in_step=row.keep_in_step,
-                state=row.state,
-                version=row.version,
-                check_time=row.check_time,
-                next_time=row.next_time,
+            now, last = self._clock(), row.check_time
+            asking = row.keep_in_step and (
+                last is None or last <= now - CHECKS or (boot_time is not None and last < boot_time)
             )
+            if asking:
+                row.check_time, row.refresh = now, True
+            found = LocalList(keep_in_step=row.keep_in_step, state=row.state, next_time=row.next_time)
             await work.commit()
-        return found
+        return found, asking
 
-    async def _settle(self, tenant_id: str, station_id: str, seen: datetime | None, problem: str) -> None:
+    async def _settle(
+        self, tenant_id: str, station_id: str, seen: datetime | None, problem: str, *, ask_again: bool = False
+    ) -> None:
         """Say when to look at a list again, unless somebody said so meanwhile."""
         async with self._unit_of_work() as work:
             row = await LocalListRepository(work.session).lock(tenant_id, station_id)
             now = self._clock()
+            if ask_again:
+                row.check_time = None
             if row.next_time is None or row.next_time == seen:
                 row.attempts += 1 if problem else 0
                 row.problem = problem[:255] or row.problem

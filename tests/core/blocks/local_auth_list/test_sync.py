@@ -42,6 +42,10 @@ OK = ocpp.SEND_LOCAL_LIST_STATUS_ENUM_ACCEPTED
 MISMATCH = ocpp.SEND_LOCAL_LIST_STATUS_ENUM_VERSION_MISMATCH
 FAILED = ocpp.SEND_LOCAL_LIST_STATUS_ENUM_FAILED
 TARGET = CommandTarget(station_id="CS-1")
+BOOT = provisioning.BootNotificationRequest(
+    reason=provisioning.BOOT_REASON_ENUM_POWER_UP,
+    charging_station=provisioning.ChargingStation(vendor_name="Example", model="One"),
+)
 
 
 class ListStation:
@@ -266,8 +270,15 @@ async def test_a_station_that_lost_its_list_gets_it_again(
     await api.GetLocalListVersion(pb.GetLocalListVersionRequest(target=TARGET))
     await in_step(core, 2)
 
-    assert station.sent == [(FULL, 1, 1), (FULL, 2, 1)]
-    assert list(station.held) == ["A"]
+    station.version = 0
+    station.held.clear()
+    await session.call(BOOT)
+    # Whatever has the list looked at next.
+    await add(tokens, "B")
+    await in_step(core, 3)
+
+    assert station.sent == [(FULL, 1, 1), (FULL, 2, 1), (FULL, 3, 2)]
+    assert sorted(station.held) == ["A", "B"]
 
 
 async def test_more_tokens_than_the_station_holds_are_not_sent(
