@@ -1,7 +1,7 @@
 """Questions of the core about transactions, on a whole core with stations played by the test."""
 
 from collections.abc import AsyncIterator, Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +22,7 @@ from citrine.ocpp.actions import unwrap
 from citrine.ocpp.v2.availability_pb2 import HeartbeatRequest
 from citrine.ocpp.v2.provisioning_pb2 import BOOT_REASON_ENUM_POWER_UP, BootNotificationRequest, ChargingStation
 from citrine.ocpp.v2.transactions_pb2 import GetTransactionStatusRequest, GetTransactionStatusResponse
+from citrine_core.blocks.transactions.checks import CheckRepository
 from tests.support.charging import ended, started, updated
 from tests.support.core import PASSWORD, RunningCore, running_core
 from tests.support.fake_edge import FakeEdge, FakeSession
@@ -159,6 +160,42 @@ async def test_a_station_that_can_not_say_is_not_asked_again(
     assert check.problem.startswith("NotImplemented")
     assert not check.HasField("due_time")
     assert not check.HasField("answer_time")
+
+
+async def test_a_silent_transaction_is_asked_for_once_in_a_while(core: RunningCore, station: FakeSession) -> None:
+    await station.call(started(0))
+    now, hour = datetime.now(UTC), timedelta(hours=1)
+    key = ("default", "CS-1", "T-1")
+
+    async with core.core.unit_of_work() as work:
+        checks = CheckRepository(work.session)
+        early = await checks.find_silent(now, timedelta(0), hour, 10)
+        silent = await checks.find_silent(now + 2 * hour, timedelta(0), hour, 10)
+        await checks.schedule(silent, now + 2 * hour)
+        asked = await checks.claim(now + 2 * hour, 10)
+        again = await checks.claim(now + 2 * hour, 10)
+        await checks.answered(key, True, False, now + 2 * hour)
+        soon = await checks.find_silent(now + 2.5 * hour, timedelta(0), hour, 10)
+        later = await checks.find_silent(now + 4 * hour, timedelta(0), hour, 10)
+
+    assert (early, silent) == ({}, {key: pb.TransactionCheck.REASON_SILENT})
+    assert [(one.station_id, one.transaction_id) for one in asked] == [("CS-1", "T-1")]
+    assert (again, soon, later) == ([], {}, silent)
+
+
+async def test_a_question_is_given_up_after_some_time_without_an_answer(
+    core: RunningCore, station: FakeSession
+) -> None:
+    await station.call(started(0))
+    now, asked = datetime.now(UTC), 0
+
+    async with core.core.unit_of_work() as work:
+        checks = CheckRepository(work.session)
+        await checks.schedule({("default", "CS-1", "T-1"): pb.TransactionCheck.REASON_SILENT}, now)
+        for day in range(20):
+            asked += len(await checks.claim(now + timedelta(days=day), 10))
+
+    assert asked == 8
 
 
 async def test_an_operator_closes_what_will_not_end(
