@@ -25,6 +25,7 @@ from citrine.ocpp.v2.transactions_pb2 import ChargingStateEnum
 from citrine.ocpp.v2.types_pb2 import IdToken
 from citrine_core.blocks.reservation.models import Reservation
 from citrine_core.blocks.tariff_and_cost.costs import RunningCosts
+from citrine_core.blocks.tariff_and_cost.models import TariffVersion
 from tests.core.blocks.tariff_and_cost.tariffs import component, element, tariff
 from tests.support.charging import ended, started, updated
 from tests.support.core import PASSWORD, RunningCore
@@ -205,6 +206,23 @@ async def test_I01_drivers_are_told_their_price_where_the_station_shows_it(core:
     assert (message.content, message.language) == ("30 Cent", "de")
 
 
+async def test_I06_FR_02_a_driver_is_told_when_another_tariff_applies(core: RunningCore) -> None:
+    api = Costs(core)
+    await api.settings(price_messages=pb.PRICE_MESSAGES_ALWAYS)
+    await api.assign(tariff(element(component("ENERGY", "1")), tariff_id="ALL"))
+    texts = [pb.TariffText(language="en", text="fast")]
+    async with core.edge() as edge:
+        station = await connect(core, edge)
+        fast = tariff(element(component("ENERGY", "2")), tariff_id="FAST", texts=texts)
+        await api.assign(fast, station_id="CS-1", evse_id=2)
+        await station.call(started(0, 0))
+        same = await station.call(updated(1, 1000))
+        other = await station.call(updated(2, 1000, evse=(2, 1)))
+
+    assert not same.HasField("updated_personal_message")
+    assert (other.updated_personal_message.content, other.total_cost) == ("fast", 2.0)
+
+
 async def test_I02_FR_01_stations_are_sent_the_running_cost_at_a_rate(core: RunningCore) -> None:
     api = Costs(core)
     await api.settings(running_cost=pb.RUNNING_COST_COST_UPDATED, running_cost_interval=Duration(seconds=3600))
@@ -315,3 +333,24 @@ def reservation(station_id: str, reservation_id: int, made: datetime, expires: d
         create_time=made,
         update_time=made,
     )
+
+
+async def test_a_tariff_that_can_not_be_read_costs_no_message(core: RunningCore) -> None:
+    """As where the system lost a time zone: the transaction is stored, and its cost is not known."""
+    api = Costs(core)
+    await api.assign(PER_KWH)
+    broken = tariff(element(component("ENERGY", "1")), time_zone="Gone/Away").SerializeToString()
+    async with core.core.unit_of_work() as work:
+        version = await work.session.get(TariffVersion, ("default", "KWH", 1))
+        assert version is not None
+        version.definition = broken
+        await work.commit()
+    async with core.edge() as edge:
+        station = await connect(core, edge)
+        await station.call(started(0, 0))
+        end = await station.call(ended(1, 10000))
+
+    assert not end.HasField("total_cost")
+    transactions: Any = core.stub(TransactionsServiceStub)
+    found = await transactions.GetTransaction(transactions_pb2.GetTransactionRequest(transaction_id="T-1"))
+    assert found.energy_wh == 10000

@@ -39,7 +39,12 @@ class PriceMessages:
         """
         tenant_id, now = decisions[0].tenant_id, self._clock()
         settings = await self._tenants.get(work, tenant_id)
-        asking = [one for one in decisions if one.presented.purpose.name in _ASKING] if settings.has_tariffs else []
+        # What the operator's own service says to a driver goes before ours.
+        asking = [
+            one
+            for one in (decisions if settings.has_tariffs else ())
+            if one.presented.purpose.name in _ASKING and not one.info.HasField("personal_message")
+        ]
         told = await stations_told(work, tenant_id, {one.presented.station_id for one in asking}, settings)
         wanted = [one for one in asking if one.presented.station_id in told]
         subjects = [_subject(one.presented, now) for one in wanted]
