@@ -100,6 +100,9 @@ class UnitOfWorkFactory:
                 await session.connection(execution_options={READ_ONLY: read_only})
                 yield UnitOfWork(session, self._write_events)
             except Exception as error:
+                if _is_cancelled():
+                    # A driver that is cancelled in the middle of a statement may fail instead, and hide it.
+                    raise asyncio.CancelledError from error
                 if is_outage(error) and not isinstance(error, DatabaseUnavailable):
                     raise DatabaseUnavailable from error
                 raise
@@ -107,6 +110,11 @@ class UnitOfWorkFactory:
                 # close() rolls back what was not committed. rollback() would also expire the
                 # loaded rows, which callers still read after the block.
                 await _close(session)
+
+
+def _is_cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 @contextlib.asynccontextmanager
