@@ -134,6 +134,18 @@ async def _run(connection: Connection, work: Callable[[Client], Awaitable[None]]
             await work(Client(citrine=citrine, out=Output(as_json=connection.as_json)))
         except grpc.aio.AioRpcError as error:
             raise CliError(sentence(error, connection.cores())) from error
+        except ValueError as error:
+            raise _unsayable(error) from error
+
+
+def _unsayable(error: ValueError) -> Exception:
+    """Return what a request can't carry as a wrong use: a number without room in its field, bytes that are no text."""
+    number = str(error).removeprefix("Value out of range: ")
+    if number != str(error):
+        return UsageError(f"{number} is too large or too small a number here")
+    if isinstance(error, UnicodeEncodeError):
+        return UsageError(f"{error.object!r} is not UTF-8")
+    return error
 
 
 def client_command(
