@@ -28,8 +28,8 @@ OnTokenChange = Callable[[UnitOfWork, str, Sequence[tuple[str, str]]], Awaitable
 that makes them so."""
 
 Inform = Callable[[UnitOfWork, "Sequence[Decision]"], Awaitable[None]]
-"""`await inform(work, decisions)` adds to what stations are answered on tokens that drivers of one tenant presented, e.g.
-a price to `decision.info.personal_message`. Called once for a batch, with those that may charge."""
+"""`await inform(work, decisions)` adds to what stations are answered on tokens that drivers of one tenant presented,
+e.g. a price to `decision.info.personal_message`. Called once for a batch, with those that may charge."""
 
 VendorRoute = Callable[[str, str | None], "Route | None"]
 """`vendor_route(vendor_id, message_id)` returns the handler of a vendor's DataTransfer, or None. All blocks are

@@ -16,8 +16,7 @@ from citrine_core.db import UnitOfWork, UnitOfWorkFactory, create_engine
 from citrine_core.db.tables import metadata, own_tables
 from citrine_core.dispatch import Answered, HandlingStage, Item, Routes, collect
 from citrine_core.events import write_events
-from citrine_core.resources.tokens import Token
-from citrine_core.resources.tokens.repository import lookup_of, type_of
+from citrine_core.resources.tokens import Token, lookup_of, type_of
 from tests.support.blocks import NOW, add_station, services_of, stamp
 from tests.support.hostile import MANNERS, Manner, hostile
 

@@ -1,5 +1,7 @@
 """What stations answer in several messages: reports of every kind, with their state and their messages."""
 
+from typing import Literal
+
 import sqlalchemy as sa
 from alembic import op
 from alembic.operations.base import BatchOperations
@@ -54,7 +56,7 @@ def downgrade() -> None:
                 batch.drop_column(name)
 
 
-def _recreate() -> str:
+def _recreate() -> Literal["always", "never"]:
     return "always" if op.get_bind().dialect.name == "sqlite" else "never"
 
 
