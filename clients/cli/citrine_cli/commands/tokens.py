@@ -1,6 +1,6 @@
 """`citrine token`: the identification tokens of drivers."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from google.protobuf.duration_pb2 import Duration
@@ -141,6 +141,22 @@ async def add_token(
     client.out.line(f"token {created.id_token} of type {created.type} added to tenant {created.tenant_id}")
 
 
+def _change(token: Token, given: dict[str, Any], expires: str | None, cache_time: int | None) -> list[str]:
+    """Put into a token what is given, and return the names of its fields."""
+    fields = [name for name, value in given.items() if value is not None]
+    for name in fields:
+        setattr(token, name, given[name])
+    if expires is not None:
+        fields.append("expire_time")
+        if expires:
+            token.expire_time.CopyFrom(parse_time("--expires", expires))
+    if cache_time is not None:
+        fields.append("cache_time")
+        if cache_time >= 0:
+            token.cache_time.CopyFrom(Duration(seconds=cache_time))
+    return fields
+
+
 async def set_token(
     client: Client,
     id_token: TokenId,
@@ -173,17 +189,7 @@ async def set_token(
         "charging_priority": priority,
         "status": None if status is None else _status(status),
     }
-    fields = [name for name, value in given.items() if value is not None]
-    for name in fields:
-        setattr(token, name, given[name])
-    if expires is not None:
-        fields.append("expire_time")
-        if expires:
-            token.expire_time.CopyFrom(parse_time("--expires", expires))
-    if cache_time is not None:
-        fields.append("cache_time")
-        if cache_time >= 0:
-            token.cache_time.CopyFrom(Duration(seconds=cache_time))
+    fields = _change(token, given, expires, cache_time)
     rules = parse_rules(places, connectors, times, zone, max_transactions, no_credit)
     if no_rules or rules.ByteSize():
         fields.append("rules")
