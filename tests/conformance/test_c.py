@@ -273,6 +273,8 @@ async def authorize_contract(
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Present a contract whose eMAID is known as valid; return the token and the answer."""
     emaid = emaid_of(case)
+    settings = pb.AuthorizationSettings(ocsp_hosts=["127.0.0.1"])
+    await api.authorization.UpdateAuthorizationSettings(pb.UpdateAuthorizationSettingsRequest(settings=settings))
     await api.tokens.CreateToken(CreateTokenRequest(token=Token(id_token=emaid, type="eMAID")))
     await states.booted(station)
     await states.ev_connected_pre_session(station)

@@ -57,6 +57,7 @@ def _print(client: Client, found: AuthorizationSettings) -> None:
         {
             "master pass group": found.master_pass_group_id,
             "contract roots": str(found.contract_roots.count("BEGIN CERTIFICATE") or ""),
+            "own OCSP responders": " ".join(found.ocsp_hosts),
             "authorizer": f"{authorizer.address}{' (TLS)' if authorizer.tls else ''}" if asked else "none",
             "asked about": (enum_word(authorizer, "ask") or "unknown tokens") if asked else "",
             "credential": "yes" if authorizer.has_credential else "",
@@ -74,6 +75,10 @@ async def change_settings(
     contract_roots: Annotated[
         Path | None, typer.Option("--contract-roots", metavar="PEM", help="File with the roots of contracts.")
     ] = None,
+    ocsp_hosts: Annotated[
+        list[str],
+        typer.Option("--ocsp-host", metavar="HOST", help='Own responder that stations may name; repeatable, "": none.'),
+    ] = [],  # noqa: B006  # typer takes a list as its own
 ) -> None:
     """Change how the tenant decides on tokens: what is given."""
     settings, fields = AuthorizationSettings(), []
@@ -83,6 +88,9 @@ async def change_settings(
     if contract_roots is not None:
         settings.contract_roots = _read(contract_roots)
         fields.append("contract_roots")
+    if ocsp_hosts:
+        settings.ocsp_hosts.extend(host for host in ocsp_hosts if host)
+        fields.append("ocsp_hosts")
     if not fields:
         raise UsageError("nothing is given to change")
     await _update(client, settings, fields)

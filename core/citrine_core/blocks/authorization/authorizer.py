@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import grpc
+import orjson
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
@@ -96,9 +97,10 @@ class AuthorizationInquirer:
 
             self._contracts = ContractChecker(Ocsp())
         checker, roots = self._contracts, settings.contract_roots if settings is not None else ""
+        hosts: list[str] = orjson.loads(settings.ocsp_hosts) if settings is not None else []
 
         async def check(message: Any) -> int | None:
-            return await checker.check(message, roots, self._clock()) if _has_contract(message) else None
+            return await checker.check(message, roots, self._clock(), hosts) if _has_contract(message) else None
 
         return await asyncio.gather(*(check(call.message) for call in calls))
 

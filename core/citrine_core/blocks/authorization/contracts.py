@@ -63,7 +63,7 @@ class ContractChecker:
     def __init__(self, ocsp: Ocsp) -> None:
         self._ocsp = ocsp
 
-    async def check(self, request: AuthorizeRequest, roots: str, now: datetime) -> int:
+    async def check(self, request: AuthorizeRequest, roots: str, now: datetime, hosts: Collection[str] = ()) -> int:
         """Return the AuthorizeCertificateStatusEnum of the contract in a request.
 
         Accepted says nothing of the token, which is for others to decide. Waits for OCSP responders, as long as
@@ -73,6 +73,7 @@ class ContractChecker:
             request: With a certificate, or with hash data where the station verified the chain itself.
             roots: Certificates that the tenant trusts, PEM.
             now: The time.
+            hosts: Of responders with private addresses, which a station may name.
         """
         trusted = read_roots(roots)
         try:
@@ -80,11 +81,12 @@ class ContractChecker:
                 chain = read_roots(request.certificate)
                 path = _path(chain, trusted, now)
                 _check_owner(chain[0], request.id_token.id_token)
-                asked = _certificates(path)
+                # Whose addresses are in certificates that lead to a trusted root, not in what a station says.
+                asked, allowed = _certificates(path), None
             else:
                 asked = [Certificate.of(data) for data in request.iso_15118_certificate_hash_data]
-                path = list(trusted)
-            await self._check_revocation(asked, path, now)
+                path, allowed = list(trusted), hosts
+            await self._check_revocation(asked, path, now, allowed)
         except _BadChainError as error:
             logger.info("a contract is refused: %s", error)
             return error.status
@@ -94,9 +96,13 @@ class ContractChecker:
         return _Status.AUTHORIZE_CERTIFICATE_STATUS_ENUM_ACCEPTED
 
     async def _check_revocation(
-        self, asked: Sequence[Certificate], known: Sequence[x509.Certificate], now: datetime
+        self,
+        asked: Sequence[Certificate],
+        known: Sequence[x509.Certificate],
+        now: datetime,
+        hosts: Collection[str] | None,
     ) -> None:
-        statuses = await asyncio.gather(*(self._ocsp.status(one, known, now) for one in asked))
+        statuses = await asyncio.gather(*(self._ocsp.status(one, known, now, hosts) for one in asked))
         if OcspStatus.REVOKED in statuses:
             # C07.FR.16
             raise _BadChainError(_Status.AUTHORIZE_CERTIFICATE_STATUS_ENUM_CERTIFICATE_REVOKED, "it is revoked")

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import orjson
 from google.protobuf.duration_pb2 import Duration
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -63,7 +64,11 @@ class SettingsDirectory:
 
 def settings_to_proto(row: AuthorizationSettings) -> pb.AuthorizationSettings:
     """Return what the API shows of settings; never the credential."""
-    shown = pb.AuthorizationSettings(master_pass_group_id=row.master_pass_group_id, contract_roots=row.contract_roots)
+    shown = pb.AuthorizationSettings(
+        master_pass_group_id=row.master_pass_group_id,
+        contract_roots=row.contract_roots,
+        ocsp_hosts=orjson.loads(row.ocsp_hosts),
+    )
     if row.authorizer_address:
         shown.authorizer.CopyFrom(
             pb.Authorizer(

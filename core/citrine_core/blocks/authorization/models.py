@@ -20,6 +20,8 @@ class AuthorizationSettings(Model):
     """Group of the master passes. Empty: only tokens with master_pass are."""
     contract_roots: Mapped[str] = mapped_column(Text, default="")
     """Root certificates of contracts, PEM."""
+    ocsp_hosts: Mapped[str] = mapped_column(Text, default="[]")
+    """JSON array: hosts of OCSP responders that stations may name although their addresses are private."""
     authorizer_address: Mapped[str] = mapped_column(String(255), default="")
     """host:port of the operator's AuthorizerService. Empty: nobody is asked."""
     authorizer_tls: Mapped[bool] = mapped_column(default=False)

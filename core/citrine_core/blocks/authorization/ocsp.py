@@ -3,8 +3,10 @@
 import asyncio
 import enum
 import hashlib
+import ipaddress
 import logging
-from collections.abc import Sequence
+import socket
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
@@ -119,7 +121,13 @@ class Ocsp:
     def __init__(self) -> None:
         self._answers: dict[Certificate, tuple[OcspStatus, datetime]] = {}
 
-    async def status(self, certificate: Certificate, known: Sequence[x509.Certificate], now: datetime) -> OcspStatus:
+    async def status(
+        self,
+        certificate: Certificate,
+        known: Sequence[x509.Certificate],
+        now: datetime,
+        hosts: Collection[str] | None = None,
+    ) -> OcspStatus:
         """Return what is known of a certificate. Nothing is raised: whatever goes wrong is UNKNOWN.
 
         Args:
@@ -127,13 +135,14 @@ class Ocsp:
             known: Certificates that may have issued it; one that came with the answer is believed where its key is
                 the one that `certificate` names as its issuer's.
             now: The time.
+            hosts: Those that may be asked although their address is private. None: any may.
         """
         remembered = self._answers.get(certificate)
         if remembered is not None and remembered[1] > now:
             return remembered[0]
         try:
             async with asyncio.timeout(TIMEOUT):
-                answer = await _post(certificate.responder_url, certificate.request())
+                answer = await _post(certificate.responder_url, certificate.request(), hosts)
             status, until = _read(answer, certificate, known, now)
         except (
             OSError,
@@ -250,7 +259,24 @@ def _rsa_bits(key: object) -> bytes:
     return key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.PKCS1)
 
 
-async def _post(url: str, body: bytes) -> bytes:
+async def _address(host: str, port: int, hosts: Collection[str] | None) -> str:
+    """Return where to connect to.
+
+    Raises:
+        ValueError: When that is a private address which is not allowed. A station could else have us call any
+            service within reach.
+    """
+    if hosts is None or host.lower() in {name.lower() for name in hosts}:
+        return host
+    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    addresses = [ipaddress.ip_address(str(one[4][0]).partition("%")[0]) for one in found]
+    if not addresses or not all(address.is_global for address in addresses):
+        raise ValueError("the responder's address is private")
+    # The address that was looked at, not what the name stands for by then.
+    return str(addresses[0])
+
+
+async def _post(url: str, body: bytes, hosts: Collection[str] | None) -> bytes:
     """Send a request to a responder and return the body of its answer.
 
     HTTP/1.0, so that the answer comes whole and ends with the connection.
@@ -263,8 +289,13 @@ async def _post(url: str, body: bytes) -> bytes:
     if parts.scheme.lower() not in ("http", "https") or not parts.hostname:
         raise ValueError("the responder's address is no HTTP address")
     is_tls = parts.scheme.lower() == "https"
+    port = parts.port or (443 if is_tls else 80)
     reader, writer = await asyncio.open_connection(
-        parts.hostname, parts.port or (443 if is_tls else 80), ssl=is_tls or None, limit=LARGEST_ANSWER
+        await _address(parts.hostname, port, hosts),
+        port,
+        ssl=is_tls or None,
+        server_hostname=parts.hostname if is_tls else None,
+        limit=LARGEST_ANSWER,
     )
     try:
         path = f"{parts.path or '/'}{'?' + parts.query if parts.query else ''}"

@@ -153,6 +153,7 @@ def _defaults(tenant_id: str) -> AuthorizationSettings:
         tenant_id=tenant_id,
         master_pass_group_id="",
         contract_roots="",
+        ocsp_hosts="[]",
         authorizer_address="",
         authorizer_tls=False,
         authorizer_ca_certificates="",

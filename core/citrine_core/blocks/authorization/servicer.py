@@ -4,6 +4,7 @@ from collections.abc import Collection
 from functools import partial
 
 import grpc
+import orjson
 
 from citrine.api.v1 import authorization_pb2 as pb
 from citrine.api.v1 import authorization_pb2_grpc
@@ -17,11 +18,14 @@ from citrine_core.services import Services
 
 __all__ = ["AuthorizationServicer"]
 
-CHANGEABLE = frozenset({"master_pass_group_id", "authorizer", "contract_roots"})
+CHANGEABLE = frozenset({"master_pass_group_id", "authorizer", "contract_roots", "ocsp_hosts"})
 """Fields that UpdateAuthorizationSettings may change."""
 
 LONGEST_TIMEOUT = 20.0
 """Seconds that an authorizer may be given: stations give up on us soon after."""
+
+HOSTS = 20
+"""Hosts of OCSP responders that a tenant may name."""
 
 LONGEST_CERTIFICATES = 100_000
 """Characters of PEM."""
@@ -77,6 +81,11 @@ def _check(settings: pb.AuthorizationSettings, fields: Collection[str]) -> None:
         check_length("settings.contract_roots", settings.contract_roots, LONGEST_CERTIFICATES)
         if not read_roots(settings.contract_roots):
             raise InvalidArgument("settings.contract_roots", "must be certificates in PEM")
+    if "ocsp_hosts" in fields:
+        if len(settings.ocsp_hosts) > HOSTS:
+            raise InvalidArgument("settings.ocsp_hosts", f"must be at most {HOSTS}")
+        for position, host in enumerate(settings.ocsp_hosts):
+            check_length(f"settings.ocsp_hosts[{position}]", host, 255, least=1)
     if "authorizer" in fields and settings.HasField("authorizer"):
         _check_authorizer(settings.authorizer)
 
@@ -107,6 +116,8 @@ def _assign(row: AuthorizationSettings, settings: pb.AuthorizationSettings, fiel
         row.master_pass_group_id = settings.master_pass_group_id
     if "contract_roots" in fields:
         row.contract_roots = settings.contract_roots
+    if "ocsp_hosts" in fields:
+        row.ocsp_hosts = orjson.dumps(list(settings.ocsp_hosts)).decode()
     if "authorizer" in fields:
         authorizer = settings.authorizer
         same = authorizer.address == row.authorizer_address

@@ -1,6 +1,6 @@
 """Contracts of ISO 15118: chains, and what OCSP responders say of them (C07)."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from datetime import UTC, datetime
 
 import pytest
@@ -44,8 +44,14 @@ def by_hashes(ocsp: Responder, *chain: Issued) -> AuthorizeRequest:
     return request
 
 
-async def check(request: AuthorizeRequest, *roots: Issued, checker: ContractChecker | None = None) -> str:
-    found = await (checker or ContractChecker(Ocsp())).check(request, pem(*roots), datetime.now(UTC))
+async def check(
+    request: AuthorizeRequest,
+    *roots: Issued,
+    checker: ContractChecker | None = None,
+    hosts: Collection[str] = ("127.0.0.1",),
+) -> str:
+    checker = checker or ContractChecker(Ocsp())
+    found = await checker.check(request, pem(*roots), datetime.now(UTC), hosts)
     name = AuthorizeCertificateStatusEnum.Name(AuthorizeCertificateStatusEnum.ValueType(found))
     return name.removeprefix("AUTHORIZE_CERTIFICATE_STATUS_ENUM_")
 
@@ -108,6 +114,15 @@ async def test_without_an_answer_nothing_is_verified(ocsp: Responder, url: str) 
     request.iso_15118_certificate_hash_data[0].responder_url = url
 
     assert await check(request, pki.root) == "CERT_CHAIN_ERROR"
+
+
+async def test_a_station_can_have_nothing_private_called(ocsp: Responder) -> None:
+    """Where its tenant does not say so; a certificate of a trusted root may name anybody."""
+    pki = Pki(ocsp)
+
+    assert await check(by_hashes(ocsp, pki.contract), pki.root, hosts=()) == "CERT_CHAIN_ERROR"
+    assert ocsp.asked == []
+    assert await check(by_certificate(pki.contract, pki.sub), pki.root, hosts=()) == "ACCEPTED"
 
 
 async def test_what_is_no_certificate_is_refused() -> None:

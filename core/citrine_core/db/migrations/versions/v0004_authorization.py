@@ -26,6 +26,7 @@ def upgrade() -> None:
         sa.Column("tenant_id", sa.String(36), nullable=False),
         sa.Column("master_pass_group_id", sa.String(36), nullable=False),
         sa.Column("contract_roots", sa.Text(), nullable=False),
+        sa.Column("ocsp_hosts", sa.Text(), nullable=False),
         sa.Column("authorizer_address", sa.String(255), nullable=False),
         sa.Column("authorizer_tls", sa.Boolean(), nullable=False),
         sa.Column("authorizer_ca_certificates", sa.Text(), nullable=False),
