@@ -18,6 +18,7 @@ from citrine_core.resources.configurations import (
     Provisioning,
     ProvisioningRepository,
 )
+from citrine_core.resources.connections import ConnectionRepository
 
 __all__ = ["Boot", "Status", "registrations_at_boot"]
 
@@ -56,6 +57,7 @@ async def registrations_at_boot(
     """
     provisionings = ProvisioningRepository(work.session)
     rows = await provisionings.find_for_update(tenant_id, {boot.station_id for boot in boots})
+    back = await _reconnected(work, tenant_id, rows)
     choices, configurations = Choices({}), dict[str, Configuration]()
     if any(boot.policy == BootPolicy.BOOT_POLICY_CONFIGURED for boot in boots):
         repository = ConfigurationRepository(work.session)
@@ -71,39 +73,62 @@ async def registrations_at_boot(
                 row = Provisioning(tenant_id=tenant_id, station_id=boot.station_id, digest="", state=0)
                 rows[boot.station_id] = row
                 provisionings.add(row)
-            told[boot.station_id] = _configured(Steps(work, row, now), row, boot, configuration)
+            steps = Steps(work, row, now)
+            told[boot.station_id] = _configured(steps, row, boot, configuration, boot.station_id in back)
         else:
             told[boot.station_id] = _BY_POLICY[boot.policy]
             if row is not None and not row.configuration_id:
                 # It was only asked to boot, and has.
                 await provisionings.remove(row)
             elif row is not None:
-                _went_on(Steps(work, row, now), row, boot)
+                _went_on(Steps(work, row, now), row, boot, boot.station_id in back)
     return told
+
+
+async def _reconnected(work: UnitOfWork, tenant_id: str, rows: Mapping[str, Provisioning]) -> set[str]:
+    """Return the stations that were reset and came back by another websocket since.
+
+    Many that are Pending say PowerUp again whenever their interval is over, also just before they restart.
+    """
+    waiting = {
+        station_id: row.update_time for station_id, row in rows.items() if row.state == pb.PROVISIONING_STATE_RESETTING
+    }
+    if not waiting:
+        return set()
+    connections = await ConnectionRepository(work.session).find_all(tenant_id, waiting)
+    return {
+        station_id
+        for station_id, since in waiting.items()
+        if station_id in connections and connections[station_id].admit_time > since
+    }
 
 
 def _choose(choices: Choices, boot: Boot) -> str | None:
     return choices.choose(boot.configuration_id, boot.hardware.vendor_name, boot.hardware.model)
 
 
-def _configured(steps: Steps, row: Provisioning, boot: Boot, configuration: Configuration) -> Status:
+def _configured(steps: Steps, row: Provisioning, boot: Boot, configuration: Configuration, reconnected: bool) -> Status:
     """Return what a station is told that is accepted once it has its configuration."""
     content = content_of(configuration)
     digest = digest_of(configuration.configuration_id, content, boot.hardware.SerializeToString())
     if row.digest != digest or row.state == pb.PROVISIONING_STATE_FAILED:
         steps.begin(configuration.configuration_id, content, digest)
         return ocpp.REGISTRATION_STATUS_ENUM_PENDING
-    _went_on(steps, row, boot)
+    _went_on(steps, row, boot, reconnected)
     if row.state in (pb.PROVISIONING_STATE_CHECKING, pb.PROVISIONING_STATE_DONE):
         return ocpp.REGISTRATION_STATUS_ENUM_ACCEPTED
     return ocpp.REGISTRATION_STATUS_ENUM_PENDING
 
 
-def _went_on(steps: Steps, row: Provisioning, boot: Boot) -> None:
-    """Take a station a step on that waited for its boot."""
+def _went_on(steps: Steps, row: Provisioning, boot: Boot, reconnected: bool) -> None:
+    """Take a station a step on that waited for its boot.
+
+    What else was under way ends by itself, as lost or late.
+    """
     if row.state == pb.PROVISIONING_STATE_BOOTING:
         steps.go(pb.PROVISIONING_STATE_DONE)
-    elif boot.restarted and row.state in (pb.PROVISIONING_STATE_RESETTING, pb.PROVISIONING_STATE_DONE):
-        # What else was under way ends by itself, as lost or late: many stations that are Pending say PowerUp again
-        # whenever their interval is over.
+    elif row.state == pb.PROVISIONING_STATE_RESETTING and reconnected:
+        if not steps.rebooted():
+            steps.go(pb.PROVISIONING_STATE_DONE)
+    elif row.state == pb.PROVISIONING_STATE_DONE and boot.restarted:
         steps.rebooted()

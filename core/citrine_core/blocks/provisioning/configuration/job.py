@@ -272,6 +272,9 @@ class Provisioner:
             return
         who = system_caller(situation.due.tenant_id, REASON)
         request = ocpp.ResetRequest(type=ocpp.RESET_ENUM_ON_IDLE)
+        # Whichever websocket comes after this is that of the station after its restart.
+        if not await self._change(situation, lambda row, steps: steps.touch()):
+            return
         _, answer = await self._services.commands.send(who, _target(situation.due), request)
         assert isinstance(answer, ocpp.ResetResponse)
         if answer.status == ocpp.RESET_STATUS_ENUM_REJECTED:

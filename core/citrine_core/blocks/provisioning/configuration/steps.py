@@ -67,7 +67,11 @@ class Steps:
 
     def wait(self, until: datetime | None) -> None:
         """Leave the step to the station, until a time or as long as it takes."""
-        self._row.next_time, self._row.update_time = until, self._now
+        self._row.next_time = until
+
+    def touch(self) -> None:
+        """Take note that something is asked of the station now."""
+        self._row.update_time = self._now
 
     def settled(self, station: Station, content: pb.Configuration) -> None:
         """Go on where there is nothing more to set."""

@@ -198,9 +198,11 @@ async def test_variable_that_counts_after_a_reboot_is_set_reset_and_read_again(s
     await station.at(pb.PROVISIONING_STATE_RESETTING)
     assert await station.drift() == {"A": "REBOOT_REQUIRED"}
     await heard(station, "Reset")
+    assert await station.boot() == PENDING, "its interval is over, it did not restart yet"
     station.has["A"] = "1"
+    await station.connect()
 
-    assert await station.boot("REMOTE_RESET") == ACCEPTED
+    assert await station.boot() == ACCEPTED
 
     await station.at(pb.PROVISIONING_STATE_DONE)
     assert station.heard == ["SetVariables", "Reset", "GetVariables"]
