@@ -21,7 +21,7 @@ from citrine_core.blocks.local_auth_list.messages import DIFFERENTIAL, FULL, Ent
 from citrine_core.blocks.local_auth_list.models import LocalList
 from citrine_core.blocks.local_auth_list.repository import LocalListRepository
 from citrine_core.db import UnitOfWork
-from citrine_core.errors import CoreError, FailedPrecondition, InvalidArgument
+from citrine_core.errors import CoreError, DatabaseUnavailable, FailedPrecondition, InvalidArgument
 from citrine_core.ids import new_id
 from citrine_core.resources.tokens import type_of
 from citrine_core.rpc import Caller, system_caller
@@ -41,7 +41,7 @@ FIRST_RETRY = timedelta(seconds=30)
 LAST_RETRY = timedelta(hours=2)
 """Pause before a list is tried again; it doubles with each failure up to the second."""
 
-AT_A_TIME = 8
+AT_A_TIME = 4
 """Lists that one core looks after at a time by itself."""
 
 BATCH = 64
@@ -129,28 +129,35 @@ class LocalLists:
             due = await LocalListRepository(work.session).due(self._clock(), BATCH)
         async with asyncio.TaskGroup() as tasks:
             for tenant_id, station_id, boot_time in due:
-                tending = self._tend(places, tenant_id, station_id, boot_time)
+                tending = self._tend_in_turn(places, tenant_id, station_id, boot_time)
                 tasks.create_task(tending, name=f"local list of {station_id}")
 
-    async def _tend(
+    async def _tend_in_turn(
         self, places: asyncio.Semaphore, tenant_id: str, station_id: str, boot_time: datetime | None
     ) -> None:
-        who, target = system_caller(tenant_id, "local list"), common.CommandTarget(station_id=station_id)
         async with places:
-            row, asking = await self._look(tenant_id, station_id, boot_time)
             try:
-                if asking:
-                    await self._services.commands.send(who, target, ocpp.GetLocalListVersionRequest())
-                    asking = False
-                if row.keep_in_step:
-                    await self.sync(who, target)
-                elif row.state in (LOCAL_LIST_STATE_MISMATCH, LOCAL_LIST_STATE_PENDING):
-                    # D01.FR.03: what was refused as a change is sent as a whole.
-                    await self._send(who, target, _whole, 0, always=True)
-                await self._settle(tenant_id, station_id, row.next_time, "")
-            except CoreError as error:
-                logger.info("a local list is tried again later: %s", error, extra={"station_id": station_id})
-                await self._settle(tenant_id, station_id, row.next_time, str(error), ask_again=asking)
+                await self._tend(tenant_id, station_id, boot_time)
+            except DatabaseUnavailable:
+                # It is still due. The other lists must not end with this one.
+                logger.warning("a local list waits for the database", extra={"station_id": station_id})
+
+    async def _tend(self, tenant_id: str, station_id: str, boot_time: datetime | None) -> None:
+        who, target = system_caller(tenant_id, "local list"), common.CommandTarget(station_id=station_id)
+        row, asking = await self._look(tenant_id, station_id, boot_time)
+        try:
+            if asking:
+                await self._services.commands.send(who, target, ocpp.GetLocalListVersionRequest())
+                asking = False
+            if row.keep_in_step:
+                await self.sync(who, target)
+            elif row.state in (LOCAL_LIST_STATE_MISMATCH, LOCAL_LIST_STATE_PENDING):
+                # D01.FR.03: what was refused as a change is sent as a whole.
+                await self._send(who, target, _whole, 0, always=True)
+            await self._settle(tenant_id, station_id, row.next_time, "")
+        except CoreError as error:
+            logger.info("a local list is tried again later: %s", error, extra={"station_id": station_id})
+            await self._settle(tenant_id, station_id, row.next_time, str(error), ask_again=asking)
 
     async def _look(self, tenant_id: str, station_id: str, boot_time: datetime | None) -> tuple[LocalList, bool]:
         """Return a list that is due, and whether to ask the station for its version first.
