@@ -166,6 +166,10 @@ class CostRepository:
         rows = await self._session.execute(query.order_by(*(column.desc() for column in key)).limit(limit))
         return [CostRow(*row) for row in rows]
 
+    async def has_due(self, now: datetime) -> bool:
+        """Tell whether any station is to be told a cost now."""
+        return bool(await self._session.scalar(select(exists().where(_COSTS.c.next_time <= now))))
+
     async def take_due(self, now: datetime, later: timedelta, limit: int) -> Sequence[DueCost]:
         """Return costs that stations are to be told now, and put them off so that no other core tells them too.
 

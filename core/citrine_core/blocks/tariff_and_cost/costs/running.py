@@ -48,15 +48,19 @@ class RunningCosts:
 
     async def run(self) -> None:
         """Send what is due."""
-        while due := await self._take():
+        while (due := await self._take()) is not None:
             places = asyncio.Semaphore(AT_ONCE)
             async with asyncio.TaskGroup() as tasks:
                 for one, total in due:
                     tasks.create_task(self._send(one, total, places), name=f"cost of {one.transaction_id}")
 
-    async def _take(self) -> Sequence[tuple[DueCost, Decimal]]:
-        """Return what is to be sent, with the totals, and say when it is due again."""
+    async def _take(self) -> Sequence[tuple[DueCost, Decimal]] | None:
+        """Return what is to be sent, with the totals, and say when it is due again. None: nothing is due."""
         now = self._services.clock()
+        async with self._services.unit_of_work(read_only=True) as work:
+            # Mostly there is nothing, and then nobody has to wait for a turn to write.
+            if not await CostRepository(work.session).has_due(now):
+                return None
         found, times = [], {}
         async with self._services.unit_of_work() as work:
             costs = CostRepository(work.session)
