@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeAlias
 
-from sqlalchemy import ColumnElement, CursorResult, Row, and_, bindparam, delete, select, tuple_, update
+from sqlalchemy import ColumnElement, CursorResult, Row, and_, bindparam, delete, or_, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from citrine.api.v1 import common_pb2 as common
@@ -107,7 +107,8 @@ class CommandRepository:
                 .where(
                     _TABLE.c.tenant_id == bindparam("b_tenant_id"),
                     _TABLE.c.command_id == bindparam("b_command_id"),
-                    _TABLE.c.state.in_(_LIVE),
+                    # Not by in_(), which SQLAlchemy does not execute for many rows.
+                    or_(*(_TABLE.c.state == state for state in _LIVE)),
                 )
                 .values({name: bindparam(f"b_{name}") for name in CHANGING}),
                 [{f"b_{name}": row[name] for name in ("tenant_id", "command_id", *CHANGING)} for row in rows],

@@ -72,9 +72,9 @@ class Setting:
             await work.commit()
 
 
-async def add_command(unit_of_work: UnitOfWorkFactory) -> None:
+async def add_command(unit_of_work: UnitOfWorkFactory, command_id: str = "C-1") -> None:
     row = {
-        "tenant_id": "default", "command_id": "C-1", "station_id": "CS-1", "action": "Reset", "is_native": False,
+        "tenant_id": "default", "command_id": command_id, "station_id": "CS-1", "action": "Reset", "is_native": False,
         "state": common.COMMAND_STATE_QUEUED, "payload": '{"type":"Immediate"}', "error_code": "", "reason": "",
         "error_description": "", "requested_by": "somebody", "timeout": 1000, "when_online": False, "core_id": "me",
         "create_time": datetime.now(UTC),
@@ -90,8 +90,8 @@ async def setting(unit_of_work: UnitOfWorkFactory) -> Setting:
     return Setting(unit_of_work)
 
 
-def result() -> link.CommandResult:
-    return FakeEdge.result(link.Command(id="C-1", session=SESSION), ACCEPTED)
+def result(command_id: str = "C-1") -> link.CommandResult:
+    return FakeEdge.result(link.Command(id=command_id, session=SESSION), ACCEPTED)
 
 
 def failure(reason: "link.CommandFailure.Reason.ValueType") -> link.CommandFailure:
@@ -106,6 +106,16 @@ async def test_blocks_hear_of_an_answer_once(setting: Setting) -> None:
 
     assert setting.told.answers == [(ocpp.ResetRequest(type=ocpp.RESET_ENUM_IMMEDIATE), ACCEPTED)]
     assert (await waiting).message == ACCEPTED
+
+
+async def test_answers_to_several_commands_are_stored_as_one_batch(setting: Setting) -> None:
+    await add_command(setting.unit_of_work, "C-2")
+
+    await setting.run(result("C-1"), result("C-2"))
+
+    async with setting.unit_of_work(read_only=True) as work:
+        stored = await CommandRepository(work.session).list("default", station_id=None, state=None, after=None, limit=9)
+    assert [row.state for row in stored] == [common.COMMAND_STATE_ANSWERED] * 2
 
 
 async def test_blocks_hear_of_a_failure_once(setting: Setting) -> None:
