@@ -7,7 +7,7 @@ from citrine.ocpp.v2 import types_pb2 as types
 from citrine_cli.clock import Clock, utc_now
 from citrine_cli.errors import UsageError
 from citrine_cli.values import parse_time
-from citrine_cli.words import enum_word
+from citrine_cli.words import enum_word, plain
 
 __all__ = ["periods_word", "profile_from_flags", "profile_table", "rate_unit"]
 
@@ -104,7 +104,7 @@ def periods_word(schedule: types.ChargingSchedule) -> str:
     """Return the limits of a schedule, e.g. "16 A, 8 A after 3600 s"."""
     unit = enum_word(schedule, "charging_rate_unit")
     words = [
-        f"{period.limit:g} {unit}" + (f" after {period.start_period} s" if period.start_period else "")
+        f"{plain(period.limit)} {unit}" + (f" after {period.start_period} s" if period.start_period else "")
         for period in schedule.charging_schedule_period[:MOST_PERIODS]
     ]
     more = "" if len(schedule.charging_schedule_period) <= MOST_PERIODS else ", …"

@@ -1,12 +1,14 @@
 """Words for what messages hold: enum values as OCPP spells them, times, amounts."""
 
+from decimal import Decimal
+
 from google.protobuf.descriptor import EnumDescriptor
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from citrine.ocpp.v2 import options_pb2
 
-__all__ = ["amount", "enum_word", "number", "time_word"]
+__all__ = ["amount", "enum_word", "number", "plain", "time_word"]
 
 
 def enum_word(message: Message, field: str) -> str:
@@ -36,9 +38,15 @@ def time_word(message: Message, field: str) -> str:
         return "?"
 
 
+def plain(value: float) -> str:
+    """Return a number with all its digits and no exponent: 1929084652, 0.63."""
+    text = f"{Decimal(repr(value)):f}"
+    return text.removesuffix(".0")
+
+
 def number(message: Message, field: str) -> str:
     """Return the value of an optional number. Empty where unset."""
-    return f"{getattr(message, field):g}" if message.HasField(field) else ""
+    return plain(getattr(message, field)) if message.HasField(field) else ""
 
 
 def amount(message: Message, field: str, unit: str, divisor: float = 1) -> str:

@@ -4,7 +4,7 @@ import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from citrine.api.v1.stations_pb2 import Station
-from citrine_cli.words import time_word
+from citrine_cli.words import plain, time_word
 
 
 @pytest.mark.parametrize(
@@ -19,3 +19,11 @@ from citrine_cli.words import time_word
 )
 def test_a_time_has_four_digits_for_its_year(stamp: Timestamp | None, word: str) -> None:
     assert time_word(Station(create_time=stamp), "create_time") == word
+
+
+@pytest.mark.parametrize(
+    ("value", "word"),
+    [(1929084652, "1929084652"), (1234567.89, "1234567.89"), (2_000_000.0, "2000000"), (1e-7, "0.0000001"), (0.0, "0")],
+)
+def test_a_number_has_all_its_digits(value: float, word: str) -> None:
+    assert plain(value) == word

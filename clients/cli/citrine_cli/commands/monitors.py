@@ -11,7 +11,7 @@ from citrine_cli.commands.reports import wait_for_report
 from citrine_cli.errors import CliError
 from citrine_cli.targets import DEFAULT_TIMEOUT, MARGIN, Station, Timeout, choice, target, tell_answer
 from citrine_cli.variable_names import parse_name, write_name
-from citrine_cli.words import enum_word, time_word
+from citrine_cli.words import enum_word, plain, time_word
 
 __all__ = ["NAME", "build"]
 
@@ -62,7 +62,7 @@ async def list_monitors(client: Client, station: OfStation = "", limit: Limit = 
             monitor.station_id,
             write_name(monitor.component, monitor.variable),
             enum_word(monitor.monitoring, "type"),
-            f"{monitor.monitoring.value:g}",
+            plain(monitor.monitoring.value),
             str(monitor.monitoring.severity),
             enum_word(monitor.monitoring, "event_notification_type"),
             time_word(monitor, "update_time"),

@@ -8,7 +8,7 @@ from citrine.api.v1 import smart_charging_pb2 as pb
 from citrine.ocpp.v2 import smart_charging_pb2 as ocpp
 from citrine_cli.client import Client, collect
 from citrine_cli.profile_words import periods_word
-from citrine_cli.words import enum_word, time_word
+from citrine_cli.words import enum_word, plain, time_word
 
 __all__ = ["capacity", "list_limits", "list_needs", "renegotiate"]
 
@@ -55,7 +55,7 @@ async def list_needs(
 def _needs(needs: ocpp.ChargingNeeds) -> str:
     energy = needs.ac_charging_parameters.energy_amount or needs.dc_charging_parameters.energy_amount
     mode = enum_word(needs, "requested_energy_transfer")
-    return f"{energy / 1000:g} kWh, {mode}" if energy else mode
+    return f"{plain(energy / 1000)} kWh, {mode}" if energy else mode
 
 
 async def renegotiate(
@@ -136,8 +136,8 @@ def _show_capacities(client: Client, capacities: list[pb.ChargingCapacity]) -> N
         [
             one.station_id,
             str(one.evse_id),
-            f"{one.max_power_w:g} W" if one.HasField("max_power_w") else "",
-            f"{one.max_current_a:g} A" if one.HasField("max_current_a") else "",
+            f"{plain(one.max_power_w)} W" if one.HasField("max_power_w") else "",
+            f"{plain(one.max_current_a)} A" if one.HasField("max_current_a") else "",
         ]
         for one in capacities
     )

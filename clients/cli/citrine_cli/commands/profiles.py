@@ -20,7 +20,7 @@ from citrine_cli.commands.profile_limits import capacity, list_limits, list_need
 from citrine_cli.errors import CliError, UsageError
 from citrine_cli.profile_words import profile_from_flags, profile_table, rate_unit
 from citrine_cli.values import parse_object, parse_seconds
-from citrine_cli.words import enum_word, time_word
+from citrine_cli.words import enum_word, plain, time_word
 
 __all__ = ["NAME", "build"]
 
@@ -273,7 +273,7 @@ async def composite(
     schedule = answer.response.schedule
     client.out.line(f"EVSE {schedule.evse_id} from {time_word(schedule, 'schedule_start')} on")
     rows = (
-        [f"{period.start_period} s", f"{period.limit:g} {enum_word(schedule, 'charging_rate_unit')}"]
+        [f"{period.start_period} s", f"{plain(period.limit)} {enum_word(schedule, 'charging_rate_unit')}"]
         for period in schedule.charging_schedule_period
     )
     client.out.table(["after", "limit"], rows, empty="no limits")
