@@ -4,11 +4,19 @@ import contextlib
 from collections.abc import AsyncIterator
 
 import pytest
+from google.protobuf.field_mask_pb2 import FieldMask
 
 from citrine.api.v1.common_pb2 import CommandTarget
 from citrine.api.v1.provisioning_pb2 import GetBaseReportRequest
 from citrine.api.v1.reports_pb2 import REPORT_KIND_DEVICE_MODEL, GetReportRunRequest
-from citrine.api.v1.stations_pb2 import BootPolicy, CreateStationRequest, Station, UpdateStationRequest
+from citrine.api.v1.stations_pb2 import (
+    AcceptStationRequest,
+    BootPolicy,
+    CreateStationRequest,
+    Station,
+    UpdateStationRequest,
+)
+from citrine.api.v1.tenants_pb2 import UNKNOWN_STATIONS_HOLD, Tenant, UpdateTenantRequest
 from citrine.ocpp.v2 import provisioning_pb2
 from tests.support.deployment import Deployment
 from tests.support.raw_station import RawStation, raw_station
@@ -122,3 +130,22 @@ async def test_nothing_is_sent_that_nobody_asked_for(deployment: Deployment, ver
             frame = await station.ask("Heartbeat", {})
             assert frame[0] == 3
         assert not station._kept
+
+
+async def test_station_that_nobody_knows_is_pending_until_an_operator_accepts_it(deployment: Deployment) -> None:
+    async with deployment.client() as citrine:
+        tenant = Tenant(tenant_id="default", unknown_stations=UNKNOWN_STATIONS_HOLD)
+        mask = FieldMask(paths=["unknown_stations"])
+        await citrine.tenants.UpdateTenant(UpdateTenantRequest(tenant=tenant, update_mask=mask))
+        async with raw_station(deployment.url(), "NEW-1", PASSWORD) as station:
+            boots = [(await station.boot())["status"]]
+            refused = await station.ask("StatusNotification", STATUS)
+            await citrine.stations.AcceptStation(AcceptStationRequest(station_id="NEW-1"))
+            asked = await station.answer({"status": "Accepted"})
+            boots.append((await station.boot())["status"])
+            taken = await station.result("StatusNotification", STATUS)
+
+    assert boots == ["Pending", "Accepted"]
+    assert refused[2] == "SecurityError"
+    assert asked == ("TriggerMessage", {"requestedMessage": "BootNotification"})
+    assert taken == {}
