@@ -13,7 +13,6 @@ from citrine.api.v1.stations_pb2_grpc import StationsServiceStub
 from citrine.ocpp.v2 import provisioning_pb2 as ocpp
 from citrine.ocpp.v2.types_pb2 import Component, Variable
 from citrine_core.blocks.provisioning import ReportedVariable
-from tests.support.api import field_violations
 from tests.support.blocks import NOW
 from tests.support.core import RunningCore
 
@@ -92,30 +91,6 @@ async def test_configuration_from_creation_to_deletion(
     await core.stub(StationsServiceStub).UpdateStation(update)
     await api.DeleteConfiguration(remove)
     assert await code(api.DeleteConfiguration(remove)) is grpc.StatusCode.NOT_FOUND
-
-
-@pytest.mark.parametrize(
-    ("fields", "field"),
-    [
-        pytest.param({"configuration_id": "a b"}, "configuration_id", id="id"),
-        pytest.param({"description": "x" * 256}, "description", id="long description"),
-        pytest.param({"selectors": [pb.StationSelector(model="m")]}, "selectors.0.vendor_name", id="model alone"),
-        pytest.param(
-            {"selectors": [pb.StationSelector(vendor_name="a"), pb.StationSelector(vendor_name="A")]},
-            "selectors",
-            id="selector twice",
-        ),
-        pytest.param({"variables": [data("")]}, "variables.0.variable.name", id="no name"),
-        pytest.param({"variables": [data("A", "x" * 2501)]}, "variables.0.attribute_value", id="long value"),
-        pytest.param({"variables": [data("A"), data("a")]}, "variables.1", id="variable twice"),
-        pytest.param({"variables": [data("BasicAuthPassword")]}, "variables.0.variable.name", id="password"),
-    ],
-)
-async def test_wrong_field_is_named(api: "ConfigurationsServiceAsyncStub", fields: Any, field: str) -> None:
-    with pytest.raises(grpc.aio.AioRpcError) as error:
-        await create(api, **{"configuration_id": "site", **fields})
-
-    assert field_violations(error.value) == [f"configuration.{field}"]
 
 
 async def test_station_has_the_configuration_that_says_most_of_it(
