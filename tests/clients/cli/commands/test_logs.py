@@ -48,7 +48,7 @@ def test_a_log_is_waited_for(citrine: Cli, core: ScriptedCore) -> None:
     ran = citrine("log", "get", "CS-1", URL, "--wait")
 
     assert ran.code == 1
-    assert ran.lines[1:] == ["report 7 receiving: 1 parts, 1 items", "report 7 failed: 2 parts, 2 items"]
+    assert ran.lines[1:] == ["report 7 receiving: 1 part, 1 item", "report 7 failed: 2 parts, 2 items"]
     assert "UploadFailure" in ran.err
     assert core.requests("WatchReportRun")[0].kind == reports.REPORT_KIND_LOG
 
