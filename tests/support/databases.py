@@ -49,7 +49,8 @@ def postgres() -> Iterator[PostgresServer]:
 async def postgres_url(postgres: PostgresServer) -> AsyncIterator[str]:
     """URL of a fresh PostgreSQL database with our tables and the default tenant."""
     name = f"test_{uuid.uuid4().hex}"
-    await administrate(postgres, f"CREATE DATABASE {name} TEMPLATE {_TEMPLATE}")
+    # Copied as files: for tables without rows, several times faster than by the log.
+    await administrate(postgres, f"CREATE DATABASE {name} TEMPLATE {_TEMPLATE} STRATEGY FILE_COPY")
     yield postgres.url(name)
     await administrate(postgres, f"DROP DATABASE {name} WITH (FORCE)")
 
