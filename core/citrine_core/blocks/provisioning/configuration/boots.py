@@ -8,7 +8,8 @@ from typing import TypeAlias
 from citrine.api.v1 import configurations_pb2 as pb
 from citrine.api.v1.stations_pb2 import BootPolicy
 from citrine.ocpp.v2 import provisioning_pb2 as ocpp
-from citrine_core.blocks.provisioning.configuration.contents import content_of, digest_of
+from citrine.ocpp.v2.types_pb2 import Component, Variable
+from citrine_core.blocks.provisioning.configuration.contents import content_of, digest_of, key_of_data
 from citrine_core.blocks.provisioning.configuration.steps import Steps
 from citrine_core.db import UnitOfWork
 from citrine_core.resources.configurations import (
@@ -20,7 +21,7 @@ from citrine_core.resources.configurations import (
 )
 from citrine_core.resources.connections import ConnectionRepository
 
-__all__ = ["Boot", "Status", "registrations_at_boot"]
+__all__ = ["Boot", "Status", "Told", "registrations_at_boot"]
 
 Status: TypeAlias = ocpp.RegistrationStatusEnum.ValueType
 
@@ -32,6 +33,13 @@ _BY_POLICY: Mapping[int, Status] = {
     # Where it has no configuration.
     BootPolicy.BOOT_POLICY_CONFIGURED: ocpp.REGISTRATION_STATUS_ENUM_ACCEPTED,
 }
+
+_HEARTBEAT_INTERVAL = key_of_data(
+    ocpp.SetVariableData(component=Component(name="OCPPCommCtrlr"), variable=Variable(name="HeartbeatInterval"))
+)
+
+_LONGEST_INTERVAL = 2**31 - 1
+"""Seconds that fit into the answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,23 +56,31 @@ class Boot:
     """Whether the station restarted. One that was asked for the message did not."""
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a station is told at its boot."""
+
+    status: Status
+    heartbeat_interval: int | None
+    """Seconds that its configuration says. It takes those of the answer in their place (G02.FR.01)."""
+
+
 async def registrations_at_boot(
     work: UnitOfWork, tenant_id: str, boots: Sequence[Boot], now: datetime
-) -> Mapping[str, Status]:
+) -> Mapping[str, Told]:
     """Return what stations of a tenant are told at their boot, and take those with a configuration a step on.
 
-    Takes one statement where none of them is at a step, and three more where one is to be configured.
+    Takes two statements where none of them is at a step or has a configuration, and up to three more where one has.
     """
     provisionings = ProvisioningRepository(work.session)
     rows = await provisionings.find_for_update(tenant_id, {boot.station_id for boot in boots})
     back = await _reconnected(work, tenant_id, rows)
-    choices, configurations = Choices({}), dict[str, Configuration]()
-    if any(boot.policy == BootPolicy.BOOT_POLICY_CONFIGURED for boot in boots):
-        repository = ConfigurationRepository(work.session)
-        choices = await repository.choices(tenant_id)
-        chosen = {_choose(choices, boot) for boot in boots} - {None}
-        configurations = await repository.find_all(tenant_id, {each for each in chosen if each})
-    told: dict[str, Status] = {}
+    repository = ConfigurationRepository(work.session)
+    choices = await repository.choices(tenant_id)
+    chosen = {_choose(choices, boot) for boot in boots}
+    configurations = await repository.find_all(tenant_id, {each for each in chosen if each})
+    contents = {name: content_of(configuration) for name, configuration in configurations.items()}
+    statuses: dict[str, Status] = {}
     for boot in boots:
         row = rows.get(boot.station_id)
         configuration = configurations.get(_choose(choices, boot) or "")
@@ -74,15 +90,28 @@ async def registrations_at_boot(
                 rows[boot.station_id] = row
                 provisionings.add(row)
             steps = Steps(work, row, now)
-            told[boot.station_id] = _configured(steps, row, boot, configuration, boot.station_id in back)
+            statuses[boot.station_id] = _configured(steps, row, boot, configuration, boot.station_id in back)
         else:
-            told[boot.station_id] = _BY_POLICY[boot.policy]
+            statuses[boot.station_id] = _BY_POLICY[boot.policy]
             if row is not None and not row.configuration_id:
                 # It was only asked to boot, and has.
                 await provisionings.remove(row)
             elif row is not None:
                 _went_on(Steps(work, row, now), row, boot, boot.station_id in back)
-    return told
+    return {
+        boot.station_id: Told(
+            statuses[boot.station_id], _heartbeat_interval(contents.get(_choose(choices, boot) or ""))
+        )
+        for boot in boots
+    }
+
+
+def _heartbeat_interval(content: pb.Configuration | None) -> int | None:
+    wanted = None
+    for data in content.variables if content is not None else ():
+        if key_of_data(data) == _HEARTBEAT_INTERVAL and data.attribute_value.isdecimal():
+            wanted = int(data.attribute_value)
+    return wanted if wanted and wanted <= _LONGEST_INTERVAL else None
 
 
 async def _reconnected(work: UnitOfWork, tenant_id: str, rows: Mapping[str, Provisioning]) -> set[str]:

@@ -55,6 +55,8 @@ class Played:
     triggered: asyncio.Event = field(default_factory=asyncio.Event)
     instead: Callable[[Message], Message | link.CommandFailure | None] = lambda message: None
     session: FakeSession | None = None
+    interval: int = 0
+    """Seconds, of the last answer to a boot."""
 
     async def connect(self) -> None:
         self.edge.on_command = self._on_command
@@ -66,7 +68,9 @@ class Played:
         request = ocpp.BootNotificationRequest(
             charging_station=station, reason=ocpp.BootReasonEnum.Value(f"BOOT_REASON_ENUM_{reason}")
         )
-        return int((await self.session.call(request)).status)
+        answer = await self.session.call(request)
+        self.interval = answer.interval
+        return int(answer.status)
 
     async def asked_to_boot(self) -> None:
         async with asyncio.timeout(WAIT):
@@ -187,6 +191,7 @@ async def test_B02_FR_01_pending_station_is_configured_and_then_accepted(station
     assert (done.problem, [result.value for result in done.results]) == ("", ["60", "1"])
     assert set((await station.drift()).values()) == {"MATCHES"}
     assert await station.boot() == ACCEPTED
+    assert station.interval == 60, "what the answer says, a station takes for its HeartbeatInterval (G02.FR.01)"
     assert await station.boot(firmware="2.0") == PENDING, "new firmware may have forgotten what it was given"
 
 
