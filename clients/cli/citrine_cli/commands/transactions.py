@@ -24,6 +24,7 @@ from citrine.ocpp.v2 import remote_control_pb2 as remote_control
 from citrine.ocpp.v2 import transactions_pb2 as ocpp
 from citrine.ocpp.v2.types_pb2 import IdToken
 from citrine_cli.client import Client, client_command, collect
+from citrine_cli.targets import tell_answer
 from citrine_cli.words import amount, enum_word, number, time_word
 
 __all__ = ["NAME", "build"]
@@ -174,12 +175,13 @@ async def start_transaction(
     answer = await client.citrine.remote_control.RequestStartTransaction(
         RequestStartTransactionRequest(target=CommandTarget(station_id=station_id), request=request)
     )
-    if client.out.as_json:
-        client.out.message(answer)
+    status = enum_word(answer.response, "status")
+    if client.out.as_json or status != "Accepted":
+        tell_answer(client, answer)
         return
     started = f", transaction {answer.response.transaction_id}" if answer.response.transaction_id else ""
     remote_start = f"remote start {answer.command.request['remoteStartId']:.0f}"
-    client.out.line(f"{enum_word(answer.response, 'status')}: {remote_start}{started}")
+    client.out.line(f"{status}: {remote_start}{started}")
 
 
 async def list_starts(
@@ -220,10 +222,7 @@ async def stop_transaction(client: Client, transaction_id: TransactionId, statio
             request=remote_control.RequestStopTransactionRequest(transaction_id=transaction_id),
         )
     )
-    if client.out.as_json:
-        client.out.message(answer)
-        return
-    client.out.line(enum_word(answer.response, "status"))
+    tell_answer(client, answer)
 
 
 async def check_transaction(client: Client, transaction_id: TransactionId, station: StationOption = "") -> None:

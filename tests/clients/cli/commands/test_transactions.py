@@ -1,6 +1,6 @@
 """What operators do with transactions and meter values daily: what is asked and what is printed."""
 
-from citrine.api.v1.common_pb2 import CommandTarget, TimeRange
+from citrine.api.v1.common_pb2 import Command, CommandTarget, TimeRange
 from citrine.api.v1.meter_values_pb2 import ListSamplesRequest, ListSamplesResponse, Sample
 from citrine.api.v1.remote_control_pb2 import (
     REMOTE_START_STATE_STARTED,
@@ -21,7 +21,7 @@ from citrine.api.v1.transactions_pb2 import (
 )
 from citrine.ocpp.v2 import remote_control_pb2 as remote_control
 from citrine.ocpp.v2 import transactions_pb2 as ocpp
-from citrine.ocpp.v2.types_pb2 import IdToken, MeasurandEnum, PhaseEnum, SampledValue, SignedMeterValue
+from citrine.ocpp.v2.types_pb2 import IdToken, MeasurandEnum, PhaseEnum, SampledValue, SignedMeterValue, StatusInfo
 from tests.clients.cli.conftest import Cli
 from tests.clients.scripted_core import ScriptedCore
 
@@ -49,6 +49,31 @@ def test_a_station_is_asked_to_start(citrine: Cli, core: ScriptedCore) -> None:
     ]
 
 
+def test_a_station_that_refuses_to_start_or_to_stop_is_no_success(citrine: Cli, core: ScriptedCore) -> None:
+    rejected = remote_control.RequestStartStopStatusEnum.REQUEST_START_STOP_STATUS_ENUM_REJECTED
+    busy, command = StatusInfo(reason_code="Occupied"), Command(station_id="CS-1")
+    core.on("GetTransaction", Transaction(transaction_id="T-1", station_id="CS-1"))
+    core.on(
+        "RequestStartTransaction",
+        RequestStartTransactionResponse(
+            command=command,
+            response=remote_control.RequestStartTransactionResponse(status=rejected, status_info=busy),
+        ),
+    )
+    core.on(
+        "RequestStopTransaction",
+        RequestStopTransactionResponse(
+            command=command, response=remote_control.RequestStopTransactionResponse(status=rejected)
+        ),
+    )
+
+    start, stop = citrine("transaction", "start", "CS-1", "0A0B0C0D"), citrine("transaction", "stop", "T-1", "--json")
+
+    assert (start.code, start.err) == (1, "error: CS-1 answered Rejected (Occupied)\n")
+    assert (stop.code, stop.err) == (1, "error: CS-1 answered Rejected\n")
+    assert stop.json["command"] == {"stationId": "CS-1"}
+
+
 def test_starts_are_listed(citrine: Cli, core: ScriptedCore) -> None:
     start = RemoteStart(
         station_id="CS-1",
@@ -67,10 +92,13 @@ def test_the_station_of_a_transaction_is_asked_to_stop_it(citrine: Cli, core: Sc
     core.on("GetTransaction", Transaction(transaction_id="T-1", station_id="CS-1"))
     core.on(
         "RequestStopTransaction",
-        RequestStopTransactionResponse(response=remote_control.RequestStopTransactionResponse(status=ACCEPTED)),
+        RequestStopTransactionResponse(
+            command=Command(station_id="CS-1"),
+            response=remote_control.RequestStopTransactionResponse(status=ACCEPTED),
+        ),
     )
 
-    assert citrine("transaction", "stop", "T-1").lines == ["Accepted"]
+    assert citrine("transaction", "stop", "T-1").lines == ["CS-1 answered Accepted"]
     assert core.requests("RequestStopTransaction") == [
         RequestStopTransactionRequest(
             target=TARGET, request=remote_control.RequestStopTransactionRequest(transaction_id="T-1")
