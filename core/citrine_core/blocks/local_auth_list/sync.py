@@ -151,6 +151,8 @@ class LocalLists:
                 asking = False
             if row.keep_in_step:
                 await self.sync(who, target)
+            elif row.state == LOCAL_LIST_STATE_PENDING and row.version is not None:
+                await self._send(who, target, _difference, 0)
             elif row.state in (LOCAL_LIST_STATE_MISMATCH, LOCAL_LIST_STATE_PENDING):
                 # D01.FR.03: what was refused as a change is sent as a whole.
                 await self._send(who, target, _whole, 0, always=True)
@@ -173,7 +175,9 @@ class LocalLists:
             )
             if asking:
                 row.check_time, row.refresh = now, True
-            found = LocalList(keep_in_step=row.keep_in_step, state=row.state, next_time=row.next_time)
+            found = LocalList(
+                keep_in_step=row.keep_in_step, state=row.state, version=row.version, next_time=row.next_time
+            )
             await work.commit()
         return found, asking
 
