@@ -214,7 +214,7 @@ class CostRepository:
         transactions = Model.metadata.tables["transactions"]
         for table, values in (
             (transactions, {"total_cost": total, "update_time": now}),
-            (_COSTS, {"told_total": f"{Decimal(repr(total)):f}"}),
+            (_COSTS, {"told_total": str(Decimal(repr(total)))}),
         ):
             where = (table.c.tenant_id == tenant_id, table.c.station_id == station_id)
             await self._session.execute(
