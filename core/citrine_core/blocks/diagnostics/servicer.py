@@ -208,6 +208,10 @@ def _check_log(request: ocpp.GetLogRequest) -> None:
     has_range = log.HasField("oldest_timestamp") and log.HasField("latest_timestamp")
     if has_range and _time(log.oldest_timestamp) >= _time(log.latest_timestamp):
         raise InvalidArgument("request.log.latest_timestamp", "must be after oldest_timestamp")
+    if request.retries < 0:
+        raise InvalidArgument("request.retries", "must not be negative")
+    if request.retry_interval < 0:
+        raise InvalidArgument("request.retry_interval", "must not be negative")
 
 
 def _check_customer(request: ocpp.CustomerInformationRequest) -> None:

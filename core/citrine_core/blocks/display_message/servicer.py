@@ -160,6 +160,7 @@ def to_proto(row: DisplayMessage) -> pb.DisplayMessage:
 def _check(message: ocpp.MessageInfo, now: datetime) -> None:
     if message.id < 0:
         raise InvalidArgument("request.message.id", "must not be negative")
+    required("request.message.message.content", message.message.content)
     check_length("request.message.transaction_id", message.transaction_id, LONGEST_TRANSACTION_ID)
     if not message.HasField("end_date_time"):
         return

@@ -9,7 +9,7 @@ from citrine.ocpp.v2 import firmware_management_pb2 as ocpp
 from citrine_core.errors import InvalidArgument
 from citrine_core.rpc import check_length, check_pattern
 
-__all__ = ["LONGEST_VERSION", "check_checksum", "check_firmware", "check_publication"]
+__all__ = ["LONGEST_VERSION", "check_checksum", "check_firmware", "check_publication", "check_retries"]
 
 LONGEST_VERSION = 50
 """Characters of a firmware version (firmwareVersion of BootNotification)."""
@@ -59,6 +59,18 @@ def check_publication(field: str, request: ocpp.PublishFirmwareRequest) -> None:
     """
     _check_location(f"{field}.location", request.location)
     check_checksum(f"{field}.checksum", request.checksum)
+
+
+def check_retries(field: str, request: ocpp.UpdateFirmwareRequest | ocpp.PublishFirmwareRequest) -> None:
+    """Refuse fewer retries, or seconds between them, than none.
+
+    Raises:
+        InvalidArgument: Naming the field.
+    """
+    if request.retries < 0:
+        raise InvalidArgument(f"{field}.retries", "must not be negative")
+    if request.retry_interval < 0:
+        raise InvalidArgument(f"{field}.retry_interval", "must not be negative")
 
 
 def check_checksum(field: str, checksum: str) -> None:

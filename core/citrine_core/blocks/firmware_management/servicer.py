@@ -10,6 +10,7 @@ from citrine_core.blocks.firmware_management.checks import (
     check_checksum,
     check_firmware,
     check_publication,
+    check_retries,
 )
 from citrine_core.blocks.firmware_management.models import FirmwarePublication, FirmwareUpdate
 from citrine_core.blocks.firmware_management.protos import (
@@ -39,6 +40,7 @@ class FirmwareManagementServicer(firmware_management_pb2_grpc.FirmwareManagement
         context: grpc.aio.ServicerContext[pb.UpdateFirmwareRequest, pb.UpdateFirmwareResponse],
     ) -> pb.UpdateFirmwareResponse:
         check_firmware("request.firmware", request.request.firmware)
+        check_retries("request", request.request)
         check_length("firmware_version", request.firmware_version, LONGEST_VERSION)
         command, answer = await self._requests.ask_to_update(context, request)
         assert answer is None or isinstance(answer, ocpp.UpdateFirmwareResponse)
@@ -100,6 +102,7 @@ class FirmwareManagementServicer(firmware_management_pb2_grpc.FirmwareManagement
         context: grpc.aio.ServicerContext[pb.PublishFirmwareRequest, pb.PublishFirmwareResponse],
     ) -> pb.PublishFirmwareResponse:
         check_publication("request", request.request)
+        check_retries("request", request.request)
         command, answer = await self._requests.ask_to_publish(context, request)
         assert answer is None or isinstance(answer, ocpp.PublishFirmwareResponse)
         return pb.PublishFirmwareResponse(command=command, response=answer, request_id=request.request.request_id)

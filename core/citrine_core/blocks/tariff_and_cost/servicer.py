@@ -229,6 +229,8 @@ class TariffsServicer(tariffs_pb2_grpc.TariffsServiceServicer):
     async def _tariff_of(self, work: UnitOfWork, tenant_id: str, request: pb.PreviewCostRequest) -> pb.Tariff:
         tariff_id, version, now = request.tariff_id, request.version, self._clock()
         if not tariff_id:
+            if request.station_id:
+                await StationRepository(work.session).get(tenant_id, request.station_id)
             subject = Subject(
                 request.station_id, request.evse_id or None, request.id_token, request.id_token_type, now, now
             )

@@ -128,14 +128,23 @@ async def test_N01_FR_05_a_refused_log_says_so(asked: Asked) -> None:
     assert await asked.logs() == {log: ("REFUSED", "Rejected")}
 
 
-@pytest.mark.parametrize("location", ["", "logs.example/inbox", "/tmp/log"])
-async def test_a_location_that_is_no_url_is_refused(asked: Asked, location: str) -> None:
-    request = ocpp.GetLogRequest(log=ocpp.LogParameters(remote_location=location))
-
+@pytest.mark.parametrize(
+    ("field", "request_"),
+    [
+        *(
+            ("log.remote_location", ocpp.GetLogRequest(log=ocpp.LogParameters(remote_location=location)))
+            for location in ("", "logs.example/inbox", "/tmp/log")
+        ),
+        ("retries", ocpp.GetLogRequest(log=ocpp.LogParameters(remote_location="https://logs.example/x"), retries=-1)),
+    ],
+)
+async def test_a_request_for_a_log_that_can_never_be_right_is_refused(
+    asked: Asked, field: str, request_: ocpp.GetLogRequest
+) -> None:
     with pytest.raises(grpc.aio.AioRpcError) as refused:
-        await asked.api.GetLog(pb.GetLogRequest(target=TARGET, request=request))
+        await asked.api.GetLog(pb.GetLogRequest(target=TARGET, request=request_))
 
-    assert field_violations(refused.value) == ["request.log.remote_location"]
+    assert field_violations(refused.value) == [f"request.{field}"]
 
 
 async def test_a_customers_data_arrives_in_parts(asked: Asked) -> None:

@@ -76,6 +76,7 @@ async def test_what_can_never_be_right_is_refused(display: Display) -> None:
     assert await refused_field(end_date_time=before) == ["request.message.end_date_time"]
     assert await refused_field(start_date_time=later, end_date_time=after) == ["request.message.end_date_time"]
     assert await refused_field(id=-1) == ["request.message.id"]
+    assert await refused_field(text="") == ["request.message.message.content"]
     assert await refused_field(transaction_id="T" * 37) == ["request.message.transaction_id"]
     assert await display.listed() == []
     assert (await display.set(start_date_time=after, end_date_time=later)).message.end_date_time == later

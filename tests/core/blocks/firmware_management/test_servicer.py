@@ -11,17 +11,36 @@ from tests.support.fake_edge import FakeSession
 from tests.support.firmware import LOCATION, SIGNATURE, Garage, signed_firmware, tell
 
 
-async def test_firmware_that_can_not_be_right_is_sent_to_nobody(garage: Garage, station: FakeSession) -> None:
-    request = pb.UpdateFirmwareRequest(
-        target=CommandTarget(station_id="CS-1"),
-        request=ocpp.UpdateFirmwareRequest(firmware=ocpp.Firmware(location=LOCATION, signature=SIGNATURE)),
-    )
+@pytest.mark.parametrize(
+    ("message", "field"),
+    [
+        pytest.param(
+            ocpp.UpdateFirmwareRequest(firmware=ocpp.Firmware(location=LOCATION, signature=SIGNATURE)),
+            "request.firmware.signing_certificate",
+            id="signature alone",
+        ),
+        pytest.param(
+            ocpp.UpdateFirmwareRequest(firmware=ocpp.Firmware(location=LOCATION), retries=-1),
+            "request.retries",
+            id="retries",
+        ),
+        pytest.param(
+            ocpp.UpdateFirmwareRequest(firmware=ocpp.Firmware(location=LOCATION), retry_interval=-1),
+            "request.retry_interval",
+            id="interval",
+        ),
+    ],
+)
+async def test_firmware_that_can_not_be_right_is_sent_to_nobody(
+    garage: Garage, station: FakeSession, message: ocpp.UpdateFirmwareRequest, field: str
+) -> None:
+    request = pb.UpdateFirmwareRequest(target=CommandTarget(station_id="CS-1"), request=message)
 
     with pytest.raises(grpc.aio.AioRpcError) as refused:
         await garage.updates.UpdateFirmware(request)
 
     assert refused.value.code() == grpc.StatusCode.INVALID_ARGUMENT
-    assert (refused.value.details() or "").startswith("request.firmware.signing_certificate:")
+    assert (refused.value.details() or "").startswith(f"{field}:")
     assert garage.edge.commands == []
     assert list((await garage.updates.ListFirmwareUpdates(pb.ListFirmwareUpdatesRequest())).updates) == []
 

@@ -125,7 +125,8 @@ def test_what_is_no_tariff_is_refused_by_its_field(wrong: dict[str, Any], field:
         ),
     ],
 )
-async def test_what_charging_would_cost(tariffs: Any, usage: pb.Usage, total: str) -> None:
+async def test_what_charging_would_cost(core: RunningCore, tariffs: Any, usage: pb.Usage, total: str) -> None:
+    await core.add_station("CS-1")
     await tariffs.CreateTariff(pb.CreateTariffRequest(tariff=PER_KWH))
     nobody = await code_of(tariffs.PreviewCost(pb.PreviewCostRequest(usage=usage)))
     await tariffs.AssignTariff(pb.AssignTariffRequest(assignment=pb.TariffAssignment(tariff_id="KWH")))
@@ -133,8 +134,10 @@ async def test_what_charging_would_cost(tariffs: Any, usage: pb.Usage, total: st
     by_id = await tariffs.PreviewCost(pb.PreviewCostRequest(tariff_id="KWH", usage=usage))
     for_all = await tariffs.PreviewCost(pb.PreviewCostRequest(station_id="CS-1", usage=usage))
     unstored = await tariffs.PreviewCost(pb.PreviewCostRequest(tariff=PER_KWH, usage=usage))
+    nowhere = await code_of(tariffs.PreviewCost(pb.PreviewCostRequest(station_id="CS-2", usage=usage)))
 
     assert nobody is grpc.StatusCode.FAILED_PRECONDITION
+    assert nowhere is grpc.StatusCode.NOT_FOUND
     assert {one.cost.total.after_tax for one in (by_id, for_all, unstored)} == {total}
     assert (for_all.tariff_id, for_all.version, for_all.text) == ("KWH", 1, "energy 0.357 EUR/kWh")
 
