@@ -31,6 +31,9 @@ DEFAULT_TIMEOUT = 30.0
 LONGEST_TIMEOUT = 600.0
 """Most seconds that the API allows a station."""
 
+CHOSEN = frozenset({("ReserveNow", "id")})
+"""Fields that OCPP requires and the core sets where they are missing, besides every requestId and remoteStartId."""
+
 MARGIN = 5.0
 """Seconds that the call may take longer than the station, so that the core's own word arrives."""
 
@@ -65,6 +68,14 @@ def _target(station_id: str, timeout: Duration, when_online: bool, expires: str 
     )
 
 
+def _check_complete(action: str, payload: dict[str, Any]) -> None:
+    """Refuse a payload without a number, text or flag that OCPP requires: the message could not tell it from 0."""
+    for field in ACTIONS[action].request.DESCRIPTOR.fields:
+        chosen = field.name in {"request_id", "remote_start_id"} or (action, field.name) in CHOSEN
+        if not (field.has_presence or field.is_repeated or field.enum_type or chosen or field.json_name in payload):
+            raise UsageError(f"the payload does not fit {action}: /{field.json_name} is required")
+
+
 async def _call_typed(
     client: Client, method: Method, target: CommandTarget, payload: dict[str, Any], timeout: float
 ) -> tuple[Command, dict[str, Any] | None]:
@@ -72,6 +83,7 @@ async def _call_typed(
         content = decode(ACTIONS[method.name].request, payload)
     except CodecError as error:
         raise UsageError(f"the payload does not fit {method.name}: {error}") from error
+    _check_complete(method.name, payload)
     rpc: grpc.aio.UnaryUnaryMultiCallable[Message, Any] = getattr(
         getattr(client.citrine, method.attribute), method.name
     )

@@ -1,6 +1,7 @@
 """`citrine call`: the typed rpc where a block has one, else the generic one; the answer as OCPP spells it."""
 
 import io
+import json
 import re
 
 import grpc
@@ -116,6 +117,7 @@ def test_a_callerror_is_a_failure_with_its_code(citrine: Cli, core: ScriptedCore
         pytest.param(["Reset", "[]"], "the payload is not a JSON object", id="no object"),
         pytest.param(["Reset", '{"type": "Now"}'], "the payload does not fit Reset: ", id="no such value"),
         pytest.param(["Reset", '{"typ": "OnIdle"}'], "the payload does not fit Reset: ", id="no such field"),
+        pytest.param(["SetMonitoringLevel", "{}"], "SetMonitoringLevel: /severity is required", id="a number missing"),
         pytest.param(["Reset", "{}", "--timeout", "0"], "--timeout: expected", id="no time"),
         pytest.param(["Reset", "{}", "--expires", "+1h"], "--expires needs --when-online", id="expires alone"),
     ],
@@ -136,7 +138,14 @@ def test_every_csms_action_finds_its_way(citrine: Cli, core: ScriptedCore, actio
     core.on(action, lambda request, context: context.abort(grpc.StatusCode.NOT_FOUND, "typed"))
     core.on("CallStation", lambda request, context: context.abort(grpc.StatusCode.NOT_FOUND, "generic"))
 
-    ran = citrine("call", "CS-1", action)
+    # Numbers, texts and flags that OCPP requires are asked for.
+    payload = {
+        field.json_name: field.default_value
+        for field in ACTIONS[action].request.DESCRIPTOR.fields
+        if not field.has_presence and not field.is_repeated and field.enum_type is None
+    }
+
+    ran = citrine("call", "CS-1", action, json.dumps(payload))
 
     assert ran.err in {"error: typed\n", "error: generic\n"}
     assert len(core.seen) == 1
