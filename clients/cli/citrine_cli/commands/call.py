@@ -31,7 +31,7 @@ DEFAULT_TIMEOUT = 30.0
 LONGEST_TIMEOUT = 600.0
 """Most seconds that the API allows a station."""
 
-CHOSEN = frozenset({("ReserveNow", "id")})
+CHOSEN = frozenset({("ReserveNow", "id"), ("SendLocalList", "version_number")})
 """Fields that OCPP requires and the core sets where they are missing, besides every requestId and remoteStartId."""
 
 MARGIN = 5.0

@@ -132,6 +132,13 @@ def test_a_call_that_can_not_be_right_is_not_sent(
     assert core.seen == []
 
 
+@pytest.mark.parametrize("action", ["ReserveNow", "SendLocalList", "GetBaseReport", "RequestStartTransaction"])
+def test_a_number_that_the_core_chooses_may_be_missing(citrine: Cli, core: ScriptedCore, action: str) -> None:
+    core.on(action, lambda request, context: context.abort(grpc.StatusCode.NOT_FOUND, "typed"))
+
+    assert citrine("call", "CS-1", action).err == "error: typed\n"
+
+
 @pytest.mark.parametrize("action", [name for name, action in ACTIONS.items() if action.from_csms])
 def test_every_csms_action_finds_its_way(citrine: Cli, core: ScriptedCore, action: str) -> None:
     """Each of OCPP 2.1 reaches the core by one rpc or the other."""
