@@ -202,7 +202,7 @@ class Provisioner:
             await self._failed(situation, error)
 
     async def _report(self, situation: _Situation) -> None:
-        if situation.row.attempts > ATTEMPTS or (situation.row.report_request_id and situation.row.attempts > 1):
+        if situation.row.attempts > ATTEMPTS:
             await self._give_up(situation, "the base report did not come")
             return
         request = ocpp.GetBaseReportRequest(request_id=new_request_id(), report_base=situation.content.base_report)
@@ -213,7 +213,13 @@ class Provisioner:
         _, answer = await self._reports.send(who, _target(situation.due), request, REPORT_KIND_DEVICE_MODEL)
         if answer.status == GENERIC_DEVICE_MODEL_STATUS_ENUM_ACCEPTED:
             until = self._clock() + REPORT_TIME
-            await self._change(situation, lambda row, steps: steps.wait(until))
+
+            def promised(row: Provisioning, steps: Steps) -> None:
+                # Where it does not come, asking again brings no other.
+                row.attempts = ATTEMPTS
+                steps.wait(until)
+
+            await self._change(situation, promised)
         else:
             await self._change(situation, lambda row, steps: steps.go(pb.PROVISIONING_STATE_SETTING))
 

@@ -233,20 +233,21 @@ async def test_station_that_refuses_a_variable_is_accepted_or_held(station: Play
     assert await station.drift() == {"A": "REFUSED", "B": "MATCHES"}
 
 
-async def test_step_of_a_core_that_crashed_is_done_again(station: Played) -> None:
+@pytest.mark.parametrize("request_type", [ocpp.GetBaseReportRequest, ocpp.SetVariablesRequest])
+async def test_step_of_a_core_that_crashed_is_done_again(station: Played, request_type: type[Message]) -> None:
     """What a core had taken and did not bring to its end is due again once its time is over."""
     silent = True
 
     def say_nothing(message: Message) -> Message | link.CommandFailure | None:
-        if silent and isinstance(message, ocpp.SetVariablesRequest):
+        if silent and isinstance(message, request_type):
             raise Silent
         return None
 
     station.instead = say_nothing
-    await configure(station, data("A", "1"), report=False)
+    await configure(station, data("A", "1"))
     await station.connect()
     assert await station.boot() == PENDING
-    await heard(station, "SetVariables")
+    await heard(station, request_type.DESCRIPTOR.name.removesuffix("Request"))
     silent = False
 
     async with station.core.core.unit_of_work() as work:
@@ -257,8 +258,9 @@ async def test_step_of_a_core_that_crashed_is_done_again(station: Played) -> Non
     await station.asked_to_boot()
     assert await station.boot("TRIGGERED") == ACCEPTED
     assert station.given == [("A", "1")]
+    assert (await station.at(pb.PROVISIONING_STATE_DONE)).problem == ""
     # So that the core need not wait for it when it stops.
-    unanswered = station.edge.commands[0]
+    unanswered = next(one for one in station.edge.commands if isinstance(unwrap(one.request), request_type))
     station.edge.put(
         link.Upstream(
             command_failure=link.CommandFailure(
