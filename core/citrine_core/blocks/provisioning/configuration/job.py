@@ -212,14 +212,7 @@ class Provisioner:
         who = system_caller(situation.due.tenant_id, REASON)
         _, answer = await self._reports.send(who, _target(situation.due), request, REPORT_KIND_DEVICE_MODEL)
         if answer.status == GENERIC_DEVICE_MODEL_STATUS_ENUM_ACCEPTED:
-            until = self._clock() + REPORT_TIME
-
-            def promised(row: Provisioning, steps: Steps) -> None:
-                # Where it does not come, asking again brings no other.
-                row.attempts = ATTEMPTS
-                steps.wait(until)
-
-            await self._change(situation, promised)
+            await self._promised(situation, self._clock() + REPORT_TIME)
         else:
             await self._change(situation, lambda row, steps: steps.go(pb.PROVISIONING_STATE_SETTING))
 
@@ -271,7 +264,7 @@ class Provisioner:
         await self._change(situation, keep)
 
     async def _reset(self, situation: _Situation) -> None:
-        if situation.row.attempts > 1:
+        if situation.row.attempts > ATTEMPTS:
             await self._change(
                 situation, lambda row, steps: steps.accept(situation.station, "the station did not restart")
             )
@@ -289,7 +282,7 @@ class Provisioner:
             return
         scheduled = answer.status == ocpp.RESET_STATUS_ENUM_SCHEDULED
         until = None if scheduled else self._clock() + RESET_TIME
-        await self._change(situation, lambda row, steps: steps.wait(until))
+        await self._promised(situation, until)
 
     async def _check(self, situation: _Situation) -> None:
         who, target = system_caller(situation.due.tenant_id, REASON), _target(situation.due)
@@ -311,6 +304,15 @@ class Provisioner:
         await self._services.commands.send(who, _target(situation.due), request)
         # Accepted or not: it boots, at the latest when its interval is over.
         await self._change(situation, lambda row, steps: steps.wait(None))
+
+    async def _promised(self, situation: _Situation, until: datetime | None) -> None:
+        """Leave it to the station, which agreed; where it does not keep its word, asking again is of no use."""
+
+        def wait(row: Provisioning, steps: Steps) -> None:
+            row.attempts = ATTEMPTS
+            steps.wait(until)
+
+        await self._change(situation, wait)
 
     async def _failed(self, situation: _Situation, error: CoreError) -> None:
         if isinstance(error, StationUnavailable):

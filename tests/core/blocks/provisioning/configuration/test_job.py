@@ -233,10 +233,10 @@ async def test_station_that_refuses_a_variable_is_accepted_or_held(station: Play
     assert await station.drift() == {"A": "REFUSED", "B": "MATCHES"}
 
 
-@pytest.mark.parametrize("request_type", [ocpp.GetBaseReportRequest, ocpp.SetVariablesRequest])
+@pytest.mark.parametrize("request_type", [ocpp.GetBaseReportRequest, ocpp.SetVariablesRequest, ocpp.ResetRequest])
 async def test_step_of_a_core_that_crashed_is_done_again(station: Played, request_type: type[Message]) -> None:
     """What a core had taken and did not bring to its end is due again once its time is over."""
-    silent = True
+    silent, resets = True, request_type is ocpp.ResetRequest
 
     def say_nothing(message: Message) -> Message | link.CommandFailure | None:
         if silent and isinstance(message, request_type):
@@ -244,6 +244,7 @@ async def test_step_of_a_core_that_crashed_is_done_again(station: Played, reques
         return None
 
     station.instead = say_nothing
+    station.answers = {"A": ocpp.SET_VARIABLE_STATUS_ENUM_REBOOT_REQUIRED} if resets else {}
     await configure(station, data("A", "1"))
     await station.connect()
     assert await station.boot() == PENDING
@@ -255,8 +256,14 @@ async def test_step_of_a_core_that_crashed_is_done_again(station: Played, reques
         row.next_time = row.start_time
         await work.commit()
 
-    await station.asked_to_boot()
-    assert await station.boot("TRIGGERED") == ACCEPTED
+    if resets:
+        async with asyncio.timeout(WAIT):
+            while station.heard.count("Reset") < 2:
+                await asyncio.sleep(0.02)
+        await station.connect()
+    else:
+        await station.asked_to_boot()
+    assert await station.boot("POWER_UP" if resets else "TRIGGERED") == ACCEPTED
     assert station.given == [("A", "1")]
     assert (await station.at(pb.PROVISIONING_STATE_DONE)).problem == ""
     # So that the core need not wait for it when it stops.
