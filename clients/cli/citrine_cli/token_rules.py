@@ -36,6 +36,8 @@ def parse_rules(
     Raises:
         UsageError: When one can't be read.
     """
+    if zone and not times:
+        raise UsageError("--zone is that of --time; give both")
     return TokenRules(
         places=[_place(text) for text in places],
         connector_types=connectors,

@@ -49,6 +49,12 @@ def test_times_that_are_none(text: str) -> None:
         parse_rules([], [], [text], "UTC", 0, False)
 
 
+def test_a_zone_of_no_times_is_refused() -> None:
+    """Alone it would take the place of all rules."""
+    with pytest.raises(UsageError, match="--time"):
+        parse_rules([], [], [], "UTC", 0, False)
+
+
 def test_a_token_is_added_and_changed_with_rules(citrine: Cli, core: ScriptedCore) -> None:
     core.on("CreateToken", Token(id_token="A", type="Central", tenant_id="default"))
     core.on("UpdateToken", Token(id_token="A", type="Central"))
