@@ -11,6 +11,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from citrine_cli.clock import Clock, utc_now
 from citrine_cli.errors import UsageError
+from citrine_cli.words import plain
 
 __all__ = ["parse_object", "parse_seconds", "parse_time"]
 
@@ -46,7 +47,7 @@ def parse_seconds(option: str, seconds: float, most: float) -> Duration:
         UsageError: When they are not more than 0 and at most the given number.
     """
     if not math.isfinite(seconds) or not 0 < seconds <= most:
-        raise UsageError(f"{option}: expected more than 0 and at most {most:g} seconds")
+        raise UsageError(f"{option}: expected more than 0 and at most {plain(most)} seconds")
     duration = Duration()
     duration.FromTimedelta(timedelta(seconds=seconds))
     return duration

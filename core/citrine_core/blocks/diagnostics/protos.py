@@ -33,6 +33,9 @@ def monitor_to_proto(row: Monitor) -> pb.Monitor:
     )
     if row.set_time is not None:
         shown.set_time.FromDatetime(row.set_time)
+        if not shown.monitoring.event_notification_type:
+            # OCPP 2.0.1 has no word for it in reports; one that was set here is no other.
+            shown.monitoring.event_notification_type = ocpp.EVENT_NOTIFICATION_ENUM_CUSTOM_MONITOR
     shown.update_time.FromDatetime(row.update_time)
     return shown
 

@@ -162,6 +162,21 @@ async def test_a_report_brings_monitors_part_by_part(
     assert (run.state, run.parts, run.items) == (REPORT_STATE_COMPLETE, 2, 2)
 
 
+async def test_a_monitor_that_was_set_stays_one_when_it_is_reported(
+    api: "DiagnosticsServiceAsyncStub", station: FakeSession
+) -> None:
+    """Reports of OCPP 2.0.1 do not say who set a monitor."""
+    await set_monitors(api, delta("EVSE"))
+
+    await station.call(report(await ask_for_report(api, ocpp.GetMonitoringReportRequest()), 0, 70, 71))
+
+    page = await api.ListMonitors(pb.ListMonitorsRequest(station_id="CS-1"))
+    assert [(one.monitoring.id, one.monitoring.event_notification_type) for one in page.monitors] == [
+        (70, ocpp.EVENT_NOTIFICATION_ENUM_CUSTOM_MONITOR),
+        (71, ocpp.EVENT_NOTIFICATION_ENUM_UNSPECIFIED),
+    ]
+
+
 @pytest.mark.usefixtures("station")
 async def test_base_and_level_are_shown_once_a_station_took_them(api: "DiagnosticsServiceAsyncStub") -> None:
     await set_monitors(api, delta("EVSE"))
