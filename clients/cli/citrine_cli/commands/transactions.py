@@ -136,6 +136,7 @@ def _event_row(event: TransactionEvent) -> list[str]:
         enum_word(request, "event_type"),
         enum_word(request, "trigger_reason"),
         enum_word(request.transaction_info, "charging_state"),
+        enum_word(event.response.id_token_info, "status"),
         "yes" if request.offline else "",
     ]
 
@@ -155,7 +156,8 @@ async def show_transaction(
     pages = collect(client.citrine.transactions.ListTransactionEvents, listed)
     rows = [_event_row(event) async for page in pages for event in page.events]
     client.out.facts(_facts(found))
-    client.out.table(["seq no", "time", "event", "trigger", "charging state", "offline"], rows, empty="no events")
+    titles = ["seq no", "time", "event", "trigger", "charging state", "token", "offline"]
+    client.out.table(titles, rows, empty="no events")
 
 
 async def start_transaction(

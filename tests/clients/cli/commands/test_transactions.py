@@ -18,10 +18,19 @@ from citrine.api.v1.transactions_pb2 import (
     ListTransactionEventsResponse,
     Transaction,
     TransactionCheck,
+    TransactionEvent,
 )
 from citrine.ocpp.v2 import remote_control_pb2 as remote_control
 from citrine.ocpp.v2 import transactions_pb2 as ocpp
-from citrine.ocpp.v2.types_pb2 import IdToken, MeasurandEnum, PhaseEnum, SampledValue, SignedMeterValue, StatusInfo
+from citrine.ocpp.v2.types_pb2 import (
+    AuthorizationStatusEnum,
+    IdToken,
+    MeasurandEnum,
+    PhaseEnum,
+    SampledValue,
+    SignedMeterValue,
+    StatusInfo,
+)
 from tests.clients.cli.conftest import Cli
 from tests.clients.scripted_core import ScriptedCore
 
@@ -125,12 +134,15 @@ def test_what_a_station_said_of_a_closed_transaction_is_shown(citrine: Cli, core
     found.check.CopyFrom(TransactionCheck(ongoing=False, messages_in_queue=False))
     found.check.answer_time.FromJsonString("2030-01-01T00:00:00Z")
     core.on("GetTransaction", found)
-    core.on("ListTransactionEvents", ListTransactionEventsResponse())
+    refused = TransactionEvent(request=ocpp.TransactionEventRequest(seq_no=3))
+    refused.response.id_token_info.status = AuthorizationStatusEnum.AUTHORIZATION_STATUS_ENUM_NO_CREDIT
+    core.on("ListTransactionEvents", ListTransactionEventsResponse(events=[refused]))
 
-    out = citrine("transaction", "show", "T-1").out
+    ran = citrine("transaction", "show", "T-1")
 
-    assert "not ongoing, nothing queued, 2030-01-01 00:00:00Z" in out
-    assert "closed" in out
+    assert "not ongoing, nothing queued, 2030-01-01 00:00:00Z" in ran.out
+    assert "closed" in ran.out
+    assert ran.lines[-1].split() == ["3", "NoCredit"], "what the token of an event was answered"
 
 
 def test_a_transaction_is_closed(citrine: Cli, core: ScriptedCore) -> None:
