@@ -19,7 +19,7 @@ from citrine_cli.output import Output
 from citrine_cli.statuses import sentence
 from citrine_sdk import Citrine, pages
 
-__all__ = ["Client", "Connection", "client_command", "collect"]
+__all__ = ["DEFAULT_CORE", "DEFAULT_KEY_FILE", "Client", "Connection", "client_command", "collect"]
 
 DEFAULT_CORE = "127.0.0.1:50051"
 DEFAULT_KEY_FILE = Path(".citrine/operator.key")

@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack
 
 import grpc
 
+from citrine_cli.client import DEFAULT_CORE, DEFAULT_KEY_FILE
 from citrine_cli.errors import CliError
 from citrine_cli.event_lines import event_line
 from citrine_cli.statuses import sentence
@@ -175,9 +176,15 @@ class _Up:
             for id_token, kind in demo.tokens.items():
                 self._show(f"  token      {id_token} ({kind})")
             self._show("")
-            self._show(f"  Try: .venv/bin/citrine --tenant {TENANT} station list")
+            self._show(f"  Try: .venv/bin/citrine {self._where(grpc_address)}--tenant {TENANT} station list")
         self._show("")
         self._show("Ctrl-C stops it. What happens:")
+
+    def _where(self, grpc_address: str) -> str:
+        """Return the options that a command needs where this does not run at the default places."""
+        core = "" if grpc_address == DEFAULT_CORE else f"--core {grpc_address} "
+        key_file = self._settings.operator_key_file
+        return core if key_file == DEFAULT_KEY_FILE else f"{core}--key-file {key_file} "
 
     def _http(self, name: str) -> str:
         (child,) = (child for child in self.children if child.name == name)

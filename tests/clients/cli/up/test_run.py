@@ -98,6 +98,8 @@ def passwords(running: Running) -> list[str]:
 
 def test_it_charges_survives_a_killed_core_and_stops_cleanly(up: Running) -> None:
     shown = passwords(up)
+    core = json.loads((up.directory / ".citrine/core.ready.json").read_text())["grpc"]
+    up.wait_for(rf"Try: \S+ --core {core} --tenant demo station list")
     up.wait_for(r"DEMO-\d  transaction started")
     key = up.directory / ".citrine/operator.key"
     children = psutil.Process(up.process.pid).children()
