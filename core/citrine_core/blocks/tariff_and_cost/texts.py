@@ -58,9 +58,11 @@ def _prices(rules: Rules) -> Iterator[str]:
         limits = " ".join(_limits(element))
         reserved = "reserving: " if element.reservation else ""
         yield f"{reserved}{', '.join(prices)}{f' ({limits})' if limits else ''}"
-    for word, limit in (("at least", rules.least[1] or rules.least[0]), ("at most", rules.most[1] or rules.most[0])):
+    for word, (net, gross) in (("at least", rules.least), ("at most", rules.most)):
+        limit = net if gross is None else gross
         if limit is not None:
-            yield f"{word} {decimal_text(limit, rules.digits, least=rules.digits)} {rules.currency}"
+            without_tax = " before tax" if gross is None else ""
+            yield f"{word} {decimal_text(limit, rules.digits, least=rules.digits)} {rules.currency}{without_tax}"
 
 
 def _price(rules: Rules, kind: int, component: Component) -> str:

@@ -22,13 +22,14 @@ def test_prices_are_told_with_tax() -> None:
         tariff(
             element(component("ENERGY", "0.30", "19"), component("FLAT", "0.5"), start_time="08:00", end_time="20:00"),
             element(component("IDLE_TIME", "6"), min_idle_time=600, days="Mon Sun"),
+            min_price=pb.Amount(before_tax="1"),
             max_price=pb.Amount(after_tax="50"),
         )
     )
 
     assert told == (
         "energy 0.357 EUR/kWh, start 0.50 EUR (08:00-20:00); parking 6.00 EUR/h (Mon,Sun parking from 10 min); "
-        "at most 50.00 EUR",
+        "at least 1.00 EUR before tax; at most 50.00 EUR",
         "en",
     )
 
