@@ -6,7 +6,7 @@ from sqlalchemy import delete, exists, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from citrine_core.db import Model
+from citrine_core.db.tables import metadata, own_tables
 from citrine_core.errors import AlreadyExists, FailedPrecondition, NotFound
 from citrine_core.resources.stations.models import Station
 from citrine_core.resources.tenants.models import Tenant
@@ -89,8 +89,9 @@ class TenantRepository:
         if await self._session.scalar(select(exists().where(Station.tenant_id == tenant_id))):
             raise FailedPrecondition(f"tenant {tenant_id} has stations")
         # Those that refer to others go first.
-        for table in reversed(Model.metadata.sorted_tables):
-            if "tenant_id" in table.c and table.name not in HISTORY:
+        removed = own_tables() - HISTORY
+        for table in reversed(metadata().sorted_tables):
+            if "tenant_id" in table.c and table.name in removed:
                 await self._session.execute(delete(table).where(table.c.tenant_id == tenant_id))
         await self._session.delete(tenant)
         try:
