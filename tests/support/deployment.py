@@ -166,9 +166,18 @@ def stopped_at_the_end(deployment: Deployment) -> Iterator[None]:
 
 @contextlib.asynccontextmanager
 async def deploy(
-    database: str, directory: Path, *, cores: int = 1, edges: int = 1, **settings: str
+    database: str, directory: Path, *, cores: int = 1, edges: int = 1, migrated: bool = False, **settings: str
 ) -> AsyncIterator[Deployment]:
-    """Migrate a database and run that many cores and edges on it, on free ports of the loopback interface."""
+    """Run that many cores and edges on a database, on free ports of the loopback interface.
+
+    Args:
+        database: SQLAlchemy URL.
+        directory: Where the processes keep what they write.
+        cores: How many.
+        edges: How many; each links to all cores.
+        migrated: The database has its tables; otherwise `citrine db upgrade` makes them.
+        settings: Of all processes, by their names in lower case without prefix.
+    """
     directory.mkdir(parents=True, exist_ok=True)
     deployment = Deployment(database, directory)
     common = {
@@ -176,48 +185,55 @@ async def deploy(
         "CITRINE_LOG_LEVEL": "INFO",
         **{f"CITRINE_{name.upper()}": value for name, value in settings.items()},
     }
-    upgrade = [str(CITRINE), "db", "upgrade", "--database", database]
-    await asyncio.to_thread(subprocess.run, upgrade, check=True, capture_output=True, cwd=directory)
+    if not migrated:
+        upgrade = [str(CITRINE), "db", "upgrade", "--database", database]
+        await asyncio.to_thread(subprocess.run, upgrade, check=True, capture_output=True, cwd=directory)
     with stopped_at_the_end(deployment):
         for number in range(cores):
-            await start_core(deployment, number, common)
+            add_core(deployment, number, common)
+        for core in deployment.cores:
+            await core.ready()
         for number in range(edges):
-            await start_edge(deployment, number, common)
+            add_edge(deployment, number, common)
+        for edge in deployment.edges:
+            await edge.ready()
         yield deployment
 
 
-async def start_core(deployment: Deployment, number: int, common: dict[str, str]) -> None:
-    """Add a core to a deployment and wait until it listens."""
+def add_core(deployment: Deployment, number: int, common: dict[str, str]) -> None:
+    """Start a core of a deployment."""
+    address = f"127.0.0.1:{free_port()}"
     core = Process(
         f"core-{number}",
         ["core"],
         {
             **common,
             "CITRINE_DATABASE": deployment.database,
-            "CITRINE_GRPC_LISTEN": f"127.0.0.1:{free_port()}",
+            "CITRINE_GRPC_LISTEN": address,
             "CITRINE_CORE_HTTP_LISTEN": "127.0.0.1:0",
             "CITRINE_OPERATOR_KEY_FILE": str(deployment.directory / "operator.key"),
         },
         deployment.directory,
     )
     deployment.cores.append(core)
+    deployment.core_addresses.append(address)
     core.start()
-    deployment.core_addresses.append((await core.ready())["grpc"])
 
 
-async def start_edge(deployment: Deployment, number: int, common: dict[str, str]) -> None:
-    """Add an edge, which links to all cores of the deployment, and wait until it listens."""
+def add_edge(deployment: Deployment, number: int, common: dict[str, str]) -> None:
+    """Start an edge of a deployment, which links to all its cores."""
+    address = f"127.0.0.1:{free_port()}"
     edge = Process(
         f"edge-{number}",
         ["edge"],
         {
             **common,
             "CITRINE_CORE": ",".join(deployment.core_addresses),
-            "CITRINE_OCPP_LISTEN": f"127.0.0.1:{free_port()}",
+            "CITRINE_OCPP_LISTEN": address,
             "CITRINE_EDGE_HTTP_LISTEN": "127.0.0.1:0",
         },
         deployment.directory,
     )
     deployment.edges.append(edge)
+    deployment.edge_addresses.append(address)
     edge.start()
-    deployment.edge_addresses.append((await edge.ready())["ocpp"])
