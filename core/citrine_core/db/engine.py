@@ -33,8 +33,13 @@ POOL_SIZE = 8
 """Connections that are kept open; up to 10 more are opened and closed as they are needed."""
 
 
-def create_engine(url: str, *, pool_size: int = POOL_SIZE) -> AsyncEngine:
+def create_engine(url: str, *, pool_size: int = POOL_SIZE, busy_timeout: float = BUSY_TIMEOUT) -> AsyncEngine:
     """Return an engine for a SQLAlchemy URL; connects to nothing yet.
+
+    Args:
+        url: Of a database that is supported.
+        pool_size: Connections that are kept open.
+        busy_timeout: Seconds that SQLite waits for another process to end its transaction.
 
     Raises:
         ValueError: When the URL is of no database that is supported.
@@ -47,7 +52,7 @@ def create_engine(url: str, *, pool_size: int = POOL_SIZE) -> AsyncEngine:
             # A connection's pages stay valid in its memory until another one writes.
             pool_use_lifo=True,
             hide_parameters=True,
-            connect_args={"timeout": BUSY_TIMEOUT, "async_creator_fn": connect},
+            connect_args={"timeout": busy_timeout, "async_creator_fn": connect},
         )
         _set_up_sqlite(engine)
         return engine

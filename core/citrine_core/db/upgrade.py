@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 
 __all__ = ["alembic_config", "main", "schema_is_current", "upgrade"]
 
+TURN_TIMEOUT = 120.0
+"""Seconds that SQLite lets an upgrade wait for another one."""
+
 _LOCK = 0x6369_7472_0002
 """Advisory lock that makes upgrades of one PostgreSQL database take turns."""
 
@@ -79,7 +82,7 @@ async def upgrade(url: str, settings: CoreSettings | None = None) -> None:
         DBAPIError: When the database refuses.
         OSError: When it can't be reached.
     """
-    engine = create_engine(url)
+    engine = create_engine(url, busy_timeout=TURN_TIMEOUT)
     try:
         tables = _plug_in_tables(engine, settings or CoreSettings(database=url))
         async with engine.begin() as connection:
