@@ -28,35 +28,36 @@ BLOCK_FILES = {"__init__.py", "models.py", "repository.py", "handlers.py", "serv
 
 BLOCK_EXTRAS: dict[str, set[str]] = {
     # Updates and publications have a life of their own each; campaigns are a package with the usual files.
-    "firmware_management": {"checks.py", "protos.py", "publications.py", "requests.py", "silence.py", "updates.py"},
+    "firmware_management": {"checks.py", "protos.py", "publications.py", "requests.py", "jobs.py", "updates.py"},
     # One subject of the block each: what stations say of logs and of monitors, and what the API shows.
     "diagnostics": {"logs.py", "monitoring.py", "protos.py"},
     # Pure rules, tested by tables, that neither a handler nor a repository should hide.
     "authorization": {"authorizer.py", "contracts.py", "decisions.py", "directory.py", "ocsp.py", "rules.py"},
-    "availability": {"reminders.py", "statuses.py", "wishes.py"},
+    "availability": {"jobs.py", "statuses.py", "wanted_availability.py"},
     # What lists are sent as, and the sending that rpcs and the job share.
-    "local_auth_list": {"messages.py", "sync.py"},
+    "local_auth_list": {"jobs.py", "messages.py"},
     "meter_values": {"readings.py", "units.py"},
-    "provisioning": {"boots.py", "held.py", "pieces.py", "reports.py", "variables.py"},
+    "provisioning": {"boots.py", "jobs.py", "message_splitting.py", "reports.py", "variables.py"},
     "remote_control": {"starts.py"},
     # What is found in messages of any block.
     "data_transfer": {"custom.py"},
     # What the core does by itself; every change of a state, which is told; what is asked for, checked.
     "display_message": {"jobs.py", "record.py"},
-    "reservation": {"desk.py", "jobs.py", "record.py", "states.py"},
+    "reservation": {"jobs.py", "record.py", "requests.py", "states.py"},
     "smart_charging": {
         # Pure, tested by tables: the rules of K01, curves of limits, the planner.
         *("checks.py", "conflicts.py", "planner.py", "schedules.py"),
         # What becomes of profiles, and of exchanges with vehicles.
-        *("answers.py", "facts.py", "negotiations.py", "protos.py", "reconcile.py", "records.py", "setting.py"),
+        *("answers.py", "jobs.py", "profile_setter.py", "protos.py", "reconcile.py", "records.py"),
+        "station_snapshot.py",
     },
     "tariff_and_cost": {
         # The engine, pure and tested by tables: what a tariff says, what a transaction took, what that costs.
-        *("accrual.py", "cost.py", "money.py", "rules.py"),
+        *("accrual.py", "calculation.py", "money.py", "rules.py"),
         # Which tariff applies to whom, what operators may write, what a usage would cost, what drivers are told.
         *("assignments.py", "definitions.py", "preview.py", "protos.py", "texts.py"),
     },
-    "transactions": {"costs.py", "fold.py", "summaries.py"},
+    "transactions": {"fold.py", "pricing_input.py", "summaries.py"},
 }
 """More files of a block, by its name."""
 

@@ -14,7 +14,7 @@ from citrine.api.v1.tenants_pb2_grpc import TenantsServiceStub
 from citrine.edge.v1 import link_pb2 as link
 from citrine.ocpp.v2 import provisioning_pb2 as ocpp
 from citrine.ocpp.v2.remote_control_pb2 import TriggerMessageResponse, TriggerMessageStatusEnum
-from citrine_core.blocks.provisioning.held import HeldStations
+from citrine_core.blocks.provisioning.jobs import HeldStations
 from citrine_core.resources.stations import Station
 from tests.support.core import PASSWORD, RunningCore
 from tests.support.fake_edge import FakeEdge

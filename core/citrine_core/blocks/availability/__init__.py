@@ -4,8 +4,8 @@ from functools import partial
 
 from citrine.api.v1 import availability_pb2_grpc
 from citrine_core.blocks.availability.handlers import AvailabilityHandlers, StatusReport, record_statuses
+from citrine_core.blocks.availability.jobs import AvailabilityReminders
 from citrine_core.blocks.availability.models import ConnectorState, ConnectorStatusChange, WantedAvailability
-from citrine_core.blocks.availability.reminders import AvailabilityReminders
 from citrine_core.blocks.availability.repository import (
     AvailabilityRepository,
     ConnectorRepository,
@@ -13,7 +13,7 @@ from citrine_core.blocks.availability.repository import (
 )
 from citrine_core.blocks.availability.servicer import AvailabilityServicer
 from citrine_core.blocks.availability.statuses import status_of_event
-from citrine_core.blocks.availability.wishes import wanted_of
+from citrine_core.blocks.availability.wanted_availability import wanted_of
 from citrine_core.dispatch import Block
 from citrine_core.services import Services
 

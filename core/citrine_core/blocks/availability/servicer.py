@@ -9,7 +9,7 @@ from citrine.api.v1 import availability_pb2 as pb
 from citrine.api.v1 import availability_pb2_grpc
 from citrine_core.blocks.availability.models import ConnectorState, ConnectorStatusChange, WantedAvailability
 from citrine_core.blocks.availability.repository import AvailabilityRepository, ConnectorRepository
-from citrine_core.blocks.availability.wishes import availability_to_proto
+from citrine_core.blocks.availability.wanted_availability import availability_to_proto
 from citrine_core.db import UnitOfWork
 from citrine_core.errors import InvalidArgument
 from citrine_core.rpc import caller, open_page

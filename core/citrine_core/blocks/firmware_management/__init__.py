@@ -10,11 +10,11 @@ from citrine_core.blocks.firmware_management.campaigns import (
     FirmwareCampaignsServicer,
 )
 from citrine_core.blocks.firmware_management.handlers import FirmwareManagementHandlers, note_boots
+from citrine_core.blocks.firmware_management.jobs import Silence
 from citrine_core.blocks.firmware_management.models import FirmwarePublication, FirmwareStatus, FirmwareUpdate
 from citrine_core.blocks.firmware_management.publications import PublicationHandlers
 from citrine_core.blocks.firmware_management.repository import FirmwareRepository
 from citrine_core.blocks.firmware_management.servicer import FirmwareManagementServicer
-from citrine_core.blocks.firmware_management.silence import Silence
 from citrine_core.db import UnitOfWork
 from citrine_core.dispatch import Block
 from citrine_core.jobs import Job

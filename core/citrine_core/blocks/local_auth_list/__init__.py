@@ -9,9 +9,9 @@ from functools import partial
 
 from citrine.api.v1 import local_auth_list_pb2_grpc
 from citrine_core.blocks.local_auth_list.handlers import LocalAuthListHandlers
+from citrine_core.blocks.local_auth_list.jobs import LocalLists
 from citrine_core.blocks.local_auth_list.repository import LocalListRepository
 from citrine_core.blocks.local_auth_list.servicer import LocalAuthListServicer
-from citrine_core.blocks.local_auth_list.sync import LocalLists
 from citrine_core.db import UnitOfWork
 from citrine_core.dispatch import Block
 from citrine_core.jobs import Job

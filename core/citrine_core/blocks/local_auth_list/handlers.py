@@ -17,10 +17,10 @@ from citrine.ocpp.v2.diagnostics_pb2 import (
     CustomerInformationRequest,
     CustomerInformationResponse,
 )
+from citrine_core.blocks.local_auth_list.jobs import later
 from citrine_core.blocks.local_auth_list.messages import FULL, entries_of
 from citrine_core.blocks.local_auth_list.models import LocalList
 from citrine_core.blocks.local_auth_list.repository import LocalListRepository
-from citrine_core.blocks.local_auth_list.sync import later
 from citrine_core.db import UnitOfWork
 from citrine_core.dispatch import Answered, Failed, handles_answer, handles_failure
 from citrine_core.resources.tokens import lookup_of, type_of

@@ -8,10 +8,10 @@ import orjson
 from citrine.api.v1 import local_auth_list_pb2 as pb
 from citrine.api.v1 import local_auth_list_pb2_grpc
 from citrine.ocpp.v2.types_pb2 import IdToken, IdTokenInfo
+from citrine_core.blocks.local_auth_list.jobs import LocalLists
 from citrine_core.blocks.local_auth_list.messages import check_list
 from citrine_core.blocks.local_auth_list.models import LocalList, LocalListEntry
 from citrine_core.blocks.local_auth_list.repository import Counts, LocalListRepository
-from citrine_core.blocks.local_auth_list.sync import LocalLists
 from citrine_core.errors import InvalidArgument
 from citrine_core.rpc import apply_mask, caller, check_length, open_page, required, to_timestamp
 from citrine_core.services import Services

@@ -6,9 +6,9 @@ from citrine.api.v1 import configurations_pb2_grpc, provisioning_pb2_grpc
 from citrine_core.blocks.provisioning.boots import BootHandlers
 from citrine_core.blocks.provisioning.configuration import ConfigurationHandlers, ConfigurationsServicer, Provisioner
 from citrine_core.blocks.provisioning.handlers import ProvisioningHandlers
-from citrine_core.blocks.provisioning.held import HeldStations
+from citrine_core.blocks.provisioning.jobs import HeldStations
+from citrine_core.blocks.provisioning.message_splitting import PieceSender, merged
 from citrine_core.blocks.provisioning.models import ReportedVariable
-from citrine_core.blocks.provisioning.pieces import PieceSender, merged
 from citrine_core.blocks.provisioning.records import NetworkProfileRepository, RecordHandlers, ResetRepository
 from citrine_core.blocks.provisioning.reports import ReportHandlers
 from citrine_core.blocks.provisioning.repository import (

@@ -9,8 +9,8 @@ from citrine.api.v1.reports_pb2 import REPORT_KIND_DEVICE_MODEL
 from citrine.ocpp.v2 import provisioning_pb2 as ocpp
 from citrine.ocpp.v2.types_pb2 import EVSE, Component
 from citrine.ocpp.v2.types_pb2 import Variable as OcppVariable
+from citrine_core.blocks.provisioning.message_splitting import PieceSender, merged, outcome
 from citrine_core.blocks.provisioning.models import ReportedVariable
-from citrine_core.blocks.provisioning.pieces import PieceSender, merged, outcome
 from citrine_core.blocks.provisioning.records import (
     NetworkProfileRepository,
     ResetRepository,

@@ -6,10 +6,10 @@ from datetime import datetime
 from citrine.api.v1.common_pb2 import COMMAND_STATE_CANCELLED, COMMAND_STATE_EXPIRED, COMMAND_STATE_TIMED_OUT
 from citrine.api.v1.reservation_pb2 import ReservationState
 from citrine.ocpp.v2 import reservation_pb2 as ocpp
-from citrine_core.blocks.reservation.desk import new_row
 from citrine_core.blocks.reservation.models import Reservation
 from citrine_core.blocks.reservation.record import change, enter, replace_active
 from citrine_core.blocks.reservation.repository import ReservationRepository
+from citrine_core.blocks.reservation.requests import new_row
 from citrine_core.blocks.reservation.states import Says, meant, state_after_answer, state_after_update
 from citrine_core.db import UnitOfWork
 from citrine_core.dispatch import Answered, Call, Failed, handles, handles_answer, handles_failure

@@ -5,9 +5,9 @@ import grpc
 from citrine.api.v1 import reservation_pb2 as pb
 from citrine.api.v1 import reservation_pb2_grpc
 from citrine.ocpp.v2 import reservation_pb2 as ocpp
-from citrine_core.blocks.reservation.desk import ReservationDesk
 from citrine_core.blocks.reservation.models import Reservation
 from citrine_core.blocks.reservation.repository import ReservationRepository
+from citrine_core.blocks.reservation.requests import ReservationDesk
 from citrine_core.errors import InvalidArgument, NotFound
 from citrine_core.rpc import caller, open_page, required
 from citrine_core.services import Services

@@ -6,8 +6,8 @@ from citrine.api.v1 import smart_charging_pb2_grpc
 from citrine_core.blocks.smart_charging.answers import ProfileAnswers
 from citrine_core.blocks.smart_charging.checks import check_start_profile
 from citrine_core.blocks.smart_charging.handlers import SmartChargingHandlers
+from citrine_core.blocks.smart_charging.jobs import ChargingPlans
 from citrine_core.blocks.smart_charging.models import Capacity, ExternalLimit, Negotiation, ProfileQuery, ProfileRecord
-from citrine_core.blocks.smart_charging.negotiations import ChargingPlans
 from citrine_core.blocks.smart_charging.records import ProfileUpkeep
 from citrine_core.blocks.smart_charging.repository import forget_charging
 from citrine_core.blocks.smart_charging.servicer import SmartChargingServicer

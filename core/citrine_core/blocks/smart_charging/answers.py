@@ -9,8 +9,8 @@ from citrine.ocpp.v2.remote_control_pb2 import (
 )
 from citrine.ocpp.v2.types_pb2 import ChargingProfile
 from citrine_core.blocks.smart_charging.checks import EXTERNAL
+from citrine_core.blocks.smart_charging.jobs import ChargingPlans
 from citrine_core.blocks.smart_charging.models import ProfileRecord
-from citrine_core.blocks.smart_charging.negotiations import ChargingPlans
 from citrine_core.blocks.smart_charging.reconcile import query_answered
 from citrine_core.blocks.smart_charging.records import ACCEPTED, WANTED, move, new_record, said, same_profile, take_over
 from citrine_core.blocks.smart_charging.repository import ProfileRepository

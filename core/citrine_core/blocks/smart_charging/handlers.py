@@ -11,9 +11,8 @@ from citrine.ocpp.v2.types_pb2 import (
     ChargingProfile,
     StatusInfo,
 )
-from citrine_core.blocks.smart_charging.facts import Facts, limits_on, read_facts
+from citrine_core.blocks.smart_charging.jobs import AWAITING, PENDING, ChargingPlans
 from citrine_core.blocks.smart_charging.models import ExternalLimit, Negotiation
-from citrine_core.blocks.smart_charging.negotiations import AWAITING, PENDING, ChargingPlans
 from citrine_core.blocks.smart_charging.planner import NotPossible, read_needs
 from citrine_core.blocks.smart_charging.reconcile import take_report
 from citrine_core.blocks.smart_charging.repository import LimitRepository, NegotiationRepository, OpenTransaction
@@ -25,6 +24,7 @@ from citrine_core.blocks.smart_charging.schedules import (
     exceeds,
     lowest,
 )
+from citrine_core.blocks.smart_charging.station_snapshot import StationSnapshot, limits_on, read_snapshot
 from citrine_core.db import UnitOfWork
 from citrine_core.dispatch import Call, handles
 from citrine_core.services import Services
@@ -111,8 +111,8 @@ class SmartChargingHandlers:
     ) -> ocpp.NotifyEVChargingNeedsResponse:
         """Store what a vehicle needs, and say whether there is a schedule for it, which follows (K15, K17)."""
         now, message = self._clock(), call.message
-        facts = await read_facts(work, call.tenant_id, call.station_id, now)
-        transaction = facts.transaction_on(message.evse_id)
+        snapshot = await read_snapshot(work, call.tenant_id, call.station_id, now)
+        transaction = snapshot.transaction_on(message.evse_id)
         negotiations = NegotiationRepository(work.session)
         for waiting in await negotiations.find_unfinished(call.tenant_id, call.station_id):
             if _comes_again(waiting, message):
@@ -122,7 +122,7 @@ class SmartChargingHandlers:
         answer = ocpp.NotifyEVChargingNeedsResponse(status=PROCESSING if later else ACCEPTED)
         row = _first(call, transaction, now)
         try:
-            await self._try(work, row, facts, transaction, message)
+            await self._try(work, row, snapshot, transaction, message)
         except NotPossible as problem:
             # K15.FR.04
             answer = ocpp.NotifyEVChargingNeedsResponse(
@@ -152,7 +152,7 @@ class SmartChargingHandlers:
         self,
         work: UnitOfWork,
         row: Negotiation,
-        facts: Facts,
+        snapshot: StationSnapshot,
         transaction: OpenTransaction | None,
         needs: ocpp.NotifyEVChargingNeedsRequest,
     ) -> None:
@@ -162,7 +162,7 @@ class SmartChargingHandlers:
         if transaction is None or self._by_clients:
             read_needs(needs)
             return
-        await self._plans.profile_for(work, row, facts, transaction, needs=needs)
+        await self._plans.profile_for(work, row, snapshot, transaction, needs=needs)
 
     @handles(ocpp.NotifyEVChargingScheduleRequest)
     async def notify_ev_charging_schedule(
@@ -170,14 +170,14 @@ class SmartChargingHandlers:
     ) -> ocpp.NotifyEVChargingScheduleResponse:
         """Check the schedule that a vehicle chose; where it is beyond the limits another one follows (K15.FR.11-13)."""
         now, message = self._clock(), call.message
-        facts = await read_facts(work, call.tenant_id, call.station_id, now)
-        transaction = facts.transaction_on(message.evse_id)
+        snapshot = await read_snapshot(work, call.tenant_id, call.station_id, now)
+        transaction = snapshot.transaction_on(message.evse_id)
         negotiations, latest, problem = NegotiationRepository(work.session), None, ""
         if transaction is None:
             problem = f"no transaction is under way on EVSE {message.evse_id}"
         else:
             latest = await negotiations.find_latest(call.tenant_id, call.station_id, transaction.transaction_id)
-            problem = await _excess(work, call, facts, transaction, latest)
+            problem = await _excess(work, call, snapshot, transaction, latest)
         status = GENERIC_STATUS_ENUM_REJECTED if problem else GENERIC_STATUS_ENUM_ACCEPTED
         content = message.SerializeToString(deterministic=True)
         again = latest is not None and latest.ev_schedule == content
@@ -254,7 +254,7 @@ def _first(
 async def _excess(
     work: UnitOfWork,
     call: Call[ocpp.NotifyEVChargingScheduleRequest],
-    facts: Facts,
+    snapshot: StationSnapshot,
     transaction: OpenTransaction,
     latest: Negotiation | None,
 ) -> str:
@@ -266,11 +266,11 @@ async def _excess(
     curve = curve_of_schedule(schedule, base, base, supply, phases=supply.phases)
     chosen = message.selected_charging_schedule_id or schedule.id
     offers: list[Curve] = []
-    for row in facts.profiles_of(transaction.transaction_id):
+    for row in snapshot.profiles_of(transaction.transaction_id):
         # One on its way may be what the vehicle chose from already, or not yet.
         offers += _offers(ChargingProfile.FromString(row.profile), chosen, base, supply)
     if not offers:
-        offers = [lowest(await limits_on(work, call.tenant_id, call.station_id, transaction, facts, supply, base))]
+        offers = [lowest(await limits_on(work, call.tenant_id, call.station_id, transaction, snapshot, supply, base))]
     excesses = [exceeds(curve, offer, slack=SLACK) for offer in offers]
     if None in excesses:
         return ""

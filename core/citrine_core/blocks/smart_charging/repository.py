@@ -17,11 +17,11 @@ from citrine_core.db import UnitOfWork
 from citrine_core.resources.stations.models import Station
 
 __all__ = [
+    "ChargingContextRepository",
     "LimitRepository",
     "NegotiationRepository",
     "OpenTransaction",
     "ProfileRepository",
-    "StationRepository",
     "forget_charging",
 ]
 
@@ -227,7 +227,7 @@ class ProfileRepository:
         await self._session.execute(delete(ProfileQuery).where(ProfileQuery.create_time < before))
 
 
-class StationRepository:
+class ChargingContextRepository:
     """What others know of a station, and this block has to ask."""
 
     def __init__(self, session: AsyncSession) -> None:

@@ -8,8 +8,9 @@ from google.protobuf.empty_pb2 import Empty
 from citrine.api.v1 import smart_charging_pb2 as pb
 from citrine.api.v1 import smart_charging_pb2_grpc
 from citrine_core.blocks.smart_charging.checks import check_clear, check_composite, check_get
+from citrine_core.blocks.smart_charging.jobs import ChargingPlans
 from citrine_core.blocks.smart_charging.models import Capacity
-from citrine_core.blocks.smart_charging.negotiations import ChargingPlans
+from citrine_core.blocks.smart_charging.profile_setter import ProfileSetter
 from citrine_core.blocks.smart_charging.protos import (
     capacity_to_proto,
     limit_to_proto,
@@ -17,12 +18,11 @@ from citrine_core.blocks.smart_charging.protos import (
     record_to_proto,
 )
 from citrine_core.blocks.smart_charging.repository import (
+    ChargingContextRepository,
     LimitRepository,
     NegotiationRepository,
     ProfileRepository,
-    StationRepository,
 )
-from citrine_core.blocks.smart_charging.setting import ProfileSetter
 from citrine_core.db import UnitOfWork
 from citrine_core.errors import FailedPrecondition, InvalidArgument, NotFound
 from citrine_core.resources.reports import ReportKind, ReportRequests
@@ -125,7 +125,7 @@ class SmartChargingServicer(smart_charging_pb2_grpc.SmartChargingServiceServicer
             raise InvalidArgument("evse_id", "must be above 0")
         who = caller(context)
         async with self._unit_of_work() as work:
-            if not await StationRepository(work.session).lock(who.tenant_id, request.station_id):
+            if not await ChargingContextRepository(work.session).lock(who.tenant_id, request.station_id):
                 raise NotFound("station", request.station_id)
             begun = await self._plans.renegotiate(
                 work,
@@ -166,7 +166,7 @@ class SmartChargingServicer(smart_charging_pb2_grpc.SmartChargingServiceServicer
         row = _capacity_of(request.capacity)
         row.tenant_id, row.update_time = caller(context).tenant_id, self._services.clock()
         async with self._unit_of_work() as work:
-            if not await StationRepository(work.session).lock(row.tenant_id, row.station_id):
+            if not await ChargingContextRepository(work.session).lock(row.tenant_id, row.station_id):
                 raise NotFound("station", row.station_id)
             await LimitRepository(work.session).put_capacity(row)
             await self._replan(work, row.tenant_id, row.station_id, row.evse_id)

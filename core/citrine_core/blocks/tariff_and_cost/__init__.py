@@ -5,7 +5,11 @@ from functools import partial
 from citrine.api.v1 import tariff_and_cost_pb2_grpc, tariffs_pb2_grpc
 from citrine_core.blocks.tariff_and_cost.accrual import Moment
 from citrine_core.blocks.tariff_and_cost.assignments import Subject
-from citrine_core.blocks.tariff_and_cost.costs import (
+from citrine_core.blocks.tariff_and_cost.handlers import TariffAndCostHandlers
+from citrine_core.blocks.tariff_and_cost.repository import forget_assignments
+from citrine_core.blocks.tariff_and_cost.rules import to_micros
+from citrine_core.blocks.tariff_and_cost.servicer import TariffAndCostServicer, TariffsServicer
+from citrine_core.blocks.tariff_and_cost.transaction_costs import (
     INTERVAL,
     Charged,
     ChargedEvent,
@@ -14,10 +18,6 @@ from citrine_core.blocks.tariff_and_cost.costs import (
     RunningCosts,
     close_cost,
 )
-from citrine_core.blocks.tariff_and_cost.handlers import TariffAndCostHandlers
-from citrine_core.blocks.tariff_and_cost.repository import forget_assignments
-from citrine_core.blocks.tariff_and_cost.rules import to_micros
-from citrine_core.blocks.tariff_and_cost.servicer import TariffAndCostServicer, TariffsServicer
 from citrine_core.dispatch import Block
 from citrine_core.jobs import Job
 from citrine_core.services import Services

@@ -1,7 +1,7 @@
 """What stations answer about costs."""
 
 from citrine.ocpp.v2.tariff_and_cost_pb2 import CostUpdatedRequest, CostUpdatedResponse
-from citrine_core.blocks.tariff_and_cost.costs import CostRepository
+from citrine_core.blocks.tariff_and_cost.transaction_costs import CostRepository
 from citrine_core.db import UnitOfWork
 from citrine_core.dispatch import Answered, handles_answer
 from citrine_core.services import Services

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from citrine.api.v1 import tariffs_pb2 as pb
 from citrine_core.blocks.tariff_and_cost.accrual import Moment, accrue
-from citrine_core.blocks.tariff_and_cost.cost import Reserved, cost_of
+from citrine_core.blocks.tariff_and_cost.calculation import Reserved, cost_of
 from citrine_core.blocks.tariff_and_cost.money import parse_decimal
 from citrine_core.blocks.tariff_and_cost.rules import Rules, to_micros
 from citrine_core.errors import InvalidArgument

@@ -2,8 +2,8 @@
 
 from citrine.api.v1 import tariff_and_cost_pb2 as cost_pb
 from citrine.api.v1 import tariffs_pb2 as pb
-from citrine_core.blocks.tariff_and_cost.costs import CostRow
 from citrine_core.blocks.tariff_and_cost.models import CostSettings, StoredTariff, TariffAssignment, TariffVersion
+from citrine_core.blocks.tariff_and_cost.transaction_costs import CostRow
 from citrine_core.rpc import to_timestamp
 
 __all__ = ["assignment_to_proto", "cost_to_proto", "settings_to_proto", "tariff_to_proto"]

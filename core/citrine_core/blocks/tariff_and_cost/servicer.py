@@ -11,7 +11,6 @@ from citrine.api.v1 import tariff_and_cost_pb2 as cost_pb
 from citrine.api.v1 import tariff_and_cost_pb2_grpc, tariffs_pb2_grpc
 from citrine.api.v1 import tariffs_pb2 as pb
 from citrine_core.blocks.tariff_and_cost.assignments import Subject, find_tariffs
-from citrine_core.blocks.tariff_and_cost.costs import CostRepository, CostRow, Tariffs, Tenants, breakdown_of
 from citrine_core.blocks.tariff_and_cost.definitions import (
     CHANGEABLE,
     changed,
@@ -29,6 +28,13 @@ from citrine_core.blocks.tariff_and_cost.protos import (
 from citrine_core.blocks.tariff_and_cost.repository import TariffRepository
 from citrine_core.blocks.tariff_and_cost.rules import Rules, read_rules
 from citrine_core.blocks.tariff_and_cost.texts import text_of
+from citrine_core.blocks.tariff_and_cost.transaction_costs import (
+    CostRepository,
+    CostRow,
+    Tariffs,
+    Tenants,
+    breakdown_of,
+)
 from citrine_core.db import UnitOfWork
 from citrine_core.errors import Conflict, FailedPrecondition, InvalidArgument, NotFound
 from citrine_core.ids import new_id

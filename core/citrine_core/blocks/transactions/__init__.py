@@ -4,7 +4,7 @@ from functools import partial
 
 from citrine.api.v1 import transactions_pb2_grpc
 from citrine_core.blocks.transactions.checks import CheckHandlers, TransactionChecks, close_transactions
-from citrine_core.blocks.transactions.checks.job import INTERVAL
+from citrine_core.blocks.transactions.checks.jobs import INTERVAL
 from citrine_core.blocks.transactions.handlers import TransactionsHandlers
 from citrine_core.blocks.transactions.models import Transaction, TransactionEvent
 from citrine_core.blocks.transactions.repository import TransactionRepository

@@ -24,8 +24,8 @@ from citrine_core.blocks.meter_values import SampleRow, add_samples
 from citrine_core.blocks.remote_control import RemoteStartKey, record_started
 from citrine_core.blocks.reservation import ReservationUse, use_reservations
 from citrine_core.blocks.transactions.checks import CheckRepository
-from citrine_core.blocks.transactions.costs import Heard, TransactionCosts
 from citrine_core.blocks.transactions.fold import Occurrence, Order, TransactionState, apply, fold
+from citrine_core.blocks.transactions.pricing_input import Heard, TransactionCosts
 from citrine_core.blocks.transactions.repository import EventKey, EventRow, TransactionKey, TransactionRepository
 from citrine_core.blocks.transactions.summaries import summary_of
 from citrine_core.db import UnitOfWork

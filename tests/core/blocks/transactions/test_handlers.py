@@ -14,7 +14,7 @@ from citrine.api.v1.tokens_pb2 import TokenStatus
 from citrine.events.v1.events_pb2 import Event
 from citrine.ocpp.v2.transactions_pb2 import TransactionEventRequest, TransactionEventResponse
 from citrine.ocpp.v2.types_pb2 import AuthorizationStatusEnum, IdToken
-from citrine_core.blocks.tariff_and_cost.costs import CostRepository
+from citrine_core.blocks.tariff_and_cost.transaction_costs import CostRepository
 from citrine_core.blocks.transactions import TransactionRepository
 from citrine_core.blocks.transactions.handlers import TransactionsHandlers
 from citrine_core.config import CoreSettings

@@ -1,8 +1,8 @@
 """Updates of many stations: who is meant, how many at a time, and when it is enough."""
 
 from citrine_core.blocks.firmware_management.campaigns.following import follow, let_wait_again
+from citrine_core.blocks.firmware_management.campaigns.jobs import CampaignRunner
 from citrine_core.blocks.firmware_management.campaigns.repository import CampaignRepository
-from citrine_core.blocks.firmware_management.campaigns.runner import CampaignRunner
 from citrine_core.blocks.firmware_management.campaigns.servicer import FirmwareCampaignsServicer
 
 __all__ = ["CampaignRepository", "CampaignRunner", "FirmwareCampaignsServicer", "follow", "let_wait_again"]

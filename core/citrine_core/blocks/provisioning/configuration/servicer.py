@@ -16,7 +16,7 @@ from citrine_core.blocks.provisioning.configuration.protos import (
     provisioning_to_proto,
     selectors_of,
 )
-from citrine_core.blocks.provisioning.configuration.reach import apply_to, configurations_of, drift_reports
+from citrine_core.blocks.provisioning.configuration.targeting import apply_to, configurations_of, drift_reports
 from citrine_core.db import UnitOfWork
 from citrine_core.errors import Conflict, FailedPrecondition, NotFound
 from citrine_core.resources.configurations import Configuration, ConfigurationRepository, ProvisioningRepository

@@ -7,7 +7,7 @@ nor has messages of is closed.
 
 from citrine_core.blocks.transactions.checks.closing import close_transactions
 from citrine_core.blocks.transactions.checks.handlers import CheckHandlers
-from citrine_core.blocks.transactions.checks.job import TransactionChecks
+from citrine_core.blocks.transactions.checks.jobs import TransactionChecks
 from citrine_core.blocks.transactions.checks.models import TransactionCheck
 from citrine_core.blocks.transactions.checks.repository import CheckRepository
 

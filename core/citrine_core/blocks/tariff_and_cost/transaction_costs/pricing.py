@@ -12,17 +12,17 @@ from citrine.events.v1.events_pb2 import Event, TransactionCostChanged
 from citrine.ocpp.v2.transactions_pb2 import TransactionEventResponse
 from citrine_core.blocks.tariff_and_cost.accrual import Accrual, Moment, accrue
 from citrine_core.blocks.tariff_and_cost.assignments import Subject, find_tariffs
-from citrine_core.blocks.tariff_and_cost.cost import cost_of, total_of
-from citrine_core.blocks.tariff_and_cost.costs.repository import (
+from citrine_core.blocks.tariff_and_cost.calculation import cost_of, total_of
+from citrine_core.blocks.tariff_and_cost.repository import VersionKey
+from citrine_core.blocks.tariff_and_cost.rules import Rules, to_micros
+from citrine_core.blocks.tariff_and_cost.texts import message_of
+from citrine_core.blocks.tariff_and_cost.transaction_costs.cache import Tariffs, Tenants, stations_told
+from citrine_core.blocks.tariff_and_cost.transaction_costs.repository import (
     CostRepository,
     CostRow,
     TenantCosts,
     TransactionKey,
 )
-from citrine_core.blocks.tariff_and_cost.costs.stored import Tariffs, Tenants, stations_told
-from citrine_core.blocks.tariff_and_cost.repository import VersionKey
-from citrine_core.blocks.tariff_and_cost.rules import Rules, to_micros
-from citrine_core.blocks.tariff_and_cost.texts import message_of
 from citrine_core.db import UnitOfWork
 from citrine_core.services import Services
 

@@ -4,7 +4,7 @@ from citrine.ocpp.v2 import types_pb2 as types
 from citrine.ocpp.v2.provisioning_pb2 import ATTRIBUTE_ENUM_ACTUAL, VariableCharacteristics
 from citrine_core.blocks.provisioning import ReportedVariable
 from citrine_core.blocks.smart_charging.checks import Abilities
-from citrine_core.blocks.smart_charging.facts import abilities_of
+from citrine_core.blocks.smart_charging.station_snapshot import abilities_of
 
 
 def variable(

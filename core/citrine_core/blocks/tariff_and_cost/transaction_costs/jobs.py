@@ -11,10 +11,10 @@ from google.protobuf.duration_pb2 import Duration
 from citrine.api.v1.common_pb2 import CommandTarget
 from citrine.ocpp.v2.tariff_and_cost_pb2 import CostUpdatedRequest
 from citrine_core.blocks.tariff_and_cost.accrual import Accrual
-from citrine_core.blocks.tariff_and_cost.cost import total_of
-from citrine_core.blocks.tariff_and_cost.costs.repository import CostRepository, DueCost
-from citrine_core.blocks.tariff_and_cost.costs.stored import Tariffs, Tenants
+from citrine_core.blocks.tariff_and_cost.calculation import total_of
 from citrine_core.blocks.tariff_and_cost.rules import to_micros
+from citrine_core.blocks.tariff_and_cost.transaction_costs.cache import Tariffs, Tenants
+from citrine_core.blocks.tariff_and_cost.transaction_costs.repository import CostRepository, DueCost
 from citrine_core.errors import CoreError
 from citrine_core.rpc import system_caller
 from citrine_core.services import Services

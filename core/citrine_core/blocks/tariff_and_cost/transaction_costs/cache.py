@@ -6,9 +6,9 @@ from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable
 
 from citrine.api.v1 import tariffs_pb2 as pb
-from citrine_core.blocks.tariff_and_cost.costs.repository import CostRepository, TenantCosts
 from citrine_core.blocks.tariff_and_cost.repository import TariffRepository, VersionKey
 from citrine_core.blocks.tariff_and_cost.rules import Rules, read_rules
+from citrine_core.blocks.tariff_and_cost.transaction_costs.repository import CostRepository, TenantCosts
 from citrine_core.db import UnitOfWork
 from citrine_core.errors import InvalidArgument
 from citrine_core.services import Services

@@ -27,7 +27,7 @@ from citrine_core.blocks.provisioning.configuration.contents import (
 from citrine_core.blocks.provisioning.configuration.drift import remaining
 from citrine_core.blocks.provisioning.configuration.repository import ActualRepository
 from citrine_core.blocks.provisioning.configuration.steps import Steps
-from citrine_core.blocks.provisioning.pieces import PieceSender
+from citrine_core.blocks.provisioning.message_splitting import PieceSender
 from citrine_core.db import UnitOfWork
 from citrine_core.errors import (
     CoreError,

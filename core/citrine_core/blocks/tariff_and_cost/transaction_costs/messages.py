@@ -5,8 +5,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from citrine_core.blocks.tariff_and_cost.assignments import Subject, find_tariffs
-from citrine_core.blocks.tariff_and_cost.costs.stored import Tariffs, Tenants, stations_told
 from citrine_core.blocks.tariff_and_cost.texts import message_of
+from citrine_core.blocks.tariff_and_cost.transaction_costs.cache import Tariffs, Tenants, stations_told
 from citrine_core.db import UnitOfWork
 from citrine_core.services import Services
 

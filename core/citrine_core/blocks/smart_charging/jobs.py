@@ -12,16 +12,16 @@ from citrine.api.v1 import common_pb2 as common
 from citrine.api.v1 import smart_charging_pb2 as pb
 from citrine.ocpp.v2 import smart_charging_pb2 as ocpp
 from citrine.ocpp.v2.types_pb2 import ChargingProfile
-from citrine_core.blocks.smart_charging.facts import Facts, limits_on, read_facts
 from citrine_core.blocks.smart_charging.models import Negotiation, ProfileRecord
 from citrine_core.blocks.smart_charging.planner import NotPossible, plan, profile_of, read_needs
 from citrine_core.blocks.smart_charging.records import WANTED, new_record
 from citrine_core.blocks.smart_charging.repository import (
+    ChargingContextRepository,
     NegotiationRepository,
     OpenTransaction,
     ProfileRepository,
-    StationRepository,
 )
+from citrine_core.blocks.smart_charging.station_snapshot import StationSnapshot, limits_on, read_snapshot
 from citrine_core.db import UnitOfWork
 from citrine_core.dispatch import Failed
 from citrine_core.errors import CoreError, DatabaseUnavailable
@@ -63,14 +63,14 @@ _FOR_GOOD = frozenset({"NotSupported", "NotImplemented"})
 """Error codes after which it is of no use to send a schedule again."""
 
 
-def _transaction_of(row: Negotiation, facts: Facts) -> OpenTransaction | None:
+def _transaction_of(row: Negotiation, snapshot: StationSnapshot) -> OpenTransaction | None:
     """Return the transaction of a negotiation, if it is under way; one that began since becomes the negotiation's."""
     if row.transaction_id is None:
-        begun = facts.transaction_on(row.evse_id)
+        begun = snapshot.transaction_on(row.evse_id)
         if begun is not None:
             row.transaction_id, row.needs_energy_wh = begun.transaction_id, begun.energy_wh
         return begun
-    return next((found for found in facts.transactions if found.transaction_id == row.transaction_id), None)
+    return next((found for found in snapshot.transactions if found.transaction_id == row.transaction_id), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +175,7 @@ class ChargingPlans:
             The negotiations that began; none where no vehicle said what it needs.
         """
         negotiations, begun = NegotiationRepository(work.session), []
-        for transaction in await StationRepository(work.session).open_transactions(tenant_id, station_id):
+        for transaction in await ChargingContextRepository(work.session).open_transactions(tenant_id, station_id):
             at = transaction.evse_id
             if at is None or evse_id not in (0, at):
                 continue
@@ -189,7 +189,7 @@ class ChargingPlans:
         self,
         work: UnitOfWork,
         row: Negotiation,
-        facts: Facts,
+        snapshot: StationSnapshot,
         transaction: OpenTransaction,
         *,
         needs: ocpp.NotifyEVChargingNeedsRequest | None = None,
@@ -201,7 +201,7 @@ class ChargingPlans:
         """
         if needs is None and row.needs is not None:
             needs = ocpp.NotifyEVChargingNeedsRequest.FromString(row.needs)
-        profiles = facts.profiles_of(transaction.transaction_id)
+        profiles = snapshot.profiles_of(transaction.transaction_id)
         if needs is None:
             if not profiles:
                 raise NotPossible("MissingParam", "the vehicle did not say what it needs")
@@ -209,8 +209,8 @@ class ChargingPlans:
         wanted, now = read_needs(needs), self._clock()
         if row.needs_energy_wh is not None and transaction.energy_wh is not None:
             wanted = wanted.less(max(0.0, transaction.energy_wh - row.needs_energy_wh))
-        limits = await limits_on(work, row.tenant_id, row.station_id, transaction, facts, wanted.supply, now)
-        periods = [most for most in (facts.abilities.max_periods, needs.max_schedule_tuples) if most]
+        limits = await limits_on(work, row.tenant_id, row.station_id, transaction, snapshot, wanted.supply, now)
+        periods = [most for most in (snapshot.abilities.max_periods, needs.max_schedule_tuples) if most]
         curve = plan(wanted, limits, now, min(periods, default=1024))
         # One that was planned before is replaced, else the operator's: there is one profile of a level.
         old = next((profile for profile in profiles if profile.planned), None) or next(iter(profiles), None)
@@ -221,7 +221,7 @@ class ChargingPlans:
             curve,
             wanted.supply,
             now,
-            facts.abilities.rate_units,
+            snapshot.abilities.rate_units,
             profile_id=profile_id,
             stack_level=old.stack_level if old is not None else 0,
             transaction_id=transaction.transaction_id,
@@ -282,9 +282,9 @@ class ChargingPlans:
         if row.attempts >= MAX_ATTEMPTS:
             row.state, row.reason = pb.CHARGING_NEGOTIATION_STATE_FAILED, row.reason or "the station did not answer"
             return None
-        await StationRepository(work.session).lock(row.tenant_id, row.station_id)
-        facts = await read_facts(work, row.tenant_id, row.station_id, now)
-        transaction = _transaction_of(row, facts)
+        await ChargingContextRepository(work.session).lock(row.tenant_id, row.station_id)
+        snapshot = await read_snapshot(work, row.tenant_id, row.station_id, now)
+        transaction = _transaction_of(row, snapshot)
         if transaction is None and row.transaction_id is None and row.create_time > now - BEGIN_TIME:
             row.due_time = now + RETRY_TIME
             return None
@@ -297,7 +297,7 @@ class ChargingPlans:
         try:
             if transaction is None:
                 raise NotPossible("TxNotFound", "the transaction ended" if row.transaction_id else "none began")
-            profile = await self.profile_for(work, row, facts, replace(transaction, evse_id=row.evse_id))
+            profile = await self.profile_for(work, row, snapshot, replace(transaction, evse_id=row.evse_id))
         except NotPossible as problem:
             row.state, row.reason = pb.CHARGING_NEGOTIATION_STATE_FAILED, problem.problem
             return None

@@ -12,11 +12,11 @@ from citrine_core.blocks.smart_charging.checks import EXTERNAL, STATION_MAX, TX,
 from citrine_core.blocks.smart_charging.conflicts import Installed
 from citrine_core.blocks.smart_charging.models import Capacity, ExternalLimit, ProfileRecord
 from citrine_core.blocks.smart_charging.repository import (
+    ChargingContextRepository,
     LimitRepository,
     NegotiationRepository,
     OpenTransaction,
     ProfileRepository,
-    StationRepository,
 )
 from citrine_core.blocks.smart_charging.schedules import (
     DEFAULT_PHASES,
@@ -29,13 +29,13 @@ from citrine_core.blocks.smart_charging.schedules import (
 )
 from citrine_core.db import UnitOfWork
 
-__all__ = ["Facts", "abilities_of", "limits_on", "read_abilities", "read_facts"]
+__all__ = ["StationSnapshot", "abilities_of", "limits_on", "read_abilities", "read_snapshot"]
 
 _TRUE = "true"
 
 
 @dataclass(frozen=True)
-class Facts:
+class StationSnapshot:
     """All of it."""
 
     abilities: Abilities
@@ -74,13 +74,13 @@ class Facts:
         return sorted(found, key=lambda row: (-row.stack_level, -row.id))
 
 
-async def read_facts(work: UnitOfWork, tenant_id: str, station_id: str, now: datetime) -> Facts:
+async def read_snapshot(work: UnitOfWork, tenant_id: str, station_id: str, now: datetime) -> StationSnapshot:
     """Return what is known of a station now."""
-    transactions = await StationRepository(work.session).open_transactions(tenant_id, station_id)
+    transactions = await ChargingContextRepository(work.session).open_transactions(tenant_id, station_id)
     needs = await NegotiationRepository(work.session).needs_of(
         tenant_id, station_id, [transaction.transaction_id for transaction in transactions]
     )
-    return Facts(
+    return StationSnapshot(
         await read_abilities(work, tenant_id, station_id),
         transactions,
         await ProfileRepository(work.session).find_active(tenant_id, station_id, now),
@@ -90,7 +90,7 @@ async def read_facts(work: UnitOfWork, tenant_id: str, station_id: str, now: dat
 
 async def read_abilities(work: UnitOfWork, tenant_id: str, station_id: str) -> Abilities:
     """Return what a station says of its smart charging."""
-    return abilities_of(await StationRepository(work.session).variables(tenant_id, station_id))
+    return abilities_of(await ChargingContextRepository(work.session).variables(tenant_id, station_id))
 
 
 def _tuples(needs: bytes | None) -> int | None:
@@ -152,7 +152,7 @@ async def limits_on(
     tenant_id: str,
     station_id: str,
     transaction: OpenTransaction,
-    facts: Facts,
+    snapshot: StationSnapshot,
     supply: Supply,
     now: datetime,
 ) -> list[Curve]:
@@ -161,7 +161,7 @@ async def limits_on(
     What holds for the station is shared evenly by the transactions that are under way.
     """
     limits = LimitRepository(work.session)
-    evse_id, share = transaction.evse_id or 0, max(1, sum(not one.orphaned for one in facts.transactions))
+    evse_id, share = transaction.evse_id or 0, max(1, sum(not one.orphaned for one in snapshot.transactions))
     curves: list[Curve] = []
     for capacity in await limits.capacities_of(tenant_id, station_id):
         if capacity.evse_id in (0, evse_id):
@@ -171,10 +171,10 @@ async def limits_on(
             curves += [_shared(curve, limit.evse_id, share) for curve in _of_external(limit, supply, now)]
     for purpose in (STATION_MAX, EXTERNAL):
         for at in {0, evse_id}:
-            rows = [row for row in facts.records if (row.purpose, row.evse_id) == (purpose, at)]
+            rows = [row for row in snapshot.records if (row.purpose, row.evse_id) == (purpose, at)]
             curves.append(_shared(_of_records(rows, supply, now), at, share))
     # What an operator set for this transaction binds the plan; an earlier plan does not.
-    wishes = [row for row in facts.profiles_of(transaction.transaction_id) if not row.planned]
+    wishes = [row for row in snapshot.profiles_of(transaction.transaction_id) if not row.planned]
     return [*curves, _of_records(wishes, supply, now)]
 
 

@@ -24,8 +24,8 @@ from citrine.ocpp.v2.tariff_and_cost_pb2 import CostUpdatedResponse
 from citrine.ocpp.v2.transactions_pb2 import ChargingStateEnum
 from citrine.ocpp.v2.types_pb2 import IdToken
 from citrine_core.blocks.reservation.models import Reservation
-from citrine_core.blocks.tariff_and_cost.costs import RunningCosts
 from citrine_core.blocks.tariff_and_cost.models import TariffVersion
+from citrine_core.blocks.tariff_and_cost.transaction_costs import RunningCosts
 from tests.core.blocks.tariff_and_cost.tariffs import component, element, tariff
 from tests.support.charging import ended, started, updated
 from tests.support.core import PASSWORD, RunningCore

@@ -6,7 +6,7 @@ import pytest
 
 from citrine.api.v1 import tariffs_pb2 as pb
 from citrine_core.blocks.tariff_and_cost.accrual import Moment, accrue
-from citrine_core.blocks.tariff_and_cost.cost import Reserved, cost_of
+from citrine_core.blocks.tariff_and_cost.calculation import Reserved, cost_of
 from citrine_core.blocks.tariff_and_cost.rules import read_rules, to_time
 from tests.core.blocks.tariff_and_cost.tariffs import component, element, moment, tariff
 

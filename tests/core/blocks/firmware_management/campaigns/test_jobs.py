@@ -20,7 +20,7 @@ from citrine.ocpp.actions import unwrap
 from citrine.ocpp.v2 import firmware_management_pb2 as ocpp
 from citrine.ocpp.v2.availability_pb2 import HeartbeatRequest
 from citrine_core.blocks.firmware_management import CampaignRunner
-from citrine_core.blocks.firmware_management.campaigns.runner import LEASE
+from citrine_core.blocks.firmware_management.campaigns.jobs import LEASE
 from tests.support.core import PASSWORD, running_core
 from tests.support.fake_edge import FakeEdge, FakeSession
 from tests.support.firmware import Garage, boot, signed_firmware, tell

@@ -10,9 +10,9 @@ from citrine.api.v1 import smart_charging_pb2 as pb
 from citrine.ocpp.v2 import smart_charging_pb2 as ocpp
 from citrine_core.blocks.smart_charging.checks import Abilities, check_set
 from citrine_core.blocks.smart_charging.conflicts import check_installed
-from citrine_core.blocks.smart_charging.facts import read_abilities, read_facts
 from citrine_core.blocks.smart_charging.records import WANTED, new_record
-from citrine_core.blocks.smart_charging.repository import ProfileRepository, StationRepository
+from citrine_core.blocks.smart_charging.repository import ChargingContextRepository, ProfileRepository
+from citrine_core.blocks.smart_charging.station_snapshot import read_abilities, read_snapshot
 from citrine_core.errors import DatabaseUnavailable, InvalidArgument, NotFound
 from citrine_core.rpc import Caller, caller
 from citrine_core.services import Services
@@ -70,15 +70,15 @@ class ProfileSetter:
         if not message.HasField("charging_profile"):
             raise InvalidArgument("request.charging_profile", "must be set")
         async with self._unit_of_work() as work:
-            if not await StationRepository(work.session).lock(tenant_id, station_id):
+            if not await ChargingContextRepository(work.session).lock(tenant_id, station_id):
                 raise NotFound("station", station_id)
-            facts = await read_facts(work, tenant_id, station_id, now)
-            transactions = {found.transaction_id: found.evse_id for found in facts.transactions}
-            check_set(message, facts.abilities, transactions=transactions, negotiated=facts.negotiated, now=now)
+            snapshot = await read_snapshot(work, tenant_id, station_id, now)
+            transactions = {found.transaction_id: found.evse_id for found in snapshot.transactions}
+            check_set(message, snapshot.abilities, transactions=transactions, negotiated=snapshot.negotiated, now=now)
             profiles = ProfileRepository(work.session)
             if not message.charging_profile.id:
                 message.charging_profile.id = await profiles.free_profile_id(tenant_id, station_id)
-            check_installed(message, facts.installed(), facts.abilities.max_profiles)
+            check_installed(message, snapshot.installed(), snapshot.abilities.max_profiles)
             row = new_record(tenant_id, station_id, message.evse_id, message.charging_profile, WANTED, now)
             row.wanted_until = _end_of(target, now)
             profiles.add(row)

@@ -29,7 +29,7 @@ from citrine.ocpp.v2.types_pb2 import (
     GenericDeviceModelStatusEnum,
     Variable,
 )
-from citrine_core.blocks.provisioning.pieces import Limits, outcome, split
+from citrine_core.blocks.provisioning.message_splitting import Limits, outcome, split
 from citrine_core.blocks.provisioning.repository import VariableKey, VariableRepository
 from tests.support.blocks import NOW, stamp
 from tests.support.core import PASSWORD, RunningCore

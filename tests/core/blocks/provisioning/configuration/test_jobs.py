@@ -17,7 +17,7 @@ from citrine.ocpp.actions import unwrap
 from citrine.ocpp.v2 import provisioning_pb2 as ocpp
 from citrine.ocpp.v2.remote_control_pb2 import TriggerMessageRequest, TriggerMessageResponse, TriggerMessageStatusEnum
 from citrine.ocpp.v2.types_pb2 import Component, GenericDeviceModelStatusEnum, StatusInfo, Variable
-from citrine_core.blocks.provisioning.configuration import job
+from citrine_core.blocks.provisioning.configuration import jobs
 from citrine_core.resources.configurations import Provisioning
 from tests.support.core import PASSWORD, RunningCore
 from tests.support.fake_edge import FakeEdge, FakeSession
@@ -280,7 +280,7 @@ async def test_step_of_a_core_that_crashed_is_done_again(station: Played, reques
 async def test_message_that_the_station_can_t_take_is_sent_variable_by_variable(
     station: Played, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(job, "RETRY", job.RETRY * 0)
+    monkeypatch.setattr(jobs, "RETRY", jobs.RETRY * 0)
 
     def refuse(message: Message) -> Message | link.CommandFailure | None:
         if isinstance(message, ocpp.GetVariablesRequest):

@@ -1,0 +1,28 @@
+"""What transactions cost: computed with each batch of their events, and told to their stations."""
+
+from citrine_core.blocks.tariff_and_cost.transaction_costs.cache import Tariffs, Tenants
+from citrine_core.blocks.tariff_and_cost.transaction_costs.jobs import INTERVAL, RunningCosts
+from citrine_core.blocks.tariff_and_cost.transaction_costs.messages import PriceMessages
+from citrine_core.blocks.tariff_and_cost.transaction_costs.pricing import Charged, ChargedEvent, Pricing, breakdown_of
+from citrine_core.blocks.tariff_and_cost.transaction_costs.repository import (
+    CostRepository,
+    CostRow,
+    TenantCosts,
+    close_cost,
+)
+
+__all__ = [
+    "INTERVAL",
+    "Charged",
+    "ChargedEvent",
+    "CostRepository",
+    "CostRow",
+    "PriceMessages",
+    "Pricing",
+    "RunningCosts",
+    "Tariffs",
+    "TenantCosts",
+    "Tenants",
+    "breakdown_of",
+    "close_cost",
+]
