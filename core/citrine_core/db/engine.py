@@ -1,5 +1,6 @@
 """Engines for SQLite and PostgreSQL, set up the same way everywhere."""
 
+import asyncio
 import sqlite3
 from typing import Any
 
@@ -7,6 +8,7 @@ from sqlalchemy import Connection, event
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.util import await_only
 
 from citrine_core.db.sqlite import connect
 from citrine_core.errors import DatabaseUnavailable
@@ -18,6 +20,9 @@ READ_ONLY = "citrine_read_only"
 
 BUSY_TIMEOUT = 10.0
 """Seconds that SQLite waits for another process to end its transaction."""
+
+WAL_RETRY = 0.05
+"""Seconds between two tries to switch a new SQLite file to its write-ahead log."""
 
 CONNECT_TIMEOUT = 5.0
 """Seconds that PostgreSQL may take to accept a connection."""
@@ -54,7 +59,7 @@ def create_engine(url: str, *, pool_size: int = POOL_SIZE, busy_timeout: float =
             hide_parameters=True,
             connect_args={"timeout": busy_timeout, "async_creator_fn": connect},
         )
-        _set_up_sqlite(engine)
+        _set_up_sqlite(engine, busy_timeout)
         return engine
     if url.startswith("postgresql+asyncpg:"):
         return create_async_engine(
@@ -72,14 +77,15 @@ def create_engine(url: str, *, pool_size: int = POOL_SIZE, busy_timeout: float =
     raise ValueError("the database must be a URL of sqlite+aiosqlite or postgresql+asyncpg")
 
 
-def _set_up_sqlite(engine: AsyncEngine) -> None:
+def _set_up_sqlite(engine: AsyncEngine, busy_timeout: float) -> None:
     @event.listens_for(engine.sync_engine, "connect")
     def on_connect(connection: Any, record: object) -> None:
         # We say BEGIN ourselves; the driver would do so at the first write, too late to be
         # sure of what was read before.
         connection.isolation_level = None
         cursor = connection.cursor()
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "cache_size=-65536"):
+        _switch_to_wal(cursor, busy_timeout)
+        for pragma in ("synchronous=FULL", "foreign_keys=ON", "cache_size=-65536"):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 
@@ -87,6 +93,25 @@ def _set_up_sqlite(engine: AsyncEngine) -> None:
     def on_begin(connection: Connection) -> None:
         read_only = connection.get_execution_options().get(READ_ONLY, False)
         connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+
+
+def _switch_to_wal(cursor: Any, timeout: float) -> None:
+    """Have the file use a write-ahead log.
+
+    Where several connect to a new file at once, SQLite refuses all but one of them without waiting, because each
+    reads the file before it changes its mode. The others try again.
+    """
+    tries = round(timeout / WAL_RETRY)
+    while True:
+        tries -= 1
+        try:
+            cursor.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError:
+            if tries < 0:
+                raise
+            await_only(asyncio.sleep(WAL_RETRY))
+        else:
+            return
 
 
 def is_outage(error: BaseException) -> bool:
