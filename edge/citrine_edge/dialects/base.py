@@ -117,10 +117,8 @@ class Dialect:
             RpcError: When the payload breaks the version's schema: the path and the defect.
         """
         action = self._command(name)
-        # Decoded only for what schemas leave open: times, and numbers that no station could hold.
-        self._read(action.request, self._schemas.request(name), payload)
-        checked: dict[str, Any] = payload
-        return checked
+        # Decoded for what schemas leave open: times, and the digits and sizes of numbers.
+        return self._encode(self._read(action.request, self._schemas.request(name), payload))
 
     def read_result(self, name: str, payload: Any) -> Message:
         """Return the response in the CALLRESULT to a command.
@@ -156,6 +154,7 @@ class Dialect:
 
     def _encode(self, message: Message) -> dict[str, Any]:
         try:
-            return codec.encode(message)
+            # No more digits than Part 2 (2.1 and 3.1) allows, whatever the core reckons with.
+            return codec.encode(message, exact=False)
         except codec.CodecError as error:
             raise RpcError(_CODES[error.kind], f"{error.path or 'the payload'} {error.problem}") from None

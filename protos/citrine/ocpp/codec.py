@@ -70,13 +70,18 @@ def decode(message_class: type[M], payload: Mapping[str, Any]) -> M:
         raise CodecError("", "type", "is not a message of this kind") from error
 
 
-def encode(message: Message) -> dict[str, Any]:
+def encode(message: Message, *, exact: bool = True) -> dict[str, Any]:
     """Return a message as OCPP payload, of plain types that every JSON writer takes.
+
+    Args:
+        message: What to say.
+        exact: With all digits that the message has. Otherwise as OCPP limits them on the wire: times have at most 3
+            decimals of a second, which are cut, decimals 6 places (Part 2, 2.1 and 3.1). Vendor data is always exact.
 
     Raises:
         CodecError: When a value has no OCPP spelling.
     """
-    payload: dict[str, Any] = _encoder(message.DESCRIPTOR)(message)
+    payload: dict[str, Any] = _encoder(message.DESCRIPTOR, exact)(message)
     return payload
 
 
@@ -189,6 +194,14 @@ def _format_datetime(timestamp: Timestamp) -> str:
     if not nanos % 1_000:
         return f"{text}.{nanos // 1_000:06d}Z"
     return f"{text}.{nanos:09d}Z"
+
+
+def _format_millis(timestamp: Timestamp) -> str:
+    seconds, millis = timestamp.seconds, timestamp.nanos // 1_000_000
+    if not _FIRST <= seconds <= _LAST or not 0 <= millis <= 999:
+        raise CodecError("", "property", "is not in the years 1 to 9999")
+    text = f"{_minute_text(seconds // 60)}{seconds % 60:02d}"
+    return f"{text}.{millis:03d}Z" if millis else f"{text}Z"
 
 
 # From JSON
@@ -445,7 +458,7 @@ def _escape(key: str) -> str:
 
 
 @cache
-def _encoder(descriptor: Descriptor) -> _Encoder:
+def _encoder(descriptor: Descriptor, exact: bool) -> _Encoder:
     """Return the function from a message to a JSON object."""
     if descriptor.full_name == _CUSTOM_DATA:
         return _encode_custom_data
@@ -456,7 +469,7 @@ def _encoder(descriptor: Descriptor) -> _Encoder:
         if _always_present(each) and each.enum_type is None
     }
     enums = [each.json_name for each in descriptor.fields if _always_present(each) and each.enum_type is not None]
-    table = {each.number: (each.json_name, _encode_field(each)) for each in descriptor.fields}
+    table = {each.number: (each.json_name, _encode_field(each, exact)) for each in descriptor.fields}
 
     def encode_message(message: Message) -> dict[str, Any]:
         payload = zeros.copy()
@@ -479,8 +492,8 @@ def _encoder(descriptor: Descriptor) -> _Encoder:
     return encode_message
 
 
-def _encode_field(field: FieldDescriptor) -> _Encoder | None:
-    convert = _encode_single(field)
+def _encode_field(field: FieldDescriptor, exact: bool) -> _Encoder | None:
+    convert = _encode_single(field, exact)
     if not field.is_repeated:
         return convert
     if convert is None:
@@ -502,16 +515,18 @@ def _encode_field(field: FieldDescriptor) -> _Encoder | None:
     return encode_list
 
 
-def _encode_single(field: FieldDescriptor) -> _Encoder | None:
+def _encode_single(field: FieldDescriptor, exact: bool) -> _Encoder | None:
     match field.type:
         case FieldDescriptor.TYPE_STRING | FieldDescriptor.TYPE_BOOL | FieldDescriptor.TYPE_INT32:
             return None
         case FieldDescriptor.TYPE_DOUBLE:
-            return _encode_number
+            return _encode_number if exact else _encode_decimal
         case FieldDescriptor.TYPE_ENUM:
             return _encode_enum(_enum_type(field))
         case FieldDescriptor.TYPE_MESSAGE:
-            return _ENCODERS.get(_message_type(field).full_name) or _encoder(_message_type(field))
+            message_type = _message_type(field)
+            encoders = _ENCODERS if exact else _WIRE_ENCODERS
+            return encoders.get(message_type.full_name) or _encoder(message_type, exact)
     raise NotImplementedError(field.full_name)
 
 
@@ -519,6 +534,11 @@ def _encode_number(value: float) -> float:
     if value - value != 0.0:
         raise CodecError("", "property", "is not a number that JSON has")
     return value
+
+
+def _encode_decimal(value: float) -> float:
+    # Part 2, 2.1: at most 6 decimal places.
+    return round(_encode_number(value), 6)
 
 
 def _encode_enum(enum: EnumDescriptor) -> _Encoder:
@@ -565,3 +585,5 @@ _ENCODERS: Mapping[str, _Encoder] = {
     _TIMESTAMP: _format_datetime,
     _VALUE: _encode_value,
 }
+
+_WIRE_ENCODERS: Mapping[str, _Encoder] = {**_ENCODERS, _TIMESTAMP: _format_millis}

@@ -1,12 +1,20 @@
 """What 2.0.1 and 2.1 have in common."""
 
+import re
+from collections.abc import Iterator
 from typing import Any
 
+import orjson
 import pytest
+from google.protobuf.message import Message
+from hypothesis import HealthCheck, given, settings
 
+from citrine.ocpp.actions import Action
+from citrine.ocpp.codec import decode
 from citrine.ocpp.v2 import authorization_pb2, availability_pb2, provisioning_pb2, types_pb2
 from citrine_edge.dialects import V21, V201, Dialect, UnsupportedAction, dialects
 from citrine_edge.ocppj import RpcError
+from tests.support.payloads import SCHEMAS, Schema, objects
 
 DEEP: Any = [[[[[[[[[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]]]]]]]]
 
@@ -90,3 +98,116 @@ class TestEveryVersion:
     def test_answer_that_breaks_the_schema_is_refused(self, dialect: Dialect) -> None:
         with pytest.raises(RpcError, match="/idTokenInfo is required"):
             dialect.write_result("Authorize", authorization_pb2.AuthorizeResponse())
+
+
+def decimals_of_times(value: Any, schema: Schema, definitions: Schema) -> Iterator[int]:
+    """Yield how many decimals of a second each time of a payload has; where the schema lets anything be, none."""
+    if "$ref" in schema:
+        schema = definitions[schema["$ref"].rpartition("/")[2]]
+    if schema.get("format") == "date-time":
+        found = re.fullmatch(r"[\d-]{10}T[\d:]{8}(?:\.(\d+))?Z", value)
+        assert found is not None
+        yield len(found[1] or "")
+    elif isinstance(value, list):
+        for item in value:
+            yield from decimals_of_times(item, schema.get("items", {}), definitions)
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield from decimals_of_times(item, schema.get("properties", {}).get(key, {}), definitions)
+
+
+def decimal_places(value: Any, schema: Schema, definitions: Schema) -> Iterator[int]:
+    """Yield how many decimal places each decimal of a payload has, as it is written."""
+    if "$ref" in schema:
+        schema = definitions[schema["$ref"].rpartition("/")[2]]
+    if schema.get("type") == "number":
+        mantissa, _, exponent = orjson.dumps(value).decode().partition("e")
+        yield max(0, len(mantissa.partition(".")[2].rstrip("0")) - int(exponent or 0))
+    elif isinstance(value, list):
+        for item in value:
+            yield from decimal_places(item, schema.get("items", {}), definitions)
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield from decimal_places(item, schema.get("properties", {}).get(key, {}), definitions)
+
+
+def commands(dialect: Dialect) -> list[Action]:
+    return [one for one in dialect.actions.values() if one.from_csms and one.response is not None]
+
+
+def answers(dialect: Dialect) -> list[Action]:
+    return [one for one in dialect.actions.values() if one.from_station and one.response is not None]
+
+
+VERSIONS = {"2.0.1": V201(), "2.1": V21()}
+
+SENT = [
+    pytest.param(version, f"{action.name}{kind}", id=f"{action.name}{kind}-{version}")
+    for version, dialect in VERSIONS.items()
+    for kind, actions in (("Request", commands(dialect)), ("Response", answers(dialect)))
+    for action in actions
+]
+
+
+def written(dialect: Dialect, name: str, payload: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return what is sent for a message that says this payload: as answer, or as command in either form."""
+    if name.endswith("Response"):
+        action = name.removesuffix("Response")
+        return [dialect.write_result(action, message(dialect.actions[action].response, payload))[0]]
+    action = name.removesuffix("Request")
+    return [
+        dialect.write_command(message(dialect.actions[action].request, payload))[1],
+        dialect.write_native_command(action, payload),
+    ]
+
+
+def message(message_class: type[Message] | None, payload: dict[str, Any]) -> Message:
+    assert message_class is not None
+    return decode(message_class, payload)
+
+
+@pytest.mark.parametrize(("version", "name"), SENT)
+def test_times_have_3_decimals_and_decimals_6_places_at_most(version: str, name: str) -> None:
+    """Part 2, 2.1 and 3.1: in every message that we can send, whatever digits the core reckons with."""
+    schema = SCHEMAS[version][name]
+    definitions = schema.get("definitions", {})
+
+    @settings(max_examples=12, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @given(objects(schema, version, definitions))
+    def check(payload: dict[str, Any]) -> None:
+        for sent in written(VERSIONS[version], name, payload):
+            assert max(decimals_of_times(sent, schema, definitions), default=0) <= 3
+            assert max(decimal_places(sent, schema, definitions), default=0) <= 6
+
+    check()
+
+
+def test_digits_are_cut_and_rounded_not_the_message() -> None:
+    """Times are cut, so that none is later than it was meant; vendor data is nobody's decimal."""
+    payload = {
+        "evseId": 1,
+        "chargingProfile": {
+            "id": 1,
+            "stackLevel": 0,
+            "chargingProfilePurpose": "TxDefaultProfile",
+            "chargingProfileKind": "Absolute",
+            "validFrom": "2025-01-31T12:00:00.999999999Z",
+            "chargingSchedule": [
+                {
+                    "id": 1,
+                    "startSchedule": "2025-01-31T12:00:00.000999Z",
+                    "chargingRateUnit": "A",
+                    "chargingSchedulePeriod": [{"startPeriod": 0, "limit": 16.123456789}],
+                }
+            ],
+        },
+        "customData": {"vendorId": "v", "exactly": 0.123456789},
+    }
+
+    sent = V201().write_native_command("SetChargingProfile", payload)
+
+    profile = sent["chargingProfile"]
+    assert profile["validFrom"] == "2025-01-31T12:00:00.999Z"
+    assert profile["chargingSchedule"][0]["startSchedule"] == "2025-01-31T12:00:00Z"
+    assert profile["chargingSchedule"][0]["chargingSchedulePeriod"][0]["limit"] == 16.123457
+    assert sent["customData"] == {"vendorId": "v", "exactly": 0.123456789}
