@@ -6,7 +6,6 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 
-from alembic.util import CommandError
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -14,7 +13,7 @@ from citrine_core.config import CoreSettings, InvalidSetting, read_settings, spl
 from citrine_core.core import CannotStart, Core
 from citrine_core.db import create_engine
 from citrine_core.db.engine import POOL_SIZE
-from citrine_core.db.upgrade import schema_is_current
+from citrine_core.db.schema_version import schema_is_current
 from citrine_core.errors import DatabaseUnavailable
 from citrine_core.logs import set_up_logging
 
@@ -77,7 +76,7 @@ async def _serve(settings: CoreSettings) -> int:
 async def _check_schema(engine: AsyncEngine) -> None:
     try:
         current = await schema_is_current(engine)
-    except (DBAPIError, OSError, TimeoutError, CommandError) as error:
+    except (DBAPIError, OSError, TimeoutError) as error:
         raise CannotStart(f"the database can't be reached: {_one_line(error)}") from error
     if not current:
         raise CannotStart("the database has no schema, or another version's; run: citrine db upgrade")

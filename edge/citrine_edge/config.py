@@ -63,8 +63,11 @@ class EdgeSettings(BaseSettings):
     log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
     """DEBUG, INFO, WARNING or ERROR."""
 
-    edge_hold_time: Duration = Field(default=timedelta(seconds=5), gt=timedelta(0))
-    """How long calls are held while no core can serve them, before their sockets are closed."""
+    edge_hold_time: Duration = Field(default=timedelta(seconds=20), gt=timedelta(0))
+    """How long calls are held while no core can serve them, before their sockets are closed.
+
+    As long as stations wait for an answer anyway, a core that restarts costs none of them its socket.
+    """
 
     edge_close_spread: Duration = Field(default=timedelta(seconds=2), ge=timedelta(0))
     """Over what time the sockets are closed when all of them have to be."""

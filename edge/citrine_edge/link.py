@@ -26,8 +26,9 @@ MAX_OFFERED = 5000
 WELCOME_TIMEOUT = 5.0
 """Seconds a core has for the first item."""
 
-FIRST_BACKOFF, LAST_BACKOFF = 0.1, 3.0
-"""Seconds between attempts; each is halved at random."""
+FIRST_BACKOFF, LAST_BACKOFF = 0.1, 0.5
+"""Seconds between attempts; each is shortened at random to half at least. A core that is back is soon found: stations
+wait for it."""
 
 TWIN_BACKOFF = 30.0
 """Seconds between attempts at an address whose core is linked by another of its addresses."""

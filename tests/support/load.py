@@ -53,10 +53,10 @@ class Fleet:
         """Return what became of the messages so far."""
         return read_journal(self.journal)
 
-    async def acknowledged(self, more: int) -> None:
-        """Wait until that many more messages have been acknowledged than now."""
+    async def acknowledged(self, more: int, within: float = 90.0) -> None:
+        """Wait until that many more messages have been acknowledged than now, for so many seconds at most."""
         goal = len(self.summary().acknowledged) + more
-        async with asyncio.timeout(90):
+        async with asyncio.timeout(within):
             while len(self.summary().acknowledged) < goal:
                 await asyncio.sleep(0.1)
 

@@ -4,15 +4,13 @@ import argparse
 import asyncio
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, cast
 
 from alembic import command
 from alembic.config import Config
-from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from pydantic import ValidationError
-from sqlalchemy import Connection, Table, inspect, text
+from sqlalchemy import Connection, Table, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
@@ -22,6 +20,7 @@ from citrine_core.clock import utc_now
 from citrine_core.config import CoreSettings
 from citrine_core.db.engine import create_engine, is_outage
 from citrine_core.db.partitions import add_partitions
+from citrine_core.db.schema_version import MIGRATIONS
 from citrine_core.db.unit_of_work import UnitOfWorkFactory
 from citrine_core.services import Services
 
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
     from citrine.events.v1.events_pb2 import Event
     from citrine_core.resources.commands import CommandSender
 
-__all__ = ["alembic_config", "main", "schema_is_current", "upgrade"]
+__all__ = ["alembic_config", "main", "upgrade"]
 
 TURN_TIMEOUT = 120.0
 """Seconds that SQLite lets an upgrade wait for another one."""
@@ -95,25 +94,6 @@ async def upgrade(url: str, settings: CoreSettings | None = None) -> None:
         await engine.dispose()
 
 
-async def schema_is_current(engine: AsyncEngine) -> bool:
-    """Tell whether a database has the schema of this version of Citrine.
-
-    Raises:
-        DBAPIError: When the database refuses.
-        OSError: When it can't be reached.
-    """
-    async with engine.connect() as connection:
-        stored = await connection.run_sync(_stored_revision)
-    return stored == ScriptDirectory.from_config(alembic_config()).get_current_head()
-
-
-def _stored_revision(connection: Connection) -> str | None:
-    if not inspect(connection).has_table("alembic_version"):
-        return None
-    stored: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
-    return stored
-
-
 def _upgrade(connection: Connection, tables: Sequence[Table]) -> None:
     config = alembic_config()
     config.attributes["connection"] = connection
@@ -126,7 +106,7 @@ def alembic_config() -> Config:
     """Return Alembic's configuration; a connection goes into its attributes."""
     config = Config()
     # ConfigParser takes a % for the beginning of a reference.
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     return config
 
 

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
 from citrine_core.db import UnitOfWorkFactory, create_engine
 from citrine_core.db.partitions import add_partitions, drop_partitions_before, is_partition
-from citrine_core.db.upgrade import schema_is_current
+from citrine_core.db.schema_version import schema_is_current
 from tests.support.databases import somebody_waits
 
 INSERT = text(

@@ -13,8 +13,9 @@ from sqlalchemy import Connection, MetaData, inspect, text
 
 from citrine_core.db import create_engine
 from citrine_core.db.migrations.env import compare_options
+from citrine_core.db.schema_version import schema_is_current
 from citrine_core.db.tables import metadata
-from citrine_core.db.upgrade import alembic_config, main, schema_is_current, upgrade
+from citrine_core.db.upgrade import alembic_config, main, upgrade
 from tests.support.plug_in import install_example_block
 
 
