@@ -4,7 +4,6 @@ from citrine_core.dispatch.calls import (
     Answered,
     Call,
     CallRefused,
-    Failed,
     content_key,
     handles,
     handles_answer,
@@ -12,6 +11,7 @@ from citrine_core.dispatch.calls import (
     handles_vendor,
 )
 from citrine_core.dispatch.dispatcher import Dispatcher, Item, ObserveBatch, Outages, Stage
+from citrine_core.dispatch.failures import CommandEnd, Failed
 from citrine_core.dispatch.handling import HandlingStage
 from citrine_core.dispatch.inquiries import Inquirer, Inquiries
 from citrine_core.dispatch.routes import Block, Routes, collect
@@ -21,6 +21,7 @@ __all__ = [
     "Block",
     "Call",
     "CallRefused",
+    "CommandEnd",
     "Dispatcher",
     "Failed",
     "HandlingStage",

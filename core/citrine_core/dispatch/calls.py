@@ -8,13 +8,10 @@ from typing import Any, Generic, TypeVar
 
 from google.protobuf.message import Message
 
-from citrine.api.v1.common_pb2 import CommandState
-
 __all__ = [
     "Answered",
     "Call",
     "CallRefused",
-    "Failed",
     "Mark",
     "content_key",
     "handles",
@@ -57,24 +54,6 @@ class Answered(Generic[RequestT, ResponseT]):
     response: ResponseT
     receive_time: datetime
     """When the edge read the answer, UTC."""
-
-
-@dataclass(slots=True)
-class Failed(Generic[RequestT]):
-    """One command that ended without an answer of the station that can be used."""
-
-    tenant_id: str
-    station_id: str
-    command_id: str
-    request: RequestT
-    state: CommandState.ValueType
-    """FAILED, TIMED_OUT, EXPIRED or CANCELLED. After TIMED_OUT nobody knows what the station did."""
-    code: str
-    """Error code of OCPP-J that the station answered, or why it was never asked, e.g. "NotConnected"."""
-    text: str
-    """What went wrong, for people."""
-    time: datetime
-    """When it ended, UTC."""
 
 
 class CallRefused(Exception):

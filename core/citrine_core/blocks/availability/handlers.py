@@ -92,7 +92,7 @@ class AvailabilityHandlers:
     @handles_failure(ChangeAvailabilityRequest)
     async def availability_failed(self, work: UnitOfWork, failed: Failed[ChangeAvailabilityRequest]) -> None:
         """Keep what was asked for in vain."""
-        await _keep_wish(work, failed, None, problem_of(f"{failed.code}: {failed.text}"), failed.time)
+        await _keep_wish(work, failed, None, problem_of(failed.problem), failed.time)
 
 
 async def _keep_wish(

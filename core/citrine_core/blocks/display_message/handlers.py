@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from citrine.api.v1.common_pb2 import COMMAND_STATE_CANCELLED, COMMAND_STATE_EXPIRED, COMMAND_STATE_TIMED_OUT
 from citrine.api.v1.display_message_pb2 import DisplayMessageState
 from citrine.ocpp.v2 import display_message_pb2 as ocpp
 from citrine_core.blocks.display_message.models import DisplayMessage
@@ -25,10 +24,6 @@ _REMOVED = DisplayMessageState.DISPLAY_MESSAGE_STATE_REMOVED
 
 _KIND = ReportKind.REPORT_KIND_DISPLAY_MESSAGES
 
-_UNCERTAIN = (COMMAND_STATE_TIMED_OUT, COMMAND_STATE_EXPIRED)
-"""Ends of a command that the station may have got: its edge may have been lost before it could say so."""
-
-_LOST = "ConnectionLost"
 _NOT_REPORTED = "the station did not report it"
 
 
@@ -122,9 +117,9 @@ class DisplayMessageHandlers:
         row = _requested(rows, failed.request.message.id)
         if row is None:
             return
-        state = _CLEARED if failed.state == COMMAND_STATE_CANCELLED else _FAILED
+        state = _CLEARED if failed.withdrawn else _FAILED
         change(work, row, state, time=failed.time, now=self._clock(), detail=failed.text)
-        row.is_doubtful = failed.state in _UNCERTAIN or failed.code == _LOST
+        row.is_doubtful = failed.may_have_arrived
 
     @handles_answer(ocpp.ClearDisplayMessageResponse)
     async def clear_display_message_answered(

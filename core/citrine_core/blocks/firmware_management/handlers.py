@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from citrine.api.v1 import common_pb2 as common
 from citrine.api.v1 import firmware_management_pb2 as pb
 from citrine.ocpp.v2 import firmware_management_pb2 as ocpp
 from citrine_core.blocks.firmware_management.campaigns.following import follow, let_wait_again
@@ -23,12 +22,6 @@ _OF_OTHERS: Mapping[int, pb.FirmwareUpdateState.ValueType] = {
     ocpp.UPDATE_FIRMWARE_STATUS_ENUM_ACCEPTED: pb.FIRMWARE_UPDATE_STATE_UNKNOWN,
 }
 """What becomes of an update under way when its station accepts another."""
-
-_MAY_HAVE_BEGUN = frozenset({"ConnectionLost", "Timeout"})
-"""Ends of a command after which nobody knows whether the station got it."""
-
-_NOT_REACHED = frozenset({"NotConnected", "Expired"})
-"""Ends of a command that the station never saw, for no fault of its own."""
 
 
 class FirmwareManagementHandlers:
@@ -83,17 +76,16 @@ class FirmwareManagementHandlers:
         """Note that a station could not be asked, or did not answer."""
         now = self._clock()
         update = await self._asked_for(work, failed)
-        if update.campaign_id is not None and failed.code in _NOT_REACHED:
+        if update.campaign_id is not None and failed.unreached:
             await let_wait_again(work, update, failed.text, now)
             await FirmwareRepository(work.session).remove(update)
             return
         update.command_id = failed.command_id
-        lost = failed.state == common.COMMAND_STATE_TIMED_OUT or failed.code in _MAY_HAVE_BEGUN
-        if lost and update.status:
+        if failed.may_have_arrived and update.status:
             # It speaks of it, so it got it.
             return
-        state = pb.FIRMWARE_UPDATE_STATE_UNKNOWN if lost else pb.FIRMWARE_UPDATE_STATE_NOT_SENT
-        if move(update, state, f"{failed.code}: {failed.text}", now, self._silence):
+        state = pb.FIRMWARE_UPDATE_STATE_UNKNOWN if failed.may_have_arrived else pb.FIRMWARE_UPDATE_STATE_NOT_SENT
+        if move(update, state, failed.problem, now, self._silence):
             work.emit(changed_event(update))
             await self._follow(work, [update], now)
 

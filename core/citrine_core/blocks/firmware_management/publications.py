@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from citrine.api.v1 import common_pb2 as common
 from citrine.api.v1 import firmware_management_pb2 as pb
 from citrine.events.v1.events_pb2 import Event, FirmwarePublicationChanged
 from citrine.ocpp.spellings import spelling_of
@@ -95,11 +94,10 @@ class PublicationHandlers:
     async def publication_not_answered(self, work: UnitOfWork, failed: Failed[ocpp.PublishFirmwareRequest]) -> None:
         """Note that a local controller could not be asked, or did not answer."""
         row = await self._asked_for(work, failed)
-        lost = failed.state == common.COMMAND_STATE_TIMED_OUT or failed.code == "ConnectionLost"
-        if lost and row.status:
+        if failed.may_have_arrived and row.status:
             return
-        state = pb.PUBLICATION_STATE_UNKNOWN if lost else pb.PUBLICATION_STATE_NOT_SENT
-        if _move(row, state, f"{failed.code}: {failed.text}", self._clock(), self._silence):
+        state = pb.PUBLICATION_STATE_UNKNOWN if failed.may_have_arrived else pb.PUBLICATION_STATE_NOT_SENT
+        if _move(row, state, failed.problem, self._clock(), self._silence):
             work.emit(publication_event(row))
 
     @handles_answer(ocpp.UnpublishFirmwareResponse)

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 
-from citrine.api.v1 import common_pb2 as common
 from citrine.api.v1.local_auth_list_pb2 import (
     LOCAL_LIST_STATE_FAILED,
     LOCAL_LIST_STATE_IN_STEP,
@@ -32,9 +31,6 @@ _STATUSES = {
     ocpp.SEND_LOCAL_LIST_STATUS_ENUM_FAILED: "Failed",
     ocpp.SEND_LOCAL_LIST_STATUS_ENUM_VERSION_MISMATCH: "VersionMismatch",
 }
-
-_NOT_SENT = frozenset({"NotConnected", "Expired", "Cancelled", "NotSupported"})
-"""Why a command was never written to the socket."""
 
 
 class LocalAuthListHandlers:
@@ -87,8 +83,9 @@ class LocalAuthListHandlers:
         """Forget which list the station has where it may have taken this one without our knowing."""
         lists = LocalListRepository(work.session)
         row = await lists.lock(failed.tenant_id, failed.station_id)
-        row.attempts, row.problem = row.attempts + 1, f"{failed.code}: {failed.text}"[:255]
-        if failed.state == common.COMMAND_STATE_TIMED_OUT or failed.code not in _NOT_SENT:
+        row.attempts, row.problem = row.attempts + 1, failed.problem[:255]
+        # A station that answers CALLERROR in the middle of a list may have stored a part of it.
+        if not failed.never_sent:
             row.version = None
             self._become(work, row, LOCAL_LIST_STATE_MISMATCH)
         if row.keep_in_step:

@@ -43,8 +43,7 @@ class RemoteControlHandlers:
     @handles_failure(ocpp.RequestStartTransactionRequest)
     async def start_failed(self, work: UnitOfWork, failed: Failed[ocpp.RequestStartTransactionRequest]) -> None:
         """Keep why there is no answer. After a timeout the station may start all the same, and is believed then."""
-        problem = f"{failed.code}: {failed.text}" if failed.text else failed.code
-        await self._change(work, failed, RemoteStartState.REMOTE_START_STATE_FAILED, problem=problem)
+        await self._change(work, failed, RemoteStartState.REMOTE_START_STATE_FAILED, problem=failed.problem)
 
     async def _change(
         self,

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from citrine.api.v1.common_pb2 import COMMAND_STATE_CANCELLED, COMMAND_STATE_EXPIRED, COMMAND_STATE_TIMED_OUT
 from citrine.api.v1.reservation_pb2 import ReservationState
 from citrine.ocpp.v2 import reservation_pb2 as ocpp
 from citrine_core.blocks.reservation.models import Reservation
@@ -20,11 +19,6 @@ __all__ = ["ReservationHandlers"]
 _REQUESTED = ReservationState.RESERVATION_STATE_REQUESTED
 _ACTIVE = ReservationState.RESERVATION_STATE_ACTIVE
 _FAILED = ReservationState.RESERVATION_STATE_FAILED
-
-_UNCERTAIN = (COMMAND_STATE_TIMED_OUT, COMMAND_STATE_EXPIRED)
-"""Ends of a command that the station may have got: its edge may have been lost before it could say so."""
-
-_LOST = "ConnectionLost"
 
 
 class ReservationHandlers:
@@ -90,10 +84,9 @@ class ReservationHandlers:
         row = _asked(await _rows_of(work, failed.tenant_id, failed.station_id, failed.request.id))
         if row is None or row.state != _REQUESTED:
             return
-        withdrawn = failed.state == COMMAND_STATE_CANCELLED
-        state = ReservationState.RESERVATION_STATE_CANCELLED if withdrawn else ReservationState.RESERVATION_STATE_FAILED
+        state = ReservationState.RESERVATION_STATE_CANCELLED if failed.withdrawn else _FAILED
         change(work, row, state, Says.BELIEF, time=failed.time, now=now, detail=failed.text)
-        if failed.state in _UNCERTAIN or failed.code == _LOST:
+        if failed.may_have_arrived:
             row.clean_up_time = now
             work.after_commit(self._wake)
 

@@ -63,8 +63,7 @@ class ProfileAnswers:
         if row is None:
             return
         row.command_id, row.wanted_until = failed.command_id, None
-        reason = ": ".join(part for part in (failed.code, failed.text) if part)
-        move(work, row, pb.CHARGING_PROFILE_STATE_FAILED, failed.time, reason)
+        move(work, row, pb.CHARGING_PROFILE_STATE_FAILED, failed.time, failed.problem)
         await self._plans.schedule_failed(work, row, failed)
 
     @handles_answer(ocpp.ClearChargingProfileResponse)

@@ -59,9 +59,6 @@ PENDING = pb.CHARGING_NEGOTIATION_STATE_PENDING
 SENT = pb.CHARGING_NEGOTIATION_STATE_SENT
 AWAITING = pb.CHARGING_NEGOTIATION_STATE_AWAITING_CLIENT
 
-_FOR_GOOD = frozenset({"NotSupported", "NotImplemented"})
-"""Error codes after which it is of no use to send a schedule again."""
-
 
 def _transaction_of(row: Negotiation, snapshot: StationSnapshot) -> OpenTransaction | None:
     """Return the transaction of a negotiation, if it is under way; one that began since becomes the negotiation's."""
@@ -346,7 +343,7 @@ class ChargingPlans:
             if row.state == AWAITING:
                 continue
             row.update_time, row.reason = failed.time, record.reason
-            if row.attempts < MAX_ATTEMPTS and failed.code not in _FOR_GOOD:
+            if row.attempts < MAX_ATTEMPTS and not failed.for_good:
                 row.state, row.due_time = PENDING, self._clock() + RETRY_TIME
             else:
                 row.state = pb.CHARGING_NEGOTIATION_STATE_FAILED

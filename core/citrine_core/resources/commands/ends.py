@@ -10,6 +10,7 @@ from citrine.ocpp.actions import ACTIONS
 from citrine.ocpp.codec import CodecError, decode
 from citrine_core.db import UnitOfWork
 from citrine_core.dispatch import Failed, Routes
+from citrine_core.resources.commands.outcomes import Ending
 from citrine_core.resources.commands.repository import StoredCommand
 
 __all__ = ["CommandEnds", "finished"]
@@ -29,13 +30,11 @@ class CommandEnds:
         self,
         work: UnitOfWork,
         row: StoredCommand,
-        state: "common.CommandState.ValueType",
-        code: str,
-        text: str,
+        ending: Ending,
         time: datetime,
     ) -> None:
         """Emit the event of a command that ended without an answer, and tell the blocks, in its transaction."""
-        work.emit(finished(row, state))
+        work.emit(finished(row, ending.state))
         action = ACTIONS.get(row.action)
         routes = () if action is None else self._routes.failures.get(action.request, ())
         if action is None or not routes:
@@ -45,7 +44,17 @@ class CommandEnds:
         except CodecError:
             # A native command whose version says something else by this name.
             return
-        failed = Failed(row.tenant_id, row.station_id, row.command_id, request, state, code, text, time)
+        failed = Failed(
+            row.tenant_id,
+            row.station_id,
+            row.command_id,
+            request,
+            ending.state,
+            ending.code,
+            ending.text,
+            time,
+            ending.end,
+        )
         for route in routes:
             await route.method(work, failed)
 

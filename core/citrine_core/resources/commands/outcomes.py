@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from citrine.api.v1 import common_pb2 as common
 from citrine.edge.v1.link_pb2 import CommandFailure
+from citrine_core.dispatch import CommandEnd
 from citrine_core.errors import (
     CoreError,
     FailedPrecondition,
@@ -15,7 +16,7 @@ from citrine_core.errors import (
     StationUnavailable,
 )
 
-__all__ = ["FINAL", "Ending", "ending_of", "error_of"]
+__all__ = ["ABANDONED", "CANCELLED", "EXPIRED", "FINAL", "NOT_CONNECTED", "Ending", "ending_of", "error_of"]
 
 FINAL = frozenset(
     {
@@ -34,33 +35,60 @@ class Ending:
     """How a command without a usable answer ends."""
 
     state: "common.CommandState.ValueType"
+    end: CommandEnd
+    """What that means for what the station did."""
     code: str
     """Stored as error_code. Empty for CALLERROR and the like: their own code is."""
     text: str
     """Stored as error_description where the edge has none."""
 
 
+CANCELLED = Ending(common.COMMAND_STATE_CANCELLED, CommandEnd.WITHDRAWN, "Cancelled", "the command was cancelled")
+NOT_CONNECTED = Ending(
+    common.COMMAND_STATE_FAILED, CommandEnd.UNREACHED, "NotConnected", "the station is not connected"
+)
+EXPIRED = Ending(common.COMMAND_STATE_EXPIRED, CommandEnd.UNREACHED, "Expired", "the station did not come back in time")
+ABANDONED = Ending(
+    common.COMMAND_STATE_TIMED_OUT, CommandEnd.UNCERTAIN, "Timeout", "its core is gone and its end unknown"
+)
+
 _ENDINGS: Mapping[int, Ending] = {
-    CommandFailure.REASON_UNSPECIFIED: Ending(common.COMMAND_STATE_FAILED, "InternalError", "the edge gave no reason"),
-    CommandFailure.REASON_GONE: Ending(common.COMMAND_STATE_FAILED, "NotConnected", "the station is not connected"),
+    CommandFailure.REASON_UNSPECIFIED: Ending(
+        common.COMMAND_STATE_FAILED, CommandEnd.UNCERTAIN, "InternalError", "the edge gave no reason"
+    ),
+    CommandFailure.REASON_GONE: NOT_CONNECTED,
     CommandFailure.REASON_LOST: Ending(
-        common.COMMAND_STATE_FAILED, "ConnectionLost", "the connection broke before the station answered"
+        common.COMMAND_STATE_FAILED,
+        CommandEnd.UNCERTAIN,
+        "ConnectionLost",
+        "the connection broke before the station answered",
     ),
     CommandFailure.REASON_TIMEOUT: Ending(
-        common.COMMAND_STATE_TIMED_OUT, "Timeout", "the station did not answer in time"
+        common.COMMAND_STATE_TIMED_OUT, CommandEnd.UNCERTAIN, "Timeout", "the station did not answer in time"
     ),
     CommandFailure.REASON_EXPIRED: Ending(
-        common.COMMAND_STATE_EXPIRED, "Expired", "the station was busy with other commands, this one was not sent"
+        common.COMMAND_STATE_EXPIRED,
+        CommandEnd.UNREACHED,
+        "Expired",
+        "the station was busy with other commands, this one was not sent",
     ),
-    CommandFailure.REASON_CALL_ERROR: Ending(common.COMMAND_STATE_FAILED, "", ""),
-    CommandFailure.REASON_BAD_ANSWER: Ending(common.COMMAND_STATE_FAILED, "", "the station's answer breaks the schema"),
+    CommandFailure.REASON_CALL_ERROR: Ending(common.COMMAND_STATE_FAILED, CommandEnd.REFUSED, "", ""),
+    CommandFailure.REASON_BAD_ANSWER: Ending(
+        common.COMMAND_STATE_FAILED, CommandEnd.UNREADABLE, "", "the station's answer breaks the schema"
+    ),
     CommandFailure.REASON_UNSUPPORTED: Ending(
-        common.COMMAND_STATE_FAILED, "NotSupported", "the OCPP version of the station has no such action"
+        common.COMMAND_STATE_FAILED,
+        CommandEnd.UNSENDABLE,
+        "NotSupported",
+        "the OCPP version of the station has no such action",
     ),
     CommandFailure.REASON_INVALID: Ending(
-        common.COMMAND_STATE_FAILED, "", "the payload breaks the schema of the station's OCPP version"
+        common.COMMAND_STATE_FAILED,
+        CommandEnd.UNSENDABLE,
+        "",
+        "the payload breaks the schema of the station's OCPP version",
     ),
-    CommandFailure.REASON_CANCELLED: Ending(common.COMMAND_STATE_CANCELLED, "Cancelled", "the command was cancelled"),
+    CommandFailure.REASON_CANCELLED: CANCELLED,
 }
 
 
@@ -69,6 +97,7 @@ def ending_of(failure: CommandFailure) -> Ending:
     ending = _ENDINGS.get(failure.reason, _ENDINGS[CommandFailure.REASON_UNSPECIFIED])
     return Ending(
         ending.state,
+        ending.end,
         (ending.code or failure.error.code or "InternalError")[:100],
         failure.error.description or ending.text,
     )

@@ -8,7 +8,9 @@ from typing import Any
 from citrine.api.v1 import common_pb2 as common
 from citrine_core.clock import Clock
 from citrine_core.db import UnitOfWork, UnitOfWorkFactory
+from citrine_core.dispatch import CommandEnd
 from citrine_core.errors import CoreError, DatabaseUnavailable
+from citrine_core.resources.commands.outcomes import ABANDONED, EXPIRED, Ending
 from citrine_core.resources.commands.repository import CHANGING, CommandRepository, StoredCommand
 from citrine_core.resources.commands.sender import CommandSender
 
@@ -43,9 +45,10 @@ class CommandQueue:
     async def forget_station(self, work: UnitOfWork, tenant_id: str, station_id: str) -> None:
         """Cancel what was not sent to a station that is removed."""
         for row in await CommandRepository(work.session).cancel_queued(tenant_id, station_id, self._clock()):
-            await self._sender.ends.failed(
-                work, row, common.COMMAND_STATE_CANCELLED, row.error_code, row.error_description, row.finish_time
-            )
+            # What a core has handed to an edge may be written by now.
+            end = CommandEnd.WITHDRAWN if row.core_id is None else CommandEnd.UNCERTAIN
+            ending = Ending(common.COMMAND_STATE_CANCELLED, end, row.error_code, row.error_description)
+            await self._sender.ends.failed(work, row, ending, row.finish_time)
 
     async def run(self) -> None:
         """Send and sweep until cancelled."""
@@ -64,19 +67,12 @@ class CommandQueue:
             abandoned = await repository.abandoned(now, MAX_ROWS)
             back = await repository.stations_to_send_to(now, MAX_ROWS)
         if expired or abandoned:
-            await self._end(expired, common.COMMAND_STATE_EXPIRED, "Expired", "the station did not come back in time")
-            await self._end(
-                abandoned,
-                common.COMMAND_STATE_TIMED_OUT,
-                "Timeout",
-                "its core is gone and its end unknown",
-            )
+            await self._end(expired, EXPIRED)
+            await self._end(abandoned, ABANDONED)
         for key in back:
             self._wake(key)
 
-    async def _end(
-        self, rows: Sequence[StoredCommand], state: "common.CommandState.ValueType", code: str, text: str
-    ) -> None:
+    async def _end(self, rows: Sequence[StoredCommand], ending: Ending) -> None:
         if not rows:
             return
         now = self._clock()
@@ -87,9 +83,16 @@ class CommandQueue:
                 current = (await repository.find_for_update(row.tenant_id, [row.command_id])).get(row.command_id)
                 if current is None or current.state != row.state or current.core_id != row.core_id:
                     continue
-                change = _change(current, state=state, error_code=code, error_description=text, finish_time=now)
-                await repository.change_all([{**change, "secret_payload": None}])
-                await self._sender.ends.failed(work, current, state, code, text, now)
+                change = _change(
+                    current,
+                    state=ending.state,
+                    error_code=ending.code,
+                    error_description=ending.text,
+                    finish_time=now,
+                    secret_payload=None,
+                )
+                await repository.change_all([change])
+                await self._sender.ends.failed(work, current, ending, now)
             await work.commit()
 
     async def _sweep_repeatedly(self) -> None:

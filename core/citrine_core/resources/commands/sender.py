@@ -26,6 +26,7 @@ from citrine_core.ids import new_id
 from citrine_core.link.registry import Link, LinkRegistry
 from citrine_core.resources.commands.ends import CommandEnds
 from citrine_core.resources.commands.orders import Order, Orders
+from citrine_core.resources.commands.outcomes import NOT_CONNECTED
 from citrine_core.resources.commands.pending import Outcome, Pending, PendingCommands
 from citrine_core.resources.commands.protos import to_proto
 from citrine_core.resources.commands.repository import CommandRepository, StoredCommand
@@ -211,9 +212,8 @@ class CommandSender:
             if edge is not None and password_hash is not None:
                 await repository.set_next_password(order.tenant_id, order.station_id, password_hash)
             if row["finish_time"] is not None:
-                await self.ends.failed(
-                    work, _as_row(row), row["state"], row["error_code"], row["error_description"], row["finish_time"]
-                )
+                ending = replace(NOT_CONNECTED, text=row["error_description"])
+                await self.ends.failed(work, _as_row(row), ending, row["finish_time"])
             await work.commit()
         if context is not None:
             context.set_trailing_metadata(((COMMAND_ID, command_id),))
@@ -253,13 +253,15 @@ class CommandSender:
             raise
 
     def _give_up(self, pending: Pending) -> None:
-        """End a command of which the edge reports nothing; its link may be gone."""
+        """End a command of which the edge reports nothing; its link may be gone.
+
+        Where it did not report that it wrote it either, that report may be what got lost.
+        """
         self.cancel(pending)
-        reason = link.CommandFailure.REASON_TIMEOUT if pending.send_time else link.CommandFailure.REASON_EXPIRED
         failure = link.CommandFailure(
             id=pending.command_id,
             session=link.SessionRef(tenant_id=pending.tenant_id, station_id=pending.station_id, epoch=pending.epoch),
-            reason=reason,
+            reason=link.CommandFailure.REASON_TIMEOUT,
             time=_timestamp(self._clock()),
         )
         self._submit(Item(pending.tenant_id, pending.station_id, failure, pending.link.send))
@@ -272,7 +274,7 @@ class CommandSender:
         now = self._clock()
         fails = not goes_now and not order.when_online
         shown = masked(order.payload)
-        text = "the station is not connected"
+        text = NOT_CONNECTED.text
         if station.is_open:
             text = "there is no link to the edge that holds the station"
         deadline = now + timedelta(seconds=order.timeout + REPORT_TIME + STORE_TIME)
@@ -281,12 +283,12 @@ class CommandSender:
             "command_id": command_id,
             "station_id": order.station_id,
             "action": order.action,
-            "state": common.COMMAND_STATE_FAILED if fails else common.COMMAND_STATE_QUEUED,
+            "state": NOT_CONNECTED.state if fails else common.COMMAND_STATE_QUEUED,
             "is_native": order.is_native,
             "secret_payload": _json(order.payload) if order.when_online and shown != order.payload else None,
             "payload": _json(shown),
             "response": None,
-            "error_code": "NotConnected" if fails else "",
+            "error_code": NOT_CONNECTED.code if fails else "",
             "error_description": text if fails else "",
             "requested_by": order.requested_by,
             "reason": order.reason,

@@ -11,6 +11,7 @@ from citrine.api.v1.commands_pb2_grpc import CommandsServiceServicer
 from citrine.ocpp.actions import ACTIONS, Action
 from citrine.ocpp.codec import CodecError, decode, encode
 from citrine_core.errors import FailedPrecondition, InvalidArgument, NotFound
+from citrine_core.resources.commands.outcomes import CANCELLED
 from citrine_core.resources.commands.protos import from_struct, json_to_struct, to_proto
 from citrine_core.resources.commands.repository import CommandRepository, StoredCommand
 from citrine_core.rpc import caller, open_page
@@ -101,8 +102,7 @@ class CommandsServicer(CommandsServiceServicer):
             now = self._clock()
             cancelled = await repository.cancel_waiting(row.tenant_id, row.command_id, now)
             if cancelled:
-                text = "the command was cancelled"
-                await self._commands.ends.failed(work, row, common.COMMAND_STATE_CANCELLED, "Cancelled", text, now)
+                await self._commands.ends.failed(work, row, CANCELLED, now)
             await work.commit()
         return cancelled
 

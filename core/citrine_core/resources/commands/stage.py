@@ -125,7 +125,7 @@ class CommandsStage:
         error = error_of(failure, pending.payload_field if pending is not None else "request")
         time = _time(failure.time)
         if tell_blocks:
-            await self._ends.failed(work, row, ending.state, ending.code, ending.text, time)
+            await self._ends.failed(work, row, ending, time)
         else:
             work.emit(finished(row, ending.state))
         self._end(work, values, time)

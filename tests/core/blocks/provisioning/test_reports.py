@@ -18,7 +18,7 @@ from citrine.ocpp.v2.types_pb2 import GENERIC_DEVICE_MODEL_STATUS_ENUM_ACCEPTED 
 from citrine.ocpp.v2.types_pb2 import GENERIC_DEVICE_MODEL_STATUS_ENUM_REJECTED as REFUSED
 from citrine_core.blocks.provisioning import ProvisioningHandlers, ReportedVariable, ReportHandlers
 from citrine_core.db import UnitOfWorkFactory
-from citrine_core.dispatch import Call, Failed
+from citrine_core.dispatch import Call, CommandEnd, Failed
 from citrine_core.events import write_events
 from citrine_core.resources.reports import ReportPart, ReportRun
 from tests.support.blocks import NOW, answered, call_of, events, handle, services_of, stamp
@@ -127,7 +127,15 @@ async def test_failure_of_what_nobody_waits_for_changes_nothing(
     await handle(unit_of_work, handlers.notify_reports, [part(0, last=True)])
 
     failed = Failed(
-        "default", "CS-1", "command-1", ocpp.GetReportRequest(request_id=7), COMMAND_STATE_TIMED_OUT, "Timeout", "", NOW
+        "default",
+        "CS-1",
+        "command-1",
+        ocpp.GetReportRequest(request_id=7),
+        COMMAND_STATE_TIMED_OUT,
+        "Timeout",
+        "",
+        NOW,
+        CommandEnd.UNCERTAIN,
     )
     await handle(unit_of_work, handlers.report_failed, failed)
 

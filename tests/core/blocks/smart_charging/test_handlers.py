@@ -23,7 +23,7 @@ from citrine_core.blocks.smart_charging import (
 from citrine_core.blocks.smart_charging.records import ACCEPTED, WANTED, new_record
 from citrine_core.blocks.transactions import TransactionsHandlers
 from citrine_core.db import UnitOfWorkFactory
-from citrine_core.dispatch import Failed
+from citrine_core.dispatch import CommandEnd, Failed
 from tests.support.blocks import NOW, add_station, answered, call_of, events, handle, services_of, stamp
 from tests.support.charging import started
 
@@ -232,7 +232,7 @@ async def test_a_schedule_that_was_not_taken_is_sent_again(
         work.session.add(new_record("default", "CS-1", 1, tx_profile(16), WANTED, NOW))
         await work.commit()
     request = ocpp.SetChargingProfileRequest(evse_id=1, charging_profile=tx_profile(16))
-    failed = Failed("default", "CS-1", "command-1", request, COMMAND_STATE_FAILED, code, "no", NOW)
+    failed = Failed("default", "CS-1", "command-1", request, COMMAND_STATE_FAILED, code, "no", NOW, CommandEnd.REFUSED)
 
     await handle(station.unit_of_work, station.answers.profile_not_set, failed)
 

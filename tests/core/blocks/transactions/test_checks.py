@@ -231,17 +231,30 @@ async def test_what_a_removed_station_left_open_is_closed(
     ]
 
 
+@pytest.mark.parametrize(
+    ("reason", "code", "asks"),
+    [
+        pytest.param(CommandFailure.REASON_LOST, "ConnectionLost", 1, id="the station may have got it"),
+        pytest.param(CommandFailure.REASON_GONE, "NotConnected", 0, id="the station never got it"),
+    ],
+)
 async def test_a_question_that_is_lost_with_the_connection_is_asked_again(
-    core: RunningCore, edge: FakeEdge, station: FakeSession, api: "TransactionsServiceAsyncStub"
+    core: RunningCore,
+    edge: FakeEdge,
+    station: FakeSession,
+    api: "TransactionsServiceAsyncStub",
+    reason: "CommandFailure.Reason.ValueType",
+    code: str,
+    asks: int,
 ) -> None:
-    edge.on_command = lambda command: CommandFailure(reason=CommandFailure.REASON_LOST)
+    edge.on_command = lambda command: CommandFailure(reason=reason)
 
     await station.call_all([started(0), ended(2)])
 
     await until(core, lambda event: event.command_finished.action == "GetTransactionStatus")
     check = (await transaction_of(api)).check
-    assert check.problem.startswith("ConnectionLost")
-    assert (check.asks, check.HasField("due_time")) == (0, True)
+    assert check.problem.startswith(code)
+    assert (check.asks, check.HasField("due_time")) == (asks, True)
 
 
 async def test_E14_what_an_operator_asks_is_kept_too(

@@ -242,7 +242,7 @@ async def test_no_word_from_the_edge_ends_in_time(core: RunningCore) -> None:
     (command,) = await commands(core)
     assert failure.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
     assert time.monotonic() - started < 6
-    assert (cancelled.id, command.state) == (command.id, common.COMMAND_STATE_EXPIRED)
+    assert (cancelled.id, command.state) == (command.id, common.COMMAND_STATE_TIMED_OUT)
 
 
 async def test_a_caller_that_goes_away_cancels_what_was_not_sent(core: RunningCore) -> None:

@@ -127,6 +127,17 @@ async def test_blocks_hear_of_a_failure_once(setting: Setting) -> None:
     (failed,) = setting.told.failures
     assert failed.request == ocpp.ResetRequest(type=ocpp.RESET_ENUM_IMMEDIATE)
     assert (failed.command_id, failed.state, failed.code) == ("C-1", common.COMMAND_STATE_FAILED, "ConnectionLost")
+    assert failed.may_have_arrived
+
+
+async def test_a_station_that_answers_with_a_code_of_ours_has_refused(setting: Setting) -> None:
+    refused = failure(link.CommandFailure.REASON_CALL_ERROR)
+    refused.error.code = "NotConnected"
+
+    await setting.run(refused)
+
+    (failed,) = setting.told.failures
+    assert (failed.refused, failed.never_sent, failed.code) == (True, False, "NotConnected")
 
 
 async def test_a_failure_is_stored_even_where_a_block_fails(setting: Setting) -> None:

@@ -7,11 +7,11 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from citrine.api.v1 import reports_pb2 as pb
-from citrine.api.v1.common_pb2 import COMMAND_STATE_FAILED
+from citrine.api.v1.common_pb2 import COMMAND_STATE_TIMED_OUT
 from citrine.ocpp.v2 import diagnostics_pb2 as ocpp
 from citrine.ocpp.v2.display_message_pb2 import MessageInfo, NotifyDisplayMessagesRequest
 from citrine_core.db import UnitOfWorkFactory
-from citrine_core.dispatch import Failed
+from citrine_core.dispatch import CommandEnd, Failed
 from citrine_core.resources.reports import Part, ReportRun, end_run, report_answered, report_failed, take_parts
 from tests.support.blocks import NOW, answered, events
 from tests.support.statements import statements
@@ -142,7 +142,15 @@ async def test_failure_after_parts_came_leaves_the_report(unit_of_work: UnitOfWo
 
     async with unit_of_work() as work:
         failed = Failed(
-            "default", "CS-1", "c-1", ocpp.GetLogRequest(), COMMAND_STATE_FAILED, "Timeout", "no answer", at(30)
+            "default",
+            "CS-1",
+            "c-1",
+            ocpp.GetLogRequest(),
+            COMMAND_STATE_TIMED_OUT,
+            "Timeout",
+            "no answer",
+            at(30),
+            CommandEnd.UNCERTAIN,
         )
         await report_failed(work, failed, LOG, 7)
         await work.commit()

@@ -42,7 +42,7 @@ class RecordHandlers:
             station_id=failed.station_id,
             evse_id=failed.request.evse_id,
             type=failed.request.type,
-            problem=problem_of(f"{failed.code}: {failed.text}"),
+            problem=problem_of(failed.problem),
             command_id=failed.command_id,
             answer_time=failed.time,
         )

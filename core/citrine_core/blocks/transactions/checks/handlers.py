@@ -10,12 +10,6 @@ from citrine_core.services import Services
 
 __all__ = ["CheckHandlers"]
 
-_FOR_GOOD = frozenset({"NotSupported", "NotImplemented"})
-"""Codes after which a station is not asked again."""
-
-_NOT_ASKED = frozenset({"NotConnected", "ConnectionLost", "Expired"})
-"""Codes of questions that did not get to the station, or got lost with the connection."""
-
 
 class CheckHandlers:
     """What stations answer to GetTransactionStatus (E14)."""
@@ -57,6 +51,6 @@ class CheckHandlers:
         """Keep why there is no answer."""
         if failed.request.transaction_id:
             key = (failed.tenant_id, failed.station_id, failed.request.transaction_id)
-            problem = f"{failed.code}: {failed.text}" if failed.text else failed.code
-            due_time = None if failed.code in _FOR_GOOD else self._clock() + FIRST_RETRY
-            await CheckRepository(work.session).failed(key, problem, due_time, counts=failed.code not in _NOT_ASKED)
+            due_time = None if failed.for_good else self._clock() + FIRST_RETRY
+            checks = CheckRepository(work.session)
+            await checks.failed(key, failed.problem, due_time, counts=not failed.never_sent)
