@@ -118,6 +118,10 @@ class CoreSettings(BaseSettings):
     """After that long without news of an open transaction, its connected station is asked whether it goes on. None:
     never."""
 
+    station_clock_tolerance: Duration | None = Field(default=timedelta(minutes=5), gt=timedelta(0))
+    """How far a station's clock may differ from ours. Transactions of one that differs more are billed by our clock.
+    None: stations are believed."""
+
     firmware_silence: Duration = timedelta(hours=24)
     """How long a station may say nothing of a firmware update before nobody knows what became of it.
 

@@ -16,6 +16,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from citrine.edge.v1 import link_pb2 as link
 from citrine.edge.v1.link_pb2_grpc import EdgeLinkServiceStub
 from citrine.ocpp.actions import unwrap, wrap_request, wrap_response
+from citrine.ocpp.v2.transactions_pb2 import TransactionEventRequest
 
 __all__ = ["FakeEdge", "FakeSession", "RefusedByCore", "fake_edge", "timestamp"]
 
@@ -31,6 +32,11 @@ def timestamp(time: datetime | None = None) -> Timestamp:
     result = Timestamp()
     result.FromDatetime(time or datetime.now(UTC))
     return result
+
+
+def _by_its_clock(message: Message) -> Timestamp:
+    """Return when a message arrives: at once, by a clock of the station that is right."""
+    return message.timestamp if isinstance(message, TransactionEventRequest) else timestamp()
 
 
 class RefusedByCore(Exception):
@@ -191,7 +197,7 @@ class FakeEdge:
             id=next(self._ids),
             session=ref,
             request=wrap_request(message),
-            receive_time=timestamp(receive_time),
+            receive_time=timestamp(receive_time) if receive_time is not None else _by_its_clock(message),
         )
         call.message_id = message_id or f"message-{call.id}"
         self._answers[call.id] = asyncio.get_running_loop().create_future()

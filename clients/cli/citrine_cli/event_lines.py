@@ -16,7 +16,7 @@ from citrine.events.v1.events_pb2 import (
     TransactionChecked,
     TransactionSummary,
 )
-from citrine_cli.words import amount, enum_word
+from citrine_cli.words import amount, enum_word, skew_word
 
 __all__ = ["event_line", "event_words", "local_time"]
 
@@ -82,6 +82,9 @@ _WORDS: Mapping[str, Callable[[Any], str]] = {
     ),
     "command_finished": lambda body: f"command {body.action} {body.state.lower().replace('_', ' ')}",
     "data_transfer_received": lambda body: f"data of {body.request.vendor_id}: {enum_word(body, 'status')}",
+    "station_clock_changed": lambda body: (
+        f"clock {skew_word(body, 'skew')}" + (", its transactions go by ours" if body.is_off else "")
+    ),
     "station_held": lambda body: f"held, because nobody knows it; from {body.remote_address}",
     "provisioning_changed": lambda body: (
         f"configuration {body.configuration_id} {body.state}"

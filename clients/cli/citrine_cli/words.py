@@ -1,5 +1,6 @@
 """Words for what messages hold: enum values as OCPP spells them, times, amounts."""
 
+from datetime import timedelta
 from decimal import Decimal
 
 from google.protobuf.descriptor import EnumDescriptor
@@ -8,7 +9,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from citrine.ocpp.v2 import options_pb2
 
-__all__ = ["amount", "enum_word", "number", "plain", "time_word"]
+__all__ = ["amount", "enum_word", "number", "plain", "skew_word", "time_word"]
 
 
 def enum_word(message: Message, field: str) -> str:
@@ -36,6 +37,16 @@ def time_word(message: Message, field: str) -> str:
         return stamp.ToDatetime().isoformat(sep=" ", timespec="seconds") + "Z"
     except (ValueError, OverflowError):
         return "?"
+
+
+def skew_word(message: Message, field: str) -> str:
+    """Return how far a clock is ahead or behind, to the second: "0:02:00 ahead". Empty where unset."""
+    if not message.HasField(field):
+        return ""
+    seconds = round(getattr(message, field).ToTimedelta() / timedelta(seconds=1))
+    if not seconds:
+        return "right"
+    return f"{timedelta(seconds=abs(seconds))} {'ahead' if seconds > 0 else 'behind'}"
 
 
 def plain(value: float) -> str:

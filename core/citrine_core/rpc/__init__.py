@@ -2,7 +2,15 @@
 
 from citrine_core.rpc.access import Access, Authenticator, Identity
 from citrine_core.rpc.caller import Caller, acting_as, caller, system_caller
-from citrine_core.rpc.fields import check_length, check_pattern, check_printable, required, time_or_none, to_timestamp
+from citrine_core.rpc.fields import (
+    check_length,
+    check_pattern,
+    check_printable,
+    required,
+    time_or_none,
+    to_duration,
+    to_timestamp,
+)
 from citrine_core.rpc.masks import apply_mask
 from citrine_core.rpc.pages import Page, open_page
 from citrine_core.rpc.server import RpcServer, build_server
@@ -25,5 +33,6 @@ __all__ = [
     "required",
     "system_caller",
     "time_or_none",
+    "to_duration",
     "to_timestamp",
 ]

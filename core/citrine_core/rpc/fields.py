@@ -1,13 +1,22 @@
 """Checks of single fields that several services share; each names the field it refuses."""
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
+from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from citrine_core.errors import InvalidArgument
 
-__all__ = ["check_length", "check_pattern", "check_printable", "required", "time_or_none", "to_timestamp"]
+__all__ = [
+    "check_length",
+    "check_pattern",
+    "check_printable",
+    "required",
+    "time_or_none",
+    "to_duration",
+    "to_timestamp",
+]
 
 
 def required(field: str, value: str) -> str:
@@ -71,4 +80,13 @@ def to_timestamp(time: datetime | None) -> Timestamp | None:
         return None
     result = Timestamp()
     result.FromDatetime(time)
+    return result
+
+
+def to_duration(span: timedelta | None) -> Duration | None:
+    """Return a span of time as protobuf has it; None stays None, and leaves the field unset."""
+    if span is None:
+        return None
+    result = Duration()
+    result.FromTimedelta(span)
     return result

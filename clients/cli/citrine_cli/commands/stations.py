@@ -24,7 +24,7 @@ from citrine.api.v1.stations_pb2 import (
 from citrine_cli.client import Client, client_command, collect
 from citrine_cli.commands import station_care, station_configuration
 from citrine_cli.errors import UsageError
-from citrine_cli.words import enum_word, number, time_word
+from citrine_cli.words import enum_word, number, skew_word, time_word
 
 __all__ = ["NAME", "build"]
 
@@ -140,7 +140,7 @@ async def list_stations(
         _show_held(client, stations)
         return
     client.out.table(
-        ["station", "connected", "version", "registration", "vendor", "model", "last seen"],
+        ["station", "connected", "version", "registration", "vendor", "model", "last seen", "clock"],
         (
             [
                 station.station_id,
@@ -150,6 +150,7 @@ async def list_stations(
                 station.hardware.vendor_name,
                 station.hardware.model,
                 time_word(station, "last_seen_time"),
+                skew_word(station, "clock_skew") if station.clock_is_off else "",
             ]
             for station in stations
         ),
@@ -203,6 +204,7 @@ async def show_station(client: Client, station_id: StationId) -> None:
             "firmware": station.hardware.firmware_version,
             "booted": time_word(station, "boot_time"),
             "last seen": time_word(station, "last_seen_time"),
+            "clock": skew_word(station, "clock_skew") + (", transactions go by ours" if station.clock_is_off else ""),
             "created": time_word(station, "create_time"),
         }
     )

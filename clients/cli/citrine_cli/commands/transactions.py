@@ -25,7 +25,7 @@ from citrine.ocpp.v2 import transactions_pb2 as ocpp
 from citrine.ocpp.v2.types_pb2 import IdToken
 from citrine_cli.client import Client, client_command, collect
 from citrine_cli.targets import tell_answer
-from citrine_cli.words import amount, enum_word, number, time_word
+from citrine_cli.words import amount, enum_word, number, skew_word, time_word
 
 __all__ = ["NAME", "build"]
 
@@ -113,6 +113,7 @@ def _facts(found: Transaction) -> dict[str, str]:
         "events": f"{found.events}{f', {found.missing_events} missing' if found.missing_events else ''}",
         "offline": "yes" if found.offline else "",
         "closed": time_word(found, "closed_time"),
+        "clock": f"{skew}, billed by ours" if (skew := skew_word(found, "clock_skew")) else "",
         "station says": _said(found.check),
         "updated": time_word(found, "update_time"),
     }

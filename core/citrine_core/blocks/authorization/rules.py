@@ -128,10 +128,10 @@ def decide_known(token: Token, presented: Presented, facts: Facts) -> IdTokenInf
 
 
 def _judge(token: Token, presented: Presented, facts: Facts) -> _Verdict:
-    # Only what is said to be accepted is: a status that is new to this version is none of it.
-    if token.status not in (TokenStatus.TOKEN_STATUS_ACCEPTED, TokenStatus.TOKEN_STATUS_UNSPECIFIED):
+    if _is_blocked(token, presented.time):
         return _Verdict(Status.AUTHORIZATION_STATUS_ENUM_BLOCKED)
-    if token.expire_time is not None and token.expire_time <= facts.now:
+    # Who began offline is judged by the token as it was then: what came later is none of the driver's fault.
+    if token.expire_time is not None and token.expire_time <= (presented.time or facts.now):
         return _Verdict(Status.AUTHORIZATION_STATUS_ENUM_EXPIRED)
     if _is_master_pass(token, facts.master_pass_group_id):
         # C16.FR.03: a master pass stops transactions, and starts none.
@@ -144,6 +144,14 @@ def _judge(token: Token, presented: Presented, facts: Facts) -> _Verdict:
     # transaction by this is seen when that one begins.
     asks_to_stop = presented.purpose is Purpose.ASK and _charges_at(token, presented.station_id, facts)
     return _Verdict(_ACCEPTED) if verdict.status != _ACCEPTED and asks_to_stop else verdict
+
+
+def _is_blocked(token: Token, time: datetime | None) -> bool:
+    """Tell whether an operator had blocked a token at a time; None: now."""
+    # Only what is said to be accepted is: a status that is new to this version is none of it.
+    if token.status in (TokenStatus.TOKEN_STATUS_ACCEPTED, TokenStatus.TOKEN_STATUS_UNSPECIFIED):
+        return False
+    return time is None or token.status_time is None or token.status_time <= time
 
 
 def _is_master_pass(token: Token, group_id: str) -> bool:

@@ -6,6 +6,7 @@ came one by one or all at once. All numbers are whole: time in microseconds, ene
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, fields, replace
+from datetime import timedelta
 from fractions import Fraction
 from itertools import pairwise
 from operator import attrgetter
@@ -45,6 +46,8 @@ class Moment:
     """Times and the energy in mWh since the transaction began, by time."""
     current_ma: int | None = None
     """Current summed over the phases. None: not measured."""
+    known_at: int = 0
+    """What time it was when that became known, where it had been queued. 0: the same."""
 
 
 @dataclass(slots=True)
@@ -78,6 +81,8 @@ class Accrual:
     """Times behind `at` from which on it charges, or does not: to be settled once the energy is known."""
     seen: int = 0
     """The latest time heard of."""
+    known_at: int = 0
+    """What time it was at the last message that had been queued. 0: there was none."""
     current_ma: int | None = None
     charged: int = 0
     idled: int = 0
@@ -101,6 +106,17 @@ class Accrual:
         if moment.charging is not None:
             self._change(max(moment.time, self.at), moment.charging)
         self.seen = max(self.seen, moment.time, self.at)
+        self.known_at = max(self.known_at, moment.known_at)
+
+    def moment_after(self, elapsed: timedelta) -> int:
+        """Return what time it is for the transaction, by the clock that it is billed by.
+
+        Whoever is shown the cost while it runs, driver or operator, is shown it up to this moment.
+
+        Args:
+            elapsed: Since something was heard of it.
+        """
+        return max(self.seen, self.known_at) + max(elapsed, timedelta(0)) // timedelta(microseconds=1)
 
     def until(self, rules: Rules, time: int) -> "Accrual":
         """Return what it is at a time, if nothing but time passed since it was last heard of."""

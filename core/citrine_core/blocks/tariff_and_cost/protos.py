@@ -1,7 +1,10 @@
 """Tariffs, assignments and costs as the API shows them."""
 
+from datetime import datetime, timedelta
+
 from citrine.api.v1 import tariff_and_cost_pb2 as cost_pb
 from citrine.api.v1 import tariffs_pb2 as pb
+from citrine_core.blocks.tariff_and_cost.accrual import Accrual
 from citrine_core.blocks.tariff_and_cost.models import CostSettings, StoredTariff, TariffAssignment, TariffVersion
 from citrine_core.blocks.tariff_and_cost.transaction_costs import CostRow
 from citrine_core.rpc import to_timestamp
@@ -44,9 +47,9 @@ def settings_to_proto(row: CostSettings) -> pb.CostSettings:
     return found
 
 
-def cost_to_proto(row: CostRow, cost: pb.Cost, tariff: pb.Tariff) -> cost_pb.TransactionCost:
+def cost_to_proto(row: CostRow, cost: pb.Cost, tariff: pb.Tariff, now: datetime) -> cost_pb.TransactionCost:
     """Return what a transaction costs."""
-    return cost_pb.TransactionCost(
+    found = cost_pb.TransactionCost(
         station_id=row.station_id,
         transaction_id=row.transaction_id,
         state=cost_pb.CostState.ValueType(row.state),
@@ -55,3 +58,8 @@ def cost_to_proto(row: CostRow, cost: pb.Cost, tariff: pb.Tariff) -> cost_pb.Tra
         told_total=row.told_total,
         update_time=to_timestamp(row.update_time),
     )
+    if row.accrual:
+        is_running = row.state == cost_pb.COST_STATE_RUNNING
+        elapsed = now - row.update_time if is_running else timedelta(0)
+        found.reckoned_time.FromMicroseconds(Accrual.load(row.accrual).moment_after(elapsed))
+    return found

@@ -1,7 +1,7 @@
 """TariffsService and TariffAndCostService: the gRPC face of functional block I."""
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import grpc
@@ -274,7 +274,8 @@ class TariffAndCostServicer(tariff_and_cost_pb2_grpc.TariffAndCostServiceService
                     tenant_id, row.tariff_id or "", version=row.tariff_version or 0
                 )
             )
-        return cost_to_proto(row, breakdown_of(row, read_rules(tariff)), tariff)
+        now = self._services.clock()
+        return cost_to_proto(row, breakdown_of(row, read_rules(tariff), now), tariff, now)
 
     async def ListTransactionCosts(
         self,
@@ -289,7 +290,8 @@ class TariffAndCostServicer(tariff_and_cost_pb2_grpc.TariffAndCostServiceService
             shown, token = page.close(rows, lambda row: (row.sequence, row.station_id, row.transaction_id))
             keys = {(row.tariff_id or "", row.tariff_version or 0) for row in shown}
             tariffs = await self._tariffs.find(work, tenant_id, keys)
-        costs = [_in_list(row, tariffs.get((row.tariff_id or "", row.tariff_version or 0))) for row in shown]
+        now = self._services.clock()
+        costs = [_in_list(row, tariffs.get((row.tariff_id or "", row.tariff_version or 0)), now) for row in shown]
         return cost_pb.ListTransactionCostsResponse(costs=costs, next_page_token=token)
 
     async def CostUpdated(
@@ -300,11 +302,13 @@ class TariffAndCostServicer(tariff_and_cost_pb2_grpc.TariffAndCostServiceService
         return await self._services.commands.call(context, request, cost_pb.CostUpdatedResponse)
 
 
-def _in_list(row: CostRow, tariff: tuple[pb.Tariff, Rules] | None) -> cost_pb.TransactionCost:
+def _in_list(row: CostRow, tariff: tuple[pb.Tariff, Rules] | None, now: datetime) -> cost_pb.TransactionCost:
     currency = tariff[0].currency if tariff is not None else ""
     total = pb.Amount(before_tax=row.before_tax or "", after_tax=row.after_tax or "")
+    if tariff is not None and row.accrual and row.state == cost_pb.COST_STATE_RUNNING:
+        total = breakdown_of(row, tariff[1], now).total
     named = pb.Tariff(tariff_id=row.tariff_id or "", version=row.tariff_version or 0, currency=currency)
-    return cost_to_proto(row, pb.Cost(currency=currency, total=total), named)
+    return cost_to_proto(row, pb.Cost(currency=currency, total=total), named, now)
 
 
 def _check_assignment(wanted: pb.TariffAssignment) -> None:

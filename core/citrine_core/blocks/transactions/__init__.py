@@ -12,6 +12,8 @@ from citrine_core.blocks.transactions.servicer import TransactionsServicer
 from citrine_core.db import UnitOfWork
 from citrine_core.dispatch import Block
 from citrine_core.jobs import Job
+from citrine_core.resources.stations.clock_skews import INTERVAL as CLOCKS_INTERVAL
+from citrine_core.resources.stations.clock_skews import ClockSkews
 from citrine_core.services import Services
 
 __all__ = [
@@ -30,13 +32,15 @@ def block(services: Services) -> Block:
     async def forget_station(work: UnitOfWork, tenant_id: str, station_id: str) -> None:
         # What it charged is kept. A station that is registered again by this name knows nothing of it.
         await close_transactions(work, tenant_id, station_id, services.clock())
+        work.after_commit(partial(skews.forget, (tenant_id, station_id)))
 
+    skews = ClockSkews.of(services)
     checks = Job("transaction checks", INTERVAL, TransactionChecks(services).run)
     return Block(
         "transactions",
         [TransactionsHandlers(services, checks.wake), CheckHandlers(services)],
         [partial(transactions_pb2_grpc.add_TransactionsServiceServicer_to_server, TransactionsServicer(services))],
         ["citrine.api.v1.TransactionsService"],
-        jobs=[checks],
+        jobs=[checks, Job("clocks of stations", CLOCKS_INTERVAL, skews.store)],
         forget_station=forget_station,
     )

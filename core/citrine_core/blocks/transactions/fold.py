@@ -73,6 +73,8 @@ class Occurrence:
     samples: list[SampleRow] = field(default_factory=list)
     energies: Sequence[tuple[datetime, float]] = ()
     """Times of its register readings, and the transaction's energy in Wh up to them."""
+    receive_time: datetime | None = None
+    """When the edge read it."""
 
     @classmethod
     def of(cls, tenant_id: str, station_id: str, request: TransactionEventRequest) -> "Occurrence":
@@ -187,6 +189,7 @@ class TransactionState:
     time_spent_charging: int | None = None
     number_of_phases_used: int | None = None
     cable_max_current: int | None = None
+    clock_skew_ms: int | None = None
 
     @property
     def missing(self) -> int:
@@ -212,6 +215,7 @@ def fold(state: TransactionState, occurrences: Iterable[Occurrence]) -> Transact
     fresh = TransactionState(
         state.tenant_id, state.station_id, state.transaction_id, state.sequence, total_cost=state.total_cost
     )
+    fresh.clock_skew_ms = state.clock_skew_ms
     for occurrence in sorted(occurrences, key=lambda occurrence: occurrence.order):
         apply(fresh, occurrence)
     return fresh

@@ -24,6 +24,7 @@ from citrine_core.blocks.meter_values import SampleRow, add_samples
 from citrine_core.blocks.remote_control import RemoteStartKey, record_started
 from citrine_core.blocks.reservation import ReservationUse, use_reservations
 from citrine_core.blocks.transactions.checks import CheckRepository
+from citrine_core.blocks.transactions.clock_rule import ClockRule
 from citrine_core.blocks.transactions.fold import Occurrence, Order, TransactionState, apply, fold
 from citrine_core.blocks.transactions.pricing_input import Heard, TransactionCosts
 from citrine_core.blocks.transactions.repository import EventKey, EventRow, TransactionKey, TransactionRepository
@@ -52,7 +53,6 @@ class _Batch:
     """In the order in which they came."""
     responses: dict[EventKey, TransactionEventResponse]
     states: dict[TransactionKey, TransactionState]
-    receive_times: dict[EventKey, datetime] = field(default_factory=dict)
     findings: dict[EventKey, Any] = field(default_factory=dict)
     """What was found out about tokens before."""
     new: set[TransactionKey] = field(default_factory=set)
@@ -74,6 +74,7 @@ class TransactionsHandlers:
         self._check_delay = services.settings.transaction_check_delay
         self._wake_checks = wake_checks
         self._costs = TransactionCosts(services)
+        self._clocks = ClockRule(services)
 
     @handles(TransactionEventRequest, batched=True)
     async def transaction_events(
@@ -88,14 +89,16 @@ class TransactionsHandlers:
         repository = TransactionRepository(work.session)
         batch = await _read(repository, tenant_id, calls)
         if batch.fresh:
+            await self._clocks.load(work, tenant_id, batch.fresh.values())
             _answer(batch, await self._decide(work, tenant_id, batch))
             missing = {key: state.missing for key, state in batch.states.items()}
             late = await _fold(work, repository, tenant_id, batch, now)
+            self._clocks.examine(tenant_id, batch.fresh.values(), batch.states)
             await self._ask_for_missing(work, batch, missing, now)
             await self._costs.settle(
                 work, Heard(tenant_id, batch.fresh, batch.responses, batch.states, batch.new, late)
             )
-            await _store(work, repository, batch)
+            await _store(work, repository, batch, now)
             # H01.FR.15: costs nothing where no event bears the id of a reservation.
             await use_reservations(work, tenant_id, _uses(batch), now)
         return [batch.responses[_key(occurrence)] for occurrence in batch.occurrences]
@@ -103,7 +106,7 @@ class TransactionsHandlers:
     async def _decide(self, work: UnitOfWork, tenant_id: str, batch: _Batch) -> Mapping[EventKey, IdTokenInfo]:
         """Return what is said of the tokens in events (E01.FR.11, C12.FR.03)."""
         presented = {
-            key: _presented(batch, key, occurrence)
+            key: _presented(batch, key, occurrence, self._clocks.presented_time(occurrence))
             for key, occurrence in batch.fresh.items()
             if occurrence.request.HasField("id_token")
         }
@@ -148,13 +151,13 @@ async def _read(
         key = _key(occurrence)
         if key not in stored and key not in batch.fresh:
             batch.fresh[key] = occurrence
-            batch.receive_times[key] = call.receive_time
+            occurrence.receive_time = call.receive_time
             if call.finding is not None:
                 batch.findings[key] = call.finding
     return batch
 
 
-def _presented(batch: _Batch, key: EventKey, occurrence: Occurrence) -> Presented:
+def _presented(batch: _Batch, key: EventKey, occurrence: Occurrence, time: datetime | None) -> Presented:
     request = occurrence.request
     state = batch.states.get((occurrence.station_id, occurrence.transaction_id))
     stops = request.event_type == _ENDED or request.trigger_reason == _STOP_AUTHORIZED
@@ -164,7 +167,7 @@ def _presented(batch: _Batch, key: EventKey, occurrence: Occurrence) -> Presente
         Purpose.STOP if stops else Purpose.START,
         request.evse.id if request.HasField("evse") else state.evse_id if state is not None else None,
         occurrence.transaction_id,
-        occurrence.event_time if occurrence.offline else None,
+        time,
         batch.findings.get(key),
     )
 
@@ -265,7 +268,7 @@ def _late(batch: _Batch) -> set[TransactionKey]:
     return late
 
 
-async def _store(work: UnitOfWork, repository: TransactionRepository, batch: _Batch) -> None:
+async def _store(work: UnitOfWork, repository: TransactionRepository, batch: _Batch, now: datetime) -> None:
     rows: list[EventRow] = []
     samples: list[SampleRow] = []
     touched: dict[TransactionKey, TransactionState] = {}
@@ -285,7 +288,7 @@ async def _store(work: UnitOfWork, repository: TransactionRepository, batch: _Ba
                 occurrence.offline,
                 occurrence.content,
                 batch.responses[key].SerializeToString(deterministic=True),
-                batch.receive_times[key],
+                occurrence.receive_time or now,
             )
         )
     await repository.save(touched.values())

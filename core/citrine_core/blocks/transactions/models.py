@@ -98,6 +98,8 @@ class Transaction(Model):
     """With last_sample_time: where in `samples` those of this transaction are."""
     last_sample_time: Mapped[datetime | None]
 
+    clock_skew_ms: Mapped[int | None] = mapped_column(BigInteger)
+    """How far the station's clock was off when it was found to be, so that it is billed by ours. None: it is right."""
     orphaned: Mapped[bool] = mapped_column(default=False)
     total_cost: Mapped[float | None] = mapped_column(Double)
     """As last sent to the station."""

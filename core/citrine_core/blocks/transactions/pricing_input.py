@@ -1,6 +1,6 @@
 """What transactions cost, told to the block that knows tariffs: its view of a batch of events."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -11,6 +11,7 @@ from citrine.ocpp.v2.transactions_pb2 import (
 )
 from citrine.ocpp.v2.types_pb2 import MeasurandEnum, PhaseEnum
 from citrine_core.blocks.tariff_and_cost import Charged, ChargedEvent, Moment, Pricing, Subject, to_micros
+from citrine_core.blocks.transactions.clock_rule import billed_times
 from citrine_core.blocks.transactions.fold import Occurrence, TransactionState, fold
 from citrine_core.blocks.transactions.repository import EventKey, TransactionKey, TransactionRepository
 from citrine_core.db import UnitOfWork
@@ -18,6 +19,7 @@ from citrine_core.services import Services
 
 __all__ = ["Heard", "TransactionCosts"]
 
+_STARTED = TransactionEventEnum.TRANSACTION_EVENT_ENUM_STARTED
 _UPDATED = TransactionEventEnum.TRANSACTION_EVENT_ENUM_UPDATED
 _ENDED = TransactionEventEnum.TRANSACTION_EVENT_ENUM_ENDED
 _CURRENT = int(MeasurandEnum.MEASURAND_ENUM_CURRENT_IMPORT)
@@ -67,17 +69,25 @@ class TransactionCosts:
         by_transaction: dict[TransactionKey, list[tuple[EventKey, Occurrence]]] = {}
         for key, occurrence in heard.fresh.items():
             by_transaction.setdefault((key[0], key[1]), []).append((key, occurrence))
+        repository = TransactionRepository(work.session)
+
+        async def load(keys: Collection[TransactionKey]) -> Mapping[TransactionKey, Sequence[Occurrence]]:
+            stored = await repository.load_events(heard.tenant_id, keys)
+            return {
+                key: sorted([*stored[key], *(one for _, one in by_transaction[key])], key=lambda one: one.order)
+                for key in keys
+            }
+
+        # Where a clock is off, when each event counts depends on the others.
+        whole = await load([key for key in by_transaction if heard.states[key].clock_skew_ms is not None])
         charged = [
-            _charged(heard, key, heard.states[key], sorted(events, key=lambda one: one[1].order))
+            _charged(heard, key, heard.states[key], sorted(events, key=lambda one: one[1].order), whole.get(key))
             for key, events in by_transaction.items()
         ]
 
         async def history(keys: Collection[TransactionKey]) -> Mapping[TransactionKey, Sequence[Moment]]:
-            stored = await TransactionRepository(work.session).load_events(heard.tenant_id, keys)
-            return {
-                key: _all_moments(heard.states[key], [*stored[key], *(one for _, one in by_transaction[key])])
-                for key in keys
-            }
+            found = {**whole, **await load([key for key in keys if key not in whole])}
+            return {key: _all_moments(heard.states[key], found[key]) for key in keys}
 
         await self._pricing.price(work, heard.tenant_id, charged, history)
         for one in charged:
@@ -86,18 +96,32 @@ class TransactionCosts:
 
 
 def _charged(
-    heard: Heard, key: TransactionKey, state: TransactionState, events: Sequence[tuple[EventKey, Occurrence]]
+    heard: Heard,
+    key: TransactionKey,
+    state: TransactionState,
+    events: Sequence[tuple[EventKey, Occurrence]],
+    whole: Sequence[Occurrence] | None,
 ) -> Charged:
+    """Return a transaction with its new events.
+
+    Args:
+        heard: The batch.
+        key: Of the transaction.
+        state: With the new events.
+        events: The new ones, in their order.
+        whole: All events in their order, where the station's clock is off. None: it is right.
+    """
+    start, end = (state.start_time, state.end_time) if whole is None else _bounds(state, whole)
     first_heard = _EPOCH + timedelta(microseconds=state.sequence)
     return Charged(
         state.transaction_id,
         state.sequence,
-        Subject(state.station_id, state.evse_id, state.id_token, state.id_token_type, state.start_time, first_heard),
-        None if state.end_time is None else _clamped(state.end_time),
+        Subject(state.station_id, state.evse_id, state.id_token, state.id_token_type, start, first_heard),
+        None if end is None else _clamped(end),
         state.missing == 0,
         [
             ChargedEvent(
-                _moment(occurrence),
+                _moment(occurrence, occurrence.event_time),
                 heard.responses[event],
                 occurrence.event_type == _UPDATED,
                 occurrence.event_type == _ENDED,
@@ -105,24 +129,48 @@ def _charged(
             for event, occurrence in events
         ],
         is_new=key in heard.new,
-        is_late=key in heard.late,
+        is_late=key in heard.late or whole is not None,
         reservation_id=state.reservation_id,
     )
 
 
-def _all_moments(state: TransactionState, occurrences: Iterable[Occurrence]) -> list[Moment]:
-    ordered = sorted(occurrences, key=lambda occurrence: occurrence.order)
+def _skew_of(state: TransactionState) -> timedelta | None:
+    return None if state.clock_skew_ms is None else timedelta(milliseconds=state.clock_skew_ms)
+
+
+def _bounds(state: TransactionState, ordered: Sequence[Occurrence]) -> tuple[datetime | None, datetime | None]:
+    """Return when a transaction began and ended by our clock; None where that is not known or not yet."""
+    times = list(zip(billed_times(ordered, _skew_of(state)), ordered, strict=True))
+    starts = (time for time, one in times if one.event_type == _STARTED)
+    ends = (time for time, one in times if one.event_type == _ENDED)
+    return next(starts, None), next(ends, None)
+
+
+def _all_moments(state: TransactionState, ordered: Sequence[Occurrence]) -> list[Moment]:
     # Folded once more, because only the fold knows what a register says of the energy.
     fold(state, ordered)
-    return [_moment(one) for one in ordered]
+    times = billed_times(ordered, _skew_of(state))
+    return [_moment(one, time) for one, time in zip(ordered, times, strict=True)]
 
 
-def _moment(occurrence: Occurrence) -> Moment:
+def _moment(occurrence: Occurrence, time: datetime) -> Moment:
+    """Return what became known with an event.
+
+    Args:
+        occurrence: The event.
+        time: When it counts. Its readings move with it, and are none of the future.
+    """
+    readings = occurrence.energies
+    if readings and time != occurrence.event_time:
+        shift = time - occurrence.event_time
+        readings = [(min(_clamped(one) + shift, time), wh) for one, wh in readings]
     return Moment(
-        to_micros(_clamped(occurrence.event_time)),
+        to_micros(_clamped(time)),
         _CHARGING.get(occurrence.request.transaction_info.charging_state),
-        [(to_micros(_clamped(time)), round(wh * 1000)) for time, wh in occurrence.energies],
+        [(to_micros(_clamped(one)), round(wh * 1000)) for one, wh in readings],
         _current(occurrence),
+        # What was queued tells how things were; by now it is later.
+        to_micros(_clamped(occurrence.receive_time)) if occurrence.offline and occurrence.receive_time else 0,
     )
 
 

@@ -141,15 +141,15 @@ class TransactionRepository:
             return found
         table = _EVENTS.c
         rows = await self._session.execute(
-            select(table.station_id, table.transaction_id, table.request, table.offline, table.response).where(
-                table.tenant_id == tenant_id, one_of_keys((table.station_id, table.transaction_id), keys)
-            )
+            select(
+                table.station_id, table.transaction_id, table.request, table.offline, table.response, table.receive_time
+            ).where(table.tenant_id == tenant_id, one_of_keys((table.station_id, table.transaction_id), keys))
         )
-        for station_id, transaction_id, request, offline, response in rows:
+        for station_id, transaction_id, request, offline, response, receive_time in rows:
             status = TransactionEventResponse.FromString(response).id_token_info.status if response else 0
-            found[station_id, transaction_id].append(
-                Occurrence.stored(tenant_id, station_id, request, offline, status or None)
-            )
+            occurrence = Occurrence.stored(tenant_id, station_id, request, offline, status or None)
+            occurrence.receive_time = receive_time
+            found[station_id, transaction_id].append(occurrence)
         return found
 
     async def add_events(self, rows: Sequence[EventRow]) -> None:

@@ -1,6 +1,6 @@
 """TransactionsService: the gRPC face of functional block E."""
 
-from datetime import UTC
+from datetime import UTC, timedelta
 from typing import Any
 
 import grpc
@@ -14,7 +14,7 @@ from citrine.ocpp.v2.types_pb2 import IdToken
 from citrine_core.blocks.transactions.checks import close_transactions
 from citrine_core.blocks.transactions.repository import TransactionRepository
 from citrine_core.errors import FailedPrecondition, InvalidArgument, NotFound
-from citrine_core.rpc import caller, open_page, required
+from citrine_core.rpc import caller, open_page, required, to_duration
 from citrine_core.services import Services
 
 __all__ = ["TransactionsServicer"]
@@ -145,6 +145,7 @@ def _to_proto(row: Row[Any]) -> pb.Transaction:
         number_of_phases_used=row.number_of_phases_used,
         cable_max_current=row.cable_max_current,
         stop_id_token=_id_token(row.stop_id_token, row.stop_id_token_type),
+        clock_skew=None if row.clock_skew_ms is None else to_duration(timedelta(milliseconds=row.clock_skew_ms)),
     )
 
 

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, Integer, LargeBinary, String
+from sqlalchemy import BigInteger, ForeignKey, Integer, LargeBinary, String, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from citrine_core.db import Model
@@ -42,6 +42,12 @@ class Station(Model):
     """citrine.ocpp.v2.BootReasonEnum of the last BootNotification."""
     boot_time: Mapped[datetime | None]
     last_seen_time: Mapped[datetime | None]
+    clock_skew_ms: Mapped[int | None] = mapped_column(BigInteger)
+    """How far its clock was ahead of ours. None: not measured."""
+    clock_skew_time: Mapped[datetime | None]
+    """When clock_skew_ms last changed."""
+    clock_is_off: Mapped[bool] = mapped_column(default=False, server_default=false())
+    """clock_skew_ms is more than is tolerated."""
     create_time: Mapped[datetime]
     version: Mapped[int] = mapped_column(Integer, default=1)
     """Grows with each change by an operator; the etag."""

@@ -50,12 +50,16 @@ def to_proto(
         last_seen_time=to_timestamp(station.last_seen_time),
         evses=_evses(connectors, wishes),
         create_time=to_timestamp(station.create_time),
+        clock_skew_time=to_timestamp(station.clock_skew_time),
+        clock_is_off=station.clock_is_off,
         etag=str(station.version),
     )
     if station.registration is not None:
         shown.registration = provisioning_pb2.RegistrationStatusEnum.ValueType(station.registration)
     if station.hardware is not None:
         shown.hardware.ParseFromString(station.hardware)
+    if station.clock_skew_ms is not None:
+        shown.clock_skew.FromMilliseconds(station.clock_skew_ms)
     if connection is not None:
         shown.connected = connection.is_open
         shown.remote_address = connection.remote_address

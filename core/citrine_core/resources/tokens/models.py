@@ -25,6 +25,8 @@ class Token(Model):
     """As the operator wrote it."""
     status: Mapped[int] = mapped_column(Integer, default=1)
     """citrine.api.v1.TokenStatus"""
+    status_time: Mapped[datetime | None]
+    """When status last changed. None: before that was noted, or never."""
     group_id: Mapped[str] = mapped_column(String(255), default="")
     """groupIdToken. Empty: none."""
     expire_time: Mapped[datetime | None]

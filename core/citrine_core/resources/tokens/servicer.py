@@ -108,7 +108,10 @@ class TokensServicer(TokensServiceServicer):
             )
             if request.token.etag and request.token.etag != str(token.version):
                 raise Conflict(f"token {token.id_token} was changed in between")
+            status = token.status
             _assign(token, request.token, fields)
+            if token.status != status:
+                token.status_time = self._clock()
             check_languages(token.language, token.second_language)
             token.version += 1
             await self._changed(work, token)

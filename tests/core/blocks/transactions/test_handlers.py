@@ -27,7 +27,6 @@ from citrine_core.services import Services
 from tests.support.charging import at, ended, meter_value, sampled, started, updated
 
 NOW = datetime(2025, 3, 1, 13, 0, tzinfo=UTC)
-RECEIVED = datetime(2025, 3, 1, 12, 59, tzinfo=UTC)
 
 
 class Bench:
@@ -45,7 +44,11 @@ class Bench:
         self, *requests: TransactionEventRequest, station_id: str = "CS-1", tenant_id: str = "default"
     ) -> Sequence[TransactionEventResponse]:
         """Have a station send messages in one batch."""
-        calls = [Call(tenant_id, station_id, 1, "m", request, RECEIVED) for request in requests]
+        # Each arrives at once, by a clock of the station that is right.
+        times = [request.timestamp.ToDatetime(UTC) for request in requests]
+        calls = [
+            Call(tenant_id, station_id, 1, "m", request, time) for request, time in zip(requests, times, strict=True)
+        ]
         async with self.unit_of_work() as work:
             responses = await self.handlers.transaction_events(work, calls)
             await work.commit()

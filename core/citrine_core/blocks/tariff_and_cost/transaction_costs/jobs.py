@@ -12,7 +12,6 @@ from citrine.api.v1.common_pb2 import CommandTarget
 from citrine.ocpp.v2.tariff_and_cost_pb2 import CostUpdatedRequest
 from citrine_core.blocks.tariff_and_cost.accrual import Accrual
 from citrine_core.blocks.tariff_and_cost.calculation import total_of
-from citrine_core.blocks.tariff_and_cost.rules import to_micros
 from citrine_core.blocks.tariff_and_cost.transaction_costs.cache import Tariffs, Tenants
 from citrine_core.blocks.tariff_and_cost.transaction_costs.repository import CostRepository, DueCost
 from citrine_core.errors import CoreError
@@ -76,7 +75,7 @@ class RunningCosts:
                     rules = tariffs[row.tariff_id, row.tariff_version][1]
                     times[row[:3]] = now + (rules.interval or settings.interval)
                     accrual = Accrual.load(row.accrual)
-                    settled = accrual.until(rules, max(accrual.seen, to_micros(now)))
+                    settled = accrual.until(rules, accrual.moment_after(now - row.update_time))
                     total = total_of(rules, settled)[1]
                     if settings.sends and (row.told_total is None or Decimal(row.told_total) != total):
                         found.append((row, total))

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from citrine.api.v1 import tariff_and_cost_pb2 as cost_pb
@@ -169,7 +169,7 @@ def _priced(
     accrual, told = _take(rules, one, row, past, reserved, answers=settings.answers)
     if accrual is None:
         return base
-    settled = accrual.until(rules, to_micros(one.end) if one.end is not None else accrual.seen)
+    settled = accrual.until(rules, to_micros(one.end) if one.end is not None else accrual.moment_after(timedelta(0)))
     before, after = total_of(rules, settled)
     if one.end is not None:
         one.total = after
@@ -254,7 +254,7 @@ def _take(
             made, expires = map(to_micros, reserved)
             accrual.reserved = (made, max(made, min(accrual.start, expires)))
         if answers and event.updates and accrual is not None:
-            told = total_of(rules, accrual.until(rules, accrual.seen))[1]
+            told = total_of(rules, accrual.until(rules, accrual.moment_after(timedelta(0))))[1]
             event.response.total_cost = float(told)
     return accrual, told
 
@@ -293,9 +293,18 @@ def _emit(work: UnitOfWork, row: CostRow | None, computed: CostRow) -> None:
     work.emit(Event(tenant_id=computed.tenant_id, station_id=computed.station_id, transaction_cost_changed=changed))
 
 
-def breakdown_of(row: CostRow, rules: Rules) -> pb.Cost:
-    """Return what a stored cost is made of: as it was when the transaction ended, else up to what was heard last."""
+def breakdown_of(row: CostRow, rules: Rules, now: datetime) -> pb.Cost:
+    """Return what a cost is made of: as it was when the transaction ended, as of now while it runs.
+
+    It is reckoned to the same moment as what stations are told (I02): what is shown is what the driver sees.
+
+    Args:
+        row: As stored, with an accrual.
+        rules: Of its tariff.
+        now: The time, by our clock.
+    """
     if row.breakdown:
         return pb.Cost.FromString(row.breakdown)
     accrual = Accrual.load(row.accrual or b"")
-    return cost_of(rules, accrual.until(rules, accrual.seen))
+    elapsed = now - row.update_time if row.state == cost_pb.COST_STATE_RUNNING else timedelta(0)
+    return cost_of(rules, accrual.until(rules, accrual.moment_after(elapsed)))

@@ -83,6 +83,8 @@ class DueCost(NamedTuple):
     tariff_version: int
     accrual: bytes
     told_total: str | None
+    update_time: datetime
+    """When something was heard of the transaction."""
 
 
 class CostRepository:

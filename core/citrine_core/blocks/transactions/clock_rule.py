@@ -1,0 +1,107 @@
+"""By which clock a transaction is billed: the station's, unless that is off (docs/adr/0012).
+
+A message that was not queued says how far the station's clock is off, by the time at which the edge read it. Where that
+is more than is tolerated, the transaction counts by our clock: each message at the time at which it arrived, and queued
+ones by their times relative to each other.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime, timedelta
+
+from citrine_core.blocks.transactions.fold import Occurrence, TransactionState
+from citrine_core.db import UnitOfWork
+from citrine_core.resources.stations.clock_skews import ClockSkews
+from citrine_core.services import Services
+
+__all__ = ["OLDEST", "ClockRule", "billed_times"]
+
+OLDEST = timedelta(days=400)
+"""A queued message that would be older comes from a clock that was never set."""
+
+
+class ClockRule:
+    """Finds out which transactions can't be billed by the clock of their station."""
+
+    def __init__(self, services: Services) -> None:
+        self._skews = ClockSkews.of(services)
+        self._tolerance = services.settings.station_clock_tolerance
+
+    async def load(self, work: UnitOfWork, tenant_id: str, occurrences: Collection[Occurrence]) -> None:
+        """Read what must be known of the clocks of stations that send what they queued. Mostly it is known."""
+        offline = {(tenant_id, one.station_id) for one in occurrences if one.offline}
+        if offline:
+            await self._skews.load(work.session, offline)
+
+    def presented_time(self, occurrence: Occurrence) -> datetime | None:
+        """Return when a token in a queued message was presented, by our clock. None: just now, as far as we know."""
+        if not occurrence.offline:
+            return None
+        skew = self._known_skew(occurrence) or timedelta(0)
+        time, received = occurrence.event_time - skew, _received(occurrence)
+        return time if received - OLDEST < time <= received else None
+
+    def examine(
+        self, tenant_id: str, occurrences: Collection[Occurrence], states: Mapping[tuple[str, str], TransactionState]
+    ) -> set[tuple[str, str]]:
+        """Measure the clocks, and return the transactions that turn out not to be billable by their station's.
+
+        Args:
+            tenant_id: Of the stations.
+            occurrences: New events.
+            states: The transactions that they are of; those returned bear the skew afterwards.
+        """
+        doubtful: set[tuple[str, str]] = set()
+        for occurrence in occurrences:
+            if occurrence.offline:
+                skew = self._skew_of_queued(occurrence)
+            else:
+                skew = occurrence.event_time - _received(occurrence)
+                self._skews.measure((tenant_id, occurrence.station_id), skew)
+                if self._tolerance is None or abs(skew) <= self._tolerance:
+                    continue
+            key = (occurrence.station_id, occurrence.transaction_id)
+            if skew is not None and states[key].clock_skew_ms is None:
+                states[key].clock_skew_ms = skew // timedelta(milliseconds=1)
+                doubtful.add(key)
+        return doubtful
+
+    def _known_skew(self, occurrence: Occurrence) -> timedelta | None:
+        """Return how far the station's clock is known to be off. None: not more than is tolerated."""
+        skew = self._skews.get((occurrence.tenant_id, occurrence.station_id))
+        return skew if skew is not None and self._tolerance is not None and abs(skew) > self._tolerance else None
+
+    def _skew_of_queued(self, occurrence: Occurrence) -> timedelta | None:
+        if self._tolerance is None:
+            return None
+        skew, received = self._known_skew(occurrence), _received(occurrence)
+        if skew is not None:
+            return skew
+        # Nothing was queued in the future, and nothing so long ago.
+        is_possible = received - OLDEST < occurrence.event_time <= received + self._tolerance
+        return None if is_possible else occurrence.event_time - received
+
+
+def billed_times(occurrences: Sequence[Occurrence], skew: timedelta | None) -> list[datetime]:
+    """Return the times at which events count.
+
+    Args:
+        occurrences: All events of a transaction, in its order.
+        skew: How far the station's clock is off. None: its times are believed.
+    """
+    if skew is None:
+        return [one.event_time for one in occurrences]
+    queued = [(one.event_time - skew, _received(one)) for one in occurrences if one.offline]
+    shift = timedelta(0)
+    if queued:
+        newest = min(received - time for time, received in queued)
+        # What was queued lies before its arrival, and not long before: the last of it arrived just then.
+        shift = newest if not timedelta(0) <= newest < OLDEST else shift
+    times = [one.event_time - skew + shift if one.offline else _received(one) for one in occurrences]
+    for place in range(len(times) - 2, -1, -1):
+        # A message that was sent again counts no later than what came behind it.
+        times[place] = min(times[place], times[place + 1])
+    return times
+
+
+def _received(occurrence: Occurrence) -> datetime:
+    return occurrence.event_time if occurrence.receive_time is None else occurrence.receive_time

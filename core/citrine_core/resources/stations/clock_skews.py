@@ -1,0 +1,156 @@
+"""How far the clocks of stations are off: measured with their messages, stored for many stations together."""
+
+import logging
+from collections.abc import Collection, Iterable, Sequence
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import bindparam, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from citrine.events.v1.events_pb2 import Event, StationClockChanged
+from citrine_core.db import UnitOfWork
+from citrine_core.db.one_of_keys import one_of_keys
+from citrine_core.resources.stations.models import Station
+from citrine_core.rpc import to_duration
+from citrine_core.services import Services
+
+__all__ = ["INTERVAL", "ClockSkews", "StationKey"]
+
+logger = logging.getLogger(__name__)
+
+StationKey = tuple[str, str]
+"""Tenant and station."""
+
+INTERVAL = timedelta(seconds=15)
+"""How often what was measured is stored."""
+
+SAMPLES = 3
+"""Messages that are measured with. A message that was delayed makes a clock look slow, so the one that makes it look
+fastest counts."""
+
+NOTABLE = timedelta(seconds=1)
+"""A change by less is not stored: it is the time that messages take."""
+
+MAX_ROWS = 1000
+"""Stations stored in one transaction at most."""
+
+_TABLE = Station.metadata.tables["stations"]
+
+_KEY = (_TABLE.c.tenant_id, _TABLE.c.station_id)
+
+
+class ClockSkews:
+    """What this process knows of the clocks of stations. There is one for all blocks.
+
+    A measurement costs no statement: `store` writes what changed, and tells subscribers where a clock went off or came
+    back.
+    """
+
+    def __init__(self, services: Services) -> None:
+        self._unit_of_work = services.unit_of_work
+        self._clock = services.clock
+        self._tolerance = services.settings.station_clock_tolerance
+        self._measured: dict[StationKey, tuple[timedelta, ...]] = {}
+        self._stored: dict[StationKey, timedelta | None] = {}
+        self._changed: set[StationKey] = set()
+
+    @classmethod
+    def of(cls, services: Services) -> "ClockSkews":
+        """Return the one of this process."""
+        found: ClockSkews | None = services.shared.get(cls)
+        if found is None:
+            found = services.shared[cls] = cls(services)
+        return found
+
+    def measure(self, key: StationKey, skew: timedelta) -> None:
+        """Note how far the time of a message that was not queued is ahead of the time at which it arrived."""
+        self._measured[key] = (skew, *self._measured.get(key, ())[: SAMPLES - 1])
+        self._changed.add(key)
+
+    def get(self, key: StationKey) -> timedelta | None:
+        """Return how far a clock is ahead of ours; None where that is not known to this process (see `load`)."""
+        measured = self._measured.get(key)
+        return max(measured) if measured is not None else self._stored.get(key)
+
+    async def load(self, session: AsyncSession, keys: Collection[StationKey]) -> None:
+        """Read what is stored of stations of which this process knows nothing; mostly there are none."""
+        missing = [key for key in keys if key not in self._measured and key not in self._stored]
+        if missing:
+            self._stored |= dict.fromkeys(missing)
+            self._stored |= {(row[0], row[1]): _skew_of(row[2]) for row in await _read(session, missing)}
+
+    def forget(self, key: StationKey) -> None:
+        """Forget a station that is removed."""
+        for known in (self._measured, self._stored):
+            known.pop(key, None)
+        self._changed.discard(key)
+
+    async def store(self) -> None:
+        """Store what changed since the last time; meant for a job."""
+        while self._changed:
+            keys = list(self._changed)[:MAX_ROWS]
+            notable = [key for key in keys if self._is_notable(key)]
+            if notable:
+                async with self._unit_of_work() as work:
+                    stored = await self._store(work, notable)
+                    await work.commit()
+                self._stored |= stored
+            self._changed.difference_update(keys)
+
+    def _is_notable(self, key: StationKey) -> bool:
+        stored, measured = self._stored.get(key), self.get(key)
+        return measured is not None and (stored is None or abs(measured - stored) >= NOTABLE)
+
+    async def _store(self, work: UnitOfWork, keys: Sequence[StationKey]) -> dict[StationKey, timedelta]:
+        now, stored, changes = self._clock(), {}, []
+        for row in await _read(work.session, keys, for_update=True):
+            key = (row[0], row[1])
+            measured, before = self.get(key), _skew_of(row[2])
+            if measured is None:
+                continue
+            stored[key] = measured
+            is_off = self._tolerance is not None and abs(measured) > self._tolerance
+            if before is not None and abs(measured - before) < NOTABLE and is_off == row[3]:
+                continue
+            milliseconds = measured // timedelta(milliseconds=1)
+            changes.append((*key, milliseconds, now, is_off))
+            if is_off != row[3]:
+                self._tell(work, key, measured, is_off=is_off)
+        await _write(work.session, changes)
+        return stored
+
+    @staticmethod
+    def _tell(work: UnitOfWork, key: StationKey, skew: timedelta, *, is_off: bool) -> None:
+        changed = StationClockChanged(skew=to_duration(skew), is_off=is_off)
+        work.emit(Event(tenant_id=key[0], station_id=key[1], station_clock_changed=changed))
+        logger.warning(
+            "the clock of a station is off" if is_off else "the clock of a station is right again",
+            extra={"station_id": key[1], "seconds": skew.total_seconds()},
+        )
+
+
+def _skew_of(milliseconds: int | None) -> timedelta | None:
+    return None if milliseconds is None else timedelta(milliseconds=milliseconds)
+
+
+async def _read(session: AsyncSession, keys: Iterable[StationKey], *, for_update: bool = False) -> Sequence[Any]:
+    query = select(*_KEY, _TABLE.c.clock_skew_ms, _TABLE.c.clock_is_off).where(one_of_keys(_KEY, list(keys)))
+    if for_update:
+        query = query.order_by(*_KEY).with_for_update()
+    return (await (await session.connection()).execute(query)).all()
+
+
+async def _write(session: AsyncSession, changes: Sequence[tuple[Any, ...]]) -> None:
+    if changes:
+        names = ("b_tenant_id", "b_station_id", "skew", "time", "is_off")
+        await (await session.connection()).execute(
+            update(_TABLE)
+            .where(_TABLE.c.tenant_id == bindparam("b_tenant_id"), _TABLE.c.station_id == bindparam("b_station_id"))
+            .values(
+                clock_skew_ms=bindparam("skew"),
+                clock_skew_time=bindparam("time"),
+                clock_is_off=bindparam("is_off"),
+            ),
+            [dict(zip(names, change, strict=True)) for change in changes],
+        )
