@@ -17,9 +17,9 @@ async def test_a_new_file_that_somebody_writes_is_waited_for(tmp_path: Path) -> 
     other.execute("INSERT INTO things VALUES ('a')")
     engine = create_engine(f"sqlite+aiosqlite:///{tmp_path}/new.db")
 
-    async def journal_mode() -> str | None:
+    async def journal_mode() -> str:
         async with engine.connect() as connection:
-            return await connection.scalar(text("PRAGMA journal_mode"))
+            return str(await connection.scalar(text("PRAGMA journal_mode")))
 
     asking = asyncio.create_task(journal_mode())
     asyncio.get_running_loop().call_later(0.2, other.execute, "COMMIT")
