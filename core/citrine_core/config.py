@@ -99,6 +99,9 @@ class CoreSettings(BaseSettings):
     command_retention: Duration | None = Field(default=timedelta(days=90), gt=timedelta(0), le=timedelta(days=36525))
     """How long commands are kept after their end. None: for ever."""
 
+    inventory_delay: Duration = Field(default=timedelta(seconds=30), ge=timedelta(0))
+    """How long a station that is new, or booted with other firmware, has until it is asked for its inventory."""
+
     report_timeout: Duration = Field(default=timedelta(minutes=10), gt=timedelta(0))
     """How long the next part of a report is waited for, before it counts as expired."""
 

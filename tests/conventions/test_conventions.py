@@ -30,7 +30,7 @@ BLOCK_EXTRAS: dict[str, set[str]] = {
     # Updates and publications have a life of their own each; campaigns are a package with the usual files.
     "firmware_management": {"checks.py", "protos.py", "publications.py", "requests.py", "jobs.py", "updates.py"},
     # One subject of the block each: what stations say of logs and of monitors, and what the API shows.
-    "diagnostics": {"logs.py", "monitoring.py", "protos.py"},
+    "diagnostics": {"alerts.py", "logs.py", "monitoring.py", "protos.py"},
     # Pure rules, tested by tables, that neither a handler nor a repository should hide.
     "authorization": {"authorizer.py", "contracts.py", "decisions.py", "directory.py", "ocsp.py", "rules.py"},
     "availability": {"jobs.py", "statuses.py", "wanted_availability.py"},

@@ -135,6 +135,10 @@ _WORDS: Mapping[str, Callable[[Any], str]] = {
     ),
     "firmware_publication_changed": lambda body: f"firmware publication {body.request_id} {_because(body)}",
     "firmware_campaign_changed": lambda body: f"firmware campaign {body.campaign_id} {_because(body)}",
+    "alert_changed": lambda body: (
+        f"alert of {body.event.component.name}.{body.event.variable.name} {enum_word(body, 'state')}"
+        + (f" by {body.acknowledged_by}" if body.acknowledged_by else "")
+    ),
     "token_authorized": lambda body: f"token {body.id_token}: {body.status}",
 }
 

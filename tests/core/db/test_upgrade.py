@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, MetaData, inspect, text
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from citrine_core.db import create_engine
 from citrine_core.db.migrations.env import compare_options
@@ -52,6 +54,57 @@ async def test_migrations_run_up_and_down_and_up(empty_database_url: str) -> Non
 
     assert await schema_is_current(engine)
     await engine.dispose()
+
+
+async def test_variables_and_alerts_of_several_spellings_become_one(empty_database_url: str) -> None:
+    """The newest value counts, with the description of the newest spelling that has one."""
+    engine = create_engine(empty_database_url)
+    async with engine.begin() as connection:
+        await connection.run_sync(_up_to, "0018")
+        for component, value, mutability, day in (
+            ("EVSE", "old", 2, 1),
+            ("evse", "new", None, 2),
+            ("Other", "x", 1, 1),
+        ):
+            await connection.execute(
+                text(
+                    "INSERT INTO variables (tenant_id, station_id, component, component_instance, evse_id,"
+                    " connector_id, variable, variable_instance, attribute, value, mutability, update_time)"
+                    " VALUES ('default', 'CS-1', :component, '', 1, -1, 'Power', '', 1, :value, :mutability, :time)"
+                ),
+                {"component": component, "value": value, "mutability": mutability, "time": _day(connection, day)},
+            )
+        for variable, day in (("Speed", 2), ("SPEED", 1)):
+            await connection.execute(
+                text(
+                    "INSERT INTO alerts (tenant_id, station_id, component, component_instance, evse_id, connector_id,"
+                    " variable, variable_instance, monitor_id, is_cleared, event_time, event, update_time)"
+                    " VALUES ('default', 'CS-1', 'Fan', '', -1, -1, :variable, '', 7, :no, :time, :event, :time)"
+                ),
+                {"variable": variable, "no": False, "time": _day(connection, day), "event": variable.encode()},
+            )
+
+    await upgrade(empty_database_url)
+
+    async with engine.connect() as connection:
+        variables = await connection.execute(
+            text("SELECT name_key, component, value, mutability FROM variables ORDER BY name_key")
+        )
+        assert variables.all() == [("evse\n\npower\n", "EVSE", "new", 2), ("other\n\npower\n", "Other", "x", 1)]
+        alerts = await connection.execute(text("SELECT component, variable, event FROM alerts"))
+        assert [(row[0], row[1], bytes(row[2])) for row in alerts] == [("fan", "speed", b"Speed")]
+    await engine.dispose()
+
+
+def _up_to(connection: Connection, revision: str) -> None:
+    config = alembic_config()
+    config.attributes["connection"] = connection
+    command.upgrade(config, revision)
+
+
+def _day(connection: AsyncConnection, day: int) -> datetime | str:
+    time = datetime(2026, 11, day, tzinfo=UTC)
+    return time if connection.dialect.name == "postgresql" else time.strftime("%Y-%m-%d %H:%M:%S.%f")
 
 
 async def test_second_upgrade_changes_nothing(empty_database_url: str) -> None:

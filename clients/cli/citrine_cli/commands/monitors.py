@@ -37,7 +37,7 @@ Limit = Annotated[int, typer.Option("--limit", metavar="N", help="At most this m
 
 def build() -> typer.Typer:
     """Return the commands of `citrine monitor`."""
-    app = typer.Typer(help="Monitors of variables: list, set, clear, report, base, level, alerts, events.")
+    app = typer.Typer(help="Monitors of variables: list, set, clear, report, base, level, alerts, acknowledge, events.")
     client_command(app, "list")(list_monitors)
     client_command(app, "set")(set_monitor)
     client_command(app, "clear")(clear_monitors)
@@ -45,6 +45,7 @@ def build() -> typer.Typer:
     client_command(app, "base")(set_base)
     client_command(app, "level")(set_level)
     client_command(app, "alerts")(list_alerts)
+    client_command(app, "acknowledge")(acknowledge_alert)
     client_command(app, "events")(list_events)
     return app
 
@@ -182,8 +183,34 @@ async def list_alerts(client: Client, station: OfStation = "", limit: Limit = 0)
     if client.out.as_json:
         client.out.messages(alerts)
         return
-    rows = ([alert.station_id, *_event_row(alert.event)] for alert in alerts)
-    client.out.table(["station", "time", "variable", "value", "trigger", "code"], rows, empty="no alerts")
+    rows = ([alert.station_id, *_event_row(alert.event), alert.acknowledged_by] for alert in alerts)
+    columns = ["station", "time", "variable", "value", "trigger", "code", "acknowledged by"]
+    client.out.table(columns, rows, empty="no alerts")
+
+
+async def acknowledge_alert(
+    client: Client,
+    station_id: Station,
+    name: Annotated[str, typer.Argument(metavar="COMPONENT.VARIABLE", help="What the alert is about.")],
+    monitor: Annotated[
+        int | None, typer.Option("--monitor", metavar="N", help="Only the alert of this monitor.")
+    ] = None,
+    note: Annotated[str, typer.Option("--note", metavar="TEXT", help="For people.")] = "",
+) -> None:
+    """Note that somebody has seen to an alert; it stays open until its station clears it."""
+    named = parse_name(name)
+    request = pb.AcknowledgeAlertRequest(
+        station_id=station_id,
+        component=named.component.name,
+        variable=named.variable.name,
+        variable_monitoring_id=monitor,
+        note=note,
+    )
+    answer = await client.citrine.diagnostics.AcknowledgeAlert(request)
+    if client.out.as_json:
+        client.out.message(answer)
+        return
+    client.out.line(f"{len(answer.alerts)} acknowledged")
 
 
 async def list_events(client: Client, station: OfStation = "", limit: Limit = 100) -> None:

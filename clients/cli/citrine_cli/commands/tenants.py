@@ -84,9 +84,21 @@ async def update_tenant(
         ),
     ] = None,
     max_held: Annotated[int | None, typer.Option("--max-held", metavar="N", help="Hold at most this many.")] = None,
+    asks_inventory: Annotated[
+        bool | None,
+        typer.Option(
+            "--ask-inventory/--no-ask-inventory",
+            help="Ask stations that are new, or boot with other firmware, for their full inventory.",
+        ),
+    ] = None,
 ) -> None:
     """Change a tenant. Stations that are held are listed by citrine station list --held."""
-    given = {"display_name": name, "unknown_stations": unknown, "max_held_stations": max_held}
+    given = {
+        "display_name": name,
+        "unknown_stations": unknown,
+        "max_held_stations": max_held,
+        "asks_inventory": asks_inventory,
+    }
     mask = FieldMask(paths=[field for field, value in given.items() if value is not None])
     if not mask.paths:
         raise UsageError("there is nothing to change; see --help")
@@ -95,6 +107,7 @@ async def update_tenant(
         display_name=name or "",
         unknown_stations=choice("--unknown-stations", _UNKNOWN, unknown or "refuse"),
         max_held_stations=max_held,
+        asks_inventory=asks_inventory,
     )
     updated = await client.citrine.tenants.UpdateTenant(UpdateTenantRequest(tenant=tenant, update_mask=mask))
     if client.out.as_json:

@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
 import orjson
-from sqlalchemy import Table, and_, or_, select
+from sqlalchemy import Table, and_, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine.api.v1.common_pb2 import COMMAND_STATE_ANSWERED
@@ -106,8 +106,8 @@ class AuthorizationRepository:
             select(table.station_id, table.evse_id, table.value).where(
                 table.tenant_id == tenant_id,
                 one_of(self._session, table.station_id, station_ids),
-                table.component == "Connector",
-                table.variable == "ConnectorType",
+                func.lower(table.component) == "connector",
+                func.lower(table.variable) == "connectortype",
                 table.attribute == _ACTUAL,
                 table.evse_id > 0,
                 table.value.is_not(None),

@@ -1,6 +1,6 @@
 """What stations tell us of their connectors, and answer to a change of their availability."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -18,6 +18,7 @@ from citrine.ocpp.v2.availability_pb2 import (
 from citrine_core.blocks.availability.repository import AvailabilityRepository, ConnectorKey, ConnectorRepository
 from citrine_core.db import UnitOfWork
 from citrine_core.dispatch import Answered, Call, Failed, handles, handles_answer, handles_failure
+from citrine_core.resources.stations.queries import find_boot_times, order_time_of
 from citrine_core.services import Services
 from citrine_core.status_info import problem_of
 
@@ -36,14 +37,6 @@ class StatusReport:
     """Since when, by the clock of the station."""
     receive_time: datetime
     """When the edge read it."""
-
-    @property
-    def order_time(self) -> datetime:
-        """The time by which reports of a connector are put in order.
-
-        A clock that runs ahead, or that says the year 9999, must not silence all reports that follow.
-        """
-        return min(self.time, self.receive_time)
 
 
 class AvailabilityHandlers:
@@ -116,31 +109,51 @@ async def _keep_wish(
     await AvailabilityRepository(work.session).put(wish)
 
 
-async def record_statuses(work: UnitOfWork, tenant_id: str, reports: Sequence[StatusReport], now: datetime) -> None:
+async def record_statuses(
+    work: UnitOfWork,
+    tenant_id: str,
+    reports: Sequence[StatusReport],
+    now: datetime,
+    boot_times: Mapping[str, datetime | None] | None = None,
+) -> None:
     """Store what stations of one tenant say of their connectors, in the order in which they said it.
 
     Only a report that is not older than the newest one changes the connector; a late one adds to the history.
-    A status that is as it was adds nothing. Takes three statements, however many the reports.
+    A status that is as it was adds nothing. Takes four statements, however many the reports.
+
+    Args:
+        work: A transaction.
+        tenant_id: Of the stations.
+        reports: What they say.
+        now: The time.
+        boot_times: When the stations booted last. None: is looked up.
     """
     if not reports:
         return
     repository = ConnectorRepository(work.session)
-    stored = await repository.find_for_update(tenant_id, {report.station_id for report in reports})
-    states = {key: _State(row["status"], row["status_time"], row["order_time"]) for key, row in stored.items()}
+    station_ids = {report.station_id for report in reports}
+    if boot_times is None:
+        boot_times = await find_boot_times(work.session, tenant_id, station_ids)
+    stored = await repository.find_for_update(tenant_id, station_ids)
+    states = {
+        key: _State(row["status"], row["status_time"], row["order_time"], row["receive_time"])
+        for key, row in stored.items()
+    }
     changes: list[tuple[ConnectorKey, int, datetime]] = []
     reported: dict[ConnectorKey, None] = {}
     for report in reports:
         key = (report.station_id, report.evse_id, report.connector_id)
         state = states.get(key)
         reported[key] = None
-        if state is None or (report.order_time >= state.order_time and report.status != state.status):
-            states[key] = _State(report.status, report.time, report.order_time)
+        order_time = order_time_of(report.time, report.receive_time, boot_times.get(report.station_id))
+        if state is None or (order_time >= state.order_time and report.status != state.status):
+            states[key] = _State(report.status, report.time, order_time, report.receive_time)
             changes.append((key, report.status, report.time))
             work.emit(_changed(tenant_id, report))
-        elif report.order_time >= state.order_time:
-            state.order_time = report.order_time
+        elif order_time >= state.order_time:
+            state.order_time, state.receive_time = order_time, report.receive_time
         else:
-            changes.extend((key, status, time) for status, time in state.take_late(report))
+            changes.extend((key, status, time) for status, time in state.take_late(report, order_time))
     await repository.put_states([_state_row(tenant_id, key, states[key]) for key in sorted(reported)])
     await repository.add_changes([_change_row(tenant_id, change, now) for change in changes])
 
@@ -150,11 +163,12 @@ class _State:
     status: int
     status_time: datetime
     order_time: datetime
+    receive_time: datetime | None
 
-    def take_late(self, report: StatusReport) -> list[tuple[int, datetime]]:
+    def take_late(self, report: StatusReport, order_time: datetime) -> list[tuple[int, datetime]]:
         """Return what a report that is older than the newest one adds to the history."""
         late = (int(report.status), report.time)
-        if report.order_time < self.status_time:
+        if order_time < self.status_time:
             return [late]
         if report.status == self.status:
             return []
@@ -181,6 +195,7 @@ def _state_row(tenant_id: str, key: ConnectorKey, state: _State) -> dict[str, An
         "status": state.status,
         "status_time": state.status_time,
         "order_time": state.order_time,
+        "receive_time": state.receive_time,
     }
 
 

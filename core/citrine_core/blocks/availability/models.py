@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import Integer, String, UniqueConstraint
+from sqlalchemy import ColumnElement, Integer, String, UniqueConstraint, func
 from sqlalchemy.orm import Mapped, mapped_column
 
 from citrine_core.db import BigId, Model
@@ -28,6 +28,13 @@ class ConnectorState(Model):
     """Since when, by the clock of the station."""
     order_time: Mapped[datetime]
     """Time of the newest report; what is older does not count. Never later than the report was received."""
+    receive_time: Mapped[datetime | None]
+    """When the newest report was received. None: before this was stored."""
+
+    @classmethod
+    def report_time(cls) -> ColumnElement[datetime]:
+        """Return when the newest report came, by our clock: the station's own may be hours behind."""
+        return func.coalesce(cls.receive_time, cls.order_time)
 
 
 class ConnectorStatusChange(Model):

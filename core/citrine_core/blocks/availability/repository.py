@@ -137,7 +137,7 @@ class AvailabilityRepository:
             or_(wish.connector_id == 0, state.connector_id == wish.connector_id),
             state.connector_id > 0,
             state.status.not_in((CONNECTOR_STATUS_ENUM_UNAVAILABLE, CONNECTOR_STATUS_ENUM_FAULTED)),
-            state.order_time > stations.c.boot_time,
+            state.report_time() >= stations.c.boot_time,
         )
         rows = await self._session.scalars(
             select(wish)
@@ -202,17 +202,6 @@ class AvailabilityRepository:
             )
         )
         return rows.all()
-
-    async def boot_times(self, tenant_id: str, station_ids: Collection[str]) -> dict[str, datetime | None]:
-        """Return when some stations last booted."""
-        # By its name: the package of the stations imports this one.
-        table = ConnectorState.metadata.tables["stations"].c
-        rows = await self._session.execute(
-            select(table.station_id, table.boot_time).where(
-                table.tenant_id == tenant_id, one_of(self._session, table.station_id, station_ids)
-            )
-        )
-        return {row[0]: row[1] for row in rows}
 
 
 def _same_station(columns: Any, wish: Any) -> ColumnElement[bool]:

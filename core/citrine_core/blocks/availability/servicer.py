@@ -12,6 +12,7 @@ from citrine_core.blocks.availability.repository import AvailabilityRepository, 
 from citrine_core.blocks.availability.wanted_availability import availability_to_proto
 from citrine_core.db import UnitOfWork
 from citrine_core.errors import InvalidArgument
+from citrine_core.resources.stations.queries import find_boot_times
 from citrine_core.rpc import caller, open_page
 from citrine_core.services import Services
 
@@ -92,7 +93,7 @@ async def _availabilities(
     connectors: dict[str, list[ConnectorState]] = defaultdict(list)
     for connector in await repository.connectors_of(tenant_id, station_ids):
         connectors[connector.station_id].append(connector)
-    boots = await repository.boot_times(tenant_id, station_ids)
+    boots = await find_boot_times(work.session, tenant_id, station_ids)
     return [availability_to_proto(wish, wishes[wish.station_id], connectors[wish.station_id], boots) for wish in shown]
 
 

@@ -1,6 +1,6 @@
 """What stations tell us of their components and customers."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,6 +12,7 @@ from citrine_core.blocks.diagnostics.repository import AlertKey, StationEventRep
 from citrine_core.db import UnitOfWork
 from citrine_core.dispatch import Answered, Call, Failed, content_key, handles, handles_answer, handles_failure
 from citrine_core.resources.reports import Part, ReportKind, report_answered, report_failed, take_parts
+from citrine_core.resources.stations.queries import find_boot_times, order_time_of
 from citrine_core.services import Services
 
 __all__ = ["DiagnosticsHandlers"]
@@ -38,14 +39,15 @@ class DiagnosticsHandlers:
         rows = [_row(call, event, now) for call in calls for event in call.message.event_data]
         if rows:
             await events.add_all(rows)
-        await events.put_alerts(_alert_rows(calls, now))
+        boot_times = await find_boot_times(work.session, calls[0].tenant_id, {call.station_id for call in calls})
+        await events.put_alerts(_alert_rows(calls, boot_times, now))
         reports = [
             report
             for call in calls
             for event in call.message.event_data
             if (report := status_of_event(call.station_id, event, call.receive_time))
         ]
-        await record_statuses(work, calls[0].tenant_id, reports, now)
+        await record_statuses(work, calls[0].tenant_id, reports, now, boot_times)
         for call in calls:
             received = StationEventsReceived(events=call.message.event_data)
             work.emit(Event(tenant_id=call.tenant_id, station_id=call.station_id, station_events_received=received))
@@ -101,20 +103,28 @@ def _row(call: Call[ocpp.NotifyEventRequest], event: ocpp.EventData, now: dateti
     }
 
 
-def _alert_rows(calls: Iterable[Call[ocpp.NotifyEventRequest]], now: datetime) -> list[dict[str, Any]]:
+def _is_alert(event: ocpp.EventData) -> bool:
+    return event.trigger == _ALERTING or event.cleared
+
+
+def _alert_rows(
+    calls: Iterable[Call[ocpp.NotifyEventRequest]], boot_times: Mapping[str, datetime | None], now: datetime
+) -> list[dict[str, Any]]:
     """Return the newest alert of each monitored value, or that it is cleared (N07.FR.02)."""
     newest: dict[AlertKey, dict[str, Any]] = {}
     for call in calls:
         for event in call.message.event_data:
-            if event.trigger != _ALERTING and not event.cleared:
+            if not _is_alert(event):
                 continue
             key, time = _alert_key(call.station_id, event), event.timestamp.ToDatetime(UTC)
-            if key not in newest or newest[key]["event_time"] <= time:
+            order_time = order_time_of(time, call.receive_time, boot_times.get(call.station_id))
+            if key not in newest or newest[key]["order_time"] <= order_time:
                 newest[key] = {
                     "tenant_id": call.tenant_id,
                     **key._asdict(),
                     "is_cleared": event.cleared,
                     "event_time": time,
+                    "order_time": order_time,
                     "event": event.SerializeToString(),
                     "update_time": now,
                 }
@@ -127,11 +137,11 @@ def _alert_key(station_id: str, event: ocpp.EventData) -> AlertKey:
     has_evse = component.HasField("evse")
     return AlertKey(
         station_id,
-        component.name,
-        component.instance,
+        component.name.lower(),
+        component.instance.lower(),
         evse.id if has_evse else -1,
         evse.connector_id if has_evse and evse.HasField("connector_id") else -1,
-        event.variable.name,
-        event.variable.instance,
+        event.variable.name.lower(),
+        event.variable.instance.lower(),
         event.variable_monitoring_id if event.HasField("variable_monitoring_id") else -1,
     )

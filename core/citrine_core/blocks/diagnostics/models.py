@@ -31,7 +31,8 @@ class StationEvent(Model):
 class Alert(Model):
     """The latest alert of a monitored value, cleared or not.
 
-    Keys have no NULLs: an instance that is not said is "", an EVSE, connector or monitor that is not said is -1.
+    Keys have no NULLs: an instance that is not said is "", an EVSE, connector or monitor that is not said is -1. Names
+    are in lower case, because OCPP compares them without case; `event` has them as the station spelled them.
     """
 
     __tablename__ = "alerts"
@@ -49,9 +50,17 @@ class Alert(Model):
     """Kept, so that an older alert that comes late does not raise it again."""
     event_time: Mapped[datetime]
     """By the clock of the station."""
+    order_time: Mapped[datetime | None]
+    """What is older by this time comes late and does not count."""
     event: Mapped[bytes] = mapped_column(LargeBinary)
     """Serialised citrine.ocpp.v2.EventData."""
     update_time: Mapped[datetime]
+    acknowledge_time: Mapped[datetime | None]
+    """When an operator said that it is seen to. None: nobody did since it was reported last."""
+    acknowledged_by: Mapped[str | None] = mapped_column(String(100))
+    """Name of the key that did."""
+    acknowledge_note: Mapped[str | None] = mapped_column(String(255))
+    """What the operator said with it."""
 
 
 class Monitor(Model):

@@ -11,6 +11,7 @@ from citrine.ocpp.v2.types_pb2 import (
     GENERIC_STATUS_ENUM_ACCEPTED,
     GenericDeviceModelStatusEnum,
 )
+from citrine_core.blocks.diagnostics.alerts import clear_alerts
 from citrine_core.blocks.diagnostics.repository import MonitorRepository
 from citrine_core.db import UnitOfWork
 from citrine_core.dispatch import Answered, Call, Failed, handles, handles_answer, handles_failure
@@ -107,6 +108,7 @@ class MonitoringHandlers:
         gone = [result.id for result in answered.response.clear_monitoring_result if result.status in _GONE]
         if gone:
             await MonitorRepository(work.session).remove(answered.tenant_id, answered.station_id, gone)
+            await clear_alerts(work, answered.tenant_id, answered.station_id, gone, answered.receive_time)
 
     @handles_answer(ocpp.SetMonitoringBaseResponse)
     async def base_set(
@@ -119,7 +121,8 @@ class MonitoringHandlers:
         key = (answered.tenant_id, answered.station_id)
         await monitors.set_monitoring(*key, base=base, base_time=answered.receive_time)
         if base != ocpp.MONITORING_BASE_ENUM_ALL:
-            await monitors.remove_soft(*key, only_set=base == ocpp.MONITORING_BASE_ENUM_FACTORY_DEFAULT)
+            gone = await monitors.remove_soft(*key, only_set=base == ocpp.MONITORING_BASE_ENUM_FACTORY_DEFAULT)
+            await clear_alerts(work, *key, gone, answered.receive_time)
 
     @handles_answer(ocpp.SetMonitoringLevelResponse)
     async def level_set(
@@ -208,4 +211,5 @@ async def _forget_unreported(work: UnitOfWork, calls: Sequence[Call[ocpp.NotifyM
     for key, run in runs.items():
         if run.state == ReportState.REPORT_STATE_COMPLETE:
             since = min(agreed[key], run.start_time or agreed[key])
-            await monitors.remove_before(tenant_id, key[0], since)
+            gone = await monitors.remove_before(tenant_id, key[0], since)
+            await clear_alerts(work, tenant_id, key[0], gone, run.update_time or since)

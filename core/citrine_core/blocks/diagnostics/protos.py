@@ -17,8 +17,15 @@ def event_to_proto(row: StationEvent) -> pb.StationEvent:
 
 def alert_to_proto(row: Alert) -> pb.Alert:
     """Return what the API shows of an alert."""
-    shown = pb.Alert(station_id=row.station_id, event=ocpp.EventData.FromString(row.event))
+    shown = pb.Alert(
+        station_id=row.station_id,
+        event=ocpp.EventData.FromString(row.event),
+        acknowledged_by=row.acknowledged_by or "",
+        acknowledge_note=row.acknowledge_note or "",
+    )
     shown.update_time.FromDatetime(row.update_time)
+    if row.acknowledge_time is not None:
+        shown.acknowledge_time.FromDatetime(row.acknowledge_time)
     return shown
 
 

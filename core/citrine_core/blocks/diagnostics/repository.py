@@ -56,16 +56,18 @@ class StationEventRepository:
         )
 
     async def put_alerts(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Store rows of `alerts`, one for each key, where none is stored that is newer by the station's clock."""
+        """Store rows of `alerts`, one for each key, where none is stored that is newer by its order."""
         if not rows:
             return
         table = Alert.metadata.tables["alerts"]
         statement = insert_statement(self._session, table)
-        columns = ("is_cleared", "event_time", "event", "update_time")
+        columns = ("is_cleared", "event_time", "order_time", "event", "update_time")
+        # What is reported anew is to be seen anew.
+        unseen: dict[str, Any] = dict.fromkeys(("acknowledge_time", "acknowledged_by", "acknowledge_note"))
         statement = statement.on_conflict_do_update(
             index_elements=["tenant_id", *AlertKey._fields],
-            set_={name: statement.excluded[name] for name in columns},
-            where=table.c.event_time <= statement.excluded.event_time,
+            set_={name: statement.excluded[name] for name in columns} | unseen,
+            where=table.c.order_time <= statement.excluded.order_time,
         )
         await (await self._session.connection()).execute(statement, list(rows))
 
@@ -116,6 +118,34 @@ class StationEventRepository:
             query = query.where(tuple_(*_ALERT_COLUMNS) > after)
         return (await self._session.scalars(query.order_by(*_ALERT_COLUMNS).limit(limit))).all()
 
+    async def find_open_alerts(
+        self, tenant_id: str, station_id: str, *, component: str, variable: str, monitor_id: int | None
+    ) -> Sequence[Alert]:
+        """Return alerts of a variable that were not cleared, to be changed; names in any case."""
+        query = select(Alert).where(
+            *_station(Alert, tenant_id, station_id),
+            Alert.is_cleared.is_(False),
+            Alert.component == component.lower(),
+            Alert.variable == variable.lower(),
+        )
+        if monitor_id is not None:
+            query = query.where(Alert.monitor_id == monitor_id)
+        return (await self._session.scalars(query.order_by(*_ALERT_COLUMNS).with_for_update())).all()
+
+    async def clear_alerts(
+        self, tenant_id: str, station_id: str, monitor_ids: Collection[int], now: datetime
+    ) -> Sequence[Alert]:
+        """Clear the open alerts of monitors that are no more, and return them."""
+        query = select(Alert).where(
+            *_station(Alert, tenant_id, station_id),
+            Alert.is_cleared.is_(False),
+            Alert.monitor_id.in_(monitor_ids),
+        )
+        rows = (await self._session.scalars(query.order_by(*_ALERT_COLUMNS).with_for_update())).all()
+        for row in rows:
+            row.is_cleared, row.update_time = True, now
+        return rows
+
 
 class MonitorRepository:
     """Monitors of stations, and the settings of their monitoring."""
@@ -133,18 +163,17 @@ class MonitorRepository:
             delete(Monitor).where(*_station(Monitor, tenant_id, station_id), Monitor.monitor_id.in_(monitor_ids))
         )
 
-    async def remove_before(self, tenant_id: str, station_id: str, time: datetime) -> None:
-        """Forget the monitors of a station that nothing was heard of since a time."""
-        await self._session.execute(
-            delete(Monitor).where(*_station(Monitor, tenant_id, station_id), Monitor.update_time < time)
-        )
+    async def remove_before(self, tenant_id: str, station_id: str, time: datetime) -> Sequence[int]:
+        """Forget the monitors of a station that nothing was heard of since a time, and return their ids."""
+        statement = delete(Monitor).where(*_station(Monitor, tenant_id, station_id), Monitor.update_time < time)
+        return (await self._session.scalars(statement.returning(Monitor.monitor_id))).all()
 
-    async def remove_soft(self, tenant_id: str, station_id: str, *, only_set: bool) -> None:
-        """Forget the monitors of a station that are not hard-wired, or only those that were set."""
+    async def remove_soft(self, tenant_id: str, station_id: str, *, only_set: bool) -> Sequence[int]:
+        """Forget the monitors of a station that are not hard-wired, or only those that were set; return their ids."""
         statement = delete(Monitor).where(*_station(Monitor, tenant_id, station_id), Monitor.is_hard_wired.is_(False))
         if only_set:
             statement = statement.where(Monitor.set_time.is_not(None))
-        await self._session.execute(statement)
+        return (await self._session.scalars(statement.returning(Monitor.monitor_id))).all()
 
     async def list(
         self,

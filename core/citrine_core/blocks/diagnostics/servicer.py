@@ -9,6 +9,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from citrine.api.v1 import diagnostics_pb2 as pb
 from citrine.api.v1 import diagnostics_pb2_grpc
 from citrine.ocpp.v2 import diagnostics_pb2 as ocpp
+from citrine_core.blocks.diagnostics.alerts import acknowledge_alerts
 from citrine_core.blocks.diagnostics.protos import (
     alert_to_proto,
     event_to_proto,
@@ -25,7 +26,7 @@ from citrine_core.blocks.diagnostics.repository import (
 from citrine_core.blocks.provisioning import PieceSender, merged
 from citrine_core.errors import InvalidArgument
 from citrine_core.resources.reports import ReportKind, ReportRequests
-from citrine_core.rpc import caller, open_page, time_or_none
+from citrine_core.rpc import caller, check_length, open_page, required, time_or_none
 from citrine_core.services import Services
 
 __all__ = ["DiagnosticsServicer"]
@@ -77,6 +78,29 @@ class DiagnosticsServicer(diagnostics_pb2_grpc.DiagnosticsServiceServicer):
             )
         shown, token = page.close(rows, lambda row: tuple(getattr(row, name) for name in AlertKey._fields))
         return pb.ListAlertsResponse(alerts=map(alert_to_proto, shown), next_page_token=token)
+
+    async def AcknowledgeAlert(
+        self,
+        request: pb.AcknowledgeAlertRequest,
+        context: grpc.aio.ServicerContext[pb.AcknowledgeAlertRequest, pb.AcknowledgeAlertResponse],
+    ) -> pb.AcknowledgeAlertResponse:
+        for field in ("station_id", "component", "variable"):
+            required(field, getattr(request, field))
+        check_length("note", request.note, 255)
+        async with self._services.unit_of_work() as work:
+            rows = await acknowledge_alerts(
+                work,
+                caller(context).tenant_id,
+                request.station_id,
+                component=request.component,
+                variable=request.variable,
+                monitor_id=request.variable_monitoring_id if request.HasField("variable_monitoring_id") else None,
+                who=caller(context).name,
+                note=request.note,
+                now=self._services.clock(),
+            )
+            await work.commit()
+        return pb.AcknowledgeAlertResponse(alerts=map(alert_to_proto, rows))
 
     async def ListMonitors(
         self,

@@ -129,16 +129,16 @@ class LocalListRepository:
             select(table.variable, table.value, table.characteristics).where(
                 table.tenant_id == tenant_id,
                 table.station_id == station_id,
-                table.component == "LocalAuthListCtrlr",
-                table.variable.in_(("ItemsPerMessage", "BytesPerMessage", "Entries")),
+                func.lower(table.component) == "localauthlistctrlr",
+                func.lower(table.variable).in_(("itemspermessage", "bytespermessage", "entries")),
                 table.attribute == _ACTUAL,
             )
         )
-        found = {variable: (value, characteristics) for variable, value, characteristics in rows}
-        most = VariableCharacteristics.FromString(found.get("Entries", ("", None))[1] or b"")
+        found = {variable.lower(): (value, characteristics) for variable, value, characteristics in rows}
+        most = VariableCharacteristics.FromString(found.get("entries", ("", None))[1] or b"")
         return Limits(
-            _number(found.get("ItemsPerMessage")),
-            _number(found.get("BytesPerMessage")),
+            _number(found.get("itemspermessage")),
+            _number(found.get("bytespermessage")),
             int(most.max_limit) if most.HasField("max_limit") and most.max_limit >= 1 else None,
         )
 

@@ -6,7 +6,7 @@ from citrine.api.v1 import configurations_pb2_grpc, provisioning_pb2_grpc
 from citrine_core.blocks.provisioning.boots import BootHandlers
 from citrine_core.blocks.provisioning.configuration import ConfigurationHandlers, ConfigurationsServicer, Provisioner
 from citrine_core.blocks.provisioning.handlers import ProvisioningHandlers
-from citrine_core.blocks.provisioning.jobs import HeldStations
+from citrine_core.blocks.provisioning.jobs import HeldStations, Inventories
 from citrine_core.blocks.provisioning.message_splitting import PieceSender, merged
 from citrine_core.blocks.provisioning.models import ReportedVariable
 from citrine_core.blocks.provisioning.records import NetworkProfileRepository, RecordHandlers, ResetRepository
@@ -57,7 +57,7 @@ def block(services: Services) -> Block:
             partial(configurations_pb2_grpc.add_ConfigurationsServiceServicer_to_server, configurations),
         ],
         ["citrine.api.v1.ProvisioningService", "citrine.api.v1.ConfigurationsService"],
-        jobs=[provisioner.job, HeldStations(services).job],
+        jobs=[provisioner.job, HeldStations(services).job, Inventories(services).job],
         forget_station=_forget_station,
     )
 

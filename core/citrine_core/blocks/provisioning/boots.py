@@ -44,7 +44,11 @@ class BootHandlers:
         boots = [_boot(call, policies[station_id]) for station_id, call in known.items()]
         told = await registrations_at_boot(work, tenant_id, boots, now)
         answers = [self._answer(policies.get(call.station_id), told.get(call.station_id), now) for call in calls]
-        rows = {station_id: _boot_row(call, told[station_id].status) for station_id, call in known.items()}
+        inventory_time = now + self._settings.inventory_delay
+        rows = {
+            station_id: _boot_row(call, told[station_id].status, policies[station_id], inventory_time)
+            for station_id, call in known.items()
+        }
         await registrations.put_boots(tenant_id, rows)
         for call in calls:
             if call.station_id in told:
@@ -99,10 +103,24 @@ def _firmware(call: Call[ocpp.BootNotificationRequest]) -> tuple[str, datetime]:
     return call.message.charging_station.firmware_version, call.receive_time
 
 
-def _boot_row(call: Call[ocpp.BootNotificationRequest], status: Status) -> dict[str, Any]:
+def _boot_row(
+    call: Call[ocpp.BootNotificationRequest], status: Status, policy: Policy, inventory_time: datetime
+) -> dict[str, Any]:
+    hardware = call.message.charging_station
+    is_due = policy.asks_inventory and _is_another(policy.hardware, hardware)
     return {
         "registration": status,
-        "hardware": call.message.charging_station.SerializeToString(),
+        "hardware": hardware.SerializeToString(),
         "boot_reason": call.message.reason,
         "boot_time": call.receive_time,
+        "inventory_due_time": inventory_time if is_due else policy.inventory_due_time,
+        "inventory_attempts": 0,
     }
+
+
+def _is_another(before: bytes | None, now: ocpp.ChargingStation) -> bool:
+    """Tell whether a station may have another device model than at its boot before (B07.FR.14)."""
+    if before is None:
+        return True
+    known = ocpp.ChargingStation.FromString(before)
+    return any(getattr(known, name) != getattr(now, name) for name in ("vendor_name", "model", "firmware_version"))

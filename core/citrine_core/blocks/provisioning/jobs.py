@@ -1,13 +1,21 @@
-"""Forgets stations that nobody knows and that did not come back."""
+"""What the core does about stations by itself: forgets those that nobody accepts, asks new ones for their inventory."""
 
+import asyncio
 import logging
 from datetime import timedelta
 
+from citrine.api.v1.common_pb2 import CommandTarget
+from citrine.api.v1.reports_pb2 import REPORT_KIND_DEVICE_MODEL
+from citrine.ocpp.v2.provisioning_pb2 import REPORT_BASE_ENUM_FULL_INVENTORY, GetBaseReportRequest
+from citrine_core.blocks.provisioning.repository import RegistrationRepository
+from citrine_core.errors import CoreError
 from citrine_core.jobs import Job
+from citrine_core.resources.reports import ReportRequests
 from citrine_core.resources.stations.repository import StationRepository
+from citrine_core.rpc import system_caller
 from citrine_core.services import Services
 
-__all__ = ["HeldStations"]
+__all__ = ["HeldStations", "Inventories"]
 
 logger = logging.getLogger(__name__)
 
@@ -43,3 +51,62 @@ class HeldStations:
                 logger.info("stations that nobody accepted are forgotten", extra={"stations": len(silent)})
             if len(silent) < MAX_ROWS:
                 return
+
+
+INVENTORY_INTERVAL = timedelta(seconds=5)
+"""Time from one look for stations to ask for their inventory to the next."""
+
+INVENTORIES = 20
+"""Stations that one core asks at a time: a fleet that boots at once sends a few inventories after the other."""
+
+INVENTORY_RETRY = timedelta(minutes=5)
+"""After this a station is asked again that did not answer, or could not send a report just then (B07.FR.13)."""
+
+INVENTORY_ATTEMPTS = 3
+
+WHO = "inventory"
+
+
+class Inventories:
+    """Asks stations that are new, or booted with other firmware, for their full inventory; several cores may do so."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._reports = ReportRequests(services)
+        self.job = Job("inventories of new stations", INVENTORY_INTERVAL, self.run)
+
+    async def run(self) -> None:
+        """Ask all that are due."""
+        while due := await self._claim():
+            async with asyncio.TaskGroup() as tasks:
+                for tenant_id, station_id in due:
+                    tasks.create_task(self._ask(tenant_id, station_id), name=f"inventory of {station_id}")
+
+    async def _claim(self) -> list[tuple[str, str]]:
+        now = self._services.clock()
+        async with self._services.unit_of_work(read_only=True) as work:
+            # Looked for before it is a writer's turn: mostly there is none.
+            due = await RegistrationRepository(work.session).due_inventories(now, INVENTORIES)
+        if not due:
+            return []
+        async with self._services.unit_of_work() as work:
+            stations = RegistrationRepository(work.session)
+            claimed = [
+                (tenant_id, station_id)
+                for tenant_id, station_id, time in due
+                if await stations.claim_inventory(
+                    tenant_id, station_id, time, now + INVENTORY_RETRY, INVENTORY_ATTEMPTS
+                )
+            ]
+            await work.commit()
+        return claimed
+
+    async def _ask(self, tenant_id: str, station_id: str) -> None:
+        target = CommandTarget(station_id=station_id, reason=WHO)
+        request = GetBaseReportRequest(report_base=REPORT_BASE_ENUM_FULL_INVENTORY)
+        try:
+            await self._reports.send(system_caller(tenant_id, WHO), target, request, REPORT_KIND_DEVICE_MODEL)
+        except CoreError as error:
+            logger.info(
+                "a station was not asked for its inventory", extra={"station_id": station_id, "problem": str(error)}
+            )

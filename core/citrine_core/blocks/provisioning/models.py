@@ -20,14 +20,17 @@ class ReportedVariable(Model):
 
     tenant_id: Mapped[str] = mapped_column(String(36), primary_key=True)
     station_id: Mapped[str] = mapped_column(String(48), primary_key=True)
-    component: Mapped[str] = mapped_column(String(50), primary_key=True)
-    component_instance: Mapped[str] = mapped_column(String(50), primary_key=True)
+    name_key: Mapped[str] = mapped_column(String(203), primary_key=True)
+    """Names of component and variable with their instances in lower case, a line each: OCPP compares without case."""
     evse_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
     connector_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
-    variable: Mapped[str] = mapped_column(String(50), primary_key=True)
-    variable_instance: Mapped[str] = mapped_column(String(50), primary_key=True)
     attribute: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
     """citrine.ocpp.v2.AttributeEnum"""
+    component: Mapped[str] = mapped_column(String(50))
+    """As the station spells it, and so the following."""
+    component_instance: Mapped[str] = mapped_column(String(50))
+    variable: Mapped[str] = mapped_column(String(50))
+    variable_instance: Mapped[str] = mapped_column(String(50))
     value: Mapped[str | None] = mapped_column(String(2500))
     """None: not known, or not to be known because it is write only."""
     mutability: Mapped[int | None] = mapped_column(Integer)

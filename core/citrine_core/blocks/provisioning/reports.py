@@ -3,17 +3,27 @@
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Any
 
-from citrine.api.v1.reports_pb2 import REPORT_KIND_DEVICE_MODEL
+from citrine.api.v1.reports_pb2 import REPORT_KIND_DEVICE_MODEL, REPORT_STATE_COMPLETE
 from citrine.ocpp.codec import encode
 from citrine.ocpp.secrets import SECRET_VARIABLES
 from citrine.ocpp.v2 import provisioning_pb2 as ocpp
-from citrine.ocpp.v2.types_pb2 import GENERIC_DEVICE_MODEL_STATUS_ENUM_ACCEPTED
-from citrine_core.blocks.provisioning.repository import VariableRepository
-from citrine_core.blocks.provisioning.variables import reported_rows
+from citrine.ocpp.v2.types_pb2 import (
+    GENERIC_DEVICE_MODEL_STATUS_ENUM_ACCEPTED,
+    GENERIC_DEVICE_MODEL_STATUS_ENUM_REJECTED,
+)
+from citrine_core.blocks.provisioning.repository import RegistrationRepository, VariableRepository
+from citrine_core.blocks.provisioning.variables import key_of, reported_rows
 from citrine_core.db import UnitOfWork
 from citrine_core.dispatch import Answered, Call, Failed, handles, handles_answer, handles_failure
 from citrine_core.resources.commands.secrets import MASK
-from citrine_core.resources.reports import Part, report_answered, report_failed, take_parts
+from citrine_core.resources.reports import (
+    Part,
+    ReportRepository,
+    ReportRun,
+    report_answered,
+    report_failed,
+    take_parts,
+)
 from citrine_core.services import Services
 
 __all__ = ["ReportHandlers"]
@@ -46,9 +56,15 @@ class ReportHandlers:
             if is_fresh:
                 rows.extend(reported_rows(call, now))
         await VariableRepository(work.session).put_reported(rows)
+        tenant_id = calls[0].tenant_id
+        reports = {(call.station_id, call.message.request_id) for call, new in zip(calls, fresh, strict=True) if new}
+        if reports:
+            runs = await ReportRepository(work.session).find_runs(tenant_id, REPORT_KIND_DEVICE_MODEL, reports)
+            for run in runs.values():
+                await _forget_unreported(work, run)
         ended = {(call.station_id, call.message.request_id) for call in calls if not call.message.tbc}
         if ended:
-            await self._arrived(work, calls[0].tenant_id, ended)
+            await self._arrived(work, tenant_id, ended)
         return [ocpp.NotifyReportResponse()] * len(calls)
 
     @handles_answer(ocpp.GetBaseReportResponse)
@@ -56,7 +72,11 @@ class ReportHandlers:
         self, work: UnitOfWork, answered: Answered[ocpp.GetBaseReportRequest, ocpp.GetBaseReportResponse]
     ) -> None:
         """Expect the report that a station agreed to send (B07.FR.01)."""
-        await _answered(work, answered)
+        full = answered.request.report_base == ocpp.REPORT_BASE_ENUM_FULL_INVENTORY
+        await _answered(work, answered, is_whole=full)
+        if full and answered.response.status != GENERIC_DEVICE_MODEL_STATUS_ENUM_REJECTED:
+            # One that can't just now (B07.FR.13) is asked again.
+            await RegistrationRepository(work.session).inventory_settled(answered.tenant_id, answered.station_id)
 
     @handles_answer(ocpp.GetReportResponse)
     async def report_answered(
@@ -69,6 +89,8 @@ class ReportHandlers:
     async def base_report_failed(self, work: UnitOfWork, failed: Failed[ocpp.GetBaseReportRequest]) -> None:
         """Expect no report that could not be asked for."""
         await report_failed(work, failed, REPORT_KIND_DEVICE_MODEL, failed.request.request_id)
+        if failed.for_good:
+            await RegistrationRepository(work.session).inventory_settled(failed.tenant_id, failed.station_id)
 
     @handles_failure(ocpp.GetReportRequest)
     async def report_failed(self, work: UnitOfWork, failed: Failed[ocpp.GetReportRequest]) -> None:
@@ -76,10 +98,42 @@ class ReportHandlers:
         await report_failed(work, failed, REPORT_KIND_DEVICE_MODEL, failed.request.request_id)
 
 
-async def _answered(work: UnitOfWork, answered: Answered[Any, Any]) -> None:
+async def _answered(work: UnitOfWork, answered: Answered[Any, Any], *, is_whole: bool = False) -> None:
     accepted = answered.response.status == GENERIC_DEVICE_MODEL_STATUS_ENUM_ACCEPTED
     status = encode(answered.response)["status"]
-    await report_answered(work, answered, REPORT_KIND_DEVICE_MODEL, answered.request.request_id, accepted, status)
+    run = await report_answered(
+        work,
+        answered,
+        REPORT_KIND_DEVICE_MODEL,
+        answered.request.request_id,
+        accepted,
+        status,
+        is_whole=is_whole,
+    )
+    if run is not None:
+        # Some stations send their report before they answer.
+        await _forget_unreported(work, run)
+
+
+async def _forget_unreported(work: UnitOfWork, run: ReportRun) -> None:
+    """Forget what a station has no more, once its full inventory is here without a gap (B07.FR.08).
+
+    What was heard of since the inventory was asked for stays, and so does a variable of which it tells an attribute.
+    """
+    if not run.is_whole or run.state != REPORT_STATE_COMPLETE:
+        return
+    variables = VariableRepository(work.session)
+    older = await variables.find_older(run.tenant_id, run.station_id, run.create_time)
+    if not older:
+        return
+    # Not by time alone: the clocks of two cores may differ by more than a report takes.
+    reported = {
+        (key.name_key, key.evse_id, key.connector_id)
+        for message in await ReportRepository(work.session).messages_of(run)
+        for data in ocpp.NotifyReportRequest.FromString(message or b"").report_data
+        for key in [key_of(data.component, data.variable, ocpp.ATTRIBUTE_ENUM_ACTUAL)]
+    }
+    await variables.remove(run.tenant_id, run.station_id, [one for one in older if one not in reported])
 
 
 def _part(call: Call[ocpp.NotifyReportRequest]) -> Part:

@@ -64,11 +64,13 @@ def reported_rows(call: Call[NotifyReportRequest], now: datetime) -> Iterator[di
             data.variable_characteristics.SerializeToString() if data.HasField("variable_characteristics") else None
         )
         key = key_of(data.component, data.variable, ATTRIBUTE_ENUM_ACTUAL)
+        names = key.name_key
         for attribute in data.variable_attribute:
             value = attribute.value if attribute.HasField("value") else None
             yield {
                 "tenant_id": call.tenant_id,
                 "station_id": call.station_id,
+                "name_key": names,
                 "component": key.component,
                 "component_instance": key.component_instance,
                 "evse_id": key.evse_id,

@@ -163,7 +163,7 @@ class ReservationRepository:
             since: When they must have been reported so at the latest: the station has had time to speak for itself.
             limit: At most this many.
         """
-        connector = ConnectorState.__table__.c
+        connector = ConnectorState
         of_targets = and_(
             connector.tenant_id == Reservation.tenant_id,
             connector.station_id == Reservation.station_id,
@@ -174,7 +174,7 @@ class ReservationRepository:
         broken = and_(
             connector.status.in_(_INOPERATIVE),
             # What the station said before it accepted the reservation is of no account.
-            connector.order_time.between(Reservation.state_time, since),
+            connector.report_time().between(Reservation.state_time, since),
         )
         return await self._take(
             Reservation.state == _ACTIVE,

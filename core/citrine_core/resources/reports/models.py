@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import Index, Integer, LargeBinary, String
+from sqlalchemy import Index, Integer, LargeBinary, String, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from citrine_core.db import Model
@@ -53,6 +53,8 @@ class ReportRun(Model):
     """How many variables, monitors or the like these brought."""
     last_seq_no: Mapped[int | None] = mapped_column(Integer)
     """Number of the part that said it is the last. None: it has not arrived."""
+    is_whole: Mapped[bool] = mapped_column(default=False, server_default=false())
+    """True: it tells all that there is of its kind, so that what it does not tell is no more."""
 
     @property
     def is_complete(self) -> bool:

@@ -172,7 +172,9 @@ def _is_of_another(run: ReportRun, stored: ReportPart | None, part: Part) -> boo
 
 def _begin_again(run: ReportRun, time: datetime) -> None:
     """Let a report begin anew; one that is still expected stays one that was asked for."""
-    asked = None if run.finish_time is not None else (run.request_time, run.answer_time, run.status, run.command_id)
+    asked = None
+    if run.finish_time is None:
+        asked = (run.request_time, run.answer_time, run.status, run.command_id, run.is_whole)
     restart(run, time)
     if asked is not None:
-        run.request_time, run.answer_time, run.status, run.command_id = asked
+        run.request_time, run.answer_time, run.status, run.command_id, run.is_whole = asked

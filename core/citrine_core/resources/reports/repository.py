@@ -94,6 +94,11 @@ class ReportRepository:
         condition = and_(ReportPart.station_id == run.station_id, ReportPart.request_id == run.request_id)
         return await self._parts(run.tenant_id, run.kind, condition)
 
+    async def messages_of(self, run: ReportRun) -> Sequence[bytes | None]:
+        """Return the messages of a report by number, serialised."""
+        query = select(ReportPart.message).where(_same_run(ReportPart, run)).order_by(ReportPart.seq_no)
+        return (await self._session.scalars(query)).all()
+
     async def remove_parts(self, run: ReportRun, *, before: datetime | None = None) -> None:
         """Forget the parts of a report, or those that were received before a time."""
         statement = delete(ReportPart).where(_same_run(ReportPart, run))
@@ -248,4 +253,5 @@ def _new_run(tenant_id: str, kind: int, key: RunKey, time: datetime) -> dict[str
         "active_time": time,
         "parts": 0,
         "items": 0,
+        "is_whole": False,
     }

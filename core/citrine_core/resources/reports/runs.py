@@ -28,7 +28,9 @@ async def report_answered(
     request_id: int,
     accepted: bool,
     status: str,
-) -> None:
+    *,
+    is_whole: bool = False,
+) -> ReportRun | None:
     """Note what a station answered to the request of a report: it will come, or it is REFUSED.
 
     Meant for `@handles_answer`. Of a request that did not go by `ReportRequests`, the batch may have brought parts
@@ -42,6 +44,10 @@ async def report_answered(
         request_id: Of the request.
         accepted: True: parts will come.
         status: Of the answer, in OCPP's spelling.
+        is_whole: The report tells all that there is of its kind.
+
+    Returns:
+        The report. None where the answer is of none that we know.
     """
     reports = ReportRepository(work.session)
     key, time = (answered.station_id, request_id), answered.receive_time
@@ -50,15 +56,17 @@ async def report_answered(
     if not _waits_for_answer(run):
         if not accepted and known:
             # Another report of this id is there, and none comes in its place.
-            return
+            return None
         if known and (run.request_time is not None or run.create_time < time - EARLY):
             await _begin_anew(reports, run, time)
         run.request_time = time
     run.answer_time, run.status, run.command_id = time, status[:50], answered.command_id
+    run.is_whole = is_whole and accepted
     if not accepted and not run.parts:
         finish(work, run, pb.REPORT_STATE_REFUSED, time)
     elif run.finish_time is None:
         run.active_time = max(time, run.update_time or time)
+    return run
 
 
 async def report_failed(work: UnitOfWork, failed: Failed[Any], kind: pb.ReportKind.ValueType, request_id: int) -> None:
@@ -148,6 +156,7 @@ def restart(run: ReportRun, time: datetime) -> None:
     run.state = pb.REPORT_STATE_REQUESTED
     run.status = run.problem = ""
     run.parts = run.items = 0
+    run.is_whole = False
 
 
 def _waits_for_answer(run: ReportRun) -> bool:

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, ForeignKey, Integer, LargeBinary, String, false
+from sqlalchemy import BigInteger, ForeignKey, Index, Integer, LargeBinary, String, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from citrine_core.db import Model
@@ -14,6 +14,14 @@ class Station(Model):
     """A charging station that may connect."""
 
     __tablename__ = "stations"
+    __table_args__ = (
+        Index(
+            "ix_stations_inventory_due",
+            "inventory_due_time",
+            sqlite_where=text("inventory_due_time IS NOT NULL"),
+            postgresql_where=text("inventory_due_time IS NOT NULL"),
+        ),
+    )
 
     tenant_id: Mapped[str] = mapped_column(String(36), ForeignKey("tenants.tenant_id"), primary_key=True)
     station_id: Mapped[str] = mapped_column(String(48), primary_key=True)
@@ -41,6 +49,10 @@ class Station(Model):
     boot_reason: Mapped[int | None] = mapped_column(Integer)
     """citrine.ocpp.v2.BootReasonEnum of the last BootNotification."""
     boot_time: Mapped[datetime | None]
+    inventory_due_time: Mapped[datetime | None]
+    """When its full inventory is to be asked for (B07.FR.14). None: there is no reason to."""
+    inventory_attempts: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
+    """How many times it was asked for since the reason arose."""
     last_seen_time: Mapped[datetime | None]
     clock_skew_ms: Mapped[int | None] = mapped_column(BigInteger)
     """How far its clock was ahead of ours. None: not measured."""

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import Integer, String
+from sqlalchemy import Integer, String, true
 from sqlalchemy.orm import Mapped, mapped_column
 
 from citrine_core.db import Model
@@ -21,4 +21,6 @@ class Tenant(Model):
     """citrine.api.v1.UnknownStations"""
     max_held_stations: Mapped[int] = mapped_column(Integer, default=100, server_default="100")
     """Unknown stations that are held at a time."""
+    asks_inventory: Mapped[bool] = mapped_column(default=True, server_default=true())
+    """Whether stations that are new, or boot with other hardware or firmware, are asked for their full inventory."""
     create_time: Mapped[datetime]

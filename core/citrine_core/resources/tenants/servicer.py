@@ -17,7 +17,7 @@ from citrine_core.services import Services
 
 __all__ = ["TenantsServicer"]
 
-CHANGEABLE = frozenset({"display_name", "unknown_stations", "max_held_stations"})
+CHANGEABLE = frozenset({"display_name", "unknown_stations", "max_held_stations", "asks_inventory"})
 """Fields that UpdateTenant may change."""
 
 HELD = 100
@@ -107,6 +107,8 @@ def _assign(row: Tenant, tenant: pb.Tenant, fields: Collection[str]) -> None:
         row.unknown_stations = tenant.unknown_stations or pb.UNKNOWN_STATIONS_REFUSE
     if "max_held_stations" in fields:
         row.max_held_stations = tenant.max_held_stations if tenant.HasField("max_held_stations") else HELD
+    if "asks_inventory" in fields:
+        row.asks_inventory = tenant.asks_inventory if tenant.HasField("asks_inventory") else True
 
 
 def _to_proto(tenant: Tenant) -> pb.Tenant:
@@ -116,4 +118,5 @@ def _to_proto(tenant: Tenant) -> pb.Tenant:
         create_time=to_timestamp(tenant.create_time),
         unknown_stations=pb.UnknownStations.ValueType(tenant.unknown_stations),
         max_held_stations=tenant.max_held_stations,
+        asks_inventory=tenant.asks_inventory,
     )

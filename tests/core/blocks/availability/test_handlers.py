@@ -5,6 +5,7 @@ import itertools
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -18,7 +19,7 @@ from citrine_core.blocks.availability import (
 from citrine_core.db import UnitOfWorkFactory
 from citrine_core.dispatch import Call
 from citrine_core.events import write_events
-from tests.support.blocks import NOW, call_of, events, handle, services_of, stamp
+from tests.support.blocks import NOW, add_station, call_of, events, handle, services_of, stamp
 from tests.support.databases import somebody_waits
 
 AVAILABLE = ConnectorStatusEnum.CONNECTOR_STATUS_ENUM_AVAILABLE
@@ -185,3 +186,40 @@ async def test_the_newest_status_counts_whichever_core_is_told_first(postgres_en
 
     assert await state(unit_of_work) == (FAULTED, at(3))
     assert await history(unit_of_work) == [(AVAILABLE, at(1)), (OCCUPIED, at(2)), (FAULTED, at(3))]
+
+
+@pytest.mark.parametrize(
+    "minutes",
+    [
+        pytest.param(-29_000_000, id="1970"),
+        pytest.param(-300, id="hours behind"),
+        pytest.param(525_600, id="a year ahead"),
+        pytest.param(501, id="right"),
+    ],
+)
+async def test_a_status_after_a_boot_is_newer_than_what_was_before(
+    unit_of_work: UnitOfWorkFactory, minutes: int
+) -> None:
+    """Whatever the clock of the station says until it is set by the answer to its boot (B01.FR.06)."""
+    await send(unit_of_work, status(OCCUPIED, 400, received=at(400)))
+    await add_station(unit_of_work, boot_time=at(500))
+
+    await send(unit_of_work, status(AVAILABLE, minutes, received=at(501)))
+
+    assert (await state(unit_of_work))[0] == AVAILABLE
+
+
+async def test_statuses_after_a_boot_count_as_they_come_while_the_clock_is_wrong(
+    unit_of_work: UnitOfWorkFactory,
+) -> None:
+    await add_station(unit_of_work, boot_time=at(500))
+
+    await send(unit_of_work, status(FAULTED, -29_000_000, received=at(501)))
+    await send(unit_of_work, status(AVAILABLE, -29_000_001, received=at(502)))
+    assert (await state(unit_of_work))[0] == AVAILABLE
+    await send(unit_of_work, status(OCCUPIED, 503, received=at(503)))
+
+    # What was queued before its clock was set comes late.
+    await send(unit_of_work, status(FAULTED, -28_999_999, received=at(504)))
+
+    assert (await state(unit_of_work))[0] == OCCUPIED

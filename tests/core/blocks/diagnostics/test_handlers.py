@@ -18,7 +18,7 @@ from citrine.ocpp.v2.types_pb2 import EVSE, Component, Variable
 from citrine_core.blocks.availability import ConnectorState
 from citrine_core.blocks.diagnostics import DiagnosticsHandlers, StationEvent, StationEventRepository
 from citrine_core.db import UnitOfWorkFactory
-from tests.support.blocks import NOW, call_of, events, handle, services_of, stamp
+from tests.support.blocks import NOW, add_station, call_of, events, handle, services_of, stamp
 from tests.support.statements import statements
 
 
@@ -95,7 +95,8 @@ async def test_what_is_no_status_of_a_connector_is_only_an_event(
 def alert(event_id: int, minute: int, *, cleared: bool = False, monitor: int = 7) -> EventData:
     return EventData(
         event_id=event_id,
-        timestamp=stamp(NOW + timedelta(minutes=minute)),
+        # Some time ago: what claims to be of the future counts as of now.
+        timestamp=stamp(NOW + timedelta(minutes=minute - 1000)),
         trigger=EVENT_TRIGGER_ENUM_ALERTING,
         event_notification_type=EVENT_NOTIFICATION_ENUM_HARD_WIRED_NOTIFICATION,
         component=Component(name="Fan"),
@@ -139,3 +140,29 @@ async def test_a_thousand_events_are_a_handful_of_statements(
         await notify(unit_of_work, *data)
 
     assert len(seen) < 10, [statement for statement, _ in seen]
+
+
+async def open_alerts(unit_of_work: UnitOfWorkFactory) -> list[int]:
+    async with unit_of_work(read_only=True) as work:
+        rows = await StationEventRepository(work.session).list_alerts("default", station_id="", after=None, limit=9)
+    return [EventData.FromString(row.event).event_id for row in rows]
+
+
+async def test_an_event_after_a_boot_is_newer_than_what_was_before(unit_of_work: UnitOfWorkFactory) -> None:
+    """Its station's clock may say 1970 until it is set."""
+    await notify(unit_of_work, alert(1, 0))
+    await add_station(unit_of_work, boot_time=NOW - timedelta(minutes=1))
+
+    await notify(unit_of_work, alert(2, -29_000_000, cleared=True))
+
+    assert await open_alerts(unit_of_work) == []
+
+
+async def test_names_of_alerts_are_compared_without_case(unit_of_work: UnitOfWorkFactory) -> None:
+    await notify(unit_of_work, alert(1, 0))
+    cleared = alert(2, 1, cleared=True)
+    cleared.component.name, cleared.variable.name = "FAN", "speed"
+
+    await notify(unit_of_work, cleared)
+
+    assert await open_alerts(unit_of_work) == []

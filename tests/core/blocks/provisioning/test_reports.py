@@ -227,7 +227,8 @@ async def test_request_id_of_before_begins_a_new_report(
 
     run = await run_of(unit_of_work)
     assert (run.is_complete, run.parts, run.items, run.start_time) == (True, 1, 1, at(11))
-    assert await values(unit_of_work) == {"V0": "1", "V1": "0"}
+    # V1 is not in the new inventory (B07.FR.08).
+    assert await values(unit_of_work) == {"V0": "1"}
 
 
 async def test_parts_of_the_batch_that_brings_the_answer_count(
@@ -330,3 +331,66 @@ async def test_the_answer_and_the_first_part_may_meet_at_two_cores(postgres_engi
 
     run = await run_of(unit_of_work)
     assert (run.is_complete, run.parts, run.items, run.request_time) == (True, 2, 2, at(100))
+
+
+async def test_another_spelling_makes_no_second_variable(
+    unit_of_work: UnitOfWorkFactory, handlers: ReportHandlers
+) -> None:
+    """OCPP compares names without case; the newest report says how they are spelled."""
+    first, second = data("AvailabilityState", "Available"), data("availabilitystate", "Occupied")
+    second.component.name = "evse"
+    for seconds, (request_id, entry) in enumerate([(1, first), (2, second)]):
+        request = ocpp.NotifyReportRequest(
+            request_id=request_id, seq_no=0, generated_at=stamp(at(seconds)), report_data=[entry]
+        )
+        await handle(unit_of_work, handlers.notify_reports, [call_of(request, "CS-1", at(seconds))])
+    both = ocpp.NotifyReportRequest(request_id=3, seq_no=0, generated_at=stamp(), report_data=[second, first])
+    await handle(unit_of_work, handlers.notify_reports, [call_of(both, "CS-1", at(3))])
+
+    assert await values(unit_of_work) == {"AvailabilityState": "Available"}
+
+
+async def test_B07_FR_08_a_full_inventory_forgets_what_the_station_has_no_more(
+    unit_of_work: UnitOfWorkFactory,
+) -> None:
+    await handle(
+        unit_of_work,
+        handlers_at(unit_of_work, 0).notify_reports,
+        [part(0, request_id=6, names=["Old", "Stays"], last=True)],
+    )
+
+    await agree(unit_of_work, handlers_at(unit_of_work, 10), 10)
+    await handle(
+        unit_of_work,
+        handlers_at(unit_of_work, 12).notify_reports,
+        [part(1, run=1, seconds=12, names=["New"], last=True)],
+    )
+    assert set(await values(unit_of_work)) == {"Old", "Stays", "New"}, "a part is missing"
+    await handle(
+        unit_of_work, handlers_at(unit_of_work, 13).notify_reports, [part(0, run=1, seconds=13, names=["stays"])]
+    )
+
+    assert set(await values(unit_of_work)) == {"stays", "New"}
+
+
+@pytest.mark.parametrize(
+    "base", [ocpp.REPORT_BASE_ENUM_CONFIGURATION_INVENTORY, ocpp.REPORT_BASE_ENUM_SUMMARY_INVENTORY]
+)
+async def test_a_report_of_a_part_of_the_model_forgets_nothing(
+    unit_of_work: UnitOfWorkFactory, base: ocpp.ReportBaseEnum.ValueType
+) -> None:
+    await handle(
+        unit_of_work, handlers_at(unit_of_work, 0).notify_reports, [part(0, request_id=6, names=["Other"], last=True)]
+    )
+    request = ocpp.GetBaseReportRequest(request_id=7, report_base=base)
+    response = ocpp.GetBaseReportResponse(status=AGREED)
+    later = handlers_at(unit_of_work, 10)
+    await handle(unit_of_work, later.base_report_answered, answered(request, response, at(10)))
+
+    await handle(unit_of_work, later.notify_reports, [part(0, run=1, seconds=11, names=["New"], last=True)])
+
+    assert set(await values(unit_of_work)) == {"Other", "New"}
+
+
+def handlers_at(unit_of_work: UnitOfWorkFactory, seconds: int) -> ReportHandlers:
+    return ReportHandlers(services_of(unit_of_work, clock=lambda: at(seconds)))

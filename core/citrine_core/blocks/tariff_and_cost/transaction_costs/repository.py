@@ -243,10 +243,11 @@ class CostRepository:
                 variables.tenant_id == tenant_id,
                 one_of(self._session, variables.station_id, stations),
                 or_(
-                    (variables.component == "TariffCostCtrlr") & (variables.variable_instance == "Tariff"),
-                    variables.component == "DisplayMessageCtrlr",
+                    (func.lower(variables.component) == "tariffcostctrlr")
+                    & (func.lower(variables.variable_instance) == "tariff"),
+                    func.lower(variables.component) == "displaymessagectrlr",
                 ),
-                variables.variable == "Available",
+                func.lower(variables.variable) == "available",
                 func.lower(variables.value) == "true",
             )
         )

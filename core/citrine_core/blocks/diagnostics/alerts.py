@@ -1,0 +1,70 @@
+"""What ends or marks an alert besides its station: its monitor is no more, or an operator has seen to it."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+
+from citrine.events.v1.events_pb2 import AlertChanged, Event
+from citrine.ocpp.v2.diagnostics_pb2 import EventData
+from citrine_core.blocks.diagnostics.models import Alert
+from citrine_core.blocks.diagnostics.repository import StationEventRepository
+from citrine_core.db import UnitOfWork
+from citrine_core.errors import NotFound
+
+__all__ = ["acknowledge_alerts", "clear_alerts"]
+
+
+async def clear_alerts(
+    work: UnitOfWork, tenant_id: str, station_id: str, monitor_ids: Collection[int], now: datetime
+) -> None:
+    """Clear the open alerts of monitors that are no more: nobody will report that the value is back in its range."""
+    if not monitor_ids:
+        return
+    events = StationEventRepository(work.session)
+    for row in await events.clear_alerts(tenant_id, station_id, monitor_ids, now):
+        work.emit(_changed(row, AlertChanged.STATE_MONITOR_REMOVED))
+
+
+async def acknowledge_alerts(
+    work: UnitOfWork,
+    tenant_id: str,
+    station_id: str,
+    *,
+    component: str,
+    variable: str,
+    monitor_id: int | None,
+    who: str,
+    note: str,
+    now: datetime,
+) -> Sequence[Alert]:
+    """Note that an operator has seen to the open alerts of a variable, and return them.
+
+    Args:
+        work: A transaction.
+        tenant_id: Of the station.
+        station_id: The station.
+        component: Name of the component, in any case.
+        variable: Name of its variable, in any case.
+        monitor_id: Only the alert of this monitor. None: all of the variable.
+        who: Name of the caller.
+        note: What the caller says of it.
+        now: The time.
+
+    Raises:
+        NotFound: When there is no open alert of the variable.
+    """
+    rows = await StationEventRepository(work.session).find_open_alerts(
+        tenant_id, station_id, component=component, variable=variable, monitor_id=monitor_id
+    )
+    if not rows:
+        raise NotFound("open alert", f"of {component}.{variable} at {station_id}")
+    for row in rows:
+        row.acknowledge_time, row.acknowledged_by, row.acknowledge_note = now, who[:100], note
+        work.emit(_changed(row, AlertChanged.STATE_ACKNOWLEDGED))
+    return rows
+
+
+def _changed(row: Alert, state: AlertChanged.State.ValueType) -> Event:
+    body = AlertChanged(state=state, event=EventData.FromString(row.event))
+    if state == AlertChanged.STATE_ACKNOWLEDGED:
+        body.acknowledged_by, body.note = row.acknowledged_by or "", row.acknowledge_note or ""
+    return Event(tenant_id=row.tenant_id, station_id=row.station_id, alert_changed=body)
