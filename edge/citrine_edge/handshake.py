@@ -41,9 +41,11 @@ class Credentials:
 def read_path(path: str) -> Identity | None:
     """Return the identity in ``/{station}`` or ``/{tenant}/{station}``, or None for any other path.
 
-    Each segment is percent-decoded once, after the path is split.
+    Slashes that follow each other are one, and one at the end is none: stations append their id to the URL that they
+    were given, with or without a slash. Each segment is percent-decoded once, after the path is split.
     """
-    root, *segments = path.partition("?")[0].split("/")
+    root, *parts = path.partition("?")[0].split("/")
+    segments = [each for each in parts if each]
     if root or not 1 <= len(segments) <= 2:
         return None
     try:

@@ -13,6 +13,12 @@ from citrine_edge.handshake import Credentials, Identity, InvalidCredentials, re
         ("/CS1", Identity("", "CS1")),
         ("/acme/CS1", Identity("acme", "CS1")),
         ("/CS1?version=2", Identity("", "CS1")),
+        ("//CS1", Identity("", "CS1")),
+        ("/CS1/", Identity("", "CS1")),
+        ("/CS1/?version=2", Identity("", "CS1")),
+        ("/acme//CS1", Identity("acme", "CS1")),
+        ("///acme///CS1//", Identity("acme", "CS1")),
+        ("//a%2Fb", Identity("", "a/b")),
         ("/RDAM%7C123", Identity("", "RDAM|123")),
         ("/a%2Fb", Identity("", "a/b")),
         ("/a%252Fb", Identity("", "a%2Fb")),
@@ -29,7 +35,7 @@ def test_path_names_the_station(path: str, identity: Identity) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["", "/", "//", "/CS1/", "//CS1", "/a/b/c", "CS1", "*", "/%FF", "/a%00b", "/a%0Ab", "/%E2%80%8B", f"/{'x' * 49}"],
+    ["", "/", "//", "/a/b/c", "/a//b/c/", "CS1", "*", "/%FF", "/a%00b", "/a%0Ab", "/%E2%80%8B", f"/{'x' * 49}"],
 )
 def test_other_paths_name_none(path: str) -> None:
     assert read_path(path) is None

@@ -72,7 +72,17 @@ async def test_station_without_a_common_version_is_refused_before_the_upgrade(
     assert core.all("admit") == []
 
 
-@pytest.mark.parametrize("path", ["", "a/b/c", "CS1/", "a%00", "x" * 49])
+@pytest.mark.parametrize(
+    ("path", "tenant_id"), [("/CS1", ""), ("CS1/", ""), ("//CS1//", ""), ("acme//CS1", "acme"), ("/acme/CS1/", "acme")]
+)
+async def test_slashes_of_the_path_are_merged(core: FakeCore, edge: RunningEdge, path: str, tenant_id: str) -> None:
+    async with edge.station(path):
+        admit = await core.next("admit")
+
+    assert (admit.tenant_id, admit.station_id) == (tenant_id, "CS1")
+
+
+@pytest.mark.parametrize("path", ["", "/", "a/b/c", "a%00", "x" * 49])
 async def test_other_paths_are_not_found(core: FakeCore, edge: RunningEdge, path: str) -> None:
     assert (await edge.refusal(path)).status_code == 404
     assert core.all("admit") == []

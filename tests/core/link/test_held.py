@@ -83,10 +83,11 @@ async def test_whoever_does_not_come_as_a_station_is_not_held(core: RunningCore)
             await status_of(edge, "CS-1", "x" * 65),
             await status_of(edge, "CS-1", PASSWORD, username="CS-2"),
             await status_of(edge, "no id", PASSWORD),
+            await status_of(edge, "no:id", PASSWORD),
             await status_of(edge, "CS-1", PASSWORD, tenant_id="acme"),
         ]
 
-    assert statuses == [401] * 6
+    assert statuses == [401] * 7
     assert await listed(core, held=True) == []
 
 

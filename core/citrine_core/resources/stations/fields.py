@@ -20,8 +20,8 @@ __all__ = [
     "new_credential_version",
 ]
 
-STATION_ID = re.compile(r"[A-Za-z0-9*\-_=:+|@.]{1,48}")
-"""identifierString of OCPP."""
+STATION_ID = re.compile(r"[A-Za-z0-9*\-_=+|@.]{1,48}")
+"""identifierString of OCPP without the colon, at which Basic authentication splits (part 4, 3.1.1)."""
 
 _VERSIONS = 2**30
 """Of the credential versions that a station may begin with."""
@@ -44,9 +44,9 @@ def check_station_id(field: str, station_id: str) -> None:
     """Refuse what can't be the id of a station.
 
     Raises:
-        InvalidArgument: When it has other characters than identifierString, none, or more than 48.
+        InvalidArgument: When it has other characters than identifierString, a colon, none, or more than 48.
     """
-    check_pattern(field, station_id, STATION_ID, "1 to 48 characters of A-Z a-z 0-9 and * - _ = : + | @ .")
+    check_pattern(field, station_id, STATION_ID, "1 to 48 characters of A-Z a-z 0-9 and * - _ = + | @ .")
 
 
 def check_password(field: str, password: str) -> None:
