@@ -57,7 +57,13 @@ BLOCK_EXTRAS: dict[str, set[str]] = {
         # Which tariff applies to whom, what operators may write, what a usage would cost, what drivers are told.
         *("assignments.py", "definitions.py", "preview.py", "protos.py", "texts.py"),
     },
-    "transactions": {"clock_rule.py", "fold.py", "pricing_input.py", "summaries.py"},
+    "transactions": {
+        "clock_rule.py",
+        "fold.py",
+        "pricing_input.py",
+        "summaries.py",
+        "token_hints.py",
+    },
 }
 """More files of a block, by its name."""
 

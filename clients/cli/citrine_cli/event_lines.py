@@ -139,7 +139,10 @@ _WORDS: Mapping[str, Callable[[Any], str]] = {
         f"alert of {body.event.component.name}.{body.event.variable.name} {enum_word(body, 'state')}"
         + (f" by {body.acknowledged_by}" if body.acknowledged_by else "")
     ),
-    "token_authorized": lambda body: f"token {body.id_token}: {body.status}",
+    "token_authorized": lambda body: (
+        f"token {body.id_token}: {body.status}"
+        f"{f', known as {chr(32).join(body.known_types)}' if body.known_types else ''}"
+    ),
 }
 
 

@@ -172,5 +172,5 @@ def _plain(value: object) -> object:
 
 def _token(id_token: str, kind: str) -> Token:
     return Token(
-        tenant_id="default", lookup=lookup_of(id_token), type=type_of(kind), id_token=id_token, create_time=NOW
+        tenant_id="default", lookup=lookup_of(id_token, kind), type=type_of(kind), id_token=id_token, create_time=NOW
     )

@@ -10,9 +10,11 @@ import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import Connection, MetaData, inspect, text
+from sqlalchemy import Connection, MetaData, insert, inspect, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from citrine.ocpp.v2.reservation_pb2 import ReserveNowRequest
+from citrine.ocpp.v2.types_pb2 import IdToken
 from citrine_core.db import create_engine
 from citrine_core.db.migrations.env import compare_options
 from citrine_core.db.schema_version import schema_is_current
@@ -26,10 +28,10 @@ def _differences(connection: Connection) -> list[Any]:
     return list(compare_metadata(context, metadata()))
 
 
-def _down(connection: Connection) -> None:
+def _down(connection: Connection, revision: str = "base") -> None:
     config = alembic_config()
     config.attributes["connection"] = connection
-    command.downgrade(config, "base")
+    command.downgrade(config, revision)
 
 
 async def test_upgraded_database_has_the_tables_of_the_models(empty_database_url: str) -> None:
@@ -129,6 +131,57 @@ async def test_upgrades_at_the_same_time_take_turns(empty_database_url: str) -> 
 async def test_empty_database_has_no_current_schema(empty_database_url: str) -> None:
     engine = create_engine(empty_database_url)
     assert not await schema_is_current(engine)
+    await engine.dispose()
+
+
+async def test_tokens_of_older_versions_are_found_by_every_spelling(database_url: str) -> None:
+    """Upgrade 18: separators between the bytes of an id do not count any more, in what is stored too."""
+    tables, now = metadata().tables, datetime(2025, 3, 1, tzinfo=UTC)
+    addresses = ["00:1B:44:11:3A:B7", "00-1B-44-11-3A-B8", "001B44113AB8"]
+    ids = {"MacAddress": addresses, "Central": ["a:b"], "ISO14443": ["2069C021"]}
+    request = ReserveNowRequest(id=1, id_token=IdToken(id_token="20:69:C0:21", type="ISO14443"))
+    engine = create_engine(database_url)
+    async with engine.begin() as connection:
+        await connection.run_sync(_down, "0017")
+        for kind, spelled in ids.items():
+            for one in spelled:
+                row = {"tenant_id": "default", "lookup": one.lower(), "type": kind, "id_token": one, "create_time": now}
+                await connection.execute(insert(tables["tokens"]).values(row))
+        await connection.execute(
+            text(
+                "INSERT INTO local_list_entries (tenant_id, station_id, lookup, type, id_token, stale)"
+                " VALUES ('default', 'CS-1', '20:69:c0:21', 'ISO14443', '20:69:C0:21', false)"
+            )
+        )
+        columns = {"request": request.SerializeToString(), "id_token_lookup": "20:69:c0:21", "state": 1}
+        times = dict.fromkeys(("expire_time", "deadline_time", "state_time", "create_time", "update_time"), now)
+        await connection.execute(
+            insert(tables["reservations"]).values(
+                tenant_id="default", station_id="CS-1", reservation_id=1, **columns, **times
+            )
+        )
+
+    await upgrade(database_url)
+
+    async with engine.connect() as connection:
+        tokens = (await connection.execute(text("SELECT id_token, lookup FROM tokens ORDER BY id_token"))).all()
+        others = [
+            await connection.scalar(text("SELECT lookup FROM local_list_entries")),
+            await connection.scalar(text("SELECT id_token_lookup FROM reservations")),
+        ]
+    assert dict(map(tuple, tokens)) == {
+        "00:1B:44:11:3A:B7": "001b44113ab7",
+        # The same address was stored twice: the second one stays as it was.
+        "00-1B-44-11-3A-B8": "00-1b-44-11-3a-b8",
+        "001B44113AB8": "001b44113ab8",
+        "a:b": "a:b",
+        "2069C021": "2069c021",
+    }
+    assert others == ["2069c021", "2069c021"]
+    async with engine.begin() as connection:
+        await connection.run_sync(_down, "0017")
+        lookups = set(await connection.scalars(text("SELECT lookup FROM tokens")))
+    assert lookups == {one.lower() for each in ids.values() for one in each}
     await engine.dispose()
 
 

@@ -56,6 +56,7 @@ def _print(client: Client, found: AuthorizationSettings) -> None:
     client.out.facts(
         {
             "master pass group": found.master_pass_group_id,
+            "separators in ids": "make another token" if found.exact_token_ids else "do not count",
             "contract roots": str(found.contract_roots.count("BEGIN CERTIFICATE") or ""),
             "own OCSP responders": " ".join(found.ocsp_hosts),
             "authorizer": f"{authorizer.address}{' (TLS)' if authorizer.tls else ''}" if asked else "none",
@@ -79,6 +80,12 @@ async def change_settings(
         list[str],
         typer.Option("--ocsp-host", metavar="HOST", help='Own responder that stations may name; repeatable, "": none.'),
     ] = [],  # noqa: B006  # typer takes a list as its own
+    exact_token_ids: Annotated[
+        bool | None,
+        typer.Option(
+            "--exact-token-ids/--any-separators", help="Whether 20:69:C0:21 and 2069C021 are different tokens."
+        ),
+    ] = None,
 ) -> None:
     """Change how the tenant decides on tokens: what is given."""
     settings, fields = AuthorizationSettings(), []
@@ -88,6 +95,9 @@ async def change_settings(
     if contract_roots is not None:
         settings.contract_roots = _read(contract_roots)
         fields.append("contract_roots")
+    if exact_token_ids is not None:
+        settings.exact_token_ids = exact_token_ids
+        fields.append("exact_token_ids")
     if ocsp_hosts:
         settings.ocsp_hosts.extend(host for host in ocsp_hosts if host)
         fields.append("ocsp_hosts")

@@ -96,6 +96,7 @@ def _facts(found: Transaction) -> dict[str, str]:
         "evse": number(found, "evse_id"),
         "connector": number(found, "connector_id"),
         "token": found.id_token.id_token,
+        "token is known as": " ".join(found.known_token_types),
         "state": _state(found),
         "started": time_word(found, "start_time"),
         "ended": time_word(found, "end_time"),

@@ -131,9 +131,11 @@ class AuthorizationInquirer:
             return set()
         try:
             async with self._unit_of_work(read_only=True) as work:
-                return set(await TokenRepository(work.session).find_all(settings.tenant_id, set(map(_key, calls))))
+                found = await TokenRepository(work.session).find_all(settings.tenant_id, set(map(_key, calls)))
         except DatabaseUnavailable:
             return set()
+        same = self._directory.same_token
+        return {key for key, token in found.items() if same(settings.tenant_id, token.id_token, key[0])}
 
     async def _call(
         self, settings: AuthorizationSettings, presentations: Sequence[pb.Presentation], waited: float

@@ -1,6 +1,6 @@
 """Decisions on what drivers present: one place for Authorize and TransactionEvent, a batch at a time."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -18,7 +18,7 @@ from citrine_core.blocks.authorization.rules import (
     decide_unknown,
 )
 from citrine_core.db import UnitOfWork
-from citrine_core.resources.tokens import NO_AUTHORIZATION, Token, TokenRepository, lookup_of, type_of
+from citrine_core.resources.tokens import NO_AUTHORIZATION, Token, TokenKey, TokenRepository, lookup_of, type_of
 from citrine_core.services import Services
 
 __all__ = ["Asked", "Authorizations", "Decision", "Finding", "read_facts"]
@@ -88,9 +88,7 @@ class Authorizations:
         keys = {(one.id_token.id_token, one.id_token.type) for one in presented}
         wanted = {key for key in keys if type_of(key[1]) != NO_AUTHORIZATION}
         tokens = await TokenRepository(work.session).find_all(tenant_id, wanted)
-        decisions = [
-            Decision(tenant_id, one, tokens.get((one.id_token.id_token, one.id_token.type))) for one in presented
-        ]
+        decisions = [Decision(tenant_id, one, self._token_of(tenant_id, one, tokens)) for one in presented]
         facts = Facts(self._clock(), self._directory.master_pass_group_id(tenant_id))
         await _find_facts(work, facts, tenant_id, decisions)
         ours = await _started_by_us(work, facts.now, tenant_id, decisions)
@@ -103,6 +101,13 @@ class Authorizations:
         for inform in self._informers if accepted else ():
             await inform(work, accepted)
         return decisions
+
+    def _token_of(self, tenant_id: str, one: Presented, tokens: Mapping[TokenKey, Token]) -> Token | None:
+        id_token = one.id_token.id_token
+        token = tokens.get((id_token, one.id_token.type))
+        if token is not None and not self._directory.same_token(tenant_id, token.id_token, id_token):
+            return None
+        return token
 
 
 async def read_facts(
@@ -163,7 +168,8 @@ def _decide(decision: Decision, facts: Facts, ours: set[tuple[str, str, str]]) -
         is_asked = asked is not None and asked.ask == Authorizer.ASK_ALL_TOKENS
         # What the operator refuses here is refused, whatever his service says.
         return _asked(asked, known, facts) if asked and is_asked and known.status == _ACCEPTED else known
-    if (presented.station_id, lookup_of(presented.id_token.id_token), type_of(presented.id_token.type)) in ours:
+    id_token = presented.id_token
+    if (presented.station_id, lookup_of(id_token.id_token, id_token.type), type_of(id_token.type)) in ours:
         # F01, F02: we had the station start the transaction with it.
         return IdTokenInfo(status=_ACCEPTED)
     unknown = decide_unknown(presented.id_token)

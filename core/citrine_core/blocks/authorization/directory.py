@@ -10,6 +10,7 @@ from citrine.api.v1 import authorization_pb2 as pb
 from citrine_core.blocks.authorization.models import AuthorizationSettings
 from citrine_core.blocks.authorization.repository import AuthorizationRepository
 from citrine_core.db import UnitOfWorkFactory
+from citrine_core.resources.tokens import same_spelling
 from citrine_core.services import Services
 
 __all__ = ["SettingsDirectory", "settings_to_proto"]
@@ -43,6 +44,11 @@ class SettingsDirectory:
         found = self._settings.get(tenant_id)
         return found.master_pass_group_id if found is not None else ""
 
+    def same_token(self, tenant_id: str, one: str, other: str) -> bool:
+        """Tell whether two ids with the same bytes are one token, as the tenant has it."""
+        found = self._settings.get(tenant_id)
+        return found is None or not found.exact_token_ids or same_spelling(one, other)
+
     def put(self, settings: AuthorizationSettings) -> None:
         """Take in settings that were committed."""
         self._settings[settings.tenant_id] = settings
@@ -68,6 +74,7 @@ def settings_to_proto(row: AuthorizationSettings) -> pb.AuthorizationSettings:
         master_pass_group_id=row.master_pass_group_id,
         contract_roots=row.contract_roots,
         ocsp_hosts=orjson.loads(row.ocsp_hosts),
+        exact_token_ids=row.exact_token_ids,
     )
     if row.authorizer_address:
         shown.authorizer.CopyFrom(

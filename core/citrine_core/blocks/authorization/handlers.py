@@ -7,11 +7,11 @@ from citrine.ocpp.secrets import KEY_CODE
 from citrine.ocpp.v2 import options_pb2
 from citrine.ocpp.v2.authorization_pb2 import AuthorizeCertificateStatusEnum, AuthorizeRequest, AuthorizeResponse
 from citrine.ocpp.v2.types_pb2 import AuthorizationStatusEnum, IdTokenInfo
-from citrine_core.blocks.authorization.decisions import Authorizations, Finding
+from citrine_core.blocks.authorization.decisions import Authorizations, Decision, Finding
 from citrine_core.blocks.authorization.rules import Presented, Purpose
 from citrine_core.db import UnitOfWork
 from citrine_core.dispatch import Call, handles
-from citrine_core.resources.tokens import type_of
+from citrine_core.resources.tokens import TokenRepository, type_of
 from citrine_core.services import Services
 
 __all__ = ["AuthorizationHandlers"]
@@ -36,6 +36,7 @@ class AuthorizationHandlers:
         ]
         decisions = await self._authorizations.decide(work, calls[0].tenant_id, presented)
         responses = []
+        known_as = await _known_types(work, decisions)
         for call, decision in zip(calls, decisions, strict=True):
             response = _answer(call.message, decision.info, call.finding)
             typed = type_of(call.message.id_token.type) == KEY_CODE
@@ -43,10 +44,17 @@ class AuthorizationHandlers:
                 # C04.FR.04: nobody reads what drivers type.
                 id_token="***" if typed else call.message.id_token.id_token,
                 status=_SPELLINGS[response.id_token_info.status],
+                known_types=() if typed else known_as.get(call.message.id_token.id_token, ()),
             )
             work.emit(Event(tenant_id=call.tenant_id, station_id=call.station_id, token_authorized=authorized))
             responses.append(response)
         return responses
+
+
+async def _known_types(work: UnitOfWork, decisions: Sequence[Decision]) -> dict[str, list[str]]:
+    """Return the types under which the tenant knows the ids that it does not know under the type they came with."""
+    unknown = {one.presented.id_token.id_token for one in decisions if one.token is None and not one.accepted}
+    return await TokenRepository(work.session).types_of(decisions[0].tenant_id, unknown) if unknown else {}
 
 
 _Certificate = AuthorizeCertificateStatusEnum

@@ -1,6 +1,6 @@
 """Tables of functional block C."""
 
-from sqlalchemy import ForeignKey, Integer, String, Text
+from sqlalchemy import ForeignKey, Integer, String, Text, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from citrine_core.db import Model
@@ -16,6 +16,8 @@ class AuthorizationSettings(Model):
     tenant_id: Mapped[str] = mapped_column(
         String(36), ForeignKey("tenants.tenant_id", ondelete="CASCADE"), primary_key=True
     )
+    exact_token_ids: Mapped[bool] = mapped_column(default=False, server_default=false())
+    """True: another separator between the bytes of an id makes another token."""
     master_pass_group_id: Mapped[str] = mapped_column(String(36), default="")
     """Group of the master passes. Empty: only tokens with master_pass are."""
     contract_roots: Mapped[str] = mapped_column(Text, default="")

@@ -139,7 +139,8 @@ class AuthorizationRepository:
         for station_id, payload, response in rows:
             if orjson.loads(response or "{}").get("status") == "Accepted":
                 token = orjson.loads(payload).get("idToken", {})
-                starts.add((station_id, lookup_of(token.get("idToken", "")), type_of(token.get("type", ""))))
+                id_token, type_name = token.get("idToken", ""), token.get("type", "")
+                starts.add((station_id, lookup_of(id_token, type_name), type_of(type_name)))
         return starts
 
 
@@ -151,6 +152,7 @@ def _table(name: str) -> Table:
 def _defaults(tenant_id: str) -> AuthorizationSettings:
     return AuthorizationSettings(
         tenant_id=tenant_id,
+        exact_token_ids=False,
         master_pass_group_id="",
         contract_roots="",
         ocsp_hosts="[]",

@@ -18,7 +18,7 @@ from citrine_core.services import Services
 
 __all__ = ["AuthorizationServicer"]
 
-CHANGEABLE = frozenset({"master_pass_group_id", "authorizer", "contract_roots", "ocsp_hosts"})
+CHANGEABLE = frozenset({"master_pass_group_id", "authorizer", "contract_roots", "ocsp_hosts", "exact_token_ids"})
 """Fields that UpdateAuthorizationSettings may change."""
 
 LONGEST_TIMEOUT = 20.0
@@ -114,6 +114,8 @@ def _check_authorizer(authorizer: pb.Authorizer) -> None:
 def _assign(row: AuthorizationSettings, settings: pb.AuthorizationSettings, fields: Collection[str]) -> None:
     if "master_pass_group_id" in fields:
         row.master_pass_group_id = settings.master_pass_group_id
+    if "exact_token_ids" in fields:
+        row.exact_token_ids = settings.exact_token_ids
     if "contract_roots" in fields:
         row.contract_roots = settings.contract_roots
     if "ocsp_hosts" in fields:

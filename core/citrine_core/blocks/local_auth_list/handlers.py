@@ -121,7 +121,7 @@ class LocalAuthListHandlers:
         lists = LocalListRepository(work.session)
         row = await lists.lock(answered.tenant_id, answered.station_id)
         token = request.id_token
-        if await lists.unwant(row, lookup_of(token.id_token), type_of(token.type)):
+        if await lists.unwant(row, lookup_of(token.id_token, token.type), type_of(token.type)):
             if row.state == LOCAL_LIST_STATE_IN_STEP:
                 self._become(work, row, LOCAL_LIST_STATE_PENDING)
             row.next_time = self._clock()

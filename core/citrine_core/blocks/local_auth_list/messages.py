@@ -54,7 +54,7 @@ def entry_of(data: AuthorizationData) -> Entry:
     """Return what a message says of a token."""
     info = data.id_token_info.SerializeToString(deterministic=True) if data.HasField("id_token_info") else None
     token = data.id_token
-    return Entry(lookup_of(token.id_token), type_of(token.type), token.id_token, info)
+    return Entry(lookup_of(token.id_token, token.type), type_of(token.type), token.id_token, info)
 
 
 def entries_of(request: SendLocalListRequest) -> list[Entry]:

@@ -55,7 +55,7 @@ class LocalListEntry(Model):
     tenant_id: Mapped[str] = mapped_column(String(36), primary_key=True)
     station_id: Mapped[str] = mapped_column(String(48), primary_key=True)
     lookup: Mapped[str] = mapped_column(String(255), primary_key=True)
-    """id_token in lower case."""
+    """What is the same for all spellings of id_token (see lookup_of)."""
     type: Mapped[str] = mapped_column(String(20), primary_key=True)
     id_token: Mapped[str] = mapped_column(String(255))
     wanted: Mapped[bytes | None] = mapped_column(LargeBinary)

@@ -231,7 +231,7 @@ class LocalListRepository:
             source = select(
                 _LISTS.c.tenant_id,
                 _LISTS.c.station_id,
-                literal(lookup_of(id_token)),
+                literal(lookup_of(id_token, type_name)),
                 literal(type_of(type_name)),
                 literal(id_token),
                 true(),

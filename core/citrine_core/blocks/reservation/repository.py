@@ -15,7 +15,7 @@ from citrine_core.blocks.reservation.models import Reservation
 from citrine_core.db import UnitOfWork
 from citrine_core.db.one_of_keys import one_of_keys
 from citrine_core.resources.stations.models import Station
-from citrine_core.resources.tokens import lookup_of
+from citrine_core.resources.tokens import lookups_of
 
 __all__ = ["ReservationKey", "ReservationRepository", "forget_reservations"]
 
@@ -143,7 +143,7 @@ class ReservationRepository:
         if open_only:
             query = query.where(Reservation.state.in_(_OPEN))
         if id_token:
-            query = query.where(Reservation.id_token_lookup == lookup_of(id_token))
+            query = query.where(Reservation.id_token_lookup.in_(lookups_of(id_token)))
         if after is not None:
             query = query.where(Reservation.id < after)
         return (await self._session.scalars(query.order_by(Reservation.id.desc()).limit(limit))).all()

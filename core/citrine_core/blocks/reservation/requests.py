@@ -107,7 +107,7 @@ def new_row(
         station_id=station_id,
         reservation_id=request.id,
         evse_id=request.evse_id if request.HasField("evse_id") else None,
-        id_token_lookup=lookup_of(request.id_token.id_token),
+        id_token_lookup=lookup_of(request.id_token.id_token, request.id_token.type),
         request=request.SerializeToString(),
         expire_time=request.expiry_date_time.ToDatetime(UTC),
         deadline_time=deadline,

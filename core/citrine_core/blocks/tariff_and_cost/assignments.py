@@ -37,7 +37,7 @@ class Subject:
     @property
     def lookup(self) -> str:
         """What is the same for all spellings of the token."""
-        return lookup_of(self.id_token or "")
+        return lookup_of(self.id_token or "", self.id_token_type or "")
 
     @property
     def kind(self) -> str:

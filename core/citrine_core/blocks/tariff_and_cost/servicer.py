@@ -332,7 +332,7 @@ def _assignment_row(tenant_id: str, wanted: pb.TariffAssignment) -> dict[str, An
         "evse_id": wanted.evse_id,
         "group_id": wanted.group_id,
         "id_token": wanted.id_token,
-        "id_token_lookup": lookup_of(wanted.id_token),
+        "id_token_lookup": lookup_of(wanted.id_token, wanted.id_token_type),
         "id_token_type": type_of(wanted.id_token_type),
     }
 

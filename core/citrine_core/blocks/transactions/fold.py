@@ -285,7 +285,7 @@ def _apply_identity(state: TransactionState, occurrence: Occurrence) -> None:
         if state.id_token is None or is_better:
             state.id_token = request.id_token.id_token
             state.id_token_type = request.id_token.type
-            state.id_token_lookup = lookup_of(request.id_token.id_token)
+            state.id_token_lookup = lookup_of(request.id_token.id_token, request.id_token.type)
             state.id_token_status = occurrence.token_status
     if request.HasField("id_token") and request.trigger_reason == _STOP_AUTHORIZED:
         state.stop_id_token, state.stop_id_token_type = request.id_token.id_token, request.id_token.type

@@ -251,7 +251,7 @@ def _take_token(state: TransactionState, requests: RemoteStarts) -> None:
     request = requests.get((state.station_id, state.remote_start_id))
     if request is not None and request["transaction_id"] == state.transaction_id:
         state.id_token, state.id_token_type = request["id_token"], request["id_token_type"]
-        state.id_token_lookup = lookup_of(request["id_token"])
+        state.id_token_lookup = lookup_of(request["id_token"], request["id_token_type"])
 
 
 def _late(batch: _Batch) -> set[TransactionKey]:

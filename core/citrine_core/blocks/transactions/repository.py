@@ -16,7 +16,7 @@ from citrine_core.blocks.transactions.models import Transaction, TransactionEven
 from citrine_core.db import one_of
 from citrine_core.db.bulk import BulkInsert, BulkUpdate
 from citrine_core.db.one_of_keys import one_of_keys, one_of_packed, pack
-from citrine_core.resources.tokens import lookup_of
+from citrine_core.resources.tokens import lookups_of
 
 __all__ = ["EventKey", "EventRow", "TransactionKey", "TransactionRepository"]
 
@@ -232,7 +232,7 @@ class TransactionRepository:
         if end is not None:
             query = query.where(columns.start_time < end)
         if id_token:
-            query = query.where(columns.id_token_lookup == lookup_of(id_token))
+            query = query.where(columns.id_token_lookup.in_(lookups_of(id_token)))
         key = (columns.sequence, columns.station_id, columns.transaction_id)
         if after is not None:
             query = query.where(tuple_(*key) < tuple_(*after))

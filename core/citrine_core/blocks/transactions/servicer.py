@@ -1,6 +1,8 @@
 """TransactionsService: the gRPC face of functional block E."""
 
+from collections.abc import Mapping, Sequence
 from datetime import UTC, timedelta
+from types import MappingProxyType
 from typing import Any
 
 import grpc
@@ -13,6 +15,7 @@ from citrine.ocpp.v2.transactions_pb2 import TransactionEventRequest, Transactio
 from citrine.ocpp.v2.types_pb2 import IdToken
 from citrine_core.blocks.transactions.checks import close_transactions
 from citrine_core.blocks.transactions.repository import TransactionRepository
+from citrine_core.blocks.transactions.token_hints import known_token_types
 from citrine_core.errors import FailedPrecondition, InvalidArgument, NotFound
 from citrine_core.rpc import caller, open_page, required, to_duration
 from citrine_core.services import Services
@@ -37,11 +40,12 @@ class TransactionsServicer(transactions_pb2_grpc.TransactionsServiceServicer):
             rows = await TransactionRepository(work.session).find(
                 caller(context).tenant_id, request.transaction_id, station_id=request.station_id
             )
+            known = await known_token_types(work.session, caller(context).tenant_id, rows)
         if not rows:
             raise NotFound("transaction", request.transaction_id)
         if len(rows) > 1:
             raise InvalidArgument("station_id", "must be given, because several stations reported this transaction")
-        return _to_proto(rows[0])
+        return _to_proto(rows[0], known)
 
     async def ListTransactions(
         self,
@@ -60,8 +64,9 @@ class TransactionsServicer(transactions_pb2_grpc.TransactionsServiceServicer):
                 after=page.after,
                 limit=page.size + 1,
             )
+            known = await known_token_types(work.session, caller(context).tenant_id, rows)
         shown, token = page.close(rows, lambda row: (row.sequence, row.station_id, row.transaction_id))
-        return pb.ListTransactionsResponse(transactions=[_to_proto(row) for row in shown], next_page_token=token)
+        return pb.ListTransactionsResponse(transactions=[_to_proto(row, known) for row in shown], next_page_token=token)
 
     async def ListTransactionEvents(
         self,
@@ -110,7 +115,7 @@ class TransactionsServicer(transactions_pb2_grpc.TransactionsServiceServicer):
         return _to_proto(rows[0])
 
 
-def _to_proto(row: Row[Any]) -> pb.Transaction:
+def _to_proto(row: Row[Any], known_types: Mapping[str, Sequence[str]] = MappingProxyType({})) -> pb.Transaction:
     return pb.Transaction(
         transaction_id=row.transaction_id,
         station_id=row.station_id,
@@ -146,6 +151,7 @@ def _to_proto(row: Row[Any]) -> pb.Transaction:
         cable_max_current=row.cable_max_current,
         stop_id_token=_id_token(row.stop_id_token, row.stop_id_token_type),
         clock_skew=None if row.clock_skew_ms is None else to_duration(timedelta(milliseconds=row.clock_skew_ms)),
+        known_token_types=known_types.get(row.id_token or "", ()),
     )
 
 

@@ -1,8 +1,16 @@
 """Tokens: the cards, apps and contracts by which drivers are known."""
 
-from citrine_core.resources.tokens.formats import NO_AUTHORIZATION, TYPES, format_problem, type_of
+from citrine_core.resources.tokens.formats import (
+    NO_AUTHORIZATION,
+    TYPES,
+    format_problem,
+    lookup_of,
+    lookups_of,
+    same_spelling,
+    type_of,
+)
 from citrine_core.resources.tokens.models import Token
-from citrine_core.resources.tokens.repository import TokenKey, TokenRepository, lookup_of
+from citrine_core.resources.tokens.repository import TokenKey, TokenRepository
 from citrine_core.resources.tokens.servicer import TokensServicer
 
 __all__ = [
@@ -14,5 +22,7 @@ __all__ = [
     "TokensServicer",
     "format_problem",
     "lookup_of",
+    "lookups_of",
+    "same_spelling",
     "type_of",
 ]

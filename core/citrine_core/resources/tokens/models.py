@@ -18,7 +18,7 @@ class Token(Model):
 
     tenant_id: Mapped[str] = mapped_column(String(36), ForeignKey("tenants.tenant_id"), primary_key=True)
     lookup: Mapped[str] = mapped_column(String(255), primary_key=True)
-    """id_token in lower case: identifierString of OCPP is compared without regard to case."""
+    """What is the same for all spellings of id_token (see lookup_of)."""
     type: Mapped[str] = mapped_column(String(20), primary_key=True)
     """In the spelling of OCPP."""
     id_token: Mapped[str] = mapped_column(String(255))

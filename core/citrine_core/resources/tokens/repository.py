@@ -9,22 +9,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from citrine_core.db.one_of import one_of
 from citrine_core.db.violations import breaks_foreign_key
 from citrine_core.errors import AlreadyExists, InvalidArgument, NotFound
-from citrine_core.resources.tokens.formats import type_of
+from citrine_core.resources.tokens.formats import lookup_of, lookups_of, type_of
 from citrine_core.resources.tokens.models import Token
 
-__all__ = ["TokenKey", "TokenRepository", "lookup_of"]
+__all__ = ["TokenKey", "TokenRepository"]
 
 TokenKey = tuple[str, str]
 """idToken and type, as a station sends them."""
-
-
-def lookup_of(id_token: str) -> str:
-    """Return what is the same for all spellings of an idToken.
-
-    Only ASCII letters have a case in identifierString. Other characters stay as they are, so that no letter that
-    looks alike, as the Kelvin sign does, becomes the letter of somebody's token.
-    """
-    return id_token.lower() if id_token.isascii() else id_token
 
 
 class TokenRepository:
@@ -36,9 +27,9 @@ class TokenRepository:
     async def find_all(self, tenant_id: str, keys: Collection[TokenKey]) -> dict[TokenKey, Token]:
         """Return the known ones among tokens that stations sent, by what they sent, in one query.
 
-        idToken and type are compared without regard to case, as identifierString is.
+        idToken and type are compared without regard to case, as identifierString is, and to what separates bytes.
         """
-        wanted = {key: (lookup_of(key[0]), type_of(key[1])) for key in keys}
+        wanted = {key: (lookup_of(*key), type_of(key[1])) for key in keys}
         if not wanted:
             return {}
         lookups = {lookup for lookup, _ in wanted.values()}
@@ -48,6 +39,20 @@ class TokenRepository:
         found = {(row.lookup, row.type): row for row in rows}
         return {key: found[stored] for key, stored in wanted.items() if stored in found}
 
+    async def types_of(self, tenant_id: str, id_tokens: Collection[str]) -> dict[str, list[str]]:
+        """Return the types under which ids are known, sorted, in one query; without those that nobody knows."""
+        lookups = {one: lookups_of(one) for one in id_tokens}
+        if not lookups:
+            return {}
+        rows = await self._session.execute(
+            select(Token.lookup, Token.type).where(
+                Token.tenant_id == tenant_id, one_of(self._session, Token.lookup, set().union(*lookups.values()))
+            )
+        )
+        known = sorted(rows, key=lambda row: row.type)
+        found = {one: [kind for lookup, kind in known if lookup == lookup_of(one, kind)] for one in lookups}
+        return {one: kinds for one, kinds in found.items() if kinds}
+
     async def get(self, tenant_id: str, id_token: str, type_name: str, *, for_update: bool = False) -> Token:
         """Return a token; without a type the only one there is of this id.
 
@@ -55,7 +60,8 @@ class TokenRepository:
             NotFound: When there is none.
             InvalidArgument: When no type is given and there are several.
         """
-        statement = select(Token).where(Token.tenant_id == tenant_id, Token.lookup == lookup_of(id_token))
+        lookups = {lookup_of(id_token, type_name)} if type_name else lookups_of(id_token)
+        statement = select(Token).where(Token.tenant_id == tenant_id, Token.lookup.in_(lookups))
         if type_name:
             statement = statement.where(Token.type == type_of(type_name))
         if for_update:

@@ -11,9 +11,9 @@ from citrine.api.v1.tokens_pb2_grpc import TokensServiceServicer
 from citrine_core.db import UnitOfWork
 from citrine_core.errors import Conflict
 from citrine_core.resources.tokens.checks import check_fields, check_languages, check_name
-from citrine_core.resources.tokens.formats import type_of
+from citrine_core.resources.tokens.formats import lookup_of, type_of
 from citrine_core.resources.tokens.models import Token
-from citrine_core.resources.tokens.repository import TokenRepository, lookup_of
+from citrine_core.resources.tokens.repository import TokenRepository
 from citrine_core.rpc import apply_mask, caller, open_page, required, time_or_none, to_timestamp
 from citrine_core.services import Services
 
@@ -81,7 +81,7 @@ class TokensServicer(TokensServiceServicer):
         check_fields(request.token, CHANGEABLE)
         token = Token(
             tenant_id=caller(context).tenant_id,
-            lookup=lookup_of(request.token.id_token),
+            lookup=lookup_of(request.token.id_token, request.token.type),
             type=type_of(request.token.type),
             id_token=request.token.id_token,
             create_time=self._clock(),

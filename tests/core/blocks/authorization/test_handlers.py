@@ -4,6 +4,7 @@ import logging
 from collections.abc import AsyncIterator
 from typing import Any
 
+import grpc
 import pytest
 from sqlalchemy import select
 
@@ -14,6 +15,8 @@ from citrine.api.v1.remote_control_pb2 import RequestStartTransactionRequest
 from citrine.api.v1.remote_control_pb2_grpc import RemoteControlServiceStub
 from citrine.api.v1.tokens_pb2 import CreateTokenRequest, Token, TokenRules
 from citrine.api.v1.tokens_pb2_grpc import TokensServiceStub
+from citrine.api.v1.transactions_pb2 import GetTransactionRequest, ListTransactionsRequest
+from citrine.api.v1.transactions_pb2_grpc import TransactionsServiceStub
 from citrine.events.v1.events_pb2 import Event
 from citrine.ocpp.v2 import provisioning_pb2 as provisioning
 from citrine.ocpp.v2 import remote_control_pb2 as remote
@@ -64,6 +67,75 @@ async def test_C01_tokens_are_answered_by_id_and_type_whatever_their_case(statio
 
     assert [answer.id_token_info.status for answer in answers] == [ACCEPTED, UNKNOWN, UNKNOWN]
     assert answers[0].id_token_info.group_id_token.id_token == "Fleet"
+
+
+async def test_separators_between_the_bytes_of_an_id_do_not_count(core: RunningCore, station: FakeSession) -> None:
+    """Whoever wrote them: the reader of the station, or the operator."""
+    tokens: Any = core.stub(TokensServiceStub)
+    await tokens.CreateToken(CreateTokenRequest(token=Token(id_token="20:69:C0:21", type="ISO14443", group_id="Sep")))
+
+    answers = await station.call_all(
+        [
+            *(authorize(spelled) for spelled in ("2069C021", "20-69-c0-21", "20 69 C0 21", "Ca:4D:00:00")),
+            authorize("20:69:C0:22"),
+            authorize("20:69:C0:21", "Local"),
+        ]
+    )
+
+    assert [answer.id_token_info.status for answer in answers] == [*[ACCEPTED] * 4, UNKNOWN, UNKNOWN]
+    assert [answer.id_token_info.group_id_token.id_token for answer in answers[:4]] == ["Sep", "Sep", "Sep", "Fleet"]
+    with pytest.raises(grpc.aio.AioRpcError) as error:
+        await tokens.CreateToken(CreateTokenRequest(token=Token(id_token="2069C021", type="ISO14443")))
+    assert error.value.code() is grpc.StatusCode.ALREADY_EXISTS
+
+
+async def test_a_tenant_may_have_ids_spelled_as_they_are_stored(core: RunningCore, station: FakeSession) -> None:
+    settings = pb.AuthorizationSettings(exact_token_ids=True)
+    shown = await core.stub(AuthorizationServiceStub).UpdateAuthorizationSettings(
+        pb.UpdateAuthorizationSettingsRequest(settings=settings)
+    )
+
+    answers = await station.call_all([authorize("CA4d0000"), authorize("Ca:4D:00:00")])
+
+    assert shown.exact_token_ids
+    assert [answer.id_token_info.status for answer in answers] == [ACCEPTED, UNKNOWN]
+
+
+async def test_another_spelling_stops_and_counts_as_the_same_token(core: RunningCore, station: FakeSession) -> None:
+    tokens: Any = core.stub(TokensServiceStub)
+    rules = TokenRules(max_transactions=1)
+    await tokens.CreateToken(CreateTokenRequest(token=Token(id_token="2069C021", type="ISO14443", rules=rules)))
+    await station.call(started(0, id_token="20:69:C0:21"))
+
+    second, stopped = await station.call_all(
+        [
+            started(0, id_token="20 69 C0 21", transaction_id="T-2"),
+            ended(1, id_token="2069C021", trigger="STOP_AUTHORIZED"),
+        ]
+    )
+
+    assert second.id_token_info.status == AuthorizationStatusEnum.AUTHORIZATION_STATUS_ENUM_CONCURRENT_TX
+    assert stopped.id_token_info.status == ACCEPTED
+    listed = await core.stub(TransactionsServiceStub).ListTransactions(ListTransactionsRequest(id_token="2069c021"))
+    assert [one.id_token.id_token for one in listed.transactions] == ["20 69 C0 21", "20:69:C0:21"]
+    assert listed.transactions[1].stop_id_token.id_token == "2069C021"
+
+
+async def test_an_operator_sees_that_a_refused_token_is_known_under_another_type(
+    core: RunningCore, station: FakeSession
+) -> None:
+    begun = started(0, id_token="CA4D0000")
+    begun.id_token.type = "Local"
+    asked, answered = await station.call_all([authorize("Ca4D0000", "Local"), begun])
+
+    transaction = await core.stub(TransactionsServiceStub).GetTransaction(GetTransactionRequest(transaction_id="T-1"))
+    async with core.core.unit_of_work(read_only=True) as work:
+        (payload,) = await work.session.scalars(
+            select(OutboxEvent.payload).where(OutboxEvent.kind == "token_authorized")
+        )
+    assert [asked.id_token_info.status, answered.id_token_info.status] == [UNKNOWN, UNKNOWN]
+    assert list(Event.FromString(payload).token_authorized.known_types) == ["ISO14443"]
+    assert list(transaction.known_token_types) == ["ISO14443"]
 
 
 async def test_subscribers_hear_of_it_and_the_log_does_not(

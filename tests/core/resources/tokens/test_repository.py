@@ -3,8 +3,7 @@
 from datetime import UTC, datetime
 
 from citrine_core.db import UnitOfWorkFactory
-from citrine_core.resources.tokens import Token, TokenRepository
-from citrine_core.resources.tokens.repository import lookup_of
+from citrine_core.resources.tokens import Token, TokenRepository, lookup_of
 
 
 async def store(unit_of_work: UnitOfWorkFactory, *tokens: tuple[str, str]) -> None:
@@ -13,7 +12,7 @@ async def store(unit_of_work: UnitOfWorkFactory, *tokens: tuple[str, str]) -> No
             await TokenRepository(work.session).add(
                 Token(
                     tenant_id="default",
-                    lookup=lookup_of(id_token),
+                    lookup=lookup_of(id_token, type_name),
                     type=type_name,
                     id_token=id_token,
                     create_time=datetime.now(UTC),
@@ -45,3 +44,33 @@ async def test_find_all_takes_what_ever_a_station_sends(unit_of_work: UnitOfWork
 
     async with unit_of_work(read_only=True) as work:
         assert await TokenRepository(work.session).find_all("default", asked) == {}
+
+
+async def test_find_all_disregards_what_separates_bytes(unit_of_work: UnitOfWorkFactory) -> None:
+    await store(unit_of_work, ("2069C021", "ISO14443"), ("00:1B:44:11:3A:B7", "MacAddress"), ("A-B", "Central"))
+    asked = [
+        ("20:69:C0:21", "ISO14443"),
+        ("20 69 c0 21", "iso14443"),
+        ("001b44113ab7", "MacAddress"),
+        ("AB", "Central"),
+    ]
+
+    async with unit_of_work(read_only=True) as work:
+        found = await TokenRepository(work.session).find_all("default", asked)
+
+    assert {key: token.id_token for key, token in found.items()} == {
+        asked[0]: "2069C021",
+        asked[1]: "2069C021",
+        asked[2]: "00:1B:44:11:3A:B7",
+    }
+
+
+async def test_types_of_an_id_are_found_whatever_its_spelling(unit_of_work: UnitOfWorkFactory) -> None:
+    await store(unit_of_work, ("2069C021", "ISO14443"), ("2069C021", "Central"), ("ab", "Local"))
+
+    async with unit_of_work(read_only=True) as work:
+        found = await TokenRepository(work.session).types_of("default", ["20:69:c0:21", "2069C021", "AB", "nobody"])
+        nothing = await TokenRepository(work.session).types_of("default", [])
+
+    assert found == {"20:69:c0:21": ["ISO14443"], "2069C021": ["Central", "ISO14443"], "AB": ["Local"]}
+    assert nothing == {}
