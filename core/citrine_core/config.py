@@ -125,6 +125,14 @@ class CoreSettings(BaseSettings):
     """How far a station's clock may differ from ours. Transactions of one that differs more are billed by our clock.
     None: stations are believed."""
 
+    transaction_settle_time: Duration | None = Field(default=timedelta(days=1), gt=timedelta(0))
+    """How long missing events of a transaction that ended may take, before it is settled without them. None: for
+    ever."""
+
+    transaction_over_grace: Duration = Field(default=timedelta(minutes=10), ge=timedelta(0))
+    """How long a station may take to tell the end of a transaction, once another one began at its EVSE or its connector
+    is available; then it is closed and settled."""
+
     firmware_silence: Duration = timedelta(hours=24)
     """How long a station may say nothing of a firmware update before nobody knows what became of it.
 

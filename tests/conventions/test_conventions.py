@@ -60,7 +60,11 @@ BLOCK_EXTRAS: dict[str, set[str]] = {
     "transactions": {
         "clock_rule.py",
         "fold.py",
+        "late_events.py",
+        "lives.py",
         "pricing_input.py",
+        "protos.py",
+        "reported_ids.py",
         "summaries.py",
         "token_hints.py",
     },

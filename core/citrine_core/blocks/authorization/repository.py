@@ -68,7 +68,8 @@ class AuthorizationRepository:
     ) -> list[OpenTransaction]:
         """Return the accepted transactions under way of tokens, and those at stations.
 
-        One that its station seems to have forgotten does not count: it would keep its driver from charging.
+        One that its station seems to have forgotten, or that something else proves to be over, does not count: it would
+        keep its driver from charging.
         """
         table, tokens = _table("transactions").c, _table("tokens").c
         same_token = and_(
@@ -84,6 +85,7 @@ class AuthorizationRepository:
                 table.end_time.is_(None),
                 table.closed_time.is_(None),
                 table.orphaned.is_(False),
+                table.over_time.is_(None),
                 table.id_token_status == AuthorizationStatusEnum.AUTHORIZATION_STATUS_ENUM_ACCEPTED,
                 or_(
                     one_of(self._session, table.id_token_lookup, lookups),

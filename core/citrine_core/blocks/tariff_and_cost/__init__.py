@@ -5,6 +5,9 @@ from functools import partial
 from citrine.api.v1 import tariff_and_cost_pb2_grpc, tariffs_pb2_grpc
 from citrine_core.blocks.tariff_and_cost.accrual import Moment
 from citrine_core.blocks.tariff_and_cost.assignments import Subject
+from citrine_core.blocks.tariff_and_cost.corrections import Cause, CorrectionRow
+from citrine_core.blocks.tariff_and_cost.corrections.operations import current_version, waive
+from citrine_core.blocks.tariff_and_cost.corrections.protos import correction_to_proto
 from citrine_core.blocks.tariff_and_cost.handlers import TariffAndCostHandlers
 from citrine_core.blocks.tariff_and_cost.repository import forget_assignments
 from citrine_core.blocks.tariff_and_cost.rules import to_micros
@@ -16,15 +19,16 @@ from citrine_core.blocks.tariff_and_cost.transaction_costs import (
     PriceMessages,
     Pricing,
     RunningCosts,
-    close_cost,
 )
 from citrine_core.dispatch import Block
 from citrine_core.jobs import Job
 from citrine_core.services import Services
 
 __all__ = [
+    "Cause",
     "Charged",
     "ChargedEvent",
+    "CorrectionRow",
     "Moment",
     "PriceMessages",
     "Pricing",
@@ -33,8 +37,10 @@ __all__ = [
     "TariffAndCostServicer",
     "TariffsServicer",
     "block",
-    "close_cost",
+    "correction_to_proto",
+    "current_version",
     "to_micros",
+    "waive",
 ]
 
 

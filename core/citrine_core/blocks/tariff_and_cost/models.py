@@ -109,6 +109,14 @@ class TransactionCost(Model):
     next_time: Mapped[datetime | None]
     """When the station is to be told the running cost. None: it is not."""
     update_time: Mapped[datetime]
+    waits_for: Mapped[int | None] = mapped_column(SmallInteger)
+    """citrine.api.v1.CostWait, while it is provisional."""
+    waits_until: Mapped[datetime | None]
+    """When it becomes final without what it waits for."""
+    settlement: Mapped[int | None] = mapped_column(SmallInteger)
+    """citrine.api.v1.Settlement, once it is final."""
+    settle_time: Mapped[datetime | None]
+    """When it became final."""
 
 
 class CostSettings(Model):

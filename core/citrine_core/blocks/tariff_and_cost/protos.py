@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from citrine.api.v1 import tariff_and_cost_pb2 as cost_pb
 from citrine.api.v1 import tariffs_pb2 as pb
 from citrine_core.blocks.tariff_and_cost.accrual import Accrual
+from citrine_core.blocks.tariff_and_cost.corrections import CorrectionRow
 from citrine_core.blocks.tariff_and_cost.models import CostSettings, StoredTariff, TariffAssignment, TariffVersion
 from citrine_core.blocks.tariff_and_cost.transaction_costs import CostRow
 from citrine_core.rpc import to_timestamp
@@ -47,8 +48,18 @@ def settings_to_proto(row: CostSettings) -> pb.CostSettings:
     return found
 
 
-def cost_to_proto(row: CostRow, cost: pb.Cost, tariff: pb.Tariff, now: datetime) -> cost_pb.TransactionCost:
-    """Return what a transaction costs."""
+def cost_to_proto(
+    row: CostRow, cost: pb.Cost | None, tariff: pb.Tariff, now: datetime, latest: CorrectionRow | None
+) -> cost_pb.TransactionCost:
+    """Return what a transaction costs; None where that is not known.
+
+    Args:
+        row: As stored.
+        cost: What it is made of. None: it is not known.
+        tariff: That applies.
+        now: The time.
+        latest: The latest correction. None: there is none.
+    """
     found = cost_pb.TransactionCost(
         station_id=row.station_id,
         transaction_id=row.transaction_id,
@@ -57,7 +68,15 @@ def cost_to_proto(row: CostRow, cost: pb.Cost, tariff: pb.Tariff, now: datetime)
         tariff=tariff,
         told_total=row.told_total,
         update_time=to_timestamp(row.update_time),
+        waits_for=cost_pb.CostWait.ValueType(row.waits_for or 0),
+        waits_until=to_timestamp(row.waits_until),
+        settlement=cost_pb.Settlement.ValueType(row.settlement or 0),
+        settle_time=to_timestamp(row.settle_time),
+        unknown=cost is None,
     )
+    if latest is not None:
+        found.corrections = latest.number
+        found.corrected_total.CopyFrom(pb.Amount(before_tax=latest.before_tax, after_tax=latest.after_tax))
     if row.accrual:
         is_running = row.state == cost_pb.COST_STATE_RUNNING
         elapsed = now - row.update_time if is_running else timedelta(0)

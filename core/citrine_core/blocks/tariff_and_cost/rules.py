@@ -217,6 +217,12 @@ class Rules:
         return any(one.step for element in self.elements for one in element.components.values())
 
     @cached_property
+    def bills_energy(self) -> bool:
+        """Whether what it charges depends on the energy: by a price of energy, or by which price applies."""
+        prices = (one.components.get(int(pb.TARIFF_DIMENSION_ENERGY)) for one in self.elements)
+        return bool(self.energies) or any(price is not None and price.price != 0 for price in prices)
+
+    @cached_property
     def bills_reservations(self) -> bool:
         """Whether it has prices of reservations that are used."""
         return any(one.reservation == pb.RESERVATION_RESTRICTION_RESERVATION for one in self.elements)

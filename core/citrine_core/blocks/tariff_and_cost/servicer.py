@@ -11,6 +11,8 @@ from citrine.api.v1 import tariff_and_cost_pb2 as cost_pb
 from citrine.api.v1 import tariff_and_cost_pb2_grpc, tariffs_pb2_grpc
 from citrine.api.v1 import tariffs_pb2 as pb
 from citrine_core.blocks.tariff_and_cost.assignments import Subject, find_tariffs
+from citrine_core.blocks.tariff_and_cost.corrections import CorrectionRepository, CorrectionRow
+from citrine_core.blocks.tariff_and_cost.corrections.protos import correction_to_proto
 from citrine_core.blocks.tariff_and_cost.definitions import (
     CHANGEABLE,
     changed,
@@ -269,13 +271,51 @@ class TariffAndCostServicer(tariff_and_cost_pb2_grpc.TariffAndCostServiceService
             if len(rows) > 1:
                 raise InvalidArgument("station_id", "must be given, because several stations reported this transaction")
             (row,) = rows
-            tariff = tariff_to_proto(
-                *await TariffRepository(work.session).get(
-                    tenant_id, row.tariff_id or "", version=row.tariff_version or 0
+            tariff = pb.Tariff()
+            if row.tariff_id is not None:
+                stored = await TariffRepository(work.session).get(
+                    tenant_id, row.tariff_id, version=row.tariff_version or 0
                 )
-            )
+                tariff = tariff_to_proto(*stored)
+            key = (row.station_id, row.transaction_id)
+            latest = (await CorrectionRepository(work.session).find_latest(tenant_id, [key])).get(key)
         now = self._services.clock()
-        return cost_to_proto(row, breakdown_of(row, read_rules(tariff), now), tariff, now)
+        cost = breakdown_of(row, read_rules(tariff), now) if row.after_tax is not None else None
+        return cost_to_proto(row, cost, tariff, now, latest)
+
+    async def GetCostCorrection(
+        self,
+        request: cost_pb.GetCostCorrectionRequest,
+        context: grpc.aio.ServicerContext[cost_pb.GetCostCorrectionRequest, cost_pb.CostCorrection],
+    ) -> cost_pb.CostCorrection:
+        station_id = required("station_id", request.station_id)
+        transaction_id = required("transaction_id", request.transaction_id)
+        if request.number < 0:
+            raise InvalidArgument("number", "must not be negative")
+        async with self._services.unit_of_work(read_only=True) as work:
+            row = await CorrectionRepository(work.session).get(
+                caller(context).tenant_id, station_id, transaction_id, number=request.number
+            )
+        return correction_to_proto(row)
+
+    async def ListCostCorrections(
+        self,
+        request: cost_pb.ListCostCorrectionsRequest,
+        context: grpc.aio.ServicerContext[cost_pb.ListCostCorrectionsRequest, cost_pb.ListCostCorrectionsResponse],
+    ) -> cost_pb.ListCostCorrectionsResponse:
+        page = open_page(request)
+        async with self._services.unit_of_work(read_only=True) as work:
+            rows = await CorrectionRepository(work.session).list(
+                caller(context).tenant_id,
+                station_id=request.station_id,
+                transaction_id=request.transaction_id,
+                reason=request.reason,
+                after=page.after,
+                limit=page.size + 1,
+            )
+        shown, token = page.close(rows, lambda row: (row[0],))
+        corrections = [correction_to_proto(row, whole=False) for _, row in shown]
+        return cost_pb.ListCostCorrectionsResponse(corrections=corrections, next_page_token=token)
 
     async def ListTransactionCosts(
         self,
@@ -290,8 +330,19 @@ class TariffAndCostServicer(tariff_and_cost_pb2_grpc.TariffAndCostServiceService
             shown, token = page.close(rows, lambda row: (row.sequence, row.station_id, row.transaction_id))
             keys = {(row.tariff_id or "", row.tariff_version or 0) for row in shown}
             tariffs = await self._tariffs.find(work, tenant_id, keys)
+            latest = await CorrectionRepository(work.session).find_latest(
+                tenant_id, [(row.station_id, row.transaction_id) for row in shown]
+            )
         now = self._services.clock()
-        costs = [_in_list(row, tariffs.get((row.tariff_id or "", row.tariff_version or 0)), now) for row in shown]
+        costs = [
+            _in_list(
+                row,
+                tariffs.get((row.tariff_id or "", row.tariff_version or 0)),
+                now,
+                latest.get((row.station_id, row.transaction_id)),
+            )
+            for row in shown
+        ]
         return cost_pb.ListTransactionCostsResponse(costs=costs, next_page_token=token)
 
     async def CostUpdated(
@@ -302,13 +353,16 @@ class TariffAndCostServicer(tariff_and_cost_pb2_grpc.TariffAndCostServiceService
         return await self._services.commands.call(context, request, cost_pb.CostUpdatedResponse)
 
 
-def _in_list(row: CostRow, tariff: tuple[pb.Tariff, Rules] | None, now: datetime) -> cost_pb.TransactionCost:
+def _in_list(
+    row: CostRow, tariff: tuple[pb.Tariff, Rules] | None, now: datetime, latest: CorrectionRow | None
+) -> cost_pb.TransactionCost:
     currency = tariff[0].currency if tariff is not None else ""
     total = pb.Amount(before_tax=row.before_tax or "", after_tax=row.after_tax or "")
     if tariff is not None and row.accrual and row.state == cost_pb.COST_STATE_RUNNING:
         total = breakdown_of(row, tariff[1], now).total
     named = pb.Tariff(tariff_id=row.tariff_id or "", version=row.tariff_version or 0, currency=currency)
-    return cost_to_proto(row, pb.Cost(currency=currency, total=total), named, now)
+    cost = pb.Cost(currency=currency, total=total) if row.after_tax is not None else None
+    return cost_to_proto(row, cost, named, now, latest)
 
 
 def _check_assignment(wanted: pb.TariffAssignment) -> None:

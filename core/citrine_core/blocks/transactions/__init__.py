@@ -3,12 +3,16 @@
 from functools import partial
 
 from citrine.api.v1 import transactions_pb2_grpc
-from citrine_core.blocks.transactions.checks import CheckHandlers, TransactionChecks, close_transactions
+from citrine.api.v1.tariff_and_cost_pb2 import SETTLEMENT_STATION_REMOVED
+from citrine_core.blocks.transactions.checks import CheckHandlers, TransactionChecks
 from citrine_core.blocks.transactions.checks.jobs import INTERVAL
 from citrine_core.blocks.transactions.handlers import TransactionsHandlers
 from citrine_core.blocks.transactions.models import Transaction, TransactionEvent
+from citrine_core.blocks.transactions.reported_ids import ReportedIds
 from citrine_core.blocks.transactions.repository import TransactionRepository
 from citrine_core.blocks.transactions.servicer import TransactionsServicer
+from citrine_core.blocks.transactions.settlement import INTERVAL as SETTLEMENT_INTERVAL
+from citrine_core.blocks.transactions.settlement import DueSettlements, EndProofs, Settlements
 from citrine_core.db import UnitOfWork
 from citrine_core.dispatch import Block
 from citrine_core.jobs import Job
@@ -31,16 +35,23 @@ def block(services: Services) -> Block:
 
     async def forget_station(work: UnitOfWork, tenant_id: str, station_id: str) -> None:
         # What it charged is kept. A station that is registered again by this name knows nothing of it.
-        await close_transactions(work, tenant_id, station_id, services.clock())
+        await settlements.close(work, tenant_id, station_id, int(SETTLEMENT_STATION_REMOVED))
         work.after_commit(partial(skews.forget, (tenant_id, station_id)))
 
     skews = ClockSkews.of(services)
+    settlements = Settlements(services)
+    services.commands.translations.append(ReportedIds(services).translate)
     checks = Job("transaction checks", INTERVAL, TransactionChecks(services).run)
     return Block(
         "transactions",
         [TransactionsHandlers(services, checks.wake), CheckHandlers(services)],
         [partial(transactions_pb2_grpc.add_TransactionsServiceServicer_to_server, TransactionsServicer(services))],
         ["citrine.api.v1.TransactionsService"],
-        jobs=[checks, Job("clocks of stations", CLOCKS_INTERVAL, skews.store)],
+        jobs=[
+            checks,
+            Job("clocks of stations", CLOCKS_INTERVAL, skews.store),
+            Job("settlements", SETTLEMENT_INTERVAL, DueSettlements(services).run),
+        ],
+        observers=[EndProofs(services).observe],
         forget_station=forget_station,
     )

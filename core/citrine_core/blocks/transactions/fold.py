@@ -75,6 +75,8 @@ class Occurrence:
     """Times of its register readings, and the transaction's energy in Wh up to them."""
     receive_time: datetime | None = None
     """When the edge read it."""
+    late: bool = False
+    """It came after its transaction was settled, and is not part of it."""
 
     @classmethod
     def of(cls, tenant_id: str, station_id: str, request: TransactionEventRequest) -> "Occurrence":
@@ -91,10 +93,17 @@ class Occurrence:
 
     @classmethod
     def stored(
-        cls, tenant_id: str, station_id: str, content: bytes, offline: bool | None, token_status: int | None
+        cls,
+        tenant_id: str,
+        station_id: str,
+        content: bytes,
+        offline: bool | None,
+        token_status: int | None,
+        transaction_id: str = "",
     ) -> "Occurrence":
-        """Return an event as it was stored."""
+        """Return an event as it was stored, of the transaction that is named, else of the one that it names."""
         occurrence = cls._of(tenant_id, station_id, TransactionEventRequest.FromString(content), content, offline)
+        occurrence.transaction_id = transaction_id or occurrence.transaction_id
         occurrence.token_status = token_status
         return occurrence
 
@@ -125,7 +134,7 @@ class Occurrence:
         request = self.request
         if not request.meter_value:
             return Measured()
-        has_evse = request.HasField("evse")
+        has_evse = request.HasField("evse") and request.evse.id > 0
         self.samples = sample_rows(
             self.tenant_id,
             self.station_id,
@@ -190,6 +199,14 @@ class TransactionState:
     number_of_phases_used: int | None = None
     cable_max_current: int | None = None
     clock_skew_ms: int | None = None
+    reported_id: str | None = None
+    lives: int | None = None
+    late_events: int | None = None
+    over_time: datetime | None = None
+    settle_time: datetime | None = None
+    settlement: int | None = None
+    settle_due_time: datetime | None = None
+    reopening: int | None = None
 
     @property
     def missing(self) -> int:
@@ -205,6 +222,10 @@ class TransactionState:
         return (self.last_seq_no, self.last_event_time, _RANKS.get(self.last_event_type, 1), self.last_digest)
 
 
+_NOT_OF_EVENTS = ("reported_id", "lives", "late_events", "settle_time", "settlement", "settle_due_time", "reopening")
+"""What does not come from events."""
+
+
 def fold(state: TransactionState, occurrences: Iterable[Occurrence]) -> TransactionState:
     """Return what all events of a transaction say, from the first on.
 
@@ -216,6 +237,8 @@ def fold(state: TransactionState, occurrences: Iterable[Occurrence]) -> Transact
         state.tenant_id, state.station_id, state.transaction_id, state.sequence, total_cost=state.total_cost
     )
     fresh.clock_skew_ms = state.clock_skew_ms
+    for name in _NOT_OF_EVENTS:
+        setattr(fresh, name, getattr(state, name))
     for occurrence in sorted(occurrences, key=lambda occurrence: occurrence.order):
         apply(fresh, occurrence)
     return fresh
@@ -263,16 +286,17 @@ def _apply_numbers(state: TransactionState, occurrence: Occurrence) -> None:
     state.last_digest = occurrence.digest
     state.offline = state.offline or bool(occurrence.offline)
     # Whoever reports on a transaction has not forgotten it.
-    state.orphaned, state.closed_time = False, None
+    state.orphaned, state.closed_time, state.over_time = False, None, None
 
 
 def _apply_identity(state: TransactionState, occurrence: Occurrence) -> None:
     request = occurrence.request
-    if request.HasField("evse"):
+    # 0 is the station itself, and below is nothing: neither says anything of the EVSE that is in use.
+    if request.HasField("evse") and request.evse.id > 0:
         evse = request.evse
         if state.evse_id != evse.id:
             state.evse_id, state.connector_id = evse.id, None
-        if evse.HasField("connector_id"):
+        if evse.HasField("connector_id") and evse.connector_id > 0:
             state.connector_id = evse.connector_id
     info = request.transaction_info
     if state.remote_start_id is None and info.HasField("remote_start_id"):

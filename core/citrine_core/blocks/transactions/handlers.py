@@ -1,17 +1,12 @@
 """What stations tell us of transactions."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from citrine.api.v1.tariff_and_cost_pb2 import CostCorrection
 from citrine.api.v1.transactions_pb2 import TransactionCheck
-from citrine.events.v1.events_pb2 import (
-    Event,
-    TransactionEnded,
-    TransactionStarted,
-    TransactionUpdated,
-)
 from citrine.ocpp.v2.transactions_pb2 import (
     TransactionEventEnum,
     TransactionEventRequest,
@@ -23,12 +18,16 @@ from citrine_core.blocks.authorization import Authorizations, Presented, Purpose
 from citrine_core.blocks.meter_values import SampleRow, add_samples
 from citrine_core.blocks.remote_control import RemoteStartKey, record_started
 from citrine_core.blocks.reservation import ReservationUse, use_reservations
+from citrine_core.blocks.tariff_and_cost import Cause
 from citrine_core.blocks.transactions.checks import CheckRepository
 from citrine_core.blocks.transactions.clock_rule import ClockRule
 from citrine_core.blocks.transactions.fold import Occurrence, Order, TransactionState, apply, fold
+from citrine_core.blocks.transactions.late_events import counts, is_settled, retain_late
+from citrine_core.blocks.transactions.lives import IdReuse, sort_out_lives
 from citrine_core.blocks.transactions.pricing_input import Heard, TransactionCosts
 from citrine_core.blocks.transactions.repository import EventKey, EventRow, TransactionKey, TransactionRepository
-from citrine_core.blocks.transactions.summaries import summary_of
+from citrine_core.blocks.transactions.settlement import EndProofs, reopen, settle_by_events
+from citrine_core.blocks.transactions.summaries import events_of
 from citrine_core.db import UnitOfWork
 from citrine_core.dispatch import Call, handles
 from citrine_core.resources.tokens import lookup_of
@@ -57,6 +56,10 @@ class _Batch:
     """What was found out about tokens before."""
     new: set[TransactionKey] = field(default_factory=set)
     """Heard of for the first time."""
+    reuse: IdReuse = field(default_factory=IdReuse)
+    """What stations call the same."""
+    unplaced: set[TransactionKey] = field(default_factory=set)
+    """Those whose EVSE was not known before."""
 
 
 class TransactionsHandlers:
@@ -75,6 +78,8 @@ class TransactionsHandlers:
         self._wake_checks = wake_checks
         self._costs = TransactionCosts(services)
         self._clocks = ClockRule(services)
+        self._proofs = EndProofs(services)
+        self._settle_time = services.settings.transaction_settle_time
 
     @handles(TransactionEventRequest, batched=True)
     async def transaction_events(
@@ -92,13 +97,20 @@ class TransactionsHandlers:
             await self._clocks.load(work, tenant_id, batch.fresh.values())
             _answer(batch, await self._decide(work, tenant_id, batch))
             missing = {key: state.missing for key, state in batch.states.items()}
-            late = await _fold(work, repository, tenant_id, batch, now)
-            self._clocks.examine(tenant_id, batch.fresh.values(), batch.states)
-            await self._ask_for_missing(work, batch, missing, now)
+            settled = _open_again(work, batch)
+            late = await _fold(work, repository, tenant_id, batch, settled, now)
+            heard = [one for one in batch.fresh.values() if not one.late]
+            self._clocks.examine(tenant_id, heard, batch.states)
+            ended = self._settle(work, batch, heard, now)
+            await self._ask_for_missing(work, batch, missing, ended, now)
             await self._costs.settle(
                 work, Heard(tenant_id, batch.fresh, batch.responses, batch.states, batch.new, late)
             )
+            if settled:
+                await self._correct(work, tenant_id, batch)
             await _store(work, repository, batch, now)
+            placed = (batch.states[key] for key in batch.new | batch.unplaced)
+            await self._proofs.begun(work, tenant_id, placed)
             # H01.FR.15: costs nothing where no event bears the id of a reservation.
             await use_reservations(work, tenant_id, _uses(batch), now)
         return [batch.responses[_key(occurrence)] for occurrence in batch.occurrences]
@@ -115,14 +127,44 @@ class TransactionsHandlers:
         decisions = await self._authorizations.decide(work, tenant_id, list(presented.values()))
         return {key: decision.info for key, decision in zip(presented, decisions, strict=True)}
 
+    def _settle(
+        self, work: UnitOfWork, batch: _Batch, heard: Iterable[Occurrence], now: datetime
+    ) -> set[TransactionKey]:
+        """Settle the transactions that have their end and all events; return those that just ended without."""
+        waiting = set()
+        for key in {(one.station_id, one.transaction_id): None for one in heard}:
+            state = batch.states[key]
+            was_waiting = state.settle_due_time is not None
+            if settle_by_events(state, now, self._settle_time) and not was_waiting:
+                waiting.add(key)
+        for key, next_id in batch.reuse.over.items():
+            self._proofs.mark(work, batch.states[key], now, next_id)
+        return waiting
+
+    async def _correct(self, work: UnitOfWork, tenant_id: str, batch: _Batch) -> None:
+        """Correct the bills of settled transactions by events that came late."""
+        fresh: dict[TransactionKey, list[Occurrence]] = {}
+        for one in batch.fresh.values():
+            key = (one.station_id, one.transaction_id)
+            if one.late and counts(batch.states[key], one):
+                fresh.setdefault(key, []).append(one)
+        if fresh:
+            cause = Cause(int(CostCorrection.REASON_LATE_EVENT))
+            await self._costs.reckon(work, tenant_id, [batch.states[key] for key in fresh], cause, fresh)
+
     async def _ask_for_missing(
-        self, work: UnitOfWork, batch: _Batch, missing: Mapping[TransactionKey, int], now: datetime
+        self,
+        work: UnitOfWork,
+        batch: _Batch,
+        missing: Mapping[TransactionKey, int],
+        ended: Collection[TransactionKey],
+        now: datetime,
     ) -> None:
         """Have stations asked for events of which this batch shows that they are missing (E14)."""
         reasons = {
             (state.tenant_id, *key): TransactionCheck.REASON_GAP
             for key, state in batch.states.items()
-            if state.missing > missing.get(key, 0)
+            if state.missing > missing.get(key, 0) or key in ended
         }
         if reasons:
             await CheckRepository(work.session).schedule(reasons, now + self._check_delay)
@@ -137,6 +179,7 @@ async def _read(
     states = await repository.find_for_update(
         tenant_id, {(occurrence.station_id, occurrence.transaction_id) for occurrence in occurrences}
     )
+    reuse = await sort_out_lives(repository, tenant_id, occurrences, states)
     # What comes behind all that is stored can't be stored, so that most batches need no second look.
     doubtful = {
         _key(occurrence)
@@ -146,7 +189,8 @@ async def _read(
     }
     stored = await repository.find_responses(tenant_id, doubtful)
     responses = {key: TransactionEventResponse.FromString(content) for key, content in stored.items()}
-    batch = _Batch(occurrences, {}, responses, states)
+    batch = _Batch(occurrences, {}, responses, states, reuse=reuse)
+    batch.unplaced = {key for key, state in states.items() if state.evse_id is None}
     for call, occurrence in zip(calls, occurrences, strict=True):
         key = _key(occurrence)
         if key not in stored and key not in batch.fresh:
@@ -165,7 +209,7 @@ def _presented(batch: _Batch, key: EventKey, occurrence: Occurrence, time: datet
         occurrence.station_id,
         request.id_token,
         Purpose.STOP if stops else Purpose.START,
-        request.evse.id if request.HasField("evse") else state.evse_id if state is not None else None,
+        request.evse.id if request.evse.id > 0 else state.evse_id if state is not None else None,
         occurrence.transaction_id,
         time,
         batch.findings.get(key),
@@ -187,19 +231,37 @@ def _answer(batch: _Batch, infos: Mapping[EventKey, IdTokenInfo]) -> None:
         batch.responses[key] = response
 
 
+def _open_again(work: UnitOfWork, batch: _Batch) -> set[TransactionKey]:
+    """Open what was closed without an end and is heard of; return what is settled, and takes in nothing more."""
+    settled = {key for key, state in batch.states.items() if is_settled(state)}
+    for key in {(one.station_id, one.transaction_id): None for one in batch.fresh.values()}:
+        state = batch.states.get(key)
+        if state is not None and state.settle_time is not None and key not in settled:
+            work.emit(reopen(state, int(CostCorrection.REASON_CONTINUED)))
+    return settled
+
+
 async def _fold(
-    work: UnitOfWork, repository: TransactionRepository, tenant_id: str, batch: _Batch, now: datetime
+    work: UnitOfWork,
+    repository: TransactionRepository,
+    tenant_id: str,
+    batch: _Batch,
+    settled: Set[TransactionKey],
+    now: datetime,
 ) -> Collection[TransactionKey]:
     """Bring the transactions up to date, and return those with an event that is not behind all before it."""
-    late = _late(batch)
+    late = _late(batch) - settled
     named = {key for key, state in batch.states.items() if state.remote_start_id is not None}
     ended_before = {key for key, state in batch.states.items() if state.end_time is not None}
     sequence = int(now.timestamp() * 1_000_000)
     for occurrence in batch.fresh.values():
         key = (occurrence.station_id, occurrence.transaction_id)
         if key not in batch.states:
-            batch.states[key] = TransactionState(tenant_id, *key, sequence + len(batch.new))
+            reported_id = batch.reuse.reported.get(key)
+            batch.states[key] = TransactionState(tenant_id, *key, sequence + len(batch.new), reported_id=reported_id)
             batch.new.add(key)
+    for key, lives in batch.reuse.lives.items():
+        batch.states[key].lives = lives
     for key, stored in (await repository.load_events(tenant_id, late)).items():
         fresh = [one for one in batch.fresh.values() if (one.station_id, one.transaction_id) == key]
         batch.states[key] = fold(batch.states[key], [*stored, *fresh])
@@ -208,13 +270,15 @@ async def _fold(
     for occurrence in batch.fresh.values():
         key = (occurrence.station_id, occurrence.transaction_id)
         state = batch.states[key]
-        if key not in late:
+        if key in settled:
+            retain_late(state, occurrence)
+        elif key not in late:
             apply(state, occurrence)
-        if state.id_token is None and state.remote_start_id is not None:
+        if state.id_token is None and state.remote_start_id is not None and key not in settled:
             _take_token(state, requests)
         state.update_time = now
         ends = occurrence.event_type == _ENDED and key not in ended_before
-        for event in _events(state, occurrence, starts=key not in heard, ends=ends):
+        for event in events_of(state, occurrence, starts=key not in heard, ends=ends):
             work.emit(event)
         heard.add(key)
         if ends:
@@ -289,37 +353,13 @@ async def _store(work: UnitOfWork, repository: TransactionRepository, batch: _Ba
                 occurrence.content,
                 batch.responses[key].SerializeToString(deterministic=True),
                 occurrence.receive_time or now,
+                occurrence.late or None,
             )
         )
+    touched |= {key: batch.states[key] for key in (*batch.reuse.lives, *batch.reuse.over)}
     await repository.save(touched.values())
     await repository.add_events(rows)
     await add_samples(work.session, samples)
-
-
-def _events(state: TransactionState, occurrence: Occurrence, *, starts: bool, ends: bool) -> Iterable[Event]:
-    summary, reason = summary_of(state, occurrence.seq_no), occurrence.request.trigger_reason
-    if starts:
-        yield Event(
-            tenant_id=state.tenant_id,
-            station_id=state.station_id,
-            transaction_started=TransactionStarted(transaction=summary, trigger_reason=reason),
-        )
-    if ends:
-        yield Event(
-            tenant_id=state.tenant_id,
-            station_id=state.station_id,
-            # The state knows columns, the contract enums.
-            transaction_ended=TransactionEnded(
-                transaction=summary,
-                stopped_reason=state.stopped_reason,  # type: ignore[arg-type]
-            ),
-        )
-    elif not starts:
-        yield Event(
-            tenant_id=state.tenant_id,
-            station_id=state.station_id,
-            transaction_updated=TransactionUpdated(transaction=summary, trigger_reason=reason),
-        )
 
 
 def _uses(batch: _Batch) -> list[ReservationUse]:

@@ -12,6 +12,9 @@ __all__ = ["Transaction", "TransactionEvent"]
 _OPEN = text("end_time IS NULL AND closed_time IS NULL")
 """What is true of a transaction that is under way, as far as we know."""
 
+_DUE = text("settle_due_time IS NOT NULL")
+_AGAIN = text("reported_id IS NOT NULL")
+
 
 class Transaction(Model):
     """One charging transaction: what its events say, taken together."""
@@ -30,6 +33,15 @@ class Transaction(Model):
             postgresql_where=_OPEN,
         ),
         Index(None, "tenant_id", "id_token_lookup"),
+        Index("ix_transactions_settle_due", "settle_due_time", sqlite_where=_DUE, postgresql_where=_DUE),
+        Index(
+            "ix_transactions_reported",
+            "tenant_id",
+            "station_id",
+            "reported_id",
+            sqlite_where=_AGAIN,
+            postgresql_where=_AGAIN,
+        ),
     )
 
     tenant_id: Mapped[str] = mapped_column(String(36), primary_key=True)
@@ -105,6 +117,24 @@ class Transaction(Model):
     """As last sent to the station."""
     update_time: Mapped[datetime]
 
+    reported_id: Mapped[str | None] = mapped_column(String(36))
+    """What the station calls it, where it used the id of an earlier transaction again. None: transaction_id."""
+    lives: Mapped[int | None] = mapped_column(SmallInteger)
+    """Of the first of several transactions that the station calls the same: how many they are. None: it is the only
+    one, or not the first."""
+    late_events: Mapped[int | None] = mapped_column(Integer)
+    """Events that came after it was settled. None: none."""
+    over_time: Mapped[datetime | None]
+    """Since when something else proves that it is over, though its end was not told."""
+    settle_time: Mapped[datetime | None]
+    """When it was settled: since then nothing changes it. None: something is expected of it."""
+    settlement: Mapped[int | None] = mapped_column(SmallInteger)
+    """citrine.api.v1.Settlement"""
+    settle_due_time: Mapped[datetime | None]
+    """When it is settled without what is missing. None: not by time."""
+    reopening: Mapped[int | None] = mapped_column(SmallInteger)
+    """citrine.api.v1.CostCorrection.Reason of what it costs once it is settled again. None: it was not reopened."""
+
     @classmethod
     def is_open(cls) -> ColumnElement[bool]:
         """Return the condition that a transaction is under way, as far as we know."""
@@ -141,3 +171,5 @@ class TransactionEvent(Model):
     response: Mapped[bytes] = mapped_column(LargeBinary)
     """Serialised citrine.ocpp.v2.TransactionEventResponse."""
     receive_time: Mapped[datetime]
+    late: Mapped[bool | None]
+    """True: it came after the transaction was settled, and is not part of it."""

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 
 from citrine.ocpp.v2.transactions_pb2 import (
     ChargingStateEnum,
@@ -10,9 +11,19 @@ from citrine.ocpp.v2.transactions_pb2 import (
     TransactionEventResponse,
 )
 from citrine.ocpp.v2.types_pb2 import MeasurandEnum, PhaseEnum
-from citrine_core.blocks.tariff_and_cost import Charged, ChargedEvent, Moment, Pricing, Subject, to_micros
+from citrine_core.blocks.tariff_and_cost import (
+    Cause,
+    Charged,
+    ChargedEvent,
+    CorrectionRow,
+    Moment,
+    Pricing,
+    Subject,
+    to_micros,
+)
 from citrine_core.blocks.transactions.clock_rule import billed_times
 from citrine_core.blocks.transactions.fold import Occurrence, TransactionState, fold
+from citrine_core.blocks.transactions.late_events import counts
 from citrine_core.blocks.transactions.repository import EventKey, TransactionKey, TransactionRepository
 from citrine_core.db import UnitOfWork
 from citrine_core.services import Services
@@ -68,7 +79,10 @@ class TransactionCosts:
             return
         by_transaction: dict[TransactionKey, list[tuple[EventKey, Occurrence]]] = {}
         for key, occurrence in heard.fresh.items():
-            by_transaction.setdefault((key[0], key[1]), []).append((key, occurrence))
+            if not occurrence.late:
+                by_transaction.setdefault((key[0], key[1]), []).append((key, occurrence))
+        if not by_transaction:
+            return
         repository = TransactionRepository(work.session)
 
         async def load(keys: Collection[TransactionKey]) -> Mapping[TransactionKey, Sequence[Occurrence]]:
@@ -94,6 +108,80 @@ class TransactionCosts:
             if one.total is not None:
                 heard.states[one.key].total_cost = float(one.total)
 
+    async def reckon(
+        self,
+        work: UnitOfWork,
+        tenant_id: str,
+        states: Sequence[TransactionState],
+        cause: Cause | None = None,
+        fresh: Mapping[TransactionKey, Sequence[Occurrence]] = MappingProxyType({}),
+    ) -> Mapping[TransactionKey, CorrectionRow]:
+        """Reckon what settled transactions cost, and return the corrections that were made of final costs.
+
+        Args:
+            work: Whose transaction it is.
+            tenant_id: Tenant of the stations.
+            states: The transactions.
+            cause: Why, where their costs are final. None: as they say themselves.
+            fresh: Events of them that came late and are not stored yet.
+        """
+        if not (cause is not None and cause.version) and not await self._pricing.is_wanted(work, tenant_id):
+            return {}
+        by_key = {(state.station_id, state.transaction_id): state for state in states}
+        repository = TransactionRepository(work.session)
+
+        async def load(keys: Collection[TransactionKey]) -> Mapping[TransactionKey, Sequence[Occurrence]]:
+            stored = await repository.load_events(tenant_id, keys, with_late=True)
+            return {
+                key: sorted(
+                    (one for one in (*stored[key], *fresh.get(key, ())) if counts(by_key[key], one)),
+                    key=lambda one: one.order,
+                )
+                for key in keys
+            }
+
+        whole = await load([key for key, state in by_key.items() if state.clock_skew_ms is not None])
+
+        async def history(keys: Collection[TransactionKey]) -> Mapping[TransactionKey, Sequence[Moment]]:
+            found = {**whole, **await load([key for key in keys if key not in whole])}
+            return {key: _all_moments(by_key[key], found[key]) for key in keys}
+
+        charged = [_settled(state, whole.get(key), cause) for key, state in by_key.items()]
+        await self._pricing.price(work, tenant_id, charged, history)
+        return {one.key: one.correction for one in charged if one.correction is not None}
+
+
+def _settled(state: TransactionState, whole: Sequence[Occurrence] | None, cause: Cause | None) -> Charged:
+    """Return a transaction of which nothing is new but that it is settled."""
+    start, end = (state.start_time, state.end_time) if whole is None else _bounds(state, whole)
+    return Charged(
+        state.transaction_id,
+        state.sequence,
+        _subject(state, start),
+        None if end is None else _clamped(end),
+        state.start_time is not None,
+        [],
+        is_new=False,
+        is_late=whole is not None,
+        reservation_id=state.reservation_id,
+        energy_known=_energy_known(state),
+        settlement=state.settlement or 0,
+        cause=cause or _cause_of(state),
+    )
+
+
+def _subject(state: TransactionState, start: datetime | None) -> Subject:
+    first_heard = _EPOCH + timedelta(microseconds=state.sequence)
+    return Subject(state.station_id, state.evse_id, state.id_token, state.id_token_type, start, first_heard)
+
+
+def _cause_of(state: TransactionState) -> Cause | None:
+    return None if state.reopening is None else Cause(state.reopening)
+
+
+def _energy_known(state: TransactionState) -> bool:
+    return state.energy_wh is not None
+
 
 def _charged(
     heard: Heard,
@@ -112,13 +200,12 @@ def _charged(
         whole: All events in their order, where the station's clock is off. None: it is right.
     """
     start, end = (state.start_time, state.end_time) if whole is None else _bounds(state, whole)
-    first_heard = _EPOCH + timedelta(microseconds=state.sequence)
     return Charged(
         state.transaction_id,
         state.sequence,
-        Subject(state.station_id, state.evse_id, state.id_token, state.id_token_type, start, first_heard),
+        _subject(state, start),
         None if end is None else _clamped(end),
-        state.missing == 0,
+        state.start_time is not None,
         [
             ChargedEvent(
                 _moment(occurrence, occurrence.event_time),
@@ -131,6 +218,10 @@ def _charged(
         is_new=key in heard.new,
         is_late=key in heard.late or whole is not None,
         reservation_id=state.reservation_id,
+        energy_known=_energy_known(state),
+        settlement=state.settlement or 0,
+        waits_until=state.settle_due_time,
+        cause=_cause_of(state),
     )
 
 

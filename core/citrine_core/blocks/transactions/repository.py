@@ -91,6 +91,7 @@ class EventRow(NamedTuple):
     request: bytes
     response: bytes
     receive_time: datetime
+    late: bool | None = None
 
 
 _ADD_EVENTS = BulkInsert(_EVENTS, EventRow._fields)
@@ -121,6 +122,43 @@ class TransactionRepository:
         self._found |= {key: _seldom(state) for key, state in states.items()}
         return states
 
+    async def find_lives(
+        self, tenant_id: str, keys: Collection[TransactionKey]
+    ) -> dict[TransactionKey, list[TransactionState]]:
+        """Return the later transactions that stations call by these ids, each in its order, for the same purpose.
+
+        The first of each is to be locked before.
+        """
+        connection = await self._session.connection()
+        columns = _TRANSACTIONS.c
+        query = (
+            select(*(columns[name] for name in _ALL))
+            .where(columns.tenant_id == tenant_id, one_of_keys((columns.station_id, columns.reported_id), keys))
+            .order_by(columns.station_id, columns.sequence)
+            .with_for_update()
+        )
+        found: dict[TransactionKey, list[TransactionState]] = {key: [] for key in keys}
+        for row in await connection.execute(query):
+            state = TransactionState(*row)
+            found[state.station_id, state.reported_id or ""].append(state)
+            self._found[state.station_id, state.transaction_id] = _seldom(state)
+        return found
+
+    async def find_reported_ids(
+        self, tenant_id: str, station_id: str, transaction_ids: Collection[str]
+    ) -> dict[str, str]:
+        """Return what a station calls those of its transactions that have another id with us."""
+        columns = _TRANSACTIONS.c
+        rows = await self._session.execute(
+            select(columns.transaction_id, columns.reported_id).where(
+                columns.tenant_id == tenant_id,
+                columns.station_id == station_id,
+                one_of(self._session, columns.transaction_id, transaction_ids),
+                columns.reported_id.is_not(None),
+            )
+        )
+        return {row[0]: row[1] for row in rows}
+
     async def find_responses(self, tenant_id: str, keys: Collection[EventKey]) -> dict[EventKey, bytes]:
         """Return what those of the events that are stored were answered."""
         if not keys:
@@ -133,22 +171,28 @@ class TransactionRepository:
         return {(row[0], row[1], row[2], row[3]): row[4] for row in rows}
 
     async def load_events(
-        self, tenant_id: str, keys: Collection[TransactionKey]
+        self, tenant_id: str, keys: Collection[TransactionKey], *, with_late: bool = False
     ) -> dict[TransactionKey, list[Occurrence]]:
-        """Return all stored events of transactions, to fold them anew."""
+        """Return all stored events of transactions, to fold them anew.
+
+        Args:
+            tenant_id: Tenant of the stations.
+            keys: The transactions.
+            with_late: Also those that came after their transaction was settled.
+        """
         found: dict[TransactionKey, list[Occurrence]] = {key: [] for key in keys}
         if not keys:
             return found
         table = _EVENTS.c
-        rows = await self._session.execute(
-            select(
-                table.station_id, table.transaction_id, table.request, table.offline, table.response, table.receive_time
-            ).where(table.tenant_id == tenant_id, one_of_keys((table.station_id, table.transaction_id), keys))
+        names = ("station_id", "transaction_id", "request", "offline", "response", "receive_time", "late")
+        query = select(*(table[name] for name in names)).where(
+            table.tenant_id == tenant_id, one_of_keys((table.station_id, table.transaction_id), keys)
         )
-        for station_id, transaction_id, request, offline, response, receive_time in rows:
+        rows = await self._session.execute(query if with_late else query.where(table.late.is_(None)))
+        for station_id, transaction_id, request, offline, response, receive_time, late in rows:
             status = TransactionEventResponse.FromString(response).id_token_info.status if response else 0
-            occurrence = Occurrence.stored(tenant_id, station_id, request, offline, status or None)
-            occurrence.receive_time = receive_time
+            occurrence = Occurrence.stored(tenant_id, station_id, request, offline, status or None, transaction_id)
+            occurrence.receive_time, occurrence.late = receive_time, bool(late)
             found[station_id, transaction_id].append(occurrence)
         return found
 

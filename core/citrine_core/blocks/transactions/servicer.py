@@ -1,26 +1,27 @@
 """TransactionsService: the gRPC face of functional block E."""
 
-from collections.abc import Mapping, Sequence
-from datetime import UTC, timedelta
-from types import MappingProxyType
+from datetime import UTC
 from typing import Any
 
 import grpc
-from google.protobuf.duration_pb2 import Duration
-from sqlalchemy import Row
 
+from citrine.api.v1 import tariff_and_cost_pb2 as cost_pb
 from citrine.api.v1 import transactions_pb2 as pb
 from citrine.api.v1 import transactions_pb2_grpc
-from citrine.ocpp.v2.transactions_pb2 import TransactionEventRequest, TransactionEventResponse
-from citrine.ocpp.v2.types_pb2 import IdToken
-from citrine_core.blocks.transactions.checks import close_transactions
+from citrine_core.blocks.tariff_and_cost import correction_to_proto
+from citrine_core.blocks.transactions.protos import action_to_proto, event_to_proto, transaction_to_proto
 from citrine_core.blocks.transactions.repository import TransactionRepository
+from citrine_core.blocks.transactions.settlement import Operation, SettlementOperations, SettlementRepository
 from citrine_core.blocks.transactions.token_hints import known_token_types
-from citrine_core.errors import FailedPrecondition, InvalidArgument, NotFound
-from citrine_core.rpc import caller, open_page, required, to_duration
+from citrine_core.db import UnitOfWork
+from citrine_core.errors import InvalidArgument, NotFound
+from citrine_core.rpc import Caller, caller, check_length, open_page, required
 from citrine_core.services import Services
 
 __all__ = ["TransactionsServicer"]
+
+LONGEST_REASON = 500
+"""Characters of what an operator says of why."""
 
 
 class TransactionsServicer(transactions_pb2_grpc.TransactionsServiceServicer):
@@ -28,6 +29,7 @@ class TransactionsServicer(transactions_pb2_grpc.TransactionsServiceServicer):
 
     def __init__(self, services: Services) -> None:
         self._services = services
+        self._operations = SettlementOperations(services)
 
     async def GetTransaction(
         self,
@@ -45,7 +47,7 @@ class TransactionsServicer(transactions_pb2_grpc.TransactionsServiceServicer):
             raise NotFound("transaction", request.transaction_id)
         if len(rows) > 1:
             raise InvalidArgument("station_id", "must be given, because several stations reported this transaction")
-        return _to_proto(rows[0], known)
+        return transaction_to_proto(rows[0], known)
 
     async def ListTransactions(
         self,
@@ -66,7 +68,8 @@ class TransactionsServicer(transactions_pb2_grpc.TransactionsServiceServicer):
             )
             known = await known_token_types(work.session, caller(context).tenant_id, rows)
         shown, token = page.close(rows, lambda row: (row.sequence, row.station_id, row.transaction_id))
-        return pb.ListTransactionsResponse(transactions=[_to_proto(row, known) for row in shown], next_page_token=token)
+        transactions = [transaction_to_proto(row, known) for row in shown]
+        return pb.ListTransactionsResponse(transactions=transactions, next_page_token=token)
 
     async def ListTransactionEvents(
         self,
@@ -87,7 +90,7 @@ class TransactionsServicer(transactions_pb2_grpc.TransactionsServiceServicer):
             ):
                 raise NotFound("transaction", request.transaction_id)
         shown, token = page.close(rows, lambda row: (row.seq_no, row.event_time, row.digest))
-        return pb.ListTransactionEventsResponse(events=[_event_to_proto(row) for row in shown], next_page_token=token)
+        return pb.ListTransactionEventsResponse(events=[event_to_proto(row) for row in shown], next_page_token=token)
 
     async def GetTransactionStatus(
         self,
@@ -101,85 +104,88 @@ class TransactionsServicer(transactions_pb2_grpc.TransactionsServiceServicer):
         request: pb.CloseTransactionRequest,
         context: grpc.aio.ServicerContext[pb.CloseTransactionRequest, pb.Transaction],
     ) -> pb.Transaction:
-        tenant_id, now = caller(context).tenant_id, self._services.clock()
-        station_id = required("station_id", request.station_id)
-        transaction_id = required("transaction_id", request.transaction_id)
+        operation = _operation(caller(context), request, "")
         async with self._services.unit_of_work() as work:
-            count = await close_transactions(work, tenant_id, station_id, now, transaction_id=transaction_id)
-            rows = await TransactionRepository(work.session).find(tenant_id, transaction_id, station_id=station_id)
-            if not rows:
-                raise NotFound("transaction", transaction_id)
-            if not count:
-                raise FailedPrecondition("the transaction is not open")
+            await self._operations.close(work, operation)
+            return await _done(work, operation)
+
+    async def SettleTransaction(
+        self,
+        request: pb.SettleTransactionRequest,
+        context: grpc.aio.ServicerContext[pb.SettleTransactionRequest, pb.Transaction],
+    ) -> pb.Transaction:
+        operation = _operation(caller(context), request, _reason(request.reason))
+        async with self._services.unit_of_work() as work:
+            await self._operations.settle(work, operation)
+            return await _done(work, operation)
+
+    async def ReopenTransaction(
+        self,
+        request: pb.ReopenTransactionRequest,
+        context: grpc.aio.ServicerContext[pb.ReopenTransactionRequest, pb.Transaction],
+    ) -> pb.Transaction:
+        operation = _operation(caller(context), request, _reason(request.reason))
+        async with self._services.unit_of_work() as work:
+            await self._operations.reopen(work, operation)
+            return await _done(work, operation)
+
+    async def WaiveTransactionCost(
+        self,
+        request: pb.WaiveTransactionCostRequest,
+        context: grpc.aio.ServicerContext[pb.WaiveTransactionCostRequest, cost_pb.CostCorrection],
+    ) -> cost_pb.CostCorrection:
+        operation = _operation(caller(context), request, _reason(request.reason))
+        async with self._services.unit_of_work() as work:
+            correction = await self._operations.waive(work, operation)
             await work.commit()
-        return _to_proto(rows[0])
+        return correction_to_proto(correction)
+
+    async def RepriceTransaction(
+        self,
+        request: pb.RepriceTransactionRequest,
+        context: grpc.aio.ServicerContext[pb.RepriceTransactionRequest, cost_pb.CostCorrection],
+    ) -> cost_pb.CostCorrection:
+        operation = _operation(caller(context), request, _reason(request.reason))
+        if request.tariff_version and not request.tariff_id:
+            raise InvalidArgument("tariff_version", "must come with tariff_id")
+        async with self._services.unit_of_work() as work:
+            correction = await self._operations.reprice(work, operation, request.tariff_id, request.tariff_version)
+            await work.commit()
+        return correction_to_proto(correction)
+
+    async def ListSettlementActions(
+        self,
+        request: pb.ListSettlementActionsRequest,
+        context: grpc.aio.ServicerContext[pb.ListSettlementActionsRequest, pb.ListSettlementActionsResponse],
+    ) -> pb.ListSettlementActionsResponse:
+        page = open_page(request)
+        async with self._services.unit_of_work(read_only=True) as work:
+            rows = await SettlementRepository(work.session).list_actions(
+                caller(context).tenant_id,
+                station_id=request.station_id,
+                transaction_id=request.transaction_id,
+                after=page.after,
+                limit=page.size + 1,
+            )
+        shown, token = page.close(rows, lambda row: (row.id,))
+        return pb.ListSettlementActionsResponse(actions=[action_to_proto(row) for row in shown], next_page_token=token)
 
 
-def _to_proto(row: Row[Any], known_types: Mapping[str, Sequence[str]] = MappingProxyType({})) -> pb.Transaction:
-    return pb.Transaction(
-        transaction_id=row.transaction_id,
-        station_id=row.station_id,
-        tenant_id=row.tenant_id,
-        evse_id=row.evse_id,
-        connector_id=row.connector_id,
-        id_token=_id_token(row.id_token, row.id_token_type),
-        charging_state=row.charging_state,
-        energy_wh=row.energy_wh,
-        meter_start_wh=row.meter_start_wh,
-        meter_last_wh=row.meter_last_wh,
-        power_w=row.power_w,
-        soc_percent=row.soc_percent,
-        start_time=row.start_time,
-        end_time=row.end_time,
-        stopped_reason=row.stopped_reason,
-        remote_start_id=row.remote_start_id,
-        reservation_id=row.reservation_id,
-        events=row.events,
-        last_seq_no=row.last_seq_no,
-        has_gap=row.seq_nos <= row.last_seq_no - row.first_seq_no,
-        missing_events=row.last_seq_no - row.first_seq_no + 1 - row.seq_nos + (row.start_time is None),
-        offline=row.offline,
-        update_time=row.update_time,
-        orphaned=row.orphaned and row.end_time is None and row.closed_time is None,
-        total_cost=row.total_cost,
-        closed_time=row.closed_time,
-        check=_check_to_proto(row),
-        start_trigger=row.start_trigger,
-        end_trigger=row.end_trigger,
-        time_spent_charging=None if row.time_spent_charging is None else Duration(seconds=row.time_spent_charging),
-        number_of_phases_used=row.number_of_phases_used,
-        cable_max_current=row.cable_max_current,
-        stop_id_token=_id_token(row.stop_id_token, row.stop_id_token_type),
-        clock_skew=None if row.clock_skew_ms is None else to_duration(timedelta(milliseconds=row.clock_skew_ms)),
-        known_token_types=known_types.get(row.id_token or "", ()),
+def _reason(reason: str) -> str:
+    check_length("reason", reason, LONGEST_REASON, least=1)
+    return reason
+
+
+def _operation(who: Caller, request: Any, reason: str) -> Operation:
+    """Return what an operator wants, checked."""
+    station_id = required("station_id", request.station_id)
+    transaction_id = required("transaction_id", request.transaction_id)
+    return Operation(who.tenant_id, station_id, transaction_id, who.name[:255], reason)
+
+
+async def _done(work: UnitOfWork, operation: Operation) -> pb.Transaction:
+    rows = await TransactionRepository(work.session).find(
+        operation.tenant_id, operation.transaction_id, station_id=operation.station_id
     )
-
-
-def _id_token(id_token: str | None, type_name: str | None) -> IdToken | None:
-    return None if id_token is None else IdToken(id_token=id_token, type=type_name or "")
-
-
-def _check_to_proto(row: Row[Any]) -> pb.TransactionCheck | None:
-    if row.check_reason is None:
-        return None
-    return pb.TransactionCheck(
-        reason=row.check_reason,
-        asks=row.check_asks,
-        ask_time=row.check_ask_time,
-        due_time=row.check_due_time,
-        answer_time=row.check_answer_time,
-        ongoing=row.check_ongoing,
-        messages_in_queue=row.check_messages_in_queue,
-        problem=row.check_problem,
-    )
-
-
-def _event_to_proto(row: Row[Any]) -> pb.TransactionEvent:
-    request = TransactionEventRequest.FromString(row.request)
-    if row.offline is not None:
-        request.offline = row.offline
-    return pb.TransactionEvent(
-        request=request,
-        response=TransactionEventResponse.FromString(row.response),
-        receive_time=row.receive_time,
-    )
+    await work.commit()
+    return transaction_to_proto(rows[0])

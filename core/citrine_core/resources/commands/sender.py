@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
@@ -54,6 +54,11 @@ SENT_DELAY = 0.25
 """Seconds after which it is stored that a command was sent. The answer mostly comes first and says the same."""
 
 
+Translate = Callable[[str, str, dict[str, Any]], Awaitable[dict[str, Any]]]
+"""`await translate(tenant_id, station_id, payload)` returns a payload with the names that the station gave. What is
+stored stays as it was asked for."""
+
+
 class CommandSender:
     """Sends commands by this core's own link to the edge that holds the station.
 
@@ -83,6 +88,8 @@ class CommandSender:
         self._orders = Orders(clock, default_timeout)
         self.ends = CommandEnds()
         self._submit: Callable[[Item], None] = _not_connected
+        self.translations: list[Translate] = []
+        """Blocks add here what says things as a station knows them, while they are put together."""
 
     def connect(self, submit: Callable[[Item], None]) -> None:
         """Say where the reports on commands go: the lanes, which are made after the blocks that send commands."""
@@ -231,11 +238,14 @@ class CommandSender:
         loop = asyncio.get_running_loop()
         session = link.SessionRef(tenant_id=order.tenant_id, station_id=order.station_id, epoch=epoch)
         command = link.Command(id=command_id, session=session, timeout=_duration(order.timeout))
+        payload = order.payload
+        for translate in self.translations:
+            payload = await translate(order.tenant_id, order.station_id, payload)
         if order.is_native:
             command.native.action = order.action
-            command.native.payload_json = orjson.dumps(order.payload).decode()
+            command.native.payload_json = orjson.dumps(payload).decode()
         else:
-            command.request.CopyFrom(wrap_request(decode(ACTIONS[order.action].request, order.payload)))
+            command.request.CopyFrom(wrap_request(decode(ACTIONS[order.action].request, payload)))
         pending = Pending(
             order.tenant_id, order.station_id, command_id, epoch, order.payload_field, edge, loop.create_future()
         )

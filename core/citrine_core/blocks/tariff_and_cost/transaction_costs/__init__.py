@@ -8,7 +8,6 @@ from citrine_core.blocks.tariff_and_cost.transaction_costs.repository import (
     CostRepository,
     CostRow,
     TenantCosts,
-    close_cost,
 )
 
 __all__ = [
@@ -24,5 +23,4 @@ __all__ = [
     "TenantCosts",
     "Tenants",
     "breakdown_of",
-    "close_cost",
 ]

@@ -5,18 +5,20 @@ from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 from citrine.api.v1 import tariff_and_cost_pb2 as cost_pb
 from citrine.api.v1 import tariffs_pb2 as pb
-from citrine.events.v1.events_pb2 import Event, TransactionCostChanged
 from citrine.ocpp.v2.transactions_pb2 import TransactionEventResponse
 from citrine_core.blocks.tariff_and_cost.accrual import Accrual, Moment, accrue
 from citrine_core.blocks.tariff_and_cost.assignments import Subject, find_tariffs
 from citrine_core.blocks.tariff_and_cost.calculation import cost_of, total_of
+from citrine_core.blocks.tariff_and_cost.corrections import Cause, CorrectionRow, Reckoned, Total, correct
 from citrine_core.blocks.tariff_and_cost.repository import VersionKey
 from citrine_core.blocks.tariff_and_cost.rules import Rules, to_micros
 from citrine_core.blocks.tariff_and_cost.texts import message_of
 from citrine_core.blocks.tariff_and_cost.transaction_costs.cache import Tariffs, Tenants, stations_told
+from citrine_core.blocks.tariff_and_cost.transaction_costs.cost_events import tell_cost
 from citrine_core.blocks.tariff_and_cost.transaction_costs.repository import (
     CostRepository,
     CostRow,
@@ -52,8 +54,8 @@ class Charged:
     subject: Subject
     end: datetime | None
     """When it ended. None: it goes on."""
-    complete: bool
-    """None of its events is missing."""
+    has_beginning: bool
+    """Its beginning was told."""
     events: list[ChargedEvent]
     """The new ones, in their order."""
     is_new: bool
@@ -62,6 +64,16 @@ class Charged:
     """They are not all behind those that are stored."""
     reservation_id: int | None = None
     """Reservation that it uses."""
+    energy_known: bool = True
+    """False: the station never told how much was charged."""
+    settlement: int = 0
+    """citrine.api.v1.Settlement. 0: it is not settled, and its cost is not final."""
+    waits_until: datetime | None = None
+    """When it is settled without what is missing."""
+    cause: Cause | None = None
+    """Why it is reckoned anew, where its cost is final. None: nothing new came of it."""
+    correction: CorrectionRow | None = field(default=None, init=False)
+    """What its final cost is replaced by. None: it stays as it was. Set here."""
     total: Decimal | None = field(default=None, init=False)
     """What it costs after tax, once it ended. Set here."""
 
@@ -69,6 +81,16 @@ class Charged:
     def key(self) -> TransactionKey:
         """Station and transaction."""
         return (self.subject.station_id, self.transaction_id)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it costs no more than it does now, unless events are missing."""
+        return self.end is not None or self.settlement != 0
+
+    @property
+    def is_reckoned(self) -> bool:
+        """Whether somebody wants to know what it costs, though its cost is final: its driver, or the accounts."""
+        return self.settlement != 0 or any(event.ends for event in self.events)
 
 
 History = Callable[[Collection[TransactionKey]], Awaitable[Mapping[TransactionKey, Sequence[Moment]]]]
@@ -93,10 +115,13 @@ class Pricing:
         The tariff of a transaction is chosen when it is heard of first, and again only where it turns out later who
         charges, where, or since when. Events that come late, or a tariff that is known late, have all events of the
         transaction taken in anew. Takes a handful of statements, however many the transactions.
+
+        A cost that is final never changes; where it would, a correction is made.
         """
         settings = await self._tenants.get(work, tenant_id)
         costs = CostRepository(work.session)
         rows = await costs.find_all(tenant_id, [one.key for one in charged])
+        charged = [one for one in charged if not _is_final(rows.get(one.key)) or one.is_reckoned]
         chosen = await self._choose(work, tenant_id, charged, rows)
         moved = [key for key, row in rows.items() if _version_of(row) not in (None, chosen[key])]
         shows = await stations_told(work, tenant_id, {key[0] for key in moved}, settings)
@@ -104,30 +129,47 @@ class Pricing:
         anew = [one.key for one in charged if _is_anew(one, rows.get(one.key), chosen[one.key])]
         past = await history(anew) if anew else {}
         reserved = await _reservations(costs, tenant_id, charged, chosen, tariffs)
-        new, changed = [], []
+        new, changed, final = [], [], []
         for one in charged:
             row, version = rows.get(one.key), chosen[one.key]
-            if row is not None and row.subject == one.subject.key and version is None:
+            if row is not None and version is None and (row.subject == one.subject.key or _is_final(row)):
+                if one.settlement and row.state == cost_pb.COST_STATE_RUNNING:
+                    now = self._clock()
+                    changed.append(row._replace(state=_state(one), update_time=now, **_of_end(one, now)))
                 continue
             tariff = None if version is None else tariffs.get(version)
             computed = self._compute(tenant_id, one, row, version, tariff, past.get(one.key), settings, reserved)
             if one.key in moved and tariff is not None and one.subject.station_id in shows:
                 _tell_other_tariff(one, tariff[0])
+            if row is None and one.cause is not None:
+                row = computed._replace(tariff_id=None, tariff_version=None, accrual=None, breakdown=None)
+                row = row._replace(before_tax=None, after_tax=None)
+                new.append(row)
+            if row is not None and _is_final(row):
+                final.append((one, row, computed))
+                continue
             if row is None:
                 new.append(computed)
             else:
                 changed.append(computed)
-            _emit(work, row, computed)
+            tell_cost(work, row, computed)
         await costs.save(new, changed)
         await costs.put_next_times(_begun_again(rows, changed))
+        await _correct(work, final, self._clock())
 
     async def _choose(
         self, work: UnitOfWork, tenant_id: str, charged: Sequence[Charged], rows: Mapping[TransactionKey, CostRow]
     ) -> dict[TransactionKey, VersionKey | None]:
-        asked = [one for one in charged if one.key not in rows or rows[one.key].subject != one.subject.key]
+        asked = [
+            one
+            for one in charged
+            if (row := rows.get(one.key)) is None or (row.subject != one.subject.key and not _is_final(row))
+        ]
         found = await find_tariffs(work, tenant_id, [one.subject for one in asked])
         chosen = {key: _version_of(row) for key, row in rows.items()}
-        return chosen | {one.key: version for one, version in zip(asked, found, strict=True)}
+        chosen |= {one.key: version for one, version in zip(asked, found, strict=True)}
+        chosen.update((one.key, one.cause.version) for one in charged if one.cause is not None and one.cause.version)
+        return chosen
 
     def _compute(
         self,
@@ -146,6 +188,8 @@ class Pricing:
             tenant_id, *one.key, one.sequence, one.subject.key, tariff_id, number, _state(one), None, None, None, None,
             row.told_total if row is not None else None, None, now,
         )  # fmt: skip
+        if one.is_over:
+            base = base._replace(**_of_end(one, now))
         if tariff is None:
             return base
         made = reserved.get((one.subject.station_id, one.reservation_id or 0))
@@ -155,6 +199,21 @@ class Pricing:
             # A bug of ours must not cost the message. Without an accrual, the next event takes in all anew.
             logger.error("the cost could not be computed", exc_info=error, extra={"transaction_id": one.transaction_id})
             return base
+
+
+async def _correct(work: UnitOfWork, final: Sequence[tuple[Charged, CostRow, CostRow]], now: datetime) -> None:
+    """Store what final costs are replaced by, where something else came out than before."""
+    reckoned = [
+        Reckoned(
+            row[:3], one.cause or Cause(cost_pb.CostCorrection.REASON_LATE_EVENT), version, computed.breakdown,
+            Total(row.before_tax, row.after_tax),
+        )
+        for one, row, computed in final
+        if one.settlement and computed.breakdown is not None and (version := _version_of(computed)) is not None
+    ]  # fmt: skip
+    made = await correct(work, reckoned, now) if reckoned else {}
+    for one, row, _ in final:
+        one.correction = made.get(row[:3])
 
 
 def _priced(
@@ -169,6 +228,11 @@ def _priced(
     accrual, told = _take(rules, one, row, past, reserved, answers=settings.answers)
     if accrual is None:
         return base
+    if one.is_over and not one.energy_known and rules.bills_energy:
+        # Neither what the fee is nor 0.00 (I03.FR.04): it is not known what it costs.
+        for event in one.events:
+            event.response.ClearField("total_cost")
+        return base._replace(accrual=accrual.dump())
     settled = accrual.until(rules, to_micros(one.end) if one.end is not None else accrual.moment_after(timedelta(0)))
     before, after = total_of(rules, settled)
     if one.end is not None:
@@ -180,9 +244,9 @@ def _priced(
         before_tax=f"{before:f}",
         after_tax=f"{after:f}",
         accrual=accrual.dump(),
-        breakdown=cost_of(rules, settled).SerializeToString() if one.end is not None else None,
+        breakdown=cost_of(rules, settled).SerializeToString() if one.is_over else None,
         told_total=base.told_total if told is None else f"{told:f}",
-        next_time=base.update_time + interval if settings.sends and one.end is None else None,
+        next_time=base.update_time + interval if settings.sends and not one.is_over else None,
     )
 
 
@@ -220,17 +284,29 @@ def _is_anew(one: Charged, row: CostRow | None, version: VersionKey | None) -> b
         return False
     if one.is_new:
         return one.is_late
-    return one.is_late or row is None or row.accrual is None or _version_of(row) != version
+    return one.is_late or row is None or row.accrual is None or _version_of(row) != version or _is_final(row)
 
 
 def _version_of(row: CostRow) -> VersionKey | None:
     return None if row.tariff_id is None or row.tariff_version is None else (row.tariff_id, row.tariff_version)
 
 
+def _is_final(row: CostRow | None) -> bool:
+    return row is not None and row.state == cost_pb.COST_STATE_FINAL
+
+
 def _state(one: Charged) -> int:
-    if one.end is None:
-        return cost_pb.COST_STATE_RUNNING
-    return cost_pb.COST_STATE_FINAL if one.complete else cost_pb.COST_STATE_PROVISIONAL
+    if one.settlement:
+        return cost_pb.COST_STATE_FINAL
+    return cost_pb.COST_STATE_RUNNING if one.end is None else cost_pb.COST_STATE_PROVISIONAL
+
+
+def _of_end(one: Charged, now: datetime) -> dict[str, Any]:
+    """Return what is stored of a transaction that is over: what it waits for, or why it is settled."""
+    if one.settlement:
+        return {"waits_for": None, "waits_until": None, "settlement": one.settlement, "settle_time": now}
+    waits_for = cost_pb.COST_WAIT_EVENTS if one.has_beginning else cost_pb.COST_WAIT_BEGINNING
+    return {"waits_for": waits_for, "waits_until": one.waits_until}
 
 
 def _take(
@@ -250,13 +326,18 @@ def _take(
     for event in one.events:
         if past is None:
             accrual = accrue(rules, [event.moment], accrual)
-        if accrual is not None and reserved is not None:
-            made, expires = map(to_micros, reserved)
-            accrual.reserved = (made, max(made, min(accrual.start, expires)))
+        _reserve(accrual, reserved)
         if answers and event.updates and accrual is not None:
             told = total_of(rules, accrual.until(rules, accrual.moment_after(timedelta(0))))[1]
             event.response.total_cost = float(told)
+    _reserve(accrual, reserved)
     return accrual, told
+
+
+def _reserve(accrual: Accrual | None, reserved: tuple[datetime, datetime] | None) -> None:
+    if accrual is not None and reserved is not None:
+        made, expires = map(to_micros, reserved)
+        accrual.reserved = (made, max(made, min(accrual.start, expires)))
 
 
 def _answer_ends(one: Charged, total: Decimal) -> None:
@@ -271,26 +352,6 @@ def _tell_other_tariff(one: Charged, tariff: pb.Tariff) -> None:
     for event in one.events:
         if event.updates and not event.response.HasField("id_token_info"):
             event.response.updated_personal_message.CopyFrom(message_of(tariff))
-
-
-def _emit(work: UnitOfWork, row: CostRow | None, computed: CostRow) -> None:
-    """Tell others of the cost of a transaction that ended, and of each change of it."""
-    if computed.state == cost_pb.COST_STATE_RUNNING or computed.breakdown is None:
-        return
-    said = (computed.tariff_id, computed.tariff_version, computed.state, computed.before_tax, computed.after_tax)
-    if row is not None and said == (row.tariff_id, row.tariff_version, row.state, row.before_tax, row.after_tax):
-        return
-    cost = pb.Cost.FromString(computed.breakdown)
-    changed = TransactionCostChanged(
-        transaction_id=computed.transaction_id,
-        tariff_id=computed.tariff_id or "",
-        tariff_version=computed.tariff_version or 0,
-        currency=cost.currency,
-        before_tax=cost.total.before_tax,
-        after_tax=cost.total.after_tax,
-        is_final=computed.state == cost_pb.COST_STATE_FINAL,
-    )
-    work.emit(Event(tenant_id=computed.tenant_id, station_id=computed.station_id, transaction_cost_changed=changed))
 
 
 def breakdown_of(row: CostRow, rules: Rules, now: datetime) -> pb.Cost:

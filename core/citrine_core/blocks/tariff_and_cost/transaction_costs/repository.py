@@ -6,22 +6,24 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from sqlalchemy import exists, func, or_, select, tuple_, update
+from sqlalchemy import and_, exists, func, or_, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine.api.v1 import tariff_and_cost_pb2 as cost_pb
 from citrine.api.v1 import tariffs_pb2 as pb
+from citrine_core.blocks.tariff_and_cost.corrections.models import CostCorrection
 from citrine_core.blocks.tariff_and_cost.models import CostSettings, TariffAssignment, TransactionCost
-from citrine_core.db import Model, UnitOfWork, one_of, upsert
+from citrine_core.db import Model, one_of, upsert
 from citrine_core.db.bulk import BulkInsert, BulkUpdate
 from citrine_core.db.one_of_keys import one_of_keys
 
-__all__ = ["CostRepository", "CostRow", "DueCost", "TenantCosts", "TransactionKey", "close_cost"]
+__all__ = ["CostRepository", "CostRow", "DueCost", "TenantCosts", "TransactionKey"]
 
 TransactionKey = tuple[str, str]
 """Station and transaction."""
 
 _ASSIGNMENTS = TariffAssignment.metadata.tables["tariff_assignments"]
+_CORRECTIONS = CostCorrection.metadata.tables["cost_corrections"]
 _COSTS = TransactionCost.metadata.tables["transaction_costs"]
 _SETTINGS = CostSettings.metadata.tables["cost_settings"]
 
@@ -44,12 +46,21 @@ class CostRow(NamedTuple):
     told_total: str | None
     next_time: datetime | None
     update_time: datetime
+    waits_for: int | None = None
+    waits_until: datetime | None = None
+    settlement: int | None = None
+    settle_time: datetime | None = None
 
 
 _KEY = ("tenant_id", "station_id", "transaction_id")
 _CHANGING = tuple(name for name in CostRow._fields if name not in (*_KEY, "sequence", "next_time"))
 _ADD_COSTS = BulkInsert(_COSTS, CostRow._fields)
 _CHANGE_COSTS = BulkUpdate(_COSTS, _CHANGING, _KEY)
+
+_OF_ENDS = ("waits_for", "waits_until", "settlement", "settle_time")
+"""What no cost has while it runs."""
+_RUNNING = tuple(name for name in _CHANGING if name not in _OF_ENDS)
+_CHANGE_RUNNING = BulkUpdate(_COSTS, _RUNNING, _KEY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,8 +152,12 @@ class CostRepository:
     async def save(self, new: Sequence[CostRow], changed: Sequence[CostRow]) -> None:
         """Write costs. When a station is told next is not changed where a row is there already."""
         await _ADD_COSTS.execute(self._session, new)
-        names = (*_CHANGING, *_KEY)
-        await _CHANGE_COSTS.execute(self._session, [tuple(getattr(row, name) for name in names) for row in changed])
+        running = [row for row in changed if row.state == cost_pb.COST_STATE_RUNNING]
+        over = [row for row in changed if row.state != cost_pb.COST_STATE_RUNNING]
+        for statement, names, rows in ((_CHANGE_RUNNING, _RUNNING, running), (_CHANGE_COSTS, _CHANGING, over)):
+            await statement.execute(
+                self._session, [tuple(getattr(row, name) for name in (*names, *_KEY)) for row in rows]
+            )
 
     async def list(
         self,
@@ -156,9 +171,13 @@ class CostRepository:
     ) -> Sequence[CostRow]:
         """Return costs behind a key of (sequence, station, transaction), of the latest transactions first."""
         columns = _COSTS.c
-        query = select(*(columns[name] for name in CostRow._fields)).where(
-            columns.tenant_id == tenant_id, columns.after_tax.is_not(None)
+        # What has no tariff is not known to cost anything, unless somebody had it priced afterwards.
+        is_priced = or_(
+            columns.after_tax.is_not(None),
+            and_(columns.tariff_id.is_not(None), columns.state != cost_pb.COST_STATE_RUNNING),
+            exists().where(*(_CORRECTIONS.c[name] == columns[name] for name in _KEY)),
         )
+        query = select(*(columns[name] for name in CostRow._fields)).where(columns.tenant_id == tenant_id, is_priced)
         for name, value in (("station_id", station_id), ("transaction_id", transaction_id), ("state", state)):
             if value:
                 query = query.where(columns[name] == value)
@@ -252,13 +271,3 @@ class CostRepository:
             )
         )
         return set(rows)
-
-
-async def close_cost(work: UnitOfWork, tenant_id: str, station_id: str, transaction_id: str) -> None:
-    """Say that no more is known of a transaction, which was closed without an end; its cost may still change."""
-    where = (_COSTS.c.tenant_id == tenant_id, _COSTS.c.station_id == station_id)
-    await work.session.execute(
-        update(_COSTS)
-        .where(*where, _COSTS.c.transaction_id == transaction_id, _COSTS.c.state == cost_pb.COST_STATE_RUNNING)
-        .values(state=cost_pb.COST_STATE_PROVISIONAL, next_time=None)
-    )

@@ -1,9 +1,10 @@
 """What stations answer about their transactions."""
 
+from citrine.api.v1.tariff_and_cost_pb2 import SETTLEMENT_FORGOTTEN, SETTLEMENT_NOT_QUEUED
 from citrine.events.v1.events_pb2 import Event, TransactionChecked
 from citrine.ocpp.v2.transactions_pb2 import GetTransactionStatusRequest, GetTransactionStatusResponse
-from citrine_core.blocks.transactions.checks.closing import close_transactions
 from citrine_core.blocks.transactions.checks.repository import FIRST_RETRY, CheckRepository
+from citrine_core.blocks.transactions.settlement import Settlements
 from citrine_core.db import UnitOfWork
 from citrine_core.dispatch import Answered, Failed, handles_answer, handles_failure
 from citrine_core.services import Services
@@ -16,6 +17,7 @@ class CheckHandlers:
 
     def __init__(self, services: Services) -> None:
         self._clock = services.clock
+        self._settlements = Settlements(services)
 
     @handles_answer(GetTransactionStatusResponse)
     async def transaction_status(
@@ -38,13 +40,17 @@ class CheckHandlers:
             transaction_id=transaction.transaction_id, ongoing=ongoing, messages_in_queue=response.messages_in_queue
         )
         work.emit(Event(tenant_id=key[0], station_id=key[1], transaction_checked=checked))
-        if transaction.end_time is not None or transaction.closed_time is not None:
+        if transaction.settle_time is not None:
             return
-        if ongoing:
+        if transaction.end_time is not None:
+            if not response.messages_in_queue:
+                # What is missing will not come (E14.FR.05).
+                await self._settlements.settle(work, key[0], {key[1:]}, int(SETTLEMENT_NOT_QUEUED))
+        elif ongoing:
             await checks.goes_on(key)
         elif ongoing is False and not response.messages_in_queue:
             # Nothing will ever tell its end: the station lost it (field experience), or never had it (E14.FR.01).
-            await close_transactions(work, key[0], key[1], now, transaction_id=key[2])
+            await self._settlements.settle(work, key[0], {key[1:]}, int(SETTLEMENT_FORGOTTEN))
 
     @handles_failure(GetTransactionStatusRequest)
     async def transaction_status_failed(self, work: UnitOfWork, failed: Failed[GetTransactionStatusRequest]) -> None:

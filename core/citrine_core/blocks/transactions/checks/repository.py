@@ -210,22 +210,6 @@ class CheckRepository:
         """Take back that a station has forgotten a transaction."""
         await self._session.execute(update(_TRANSACTIONS).where(*_is(_TRANSACTIONS, key)).values(orphaned=False))
 
-    async def close(
-        self, tenant_id: str, station_id: str, transaction_id: str, closed_time: datetime
-    ) -> Sequence[Row[Any]]:
-        """Close the open transactions of a station, or the one that is named, and return them."""
-        conditions = [_TRANSACTIONS.c.tenant_id == tenant_id, _TRANSACTIONS.c.station_id == station_id]
-        if transaction_id:
-            conditions.append(_TRANSACTIONS.c.transaction_id == transaction_id)
-        rows = await self._session.execute(
-            update(_TRANSACTIONS)
-            .where(*conditions, Transaction.is_open())
-            .values(closed_time=closed_time, update_time=closed_time)
-            .returning(_TRANSACTIONS)
-        )
-        found: Sequence[Row[Any]] = rows.all()
-        return found
-
     async def _find_transaction(self, key: CheckKey) -> Row[Any] | None:
         query = select(_TRANSACTIONS).where(*_is(_TRANSACTIONS, key)).with_for_update()
         return (await self._session.execute(query)).one_or_none()

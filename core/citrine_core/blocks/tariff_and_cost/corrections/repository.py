@@ -1,0 +1,104 @@
+"""Queries of corrections."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import select, tuple_
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from citrine_core.blocks.tariff_and_cost.corrections.models import CostCorrection
+from citrine_core.db.bulk import BulkInsert
+from citrine_core.db.one_of_keys import one_of_keys
+from citrine_core.errors import NotFound
+
+__all__ = ["CorrectionRepository", "CorrectionRow"]
+
+_CORRECTIONS = CostCorrection.metadata.tables["cost_corrections"]
+
+
+class CorrectionRow(NamedTuple):
+    """A row of `cost_corrections`, but for its id."""
+
+    tenant_id: str
+    station_id: str
+    transaction_id: str
+    number: int
+    reason: int
+    detail: str
+    author: str
+    tariff_id: str
+    tariff_version: int
+    before_tax: str
+    after_tax: str
+    replaced_before_tax: str | None
+    replaced_after_tax: str | None
+    breakdown: bytes
+    create_time: datetime
+
+
+_COLUMNS = [_CORRECTIONS.c[name] for name in CorrectionRow._fields]
+_ADD = BulkInsert(_CORRECTIONS, CorrectionRow._fields)
+
+
+class CorrectionRepository:
+    """Corrections of final costs."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def add(self, rows: Sequence[CorrectionRow]) -> None:
+        """Store new corrections. Fails where another of the same number was first."""
+        await _ADD.execute(self._session, rows)
+
+    async def find_latest(
+        self, tenant_id: str, keys: Collection[tuple[str, str]]
+    ) -> dict[tuple[str, str], CorrectionRow]:
+        """Return the latest correction of each transaction (station and id) that has any."""
+        if not keys:
+            return {}
+        columns = _CORRECTIONS.c
+        rows = await self._session.execute(
+            select(*_COLUMNS)
+            .where(columns.tenant_id == tenant_id, one_of_keys((columns.station_id, columns.transaction_id), keys))
+            .order_by(columns.number)
+        )
+        return {(row.station_id, row.transaction_id): CorrectionRow(*row) for row in rows}
+
+    async def get(self, tenant_id: str, station_id: str, transaction_id: str, *, number: int = 0) -> CorrectionRow:
+        """Return the correction of a number, the latest for 0.
+
+        Raises:
+            NotFound: When there is none.
+        """
+        columns = _CORRECTIONS.c
+        query = select(*_COLUMNS).where(
+            columns.tenant_id == tenant_id, columns.station_id == station_id, columns.transaction_id == transaction_id
+        )
+        if number:
+            query = query.where(columns.number == number)
+        row = (await self._session.execute(query.order_by(columns.number.desc()).limit(1))).first()
+        if row is None:
+            raise NotFound("correction of transaction", f"{transaction_id} {number}" if number else transaction_id)
+        return CorrectionRow(*row)
+
+    async def list(
+        self,
+        tenant_id: str,
+        *,
+        station_id: str = "",
+        transaction_id: str = "",
+        reason: int = 0,
+        after: tuple[Any, ...] | None = None,
+        limit: int,
+    ) -> list[tuple[int, CorrectionRow]]:
+        """Return corrections and their ids behind an id, the latest first."""
+        columns = _CORRECTIONS.c
+        query = select(columns.id, *_COLUMNS).where(columns.tenant_id == tenant_id)
+        for name, value in (("station_id", station_id), ("transaction_id", transaction_id), ("reason", reason)):
+            if value:
+                query = query.where(columns[name] == value)
+        if after is not None:
+            query = query.where(tuple_(columns.id) < tuple_(*after))
+        rows = await self._session.execute(query.order_by(columns.id.desc()).limit(limit))
+        return [(row[0], CorrectionRow(*row[1:])) for row in rows]

@@ -1,0 +1,104 @@
+"""When a final cost is corrected, and what is told of it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
+
+from citrine.api.v1 import tariff_and_cost_pb2 as cost_pb
+from citrine.api.v1 import tariffs_pb2 as pb
+from citrine.events.v1.events_pb2 import CostCorrected, Event
+from citrine_core.blocks.tariff_and_cost.corrections.repository import CorrectionRepository, CorrectionRow
+from citrine_core.blocks.tariff_and_cost.repository import VersionKey
+from citrine_core.db import UnitOfWork
+
+__all__ = ["Cause", "Reckoned", "Total", "correct", "correction_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """Why a cost that is final is reckoned anew."""
+
+    reason: int
+    """citrine.api.v1.CostCorrection.Reason"""
+    detail: str = ""
+    author: str = ""
+    """Name of the key of who wants it. Empty: the core by itself."""
+    version: VersionKey | None = None
+    """Tariff to reckon by. None: that of the cost."""
+
+
+class Total(NamedTuple):
+    """What a transaction costs: by its final cost, or by a correction."""
+
+    before_tax: str | None
+    after_tax: str | None
+
+
+class Reckoned(NamedTuple):
+    """What came out where a cost that is final was reckoned anew."""
+
+    key: tuple[str, str, str]
+    """Tenant, station and transaction."""
+    cause: Cause
+    version: VersionKey
+    """Of the tariff that it was reckoned by."""
+    breakdown: bytes
+    """Serialised citrine.api.v1.Cost."""
+    final: Total
+    """The final cost."""
+
+
+async def correct(
+    work: UnitOfWork, reckoned: Sequence[Reckoned], now: datetime
+) -> dict[tuple[str, str, str], CorrectionRow]:
+    """Store what final costs of one tenant are replaced by, with events, and return it by tenant, station and
+    transaction; what costs as much as before has none.
+    """
+    corrections = CorrectionRepository(work.session)
+    latest = await corrections.find_latest(reckoned[0].key[0], [one.key[1:] for one in reckoned])
+    found = {one.key: correction_of(one, latest.get(one.key[1:]), now) for one in reckoned}
+    made = {key: row for key, row in found.items() if row is not None}
+    await corrections.add(list(made.values()))
+    for row in made.values():
+        work.emit(_event_of(row))
+    return made
+
+
+def correction_of(reckoned: Reckoned, latest: CorrectionRow | None, now: datetime) -> CorrectionRow | None:
+    """Return what is to be stored where a transaction costs something else than before; None where it does not.
+
+    Args:
+        reckoned: What came out.
+        latest: The latest correction. None: there is none.
+        now: The time.
+    """
+    total = pb.Cost.FromString(reckoned.breakdown).total
+    before = reckoned.final if latest is None else Total(latest.before_tax, latest.after_tax)
+    if before == (total.before_tax, total.after_tax):
+        return None
+    cause, number = reckoned.cause, 1 if latest is None else latest.number + 1
+    return CorrectionRow(
+        *reckoned.key, number, cause.reason, cause.detail, cause.author, *reckoned.version, total.before_tax,
+        total.after_tax, *before, reckoned.breakdown, now,
+    )  # fmt: skip
+
+
+def _event_of(row: CorrectionRow) -> Event:
+    """Return what subscribers are told: what it is, and what it replaces."""
+    name = cost_pb.CostCorrection.Reason.Name(cost_pb.CostCorrection.Reason.ValueType(row.reason))
+    body = CostCorrected(
+        transaction_id=row.transaction_id,
+        number=row.number,
+        replaces=row.number - 1,
+        reason=name.removeprefix("REASON_"),
+        currency=pb.Cost.FromString(row.breakdown).currency,
+        before_tax=row.before_tax,
+        after_tax=row.after_tax,
+        replaced_before_tax=row.replaced_before_tax or "",
+        replaced_after_tax=row.replaced_after_tax or "",
+        tariff_id=row.tariff_id,
+        tariff_version=row.tariff_version,
+        author=row.author,
+    )
+    return Event(tenant_id=row.tenant_id, station_id=row.station_id, cost_corrected=body)

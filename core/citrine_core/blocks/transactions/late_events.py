@@ -1,0 +1,42 @@
+"""Events that come after their transaction was settled: retained, marked, and not taken in."""
+
+from citrine.ocpp.v2.transactions_pb2 import TriggerReasonEnum
+from citrine_core.blocks.transactions.fold import Occurrence, TransactionState
+from citrine_core.resources.tokens import lookup_of
+
+__all__ = ["counts", "is_settled", "retain_late"]
+
+_STOP_AUTHORIZED = TriggerReasonEnum.TRIGGER_REASON_ENUM_STOP_AUTHORIZED
+
+
+def is_settled(state: TransactionState) -> bool:
+    """Tell whether a transaction ended and is settled, so that no event changes it."""
+    return state.settle_time is not None and state.end_time is not None
+
+
+def retain_late(state: TransactionState, occurrence: Occurrence) -> None:
+    """Count an event that came after the transaction was settled; it changes nothing else."""
+    occurrence.late = True
+    # Its samples are stored, as those of all events.
+    occurrence.measure()
+    state.events += 1
+    state.late_events = (state.late_events or 0) + 1
+
+
+def counts(state: TransactionState, occurrence: Occurrence) -> bool:
+    """Tell whether a bill is to be corrected by an event, should it make a difference.
+
+    One that came late does not count where it lies behind the end, or bears the token of another driver: it may be of
+    another transaction whose beginning is not known yet.
+    """
+    if not occurrence.late:
+        return True
+    if state.end_time is not None and occurrence.event_time > state.end_time:
+        return False
+    request = occurrence.request
+    if not request.HasField("id_token") or request.trigger_reason == _STOP_AUTHORIZED:
+        return True
+    return (
+        state.id_token_lookup is None
+        or lookup_of(request.id_token.id_token, request.id_token.type) == state.id_token_lookup
+    )

@@ -1,0 +1,116 @@
+"""Transactions and what belongs to them as the API shows them."""
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from types import MappingProxyType
+from typing import Any
+
+from google.protobuf.duration_pb2 import Duration
+from sqlalchemy import Row
+
+from citrine.api.v1 import transactions_pb2 as pb
+from citrine.api.v1.tariff_and_cost_pb2 import Settlement
+from citrine.ocpp.v2.transactions_pb2 import TransactionEventRequest, TransactionEventResponse
+from citrine.ocpp.v2.types_pb2 import IdToken
+from citrine_core.rpc import to_duration
+
+__all__ = ["action_to_proto", "event_to_proto", "transaction_to_proto"]
+
+
+def transaction_to_proto(
+    row: Row[Any], known_types: Mapping[str, Sequence[str]] = MappingProxyType({})
+) -> pb.Transaction:
+    """Return a transaction with its check.
+
+    Args:
+        row: Of both.
+        known_types: Types under which tokens are known that are not known under the transaction's.
+    """
+    return pb.Transaction(
+        transaction_id=row.transaction_id,
+        station_id=row.station_id,
+        tenant_id=row.tenant_id,
+        evse_id=row.evse_id,
+        connector_id=row.connector_id,
+        id_token=_id_token(row.id_token, row.id_token_type),
+        charging_state=row.charging_state,
+        energy_wh=row.energy_wh,
+        meter_start_wh=row.meter_start_wh,
+        meter_last_wh=row.meter_last_wh,
+        power_w=row.power_w,
+        soc_percent=row.soc_percent,
+        start_time=row.start_time,
+        end_time=row.end_time,
+        stopped_reason=row.stopped_reason,
+        remote_start_id=row.remote_start_id,
+        reservation_id=row.reservation_id,
+        events=row.events,
+        last_seq_no=row.last_seq_no,
+        has_gap=row.seq_nos <= row.last_seq_no - row.first_seq_no,
+        missing_events=row.last_seq_no - row.first_seq_no + 1 - row.seq_nos + (row.start_time is None),
+        offline=row.offline,
+        update_time=row.update_time,
+        orphaned=row.orphaned and row.end_time is None and row.closed_time is None,
+        total_cost=row.total_cost,
+        closed_time=row.closed_time,
+        check=_check_to_proto(row),
+        start_trigger=row.start_trigger,
+        end_trigger=row.end_trigger,
+        time_spent_charging=None if row.time_spent_charging is None else Duration(seconds=row.time_spent_charging),
+        number_of_phases_used=row.number_of_phases_used,
+        cable_max_current=row.cable_max_current,
+        stop_id_token=_id_token(row.stop_id_token, row.stop_id_token_type),
+        known_token_types=known_types.get(row.id_token or "", ()),
+        late_events=row.late_events or 0,
+        settle_time=row.settle_time,
+        settlement=Settlement.ValueType(row.settlement or 0),
+        settle_due_time=row.settle_due_time,
+        reported_transaction_id=row.reported_id or "",
+        over_time=row.over_time,
+        clock_skew=None if row.clock_skew_ms is None else to_duration(timedelta(milliseconds=row.clock_skew_ms)),
+    )
+
+
+def _id_token(id_token: str | None, type_name: str | None) -> IdToken | None:
+    return None if id_token is None else IdToken(id_token=id_token, type=type_name or "")
+
+
+def _check_to_proto(row: Row[Any]) -> pb.TransactionCheck | None:
+    if row.check_reason is None:
+        return None
+    return pb.TransactionCheck(
+        reason=row.check_reason,
+        asks=row.check_asks,
+        ask_time=row.check_ask_time,
+        due_time=row.check_due_time,
+        answer_time=row.check_answer_time,
+        ongoing=row.check_ongoing,
+        messages_in_queue=row.check_messages_in_queue,
+        problem=row.check_problem,
+    )
+
+
+def event_to_proto(row: Row[Any]) -> pb.TransactionEvent:
+    """Return an event of a transaction."""
+    request = TransactionEventRequest.FromString(row.request)
+    if row.offline is not None:
+        request.offline = row.offline
+    return pb.TransactionEvent(
+        request=request,
+        response=TransactionEventResponse.FromString(row.response),
+        receive_time=row.receive_time,
+        late=bool(row.late),
+    )
+
+
+def action_to_proto(row: Row[Any]) -> pb.SettlementAction:
+    """Return what an operator did about a settlement."""
+    return pb.SettlementAction(
+        station_id=row.station_id,
+        transaction_id=row.transaction_id,
+        kind=row.kind,
+        author=row.author,
+        reason=row.reason,
+        correction=row.correction,
+        time=row.create_time,
+    )

@@ -1,0 +1,155 @@
+"""What operators do about the settlement of transactions; who did what and why is stored with it."""
+
+from dataclasses import dataclass
+
+from citrine.api.v1 import tariff_and_cost_pb2 as cost_pb
+from citrine.api.v1 import transactions_pb2 as pb
+from citrine_core.blocks.tariff_and_cost import Cause, CorrectionRow, current_version, waive
+from citrine_core.blocks.transactions.fold import TransactionState, fold
+from citrine_core.blocks.transactions.pricing_input import TransactionCosts
+from citrine_core.blocks.transactions.repository import TransactionRepository
+from citrine_core.blocks.transactions.settlement.repository import SettlementRepository
+from citrine_core.blocks.transactions.settlement.rules import reopen
+from citrine_core.blocks.transactions.settlement.settlements import Settlements
+from citrine_core.db import UnitOfWork
+from citrine_core.errors import FailedPrecondition, NotFound
+from citrine_core.services import Services
+
+__all__ = ["Operation", "SettlementOperations"]
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """Which transaction, who, and why."""
+
+    tenant_id: str
+    station_id: str
+    transaction_id: str
+    author: str
+    reason: str
+
+
+class SettlementOperations:
+    """Settles, reopens, waives and reprices transactions for operators, within the caller's database transaction."""
+
+    def __init__(self, services: Services) -> None:
+        self._clock = services.clock
+        self._wait = services.settings.transaction_settle_time
+        self._settlements = Settlements(services)
+        self._costs = TransactionCosts(services)
+
+    async def close(self, work: UnitOfWork, operation: Operation) -> None:
+        """Close and settle an open transaction.
+
+        Raises:
+            NotFound: When there is no such transaction.
+            FailedPrecondition: When it is not open.
+        """
+        state = await self._find(work, operation)
+        if state.end_time is not None or state.closed_time is not None:
+            raise FailedPrecondition("the transaction is not open")
+        await self._settle(work, operation, pb.SettlementAction.KIND_CLOSE)
+
+    async def settle(self, work: UnitOfWork, operation: Operation) -> None:
+        """Settle a transaction from what is known.
+
+        Raises:
+            NotFound: When there is no such transaction.
+            FailedPrecondition: When it is settled.
+        """
+        state = await self._find(work, operation)
+        if state.settle_time is not None:
+            raise FailedPrecondition("the transaction is settled")
+        await self._settle(work, operation, pb.SettlementAction.KIND_SETTLE)
+
+    async def reopen(self, work: UnitOfWork, operation: Operation) -> None:
+        """Have a settled transaction wait for events again, with those taken in that came late.
+
+        Raises:
+            NotFound: When there is no such transaction.
+            FailedPrecondition: When it is not settled.
+        """
+        state, now = await self._settled(work, operation), self._clock()
+        repository = TransactionRepository(work.session)
+        key = (operation.station_id, operation.transaction_id)
+        if state.late_events:
+            await SettlementRepository(work.session).take_in_late_events(operation.tenant_id, *key)
+            state.late_events = None
+            update_time, stored = state.update_time, await repository.load_events(operation.tenant_id, {key})
+            state = fold(state, stored[key])
+            state.update_time = update_time
+        work.emit(reopen(state, int(cost_pb.CostCorrection.REASON_REOPENED), operation.author))
+        state.settle_due_time = None if self._wait is None else now + self._wait
+        state.update_time = now
+        # Read once more, so that what seldom changes is known to have changed.
+        await repository.find_for_update(operation.tenant_id, {key})
+        await repository.save([state])
+        await self._record(work, operation, pb.SettlementAction.KIND_REOPEN)
+
+    async def waive(self, work: UnitOfWork, operation: Operation) -> CorrectionRow:
+        """Have a settled transaction cost nothing.
+
+        Raises:
+            NotFound: When there is no such transaction.
+            FailedPrecondition: When it is not settled, has no price, or costs nothing.
+        """
+        await self._settled(work, operation)
+        cause = Cause(int(cost_pb.CostCorrection.REASON_WAIVED), operation.reason, operation.author)
+        key = (operation.tenant_id, operation.station_id, operation.transaction_id)
+        correction = await waive(work, key, cause, self._clock())
+        await self._record(work, operation, pb.SettlementAction.KIND_WAIVE, correction.number)
+        return correction
+
+    async def reprice(self, work: UnitOfWork, operation: Operation, tariff_id: str, version: int) -> CorrectionRow:
+        """Reckon the cost of a settled transaction anew, by its tariff or the one that is named.
+
+        Raises:
+            NotFound: When there is no such transaction or tariff.
+            FailedPrecondition: When it is not settled, has no tariff, can't be priced, or costs the same.
+        """
+        state = await self._settled(work, operation)
+        named = await current_version(work, operation.tenant_id, tariff_id, version) if tariff_id else None
+        cause = Cause(int(cost_pb.CostCorrection.REASON_REPRICED), operation.reason, operation.author, named)
+        made = await self._costs.reckon(work, operation.tenant_id, [state], cause)
+        correction = made.get((operation.station_id, operation.transaction_id))
+        if correction is None:
+            raise FailedPrecondition("no tariff applies, the cost can't be known, or it is the same as before")
+        await self._record(work, operation, pb.SettlementAction.KIND_REPRICE, correction.number)
+        return correction
+
+    async def _settle(self, work: UnitOfWork, operation: Operation, kind: pb.SettlementAction.Kind.ValueType) -> None:
+        key = (operation.station_id, operation.transaction_id)
+        await self._settlements.settle(work, operation.tenant_id, {key}, int(cost_pb.SETTLEMENT_OPERATOR))
+        await self._record(work, operation, kind)
+
+    async def _find(self, work: UnitOfWork, operation: Operation) -> TransactionState:
+        key = (operation.station_id, operation.transaction_id)
+        found = await TransactionRepository(work.session).find_for_update(operation.tenant_id, {key})
+        if key not in found:
+            raise NotFound("transaction", operation.transaction_id)
+        return found[key]
+
+    async def _settled(self, work: UnitOfWork, operation: Operation) -> TransactionState:
+        state = await self._find(work, operation)
+        if state.settle_time is None:
+            raise FailedPrecondition("the transaction is not settled")
+        return state
+
+    async def _record(
+        self,
+        work: UnitOfWork,
+        operation: Operation,
+        kind: pb.SettlementAction.Kind.ValueType,
+        correction: int = 0,
+    ) -> None:
+        action = {
+            "tenant_id": operation.tenant_id,
+            "station_id": operation.station_id,
+            "transaction_id": operation.transaction_id,
+            "kind": int(kind),
+            "author": operation.author,
+            "reason": operation.reason,
+            "correction": correction,
+            "create_time": self._clock(),
+        }
+        await SettlementRepository(work.session).add_action(action)

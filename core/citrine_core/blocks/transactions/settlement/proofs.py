@@ -1,0 +1,91 @@
+"""What proves that a transaction is over though its end was not told: what else happens at its EVSE.
+
+A vehicle is at an EVSE at a time. Where another transaction begins there, or its connector is available, the one that
+is open there is over. It no longer counts for its driver, and is settled after a while, unless its station says more of
+it: what a station queued comes after it is back.
+"""
+
+from collections.abc import Collection, Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Row
+
+from citrine.events.v1.events_pb2 import Event, TransactionOver
+from citrine.ocpp.v2.availability_pb2 import ConnectorStatusEnum, StatusNotificationRequest
+from citrine_core.blocks.transactions.fold import TransactionState
+from citrine_core.blocks.transactions.repository import TransactionKey
+from citrine_core.blocks.transactions.settlement.repository import EVSEProof, SettlementRepository
+from citrine_core.db import UnitOfWork
+from citrine_core.dispatch import Call
+from citrine_core.services import Services
+
+__all__ = ["EndProofs"]
+
+_AVAILABLE = ConnectorStatusEnum.CONNECTOR_STATUS_ENUM_AVAILABLE
+
+
+class EndProofs:
+    """Marks open transactions that are over."""
+
+    def __init__(self, services: Services) -> None:
+        self._clock = services.clock
+        self._grace = services.settings.transaction_over_grace
+
+    async def observe(self, work: UnitOfWork, calls: Sequence[Call[Any]]) -> None:
+        """Mark what is open at connectors that stations report as available."""
+        if not isinstance(calls[0].message, StatusNotificationRequest):
+            return
+        proofs = [
+            EVSEProof(
+                call.station_id,
+                call.message.evse_id,
+                call.message.connector_id,
+                call.message.timestamp.ToDatetime(UTC),
+            )
+            for call in calls
+            if call.message.connector_status == _AVAILABLE and call.message.evse_id > 0
+        ]
+        await self._mark(work, calls[0].tenant_id, proofs)
+
+    async def begun(self, work: UnitOfWork, tenant_id: str, states: Iterable[TransactionState]) -> None:
+        """Mark what is open at EVSEs where transactions began. To be called once those are stored."""
+        proofs = [
+            EVSEProof(state.station_id, state.evse_id, 0, state.start_time, state.transaction_id)
+            for state in states
+            if state.evse_id is not None and state.start_time is not None
+        ]
+        await self._mark(work, tenant_id, proofs)
+
+    def mark(self, work: UnitOfWork, state: TransactionState, now: datetime, next_id: str) -> None:
+        """Mark an open transaction, in its state, of which the next one of its id proves that it is over."""
+        state.over_time, state.settle_due_time = now, now + self._grace
+        work.emit(_event(state.tenant_id, (state.station_id, state.transaction_id), next_id))
+
+    async def _mark(self, work: UnitOfWork, tenant_id: str, proofs: Collection[EVSEProof]) -> None:
+        if not proofs:
+            return
+        repository, now = SettlementRepository(work.session), self._clock()
+        over: dict[TransactionKey, str] = {}
+        for row in await repository.find_over(tenant_id, proofs):
+            proof = next((one for one in proofs if _proves(one, row)), None)
+            if proof is not None:
+                over[row.station_id, row.transaction_id] = proof.transaction_id
+        if over:
+            await repository.mark_over(tenant_id, over, now, now + self._grace)
+            for key, next_id in over.items():
+                work.emit(_event(tenant_id, key, next_id))
+
+
+def _proves(proof: EVSEProof, row: Row[Any]) -> bool:
+    """Tell whether a transaction is over. What a station says of the past proves nothing of what it said since."""
+    if (proof.station_id, proof.evse_id) != (row.station_id, row.evse_id) or proof.transaction_id == row.transaction_id:
+        return False
+    if proof.connector_id and row.connector_id not in (None, proof.connector_id):
+        return False
+    return bool(proof.time > row.last_event_time)
+
+
+def _event(tenant_id: str, key: TransactionKey, next_id: str) -> Event:
+    body = TransactionOver(transaction_id=key[1], next_transaction_id=next_id)
+    return Event(tenant_id=tenant_id, station_id=key[0], transaction_over=body)

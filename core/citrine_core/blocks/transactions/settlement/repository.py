@@ -1,0 +1,131 @@
+"""Queries of what is to be settled, and of what operators did about it."""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import Row, insert, select, tuple_, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from citrine_core.blocks.transactions.models import Transaction, TransactionEvent
+from citrine_core.blocks.transactions.settlement.models import SettlementAction
+from citrine_core.db.one_of_keys import one_of_keys
+
+__all__ = ["EVSEProof", "SettlementRepository"]
+
+_TRANSACTIONS = Transaction.metadata.tables["transactions"]
+_EVENTS = TransactionEvent.metadata.tables["transaction_events"]
+_ACTIONS = SettlementAction.metadata.tables["settlement_actions"]
+
+
+class EVSEProof(NamedTuple):
+    """What proves that transactions at an EVSE are over."""
+
+    station_id: str
+    evse_id: int
+    connector_id: int
+    """Connector that is available. 0: whatever was used of the EVSE."""
+    time: datetime
+    """When, by the clock of the station: what was heard of later goes on."""
+    transaction_id: str = ""
+    """Transaction that began there. Empty: the connector is available."""
+
+
+class SettlementRepository:
+    """What is to be settled."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def find_open(self, tenant_id: str, station_id: str, transaction_id: str = "") -> Sequence[tuple[str, str]]:
+        """Return station and id of the open transactions of a station, or of the one that is named."""
+        columns = _TRANSACTIONS.c
+        query = select(columns.station_id, columns.transaction_id).where(
+            columns.tenant_id == tenant_id, columns.station_id == station_id, Transaction.is_open()
+        )
+        if transaction_id:
+            query = query.where(columns.transaction_id == transaction_id)
+        return [(row[0], row[1]) for row in await self._session.execute(query)]
+
+    async def has_due(self, now: datetime) -> bool:
+        """Tell whether anything is to be settled now."""
+        due = _TRANSACTIONS.c.settle_due_time <= now
+        return (await self._session.execute(select(_TRANSACTIONS.c.tenant_id).where(due).limit(1))).first() is not None
+
+    async def claim_due(self, now: datetime, limit: int) -> dict[str, list[tuple[str, str]]]:
+        """Return station and id of transactions that are to be settled now, by tenant, for this core alone."""
+        columns = _TRANSACTIONS.c
+        query = (
+            select(columns.tenant_id, columns.station_id, columns.transaction_id)
+            .where(columns.settle_due_time <= now)
+            .order_by(columns.settle_due_time)
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+        )
+        found: dict[str, list[tuple[str, str]]] = {}
+        for tenant_id, station_id, transaction_id in await self._session.execute(query):
+            found.setdefault(tenant_id, []).append((station_id, transaction_id))
+        return found
+
+    async def find_over(self, tenant_id: str, proofs: Collection[EVSEProof]) -> Sequence[Row[Any]]:
+        """Return the open transactions, locked, that may be over because of what happened at their EVSEs."""
+        columns = _TRANSACTIONS.c
+        at_evse = one_of_keys((columns.station_id, columns.evse_id), {(one.station_id, one.evse_id) for one in proofs})
+        query: Any = select(
+            columns.station_id,
+            columns.transaction_id,
+            columns.evse_id,
+            columns.connector_id,
+            columns.last_event_time,
+        ).where(columns.tenant_id == tenant_id, at_evse, Transaction.is_open(), columns.over_time.is_(None))
+        query = query.order_by(columns.station_id, columns.transaction_id).with_for_update()
+        found: Sequence[Row[Any]] = (await self._session.execute(query)).all()
+        return found
+
+    async def mark_over(
+        self, tenant_id: str, keys: Collection[tuple[str, str]], now: datetime, due_time: datetime
+    ) -> None:
+        """Mark open transactions as over, to be settled at a time."""
+        columns = _TRANSACTIONS.c
+        await self._session.execute(
+            update(_TRANSACTIONS)
+            .where(columns.tenant_id == tenant_id, one_of_keys((columns.station_id, columns.transaction_id), keys))
+            .values(over_time=now, settle_due_time=due_time)
+        )
+
+    async def take_in_late_events(self, tenant_id: str, station_id: str, transaction_id: str) -> None:
+        """Have the events that came late be events of their transaction like all others."""
+        columns = _EVENTS.c
+        await self._session.execute(
+            update(_EVENTS)
+            .where(
+                columns.tenant_id == tenant_id,
+                columns.station_id == station_id,
+                columns.transaction_id == transaction_id,
+                columns.late.is_(True),
+            )
+            .values(late=None)
+        )
+
+    async def add_action(self, action: Mapping[str, Any]) -> None:
+        """Store what an operator did."""
+        await self._session.execute(insert(_ACTIONS).values(**action))
+
+    async def list_actions(
+        self,
+        tenant_id: str,
+        *,
+        station_id: str = "",
+        transaction_id: str = "",
+        after: tuple[Any, ...] | None = None,
+        limit: int,
+    ) -> Sequence[Row[Any]]:
+        """Return what operators did behind an id, the latest first."""
+        columns = _ACTIONS.c
+        query = select(_ACTIONS).where(columns.tenant_id == tenant_id)
+        for name, value in (("station_id", station_id), ("transaction_id", transaction_id)):
+            if value:
+                query = query.where(columns[name] == value)
+        if after is not None:
+            query = query.where(tuple_(columns.id) < tuple_(*after))
+        return (await self._session.execute(query.order_by(columns.id.desc()).limit(limit))).all()

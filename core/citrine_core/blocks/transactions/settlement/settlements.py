@@ -1,0 +1,83 @@
+"""Settles transactions from what is known of them."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+
+from citrine.api.v1 import tariff_and_cost_pb2 as cost_pb
+from citrine.events.v1.events_pb2 import Event, TransactionClosed, TransactionSettled
+from citrine_core.blocks.transactions.fold import TransactionState
+from citrine_core.blocks.transactions.pricing_input import TransactionCosts
+from citrine_core.blocks.transactions.repository import TransactionKey, TransactionRepository
+from citrine_core.blocks.transactions.settlement.repository import SettlementRepository
+from citrine_core.blocks.transactions.summaries import summary_of
+from citrine_core.db import UnitOfWork
+from citrine_core.services import Services
+
+__all__ = ["Settlements"]
+
+
+class Settlements:
+    """Closes and settles transactions that get no end or not all of their events, within the caller's transaction."""
+
+    def __init__(self, services: Services) -> None:
+        self._clock = services.clock
+        self._costs = TransactionCosts(services)
+
+    async def close(
+        self, work: UnitOfWork, tenant_id: str, station_id: str, settlement: int, *, transaction_id: str = ""
+    ) -> int:
+        """Close the open transactions of a station, or the one that is named, and return how many there were.
+
+        They are settled at once: their costs are final, and nobody is told a running cost any more.
+        """
+        keys = await SettlementRepository(work.session).find_open(tenant_id, station_id, transaction_id)
+        return len(await self.settle(work, tenant_id, keys, settlement))
+
+    async def settle(
+        self, work: UnitOfWork, tenant_id: str, keys: Collection[TransactionKey], settlement: int = 0
+    ) -> Sequence[TransactionState]:
+        """Settle those of the transactions that are not, and return them.
+
+        Args:
+            work: Whose transaction it is.
+            tenant_id: Tenant of the stations.
+            keys: The transactions.
+            settlement: citrine.api.v1.Settlement. 0: what each says for itself, as its time is over.
+        """
+        if not keys:
+            return []
+        repository, now = TransactionRepository(work.session), self._clock()
+        found = await repository.find_for_update(tenant_id, keys)
+        states = [state for state in found.values() if state.settle_time is None]
+        if not states:
+            return []
+        for state in states:
+            _settle(work, state, settlement or _by_time(state), now)
+        await self._costs.reckon(work, tenant_id, states)
+        await repository.save(states)
+        return states
+
+
+def _by_time(state: TransactionState) -> int:
+    if state.end_time is not None and state.missing == 0:
+        return cost_pb.SETTLEMENT_COMPLETE
+    if state.end_time is not None:
+        return cost_pb.SETTLEMENT_TIMED_OUT
+    if state.over_time is not None:
+        return cost_pb.SETTLEMENT_OVER
+    # Closed before it was said what is to be settled, or reopened and not heard of since.
+    return cost_pb.SETTLEMENT_FORGOTTEN if state.closed_time is not None else cost_pb.SETTLEMENT_TIMED_OUT
+
+
+def _settle(work: UnitOfWork, state: TransactionState, settlement: int, now: datetime) -> None:
+    is_open = state.end_time is None and state.closed_time is None
+    state.settle_time, state.settlement, state.settle_due_time, state.update_time = now, settlement, None, now
+    if is_open:
+        state.closed_time = now
+    summary = summary_of(state, state.last_seq_no)
+    if is_open:
+        body = TransactionClosed(transaction=summary)
+        work.emit(Event(tenant_id=state.tenant_id, station_id=state.station_id, transaction_closed=body))
+    name = cost_pb.Settlement.Name(cost_pb.Settlement.ValueType(settlement)).removeprefix("SETTLEMENT_")
+    settled = TransactionSettled(transaction=summary, settlement=name, missing_events=state.missing)
+    work.emit(Event(tenant_id=state.tenant_id, station_id=state.station_id, transaction_settled=settled))
