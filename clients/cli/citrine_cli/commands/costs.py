@@ -10,7 +10,9 @@ from citrine.api.v1.tariff_and_cost_pb2 import (
     COST_STATE_PROVISIONAL,
     COST_STATE_RUNNING,
     COST_STATE_UNSPECIFIED,
+    GetCostCorrectionRequest,
     GetTransactionCostRequest,
+    ListCostCorrectionsRequest,
     ListTransactionCostsRequest,
 )
 from citrine.api.v1.tariffs_pb2 import (
@@ -51,9 +53,11 @@ _MESSAGES = {
 
 def build() -> typer.Typer:
     """Return the commands of `citrine cost`."""
-    app = typer.Typer(help="Costs of transactions: list, show, settings.")
+    app = typer.Typer(help="Costs of transactions: list, show, corrections, correction, settings.")
     client_command(app, "list")(list_costs)
     client_command(app, "show")(show_cost)
+    client_command(app, "corrections")(list_corrections)
+    client_command(app, "correction")(show_correction)
     client_command(app, "settings")(cost_settings)
     return app
 
@@ -74,14 +78,26 @@ async def list_costs(
         client.out.messages(costs)
         return
     client.out.table(
-        ["transaction", "station", "state", "without vat", "with vat", "currency", "tariff", "version", "computed"],
+        [
+            "transaction",
+            "station",
+            "state",
+            "without vat",
+            "with vat",
+            "corrected",
+            "currency",
+            "tariff",
+            "version",
+            "computed",
+        ],
         (
             [
                 one.transaction_id,
                 one.station_id,
                 enum_word(one, "state"),
                 one.cost.total.before_tax,
-                one.cost.total.after_tax,
+                "unknown" if one.unknown else one.cost.total.after_tax,
+                one.corrected_total.after_tax,
                 one.cost.currency,
                 one.tariff.tariff_id,
                 str(one.tariff.version),
@@ -112,6 +128,78 @@ async def show_cost(
             "tariff": f"{found.tariff.tariff_id} version {found.tariff.version}",
             "station was told": found.told_total,
             "computed": time_word(found, "update_time"),
+            "waits for": enum_word(found, "waits_for") if found.waits_for else "",
+            "waits until": time_word(found, "waits_until"),
+            "settled": time_word(found, "settle_time"),
+            "settled because of": enum_word(found, "settlement") if found.settlement else "",
+            "corrections": str(found.corrections or ""),
+            "corrected to": found.corrected_total.after_tax,
+        }
+    )
+    if found.unknown:
+        client.out.line("the cost is not known")
+        return
+    cost_lines(client.out, found.cost)
+
+
+async def list_corrections(
+    client: Client,
+    transaction_id: Annotated[str, typer.Option("--transaction", metavar="ID", help="Only of this one.")] = "",
+    station: Annotated[str, typer.Option("--station", metavar="ID", help="Only of this station.")] = "",
+    limit: Annotated[int, typer.Option("--limit", metavar="N", help="At most this many; 0 is all.")] = 0,
+) -> None:
+    """List what final costs were corrected to, the latest first."""
+    request = ListCostCorrectionsRequest(station_id=station, transaction_id=transaction_id)
+    pages = collect(client.citrine.tariff_and_cost.ListCostCorrections, request, limit)
+    corrections = [one async for page in pages for one in page.corrections]
+    if client.out.as_json:
+        client.out.messages(corrections)
+        return
+    client.out.table(
+        ["made", "transaction", "station", "number", "with vat", "instead of", "currency", "reason", "who", "why"],
+        (
+            [
+                time_word(one, "create_time"),
+                one.transaction_id,
+                one.station_id,
+                str(one.number),
+                one.cost.total.after_tax,
+                one.replaced_total.after_tax,
+                one.cost.currency,
+                enum_word(one, "reason"),
+                one.author,
+                one.detail,
+            ]
+            for one in corrections
+        ),
+        empty="no corrections",
+    )
+
+
+async def show_correction(
+    client: Client,
+    station: Annotated[str, typer.Argument(metavar="STATION", help="Station of the transaction.")],
+    transaction_id: Annotated[str, typer.Argument(metavar="ID", help="Id of the transaction.")],
+    number: Annotated[int, typer.Option("--number", metavar="N", help="Which one; 0 is the latest.")] = 0,
+) -> None:
+    """Show a correction of a final cost, and what it is made of."""
+    request = GetCostCorrectionRequest(station_id=station, transaction_id=transaction_id, number=number)
+    found = await client.citrine.tariff_and_cost.GetCostCorrection(request)
+    if client.out.as_json:
+        client.out.message(found)
+        return
+    client.out.facts(
+        {
+            "transaction": found.transaction_id,
+            "station": found.station_id,
+            "correction": str(found.number),
+            "replaces": f"correction {found.replaces}" if found.replaces else "the final cost",
+            "instead of": found.replaced_total.after_tax or "unknown",
+            "reason": enum_word(found, "reason"),
+            "who": found.author,
+            "why": found.detail,
+            "tariff": f"{found.tariff_id} version {found.tariff_version}",
+            "made": time_word(found, "create_time"),
         }
     )
     cost_lines(client.out, found.cost)

@@ -24,6 +24,7 @@ from citrine.ocpp.v2 import remote_control_pb2 as remote_control
 from citrine.ocpp.v2 import transactions_pb2 as ocpp
 from citrine.ocpp.v2.types_pb2 import IdToken
 from citrine_cli.client import Client, client_command, collect
+from citrine_cli.commands.settlements import add_commands
 from citrine_cli.targets import tell_answer
 from citrine_cli.words import amount, enum_word, number, skew_word, time_word
 
@@ -37,7 +38,9 @@ StationOption = Annotated[str, typer.Option("--station", metavar="ID", help="Sta
 
 def build() -> typer.Typer:
     """Return the commands of `citrine transaction`."""
-    app = typer.Typer(help="Transactions: list, show, start, starts, stop, check, close.")
+    app = typer.Typer(
+        help="Transactions: list, show, start, stop, check, close; and their bills: settle, reopen, waive, reprice."
+    )
     client_command(app, "list")(list_transactions)
     client_command(app, "show")(show_transaction)
     client_command(app, "start")(start_transaction)
@@ -45,6 +48,7 @@ def build() -> typer.Typer:
     client_command(app, "stop")(stop_transaction)
     client_command(app, "check")(check_transaction)
     client_command(app, "close")(close_transaction)
+    add_commands(app)
     return app
 
 
@@ -114,6 +118,12 @@ def _facts(found: Transaction) -> dict[str, str]:
         "events": f"{found.events}{f', {found.missing_events} missing' if found.missing_events else ''}",
         "offline": "yes" if found.offline else "",
         "closed": time_word(found, "closed_time"),
+        "over since": time_word(found, "over_time"),
+        "settled": time_word(found, "settle_time"),
+        "settled because of": enum_word(found, "settlement") if found.settlement else "",
+        "settled at the latest": time_word(found, "settle_due_time"),
+        "late events": str(found.late_events or ""),
+        "station calls it": found.reported_transaction_id,
         "clock": f"{skew}, billed by ours" if (skew := skew_word(found, "clock_skew")) else "",
         "station says": _said(found.check),
         "updated": time_word(found, "update_time"),
@@ -140,6 +150,7 @@ def _event_row(event: TransactionEvent) -> list[str]:
         enum_word(request.transaction_info, "charging_state"),
         enum_word(event.response.id_token_info, "status"),
         "yes" if request.offline else "",
+        "yes" if event.late else "",
     ]
 
 
@@ -158,7 +169,7 @@ async def show_transaction(
     pages = collect(client.citrine.transactions.ListTransactionEvents, listed)
     rows = [_event_row(event) async for page in pages for event in page.events]
     client.out.facts(_facts(found))
-    titles = ["seq no", "time", "event", "trigger", "charging state", "token", "offline"]
+    titles = ["seq no", "time", "event", "trigger", "charging state", "token", "offline", "late"]
     client.out.table(titles, rows, empty="no events")
 
 

@@ -1,0 +1,132 @@
+"""`citrine transaction settle, reopen, waive, reprice, actions`: what operators do about bills."""
+
+from typing import Annotated
+
+import typer
+
+from citrine.api.v1.tariff_and_cost_pb2 import CostCorrection
+from citrine.api.v1.transactions_pb2 import (
+    GetTransactionRequest,
+    ListSettlementActionsRequest,
+    ReopenTransactionRequest,
+    RepriceTransactionRequest,
+    SettleTransactionRequest,
+    WaiveTransactionCostRequest,
+)
+from citrine_cli.client import Client, client_command, collect
+from citrine_cli.words import enum_word, time_word
+
+__all__ = ["add_commands"]
+
+TransactionId = Annotated[str, typer.Argument(metavar="ID", help="Id of the transaction.")]
+StationOption = Annotated[str, typer.Option("--station", metavar="ID", help="Station, where several used one id.")]
+Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; it is stored with your name.")]
+
+
+def add_commands(app: typer.Typer) -> None:
+    """Add these commands to those of `citrine transaction`."""
+    client_command(app, "settle")(settle_transaction)
+    client_command(app, "reopen")(reopen_transaction)
+    client_command(app, "waive")(waive_cost)
+    client_command(app, "reprice")(reprice_transaction)
+    client_command(app, "actions")(list_actions)
+
+
+async def settle_transaction(
+    client: Client, transaction_id: TransactionId, reason: Reason, station: StationOption = ""
+) -> None:
+    """Settle a transaction from what is known: its cost is final, and nothing more is waited for."""
+    station_id = await _station_of(client, transaction_id, station)
+    request = SettleTransactionRequest(station_id=station_id, transaction_id=transaction_id, reason=reason)
+    settled = await client.citrine.transactions.SettleTransaction(request)
+    if client.out.as_json:
+        client.out.message(settled)
+        return
+    client.out.line(f"transaction {transaction_id} of {station_id} settled")
+
+
+async def reopen_transaction(
+    client: Client, transaction_id: TransactionId, reason: Reason, station: StationOption = ""
+) -> None:
+    """Have a settled transaction wait for events again; what comes out is a correction of its cost."""
+    station_id = await _station_of(client, transaction_id, station)
+    request = ReopenTransactionRequest(station_id=station_id, transaction_id=transaction_id, reason=reason)
+    reopened = await client.citrine.transactions.ReopenTransaction(request)
+    if client.out.as_json:
+        client.out.message(reopened)
+        return
+    until = time_word(reopened, "settle_due_time")
+    client.out.line(f"transaction {transaction_id} of {station_id} reopened{f' until {until}' if until else ''}")
+
+
+async def waive_cost(
+    client: Client, transaction_id: TransactionId, reason: Reason, station: StationOption = ""
+) -> None:
+    """Have a settled transaction cost nothing, by a correction."""
+    station_id = await _station_of(client, transaction_id, station)
+    request = WaiveTransactionCostRequest(station_id=station_id, transaction_id=transaction_id, reason=reason)
+    _show(client, await client.citrine.transactions.WaiveTransactionCost(request))
+
+
+async def reprice_transaction(
+    client: Client,
+    transaction_id: TransactionId,
+    reason: Reason,
+    station: StationOption = "",
+    tariff: Annotated[str, typer.Option("--tariff", metavar="ID", help="Tariff, if not that of the cost.")] = "",
+    version: Annotated[int, typer.Option("--version", metavar="N", help="Its version; 0 is the current one.")] = 0,
+) -> None:
+    """Reckon the cost of a settled transaction anew, by the same or another tariff, as a correction."""
+    station_id = await _station_of(client, transaction_id, station)
+    request = RepriceTransactionRequest(
+        station_id=station_id, transaction_id=transaction_id, reason=reason, tariff_id=tariff, tariff_version=version
+    )
+    _show(client, await client.citrine.transactions.RepriceTransaction(request))
+
+
+async def list_actions(
+    client: Client,
+    transaction_id: Annotated[str, typer.Option("--transaction", metavar="ID", help="Only of this one.")] = "",
+    station: Annotated[str, typer.Option("--station", metavar="ID", help="Only of this station.")] = "",
+    limit: Annotated[int, typer.Option("--limit", metavar="N", help="At most this many; 0 is all.")] = 0,
+) -> None:
+    """List what operators did about the settlement of transactions, the latest first."""
+    request = ListSettlementActionsRequest(station_id=station, transaction_id=transaction_id)
+    pages = collect(client.citrine.transactions.ListSettlementActions, request, limit)
+    actions = [action async for page in pages for action in page.actions]
+    if client.out.as_json:
+        client.out.messages(actions)
+        return
+    client.out.table(
+        ["time", "transaction", "station", "what", "who", "why", "correction"],
+        (
+            [
+                time_word(one, "time"),
+                one.transaction_id,
+                one.station_id,
+                enum_word(one, "kind"),
+                one.author,
+                one.reason,
+                str(one.correction or ""),
+            ]
+            for one in actions
+        ),
+        empty="nobody did anything",
+    )
+
+
+def _show(client: Client, correction: CostCorrection) -> None:
+    if client.out.as_json:
+        client.out.message(correction)
+        return
+    total, replaced = correction.cost.total, correction.replaced_total
+    was = f" instead of {replaced.after_tax}" if correction.HasField("replaced_total") else ""
+    client.out.line(
+        f"transaction {correction.transaction_id} of {correction.station_id}: correction {correction.number},"
+        f" {total.after_tax} {correction.cost.currency}{was}"
+    )
+
+
+async def _station_of(client: Client, transaction_id: str, station_id: str) -> str:
+    request = GetTransactionRequest(transaction_id=transaction_id, station_id=station_id)
+    return (await client.citrine.transactions.GetTransaction(request)).station_id
