@@ -94,10 +94,15 @@ class TransactionCosts:
 
         # Where a clock is off, when each event counts depends on the others.
         whole = await load([key for key in by_transaction if heard.states[key].clock_skew_ms is not None])
+        # Of one reading nobody knows what was charged since; two that say the same tell that it was nothing.
+        doubtful = await load([key for key in by_transaction if _may_be_unknown(heard.states[key])])
+        unknown = {key for key, ordered in doubtful.items() if not _is_measured(heard.states[key], ordered)}
         charged = [
             _charged(heard, key, heard.states[key], sorted(events, key=lambda one: one[1].order), whole.get(key))
             for key, events in by_transaction.items()
         ]
+        for one in charged:
+            one.energy_known = one.energy_known and one.key not in unknown
 
         async def history(keys: Collection[TransactionKey]) -> Mapping[TransactionKey, Sequence[Moment]]:
             found = {**whole, **await load([key for key in keys if key not in whole])}
@@ -146,7 +151,11 @@ class TransactionCosts:
             found = {**whole, **await load([key for key in keys if key not in whole])}
             return {key: _all_moments(by_key[key], found[key]) for key in keys}
 
+        doubtful = await load([key for key, state in by_key.items() if _may_be_unknown(state)])
+        unknown = {key for key, ordered in doubtful.items() if not _is_measured(by_key[key], ordered)}
         charged = [_settled(state, whole.get(key), cause) for key, state in by_key.items()]
+        for one in charged:
+            one.energy_known = one.energy_known and one.key not in unknown
         await self._pricing.price(work, tenant_id, charged, history)
         return {one.key: one.correction for one in charged if one.correction is not None}
 
@@ -164,7 +173,7 @@ def _settled(state: TransactionState, whole: Sequence[Occurrence] | None, cause:
         is_new=False,
         is_late=whole is not None,
         reservation_id=state.reservation_id,
-        energy_known=_energy_known(state),
+        energy_known=state.energy_wh is not None,
         settlement=state.settlement or 0,
         cause=cause or _cause_of(state),
     )
@@ -179,8 +188,15 @@ def _cause_of(state: TransactionState) -> Cause | None:
     return None if state.reopening is None else Cause(state.reopening)
 
 
-def _energy_known(state: TransactionState) -> bool:
-    return state.energy_wh is not None
+def _may_be_unknown(state: TransactionState) -> bool:
+    """Tell whether a transaction is over whose energy is nothing, or was read once only."""
+    return state.energy_wh == 0 and (state.end_time is not None or state.settle_time is not None)
+
+
+def _is_measured(state: TransactionState, ordered: Sequence[Occurrence]) -> bool:
+    """Tell whether a register was read at more than one time."""
+    fold(state, ordered)
+    return len({time for one in ordered for time, _ in one.energies}) > 1
 
 
 def _charged(
@@ -218,7 +234,7 @@ def _charged(
         is_new=key in heard.new,
         is_late=key in heard.late or whole is not None,
         reservation_id=state.reservation_id,
-        energy_known=_energy_known(state),
+        energy_known=state.energy_wh is not None,
         settlement=state.settlement or 0,
         waits_until=state.settle_due_time,
         cause=_cause_of(state),

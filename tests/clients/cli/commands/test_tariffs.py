@@ -135,3 +135,32 @@ def test_only_what_is_said_of_the_settings_is_changed(citrine: Cli, core: Script
     (request,) = core.requests("UpdateCostSettings")
     assert request.update_mask == FieldMask(paths=["running_cost", "running_cost_interval"])
     assert request.settings.running_cost_interval == Duration(seconds=30)
+
+
+def test_corrections_are_listed_and_shown(citrine: Cli, core: ScriptedCore) -> None:
+    one = cost_pb.CostCorrection(station_id="CS-1", transaction_id="T-1", number=1, cost=COST, detail="wrong tariff")
+    one.reason = cost_pb.CostCorrection.REASON_REPRICED
+    one.replaced_total.CopyFrom(pb.Amount(before_tax="3.00", after_tax="3.57"))
+    core.on("ListCostCorrections", cost_pb.ListCostCorrectionsResponse(corrections=[one]))
+    core.on("GetCostCorrection", one)
+
+    listed = citrine("cost", "corrections", "--transaction", "T-1")
+    shown = citrine("cost", "correction", "CS-1", "T-1", "--number", "1")
+
+    assert listed.lines[1].split() == ["T-1", "CS-1", "1", "7.14", "3.57", "EUR", "repriced", "wrong", "tariff"]
+    assert any(line.split()[:3] == ["replaces", "the", "final"] for line in shown.lines)
+    assert any(line.startswith("energy") and "0.30" in line for line in shown.lines)
+    (request,) = core.requests("GetCostCorrection")
+    assert (request.station_id, request.transaction_id, request.number) == ("CS-1", "T-1", 1)
+
+
+def test_a_cost_says_what_it_waits_for_or_that_it_is_not_known(citrine: Cli, core: ScriptedCore) -> None:
+    cost = cost_pb.TransactionCost(transaction_id="T-1", state=cost_pb.COST_STATE_PROVISIONAL, cost=COST)
+    cost.waits_for = cost_pb.COST_WAIT_EVENTS
+    core.on("GetTransactionCost", cost)
+    waits = citrine("cost", "show", "T-1").lines
+    unknown = cost_pb.TransactionCost(transaction_id="T-1", state=cost_pb.COST_STATE_FINAL, unknown=True)
+    core.on("GetTransactionCost", unknown)
+
+    assert any(line.split() == ["waits", "for", "events"] for line in waits)
+    assert citrine("cost", "show", "T-1").lines[-1] == "the cost is not known"

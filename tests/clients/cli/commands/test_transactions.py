@@ -11,11 +11,17 @@ from citrine.api.v1.remote_control_pb2 import (
     RequestStopTransactionRequest,
     RequestStopTransactionResponse,
 )
+from citrine.api.v1.tariff_and_cost_pb2 import CostCorrection
+from citrine.api.v1.tariffs_pb2 import Amount, Cost
 from citrine.api.v1.transactions_pb2 import (
     CloseTransactionRequest,
     GetTransactionStatusRequest,
     GetTransactionStatusResponse,
+    ListSettlementActionsResponse,
     ListTransactionEventsResponse,
+    ReopenTransactionRequest,
+    SettlementAction,
+    SettleTransactionRequest,
     Transaction,
     TransactionCheck,
     TransactionEvent,
@@ -151,6 +157,54 @@ def test_a_transaction_is_closed(citrine: Cli, core: ScriptedCore) -> None:
 
     assert citrine("transaction", "close", "T-1").lines == ["transaction T-1 of CS-1 closed"]
     assert core.requests("CloseTransaction") == [CloseTransactionRequest(station_id="CS-1", transaction_id="T-1")]
+
+
+def test_operators_settle_and_reopen_and_say_why(citrine: Cli, core: ScriptedCore) -> None:
+    found = Transaction(transaction_id="T-1", station_id="CS-1")
+    reopened = Transaction(transaction_id="T-1", station_id="CS-1")
+    reopened.settle_due_time.FromJsonString("2030-01-01T00:00:00Z")
+    core.on("GetTransaction", found)
+    core.on("SettleTransaction", found)
+    core.on("ReopenTransaction", reopened)
+
+    settled = citrine("transaction", "settle", "T-1", "--reason", "month ends")
+    again = citrine("transaction", "reopen", "T-1", "--reason", "queue found")
+
+    assert settled.lines == ["transaction T-1 of CS-1 settled"]
+    assert again.lines == ["transaction T-1 of CS-1 reopened until 2030-01-01 00:00:00Z"]
+    names = {"station_id": "CS-1", "transaction_id": "T-1"}
+    assert core.requests("SettleTransaction") == [SettleTransactionRequest(**names, reason="month ends")]
+    assert core.requests("ReopenTransaction") == [ReopenTransactionRequest(**names, reason="queue found")]
+
+
+def test_operators_waive_and_reprice(citrine: Cli, core: ScriptedCore) -> None:
+    correction = CostCorrection(station_id="CS-1", transaction_id="T-1", number=2, replaces=1)
+    correction.cost.CopyFrom(Cost(currency="EUR", total=Amount(before_tax="0.00", after_tax="0.00")))
+    correction.replaced_total.CopyFrom(Amount(before_tax="3.00", after_tax="3.57"))
+    core.on("GetTransaction", Transaction(transaction_id="T-1", station_id="CS-1"))
+    core.on("WaiveTransactionCost", correction)
+    core.on("RepriceTransaction", correction)
+
+    waived = citrine("transaction", "waive", "T-1", "--reason", "sorry")
+    repriced = citrine("transaction", "reprice", "T-1", "--reason", "wrong", "--tariff", "DAY", "--version", "3")
+
+    assert waived.lines == ["transaction T-1 of CS-1: correction 2, 0.00 EUR instead of 3.57"]
+    assert repriced.lines == waived.lines
+    (request,) = core.requests("RepriceTransaction")
+    assert (request.tariff_id, request.tariff_version, request.reason) == ("DAY", 3, "wrong")
+    assert citrine("transaction", "waive", "T-1", "--reason", "sorry", "--json").json["number"] == 2
+
+
+def test_what_operators_did_is_listed(citrine: Cli, core: ScriptedCore) -> None:
+    action = SettlementAction(station_id="CS-1", transaction_id="T-1", author="anna", reason="sorry", correction=2)
+    action.kind = SettlementAction.KIND_WAIVE
+    core.on("ListSettlementActions", ListSettlementActionsResponse(actions=[action]))
+
+    ran = citrine("transaction", "actions", "--transaction", "T-1")
+
+    assert ran.lines[1].split() == ["T-1", "CS-1", "waive", "anna", "sorry", "2"]
+    (request,) = core.requests("ListSettlementActions")
+    assert request.transaction_id == "T-1"
 
 
 def test_meter_values_are_listed_by_what_they_are(citrine: Cli, core: ScriptedCore) -> None:

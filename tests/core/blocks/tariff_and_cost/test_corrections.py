@@ -354,3 +354,20 @@ async def test_I03_FR_04_a_price_of_an_energy_that_is_not_known_is_not_known(
     assert (event.unknown, event.after_tax, event.is_final) == (True, "", True)
     listed = await bills.costs.ListTransactionCosts(cost_pb.ListTransactionCostsRequest())
     assert [one.unknown for one in listed.costs] == [True]
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "unknown"),
+    [
+        pytest.param((1000,), (), True, id="one reading"),
+        pytest.param((1000,), (1000,), False, id="two that say the same"),
+    ],
+)
+async def test_one_reading_tells_nothing_and_two_tell_what_was_charged(
+    bills: Bills, station: FakeSession, first: tuple[float, ...], last: tuple[float, ...], unknown: bool
+) -> None:
+    end = (await station.call_all([started(0, *first), updated(1), ended(2, *last)]))[-1]
+
+    cost = await bills.cost()
+    assert (cost.unknown, end.HasField("total_cost")) == (unknown, not unknown)
+    assert cost.cost.total.after_tax == ("" if unknown else "0.50")

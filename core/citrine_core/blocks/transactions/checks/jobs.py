@@ -30,6 +30,7 @@ _REASONS: Mapping[int, str] = {
     TransactionCheck.REASON_GAP: "events of the transaction are missing",
     TransactionCheck.REASON_BACK: "the station is back and has not mentioned the transaction",
     TransactionCheck.REASON_SILENT: "nothing was heard of the transaction for long",
+    TransactionCheck.REASON_OVER: "another transaction began at its EVSE, or its connector is available",
     TransactionCheck.REASON_REQUESTED: "messages of the transaction were queued",
 }
 

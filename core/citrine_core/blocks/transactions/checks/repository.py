@@ -95,11 +95,19 @@ class CheckRepository:
             transactions.update_time <= now - delay,
             or_(checks.ask_time.is_(None), checks.ask_time < transactions.update_time),
         )
-        conditions = [reconnected, booted]
+        over = and_(
+            transactions.over_time <= now - delay,
+            or_(checks.ask_time.is_(None), checks.ask_time < transactions.over_time),
+        )
+        conditions = [reconnected, booted, over]
         if silence is not None:
             conditions.append(and_(transactions.update_time < now - silence, last_news < now - silence))
         rows = await self._session.execute(
-            select(*(_TRANSACTIONS.c[name] for name in _KEY), or_(reconnected, booted).label("is_back"))
+            select(
+                *(_TRANSACTIONS.c[name] for name in _KEY),
+                or_(reconnected, booted).label("is_back"),
+                transactions.over_time,
+            )
             .select_from(_TRANSACTIONS)
             .join(_CONNECTIONS, _same_station())
             .outerjoin(_CHECKS, _same_transaction())
@@ -115,6 +123,8 @@ class CheckRepository:
         return {
             (row.tenant_id, row.station_id, row.transaction_id): pb.TransactionCheck.REASON_BACK
             if row.is_back
+            else pb.TransactionCheck.REASON_OVER
+            if row.over_time is not None
             else pb.TransactionCheck.REASON_SILENT
             for row in rows
         }
@@ -207,8 +217,12 @@ class CheckRepository:
         await self._session.execute(update(_CHECKS).where(*_is(_CHECKS, key)).values(**values))
 
     async def goes_on(self, key: CheckKey) -> None:
-        """Take back that a station has forgotten a transaction."""
-        await self._session.execute(update(_TRANSACTIONS).where(*_is(_TRANSACTIONS, key)).values(orphaned=False))
+        """Take back that a station has forgotten a transaction, or that something else proves it to be over."""
+        await self._session.execute(
+            update(_TRANSACTIONS)
+            .where(*_is(_TRANSACTIONS, key))
+            .values(orphaned=False, over_time=None, settle_due_time=None)
+        )
 
     async def _find_transaction(self, key: CheckKey) -> Row[Any] | None:
         query = select(_TRANSACTIONS).where(*_is(_TRANSACTIONS, key)).with_for_update()

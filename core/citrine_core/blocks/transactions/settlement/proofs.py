@@ -13,6 +13,8 @@ from sqlalchemy import Row
 
 from citrine.events.v1.events_pb2 import Event, TransactionOver
 from citrine.ocpp.v2.availability_pb2 import ConnectorStatusEnum, StatusNotificationRequest
+from citrine.ocpp.v2.diagnostics_pb2 import NotifyEventRequest
+from citrine_core.blocks.availability import status_of_event
 from citrine_core.blocks.transactions.fold import TransactionState
 from citrine_core.blocks.transactions.repository import TransactionKey
 from citrine_core.blocks.transactions.settlement.repository import EVSEProof, SettlementRepository
@@ -33,19 +35,14 @@ class EndProofs:
         self._grace = services.settings.transaction_over_grace
 
     async def observe(self, work: UnitOfWork, calls: Sequence[Call[Any]]) -> None:
-        """Mark what is open at connectors that stations report as available."""
-        if not isinstance(calls[0].message, StatusNotificationRequest):
+        """Mark what is open at connectors that stations report as available, by either message that says so (G01)."""
+        kind = type(calls[0].message)
+        if kind is StatusNotificationRequest:
+            proofs = [proof for call in calls if (proof := _of_status(call)) is not None]
+        elif kind is NotifyEventRequest:
+            proofs = [proof for call in calls for proof in _of_events(call)]
+        else:
             return
-        proofs = [
-            EVSEProof(
-                call.station_id,
-                call.message.evse_id,
-                call.message.connector_id,
-                call.message.timestamp.ToDatetime(UTC),
-            )
-            for call in calls
-            if call.message.connector_status == _AVAILABLE and call.message.evse_id > 0
-        ]
         await self._mark(work, calls[0].tenant_id, proofs)
 
     async def begun(self, work: UnitOfWork, tenant_id: str, states: Iterable[TransactionState]) -> None:
@@ -75,6 +72,21 @@ class EndProofs:
             await repository.mark_over(tenant_id, over, now, now + self._grace)
             for key, next_id in over.items():
                 work.emit(_event(tenant_id, key, next_id))
+
+
+def _of_status(call: Call[StatusNotificationRequest]) -> EVSEProof | None:
+    status = call.message
+    if status.connector_status != _AVAILABLE or status.evse_id <= 0:
+        return None
+    return EVSEProof(call.station_id, status.evse_id, status.connector_id, status.timestamp.ToDatetime(UTC))
+
+
+def _of_events(call: Call[NotifyEventRequest]) -> Iterable[EVSEProof]:
+    for event in call.message.event_data:
+        report = status_of_event(call.station_id, event, call.receive_time)
+        # That of a station as a whole says nothing of its EVSEs.
+        if report is not None and report.status == _AVAILABLE and report.evse_id > 0:
+            yield EVSEProof(call.station_id, report.evse_id, report.connector_id, report.time)
 
 
 def _proves(proof: EVSEProof, row: Row[Any]) -> bool:
