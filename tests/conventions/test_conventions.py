@@ -43,7 +43,7 @@ BLOCK_EXTRAS: dict[str, set[str]] = {
     "data_transfer": {"custom.py"},
     # What the core does by itself; every change of a state, which is told; what is asked for, checked.
     "display_message": {"jobs.py", "record.py"},
-    "reservation": {"jobs.py", "record.py", "requests.py", "states.py"},
+    "reservation": {"implied_uses.py", "jobs.py", "record.py", "requests.py", "states.py"},
     "smart_charging": {
         # Pure, tested by tables: the rules of K01, curves of limits, the planner.
         *("checks.py", "conflicts.py", "planner.py", "schedules.py"),
@@ -65,6 +65,7 @@ BLOCK_EXTRAS: dict[str, set[str]] = {
         "pricing_input.py",
         "protos.py",
         "reported_ids.py",
+        "remote_starts.py",
         "summaries.py",
         "token_hints.py",
     },

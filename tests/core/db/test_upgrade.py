@@ -142,6 +142,13 @@ async def test_tokens_of_older_versions_are_found_by_every_spelling(database_url
     request = ReserveNowRequest(id=1, id_token=IdToken(id_token="20:69:C0:21", type="ISO14443"))
     engine = create_engine(database_url)
     async with engine.begin() as connection:
+        columns = {"request": request.SerializeToString(), "id_token_lookup": "2069c021", "state": 1}
+        times = dict.fromkeys(("expire_time", "deadline_time", "state_time", "create_time", "update_time"), now)
+        await connection.execute(
+            insert(tables["reservations"]).values(
+                tenant_id="default", station_id="CS-1", reservation_id=1, **columns, **times
+            )
+        )
         await connection.run_sync(_down, "0017")
         for kind, spelled in ids.items():
             for one in spelled:
@@ -151,13 +158,6 @@ async def test_tokens_of_older_versions_are_found_by_every_spelling(database_url
             text(
                 "INSERT INTO local_list_entries (tenant_id, station_id, lookup, type, id_token, stale)"
                 " VALUES ('default', 'CS-1', '20:69:c0:21', 'ISO14443', '20:69:C0:21', false)"
-            )
-        )
-        columns = {"request": request.SerializeToString(), "id_token_lookup": "20:69:c0:21", "state": 1}
-        times = dict.fromkeys(("expire_time", "deadline_time", "state_time", "create_time", "update_time"), now)
-        await connection.execute(
-            insert(tables["reservations"]).values(
-                tenant_id="default", station_id="CS-1", reservation_id=1, **columns, **times
             )
         )
 

@@ -1,18 +1,24 @@
 """Queries of the requests to start transactions."""
 
 from collections.abc import Collection, Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Row, delete, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from citrine.api.v1.remote_control_pb2 import RemoteStartState
 from citrine_core.blocks.remote_control.models import RemoteStart
 from citrine_core.db import UnitOfWork, upsert
+from citrine_core.db.one_of import one_of
 from citrine_core.db.one_of_keys import one_of_keys
 
 __all__ = ["KEY", "RemoteStartKey", "RemoteStartRepository", "forget_remote_starts"]
 
 _TABLE = RemoteStart.metadata.tables["remote_starts"]
+
+MOST_CLAIMABLE = 200
+"""Requests that are looked at."""
 
 KEY = ("tenant_id", "station_id", "remote_start_id")
 
@@ -40,6 +46,23 @@ class RemoteStartRepository:
             .with_for_update()
         )
         return {(row.station_id, row.remote_start_id): dict(row._mapping) for row in rows}
+
+    async def find_claimable(self, tenant_id: str, station_ids: Collection[str], since: datetime) -> Sequence[Row[Any]]:
+        """Return the requests to stations that a transaction may have been begun by without naming them.
+
+        Args:
+            tenant_id: Tenant of the stations.
+            station_ids: The stations.
+            since: When a request was made at the earliest.
+        """
+        columns = _TABLE.c
+        query = select(_TABLE).where(
+            columns.tenant_id == tenant_id,
+            one_of(self._session, columns.station_id, station_ids),
+            columns.state != RemoteStartState.REMOTE_START_STATE_REJECTED,
+            columns.create_time >= since,
+        )
+        return (await self._session.execute(query.order_by(columns.create_time.desc()).limit(MOST_CLAIMABLE))).all()
 
     async def put_all(self, rows: Sequence[dict[str, Any]]) -> None:
         """Store requests, each with all columns; those of the same id are overwritten."""

@@ -4,6 +4,7 @@ from functools import partial
 
 from citrine.api.v1 import reservation_pb2_grpc
 from citrine_core.blocks.reservation.handlers import ReservationHandlers
+from citrine_core.blocks.reservation.implied_uses import StartedFromAfar, find_reservations_used
 from citrine_core.blocks.reservation.jobs import INTERVAL, ReservationKeeper
 from citrine_core.blocks.reservation.models import Reservation
 from citrine_core.blocks.reservation.record import ReservationUse, use_reservations
@@ -20,7 +21,9 @@ __all__ = [
     "ReservationRepository",
     "ReservationServicer",
     "ReservationUse",
+    "StartedFromAfar",
     "block",
+    "find_reservations_used",
     "forget_reservations",
     "use_reservations",
 ]

@@ -6,7 +6,7 @@ from datetime import datetime
 from citrine.api.v1.reservation_pb2 import ReservationState
 from citrine.ocpp.v2 import reservation_pb2 as ocpp
 from citrine_core.blocks.reservation.models import Reservation
-from citrine_core.blocks.reservation.record import change, enter, replace_active
+from citrine_core.blocks.reservation.record import change, enter, replace_active, replace_at_evse
 from citrine_core.blocks.reservation.repository import ReservationRepository
 from citrine_core.blocks.reservation.requests import new_row
 from citrine_core.blocks.reservation.states import Says, meant, state_after_answer, state_after_update
@@ -18,6 +18,7 @@ __all__ = ["ReservationHandlers"]
 
 _REQUESTED = ReservationState.RESERVATION_STATE_REQUESTED
 _ACTIVE = ReservationState.RESERVATION_STATE_ACTIVE
+_REMOVED = ReservationState.RESERVATION_STATE_REMOVED
 _FAILED = ReservationState.RESERVATION_STATE_FAILED
 
 
@@ -66,6 +67,8 @@ class ReservationHandlers:
         state = state_after_answer(status)
         if state == _ACTIVE:
             await replace_active(work, rows, row, time=answered.receive_time, now=now)
+            accepted = row or new_row(answered.tenant_id, answered.station_id, answered.request, state, now, now)
+            await replace_at_evse(work, accepted, time=answered.receive_time, now=now)
         info = answered.response.status_info
         detail = f"{info.reason_code} {info.additional_info}".strip()
         if row is None:
@@ -75,6 +78,9 @@ class ReservationHandlers:
             enter(work, row)
             return
         row.status = status
+        if row.resends and state != _ACTIVE:
+            # It held it once, and can't any more.
+            state, detail = _REMOVED, f"{row.detail}, and refused it: {detail}".removesuffix(": ")
         change(work, row, state, Says.STATION, time=answered.receive_time, now=now, detail=detail)
 
     @handles_failure(ocpp.ReserveNowRequest)
@@ -85,8 +91,12 @@ class ReservationHandlers:
         if row is None or row.state != _REQUESTED:
             return
         state = ReservationState.RESERVATION_STATE_CANCELLED if failed.withdrawn else _FAILED
-        change(work, row, state, Says.BELIEF, time=failed.time, now=now, detail=failed.text)
-        if failed.may_have_arrived:
+        if row.resends:
+            # It was held once; whether it still is, nobody knows.
+            state = ReservationState.RESERVATION_STATE_EXPIRED if now >= row.expire_time else _REMOVED
+        detail = f"{row.detail}: {failed.text}" if row.resends else failed.text
+        change(work, row, state, Says.BELIEF, time=failed.time, now=now, detail=detail)
+        if failed.may_have_arrived or row.resends:
             row.clean_up_time = now
             work.after_commit(self._wake)
 

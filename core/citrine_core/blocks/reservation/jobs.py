@@ -8,7 +8,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from citrine.api.v1.common_pb2 import CommandTarget
 from citrine.api.v1.reservation_pb2 import ReservationState
-from citrine.ocpp.v2.reservation_pb2 import CancelReservationRequest
+from citrine.ocpp.v2.reservation_pb2 import CancelReservationRequest, ReserveNowRequest
 from citrine_core.blocks.reservation.models import Reservation
 from citrine_core.blocks.reservation.record import change
 from citrine_core.blocks.reservation.repository import ReservationRepository
@@ -56,6 +56,10 @@ class ReservationKeeper:
         await self._end(
             lambda rows: rows.take_out_of_order(now - SAY_TIME, MAX_ROWS), removed, now, "its EVSE is out of order"
         )
+        await self._ask_again(lambda rows: rows.take_lost_at_boot(MAX_ROWS), now, "the station booted")
+        await self._ask_again(
+            lambda rows: rows.take_lost_at_evse(now - SAY_TIME, MAX_ROWS), now, "the station says that its EVSE is free"
+        )
         await self._clean_up(now)
 
     async def _end(self, take: Take, state: int, now: datetime, detail: str) -> None:
@@ -71,6 +75,23 @@ class ReservationKeeper:
                         row.clean_up_time = now
                 await work.commit()
             count = len(rows)
+
+    async def _ask_again(self, take: Take, now: datetime, detail: str) -> None:
+        """Have stations take reservations once more that they may have lost: under the same id, so that it is one."""
+        async with self._unit_of_work() as work:
+            rows = await take(ReservationRepository(work.session))
+            for row in rows:
+                requested = ReservationState.RESERVATION_STATE_REQUESTED
+                change(work, row, requested, Says.BELIEF, time=now, now=now, detail=f"{detail}: it is asked again")
+                row.status, row.resends = None, row.resends + 1
+                row.deadline_time = row.expire_time + RETRY_TIME
+            lost = [(row.tenant_id, row.station_id, ReserveNowRequest.FromString(row.request)) for row in rows]
+            await work.commit()
+        for tenant_id, station_id, request in lost:
+            target = CommandTarget(
+                station_id=station_id, when_online=True, expire_time=request.expiry_date_time, reason=detail
+            )
+            await self._send(tenant_id, target, request)
 
     async def _clean_up(self, now: datetime) -> None:
         """Have stations cancel what they may have been asked for without our hearing of it."""
@@ -100,13 +121,18 @@ class ReservationKeeper:
             expire_time=expiry,
             reason="it may hold a reservation that it did not confirm",
         )
-        request = CancelReservationRequest(reservation_id=row.reservation_id)
+        return await self._send(row.tenant_id, target, CancelReservationRequest(reservation_id=row.reservation_id))
+
+    async def _send(
+        self, tenant_id: str, target: CommandTarget, request: ReserveNowRequest | CancelReservationRequest
+    ) -> bool:
+        """Send a command; return False where it failed. What becomes of it, the handlers hear."""
         try:
-            await self._commands.send(system_caller(row.tenant_id, "reservation"), target, request)
+            await self._commands.send(system_caller(tenant_id, "reservation"), target, request)
         except CoreError as error:
             logger.info(
-                "a reservation could not be cleaned up",
-                extra={"station_id": row.station_id, "reservation_id": row.reservation_id, "error": str(error)},
+                "a station was not asked about a reservation",
+                extra={"station_id": target.station_id, "error": str(error)},
             )
             return False
         return True

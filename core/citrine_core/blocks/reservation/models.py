@@ -57,6 +57,8 @@ class Reservation(Model):
     state_time: Mapped[datetime]
     status: Mapped[int | None] = mapped_column(SmallInteger)
     """citrine.ocpp.v2.ReserveNowStatusEnum that the station answered. None: it has not."""
+    resends: Mapped[int] = mapped_column(SmallInteger, default=0, server_default="0")
+    """How often the station was asked for it again, because it may have lost it."""
     is_told: Mapped[bool] = mapped_column(default=False)
     """True: a final state is the station's own word, not our belief."""
     detail: Mapped[str] = mapped_column(String(1000), default="")

@@ -12,7 +12,7 @@ from citrine_core.blocks.reservation.repository import ReservationRepository
 from citrine_core.blocks.reservation.states import Says, follows, meant
 from citrine_core.db import UnitOfWork
 
-__all__ = ["ReservationUse", "change", "enter", "replace_active", "use_reservations"]
+__all__ = ["ReservationUse", "change", "enter", "replace_active", "replace_at_evse", "use_reservations"]
 
 LONGEST_DETAIL = 1000
 """Characters of a detail."""
@@ -105,6 +105,24 @@ async def use_reservations(work: UnitOfWork, tenant_id: str, uses: Sequence[Rese
             row.clean_up_time = None
             used = ReservationState.RESERVATION_STATE_USED
             change(work, row, used, Says.TRANSACTION, time=use.time, now=now)
+
+
+async def replace_at_evse(work: UnitOfWork, by: Reservation, *, time: datetime, now: datetime) -> None:
+    """End other reservations of an EVSE for which a station accepted a new one: it holds one of an EVSE at most.
+
+    Args:
+        work: Of the answer.
+        by: The one that was accepted.
+        time: When.
+        now: The time now.
+    """
+    if by.evse_id is None:
+        return
+    for row in await ReservationRepository(work.session).take_active_at(by.tenant_id, by.station_id, by.evse_id):
+        if row.reservation_id != by.reservation_id:
+            detail = f"the station accepted reservation {by.reservation_id} of its EVSE"
+            removed = ReservationState.RESERVATION_STATE_REMOVED
+            change(work, row, removed, Says.BELIEF, time=time, now=now, detail=detail)
 
 
 def _changed(row: Reservation) -> Event:

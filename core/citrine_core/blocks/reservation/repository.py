@@ -10,9 +10,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine.api.v1.reservation_pb2 import ReservationState
 from citrine.ocpp.v2.availability_pb2 import ConnectorStatusEnum
+from citrine.ocpp.v2.provisioning_pb2 import BootReasonEnum, RegistrationStatusEnum
 from citrine_core.blocks.availability import ConnectorState
 from citrine_core.blocks.reservation.models import Reservation
 from citrine_core.db import UnitOfWork
+from citrine_core.db.one_of import one_of
 from citrine_core.db.one_of_keys import one_of_keys
 from citrine_core.resources.stations.models import Station
 from citrine_core.resources.tokens import lookups_of
@@ -25,6 +27,9 @@ ReservationKey = tuple[str, int]
 _REQUESTED = ReservationState.RESERVATION_STATE_REQUESTED
 _ACTIVE = ReservationState.RESERVATION_STATE_ACTIVE
 _OPEN = (_REQUESTED, _ACTIVE)
+
+MOST_RESENDS = 2
+"""How often a station is asked again that says Available: some never say Reserved."""
 
 _LARGEST_ID = 2**31 - 1
 
@@ -148,6 +153,32 @@ class ReservationRepository:
             query = query.where(Reservation.id < after)
         return (await self._session.scalars(query.order_by(Reservation.id.desc()).limit(limit))).all()
 
+    async def find_active(self, tenant_id: str, station_ids: Collection[str]) -> Sequence[Reservation]:
+        """Return the active reservations of some stations."""
+        rows = await self._session.scalars(
+            select(Reservation).where(
+                Reservation.tenant_id == tenant_id,
+                one_of(self._session, Reservation.station_id, station_ids),
+                Reservation.state == _ACTIVE,
+            )
+        )
+        return rows.all()
+
+    async def take_active_at(self, tenant_id: str, station_id: str, evse_id: int) -> Sequence[Reservation]:
+        """Return the active reservations of an EVSE, and keep others from changing them meanwhile."""
+        of_evse = (
+            Reservation.tenant_id == tenant_id,
+            Reservation.station_id == station_id,
+            Reservation.evse_id == evse_id,
+        )
+        rows = await self._session.scalars(
+            select(Reservation)
+            .where(*of_evse, Reservation.state == _ACTIVE)
+            .order_by(Reservation.id.desc())
+            .with_for_update()
+        )
+        return rows.all()
+
     async def take_expired(self, now: datetime, limit: int) -> Sequence[Reservation]:
         """Return active reservations whose time passed; those that another core is at are left to it."""
         return await self._take(Reservation.state == _ACTIVE, Reservation.expire_time <= now, limit=limit)
@@ -180,6 +211,45 @@ class ReservationRepository:
             Reservation.state == _ACTIVE,
             exists().where(of_targets),
             ~exists().where(of_targets, ~broken),
+            limit=limit,
+        )
+
+    async def take_lost_at_boot(self, limit: int) -> Sequence[Reservation]:
+        """Return active reservations that were made before the last boot of their station, which is accepted since."""
+        restarted = exists().where(
+            Station.tenant_id == Reservation.tenant_id,
+            Station.station_id == Reservation.station_id,
+            Station.boot_time > Reservation.state_time,
+            Station.boot_reason != BootReasonEnum.BOOT_REASON_ENUM_TRIGGERED,
+            Station.registration == RegistrationStatusEnum.REGISTRATION_STATUS_ENUM_ACCEPTED,
+        )
+        return await self._take(Reservation.state == _ACTIVE, restarted, limit=limit)
+
+    async def take_lost_at_evse(self, since: datetime, limit: int) -> Sequence[Reservation]:
+        """Return active reservations of an EVSE that has said since that all its connectors are available.
+
+        Args:
+            since: When it must have said so at the latest: the station has had time to speak for itself.
+            limit: At most this many.
+        """
+        connector = ConnectorState.__table__.c
+        of_evse = and_(
+            connector.tenant_id == Reservation.tenant_id,
+            connector.station_id == Reservation.station_id,
+            connector.evse_id == Reservation.evse_id,
+            connector.connector_id > 0,
+        )
+        told = func.coalesce(connector.receive_time, connector.order_time)
+        free = and_(
+            connector.status == ConnectorStatusEnum.CONNECTOR_STATUS_ENUM_AVAILABLE,
+            # What the station said before it accepted the reservation is of no account.
+            told.between(Reservation.state_time, since),
+        )
+        return await self._take(
+            Reservation.state == _ACTIVE,
+            Reservation.resends < MOST_RESENDS,
+            exists().where(of_evse),
+            ~exists().where(of_evse, ~free),
             limit=limit,
         )
 

@@ -1,12 +1,11 @@
-"""Takes reservations in: checks what is asked for against what is kept already, and chooses ids."""
+"""Takes reservations in: checks what is asked for, and chooses ids. What is free, the station knows best."""
 
-from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from citrine.api.v1.common_pb2 import CommandTarget
 from citrine.api.v1.reservation_pb2 import ReservationState
 from citrine.ocpp.v2.reservation_pb2 import ReserveNowRequest
-from citrine_core.blocks.availability import ConnectorRepository
+from citrine.ocpp.v2.types_pb2 import IdToken
 from citrine_core.blocks.reservation.models import Reservation
 from citrine_core.blocks.reservation.record import change, enter
 from citrine_core.blocks.reservation.repository import ReservationRepository
@@ -14,10 +13,13 @@ from citrine_core.blocks.reservation.states import Says
 from citrine_core.clock import Clock
 from citrine_core.db import UnitOfWork, UnitOfWorkFactory
 from citrine_core.errors import CoreError, FailedPrecondition, InvalidArgument, NotFound
-from citrine_core.resources.tokens import lookup_of
+from citrine_core.resources.tokens import TokenRepository, lookup_of
 from citrine_core.rpc import check_length
 
 __all__ = ["ReservationDesk", "new_row"]
+
+_GROUP_TYPE = "Central"
+"""Type of a group's id: the CSMS made it."""
 
 LONGEST_TOKEN = 255
 """Characters of an idToken (OCPP 2.1; 36 in 2.0.1)."""
@@ -53,7 +55,7 @@ class ReservationDesk:
         Raises:
             InvalidArgument: When it can never be right.
             NotFound: When there is no such station.
-            FailedPrecondition: When what is asked for is kept for somebody.
+            FailedPrecondition: When the station is being asked for a reservation of this id.
         """
         now = self._clock()
         _check(request, now)
@@ -65,8 +67,8 @@ class ReservationDesk:
             repository = ReservationRepository(work.session)
             if not await repository.lock_station(tenant_id, target.station_id):
                 raise NotFound("station", target.station_id)
-            others = await self._others(work, tenant_id, target.station_id, request, now)
-            await _check_room(work, tenant_id, target.station_id, request, others)
+            await _check_id(repository, tenant_id, target.station_id, request.id)
+            await _fill_in_group(work, tenant_id, request)
             if not request.id:
                 request.id = await repository.next_id(tenant_id, target.station_id)
             until = target.expire_time.ToDatetime(UTC) if target.when_online else now
@@ -87,15 +89,23 @@ class ReservationDesk:
                     change(work, row, failed, Says.BELIEF, time=now, now=now, detail=str(error))
             await work.commit()
 
-    async def _others(
-        self, work: UnitOfWork, tenant_id: str, station_id: str, request: ReserveNowRequest, now: datetime
-    ) -> Sequence[Reservation]:
-        """Return the open reservations that stay when this one is accepted."""
-        found = await ReservationRepository(work.session).find_open(tenant_id, station_id)
-        same = [row for row in found if request.id and row.reservation_id == request.id]
-        if any(row.state == ReservationState.RESERVATION_STATE_REQUESTED for row in same):
-            raise FailedPrecondition(f"the station is being asked for reservation {request.id}")
-        return [row for row in found if row not in same and row.expire_time > now]
+
+async def _check_id(repository: ReservationRepository, tenant_id: str, station_id: str, reservation_id: int) -> None:
+    """Refuse an id whose reservation the station is being asked for: nobody could tell their answers apart."""
+    found = await repository.find_open(tenant_id, station_id) if reservation_id else ()
+    requested = ReservationState.RESERVATION_STATE_REQUESTED
+    if any(row.reservation_id == reservation_id and row.state == requested for row in found):
+        raise FailedPrecondition(f"the station is being asked for reservation {reservation_id}")
+
+
+async def _fill_in_group(work: UnitOfWork, tenant_id: str, request: ReserveNowRequest) -> None:
+    """Tell the station the group of the token: others of it may use the reservation (H03)."""
+    if request.HasField("group_id_token"):
+        return
+    key = (request.id_token.id_token, request.id_token.type)
+    token = (await TokenRepository(work.session).find_all(tenant_id, {key})).get(key)
+    if token is not None and token.group_id:
+        request.group_id_token.CopyFrom(IdToken(id_token=token.group_id, type=_GROUP_TYPE))
 
 
 def new_row(
@@ -114,6 +124,7 @@ def new_row(
         state=state,
         state_time=now,
         is_told=False,
+        resends=0,
         detail="",
         transaction_id="",
         create_time=now,
@@ -137,22 +148,3 @@ def _check(request: ReserveNowRequest, now: datetime) -> None:
         raise InvalidArgument("request.expiry_date_time", "must be in the future")
     if request.HasField("evse_id") and request.evse_id < 1:
         raise InvalidArgument("request.evse_id", "must be the number of an EVSE, from 1 on, or unset for any")
-
-
-async def _check_room(
-    work: UnitOfWork, tenant_id: str, station_id: str, request: ReserveNowRequest, others: Sequence[Reservation]
-) -> None:
-    """Refuse what the station would answer Occupied because of another reservation (H01.FR.11)."""
-    if request.HasField("evse_id"):
-        for row in others:
-            if row.evse_id == request.evse_id:
-                until = row.expire_time.isoformat(sep=" ", timespec="seconds")
-                raise FailedPrecondition(
-                    f"EVSE {request.evse_id} is kept by reservation {row.reservation_id} until {until}"
-                )
-    if not others:
-        return
-    connectors = await ConnectorRepository(work.session).connectors_of(tenant_id, station_id)
-    evses = {connector.evse_id for connector in connectors}
-    if evses and len(others) >= len(evses):
-        raise FailedPrecondition(f"the station has {len(evses)} EVSEs and as many open reservations")

@@ -16,7 +16,6 @@ from citrine.ocpp.v2.transactions_pb2 import (
 from citrine.ocpp.v2.types_pb2 import IdTokenInfo
 from citrine_core.blocks.authorization import Authorizations, Presented, Purpose
 from citrine_core.blocks.meter_values import SampleRow, add_samples
-from citrine_core.blocks.remote_control import RemoteStartKey, record_started
 from citrine_core.blocks.reservation import ReservationUse, use_reservations
 from citrine_core.blocks.tariff_and_cost import Cause
 from citrine_core.blocks.transactions.checks import CheckRepository
@@ -25,18 +24,20 @@ from citrine_core.blocks.transactions.fold import Occurrence, Order, Transaction
 from citrine_core.blocks.transactions.late_events import counts, is_settled, retain_late
 from citrine_core.blocks.transactions.lives import IdReuse, sort_out_lives
 from citrine_core.blocks.transactions.pricing_input import Heard, TransactionCosts
+from citrine_core.blocks.transactions.remote_starts import (
+    claim_remote_starts,
+    claim_reservations,
+    retain_remote_start,
+    take_token,
+)
 from citrine_core.blocks.transactions.repository import EventKey, EventRow, TransactionKey, TransactionRepository
 from citrine_core.blocks.transactions.settlement import EndProofs, reopen, settle_by_events
 from citrine_core.blocks.transactions.summaries import events_of
 from citrine_core.db import UnitOfWork
 from citrine_core.dispatch import Call, handles
-from citrine_core.resources.tokens import lookup_of
 from citrine_core.services import Services
 
 __all__ = ["TransactionsHandlers"]
-
-RemoteStarts = Mapping[RemoteStartKey, Mapping[str, Any]]
-"""Rows of requests to start transactions."""
 
 _ENDED = TransactionEventEnum.TRANSACTION_EVENT_ENUM_ENDED
 _STOP_AUTHORIZED = TriggerReasonEnum.TRIGGER_REASON_ENUM_STOP_AUTHORIZED
@@ -103,6 +104,8 @@ class TransactionsHandlers:
             self._clocks.examine(tenant_id, heard, batch.states)
             ended = self._settle(work, batch, heard, now)
             await self._ask_for_missing(work, batch, missing, ended, now)
+            unsettled = [one for one in batch.fresh.values() if (one.station_id, one.transaction_id) not in settled]
+            implied = await claim_reservations(work, tenant_id, unsettled, batch.states)
             await self._costs.settle(
                 work, Heard(tenant_id, batch.fresh, batch.responses, batch.states, batch.new, late)
             )
@@ -112,7 +115,7 @@ class TransactionsHandlers:
             placed = (batch.states[key] for key in batch.new | batch.unplaced)
             await self._proofs.begun(work, tenant_id, placed)
             # H01.FR.15: costs nothing where no event bears the id of a reservation.
-            await use_reservations(work, tenant_id, _uses(batch), now)
+            await use_reservations(work, tenant_id, [*_uses(batch), *implied], now)
         return [batch.responses[_key(occurrence)] for occurrence in batch.occurrences]
 
     async def _decide(self, work: UnitOfWork, tenant_id: str, batch: _Batch) -> Mapping[EventKey, IdTokenInfo]:
@@ -264,8 +267,11 @@ async def _fold(
         batch.states[key].lives = lives
     for key, stored in (await repository.load_events(tenant_id, late)).items():
         fresh = [one for one in batch.fresh.values() if (one.station_id, one.transaction_id) == key]
-        batch.states[key] = fold(batch.states[key], [*stored, *fresh])
-    requests = await _remote_starts(work, tenant_id, batch, named, now)
+        before = batch.states[key]
+        batch.states[key] = fold(before, [*stored, *fresh])
+        retain_remote_start(before, batch.states[key])
+    unsettled = [one for one in batch.fresh.values() if (one.station_id, one.transaction_id) not in settled]
+    requests = await claim_remote_starts(work, tenant_id, unsettled, batch.states, named, now)
     heard = set(batch.states) - batch.new
     for occurrence in batch.fresh.values():
         key = (occurrence.station_id, occurrence.transaction_id)
@@ -275,7 +281,7 @@ async def _fold(
         elif key not in late:
             apply(state, occurrence)
         if state.id_token is None and state.remote_start_id is not None and key not in settled:
-            _take_token(state, requests)
+            take_token(state, requests)
         state.update_time = now
         ends = occurrence.event_type == _ENDED and key not in ended_before
         for event in events_of(state, occurrence, starts=key not in heard, ends=ends):
@@ -284,38 +290,6 @@ async def _fold(
         if ends:
             ended_before.add(key)
     return late
-
-
-async def _remote_starts(
-    work: UnitOfWork, tenant_id: str, batch: _Batch, named: Collection[TransactionKey], now: datetime
-) -> RemoteStarts:
-    """Tell requests to start transactions which ones they began, and return them; mostly there are none.
-
-    Args:
-        work: Whose transaction it is.
-        tenant_id: Tenant of the stations.
-        batch: Events and transactions.
-        named: Transactions whose request is known to have begun them.
-        now: The time.
-    """
-    started: dict[RemoteStartKey, str] = {}
-    for occurrence in batch.fresh.values():
-        info = occurrence.request.transaction_info
-        if info.HasField("remote_start_id") and (occurrence.station_id, occurrence.transaction_id) not in named:
-            started.setdefault((occurrence.station_id, info.remote_start_id), occurrence.transaction_id)
-    for (station_id, transaction_id), state in batch.states.items():
-        if state.remote_start_id is not None and state.id_token is None:
-            started.setdefault((station_id, state.remote_start_id), transaction_id)
-    return await record_started(work, tenant_id, started, now) if started else {}
-
-
-def _take_token(state: TransactionState, requests: RemoteStarts) -> None:
-    """Take over the token of the request where the station does not repeat it (F01.FR.04)."""
-    assert state.remote_start_id is not None
-    request = requests.get((state.station_id, state.remote_start_id))
-    if request is not None and request["transaction_id"] == state.transaction_id:
-        state.id_token, state.id_token_type = request["id_token"], request["id_token_type"]
-        state.id_token_lookup = lookup_of(request["id_token"], request["id_token_type"])
 
 
 def _late(batch: _Batch) -> set[TransactionKey]:

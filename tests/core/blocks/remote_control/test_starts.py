@@ -11,6 +11,8 @@ from citrine.api.v1.commands_pb2 import CallStationRequest
 from citrine.api.v1.commands_pb2_grpc import CommandsServiceStub
 from citrine.api.v1.common_pb2 import CommandTarget
 from citrine.api.v1.remote_control_pb2_grpc import RemoteControlServiceStub
+from citrine.api.v1.reservation_pb2 import RESERVATION_STATE_USED, GetReservationRequest, ReserveNowRequest
+from citrine.api.v1.reservation_pb2_grpc import ReservationServiceStub
 from citrine.api.v1.tokens_pb2 import CreateTokenRequest, Token
 from citrine.api.v1.tokens_pb2_grpc import TokensServiceStub
 from citrine.api.v1.transactions_pb2 import GetTransactionRequest
@@ -20,10 +22,12 @@ from citrine.ocpp.actions import unwrap
 from citrine.ocpp.codec import decode
 from citrine.ocpp.v2 import remote_control_pb2 as ocpp
 from citrine.ocpp.v2.availability_pb2 import HeartbeatRequest
+from citrine.ocpp.v2.reservation_pb2 import RESERVE_NOW_STATUS_ENUM_ACCEPTED, ReserveNowResponse
 from citrine.ocpp.v2.types_pb2 import EVSE, ChargingProfile, ChargingProfilePurposeEnum, IdToken, StatusInfo
 from tests.support.charging import started, updated
 from tests.support.core import PASSWORD, RunningCore
 from tests.support.fake_edge import FakeSession
+from tests.support.reservations import reserve_now
 
 if TYPE_CHECKING:
     from citrine.api.v1.remote_control_pb2_grpc import RemoteControlServiceAsyncStub
@@ -114,6 +118,71 @@ async def test_F01_FR_13_the_answer_may_name_the_transaction(
 
     start_5 = await found(api, 5)
     assert (start_5.state, start_5.transaction_id) == (pb.REMOTE_START_STATE_STARTED, "T-1")
+
+
+async def test_F02_FR_01_a_start_whose_transaction_does_not_name_it_is_found(
+    core: RunningCore, station: FakeSession, api: "RemoteControlServiceAsyncStub"
+) -> None:
+    """By EVSE, token and trigger; it has its token, its profile and its reservation as if it had been named."""
+    profile = decode(ChargingProfile, PROFILE)
+    other = IdToken(id_token="0A0B0C0E", type="ISO14443")
+    await api.RequestStartTransaction(start(remote_start_id=5, evse_id=1, charging_profile=profile))
+    await api.RequestStartTransaction(start(remote_start_id=6, evse_id=2))
+    await api.RequestStartTransaction(start(remote_start_id=7, id_token=other))
+
+    await station.call_all(
+        [
+            started(0, trigger="REMOTE_START", evse=(1, 1)),
+            updated(1, 100.0),
+            started(0, trigger="REMOTE_START", evse=(3, 1), id_token="0a:0b:0c:0e", transaction_id="T-2"),
+            started(0, trigger="AUTHORIZED", evse=(2, 1), id_token=CARD.id_token, transaction_id="T-3"),
+        ]
+    )
+    # What comes late has the transaction reckoned anew.
+    await station.call(started(0, 50.0, trigger="CABLE_PLUGGED_IN", evse=(1, 1), minutes=-1))
+
+    transactions = core.stub(TransactionsServiceStub)
+    first, second, third = [
+        await transactions.GetTransaction(GetTransactionRequest(transaction_id=name)) for name in ("T-1", "T-2", "T-3")
+    ]
+    assert (first.remote_start_id, first.id_token) == (5, CARD)
+    assert (second.remote_start_id, second.id_token.id_token) == (7, "0a:0b:0c:0e")
+    assert not third.HasField("remote_start_id")
+    states = {number: ((one := await found(api, number)).state, one.transaction_id) for number in (5, 6, 7)}
+    begun = pb.REMOTE_START_STATE_STARTED
+    assert states == {5: (begun, "T-1"), 6: (pb.REMOTE_START_STATE_ACCEPTED, ""), 7: (begun, "T-2")}
+
+
+async def test_a_start_begins_one_transaction_only(station: FakeSession, api: "RemoteControlServiceAsyncStub") -> None:
+    await api.RequestStartTransaction(start(remote_start_id=5))
+    await station.call(started(0, trigger="REMOTE_START", evse=(1, 1)))
+    await station.call(started(0, trigger="REMOTE_START", evse=(2, 1), transaction_id="T-2"))
+
+    assert (await found(api, 5)).transaction_id == "T-1"
+
+
+async def test_a_start_from_afar_uses_the_reservation_of_its_token(
+    core: RunningCore, station: FakeSession, api: "RemoteControlServiceAsyncStub"
+) -> None:
+    station.edge.on_command = lambda command: (
+        ACCEPTED
+        if command.request.HasField("request_start_transaction")
+        else ReserveNowResponse(status=RESERVE_NOW_STATUS_ENUM_ACCEPTED)
+    )
+    reservations = core.stub(ReservationServiceStub)
+    target = CommandTarget(station_id="CS-1")
+    made = await reservations.ReserveNow(
+        ReserveNowRequest(target=target, request=reserve_now(evse_id=1, id_token=CARD))
+    )
+    await api.RequestStartTransaction(start(evse_id=1))
+
+    await station.call_all([started(0, trigger="REMOTE_START", evse=(1, 1)), updated(1)])
+
+    number = made.reservation.request.id
+    used = await reservations.GetReservation(GetReservationRequest(station_id="CS-1", reservation_id=number))
+    transaction = await core.stub(TransactionsServiceStub).GetTransaction(GetTransactionRequest(transaction_id="T-1"))
+    assert (used.state, used.transaction_id) == (RESERVATION_STATE_USED, "T-1")
+    assert transaction.reservation_id == number
 
 
 async def test_a_refusal_is_kept_with_its_reason_and_an_id_may_be_used_again(

@@ -1,6 +1,5 @@
 """ReservationService on a whole core, with a station played by the test."""
 
-import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -9,6 +8,8 @@ import pytest
 
 from citrine.api.v1 import reservation_pb2 as pb
 from citrine.api.v1.common_pb2 import CommandTarget
+from citrine.api.v1.tokens_pb2 import CreateTokenRequest, Token
+from citrine.api.v1.tokens_pb2_grpc import TokensServiceStub
 from citrine.ocpp.v2 import reservation_pb2 as ocpp
 from citrine.ocpp.v2.types_pb2 import CustomData, IdToken
 from tests.support.api import field_violations
@@ -35,38 +36,43 @@ async def test_largest_id_leaves_room_below_it(desk: Desk) -> None:
     assert (await desk.reserve(evse_id=3)).request.id == 2
 
 
-async def test_an_evse_that_is_kept_is_not_asked_for_again(desk: Desk) -> None:
-    """H01.FR.11: the station would answer Occupied."""
+async def test_H01_FR_11_what_is_free_the_station_says(desk: Desk) -> None:
+    """It is asked whatever our record says, which may be wrong; it refuses what it keeps for somebody else."""
     kept = await desk.reserve(evse_id=1)
+    desk.status = ocpp.RESERVE_NOW_STATUS_ENUM_OCCUPIED
 
-    with pytest.raises(grpc.aio.AioRpcError) as refused:
-        await desk.reserve(evse_id=1, id_token=IdToken(id_token="BB", type="Central"))
+    refused = await desk.reserve(evse_id=1, id_token=IdToken(id_token="BB", type="Central"))
 
-    assert refused.value.code() is grpc.StatusCode.FAILED_PRECONDITION
-    assert f"EVSE 1 is kept by reservation {kept.request.id} until" in str(refused.value.details())
-    assert len(desk.sent) == 1
-    await desk.cancel(kept.request.id)
-    assert (await desk.reserve(evse_id=1)).state == pb.RESERVATION_STATE_ACTIVE
+    assert refused.state == pb.RESERVATION_STATE_REFUSED
+    assert len(desk.sent) == 2
+    assert await desk.state(kept.request.id) == "ACTIVE"
 
 
-async def test_one_of_two_who_want_an_evse_at_once_gets_it(desk: Desk) -> None:
-    results = await asyncio.gather(desk.reserve(evse_id=1), desk.reserve(evse_id=1), return_exceptions=True)
+async def test_an_evse_that_a_station_gives_to_another_is_kept_for_the_first_no_more(desk: Desk) -> None:
+    lost = await desk.reserve(evse_id=1)
+    elsewhere = await desk.reserve(evse_id=2)
 
-    errors = [result.code() for result in results if isinstance(result, grpc.aio.AioRpcError)]
-    assert errors == [grpc.StatusCode.FAILED_PRECONDITION]
-    assert len(desk.sent) == 1
+    won = await desk.reserve(evse_id=1, id_token=IdToken(id_token="BB", type="Central"))
+
+    ended = await desk.get(lost.request.id)
+    assert ended.state == pb.RESERVATION_STATE_REMOVED
+    assert ended.detail == f"the station accepted reservation {won.request.id} of its EVSE"
+    assert await desk.state(elsewhere.request.id) == "ACTIVE"
 
 
-async def test_there_are_no_more_reservations_than_evses(desk: Desk) -> None:
-    for evse_id in (1, 2):
-        await desk.connector(evse_id, "AVAILABLE")
-    await desk.reserve()
-    await desk.reserve(connector_type="cType2")
+async def test_H03_a_station_is_told_the_group_of_the_token(desk: Desk) -> None:
+    tokens = desk.core.stub(TokensServiceStub)
+    await tokens.CreateToken(CreateTokenRequest(token=Token(id_token="AA", type="Central", group_id="FLEET")))
 
-    with pytest.raises(grpc.aio.AioRpcError) as refused:
-        await desk.reserve(evse_id=2)
+    reservation = await desk.reserve()
+    other = IdToken(id_token="OTHER", type="Central")
+    given = await desk.reserve(group_id_token=other)
+    unknown = await desk.reserve(id_token=IdToken(id_token="BB", type="Central"))
 
-    assert refused.value.details() == "the station has 2 EVSEs and as many open reservations"
+    assert reservation.request.group_id_token == IdToken(id_token="FLEET", type="Central")
+    assert desk.sent[0] == reservation.request
+    assert given.request.group_id_token == other
+    assert not unknown.request.HasField("group_id_token")
 
 
 async def test_a_reservation_of_the_same_id_replaces_the_active_one(desk: Desk) -> None:

@@ -45,6 +45,7 @@ from citrine_core.resources.configurations import (
     Provisioning,
     ProvisioningRepository,
 )
+from citrine_core.resources.connections import ConnectionRepository
 from citrine_core.resources.reports import ReportRequests
 from citrine_core.resources.stations.models import Station
 from citrine_core.rpc import system_caller
@@ -69,6 +70,9 @@ LEASE = timedelta(seconds=60)
 
 ATTEMPTS = 3
 """How often a step is tried."""
+
+BOOT_TIME = timedelta(seconds=20)
+"""How long a station that has just connected has to boot by itself, before it is asked."""
 
 RETRY = timedelta(seconds=10)
 """Before a step is tried again, times the number of tries."""
@@ -299,11 +303,34 @@ class Provisioner:
         await self._change(situation, lambda row, steps: steps.go(pb.PROVISIONING_STATE_DONE))
 
     async def _boot(self, situation: _Situation) -> None:
+        until = await self._boots_by_itself(situation)
+        if until is not None:
+
+            def leave(row: Provisioning, steps: Steps) -> None:
+                row.attempts -= 1
+                steps.wait(until)
+
+            await self._change(situation, leave)
+            return
         who = system_caller(situation.due.tenant_id, REASON)
         request = TriggerMessageRequest(requested_message=MESSAGE_TRIGGER_ENUM_BOOT_NOTIFICATION)
         await self._services.commands.send(who, _target(situation.due), request)
         # Accepted or not: it boots, at the latest when its interval is over.
         await self._change(situation, lambda row, steps: steps.wait(None))
+
+    async def _boots_by_itself(self, situation: _Situation) -> datetime | None:
+        """Return until when the boot of a station is waited for that has just connected; None where it is asked.
+
+        One that is not accepted boots on every websocket (B01.FR.01): a trigger would make it boot twice.
+        """
+        due, booted = situation.due, situation.station.boot_time
+        async with self._unit_of_work(read_only=True) as work:
+            connections = await ConnectionRepository(work.session).find_all(due.tenant_id, [due.station_id])
+        connection = connections.get(due.station_id)
+        if connection is None or (booted is not None and booted >= connection.admit_time):
+            return None
+        until = connection.admit_time + BOOT_TIME
+        return until if until > self._clock() else None
 
     async def _promised(self, situation: _Situation, until: datetime | None) -> None:
         """Leave it to the station, which agreed; where it does not keep its word, asking again is of no use."""

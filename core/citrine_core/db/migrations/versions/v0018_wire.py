@@ -1,4 +1,4 @@
-"""Ids of tokens are the same with separators between their bytes and without."""
+"""Ids of tokens are the same with separators between their bytes and without; reservations are asked for again."""
 
 from collections.abc import Iterable, Sequence
 
@@ -27,6 +27,8 @@ def upgrade() -> None:
     """Compare by the bytes alone, what is stored too."""
     with op.batch_alter_table("authorization_settings") as settings:
         settings.add_column(sa.Column("exact_token_ids", sa.Boolean(), nullable=False, server_default=sa.false()))
+    with op.batch_alter_table("reservations") as reservations:
+        reservations.add_column(sa.Column("resends", sa.SmallInteger(), nullable=False, server_default="0"))
     for name, lookup, kind in _OTHERS:
         table = _table(name, lookup, kind)
         op.execute(
@@ -49,6 +51,8 @@ def downgrade() -> None:
             .values({lookup: sa.func.lower(table.c.id_token)})
         )
     _change_reservations(compact=False)
+    with op.batch_alter_table("reservations") as reservations:
+        reservations.drop_column("resends")
     with op.batch_alter_table("authorization_settings") as settings:
         settings.drop_column("exact_token_ids")
 

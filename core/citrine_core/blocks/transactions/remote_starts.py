@@ -1,0 +1,182 @@
+"""Which request to start a transaction began which one, also where the station does not repeat its id."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from citrine.api.v1.remote_control_pb2 import RemoteStartState
+from citrine.ocpp.v2.transactions_pb2 import TriggerReasonEnum
+from citrine_core.blocks.remote_control import RemoteStartKey, RemoteStartRepository, record_started
+from citrine_core.blocks.reservation import ReservationUse, StartedFromAfar, find_reservations_used
+from citrine_core.blocks.transactions.fold import Occurrence, TransactionState
+from citrine_core.blocks.transactions.repository import TransactionKey
+from citrine_core.db import UnitOfWork
+from citrine_core.resources.tokens import lookup_of, type_of
+
+__all__ = ["RemoteStarts", "claim_remote_starts", "claim_reservations", "retain_remote_start", "take_token"]
+
+RemoteStarts = Mapping[RemoteStartKey, Mapping[str, Any]]
+"""Rows of requests to start transactions."""
+
+LONGEST_WAIT = timedelta(hours=1)
+"""How long after a request a transaction may begin that does not name it: the driver has to plug in first."""
+
+CLOCK_TOLERANCE = timedelta(minutes=2)
+"""How far the clock of a station that was offline may be behind."""
+
+_REMOTE_START = TriggerReasonEnum.TRIGGER_REASON_ENUM_REMOTE_START
+_OURS = "Central"
+"""Type of the tokens that a CSMS makes up for a start: nobody presents them at a station (F01, F02)."""
+
+_FAILED = RemoteStartState.REMOTE_START_STATE_FAILED
+
+
+async def claim_remote_starts(
+    work: UnitOfWork,
+    tenant_id: str,
+    occurrences: Sequence[Occurrence],
+    states: Mapping[TransactionKey, TransactionState],
+    named: Collection[TransactionKey],
+    now: datetime,
+) -> RemoteStarts:
+    """Tell requests to start transactions which ones they began, and return them; mostly there are none.
+
+    A station has to repeat the id of the request (F01.FR.25, F02.FR.01). Where one does not, the request is found by
+    what the event says: that it was begun from afar, its EVSE, its token and its time. Then the transaction has its
+    id as if it had come, and all that follows from it.
+
+    Args:
+        work: Whose transaction it is.
+        tenant_id: Tenant of the stations.
+        occurrences: New events.
+        states: Their transactions, of which the requests that are found are noted here.
+        named: Transactions whose request is known to have begun them.
+        now: The time.
+    """
+    started: dict[RemoteStartKey, str] = {}
+    for occurrence in occurrences:
+        info = occurrence.request.transaction_info
+        if info.HasField("remote_start_id") and (occurrence.station_id, occurrence.transaction_id) not in named:
+            started.setdefault((occurrence.station_id, info.remote_start_id), occurrence.transaction_id)
+    unnamed = _unnamed(occurrences, states)
+    if unnamed:
+        started.update(await _match(work, tenant_id, unnamed, states, started, now))
+    for (station_id, transaction_id), state in states.items():
+        if state.remote_start_id is not None and state.id_token is None:
+            started.setdefault((station_id, state.remote_start_id), transaction_id)
+    return await record_started(work, tenant_id, started, now) if started else {}
+
+
+def take_token(state: TransactionState, requests: RemoteStarts) -> None:
+    """Take over the token of the request where the station does not repeat it (F01.FR.04)."""
+    assert state.remote_start_id is not None
+    request = requests.get((state.station_id, state.remote_start_id))
+    if request is not None and request["transaction_id"] == state.transaction_id:
+        state.id_token, state.id_token_type = request["id_token"], request["id_token_type"]
+        state.id_token_lookup = lookup_of(request["id_token"], request["id_token_type"])
+
+
+def retain_remote_start(before: TransactionState, folded: TransactionState) -> None:
+    """Retain what was found for a transaction that its events do not name: its request, and its reservation."""
+    if folded.remote_start_id is None:
+        folded.remote_start_id = before.remote_start_id
+    if folded.reservation_id is None:
+        folded.reservation_id = before.reservation_id
+
+
+async def claim_reservations(
+    work: UnitOfWork,
+    tenant_id: str,
+    occurrences: Iterable[Occurrence],
+    states: Mapping[TransactionKey, TransactionState],
+) -> list[ReservationUse]:
+    """Note the reservations of transactions that were begun from afar and name none, and return their uses."""
+    first: dict[TransactionKey, Occurrence] = {}
+    for occurrence in occurrences:
+        key = (occurrence.station_id, occurrence.transaction_id)
+        if occurrence.request.trigger_reason == _REMOTE_START and states[key].reservation_id is None:
+            first.setdefault(key, occurrence)
+    starts = [
+        StartedFromAfar(*key, state.evse_id, state.id_token_lookup)
+        for key in first
+        if (state := states[key]).id_token_lookup is not None
+    ]
+    uses = []
+    for key, reservation_id in (await find_reservations_used(work, tenant_id, starts)).items():
+        states[key].reservation_id = reservation_id
+        uses.append(ReservationUse(key[0], reservation_id, key[1], first[key].event_time))
+    return uses
+
+
+def _unnamed(
+    occurrences: Iterable[Occurrence], states: Mapping[TransactionKey, TransactionState]
+) -> dict[TransactionKey, Occurrence]:
+    """Return the first event of each transaction that was begun from afar and names no request."""
+    found: dict[TransactionKey, Occurrence] = {}
+    for occurrence in occurrences:
+        request = occurrence.request
+        if request.trigger_reason != _REMOTE_START and request.id_token.type != _OURS:
+            continue
+        key = (occurrence.station_id, occurrence.transaction_id)
+        if states[key].remote_start_id is None:
+            found.setdefault(key, occurrence)
+    named = {
+        (one.station_id, one.transaction_id)
+        for one in occurrences
+        if found and one.request.transaction_info.HasField("remote_start_id")
+    }
+    return {key: occurrence for key, occurrence in found.items() if key not in named}
+
+
+async def _match(
+    work: UnitOfWork,
+    tenant_id: str,
+    unnamed: Mapping[TransactionKey, Occurrence],
+    states: Mapping[TransactionKey, TransactionState],
+    claimed: Mapping[RemoteStartKey, str],
+    now: datetime,
+) -> dict[RemoteStartKey, str]:
+    since = min([now, *(one.event_time for one in unnamed.values() if one.offline)]) - LONGEST_WAIT
+    rows = await RemoteStartRepository(work.session).find_claimable(
+        tenant_id, {station_id for station_id, _ in unnamed}, since
+    )
+    matches: dict[RemoteStartKey, str] = {}
+    for key, occurrence in unnamed.items():
+        ranked = [
+            (rank, row)
+            for row in rows
+            if (row.station_id, row.remote_start_id) not in (claimed.keys() | matches.keys())
+            and (rank := _rank(row, occurrence, states[key], now)) is not None
+        ]
+        if ranked:
+            row = max(ranked, key=lambda one: one[0])[1]
+            states[key].remote_start_id = row.remote_start_id
+            matches[row.station_id, row.remote_start_id] = occurrence.transaction_id
+    return matches
+
+
+def _rank(row: Any, occurrence: Occurrence, state: TransactionState, now: datetime) -> tuple[Any, ...] | None:
+    """Return how well a request fits the event, the greater the better; None where it can't be the one."""
+    request = occurrence.request
+    if row.station_id != occurrence.station_id or row.transaction_id not in ("", occurrence.transaction_id):
+        return None
+    time = occurrence.event_time if occurrence.offline else now
+    if not row.transaction_id and not row.create_time - CLOCK_TOLERANCE <= time <= row.create_time + LONGEST_WAIT:
+        return None
+    evse_id = request.evse.id if request.evse.id > 0 else state.evse_id
+    if None not in (row.evse_id, evse_id) and row.evse_id != evse_id:
+        return None
+    token = request.id_token if request.HasField("id_token") else None
+    if token is not None and _token_key(row.id_token, row.id_token_type) != _token_key(token.id_token, token.type):
+        return None
+    return (
+        bool(row.transaction_id),
+        row.state != _FAILED,
+        row.evse_id is not None and row.evse_id == evse_id,
+        row.create_time,
+        row.remote_start_id,
+    )
+
+
+def _token_key(id_token: str, type_name: str) -> tuple[str, str]:
+    return lookup_of(id_token, type_name), type_of(type_name)
