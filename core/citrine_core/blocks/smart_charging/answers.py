@@ -8,6 +8,7 @@ from citrine.ocpp.v2.remote_control_pb2 import (
     RequestStartTransactionResponse,
 )
 from citrine.ocpp.v2.types_pb2 import ChargingProfile
+from citrine_core.blocks.smart_charging.capacity import PlanTriggers
 from citrine_core.blocks.smart_charging.checks import EXTERNAL
 from citrine_core.blocks.smart_charging.jobs import ChargingPlans
 from citrine_core.blocks.smart_charging.models import ProfileRecord
@@ -32,9 +33,10 @@ _KIND = ReportKind.REPORT_KIND_CHARGING_PROFILES
 class ProfileAnswers:
     """What stations answer about profiles (functional block K)."""
 
-    def __init__(self, services: Services, plans: ChargingPlans) -> None:
+    def __init__(self, services: Services, plans: ChargingPlans, triggers: PlanTriggers) -> None:
         self._clock = services.clock
         self._plans = plans
+        self._triggers = triggers
 
     @handles_answer(ocpp.SetChargingProfileResponse)
     async def profile_set(self, work: UnitOfWork, answered: _SET) -> None:
@@ -55,6 +57,7 @@ class ProfileAnswers:
         else:
             move(work, row, pb.CHARGING_PROFILE_STATE_REJECTED, time, said(status, response.status_info))
         await self._plans.schedule_answered(work, row)
+        await self._plan_anew(work, row)
 
     @handles_failure(ocpp.SetChargingProfileRequest)
     async def profile_not_set(self, work: UnitOfWork, failed: Failed[ocpp.SetChargingProfileRequest]) -> None:
@@ -63,24 +66,40 @@ class ProfileAnswers:
         if row is None:
             return
         row.command_id, row.wanted_until = failed.command_id, None
+        # Of an answer that can't be used nobody knows what it was.
+        row.uncertain = not (failed.never_sent or failed.refused)
         move(work, row, pb.CHARGING_PROFILE_STATE_FAILED, failed.time, failed.problem)
         await self._plans.schedule_failed(work, row, failed)
+        await self._plan_anew(work, row)
+
+    async def _plan_anew(self, work: UnitOfWork, row: ProfileRecord) -> None:
+        """Have the plan of the station go on; its cause is the profile if the plan did not send it."""
+        if row.planned:
+            await self._triggers.answered(work, row.tenant_id, row.station_id)
+            return
+        cause, text = pb.CHARGING_PLAN_CAUSE_PROFILE, f"profile {row.profile_id} of an operator"
+        await self._triggers.changed(work, row.tenant_id, row.station_id, cause, text)
 
     @handles_answer(ocpp.ClearChargingProfileResponse)
     async def profiles_cleared(self, work: UnitOfWork, answered: _CLEAR) -> None:
         """Note which profiles a station removed (K10.FR.03, K10.FR.04), or does not have (K10.FR.01)."""
         profiles = ProfileRepository(work.session)
-        rows = await profiles.find_for_update(answered.tenant_id, answered.station_id, states=(ACCEPTED,))
+        states = (ACCEPTED, pb.CHARGING_PROFILE_STATE_FAILED)
+        rows = await profiles.find_for_update(answered.tenant_id, answered.station_id, states=states)
         cleared = answered.response.status == ocpp.CLEAR_CHARGING_PROFILE_STATUS_ENUM_ACCEPTED
         for row in rows:
             # What was set after the station had cleared is still there.
             if not _meant(answered.request, row) or row.update_time > answered.receive_time:
                 continue
-            if cleared:
+            if row.state != ACCEPTED:
+                row.uncertain = False
+            elif cleared:
                 move(work, row, pb.CHARGING_PROFILE_STATE_CLEARED, answered.receive_time)
             else:
                 reason = "the station does not know it"
                 move(work, row, pb.CHARGING_PROFILE_STATE_MISSING, answered.receive_time, reason)
+        cause, text = pb.CHARGING_PLAN_CAUSE_PROFILE, "profiles were cleared"
+        await self._triggers.changed(work, answered.tenant_id, answered.station_id, cause, text)
 
     @handles_answer(ocpp.GetChargingProfilesResponse)
     async def profiles_promised(self, work: UnitOfWork, answered: _GET) -> None:
@@ -90,6 +109,8 @@ class ProfileAnswers:
         status = "Accepted" if accepted else "NoProfiles"
         await report_answered(work, answered, _KIND, request_id, accepted, status)
         await query_answered(work, answered, accepted)
+        cause, text = pb.CHARGING_PLAN_CAUSE_PROFILE, "the station reported its profiles"
+        await self._triggers.changed(work, answered.tenant_id, answered.station_id, cause, text)
 
     @handles_failure(ocpp.GetChargingProfilesRequest)
     async def profiles_not_promised(self, work: UnitOfWork, failed: Failed[ocpp.GetChargingProfilesRequest]) -> None:
@@ -116,6 +137,7 @@ class ProfileAnswers:
         await work.session.flush()
         others = await _records(work, answered, profile_id=row.profile_id)
         take_over(work, row, others, answered.receive_time)
+        await self._plan_anew(work, row)
 
 
 async def _records(
@@ -123,7 +145,8 @@ async def _records(
 ) -> list[ProfileRecord]:
     wanted = ended.request.charging_profile.id if profile_id is None else profile_id
     profiles = ProfileRepository(work.session)
-    return list(await profiles.find_for_update(ended.tenant_id, ended.station_id, profile_ids=[wanted]))
+    states = (WANTED, ACCEPTED, pb.CHARGING_PROFILE_STATE_FAILED)
+    return list(await profiles.find_for_update(ended.tenant_id, ended.station_id, profile_ids=[wanted], states=states))
 
 
 def _wanted(rows: list[ProfileRecord], request: ocpp.SetChargingProfileRequest) -> ProfileRecord | None:

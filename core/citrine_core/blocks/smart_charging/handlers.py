@@ -11,6 +11,7 @@ from citrine.ocpp.v2.types_pb2 import (
     ChargingProfile,
     StatusInfo,
 )
+from citrine_core.blocks.smart_charging.capacity import PlanTriggers
 from citrine_core.blocks.smart_charging.jobs import AWAITING, PENDING, ChargingPlans
 from citrine_core.blocks.smart_charging.models import ExternalLimit, Negotiation
 from citrine_core.blocks.smart_charging.planner import NotPossible, read_needs
@@ -45,8 +46,9 @@ SLACK = 60.0
 class SmartChargingHandlers:
     """What stations tell us about smart charging (functional block K)."""
 
-    def __init__(self, services: Services, plans: ChargingPlans) -> None:
+    def __init__(self, services: Services, plans: ChargingPlans, triggers: PlanTriggers) -> None:
         self._clock = services.clock
+        self._triggers = triggers
         self._by_clients = services.settings.charging_plans == "clients"
         self._plans = plans
 
@@ -56,6 +58,9 @@ class SmartChargingHandlers:
     ) -> ocpp.ReportChargingProfilesResponse:
         """Store a part of a report of profiles, and bring the record in line with it (K09)."""
         await take_report(work, call)
+        await self._triggers.changed(
+            work, call.tenant_id, call.station_id, pb.CHARGING_PLAN_CAUSE_PROFILE, "the station reported its profiles"
+        )
         return ocpp.ReportChargingProfilesResponse()
 
     @handles(ocpp.NotifyChargingLimitRequest)
@@ -86,6 +91,15 @@ class SmartChargingHandlers:
             limit=message,
         )
         work.emit(Event(tenant_id=call.tenant_id, station_id=call.station_id, charging_limit_changed=changed))
+        if message.charging_schedule:
+            # K02.FR.01
+            await self._triggers.limited(
+                work,
+                call.tenant_id,
+                call.station_id,
+                pb.CHARGING_PLAN_CAUSE_LIMIT,
+                f"{source} limited EVSE {message.evse_id}" if message.evse_id else f"{source} limited the station",
+            )
         return ocpp.NotifyChargingLimitResponse()
 
     @handles(ocpp.ClearedChargingLimitRequest)
@@ -103,6 +117,13 @@ class SmartChargingHandlers:
                 charging_limit_source=message.charging_limit_source,
             )
             work.emit(Event(tenant_id=call.tenant_id, station_id=call.station_id, charging_limit_changed=changed))
+            await self._triggers.changed(
+                work,
+                call.tenant_id,
+                call.station_id,
+                pb.CHARGING_PLAN_CAUSE_LIMIT,
+                f"{message.charging_limit_source} lifted a limit",
+            )
         return ocpp.ClearedChargingLimitResponse()
 
     @handles(ocpp.NotifyEVChargingNeedsRequest)

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
@@ -12,6 +12,7 @@ from citrine.api.v1 import common_pb2 as common
 from citrine.api.v1 import smart_charging_pb2 as pb
 from citrine.ocpp.v2 import smart_charging_pb2 as ocpp
 from citrine.ocpp.v2.types_pb2 import ChargingProfile
+from citrine_core.blocks.smart_charging.capacity import PlanRepository
 from citrine_core.blocks.smart_charging.models import Negotiation, ProfileRecord
 from citrine_core.blocks.smart_charging.planner import NotPossible, plan, profile_of, read_needs
 from citrine_core.blocks.smart_charging.records import WANTED, new_record
@@ -59,6 +60,14 @@ PENDING = pb.CHARGING_NEGOTIATION_STATE_PENDING
 SENT = pb.CHARGING_NEGOTIATION_STATE_SENT
 AWAITING = pb.CHARGING_NEGOTIATION_STATE_AWAITING_CLIENT
 
+<<<<<<< HEAD
+=======
+_NEEDS_TEXT = "a vehicle is to be sent a schedule"
+
+_FOR_GOOD = frozenset({"NotSupported", "NotImplemented"})
+"""Error codes after which it is of no use to send a schedule again."""
+
+>>>>>>> bb54137 (Share what a station may draw among its transactions, and promise it to the fuse)
 
 def _transaction_of(row: Negotiation, snapshot: StationSnapshot) -> OpenTransaction | None:
     """Return the transaction of a negotiation, if it is under way; one that began since becomes the negotiation's."""
@@ -88,6 +97,8 @@ class ChargingPlans:
         self._unit_of_work = services.unit_of_work
         self._clock = services.clock
         self._more = asyncio.Event()
+        self.on_planned: Callable[[], None] = lambda: None
+        """Called after the commit that leaves the schedule of a vehicle to the plan of its station."""
         self.job = Job("schedules of vehicles", INTERVAL, self.run)
 
     def wake(self) -> None:
@@ -206,7 +217,11 @@ class ChargingPlans:
         wanted, now = read_needs(needs), self._clock()
         if row.needs_energy_wh is not None and transaction.energy_wh is not None:
             wanted = wanted.less(max(0.0, transaction.energy_wh - row.needs_energy_wh))
-        limits = await limits_on(work, row.tenant_id, row.station_id, transaction, snapshot, wanted.supply, now)
+        # What the station has is shared by its plan where there is one; it may make the vehicle wait.
+        shared = await PlanRepository(work.session).find(row.tenant_id, row.station_id) is None
+        limits = await limits_on(
+            work, row.tenant_id, row.station_id, transaction, snapshot, wanted.supply, now, shared=shared
+        )
         periods = [most for most in (snapshot.abilities.max_periods, needs.max_schedule_tuples) if most]
         curve = plan(wanted, limits, now, min(periods, default=1024))
         # One that was planned before is replaced, else the operator's: there is one profile of a level.
@@ -252,7 +267,9 @@ class ChargingPlans:
                     if row is None:
                         return None
                     negotiation_id = row.id
-                    order = await self._prepare(work, row)
+                    order = None
+                    if not await self._leave_to_plan(work, row):
+                        order = await self._prepare(work, row)
                     await work.commit()
             except DatabaseUnavailable:
                 logger.warning("schedules of vehicles wait for the database")
@@ -272,6 +289,22 @@ class ChargingPlans:
             row = await NegotiationRepository(work.session).get(negotiation_id)
             row.state, row.reason = pb.CHARGING_NEGOTIATION_STATE_FAILED, "the schedule could not be planned"
             await work.commit()
+
+    async def _leave_to_plan(self, work: UnitOfWork, row: Negotiation) -> bool:
+        """Leave a schedule to the plan of its station, where it has one that knows the transaction."""
+        plans, now = PlanRepository(work.session), self._clock()
+        if row.transaction_id is None or row.needs is None or row.attempts >= MAX_ATTEMPTS:
+            return False
+        if row.state != PENDING or await plans.find(row.tenant_id, row.station_id) is None:
+            return False
+        begun = await ChargingContextRepository(work.session).open_transactions(row.tenant_id, row.station_id)
+        if all(one.transaction_id != row.transaction_id or one.evse_id is None for one in begun):
+            return False
+        row.due_time, row.update_time = now + LEASE, now
+        cause = pb.CHARGING_PLAN_CAUSE_NEEDS
+        await plans.mark(row.tenant_id, [row.station_id], now, cause=cause, text=_NEEDS_TEXT)
+        work.after_commit(self.on_planned)
+        return True
 
     async def _prepare(self, work: UnitOfWork, row: Negotiation) -> _Order | None:
         now = self._clock()

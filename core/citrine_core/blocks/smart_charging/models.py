@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import Double, Index, Integer, LargeBinary, SmallInteger, String
+from sqlalchemy import Double, Index, Integer, LargeBinary, SmallInteger, String, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from citrine_core.db import BigId, Model
@@ -43,6 +43,10 @@ class ProfileRecord(Model):
     """True: the station reported it, and it was not set from here."""
     planned: Mapped[bool] = mapped_column(default=False)
     """True: made by the planner, and not an operator's wish that plans have to respect."""
+    uncertain: Mapped[bool] = mapped_column(default=False, server_default=false())
+    """True of a failed one: the station may have it nevertheless."""
+    cause: Mapped[str | None] = mapped_column(String(200))
+    """Why the core set it by itself, for people."""
     source: Mapped[str] = mapped_column(String(20), default="CSO")
     """chargingLimitSource"""
     command_id: Mapped[str | None] = mapped_column(String(36))

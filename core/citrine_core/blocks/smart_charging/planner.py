@@ -17,7 +17,7 @@ from citrine_core.blocks.smart_charging.schedules import (
     lowest,
 )
 
-__all__ = ["Needs", "NotPossible", "plan", "profile_of", "read_needs"]
+__all__ = ["Needs", "NotPossible", "plan", "profile_of", "read_needs", "shortened_plan"]
 
 HEADROOM = 1.1
 """How much more energy is planned than a vehicle needs: charging has losses, and starts slowly."""
@@ -139,7 +139,12 @@ def plan(needs: Needs, limits: Sequence[Curve], now: datetime, max_periods: int)
         level = _level(needs, available, stay)
         starts = sorted({stay, *(start for start, _ in available)})
         curve = tuple((start, min(limit_at(available, start), level if start < stay else math.inf)) for start in starts)
-    return _shortened(_rounded(curve), max(1, max_periods))
+    return shortened_plan(curve, max_periods)
+
+
+def shortened_plan(curve: Curve, most: int) -> Curve:
+    """Return a curve as OCPP can say it in so many periods; it is never above the given one."""
+    return _shortened(_rounded(curve), max(1, most))
 
 
 def _level(needs: Needs, available: Curve, stay: float) -> float:

@@ -8,12 +8,17 @@ import grpc
 from citrine.api.v1 import common_pb2 as common
 from citrine.api.v1 import smart_charging_pb2 as pb
 from citrine.ocpp.v2 import smart_charging_pb2 as ocpp
+from citrine_core.blocks.smart_charging.capacity import PlanRepository
+from citrine_core.blocks.smart_charging.capacity.situation import read_situation
+from citrine_core.blocks.smart_charging.capacity.steps import exceeds_more
 from citrine_core.blocks.smart_charging.checks import Abilities, check_set
 from citrine_core.blocks.smart_charging.conflicts import check_installed
+from citrine_core.blocks.smart_charging.models import ProfileRecord
 from citrine_core.blocks.smart_charging.records import WANTED, new_record
 from citrine_core.blocks.smart_charging.repository import ChargingContextRepository, ProfileRepository
 from citrine_core.blocks.smart_charging.station_snapshot import read_abilities, read_snapshot
-from citrine_core.errors import DatabaseUnavailable, InvalidArgument, NotFound
+from citrine_core.db import UnitOfWork
+from citrine_core.errors import DatabaseUnavailable, FailedPrecondition, InvalidArgument, NotFound
 from citrine_core.rpc import Caller, caller
 from citrine_core.services import Services
 
@@ -81,9 +86,22 @@ class ProfileSetter:
             check_installed(message, snapshot.installed(), snapshot.abilities.max_profiles)
             row = new_record(tenant_id, station_id, message.evse_id, message.charging_profile, WANTED, now)
             row.wanted_until = _end_of(target, now)
-            profiles.add(row)
+            await self._add(work, row, now)
             await work.commit()
             return row.id
+
+    async def _add(self, work: UnitOfWork, row: ProfileRecord, now: datetime) -> None:
+        """Put a profile on record, unless more could be drawn by it than the station may draw."""
+        profiles, key = ProfileRepository(work.session), (row.tenant_id, row.station_id)
+        planned = await PlanRepository(work.session).find(*key) is not None
+        before = await read_situation(work, *key, now) if planned else None
+        profiles.add(row)
+        await work.session.flush()
+        if before is not None and exceeds_more(await read_situation(work, *key, now), before):
+            raise FailedPrecondition(
+                "by this profile more could be drawn than the station may draw; a lower limit, or a stack level below "
+                "that of the profiles of its plan, is taken as a limit of the plan"
+            )
 
     async def _forget(self, record_id: int) -> None:
         """Take a profile off the record that was never sent."""

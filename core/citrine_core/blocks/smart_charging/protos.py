@@ -26,6 +26,7 @@ def record_to_proto(row: ProfileRecord, state: int) -> pb.ChargingProfileRecord:
         create_time=to_timestamp(row.create_time),
         update_time=to_timestamp(row.update_time),
         report_time=to_timestamp(row.report_time),
+        cause=row.cause or "",
     )
 
 

@@ -114,6 +114,7 @@ def _recognised(
             move(work, row, pb.CHARGING_PROFILE_STATE_REPLACED, call.receive_time, reason)
     if chosen is not None and chosen.state == FAILED:
         # Its command was not answered, and yet it was installed.
+        chosen.uncertain = False
         move(work, chosen, ACCEPTED, call.receive_time, "reported by the station")
     return chosen
 
@@ -123,9 +124,12 @@ async def _compare(work: UnitOfWork, query: ProfileQuery) -> None:
     if not query.complete or query.request is None or query.ask_time is None:
         return
     request, profiles = ocpp.GetChargingProfilesRequest.FromString(query.request), ProfileRepository(work.session)
-    rows = await profiles.find_for_update(query.tenant_id, query.station_id, states=(ACCEPTED,))
+    rows = await profiles.find_for_update(query.tenant_id, query.station_id, states=(ACCEPTED, FAILED))
     for row in rows:
-        if row.report_id == query.request_id:
+        if row.state == FAILED:
+            gone = row.uncertain and _asked_for(request, row) and row.update_time <= query.ask_time
+            row.uncertain = row.uncertain and not gone
+        elif row.report_id == query.request_id:
             # The id may name another report later.
             row.report_id = None
         elif _asked_for(request, row) and row.update_time <= query.ask_time:

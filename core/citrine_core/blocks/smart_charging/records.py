@@ -55,6 +55,7 @@ def new_record(
         reason="",
         found=False,
         planned=False,
+        uncertain=False,
         source="CSO",
         create_time=now,
         update_time=now,
@@ -73,6 +74,7 @@ def move(
         transaction_id=row.transaction_id or "",
         state=pb.ChargingProfileState.Name(state).removeprefix("CHARGING_PROFILE_STATE_"),
         reason=row.reason,
+        cause=row.cause or "",
     )
     work.emit(Event(tenant_id=row.tenant_id, station_id=row.station_id, charging_profile_changed=changed))
 
@@ -80,8 +82,13 @@ def move(
 def take_over(work: UnitOfWork, row: ProfileRecord, others: Sequence[ProfileRecord], now: datetime) -> None:
     """Let a profile be the one of its id that is installed (K01.FR.05)."""
     for other in others:
-        if other is not row and other.profile_id == row.profile_id and other.state == ACCEPTED:
+        if other is row or other.profile_id != row.profile_id:
+            continue
+        if other.state == ACCEPTED:
             move(work, other, pb.CHARGING_PROFILE_STATE_REPLACED, now)
+        elif other.uncertain and other.id < row.id:
+            other.uncertain = False
+    row.uncertain = False
     move(work, row, ACCEPTED, now)
 
 
@@ -150,6 +157,7 @@ def _end(work: UnitOfWork, row: ProfileRecord, now: datetime) -> None:
     if row.valid_to is not None and row.valid_to <= now:
         move(work, row, pb.CHARGING_PROFILE_STATE_EXPIRED, now)
     elif row.state == WANTED and row.wanted_until is not None and row.wanted_until <= now:
+        row.uncertain = True
         move(work, row, pb.CHARGING_PROFILE_STATE_FAILED, now, "nothing was heard of its command")
     else:
         reason = "" if row.transaction_id else "no transaction began"

@@ -41,6 +41,9 @@ class OpenTransaction:
     energy_wh: float | None
     orphaned: bool
     """True: its station booted since, and said nothing more of it."""
+    charging_state: int | None = None
+    """citrine.ocpp.v2.ChargingStateEnum"""
+    remote_start_id: int | None = None
 
 
 def _of_ended_transaction() -> ColumnElement[bool]:
@@ -103,6 +106,32 @@ class ProfileRepository:
             .order_by(ProfileRecord.id)
         )
         return rows.all()
+
+    async def find_possible(self, tenant_id: str, station_id: str, now: datetime) -> Sequence[ProfileRecord]:
+        """Return the profiles that a station has or may have, in the order in which they were set, to be changed."""
+        rows = await self._session.scalars(
+            select(ProfileRecord)
+            .where(
+                ProfileRecord.tenant_id == tenant_id,
+                ProfileRecord.station_id == station_id,
+                or_(
+                    _state_at(now).in_(_ACTIVE),
+                    and_(
+                        ProfileRecord.state == pb.CHARGING_PROFILE_STATE_FAILED,
+                        ProfileRecord.uncertain,
+                        not_(_of_ended_transaction()),
+                        or_(ProfileRecord.valid_to.is_(None), ProfileRecord.valid_to > now),
+                    ),
+                ),
+            )
+            .order_by(ProfileRecord.id)
+            .with_for_update(of=ProfileRecord)
+        )
+        return rows.all()
+
+    async def find_records(self, record_ids: Collection[int]) -> Sequence[ProfileRecord]:
+        """Return records by their ids."""
+        return (await self._session.scalars(select(ProfileRecord).where(ProfileRecord.id.in_(record_ids)))).all()
 
     async def find_for_update(
         self,
@@ -255,7 +284,9 @@ class ChargingContextRepository:
         """Return the transactions of a station that are under way, the latest first."""
         row = Transaction
         rows = await self._session.execute(
-            select(row.transaction_id, row.evse_id, row.energy_wh, row.orphaned)
+            select(
+                row.transaction_id, row.evse_id, row.energy_wh, row.orphaned, row.charging_state, row.remote_start_id
+            )
             .where(row.tenant_id == tenant_id, row.station_id == station_id, row.is_open())
             .order_by(row.sequence.desc())
         )

@@ -19,6 +19,7 @@ __all__ = [
     "curve_of_profile",
     "curve_of_schedule",
     "exceeds",
+    "highest",
     "limit_at",
     "lowest",
     "stacked",
@@ -78,6 +79,11 @@ def limit_at(curve: Curve, seconds: float) -> float:
 def lowest(curves: Iterable[Curve]) -> Curve:
     """Return the lowest of several curves at each time; no limit where there is no curve."""
     return _combine(list(curves), min)
+
+
+def highest(curves: Iterable[Curve]) -> Curve:
+    """Return the highest of several curves at each time; no limit where there is no curve."""
+    return _combine(list(curves), max)
 
 
 def stacked(curves: Sequence[Curve]) -> Curve:
@@ -152,14 +158,16 @@ def _from_origin(points: Iterable[tuple[float, float]]) -> Curve:
     return _joined(sorted(found.items()))
 
 
-def curve_of_profile(profile: ChargingProfile, origin: datetime, supply: Supply, *, schedule: int = 0) -> Curve:
+def curve_of_profile(
+    profile: ChargingProfile, origin: datetime, supply: Supply, *, schedule: int = 0, phases: int = DEFAULT_PHASES
+) -> Curve:
     """Return the limits of a profile as they are from an origin on; a relative one is taken to start there."""
     chosen = profile.charging_schedule[schedule]
     begin = chosen.start_schedule.ToDatetime(UTC) if chosen.HasField("start_schedule") else origin
     recurs = None
     if profile.charging_profile_kind == types.CHARGING_PROFILE_KIND_ENUM_RECURRING:
         recurs = _RECURRENCE.get(profile.recurrency_kind, _DAY)
-    curve = curve_of_schedule(chosen, begin, origin, supply, recurs=recurs)
+    curve = curve_of_schedule(chosen, begin, origin, supply, recurs=recurs, phases=phases)
     return _valid(profile, curve, origin)
 
 

@@ -7,6 +7,8 @@ from google.protobuf.empty_pb2 import Empty
 
 from citrine.api.v1 import smart_charging_pb2 as pb
 from citrine.api.v1 import smart_charging_pb2_grpc
+from citrine_core.blocks.smart_charging.capacity import PlanRepository, PlanTriggers
+from citrine_core.blocks.smart_charging.capacity.shown import plan_to_proto
 from citrine_core.blocks.smart_charging.checks import check_clear, check_composite, check_get
 from citrine_core.blocks.smart_charging.jobs import ChargingPlans
 from citrine_core.blocks.smart_charging.models import Capacity
@@ -23,7 +25,6 @@ from citrine_core.blocks.smart_charging.repository import (
     NegotiationRepository,
     ProfileRepository,
 )
-from citrine_core.db import UnitOfWork
 from citrine_core.errors import FailedPrecondition, InvalidArgument, NotFound
 from citrine_core.resources.reports import ReportKind, ReportRequests
 from citrine_core.rpc import caller, open_page
@@ -35,12 +36,13 @@ __all__ = ["SmartChargingServicer"]
 class SmartChargingServicer(smart_charging_pb2_grpc.SmartChargingServiceServicer):
     """How much may be charged, and when."""
 
-    def __init__(self, services: Services, plans: ChargingPlans) -> None:
+    def __init__(self, services: Services, plans: ChargingPlans, triggers: PlanTriggers) -> None:
         self._services = services
         self._unit_of_work = services.unit_of_work
         self._reports = ReportRequests(services)
         self._setter = ProfileSetter(services)
         self._plans = plans
+        self._triggers = triggers
 
     async def SetChargingProfile(
         self,
@@ -169,7 +171,8 @@ class SmartChargingServicer(smart_charging_pb2_grpc.SmartChargingServiceServicer
             if not await ChargingContextRepository(work.session).lock(row.tenant_id, row.station_id):
                 raise NotFound("station", row.station_id)
             await LimitRepository(work.session).put_capacity(row)
-            await self._replan(work, row.tenant_id, row.station_id, row.evse_id)
+            cause, text = pb.CHARGING_PLAN_CAUSE_CAPACITY, "the capacity was set"
+            await self._triggers.limited(work, row.tenant_id, row.station_id, cause, text)
             await work.commit()
         return capacity_to_proto(row)
 
@@ -196,14 +199,38 @@ class SmartChargingServicer(smart_charging_pb2_grpc.SmartChargingServiceServicer
         _require_station(request.station_id)
         tenant_id = caller(context).tenant_id
         async with self._unit_of_work() as work:
+            await ChargingContextRepository(work.session).lock(tenant_id, request.station_id)
             if not await LimitRepository(work.session).remove_capacity(tenant_id, request.station_id, request.evse_id):
                 raise NotFound("charging capacity", f"of EVSE {request.evse_id} of {request.station_id}")
-            await self._replan(work, tenant_id, request.station_id, request.evse_id)
+            cause, text = pb.CHARGING_PLAN_CAUSE_CAPACITY, "a capacity was deleted"
+            await self._triggers.changed(work, tenant_id, request.station_id, cause, text)
             await work.commit()
         return Empty()
 
-    async def _replan(self, work: UnitOfWork, tenant_id: str, station_id: str, evse_id: int) -> None:
-        await self._plans.renegotiate(work, tenant_id, station_id, evse_id, pb.CHARGING_NEGOTIATION_CAUSE_CAPACITY)
+    async def GetChargingPlan(
+        self,
+        request: pb.GetChargingPlanRequest,
+        context: grpc.aio.ServicerContext[pb.GetChargingPlanRequest, pb.ChargingPlan],
+    ) -> pb.ChargingPlan:
+        _require_station(request.station_id)
+        async with self._unit_of_work(read_only=True) as work:
+            row = await PlanRepository(work.session).find(caller(context).tenant_id, request.station_id)
+        if row is None:
+            raise NotFound("charging plan", f"of {request.station_id}")
+        return plan_to_proto(row)
+
+    async def ListChargingPlans(
+        self,
+        request: pb.ListChargingPlansRequest,
+        context: grpc.aio.ServicerContext[pb.ListChargingPlansRequest, pb.ListChargingPlansResponse],
+    ) -> pb.ListChargingPlansResponse:
+        page = open_page(request)
+        async with self._unit_of_work(read_only=True) as work:
+            rows = await PlanRepository(work.session).list(
+                caller(context).tenant_id, after=page.after, limit=page.size + 1
+            )
+        shown, token = page.close(rows, lambda row: (row.station_id,))
+        return pb.ListChargingPlansResponse(plans=[plan_to_proto(row) for row in shown], next_page_token=token)
 
 
 def _require_station(station_id: str) -> None:

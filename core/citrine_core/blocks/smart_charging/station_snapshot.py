@@ -155,13 +155,16 @@ async def limits_on(
     snapshot: StationSnapshot,
     supply: Supply,
     now: datetime,
+    *,
+    shared: bool = True,
 ) -> list[Curve]:
     """Return what a transaction may draw by all that is known but its own plan, from now on.
 
-    What holds for the station is shared evenly by the transactions that are under way.
+    What holds for the station is shared evenly by the transactions that are under way, if it is to be shared.
     """
     limits = LimitRepository(work.session)
-    evse_id, share = transaction.evse_id or 0, max(1, sum(not one.orphaned for one in snapshot.transactions))
+    sharing = sum(not one.orphaned for one in snapshot.transactions) if shared else 1
+    evse_id, share = transaction.evse_id or 0, max(1, sharing)
     curves: list[Curve] = []
     for capacity in await limits.capacities_of(tenant_id, station_id):
         if capacity.evse_id in (0, evse_id):

@@ -16,6 +16,7 @@ from citrine_core.blocks.smart_charging import (
     ChargingPlans,
     ExternalLimit,
     Negotiation,
+    PlanTriggers,
     ProfileAnswers,
     SmartChargingHandlers,
     forget_charging,
@@ -77,8 +78,9 @@ class Station:
         services = services_of(unit_of_work, **settings)
         self.unit_of_work = unit_of_work
         self.plans = ChargingPlans(services)
-        self.handlers = SmartChargingHandlers(services, self.plans)
-        self.answers = ProfileAnswers(services, self.plans)
+        triggers = PlanTriggers(services.clock, lambda: None)
+        self.handlers = SmartChargingHandlers(services, self.plans, triggers)
+        self.answers = ProfileAnswers(services, self.plans, triggers)
         self.transactions = TransactionsHandlers(services)
 
     async def begin(self) -> "Station":

@@ -37,7 +37,7 @@ async def start(unit_of_work: UnitOfWorkFactory, remote_start_id: int, profile_i
         evse_id=1, remote_start_id=remote_start_id, charging_profile=profile(profile_id)
     )
     response = RequestStartTransactionResponse(status=REQUEST_START_STOP_STATUS_ENUM_ACCEPTED)
-    answers = ProfileAnswers(services, ChargingPlans(services))
+    answers = ProfileAnswers(services, ChargingPlans(services), PlanTriggers(services.clock, lambda: None))
     await handle(unit_of_work, answers.started_with_profile, answered(request, response))
 
 

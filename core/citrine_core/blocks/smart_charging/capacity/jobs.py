@@ -1,0 +1,116 @@
+"""Makes plans anew, and sends the profiles that say them: one look at a station after the other, until it has its plan.
+
+Each look reads all that is known of the station and sends what may be sent now. What is on its way is on record
+before it is sent, and its answer has the plan looked at again; so whoever looks next, after a crash or on another core,
+goes on from there.
+"""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from google.protobuf.message import Message
+
+from citrine.api.v1 import common_pb2 as common
+from citrine_core.blocks.smart_charging.capacity.look import LONGEST_ANSWER, Order, Planning
+from citrine_core.blocks.smart_charging.capacity.repository import PlanRepository
+from citrine_core.errors import CoreError
+from citrine_core.jobs import Job
+from citrine_core.rpc import system_caller
+from citrine_core.services import Services
+
+__all__ = ["CapacityPlans"]
+
+logger = logging.getLogger(__name__)
+
+INTERVAL = timedelta(seconds=15)
+"""How often plans that are due are looked for; where something happened they are looked at at once."""
+
+LEASE = timedelta(seconds=30)
+"""How long a core that took a plan may take to look at it, before another one does."""
+
+AT_ONCE = 64
+"""Profiles that a core has on their way at a time."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Claimed:
+    """A plan that this core looks at."""
+
+    tenant_id: str
+    station_id: str
+    until: datetime
+
+
+class CapacityPlans:
+    """Keeps what stations may draw within their capacity."""
+
+    def __init__(self, services: Services, planning: Planning) -> None:
+        self._services = services
+        self._unit_of_work = services.unit_of_work
+        self._clock = services.clock
+        self._planning = planning
+        self._more = asyncio.Event()
+        self.job = Job("capacities of stations", INTERVAL, self.run)
+
+    def wake(self) -> None:
+        """Have what is due looked at now. Meant for `work.after_commit`."""
+        self._more.set()
+        self.job.wake()
+
+    async def run(self) -> None:
+        """Look at all that is due; a station that does not answer keeps none of the others waiting."""
+        sending: set[asyncio.Task[None]] = set()
+        async with asyncio.TaskGroup() as tasks:
+            while True:
+                self._more.clear()
+                while len(sending) < AT_ONCE and (claimed := await self._claim()) is not None:
+                    for order in await self._look(claimed):
+                        sending.add(tasks.create_task(self._send(order), name=f"share of {order.station_id}"))
+                    sending = {task for task in sending if not task.done()}
+                if not sending:
+                    return
+                more = tasks.create_task(self._wait_for_more(), name="more plans")
+                await asyncio.wait({*sending, more}, return_when=asyncio.FIRST_COMPLETED)
+                more.cancel()
+                sending = {task for task in sending if not task.done()}
+
+    async def _wait_for_more(self) -> None:
+        await self._more.wait()
+
+    async def _claim(self) -> _Claimed | None:
+        now = self._clock()
+        async with self._unit_of_work(read_only=True) as work:
+            if not await PlanRepository(work.session).is_any_due(now):
+                return None
+        async with self._unit_of_work() as work:
+            until = now + LEASE
+            found = await PlanRepository(work.session).claim(now, until)
+            await work.commit()
+        return _Claimed(*found, until) if found is not None else None
+
+    async def _look(self, claimed: _Claimed) -> Sequence[Order]:
+        try:
+            async with self._unit_of_work() as work:
+                orders = await self._planning.look(
+                    work, claimed.tenant_id, claimed.station_id, claimed.until, self._clock()
+                )
+                await work.commit()
+        except Exception as error:
+            # One that can't be planned must not keep the others waiting; it comes again when its lease is over.
+            logger.error("a plan could not be made", extra={"station_id": claimed.station_id}, exc_info=error)
+            return []
+        return orders
+
+    async def _send(self, order: Order) -> None:
+        target = common.CommandTarget(station_id=order.station_id, reason=order.reason)
+        target.timeout.FromTimedelta(LONGEST_ANSWER)
+        message: Message = order.message
+        try:
+            await self._services.commands.send(system_caller(order.tenant_id, "capacity"), target, message)
+        except CoreError as error:
+            # How the command ended is stored with it, and has the plan looked at again.
+            extra = {"station_id": order.station_id, "problem": str(error)}
+            logger.info("a profile that gives a share of a capacity was not taken", extra=extra)

@@ -1,0 +1,128 @@
+"""Queries of the plans."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from citrine.api.v1 import smart_charging_pb2 as pb
+from citrine_core.blocks.smart_charging.capacity.models import CapacityPlan
+from citrine_core.db import UnitOfWork, insert_or_ignore
+
+__all__ = ["PlanRepository", "forget_plan"]
+
+
+class PlanRepository:
+    """Who is given how much of what stations may draw."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def find(self, tenant_id: str, station_id: str) -> CapacityPlan | None:
+        """Return the plan of a station."""
+        return await self._session.get(CapacityPlan, (tenant_id, station_id), populate_existing=True)
+
+    async def ensure(
+        self, tenant_id: str, station_id: str, cause: pb.ChargingPlanCause.ValueType, text: str, now: datetime
+    ) -> None:
+        """Have a station planned, at once."""
+        row = {
+            "tenant_id": tenant_id,
+            "station_id": station_id,
+            "state": pb.CHARGING_PLAN_STATE_CHANGING,
+            "plan": b"",
+            "sent": b"{}",
+            "verify": False,
+            "cause": cause,
+            "cause_text": text[:200],
+            "due_time": now,
+            "create_time": now,
+            "update_time": now,
+        }
+        table = CapacityPlan.metadata.tables["charging_plans"]
+        await insert_or_ignore(self._session, table, [row], ("tenant_id", "station_id"))
+        await self.mark(tenant_id, [station_id], now, cause=cause, text=text)
+
+    async def mark(
+        self,
+        tenant_id: str,
+        station_ids: Collection[str],
+        now: datetime,
+        *,
+        cause: pb.ChargingPlanCause.ValueType | None = None,
+        text: str = "",
+        verify: bool = False,
+    ) -> None:
+        """Have the plans of stations made anew; those that have none go without.
+
+        Args:
+            tenant_id: Of the stations.
+            station_ids: The stations.
+            now: The time now.
+            cause: Why. None: it is still the cause that it was.
+            text: More on it.
+            verify: True: the stations are sent their profiles again.
+        """
+        values: dict[str, Any] = {"due_time": now}
+        if cause is not None:
+            values |= {"cause": cause, "cause_text": text[:200]}
+        if verify:
+            values["verify"] = True
+        row = CapacityPlan
+        await self._session.execute(
+            update(row)
+            .where(row.tenant_id == tenant_id, row.station_id.in_(sorted(station_ids)))
+            .values(values)
+            .execution_options(synchronize_session=False)
+        )
+
+    async def is_any_due(self, now: datetime) -> bool:
+        """Tell whether a plan is to be looked at."""
+        query = select(CapacityPlan.station_id).where(CapacityPlan.due_time <= now).limit(1)
+        return await self._session.scalar(query) is not None
+
+    async def claim(self, now: datetime, until: datetime) -> tuple[str, str] | None:
+        """Take a plan that is due, which no other core takes before a time; return its tenant and station."""
+        row = CapacityPlan
+        query = select(row).where(row.due_time <= now).order_by(row.due_time).limit(1)
+        found = (await self._session.scalars(query.with_for_update(skip_locked=True))).one_or_none()
+        if found is None:
+            return None
+        found.due_time = until
+        return found.tenant_id, found.station_id
+
+    async def store(
+        self, tenant_id: str, station_id: str, claimed: datetime, due_time: datetime, **columns: Any
+    ) -> None:
+        """Store a plan, and when it is due next unless somebody had it made anew since it was claimed."""
+        row = CapacityPlan
+        key = (row.tenant_id == tenant_id, row.station_id == station_id)
+        statement = update(row).execution_options(synchronize_session=False)
+        await self._session.execute(statement.where(*key).values(columns))
+        await self._session.execute(statement.where(*key, row.due_time == claimed).values(due_time=due_time))
+
+    async def remove(self, tenant_id: str, station_id: str) -> None:
+        """Forget the plan of a station."""
+        row = CapacityPlan
+        await self._session.execute(delete(row).where(row.tenant_id == tenant_id, row.station_id == station_id))
+
+    async def states(self, tenant_id: str) -> dict[str, int]:
+        """Return the stations of a tenant that have a plan, each with its state."""
+        rows = await self._session.execute(
+            select(CapacityPlan.station_id, CapacityPlan.state).where(CapacityPlan.tenant_id == tenant_id)
+        )
+        return {row[0]: row[1] for row in rows}
+
+    async def list(self, tenant_id: str, *, after: tuple[str] | None, limit: int) -> Sequence[CapacityPlan]:
+        """Return plans by station."""
+        query = select(CapacityPlan).where(CapacityPlan.tenant_id == tenant_id)
+        if after is not None:
+            query = query.where(CapacityPlan.station_id > after[0])
+        return (await self._session.scalars(query.order_by(CapacityPlan.station_id).limit(limit))).all()
+
+
+async def forget_plan(work: UnitOfWork, tenant_id: str, station_id: str) -> None:
+    """Remove the plan of a station that is removed."""
+    await PlanRepository(work.session).remove(tenant_id, station_id)

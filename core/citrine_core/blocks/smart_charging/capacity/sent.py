@@ -1,0 +1,77 @@
+"""What was sent for a plan, and what became of it. Without input or output."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+
+import orjson
+
+from citrine.api.v1 import smart_charging_pb2 as pb
+from citrine_core.blocks.smart_charging.models import ProfileRecord
+
+__all__ = ["Sent", "note_outcomes", "pack_sent", "unpack_sent"]
+
+_RETRY_TIMES = (10, 30, 60, 300)
+"""Seconds after which a profile that was refused, or not answered, is sent again: the first, second time and so on."""
+
+_FOR_GOOD = ("NotSupported", "NotImplemented")
+_SELDOM = 3600
+"""Seconds after which it is tried again where the station says that it has no such thing."""
+
+_FAILED = (pb.CHARGING_PROFILE_STATE_REJECTED, pb.CHARGING_PROFILE_STATE_FAILED)
+
+
+@dataclass
+class Sent:
+    """The last profile that was sent for an EVSE."""
+
+    transaction_id: str
+    profile_id: int
+    record_id: int
+    attempts: int = 0
+    """How often it was refused or not answered in a row."""
+    failed_id: int = 0
+    """Record of the last that was."""
+    retry_seconds: float = 0.0
+    """Seconds since 1970 before which it is not sent again. 0: there is no reason to wait."""
+    problem: str = ""
+
+    @property
+    def retry_time(self) -> datetime | None:
+        """Return when it may be sent again."""
+        return datetime.fromtimestamp(self.retry_seconds, UTC) if self.retry_seconds else None
+
+    def is_stuck(self, now: datetime) -> bool:
+        """Tell whether it failed and is not to be sent again yet."""
+        return self.retry_seconds > now.timestamp()
+
+
+def unpack_sent(content: bytes) -> dict[int, Sent]:
+    """Return what was sent, by EVSE."""
+    return {int(evse_id): Sent(**fields) for evse_id, fields in orjson.loads(content or b"{}").items()}
+
+
+def pack_sent(sent: Mapping[int, Sent]) -> bytes:
+    """Return what `unpack_sent` reads."""
+    return orjson.dumps({str(evse_id): asdict(one) for evse_id, one in sorted(sent.items())})
+
+
+def note_outcomes(sent: Mapping[int, Sent], records: Iterable[ProfileRecord], *, booted: bool) -> None:
+    """Note which of the profiles were refused, and when they may be sent again.
+
+    Args:
+        sent: By EVSE.
+        records: Those that were sent last.
+        booted: True: the station booted since, and may think otherwise.
+    """
+    by_id = {record.id: record for record in records}
+    for one in sent.values():
+        record = by_id.get(one.record_id)
+        if booted or record is None or record.state == pb.CHARGING_PROFILE_STATE_ACCEPTED:
+            one.attempts, one.retry_seconds, one.problem = 0, 0.0, ""
+        elif record.state in _FAILED and record.id != one.failed_id:
+            one.attempts, one.failed_id, one.problem = one.attempts + 1, record.id, record.reason
+            seconds = _RETRY_TIMES[min(one.attempts, len(_RETRY_TIMES)) - 1]
+            if record.reason.startswith(_FOR_GOOD):
+                seconds = _SELDOM
+            one.retry_seconds = (record.update_time + timedelta(seconds=seconds)).timestamp()
