@@ -66,8 +66,7 @@ class ProfileAnswers:
         if row is None:
             return
         row.command_id, row.wanted_until = failed.command_id, None
-        # Of an answer that can't be used nobody knows what it was.
-        row.uncertain = not (failed.never_sent or failed.refused)
+        row.uncertain = failed.may_have_arrived
         move(work, row, pb.CHARGING_PROFILE_STATE_FAILED, failed.time, failed.problem)
         await self._plans.schedule_failed(work, row, failed)
         await self._plan_anew(work, row)

@@ -60,14 +60,8 @@ PENDING = pb.CHARGING_NEGOTIATION_STATE_PENDING
 SENT = pb.CHARGING_NEGOTIATION_STATE_SENT
 AWAITING = pb.CHARGING_NEGOTIATION_STATE_AWAITING_CLIENT
 
-<<<<<<< HEAD
-=======
 _NEEDS_TEXT = "a vehicle is to be sent a schedule"
 
-_FOR_GOOD = frozenset({"NotSupported", "NotImplemented"})
-"""Error codes after which it is of no use to send a schedule again."""
-
->>>>>>> bb54137 (Share what a station may draw among its transactions, and promise it to the fuse)
 
 def _transaction_of(row: Negotiation, snapshot: StationSnapshot) -> OpenTransaction | None:
     """Return the transaction of a negotiation, if it is under way; one that began since becomes the negotiation's."""

@@ -11,7 +11,7 @@ from citrine.ocpp.v2.remote_control_pb2 import (
     RequestStartTransactionRequest,
     RequestStartTransactionResponse,
 )
-from citrine_core.blocks.smart_charging import ChargingPlans, ProfileAnswers, ProfileRecord, ProfileUpkeep
+from citrine_core.blocks.smart_charging import ChargingPlans, PlanTriggers, ProfileAnswers, ProfileRecord, ProfileUpkeep
 from citrine_core.blocks.smart_charging.records import WANTED, new_record, same_profile
 from citrine_core.blocks.transactions import TransactionsHandlers
 from citrine_core.db import UnitOfWorkFactory
