@@ -15,11 +15,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from citrine.ocpp.v2.reservation_pb2 import ReserveNowRequest
 from citrine.ocpp.v2.types_pb2 import IdToken
-from citrine_core.db import create_engine
+from citrine_core.blocks.smart_charging.capacity import PlanRepository
+from citrine_core.db import UnitOfWorkFactory, create_engine
 from citrine_core.db.migrations.env import compare_options
 from citrine_core.db.schema_version import schema_is_current
 from citrine_core.db.tables import metadata
 from citrine_core.db.upgrade import alembic_config, main, upgrade
+from citrine_core.events import write_events
 from tests.support.plug_in import install_example_block
 
 
@@ -95,6 +97,29 @@ async def test_variables_and_alerts_of_several_spellings_become_one(empty_databa
         assert variables.all() == [("evse\n\npower\n", "EVSE", "new", 2), ("other\n\npower\n", "Other", "x", 1)]
         alerts = await connection.execute(text("SELECT component, variable, event FROM alerts"))
         assert [(row[0], row[1], bytes(row[2])) for row in alerts] == [("fan", "speed", b"Speed")]
+    await engine.dispose()
+
+
+async def test_a_station_with_a_capacity_gets_a_plan(empty_database_url: str) -> None:
+    """A core looks at it first of all; of two capacities of one station there is one plan."""
+    engine = create_engine(empty_database_url)
+    async with engine.begin() as connection:
+        await connection.run_sync(_up_to, "0015")
+        for evse_id in (0, 1):
+            await connection.execute(
+                text(
+                    "INSERT INTO charging_capacities (tenant_id, station_id, evse_id, max_current_a, update_time)"
+                    " VALUES ('default', 'CS-1', :evse_id, 32, :time)"
+                ),
+                {"evse_id": evse_id, "time": _day(connection, 1 + evse_id)},
+            )
+
+    await upgrade(empty_database_url)
+
+    async with UnitOfWorkFactory(engine, write_events)() as work:
+        [plan] = await PlanRepository(work.session).list("default", after=None, limit=9)
+        assert (plan.station_id, plan.plan, plan.sent, plan.verify) == ("CS-1", b"", b"{}", False)
+        assert plan.due_time == datetime(2026, 11, 2, tzinfo=UTC)
     await engine.dispose()
 
 

@@ -10,7 +10,7 @@ from citrine_cli.client import Client, collect
 from citrine_cli.profile_words import periods_word
 from citrine_cli.words import enum_word, plain, time_word
 
-__all__ = ["capacity", "list_limits", "list_needs", "renegotiate"]
+__all__ = ["capacity", "list_limits", "list_needs", "renegotiate", "show_plan"]
 
 Station = Annotated[str, typer.Argument(metavar="STATION", help="Name of the station.")]
 OfStation = Annotated[str, typer.Option("--station", metavar="ID", help="Only of this station.")]
@@ -112,7 +112,7 @@ async def capacity(
     ] = None,
     remove: Annotated[bool, typer.Option("--remove", help="Forget it.")] = False,
 ) -> None:
-    """Say what a station or an EVSE may draw, for schedules that are planned; without a value, show what was said."""
+    """Say what a station or an EVSE may draw, which its transactions share; without a value, show what was said."""
     service = client.citrine.smart_charging
     if remove:
         await service.DeleteChargingCapacity(pb.DeleteChargingCapacityRequest(station_id=station_id, evse_id=evse))
@@ -142,3 +142,52 @@ def _show_capacities(client: Client, capacities: list[pb.ChargingCapacity]) -> N
         for one in capacities
     )
     client.out.table(["station", "evse", "power", "current"], rows, empty="no capacities")
+
+
+async def show_plan(
+    client: Client,
+    station_id: Annotated[str, typer.Argument(metavar="[STATION]", help="Name of the station.")] = "",
+) -> None:
+    """Show who is given how much of what a station may draw, and what is on its way; without a station, of all."""
+    service = client.citrine.smart_charging
+    if station_id:
+        plans = [await service.GetChargingPlan(pb.GetChargingPlanRequest(station_id=station_id))]
+    else:
+        pages = collect(service.ListChargingPlans, pb.ListChargingPlansRequest())
+        plans = [one async for page in pages for one in page.plans]
+    if client.out.as_json:
+        client.out.messages(plans)
+        return
+    for plan in plans:
+        client.out.line(_plan_word(plan))
+    client.out.table(
+        ["station", "evse", "transaction", "given", "planned", "on its way", "since", "reason"],
+        (
+            [
+                plan.station_id,
+                str(share.evse_id) if share.evse_id else "others",
+                share.transaction_id,
+                f"{plain(share.given_a)} A" if share.HasField("given_a") else "no limit",
+                f"{plain(share.planned_a)} A",
+                f"{plain(share.pending_a)} A" if share.HasField("pending_a") else "",
+                time_word(share, "since_time"),
+                share.reason,
+            ]
+            for plan in plans
+            for share in plan.shares
+        ),
+        empty="no plans",
+    )
+
+
+def _plan_word(plan: pb.ChargingPlan) -> str:
+    there = [f"{plain(plan.max_current_a)} A" if plan.HasField("max_current_a") else ""]
+    there.append(f"{plain(plan.max_power_w)} W" if plan.HasField("max_power_w") else "")
+    given = f"{plain(plan.given_a)} A" if plan.HasField("given_a") else "no limit"
+    words = [
+        f"{plan.station_id}: {enum_word(plan, 'state')}",
+        f"given {given} of {' and '.join(one for one in there if one) or 'no limit'}",
+        f"because {plan.cause_text}" if plan.cause_text else "",
+        "AT RISK: more may be drawn than there is" if plan.at_risk else "",
+    ]
+    return ", ".join(word for word in words if word)

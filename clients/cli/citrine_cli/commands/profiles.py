@@ -16,7 +16,7 @@ from citrine.ocpp.v2 import smart_charging_pb2 as ocpp
 from citrine.ocpp.v2 import types_pb2 as types
 from citrine_cli.client import Client, client_command, collect
 from citrine_cli.commands.call import DEFAULT_TIMEOUT, LONGEST_TIMEOUT, MARGIN
-from citrine_cli.commands.profile_limits import capacity, list_limits, list_needs, renegotiate
+from citrine_cli.commands.profile_limits import capacity, list_limits, list_needs, renegotiate, show_plan
 from citrine_cli.errors import CliError, UsageError
 from citrine_cli.profile_words import profile_from_flags, profile_table, rate_unit
 from citrine_cli.values import parse_object, parse_seconds
@@ -60,6 +60,7 @@ def build() -> typer.Typer:
     client_command(app, "renegotiate")(renegotiate)
     client_command(app, "limits")(list_limits)
     client_command(app, "capacity")(capacity)
+    client_command(app, "plan")(show_plan)
     return app
 
 

@@ -13,10 +13,11 @@ from citrine.ocpp.v2.types_pb2 import (
 )
 from citrine_core.blocks.smart_charging.capacity import PlanTriggers
 from citrine_core.blocks.smart_charging.jobs import AWAITING, PENDING, ChargingPlans
+from citrine_core.blocks.smart_charging.limits import LimitRepository
 from citrine_core.blocks.smart_charging.models import ExternalLimit, Negotiation
 from citrine_core.blocks.smart_charging.planner import NotPossible, read_needs
 from citrine_core.blocks.smart_charging.reconcile import take_report
-from citrine_core.blocks.smart_charging.repository import LimitRepository, NegotiationRepository, OpenTransaction
+from citrine_core.blocks.smart_charging.repository import NegotiationRepository, OpenTransaction
 from citrine_core.blocks.smart_charging.schedules import (
     Curve,
     Supply,

@@ -11,6 +11,7 @@ from citrine_core.blocks.smart_charging.capacity import PlanRepository, PlanTrig
 from citrine_core.blocks.smart_charging.capacity.shown import plan_to_proto
 from citrine_core.blocks.smart_charging.checks import check_clear, check_composite, check_get
 from citrine_core.blocks.smart_charging.jobs import ChargingPlans
+from citrine_core.blocks.smart_charging.limits import LimitRepository
 from citrine_core.blocks.smart_charging.models import Capacity
 from citrine_core.blocks.smart_charging.profile_setter import ProfileSetter
 from citrine_core.blocks.smart_charging.protos import (
@@ -21,7 +22,6 @@ from citrine_core.blocks.smart_charging.protos import (
 )
 from citrine_core.blocks.smart_charging.repository import (
     ChargingContextRepository,
-    LimitRepository,
     NegotiationRepository,
     ProfileRepository,
 )

@@ -10,10 +10,10 @@ from citrine.ocpp.v2.smart_charging_pb2 import NotifyChargingLimitRequest, Notif
 from citrine_core.blocks.provisioning import ReportedVariable
 from citrine_core.blocks.smart_charging.checks import EXTERNAL, STATION_MAX, TX, Abilities
 from citrine_core.blocks.smart_charging.conflicts import Installed
+from citrine_core.blocks.smart_charging.limits import LimitRepository
 from citrine_core.blocks.smart_charging.models import Capacity, ExternalLimit, ProfileRecord
 from citrine_core.blocks.smart_charging.repository import (
     ChargingContextRepository,
-    LimitRepository,
     NegotiationRepository,
     OpenTransaction,
     ProfileRepository,

@@ -247,3 +247,34 @@ def test_limits_of_others_and_capacities_are_shown(citrine: Cli, core: ScriptedC
     assert removed.lines == ["the capacity of EVSE 1 of CS-1 is removed"]
     (asked,) = core.requests("ListChargingLimits")
     assert asked.in_force_only
+
+
+def test_a_plan_shows_who_is_given_how_much(citrine: Cli, core: ScriptedCore) -> None:
+    shares = [
+        pb.ChargingShare(evse_id=0, given_a=0, planned_a=0, since_time=NOON),
+        pb.ChargingShare(evse_id=1, transaction_id="T-1", given_a=32, planned_a=16, pending_a=16, since_time=NOON),
+        pb.ChargingShare(evse_id=2, transaction_id="T-2", reason="waits", since_time=NOON),
+    ]
+    plan = pb.ChargingPlan(
+        station_id="CS-1",
+        state=pb.CHARGING_PLAN_STATE_CHANGING,
+        cause_text="transaction T-2 started",
+        max_current_a=32,
+        given_a=32,
+        at_risk=True,
+        shares=shares,
+    )
+    core.on("GetChargingPlan", plan)
+    core.on("ListChargingPlans", pb.ListChargingPlansResponse(plans=[plan]))
+
+    one = citrine("profile", "plan", "CS-1")
+    all_ = citrine("profile", "plan")
+    as_json = citrine("profile", "plan", "CS-1", "--json")
+
+    assert one.lines == all_.lines
+    assert one.lines[0] == (
+        "CS-1: changing, given 32 A of 32 A, because transaction T-2 started, AT RISK: more may be drawn than there is"
+    )
+    assert "CS-1     1       T-1          32 A      16 A     16 A" in one.lines[3]
+    assert "no limit" in one.lines[4]
+    assert json.loads(as_json.lines[0])["shares"][1]["pendingA"] == 16

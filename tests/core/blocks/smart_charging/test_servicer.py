@@ -7,13 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import grpc
 import pytest
-from google.protobuf.message import Message
 
 from citrine.api.v1 import smart_charging_pb2 as pb
 from citrine.api.v1.common_pb2 import CommandTarget
 from citrine.api.v1.smart_charging_pb2_grpc import SmartChargingServiceStub
 from citrine.edge.v1 import link_pb2 as link
-from citrine.ocpp.actions import unwrap
 from citrine.ocpp.v2 import provisioning_pb2 as provisioning
 from citrine.ocpp.v2 import smart_charging_pb2 as ocpp
 from citrine.ocpp.v2 import types_pb2 as types
@@ -273,15 +271,14 @@ NEEDS = ocpp.NotifyEVChargingNeedsRequest(
 )
 
 
-async def sent(station: FakeSession) -> types.ChargingProfile:
-    command = await station.edge.next("command")
-    message: Message = unwrap(command.request)
-    assert isinstance(message, ocpp.SetChargingProfileRequest)
-    return message.charging_profile
-
-
-def limits(profile: types.ChargingProfile) -> list[float]:
-    return [period.limit for period in profile.charging_schedule[0].charging_schedule_period]
+async def shares(api: "SmartChargingServiceAsyncStub", first: float, second: float) -> pb.ChargingShare:
+    """Wait until two transactions have their shares, and return the first."""
+    async with asyncio.timeout(10):
+        while True:
+            plan = await api.GetChargingPlan(pb.GetChargingPlanRequest(station_id="CS-1"))
+            given = [share.given_a for share in plan.shares if share.evse_id]
+            if given == [first, second] and plan.state == pb.CHARGING_PLAN_STATE_SETTLED:
+                return plan.shares[1]
 
 
 async def test_a_capacity_bounds_plans_and_its_change_makes_another(
@@ -302,16 +299,17 @@ async def test_a_capacity_bounds_plans_and_its_change_makes_another(
     )
 
     answer = await station.call(NEEDS)
-    first = await sent(station)
+    first = await shares(api, 10, 14)
     await api.DeleteChargingCapacity(pb.DeleteChargingCapacityRequest(station_id="CS-1", evse_id=1))
-    second = await sent(station)
+    second = await shares(api, 12, 12)
     begun = await api.RenegotiateChargingSchedule(pb.RenegotiateChargingScheduleRequest(station_id="CS-1", evse_id=1))
-    third = await sent(station)
+    async with asyncio.timeout(10):
+        while begun.state != pb.CHARGING_NEGOTIATION_STATE_ACCEPTED:
+            [begun, *_] = (await api.ListChargingNegotiations(pb.ListChargingNegotiationsRequest())).negotiations
 
     assert code == grpc.StatusCode.FAILED_PRECONDITION
     assert answer.status == ocpp.NOTIFY_EV_CHARGING_NEEDS_STATUS_ENUM_ACCEPTED
-    assert (limits(first), limits(second), limits(third)) == ([10.0], [12.0], [12.0])
-    assert first.id == second.id == third.id
+    assert begun.charging_profile_id == first.charging_profile_id == second.charging_profile_id
     assert begun.cause == pb.CHARGING_NEGOTIATION_CAUSE_REQUESTED
     listed = await api.ListChargingCapacities(pb.ListChargingCapacitiesRequest(station_id="CS-1"))
     assert [(one.evse_id, one.max_current_a) for one in listed.capacities] == [(0, 24.0)]

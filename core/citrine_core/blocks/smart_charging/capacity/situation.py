@@ -11,12 +11,12 @@ from citrine.ocpp.v2.transactions_pb2 import CHARGING_STATE_ENUM_SUSPENDED_EV
 from citrine_core.blocks.smart_charging.capacity.loads import WATTS_PER_AMPERE, Installed, Load, worst_case
 from citrine_core.blocks.smart_charging.capacity.sharing import LEAST_CURRENT, Budget, Claim
 from citrine_core.blocks.smart_charging.checks import EXTERNAL, STATION_MAX, TX, Abilities
+from citrine_core.blocks.smart_charging.limits import LimitRepository
 from citrine_core.blocks.smart_charging.models import Capacity, ExternalLimit, Negotiation, ProfileRecord
 from citrine_core.blocks.smart_charging.planner import Needs, NotPossible, plan, read_needs
 from citrine_core.blocks.smart_charging.records import ACCEPTED, WANTED
 from citrine_core.blocks.smart_charging.repository import (
     ChargingContextRepository,
-    LimitRepository,
     NegotiationRepository,
     OpenTransaction,
     ProfileRepository,

@@ -1,0 +1,68 @@
+"""Queries of limits."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import select, tuple_
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from citrine_core.blocks.smart_charging.models import Capacity, ExternalLimit
+
+__all__ = ["LimitRepository"]
+
+
+class LimitRepository:
+    """Limits of others, and capacities."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    def add(self, row: ExternalLimit) -> None:
+        """Store a new limit."""
+        self._session.add(row)
+
+    async def find_in_force(self, tenant_id: str, station_id: str) -> Sequence[ExternalLimit]:
+        """Return the limits that others impose on a station now."""
+        row = ExternalLimit
+        query = select(row).where(row.tenant_id == tenant_id, row.station_id == station_id, row.clear_time.is_(None))
+        return (await self._session.scalars(query.order_by(row.id))).all()
+
+    async def list(
+        self, tenant_id: str, *, station_id: str, in_force_only: bool, after: tuple[int] | None, limit: int
+    ) -> Sequence[ExternalLimit]:
+        """Return limits of others, the latest first."""
+        query = select(ExternalLimit).where(ExternalLimit.tenant_id == tenant_id)
+        if station_id:
+            query = query.where(ExternalLimit.station_id == station_id)
+        if in_force_only:
+            query = query.where(ExternalLimit.clear_time.is_(None))
+        if after is not None:
+            query = query.where(ExternalLimit.id < after[0])
+        return (await self._session.scalars(query.order_by(ExternalLimit.id.desc()).limit(limit))).all()
+
+    async def put_capacity(self, row: Capacity) -> None:
+        """Store a capacity in place of the one that there is."""
+        await self._session.merge(row)
+
+    async def capacities_of(self, tenant_id: str, station_id: str) -> Sequence[Capacity]:
+        """Return the capacities of a station and its EVSEs."""
+        query = select(Capacity).where(Capacity.tenant_id == tenant_id, Capacity.station_id == station_id)
+        return (await self._session.scalars(query)).all()
+
+    async def list_capacities(
+        self, tenant_id: str, *, station_id: str, after: tuple[str, int] | None, limit: int
+    ) -> Sequence[Capacity]:
+        """Return capacities, by station and EVSE."""
+        query = select(Capacity).where(Capacity.tenant_id == tenant_id)
+        if station_id:
+            query = query.where(Capacity.station_id == station_id)
+        key = (Capacity.station_id, Capacity.evse_id)
+        if after is not None:
+            query = query.where(tuple_(*key) > after)
+        return (await self._session.scalars(query.order_by(*key).limit(limit))).all()
+
+    async def remove_capacity(self, tenant_id: str, station_id: str, evse_id: int) -> bool:
+        """Forget a capacity; return False where there is none."""
+        found = await self._session.get(Capacity, (tenant_id, station_id, evse_id))
+        if found is not None:
+            await self._session.delete(found)
+        return found is not None
