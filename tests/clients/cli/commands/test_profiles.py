@@ -277,4 +277,4 @@ def test_a_plan_shows_who_is_given_how_much(citrine: Cli, core: ScriptedCore) ->
     )
     assert "CS-1     1       T-1          32 A      16 A     16 A" in one.lines[3]
     assert "no limit" in one.lines[4]
-    assert json.loads(as_json.lines[0])["shares"][1]["pendingA"] == 16
+    assert as_json.json[0]["shares"][1]["pendingA"] == 16
