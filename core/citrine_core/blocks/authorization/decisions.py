@@ -191,4 +191,11 @@ def _asked(asked: Asked, local: IdTokenInfo, facts: Facts) -> IdTokenInfo:
 
 
 def _opened(presented: Presented, token: Token) -> OpenTransaction:
-    return OpenTransaction(presented.station_id, presented.transaction_id, token.lookup, token.type, token.group_id)
+    return OpenTransaction(
+        presented.station_id,
+        presented.transaction_id,
+        token.lookup,
+        token.type,
+        token.group_id,
+        presented.evse_id,
+    )

@@ -78,7 +78,14 @@ class AuthorizationRepository:
             tokens.type == table.id_token_type,
         )
         query = (
-            select(table.station_id, table.transaction_id, table.id_token_lookup, table.id_token_type, tokens.group_id)
+            select(
+                table.station_id,
+                table.transaction_id,
+                table.id_token_lookup,
+                table.id_token_type,
+                tokens.group_id,
+                table.evse_id,
+            )
             .select_from(_table("transactions").outerjoin(_table("tokens"), same_token))
             .where(
                 table.tenant_id == tenant_id,
@@ -95,8 +102,8 @@ class AuthorizationRepository:
         )
         rows = await self._session.execute(query)
         return [
-            OpenTransaction(station_id, transaction_id, lookup, type_of(kind or ""), group_id or "")
-            for station_id, transaction_id, lookup, kind, group_id in rows
+            OpenTransaction(station_id, transaction_id, lookup, type_of(kind or ""), group_id or "", evse_id)
+            for station_id, transaction_id, lookup, kind, group_id, evse_id in rows
         ]
 
     async def connector_types(

@@ -59,6 +59,8 @@ class OpenTransaction(NamedTuple):
     type: str
     group_id: str
     """Of its token. Empty: none."""
+    evse_id: int | None = None
+    """None: not known."""
 
 
 @dataclass(slots=True)
@@ -209,9 +211,13 @@ def _is_among(evse_id: int | None, allowed: set[int]) -> bool:
 
 
 def _others(token: Token, presented: Presented, facts: Facts) -> int:
+    """Return how many other transactions of a token are open."""
+    # What is open where another transaction begins is over: an EVSE has one at a time.
+    begins_at = presented.evse_id if presented.purpose is Purpose.START and presented.transaction_id else None
     return sum(
         (one.lookup, one.type) == (token.lookup, token.type)
         and (one.station_id, one.transaction_id) != (presented.station_id, presented.transaction_id)
+        and (begins_at is None or (one.station_id, one.evse_id) != (presented.station_id, begins_at))
         for one in facts.open
     )
 

@@ -131,15 +131,16 @@ class TransactionRepository:
         """
         connection = await self._session.connection()
         columns = _TRANSACTIONS.c
-        query = (
-            select(*(columns[name] for name in _ALL))
-            .where(columns.tenant_id == tenant_id, one_of_keys((columns.station_id, columns.reported_id), keys))
-            .order_by(columns.station_id, columns.sequence)
-            .with_for_update()
+        query = select(*(columns[name] for name in _ALL)).where(
+            columns.tenant_id == tenant_id,
+            columns.reported_id.is_not(None),
+            one_of_keys((columns.station_id, columns.reported_id), keys),
         )
+        if connection.dialect.name == "postgresql":
+            query = query.order_by(columns.station_id, columns.transaction_id).with_for_update()
         found: dict[TransactionKey, list[TransactionState]] = {key: [] for key in keys}
-        for row in await connection.execute(query):
-            state = TransactionState(*row)
+        states = [TransactionState(*row) for row in await connection.execute(query)]
+        for state in sorted(states, key=lambda state: state.sequence):
             found[state.station_id, state.reported_id or ""].append(state)
             self._found[state.station_id, state.transaction_id] = _seldom(state)
         return found

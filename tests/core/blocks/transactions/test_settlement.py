@@ -196,6 +196,40 @@ async def test_what_is_over_does_not_keep_its_driver_from_charging(
     assert after.id_token_info.status == statuses.AUTHORIZATION_STATUS_ENUM_ACCEPTED
 
 
+async def test_the_next_transaction_of_a_driver_at_the_same_evse_is_no_concurrent_one(
+    core: RunningCore, station: FakeSession
+) -> None:
+    """Where the station never told the end of the last: another one can't begin there while it goes on."""
+    tokens: Any = core.stub(TokensServiceStub)
+    one = Token(id_token="0A0B0C0D", type="ISO14443", rules=TokenRules(max_transactions=1))
+    await tokens.CreateToken(CreateTokenRequest(token=one))
+    fields: dict[str, Any] = {"id_token": "0A0B0C0D", "trigger": "AUTHORIZED"}
+    await station.call(started(0, 0.0, evse=(1, 1), **fields))
+
+    elsewhere = await station.call(started(0, 0.0, evse=(2, 1), transaction_id="T-2", minutes=8, **fields))
+    again = await station.call(started(0, 0.0, evse=(1, 1), transaction_id="T-3", minutes=9, **fields))
+
+    statuses = AuthorizationStatusEnum
+    assert elsewhere.id_token_info.status == statuses.AUTHORIZATION_STATUS_ENUM_CONCURRENT_TX
+    assert again.id_token_info.status == statuses.AUTHORIZATION_STATUS_ENUM_ACCEPTED
+
+
+async def test_what_was_closed_is_reopened_and_closed_again_if_nothing_comes(
+    core: RunningCore, station: FakeSession, api: Any
+) -> None:
+    await station.call_all([started(0, 0.0), updated(1, 500.0)])
+    await api.CloseTransaction(pb.CloseTransactionRequest(**NAMES))
+
+    reopened = await api.ReopenTransaction(pb.ReopenTransactionRequest(**NAMES, reason="it still charges"))
+    await come_due(core)
+    await DueSettlements(core.core.services).run()
+
+    assert (reopened.HasField("closed_time"), reopened.HasField("settle_due_time")) == (False, True)
+    found = await transaction(api)
+    assert (found.HasField("closed_time"), found.settlement) == (True, cost_pb.SETTLEMENT_TIMED_OUT)
+    assert [event.author != "" for event in await events(core, "transaction_reopened")] == [True]
+
+
 async def test_what_is_due_is_settled_once_however_many_cores_look(
     core: RunningCore, station: FakeSession, api: Any
 ) -> None:

@@ -78,7 +78,10 @@ class SettlementRepository:
             columns.connector_id,
             columns.last_event_time,
         ).where(columns.tenant_id == tenant_id, at_evse, Transaction.is_open(), columns.over_time.is_(None))
-        query = query.order_by(columns.station_id, columns.transaction_id).with_for_update()
+        if self._session.get_bind().dialect.name == "postgresql":
+            # In one order everywhere, so that two that lock can't wait for each other. SQLite, which has one writer,
+            # would go through all transactions of the station to have them in order.
+            query = query.order_by(columns.station_id, columns.transaction_id).with_for_update()
         found: Sequence[Row[Any]] = (await self._session.execute(query)).all()
         return found
 
