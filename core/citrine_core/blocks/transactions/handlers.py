@@ -112,8 +112,8 @@ class TransactionsHandlers:
             if settled:
                 await self._correct(work, tenant_id, batch)
             await _store(work, repository, batch, now)
-            placed = (batch.states[key] for key in batch.new | batch.unplaced)
-            await self._proofs.begun(work, tenant_id, placed)
+            placed = batch.new | batch.unplaced
+            await self._proofs.begun(work, tenant_id, [batch.states[key] for key in placed], are_new=not batch.unplaced)
             # H01.FR.15: costs nothing where no event bears the id of a reservation.
             await use_reservations(work, tenant_id, [*_uses(batch), *implied], now)
         return [batch.responses[_key(occurrence)] for occurrence in batch.occurrences]

@@ -162,6 +162,7 @@ def test_ids_of_ours_are_no_longer_than_others() -> None:
 async def test_another_beginning_at_the_evse_proves_that_a_transaction_is_over(bench: Bench) -> None:
     await bench.send(started(0, 0.0, evse=(1, 1), transaction_id="A"))
     await bench.send(started(0, 0.0, evse=(2, 1), transaction_id="B"))
+    bench.now += timedelta(minutes=9)
 
     await bench.send(started(0, 0.0, evse=(1, 1), transaction_id="C", minutes=9))
 
@@ -175,6 +176,7 @@ async def test_another_beginning_at_the_evse_proves_that_a_transaction_is_over(b
 
 async def test_a_queue_that_brings_the_past_proves_nothing(bench: Bench) -> None:
     await bench.send(started(0, 0.0, evse=(1, 1), transaction_id="NOW", minutes=60))
+    bench.now += timedelta(minutes=1)
 
     await bench.send(started(0, 0.0, evse=(1, 1), transaction_id="BEFORE", minutes=1, offline=True))
 

@@ -43,31 +43,48 @@ class EndProofs:
             proofs = [proof for call in calls for proof in _of_events(call)]
         else:
             return
-        await self._mark(work, calls[0].tenant_id, proofs)
+        if proofs:
+            await self._mark(work, calls[0].tenant_id, proofs)
 
-    async def begun(self, work: UnitOfWork, tenant_id: str, states: Iterable[TransactionState]) -> None:
-        """Mark what is open at EVSEs where transactions began. To be called once those are stored."""
+    async def begun(
+        self, work: UnitOfWork, tenant_id: str, states: Collection[TransactionState], *, are_new: bool
+    ) -> None:
+        """Mark what is open at EVSEs where transactions began. To be called once those are stored.
+
+        Args:
+            work: Of the batch.
+            tenant_id: Tenant of the stations.
+            states: The transactions.
+            are_new: All of them were heard of in this batch first; else it is their EVSEs that were.
+        """
         proofs = [
             EVSEProof(state.station_id, state.evse_id, 0, state.start_time, state.transaction_id)
             for state in states
             if state.evse_id is not None and state.start_time is not None
         ]
-        await self._mark(work, tenant_id, proofs)
+        if proofs:
+            # Mostly each is the only one at its EVSE, and none of them is over.
+            are_alone = are_new and len({proof[:2] for proof in proofs}) == len(states)
+            before = (min if are_alone else max)(state.sequence for state in states)
+            await self._mark(work, tenant_id, proofs, before)
 
     def mark(self, work: UnitOfWork, state: TransactionState, now: datetime, next_id: str) -> None:
         """Mark an open transaction, in its state, of which the next one of its id proves that it is over."""
         state.over_time, state.settle_due_time = now, now + self._grace
         work.emit(_event(state.tenant_id, (state.station_id, state.transaction_id), next_id))
 
-    async def _mark(self, work: UnitOfWork, tenant_id: str, proofs: Collection[EVSEProof]) -> None:
-        if not proofs:
-            return
+    async def _mark(
+        self, work: UnitOfWork, tenant_id: str, proofs: Collection[EVSEProof], before: int | None = None
+    ) -> None:
         repository, now = SettlementRepository(work.session), self._clock()
+        by_place: dict[tuple[str, int], list[EVSEProof]] = {}
+        for proof in proofs:
+            by_place.setdefault((proof.station_id, proof.evse_id), []).append(proof)
         over: dict[TransactionKey, str] = {}
-        for row in await repository.find_over(tenant_id, proofs):
-            proof = next((one for one in proofs if _proves(one, row)), None)
-            if proof is not None:
-                over[row.station_id, row.transaction_id] = proof.transaction_id
+        for row in await repository.find_over(tenant_id, by_place, *([] if before is None else [before])):
+            found = next((one for one in by_place[row.station_id, row.evse_id] if _proves(one, row)), None)
+            if found is not None:
+                over[row.station_id, row.transaction_id] = found.transaction_id
         if over:
             await repository.mark_over(tenant_id, over, now, now + self._grace)
             for key, next_id in over.items():
@@ -91,7 +108,7 @@ def _of_events(call: Call[NotifyEventRequest]) -> Iterable[EVSEProof]:
 
 def _proves(proof: EVSEProof, row: Row[Any]) -> bool:
     """Tell whether a transaction is over. What a station says of the past proves nothing of what it said since."""
-    if (proof.station_id, proof.evse_id) != (row.station_id, row.evse_id) or proof.transaction_id == row.transaction_id:
+    if proof.transaction_id == row.transaction_id:
         return False
     if proof.connector_id and row.connector_id not in (None, proof.connector_id):
         return False

@@ -4,18 +4,39 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Row, insert, select, tuple_, update
+from sqlalchemy import Row, bindparam, insert, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine_core.blocks.transactions.models import Transaction, TransactionEvent
 from citrine_core.blocks.transactions.settlement.models import SettlementAction
-from citrine_core.db.one_of_keys import one_of_keys
+from citrine_core.db.one_of_keys import one_of_keys, one_of_packed, pack
 
 __all__ = ["EVSEProof", "SettlementRepository"]
 
 _TRANSACTIONS = Transaction.metadata.tables["transactions"]
 _EVENTS = TransactionEvent.metadata.tables["transaction_events"]
 _ACTIONS = SettlementAction.metadata.tables["settlement_actions"]
+
+
+_LAST = 2**62
+
+_FIND_OVER = select(
+    _TRANSACTIONS.c.station_id,
+    _TRANSACTIONS.c.transaction_id,
+    _TRANSACTIONS.c.evse_id,
+    _TRANSACTIONS.c.connector_id,
+    _TRANSACTIONS.c.last_event_time,
+).where(
+    _TRANSACTIONS.c.tenant_id == bindparam("tenant_id"),
+    one_of_packed((_TRANSACTIONS.c.station_id, _TRANSACTIONS.c.evse_id), "keys"),
+    _TRANSACTIONS.c.sequence < bindparam("before"),
+    Transaction.is_open(),
+    _TRANSACTIONS.c.over_time.is_(None),
+)
+
+# In one order everywhere, so that two that lock can't wait for each other. SQLite, which has one writer, would go
+# through all transactions of a station to have them in order.
+_FIND_OVER_AND_LOCK = _FIND_OVER.order_by(_TRANSACTIONS.c.station_id, _TRANSACTIONS.c.transaction_id).with_for_update()
 
 
 class EVSEProof(NamedTuple):
@@ -67,23 +88,20 @@ class SettlementRepository:
             found.setdefault(tenant_id, []).append((station_id, transaction_id))
         return found
 
-    async def find_over(self, tenant_id: str, proofs: Collection[EVSEProof]) -> Sequence[Row[Any]]:
-        """Return the open transactions, locked, that may be over because of what happened at their EVSEs."""
-        columns = _TRANSACTIONS.c
-        at_evse = one_of_keys((columns.station_id, columns.evse_id), {(one.station_id, one.evse_id) for one in proofs})
-        query: Any = select(
-            columns.station_id,
-            columns.transaction_id,
-            columns.evse_id,
-            columns.connector_id,
-            columns.last_event_time,
-        ).where(columns.tenant_id == tenant_id, at_evse, Transaction.is_open(), columns.over_time.is_(None))
-        if self._session.get_bind().dialect.name == "postgresql":
-            # In one order everywhere, so that two that lock can't wait for each other. SQLite, which has one writer,
-            # would go through all transactions of the station to have them in order.
-            query = query.order_by(columns.station_id, columns.transaction_id).with_for_update()
-        found: Sequence[Row[Any]] = (await self._session.execute(query)).all()
-        return found
+    async def find_over(
+        self, tenant_id: str, places: Collection[tuple[str, int]], before: int = _LAST
+    ) -> Sequence[Row[Any]]:
+        """Return the open transactions, locked, that may be over because of what happened at their EVSEs.
+
+        Args:
+            tenant_id: Tenant of the stations.
+            places: Stations and EVSEs.
+            before: Only of a lower sequence, that is heard of before.
+        """
+        connection = await self._session.connection()
+        query: Any = _FIND_OVER_AND_LOCK if connection.dialect.name == "postgresql" else _FIND_OVER
+        parameters = {"tenant_id": tenant_id, "keys": pack(places), "before": before}
+        return (await connection.execute(query, parameters)).all()
 
     async def mark_over(
         self, tenant_id: str, keys: Collection[tuple[str, str]], now: datetime, due_time: datetime
