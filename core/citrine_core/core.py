@@ -55,7 +55,7 @@ from citrine_core.resources.commands import CommandQueue, CommandSender, Command
 from citrine_core.resources.commands.pending import PendingCommands
 from citrine_core.resources.connections import ConnectionRepository, ConnectionsServicer, current_epochs
 from citrine_core.resources.keys import KeyAuthenticator, KeysServicer, ensure_operator_key
-from citrine_core.resources.stations import StationsServicer
+from citrine_core.resources.stations.servicer import StationsServicer
 from citrine_core.resources.tenants import TenantDirectory, TenantsServicer
 from citrine_core.resources.tokens import TokensServicer
 from citrine_core.rpc import Access, RpcServer, build_server

@@ -28,7 +28,7 @@ from citrine_core.dispatch import Block
 from citrine_core.events import EventFeed, EventsServicer, FrameHub
 from citrine_core.resources.keys import ApiKey, KeyAuthenticator, KeyRepository, KeysServicer
 from citrine_core.resources.keys.secrets import new_key
-from citrine_core.resources.stations import StationsServicer
+from citrine_core.resources.stations.servicer import StationsServicer
 from citrine_core.resources.tenants import Tenant, TenantDirectory, TenantRepository, TenantsServicer
 from citrine_core.resources.tokens import TokensServicer
 from citrine_core.rpc import Access, build_server

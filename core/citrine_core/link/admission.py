@@ -23,8 +23,8 @@ from citrine_core.ids import DEFAULT_TENANT, new_secret
 from citrine_core.link.health import Health
 from citrine_core.link.logins import RememberedLogins
 from citrine_core.link.registry import Link
-from citrine_core.link.repository import Credentials
 from citrine_core.link.sessions import Grant
+from citrine_core.resources.stations.credentials import Credentials
 from citrine_core.resources.stations.fields import STATION_ID, new_credential_version
 from citrine_core.resources.stations.passwords import LONGEST, SHORTEST, hash_password, verify
 

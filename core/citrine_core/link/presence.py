@@ -9,9 +9,9 @@ from citrine_core.clock import Clock
 from citrine_core.db import UnitOfWorkFactory
 from citrine_core.errors import DatabaseUnavailable
 from citrine_core.link.registry import LinkRegistry
-from citrine_core.link.repository import Credentials
 from citrine_core.link.sessions import disconnected
 from citrine_core.resources.connections import ConnectionRepository, EdgeRepository
+from citrine_core.resources.stations.credentials import Credentials
 
 __all__ = ["Presence"]
 

@@ -1,137 +1,15 @@
-"""Queries of the link: credentials of stations, when they were last heard of, the write probe."""
+"""Queries of the link: the write probe."""
 
-from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import Row, bindparam, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from citrine.api.v1.stations_pb2 import BOOT_POLICY_PENDING
-from citrine.api.v1.tenants_pb2 import UNKNOWN_STATIONS_HOLD
-from citrine_core.db import one_of, upsert
-from citrine_core.db.upsert import insert_statement
+from citrine_core.db import upsert
 from citrine_core.link.models import Probe
-from citrine_core.resources.stations.models import Station
-from citrine_core.resources.tenants.models import Tenant
 
-__all__ = ["Credentials", "write_probe"]
-
-_TABLE = Station.metadata.tables["stations"]
-_TENANTS = Tenant.metadata.tables["tenants"]
+__all__ = ["write_probe"]
 
 
 async def write_probe(session: AsyncSession, now: datetime) -> None:
     """Write something, so that its commit tells whether the database can commit."""
     await upsert(session, Probe.metadata.tables["probe"], [{"id": 1, "probe_time": now}], ("id",))
-
-
-class Credentials:
-    """What the stations table says about who may connect."""
-
-    def __init__(self, session: AsyncSession) -> None:
-        self._session = session
-
-    async def find_all(
-        self, tenant_id: str, station_ids: Collection[str], *, keep: bool = False
-    ) -> dict[str, Row[*tuple[Any, ...]]]:
-        """Return what decides on an admission, by station. With keep none is deleted before the commit."""
-        columns = _TABLE.c
-        query = select(
-            columns.station_id,
-            columns.enabled,
-            columns.password_hash,
-            columns.next_password_hash,
-            columns.credential_version,
-            columns.allow_no_password,
-            columns.registration,
-        ).where(columns.tenant_id == tenant_id, one_of(self._session, columns.station_id, station_ids))
-        if keep:
-            query = query.with_for_update(read=True, key_share=True)
-        rows = await (await self._session.connection()).execute(query)
-        return {row.station_id: row for row in rows}
-
-    async def holding_tenants(self, tenant_ids: Collection[str]) -> set[str]:
-        """Return the tenants among some that hold stations that nobody knows."""
-        rows = await (await self._session.connection()).execute(
-            select(_TENANTS.c.tenant_id).where(
-                one_of(self._session, _TENANTS.c.tenant_id, tenant_ids),
-                _TENANTS.c.unknown_stations == UNKNOWN_STATIONS_HOLD,
-            )
-        )
-        return {row.tenant_id for row in rows}
-
-    async def hold(self, tenant_id: str, station_id: str, password_hash: str, version: int, now: datetime) -> bool:
-        """Store a station that nobody knows, for an operator to accept.
-
-        Returns False where the tenant holds as many as it may, does so no more, or has a station of this id now.
-        """
-        connection = await self._session.connection()
-        # Locked, so that two that count can't both come to the last place.
-        most = await connection.scalar(
-            select(_TENANTS.c.max_held_stations)
-            .where(_TENANTS.c.tenant_id == tenant_id, _TENANTS.c.unknown_stations == UNKNOWN_STATIONS_HOLD)
-            .with_for_update()
-        )
-        held = await connection.scalar(
-            select(func.count()).where(_TABLE.c.tenant_id == tenant_id, _TABLE.c.held_time.is_not(None))
-        )
-        if most is None or (held or 0) >= most:
-            return False
-        row = {
-            "tenant_id": tenant_id,
-            "station_id": station_id,
-            "description": "",
-            "enabled": True,
-            "password_hash": password_hash,
-            "credential_version": version,
-            "allow_no_password": False,
-            "boot_policy": BOOT_POLICY_PENDING,
-            "held_time": now,
-            "create_time": now,
-            "version": 1,
-        }
-        insert = insert_statement(self._session, _TABLE).values(row).on_conflict_do_nothing()
-        return (await connection.execute(insert)).rowcount == 1
-
-    async def promote_all(self, used: Sequence[tuple[str, str, str]]) -> None:
-        """Make the next password of stations their only one, now that it was used.
-
-        Args:
-            used: Tenant, station and hash of the password that was used.
-        """
-        if used:
-            await (await self._session.connection()).execute(
-                update(_TABLE)
-                .where(
-                    _TABLE.c.tenant_id == bindparam("b_tenant_id"),
-                    _TABLE.c.station_id == bindparam("b_station_id"),
-                    _TABLE.c.next_password_hash == bindparam("b_hash"),
-                )
-                .values(
-                    password_hash=_TABLE.c.next_password_hash,
-                    next_password_hash=None,
-                    credential_version=_TABLE.c.credential_version + 1,
-                ),
-                [
-                    {"b_tenant_id": tenant_id, "b_station_id": station_id, "b_hash": password_hash}
-                    for tenant_id, station_id, password_hash in sorted(used)
-                ],
-            )
-
-    async def see_all(self, seen: Mapping[tuple[str, str], datetime]) -> None:
-        """Store when stations, given by tenant and id, were last heard of."""
-        if seen:
-            await (await self._session.connection()).execute(
-                update(_TABLE)
-                .where(
-                    _TABLE.c.tenant_id == bindparam("b_tenant_id"),
-                    _TABLE.c.station_id == bindparam("b_station_id"),
-                    or_(_TABLE.c.last_seen_time.is_(None), _TABLE.c.last_seen_time < bindparam("b_time")),
-                )
-                .values(last_seen_time=bindparam("b_time")),
-                [
-                    {"b_tenant_id": tenant_id, "b_station_id": station_id, "b_time": time}
-                    for (tenant_id, station_id), time in sorted(seen.items())
-                ],
-            )

@@ -16,7 +16,6 @@ from citrine_core.clock import Clock
 from citrine_core.db import UnitOfWork, UnitOfWorkFactory
 from citrine_core.dispatch import Item
 from citrine_core.link.registry import LinkRegistry
-from citrine_core.link.repository import Credentials
 from citrine_core.resources.connections import (
     VERSIONS,
     ClosedSession,
@@ -25,6 +24,7 @@ from citrine_core.resources.connections import (
     GrantedSession,
 )
 from citrine_core.resources.connections.repository import ASSUMED, NOT_HELD
+from citrine_core.resources.stations.credentials import Credentials
 
 __all__ = [
     "ClosedStage",

@@ -17,6 +17,8 @@ from citrine.ocpp.v2.availability_pb2 import (
 from citrine.ocpp.v2.provisioning_pb2 import REGISTRATION_STATUS_ENUM_ACCEPTED
 from citrine_core.blocks.availability.models import ConnectorState, ConnectorStatusChange, WantedAvailability
 from citrine_core.db import UnitOfWork, insert_or_ignore, one_of, upsert
+from citrine_core.resources.connections.queries import is_connected
+from citrine_core.resources.stations.queries import BOOTS
 
 __all__ = ["AvailabilityRepository", "ConnectorKey", "ConnectorRepository", "forget_connectors"]
 
@@ -127,9 +129,6 @@ class AvailabilityRepository:
         Of stations of all tenants that are connected and accepted, the longest out of service first.
         """
         wish, state = WantedAvailability, ConnectorState
-        # By their names: the packages of stations and connections import this one.
-        stations = state.metadata.tables["stations"]
-        connections = state.metadata.tables["connections"]
         serving = exists().where(
             state.tenant_id == wish.tenant_id,
             state.station_id == wish.station_id,
@@ -137,18 +136,17 @@ class AvailabilityRepository:
             or_(wish.connector_id == 0, state.connector_id == wish.connector_id),
             state.connector_id > 0,
             state.status.not_in((CONNECTOR_STATUS_ENUM_UNAVAILABLE, CONNECTOR_STATUS_ENUM_FAULTED)),
-            state.report_time() >= stations.c.boot_time,
+            state.report_time() >= BOOTS.c.boot_time,
         )
         rows = await self._session.scalars(
             select(wish)
-            .join(stations, _same_station(stations.c, wish))
-            .join(connections, _same_station(connections.c, wish))
+            .join(BOOTS, _same_station(BOOTS.c, wish))
             .where(
                 wish.wanted == OPERATIONAL_STATUS_ENUM_INOPERATIVE,
                 wish.answer.in_((CHANGE_AVAILABILITY_STATUS_ENUM_ACCEPTED, CHANGE_AVAILABILITY_STATUS_ENUM_SCHEDULED)),
-                wish.answer_time < stations.c.boot_time,
-                stations.c.registration == REGISTRATION_STATUS_ENUM_ACCEPTED,
-                connections.c.is_open,
+                wish.answer_time < BOOTS.c.boot_time,
+                BOOTS.c.registration == REGISTRATION_STATUS_ENUM_ACCEPTED,
+                is_connected(wish.tenant_id, wish.station_id),
                 serving,
             )
             .order_by(wish.answer_time)

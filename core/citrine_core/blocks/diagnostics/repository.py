@@ -12,6 +12,7 @@ from citrine_core.db import UnitOfWork
 from citrine_core.db.upsert import insert_statement, upsert
 from citrine_core.errors import NotFound
 from citrine_core.resources.reports import ReportKind, ReportRun
+from citrine_core.resources.reports.queries import Run, unfinished_requests
 
 __all__ = [
     "AlertKey",
@@ -235,30 +236,22 @@ class LogRepository:
 
     async def unfinished(self, tenant_id: str, station_id: str) -> Sequence[int]:
         """Return the request ids of the logs of a station whose upload began and did not end."""
-        rows = await self._session.scalars(
-            select(ReportRun.request_id).where(
-                *_station(ReportRun, tenant_id, station_id),
-                ReportRun.kind == ReportKind.REPORT_KIND_LOG,
-                ReportRun.answer_time.is_not(None),
-                ReportRun.finish_time.is_(None),
-            )
-        )
-        return rows.all()
+        return await unfinished_requests(self._session, tenant_id, station_id, ReportKind.REPORT_KIND_LOG)
 
     async def list(
         self, tenant_id: str, *, station_id: str, after: tuple[datetime, str, int] | None, limit: int
     ) -> Sequence[LogWithReport]:
         """Return logs and what became of them, the latest first; of all stations where none is named."""
-        key = (ReportRun.create_time, ReportRun.station_id, ReportRun.request_id)
+        key = (Run.create_time, Run.station_id, Run.request_id)
         query = (
-            select(LogUpload, ReportRun)
+            select(LogUpload, Run)
             .join(
-                ReportRun,
-                (ReportRun.tenant_id == LogUpload.tenant_id)
-                & (ReportRun.station_id == LogUpload.station_id)
-                & (ReportRun.request_id == LogUpload.request_id),
+                Run,
+                (Run.tenant_id == LogUpload.tenant_id)
+                & (Run.station_id == LogUpload.station_id)
+                & (Run.request_id == LogUpload.request_id),
             )
-            .where(LogUpload.tenant_id == tenant_id, ReportRun.kind == ReportKind.REPORT_KIND_LOG)
+            .where(LogUpload.tenant_id == tenant_id, Run.kind == ReportKind.REPORT_KIND_LOG)
         )
         if station_id:
             query = query.where(LogUpload.station_id == station_id)

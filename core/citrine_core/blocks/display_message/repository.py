@@ -4,14 +4,14 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import case, delete, exists, func, not_, select
+from sqlalchemy import case, delete, exists, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine.api.v1.display_message_pb2 import DisplayMessageState
 from citrine_core.blocks.display_message.models import DisplayMessage
-from citrine_core.blocks.transactions import Transaction
+from citrine_core.blocks.transactions.queries import has_ended
 from citrine_core.db import UnitOfWork, one_of
-from citrine_core.resources.stations.models import Station
+from citrine_core.resources.stations.queries import lock_station
 
 __all__ = ["DisplayMessageRepository", "forget_display_messages"]
 
@@ -29,12 +29,7 @@ class DisplayMessageRepository:
 
     async def lock_station(self, tenant_id: str, station_id: str) -> bool:
         """Let nobody else set a message of a station until the commit; return False where there is no such station."""
-        found = await self._session.scalars(
-            select(Station.station_id)
-            .where(Station.tenant_id == tenant_id, Station.station_id == station_id)
-            .with_for_update(key_share=True)
-        )
-        return found.one_or_none() is not None
+        return await lock_station(self._session, tenant_id, station_id)
 
     async def next_id(self, tenant_id: str, station_id: str) -> int:
         """Return an id that no message of the station has or had, as far as we know. Its lock must be held."""
@@ -145,12 +140,7 @@ class DisplayMessageRepository:
 
     async def take_of_ended_transactions(self, limit: int) -> Sequence[DisplayMessage]:
         """Return messages that stations hold for a transaction that ended."""
-        ended = exists().where(
-            Transaction.tenant_id == DisplayMessage.tenant_id,
-            Transaction.station_id == DisplayMessage.station_id,
-            Transaction.transaction_id == DisplayMessage.transaction_id,
-            not_(Transaction.is_open()),
-        )
+        ended = has_ended(DisplayMessage.tenant_id, DisplayMessage.station_id, DisplayMessage.transaction_id)
         return await self._take(DisplayMessage.state == _SET, DisplayMessage.transaction_id != "", ended, limit=limit)
 
     async def take_unanswered(self, now: datetime, limit: int) -> Sequence[DisplayMessage]:

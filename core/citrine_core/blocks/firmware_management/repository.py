@@ -7,7 +7,6 @@ from typing import Any, TypeAlias, TypeVar
 from sqlalchemy import ColumnElement, delete, func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from citrine.ocpp.v2.provisioning_pb2 import ChargingStation
 from citrine_core.blocks.firmware_management.models import FirmwarePublication, FirmwareStatus, FirmwareUpdate
 from citrine_core.blocks.firmware_management.updates import ACTIVE
 from citrine_core.db import one_of
@@ -15,7 +14,7 @@ from citrine_core.db.one_of_keys import one_of_keys
 from citrine_core.db.upsert import insert_statement
 from citrine_core.errors import NotFound
 from citrine_core.ids import new_request_id
-from citrine_core.resources.stations.models import Station
+from citrine_core.resources.stations.queries import find_hardware
 
 __all__ = ["OF_PUBLICATION", "OF_UPDATE", "FirmwareRepository", "Tracked", "UpdateKey"]
 
@@ -244,12 +243,8 @@ class FirmwareRepository:
 
     async def versions(self, tenant_id: str, station_ids: Collection[str]) -> dict[str, str]:
         """Return the firmware that stations said to have at their last boot; of those that exist."""
-        rows = await self._session.execute(
-            select(Station.station_id, Station.hardware).where(
-                Station.tenant_id == tenant_id, one_of(self._session, Station.station_id, station_ids)
-            )
-        )
-        return {row[0]: ChargingStation.FromString(row[1] or b"").firmware_version for row in rows}
+        found = await find_hardware(self._session, tenant_id, station_ids)
+        return {station_id: hardware.firmware_version for station_id, hardware in found.items()}
 
     async def remove(self, row: FirmwareUpdate | FirmwarePublication) -> None:
         """Forget an update or a publication of which the station never heard."""

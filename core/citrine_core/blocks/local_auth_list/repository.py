@@ -5,17 +5,20 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 import orjson
-from sqlalchemy import Table, and_, delete, exists, func, literal, or_, select, true, tuple_, update
+from sqlalchemy import and_, delete, exists, func, literal, or_, select, true, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from citrine.ocpp.v2.provisioning_pb2 import VariableCharacteristics
+from citrine.ocpp.v2.provisioning_pb2 import ATTRIBUTE_ENUM_ACTUAL, VariableCharacteristics
 from citrine_core.blocks.local_auth_list.messages import Entry, Limits
 from citrine_core.blocks.local_auth_list.models import LocalList, LocalListEntry
-from citrine_core.db import Model
+from citrine_core.blocks.provisioning.queries import find_variables
 from citrine_core.db.bulk import BulkUpsert
 from citrine_core.db.upsert import insert_or_ignore, insert_statement
 from citrine_core.errors import NotFound
+from citrine_core.resources.connections.queries import is_connected
+from citrine_core.resources.stations.queries import BOOTS, is_station
 from citrine_core.resources.tokens import Token, lookup_of, type_of
+from citrine_core.resources.tokens.queries import find_tokens
 
 __all__ = ["Counts", "LocalListRepository"]
 
@@ -27,9 +30,6 @@ _NAMES = (*_KEY, "id_token", "wanted", "held", "stale")
 _SET_WANTED = BulkUpsert(_ENTRIES, _NAMES, _KEY, ("id_token", "wanted", "stale"))
 _SET_HELD = BulkUpsert(_ENTRIES, _NAMES, _KEY, ("held",))
 _SET_BOTH = BulkUpsert(_ENTRIES, _NAMES, _KEY, ("id_token", "wanted", "held", "stale"))
-
-_ACTUAL = 1
-"""citrine.ocpp.v2.AttributeEnum"""
 
 
 class Counts(NamedTuple):
@@ -56,10 +56,7 @@ class LocalListRepository:
         found = await self._session.get(LocalList, (tenant_id, station_id))
         if found is not None:
             return found
-        stations = Model.metadata.tables["stations"].c
-        if not await self._session.scalar(
-            select(exists().where(stations.tenant_id == tenant_id, stations.station_id == station_id))
-        ):
+        if not await is_station(self._session, tenant_id, station_id):
             raise NotFound("station", station_id)
         return LocalList(**_new(tenant_id, station_id))
 
@@ -124,17 +121,9 @@ class LocalListRepository:
 
     async def limits(self, tenant_id: str, station_id: str) -> Limits:
         """Return what a station reported of the lists it takes."""
-        table = _table("variables").c
-        rows = await self._session.execute(
-            select(table.variable, table.value, table.characteristics).where(
-                table.tenant_id == tenant_id,
-                table.station_id == station_id,
-                func.lower(table.component) == "localauthlistctrlr",
-                func.lower(table.variable).in_(("itemspermessage", "bytespermessage", "entries")),
-                table.attribute == _ACTUAL,
-            )
-        )
-        found = {variable.lower(): (value, characteristics) for variable, value, characteristics in rows}
+        rows = await find_variables(self._session, tenant_id, station_id, ["localauthlistctrlr"])
+        actual = [row for row in rows if row.attribute == ATTRIBUTE_ENUM_ACTUAL]
+        found = {row.variable.lower(): (row.value, row.characteristics) for row in actual}
         most = VariableCharacteristics.FromString(found.get("entries", ("", None))[1] or b"")
         return Limits(
             _number(found.get("itemspermessage")),
@@ -144,15 +133,10 @@ class LocalListRepository:
 
     async def tokens(self, row: LocalList, *, stale_only: bool) -> Sequence[Token]:
         """Return the tokens that may belong to a list: all, or those that changed."""
-        query = select(Token).where(Token.tenant_id == row.tenant_id)
+        columns = _ENTRIES.c
         groups = [group.lower() for group in orjson.loads(row.group_ids)]
-        if groups:
-            query = query.where(func.lower(Token.group_id).in_(groups))
-        if stale_only:
-            columns = _ENTRIES.c
-            same = and_(columns.lookup == Token.lookup, columns.type == Token.type)
-            query = query.where(exists().where(*_of(row.tenant_id, row.station_id), columns.stale, same))
-        return (await self._session.scalars(query)).all()
+        stale = select(columns.lookup, columns.type).where(*_of(row.tenant_id, row.station_id), columns.stale)
+        return await find_tokens(self._session, row.tenant_id, groups, among=stale if stale_only else None)
 
     async def want(self, row: LocalList, entries: Sequence[Entry], *, only: bool, stale_only: bool = False) -> None:
         """Say what a station should hold.
@@ -244,26 +228,18 @@ class LocalListRepository:
 
     async def due(self, now: datetime, limit: int) -> Sequence[tuple[str, str, datetime | None]]:
         """Return tenant, station and boot time of lists to look at that nobody sends now, of connected stations."""
-        connections, stations = _table("connections").c, _table("stations").c
-        lists = _LISTS.c
+        boots, lists = BOOTS.c, _LISTS.c
+        same = and_(boots.tenant_id == lists.tenant_id, boots.station_id == lists.station_id)
         rows = await self._session.execute(
-            select(lists.tenant_id, lists.station_id, stations.boot_time)
-            .join_from(
-                _LISTS,
-                _table("connections"),
-                and_(connections.tenant_id == lists.tenant_id, connections.station_id == lists.station_id),
-            )
-            .join(
-                _table("stations"),
-                and_(stations.tenant_id == lists.tenant_id, stations.station_id == lists.station_id),
-            )
+            select(lists.tenant_id, lists.station_id, boots.boot_time)
+            .join_from(_LISTS, BOOTS, same)
             .where(
-                connections.is_open,
+                is_connected(lists.tenant_id, lists.station_id),
                 or_(lists.claim_time.is_(None), lists.claim_time <= now),
                 or_(
                     lists.next_time <= now,
                     # A station may have lost its list when it booted.
-                    and_(lists.keep_in_step, lists.check_time < stations.boot_time),
+                    and_(lists.keep_in_step, lists.check_time < boots.boot_time),
                 ),
             )
             .order_by(lists.next_time)
@@ -295,11 +271,6 @@ class LocalListRepository:
 
 def _of(tenant_id: str, station_id: str) -> tuple[Any, Any]:
     return (_ENTRIES.c.tenant_id == tenant_id, _ENTRIES.c.station_id == station_id)
-
-
-def _table(name: str) -> Table:
-    # By name: other blocks own them.
-    return Model.metadata.tables[name]
 
 
 def _number(found: tuple[str | None, Any] | None) -> int | None:

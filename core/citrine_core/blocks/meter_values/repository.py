@@ -10,9 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from citrine.ocpp.v2.types_pb2 import LocationEnum, ReadingContextEnum
 from citrine_core.blocks.meter_values.models import Sample
 from citrine_core.blocks.meter_values.readings import SIGNED, SIGNED_IN_EVENT, SampleRow
-from citrine_core.db import Model
+from citrine_core.blocks.transactions.queries import find_event_requests, sample_times
 from citrine_core.db.bulk import BulkInsert
-from citrine_core.db.one_of_keys import one_of_keys
 
 __all__ = ["EventKey", "SampleRepository", "add_samples"]
 
@@ -34,11 +33,7 @@ async def add_samples(session: AsyncSession, rows: Sequence[SampleRow]) -> None:
 
 
 class SampleRepository:
-    """What stations measured.
-
-    The block transactions writes through this one, so this one names its tables where it reads them: the
-    packages do not import each other.
-    """
+    """What stations measured."""
 
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
@@ -97,34 +92,14 @@ class SampleRepository:
 
     async def find_events(self, tenant_id: str, station_id: str, keys: Collection[EventKey]) -> dict[EventKey, bytes]:
         """Return the serialised requests of transaction events of a station, for what has no column here."""
-        events = Model.metadata.tables["transaction_events"].c
-        rows = await self._session.execute(
-            select(events.transaction_id, events.seq_no, events.digest, events.request).where(
-                events.tenant_id == tenant_id,
-                events.station_id == station_id,
-                one_of_keys((events.transaction_id, events.seq_no, events.digest), keys),
-            )
-        )
-        return {(transaction_id, seq_no, digest): request for transaction_id, seq_no, digest, request in rows}
+        return await find_event_requests(self._session, tenant_id, station_id, keys)
 
 
 def _within_transaction(query: Select[Any], tenant_id: str, station_id: str, transaction_id: str) -> Select[Any]:
     # Samples have no index over transactions, but a transaction knows between which times its samples are.
-    transactions = Model.metadata.tables["transactions"].c
-
-    def time(column: str) -> Any:
-        return (
-            select(transactions[column])
-            .where(
-                transactions.tenant_id == tenant_id,
-                transactions.station_id == station_id,
-                transactions.transaction_id == transaction_id,
-            )
-            .scalar_subquery()
-        )
-
+    first, last = sample_times(tenant_id, station_id, transaction_id)
     return query.where(
         _SAMPLES.c.transaction_id == transaction_id,
-        _SAMPLES.c.sample_time >= time("first_sample_time"),
-        _SAMPLES.c.sample_time <= time("last_sample_time"),
+        _SAMPLES.c.sample_time >= first,
+        _SAMPLES.c.sample_time <= last,
     )

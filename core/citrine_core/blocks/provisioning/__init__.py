@@ -3,32 +3,16 @@
 from functools import partial
 
 from citrine.api.v1 import configurations_pb2_grpc, provisioning_pb2_grpc
-from citrine_core.blocks.provisioning.boots import BootHandlers
-from citrine_core.blocks.provisioning.configuration import ConfigurationHandlers, ConfigurationsServicer, Provisioner
-from citrine_core.blocks.provisioning.handlers import ProvisioningHandlers
-from citrine_core.blocks.provisioning.jobs import HeldStations, Inventories
 from citrine_core.blocks.provisioning.message_splitting import PieceSender, merged
 from citrine_core.blocks.provisioning.models import ReportedVariable
-from citrine_core.blocks.provisioning.records import NetworkProfileRepository, RecordHandlers, ResetRepository
-from citrine_core.blocks.provisioning.reports import ReportHandlers
-from citrine_core.blocks.provisioning.repository import (
-    RegistrationRepository,
-    VariableRepository,
-    forget_device_model,
-)
-from citrine_core.blocks.provisioning.servicer import ProvisioningServicer
+from citrine_core.blocks.provisioning.repository import VariableRepository, forget_device_model
 from citrine_core.db import UnitOfWork
 from citrine_core.dispatch import Block
 from citrine_core.resources.configurations import ProvisioningRepository
 from citrine_core.services import Services
 
 __all__ = [
-    "BootHandlers",
     "PieceSender",
-    "ProvisioningHandlers",
-    "ProvisioningServicer",
-    "RegistrationRepository",
-    "ReportHandlers",
     "ReportedVariable",
     "VariableRepository",
     "block",
@@ -39,6 +23,19 @@ __all__ = [
 
 def block(services: Services) -> Block:
     """Return the block, put together."""
+    # Imported here: they use blocks that ask this one's tables, by its module `queries`.
+    from citrine_core.blocks.provisioning.boots import BootHandlers
+    from citrine_core.blocks.provisioning.configuration import (
+        ConfigurationHandlers,
+        ConfigurationsServicer,
+        Provisioner,
+    )
+    from citrine_core.blocks.provisioning.handlers import ProvisioningHandlers
+    from citrine_core.blocks.provisioning.jobs import HeldStations, Inventories
+    from citrine_core.blocks.provisioning.records import RecordHandlers
+    from citrine_core.blocks.provisioning.reports import ReportHandlers
+    from citrine_core.blocks.provisioning.servicer import ProvisioningServicer
+
     provisioner = Provisioner(services)
     configuration = ConfigurationHandlers(services, provisioner.wake)
     servicer = ProvisioningServicer(services)
@@ -63,6 +60,8 @@ def block(services: Services) -> Block:
 
 
 async def _forget_station(work: UnitOfWork, tenant_id: str, station_id: str) -> None:
+    from citrine_core.blocks.provisioning.records import NetworkProfileRepository, ResetRepository
+
     await forget_device_model(work, tenant_id, station_id)
     await ProvisioningRepository(work.session).forget(tenant_id, station_id)
     await ResetRepository(work.session).forget(tenant_id, station_id)

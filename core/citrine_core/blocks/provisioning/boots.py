@@ -10,10 +10,10 @@ from citrine.ocpp.v2.availability_pb2 import HeartbeatRequest, HeartbeatResponse
 from citrine_core.blocks.firmware_management import note_boots
 from citrine_core.blocks.provisioning.configuration.boots import Boot, Status, Told, registrations_at_boot
 from citrine_core.blocks.provisioning.records import record_boots
-from citrine_core.blocks.provisioning.repository import Policy, RegistrationRepository
-from citrine_core.blocks.transactions import TransactionRepository
+from citrine_core.blocks.transactions.repository import TransactionRepository
 from citrine_core.db import UnitOfWork
 from citrine_core.dispatch import Call, handles
+from citrine_core.resources.stations.registrations import Policy, RegistrationRepository
 from citrine_core.services import Services
 
 __all__ = ["BootHandlers"]

@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from citrine.ocpp.v2 import provisioning_pb2 as ocpp
-from citrine_core.blocks.provisioning.repository import RegistrationRepository, VariableKey, VariableRepository
+from citrine_core.blocks.provisioning.repository import VariableKey, VariableRepository
 from citrine_core.blocks.provisioning.variables import key_of, storable
 from citrine_core.db import UnitOfWork
 from citrine_core.dispatch import Answered, handles_answer
+from citrine_core.resources.stations.registrations import RegistrationRepository
 from citrine_core.services import Services
 
 __all__ = ["ProvisioningHandlers"]

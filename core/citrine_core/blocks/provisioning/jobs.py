@@ -7,10 +7,10 @@ from datetime import timedelta
 from citrine.api.v1.common_pb2 import CommandTarget
 from citrine.api.v1.reports_pb2 import REPORT_KIND_DEVICE_MODEL
 from citrine.ocpp.v2.provisioning_pb2 import REPORT_BASE_ENUM_FULL_INVENTORY, GetBaseReportRequest
-from citrine_core.blocks.provisioning.repository import RegistrationRepository
 from citrine_core.errors import CoreError
 from citrine_core.jobs import Job
 from citrine_core.resources.reports import ReportRequests
+from citrine_core.resources.stations.registrations import RegistrationRepository
 from citrine_core.resources.stations.repository import StationRepository
 from citrine_core.rpc import system_caller
 from citrine_core.services import Services

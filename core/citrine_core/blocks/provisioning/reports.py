@@ -11,7 +11,7 @@ from citrine.ocpp.v2.types_pb2 import (
     GENERIC_DEVICE_MODEL_STATUS_ENUM_ACCEPTED,
     GENERIC_DEVICE_MODEL_STATUS_ENUM_REJECTED,
 )
-from citrine_core.blocks.provisioning.repository import RegistrationRepository, VariableRepository
+from citrine_core.blocks.provisioning.repository import VariableRepository
 from citrine_core.blocks.provisioning.variables import key_of, reported_rows
 from citrine_core.db import UnitOfWork
 from citrine_core.dispatch import Answered, Call, Failed, handles, handles_answer, handles_failure
@@ -24,6 +24,7 @@ from citrine_core.resources.reports import (
     report_failed,
     take_parts,
 )
+from citrine_core.resources.stations.registrations import RegistrationRepository
 from citrine_core.services import Services
 
 __all__ = ["ReportHandlers"]

@@ -9,14 +9,12 @@ from sqlalchemy.engine import CursorResult
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine.api.v1.reservation_pb2 import ReservationState
-from citrine.ocpp.v2.availability_pb2 import ConnectorStatusEnum
-from citrine.ocpp.v2.provisioning_pb2 import BootReasonEnum, RegistrationStatusEnum
-from citrine_core.blocks.availability import ConnectorState
+from citrine_core.blocks.availability.queries import all_available, all_out_of_order
 from citrine_core.blocks.reservation.models import Reservation
 from citrine_core.db import UnitOfWork
 from citrine_core.db.one_of import one_of
 from citrine_core.db.one_of_keys import one_of_keys
-from citrine_core.resources.stations.models import Station
+from citrine_core.resources.stations.queries import has_restarted, lock_station
 from citrine_core.resources.tokens import lookups_of
 
 __all__ = ["ReservationKey", "ReservationRepository", "forget_reservations"]
@@ -33,11 +31,6 @@ MOST_RESENDS = 2
 
 _LARGEST_ID = 2**31 - 1
 
-_INOPERATIVE = (
-    ConnectorStatusEnum.CONNECTOR_STATUS_ENUM_FAULTED,
-    ConnectorStatusEnum.CONNECTOR_STATUS_ENUM_UNAVAILABLE,
-)
-
 
 class ReservationRepository:
     """Reservations of all tenants."""
@@ -47,12 +40,7 @@ class ReservationRepository:
 
     async def lock_station(self, tenant_id: str, station_id: str) -> bool:
         """Let nobody else ask a station for a reservation until the commit; return False where there is no such one."""
-        found = await self._session.scalars(
-            select(Station.station_id)
-            .where(Station.tenant_id == tenant_id, Station.station_id == station_id)
-            .with_for_update(key_share=True)
-        )
-        return found.one_or_none() is not None
+        return await lock_station(self._session, tenant_id, station_id)
 
     async def next_id(self, tenant_id: str, station_id: str) -> int:
         """Return an id that the station was never sent, as far as we know. Its lock must be held."""
@@ -194,35 +182,14 @@ class ReservationRepository:
             since: When they must have been reported so at the latest: the station has had time to speak for itself.
             limit: At most this many.
         """
-        connector = ConnectorState
-        of_targets = and_(
-            connector.tenant_id == Reservation.tenant_id,
-            connector.station_id == Reservation.station_id,
-            connector.evse_id > 0,
-            connector.connector_id > 0,
-            (connector.evse_id == Reservation.evse_id) | Reservation.evse_id.is_(None),
-        )
-        broken = and_(
-            connector.status.in_(_INOPERATIVE),
-            # What the station said before it accepted the reservation is of no account.
-            connector.report_time().between(Reservation.state_time, since),
-        )
-        return await self._take(
-            Reservation.state == _ACTIVE,
-            exists().where(of_targets),
-            ~exists().where(of_targets, ~broken),
-            limit=limit,
-        )
+        row = Reservation
+        # What the station said before it accepted the reservation is of no account.
+        broken = all_out_of_order(row.tenant_id, row.station_id, row.evse_id, after=row.state_time, until=since)
+        return await self._take(row.state == _ACTIVE, broken, limit=limit)
 
     async def take_lost_at_boot(self, limit: int) -> Sequence[Reservation]:
         """Return active reservations that were made before the last boot of their station, which is accepted since."""
-        restarted = exists().where(
-            Station.tenant_id == Reservation.tenant_id,
-            Station.station_id == Reservation.station_id,
-            Station.boot_time > Reservation.state_time,
-            Station.boot_reason != BootReasonEnum.BOOT_REASON_ENUM_TRIGGERED,
-            Station.registration == RegistrationStatusEnum.REGISTRATION_STATUS_ENUM_ACCEPTED,
-        )
+        restarted = has_restarted(Reservation.tenant_id, Reservation.station_id, since=Reservation.state_time)
         return await self._take(Reservation.state == _ACTIVE, restarted, limit=limit)
 
     async def take_lost_at_evse(self, since: datetime, limit: int) -> Sequence[Reservation]:
@@ -232,26 +199,10 @@ class ReservationRepository:
             since: When it must have said so at the latest: the station has had time to speak for itself.
             limit: At most this many.
         """
-        connector = ConnectorState.__table__.c
-        of_evse = and_(
-            connector.tenant_id == Reservation.tenant_id,
-            connector.station_id == Reservation.station_id,
-            connector.evse_id == Reservation.evse_id,
-            connector.connector_id > 0,
-        )
-        told = func.coalesce(connector.receive_time, connector.order_time)
-        free = and_(
-            connector.status == ConnectorStatusEnum.CONNECTOR_STATUS_ENUM_AVAILABLE,
-            # What the station said before it accepted the reservation is of no account.
-            told.between(Reservation.state_time, since),
-        )
-        return await self._take(
-            Reservation.state == _ACTIVE,
-            Reservation.resends < MOST_RESENDS,
-            exists().where(of_evse),
-            ~exists().where(of_evse, ~free),
-            limit=limit,
-        )
+        row = Reservation
+        # What the station said before it accepted the reservation is of no account.
+        free = all_available(row.tenant_id, row.station_id, row.evse_id, after=row.state_time, until=since)
+        return await self._take(row.state == _ACTIVE, row.resends < MOST_RESENDS, free, limit=limit)
 
     async def doubtful(self, now: datetime, limit: int) -> Sequence[Reservation]:
         """Return reservations that a station may hold without our knowing, and is to be told to cancel by now."""

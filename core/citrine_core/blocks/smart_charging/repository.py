@@ -5,16 +5,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, delete, exists, func, not_, or_, select, update
+from sqlalchemy import ColumnElement, and_, case, delete, func, not_, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine.api.v1 import smart_charging_pb2 as pb
 from citrine.ocpp.v2.types_pb2 import CHARGING_PROFILE_PURPOSE_ENUM_TX_PROFILE as TX
 from citrine_core.blocks.provisioning import ReportedVariable
+from citrine_core.blocks.provisioning.queries import find_variables
 from citrine_core.blocks.smart_charging.models import Capacity, ExternalLimit, Negotiation, ProfileQuery, ProfileRecord
-from citrine_core.blocks.transactions import Transaction
+from citrine_core.blocks.transactions.queries import find_open, has_ended, latest_of_start
 from citrine_core.db import UnitOfWork
-from citrine_core.resources.stations.models import Station
+from citrine_core.resources.stations.queries import lock_station
 
 __all__ = [
     "ChargingContextRepository",
@@ -48,12 +49,7 @@ class OpenTransaction:
 def _of_ended_transaction() -> ColumnElement[bool]:
     return and_(
         ProfileRecord.purpose == TX,
-        exists().where(
-            Transaction.tenant_id == ProfileRecord.tenant_id,
-            Transaction.station_id == ProfileRecord.station_id,
-            Transaction.transaction_id == ProfileRecord.transaction_id,
-            not_(Transaction.is_open()),
-        ),
+        has_ended(ProfileRecord.tenant_id, ProfileRecord.station_id, ProfileRecord.transaction_id),
     )
 
 
@@ -226,25 +222,20 @@ class ProfileRepository:
 
     async def find_transactions_of_starts(self) -> Sequence[tuple[ProfileRecord, str]]:
         """Return profiles that came with a RequestStartTransaction whose transaction is known by now, with its id."""
+        row = ProfileRecord
+        begun = latest_of_start(row.tenant_id, row.station_id, row.remote_start_id)
         rows = await self._session.execute(
-            select(ProfileRecord, Transaction.transaction_id)
-            .join(
-                Transaction,
-                and_(
-                    Transaction.tenant_id == ProfileRecord.tenant_id,
-                    Transaction.station_id == ProfileRecord.station_id,
-                    Transaction.remote_start_id == ProfileRecord.remote_start_id,
-                ),
-            )
+            select(ProfileRecord, begun)
             .where(
                 ProfileRecord.state.in_(_ACTIVE),
                 ProfileRecord.transaction_id.is_(None),
                 ProfileRecord.remote_start_id.is_not(None),
+                begun.is_not(None),
             )
-            .order_by(ProfileRecord.id, Transaction.sequence.desc())
+            .order_by(ProfileRecord.id)
             .limit(500)
         )
-        return [(row[0], row[1]) for row in rows]
+        return [(found[0], found[1]) for found in rows if found[1] is not None]
 
     async def find_query(self, tenant_id: str, station_id: str, request_id: int) -> ProfileQuery | None:
         """Return what is known of a report of profiles, to be changed."""
@@ -263,33 +254,17 @@ class ChargingContextRepository:
 
     async def lock(self, tenant_id: str, station_id: str) -> bool:
         """Keep others from setting profiles of a station until the commit; return False where there is no such."""
-        query = select(Station.station_id).where(Station.tenant_id == tenant_id, Station.station_id == station_id)
-        return await self._session.scalar(query.with_for_update(key_share=True)) is not None
+        return await lock_station(self._session, tenant_id, station_id)
 
     async def variables(self, tenant_id: str, station_id: str) -> Sequence[ReportedVariable]:
         """Return what a station says of its smart charging and its EVSEs in its device model."""
         # Part 2 spells the component in two ways.
         names = ("smartchargingctrlr", "smartchargingctrl", "evse")
-        rows = await self._session.scalars(
-            select(ReportedVariable).where(
-                ReportedVariable.tenant_id == tenant_id,
-                ReportedVariable.station_id == station_id,
-                func.lower(ReportedVariable.component).in_(names),
-            )
-        )
-        return rows.all()
+        return await find_variables(self._session, tenant_id, station_id, names)
 
     async def open_transactions(self, tenant_id: str, station_id: str) -> Sequence[OpenTransaction]:
         """Return the transactions of a station that are under way, the latest first."""
-        row = Transaction
-        rows = await self._session.execute(
-            select(
-                row.transaction_id, row.evse_id, row.energy_wh, row.orphaned, row.charging_state, row.remote_start_id
-            )
-            .where(row.tenant_id == tenant_id, row.station_id == station_id, row.is_open())
-            .order_by(row.sequence.desc())
-        )
-        return [OpenTransaction(*found) for found in rows]
+        return [OpenTransaction(*found) for found in await find_open(self._session, tenant_id, station_id)]
 
 
 class NegotiationRepository:

@@ -4,34 +4,27 @@ from functools import partial
 
 from citrine.api.v1 import transactions_pb2_grpc
 from citrine.api.v1.tariff_and_cost_pb2 import SETTLEMENT_STATION_REMOVED
-from citrine_core.blocks.transactions.checks import CheckHandlers, TransactionChecks
-from citrine_core.blocks.transactions.checks.jobs import INTERVAL
-from citrine_core.blocks.transactions.handlers import TransactionsHandlers
 from citrine_core.blocks.transactions.models import Transaction, TransactionEvent
-from citrine_core.blocks.transactions.reported_ids import ReportedIds
-from citrine_core.blocks.transactions.repository import TransactionRepository
-from citrine_core.blocks.transactions.servicer import TransactionsServicer
-from citrine_core.blocks.transactions.settlement import INTERVAL as SETTLEMENT_INTERVAL
-from citrine_core.blocks.transactions.settlement import DueSettlements, EndProofs, Settlements
 from citrine_core.db import UnitOfWork
 from citrine_core.dispatch import Block
 from citrine_core.jobs import Job
-from citrine_core.resources.stations.clock_skews import INTERVAL as CLOCKS_INTERVAL
-from citrine_core.resources.stations.clock_skews import ClockSkews
 from citrine_core.services import Services
 
-__all__ = [
-    "Transaction",
-    "TransactionEvent",
-    "TransactionRepository",
-    "TransactionsHandlers",
-    "TransactionsServicer",
-    "block",
-]
+__all__ = ["Transaction", "TransactionEvent", "block"]
 
 
 def block(services: Services) -> Block:
     """Return the block, put together."""
+    # Imported here: they use blocks that ask this one's tables, by its module `queries`.
+    from citrine_core.blocks.transactions.checks.handlers import CheckHandlers
+    from citrine_core.blocks.transactions.checks.jobs import INTERVAL, TransactionChecks
+    from citrine_core.blocks.transactions.handlers import TransactionsHandlers
+    from citrine_core.blocks.transactions.reported_ids import ReportedIds
+    from citrine_core.blocks.transactions.servicer import TransactionsServicer
+    from citrine_core.blocks.transactions.settlement import INTERVAL as SETTLEMENT_INTERVAL
+    from citrine_core.blocks.transactions.settlement import DueSettlements, EndProofs, Settlements
+    from citrine_core.resources.stations.clock_skews import INTERVAL as CLOCKS_INTERVAL
+    from citrine_core.resources.stations.clock_skews import ClockSkews
 
     async def forget_station(work: UnitOfWork, tenant_id: str, station_id: str) -> None:
         # What it charged is kept. A station that is registered again by this name knows nothing of it.

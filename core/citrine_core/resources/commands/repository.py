@@ -8,11 +8,11 @@ from sqlalchemy import ColumnElement, CursorResult, Row, and_, bindparam, delete
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from citrine.api.v1 import common_pb2 as common
-from citrine.ocpp.v2.provisioning_pb2 import REGISTRATION_STATUS_ENUM_ACCEPTED
 from citrine_core.db import one_of
 from citrine_core.resources.commands.models import CommandRow
-from citrine_core.resources.connections import Connection
-from citrine_core.resources.stations.models import Station
+from citrine_core.resources.connections.queries import SESSIONS
+from citrine_core.resources.stations.credentials import Credentials
+from citrine_core.resources.stations.queries import find_with_session, is_accepted
 
 __all__ = ["CommandRepository", "StoredCommand"]
 
@@ -20,8 +20,6 @@ StoredCommand: TypeAlias = Row[*tuple[Any, ...]]
 """A row of the table, with all its columns."""
 
 _TABLE = CommandRow.metadata.tables["commands"]
-_CONNECTIONS = Connection.metadata.tables["connections"]
-_STATIONS = Station.metadata.tables["stations"]
 
 _QUEUED = common.COMMAND_STATE_QUEUED
 _LIVE = (common.COMMAND_STATE_QUEUED, common.COMMAND_STATE_SENT)
@@ -44,23 +42,11 @@ class CommandRepository:
 
         With keep it is not deleted before the commit.
         """
-        columns = _CONNECTIONS.c
-        query = (
-            select(_STATIONS.c.registration, columns.is_open, columns.edge_id, columns.epoch)
-            .select_from(_STATIONS.outerjoin(_CONNECTIONS, _same_station(_STATIONS.c, columns)))
-            .where(_STATIONS.c.tenant_id == tenant_id, _STATIONS.c.station_id == station_id)
-        )
-        if keep:
-            query = query.with_for_update(read=True, key_share=True, of=_STATIONS)
-        return (await (await self._connection()).execute(query)).one_or_none()
+        return await find_with_session(self._session, tenant_id, station_id, keep=keep)
 
     async def set_next_password(self, tenant_id: str, station_id: str, password_hash: str) -> None:
         """Let a station in with a password that it is about to be given, beside the one that it has."""
-        await (await self._connection()).execute(
-            update(_STATIONS)
-            .where(_STATIONS.c.tenant_id == tenant_id, _STATIONS.c.station_id == station_id)
-            .values(next_password_hash=password_hash, credential_version=_STATIONS.c.credential_version + 1)
-        )
+        await Credentials(self._session).set_next(tenant_id, station_id, password_hash)
 
     async def add(self, row: Mapping[str, Any]) -> None:
         """Store a new command."""
@@ -116,9 +102,8 @@ class CommandRepository:
 
     async def next_waiting(self, tenant_id: str, station_id: str, now: datetime) -> StoredCommand | None:
         """Return the oldest command that waits for a station, if it is connected and may be sent it now."""
-        columns = _CONNECTIONS.c
         rows = await (await self._connection()).execute(
-            select(_TABLE, columns.edge_id, columns.epoch.label("open_epoch"))
+            select(_TABLE, SESSIONS.c.edge_id, SESSIONS.c.epoch.label("open_epoch"))
             .select_from(_waiting_for_open_station())
             .where(_TABLE.c.tenant_id == tenant_id, _TABLE.c.station_id == station_id, _sendable(now))
             .order_by(_TABLE.c.command_id)
@@ -244,9 +229,7 @@ def _same_station(left: Any, right: Any) -> ColumnElement[bool]:
 
 
 def _waiting_for_open_station() -> Any:
-    return _TABLE.join(_CONNECTIONS, _same_station(_TABLE.c, _CONNECTIONS.c)).join(
-        _STATIONS, _same_station(_TABLE.c, _STATIONS.c)
-    )
+    return _TABLE.join(SESSIONS, _same_station(_TABLE.c, SESSIONS.c))
 
 
 def _sendable(now: datetime) -> ColumnElement[bool]:
@@ -254,7 +237,7 @@ def _sendable(now: datetime) -> ColumnElement[bool]:
         _TABLE.c.state == _QUEUED,
         _TABLE.c.core_id.is_(None),
         _TABLE.c.expire_time > now,
-        _CONNECTIONS.c.is_open.is_(True),
+        SESSIONS.c.is_open.is_(True),
         # A station that is pending or rejected is left alone until it is accepted (B02, B03).
-        _STATIONS.c.registration == REGISTRATION_STATUS_ENUM_ACCEPTED,
+        is_accepted(_TABLE.c.tenant_id, _TABLE.c.station_id),
     )

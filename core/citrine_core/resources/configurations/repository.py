@@ -5,17 +5,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CursorResult, and_, delete, exists, select, update
+from sqlalchemy import CursorResult, delete, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine.api.v1 import configurations_pb2 as pb
-from citrine.ocpp.v2.provisioning_pb2 import REGISTRATION_STATUS_ENUM_REJECTED
 from citrine_core.db import one_of, upsert
 from citrine_core.db.violations import breaks_foreign_key
 from citrine_core.errors import AlreadyExists, FailedPrecondition, NotFound
 from citrine_core.resources.configurations.models import Configuration, ConfigurationSelector, Provisioning
-from citrine_core.resources.connections.models import Connection
+from citrine_core.resources.connections.queries import is_connected
+from citrine_core.resources.stations.queries import may_be_sent_to, names_configuration
 
 __all__ = ["Choices", "ConfigurationRepository", "DueStation", "ProvisioningRepository"]
 
@@ -128,10 +128,7 @@ class ConfigurationRepository:
         Raises:
             FailedPrecondition: When a station names it.
         """
-        # By its name: the package of the stations imports this one.
-        stations = Configuration.metadata.tables["stations"].c
-        named = exists().where(stations.tenant_id == row.tenant_id, stations.configuration_id == row.configuration_id)
-        if await self._session.scalar(select(named)):
+        if await names_configuration(self._session, row.tenant_id, row.configuration_id):
             raise FailedPrecondition(f"configuration {row.configuration_id} is that of a station")
         await self.put_selectors(row.tenant_id, row.configuration_id, [])
         await self._session.delete(row)
@@ -233,20 +230,12 @@ class ProvisioningRepository:
     async def due(self, now: datetime, limit: int) -> Sequence[DueStation]:
         """Return stations that are connected, may be sent something, and have a step due; the longest due first."""
         row = Provisioning
-        # By its name: the package of the stations imports this one.
-        stations = row.metadata.tables["stations"].c
         result = await self._session.execute(
             select(row.tenant_id, row.station_id, row.state, row.next_time)
-            .join(Connection, and_(Connection.tenant_id == row.tenant_id, Connection.station_id == row.station_id))
-            .join(
-                row.metadata.tables["stations"],
-                and_(stations.tenant_id == row.tenant_id, stations.station_id == row.station_id),
-            )
             .where(
                 row.next_time <= now,
-                Connection.is_open,
-                # Nothing is sent to a station that never booted or is rejected (B03.FR.03).
-                stations.registration != REGISTRATION_STATUS_ENUM_REJECTED,
+                is_connected(row.tenant_id, row.station_id),
+                may_be_sent_to(row.tenant_id, row.station_id),
             )
             .order_by(row.next_time)
             .limit(limit)

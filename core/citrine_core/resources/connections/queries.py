@@ -1,21 +1,38 @@
-"""What others may ask of the connections: whether a station is connected."""
+"""What other packages may ask about who is connected."""
 
+from collections.abc import Collection
 from typing import Any
 
-from sqlalchemy import ColumnElement, exists
+from sqlalchemy import ColumnElement, exists, select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
 
+from citrine_core.db.one_of_keys import one_of_keys
 from citrine_core.resources.connections.models import Connection
 
-__all__ = ["is_connected"]
+__all__ = ["SESSIONS", "NewestSession", "connected_stations", "is_connected"]
+
+_TABLE = Connection.__table__.c
+
+SESSIONS = select(
+    _TABLE.tenant_id, _TABLE.station_id, _TABLE.edge_id, _TABLE.epoch, _TABLE.is_open, _TABLE.open_time
+).subquery("sessions")
+"""The newest session of each station that ever connected, to be joined by tenant_id and station_id."""
+
+NewestSession = aliased(Connection, name="newest_session")
+"""The same as an entity, for who shows all of it."""
 
 
 def is_connected(tenant_id: Any, station_id: Any) -> ColumnElement[bool]:
-    """Return the condition that a station is connected.
+    """Return the condition that the station of two columns is connected."""
+    return exists().where(_TABLE.tenant_id == tenant_id, _TABLE.station_id == station_id, _TABLE.is_open)
 
-    Args:
-        tenant_id: Column or value.
-        station_id: Column or value.
-    """
-    return exists().where(
-        Connection.tenant_id == tenant_id, Connection.station_id == station_id, Connection.is_open.is_(True)
+
+async def connected_stations(session: AsyncSession, keys: Collection[tuple[str, str]]) -> set[tuple[str, str]]:
+    """Return those of the stations, by tenant and id, that are connected."""
+    rows = await session.execute(
+        select(_TABLE.tenant_id, _TABLE.station_id).where(
+            _TABLE.is_open, one_of_keys((_TABLE.tenant_id, _TABLE.station_id), keys)
+        )
     )
+    return {(row[0], row[1]) for row in rows}

@@ -3,6 +3,5 @@
 from citrine_core.resources.stations.models import Station
 from citrine_core.resources.stations.passwords import hash_password, verify
 from citrine_core.resources.stations.repository import StationRepository
-from citrine_core.resources.stations.servicer import StationsServicer
 
-__all__ = ["Station", "StationRepository", "StationsServicer", "hash_password", "verify"]
+__all__ = ["Station", "StationRepository", "hash_password", "verify"]

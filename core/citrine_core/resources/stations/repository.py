@@ -11,6 +11,7 @@ from citrine_core.db.one_of import one_of
 from citrine_core.db.violations import breaks_foreign_key
 from citrine_core.errors import AlreadyExists, NotFound
 from citrine_core.resources.connections.models import Connection
+from citrine_core.resources.connections.queries import NewestSession
 from citrine_core.resources.stations.models import Station
 
 __all__ = ["StationRepository", "StationWithConnection"]
@@ -83,7 +84,7 @@ class StationRepository:
         if held is not None:
             statement = statement.where(Station.held_time.is_not(None) if held else Station.held_time.is_(None))
         if connected_only:
-            statement = statement.where(Connection.is_open)
+            statement = statement.where(NewestSession.is_open)
         if after is not None:
             statement = statement.where(Station.station_id > after)
         rows = await self._session.execute(statement.order_by(Station.station_id).limit(limit))
@@ -107,11 +108,11 @@ class StationRepository:
     async def held_and_silent(self, since: datetime, limit: int) -> Sequence[Station]:
         """Return stations of all tenants that are held, not connected, and were not heard of since some time."""
         seen = func.coalesce(Station.last_seen_time, Station.held_time)
-        newest = and_(Connection.tenant_id == Station.tenant_id, Connection.station_id == Station.station_id)
+        newest = and_(NewestSession.tenant_id == Station.tenant_id, NewestSession.station_id == Station.station_id)
         rows = await self._session.scalars(
             select(Station)
-            .outerjoin(Connection, newest)
-            .where(Station.held_time < since, seen < since, Connection.is_open.is_not(True))
+            .outerjoin(NewestSession, newest)
+            .where(Station.held_time < since, seen < since, NewestSession.is_open.is_not(True))
             .limit(limit)
         )
         return rows.all()
@@ -122,5 +123,5 @@ class StationRepository:
 
 
 def _with_connection() -> Select[Station, Connection]:
-    newest = and_(Connection.tenant_id == Station.tenant_id, Connection.station_id == Station.station_id)
-    return select(Station, Connection).outerjoin(Connection, newest)
+    newest = and_(NewestSession.tenant_id == Station.tenant_id, NewestSession.station_id == Station.station_id)
+    return select(Station, NewestSession).outerjoin(NewestSession, newest)

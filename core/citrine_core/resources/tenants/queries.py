@@ -1,12 +1,41 @@
-"""What others may ask of the tenants: what each wants done."""
+"""What other packages may ask about tenants."""
+
+from collections.abc import Collection
 
 from sqlalchemy import ScalarSelect, select
+from sqlalchemy.ext.asyncio import AsyncSession
 
+from citrine.api.v1.tenants_pb2 import UNKNOWN_STATIONS_HOLD
+from citrine_core.db.one_of import one_of
 from citrine_core.resources.tenants.models import Tenant
 
-__all__ = ["asks_inventory"]
+__all__ = ["asks_inventory", "find_holding", "lock_most_held"]
+
+_TABLE = Tenant.__table__.c
 
 
 def asks_inventory(tenant_id: str) -> ScalarSelect[bool]:
     """Return the expression that tells whether a tenant wants the inventory of stations that are new or changed."""
-    return select(Tenant.asks_inventory).where(Tenant.tenant_id == tenant_id).scalar_subquery()
+    return select(_TABLE.asks_inventory).where(_TABLE.tenant_id == tenant_id).scalar_subquery()
+
+
+async def find_holding(session: AsyncSession, tenant_ids: Collection[str]) -> set[str]:
+    """Return the tenants among some that hold stations that nobody knows."""
+    rows = await (await session.connection()).execute(
+        select(_TABLE.tenant_id).where(
+            one_of(session, _TABLE.tenant_id, tenant_ids), _TABLE.unknown_stations == UNKNOWN_STATIONS_HOLD
+        )
+    )
+    return {row.tenant_id for row in rows}
+
+
+async def lock_most_held(session: AsyncSession, tenant_id: str) -> int | None:
+    """Return how many stations that nobody knows a tenant holds at most; None where it holds none.
+
+    The tenant is locked until the commit, so that two that count can't both come to the last place.
+    """
+    query = select(_TABLE.max_held_stations).where(
+        _TABLE.tenant_id == tenant_id, _TABLE.unknown_stations == UNKNOWN_STATIONS_HOLD
+    )
+    found: int | None = await (await session.connection()).scalar(query.with_for_update())
+    return found

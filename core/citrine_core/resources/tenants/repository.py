@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import delete, exists, select
+from sqlalchemy import delete, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine_core.db.tables import metadata, own_tables
 from citrine_core.errors import AlreadyExists, FailedPrecondition, NotFound
-from citrine_core.resources.stations.models import Station
+from citrine_core.resources.stations.queries import tenant_has_stations
 from citrine_core.resources.tenants.models import Tenant
 
 __all__ = ["HISTORY", "TenantRepository"]
@@ -88,7 +88,7 @@ class TenantRepository:
             FailedPrecondition: When it has stations.
         """
         tenant_id = tenant.tenant_id
-        if await self._session.scalar(select(exists().where(Station.tenant_id == tenant_id))):
+        if await tenant_has_stations(self._session, tenant_id):
             raise FailedPrecondition(f"tenant {tenant_id} has stations")
         # Those that refer to others go first.
         removed = own_tables() - HISTORY

@@ -9,8 +9,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from citrine.api.v1.stations_pb2 import BootPolicy
 from citrine.ocpp.v2 import provisioning_pb2 as ocpp
 from citrine.ocpp.v2.availability_pb2 import HeartbeatRequest
-from citrine_core.blocks.provisioning import BootHandlers
-from citrine_core.blocks.transactions import Transaction, TransactionsHandlers
+from citrine_core.blocks.provisioning.boots import BootHandlers
+from citrine_core.blocks.transactions import Transaction
+from citrine_core.blocks.transactions.handlers import TransactionsHandlers
 from citrine_core.db import UnitOfWorkFactory
 from tests.support.blocks import NOW, add_station, call_of, events, find_station, handle, services_of, stamp
 from tests.support.charging import started

@@ -8,7 +8,9 @@ from sqlalchemy import select
 
 from citrine.ocpp.v2 import provisioning_pb2 as ocpp
 from citrine.ocpp.v2.types_pb2 import EVSE, Component, Variable
-from citrine_core.blocks.provisioning import ProvisioningHandlers, ReportedVariable, ReportHandlers
+from citrine_core.blocks.provisioning import ReportedVariable
+from citrine_core.blocks.provisioning.handlers import ProvisioningHandlers
+from citrine_core.blocks.provisioning.reports import ReportHandlers
 from citrine_core.db import UnitOfWorkFactory
 from tests.support.blocks import add_station, answered, call_of, find_station, handle, services_of, stamp
 

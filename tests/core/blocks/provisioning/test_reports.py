@@ -16,7 +16,9 @@ from citrine.ocpp.v2 import provisioning_pb2 as ocpp
 from citrine.ocpp.v2.types_pb2 import EVSE, Component, Variable
 from citrine.ocpp.v2.types_pb2 import GENERIC_DEVICE_MODEL_STATUS_ENUM_ACCEPTED as AGREED
 from citrine.ocpp.v2.types_pb2 import GENERIC_DEVICE_MODEL_STATUS_ENUM_REJECTED as REFUSED
-from citrine_core.blocks.provisioning import ProvisioningHandlers, ReportedVariable, ReportHandlers
+from citrine_core.blocks.provisioning import ReportedVariable
+from citrine_core.blocks.provisioning.handlers import ProvisioningHandlers
+from citrine_core.blocks.provisioning.reports import ReportHandlers
 from citrine_core.db import UnitOfWorkFactory
 from citrine_core.dispatch import Call, CommandEnd, Failed
 from citrine_core.events import write_events

@@ -22,7 +22,7 @@ from citrine_core.blocks.smart_charging import (
     forget_charging,
 )
 from citrine_core.blocks.smart_charging.records import ACCEPTED, WANTED, new_record
-from citrine_core.blocks.transactions import TransactionsHandlers
+from citrine_core.blocks.transactions.handlers import TransactionsHandlers
 from citrine_core.db import UnitOfWorkFactory
 from citrine_core.dispatch import CommandEnd, Failed
 from tests.support.blocks import NOW, add_station, answered, call_of, events, handle, services_of, stamp

@@ -13,7 +13,7 @@ from citrine.ocpp.v2.remote_control_pb2 import (
 )
 from citrine_core.blocks.smart_charging import ChargingPlans, PlanTriggers, ProfileAnswers, ProfileRecord, ProfileUpkeep
 from citrine_core.blocks.smart_charging.records import WANTED, new_record, same_profile
-from citrine_core.blocks.transactions import TransactionsHandlers
+from citrine_core.blocks.transactions.handlers import TransactionsHandlers
 from citrine_core.db import UnitOfWorkFactory
 from tests.support.blocks import NOW, answered, call_of, events, handle, services_of
 from tests.support.charging import ended, started

@@ -15,8 +15,8 @@ from citrine.events.v1.events_pb2 import Event
 from citrine.ocpp.v2.transactions_pb2 import TransactionEventRequest, TransactionEventResponse
 from citrine.ocpp.v2.types_pb2 import AuthorizationStatusEnum, IdToken
 from citrine_core.blocks.tariff_and_cost.transaction_costs import CostRepository
-from citrine_core.blocks.transactions import TransactionRepository
 from citrine_core.blocks.transactions.handlers import TransactionsHandlers
+from citrine_core.blocks.transactions.repository import TransactionRepository
 from citrine_core.config import CoreSettings
 from citrine_core.db import UnitOfWorkFactory
 from citrine_core.db.tables import metadata

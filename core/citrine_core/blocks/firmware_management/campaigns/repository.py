@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, CursorResult, and_, exists, func, or_, sel
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine.api.v1 import firmware_campaigns_pb2 as pb
-from citrine.ocpp.v2.provisioning_pb2 import REGISTRATION_STATUS_ENUM_ACCEPTED, ChargingStation
+from citrine.ocpp.v2.provisioning_pb2 import ChargingStation
 from citrine_core.blocks.firmware_management.campaigns.models import FirmwareCampaign, FirmwareCampaignStation
 from citrine_core.blocks.firmware_management.models import FirmwareUpdate
 from citrine_core.blocks.firmware_management.updates import ACTIVE
@@ -16,8 +16,8 @@ from citrine_core.db import one_of
 from citrine_core.db.one_of_keys import one_of_keys
 from citrine_core.db.upsert import insert_statement
 from citrine_core.errors import NotFound
-from citrine_core.resources.connections import Connection
-from citrine_core.resources.stations.models import Station
+from citrine_core.resources.connections.queries import is_connected
+from citrine_core.resources.stations.queries import is_accepted, list_hardware
 
 __all__ = ["UNFINISHED", "CampaignRepository", "Counts"]
 
@@ -118,12 +118,11 @@ class CampaignRepository:
         """Return how many stations of campaigns wait and are not connected."""
         rows = await self._session.execute(
             select(_STATIONS.c.campaign_id, func.count())
-            .select_from(_STATIONS.outerjoin(Connection, _same_station(Connection)))
             .where(
                 _STATIONS.c.tenant_id == tenant_id,
                 one_of(self._session, _STATIONS.c.campaign_id, campaign_ids),
                 _STATIONS.c.state == _PENDING,
-                or_(Connection.is_open.is_(None), Connection.is_open.is_(False)),
+                ~is_connected(_STATIONS.c.tenant_id, _STATIONS.c.station_id),
             )
             .group_by(_STATIONS.c.campaign_id)
         )
@@ -136,16 +135,15 @@ class CampaignRepository:
             FirmwareUpdate.station_id == FirmwareCampaignStation.station_id,
             FirmwareUpdate.state.in_(tuple(ACTIVE)),
         )
+        of_station = (FirmwareCampaignStation.tenant_id, FirmwareCampaignStation.station_id)
         rows = await self._session.scalars(
             select(FirmwareCampaignStation)
-            .join(Connection, _same(Connection, FirmwareCampaignStation))
-            .join(Station, _same(Station, FirmwareCampaignStation))
             .where(
                 *_of(campaign),
                 FirmwareCampaignStation.state == _PENDING,
                 or_(FirmwareCampaignStation.next_time.is_(None), FirmwareCampaignStation.next_time <= now),
-                Connection.is_open.is_(True),
-                Station.registration == REGISTRATION_STATUS_ENUM_ACCEPTED,
+                is_connected(*of_station),
+                is_accepted(*of_station),
                 ~busy,
             )
             .order_by(FirmwareCampaignStation.station_id)
@@ -196,13 +194,12 @@ class CampaignRepository:
 
     async def list_stations(
         self, campaign: FirmwareCampaign, *, state: int, after: str | None, limit: int
-    ) -> Sequence[tuple[FirmwareCampaignStation, int | None, bool | None]]:
+    ) -> Sequence[tuple[FirmwareCampaignStation, int | None, bool]]:
         """Return stations by their ids, with the state of their latest update and whether they are connected."""
         row = FirmwareCampaignStation
         query = (
-            select(row, FirmwareUpdate.state, Connection.is_open)
+            select(row, FirmwareUpdate.state, is_connected(row.tenant_id, row.station_id))
             .outerjoin(FirmwareUpdate, and_(_same(FirmwareUpdate, row), FirmwareUpdate.request_id == row.request_id))
-            .outerjoin(Connection, _same(Connection, row))
             .where(*_of(campaign))
         )
         if state:
@@ -218,14 +215,9 @@ class CampaignRepository:
         """Yield what stations said of themselves at their last boot, by their ids; of all where none are named."""
         after = ""
         while True:
-            query = select(Station.station_id, Station.hardware).where(
-                Station.tenant_id == tenant_id, Station.station_id > after
-            )
-            if station_ids is not None:
-                query = query.where(one_of(self._session, Station.station_id, station_ids))
-            rows = (await self._session.execute(query.order_by(Station.station_id).limit(STEP))).all()
+            rows = await list_hardware(self._session, tenant_id, station_ids, after=after, limit=STEP)
             for row in rows:
-                yield row[0], ChargingStation.FromString(row[1] or b"")
+                yield row
             if len(rows) < STEP:
                 return
             after = rows[-1][0]
@@ -256,7 +248,3 @@ def _of(campaign: FirmwareCampaign) -> tuple[ColumnElement[bool], ColumnElement[
 
 def _same(left: Any, right: Any) -> ColumnElement[bool]:
     return and_(left.tenant_id == right.tenant_id, left.station_id == right.station_id)
-
-
-def _same_station(table: Any) -> ColumnElement[bool]:
-    return _same(table, _STATIONS.c)

@@ -12,6 +12,7 @@ from citrine_core.blocks.provisioning.models import ReportedVariable
 from citrine_core.blocks.provisioning.repository import VariableKey
 from citrine_core.db import one_of
 from citrine_core.resources.stations.models import Station
+from citrine_core.resources.stations.queries import find_station
 
 __all__ = ["Actual", "ActualRepository"]
 
@@ -57,4 +58,4 @@ class ActualRepository:
 
     async def station(self, tenant_id: str, station_id: str) -> Station | None:
         """Return a station."""
-        return await self._session.get(Station, (tenant_id, station_id))
+        return await find_station(self._session, tenant_id, station_id)

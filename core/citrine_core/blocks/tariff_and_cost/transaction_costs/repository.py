@@ -6,16 +6,20 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from sqlalchemy import and_, exists, func, or_, select, tuple_, update
+from sqlalchemy import and_, exists, or_, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine.api.v1 import tariff_and_cost_pb2 as cost_pb
 from citrine.api.v1 import tariffs_pb2 as pb
+from citrine_core.blocks.provisioning.queries import find_available
+from citrine_core.blocks.reservation.queries import find_times
 from citrine_core.blocks.tariff_and_cost.corrections.models import CostCorrection
 from citrine_core.blocks.tariff_and_cost.models import CostSettings, TariffAssignment, TransactionCost
-from citrine_core.db import Model, one_of, upsert
+from citrine_core.blocks.transactions.queries import store_total_cost
+from citrine_core.db import upsert
 from citrine_core.db.bulk import BulkInsert, BulkUpdate
 from citrine_core.db.one_of_keys import one_of_keys
+from citrine_core.resources.connections.queries import connected_stations
 
 __all__ = ["CostRepository", "CostRow", "DueCost", "TenantCosts", "TransactionKey"]
 
@@ -211,14 +215,7 @@ class CostRepository:
         mine = one_of_keys([_COSTS.c[name] for name in _KEY], keys)
         await self._session.execute(update(_COSTS).where(mine, running).values(next_time=now + later))
         await self._session.execute(update(_COSTS).where(mine, ~running).values(next_time=None))
-        connections = Model.metadata.tables["connections"].c
-        stations = [key[:2] for key in keys]
-        found = await self._session.execute(
-            select(connections.tenant_id, connections.station_id).where(
-                connections.is_open, one_of_keys((connections.tenant_id, connections.station_id), stations)
-            )
-        )
-        here = {(row[0], row[1]) for row in found}
+        here = await connected_stations(self._session, [key[:2] for key in keys])
         return [
             DueCost(*(getattr(row, name) for name in DueCost._fields))
             for row in rows
@@ -232,42 +229,24 @@ class CostRepository:
 
     async def told(self, tenant_id: str, station_id: str, transaction_id: str, total: float, now: datetime) -> None:
         """Keep what a station was told that a transaction costs. Does nothing where that is unknown."""
-        transactions = Model.metadata.tables["transactions"]
-        for table, values in (
-            (transactions, {"total_cost": total, "update_time": now}),
-            (_COSTS, {"told_total": str(Decimal(repr(total)))}),
-        ):
-            where = (table.c.tenant_id == tenant_id, table.c.station_id == station_id)
-            await self._session.execute(
-                update(table).where(*where, table.c.transaction_id == transaction_id).values(**values)
+        await store_total_cost(self._session, tenant_id, station_id, transaction_id, total, now)
+        await self._session.execute(
+            update(_COSTS)
+            .where(
+                _COSTS.c.tenant_id == tenant_id,
+                _COSTS.c.station_id == station_id,
+                _COSTS.c.transaction_id == transaction_id,
             )
+            .values(told_total=str(Decimal(repr(total))))
+        )
 
     async def find_reservations(
         self, tenant_id: str, keys: Collection[tuple[str, int]]
     ) -> dict[tuple[str, int], tuple[datetime, datetime]]:
         """Return when reservations, by station and id, were made and expire: of each id the latest."""
-        table = Model.metadata.tables["reservations"].c
-        rows = await self._session.execute(
-            select(table.station_id, table.reservation_id, table.create_time, table.expire_time)
-            .where(table.tenant_id == tenant_id, one_of_keys((table.station_id, table.reservation_id), keys))
-            .order_by(table.id)
-        )
-        return {(row[0], row[1]): (row[2], row[3]) for row in rows}
+        return await find_times(self._session, tenant_id, keys)
 
     async def stations_with_texts(self, tenant_id: str, stations: Collection[str]) -> set[str]:
         """Return those of the stations whose device model says that they show tariffs or messages (I01.FR.02)."""
-        variables = Model.metadata.tables["variables"].c
-        rows = await self._session.scalars(
-            select(variables.station_id).where(
-                variables.tenant_id == tenant_id,
-                one_of(self._session, variables.station_id, stations),
-                or_(
-                    (func.lower(variables.component) == "tariffcostctrlr")
-                    & (func.lower(variables.variable_instance) == "tariff"),
-                    func.lower(variables.component) == "displaymessagectrlr",
-                ),
-                func.lower(variables.variable) == "available",
-                func.lower(variables.value) == "true",
-            )
-        )
-        return set(rows)
+        controllers = [("tariffcostctrlr", "tariff"), ("displaymessagectrlr", "")]
+        return await find_available(self._session, tenant_id, stations, controllers)

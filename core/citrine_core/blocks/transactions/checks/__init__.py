@@ -5,9 +5,7 @@ asked with GetTransactionStatus. What it says is kept with the transaction; one 
 nor has messages of is closed.
 """
 
-from citrine_core.blocks.transactions.checks.handlers import CheckHandlers
-from citrine_core.blocks.transactions.checks.jobs import TransactionChecks
 from citrine_core.blocks.transactions.checks.models import TransactionCheck
 from citrine_core.blocks.transactions.checks.repository import CheckRepository
 
-__all__ = ["CheckHandlers", "CheckRepository", "TransactionCheck", "TransactionChecks"]
+__all__ = ["CheckRepository", "TransactionCheck"]

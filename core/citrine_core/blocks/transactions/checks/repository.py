@@ -12,13 +12,12 @@ from citrine.api.v1 import transactions_pb2 as pb
 from citrine_core.blocks.transactions.checks.models import TransactionCheck
 from citrine_core.blocks.transactions.models import Transaction
 from citrine_core.db import insert_statement
-from citrine_core.resources.connections.models import Connection
+from citrine_core.resources.connections.queries import SESSIONS
 
 __all__ = ["FIRST_RETRY", "CheckKey", "CheckRepository", "Question"]
 
 _CHECKS = TransactionCheck.metadata.tables["transaction_checks"]
 _TRANSACTIONS = Transaction.metadata.tables["transactions"]
-_CONNECTIONS = Connection.metadata.tables["connections"]
 
 CheckKey = tuple[str, str, str]
 """Tenant, station and transaction."""
@@ -83,7 +82,7 @@ class CheckRepository:
             silence: How long a transaction may be without news. None: for ever.
             limit: Return at most this many.
         """
-        transactions, connections, checks = _TRANSACTIONS.c, _CONNECTIONS.c, _CHECKS.c
+        transactions, connections, checks = _TRANSACTIONS.c, SESSIONS.c, _CHECKS.c
         last_news = func.coalesce(checks.ask_time, transactions.update_time)
         reconnected = and_(
             transactions.update_time < connections.open_time,
@@ -109,7 +108,7 @@ class CheckRepository:
                 transactions.over_time,
             )
             .select_from(_TRANSACTIONS)
-            .join(_CONNECTIONS, _same_station())
+            .join(SESSIONS, _same_station())
             .outerjoin(_CHECKS, _same_transaction())
             .where(
                 transactions.end_time.is_(None),
@@ -235,8 +234,8 @@ def _due(now: datetime) -> Select[Any]:
         select(_CHECKS, *(_TRANSACTIONS.c[name] for name in columns))
         .select_from(_CHECKS)
         .join(_TRANSACTIONS, _same_transaction())
-        .join(_CONNECTIONS, _same_station())
-        .where(_CHECKS.c.due_time <= now, _CONNECTIONS.c.is_open.is_(True))
+        .join(SESSIONS, _same_station())
+        .where(_CHECKS.c.due_time <= now, SESSIONS.c.is_open.is_(True))
     )
 
 
@@ -252,7 +251,7 @@ def _same_transaction() -> Any:
 
 
 def _same_station() -> Any:
-    return and_(*(_CONNECTIONS.c[name] == _TRANSACTIONS.c[name] for name in ("tenant_id", "station_id")))
+    return and_(*(SESSIONS.c[name] == _TRANSACTIONS.c[name] for name in ("tenant_id", "station_id")))
 
 
 def _is(table: Any, key: CheckKey) -> Sequence[Any]:

@@ -1,0 +1,60 @@
+"""What other packages may ask about connectors."""
+
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, exists, func
+
+from citrine.ocpp.v2.availability_pb2 import (
+    CONNECTOR_STATUS_ENUM_AVAILABLE,
+    CONNECTOR_STATUS_ENUM_FAULTED,
+    CONNECTOR_STATUS_ENUM_UNAVAILABLE,
+)
+from citrine_core.blocks.availability.models import ConnectorState
+
+__all__ = ["all_available", "all_out_of_order"]
+
+_OUT_OF_ORDER = (CONNECTOR_STATUS_ENUM_FAULTED, CONNECTOR_STATUS_ENUM_UNAVAILABLE)
+
+
+def all_out_of_order(tenant_id: Any, station_id: Any, evse_id: Any, after: Any, until: Any) -> ColumnElement[bool]:
+    """Return the condition that all connectors of an EVSE, of which there are some, are faulted or unavailable.
+
+    Args:
+        tenant_id: Column or value, as the next three.
+        station_id: Its station.
+        evse_id: The EVSE. NULL: any of the station.
+        after: They were reported so then at the earliest.
+        until: And then at the latest.
+    """
+    connector = ConnectorState
+    meant = and_(
+        connector.tenant_id == tenant_id,
+        connector.station_id == station_id,
+        connector.evse_id > 0,
+        connector.connector_id > 0,
+        (connector.evse_id == evse_id) | evse_id.is_(None),
+    )
+    broken = and_(connector.status.in_(_OUT_OF_ORDER), connector.report_time().between(after, until))
+    return and_(exists().where(meant), ~exists().where(meant, ~broken))
+
+
+def all_available(tenant_id: Any, station_id: Any, evse_id: Any, after: Any, until: Any) -> ColumnElement[bool]:
+    """Return the condition that all connectors of an EVSE, of which there are some, are available.
+
+    Args:
+        tenant_id: Column or value, as the next three.
+        station_id: Its station.
+        evse_id: The EVSE.
+        after: Their statuses came then at the earliest.
+        until: And then at the latest.
+    """
+    connector = ConnectorState
+    meant = and_(
+        connector.tenant_id == tenant_id,
+        connector.station_id == station_id,
+        connector.evse_id == evse_id,
+        connector.connector_id > 0,
+    )
+    came = func.coalesce(connector.receive_time, connector.order_time).between(after, until)
+    free = and_(connector.status == CONNECTOR_STATUS_ENUM_AVAILABLE, came)
+    return and_(exists().where(meant), ~exists().where(meant, ~free))

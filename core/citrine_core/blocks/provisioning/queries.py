@@ -1,0 +1,80 @@
+"""What other packages may ask about the device models of stations."""
+
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+
+from sqlalchemy import and_, func, or_, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from citrine.ocpp.v2.provisioning_pb2 import ATTRIBUTE_ENUM_ACTUAL
+from citrine_core.blocks.provisioning.models import ReportedVariable
+from citrine_core.db.one_of import one_of
+
+__all__ = ["find_available", "find_connector_types", "find_variables"]
+
+_TABLE = ReportedVariable.__table__.c
+
+
+async def find_variables(
+    session: AsyncSession, tenant_id: str, station_id: str, components: Collection[str]
+) -> Sequence[ReportedVariable]:
+    """Return all variables of some components of a station, given in lower case."""
+    rows = await session.scalars(
+        select(ReportedVariable).where(
+            ReportedVariable.tenant_id == tenant_id,
+            ReportedVariable.station_id == station_id,
+            func.lower(ReportedVariable.component).in_(components),
+        )
+    )
+    return rows.all()
+
+
+async def find_connector_types(
+    session: AsyncSession, tenant_id: str, station_ids: Collection[str]
+) -> dict[str, dict[int, frozenset[str]]]:
+    """Return the types of connectors, in lower case, by station and EVSE."""
+    rows = await session.execute(
+        select(_TABLE.station_id, _TABLE.evse_id, _TABLE.value).where(
+            _TABLE.tenant_id == tenant_id,
+            one_of(session, _TABLE.station_id, station_ids),
+            func.lower(_TABLE.component) == "connector",
+            func.lower(_TABLE.variable) == "connectortype",
+            _TABLE.attribute == ATTRIBUTE_ENUM_ACTUAL,
+            _TABLE.evse_id > 0,
+            _TABLE.value.is_not(None),
+        )
+    )
+    found: dict[str, dict[int, frozenset[str]]] = defaultdict(dict)
+    for station_id, evse_id, value in rows:
+        found[station_id][evse_id] = found[station_id].get(evse_id, frozenset()) | {value.lower()}
+    return found
+
+
+async def find_available(
+    session: AsyncSession, tenant_id: str, station_ids: Collection[str], controllers: Collection[tuple[str, str]]
+) -> set[str]:
+    """Return those of the stations of which any of some controllers says that it is available.
+
+    Args:
+        session: Of the database.
+        tenant_id: Of the stations.
+        station_ids: The stations.
+        controllers: Component and instance of its variable Available, both in lower case. An empty instance: any.
+    """
+    of_controllers = (
+        and_(
+            func.lower(_TABLE.component) == component,
+            *([func.lower(_TABLE.variable_instance) == instance] if instance else []),
+        )
+        for component, instance in controllers
+    )
+    rows = await session.scalars(
+        select(_TABLE.station_id).where(
+            _TABLE.tenant_id == tenant_id,
+            one_of(session, _TABLE.station_id, station_ids),
+            or_(*of_controllers),
+            func.lower(_TABLE.variable) == "available",
+            func.lower(_TABLE.value) == "true",
+        )
+    )
+    return set(rows)

@@ -1,0 +1,26 @@
+"""What other packages may ask about reservations."""
+
+from collections.abc import Collection
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from citrine_core.blocks.reservation.models import Reservation
+from citrine_core.db.one_of_keys import one_of_keys
+
+__all__ = ["find_times"]
+
+_TABLE = Reservation.__table__.c
+
+
+async def find_times(
+    session: AsyncSession, tenant_id: str, keys: Collection[tuple[str, int]]
+) -> dict[tuple[str, int], tuple[datetime, datetime]]:
+    """Return when reservations, by station and id, were made and expire: of each id the latest."""
+    rows = await session.execute(
+        select(_TABLE.station_id, _TABLE.reservation_id, _TABLE.create_time, _TABLE.expire_time)
+        .where(_TABLE.tenant_id == tenant_id, one_of_keys((_TABLE.station_id, _TABLE.reservation_id), keys))
+        .order_by(_TABLE.id)
+    )
+    return {(row[0], row[1]): (row[2], row[3]) for row in rows}

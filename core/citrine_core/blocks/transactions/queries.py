@@ -1,0 +1,143 @@
+"""What other packages may ask about transactions, and the one thing that another of them writes."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, ScalarSelect, exists, not_, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from citrine.ocpp.v2.types_pb2 import AuthorizationStatusEnum
+from citrine_core.blocks.transactions.models import Transaction, TransactionEvent
+from citrine_core.db.one_of import one_of
+from citrine_core.db.one_of_keys import one_of_keys
+from citrine_core.resources.tokens.queries import group_of
+
+__all__ = [
+    "find_event_requests",
+    "find_open",
+    "find_open_of_tokens",
+    "has_ended",
+    "latest_of_start",
+    "sample_times",
+    "store_total_cost",
+]
+
+_TABLE = Transaction.__table__.c
+_EVENTS = TransactionEvent.__table__.c
+
+
+def has_ended(tenant_id: Any, station_id: Any, transaction_id: Any) -> ColumnElement[bool]:
+    """Return the condition that the transaction of three columns ended or was closed."""
+    return exists().where(*_is(tenant_id, station_id, transaction_id), not_(Transaction.is_open()))
+
+
+def latest_of_start(tenant_id: Any, station_id: Any, remote_start_id: Any) -> ScalarSelect[str | None]:
+    """Return an expression: the id of the latest transaction that began by the remote start of three columns."""
+    return (
+        select(_TABLE.transaction_id)
+        .where(
+            _TABLE.tenant_id == tenant_id, _TABLE.station_id == station_id, _TABLE.remote_start_id == remote_start_id
+        )
+        .order_by(_TABLE.sequence.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+
+
+def sample_times(tenant_id: str, station_id: str, transaction_id: str) -> tuple[ScalarSelect[Any], ScalarSelect[Any]]:
+    """Return expressions: between which times the samples of a transaction are, both included."""
+    first, last = (
+        select(column).where(*_is(tenant_id, station_id, transaction_id)).scalar_subquery()
+        for column in (_TABLE.first_sample_time, _TABLE.last_sample_time)
+    )
+    return first, last
+
+
+async def find_open(session: AsyncSession, tenant_id: str, station_id: str) -> Sequence[Row[*tuple[Any, ...]]]:
+    """Return what is under way at a station, the latest first.
+
+    Returns:
+        Of each transaction_id, evse_id, energy_wh, orphaned, charging_state and remote_start_id.
+    """
+    rows = await session.execute(
+        select(
+            _TABLE.transaction_id,
+            _TABLE.evse_id,
+            _TABLE.energy_wh,
+            _TABLE.orphaned,
+            _TABLE.charging_state,
+            _TABLE.remote_start_id,
+        )
+        .where(_TABLE.tenant_id == tenant_id, _TABLE.station_id == station_id, Transaction.is_open())
+        .order_by(_TABLE.sequence.desc())
+    )
+    return rows.all()
+
+
+async def find_open_of_tokens(
+    session: AsyncSession, tenant_id: str, lookups: Collection[str], station_ids: Collection[str]
+) -> Sequence[Row[*tuple[Any, ...]]]:
+    """Return the accepted transactions under way of tokens, and those at stations.
+
+    One that its station seems to have forgotten, or that something else proves to be over, does not count: it would
+    keep its driver from charging.
+
+    Returns:
+        Of each station_id, transaction_id, id_token_lookup, id_token_type, group_id of its token, and evse_id.
+    """
+    group = group_of(_TABLE.tenant_id, _TABLE.id_token_lookup, _TABLE.id_token_type).label("group_id")
+    rows = await session.execute(
+        select(
+            _TABLE.station_id,
+            _TABLE.transaction_id,
+            _TABLE.id_token_lookup,
+            _TABLE.id_token_type,
+            group,
+            _TABLE.evse_id,
+        ).where(
+            _TABLE.tenant_id == tenant_id,
+            Transaction.is_open(),
+            _TABLE.orphaned.is_(False),
+            _TABLE.over_time.is_(None),
+            _TABLE.id_token_status == AuthorizationStatusEnum.AUTHORIZATION_STATUS_ENUM_ACCEPTED,
+            or_(
+                one_of(session, _TABLE.id_token_lookup, lookups),
+                one_of(session, _TABLE.station_id, station_ids),
+            ),
+        )
+    )
+    return rows.all()
+
+
+async def find_event_requests(
+    session: AsyncSession, tenant_id: str, station_id: str, keys: Collection[tuple[str, int, int]]
+) -> dict[tuple[str, int, int], bytes]:
+    """Return the serialised requests of events of a station, by transaction, seqNo and digest."""
+    key = (_EVENTS.transaction_id, _EVENTS.seq_no, _EVENTS.digest)
+    rows = await session.execute(
+        select(*key, _EVENTS.request).where(
+            _EVENTS.tenant_id == tenant_id, _EVENTS.station_id == station_id, one_of_keys(key, keys)
+        )
+    )
+    return {(transaction_id, seq_no, digest): request for transaction_id, seq_no, digest, request in rows}
+
+
+async def store_total_cost(
+    session: AsyncSession, tenant_id: str, station_id: str, transaction_id: str, total: float, now: datetime
+) -> None:
+    """Store what a station was told that a transaction costs, in its currency. Does nothing where it is unknown."""
+    table = Transaction.metadata.tables["transactions"]
+    await session.execute(
+        update(table)
+        .where(
+            table.c.tenant_id == tenant_id,
+            table.c.station_id == station_id,
+            table.c.transaction_id == transaction_id,
+        )
+        .values(total_cost=total, update_time=now)
+    )
+
+
+def _is(tenant_id: Any, station_id: Any, transaction_id: Any) -> tuple[ColumnElement[bool], ...]:
+    return _TABLE.tenant_id == tenant_id, _TABLE.station_id == station_id, _TABLE.transaction_id == transaction_id

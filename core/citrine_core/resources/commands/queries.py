@@ -1,0 +1,45 @@
+"""What other packages may ask about commands."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import Any
+
+import orjson
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from citrine.api.v1.common_pb2 import COMMAND_STATE_ANSWERED
+from citrine_core.db.one_of import one_of
+from citrine_core.resources.commands.models import CommandRow
+
+__all__ = ["find_answered"]
+
+_TABLE = CommandRow.__table__.c
+
+
+async def find_answered(
+    session: AsyncSession, tenant_id: str, station_ids: Collection[str], action: str, since: datetime, limit: int
+) -> Sequence[tuple[str, dict[str, Any], dict[str, Any]]]:
+    """Return station, request and answer, in OCPP spelling, of what stations answered to an action; the latest first.
+
+    Args:
+        session: Of the database.
+        tenant_id: Of the stations.
+        station_ids: The stations.
+        action: OCPP action, e.g. "RequestStartTransaction".
+        since: Only commands that were made after this time.
+        limit: At most this many.
+    """
+    rows = await session.execute(
+        select(_TABLE.station_id, _TABLE.payload, _TABLE.response)
+        .where(
+            _TABLE.tenant_id == tenant_id,
+            one_of(session, _TABLE.station_id, station_ids),
+            _TABLE.action == action,
+            _TABLE.state == COMMAND_STATE_ANSWERED,
+            _TABLE.create_time > since,
+        )
+        .order_by(_TABLE.command_id.desc())
+        .limit(limit)
+    )
+    return [(row[0], orjson.loads(row[1]), orjson.loads(row[2] or "{}")) for row in rows]

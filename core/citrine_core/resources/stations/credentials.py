@@ -1,0 +1,126 @@
+"""Who may connect as which station: passwords, stations that nobody knows, when they were last heard of."""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, bindparam, func, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from citrine.api.v1.stations_pb2 import BOOT_POLICY_PENDING
+from citrine_core.db import one_of
+from citrine_core.db.upsert import insert_statement
+from citrine_core.resources.stations.models import Station
+from citrine_core.resources.tenants.queries import find_holding, lock_most_held
+
+__all__ = ["Credentials"]
+
+_TABLE = Station.metadata.tables["stations"]
+
+
+class Credentials:
+    """What the stations table says about who may connect."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def find_all(
+        self, tenant_id: str, station_ids: Collection[str], *, keep: bool = False
+    ) -> dict[str, Row[*tuple[Any, ...]]]:
+        """Return what decides on an admission, by station. With keep none is deleted before the commit."""
+        columns = _TABLE.c
+        query = select(
+            columns.station_id,
+            columns.enabled,
+            columns.password_hash,
+            columns.next_password_hash,
+            columns.credential_version,
+            columns.allow_no_password,
+            columns.registration,
+        ).where(columns.tenant_id == tenant_id, one_of(self._session, columns.station_id, station_ids))
+        if keep:
+            query = query.with_for_update(read=True, key_share=True)
+        rows = await (await self._session.connection()).execute(query)
+        return {row.station_id: row for row in rows}
+
+    async def holding_tenants(self, tenant_ids: Collection[str]) -> set[str]:
+        """Return the tenants among some that hold stations that nobody knows."""
+        return await find_holding(self._session, tenant_ids)
+
+    async def hold(self, tenant_id: str, station_id: str, password_hash: str, version: int, now: datetime) -> bool:
+        """Store a station that nobody knows, for an operator to accept.
+
+        Returns False where the tenant holds as many as it may, does so no more, or has a station of this id now.
+        """
+        connection = await self._session.connection()
+        most = await lock_most_held(self._session, tenant_id)
+        held = await connection.scalar(
+            select(func.count()).where(_TABLE.c.tenant_id == tenant_id, _TABLE.c.held_time.is_not(None))
+        )
+        if most is None or (held or 0) >= most:
+            return False
+        row = {
+            "tenant_id": tenant_id,
+            "station_id": station_id,
+            "description": "",
+            "enabled": True,
+            "password_hash": password_hash,
+            "credential_version": version,
+            "allow_no_password": False,
+            "boot_policy": BOOT_POLICY_PENDING,
+            "held_time": now,
+            "create_time": now,
+            "version": 1,
+        }
+        insert = insert_statement(self._session, _TABLE).values(row).on_conflict_do_nothing()
+        return (await connection.execute(insert)).rowcount == 1
+
+    async def set_next(self, tenant_id: str, station_id: str, password_hash: str) -> None:
+        """Let a station in with a password that it is about to be given, beside the one that it has."""
+        await (await self._session.connection()).execute(
+            update(_TABLE)
+            .where(_TABLE.c.tenant_id == tenant_id, _TABLE.c.station_id == station_id)
+            .values(next_password_hash=password_hash, credential_version=_TABLE.c.credential_version + 1)
+        )
+
+    async def promote_all(self, used: Sequence[tuple[str, str, str]]) -> None:
+        """Make the next password of stations their only one, now that it was used.
+
+        Args:
+            used: Tenant, station and hash of the password that was used.
+        """
+        if used:
+            await (await self._session.connection()).execute(
+                update(_TABLE)
+                .where(
+                    _TABLE.c.tenant_id == bindparam("b_tenant_id"),
+                    _TABLE.c.station_id == bindparam("b_station_id"),
+                    _TABLE.c.next_password_hash == bindparam("b_hash"),
+                )
+                .values(
+                    password_hash=_TABLE.c.next_password_hash,
+                    next_password_hash=None,
+                    credential_version=_TABLE.c.credential_version + 1,
+                ),
+                [
+                    {"b_tenant_id": tenant_id, "b_station_id": station_id, "b_hash": password_hash}
+                    for tenant_id, station_id, password_hash in sorted(used)
+                ],
+            )
+
+    async def see_all(self, seen: Mapping[tuple[str, str], datetime]) -> None:
+        """Store when stations, given by tenant and id, were last heard of."""
+        if seen:
+            await (await self._session.connection()).execute(
+                update(_TABLE)
+                .where(
+                    _TABLE.c.tenant_id == bindparam("b_tenant_id"),
+                    _TABLE.c.station_id == bindparam("b_station_id"),
+                    or_(_TABLE.c.last_seen_time.is_(None), _TABLE.c.last_seen_time < bindparam("b_time")),
+                )
+                .values(last_seen_time=bindparam("b_time")),
+                [
+                    {"b_tenant_id": tenant_id, "b_station_id": station_id, "b_time": time}
+                    for (tenant_id, station_id), time in sorted(seen.items())
+                ],
+            )
