@@ -53,9 +53,9 @@ BLOCK_EXTRAS: dict[str, set[str]] = {
     },
     "tariff_and_cost": {
         # The engine, pure and tested by tables: what a tariff says, what a transaction took, what that costs.
-        *("accrual.py", "calculation.py", "money.py", "rules.py"),
+        *("accrual.py", "calculation.py", "components.py", "energy_flow.py", "money.py", "rules.py", "taxes.py"),
         # Which tariff applies to whom, what operators may write, what a usage would cost, what drivers are told.
-        *("assignments.py", "definitions.py", "preview.py", "protos.py", "texts.py"),
+        *("assignment_requests.py", "assignments.py", "definitions.py", "preview.py", "protos.py", "texts.py"),
     },
     "transactions": {
         "clock_rule.py",

@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Mapping
 
 from citrine.api.v1.tariffs_pb2 import (
+    RESERVATION_RESTRICTION_RESERVATION_CANCELLED,
+    RESERVATION_RESTRICTION_RESERVATION_EXPIRES,
     TARIFF_DIMENSION_CHARGING_TIME,
     TARIFF_DIMENSION_ENERGY,
     TARIFF_DIMENSION_FLAT,
@@ -10,6 +12,7 @@ from citrine.api.v1.tariffs_pb2 import (
     Cost,
     CostLine,
     DayOfWeek,
+    PriceComponent,
     Tariff,
     TariffRestrictions,
 )
@@ -23,6 +26,11 @@ _DIMENSIONS: Mapping[int, tuple[str, str]] = {
     TARIFF_DIMENSION_CHARGING_TIME: ("charging", "/h"),
     TARIFF_DIMENSION_IDLE_TIME: ("parking", "/h"),
     TARIFF_DIMENSION_FLAT: ("fee", ""),
+}
+
+_RESERVATIONS: Mapping[int, str] = {
+    RESERVATION_RESTRICTION_RESERVATION_EXPIRES: "reservation that expires",
+    RESERVATION_RESTRICTION_RESERVATION_CANCELLED: "reservation that is cancelled",
 }
 
 _UNITS: Mapping[int, str] = {
@@ -39,16 +47,21 @@ def element_lines(tariff: Tariff) -> Iterator[str]:
         prices = []
         for one in element.price_components:
             name, unit = _DIMENSIONS.get(one.dimension, ("?", ""))
-            vat = f" +{one.vat}% VAT" if one.HasField("vat") and not tariff.prices_include_tax else ""
+            vat = "" if tariff.prices_include_tax else _taxes(one)
             step = f" in steps of {one.step_size}" if one.step_size > 1 else ""
             prices.append(f"{name} {one.price}{unit}{vat}{step}")
         limits = ", ".join(_limits(element.restrictions))
         yield f"{', '.join(prices)}{f' ({limits})' if limits else ''}"
 
 
+def _taxes(one: PriceComponent) -> str:
+    taxes = [("VAT", one.vat)] if one.HasField("vat") else [(tax.type, tax.percent) for tax in one.taxes]
+    return "".join(f" +{percent}% {name}" for name, percent in taxes)
+
+
 def _limits(limits: TariffRestrictions) -> Iterator[str]:
     if limits.reservation:
-        yield "reservation"
+        yield _RESERVATIONS.get(limits.reservation, "reservation")
     if limits.days_of_week:
         yield " ".join(DayOfWeek.Name(day).removeprefix("DAY_OF_WEEK_").title()[:3] for day in limits.days_of_week)
     if limits.start_time or limits.end_time:
@@ -77,7 +90,7 @@ def cost_lines(out: Output, cost: Cost) -> None:
                 CostLine.Kind.Name(one.kind).removeprefix("KIND_").replace("_", " ").lower(),
                 f"{one.quantity} {_UNITS.get(one.kind, '')}".strip(),
                 one.price,
-                f"{one.vat}%" if one.HasField("vat") else "",
+                f"{one.vat}%" if one.HasField("vat") else " ".join(f"{tax.type} {tax.percent}%" for tax in one.taxes),
                 one.amount.before_tax,
                 one.amount.after_tax,
             ]
@@ -94,6 +107,8 @@ def cost_lines(out: Output, cost: Cost) -> None:
             "total with VAT": f"{cost.total.after_tax} {cost.currency}",
         }
     )
+    if len(cost.taxes) > 1:
+        out.facts({f"{one.type} {one.percent}%": f"{one.amount} {cost.currency}" for one in cost.taxes})
     if len(cost.periods) > 1:
         out.table(
             ["from", "to", "energy", "price of energy", "price of time"],

@@ -115,6 +115,10 @@ _WORDS: Mapping[str, Callable[[Any], str]] = {
     "reservation_changed": lambda body: (
         f"reservation {body.reservation_id} {_state(body)}{f'  {body.transaction_id}' if body.transaction_id else ''}"
     ),
+    "reservation_cost_changed": lambda body: (
+        f"reservation {body.reservation_id} {body.state.lower().replace('_', ' ')} costs "
+        f"{'nothing after all' if body.is_withdrawn else f'{body.after_tax} {body.currency}'}"
+    ),
     "charging_profile_changed": lambda body: (
         f"charging profile {body.charging_profile_id} of evse {body.evse_id} {body.state.lower()}"
         f"{f': {body.reason}' if body.reason else ''}"

@@ -26,6 +26,7 @@ from citrine.api.v1.provisioning_pb2_grpc import ProvisioningServiceStub
 from citrine.api.v1.remote_control_pb2_grpc import RemoteControlServiceStub
 from citrine.api.v1.reports_pb2 import REPORT_KIND_DEVICE_MODEL, ReportKind, ReportRun, WatchReportRunRequest
 from citrine.api.v1.reports_pb2_grpc import ReportsServiceStub
+from citrine.api.v1.reservation_costs_pb2_grpc import ReservationCostsServiceStub
 from citrine.api.v1.reservation_pb2_grpc import ReservationServiceStub
 from citrine.api.v1.security_pb2_grpc import SecurityServiceStub
 from citrine.api.v1.smart_charging_pb2_grpc import SmartChargingServiceStub
@@ -60,6 +61,7 @@ if TYPE_CHECKING:
     from citrine.api.v1.provisioning_pb2_grpc import ProvisioningServiceAsyncStub
     from citrine.api.v1.remote_control_pb2_grpc import RemoteControlServiceAsyncStub
     from citrine.api.v1.reports_pb2_grpc import ReportsServiceAsyncStub
+    from citrine.api.v1.reservation_costs_pb2_grpc import ReservationCostsServiceAsyncStub
     from citrine.api.v1.reservation_pb2_grpc import ReservationServiceAsyncStub
     from citrine.api.v1.security_pb2_grpc import SecurityServiceAsyncStub
     from citrine.api.v1.smart_charging_pb2_grpc import SmartChargingServiceAsyncStub
@@ -101,6 +103,7 @@ class Citrine:
     remote_control: "RemoteControlServiceAsyncStub"
     reports: "ReportsServiceAsyncStub"
     reservation: "ReservationServiceAsyncStub"
+    reservation_costs: "ReservationCostsServiceAsyncStub"
     security: "SecurityServiceAsyncStub"
     smart_charging: "SmartChargingServiceAsyncStub"
     stations: "StationsServiceAsyncStub"
@@ -162,6 +165,7 @@ class Citrine:
         self.remote_control = RemoteControlServiceStub(channel)
         self.reports = ReportsServiceStub(channel)
         self.reservation = ReservationServiceStub(channel)
+        self.reservation_costs = ReservationCostsServiceStub(channel)
         self.security = SecurityServiceStub(channel)
         self.smart_charging = SmartChargingServiceStub(channel)
         self.stations = StationsServiceStub(channel)

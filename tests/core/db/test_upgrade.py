@@ -10,12 +10,14 @@ import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import Connection, MetaData, insert, inspect, text
+from sqlalchemy import Connection, MetaData, insert, inspect, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from citrine.ocpp.v2.reservation_pb2 import ReserveNowRequest
 from citrine.ocpp.v2.types_pb2 import IdToken
+from citrine_core.blocks.reservation import Reservation
 from citrine_core.blocks.smart_charging.capacity import PlanRepository
+from citrine_core.blocks.tariff_and_cost.models import TariffAssignment
 from citrine_core.db import UnitOfWorkFactory, create_engine
 from citrine_core.db.migrations.env import compare_options
 from citrine_core.db.schema_version import schema_is_current
@@ -120,6 +122,50 @@ async def test_a_station_with_a_capacity_gets_a_plan(empty_database_url: str) ->
         [plan] = await PlanRepository(work.session).list("default", after=None, limit=9)
         assert (plan.station_id, plan.plan, plan.sent, plan.verify) == ("CS-1", b"", b"{}", False)
         assert plan.due_time == datetime(2026, 11, 2, tzinfo=UTC)
+    await engine.dispose()
+
+
+async def test_assignments_and_reservations_of_before_are_billed_as_they_were(empty_database_url: str) -> None:
+    """An assignment holds from when it was made; a reservation that is active began when it was accepted."""
+    engine = create_engine(empty_database_url)
+    reserve = (
+        "INSERT INTO reservations (tenant_id, station_id, reservation_id, id_token_lookup, request, expire_time,"
+        " deadline_time, state, state_time, is_told, detail, transaction_id, create_time, update_time)"
+        " VALUES ('default', 'CS-1', :id, '', :nothing, :late, :late, :state, :time, :no, '', '', :made, :time)"
+    )
+    async with engine.begin() as connection:
+        await connection.run_sync(_up_to, "0013")
+        times = {name: _day(connection, day) for name, day in (("made", 1), ("time", 2), ("late", 9))}
+        for state in (2, 4, 5):
+            await connection.execute(text(reserve), {**times, "id": state, "state": state, "no": False, "nothing": b""})
+        await connection.execute(
+            text(
+                "INSERT INTO tariff_assignments (tenant_id, assignment_id, tariff_id, station_id, evse_id, group_id,"
+                " id_token, id_token_lookup, id_token_type, create_time)"
+                " VALUES ('default', 'A-1', 'DAY', '', 0, '', '', '', '', :made)"
+            ),
+            {"made": times["made"]},
+        )
+
+    await upgrade(empty_database_url)
+
+    async with UnitOfWorkFactory(engine, write_events)() as work:
+        rows = await work.session.execute(select(Reservation.state, Reservation.accept_time).order_by(Reservation.id))
+        assert [(state, time and time.day) for state, time in rows] == [(2, 2), (4, 1), (5, None)]
+        made = (await work.session.scalars(select(TariffAssignment))).one()
+        assert (made.assignment_id, made.from_time, made.to_time) == ("A-1", None, None)
+    async with engine.begin() as connection:
+        await connection.execute(
+            text(
+                "INSERT INTO tariff_assignments (tenant_id, assignment_id, tariff_id, station_id, evse_id, group_id,"
+                " id_token, id_token_lookup, id_token_type, create_time, to_time)"
+                " SELECT tenant_id, 'A-2', tariff_id, '', 0, '', '', '', '', create_time, create_time"
+                " FROM tariff_assignments"
+            )
+        )
+        await connection.run_sync(_down, "0013")
+        left = await connection.execute(text("SELECT assignment_id FROM tariff_assignments"))
+        assert left.scalars().all() == ["A-1"]
     await engine.dispose()
 
 

@@ -127,6 +127,7 @@ async def show_cost(
             "state": enum_word(found, "state"),
             "tariff": f"{found.tariff.tariff_id} version {found.tariff.version}",
             "station was told": found.told_total,
+            "station reckons in": f"{found.station_currency}, and is told nothing" if found.station_currency else "",
             "computed": time_word(found, "update_time"),
             "waits for": enum_word(found, "waits_for") if found.waits_for else "",
             "waits until": time_word(found, "waits_until"),

@@ -8,6 +8,7 @@ from citrine.api.v1 import reservation_pb2 as pb
 from citrine.ocpp.v2 import reservation_pb2 as ocpp
 from citrine.ocpp.v2.types_pb2 import IdToken
 from citrine_cli.client import Client, client_command, collect
+from citrine_cli.commands.reservation_costs import list_reservation_costs, show_reservation_cost
 from citrine_cli.targets import DEFAULT_TIMEOUT, MARGIN, Station, Timeout, WhenOnline, choice, target, tell_answer
 from citrine_cli.values import parse_time
 from citrine_cli.words import enum_word, number, time_word
@@ -27,11 +28,13 @@ ReservationId = Annotated[int, typer.Argument(metavar="ID", help="Id of the rese
 
 def build() -> typer.Typer:
     """Return the commands of `citrine reservation`."""
-    app = typer.Typer(help="Reservations: add, cancel, list, show.")
+    app = typer.Typer(help="Reservations: add, cancel, list, show; what those cost that nobody used.")
     client_command(app, "add")(add_reservation)
     client_command(app, "cancel")(cancel_reservation)
     client_command(app, "list")(list_reservations)
     client_command(app, "show")(show_reservation)
+    client_command(app, "costs")(list_reservation_costs)
+    client_command(app, "cost")(show_reservation_cost)
     return app
 
 
@@ -144,6 +147,7 @@ async def show_reservation(client: Client, station_id: Station, reservation_id: 
             "because": found.detail,
             "answer": enum_word(found, "status"),
             "until": time_word(found.request, "expiry_date_time"),
+            "accepted": time_word(found, "accept_time"),
             "transaction": found.transaction_id,
             "created": time_word(found, "create_time"),
         }

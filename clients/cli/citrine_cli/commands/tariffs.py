@@ -15,24 +15,31 @@ from citrine.api.v1.tariffs_pb2 import (
     TARIFF_DIMENSION_FLAT,
     TARIFF_DIMENSION_IDLE_TIME,
     Amount,
-    AssignTariffRequest,
     CreateTariffRequest,
     DeleteTariffRequest,
     GetTariffRequest,
-    ListTariffAssignmentsRequest,
     ListTariffsRequest,
     ListTariffVersionsRequest,
     PreviewCostRequest,
     PriceComponent,
     Tariff,
-    TariffAssignment,
     TariffElement,
     TariffText,
-    UnassignTariffRequest,
+    TaxRate,
     UpdateTariffRequest,
     Usage,
 )
 from citrine_cli.client import Client, client_command, collect
+from citrine_cli.commands.tariff_assignments import (
+    Evse,
+    IdToken,
+    Station,
+    TariffId,
+    TokenType,
+    assign_tariff,
+    list_assignments,
+    unassign_tariff,
+)
 from citrine_cli.costs import cost_lines, element_lines
 from citrine_cli.errors import UsageError
 from citrine_cli.values import parse_object, parse_seconds, parse_time
@@ -45,15 +52,10 @@ NAME = "tariff"
 LONGEST = 366 * 86_400.0
 """Seconds of a usage at most."""
 
-TariffId = Annotated[str, typer.Argument(metavar="ID", help="Id of the tariff.")]
 File = Annotated[
     Path | None,
     typer.Option("--file", metavar="PATH", help="The tariff as JSON, as `show --json` prints it; - is stdin."),
 ]
-Station = Annotated[str, typer.Option("--station", metavar="ID", help="Station.")]
-Evse = Annotated[int, typer.Option("--evse", metavar="N", help="EVSE of the station.")]
-IdToken = Annotated[str, typer.Option("--token", metavar="ID", help="Token of the driver.")]
-TokenType = Annotated[str, typer.Option("--type", metavar="TYPE", help="Type of the token.")]
 
 
 def build() -> typer.Typer:
@@ -82,8 +84,15 @@ Idle = Annotated[str, typer.Option("--idle", metavar="PRICE", help="Of one hour 
 IdleAfter = Annotated[float, typer.Option("--idle-after", metavar="MINUTES", help="Parking is free for that long.")]
 Fee = Annotated[str, typer.Option("--fee", metavar="PRICE", help="Once for each transaction.")]
 Vat = Annotated[str, typer.Option("--vat", metavar="PERCENT", help="VAT of all prices.")]
+Taxes = Annotated[
+    list[str] | None,
+    typer.Option("--tax", metavar="NAME=PERCENT[/N]", help="Instead of --vat: a tax, in stack N (0); repeat."),
+]
 Gross = Annotated[bool, typer.Option("--gross", help="Prices are with VAT.")]
 Least = Annotated[str, typer.Option("--min", metavar="PRICE", help="Least that a transaction costs, with VAT.")]
+LeastNeedsEnergy = Annotated[
+    bool, typer.Option("--min-needs-energy", help="No minimum is due where no energy is taken.")
+]
 Most = Annotated[str, typer.Option("--max", metavar="PRICE", help="Most that a transaction costs, with VAT.")]
 Zone = Annotated[str, typer.Option("--time-zone", metavar="ZONE", help="E.g. Europe/Berlin; UTC.")]
 From = Annotated[str, typer.Option("--valid-from", metavar="T", help="ISO 8601 or +30d.")]
@@ -103,8 +112,10 @@ async def create_tariff(
     idle_after: IdleAfter = 0,
     fee: Fee = "",
     vat: Vat = "",
+    taxes: Taxes = None,
     gross: Gross = False,
     least: Least = "",
+    least_needs_energy: LeastNeedsEnergy = False,
     most: Most = "",
     time_zone: Zone = "",
     valid_from: From = "",
@@ -119,8 +130,11 @@ async def create_tariff(
         (TARIFF_DIMENSION_FLAT, fee),
     ]
     tariff = _read(file, tariff_id)
-    tariff.elements.extend(_elements(prices, vat, 0))
-    tariff.elements.extend(_elements([(TARIFF_DIMENSION_IDLE_TIME, idle)], vat, idle_after))
+    rates = [_tax(text) for text in taxes or ()]
+    tariff.elements.extend(_elements(prices, vat, rates, 0))
+    tariff.elements.extend(_elements([(TARIFF_DIMENSION_IDLE_TIME, idle)], vat, rates, idle_after))
+    if least_needs_energy:
+        tariff.min_price_needs_energy = True
     _fill(tariff, currency, gross, least, most, time_zone, valid_from, valid_to, texts or (), description)
     created = await client.citrine.tariffs.CreateTariff(CreateTariffRequest(tariff=tariff))
     if client.out.as_json:
@@ -199,6 +213,7 @@ async def show_tariff(
         "time zone": found.time_zone,
         "least without VAT": found.min_price.before_tax,
         "least with VAT": found.min_price.after_tax,
+        "least without energy": "nothing" if found.min_price_needs_energy else "",
         "most without VAT": found.max_price.before_tax,
         "most with VAT": found.max_price.after_tax,
         "valid from": time_word(found, "valid_from"),
@@ -219,61 +234,6 @@ async def remove_tariff(client: Client, tariff_id: TariffId) -> None:
         client.out.message(answer)
         return
     client.out.line(f"tariff {tariff_id} removed")
-
-
-async def assign_tariff(
-    client: Client,
-    tariff_id: TariffId,
-    station: Station = "",
-    evse: Evse = 0,
-    group: Annotated[str, typer.Option("--group", metavar="G", help="Group of tokens.")] = "",
-    id_token: IdToken = "",
-    token_type: TokenType = "",
-) -> None:
-    """Say to whom and where a tariff applies; without options to all drivers at all stations."""
-    assignment = TariffAssignment(
-        tariff_id=tariff_id,
-        station_id=station,
-        evse_id=evse,
-        group_id=group,
-        id_token=id_token,
-        id_token_type=token_type,
-    )
-    made = await client.citrine.tariffs.AssignTariff(AssignTariffRequest(assignment=assignment))
-    if client.out.as_json:
-        client.out.message(made)
-        return
-    client.out.line(f"tariff {tariff_id} applies to {_subject(made)}: assignment {made.assignment_id}")
-
-
-async def list_assignments(
-    client: Client,
-    tariff_id: Annotated[str, typer.Option("--tariff", metavar="ID", help="Only of this tariff.")] = "",
-    station: Annotated[str, typer.Option("--station", metavar="ID", help="Only for this station alone.")] = "",
-) -> None:
-    """List to whom and where tariffs apply."""
-    request = ListTariffAssignmentsRequest(tariff_id=tariff_id, station_id=station)
-    pages = collect(client.citrine.tariffs.ListTariffAssignments, request)
-    found = [one async for page in pages for one in page.assignments]
-    if client.out.as_json:
-        client.out.messages(found)
-        return
-    client.out.table(
-        ["assignment", "tariff", "applies to", "since"],
-        ([one.assignment_id, one.tariff_id, _subject(one), time_word(one, "create_time")] for one in found),
-        empty="no assignments",
-    )
-
-
-async def unassign_tariff(
-    client: Client, assignment_id: Annotated[str, typer.Argument(metavar="ID", help="Id of the assignment.")]
-) -> None:
-    """Take an assignment back. Transactions that are under way keep their tariff."""
-    answer = await client.citrine.tariffs.UnassignTariff(UnassignTariffRequest(assignment_id=assignment_id))
-    if client.out.as_json:
-        client.out.message(answer)
-        return
-    client.out.line(f"assignment {assignment_id} removed")
 
 
 async def preview_cost(
@@ -328,9 +288,21 @@ def _read(file: Path | None, tariff_id: str) -> Tariff:
     return tariff
 
 
-def _elements(prices: Iterable[tuple[Any, str]], vat: str, after: float) -> list[TariffElement]:
+def _tax(text: str) -> TaxRate:
+    name, found, rest = text.partition("=")
+    percent, _, stack = rest.partition("/")
+    if not found or (stack and not stack.isdecimal()):
+        raise UsageError(f"--tax: {text!r} is not NAME=PERCENT or NAME=PERCENT/N")
+    return TaxRate(type=name, percent=percent, stack=int(stack or 0))
+
+
+def _elements(
+    prices: Iterable[tuple[Any, str]], vat: str, taxes: Iterable[TaxRate], after: float
+) -> list[TariffElement]:
     components = [
-        PriceComponent(dimension=dimension, price=price, vat=vat or None) for dimension, price in prices if price
+        PriceComponent(dimension=dimension, price=price, vat=vat or None, taxes=taxes)
+        for dimension, price in prices
+        if price
     ]
     if not components:
         return []
@@ -370,10 +342,3 @@ def _fill(
         if not found:
             raise UsageError(f"--text: {text!r} is not LANG=TEXT")
         tariff.texts.append(TariffText(language=language, text=content))
-
-
-def _subject(one: TariffAssignment) -> str:
-    who = f"token {one.id_token}" if one.id_token else f"group {one.group_id}" if one.group_id else "all drivers"
-    if not one.station_id:
-        return f"{who} at all stations"
-    return f"{who} at {one.station_id}{f' EVSE {one.evse_id}' if one.evse_id else ''}"

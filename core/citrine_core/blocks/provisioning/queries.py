@@ -8,9 +8,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine.ocpp.v2.provisioning_pb2 import ATTRIBUTE_ENUM_ACTUAL
 from citrine_core.blocks.provisioning.models import ReportedVariable
+from citrine_core.blocks.provisioning.repository import name_key
 from citrine_core.db.one_of import one_of
 
-__all__ = ["find_available", "find_connector_types", "find_variables"]
+__all__ = ["find_available", "find_connector_types", "find_currencies", "find_variables"]
 
 _TABLE = ReportedVariable.__table__.c
 
@@ -48,6 +49,20 @@ async def find_connector_types(
     for station_id, evse_id, value in rows:
         found[station_id][evse_id] = found[station_id].get(evse_id, frozenset()) | {value.lower()}
     return found
+
+
+async def find_currencies(session: AsyncSession, tenant_id: str, station_ids: Collection[str]) -> dict[str, str]:
+    """Return the currencies that stations reckon in, in upper case, of those that name one."""
+    rows = await session.execute(
+        select(_TABLE.station_id, _TABLE.value).where(
+            _TABLE.tenant_id == tenant_id,
+            one_of(session, _TABLE.station_id, station_ids),
+            _TABLE.name_key == name_key("TariffCostCtrlr", "", "Currency", ""),
+            _TABLE.attribute == ATTRIBUTE_ENUM_ACTUAL,
+            func.coalesce(_TABLE.value, "") != "",
+        )
+    )
+    return {station_id: value.strip().upper()[:20] for station_id, value in rows if value is not None}
 
 
 async def find_available(

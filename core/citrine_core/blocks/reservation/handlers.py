@@ -63,6 +63,8 @@ class ReservationHandlers:
         if row is not None and row.state != _REQUESTED:
             # A message that came after the answer may be handled before it: the reservation has ended already.
             row.status = status
+            if state_after_answer(status) == _ACTIVE:
+                row.accept_time, row.bill_time = answered.receive_time, now
             return
         state = state_after_answer(status)
         if state == _ACTIVE:
@@ -75,12 +77,16 @@ class ReservationHandlers:
             # It was sent by CallStation, which keeps no record of its own.
             row = new_row(answered.tenant_id, answered.station_id, answered.request, state, now, now)
             row.status, row.detail, row.state_time = status, detail, answered.receive_time
+            row.accept_time = answered.receive_time if state == _ACTIVE else None
             enter(work, row)
             return
         row.status = status
         if row.resends and state != _ACTIVE:
             # It held it once, and can't any more.
             state, detail = _REMOVED, f"{row.detail}, and refused it: {detail}".removesuffix(": ")
+        if state == _ACTIVE and row.accept_time is None:
+            # One that it is asked for again, because it may have lost it, is billed from the first time on.
+            row.accept_time = answered.receive_time
         change(work, row, state, Says.STATION, time=answered.receive_time, now=now, detail=detail)
 
     @handles_failure(ocpp.ReserveNowRequest)

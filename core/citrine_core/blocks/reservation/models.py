@@ -11,6 +11,7 @@ __all__ = ["Reservation"]
 
 _ACTIVE = text("state = 2")
 _DOUBTFUL = text("clean_up_time IS NOT NULL")
+_UNBILLED = text("bill_time IS NOT NULL")
 
 
 class Reservation(Model):
@@ -35,6 +36,7 @@ class Reservation(Model):
         # Who looks for what ends by itself finds little, however many reservations there were.
         Index(None, "state", "expire_time"),
         Index("ix_reservations_doubtful", "clean_up_time", sqlite_where=_DOUBTFUL, postgresql_where=_DOUBTFUL),
+        Index("ix_reservations_unbilled", "bill_time", sqlite_where=_UNBILLED, postgresql_where=_UNBILLED),
     )
 
     id: Mapped[BigId]
@@ -67,5 +69,9 @@ class Reservation(Model):
     """Serialised citrine.ocpp.v2.ReservationStatusUpdateRequest, the last one. None: there was none."""
     clean_up_time: Mapped[datetime | None]
     """When to tell the station to cancel what it may hold without our knowing. None: there is no need."""
+    accept_time: Mapped[datetime | None]
+    """When the station's Accepted came. None: it did not."""
+    bill_time: Mapped[datetime | None]
+    """When it is to be looked at what it costs. None: that is known, or it goes on."""
     create_time: Mapped[datetime]
     update_time: Mapped[datetime]

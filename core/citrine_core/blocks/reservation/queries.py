@@ -17,10 +17,14 @@ _TABLE = Reservation.__table__.c
 async def find_times(
     session: AsyncSession, tenant_id: str, keys: Collection[tuple[str, int]]
 ) -> dict[tuple[str, int], tuple[datetime, datetime]]:
-    """Return when reservations, by station and id, were made and expire: of each id the latest."""
+    """Return when reservations, by station and id, were accepted and expire: of each id the latest accepted."""
     rows = await session.execute(
-        select(_TABLE.station_id, _TABLE.reservation_id, _TABLE.create_time, _TABLE.expire_time)
-        .where(_TABLE.tenant_id == tenant_id, one_of_keys((_TABLE.station_id, _TABLE.reservation_id), keys))
+        select(_TABLE.station_id, _TABLE.reservation_id, _TABLE.accept_time, _TABLE.expire_time)
+        .where(
+            _TABLE.tenant_id == tenant_id,
+            one_of_keys((_TABLE.station_id, _TABLE.reservation_id), keys),
+            _TABLE.accept_time.is_not(None),
+        )
         .order_by(_TABLE.id)
     )
     return {(row[0], row[1]): (row[2], row[3]) for row in rows}

@@ -57,6 +57,8 @@ def change(
         return False
     row.state, row.state_time, row.update_time = state, time, now
     row.is_told = says is not Says.BELIEF and state not in _BEGINNINGS
+    if row.accept_time is not None and state not in _BEGINNINGS:
+        row.bill_time = now
     row.detail = detail[:LONGEST_DETAIL]
     work.emit(_changed(row))
     return True

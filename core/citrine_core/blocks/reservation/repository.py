@@ -225,6 +225,23 @@ class ReservationRepository:
         assert isinstance(result, CursorResult)
         return bool(result.rowcount)
 
+    async def has_unbilled(self, now: datetime) -> bool:
+        """Tell whether any reservation is to be billed now."""
+        return bool(await self._session.scalar(select(exists().where(Reservation.bill_time <= now))))
+
+    async def take_unbilled(self, now: datetime, limit: int) -> Sequence[Reservation]:
+        """Return reservations that are to be billed now, or whose end is another now; nobody else takes them then."""
+        return await self._take(Reservation.bill_time <= now, limit=limit)
+
+    async def set_bill_time(self, rows: Collection[Reservation], time: datetime | None) -> None:
+        """Say when reservations are to be billed next. None: they are billed."""
+        await self._session.execute(
+            update(Reservation)
+            .where(Reservation.id.in_([row.id for row in rows]))
+            .values(bill_time=time)
+            .execution_options(synchronize_session=False)
+        )
+
     async def _take(self, *conditions: Any, limit: int) -> Sequence[Reservation]:
         rows = await self._session.scalars(
             select(Reservation)

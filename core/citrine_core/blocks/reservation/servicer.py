@@ -97,6 +97,8 @@ def to_proto(row: Reservation) -> pb.Reservation:
     if row.status_update is not None:
         shown.status_update.CopyFrom(ocpp.ReservationStatusUpdateRequest.FromString(row.status_update))
     shown.state_time.FromDatetime(row.state_time)
+    if row.accept_time is not None:
+        shown.accept_time.FromDatetime(row.accept_time)
     shown.create_time.FromDatetime(row.create_time)
     shown.update_time.FromDatetime(row.update_time)
     return shown

@@ -2,14 +2,16 @@
 
 from functools import partial
 
-from citrine.api.v1 import tariff_and_cost_pb2_grpc, tariffs_pb2_grpc
+from citrine.api.v1 import reservation_costs_pb2_grpc, tariff_and_cost_pb2_grpc, tariffs_pb2_grpc
 from citrine_core.blocks.tariff_and_cost.accrual import Moment
 from citrine_core.blocks.tariff_and_cost.assignments import Subject
 from citrine_core.blocks.tariff_and_cost.corrections import Cause, CorrectionRow
 from citrine_core.blocks.tariff_and_cost.corrections.operations import current_version, waive
 from citrine_core.blocks.tariff_and_cost.corrections.protos import correction_to_proto
 from citrine_core.blocks.tariff_and_cost.handlers import TariffAndCostHandlers
-from citrine_core.blocks.tariff_and_cost.repository import forget_assignments
+from citrine_core.blocks.tariff_and_cost.repository import end_assignments
+from citrine_core.blocks.tariff_and_cost.reservation_costs import INTERVAL as BILLING_INTERVAL
+from citrine_core.blocks.tariff_and_cost.reservation_costs import ReservationCosts, ReservationCostsServicer
 from citrine_core.blocks.tariff_and_cost.rules import to_micros
 from citrine_core.blocks.tariff_and_cost.servicer import TariffAndCostServicer, TariffsServicer
 from citrine_core.blocks.tariff_and_cost.transaction_costs import (
@@ -20,6 +22,7 @@ from citrine_core.blocks.tariff_and_cost.transaction_costs import (
     Pricing,
     RunningCosts,
 )
+from citrine_core.db import UnitOfWork
 from citrine_core.dispatch import Block
 from citrine_core.jobs import Job
 from citrine_core.services import Services
@@ -46,8 +49,13 @@ __all__ = [
 
 def block(services: Services) -> Block:
     """Return the block, put together."""
+
+    async def forget_station(work: UnitOfWork, tenant_id: str, station_id: str) -> None:
+        await end_assignments(work, tenant_id, station_id, services.clock())
+
     services.informers.append(PriceMessages(services).inform)
     running = Job("running costs", INTERVAL, RunningCosts(services).run)
+    reservations = Job("costs of reservations", BILLING_INTERVAL, ReservationCosts(services).run)
     return Block(
         "tariff_and_cost",
         [TariffAndCostHandlers(services)],
@@ -56,8 +64,16 @@ def block(services: Services) -> Block:
                 tariff_and_cost_pb2_grpc.add_TariffAndCostServiceServicer_to_server, TariffAndCostServicer(services)
             ),
             partial(tariffs_pb2_grpc.add_TariffsServiceServicer_to_server, TariffsServicer(services, running.wake)),
+            partial(
+                reservation_costs_pb2_grpc.add_ReservationCostsServiceServicer_to_server,
+                ReservationCostsServicer(services),
+            ),
         ],
-        ["citrine.api.v1.TariffAndCostService", "citrine.api.v1.TariffsService"],
-        forget_station=forget_assignments,
-        jobs=[running],
+        [
+            "citrine.api.v1.TariffAndCostService",
+            "citrine.api.v1.TariffsService",
+            "citrine.api.v1.ReservationCostsService",
+        ],
+        forget_station=forget_station,
+        jobs=[running, reservations],
     )

@@ -54,6 +54,9 @@ class Subject:
 async def find_tariffs(work: UnitOfWork, tenant_id: str, subjects: Sequence[Subject]) -> list[VersionKey | None]:
     """Return the tariff of each, in the version that was current when it began; None where none applies.
 
+    The assignments are those that held when each was heard of first, so that it may be asked again, once more is known
+    of a subject, and what was assigned in between changes nothing.
+
     Takes three statements, however many they are.
     """
     if not subjects:
@@ -63,7 +66,11 @@ async def find_tariffs(work: UnitOfWork, tenant_id: str, subjects: Sequence[Subj
     known = await TokenRepository(work.session).find_all(tenant_id, tokens) if tokens else {}
     groups = {key: token.group_id for key, token in known.items()}
     assigned = await repository.find_assignments(
-        tenant_id, {one.station_id for one in subjects}, {one.lookup for one in subjects}, set(groups.values())
+        tenant_id,
+        {one.station_id for one in subjects},
+        {one.lookup for one in subjects},
+        set(groups.values()),
+        first=min(one.heard for one in subjects),
     )
     if not assigned:
         return [None] * len(subjects)
@@ -83,19 +90,28 @@ def _choose(
     best: tuple[Any, ...] | None = None
     chosen: VersionKey | None = None
     for row in assigned:
-        # Whoever had begun when it was assigned did not agree to it.
-        if not _fits(row, subject, group) or row.create_time > subject.heard:
+        if not _holds(row, subject.heard) or not _fits(row, subject, group):
             continue
         version = _version_at(versions.get(row.tariff_id, ()), subject.begins)
         if version is None or not _is_valid(version, subject.begins):
             continue
         whose = 2 if row.id_token_lookup else 1 if row.group_id else 0
         where = 2 if row.evse_id else 1 if row.station_id else 0
-        since = version.valid_from.timestamp() if version.valid_from is not None else float("-inf")
+        times = [time.timestamp() for time in (version.valid_from, row.from_time) if time is not None]
+        since = max(times, default=float("-inf"))
         rank = (whose, where, since, row.id)
         if best is None or rank > best:
             best, chosen = rank, (version.tariff_id, version.version)
     return chosen
+
+
+def _holds(row: Any, time: datetime) -> bool:
+    """Tell whether an assignment held at a time. Whoever had begun when it was made did not agree to it."""
+    return (
+        row.create_time <= time
+        and (row.from_time is None or row.from_time <= time)
+        and (row.to_time is None or time < row.to_time)
+    )
 
 
 def _fits(row: Any, subject: Subject, group: str) -> bool:

@@ -8,9 +8,10 @@ Rules of rounding:
 * Prices times quantities are exact fractions, with tax and without. A line shows them to six places.
 * The totals before and after tax are each rounded once, half up, to the minor unit of the currency.
 * Minimum and maximum hold for both totals. Where only one of the two is given, the other total goes with it.
+* Taxes of a line are exact, too. Those of the minimum and maximum are split like those of the other lines.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -30,6 +31,7 @@ from citrine_core.blocks.tariff_and_cost.rules import (
     to_micros,
     to_time,
 )
+from citrine_core.blocks.tariff_and_cost.taxes import Tax, taxes_on
 
 __all__ = ["Reserved", "cost_of", "total_of"]
 
@@ -66,6 +68,7 @@ class Reserved:
     start: datetime
     end: datetime
     expired: bool = False
+    cancelled: bool = False
 
 
 @dataclass(slots=True)
@@ -80,7 +83,8 @@ class _Line:
 
 def total_of(rules: Rules, accrual: Accrual | None, reserved: Reserved | None = None) -> tuple[Decimal, Decimal]:
     """Return what it costs before and after tax."""
-    if rules.gross or rules.has_limits or reserved is not None or (accrual is not None and accrual.reserved):
+    is_plain = rules.has_whole_taxes and not rules.gross and not rules.has_limits
+    if not is_plain or reserved is not None or (accrual is not None and accrual.reserved):
         lines = _lines(rules, accrual, reserved)
         before = sum((one.before for one in lines), Fraction(0))
         after = sum((one.after for one in lines), Fraction(0))
@@ -104,10 +108,17 @@ def cost_of(rules: Rules, accrual: Accrual | None, reserved: Reserved | None = N
     """Return what it costs, line by line and period by period. None for an accrual: nobody charged."""
     before, after = total_of(rules, accrual, reserved)
     periods = accrual.periods if accrual is not None else []
+    lines = _lines(rules, accrual, reserved)
+    taxes = _taxes(rules, lines)
+    sums: dict[Tax, Fraction] = {}
+    for of_line in taxes:
+        for tax, amount in of_line.items():
+            sums[tax] = sums.get(tax, Fraction(0)) + amount
     return pb.Cost(
         currency=rules.currency,
         total=pb.Amount(before_tax=f"{before:f}", after_tax=f"{after:f}"),
-        lines=[_line_to_proto(one) for one in _lines(rules, accrual, reserved)],
+        lines=[_line_to_proto(one, of_line) for one, of_line in zip(lines, taxes, strict=True)],
+        taxes=_taxes_to_proto(sums),
         periods=[_period_to_proto(rules, one) for one in periods],
         energy_kwh=decimal_text(Fraction(sum(one.mwh for one in periods), 1_000_000), _PLACES),
         charging_time=_duration(sum(one.length for one in periods if one.charging)),
@@ -118,7 +129,7 @@ def cost_of(rules: Rules, accrual: Accrual | None, reserved: Reserved | None = N
 def _quantities(rules: Rules, accrual: Accrual | None) -> dict[tuple[int, int], int]:
     """Return what is billed, by dimension and element."""
     quantities: dict[tuple[int, int], int] = {}
-    if accrual is not None:
+    if accrual is not None and accrual.authorized is not None:
         if accrual.flat != NONE:
             quantities[_FLAT, accrual.flat] = 1
         _add_quantities(quantities, accrual.periods)
@@ -129,12 +140,16 @@ def _quantities(rules: Rules, accrual: Accrual | None) -> dict[tuple[int, int], 
 def _lines(rules: Rules, accrual: Accrual | None, reserved: Reserved | None) -> list[_Line]:
     quantities = _quantities(rules, accrual)
     lines = [_priced(rules, _KINDS[kind], kind, element, amount) for (kind, element), amount in quantities.items()]
-    if reserved is None and accrual is not None and accrual.reserved is not None:
+    if reserved is None and accrual is not None and accrual.reserved is not None and accrual.authorized is not None:
         start, end = accrual.reserved
         reserved = Reserved(to_time(start), to_time(end))
     if reserved is not None:
         lines[:0] = _of_reservation(rules, reserved)
-    return [*lines, *_limited(rules, lines)]
+    # Limits are those of transactions, which begin with the authorisation.
+    if accrual is None or accrual.authorized is None:
+        return lines
+    takes_energy = any(one.mwh > 0 for one in accrual.periods)
+    return [*lines, *_limited(rules, lines, has_minimum=takes_energy or not rules.minimum_needs_energy)]
 
 
 def _add_quantities(quantities: dict[tuple[int, int], int], periods: list[Period]) -> None:
@@ -183,12 +198,16 @@ def _priced(rules: Rules, kind: pb.CostLine.Kind.ValueType, dimension: int, elem
 def _of_reservation(rules: Rules, reserved: Reserved) -> Iterator[_Line]:
     """Yield what a reservation costs, by what holds when it is made.
 
-    One that expired costs what elements for expired ones say, and what those for all reservations say of the rest.
+    One that expired costs what elements for expired ones say, and what those for all reservations say of the rest; one
+    that was cancelled what elements for cancelled ones say.
     """
     used, expired = pb.RESERVATION_RESTRICTION_RESERVATION, pb.RESERVATION_RESTRICTION_RESERVATION_EXPIRES
+    restrictions: tuple[int, ...] = (expired, used) if reserved.expired else (used,)
+    if reserved.cancelled:
+        restrictions = (pb.RESERVATION_RESTRICTION_RESERVATION_CANCELLED,)
     _, places = rules.at(to_micros(reserved.start))
     for dimension, kind in _KINDS_OF_RESERVATIONS.items():
-        for wanted in (expired, used) if reserved.expired else (used,):
+        for wanted in restrictions:
             fitting = (
                 place
                 for place in places
@@ -205,13 +224,16 @@ def _of_reservation(rules: Rules, reserved: Reserved) -> Iterator[_Line]:
                 break
 
 
-def _limited(rules: Rules, lines: list[_Line]) -> Iterator[_Line]:
+def _limited(rules: Rules, lines: list[_Line], *, has_minimum: bool) -> Iterator[_Line]:
     before = sum((one.before for one in lines), Fraction(0))
     after = sum((one.after for one in lines), Fraction(0))
-    low = _within_limits(rules, before, after, rules.least, is_minimum=True)
+    amounts = [one.before for one in lines]
+    low = before, after
+    if has_minimum:
+        low = _within_limits(rules, before, after, rules.least, amounts, is_minimum=True)
     if low != (before, after):
         yield _Line(pb.CostLine.KIND_MINIMUM, NONE, Fraction(1), None, low[0] - before, low[1] - after)
-    high = _within_limits(rules, *low, rules.most, is_minimum=False)
+    high = _within_limits(rules, *low, rules.most, amounts, is_minimum=False)
     if high != low:
         yield _Line(pb.CostLine.KIND_MAXIMUM, NONE, Fraction(1), None, high[0] - low[0], high[1] - low[1])
 
@@ -221,6 +243,7 @@ def _within_limits(
     before: Fraction,
     after: Fraction,
     limits: tuple[Fraction | None, Fraction | None],
+    amounts: Sequence[Fraction],
     *,
     is_minimum: bool,
 ) -> tuple[Fraction, Fraction]:
@@ -230,7 +253,9 @@ def _within_limits(
         return choose(before, net), choose(after, gross)
     # Nothing tells the tax of nothing: it is that of the first price.
     first = next(iter(rules.elements[0].components.values()))
-    factor = after / before if before else first.tax_factor
+    # As it is of sums that cancel each other.
+    is_plain = all(one >= 0 for one in amounts) or all(one <= 0 for one in amounts)
+    factor = after / before if before and is_plain else first.tax_factor
     if net is not None and choose(before, net) != before:
         return net, net * factor
     if gross is not None and choose(after, gross) != after:
@@ -238,7 +263,36 @@ def _within_limits(
     return before, after
 
 
-def _line_to_proto(line: _Line) -> pb.CostLine:
+def _taxes(rules: Rules, lines: Sequence[_Line]) -> list[dict[Tax, Fraction]]:
+    """Return the taxes in each line."""
+    found: list[dict[Tax, Fraction]] = []
+    sums: dict[Tax, Fraction] = {}
+    for line in lines:
+        component = line.component
+        if component is not None:
+            found.append(dict(taxes_on(line.before, component.taxes)))
+            for tax, amount in found[-1].items():
+                sums[tax] = sums.get(tax, Fraction(0)) + amount
+            continue
+        weights = sums
+        whole = sum(weights.values(), Fraction(0))
+        if not whole or any(one < 0 for one in weights.values()):
+            first = next(iter(rules.elements[0].components.values()))
+            weights = dict(taxes_on(Fraction(1), first.taxes))
+            whole = sum(weights.values(), Fraction(0))
+        due = line.after - line.before
+        found.append({tax: due * weight / whole for tax, weight in weights.items()} if whole and due else {})
+    return found
+
+
+def _taxes_to_proto(taxes: Mapping[Tax, Fraction]) -> list[pb.TaxAmount]:
+    return [
+        pb.TaxAmount(type=tax.type, percent=tax.text, stack=tax.stack, amount=decimal_text(amount, _PLACES, least=2))
+        for tax, amount in sorted(taxes.items(), key=lambda one: (one[0].stack, one[0].type, one[0].percent))
+    ]
+
+
+def _line_to_proto(line: _Line, taxes: Mapping[Tax, Fraction]) -> pb.CostLine:
     text = None if line.component is None else line.component.text
     return pb.CostLine(
         kind=line.kind,
@@ -249,6 +303,7 @@ def _line_to_proto(line: _Line) -> pb.CostLine:
             before_tax=decimal_text(line.before, _PLACES, least=2), after_tax=decimal_text(line.after, _PLACES, least=2)
         ),
         element=line.element,
+        taxes=_taxes_to_proto(taxes),
     )
 
 

@@ -7,7 +7,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from citrine_core.db import BigId, Model
 
-__all__ = ["CostSettings", "StoredTariff", "TariffAssignment", "TariffVersion", "TransactionCost"]
+__all__ = ["CostSettings", "ReservationCost", "StoredTariff", "TariffAssignment", "TariffVersion", "TransactionCost"]
 
 
 class StoredTariff(Model):
@@ -39,21 +39,15 @@ class TariffVersion(Model):
 
 
 class TariffAssignment(Model):
-    """To whom and where a tariff applies. Keys have no NULLs: what is not restricted is "" or 0."""
+    """To whom, where and when a tariff applies. What is not restricted is "" or 0.
+
+    One that ended stays: transactions that were heard of before go by it, whatever becomes known of them later.
+    """
 
     __tablename__ = "tariff_assignments"
     __table_args__ = (
         UniqueConstraint("tenant_id", "assignment_id", name="uq_tariff_assignments_assignment_id"),
-        UniqueConstraint(
-            "tenant_id",
-            "id_token_lookup",
-            "group_id",
-            "station_id",
-            "evse_id",
-            "id_token_type",
-            "tariff_id",
-            name="uq_tariff_assignments_subject",
-        ),
+        Index("ix_tariff_assignments_subject", "tenant_id", "id_token_lookup", "group_id", "station_id"),
         Index("ix_tariff_assignments_tariff", "tenant_id", "tariff_id"),
     )
 
@@ -70,6 +64,10 @@ class TariffAssignment(Model):
     """What is the same for all spellings of it."""
     id_token_type: Mapped[str] = mapped_column(String(20))
     create_time: Mapped[datetime]
+    from_time: Mapped[datetime | None]
+    """From when on it holds. None: from create_time."""
+    to_time: Mapped[datetime | None]
+    """Until when it holds. None: without end."""
 
 
 class TransactionCost(Model):
@@ -117,6 +115,38 @@ class TransactionCost(Model):
     """citrine.api.v1.Settlement, once it is final."""
     settle_time: Mapped[datetime | None]
     """When it became final."""
+    station_currency: Mapped[str | None] = mapped_column(String(20))
+    """What the station reckons in, where that is not the currency of the tariff: it is told nothing. None: it is."""
+
+
+class ReservationCost(Model):
+    """What a reservation costs that no transaction used. One row for each Accepted of a station."""
+
+    __tablename__ = "reservation_costs"
+    __table_args__ = (Index("ix_reservation_costs_start", "tenant_id", "start_time"),)
+
+    tenant_id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    station_id: Mapped[str] = mapped_column(String(48), primary_key=True)
+    reservation_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    """Its id at the station, which may be used again."""
+    start_time: Mapped[datetime] = mapped_column(primary_key=True)
+    """When the station's Accepted came."""
+    end_time: Mapped[datetime]
+    state: Mapped[int] = mapped_column(SmallInteger)
+    """citrine.api.v1.ReservationState"""
+    evse_id: Mapped[int | None] = mapped_column(Integer)
+    id_token: Mapped[str] = mapped_column(String(255))
+    id_token_type: Mapped[str] = mapped_column(String(20))
+    id_token_lookup: Mapped[str] = mapped_column(String(255))
+    """What is the same for all spellings of it."""
+    tariff_id: Mapped[str] = mapped_column(String(36))
+    tariff_version: Mapped[int] = mapped_column(Integer)
+    breakdown: Mapped[bytes] = mapped_column(LargeBinary)
+    """Serialised citrine.api.v1.Cost"""
+    is_withdrawn: Mapped[bool]
+    """Nothing is to be paid after all."""
+    create_time: Mapped[datetime]
+    update_time: Mapped[datetime]
 
 
 class CostSettings(Model):

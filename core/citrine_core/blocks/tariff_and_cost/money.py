@@ -12,7 +12,7 @@ from citrine_core.errors import InvalidArgument
 
 __all__ = ["decimal_text", "minor_digits", "parse_decimal", "rounded"]
 
-_DECIMAL = re.compile(r"(\d{1,12})(?:\.(\d{1,12}))?", re.ASCII)
+_DECIMAL = re.compile(r"(-)?(\d{1,12})(?:\.(\d{1,12}))?", re.ASCII)
 
 _WHOLE = frozenset("BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF".split())  # noqa: SIM905
 _THOUSANDTHS = frozenset("BHD IQD JOD KWD LYD OMR TND".split())  # noqa: SIM905
@@ -26,7 +26,7 @@ def minor_digits(currency: str) -> int:
     return 3 if currency in _THOUSANDTHS else 2
 
 
-def parse_decimal(field: str, text: str, *, places: int, most: int | None = None) -> Fraction:
+def parse_decimal(field: str, text: str, *, places: int, most: int | None = None, is_signed: bool = False) -> Fraction:
     """Return the number that a text says.
 
     Args:
@@ -34,15 +34,17 @@ def parse_decimal(field: str, text: str, *, places: int, most: int | None = None
         text: Digits, and perhaps a point and more digits.
         places: Digits behind the point at most.
         most: The largest number allowed. None: any of twelve digits.
+        is_signed: It may be negative, and then as far below zero.
 
     Raises:
         InvalidArgument: When it is no such number.
     """
     found = _DECIMAL.fullmatch(text)
-    if not found or len(found[2] or "") > places:
-        raise InvalidArgument(field, f"must be a decimal such as 0.25, of at most {places} places and not negative")
+    if not found or len(found[3] or "") > places or (found[1] and not is_signed):
+        sign = "" if is_signed else " and not negative"
+        raise InvalidArgument(field, f"must be a decimal such as 0.25, of at most {places} places{sign}")
     value = Fraction(text)
-    if most is not None and value > most:
+    if most is not None and abs(value) > most:
         raise InvalidArgument(field, f"must be at most {most}")
     return value
 

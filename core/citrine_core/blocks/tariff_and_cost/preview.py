@@ -31,8 +31,9 @@ def preview(rules: Rules, usage: pb.Usage, now: datetime) -> pb.Cost:
         length = usage.reservation_time.ToTimedelta()
         if not timedelta() <= length <= _LONGEST:
             raise InvalidArgument("usage.reservation_time", "must be from 0 to 366 days")
-        reserved = Reserved(start - length, start, usage.reservation_expired)
-    accrual = None if usage.reservation_expired else accrue(rules, moments)
+        reserved = Reserved(start - length, start, usage.reservation_expired, usage.reservation_cancelled)
+    only_reserved = usage.reservation_expired or usage.reservation_cancelled
+    accrual = None if only_reserved else accrue(rules, moments)
     if accrual is not None:
         accrual = accrual.until(rules, moments[-1].time)
     return cost_of(rules, accrual, reserved)
@@ -45,7 +46,7 @@ def _in_sum(usage: pb.Usage, start: datetime) -> list[Moment]:
     first, last = to_micros(start), to_micros(start + charging)
     energy = _mwh("usage.energy_kwh", usage.energy_kwh or "0")
     return [
-        Moment(first, charging=charging > timedelta() or not idle, readings=((first, 0),)),
+        Moment(first, charging=True, readings=((first, 0),), authorized=True),
         Moment(last, charging=False, readings=((last, energy),)),
         Moment(to_micros(start + charging + idle)),
     ]
@@ -69,6 +70,7 @@ def _points(points: Sequence[pb.UsagePoint]) -> list[Moment]:
                 point.charging if point.HasField("charging") else None,
                 ((time, energy),) if energy is not None else (),
                 None if current is None else int(current * 1000),
+                authorized=None if moments else True,
             )
         )
     return moments

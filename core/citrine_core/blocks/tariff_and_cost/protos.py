@@ -35,6 +35,8 @@ def assignment_to_proto(row: TariffAssignment) -> pb.TariffAssignment:
         id_token=row.id_token,
         id_token_type=row.id_token_type,
         create_time=to_timestamp(row.create_time),
+        from_time=to_timestamp(row.from_time),
+        to_time=to_timestamp(row.to_time),
     )
 
 
@@ -73,6 +75,7 @@ def cost_to_proto(
         settlement=cost_pb.Settlement.ValueType(row.settlement or 0),
         settle_time=to_timestamp(row.settle_time),
         unknown=cost is None,
+        station_currency=row.station_currency or "",
     )
     if latest is not None:
         found.corrections = latest.number

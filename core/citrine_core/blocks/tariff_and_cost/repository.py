@@ -4,15 +4,15 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, exists, func, select
+from sqlalchemy import ColumnElement, exists, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine_core.blocks.tariff_and_cost.models import StoredTariff, TariffAssignment, TariffVersion
 from citrine_core.db import UnitOfWork, insert_or_ignore, one_of
 from citrine_core.db.one_of_keys import one_of_keys
-from citrine_core.errors import AlreadyExists, FailedPrecondition, NotFound
+from citrine_core.errors import AlreadyExists, FailedPrecondition, InvalidArgument, NotFound
 
-__all__ = ["TariffRepository", "VersionKey", "forget_assignments"]
+__all__ = ["TariffRepository", "VersionKey", "end_assignments"]
 
 VersionKey = tuple[str, int]
 """Tariff and version."""
@@ -115,53 +115,97 @@ class TariffRepository:
             FailedPrecondition: While it is assigned.
         """
         table = TariffAssignment
-        where = (table.tenant_id == tariff.tenant_id, table.tariff_id == tariff.tariff_id)
+        where = (table.tenant_id == tariff.tenant_id, table.tariff_id == tariff.tariff_id, _goes_on(time))
         if await self._session.scalar(select(exists().where(*where))):
             raise FailedPrecondition(f"tariff {tariff.tariff_id} is assigned")
         tariff.delete_time = time
 
     async def assign(self, row: Mapping[str, Any]) -> TariffAssignment:
-        """Store an assignment, or return the one that says the same already."""
-        await insert_or_ignore(self._session, _ASSIGNMENTS, [row], _SUBJECT)
-        query = select(TariffAssignment).where(*(_ASSIGNMENTS.c[name] == row[name] for name in _SUBJECT))
-        return (await self._session.scalars(query)).one()
+        """Store an assignment, or return the one that says the same already.
+
+        The tariff must be locked, so that nobody else stores the same meanwhile.
+        """
+        table, now = TariffAssignment, row["create_time"]
+        same = [_ASSIGNMENTS.c[name] == row[name] for name in _SUBJECT]
+        end = row["to_time"]
+        same.append(table.to_time.is_(None) if end is None else table.to_time == end)
+        start = row["from_time"]
+        if start is None:
+            same.append(table.from_time.is_(None) | (table.from_time <= now))
+        else:
+            same.append(table.from_time == start)
+        found = (await self._session.scalars(select(table).where(*same).order_by(table.id).limit(1))).one_or_none()
+        if found is None:
+            found = TariffAssignment(**row)
+            self._session.add(found)
+            await self._session.flush()
+        return found
 
     async def list_assignments(
-        self, tenant_id: str, *, tariff_id: str, station_id: str, after: int | None, limit: int
+        self,
+        tenant_id: str,
+        *,
+        tariff_id: str,
+        station_id: str,
+        open_at: datetime | None,
+        after: int | None,
+        limit: int,
     ) -> Sequence[TariffAssignment]:
-        """Return assignments behind an id, in the order in which they were made."""
+        """Return assignments behind an id, in the order in which they were made.
+
+        Args:
+            tenant_id: Whose.
+            tariff_id: Of this tariff. "": of any.
+            station_id: For this station alone. "": for any.
+            open_at: Only those that did not end until then. None: all.
+            after: Id behind which to go on.
+            limit: At most this many.
+        """
         table = TariffAssignment
         query = select(table).where(table.tenant_id == tenant_id)
         if tariff_id:
             query = query.where(table.tariff_id == tariff_id)
         if station_id:
             query = query.where(table.station_id == station_id)
+        if open_at is not None:
+            query = query.where(_goes_on(open_at))
         if after is not None:
             query = query.where(table.id > after)
         return (await self._session.scalars(query.order_by(table.id).limit(limit))).all()
 
-    async def unassign(self, tenant_id: str, assignment_id: str) -> None:
-        """Remove an assignment.
+    async def unassign(self, tenant_id: str, assignment_id: str, time: datetime | None, now: datetime) -> None:
+        """End an assignment at a time; None: now.
 
         Raises:
-            NotFound: When there is none of this id.
+            NotFound: When there is none of this id, or it has ended.
+            InvalidArgument: When the time is not behind its beginning.
         """
         table = TariffAssignment
-        where = (table.tenant_id == tenant_id, table.assignment_id == assignment_id)
-        found = await self._session.scalars(delete(table).where(*where).returning(table.id))
-        if found.one_or_none() is None:
+        query = select(table).where(table.tenant_id == tenant_id, table.assignment_id == assignment_id, _goes_on(now))
+        found = (await self._session.scalars(query.with_for_update())).one_or_none()
+        if found is None:
             raise NotFound("assignment", assignment_id)
+        if time is not None and found.from_time is not None and time <= found.from_time:
+            raise InvalidArgument("to_time", "must be after from_time")
+        found.to_time = time or now
 
     async def find_assignments(
-        self, tenant_id: str, stations: Collection[str], lookups: Collection[str], groups: Collection[str]
+        self,
+        tenant_id: str,
+        stations: Collection[str],
+        lookups: Collection[str],
+        groups: Collection[str],
+        *,
+        first: datetime,
     ) -> Sequence[Any]:
-        """Return the assignments that may fit some stations, tokens and groups, in one query."""
+        """Return the assignments that may fit some stations, tokens and groups at a time or later, in one query."""
         table = _ASSIGNMENTS.c
         query = select(_ASSIGNMENTS).where(
             table.tenant_id == tenant_id,
             one_of(self._session, table.id_token_lookup, {"", *lookups}),
             one_of(self._session, table.group_id, {"", *groups}),
             one_of(self._session, table.station_id, {"", *stations}),
+            table.to_time.is_(None) | (table.to_time > first),
         )
         return (await self._session.execute(query)).all()
 
@@ -191,7 +235,13 @@ class TariffRepository:
         return {(row[0], row[1]): row[2] for row in rows}
 
 
-async def forget_assignments(work: UnitOfWork, tenant_id: str, station_id: str) -> None:
-    """Remove the assignments to a station."""
+async def end_assignments(work: UnitOfWork, tenant_id: str, station_id: str, now: datetime) -> None:
+    """End the assignments to a station. What it charged before goes on by them."""
     table = TariffAssignment
-    await work.session.execute(delete(table).where(table.tenant_id == tenant_id, table.station_id == station_id))
+    where = (table.tenant_id == tenant_id, table.station_id == station_id, _goes_on(now))
+    await work.session.execute(update(table).where(*where).values(to_time=now))
+
+
+def _goes_on(time: datetime) -> ColumnElement[bool]:
+    """Return the condition that an assignment did not end until a time."""
+    return or_(TariffAssignment.to_time.is_(None), TariffAssignment.to_time > time)

@@ -11,7 +11,9 @@ from zoneinfo import ZoneInfo
 from google.protobuf.duration_pb2 import Duration
 
 from citrine.api.v1 import tariffs_pb2 as pb
+from citrine_core.blocks.tariff_and_cost.components import PRICE_SCALE, TAX_SCALE, Component
 from citrine_core.blocks.tariff_and_cost.money import minor_digits, parse_decimal
+from citrine_core.blocks.tariff_and_cost.taxes import read_taxes
 from citrine_core.errors import InvalidArgument
 
 __all__ = [
@@ -41,9 +43,6 @@ _DIMENSIONS = (
 )
 _OF_RESERVATIONS = (pb.TARIFF_DIMENSION_CHARGING_TIME, pb.TARIFF_DIMENSION_FLAT)
 
-PRICE_SCALE, TAX_SCALE = 1_000_000, 100_000
-"""Prices have six places, and percentages of tax three."""
-
 _ANY = (None, None)
 
 _AMPERE_PER_KILOWATT = Fraction(1000, 230)
@@ -70,33 +69,6 @@ def zone_of(name: str) -> ZoneInfo:
         return ZoneInfo(name or "UTC")
     except (KeyError, ValueError, OSError):
         raise InvalidArgument("tariff.time_zone", f"{name!r} is no time zone of the IANA database") from None
-
-
-@dataclass(frozen=True, slots=True)
-class Component:
-    """A price."""
-
-    price: Fraction
-    """Of one kWh, one hour, or once."""
-    vat: Fraction | None
-    """Percentage."""
-    step: int
-    """In mWh or microseconds. 0: as measured."""
-    text: pb.PriceComponent
-    millionths: int = field(init=False)
-    """The price in whole numbers."""
-    tax: int = field(init=False)
-    """What a hundred thousand without tax are with tax."""
-
-    def __post_init__(self) -> None:
-        """Have whole numbers, which are added up faster than fractions."""
-        object.__setattr__(self, "millionths", int(self.price * PRICE_SCALE))
-        object.__setattr__(self, "tax", int(TAX_SCALE + (self.vat or 0) * (TAX_SCALE // 100)))
-
-    @property
-    def tax_factor(self) -> Fraction:
-        """What a price without tax is multiplied with to have it with tax."""
-        return Fraction(self.tax, TAX_SCALE)
 
 
 @dataclass(slots=True)
@@ -196,6 +168,8 @@ class Rules:
     """Minimum before and after tax."""
     most: tuple[Fraction | None, Fraction | None]
     interval: timedelta | None = None
+    minimum_needs_energy: bool = False
+    """No minimum is due where no energy was taken."""
     energies: Sequence[int] = ()
     """Thresholds at which other elements may apply, here in mWh; below in microseconds."""
     durations: Sequence[int] = ()
@@ -210,6 +184,11 @@ class Rules:
     def has_limits(self) -> bool:
         """Whether it has a minimum or a maximum."""
         return any(one is not None for one in (*self.least, *self.most))
+
+    @cached_property
+    def has_whole_taxes(self) -> bool:
+        """Whether all prices with tax can be reckoned with in whole numbers."""
+        return all(one.tax for element in self.elements for one in element.components.values())
 
     @cached_property
     def has_steps(self) -> bool:
@@ -295,6 +274,7 @@ def read_rules(tariff: pb.Tariff) -> Rules:
         least,
         most,
         interval.ToTimedelta() if tariff.HasField("running_cost_interval") else None,
+        tariff.min_price_needs_energy,
         _thresholds([one.energy for one in elements]),
         _thresholds([one.duration for one in elements]),
         _thresholds([one.charged for one in elements]),
@@ -348,12 +328,10 @@ def _element(path: str, element: pb.TariffElement) -> Element:
 def _component(path: str, component: pb.PriceComponent) -> Component:
     if component.step_size < 0:
         raise InvalidArgument(f"{path}.step_size", "must not be negative")
-    vat = None
-    if component.HasField("vat"):
-        vat = parse_decimal(f"{path}.vat", component.vat, places=3, most=100)
+    taxes = read_taxes(path, component)
     unit = {pb.TARIFF_DIMENSION_ENERGY: 1000, pb.TARIFF_DIMENSION_FLAT: 0}.get(component.dimension, 1_000_000)
-    price = parse_decimal(f"{path}.price", component.price, places=6, most=1_000_000_000)
-    return Component(price, vat, component.step_size * unit, component)
+    price = parse_decimal(f"{path}.price", component.price, places=6, most=1_000_000_000, is_signed=True)
+    return Component(price, taxes, component.step_size * unit, component)
 
 
 def _limits(path: str, amount: pb.Amount) -> tuple[Fraction | None, Fraction | None]:

@@ -1,8 +1,7 @@
 """TariffsService and TariffAndCostService: the gRPC face of functional block I."""
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import UTC, datetime, timedelta
 
 import grpc
 from google.protobuf.empty_pb2 import Empty
@@ -10,6 +9,7 @@ from google.protobuf.empty_pb2 import Empty
 from citrine.api.v1 import tariff_and_cost_pb2 as cost_pb
 from citrine.api.v1 import tariff_and_cost_pb2_grpc, tariffs_pb2_grpc
 from citrine.api.v1 import tariffs_pb2 as pb
+from citrine_core.blocks.tariff_and_cost.assignment_requests import assignment_row, check_assignment, check_currency
 from citrine_core.blocks.tariff_and_cost.assignments import Subject, find_tariffs
 from citrine_core.blocks.tariff_and_cost.corrections import CorrectionRepository, CorrectionRow
 from citrine_core.blocks.tariff_and_cost.corrections.protos import correction_to_proto
@@ -39,10 +39,8 @@ from citrine_core.blocks.tariff_and_cost.transaction_costs import (
 )
 from citrine_core.db import UnitOfWork
 from citrine_core.errors import Conflict, FailedPrecondition, InvalidArgument, NotFound
-from citrine_core.ids import new_id
 from citrine_core.resources.stations.repository import StationRepository
-from citrine_core.resources.tokens import lookup_of, type_of
-from citrine_core.rpc import apply_mask, caller, check_length, open_page, required
+from citrine_core.rpc import apply_mask, caller, open_page, required
 from citrine_core.services import Services
 
 __all__ = ["TariffAndCostServicer", "TariffsServicer"]
@@ -146,13 +144,17 @@ class TariffsServicer(tariffs_pb2_grpc.TariffsServiceServicer):
         context: grpc.aio.ServicerContext[pb.AssignTariffRequest, pb.TariffAssignment],
     ) -> pb.TariffAssignment:
         tenant_id, wanted = caller(context).tenant_id, request.assignment
-        _check_assignment(wanted)
+        now = self._clock()
+        check_assignment(wanted, now)
         async with self._unit_of_work() as work:
             tariffs = TariffRepository(work.session)
-            await tariffs.get(tenant_id, wanted.tariff_id, for_update=True)
+            _, version = await tariffs.get(tenant_id, wanted.tariff_id, for_update=True)
             if wanted.station_id:
                 await StationRepository(work.session).get(tenant_id, wanted.station_id)
-            row = await tariffs.assign(_assignment_row(tenant_id, wanted) | {"create_time": self._clock()})
+                await check_currency(
+                    work, tenant_id, wanted.station_id, pb.Tariff.FromString(version.definition).currency
+                )
+            row = await tariffs.assign(assignment_row(tenant_id, wanted, now))
             work.after_commit(lambda: self._tenants.forget(tenant_id))
             await work.commit()
         return assignment_to_proto(row)
@@ -168,6 +170,7 @@ class TariffsServicer(tariffs_pb2_grpc.TariffsServiceServicer):
                 caller(context).tenant_id,
                 tariff_id=request.tariff_id,
                 station_id=request.station_id,
+                open_at=None if request.include_ended else self._clock(),
                 after=page.after[0] if page.after else None,
                 limit=page.size + 1,
             )
@@ -179,8 +182,13 @@ class TariffsServicer(tariffs_pb2_grpc.TariffsServiceServicer):
         self, request: pb.UnassignTariffRequest, context: grpc.aio.ServicerContext[pb.UnassignTariffRequest, Empty]
     ) -> Empty:
         tenant_id, assignment_id = caller(context).tenant_id, required("assignment_id", request.assignment_id)
+        now, time = self._clock(), None
+        if request.HasField("to_time"):
+            time = request.to_time.ToDatetime(UTC)
+            if time <= now:
+                raise InvalidArgument("to_time", "must be in the future, or unset for now")
         async with self._unit_of_work() as work:
-            await TariffRepository(work.session).unassign(tenant_id, assignment_id)
+            await TariffRepository(work.session).unassign(tenant_id, assignment_id, time, now)
             work.after_commit(lambda: self._tenants.forget(tenant_id))
             await work.commit()
         return Empty()
@@ -363,32 +371,6 @@ def _in_list(
     named = pb.Tariff(tariff_id=row.tariff_id or "", version=row.tariff_version or 0, currency=currency)
     cost = pb.Cost(currency=currency, total=total) if row.after_tax is not None else None
     return cost_to_proto(row, cost, named, now, latest)
-
-
-def _check_assignment(wanted: pb.TariffAssignment) -> None:
-    required("assignment.tariff_id", wanted.tariff_id)
-    if wanted.evse_id < 0 or (wanted.evse_id and not wanted.station_id):
-        raise InvalidArgument("assignment.evse_id", "must be an EVSE of the station that is named")
-    if wanted.id_token_type and not wanted.id_token:
-        raise InvalidArgument("assignment.id_token_type", "must come with id_token")
-    check_length("assignment.station_id", wanted.station_id, 48)
-    check_length("assignment.group_id", wanted.group_id, 255)
-    check_length("assignment.id_token", wanted.id_token, 255)
-    check_length("assignment.id_token_type", wanted.id_token_type, 20)
-
-
-def _assignment_row(tenant_id: str, wanted: pb.TariffAssignment) -> dict[str, Any]:
-    return {
-        "tenant_id": tenant_id,
-        "assignment_id": new_id(),
-        "tariff_id": wanted.tariff_id,
-        "station_id": wanted.station_id,
-        "evse_id": wanted.evse_id,
-        "group_id": wanted.group_id,
-        "id_token": wanted.id_token,
-        "id_token_lookup": lookup_of(wanted.id_token, wanted.id_token_type),
-        "id_token_type": type_of(wanted.id_token_type),
-    }
 
 
 def _seconds(settings: pb.CostSettings) -> int:

@@ -9,8 +9,9 @@ from citrine.ocpp.v2.transactions_pb2 import (
     ChargingStateEnum,
     TransactionEventEnum,
     TransactionEventResponse,
+    TriggerReasonEnum,
 )
-from citrine.ocpp.v2.types_pb2 import MeasurandEnum, PhaseEnum
+from citrine.ocpp.v2.types_pb2 import AuthorizationStatusEnum, MeasurandEnum, PhaseEnum
 from citrine_core.blocks.tariff_and_cost import (
     Cause,
     Charged,
@@ -33,6 +34,15 @@ __all__ = ["Heard", "TransactionCosts"]
 _STARTED = TransactionEventEnum.TRANSACTION_EVENT_ENUM_STARTED
 _UPDATED = TransactionEventEnum.TRANSACTION_EVENT_ENUM_UPDATED
 _ENDED = TransactionEventEnum.TRANSACTION_EVENT_ENUM_ENDED
+_SUSPENDED_EVSE = ChargingStateEnum.CHARGING_STATE_ENUM_SUSPENDED_EVSE
+_ACCEPTED = AuthorizationStatusEnum.AUTHORIZATION_STATUS_ENUM_ACCEPTED
+_STOP_AUTHORIZED = TriggerReasonEnum.TRIGGER_REASON_ENUM_STOP_AUTHORIZED
+_AUTHORIZED = (
+    TriggerReasonEnum.TRIGGER_REASON_ENUM_AUTHORIZED,
+    TriggerReasonEnum.TRIGGER_REASON_ENUM_REMOTE_START,
+)
+"""Why a station reports where somebody may charge from then on."""
+
 _CURRENT = int(MeasurandEnum.MEASURAND_ENUM_CURRENT_IMPORT)
 
 _CHARGING: Mapping[int, bool] = {
@@ -278,7 +288,24 @@ def _moment(occurrence: Occurrence, time: datetime) -> Moment:
         _current(occurrence),
         # What was queued tells how things were; by now it is later.
         to_micros(_clamped(occurrence.receive_time)) if occurrence.offline and occurrence.receive_time else 0,
+        authorized=_authorization(occurrence),
+        offered=occurrence.request.transaction_info.charging_state != _SUSPENDED_EVSE,
     )
+
+
+def _authorization(occurrence: Occurrence) -> bool | None:
+    """Return whether an event says that somebody may charge, or that somebody was refused; None where neither.
+
+    It rests on the event and its answer alone, so that folding all events anew comes to the same. A remote start and a
+    reservation were made for a token, and stand for it (F01.FR.04, H01.FR.15). Tokens that stop say nothing of it.
+    """
+    request = occurrence.request
+    if occurrence.event_type == _ENDED or request.trigger_reason == _STOP_AUTHORIZED:
+        return None
+    if request.HasField("id_token"):
+        return occurrence.token_status in (None, _ACCEPTED)
+    is_known = request.transaction_info.HasField("remote_start_id") or request.HasField("reservation_id")
+    return True if is_known or request.trigger_reason in _AUTHORIZED else None
 
 
 def _current(occurrence: Occurrence) -> int | None:

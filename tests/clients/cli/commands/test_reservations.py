@@ -1,9 +1,13 @@
 """`citrine reservation`: what is asked, what is printed, how it ends."""
 
+import json
+
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from citrine.api.v1 import reservation_costs_pb2 as costs_pb
 from citrine.api.v1 import reservation_pb2 as pb
 from citrine.api.v1.common_pb2 import Command
+from citrine.api.v1.tariffs_pb2 import Amount, Cost
 from citrine.ocpp.v2 import reservation_pb2 as ocpp
 from citrine.ocpp.v2.types_pb2 import IdToken, StatusInfo
 from tests.clients.cli.conftest import Cli
@@ -79,3 +83,32 @@ def test_reservations_are_listed_and_shown(citrine: Cli, core: ScriptedCore) -> 
     (request,) = core.requests("ListReservations")
     assert (request.open_only, request.state) == (True, pb.RESERVATION_STATE_NO_TRANSACTION)
     assert "transaction  T-1" in [" ".join(line.split(maxsplit=1)).replace(" ", "  ", 1) for line in shown.lines]
+
+
+COST = costs_pb.ReservationCost(
+    station_id="CS-1",
+    reservation_id=7,
+    start_time=END,
+    end_time=END,
+    state=pb.RESERVATION_STATE_EXPIRED,
+    id_token="AA",
+    tariff_id="DAY",
+    tariff_version=2,
+    cost=Cost(currency="EUR", total=Amount(before_tax="4.00", after_tax="4.80")),
+)
+
+
+def test_costs_of_reservations_are_listed_and_shown(citrine: Cli, core: ScriptedCore) -> None:
+    core.on("ListReservationCosts", costs_pb.ListReservationCostsResponse(costs=[COST]))
+    core.on("GetReservationCost", COST)
+
+    listed = citrine("reservation", "costs", "--station", "CS-1", "--token", "AA")
+    shown = citrine("reservation", "cost", "CS-1", "7")
+    raw = citrine("reservation", "cost", "CS-1", "7", "--json")
+
+    assert core.requests("ListReservationCosts") == [
+        costs_pb.ListReservationCostsRequest(station_id="CS-1", id_token="AA", page_size=1000)
+    ]
+    assert "4.80" in listed.lines[1]
+    assert any("4.80 EUR" in line for line in shown.lines)
+    assert json.loads(raw.out)["tariffId"] == "DAY"

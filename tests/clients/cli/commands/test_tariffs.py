@@ -4,7 +4,9 @@ import json
 from pathlib import Path
 
 from google.protobuf.duration_pb2 import Duration
+from google.protobuf.empty_pb2 import Empty
 from google.protobuf.field_mask_pb2 import FieldMask
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from citrine.api.v1 import tariff_and_cost_pb2 as cost_pb
 from citrine.api.v1 import tariffs_pb2 as pb
@@ -164,3 +166,47 @@ def test_a_cost_says_what_it_waits_for_or_that_it_is_not_known(citrine: Cli, cor
 
     assert any(line.split() == ["waits", "for", "events"] for line in waits)
     assert citrine("cost", "show", "T-1").lines[-1] == "the cost is not known"
+
+
+def test_a_tariff_has_several_taxes_and_a_price_below_zero(citrine: Cli, core: ScriptedCore) -> None:
+    core.on("CreateTariff", pb.Tariff(tariff_id="SUN", version=1))
+
+    citrine(
+        *("tariff", "create", "SUN", "--currency", "CAD", "--energy", "-0.05", "--tax", "Federal=5"),
+        *("--tax", "City=10/1", "--min", "1", "--min-needs-energy"),
+    )
+    wrong = citrine("tariff", "create", "SUN", "--energy", "1", "--tax", "5")
+
+    (request,) = core.requests("CreateTariff")
+    assert request.tariff.elements[0].price_components == [
+        pb.PriceComponent(
+            dimension=pb.TARIFF_DIMENSION_ENERGY,
+            price="-0.05",
+            taxes=[pb.TaxRate(type="Federal", percent="5"), pb.TaxRate(type="City", percent="10", stack=1)],
+        )
+    ]
+    assert request.tariff.min_price_needs_energy
+    assert wrong.code == 2
+
+
+def test_an_assignment_has_a_beginning_and_an_end(citrine: Cli, core: ScriptedCore) -> None:
+    begin, end = Timestamp(seconds=4070908800), Timestamp(seconds=4070995200)
+    dated = pb.TariffAssignment(assignment_id="A-1", tariff_id="DAY", from_time=begin, to_time=end)
+    core.on("AssignTariff", dated)
+    core.on("ListTariffAssignments", pb.ListTariffAssignmentsResponse(assignments=[dated]))
+    core.on("UnassignTariff", Empty())
+
+    made = citrine("tariff", "assign", "DAY", "--from", "2099-01-01T00:00:00Z", "--to", "2099-01-02T00:00:00Z")
+    listed = citrine("tariff", "assignments", "--all")
+    citrine("tariff", "unassign", "A-1", "--at", "2099-01-01T12:00:00Z")
+
+    (request,) = core.requests("AssignTariff")
+    assert request.assignment == pb.TariffAssignment(tariff_id="DAY", from_time=begin, to_time=end)
+    assert "from 2099-01-01 00:00:00Z until 2099-01-02 00:00:00Z" in made.lines[0]
+    assert "2099-01-02 00:00:00Z" in listed.lines[1]
+    assert core.requests("ListTariffAssignments") == [
+        pb.ListTariffAssignmentsRequest(include_ended=True, page_size=1000)
+    ]
+    assert core.requests("UnassignTariff") == [
+        pb.UnassignTariffRequest(assignment_id="A-1", to_time=Timestamp(seconds=4070908800 + 43200))
+    ]

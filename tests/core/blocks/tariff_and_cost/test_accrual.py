@@ -1,7 +1,9 @@
 """The fold of a transaction's moments."""
 
 import random
+from dataclasses import replace
 
+import orjson
 import pytest
 
 from citrine.api.v1 import tariffs_pb2 as pb
@@ -123,10 +125,191 @@ def test_a_month_of_parking_is_cut_in_time() -> None:
     rules = read_rules(
         tariff(element(component("IDLE_TIME", "1"), days="Sat Sun"), element(component("IDLE_TIME", "0.5")))
     )
-    accrual = accrue(rules, [moment("00:00", charging=False)])
+    accrual = accrue(rules, [moment("00:00", charging=True), moment("00:00", charging=False)])
     assert accrual is not None
 
     total = total_of(rules, accrual.until(rules, accrual.start + 28 * 86_400_000_000))[1]
 
     assert total == 8 * 24 + 20 * 12
     assert pb.DAY_OF_WEEK_SUNDAY == 7
+
+
+WHOLE = tariff(
+    element(
+        component("ENERGY", "1"),
+        component("FLAT", "10"),
+        component("CHARGING_TIME", "60"),
+        component("IDLE_TIME", "600"),
+    )
+)
+"""A euro a kWh, a minute of charging; ten a minute of parking, and as a fee."""
+
+UNDER_GRACE = tariff(element(component("IDLE_TIME", "60"), min_idle_time=600))
+
+
+def plugged(time: str, kwh: float | None = None, **fields: bool) -> Moment:
+    """Return a moment from which on nothing is asked for, unless `charging` says so."""
+    return replace(moment(time, kwh, charging=fields.pop("charging", False)), **fields)  # type: ignore[arg-type]
+
+
+def silent(time: str, kwh: float | None = None, authorized: bool | None = None) -> Moment:
+    """Return a moment of a station that says nothing of the vehicle."""
+    return replace(moment(time, kwh), authorized=authorized)
+
+
+@pytest.mark.parametrize(
+    ("moments", "total"),
+    [
+        pytest.param(
+            [
+                plugged("10:00", 0),
+                plugged("11:00", authorized=True),
+                plugged("11:00", charging=True),
+                plugged("11:05", 2),
+                silent("11:06"),
+            ],
+            # The fee, five minutes, two kWh, and one minute of parking.
+            10 + 5 + 2 + 10,
+            id="an hour of waiting for the authorisation",
+        ),
+        pytest.param(
+            [plugged("10:00", 0, authorized=True), plugged("11:00", charging=True), silent("11:05", 2)],
+            10 + 5 + 2,
+            id="an hour of waiting for power",
+        ),
+        pytest.param(
+            [plugged("10:00", 0), plugged("10:01", authorized=False), silent("12:00", 1)], 0, id="refused, plugged in"
+        ),
+        pytest.param(
+            [plugged("10:00", 0, charging=True, authorized=False), silent("10:10", 5)], 0, id="refused while charging"
+        ),
+        pytest.param(
+            [plugged("10:00", 0, charging=True), plugged("10:10", 5, charging=True, authorized=False), silent("10:20")],
+            0,
+            id="refused after charging began",
+        ),
+        pytest.param(
+            [
+                plugged("10:00", 0, charging=True, authorized=False),
+                plugged("10:10", 5, charging=True, authorized=True),
+                silent("10:12", 7),
+            ],
+            10 + 2 + 2,
+            id="refused, and then another token accepted",
+        ),
+        pytest.param(
+            [
+                plugged("10:00", 0, charging=True, authorized=True),
+                plugged("10:10", 5, charging=True, authorized=False),
+                silent("10:12", 7),
+            ],
+            10 + 12 + 7,
+            id="accepted, and then another token refused",
+        ),
+        pytest.param(
+            [plugged("10:00", 0), plugged("10:30", charging=True), silent("10:40", 3)],
+            10 + 10 + 3,
+            id="free vending: authorised where it charges",
+        ),
+        pytest.param([silent("10:00", 0), silent("10:10", 3)], 10 + 10 + 3, id="a station that says nothing charges"),
+        pytest.param(
+            [silent("10:00", 0), silent("11:00", authorized=True), silent("11:10", 3)],
+            10 + 10 + 3,
+            id="a token later, and no charging before",
+        ),
+        pytest.param(
+            [silent("10:00", 0), silent("10:10", 2), silent("10:20", authorized=True), silent("10:30", 3)],
+            10 + 30 + 3,
+            id="a token later, and energy before",
+        ),
+        pytest.param([silent("10:00"), plugged("10:01"), silent("12:00")], 0, id="plugged in and out"),
+        pytest.param(
+            [
+                plugged("10:00", 0),
+                plugged("10:30", authorized=True),
+                plugged("10:40", charging=True, offered=False),
+                plugged("10:50"),
+                silent("11:00"),
+            ],
+            10 + 10,
+            id="no power offered: no idle time follows, as charging never happened",
+        ),
+        pytest.param(
+            [plugged("10:00", 0, charging=True, authorized=True), plugged("10:10"), silent("10:20", 4)],
+            10 + 10 + 4 + 100,
+            id="parking after charging",
+        ),
+    ],
+)
+def test_prices_apply_from_the_authorisation_and_idle_time_after_charging(moments: list[Moment], total: int) -> None:
+    """Whether the moments come at once or one by one, each stored in between."""
+    rules = read_rules(WHOLE)
+    accrual: Accrual | None = None
+    for one in moments:
+        accrual = accrue(rules, [one], accrual)
+        assert accrual is not None
+        accrual = Accrual.load(accrual.dump())
+    whole = accrue(rules, moments)
+    assert whole is not None
+    assert accrual == whole
+
+    assert total_of(rules, whole.until(rules, moments[-1].time))[1] == total
+
+
+def test_a_grace_begins_once_charging_happened() -> None:
+    rules = read_rules(UNDER_GRACE)
+    moments = [plugged("10:00", authorized=True), plugged("11:00", charging=True), plugged("11:10"), silent("11:25")]
+    accrual = accrue(rules, moments)
+    assert accrual is not None
+
+    assert total_of(rules, accrual.until(rules, accrual.seen))[1] == 5
+
+
+def test_durations_count_from_the_authorisation() -> None:
+    rules = read_rules(
+        tariff(element(component("CHARGING_TIME", "0"), max_duration=1800), element(component("CHARGING_TIME", "60")))
+    )
+    moments = [plugged("10:00"), plugged("11:00", charging=True, authorized=True), silent("11:40")]
+    accrual = accrue(rules, moments)
+    assert accrual is not None
+
+    assert total_of(rules, accrual.until(rules, accrual.seen))[1] == 10
+
+
+@pytest.mark.parametrize(
+    ("needs_energy", "kwh", "authorized", "total"),
+    [
+        pytest.param(False, 0, True, 5, id="due"),
+        pytest.param(True, 0, True, 0, id="not due without energy"),
+        pytest.param(True, 1, True, 5, id="due with energy"),
+        pytest.param(False, 1, False, 0, id="not due from who was refused"),
+    ],
+)
+def test_a_tariff_says_whether_its_minimum_is_due(needs_energy: bool, kwh: float, authorized: bool, total: int) -> None:
+    rules = read_rules(
+        tariff(
+            element(component("ENERGY", "1")),
+            min_price=pb.Amount(after_tax="5"),
+            min_price_needs_energy=needs_energy,
+        )
+    )
+    accrual = accrue(rules, [replace(moment("10:00", 0), authorized=authorized), moment("10:10", kwh)])
+
+    assert total_of(rules, accrual)[1] == total
+
+
+def test_an_accrual_of_an_earlier_version_goes_on_as_it_was() -> None:
+    """All counted from the beginning then, and so it does to the end."""
+    rules = read_rules(WHOLE)
+    accrual = accrue(rules, [replace(moment("10:00", 0, charging=True), authorized=True), moment("10:10", 1)])
+    assert accrual is not None
+    stored = orjson.loads(accrual.dump())
+    for name in ("authorized", "by_token", "refused", "has_charged"):
+        del stored[name]
+    stored["charging"], stored["changes"] = True, [[stored["at"] + 60_000_000, False]]
+
+    read = Accrual.load(orjson.dumps(stored))
+
+    read.take(rules, moment("10:12", 1))
+    # The fee, eleven minutes, one of parking, and a kWh.
+    assert total_of(rules, read)[1] == 10 + 11 + 10 + 1

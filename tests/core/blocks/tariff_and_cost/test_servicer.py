@@ -76,7 +76,7 @@ async def test_a_tariff_is_removed_but_for_its_versions(tariffs: Any) -> None:
         pytest.param({"time_zone": "Mars/Base"}, "tariff.time_zone", id="time zone"),
         pytest.param({"elements": []}, "tariff.elements", id="no elements"),
         pytest.param(
-            {"elements": [element(component("ENERGY", "-1"))]},
+            {"elements": [element(component("ENERGY", "1e3"))]},
             "tariff.elements[0].price_components[0].price",
             id="price",
         ),

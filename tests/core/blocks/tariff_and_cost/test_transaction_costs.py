@@ -178,6 +178,7 @@ async def test_the_most_specific_tariff_applies(core: RunningCore) -> None:
 
 async def test_a_driver_who_is_known_later_gets_the_own_tariff_from_the_beginning(core: RunningCore) -> None:
     api = Costs(core)
+    await _tokens(core).CreateToken(CreateTokenRequest(token=Token(id_token=OWN, type="ISO14443")))
     await api.assign(tariff(element(component("ENERGY", "1")), tariff_id="ALL"))
     await api.assign(tariff(element(component("ENERGY", "0.10")), tariff_id="OWN"), id_token=OWN)
     async with core.edge() as edge:
@@ -291,6 +292,7 @@ async def test_costs_are_listed_by_their_state(core: RunningCore) -> None:
 
 
 async def test_a_reservation_that_is_used_is_billed_with_the_transaction(core: RunningCore) -> None:
+    """From the station's Accepted on, not since it was asked for."""
     api = Costs(core)
     used = pb.RESERVATION_RESTRICTION_RESERVATION
     await api.assign(
@@ -330,7 +332,8 @@ def reservation(station_id: str, reservation_id: int, made: datetime, expires: d
         deadline_time=made,
         state=2,
         state_time=made,
-        create_time=made,
+        accept_time=made,
+        create_time=made - timedelta(hours=1),
         update_time=made,
     )
 

@@ -19,6 +19,7 @@ from citrine_core.blocks.tariff_and_cost.rules import Rules, to_micros
 from citrine_core.blocks.tariff_and_cost.texts import message_of
 from citrine_core.blocks.tariff_and_cost.transaction_costs.cache import Tariffs, Tenants, stations_told
 from citrine_core.blocks.tariff_and_cost.transaction_costs.cost_events import tell_cost
+from citrine_core.blocks.tariff_and_cost.transaction_costs.currencies import other_currencies
 from citrine_core.blocks.tariff_and_cost.transaction_costs.repository import (
     CostRepository,
     CostRow,
@@ -129,6 +130,7 @@ class Pricing:
         anew = [one.key for one in charged if _is_anew(one, rows.get(one.key), chosen[one.key])]
         past = await history(anew) if anew else {}
         reserved = await _reservations(costs, tenant_id, charged, chosen, tariffs)
+        foreign = await other_currencies(work, tenant_id, charged, rows, chosen, tariffs)
         new, changed, final = [], [], []
         for one in charged:
             row, version = rows.get(one.key), chosen[one.key]
@@ -138,7 +140,9 @@ class Pricing:
                     changed.append(row._replace(state=_state(one), update_time=now, **_of_end(one, now)))
                 continue
             tariff = None if version is None else tariffs.get(version)
-            computed = self._compute(tenant_id, one, row, version, tariff, past.get(one.key), settings, reserved)
+            computed = self._compute(
+                tenant_id, one, row, version, tariff, past.get(one.key), settings, reserved, foreign
+            )
             if one.key in moved and tariff is not None and one.subject.station_id in shows:
                 _tell_other_tariff(one, tariff[0])
             if row is None and one.cause is not None:
@@ -167,7 +171,8 @@ class Pricing:
         ]
         found = await find_tariffs(work, tenant_id, [one.subject for one in asked])
         chosen = {key: _version_of(row) for key, row in rows.items()}
-        chosen |= {one.key: version for one, version in zip(asked, found, strict=True)}
+        # Another tariff may take the place of one that applies, but never none.
+        chosen |= {one.key: version or chosen.get(one.key) for one, version in zip(asked, found, strict=True)}
         chosen.update((one.key, one.cause.version) for one in charged if one.cause is not None and one.cause.version)
         return chosen
 
@@ -181,12 +186,14 @@ class Pricing:
         past: Sequence[Moment] | None,
         settings: TenantCosts,
         reserved: Mapping[tuple[str, int], tuple[datetime, datetime]],
+        foreign: Mapping[TransactionKey, str],
     ) -> CostRow:
         now = self._clock()
         tariff_id, number = version or (None, None)
         base = CostRow(
             tenant_id, *one.key, one.sequence, one.subject.key, tariff_id, number, _state(one), None, None, None, None,
             row.told_total if row is not None else None, None, now,
+            station_currency=foreign.get(one.key),
         )  # fmt: skip
         if one.is_over:
             base = base._replace(**_of_end(one, now))
@@ -225,17 +232,20 @@ def _priced(
     reserved: tuple[datetime, datetime] | None,
     settings: TenantCosts,
 ) -> CostRow:
-    accrual, told = _take(rules, one, row, past, reserved, answers=settings.answers)
+    # Who would show it in another currency is told nothing.
+    tells = base.station_currency is None
+    accrual, told = _take(rules, one, row, past, reserved, answers=settings.answers and tells)
     if accrual is None:
         return base
-    if one.is_over and not one.energy_known and rules.bills_energy:
+    # Who was refused pays nothing, however much it was.
+    if one.is_over and not one.energy_known and rules.bills_energy and accrual.authorized is not None:
         # Neither what the fee is nor 0.00 (I03.FR.04): it is not known what it costs.
         for event in one.events:
             event.response.ClearField("total_cost")
         return base._replace(accrual=accrual.dump())
     settled = accrual.until(rules, to_micros(one.end) if one.end is not None else accrual.moment_after(timedelta(0)))
     before, after = total_of(rules, settled)
-    if one.end is not None:
+    if one.end is not None and tells:
         one.total = after
         _answer_ends(one, after)
         told = after if any(event.ends for event in one.events) else told
@@ -246,7 +256,7 @@ def _priced(
         accrual=accrual.dump(),
         breakdown=cost_of(rules, settled).SerializeToString() if one.is_over else None,
         told_total=base.told_total if told is None else f"{told:f}",
-        next_time=base.update_time + interval if settings.sends and not one.is_over else None,
+        next_time=base.update_time + interval if settings.sends and tells and not one.is_over else None,
     )
 
 

@@ -54,6 +54,7 @@ class CostRow(NamedTuple):
     waits_until: datetime | None = None
     settlement: int | None = None
     settle_time: datetime | None = None
+    station_currency: str | None = None
 
 
 _KEY = ("tenant_id", "station_id", "transaction_id")
@@ -139,6 +140,7 @@ class CostRepository:
                 _COSTS.c.tenant_id == settings.tenant_id,
                 _COSTS.c.state == cost_pb.COST_STATE_RUNNING,
                 _COSTS.c.tariff_id.is_not(None),
+                _COSTS.c.station_currency.is_(None),
             )
             .values(next_time=now if sends else None)
         )
@@ -243,7 +245,7 @@ class CostRepository:
     async def find_reservations(
         self, tenant_id: str, keys: Collection[tuple[str, int]]
     ) -> dict[tuple[str, int], tuple[datetime, datetime]]:
-        """Return when reservations, by station and id, were made and expire: of each id the latest."""
+        """Return when reservations, by station and id, were accepted and expire: of each id the latest accepted."""
         return await find_times(self._session, tenant_id, keys)
 
     async def stations_with_texts(self, tenant_id: str, stations: Collection[str]) -> set[str]:

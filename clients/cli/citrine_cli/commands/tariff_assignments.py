@@ -1,0 +1,117 @@
+"""`citrine tariff assign`, `assignments` and `unassign`: to whom, where and when tariffs apply."""
+
+from typing import Annotated
+
+import typer
+
+from citrine.api.v1.tariffs_pb2 import (
+    AssignTariffRequest,
+    ListTariffAssignmentsRequest,
+    TariffAssignment,
+    UnassignTariffRequest,
+)
+from citrine_cli.client import Client, collect
+from citrine_cli.values import parse_time
+from citrine_cli.words import time_word
+
+__all__ = [
+    "Evse",
+    "IdToken",
+    "Station",
+    "TariffId",
+    "TokenType",
+    "assign_tariff",
+    "list_assignments",
+    "unassign_tariff",
+]
+
+TariffId = Annotated[str, typer.Argument(metavar="ID", help="Id of the tariff.")]
+Station = Annotated[str, typer.Option("--station", metavar="ID", help="Station.")]
+Evse = Annotated[int, typer.Option("--evse", metavar="N", help="EVSE of the station.")]
+IdToken = Annotated[str, typer.Option("--token", metavar="ID", help="Token of the driver.")]
+TokenType = Annotated[str, typer.Option("--type", metavar="TYPE", help="Type of the token.")]
+
+
+async def assign_tariff(
+    client: Client,
+    tariff_id: TariffId,
+    station: Station = "",
+    evse: Evse = 0,
+    group: Annotated[str, typer.Option("--group", metavar="G", help="Group of tokens.")] = "",
+    id_token: IdToken = "",
+    token_type: TokenType = "",
+    begin: Annotated[str, typer.Option("--from", metavar="T", help="From when on: ISO 8601 or +2h; now.")] = "",
+    end: Annotated[str, typer.Option("--to", metavar="T", help="Until when; without end.")] = "",
+) -> None:
+    """Say to whom, where and when a tariff applies; without options to all drivers at all stations from now on."""
+    assignment = TariffAssignment(
+        tariff_id=tariff_id,
+        station_id=station,
+        evse_id=evse,
+        group_id=group,
+        id_token=id_token,
+        id_token_type=token_type,
+        from_time=parse_time("--from", begin) if begin else None,
+        to_time=parse_time("--to", end) if end else None,
+    )
+    made = await client.citrine.tariffs.AssignTariff(AssignTariffRequest(assignment=assignment))
+    if client.out.as_json:
+        client.out.message(made)
+        return
+    client.out.line(f"tariff {tariff_id} applies to {_subject(made)}{_when(made)}: assignment {made.assignment_id}")
+
+
+async def list_assignments(
+    client: Client,
+    tariff_id: Annotated[str, typer.Option("--tariff", metavar="ID", help="Only of this tariff.")] = "",
+    station: Annotated[str, typer.Option("--station", metavar="ID", help="Only for this station alone.")] = "",
+    include_ended: Annotated[bool, typer.Option("--all", help="Also those that ended.")] = False,
+) -> None:
+    """List to whom, where and when tariffs apply."""
+    request = ListTariffAssignmentsRequest(tariff_id=tariff_id, station_id=station, include_ended=include_ended)
+    pages = collect(client.citrine.tariffs.ListTariffAssignments, request)
+    found = [one async for page in pages for one in page.assignments]
+    if client.out.as_json:
+        client.out.messages(found)
+        return
+    client.out.table(
+        ["assignment", "tariff", "applies to", "from", "to", "made"],
+        (
+            [
+                one.assignment_id,
+                one.tariff_id,
+                _subject(one),
+                time_word(one, "from_time" if one.HasField("from_time") else "create_time"),
+                time_word(one, "to_time"),
+                time_word(one, "create_time"),
+            ]
+            for one in found
+        ),
+        empty="no assignments",
+    )
+
+
+async def unassign_tariff(
+    client: Client,
+    assignment_id: Annotated[str, typer.Argument(metavar="ID", help="Id of the assignment.")],
+    end: Annotated[str, typer.Option("--at", metavar="T", help="When it ends: ISO 8601 or +2h; now.")] = "",
+) -> None:
+    """End an assignment. Transactions that are under way keep their tariff."""
+    request = UnassignTariffRequest(assignment_id=assignment_id, to_time=parse_time("--at", end) if end else None)
+    answer = await client.citrine.tariffs.UnassignTariff(request)
+    if client.out.as_json:
+        client.out.message(answer)
+        return
+    client.out.line(f"assignment {assignment_id} {f'ends {end}' if end else 'removed'}")
+
+
+def _when(one: TariffAssignment) -> str:
+    begin = f" from {time_word(one, 'from_time')}" if one.HasField("from_time") else ""
+    return begin + (f" until {time_word(one, 'to_time')}" if one.HasField("to_time") else "")
+
+
+def _subject(one: TariffAssignment) -> str:
+    who = f"token {one.id_token}" if one.id_token else f"group {one.group_id}" if one.group_id else "all drivers"
+    if not one.station_id:
+        return f"{who} at all stations"
+    return f"{who} at {one.station_id}{f' EVSE {one.evse_id}' if one.evse_id else ''}"

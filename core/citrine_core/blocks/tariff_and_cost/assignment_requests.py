@@ -1,0 +1,66 @@
+"""What operators may ask for when they assign a tariff."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from citrine.api.v1 import tariffs_pb2 as pb
+from citrine_core.blocks.provisioning.queries import find_currencies
+from citrine_core.db import UnitOfWork
+from citrine_core.errors import FailedPrecondition, InvalidArgument
+from citrine_core.ids import new_id
+from citrine_core.resources.tokens import lookup_of, type_of
+from citrine_core.rpc import check_length, required
+
+__all__ = ["assignment_row", "check_assignment", "check_currency"]
+
+
+def check_assignment(wanted: pb.TariffAssignment, now: datetime) -> None:
+    """Refuse an assignment that can never be right.
+
+    Raises:
+        InvalidArgument: With the path of the first such field.
+    """
+    required("assignment.tariff_id", wanted.tariff_id)
+    if wanted.evse_id < 0 or (wanted.evse_id and not wanted.station_id):
+        raise InvalidArgument("assignment.evse_id", "must be an EVSE of the station that is named")
+    if wanted.id_token_type and not wanted.id_token:
+        raise InvalidArgument("assignment.id_token_type", "must come with id_token")
+    check_length("assignment.station_id", wanted.station_id, 48)
+    check_length("assignment.group_id", wanted.group_id, 255)
+    check_length("assignment.id_token", wanted.id_token, 255)
+    check_length("assignment.id_token_type", wanted.id_token_type, 20)
+    if wanted.HasField("to_time"):
+        begins = wanted.from_time.ToDatetime(UTC) if wanted.HasField("from_time") else now
+        if wanted.to_time.ToDatetime(UTC) <= max(begins, now):
+            raise InvalidArgument("assignment.to_time", "must be after from_time, and in the future")
+
+
+async def check_currency(work: UnitOfWork, tenant_id: str, station_id: str, currency: str) -> None:
+    """Refuse a tariff for a station that reckons in another currency, as far as its device model says.
+
+    Raises:
+        FailedPrecondition: When it does.
+    """
+    found = (await find_currencies(work.session, tenant_id, [station_id])).get(station_id)
+    if found is not None and found != currency:
+        raise FailedPrecondition(
+            f"the tariff is in {currency}, and station {station_id} reckons in {found}: nothing is converted"
+        )
+
+
+def assignment_row(tenant_id: str, wanted: pb.TariffAssignment, now: datetime) -> dict[str, Any]:
+    """Return an assignment to store."""
+    return {
+        "tenant_id": tenant_id,
+        "assignment_id": new_id(),
+        "tariff_id": wanted.tariff_id,
+        "station_id": wanted.station_id,
+        "evse_id": wanted.evse_id,
+        "group_id": wanted.group_id,
+        "id_token": wanted.id_token,
+        "id_token_lookup": lookup_of(wanted.id_token, wanted.id_token_type),
+        "id_token_type": type_of(wanted.id_token_type),
+        "create_time": now,
+        "from_time": wanted.from_time.ToDatetime(UTC) if wanted.HasField("from_time") else None,
+        "to_time": wanted.to_time.ToDatetime(UTC) if wanted.HasField("to_time") else None,
+    }

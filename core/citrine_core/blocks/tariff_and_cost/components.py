@@ -1,0 +1,40 @@
+"""A price, as the engine takes it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+from citrine.api.v1 import tariffs_pb2 as pb
+from citrine_core.blocks.tariff_and_cost.taxes import Tax, factor_of
+
+__all__ = ["PRICE_SCALE", "TAX_SCALE", "Component"]
+
+PRICE_SCALE, TAX_SCALE = 1_000_000, 100_000
+"""Prices have six places, and percentages of tax three."""
+
+
+@dataclass(frozen=True, slots=True)
+class Component:
+    """A price."""
+
+    price: Fraction
+    """Of one kWh, one hour, or once."""
+    taxes: Sequence[Tax]
+    """The lowest stacks first."""
+    step: int
+    """In mWh or microseconds. 0: as measured."""
+    text: pb.PriceComponent
+    millionths: int = field(init=False)
+    """The price in whole numbers."""
+    tax: int = field(init=False)
+    """What a hundred thousand without tax are with tax. 0: that is no whole number."""
+    tax_factor: Fraction = field(init=False)
+    """What a price without tax is multiplied with to have it with tax."""
+
+    def __post_init__(self) -> None:
+        """Have whole numbers, which are added up faster than fractions."""
+        object.__setattr__(self, "millionths", int(self.price * PRICE_SCALE))
+        factor = factor_of(self.taxes)
+        scaled = factor * TAX_SCALE
+        object.__setattr__(self, "tax", int(scaled) if scaled.denominator == 1 else 0)
+        object.__setattr__(self, "tax_factor", factor)

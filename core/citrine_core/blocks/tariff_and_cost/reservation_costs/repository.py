@@ -1,0 +1,71 @@
+"""Queries of what reservations cost."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select, tuple_
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from citrine_core.blocks.tariff_and_cost.models import ReservationCost
+from citrine_core.db.one_of_keys import one_of_keys
+from citrine_core.errors import NotFound
+from citrine_core.resources.tokens import lookups_of
+
+__all__ = ["ReservationCostKey", "ReservationCostRepository"]
+
+ReservationCostKey = tuple[str, int, datetime]
+"""Station, id of the reservation there, and when its Accepted came."""
+
+
+class ReservationCostRepository:
+    """What reservations cost."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def find_all(
+        self, tenant_id: str, keys: Collection[tuple[str, int]]
+    ) -> dict[ReservationCostKey, ReservationCost]:
+        """Return the costs of reservations by station and id, whenever they were accepted."""
+        table = ReservationCost
+        rows = await self._session.scalars(
+            select(table).where(
+                table.tenant_id == tenant_id, one_of_keys((table.station_id, table.reservation_id), keys)
+            )
+        )
+        return {(row.station_id, row.reservation_id, row.start_time): row for row in rows}
+
+    def add(self, row: ReservationCost) -> None:
+        """Store a new cost with the unit of work."""
+        self._session.add(row)
+
+    async def get(self, tenant_id: str, station_id: str, reservation_id: int) -> ReservationCost:
+        """Return the cost of the latest reservation of an id that has one.
+
+        Raises:
+            NotFound: When there is none.
+        """
+        table = ReservationCost
+        query = select(table).where(
+            table.tenant_id == tenant_id, table.station_id == station_id, table.reservation_id == reservation_id
+        )
+        found = (await self._session.scalars(query.order_by(table.start_time.desc()).limit(1))).one_or_none()
+        if found is None:
+            raise NotFound("cost of reservation", reservation_id)
+        return found
+
+    async def list(
+        self, tenant_id: str, *, station_id: str, id_token: str, after: tuple[Any, ...] | None, limit: int
+    ) -> Sequence[ReservationCost]:
+        """Return costs behind a key of (start_time, station_id, reservation_id), those that began last first."""
+        table = ReservationCost
+        query = select(table).where(table.tenant_id == tenant_id)
+        if station_id:
+            query = query.where(table.station_id == station_id)
+        if id_token:
+            query = query.where(table.id_token_lookup.in_(lookups_of(id_token)))
+        key = (table.start_time, table.station_id, table.reservation_id)
+        if after is not None:
+            query = query.where(tuple_(*key) < tuple_(*after))
+        return (await self._session.scalars(query.order_by(*(one.desc() for one in key)).limit(limit))).all()

@@ -1,0 +1,206 @@
+"""Which tariff a transaction has: the one that held when it was heard of, whatever becomes known later."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import grpc
+import pytest
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from citrine.api.v1 import tariffs_pb2 as pb
+from citrine.api.v1.tokens_pb2 import TOKEN_STATUS_BLOCKED, CreateTokenRequest, Token
+from citrine.api.v1.tokens_pb2_grpc import TokensServiceStub
+from citrine_core.blocks.provisioning import ReportedVariable
+from citrine_core.blocks.provisioning.repository import name_key
+from citrine_core.blocks.tariff_and_cost.assignments import Subject, find_tariffs
+from citrine_core.clock import utc_now
+from tests.core.blocks.tariff_and_cost.tariffs import component, element, tariff
+from tests.core.blocks.tariff_and_cost.test_servicer import code_of
+from tests.core.blocks.tariff_and_cost.test_transaction_costs import OWN, Costs, connect
+from tests.support.charging import ended, started, updated
+from tests.support.core import RunningCore
+
+OLD = tariff(element(component("ENERGY", "1")), tariff_id="OLD")
+NEW = tariff(element(component("ENERGY", "5")), tariff_id="NEW")
+HOUR = timedelta(hours=1)
+
+
+def stamp(time: datetime) -> Timestamp:
+    found = Timestamp()
+    found.FromDatetime(time)
+    return found
+
+
+async def add_token(core: RunningCore, id_token: str = OWN, **fields: Any) -> None:
+    tokens: Any = core.stub(TokensServiceStub)
+    await tokens.CreateToken(CreateTokenRequest(token=Token(id_token=id_token, type="ISO14443", **fields)))
+
+
+async def unassign(api: Costs, made: pb.TariffAssignment, **fields: Any) -> None:
+    await api.tariffs.UnassignTariff(pb.UnassignTariffRequest(assignment_id=made.assignment_id, **fields))
+
+
+async def tariff_of(core: RunningCore, time: datetime) -> str | None:
+    """Return the tariff of somebody whom the core hears of at a time."""
+    async with core.core.unit_of_work(read_only=True) as work:
+        (found,) = await find_tariffs(work, "default", [Subject("CS-1", 1, None, None, None, time)])
+    return found[0] if found is not None else None
+
+
+async def test_an_assignment_swapped_between_plug_in_and_authorisation_costs_nobody_his_tariff(
+    core: RunningCore,
+) -> None:
+    api = Costs(core)
+    await add_token(core)
+    old = await api.assign(OLD)
+    async with core.edge() as edge:
+        station = await connect(core, edge)
+        await station.call(started(0, 0))
+        await unassign(api, old)
+        await api.assign(NEW)
+        known = await station.call(updated(1, 1000, id_token=OWN, evse=(1, 1)))
+        end = await station.call(ended(2, 10000))
+        late = await station.call_all([started(0, 0, transaction_id="T-2"), ended(1, 1000, transaction_id="T-2")])
+
+    assert (known.total_cost, end.total_cost) == (1.0, 10.0)
+    assert (await api.of()).tariff.tariff_id == "OLD"
+    assert late[1].total_cost == 5.0
+
+
+async def test_an_own_assignment_that_ended_in_between_still_counts(core: RunningCore) -> None:
+    """The subject is decided when it is known; the time is that of the first message."""
+    api = Costs(core)
+    await add_token(core)
+    await api.assign(NEW)
+    own = await api.assign(OLD, id_token=OWN)
+    async with core.edge() as edge:
+        station = await connect(core, edge)
+        await station.call(started(0, 0))
+        await unassign(api, own)
+        end = await station.call_all([updated(1, 1000, id_token=OWN), ended(2, 10000)])
+
+    assert end[1].total_cost == 10.0
+
+
+async def test_a_late_started_costs_nobody_his_tariff(core: RunningCore) -> None:
+    """Though the tariff was not valid yet when the transaction began, as is known only now."""
+    api = Costs(core)
+    now = utc_now()
+    since = tariff(element(component("ENERGY", "1")), tariff_id="SINCE", valid_from=stamp(now - timedelta(minutes=5)))
+    await api.assign(since)
+    first, begin = updated(1, 1000), started(0, 0, offline=True)
+    for event, time in ((first, now), (begin, now - HOUR)):
+        event.timestamp.FromDatetime(time)
+        event.meter_value[0].timestamp.FromDatetime(time)
+    async with core.edge() as edge:
+        station = await connect(core, edge)
+        await station.call(first)
+        await station.call(begin)
+
+    cost = await api.of()
+    assert (cost.tariff.tariff_id, cost.cost.total.after_tax) == ("SINCE", "1.00")
+
+
+async def test_a_changed_token_costs_nobody_his_tariff(core: RunningCore) -> None:
+    """The one who was refused had a tariff, the one who may charge has none of its own."""
+    api = Costs(core)
+    await add_token(core, "AA00BB01", status=TOKEN_STATUS_BLOCKED)
+    await add_token(core, "AA00BB02")
+    await api.assign(OLD, id_token="AA00BB01")
+    async with core.edge() as edge:
+        station = await connect(core, edge)
+        await station.call(started(0, 0, id_token="AA00BB01"))
+        await station.call(updated(1, 0, id_token="AA00BB02"))
+        end = await station.call(ended(2, 10000))
+
+    assert end.total_cost == 10.0
+
+
+async def test_prices_change_at_a_date_without_anybody_doing_anything(core: RunningCore) -> None:
+    api, now = Costs(core), utc_now()
+    await core.add_station("CS-1", registration=1)
+    await api.assign(OLD)
+    await api.assign(NEW, from_time=stamp(now + HOUR), to_time=stamp(now + 2 * HOUR))
+
+    found = [await tariff_of(core, now + hours * HOUR) for hours in (0.5, 1, 1.5, 2)]
+
+    assert found == ["OLD", "NEW", "NEW", "OLD"]
+    assert await tariff_of(core, now - HOUR) is None
+
+
+async def test_an_assignment_ends_at_a_date_and_is_listed_until_then(core: RunningCore) -> None:
+    api, now = Costs(core), utc_now()
+    made, gone = await api.assign(OLD), await api.assign(NEW)
+
+    await unassign(api, made, to_time=stamp(now + HOUR))
+    await unassign(api, gone)
+
+    listed = await api.tariffs.ListTariffAssignments(pb.ListTariffAssignmentsRequest())
+    whole = await api.tariffs.ListTariffAssignments(pb.ListTariffAssignmentsRequest(include_ended=True))
+    assert [(one.tariff_id, one.to_time) for one in listed.assignments] == [("OLD", stamp(now + HOUR))]
+    assert [one.tariff_id for one in whole.assignments] == ["OLD", "NEW"]
+    assert await code_of(unassign(api, gone)) is grpc.StatusCode.NOT_FOUND
+    assert await code_of(unassign(api, made, to_time=stamp(now))) is grpc.StatusCode.INVALID_ARGUMENT
+    assert await code_of(api.tariffs.DeleteTariff(pb.DeleteTariffRequest(tariff_id="OLD"))) is (
+        grpc.StatusCode.FAILED_PRECONDITION
+    )
+    assert [await tariff_of(core, now + hours * HOUR) for hours in (0.5, 1.5)] == ["OLD", None]
+
+
+@pytest.mark.parametrize("hours", [-1, 0.5], ids=["in the past", "before its beginning"])
+async def test_an_assignment_can_not_end_before_it_begins(core: RunningCore, hours: float) -> None:
+    api, now = Costs(core), utc_now()
+    wrong = {"from_time": stamp(now + HOUR), "to_time": stamp(now + hours * HOUR)}
+
+    assert await code_of(api.assign(OLD, **wrong)) is grpc.StatusCode.INVALID_ARGUMENT
+
+
+async def report_currency(core: RunningCore, currency: str) -> None:
+    """Have the device model of CS-1 name the currency of the station."""
+    async with core.core.unit_of_work() as work:
+        work.session.add(
+            ReportedVariable(
+                tenant_id="default",
+                station_id="CS-1",
+                name_key=name_key("tariffCostCtrlr", "", "currency", ""),
+                component="tariffCostCtrlr",
+                component_instance="",
+                evse_id=-1,
+                connector_id=-1,
+                variable="currency",
+                variable_instance="",
+                attribute=1,
+                value=currency,
+                update_time=utc_now(),
+            )
+        )
+        await work.commit()
+
+
+async def test_a_tariff_in_another_currency_is_not_assigned_to_a_station(core: RunningCore) -> None:
+    api = Costs(core)
+    await core.add_station("CS-1", registration=1)
+    await report_currency(core, "SEK")
+
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await api.assign(OLD, station_id="CS-1")
+
+    assert refused.value.code() is grpc.StatusCode.FAILED_PRECONDITION
+    assert "EUR" in str(refused.value.details())
+    assert "SEK" in str(refused.value.details())
+
+
+@pytest.mark.parametrize(("currency", "told"), [("SEK", False), ("eur", True)])
+async def test_a_station_is_told_no_cost_in_another_currency(core: RunningCore, currency: str, told: bool) -> None:
+    api = Costs(core)
+    await api.assign(OLD)
+    async with core.edge() as edge:
+        station = await connect(core, edge)
+        await report_currency(core, currency)
+        answers = await station.call_all([started(0, 0), updated(1, 1000), ended(2, 2000)])
+
+    assert [one.HasField("total_cost") for one in answers[1:]] == [told, told]
+    cost = await api.of()
+    assert (cost.cost.currency, cost.cost.total.after_tax) == ("EUR", "2.00")
+    assert cost.station_currency == ("" if told else "SEK")
+    assert cost.HasField("told_total") is told
