@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from google.protobuf.message import Message
+from sqlalchemy import select
 
 from citrine.api.v1 import configurations_pb2 as pb
 from citrine.api.v1.configurations_pb2_grpc import ConfigurationsServiceStub
@@ -19,6 +20,7 @@ from citrine.ocpp.v2.remote_control_pb2 import TriggerMessageRequest, TriggerMes
 from citrine.ocpp.v2.types_pb2 import Component, GenericDeviceModelStatusEnum, StatusInfo, Variable
 from citrine_core.blocks.provisioning.configuration import jobs
 from citrine_core.resources.configurations import Provisioning
+from citrine_core.resources.connections import ConnectionRepository
 from tests.support.core import PASSWORD, RunningCore
 from tests.support.fake_edge import FakeEdge, FakeSession
 
@@ -212,6 +214,43 @@ async def test_variable_that_counts_after_a_reboot_is_set_reset_and_read_again(s
     await station.at(pb.PROVISIONING_STATE_DONE)
     assert station.heard == ["SetVariables", "Reset", "GetVariables"]
     assert await station.drift() == {"A": "MATCHES"}
+
+
+async def let_in(station: Played) -> None:
+    """Have an operator accept the station, which is Pending and connects anew without a boot so far."""
+    await configure(station, data("A", "1"), report=False, hold_refused=True)
+    station.answers = {"A": ocpp.SET_VARIABLE_STATUS_ENUM_REJECTED}
+    await station.connect()
+    await station.boot()
+    await station.at(pb.PROVISIONING_STATE_HELD)
+    await station.connect()
+    update = UpdateStationRequest(station=Station(station_id="CS-1", boot_policy=BOOT_POLICY_ACCEPTED))
+    await station.core.stub(StationsServiceStub).UpdateStation(update)
+
+
+async def test_station_that_boots_by_itself_is_not_asked_to(station: Played) -> None:
+    """B01.FR.01: it has just connected, so that its boot is on the way; a trigger would make it boot twice."""
+    await let_in(station)
+    async with asyncio.timeout(WAIT), station.core.core.unit_of_work(read_only=True) as work:
+        (connection,) = (await ConnectionRepository(work.session).find_all("default", ["CS-1"])).values()
+        while (await work.session.scalar(select(Provisioning.next_time))) != (connection.admit_time + jobs.BOOT_TIME):
+            await work.session.rollback()
+
+    assert await station.boot() == ACCEPTED
+
+    assert "TriggerMessage" not in station.heard
+
+
+async def test_station_that_has_connected_and_does_not_boot_is_asked_to(
+    station: Played, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some do not after a mere reconnect."""
+    monkeypatch.setattr(jobs, "BOOT_TIME", jobs.BOOT_TIME * 0)
+    await let_in(station)
+
+    await station.asked_to_boot()
+
+    assert await station.boot("TRIGGERED") == ACCEPTED
 
 
 @pytest.mark.parametrize("hold", [False, True])
