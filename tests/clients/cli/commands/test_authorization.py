@@ -130,10 +130,15 @@ def test_an_authorizer_is_set_and_shown(citrine: Cli, core: ScriptedCore, tmp_pa
     citrine("authorization", "authorizer", "a:1", "--credential-file", str(tmp_path / "key"), "--offline", "local")
     citrine("authorization", "authorizer", "")
     citrine("authorization", "set", "--master-pass-group", "M")
+    citrine("authorization", "set", "--exact-token-ids")
+    citrine("authorization", "set", "--any-separators")
 
     assert "a:1 (TLS)" in shown.out
     assert "secret" not in shown.out
-    one, none, group = core.requests("UpdateAuthorizationSettings")
+    one, none, group, exact, any_separators = core.requests("UpdateAuthorizationSettings")
+    assert (exact.settings.exact_token_ids, list(exact.update_mask.paths)) == (True, ["exact_token_ids"])
+    assert not any_separators.settings.exact_token_ids
+    assert "separators in ids  do not count" in shown.out
     assert one.settings.authorizer.credential == "secret"
     assert one.settings.authorizer.offline_policy == authorization.Authorizer.OFFLINE_POLICY_LOCAL_TOKENS
     assert (none.settings.HasField("authorizer"), list(none.update_mask.paths)) == (False, ["authorizer"])
