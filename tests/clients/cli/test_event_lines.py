@@ -4,7 +4,7 @@ from datetime import UTC
 
 import pytest
 
-from citrine.events.v1.events_pb2 import Event, TransactionEnded, TransactionSummary
+from citrine.events.v1.events_pb2 import Event, TokenAuthorized, TransactionEnded, TransactionSummary
 from citrine.ocpp.v2.transactions_pb2 import CHARGING_STATE_ENUM_CHARGING, REASON_ENUM_LOCAL
 from citrine_cli.event_lines import event_line, event_words
 
@@ -36,6 +36,12 @@ def test_a_transaction_is_told_with_its_energy() -> None:
     assert event_line(event, UTC) == (
         "12:34:56.789  CS-1  transaction ended  Local  evse 1  Charging  1.500 kWh  7.200 kW  51 %  T-1"
     )
+
+
+def test_a_token_that_is_known_under_another_type_is_told_so() -> None:
+    event = Event(token_authorized=TokenAuthorized(id_token="A", status="Unknown", known_types=["Central", "Local"]))
+
+    assert event_words(event) == "token A: Unknown, known as Central Local"
 
 
 def test_a_kind_of_a_later_version_is_told_as_such() -> None:
