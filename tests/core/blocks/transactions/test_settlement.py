@@ -28,7 +28,11 @@ from citrine.ocpp.v2.diagnostics_pb2 import (
     EventData,
     NotifyEventRequest,
 )
-from citrine.ocpp.v2.transactions_pb2 import GetTransactionStatusRequest, GetTransactionStatusResponse
+from citrine.ocpp.v2.transactions_pb2 import (
+    ChargingStateEnum,
+    GetTransactionStatusRequest,
+    GetTransactionStatusResponse,
+)
 from citrine.ocpp.v2.types_pb2 import EVSE, AuthorizationStatusEnum, Component, IdToken, Variable
 from citrine_core.blocks.transactions.checks import CheckRepository
 from citrine_core.blocks.transactions.settlement import DueSettlements
@@ -141,6 +145,15 @@ async def test_other_statuses_prove_nothing(station: FakeSession, api: Any, stat
     await station.call_all([started(0, 0.0, evse=(1, 1)), updated(1, 500.0)])
 
     await station.call(status)
+
+    assert not (await transaction(api)).HasField("over_time")
+
+
+async def test_a_connector_is_available_until_the_driver_plugs_in(station: FakeSession, api: Any) -> None:
+    idle = {"charging_state": ChargingStateEnum.CHARGING_STATE_ENUM_IDLE}
+    await station.call(started(0, 0.0, evse=(1, 1), info=idle, trigger="AUTHORIZED"))
+
+    await station.call(available(5))
 
     assert not (await transaction(api)).HasField("over_time")
 

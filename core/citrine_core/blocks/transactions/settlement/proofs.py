@@ -14,6 +14,7 @@ from sqlalchemy import Row
 from citrine.events.v1.events_pb2 import Event, TransactionOver
 from citrine.ocpp.v2.availability_pb2 import ConnectorStatusEnum, StatusNotificationRequest
 from citrine.ocpp.v2.diagnostics_pb2 import NotifyEventRequest
+from citrine.ocpp.v2.transactions_pb2 import ChargingStateEnum
 from citrine_core.blocks.availability import status_of_event
 from citrine_core.blocks.transactions.fold import TransactionState
 from citrine_core.blocks.transactions.repository import TransactionKey
@@ -24,6 +25,7 @@ from citrine_core.services import Services
 
 __all__ = ["EndProofs"]
 
+_IDLE = int(ChargingStateEnum.CHARGING_STATE_ENUM_IDLE)
 _AVAILABLE = ConnectorStatusEnum.CONNECTOR_STATUS_ENUM_AVAILABLE
 
 
@@ -109,6 +111,9 @@ def _of_events(call: Call[NotifyEventRequest]) -> Iterable[EVSEProof]:
 def _proves(proof: EVSEProof, row: Row[Any]) -> bool:
     """Tell whether a transaction is over. What a station says of the past proves nothing of what it said since."""
     if proof.transaction_id == row.transaction_id:
+        return False
+    if not proof.transaction_id and row.charging_state == _IDLE:
+        # A driver who was authorised first has not plugged in yet.
         return False
     if proof.connector_id and row.connector_id not in (None, proof.connector_id):
         return False

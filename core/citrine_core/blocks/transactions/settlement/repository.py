@@ -26,6 +26,7 @@ _FIND_OVER = select(
     _TRANSACTIONS.c.evse_id,
     _TRANSACTIONS.c.connector_id,
     _TRANSACTIONS.c.last_event_time,
+    _TRANSACTIONS.c.charging_state,
 ).where(
     _TRANSACTIONS.c.tenant_id == bindparam("tenant_id"),
     one_of_packed((_TRANSACTIONS.c.station_id, _TRANSACTIONS.c.evse_id), "keys"),
