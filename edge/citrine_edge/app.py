@@ -24,6 +24,7 @@ from citrine_edge.ids import new_id
 from citrine_edge.link import Link
 from citrine_edge.logs import set_up_logging
 from citrine_edge.metrics import Metrics
+from citrine_edge.refusals import Refusals
 from citrine_edge.router import Router, RouterLimits
 from citrine_edge.server import ServerLimits, StationServer
 from citrine_edge.sessions import Sessions
@@ -57,7 +58,10 @@ class Edge:
             settings.edge_close_spread.total_seconds(),
         )
         self.router.start(self.sessions)
-        context = SessionContext(self.router, self.metrics, _session_limits(settings), loop)
+        self.refusals = Refusals(self.metrics, loop)
+        context = SessionContext(
+            self.router, self.metrics, _session_limits(settings), loop, self.refusals, self.router.tolerances
+        )
         self.server = StationServer(
             ServerLimits(settings.ocpp_max_sockets, settings.ocpp_handshake_rate),
             _socket_limits(settings),
@@ -105,6 +109,7 @@ class Edge:
         while True:
             await asyncio.sleep(interval)
             self.router.sweep()
+            self.refusals.flush(self.router.offer)
 
     async def _drain(self) -> None:
         _logger.info("edge drains", extra={"sockets": len(self.sessions)})
@@ -119,6 +124,7 @@ class Edge:
         for session in self.sessions:
             session.close(1001, "the server goes away")
         await self._emptied(SETTLE_TIME)
+        self.refusals.flush(self.router.offer, now=True)
         await asyncio.gather(*(link.finish(SETTLE_TIME / 4) for link in self.router.links))
 
     async def _emptied(self, limit: float) -> bool:
@@ -232,6 +238,7 @@ def _session_limits(settings: EdgeSettings) -> SessionLimits:
         frame_rate=settings.ocpp_frame_rate,
         max_inbound_queue=settings.ocpp_max_inbound_queue,
         max_command_queue=settings.ocpp_max_command_queue,
+        max_frame=settings.ocpp_max_frame,
     )
 
 

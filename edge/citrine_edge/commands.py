@@ -24,6 +24,9 @@ __all__ = ["Commands"]
 
 _Reason = pb.CommandFailure.Reason
 
+MAX_ANSWER = 64 * 1024
+"""Bytes of an answer that breaks the schema which are told; it is stored."""
+
 
 class _Outbound:
     """A command on its way."""
@@ -108,9 +111,9 @@ class Commands:
             self._fail(outbound, _Reason.REASON_CALL_ERROR, error)
         else:
             try:
-                result = self._read(outbound, frame.payload)
+                result = self._read(outbound, frame)
             except RpcError as problem:
-                self._refuse_answer(outbound, problem)
+                self._refuse_answer(outbound, problem, frame)
             else:
                 self._outstanding = None
                 self._stop_timer(outbound)
@@ -118,12 +121,12 @@ class Commands:
         self._send_next()
         return True
 
-    def take_broken(self, broken: ocppj.BrokenAnswer) -> bool:
+    def take_broken(self, broken: ocppj.BrokenAnswer, data: bytes) -> bool:
         """Take an answer that is malformed; return False where it answers nothing that is outstanding."""
         outbound = self._outstanding
         if outbound is None or outbound.message_id != broken.message_id:
             return False
-        self._refuse_answer(outbound, broken.error)
+        self._refuse_answer(outbound, broken.error, data)
         self._send_next()
         return True
 
@@ -160,8 +163,11 @@ class Commands:
             sent = pb.CommandSent(id=outbound.id, send_time=outbound.send_time, session=self._session.ref)
             self._report(outbound.core_id, pb.Upstream(command_sent=sent))
 
-    def _read(self, outbound: _Outbound, payload: Any) -> pb.CommandResult:
-        response = self._session.dialect.read_result(outbound.action, payload)
+    def _read(self, outbound: _Outbound, frame: ocppj.CallResult) -> pb.CommandResult:
+        mended: list[RpcError] = []
+        response = self._session.dialect.read_result(outbound.action, frame.payload, mended)
+        for error in mended:
+            self._record(pb.Refusal.OUTCOME_MENDED, outbound, error, frame)
         result = pb.CommandResult(
             id=outbound.id,
             session=self._session.ref,
@@ -170,16 +176,35 @@ class Commands:
         )
         if outbound.native:
             result.native.action = outbound.action
-            result.native.payload_json = orjson.dumps(payload or {}).decode()
+            result.native.payload_json = orjson.dumps(frame.payload or {}).decode()
         else:
             result.response.CopyFrom(wrap_response(response))
         return result
 
-    def _refuse_answer(self, outbound: _Outbound, error: RpcError) -> None:
+    def _refuse_answer(self, outbound: _Outbound, error: RpcError, frame: bytes | ocppj.CallResult) -> None:
+        """End a command whose answer breaks the schema: it is we who refuse it, and what the station said is told."""
         self._outstanding = None
+        self._record(pb.Refusal.OUTCOME_REFUSED, outbound, error, frame)
         self._session.write_result_error(outbound.message_id, error)
-        problem = pb.CallError(code=error.code, description=error.description)
-        self._fail(outbound, _Reason.REASON_BAD_ANSWER, problem)
+        failure = self._failure(outbound, _Reason.REASON_BAD_ANSWER)
+        failure.error.CopyFrom(pb.CallError(code=error.code, description=error.description))
+        if isinstance(frame, ocppj.CallResult):
+            answer = orjson.dumps(frame.payload)
+            failure.answer_json = answer.decode() if len(answer) <= MAX_ANSWER else ""
+            valid = self._session.dialect.read_valid_part(outbound.action, frame.payload)
+            if valid is not None:
+                failure.answer.CopyFrom(wrap_response(valid))
+        self._report_failure(outbound.core_id, failure)
+
+    def _record(
+        self,
+        outcome: "pb.Refusal.Outcome.ValueType",
+        outbound: _Outbound,
+        error: RpcError,
+        frame: bytes | ocppj.CallResult,
+    ) -> None:
+        session = self._session
+        session.context.refusals.add(session.ref, outcome, f"{outbound.action}Response", error, frame)
 
     def _time_out(self, outbound: _Outbound) -> None:
         if outbound is self._outstanding:
@@ -191,16 +216,20 @@ class Commands:
             self._fail(outbound, _Reason.REASON_EXPIRED)
 
     def _fail(self, outbound: _Outbound, reason: "_Reason.ValueType", error: pb.CallError | None = None) -> None:
+        failure = self._failure(outbound, reason)
+        if error is not None:
+            failure.error.CopyFrom(error)
+        self._report_failure(outbound.core_id, failure)
+
+    def _failure(self, outbound: _Outbound, reason: "_Reason.ValueType") -> pb.CommandFailure:
         self._stop_timer(outbound)
-        failure = pb.CommandFailure(
+        return pb.CommandFailure(
             id=outbound.id,
             session=self._session.ref,
             reason=reason,
-            error=error,
             time=timestamp(self._session.context.clock),
             send_time=outbound.send_time,
         )
-        self._report_failure(outbound.core_id, failure)
 
     def _refuse(self, command: pb.Command, core_id: str, reason: "_Reason.ValueType", error: RpcError) -> None:
         failure = pb.CommandFailure(

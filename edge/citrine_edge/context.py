@@ -6,7 +6,9 @@ from dataclasses import dataclass
 
 from citrine_edge.clock import Clock
 from citrine_edge.metrics import Metrics
+from citrine_edge.refusals import Refusals
 from citrine_edge.router import Router
+from citrine_edge.tolerances import Tolerances
 
 __all__ = ["SessionContext", "SessionLimits"]
 
@@ -19,6 +21,7 @@ class SessionLimits:
     frame_rate: float
     max_inbound_queue: int
     max_command_queue: int
+    max_frame: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,4 +32,6 @@ class SessionContext:
     metrics: Metrics
     limits: SessionLimits
     loop: asyncio.AbstractEventLoop
+    refusals: Refusals
+    tolerances: Tolerances
     clock: Clock = time.time_ns

@@ -30,9 +30,12 @@ def observable(raw: bytes) -> str:
         if any(name in raw.lower() for name in _NAMES):
             return f"[{len(raw)} bytes that are not JSON, not shown]"
         return raw.decode(errors="replace").replace("\0", "\N{REPLACEMENT CHARACTER}")
-    masked = mask_secrets(frame, MASK)
-    if _KEY_CODE in raw.lower():
-        masked |= mask_key_codes(frame, MASK)
+    try:
+        masked = mask_secrets(frame, MASK)
+        if _KEY_CODE in raw.lower():
+            masked |= mask_key_codes(frame, MASK)
+    except RecursionError:
+        return f"[{len(raw)} bytes that are nested too deeply, not shown]"
     if masked:
         return orjson.dumps(frame).decode()
     return raw.decode(errors="replace")

@@ -41,6 +41,11 @@ class Metrics:
         self.frames = self._counter("frames", "OCPP-J frames.", "direction", "action")
         self.rpc_errors = self._counter("rpc_errors", "CALLERRORs and CALLRESULTERRORs by code.", "direction", "code")
         self.dropped = self._counter("dropped", "Messages that were dropped, by reason.", "reason")
+        self.refused_messages = self._counter(
+            "refused_messages",
+            "Messages that were refused, dropped, mended, tolerated or delayed.",
+            *("outcome", "action", "code"),
+        )
         self.closes = self._counter("closes", "WebSockets that were closed, by code.", "code")
         self.command_failures = self._counter("command_failures", "Commands without a usable answer.", "reason")
         self.links = self._gauge("links", "Links to cores that are up.")

@@ -13,6 +13,7 @@ from citrine_edge.clock import timestamp
 from citrine_edge.link import Link
 from citrine_edge.metrics import Metrics
 from citrine_edge.reports import Reports
+from citrine_edge.tolerances import Tolerances
 
 if TYPE_CHECKING:
     from citrine_edge.session import Session
@@ -95,6 +96,8 @@ class Router:
         self._held: dict[int, _PendingCall] = {}
         self._admits: dict[int, _PendingAdmit] = {}
         self._reports = Reports(self._links, metrics, loop)
+        self.tolerances = Tolerances()
+        """What operators tolerate, as the cores said last."""
         self._started = loop.time()
         self._unavailable_since: float | None = self._started
         # From the time when the sockets were closed for want of a core until one is there again.
@@ -180,6 +183,11 @@ class Router:
         else:
             self._reports.tell(link, data)
 
+    def offer(self, key: tuple[str, str], data: bytes) -> bool:
+        """Bring an item about a station, given by tenant and id, to its core; return False where none takes it now."""
+        link = next((link for link in self._ranking(key) if link.takes(None)), None)
+        return link is not None and link.offer(data)
+
     def report_to(self, core_id: str, data: bytes) -> None:
         """Tell the core that sent a command how it went; another one where it does not come back."""
         self._reports.tell_core(core_id, data)
@@ -252,6 +260,8 @@ class Router:
                 self._decide(item.admitted.id, item.admitted)
             case "refused":
                 self._decide(item.refused.id, item.refused)
+            case "tolerance_rules":
+                self.tolerances.replace(item.tolerance_rules)
             case _:
                 self._stations.take(link, item)
 

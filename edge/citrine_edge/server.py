@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import cast
@@ -176,7 +177,8 @@ class StationServer:
         opened = False
         if handshake is not None:
             registration = admitted.registration if admitted.HasField("registration") else None
-            session = Session(self._context, socket, handshake.dialect, admitted.session, registration)
+            hardware = (sys.intern(admitted.vendor_name), sys.intern(admitted.model))
+            session = Session(self._context, socket, handshake.dialect, admitted.session, registration, hardware)
             opened = socket.accept(handshake.response, session)
         if opened:
             self._count(101)

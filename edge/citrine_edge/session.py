@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from google.protobuf.json_format import MessageToDict
+from google.protobuf.message import Message
 
 from citrine.edge.v1 import link_pb2 as pb
 from citrine.ocpp.actions import Action, unwrap
@@ -19,6 +20,7 @@ from citrine_edge.masking import observable
 from citrine_edge.ocppj import Code, RpcError
 from citrine_edge.rates import TokenBucket
 from citrine_edge.registration import Registration
+from citrine_edge.tolerances import hardware_of
 from citrine_edge.websocket import StationSocket
 
 __all__ = ["Session"]
@@ -33,6 +35,13 @@ _logger = logging.getLogger(__name__)
 
 _CODES = frozenset(Code)
 
+_Outcome = pb.Refusal.Outcome
+
+_BOOT = "BootNotification"
+
+_TOO_BIG = 1009
+"""Close code for a message that is larger than may be (RFC 6455, 7.4.1)."""
+
 
 class Session:
     """One WebSocket of one station, under the epoch that the core granted."""
@@ -42,6 +51,7 @@ class Session:
         "_commands",
         "_draining",
         "_finished",
+        "_hardware",
         "_inbox",
         "_open_time",
         "_own_close",
@@ -66,6 +76,7 @@ class Session:
         dialect: Dialect,
         ref: pb.SessionRef,
         registration: int | None,
+        hardware: tuple[str, str] = ("", ""),
     ) -> None:
         self.context = context
         """What all sessions share."""
@@ -74,6 +85,8 @@ class Session:
         self.ref = ref
         self.key = (ref.tenant_id, ref.station_id)
         """Tenant and station."""
+        # Vendor and model, as the station last named them.
+        self._hardware = hardware
         self._open_time = timestamp(context.clock)
         self.route: tuple[Link, ...] = ()
         """The cores in this station's order of preference, as the router left them."""
@@ -132,11 +145,12 @@ class Session:
             frame = ocppj.parse(data, self.dialect.message_types)
         except RpcError as error:
             self.context.metrics.frames.inc("in", "unreadable")
+            self._record(_Outcome.OUTCOME_REFUSED, "", error, data)
             self._send_error(error.message_id, error.code, error.description)
             return
         except (ocppj.BrokenAnswer, ocppj.BrokenSend) as error:
             self.context.metrics.frames.inc("in", "unreadable")
-            self._take_broken(error)
+            self._take_broken(error, data)
             return
         match frame:
             case ocppj.Call():
@@ -148,6 +162,13 @@ class Session:
             case ocppj.CallResultError():
                 # Our answer was committed before it was sent; there is nothing to take back.
                 self._drop("answer_refused_by_station", error_code=frame.code, description=frame.description)
+
+    def broken(self, code: int, reason: str) -> None:
+        """Take note of a message that breaks the WebSocket protocol or its limits, which ends the session."""
+        problem = reason or "the message breaks the WebSocket protocol"
+        if code == _TOO_BIG:
+            problem = f"the message is larger than {self.context.limits.max_frame} bytes"
+        self._record(_Outcome.OUTCOME_REFUSED, "", RpcError(Code.RPC_FRAMEWORK_ERROR, problem))
 
     def closed(self, code: int, reason: str) -> None:
         """Take note that the socket is gone; what was read is still brought to the core."""
@@ -172,6 +193,7 @@ class Session:
         flight = self._inbox.land()
         if answer.HasField("registration"):
             self.set_registration(answer.registration)
+            self._hardware = hardware_of(flight.call.payload)
         try:
             response = unwrap(answer.response)
             if type(response) is not flight.action.response:
@@ -180,7 +202,7 @@ class Session:
         except (ValueError, RpcError) as error:
             # Ours, not the station's; and nothing of it is the station's to know.
             self._log(logging.ERROR, "core's answer can't be sent", action=flight.action.name, error=str(error))
-            self._send_error(flight.call.message_id, Code.INTERNAL_ERROR, "the answer could not be written")
+            self._refuse(flight.call, RpcError(Code.INTERNAL_ERROR, "the answer could not be written"))
         else:
             if left_out:
                 self._log(logging.WARNING, "answer holds what the version lacks", left_out=",".join(left_out))
@@ -191,6 +213,9 @@ class Session:
         """Refuse the call in flight."""
         flight = self._inbox.land()
         details = MessageToDict(error.details) if error.HasField("details") else None
+        # Whatever the core says; most are codes of OCPP-J.
+        code = Code(error.code) if error.code in _CODES else Code.INTERNAL_ERROR
+        self._record(_Outcome.OUTCOME_REFUSED, flight.action.name, RpcError(code, error.description), flight.call)
         self._send_error(flight.call.message_id, error.code or Code.INTERNAL_ERROR, error.description, details)
         self._advance()
 
@@ -267,19 +292,19 @@ class Session:
         call = inbound.call
         try:
             self._registration.check(call.action, call.payload)
-            action, request = self.dialect.read_call(call.action, call.payload)
+            action, request = self._read_call(call)
             self._check_served(action)
             self.context.metrics.frames.inc("in", action.name)
             call_id = self.context.router.next_id()
             data = upstream.station_call(call_id, self.ref, call.message_id, action, request, inbound.receive_time)
         except RpcError as error:
             self.context.metrics.frames.inc("in", "refused")
-            self._send_error(call.message_id, error.code, error.description)
+            self._refuse(call, error)
             return
         except Exception:
             # A defect of ours: it must cost neither the socket nor what comes behind.
             self._log(logging.ERROR, "call was not processed", action=call.action)
-            self._send_error(call.message_id, Code.INTERNAL_ERROR, "the message could not be processed")
+            self._refuse(call, RpcError(Code.INTERNAL_ERROR, "the message could not be processed"))
             return
         self._inbox.flight = Flight(call, action, call_id)
         self.context.router.call(self, call_id, action.name, data)
@@ -288,18 +313,43 @@ class Session:
         if not self.context.router.serves(action.name):
             raise RpcError(Code.NOT_SUPPORTED, f"{action.name} is not supported")
 
+    def _read_call(self, call: ocppj.Call) -> tuple[Action, Message]:
+        """Return the request, mended where that is harmless, or as an operator tolerates it."""
+        mended: list[RpcError] = []
+        try:
+            action, request = self.dialect.read_call(call.action, call.payload, mended)
+        except RpcError:
+            vendor_name, model = hardware_of(call.payload) if call.action == _BOOT else self._hardware
+            rules = self.context.tolerances.of_station(self.ref.tenant_id, vendor_name, model)
+            found = self.dialect.read_tolerantly(call.action, call.payload, rules) if rules else None
+            if found is None:
+                raise
+            action, request, uses = found
+            for use in uses:
+                self._record(_Outcome.OUTCOME_TOLERATED, call.action, use.error, call, use.rule_id)
+        else:
+            for each in mended:
+                self._record(_Outcome.OUTCOME_MENDED, call.action, each, call)
+        return action, request
+
     def _take_send(self, send: ocppj.Send) -> None:
+        mended: list[RpcError] = []
         try:
             self._registration.check(send.action, send.payload)
-            action, message = self.dialect.read_send(send.action, send.payload)
+            action, message = self.dialect.read_send(send.action, send.payload, mended)
             self._check_served(action)
             now = timestamp(self.context.clock)
             data = upstream.station_send(self.ref, send.message_id, action, message, now)
         except RpcError as error:
+            self._record(_Outcome.OUTCOME_REFUSED, send.action, error, send)
             self._drop("invalid_send", error=str(error))
             return
+        for each in mended:
+            self._record(_Outcome.OUTCOME_MENDED, send.action, each, send)
         self.context.metrics.frames.inc("in", action.name)
         if not self.context.router.send(self, action.name, data):
+            unserved = RpcError(Code.INTERNAL_ERROR, "no core could take the message")
+            self._record(_Outcome.OUTCOME_DROPPED, send.action, unserved, send)
             self._drop("send_without_core")
 
     # Answers to commands.
@@ -311,15 +361,36 @@ class Session:
             code = frame.code if frame.code in _CODES else "other"
             self.context.metrics.rpc_errors.inc("in", code)
         if self._commands is None or not self._commands.take(frame):
+            unasked = RpcError(Code.RPC_FRAMEWORK_ERROR, "it answers nothing that waits for an answer")
+            self._record(_Outcome.OUTCOME_DROPPED, name, unasked, frame)
             self._drop("unsolicited_answer", message_id=frame.message_id)
         elif self._draining:
             self._advance()
 
-    def _take_broken(self, error: ocppj.BrokenAnswer | ocppj.BrokenSend) -> None:
+    def _take_broken(self, error: ocppj.BrokenAnswer | ocppj.BrokenSend, data: bytes) -> None:
         if isinstance(error, ocppj.BrokenSend):
+            self._record(_Outcome.OUTCOME_REFUSED, "", error.error, data)
             self._drop("invalid_send", error=str(error))
-        elif self._commands is None or not self._commands.take_broken(error):
+        elif self._commands is None or not self._commands.take_broken(error, data):
+            self._record(_Outcome.OUTCOME_DROPPED, "", error.error, data)
             self._drop("malformed_answer", error=str(error))
+
+    # What is refused.
+
+    def _refuse(self, call: ocppj.Call, error: RpcError) -> None:
+        """Answer a CALL with CALLERROR, and count it."""
+        self._record(_Outcome.OUTCOME_REFUSED, call.action, error, call)
+        self._send_error(call.message_id, error.code, error.description)
+
+    def _record(
+        self,
+        outcome: "_Outcome.ValueType",
+        action: str,
+        error: RpcError,
+        frame: bytes | ocppj.Frame = b"",
+        rule_id: str = "",
+    ) -> None:
+        self.context.refusals.add(self.ref, outcome, action, error, frame, rule_id)
 
     # Writing.
 
@@ -351,6 +422,8 @@ class Session:
         delay = self._rate.take(self.context.loop.time())
         if delay and not self._slowed:
             self._slowed = True
+            limit = f"more than {self.context.limits.frame_rate:g} messages in a second"
+            self._record(_Outcome.OUTCOME_DELAYED, "", RpcError(Code.GENERIC_ERROR, limit))
             self._socket.pause()
             self.context.loop.call_later(delay, self._speed_up)
 

@@ -49,6 +49,9 @@ class Receiver(Protocol):
     def receive(self, data: bytes, text: bool) -> None:
         """Take one message; text is False for a binary one, which OCPP-J does not have."""
 
+    def broken(self, code: int, reason: str) -> None:
+        """Take note of a message that can't be read and that closes the socket, with the close code for it."""
+
     def closed(self, code: int, reason: str) -> None:
         """Take note that the socket is gone, as the last call."""
 
@@ -259,6 +262,7 @@ class StationSocket(asyncio.Protocol):
         protocol = self._protocol
         if protocol.state is CLOSED:
             return
+        failed_before = protocol.parser_exc is not None
         protocol.receive_data(data)
         events = protocol.events_received()
         self._flush()
@@ -267,6 +271,10 @@ class StationSocket(asyncio.Protocol):
                 self._take_frame(event)
             elif isinstance(event, Request):
                 self._opener.requested(self, event)
+        if protocol.parser_exc is not None and not failed_before and self._receiver is not None:
+            # What the parser finds, it has answered with a close frame.
+            sent = protocol.close_sent
+            self._receiver.broken(sent.code if sent else CloseCode.PROTOCOL_ERROR, sent.reason if sent else "")
         if protocol.state is not OPEN and protocol.close_expected():
             self._arm_close()
 

@@ -1,6 +1,6 @@
 """What the mechanical dialects, 2.0.1 and 2.1, have in common: schema, then codec, and back."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from google.protobuf.message import Message
@@ -8,8 +8,9 @@ from google.protobuf.message import Message
 from citrine.edge.v1.link_pb2 import OcppVersion
 from citrine.ocpp import codec
 from citrine.ocpp.actions import Action, action_of
-from citrine_edge.ocppj import Code, RpcError, Schemas
+from citrine_edge.ocppj import Code, RpcError, Rule, Schema, Schemas
 from citrine_edge.ocppj.errors import clip
+from citrine_edge.ocppj.mending import Use, tolerated, valid_part
 
 __all__ = ["Dialect", "UnsupportedAction"]
 
@@ -49,8 +50,13 @@ class Dialect:
             name: action for name, action in actions.items() if action.from_station and action.response is None
         }
 
-    def read_call(self, name: str, payload: Any) -> tuple[Action, Message]:
+    def read_call(self, name: str, payload: Any, mended: list[RpcError] | None = None) -> tuple[Action, Message]:
         """Return the request in a CALL of a station.
+
+        Args:
+            name: The action.
+            payload: As it stands in the frame.
+            mended: Gets what was missing or superfluous, and has one clear meaning.
 
         Raises:
             RpcError: NotImplemented for an action that the version does not have, NotSupported for one that stations
@@ -59,9 +65,29 @@ class Dialect:
         action = self._calls.get(name)
         if action is None:
             raise self._refuse_action(name)
-        return action, self._read(action.request, self._schemas.request(name), payload)
+        return action, self._read(action.request, self._schemas.request(name), payload, mended)
 
-    def read_send(self, name: str, payload: Any) -> tuple[Action, Message]:
+    def read_tolerantly(
+        self, name: str, payload: Any, rules: Sequence[Rule]
+    ) -> tuple[Action, Message, list[Use]] | None:
+        """Return the request in a CALL that breaks the schema as rules let it pass, with their uses.
+
+        None where they do not, or where it is no CALL of the version.
+        """
+        action = self._calls.get(name)
+        if action is None or type(payload) is not dict:
+            return None
+        schema = self._schemas.request(name)
+        found = tolerated(schema, name, schema.mend(payload)[0], rules)
+        if found is None:
+            return None
+        try:
+            return action, codec.decode(action.request, found[0]), found[1]
+        except codec.CodecError:
+            # What schemas leave open, a time for example, is never tolerated.
+            return None
+
+    def read_send(self, name: str, payload: Any, mended: list[RpcError] | None = None) -> tuple[Action, Message]:
         """Return the message in a SEND of a station.
 
         Raises:
@@ -70,7 +96,7 @@ class Dialect:
         action = self._sends.get(name)
         if action is None:
             raise self._refuse_action(name)
-        return action, self._read(action.request, self._schemas.request(name), payload)
+        return action, self._read(action.request, self._schemas.request(name), payload, mended)
 
     def write_result(self, name: str, response: Message) -> tuple[dict[str, Any], list[str]]:
         """Return the payload of the CALLRESULT to a CALL of this action, and what had to be left out of it.
@@ -120,7 +146,7 @@ class Dialect:
         # Decoded for what schemas leave open: times, and the digits and sizes of numbers.
         return self._encode(self._read(action.request, self._schemas.request(name), payload))
 
-    def read_result(self, name: str, payload: Any) -> Message:
+    def read_result(self, name: str, payload: Any, mended: list[RpcError] | None = None) -> Message:
         """Return the response in the CALLRESULT to a command.
 
         Raises:
@@ -128,7 +154,18 @@ class Dialect:
         """
         response = self.actions[name].response
         assert response is not None, "a command is answered"
-        return self._read(response, self._schemas.response(name), payload)
+        return self._read(response, self._schemas.response(name), payload, mended)
+
+    def read_valid_part(self, name: str, payload: Any) -> Message | None:
+        """Return what is valid of a CALLRESULT that breaks the schema, or None where that is no answer by itself."""
+        response = self.actions[name].response
+        if response is None or type(payload) is not dict:
+            return None
+        rest = valid_part(self._schemas.response(name), payload)
+        try:
+            return None if rest is None else codec.decode(response, rest)
+        except codec.CodecError:
+            return None
 
     def _command(self, name: str) -> Action:
         action = self.actions.get(name)
@@ -141,20 +178,26 @@ class Dialect:
             return RpcError(Code.NOT_SUPPORTED, f"{name} is not supported from a station in this message type")
         return RpcError(Code.NOT_IMPLEMENTED, f"{clip(name, 60)} is not an action of {self.subprotocol}")
 
-    def _read(self, message_class: type[Message], schema: Any, payload: Any) -> Message:
+    def _read(
+        self, message_class: type[Message], schema: Schema, payload: Any, mended: list[RpcError] | None = None
+    ) -> Message:
         if payload is None:
             # Part 4, 4.1.5: a payload without content is written as {} or as null.
             payload = {}
         if type(payload) is not dict:
             raise RpcError(Code.PROTOCOL_ERROR, "the payload is not a JSON object")
         try:
-            return codec.decode(message_class, schema.check(payload))
+            return codec.decode(message_class, schema.check(payload, mended))
         except codec.CodecError as error:
-            raise RpcError(_CODES[error.kind], f"{error.path or 'the payload'} {error.problem}") from None
+            raise _as_rpc_error(error) from None
 
     def _encode(self, message: Message) -> dict[str, Any]:
         try:
             # No more digits than Part 2 (2.1 and 3.1) allows, whatever the core reckons with.
             return codec.encode(message, exact=False)
         except codec.CodecError as error:
-            raise RpcError(_CODES[error.kind], f"{error.path or 'the payload'} {error.problem}") from None
+            raise _as_rpc_error(error) from None
+
+
+def _as_rpc_error(error: codec.CodecError) -> RpcError:
+    return RpcError(_CODES[error.kind], f"{error.path or 'the payload'} {error.problem}", path=error.path)

@@ -14,12 +14,14 @@ from citrine_edge.ocppj.frames import (
     CallResultError,
     Frame,
     Send,
+    elements_of,
     encode_call,
     encode_error,
     encode_result,
     encode_result_error,
     parse,
 )
+from citrine_edge.ocppj.mending import Rule, Tolerance
 from citrine_edge.ocppj.schemas import Schema, Schemas
 
 __all__ = [
@@ -39,9 +41,12 @@ __all__ = [
     "Frame",
     "OcppjError",
     "RpcError",
+    "Rule",
     "Schema",
     "Schemas",
     "Send",
+    "Tolerance",
+    "elements_of",
     "encode_call",
     "encode_error",
     "encode_result",

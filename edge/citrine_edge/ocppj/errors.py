@@ -42,11 +42,13 @@ class RpcError(OcppjError):
     payloads alone need not.
     """
 
-    def __init__(self, code: Code, description: str, message_id: str = "") -> None:
+    def __init__(self, code: Code, description: str, message_id: str = "", path: str = "") -> None:
         super().__init__(code, description, message_id)
         self.code = code
         self.description = clip(description)
         self.message_id = message_id
+        self.path = path
+        """JSON pointer to the defect in the payload; empty where it is the message as a whole."""
 
     def __str__(self) -> str:
         return f"{self.code}: {self.description}"

@@ -25,6 +25,7 @@ __all__ = [
     "Frame",
     "Send",
     "depth_exceeds",
+    "elements_of",
     "encode_call",
     "encode_error",
     "encode_result",
@@ -218,6 +219,21 @@ def _without_nul(value: Any) -> Any:
     if type(value) is dict:
         return {_without_nul(key): _without_nul(each) for key, each in value.items()}
     return value
+
+
+def elements_of(frame: Frame) -> list[Any]:
+    """Return the array that a frame is."""
+    match frame:
+        case Call():
+            return [CALL, frame.message_id, frame.action, frame.payload]
+        case CallResult():
+            return [CALLRESULT, frame.message_id, frame.payload]
+        case Send():
+            return [SEND, frame.message_id, frame.action, frame.payload]
+        case CallError():
+            return [CALLERROR, frame.message_id, frame.code, frame.description, frame.details]
+        case CallResultError():
+            return [CALLRESULTERROR, frame.message_id, frame.code, frame.description, frame.details]
 
 
 def encode_call(message_id: str, action: str, payload: Mapping[str, Any]) -> bytes:

@@ -5,16 +5,17 @@ one place decides which times are good.
 """
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from importlib import resources
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import jsonschema_rs
 import orjson
 
 from citrine_edge.ocppj.errors import Code, RpcError
 
-__all__ = ["Schema", "Schemas"]
+__all__ = ["Path", "Schema", "Schemas", "Violation", "remove", "value_at"]
 
 _CODES: Mapping[str, Code] = {
     # Ordered: of two violations at the same depth the one named first here is reported.
@@ -53,66 +54,148 @@ _PROBLEMS: Mapping[str, str] = {
     "maximum": "is greater than {value}",
 }
 
-_Path = tuple[str | int, ...]
+Path: TypeAlias = tuple[str | int, ...]
+"""Where something is in a payload."""
+
+_OMISSIBLE: Mapping[tuple[str, str], frozenset[Path]] = {
+    # A required property that stations leave out, and whose absence has one meaning: it is not known. OCPP 2.0.1 has no
+    # such property, so that nothing here relies on it.
+    ("v21", "NotifyMonitoringReport"): frozenset(
+        {("monitor", "*", "variableMonitoring", "*", "eventNotificationType")},
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """One thing in a payload that its schema does not allow."""
+
+    keyword: str
+    path: Path
+    """Of the value; of one that is missing or superfluous, where it would be or is."""
+    value: Any
+    """What the keyword asks for, for people."""
+
+    @property
+    def pointer(self) -> str:
+        """The path as JSON pointer, as the codec's errors have it."""
+        return "".join(f"/{str(each).replace('~', '~0').replace('/', '~1')}" for each in self.path)
+
+    @property
+    def rank(self) -> tuple[int, int, str]:
+        """By which the one that is reported is chosen: the outermost, always the same."""
+        return len(self.path), _RANKS.get(self.keyword, len(_RANKS)), self.pointer
+
+    @property
+    def code(self) -> Code:
+        """What OCPP-J calls it."""
+        return _CODES.get(self.keyword, Code.FORMAT_VIOLATION)
+
+    def error(self) -> RpcError:
+        """Return it as the error that is answered."""
+        problem = _PROBLEMS.get(self.keyword, "violates the schema").format(value=self.value)
+        return RpcError(self.code, f"{self.pointer or 'the payload'} {problem}", path=self.pointer)
 
 
 class Schema:
     """The schema of one request or response."""
 
-    __slots__ = ("_validator", "is_valid")
+    __slots__ = ("_omissible", "_validator", "is_valid", "names")
 
-    def __init__(self, document: dict[str, Any]) -> None:
+    def __init__(self, document: dict[str, Any], omissible: frozenset[Path] = frozenset()) -> None:
         self._validator = jsonschema_rs.Draft6Validator(document, validate_formats=False)
+        self._omissible = omissible
         self.is_valid = self._validator.is_valid
+        self.names = frozenset(_names(document))
+        """Names of all properties, at whatever place."""
 
-    def check(self, payload: dict[str, Any]) -> dict[str, Any]:
+    def check(self, payload: dict[str, Any], mended: list[RpcError] | None = None) -> dict[str, Any]:
         """Return the payload, which may be a mended copy of a harmless defect.
 
         Where an optional property is null or an empty array, it counts as absent: that is not allowed (part 4,
-        4.1.5), yet stations send it, and nothing is lost.
+        4.1.5), yet stations send it, and nothing is lost. What is required and may be missing stays so.
+
+        Args:
+            payload: The payload.
+            mended: Gets what was mended.
 
         Raises:
             RpcError: When the payload violates the schema otherwise; always the same for the same payload.
         """
-        return payload if self.is_valid(payload) else self._check_mended(payload)
-
-    def additional(self, payload: dict[str, Any]) -> list[_Path] | None:
-        """Return the properties that the schema does not have, or None where it has other complaints too."""
-        found: list[_Path] = []
-        for error in self._validator.iter_errors(payload):
-            kind: Any = error.kind
-            if kind.name != "additionalProperties":
-                return None
-            found += [(*error.instance_path, name) for name in kind.unexpected]
-        return found
-
-    def _check_mended(self, payload: dict[str, Any]) -> dict[str, Any]:
-        absent = [
-            path
-            for error in self._validator.iter_errors(payload)
-            if (path := tuple(error.instance_path)) and _value_at(payload, path) in (None, [])
-        ]
-        absent = [path for path in absent if type(path[-1]) is str]
-        if absent:
-            mended = copy.deepcopy(payload)
-            removed = {path: _remove(mended, path) for path in absent if _holds(mended, path)}
-            for error in self._validator.iter_errors(mended):
-                kind: Any = error.kind
-                if kind.name == "required":
-                    path = (*error.instance_path, kind.property)
-                    if path in removed:
-                        _parent(mended, path)[path[-1]] = removed[path]
-            payload = mended
-        errors = list(self._validator.iter_errors(payload))
-        if not errors:
+        if self.is_valid(payload):
             return payload
-        raise _explain(errors)
+        payload, harmless = self.mend(payload)
+        left = self.violations(payload)
+        if left:
+            raise min(left, key=lambda each: each.rank).error()
+        if mended is not None:
+            mended += harmless
+        return payload
+
+    def violations(self, payload: dict[str, Any]) -> list[Violation]:
+        """Return all that the schema does not allow, but for what may be missing."""
+        return [each for each in self._all(payload) if not self._may_be_missing(each)]
+
+    def additional(self, payload: dict[str, Any]) -> list[Path] | None:
+        """Return the properties that the schema does not have, or None where it has other complaints too."""
+        found = list(self._all(payload))
+        if any(each.keyword != "additionalProperties" for each in found):
+            return None
+        return [each.path for each in found]
+
+    def _all(self, payload: dict[str, Any]) -> Iterator[Violation]:
+        for error in self._validator.iter_errors(payload):
+            # Any: each kind of error has attributes of its own.
+            kind: Any = error.kind
+            path: Path = tuple(error.instance_path)
+            match kind.name:
+                case "required":
+                    yield Violation("required", (*path, kind.property), "")
+                case "additionalProperties":
+                    for name in kind.unexpected:
+                        yield Violation("additionalProperties", (*path, name), "")
+                case "type":
+                    yield Violation("type", path, " or ".join(kind.types))
+                case _:
+                    value = getattr(kind, "value", "")
+                    if isinstance(value, float) and value.is_integer():
+                        value = int(value)
+                    yield Violation(kind.name, path, value)
+
+    def _may_be_missing(self, violation: Violation) -> bool:
+        if violation.keyword != "required" or not self._omissible:
+            return False
+        return tuple("*" if type(each) is int else each for each in violation.path) in self._omissible
+
+    def mend(self, payload: dict[str, Any]) -> tuple[dict[str, Any], list[RpcError]]:
+        """Return a payload with what is harmless mended, and what that was; it may break the schema otherwise."""
+        harmless = [
+            each
+            for each in self._all(payload)
+            if self._may_be_missing(each)
+            or (
+                each.keyword not in ("required", "additionalProperties")
+                and each.path
+                and type(each.path[-1]) is str
+                and value_at(payload, each.path) in (None, [])
+            )
+        ]
+        absent = [each.path for each in harmless if each.keyword != "required"]
+        if absent:
+            copied = copy.deepcopy(payload)
+            removed = {path: remove(copied, path) for path in absent if _holds(copied, path)}
+            for each in self._all(copied):
+                if each.keyword == "required" and each.path in removed:
+                    _parent(copied, each.path)[each.path[-1]] = removed[each.path]
+            payload = copied
+        return payload, [each.error() for each in harmless]
 
 
 class Schemas:
     """The schemas of one version of OCPP, read and compiled at first use."""
 
     def __init__(self, folder: Literal["v201", "v21"]) -> None:
+        self._folder: str = folder
         self._files = resources.files("ocpp") / folder / "schemas"
         self._requests: dict[str, Schema] = {}
         self._responses: dict[str, Schema] = {}
@@ -123,7 +206,8 @@ class Schemas:
         if schema is None:
             file = self._files / f"{action}Request.json"
             # What is sent as SEND is no request, and its schema is not called so.
-            schema = _read(file if file.is_file() else self._files / f"{action}.json")
+            file = file if file.is_file() else self._files / f"{action}.json"
+            schema = _read(file, _OMISSIBLE.get((self._folder, action), frozenset()))
             self._requests[action] = schema
         return schema
 
@@ -135,50 +219,36 @@ class Schemas:
         return schema
 
 
-def _read(file: Any) -> Schema:
+def _read(file: Any, omissible: frozenset[Path] = frozenset()) -> Schema:
     # Some of the files begin with a byte order mark.
-    return Schema(orjson.loads(file.read_bytes().removeprefix(b"\xef\xbb\xbf")))
+    return Schema(orjson.loads(file.read_bytes().removeprefix(b"\xef\xbb\xbf")), omissible)
 
 
-def _explain(errors: list[Any]) -> RpcError:
-    found = []
-    for error in errors:
-        keyword, path = error.kind.name, tuple(error.instance_path)
-        value: Any = getattr(error.kind, "value", "")
-        if keyword == "required":
-            path = (*path, error.kind.property)
-        elif keyword == "additionalProperties":
-            path = (*path, min(error.kind.unexpected))
-        elif keyword == "type":
-            value = " or ".join(error.kind.types)
-        elif isinstance(value, float) and value.is_integer():
-            value = int(value)
-        rank = _RANKS.get(keyword, len(_RANKS))
-        found.append((len(path), rank, _pointer(path), keyword, value))
-    _, _, pointer, keyword, value = min(found, key=lambda each: each[:3])
-    code = _CODES.get(keyword, Code.FORMAT_VIOLATION)
-    problem = _PROBLEMS.get(keyword, "violates the schema").format(value=value)
-    return RpcError(code, f"{pointer or 'the payload'} {problem}")
+def _names(document: Any) -> Iterator[str]:
+    """Yield the names of the properties that a schema has, with those of its definitions."""
+    if type(document) is dict:
+        properties = document.get("properties")
+        if type(properties) is dict:
+            yield from properties
+        for each in document.values():
+            yield from _names(each)
 
 
-def _pointer(path: _Path) -> str:
-    """Return a JSON pointer, as the codec's errors have it."""
-    return "".join(f"/{str(each).replace('~', '~0').replace('/', '~1')}" for each in path)
-
-
-def _parent(document: Any, path: _Path) -> Any:
+def _parent(document: Any, path: Path) -> Any:
     for each in path[:-1]:
         document = document[each]
     return document
 
 
-def _value_at(document: Any, path: _Path) -> Any:
+def value_at(document: Any, path: Path) -> Any:
+    """Return the value at a path, which is there."""
     return _parent(document, path)[path[-1]]
 
 
-def _holds(document: Any, path: _Path) -> bool:
+def _holds(document: Any, path: Path) -> bool:
     return path[-1] in _parent(document, path)
 
 
-def _remove(document: Any, path: _Path) -> Any:
+def remove(document: Any, path: Path) -> Any:
+    """Take the value at a path, which is there, out of a document, and return it."""
     return _parent(document, path).pop(path[-1])
