@@ -108,6 +108,10 @@ class CoreSettings(BaseSettings):
     report_retention: Duration | None = Field(default=timedelta(days=90), gt=timedelta(0), le=timedelta(days=36525))
     """How long reports and their parts are kept after the last part. None: for ever. What they told stays."""
 
+    refusal_retention: Duration | None = Field(default=timedelta(days=90), gt=timedelta(0), le=timedelta(days=36525))
+    """How long the record of what was refused of stations' messages is kept after the last of its kind. None: for
+    ever."""
+
     custom_data_retention: Duration | None = Field(
         default=timedelta(days=90), gt=timedelta(0), le=timedelta(days=36525)
     )

@@ -50,7 +50,7 @@ from citrine_core.link import (
 )
 from citrine_core.link.admission import UNAVAILABLE, refused
 from citrine_core.metrics import Metrics
-from citrine_core.resources import reports
+from citrine_core.resources import refusals, reports
 from citrine_core.resources.commands import CommandQueue, CommandSender, CommandsServicer, CommandsStage
 from citrine_core.resources.commands.pending import PendingCommands
 from citrine_core.resources.connections import ConnectionRepository, ConnectionsServicer, current_epochs
@@ -102,7 +102,8 @@ class Core:
         self.services = Services(
             settings, callers, clock, self.sender, self.disconnect, self._vendor_route, self._forget_station
         )
-        self.blocks = [reports.block(self.services, self.feed), *built_in(self.services), *plug_ins(self.services)]
+        resources = [reports.block(self.services, self.feed), refusals.block(self.services, self.links)]
+        self.blocks = [*resources, *built_in(self.services), *plug_ins(self.services)]
         self.routes = _routes(self.blocks, settings.served_blocks)
         self.health = Health(self.unit_of_work, clock, self._announce)
         self.dispatcher = self._dispatcher()
@@ -181,6 +182,7 @@ class Core:
             OpenedStage(on_back),
             HandlingStage(self.routes, current_epochs, self._clock, on_back, observers),
             CommandsStage(self.routes, self.pending, self.sender.ends, self._clock, self.metrics.command),
+            refusals.RefusalsStage(self._clock, self.metrics.refused),
             ClosedStage(),
             GrantStage(self._clock, self.links, partial(refused, status=UNAVAILABLE)),
         ]

@@ -10,6 +10,7 @@
     * :exc:`Unauthenticated` -> UNAUTHENTICATED
     * :exc:`PermissionDenied` -> PERMISSION_DENIED
     * :exc:`StationError` -> ABORTED
+    * :exc:`AnswerRefused` -> ABORTED
     * :exc:`StationTimeout` -> DEADLINE_EXCEEDED
     * :exc:`StationUnavailable` -> UNAVAILABLE
     * :exc:`NotSupported` -> UNIMPLEMENTED
@@ -23,6 +24,7 @@ import grpc
 
 __all__ = [
     "AlreadyExists",
+    "AnswerRefused",
     "Conflict",
     "CoreError",
     "DatabaseUnavailable",
@@ -124,11 +126,11 @@ class PermissionDenied(CoreError):
 
 
 class StationError(CoreError):
-    """The station answered CALLERROR, or something that breaks the schema.
+    """The station answered CALLERROR.
 
     Args:
         code: Error code of OCPP-J.
-        description: What the station said, or what is wrong with its answer.
+        description: What the station said.
     """
 
     status = grpc.StatusCode.ABORTED
@@ -141,6 +143,25 @@ class StationError(CoreError):
     def __str__(self) -> str:
         said = f": {self.description}" if self.description else ""
         return f"the station answered {self.code}{said}"
+
+
+class AnswerRefused(CoreError):
+    """The station answered, and its answer breaks the schema: it is we who do not take it.
+
+    Args:
+        code: Error code of OCPP-J for the defect.
+        description: What is wrong with the answer, with the path.
+    """
+
+    status = grpc.StatusCode.ABORTED
+
+    def __init__(self, code: str, description: str) -> None:
+        super().__init__(code, description)
+        self.code = code
+        self.description = description
+
+    def __str__(self) -> str:
+        return f"the station's answer breaks the schema ({self.code}): {self.description}"
 
 
 class StationTimeout(CoreError):

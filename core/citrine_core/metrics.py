@@ -39,6 +39,12 @@ class Metrics:
             registry=self._registry,
         )
         self._commands = Counter("citrine_core_commands", "Commands that ended", ["state"], registry=self._registry)
+        self._refused = Counter(
+            "citrine_core_refused_messages",
+            "Messages of stations that were refused, dropped, mended, tolerated or delayed, as edges reported them",
+            ["outcome"],
+            registry=self._registry,
+        )
         self._rpc = Histogram(
             "citrine_core_rpc_seconds",
             "Seconds that an rpc took",
@@ -62,6 +68,10 @@ class Metrics:
         """Count a command that ended."""
         name = common.CommandState.Name(common.CommandState.ValueType(state))
         self._commands.labels(name.removeprefix("COMMAND_STATE_").lower()).inc()
+
+    def refused(self, outcome: str, count: int) -> None:
+        """Count messages that were refused or the like."""
+        self._refused.labels(outcome).inc(count)
 
     def rpc(self, method: str, code: grpc.StatusCode, seconds: float) -> None:
         """Count an rpc that ended."""

@@ -26,6 +26,7 @@ from citrine_cli.commands import (
     meters,
     monitors,
     profiles,
+    refusals,
     reports,
     reservations,
     stations,
@@ -143,6 +144,7 @@ def build_app() -> typer.Typer:
         firmware,
     ):
         groups[module.NAME] = module.build()
+    groups[refusals.NAME], groups[refusals.TOLERANCE] = refusals.build(), refusals.build_tolerance()
     for word, group in groups.items():
         app.add_typer(group, name=word)
     call.register(app)

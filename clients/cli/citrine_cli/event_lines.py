@@ -143,6 +143,12 @@ _WORDS: Mapping[str, Callable[[Any], str]] = {
         f"alert of {body.event.component.name}.{body.event.variable.name} {enum_word(body, 'state')}"
         + (f" by {body.acknowledged_by}" if body.acknowledged_by else "")
     ),
+    "messages_refused": lambda body: (
+        f"{body.outcome.lower()}: {body.action or 'an unreadable message'}"
+        f"{f' {body.event_type}' if body.event_type else ''}, {body.code} {body.description}"
+        f"{f' ({body.count} times)' if body.count > 1 else ''}"
+    ),
+    "tolerance_rule_changed": lambda body: f"tolerance rule {body.rule_id} {'removed' if body.removed else 'set'}",
     "token_authorized": lambda body: (
         f"token {body.id_token}: {body.status}"
         f"{f', known as {chr(32).join(body.known_types)}' if body.known_types else ''}"

@@ -23,6 +23,7 @@ from citrine.api.v1.keys_pb2_grpc import KeysServiceStub
 from citrine.api.v1.local_auth_list_pb2_grpc import LocalAuthListServiceStub
 from citrine.api.v1.meter_values_pb2_grpc import MeterValuesServiceStub
 from citrine.api.v1.provisioning_pb2_grpc import ProvisioningServiceStub
+from citrine.api.v1.refusals_pb2_grpc import RefusalsServiceStub
 from citrine.api.v1.remote_control_pb2_grpc import RemoteControlServiceStub
 from citrine.api.v1.reports_pb2 import REPORT_KIND_DEVICE_MODEL, ReportKind, ReportRun, WatchReportRunRequest
 from citrine.api.v1.reports_pb2_grpc import ReportsServiceStub
@@ -59,6 +60,7 @@ if TYPE_CHECKING:
     from citrine.api.v1.local_auth_list_pb2_grpc import LocalAuthListServiceAsyncStub
     from citrine.api.v1.meter_values_pb2_grpc import MeterValuesServiceAsyncStub
     from citrine.api.v1.provisioning_pb2_grpc import ProvisioningServiceAsyncStub
+    from citrine.api.v1.refusals_pb2_grpc import RefusalsServiceAsyncStub
     from citrine.api.v1.remote_control_pb2_grpc import RemoteControlServiceAsyncStub
     from citrine.api.v1.reports_pb2_grpc import ReportsServiceAsyncStub
     from citrine.api.v1.reservation_costs_pb2_grpc import ReservationCostsServiceAsyncStub
@@ -100,6 +102,7 @@ class Citrine:
     local_auth_list: "LocalAuthListServiceAsyncStub"
     meter_values: "MeterValuesServiceAsyncStub"
     provisioning: "ProvisioningServiceAsyncStub"
+    refusals: "RefusalsServiceAsyncStub"
     remote_control: "RemoteControlServiceAsyncStub"
     reports: "ReportsServiceAsyncStub"
     reservation: "ReservationServiceAsyncStub"
@@ -162,6 +165,7 @@ class Citrine:
         self.local_auth_list = LocalAuthListServiceStub(channel)
         self.meter_values = MeterValuesServiceStub(channel)
         self.provisioning = ProvisioningServiceStub(channel)
+        self.refusals = RefusalsServiceStub(channel)
         self.remote_control = RemoteControlServiceStub(channel)
         self.reports = ReportsServiceStub(channel)
         self.reservation = ReservationServiceStub(channel)

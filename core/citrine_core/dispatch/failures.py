@@ -47,7 +47,7 @@ class Failed(Generic[RequestT]):
     command_id: str
     request: RequestT
     state: CommandState.ValueType
-    """FAILED, TIMED_OUT, EXPIRED or CANCELLED."""
+    """FAILED, TIMED_OUT, EXPIRED, CANCELLED or ANSWER_REFUSED."""
     code: str
     """Error code of OCPP-J that the station answered, or why it was never asked, e.g. "NotConnected". To be shown."""
     text: str

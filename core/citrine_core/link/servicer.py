@@ -188,7 +188,7 @@ class EdgeLinkServicer(EdgeLinkServiceServicer):
 
 
 _SIGNS_OF_LIFE = frozenset({"call", "send", "opened", "command_result"})
-_OF_SESSIONS = _SIGNS_OF_LIFE | {"closed", "command_failure"}
+_OF_SESSIONS = _SIGNS_OF_LIFE | {"closed", "command_failure", "refusals"}
 
 
 def _hello(request: LinkRequest | None) -> tuple[Hello, Sequence[Upstream]]:

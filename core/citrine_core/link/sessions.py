@@ -11,7 +11,7 @@ from sqlalchemy import Row
 
 from citrine.edge.v1.link_pb2 import Admitted, Closed, Downstream, HeldSession, Hello, Opened, SessionRef
 from citrine.events.v1.events_pb2 import Event, StationConnected, StationDisconnected
-from citrine.ocpp.v2.provisioning_pb2 import RegistrationStatusEnum
+from citrine.ocpp.v2.provisioning_pb2 import ChargingStation, RegistrationStatusEnum
 from citrine_core.clock import Clock
 from citrine_core.db import UnitOfWork, UnitOfWorkFactory
 from citrine_core.dispatch import Item
@@ -171,12 +171,12 @@ class GrantStage:
 
     async def _grant(self, work: UnitOfWork, items: Mapping[tuple[str, str], Item]) -> None:
         repository, credentials = ConnectionRepository(work.session), Credentials(work.session)
-        registrations: dict[tuple[str, str], int | None] = {}
+        stations: dict[tuple[str, str], Row[*tuple[Any, ...]]] = {}
         older: dict[tuple[str, str], Row[*tuple[Any, ...]]] = {}
         for tenant_id, group in by_tenant(list(items.values())).items():
             ids = {item.station_id for item in group}
             rows = await credentials.find_all(tenant_id, ids, keep=True)
-            registrations.update({(tenant_id, row.station_id): row.registration for row in rows.values()})
+            stations.update({(tenant_id, row.station_id): row for row in rows.values()})
             found = await repository.find_all(tenant_id, ids)
             older.update({(tenant_id, station_id): row for station_id, row in found.items()})
         await credentials.promote_all(
@@ -186,7 +186,7 @@ class GrantStage:
             [
                 GrantedSession(*key, item.content.edge_id, item.content.version, item.content.remote_address)
                 for key, item in items.items()
-                if key in registrations
+                if key in stations
             ],
             self._clock(),
         )
@@ -196,7 +196,7 @@ class GrantStage:
                 self._after_commit(work, item, self._refuse(item.content.admit_id))
                 continue
             session = SessionRef(tenant_id=key[0], station_id=key[1], epoch=epochs[key])
-            self._after_commit(work, item, _admitted(item.content.admit_id, session, registrations[key]))
+            self._after_commit(work, item, _admitted(item.content.admit_id, session, stations[key]))
             self._disconnect_older(work, older.get(key), item.content.edge_id)
 
     def _disconnect_older(self, work: UnitOfWork, row: Row[*tuple[Any, ...]] | None, edge_id: str) -> None:
@@ -347,9 +347,14 @@ def _closed(closed: Closed) -> ClosedSession:
     return ClosedSession(session.tenant_id, session.station_id, session.epoch, time, closed.code, reason)
 
 
-def _admitted(admit_id: int, session: SessionRef, registration: int | None) -> Downstream:
-    status = None if registration is None else RegistrationStatusEnum.ValueType(registration)
-    return Downstream(admitted=Admitted(id=admit_id, session=session, registration=status))
+def _admitted(admit_id: int, session: SessionRef, station: Row[*tuple[Any, ...]]) -> Downstream:
+    admitted = Admitted(id=admit_id, session=session)
+    if station.registration is not None:
+        admitted.registration = RegistrationStatusEnum.ValueType(station.registration)
+    if station.hardware is not None:
+        hardware = ChargingStation.FromString(station.hardware)
+        admitted.vendor_name, admitted.model = hardware.vendor_name, hardware.model
+    return Downstream(admitted=admitted)
 
 
 def _ignore(result: object) -> None:

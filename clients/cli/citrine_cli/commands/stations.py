@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 from google.protobuf.field_mask_pb2 import FieldMask
 
+from citrine.api.v1.refusals_pb2 import RefusalSummary
 from citrine.api.v1.stations_pb2 import (
     BOOT_POLICY_ACCEPTED,
     BOOT_POLICY_CONFIGURED,
@@ -23,6 +24,7 @@ from citrine.api.v1.stations_pb2 import (
 )
 from citrine_cli.client import Client, client_command, collect
 from citrine_cli.commands import station_care, station_configuration
+from citrine_cli.commands.refusals import refusal_words
 from citrine_cli.errors import UsageError
 from citrine_cli.words import enum_word, number, skew_word, time_word
 
@@ -140,7 +142,7 @@ async def list_stations(
         _show_held(client, stations)
         return
     client.out.table(
-        ["station", "connected", "version", "registration", "vendor", "model", "last seen", "clock"],
+        ["station", "connected", "version", "registration", "vendor", "model", "last seen", "clock", "refused"],
         (
             [
                 station.station_id,
@@ -151,6 +153,7 @@ async def list_stations(
                 station.hardware.model,
                 time_word(station, "last_seen_time"),
                 skew_word(station, "clock_skew") if station.clock_is_off else "",
+                f"{station.refused.count} ({refusal_words(station.refused.gravest)})" if station.refused.count else "",
             ]
             for station in stations
         ),
@@ -206,6 +209,7 @@ async def show_station(client: Client, station_id: StationId) -> None:
             "last seen": time_word(station, "last_seen_time"),
             "clock": skew_word(station, "clock_skew") + (", transactions go by ours" if station.clock_is_off else ""),
             "created": time_word(station, "create_time"),
+            "refused": _refused_words(station.refused),
         }
     )
     rows = [
@@ -220,6 +224,17 @@ async def show_station(client: Client, station_id: StationId) -> None:
         for plug in evse.connectors
     ]
     client.out.table(["evse", "connector", "status", "since", "wanted"], rows, empty="no connectors reported")
+
+
+def _refused_words(refused: RefusalSummary) -> str:
+    """Return what an operator should know first of what was refused. Empty where nothing was."""
+    if not refused.count:
+        return ""
+    one = refused.gravest
+    return (
+        f"{refused.count} messages, see citrine refused list; {refusal_words(one)} {one.count} times, last "
+        f"{time_word(one, 'last_time')}: {one.code} {one.description}"
+    )
 
 
 async def update_station(

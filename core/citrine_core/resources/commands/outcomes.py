@@ -7,6 +7,7 @@ from citrine.api.v1 import common_pb2 as common
 from citrine.edge.v1.link_pb2 import CommandFailure
 from citrine_core.dispatch import CommandEnd
 from citrine_core.errors import (
+    AnswerRefused,
     CoreError,
     FailedPrecondition,
     InvalidArgument,
@@ -25,6 +26,7 @@ FINAL = frozenset(
         common.COMMAND_STATE_TIMED_OUT,
         common.COMMAND_STATE_EXPIRED,
         common.COMMAND_STATE_CANCELLED,
+        common.COMMAND_STATE_ANSWER_REFUSED,
     }
 )
 """States that a command does not leave."""
@@ -74,7 +76,7 @@ _ENDINGS: Mapping[int, Ending] = {
     ),
     CommandFailure.REASON_CALL_ERROR: Ending(common.COMMAND_STATE_FAILED, CommandEnd.REFUSED, "", ""),
     CommandFailure.REASON_BAD_ANSWER: Ending(
-        common.COMMAND_STATE_FAILED, CommandEnd.UNREADABLE, "", "the station's answer breaks the schema"
+        common.COMMAND_STATE_ANSWER_REFUSED, CommandEnd.UNREADABLE, "", "the station's answer breaks the schema"
     ),
     CommandFailure.REASON_UNSUPPORTED: Ending(
         common.COMMAND_STATE_FAILED,
@@ -114,8 +116,10 @@ def error_of(failure: CommandFailure, field: str) -> CoreError:
     match failure.reason:
         case CommandFailure.REASON_TIMEOUT | CommandFailure.REASON_EXPIRED:
             return StationTimeout(ending.text)
-        case CommandFailure.REASON_CALL_ERROR | CommandFailure.REASON_BAD_ANSWER | CommandFailure.REASON_UNSPECIFIED:
+        case CommandFailure.REASON_CALL_ERROR | CommandFailure.REASON_UNSPECIFIED:
             return StationError(ending.code, ending.text)
+        case CommandFailure.REASON_BAD_ANSWER:
+            return AnswerRefused(ending.code, ending.text)
         case CommandFailure.REASON_UNSUPPORTED:
             return NotSupported(ending.text)
         case CommandFailure.REASON_INVALID:

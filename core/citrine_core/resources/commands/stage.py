@@ -18,7 +18,7 @@ from citrine.ocpp.codec import CodecError, decode, encode
 from citrine_core.clock import Clock
 from citrine_core.db import UnitOfWork
 from citrine_core.dispatch import Answered, Item, Routes
-from citrine_core.errors import NotFound, StationError, StationTimeout
+from citrine_core.errors import AnswerRefused, NotFound, StationError, StationTimeout
 from citrine_core.resources.commands.ends import CommandEnds, finished
 from citrine_core.resources.commands.outcomes import FINAL, ending_of, error_of
 from citrine_core.resources.commands.pending import Outcome, PendingCommands
@@ -121,6 +121,12 @@ class CommandsStage:
             return
         ending = ending_of(failure)
         values.update(state=ending.state, error_code=ending.code, error_description=ending.text)
+        if failure.reason == CommandFailure.REASON_BAD_ANSWER:
+            said = _said(failure)
+            values["response"] = None if said is None else orjson.dumps(masked(said)).decode()
+            if failure.HasField("answer"):
+                await self._take_valid_part(work, row, failure, values, tell_blocks)
+                return
         pending = self._pending.get(row.command_id)
         error = error_of(failure, pending.payload_field if pending is not None else "request")
         time = _time(failure.time)
@@ -147,6 +153,19 @@ class CommandsStage:
         work.emit(finished(row, values["state"]))
         self._end(work, values, received)
         self._resolve_after_commit(work, Outcome(_shown(row, values), message, payload))
+
+    async def _take_valid_part(
+        self, work: UnitOfWork, row: StoredCommand, failure: CommandFailure, values: Values, tell_blocks: bool
+    ) -> None:
+        """Take what is valid of an answer that breaks the schema for what the station says: it may have accepted."""
+        message, received = unwrap(failure.answer), _time(failure.time)
+        payload = encode(message)
+        if tell_blocks:
+            await self._tell_blocks(work, row, message, payload, received)
+        work.emit(finished(row, values["state"]))
+        self._end(work, values, received)
+        said = _said(failure) if row.is_native else None
+        self._resolve_after_commit(work, Outcome(_shown(row, values), message, payload if said is None else said))
 
     async def _tell_blocks(
         self, work: UnitOfWork, row: StoredCommand, message: Message | None, payload: Values, received: datetime
@@ -181,6 +200,8 @@ class CommandsStage:
             payload = orjson.loads(row.response)
             message = None if row.is_native else decode(_response_class(row.action), payload)
             outcome = Outcome(to_proto(row), message, payload)
+        elif row.state == common.COMMAND_STATE_ANSWER_REFUSED:
+            outcome = Outcome(to_proto(row), error=AnswerRefused(row.error_code, row.error_description))
         elif row.state in (common.COMMAND_STATE_TIMED_OUT, common.COMMAND_STATE_EXPIRED):
             outcome = Outcome(to_proto(row), error=StationTimeout(row.error_description))
         else:
@@ -189,6 +210,12 @@ class CommandsStage:
 
     def _resolve_after_commit(self, work: UnitOfWork, outcome: Outcome) -> None:
         work.after_commit(lambda: self._pending.resolve(outcome.command.id, outcome))
+
+
+def _said(failure: CommandFailure) -> dict[str, Any] | None:
+    """Return the answer that breaks the schema, as the station sent it; None where it is no JSON object."""
+    said = orjson.loads(failure.answer_json) if failure.answer_json else None
+    return said if isinstance(said, dict) else None
 
 
 def _response_class(action: str) -> type[Message]:

@@ -16,7 +16,7 @@ from citrine_core.resources.reports.models import ReportPart, ReportRun
 from citrine_core.resources.reports.parts import Part, take_parts
 from citrine_core.resources.reports.repository import ReportRepository
 from citrine_core.resources.reports.requests import ReportRequests
-from citrine_core.resources.reports.runs import end_run, report_answered, report_failed
+from citrine_core.resources.reports.runs import end_run, part_refused, report_answered, report_failed
 from citrine_core.resources.reports.servicer import ReportsServicer
 from citrine_core.services import Services
 
@@ -33,6 +33,7 @@ __all__ = [
     "block",
     "end_run",
     "forget_reports",
+    "part_refused",
     "report_answered",
     "report_failed",
     "take_parts",

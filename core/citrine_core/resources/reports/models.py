@@ -56,6 +56,9 @@ class ReportRun(Model):
     is_whole: Mapped[bool] = mapped_column(default=False, server_default=false())
     """True: it tells all that there is of its kind, so that what it does not tell is no more."""
 
+    refused_parts: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
+    """How many parts we refused: without them it can't be complete."""
+
     @property
     def is_complete(self) -> bool:
         """Whether the last part arrived, and all before it (parts are numbered from 0, B07.FR.10)."""

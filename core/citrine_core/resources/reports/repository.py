@@ -253,5 +253,6 @@ def _new_run(tenant_id: str, kind: int, key: RunKey, time: datetime) -> dict[str
         "active_time": time,
         "parts": 0,
         "items": 0,
+        "refused_parts": 0,
         "is_whole": False,
     }

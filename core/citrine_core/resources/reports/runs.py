@@ -5,6 +5,7 @@ nobody asked for, as far as we know. So a report begins anew when it is asked fo
 was asked for by other ways, and when a part comes that can't belong to the one we have.
 """
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -15,7 +16,7 @@ from citrine_core.dispatch import Answered, Failed
 from citrine_core.resources.reports.models import ReportRun
 from citrine_core.resources.reports.repository import ReportRepository
 
-__all__ = ["EARLY", "end_run", "finish", "report_answered", "report_failed", "restart", "settle"]
+__all__ = ["EARLY", "end_run", "finish", "part_refused", "report_answered", "report_failed", "restart", "settle"]
 
 EARLY = timedelta(seconds=60)
 """How long before its answer to the request the first part of a report may come."""
@@ -136,6 +137,10 @@ def settle(work: UnitOfWork, run: ReportRun, time: datetime, *, news: bool, fail
         news: A part arrived of which the others should hear if the last one is there.
         failed: The last part says that it failed.
     """
+    if run.refused_parts and not run.is_complete:
+        # It ended when a part of it was refused, and was told then.
+        run.active_time = time
+        return
     run.active_time, run.finish_time = time, None
     if run.last_seq_no is None:
         run.state = pb.REPORT_STATE_RECEIVING if run.parts else pb.REPORT_STATE_REQUESTED
@@ -144,8 +149,39 @@ def settle(work: UnitOfWork, run: ReportRun, time: datetime, *, news: bool, fail
     if run.is_complete:
         run.state = pb.REPORT_STATE_FAILED if failed else pb.REPORT_STATE_COMPLETE
         run.finish_time = time
+        if run.refused_parts and not failed:
+            # The station sent it again, and right.
+            run.refused_parts, run.problem = 0, ""
     if news:
         _tell(work, run)
+
+
+async def part_refused(
+    work: UnitOfWork,
+    tenant_id: str,
+    station_id: str,
+    kind: pb.ReportKind.ValueType,
+    request_ids: Collection[int],
+    problem: str,
+    time: datetime,
+) -> None:
+    """End reports as FAILED of which we refused parts: they can't be complete any more, unless these come again.
+
+    Args:
+        work: A transaction.
+        tenant_id: Of the station.
+        station_id: The station.
+        kind: What they tell.
+        request_ids: Of their requests; of those that are not known, or have ended, nothing is noted.
+        problem: Why the parts were refused.
+        time: When.
+    """
+    keys = [(station_id, request_id) for request_id in request_ids]
+    for run in (await ReportRepository(work.session).find_runs(tenant_id, kind, keys)).values():
+        if run.finish_time is None:
+            run.refused_parts += 1
+            run.problem = f"a part of it was refused: {problem}"[:255]
+            finish(work, run, pb.REPORT_STATE_FAILED, time)
 
 
 def restart(run: ReportRun, time: datetime) -> None:
@@ -155,7 +191,7 @@ def restart(run: ReportRun, time: datetime) -> None:
     run.last_seq_no = run.command_id = None
     run.state = pb.REPORT_STATE_REQUESTED
     run.status = run.problem = ""
-    run.parts = run.items = 0
+    run.parts = run.items = run.refused_parts = 0
     run.is_whole = False
 
 

@@ -37,6 +37,7 @@ class Credentials:
             columns.credential_version,
             columns.allow_no_password,
             columns.registration,
+            columns.hardware,
         ).where(columns.tenant_id == tenant_id, one_of(self._session, columns.station_id, station_ids))
         if keep:
             query = query.with_for_update(read=True, key_share=True)

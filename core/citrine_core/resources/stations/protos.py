@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from itertools import groupby
 
 from citrine.api.v1 import stations_pb2 as pb
+from citrine.api.v1.refusals_pb2 import RefusalSummary
 from citrine.edge.v1 import link_pb2 as link
 from citrine.ocpp.v2 import availability_pb2, provisioning_pb2
 from citrine_core.blocks.availability import ConnectorState, WantedAvailability, wanted_of
@@ -27,6 +28,7 @@ def to_proto(
     connection: Connection | None,
     connectors: Sequence[ConnectorState] = (),
     wishes: Sequence[WantedAvailability] = (),
+    refused: RefusalSummary | None = None,
 ) -> pb.Station:
     """Return a station as the API shows it.
 
@@ -35,6 +37,7 @@ def to_proto(
         connection: Its newest session. None: it never connected.
         connectors: What it reported, by EVSE and number.
         wishes: What operators asked of it and its parts.
+        refused: What was refused of its messages. None: nothing.
     """
     shown = pb.Station(
         station_id=station.station_id,
@@ -53,6 +56,7 @@ def to_proto(
         clock_skew_time=to_timestamp(station.clock_skew_time),
         clock_is_off=station.clock_is_off,
         etag=str(station.version),
+        refused=refused,
     )
     if station.registration is not None:
         shown.registration = provisioning_pb2.RegistrationStatusEnum.ValueType(station.registration)

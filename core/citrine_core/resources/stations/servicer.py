@@ -14,6 +14,7 @@ from citrine_core.blocks.availability import AvailabilityRepository, ConnectorRe
 from citrine_core.db import UnitOfWork
 from citrine_core.errors import Conflict, FailedPrecondition
 from citrine_core.resources.configurations import ConfigurationRepository, ProvisioningRepository
+from citrine_core.resources.refusals.queries import find_summaries
 from citrine_core.resources.stations.fields import (
     CHANGEABLE,
     assign,
@@ -53,7 +54,8 @@ class StationsServicer(StationsServiceServicer):
             station, connection = await StationRepository(work.session).get(tenant_id, station_id)
             connectors = await ConnectorRepository(work.session).connectors_of(tenant_id, station_id)
             wishes = await AvailabilityRepository(work.session).of_stations(tenant_id, [station_id])
-        return to_proto(station, connection, connectors, wishes)
+            refused = await find_summaries(work.session, tenant_id, [station_id])
+        return to_proto(station, connection, connectors, wishes, refused.get(station_id))
 
     async def ListStations(
         self,
@@ -69,8 +71,11 @@ class StationsServicer(StationsServiceServicer):
                 after=page.after[0] if page.after else None,
                 limit=page.size + 1,
             )
-        shown, token = page.close(rows, lambda row: (row[0].station_id,))
-        return pb.ListStationsResponse(stations=[to_proto(*row) for row in shown], next_page_token=token)
+            shown, token = page.close(rows, lambda row: (row[0].station_id,))
+            ids = [station.station_id for station, _ in shown]
+            refused = await find_summaries(work.session, caller(context).tenant_id, ids)
+        stations = [to_proto(*row, refused=refused.get(row[0].station_id)) for row in shown]
+        return pb.ListStationsResponse(stations=stations, next_page_token=token)
 
     async def CreateStation(
         self,

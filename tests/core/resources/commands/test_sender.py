@@ -150,7 +150,7 @@ async def test_the_end_of_a_command_is_an_event(core: RunningCore) -> None:
         ),
         pytest.param(
             failing(link.CommandFailure.REASON_BAD_ANSWER, "FormatViolation", "/status: is missing"),
-            "ABORTED", "FAILED", "FormatViolation", id="an answer that breaks the schema",
+            "ABORTED", "ANSWER_REFUSED", "FormatViolation", id="an answer that breaks the schema",
         ),
         pytest.param(
             failing(link.CommandFailure.REASON_UNSUPPORTED),

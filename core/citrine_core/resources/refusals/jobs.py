@@ -1,0 +1,69 @@
+"""What happens to refusals by itself: old ones are forgotten, and edges are told what is tolerated."""
+
+from collections.abc import Callable, Iterable
+from datetime import timedelta
+
+from citrine.edge.v1.link_pb2 import Downstream, ToleranceRules
+from citrine_core.jobs import Job
+from citrine_core.link.registry import Link
+from citrine_core.resources.refusals.protos import rule_to_link
+from citrine_core.resources.refusals.repository import RefusalRepository, ToleranceRepository
+from citrine_core.services import Services
+
+__all__ = ["RefusalJobs"]
+
+RETENTION_INTERVAL = timedelta(hours=1)
+"""Time from one look for refusals to forget to the next."""
+
+ANNOUNCE_INTERVAL = timedelta(seconds=10)
+"""Time after which a rule that another core took is told to the edges at the latest."""
+
+MAX_ROWS = 500
+"""Rows that are removed in one transaction at most."""
+
+
+class RefusalJobs:
+    """Forgets what happened long ago, and tells the edges of this core the rules: all, whenever they are others."""
+
+    def __init__(self, services: Services, links: Callable[[], Iterable[Link]]) -> None:
+        self._unit_of_work = services.unit_of_work
+        self._clock = services.clock
+        self._retention = services.settings.refusal_retention
+        self._links = links
+        self._told: dict[str, bytes] = {}
+        self.announcing = Job("tolerance rules for edges", ANNOUNCE_INTERVAL, self.announce)
+        """To be woken where a rule was set or removed, or a link is new."""
+
+    @property
+    def jobs(self) -> list[Job]:
+        """What is to be run."""
+        return [Job("refusals to forget", RETENTION_INTERVAL, self.forget), self.announcing]
+
+    def linked(self, link: Link) -> None:
+        """Tell a new link the rules as soon as they are read."""
+        self._told.pop(link.edge_id, None)
+        self.announcing.wake()
+
+    async def announce(self) -> None:
+        """Tell every edge the rules that does not know them."""
+        links = list(self._links())
+        if not links:
+            return
+        async with self._unit_of_work(read_only=True) as work:
+            rules = [rule_to_link(row) for row in await ToleranceRepository(work.session).all()]
+        message = ToleranceRules(rules=rules)
+        content = message.SerializeToString(deterministic=True)
+        for link in links:
+            if self._told.get(link.edge_id) != content:
+                link.send(Downstream(tolerance_rules=message))
+        self._told = {link.edge_id: content for link in links}
+
+    async def forget(self) -> None:
+        """Remove what did not happen for as long as it is kept."""
+        if self._retention is None:
+            return
+        before, found = self._clock() - self._retention, True
+        while found:
+            async with self._unit_of_work() as work:
+                found = await RefusalRepository(work.session).remove_before(before, MAX_ROWS)
+                await work.commit()

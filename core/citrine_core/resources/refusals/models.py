@@ -1,0 +1,56 @@
+"""Tables of what was refused of stations' messages, and of what operators tolerate."""
+
+from datetime import datetime
+
+from sqlalchemy import BigInteger, Index, Integer, String, Text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from citrine_core.db import Model
+
+__all__ = ["RefusalRow", "ToleranceRuleRow"]
+
+
+class RefusalRow(Model):
+    """Messages of a station that are alike, and that were refused, dropped, mended or tolerated."""
+
+    __tablename__ = "refusals"
+    __table_args__ = (Index(None, "tenant_id", "last_time"), Index(None, "last_time"))
+
+    tenant_id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    station_id: Mapped[str] = mapped_column(String(48), primary_key=True)
+    outcome: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    """citrine.api.v1.RefusalOutcome"""
+    action: Mapped[str] = mapped_column(String(70), primary_key=True)
+    event_type: Mapped[str] = mapped_column(String(20), primary_key=True)
+    code: Mapped[str] = mapped_column(String(50), primary_key=True)
+    path: Mapped[str] = mapped_column(String(200), primary_key=True)
+    rule_id: Mapped[str] = mapped_column(String(50), primary_key=True)
+    """Tolerance rule that let it pass. Empty: none."""
+    description: Mapped[str] = mapped_column(String(255))
+    """What was wrong with the latest."""
+    count: Mapped[int] = mapped_column(BigInteger)
+    first_time: Mapped[datetime]
+    last_time: Mapped[datetime]
+    last_frame: Mapped[str] = mapped_column(Text)
+    """The latest as text, secrets masked, cut."""
+
+
+class ToleranceRuleRow(Model):
+    """What an operator lets stations of a vendor or model do against the schema."""
+
+    __tablename__ = "tolerance_rules"
+
+    tenant_id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    rule_id: Mapped[str] = mapped_column(String(50), primary_key=True)
+    vendor_name: Mapped[str] = mapped_column(String(50))
+    """Compared without case. Empty: any."""
+    model: Mapped[str] = mapped_column(String(20))
+    """Compared without case. Empty: any."""
+    actions: Mapped[str] = mapped_column(Text)
+    """OCPP actions, with blanks between."""
+    kinds: Mapped[str] = mapped_column(String(50))
+    """Numbers of citrine.api.v1.ToleranceKind, with blanks between."""
+    description: Mapped[str] = mapped_column(String(255))
+    uses: Mapped[int] = mapped_column(BigInteger, default=0)
+    last_use_time: Mapped[datetime | None]
+    update_time: Mapped[datetime]

@@ -1,0 +1,43 @@
+"""What others may ask of the refusals: what an operator should know first of a station."""
+
+from collections.abc import Collection
+
+from sqlalchemy import and_, case, func, or_, select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
+
+from citrine.api.v1 import refusals_pb2 as pb
+from citrine_core.db import one_of
+from citrine_core.resources.refusals.models import RefusalRow
+from citrine_core.resources.refusals.protos import to_proto
+
+__all__ = ["find_summaries"]
+
+
+async def find_summaries(
+    session: AsyncSession, tenant_id: str, station_ids: Collection[str]
+) -> dict[str, pb.RefusalSummary]:
+    """Return what was refused or dropped of stations; nothing for one of which nothing was."""
+    gravity = case(
+        (RefusalRow.action == "BootNotification", 0),
+        (and_(RefusalRow.action == "TransactionEvent", RefusalRow.event_type == "Ended"), 1),
+        (RefusalRow.action == "TransactionEvent", 2),
+        else_=3,
+    )
+    place = func.row_number().over(partition_by=RefusalRow.station_id, order_by=(gravity, RefusalRow.last_time.desc()))
+    total = func.sum(RefusalRow.count).over(partition_by=RefusalRow.station_id)
+    ranked = (
+        select(RefusalRow, place.label("place"), total.label("total"))
+        .where(
+            RefusalRow.tenant_id == tenant_id,
+            one_of(session, RefusalRow.station_id, station_ids),
+            or_(
+                RefusalRow.outcome == pb.REFUSAL_OUTCOME_REFUSED,
+                RefusalRow.outcome == pb.REFUSAL_OUTCOME_DROPPED,
+            ),
+        )
+        .subquery()
+    )
+    first = aliased(RefusalRow, ranked)
+    rows = await session.execute(select(first, ranked.c.total).where(ranked.c.place == 1))
+    return {row.station_id: pb.RefusalSummary(count=int(count), gravest=to_proto(row)) for row, count in rows}

@@ -1,0 +1,181 @@
+"""Queries of what was refused, and of what is tolerated."""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Any, TypeAlias
+
+from sqlalchemy import bindparam, delete, func, select, tuple_, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from citrine_core.db import one_of
+from citrine_core.db.one_of_keys import one_of_keys
+from citrine_core.db.upsert import insert_statement
+from citrine_core.resources.refusals.models import RefusalRow, ToleranceRuleRow
+from citrine_core.resources.stations.models import Station
+
+__all__ = ["RefusalKey", "RefusalRepository", "ToleranceRepository"]
+
+RefusalKey: TypeAlias = tuple[str, int, str, str, str, str, str]
+"""Station, outcome, action, event type, code, path and rule."""
+
+_TABLE = RefusalRow.metadata.tables["refusals"]
+_RULES = ToleranceRuleRow.metadata.tables["tolerance_rules"]
+_STATIONS = Station.metadata.tables["stations"]
+
+_KEY = ("station_id", "outcome", "action", "event_type", "code", "path", "rule_id")
+
+
+class RefusalRepository:
+    """What was refused of messages of stations."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def stations_among(self, tenant_id: str, station_ids: Collection[str]) -> set[str]:
+        """Return those of some ids that are stations of the tenant."""
+        columns = _STATIONS.c
+        rows = await self._session.scalars(
+            select(columns.station_id).where(
+                columns.tenant_id == tenant_id, one_of(self._session, columns.station_id, station_ids)
+            )
+        )
+        return set(rows)
+
+    async def find_all(self, tenant_id: str, keys: Collection[RefusalKey]) -> dict[RefusalKey, tuple[int, datetime]]:
+        """Return count and last time of what is stored of these."""
+        columns = tuple(_TABLE.c[name] for name in _KEY)
+        rows = await self._session.execute(
+            select(*columns, _TABLE.c.count, _TABLE.c.last_time).where(
+                _TABLE.c.tenant_id == tenant_id, one_of_keys(columns, keys)
+            )
+        )
+        return {(row[0], row[1], row[2], row[3], row[4], row[5], row[6]): (row[7], row[8]) for row in rows}
+
+    async def counts_of(self, tenant_id: str, station_ids: Collection[str]) -> dict[str, int]:
+        """Return how many rows stations have."""
+        columns = _TABLE.c
+        rows = await self._session.execute(
+            select(columns.station_id, func.count())
+            .where(columns.tenant_id == tenant_id, one_of(self._session, columns.station_id, station_ids))
+            .group_by(columns.station_id)
+        )
+        return {row[0]: row[1] for row in rows}
+
+    async def add_all(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Store rows of different keys; to what is stored of a key the count is added, the latest replaces the rest."""
+        if not rows:
+            return
+        statement = insert_statement(self._session, _TABLE)
+        new = statement.excluded
+        statement = statement.on_conflict_do_update(
+            index_elements=["tenant_id", *_KEY],
+            set_={
+                "count": _TABLE.c.count + new.count,
+                **{name: new[name] for name in ("description", "last_time", "last_frame")},
+            },
+        )
+        # In one order everywhere, so that two cores don't wait for each other.
+        ordered = sorted(rows, key=lambda row: (row["tenant_id"], *(row[name] for name in _KEY)))
+        await (await self._session.connection()).execute(statement, [dict(row) for row in ordered])
+
+    async def list(
+        self,
+        tenant_id: str,
+        *,
+        station_id: str,
+        action: str,
+        outcome: int,
+        after: tuple[Any, ...] | None,
+        limit: int,
+    ) -> Sequence[RefusalRow]:
+        """Return refusals, the latest first.
+
+        Args:
+            tenant_id: Of the stations.
+            station_id: Only of this one. Empty: of all.
+            action: Only of this one. Empty: of all.
+            outcome: Only this one. 0: any.
+            after: Last time and key of the one that the page before ended with.
+            limit: At most this many.
+        """
+        order = (RefusalRow.last_time, *(getattr(RefusalRow, name) for name in _KEY))
+        query = select(RefusalRow).where(RefusalRow.tenant_id == tenant_id)
+        for column, wanted in (
+            (RefusalRow.station_id, station_id),
+            (RefusalRow.action, action),
+            (RefusalRow.outcome, outcome),
+        ):
+            if wanted:
+                query = query.where(column == wanted)
+        if after is not None:
+            query = query.where(tuple_(*order) < after)
+        return (await self._session.scalars(query.order_by(*(each.desc() for each in order)).limit(limit))).all()
+
+    async def forget(self, tenant_id: str, station_id: str) -> None:
+        """Remove what is stored of a station."""
+        await self._session.execute(
+            delete(RefusalRow).where(RefusalRow.tenant_id == tenant_id, RefusalRow.station_id == station_id)
+        )
+
+    async def remove_before(self, time: datetime, limit: int) -> bool:
+        """Forget what did not happen since a time, at most so many rows; return False where there were none."""
+        key = _TABLE.primary_key.columns
+        old = select(*key).where(_TABLE.c.last_time < time).limit(limit)
+        result = await (await self._session.connection()).execute(delete(_TABLE).where(tuple_(*key).in_(old)))
+        return result.rowcount > 0
+
+
+class ToleranceRepository:
+    """What operators tolerate."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def all(self) -> Sequence[ToleranceRuleRow]:
+        """Return the rules of all tenants, those for a model and a vendor before those for any."""
+        rows = await self._session.scalars(
+            select(ToleranceRuleRow).order_by(
+                ToleranceRuleRow.tenant_id,
+                ToleranceRuleRow.model.desc(),
+                ToleranceRuleRow.vendor_name.desc(),
+                ToleranceRuleRow.rule_id,
+            )
+        )
+        return rows.all()
+
+    async def list(self, tenant_id: str, *, after: str | None, limit: int) -> Sequence[ToleranceRuleRow]:
+        """Return rules by name, those behind one."""
+        query = select(ToleranceRuleRow).where(ToleranceRuleRow.tenant_id == tenant_id)
+        if after is not None:
+            query = query.where(ToleranceRuleRow.rule_id > after)
+        return (await self._session.scalars(query.order_by(ToleranceRuleRow.rule_id).limit(limit))).all()
+
+    async def count(self, tenant_id: str) -> int:
+        """Return how many rules a tenant has."""
+        query = select(func.count()).select_from(_RULES).where(_RULES.c.tenant_id == tenant_id)
+        return await self._session.scalar(query) or 0
+
+    async def find(self, tenant_id: str, rule_id: str) -> ToleranceRuleRow | None:
+        """Return a rule, or None; nobody else changes it before the commit."""
+        return await self._session.get(ToleranceRuleRow, (tenant_id, rule_id), with_for_update=True)
+
+    def add(self, rule: ToleranceRuleRow) -> None:
+        """Store a new rule."""
+        self._session.add(rule)
+
+    async def remove(self, rule: ToleranceRuleRow) -> None:
+        """Remove a rule."""
+        await self._session.delete(rule)
+
+    async def use_all(self, uses: Mapping[tuple[str, str], tuple[int, datetime]]) -> None:
+        """Count uses of rules, given by tenant and name, with the time of the latest."""
+        if uses:
+            await (await self._session.connection()).execute(
+                update(_RULES)
+                .where(_RULES.c.tenant_id == bindparam("b_tenant_id"), _RULES.c.rule_id == bindparam("b_rule_id"))
+                .values(uses=_RULES.c.uses + bindparam("b_uses"), last_use_time=bindparam("b_time")),
+                [
+                    {"b_tenant_id": tenant_id, "b_rule_id": rule_id, "b_uses": count, "b_time": time}
+                    for (tenant_id, rule_id), (count, time) in sorted(uses.items())
+                ],
+            )

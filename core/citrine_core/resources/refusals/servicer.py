@@ -1,0 +1,157 @@
+"""RefusalsService: what was refused of stations' messages, and what operators tolerate."""
+
+import re
+from collections.abc import Callable
+from datetime import datetime
+
+import grpc
+from google.protobuf.empty_pb2 import Empty
+
+from citrine.api.v1 import refusals_pb2 as pb
+from citrine.api.v1.refusals_pb2_grpc import RefusalsServiceServicer
+from citrine.events.v1.events_pb2 import Event, ToleranceRuleChanged
+from citrine.ocpp.actions import ACTIONS
+from citrine_core.errors import FailedPrecondition, InvalidArgument, NotFound
+from citrine_core.resources.refusals.models import RefusalRow, ToleranceRuleRow
+from citrine_core.resources.refusals.protos import rule_to_proto, to_proto
+from citrine_core.resources.refusals.repository import RefusalRepository, ToleranceRepository
+from citrine_core.rpc import caller, check_length, check_pattern, check_printable, open_page, required
+from citrine_core.services import Services
+
+__all__ = ["RefusalsServicer"]
+
+DEFAULT_ACTIONS = ("MeterValues", "TransactionEvent")
+"""Actions of a rule that names none."""
+
+MAX_RULES = 200
+"""Rules of one tenant; edges hold them all."""
+
+_RULE_ID = re.compile(r"[A-Za-z0-9_.-]{1,50}")
+
+
+class RefusalsServicer(RefusalsServiceServicer):
+    """Refusals and tolerance rules as the API shows them."""
+
+    def __init__(self, services: Services, announce: Callable[[], None]) -> None:
+        self._unit_of_work = services.unit_of_work
+        self._clock = services.clock
+        self._announce = announce
+
+    async def ListRefusals(
+        self,
+        request: pb.ListRefusalsRequest,
+        context: grpc.aio.ServicerContext[pb.ListRefusalsRequest, pb.ListRefusalsResponse],
+    ) -> pb.ListRefusalsResponse:
+        page = open_page(request)
+        async with self._unit_of_work(read_only=True) as work:
+            rows = await RefusalRepository(work.session).list(
+                caller(context).tenant_id,
+                station_id=request.station_id,
+                action=request.action,
+                outcome=request.outcome,
+                after=page.after,
+                limit=page.size + 1,
+            )
+        shown, token = page.close(rows, _order)
+        return pb.ListRefusalsResponse(refusals=map(to_proto, shown), next_page_token=token)
+
+    async def ForgetRefusals(
+        self,
+        request: pb.ForgetRefusalsRequest,
+        context: grpc.aio.ServicerContext[pb.ForgetRefusalsRequest, Empty],
+    ) -> Empty:
+        station_id, tenant_id = required("station_id", request.station_id), caller(context).tenant_id
+        async with self._unit_of_work() as work:
+            refusals = RefusalRepository(work.session)
+            if not await refusals.stations_among(tenant_id, [station_id]):
+                raise NotFound("station", station_id)
+            await refusals.forget(tenant_id, station_id)
+            await work.commit()
+        return Empty()
+
+    async def SetToleranceRule(
+        self,
+        request: pb.SetToleranceRuleRequest,
+        context: grpc.aio.ServicerContext[pb.SetToleranceRuleRequest, pb.ToleranceRule],
+    ) -> pb.ToleranceRule:
+        _check(request.rule)
+        tenant_id = caller(context).tenant_id
+        async with self._unit_of_work() as work:
+            rules = ToleranceRepository(work.session)
+            row = await rules.find(tenant_id, request.rule.rule_id)
+            if row is None:
+                if await rules.count(tenant_id) >= MAX_RULES:
+                    raise FailedPrecondition(f"the tenant has {MAX_RULES} tolerance rules, and may have no more")
+                row = ToleranceRuleRow(tenant_id=tenant_id, rule_id=request.rule.rule_id, uses=0)
+                rules.add(row)
+            _assign(row, request.rule)
+            row.update_time = self._clock()
+            work.emit(_changed(row))
+            work.after_commit(self._announce)
+            await work.commit()
+        return rule_to_proto(row)
+
+    async def ListToleranceRules(
+        self,
+        request: pb.ListToleranceRulesRequest,
+        context: grpc.aio.ServicerContext[pb.ListToleranceRulesRequest, pb.ListToleranceRulesResponse],
+    ) -> pb.ListToleranceRulesResponse:
+        page = open_page(request)
+        async with self._unit_of_work(read_only=True) as work:
+            rows = await ToleranceRepository(work.session).list(
+                caller(context).tenant_id, after=page.after[0] if page.after else None, limit=page.size + 1
+            )
+        shown, token = page.close(rows, lambda row: (row.rule_id,))
+        return pb.ListToleranceRulesResponse(rules=map(rule_to_proto, shown), next_page_token=token)
+
+    async def DeleteToleranceRule(
+        self,
+        request: pb.DeleteToleranceRuleRequest,
+        context: grpc.aio.ServicerContext[pb.DeleteToleranceRuleRequest, Empty],
+    ) -> Empty:
+        rule_id = required("rule_id", request.rule_id)
+        async with self._unit_of_work() as work:
+            rules = ToleranceRepository(work.session)
+            row = await rules.find(caller(context).tenant_id, rule_id)
+            if row is None:
+                raise NotFound("tolerance rule", rule_id)
+            await rules.remove(row)
+            work.emit(_changed(row, removed=True))
+            work.after_commit(self._announce)
+            await work.commit()
+        return Empty()
+
+
+def _check(rule: pb.ToleranceRule) -> None:
+    wanted = "1 to 50 characters of A-Z a-z 0-9 and - _ ."
+    check_pattern("rule.rule_id", rule.rule_id, _RULE_ID, wanted)
+    check_length("rule.vendor_name", rule.vendor_name, 50)
+    check_length("rule.model", rule.model, 20)
+    check_length("rule.description", rule.description, 255)
+    for name in ("vendor_name", "model", "description"):
+        check_printable(f"rule.{name}", getattr(rule, name))
+    for place, action in enumerate(rule.actions):
+        found = ACTIONS.get(action)
+        if found is None or not found.from_station or found.response is None:
+            raise InvalidArgument(f"rule.actions[{place}]", "is not an action that stations call")
+    if not rule.kinds:
+        raise InvalidArgument("rule.kinds", "must not be empty")
+    if pb.TOLERANCE_KIND_UNSPECIFIED in rule.kinds:
+        raise InvalidArgument("rule.kinds", "must be kinds that there are")
+
+
+def _assign(row: ToleranceRuleRow, rule: pb.ToleranceRule) -> None:
+    row.vendor_name, row.model, row.description = rule.vendor_name, rule.model, rule.description
+    row.actions = " ".join(sorted(set(rule.actions) or DEFAULT_ACTIONS))
+    row.kinds = " ".join(str(int(kind)) for kind in sorted(set(rule.kinds)))
+
+
+def _changed(row: ToleranceRuleRow, *, removed: bool = False) -> Event:
+    body = ToleranceRuleChanged(rule_id=row.rule_id, removed=removed)
+    return Event(tenant_id=row.tenant_id, tolerance_rule_changed=body)
+
+
+def _order(row: RefusalRow) -> tuple[str | int | datetime, ...]:
+    return (
+        row.last_time, row.station_id, row.outcome, row.action, row.event_type, row.code, row.path, row.rule_id
+    )  # fmt: skip
