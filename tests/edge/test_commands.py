@@ -8,6 +8,7 @@ import pytest
 from google.protobuf.message import Message
 
 from citrine.edge.v1 import link_pb2 as pb
+from citrine.ocpp.actions import unwrap
 from citrine.ocpp.v2 import availability_pb2, provisioning_pb2, remote_control_pb2, transactions_pb2
 from tests.edge.conftest import RunningEdge, running_edge
 from tests.support.fake_core import FakeCore
@@ -168,6 +169,23 @@ async def test_bad_answer_is_told_to_a_station_of_2_1(core: FakeCore, station21:
 
     assert await station21.receive() == [5, "c1", "OccurrenceConstraintViolation", "/status is required", {}]
     assert (await core.next("command_failure")).reason == Reason.REASON_BAD_ANSWER
+
+
+async def test_what_the_station_said_is_told_with_what_is_valid_of_it(
+    core: FakeCore, station: RawStation, ref: pb.SessionRef
+) -> None:
+    core.command(ref, "c1", RESET)
+    await station.answer({"status": "Accepted", "more": 1})
+    extra = await core.next("command_failure")
+    core.command(ref, "c2", RESET)
+    await station.answer({"status": "Perhaps"})
+    odd = await core.next("command_failure")
+
+    assert (extra.reason, extra.error.description) == (Reason.REASON_BAD_ANSWER, "/more is not in the schema")
+    assert json.loads(extra.answer_json) == {"status": "Accepted", "more": 1}
+    assert unwrap(extra.answer).status == provisioning_pb2.RESET_STATUS_ENUM_ACCEPTED  # type: ignore[attr-defined]
+    assert json.loads(odd.answer_json) == {"status": "Perhaps"}
+    assert not odd.HasField("answer")
 
 
 async def test_no_answer_in_time(core: FakeCore, station: RawStation, ref: pb.SessionRef) -> None:

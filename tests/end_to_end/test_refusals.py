@@ -61,6 +61,11 @@ def event(kind: str, seq_no: int, **more: Any) -> dict[str, Any]:
     }
 
 
+def run_of(request_id: int) -> GetReportRunRequest:
+    kind = ReportKind.REPORT_KIND_MONITORING
+    return GetReportRunRequest(station_id="CS-1", kind=kind, request_id=request_id)
+
+
 async def test_a_refused_boot_is_on_the_first_screen(deployment: Deployment) -> None:
     async with station_of(deployment) as (station, citrine):
         boot = {"reason": "PowerUp", "chargingStation": {"vendorName": "Example"}}
@@ -127,7 +132,8 @@ async def test_an_accepted_with_an_extra_field_is_no_refusal(deployment: Deploym
     async with station_of(deployment) as (station, citrine):
         await station.boot()
         request = ResetRequest(
-            target=CommandTarget(station_id="CS-1"), request=provisioning_pb2.ResetRequest(type="RESET_ENUM_IMMEDIATE")
+            target=CommandTarget(station_id="CS-1"),
+            request=provisioning_pb2.ResetRequest(type=provisioning_pb2.RESET_ENUM_IMMEDIATE),
         )
         asked = asyncio.ensure_future(citrine.provisioning.Reset(request))
         await station.answer({"status": "Accepted", "extra": 1})
@@ -156,7 +162,6 @@ async def test_a_report_whose_part_is_refused_ends_with_the_reason(deployment: D
     item = {"component": {"name": "EVSE"}, "variable": {"name": "Power"}, "variableMonitoring": [monitor]}
     async with station_of(deployment, "2.1") as (station, citrine):
         await station.boot()
-        key = {"station_id": "CS-1", "kind": ReportKind.REPORT_KIND_MONITORING}
         for request_id in (5, 6):
             asked = asyncio.ensure_future(
                 citrine.diagnostics.GetMonitoringReport(
@@ -174,11 +179,9 @@ async def test_a_report_whose_part_is_refused_ends_with_the_reason(deployment: D
         refused = await station.ask("NotifyMonitoringReport", {**part, "requestId": 6, "monitor": [worse]})
         await refused_event(citrine, "NotifyMonitoringReport")
         async with asyncio.timeout(LIMIT):
-            while (
-                failed := await citrine.reports.GetReportRun(GetReportRunRequest(**key, request_id=6))
-            ).state == ReportState.REPORT_STATE_REQUESTED:
+            while (failed := await citrine.reports.GetReportRun(run_of(6))).state == ReportState.REPORT_STATE_REQUESTED:
                 pass
-        complete = await citrine.reports.GetReportRun(GetReportRunRequest(**key, request_id=5))
+        complete = await citrine.reports.GetReportRun(run_of(5))
         found = (await citrine.refusals.ListRefusals(pb.ListRefusalsRequest(station_id="CS-1"))).refusals
 
     assert (mended[0], complete.state) == (3, ReportState.REPORT_STATE_COMPLETE)

@@ -18,6 +18,11 @@ from citrine_core.resources.reports.repository import ReportRepository
 
 __all__ = ["EARLY", "end_run", "finish", "part_refused", "report_answered", "report_failed", "restart", "settle"]
 
+_UNNUMBERED = frozenset(
+    {pb.REPORT_KIND_CHARGING_PROFILES, pb.REPORT_KIND_DISPLAY_MESSAGES, pb.REPORT_KIND_LOG},
+)
+"""Kinds whose parts OCPP does not number, so that a missing one is not seen."""
+
 EARLY = timedelta(seconds=60)
 """How long before its answer to the request the first part of a report may come."""
 
@@ -137,7 +142,7 @@ def settle(work: UnitOfWork, run: ReportRun, time: datetime, *, news: bool, fail
         news: A part arrived of which the others should hear if the last one is there.
         failed: The last part says that it failed.
     """
-    if run.refused_parts and not run.is_complete:
+    if run.refused_parts and (run.kind in _UNNUMBERED or not run.is_complete):
         # It ended when a part of it was refused, and was told then.
         run.active_time = time
         return

@@ -10,11 +10,12 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from citrine.api.v1 import common_pb2 as common
 from citrine.edge.v1 import link_pb2 as link
+from citrine.ocpp.actions import wrap_response
 from citrine.ocpp.v2 import provisioning_pb2 as ocpp
 from citrine_core.clock import utc_now
 from citrine_core.db import UnitOfWorkFactory
 from citrine_core.dispatch import Answered, Block, Failed, Item, collect, handles_answer, handles_failure
-from citrine_core.errors import CoreError, StationError, StationTimeout
+from citrine_core.errors import AnswerRefused, CoreError, StationError, StationTimeout
 from citrine_core.events import write_events
 from citrine_core.link import Link
 from citrine_core.resources.commands import CommandRepository, CommandRow, CommandsStage
@@ -138,6 +139,40 @@ async def test_a_station_that_answers_with_a_code_of_ours_has_refused(setting: S
 
     (failed,) = setting.told.failures
     assert (failed.refused, failed.never_sent, failed.code) == (True, False, "NotConnected")
+
+
+async def test_what_is_valid_of_an_answer_that_we_refuse_is_taken_for_what_the_station_says(setting: Setting) -> None:
+    waiting = setting.wait()
+    bad = failure(link.CommandFailure.REASON_BAD_ANSWER)
+    bad.error.code, bad.error.description = "FormatViolation", "/more is not in the schema"
+    bad.answer_json = '{"status":"Accepted","more":1}'
+    bad.answer.CopyFrom(wrap_response(ACCEPTED))
+
+    await setting.run(bad)
+
+    outcome = await waiting
+    assert (outcome.message, outcome.error) == (ACCEPTED, None)
+    assert outcome.command.state == common.COMMAND_STATE_ANSWER_REFUSED
+    assert (outcome.command.error_code, outcome.command.response["more"]) == ("FormatViolation", 1)
+    assert [response for _, response in setting.told.answers] == [ACCEPTED]
+    assert setting.told.failures == []
+    assert [event.command_finished.state for event in await events(setting.unit_of_work)] == ["ANSWER_REFUSED"]
+
+
+async def test_an_answer_of_which_nothing_is_valid_is_a_failure_of_its_own(setting: Setting) -> None:
+    waiting = setting.wait()
+    bad = failure(link.CommandFailure.REASON_BAD_ANSWER)
+    bad.answer_json = '["Accepted"]'
+
+    await setting.run(bad)
+    again = setting.wait()
+    await setting.run(bad)
+
+    (failed,) = setting.told.failures
+    assert failed.state == common.COMMAND_STATE_ANSWER_REFUSED
+    assert (failed.may_have_arrived, failed.refused, failed.never_sent) == (True, False, False)
+    assert isinstance((await waiting).error, AnswerRefused)
+    assert isinstance((await again).error, AnswerRefused)
 
 
 async def test_a_failure_is_stored_even_where_a_block_fails(setting: Setting) -> None:

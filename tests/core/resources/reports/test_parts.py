@@ -12,7 +12,15 @@ from citrine.ocpp.v2 import diagnostics_pb2 as ocpp
 from citrine.ocpp.v2.display_message_pb2 import MessageInfo, NotifyDisplayMessagesRequest
 from citrine_core.db import UnitOfWorkFactory
 from citrine_core.dispatch import CommandEnd, Failed
-from citrine_core.resources.reports import Part, ReportRun, end_run, report_answered, report_failed, take_parts
+from citrine_core.resources.reports import (
+    Part,
+    ReportRun,
+    end_run,
+    part_refused,
+    report_answered,
+    report_failed,
+    take_parts,
+)
 from tests.support.blocks import NOW, answered, events
 from tests.support.statements import statements
 
@@ -167,3 +175,41 @@ async def test_a_handful_of_statements_takes_any_number_of_parts(
 
     assert len(seen) <= 10, [statement for statement, _ in seen]
     assert (await run_of(unit_of_work, MESSAGES)).parts == 200
+
+
+async def refuse(unit_of_work: UnitOfWorkFactory, kind: pb.ReportKind.ValueType) -> None:
+    async with unit_of_work() as work:
+        await part_refused(work, "default", "CS-1", kind, [7, 8], "FormatViolation /x is not in the schema", at(5))
+        await work.commit()
+
+
+async def test_a_report_with_a_refused_part_has_failed_whatever_comes(unit_of_work: UnitOfWorkFactory) -> None:
+    await take(unit_of_work, MESSAGES, [messages(1)])
+    await refuse(unit_of_work, MESSAGES)
+    await take(unit_of_work, MESSAGES, [messages(3, 10, last=True)])
+
+    run = await run_of(unit_of_work, MESSAGES)
+
+    assert (run.state, run.finish_time) == (pb.REPORT_STATE_FAILED, at(5))
+    assert run.problem == "a part of it was refused: FormatViolation /x is not in the schema"
+    told = [event.report_finished.state for event in await events(unit_of_work)]
+    assert told == ["FAILED"]
+
+
+async def test_a_numbered_report_is_complete_where_the_refused_part_comes_again(
+    unit_of_work: UnitOfWorkFactory,
+) -> None:
+    kind = pb.REPORT_KIND_MONITORING
+
+    def part(number: int) -> Part:
+        message = ocpp.NotifyMonitoringReportRequest(request_id=7, seq_no=number)
+        return Part("default", "CS-1", 7, number, number == 1, 1, message, at(number))
+
+    await take(unit_of_work, kind, [part(0)])
+    await refuse(unit_of_work, kind)
+    assert (await run_of(unit_of_work, kind)).state == pb.REPORT_STATE_FAILED
+    await take(unit_of_work, kind, [part(1)])
+
+    run = await run_of(unit_of_work, kind)
+
+    assert (run.state, run.problem, run.refused_parts) == (pb.REPORT_STATE_COMPLETE, "", 0)
