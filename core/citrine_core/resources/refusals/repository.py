@@ -11,7 +11,6 @@ from citrine_core.db import one_of
 from citrine_core.db.one_of_keys import one_of_keys
 from citrine_core.db.upsert import insert_statement
 from citrine_core.resources.refusals.models import RefusalRow, ToleranceRuleRow
-from citrine_core.resources.stations.models import Station
 
 __all__ = ["RefusalKey", "RefusalRepository", "ToleranceRepository"]
 
@@ -20,7 +19,6 @@ RefusalKey: TypeAlias = tuple[str, int, str, str, str, str, str]
 
 _TABLE = RefusalRow.metadata.tables["refusals"]
 _RULES = ToleranceRuleRow.metadata.tables["tolerance_rules"]
-_STATIONS = Station.metadata.tables["stations"]
 
 _KEY = ("station_id", "outcome", "action", "event_type", "code", "path", "rule_id")
 
@@ -30,16 +28,6 @@ class RefusalRepository:
 
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
-
-    async def stations_among(self, tenant_id: str, station_ids: Collection[str]) -> set[str]:
-        """Return those of some ids that are stations of the tenant."""
-        columns = _STATIONS.c
-        rows = await self._session.scalars(
-            select(columns.station_id).where(
-                columns.tenant_id == tenant_id, one_of(self._session, columns.station_id, station_ids)
-            )
-        )
-        return set(rows)
 
     async def find_all(self, tenant_id: str, keys: Collection[RefusalKey]) -> dict[RefusalKey, tuple[int, datetime]]:
         """Return count and last time of what is stored of these."""

@@ -15,6 +15,7 @@ from citrine_core.errors import FailedPrecondition, InvalidArgument, NotFound
 from citrine_core.resources.refusals.models import RefusalRow, ToleranceRuleRow
 from citrine_core.resources.refusals.protos import rule_to_proto, to_proto
 from citrine_core.resources.refusals.repository import RefusalRepository, ToleranceRepository
+from citrine_core.resources.stations.repository import StationRepository
 from citrine_core.rpc import caller, check_length, check_pattern, check_printable, open_page, required
 from citrine_core.services import Services
 
@@ -62,10 +63,9 @@ class RefusalsServicer(RefusalsServiceServicer):
     ) -> Empty:
         station_id, tenant_id = required("station_id", request.station_id), caller(context).tenant_id
         async with self._unit_of_work() as work:
-            refusals = RefusalRepository(work.session)
-            if not await refusals.stations_among(tenant_id, [station_id]):
+            if not await StationRepository(work.session).ids_among(tenant_id, [station_id]):
                 raise NotFound("station", station_id)
-            await refusals.forget(tenant_id, station_id)
+            await RefusalRepository(work.session).forget(tenant_id, station_id)
             await work.commit()
         return Empty()
 

@@ -15,7 +15,8 @@ from citrine_core.db import UnitOfWork
 from citrine_core.dispatch import Item
 from citrine_core.resources.refusals.protos import outcome_word
 from citrine_core.resources.refusals.repository import RefusalKey, RefusalRepository, ToleranceRepository
-from citrine_core.resources.reports import part_refused
+from citrine_core.resources.reports.runs import part_refused
+from citrine_core.resources.stations.repository import StationRepository
 
 __all__ = ["RefusalsStage"]
 
@@ -74,7 +75,7 @@ class RefusalsStage:
     async def _of_tenant(self, work: UnitOfWork, tenant_id: str, items: Sequence[Item]) -> None:
         repository = RefusalRepository(work.session)
         # One that was deleted in between must leave nothing to the next of its name.
-        stations = await repository.stations_among(tenant_id, {item.station_id for item in items})
+        stations = await StationRepository(work.session).ids_among(tenant_id, {item.station_id for item in items})
         rows = _rows(tenant_id, [item for item in items if item.station_id in stations])
         known = await repository.find_all(tenant_id, list(rows))
         if len(known) < len(rows):
