@@ -14,11 +14,11 @@ from google.protobuf.message_factory import GetMessageClass
 from google.protobuf.struct_pb2 import Struct
 
 from citrine.api.v1.commands_pb2 import CallStationRequest
-from citrine.api.v1.common_pb2 import Command, CommandTarget
+from citrine.api.v1.common_pb2 import Command, CommandState, CommandTarget
 from citrine.ocpp.actions import ACTIONS
 from citrine.ocpp.codec import CodecError, decode, encode
 from citrine_cli.client import Client, client_command
-from citrine_cli.errors import UsageError
+from citrine_cli.errors import UsageError, one_line
 from citrine_cli.values import parse_object, parse_seconds, parse_time
 from citrine_cli.words import time_word
 from citrine_sdk import Method, methods
@@ -120,6 +120,9 @@ def _with_integers(value: Any) -> Any:
 
 
 def _tell(client: Client, command: Command, answer: dict[str, Any] | None) -> None:
+    if command.state == CommandState.COMMAND_STATE_ANSWER_REFUSED:
+        told = f"{command.error_code}: {command.error_description}"
+        sys.stderr.write(f"the answer breaks the schema, this is what is valid of it; {one_line(told)}\n")
     if answer is not None:
         client.out.json(answer, line=client.out.as_json)
     elif client.out.as_json:

@@ -12,7 +12,7 @@ from google.rpc.error_details_pb2 import ErrorInfo
 from google.rpc.status_pb2 import Status
 
 from citrine.api.v1.commands_pb2 import CallStationResponse
-from citrine.api.v1.common_pb2 import COMMAND_STATE_QUEUED, Command
+from citrine.api.v1.common_pb2 import COMMAND_STATE_ANSWER_REFUSED, COMMAND_STATE_QUEUED, Command
 from citrine.api.v1.provisioning_pb2 import ResetResponse
 from citrine.ocpp.actions import ACTIONS
 from citrine.ocpp.v2 import provisioning_pb2 as ocpp
@@ -91,6 +91,21 @@ def test_a_command_may_wait_for_an_offline_station(citrine: Cli, core: ScriptedC
     target = core.requests("Reset")[0].target
     assert target.when_online
     assert target.expire_time.ToJsonString() == "2030-01-01T00:00:00Z"
+
+
+def test_what_is_valid_of_an_answer_that_we_refuse_is_printed_and_said_so(citrine: Cli, core: ScriptedCore) -> None:
+    command = Command(
+        id="c-1", state=COMMAND_STATE_ANSWER_REFUSED, error_code="FormatViolation", error_description="/x is odd"
+    )
+    core.on(
+        "Reset", ResetResponse(command=command, response=ocpp.ResetResponse(status=ocpp.RESET_STATUS_ENUM_ACCEPTED))
+    )
+
+    ran = citrine("call", "CS-1", "Reset", '{"type": "OnIdle"}', "--json")
+
+    assert (ran.code, ran.json) == (0, {"status": "Accepted"})
+    assert ran.err.startswith("the answer breaks the schema")
+    assert "FormatViolation: /x is odd" in ran.err
 
 
 def test_a_callerror_is_a_failure_with_its_code(citrine: Cli, core: ScriptedCore) -> None:

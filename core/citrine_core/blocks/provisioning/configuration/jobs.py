@@ -30,6 +30,7 @@ from citrine_core.blocks.provisioning.configuration.steps import Steps
 from citrine_core.blocks.provisioning.message_splitting import PieceSender
 from citrine_core.db import UnitOfWork
 from citrine_core.errors import (
+    AnswerRefused,
     CoreError,
     DatabaseUnavailable,
     InvalidArgument,
@@ -247,7 +248,7 @@ class Provisioner:
             await self._renew(situation)
             try:
                 await self._services.commands.send(who, target, piece)
-            except (StationError, InvalidArgument) as error:
+            except (StationError, AnswerRefused, InvalidArgument) as error:
                 if len(piece.set_variable_data) > 1:
                     raise
                 await self._refused(situation, piece.set_variable_data[0], problem_of(str(error)))
