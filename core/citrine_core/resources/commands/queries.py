@@ -5,10 +5,10 @@ from datetime import datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from citrine.api.v1.common_pb2 import COMMAND_STATE_ANSWERED
+from citrine.api.v1.common_pb2 import COMMAND_STATE_ANSWER_REFUSED, COMMAND_STATE_ANSWERED
 from citrine_core.db.one_of import one_of
 from citrine_core.resources.commands.models import CommandRow
 
@@ -36,7 +36,8 @@ async def find_answered(
             _TABLE.tenant_id == tenant_id,
             one_of(session, _TABLE.station_id, station_ids),
             _TABLE.action == action,
-            _TABLE.state == COMMAND_STATE_ANSWERED,
+            # What breaks the schema beside it takes nothing from what the station says.
+            or_(_TABLE.state == COMMAND_STATE_ANSWERED, _TABLE.state == COMMAND_STATE_ANSWER_REFUSED),
             _TABLE.create_time > since,
         )
         .order_by(_TABLE.command_id.desc())
