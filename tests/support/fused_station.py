@@ -40,6 +40,10 @@ class FusedStation:
         self.profiles: dict[int, tuple[int, types.ChargingProfile]] = {}
         self.most_drawn = 0.0
         """A on one phase that all vehicles together could draw at most, since it was last reset."""
+        self.allowed = math.inf
+        """A on one phase that they may draw together."""
+        self.excesses: list[str] = []
+        """When they could draw more, what had happened by then."""
         self.log: list[str] = []
 
     def answer(self, command: link.Command) -> Message | link.CommandFailure | None:
@@ -68,11 +72,13 @@ class FusedStation:
     def begin(self, evse_id: int, transaction_id: str) -> None:
         """Let a vehicle draw."""
         self.transactions[evse_id] = transaction_id
+        self.log.append(f"begin {transaction_id} on EVSE {evse_id} with {self.limit(evse_id):g}")
         self.measure()
 
     def end(self, evse_id: int) -> str:
         """Let a vehicle go, and its profiles with it (K02.FR.05)."""
         transaction_id = self.transactions.pop(evse_id)
+        self.log.append(f"end {transaction_id}")
         self.profiles = {
             number: (evse, profile)
             for number, (evse, profile) in self.profiles.items()
@@ -82,7 +88,10 @@ class FusedStation:
 
     def measure(self) -> None:
         """Note what is drawn now."""
-        self.most_drawn = max(self.most_drawn, self.drawn())
+        drawn = self.drawn()
+        self.most_drawn = max(self.most_drawn, drawn)
+        if drawn > self.allowed + 1e-6:
+            self.excesses.append(f"{drawn:g} A of {self.allowed:g} A after {self.log}")
 
     def drawn(self) -> float:
         """Return what all vehicles together draw on one phase, in A."""

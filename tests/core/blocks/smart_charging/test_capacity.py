@@ -1,151 +1,37 @@
 """A capacity as a promise to a fuse, on whole cores with a station that obeys what it is told."""
 
-import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING
 
 import grpc
-import orjson
 import pytest
 
 from citrine.api.v1 import smart_charging_pb2 as pb
 from citrine.api.v1.common_pb2 import CommandTarget
-from citrine.api.v1.smart_charging_pb2_grpc import SmartChargingServiceStub
-from citrine.events.v1.events_pb2 import Event
 from citrine.ocpp.v2 import provisioning_pb2 as provisioning
 from citrine.ocpp.v2 import smart_charging_pb2 as ocpp
 from citrine.ocpp.v2 import types_pb2 as types
 from citrine.ocpp.v2.availability_pb2 import HeartbeatRequest
-from citrine_core.blocks.smart_charging import CapacityPlan
-from citrine_core.resources.connections import ConnectionRepository
-from tests.support.blocks import events, stamp
-from tests.support.charging import ended, started
 from tests.support.core import PASSWORD, RunningCore
-from tests.support.fake_edge import FakeSession
+from tests.support.fused_site import HELD_BACK, SETTLED, FusedSite, device_model, limit_of, shares_of
 from tests.support.fused_station import FusedStation
 
 if TYPE_CHECKING:
-    from citrine.api.v1.smart_charging_pb2_grpc import SmartChargingServiceAsyncStub
-
-SETTLED = pb.CHARGING_PLAN_STATE_SETTLED
-HELD_BACK = pb.CHARGING_PLAN_STATE_HELD_BACK
-
-
-class Site:
-    """A station with two EVSEs on a core."""
-
-    def __init__(self, core: RunningCore, session: FakeSession, fused: FusedStation) -> None:
-        self.core = core
-        self.session = session
-        self.fused = fused
-        self.api: SmartChargingServiceAsyncStub = core.stub(SmartChargingServiceStub)
-
-    async def capacity(self, *, settles: bool = True, **limits: Any) -> None:
-        """Say what the station may draw, and wait until it draws no more."""
-        capacity = pb.ChargingCapacity(station_id="CS-1", **limits)
-        await self.api.SetChargingCapacity(pb.SetChargingCapacityRequest(capacity=capacity))
-        if settles:
-            await self.until(lambda plan: plan.state == SETTLED)
-            self.fused.most_drawn = self.fused.drawn()
-
-    async def start(self, evse_id: int, transaction_id: str) -> None:
-        """Let a vehicle begin, and tell."""
-        self.fused.begin(evse_id, transaction_id)
-        await self.session.call(started(0, evse=(evse_id, 1), transaction_id=transaction_id))
-
-    async def end(self, evse_id: int) -> None:
-        """Let a vehicle go, and tell."""
-        await self.session.call(ended(1, transaction_id=self.fused.end(evse_id)))
-
-    async def plan(self) -> pb.ChargingPlan:
-        """Return the plan."""
-        return await self.api.GetChargingPlan(pb.GetChargingPlanRequest(station_id="CS-1"))
-
-    async def until(self, right: Callable[[pb.ChargingPlan], bool]) -> pb.ChargingPlan:
-        """Wait for a plan; each look is a round trip to the core."""
-        plan = await self.plan()
-        try:
-            async with asyncio.timeout(10):
-                while not right(plan):
-                    plan = await self.plan()
-        except TimeoutError:
-            raise AssertionError(f"{plan}\n{self.fused.log}") from None
-        return plan
-
-    async def until_released(self) -> None:
-        """Wait until there is no plan any more."""
-        async with asyncio.timeout(10):
-            while (await self.api.ListChargingPlans(pb.ListChargingPlansRequest())).plans:
-                pass
-
-    async def until_away(self) -> None:
-        """Wait until the core knows that the station is gone."""
-        async with asyncio.timeout(10):
-            while True:
-                async with self.core.core.unit_of_work(read_only=True) as work:
-                    if await ConnectionRepository(work.session).find_open("default", "CS-1") is None:
-                        return
-
-    async def again(self) -> None:
-        """Let the time pass after which a profile is sent again."""
-        async with self.core.core.unit_of_work() as work:
-            plan = await work.session.get_one(CapacityPlan, ("default", "CS-1"))
-            sent = orjson.loads(plan.sent)
-            plan.sent = orjson.dumps({key: one | {"retry_seconds": 0} for key, one in sent.items()})
-            plan.due_time = plan.create_time
-            await work.commit()
-        [job] = [job for block in self.core.core.blocks for job in block.jobs if "capacities" in job.name]
-        job.wake()
-
-    async def records(self) -> Sequence[pb.ChargingProfileRecord]:
-        """Return the record of profiles."""
-        return (await self.api.ListChargingProfiles(pb.ListChargingProfilesRequest())).profiles
-
-    async def events(self) -> Sequence[Event]:
-        """Return the events about the station."""
-        return await events(self.core.core.unit_of_work)
-
-    async def settle(self, **given: float) -> pb.ChargingPlan:
-        """Wait until the plan is settled, with shares by the name of the transaction."""
-        return await self.until(lambda plan: plan.state == SETTLED and shares_of(plan) == given)
-
-
-def shares_of(plan: pb.ChargingPlan) -> dict[str, float]:
-    """Return what transactions are given."""
-    return {share.transaction_id: share.given_a for share in plan.shares if share.evse_id}
-
-
-def device_model(evses: int, **values: str) -> provisioning.NotifyReportRequest:
-    """Return a report of the EVSEs of a station, and of variables of its SmartChargingCtrlr."""
-    parts = [(types.Component(name="EVSE", evse=types.EVSE(id=number + 1)), "Power", "0") for number in range(evses)]
-    parts += [(types.Component(name="SmartChargingCtrlr"), name, value) for name, value in values.items()]
-    return provisioning.NotifyReportRequest(
-        request_id=1,
-        seq_no=0,
-        generated_at=stamp(),
-        report_data=[
-            provisioning.ReportData(
-                component=component,
-                variable=types.Variable(name=name),
-                variable_attribute=[provisioning.VariableAttribute(value=value)],
-            )
-            for component, name, value in parts
-        ],
-    )
+    pass
 
 
 @pytest.fixture
-async def site(core: RunningCore) -> AsyncIterator[Site]:
+async def site(core: RunningCore) -> AsyncIterator[FusedSite]:
     await core.add_station("CS-1", registration=1)
     fused = FusedStation()
     async with core.edge() as edge:
         edge.on_command = fused.answer
         session = await edge.connect("CS-1", PASSWORD)
         await session.call(HeartbeatRequest())
-        yield Site(core, session, fused)
+        yield FusedSite(core, session, fused)
 
 
-async def test_two_vehicles_have_no_more_than_there_is(site: Site) -> None:
+async def test_two_vehicles_have_no_more_than_there_is(site: FusedSite) -> None:
     """32 A were given out as 32 and 16 A."""
     await site.capacity(max_current_a=32)
     await site.start(1, "T-1")
@@ -160,7 +46,7 @@ async def test_two_vehicles_have_no_more_than_there_is(site: Site) -> None:
     assert both.cause == pb.CHARGING_PLAN_CAUSE_TRANSACTION
 
 
-async def test_a_new_vehicle_has_no_more_than_is_left_until_it_is_planned(site: Site) -> None:
+async def test_a_new_vehicle_has_no_more_than_is_left_until_it_is_planned(site: FusedSite) -> None:
     """Also one that nobody hears of: what is left is shared by the EVSEs that are free."""
     await site.session.call(device_model(2))
     await site.capacity(max_current_a=32)
@@ -172,7 +58,7 @@ async def test_a_new_vehicle_has_no_more_than_is_left_until_it_is_planned(site: 
     assert site.fused.most_drawn == 32
 
 
-async def test_a_vehicle_is_not_paused_while_its_share_is_made(site: Site) -> None:
+async def test_a_vehicle_is_not_paused_while_its_share_is_made(site: FusedSite) -> None:
     await site.session.call(device_model(2))
     await site.capacity(max_current_a=32)
     site.fused.log.clear()
@@ -182,7 +68,7 @@ async def test_a_vehicle_is_not_paused_while_its_share_is_made(site: Site) -> No
     assert site.fused.log == ["accept EVSE 1 16", "accept EVSE 0 0", "accept EVSE 1 32"]
 
 
-async def test_a_capacity_of_a_station_that_charges_lowers_before_it_raises(site: Site) -> None:
+async def test_a_capacity_of_a_station_that_charges_lowers_before_it_raises(site: FusedSite) -> None:
     await site.start(1, "T-1")
     await site.start(2, "T-2")
     await site.capacity(max_current_a=40)
@@ -196,7 +82,7 @@ async def test_a_capacity_of_a_station_that_charges_lowers_before_it_raises(site
     assert site.fused.most_drawn == 50
 
 
-async def test_who_would_have_less_than_a_vehicle_takes_waits_for_those_before(site: Site) -> None:
+async def test_who_would_have_less_than_a_vehicle_takes_waits_for_those_before(site: FusedSite) -> None:
     await site.capacity(max_current_a=10)
     await site.start(1, "T-1")
     await site.settle(**{"T-1": 10})
@@ -209,7 +95,7 @@ async def test_who_would_have_less_than_a_vehicle_takes_waits_for_those_before(s
     assert site.fused.most_drawn <= 10
 
 
-async def test_a_lowering_that_is_refused_keeps_the_others_low(site: Site) -> None:
+async def test_a_lowering_that_is_refused_keeps_the_others_low(site: FusedSite) -> None:
     await site.capacity(max_current_a=32)
     await site.start(1, "T-1")
     await site.settle(**{"T-1": 32})
@@ -227,7 +113,7 @@ async def test_a_lowering_that_is_refused_keeps_the_others_low(site: Site) -> No
 
 
 @pytest.mark.parametrize("mood", ["lose", "miss"])
-async def test_an_answer_that_is_lost_is_reckoned_with(site: Site, mood: str) -> None:
+async def test_an_answer_that_is_lost_is_reckoned_with(site: FusedSite, mood: str) -> None:
     """Whether the station took the profile or never got it: the higher of both counts."""
     await site.capacity(max_current_a=32)
     await site.start(1, "T-1")
@@ -247,7 +133,7 @@ async def test_an_answer_that_is_lost_is_reckoned_with(site: Site, mood: str) ->
     assert site.fused.most_drawn <= 32
 
 
-async def test_watts_are_reckoned_on_three_phases_where_nobody_says_how_many(site: Site) -> None:
+async def test_watts_are_reckoned_on_three_phases_where_nobody_says_how_many(site: FusedSite) -> None:
     await site.session.call(device_model(0, RateUnit="W"))
     await site.capacity(max_power_w=22080, max_current_a=40)
     await site.start(1, "T-1")
@@ -261,7 +147,7 @@ async def test_watts_are_reckoned_on_three_phases_where_nobody_says_how_many(sit
     assert (period.limit, period.number_phases) == (11040, 3)
 
 
-async def test_an_evse_has_no_more_than_its_own_capacity(site: Site) -> None:
+async def test_an_evse_has_no_more_than_its_own_capacity(site: FusedSite) -> None:
     await site.capacity(max_current_a=32)
     await site.capacity(evse_id=2, max_current_a=10)
     await site.start(1, "T-1")
@@ -280,7 +166,7 @@ NEEDS = ocpp.NotifyEVChargingNeedsRequest(
 )
 
 
-async def test_vehicles_with_and_without_ISO_15118_share(site: Site) -> None:
+async def test_vehicles_with_and_without_ISO_15118_share(site: FusedSite) -> None:
     await site.capacity(max_current_a=32)
     await site.start(1, "T-1")
     await site.settle(**{"T-1": 32})
@@ -294,18 +180,7 @@ async def test_vehicles_with_and_without_ISO_15118_share(site: Site) -> None:
     assert site.fused.most_drawn <= 32
 
 
-def limit_of(source: str, amperes: float, evse_id: int | None = None) -> ocpp.NotifyChargingLimitRequest:
-    """Return a limit that somebody else imposes."""
-    schedule = types.ChargingSchedule(
-        id=1,
-        charging_rate_unit=types.CHARGING_RATE_UNIT_ENUM_A,
-        charging_schedule_period=[types.ChargingSchedulePeriod(start_period=0, limit=amperes)],
-    )
-    limit = ocpp.ChargingLimit(charging_limit_source=source)
-    return ocpp.NotifyChargingLimitRequest(charging_limit=limit, charging_schedule=[schedule], evse_id=evse_id)
-
-
-async def test_K02_FR_01_limits_of_others_make_new_plans_with_their_cause(site: Site) -> None:
+async def test_K02_FR_01_limits_of_others_make_new_plans_with_their_cause(site: FusedSite) -> None:
     await site.capacity(max_current_a=32)
     await site.start(1, "T-1")
     await site.start(2, "T-2")
@@ -323,7 +198,7 @@ async def test_K02_FR_01_limits_of_others_make_new_plans_with_their_cause(site: 
     assert (lifted.cause_text, record.cause) == ("EMS lifted a limit", "EMS lifted a limit")
 
 
-async def test_K12_a_limit_of_others_alone_makes_a_plan_and_leaves_none_behind(site: Site) -> None:
+async def test_K12_a_limit_of_others_alone_makes_a_plan_and_leaves_none_behind(site: FusedSite) -> None:
     await site.start(1, "T-1")
     await site.session.call(limit_of("EMS", 20))
     await site.settle(**{"T-1": 20})
@@ -333,7 +208,7 @@ async def test_K12_a_limit_of_others_alone_makes_a_plan_and_leaves_none_behind(s
     assert site.fused.profiles == {}
 
 
-async def test_profiles_of_a_capacity_go_with_it(site: Site) -> None:
+async def test_profiles_of_a_capacity_go_with_it(site: FusedSite) -> None:
     await site.capacity(max_current_a=32)
     await site.start(1, "T-1")
     await site.settle(**{"T-1": 32})
@@ -364,7 +239,7 @@ def tx_profile(limit: float, stack_level: int = 0) -> ocpp.SetChargingProfileReq
     return ocpp.SetChargingProfileRequest(evse_id=1, charging_profile=profile)
 
 
-async def test_profiles_of_operators_bound_the_plan_and_stay(site: Site) -> None:
+async def test_profiles_of_operators_bound_the_plan_and_stay(site: FusedSite) -> None:
     await site.capacity(max_current_a=32)
     await site.start(1, "T-1")
     await site.start(2, "T-2")
@@ -379,7 +254,7 @@ async def test_profiles_of_operators_bound_the_plan_and_stay(site: Site) -> None
     assert site.fused.most_drawn <= 32
 
 
-async def test_a_station_that_was_away_gets_its_plan_with_its_first_message(site: Site) -> None:
+async def test_a_station_that_was_away_gets_its_plan_with_its_first_message(site: FusedSite) -> None:
     await site.capacity(max_current_a=32)
     await site.start(1, "T-1")
     await site.settle(**{"T-1": 32})
@@ -394,7 +269,7 @@ async def test_a_station_that_was_away_gets_its_plan_with_its_first_message(site
     assert (shares_of(away), away.at_risk) == ({"T-1": 32}, True)
 
 
-async def test_a_station_that_boots_is_sent_its_profiles_again(site: Site) -> None:
+async def test_a_station_that_boots_is_sent_its_profiles_again(site: FusedSite) -> None:
     """Some forget them, against K01.FR.27."""
     await site.capacity(max_current_a=32)
     await site.start(1, "T-1")
@@ -410,7 +285,7 @@ async def test_a_station_that_boots_is_sent_its_profiles_again(site: Site) -> No
     assert site.fused.drawn() == 32
 
 
-async def test_plans_are_listed_and_an_unknown_one_is_not_found(site: Site) -> None:
+async def test_plans_are_listed_and_an_unknown_one_is_not_found(site: FusedSite) -> None:
     with pytest.raises(grpc.aio.AioRpcError) as refused:
         await site.plan()
     await site.capacity(max_current_a=32)
