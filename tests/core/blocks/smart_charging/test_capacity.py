@@ -1,7 +1,6 @@
 """A capacity as a promise to a fuse, on whole cores with a station that obeys what it is told."""
 
 from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING
 
 import grpc
 import pytest
@@ -15,9 +14,6 @@ from citrine.ocpp.v2.availability_pb2 import HeartbeatRequest
 from tests.support.core import PASSWORD, RunningCore
 from tests.support.fused_site import HELD_BACK, SETTLED, FusedSite, device_model, limit_of, shares_of
 from tests.support.fused_station import FusedStation
-
-if TYPE_CHECKING:
-    pass
 
 
 @pytest.fixture
