@@ -61,7 +61,12 @@ async def test_a_vehicle_is_not_paused_while_its_share_is_made(site: FusedSite) 
     await site.start(1, "T-1")
     await site.settle(**{"T-1": 32})
 
-    assert site.fused.log == ["accept EVSE 1 16", "accept EVSE 0 0", "accept EVSE 1 32"]
+    assert site.fused.log == [
+        "begin T-1 on EVSE 1 with 16",
+        "accept EVSE 1 16",
+        "accept EVSE 0 0",
+        "accept EVSE 1 32",
+    ]
 
 
 async def test_a_capacity_of_a_station_that_charges_lowers_before_it_raises(site: FusedSite) -> None:
