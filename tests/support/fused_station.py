@@ -29,10 +29,10 @@ class FusedStation:
     Args:
         evses: How many it has.
         mood: Returns "accept", "reject", "lose" (it takes the profile, and its answer is lost) or "miss" (the message
-            is lost) for each profile.
+            is lost) for each profile of an EVSE.
     """
 
-    def __init__(self, evses: int = 2, mood: Callable[[], str] = lambda: "accept") -> None:
+    def __init__(self, evses: int = 2, mood: Callable[[int], str] = lambda evse_id: "accept") -> None:
         self.evses = evses
         self.mood = mood
         self.transactions: dict[int, str] = {}
@@ -53,7 +53,7 @@ class FusedStation:
             self.profiles.pop(request.charging_profile_id, None)
             return CLEARED
         assert isinstance(request, ocpp.SetChargingProfileRequest), request
-        mood = self.mood()
+        mood = self.mood(request.evse_id)
         profile = request.charging_profile
         if profile.charging_profile_purpose == TX and self.transactions.get(request.evse_id) != profile.transaction_id:
             # K01.FR.09, K01.FR.33
@@ -88,8 +88,9 @@ class FusedStation:
 
     def measure(self) -> None:
         """Note what is drawn now."""
-        drawn = self.drawn()
-        self.most_drawn = max(self.most_drawn, drawn)
+        self.most_drawn = max(self.most_drawn, self.drawn())
+        # A vehicle may begin on each free EVSE, and nobody hears of it.
+        drawn = sum(self.limit(evse_id) for evse_id in range(1, self.evses + 1))
         if drawn > self.allowed + 1e-6:
             self.excesses.append(f"{drawn:g} A of {self.allowed:g} A after {self.log}")
 

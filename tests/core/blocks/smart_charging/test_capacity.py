@@ -100,10 +100,10 @@ async def test_a_lowering_that_is_refused_keeps_the_others_low(site: FusedSite) 
     await site.capacity(max_current_a=32)
     await site.start(1, "T-1")
     await site.settle(**{"T-1": 32})
-    site.fused.mood = lambda: "reject"
+    site.fused.mood = lambda evse_id: "reject" if evse_id == 1 else "accept"
     await site.start(2, "T-2")
     held = await site.until(lambda plan: plan.state == HELD_BACK)
-    site.fused.mood = lambda: "accept"
+    site.fused.mood = lambda evse_id: "accept"
     await site.again()
     await site.settle(**{"T-1": 16, "T-2": 16})
 
@@ -121,12 +121,12 @@ async def test_an_answer_that_is_lost_is_reckoned_with(site: FusedSite, mood: st
     await site.settle(**{"T-1": 32})
     await site.start(2, "T-2")
     await site.settle(**{"T-1": 16, "T-2": 16})
-    site.fused.mood = lambda: mood
+    site.fused.mood = lambda evse_id: mood
     await site.end(1)
     held = await site.until(lambda plan: plan.state == HELD_BACK)
     await site.start(1, "T-3")
     await site.until(lambda plan: plan.state == HELD_BACK and "T-3" in shares_of(plan))
-    site.fused.mood = lambda: "accept"
+    site.fused.mood = lambda evse_id: "accept"
     await site.again()
     await site.settle(**{"T-2": 16, "T-3": 16})
 
@@ -297,3 +297,31 @@ async def test_plans_are_listed_and_an_unknown_one_is_not_found(site: FusedSite)
     assert [plan.station_id for plan in listed] == ["CS-1"]
     changes = [one for one in await site.events() if one.HasField("charging_plan_changed")]
     assert changes[-1].charging_plan_changed.state == "SETTLED"
+
+
+@pytest.mark.parametrize("mood", ["reject", "miss"])
+async def test_a_default_profile_that_is_not_lowered_keeps_the_others_low(site: FusedSite, mood: str) -> None:
+    """A vehicle may begin by it, and nobody hears of it."""
+    await site.session.call(device_model(2))
+    await site.capacity(max_current_a=32)
+    site.fused.allowed = 32
+    site.fused.mood = lambda evse_id: mood if evse_id == 0 else "accept"
+    await site.start(1, "T-1")
+    held = await site.until(lambda plan: plan.state == HELD_BACK)
+    site.fused.mood = lambda evse_id: "accept"
+    await site.again()
+    await site.settle(**{"T-1": 32})
+
+    assert (shares_of(held), held.given_a, held.at_risk) == ({"T-1": 16}, 32, False)
+    assert site.fused.excesses == []
+
+
+async def test_a_station_that_takes_no_default_profile_is_at_risk(site: FusedSite) -> None:
+    """Who charges is kept within what there is; who begins can't be."""
+    site.fused.mood = lambda evse_id: "reject" if evse_id == 0 else "accept"
+    await site.capacity(settles=False, max_current_a=32)
+    await site.until(lambda plan: plan.state == HELD_BACK)
+    await site.start(1, "T-1")
+    plan = await site.until(lambda plan: shares_of(plan) == {"T-1": 32})
+
+    assert plan.at_risk

@@ -93,6 +93,11 @@ class _Look:
         return blocked | failed
 
     @property
+    def has_no_default(self) -> bool:
+        """Tell whether the station refuses the default profile, or an operator's stands above it."""
+        return self.situation.default_level is None or (DEFAULT in self.sent and self.sent[DEFAULT].is_refused)
+
+    @property
     def again(self) -> set[int]:
         """Return the EVSEs that are to be sent a profile in any case."""
         asked = {one.evse_id for one in self.situation.running if one.transaction_id in self.negotiations}
@@ -128,7 +133,14 @@ class Planning:
         look = await _read(work, row, now)
         if not look.situation.limited:
             return await self._release(look, claimed)
-        outlook = look_ahead(look.situation, busy=look.busy, stuck=look.stuck, again=look.again, confirm=row.verify)
+        outlook = look_ahead(
+            look.situation,
+            busy=look.busy,
+            stuck=look.stuck,
+            again=look.again,
+            confirm=row.verify,
+            has_no_default=look.has_no_default,
+        )
         orders = [order for step in outlook.steps if (order := await _order(look, step))] if look.is_connected else []
         await _store(look, outlook, orders, claimed)
         return orders

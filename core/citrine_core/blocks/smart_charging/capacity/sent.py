@@ -41,6 +41,11 @@ class Sent:
         """Return when it may be sent again."""
         return datetime.fromtimestamp(self.retry_seconds, UTC) if self.retry_seconds else None
 
+    @property
+    def is_refused(self) -> bool:
+        """Tell whether the station said that it does not take it."""
+        return self.problem.startswith(("Rejected", *_FOR_GOOD))
+
     def is_stuck(self, now: datetime) -> bool:
         """Tell whether it failed and is not to be sent again yet."""
         return self.retry_seconds > now.timestamp()

@@ -55,6 +55,7 @@ def look_ahead(
     stuck: Collection[int],
     again: Collection[int] = (),
     confirm: bool = False,
+    has_no_default: bool = False,
 ) -> Outlook:
     """Return the shares, and the profiles that may be sent now.
 
@@ -64,6 +65,8 @@ def look_ahead(
         stuck: EVSEs whose profile was refused or not answered; they draw what they may, and the others share the rest.
         again: EVSEs whose profile is to be sent even if nothing changes.
         confirm: True: nothing is raised, because it is not sure that the station has what it accepted.
+        has_no_default: True: the station takes no TxDefaultProfile; EVSEs that it leaves without limit are not reckoned
+            with before they charge, because nobody could charge at all.
     """
     open_ones = [one for one in situation.running if one.evse_id not in stuck]
     fixed = [_bounded(one.load, situation.budget) for one in situation.running if one.evse_id in stuck]
@@ -77,7 +80,7 @@ def look_ahead(
     )
     curves = {one.evse_id: shortened_plan(shares.of_evses[one.evse_id], one.max_periods) for one in open_ones}
     default = shortened_plan(shares.default, situation.abilities.max_periods or 1024)
-    plan = _Plan(situation, curves, default, busy, stuck, again)
+    plan = _Plan(situation, curves, default, busy, stuck, again, has_no_default=has_no_default)
     steps = plan.steps(raises=not confirm)
     given = plan.given()
     return Outlook(
@@ -122,7 +125,10 @@ class _Plan:
         busy: Collection[int],
         stuck: Collection[int],
         again: Collection[int],
+        *,
+        has_no_default: bool = False,
     ) -> None:
+        self._has_no_default = has_no_default and _is_unlimited(_default_of(situation))
         self._situation = situation
         self._curves = curves
         self._default = default
@@ -153,7 +159,7 @@ class _Plan:
 
     def is_without_default(self) -> bool:
         """Tell whether the station does not take the default profile that it should have."""
-        return DEFAULT in self._stuck and _exceeds(self._present_default(), self._default)
+        return self._has_no_default and _exceeds(self._present_default(), self._default)
 
     def loads(self) -> list[Load]:
         """Return what may be drawn."""
@@ -253,7 +259,7 @@ class _Plan:
         loads = self._loads if loads is None else loads
         defaults = self._defaults if defaults is None else defaults
         expected = [_bounded(load, self._situation.budget) for load in self._situation.expected]
-        if DEFAULT in self._stuck:
+        if self._has_no_default:
             return [*loads.values(), *expected]
         # A transaction may end and another one begin that we do not hear of.
         running = [either([load, defaults.get(evse_id, NOTHING)]) for evse_id, load in loads.items()]
@@ -261,6 +267,10 @@ class _Plan:
         if any_number:
             free = [_any_number_of(defaults[DEFAULT])]
         return [*running, *free, *expected]
+
+
+def _is_unlimited(load: Load) -> bool:
+    return any(limit == math.inf for _, limit in load.amperes)
 
 
 def _any_number_of(load: Load) -> Load:
