@@ -69,6 +69,9 @@ _WORDS: Mapping[str, Callable[[Any], str]] = {
     "transaction_ended": lambda body: (
         f"transaction ended  {enum_word(body, 'stopped_reason')}  {_transaction(body.transaction)}"
     ),
+    "transaction_anomaly_found": lambda body: (
+        f"{body.kind.lower().replace('_', ' ')}: {body.register_wh / 1000:g} kWh  {_transaction(body.transaction)}"
+    ),
     "meter_values_received": lambda body: f"meter values of evse {body.evse_id}: {body.samples}",
     "security_event_received": lambda body: f"security event {body.request.type} {body.request.tech_info}",
     "station_events_received": lambda body: (

@@ -17,6 +17,7 @@ from citrine.api.v1.transactions_pb2 import (
     ListTransactionEventsRequest,
     ListTransactionsRequest,
     Transaction,
+    TransactionAnomaly,
     TransactionCheck,
     TransactionEvent,
 )
@@ -125,9 +126,15 @@ def _facts(found: Transaction) -> dict[str, str]:
         "late events": str(found.late_events or ""),
         "station calls it": found.reported_transaction_id,
         "clock": f"{skew}, billed by ours" if (skew := skew_word(found, "clock_skew")) else "",
+        "doubts": ", ".join(_doubt(one) for one in found.anomalies),
         "station says": _said(found.check),
         "updated": time_word(found, "update_time"),
     }
+
+
+def _doubt(anomaly: TransactionAnomaly) -> str:
+    parts = (enum_word(anomaly, "kind"), amount(anomaly, "register_wh", "kWh", 1000), time_word(anomaly, "time"))
+    return " ".join(part for part in parts if part)
 
 
 def _said(check: TransactionCheck) -> str:

@@ -190,12 +190,22 @@ def _custom_data_of(meter_value: MeterValue) -> CustomData | None:
 
 @dataclass(frozen=True, slots=True)
 class RegisterReading:
-    """The import register at one time, of all phases."""
+    """The import register at one time."""
 
     time: datetime
-    begins: bool
-    """True: its context is Transaction.Begin."""
+    rank: int
+    """0: its context is Transaction.Begin; 2: Transaction.End; 1: any other."""
     wh: float
+    series: int = 0
+    """Which register: its location times 8, and which phases were added up (1, 2, 4; 0: it is of all)."""
+    others: Mapping[int, float] | None = None
+    """Wh of all registers that were read at the time, by series. None: it is the only one."""
+
+    def of(self, series: int) -> float | None:
+        """Return what the register of a series shows, None where it was not read."""
+        if series == self.series:
+            return self.wh
+        return None if self.others is None else self.others.get(series)
 
 
 @dataclass(slots=True)
@@ -231,7 +241,7 @@ def measured(rows: Sequence[SampleRow]) -> Measured:
         group = groups.get(row.measurand)
         if group is not None:
             group.setdefault((row.sample_time, _rank(row.context)), []).append(row)
-    found.registers = [RegisterReading(time, rank == 0, wh) for time, rank, wh in _totals(groups[_REGISTER], "Wh")]
+    found.registers = list(_registers(groups[_REGISTER]))
     for _, _, found.power_w in _totals(groups[_POWER], "W"):
         pass
     for _, _, found.soc_percent in _totals(groups[_SOC], None):
@@ -243,6 +253,39 @@ def _rank(context: int | None) -> int:
     if context == _BEGIN:
         return 0
     return 2 if context == _END else 1
+
+
+def _registers(group: _Group) -> Iterator[RegisterReading]:
+    for time, rank in sorted(group) if len(group) > 1 else group:
+        rows = group[time, rank]
+        if len(rows) == 1 and rows[0].phase is None:
+            wh = _scaled(rows[0], "Wh")
+            if wh is not None:
+                yield RegisterReading(time, rank, wh, _LOCATIONS.get(rows[0].location, 9) * 8)
+            continue
+        found = _by_series(rows)
+        if found:
+            # What the driver was given counts first, and a total before a sum.
+            series = min(found, key=lambda one: (one // 8, one % 8 != 0, -(one % 8).bit_count()))
+            yield RegisterReading(time, rank, found[series], series, found if len(found) > 1 else None)
+
+
+def _by_series(rows: Sequence[SampleRow]) -> dict[int, float]:
+    found: dict[int, float] = {}
+    phases: dict[int, dict[int, float]] = {}
+    for row in rows:
+        value = _scaled(row, "Wh")
+        if value is None:
+            continue
+        location = _LOCATIONS.get(row.location, 9)
+        if row.phase is None:
+            found[location * 8] = value
+        elif row.phase in _PHASES:
+            phases.setdefault(location, {})[1 << (_PHASES[row.phase] - 1)] = value
+    for location, values in phases.items():
+        found |= {location * 8 + phase: value for phase, value in values.items()}
+        found[location * 8 + sum(values)] = float(sum(map(exact, values.values())))
+    return found
 
 
 def _totals(group: _Group, unit: str | None) -> Iterator[tuple[datetime, int, float]]:

@@ -16,11 +16,11 @@ from citrine_core.blocks.meter_values import (
     RegisterReading,
     SampleRow,
     digest_of,
-    exact,
     measured,
     sample_rows,
     to_datetime,
 )
+from citrine_core.blocks.transactions.reading_fold import follow_readings, reckon_readings
 from citrine_core.resources.tokens import lookup_of
 
 __all__ = ["Occurrence", "TransactionState", "apply", "fold"]
@@ -207,6 +207,8 @@ class TransactionState:
     settlement: int | None = None
     settle_due_time: datetime | None = None
     reopening: int | None = None
+    register_state: bytes | None = None
+    anomalies: bytes | None = None
 
     @property
     def missing(self) -> int:
@@ -222,7 +224,16 @@ class TransactionState:
         return (self.last_seq_no, self.last_event_time, _RANKS.get(self.last_event_type, 1), self.last_digest)
 
 
-_NOT_OF_EVENTS = ("reported_id", "lives", "late_events", "settle_time", "settlement", "settle_due_time", "reopening")
+_NOT_OF_EVENTS = (
+    "reported_id",
+    "lives",
+    "late_events",
+    "settle_time",
+    "settlement",
+    "settle_due_time",
+    "reopening",
+    "anomalies",
+)
 """What does not come from events."""
 
 
@@ -239,13 +250,31 @@ def fold(state: TransactionState, occurrences: Iterable[Occurrence]) -> Transact
     fresh.clock_skew_ms = state.clock_skew_ms
     for name in _NOT_OF_EVENTS:
         setattr(fresh, name, getattr(state, name))
+    taken: list[tuple[Occurrence, RegisterReading]] = []
     for occurrence in sorted(occurrences, key=lambda occurrence: occurrence.order):
-        apply(fresh, occurrence)
+        is_over = fresh.end_time is not None
+        registers = _apply(fresh, occurrence).registers
+        occurrence.energies = ()
+        if not is_over or not taken:
+            taken += [(occurrence, reading) for reading in registers]
+    reckon_readings(fresh, taken, state.register_state)
     return fresh
 
 
-def apply(state: TransactionState, occurrence: Occurrence) -> None:
-    """Take in the event that comes next in order."""
+def apply(state: TransactionState, occurrence: Occurrence) -> bool:
+    """Take in the event that comes next in order; return False where all are to be folded anew to know the energy."""
+    is_over = state.end_time is not None
+    values = _apply(state, occurrence)
+    if not values.registers or (is_over and state.meter_last_wh is not None):
+        return True
+    energies = follow_readings(state, values.registers)
+    if energies is None:
+        return False
+    occurrence.energies = energies
+    return True
+
+
+def _apply(state: TransactionState, occurrence: Occurrence) -> Measured:
     request = occurrence.request
     # Ended is final: what comes behind it in order says nothing of how charging went on.
     is_over = state.end_time is not None
@@ -253,8 +282,6 @@ def apply(state: TransactionState, occurrence: Occurrence) -> None:
     _apply_identity(state, occurrence)
     values = occurrence.measure()
     _apply_sample_times(state, values)
-    if not is_over or state.meter_last_wh is None:
-        occurrence.energies = _apply_registers(state, values.registers)
     if values.power_w is not None and (not is_over or state.power_w is None):
         state.power_w = values.power_w
     if values.soc_percent is not None and (not is_over or state.soc_percent is None):
@@ -272,6 +299,7 @@ def apply(state: TransactionState, occurrence: Occurrence) -> None:
     elif state.end_time is not None and state.stopped_reason is None:
         # E06.FR.09: who says nothing says Local, unless the trigger tells more.
         state.stopped_reason = _REASONS.get(request.trigger_reason, _LOCAL)
+    return values
 
 
 def _apply_numbers(state: TransactionState, occurrence: Occurrence) -> None:
@@ -332,54 +360,3 @@ def _apply_sample_times(state: TransactionState, values: Measured) -> None:
         state.first_sample_time = values.first_time
     if state.last_sample_time is None or values.last_time > state.last_sample_time:
         state.last_sample_time = values.last_time
-
-
-def _apply_registers(state: TransactionState, readings: Sequence[RegisterReading]) -> list[tuple[datetime, float]]:
-    energies: list[tuple[datetime, float]] = []
-    for reading in readings:
-        if state.meter_last_wh is None:
-            state.meter_start_wh = state.meter_base_wh = state.meter_last_wh = reading.wh
-            state.meter_last_time, state.meter_began = reading.time, reading.begins
-        elif reading.begins:
-            # Ended may bring all readings once more (J02.FR.10): a second beginning is the first one again.
-            if not state.meter_began:
-                _begin(state, reading)
-        else:
-            _advance(state, reading)
-        assert state.meter_last_wh is not None
-        assert state.meter_base_wh is not None
-        # In decimals, as meters count: the difference of two doubles would have digits that no meter showed.
-        state.energy_wh = float(exact(state.meter_last_wh) - exact(state.meter_base_wh) + exact(state.meter_before_wh))
-        energies.append((reading.time, state.energy_wh))
-    return energies
-
-
-def _begin(state: TransactionState, reading: RegisterReading) -> None:
-    """Take the reading of the beginning, which came after others, for the start."""
-    assert state.meter_last_wh is not None
-    assert state.meter_start_wh is not None
-    if state.meter_base_wh == state.meter_start_wh:
-        state.meter_base_wh = reading.wh
-        state.meter_last_wh = max(state.meter_last_wh, reading.wh)
-    else:
-        state.meter_before_wh = max(0.0, state.meter_before_wh + state.meter_start_wh - reading.wh)
-    state.meter_start_wh, state.meter_began = reading.wh, True
-
-
-def _advance(state: TransactionState, reading: RegisterReading) -> None:
-    """Take in the next reading of a register that only grows (J02.FR.16), unless the meter restarted.
-
-    A reading below the last one is old where its time is; a restart where it is below half of the last one; else
-    noise, as from other units or roundings. Only a restart counts, from 0: energy is never negative, and never
-    made up from noise.
-    """
-    last, base, time = state.meter_last_wh, state.meter_base_wh, state.meter_last_time
-    assert last is not None
-    assert base is not None
-    assert time is not None
-    if reading.wh < last:
-        if reading.time <= time or reading.wh >= last / 2:
-            return
-        state.meter_before_wh = float(exact(state.meter_before_wh) + exact(last) - exact(base))
-        state.meter_base_wh = min(0.0, reading.wh)
-    state.meter_last_wh, state.meter_last_time = reading.wh, reading.time

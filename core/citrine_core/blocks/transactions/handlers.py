@@ -24,6 +24,7 @@ from citrine_core.blocks.transactions.fold import Occurrence, Order, Transaction
 from citrine_core.blocks.transactions.late_events import counts, is_settled, retain_late
 from citrine_core.blocks.transactions.lives import IdReuse, sort_out_lives
 from citrine_core.blocks.transactions.pricing_input import Heard, TransactionCosts
+from citrine_core.blocks.transactions.refolds import anomaly_events, note_boots, refold
 from citrine_core.blocks.transactions.remote_starts import (
     claim_remote_starts,
     claim_reservations,
@@ -254,6 +255,7 @@ async def _fold(
 ) -> Collection[TransactionKey]:
     """Bring the transactions up to date, and return those with an event that is not behind all before it."""
     late = _late(batch) - settled
+    note_boots(batch.fresh.values(), batch.states)
     named = {key for key, state in batch.states.items() if state.remote_start_id is not None}
     ended_before = {key for key, state in batch.states.items() if state.end_time is not None}
     sequence = int(now.timestamp() * 1_000_000)
@@ -270,16 +272,28 @@ async def _fold(
         before = batch.states[key]
         batch.states[key] = fold(before, [*stored, *fresh])
         retain_remote_start(before, batch.states[key])
+        for event in anomaly_events(batch.states[key], before.anomalies):
+            work.emit(event)
     unsettled = [one for one in batch.fresh.values() if (one.station_id, one.transaction_id) not in settled]
     requests = await claim_remote_starts(work, tenant_id, unsettled, batch.states, named, now)
     heard = set(batch.states) - batch.new
+    taken: dict[TransactionKey, list[Occurrence]] = {}
+    refolded: set[TransactionKey] = set()
     for occurrence in batch.fresh.values():
         key = (occurrence.station_id, occurrence.transaction_id)
         state = batch.states[key]
         if key in settled:
             retain_late(state, occurrence)
-        elif key not in late:
-            apply(state, occurrence)
+        elif key not in late or key in refolded:
+            doubts = state.anomalies
+            if not apply(state, occurrence):
+                state = batch.states[key] = await refold(repository, state, taken.get(key, ()), occurrence)
+                late.add(key)
+                refolded.add(key)
+            if state.anomalies != doubts:
+                for event in anomaly_events(state, doubts):
+                    work.emit(event)
+            taken.setdefault(key, []).append(occurrence)
         if state.id_token is None and state.remote_start_id is not None and key not in settled:
             take_token(state, requests)
         state.update_time = now

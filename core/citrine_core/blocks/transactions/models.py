@@ -134,6 +134,10 @@ class Transaction(Model):
     """When it is settled without what is missing. None: not by time."""
     reopening: Mapped[int | None] = mapped_column(SmallInteger)
     """citrine.api.v1.CostCorrection.Reason of what it costs once it is settled again. None: it was not reopened."""
+    register_state: Mapped[bytes | None] = mapped_column(LargeBinary)
+    """RegisterMemory. None: its readings are ordinary."""
+    anomalies: Mapped[bytes | None] = mapped_column(LargeBinary)
+    """What is doubtful about it. None: nothing."""
 
     @classmethod
     def is_open(cls) -> ColumnElement[bool]:

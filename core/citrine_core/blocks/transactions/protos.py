@@ -12,6 +12,7 @@ from citrine.api.v1 import transactions_pb2 as pb
 from citrine.api.v1.tariff_and_cost_pb2 import Settlement
 from citrine.ocpp.v2.transactions_pb2 import TransactionEventRequest, TransactionEventResponse
 from citrine.ocpp.v2.types_pb2 import IdToken
+from citrine_core.blocks.transactions.register_memory import Anomaly, load_anomalies
 from citrine_core.rpc import to_duration
 
 __all__ = ["action_to_proto", "event_to_proto", "transaction_to_proto"]
@@ -61,6 +62,7 @@ def transaction_to_proto(
         cable_max_current=row.cable_max_current,
         stop_id_token=_id_token(row.stop_id_token, row.stop_id_token_type),
         known_token_types=known_types.get(row.id_token or "", ()),
+        anomalies=_anomalies(row),
         late_events=row.late_events or 0,
         settle_time=row.settle_time,
         settlement=Settlement.ValueType(row.settlement or 0),
@@ -69,6 +71,25 @@ def transaction_to_proto(
         over_time=row.over_time,
         clock_skew=None if row.clock_skew_ms is None else to_duration(timedelta(milliseconds=row.clock_skew_ms)),
     )
+
+
+def _anomalies(row: Row[Any]) -> list[pb.TransactionAnomaly]:
+    found = load_anomalies(row.anomalies)
+    found.sort(key=lambda one: (one.time is None, one.time or row.update_time))
+    if row.clock_skew_ms is not None:
+        found.append(Anomaly(int(pb.TransactionAnomaly.KIND_CLOCK_JUMPED)))
+    if row.seq_nos <= row.last_seq_no - row.first_seq_no:
+        found.append(Anomaly(int(pb.TransactionAnomaly.KIND_GAP)))
+    if row.reported_id is not None:
+        found.append(Anomaly(int(pb.TransactionAnomaly.KIND_ID_USED_AGAIN)))
+    return [_anomaly(one) for one in found]
+
+
+def _anomaly(one: Anomaly) -> pb.TransactionAnomaly:
+    found = pb.TransactionAnomaly(kind=pb.TransactionAnomaly.Kind.ValueType(one.kind), register_wh=one.register_wh)
+    if one.time is not None:
+        found.time.FromDatetime(one.time)
+    return found
 
 
 def _id_token(id_token: str | None, type_name: str | None) -> IdToken | None:

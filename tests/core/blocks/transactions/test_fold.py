@@ -127,7 +127,7 @@ def test_all_readings_once_more_at_the_end_change_nothing() -> None:
 
 def test_a_register_that_restarts_adds_up() -> None:
     """The meter of a station that rebooted counts from 0; what was charged before stays charged."""
-    state = state_of(started(0, 0.0), updated(1, 5000.0), updated(2, 120.0), ended(3, 700.0))
+    state = state_of(started(0, 0.0), updated(1, 4000.0), updated(2, 5000.0), updated(3, 120.0), ended(4, 700.0))
 
     assert (state.meter_last_wh, state.energy_wh) == (700.0, 5700.0)
 

@@ -1,0 +1,133 @@
+"""How readings become the energy of a transaction: those that are ordinary one by one, doubtful ones all together."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from citrine.api.v1.transactions_pb2 import TransactionAnomaly
+from citrine.ocpp.v2.transactions_pb2 import ReasonEnum, TriggerReasonEnum
+from citrine_core.blocks.meter_values import RegisterReading, exact
+from citrine_core.blocks.transactions.register_memory import (
+    Anomaly,
+    RegisterMemory,
+    dump_anomalies,
+    load_anomalies,
+)
+from citrine_core.blocks.transactions.register_model import Reading, follows, is_idle, reckon
+
+if TYPE_CHECKING:
+    from citrine_core.blocks.transactions.fold import Occurrence, TransactionState
+
+__all__ = ["follow_readings", "reckon_readings"]
+
+_POWER_LOSS = ReasonEnum.REASON_ENUM_POWER_LOSS
+_RESUMED = TriggerReasonEnum.TRIGGER_REASON_ENUM_TX_RESUMED
+
+_SERIES_CHANGED = int(TransactionAnomaly.KIND_SERIES_CHANGED)
+_OF_REGISTERS = frozenset(
+    {
+        int(TransactionAnomaly.KIND_OUTLIER_DROPPED),
+        int(TransactionAnomaly.KIND_RESTART_ASSUMED),
+        int(TransactionAnomaly.KIND_REGISTER_JUMPED),
+        int(TransactionAnomaly.KIND_UNIT_ASSUMED),
+        _SERIES_CHANGED,
+    }
+)
+"""Kinds of anomalies that come from the readings, and with each fold anew."""
+
+_NOTHING = RegisterMemory()
+
+
+def follow_readings(
+    state: "TransactionState", readings: Sequence[RegisterReading]
+) -> list[tuple[datetime, float]] | None:
+    """Take in readings that go on from the last one; return None where all are to be reckoned anew."""
+    content = state.register_state
+    memory = RegisterMemory.load(content) if content is not None else _NOTHING
+    energies: list[tuple[datetime, float]] = []
+    for reading in readings:
+        last = state.meter_last_wh
+        if last is None:
+            if reading.series or reading.wh < 0 or content is not None:
+                return None
+            state.meter_start_wh = state.meter_base_wh = state.meter_last_wh = reading.wh
+            state.meter_last_time, state.meter_began = reading.time, reading.rank == 0
+        else:
+            wh = reading.wh if reading.series == memory.series else reading.of(memory.series)
+            if wh is None:
+                if not memory.others:
+                    return None
+                continue
+            time = state.meter_last_time
+            assert time is not None
+            if reading.rank == 0:
+                # Ended may bring all readings once more (J02.FR.10): a second beginning is the first one again.
+                if not state.meter_began:
+                    return None
+                continue
+            if memory.pending or (memory.height_wh is not None and wh >= memory.height_wh):
+                return None
+            if follows(time, last, reading.time, wh):
+                state.meter_last_wh, state.meter_last_time = wh, reading.time
+            elif reading.rank == 2 or not is_idle(time, last, reading.time, wh):
+                return None
+            else:
+                continue
+        assert state.meter_last_wh is not None
+        assert state.meter_base_wh is not None
+        # In decimals, as meters count: the difference of two doubles would have digits that no meter showed.
+        state.energy_wh = float(exact(state.meter_last_wh) - exact(state.meter_base_wh) + exact(state.meter_before_wh))
+        energies.append((reading.time, state.energy_wh))
+    return energies
+
+
+def reckon_readings(
+    state: "TransactionState", taken: Sequence[tuple["Occurrence", RegisterReading]], before: bytes | None
+) -> None:
+    """Reckon the energy from all readings.
+
+    Args:
+        state: Gets it.
+        taken: All readings with their events, in order.
+        before: What was remembered of the registers.
+    """
+    old = RegisterMemory.load(before)
+    memory = RegisterMemory(boots=old.boots, confirmed=old.confirmed)
+    if taken:
+        memory.series = taken[0][1].series
+    readings: list[Reading] = []
+    events: list[Occurrence] = []
+    strange: list[Anomaly] = []
+    for occurrence, one in taken:
+        wh = one.of(memory.series)
+        if wh is None:
+            memory.others = True
+            strange.append(Anomaly(_SERIES_CHANGED, one.time, one.wh))
+            continue
+        boots = sum(seq_no <= occurrence.seq_no for seq_no in memory.boots) + _lost_power(occurrence)
+        readings.append(Reading(one.time, wh, one.rank, boots))
+        events.append(occurrence)
+    found = reckon(readings, memory.confirmed)
+    memory.pending, memory.height_wh = found.is_pending, found.height_wh
+    if found.last is not None:
+        state.meter_start_wh, state.meter_base_wh, state.meter_before_wh = (
+            found.start_wh,
+            found.base_wh,
+            found.before_wh,
+        )
+        state.meter_last_wh, state.meter_last_time = found.last.wh, found.last.time
+        state.meter_began, state.energy_wh = found.began, found.energy_wh
+    energies: dict[int, list[tuple[datetime, float]]] = {}
+    for place in sorted(found.energies):
+        energies.setdefault(id(events[place]), []).append((readings[place].time, found.energies[place]))
+    for occurrence, _ in taken:
+        occurrence.energies = energies.get(id(occurrence), ())
+    state.register_state = memory.dump()
+    others = [one for one in load_anomalies(state.anomalies) if one.kind not in _OF_REGISTERS]
+    doubts = [Anomaly(one.kind, one.time, one.wh) for one in found.doubts]
+    state.anomalies = dump_anomalies([*others, *strange, *doubts])
+
+
+def _lost_power(occurrence: "Occurrence") -> int:
+    request = occurrence.request
+    return request.transaction_info.stopped_reason == _POWER_LOSS or request.trigger_reason == _RESUMED

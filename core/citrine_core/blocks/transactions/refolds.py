@@ -1,0 +1,63 @@
+"""Folds transactions anew where a reading changes what earlier ones mean, and tells of what is doubtful."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from citrine.api.v1.transactions_pb2 import TransactionAnomaly
+from citrine.events.v1.events_pb2 import Event, TransactionAnomalyFound
+from citrine_core.blocks.transactions.fold import Occurrence, TransactionState, fold
+from citrine_core.blocks.transactions.register_memory import RegisterMemory, load_anomalies
+from citrine_core.blocks.transactions.remote_starts import retain_remote_start
+from citrine_core.blocks.transactions.repository import TransactionKey, TransactionRepository
+from citrine_core.blocks.transactions.summaries import summary_of
+
+__all__ = ["anomaly_events", "note_boots", "refold"]
+
+MOST_BOOTS = 100
+"""A station that boots all the time must not have us store all of it."""
+
+
+def note_boots(occurrences: Iterable[Occurrence], states: Mapping[TransactionKey, TransactionState]) -> None:
+    """Remember of transactions whose station booted since it was last heard of them, that it did."""
+    noted: set[TransactionKey] = set()
+    for one in occurrences:
+        key = (one.station_id, one.transaction_id)
+        state = states.get(key)
+        if state is not None and state.orphaned and key not in noted:
+            noted.add(key)
+            memory = RegisterMemory.load(state.register_state)
+            memory.boots = [*memory.boots, one.seq_no][-MOST_BOOTS:]
+            state.register_state = memory.dump()
+
+
+async def refold(
+    repository: TransactionRepository, state: TransactionState, taken: Sequence[Occurrence], occurrence: Occurrence
+) -> TransactionState:
+    """Return a transaction folded from all its events.
+
+    Args:
+        repository: Of the batch.
+        state: With the event, but for what its readings say.
+        taken: Its events of this batch before.
+        occurrence: The event.
+    """
+    key = (state.station_id, state.transaction_id)
+    stored = await repository.load_events(state.tenant_id, {key})
+    folded = fold(state, [*stored[key], *taken, occurrence])
+    retain_remote_start(state, folded)
+    return folded
+
+
+def anomaly_events(state: TransactionState, before: bytes | None) -> Iterable[Event]:
+    """Yield what subscribers are told of what is doubtful now and was not before."""
+    known = set(load_anomalies(before))
+    for one in load_anomalies(state.anomalies):
+        if one in known:
+            continue
+        body = TransactionAnomalyFound(
+            transaction=summary_of(state, state.last_seq_no),
+            kind=TransactionAnomaly.Kind.Name(TransactionAnomaly.Kind.ValueType(one.kind)).removeprefix("KIND_"),
+            register_wh=one.register_wh or 0.0,
+        )
+        if one.time is not None:
+            body.time.FromDatetime(one.time)
+        yield Event(tenant_id=state.tenant_id, station_id=state.station_id, transaction_anomaly_found=body)

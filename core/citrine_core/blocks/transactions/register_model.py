@@ -1,0 +1,295 @@
+"""The register model: what the readings of a transaction say of its energy (docs/adr/0009).
+
+Pure. An ordinary reading, which rises by no more than the time that passed allows, is taken in by itself with
+`follows`; where one is doubtful, all readings of the transaction are reckoned anew with `reckon`.
+"""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import NamedTuple
+
+from citrine.api.v1.transactions_pb2 import TransactionAnomaly
+from citrine_core.blocks.meter_values import exact
+
+__all__ = ["MOST_POWER_W", "NOISE_WH", "Doubt", "Reading", "Reckoned", "follows", "is_idle", "reckon"]
+
+MOST_POWER_W = 1_000_000.0
+"""No EVSE gives more to a vehicle, as far as energy is billed without being asked about."""
+
+SLACK_S = 60.0
+"""Seconds by which the times of two readings may be off."""
+
+NOISE_WH = 10.0
+"""A register that steps back by less was rounded; it says nothing."""
+
+_KILO = 1000.0
+
+OUTLIER = int(TransactionAnomaly.KIND_OUTLIER_DROPPED)
+RESTART = int(TransactionAnomaly.KIND_RESTART_ASSUMED)
+REBASED = int(TransactionAnomaly.KIND_REGISTER_JUMPED)
+UNIT = int(TransactionAnomaly.KIND_UNIT_ASSUMED)
+
+
+class Reading(NamedTuple):
+    """One reading of the import register that a transaction counts."""
+
+    time: datetime
+    wh: float
+    rank: int = 1
+    """0: at the beginning of the transaction; 2: at its end; 1: otherwise (ReadingContextEnumType)."""
+    boots: int = 0
+    """How many times the station was known to have booted since the transaction began."""
+
+
+class Doubt(NamedTuple):
+    """Something that was assumed or left out."""
+
+    kind: int
+    time: datetime
+    wh: float
+
+
+@dataclass(slots=True)
+class _Chain:
+    """Readings that go on from each other: one life of a register."""
+
+    readings: list[tuple[int, Reading]]
+    """With their places among all readings."""
+    base: float
+    """Where it counts from."""
+    before: float = 0.0
+    """Energy of the lives before."""
+    is_firm: bool = True
+    """False: a reading at the height of the life before proves that there was only one."""
+
+    @property
+    def last(self) -> Reading:
+        return self.readings[-1][1]
+
+    def energy_at(self, wh: float) -> float:
+        # In decimals, as meters count: the difference of two doubles would have digits that no meter showed.
+        return max(0.0, float(exact(wh) - exact(self.base) + exact(self.before)))
+
+
+@dataclass(slots=True)
+class Reckoned:
+    """What all readings of a transaction say."""
+
+    start_wh: float | None = None
+    last: Reading | None = None
+    base_wh: float = 0.0
+    before_wh: float = 0.0
+    began: bool = False
+    energy_wh: float | None = None
+    energies: dict[int, float] = field(default_factory=dict)
+    """Energy in Wh up to each reading that counts, by its place."""
+    doubts: list[Doubt] = field(default_factory=list)
+    is_pending: bool = False
+    """True: what the last readings mean is not known yet."""
+    height_wh: float | None = None
+    """A reading at or above it proves that the register did not restart. None: nothing would."""
+
+
+def follows(time: datetime, wh: float, reading_time: datetime, reading_wh: float) -> bool:
+    """Tell whether a reading goes on from another: it is no lower, and no higher than time and power allow."""
+    rise = reading_wh - wh
+    if rise < 0:
+        return False
+    seconds = (reading_time - time).total_seconds()
+    return rise <= ((seconds if seconds > 0 else 0.0) + SLACK_S) * MOST_POWER_W / 3600
+
+
+def is_idle(time: datetime, wh: float, reading_time: datetime, reading_wh: float) -> bool:
+    """Tell whether a reading says nothing new: it is an older one, or lower by no more than roundings."""
+    if reading_wh < 0 or reading_wh > wh:
+        return False
+    return reading_time <= time or wh - reading_wh <= NOISE_WH
+
+
+def reckon(readings: Sequence[Reading], confirmed: Collection[float] = ()) -> Reckoned:
+    """Return what readings of one series say.
+
+    Args:
+        readings: In the order of their events.
+        confirmed: Registers in Wh that an operator confirmed: a rise up to one of them counts, however steep.
+    """
+    return _Walk(confirmed).over(readings)
+
+
+class _Walk:
+    def __init__(self, confirmed: Collection[float]) -> None:
+        self._confirmed = confirmed
+        self._chain: _Chain | None = None
+        self._earlier: list[_Chain] = []
+        self._pending: list[tuple[int, Reading]] = []
+        self._found = Reckoned()
+
+    def over(self, readings: Sequence[Reading]) -> Reckoned:
+        found = self._found
+        begin = next((place for place, one in enumerate(readings) if one.rank == 0 and one.wh >= 0), None)
+        order = ([] if begin is None else [begin]) + [
+            place for place, one in enumerate(readings) if place != begin and one.rank != 0
+        ]
+        for place in order:
+            self._take(place, readings[place])
+        chain = self._chain
+        if chain is None:
+            return found
+        self._drop(self._pending, is_final=False)
+        lives = [*self._earlier, chain]
+        found.began = begin is not None
+        found.start_wh = lives[0].readings[0][1].wh
+        found.last, found.base_wh, found.before_wh = chain.last, chain.base, chain.before
+        found.energy_wh = chain.energy_at(chain.last.wh)
+        for life in lives:
+            found.energies |= {place: life.energy_at(one.wh) for place, one in life.readings}
+        found.is_pending = bool(self._pending)
+        if self._earlier and not chain.is_firm:
+            found.height_wh = self._earlier[-1].last.wh
+        if begin is not None:
+            self._end(readings, begin, order)
+        return found
+
+    def _end(self, readings: Sequence[Reading], begin: int, order: Iterable[int]) -> None:
+        """Have the values of the beginning and the end decide, where there are both and no boot lies between."""
+        found, first = self._found, readings[begin]
+        ends = [place for place in order if readings[place].rank == 2]
+        if not ends:
+            return
+        last = readings[ends[-1]]
+        is_glitch = last.wh == 0 and bool(found.energy_wh)
+        if last.boots != first.boots or is_glitch or not self._follows(first, last):
+            return
+        energy = float(exact(last.wh) - exact(first.wh))
+        if found.energy_wh == energy and found.last == last:
+            return
+        found.start_wh, found.base_wh, found.before_wh = first.wh, first.wh, 0.0
+        found.last, found.energy_wh = last, energy
+        found.doubts = [one for one in found.doubts if one.wh != last.wh]
+        for place, wh in list(found.energies.items()):
+            if wh > energy:
+                found.doubts.append(Doubt(OUTLIER, readings[place].time, readings[place].wh))
+                del found.energies[place]
+        found.energies[begin], found.energies[ends[-1]] = 0.0, energy
+
+    def _follows(self, one: Reading, other: Reading) -> bool:
+        if other.wh >= one.wh and any(one.wh < wh <= other.wh for wh in self._confirmed):
+            return True
+        return follows(one.time, one.wh, other.time, other.wh)
+
+    def _take(self, place: int, reading: Reading) -> None:
+        if reading.wh < 0:
+            self._drop([(place, reading)])
+            return
+        chain = self._chain
+        if chain is None:
+            self._chain = _Chain([(place, reading)], reading.wh)
+            return
+        if self._goes_back(reading):
+            chain = self._chain
+            assert chain is not None
+        last = chain.last
+        if self._follows(last, reading):
+            self._drop(self._pending)
+            self._pending = []
+            chain.readings.append((place, reading))
+            self._secure(chain)
+        elif not is_idle(last.time, last.wh, reading.time, reading.wh):
+            self._doubt(place, reading)
+
+    def _secure(self, chain: _Chain) -> None:
+        """Be sure of a restart at a boot once a second reading goes on from a first that is low."""
+        if chain.is_firm or len(chain.readings) != 2:
+            return
+        (_, first), (_, second), height = *chain.readings, self._earlier[-1].last
+        chain.is_firm = first.boots > height.boots and first.wh < height.wh / 2 and first.wh < second.wh < height.wh
+
+    def _goes_back(self, reading: Reading) -> bool:
+        """Return to the life before, where a reading proves that the register did not begin another."""
+        chain = self._chain
+        assert chain is not None
+        if not self._earlier:
+            return False
+        before = self._earlier[-1]
+        if not self._follows(before.last, reading):
+            return False
+        if self._follows(chain.last, reading) and (chain.is_firm or reading.wh < before.last.wh):
+            return False
+        self._earlier.pop()
+        self._drop([*chain.readings, *self._pending])
+        self._pending, self._chain = [], before
+        lost = chain.readings[0][1]
+        self._found.doubts = [
+            one for one in self._found.doubts if one.time != lost.time or one.kind not in (RESTART, REBASED)
+        ]
+        return True
+
+    def _doubt(self, place: int, reading: Reading) -> None:
+        chain, last = self._chain, self._pending[-1][1] if self._pending else None
+        assert chain is not None
+        is_drop, has_booted = reading.wh < chain.last.wh, reading.boots > chain.last.boots
+        if not (is_drop and has_booted):
+            # The unit is told by the series: what fits a thousand times was said in kWh, or taken for it.
+            for wh in (reading.wh * _KILO, reading.wh / _KILO):
+                scaled = reading._replace(wh=float(wh))
+                if chain.last.wh >= _KILO and self._follows(chain.last, scaled):
+                    self._found.doubts.append(Doubt(UNIT, reading.time, reading.wh))
+                    chain.readings.append((place, scaled))
+                    self._drop(self._pending)
+                    self._pending = []
+                    return
+        if last is not None and not self._follows(last, reading):
+            if is_idle(last.time, last.wh, reading.time, reading.wh):
+                return
+            self._drop(self._pending)
+            self._pending = []
+        self._pending.append((place, reading))
+        first = self._pending[0][1]
+        if first.wh < chain.last.wh and first.boots > chain.last.boots:
+            self._restart()
+        elif len(self._pending) > 1 and reading.wh > first.wh:
+            self._decide(first)
+
+    def _decide(self, first: Reading) -> None:
+        """Believe two readings that rise, and that nothing before them explains."""
+        chain = self._chain
+        assert chain is not None
+        readings = chain.readings
+        if len(readings) > 1 and self._follows(readings[-2][1], first):
+            # The last one was too high: without it, all others are of one life.
+            self._drop([readings.pop()])
+            readings += self._pending
+            self._pending = []
+        elif len(readings) > 1 and first.wh < chain.last.wh:
+            self._restart()
+        elif len(readings) == 1 and not self._earlier:
+            # The first one was wrong.
+            self._drop(readings)
+            self._chain, self._pending = _Chain(self._pending, first.wh), []
+        else:
+            self._next_life(first.wh, REBASED, is_firm=True)
+
+    def _restart(self) -> None:
+        chain, first = self._chain, self._pending[0][1]
+        assert chain is not None
+        # It counts from 0, unless that is too much: then it is another meter.
+        if follows(chain.last.time, 0.0, first.time, first.wh):
+            self._next_life(0.0, RESTART, is_firm=False)
+        elif len(self._pending) > 1:
+            self._next_life(first.wh, REBASED, is_firm=True)
+
+    def _next_life(self, base: float, kind: int, *, is_firm: bool) -> None:
+        chain, first = self._chain, self._pending[0][1]
+        assert chain is not None
+        self._earlier.append(chain)
+        self._chain = _Chain(self._pending, base, chain.energy_at(chain.last.wh), is_firm)
+        self._pending = []
+        self._found.doubts.append(Doubt(kind, first.time, first.wh))
+
+    def _drop(self, dropped: Iterable[tuple[int, Reading]], *, is_final: bool = True) -> None:
+        self._found.doubts += [
+            Doubt(OUTLIER, one.time, one.wh)
+            for _, one in dropped
+            if not is_final or not any(known.time == one.time and known.wh == one.wh for known in self._found.doubts)
+        ]
