@@ -1,4 +1,4 @@
-"""`citrine transaction settle, reopen, waive, reprice, actions`: what operators do about bills."""
+"""`citrine transaction settle, reopen, waive, reprice, confirm, actions`: what operators do about bills."""
 
 from typing import Annotated
 
@@ -6,6 +6,7 @@ import typer
 
 from citrine.api.v1.tariff_and_cost_pb2 import CostCorrection
 from citrine.api.v1.transactions_pb2 import (
+    ConfirmReadingRequest,
     GetTransactionRequest,
     ListSettlementActionsRequest,
     ReopenTransactionRequest,
@@ -14,7 +15,7 @@ from citrine.api.v1.transactions_pb2 import (
     WaiveTransactionCostRequest,
 )
 from citrine_cli.client import Client, client_command, collect
-from citrine_cli.words import enum_word, time_word
+from citrine_cli.words import amount, enum_word, time_word
 
 __all__ = ["add_commands"]
 
@@ -29,6 +30,7 @@ def add_commands(app: typer.Typer) -> None:
     client_command(app, "reopen")(reopen_transaction)
     client_command(app, "waive")(waive_cost)
     client_command(app, "reprice")(reprice_transaction)
+    client_command(app, "confirm")(confirm_reading)
     client_command(app, "actions")(list_actions)
 
 
@@ -82,6 +84,28 @@ async def reprice_transaction(
         station_id=station_id, transaction_id=transaction_id, reason=reason, tariff_id=tariff, tariff_version=version
     )
     _show(client, await client.citrine.transactions.RepriceTransaction(request))
+
+
+async def confirm_reading(
+    client: Client,
+    transaction_id: TransactionId,
+    register_kwh: Annotated[float, typer.Argument(metavar="KWH", help="Register of the reading that was left out.")],
+    reason: Reason,
+    station: StationOption = "",
+) -> None:
+    """Have a reading billed that was left out because the register rose too steeply."""
+    station_id = await _station_of(client, transaction_id, station)
+    request = ConfirmReadingRequest(
+        station_id=station_id,
+        transaction_id=transaction_id,
+        reason=reason,
+        register_wh=round(register_kwh * 1000, 6),
+    )
+    confirmed = await client.citrine.transactions.ConfirmReading(request)
+    if client.out.as_json:
+        client.out.message(confirmed)
+        return
+    client.out.line(f"transaction {transaction_id} of {station_id} has {amount(confirmed, 'energy_wh', 'kWh', 1000)}")
 
 
 async def list_actions(

@@ -188,8 +188,7 @@ def _custom_data_of(meter_value: MeterValue) -> CustomData | None:
     return meter_value.custom_data if meter_value.HasField("custom_data") else None
 
 
-@dataclass(frozen=True, slots=True)
-class RegisterReading:
+class RegisterReading(NamedTuple):
     """The import register at one time."""
 
     time: datetime

@@ -23,6 +23,8 @@ SLACK_S = 60.0
 NOISE_WH = 10.0
 """A register that steps back by less was rounded; it says nothing."""
 
+_SLACK_WH = SLACK_S * MOST_POWER_W / 3600
+
 _KILO = 1000.0
 
 OUTLIER = int(TransactionAnomaly.KIND_OUTLIER_DROPPED)
@@ -96,6 +98,8 @@ def follows(time: datetime, wh: float, reading_time: datetime, reading_wh: float
     rise = reading_wh - wh
     if rise < 0:
         return False
+    if rise <= _SLACK_WH and reading_time >= time:
+        return True
     seconds = (reading_time - time).total_seconds()
     return rise <= ((seconds if seconds > 0 else 0.0) + SLACK_S) * MOST_POWER_W / 3600
 

@@ -153,6 +153,16 @@ class TransactionsServicer(transactions_pb2_grpc.TransactionsServiceServicer):
             await work.commit()
         return correction_to_proto(correction)
 
+    async def ConfirmReading(
+        self,
+        request: pb.ConfirmReadingRequest,
+        context: grpc.aio.ServicerContext[pb.ConfirmReadingRequest, pb.Transaction],
+    ) -> pb.Transaction:
+        operation = _operation(caller(context), request, _reason(request.reason))
+        async with self._services.unit_of_work() as work:
+            await self._operations.confirm_reading(work, operation, request.register_wh)
+            return await _done(work, operation)
+
     async def ListSettlementActions(
         self,
         request: pb.ListSettlementActionsRequest,

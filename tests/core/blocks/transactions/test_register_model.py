@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
+import grpc
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from citrine.api.v1.transactions_pb2 import TransactionAnomaly
+from citrine.api.v1.transactions_pb2 import ConfirmReadingRequest, SettlementAction, TransactionAnomaly
 from citrine.ocpp.v2.transactions_pb2 import TransactionEventRequest
 from citrine.ocpp.v2.types_pb2 import LocationEnum, SampledValue
 from citrine_core.blocks.transactions import TransactionRepository
@@ -178,6 +179,35 @@ async def test_one_reading_only_is_no_energy_that_is_known(core: RunningCore, st
     await station.call_all([started(0, 1000.0), ended(1, 4294967295.0)])
 
     assert not (await bills.cost()).cost.HasField("total")
+
+
+async def test_an_operator_confirms_a_reading_that_was_left_out(core: RunningCore, station: FakeSession) -> None:
+    bills = Bills(core)
+    await bills.assign(PRICE)
+    await station.call_all([started(0, 1000.0), updated(1, 2000.0), ended(2, 102000.0)])
+    request = ConfirmReadingRequest(
+        station_id="CS-1", transaction_id="T-1", register_wh=102000.0, reason="a truck, seen on the meter"
+    )
+    before = await bills.transaction()
+
+    confirmed = await bills.transactions.ConfirmReading(request)
+
+    assert (before.energy_wh, confirmed.energy_wh, list(confirmed.anomalies)) == (1000.0, 101000.0, [])
+    (correction,) = await bills.corrections()
+    assert correction.cost.total.after_tax == "101.00"
+    assert [(kind, number) for kind, _, _, number in await bills.actions()] == [
+        (SettlementAction.KIND_CONFIRM_READING, 1)
+    ]
+
+
+async def test_only_what_was_left_out_can_be_confirmed(core: RunningCore, station: FakeSession) -> None:
+    await station.call_all([started(0, 1000.0), ended(1, 2000.0)])
+    request = ConfirmReadingRequest(station_id="CS-1", transaction_id="T-1", register_wh=9.0, reason="why")
+
+    with pytest.raises(grpc.aio.AioRpcError, match="no reading of that height") as caught:
+        await Bills(core).transactions.ConfirmReading(request)
+
+    assert caught.value.code() == grpc.StatusCode.FAILED_PRECONDITION
 
 
 def incremental(requests: Sequence[TransactionEventRequest]) -> TransactionState:

@@ -7,6 +7,8 @@ from citrine.api.v1 import transactions_pb2 as pb
 from citrine_core.blocks.tariff_and_cost import Cause, CorrectionRow, current_version, waive
 from citrine_core.blocks.transactions.fold import TransactionState, fold
 from citrine_core.blocks.transactions.pricing_input import TransactionCosts
+from citrine_core.blocks.transactions.register_memory import RegisterMemory, load_anomalies
+from citrine_core.blocks.transactions.remote_starts import retain_remote_start
 from citrine_core.blocks.transactions.repository import TransactionRepository
 from citrine_core.blocks.transactions.settlement.repository import SettlementRepository
 from citrine_core.blocks.transactions.settlement.rules import reopen
@@ -116,6 +118,36 @@ class SettlementOperations:
             raise FailedPrecondition("no tariff applies, the cost can't be known, or it is the same as before")
         await self._record(work, operation, pb.SettlementAction.KIND_REPRICE, correction.number)
         return correction
+
+    async def confirm_reading(self, work: UnitOfWork, operation: Operation, register_wh: float) -> None:
+        """Have a reading billed that was left out because its rise is too steep.
+
+        Raises:
+            NotFound: When there is no such transaction.
+            FailedPrecondition: When no such reading was left out.
+        """
+        before, key = await self._find(work, operation), (operation.station_id, operation.transaction_id)
+        left_out = {int(pb.TransactionAnomaly.KIND_OUTLIER_DROPPED), int(pb.TransactionAnomaly.KIND_REGISTER_JUMPED)}
+        doubts = load_anomalies(before.anomalies)
+        if not any(one.kind in left_out and one.register_wh == register_wh for one in doubts):
+            raise FailedPrecondition("no reading of that height was left out")
+        memory = RegisterMemory.load(before.register_state)
+        memory.confirmed.append(register_wh)
+        before.register_state = memory.dump()
+        repository = TransactionRepository(work.session)
+        events = await repository.load_events(operation.tenant_id, {key})
+        state = fold(before, events[key])
+        retain_remote_start(before, state)
+        state.events, state.orphaned, state.closed_time = before.events, before.orphaned, before.closed_time
+        state.over_time, state.update_time = before.over_time, self._clock()
+        await repository.find_for_update(operation.tenant_id, {key})
+        await repository.save([state])
+        correction = None
+        if state.settle_time is not None:
+            cause = Cause(int(cost_pb.CostCorrection.REASON_REPRICED), operation.reason, operation.author)
+            correction = (await self._costs.reckon(work, operation.tenant_id, [state], cause)).get(key)
+        number = 0 if correction is None else correction.number
+        await self._record(work, operation, pb.SettlementAction.KIND_CONFIRM_READING, number)
 
     async def _settle(self, work: UnitOfWork, operation: Operation, kind: pb.SettlementAction.Kind.ValueType) -> None:
         key = (operation.station_id, operation.transaction_id)
