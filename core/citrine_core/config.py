@@ -99,6 +99,12 @@ class CoreSettings(BaseSettings):
     command_retention: Duration | None = Field(default=timedelta(days=90), gt=timedelta(0), le=timedelta(days=36525))
     """How long commands are kept after their end. None: for ever."""
 
+    evse_power_kw: float | None = Field(default=None, gt=0, le=10_000)
+    """What an EVSE can give whose device model does not say. None: no more than a megawatt is believed.
+
+    A register that rises faster is not billed until a later reading or an operator confirms it.
+    """
+
     inventory_delay: Duration = Field(default=timedelta(seconds=30), ge=timedelta(0))
     """How long a station that is new, or booted with other firmware, has until it is asked for its inventory."""
 

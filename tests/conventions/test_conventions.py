@@ -59,7 +59,9 @@ BLOCK_EXTRAS: dict[str, set[str]] = {
     },
     "transactions": {
         "clock_rule.py",
+        "evse_energy.py",
         "fold.py",
+        "other_energy.py",
         "late_events.py",
         "reading_fold.py",
         "refolds.py",

@@ -126,6 +126,7 @@ def _facts(found: Transaction) -> dict[str, str]:
         "late events": str(found.late_events or ""),
         "station calls it": found.reported_transaction_id,
         "clock": f"{skew}, billed by ours" if (skew := skew_word(found, "clock_skew")) else "",
+        "energy exported": amount(found, "exported_energy_wh", "kWh", 1000),
         "doubts": ", ".join(_doubt(one) for one in found.anomalies),
         "station says": _said(found.check),
         "updated": time_word(found, "update_time"),

@@ -6,6 +6,7 @@ from citrine.api.v1 import meter_values_pb2_grpc
 from citrine_core.blocks.meter_values.handlers import MeterValuesHandlers
 from citrine_core.blocks.meter_values.models import Sample
 from citrine_core.blocks.meter_values.readings import (
+    ALIGNED,
     Measured,
     RegisterReading,
     SampleRow,
@@ -21,6 +22,7 @@ from citrine_core.dispatch import Block
 from citrine_core.services import Services
 
 __all__ = [
+    "ALIGNED",
     "Measured",
     "MeterValuesHandlers",
     "MeterValuesServicer",

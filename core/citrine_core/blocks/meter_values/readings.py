@@ -22,6 +22,7 @@ from citrine.ocpp.v2.types_pb2 import (
 from citrine_core.blocks.meter_values.units import base_of, exact
 
 __all__ = [
+    "ALIGNED",
     "IN_EVENT",
     "SIGNED",
     "SIGNED_IN_EVENT",
@@ -47,10 +48,18 @@ SIGNED = b"\x03"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 _REGISTER = int(MeasurandEnum.MEASURAND_ENUM_ENERGY_ACTIVE_IMPORT_REGISTER)
+_EXPORT = int(MeasurandEnum.MEASURAND_ENUM_ENERGY_ACTIVE_EXPORT_REGISTER)
+_INTERVAL = int(MeasurandEnum.MEASURAND_ENUM_ENERGY_ACTIVE_IMPORT_INTERVAL)
+_SELDOM = frozenset({_EXPORT, _INTERVAL})
+"""Measurands that most stations do not send."""
 _POWER = int(MeasurandEnum.MEASURAND_ENUM_POWER_ACTIVE_IMPORT)
 _SOC = int(MeasurandEnum.MEASURAND_ENUM_SOC)
 _BEGIN = int(ReadingContextEnum.READING_CONTEXT_ENUM_TRANSACTION_BEGIN)
 _END = int(ReadingContextEnum.READING_CONTEXT_ENUM_TRANSACTION_END)
+_CLOCK = int(ReadingContextEnum.READING_CONTEXT_ENUM_SAMPLE_CLOCK)
+
+ALIGNED = 1000
+"""Added to the series of an interval that is aligned to the clock."""
 
 _PHASES: Mapping[int, int] = {
     PhaseEnum.PHASE_ENUM_L1: 1,
@@ -213,6 +222,10 @@ class Measured:
 
     registers: list[RegisterReading] = field(default_factory=list)
     """By time; at the same time the beginning first and the end last."""
+    exports: list[RegisterReading] = field(default_factory=list)
+    """The same of the export register."""
+    intervals: list[RegisterReading] = field(default_factory=list)
+    """Energy that was imported in intervals, by the end of each."""
     power_w: float | None = None
     """Active power imported, as of the latest report."""
     soc_percent: float | None = None
@@ -238,9 +251,15 @@ def measured(rows: Sequence[SampleRow]) -> Measured:
     groups: dict[int, _Group] = {_REGISTER: {}, _POWER: {}, _SOC: {}}
     for row in rows:
         group = groups.get(row.measurand)
+        if group is None and row.measurand in _SELDOM:
+            group = groups.setdefault(row.measurand, {})
         if group is not None:
             group.setdefault((row.sample_time, _rank(row.context)), []).append(row)
     found.registers = list(_registers(groups[_REGISTER]))
+    if _EXPORT in groups:
+        found.exports = list(_registers(groups[_EXPORT]))
+    if _INTERVAL in groups:
+        found.intervals = _intervals(groups[_INTERVAL])
     for _, _, found.power_w in _totals(groups[_POWER], "W"):
         pass
     for _, _, found.soc_percent in _totals(groups[_SOC], None):
@@ -267,6 +286,18 @@ def _registers(group: _Group) -> Iterator[RegisterReading]:
             # What the driver was given counts first, and a total before a sum.
             series = min(found, key=lambda one: (one // 8, one % 8 != 0, -(one % 8).bit_count()))
             yield RegisterReading(time, rank, found[series], series, found if len(found) > 1 else None)
+
+
+def _intervals(group: _Group) -> list[RegisterReading]:
+    """Return the energy of intervals by the end of each, with those that are aligned to the clock apart."""
+    aligned: _Group = {}
+    sampled: _Group = {}
+    for (time, _), rows in group.items():
+        for row in rows:
+            kind = aligned if row.context == _CLOCK else sampled
+            kind.setdefault((time, 1), []).append(row)
+    found = [*_registers(sampled), *(one._replace(series=one.series + ALIGNED) for one in _registers(aligned))]
+    return sorted(found, key=lambda one: (one.time, one.series))
 
 
 def _by_series(rows: Sequence[SampleRow]) -> dict[int, float]:

@@ -6,12 +6,12 @@ from collections.abc import Collection, Sequence
 from sqlalchemy import and_, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from citrine.ocpp.v2.provisioning_pb2 import ATTRIBUTE_ENUM_ACTUAL
+from citrine.ocpp.v2.provisioning_pb2 import ATTRIBUTE_ENUM_ACTUAL, VariableCharacteristics
 from citrine_core.blocks.provisioning.models import ReportedVariable
 from citrine_core.blocks.provisioning.repository import name_key
 from citrine_core.db.one_of import one_of
 
-__all__ = ["find_available", "find_connector_types", "find_currencies", "find_variables"]
+__all__ = ["find_available", "find_connector_types", "find_currencies", "find_evse_powers", "find_variables"]
 
 _TABLE = ReportedVariable.__table__.c
 
@@ -63,6 +63,29 @@ async def find_currencies(session: AsyncSession, tenant_id: str, station_ids: Co
         )
     )
     return {station_id: value.strip().upper()[:20] for station_id, value in rows if value is not None}
+
+
+async def find_evse_powers(
+    session: AsyncSession, tenant_id: str, station_ids: Collection[str]
+) -> dict[tuple[str, int], float]:
+    """Return what EVSEs can give in W, by station and EVSE: maxLimit of EVSE.Power, of those that have it."""
+    rows = await session.execute(
+        select(_TABLE.station_id, _TABLE.evse_id, _TABLE.characteristics).where(
+            _TABLE.tenant_id == tenant_id,
+            one_of(session, _TABLE.station_id, station_ids),
+            _TABLE.name_key == name_key("EVSE", "", "Power", ""),
+            _TABLE.attribute == ATTRIBUTE_ENUM_ACTUAL,
+            _TABLE.evse_id > 0,
+            _TABLE.characteristics.is_not(None),
+        )
+    )
+    found: dict[tuple[str, int], float] = {}
+    for station_id, evse_id, content in rows:
+        characteristics = VariableCharacteristics.FromString(content or b"")
+        factor = 1000.0 if characteristics.unit.lower() == "kw" else 1.0
+        if characteristics.HasField("max_limit") and characteristics.max_limit > 0:
+            found[station_id, evse_id] = characteristics.max_limit * factor
+    return found
 
 
 async def find_available(

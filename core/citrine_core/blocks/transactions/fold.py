@@ -20,6 +20,12 @@ from citrine_core.blocks.meter_values import (
     sample_rows,
     to_datetime,
 )
+from citrine_core.blocks.transactions.other_energy import (
+    follow_exports,
+    follow_intervals,
+    reckon_exports,
+    reckon_without_register,
+)
 from citrine_core.blocks.transactions.reading_fold import follow_readings, reckon_readings
 from citrine_core.resources.tokens import lookup_of
 
@@ -208,6 +214,10 @@ class TransactionState:
     settle_due_time: datetime | None = None
     reopening: int | None = None
     register_state: bytes | None = None
+    power_limit_w: float | None = None
+    exported_wh: float | None = None
+    export_last_wh: float | None = None
+    export_last_time: datetime | None = None
     anomalies: bytes | None = None
 
     @property
@@ -233,6 +243,7 @@ _NOT_OF_EVENTS = (
     "settle_due_time",
     "reopening",
     "anomalies",
+    "power_limit_w",
 )
 """What does not come from events."""
 
@@ -251,13 +262,23 @@ def fold(state: TransactionState, occurrences: Iterable[Occurrence]) -> Transact
     for name in _NOT_OF_EVENTS:
         setattr(fresh, name, getattr(state, name))
     taken: list[tuple[Occurrence, RegisterReading]] = []
+    exports: list[tuple[Occurrence, RegisterReading]] = []
+    intervals: list[tuple[Occurrence, RegisterReading]] = []
+    last: Occurrence | None = None
     for occurrence in sorted(occurrences, key=lambda occurrence: occurrence.order):
         is_over = fresh.end_time is not None
-        registers = _apply(fresh, occurrence).registers
+        values = _apply(fresh, occurrence)
         occurrence.energies = ()
         if not is_over or not taken:
-            taken += [(occurrence, reading) for reading in registers]
-    reckon_readings(fresh, taken, state.register_state)
+            taken += [(occurrence, reading) for reading in values.registers]
+        if not is_over:
+            exports += [(occurrence, reading) for reading in values.exports]
+            intervals += [(occurrence, reading) for reading in values.intervals]
+            last = occurrence
+    if reckon_readings(fresh, taken, state.register_state) < 2:
+        reckon_without_register(fresh, intervals, last)
+    if exports:
+        reckon_exports(fresh, exports)
     return fresh
 
 
@@ -265,13 +286,20 @@ def apply(state: TransactionState, occurrence: Occurrence) -> bool:
     """Take in the event that comes next in order; return False where all are to be folded anew to know the energy."""
     is_over = state.end_time is not None
     values = _apply(state, occurrence)
-    if not values.registers or (is_over and state.meter_last_wh is not None):
+    if is_over and state.meter_last_wh is not None:
         return True
-    energies = follow_readings(state, values.registers)
+    if values.exports and not follow_exports(state, values.exports):
+        return False
+    energies: list[tuple[datetime, float]] | None = []
+    if values.registers:
+        energies = follow_readings(state, values.registers)
+    elif values.intervals:
+        energies = follow_intervals(state, values.intervals)
     if energies is None:
         return False
     occurrence.energies = energies
-    return True
+    # At the end nothing more comes that could tell the energy.
+    return state.end_time is None or is_over or bool(state.energy_wh)
 
 
 def _apply(state: TransactionState, occurrence: Occurrence) -> Measured:

@@ -20,6 +20,7 @@ from citrine_core.blocks.reservation import ReservationUse, use_reservations
 from citrine_core.blocks.tariff_and_cost import Cause
 from citrine_core.blocks.transactions.checks import CheckRepository
 from citrine_core.blocks.transactions.clock_rule import ClockRule
+from citrine_core.blocks.transactions.evse_energy import set_power_limits, take_meter_values
 from citrine_core.blocks.transactions.fold import Occurrence, Order, TransactionState, apply, fold
 from citrine_core.blocks.transactions.late_events import counts, is_settled, retain_late
 from citrine_core.blocks.transactions.lives import IdReuse, sort_out_lives
@@ -82,6 +83,8 @@ class TransactionsHandlers:
         self._clocks = ClockRule(services)
         self._proofs = EndProofs(services)
         self._settle_time = services.settings.transaction_settle_time
+        power_kw = services.settings.evse_power_kw
+        self._evse_power_w = None if power_kw is None else 1000 * power_kw
 
     @handles(TransactionEventRequest, batched=True)
     async def transaction_events(
@@ -100,7 +103,7 @@ class TransactionsHandlers:
             _answer(batch, await self._decide(work, tenant_id, batch))
             missing = {key: state.missing for key, state in batch.states.items()}
             settled = _open_again(work, batch)
-            late = await _fold(work, repository, tenant_id, batch, settled, now)
+            late = await _fold(work, repository, tenant_id, batch, settled, now, self._evse_power_w)
             heard = [one for one in batch.fresh.values() if not one.late]
             self._clocks.examine(tenant_id, heard, batch.states)
             ended = self._settle(work, batch, heard, now)
@@ -252,6 +255,7 @@ async def _fold(
     batch: _Batch,
     settled: Set[TransactionKey],
     now: datetime,
+    evse_power_w: float | None,
 ) -> Collection[TransactionKey]:
     """Bring the transactions up to date, and return those with an event that is not behind all before it."""
     late = _late(batch) - settled
@@ -267,6 +271,9 @@ async def _fold(
             batch.new.add(key)
     for key, lives in batch.reuse.lives.items():
         batch.states[key].lives = lives
+    placed = batch.new | batch.unplaced
+    if placed:
+        await set_power_limits(work, tenant_id, batch.states, batch.fresh.values(), placed, evse_power_w)
     for key, stored in (await repository.load_events(tenant_id, late)).items():
         fresh = [one for one in batch.fresh.values() if (one.station_id, one.transaction_id) == key]
         before = batch.states[key]
@@ -294,6 +301,13 @@ async def _fold(
                 for event in anomaly_events(state, doubts):
                     work.emit(event)
             taken.setdefault(key, []).append(occurrence)
+        if occurrence.event_type == _ENDED and key not in ended_before and state.energy_wh is None:
+            fresh = [one for one in batch.fresh.values() if (one.station_id, one.transaction_id) == key]
+            measured = await take_meter_values(work, state, fresh)
+            if measured is not None:
+                state = batch.states[key] = measured
+                late.add(key)
+                refolded.discard(key)
         if state.id_token is None and state.remote_start_id is not None and key not in settled:
             take_token(state, requests)
         state.update_time = now

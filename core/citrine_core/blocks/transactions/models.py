@@ -136,6 +136,13 @@ class Transaction(Model):
     """citrine.api.v1.CostCorrection.Reason of what it costs once it is settled again. None: it was not reopened."""
     register_state: Mapped[bytes | None] = mapped_column(LargeBinary)
     """RegisterMemory. None: its readings are ordinary."""
+    power_limit_w: Mapped[float | None] = mapped_column(Double)
+    """What its EVSE can give. None: not known."""
+    exported_wh: Mapped[float | None] = mapped_column(Double)
+    """Energy that the vehicle gave. None: no export register was read."""
+    export_last_wh: Mapped[float | None] = mapped_column(Double)
+    export_last_time: Mapped[datetime | None]
+    """When export_last_wh was taken."""
     anomalies: Mapped[bytes | None] = mapped_column(LargeBinary)
     """What is doubtful about it. None: nothing."""
 

@@ -63,6 +63,7 @@ def transaction_to_proto(
         stop_id_token=_id_token(row.stop_id_token, row.stop_id_token_type),
         known_token_types=known_types.get(row.id_token or "", ()),
         anomalies=_anomalies(row),
+        exported_energy_wh=row.exported_wh,
         late_events=row.late_events or 0,
         settle_time=row.settle_time,
         settlement=Settlement.ValueType(row.settlement or 0),

@@ -13,7 +13,7 @@ from citrine_core.blocks.transactions.register_memory import (
     dump_anomalies,
     load_anomalies,
 )
-from citrine_core.blocks.transactions.register_model import Reading, follows, is_idle, reckon
+from citrine_core.blocks.transactions.register_model import Reading, follows, is_idle, most_power, reckon
 
 if TYPE_CHECKING:
     from citrine_core.blocks.transactions.fold import Occurrence, TransactionState
@@ -67,7 +67,7 @@ def follow_readings(
                 continue
             if memory.pending or (memory.height_wh is not None and wh >= memory.height_wh):
                 return None
-            if follows(time, last, reading.time, wh):
+            if follows(time, last, reading.time, wh, most_power(state.power_limit_w)):
                 state.meter_last_wh, state.meter_last_time = wh, reading.time
             elif reading.rank == 2 or not is_idle(time, last, reading.time, wh):
                 return None
@@ -83,8 +83,8 @@ def follow_readings(
 
 def reckon_readings(
     state: "TransactionState", taken: Sequence[tuple["Occurrence", RegisterReading]], before: bytes | None
-) -> None:
-    """Reckon the energy from all readings.
+) -> int:
+    """Reckon the energy from all readings, and return at how many times the register was read that counts.
 
     Args:
         state: Gets it.
@@ -92,7 +92,7 @@ def reckon_readings(
         before: What was remembered of the registers.
     """
     old = RegisterMemory.load(before)
-    memory = RegisterMemory(boots=old.boots, confirmed=old.confirmed)
+    memory = RegisterMemory(boots=old.boots, confirmed=old.confirmed, outside=old.outside)
     if taken:
         memory.series = taken[0][1].series
     readings: list[Reading] = []
@@ -107,7 +107,7 @@ def reckon_readings(
         boots = sum(seq_no <= occurrence.seq_no for seq_no in memory.boots) + _lost_power(occurrence)
         readings.append(Reading(one.time, wh, one.rank, boots))
         events.append(occurrence)
-    found = reckon(readings, memory.confirmed)
+    found = reckon(readings, memory.confirmed, most_power(state.power_limit_w))
     memory.pending, memory.height_wh = found.is_pending, found.height_wh
     if found.last is not None:
         state.meter_start_wh, state.meter_base_wh, state.meter_before_wh = (
@@ -126,6 +126,7 @@ def reckon_readings(
     others = [one for one in load_anomalies(state.anomalies) if one.kind not in _OF_REGISTERS]
     doubts = [Anomaly(one.kind, one.time, one.wh) for one in found.doubts]
     state.anomalies = dump_anomalies([*others, *strange, *doubts])
+    return len({readings[place].time for place in found.energies})
 
 
 def _lost_power(occurrence: "Occurrence") -> int:

@@ -31,6 +31,10 @@ class RegisterMemory:
     """A reading at or above it proves that the register did not restart."""
     confirmed: list[float] = field(default_factory=list)
     """Registers in Wh that an operator confirmed."""
+    interval: tuple[int, int | None, float] | None = None
+    """Of energy told in intervals: its series, when the latest one ended (microseconds since 1970), and Wh so far."""
+    outside: list[tuple[int, float]] = field(default_factory=list)
+    """Register readings of MeterValues of the EVSE: microseconds since 1970 and Wh."""
 
     @classmethod
     def load(cls, content: bytes | None) -> "RegisterMemory":

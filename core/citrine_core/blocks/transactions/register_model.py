@@ -12,18 +12,19 @@ from typing import NamedTuple
 from citrine.api.v1.transactions_pb2 import TransactionAnomaly
 from citrine_core.blocks.meter_values import exact
 
-__all__ = ["MOST_POWER_W", "NOISE_WH", "Doubt", "Reading", "Reckoned", "follows", "is_idle", "reckon"]
+__all__ = ["MOST_POWER_W", "NOISE_WH", "Doubt", "Reading", "Reckoned", "follows", "is_idle", "most_power", "reckon"]
 
 MOST_POWER_W = 1_000_000.0
 """No EVSE gives more to a vehicle, as far as energy is billed without being asked about."""
+
+MARGIN = 1.25
+"""By which an EVSE may give more than its device model says."""
 
 SLACK_S = 60.0
 """Seconds by which the times of two readings may be off."""
 
 NOISE_WH = 10.0
 """A register that steps back by less was rounded; it says nothing."""
-
-_SLACK_WH = SLACK_S * MOST_POWER_W / 3600
 
 _KILO = 1000.0
 
@@ -93,15 +94,22 @@ class Reckoned:
     """A reading at or above it proves that the register did not restart. None: nothing would."""
 
 
-def follows(time: datetime, wh: float, reading_time: datetime, reading_wh: float) -> bool:
+def most_power(limit_w: float | None) -> float:
+    """Return what is billed at most, in W, of an EVSE that gives so much. None: that is not known."""
+    return MOST_POWER_W if limit_w is None else min(MOST_POWER_W, limit_w * MARGIN)
+
+
+def follows(
+    time: datetime, wh: float, reading_time: datetime, reading_wh: float, power_w: float = MOST_POWER_W
+) -> bool:
     """Tell whether a reading goes on from another: it is no lower, and no higher than time and power allow."""
     rise = reading_wh - wh
     if rise < 0:
         return False
-    if rise <= _SLACK_WH and reading_time >= time:
+    if rise * 3600 <= SLACK_S * power_w and reading_time >= time:
         return True
     seconds = (reading_time - time).total_seconds()
-    return rise <= ((seconds if seconds > 0 else 0.0) + SLACK_S) * MOST_POWER_W / 3600
+    return rise * 3600 <= ((seconds if seconds > 0 else 0.0) + SLACK_S) * power_w
 
 
 def is_idle(time: datetime, wh: float, reading_time: datetime, reading_wh: float) -> bool:
@@ -111,19 +119,21 @@ def is_idle(time: datetime, wh: float, reading_time: datetime, reading_wh: float
     return reading_time <= time or wh - reading_wh <= NOISE_WH
 
 
-def reckon(readings: Sequence[Reading], confirmed: Collection[float] = ()) -> Reckoned:
+def reckon(readings: Sequence[Reading], confirmed: Collection[float] = (), power_w: float = MOST_POWER_W) -> Reckoned:
     """Return what readings of one series say.
 
     Args:
         readings: In the order of their events.
         confirmed: Registers in Wh that an operator confirmed: a rise up to one of them counts, however steep.
+        power_w: What the EVSE can give at most.
     """
-    return _Walk(confirmed).over(readings)
+    return _Walk(confirmed, power_w).over(readings)
 
 
 class _Walk:
-    def __init__(self, confirmed: Collection[float]) -> None:
+    def __init__(self, confirmed: Collection[float], power_w: float) -> None:
         self._confirmed = confirmed
+        self._power_w = power_w
         self._chain: _Chain | None = None
         self._earlier: list[_Chain] = []
         self._pending: list[tuple[int, Reading]] = []
@@ -180,7 +190,7 @@ class _Walk:
     def _follows(self, one: Reading, other: Reading) -> bool:
         if other.wh >= one.wh and any(one.wh < wh <= other.wh for wh in self._confirmed):
             return True
-        return follows(one.time, one.wh, other.time, other.wh)
+        return follows(one.time, one.wh, other.time, other.wh, self._power_w)
 
     def _take(self, place: int, reading: Reading) -> None:
         if reading.wh < 0:
@@ -278,7 +288,7 @@ class _Walk:
         chain, first = self._chain, self._pending[0][1]
         assert chain is not None
         # It counts from 0, unless that is too much: then it is another meter.
-        if follows(chain.last.time, 0.0, first.time, first.wh):
+        if follows(chain.last.time, 0.0, first.time, first.wh, self._power_w):
             self._next_life(0.0, RESTART, is_firm=False)
         elif len(self._pending) > 1:
             self._next_life(first.wh, REBASED, is_firm=True)

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from citrine.api.v1.transactions_pb2 import ConfirmReadingRequest, SettlementAction, TransactionAnomaly
 from citrine.ocpp.v2.transactions_pb2 import TransactionEventRequest
 from citrine.ocpp.v2.types_pb2 import LocationEnum, SampledValue
-from citrine_core.blocks.transactions import TransactionRepository
 from citrine_core.blocks.transactions.fold import Occurrence, TransactionState, apply, fold
 from citrine_core.blocks.transactions.register_model import Reading, reckon
+from citrine_core.blocks.transactions.repository import TransactionRepository
 from citrine_core.db import UnitOfWorkFactory
 from tests.core.blocks.tariff_and_cost.tariffs import component, element, tariff
 from tests.core.blocks.tariff_and_cost.test_corrections import Bills, core, edge, station

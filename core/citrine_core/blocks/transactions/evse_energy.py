@@ -1,0 +1,72 @@
+"""What else than its events tells of the energy of a transaction: how much its EVSE gives, and MeterValues of it."""
+
+from collections.abc import Collection, Iterable, Mapping
+
+from citrine_core.blocks.meter_values.queries import find_evse_registers
+from citrine_core.blocks.provisioning.queries import find_evse_powers
+from citrine_core.blocks.transactions.fold import Occurrence, TransactionState, fold
+from citrine_core.blocks.transactions.other_energy import from_meter_values, outside_readings
+from citrine_core.blocks.transactions.register_memory import RegisterMemory, add_anomaly
+from citrine_core.blocks.transactions.repository import TransactionKey, TransactionRepository
+from citrine_core.db import UnitOfWork
+
+__all__ = ["set_power_limits", "take_meter_values"]
+
+
+async def set_power_limits(
+    work: UnitOfWork,
+    tenant_id: str,
+    states: Mapping[TransactionKey, TransactionState],
+    occurrences: Iterable[Occurrence],
+    placed: Collection[TransactionKey],
+    default_w: float | None,
+) -> None:
+    """Set what the EVSEs of transactions can give, in one query for all; none where there is no new one.
+
+    Args:
+        work: A transaction.
+        tenant_id: Of the stations.
+        states: The transactions; those that are placed get it.
+        occurrences: Events that say which EVSE is in use.
+        placed: Transactions that are new, or whose EVSE was not known.
+        default_w: Of EVSEs whose device model does not say. None: nobody does.
+    """
+    wanted = {
+        (one.station_id, one.transaction_id): one.request.evse.id
+        for one in occurrences
+        if one.request.evse.id > 0 and (one.station_id, one.transaction_id) in placed
+    }
+    if not wanted:
+        return
+    powers = await find_evse_powers(work.session, tenant_id, {station_id for station_id, _ in wanted})
+    for key, evse_id in wanted.items():
+        states[key].power_limit_w = powers.get((key[0], evse_id), default_w)
+
+
+async def take_meter_values(
+    work: UnitOfWork, state: TransactionState, fresh: Iterable[Occurrence]
+) -> TransactionState | None:
+    """Return a transaction with the energy that MeterValues of its EVSE tell, where its events tell none.
+
+    Args:
+        work: A transaction of the database.
+        state: A transaction that just ended.
+        fresh: Its events that are not stored yet.
+    """
+    start, end = state.start_time, state.end_time
+    if state.energy_wh is not None or not state.evse_id or start is None or end is None or start >= end:
+        return None
+    readings = await find_evse_registers(work.session, state.tenant_id, state.station_id, state.evse_id, start, end)
+    outside = outside_readings(readings)
+    if len(outside) < 2:
+        return None
+    memory = RegisterMemory.load(state.register_state)
+    memory.outside = outside
+    state.register_state = memory.dump()
+    key = (state.station_id, state.transaction_id)
+    stored = await TransactionRepository(work.session).load_events(state.tenant_id, {key})
+    folded = fold(state, [*stored[key], *fresh])
+    if folded.energy_wh is None:
+        return None
+    add_anomaly(folded, from_meter_values(folded))
+    return folded
