@@ -108,6 +108,32 @@ _WORDS: Mapping[str, Callable[[Any], str]] = {
         f"{'messages' if body.messages_in_queue else 'nothing'} queued"
     ),
     "transaction_closed": lambda body: f"transaction closed without an end  {_transaction(body.transaction)}",
+    "transaction_settled": lambda body: (
+        f"transaction settled: {body.settlement.lower().replace('_', ' ')}"
+        + (f", {body.missing_events} events missing" if body.missing_events else "")
+        + f"  {_transaction(body.transaction)}"
+    ),
+    "transaction_reopened": lambda body: (
+        f"transaction reopened{f' by {body.author}' if body.author else ''}  {_transaction(body.transaction)}"
+    ),
+    "transaction_over": lambda body: (
+        f"transaction {body.transaction_id} is over: "
+        + (
+            f"{body.next_transaction_id} began at its EVSE"
+            if body.next_transaction_id
+            else "its connector is available"
+        )
+    ),
+    "cost_corrected": lambda body: (
+        f"correction {body.number}: {body.after_tax} {body.currency} instead of {body.replaced_after_tax or 'unknown'}"
+        f" ({body.reason.lower().replace('_', ' ')})  {body.transaction_id}"
+    ),
+    "charging_plan_changed": lambda body: (
+        f"charging plan {body.state.lower().replace('_', ' ')} ({body.cause_text or body.cause.lower()})"
+        + (f": {body.given_a:g} A given" if body.HasField("given_a") else "")
+        + (f" of {body.max_current_a:g} A" if body.HasField("max_current_a") else "")
+        + (", at risk" if body.at_risk else "")
+    ),
     "transaction_cost_changed": lambda body: (
         f"transaction costs {body.after_tax} {body.currency}{'' if body.is_final else ' so far'}  {body.transaction_id}"
     ),
