@@ -1,7 +1,8 @@
 """What the composition root hands to blocks and resources."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from citrine_core.clock import Clock
@@ -12,8 +13,9 @@ if TYPE_CHECKING:
     from citrine_core.blocks.authorization.decisions import Decision
     from citrine_core.dispatch.routes import Route
     from citrine_core.resources.commands import CommandSender
+    from citrine_core.resources.tokens import Token
 
-__all__ = ["Disconnect", "ForgetStation", "Inform", "OnTokenChange", "Services", "VendorRoute"]
+__all__ = ["CreditLeft", "Disconnect", "ForgetStation", "Inform", "OnTokenChange", "Services", "VendorRoute"]
 
 Disconnect = Callable[[str, str, str], Awaitable[bool]]
 """`await disconnect(tenant_id, station_id, reason)` has the edge close the websocket of a station. Returns False where
@@ -30,6 +32,9 @@ that makes them so."""
 Inform = Callable[[UnitOfWork, "Sequence[Decision]"], Awaitable[None]]
 """`await inform(work, decisions)` adds to what stations are answered on tokens that drivers of one tenant presented,
 e.g. a price to `decision.info.personal_message`. Called once for a batch, with those that may charge."""
+
+CreditLeft = Callable[[UnitOfWork, str, "Sequence[Token]"], Awaitable[Mapping[tuple[str, str], Decimal]]]
+"""`await credit_left(work, tenant_id, tokens)` returns what is left of prepaid tokens, by lookup and type."""
 
 VendorRoute = Callable[[str, str | None], "Route | None"]
 """`vendor_route(vendor_id, message_id)` returns the handler of a vendor's DataTransfer, or None. All blocks are
@@ -67,5 +72,7 @@ class Services:
     """Blocks add here who is to be told of changed tokens, while they are put together."""
     informers: list[Inform] = field(default_factory=list)
     """Blocks add here who tells drivers something with the decision on their token, while they are put together."""
+    credit_left: list[CreditLeft] = field(default_factory=list)
+    """The block that knows what transactions cost adds here who says what is left of prepaid tokens."""
     shared: dict[type, Any] = field(default_factory=dict)
     """Objects that several blocks use, by their class; who needs one first makes it."""

@@ -36,6 +36,7 @@ from citrine.api.v1.tariff_and_cost_pb2_grpc import TariffAndCostServiceStub
 from citrine.api.v1.tariffs_pb2_grpc import TariffsServiceStub
 from citrine.api.v1.tenants_pb2_grpc import TenantsServiceStub
 from citrine.api.v1.tokens_pb2_grpc import TokensServiceStub
+from citrine.api.v1.transaction_limits_pb2_grpc import TransactionLimitsServiceStub
 from citrine.api.v1.transactions_pb2_grpc import TransactionsServiceStub
 from citrine.events.v1.events_pb2 import Event
 from citrine_sdk.channel import channel_options, resolve_target
@@ -72,6 +73,7 @@ if TYPE_CHECKING:
     from citrine.api.v1.tariffs_pb2_grpc import TariffsServiceAsyncStub
     from citrine.api.v1.tenants_pb2_grpc import TenantsServiceAsyncStub
     from citrine.api.v1.tokens_pb2_grpc import TokensServiceAsyncStub
+    from citrine.api.v1.transaction_limits_pb2_grpc import TransactionLimitsServiceAsyncStub
     from citrine.api.v1.transactions_pb2_grpc import TransactionsServiceAsyncStub
 
 __all__ = ["Citrine"]
@@ -115,6 +117,7 @@ class Citrine:
     tenants: "TenantsServiceAsyncStub"
     tokens: "TokensServiceAsyncStub"
     transactions: "TransactionsServiceAsyncStub"
+    transaction_limits: "TransactionLimitsServiceAsyncStub"
 
     def __init__(
         self,
@@ -178,6 +181,7 @@ class Citrine:
         self.tenants = TenantsServiceStub(channel)
         self.tokens = TokensServiceStub(channel)
         self.transactions = TransactionsServiceStub(channel)
+        self.transaction_limits = TransactionLimitsServiceStub(channel)
         return self
 
     async def __aexit__(

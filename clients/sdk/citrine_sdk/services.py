@@ -34,6 +34,7 @@ from citrine.api.v1 import (
     tariffs_pb2,
     tenants_pb2,
     tokens_pb2,
+    transaction_limits_pb2,
     transactions_pb2,
 )
 
@@ -67,6 +68,7 @@ _FILES = {
     "tariffs": tariffs_pb2,
     "tenants": tenants_pb2,
     "tokens": tokens_pb2,
+    "transaction_limits": transaction_limits_pb2,
     "transactions": transactions_pb2,
 }
 

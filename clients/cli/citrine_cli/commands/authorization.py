@@ -7,6 +7,9 @@ import typer
 from google.protobuf.field_mask_pb2 import FieldMask
 
 from citrine.api.v1.authorization_pb2 import (
+    LOST_AUTHORIZATION_GO_ON,
+    LOST_AUTHORIZATION_STOP,
+    LOST_AUTHORIZATION_UNSPECIFIED,
     AuthorizationSettings,
     Authorizer,
     GetAuthorizationSettingsRequest,
@@ -29,6 +32,9 @@ _OFFLINE = {
     "local": Authorizer.OFFLINE_POLICY_LOCAL_TOKENS,
     "accept": Authorizer.OFFLINE_POLICY_ACCEPT,
 }
+
+
+_LOST = {"go-on": LOST_AUTHORIZATION_GO_ON, "stop": LOST_AUTHORIZATION_STOP, "default": LOST_AUTHORIZATION_UNSPECIFIED}
 
 
 def build() -> typer.Typer:
@@ -59,6 +65,7 @@ def _print(client: Client, found: AuthorizationSettings) -> None:
             "separators in ids": "make another token" if found.exact_token_ids else "do not count",
             "contract roots": str(found.contract_roots.count("BEGIN CERTIFICATE") or ""),
             "own OCSP responders": " ".join(found.ocsp_hosts),
+            "token lost while charging": enum_word(found, "lost_authorization"),
             "authorizer": f"{authorizer.address}{' (TLS)' if authorizer.tls else ''}" if asked else "none",
             "asked about": (enum_word(authorizer, "ask") or "unknown tokens") if asked else "",
             "credential": "yes" if authorizer.has_credential else "",
@@ -86,6 +93,10 @@ async def change_settings(
             "--exact-token-ids/--any-separators", help="Whether 20:69:C0:21 and 2069C021 are different tokens."
         ),
     ] = None,
+    lost: Annotated[
+        str | None,
+        typer.Option("--lost", metavar="WHAT", help="Charging whose token is blocked, ...: go-on, stop or default."),
+    ] = None,
 ) -> None:
     """Change how the tenant decides on tokens: what is given."""
     settings, fields = AuthorizationSettings(), []
@@ -101,6 +112,11 @@ async def change_settings(
     if ocsp_hosts:
         settings.ocsp_hosts.extend(host for host in ocsp_hosts if host)
         fields.append("ocsp_hosts")
+    if lost is not None:
+        if lost not in _LOST:
+            raise UsageError(f"--lost: {lost!r} is none of go-on, stop and default")
+        settings.lost_authorization = _LOST[lost]
+        fields.append("lost_authorization")
     if not fields:
         raise UsageError("nothing is given to change")
     await _update(client, settings, fields)

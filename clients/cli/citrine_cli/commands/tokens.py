@@ -9,6 +9,7 @@ from google.protobuf.field_mask_pb2 import FieldMask
 from citrine.api.v1.tokens_pb2 import (
     TOKEN_STATUS_ACCEPTED,
     TOKEN_STATUS_BLOCKED,
+    AddCreditRequest,
     CreateTokenRequest,
     DeleteTokenRequest,
     GetTokenRequest,
@@ -19,6 +20,7 @@ from citrine.api.v1.tokens_pb2 import (
 )
 from citrine_cli.client import Client, client_command, collect
 from citrine_cli.errors import UsageError
+from citrine_cli.limits import MaxCost, MaxEnergy, MaxTime, limit_words, parse_limit
 from citrine_cli.token_rules import parse_rules, rule_words
 from citrine_cli.values import parse_time
 from citrine_cli.words import enum_word, time_word
@@ -74,11 +76,12 @@ _STATUSES = {"accepted": TOKEN_STATUS_ACCEPTED, "blocked": TOKEN_STATUS_BLOCKED}
 
 def build() -> typer.Typer:
     """Return the commands of `citrine token`."""
-    app = typer.Typer(help="Tokens of drivers: add, set, list, show, remove.")
+    app = typer.Typer(help="Tokens of drivers: add, set, list, show, credit, remove.")
     client_command(app, "add")(add_token)
     client_command(app, "set")(set_token)
     client_command(app, "list")(list_tokens)
     client_command(app, "show")(show_token)
+    client_command(app, "credit")(add_credit)
     client_command(app, "remove")(remove_token)
     return app
 
@@ -116,6 +119,9 @@ async def add_token(
     zone: Zone = "",
     max_transactions: MaxTransactions = 0,
     no_credit: NoCredit = False,
+    max_cost: MaxCost = "",
+    max_energy: MaxEnergy = 0.0,
+    max_time: MaxTime = 0.0,
 ) -> None:
     """Register a token. Rules say where, when and how often it may charge."""
     rules = parse_rules(places, connectors, times, zone, max_transactions, no_credit)
@@ -133,6 +139,7 @@ async def add_token(
         charging_priority=priority,
         cache_time=None if cache_time == _UNSET else Duration(seconds=cache_time),
         rules=rules if rules.ByteSize() else None,
+        limit=parse_limit(max_cost, max_energy, max_time),
     )
     created = await client.citrine.tokens.CreateToken(CreateTokenRequest(token=token))
     if client.out.as_json:
@@ -177,6 +184,10 @@ async def set_token(
     max_transactions: MaxTransactions = 0,
     no_credit: NoCredit = False,
     no_rules: Annotated[bool, typer.Option("--no-rules", help="It may charge anywhere and at any time.")] = False,
+    max_cost: MaxCost = "",
+    max_energy: MaxEnergy = 0.0,
+    max_time: MaxTime = 0.0,
+    no_limit: Annotated[bool, typer.Option("--no-limit", help="Its transactions may take any.")] = False,
 ) -> None:
     """Change a token: what is given. Rules are given all together."""
     token = Token(id_token=id_token, type=_type(token_type))
@@ -194,6 +205,11 @@ async def set_token(
     if no_rules or rules.ByteSize():
         fields.append("rules")
         token.rules.CopyFrom(rules)
+    limit = parse_limit(max_cost, max_energy, max_time)
+    if limit is not None or no_limit:
+        fields.append("limit")
+        if limit is not None:
+            token.limit.CopyFrom(limit)
     if not fields:
         raise UsageError("nothing is given to change")
     changed = await client.citrine.tokens.UpdateToken(
@@ -203,6 +219,21 @@ async def set_token(
         client.out.message(changed)
         return
     client.out.line(f"token {changed.id_token} of type {changed.type} changed")
+
+
+async def add_credit(
+    client: Client,
+    id_token: TokenId,
+    amount: Annotated[str, typer.Argument(metavar="AMOUNT", help="With tax: 20.00.")],
+    token_type: MaybeType = "",
+) -> None:
+    """Add to what was paid in advance for a token, which is a prepaid one from then on."""
+    request = AddCreditRequest(id_token=id_token, type=_type(token_type), amount=amount)
+    changed = await client.citrine.tokens.AddCredit(request)
+    if client.out.as_json:
+        client.out.message(changed)
+        return
+    client.out.line(f"{changed.prepaid.left} left of {changed.prepaid.paid} for token {changed.id_token}")
 
 
 async def list_tokens(
@@ -248,6 +279,8 @@ async def show_token(client: Client, id_token: TokenId, token_type: MaybeType = 
             "group": token.group_id,
             "expires": time_word(token, "expire_time"),
             "master pass": "yes" if token.master_pass else "",
+            "each transaction": limit_words(token.limit),
+            "prepaid": f"{token.prepaid.left} left of {token.prepaid.paid}" if token.HasField("prepaid") else "",
             "language": ", ".join(filter(None, (token.language, token.second_language))),
             "charging priority": str(token.charging_priority or ""),
             "message": token.message,

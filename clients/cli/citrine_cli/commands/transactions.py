@@ -26,6 +26,7 @@ from citrine.ocpp.v2 import transactions_pb2 as ocpp
 from citrine.ocpp.v2.types_pb2 import IdToken
 from citrine_cli.client import Client, client_command, collect
 from citrine_cli.commands.settlements import add_commands
+from citrine_cli.limits import MaxCost, MaxEnergy, MaxTime, parse_limit
 from citrine_cli.targets import tell_answer
 from citrine_cli.words import amount, enum_word, number, skew_word, time_word
 
@@ -188,6 +189,9 @@ async def start_transaction(
     kind: Annotated[str, typer.Option("--type", metavar="TYPE", help="Type of the token.")] = "ISO14443",
     evse: Annotated[int, typer.Option("--evse", metavar="N", help="EVSE; without it the station chooses.")] = 0,
     group: Annotated[str, typer.Option("--group", metavar="ID", help="Group, if not that of the token.")] = "",
+    max_cost: MaxCost = "",
+    max_energy: MaxEnergy = 0.0,
+    max_time: MaxTime = 0.0,
 ) -> None:
     """Ask a station to start a transaction; `citrine transaction starts` shows what becomes of it."""
     request = remote_control.RequestStartTransactionRequest(id_token=IdToken(id_token=id_token, type=kind))
@@ -196,7 +200,11 @@ async def start_transaction(
     if group:
         request.group_id_token.CopyFrom(IdToken(id_token=group, type="Central"))
     answer = await client.citrine.remote_control.RequestStartTransaction(
-        RequestStartTransactionRequest(target=CommandTarget(station_id=station_id), request=request)
+        RequestStartTransactionRequest(
+            target=CommandTarget(station_id=station_id),
+            request=request,
+            limit=parse_limit(max_cost, max_energy, max_time),
+        )
     )
     status = enum_word(answer.response, "status")
     if client.out.as_json or status != "Accepted":

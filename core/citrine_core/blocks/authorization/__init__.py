@@ -25,6 +25,7 @@ __all__ = [
     "Facts",
     "Presented",
     "Purpose",
+    "SettingsDirectory",
     "block",
     "decide_known",
     "decide_unknown",

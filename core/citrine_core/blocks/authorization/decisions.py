@@ -76,6 +76,7 @@ class Authorizations:
     def __init__(self, services: Services) -> None:
         self._clock = services.clock
         self._informers = services.informers
+        self._credit_left = services.credit_left
         self._directory = SettingsDirectory.of(services)
 
     async def decide(self, work: UnitOfWork, tenant_id: str, presented: Sequence[Presented]) -> list[Decision]:
@@ -91,6 +92,9 @@ class Authorizations:
         decisions = [Decision(tenant_id, one, self._token_of(tenant_id, one, tokens)) for one in presented]
         facts = Facts(self._clock(), self._directory.master_pass_group_id(tenant_id))
         await _find_facts(work, facts, tenant_id, decisions)
+        prepaid = [one.token for one in decisions if one.token is not None and one.token.prepaid is not None]
+        for credit_left in self._credit_left if prepaid else ():
+            facts.credit_left |= await credit_left(work, tenant_id, prepaid)
         ours = await _started_by_us(work, facts.now, tenant_id, decisions)
         for decision in decisions:
             decision.info = _decide(decision, facts, ours)

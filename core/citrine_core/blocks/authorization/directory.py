@@ -75,6 +75,7 @@ def settings_to_proto(row: AuthorizationSettings) -> pb.AuthorizationSettings:
         contract_roots=row.contract_roots,
         ocsp_hosts=orjson.loads(row.ocsp_hosts),
         exact_token_ids=row.exact_token_ids,
+        lost_authorization=pb.LostAuthorization.ValueType(row.lost_authorization),
     )
     if row.authorizer_address:
         shown.authorizer.CopyFrom(

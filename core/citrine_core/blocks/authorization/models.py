@@ -37,3 +37,5 @@ class AuthorizationSettings(Model):
     """Milliseconds. None: the default."""
     authorizer_offline_policy: Mapped[int] = mapped_column(Integer, default=0)
     """citrine.api.v1.Authorizer.OfflinePolicy"""
+    lost_authorization: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
+    """citrine.api.v1.LostAuthorization"""

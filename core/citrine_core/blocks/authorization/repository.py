@@ -90,6 +90,7 @@ def _defaults(tenant_id: str) -> AuthorizationSettings:
     return AuthorizationSettings(
         tenant_id=tenant_id,
         exact_token_ids=False,
+        lost_authorization=0,
         master_pass_group_id="",
         contract_roots="",
         ocsp_hosts="[]",

@@ -5,6 +5,7 @@ import zoneinfo
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
+from decimal import Decimal
 from typing import Any, NamedTuple
 
 from citrine.api.v1.tokens_pb2 import TokenRules, TokenStatus, TokenTimes
@@ -48,6 +49,8 @@ class Presented:
     """When, where the station was offline. None: now."""
     finding: Any = None
     """What was found out before the transaction of the database (see citrine_core.dispatch.inquiries)."""
+    transaction_goes_on: bool = False
+    """It charges in this transaction already."""
 
 
 class OpenTransaction(NamedTuple):
@@ -72,6 +75,8 @@ class Facts:
     connector_types: Mapping[str, Mapping[int, frozenset[str]]] = field(default_factory=dict)
     """Types of the connectors of each EVSE of each station, as far as reported."""
     open: list[OpenTransaction] = field(default_factory=list)
+    credit_left: dict[tuple[str, str], Decimal] = field(default_factory=dict)
+    """What is left of prepaid tokens, by lookup and type."""
 
 
 class _Verdict(NamedTuple):
@@ -108,6 +113,9 @@ def decide_known(token: Token, presented: Presented, facts: Facts) -> IdTokenInf
     ends = [token.expire_time, verdict.until]
     if token.cache_time is not None:
         ends.append(facts.now + timedelta(seconds=token.cache_time))
+    if token.prepaid is not None:
+        # C17.FR.01, C17.FR.02: what is left is asked each time.
+        ends.append(facts.now)
     if any(end is not None for end in ends):
         info.cache_expiry_date_time.FromDatetime(min(end for end in ends if end is not None))
     # A master pass is known to stations by its group alone (C16.FR.01).
@@ -139,7 +147,12 @@ def _judge(token: Token, presented: Presented, facts: Facts) -> _Verdict:
         # C16.FR.03: a master pass stops transactions, and starts none.
         starts = presented.purpose is Purpose.START
         return _Verdict(Status.AUTHORIZATION_STATUS_ENUM_INVALID if starts else _ACCEPTED)
-    if token.rules is None or presented.purpose is Purpose.STOP:
+    if presented.purpose is Purpose.STOP:
+        return _Verdict(_ACCEPTED)
+    # Who charges already has his transaction limited to what is left.
+    if facts.credit_left.get((token.lookup, token.type), 1) <= 0 and not presented.transaction_goes_on:
+        return _Verdict(Status.AUTHORIZATION_STATUS_ENUM_NO_CREDIT)
+    if token.rules is None:
         return _Verdict(_ACCEPTED)
     verdict = _apply(TokenRules.FromString(token.rules), token, presented, facts)
     # C09.FR.03: whoever asks where his group charges may want to stop. That it does not start another

@@ -18,7 +18,9 @@ from citrine_core.services import Services
 
 __all__ = ["AuthorizationServicer"]
 
-CHANGEABLE = frozenset({"master_pass_group_id", "authorizer", "contract_roots", "ocsp_hosts", "exact_token_ids"})
+CHANGEABLE = frozenset(
+    {"master_pass_group_id", "authorizer", "contract_roots", "ocsp_hosts", "exact_token_ids", "lost_authorization"}
+)
 """Fields that UpdateAuthorizationSettings may change."""
 
 LONGEST_TIMEOUT = 20.0
@@ -116,6 +118,8 @@ def _assign(row: AuthorizationSettings, settings: pb.AuthorizationSettings, fiel
         row.master_pass_group_id = settings.master_pass_group_id
     if "exact_token_ids" in fields:
         row.exact_token_ids = settings.exact_token_ids
+    if "lost_authorization" in fields:
+        row.lost_authorization = settings.lost_authorization
     if "contract_roots" in fields:
         row.contract_roots = settings.contract_roots
     if "ocsp_hosts" in fields:

@@ -5,7 +5,12 @@ from functools import partial
 from citrine.api.v1 import remote_control_pb2_grpc
 from citrine_core.blocks.remote_control.handlers import RemoteControlHandlers
 from citrine_core.blocks.remote_control.models import RemoteStart
-from citrine_core.blocks.remote_control.repository import RemoteStartKey, RemoteStartRepository, forget_remote_starts
+from citrine_core.blocks.remote_control.repository import (
+    RemoteStartKey,
+    RemoteStartRepository,
+    forget_remote_starts,
+    limits_of_starts,
+)
 from citrine_core.blocks.remote_control.servicer import RemoteControlServicer
 from citrine_core.blocks.remote_control.starts import record_started
 from citrine_core.dispatch import Block
@@ -18,6 +23,7 @@ __all__ = [
     "RemoteStartKey",
     "RemoteStartRepository",
     "block",
+    "limits_of_starts",
     "record_started",
 ]
 

@@ -6,11 +6,12 @@ from sqlalchemy import Index, Integer, SmallInteger, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from citrine_core.db import Model
+from citrine_core.resources.usage_limits import UsageLimitColumns
 
 __all__ = ["RemoteStart"]
 
 
-class RemoteStart(Model):
+class RemoteStart(UsageLimitColumns, Model):
     """One RequestStartTransaction and what became of it; of several with one id the latest."""
 
     __tablename__ = "remote_starts"

@@ -1,10 +1,10 @@
 """Queries of the requests to start transactions."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, delete, select, tuple_
+from sqlalchemy import Row, delete, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine.api.v1.remote_control_pb2 import RemoteStartState
@@ -12,8 +12,9 @@ from citrine_core.blocks.remote_control.models import RemoteStart
 from citrine_core.db import UnitOfWork, upsert
 from citrine_core.db.one_of import one_of
 from citrine_core.db.one_of_keys import one_of_keys
+from citrine_core.resources.usage_limits import NO_LIMIT, Limit
 
-__all__ = ["KEY", "RemoteStartKey", "RemoteStartRepository", "forget_remote_starts"]
+__all__ = ["KEY", "RemoteStartKey", "RemoteStartRepository", "forget_remote_starts", "limits_of_starts"]
 
 _TABLE = RemoteStart.metadata.tables["remote_starts"]
 
@@ -24,6 +25,9 @@ KEY = ("tenant_id", "station_id", "remote_start_id")
 
 RemoteStartKey = tuple[str, int]
 """Station and remoteStartId."""
+
+TransactionKey = tuple[str, str]
+"""Station and transaction."""
 
 
 class RemoteStartRepository:
@@ -87,6 +91,33 @@ class RemoteStartRepository:
         if after is not None:
             query = query.where(tuple_(*key) < tuple_(*after))
         return (await self._session.execute(query.order_by(*(column.desc() for column in key)).limit(limit))).all()
+
+
+async def limits_of_starts(
+    work: UnitOfWork, tenant_id: str, started: Mapping[TransactionKey, RemoteStartKey]
+) -> dict[TransactionKey, Limit]:
+    """Return the limits of transactions whose request to start bears one.
+
+    Args:
+        work: Whose transaction it is.
+        tenant_id: Tenant of the stations.
+        started: The requests that began them.
+    """
+    if not started:
+        return {}
+    columns = (_TABLE.c.station_id, _TABLE.c.remote_start_id)
+    rows = await work.session.execute(
+        select(*columns, _TABLE.c.transaction_id, _TABLE.c.max_cost, _TABLE.c.max_energy_wh, _TABLE.c.max_seconds)
+        .where(_TABLE.c.tenant_id == tenant_id, one_of_keys(columns, set(started.values())))
+        .where(or_(*(_TABLE.c[name].is_not(None) for name in NO_LIMIT.columns)))
+    )
+    found = {(row.station_id, row.remote_start_id): row for row in rows}
+    # A request begins one transaction: another one that names it has no limit of it.
+    return {
+        key: Limit.of(found[start])
+        for key, start in started.items()
+        if start in found and found[start].transaction_id in ("", key[1])
+    }
 
 
 async def forget_remote_starts(work: UnitOfWork, tenant_id: str, station_id: str) -> None:

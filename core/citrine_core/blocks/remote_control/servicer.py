@@ -20,6 +20,7 @@ from citrine_core.errors import CoreError, InvalidArgument, NotFound
 from citrine_core.ids import new_request_id
 from citrine_core.resources.stations import StationRepository
 from citrine_core.resources.tokens import TokenRepository
+from citrine_core.resources.usage_limits import NO_LIMIT, Limit
 from citrine_core.rpc import caller, open_page, required, to_timestamp
 from citrine_core.services import Services
 
@@ -54,8 +55,9 @@ class RemoteControlServicer(remote_control_pb2_grpc.RemoteControlServiceServicer
         if request.request.HasField("charging_profile"):
             profile = request.request.charging_profile
             self._check_profile(profile, now=self._services.clock(), path="request.charging_profile")
+        limit = Limit.read("limit", request.limit) if request.HasField("limit") else NO_LIMIT
         tenant_id = caller(context).tenant_id
-        await self._record(tenant_id, request.target.station_id, request.request)
+        await self._record(tenant_id, request.target.station_id, request.request, limit)
         try:
             return await self._commands.call(context, request, pb.RequestStartTransactionResponse)
         except CoreError as error:
@@ -118,7 +120,9 @@ class RemoteControlServicer(remote_control_pb2_grpc.RemoteControlServiceServicer
         _check_trigger(request.request)
         return await self._commands.call(context, request, pb.TriggerMessageResponse)
 
-    async def _record(self, tenant_id: str, station_id: str, request: ocpp.RequestStartTransactionRequest) -> None:
+    async def _record(
+        self, tenant_id: str, station_id: str, request: ocpp.RequestStartTransactionRequest, limit: Limit
+    ) -> None:
         """Fill in what the caller left to us, and store the request before it is sent."""
         async with self._services.unit_of_work() as work:
             if await StationRepository(work.session).find(tenant_id, station_id) is None:
@@ -131,7 +135,7 @@ class RemoteControlServicer(remote_control_pb2_grpc.RemoteControlServiceServicer
                 if token is not None and token.group_id:
                     # F01.FR.22: without it, a reservation of the group would be somebody else's.
                     request.group_id_token.CopyFrom(IdToken(id_token=token.group_id, type=_GROUP_TYPE))
-            row = new_row(tenant_id, station_id, request, self._services.clock())
+            row = new_row(tenant_id, station_id, request, self._services.clock(), limit)
             await RemoteStartRepository(work.session).put_all([row])
             await work.commit()
 
@@ -189,4 +193,5 @@ def _to_proto(row: Row[Any]) -> pb.RemoteStart:
         problem=row.problem,
         create_time=to_timestamp(row.create_time),
         update_time=to_timestamp(row.update_time),
+        limit=Limit.of(row).to_proto(),
     )

@@ -9,13 +9,20 @@ from citrine.events.v1.events_pb2 import Event, RemoteStartChanged
 from citrine.ocpp.v2.remote_control_pb2 import RequestStartTransactionRequest
 from citrine_core.blocks.remote_control.repository import RemoteStartKey, RemoteStartRepository
 from citrine_core.db import UnitOfWork
+from citrine_core.resources.usage_limits import NO_LIMIT, Limit
 
 __all__ = ["change", "new_row", "record_started"]
 
 _ENDED_BY_STATION = (RemoteStartState.REMOTE_START_STATE_STARTED, RemoteStartState.REMOTE_START_STATE_REJECTED)
 
 
-def new_row(tenant_id: str, station_id: str, request: RequestStartTransactionRequest, now: datetime) -> dict[str, Any]:
+def new_row(
+    tenant_id: str,
+    station_id: str,
+    request: RequestStartTransactionRequest,
+    now: datetime,
+    limit: Limit = NO_LIMIT,
+) -> dict[str, Any]:
     """Return the row of a request that is about to be sent."""
     group = request.group_id_token if request.HasField("group_id_token") else None
     return {
@@ -35,6 +42,7 @@ def new_row(tenant_id: str, station_id: str, request: RequestStartTransactionReq
         "problem": "",
         "create_time": now,
         "update_time": now,
+        **limit.columns,
     }
 
 

@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from citrine.api.v1 import transactions_pb2_grpc
+from citrine.api.v1 import transaction_limits_pb2_grpc, transactions_pb2_grpc
 from citrine.api.v1.tariff_and_cost_pb2 import SETTLEMENT_STATION_REMOVED
 from citrine_core.blocks.transactions.models import Transaction, TransactionEvent
 from citrine_core.db import UnitOfWork
@@ -19,6 +19,14 @@ def block(services: Services) -> Block:
     from citrine_core.blocks.transactions.checks.handlers import CheckHandlers
     from citrine_core.blocks.transactions.checks.jobs import INTERVAL, TransactionChecks
     from citrine_core.blocks.transactions.handlers import TransactionsHandlers
+    from citrine_core.blocks.transactions.limits import INTERVAL as LIMITS_INTERVAL
+    from citrine_core.blocks.transactions.limits import (
+        LimitChecks,
+        LimitHandlers,
+        TokenWatch,
+        TransactionLimitsServicer,
+        credit_left,
+    )
     from citrine_core.blocks.transactions.reported_ids import ReportedIds
     from citrine_core.blocks.transactions.servicer import TransactionsServicer
     from citrine_core.blocks.transactions.settlement import INTERVAL as SETTLEMENT_INTERVAL
@@ -34,14 +42,24 @@ def block(services: Services) -> Block:
     skews = ClockSkews.of(services)
     settlements = Settlements(services)
     services.commands.translations.append(ReportedIds(services).translate)
+    limits = Job("transaction limits", LIMITS_INTERVAL, LimitChecks(services).run)
+    services.on_token_change.append(TokenWatch(services, limits.wake).changed)
+    services.credit_left.append(credit_left)
     checks = Job("transaction checks", INTERVAL, TransactionChecks(services).run)
     return Block(
         "transactions",
-        [TransactionsHandlers(services, checks.wake), CheckHandlers(services)],
-        [partial(transactions_pb2_grpc.add_TransactionsServiceServicer_to_server, TransactionsServicer(services))],
-        ["citrine.api.v1.TransactionsService"],
+        [TransactionsHandlers(services, checks.wake), CheckHandlers(services), LimitHandlers(services)],
+        [
+            partial(transactions_pb2_grpc.add_TransactionsServiceServicer_to_server, TransactionsServicer(services)),
+            partial(
+                transaction_limits_pb2_grpc.add_TransactionLimitsServiceServicer_to_server,
+                TransactionLimitsServicer(services, limits.wake),
+            ),
+        ],
+        ["citrine.api.v1.TransactionsService", "citrine.api.v1.TransactionLimitsService"],
         jobs=[
             checks,
+            limits,
             Job("clocks of stations", CLOCKS_INTERVAL, skews.store),
             Job("settlements", SETTLEMENT_INTERVAL, DueSettlements(services).run),
         ],

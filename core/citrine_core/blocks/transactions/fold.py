@@ -205,6 +205,7 @@ class TransactionState:
     number_of_phases_used: int | None = None
     cable_max_current: int | None = None
     clock_skew_ms: int | None = None
+    limit_untold: bool = False
     reported_id: str | None = None
     lives: int | None = None
     late_events: int | None = None
@@ -258,7 +259,7 @@ def fold(state: TransactionState, occurrences: Iterable[Occurrence]) -> Transact
     fresh = TransactionState(
         state.tenant_id, state.station_id, state.transaction_id, state.sequence, total_cost=state.total_cost
     )
-    fresh.clock_skew_ms = state.clock_skew_ms
+    fresh.clock_skew_ms, fresh.limit_untold = state.clock_skew_ms, state.limit_untold
     for name in _NOT_OF_EVENTS:
         setattr(fresh, name, getattr(state, name))
     taken: list[tuple[Occurrence, RegisterReading]] = []

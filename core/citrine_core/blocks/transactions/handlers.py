@@ -13,7 +13,7 @@ from citrine.ocpp.v2.transactions_pb2 import (
     TransactionEventResponse,
     TriggerReasonEnum,
 )
-from citrine.ocpp.v2.types_pb2 import IdTokenInfo
+from citrine.ocpp.v2.types_pb2 import AuthorizationStatusEnum, IdTokenInfo
 from citrine_core.blocks.authorization import Authorizations, Presented, Purpose
 from citrine_core.blocks.meter_values import SampleRow, add_samples
 from citrine_core.blocks.reservation import ReservationUse, use_reservations
@@ -23,6 +23,7 @@ from citrine_core.blocks.transactions.clock_rule import ClockRule
 from citrine_core.blocks.transactions.evse_energy import set_power_limits, take_meter_values
 from citrine_core.blocks.transactions.fold import Occurrence, Order, TransactionState, apply, fold
 from citrine_core.blocks.transactions.late_events import counts, is_settled, retain_late
+from citrine_core.blocks.transactions.limits import LimitBeginnings, LimitedEvents
 from citrine_core.blocks.transactions.lives import IdReuse, sort_out_lives
 from citrine_core.blocks.transactions.pricing_input import Heard, TransactionCosts
 from citrine_core.blocks.transactions.refolds import anomaly_events, note_boots, refold
@@ -37,10 +38,12 @@ from citrine_core.blocks.transactions.settlement import EndProofs, reopen, settl
 from citrine_core.blocks.transactions.summaries import events_of
 from citrine_core.db import UnitOfWork
 from citrine_core.dispatch import Call, handles
+from citrine_core.resources.tokens import Token
 from citrine_core.services import Services
 
 __all__ = ["TransactionsHandlers"]
 
+_ACCEPTED = int(AuthorizationStatusEnum.AUTHORIZATION_STATUS_ENUM_ACCEPTED)
 _ENDED = TransactionEventEnum.TRANSACTION_EVENT_ENUM_ENDED
 _STOP_AUTHORIZED = TriggerReasonEnum.TRIGGER_REASON_ENUM_STOP_AUTHORIZED
 
@@ -57,6 +60,8 @@ class _Batch:
     states: dict[TransactionKey, TransactionState]
     findings: dict[EventKey, Any] = field(default_factory=dict)
     """What was found out about tokens before."""
+    tokens: dict[TransactionKey, Token] = field(default_factory=dict)
+    """That were accepted to charge."""
     new: set[TransactionKey] = field(default_factory=set)
     """Heard of for the first time."""
     reuse: IdReuse = field(default_factory=IdReuse)
@@ -81,6 +86,7 @@ class TransactionsHandlers:
         self._wake_checks = wake_checks
         self._costs = TransactionCosts(services)
         self._clocks = ClockRule(services)
+        self._limits = LimitBeginnings(services)
         self._proofs = EndProofs(services)
         self._settle_time = services.settings.transaction_settle_time
         power_kw = services.settings.evse_power_kw
@@ -103,6 +109,7 @@ class TransactionsHandlers:
             _answer(batch, await self._decide(work, tenant_id, batch))
             missing = {key: state.missing for key, state in batch.states.items()}
             settled = _open_again(work, batch)
+            named = {key for key, state in batch.states.items() if state.remote_start_id is not None}
             late = await _fold(work, repository, tenant_id, batch, settled, now, self._evse_power_w)
             heard = [one for one in batch.fresh.values() if not one.late]
             self._clocks.examine(tenant_id, heard, batch.states)
@@ -115,6 +122,7 @@ class TransactionsHandlers:
             )
             if settled:
                 await self._correct(work, tenant_id, batch)
+            await self._limits.begin(work, _limited(tenant_id, batch, named), now)
             await _store(work, repository, batch, now)
             placed = batch.new | batch.unplaced
             await self._proofs.begun(work, tenant_id, [batch.states[key] for key in placed], are_new=not batch.unplaced)
@@ -132,6 +140,10 @@ class TransactionsHandlers:
         if not presented:
             return {}
         decisions = await self._authorizations.decide(work, tenant_id, list(presented.values()))
+        for decision in decisions:
+            starts = decision.presented.purpose is Purpose.START
+            if starts and decision.accepted and decision.token is not None:
+                batch.tokens[decision.presented.station_id, decision.presented.transaction_id] = decision.token
         return {key: decision.info for key, decision in zip(presented, decisions, strict=True)}
 
     def _settle(
@@ -220,7 +232,15 @@ def _presented(batch: _Batch, key: EventKey, occurrence: Occurrence, time: datet
         occurrence.transaction_id,
         time,
         batch.findings.get(key),
+        state is not None and state.id_token_status == _ACCEPTED,
     )
+
+
+def _limited(tenant_id: str, batch: _Batch, named: Collection[TransactionKey]) -> LimitedEvents:
+    newest = {
+        (one.station_id, one.transaction_id): (one.request, batch.responses[key]) for key, one in batch.fresh.items()
+    }
+    return LimitedEvents(tenant_id, batch.tokens, named, batch.states, newest)
 
 
 def _answer(batch: _Batch, infos: Mapping[EventKey, IdTokenInfo]) -> None:

@@ -2,7 +2,19 @@
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, ColumnElement, Double, Index, Integer, LargeBinary, SmallInteger, String, and_, text
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Double,
+    Index,
+    Integer,
+    LargeBinary,
+    SmallInteger,
+    String,
+    and_,
+    false,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from citrine_core.db import Model
@@ -112,6 +124,8 @@ class Transaction(Model):
 
     clock_skew_ms: Mapped[int | None] = mapped_column(BigInteger)
     """How far the station's clock was off when it was found to be, so that it is billed by ours. None: it is right."""
+    limit_untold: Mapped[bool] = mapped_column(default=False, server_default=false())
+    """Its limit was set, and its station is to be told with the next answer."""
     orphaned: Mapped[bool] = mapped_column(default=False)
     total_cost: Mapped[float | None] = mapped_column(Double)
     """As last sent to the station."""

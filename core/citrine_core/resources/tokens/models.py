@@ -6,11 +6,12 @@ from sqlalchemy import BigInteger, ForeignKey, Index, Integer, LargeBinary, Stri
 from sqlalchemy.orm import Mapped, mapped_column
 
 from citrine_core.db import Model
+from citrine_core.resources.usage_limits import UsageLimitColumns
 
 __all__ = ["Token"]
 
 
-class Token(Model):
+class Token(UsageLimitColumns, Model):
     """Identifies a driver."""
 
     __tablename__ = "tokens"
@@ -41,6 +42,10 @@ class Token(Model):
     """Shown to the driver."""
     rules: Mapped[bytes | None] = mapped_column(LargeBinary)
     """Serialised citrine.api.v1.TokenRules. None: it always may charge."""
+    prepaid: Mapped[str | None] = mapped_column(String(30))
+    """All that was paid in advance, a decimal. None: it is not prepaid."""
+    prepaid_since: Mapped[datetime | None]
+    """Since when its transactions are taken from that."""
     charging_priority: Mapped[int] = mapped_column(Integer, default=0)
     description: Mapped[str] = mapped_column(String(255), default="")
     create_time: Mapped[datetime]

@@ -1,6 +1,7 @@
 """TokensService: the operator's access to tokens."""
 
 from collections.abc import Collection
+from decimal import Decimal
 
 import grpc
 from google.protobuf.duration_pb2 import Duration
@@ -9,11 +10,12 @@ from google.protobuf.empty_pb2 import Empty
 from citrine.api.v1 import tokens_pb2 as pb
 from citrine.api.v1.tokens_pb2_grpc import TokensServiceServicer
 from citrine_core.db import UnitOfWork
-from citrine_core.errors import Conflict
+from citrine_core.errors import Conflict, InvalidArgument
 from citrine_core.resources.tokens.checks import check_fields, check_languages, check_name
 from citrine_core.resources.tokens.formats import lookup_of, type_of
 from citrine_core.resources.tokens.models import Token
 from citrine_core.resources.tokens.repository import TokenRepository
+from citrine_core.resources.usage_limits import NO_LIMIT, Limit, parse_amount
 from citrine_core.rpc import apply_mask, caller, open_page, required, time_or_none, to_timestamp
 from citrine_core.services import Services
 
@@ -32,6 +34,7 @@ CHANGEABLE = frozenset(
         "cache_time",
         "message",
         "rules",
+        "limit",
     }
 )
 """Fields that UpdateToken may change."""
@@ -44,6 +47,7 @@ class TokensServicer(TokensServiceServicer):
         self._unit_of_work = services.unit_of_work
         self._clock = services.clock
         self._on_change = services.on_token_change
+        self._credit_left = services.credit_left
 
     async def _changed(self, work: UnitOfWork, token: Token) -> None:
         """Tell blocks of a token that is new, changed or gone, in the transaction that makes it so."""
@@ -55,8 +59,37 @@ class TokensServicer(TokensServiceServicer):
     ) -> pb.Token:
         required("id_token", request.id_token)
         async with self._unit_of_work(read_only=True) as work:
-            tokens = TokenRepository(work.session)
-            return _to_proto(await tokens.get(caller(context).tenant_id, request.id_token, request.type))
+            token = await TokenRepository(work.session).get(caller(context).tenant_id, request.id_token, request.type)
+            return await self._with_credit(work, token)
+
+    async def AddCredit(
+        self, request: pb.AddCreditRequest, context: grpc.aio.ServicerContext[pb.AddCreditRequest, pb.Token]
+    ) -> pb.Token:
+        required("id_token", request.id_token)
+        amount = parse_amount("amount", required("amount", request.amount))
+        async with self._unit_of_work() as work:
+            token = await TokenRepository(work.session).get(
+                caller(context).tenant_id, request.id_token, request.type, for_update=True
+            )
+            if token.prepaid is None:
+                token.prepaid_since = self._clock()
+            total = Decimal(token.prepaid or 0) + amount
+            if total < 0:
+                raise InvalidArgument("amount", "must not be more than was paid")
+            token.prepaid = f"{total:f}"
+            token.version += 1
+            await self._changed(work, token)
+            shown = await self._with_credit(work, token)
+            await work.commit()
+        return shown
+
+    async def _with_credit(self, work: UnitOfWork, token: Token) -> pb.Token:
+        """Return a token with what is left of it, where it is prepaid."""
+        shown = _to_proto(token)
+        for credit_left in self._credit_left if token.prepaid is not None else ():
+            left = await credit_left(work, token.tenant_id, [token])
+            shown.prepaid.left = f"{left[token.lookup, token.type]:f}"
+        return shown
 
     async def ListTokens(
         self,
@@ -140,6 +173,10 @@ def _assign(row: Token, token: pb.Token, fields: Collection[str]) -> None:
             row.status = token.status or pb.TOKEN_STATUS_ACCEPTED
         elif name == "cache_time":
             row.cache_time = token.cache_time.seconds if token.HasField("cache_time") else None
+        elif name == "limit":
+            limit = Limit.read("token.limit", token.limit) if token.HasField("limit") else NO_LIMIT
+            for column, value in limit.columns.items():
+                setattr(row, column, value)
         elif name == "rules":
             content = token.rules.SerializeToString(deterministic=True)
             # Rules that restrict nothing are none.
@@ -166,4 +203,6 @@ def _to_proto(row: Token) -> pb.Token:
         cache_time=None if row.cache_time is None else Duration(seconds=row.cache_time),
         message=row.message,
         rules=None if row.rules is None else pb.TokenRules.FromString(row.rules),
+        limit=Limit.of(row).to_proto(),
+        prepaid=None if row.prepaid is None else pb.Prepaid(paid=row.prepaid, since=to_timestamp(row.prepaid_since)),
     )

@@ -1,0 +1,90 @@
+"""`citrine limit`: how much transactions may take."""
+
+from typing import Annotated
+
+import typer
+
+from citrine.api.v1.transaction_limits_pb2 import (
+    ListTransactionLimitsRequest,
+    SetTransactionLimitRequest,
+    TransactionLimit,
+)
+from citrine.api.v1.transactions_pb2 import GetTransactionRequest
+from citrine_cli.client import Client, client_command, collect
+from citrine_cli.errors import UsageError
+from citrine_cli.limits import MaxCost, MaxEnergy, MaxTime, limit_words, parse_limit
+from citrine_cli.words import enum_word, time_word
+
+__all__ = ["NAME", "build"]
+
+NAME = "limit"
+
+StationOption = Annotated[str, typer.Option("--station", metavar="ID", help="Station, where several used one id.")]
+
+
+def build() -> typer.Typer:
+    """Return the commands of `citrine limit`."""
+    app = typer.Typer(help="How much transactions may take: list, set.")
+    client_command(app, "list")(list_limits)
+    client_command(app, "set")(set_limit)
+    return app
+
+
+async def list_limits(
+    client: Client,
+    station: Annotated[str, typer.Option("--station", metavar="ID", help="Only of this station.")] = "",
+    limit: Annotated[int, typer.Option("--limit", metavar="N", help="At most this many; 0 is all.")] = 0,
+) -> None:
+    """List the limits of transactions and what came of them, those of the latest transactions first."""
+    request = ListTransactionLimitsRequest(station_id=station)
+    pages = collect(client.citrine.transaction_limits.ListTransactionLimits, request, limit)
+    limits = [found async for page in pages for found in page.limits]
+    if client.out.as_json:
+        client.out.messages(limits)
+        return
+    client.out.table(
+        ["transaction", "station", "limit", "state", "reached", "when", "set by", "problem"],
+        (
+            [
+                found.transaction_id,
+                found.station_id,
+                _words(found),
+                enum_word(found, "state"),
+                enum_word(found, "reason"),
+                time_word(found, "reach_time"),
+                found.set_by,
+                found.problem,
+            ]
+            for found in limits
+        ),
+        empty="no limits",
+    )
+
+
+async def set_limit(
+    client: Client,
+    transaction_id: Annotated[str, typer.Argument(metavar="TRANSACTION", help="transactionId of the station.")],
+    station: StationOption = "",
+    max_cost: MaxCost = "",
+    max_energy: MaxEnergy = 0.0,
+    max_time: MaxTime = 0.0,
+    none: Annotated[bool, typer.Option("--none", help="It is not limited any more.")] = False,
+) -> None:
+    """Limit a transaction that is under way, in place of the limit that it has."""
+    limit = parse_limit(max_cost, max_energy, max_time)
+    if (limit is None) != none:
+        raise UsageError("give a limit, or --none")
+    named = GetTransactionRequest(transaction_id=transaction_id, station_id=station)
+    station_id = (await client.citrine.transactions.GetTransaction(named)).station_id
+    changed = await client.citrine.transaction_limits.SetTransactionLimit(
+        SetTransactionLimitRequest(station_id=station_id, transaction_id=transaction_id, limit=limit)
+    )
+    if client.out.as_json:
+        client.out.message(changed)
+        return
+    client.out.line(f"transaction {transaction_id} of {station_id} may take {_words(changed) or 'any'}")
+
+
+def _words(found: TransactionLimit) -> str:
+    parts = (limit_words(found.limit), "what is left of its token" if found.prepaid else "")
+    return ", ".join(part for part in parts if part)

@@ -1,0 +1,41 @@
+"""How much a transaction may take, as options and as words."""
+
+from typing import Annotated
+
+import typer
+from google.protobuf.duration_pb2 import Duration
+
+from citrine.api.v1.transaction_limits_pb2 import UsageLimit
+from citrine_cli.errors import UsageError
+
+__all__ = ["MaxCost", "MaxEnergy", "MaxTime", "limit_words", "parse_limit"]
+
+MaxCost = Annotated[str, typer.Option("--max-cost", metavar="AMOUNT", help="Money that it may cost, with tax: 25.00.")]
+MaxEnergy = Annotated[float, typer.Option("--max-energy", metavar="KWH", help="Energy that it may take, in kWh.")]
+MaxTime = Annotated[float, typer.Option("--max-time", metavar="MIN", help="Minutes that it may take.")]
+
+
+def parse_limit(max_cost: str, max_energy: float, max_time: float) -> UsageLimit | None:
+    """Return what is given; None where nothing is.
+
+    Raises:
+        UsageError: Where a number is negative.
+    """
+    if max_energy < 0 or max_time < 0:
+        raise UsageError("--max-energy and --max-time must be more than 0")
+    limit = UsageLimit(
+        max_cost=max_cost,
+        max_energy_wh=max_energy * 1000 or None,
+        max_time=Duration(seconds=round(max_time * 60)) if max_time else None,
+    )
+    return limit if limit.ByteSize() else None
+
+
+def limit_words(limit: UsageLimit) -> str:
+    """Return a limit in words: "25.00, 20 kWh, 90 min". Empty where there is none."""
+    parts = [
+        limit.max_cost,
+        f"{limit.max_energy_wh / 1000:g} kWh" if limit.HasField("max_energy_wh") else "",
+        f"{limit.max_time.ToTimedelta().total_seconds() / 60:g} min" if limit.HasField("max_time") else "",
+    ]
+    return ", ".join(part for part in parts if part)

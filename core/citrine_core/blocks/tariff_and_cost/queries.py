@@ -1,0 +1,50 @@
+"""What other blocks may ask of costs."""
+
+from collections.abc import Collection, Mapping
+from datetime import datetime
+from decimal import Decimal
+
+from citrine_core.blocks.tariff_and_cost.corrections.repository import CorrectionRepository
+from citrine_core.blocks.tariff_and_cost.transaction_costs import CostRepository, Tariffs, breakdown_of
+from citrine_core.db import UnitOfWork
+
+__all__ = ["RunningTotals", "billed_totals"]
+
+_Key = tuple[str, str]
+
+
+class RunningTotals:
+    """What transactions cost as of now, with tax."""
+
+    def __init__(self) -> None:
+        self._tariffs = Tariffs()
+
+    async def find(
+        self, work: UnitOfWork, tenant_id: str, keys: Collection[_Key], now: datetime
+    ) -> Mapping[_Key, Decimal]:
+        """Return the totals that are known of transactions, by station and id.
+
+        They are reckoned to the same moment as what stations are told.
+        """
+        rows = await CostRepository(work.session).find_all(tenant_id, keys)
+        versions = {
+            key: (row.tariff_id, row.tariff_version)
+            for key, row in rows.items()
+            if row.accrual and row.tariff_id is not None and row.tariff_version is not None
+        }
+        tariffs = await self._tariffs.find(work, tenant_id, versions.values())
+        return {
+            key: Decimal(breakdown_of(rows[key], tariffs[version][1], now).total.after_tax)
+            for key, version in versions.items()
+            if version in tariffs
+        }
+
+
+async def billed_totals(work: UnitOfWork, tenant_id: str, keys: Collection[_Key]) -> Mapping[_Key, Decimal]:
+    """Return what transactions cost with tax, by station and id: as corrected last, else as stored last."""
+    if not keys:
+        return {}
+    rows = await CostRepository(work.session).find_all(tenant_id, keys)
+    corrections = await CorrectionRepository(work.session).find_latest(tenant_id, keys)
+    stored = {key: Decimal(row.after_tax) for key, row in rows.items() if row.after_tax}
+    return stored | {key: Decimal(row.after_tax) for key, row in corrections.items()}

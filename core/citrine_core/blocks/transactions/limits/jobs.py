@@ -1,0 +1,215 @@
+"""Looks at transactions that have a limit, and has stations stop those that reached it (F03.FR.01)."""
+
+import asyncio
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from google.protobuf.duration_pb2 import Duration
+from sqlalchemy import Row
+
+from citrine.api.v1 import transaction_limits_pb2 as pb
+from citrine.api.v1.authorization_pb2 import (
+    LOST_AUTHORIZATION_GO_ON,
+    LOST_AUTHORIZATION_STOP,
+    LOST_AUTHORIZATION_UNSPECIFIED,
+)
+from citrine.api.v1.common_pb2 import CommandTarget
+from citrine.api.v1.tokens_pb2 import TokenRules, TokenStatus
+from citrine.ocpp.v2.remote_control_pb2 import RequestStopTransactionRequest
+from citrine_core.blocks.authorization import SettingsDirectory
+from citrine_core.blocks.tariff_and_cost.queries import RunningTotals
+from citrine_core.blocks.transactions.limits.credit import spending
+from citrine_core.blocks.transactions.limits.events import limit_changed
+from citrine_core.blocks.transactions.limits.repository import LimitRepository, TransactionKey
+from citrine_core.db import UnitOfWork
+from citrine_core.errors import CoreError
+from citrine_core.resources.connections import ConnectionRepository
+from citrine_core.resources.tokens import Token, TokenRepository
+from citrine_core.resources.usage_limits import Limit
+from citrine_core.rpc import system_caller
+from citrine_core.services import Services
+
+__all__ = ["INTERVAL", "LimitChecks"]
+
+logger = logging.getLogger(__name__)
+
+INTERVAL = timedelta(seconds=5)
+"""How often it is looked for limits that are due."""
+
+CHECK_TIME = timedelta(seconds=10)
+"""How long a transaction charges until it is looked at again."""
+
+RETRY_TIME = timedelta(minutes=1)
+"""How long a core that asked a station to stop may take, before any core asks again; doubled each time."""
+
+MOST_ATTEMPTS = 5
+
+MANY = 200
+"""Limits that are looked at in one transaction of the database."""
+
+AT_ONCE = 16
+"""Stations that are asked at the same time."""
+
+TIMEOUT = Duration(seconds=30)
+"""What a station has to answer."""
+
+WHO = "transaction limits"
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+_OF_TOKEN = (pb.LIMIT_REASON_TOKEN, pb.LIMIT_REASON_CREDIT)
+"""Reasons where the tenant says whether charging goes on."""
+
+
+@dataclass(slots=True)
+class _Facts:
+    """What must be known of the transactions of one tenant."""
+
+    totals: Mapping[TransactionKey, Decimal]
+    tokens: Mapping[tuple[str, str], Token]
+    spent: Mapping[tuple[str, str], Mapping[TransactionKey, Decimal]]
+    connected: set[str]
+    lost_authorization: int
+
+
+class LimitChecks:
+    """Checks limits. Each transaction is stopped by one core: it takes the row before it asks the station."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._settings = SettingsDirectory.of(services)
+        self._totals = RunningTotals()
+
+    async def run(self) -> None:
+        """Look at what is due, and ask stations to stop what reached its limit."""
+        while stops := await self._claim():
+            limit = asyncio.Semaphore(AT_ONCE)
+            async with asyncio.TaskGroup() as tasks:
+                for row in stops:
+                    tasks.create_task(self._stop(row, limit), name="stop a transaction")
+
+    async def _claim(self) -> list[dict[str, Any]]:
+        """Bring what is due to its next state, and return the transactions to stop; none where nothing is due."""
+        now, stops = self._services.clock(), []
+        async with self._services.unit_of_work(read_only=True) as work:
+            if not await LimitRepository(work.session).has_due(now):
+                return []
+        async with self._services.unit_of_work() as work:
+            limits = LimitRepository(work.session)
+            rows = await limits.claim(now, MANY)
+            changed = []
+            for tenant_id in sorted({row.tenant_id for row in rows}):
+                mine = [row for row in rows if row.tenant_id == tenant_id]
+                facts = await self._facts(work, tenant_id, mine, now)
+                for row in mine:
+                    change = dict(row._mapping) | _next(row, facts, now)
+                    changed.append(change)
+                    if change["attempts"] > row.attempts:
+                        stops.append(change)
+                    if change["state"] not in (row.state, pb.LIMIT_STATE_OVER):
+                        work.emit(limit_changed(change))
+            await limits.change_all(changed)
+            await work.commit()
+        return stops
+
+    async def _facts(self, work: UnitOfWork, tenant_id: str, rows: Sequence[Row[Any]], now: datetime) -> _Facts:
+        if not self._settings.loaded:
+            await self._settings.load(work.session)
+        settings = self._settings.find(tenant_id)
+        keys = {(row.station_id, row.transaction_id) for row in rows if row.max_cost is not None or row.prepaid}
+        named = {_token_of(row) for row in rows if row.tx_id_token is not None and (row.prepaid or row.watches_token)}
+        tokens = await TokenRepository(work.session).find_all(tenant_id, named)
+        sessions = await ConnectionRepository(work.session).find_all(tenant_id, {row.station_id for row in rows})
+        return _Facts(
+            await self._totals.find(work, tenant_id, keys, now) if keys else {},
+            tokens,
+            await spending(work, tenant_id, [one for one in tokens.values() if one.prepaid is not None]),
+            {station_id for station_id, session in sessions.items() if session.is_open},
+            settings.lost_authorization if settings is not None else LOST_AUTHORIZATION_UNSPECIFIED,
+        )
+
+    async def _stop(self, row: Mapping[str, Any], limit: asyncio.Semaphore) -> None:
+        name = pb.LimitReason.Name(row["reason"]).removeprefix("LIMIT_REASON_").lower()
+        target = CommandTarget(station_id=row["station_id"], timeout=TIMEOUT, reason=f"{WHO}: {name}")
+        request = RequestStopTransactionRequest(transaction_id=row["transaction_id"])
+        async with limit:
+            try:
+                await self._services.commands.send(system_caller(row["tenant_id"], WHO), target, request)
+            except CoreError as error:
+                # It is asked again when the row is due; how the command ended is noted where that is found out.
+                logger.info(
+                    "a station did not stop a transaction", extra={"station_id": row["station_id"], "error": str(error)}
+                )
+
+
+def _next(row: Row[Any], facts: _Facts, now: datetime) -> dict[str, Any]:
+    """Return what changes of a limit that is due."""
+    if row.tx_end_time is not None or row.tx_closed_time is not None:
+        over = pb.LIMIT_STATE_OVER if row.state == pb.LIMIT_STATE_ACTIVE else row.state
+        return {"state": over, "due_time": None, "update_time": now}
+    reason = row.reason if row.state == pb.LIMIT_STATE_STOPPING else _reached(row, facts, now)
+    if not reason:
+        return {"due_time": _next_check(row, now)}
+    goes_on = reason in _OF_TOKEN and facts.lost_authorization == LOST_AUTHORIZATION_GO_ON
+    found = {"reason": reason, "reach_time": row.reach_time or now, "update_time": now}
+    if goes_on:
+        # Looked at further, because another limit may stop it.
+        return found | {"state": pb.LIMIT_STATE_EXCEEDED, "due_time": _next_check(row, now)}
+    if row.station_id not in facts.connected:
+        return found | {"state": pb.LIMIT_STATE_STOPPING, "due_time": now + CHECK_TIME}
+    if row.attempts >= MOST_ATTEMPTS:
+        return found | {"state": pb.LIMIT_STATE_FAILED, "due_time": None}
+    due_time = now + RETRY_TIME * 2**row.attempts
+    return found | {"state": pb.LIMIT_STATE_STOPPING, "attempts": row.attempts + 1, "due_time": due_time}
+
+
+def _reached(row: Row[Any], facts: _Facts, now: datetime) -> int:
+    """Return which limit was reached, 0 where none was; those that always stop go before those that may not."""
+    key, limit = (row.station_id, row.transaction_id), Limit.of(row)
+    total = facts.totals.get(key)
+    if limit.cost is not None and total is not None and total >= limit.cost:
+        return pb.LIMIT_REASON_COST
+    if limit.energy_wh is not None and (row.tx_energy_wh or 0.0) >= limit.energy_wh:
+        return pb.LIMIT_REASON_ENERGY
+    if limit.time is not None and now - _start_of(row) >= limit.time:
+        return pb.LIMIT_REASON_TIME
+    token = facts.tokens.get(_token_of(row)) if row.tx_id_token is not None else None
+    if row.prepaid and token is not None and token.prepaid is not None and total is not None:
+        spent = facts.spent.get((token.lookup, token.type), {})
+        others = sum((cost for other, cost in spent.items() if other != key), Decimal(0))
+        if total >= Decimal(token.prepaid) - others:
+            return pb.LIMIT_REASON_CREDIT
+    if row.watches_token and facts.lost_authorization == LOST_AUTHORIZATION_STOP and _is_lost(token, now):
+        return pb.LIMIT_REASON_TOKEN
+    return 0
+
+
+def _is_lost(token: Token | None, now: datetime) -> bool:
+    if token is None:
+        return True
+    accepted = token.status in (TokenStatus.TOKEN_STATUS_ACCEPTED, TokenStatus.TOKEN_STATUS_UNSPECIFIED)
+    expired = token.expire_time is not None and token.expire_time <= now
+    return not accepted or expired or (token.rules is not None and TokenRules.FromString(token.rules).no_credit)
+
+
+def _start_of(row: Row[Any]) -> datetime:
+    """Return when a transaction began, by the clock that it is billed by (E16.FR.09)."""
+    heard = _EPOCH + timedelta(microseconds=row.tx_sequence)
+    is_known = row.tx_start_time is not None and row.tx_clock_skew_ms is None
+    return min(row.tx_start_time, heard) if is_known else heard
+
+
+def _next_check(row: Row[Any], now: datetime) -> datetime:
+    limit = Limit.of(row)
+    if limit.time is None:
+        return now + CHECK_TIME
+    end = _start_of(row) + limit.time
+    return min(now + CHECK_TIME, end) if end > now else now + CHECK_TIME
+
+
+def _token_of(row: Row[Any]) -> tuple[str, str]:
+    return (row.tx_id_token, row.tx_id_token_type or "")

@@ -1,0 +1,48 @@
+"""The table of what transactions may take."""
+
+from datetime import datetime
+
+from sqlalchemy import Index, Integer, SmallInteger, String, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from citrine_core.db import Model
+from citrine_core.resources.usage_limits import UsageLimitColumns
+
+__all__ = ["TransactionLimit"]
+
+
+class TransactionLimit(UsageLimitColumns, Model):
+    """How much one transaction may take and what came of it.
+
+    A table of its own: most transactions have no limit, and their events must not pay for it.
+    """
+
+    __tablename__ = "transaction_limits"
+    __table_args__ = (
+        Index(
+            "ix_transaction_limits_due",
+            "due_time",
+            sqlite_where=text("due_time IS NOT NULL"),
+            postgresql_where=text("due_time IS NOT NULL"),
+        ),
+    )
+
+    tenant_id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    station_id: Mapped[str] = mapped_column(String(48), primary_key=True)
+    transaction_id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    prepaid: Mapped[bool] = mapped_column(default=False)
+    """What is left of its token limits it too."""
+    watches_token: Mapped[bool] = mapped_column(default=False)
+    """It stops where its token loses the authorization."""
+    state: Mapped[int] = mapped_column(SmallInteger)
+    """citrine.api.v1.LimitState"""
+    reason: Mapped[int] = mapped_column(SmallInteger, default=0)
+    """citrine.api.v1.LimitReason"""
+    reach_time: Mapped[datetime | None]
+    attempts: Mapped[int] = mapped_column(Integer, default=0)
+    """How often its station was asked to stop."""
+    due_time: Mapped[datetime | None]
+    """When to look at it next. None: not any more."""
+    problem: Mapped[str] = mapped_column(String(255), default="")
+    set_by: Mapped[str] = mapped_column(String(255), default="")
+    update_time: Mapped[datetime]

@@ -1,0 +1,181 @@
+"""Queries of what transactions may take."""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, and_, exists, select, tuple_, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from citrine.api.v1 import transaction_limits_pb2 as pb
+from citrine_core.blocks.transactions.limits.models import TransactionLimit
+from citrine_core.blocks.transactions.models import Transaction
+from citrine_core.db import insert_or_ignore, one_of, upsert
+from citrine_core.db.bulk import BulkUpdate
+from citrine_core.db.one_of_keys import one_of_keys
+from citrine_core.resources.tokens import type_of
+
+__all__ = ["KEY", "LimitRepository", "TokenId", "TransactionKey", "new_row"]
+
+_LIMITS = TransactionLimit.metadata.tables["transaction_limits"]
+_TRANSACTIONS = Transaction.metadata.tables["transactions"]
+
+KEY = ("tenant_id", "station_id", "transaction_id")
+
+TransactionKey = tuple[str, str]
+"""Station and transaction."""
+
+TokenId = tuple[str, str]
+"""Lookup and type of a token."""
+
+_CHANGING = ("state", "reason", "reach_time", "attempts", "due_time", "problem", "update_time")
+_CHANGE = BulkUpdate(_LIMITS, _CHANGING, KEY)
+
+_OF_TRANSACTION = (
+    "sequence",
+    "evse_id",
+    "start_time",
+    "end_time",
+    "closed_time",
+    "energy_wh",
+    "clock_skew_ms",
+    "id_token",
+    "id_token_type",
+    "id_token_lookup",
+)
+
+_SAME = and_(*(_LIMITS.c[name] == _TRANSACTIONS.c[name] for name in KEY))
+
+
+def new_row(tenant_id: str, key: TransactionKey, now: datetime, **values: Any) -> dict[str, Any]:
+    """Return the row of a limit that was not reached, with all columns."""
+    row = {
+        "tenant_id": tenant_id,
+        "station_id": key[0],
+        "transaction_id": key[1],
+        "max_cost": None,
+        "max_energy_wh": None,
+        "max_seconds": None,
+        "prepaid": False,
+        "watches_token": False,
+        "state": int(pb.LIMIT_STATE_ACTIVE),
+        "reason": 0,
+        "reach_time": None,
+        "attempts": 0,
+        "due_time": now,
+        "problem": "",
+        "set_by": "",
+        "update_time": now,
+    }
+    return row | values
+
+
+class LimitRepository:
+    """What transactions may take."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def find_all(self, tenant_id: str, keys: Collection[TransactionKey]) -> dict[TransactionKey, Row[Any]]:
+        """Return the limits that there are of transactions."""
+        if not keys:
+            return {}
+        columns = (_LIMITS.c.station_id, _LIMITS.c.transaction_id)
+        rows = await self._session.execute(
+            select(_LIMITS).where(_LIMITS.c.tenant_id == tenant_id, one_of_keys(columns, keys))
+        )
+        return {(row.station_id, row.transaction_id): row for row in rows}
+
+    async def find_for_update(self, tenant_id: str, key: TransactionKey) -> Row[Any] | None:
+        """Return the limit of a transaction, and keep others from changing it; None where there is none."""
+        where = [_LIMITS.c[name] == value for name, value in zip(KEY, (tenant_id, *key), strict=True)]
+        return (await self._session.execute(select(_LIMITS).where(*where).with_for_update())).one_or_none()
+
+    async def list(
+        self, tenant_id: str, *, station_id: str = "", state: int = 0, after: tuple[Any, ...] | None, limit: int
+    ) -> Sequence[Row[Any]]:
+        """Return limits behind a key of (sequence, station, transaction), of the latest transactions first."""
+        query = (
+            select(_LIMITS, _TRANSACTIONS.c.sequence).join(_TRANSACTIONS, _SAME).where(_LIMITS.c.tenant_id == tenant_id)
+        )
+        if station_id:
+            query = query.where(_LIMITS.c.station_id == station_id)
+        if state:
+            query = query.where(_LIMITS.c.state == state)
+        key = (_TRANSACTIONS.c.sequence, _LIMITS.c.station_id, _LIMITS.c.transaction_id)
+        if after is not None:
+            query = query.where(tuple_(*key) < tuple_(*after))
+        return (await self._session.execute(query.order_by(*(column.desc() for column in key)).limit(limit))).all()
+
+    async def add_all(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Store limits of transactions that have none; others keep theirs."""
+        await insert_or_ignore(self._session, _LIMITS, rows, KEY)
+
+    async def put(self, row: Mapping[str, Any]) -> None:
+        """Store a limit in place of the one that there is."""
+        await upsert(self._session, _LIMITS, [row], KEY)
+
+    async def watch_tokens(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Have transactions looked at now, because their tokens changed; a limit that they have stays."""
+        kept = [name for name in rows[0] if name not in ("watches_token", "due_time")]
+        await upsert(self._session, _LIMITS, rows, KEY, keep=kept)
+
+    async def has_due(self, now: datetime) -> bool:
+        """Tell whether any transaction is to be looked at now."""
+        return bool(await self._session.scalar(select(exists().where(_LIMITS.c.due_time <= now))))
+
+    async def claim(self, now: datetime, limit: int) -> Sequence[Row[Any]]:
+        """Return limits that are to be looked at now, with what is known of their transactions, for this core alone."""
+        columns = (_TRANSACTIONS.c[name].label(f"tx_{name}") for name in _OF_TRANSACTION)
+        query = (
+            select(_LIMITS, *columns)
+            .join(_TRANSACTIONS, _SAME)
+            .where(_LIMITS.c.due_time <= now)
+            .order_by(_LIMITS.c.due_time)
+            .limit(limit)
+        )
+        if self._session.get_bind().dialect.name == "postgresql":
+            query = query.with_for_update(of=_LIMITS, skip_locked=True)
+        return (await self._session.execute(query)).all()
+
+    async def change_all(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Write what came of limits."""
+        names = (*_CHANGING, *KEY)
+        await _CHANGE.execute(self._session, [tuple(row[name] for name in names) for row in rows])
+
+    async def open_of_tokens(self, tenant_id: str, tokens: Collection[TokenId]) -> set[TransactionKey]:
+        """Return the transactions under way of tokens."""
+        columns = _TRANSACTIONS.c
+        rows = await self._session.execute(
+            select(columns.station_id, columns.transaction_id, columns.id_token_lookup, columns.id_token_type).where(
+                columns.tenant_id == tenant_id,
+                one_of(self._session, columns.id_token_lookup, {lookup for lookup, _ in tokens}),
+                Transaction.is_open(),
+            )
+        )
+        return {(row[0], row[1]) for row in rows if (row[2], type_of(row[3] or "")) in tokens}
+
+    async def mark_untold(self, tenant_id: str, key: TransactionKey) -> None:
+        """Have the station told the limit with the answer to its next message (E16.FR.02)."""
+        where = [_TRANSACTIONS.c[name] == value for name, value in zip(KEY, (tenant_id, *key), strict=True)]
+        await self._session.execute(update(_TRANSACTIONS).where(*where).values(limit_untold=True))
+
+    async def list_of_tokens(self, tenant_id: str, since: Mapping[TokenId, int]) -> dict[TransactionKey, TokenId]:
+        """Return the transactions of tokens that were heard of since a sequence, each with its token."""
+        columns = _TRANSACTIONS.c
+        rows = await self._session.execute(
+            select(
+                *(columns.station_id, columns.transaction_id, columns.sequence),
+                *(columns.id_token_lookup, columns.id_token_type),
+            ).where(
+                columns.tenant_id == tenant_id,
+                one_of(self._session, columns.id_token_lookup, {lookup for lookup, _ in since}),
+                columns.sequence >= min(since.values()),
+            )
+        )
+        found: dict[TransactionKey, TokenId] = {}
+        for station_id, transaction_id, sequence, lookup, type_name in rows:
+            token = (lookup, type_of(type_name or ""))
+            if token in since and sequence >= since[token]:
+                found[station_id, transaction_id] = token
+        return found

@@ -1,0 +1,40 @@
+"""Has transactions looked at whose tokens changed while they charge."""
+
+from collections.abc import Callable, Sequence
+
+from citrine.api.v1.authorization_pb2 import LOST_AUTHORIZATION_STOP
+from citrine_core.blocks.authorization import SettingsDirectory
+from citrine_core.blocks.transactions.limits.repository import LimitRepository, new_row
+from citrine_core.db import UnitOfWork
+from citrine_core.resources.tokens import lookup_of, type_of
+from citrine_core.services import Services
+
+__all__ = ["TokenWatch"]
+
+
+class TokenWatch:
+    """Is told of tokens that are new, changed or gone.
+
+    Args:
+        services: Clock and settings.
+        wake: Called after the commit where a transaction is to be looked at.
+    """
+
+    def __init__(self, services: Services, wake: Callable[[], None]) -> None:
+        self._clock = services.clock
+        self._settings = SettingsDirectory.of(services)
+        self._wake = wake
+
+    async def changed(self, work: UnitOfWork, tenant_id: str, tokens: Sequence[tuple[str, str]]) -> None:
+        """Have open transactions of tokens checked, where the tenant wants them stopped without authorization."""
+        if not self._settings.loaded:
+            await self._settings.load(work.session)
+        settings = self._settings.find(tenant_id)
+        if settings is None or settings.lost_authorization != LOST_AUTHORIZATION_STOP:
+            return
+        limits, now = LimitRepository(work.session), self._clock()
+        wanted = {(lookup_of(id_token, kind), type_of(kind)) for id_token, kind in tokens}
+        keys = await limits.open_of_tokens(tenant_id, wanted)
+        if keys:
+            await limits.watch_tokens([new_row(tenant_id, key, now, watches_token=True) for key in sorted(keys)])
+            work.after_commit(self._wake)
