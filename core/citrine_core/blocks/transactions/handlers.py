@@ -26,7 +26,7 @@ from citrine_core.blocks.transactions.late_events import counts, is_settled, ret
 from citrine_core.blocks.transactions.limits import LimitBeginnings, LimitedEvents
 from citrine_core.blocks.transactions.lives import IdReuse, sort_out_lives
 from citrine_core.blocks.transactions.pricing_input import Heard, TransactionCosts
-from citrine_core.blocks.transactions.refolds import anomaly_events, note_boots, refold
+from citrine_core.blocks.transactions.refolds import anomaly_events, doubt_events, note_boots, refold
 from citrine_core.blocks.transactions.remote_starts import (
     claim_remote_starts,
     claim_reservations,
@@ -112,8 +112,10 @@ class TransactionsHandlers:
             named = {key for key, state in batch.states.items() if state.remote_start_id is not None}
             late = await _fold(work, repository, tenant_id, batch, settled, now, self._evse_power_w)
             heard = [one for one in batch.fresh.values() if not one.late]
-            self._clocks.examine(tenant_id, heard, batch.states)
+            clocks = self._clocks.examine(tenant_id, heard, batch.states)
             ended = self._settle(work, batch, heard, now)
+            for event in doubt_events(batch.states, clocks, batch.new, ended):
+                work.emit(event)
             await self._ask_for_missing(work, batch, missing, ended, now)
             unsettled = [one for one in batch.fresh.values() if (one.station_id, one.transaction_id) not in settled]
             implied = await claim_reservations(work, tenant_id, unsettled, batch.states)

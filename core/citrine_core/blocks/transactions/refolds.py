@@ -1,16 +1,16 @@
 """Folds transactions anew where a reading changes what earlier ones mean, and tells of what is doubtful."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from citrine.api.v1.transactions_pb2 import TransactionAnomaly
 from citrine.events.v1.events_pb2 import Event, TransactionAnomalyFound
 from citrine_core.blocks.transactions.fold import Occurrence, TransactionState, fold
-from citrine_core.blocks.transactions.register_memory import RegisterMemory, load_anomalies
+from citrine_core.blocks.transactions.register_memory import Anomaly, RegisterMemory, load_anomalies
 from citrine_core.blocks.transactions.remote_starts import retain_remote_start
 from citrine_core.blocks.transactions.repository import TransactionKey, TransactionRepository
 from citrine_core.blocks.transactions.summaries import summary_of
 
-__all__ = ["anomaly_events", "note_boots", "refold"]
+__all__ = ["anomaly_events", "doubt_events", "note_boots", "refold"]
 
 MOST_BOOTS = 100
 """A station that boots all the time must not have us store all of it."""
@@ -53,11 +53,39 @@ def anomaly_events(state: TransactionState, before: bytes | None) -> Iterable[Ev
     for one in load_anomalies(state.anomalies):
         if one in known:
             continue
-        body = TransactionAnomalyFound(
-            transaction=summary_of(state, state.last_seq_no),
-            kind=TransactionAnomaly.Kind.Name(TransactionAnomaly.Kind.ValueType(one.kind)).removeprefix("KIND_"),
-            register_wh=one.register_wh or 0.0,
-        )
-        if one.time is not None:
-            body.time.FromDatetime(one.time)
-        yield Event(tenant_id=state.tenant_id, station_id=state.station_id, transaction_anomaly_found=body)
+        yield _found(state, one)
+
+
+def doubt_events(
+    states: Mapping[TransactionKey, TransactionState],
+    clocks: Collection[TransactionKey],
+    new: Collection[TransactionKey],
+    gaps: Collection[TransactionKey],
+) -> Iterable[Event]:
+    """Yield what subscribers are told of doubts that are not about readings.
+
+    Args:
+        states: Transactions.
+        clocks: Those whose station's clock was found to be off.
+        new: Those that were heard of for the first time.
+        gaps: Those that just ended and lack events.
+    """
+    again = [key for key in new if states[key].reported_id is not None]
+    for keys, kind in (
+        (clocks, TransactionAnomaly.KIND_CLOCK_JUMPED),
+        (again, TransactionAnomaly.KIND_ID_USED_AGAIN),
+        (gaps, TransactionAnomaly.KIND_GAP),
+    ):
+        for key in keys:
+            yield _found(states[key], Anomaly(int(kind)))
+
+
+def _found(state: TransactionState, one: Anomaly) -> Event:
+    body = TransactionAnomalyFound(
+        transaction=summary_of(state, state.last_seq_no),
+        kind=TransactionAnomaly.Kind.Name(TransactionAnomaly.Kind.ValueType(one.kind)).removeprefix("KIND_"),
+        register_wh=one.register_wh or 0.0,
+    )
+    if one.time is not None:
+        body.time.FromDatetime(one.time)
+    return Event(tenant_id=state.tenant_id, station_id=state.station_id, transaction_anomaly_found=body)

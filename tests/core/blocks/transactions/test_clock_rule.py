@@ -23,6 +23,7 @@ from citrine_core.blocks.transactions.clock_rule import billed_times
 from citrine_core.blocks.transactions.fold import Occurrence
 from citrine_core.resources.stations.clock_skews import ClockSkews
 from tests.core.blocks.tariff_and_cost.tariffs import component, element, tariff
+from tests.core.blocks.tariff_and_cost.test_corrections import Bills
 from tests.support.blocks import events
 from tests.support.charging import BEGINNING, at, ended, started, updated
 from tests.support.core import PASSWORD, RunningCore
@@ -95,6 +96,8 @@ async def test_a_clock_that_is_set_during_a_transaction_bills_no_time_that_did_n
     assert (cost.state, cost.cost.total.after_tax) == (cost_pb.COST_STATE_FINAL, "0.01")
     assert cost.cost.charging_time.ToTimedelta() == timedelta(seconds=3)
     assert (await station.transaction()).clock_skew.ToTimedelta() == timedelta(hours=-10)
+    [told] = await Bills(core).events("transaction_anomaly_found")
+    assert (told.kind, told.transaction.transaction_id) == ("CLOCK_JUMPED", "T-1")
 
 
 async def test_a_clock_that_is_set_back_makes_nothing_free(core: RunningCore) -> None:

@@ -210,6 +210,17 @@ async def test_only_what_was_left_out_can_be_confirmed(core: RunningCore, statio
     assert caught.value.code() == grpc.StatusCode.FAILED_PRECONDITION
 
 
+async def test_missing_events_and_ids_that_are_used_again_are_told_once(
+    core: RunningCore, station: FakeSession
+) -> None:
+    await station.call_all([started(0, 1000.0), ended(2, 2000.0)])
+    await station.call(started(0, 5000.0, minutes=300))
+
+    told = [(one.kind, one.transaction.transaction_id) for one in await Bills(core).events("transaction_anomaly_found")]
+
+    assert told == [("GAP", "T-1"), ("ID_USED_AGAIN", "T-1#2")]
+
+
 def incremental(requests: Sequence[TransactionEventRequest]) -> TransactionState:
     """Fold events one by one, as they come."""
     state = TransactionState("default", "CS-1", "T-1", 1)
