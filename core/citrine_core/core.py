@@ -111,6 +111,7 @@ class Core:
         self.inquiries = Inquiries(inquirers, self.dispatcher.submit)
         self.sender.connect(self.dispatcher.submit)
         self.sender.ends.connect(self.routes)
+        self.sender.translations += [one for block in self.blocks for one in block.translations]
         self.presence = Presence(self.unit_of_work, clock, self.links)
         self.admission = Admission(self.unit_of_work, self.dispatcher.submit, self.health, clock)
         self.edge_servicer = self._edge_servicer()

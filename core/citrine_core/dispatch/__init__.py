@@ -14,7 +14,7 @@ from citrine_core.dispatch.dispatcher import Dispatcher, Item, ObserveBatch, Out
 from citrine_core.dispatch.failures import CommandEnd, Failed
 from citrine_core.dispatch.handling import HandlingStage
 from citrine_core.dispatch.inquiries import Inquirer, Inquiries
-from citrine_core.dispatch.routes import Block, Routes, collect
+from citrine_core.dispatch.routes import Block, Routes, Translate, collect
 
 __all__ = [
     "Answered",
@@ -32,6 +32,7 @@ __all__ = [
     "Outages",
     "Routes",
     "Stage",
+    "Translate",
     "collect",
     "content_key",
     "handles",

@@ -18,11 +18,15 @@ from citrine_core.jobs import Job
 if TYPE_CHECKING:
     from citrine_core.dispatch.inquiries import Inquirer
 
-__all__ = ["Block", "ForgetStation", "Observer", "Route", "Routes", "collect"]
+__all__ = ["Block", "ForgetStation", "Observer", "Route", "Routes", "Translate", "collect"]
 
 
 ForgetStation = Callable[[UnitOfWork, str, str], Awaitable[None]]
 """`await forget_station(work, tenant_id, station_id)` removes what is stored of a station."""
+
+
+Translate = Callable[[str, str, dict[str, Any]], Awaitable[dict[str, Any]]]
+"""`await translate(tenant_id, station_id, payload)` returns the payload of a command as the station knows things."""
 
 
 Observer = Callable[[UnitOfWork, Sequence[Call[Any]]], Awaitable[None]]
@@ -49,6 +53,8 @@ class Block:
     """Ask outside what its handlers need to know, before a message comes to its lane."""
     observers: Sequence[Observer] = ()
     """Told of what stations send, whichever block handles it, in the same transaction."""
+    translations: "Sequence[Translate]" = ()
+    """Say things of commands as their station knows them, just before they are sent; they are stored as we say them."""
     forget_station: ForgetStation | None = None
     """Removes what a station that is registered again under the same id must not inherit, in the transaction that
     removes the station. None: there is no such thing."""

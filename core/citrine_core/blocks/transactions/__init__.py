@@ -41,7 +41,6 @@ def block(services: Services) -> Block:
 
     skews = ClockSkews.of(services)
     settlements = Settlements(services)
-    services.commands.translations.append(ReportedIds(services).translate)
     limits = Job("transaction limits", LIMITS_INTERVAL, LimitChecks(services).run)
     services.on_token_change.append(TokenWatch(services, limits.wake).changed)
     services.credit_left.append(credit_left)
@@ -64,5 +63,6 @@ def block(services: Services) -> Block:
             Job("settlements", SETTLEMENT_INTERVAL, DueSettlements(services).run),
         ],
         observers=[EndProofs(services).observe],
+        translations=[ReportedIds(services).translate],
         forget_station=forget_station,
     )

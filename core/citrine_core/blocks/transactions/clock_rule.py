@@ -6,14 +6,14 @@ ones by their times relative to each other.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from citrine_core.blocks.transactions.fold import Occurrence, TransactionState
 from citrine_core.db import UnitOfWork
 from citrine_core.resources.stations.clock_skews import ClockSkews
 from citrine_core.services import Services
 
-__all__ = ["OLDEST", "ClockRule", "billed_times"]
+__all__ = ["OLDEST", "ClockRule", "billed_times", "moved"]
 
 OLDEST = timedelta(days=400)
 """A queued message that would be older comes from a clock that was never set."""
@@ -37,7 +37,7 @@ class ClockRule:
         if not occurrence.offline:
             return None
         skew = self._known_skew(occurrence) or timedelta(0)
-        time, received = occurrence.event_time - skew, _received(occurrence)
+        time, received = moved(occurrence.event_time, -skew), _received(occurrence)
         return time if received - OLDEST < time <= received else None
 
     def examine(
@@ -90,17 +90,25 @@ def billed_times(occurrences: Sequence[Occurrence], skew: timedelta | None) -> l
     """
     if skew is None:
         return [one.event_time for one in occurrences]
-    queued = [(one.event_time - skew, _received(one)) for one in occurrences if one.offline]
+    queued = [(moved(one.event_time, -skew), _received(one)) for one in occurrences if one.offline]
     shift = timedelta(0)
     if queued:
         newest = min(received - time for time, received in queued)
         # What was queued lies before its arrival, and not long before: the last of it arrived just then.
         shift = newest if not timedelta(0) <= newest < OLDEST else shift
-    times = [one.event_time - skew + shift if one.offline else _received(one) for one in occurrences]
+    times = [moved(moved(one.event_time, -skew), shift) if one.offline else _received(one) for one in occurrences]
     for place in range(len(times) - 2, -1, -1):
         # A message that was sent again counts no later than what came behind it.
         times[place] = min(times[place], times[place + 1])
     return times
+
+
+def moved(time: datetime, by: timedelta) -> datetime:
+    """Return a time moved by another one, or the first or last that there is: some clocks say the year 1 or 9999."""
+    try:
+        return time + by
+    except OverflowError:
+        return (datetime.min if by < timedelta(0) else datetime.max).replace(tzinfo=UTC)
 
 
 def _received(occurrence: Occurrence) -> datetime:

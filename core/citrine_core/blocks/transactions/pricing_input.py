@@ -22,7 +22,7 @@ from citrine_core.blocks.tariff_and_cost import (
     Subject,
     to_micros,
 )
-from citrine_core.blocks.transactions.clock_rule import billed_times
+from citrine_core.blocks.transactions.clock_rule import billed_times, moved
 from citrine_core.blocks.transactions.fold import Occurrence, TransactionState, fold
 from citrine_core.blocks.transactions.late_events import counts
 from citrine_core.blocks.transactions.repository import EventKey, TransactionKey, TransactionRepository
@@ -161,11 +161,13 @@ class TransactionCosts:
             found = {**whole, **await load([key for key in keys if key not in whole])}
             return {key: _all_moments(by_key[key], found[key]) for key in keys}
 
-        doubtful = await load([key for key, state in by_key.items() if _may_be_unknown(state)])
-        unknown = {key for key, ordered in doubtful.items() if not _is_measured(by_key[key], ordered)}
+        # What came late is not in the state, and may tell the energy.
+        doubtful = await load([key for key, state in by_key.items() if not state.energy_wh])
+        measured = {key for key, ordered in doubtful.items() if _is_measured(by_key[key], ordered)}
         charged = [_settled(state, whole.get(key), cause) for key, state in by_key.items()]
         for one in charged:
-            one.energy_known = one.energy_known and one.key not in unknown
+            if one.key in doubtful:
+                one.energy_known = one.key in measured
         await self._pricing.price(work, tenant_id, charged, history)
         return {one.key: one.correction for one in charged if one.correction is not None}
 
@@ -204,9 +206,9 @@ def _may_be_unknown(state: TransactionState) -> bool:
 
 
 def _is_measured(state: TransactionState, ordered: Sequence[Occurrence]) -> bool:
-    """Tell whether a register was read at more than one time."""
-    fold(state, ordered)
-    return len({time for one in ordered for time, _ in one.energies}) > 1
+    """Tell whether its events tell the energy: some was taken, or a register was read at more than one time."""
+    energy_wh = fold(state, ordered).energy_wh
+    return bool(energy_wh) or len({time for one in ordered for time, _ in one.energies}) > 1
 
 
 def _charged(
@@ -280,7 +282,7 @@ def _moment(occurrence: Occurrence, time: datetime) -> Moment:
     readings = occurrence.energies
     if readings and time != occurrence.event_time:
         shift = time - occurrence.event_time
-        readings = [(min(_clamped(one) + shift, time), wh) for one, wh in readings]
+        readings = [(min(moved(_clamped(one), shift), time), wh) for one, wh in readings]
     return Moment(
         to_micros(_clamped(time)),
         _CHARGING.get(occurrence.request.transaction_info.charging_state),

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
@@ -20,7 +20,7 @@ from citrine.ocpp.actions import ACTIONS, action_of, wrap_request
 from citrine.ocpp.codec import CodecError, decode, encode
 from citrine_core.clock import Clock
 from citrine_core.db import UnitOfWorkFactory
-from citrine_core.dispatch import Item
+from citrine_core.dispatch import Item, Translate
 from citrine_core.errors import InvalidArgument, NotFound, StationTimeout, StationUnavailable
 from citrine_core.ids import new_id
 from citrine_core.link.registry import Link, LinkRegistry
@@ -54,11 +54,6 @@ SENT_DELAY = 0.25
 """Seconds after which it is stored that a command was sent. The answer mostly comes first and says the same."""
 
 
-Translate = Callable[[str, str, dict[str, Any]], Awaitable[dict[str, Any]]]
-"""`await translate(tenant_id, station_id, payload)` returns a payload with the names that the station gave. What is
-stored stays as it was asked for."""
-
-
 class CommandSender:
     """Sends commands by this core's own link to the edge that holds the station.
 
@@ -89,7 +84,7 @@ class CommandSender:
         self.ends = CommandEnds()
         self._submit: Callable[[Item], None] = _not_connected
         self.translations: list[Translate] = []
-        """Blocks add here what says things as a station knows them, while they are put together."""
+        """Of all blocks."""
 
     def connect(self, submit: Callable[[Item], None]) -> None:
         """Say where the reports on commands go: the lanes, which are made after the blocks that send commands."""

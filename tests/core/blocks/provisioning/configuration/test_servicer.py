@@ -49,6 +49,7 @@ async def has(core: RunningCore, station_id: str, variable: str, value: str) -> 
     row = ReportedVariable(
         tenant_id="default",
         station_id=station_id,
+        name_key=f"ctrlr\n\n{variable.lower()}\n",
         component="CTRLR",
         component_instance="",
         evse_id=-1,
