@@ -108,7 +108,7 @@ def moved(time: datetime, by: timedelta) -> datetime:
     try:
         return time + by
     except OverflowError:
-        return (datetime.min if by < timedelta(0) else datetime.max).replace(tzinfo=UTC)
+        return datetime.min.replace(tzinfo=UTC) if by < timedelta(0) else datetime.max.replace(tzinfo=UTC)
 
 
 def _received(occurrence: Occurrence) -> datetime:
