@@ -64,7 +64,7 @@ class FusedSite:
         """Wait for a plan; each look is a round trip to the core."""
         plan = await self.plan()
         try:
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(30):
                 while not right(plan):
                     plan = await self.plan()
         except TimeoutError:
