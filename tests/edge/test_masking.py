@@ -44,6 +44,13 @@ def test_C04_FR_04_what_drivers_type_is_masked() -> None:
     assert json.loads(shown)[3]["list"] == [{"groupIdToken": other}]
 
 
+@pytest.mark.parametrize("field", ["password", "Passwd", "secret", "PIN", "privateKey"])
+def test_what_is_secret_by_its_name_is_masked_in_messages_that_nobody_knows(field: str) -> None:
+    shown = observable(json.dumps([2, "a", "FooBar", {"login": {field: SECRET}}]).encode())
+
+    assert json.loads(shown) == [2, "a", "FooBar", {"login": {field: MASK}}]
+
+
 @pytest.mark.parametrize(
     ("raw", "shown"),
     [

@@ -17,11 +17,14 @@ _LOCATIONS = frozenset({"remotelocation", "location"})
 _PASSWORD = re.compile(r"(?<=://)([^/@:]*):[^/@]*@")
 """User and password of a URL."""
 
-SECRET_NAMES = SECRET_VARIABLES | _LOCATIONS | {"vpn"}
+_ANYWHERE = frozenset({"password", "passwd", "pin", "secret", "privatekey"})
+"""Fields that no message of OCPP has outside of a VPN, but that messages have which OCPP does not know."""
+
+SECRET_NAMES = SECRET_VARIABLES | _LOCATIONS | _ANYWHERE | {"vpn"}
 """Names of which one is in every message that bears a secret, in lower case."""
 
-_FIELDS = frozenset({"basicauthpassword", "apnpassword", "simpin"})
-"""Fields of NetworkConnectionProfile and what is within, in lower case."""
+_FIELDS = frozenset({"basicauthpassword", "apnpassword", "simpin"}) | _ANYWHERE
+"""Fields of NetworkConnectionProfile and what is within, and others that their name gives away, in lower case."""
 
 _VPN_FIELDS = frozenset({"password", "key"})
 """Fields of VPN, in lower case."""

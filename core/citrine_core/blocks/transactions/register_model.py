@@ -7,6 +7,7 @@ Pure. An ordinary reading, which rises by no more than the time that passed allo
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import pairwise
 from typing import NamedTuple
 
 from citrine.api.v1.transactions_pb2 import TransactionAnomaly
@@ -27,6 +28,12 @@ NOISE_WH = 10.0
 """A register that steps back by less was rounded; it says nothing."""
 
 _KILO = 1000.0
+
+NEAR = 0.05
+"""Of the register: a reading in another unit that rises by no more is believed by itself."""
+
+NOT_FAR = 0.5
+"""The same of the first of two readings that agree on the unit."""
 
 OUTLIER = int(TransactionAnomaly.KIND_OUTLIER_DROPPED)
 RESTART = int(TransactionAnomaly.KIND_RESTART_ASSUMED)
@@ -243,16 +250,11 @@ class _Walk:
         chain, last = self._chain, self._pending[-1][1] if self._pending else None
         assert chain is not None
         is_drop, has_booted = reading.wh < chain.last.wh, reading.boots > chain.last.boots
-        if not (is_drop and has_booted):
-            # The unit is told by the series: what fits a thousand times was said in kWh, or taken for it.
-            for wh in (reading.wh * _KILO, reading.wh / _KILO):
-                scaled = reading._replace(wh=float(wh))
-                if chain.last.wh >= _KILO and self._follows(chain.last, scaled):
-                    self._found.doubts.append(Doubt(UNIT, reading.time, reading.wh))
-                    chain.readings.append((place, scaled))
-                    self._drop(self._pending)
-                    self._pending = []
-                    return
+        if not (is_drop and has_booted) and (scaled := self._in_unit([(place, reading)], NEAR)) is not None:
+            chain.readings += scaled
+            self._drop(self._pending)
+            self._pending = []
+            return
         if last is not None and not self._follows(last, reading):
             if is_idle(last.time, last.wh, reading.time, reading.wh):
                 return
@@ -265,6 +267,24 @@ class _Walk:
         elif len(self._pending) > 1 and reading.wh > first.wh:
             self._decide(first)
 
+    def _in_unit(self, readings: Sequence[tuple[int, Reading]], most: float) -> list[tuple[int, Reading]] | None:
+        """Return readings in the unit of the others, where they go on from these a thousand times, or a thousandth.
+
+        A low reading that is simply wrong goes on from them too, a thousand times; so the rise must be small.
+        """
+        chain = self._chain
+        assert chain is not None
+        if chain.last.wh < _KILO:
+            return None
+        for factor in (_KILO, 1 / _KILO):
+            scaled = [(place, one._replace(wh=float(exact(one.wh) * exact(factor)))) for place, one in readings]
+            before = [chain.last, *(one for _, one in scaled)]
+            is_near = before[1].wh - before[0].wh <= most * before[0].wh
+            if is_near and all(self._follows(*pair) for pair in pairwise(before)):
+                self._found.doubts += [Doubt(UNIT, one.time, one.wh) for _, one in readings]
+                return scaled
+        return None
+
     def _decide(self, first: Reading) -> None:
         """Believe two readings that rise, and that nothing before them explains."""
         chain = self._chain
@@ -274,6 +294,9 @@ class _Walk:
             # The last one was too high: without it, all others are of one life.
             self._drop([readings.pop()])
             readings += self._pending
+            self._pending = []
+        elif (scaled := self._in_unit(self._pending, NOT_FAR)) is not None:
+            readings += scaled
             self._pending = []
         elif len(readings) > 1 and first.wh < chain.last.wh:
             self._restart()

@@ -155,8 +155,9 @@ async def test_F03_FR_01_a_limit_of_energy_that_is_set_while_it_runs_stops_it_on
     await station.check()
     before = await station.get()
     await station.session.call(updated(1, 5000))
-    await asyncio.gather(station.check(), station.check())
-    await station.until("STOPPED")
+    await station.make_due()
+    await asyncio.gather(*(LimitChecks(station.core.core.services).run() for _ in range(2)))
+    await station.until("STOPPED", check=False)
     await station.check()
 
     assert before.state == pb.LIMIT_STATE_ACTIVE

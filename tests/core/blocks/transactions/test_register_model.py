@@ -85,6 +85,15 @@ CASES = [
     pytest.param(series(358000, 358500, 0, 359000, 359500), 1500.0, [OUTLIER], id="one 0"),
     pytest.param(series(358000, 358500, -1, 359000, 359500), 1500.0, [OUTLIER], id="one -1"),
     pytest.param(series(358000, 358500, 358.9, 359000, 359500), 1500.0, [UNIT], id="a unit that was forgotten"),
+    pytest.param(
+        series(358000, 358500, 380.1, 380.6, 381.1), 23100.0, [UNIT], id="readings that agree on another unit"
+    ),
+    pytest.param(
+        series(3000, 4000, 5000, 100, 600, 1100, 1600), 3600.0, [RESTART], id="a restart that is no other unit"
+    ),
+    pytest.param(series(10000, 11000, 12000, 20, 500, 1000, 1500), 3500.0, [RESTART], id="a restart at a low reading"),
+    pytest.param(series(3000, 4000, 5000, 6, 500, 1000, 1500), 3500.0, [RESTART], id="a restart at a lower reading"),
+    pytest.param(series(1000, 2000, 3000, 4000, 5000, 10, 6000), 5000.0, [OUTLIER], id="a low reading is no kWh"),
     pytest.param(series(0, 1000, 2000, 600, 900), 2900.0, [RESTART], id="enough readings speak for a restart"),
     pytest.param(
         [started(0, begin(1000)), updated(1, 1464.0), ended(2, end(1183))], 183.0, [OUTLIER], id="context, in between"
@@ -198,6 +207,17 @@ async def test_an_operator_confirms_a_reading_that_was_left_out(core: RunningCor
     assert [(kind, number) for kind, _, _, number in await bills.actions()] == [
         (SettlementAction.KIND_CONFIRM_READING, 1)
     ]
+
+
+async def test_what_later_readings_speak_against_is_not_confirmed(core: RunningCore, station: FakeSession) -> None:
+    await station.call_all(series(1000, 2000, 103000, 3000, 4000))
+    request = ConfirmReadingRequest(station_id="CS-1", transaction_id="T-1", register_wh=103000.0, reason="why")
+
+    with pytest.raises(grpc.aio.AioRpcError, match="speak against it") as caught:
+        await Bills(core).transactions.ConfirmReading(request)
+
+    assert caught.value.code() == grpc.StatusCode.FAILED_PRECONDITION
+    assert (await Bills(core).transaction()).energy_wh == 3000.0
 
 
 async def test_only_what_was_left_out_can_be_confirmed(core: RunningCore, station: FakeSession) -> None:

@@ -124,7 +124,7 @@ class SettlementOperations:
 
         Raises:
             NotFound: When there is no such transaction.
-            FailedPrecondition: When no such reading was left out.
+            FailedPrecondition: When no such reading was left out, or the readings around it speak against it.
         """
         before, key = await self._find(work, operation), (operation.station_id, operation.transaction_id)
         left_out = {int(pb.TransactionAnomaly.KIND_OUTLIER_DROPPED), int(pb.TransactionAnomaly.KIND_REGISTER_JUMPED)}
@@ -137,6 +137,8 @@ class SettlementOperations:
         repository = TransactionRepository(work.session)
         events = await repository.load_events(operation.tenant_id, {key})
         state = fold(before, events[key])
+        if any(one.kind in left_out and one.register_wh == register_wh for one in load_anomalies(state.anomalies)):
+            raise FailedPrecondition("the readings around it speak against it: later ones are lower")
         retain_remote_start(before, state)
         state.events, state.orphaned, state.closed_time = before.events, before.orphaned, before.closed_time
         state.over_time, state.update_time = before.over_time, self._clock()
