@@ -1,6 +1,7 @@
 """The composition root: from settings to the parts of one core process, and their life."""
 
 import asyncio
+import contextlib
 import json
 import logging
 import os
@@ -73,7 +74,7 @@ CALLERS = 8
 """Transactions of callers, and of commands that waited for their station, at a time; the others wait."""
 
 SETTLE_TIME = 0.3
-"""Seconds in which calls that were on the way when the edges heard of the drain arrive."""
+"""Seconds in which calls that were on the way when the edges heard of the drain arrive, while edges are linked."""
 
 
 class CannotStart(Exception):
@@ -261,7 +262,8 @@ class Core:
         stopping = asyncio.ensure_future(self.rpc.server.stop(limit))
         try:
             async with asyncio.timeout(limit):
-                await asyncio.sleep(SETTLE_TIME)
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self.links.gone(), SETTLE_TIME)
                 await self.pending.finished()
                 await self.inquiries.drained()
                 await self.dispatcher.drained()

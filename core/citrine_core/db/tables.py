@@ -2,6 +2,7 @@
 
 import importlib
 import pkgutil
+from functools import cache
 
 from sqlalchemy import MetaData, Table
 
@@ -13,10 +14,15 @@ __all__ = ["metadata", "own_tables"]
 
 def metadata() -> MetaData:
     """Return the tables of every module named "models" in the core."""
+    _import_models()
+    return Model.metadata
+
+
+@cache
+def _import_models() -> None:
     for module in pkgutil.walk_packages(citrine_core.__path__, "citrine_core."):
         if module.name.endswith(".models"):
             importlib.import_module(module.name)
-    return Model.metadata
 
 
 def own_tables() -> frozenset[str]:

@@ -74,6 +74,8 @@ class LinkRegistry:
 
     def __init__(self) -> None:
         self._links: dict[str, Link] = {}
+        self._gone = asyncio.Event()
+        self._gone.set()
         self.on_added: list[Callable[[Link], None]] = []
         """Called with each new link, behind its Welcome."""
 
@@ -89,11 +91,18 @@ class LinkRegistry:
         if older is not None:
             older.ended.set()
         self._links[link.edge_id] = link
+        self._gone.clear()
 
     def remove(self, link: Link) -> None:
         """Forget a link, unless a newer one of its edge took its place."""
         if self._links.get(link.edge_id) is link:
             del self._links[link.edge_id]
+        if not self._links:
+            self._gone.set()
+
+    async def gone(self) -> None:
+        """Wait until there is no link."""
+        await self._gone.wait()
 
     def get(self, edge_id: str) -> Link | None:
         """Return the link to an edge, or None where there is none."""
