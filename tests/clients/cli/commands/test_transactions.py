@@ -195,6 +195,17 @@ def test_operators_waive_and_reprice(citrine: Cli, core: ScriptedCore) -> None:
     assert citrine("transaction", "waive", "T-1", "--reason", "sorry", "--json").json["number"] == 2
 
 
+def test_operators_confirm_readings(citrine: Cli, core: ScriptedCore) -> None:
+    core.on("GetTransaction", Transaction(transaction_id="T-1", station_id="CS-1"))
+    core.on("ConfirmReading", Transaction(transaction_id="T-1", station_id="CS-1", energy_wh=101000.0))
+
+    ran = citrine("transaction", "confirm", "T-1", "102.0005", "--reason", "a truck")
+
+    assert ran.lines == ["transaction T-1 of CS-1 has 101.000 kWh"]
+    (request,) = core.requests("ConfirmReading")
+    assert (request.station_id, request.register_wh, request.reason) == ("CS-1", 102000.5, "a truck")
+
+
 def test_what_operators_did_is_listed(citrine: Cli, core: ScriptedCore) -> None:
     action = SettlementAction(station_id="CS-1", transaction_id="T-1", author="anna", reason="sorry", correction=2)
     action.kind = SettlementAction.KIND_WAIVE

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from citrine.api.v1.tariff_and_cost_pb2 import CostCorrection
 from citrine.api.v1.transactions_pb2 import ConfirmReadingRequest, SettlementAction, TransactionAnomaly
-from citrine.ocpp.v2.transactions_pb2 import TransactionEventRequest
+from citrine.ocpp.v2.transactions_pb2 import ReasonEnum, TransactionEventRequest
 from citrine.ocpp.v2.types_pb2 import LocationEnum, SampledValue
 from citrine_core.blocks.transactions.fold import Occurrence, TransactionState, apply, fold
 from citrine_core.blocks.transactions.register_model import Reading, reckon
@@ -204,9 +205,60 @@ async def test_an_operator_confirms_a_reading_that_was_left_out(core: RunningCor
     assert (before.energy_wh, confirmed.energy_wh, list(confirmed.anomalies)) == (1000.0, 101000.0, [])
     (correction,) = await bills.corrections()
     assert correction.cost.total.after_tax == "101.00"
+    assert correction.reason == CostCorrection.REASON_READING_CONFIRMED
     assert [(kind, number) for kind, _, _, number in await bills.actions()] == [
         (SettlementAction.KIND_CONFIRM_READING, 1)
     ]
+
+
+async def test_a_reading_is_confirmed_while_the_transaction_runs(core: RunningCore, station: FakeSession) -> None:
+    bills = Bills(core)
+    await bills.assign(PRICE)
+    await station.call_all([started(0, 1000.0), updated(1, 2000.0), updated(2, 102000.0)])
+    request = ConfirmReadingRequest(station_id="CS-1", transaction_id="T-1", register_wh=102000.0, reason="a truck")
+
+    confirmed = await bills.transactions.ConfirmReading(request)
+    await station.call_all([updated(3, 102500.0), ended(4, 103000.0)])
+
+    assert confirmed.energy_wh == 101000.0
+    assert (await bills.transaction()).energy_wh == 102000.0
+    assert (await bills.cost()).cost.total.after_tax == "102.00"
+    assert await bills.corrections() == []
+
+
+@pytest.mark.parametrize(
+    ("events", "energy"),
+    [
+        pytest.param(
+            [
+                started(0, 0.0),
+                updated(1, 1000.0),
+                updated(2, 0.0, trigger="TX_RESUMED"),
+                updated(3, 300.0),
+                ended(4, 600.0),
+            ],
+            1600.0,
+            id="resumed",
+        ),
+        pytest.param(
+            [
+                started(0, 5000.0),
+                updated(1, 6000.0),
+                ended(2, 200.0, info={"stopped_reason": ReasonEnum.REASON_ENUM_POWER_LOSS}),
+            ],
+            1200.0,
+            id="ended for want of power",
+        ),
+    ],
+)
+async def test_what_a_station_says_of_its_power_speaks_for_a_restart(
+    unit_of_work: UnitOfWorkFactory, events: list[TransactionEventRequest], energy: float
+) -> None:
+    bench = Bench(unit_of_work)
+    for event in events:
+        await bench.send(event)
+
+    assert (await bench.transaction()).energy_wh == energy
 
 
 async def test_what_later_readings_speak_against_is_not_confirmed(core: RunningCore, station: FakeSession) -> None:

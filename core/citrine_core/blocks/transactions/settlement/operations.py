@@ -146,7 +146,7 @@ class SettlementOperations:
         await repository.save([state])
         correction = None
         if state.settle_time is not None:
-            cause = Cause(int(cost_pb.CostCorrection.REASON_REPRICED), operation.reason, operation.author)
+            cause = Cause(int(cost_pb.CostCorrection.REASON_READING_CONFIRMED), operation.reason, operation.author)
             correction = (await self._costs.reckon(work, operation.tenant_id, [state], cause)).get(key)
         number = 0 if correction is None else correction.number
         await self._record(work, operation, pb.SettlementAction.KIND_CONFIRM_READING, number)
