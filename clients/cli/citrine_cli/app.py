@@ -3,44 +3,15 @@
 import os
 import sys
 from collections.abc import Sequence
-from importlib import metadata
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from typer.main import get_command
 
-from citrine_cli.client import Connection
-from citrine_cli.commands import (
-    authorization,
-    call,
-    configurations,
-    connections,
-    costs,
-    events,
-    firmware,
-    keys,
-    limits,
-    locallists,
-    logs,
-    messages,
-    meters,
-    monitors,
-    profiles,
-    refusals,
-    reports,
-    reservations,
-    stations,
-    tariffs,
-    tenants,
-    tokens,
-    transactions,
-    variables,
-    vendor_data,
-)
+from citrine_cli.connection import Connection
 from citrine_cli.errors import CliError, UsageError, print_error
-from citrine_cli.processes import PROCESSES, run_process
-from citrine_cli.up import command as up
+from citrine_cli.lazy_group import LazyGroup, new_app
 
 __all__ = ["build_app", "run_app"]
 
@@ -49,19 +20,13 @@ BROKEN_PIPE = 141
 
 DISTRIBUTION = "citrine-csms"
 
-_HELP = {
-    "core": "Start a core; its own flags follow.",
-    "edge": "Start an edge; its own flags follow.",
-    "simulate": "Start simulated stations; their own flags follow.",
-    "upgrade": "Bring a database to the newest schema; its own flags follow.",
-}
-# The process reads its flags itself, --help too.
-_UNTOUCHED = {"allow_extra_args": True, "ignore_unknown_options": True}
-
 
 def _show_version(wanted: bool) -> None:
     if not wanted:
         return
+    # Imported late: it takes longer than the rest of a command that does not need it.
+    from importlib import metadata
+
     try:
         sys.stdout.write(f"{metadata.version(DISTRIBUTION)}\n")
     except metadata.PackageNotFoundError as error:
@@ -107,50 +72,10 @@ def _common(
     ctx.obj = Connection(core=core, key=key, key_file=key_file, tenant=tenant, as_json=as_json)
 
 
-def _add_process(app: typer.Typer, word: str, name: str) -> None:
-    @app.command(word, help=_HELP[name], context_settings=_UNTOUCHED, add_help_option=False)
-    def start(ctx: typer.Context) -> None:
-        raise typer.Exit(run_process(name, ctx.args))
-
-
 def build_app() -> typer.Typer:
     """Return the command line."""
-    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+    app = new_app(cls=LazyGroup)
     app.callback()(_common)
-    up.register(app)
-    groups = {"db": typer.Typer(help="The database.")}
-    for words, name in PROCESSES.items():
-        _add_process(groups[words[0]] if len(words) > 1 else app, words[-1], name)
-    for module in (
-        stations,
-        configurations,
-        tokens,
-        locallists,
-        authorization,
-        transactions,
-        reservations,
-        messages,
-        vendor_data,
-        meters,
-        tariffs,
-        costs,
-        connections,
-        tenants,
-        keys,
-        reports,
-        variables,
-        limits,
-        logs,
-        monitors,
-        profiles,
-        firmware,
-    ):
-        groups[module.NAME] = module.build()
-    groups[refusals.NAME], groups[refusals.TOLERANCE] = refusals.build(), refusals.build_tolerance()
-    for word, group in groups.items():
-        app.add_typer(group, name=word)
-    call.register(app)
-    events.register(app)
     return app
 
 

@@ -14,61 +14,17 @@ import typer
 from google.protobuf.message import Message
 from grpc.aio import UnaryUnaryMultiCallable
 
+from citrine_cli.connection import DEFAULT_KEY_FILE, Connection
 from citrine_cli.errors import CliError, UsageError
 from citrine_cli.output import Output
 from citrine_cli.statuses import sentence
 from citrine_sdk import Citrine, pages
 
-__all__ = ["DEFAULT_CORE", "DEFAULT_KEY_FILE", "Client", "Connection", "client_command", "collect"]
-
-DEFAULT_CORE = "127.0.0.1:50051"
-DEFAULT_KEY_FILE = Path(".citrine/operator.key")
-"""Where `citrine up` leaves the operator's key."""
+__all__ = ["Client", "client_command", "collect"]
 
 P = ParamSpec("P")
 RequestT = TypeVar("RequestT", bound=Message)
 ResponseT = TypeVar("ResponseT", bound=Message)
-
-
-@dataclass(frozen=True)
-class Connection:
-    """Which core to call, as whom."""
-
-    core: str | None = None
-    """HOST:PORT, or a comma-separated list of them."""
-    key: str | None = None
-    """API key."""
-    key_file: Path | None = None
-    """File with the API key; `key` goes first."""
-    tenant: str | None = None
-    """Tenant that an operator's key acts on."""
-    as_json: bool = False
-    """Print JSON."""
-
-    def cores(self) -> str:
-        """Return where the cores are."""
-        return self.core or DEFAULT_CORE
-
-    def secret(self) -> str | None:
-        """Return the API key to send, or None where there is none to be found.
-
-        Raises:
-            UsageError: When the key that was given is empty: the key file may be another's, and allow more.
-            CliError: When a file that was named can't be read.
-        """
-        if self.key is not None:
-            if not self.key.strip():
-                raise UsageError("the API key that --key or CITRINE_KEY gives is empty")
-            return self.key
-        path = self.key_file or DEFAULT_KEY_FILE
-        try:
-            return path.read_text(encoding="utf-8").strip() or None
-        except FileNotFoundError:
-            if self.key_file is None:
-                return None
-            raise CliError(f"key file {path} does not exist") from None
-        except (OSError, UnicodeDecodeError) as error:
-            raise CliError(f"key file {path} can't be read: {getattr(error, 'strerror', None) or error}") from error
 
 
 @dataclass(frozen=True)

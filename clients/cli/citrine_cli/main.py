@@ -1,5 +1,6 @@
 """Entry point: a process of Citrine is started as it is; everything else is a command of the CLI."""
 
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -24,14 +25,22 @@ def main(argv: Sequence[str] | None = None) -> int:
         if started is not None:
             return run_process(*started)
         # Imported late: a core or an edge needs neither the commands nor what they import.
-        from citrine_cli.app import run_app
-
+        try:
+            from citrine_cli.app import run_app
+        except ModuleNotFoundError as error:
+            raise CliError(
+                f"the command line is not installed: module {error.name} is missing; pip install 'citrine-csms[cli]'"
+            ) from error
         return run_app(arguments)
     except CliError as error:
         print_error(error)
         return error.exit_code
     except KeyboardInterrupt:
         return 130
+    finally:
+        if argv is None:
+            # The process ends, and all that it has with it: Python need not look for garbage in that first.
+            gc.freeze()
 
 
 if __name__ == "__main__":

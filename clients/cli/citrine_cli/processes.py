@@ -5,7 +5,6 @@ Each is a function `main(argv) -> int` in the entry point group `citrine.process
 
 import gc
 from collections.abc import Callable, Sequence
-from importlib.metadata import entry_points
 
 from citrine_cli.errors import CliError
 
@@ -36,6 +35,9 @@ def run_process(name: str, arguments: Sequence[str]) -> int:
     Raises:
         CliError: When it is not installed.
     """
+    # Imported late: most commands start no process, and it takes longer than the rest of this module's users.
+    from importlib.metadata import entry_points
+
     (found, *_) = [*entry_points(group=GROUP, name=name), None]
     if found is None:
         raise CliError(f"{name} is not installed: no entry point {name!r} in {GROUP}")

@@ -7,8 +7,8 @@ import typer
 
 from citrine.api.v1.common_pb2 import Command, CommandTarget
 from citrine_cli.client import Client
-from citrine_cli.commands.call import DEFAULT_TIMEOUT, LONGEST_TIMEOUT, MARGIN
 from citrine_cli.errors import CliError, UsageError
+from citrine_cli.timeouts import DEFAULT_TIMEOUT, LONGEST_TIMEOUT, MARGIN
 from citrine_cli.values import parse_seconds
 from citrine_cli.words import enum_word, time_word
 

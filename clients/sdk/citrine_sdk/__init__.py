@@ -8,12 +8,17 @@
 The messages are those of the contract (`citrine.api.v1`, `citrine.events.v1`, `citrine.ocpp.v2`).
 """
 
-from citrine_sdk.client import Citrine
-from citrine_sdk.errors import error_reason, field_violations
-from citrine_sdk.events import Backoff, follow_events
-from citrine_sdk.lists import pages
-from citrine_sdk.reports import follow_report
-from citrine_sdk.services import READS, SERVICES, Method, methods
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from citrine_sdk.client import Citrine
+    from citrine_sdk.errors import error_reason, field_violations
+    from citrine_sdk.events import Backoff, follow_events
+    from citrine_sdk.lists import pages
+    from citrine_sdk.reports import follow_report
+    from citrine_sdk.service_names import READS
+    from citrine_sdk.services import SERVICES, Method, methods
 
 __all__ = [
     "READS",
@@ -28,3 +33,28 @@ __all__ = [
     "methods",
     "pages",
 ]
+
+_MODULES = {
+    "READS": "service_names",
+    "SERVICES": "services",
+    "Backoff": "events",
+    "Citrine": "client",
+    "Method": "services",
+    "error_reason": "errors",
+    "field_violations": "errors",
+    "follow_events": "events",
+    "follow_report": "reports",
+    "methods": "services",
+    "pages": "lists",
+}
+"""Where each name is defined. It is imported when it is first asked for, so that nobody loads what nobody uses."""
+
+# To a type checker, the imports above are all there is.
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> object:
+        if name not in _MODULES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        found = getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)
+        globals()[name] = found
+        return found

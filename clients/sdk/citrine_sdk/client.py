@@ -1,5 +1,6 @@
 """The client: one channel to the cores and a typed stub for each service."""
 
+import importlib
 from collections.abc import AsyncGenerator, Collection, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar
@@ -8,42 +9,14 @@ import grpc
 from google.protobuf.message import Message
 from grpc.aio import UnaryUnaryMultiCallable
 
-from citrine.api.v1.authorization_pb2_grpc import AuthorizationServiceStub
-from citrine.api.v1.availability_pb2_grpc import AvailabilityServiceStub
-from citrine.api.v1.commands_pb2_grpc import CommandsServiceStub
-from citrine.api.v1.configurations_pb2_grpc import ConfigurationsServiceStub
-from citrine.api.v1.connections_pb2_grpc import ConnectionsServiceStub
-from citrine.api.v1.data_transfer_pb2_grpc import DataTransferServiceStub
-from citrine.api.v1.diagnostics_pb2_grpc import DiagnosticsServiceStub
-from citrine.api.v1.display_message_pb2_grpc import DisplayMessageServiceStub
-from citrine.api.v1.events_pb2_grpc import EventsServiceStub
-from citrine.api.v1.firmware_campaigns_pb2_grpc import FirmwareCampaignsServiceStub
-from citrine.api.v1.firmware_management_pb2_grpc import FirmwareManagementServiceStub
-from citrine.api.v1.keys_pb2_grpc import KeysServiceStub
-from citrine.api.v1.local_auth_list_pb2_grpc import LocalAuthListServiceStub
-from citrine.api.v1.meter_values_pb2_grpc import MeterValuesServiceStub
-from citrine.api.v1.provisioning_pb2_grpc import ProvisioningServiceStub
-from citrine.api.v1.refusals_pb2_grpc import RefusalsServiceStub
-from citrine.api.v1.remote_control_pb2_grpc import RemoteControlServiceStub
 from citrine.api.v1.reports_pb2 import REPORT_KIND_DEVICE_MODEL, ReportKind, ReportRun, WatchReportRunRequest
-from citrine.api.v1.reports_pb2_grpc import ReportsServiceStub
-from citrine.api.v1.reservation_costs_pb2_grpc import ReservationCostsServiceStub
-from citrine.api.v1.reservation_pb2_grpc import ReservationServiceStub
-from citrine.api.v1.security_pb2_grpc import SecurityServiceStub
-from citrine.api.v1.smart_charging_pb2_grpc import SmartChargingServiceStub
-from citrine.api.v1.stations_pb2_grpc import StationsServiceStub
-from citrine.api.v1.tariff_and_cost_pb2_grpc import TariffAndCostServiceStub
-from citrine.api.v1.tariffs_pb2_grpc import TariffsServiceStub
-from citrine.api.v1.tenants_pb2_grpc import TenantsServiceStub
-from citrine.api.v1.tokens_pb2_grpc import TokensServiceStub
-from citrine.api.v1.transaction_limits_pb2_grpc import TransactionLimitsServiceStub
-from citrine.api.v1.transactions_pb2_grpc import TransactionsServiceStub
 from citrine.events.v1.events_pb2 import Event
 from citrine_sdk.channel import channel_options, resolve_target
 from citrine_sdk.events import Backoff, follow_events
 from citrine_sdk.lists import pages
 from citrine_sdk.metadata import interceptors
 from citrine_sdk.reports import follow_report
+from citrine_sdk.service_names import ATTRIBUTES, PACKAGE, service_name
 
 if TYPE_CHECKING:
     from citrine.api.v1.authorization_pb2_grpc import AuthorizationServiceAsyncStub
@@ -144,6 +117,7 @@ class Citrine:
         self._credentials = credentials
         self._given = channel
         self._channel: grpc.aio.Channel | None = None
+        self._stubs_channel: grpc.aio.Channel | None = None
 
     async def __aenter__(self) -> Self:
         """Open the channel; a core that can't be reached shows at the first call.
@@ -151,38 +125,23 @@ class Citrine:
         Raises:
             ValueError: When an address is none, or has no IP address.
         """
-        channel = self._given or await self._open()
-        self._channel = channel
-        self.authorization = AuthorizationServiceStub(channel)
-        self.availability = AvailabilityServiceStub(channel)
-        self.commands = CommandsServiceStub(channel)
-        self.configurations = ConfigurationsServiceStub(channel)
-        self.connections = ConnectionsServiceStub(channel)
-        self.data_transfer = DataTransferServiceStub(channel)
-        self.diagnostics = DiagnosticsServiceStub(channel)
-        self.display_message = DisplayMessageServiceStub(channel)
-        self.events = EventsServiceStub(channel)
-        self.firmware_campaigns = FirmwareCampaignsServiceStub(channel)
-        self.firmware_management = FirmwareManagementServiceStub(channel)
-        self.keys = KeysServiceStub(channel)
-        self.local_auth_list = LocalAuthListServiceStub(channel)
-        self.meter_values = MeterValuesServiceStub(channel)
-        self.provisioning = ProvisioningServiceStub(channel)
-        self.refusals = RefusalsServiceStub(channel)
-        self.remote_control = RemoteControlServiceStub(channel)
-        self.reports = ReportsServiceStub(channel)
-        self.reservation = ReservationServiceStub(channel)
-        self.reservation_costs = ReservationCostsServiceStub(channel)
-        self.security = SecurityServiceStub(channel)
-        self.smart_charging = SmartChargingServiceStub(channel)
-        self.stations = StationsServiceStub(channel)
-        self.tariff_and_cost = TariffAndCostServiceStub(channel)
-        self.tariffs = TariffsServiceStub(channel)
-        self.tenants = TenantsServiceStub(channel)
-        self.tokens = TokensServiceStub(channel)
-        self.transactions = TransactionsServiceStub(channel)
-        self.transaction_limits = TransactionLimitsServiceStub(channel)
+        self._channel = self._stubs_channel = self._given or await self._open()
+        for attribute in ATTRIBUTES:
+            # A stub of an earlier opening holds that one's channel.
+            self.__dict__.pop(attribute, None)
         return self
+
+    # To a type checker, the annotations above are all there is.
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> object:
+            """Make a stub when it is first asked for: a program seldom uses more than a few of the services."""
+            if name not in ATTRIBUTES or self._stubs_channel is None:
+                raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+            file = importlib.import_module(f"{PACKAGE}.{name}_pb2_grpc")
+            stub = getattr(file, f"{service_name(name)}Stub")(self._stubs_channel)
+            setattr(self, name, stub)
+            return stub
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None

@@ -1,85 +1,25 @@
-"""What the API offers, read from its descriptors: services, methods, and which of them may be repeated."""
+"""What the API offers, read from its descriptors: services and methods."""
 
+import importlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from google.protobuf.descriptor import Descriptor, ServiceDescriptor
 
-from citrine.api.v1 import (
-    access_pb2,
-    authorization_pb2,
-    availability_pb2,
-    commands_pb2,
-    configurations_pb2,
-    connections_pb2,
-    data_transfer_pb2,
-    diagnostics_pb2,
-    display_message_pb2,
-    events_pb2,
-    firmware_campaigns_pb2,
-    firmware_management_pb2,
-    keys_pb2,
-    local_auth_list_pb2,
-    meter_values_pb2,
-    provisioning_pb2,
-    refusals_pb2,
-    remote_control_pb2,
-    reports_pb2,
-    reservation_costs_pb2,
-    reservation_pb2,
-    security_pb2,
-    smart_charging_pb2,
-    stations_pb2,
-    tariff_and_cost_pb2,
-    tariffs_pb2,
-    tenants_pb2,
-    tokens_pb2,
-    transaction_limits_pb2,
-    transactions_pb2,
-)
+from citrine.api.v1 import access_pb2
+from citrine_sdk.service_names import ATTRIBUTES, PACKAGE
 
-__all__ = ["READS", "SERVICES", "Method", "methods"]
-
-_FILES = {
-    "authorization": authorization_pb2,
-    "availability": availability_pb2,
-    "commands": commands_pb2,
-    "configurations": configurations_pb2,
-    "connections": connections_pb2,
-    "data_transfer": data_transfer_pb2,
-    "diagnostics": diagnostics_pb2,
-    "display_message": display_message_pb2,
-    "events": events_pb2,
-    "firmware_campaigns": firmware_campaigns_pb2,
-    "firmware_management": firmware_management_pb2,
-    "keys": keys_pb2,
-    "local_auth_list": local_auth_list_pb2,
-    "meter_values": meter_values_pb2,
-    "provisioning": provisioning_pb2,
-    "refusals": refusals_pb2,
-    "remote_control": remote_control_pb2,
-    "reports": reports_pb2,
-    "reservation": reservation_pb2,
-    "reservation_costs": reservation_costs_pb2,
-    "security": security_pb2,
-    "smart_charging": smart_charging_pb2,
-    "stations": stations_pb2,
-    "tariff_and_cost": tariff_and_cost_pb2,
-    "tariffs": tariffs_pb2,
-    "tenants": tenants_pb2,
-    "tokens": tokens_pb2,
-    "transaction_limits": transaction_limits_pb2,
-    "transactions": transactions_pb2,
-}
+__all__ = ["SERVICES", "Method", "methods"]
 
 
-def _service(name: str) -> ServiceDescriptor:
+def _service(attribute: str) -> ServiceDescriptor:
+    file = importlib.import_module(f"{PACKAGE}.{attribute}_pb2")
     service: ServiceDescriptor
-    (service,) = _FILES[name].DESCRIPTOR.services_by_name.values()
+    (service,) = file.DESCRIPTOR.services_by_name.values()
     return service
 
 
-SERVICES: Mapping[str, ServiceDescriptor] = {name: _service(name) for name in _FILES}
+SERVICES: Mapping[str, ServiceDescriptor] = {name: _service(name) for name in ATTRIBUTES}
 """Services of `citrine.api.v1` by the name of the attribute of `Citrine` that holds their stub."""
 
 
@@ -126,7 +66,3 @@ def methods() -> Iterator[Method]:
                 streams=bool(method.server_streaming),
                 scope=method.GetOptions().Extensions[access_pb2.access].scope,
             )
-
-
-READS: frozenset[tuple[str, str]] = frozenset((method.service, method.name) for method in methods() if method.is_read)
-"""Service and name of every rpc that may be sent again after UNAVAILABLE."""

@@ -1,5 +1,7 @@
 """Exit codes, errors, and the options that every command shares."""
 
+import subprocess
+import sys
 from importlib import metadata
 from pathlib import Path
 
@@ -188,3 +190,15 @@ def test_a_status_without_words_gets_some(citrine: Cli, core: ScriptedCore, code
 
 def test_what_the_core_does_not_offer_is_said(citrine: Cli, core: ScriptedCore) -> None:
     assert citrine("station", "list").err == f"error: the core at {core.address} does not offer this\n"
+
+
+def test_without_its_extra_the_command_line_says_what_to_install() -> None:
+    """`pip install citrine-csms` alone brings neither typer nor rich."""
+    code = "import sys; sys.modules['typer'] = None; from citrine_cli.main import main; sys.exit(main(['--help']))"
+
+    ran = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True, timeout=60)
+
+    assert (ran.returncode, ran.stdout) == (1, "")
+    assert ran.stderr == (
+        "error: the command line is not installed: module typer is missing; pip install 'citrine-csms[cli]'\n"
+    )

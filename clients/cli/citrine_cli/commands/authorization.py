@@ -20,9 +20,7 @@ from citrine_cli.errors import CliError, UsageError
 from citrine_cli.values import parse_seconds
 from citrine_cli.words import enum_word
 
-__all__ = ["NAME", "build"]
-
-NAME = "authorization"
+__all__ = ["build"]
 
 LONGEST_TIMEOUT = 20.0
 

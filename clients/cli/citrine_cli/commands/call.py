@@ -19,23 +19,15 @@ from citrine.ocpp.actions import ACTIONS
 from citrine.ocpp.codec import CodecError, decode, encode
 from citrine_cli.client import Client, client_command
 from citrine_cli.errors import UsageError, one_line
+from citrine_cli.timeouts import DEFAULT_TIMEOUT, LONGEST_TIMEOUT, MARGIN
 from citrine_cli.values import parse_object, parse_seconds, parse_time
 from citrine_cli.words import time_word
 from citrine_sdk import Method, methods
 
 __all__ = ["register"]
 
-DEFAULT_TIMEOUT = 30.0
-"""Seconds that a station has to answer."""
-
-LONGEST_TIMEOUT = 600.0
-"""Most seconds that the API allows a station."""
-
 CHOSEN = frozenset({("ReserveNow", "id"), ("SendLocalList", "version_number")})
 """Fields that OCPP requires and the core sets where they are missing, besides every requestId and remoteStartId."""
-
-MARGIN = 5.0
-"""Seconds that the call may take longer than the station, so that the core's own word arrives."""
 
 
 def register(app: typer.Typer) -> None:

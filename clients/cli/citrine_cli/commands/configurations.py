@@ -28,9 +28,7 @@ from citrine_cli.values import parse_object
 from citrine_cli.variable_names import parse_name, write_name
 from citrine_cli.words import enum_word, time_word
 
-__all__ = ["NAME", "build"]
-
-NAME = "configuration"
+__all__ = ["build"]
 
 _REPORTS = {
     "full": ocpp.REPORT_BASE_ENUM_FULL_INVENTORY,

@@ -6,9 +6,7 @@ from citrine.api.v1.connections_pb2 import ListConnectionsRequest
 from citrine_cli.client import Client, client_command, collect
 from citrine_cli.words import time_word
 
-__all__ = ["NAME", "build"]
-
-NAME = "connection"
+__all__ = ["build"]
 
 
 def build() -> typer.Typer:

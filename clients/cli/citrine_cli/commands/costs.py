@@ -33,9 +33,7 @@ from citrine_cli.errors import UsageError
 from citrine_cli.values import parse_seconds
 from citrine_cli.words import enum_word, time_word
 
-__all__ = ["NAME", "build"]
-
-NAME = "cost"
+__all__ = ["build"]
 
 _STATES = {"running": COST_STATE_RUNNING, "provisional": COST_STATE_PROVISIONAL, "final": COST_STATE_FINAL}
 _RUNNING = {

@@ -32,9 +32,7 @@ from citrine_cli.targets import (
 )
 from citrine_cli.words import enum_word, number, time_word
 
-__all__ = ["NAME", "build"]
-
-NAME = "firmware"
+__all__ = ["build"]
 
 _STATES = {
     name.removeprefix("FIRMWARE_UPDATE_STATE_").lower().replace("_", "-"): state

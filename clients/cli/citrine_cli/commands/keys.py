@@ -9,9 +9,7 @@ from citrine_cli.client import Client, client_command, collect
 from citrine_cli.values import parse_time
 from citrine_cli.words import time_word
 
-__all__ = ["NAME", "build"]
-
-NAME = "key"
+__all__ = ["build"]
 
 
 def build() -> typer.Typer:

@@ -23,9 +23,7 @@ from citrine_cli.client import Client, client_command, collect
 from citrine_cli.errors import UsageError
 from citrine_cli.words import enum_word, number, time_word
 
-__all__ = ["NAME", "build"]
-
-NAME = "locallist"
+__all__ = ["build"]
 
 StationId = Annotated[str, typer.Argument(metavar="STATION", help="Station that keeps the list.")]
 

@@ -12,9 +12,7 @@ from citrine_cli.targets import DEFAULT_TIMEOUT, MARGIN, Station, Timeout, WhenO
 from citrine_cli.values import parse_time
 from citrine_cli.words import enum_word, time_word
 
-__all__ = ["NAME", "build"]
-
-NAME = "log"
+__all__ = ["build"]
 
 _TYPES = {
     "diagnostics": ocpp.LOG_ENUM_DIAGNOSTICS_LOG,

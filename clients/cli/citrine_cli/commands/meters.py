@@ -14,9 +14,7 @@ from citrine_cli.errors import UsageError
 from citrine_cli.values import parse_time
 from citrine_cli.words import enum_word, number, time_word
 
-__all__ = ["NAME", "build"]
-
-NAME = "meter"
+__all__ = ["build"]
 
 
 def build() -> typer.Typer:

@@ -13,9 +13,7 @@ from citrine_cli.targets import DEFAULT_TIMEOUT, MARGIN, Station, Timeout, choic
 from citrine_cli.variable_names import parse_name, write_name
 from citrine_cli.words import enum_word, plain, time_word
 
-__all__ = ["NAME", "build"]
-
-NAME = "monitor"
+__all__ = ["build"]
 
 _TYPES = {
     "upper": ocpp.MONITOR_ENUM_UPPER_THRESHOLD,

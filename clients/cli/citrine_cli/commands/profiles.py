@@ -15,16 +15,14 @@ from citrine.ocpp.spellings import number_of
 from citrine.ocpp.v2 import smart_charging_pb2 as ocpp
 from citrine.ocpp.v2 import types_pb2 as types
 from citrine_cli.client import Client, client_command, collect
-from citrine_cli.commands.call import DEFAULT_TIMEOUT, LONGEST_TIMEOUT, MARGIN
 from citrine_cli.commands.profile_limits import capacity, list_limits, list_needs, renegotiate, show_plan
 from citrine_cli.errors import CliError, UsageError
 from citrine_cli.profile_words import profile_from_flags, profile_table, rate_unit
+from citrine_cli.timeouts import DEFAULT_TIMEOUT, LONGEST_TIMEOUT, MARGIN
 from citrine_cli.values import parse_object, parse_seconds
 from citrine_cli.words import enum_word, plain, time_word
 
-__all__ = ["NAME", "build"]
-
-NAME = "profile"
+__all__ = ["build"]
 
 WAIT = 60.0
 """Seconds that one waits for the profiles that a station reports."""

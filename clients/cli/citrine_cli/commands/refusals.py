@@ -28,11 +28,7 @@ from citrine_cli.client import Client, client_command, collect
 from citrine_cli.errors import UsageError
 from citrine_cli.words import enum_word, time_word
 
-__all__ = ["NAME", "TOLERANCE", "build", "build_tolerance", "refusal_words"]
-
-NAME = "refused"
-
-TOLERANCE = "tolerance"
+__all__ = ["build", "build_tolerance", "refusal_words"]
 
 _OUTCOMES = {
     "": REFUSAL_OUTCOME_UNSPECIFIED,

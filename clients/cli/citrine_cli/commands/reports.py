@@ -15,9 +15,7 @@ from citrine_cli.targets import DEFAULT_TIMEOUT, MARGIN, Station, Timeout, WhenO
 from citrine_cli.variable_names import parse_component, write_name
 from citrine_cli.words import enum_word, time_word
 
-__all__ = ["NAME", "build"]
-
-NAME = "report"
+__all__ = ["build"]
 
 WAIT = 600.0
 """Seconds that one waits for a report where one does not say."""

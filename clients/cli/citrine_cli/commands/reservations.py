@@ -13,9 +13,7 @@ from citrine_cli.targets import DEFAULT_TIMEOUT, MARGIN, Station, Timeout, WhenO
 from citrine_cli.values import parse_time
 from citrine_cli.words import enum_word, number, time_word
 
-__all__ = ["NAME", "build"]
-
-NAME = "reservation"
+__all__ = ["build"]
 
 _STATES = {
     name.removeprefix("RESERVATION_STATE_").lower().replace("_", "-"): state

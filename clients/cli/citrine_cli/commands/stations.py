@@ -28,9 +28,7 @@ from citrine_cli.commands.refusals import refusal_words
 from citrine_cli.errors import UsageError
 from citrine_cli.words import enum_word, number, skew_word, time_word
 
-__all__ = ["NAME", "build"]
-
-NAME = "station"
+__all__ = ["build"]
 
 StationId = Annotated[str, typer.Argument(metavar="ID", help="Name of the station, as in its URL.")]
 Password = Annotated[

@@ -45,9 +45,7 @@ from citrine_cli.errors import UsageError
 from citrine_cli.values import parse_object, parse_seconds, parse_time
 from citrine_cli.words import time_word
 
-__all__ = ["NAME", "build"]
-
-NAME = "tariff"
+__all__ = ["build"]
 
 LONGEST = 366 * 86_400.0
 """Seconds of a usage at most."""

@@ -19,9 +19,7 @@ from citrine_cli.errors import UsageError
 from citrine_cli.targets import choice
 from citrine_cli.words import enum_word, number, time_word
 
-__all__ = ["NAME", "build"]
-
-NAME = "tenant"
+__all__ = ["build"]
 
 _UNKNOWN = {"refuse": UNKNOWN_STATIONS_REFUSE, "hold": UNKNOWN_STATIONS_HOLD}
 

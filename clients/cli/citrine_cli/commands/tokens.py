@@ -25,9 +25,7 @@ from citrine_cli.token_rules import parse_rules, rule_words
 from citrine_cli.values import parse_time
 from citrine_cli.words import enum_word, time_word
 
-__all__ = ["NAME", "build"]
-
-NAME = "token"
+__all__ = ["build"]
 
 TokenId = Annotated[str, typer.Argument(metavar="ID", help="Token as stations send it.")]
 MaybeType = Annotated[str, typer.Option("--type", metavar="TYPE", help="Type, where one id has several.")]

@@ -30,9 +30,7 @@ from citrine_cli.limits import MaxCost, MaxEnergy, MaxTime, parse_limit
 from citrine_cli.targets import tell_answer
 from citrine_cli.words import amount, enum_word, number, skew_word, time_word
 
-__all__ = ["NAME", "build"]
-
-NAME = "transaction"
+__all__ = ["build"]
 
 TransactionId = Annotated[str, typer.Argument(metavar="ID", help="transactionId of the station.")]
 StationOption = Annotated[str, typer.Option("--station", metavar="ID", help="Station, where several used one id.")]

@@ -17,9 +17,7 @@ from citrine_cli.targets import DEFAULT_TIMEOUT, MARGIN, Station, Timeout, WhenO
 from citrine_cli.variable_names import parse_name, write_name
 from citrine_cli.words import enum_word, time_word
 
-__all__ = ["NAME", "build"]
-
-NAME = "variable"
+__all__ = ["build"]
 
 
 def build() -> typer.Typer:

@@ -9,9 +9,7 @@ from citrine.api.v1.data_transfer_pb2 import ListCustomMessagesRequest, ListData
 from citrine_cli.client import Client, client_command, collect
 from citrine_cli.words import enum_word, time_word
 
-__all__ = ["NAME", "build"]
-
-NAME = "data"
+__all__ = ["build"]
 
 Station = Annotated[str, typer.Option("--station", metavar="ID", help="Only of this station.")]
 Limit = Annotated[int, typer.Option("--limit", metavar="N", help="At most this many; 0 is all.")]

@@ -9,7 +9,7 @@ from contextlib import AsyncExitStack
 
 import grpc
 
-from citrine_cli.client import DEFAULT_CORE, DEFAULT_KEY_FILE
+from citrine_cli.connection import DEFAULT_CORE, DEFAULT_KEY_FILE
 from citrine_cli.errors import CliError
 from citrine_cli.event_lines import event_line
 from citrine_cli.statuses import sentence

@@ -1,0 +1,72 @@
+"""Commands that are imported when a command line names them."""
+
+import gc
+import importlib
+from collections.abc import Mapping
+from typing import Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_group
+
+from citrine_cli.errors import CliError
+from citrine_cli.nouns import COMMANDS, GROUPS, Noun
+
+__all__ = ["Deferred", "LazyGroup", "new_app"]
+
+
+def new_app(**options: Any) -> typer.Typer:
+    """Return an app without commands, set up as all of ours are."""
+    return typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None, **options)
+
+
+class Deferred(TyperCommand):
+    """Stands for the commands of a word in the help, until they are loaded."""
+
+    def __init__(self, word: str, noun: Noun, *, is_group: bool) -> None:
+        super().__init__(word, help=noun.help, rich_markup_mode=None)
+        self._word = word
+        self._noun = noun
+        self._is_group = is_group
+
+    def load(self) -> TyperCommand | TyperGroup:
+        """Import the commands and return them.
+
+        Raises:
+            CliError: When something that they need is not installed.
+        """
+        app = new_app()
+        # What is imported stays: to look for garbage in it again and again makes a command a tenth longer.
+        gc.disable()
+        try:
+            function = getattr(importlib.import_module(self._noun.module), self._noun.function)
+        except ModuleNotFoundError as error:
+            raise CliError(f"citrine {self._word} is not installed: module {error.name} is missing") from error
+        finally:
+            gc.enable()
+        if self._is_group:
+            app.add_typer(function(), name=self._word)
+        else:
+            function(app)
+        found = get_group(app).commands[self._word]
+        assert isinstance(found, TyperCommand | TyperGroup)
+        return found
+
+
+class LazyGroup(TyperGroup):
+    """The words that may follow `citrine`, each of which is loaded when it is used."""
+
+    # Any: the types of what it is called with are private to typer.
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        for nouns, is_group in ((COMMANDS, False), (GROUPS, True)):
+            self._defer(nouns, is_group)
+
+    def resolve_command(self, *args: Any, **options: Any) -> tuple[str | None, Any, list[str]]:
+        """Return the command that a command line names, loaded, and the arguments that are left for it."""
+        word, command, rest = super().resolve_command(*args, **options)
+        return word, command.load() if isinstance(command, Deferred) else command, rest
+
+    def _defer(self, nouns: Mapping[str, Noun], is_group: bool) -> None:
+        for word, noun in nouns.items():
+            self.add_command(Deferred(word, noun, is_group=is_group), word)

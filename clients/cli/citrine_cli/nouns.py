@@ -1,0 +1,89 @@
+"""The words that may follow `citrine`: where the commands of each are, and what its help says of it.
+
+A command line uses one of them, so only that one's module is imported: the modules of all take longer to import than
+most commands to run. A test compares this table with the modules.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+__all__ = ["COMMANDS", "GROUPS", "Noun"]
+
+
+@dataclass(frozen=True)
+class Noun:
+    """Where a word's commands are."""
+
+    module: str
+    """Module that has them."""
+    help: str
+    """What they are for: the first sentence of what the module says."""
+    function: str = "build"
+    """Function of the module that returns a group's commands, or that adds a command to a `typer.Typer`."""
+
+
+def _command(module: str, text: str) -> Noun:
+    return Noun(f"citrine_cli.{module}", text, "register")
+
+
+def _group(module: str, text: str, function: str = "build") -> Noun:
+    return Noun(f"citrine_cli.commands.{module}", text, function)
+
+
+COMMANDS: Mapping[str, Noun] = {
+    "up": _command("up.command", "Run one core and one edge, supervised, with a demo of three stations that charge."),
+    "core": _command("commands.processes", "Start a core; its own flags follow."),
+    "edge": _command("commands.processes", "Start an edge; its own flags follow."),
+    "simulate": _command("commands.processes", "Start simulated stations; their own flags follow."),
+    "call": _command("commands.call", "Send an action to a station and print its answer, in OCPP's spelling."),
+    "events": _command(
+        "commands.events", "Print events until Ctrl-C, each with its token; lost connections are opened again."
+    ),
+    "messages": _command(
+        "commands.events",
+        "Print the OCPP frames of stations as they pass, until Ctrl-C; > is to the station, < from it.",
+    ),
+}
+"""Commands of one word."""
+
+GROUPS: Mapping[str, Noun] = {
+    "db": _group("processes", "The database.", "build_database"),
+    "station": _group("stations", "Charging stations: registered, accepted, configured, reset, in and out of service."),
+    "configuration": _group(
+        "configurations", "Configurations: what stations should have set, and which of them differ."
+    ),
+    "token": _group("tokens", "Tokens of drivers: add, set, list, show, credit, remove."),
+    "locallist": _group("locallists", "Lists of tokens that stations keep: list, show, keep, sync, send, version."),
+    "authorization": _group("authorization", "How tokens are decided on: show, set, authorizer."),
+    "transaction": _group(
+        "transactions",
+        "Transactions: list, show, start, stop, check, close; and their bills: settle, reopen, waive, reprice.",
+    ),
+    "reservation": _group("reservations", "Reservations: add, cancel, list, show; what those cost that nobody used."),
+    "message": _group("messages", "Messages on displays: set, clear, get, list, show."),
+    "data": _group("vendor_data", "Data of vendors: list, custom."),
+    "meter": _group("meters", "Meter values: list."),
+    "tariff": _group("tariffs", "Tariffs: create, change, assign, try out."),
+    "cost": _group("costs", "Costs of transactions: list, show, corrections, correction, settings."),
+    "connection": _group("connections", "Open websockets of stations: list."),
+    "tenant": _group("tenants", "Tenants: add, list, update, remove."),
+    "key": _group("keys", "API keys: add, list, revoke."),
+    "report": _group("reports", "Reports of stations: request, wait, list, show."),
+    "variable": _group("variables", "Variables of stations: list, get, set."),
+    "limit": _group("limits", "How much transactions may take: list, set."),
+    "log": _group("logs", "Logs of stations: get, wait, list."),
+    "monitor": _group(
+        "monitors", "Monitors of variables: list, set, clear, report, base, level, alerts, acknowledge, events."
+    ),
+    "profile": _group("profiles", "Charging profiles: set, list, get, clear; composite schedules, vehicles, limits."),
+    "firmware": _group("firmware", "Firmware: update, status, list, publish, unpublish, publications, campaign."),
+    "refused": _group(
+        "refusals", "Messages of stations that were refused, dropped, mended or tolerated: list, forget."
+    ),
+    "tolerance": _group(
+        "refusals",
+        "What stations of a vendor or model may do against the schema: set, list, remove.",
+        "build_tolerance",
+    ),
+}
+"""Words that more words follow."""
