@@ -3,13 +3,16 @@
 from citrine_core.db.base import BigId, Model, OcppString, UtcDateTime
 from citrine_core.db.engine import create_engine, is_outage
 from citrine_core.db.one_of import one_of
+from citrine_core.db.pages import Listed, Page
 from citrine_core.db.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from citrine_core.db.upsert import insert_or_ignore, insert_statement, upsert
 
 __all__ = [
     "BigId",
+    "Listed",
     "Model",
     "OcppString",
+    "Page",
     "UnitOfWork",
     "UnitOfWorkFactory",
     "UtcDateTime",

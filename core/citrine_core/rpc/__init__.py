@@ -12,7 +12,7 @@ from citrine_core.rpc.fields import (
     to_timestamp,
 )
 from citrine_core.rpc.masks import apply_mask
-from citrine_core.rpc.pages import Page, open_page
+from citrine_core.rpc.pages import open_page
 from citrine_core.rpc.server import RpcServer, build_server
 
 __all__ = [
@@ -20,7 +20,6 @@ __all__ = [
     "Authenticator",
     "Caller",
     "Identity",
-    "Page",
     "RpcServer",
     "acting_as",
     "apply_mask",

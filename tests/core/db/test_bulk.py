@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from citrine_core.blocks.meter_values import SampleRepository, SampleRow, add_samples
-from citrine_core.db import UnitOfWorkFactory
+from citrine_core.db import Page, UnitOfWorkFactory
 
 TIME = datetime(2025, 3, 1, 12, tzinfo=UTC)
 ROW = SampleRow("default", "CS-1", TIME, 1, 0, 1, None, None, None, 5, None, None, None, "Wh", None, 1.5, b"\0x")
@@ -14,7 +14,8 @@ ROW = SampleRow("default", "CS-1", TIME, 1, 0, 1, None, None, None, 5, None, Non
 
 async def stored(unit_of_work: UnitOfWorkFactory) -> list[Any]:
     async with unit_of_work(read_only=True) as work:
-        return list(await SampleRepository(work.session).list("default", "CS-1", limit=10))
+        rows, _ = await SampleRepository(work.session).list("default", Page(10), "CS-1")
+    return list(rows)
 
 
 async def test_rows_are_stored_as_they_are(unit_of_work: UnitOfWorkFactory) -> None:

@@ -18,7 +18,7 @@ from citrine.ocpp.v2.types_pb2 import IdToken
 from citrine_core.blocks.reservation import Reservation
 from citrine_core.blocks.smart_charging.capacity import PlanRepository
 from citrine_core.blocks.tariff_and_cost.models import TariffAssignment
-from citrine_core.db import UnitOfWorkFactory, create_engine
+from citrine_core.db import Page, UnitOfWorkFactory, create_engine
 from citrine_core.db.migrations.env import compare_options
 from citrine_core.db.schema_version import schema_is_current
 from citrine_core.db.tables import metadata
@@ -119,7 +119,7 @@ async def test_a_station_with_a_capacity_gets_a_plan(empty_database_url: str) ->
     await upgrade(empty_database_url)
 
     async with UnitOfWorkFactory(engine, write_events)() as work:
-        [plan] = await PlanRepository(work.session).list("default", after=None, limit=9)
+        [plan], _ = await PlanRepository(work.session).list("default", Page(9))
         assert (plan.station_id, plan.plan, plan.sent, plan.verify) == ("CS-1", b"", b"{}", False)
         assert plan.due_time == datetime(2026, 11, 2, tzinfo=UTC)
     await engine.dispose()

@@ -17,6 +17,12 @@ def token_of(request: ListStationsRequest) -> str:
     return page.close([KEY] * (page.size + 1), lambda row: row)[1]
 
 
+def test_a_page_may_be_limited_further() -> None:
+    assert open_page(ListStationsRequest(), most=50).size == 50
+    assert open_page(ListStationsRequest(page_size=20), most=50).size == 20
+    assert open_page(ListStationsRequest(page_size=60), most=50).size == 50
+
+
 @pytest.mark.parametrize(
     ("asked", "size"),
     [pytest.param(0, 100, id="default"), pytest.param(7, 7, id="asked"), pytest.param(5000, 1000, id="most")],

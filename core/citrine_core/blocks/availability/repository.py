@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, CursorResult, and_, delete, exists, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, CursorResult, and_, delete, exists, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine.ocpp.v2.availability_pb2 import (
@@ -16,7 +16,7 @@ from citrine.ocpp.v2.availability_pb2 import (
 )
 from citrine.ocpp.v2.provisioning_pb2 import REGISTRATION_STATUS_ENUM_ACCEPTED
 from citrine_core.blocks.availability.models import ConnectorState, ConnectorStatusChange, WantedAvailability
-from citrine_core.db import UnitOfWork, insert_or_ignore, one_of, upsert
+from citrine_core.db import Listed, Page, UnitOfWork, insert_or_ignore, one_of, upsert
 from citrine_core.resources.connections.queries import is_connected
 from citrine_core.resources.stations.queries import BOOTS
 
@@ -79,38 +79,24 @@ class ConnectorRepository:
         table = ConnectorStatusChange.metadata.tables["connector_statuses"]
         await insert_or_ignore(self._session, table, rows, _CHANGE_KEY)
 
-    async def list(
-        self, tenant_id: str, *, station_id: str, after: tuple[str, int, int] | None, limit: int
-    ) -> Sequence[ConnectorState]:
+    async def list(self, tenant_id: str, page: Page, *, station_id: str) -> Listed[ConnectorState]:
         """Return connectors by station, EVSE and number; of all stations where none is named."""
         query = select(ConnectorState).where(ConnectorState.tenant_id == tenant_id)
         if station_id:
             query = query.where(ConnectorState.station_id == station_id)
         key = (ConnectorState.station_id, ConnectorState.evse_id, ConnectorState.connector_id)
-        if after is not None:
-            query = query.where(tuple_(*key) > after)
-        return (await self._session.scalars(query.order_by(*key).limit(limit))).all()
+        return await page.read(self._session, query, *key)
 
-    async def list_changes(
-        self, tenant_id: str, station_id: str, *, after: int | None, limit: int
-    ) -> Sequence[ConnectorStatusChange]:
-        """Return the history of a station's connectors, the latest by the station's clock first.
-
-        Args:
-            tenant_id: Of the station.
-            station_id: The station.
-            after: Id of the change that the page before ended with.
-            limit: At most this many.
-        """
+    async def list_changes(self, tenant_id: str, page: Page, station_id: str) -> Listed[ConnectorStatusChange]:
+        """Return the history of a station's connectors, the latest by the station's clock first."""
         change = ConnectorStatusChange
         query = select(change).where(change.tenant_id == tenant_id, change.station_id == station_id)
-        if after is not None:
-            last = await self._session.get(change, after)
-            if last is not None:
-                query = query.where(tuple_(change.status_time, change.id) < tuple_(last.status_time, last.id))
-        return (
-            await self._session.scalars(query.order_by(change.status_time.desc(), change.id.desc()).limit(limit))
-        ).all()
+        if page.after is not None:
+            # Its tokens say the id alone, of whose change the time is looked up.
+            last = await self._session.get(change, page.after[0])
+            page = page.behind(None if last is None else (last.status_time, last.id))
+        query = page.within(query, change.status_time, change.id, descending=True)
+        return page.close((await self._session.scalars(query)).all(), lambda row: (row.id,))
 
 
 class AvailabilityRepository:
@@ -170,17 +156,13 @@ class AvailabilityRepository:
         assert isinstance(result, CursorResult)
         return result.rowcount == 1
 
-    async def list(
-        self, tenant_id: str, *, station_id: str, after: tuple[str, int, int] | None, limit: int
-    ) -> Sequence[WantedAvailability]:
+    async def list(self, tenant_id: str, page: Page, *, station_id: str) -> Listed[WantedAvailability]:
         """Return what was asked, by station, EVSE and connector; of all stations where none is named."""
         query = select(WantedAvailability).where(WantedAvailability.tenant_id == tenant_id)
         if station_id:
             query = query.where(WantedAvailability.station_id == station_id)
         key = (WantedAvailability.station_id, WantedAvailability.evse_id, WantedAvailability.connector_id)
-        if after is not None:
-            query = query.where(tuple_(*key) > after)
-        return (await self._session.scalars(query.order_by(*key).limit(limit))).all()
+        return await page.read(self._session, query, *key)
 
     async def of_stations(self, tenant_id: str, station_ids: Collection[str]) -> Sequence[WantedAvailability]:
         """Return all that was asked of some stations."""

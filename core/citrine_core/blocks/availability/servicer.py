@@ -30,13 +30,11 @@ class AvailabilityServicer(availability_pb2_grpc.AvailabilityServiceServicer):
         request: pb.ListConnectorsRequest,
         context: grpc.aio.ServicerContext[pb.ListConnectorsRequest, pb.ListConnectorsResponse],
     ) -> pb.ListConnectorsResponse:
-        page = open_page(request)
         async with self._services.unit_of_work(read_only=True) as work:
-            rows = await ConnectorRepository(work.session).list(
-                caller(context).tenant_id, station_id=request.station_id, after=page.after, limit=page.size + 1
+            rows, token = await ConnectorRepository(work.session).list(
+                caller(context).tenant_id, open_page(request), station_id=request.station_id
             )
-        shown, token = page.close(rows, lambda row: (row.station_id, row.evse_id, row.connector_id))
-        return pb.ListConnectorsResponse(connectors=[to_proto(row) for row in shown], next_page_token=token)
+        return pb.ListConnectorsResponse(connectors=[to_proto(row) for row in rows], next_page_token=token)
 
     async def ListConnectorStatuses(
         self,
@@ -45,31 +43,24 @@ class AvailabilityServicer(availability_pb2_grpc.AvailabilityServiceServicer):
     ) -> pb.ListConnectorStatusesResponse:
         if not request.station_id:
             raise InvalidArgument("station_id", "must not be empty")
-        page = open_page(request)
         async with self._services.unit_of_work(read_only=True) as work:
-            rows = await ConnectorRepository(work.session).list_changes(
-                caller(context).tenant_id,
-                request.station_id,
-                after=page.after[0] if page.after else None,
-                limit=page.size + 1,
+            rows, token = await ConnectorRepository(work.session).list_changes(
+                caller(context).tenant_id, open_page(request), request.station_id
             )
-        shown, token = page.close(rows, lambda row: (row.id,))
-        return pb.ListConnectorStatusesResponse(statuses=[to_proto(row) for row in shown], next_page_token=token)
+        return pb.ListConnectorStatusesResponse(statuses=[to_proto(row) for row in rows], next_page_token=token)
 
     async def ListAvailabilities(
         self,
         request: pb.ListAvailabilitiesRequest,
         context: grpc.aio.ServicerContext[pb.ListAvailabilitiesRequest, pb.ListAvailabilitiesResponse],
     ) -> pb.ListAvailabilitiesResponse:
-        page = open_page(request)
         tenant_id = caller(context).tenant_id
         async with self._services.unit_of_work(read_only=True) as work:
-            rows = await AvailabilityRepository(work.session).list(
-                tenant_id, station_id=request.station_id, after=page.after, limit=page.size + 1
+            rows, token = await AvailabilityRepository(work.session).list(
+                tenant_id, open_page(request), station_id=request.station_id
             )
-            shown, token = page.close(rows, lambda row: (row.station_id, row.evse_id, row.connector_id))
             return pb.ListAvailabilitiesResponse(
-                availabilities=await _availabilities(work, tenant_id, shown), next_page_token=token
+                availabilities=await _availabilities(work, tenant_id, rows), next_page_token=token
             )
 
     async def ChangeAvailability(

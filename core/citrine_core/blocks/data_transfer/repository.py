@@ -8,7 +8,7 @@ from sqlalchemy import CursorResult, delete, insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine_core.blocks.data_transfer.models import CustomMessage, DataTransfer
-from citrine_core.db import UnitOfWork, upsert
+from citrine_core.db import Listed, Page, UnitOfWork, upsert
 
 __all__ = ["CustomMessageRepository", "DataTransferRepository", "forget_custom_messages"]
 
@@ -27,14 +27,12 @@ class DataTransferRepository:
             insert(DataTransfer.metadata.tables["data_transfers"]), [dict(row)]
         )
 
-    async def list(self, tenant_id: str, *, station_id: str, after: int | None, limit: int) -> Sequence[DataTransfer]:
+    async def list(self, tenant_id: str, page: Page, *, station_id: str) -> Listed[DataTransfer]:
         """Return what stations sent, the latest stored first; of all stations where none is named."""
         query = select(DataTransfer).where(DataTransfer.tenant_id == tenant_id)
         if station_id:
             query = query.where(DataTransfer.station_id == station_id)
-        if after is not None:
-            query = query.where(DataTransfer.id < after)
-        return (await self._session.scalars(query.order_by(DataTransfer.id.desc()).limit(limit))).all()
+        return await page.read(self._session, query, DataTransfer.id, descending=True)
 
 
 class CustomMessageRepository:
@@ -48,18 +46,14 @@ class CustomMessageRepository:
         table = CustomMessage.metadata.tables["custom_messages"]
         await upsert(self._session, table, rows, _KEY, keep=("payload", "create_time"))
 
-    async def list(
-        self, tenant_id: str, *, station_id: str, action: str, after: int | None, limit: int
-    ) -> Sequence[CustomMessage]:
+    async def list(self, tenant_id: str, page: Page, *, station_id: str, action: str) -> Listed[CustomMessage]:
         """Return messages, the latest stored first; of all stations and actions where none is named."""
         query = select(CustomMessage).where(CustomMessage.tenant_id == tenant_id)
         if station_id:
             query = query.where(CustomMessage.station_id == station_id)
         if action:
             query = query.where(CustomMessage.action == action)
-        if after is not None:
-            query = query.where(CustomMessage.id < after)
-        return (await self._session.scalars(query.order_by(CustomMessage.id.desc()).limit(limit))).all()
+        return await page.read(self._session, query, CustomMessage.id, descending=True)
 
     async def remove_before(self, time: datetime, limit: int) -> int:
         """Remove messages that last came before a time, and return how many."""

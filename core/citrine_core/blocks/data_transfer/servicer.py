@@ -26,34 +26,23 @@ class DataTransferServicer(data_transfer_pb2_grpc.DataTransferServiceServicer):
         request: pb.ListDataTransfersRequest,
         context: grpc.aio.ServicerContext[pb.ListDataTransfersRequest, pb.ListDataTransfersResponse],
     ) -> pb.ListDataTransfersResponse:
-        page = open_page(request)
         async with self._services.unit_of_work(read_only=True) as work:
-            rows = await DataTransferRepository(work.session).list(
-                caller(context).tenant_id,
-                station_id=request.station_id,
-                after=page.after[0] if page.after else None,
-                limit=page.size + 1,
+            rows, token = await DataTransferRepository(work.session).list(
+                caller(context).tenant_id, open_page(request), station_id=request.station_id
             )
-        shown, token = page.close(rows, lambda row: (row.id,))
-        return pb.ListDataTransfersResponse(data_transfers=[to_proto(row) for row in shown], next_page_token=token)
+        return pb.ListDataTransfersResponse(data_transfers=[to_proto(row) for row in rows], next_page_token=token)
 
     async def ListCustomMessages(
         self,
         request: pb.ListCustomMessagesRequest,
         context: grpc.aio.ServicerContext[pb.ListCustomMessagesRequest, pb.ListCustomMessagesResponse],
     ) -> pb.ListCustomMessagesResponse:
-        page = open_page(request)
         async with self._services.unit_of_work(read_only=True) as work:
-            rows = await CustomMessageRepository(work.session).list(
-                caller(context).tenant_id,
-                station_id=request.station_id,
-                action=request.action,
-                after=page.after[0] if page.after else None,
-                limit=page.size + 1,
+            rows, token = await CustomMessageRepository(work.session).list(
+                caller(context).tenant_id, open_page(request), station_id=request.station_id, action=request.action
             )
-        shown, token = page.close(rows, lambda row: (row.id,))
         return pb.ListCustomMessagesResponse(
-            custom_messages=[custom_to_proto(row) for row in shown], next_page_token=token
+            custom_messages=[custom_to_proto(row) for row in rows], next_page_token=token
         )
 
     async def DataTransfer(

@@ -4,11 +4,11 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, delete, func, insert, select, tuple_
+from sqlalchemy import ColumnElement, Select, delete, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine_core.blocks.diagnostics.models import Alert, LogUpload, Monitor, Monitoring, StationEvent
-from citrine_core.db import UnitOfWork
+from citrine_core.db import Listed, Page, UnitOfWork
 from citrine_core.db.upsert import insert_statement, upsert
 from citrine_core.errors import NotFound
 from citrine_core.resources.reports import ReportKind, ReportRun
@@ -75,26 +75,24 @@ class StationEventRepository:
     async def list(
         self,
         tenant_id: str,
+        page: Page,
         *,
         station_id: str,
         component: str = "",
         variable: str = "",
         start: datetime | None = None,
         end: datetime | None = None,
-        after: int | None,
-        limit: int,
-    ) -> Sequence[StationEvent]:
+    ) -> Listed[StationEvent]:
         """Return events, the latest stored first; of all stations where none is named.
 
         Args:
             tenant_id: Of the stations.
+            page: Which of them.
             station_id: Only of this one. Empty: of all.
             component: Only of this one, whatever the case. Empty: of all.
             variable: Only of this one, whatever the case. Empty: of all.
             start: Only from this time on, by the clock of the station.
             end: Only before this time, by the clock of the station.
-            after: Id of the event that the page before ended with.
-            limit: At most this many.
         """
         query = select(StationEvent).where(StationEvent.tenant_id == tenant_id)
         if station_id:
@@ -104,20 +102,14 @@ class StationEventRepository:
             query = query.where(StationEvent.event_time >= start)
         if end is not None:
             query = query.where(StationEvent.event_time < end)
-        if after is not None:
-            query = query.where(StationEvent.id < after)
-        return (await self._session.scalars(query.order_by(StationEvent.id.desc()).limit(limit))).all()
+        return await page.read(self._session, query, StationEvent.id, descending=True)
 
-    async def list_alerts(
-        self, tenant_id: str, *, station_id: str, after: AlertKey | None, limit: int
-    ) -> Sequence[Alert]:
+    async def list_alerts(self, tenant_id: str, page: Page, *, station_id: str) -> Listed[Alert]:
         """Return alerts that were not cleared, by their key; of all stations where none is named."""
         query = select(Alert).where(Alert.tenant_id == tenant_id, Alert.is_cleared.is_(False))
         if station_id:
             query = query.where(Alert.station_id == station_id)
-        if after is not None:
-            query = query.where(tuple_(*_ALERT_COLUMNS) > after)
-        return (await self._session.scalars(query.order_by(*_ALERT_COLUMNS).limit(limit))).all()
+        return await page.read(self._session, query, *_ALERT_COLUMNS)
 
     async def find_open_alerts(
         self, tenant_id: str, station_id: str, *, component: str, variable: str, monitor_id: int | None
@@ -177,23 +169,13 @@ class MonitorRepository:
         return (await self._session.scalars(statement.returning(Monitor.monitor_id))).all()
 
     async def list(
-        self,
-        tenant_id: str,
-        *,
-        station_id: str,
-        component: str = "",
-        variable: str = "",
-        after: tuple[str, int] | None,
-        limit: int,
-    ) -> Sequence[Monitor]:
+        self, tenant_id: str, page: Page, *, station_id: str, component: str = "", variable: str = ""
+    ) -> Listed[Monitor]:
         """Return monitors by station and id; of all stations where none is named."""
         query = _of(select(Monitor).where(Monitor.tenant_id == tenant_id), Monitor, component, variable)
         if station_id:
             query = query.where(Monitor.station_id == station_id)
-        if after is not None:
-            query = query.where(tuple_(Monitor.station_id, Monitor.monitor_id) > after)
-        query = query.order_by(Monitor.station_id, Monitor.monitor_id).limit(limit)
-        return (await self._session.scalars(query)).all()
+        return await page.read(self._session, query, Monitor.station_id, Monitor.monitor_id)
 
     async def get_monitoring(self, tenant_id: str, station_id: str) -> Monitoring:
         """Return the settings that a station took.
@@ -238,9 +220,7 @@ class LogRepository:
         """Return the request ids of the logs of a station whose upload began and did not end."""
         return await unfinished_requests(self._session, tenant_id, station_id, ReportKind.REPORT_KIND_LOG)
 
-    async def list(
-        self, tenant_id: str, *, station_id: str, after: tuple[datetime, str, int] | None, limit: int
-    ) -> Sequence[LogWithReport]:
+    async def list(self, tenant_id: str, page: Page, *, station_id: str) -> Listed[LogWithReport]:
         """Return logs and what became of them, the latest first; of all stations where none is named."""
         key = (Run.create_time, Run.station_id, Run.request_id)
         query = (
@@ -255,10 +235,7 @@ class LogRepository:
         )
         if station_id:
             query = query.where(LogUpload.station_id == station_id)
-        if after is not None:
-            query = query.where(tuple_(*key) < after)
-        rows = await self._session.execute(query.order_by(*(column.desc() for column in key)).limit(limit))
-        return [(row[0], row[1]) for row in rows]
+        return await page.read_rows(self._session, query, *key, descending=True)
 
 
 async def forget_diagnostics(work: UnitOfWork, tenant_id: str, station_id: str) -> None:

@@ -18,7 +18,6 @@ from citrine_core.blocks.diagnostics.protos import (
     monitoring_to_proto,
 )
 from citrine_core.blocks.diagnostics.repository import (
-    AlertKey,
     LogRepository,
     MonitorRepository,
     StationEventRepository,
@@ -48,36 +47,28 @@ class DiagnosticsServicer(diagnostics_pb2_grpc.DiagnosticsServiceServicer):
         request: pb.ListStationEventsRequest,
         context: grpc.aio.ServicerContext[pb.ListStationEventsRequest, pb.ListStationEventsResponse],
     ) -> pb.ListStationEventsResponse:
-        page = open_page(request)
         async with self._services.unit_of_work(read_only=True) as work:
-            rows = await StationEventRepository(work.session).list(
+            rows, token = await StationEventRepository(work.session).list(
                 caller(context).tenant_id,
+                open_page(request),
                 station_id=request.station_id,
                 component=request.component,
                 variable=request.variable,
                 start=time_or_none(request.time.start, is_set=request.time.HasField("start")),
                 end=time_or_none(request.time.end, is_set=request.time.HasField("end")),
-                after=page.after[0] if page.after else None,
-                limit=page.size + 1,
             )
-        shown, token = page.close(rows, lambda row: (row.id,))
-        return pb.ListStationEventsResponse(station_events=map(event_to_proto, shown), next_page_token=token)
+        return pb.ListStationEventsResponse(station_events=map(event_to_proto, rows), next_page_token=token)
 
     async def ListAlerts(
         self,
         request: pb.ListAlertsRequest,
         context: grpc.aio.ServicerContext[pb.ListAlertsRequest, pb.ListAlertsResponse],
     ) -> pb.ListAlertsResponse:
-        page = open_page(request)
         async with self._services.unit_of_work(read_only=True) as work:
-            rows = await StationEventRepository(work.session).list_alerts(
-                caller(context).tenant_id,
-                station_id=request.station_id,
-                after=AlertKey(*page.after) if page.after else None,
-                limit=page.size + 1,
+            rows, token = await StationEventRepository(work.session).list_alerts(
+                caller(context).tenant_id, open_page(request), station_id=request.station_id
             )
-        shown, token = page.close(rows, lambda row: tuple(getattr(row, name) for name in AlertKey._fields))
-        return pb.ListAlertsResponse(alerts=map(alert_to_proto, shown), next_page_token=token)
+        return pb.ListAlertsResponse(alerts=map(alert_to_proto, rows), next_page_token=token)
 
     async def AcknowledgeAlert(
         self,
@@ -107,18 +98,15 @@ class DiagnosticsServicer(diagnostics_pb2_grpc.DiagnosticsServiceServicer):
         request: pb.ListMonitorsRequest,
         context: grpc.aio.ServicerContext[pb.ListMonitorsRequest, pb.ListMonitorsResponse],
     ) -> pb.ListMonitorsResponse:
-        page = open_page(request)
         async with self._services.unit_of_work(read_only=True) as work:
-            rows = await MonitorRepository(work.session).list(
+            rows, token = await MonitorRepository(work.session).list(
                 caller(context).tenant_id,
+                open_page(request),
                 station_id=request.station_id,
                 component=request.component,
                 variable=request.variable,
-                after=(page.after[0], page.after[1]) if page.after else None,
-                limit=page.size + 1,
             )
-        shown, token = page.close(rows, lambda row: (row.station_id, row.monitor_id))
-        return pb.ListMonitorsResponse(monitors=map(monitor_to_proto, shown), next_page_token=token)
+        return pb.ListMonitorsResponse(monitors=map(monitor_to_proto, rows), next_page_token=token)
 
     async def GetMonitoring(
         self,
@@ -136,16 +124,11 @@ class DiagnosticsServicer(diagnostics_pb2_grpc.DiagnosticsServiceServicer):
         request: pb.ListLogUploadsRequest,
         context: grpc.aio.ServicerContext[pb.ListLogUploadsRequest, pb.ListLogUploadsResponse],
     ) -> pb.ListLogUploadsResponse:
-        page = open_page(request)
         async with self._services.unit_of_work(read_only=True) as work:
-            rows = await LogRepository(work.session).list(
-                caller(context).tenant_id,
-                station_id=request.station_id,
-                after=(page.after[0], page.after[1], page.after[2]) if page.after else None,
-                limit=page.size + 1,
+            rows, token = await LogRepository(work.session).list(
+                caller(context).tenant_id, open_page(request), station_id=request.station_id
             )
-        shown, token = page.close(rows, lambda row: (row[1].create_time, row[1].station_id, row[1].request_id))
-        return pb.ListLogUploadsResponse(log_uploads=map(log_to_proto, shown), next_page_token=token)
+        return pb.ListLogUploadsResponse(log_uploads=map(log_to_proto, rows), next_page_token=token)
 
     async def SetMonitoringBase(
         self,

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from citrine.api.v1.display_message_pb2 import DisplayMessageState
 from citrine_core.blocks.display_message.models import DisplayMessage
 from citrine_core.blocks.transactions.queries import has_ended
-from citrine_core.db import UnitOfWork, one_of
+from citrine_core.db import Listed, Page, UnitOfWork, one_of
 from citrine_core.resources.stations.queries import lock_station
 
 __all__ = ["DisplayMessageRepository", "forget_display_messages"]
@@ -109,16 +109,15 @@ class DisplayMessageRepository:
     async def list(
         self,
         tenant_id: str,
+        page: Page,
         *,
         station_id: str = "",
         state: int = 0,
         transaction_id: str = "",
         priority: int | None = None,
         shown_in: int | None = None,
-        after: int | None = None,
-        limit: int,
-    ) -> Sequence[DisplayMessage]:
-        """Return messages behind an id, the latest first."""
+    ) -> Listed[DisplayMessage]:
+        """Return messages, the latest first."""
         query = select(DisplayMessage).where(DisplayMessage.tenant_id == tenant_id)
         if station_id:
             query = query.where(DisplayMessage.station_id == station_id)
@@ -130,9 +129,7 @@ class DisplayMessageRepository:
             query = query.where(DisplayMessage.priority == priority)
         if shown_in is not None:
             query = query.where(DisplayMessage.shown_in == shown_in)
-        if after is not None:
-            query = query.where(DisplayMessage.id < after)
-        return (await self._session.scalars(query.order_by(DisplayMessage.id.desc()).limit(limit))).all()
+        return await page.read(self._session, query, DisplayMessage.id, descending=True)
 
     async def take_ended(self, now: datetime, limit: int) -> Sequence[DisplayMessage]:
         """Return messages that stations hold and whose end time passed; another core's are left to it."""

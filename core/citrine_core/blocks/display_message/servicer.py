@@ -87,20 +87,17 @@ class DisplayMessageServicer(display_message_pb2_grpc.DisplayMessageServiceServi
         request: pb.ListDisplayMessagesRequest,
         context: grpc.aio.ServicerContext[pb.ListDisplayMessagesRequest, pb.ListDisplayMessagesResponse],
     ) -> pb.ListDisplayMessagesResponse:
-        page = open_page(request)
         async with self._services.unit_of_work(read_only=True) as work:
-            rows = await DisplayMessageRepository(work.session).list(
+            rows, token = await DisplayMessageRepository(work.session).list(
                 caller(context).tenant_id,
+                open_page(request),
                 station_id=request.station_id,
                 state=request.state,
                 transaction_id=request.transaction_id,
                 priority=request.priority if request.HasField("priority") else None,
                 shown_in=request.shown_in if request.HasField("shown_in") else None,
-                after=page.after[0] if page.after else None,
-                limit=page.size + 1,
             )
-        shown, token = page.close(rows, lambda row: (row.id,))
-        return pb.ListDisplayMessagesResponse(display_messages=[to_proto(row) for row in shown], next_page_token=token)
+        return pb.ListDisplayMessagesResponse(display_messages=[to_proto(row) for row in rows], next_page_token=token)
 
     async def _take_in(self, tenant_id: str, target: CommandTarget, message: ocpp.MessageInfo) -> None:
         """Enter a message into the record as requested, with an id if it has none."""

@@ -4,12 +4,12 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeAlias, TypeVar
 
-from sqlalchemy import ColumnElement, delete, func, select, tuple_
+from sqlalchemy import ColumnElement, delete, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine_core.blocks.firmware_management.models import FirmwarePublication, FirmwareStatus, FirmwareUpdate
 from citrine_core.blocks.firmware_management.updates import ACTIVE
-from citrine_core.db import one_of
+from citrine_core.db import Listed, Page, one_of
 from citrine_core.db.one_of_keys import one_of_keys
 from citrine_core.db.upsert import insert_statement
 from citrine_core.errors import NotFound
@@ -186,60 +186,47 @@ class FirmwareRepository:
         return found
 
     async def list_updates(
-        self,
-        tenant_id: str,
-        *,
-        station_id: str,
-        state: int,
-        campaign_id: str,
-        active_only: bool,
-        after: tuple[datetime, str, int] | None,
-        limit: int,
-    ) -> Sequence[FirmwareUpdate]:
+        self, tenant_id: str, page: Page, *, station_id: str, state: int, campaign_id: str, active_only: bool
+    ) -> Listed[FirmwareUpdate]:
         """Return updates, the latest asked for first. A filter that is empty or 0 lets all pass."""
         conditions: list[ColumnElement[bool]] = [FirmwareUpdate.state.in_(_ACTIVE)] if active_only else []
         if campaign_id:
             conditions.append(FirmwareUpdate.campaign_id == campaign_id)
-        return await self._list(FirmwareUpdate, tenant_id, station_id, state, conditions, after, limit)
+        return await self._list(FirmwareUpdate, tenant_id, page, station_id, state, *conditions)
 
     async def list_publications(
-        self, tenant_id: str, *, station_id: str, state: int, after: tuple[datetime, str, int] | None, limit: int
-    ) -> Sequence[FirmwarePublication]:
+        self, tenant_id: str, page: Page, *, station_id: str, state: int
+    ) -> Listed[FirmwarePublication]:
         """Return publications, the latest asked for first. A filter that is empty or 0 lets all pass."""
-        return await self._list(FirmwarePublication, tenant_id, station_id, state, [], after, limit)
+        return await self._list(FirmwarePublication, tenant_id, page, station_id, state)
 
     async def _list(
         self,
         table: type[Tracked],
         tenant_id: str,
+        page: Page,
         station_id: str,
         state: int,
-        conditions: Sequence[ColumnElement[bool]],
-        after: tuple[datetime, str, int] | None,
-        limit: int,
-    ) -> Sequence[Tracked]:
+        *conditions: ColumnElement[bool],
+    ) -> Listed[Tracked]:
         key = (table.create_time, table.station_id, table.request_id)
         query = select(table).where(table.tenant_id == tenant_id, *conditions)
         if station_id:
             query = query.where(table.station_id == station_id)
         if state:
             query = query.where(table.state == state)
-        if after is not None:
-            query = query.where(tuple_(*key) < after)
-        return (await self._session.scalars(query.order_by(*(column.desc() for column in key)).limit(limit))).all()
+        return await page.read(self._session, query, *key, descending=True)
 
     async def list_statuses(
-        self, tenant_id: str, station_id: str, *, kind: int, request_id: int | None, after: int | None, limit: int
-    ) -> Sequence[FirmwareStatus]:
-        """Return the history of a station, in the order of arrival, behind an id."""
+        self, tenant_id: str, page: Page, station_id: str, *, kind: int, request_id: int | None
+    ) -> Listed[FirmwareStatus]:
+        """Return the history of a station, in the order of arrival."""
         query = select(FirmwareStatus).where(
             FirmwareStatus.tenant_id == tenant_id, FirmwareStatus.station_id == station_id, FirmwareStatus.kind == kind
         )
         if request_id is not None:
             query = query.where(FirmwareStatus.request_id == request_id)
-        if after is not None:
-            query = query.where(FirmwareStatus.id > after)
-        return (await self._session.scalars(query.order_by(FirmwareStatus.id).limit(limit))).all()
+        return await page.read(self._session, query, FirmwareStatus.id)
 
     async def versions(self, tenant_id: str, station_ids: Collection[str]) -> dict[str, str]:
         """Return the firmware that stations said to have at their last boot; of those that exist."""

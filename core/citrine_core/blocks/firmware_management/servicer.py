@@ -64,37 +64,31 @@ class FirmwareManagementServicer(firmware_management_pb2_grpc.FirmwareManagement
         request: pb.ListFirmwareUpdatesRequest,
         context: grpc.aio.ServicerContext[pb.ListFirmwareUpdatesRequest, pb.ListFirmwareUpdatesResponse],
     ) -> pb.ListFirmwareUpdatesResponse:
-        page = open_page(request)
         async with self._services.unit_of_work(read_only=True) as work:
-            rows = await FirmwareRepository(work.session).list_updates(
+            rows, token = await FirmwareRepository(work.session).list_updates(
                 caller(context).tenant_id,
+                open_page(request),
                 station_id=request.station_id,
                 state=request.state,
                 campaign_id=request.campaign_id,
                 active_only=request.active_only,
-                after=(page.after[0], page.after[1], page.after[2]) if page.after else None,
-                limit=page.size + 1,
             )
-        shown, token = page.close(rows, lambda row: (row.create_time, row.station_id, row.request_id))
-        return pb.ListFirmwareUpdatesResponse(updates=map(update_to_proto, shown), next_page_token=token)
+        return pb.ListFirmwareUpdatesResponse(updates=map(update_to_proto, rows), next_page_token=token)
 
     async def ListFirmwareStatuses(
         self,
         request: pb.ListFirmwareStatusesRequest,
         context: grpc.aio.ServicerContext[pb.ListFirmwareStatusesRequest, pb.ListFirmwareStatusesResponse],
     ) -> pb.ListFirmwareStatusesResponse:
-        page = open_page(request)
         async with self._services.unit_of_work(read_only=True) as work:
-            rows = await FirmwareRepository(work.session).list_statuses(
+            rows, token = await FirmwareRepository(work.session).list_statuses(
                 caller(context).tenant_id,
+                open_page(request),
                 required("station_id", request.station_id),
                 kind=OF_UPDATE,
                 request_id=request.request_id if request.HasField("request_id") else None,
-                after=page.after[0] if page.after else None,
-                limit=page.size + 1,
             )
-        shown, token = page.close(rows, lambda row: (row.id,))
-        return pb.ListFirmwareStatusesResponse(statuses=map(status_to_proto, shown), next_page_token=token)
+        return pb.ListFirmwareStatusesResponse(statuses=map(status_to_proto, rows), next_page_token=token)
 
     async def PublishFirmware(
         self,
@@ -133,17 +127,11 @@ class FirmwareManagementServicer(firmware_management_pb2_grpc.FirmwareManagement
         request: pb.ListFirmwarePublicationsRequest,
         context: grpc.aio.ServicerContext[pb.ListFirmwarePublicationsRequest, pb.ListFirmwarePublicationsResponse],
     ) -> pb.ListFirmwarePublicationsResponse:
-        page = open_page(request)
         async with self._services.unit_of_work(read_only=True) as work:
-            rows = await FirmwareRepository(work.session).list_publications(
-                caller(context).tenant_id,
-                station_id=request.station_id,
-                state=request.state,
-                after=(page.after[0], page.after[1], page.after[2]) if page.after else None,
-                limit=page.size + 1,
+            rows, token = await FirmwareRepository(work.session).list_publications(
+                caller(context).tenant_id, open_page(request), station_id=request.station_id, state=request.state
             )
-        shown, token = page.close(rows, lambda row: (row.create_time, row.station_id, row.request_id))
-        return pb.ListFirmwarePublicationsResponse(publications=map(publication_to_proto, shown), next_page_token=token)
+        return pb.ListFirmwarePublicationsResponse(publications=map(publication_to_proto, rows), next_page_token=token)
 
     async def ListFirmwarePublicationStatuses(
         self,
@@ -152,17 +140,14 @@ class FirmwareManagementServicer(firmware_management_pb2_grpc.FirmwareManagement
             pb.ListFirmwarePublicationStatusesRequest, pb.ListFirmwarePublicationStatusesResponse
         ],
     ) -> pb.ListFirmwarePublicationStatusesResponse:
-        page = open_page(request)
         async with self._services.unit_of_work(read_only=True) as work:
-            rows = await FirmwareRepository(work.session).list_statuses(
+            rows, token = await FirmwareRepository(work.session).list_statuses(
                 caller(context).tenant_id,
+                open_page(request),
                 required("station_id", request.station_id),
                 kind=OF_PUBLICATION,
                 request_id=request.request_id if request.HasField("request_id") else None,
-                after=page.after[0] if page.after else None,
-                limit=page.size + 1,
             )
-        shown, token = page.close(rows, lambda row: (row.id,))
         return pb.ListFirmwarePublicationStatusesResponse(
-            statuses=map(publication_status_to_proto, shown), next_page_token=token
+            statuses=map(publication_status_to_proto, rows), next_page_token=token
         )

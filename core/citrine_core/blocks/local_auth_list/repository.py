@@ -5,13 +5,14 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 import orjson
-from sqlalchemy import and_, delete, exists, func, literal, or_, select, true, tuple_, update
+from sqlalchemy import and_, delete, exists, func, literal, or_, select, true, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine.ocpp.v2.provisioning_pb2 import ATTRIBUTE_ENUM_ACTUAL, VariableCharacteristics
 from citrine_core.blocks.local_auth_list.messages import Entry, Limits
 from citrine_core.blocks.local_auth_list.models import LocalList, LocalListEntry
 from citrine_core.blocks.provisioning.queries import find_variables
+from citrine_core.db import Listed, Page
 from citrine_core.db.bulk import BulkUpsert
 from citrine_core.db.upsert import insert_or_ignore, insert_statement
 from citrine_core.errors import NotFound
@@ -69,36 +70,23 @@ class LocalListRepository:
         assert found is not None
         return found
 
-    async def list(
-        self, tenant_id: str, *, state: int = 0, after: str | None = None, limit: int
-    ) -> Sequence[LocalList]:
-        """Return lists in the order of their stations, those behind one."""
+    async def list(self, tenant_id: str, page: Page, *, state: int = 0) -> Listed[LocalList]:
+        """Return lists in the order of their stations."""
         query = select(LocalList).where(LocalList.tenant_id == tenant_id)
         if state:
             query = query.where(LocalList.state == state)
-        if after is not None:
-            query = query.where(LocalList.station_id > after)
-        return (await self._session.scalars(query.order_by(LocalList.station_id).limit(limit))).all()
+        return await page.read(self._session, query, LocalList.station_id)
 
     async def list_entries(
-        self,
-        tenant_id: str,
-        station_id: str,
-        *,
-        differences_only: bool = False,
-        after: tuple[str, str] | None = None,
-        limit: int,
-    ) -> Sequence[LocalListEntry]:
-        """Return entries in the order of their ids and types, those behind one."""
+        self, tenant_id: str, page: Page, station_id: str, *, differences_only: bool = False
+    ) -> Listed[LocalListEntry]:
+        """Return entries in the order of their ids and types."""
         query = select(LocalListEntry).where(
             LocalListEntry.tenant_id == tenant_id, LocalListEntry.station_id == station_id
         )
         if differences_only:
             query = query.where(LocalListEntry.wanted.is_distinct_from(LocalListEntry.held))
-        if after is not None:
-            query = query.where(tuple_(LocalListEntry.lookup, LocalListEntry.type) > tuple_(*after))
-        order = (LocalListEntry.lookup, LocalListEntry.type)
-        return (await self._session.scalars(query.order_by(*order).limit(limit))).all()
+        return await page.read(self._session, query, LocalListEntry.lookup, LocalListEntry.type)
 
     async def counts(self, tenant_id: str, station_id: str) -> Counts:
         """Return how long a list is."""

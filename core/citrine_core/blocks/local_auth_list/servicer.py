@@ -45,16 +45,11 @@ class LocalAuthListServicer(local_auth_list_pb2_grpc.LocalAuthListServiceService
         request: pb.ListLocalListsRequest,
         context: grpc.aio.ServicerContext[pb.ListLocalListsRequest, pb.ListLocalListsResponse],
     ) -> pb.ListLocalListsResponse:
-        page = open_page(request)
         async with self._services.unit_of_work(read_only=True) as work:
-            rows = await LocalListRepository(work.session).list(
-                caller(context).tenant_id,
-                state=request.state,
-                after=page.after[0] if page.after else None,
-                limit=page.size + 1,
+            rows, token = await LocalListRepository(work.session).list(
+                caller(context).tenant_id, open_page(request), state=request.state
             )
-        shown, token = page.close(rows, lambda row: (row.station_id,))
-        return pb.ListLocalListsResponse(local_lists=[_to_proto(row) for row in shown], next_page_token=token)
+        return pb.ListLocalListsResponse(local_lists=[_to_proto(row) for row in rows], next_page_token=token)
 
     async def ListLocalListEntries(
         self,
@@ -62,17 +57,14 @@ class LocalAuthListServicer(local_auth_list_pb2_grpc.LocalAuthListServiceService
         context: grpc.aio.ServicerContext[pb.ListLocalListEntriesRequest, pb.ListLocalListEntriesResponse],
     ) -> pb.ListLocalListEntriesResponse:
         required("station_id", request.station_id)
-        page = open_page(request)
         async with self._services.unit_of_work(read_only=True) as work:
-            rows = await LocalListRepository(work.session).list_entries(
+            rows, token = await LocalListRepository(work.session).list_entries(
                 caller(context).tenant_id,
+                open_page(request),
                 request.station_id,
                 differences_only=request.differences_only,
-                after=(page.after[0], page.after[1]) if page.after else None,
-                limit=page.size + 1,
             )
-        shown, token = page.close(rows, lambda row: (row.lookup, row.type))
-        return pb.ListLocalListEntriesResponse(entries=map(_entry_to_proto, shown), next_page_token=token)
+        return pb.ListLocalListEntriesResponse(entries=map(_entry_to_proto, rows), next_page_token=token)
 
     async def UpdateLocalList(
         self,

@@ -4,13 +4,14 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import LargeBinary, Row, Select, func, or_, select, tuple_
+from sqlalchemy import LargeBinary, Row, Select, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine.ocpp.v2.types_pb2 import LocationEnum, ReadingContextEnum
 from citrine_core.blocks.meter_values.models import Sample
 from citrine_core.blocks.meter_values.readings import SIGNED, SIGNED_IN_EVENT, SampleRow
 from citrine_core.blocks.transactions.queries import find_event_requests, sample_times
+from citrine_core.db import Listed, Page
 from citrine_core.db.bulk import BulkInsert
 
 __all__ = ["EventKey", "SampleRepository", "add_samples"]
@@ -41,6 +42,7 @@ class SampleRepository:
     async def list(
         self,
         tenant_id: str,
+        page: Page,
         station_id: str,
         *,
         transaction_id: str | None = None,
@@ -54,10 +56,8 @@ class SampleRepository:
         location: int | None = None,
         signed_only: bool = False,
         newest_first: bool = False,
-        after: tuple[Any, ...] | None = None,
-        limit: int,
-    ) -> Sequence[Row[Any]]:
-        """Return samples of a station behind a key of (sample_time, digest, position), in its order or the reverse.
+    ) -> Listed[Row[Any]]:
+        """Return samples of a station, in its order or the reverse.
 
         What a station leaves out is OCPP's default: context Sample.Periodic, location Outlet.
         """
@@ -85,10 +85,7 @@ class SampleRepository:
             first = func.substr(columns.extra, 1, 1, type_=LargeBinary())
             query = query.where(or_(first == SIGNED, first == SIGNED_IN_EVENT))
         key = (columns.sample_time, columns.digest, columns.position)
-        if after is not None:
-            query = query.where(tuple_(*key) < tuple_(*after) if newest_first else tuple_(*key) > tuple_(*after))
-        order = [column.desc() for column in key] if newest_first else key
-        return (await self._session.execute(query.order_by(*order).limit(limit))).all()
+        return await page.read_rows(self._session, query, *key, descending=newest_first)
 
     async def find_events(self, tenant_id: str, station_id: str, keys: Collection[EventKey]) -> dict[EventKey, bytes]:
         """Return the serialised requests of transaction events of a station, for what has no column here."""

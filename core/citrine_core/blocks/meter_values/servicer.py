@@ -34,15 +34,14 @@ class MeterValuesServicer(meter_values_pb2_grpc.MeterValuesServiceServicer):
         request: pb.ListSamplesRequest,
         context: grpc.aio.ServicerContext[pb.ListSamplesRequest, pb.ListSamplesResponse],
     ) -> pb.ListSamplesResponse:
-        page, tenant_id = open_page(request), caller(context).tenant_id
+        tenant_id = caller(context).tenant_id
         filters = _filters(request)
         async with self._services.unit_of_work(read_only=True) as work:
             samples = SampleRepository(work.session)
-            rows = await samples.list(tenant_id, request.station_id, after=page.after, limit=page.size + 1, **filters)
-            shown, token = page.close(rows, lambda row: (row.sample_time, row.digest, row.position))
-            wanted = {_event_of(row) for row in shown if row.extra in (IN_EVENT, SIGNED_IN_EVENT)}
+            rows, token = await samples.list(tenant_id, open_page(request), request.station_id, **filters)
+            wanted = {_event_of(row) for row in rows if row.extra in (IN_EVENT, SIGNED_IN_EVENT)}
             events = await samples.find_events(tenant_id, request.station_id, wanted) if wanted else {}
-        return pb.ListSamplesResponse(samples=_to_proto(shown, events), next_page_token=token)
+        return pb.ListSamplesResponse(samples=_to_proto(rows, events), next_page_token=token)
 
 
 def _filters(request: pb.ListSamplesRequest) -> dict[str, Any]:

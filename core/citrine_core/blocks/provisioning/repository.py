@@ -4,12 +4,12 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, delete, func, select, tuple_
+from sqlalchemy import ColumnElement, delete, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine.ocpp.v2.provisioning_pb2 import ATTRIBUTE_ENUM_ACTUAL
 from citrine_core.blocks.provisioning.models import ReportedVariable
-from citrine_core.db import UnitOfWork, one_of, upsert
+from citrine_core.db import Listed, Page, UnitOfWork, one_of, upsert
 from citrine_core.db.bulk import BulkUpsert
 from citrine_core.db.one_of_keys import one_of_keys
 
@@ -150,15 +150,8 @@ class VariableRepository:
             )
 
     async def list(
-        self,
-        tenant_id: str,
-        station_id: str,
-        *,
-        component: str = "",
-        variable: str = "",
-        after: tuple[Any, ...] | None = None,
-        limit: int,
-    ) -> Sequence[ReportedVariable]:
+        self, tenant_id: str, page: Page, station_id: str, *, component: str = "", variable: str = ""
+    ) -> Listed[ReportedVariable]:
         """Return a station's device model by component, EVSE, connector, variable and attribute.
 
         Only of a component and a variable where these are not empty, whatever the case.
@@ -170,9 +163,7 @@ class VariableRepository:
             query = query.where(_same(ReportedVariable.component, component))
         if variable:
             query = query.where(_same(ReportedVariable.variable, variable))
-        if after is not None:
-            query = query.where(tuple_(*_ORDER) > after)
-        return (await self._session.scalars(query.order_by(*_ORDER).limit(limit))).all()
+        return await page.read(self._session, query, *_ORDER)
 
 
 def _same(column: Any, text: str) -> ColumnElement[bool]:

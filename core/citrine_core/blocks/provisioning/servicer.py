@@ -17,7 +17,7 @@ from citrine_core.blocks.provisioning.records import (
     network_profile_to_proto,
     reset_to_proto,
 )
-from citrine_core.blocks.provisioning.repository import VariableKey, VariableRepository
+from citrine_core.blocks.provisioning.repository import VariableRepository
 from citrine_core.blocks.provisioning.variables import check_no_repetition
 from citrine_core.errors import InvalidArgument
 from citrine_core.resources.reports import ReportRequests
@@ -41,18 +41,15 @@ class ProvisioningServicer(provisioning_pb2_grpc.ProvisioningServiceServicer):
         context: grpc.aio.ServicerContext[pb.ListVariablesRequest, pb.ListVariablesResponse],
     ) -> pb.ListVariablesResponse:
         _require_station(request.station_id)
-        page = open_page(request)
         async with self._services.unit_of_work(read_only=True) as work:
-            rows = await VariableRepository(work.session).list(
+            rows, token = await VariableRepository(work.session).list(
                 caller(context).tenant_id,
+                open_page(request),
                 request.station_id,
                 component=request.component,
                 variable=request.variable,
-                after=page.after,
-                limit=page.size + 1,
             )
-        shown, token = page.close(rows, lambda row: tuple(getattr(row, name) for name in VariableKey._fields))
-        return pb.ListVariablesResponse(variables=[variable_to_proto(row) for row in shown], next_page_token=token)
+        return pb.ListVariablesResponse(variables=[variable_to_proto(row) for row in rows], next_page_token=token)
 
     async def GetVariables(
         self,
@@ -122,16 +119,11 @@ class ProvisioningServicer(provisioning_pb2_grpc.ProvisioningServiceServicer):
         context: grpc.aio.ServicerContext[pb.ListResetsRequest, pb.ListResetsResponse],
     ) -> pb.ListResetsResponse:
         _require_station(request.station_id)
-        page = open_page(request)
         async with self._services.unit_of_work(read_only=True) as work:
-            rows = await ResetRepository(work.session).list(
-                caller(context).tenant_id,
-                request.station_id,
-                after=page.after[0] if page.after else None,
-                limit=page.size + 1,
+            rows, token = await ResetRepository(work.session).list(
+                caller(context).tenant_id, open_page(request), request.station_id
             )
-        shown, token = page.close(rows, lambda row: (row.id,))
-        return pb.ListResetsResponse(resets=[reset_to_proto(row) for row in shown], next_page_token=token)
+        return pb.ListResetsResponse(resets=[reset_to_proto(row) for row in rows], next_page_token=token)
 
     async def SetNetworkProfile(
         self,

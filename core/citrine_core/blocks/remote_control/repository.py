@@ -4,12 +4,12 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, delete, or_, select, tuple_
+from sqlalchemy import Row, delete, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine.api.v1.remote_control_pb2 import RemoteStartState
 from citrine_core.blocks.remote_control.models import RemoteStart
-from citrine_core.db import UnitOfWork, upsert
+from citrine_core.db import Listed, Page, UnitOfWork, upsert
 from citrine_core.db.one_of import one_of
 from citrine_core.db.one_of_keys import one_of_keys
 from citrine_core.resources.usage_limits import NO_LIMIT, Limit
@@ -78,19 +78,15 @@ class RemoteStartRepository:
         query = select(_TABLE).where(*(_TABLE.c[name] == value for name, value in zip(KEY, key, strict=True)))
         return (await self._session.execute(query)).one_or_none()
 
-    async def list(
-        self, tenant_id: str, *, station_id: str = "", state: int = 0, after: tuple[Any, ...] | None, limit: int
-    ) -> Sequence[Row[Any]]:
-        """Return requests behind a key of (create_time, station, id), the latest first."""
+    async def list(self, tenant_id: str, page: Page, *, station_id: str = "", state: int = 0) -> Listed[Row[Any]]:
+        """Return requests, the latest first."""
         query = select(_TABLE).where(_TABLE.c.tenant_id == tenant_id)
         if station_id:
             query = query.where(_TABLE.c.station_id == station_id)
         if state:
             query = query.where(_TABLE.c.state == state)
         key = (_TABLE.c.create_time, _TABLE.c.station_id, _TABLE.c.remote_start_id)
-        if after is not None:
-            query = query.where(tuple_(*key) < tuple_(*after))
-        return (await self._session.execute(query.order_by(*(column.desc() for column in key)).limit(limit))).all()
+        return await page.read_rows(self._session, query, *key, descending=True)
 
 
 async def limits_of_starts(

@@ -83,17 +83,11 @@ class RemoteControlServicer(remote_control_pb2_grpc.RemoteControlServiceServicer
         request: pb.ListRemoteStartsRequest,
         context: grpc.aio.ServicerContext[pb.ListRemoteStartsRequest, pb.ListRemoteStartsResponse],
     ) -> pb.ListRemoteStartsResponse:
-        page = open_page(request)
         async with self._services.unit_of_work(read_only=True) as work:
-            rows = await RemoteStartRepository(work.session).list(
-                caller(context).tenant_id,
-                station_id=request.station_id,
-                state=request.state,
-                after=page.after,
-                limit=page.size + 1,
+            rows, token = await RemoteStartRepository(work.session).list(
+                caller(context).tenant_id, open_page(request), station_id=request.station_id, state=request.state
             )
-        shown, token = page.close(rows, lambda row: (row.create_time, row.station_id, row.remote_start_id))
-        return pb.ListRemoteStartsResponse(remote_starts=[_to_proto(row) for row in shown], next_page_token=token)
+        return pb.ListRemoteStartsResponse(remote_starts=[_to_proto(row) for row in rows], next_page_token=token)
 
     async def RequestStopTransaction(
         self,

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from citrine.api.v1.reservation_pb2 import ReservationState
 from citrine_core.blocks.availability.queries import all_available, all_out_of_order
 from citrine_core.blocks.reservation.models import Reservation
-from citrine_core.db import UnitOfWork
+from citrine_core.db import Listed, Page, UnitOfWork
 from citrine_core.db.one_of import one_of
 from citrine_core.db.one_of_keys import one_of_keys
 from citrine_core.resources.stations.queries import has_restarted, lock_station
@@ -119,15 +119,14 @@ class ReservationRepository:
     async def list(
         self,
         tenant_id: str,
+        page: Page,
         *,
         station_id: str = "",
         state: int = 0,
         open_only: bool = False,
         id_token: str = "",
-        after: int | None = None,
-        limit: int,
-    ) -> Sequence[Reservation]:
-        """Return reservations behind an id, the latest asked for first."""
+    ) -> Listed[Reservation]:
+        """Return reservations, the latest asked for first."""
         query = select(Reservation).where(Reservation.tenant_id == tenant_id)
         if station_id:
             query = query.where(Reservation.station_id == station_id)
@@ -137,9 +136,7 @@ class ReservationRepository:
             query = query.where(Reservation.state.in_(_OPEN))
         if id_token:
             query = query.where(Reservation.id_token_lookup.in_(lookups_of(id_token)))
-        if after is not None:
-            query = query.where(Reservation.id < after)
-        return (await self._session.scalars(query.order_by(Reservation.id.desc()).limit(limit))).all()
+        return await page.read(self._session, query, Reservation.id, descending=True)
 
     async def find_active(self, tenant_id: str, station_ids: Collection[str]) -> Sequence[Reservation]:
         """Return the active reservations of some stations."""

@@ -59,19 +59,16 @@ class ReservationServicer(reservation_pb2_grpc.ReservationServiceServicer):
         request: pb.ListReservationsRequest,
         context: grpc.aio.ServicerContext[pb.ListReservationsRequest, pb.ListReservationsResponse],
     ) -> pb.ListReservationsResponse:
-        page = open_page(request)
         async with self._services.unit_of_work(read_only=True) as work:
-            rows = await ReservationRepository(work.session).list(
+            rows, token = await ReservationRepository(work.session).list(
                 caller(context).tenant_id,
+                open_page(request),
                 station_id=request.station_id,
                 state=request.state,
                 open_only=request.open_only,
                 id_token=request.id_token,
-                after=page.after[0] if page.after else None,
-                limit=page.size + 1,
             )
-        shown, token = page.close(rows, lambda row: (row.id,))
-        return pb.ListReservationsResponse(reservations=[to_proto(row) for row in shown], next_page_token=token)
+        return pb.ListReservationsResponse(reservations=[to_proto(row) for row in rows], next_page_token=token)
 
     async def _find(
         self, tenant_id: str, station_id: str, reservation_id: int, *, latest: bool = False

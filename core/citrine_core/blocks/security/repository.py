@@ -7,6 +7,7 @@ from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine_core.blocks.security.models import SecurityEvent
+from citrine_core.db import Listed, Page
 
 __all__ = ["SecurityEventRepository"]
 
@@ -23,11 +24,9 @@ class SecurityEventRepository:
             insert(SecurityEvent.metadata.tables["security_events"]), list(rows)
         )
 
-    async def list(self, tenant_id: str, *, station_id: str, after: int | None, limit: int) -> Sequence[SecurityEvent]:
+    async def list(self, tenant_id: str, page: Page, *, station_id: str) -> Listed[SecurityEvent]:
         """Return security events, the latest stored first; of all stations where none is named."""
         query = select(SecurityEvent).where(SecurityEvent.tenant_id == tenant_id)
         if station_id:
             query = query.where(SecurityEvent.station_id == station_id)
-        if after is not None:
-            query = query.where(SecurityEvent.id < after)
-        return (await self._session.scalars(query.order_by(SecurityEvent.id.desc()).limit(limit))).all()
+        return await page.read(self._session, query, SecurityEvent.id, descending=True)

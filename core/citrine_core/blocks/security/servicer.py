@@ -24,16 +24,11 @@ class SecurityServicer(security_pb2_grpc.SecurityServiceServicer):
         request: pb.ListSecurityEventsRequest,
         context: grpc.aio.ServicerContext[pb.ListSecurityEventsRequest, pb.ListSecurityEventsResponse],
     ) -> pb.ListSecurityEventsResponse:
-        page = open_page(request)
         async with self._services.unit_of_work(read_only=True) as work:
-            rows = await SecurityEventRepository(work.session).list(
-                caller(context).tenant_id,
-                station_id=request.station_id,
-                after=page.after[0] if page.after else None,
-                limit=page.size + 1,
+            rows, token = await SecurityEventRepository(work.session).list(
+                caller(context).tenant_id, open_page(request), station_id=request.station_id
             )
-        shown, token = page.close(rows, lambda row: (row.id,))
-        return pb.ListSecurityEventsResponse(security_events=[to_proto(row) for row in shown], next_page_token=token)
+        return pb.ListSecurityEventsResponse(security_events=[to_proto(row) for row in rows], next_page_token=token)
 
 
 def to_proto(row: SecurityEvent) -> pb.SecurityEvent:

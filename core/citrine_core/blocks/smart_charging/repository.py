@@ -3,7 +3,6 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import ColumnElement, and_, case, delete, func, not_, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -14,7 +13,7 @@ from citrine_core.blocks.provisioning import ReportedVariable
 from citrine_core.blocks.provisioning.queries import find_variables
 from citrine_core.blocks.smart_charging.models import Capacity, ExternalLimit, Negotiation, ProfileQuery, ProfileRecord
 from citrine_core.blocks.transactions.queries import find_open, has_ended, latest_of_start
-from citrine_core.db import UnitOfWork
+from citrine_core.db import Listed, Page, UnitOfWork
 from citrine_core.resources.stations.queries import lock_station
 
 __all__ = [
@@ -167,6 +166,7 @@ class ProfileRepository:
     async def list(
         self,
         tenant_id: str,
+        page: Page,
         now: datetime,
         *,
         station_id: str,
@@ -174,9 +174,7 @@ class ProfileRepository:
         transaction_id: str,
         state: int,
         profile_id: int | None,
-        after: tuple[int] | None,
-        limit: int,
-    ) -> Sequence[tuple[ProfileRecord, int]]:
+    ) -> Listed[tuple[ProfileRecord, int]]:
         """Return profiles, the latest first, each with the state that it is in."""
         query = select(ProfileRecord, _state_at(now)).where(ProfileRecord.tenant_id == tenant_id)
         if station_id:
@@ -189,8 +187,7 @@ class ProfileRepository:
             query = query.where(ProfileRecord.profile_id == profile_id)
         if state:
             query = query.where(_state_at(now) == state)
-        query = _page(query, ProfileRecord.id, after, limit)
-        return [(row[0], row[1]) for row in await self._session.execute(query)]
+        return await page.read_rows(self._session, query, ProfileRecord.id, descending=True)
 
     async def find_over(self, now: datetime, started_before: datetime, limit: int) -> Sequence[ProfileRecord]:
         """Return profiles that are stored as active and are not any more, of all tenants; other cores skip them.
@@ -323,22 +320,14 @@ class NegotiationRepository:
             .values(due_time=due_time)
         )
 
-    async def list(
-        self, tenant_id: str, *, station_id: str, transaction_id: str, after: tuple[int] | None, limit: int
-    ) -> Sequence[Negotiation]:
+    async def list(self, tenant_id: str, page: Page, *, station_id: str, transaction_id: str) -> Listed[Negotiation]:
         """Return negotiations, the latest first."""
         query = select(Negotiation).where(Negotiation.tenant_id == tenant_id)
         if station_id:
             query = query.where(Negotiation.station_id == station_id)
         if transaction_id:
             query = query.where(Negotiation.transaction_id == transaction_id)
-        return (await self._session.scalars(_page(query, Negotiation.id, after, limit))).all()
-
-
-def _page(query: Any, key: Any, after: tuple[int] | None, limit: int) -> Any:
-    if after is not None:
-        query = query.where(key < after[0])
-    return query.order_by(key.desc()).limit(limit)
+        return await page.read(self._session, query, Negotiation.id, descending=True)
 
 
 async def forget_charging(work: UnitOfWork, tenant_id: str, station_id: str) -> None:

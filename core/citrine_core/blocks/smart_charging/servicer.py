@@ -82,21 +82,18 @@ class SmartChargingServicer(smart_charging_pb2_grpc.SmartChargingServiceServicer
         request: pb.ListChargingProfilesRequest,
         context: grpc.aio.ServicerContext[pb.ListChargingProfilesRequest, pb.ListChargingProfilesResponse],
     ) -> pb.ListChargingProfilesResponse:
-        page = open_page(request)
         async with self._unit_of_work(read_only=True) as work:
-            rows = await ProfileRepository(work.session).list(
+            rows, token = await ProfileRepository(work.session).list(
                 caller(context).tenant_id,
+                open_page(request),
                 self._services.clock(),
                 station_id=request.station_id,
                 evse_id=request.evse_id if request.HasField("evse_id") else None,
                 transaction_id=request.transaction_id,
                 state=request.state,
                 profile_id=request.charging_profile_id if request.HasField("charging_profile_id") else None,
-                after=page.after,
-                limit=page.size + 1,
             )
-        shown, token = page.close(rows, lambda row: (row[0].id,))
-        profiles = [record_to_proto(row, state) for row, state in shown]
+        profiles = [record_to_proto(row, state) for row, state in rows]
         return pb.ListChargingProfilesResponse(profiles=profiles, next_page_token=token)
 
     async def ListChargingNegotiations(
@@ -104,17 +101,14 @@ class SmartChargingServicer(smart_charging_pb2_grpc.SmartChargingServiceServicer
         request: pb.ListChargingNegotiationsRequest,
         context: grpc.aio.ServicerContext[pb.ListChargingNegotiationsRequest, pb.ListChargingNegotiationsResponse],
     ) -> pb.ListChargingNegotiationsResponse:
-        page = open_page(request)
         async with self._unit_of_work(read_only=True) as work:
-            rows = await NegotiationRepository(work.session).list(
+            rows, token = await NegotiationRepository(work.session).list(
                 caller(context).tenant_id,
+                open_page(request),
                 station_id=request.station_id,
                 transaction_id=request.transaction_id,
-                after=page.after,
-                limit=page.size + 1,
             )
-        shown, token = page.close(rows, lambda row: (row.id,))
-        negotiations = [negotiation_to_proto(row) for row in shown]
+        negotiations = [negotiation_to_proto(row) for row in rows]
         return pb.ListChargingNegotiationsResponse(negotiations=negotiations, next_page_token=token)
 
     async def RenegotiateChargingSchedule(
@@ -148,17 +142,14 @@ class SmartChargingServicer(smart_charging_pb2_grpc.SmartChargingServiceServicer
         request: pb.ListChargingLimitsRequest,
         context: grpc.aio.ServicerContext[pb.ListChargingLimitsRequest, pb.ListChargingLimitsResponse],
     ) -> pb.ListChargingLimitsResponse:
-        page = open_page(request)
         async with self._unit_of_work(read_only=True) as work:
-            rows = await LimitRepository(work.session).list(
+            rows, token = await LimitRepository(work.session).list(
                 caller(context).tenant_id,
+                open_page(request),
                 station_id=request.station_id,
                 in_force_only=request.in_force_only,
-                after=page.after,
-                limit=page.size + 1,
             )
-        shown, token = page.close(rows, lambda row: (row.id,))
-        return pb.ListChargingLimitsResponse(limits=[limit_to_proto(row) for row in shown], next_page_token=token)
+        return pb.ListChargingLimitsResponse(limits=[limit_to_proto(row) for row in rows], next_page_token=token)
 
     async def SetChargingCapacity(
         self,
@@ -181,14 +172,12 @@ class SmartChargingServicer(smart_charging_pb2_grpc.SmartChargingServiceServicer
         request: pb.ListChargingCapacitiesRequest,
         context: grpc.aio.ServicerContext[pb.ListChargingCapacitiesRequest, pb.ListChargingCapacitiesResponse],
     ) -> pb.ListChargingCapacitiesResponse:
-        page = open_page(request)
         async with self._unit_of_work(read_only=True) as work:
-            rows = await LimitRepository(work.session).list_capacities(
-                caller(context).tenant_id, station_id=request.station_id, after=page.after, limit=page.size + 1
+            rows, token = await LimitRepository(work.session).list_capacities(
+                caller(context).tenant_id, open_page(request), station_id=request.station_id
             )
-        shown, token = page.close(rows, lambda row: (row.station_id, row.evse_id))
         return pb.ListChargingCapacitiesResponse(
-            capacities=[capacity_to_proto(row) for row in shown], next_page_token=token
+            capacities=[capacity_to_proto(row) for row in rows], next_page_token=token
         )
 
     async def DeleteChargingCapacity(
@@ -224,13 +213,9 @@ class SmartChargingServicer(smart_charging_pb2_grpc.SmartChargingServiceServicer
         request: pb.ListChargingPlansRequest,
         context: grpc.aio.ServicerContext[pb.ListChargingPlansRequest, pb.ListChargingPlansResponse],
     ) -> pb.ListChargingPlansResponse:
-        page = open_page(request)
         async with self._unit_of_work(read_only=True) as work:
-            rows = await PlanRepository(work.session).list(
-                caller(context).tenant_id, after=page.after, limit=page.size + 1
-            )
-        shown, token = page.close(rows, lambda row: (row.station_id,))
-        return pb.ListChargingPlansResponse(plans=[plan_to_proto(row) for row in shown], next_page_token=token)
+            rows, token = await PlanRepository(work.session).list(caller(context).tenant_id, open_page(request))
+        return pb.ListChargingPlansResponse(plans=[plan_to_proto(row) for row in rows], next_page_token=token)
 
 
 def _require_station(station_id: str) -> None:

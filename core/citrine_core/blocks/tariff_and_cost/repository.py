@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, exists, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine_core.blocks.tariff_and_cost.models import StoredTariff, TariffAssignment, TariffVersion
-from citrine_core.db import UnitOfWork, insert_or_ignore, one_of
+from citrine_core.db import Listed, Page, UnitOfWork, insert_or_ignore, one_of
 from citrine_core.db.one_of_keys import one_of_keys
 from citrine_core.errors import AlreadyExists, FailedPrecondition, InvalidArgument, NotFound
 
@@ -56,8 +56,8 @@ class TariffRepository:
             raise NotFound(f"version {version} of tariff", tariff_id)
         return tariff, found
 
-    async def list(self, tenant_id: str, *, after: str | None, limit: int) -> list[TariffAndVersion]:
-        """Return tariffs and their current versions, those behind an id."""
+    async def list(self, tenant_id: str, page: Page) -> Listed[TariffAndVersion]:
+        """Return tariffs and their current versions."""
         query = (
             select(StoredTariff, TariffVersion)
             .join(
@@ -68,20 +68,13 @@ class TariffRepository:
             )
             .where(StoredTariff.tenant_id == tenant_id, StoredTariff.delete_time.is_(None))
         )
-        if after is not None:
-            query = query.where(StoredTariff.tariff_id > after)
-        rows = await self._session.execute(query.order_by(StoredTariff.tariff_id).limit(limit))
-        return [(row[0], row[1]) for row in rows]
+        return await page.read_rows(self._session, query, StoredTariff.tariff_id)
 
-    async def list_versions(
-        self, tenant_id: str, tariff_id: str, *, before: int | None, limit: int
-    ) -> Sequence[TariffVersion]:
-        """Return versions of a tariff below a number, the latest first."""
+    async def list_versions(self, tenant_id: str, page: Page, tariff_id: str) -> Listed[TariffVersion]:
+        """Return versions of a tariff, the latest first."""
         table = TariffVersion
         query = select(table).where(table.tenant_id == tenant_id, table.tariff_id == tariff_id)
-        if before is not None:
-            query = query.where(table.version < before)
-        return (await self._session.scalars(query.order_by(table.version.desc()).limit(limit))).all()
+        return await page.read(self._session, query, table.version, descending=True)
 
     async def add(self, version: TariffVersion) -> StoredTariff:
         """Store a new tariff. One that was deleted, be it with its tenant, comes back with its next version.
@@ -142,24 +135,16 @@ class TariffRepository:
         return found
 
     async def list_assignments(
-        self,
-        tenant_id: str,
-        *,
-        tariff_id: str,
-        station_id: str,
-        open_at: datetime | None,
-        after: int | None,
-        limit: int,
-    ) -> Sequence[TariffAssignment]:
-        """Return assignments behind an id, in the order in which they were made.
+        self, tenant_id: str, page: Page, *, tariff_id: str, station_id: str, open_at: datetime | None
+    ) -> Listed[TariffAssignment]:
+        """Return assignments, in the order in which they were made.
 
         Args:
             tenant_id: Whose.
+            page: Which of them.
             tariff_id: Of this tariff. "": of any.
             station_id: For this station alone. "": for any.
             open_at: Only those that did not end until then. None: all.
-            after: Id behind which to go on.
-            limit: At most this many.
         """
         table = TariffAssignment
         query = select(table).where(table.tenant_id == tenant_id)
@@ -169,9 +154,7 @@ class TariffRepository:
             query = query.where(table.station_id == station_id)
         if open_at is not None:
             query = query.where(_goes_on(open_at))
-        if after is not None:
-            query = query.where(table.id > after)
-        return (await self._session.scalars(query.order_by(table.id).limit(limit))).all()
+        return await page.read(self._session, query, table.id)
 
     async def unassign(self, tenant_id: str, assignment_id: str, time: datetime | None, now: datetime) -> None:
         """End an assignment at a time; None: now.

@@ -37,7 +37,7 @@ from citrine_core.blocks.tariff_and_cost.transaction_costs import (
     Tenants,
     breakdown_of,
 )
-from citrine_core.db import UnitOfWork
+from citrine_core.db import Page, UnitOfWork
 from citrine_core.errors import Conflict, FailedPrecondition, InvalidArgument, NotFound
 from citrine_core.resources.stations.repository import StationRepository
 from citrine_core.rpc import apply_mask, caller, open_page, required
@@ -72,30 +72,23 @@ class TariffsServicer(tariffs_pb2_grpc.TariffsServiceServicer):
         request: pb.ListTariffsRequest,
         context: grpc.aio.ServicerContext[pb.ListTariffsRequest, pb.ListTariffsResponse],
     ) -> pb.ListTariffsResponse:
-        page = open_page(request)
         async with self._unit_of_work(read_only=True) as work:
-            rows = await TariffRepository(work.session).list(
-                caller(context).tenant_id, after=page.after[0] if page.after else None, limit=page.size + 1
-            )
-        shown, token = page.close(rows, lambda row: (row[0].tariff_id,))
-        return pb.ListTariffsResponse(tariffs=[tariff_to_proto(*row) for row in shown], next_page_token=token)
+            rows, token = await TariffRepository(work.session).list(caller(context).tenant_id, open_page(request))
+        return pb.ListTariffsResponse(tariffs=[tariff_to_proto(*row) for row in rows], next_page_token=token)
 
     async def ListTariffVersions(
         self,
         request: pb.ListTariffVersionsRequest,
         context: grpc.aio.ServicerContext[pb.ListTariffVersionsRequest, pb.ListTariffVersionsResponse],
     ) -> pb.ListTariffVersionsResponse:
-        page, tenant_id = open_page(request), caller(context).tenant_id
+        tenant_id = caller(context).tenant_id
         tariff_id = required("tariff_id", request.tariff_id)
         async with self._unit_of_work(read_only=True) as work:
             tariffs = TariffRepository(work.session)
             tariff, _ = await tariffs.get(tenant_id, tariff_id, version=1)
-            rows = await tariffs.list_versions(
-                tenant_id, tariff_id, before=page.after[0] if page.after else None, limit=page.size + 1
-            )
-        shown, token = page.close(rows, lambda row: (row.version,))
+            rows, token = await tariffs.list_versions(tenant_id, open_page(request), tariff_id)
         return pb.ListTariffVersionsResponse(
-            tariffs=[tariff_to_proto(tariff, row) for row in shown], next_page_token=token
+            tariffs=[tariff_to_proto(tariff, row) for row in rows], next_page_token=token
         )
 
     async def CreateTariff(
@@ -164,18 +157,15 @@ class TariffsServicer(tariffs_pb2_grpc.TariffsServiceServicer):
         request: pb.ListTariffAssignmentsRequest,
         context: grpc.aio.ServicerContext[pb.ListTariffAssignmentsRequest, pb.ListTariffAssignmentsResponse],
     ) -> pb.ListTariffAssignmentsResponse:
-        page = open_page(request)
         async with self._unit_of_work(read_only=True) as work:
-            rows = await TariffRepository(work.session).list_assignments(
+            rows, token = await TariffRepository(work.session).list_assignments(
                 caller(context).tenant_id,
+                open_page(request),
                 tariff_id=request.tariff_id,
                 station_id=request.station_id,
                 open_at=None if request.include_ended else self._clock(),
-                after=page.after[0] if page.after else None,
-                limit=page.size + 1,
             )
-        shown, token = page.close(rows, lambda row: (row.id,))
-        assignments = [assignment_to_proto(row) for row in shown]
+        assignments = [assignment_to_proto(row) for row in rows]
         return pb.ListTariffAssignmentsResponse(assignments=assignments, next_page_token=token)
 
     async def UnassignTariff(
@@ -271,8 +261,8 @@ class TariffAndCostServicer(tariff_and_cost_pb2_grpc.TariffAndCostServiceService
     ) -> cost_pb.TransactionCost:
         tenant_id, transaction_id = caller(context).tenant_id, required("transaction_id", request.transaction_id)
         async with self._services.unit_of_work(read_only=True) as work:
-            rows = await CostRepository(work.session).list(
-                tenant_id, station_id=request.station_id, transaction_id=transaction_id, limit=2
+            rows, _ = await CostRepository(work.session).list(
+                tenant_id, Page(2), station_id=request.station_id, transaction_id=transaction_id
             )
             if not rows:
                 raise NotFound("cost of transaction", transaction_id)
@@ -311,18 +301,15 @@ class TariffAndCostServicer(tariff_and_cost_pb2_grpc.TariffAndCostServiceService
         request: cost_pb.ListCostCorrectionsRequest,
         context: grpc.aio.ServicerContext[cost_pb.ListCostCorrectionsRequest, cost_pb.ListCostCorrectionsResponse],
     ) -> cost_pb.ListCostCorrectionsResponse:
-        page = open_page(request)
         async with self._services.unit_of_work(read_only=True) as work:
-            rows = await CorrectionRepository(work.session).list(
+            rows, token = await CorrectionRepository(work.session).list(
                 caller(context).tenant_id,
+                open_page(request),
                 station_id=request.station_id,
                 transaction_id=request.transaction_id,
                 reason=request.reason,
-                after=page.after,
-                limit=page.size + 1,
             )
-        shown, token = page.close(rows, lambda row: (row[0],))
-        corrections = [correction_to_proto(row, whole=False) for _, row in shown]
+        corrections = [correction_to_proto(row, whole=False) for row in rows]
         return cost_pb.ListCostCorrectionsResponse(corrections=corrections, next_page_token=token)
 
     async def ListTransactionCosts(
@@ -330,16 +317,15 @@ class TariffAndCostServicer(tariff_and_cost_pb2_grpc.TariffAndCostServiceService
         request: cost_pb.ListTransactionCostsRequest,
         context: grpc.aio.ServicerContext[cost_pb.ListTransactionCostsRequest, cost_pb.ListTransactionCostsResponse],
     ) -> cost_pb.ListTransactionCostsResponse:
-        page, tenant_id = open_page(request), caller(context).tenant_id
+        tenant_id = caller(context).tenant_id
         async with self._services.unit_of_work(read_only=True) as work:
-            rows = await CostRepository(work.session).list(
-                tenant_id, station_id=request.station_id, state=request.state, after=page.after, limit=page.size + 1
+            rows, token = await CostRepository(work.session).list(
+                tenant_id, open_page(request), station_id=request.station_id, state=request.state
             )
-            shown, token = page.close(rows, lambda row: (row.sequence, row.station_id, row.transaction_id))
-            keys = {(row.tariff_id or "", row.tariff_version or 0) for row in shown}
+            keys = {(row.tariff_id or "", row.tariff_version or 0) for row in rows}
             tariffs = await self._tariffs.find(work, tenant_id, keys)
             latest = await CorrectionRepository(work.session).find_latest(
-                tenant_id, [(row.station_id, row.transaction_id) for row in shown]
+                tenant_id, [(row.station_id, row.transaction_id) for row in rows]
             )
         now = self._services.clock()
         costs = [
@@ -349,7 +335,7 @@ class TariffAndCostServicer(tariff_and_cost_pb2_grpc.TariffAndCostServiceService
                 now,
                 latest.get((row.station_id, row.transaction_id)),
             )
-            for row in shown
+            for row in rows
         ]
         return cost_pb.ListTransactionCostsResponse(costs=costs, next_page_token=token)
 

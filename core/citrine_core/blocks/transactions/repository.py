@@ -6,14 +6,14 @@ from datetime import datetime
 from operator import attrgetter
 from typing import Any, NamedTuple
 
-from sqlalchemy import Row, and_, bindparam, select, tuple_, update
+from sqlalchemy import Row, and_, bindparam, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine.ocpp.v2.transactions_pb2 import TransactionEventResponse
 from citrine_core.blocks.transactions.checks.models import TransactionCheck
 from citrine_core.blocks.transactions.fold import Occurrence, TransactionState
 from citrine_core.blocks.transactions.models import Transaction, TransactionEvent
-from citrine_core.db import one_of
+from citrine_core.db import Listed, Page, one_of
 from citrine_core.db.bulk import BulkInsert, BulkUpdate
 from citrine_core.db.one_of_keys import one_of_keys, one_of_packed, pack
 from citrine_core.resources.tokens import lookups_of
@@ -256,16 +256,15 @@ class TransactionRepository:
     async def list(
         self,
         tenant_id: str,
+        page: Page,
         *,
         station_id: str = "",
         active_only: bool = False,
         start: datetime | None = None,
         end: datetime | None = None,
         id_token: str = "",
-        after: tuple[Any, ...] | None = None,
-        limit: int,
-    ) -> Sequence[Row[Any]]:
-        """Return transactions with their checks behind a key of (sequence, station, transaction), the latest first."""
+    ) -> Listed[Row[Any]]:
+        """Return transactions with their checks, the latest first."""
         columns = _TRANSACTIONS.c
         query = _WITH_CHECKS.where(columns.tenant_id == tenant_id)
         if station_id:
@@ -279,21 +278,14 @@ class TransactionRepository:
         if id_token:
             query = query.where(columns.id_token_lookup.in_(lookups_of(id_token)))
         key = (columns.sequence, columns.station_id, columns.transaction_id)
-        if after is not None:
-            query = query.where(tuple_(*key) < tuple_(*after))
-        return (await self._session.execute(query.order_by(*(column.desc() for column in key)).limit(limit))).all()
+        return await page.read_rows(self._session, query, *key, descending=True)
 
-    async def list_events(
-        self, tenant_id: str, station_id: str, transaction_id: str, *, after: tuple[Any, ...] | None = None, limit: int
-    ) -> Sequence[Row[Any]]:
-        """Return events of a transaction behind a key of (seq_no, event_time, digest), in its order."""
+    async def list_events(self, tenant_id: str, page: Page, station_id: str, transaction_id: str) -> Listed[Row[Any]]:
+        """Return events of a transaction, in its order."""
         columns = _EVENTS.c
         query = select(_EVENTS).where(
             columns.tenant_id == tenant_id,
             columns.station_id == station_id,
             columns.transaction_id == transaction_id,
         )
-        key = (columns.seq_no, columns.event_time, columns.digest)
-        if after is not None:
-            query = query.where(tuple_(*key) > tuple_(*after))
-        return (await self._session.execute(query.order_by(*key).limit(limit))).all()
+        return await page.read_rows(self._session, query, columns.seq_no, columns.event_time, columns.digest)

@@ -54,21 +54,19 @@ class TransactionsServicer(transactions_pb2_grpc.TransactionsServiceServicer):
         request: pb.ListTransactionsRequest,
         context: grpc.aio.ServicerContext[pb.ListTransactionsRequest, pb.ListTransactionsResponse],
     ) -> pb.ListTransactionsResponse:
-        page, started = open_page(request), request.started
+        started = request.started
         async with self._services.unit_of_work(read_only=True) as work:
-            rows = await TransactionRepository(work.session).list(
+            rows, token = await TransactionRepository(work.session).list(
                 caller(context).tenant_id,
+                open_page(request),
                 station_id=request.station_id,
                 active_only=request.active_only,
                 start=started.start.ToDatetime(UTC) if started.HasField("start") else None,
                 end=started.end.ToDatetime(UTC) if started.HasField("end") else None,
                 id_token=request.id_token,
-                after=page.after,
-                limit=page.size + 1,
             )
             known = await known_token_types(work.session, caller(context).tenant_id, rows)
-        shown, token = page.close(rows, lambda row: (row.sequence, row.station_id, row.transaction_id))
-        transactions = [transaction_to_proto(row, known) for row in shown]
+        transactions = [transaction_to_proto(row, known) for row in rows]
         return pb.ListTransactionsResponse(transactions=transactions, next_page_token=token)
 
     async def ListTransactionEvents(
@@ -79,18 +77,17 @@ class TransactionsServicer(transactions_pb2_grpc.TransactionsServiceServicer):
         for field in ("station_id", "transaction_id"):
             if not getattr(request, field):
                 raise InvalidArgument(field, "must not be empty")
-        page, tenant_id = open_page(request), caller(context).tenant_id
+        tenant_id = caller(context).tenant_id
         async with self._services.unit_of_work(read_only=True) as work:
             transactions = TransactionRepository(work.session)
-            rows = await transactions.list_events(
-                tenant_id, request.station_id, request.transaction_id, after=page.after, limit=page.size + 1
+            rows, token = await transactions.list_events(
+                tenant_id, open_page(request), request.station_id, request.transaction_id
             )
             if not rows and not await transactions.find(
                 tenant_id, request.transaction_id, station_id=request.station_id
             ):
                 raise NotFound("transaction", request.transaction_id)
-        shown, token = page.close(rows, lambda row: (row.seq_no, row.event_time, row.digest))
-        return pb.ListTransactionEventsResponse(events=[event_to_proto(row) for row in shown], next_page_token=token)
+        return pb.ListTransactionEventsResponse(events=[event_to_proto(row) for row in rows], next_page_token=token)
 
     async def GetTransactionStatus(
         self,
@@ -168,17 +165,14 @@ class TransactionsServicer(transactions_pb2_grpc.TransactionsServiceServicer):
         request: pb.ListSettlementActionsRequest,
         context: grpc.aio.ServicerContext[pb.ListSettlementActionsRequest, pb.ListSettlementActionsResponse],
     ) -> pb.ListSettlementActionsResponse:
-        page = open_page(request)
         async with self._services.unit_of_work(read_only=True) as work:
-            rows = await SettlementRepository(work.session).list_actions(
+            rows, token = await SettlementRepository(work.session).list_actions(
                 caller(context).tenant_id,
+                open_page(request),
                 station_id=request.station_id,
                 transaction_id=request.transaction_id,
-                after=page.after,
-                limit=page.size + 1,
             )
-        shown, token = page.close(rows, lambda row: (row.id,))
-        return pb.ListSettlementActionsResponse(actions=[action_to_proto(row) for row in shown], next_page_token=token)
+        return pb.ListSettlementActionsResponse(actions=[action_to_proto(row) for row in rows], next_page_token=token)
 
 
 def _reason(reason: str) -> str:

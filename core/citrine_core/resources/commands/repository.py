@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, CursorResult, Row, and_, bindparam, delete
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from citrine.api.v1 import common_pb2 as common
-from citrine_core.db import one_of
+from citrine_core.db import Listed, Page, one_of
 from citrine_core.resources.commands.models import CommandRow
 from citrine_core.resources.connections.queries import SESSIONS
 from citrine_core.resources.stations.credentials import Credentials
@@ -73,17 +73,15 @@ class CommandRepository:
         return {row.command_id: row for row in rows}
 
     async def list(
-        self, tenant_id: str, *, station_id: str | None, state: int | None, after: str | None, limit: int
-    ) -> Sequence[StoredCommand]:
-        """Return commands of a tenant, the latest first, behind an id."""
-        conditions = [_TABLE.c.tenant_id == tenant_id]
+        self, tenant_id: str, page: Page, *, station_id: str | None, state: int | None
+    ) -> Listed[StoredCommand]:
+        """Return commands of a tenant, the latest first."""
+        query = select(_TABLE).where(_TABLE.c.tenant_id == tenant_id)
         if station_id is not None:
-            conditions.append(_TABLE.c.station_id == station_id)
+            query = query.where(_TABLE.c.station_id == station_id)
         if state is not None:
-            conditions.append(_TABLE.c.state == state)
-        if after is not None:
-            conditions.append(_TABLE.c.command_id < after)
-        return await self._select(*conditions, order=_TABLE.c.command_id.desc(), limit=limit)
+            query = query.where(_TABLE.c.state == state)
+        return await page.read_rows(self._session, query, _TABLE.c.command_id, descending=True)
 
     async def change_all(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Store the changing columns of commands; what is in a final state stays as it is."""

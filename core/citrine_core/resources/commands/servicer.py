@@ -42,17 +42,14 @@ class CommandsServicer(CommandsServiceServicer):
         return to_proto(await self._get(caller(context).tenant_id, request.id))
 
     async def ListCommands(self, request: pb.ListCommandsRequest, context: ListContext) -> pb.ListCommandsResponse:
-        page = open_page(request)
         async with self._unit_of_work(read_only=True) as work:
-            rows = await CommandRepository(work.session).list(
+            rows, token = await CommandRepository(work.session).list(
                 caller(context).tenant_id,
+                open_page(request),
                 station_id=request.station_id or None,
                 state=request.state or None,
-                after=page.after[0] if page.after is not None else None,
-                limit=page.size + 1,
             )
-        shown, token = page.close(rows, lambda row: (row.command_id,))
-        return pb.ListCommandsResponse(commands=map(to_proto, shown), next_page_token=token)
+        return pb.ListCommandsResponse(commands=map(to_proto, rows), next_page_token=token)
 
     async def CancelCommand(
         self,

@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine.api.v1 import configurations_pb2 as pb
-from citrine_core.db import one_of, upsert
+from citrine_core.db import Listed, Page, one_of, upsert
 from citrine_core.db.violations import breaks_foreign_key
 from citrine_core.errors import AlreadyExists, FailedPrecondition, NotFound
 from citrine_core.resources.configurations.models import Configuration, ConfigurationSelector, Provisioning
@@ -73,12 +73,10 @@ class ConfigurationRepository:
         )
         return {row.configuration_id: row for row in rows}
 
-    async def list(self, tenant_id: str, *, after: str | None, limit: int) -> Sequence[Configuration]:
-        """Return configurations in the order of their ids, those behind an id."""
+    async def list(self, tenant_id: str, page: Page) -> Listed[Configuration]:
+        """Return configurations in the order of their ids."""
         query = select(Configuration).where(Configuration.tenant_id == tenant_id)
-        if after is not None:
-            query = query.where(Configuration.configuration_id > after)
-        return (await self._session.scalars(query.order_by(Configuration.configuration_id).limit(limit))).all()
+        return await page.read(self._session, query, Configuration.configuration_id)
 
     async def choices(self, tenant_id: str) -> Choices:
         """Return which configuration stations have that name none."""
@@ -183,17 +181,15 @@ class ProvisioningRepository:
         return {row.station_id: row for row in rows}
 
     async def list(
-        self, tenant_id: str, *, states: Collection[int], configuration_id: str, after: str | None, limit: int
-    ) -> Sequence[Provisioning]:
+        self, tenant_id: str, page: Page, *, states: Collection[int], configuration_id: str
+    ) -> Listed[Provisioning]:
         """Return how far stations are, by station; only at some steps and of a configuration, where these are named."""
         query = select(Provisioning).where(Provisioning.tenant_id == tenant_id)
         if states:
             query = query.where(Provisioning.state.in_(states))
         if configuration_id:
             query = query.where(Provisioning.configuration_id == configuration_id)
-        if after is not None:
-            query = query.where(Provisioning.station_id > after)
-        return (await self._session.scalars(query.order_by(Provisioning.station_id).limit(limit))).all()
+        return await page.read(self._session, query, Provisioning.station_id)
 
     async def put_all(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Let stations begin, whatever they are at."""

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Row, bindparam, delete, exists, func, not_, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
-from citrine_core.db import UnitOfWork, insert_statement, one_of, upsert
+from citrine_core.db import Listed, Page, UnitOfWork, insert_statement, one_of, upsert
 from citrine_core.db.one_of_keys import one_of_packed, pack
 from citrine_core.resources.connections.models import Connection, Edge
 
@@ -84,13 +84,10 @@ class ConnectionRepository:
         )
         return rows.one_or_none()
 
-    async def list_open(self, tenant_id: str, *, after: str | None, limit: int) -> Sequence[Row[*tuple[Any, ...]]]:
-        """Return open sessions of a tenant by station, behind a station."""
-        statement = select(_TABLE).where(_TABLE.c.tenant_id == tenant_id, _TABLE.c.is_open.is_(True))
-        if after is not None:
-            statement = statement.where(_TABLE.c.station_id > after)
-        rows = await (await self._connection()).execute(statement.order_by(_TABLE.c.station_id).limit(limit))
-        return rows.all()
+    async def list_open(self, tenant_id: str, page: Page) -> Listed[Row[*tuple[Any, ...]]]:
+        """Return open sessions of a tenant by station."""
+        query = select(_TABLE).where(_TABLE.c.tenant_id == tenant_id, _TABLE.c.is_open.is_(True))
+        return await page.read_rows(self._session, query, _TABLE.c.station_id)
 
     async def list_of_edge(self, edge_id: str) -> Sequence[Row[*tuple[Any, ...]]]:
         """Return the open sessions that an edge is said to hold."""

@@ -44,14 +44,11 @@ class ConnectionsServicer(ConnectionsServiceServicer):
         request: pb.ListConnectionsRequest,
         context: "grpc.aio.ServicerContext[pb.ListConnectionsRequest, pb.ListConnectionsResponse]",
     ) -> pb.ListConnectionsResponse:
-        page = open_page(request)
-        after = page.after[0] if page.after is not None else None
         async with self._unit_of_work(read_only=True) as work:
-            rows = await ConnectionRepository(work.session).list_open(
-                caller(context).tenant_id, after=after, limit=page.size + 1
+            rows, token = await ConnectionRepository(work.session).list_open(
+                caller(context).tenant_id, open_page(request)
             )
-        shown, token = page.close(rows, lambda row: (row.station_id,))
-        return pb.ListConnectionsResponse(connections=map(_to_proto, shown), next_page_token=token)
+        return pb.ListConnectionsResponse(connections=map(_to_proto, rows), next_page_token=token)
 
     async def CloseConnection(
         self,

@@ -1,11 +1,10 @@
 """Queries of the API keys."""
 
-from collections.abc import Sequence
-
 from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from citrine_core.db import Listed, Page
 from citrine_core.errors import NotFound
 from citrine_core.resources.keys.models import ApiKey
 
@@ -39,12 +38,9 @@ class KeyRepository:
             raise NotFound("key", key_id)
         return found
 
-    async def list(self, tenant_id: str, *, operators: bool, after: str | None, limit: int) -> Sequence[ApiKey]:
-        """Return keys of a tenant, revoked ones included, in the order of their ids, those behind an id."""
-        statement = select(ApiKey).where(_of(tenant_id, operators)).order_by(ApiKey.key_id).limit(limit)
-        if after is not None:
-            statement = statement.where(ApiKey.key_id > after)
-        return (await self._session.scalars(statement)).all()
+    async def list(self, tenant_id: str, page: Page, *, operators: bool) -> Listed[ApiKey]:
+        """Return keys of a tenant, revoked ones included, in the order of their ids."""
+        return await page.read(self._session, select(ApiKey).where(_of(tenant_id, operators)), ApiKey.key_id)
 
     async def add(self, key: ApiKey) -> None:
         """Store a new key.

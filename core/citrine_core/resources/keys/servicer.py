@@ -42,14 +42,12 @@ class KeysServicer(KeysServiceServicer):
     async def ListKeys(
         self, request: pb.ListKeysRequest, context: grpc.aio.ServicerContext[pb.ListKeysRequest, pb.ListKeysResponse]
     ) -> pb.ListKeysResponse:
-        page = open_page(request)
         who = caller(context)
-        after = page.after[0] if page.after else None
         async with self._unit_of_work(read_only=True) as work:
-            keys = KeyRepository(work.session)
-            rows = await keys.list(who.tenant_id, operators=who.is_operator, after=after, limit=page.size + 1)
-        shown, token = page.close(rows, lambda row: (row.key_id,))
-        return pb.ListKeysResponse(keys=map(_to_proto, shown), next_page_token=token)
+            rows, token = await KeyRepository(work.session).list(
+                who.tenant_id, open_page(request), operators=who.is_operator
+            )
+        return pb.ListKeysResponse(keys=map(_to_proto, rows), next_page_token=token)
 
     async def CreateKey(
         self, request: pb.CreateKeyRequest, context: grpc.aio.ServicerContext[pb.CreateKeyRequest, pb.CreateKeyResponse]

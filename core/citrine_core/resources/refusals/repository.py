@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 from sqlalchemy import bindparam, delete, func, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from citrine_core.db import one_of
+from citrine_core.db import Listed, Page, one_of
 from citrine_core.db.one_of_keys import one_of_keys
 from citrine_core.db.upsert import insert_statement
 from citrine_core.resources.refusals.models import RefusalRow, ToleranceRuleRow
@@ -67,26 +67,18 @@ class RefusalRepository:
         await (await self._session.connection()).execute(statement, [dict(row) for row in ordered])
 
     async def list(
-        self,
-        tenant_id: str,
-        *,
-        station_id: str,
-        action: str,
-        outcome: int,
-        after: tuple[Any, ...] | None,
-        limit: int,
-    ) -> Sequence[RefusalRow]:
+        self, tenant_id: str, page: Page, *, station_id: str, action: str, outcome: int
+    ) -> Listed[RefusalRow]:
         """Return refusals, the latest first.
 
         Args:
             tenant_id: Of the stations.
+            page: Which of them.
             station_id: Only of this one. Empty: of all.
             action: Only of this one. Empty: of all.
             outcome: Only this one. 0: any.
-            after: Last time and key of the one that the page before ended with.
-            limit: At most this many.
         """
-        order = (RefusalRow.last_time, *(getattr(RefusalRow, name) for name in _KEY))
+        key = (RefusalRow.last_time, *(getattr(RefusalRow, name) for name in _KEY))
         query = select(RefusalRow).where(RefusalRow.tenant_id == tenant_id)
         for column, wanted in (
             (RefusalRow.station_id, station_id),
@@ -95,9 +87,7 @@ class RefusalRepository:
         ):
             if wanted:
                 query = query.where(column == wanted)
-        if after is not None:
-            query = query.where(tuple_(*order) < after)
-        return (await self._session.scalars(query.order_by(*(each.desc() for each in order)).limit(limit))).all()
+        return await page.read(self._session, query, *key, descending=True)
 
     async def forget(self, tenant_id: str, station_id: str) -> None:
         """Remove what is stored of a station."""
@@ -131,12 +121,10 @@ class ToleranceRepository:
         )
         return rows.all()
 
-    async def list(self, tenant_id: str, *, after: str | None, limit: int) -> Sequence[ToleranceRuleRow]:
-        """Return rules by name, those behind one."""
+    async def list(self, tenant_id: str, page: Page) -> Listed[ToleranceRuleRow]:
+        """Return rules by name."""
         query = select(ToleranceRuleRow).where(ToleranceRuleRow.tenant_id == tenant_id)
-        if after is not None:
-            query = query.where(ToleranceRuleRow.rule_id > after)
-        return (await self._session.scalars(query.order_by(ToleranceRuleRow.rule_id).limit(limit))).all()
+        return await page.read(self._session, query, ToleranceRuleRow.rule_id)
 
     async def count(self, tenant_id: str) -> int:
         """Return how many rules a tenant has."""

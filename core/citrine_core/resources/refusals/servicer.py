@@ -43,18 +43,15 @@ class RefusalsServicer(RefusalsServiceServicer):
         request: pb.ListRefusalsRequest,
         context: grpc.aio.ServicerContext[pb.ListRefusalsRequest, pb.ListRefusalsResponse],
     ) -> pb.ListRefusalsResponse:
-        page = open_page(request)
         async with self._unit_of_work(read_only=True) as work:
-            rows = await RefusalRepository(work.session).list(
+            rows, token = await RefusalRepository(work.session).list(
                 caller(context).tenant_id,
+                open_page(request),
                 station_id=request.station_id,
                 action=request.action,
                 outcome=request.outcome,
-                after=page.after,
-                limit=page.size + 1,
             )
-        shown, token = page.close(rows, _order)
-        return pb.ListRefusalsResponse(refusals=map(to_proto, shown), next_page_token=token)
+        return pb.ListRefusalsResponse(refusals=map(to_proto, rows), next_page_token=token)
 
     async def ForgetRefusals(
         self,
@@ -96,13 +93,9 @@ class RefusalsServicer(RefusalsServiceServicer):
         request: pb.ListToleranceRulesRequest,
         context: grpc.aio.ServicerContext[pb.ListToleranceRulesRequest, pb.ListToleranceRulesResponse],
     ) -> pb.ListToleranceRulesResponse:
-        page = open_page(request)
         async with self._unit_of_work(read_only=True) as work:
-            rows = await ToleranceRepository(work.session).list(
-                caller(context).tenant_id, after=page.after[0] if page.after else None, limit=page.size + 1
-            )
-        shown, token = page.close(rows, lambda row: (row.rule_id,))
-        return pb.ListToleranceRulesResponse(rules=map(rule_to_proto, shown), next_page_token=token)
+            rows, token = await ToleranceRepository(work.session).list(caller(context).tenant_id, open_page(request))
+        return pb.ListToleranceRulesResponse(rules=map(rule_to_proto, rows), next_page_token=token)
 
     async def DeleteToleranceRule(
         self,

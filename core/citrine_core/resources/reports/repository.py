@@ -4,12 +4,12 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import TypeAlias
 
-from sqlalchemy import ColumnElement, and_, delete, or_, select, tuple_
+from sqlalchemy import ColumnElement, and_, delete, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import undefer
 
 from citrine.api.v1 import reports_pb2 as pb
-from citrine_core.db import insert_or_ignore
+from citrine_core.db import Listed, Page, insert_or_ignore
 from citrine_core.db.one_of_keys import one_of_keys
 from citrine_core.errors import NotFound
 from citrine_core.resources.reports.models import ReportPart, ReportRun
@@ -29,6 +29,9 @@ _STATES = tuple(pb.ReportState.values())
 
 _RUNS = ReportRun.metadata.tables["report_runs"]
 _KEY = ("tenant_id", "station_id", "kind", "request_id")
+
+MAX_BYTES = 2 * 1024 * 1024
+"""Bytes of messages of a page at most, if more than one."""
 
 
 class ReportRepository:
@@ -127,24 +130,16 @@ class ReportRepository:
         return await self._session.get(ReportRun, (tenant_id, station_id, kind, request_id)) is not None
 
     async def list(
-        self,
-        tenant_id: str,
-        *,
-        station_id: str | None,
-        kind: int | None,
-        state: int | None,
-        after: tuple[datetime, str, int, int] | None,
-        limit: int,
-    ) -> Sequence[ReportRun]:
+        self, tenant_id: str, page: Page, *, station_id: str | None, kind: int | None, state: int | None
+    ) -> Listed[ReportRun]:
         """Return reports, the latest first.
 
         Args:
             tenant_id: Of the stations.
+            page: Which of them.
             station_id: Only of this one. None: of all.
             kind: Only of this kind. None: of all.
             state: Only in this state. None: in any.
-            after: create_time, station, request id and kind of the report that the page before ended with.
-            limit: At most this many.
         """
         key = (ReportRun.create_time, ReportRun.station_id, ReportRun.request_id, ReportRun.kind)
         query = select(ReportRun).where(ReportRun.tenant_id == tenant_id)
@@ -155,9 +150,7 @@ class ReportRepository:
         ):
             if wanted is not None:
                 query = query.where(column == wanted)
-        if after is not None:
-            query = query.where(tuple_(*key) < after)
-        return (await self._session.scalars(query.order_by(*(column.desc() for column in key)).limit(limit))).all()
+        return await page.read(self._session, query, *key, descending=True)
 
     async def seq_nos(self, runs: Sequence[ReportRun]) -> dict[tuple[str, int, int], SeqNos]:
         """Return the numbers of the parts that arrived of a tenant's reports, in order: by station, kind, request."""
@@ -174,12 +167,12 @@ class ReportRepository:
             found[station_id, kind, request_id].append(seq_no)
         return found
 
-    async def list_parts(self, run: ReportRun, *, after: int | None, limit: int) -> Sequence[ReportPart]:
-        """Return the parts of a report with their messages, by number, behind one."""
+    async def list_parts(self, run: ReportRun, page: Page) -> Listed[ReportPart]:
+        """Return the parts of a report with their messages, by number, as many as a page carries."""
         query = select(ReportPart).options(undefer(ReportPart.message)).where(_same_run(ReportPart, run))
-        if after is not None:
-            query = query.where(ReportPart.seq_no > after)
-        return (await self._session.scalars(query.order_by(ReportPart.seq_no).limit(limit))).all()
+        rows = (await self._session.scalars(page.within(query, ReportPart.seq_no))).all()
+        # How many a page shows depends on how long they are.
+        return page.close(rows, lambda row: (row.seq_no,), fitting=_fitting(rows))
 
     async def find_silent(self, silent: ColumnElement[bool], limit: int) -> Sequence[ReportRun]:
         """Return reports of which something is expected and that a condition holds for; others can't take them."""
@@ -256,3 +249,13 @@ def _new_run(tenant_id: str, kind: int, key: RunKey, time: datetime) -> dict[str
         "refused_parts": 0,
         "is_whole": False,
     }
+
+
+def _fitting(parts: Sequence[ReportPart]) -> int:
+    """Return how many parts fit in a page; at least one."""
+    total = 0
+    for number, part in enumerate(parts):
+        total += len(part.message or b"")
+        if total > MAX_BYTES:
+            return max(number, 1)
+    return max(len(parts), 1)

@@ -11,7 +11,7 @@ from citrine.api.v1.reports_pb2_grpc import ReportsServiceServicer
 from citrine_core.db import UnitOfWork
 from citrine_core.errors import InvalidArgument
 from citrine_core.events import EventFeed, OutboxRepository
-from citrine_core.resources.reports.models import ReportPart, ReportRun
+from citrine_core.resources.reports.models import ReportRun
 from citrine_core.resources.reports.protos import part_to_proto, run_to_proto
 from citrine_core.resources.reports.repository import ReportRepository
 from citrine_core.rpc import caller, open_page
@@ -27,9 +27,6 @@ SHORTEST_INTERVAL = 0.2
 
 MAX_PARTS = 50
 """Parts of a page at most."""
-
-MAX_BYTES = 2 * 1024 * 1024
-"""Bytes of messages of a page at most, if more than one."""
 
 _Named: TypeAlias = pb.GetReportRunRequest | pb.WatchReportRunRequest | pb.ListReportPartsRequest
 
@@ -59,18 +56,15 @@ class ReportsServicer(ReportsServiceServicer):
         request: pb.ListReportRunsRequest,
         context: "grpc.aio.ServicerContext[pb.ListReportRunsRequest, pb.ListReportRunsResponse]",
     ) -> pb.ListReportRunsResponse:
-        page = open_page(request)
         async with self._unit_of_work(read_only=True) as work:
-            rows = await ReportRepository(work.session).list(
+            rows, token = await ReportRepository(work.session).list(
                 caller(context).tenant_id,
+                open_page(request),
                 station_id=request.station_id or None,
                 kind=request.kind or None,
                 state=request.state or None,
-                after=None if page.after is None else (page.after[0], page.after[1], page.after[2], page.after[3]),
-                limit=page.size + 1,
             )
-            shown, token = page.close(rows, lambda run: (run.create_time, run.station_id, run.request_id, run.kind))
-            runs = await _shown(work, shown)
+            runs = await _shown(work, rows)
         return pb.ListReportRunsResponse(report_runs=runs, next_page_token=token)
 
     async def WatchReportRun(
@@ -99,16 +93,12 @@ class ReportsServicer(ReportsServiceServicer):
         context: "grpc.aio.ServicerContext[pb.ListReportPartsRequest, pb.ListReportPartsResponse]",
     ) -> pb.ListReportPartsResponse:
         _check(request)
-        page = open_page(request)
-        page.size = min(page.size, MAX_PARTS)
+        page = open_page(request, most=MAX_PARTS)
         async with self._unit_of_work(read_only=True) as work:
             reports = ReportRepository(work.session)
             run = await reports.get(caller(context).tenant_id, request.station_id, request.kind, request.request_id)
-            after = None if page.after is None else page.after[0]
-            rows = await reports.list_parts(run, after=after, limit=page.size + 1)
-        page.size = min(page.size, _fitting(rows))
-        shown, token = page.close(rows, lambda part: (part.seq_no,))
-        return pb.ListReportPartsResponse(parts=map(part_to_proto, shown), next_page_token=token)
+            rows, token = await reports.list_parts(run, page)
+        return pb.ListReportPartsResponse(parts=map(part_to_proto, rows), next_page_token=token)
 
     async def _get(self, tenant_id: str, request: _Named) -> pb.ReportRun:
         async with self._unit_of_work(read_only=True) as work:
@@ -129,13 +119,3 @@ def _check(request: _Named) -> None:
 async def _shown(work: UnitOfWork, runs: Sequence[ReportRun]) -> list[pb.ReportRun]:
     arrived = await ReportRepository(work.session).seq_nos(runs)
     return [run_to_proto(run, arrived[run.station_id, run.kind, run.request_id]) for run in runs]
-
-
-def _fitting(parts: Sequence[ReportPart]) -> int:
-    """Return how many parts fit in a page; at least one."""
-    total = 0
-    for number, part in enumerate(parts):
-        total += len(part.message or b"")
-        if total > MAX_BYTES:
-            return max(number, 1)
-    return max(len(parts), 1)

@@ -7,6 +7,7 @@ from sqlalchemy import Select, and_, func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from citrine_core.db import Listed, Page
 from citrine_core.db.one_of import one_of
 from citrine_core.db.violations import breaks_foreign_key
 from citrine_core.errors import AlreadyExists, NotFound
@@ -63,32 +64,22 @@ class StationRepository:
         return row[0], row[1]
 
     async def list(
-        self,
-        tenant_id: str,
-        *,
-        connected_only: bool = False,
-        held: bool | None = None,
-        after: str | None,
-        limit: int,
-    ) -> Sequence[StationWithConnection]:
-        """Return stations with their newest sessions in the order of their ids, those behind an id.
+        self, tenant_id: str, page: Page, *, connected_only: bool = False, held: bool | None = None
+    ) -> Listed[StationWithConnection]:
+        """Return stations with their newest sessions in the order of their ids.
 
         Args:
             tenant_id: Of the stations.
+            page: Which of them.
             connected_only: Only those with an open websocket.
             held: Whether only those that are held, or only the others. None: all.
-            after: Id of the station that the page before ended with.
-            limit: At most this many.
         """
         statement = _with_connection().where(Station.tenant_id == tenant_id)
         if held is not None:
             statement = statement.where(Station.held_time.is_not(None) if held else Station.held_time.is_(None))
         if connected_only:
             statement = statement.where(NewestSession.is_open)
-        if after is not None:
-            statement = statement.where(Station.station_id > after)
-        rows = await self._session.execute(statement.order_by(Station.station_id).limit(limit))
-        return [(row[0], row[1]) for row in rows]
+        return await page.read_rows(self._session, statement, Station.station_id)
 
     async def add(self, station: Station) -> None:
         """Store a new station.

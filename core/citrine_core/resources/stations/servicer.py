@@ -62,19 +62,13 @@ class StationsServicer(StationsServiceServicer):
         request: pb.ListStationsRequest,
         context: grpc.aio.ServicerContext[pb.ListStationsRequest, pb.ListStationsResponse],
     ) -> pb.ListStationsResponse:
-        page = open_page(request)
         async with self._unit_of_work(read_only=True) as work:
-            rows = await StationRepository(work.session).list(
-                caller(context).tenant_id,
-                connected_only=request.connected_only,
-                held=request.held,
-                after=page.after[0] if page.after else None,
-                limit=page.size + 1,
+            rows, token = await StationRepository(work.session).list(
+                caller(context).tenant_id, open_page(request), connected_only=request.connected_only, held=request.held
             )
-            shown, token = page.close(rows, lambda row: (row[0].station_id,))
-            ids = [station.station_id for station, _ in shown]
+            ids = [station.station_id for station, _ in rows]
             refused = await find_summaries(work.session, caller(context).tenant_id, ids)
-        stations = [to_proto(*row, refused=refused.get(row[0].station_id)) for row in shown]
+        stations = [to_proto(*row, refused=refused.get(row[0].station_id)) for row in rows]
         return pb.ListStationsResponse(stations=stations, next_page_token=token)
 
     async def CreateStation(

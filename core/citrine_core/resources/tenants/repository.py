@@ -1,11 +1,10 @@
 """Queries of the tenants."""
 
-from collections.abc import Sequence
-
 from sqlalchemy import delete, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from citrine_core.db import Listed, Page
 from citrine_core.db.tables import metadata, own_tables
 from citrine_core.errors import AlreadyExists, FailedPrecondition, NotFound
 from citrine_core.resources.stations.queries import tenant_has_stations
@@ -60,12 +59,9 @@ class TenantRepository:
             raise NotFound("tenant", tenant_id)
         return found
 
-    async def list(self, *, after: str | None, limit: int) -> Sequence[Tenant]:
-        """Return tenants in the order of their ids, those behind an id."""
-        statement = select(Tenant).order_by(Tenant.tenant_id).limit(limit)
-        if after is not None:
-            statement = statement.where(Tenant.tenant_id > after)
-        return (await self._session.scalars(statement)).all()
+    async def list(self, page: Page) -> Listed[Tenant]:
+        """Return tenants in the order of their ids."""
+        return await page.read(self._session, select(Tenant), Tenant.tenant_id)
 
     async def add(self, tenant: Tenant) -> None:
         """Store a new tenant.

@@ -47,12 +47,9 @@ class TenantsServicer(TenantsServiceServicer):
         request: pb.ListTenantsRequest,
         context: grpc.aio.ServicerContext[pb.ListTenantsRequest, pb.ListTenantsResponse],
     ) -> pb.ListTenantsResponse:
-        page = open_page(request)
-        after = page.after[0] if page.after else None
         async with self._unit_of_work(read_only=True) as work:
-            rows = await TenantRepository(work.session).list(after=after, limit=page.size + 1)
-        shown, token = page.close(rows, lambda row: (row.tenant_id,))
-        return pb.ListTenantsResponse(tenants=map(_to_proto, shown), next_page_token=token)
+            rows, token = await TenantRepository(work.session).list(open_page(request))
+        return pb.ListTenantsResponse(tenants=map(_to_proto, rows), next_page_token=token)
 
     async def CreateTenant(
         self, request: pb.CreateTenantRequest, context: grpc.aio.ServicerContext[pb.CreateTenantRequest, pb.Tenant]

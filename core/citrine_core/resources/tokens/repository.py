@@ -1,11 +1,12 @@
 """Queries of the tokens."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 
-from sqlalchemy import select, tuple_
+from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from citrine_core.db import Listed, Page
 from citrine_core.db.one_of import one_of
 from citrine_core.db.violations import breaks_foreign_key
 from citrine_core.errors import AlreadyExists, InvalidArgument, NotFound
@@ -73,14 +74,12 @@ class TokenRepository:
             raise InvalidArgument("type", "must be given, because there are tokens of several types with this id")
         return rows[0]
 
-    async def list(self, tenant_id: str, *, group_id: str = "", after: TokenKey | None, limit: int) -> Sequence[Token]:
-        """Return tokens in the order of id and type, those behind a pair of lookup and type."""
+    async def list(self, tenant_id: str, page: Page, *, group_id: str = "") -> Listed[Token]:
+        """Return tokens in the order of id and type."""
         statement = select(Token).where(Token.tenant_id == tenant_id)
         if group_id:
             statement = statement.where(Token.group_id == group_id)
-        if after is not None:
-            statement = statement.where(tuple_(Token.lookup, Token.type) > tuple_(*after))
-        return (await self._session.scalars(statement.order_by(Token.lookup, Token.type).limit(limit))).all()
+        return await page.read(self._session, statement, Token.lookup, Token.type)
 
     async def add(self, token: Token) -> None:
         """Store a new token.

@@ -96,16 +96,11 @@ class TokensServicer(TokensServiceServicer):
         request: pb.ListTokensRequest,
         context: grpc.aio.ServicerContext[pb.ListTokensRequest, pb.ListTokensResponse],
     ) -> pb.ListTokensResponse:
-        page = open_page(request)
         async with self._unit_of_work(read_only=True) as work:
-            rows = await TokenRepository(work.session).list(
-                caller(context).tenant_id,
-                group_id=request.group_id,
-                after=(page.after[0], page.after[1]) if page.after else None,
-                limit=page.size + 1,
+            rows, token = await TokenRepository(work.session).list(
+                caller(context).tenant_id, open_page(request), group_id=request.group_id
             )
-        shown, token = page.close(rows, lambda row: (row.lookup, row.type))
-        return pb.ListTokensResponse(tokens=map(_to_proto, shown), next_page_token=token)
+        return pb.ListTokensResponse(tokens=map(_to_proto, rows), next_page_token=token)
 
     async def CreateToken(
         self, request: pb.CreateTokenRequest, context: grpc.aio.ServicerContext[pb.CreateTokenRequest, pb.Token]

@@ -16,7 +16,7 @@ from citrine_core.blocks.availability import (
     ConnectorState,
     ConnectorStatusChange,
 )
-from citrine_core.db import UnitOfWorkFactory
+from citrine_core.db import Page, UnitOfWorkFactory
 from citrine_core.dispatch import Call
 from citrine_core.events import write_events
 from tests.support.blocks import NOW, add_station, call_of, events, handle, services_of, stamp
@@ -165,7 +165,7 @@ async def test_what_is_no_connector_is_kept_apart(unit_of_work: UnitOfWorkFactor
 
     async with unit_of_work(read_only=True) as work:
         connectors = await ConnectorRepository(work.session).connectors_of("default", "CS-1")
-        everything = await ConnectorRepository(work.session).list("default", station_id="", after=None, limit=10)
+        everything, _ = await ConnectorRepository(work.session).list("default", Page(10), station_id="")
     assert [(row.evse_id, row.connector_id) for row in connectors] == [(1, 2), (2, 1)]
     assert [(row.evse_id, row.connector_id) for row in everything] == [(0, 0), (1, 2), (2, 0), (2, 1)]
     assert len(await events(unit_of_work)) == 4

@@ -17,7 +17,7 @@ from citrine.ocpp.v2.diagnostics_pb2 import (
 from citrine.ocpp.v2.types_pb2 import EVSE, Component, Variable
 from citrine_core.blocks.availability import ConnectorState
 from citrine_core.blocks.diagnostics import DiagnosticsHandlers, StationEvent, StationEventRepository
-from citrine_core.db import UnitOfWorkFactory
+from citrine_core.db import Page, UnitOfWorkFactory
 from tests.support.blocks import NOW, add_station, call_of, events, handle, services_of, stamp
 from tests.support.statements import statements
 
@@ -126,7 +126,7 @@ async def test_N07_FR_02_an_alert_is_open_until_it_is_cleared(
         await notify(unit_of_work, *batch)
 
     async with unit_of_work(read_only=True) as work:
-        rows = await StationEventRepository(work.session).list_alerts("default", station_id="", after=None, limit=9)
+        rows, _ = await StationEventRepository(work.session).list_alerts("default", Page(9), station_id="")
     assert [EventData.FromString(row.event).event_id for row in rows] == open_alerts
 
 
@@ -144,7 +144,7 @@ async def test_a_thousand_events_are_a_handful_of_statements(
 
 async def open_alerts(unit_of_work: UnitOfWorkFactory) -> list[int]:
     async with unit_of_work(read_only=True) as work:
-        rows = await StationEventRepository(work.session).list_alerts("default", station_id="", after=None, limit=9)
+        rows, _ = await StationEventRepository(work.session).list_alerts("default", Page(9), station_id="")
     return [EventData.FromString(row.event).event_id for row in rows]
 
 

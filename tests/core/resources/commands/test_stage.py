@@ -13,7 +13,7 @@ from citrine.edge.v1 import link_pb2 as link
 from citrine.ocpp.actions import wrap_response
 from citrine.ocpp.v2 import provisioning_pb2 as ocpp
 from citrine_core.clock import utc_now
-from citrine_core.db import UnitOfWorkFactory
+from citrine_core.db import Page, UnitOfWorkFactory
 from citrine_core.dispatch import Answered, Block, Failed, Item, collect, handles_answer, handles_failure
 from citrine_core.errors import AnswerRefused, CoreError, StationError, StationTimeout
 from citrine_core.events import write_events
@@ -115,7 +115,7 @@ async def test_answers_to_several_commands_are_stored_as_one_batch(setting: Sett
     await setting.run(result("C-1"), result("C-2"))
 
     async with setting.unit_of_work(read_only=True) as work:
-        stored = await CommandRepository(work.session).list("default", station_id=None, state=None, after=None, limit=9)
+        stored, _ = await CommandRepository(work.session).list("default", Page(9), station_id=None, state=None)
     assert [row.state for row in stored] == [common.COMMAND_STATE_ANSWERED] * 2
 
 

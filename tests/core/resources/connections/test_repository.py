@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy import insert
 
-from citrine_core.db import UnitOfWorkFactory
+from citrine_core.db import Page, UnitOfWorkFactory
 from citrine_core.resources.connections import ConnectionRepository
 from citrine_core.resources.connections.models import Connection
 
@@ -46,5 +46,5 @@ async def test_many_sessions_open_at_once(unit_of_work: UnitOfWorkFactory) -> No
         await work.commit()
 
     async with unit_of_work(read_only=True) as work:
-        opened = await ConnectionRepository(work.session).list_open("default", after=None, limit=10)
+        opened, _ = await ConnectionRepository(work.session).list_open("default", Page(10))
     assert [row.station_id for row in opened] == STATIONS

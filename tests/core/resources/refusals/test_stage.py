@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from citrine.api.v1 import refusals_pb2 as pb
 from citrine.edge.v1 import link_pb2 as link
-from citrine_core.db import UnitOfWorkFactory
+from citrine_core.db import Page, UnitOfWorkFactory
 from citrine_core.dispatch import Item
 from citrine_core.events import write_events
 from citrine_core.resources.refusals import RefusalRepository, RefusalRow, RefusalsStage, ToleranceRepository
@@ -42,9 +42,8 @@ async def store(
 
 async def stored(unit_of_work: UnitOfWorkFactory) -> Sequence[RefusalRow]:
     async with unit_of_work(read_only=True) as work:
-        return await RefusalRepository(work.session).list(
-            "default", station_id="", action="", outcome=0, after=None, limit=1000
-        )
+        rows, _ = await RefusalRepository(work.session).list("default", Page(1000), station_id="", action="", outcome=0)
+    return rows
 
 
 async def test_counts_add_up_and_the_latest_is_shown(unit_of_work: UnitOfWorkFactory) -> None:

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeAlias
 
-from sqlalchemy import ColumnElement, CursorResult, and_, exists, func, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, CursorResult, and_, exists, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine.api.v1 import firmware_campaigns_pb2 as pb
@@ -12,7 +12,7 @@ from citrine.ocpp.v2.provisioning_pb2 import ChargingStation
 from citrine_core.blocks.firmware_management.campaigns.models import FirmwareCampaign, FirmwareCampaignStation
 from citrine_core.blocks.firmware_management.models import FirmwareUpdate
 from citrine_core.blocks.firmware_management.updates import ACTIVE
-from citrine_core.db import one_of
+from citrine_core.db import Listed, Page, one_of
 from citrine_core.db.one_of_keys import one_of_keys
 from citrine_core.db.upsert import insert_statement
 from citrine_core.errors import NotFound
@@ -90,17 +90,13 @@ class CampaignRepository:
         )
         return [(row[0], row[1]) for row in rows]
 
-    async def list(
-        self, tenant_id: str, *, state: int, after: tuple[datetime, str] | None, limit: int
-    ) -> Sequence[FirmwareCampaign]:
+    async def list(self, tenant_id: str, page: Page, *, state: int) -> Listed[FirmwareCampaign]:
         """Return campaigns, the latest created first, in a state or in any."""
         key = (FirmwareCampaign.create_time, FirmwareCampaign.campaign_id)
         query = select(FirmwareCampaign).where(FirmwareCampaign.tenant_id == tenant_id)
         if state:
             query = query.where(FirmwareCampaign.state == state)
-        if after is not None:
-            query = query.where(tuple_(*key) < after)
-        return (await self._session.scalars(query.order_by(*(column.desc() for column in key)).limit(limit))).all()
+        return await page.read(self._session, query, *key, descending=True)
 
     async def counts(self, tenant_id: str, campaign_ids: Collection[str]) -> dict[str, dict[int, int]]:
         """Return how many stations of campaigns are in each state."""
@@ -193,8 +189,8 @@ class CampaignRepository:
         return rows.all()
 
     async def list_stations(
-        self, campaign: FirmwareCampaign, *, state: int, after: str | None, limit: int
-    ) -> Sequence[tuple[FirmwareCampaignStation, int | None, bool]]:
+        self, campaign: FirmwareCampaign, page: Page, *, state: int
+    ) -> Listed[tuple[FirmwareCampaignStation, int | None, bool]]:
         """Return stations by their ids, with the state of their latest update and whether they are connected."""
         row = FirmwareCampaignStation
         query = (
@@ -204,10 +200,7 @@ class CampaignRepository:
         )
         if state:
             query = query.where(row.state == state)
-        if after is not None:
-            query = query.where(row.station_id > after)
-        rows = await self._session.execute(query.order_by(row.station_id).limit(limit))
-        return [(found[0], found[1], found[2]) for found in rows]
+        return await page.read_rows(self._session, query, row.station_id)
 
     async def hardware(
         self, tenant_id: str, station_ids: Collection[str] | None

@@ -67,13 +67,11 @@ class FirmwareCampaignsServicer(firmware_campaigns_pb2_grpc.FirmwareCampaignsSer
         request: pb.ListFirmwareCampaignsRequest,
         context: grpc.aio.ServicerContext[pb.ListFirmwareCampaignsRequest, pb.ListFirmwareCampaignsResponse],
     ) -> pb.ListFirmwareCampaignsResponse:
-        page, tenant_id = open_page(request), caller(context).tenant_id
+        tenant_id = caller(context).tenant_id
         async with self._unit_of_work(read_only=True) as work:
             repository = CampaignRepository(work.session)
-            after = (page.after[0], page.after[1]) if page.after else None
-            rows = await repository.list(tenant_id, state=request.state, after=after, limit=page.size + 1)
-            shown, token = page.close(rows, lambda row: (row.create_time, row.campaign_id))
-            campaigns = await _shown(repository, tenant_id, shown)
+            rows, token = await repository.list(tenant_id, open_page(request), state=request.state)
+            campaigns = await _shown(repository, tenant_id, rows)
         return pb.ListFirmwareCampaignsResponse(campaigns=campaigns, next_page_token=token)
 
     async def ListFirmwareCampaignStations(
@@ -87,11 +85,9 @@ class FirmwareCampaignsServicer(firmware_campaigns_pb2_grpc.FirmwareCampaignsSer
         async with self._unit_of_work(read_only=True) as work:
             repository = CampaignRepository(work.session)
             campaign = await repository.get(caller(context).tenant_id, required("campaign_id", request.campaign_id))
-            after = page.after[0] if page.after else None
-            rows = await repository.list_stations(campaign, state=request.state, after=after, limit=page.size + 1)
-        shown, token = page.close(rows, lambda row: (row[0].station_id,))
+            rows, token = await repository.list_stations(campaign, page, state=request.state)
         return pb.ListFirmwareCampaignStationsResponse(
-            stations=[station_to_proto(*row) for row in shown], next_page_token=token
+            stations=[station_to_proto(*row) for row in rows], next_page_token=token
         )
 
     async def PauseFirmwareCampaign(

@@ -1,6 +1,6 @@
 """ConfigurationsService: what stations should have set, and whether they have."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import grpc
 from google.protobuf.empty_pb2 import Empty
@@ -17,7 +17,7 @@ from citrine_core.blocks.provisioning.configuration.protos import (
     selectors_of,
 )
 from citrine_core.blocks.provisioning.configuration.targeting import apply_to, configurations_of, drift_reports
-from citrine_core.db import UnitOfWork
+from citrine_core.db import Page, UnitOfWork
 from citrine_core.errors import Conflict, FailedPrecondition, NotFound
 from citrine_core.resources.configurations import Configuration, ConfigurationRepository, ProvisioningRepository
 from citrine_core.resources.stations import Station, StationRepository
@@ -58,13 +58,11 @@ class ConfigurationsServicer(configurations_pb2_grpc.ConfigurationsServiceServic
         request: pb.ListConfigurationsRequest,
         context: grpc.aio.ServicerContext[pb.ListConfigurationsRequest, pb.ListConfigurationsResponse],
     ) -> pb.ListConfigurationsResponse:
-        page = open_page(request)
         async with self._unit_of_work(read_only=True) as work:
-            rows = await ConfigurationRepository(work.session).list(
-                caller(context).tenant_id, after=page.after[0] if page.after else None, limit=page.size + 1
+            rows, token = await ConfigurationRepository(work.session).list(
+                caller(context).tenant_id, open_page(request)
             )
-        shown, token = page.close(rows, lambda row: (row.configuration_id,))
-        configurations = [configuration_to_proto(row) for row in shown]
+        configurations = [configuration_to_proto(row) for row in rows]
         return pb.ListConfigurationsResponse(configurations=configurations, next_page_token=token)
 
     async def CreateConfiguration(
@@ -152,17 +150,14 @@ class ConfigurationsServicer(configurations_pb2_grpc.ConfigurationsServiceServic
         request: pb.ListProvisioningsRequest,
         context: grpc.aio.ServicerContext[pb.ListProvisioningsRequest, pb.ListProvisioningsResponse],
     ) -> pb.ListProvisioningsResponse:
-        page = open_page(request)
         async with self._unit_of_work(read_only=True) as work:
-            rows = await ProvisioningRepository(work.session).list(
+            rows, token = await ProvisioningRepository(work.session).list(
                 caller(context).tenant_id,
+                open_page(request),
                 states=request.states,
                 configuration_id=request.configuration_id,
-                after=page.after[0] if page.after else None,
-                limit=page.size + 1,
             )
-        shown, token = page.close(rows, lambda row: (row.station_id,))
-        provisionings = [provisioning_to_proto(row) for row in shown]
+        provisionings = [provisioning_to_proto(row) for row in rows]
         return pb.ListProvisioningsResponse(provisionings=provisionings, next_page_token=token)
 
     async def GetDriftReport(
@@ -181,11 +176,10 @@ class ConfigurationsServicer(configurations_pb2_grpc.ConfigurationsServiceServic
         request: pb.ListDriftReportsRequest,
         context: grpc.aio.ServicerContext[pb.ListDriftReportsRequest, pb.ListDriftReportsResponse],
     ) -> pb.ListDriftReportsResponse:
-        page, tenant_id = open_page(request), caller(context).tenant_id
+        tenant_id = caller(context).tenant_id
         async with self._unit_of_work(read_only=True) as work:
-            stations = await _stations(work, tenant_id, page.after[0] if page.after else None, page.size + 1)
-            shown, token = page.close(stations, lambda station: (station.station_id,))
-            pairs = await configurations_of(work, tenant_id, shown)
+            rows, token = await StationRepository(work.session).list(tenant_id, open_page(request))
+            pairs = await configurations_of(work, tenant_id, [station for station, _ in rows])
             wanted = [pair for pair in pairs if request.configuration_id in ("", pair[1].configuration_id)]
             reports = await drift_reports(work, tenant_id, wanted, drifted_only=request.drifted_only)
         return pb.ListDriftReportsResponse(reports=reports, next_page_token=token)
@@ -199,19 +193,19 @@ class ConfigurationsServicer(configurations_pb2_grpc.ConfigurationsServiceServic
             await work.commit()
 
     async def _apply_to_all(self, tenant_id: str, request: pb.ApplyConfigurationRequest) -> int:
-        after, count = None, 0
+        page, count = Page(STATIONS), 0
         while True:
             async with self._unit_of_work() as work:
-                stations = await _stations(work, tenant_id, after, STATIONS)
-                pairs = await configurations_of(work, tenant_id, stations)
+                rows, token = await StationRepository(work.session).list(tenant_id, page)
+                pairs = await configurations_of(work, tenant_id, [station for station, _ in rows])
                 wanted = [pair for pair in pairs if pair[1].configuration_id == request.configuration_id]
                 await apply_to(work, tenant_id, wanted, request, self._clock())
                 work.after_commit(self._wake)
                 await work.commit()
             count += len(wanted)
-            if len(stations) < STATIONS:
+            if not token:
                 return count
-            after = stations[-1].station_id
+            page = page.behind((rows[-1][0].station_id,))
 
 
 async def _pair_of(work: UnitOfWork, tenant_id: str, station_id: str) -> list[tuple[Station, Configuration]]:
@@ -220,8 +214,3 @@ async def _pair_of(work: UnitOfWork, tenant_id: str, station_id: str) -> list[tu
     if not pairs:
         raise FailedPrecondition(f"station {station_id} has no configuration")
     return pairs
-
-
-async def _stations(work: UnitOfWork, tenant_id: str, after: str | None, limit: int) -> Sequence[Station]:
-    rows = await StationRepository(work.session).list(tenant_id, after=after, limit=limit)
-    return [station for station, _ in rows]

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine.ocpp.v2.provisioning_pb2 import RESET_STATUS_ENUM_ACCEPTED, RESET_STATUS_ENUM_SCHEDULED
 from citrine_core.blocks.provisioning.records.models import NetworkProfile, Reset
-from citrine_core.db import one_of, upsert
+from citrine_core.db import Listed, Page, one_of, upsert
 
 __all__ = ["NetworkProfileRepository", "ResetRepository"]
 
@@ -43,12 +43,10 @@ class ResetRepository:
         )
         return rows.all()
 
-    async def list(self, tenant_id: str, station_id: str, *, after: int | None, limit: int) -> Sequence[Reset]:
-        """Return resets of a station, the latest first, behind an id."""
+    async def list(self, tenant_id: str, page: Page, station_id: str) -> Listed[Reset]:
+        """Return resets of a station, the latest first."""
         query = select(Reset).where(Reset.tenant_id == tenant_id, Reset.station_id == station_id)
-        if after is not None:
-            query = query.where(Reset.id < after)
-        return (await self._session.scalars(query.order_by(Reset.id.desc()).limit(limit))).all()
+        return await page.read(self._session, query, Reset.id, descending=True)
 
     async def forget(self, tenant_id: str, station_id: str) -> None:
         """Remove the resets of a station."""

@@ -1,6 +1,6 @@
 """Queries of the plans."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine.api.v1 import smart_charging_pb2 as pb
 from citrine_core.blocks.smart_charging.capacity.models import CapacityPlan
-from citrine_core.db import UnitOfWork, insert_or_ignore
+from citrine_core.db import Listed, Page, UnitOfWork, insert_or_ignore
 
 __all__ = ["PlanRepository", "forget_plan"]
 
@@ -115,12 +115,10 @@ class PlanRepository:
         )
         return {row[0]: row[1] for row in rows}
 
-    async def list(self, tenant_id: str, *, after: tuple[str] | None, limit: int) -> Sequence[CapacityPlan]:
+    async def list(self, tenant_id: str, page: Page) -> Listed[CapacityPlan]:
         """Return plans by station."""
         query = select(CapacityPlan).where(CapacityPlan.tenant_id == tenant_id)
-        if after is not None:
-            query = query.where(CapacityPlan.station_id > after[0])
-        return (await self._session.scalars(query.order_by(CapacityPlan.station_id).limit(limit))).all()
+        return await page.read(self._session, query, CapacityPlan.station_id)
 
 
 async def forget_plan(work: UnitOfWork, tenant_id: str, station_id: str) -> None:

@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import select, tuple_
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine_core.blocks.smart_charging.models import Capacity, ExternalLimit
+from citrine_core.db import Listed, Page
 
 __all__ = ["LimitRepository"]
 
@@ -26,18 +27,14 @@ class LimitRepository:
         query = select(row).where(row.tenant_id == tenant_id, row.station_id == station_id, row.clear_time.is_(None))
         return (await self._session.scalars(query.order_by(row.id))).all()
 
-    async def list(
-        self, tenant_id: str, *, station_id: str, in_force_only: bool, after: tuple[int] | None, limit: int
-    ) -> Sequence[ExternalLimit]:
+    async def list(self, tenant_id: str, page: Page, *, station_id: str, in_force_only: bool) -> Listed[ExternalLimit]:
         """Return limits of others, the latest first."""
         query = select(ExternalLimit).where(ExternalLimit.tenant_id == tenant_id)
         if station_id:
             query = query.where(ExternalLimit.station_id == station_id)
         if in_force_only:
             query = query.where(ExternalLimit.clear_time.is_(None))
-        if after is not None:
-            query = query.where(ExternalLimit.id < after[0])
-        return (await self._session.scalars(query.order_by(ExternalLimit.id.desc()).limit(limit))).all()
+        return await page.read(self._session, query, ExternalLimit.id, descending=True)
 
     async def put_capacity(self, row: Capacity) -> None:
         """Store a capacity in place of the one that there is."""
@@ -48,17 +45,12 @@ class LimitRepository:
         query = select(Capacity).where(Capacity.tenant_id == tenant_id, Capacity.station_id == station_id)
         return (await self._session.scalars(query)).all()
 
-    async def list_capacities(
-        self, tenant_id: str, *, station_id: str, after: tuple[str, int] | None, limit: int
-    ) -> Sequence[Capacity]:
+    async def list_capacities(self, tenant_id: str, page: Page, *, station_id: str) -> Listed[Capacity]:
         """Return capacities, by station and EVSE."""
         query = select(Capacity).where(Capacity.tenant_id == tenant_id)
         if station_id:
             query = query.where(Capacity.station_id == station_id)
-        key = (Capacity.station_id, Capacity.evse_id)
-        if after is not None:
-            query = query.where(tuple_(*key) > after)
-        return (await self._session.scalars(query.order_by(*key).limit(limit))).all()
+        return await page.read(self._session, query, Capacity.station_id, Capacity.evse_id)
 
     async def remove_capacity(self, tenant_id: str, station_id: str, evse_id: int) -> bool:
         """Forget a capacity; return False where there is none."""

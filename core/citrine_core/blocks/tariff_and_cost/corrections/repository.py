@@ -2,12 +2,13 @@
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from sqlalchemy import select, tuple_
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine_core.blocks.tariff_and_cost.corrections.models import CostCorrection
+from citrine_core.db import Listed, Page
 from citrine_core.db.bulk import BulkInsert
 from citrine_core.db.one_of_keys import one_of_keys
 from citrine_core.errors import NotFound
@@ -83,22 +84,13 @@ class CorrectionRepository:
         return CorrectionRow(*row)
 
     async def list(
-        self,
-        tenant_id: str,
-        *,
-        station_id: str = "",
-        transaction_id: str = "",
-        reason: int = 0,
-        after: tuple[Any, ...] | None = None,
-        limit: int,
-    ) -> list[tuple[int, CorrectionRow]]:
-        """Return corrections and their ids behind an id, the latest first."""
+        self, tenant_id: str, page: Page, *, station_id: str = "", transaction_id: str = "", reason: int = 0
+    ) -> Listed[CorrectionRow]:
+        """Return corrections, the latest first."""
         columns = _CORRECTIONS.c
         query = select(columns.id, *_COLUMNS).where(columns.tenant_id == tenant_id)
         for name, value in (("station_id", station_id), ("transaction_id", transaction_id), ("reason", reason)):
             if value:
                 query = query.where(columns[name] == value)
-        if after is not None:
-            query = query.where(tuple_(columns.id) < tuple_(*after))
-        rows = await self._session.execute(query.order_by(columns.id.desc()).limit(limit))
-        return [(row[0], CorrectionRow(*row[1:])) for row in rows]
+        rows, token = await page.read_rows(self._session, query, columns.id, descending=True)
+        return [CorrectionRow(*row[1:]) for row in rows], token

@@ -1,13 +1,13 @@
 """Queries of what reservations cost."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import select, tuple_
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine_core.blocks.tariff_and_cost.models import ReservationCost
+from citrine_core.db import Listed, Page
 from citrine_core.db.one_of_keys import one_of_keys
 from citrine_core.errors import NotFound
 from citrine_core.resources.tokens import lookups_of
@@ -55,10 +55,8 @@ class ReservationCostRepository:
             raise NotFound("cost of reservation", reservation_id)
         return found
 
-    async def list(
-        self, tenant_id: str, *, station_id: str, id_token: str, after: tuple[Any, ...] | None, limit: int
-    ) -> Sequence[ReservationCost]:
-        """Return costs behind a key of (start_time, station_id, reservation_id), those that began last first."""
+    async def list(self, tenant_id: str, page: Page, *, station_id: str, id_token: str) -> Listed[ReservationCost]:
+        """Return costs, those that began last first."""
         table = ReservationCost
         query = select(table).where(table.tenant_id == tenant_id)
         if station_id:
@@ -66,6 +64,4 @@ class ReservationCostRepository:
         if id_token:
             query = query.where(table.id_token_lookup.in_(lookups_of(id_token)))
         key = (table.start_time, table.station_id, table.reservation_id)
-        if after is not None:
-            query = query.where(tuple_(*key) < tuple_(*after))
-        return (await self._session.scalars(query.order_by(*(one.desc() for one in key)).limit(limit))).all()
+        return await page.read(self._session, query, *key, descending=True)

@@ -36,17 +36,11 @@ class ReservationCostsServicer(reservation_costs_pb2_grpc.ReservationCostsServic
         request: pb.ListReservationCostsRequest,
         context: grpc.aio.ServicerContext[pb.ListReservationCostsRequest, pb.ListReservationCostsResponse],
     ) -> pb.ListReservationCostsResponse:
-        page = open_page(request)
         async with self._unit_of_work(read_only=True) as work:
-            rows = await ReservationCostRepository(work.session).list(
-                caller(context).tenant_id,
-                station_id=request.station_id,
-                id_token=request.id_token,
-                after=page.after,
-                limit=page.size + 1,
+            rows, token = await ReservationCostRepository(work.session).list(
+                caller(context).tenant_id, open_page(request), station_id=request.station_id, id_token=request.id_token
             )
-        shown, token = page.close(rows, lambda row: (row.start_time, row.station_id, row.reservation_id))
-        return pb.ListReservationCostsResponse(costs=[_to_proto(row) for row in shown], next_page_token=token)
+        return pb.ListReservationCostsResponse(costs=[_to_proto(row) for row in rows], next_page_token=token)
 
 
 def _to_proto(row: ReservationCost) -> pb.ReservationCost:

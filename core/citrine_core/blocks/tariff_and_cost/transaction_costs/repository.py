@@ -4,9 +4,9 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from sqlalchemy import and_, exists, or_, select, tuple_, update
+from sqlalchemy import and_, exists, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine.api.v1 import tariff_and_cost_pb2 as cost_pb
@@ -16,7 +16,7 @@ from citrine_core.blocks.reservation.queries import find_times
 from citrine_core.blocks.tariff_and_cost.corrections.models import CostCorrection
 from citrine_core.blocks.tariff_and_cost.models import CostSettings, TariffAssignment, TransactionCost
 from citrine_core.blocks.transactions.queries import store_total_cost
-from citrine_core.db import upsert
+from citrine_core.db import Listed, Page, upsert
 from citrine_core.db.bulk import BulkInsert, BulkUpdate
 from citrine_core.db.one_of_keys import one_of_keys
 from citrine_core.resources.connections.queries import connected_stations
@@ -166,16 +166,9 @@ class CostRepository:
             )
 
     async def list(
-        self,
-        tenant_id: str,
-        *,
-        station_id: str,
-        transaction_id: str = "",
-        state: int = 0,
-        after: tuple[Any, ...] | None = None,
-        limit: int,
-    ) -> Sequence[CostRow]:
-        """Return costs behind a key of (sequence, station, transaction), of the latest transactions first."""
+        self, tenant_id: str, page: Page, *, station_id: str, transaction_id: str = "", state: int = 0
+    ) -> Listed[CostRow]:
+        """Return costs, of the latest transactions first."""
         columns = _COSTS.c
         # What has no tariff is not known to cost anything, unless somebody had it priced afterwards.
         is_priced = or_(
@@ -188,10 +181,8 @@ class CostRepository:
             if value:
                 query = query.where(columns[name] == value)
         key = (columns.sequence, columns.station_id, columns.transaction_id)
-        if after is not None:
-            query = query.where(tuple_(*key) < tuple_(*after))
-        rows = await self._session.execute(query.order_by(*(column.desc() for column in key)).limit(limit))
-        return [CostRow(*row) for row in rows]
+        rows, token = await page.read_rows(self._session, query, *key, descending=True)
+        return [CostRow(*row) for row in rows], token
 
     async def has_due(self, now: datetime) -> bool:
         """Tell whether any station is to be told a cost now."""

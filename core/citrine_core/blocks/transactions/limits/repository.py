@@ -4,13 +4,13 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, and_, exists, select, tuple_, update
+from sqlalchemy import Row, and_, exists, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine.api.v1 import transaction_limits_pb2 as pb
 from citrine_core.blocks.transactions.limits.models import TransactionLimit
 from citrine_core.blocks.transactions.models import Transaction
-from citrine_core.db import insert_or_ignore, one_of, upsert
+from citrine_core.db import Listed, Page, insert_or_ignore, one_of, upsert
 from citrine_core.db.bulk import BulkUpdate
 from citrine_core.db.one_of_keys import one_of_keys
 from citrine_core.resources.tokens import type_of
@@ -91,10 +91,8 @@ class LimitRepository:
         where = [_LIMITS.c[name] == value for name, value in zip(KEY, (tenant_id, *key), strict=True)]
         return (await self._session.execute(select(_LIMITS).where(*where).with_for_update())).one_or_none()
 
-    async def list(
-        self, tenant_id: str, *, station_id: str = "", state: int = 0, after: tuple[Any, ...] | None, limit: int
-    ) -> Sequence[Row[Any]]:
-        """Return limits behind a key of (sequence, station, transaction), of the latest transactions first."""
+    async def list(self, tenant_id: str, page: Page, *, station_id: str = "", state: int = 0) -> Listed[Row[Any]]:
+        """Return limits, of the latest transactions first."""
         query = (
             select(_LIMITS, _TRANSACTIONS.c.sequence).join(_TRANSACTIONS, _SAME).where(_LIMITS.c.tenant_id == tenant_id)
         )
@@ -103,9 +101,7 @@ class LimitRepository:
         if state:
             query = query.where(_LIMITS.c.state == state)
         key = (_TRANSACTIONS.c.sequence, _LIMITS.c.station_id, _LIMITS.c.transaction_id)
-        if after is not None:
-            query = query.where(tuple_(*key) < tuple_(*after))
-        return (await self._session.execute(query.order_by(*(column.desc() for column in key)).limit(limit))).all()
+        return await page.read_rows(self._session, query, *key, descending=True)
 
     async def add_all(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Store limits of transactions that have none; others keep theirs."""

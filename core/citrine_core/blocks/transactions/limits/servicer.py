@@ -51,17 +51,11 @@ class TransactionLimitsServicer(transaction_limits_pb2_grpc.TransactionLimitsSer
         request: pb.ListTransactionLimitsRequest,
         context: grpc.aio.ServicerContext[pb.ListTransactionLimitsRequest, pb.ListTransactionLimitsResponse],
     ) -> pb.ListTransactionLimitsResponse:
-        page = open_page(request)
         async with self._unit_of_work(read_only=True) as work:
-            rows = await LimitRepository(work.session).list(
-                caller(context).tenant_id,
-                station_id=request.station_id,
-                state=request.state,
-                after=page.after,
-                limit=page.size + 1,
+            rows, token = await LimitRepository(work.session).list(
+                caller(context).tenant_id, open_page(request), station_id=request.station_id, state=request.state
             )
-        shown, token = page.close(rows, lambda row: (row.sequence, row.station_id, row.transaction_id))
-        return pb.ListTransactionLimitsResponse(limits=[_to_proto(row) for row in shown], next_page_token=token)
+        return pb.ListTransactionLimitsResponse(limits=[_to_proto(row) for row in rows], next_page_token=token)
 
     async def SetTransactionLimit(
         self,

@@ -4,11 +4,12 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Row, bindparam, insert, select, tuple_, update
+from sqlalchemy import Row, bindparam, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine_core.blocks.transactions.models import Transaction, TransactionEvent
 from citrine_core.blocks.transactions.settlement.models import SettlementAction
+from citrine_core.db import Listed, Page
 from citrine_core.db.one_of_keys import one_of_keys, one_of_packed, pack
 
 __all__ = ["EVSEProof", "SettlementRepository"]
@@ -134,20 +135,12 @@ class SettlementRepository:
         await self._session.execute(insert(_ACTIONS).values(**action))
 
     async def list_actions(
-        self,
-        tenant_id: str,
-        *,
-        station_id: str = "",
-        transaction_id: str = "",
-        after: tuple[Any, ...] | None = None,
-        limit: int,
-    ) -> Sequence[Row[Any]]:
-        """Return what operators did behind an id, the latest first."""
+        self, tenant_id: str, page: Page, *, station_id: str = "", transaction_id: str = ""
+    ) -> Listed[Row[Any]]:
+        """Return what operators did, the latest first."""
         columns = _ACTIONS.c
         query = select(_ACTIONS).where(columns.tenant_id == tenant_id)
         for name, value in (("station_id", station_id), ("transaction_id", transaction_id)):
             if value:
                 query = query.where(columns[name] == value)
-        if after is not None:
-            query = query.where(tuple_(columns.id) < tuple_(*after))
-        return (await self._session.execute(query.order_by(columns.id.desc()).limit(limit))).all()
+        return await page.read_rows(self._session, query, columns.id, descending=True)

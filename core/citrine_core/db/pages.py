@@ -1,0 +1,149 @@
+"""Pages of lists: read by key, never by offset, with tokens that belong to one request."""
+
+import base64
+import binascii
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import Any, TypeAlias, TypeVar, TypeVarTuple
+
+import orjson
+from sqlalchemy import Column, ColumnElement, Row, Select, tuple_
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import InstrumentedAttribute
+
+from citrine_core.errors import InvalidArgument
+
+__all__ = ["Listed", "Page"]
+
+KeyValue = str | int | datetime
+
+KeyColumn: TypeAlias = InstrumentedAttribute[Any] | Column[Any]
+"""A column by which a list is ordered: text, an integer or a time, and never NULL."""
+
+Element = TypeVar("Element")
+Elements = TypeVarTuple("Elements")
+
+Listed: TypeAlias = tuple[Sequence[Element], str]
+"""The rows of a page, and the token of the next one, which is empty on the last page."""
+
+_ONE_WRONG = "is not a next_page_token of this request"
+
+
+class Page:
+    """One page of a list, as a request asks for it."""
+
+    def __init__(self, size: int, after: tuple[KeyValue, ...] | None = None, digest: str = "") -> None:
+        self.size = size
+        """Rows to show at most."""
+        # Any: the values have the types of the key, which the repository knows.
+        self.after: tuple[Any, ...] | None = after
+        """Key of the last row of the page before. None on the first page."""
+        self._digest = digest
+
+    @classmethod
+    def of_token(cls, token: str, size: int, digest: str) -> "Page":
+        """Return the page that a token is of; the first one where it is empty.
+
+        Args:
+            token: As `close` made it.
+            size: Rows to show at most.
+            digest: What is the same for all pages of the list, and for those of no other.
+
+        Raises:
+            InvalidArgument: When the token is none of a page of this list.
+        """
+        return cls(size, _unpack_all(token, digest) if token else None, digest)
+
+    def behind(self, after: tuple[KeyValue, ...] | None) -> "Page":
+        """Return this page of a list, begun behind another key."""
+        return Page(self.size, after, self._digest)
+
+    async def read(
+        self,
+        session: AsyncSession,
+        query: Select[Element, *tuple[Any, ...]],
+        *key: KeyColumn,
+        descending: bool = False,
+    ) -> Listed[Element]:
+        """Return what this page shows of a query of one entity.
+
+        Args:
+            session: Where to read.
+            query: Whose rows are listed, in no order yet.
+            key: Columns by which the list is ordered, and which tell two rows apart.
+            descending: Whether the largest key comes first.
+
+        Raises:
+            InvalidArgument: When the token says another number of values than the key has.
+        """
+        rows = (await session.scalars(self.within(query, *key, descending=descending))).all()
+        return self.close(rows, lambda row: tuple(getattr(row, column.key) for column in key))
+
+    async def read_rows(
+        self, session: AsyncSession, query: Select[*Elements], *key: KeyColumn, descending: bool = False
+    ) -> Listed[Row[*Elements]]:
+        """Return what this page shows of a query of several entities or columns, as `read` does of one entity."""
+        rows = (await session.execute(self.within(query, *key, descending=descending))).all()
+        return self.close(rows, lambda row: tuple(_value(row, column) for column in key))
+
+    def within(self, query: Select[*Elements], *key: KeyColumn, descending: bool = False) -> Select[*Elements]:
+        """Return a query for the rows of this page in their order, and one more if there is a next page."""
+        if self.after is not None:
+            if len(self.after) != len(key):
+                raise InvalidArgument("page_token", _ONE_WRONG)
+            place: ColumnElement[Any] = tuple_(*key) if len(key) > 1 else key[0].expression
+            last = self.after if len(key) > 1 else self.after[0]
+            query = query.where(place < last if descending else place > last)
+        return query.order_by(*(column.desc() if descending else column for column in key)).limit(self.size + 1)
+
+    def close(
+        self, rows: Sequence[Element], key: Callable[[Element], tuple[KeyValue, ...]], *, fitting: int | None = None
+    ) -> Listed[Element]:
+        """Return the rows to show and the next token, for a list that `read` does not fit.
+
+        Args:
+            rows: Those behind `after`, in order. One more than `size` tells that there is a next page.
+            key: Returns what is `after` on the next page, of the last row that is shown.
+            fitting: How many of them fit. None: as many as `size`.
+        """
+        size = self.size if fitting is None else min(self.size, fitting)
+        if len(rows) <= size:
+            return rows, ""
+        shown = rows[:size]
+        content = orjson.dumps([self._digest, *map(_pack, key(shown[-1]))])
+        return shown, base64.urlsafe_b64encode(content).rstrip(b"=").decode()
+
+
+def _value(row: Row[*tuple[Any, ...]], column: KeyColumn) -> KeyValue:
+    if isinstance(column, InstrumentedAttribute):
+        for entity in row:
+            if isinstance(entity, column.parent.class_):
+                return getattr(entity, column.key)  # type: ignore[no-any-return]
+    return row._mapping[column]  # type: ignore[no-any-return]
+
+
+def _unpack_all(token: str, digest: str) -> tuple[KeyValue, ...]:
+    try:
+        content = orjson.loads(base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True))
+        if not isinstance(content, list) or len(content) < 2 or content[0] != digest:
+            raise InvalidArgument("page_token", _ONE_WRONG)
+        return tuple(_unpack(value) for value in content[1:])
+    except (ValueError, binascii.Error) as error:
+        raise InvalidArgument("page_token", _ONE_WRONG) from error
+
+
+def _pack(value: KeyValue) -> object:
+    return {"time": value.astimezone(UTC).isoformat()} if isinstance(value, datetime) else value
+
+
+def _unpack(value: object) -> KeyValue:
+    match value:
+        case str() if "\0" not in value:
+            return value
+        case bool():
+            pass
+        case int() if -(2**63) <= value < 2**63:
+            return value
+        case {"time": str(text)}:
+            return datetime.fromisoformat(text).astimezone(UTC)
+    raise ValueError("not a value of a key")
