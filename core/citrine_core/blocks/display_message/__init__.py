@@ -6,7 +6,7 @@ from citrine.api.v1 import display_message_pb2_grpc
 from citrine_core.blocks.display_message.handlers import DisplayMessageHandlers
 from citrine_core.blocks.display_message.jobs import INTERVAL, DisplayMessageKeeper
 from citrine_core.blocks.display_message.models import DisplayMessage
-from citrine_core.blocks.display_message.repository import DisplayMessageRepository, forget_display_messages
+from citrine_core.blocks.display_message.repository import DisplayMessageRepository
 from citrine_core.blocks.display_message.servicer import DisplayMessageServicer
 from citrine_core.dispatch import Block
 from citrine_core.jobs import Job
@@ -19,7 +19,6 @@ __all__ = [
     "DisplayMessageRepository",
     "DisplayMessageServicer",
     "block",
-    "forget_display_messages",
 ]
 
 
@@ -31,6 +30,6 @@ def block(services: Services) -> Block:
         [DisplayMessageHandlers(services)],
         [partial(display_message_pb2_grpc.add_DisplayMessageServiceServicer_to_server, servicer)],
         ["citrine.api.v1.DisplayMessageService"],
-        forget_station=forget_display_messages,
+        forget_station=DisplayMessageRepository.forget,
         jobs=[Job("display messages that end by themselves", INTERVAL, DisplayMessageKeeper(services).run)],
     )

@@ -5,15 +5,19 @@ from datetime import datetime
 from sqlalchemy import Index, Integer, LargeBinary, SmallInteger, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from citrine_core.db import BigId, Model
+from citrine_core.db import Model
+from citrine_core.resources.station_requests import StationRequest
 
 __all__ = ["DisplayMessage"]
 
 _SET = text("state = 2")
 
 
-class DisplayMessage(Model):
-    """One message of a station's display: as it was set or reported, and what became of it."""
+class DisplayMessage(StationRequest, Model):
+    """One message of a station's display: as it was set or reported, and what became of it.
+
+    Its states are of citrine.api.v1.DisplayMessageState, its statuses of citrine.ocpp.v2.DisplayMessageStatusEnum.
+    """
 
     __tablename__ = "display_messages"
     __table_args__ = (
@@ -34,9 +38,6 @@ class DisplayMessage(Model):
         Index(None, "state", "end_time"),
     )
 
-    id: Mapped[BigId]
-    tenant_id: Mapped[str] = mapped_column(String(36))
-    station_id: Mapped[str] = mapped_column(String(48))
     message_id: Mapped[int] = mapped_column(Integer)
     """Its id at the station."""
     priority: Mapped[int] = mapped_column(SmallInteger)
@@ -49,21 +50,11 @@ class DisplayMessage(Model):
     """endDateTime of the message. None: it has none."""
     message: Mapped[bytes] = mapped_column(LargeBinary)
     """Serialised citrine.ocpp.v2.MessageInfo."""
-    state: Mapped[int] = mapped_column(SmallInteger)
-    """citrine.api.v1.DisplayMessageState"""
-    state_time: Mapped[datetime]
     is_doubtful: Mapped[bool] = mapped_column(default=False)
     """True: the station did not answer, and may hold it."""
-    status: Mapped[int | None] = mapped_column(SmallInteger)
-    """citrine.ocpp.v2.DisplayMessageStatusEnum that the station answered. None: it has not."""
-    detail: Mapped[str] = mapped_column(String(1000), default="")
-    deadline_time: Mapped[datetime | None]
-    """When the end of its command is known in any case. None: it was not set by us."""
     awaited_request_id: Mapped[int | None] = mapped_column(Integer)
     """Report that should bring it, and has not yet. None: there is none."""
     report_request_id: Mapped[int | None] = mapped_column(Integer)
     """Report that brought it last. None: none did."""
     report_time: Mapped[datetime | None]
     """When that was."""
-    create_time: Mapped[datetime]
-    update_time: Mapped[datetime]

@@ -9,11 +9,9 @@ from citrine.ocpp.v2.display_message_pb2 import MessageInfo, MessagePriorityEnum
 from citrine_core.blocks.display_message.models import DisplayMessage
 from citrine_core.blocks.display_message.repository import DisplayMessageRepository
 from citrine_core.db import UnitOfWork
+from citrine_core.resources.station_requests import LONGEST_DETAIL
 
 __all__ = ["change", "enter", "fill", "new_row", "replace_set"]
-
-LONGEST_DETAIL = 1000
-"""Characters of a detail."""
 
 _PREFIX = "DISPLAY_MESSAGE_STATE_"
 

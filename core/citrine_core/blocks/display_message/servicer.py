@@ -11,7 +11,7 @@ from citrine.ocpp.v2 import display_message_pb2 as ocpp
 from citrine_core.blocks.display_message.models import DisplayMessage
 from citrine_core.blocks.display_message.record import change, enter, new_row
 from citrine_core.blocks.display_message.repository import DisplayMessageRepository
-from citrine_core.errors import CoreError, FailedPrecondition, InvalidArgument, NotFound
+from citrine_core.errors import CoreError, InvalidArgument, NotFound
 from citrine_core.resources.reports import ReportKind, ReportRequests
 from citrine_core.rpc import caller, check_length, open_page, required
 from citrine_core.services import Services
@@ -105,12 +105,7 @@ class DisplayMessageServicer(display_message_pb2_grpc.DisplayMessageServiceServi
         _check(message, now)
         async with self._services.unit_of_work() as work:
             repository, station_id = DisplayMessageRepository(work.session), target.station_id
-            if not await repository.lock_station(tenant_id, station_id):
-                raise NotFound("station", station_id)
-            if message.id and await repository.is_requested(tenant_id, station_id, message.id):
-                raise FailedPrecondition(f"the station is being sent message {message.id}")
-            if not message.id:
-                message.id = await repository.next_id(tenant_id, station_id)
+            message.id = await repository.claim_id(tenant_id, station_id, message.id)
             row = new_row(tenant_id, station_id, message, _REQUESTED, now)
             row.deadline_time = _waits_until(target, now) + LONGEST_TIMEOUT
             enter(work, row)
@@ -130,10 +125,8 @@ class DisplayMessageServicer(display_message_pb2_grpc.DisplayMessageServiceServi
         self, tenant_id: str, station_id: str, message_id: int, *, latest: bool = False
     ) -> pb.DisplayMessage:
         async with self._services.unit_of_work(read_only=True) as work:
-            row = await DisplayMessageRepository(work.session).find(tenant_id, station_id, message_id, latest=latest)
-        if row is None:
-            raise NotFound("display message", message_id)
-        return to_proto(row)
+            found = DisplayMessageRepository(work.session).get(tenant_id, station_id, message_id, latest=latest)
+            return to_proto(await found)
 
 
 def to_proto(row: DisplayMessage) -> pb.DisplayMessage:

@@ -8,7 +8,7 @@ from citrine_core.blocks.reservation.implied_uses import StartedFromAfar, find_r
 from citrine_core.blocks.reservation.jobs import INTERVAL, ReservationKeeper
 from citrine_core.blocks.reservation.models import Reservation
 from citrine_core.blocks.reservation.record import ReservationUse, use_reservations
-from citrine_core.blocks.reservation.repository import ReservationRepository, forget_reservations
+from citrine_core.blocks.reservation.repository import ReservationRepository
 from citrine_core.blocks.reservation.servicer import ReservationServicer
 from citrine_core.dispatch import Block
 from citrine_core.jobs import Job
@@ -24,7 +24,6 @@ __all__ = [
     "StartedFromAfar",
     "block",
     "find_reservations_used",
-    "forget_reservations",
     "use_reservations",
 ]
 
@@ -37,6 +36,6 @@ def block(services: Services) -> Block:
         [ReservationHandlers(services, job.wake)],
         [partial(reservation_pb2_grpc.add_ReservationServiceServicer_to_server, ReservationServicer(services))],
         ["citrine.api.v1.ReservationService"],
-        forget_station=forget_reservations,
+        forget_station=ReservationRepository.forget,
         jobs=[job],
     )

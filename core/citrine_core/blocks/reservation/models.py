@@ -5,7 +5,8 @@ from datetime import datetime
 from sqlalchemy import Index, Integer, LargeBinary, SmallInteger, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from citrine_core.db import BigId, Model
+from citrine_core.db import Model
+from citrine_core.resources.station_requests import StationRequest
 
 __all__ = ["Reservation"]
 
@@ -14,8 +15,11 @@ _DOUBTFUL = text("clean_up_time IS NOT NULL")
 _UNBILLED = text("bill_time IS NOT NULL")
 
 
-class Reservation(Model):
-    """One reservation: what a station was asked, and what became of it."""
+class Reservation(StationRequest, Model):
+    """One reservation: what a station was asked, and what became of it.
+
+    Its states are of citrine.api.v1.ReservationState, its statuses of citrine.ocpp.v2.ReserveNowStatusEnum.
+    """
 
     __tablename__ = "reservations"
     __table_args__ = (
@@ -39,9 +43,6 @@ class Reservation(Model):
         Index("ix_reservations_unbilled", "bill_time", sqlite_where=_UNBILLED, postgresql_where=_UNBILLED),
     )
 
-    id: Mapped[BigId]
-    tenant_id: Mapped[str] = mapped_column(String(36))
-    station_id: Mapped[str] = mapped_column(String(48))
     reservation_id: Mapped[int] = mapped_column(Integer)
     """Its id at the station."""
     evse_id: Mapped[int | None] = mapped_column(Integer)
@@ -54,16 +55,10 @@ class Reservation(Model):
     """expiryDateTime of the request."""
     deadline_time: Mapped[datetime]
     """When the end of its command is known in any case."""
-    state: Mapped[int] = mapped_column(SmallInteger)
-    """citrine.api.v1.ReservationState"""
-    state_time: Mapped[datetime]
-    status: Mapped[int | None] = mapped_column(SmallInteger)
-    """citrine.ocpp.v2.ReserveNowStatusEnum that the station answered. None: it has not."""
     resends: Mapped[int] = mapped_column(SmallInteger, default=0, server_default="0")
     """How often the station was asked for it again, because it may have lost it."""
     is_told: Mapped[bool] = mapped_column(default=False)
     """True: a final state is the station's own word, not our belief."""
-    detail: Mapped[str] = mapped_column(String(1000), default="")
     transaction_id: Mapped[str] = mapped_column(String(36), default="")
     status_update: Mapped[bytes | None] = mapped_column(LargeBinary)
     """Serialised citrine.ocpp.v2.ReservationStatusUpdateRequest, the last one. None: there was none."""
@@ -73,5 +68,3 @@ class Reservation(Model):
     """When the station's Accepted came. None: it did not."""
     bill_time: Mapped[datetime | None]
     """When it is to be looked at what it costs. None: that is known, or it goes on."""
-    create_time: Mapped[datetime]
-    update_time: Mapped[datetime]

@@ -11,11 +11,9 @@ from citrine_core.blocks.reservation.models import Reservation
 from citrine_core.blocks.reservation.repository import ReservationRepository
 from citrine_core.blocks.reservation.states import Says, follows, meant
 from citrine_core.db import UnitOfWork
+from citrine_core.resources.station_requests import LONGEST_DETAIL
 
 __all__ = ["ReservationUse", "change", "enter", "replace_active", "replace_at_evse", "use_reservations"]
-
-LONGEST_DETAIL = 1000
-"""Characters of a detail."""
 
 _PREFIX = "RESERVATION_STATE_"
 

@@ -2,22 +2,21 @@
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import and_, case, delete, exists, func, select, update
+from sqlalchemy import exists, select, update
 from sqlalchemy.engine import CursorResult
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine.api.v1.reservation_pb2 import ReservationState
 from citrine_core.blocks.availability.queries import all_available, all_out_of_order
 from citrine_core.blocks.reservation.models import Reservation
-from citrine_core.db import Listed, Page, UnitOfWork
+from citrine_core.db import Listed, Page
 from citrine_core.db.one_of import one_of
 from citrine_core.db.one_of_keys import one_of_keys
-from citrine_core.resources.stations.queries import has_restarted, lock_station
+from citrine_core.resources.station_requests import StationRequestRepository
+from citrine_core.resources.stations.queries import has_restarted
 from citrine_core.resources.tokens import lookups_of
 
-__all__ = ["ReservationKey", "ReservationRepository", "forget_reservations"]
+__all__ = ["ReservationKey", "ReservationRepository"]
 
 ReservationKey = tuple[str, int]
 """Station and id of a reservation there."""
@@ -29,49 +28,14 @@ _OPEN = (_REQUESTED, _ACTIVE)
 MOST_RESENDS = 2
 """How often a station is asked again that says Available: some never say Reserved."""
 
-_LARGEST_ID = 2**31 - 1
 
-
-class ReservationRepository:
+class ReservationRepository(StationRequestRepository[Reservation]):
     """Reservations of all tenants."""
 
-    def __init__(self, session: AsyncSession) -> None:
-        self._session = session
-
-    async def lock_station(self, tenant_id: str, station_id: str) -> bool:
-        """Let nobody else ask a station for a reservation until the commit; return False where there is no such one."""
-        return await lock_station(self._session, tenant_id, station_id)
-
-    async def next_id(self, tenant_id: str, station_id: str) -> int:
-        """Return an id that the station was never sent, as far as we know. Its lock must be held."""
-        of_station = and_(Reservation.tenant_id == tenant_id, Reservation.station_id == station_id)
-        largest = (await self._session.scalars(select(func.max(Reservation.reservation_id)).where(of_station))).one()
-        if largest is None or largest < _LARGEST_ID:
-            return (largest or 0) + 1
-        # Somebody chose the largest there is: the first one behind which there is room.
-        follower = Reservation.__table__.alias()
-        taken = exists().where(
-            follower.c.tenant_id == tenant_id,
-            follower.c.station_id == station_id,
-            follower.c.reservation_id == Reservation.reservation_id + 1,
-        )
-        free = select(func.min(Reservation.reservation_id)).where(
-            of_station, Reservation.reservation_id < _LARGEST_ID, ~taken
-        )
-        return ((await self._session.scalars(free)).one() or 0) + 1
-
-    async def find_open(self, tenant_id: str, station_id: str) -> Sequence[Reservation]:
-        """Return the reservations of a station that are requested or active."""
-        rows = await self._session.scalars(
-            select(Reservation)
-            .where(
-                Reservation.tenant_id == tenant_id,
-                Reservation.station_id == station_id,
-                Reservation.state.in_(_OPEN),
-            )
-            .order_by(Reservation.id)
-        )
-        return rows.all()
+    table = Reservation
+    number = "reservation_id"
+    requested, held = _REQUESTED, _ACTIVE
+    name, asking = "reservation", "being asked for reservation"
 
     async def find_for_update(
         self, tenant_id: str, keys: Collection[ReservationKey]
@@ -80,41 +44,10 @@ class ReservationRepository:
         found: dict[ReservationKey, list[Reservation]] = {key: [] for key in keys}
         if not keys:
             return found
-        rows = await self._session.scalars(
-            select(Reservation)
-            .where(
-                Reservation.tenant_id == tenant_id,
-                one_of_keys((Reservation.station_id, Reservation.reservation_id), keys),
-            )
-            # In one order everywhere, so that two that lock can't wait for each other.
-            .order_by(Reservation.id.desc())
-            .with_for_update()
-            .execution_options(populate_existing=True)
-        )
-        for row in rows:
+        of_keys = one_of_keys((Reservation.station_id, Reservation.reservation_id), keys)
+        for row in await self._lock(Reservation.tenant_id == tenant_id, of_keys):
             found[row.station_id, row.reservation_id].append(row)
         return found
-
-    def add(self, row: Reservation) -> None:
-        """Store a new reservation with the unit of work."""
-        self._session.add(row)
-
-    async def flush(self) -> None:
-        """Write what was changed so far, before what is changed next."""
-        await self._session.flush()
-
-    async def find(
-        self, tenant_id: str, station_id: str, reservation_id: int, *, latest: bool = False
-    ) -> Reservation | None:
-        """Return the reservation of an id that is active, else the latest; with latest: the latest."""
-        query = select(Reservation).where(
-            Reservation.tenant_id == tenant_id,
-            Reservation.station_id == station_id,
-            Reservation.reservation_id == reservation_id,
-        )
-        if not latest:
-            query = query.order_by(case((Reservation.state == _ACTIVE, 0), else_=1))
-        return (await self._session.scalars(query.order_by(Reservation.id.desc()).limit(1))).one_or_none()
 
     async def list(
         self,
@@ -151,26 +84,13 @@ class ReservationRepository:
 
     async def take_active_at(self, tenant_id: str, station_id: str, evse_id: int) -> Sequence[Reservation]:
         """Return the active reservations of an EVSE, and keep others from changing them meanwhile."""
-        of_evse = (
-            Reservation.tenant_id == tenant_id,
-            Reservation.station_id == station_id,
-            Reservation.evse_id == evse_id,
-        )
-        rows = await self._session.scalars(
-            select(Reservation)
-            .where(*of_evse, Reservation.state == _ACTIVE)
-            .order_by(Reservation.id.desc())
-            .with_for_update()
-        )
-        return rows.all()
+        row = Reservation
+        of_evse = (row.tenant_id == tenant_id, row.station_id == station_id, row.evse_id == evse_id)
+        return await self._lock(*of_evse, row.state == _ACTIVE)
 
     async def take_expired(self, now: datetime, limit: int) -> Sequence[Reservation]:
         """Return active reservations whose time passed; those that another core is at are left to it."""
         return await self._take(Reservation.state == _ACTIVE, Reservation.expire_time <= now, limit=limit)
-
-    async def take_unanswered(self, now: datetime, limit: int) -> Sequence[Reservation]:
-        """Return reservations that were asked for so long ago that the end of their command should be known."""
-        return await self._take(Reservation.state == _REQUESTED, Reservation.deadline_time <= now, limit=limit)
 
     async def take_out_of_order(self, since: datetime, limit: int) -> Sequence[Reservation]:
         """Return active reservations of which every EVSE that could serve them is faulted or unavailable.
@@ -238,20 +158,3 @@ class ReservationRepository:
             .values(bill_time=time)
             .execution_options(synchronize_session=False)
         )
-
-    async def _take(self, *conditions: Any, limit: int) -> Sequence[Reservation]:
-        rows = await self._session.scalars(
-            select(Reservation)
-            .where(*conditions)
-            .order_by(Reservation.id)
-            .limit(limit)
-            .with_for_update(skip_locked=True, of=Reservation)
-        )
-        return rows.all()
-
-
-async def forget_reservations(work: UnitOfWork, tenant_id: str, station_id: str) -> None:
-    """Remove the reservations of a station."""
-    await work.session.execute(
-        delete(Reservation).where(Reservation.tenant_id == tenant_id, Reservation.station_id == station_id)
-    )

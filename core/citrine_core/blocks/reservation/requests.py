@@ -12,7 +12,7 @@ from citrine_core.blocks.reservation.repository import ReservationRepository
 from citrine_core.blocks.reservation.states import Says
 from citrine_core.clock import Clock
 from citrine_core.db import UnitOfWork, UnitOfWorkFactory
-from citrine_core.errors import CoreError, FailedPrecondition, InvalidArgument, NotFound
+from citrine_core.errors import CoreError, InvalidArgument
 from citrine_core.resources.tokens import TokenRepository, lookup_of
 from citrine_core.rpc import check_length
 
@@ -65,12 +65,8 @@ class ReservationDesk:
             target.expire_time.CopyFrom(request.expiry_date_time)
         async with self._unit_of_work() as work:
             repository = ReservationRepository(work.session)
-            if not await repository.lock_station(tenant_id, target.station_id):
-                raise NotFound("station", target.station_id)
-            await _check_id(repository, tenant_id, target.station_id, request.id)
+            request.id = await repository.claim_id(tenant_id, target.station_id, request.id)
             await _fill_in_group(work, tenant_id, request)
-            if not request.id:
-                request.id = await repository.next_id(tenant_id, target.station_id)
             until = target.expire_time.ToDatetime(UTC) if target.when_online else now
             deadline = min(until, now + LONGEST_WAIT) + LONGEST_TIMEOUT + MARGIN
             requested = ReservationState.RESERVATION_STATE_REQUESTED
@@ -88,14 +84,6 @@ class ReservationDesk:
                     failed = ReservationState.RESERVATION_STATE_FAILED
                     change(work, row, failed, Says.BELIEF, time=now, now=now, detail=str(error))
             await work.commit()
-
-
-async def _check_id(repository: ReservationRepository, tenant_id: str, station_id: str, reservation_id: int) -> None:
-    """Refuse an id whose reservation the station is being asked for: nobody could tell their answers apart."""
-    found = await repository.find_open(tenant_id, station_id) if reservation_id else ()
-    requested = ReservationState.RESERVATION_STATE_REQUESTED
-    if any(row.reservation_id == reservation_id and row.state == requested for row in found):
-        raise FailedPrecondition(f"the station is being asked for reservation {reservation_id}")
 
 
 async def _fill_in_group(work: UnitOfWork, tenant_id: str, request: ReserveNowRequest) -> None:

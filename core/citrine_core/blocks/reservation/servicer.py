@@ -74,10 +74,8 @@ class ReservationServicer(reservation_pb2_grpc.ReservationServiceServicer):
         self, tenant_id: str, station_id: str, reservation_id: int, *, latest: bool = False
     ) -> pb.Reservation:
         async with self._services.unit_of_work(read_only=True) as work:
-            row = await ReservationRepository(work.session).find(tenant_id, station_id, reservation_id, latest=latest)
-        if row is None:
-            raise NotFound("reservation", reservation_id)
-        return to_proto(row)
+            found = ReservationRepository(work.session).get(tenant_id, station_id, reservation_id, latest=latest)
+            return to_proto(await found)
 
 
 def to_proto(row: Reservation) -> pb.Reservation:
