@@ -13,7 +13,7 @@ ARGS ?=
 WORKERS ?= 2
 BUF_VERSION := 1.75.0
 
-.PHONY: help up test conformance lint lint-python lint-protos format bench protos requirements install clean
+.PHONY: help up test conformance lint lint-python lint-protos format bench protos docs install clean
 
 help:
 	@echo "make up      start Citrine with a demo: one core, one edge, three stations that charge"
@@ -23,7 +23,7 @@ help:
 	@echo "make bench   measure throughput, latency and memory"
 	@echo "make format  let ruff format and repair"
 	@echo "make protos  generate the Python code of the contract anew"
-	@echo "make requirements  write docs/requirements.md anew"
+	@echo "make docs    write docs/settings.md, metrics.md and requirements.md anew"
 	@echo "make clean   remove what was installed and generated (not .citrine and citrine.db)"
 
 up: $(VENV)/.installed
@@ -66,9 +66,9 @@ protos: $(VENV)/.installed-test
 	PATH="$(BIN):$$PATH" $(BIN)/python -m grpc_tools.protoc -I protos --python_out=protos --grpc_python_out=protos \
 		--mypy_out=quiet:protos --mypy_grpc_out=quiet:protos $(PROTOS)
 
-# The page that leads from the requirements of OCPP to code and tests.
-requirements: $(VENV)/.installed-test
-	$(BIN)/python -m tests.conventions.requirements
+# The pages that are made from code: settings, metrics, and from requirements of OCPP to code and tests.
+docs: $(VENV)/.installed-test
+	$(BIN)/python -m tests.conventions.documents
 
 install: $(VENV)/.installed
 

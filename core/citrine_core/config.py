@@ -29,8 +29,15 @@ def _duration(value: object) -> object:
     return value
 
 
+def _duration_or_none(value: object) -> object:
+    return None if isinstance(value, str) and value.lower() == "none" else _duration(value)
+
+
 Duration = Annotated[timedelta, BeforeValidator(_duration)]
 """A time span: seconds, or as ISO 8601 says ("PT5M", "P7D")."""
+
+DurationOrNone = Annotated[timedelta | None, BeforeValidator(_duration_or_none)]
+"""The same, or "none"."""
 
 
 class InvalidSetting(Exception):
@@ -89,18 +96,18 @@ class CoreSettings(BaseSettings):
     event_retention: Duration = timedelta(days=7)
     """How long events can be resumed from."""
 
-    meter_value_retention: Duration | None = Field(default=None, gt=timedelta(0), le=timedelta(days=36525))
-    """How long meter values are kept, by the time that the station gave them. None: for ever.
+    meter_value_retention: DurationOrNone = Field(default=None, gt=timedelta(0), le=timedelta(days=36525))
+    """How long meter values are kept, by the time that the station gave them. "none": for ever.
 
     What is older is removed within hours: on PostgreSQL by the month, once all of it is older. Transactions keep their
     energy and their events.
     """
 
-    command_retention: Duration | None = Field(default=timedelta(days=90), gt=timedelta(0), le=timedelta(days=36525))
-    """How long commands are kept after their end. None: for ever."""
+    command_retention: DurationOrNone = Field(default=timedelta(days=90), gt=timedelta(0), le=timedelta(days=36525))
+    """How long commands are kept after their end. "none": for ever."""
 
     evse_power_kw: float | None = Field(default=None, gt=0, le=10_000)
-    """What an EVSE can give whose device model does not say. None: no more than a megawatt is believed.
+    """What an EVSE can give whose device model does not say. Unset: no more than a megawatt is believed.
 
     A register that rises faster is not billed until a later reading or an operator confirms it.
     """
@@ -111,32 +118,30 @@ class CoreSettings(BaseSettings):
     report_timeout: Duration = Field(default=timedelta(minutes=10), gt=timedelta(0))
     """How long the next part of a report is waited for, before it counts as expired."""
 
-    report_retention: Duration | None = Field(default=timedelta(days=90), gt=timedelta(0), le=timedelta(days=36525))
-    """How long reports and their parts are kept after the last part. None: for ever. What they told stays."""
+    report_retention: DurationOrNone = Field(default=timedelta(days=90), gt=timedelta(0), le=timedelta(days=36525))
+    """How long reports and their parts are kept after the last part. "none": for ever. What they told stays."""
 
-    refusal_retention: Duration | None = Field(default=timedelta(days=90), gt=timedelta(0), le=timedelta(days=36525))
-    """How long the record of what was refused of stations' messages is kept after the last of its kind. None: for
+    refusal_retention: DurationOrNone = Field(default=timedelta(days=90), gt=timedelta(0), le=timedelta(days=36525))
+    """How long the record of what was refused of stations' messages is kept after the last of its kind. "none": for
     ever."""
 
-    custom_data_retention: Duration | None = Field(
-        default=timedelta(days=90), gt=timedelta(0), le=timedelta(days=36525)
-    )
-    """How long messages are kept that bear custom data and that their block does not keep whole. None: for ever."""
+    custom_data_retention: DurationOrNone = Field(default=timedelta(days=90), gt=timedelta(0), le=timedelta(days=36525))
+    """How long messages are kept that bear custom data and that their block does not keep whole. "none": for ever."""
 
     transaction_check_delay: Duration = timedelta(seconds=30)
     """How long missing events of a transaction may take, before its station is asked for them; and how long a station
     that is back may take to mention an open transaction."""
 
-    transaction_silence: Duration | None = timedelta(hours=1)
-    """After that long without news of an open transaction, its connected station is asked whether it goes on. None:
+    transaction_silence: DurationOrNone = timedelta(hours=1)
+    """After that long without news of an open transaction, its connected station is asked whether it goes on. "none":
     never."""
 
-    station_clock_tolerance: Duration | None = Field(default=timedelta(minutes=5), gt=timedelta(0))
+    station_clock_tolerance: DurationOrNone = Field(default=timedelta(minutes=5), gt=timedelta(0))
     """How far a station's clock may differ from ours. Transactions of one that differs more are billed by our clock.
-    None: stations are believed."""
+    "none": stations are believed."""
 
-    transaction_settle_time: Duration | None = Field(default=timedelta(days=1), gt=timedelta(0))
-    """How long missing events of a transaction that ended may take, before it is settled without them. None: for
+    transaction_settle_time: DurationOrNone = Field(default=timedelta(days=1), gt=timedelta(0))
+    """How long missing events of a transaction that ended may take, before it is settled without them. "none": for
     ever."""
 
     transaction_over_grace: Duration = Field(default=timedelta(minutes=10), ge=timedelta(0))

@@ -20,42 +20,42 @@ class Metrics:
     """Counters, gauges and histograms in a registry of their own."""
 
     def __init__(self) -> None:
-        self._registry = CollectorRegistry()
-        ProcessCollector(registry=self._registry)
-        PlatformCollector(registry=self._registry)
-        GCCollector(registry=self._registry)
-        self._items = Counter("citrine_core_items", "Items from edges, done", registry=self._registry)
-        self._batch = Histogram("citrine_core_batch_items", "Items of a batch", buckets=_ITEMS, registry=self._registry)
+        self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
+        PlatformCollector(registry=self.registry)
+        GCCollector(registry=self.registry)
+        self._items = Counter("citrine_core_items", "Items from edges, done", registry=self.registry)
+        self._batch = Histogram("citrine_core_batch_items", "Items of a batch", buckets=_ITEMS, registry=self.registry)
         self._wait = Histogram(
             "citrine_core_lane_wait_seconds",
             "Seconds that the first item of a batch waited",
             buckets=_SECONDS,
-            registry=self._registry,
+            registry=self.registry,
         )
         self._transaction = Histogram(
             "citrine_core_transaction_seconds",
             "Seconds that a batch took, with its commit",
             buckets=_SECONDS,
-            registry=self._registry,
+            registry=self.registry,
         )
-        self._commands = Counter("citrine_core_commands", "Commands that ended", ["state"], registry=self._registry)
+        self._commands = Counter("citrine_core_commands", "Commands that ended", ["state"], registry=self.registry)
         self._refused = Counter(
             "citrine_core_refused_messages",
             "Messages of stations that were refused, dropped, mended, tolerated or delayed, as edges reported them",
             ["outcome"],
-            registry=self._registry,
+            registry=self.registry,
         )
         self._rpc = Histogram(
             "citrine_core_rpc_seconds",
             "Seconds that an rpc took",
             ["method", "code"],
             buckets=_SECONDS,
-            registry=self._registry,
+            registry=self.registry,
         )
 
     def watch(self, name: str, about: str, read: Callable[[], float]) -> None:
         """Show a value that is read whenever the metrics are."""
-        Gauge(f"citrine_core_{name}", about, registry=self._registry).set_function(read)
+        Gauge(f"citrine_core_{name}", about, registry=self.registry).set_function(read)
 
     def batch(self, items: int, waited: float, took: float) -> None:
         """Count a batch of a lane."""
@@ -79,4 +79,4 @@ class Metrics:
 
     def render(self) -> bytes:
         """Return everything in the text format of Prometheus."""
-        return generate_latest(self._registry)
+        return generate_latest(self.registry)

@@ -4,6 +4,9 @@ from collections.abc import Iterator
 
 from prometheus_client import CollectorRegistry, Gauge, Histogram, generate_latest
 from prometheus_client.core import CounterMetricFamily
+from prometheus_client.gc_collector import GCCollector
+from prometheus_client.platform_collector import PlatformCollector
+from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 
 __all__ = ["Counter", "Metrics"]
@@ -36,6 +39,8 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
+        for collector in (ProcessCollector, PlatformCollector, GCCollector):
+            collector(registry=self.registry)
         self.sockets = self._gauge("sockets", "Open WebSockets of stations.")
         self.handshakes = self._counter("handshakes", "Opening handshakes by HTTP status.", "status")
         self.frames = self._counter("frames", "OCPP-J frames.", "direction", "action")

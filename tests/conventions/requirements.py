@@ -1,4 +1,4 @@
-"""From the requirements of OCPP to where they are met: `python -m tests.conventions.requirements` writes the page.
+"""The page from the requirements of OCPP to where they are met.
 
 A requirement is cited as `B07.FR.14` in code, docstrings and comments, and as `B07_FR_14` in names of tests.
 """
@@ -22,7 +22,7 @@ _PLACES = (
 
 _HEAD = """# Requirements
 
-Where requirements of OCPP 2.x are cited, by their ids in part 2 of the specification: `make requirements` writes it.
+Where requirements of OCPP 2.x are cited, by their ids in part 2 of the specification: `make docs` writes it.
 What certification asks of a CSMS is in [conformance.md](conformance.md), case by case. Paths of code begin in
 `core/citrine_core`, `edge/citrine_edge`, `clients` or `protos/citrine`, those of tests in `tests`.
 
@@ -65,7 +65,3 @@ def _shortened(path: Path) -> str:
 
 def _cell(names: set[str]) -> str:
     return ", ".join(f"`{name}`" for name in sorted(names))
-
-
-if __name__ == "__main__":
-    DOCUMENT.write_text(page(), encoding="utf-8")

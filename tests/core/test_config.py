@@ -77,6 +77,14 @@ def test_what_is_no_time_span_is_named(text: str) -> None:
         read_settings(["--drain-time", text], {})
 
 
+def test_what_may_last_for_ever_may_be_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CITRINE_TRANSACTION_SILENCE", "none")
+
+    found = read_settings(["--command-retention", "None"])
+
+    assert (found.transaction_silence, found.command_retention) == (None, None)
+
+
 def test_blocks_are_separated_by_commas() -> None:
     assert CoreSettings(blocks=" transactions,meter_values ,").served_blocks == {"transactions", "meter_values"}
     assert CoreSettings().served_blocks == frozenset()

@@ -50,6 +50,7 @@ async def test_metrics_tell_what_passed(edge: RunningEdge) -> None:
         "citrine_edge_held_calls 0.0",
     ):
         assert line in body.splitlines()
+    assert "process_resident_memory_bytes" in body
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,12 @@
+"""Writes the pages that are made from code: `make docs`."""
+
+from tests.conventions import metrics, requirements, settings
+
+__all__ = ["PAGES"]
+
+PAGES = (requirements, settings, metrics)
+"""Modules with a DOCUMENT and the `page()` that belongs there."""
+
+if __name__ == "__main__":
+    for one in PAGES:
+        one.DOCUMENT.write_text(one.page(), encoding="utf-8")

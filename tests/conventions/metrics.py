@@ -1,0 +1,62 @@
+"""The page of all metrics, written from what the processes measure."""
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+from prometheus_client import CollectorRegistry
+
+from citrine_core.config import CoreSettings
+from citrine_core.core import Core
+from citrine_core.db import create_engine
+from citrine_edge.metrics import Metrics as EdgeMetrics
+
+__all__ = ["DOCUMENT", "page"]
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "metrics.md"
+
+_HEAD = """# Metrics
+
+Core and edge show what they measure under `/metrics`, for Prometheus: at the addresses `CITRINE_CORE_HTTP_LISTEN` and
+`CITRINE_EDGE_HTTP_LISTEN`. Counters begin anew with their process; a histogram has `_bucket`, `_sum` and `_count`.
+Both also show what prometheus_client knows of a process: `process_*` (CPU, memory, open files) and `python_*`.
+`make docs` writes this page from the code.
+"""
+
+_TABLE = "| name | kind | labels | what |\n|---|---|---|---|\n"
+
+
+def page() -> str:
+    """Return the page as it should be."""
+    parts = [_HEAD]
+    for title, registry in (("Core", asyncio.run(_of_core())), ("Edge", EdgeMetrics().registry)):
+        parts.append(f"\n## {title}\n\n{_TABLE}{''.join(_rows(registry))}")
+    return "".join(parts)
+
+
+async def _of_core() -> CollectorRegistry:
+    core = Core(CoreSettings(), create_engine(CoreSettings().database))
+    await core.rpc.server.stop(None)
+    return core.metrics.registry
+
+
+def _rows(registry: CollectorRegistry) -> Iterator[str]:
+    labels = {name: one for collector in _collectors(registry) for name, one in _labels(collector)}
+    for family in sorted(registry.collect(), key=lambda one: one.name):
+        if not family.name.startswith("citrine_"):
+            continue
+        name = f"{family.name}_total" if family.type == "counter" else family.name
+        about = family.documentation.rstrip(".")
+        shown = ", ".join(f"`{one}`" for one in labels.get(family.name, ()))
+        yield f"| `{name}` | {family.type} | {shown} | {about} |\n".replace("|  |", "| |")
+
+
+def _collectors(registry: CollectorRegistry) -> list[object]:
+    # A registry shows labels only with the first sample.
+    return list(registry._collector_to_names)
+
+
+def _labels(collector: object) -> Iterator[tuple[str, tuple[str, ...]]]:
+    found = getattr(collector, "_labelnames", None) or getattr(collector, "_labels", ())
+    if found and hasattr(collector, "_name"):
+        yield collector._name, tuple(found)

@@ -1,0 +1,117 @@
+"""The page of all settings, written from the classes and options that read them."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Literal, get_args, get_origin
+
+import typer
+from pydantic import SecretStr
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings
+
+from citrine_cli.app import build_app
+from citrine_core.config import CoreSettings
+from citrine_edge.config import EdgeSettings
+
+__all__ = ["DOCUMENT", "page"]
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "settings.md"
+
+_HEAD = """# Settings
+
+Each setting is an environment variable and a flag; the flag goes first. A process that meets a variable or a flag that
+it does not know says so and does not start. `make docs` writes this page from the code.
+
+A duration is a number of seconds (`90`, `0.5`) or ISO 8601 (`PT5M`, `P7D`). An address is `host:port`, for IPv6
+`[host]:port`; with port 0 any free one is taken. A secret is better in a file than in a variable, and better there than
+in a flag.
+"""
+
+_PROCESSES = (
+    ("Core", "core", CoreSettings, "What `citrine core` and `citrine db upgrade` read."),
+    ("Edge", "edge", EdgeSettings, "What `citrine edge` reads."),
+)
+
+_TABLE = "| variable | flag | form | default | meaning |\n|---|---|---|---|---|\n"
+
+
+def page() -> str:
+    """Return the page as it should be."""
+    parts = [_HEAD]
+    for title, _, settings, about in _PROCESSES:
+        parts.append(f"\n## {title}\n\n{about}\n\n{_TABLE}{''.join(_rows(settings))}")
+    parts.append(
+        "\n## Command line\n\nWhat every command of `citrine` reads that calls a core, and what `citrine up` reads; "
+        f"the other flags are in each command's `--help`.\n\n{_TABLE}{''.join(_rows_of_commands())}"
+    )
+    return "".join(parts)
+
+
+def _rows(settings: type[BaseSettings]) -> Iterator[str]:
+    for name, field in settings.model_fields.items():
+        about = " ".join((field.description or "").split())
+        yield _row(f"CITRINE_{name.upper()}", f"--{name.replace('_', '-')}", _form(field), _default(field), about)
+
+
+def _rows_of_commands() -> Iterator[str]:
+    seen = set()
+    command: Any = typer.main.get_command(build_app())
+    for group in (command, command.get_command(typer.Context(command), "up")):
+        for option in group.params:
+            if option.envvar is None or option.envvar in seen:
+                continue
+            seen.add(option.envvar)
+            default = "" if option.default in (None, "") else f"`{option.default}`"
+            yield _row(option.envvar, option.opts[0], (option.metavar or "path").lower(), default, option.help or "")
+
+
+def _row(variable: str, flag: str, form: str, default: str, about: str) -> str:
+    return f"| `{variable}` | `{flag}` | {form} | {default} | {about} |\n".replace("|  |", "| |")
+
+
+def _form(field: FieldInfo) -> str:
+    types = [one for one in (get_args(field.annotation) or (field.annotation,)) if one is not type(None)]
+    is_optional = type(None) in get_args(field.annotation)
+    for one in field.metadata:
+        pattern = getattr(one, "pattern", None)
+        if pattern is not None:
+            return _choice(str(pattern).strip("^()$").split("|"))
+    if get_origin(field.annotation) is Literal:
+        return _choice(list(get_args(field.annotation)))
+    if types[0] is timedelta:
+        return "duration or `none`" if is_optional else "duration"
+    if types[0] in (int, float):
+        return ("whole number" if types[0] is int else "number") + _bounds(field)
+    names = {Path: "path", SecretStr: "secret", str: "text"}
+    return names[types[0]]
+
+
+def _choice(values: list[str]) -> str:
+    return ", ".join(f"`{value}`" for value in values)
+
+
+def _bounds(field: FieldInfo) -> str:
+    words = {"ge": "from", "gt": "above", "le": "to", "lt": "below"}
+    found = [
+        f"{word} {getattr(one, name):g}" for name, word in words.items() for one in field.metadata if hasattr(one, name)
+    ]
+    return f", {' '.join(found)}" if found else ""
+
+
+def _default(field: FieldInfo) -> str:
+    value = field.default
+    if value is None:
+        return "`none`" if timedelta in get_args(field.annotation) else ""
+    if isinstance(value, timedelta):
+        return f"`{value.total_seconds():.0f}`{_in_words(value)}"
+    return "" if value == "" else f"`{value:g}`" if isinstance(value, float) else f"`{value}`"
+
+
+def _in_words(value: timedelta) -> str:
+    """Return a duration that is long in its largest unit, in parentheses."""
+    for unit, length in (("day", 86400), ("hour", 3600), ("minute", 60)):
+        count, rest = divmod(value.total_seconds(), length)
+        if count and not rest:
+            return f" ({count:g} {unit}{'s' if count > 1 else ''})"
+    return ""
