@@ -1,17 +1,19 @@
 """Settings of a core process, by variable and flag."""
 
 import argparse
+import ast
 import difflib
+import inspect
+import itertools
 import os
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal, NoReturn
 
-from pydantic import BeforeValidator, Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 
-__all__ = ["CoreSettings", "InvalidSetting", "read_settings", "split_address"]
+__all__ = ["CoreSettings", "InvalidSetting", "descriptions", "from_environment", "read_settings", "split_address"]
 
 PREFIX = "CITRINE_"
 
@@ -44,12 +46,10 @@ class InvalidSetting(Exception):
     """A setting that is not known or has no meaning; its text is one line that names it."""
 
 
-class CoreSettings(BaseSettings):
+class CoreSettings(BaseModel):
     """Settings by flag (--grpc-listen) and variable (CITRINE_GRPC_LISTEN)."""
 
-    model_config = SettingsConfigDict(
-        env_prefix=PREFIX, frozen=True, extra="forbid", use_attribute_docstrings=True, validate_default=True
-    )
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
 
     database: str = "sqlite+aiosqlite:///citrine.db"
     """SQLAlchemy URL with an asyncio driver: sqlite+aiosqlite or postgresql+asyncpg."""
@@ -181,6 +181,28 @@ class _Parser(argparse.ArgumentParser):
         raise InvalidSetting(message)
 
 
+def descriptions() -> dict[str, str]:
+    """Return what stands below each setting. It is read from the source, since nobody but --help needs it."""
+    (definition,) = ast.parse(inspect.getsource(CoreSettings)).body
+    assert isinstance(definition, ast.ClassDef)
+    return {
+        setting.target.id: inspect.cleandoc(text.value.value)
+        for setting, text in itertools.pairwise(definition.body)
+        if isinstance(setting, ast.AnnAssign)
+        and isinstance(setting.target, ast.Name)
+        and isinstance(text, ast.Expr)
+        and isinstance(text.value, ast.Constant)
+        and isinstance(text.value.value, str)
+    }
+
+
+def from_environment(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """Return the settings that variables give, by name. A variable may be written in small letters, too."""
+    given = ((variable.upper(), value) for variable, value in environment.items())
+    named = ((variable.removeprefix(PREFIX).lower(), value) for variable, value in given if variable.startswith(PREFIX))
+    return {name: value for name, value in named if name in CoreSettings.model_fields}
+
+
 def read_settings(arguments: Sequence[str], environment: Mapping[str, str] = os.environ) -> CoreSettings:
     """Return the settings from flags and variables; a flag wins.
 
@@ -192,12 +214,13 @@ def read_settings(arguments: Sequence[str], environment: Mapping[str, str] = os.
     parser = _Parser(prog="citrine core", description="Run a core: the process that decides and stores.")
     # Python 3.11 would else take the start of a flag for the whole.
     parser.allow_abbrev = False
+    said = descriptions() if {"-h", "--help"} & set(arguments) else {}
     for name, field in CoreSettings.model_fields.items():
         flags = [f"--{name.replace('_', '-')}", *(["--http-listen"] if name == "core_http_listen" else [])]
-        about = f"{field.description} [{field.default}]".replace("%", "%%")
+        about = f"{said.get(name)} [{field.default}]".replace("%", "%%")
         parser.add_argument(*flags, dest=name, default=argparse.SUPPRESS, metavar="VALUE", help=about)
     try:
-        return CoreSettings(**vars(parser.parse_args(arguments)))
+        return CoreSettings.model_validate({**from_environment(environment), **vars(parser.parse_args(arguments))})
     except ValidationError as error:
         first = error.errors()[0]
         raise InvalidSetting(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None

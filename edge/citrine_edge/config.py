@@ -1,16 +1,20 @@
 """Settings of an edge process, by variable and flag."""
 
 import argparse
+import ast
+import inspect
+import itertools
 import os
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, NoReturn
 
-from pydantic import BeforeValidator, Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 
-__all__ = ["Duration", "EdgeSettings", "InvalidSetting", "read_settings", "split_address"]
+__all__ = ["Duration", "EdgeSettings", "InvalidSetting", "descriptions", "read_settings", "split_address"]
+
+PREFIX = "CITRINE_"
 
 _OWN_PREFIXES = ("CITRINE_EDGE_", "CITRINE_OCPP_")
 """Variables with these prefixes are the edge's: one that it does not know is a mistake. Others may be the core's."""
@@ -32,12 +36,10 @@ Duration = Annotated[timedelta, BeforeValidator(_seconds)]
 """A time, as seconds, HH:MM:SS or ISO 8601."""
 
 
-class EdgeSettings(BaseSettings):
+class EdgeSettings(BaseModel):
     """Settings by flag (--ocpp-listen) and variable (CITRINE_OCPP_LISTEN); a flag wins."""
 
-    model_config = SettingsConfigDict(
-        env_prefix="CITRINE_", frozen=True, extra="forbid", use_attribute_docstrings=True, validate_default=True
-    )
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
 
     ocpp_listen: str = "0.0.0.0:9000"
     """Host and port for charging stations. Port 0: any free one."""
@@ -127,26 +129,45 @@ class _Parser(argparse.ArgumentParser):
         raise InvalidSetting(message)
 
 
+def descriptions() -> dict[str, str]:
+    """Return what stands below each setting. It is read from the source, since nobody but --help needs it."""
+    (definition,) = ast.parse(inspect.getsource(EdgeSettings)).body
+    assert isinstance(definition, ast.ClassDef)
+    return {
+        setting.target.id: inspect.cleandoc(text.value.value)
+        for setting, text in itertools.pairwise(definition.body)
+        if isinstance(setting, ast.AnnAssign)
+        and isinstance(setting.target, ast.Name)
+        and isinstance(text, ast.Expr)
+        and isinstance(text.value, ast.Constant)
+        and isinstance(text.value.value, str)
+    }
+
+
 def read_settings(arguments: Sequence[str], environment: Mapping[str, str] = os.environ) -> EdgeSettings:
     """Return the settings from flags and variables.
 
     Raises:
         InvalidSetting: When one is unknown or invalid.
     """
-    names = EdgeSettings.model_fields
-    for variable in environment:
-        known = variable.upper().removeprefix("CITRINE_").lower() in names
-        if variable.upper().startswith(_OWN_PREFIXES) and not known:
+    names, given = EdgeSettings.model_fields, {}
+    for variable, value in environment.items():
+        # Written in small letters, it is the same.
+        name = variable.upper().removeprefix(PREFIX).lower()
+        if variable.upper().startswith(PREFIX) and name in names:
+            given[name] = value
+        elif variable.upper().startswith(_OWN_PREFIXES):
             raise InvalidSetting(f"unknown setting {variable}")
     parser = _Parser(prog="citrine edge", description="Run an edge: the process that stations connect to.")
     # Python 3.11 would else take the start of a flag for the whole.
     parser.allow_abbrev = False
+    said = descriptions() if {"-h", "--help"} & set(arguments) else {}
     for name, field in names.items():
         flags = [f"--{name.replace('_', '-')}", *(["--http-listen"] if name == "edge_http_listen" else [])]
-        about = f"{field.description} [{field.default}]".replace("%", "%%")
+        about = f"{said.get(name)} [{field.default}]".replace("%", "%%")
         parser.add_argument(*flags, dest=name, default=argparse.SUPPRESS, metavar="VALUE", help=about)
     try:
-        return EdgeSettings(**vars(parser.parse_args(arguments)))
+        return EdgeSettings.model_validate({**given, **vars(parser.parse_args(arguments))})
     except ValidationError as error:
         first = error.errors()[0]
         raise InvalidSetting(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None

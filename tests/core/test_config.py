@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from citrine_core.config import CoreSettings, InvalidSetting, read_settings, split_address
+from citrine_core.config import CoreSettings, InvalidSetting, descriptions, read_settings, split_address
 from citrine_edge.config import EdgeSettings
 
 
@@ -18,6 +18,23 @@ def test_a_flag_wins_over_a_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     assert settings.grpc_listen == "127.0.0.1:2"
     assert settings.database == "sqlite+aiosqlite:///a.db"
     assert settings.drain_time == timedelta(seconds=3)
+
+
+def test_a_variable_may_be_written_in_small_letters() -> None:
+    assert read_settings([], {"citrine_lanes": "3"}).lanes == 3
+
+
+def test_a_wrong_variable_is_named() -> None:
+    with pytest.raises(InvalidSetting, match="lanes"):
+        read_settings([], {"CITRINE_LANES": "many"})
+
+
+def test_the_help_says_of_every_setting_what_it_is_for(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        read_settings(["--help"], {})
+
+    assert descriptions().keys() == CoreSettings.model_fields.keys()
+    assert "Database transactions for stations at a time." in " ".join(capsys.readouterr().out.split())
 
 
 @pytest.mark.parametrize(
@@ -43,7 +60,8 @@ def test_a_misspelled_variable_is_named(variable: str) -> None:
 
 
 def test_variables_of_the_other_parts_are_let_alone() -> None:
-    of_edges = {f"CITRINE_{name.upper()}": "x" for name in EdgeSettings.model_fields}
+    names = EdgeSettings.model_fields.keys() - CoreSettings.model_fields.keys()
+    of_edges = {f"CITRINE_{name.upper()}": "x" for name in names}
     of_clients = dict.fromkeys(("CITRINE_CORE", "CITRINE_KEY", "CITRINE_KEY_FILE", "CITRINE_TENANT"), "x")
 
     read_settings([], {**of_edges, **of_clients, "CITRINE_DATA_DIR": "x", "PATH": "x"})

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from citrine_edge import config
-from citrine_edge.config import EdgeSettings, InvalidSetting, read_settings, split_address
+from citrine_edge.config import EdgeSettings, InvalidSetting, descriptions, read_settings, split_address
 
 
 @pytest.fixture(autouse=True)
@@ -100,4 +100,4 @@ def test_address_without_port_is_refused(text: str) -> None:
 
 def test_every_setting_is_documented() -> None:
     assert inspect.getdoc(config) is not None
-    assert [name for name, field in EdgeSettings.model_fields.items() if not field.description] == []
+    assert descriptions().keys() == EdgeSettings.model_fields.keys()

@@ -48,5 +48,6 @@ def run_process(name: str, arguments: Sequence[str]) -> int:
     except ModuleNotFoundError as error:
         raise CliError(f"{name} is not installed: module {error.name} is missing") from error
     finally:
+        gc.freeze()
         gc.enable()
     return process(list(arguments))

@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
 from citrine_core.blocks import plug_ins
 from citrine_core.clock import utc_now
-from citrine_core.config import CoreSettings
+from citrine_core.config import CoreSettings, from_environment
 from citrine_core.db.engine import create_engine, is_outage
 from citrine_core.db.partitions import add_partitions
 from citrine_core.db.schema_version import MIGRATIONS
@@ -53,7 +53,8 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--database", help="SQLAlchemy URL of the database; default: CITRINE_DATABASE")
     try:
         flags = parser.parse_args(argv)
-        settings = CoreSettings() if flags.database is None else CoreSettings(database=flags.database)
+        given = {} if flags.database is None else {"database": flags.database}
+        settings = CoreSettings.model_validate({**from_environment(), **given})
     except SystemExit as stop:
         return int(stop.code or 0)
     except ValidationError as error:

@@ -1,20 +1,32 @@
 """Set-based INSERT … ON CONFLICT for both databases."""
 
-from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+import importlib
+from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import cache
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from sqlalchemy import ColumnElement, Table
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
+
+if TYPE_CHECKING:
+    from sqlalchemy.dialects import postgresql, sqlite
 
 __all__ = ["insert_or_ignore", "insert_statement", "upsert"]
 
 
-def insert_statement(session: AsyncSession, table: Table) -> postgresql.Insert | sqlite.Insert:
+Insert: TypeAlias = "postgresql.Insert | sqlite.Insert"
+
+
+@cache
+def _insert_of(dialect: str) -> Callable[[Table], Insert]:
+    # Imported by name: a process has one database, and need not load what is known of the other.
+    insert: Callable[[Table], Insert] = importlib.import_module(f"sqlalchemy.dialects.{dialect}").insert
+    return insert
+
+
+def insert_statement(session: AsyncSession, table: Table) -> Insert:
     """Return an INSERT of the session's database, which knows ON CONFLICT."""
-    if session.get_bind().dialect.name == "postgresql":
-        return postgresql.insert(table)
-    return sqlite.insert(table)
+    return _insert_of(session.get_bind().dialect.name)(table)
 
 
 async def insert_or_ignore(
