@@ -1,18 +1,17 @@
 """The page of all settings, written from the classes and options that read them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
 import typer
-from pydantic import SecretStr
+from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
-from pydantic_settings import BaseSettings
 
 from citrine_cli.app import build_app
-from citrine_core.config import CoreSettings
-from citrine_edge.config import EdgeSettings
+from citrine_core import config as core
+from citrine_edge import config as edge
 
 __all__ = ["DOCUMENT", "page"]
 
@@ -29,8 +28,8 @@ in a flag.
 """
 
 _PROCESSES = (
-    ("Core", "core", CoreSettings, "What `citrine core` and `citrine db upgrade` read."),
-    ("Edge", "edge", EdgeSettings, "What `citrine edge` reads."),
+    ("Core", core.CoreSettings, core.descriptions, "What `citrine core` and `citrine db upgrade` read."),
+    ("Edge", edge.EdgeSettings, edge.descriptions, "What `citrine edge` reads."),
 )
 
 _TABLE = "| variable | flag | form | default | meaning |\n|---|---|---|---|---|\n"
@@ -39,8 +38,8 @@ _TABLE = "| variable | flag | form | default | meaning |\n|---|---|---|---|---|\
 def page() -> str:
     """Return the page as it should be."""
     parts = [_HEAD]
-    for title, _, settings, about in _PROCESSES:
-        parts.append(f"\n## {title}\n\n{about}\n\n{_TABLE}{''.join(_rows(settings))}")
+    for title, settings, descriptions, about in _PROCESSES:
+        parts.append(f"\n## {title}\n\n{about}\n\n{_TABLE}{''.join(_rows(settings, descriptions()))}")
     parts.append(
         "\n## Command line\n\nWhat every command of `citrine` reads that calls a core, and what `citrine up` reads; "
         f"the other flags are in each command's `--help`.\n\n{_TABLE}{''.join(_rows_of_commands())}"
@@ -48,16 +47,16 @@ def page() -> str:
     return "".join(parts)
 
 
-def _rows(settings: type[BaseSettings]) -> Iterator[str]:
+def _rows(settings: type[BaseModel], descriptions: Mapping[str, str]) -> Iterator[str]:
     for name, field in settings.model_fields.items():
-        about = " ".join((field.description or "").split())
+        about = " ".join(descriptions[name].split())
         yield _row(f"CITRINE_{name.upper()}", f"--{name.replace('_', '-')}", _form(field), _default(field), about)
 
 
 def _rows_of_commands() -> Iterator[str]:
     seen = set()
     command: Any = typer.main.get_command(build_app())
-    for group in (command, command.get_command(typer.Context(command), "up")):
+    for group in (command, command.resolve_command(typer.Context(command), ["up"])[1]):
         for option in group.params:
             if option.envvar is None or option.envvar in seen:
                 continue
