@@ -55,7 +55,7 @@ from citrine_core.resources import refusals, reports
 from citrine_core.resources.commands import CommandQueue, CommandSender, CommandsServicer, CommandsStage
 from citrine_core.resources.commands.pending import PendingCommands
 from citrine_core.resources.connections import ConnectionRepository, ConnectionsServicer, current_epochs
-from citrine_core.resources.keys import KeyAuthenticator, KeysServicer, ensure_operator_key
+from citrine_core.resources.keys import KeyAuthenticator, KeysServicer, ensure_operator_key, has_key
 from citrine_core.resources.stations.servicer import StationsServicer
 from citrine_core.resources.tenants import TenantDirectory, TenantsServicer
 from citrine_core.resources.tokens import TokensServicer
@@ -147,6 +147,10 @@ class Core:
                 raise CannotStart("the database can't be reached or can't be written")
             if self.settings.operator_key_file is not None:
                 await ensure_operator_key(self.settings.operator_key_file, self.unit_of_work, self._clock)
+            elif not await has_key(self.unit_of_work):
+                logger.warning("nobody can call the API, for there is no key yet: set CITRINE_OPERATOR_KEY_FILE")
+            if not self.settings.credential():
+                logger.warning("no edge is let in: set CITRINE_EDGE_CREDENTIAL_FILE here and for the edges")
             grpc_address, http_address = await self._listen()
             async with asyncio.TaskGroup() as tasks:
                 running = [tasks.create_task(task, name=name) for name, task in self._tasks()]

@@ -160,23 +160,33 @@ def main(argv: list[str] | None = None) -> int:
         return 2
     set_up_logging(settings.log_level)
     _calm_garbage_collector()
-    _allow_sockets(settings.ocpp_max_sockets)
+    if not settings.credential():
+        _logger.warning("without a credential no core lets this edge in: set CITRINE_EDGE_CREDENTIAL_FILE")
+    sockets = _allow_sockets(settings.ocpp_max_sockets, "ocpp_max_sockets" in settings.model_fields_set)
     try:
-        return _run(settings)
+        return _run(settings.model_copy(update={"ocpp_max_sockets": sockets}))
     except OSError as error:
         sys.stderr.write(f"citrine edge: {error}\n")
         return 1
 
 
-def _allow_sockets(count: int) -> None:
-    """Raise the limit of open files as far as that takes no privilege; the usual one is for 1024."""
+def _allow_sockets(count: int, is_chosen: bool) -> int:
+    """Raise the limit of open files as far as that takes no privilege, and return how many sockets there may be.
+
+    The usual limit is 1024, raised to that of the machine; where that is too low as well, less than `count`.
+    """
     wanted = count + OTHER_FILES
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if hard != resource.RLIM_INFINITY and hard < wanted:
-        _logger.warning("too few files may be open for so many sockets", extra={"limit": hard, "sockets": count})
-        wanted = hard
+        _logger.log(
+            logging.WARNING if is_chosen else logging.INFO,
+            "fewer sockets than CITRINE_OCPP_MAX_SOCKETS: for all of them raise the hard limit of open files",
+            extra={"sockets": max(1, hard - OTHER_FILES), "open_files": hard, "needed": wanted},
+        )
+        count, wanted = max(1, hard - OTHER_FILES), hard
     if soft != resource.RLIM_INFINITY and soft < wanted:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    return count
 
 
 def _calm_garbage_collector() -> None:

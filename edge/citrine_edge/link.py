@@ -176,7 +176,8 @@ class Link:
             self._owner.link_down(self)
         elif problem != self._problem:
             # Said once, not with every attempt.
-            _logger.info("core not reached", extra={"core": self.address, "problem": problem})
+            level = logging.WARNING if _needs_somebody(error) else logging.INFO
+            _logger.log(level, "core not reached", extra={"core": self.address, "problem": problem})
         self._problem = problem
         self._queue.clear()
         self._wake.clear()
@@ -293,3 +294,8 @@ def _first(error: BaseException | None) -> BaseException | None:
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     return error
+
+
+def _needs_somebody(error: BaseException | None) -> bool:
+    """Tell whether trying again does not help: the core answers, and refuses."""
+    return isinstance(error, grpc.aio.AioRpcError) and error.code() is grpc.StatusCode.UNAUTHENTICATED

@@ -62,10 +62,10 @@ async def test_it_listens_until_it_is_asked_to_stop(tmp_path: Path) -> None:
     )
     assert process.stderr is not None
     async with asyncio.timeout(30):
-        said = ""
-        while "the core listens" not in said:
-            said = (await process.stderr.readline()).decode()
-            assert said, "it ended"
+        lines = [""]
+        while "the core listens" not in lines[-1]:
+            lines.append((await process.stderr.readline()).decode())
+            assert lines[-1], "it ended"
         addresses = json.loads(ready.read_text())
 
         process.send_signal(signal.SIGTERM)
@@ -73,5 +73,10 @@ async def test_it_listens_until_it_is_asked_to_stop(tmp_path: Path) -> None:
         await process.stderr.read()
         assert await process.wait() == 0
     assert addresses["pid"] == process.pid
-    assert addresses["grpc"] in said
+    assert addresses["grpc"] in lines[-1]
+    warnings = [line for line in lines if " WARNING " in line]
+    assert [name for line in warnings for name in line.split() if name.startswith("CITRINE_")] == [
+        "CITRINE_OPERATOR_KEY_FILE",
+        "CITRINE_EDGE_CREDENTIAL_FILE",
+    ]
     assert not addresses["http"].endswith(":0")

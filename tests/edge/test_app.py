@@ -6,7 +6,7 @@ import os
 import resource
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -25,9 +25,10 @@ def _no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @asynccontextmanager
-async def edge_process(*arguments: str) -> AsyncIterator[asyncio.subprocess.Process]:
+async def edge_process(*arguments: str, under: Sequence[str] = ()) -> AsyncIterator[asyncio.subprocess.Process]:
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "citrine_edge", "--ocpp-listen=127.0.0.1:0", "--http-listen=127.0.0.1:0", *arguments,
+        *under, sys.executable, "-m", "citrine_edge",
+        "--ocpp-listen=127.0.0.1:0", "--http-listen=127.0.0.1:0", *arguments,
         stderr=asyncio.subprocess.PIPE, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
     )  # fmt: skip
     try:
@@ -71,6 +72,26 @@ async def test_process_serves_stations_until_it_is_asked_to_stop(core: FakeCore,
     assert addresses["ocpp"] in line
     assert addresses["http"] in line
     assert core.order()[-1] == "closed"
+
+
+@pytest.mark.parametrize(("chosen", "level"), [([], "INFO"), (["--ocpp-max-sockets=500"], "WARNING")])
+async def test_few_open_files_mean_few_sockets(core: FakeCore, chosen: list[str], level: str) -> None:
+    few = ("sh", "-c", 'ulimit -n 300; exec "$@"', "sh")
+    async with edge_process(f"--core={core.address}", "--edge-credential=secret", *chosen, under=few) as process:
+        line = await line_with(process, "fewer sockets than CITRINE_OCPP_MAX_SOCKETS")
+
+    assert f" {level} " in line
+    assert "sockets=100 open_files=300" in line
+
+
+@pytest.mark.parametrize(
+    ("given", "problem"), [([], "CITRINE_EDGE_CREDENTIAL_FILE"), (["--edge-credential=x"], "no such edge")]
+)
+async def test_an_edge_that_no_core_lets_in_says_so(core: FakeCore, given: list[str], problem: str) -> None:
+    async with edge_process(f"--core={core.address}", *given) as process:
+        line = await line_with(process, problem)
+
+    assert " WARNING " in line
 
 
 async def test_second_signal_ends_it_at_once(core: FakeCore, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Who may call what: authentication, scopes from the contract, the choice of the tenant."""
 
 import hmac
+import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,6 +15,8 @@ from citrine_core.ids import DEFAULT_TENANT
 from citrine_core.rpc.caller import Caller
 
 __all__ = ["Access", "Authenticator", "Identity", "bearer_token", "rule_of", "scopes_of"]
+
+logger = logging.getLogger(__name__)
 
 AUTHORIZATION = "authorization"
 """Metadata key of the credential: "Bearer ..."."""
@@ -113,6 +116,7 @@ class Access:
         wanted = self._edge_credential
         # Compared in constant time: how long it takes must not tell how much of a guess was right.
         if not wanted or given is None or not hmac.compare_digest(given.encode(), wanted.encode()):
+            logger.warning("an edge was refused: its credential is missing or wrong")
             raise Unauthenticated("the credential of the edge link is missing or wrong")
 
     async def _identify(self, metadata: Mapping[str, str]) -> Identity:

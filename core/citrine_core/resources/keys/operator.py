@@ -14,7 +14,7 @@ from citrine_core.resources.keys.repository import KeyRepository
 from citrine_core.resources.keys.secrets import is_secret, new_key, read_key
 from citrine_core.rpc.caller import ALL_SCOPES
 
-__all__ = ["ensure_operator_key"]
+__all__ = ["ensure_operator_key", "has_key"]
 
 DISPLAY_NAME = "operator (key file)"
 """Name of keys that are made here."""
@@ -50,6 +50,16 @@ async def ensure_operator_key(path: Path, unit_of_work: UnitOfWorkFactory, clock
         await work.commit()
     await asyncio.to_thread(_write, path, f"{key}\n")
     return True
+
+
+async def has_key(unit_of_work: UnitOfWorkFactory) -> bool:
+    """Tell whether there is any API key.
+
+    Raises:
+        DatabaseUnavailable: When keys can't be read now.
+    """
+    async with unit_of_work(read_only=True) as work:
+        return await KeyRepository(work.session).has_any()
 
 
 async def _is_valid(text: str, unit_of_work: UnitOfWorkFactory, now: datetime) -> bool:

@@ -1,6 +1,6 @@
 """Queries of the API keys."""
 
-from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy import ColumnElement, exists, or_, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -20,6 +20,10 @@ class KeyRepository:
     async def find(self, key_id: str) -> ApiKey | None:
         """Return a key of whatever tenant, or None where there is none of this id."""
         return await self._session.get(ApiKey, key_id)
+
+    async def has_any(self) -> bool:
+        """Tell whether there is a key of any tenant."""
+        return bool(await self._session.scalar(select(exists(ApiKey))))
 
     async def get(self, tenant_id: str, key_id: str, *, operators: bool) -> ApiKey:
         """Return a key of a tenant.
