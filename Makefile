@@ -20,7 +20,7 @@ help:
 	@echo "make test    run all tests"
 	@echo "make conformance  run the conformance cases of OCPP 2.0.1 on SQLite and on PostgreSQL"
 	@echo "make lint    run ruff, mypy, import-linter and buf"
-	@echo "make bench   measure throughput, latency and memory"
+	@echo "make bench   measure throughput, latency, memory and starts"
 	@echo "make format  let ruff format and repair"
 	@echo "make protos  generate the Python code of the contract anew"
 	@echo "make docs    write docs/settings.md, metrics.md and requirements.md anew"
