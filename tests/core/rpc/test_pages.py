@@ -44,6 +44,13 @@ def test_next_page_begins_after_the_last_key_that_was_shown() -> None:
     assert page.after == KEY
 
 
+def test_token_of_the_first_release_is_still_read_and_given() -> None:
+    token = "WyJhYzkzNWQwZjdlYjRhNjhjIiwiYS1zdGF0aW9uIiwxMix7InRpbWUiOiIyMDI1LTAxLTMxVDEyOjAwOjAwLjEyMzQ1NiswMDowMCJ9XQ"
+
+    assert open_page(ListStationsRequest(page_token=token, connected_only=True)).after == KEY
+    assert token_of(ListStationsRequest(connected_only=True)) == token
+
+
 def test_last_page_has_no_token() -> None:
     page = open_page(ListStationsRequest(page_size=2))
 

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable
-from datetime import datetime
 
 import grpc
 from google.protobuf.empty_pb2 import Empty
@@ -12,7 +11,7 @@ from citrine.api.v1.refusals_pb2_grpc import RefusalsServiceServicer
 from citrine.events.v1.events_pb2 import Event, ToleranceRuleChanged
 from citrine.ocpp.actions import ACTIONS
 from citrine_core.errors import FailedPrecondition, InvalidArgument, NotFound
-from citrine_core.resources.refusals.models import RefusalRow, ToleranceRuleRow
+from citrine_core.resources.refusals.models import ToleranceRuleRow
 from citrine_core.resources.refusals.protos import rule_to_proto, to_proto
 from citrine_core.resources.refusals.repository import RefusalRepository, ToleranceRepository
 from citrine_core.resources.stations.repository import StationRepository
@@ -142,9 +141,3 @@ def _assign(row: ToleranceRuleRow, rule: pb.ToleranceRule) -> None:
 def _changed(row: ToleranceRuleRow, *, removed: bool = False) -> Event:
     body = ToleranceRuleChanged(rule_id=row.rule_id, removed=removed)
     return Event(tenant_id=row.tenant_id, tolerance_rule_changed=body)
-
-
-def _order(row: RefusalRow) -> tuple[str | int | datetime, ...]:
-    return (
-        row.last_time, row.station_id, row.outcome, row.action, row.event_type, row.code, row.path, row.rule_id
-    )  # fmt: skip
