@@ -49,7 +49,7 @@ BLOCK_EXTRAS: dict[str, set[str]] = {
         *("checks.py", "conflicts.py", "planner.py", "schedules.py"),
         # What becomes of profiles, and of exchanges with vehicles.
         *("answers.py", "jobs.py", "profile_setter.py", "protos.py", "reconcile.py", "records.py"),
-        "station_snapshot.py",
+        *("station_snapshot.py", "throttles.py"),
     },
     "tariff_and_cost": {
         # The engine, pure and tested by tables: what a tariff says, what a transaction took, what that costs.

@@ -86,7 +86,8 @@ _WORDS: Mapping[str, Callable[[Any], str]] = {
     "command_finished": lambda body: f"command {body.action} {body.state.lower().replace('_', ' ')}",
     "data_transfer_received": lambda body: f"data of {body.request.vendor_id}: {enum_word(body, 'status')}",
     "transaction_limit_changed": lambda body: (
-        f"limit of {body.reason.lower()} {body.state.lower()}  {body.transaction_id}"
+        f"{f'limit of {body.reason.lower()}' if body.reason else 'limit'} {body.state.lower()}  {body.transaction_id}"
+        + (f", throttle {body.throttle.lower()}" if body.throttle else "")
         + (f": {body.problem}" if body.problem else "")
     ),
     "station_clock_changed": lambda body: (

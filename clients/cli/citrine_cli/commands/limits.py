@@ -41,17 +41,18 @@ async def list_limits(
         client.out.messages(limits)
         return
     client.out.table(
-        ["transaction", "station", "limit", "state", "reached", "when", "set by", "problem"],
+        ["transaction", "station", "limit", "state", "throttle", "reached", "when", "set by", "problem"],
         (
             [
                 found.transaction_id,
                 found.station_id,
                 _words(found),
                 enum_word(found, "state"),
+                enum_word(found.throttle, "state") if found.HasField("throttle") else "",
                 enum_word(found, "reason"),
                 time_word(found, "reach_time"),
                 found.set_by,
-                found.problem,
+                _problem(found),
             ]
             for found in limits
         ),
@@ -81,6 +82,10 @@ async def set_limit(
         client.out.message(changed)
         return
     client.out.line(f"transaction {transaction_id} of {station_id} may take {_words(changed) or 'any'}")
+
+
+def _problem(found: TransactionLimit) -> str:
+    return "; ".join(text for text in (found.problem, found.throttle.problem) if text)
 
 
 def _words(found: TransactionLimit) -> str:

@@ -76,7 +76,8 @@ class ProfileAnswers:
         if row.planned:
             await self._triggers.answered(work, row.tenant_id, row.station_id)
             return
-        cause, text = pb.CHARGING_PLAN_CAUSE_PROFILE, f"profile {row.profile_id} of an operator"
+        text = f"transaction {row.transaction_id} is throttled" if row.throttles else ""
+        cause, text = pb.CHARGING_PLAN_CAUSE_PROFILE, text or f"profile {row.profile_id} of an operator"
         await self._triggers.changed(work, row.tenant_id, row.station_id, cause, text)
 
     @handles_answer(ocpp.ClearChargingProfileResponse)

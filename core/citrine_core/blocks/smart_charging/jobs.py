@@ -203,7 +203,7 @@ class ChargingPlans:
         """
         if needs is None and row.needs is not None:
             needs = ocpp.NotifyEVChargingNeedsRequest.FromString(row.needs)
-        profiles = snapshot.profiles_of(transaction.transaction_id)
+        profiles = [one for one in snapshot.profiles_of(transaction.transaction_id) if not one.throttles]
         if needs is None:
             if not profiles:
                 raise NotPossible("MissingParam", "the vehicle did not say what it needs")

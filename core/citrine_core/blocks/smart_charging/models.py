@@ -43,6 +43,8 @@ class ProfileRecord(Model):
     """True: the station reported it, and it was not set from here."""
     planned: Mapped[bool] = mapped_column(default=False)
     """True: made by the planner, and not an operator's wish that plans have to respect."""
+    throttles: Mapped[bool] = mapped_column(default=False, server_default=false())
+    """True: it has its transaction take no power (limit 0). No plan may raise it, and none may count on it."""
     uncertain: Mapped[bool] = mapped_column(default=False, server_default=false())
     """True of a failed one: the station may have it nevertheless."""
     cause: Mapped[str | None] = mapped_column(String(200))

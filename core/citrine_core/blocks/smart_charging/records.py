@@ -55,6 +55,7 @@ def new_record(
         reason="",
         found=False,
         planned=False,
+        throttles=False,
         uncertain=False,
         source="CSO",
         create_time=now,

@@ -21,8 +21,11 @@ def block(services: Services) -> Block:
     from citrine_core.blocks.transactions.handlers import TransactionsHandlers
     from citrine_core.blocks.transactions.limits import INTERVAL as LIMITS_INTERVAL
     from citrine_core.blocks.transactions.limits import (
+        THROTTLE_INTERVAL,
         LimitChecks,
         LimitHandlers,
+        ThrottleHandlers,
+        Throttling,
         TokenWatch,
         TransactionLimitsServicer,
         credit_left,
@@ -41,24 +44,31 @@ def block(services: Services) -> Block:
 
     skews = ClockSkews.of(services)
     settlements = Settlements(services)
-    limits = Job("transaction limits", LIMITS_INTERVAL, LimitChecks(services).run)
+    throttles = Job("throttled transactions", THROTTLE_INTERVAL, Throttling(services).run)
+    limits = Job("transaction limits", LIMITS_INTERVAL, LimitChecks(services, throttles.wake).run)
     services.on_token_change.append(TokenWatch(services, limits.wake).changed)
     services.credit_left.append(credit_left)
     checks = Job("transaction checks", INTERVAL, TransactionChecks(services).run)
     return Block(
         "transactions",
-        [TransactionsHandlers(services, checks.wake), CheckHandlers(services), LimitHandlers(services)],
+        [
+            TransactionsHandlers(services, checks.wake),
+            CheckHandlers(services),
+            LimitHandlers(services, throttles.wake),
+            ThrottleHandlers(services, throttles.wake),
+        ],
         [
             partial(transactions_pb2_grpc.add_TransactionsServiceServicer_to_server, TransactionsServicer(services)),
             partial(
                 transaction_limits_pb2_grpc.add_TransactionLimitsServiceServicer_to_server,
-                TransactionLimitsServicer(services, limits.wake),
+                TransactionLimitsServicer(services, limits.wake, throttles.wake),
             ),
         ],
         ["citrine.api.v1.TransactionsService", "citrine.api.v1.TransactionLimitsService"],
         jobs=[
             checks,
             limits,
+            throttles,
             Job("clocks of stations", CLOCKS_INTERVAL, skews.store),
             Job("settlements", SETTLEMENT_INTERVAL, DueSettlements(services).run),
         ],

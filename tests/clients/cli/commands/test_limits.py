@@ -38,13 +38,23 @@ def test_limits_are_listed(citrine: Cli, core: ScriptedCore) -> None:
     found = pb.TransactionLimit(
         station_id="CS-1", transaction_id="T-1", limit=LIMIT, state=pb.LIMIT_STATE_STOPPED, reason=pb.LIMIT_REASON_COST
     )
-    core.on("ListTransactionLimits", pb.ListTransactionLimitsResponse(limits=[found]))
+    stubborn = pb.TransactionLimit(
+        station_id="CS-1",
+        transaction_id="T-2",
+        state=pb.LIMIT_STATE_STOPPING,
+        reason=pb.LIMIT_REASON_ENERGY,
+        problem="the station refused to stop",
+        throttle=pb.Throttle(state=pb.THROTTLE_STATE_ACCEPTED, charging_profile_id=7),
+    )
+    core.on("ListTransactionLimits", pb.ListTransactionLimitsResponse(limits=[found, stubborn]))
 
     listed, as_json = citrine("limit", "list"), citrine("limit", "list", "--json")
 
     assert "stopped" in listed.out
     assert "25.00, 20 kWh, 90 min" in listed.out
     assert as_json.json[0]["reason"] == "LIMIT_REASON_COST"
+    assert "accepted" in next(line for line in listed.out.splitlines() if "T-2" in line)
+    assert as_json.json[1]["throttle"]["chargingProfileId"] == 7
 
 
 def test_a_start_and_a_token_bear_a_limit(citrine: Cli, core: ScriptedCore) -> None:

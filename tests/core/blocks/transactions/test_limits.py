@@ -82,7 +82,7 @@ class Limits:
     async def check(self) -> None:
         """Let what is due be looked at: as if enough time had passed."""
         await self.make_due()
-        await LimitChecks(self.core.core.services).run()
+        await LimitChecks(self.core.core.services, lambda: None).run()
 
     async def make_due(self) -> None:
         """Let enough time have passed."""
@@ -156,7 +156,7 @@ async def test_F03_FR_01_a_limit_of_energy_that_is_set_while_it_runs_stops_it_on
     before = await station.get()
     await station.session.call(updated(1, 5000))
     await station.make_due()
-    await asyncio.gather(*(LimitChecks(station.core.core.services).run() for _ in range(2)))
+    await asyncio.gather(*(LimitChecks(station.core.core.services, lambda: None).run() for _ in range(2)))
     await station.until("STOPPED", check=False)
     await station.check()
 
@@ -235,7 +235,7 @@ async def test_a_core_that_dies_before_it_asks_leaves_the_stop_to_the_next(stati
     await station.session.call(started(0, 0, id_token=OWN))
     await station.check()
     await station.session.call(updated(1, 5000))
-    checks = LimitChecks(station.core.core.services)
+    checks = LimitChecks(station.core.core.services, lambda: None)
     await station.make_due()
     taken = await checks._claim()
     before = list(station.stops)

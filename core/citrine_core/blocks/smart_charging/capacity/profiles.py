@@ -6,11 +6,19 @@ from datetime import datetime
 from citrine.ocpp.v2 import types_pb2 as types
 from citrine_core.blocks.smart_charging.capacity.loads import WATTS_PER_AMPERE
 from citrine_core.blocks.smart_charging.capacity.situation import TX_DEFAULT, Running, Situation
+from citrine_core.blocks.smart_charging.checks import Abilities
 from citrine_core.blocks.smart_charging.schedules import NOMINAL_VOLTAGE, Curve
 
-__all__ = ["default_profile", "share_profile"]
+__all__ = ["default_profile", "rate_unit", "share_profile"]
 
 _A, _W = types.CHARGING_RATE_UNIT_ENUM_A, types.CHARGING_RATE_UNIT_ENUM_W
+
+
+def rate_unit(abilities: Abilities, *, is_dc: bool) -> types.ChargingRateUnitEnum.ValueType:
+    """Return the unit that a station takes: A for AC and W for DC, unless it takes the other one only (K01.FR.26)."""
+    units = abilities.rate_units
+    in_watts = _W in units if is_dc and units else is_dc or (bool(units) and _A not in units)
+    return _W if in_watts else _A
 
 
 def share_profile(situation: Situation, one: Running, curve: Curve, profile_id: int) -> types.ChargingProfile:
@@ -22,8 +30,7 @@ def share_profile(situation: Situation, one: Running, curve: Curve, profile_id: 
         curve: A on each phase, from the moment of the situation on.
         profile_id: Id of the profile.
     """
-    units = situation.abilities.rate_units
-    in_watts = _W in units if one.supply.is_dc and units else one.supply.is_dc or (bool(units) and _A not in units)
+    in_watts = rate_unit(situation.abilities, is_dc=one.supply.is_dc) == _W
     phases = one.supply.phases if one.phases_known and not one.supply.is_dc else None
     profile = _profile(situation.now, curve, in_watts, phases, is_dc=one.supply.is_dc)
     profile.id, profile.stack_level = profile_id, one.level or 0
@@ -40,8 +47,8 @@ def default_profile(situation: Situation, curve: Curve, profile_id: int) -> type
         curve: A on each phase, from the moment of the situation on.
         profile_id: Id of the profile.
     """
-    units = situation.abilities.rate_units
-    profile = _profile(situation.now, curve, bool(units) and _A not in units, None, is_dc=False)
+    in_watts = rate_unit(situation.abilities, is_dc=False) == _W
+    profile = _profile(situation.now, curve, in_watts, None, is_dc=False)
     profile.id, profile.stack_level = profile_id, situation.default_level or 0
     profile.charging_profile_purpose = TX_DEFAULT
     return profile

@@ -100,6 +100,8 @@ def _share(
 
 
 def _reason(one: Running, situation: Situation, planned: float) -> str:
+    if one.is_throttled:
+        return "it takes no power: its limit is reached, and the station does not stop it"
     if one.level is None:
         return "an operator's profile is on the highest stack level, and stays"
     most = limit_at(one.claim.most, 0.0)

@@ -34,7 +34,7 @@ from citrine_core.blocks.smart_charging.schedules import (
 from citrine_core.blocks.smart_charging.station_snapshot import read_abilities
 from citrine_core.db import UnitOfWork
 
-__all__ = ["TX_DEFAULT", "Running", "Situation", "read_situation"]
+__all__ = ["TX_DEFAULT", "Running", "Situation", "is_profile_of", "read_situation"]
 
 TX_DEFAULT = types.CHARGING_PROFILE_PURPOSE_ENUM_TX_DEFAULT_PROFILE
 
@@ -65,6 +65,8 @@ class Running:
     """Stack level for the core's profile. None: an operator's is on the highest."""
     max_periods: int
     has_needs: bool
+    is_throttled: bool = False
+    """True: it is to take no power, because its limit is reached and its station does not stop it."""
 
 
 @dataclass(frozen=True)
@@ -191,14 +193,16 @@ def _is_limited(read: _Read) -> bool:
 
 def _running(read: _Read, transaction: OpenTransaction) -> Running:
     evse_id = transaction.evse_id or 0
-    rows = [row for row in read.rows if row.purpose == TX and _is_of(row, transaction)]
+    rows = [row for row in read.rows if row.purpose == TX and is_profile_of(row, transaction)]
     own, wishes = [row for row in rows if row.planned], [row for row in rows if not row.planned]
+    # One that throttles is cleared at any time; what is beneath it must not be more than the share.
+    lasting = [row for row in rows if not row.throttles]
     defaults = [row for row in read.defaults_of(evse_id) if not row.planned]
     needs, message = _needs(read, transaction)
     supply = Supply(phases=3 if needs is None or needs.supply.is_dc else needs.supply.phases)
     is_dc = needs is not None and needs.supply.is_dc
     load = worst_case(
-        read.installed(rows), read.installed(read.defaults_of(evse_id)), read.now, phases=3 if is_dc else 1
+        read.installed(lasting), read.installed(read.defaults_of(evse_id)), read.now, phases=3 if is_dc else 1
     )
     uppers = [_of_evse(read, evse_id, supply), _wish([*wishes, *defaults], read.now, supply)]
     periods = [most for most in (read.abilities.max_periods, message.max_schedule_tuples) if most]
@@ -215,6 +219,7 @@ def _running(read: _Read, transaction: OpenTransaction) -> Running:
         _level(wishes, read.abilities),
         min(periods, default=1024),
         needs is not None,
+        any(row.throttles for row in rows),
     )
 
 
@@ -263,7 +268,8 @@ def _needs(read: _Read, transaction: OpenTransaction) -> tuple[Needs | None, Not
     return needs, message
 
 
-def _is_of(row: ProfileRecord, transaction: OpenTransaction) -> bool:
+def is_profile_of(row: ProfileRecord, transaction: OpenTransaction) -> bool:
+    """Tell whether a TxProfile is of a transaction."""
     if row.transaction_id is not None:
         return row.transaction_id == transaction.transaction_id
     return row.remote_start_id is not None and row.remote_start_id == transaction.remote_start_id

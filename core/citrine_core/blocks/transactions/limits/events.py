@@ -9,12 +9,20 @@ from citrine.events.v1.events_pb2 import Event, TransactionLimitChanged
 __all__ = ["limit_changed"]
 
 
-def limit_changed(row: Mapping[str, Any]) -> Event:
-    """Return the event that a limit came into another state."""
+def limit_changed(
+    row: Mapping[str, Any], throttle: pb.ThrottleState.ValueType = pb.THROTTLE_STATE_UNSPECIFIED
+) -> Event:
+    """Return the event that a limit, or its throttle, came into another state.
+
+    Args:
+        row: The limit.
+        throttle: What became of the throttle. Unspecified: the transaction is not throttled.
+    """
     changed = TransactionLimitChanged(
         transaction_id=row["transaction_id"],
         state=pb.LimitState.Name(row["state"]).removeprefix("LIMIT_STATE_"),
-        reason=pb.LimitReason.Name(row["reason"]).removeprefix("LIMIT_REASON_"),
+        reason=pb.LimitReason.Name(row["reason"]).removeprefix("LIMIT_REASON_") if row["reason"] else "",
         problem=row["problem"],
+        throttle=pb.ThrottleState.Name(throttle).removeprefix("THROTTLE_STATE_") if throttle else "",
     )
     return Event(tenant_id=row["tenant_id"], station_id=row["station_id"], transaction_limit_changed=changed)

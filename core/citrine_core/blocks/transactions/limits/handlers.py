@@ -1,5 +1,6 @@
 """What stations answer to the core's requests to stop transactions."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -10,7 +11,8 @@ from citrine.ocpp.v2.remote_control_pb2 import (
     RequestStopTransactionResponse,
 )
 from citrine_core.blocks.transactions.limits.events import limit_changed
-from citrine_core.blocks.transactions.limits.repository import LimitRepository
+from citrine_core.blocks.transactions.limits.repository import UNSTOPPED, LimitRepository
+from citrine_core.blocks.transactions.limits.throttling import ThrottleRepository
 from citrine_core.db import UnitOfWork
 from citrine_core.dispatch import Answered, Failed, handles_answer, handles_failure
 from citrine_core.services import Services
@@ -24,35 +26,45 @@ UNREACHED_TIME = timedelta(seconds=10)
 
 
 class LimitHandlers:
-    """Notes what came of limits that were reached, whoever asked the station to stop."""
+    """Notes what came of limits that were reached, whoever asked the station to stop.
 
-    def __init__(self, services: Services) -> None:
+    Args:
+        services: The clock.
+        wake_throttles: Called after the commit where a transaction is to be throttled.
+    """
+
+    def __init__(self, services: Services, wake_throttles: Callable[[], None]) -> None:
         self._clock = services.clock
+        self._wake_throttles = wake_throttles
 
     @handles_answer(RequestStopTransactionResponse)
     async def stop_answered(
         self, work: UnitOfWork, answered: Answered[RequestStopTransactionRequest, RequestStopTransactionResponse]
     ) -> None:
-        """Note that the station stops the transaction, or refuses to: then it is asked again (F03.FR.01)."""
+        """Note that the station stops the transaction, or refuses to: then it is asked again (F03.FR.01).
+
+        Until it does, the transaction is to take no power (K01).
+        """
         response = answered.response
         if response.status == _ACCEPTED:
             await self._change(work, answered, state=pb.LIMIT_STATE_STOPPED, due_time=None, problem="")
             return
         info = response.status_info
         parts = ("the station refused to stop", info.reason_code, info.additional_info)
-        await self._change(work, answered, problem=": ".join(part for part in parts if part))
+        await self._change(work, answered, throttled=True, problem=": ".join(part for part in parts if part))
 
     @handles_failure(RequestStopTransactionRequest)
     async def stop_failed(self, work: UnitOfWork, failed: Failed[RequestStopTransactionRequest]) -> None:
         """Note why there is no answer. A station that can't be asked at all is not asked again."""
         if failed.for_good:
-            await self._change(work, failed, state=pb.LIMIT_STATE_FAILED, due_time=None, problem=failed.problem)
+            state = pb.LIMIT_STATE_FAILED
+            await self._change(work, failed, throttled=True, state=state, due_time=None, problem=failed.problem)
         elif failed.never_sent:
             await self._change(
                 work, failed, due_time=self._clock() + UNREACHED_TIME, problem=failed.problem, unsent=True
             )
         else:
-            await self._change(work, failed, problem=failed.problem)
+            await self._change(work, failed, throttled=True, problem=failed.problem)
 
     async def _change(
         self,
@@ -60,16 +72,23 @@ class LimitHandlers:
         end: Answered[RequestStopTransactionRequest, Any] | Failed[RequestStopTransactionRequest],
         *,
         unsent: bool = False,
+        throttled: bool = False,
         **values: Any,
     ) -> None:
         limits = LimitRepository(work.session)
         row = await limits.find_for_update(end.tenant_id, (end.station_id, end.request.transaction_id))
-        if row is None or row.state not in (pb.LIMIT_STATE_STOPPING, pb.LIMIT_STATE_FAILED):
+        if row is None or row.state not in UNSTOPPED:
             return
+        throttles, key = ThrottleRepository(work.session), (row.station_id, row.transaction_id)
+        if throttled:
+            await throttles.want(row.tenant_id, [key], self._clock())
+            work.after_commit(self._wake_throttles)
         change = dict(row._mapping) | values | {"update_time": self._clock()}
         change["problem"] = change["problem"][:255]
         if unsent:
             change["attempts"] = max(0, row.attempts - 1)
         await limits.change_all([change])
         if change["state"] != row.state:
-            work.emit(limit_changed(change))
+            throttle = await throttles.find(row.tenant_id, key)
+            state = throttle.state if throttle is not None else pb.THROTTLE_STATE_UNSPECIFIED
+            work.emit(limit_changed(change, state))

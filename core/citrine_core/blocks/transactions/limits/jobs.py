@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -24,7 +24,8 @@ from citrine_core.blocks.authorization import SettingsDirectory
 from citrine_core.blocks.tariff_and_cost.queries import RunningTotals
 from citrine_core.blocks.transactions.limits.credit import spending
 from citrine_core.blocks.transactions.limits.events import limit_changed
-from citrine_core.blocks.transactions.limits.repository import LimitRepository, TransactionKey
+from citrine_core.blocks.transactions.limits.repository import OF_TOKEN, UNSTOPPED, LimitRepository, TransactionKey
+from citrine_core.blocks.transactions.limits.throttling import ThrottleRepository
 from citrine_core.db import UnitOfWork
 from citrine_core.errors import CoreError
 from citrine_core.resources.connections import ConnectionRepository
@@ -59,10 +60,9 @@ TIMEOUT = Duration(seconds=30)
 
 WHO = "transaction limits"
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_GOING_ON = (pb.LIMIT_STATE_ACTIVE, pb.LIMIT_STATE_EXCEEDED)
 
-_OF_TOKEN = (pb.LIMIT_REASON_TOKEN, pb.LIMIT_REASON_CREDIT)
-"""Reasons where the tenant says whether charging goes on."""
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(slots=True)
@@ -74,13 +74,21 @@ class _Facts:
     spent: Mapping[tuple[str, str], Mapping[TransactionKey, Decimal]]
     connected: set[str]
     lost_authorization: int
+    throttles: Mapping[TransactionKey, pb.ThrottleState.ValueType]
+    """Of those that are to take no power."""
 
 
 class LimitChecks:
-    """Checks limits. Each transaction is stopped by one core: it takes the row before it asks the station."""
+    """Checks limits. Each transaction is stopped by one core: it takes the row before it asks the station.
 
-    def __init__(self, services: Services) -> None:
+    Args:
+        services: All of them.
+        wake_throttles: Called after the commit where a transaction is to be throttled, or not any more.
+    """
+
+    def __init__(self, services: Services, wake_throttles: Callable[[], None]) -> None:
         self._services = services
+        self._wake_throttles = wake_throttles
         self._settings = SettingsDirectory.of(services)
         self._totals = RunningTotals()
 
@@ -101,7 +109,7 @@ class LimitChecks:
         async with self._services.unit_of_work() as work:
             limits = LimitRepository(work.session)
             rows = await limits.claim(now, MANY)
-            changed = []
+            changed: list[dict[str, Any]] = []
             for tenant_id in sorted({row.tenant_id for row in rows}):
                 mine = [row for row in rows if row.tenant_id == tenant_id]
                 facts = await self._facts(work, tenant_id, mine, now)
@@ -111,10 +119,31 @@ class LimitChecks:
                     if change["attempts"] > row.attempts:
                         stops.append(change)
                     if change["state"] not in (row.state, pb.LIMIT_STATE_OVER):
-                        work.emit(limit_changed(change))
+                        throttle = facts.throttles.get(_key_of(row), pb.THROTTLE_STATE_UNSPECIFIED)
+                        is_released = throttle and change["state"] in _GOING_ON
+                        work.emit(limit_changed(change, pb.THROTTLE_STATE_RELEASING if is_released else throttle))
+                await self._throttle(work, tenant_id, mine, changed[-len(mine) :], now)
             await limits.change_all(changed)
             await work.commit()
         return stops
+
+    async def _throttle(
+        self,
+        work: UnitOfWork,
+        tenant_id: str,
+        rows: Sequence[Row[Any]],
+        changes: Sequence[Mapping[str, Any]],
+        now: datetime,
+    ) -> None:
+        """Have transactions throttled that are asked to stop once more, and let those go on that may."""
+        asked = [pair for pair in zip(rows, changes, strict=True) if pair[0].attempts]
+        again = [_key_of(row) for row, change in asked if change["attempts"] > row.attempts]
+        go_on = [_key_of(row) for row, change in asked if change["state"] in _GOING_ON]
+        throttles = ThrottleRepository(work.session)
+        await throttles.want(tenant_id, again, now)
+        is_released = await throttles.release(tenant_id, go_on, now)
+        if again or is_released:
+            work.after_commit(self._wake_throttles)
 
     async def _facts(self, work: UnitOfWork, tenant_id: str, rows: Sequence[Row[Any]], now: datetime) -> _Facts:
         if not self._settings.loaded:
@@ -123,6 +152,9 @@ class LimitChecks:
         keys = {(row.station_id, row.transaction_id) for row in rows if row.max_cost is not None or row.prepaid}
         named = {_token_of(row) for row in rows if row.tx_id_token is not None and (row.prepaid or row.watches_token)}
         tokens = await TokenRepository(work.session).find_all(tenant_id, named)
+        throttles = await ThrottleRepository(work.session).find_all(
+            tenant_id, {_key_of(row) for row in rows if row.attempts}
+        )
         sessions = await ConnectionRepository(work.session).find_all(tenant_id, {row.station_id for row in rows})
         return _Facts(
             await self._totals.find(work, tenant_id, keys, now) if keys else {},
@@ -130,6 +162,7 @@ class LimitChecks:
             await spending(work, tenant_id, [one for one in tokens.values() if one.prepaid is not None]),
             {station_id for station_id, session in sessions.items() if session.is_open},
             settings.lost_authorization if settings is not None else LOST_AUTHORIZATION_UNSPECIFIED,
+            {key: row.state for key, row in throttles.items()},
         )
 
     async def _stop(self, row: Mapping[str, Any], limit: asyncio.Semaphore) -> None:
@@ -151,10 +184,15 @@ def _next(row: Row[Any], facts: _Facts, now: datetime) -> dict[str, Any]:
     if row.tx_end_time is not None or row.tx_closed_time is not None:
         over = pb.LIMIT_STATE_OVER if row.state == pb.LIMIT_STATE_ACTIVE else row.state
         return {"state": over, "due_time": None, "update_time": now}
+    if row.state in UNSTOPPED and _counts_no_more(row, facts, now):
+        again = {"state": pb.LIMIT_STATE_ACTIVE, "reason": 0, "reach_time": None, "attempts": 0, "problem": ""}
+        return again | {"due_time": _next_check(row, now), "update_time": now}
+    if row.state in (pb.LIMIT_STATE_FAILED, pb.LIMIT_STATE_THROTTLED):
+        return {"due_time": None}
     reason = row.reason if row.state == pb.LIMIT_STATE_STOPPING else _reached(row, facts, now)
     if not reason:
         return {"due_time": _next_check(row, now)}
-    goes_on = reason in _OF_TOKEN and facts.lost_authorization == LOST_AUTHORIZATION_GO_ON
+    goes_on = reason in OF_TOKEN and facts.lost_authorization == LOST_AUTHORIZATION_GO_ON
     found = {"reason": reason, "reach_time": row.reach_time or now, "update_time": now}
     if goes_on:
         # Looked at further, because another limit may stop it.
@@ -162,9 +200,21 @@ def _next(row: Row[Any], facts: _Facts, now: datetime) -> dict[str, Any]:
     if row.station_id not in facts.connected:
         return found | {"state": pb.LIMIT_STATE_STOPPING, "due_time": now + CHECK_TIME}
     if row.attempts >= MOST_ATTEMPTS:
-        return found | {"state": pb.LIMIT_STATE_FAILED, "due_time": None}
+        takes_none = facts.throttles.get(_key_of(row)) == pb.THROTTLE_STATE_ACCEPTED
+        return found | {"state": pb.LIMIT_STATE_THROTTLED if takes_none else pb.LIMIT_STATE_FAILED, "due_time": None}
     due_time = now + RETRY_TIME * 2**row.attempts
     return found | {"state": pb.LIMIT_STATE_STOPPING, "attempts": row.attempts + 1, "due_time": due_time}
+
+
+def _counts_no_more(row: Row[Any], facts: _Facts, now: datetime) -> bool:
+    """Tell whether a transaction that was to stop because of its token may go on: paid for, or authorised again."""
+    if row.reason not in OF_TOKEN or (row.reason == pb.LIMIT_REASON_CREDIT and _key_of(row) not in facts.totals):
+        return False
+    return not _reached(row, facts, now)
+
+
+def _key_of(row: Row[Any]) -> TransactionKey:
+    return row.station_id, row.transaction_id
 
 
 def _reached(row: Row[Any], facts: _Facts, now: datetime) -> int:

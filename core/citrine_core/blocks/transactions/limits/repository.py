@@ -15,7 +15,7 @@ from citrine_core.db.bulk import BulkUpdate
 from citrine_core.db.one_of_keys import one_of_keys
 from citrine_core.resources.tokens import type_of
 
-__all__ = ["KEY", "LimitRepository", "TokenId", "TransactionKey", "new_row"]
+__all__ = ["KEY", "OF_TOKEN", "UNSTOPPED", "LimitRepository", "TokenId", "TransactionKey", "new_row"]
 
 _LIMITS = TransactionLimit.metadata.tables["transaction_limits"]
 _TRANSACTIONS = Transaction.metadata.tables["transactions"]
@@ -43,6 +43,12 @@ _OF_TRANSACTION = (
     "id_token_type",
     "id_token_lookup",
 )
+
+OF_TOKEN = (int(pb.LIMIT_REASON_TOKEN), int(pb.LIMIT_REASON_CREDIT))
+"""Reasons where the tenant says whether charging goes on, and that a change of the token may take away."""
+
+UNSTOPPED = (int(pb.LIMIT_STATE_STOPPING), int(pb.LIMIT_STATE_FAILED), int(pb.LIMIT_STATE_THROTTLED))
+"""States in which the station was, or is to be, asked to stop, and has not agreed."""
 
 _SAME = and_(*(_LIMITS.c[name] == _TRANSACTIONS.c[name] for name in KEY))
 
@@ -150,6 +156,24 @@ class LimitRepository:
             )
         )
         return {(row[0], row[1]) for row in rows if (row[2], type_of(row[3] or "")) in tokens}
+
+    async def make_due_of_tokens(self, tenant_id: str, tokens: Collection[TokenId], now: datetime) -> bool:
+        """Have transactions under way looked at that are to stop because of their tokens; return whether any is."""
+        columns = _TRANSACTIONS.c
+        is_open = exists().where(
+            _SAME,
+            one_of(self._session, columns.id_token_lookup, {lookup for lookup, _ in tokens}),
+            columns.end_time.is_(None),
+            columns.closed_time.is_(None),
+        )
+        changed = await self._session.execute(
+            update(_LIMITS)
+            .where(_LIMITS.c.tenant_id == tenant_id, _LIMITS.c.state.in_(UNSTOPPED))
+            .where(_LIMITS.c.reason.in_(OF_TOKEN), is_open)
+            .values(due_time=now)
+            .returning(_LIMITS.c.station_id)
+        )
+        return bool(changed.all())
 
     async def mark_untold(self, tenant_id: str, key: TransactionKey) -> None:
         """Have the station told the limit with the answer to its next message (E16.FR.02)."""

@@ -8,7 +8,9 @@ from sqlalchemy import Row
 
 from citrine.api.v1 import transaction_limits_pb2 as pb
 from citrine.api.v1 import transaction_limits_pb2_grpc
+from citrine_core.blocks.transactions.limits.events import limit_changed
 from citrine_core.blocks.transactions.limits.repository import LimitRepository, new_row
+from citrine_core.blocks.transactions.limits.throttling import ThrottleRepository
 from citrine_core.blocks.transactions.repository import TransactionRepository
 from citrine_core.errors import FailedPrecondition, NotFound
 from citrine_core.resources.usage_limits import NO_LIMIT, Limit
@@ -24,12 +26,14 @@ class TransactionLimitsServicer(transaction_limits_pb2_grpc.TransactionLimitsSer
     Args:
         services: Clock and database.
         wake: Called after the commit where a limit is to be looked at.
+        wake_throttles: Called after the commit where a transaction that was throttled may go on.
     """
 
-    def __init__(self, services: Services, wake: Callable[[], None]) -> None:
+    def __init__(self, services: Services, wake: Callable[[], None], wake_throttles: Callable[[], None]) -> None:
         self._unit_of_work = services.unit_of_work
         self._clock = services.clock
         self._wake = wake
+        self._wake_throttles = wake_throttles
 
     async def GetTransactionLimit(
         self,
@@ -42,20 +46,24 @@ class TransactionLimitsServicer(transaction_limits_pb2_grpc.TransactionLimitsSer
         )
         async with self._unit_of_work(read_only=True) as work:
             rows = await LimitRepository(work.session).find_all(caller(context).tenant_id, [key])
+            throttle = await ThrottleRepository(work.session).find(caller(context).tenant_id, key)
         if key not in rows:
             raise NotFound("limit of transaction", key[1])
-        return _to_proto(rows[key])
+        return _to_proto(rows[key], throttle)
 
     async def ListTransactionLimits(
         self,
         request: pb.ListTransactionLimitsRequest,
         context: grpc.aio.ServicerContext[pb.ListTransactionLimitsRequest, pb.ListTransactionLimitsResponse],
     ) -> pb.ListTransactionLimitsResponse:
+        tenant_id = caller(context).tenant_id
         async with self._unit_of_work(read_only=True) as work:
             rows, token = await LimitRepository(work.session).list(
-                caller(context).tenant_id, open_page(request), station_id=request.station_id, state=request.state
+                tenant_id, open_page(request), station_id=request.station_id, state=request.state
             )
-        return pb.ListTransactionLimitsResponse(limits=[_to_proto(row) for row in rows], next_page_token=token)
+            throttles = await ThrottleRepository(work.session).find_all(tenant_id, [_key(row) for row in rows])
+        limits = [_to_proto(row, throttles.get(_key(row))) for row in rows]
+        return pb.ListTransactionLimitsResponse(limits=limits, next_page_token=token)
 
     async def SetTransactionLimit(
         self,
@@ -80,12 +88,30 @@ class TransactionLimitsServicer(transaction_limits_pb2_grpc.TransactionLimitsSer
             await limits.put(new_row(who.tenant_id, key, now, **limit.columns, **of_token, set_by=who.name[:255]))
             await limits.mark_untold(who.tenant_id, key)
             rows = await limits.find_all(who.tenant_id, [key])
+            throttles = ThrottleRepository(work.session)
+            if await throttles.release(who.tenant_id, [key], now):
+                work.emit(limit_changed(dict(rows[key]._mapping), pb.THROTTLE_STATE_RELEASING))
+                work.after_commit(self._wake_throttles)
+            throttle = await throttles.find(who.tenant_id, key)
             work.after_commit(self._wake)
             await work.commit()
-        return _to_proto(rows[key])
+        return _to_proto(rows[key], throttle)
 
 
-def _to_proto(row: Row[Any]) -> pb.TransactionLimit:
+def _key(row: Row[Any]) -> tuple[str, str]:
+    return row.station_id, row.transaction_id
+
+
+def _to_proto(row: Row[Any], throttle: Row[Any] | None) -> pb.TransactionLimit:
+    shown = None
+    if throttle is not None:
+        shown = pb.Throttle(
+            state=throttle.state,
+            charging_profile_id=throttle.profile_id or 0,
+            attempts=throttle.attempts,
+            problem=throttle.problem,
+            update_time=to_timestamp(throttle.update_time),
+        )
     return pb.TransactionLimit(
         station_id=row.station_id,
         transaction_id=row.transaction_id,
@@ -97,5 +123,6 @@ def _to_proto(row: Row[Any]) -> pb.TransactionLimit:
         attempts=row.attempts,
         problem=row.problem,
         set_by=row.set_by,
+        throttle=shown,
         update_time=to_timestamp(row.update_time),
     )

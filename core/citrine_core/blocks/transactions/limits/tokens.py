@@ -26,14 +26,19 @@ class TokenWatch:
         self._wake = wake
 
     async def changed(self, work: UnitOfWork, tenant_id: str, tokens: Sequence[tuple[str, str]]) -> None:
-        """Have open transactions of tokens checked, where the tenant wants them stopped without authorization."""
+        """Have open transactions of tokens checked: those that were to stop because of them may go on now.
+
+        Others are checked where the tenant wants them stopped without authorization.
+        """
+        limits, now = LimitRepository(work.session), self._clock()
+        wanted = {(lookup_of(id_token, kind), type_of(kind)) for id_token, kind in tokens}
+        if await limits.make_due_of_tokens(tenant_id, wanted, now):
+            work.after_commit(self._wake)
         if not self._settings.loaded:
             await self._settings.load(work.session)
         settings = self._settings.find(tenant_id)
         if settings is None or settings.lost_authorization != LOST_AUTHORIZATION_STOP:
             return
-        limits, now = LimitRepository(work.session), self._clock()
-        wanted = {(lookup_of(id_token, kind), type_of(kind)) for id_token, kind in tokens}
         keys = await limits.open_of_tokens(tenant_id, wanted)
         if keys:
             await limits.watch_tokens([new_row(tenant_id, key, now, watches_token=True) for key in sorted(keys)])

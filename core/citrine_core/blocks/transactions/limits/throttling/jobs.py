@@ -1,0 +1,230 @@
+"""Brings stations to what throttles want: a profile of limit 0 is set, verified, and lifted again."""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from google.protobuf.message import Message
+from sqlalchemy import Row
+
+from citrine.api.v1 import transaction_limits_pb2 as pb
+from citrine.api.v1.common_pb2 import CommandTarget
+from citrine_core.blocks.smart_charging.throttles import TransactionThrottle, read_throttle
+from citrine_core.blocks.transactions.limits.events import limit_changed
+from citrine_core.blocks.transactions.limits.repository import LimitRepository
+from citrine_core.blocks.transactions.limits.throttling.repository import ThrottleRepository
+from citrine_core.db import UnitOfWork
+from citrine_core.errors import CoreError, FailedPrecondition
+from citrine_core.resources.connections import ConnectionRepository
+from citrine_core.resources.stations.queries import find_boot_times
+from citrine_core.rpc import system_caller
+from citrine_core.services import Services
+
+__all__ = ["INTERVAL", "MOST_ATTEMPTS", "Throttling", "retry_time"]
+
+logger = logging.getLogger(__name__)
+
+INTERVAL = timedelta(seconds=5)
+"""How often it is looked for throttles that are due."""
+
+VERIFY_TIME = timedelta(seconds=30)
+"""How soon it is found out that a station lost the profile, or that somebody set another one above it."""
+
+WAIT_TIME = timedelta(seconds=10)
+"""When to look again at what waits for an answer, a plan, or its station."""
+
+LEASE = timedelta(seconds=30)
+"""How long a core that claimed a throttle may take to look at it, before another one does."""
+
+ANSWER_TIME = timedelta(seconds=30)
+"""What a station has to answer."""
+
+COMMAND_TIME = ANSWER_TIME + timedelta(seconds=30)
+"""When nothing was heard of a command by then, its core is gone."""
+
+MOST_ATTEMPTS = 5
+"""How often a profile is sent that the station does not take."""
+
+RESTORES = 2
+"""How often it is tried to lift a throttle by the profile that it was set in place of, before it is cleared."""
+
+MANY = 100
+"""Throttles that are claimed in one transaction of the database."""
+
+AT_ONCE = 16
+"""Stations that are asked at the same time."""
+
+_RETRY_TIMES = (10, 30, 60, 300)
+
+WHO = "transaction limits"
+
+WANTED, ACCEPTED = pb.THROTTLE_STATE_WANTED, pb.THROTTLE_STATE_ACCEPTED
+REFUSED, RELEASING = pb.THROTTLE_STATE_REFUSED, pb.THROTTLE_STATE_RELEASING
+
+
+def retry_time(attempts: int) -> timedelta:
+    """Return how long a station is left alone that did not do what it was asked for so many times."""
+    return timedelta(seconds=_RETRY_TIMES[min(max(attempts, 1), len(_RETRY_TIMES)) - 1])
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """One look at one throttle."""
+
+    work: UnitOfWork
+    row: Row[Any]
+    limit: Row[Any] | None
+    claimed: datetime
+    now: datetime
+
+    async def store(self, state: pb.ThrottleState.ValueType, due_time: datetime | None, **values: Any) -> bool:
+        """Store the state, and tell where it is another one; return False where somebody changed it meanwhile."""
+        if state != self.row.state:
+            values |= {"state": int(state), "update_time": self.now}
+        if not await ThrottleRepository(self.work.session).store(self.row, self.claimed, due_time, **values):
+            return False
+        await self._tell(state)
+        return True
+
+    async def _tell(self, state: pb.ThrottleState.ValueType) -> None:
+        """Bring the limit in line with its throttle where the station was given up, and tell what changed."""
+        if self.limit is None:
+            return
+        change = dict(self.limit._mapping)
+        if state == ACCEPTED and self.limit.state == pb.LIMIT_STATE_FAILED:
+            change |= {"state": int(pb.LIMIT_STATE_THROTTLED), "update_time": self.now}
+        elif state == REFUSED and self.limit.state == pb.LIMIT_STATE_THROTTLED:
+            change |= {"state": int(pb.LIMIT_STATE_FAILED), "update_time": self.now}
+        if change["state"] != self.limit.state:
+            await LimitRepository(self.work.session).change_all([change])
+        if change["state"] != self.limit.state or state != self.row.state:
+            self.work.emit(limit_changed(change, state))
+
+    def tell_released(self) -> None:
+        """Tell that the transaction is not throttled any more."""
+        if self.limit is not None:
+            self.work.emit(limit_changed(dict(self.limit._mapping)))
+
+
+class Throttling:
+    """Looks at throttles that are due, each on one core at a time."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._clock = services.clock
+
+    async def run(self) -> None:
+        """Look at what is due, and send what follows; a station that does not answer keeps none waiting but itself."""
+        while claimed := await self._claim():
+            limit = asyncio.Semaphore(AT_ONCE)
+            async with asyncio.TaskGroup() as tasks:
+                for row, until in claimed:
+                    tasks.create_task(self._go_on(row, until, limit), name="throttle a transaction")
+
+    async def _claim(self) -> Sequence[tuple[Row[Any], datetime]]:
+        now = self._clock()
+        async with self._services.unit_of_work(read_only=True) as work:
+            if not await ThrottleRepository(work.session).has_due(now):
+                return []
+        async with self._services.unit_of_work() as work:
+            until = now + LEASE
+            rows = await ThrottleRepository(work.session).claim(now, until, MANY)
+            await work.commit()
+        return [(row, until) for row in rows]
+
+    async def _go_on(self, row: Row[Any], until: datetime, limit: asyncio.Semaphore) -> None:
+        async with limit:
+            message = await self._look(row, until)
+            if message is None:
+                return
+            reason = "the limit of the transaction is reached, and it is not stopped"
+            if row.state == RELEASING:
+                reason = "the limit of the transaction counts no more"
+            target = CommandTarget(station_id=row.station_id, reason=reason)
+            target.timeout.FromTimedelta(ANSWER_TIME)
+            try:
+                await self._services.commands.send(system_caller(row.tenant_id, WHO), target, message)
+            except CoreError as error:
+                # How the command ended is noted where that is found out, and the throttle is looked at again.
+                extra = {"station_id": row.station_id, "error": str(error)}
+                logger.info("a station did not throttle a transaction, or did not go on with it", extra=extra)
+
+    async def _look(self, claimed: Row[Any], until: datetime) -> Message | None:
+        """Bring a throttle to its next state, and return what is to be sent."""
+        now, key = self._clock(), (claimed.station_id, claimed.transaction_id)
+        try:
+            async with self._services.unit_of_work() as work:
+                limit = await LimitRepository(work.session).find_for_update(claimed.tenant_id, key)
+                found = await read_throttle(work, claimed.tenant_id, *key, now)
+                row = await ThrottleRepository(work.session).find(claimed.tenant_id, key)
+                if row is None:
+                    return None
+                look = _Look(work, row, limit, until, now)
+                message, is_stored = await self._step(look, found)
+                if not is_stored:
+                    return None
+                await work.commit()
+        except Exception as error:
+            # One that can't be looked at must not keep the others waiting; it comes again when its lease is over.
+            logger.error("a throttle could not be looked at", extra={"station_id": key[0]}, exc_info=error)
+            return None
+        return message
+
+    async def _step(self, look: _Look, found: TransactionThrottle | None) -> tuple[Message | None, bool]:
+        """Return what is to be sent, and whether what came of the look is stored."""
+        row, now = look.row, look.now
+        if found is None:
+            # The transaction is over, and its profiles with it (K02.FR.05).
+            return None, await look.store(row.state, None)
+        if row.state == RELEASING:
+            return await self._release(look, found)
+        boots = await find_boot_times(look.work.session, row.tenant_id, [row.station_id])
+        boot_time = boots.get(row.station_id)
+        anew = row.send_time is not None and boot_time is not None and boot_time > row.send_time
+        if found.is_in_force and not anew:
+            if found.is_on_its_way:
+                # Another one is, which need not be waited for.
+                return None, await look.store(ACCEPTED, now + WAIT_TIME)
+            return None, await look.store(ACCEPTED, now + VERIFY_TIME, attempts=0, problem="")
+        if found.is_on_its_way or (found.is_in_place and not anew) or not await _is_connected(look):
+            return None, await look.store(WANTED, now + WAIT_TIME)
+        if row.attempts >= MOST_ATTEMPTS:
+            return None, await look.store(REFUSED, None)
+        return await self._set(look, found, anew=anew)
+
+    async def _set(self, look: _Look, found: TransactionThrottle, *, anew: bool) -> tuple[Message | None, bool]:
+        row, now = look.row, look.now
+        reason: pb.LimitReason.ValueType = look.limit.reason if look.limit is not None else pb.LIMIT_REASON_UNSPECIFIED
+        attempts = row.attempts + 1
+        name = pb.LimitReason.Name(reason).removeprefix("LIMIT_REASON_").lower() if reason else "was reached"
+        try:
+            request = await found.set(f"transaction limit: {name}", now + COMMAND_TIME, anew=anew)
+        except FailedPrecondition as error:
+            stored = await look.store(WANTED, now + retry_time(attempts), attempts=attempts, problem=str(error)[:255])
+            return None, stored
+        profile_id = request.charging_profile.id
+        values = {"attempts": attempts, "profile_id": profile_id, "send_time": now}
+        return request, await look.store(WANTED, now + COMMAND_TIME, **values)
+
+    async def _release(self, look: _Look, found: TransactionThrottle) -> tuple[Message | None, bool]:
+        row, now = look.row, look.now
+        if not found.records:
+            is_gone = await ThrottleRepository(look.work.session).remove(row)
+            if is_gone:
+                look.tell_released()
+            return None, is_gone
+        if found.is_on_its_way or not await _is_connected(look):
+            return None, await look.store(RELEASING, now + WAIT_TIME)
+        message = await found.lift(now + COMMAND_TIME, restores=row.attempts < RESTORES)
+        attempts = row.attempts + 1
+        values = {"attempts": attempts, "profile_id": found.records[-1].profile_id}
+        due_time = now + max(COMMAND_TIME, retry_time(attempts))
+        return message, await look.store(RELEASING, due_time, **values)
+
+
+async def _is_connected(look: _Look) -> bool:
+    row = look.row
+    return await ConnectionRepository(look.work.session).find_open(row.tenant_id, row.station_id) is not None

@@ -1,0 +1,41 @@
+"""The table of transactions that are to take no power."""
+
+from datetime import datetime
+
+from sqlalchemy import Index, Integer, SmallInteger, String, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from citrine_core.db import Model
+
+__all__ = ["TransactionThrottle"]
+
+
+class TransactionThrottle(Model):
+    """A transaction that reached its limit and that its station did not stop, and what became of its throttle."""
+
+    __tablename__ = "transaction_throttles"
+    __table_args__ = (
+        Index(
+            "ix_transaction_throttles_due",
+            "due_time",
+            sqlite_where=text("due_time IS NOT NULL"),
+            postgresql_where=text("due_time IS NOT NULL"),
+        ),
+    )
+
+    tenant_id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    station_id: Mapped[str] = mapped_column(String(48), primary_key=True)
+    transaction_id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    state: Mapped[int] = mapped_column(SmallInteger)
+    """citrine.api.v1.ThrottleState"""
+    profile_id: Mapped[int | None] = mapped_column(Integer)
+    """Of the profile that was sent last."""
+    attempts: Mapped[int] = mapped_column(Integer)
+    """How often it was sent, or asked to be cleared, since it was last as it should be."""
+    due_time: Mapped[datetime | None]
+    """When to look at it next. None: not any more."""
+    send_time: Mapped[datetime | None]
+    """When the profile was sent last. A station that booted since may have lost it."""
+    problem: Mapped[str] = mapped_column(String(255))
+    update_time: Mapped[datetime]
+    """Since when it is in its state."""

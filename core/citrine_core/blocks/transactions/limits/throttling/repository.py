@@ -1,0 +1,136 @@
+"""Queries of throttles."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, delete, exists, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from citrine.api.v1 import transaction_limits_pb2 as pb
+from citrine_core.blocks.transactions.limits.throttling.models import TransactionThrottle
+from citrine_core.db import upsert
+from citrine_core.db.one_of_keys import one_of_keys
+
+__all__ = ["ThrottleRepository"]
+
+_TABLE = TransactionThrottle.metadata.tables["transaction_throttles"]
+
+_KEY = ("tenant_id", "station_id", "transaction_id")
+
+
+class ThrottleRepository:
+    """Transactions that are to take no power."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def find_all(self, tenant_id: str, keys: Collection[tuple[str, str]]) -> dict[tuple[str, str], Row[Any]]:
+        """Return the throttles that there are of transactions, by station and transaction."""
+        if not keys:
+            return {}
+        columns = (_TABLE.c.station_id, _TABLE.c.transaction_id)
+        rows = await self._session.execute(
+            select(_TABLE).where(_TABLE.c.tenant_id == tenant_id, one_of_keys(columns, keys))
+        )
+        return {(row.station_id, row.transaction_id): row for row in rows}
+
+    async def find(self, tenant_id: str, key: tuple[str, str]) -> Row[Any] | None:
+        """Return the throttle of a transaction, None where there is none."""
+        return (await self.find_all(tenant_id, [key])).get(key)
+
+    async def find_by_profile(self, tenant_id: str, station_id: str, profile_id: int) -> Row[Any] | None:
+        """Return the throttle that a profile of a station is for, as long as it is looked at; None for another one."""
+        query = select(_TABLE).where(
+            _TABLE.c.tenant_id == tenant_id,
+            _TABLE.c.station_id == station_id,
+            _TABLE.c.profile_id == profile_id,
+            _TABLE.c.due_time.is_not(None),
+        )
+        return (await self._session.execute(query.limit(1))).one_or_none()
+
+    async def want(self, tenant_id: str, keys: Collection[tuple[str, str]], now: datetime) -> None:
+        """Have transactions throttled, unless they are: also those whose throttle is being lifted."""
+        rows = [
+            {
+                "tenant_id": tenant_id,
+                "station_id": station_id,
+                "transaction_id": transaction_id,
+                "state": int(pb.THROTTLE_STATE_WANTED),
+                "profile_id": None,
+                "attempts": 0,
+                "due_time": now,
+                "send_time": None,
+                "problem": "",
+                "update_time": now,
+            }
+            for station_id, transaction_id in sorted(keys)
+        ]
+        is_lifted = _TABLE.c.state == pb.THROTTLE_STATE_RELEASING
+        await upsert(self._session, _TABLE, rows, _KEY, where=is_lifted, keep=("profile_id", "send_time"))
+
+    async def release(self, tenant_id: str, keys: Collection[tuple[str, str]], now: datetime) -> bool:
+        """Have the throttles of transactions lifted; return whether there is any."""
+        if not keys:
+            return False
+        columns = (_TABLE.c.station_id, _TABLE.c.transaction_id)
+        values = {"attempts": 0, "due_time": now, "problem": "", "update_time": now}
+        changed = await self._session.execute(
+            update(_TABLE)
+            .where(_TABLE.c.tenant_id == tenant_id, one_of_keys(columns, keys))
+            .where(_TABLE.c.state != pb.THROTTLE_STATE_RELEASING)
+            .values(state=int(pb.THROTTLE_STATE_RELEASING), **values)
+            .returning(_TABLE.c.station_id)
+        )
+        return bool(changed.all())
+
+    async def has_due(self, now: datetime) -> bool:
+        """Tell whether any throttle is to be looked at now."""
+        return bool(await self._session.scalar(select(exists().where(_TABLE.c.due_time <= now))))
+
+    async def claim(self, now: datetime, until: datetime, limit: int) -> Sequence[Row[Any]]:
+        """Return throttles that are to be looked at now, which no other core looks at before a time."""
+        query = select(_TABLE).where(_TABLE.c.due_time <= now).order_by(_TABLE.c.due_time).limit(limit)
+        if self._session.get_bind().dialect.name == "postgresql":
+            query = query.with_for_update(skip_locked=True)
+        rows = (await self._session.execute(query)).all()
+        for row in rows:
+            await self._session.execute(update(_TABLE).where(*_is(row)).values(due_time=until))
+        return rows
+
+    async def store(self, row: Row[Any], claimed: datetime, due_time: datetime | None, **values: Any) -> bool:
+        """Store what came of a throttle; return False where its state was changed meanwhile: then nothing is stored.
+
+        Args:
+            row: As it was read.
+            claimed: Until when it was claimed. Where it was made due since, it stays due.
+            due_time: When to look at it next.
+            values: Columns that change.
+        """
+        found = await self._session.execute(
+            update(_TABLE)
+            .where(*_is(row), _TABLE.c.state == row.state)
+            .values(values or {"attempts": row.attempts})
+            .returning(_TABLE.c.due_time)
+        )
+        if not found.all():
+            return False
+        await self._session.execute(
+            update(_TABLE).where(*_is(row), _TABLE.c.due_time == claimed).values(due_time=due_time)
+        )
+        return True
+
+    async def note(self, row: Row[Any], due_time: datetime, **values: Any) -> None:
+        """Note what a station answered, and when to look at the throttle."""
+        await self._session.execute(update(_TABLE).where(*_is(row)).values(due_time=due_time, **values))
+
+    async def remove(self, row: Row[Any]) -> bool:
+        """Forget a throttle that was lifted; return False where it is wanted again."""
+        gone = await self._session.execute(
+            delete(_TABLE).where(*_is(row), _TABLE.c.state == row.state).returning(_TABLE.c.station_id)
+        )
+        return bool(gone.all())
+
+
+def _is(row: Row[Any]) -> list[ColumnElement[bool]]:
+    return [_TABLE.c[name] == getattr(row, name) for name in _KEY]
