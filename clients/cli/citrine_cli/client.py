@@ -20,11 +20,15 @@ from citrine_cli.output import Output
 from citrine_cli.statuses import sentence
 from citrine_sdk import Citrine, pages
 
-__all__ = ["Client", "client_command", "collect"]
+__all__ = ["Client", "Limit", "client_command", "collect"]
 
 P = ParamSpec("P")
 RequestT = TypeVar("RequestT", bound=Message)
 ResponseT = TypeVar("ResponseT", bound=Message)
+
+
+Limit = Annotated[int, typer.Option("--limit", metavar="N", help="At most this many; 0 is all.")]
+"""Of a command that lists something, for `collect`."""
 
 
 @dataclass(frozen=True)

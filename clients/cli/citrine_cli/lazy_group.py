@@ -41,7 +41,8 @@ class Deferred(TyperCommand):
         try:
             function = getattr(importlib.import_module(self._noun.module), self._noun.function)
         except ModuleNotFoundError as error:
-            raise CliError(f"citrine {self._word} is not installed: module {error.name} is missing") from error
+            missing = f"citrine {self._word} is not installed: module {error.name} is missing"
+            raise CliError(f"{missing}; pip install 'citrine-csms[cli]'") from error
         finally:
             gc.enable()
         if self._is_group:

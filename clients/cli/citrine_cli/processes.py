@@ -20,6 +20,9 @@ PROCESSES = {
 }
 """Words of the command line, and the entry point that they name."""
 
+_EXTRAS = {"core": "core", "edge": "edge", "simulate": "simulator", "upgrade": "core"}
+"""What has to be installed for each entry point, as an extra of the distribution."""
+
 
 def process_of(arguments: Sequence[str]) -> tuple[str, list[str]] | None:
     """Return the process that a command line names and the arguments that are left for it, or None."""
@@ -46,7 +49,8 @@ def run_process(name: str, arguments: Sequence[str]) -> int:
     try:
         process: Callable[[list[str]], int] = found.load()
     except ModuleNotFoundError as error:
-        raise CliError(f"{name} is not installed: module {error.name} is missing") from error
+        extra = f"; pip install 'citrine-csms[{_EXTRAS[name]}]'" if name in _EXTRAS else ""
+        raise CliError(f"{name} is not installed: module {error.name} is missing{extra}") from error
     finally:
         gc.freeze()
         gc.enable()

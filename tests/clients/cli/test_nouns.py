@@ -3,8 +3,10 @@
 import pkgutil
 import subprocess
 import sys
+from collections.abc import Iterator
 
 import pytest
+from typer.core import TyperCommand, TyperGroup
 from typer.main import get_group
 
 from citrine_cli import commands
@@ -84,3 +86,23 @@ def test_an_option_before_a_process_leaves_the_flags_that_follow_to_it(cli: Cli)
 
     assert ran.code == 1
     assert ran.err.startswith("citrine db upgrade:")
+
+
+def every_command() -> Iterator[tuple[str, TyperCommand]]:
+    """Yield each command with the words that call it."""
+    waiting = [(word, deferred(word).load()) for word in WORDS]
+    while waiting:
+        words, found = waiting.pop()
+        if isinstance(found, TyperGroup):
+            waiting += [(f"{words} {word}", command) for word, command in found.commands.items()]  # type: ignore[misc]
+        else:
+            yield words, found
+
+
+def test_what_lists_something_lists_at_most_so_many() -> None:
+    listing = {words: command for words, command in every_command() if (command.help or "").startswith("List ")}
+    without = {words for words, command in listing.items() if "limit" not in {option.name for option in command.params}}
+
+    assert len(listing) > 20
+    # A station has a handful of slots, which come in one piece.
+    assert without == {"station network"}

@@ -33,6 +33,30 @@ def test_a_process_that_is_not_installed_is_named() -> None:
         run_process("nothing", [])
 
 
+@pytest.mark.parametrize(
+    ("arguments", "missing", "extra"),
+    [
+        (["core"], "sqlalchemy", "core"),
+        (["db", "upgrade"], "sqlalchemy", "core"),
+        (["edge"], "jsonschema_rs", "edge"),
+        (["simulate"], "websockets", "simulator"),
+        (["station", "list"], "rich", "cli"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+)
+def test_what_lacks_its_extra_says_what_to_install(arguments: list[str], missing: str, extra: str) -> None:
+    code = (
+        f"import sys; sys.modules[{missing!r}] = None; from citrine_cli.main import main; sys.exit(main({arguments!r}))"
+    )
+
+    ran = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True, timeout=60)
+
+    assert (ran.returncode, ran.stdout) == (1, "")
+    assert ran.stderr.startswith("error: ")
+    assert ran.stderr.endswith(f" is missing; pip install 'citrine-csms[{extra}]'\n")
+    assert ran.stderr.count("\n") == 1
+
+
 def test_a_core_whose_port_is_taken_says_so_in_one_line(tmp_path: Path) -> None:
     """It is the only line: what gRPC logs is not shown."""
     database = ["--database", f"sqlite+aiosqlite:///{tmp_path}/citrine.db"]
@@ -41,6 +65,7 @@ def test_a_core_whose_port_is_taken_says_so_in_one_line(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         address = f"127.0.0.1:{taken.getsockname()[1]}"
         core = ["core", *database, "--grpc-listen", address, "--core-http-listen", "127.0.0.1:0"]
+        core += ["--edge-credential", "secret", "--operator-key-file", str(tmp_path / "operator.key")]
         ran = subprocess.run([*citrine, *core], check=False, capture_output=True, text=True, timeout=60)
 
     assert ran.returncode == 1

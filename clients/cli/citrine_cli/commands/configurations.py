@@ -20,7 +20,7 @@ from citrine.api.v1.configurations_pb2 import (
     UpdateConfigurationRequest,
 )
 from citrine.ocpp.v2 import provisioning_pb2 as ocpp
-from citrine_cli.client import Client, client_command, collect
+from citrine_cli.client import Client, Limit, client_command, collect
 from citrine_cli.commands.station_configuration import Everything, MayReset, drift_row
 from citrine_cli.errors import CliError, UsageError
 from citrine_cli.targets import choice
@@ -185,9 +185,9 @@ def _selector_word(selector: StationSelector) -> str:
     return "/".join(filter(None, (selector.vendor_name, selector.model))) or "*"
 
 
-async def list_configurations(client: Client) -> None:
+async def list_configurations(client: Client, limit: Limit = 0) -> None:
     """List the configurations."""
-    pages = collect(client.citrine.configurations.ListConfigurations, ListConfigurationsRequest())
+    pages = collect(client.citrine.configurations.ListConfigurations, ListConfigurationsRequest(), limit)
     found = [each async for page in pages for each in page.configurations]
     if client.out.as_json:
         client.out.messages(found)
@@ -254,10 +254,11 @@ async def apply_configuration(
 async def list_progress(
     client: Client,
     configuration_id: Annotated[str, typer.Argument(metavar="[ID]", help="Only of this configuration.")] = "",
+    limit: Limit = 0,
 ) -> None:
     """List how far stations are with their configurations."""
     request = ListProvisioningsRequest(configuration_id=configuration_id)
-    pages = collect(client.citrine.configurations.ListProvisionings, request)
+    pages = collect(client.citrine.configurations.ListProvisionings, request, limit)
     found = [each async for page in pages for each in page.provisionings]
     if client.out.as_json:
         client.out.messages(found)
@@ -272,10 +273,11 @@ async def list_progress(
 async def list_drift(
     client: Client,
     configuration_id: Annotated[str, typer.Argument(metavar="[ID]", help="Only of this configuration.")] = "",
+    limit: Limit = 0,
 ) -> None:
     """List stations that differ from their configuration, and in what."""
     request = ListDriftReportsRequest(configuration_id=configuration_id, drifted_only=True)
-    pages = collect(client.citrine.configurations.ListDriftReports, request)
+    pages = collect(client.citrine.configurations.ListDriftReports, request, limit)
     found = [each async for page in pages for each in page.reports]
     if client.out.as_json:
         client.out.messages(found)

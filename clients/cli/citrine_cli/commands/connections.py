@@ -3,7 +3,7 @@
 import typer
 
 from citrine.api.v1.connections_pb2 import ListConnectionsRequest
-from citrine_cli.client import Client, client_command, collect
+from citrine_cli.client import Client, Limit, client_command, collect
 from citrine_cli.words import time_word
 
 __all__ = ["build"]
@@ -22,9 +22,9 @@ def _group() -> None:
     """Open websockets of stations: list."""
 
 
-async def list_connections(client: Client) -> None:
+async def list_connections(client: Client, limit: Limit = 0) -> None:
     """List the stations that are connected, and how."""
-    pages = collect(client.citrine.connections.ListConnections, ListConnectionsRequest())
+    pages = collect(client.citrine.connections.ListConnections, ListConnectionsRequest(), limit)
     connections = [connection async for page in pages for connection in page.connections]
     if client.out.as_json:
         client.out.messages(connections)

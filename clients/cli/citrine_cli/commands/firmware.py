@@ -6,7 +6,7 @@ import typer
 
 from citrine.api.v1 import firmware_management_pb2 as pb
 from citrine.ocpp.v2 import firmware_management_pb2 as ocpp
-from citrine_cli.client import Client, client_command, collect
+from citrine_cli.client import Client, Limit, client_command, collect
 from citrine_cli.commands import firmware_campaigns
 from citrine_cli.errors import CliError
 from citrine_cli.firmware_options import (
@@ -43,7 +43,6 @@ _STATES = {
 Checksum = Annotated[str, typer.Argument(metavar="MD5", help="MD5 of the firmware, 32 hexadecimal digits.")]
 RequestId = Annotated[int, typer.Option("--id", metavar="ID", help="requestId; else it is chosen.")]
 MaybeStation = Annotated[str, typer.Option("--station", metavar="ID", help="Only of this station.")]
-Limit = Annotated[int, typer.Option("--limit", metavar="N", help="At most this many; 0 is all.")]
 
 
 def build() -> typer.Typer:

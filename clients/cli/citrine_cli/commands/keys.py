@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from citrine.api.v1.keys_pb2 import CreateKeyRequest, ListKeysRequest, RevokeKeyRequest
-from citrine_cli.client import Client, client_command, collect
+from citrine_cli.client import Client, Limit, client_command, collect
 from citrine_cli.values import parse_time
 from citrine_cli.words import time_word
 
@@ -49,9 +49,9 @@ async def add_key(
     client.out.line("It is shown only now.", style="dim")
 
 
-async def list_keys(client: Client) -> None:
+async def list_keys(client: Client, limit: Limit = 0) -> None:
     """List the keys, revoked ones included."""
-    pages = collect(client.citrine.keys.ListKeys, ListKeysRequest())
+    pages = collect(client.citrine.keys.ListKeys, ListKeysRequest(), limit)
     keys = [key async for page in pages for key in page.keys]
     if client.out.as_json:
         client.out.messages(keys)

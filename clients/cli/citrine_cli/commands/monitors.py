@@ -6,7 +6,7 @@ import typer
 
 from citrine.api.v1 import diagnostics_pb2 as pb
 from citrine.ocpp.v2 import diagnostics_pb2 as ocpp
-from citrine_cli.client import Client, client_command, collect
+from citrine_cli.client import Client, Limit, client_command, collect
 from citrine_cli.commands.reports import wait_for_report
 from citrine_cli.errors import CliError
 from citrine_cli.targets import DEFAULT_TIMEOUT, MARGIN, Station, Timeout, choice, target, tell_answer
@@ -30,7 +30,6 @@ _BASES = {
 }
 
 OfStation = Annotated[str, typer.Option("--station", metavar="ID", help="Only of this station.")]
-Limit = Annotated[int, typer.Option("--limit", metavar="N", help="At most this many; 0 is all.")]
 
 
 def build() -> typer.Typer:

@@ -6,7 +6,7 @@ import typer
 
 from citrine.api.v1 import smart_charging_pb2 as pb
 from citrine.ocpp.v2 import smart_charging_pb2 as ocpp
-from citrine_cli.client import Client, collect
+from citrine_cli.client import Client, Limit, collect
 from citrine_cli.profile_words import periods_word
 from citrine_cli.words import enum_word, plain, time_word
 
@@ -14,7 +14,6 @@ __all__ = ["capacity", "list_limits", "list_needs", "renegotiate", "show_plan"]
 
 Station = Annotated[str, typer.Argument(metavar="STATION", help="Name of the station.")]
 OfStation = Annotated[str, typer.Option("--station", metavar="ID", help="Only of this station.")]
-Limit = Annotated[int, typer.Option("--limit", metavar="N", help="At most this many; 0 is all.")]
 
 
 async def list_needs(
@@ -111,6 +110,7 @@ async def capacity(
         float | None, typer.Option("--current", metavar="A", help="At most so many amperes on each phase.")
     ] = None,
     remove: Annotated[bool, typer.Option("--remove", help="Forget it.")] = False,
+    limit: Limit = 0,
 ) -> None:
     """Say what a station or an EVSE may draw, which its transactions share; without a value, show what was said."""
     service = client.citrine.smart_charging
@@ -121,7 +121,7 @@ async def capacity(
         return
     if power is None and current is None:
         request = pb.ListChargingCapacitiesRequest(station_id=station_id)
-        pages = collect(service.ListChargingCapacities, request)
+        pages = collect(service.ListChargingCapacities, request, limit)
         _show_capacities(client, [one async for page in pages for one in page.capacities])
         return
     wanted = pb.ChargingCapacity(station_id=station_id, evse_id=evse, max_power_w=power, max_current_a=current)
@@ -147,13 +147,14 @@ def _show_capacities(client: Client, capacities: list[pb.ChargingCapacity]) -> N
 async def show_plan(
     client: Client,
     station_id: Annotated[str, typer.Argument(metavar="[STATION]", help="Name of the station.")] = "",
+    limit: Limit = 0,
 ) -> None:
     """Show who is given how much of what a station may draw, and what is on its way; without a station, of all."""
     service = client.citrine.smart_charging
     if station_id:
         plans = [await service.GetChargingPlan(pb.GetChargingPlanRequest(station_id=station_id))]
     else:
-        pages = collect(service.ListChargingPlans, pb.ListChargingPlansRequest())
+        pages = collect(service.ListChargingPlans, pb.ListChargingPlansRequest(), limit)
         plans = [one async for page in pages for one in page.plans]
     if client.out.as_json:
         client.out.messages(plans)

@@ -14,7 +14,7 @@ from citrine.ocpp.codec import CodecError, decode
 from citrine.ocpp.spellings import number_of
 from citrine.ocpp.v2 import smart_charging_pb2 as ocpp
 from citrine.ocpp.v2 import types_pb2 as types
-from citrine_cli.client import Client, client_command, collect
+from citrine_cli.client import Client, Limit, client_command, collect
 from citrine_cli.commands.profile_limits import capacity, list_limits, list_needs, renegotiate, show_plan
 from citrine_cli.errors import CliError, UsageError
 from citrine_cli.profile_words import profile_from_flags, profile_table, rate_unit
@@ -37,7 +37,6 @@ _PURPOSES = "TxDefaultProfile, TxProfile or ChargingStationMaxProfile"
 
 Station = Annotated[str, typer.Argument(metavar="STATION", help="Name of the station.")]
 OfStation = Annotated[str, typer.Option("--station", metavar="ID", help="Only of this station.")]
-Limit = Annotated[int, typer.Option("--limit", metavar="N", help="At most this many; 0 is all.")]
 Timeout = Annotated[float, typer.Option("--timeout", metavar="S", help="Seconds that the station has to answer.")]
 WhenOnline = Annotated[bool, typer.Option("--when-online", help="Where it is not connected, send it when it is back.")]
 MaybeEvse = Annotated[int | None, typer.Option("--evse", metavar="N", help="EVSE; 0 is the station itself.")]

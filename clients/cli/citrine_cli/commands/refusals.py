@@ -24,7 +24,7 @@ from citrine.api.v1.refusals_pb2 import (
     ToleranceKind,
     ToleranceRule,
 )
-from citrine_cli.client import Client, client_command, collect
+from citrine_cli.client import Client, Limit, client_command, collect
 from citrine_cli.errors import UsageError
 from citrine_cli.words import enum_word, time_word
 
@@ -46,7 +46,6 @@ _KINDS = {
 }
 
 RuleId = Annotated[str, typer.Argument(metavar="NAME", help="Name of the rule.")]
-Limit = Annotated[int, typer.Option("--limit", metavar="N", help="At most this many; 0 is all.")]
 
 
 def build() -> typer.Typer:

@@ -19,7 +19,7 @@ from citrine.api.v1.provisioning_pb2 import (
 )
 from citrine.ocpp.v2 import availability_pb2 as availability
 from citrine.ocpp.v2 import provisioning_pb2 as ocpp
-from citrine_cli.client import Client, client_command, collect
+from citrine_cli.client import Client, Limit, client_command, collect
 from citrine_cli.errors import UsageError
 from citrine_cli.targets import DEFAULT_TIMEOUT, MARGIN, Station, Timeout, WhenOnline, choice, target, tell_answer
 from citrine_cli.words import enum_word, time_word
@@ -27,7 +27,6 @@ from citrine_cli.words import enum_word, time_word
 __all__ = ["add_to"]
 
 Evse = Annotated[int | None, typer.Option("--evse", metavar="N", help="Only this EVSE.")]
-Limit = Annotated[int, typer.Option("--limit", metavar="N", help="At most this many; 0 is all.")]
 
 _STATUSES = {
     "operative": availability.OPERATIONAL_STATUS_ENUM_OPERATIVE,

@@ -10,7 +10,7 @@ from citrine.api.v1.tariffs_pb2 import (
     TariffAssignment,
     UnassignTariffRequest,
 )
-from citrine_cli.client import Client, collect
+from citrine_cli.client import Client, Limit, collect
 from citrine_cli.values import parse_time
 from citrine_cli.words import time_word
 
@@ -66,10 +66,11 @@ async def list_assignments(
     tariff_id: Annotated[str, typer.Option("--tariff", metavar="ID", help="Only of this tariff.")] = "",
     station: Annotated[str, typer.Option("--station", metavar="ID", help="Only for this station alone.")] = "",
     include_ended: Annotated[bool, typer.Option("--all", help="Also those that ended.")] = False,
+    limit: Limit = 0,
 ) -> None:
     """List to whom, where and when tariffs apply."""
     request = ListTariffAssignmentsRequest(tariff_id=tariff_id, station_id=station, include_ended=include_ended)
-    pages = collect(client.citrine.tariffs.ListTariffAssignments, request)
+    pages = collect(client.citrine.tariffs.ListTariffAssignments, request, limit)
     found = [one async for page in pages for one in page.assignments]
     if client.out.as_json:
         client.out.messages(found)

@@ -29,7 +29,7 @@ from citrine.api.v1.tariffs_pb2 import (
     UpdateTariffRequest,
     Usage,
 )
-from citrine_cli.client import Client, client_command, collect
+from citrine_cli.client import Client, Limit, client_command, collect
 from citrine_cli.commands.tariff_assignments import (
     Evse,
     IdToken,
@@ -163,10 +163,10 @@ async def list_tariffs(
     _print_tariffs(client, [one async for page in pages for one in page.tariffs])
 
 
-async def list_versions(client: Client, tariff_id: TariffId) -> None:
+async def list_versions(client: Client, tariff_id: TariffId, limit: Limit = 0) -> None:
     """List the versions of a tariff, the latest first."""
     request = ListTariffVersionsRequest(tariff_id=tariff_id)
-    pages = collect(client.citrine.tariffs.ListTariffVersions, request)
+    pages = collect(client.citrine.tariffs.ListTariffVersions, request, limit)
     _print_tariffs(client, [one async for page in pages for one in page.tariffs])
 
 

@@ -14,7 +14,7 @@ from citrine.api.v1.tenants_pb2 import (
     Tenant,
     UpdateTenantRequest,
 )
-from citrine_cli.client import Client, client_command, collect
+from citrine_cli.client import Client, Limit, client_command, collect
 from citrine_cli.errors import UsageError
 from citrine_cli.targets import choice
 from citrine_cli.words import enum_word, number, time_word
@@ -50,9 +50,9 @@ async def add_tenant(
     client.out.line(f"tenant {created.tenant_id} added")
 
 
-async def list_tenants(client: Client) -> None:
+async def list_tenants(client: Client, limit: Limit = 0) -> None:
     """List the tenants."""
-    pages = collect(client.citrine.tenants.ListTenants, ListTenantsRequest())
+    pages = collect(client.citrine.tenants.ListTenants, ListTenantsRequest(), limit)
     tenants = [tenant async for page in pages for tenant in page.tenants]
     if client.out.as_json:
         client.out.messages(tenants)

@@ -6,13 +6,12 @@ import typer
 from google.protobuf.json_format import MessageToJson
 
 from citrine.api.v1.data_transfer_pb2 import ListCustomMessagesRequest, ListDataTransfersRequest
-from citrine_cli.client import Client, client_command, collect
+from citrine_cli.client import Client, Limit, client_command, collect
 from citrine_cli.words import enum_word, time_word
 
 __all__ = ["build"]
 
 Station = Annotated[str, typer.Option("--station", metavar="ID", help="Only of this station.")]
-Limit = Annotated[int, typer.Option("--limit", metavar="N", help="At most this many; 0 is all.")]
 
 
 def build() -> typer.Typer:

@@ -3,7 +3,7 @@
 import pytest
 from google.protobuf.empty_pb2 import Empty
 
-from citrine.api.v1.connections_pb2 import Connection, ListConnectionsResponse
+from citrine.api.v1.connections_pb2 import Connection, ListConnectionsRequest, ListConnectionsResponse
 from citrine.api.v1.keys_pb2 import CreateKeyRequest, CreateKeyResponse, Key, ListKeysResponse, RevokeKeyRequest
 from citrine.api.v1.stations_pb2 import (
     BOOT_POLICY_ACCEPTED,
@@ -213,6 +213,17 @@ def test_a_transaction_is_shown_with_its_events(citrine: Cli, core: ScriptedCore
     assert ran.lines[-1].split() == ["0", "Started"]
     assert citrine("transaction", "show", "T-1", "--json").json["transactionId"] == "T-1"
     assert core.requests("GetTransaction")[0] == GetTransactionRequest(transaction_id="T-1")
+
+
+def test_as_many_connections_are_listed_as_asked_for(citrine: Cli, core: ScriptedCore) -> None:
+    found = [Connection(station_id=f"CS-{number}", epoch=number) for number in range(1, 4)]
+    core.on("ListConnections", ListConnectionsResponse(connections=found, next_page_token="more"))
+
+    ran = citrine("connection", "list", "--limit", "2", "--json")
+
+    assert [one["stationId"] for one in ran.json] == ["CS-1", "CS-2"]
+    assert len(core.seen) == 1
+    assert core.seen[0].request == ListConnectionsRequest(page_size=2)
 
 
 def test_connections_are_listed(citrine: Cli, core: ScriptedCore) -> None:
