@@ -157,19 +157,14 @@ class LimitRepository:
         )
         return {(row[0], row[1]) for row in rows if (row[2], type_of(row[3] or "")) in tokens}
 
-    async def make_due_of_tokens(self, tenant_id: str, tokens: Collection[TokenId], now: datetime) -> bool:
-        """Have transactions under way looked at that are to stop because of their tokens; return whether any is."""
-        columns = _TRANSACTIONS.c
-        is_open = exists().where(
-            _SAME,
-            one_of(self._session, columns.id_token_lookup, {lookup for lookup, _ in tokens}),
-            columns.end_time.is_(None),
-            columns.closed_time.is_(None),
-        )
+    async def make_unstopped_due(self, tenant_id: str, keys: Collection[TransactionKey], now: datetime) -> bool:
+        """Have those of the transactions looked at that are to stop because of their tokens; tell whether any is."""
         changed = await self._session.execute(
             update(_LIMITS)
-            .where(_LIMITS.c.tenant_id == tenant_id, _LIMITS.c.state.in_(UNSTOPPED))
-            .where(_LIMITS.c.reason.in_(OF_TOKEN), is_open)
+            .where(
+                _LIMITS.c.tenant_id == tenant_id, one_of_keys((_LIMITS.c.station_id, _LIMITS.c.transaction_id), keys)
+            )
+            .where(_LIMITS.c.state.in_(UNSTOPPED), _LIMITS.c.reason.in_(OF_TOKEN))
             .values(due_time=now)
             .returning(_LIMITS.c.station_id)
         )

@@ -32,14 +32,15 @@ class TokenWatch:
         """
         limits, now = LimitRepository(work.session), self._clock()
         wanted = {(lookup_of(id_token, kind), type_of(kind)) for id_token, kind in tokens}
-        if await limits.make_due_of_tokens(tenant_id, wanted, now):
+        keys = await limits.open_of_tokens(tenant_id, wanted)
+        if not keys:
+            return
+        if await limits.make_unstopped_due(tenant_id, keys, now):
             work.after_commit(self._wake)
         if not self._settings.loaded:
             await self._settings.load(work.session)
         settings = self._settings.find(tenant_id)
         if settings is None or settings.lost_authorization != LOST_AUTHORIZATION_STOP:
             return
-        keys = await limits.open_of_tokens(tenant_id, wanted)
-        if keys:
-            await limits.watch_tokens([new_row(tenant_id, key, now, watches_token=True) for key in sorted(keys)])
-            work.after_commit(self._wake)
+        await limits.watch_tokens([new_row(tenant_id, key, now, watches_token=True) for key in sorted(keys)])
+        work.after_commit(self._wake)
