@@ -10,6 +10,8 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
+import urllib.request
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +26,14 @@ CITRINE = Path(sys.executable).parent / "citrine"
 
 START_TIMEOUT = 30.0
 """Seconds that a process may take until it listens."""
+
+
+def _is_ok(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=START_TIMEOUT):
+            return True
+    except urllib.error.HTTPError:
+        return False
 
 
 def free_port() -> int:
@@ -86,6 +96,19 @@ class Process:
             await asyncio.sleep(0.02)
         addresses: dict[str, str] = json.loads(self.ready_file.read_text())
         return addresses
+
+    async def serving(self) -> None:
+        """Wait until it says that it can serve: of an edge, that it is linked to a core.
+
+        Raises:
+            RuntimeError: When it takes too long, with the end of its log.
+        """
+        url = f"http://{(await self.ready())['http']}/readyz"
+        deadline = time.monotonic() + START_TIMEOUT
+        while not await asyncio.to_thread(_is_ok, url):
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"{self.name} does not serve:\n{self.log.read_text()[-4000:]}")
+            await asyncio.sleep(0.02)
 
     def kill(self) -> None:
         """End it at once, as a crash would (kill -9)."""
@@ -196,7 +219,7 @@ async def deploy(
         for number in range(edges):
             add_edge(deployment, number, common)
         for edge in deployment.edges:
-            await edge.ready()
+            await edge.serving()
         yield deployment
 
 
