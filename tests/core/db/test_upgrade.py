@@ -125,6 +125,38 @@ async def test_a_station_with_a_capacity_gets_a_plan(empty_database_url: str) ->
     await engine.dispose()
 
 
+async def test_profiles_of_before_throttle_nothing_and_limits_stay_what_they_are(empty_database_url: str) -> None:
+    engine = create_engine(empty_database_url)
+    async with engine.begin() as connection:
+        await connection.run_sync(_up_to, "0019")
+        values = {"profile": b"\x08\x01", "no": False, "time": _day(connection, 1)}
+        await connection.execute(
+            text(
+                "INSERT INTO charging_profiles (tenant_id, station_id, profile_id, evse_id, purpose, stack_level,"
+                " transaction_id, profile, state, reason, found, planned, source, create_time, update_time) VALUES"
+                " ('default', 'CS-1', 1, 1, 4, 0, 'T-1', :profile, 2, '', :no, :no, 'CSO', :time, :time)"
+            ),
+            values,
+        )
+        await connection.execute(
+            text(
+                "INSERT INTO transaction_limits (tenant_id, station_id, transaction_id, max_cost, prepaid,"
+                " watches_token, state, reason, attempts, problem, set_by, update_time) VALUES"
+                " ('default', 'CS-1', 'T-1', '5.00', :no, :no, 5, 1, 5, 'refused', 'token', :time)"
+            ),
+            {name: values[name] for name in ("no", "time")},
+        )
+
+    await upgrade(empty_database_url)
+
+    async with engine.connect() as connection:
+        profiles = await connection.execute(text("SELECT transaction_id, profile, throttles FROM charging_profiles"))
+        assert [(row[0], bytes(row[1]), bool(row[2])) for row in profiles] == [("T-1", b"\x08\x01", False)]
+        limits = await connection.execute(text("SELECT max_cost, state, attempts, problem FROM transaction_limits"))
+        assert limits.all() == [("5.00", 5, 5, "refused")]
+    await engine.dispose()
+
+
 async def test_assignments_and_reservations_of_before_are_billed_as_they_were(empty_database_url: str) -> None:
     """An assignment holds from when it was made; a reservation that is active began when it was accepted."""
     engine = create_engine(empty_database_url)
