@@ -53,7 +53,7 @@ class Reservation(StationRequest, Model):
     """Serialised citrine.ocpp.v2.ReserveNowRequest."""
     expire_time: Mapped[datetime]
     """expiryDateTime of the request."""
-    deadline_time: Mapped[datetime]
+    deadline_time: Mapped[datetime] = mapped_column()
     """When the end of its command is known in any case."""
     resends: Mapped[int] = mapped_column(SmallInteger, default=0, server_default="0")
     """How often the station was asked for it again, because it may have lost it."""
