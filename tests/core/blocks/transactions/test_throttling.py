@@ -86,7 +86,10 @@ class Stubborn:
             self.stops += 1
             return copy.copy(self.stop)
         self.sent.append(message)
-        return self.fused.answer(command)
+        answer = self.fused.answer(command)
+        # Also after a profile was cleared.
+        self.fused.measure()
+        return answer
 
     async def charge(self, evse_id: int = 1, transaction_id: str = "T-1", **fields: Any) -> None:
         """Let a vehicle begin, of which 5 kWh were counted."""
