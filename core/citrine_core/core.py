@@ -56,6 +56,7 @@ from citrine_core.resources.commands import CommandQueue, CommandSender, Command
 from citrine_core.resources.commands.pending import PendingCommands
 from citrine_core.resources.connections import ConnectionRepository, ConnectionsServicer, current_epochs
 from citrine_core.resources.keys import KeyAuthenticator, KeysServicer, ensure_operator_key, has_key
+from citrine_core.resources.stations.queries import is_station
 from citrine_core.resources.stations.servicer import StationsServicer
 from citrine_core.resources.tenants import TenantDirectory, TenantsServicer
 from citrine_core.resources.tokens import TokensServicer
@@ -222,7 +223,11 @@ class Core:
         resources = _resources(self.services, self.feed, self.frames, self.blocks)
         add_link = partial(link_pb2_grpc.add_EdgeLinkServiceServicer_to_server, self.edge_servicer)
         link = Block("link", add_servicers=[add_link], service_names=[EDGE_LINK])
-        return build_server([*resources, *self.blocks, link], access, self.metrics.rpc)
+        return build_server([*resources, *self.blocks, link], access, self.metrics.rpc, self._knows_station)
+
+    async def _knows_station(self, tenant_id: str, station_id: str) -> bool:
+        async with self.unit_of_work(read_only=True) as work:
+            return await is_station(work.session, tenant_id, station_id)
 
     def _tasks(self) -> list[tuple[str, "asyncio._CoroutineLike[None]"]]:
         return [

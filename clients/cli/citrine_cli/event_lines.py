@@ -16,7 +16,7 @@ from citrine.events.v1.events_pb2 import (
     TransactionChecked,
     TransactionSummary,
 )
-from citrine_cli.words import amount, enum_word, skew_word
+from citrine_cli.words import amount, enum_word, money, skew_word
 
 __all__ = ["event_line", "event_words", "local_time"]
 
@@ -130,7 +130,8 @@ _WORDS: Mapping[str, Callable[[Any], str]] = {
         )
     ),
     "cost_corrected": lambda body: (
-        f"correction {body.number}: {body.after_tax} {body.currency} instead of {body.replaced_after_tax or 'unknown'}"
+        f"correction {body.number}: {body.after_tax} {body.currency} instead of "
+        f"{money(body.replaced_after_tax, body.replaced_currency) or 'unknown'}"
         f" ({body.reason.lower().replace('_', ' ')})  {body.transaction_id}"
     ),
     "charging_plan_changed": lambda body: (

@@ -9,7 +9,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from citrine.ocpp.v2 import options_pb2
 
-__all__ = ["amount", "enum_word", "number", "plain", "skew_word", "time_word"]
+__all__ = ["amount", "enum_word", "money", "number", "plain", "skew_word", "time_word"]
 
 
 def enum_word(message: Message, field: str) -> str:
@@ -63,3 +63,8 @@ def number(message: Message, field: str) -> str:
 def amount(message: Message, field: str, unit: str, divisor: float = 1) -> str:
     """Return the value of an optional amount in a larger unit, e.g. Wh as kWh. Empty where unset."""
     return f"{getattr(message, field) / divisor:.3f} {unit}" if message.HasField(field) else ""
+
+
+def money(value: str, currency: str) -> str:
+    """Return an amount with its currency: "0.15 USD". Empty where there is none."""
+    return f"{value} {currency}".rstrip() if value else ""

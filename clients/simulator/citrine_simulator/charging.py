@@ -173,9 +173,6 @@ class Charging:
         transaction.charging_state = "EVConnected" if plugged_in else "Idle"
         self._event(evse, "Ended", trigger, token=token, stopped_reason=reason)
         evse.transaction = None
-        for connector_id, operative in evse.scheduled:
-            self._set_operative(evse, connector_id, operative)
-        evse.scheduled.clear()
         self.ended.set()
         self.refresh()
 
@@ -197,19 +194,20 @@ class Charging:
                 self.change_state(transaction, "SuspendedEVSE", "ChargingStateChanged")
 
     def change_availability(self, evse_id: int | None, connector_id: int | None, operative: bool) -> str:
-        """Set what may be used, and return Accepted or Scheduled (G03, G04)."""
+        """Set what may be used, and return Accepted or Scheduled (G03, G04).
+
+        Station, EVSE and connector are set for themselves. Where a transaction runs, what was set last shows once it
+        has ended.
+        """
         chosen = list(self.evses.values()) if evse_id is None else [self.evse(evse_id)]
-        busy = [one for one in chosen if one.transaction is not None and not operative]
         if evse_id is None:
-            self.operative = operative or bool(busy)
-        scheduled = False
-        for evse in chosen:
-            if evse in busy:
-                evse.scheduled.append((connector_id, operative))
-                scheduled = True
-            elif evse_id is not None or busy or operative:
-                self._set_operative(evse, connector_id, operative)
+            self.operative = operative
+        elif connector_id is None:
+            self.evse(evse_id).operative = operative
+        else:
+            self.evse(evse_id).connectors[connector_id].operative = operative
         self.refresh()
+        scheduled = not operative and any(one.is_busy(connector_id) for one in chosen)
         return "Scheduled" if scheduled else "Accepted"
 
     def refresh(self) -> None:
@@ -223,7 +221,8 @@ class Charging:
             ids = connector.evse_id, connector.connector_id
             self._model.assign("Connector.AvailabilityState", status, *ids)
             self._model.assign("EVSE.AvailabilityState", status, connector.evse_id)
-        self._model.assign("ChargingStation.AvailabilityState", "Available" if self.operative else "Unavailable")
+        available = self.operative or any(evse.is_busy() for evse in self.evses.values())
+        self._model.assign("ChargingStation.AvailabilityState", "Available" if available else "Unavailable")
         self._status_changed()
 
     def restore(self) -> list[Transaction]:
@@ -254,12 +253,6 @@ class Charging:
             kept[str(evse.evse_id)] = evse.operative
             kept |= {f"{evse.evse_id}.{one.connector_id}": one.operative for one in evse.connectors.values()}
         return kept
-
-    def _set_operative(self, evse: Evse, connector_id: int | None, operative: bool) -> None:
-        if connector_id is None:
-            evse.operative = operative
-        else:
-            evse.connectors[connector_id].operative = operative
 
     def _allow_energy(self, evse: Evse, trigger: str = "ChargingStateChanged") -> None:
         transaction = evse.transaction

@@ -82,8 +82,6 @@ class Evse:
     connectors: dict[int, Connector]
     operative: bool = True
     """What ChangeAvailability has set for this EVSE."""
-    scheduled: list[tuple[int | None, bool]] = field(default_factory=list)
-    """Availability changes that wait for the transaction to end: connector (None: the EVSE) and operative."""
     resetting: bool = False
     """Whether it takes no new transactions because of a reset to come."""
     transaction: Transaction | None = None
@@ -96,11 +94,21 @@ class Evse:
             one.forced == "Faulted" or not one.operative for one in self.connectors.values()
         )
 
+    def is_busy(self, connector_id: int | None = None) -> bool:
+        """Tell whether a transaction runs, on any connector or on this one, whose end a change waits for."""
+        return self.transaction is not None and connector_id in (None, self.transaction.connector_id)
+
+    def is_usable(self, connector: Connector, station_operative: bool) -> bool:
+        """Tell whether a connector is in service, or goes on until its transaction has ended (G03.FR.05, G04.FR.06)."""
+        if self.is_busy():
+            return connector.operative or self.is_busy(connector.connector_id)
+        return station_operative and self.operative and connector.operative
+
     def status(self, connector: Connector, station_operative: bool) -> str:
         """Return the status of one of its connectors (G01, G03.FR.06, G04.FR.07)."""
         if connector.forced is not None:
             return connector.forced
-        if not (station_operative and self.operative and connector.operative) or self.resetting:
+        if not self.is_usable(connector, station_operative) or self.resetting:
             busy = connector.plugged_in and self.transaction is not None
             return "Occupied" if busy else "Unavailable"
         if self.reservation is not None:

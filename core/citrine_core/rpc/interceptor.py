@@ -8,9 +8,10 @@ from typing import Any, TypeAlias
 import grpc
 
 from citrine_core.rpc.access import EDGE_LINK, Access
-from citrine_core.rpc.caller import set_caller
+from citrine_core.rpc.caller import Caller, set_caller
 from citrine_core.rpc.checks import check_request
 from citrine_core.rpc.statuses import failure_of
+from citrine_core.rpc.unknown_stations import KnowsStation, refuse_unknown_station
 
 __all__ = ["Observe", "RpcInterceptor"]
 
@@ -29,9 +30,12 @@ Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 class RpcInterceptor(grpc.aio.ServerInterceptor):
     """Stands before every servicer, so that none of them can forget what it does."""
 
-    def __init__(self, access: Access, observe: Observe | None = None) -> None:
+    def __init__(
+        self, access: Access, observe: Observe | None = None, knows_station: KnowsStation | None = None
+    ) -> None:
         self._access = access
         self._observe = observe
+        self._knows_station = knows_station
         self._wrapped: dict[str, Handler] = {}
 
     async def intercept_service(
@@ -50,7 +54,7 @@ class RpcInterceptor(grpc.aio.ServerInterceptor):
         return self._wrapped[method]
 
     def _wrap(self, method: str, handler: Handler) -> Handler:
-        rpc = _Rpc(self._access, self._observe, method)
+        rpc = _Rpc(self._access, self._observe, method, self._knows_station)
         serializers = {
             "request_deserializer": handler.request_deserializer,
             "response_serializer": handler.response_serializer,
@@ -67,10 +71,13 @@ class RpcInterceptor(grpc.aio.ServerInterceptor):
 class _Rpc:
     """The checks around one method."""
 
-    def __init__(self, access: Access, observe: Observe | None, method: str) -> None:
+    def __init__(
+        self, access: Access, observe: Observe | None, method: str, knows_station: KnowsStation | None
+    ) -> None:
         self._access = access
         self._observe = observe
         self._method = method
+        self._knows_station = knows_station if method.rpartition("/")[2].startswith("List") else None
         # Edges are trusted and checked what they send; the stream of batches is the hot path.
         self._checks_input = not method.startswith(f"/{EDGE_LINK}/")
 
@@ -80,8 +87,10 @@ class _Rpc:
         async def handle(request: Any, context: Context) -> Any:
             started = time.monotonic()
             try:
-                await self._admit(context)
+                caller = await self._admit(context)
                 response = await behavior(self._checked(request, streamed), context)
+                if self._knows_station is not None and caller is not None and not streamed:
+                    await refuse_unknown_station(request, response, caller.tenant_id, self._knows_station)
             except Exception as error:
                 await self._fail(context, error, started)
             except BaseException:
@@ -119,10 +128,11 @@ class _Rpc:
 
         return handle
 
-    async def _admit(self, context: Context) -> None:
+    async def _admit(self, context: Context) -> Caller | None:
         caller = await self._access.check(self._method, _metadata(context))
         if caller is not None:
             set_caller(caller)
+        return caller
 
     def _checked(self, request: Any, streamed: bool) -> Any:
         if not self._checks_input:

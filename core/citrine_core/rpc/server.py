@@ -9,6 +9,7 @@ from grpc_reflection.v1alpha import reflection
 from citrine_core.dispatch import Block
 from citrine_core.rpc.access import Access
 from citrine_core.rpc.interceptor import Observe, RpcInterceptor
+from citrine_core.rpc.unknown_stations import KnowsStation
 
 __all__ = ["RpcServer", "build_server"]
 
@@ -53,15 +54,22 @@ class RpcServer:
         await self._health.enter_graceful_shutdown()
 
 
-def build_server(blocks: Iterable[Block], access: Access, observe: Observe | None = None) -> RpcServer:
+def build_server(
+    blocks: Iterable[Block],
+    access: Access,
+    observe: Observe | None = None,
+    knows_station: KnowsStation | None = None,
+) -> RpcServer:
     """Return a server with the services of the blocks, NOT_SERVING until told otherwise; it listens nowhere yet.
 
     Args:
         blocks: Functional blocks, plug-ins, and resources in the form of blocks.
         access: Decides on each rpc.
         observe: Is told of each rpc that ended.
+        knows_station: Asked where a list of one station is empty, so that one that does not exist is NOT_FOUND. None:
+            such a list is empty.
     """
-    server = grpc.aio.server(interceptors=[RpcInterceptor(access, observe)], options=_OPTIONS)
+    server = grpc.aio.server(interceptors=[RpcInterceptor(access, observe, knows_station)], options=_OPTIONS)
     names: list[str] = []
     for block in blocks:
         for add in block.add_servicers:

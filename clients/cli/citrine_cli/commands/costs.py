@@ -31,7 +31,7 @@ from citrine_cli.client import Client, client_command, collect
 from citrine_cli.costs import cost_lines
 from citrine_cli.errors import UsageError
 from citrine_cli.values import parse_seconds
-from citrine_cli.words import enum_word, time_word
+from citrine_cli.words import enum_word, money, time_word
 
 __all__ = ["build"]
 
@@ -95,10 +95,10 @@ async def list_costs(
                 enum_word(one, "state"),
                 one.cost.total.before_tax,
                 "unknown" if one.unknown else one.cost.total.after_tax,
-                one.corrected_total.after_tax,
+                money(one.corrected_total.after_tax, one.corrected_currency),
                 one.cost.currency,
                 one.tariff.tariff_id,
-                str(one.tariff.version),
+                str(one.tariff.version or ""),
                 time_word(one, "update_time"),
             ]
             for one in costs
@@ -123,7 +123,7 @@ async def show_cost(
             "transaction": found.transaction_id,
             "station": found.station_id,
             "state": enum_word(found, "state"),
-            "tariff": f"{found.tariff.tariff_id} version {found.tariff.version}",
+            "tariff": _tariff_word(found.tariff.tariff_id, found.tariff.version) or "none",
             "station was told": found.told_total,
             "station reckons in": f"{found.station_currency}, and is told nothing" if found.station_currency else "",
             "computed": time_word(found, "update_time"),
@@ -132,7 +132,7 @@ async def show_cost(
             "settled": time_word(found, "settle_time"),
             "settled because of": enum_word(found, "settlement") if found.settlement else "",
             "corrections": str(found.corrections or ""),
-            "corrected to": found.corrected_total.after_tax,
+            "corrected to": money(found.corrected_total.after_tax, found.corrected_currency),
         }
     )
     if found.unknown:
@@ -155,16 +155,15 @@ async def list_corrections(
         client.out.messages(corrections)
         return
     client.out.table(
-        ["made", "transaction", "station", "number", "with vat", "instead of", "currency", "reason", "who", "why"],
+        ["made", "transaction", "station", "number", "with vat", "instead of", "reason", "who", "why"],
         (
             [
                 time_word(one, "create_time"),
                 one.transaction_id,
                 one.station_id,
                 str(one.number),
-                one.cost.total.after_tax,
-                one.replaced_total.after_tax,
-                one.cost.currency,
+                money(one.cost.total.after_tax, one.cost.currency),
+                money(one.replaced_total.after_tax, one.replaced_currency),
                 enum_word(one, "reason"),
                 one.author,
                 one.detail,
@@ -193,11 +192,11 @@ async def show_correction(
             "station": found.station_id,
             "correction": str(found.number),
             "replaces": f"correction {found.replaces}" if found.replaces else "the final cost",
-            "instead of": found.replaced_total.after_tax or "unknown",
+            "instead of": money(found.replaced_total.after_tax, found.replaced_currency) or "unknown",
             "reason": enum_word(found, "reason"),
             "who": found.author,
             "why": found.detail,
-            "tariff": f"{found.tariff_id} version {found.tariff_version}",
+            "tariff": _tariff_word(found.tariff_id, found.tariff_version),
             "made": time_word(found, "create_time"),
         }
     )
@@ -245,3 +244,7 @@ async def cost_settings(
             "price messages": enum_word(found, "price_messages"),
         }
     )
+
+
+def _tariff_word(tariff_id: str, version: int) -> str:
+    return f"{tariff_id} version {version}" if tariff_id else ""

@@ -15,7 +15,7 @@ from citrine.api.v1.transactions_pb2 import (
     WaiveTransactionCostRequest,
 )
 from citrine_cli.client import Client, client_command, collect
-from citrine_cli.words import amount, enum_word, time_word
+from citrine_cli.words import amount, enum_word, money, time_word
 
 __all__ = ["add_commands"]
 
@@ -144,10 +144,10 @@ def _show(client: Client, correction: CostCorrection) -> None:
         client.out.message(correction)
         return
     total, replaced = correction.cost.total, correction.replaced_total
-    was = f" instead of {replaced.after_tax}" if correction.HasField("replaced_total") else ""
+    before = money(replaced.after_tax, correction.replaced_currency)
     client.out.line(
         f"transaction {correction.transaction_id} of {correction.station_id}: correction {correction.number},"
-        f" {total.after_tax} {correction.cost.currency}{was}"
+        f" {money(total.after_tax, correction.cost.currency)}{f' instead of {before}' if before else ''}"
     )
 
 

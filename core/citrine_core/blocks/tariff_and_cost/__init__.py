@@ -7,7 +7,7 @@ from citrine_core.blocks.tariff_and_cost.accrual import Moment
 from citrine_core.blocks.tariff_and_cost.assignments import Subject
 from citrine_core.blocks.tariff_and_cost.corrections import Cause, CorrectionRow
 from citrine_core.blocks.tariff_and_cost.corrections.operations import current_version, waive
-from citrine_core.blocks.tariff_and_cost.corrections.protos import correction_to_proto
+from citrine_core.blocks.tariff_and_cost.corrections.protos import corrections_to_protos
 from citrine_core.blocks.tariff_and_cost.handlers import TariffAndCostHandlers
 from citrine_core.blocks.tariff_and_cost.repository import end_assignments
 from citrine_core.blocks.tariff_and_cost.reservation_costs import INTERVAL as BILLING_INTERVAL
@@ -40,7 +40,7 @@ __all__ = [
     "TariffAndCostServicer",
     "TariffsServicer",
     "block",
-    "correction_to_proto",
+    "corrections_to_protos",
     "current_version",
     "to_micros",
     "waive",

@@ -80,6 +80,7 @@ def cost_to_proto(
     if latest is not None:
         found.corrections = latest.number
         found.corrected_total.CopyFrom(pb.Amount(before_tax=latest.before_tax, after_tax=latest.after_tax))
+        found.corrected_currency = pb.Cost.FromString(latest.breakdown).currency
     if row.accrual:
         is_running = row.state == cost_pb.COST_STATE_RUNNING
         elapsed = now - row.update_time if is_running else timedelta(0)

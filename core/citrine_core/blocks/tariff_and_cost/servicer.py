@@ -12,7 +12,7 @@ from citrine.api.v1 import tariffs_pb2 as pb
 from citrine_core.blocks.tariff_and_cost.assignment_requests import assignment_row, check_assignment, check_currency
 from citrine_core.blocks.tariff_and_cost.assignments import Subject, find_tariffs
 from citrine_core.blocks.tariff_and_cost.corrections import CorrectionRepository, CorrectionRow
-from citrine_core.blocks.tariff_and_cost.corrections.protos import correction_to_proto
+from citrine_core.blocks.tariff_and_cost.corrections.protos import corrections_to_protos
 from citrine_core.blocks.tariff_and_cost.definitions import (
     CHANGEABLE,
     changed,
@@ -294,7 +294,8 @@ class TariffAndCostServicer(tariff_and_cost_pb2_grpc.TariffAndCostServiceService
             row = await CorrectionRepository(work.session).get(
                 caller(context).tenant_id, station_id, transaction_id, number=request.number
             )
-        return correction_to_proto(row)
+            [found] = await corrections_to_protos(work, caller(context).tenant_id, [row])
+        return found
 
     async def ListCostCorrections(
         self,
@@ -309,7 +310,7 @@ class TariffAndCostServicer(tariff_and_cost_pb2_grpc.TariffAndCostServiceService
                 transaction_id=request.transaction_id,
                 reason=request.reason,
             )
-        corrections = [correction_to_proto(row, whole=False) for row in rows]
+            corrections = await corrections_to_protos(work, caller(context).tenant_id, rows, whole=False)
         return cost_pb.ListCostCorrectionsResponse(corrections=corrections, next_page_token=token)
 
     async def ListTransactionCosts(

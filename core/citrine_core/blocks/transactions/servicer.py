@@ -8,7 +8,7 @@ import grpc
 from citrine.api.v1 import tariff_and_cost_pb2 as cost_pb
 from citrine.api.v1 import transactions_pb2 as pb
 from citrine.api.v1 import transactions_pb2_grpc
-from citrine_core.blocks.tariff_and_cost import correction_to_proto
+from citrine_core.blocks.tariff_and_cost import corrections_to_protos
 from citrine_core.blocks.transactions.protos import action_to_proto, event_to_proto, transaction_to_proto
 from citrine_core.blocks.transactions.repository import TransactionRepository
 from citrine_core.blocks.transactions.settlement import Operation, SettlementOperations, SettlementRepository
@@ -134,8 +134,9 @@ class TransactionsServicer(transactions_pb2_grpc.TransactionsServiceServicer):
         operation = _operation(caller(context), request, _reason(request.reason))
         async with self._services.unit_of_work() as work:
             correction = await self._operations.waive(work, operation)
+            [shown] = await corrections_to_protos(work, operation.tenant_id, [correction])
             await work.commit()
-        return correction_to_proto(correction)
+        return shown
 
     async def RepriceTransaction(
         self,
@@ -147,8 +148,9 @@ class TransactionsServicer(transactions_pb2_grpc.TransactionsServiceServicer):
             raise InvalidArgument("tariff_version", "must come with tariff_id")
         async with self._services.unit_of_work() as work:
             correction = await self._operations.reprice(work, operation, request.tariff_id, request.tariff_version)
+            [shown] = await corrections_to_protos(work, operation.tenant_id, [correction])
             await work.commit()
-        return correction_to_proto(correction)
+        return shown
 
     async def ConfirmReading(
         self,

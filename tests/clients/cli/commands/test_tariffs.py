@@ -143,13 +143,23 @@ def test_corrections_are_listed_and_shown(citrine: Cli, core: ScriptedCore) -> N
     one = cost_pb.CostCorrection(station_id="CS-1", transaction_id="T-1", number=1, cost=COST, detail="wrong tariff")
     one.reason = cost_pb.CostCorrection.REASON_REPRICED
     one.replaced_total.CopyFrom(pb.Amount(before_tax="3.00", after_tax="3.57"))
+    one.replaced_currency = "USD"
     core.on("ListCostCorrections", cost_pb.ListCostCorrectionsResponse(corrections=[one]))
     core.on("GetCostCorrection", one)
 
     listed = citrine("cost", "corrections", "--transaction", "T-1")
     shown = citrine("cost", "correction", "CS-1", "T-1", "--number", "1")
 
-    assert listed.lines[1].split() == ["T-1", "CS-1", "1", "7.14", "3.57", "EUR", "repriced", "wrong", "tariff"]
+    assert listed.lines[1].split() == [
+        "T-1",
+        "CS-1",
+        "1",
+        "7.14",
+        "EUR",
+        "3.57",
+        "USD",
+        *"repriced wrong tariff".split(),
+    ]
     assert any(line.split()[:3] == ["replaces", "the", "final"] for line in shown.lines)
     assert any(line.startswith("energy") and "0.30" in line for line in shown.lines)
     (request,) = core.requests("GetCostCorrection")
@@ -166,6 +176,18 @@ def test_a_cost_says_what_it_waits_for_or_that_it_is_not_known(citrine: Cli, cor
 
     assert any(line.split() == ["waits", "for", "events"] for line in waits)
     assert citrine("cost", "show", "T-1").lines[-1] == "the cost is not known"
+
+
+def test_a_cost_without_a_tariff_says_so_and_what_it_was_corrected_to(citrine: Cli, core: ScriptedCore) -> None:
+    cost = cost_pb.TransactionCost(transaction_id="T-1", state=cost_pb.COST_STATE_FINAL, unknown=True, corrections=1)
+    cost.corrected_total.CopyFrom(pb.Amount(before_tax="0.15", after_tax="0.15"))
+    cost.corrected_currency = "USD"
+    core.on("GetTransactionCost", cost)
+
+    lines = [line.split() for line in citrine("cost", "show", "T-1").lines]
+
+    assert ["tariff", "none"] in lines
+    assert ["corrected", "to", "0.15", "USD"] in lines
 
 
 def test_a_tariff_has_several_taxes_and_a_price_below_zero(citrine: Cli, core: ScriptedCore) -> None:

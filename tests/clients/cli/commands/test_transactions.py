@@ -181,6 +181,7 @@ def test_operators_waive_and_reprice(citrine: Cli, core: ScriptedCore) -> None:
     correction = CostCorrection(station_id="CS-1", transaction_id="T-1", number=2, replaces=1)
     correction.cost.CopyFrom(Cost(currency="EUR", total=Amount(before_tax="0.00", after_tax="0.00")))
     correction.replaced_total.CopyFrom(Amount(before_tax="3.00", after_tax="3.57"))
+    correction.replaced_currency = "USD"
     core.on("GetTransaction", Transaction(transaction_id="T-1", station_id="CS-1"))
     core.on("WaiveTransactionCost", correction)
     core.on("RepriceTransaction", correction)
@@ -188,7 +189,7 @@ def test_operators_waive_and_reprice(citrine: Cli, core: ScriptedCore) -> None:
     waived = citrine("transaction", "waive", "T-1", "--reason", "sorry")
     repriced = citrine("transaction", "reprice", "T-1", "--reason", "wrong", "--tariff", "DAY", "--version", "3")
 
-    assert waived.lines == ["transaction T-1 of CS-1: correction 2, 0.00 EUR instead of 3.57"]
+    assert waived.lines == ["transaction T-1 of CS-1: correction 2, 0.00 EUR instead of 3.57 USD"]
     assert repriced.lines == waived.lines
     (request,) = core.requests("RepriceTransaction")
     assert (request.tariff_id, request.tariff_version, request.reason) == ("DAY", 3, "wrong")

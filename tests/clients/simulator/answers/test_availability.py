@@ -51,6 +51,62 @@ async def test_G03_FR_05_a_transaction_is_waited_for(csms: Csms, make_station: M
     await csms.until(lambda: last_statuses(csms) == {(1, 1): "Unavailable"})
 
 
+@pytest.mark.parametrize(
+    "evse",
+    [
+        pytest.param({}, id="station"),
+        pytest.param({"evse": {"id": 1}}, id="EVSE"),
+        pytest.param({"evse": {"id": 1, "connectorId": 1}}, id="connector"),
+    ],
+)
+async def test_what_is_switched_off_and_on_while_it_charges_is_on_afterwards(
+    csms: Csms, make_station: MakeStation, evse: dict[str, Any]
+) -> None:
+    """The last change of several that a transaction puts off is the one that counts (G03.FR.05, G04.FR.06)."""
+    station = await make_station(evses=2)
+    await station.plug_in()
+    transaction_id = await station.start_transaction()
+    await csms.call("CS-1", "ChangeAvailability", {**OFF, **evse})
+
+    answer = await csms.call("CS-1", "ChangeAvailability", {**ON, **evse})
+    await station.stop_transaction(transaction_id)
+    await station.unplug()
+
+    assert answer == {"status": "Accepted"}
+    await csms.until(lambda: last_statuses(csms) == {(1, 1): "Available", (2, 1): "Available"})
+
+
+async def test_a_change_that_waits_is_not_dropped_by_one_of_something_else(
+    csms: Csms, make_station: MakeStation
+) -> None:
+    station = await make_station()
+    await station.plug_in()
+    transaction_id = await station.start_transaction()
+    first = await csms.call("CS-1", "ChangeAvailability", {**OFF, "evse": {"id": 1}})
+    second = await csms.call("CS-1", "ChangeAvailability", {**OFF, "evse": {"id": 1, "connectorId": 1}})
+    await csms.call("CS-1", "ChangeAvailability", {**ON, "evse": {"id": 1, "connectorId": 1}})
+
+    await station.stop_transaction(transaction_id)
+
+    assert [first, second] == [{"status": "Scheduled"}] * 2
+    await csms.until(lambda: last_statuses(csms) == {(1, 1): "Unavailable"})
+
+
+async def test_a_change_that_waits_survives_a_loss_of_power(csms: Csms, make_station: MakeStation) -> None:
+    store = Store()
+    station = await make_station(store=store)
+    await station.plug_in()
+    await station.start_transaction()
+    await csms.call("CS-1", "ChangeAvailability", {**OFF, "evse": {"id": 1}})
+    await station.stop()
+    csms.calls.clear()
+
+    again = await make_station(store=store)
+    await again.unplug()
+
+    await csms.until(lambda: last_statuses(csms) == {(1, 1): "Unavailable"})
+
+
 async def test_G04_FR_06_the_rest_of_the_station_goes_off_at_once(csms: Csms, make_station: MakeStation) -> None:
     station = await make_station(evses=2)
     await station.plug_in(1)

@@ -342,6 +342,53 @@ async def test_a_transaction_without_a_tariff_is_priced_afterwards(
     assert (cost.state, cost.unknown, cost.corrected_total.after_tax) == (FINAL, True, "10.00")
 
 
+async def test_what_was_priced_afterwards_can_be_waived(core: RunningCore, station: FakeSession) -> None:
+    bills = Bills(core)
+    await bills.tariffs.CreateTariff(tariffs_pb2.CreateTariffRequest(tariff=DEARER))
+    await station.call_all([started(0, 0), ended(1, 10000)])
+    names: dict[str, Any] = {"station_id": "CS-1", "transaction_id": "T-1"}
+    with pytest.raises(grpc.aio.AioRpcError) as early:
+        await bills.transactions.WaiveTransactionCost(pb.WaiveTransactionCostRequest(**names, reason="kind"))
+    await bills.transactions.RepriceTransaction(
+        pb.RepriceTransactionRequest(**names, reason="none was assigned", tariff_id="DEARER")
+    )
+
+    waived = await bills.transactions.WaiveTransactionCost(pb.WaiveTransactionCostRequest(**names, reason="kind"))
+
+    assert early.value.code() is grpc.StatusCode.FAILED_PRECONDITION
+    assert amounts(waived) == (2, 1, "10.00", "0.00")
+    assert (waived.tariff_id, waived.cost.currency, waived.replaced_currency) == ("DEARER", "EUR", "EUR")
+    cost = await bills.cost()
+    assert (cost.corrected_total.after_tax, cost.corrected_currency) == ("0.00", "EUR")
+
+
+async def test_each_amount_of_a_correction_has_its_currency(bills: Bills, station: FakeSession) -> None:
+    same_in_dollars = tariffs_pb2.Tariff()
+    same_in_dollars.CopyFrom(PER_KWH)
+    same_in_dollars.tariff_id, same_in_dollars.currency = "USD", "USD"
+    await bills.tariffs.CreateTariff(tariffs_pb2.CreateTariffRequest(tariff=same_in_dollars))
+    await station.call_all([started(0, 0), ended(1, 10000)])
+    names: dict[str, Any] = {"station_id": "CS-1", "transaction_id": "T-1"}
+
+    repriced = await bills.transactions.RepriceTransaction(
+        pb.RepriceTransactionRequest(**names, reason="a station abroad", tariff_id="USD")
+    )
+    waived = await bills.transactions.WaiveTransactionCost(pb.WaiveTransactionCostRequest(**names, reason="sorry"))
+
+    # The same number in another currency is another price.
+    assert amounts(repriced) == (1, 0, "3.50", "3.50")
+    assert [(one.cost.currency, one.replaced_currency) for one in (repriced, waived)] == [
+        ("USD", "EUR"),
+        ("USD", "USD"),
+    ]
+    listed = await bills.corrections()
+    assert [(one.cost.currency, one.replaced_currency) for one in listed] == [("USD", "EUR"), ("USD", "USD")]
+    told = await bills.events("cost_corrected")
+    assert [(one.currency, one.replaced_currency) for one in told] == [("USD", "EUR"), ("USD", "USD")]
+    cost = await bills.cost()
+    assert (cost.cost.currency, cost.corrected_currency) == ("EUR", "USD")
+
+
 async def test_I03_FR_04_a_price_of_an_energy_that_is_not_known_is_not_known(
     bills: Bills, station: FakeSession
 ) -> None:

@@ -2,7 +2,14 @@
 
 from citrine_core.blocks.tariff_and_cost.corrections.models import CostCorrection
 from citrine_core.blocks.tariff_and_cost.corrections.repository import CorrectionRepository, CorrectionRow
-from citrine_core.blocks.tariff_and_cost.corrections.rules import Cause, Reckoned, Total, correct, correction_of
+from citrine_core.blocks.tariff_and_cost.corrections.rules import (
+    Cause,
+    Reckoned,
+    Total,
+    correct,
+    correction_of,
+    currency_of,
+)
 
 __all__ = [
     "Cause",
@@ -13,4 +20,5 @@ __all__ = [
     "Total",
     "correct",
     "correction_of",
+    "currency_of",
 ]

@@ -66,6 +66,17 @@ class CorrectionRepository:
         )
         return {(row.station_id, row.transaction_id): CorrectionRow(*row) for row in rows}
 
+    async def breakdowns(
+        self, tenant_id: str, keys: Collection[tuple[str, str, int]]
+    ) -> dict[tuple[str, str, int], bytes]:
+        """Return what corrections (station, transaction and number) are made of: serialised citrine.api.v1.Cost."""
+        columns = _CORRECTIONS.c
+        names = (columns.station_id, columns.transaction_id, columns.number)
+        rows = await self._session.execute(
+            select(*names, columns.breakdown).where(columns.tenant_id == tenant_id, one_of_keys(names, keys))
+        )
+        return {(row[0], row[1], row[2]): row[3] for row in rows}
+
     async def get(self, tenant_id: str, station_id: str, transaction_id: str, *, number: int = 0) -> CorrectionRow:
         """Return the correction of a number, the latest for 0.
 

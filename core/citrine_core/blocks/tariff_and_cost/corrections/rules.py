@@ -12,7 +12,7 @@ from citrine_core.blocks.tariff_and_cost.corrections.repository import Correctio
 from citrine_core.blocks.tariff_and_cost.repository import VersionKey
 from citrine_core.db import UnitOfWork
 
-__all__ = ["Cause", "Reckoned", "Total", "correct", "correction_of"]
+__all__ = ["Cause", "Reckoned", "Total", "correct", "correction_of", "currency_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,8 @@ class Total(NamedTuple):
 
     before_tax: str | None
     after_tax: str | None
+    currency: str
+    """ISO 4217. Empty: it is not known what it costs."""
 
 
 class Reckoned(NamedTuple):
@@ -60,9 +62,15 @@ async def correct(
     found = {one.key: correction_of(one, latest.get(one.key[1:]), now) for one in reckoned}
     made = {key: row for key, row in found.items() if row is not None}
     await corrections.add(list(made.values()))
-    for row in made.values():
-        work.emit(_event_of(row))
+    for one in reckoned:
+        if one.key in made:
+            work.emit(_event_of(made[one.key], _before(one, latest.get(one.key[1:])).currency))
     return made
+
+
+def currency_of(breakdown: bytes | None) -> str:
+    """Return the currency of a stored cost; nothing where there is none."""
+    return "" if breakdown is None else pb.Cost.FromString(breakdown).currency
 
 
 def correction_of(reckoned: Reckoned, latest: CorrectionRow | None, now: datetime) -> CorrectionRow | None:
@@ -73,18 +81,25 @@ def correction_of(reckoned: Reckoned, latest: CorrectionRow | None, now: datetim
         latest: The latest correction. None: there is none.
         now: The time.
     """
-    total = pb.Cost.FromString(reckoned.breakdown).total
-    before = reckoned.final if latest is None else Total(latest.before_tax, latest.after_tax)
-    if before == (total.before_tax, total.after_tax):
+    cost = pb.Cost.FromString(reckoned.breakdown)
+    total, before = cost.total, _before(reckoned, latest)
+    # As much in another currency is something else.
+    if before == (total.before_tax, total.after_tax, cost.currency):
         return None
     cause, number = reckoned.cause, 1 if latest is None else latest.number + 1
     return CorrectionRow(
         *reckoned.key, number, cause.reason, cause.detail, cause.author, *reckoned.version, total.before_tax,
-        total.after_tax, *before, reckoned.breakdown, now,
+        total.after_tax, before.before_tax, before.after_tax, reckoned.breakdown, now,
     )  # fmt: skip
 
 
-def _event_of(row: CorrectionRow) -> Event:
+def _before(reckoned: Reckoned, latest: CorrectionRow | None) -> Total:
+    if latest is None:
+        return reckoned.final
+    return Total(latest.before_tax, latest.after_tax, currency_of(latest.breakdown))
+
+
+def _event_of(row: CorrectionRow, replaced_currency: str) -> Event:
     """Return what subscribers are told: what it is, and what it replaces."""
     name = cost_pb.CostCorrection.Reason.Name(cost_pb.CostCorrection.Reason.ValueType(row.reason))
     body = CostCorrected(
@@ -92,7 +107,7 @@ def _event_of(row: CorrectionRow) -> Event:
         number=row.number,
         replaces=row.number - 1,
         reason=name.removeprefix("REASON_"),
-        currency=pb.Cost.FromString(row.breakdown).currency,
+        currency=currency_of(row.breakdown),
         before_tax=row.before_tax,
         after_tax=row.after_tax,
         replaced_before_tax=row.replaced_before_tax or "",
@@ -100,5 +115,6 @@ def _event_of(row: CorrectionRow) -> Event:
         tariff_id=row.tariff_id,
         tariff_version=row.tariff_version,
         author=row.author,
+        replaced_currency="" if row.replaced_after_tax is None else replaced_currency,
     )
     return Event(tenant_id=row.tenant_id, station_id=row.station_id, cost_corrected=body)

@@ -13,7 +13,14 @@ from citrine.ocpp.v2.transactions_pb2 import TransactionEventResponse
 from citrine_core.blocks.tariff_and_cost.accrual import Accrual, Moment, accrue
 from citrine_core.blocks.tariff_and_cost.assignments import Subject, find_tariffs
 from citrine_core.blocks.tariff_and_cost.calculation import cost_of, total_of
-from citrine_core.blocks.tariff_and_cost.corrections import Cause, CorrectionRow, Reckoned, Total, correct
+from citrine_core.blocks.tariff_and_cost.corrections import (
+    Cause,
+    CorrectionRow,
+    Reckoned,
+    Total,
+    correct,
+    currency_of,
+)
 from citrine_core.blocks.tariff_and_cost.repository import VersionKey
 from citrine_core.blocks.tariff_and_cost.rules import Rules, to_micros
 from citrine_core.blocks.tariff_and_cost.texts import message_of
@@ -213,7 +220,7 @@ async def _correct(work: UnitOfWork, final: Sequence[tuple[Charged, CostRow, Cos
     reckoned = [
         Reckoned(
             row[:3], one.cause or Cause(cost_pb.CostCorrection.REASON_LATE_EVENT), version, computed.breakdown,
-            Total(row.before_tax, row.after_tax),
+            Total(row.before_tax, row.after_tax, currency_of(row.breakdown)),
         )
         for one, row, computed in final
         if one.settlement and computed.breakdown is not None and (version := _version_of(computed)) is not None

@@ -1,0 +1,91 @@
+"""Lists of a station that does not exist, of every service of a running core."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+from google.protobuf import symbol_database
+from google.protobuf.descriptor import MethodDescriptor
+from google.protobuf.message_factory import GetMessageClass
+
+from citrine.api.v1 import transactions_pb2 as pb
+from citrine.api.v1.stations_pb2 import DeleteStationRequest
+from citrine.api.v1.stations_pb2_grpc import StationsServiceStub
+from citrine.api.v1.transactions_pb2_grpc import TransactionsServiceStub
+from tests.support.charging import ended, started
+from tests.support.core import PASSWORD, RunningCore, running_core
+
+ALSO = {"transaction_id": "T-1", "request_id": 7, "kind": 1}
+"""What some lists need beside the station."""
+
+
+def lists(core: RunningCore) -> list[MethodDescriptor]:
+    """Return every List rpc that may be asked of one station."""
+    pool = symbol_database.Default().pool
+    names = {name for block in core.core.blocks for name in block.service_names}
+    names |= {"citrine.api.v1.RefusalsService", "citrine.api.v1.ReportsService", "citrine.api.v1.CommandsService"}
+    return [
+        method
+        for name in sorted(names)
+        for method in pool.FindServiceByName(name).methods
+        if method.name.startswith("List") and "station_id" in method.input_type.fields_by_name
+    ]
+
+
+async def code_of(core: RunningCore, method: MethodDescriptor, station_id: str) -> tuple[grpc.StatusCode, str]:
+    known = method.input_type.fields_by_name
+    fields: dict[str, Any] = {"station_id": station_id}
+    request_class = GetMessageClass(method.input_type)
+    path = f"/{method.containing_service.full_name}/{method.name}"
+    call: Any = core.channel.unary_unary(
+        path,
+        request_serializer=request_class.SerializeToString,
+        response_deserializer=GetMessageClass(method.output_type).FromString,
+    )
+    try:
+        await call(request_class(**fields, **{name: value for name, value in ALSO.items() if name in known}))
+    except grpc.aio.AioRpcError as error:
+        return error.code(), error.details() or ""
+    return grpc.StatusCode.OK, ""
+
+
+@pytest.fixture
+async def core(database_url: str, tmp_path: Path) -> AsyncIterator[RunningCore]:
+    async with running_core(database_url, tmp_path) as core:
+        yield core
+
+
+async def test_a_list_of_a_station_that_does_not_exist_is_not_found(core: RunningCore) -> None:
+    methods = lists(core)
+
+    answers = {method.full_name: await code_of(core, method, "NOPE") for method in methods}
+
+    assert len(methods) > 30
+    # These are of one thing, which does not exist either.
+    del answers["citrine.api.v1.TransactionsService.ListTransactionEvents"]
+    del answers["citrine.api.v1.ReportsService.ListReportParts"]
+    assert set(answers.values()) == {(grpc.StatusCode.NOT_FOUND, "station NOPE does not exist")}, answers
+
+
+async def test_a_list_of_a_station_without_anything_is_empty(core: RunningCore) -> None:
+    await core.add_station("CS-1")
+
+    answers = {method.full_name: (await code_of(core, method, "CS-1"))[0] for method in lists(core)}
+
+    refused = {name for name, code in answers.items() if code is not grpc.StatusCode.OK}
+    # These are of one thing of the station, which it does not have.
+    assert {name.rpartition(".")[2] for name in refused} == {"ListReportParts", "ListTransactionEvents"}, answers
+
+
+async def test_what_a_removed_station_reported_is_listed_as_before(core: RunningCore) -> None:
+    await core.add_station("CS-1")
+    async with core.edge() as edge:
+        station = await edge.connect("CS-1", PASSWORD)
+        await station.call_all([started(0, 0), ended(1, 1000)])
+    await core.stub(StationsServiceStub).DeleteStation(DeleteStationRequest(station_id="CS-1"))
+
+    found = await core.stub(TransactionsServiceStub).ListTransactions(pb.ListTransactionsRequest(station_id="CS-1"))
+
+    assert [one.transaction_id for one in found.transactions] == ["T-1"]
