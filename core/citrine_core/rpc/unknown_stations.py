@@ -36,7 +36,7 @@ async def refuse_unknown_station(
         return
     station_id: str = getattr(request, _FILTER)
     # Behind the last page there is nothing either.
-    if not station_id or getattr(request, "page_token", ""):
+    if not station_id or getattr(request, "page_token", None):
         return
     if not await knows_station(tenant_id, station_id):
         raise NotFound("station", station_id)

@@ -6,7 +6,7 @@ from typing import Any
 
 import grpc
 import pytest
-from google.protobuf import symbol_database
+from google.protobuf import descriptor_pool
 from google.protobuf.descriptor import MethodDescriptor
 from google.protobuf.message_factory import GetMessageClass
 
@@ -23,7 +23,7 @@ ALSO = {"transaction_id": "T-1", "request_id": 7, "kind": 1}
 
 def lists(core: RunningCore) -> list[MethodDescriptor]:
     """Return every List rpc that may be asked of one station."""
-    pool = symbol_database.Default().pool
+    pool = descriptor_pool.Default()
     names = {name for block in core.core.blocks for name in block.service_names}
     names |= {"citrine.api.v1.RefusalsService", "citrine.api.v1.ReportsService", "citrine.api.v1.CommandsService"}
     return [

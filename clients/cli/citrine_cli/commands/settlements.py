@@ -2,8 +2,10 @@
 
 from typing import Annotated
 
+import grpc
 import typer
 
+from citrine.api.v1.stations_pb2 import GetStationRequest
 from citrine.api.v1.tariff_and_cost_pb2 import CostCorrection
 from citrine.api.v1.transactions_pb2 import (
     ConfirmReadingRequest,
@@ -15,13 +17,16 @@ from citrine.api.v1.transactions_pb2 import (
     WaiveTransactionCostRequest,
 )
 from citrine_cli.client import Client, client_command, collect
+from citrine_cli.errors import UsageError
 from citrine_cli.words import amount, enum_word, money, time_word
 
-__all__ = ["add_commands"]
+__all__ = ["Consent", "add_commands", "station_of_settled"]
 
 TransactionId = Annotated[str, typer.Argument(metavar="ID", help="Id of the transaction.")]
 StationOption = Annotated[str, typer.Option("--station", metavar="ID", help="Station, where several used one id.")]
 Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; it is stored with your name.")]
+
+Consent = Annotated[bool, typer.Option("--yes", help="Also while it goes on, and its station is connected.")]
 
 
 def add_commands(app: typer.Typer) -> None:
@@ -35,10 +40,10 @@ def add_commands(app: typer.Typer) -> None:
 
 
 async def settle_transaction(
-    client: Client, transaction_id: TransactionId, reason: Reason, station: StationOption = ""
+    client: Client, transaction_id: TransactionId, reason: Reason, station: StationOption = "", yes: Consent = False
 ) -> None:
     """Settle a transaction from what is known: its cost is final, and nothing more is waited for."""
-    station_id = await _station_of(client, transaction_id, station)
+    station_id = await station_of_settled(client, transaction_id, station, yes=yes)
     request = SettleTransactionRequest(station_id=station_id, transaction_id=transaction_id, reason=reason)
     settled = await client.citrine.transactions.SettleTransaction(request)
     if client.out.as_json:
@@ -154,3 +159,31 @@ def _show(client: Client, correction: CostCorrection) -> None:
 async def _station_of(client: Client, transaction_id: str, station_id: str) -> str:
     request = GetTransactionRequest(transaction_id=transaction_id, station_id=station_id)
     return (await client.citrine.transactions.GetTransaction(request)).station_id
+
+
+async def station_of_settled(client: Client, transaction_id: str, station_id: str, *, yes: bool) -> str:
+    """Return the station of a transaction that is to be settled or closed.
+
+    Raises:
+        UsageError: When it goes on, as far as is known, and the user did not say --yes: the next event opens it again.
+    """
+    request = GetTransactionRequest(transaction_id=transaction_id, station_id=station_id)
+    found = await client.citrine.transactions.GetTransaction(request)
+    is_over = found.orphaned or any(map(found.HasField, ("end_time", "closed_time", "over_time", "settle_time")))
+    if not yes and not is_over and await _is_connected(client, found.station_id):
+        heard = time_word(found, "update_time")
+        raise UsageError(
+            f"transaction {transaction_id} goes on: station {found.station_id} is connected"
+            f"{f', last event {heard}' if heard else ''}; the next event opens it again. Say --yes to do it anyway"
+        )
+    return found.station_id
+
+
+async def _is_connected(client: Client, station_id: str) -> bool:
+    try:
+        return (await client.citrine.stations.GetStation(GetStationRequest(station_id=station_id))).connected
+    except grpc.aio.AioRpcError as error:
+        if error.code() is not grpc.StatusCode.NOT_FOUND:
+            raise
+        # The station was removed.
+        return False

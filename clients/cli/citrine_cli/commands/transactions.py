@@ -25,7 +25,7 @@ from citrine.ocpp.v2 import remote_control_pb2 as remote_control
 from citrine.ocpp.v2 import transactions_pb2 as ocpp
 from citrine.ocpp.v2.types_pb2 import IdToken
 from citrine_cli.client import Client, client_command, collect
-from citrine_cli.commands.settlements import add_commands
+from citrine_cli.commands.settlements import Consent, add_commands, station_of_settled
 from citrine_cli.limits import MaxCost, MaxEnergy, MaxTime, parse_limit
 from citrine_cli.targets import tell_answer
 from citrine_cli.words import amount, enum_word, number, skew_word, time_word
@@ -271,9 +271,11 @@ async def check_transaction(client: Client, transaction_id: TransactionId, stati
     client.out.facts({"ongoing": ongoing, "messages queued": "yes" if said.messages_in_queue else "no"})
 
 
-async def close_transaction(client: Client, transaction_id: TransactionId, station: StationOption = "") -> None:
+async def close_transaction(
+    client: Client, transaction_id: TransactionId, station: StationOption = "", yes: Consent = False
+) -> None:
     """Close an open transaction whose end will not come; the station is not told."""
-    station_id = await _station_of(client, transaction_id, station)
+    station_id = await station_of_settled(client, transaction_id, station, yes=yes)
     request = CloseTransactionRequest(station_id=station_id, transaction_id=transaction_id)
     closed = await client.citrine.transactions.CloseTransaction(request)
     if client.out.as_json:

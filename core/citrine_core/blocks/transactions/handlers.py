@@ -22,7 +22,7 @@ from citrine_core.blocks.transactions.checks import CheckRepository
 from citrine_core.blocks.transactions.clock_rule import ClockRule
 from citrine_core.blocks.transactions.evse_energy import set_power_limits, take_meter_values
 from citrine_core.blocks.transactions.fold import Occurrence, Order, TransactionState, apply, fold
-from citrine_core.blocks.transactions.late_events import counts, is_settled, retain_late
+from citrine_core.blocks.transactions.late_events import counts, find_numbers, is_settled, retain_late
 from citrine_core.blocks.transactions.limits import LimitBeginnings, LimitedEvents
 from citrine_core.blocks.transactions.lives import IdReuse, sort_out_lives
 from citrine_core.blocks.transactions.pricing_input import Heard, TransactionCosts
@@ -117,7 +117,8 @@ class TransactionsHandlers:
             for event in doubt_events(batch.states, clocks, batch.new, ended):
                 work.emit(event)
             await self._ask_for_missing(work, batch, missing, ended, now)
-            unsettled = [one for one in batch.fresh.values() if (one.station_id, one.transaction_id) not in settled]
+            numbers = await find_numbers(repository, tenant_id, [batch.states[key] for key in settled]) if settled else {}
+    unsettled = [one for one in batch.fresh.values() if (one.station_id, one.transaction_id) not in settled]
             implied = await claim_reservations(work, tenant_id, unsettled, batch.states)
             await self._costs.settle(
                 work, Heard(tenant_id, batch.fresh, batch.responses, batch.states, batch.new, late)
@@ -312,7 +313,7 @@ async def _fold(
         key = (occurrence.station_id, occurrence.transaction_id)
         state = batch.states[key]
         if key in settled:
-            retain_late(state, occurrence)
+            retain_late(state, occurrence, numbers.get(key))
         elif key not in late or key in refolded:
             doubts = state.anomalies
             if not apply(state, occurrence):

@@ -1,5 +1,7 @@
 """What operators do with transactions and meter values daily: what is asked and what is printed."""
 
+import pytest
+
 from citrine.api.v1.common_pb2 import Command, CommandTarget, TimeRange
 from citrine.api.v1.meter_values_pb2 import ListSamplesRequest, ListSamplesResponse, Sample
 from citrine.api.v1.remote_control_pb2 import (
@@ -11,6 +13,7 @@ from citrine.api.v1.remote_control_pb2 import (
     RequestStopTransactionRequest,
     RequestStopTransactionResponse,
 )
+from citrine.api.v1.stations_pb2 import Station
 from citrine.api.v1.tariff_and_cost_pb2 import CostCorrection
 from citrine.api.v1.tariffs_pb2 import Amount, Cost
 from citrine.api.v1.transactions_pb2 import (
@@ -153,10 +156,34 @@ def test_what_a_station_said_of_a_closed_transaction_is_shown(citrine: Cli, core
 
 def test_a_transaction_is_closed(citrine: Cli, core: ScriptedCore) -> None:
     core.on("GetTransaction", Transaction(transaction_id="T-1", station_id="CS-1"))
+    core.on("GetStation", Station(station_id="CS-1"))
     core.on("CloseTransaction", Transaction(transaction_id="T-1", station_id="CS-1"))
 
     assert citrine("transaction", "close", "T-1").lines == ["transaction T-1 of CS-1 closed"]
     assert core.requests("CloseTransaction") == [CloseTransactionRequest(station_id="CS-1", transaction_id="T-1")]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [pytest.param(["settle", "T-1", "--reason", "x"], id="settle"), pytest.param(["close", "T-1"], id="close")],
+)
+def test_what_goes_on_is_settled_and_closed_only_by_consent(
+    citrine: Cli, core: ScriptedCore, command: list[str]
+) -> None:
+    goes_on = Transaction(transaction_id="T-1", station_id="CS-1")
+    goes_on.update_time.FromJsonString("2030-01-01T00:00:00Z")
+    for method in ("GetTransaction", "SettleTransaction", "CloseTransaction"):
+        core.on(method, goes_on)
+    core.on("GetStation", Station(station_id="CS-1", connected=True))
+
+    refused = citrine("transaction", *command)
+    asked = [seen.method for seen in core.seen]
+    done = citrine("transaction", *command, "--yes")
+
+    assert (refused.code, done.code) == (2, 0)
+    assert "station CS-1 is connected, last event 2030-01-01 00:00:00Z" in refused.err
+    assert "--yes" in refused.err
+    assert asked == ["GetTransaction", "GetStation"]
 
 
 def test_operators_settle_and_reopen_and_say_why(citrine: Cli, core: ScriptedCore) -> None:
@@ -164,6 +191,7 @@ def test_operators_settle_and_reopen_and_say_why(citrine: Cli, core: ScriptedCor
     reopened = Transaction(transaction_id="T-1", station_id="CS-1")
     reopened.settle_due_time.FromJsonString("2030-01-01T00:00:00Z")
     core.on("GetTransaction", found)
+    core.on("GetStation", Station(station_id="CS-1"))
     core.on("SettleTransaction", found)
     core.on("ReopenTransaction", reopened)
 

@@ -136,6 +136,7 @@ async def test_what_comes_late_changes_no_final_cost_but_makes_a_correction(bill
     cost, transaction = await bills.cost(), await bills.transaction()
     assert (cost.state, cost.cost.total.after_tax, cost.settlement) == (FINAL, "0.50", cost_pb.SETTLEMENT_COMPLETE)
     assert (transaction.energy_wh, transaction.late_events, transaction.events) == (0, 1, 4)
+    assert transaction.missing_events == 0
     assert not late.HasField("total_cost")
     assert [event.is_final for event in await bills.events("transaction_cost_changed")] == [True]
     listed = await bills.transactions.ListTransactionEvents(
@@ -160,6 +161,8 @@ async def test_missing_events_that_come_after_all_are_a_numbered_correction(bill
 
     assert (provisional.state, provisional.waits_for) == (PROVISIONAL, cost_pb.COST_WAIT_EVENTS)
     assert provisional.HasField("waits_until")
+    transaction = await bills.transaction()
+    assert (transaction.missing_events, transaction.late_events, transaction.has_gap) == (0, 2, False)
     assert (settled.state, settled.settlement) == (FINAL, cost_pb.SETTLEMENT_TIMED_OUT)
     after = await bills.cost()
     assert after.cost == settled.cost
@@ -175,6 +178,21 @@ async def test_missing_events_that_come_after_all_are_a_numbered_correction(bill
         cost_pb.GetCostCorrectionRequest(station_id="CS-1", transaction_id="T-1")
     )
     assert (whole.number, whole.cost.energy_kwh) == (2, "20")
+
+
+async def test_a_late_event_fills_its_own_gap_only(bills: Bills, station: FakeSession) -> None:
+    await station.call_all([updated(1, 0), updated(2, 100), ended(4, 1000)])
+    await bills.let_time_pass()
+    before = (await bills.transaction()).missing_events
+
+    await station.call(updated(2, 200, offline=True))
+    of_a_used_number = (await bills.transaction()).missing_events
+    await station.call(updated(3, 300, offline=True))
+    of_the_gap = (await bills.transaction()).missing_events
+    await station.call(started(0, 0, offline=True))
+
+    assert (before, of_a_used_number, of_the_gap) == (2, 2, 1)
+    assert (await bills.transaction()).missing_events == 0
 
 
 async def test_a_repetition_of_what_is_final_makes_no_correction(bills: Bills, station: FakeSession) -> None:
@@ -377,14 +395,10 @@ async def test_each_amount_of_a_correction_has_its_currency(bills: Bills, statio
 
     # The same number in another currency is another price.
     assert amounts(repriced) == (1, 0, "3.50", "3.50")
-    assert [(one.cost.currency, one.replaced_currency) for one in (repriced, waived)] == [
-        ("USD", "EUR"),
-        ("USD", "USD"),
-    ]
-    listed = await bills.corrections()
-    assert [(one.cost.currency, one.replaced_currency) for one in listed] == [("USD", "EUR"), ("USD", "USD")]
-    told = await bills.events("cost_corrected")
-    assert [(one.currency, one.replaced_currency) for one in told] == [("USD", "EUR"), ("USD", "USD")]
+    currencies = [("USD", "EUR"), ("USD", "USD")]
+    assert [(one.cost.currency, one.replaced_currency) for one in (repriced, waived)] == currencies
+    assert [(one.cost.currency, one.replaced_currency) for one in await bills.corrections()] == currencies
+    assert [(one.currency, one.replaced_currency) for one in await bills.events("cost_corrected")] == currencies
     cost = await bills.cost()
     assert (cost.cost.currency, cost.corrected_currency) == ("EUR", "USD")
 
