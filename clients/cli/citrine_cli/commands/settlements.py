@@ -169,7 +169,13 @@ async def station_of_settled(client: Client, transaction_id: str, station_id: st
     """
     request = GetTransactionRequest(transaction_id=transaction_id, station_id=station_id)
     found = await client.citrine.transactions.GetTransaction(request)
-    is_over = found.orphaned or any(map(found.HasField, ("end_time", "closed_time", "over_time", "settle_time")))
+    ends = (
+        found.HasField("end_time"),
+        found.HasField("closed_time"),
+        found.HasField("over_time"),
+        found.HasField("settle_time"),
+    )
+    is_over = found.orphaned or any(ends)
     if not yes and not is_over and await _is_connected(client, found.station_id):
         heard = time_word(found, "update_time")
         raise UsageError(

@@ -117,8 +117,7 @@ class TransactionsHandlers:
             for event in doubt_events(batch.states, clocks, batch.new, ended):
                 work.emit(event)
             await self._ask_for_missing(work, batch, missing, ended, now)
-            numbers = await find_numbers(repository, tenant_id, [batch.states[key] for key in settled]) if settled else {}
-    unsettled = [one for one in batch.fresh.values() if (one.station_id, one.transaction_id) not in settled]
+            unsettled = [one for one in batch.fresh.values() if (one.station_id, one.transaction_id) not in settled]
             implied = await claim_reservations(work, tenant_id, unsettled, batch.states)
             await self._costs.settle(
                 work, Heard(tenant_id, batch.fresh, batch.responses, batch.states, batch.new, late)
@@ -305,6 +304,7 @@ async def _fold(
         for event in anomaly_events(batch.states[key], before.anomalies):
             work.emit(event)
     unsettled = [one for one in batch.fresh.values() if (one.station_id, one.transaction_id) not in settled]
+    numbers = await find_numbers(repository, tenant_id, [batch.states[key] for key in settled]) if settled else {}
     requests = await claim_remote_starts(work, tenant_id, unsettled, batch.states, named, now)
     heard = set(batch.states) - batch.new
     taken: dict[TransactionKey, list[Occurrence]] = {}
