@@ -64,8 +64,11 @@ def rule_words(rules: TokenRules) -> dict[str, str]:
 
 def _place(text: str) -> TokenPlace:
     station_id, separator, evses = text.rpartition(":")
-    if not separator or not re.fullmatch(r"\d+(,\d+)*", evses):
+    if not separator:
         return TokenPlace(station_id=text)
+    # No station has a colon in its name: a password is told from it by one.
+    if not station_id or not re.fullmatch(r"\d+(,\d+)*", evses):
+        raise UsageError(f"--at: {text!r} is no place: expected a station, or CS-1:1,2 for some of its EVSEs")
     return TokenPlace(station_id=station_id, evse_ids=map(int, evses.split(",")))
 
 

@@ -209,8 +209,8 @@ async def cost_settings(
         str, typer.Option("--running", metavar="HOW", help="Running cost: none, answer, cost-updated or both.")
     ] = "",
     interval: Annotated[
-        float, typer.Option("--interval", metavar="SECONDS", help="How often CostUpdated is sent.")
-    ] = 0,
+        float | None, typer.Option("--interval", metavar="SECONDS", help="How often CostUpdated is sent.")
+    ] = None,
     messages: Annotated[
         str, typer.Option("--messages", metavar="WHO", help="Stations told prices: supported, always or never.")
     ] = "",
@@ -226,7 +226,7 @@ async def cost_settings(
         if word:
             setattr(settings, field, words[word])
             paths.append(field)
-    if interval:
+    if interval is not None:
         settings.running_cost_interval.CopyFrom(parse_seconds("--interval", interval, 86_400))
         paths.append("running_cost_interval")
     if paths:

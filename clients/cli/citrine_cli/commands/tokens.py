@@ -35,7 +35,8 @@ SecondLanguage = Annotated[str, typer.Option("--second-language", metavar="TAG",
 Message = Annotated[str, typer.Option("--message", metavar="TEXT", help="Shown to the driver.")]
 Priority = Annotated[int, typer.Option("--priority", metavar="N", help="-9 to 9; higher is more.")]
 CacheTime = Annotated[
-    int, typer.Option("--cache-time", metavar="S", help="Seconds that stations may remember it; 0 is not at all.")
+    int | None,
+    typer.Option("--cache-time", metavar="S", help="Seconds that stations may remember it; 0 is not at all."),
 ]
 Places = Annotated[
     list[str], typer.Option("--at", metavar="STATION[:EVSE,…]", help="It may charge there only; repeatable.")
@@ -51,10 +52,11 @@ Zone = Annotated[str, typer.Option("--zone", metavar="ZONE", help="Time zone of 
 MaxTransactions = Annotated[
     int, typer.Option("--max-transactions", metavar="N", help="That it may have at a time; 0 is any number.")
 ]
+MaybeMaxTransactions = Annotated[
+    int | None, typer.Option("--max-transactions", metavar="N", help="That it may have at a time; 0 is any number.")
+]
 NoCredit = Annotated[bool, typer.Option("--no-credit", help="Its driver can't pay.")]
 
-_UNSET = -100
-"""No option has this value."""
 
 _TYPES = (
     "ISO14443",
@@ -110,7 +112,7 @@ async def add_token(
     second_language: SecondLanguage = "",
     message: Message = "",
     priority: Priority = 0,
-    cache_time: CacheTime = _UNSET,
+    cache_time: CacheTime = None,
     places: Places = [],  # noqa: B006  # typer takes a list as its own
     connectors: Connectors = [],  # noqa: B006
     times: Times = [],  # noqa: B006
@@ -122,6 +124,8 @@ async def add_token(
     max_time: MaxTime = 0.0,
 ) -> None:
     """Register a token. Rules say where, when and how often it may charge."""
+    if cache_time is not None and cache_time < 0:
+        raise UsageError("--cache-time must be 0 or more seconds")
     rules = parse_rules(places, connectors, times, zone, max_transactions, no_credit)
     token = Token(
         id_token=id_token,
@@ -135,7 +139,7 @@ async def add_token(
         second_language=second_language,
         message=message,
         charging_priority=priority,
-        cache_time=None if cache_time == _UNSET else Duration(seconds=cache_time),
+        cache_time=None if cache_time is None else Duration(seconds=cache_time),
         rules=rules if rules.ByteSize() else None,
         limit=parse_limit(max_cost, max_energy, max_time),
     )
@@ -157,6 +161,8 @@ def _change(token: Token, given: dict[str, Any], expires: str | None, cache_time
             token.expire_time.CopyFrom(parse_time("--expires", expires))
     if cache_time is not None:
         fields.append("cache_time")
+        if cache_time < -1:
+            raise UsageError("--cache-time must be 0 or more seconds, or -1 for as long as stations like")
         if cache_time >= 0:
             token.cache_time.CopyFrom(Duration(seconds=cache_time))
     return fields
@@ -179,7 +185,7 @@ async def set_token(
     connectors: Connectors = [],  # noqa: B006
     times: Times = [],  # noqa: B006
     zone: Zone = "",
-    max_transactions: MaxTransactions = 0,
+    max_transactions: MaybeMaxTransactions = None,
     no_credit: NoCredit = False,
     no_rules: Annotated[bool, typer.Option("--no-rules", help="It may charge anywhere and at any time.")] = False,
     max_cost: MaxCost = "",
@@ -199,8 +205,8 @@ async def set_token(
         "status": None if status is None else _status(status),
     }
     fields = _change(token, given, expires, cache_time)
-    rules = parse_rules(places, connectors, times, zone, max_transactions, no_credit)
-    if no_rules or rules.ByteSize():
+    rules = parse_rules(places, connectors, times, zone, max_transactions or 0, no_credit)
+    if no_rules or rules.ByteSize() or max_transactions is not None:
         fields.append("rules")
         token.rules.CopyFrom(rules)
     limit = parse_limit(max_cost, max_energy, max_time)

@@ -47,7 +47,19 @@ def check_tariff(tariff: pb.Tariff) -> Rules:
         check_interval("tariff.running_cost_interval", tariff.running_cost_interval)
     if tariff.HasField("valid_from") and tariff.HasField("valid_to"):
         _check_order(tariff)
-    return read_rules(tariff)
+    rules = read_rules(tariff)
+    for place, element in enumerate(tariff.elements):
+        for number, component in enumerate(element.price_components):
+            _check_stacks(f"tariff.elements[{place}].price_components[{number}]", component)
+    return rules
+
+
+def _check_stacks(path: str, component: pb.PriceComponent) -> None:
+    """Refuse a tax on taxes where there is none to be on. Not so where tariffs are read: some are stored already."""
+    stacks = {one.stack for one in component.taxes}
+    for place, one in enumerate(component.taxes):
+        if one.stack and one.stack - 1 not in stacks:
+            raise InvalidArgument(f"{path}.taxes[{place}].stack", f"must lie on a tax of stack {one.stack - 1}")
 
 
 def _check_order(tariff: pb.Tariff) -> None:

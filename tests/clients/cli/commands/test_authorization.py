@@ -18,7 +18,7 @@ from tests.clients.cli.conftest import Cli
 from tests.clients.scripted_core import ScriptedCore
 
 RULES = TokenRules(
-    places=[TokenPlace(station_id="CS-1", evse_ids=[1, 2]), TokenPlace(station_id="a:b")],
+    places=[TokenPlace(station_id="CS-1", evse_ids=[1, 2]), TokenPlace(station_id="a-b")],
     connector_types=["cCCS2"],
     times=[
         TokenTimes(days=[5, 6, 7, 1], start_time="08:00", end_time="18:00"),  # type: ignore[list-item]
@@ -31,11 +31,11 @@ RULES = TokenRules(
 
 
 def test_rules_are_read_and_said() -> None:
-    rules = parse_rules(["CS-1:1,2", "a:b"], ["cCCS2"], ["fri-Mon 08:00-18:00", "Sunday"], "UTC", 1, True)
+    rules = parse_rules(["CS-1:1,2", "a-b"], ["cCCS2"], ["fri-Mon 08:00-18:00", "Sunday"], "UTC", 1, True)
 
     assert rules == RULES
     assert rule_words(rules) == {
-        "only at": "CS-1:1,2 a:b",
+        "only at": "CS-1:1,2 a-b",
         "only connectors": "cCCS2",
         "only at times": "Fri,Sat,Sun,Mon 08:00-18:00 (UTC); Sun 00:00-24:00 (UTC)",
         "transactions at a time": "1",
@@ -55,16 +55,40 @@ def test_a_zone_of_no_times_is_refused() -> None:
         parse_rules([], [], [], "UTC", 0, False)
 
 
+@pytest.mark.parametrize("text", ["DEMO-1:x", "DEMO-1:", ":1", "DEMO-1:1,x"])
+def test_places_that_are_none(text: str) -> None:
+    with pytest.raises(UsageError, match="--at"):
+        parse_rules([text], [], [], "", 0, False)
+
+
+def test_a_number_of_transactions_may_be_taken_away(citrine: Cli, core: ScriptedCore) -> None:
+    core.on("UpdateToken", Token(id_token="A", type="Central"))
+
+    ran = citrine("token", "set", "A", "--type", "Central", "--max-transactions", "0")
+
+    (request,) = core.requests("UpdateToken")
+    assert (ran.code, list(request.update_mask.paths), request.token.rules) == (0, ["rules"], TokenRules())
+
+
+def test_a_cache_time_below_any_is_none(citrine: Cli, core: ScriptedCore) -> None:
+    core.on("UpdateToken", Token(id_token="A", type="Central"))
+    core.on("CreateToken", Token(id_token="A", type="Central"))
+
+    assert citrine("token", "set", "A", "--type", "Central", "--cache-time", "-2").code == 2
+    assert citrine("token", "add", "A", "--type", "Central", "--cache-time", "-100").code == 2
+    assert citrine("token", "set", "A", "--type", "Central", "--cache-time", "-1").code == 0
+
+
 def test_a_token_is_added_and_changed_with_rules(citrine: Cli, core: ScriptedCore) -> None:
     core.on("CreateToken", Token(id_token="A", type="Central", tenant_id="default"))
     core.on("UpdateToken", Token(id_token="A", type="Central"))
     core.on("GetToken", Token(id_token="A", type="Central", rules=RULES, cache_time=Duration(seconds=60)))
-    options = ["--at", "CS-1:1,2", "--at", "a:b", "--connector", "cCCS2", "--time", "Fri-Mon 08:00-18:00"]
+    options = ["--at", "CS-1:1,2", "--at", "a-b", "--connector", "cCCS2", "--time", "Fri-Mon 08:00-18:00"]
     options += ["--time", "Sun", "--zone", "UTC", "--max-transactions", "1", "--no-credit"]
 
     assert citrine("token", "add", "A", "--type", "Central", "--cache-time", "0", *options).code == 0
     assert citrine("token", "set", "A", "--type", "Central", "--group", "", *options).code == 0
-    assert "CS-1:1,2 a:b" in citrine("token", "show", "A").out
+    assert "CS-1:1,2 a-b" in citrine("token", "show", "A").out
 
     (added,), (changed,) = core.requests("CreateToken"), core.requests("UpdateToken")
     assert (added.token.rules, added.token.HasField("cache_time")) == (RULES, True)

@@ -139,6 +139,13 @@ def test_only_what_is_said_of_the_settings_is_changed(citrine: Cli, core: Script
     assert request.settings.running_cost_interval == Duration(seconds=30)
 
 
+def test_an_interval_of_nothing_is_no_interval(citrine: Cli, core: ScriptedCore) -> None:
+    core.on("GetCostSettings", pb.CostSettings())
+
+    assert citrine("cost", "settings", "--interval", "0").code == 2
+    assert core.requests("UpdateCostSettings") == []
+
+
 def test_corrections_are_listed_and_shown(citrine: Cli, core: ScriptedCore) -> None:
     one = cost_pb.CostCorrection(station_id="CS-1", transaction_id="T-1", number=1, cost=COST, detail="wrong tariff")
     one.reason = cost_pb.CostCorrection.REASON_REPRICED

@@ -41,7 +41,8 @@ async def test_messages_are_found_by_transaction_priority_and_state(display: Dis
     assert await found(priority=ocpp.MESSAGE_PRIORITY_ENUM_ALWAYS_FRONT) == ["always"]
     assert await found(shown_in=ocpp.MESSAGE_STATE_ENUM_IDLE) == ["idle"]
     assert await found(state=pb.DISPLAY_MESSAGE_STATE_REFUSED) == []
-    assert await found(station_id="CS-2") == []
+    with pytest.raises(grpc.aio.AioRpcError, match="station CS-2 does not exist"):
+        await found(station_id="CS-2")
     got = await display.api.GetDisplayMessage(pb.GetDisplayMessageRequest(station_id="CS-1", message_id=1))
     assert got.message == message_info("idle", id=1, state=ocpp.MESSAGE_STATE_ENUM_IDLE, custom_data=custom)
 

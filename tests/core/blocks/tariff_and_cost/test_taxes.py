@@ -128,6 +128,8 @@ def test_prices_may_be_negative(wanted: pb.Tariff, before: str, after: str) -> N
         pytest.param([FEDERAL, FEDERAL], "taxes[1].type", id="twice"),
         pytest.param([pb.TaxRate(type="A", percent="-1")], "taxes[0].percent", id="below nothing"),
         pytest.param([pb.TaxRate(type="A", percent="5", stack=5)], "taxes[0].stack", id="stack"),
+        pytest.param([pb.TaxRate(type="City", percent="10", stack=3)], "taxes[0].stack", id="on nothing"),
+        pytest.param([FEDERAL, pb.TaxRate(type="B", percent="1", stack=2)], "taxes[1].stack", id="on a gap"),
         pytest.param([pb.TaxRate(type=f"T{n}", percent="1") for n in range(6)], "taxes", id="too many"),
     ],
 )
