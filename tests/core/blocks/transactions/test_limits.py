@@ -158,6 +158,7 @@ async def test_F03_FR_01_a_limit_of_energy_that_is_set_while_it_runs_stops_it_on
     await station.make_due()
     await asyncio.gather(*(LimitChecks(station.core.core.services, lambda: None).run() for _ in range(2)))
     await station.until("STOPPED", check=False)
+    await station.session.call(ended(2, 5000))
     await station.check()
 
     assert before.state == pb.LIMIT_STATE_ACTIVE

@@ -141,6 +141,15 @@ class Stubborn:
         [job] = [job for block in self.core.core.blocks for job in block.jobs if job.name == names[name]]
         job.wake()
 
+    async def until_looked_at(self) -> None:
+        """Wait until no limit is due any more."""
+        table = metadata().tables["transaction_limits"]
+        async with asyncio.timeout(30):
+            while True:
+                async with self.core.core.unit_of_work(read_only=True) as work:
+                    if not (await work.session.execute(select(table).where(table.c.due_time.is_not(None)))).all():
+                        return
+
     async def operator(self, amperes: float, level: int) -> int:
         """Set a profile of an operator, and return its id."""
         period = types_pb2.ChargingSchedulePeriod(start_period=0, limit=amperes)
@@ -227,9 +236,26 @@ async def test_a_station_that_agrees_to_stop_is_not_throttled(station: Stubborn)
     await station.charge()
     await station.set(max_energy_wh=5000)
     found = await station.until(lambda limit: limit.state == pb.LIMIT_STATE_STOPPED)
+    await station.session.call(ended(2, 5000))
+    await station.make_due("transaction_limits")
+    await station.until_looked_at()
 
     assert not found.HasField("throttle")
-    assert station.sent == []
+    assert (station.stops, station.sent) == (1, [])
+
+
+async def test_a_station_that_agrees_to_stop_and_goes_on_is_asked_again_and_throttled(station: Stubborn) -> None:
+    station.stop = AGREED
+    await station.charge()
+    await station.set(max_energy_wh=5000)
+    await station.until(lambda limit: limit.state == pb.LIMIT_STATE_STOPPED)
+    await station.make_due("transaction_limits")
+    await station.until_throttled()
+    found = await station.until(lambda limit: limit.state == pb.LIMIT_STATE_THROTTLED, hurry="transaction_limits")
+
+    assert station.stops == found.attempts == MOST_ATTEMPTS
+    assert station.fused.drawn() == 0
+    assert ("STOPPED", "ACCEPTED") in await station.told()
 
 
 async def test_a_station_that_refuses_both_fails(station: Stubborn) -> None:

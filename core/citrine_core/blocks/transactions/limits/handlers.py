@@ -25,6 +25,10 @@ UNREACHED_TIME = timedelta(seconds=10)
 """When to ask a station again that was off or busy."""
 
 
+END_TIME = timedelta(minutes=1)
+"""How long a station may take to end a transaction that it said it stops, until it is asked again."""
+
+
 class LimitHandlers:
     """Notes what came of limits that were reached, whoever asked the station to stop.
 
@@ -47,7 +51,8 @@ class LimitHandlers:
         """
         response = answered.response
         if response.status == _ACCEPTED:
-            await self._change(work, answered, state=pb.LIMIT_STATE_STOPPED, due_time=None, problem="")
+            due_time = self._clock() + END_TIME
+            await self._change(work, answered, state=pb.LIMIT_STATE_STOPPED, due_time=due_time, problem="")
             return
         info = response.status_info
         parts = ("the station refused to stop", info.reason_code, info.additional_info)

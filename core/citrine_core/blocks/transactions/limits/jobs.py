@@ -184,12 +184,16 @@ def _next(row: Row[Any], facts: _Facts, now: datetime) -> dict[str, Any]:
     if row.tx_end_time is not None or row.tx_closed_time is not None:
         over = pb.LIMIT_STATE_OVER if row.state == pb.LIMIT_STATE_ACTIVE else row.state
         return {"state": over, "due_time": None, "update_time": now}
-    if row.state in UNSTOPPED and _counts_no_more(row, facts, now):
+    if row.state in (*UNSTOPPED, pb.LIMIT_STATE_STOPPED) and _counts_no_more(row, facts, now):
         again = {"state": pb.LIMIT_STATE_ACTIVE, "reason": 0, "reach_time": None, "attempts": 0, "problem": ""}
         return again | {"due_time": _next_check(row, now), "update_time": now}
     if row.state in (pb.LIMIT_STATE_FAILED, pb.LIMIT_STATE_THROTTLED):
         return {"due_time": None}
-    reason = row.reason if row.state == pb.LIMIT_STATE_STOPPING else _reached(row, facts, now)
+    if row.state == pb.LIMIT_STATE_STOPPED and row.station_id not in facts.connected:
+        # It said that it stops: the end may wait in its queue.
+        return {"due_time": now + CHECK_TIME}
+    is_asked = row.state in (pb.LIMIT_STATE_STOPPING, pb.LIMIT_STATE_STOPPED)
+    reason = row.reason if is_asked else _reached(row, facts, now)
     if not reason:
         return {"due_time": _next_check(row, now)}
     goes_on = reason in OF_TOKEN and facts.lost_authorization == LOST_AUTHORIZATION_GO_ON
