@@ -230,7 +230,7 @@ def _refused_words(refused: RefusalSummary) -> str:
         return ""
     one = refused.gravest
     return (
-        f"{refused.count} messages, see citrine refused list; {refusal_words(one)} {one.count} times, last "
+        f"{refused.count} messages, see citrine refused list; {refusal_words(one)} {refused.gravest_count} times, last "
         f"{time_word(one, 'last_time')}: {one.code} {one.description}"
     )
 

@@ -26,8 +26,11 @@ async def find_summaries(
     )
     place = func.row_number().over(partition_by=RefusalRow.station_id, order_by=(gravity, RefusalRow.last_time.desc()))
     total = func.sum(RefusalRow.count).over(partition_by=RefusalRow.station_id)
+    # Boots that are refused for four reasons are four rows, and one fact.
+    kind = (RefusalRow.station_id, RefusalRow.action, RefusalRow.event_type)
+    alike = func.sum(RefusalRow.count).over(partition_by=kind)
     ranked = (
-        select(RefusalRow, place.label("place"), total.label("total"))
+        select(RefusalRow, place.label("place"), total.label("total"), alike.label("alike"))
         .where(
             RefusalRow.tenant_id == tenant_id,
             one_of(session, RefusalRow.station_id, station_ids),
@@ -39,5 +42,8 @@ async def find_summaries(
         .subquery()
     )
     first = aliased(RefusalRow, ranked)
-    rows = await session.execute(select(first, ranked.c.total).where(ranked.c.place == 1))
-    return {row.station_id: pb.RefusalSummary(count=int(count), gravest=to_proto(row)) for row, count in rows}
+    rows = await session.execute(select(first, ranked.c.total, ranked.c.alike).where(ranked.c.place == 1))
+    return {
+        row.station_id: pb.RefusalSummary(count=int(count), gravest=to_proto(row), gravest_count=int(alike))
+        for row, count, alike in rows
+    }

@@ -36,7 +36,7 @@ def test_what_was_refused_is_listed(citrine: Cli, core: ScriptedCore) -> None:
 
 
 def test_it_is_on_the_first_screen(citrine: Cli, core: ScriptedCore) -> None:
-    station = Station(station_id="CS-1", refused=pb.RefusalSummary(count=15, gravest=REFUSAL))
+    station = Station(station_id="CS-1", refused=pb.RefusalSummary(count=15, gravest=REFUSAL, gravest_count=12))
     core.on("ListStations", ListStationsResponse(stations=[station]))
     core.on("GetStation", station)
 

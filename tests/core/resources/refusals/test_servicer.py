@@ -5,6 +5,8 @@ import pytest
 
 from citrine.api.v1 import refusals_pb2 as pb
 from citrine.api.v1.refusals_pb2_grpc import RefusalsServiceStub
+from citrine.api.v1.stations_pb2 import GetStationRequest
+from citrine.api.v1.stations_pb2_grpc import StationsServiceStub
 from citrine.edge.v1 import link_pb2 as link
 from citrine.ocpp.v2.provisioning_pb2 import ChargingStation
 from tests.support.core import PASSWORD, RunningCore
@@ -74,6 +76,26 @@ async def test_refusals_are_listed_by_pages_and_forgotten(core: RunningCore) -> 
 
     assert found == ["C", "B", "A"]
     assert not (await stub.ListRefusals(pb.ListRefusalsRequest())).refusals
+
+
+async def test_boots_that_are_refused_for_four_reasons_are_four_boots(core: RunningCore) -> None:
+    await core.add_station("CS-1")
+    async with core.edge() as edge:
+        session = await edge.connect("CS-1", PASSWORD)
+        refusals = [
+            link.Refusal(
+                outcome=link.Refusal.OUTCOME_REFUSED, action=action, code=code, count=1,
+                first_time=timestamp(), last_time=timestamp(),
+            )
+            for action in ("BootNotification", "MeterValues")
+            for code in ("FormatViolation", "TypeConstraintViolation", "PropertyConstraintViolation", "InternalError")
+        ]  # fmt: skip
+        edge.put(link.Upstream(refusals=link.Refusals(session=session.ref, refusals=refusals)))
+        await core.core.dispatcher.drained()
+        shown = await core.stub(StationsServiceStub).GetStation(GetStationRequest(station_id="CS-1"))
+
+    assert (shown.refused.count, shown.refused.gravest_count) == (8, 4)
+    assert (shown.refused.gravest.action, shown.refused.gravest.count) == ("BootNotification", 1)
 
 
 @pytest.mark.parametrize(
