@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Concatenate, ParamSpec, TypeVar, get_type_hints
+from typing import Annotated, Any, Concatenate, ParamSpec, TypeVar, get_type_hints
 
 import grpc
 import typer
@@ -64,6 +64,11 @@ KeyFileOption = Annotated[Path | None, typer.Option("--key-file", metavar="PATH"
 TenantOption = Annotated[str | None, typer.Option("--tenant", metavar="ID", help="Tenant to act on, for operators.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the API's answer as JSON.")]
 
+_OF_LISTS = {
+    "wide": Annotated[bool, typer.Option("--wide", help="Print the table as wide as it is.")],
+    "columns": Annotated[str, typer.Option("--columns", metavar="A,B", help="Print these columns alone.")],
+}
+
 _COMMON = {
     "core": CoreOption,
     "key": KeyOption,
@@ -71,6 +76,8 @@ _COMMON = {
     "tenant": TenantOption,
     "as_json": JsonOption,
 }
+
+_UNSAID = {"as_json": False, "wide": False, "columns": ""}
 
 
 def _merged(given: object, options: dict[str, object]) -> Connection:
@@ -80,7 +87,7 @@ def _merged(given: object, options: dict[str, object]) -> Connection:
     return replace(base, **said)  # type: ignore[arg-type]
 
 
-async def _run(connection: Connection, work: Callable[[Client], Awaitable[None]]) -> None:
+async def _run(connection: Connection, out: Output, work: Callable[[Client], Awaitable[None]]) -> None:
     key = connection.secret()
     if key is None:
         raise CliError(f"no API key: give --key or --key-file, set CITRINE_KEY, or put one into {DEFAULT_KEY_FILE}")
@@ -91,7 +98,7 @@ async def _run(connection: Connection, work: Callable[[Client], Awaitable[None]]
             # The SDK's word for an address that is none.
             raise UsageError(str(error)) from error
         try:
-            await work(Client(citrine=citrine, out=Output(as_json=connection.as_json)))
+            await work(Client(citrine=citrine, out=out))
         except grpc.aio.AioRpcError as error:
             raise CliError(sentence(error, connection.cores())) from error
         except ValueError as error:
@@ -117,18 +124,23 @@ def client_command(
         @functools.wraps(work)
         def command(ctx: typer.Context, **options: object) -> None:
             common = {name: options.pop(name) for name in _COMMON}
+            look: dict[str, Any] = {name: options.pop(name) for name in look_options}
             run: Callable[..., Awaitable[None]] = work
-            asyncio.run(_run(_merged(ctx.obj, common), functools.partial(run, **options)))
+            connection = _merged(ctx.obj, common)
+            out = Output(as_json=connection.as_json, **look)
+            asyncio.run(_run(connection, out, functools.partial(run, **options)))
 
         own = list(inspect.signature(work).parameters.values())[1:]
+        # What lists something takes a limit.
+        look_options = _OF_LISTS if any(parameter.name == "limit" for parameter in own) else {}
         hints = get_type_hints(work, include_extras=True)
         keyword = inspect.Parameter.KEYWORD_ONLY
         parameters = [
             inspect.Parameter("ctx", keyword, annotation=typer.Context),
             *(parameter.replace(kind=keyword, annotation=hints[parameter.name]) for parameter in own),
             *(
-                inspect.Parameter(option, keyword, annotation=hint, default=False if option == "as_json" else None)
-                for option, hint in _COMMON.items()
+                inspect.Parameter(option, keyword, annotation=hint, default=_UNSAID.get(option))
+                for option, hint in {**look_options, **_COMMON}.items()
             ),
         ]
         # typer reads a command's options from its signature.

@@ -1,0 +1,76 @@
+"""Tables: whole lines for programs, and for people whatever their terminal has room for."""
+
+import sys
+from dataclasses import replace
+
+import pytest
+from rich.text import Text
+
+from citrine.api.v1.transactions_pb2 import ListTransactionsResponse, Transaction
+from tests.clients.cli.conftest import Cli, Ran
+from tests.clients.scripted_core import ScriptedCore
+
+ID = "8f14e45f-ceea-467f-a0e6-5b2f1a3c9d10"
+
+
+@pytest.fixture
+def listed(citrine: Cli, core: ScriptedCore) -> Cli:
+    """Two transactions to list, one with a long id."""
+    long = Transaction(transaction_id=ID, station_id="STATION-OF-THE-NORTH-1", evse_id=12, energy_wh=1500.0)
+    long.start_time.FromJsonString("2030-01-01T12:00:00Z")
+    long.end_time.FromJsonString("2030-01-01T13:00:00Z")
+    core.on("ListTransactions", ListTransactionsResponse(transactions=[long, Transaction(transaction_id="T-2")]))
+    return citrine
+
+
+@pytest.fixture
+def terminal(listed: Cli, monkeypatch: pytest.MonkeyPatch) -> Cli:
+    """The same on a terminal of 80 columns."""
+    monkeypatch.setenv("COLUMNS", "80")
+
+    def run(*arguments: str) -> Ran:
+        monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+        ran = listed(*arguments)
+        return replace(ran, out=Text.from_ansi(ran.out).plain)
+
+    return run
+
+
+def test_programs_get_whole_lines(listed: Cli) -> None:
+    heading, first, second = listed("transaction", "list").lines
+
+    assert heading.split()[:3] == ["TRANSACTION", "STATION", "EVSE"]
+    assert first.split()[:3] == [ID, "STATION-OF-THE-NORTH-1", "12"]
+    assert second.split()[0] == "T-2"
+
+
+def test_a_terminal_that_is_too_narrow_gets_paragraphs_and_loses_nothing(terminal: Cli) -> None:
+    lines = terminal("transaction", "list").lines
+
+    assert lines[0] == ID
+    assert lines[1].startswith("  station STATION-OF-THE-NORTH-1  evse 12  ")
+    assert "energy 1.500 kWh" in " ".join(lines)
+    assert "T-2" in lines
+    assert max(map(len, lines)) <= 80
+    assert "…" not in "".join(lines)
+
+
+def test_a_table_may_be_as_wide_as_it_is(terminal: Cli) -> None:
+    lines = terminal("transaction", "list", "--wide").lines
+
+    assert lines[0].startswith("TRANSACTION")
+    assert len(lines) == 3
+    assert len(lines[1]) > 80
+
+
+def test_columns_are_chosen_by_their_headings(terminal: Cli) -> None:
+    ran = terminal("transaction", "list", "--columns", "energy, transaction")
+
+    assert [line.split() for line in ran.lines][:2] == [["ENERGY", "TRANSACTION"], ["1.500", "kWh", ID]]
+
+
+def test_a_column_that_is_not_there_is_named_with_those_that_are(listed: Cli) -> None:
+    ran = listed("transaction", "list", "--columns", "energy,cost")
+
+    assert ran.code == 2
+    assert ran.err.startswith("error: --columns: there is no 'cost', there are: transaction, station, evse")
