@@ -46,6 +46,7 @@ from citrine_core.link import (
     LinkRegistry,
     OpenedStage,
     Presence,
+    RefusedStations,
     SessionReconciler,
     end_session,
 )
@@ -115,7 +116,8 @@ class Core:
         self.sender.ends.connect(self.routes)
         self.sender.translations += [one for block in self.blocks for one in block.translations]
         self.presence = Presence(self.unit_of_work, clock, self.links)
-        self.admission = Admission(self.unit_of_work, self.dispatcher.submit, self.health, clock)
+        self.refused_stations = RefusedStations(self.unit_of_work)
+        self.admission = Admission(self.unit_of_work, self.dispatcher.submit, self.health, self.refused_stations, clock)
         self.edge_servicer = self._edge_servicer()
         self.rpc = self._rpc()
         self.http = HealthServer(self.metrics, self._missing)
@@ -207,6 +209,7 @@ class Core:
             dispatcher=self.dispatcher,
             submit=self.inquiries.submit,
             admission=self.admission,
+            handshake_refused=self.refused_stations.add_of_edge,
             reconciler=SessionReconciler(self.unit_of_work, self._clock, self.queue.stations_are_back),
             presence=self.presence,
             command_sent=self.sender.sent,
@@ -235,6 +238,7 @@ class Core:
             ("inquiries", self.inquiries.run()),
             ("health", self.health.run()),
             ("admission", self.admission.run()),
+            ("refused stations", self.refused_stations.run()),
             ("presence", self.presence.run()),
             ("commands", self.queue.run()),
             ("events", self.feed.run(self.unit_of_work)),

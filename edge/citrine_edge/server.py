@@ -14,7 +14,7 @@ from citrine_edge import upstream
 from citrine_edge.clock import timestamp
 from citrine_edge.context import SessionContext
 from citrine_edge.dialects import Dialect
-from citrine_edge.handshake import InvalidCredentials, read_authorization, read_path
+from citrine_edge.handshake import Identity, InvalidCredentials, read_authorization, read_path
 from citrine_edge.ids import jitter
 from citrine_edge.metrics import Metrics
 from citrine_edge.rates import TokenBucket
@@ -30,6 +30,12 @@ RETRY_AFTER = 5
 
 REFUSALS = 100
 """Connections above the limit that are told so at a time; others are just dropped."""
+
+TOLD_RATE = 10.0
+"""Handshakes per second that the edge refuses by itself and tells a core of."""
+
+MAX_OFFERED = 200
+"""Characters of the subprotocols of such a handshake that are told."""
 
 BACKLOG = 2048
 """TCP connections that wait for their accept."""
@@ -88,6 +94,7 @@ class StationServer:
         self._draining = False
         # Up to two seconds' worth at once.
         self._rate = TokenBucket(limits.handshake_rate, 2 * limits.handshake_rate, context.loop.time())
+        self._told = TokenBucket(TOLD_RATE, 2 * TOLD_RATE, context.loop.time())
         self._server: asyncio.Server
         metrics.sockets.set_function(lambda: len(sessions))
 
@@ -129,18 +136,23 @@ class StationServer:
             self._refuse(socket, 404)
             return
         response, subprotocol = socket.negotiate(request)
+        offered = ", ".join(request.headers.get_all("Sec-WebSocket-Protocol"))
         if response.status_code != 101:
             self._count(response.status_code)
             socket.reject(response)
+            if response.status_code == 400 and not offered:
+                self._tell(identity, socket, pb.HandshakeRefused.CAUSE_VERSION)
             return
         if subprotocol is None:
             # Errata 2025-04, TC_B_58: a station with whom we share no version is refused before the upgrade.
             self._refuse(socket, 400)
+            self._tell(identity, socket, pb.HandshakeRefused.CAUSE_VERSION, offered[:MAX_OFFERED])
             return
         try:
             credentials = read_authorization(request.headers.get_all("Authorization"))
         except InvalidCredentials:
             self._refuse(socket, 401)
+            self._tell(identity, socket, pb.HandshakeRefused.CAUSE_CREDENTIALS)
             return
         if self._draining or not self._router.available or not self._has_capacity():
             self._refuse(socket, 503)
@@ -199,6 +211,14 @@ class StationServer:
             response.headers["Retry-After"] = str(retry_after or round(jitter(RETRY_AFTER, 3 * RETRY_AFTER)))
         self._count(status)
         socket.reject(response)
+
+    def _tell(
+        self, identity: Identity, socket: StationSocket, cause: "pb.HandshakeRefused.Cause.ValueType", offered: str = ""
+    ) -> None:
+        """Let the operator know of a station that no core is asked about."""
+        if self._told.try_take(self._context.loop.time()):
+            key = (identity.tenant_id, identity.station_id)
+            self._router.offer(key, upstream.handshake_refused(*key, socket.remote_address, cause, offered))
 
     def _count(self, status: int) -> None:
         self._metrics.handshakes.inc(str(status))

@@ -68,6 +68,20 @@ def watching(tenant_id: str, station_id: str) -> bytes:
     return pb.Upstream(watching=pb.Watching(tenant_id=tenant_id, station_id=station_id)).SerializeToString()
 
 
+def handshake_refused(
+    tenant_id: str,
+    station_id: str,
+    remote_address: str,
+    cause: "pb.HandshakeRefused.Cause.ValueType",
+    offered: str = "",
+) -> bytes:
+    """Return a HandshakeRefused."""
+    item = pb.HandshakeRefused(
+        tenant_id=tenant_id, station_id=station_id, remote_address=remote_address, cause=cause, offered=offered
+    )
+    return pb.Upstream(handshake_refused=item).SerializeToString()
+
+
 def draining() -> bytes:
     """Return a Draining."""
     return pb.Upstream(draining=pb.Draining()).SerializeToString()

@@ -70,6 +70,9 @@ async def test_station_without_a_common_version_is_refused_before_the_upgrade(
 
     assert response.status_code == 400
     assert core.all("admit") == []
+    refused = await core.next("handshake_refused")
+    assert (refused.station_id, refused.cause) == ("CS1", pb.HandshakeRefused.CAUSE_VERSION)
+    assert refused.offered == ", ".join(f"ocpp{version}" for version in offered.split(",") if version)
 
 
 @pytest.mark.parametrize(
@@ -94,6 +97,7 @@ async def test_malformed_authorization_is_unauthorized(core: FakeCore, edge: Run
     assert response.status_code == 401
     assert response.headers["WWW-Authenticate"] == 'Basic realm="ocpp", charset="UTF-8"'
     assert core.all("admit") == []
+    assert (await core.next("handshake_refused")).cause == pb.HandshakeRefused.CAUSE_CREDENTIALS
 
 
 @pytest.mark.parametrize("status", [401, 403, 404, 429, 503])

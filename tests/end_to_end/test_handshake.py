@@ -12,6 +12,7 @@ from websockets.typing import Subprotocol
 
 from citrine.api.v1.stations_pb2 import CreateStationRequest, SetStationPasswordRequest, Station, UpdateStationRequest
 from citrine.api.v1.tenants_pb2 import CreateTenantRequest, Tenant
+from citrine.events.v1.events_pb2 import StationRefused
 from tests.support.deployment import Deployment
 from tests.support.raw_station import basic, raw_station
 
@@ -61,6 +62,22 @@ async def test_a_stranger_is_refused_before_the_upgrade(
     refused = await refusal(registered, path, headers)
 
     assert refused.response.status_code == status
+
+
+async def test_operators_learn_who_is_refused_and_why(registered: Deployment) -> None:
+    await refusal(registered, "CS-1", basic("CS-1", "wrong-password-here"))
+    await refusal(registered, "CS-1", basic("CS-1", PASSWORD), "ocpp1.5")
+    told = []
+    async with registered.client() as citrine:
+        async for event in citrine.follow_events(kinds=["station_refused"], from_token="0"):
+            told.append((event.station_id, event.station_refused.reason, event.station_refused.offered))
+            if len(told) == 2:
+                break
+
+    assert sorted(told) == [
+        ("CS-1", StationRefused.REASON_WRONG_PASSWORD, ""),
+        ("CS-1", StationRefused.REASON_NO_COMMON_VERSION, "ocpp1.5"),
+    ]
 
 
 async def test_unknown_station_and_wrong_password_look_the_same(registered: Deployment) -> None:

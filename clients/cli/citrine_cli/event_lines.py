@@ -94,6 +94,11 @@ _WORDS: Mapping[str, Callable[[Any], str]] = {
         f"clock {skew_word(body, 'skew')}" + (", its transactions go by ours" if body.is_off else "")
     ),
     "station_held": lambda body: f"held, because nobody knows it; from {body.remote_address}",
+    "station_refused": lambda body: (
+        f"refused: {enum_word(body, 'reason').replace('_', ' ')}, from {body.remote_address}"
+        + (f", offers {body.offered or 'no subprotocol'}" if body.reason == body.REASON_NO_COMMON_VERSION else "")
+        + (f", {body.attempts} attempts" if body.attempts > 1 else "")
+    ),
     "provisioning_changed": lambda body: (
         f"configuration {body.configuration_id} {body.state}"
         + (f", {body.refused} refused" if body.refused else "")
@@ -197,7 +202,9 @@ def event_words(event: Event) -> str:
     if kind is None:
         return "something that this version does not know"
     words = _WORDS.get(kind)
-    return words(getattr(event, kind)) if words else kind.replace("_", " ")
+    said: str = words(getattr(event, kind)) if words else kind.replace("_", " ")
+    # Whoever sets up a station may have the wrong tenant in its URL.
+    return f"{said}, tenant {event.tenant_id}" if kind == "station_refused" else said
 
 
 def local_time(stamp: Timestamp, zone: tzinfo | None = None) -> str:

@@ -3,6 +3,7 @@
 from citrine_core.link.admission import Admission
 from citrine_core.link.health import Health
 from citrine_core.link.presence import Presence
+from citrine_core.link.refused_stations import RefusedStations
 from citrine_core.link.registry import Link, LinkRegistry
 from citrine_core.link.servicer import EdgeLinkServicer
 from citrine_core.link.sessions import ClosedStage, Grant, GrantStage, OpenedStage, SessionReconciler, end_session
@@ -18,6 +19,7 @@ __all__ = [
     "LinkRegistry",
     "OpenedStage",
     "Presence",
+    "RefusedStations",
     "SessionReconciler",
     "end_session",
 ]

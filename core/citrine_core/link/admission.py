@@ -14,7 +14,7 @@ from google.protobuf.duration_pb2 import Duration
 from sqlalchemy import Row
 
 from citrine.edge.v1.link_pb2 import Admit, Downstream, Refused
-from citrine.events.v1.events_pb2 import Event, StationHeld
+from citrine.events.v1.events_pb2 import Event, StationHeld, StationRefused
 from citrine_core.clock import Clock, utc_now
 from citrine_core.db import UnitOfWorkFactory
 from citrine_core.dispatch import Item
@@ -22,6 +22,7 @@ from citrine_core.errors import DatabaseUnavailable
 from citrine_core.ids import DEFAULT_TENANT, new_secret
 from citrine_core.link.health import Health
 from citrine_core.link.logins import RememberedLogins
+from citrine_core.link.refused_stations import RefusedStations
 from citrine_core.link.registry import Link
 from citrine_core.link.sessions import Grant
 from citrine_core.resources.stations.credentials import Credentials
@@ -77,12 +78,19 @@ class Admission:
         unit_of_work: Opens transactions.
         submit: Takes the grants.
         health: Told when the database fails.
+        refusals: Told who is not let in, and why.
         clock: Returns the time now.
     """
 
     def __init__(
-        self, unit_of_work: UnitOfWorkFactory, submit: Callable[[Item], None], health: Health, clock: Clock = utc_now
+        self,
+        unit_of_work: UnitOfWorkFactory,
+        submit: Callable[[Item], None],
+        health: Health,
+        refusals: RefusedStations,
+        clock: Clock = utc_now,
     ) -> None:
+        self._refusals = refusals
         self._clock = clock
         self._unit_of_work = unit_of_work
         self._submit = submit
@@ -153,18 +161,22 @@ class Admission:
             self._checking += 1
             tasks.create_task(self._hold(request, password), name="hold a station")
             return
+        hashes: list[str] = []
+        reason = StationRefused.REASON_WRONG_PASSWORD
         # The user name is the station's identity (OCPP-J, Basic authentication).
-        if row is None or (admit.HasField("username") and admit.username != admit.station_id):
-            hashes: list[str] = []
+        if row is None:
+            reason = StationRefused.REASON_UNKNOWN_STATION
+        elif admit.HasField("username") and admit.username != admit.station_id:
+            reason = StationRefused.REASON_OTHER_USER_NAME
         elif self._needs_no_check(request, row, password):
             self._let_in(request, row, None)
             return
-        elif password is None or len(password) > MAX_PASSWORD:
-            hashes = []
-        else:
+        elif password is None:
+            reason = StationRefused.REASON_NO_PASSWORD
+        elif len(password) <= MAX_PASSWORD:
             hashes = [known for known in (row.password_hash, row.next_password_hash) if known]
         self._checking += 1
-        tasks.create_task(self._check(request, row, password or b"", hashes), name="check a password")
+        tasks.create_task(self._check(request, row, password or b"", hashes, reason), name="check a password")
 
     def _needs_no_check(self, request: _Request, row: StationRow, password: bytes | None) -> bool:
         if row.allow_no_password and (password is None or not row.password_hash):
@@ -173,7 +185,14 @@ class Admission:
             request.tenant_id, row.station_id, row.credential_version, password
         )
 
-    async def _check(self, request: _Request, row: StationRow | None, password: bytes, hashes: list[str]) -> None:
+    async def _check(
+        self,
+        request: _Request,
+        row: StationRow | None,
+        password: bytes,
+        hashes: list[str],
+        reason: "StationRefused.Reason.ValueType",
+    ) -> None:
         loop = asyncio.get_running_loop()
         try:
             for known in hashes or [self._nobody]:
@@ -183,8 +202,7 @@ class Admission:
                     self._logins.add(request.tenant_id, row.station_id, row.credential_version, password)
                     self._let_in(request, row, known if known == row.next_password_hash else None)
                     return
-            logger.info("a station was refused", extra={"station_id": request.admit.station_id})
-            request.link.send(refused(request.admit.id, UNAUTHORIZED))
+            self._turn_away(request, UNAUTHORIZED, reason)
         except Exception as error:
             logger.error("a password could not be checked", exc_info=error)
             request.link.send(refused(request.admit.id, UNAVAILABLE))
@@ -202,7 +220,7 @@ class Admission:
                 self._grant(request, None)
             else:
                 logger.warning("a station that nobody knows can't be held", extra={"station_id": admit.station_id})
-                request.link.send(refused(admit.id, UNAUTHORIZED))
+                self._turn_away(request, UNAUTHORIZED, StationRefused.REASON_UNKNOWN_STATION)
         except DatabaseUnavailable:
             self._health.failed()
             request.link.send(refused(admit.id, UNAVAILABLE))
@@ -226,9 +244,14 @@ class Admission:
 
     def _let_in(self, request: _Request, row: StationRow, used_next: str | None) -> None:
         if not row.enabled:
-            request.link.send(refused(request.admit.id, FORBIDDEN))
+            self._turn_away(request, FORBIDDEN, StationRefused.REASON_DISABLED)
             return
         self._grant(request, used_next)
+
+    def _turn_away(self, request: _Request, status: int, reason: "StationRefused.Reason.ValueType") -> None:
+        admit = request.admit
+        request.link.send(refused(admit.id, status))
+        self._refusals.add(request.tenant_id, admit.station_id, reason, admit.remote_address)
 
     def _grant(self, request: _Request, used_next: str | None) -> None:
         admit = request.admit

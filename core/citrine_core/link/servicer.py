@@ -13,6 +13,7 @@ from citrine.edge.v1.link_pb2 import (
     CommandSent,
     Disconnect,
     Downstream,
+    HandshakeRefused,
     Hello,
     LinkRequest,
     LinkResponse,
@@ -66,6 +67,7 @@ class EdgeLinkServicer(EdgeLinkServiceServicer):
         command_sent: Callable[[CommandSent, Callable[[Downstream], None]], None],
         observed: Callable[[ObservedFrame], None],
         watching: Callable[[str, Watching], None],
+        handshake_refused: Callable[[HandshakeRefused], None],
     ) -> None:
         self._core_id = core_id
         self._software_version = software_version
@@ -81,6 +83,7 @@ class EdgeLinkServicer(EdgeLinkServiceServicer):
         self._command_sent = command_sent
         self._observed = observed
         self._watching = watching
+        self._handshake_refused = handshake_refused
         self._stopping = False
 
     def stop(self) -> None:
@@ -181,6 +184,8 @@ class EdgeLinkServicer(EdgeLinkServiceServicer):
             self._observed(upstream.observed)
         elif kind == "watching":
             self._watching(link.edge_id, upstream.watching)
+        elif kind == "handshake_refused":
+            self._handshake_refused(upstream.handshake_refused)
         elif kind == "draining":
             link.draining = True
         else:

@@ -4,7 +4,7 @@ from datetime import UTC
 
 import pytest
 
-from citrine.events.v1.events_pb2 import Event, TokenAuthorized, TransactionEnded, TransactionSummary
+from citrine.events.v1.events_pb2 import Event, StationRefused, TokenAuthorized, TransactionEnded, TransactionSummary
 from citrine.ocpp.v2.transactions_pb2 import CHARGING_STATE_ENUM_CHARGING, REASON_ENUM_LOCAL
 from citrine_cli.event_lines import event_line, event_words
 
@@ -18,6 +18,16 @@ def test_an_empty_event_of_each_kind_has_words(kind: str) -> None:
 
     assert event_words(event)
     assert event_words(event) != kind.replace("_", " ")
+
+
+def test_a_station_that_was_refused_is_told_with_reason_tenant_and_address() -> None:
+    event = Event(tenant_id="acme", station_id="CS-1")
+    refused = StationRefused(reason=StationRefused.REASON_NO_COMMON_VERSION, remote_address="192.0.2.1:9", attempts=3)
+    event.station_refused.CopyFrom(refused)
+
+    assert event_words(event) == (
+        "refused: no common version, from 192.0.2.1:9, offers no subprotocol, 3 attempts, tenant acme"
+    )
 
 
 def test_a_transaction_is_told_with_its_energy() -> None:

@@ -249,4 +249,5 @@ async def test_a_station_that_is_registered_again_inherits_nothing(garage: Garag
 
     page = await garage.updates.ListFirmwareUpdates(pb.ListFirmwareUpdatesRequest())
     assert list(page.updates) == []
+    await garage.core.add_station("CS-1")
     assert await history(garage) == []
