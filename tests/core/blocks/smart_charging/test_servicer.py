@@ -243,10 +243,10 @@ async def test_K02_FR_05_a_profile_ends_with_its_transaction_and_its_validity(
     core: RunningCore, station: FakeSession, api: "SmartChargingServiceAsyncStub"
 ) -> None:
     """It is shown at once, and stored, with an event, by the core itself."""
-    soon = datetime.now(UTC) + timedelta(seconds=1)
     await station.call(started(0, evse=(1, 1)))
     of_transaction = profile(1, charging_profile_purpose=TX, transaction_id="T-1")
     await api.SetChargingProfile(setting(of_transaction))
+    soon = datetime.now(UTC) + timedelta(seconds=2)
     await api.SetChargingProfile(setting(profile(2, valid_to=stamp(soon))))
     await station.call(ended(1))
     shown = await records(api)
