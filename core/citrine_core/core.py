@@ -238,7 +238,7 @@ class Core:
             ("inquiries", self.inquiries.run()),
             ("health", self.health.run()),
             ("admission", self.admission.run()),
-            ("refused stations", self.refused_stations.run()),
+            ("refused stations", self.refused_stations.job.repeat()),
             ("presence", self.presence.run()),
             ("commands", self.queue.run()),
             ("events", self.feed.run(self.unit_of_work)),

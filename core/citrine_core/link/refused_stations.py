@@ -1,6 +1,5 @@
 """Tells subscribers which stations are not let in, and why."""
 
-import asyncio
 import logging
 import time
 from collections.abc import Callable
@@ -13,6 +12,7 @@ from citrine.events.v1.events_pb2 import Event, StationRefused
 from citrine_core.db import UnitOfWorkFactory
 from citrine_core.errors import DatabaseUnavailable
 from citrine_core.ids import DEFAULT_TENANT
+from citrine_core.jobs import Job
 from citrine_core.resources.tenants import TenantDirectory
 
 __all__ = ["QUIET", "RefusedStations"]
@@ -65,6 +65,7 @@ class RefusedStations:
         self._waiting: dict[Key, _Attempts] = {}
         self._told: dict[Key, float] = {}
         """When each kind was told last, the oldest first."""
+        self.job = Job("refused stations", INTERVAL, self.tell)
 
     def add(
         self,
@@ -88,17 +89,12 @@ class RefusedStations:
         reason = _CAUSES.get(refused.cause, StationRefused.REASON_UNSPECIFIED)
         self.add(refused.tenant_id, refused.station_id, reason, refused.remote_address, refused.offered)
 
-    async def run(self) -> None:
-        """Tell of them until cancelled."""
-        while True:
-            await asyncio.sleep(INTERVAL.total_seconds())
-            try:
-                await self.tell()
-            except DatabaseUnavailable:
-                logger.warning("who is refused can't be told without the database")
-
     async def tell(self) -> None:
-        """Tell of what is due."""
+        """Tell of what is due.
+
+        Raises:
+            DatabaseUnavailable: When it can't be stored now; it is told later.
+        """
         now = self._now()
         while self._told and next(iter(self._told.values())) + QUIET.total_seconds() <= now:
             del self._told[next(iter(self._told))]
