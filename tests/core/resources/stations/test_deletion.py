@@ -1,5 +1,6 @@
 """What is left of a deleted station, and what one that is registered again under its id gets to see."""
 
+import asyncio
 from typing import Any
 
 import grpc
@@ -57,6 +58,14 @@ async def reset_when_online(core: RunningCore) -> common_pb2.Command:
     return command
 
 
+async def until_gone(core: RunningCore) -> None:
+    """Wait until the core has heard that the station's websocket is closed; each look is a round trip."""
+    request = pb.GetStationRequest(station_id="CS-1")
+    async with asyncio.timeout(20):
+        while (await core.stub(StationsServiceStub).GetStation(request)).connected:
+            pass
+
+
 async def use(edge: FakeEdge, password: str = PASSWORD) -> FakeSession:
     session = await edge.connect("CS-1", password)
     await session.call_all([STATUS, REPORT, started(0)])
@@ -68,6 +77,7 @@ async def test_successor_has_nothing_of_its_predecessor(core: RunningCore) -> No
     async with core.edge() as edge:
         session = await use(edge)
         await session.close()
+        await until_gone(core)
         queued = await reset_when_online(core)
         assert queued.state == common_pb2.COMMAND_STATE_QUEUED
 
