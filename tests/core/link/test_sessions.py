@@ -1,5 +1,6 @@
 """Tests of sessions: opened, replaced, closed, and compared with what an edge holds."""
 
+import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
@@ -157,17 +158,18 @@ async def test_sessions_of_an_edge_that_nobody_hears_of_are_closed_and_come_back
         session = await edge.connect("CS-1", PASSWORD)
         await settled(session)
         await edge.break_off()
+        await core.core.links.gone()
         long_ago = datetime.now(UTC) - timedelta(minutes=1)
-        async with core.core.unit_of_work() as work:
-            await work.session.execute(update(Edge).values(last_seen_time=long_ago))
-            await work.commit()
-
         presence.watching_since = long_ago
-        await presence.store_edges()
-        gone = await connected(core)
+        async with asyncio.timeout(20):
+            # The core may just be storing by itself that it heard of the edge.
+            while await connected(core):
+                async with core.core.unit_of_work() as work:
+                    await work.session.execute(update(Edge).values(last_seen_time=long_ago))
+                    await work.commit()
+                await presence.store_edges()
         await edge.open()
 
-        assert gone == []
         assert await connected(core) == ["CS-1"]
     assert await events(core) == ["station_connected", "station_disconnected", "station_connected"]
 
