@@ -7,7 +7,7 @@ from typing import Any
 
 import grpc
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import select
 
 from citrine.api.v1 import tariff_and_cost_pb2 as cost_pb
 from citrine.api.v1 import tariffs_pb2
@@ -23,13 +23,12 @@ from citrine.ocpp.v2.availability_pb2 import HeartbeatRequest
 from citrine.ocpp.v2.tariff_and_cost_pb2 import CostUpdatedRequest, CostUpdatedResponse
 from citrine.ocpp.v2.transactions_pb2 import GetTransactionStatusResponse
 from citrine_core.blocks.tariff_and_cost.transaction_costs import RunningCosts
-from citrine_core.blocks.transactions.settlement import DueSettlements
-from citrine_core.db.tables import metadata
 from citrine_core.events import OutboxEvent
 from tests.core.blocks.tariff_and_cost.tariffs import component, element, tariff
 from tests.support.charging import ended, started, updated
 from tests.support.core import PASSWORD, RunningCore, running_core
 from tests.support.fake_edge import FakeEdge, FakeSession
+from tests.support.settling import settle_all
 
 PER_KWH = tariff(element(component("ENERGY", "0.30"), component("FLAT", "0.50")), tariff_id="KWH")
 DEARER = tariff(element(component("ENERGY", "1")), tariff_id="DEARER")
@@ -83,13 +82,7 @@ class Bills:
 
     async def let_time_pass(self) -> None:
         """Settle what is due some time, as if that time had come."""
-        table = metadata().tables["transactions"]
-        services = self.core.core.services
-        due = table.c.settle_due_time.is_not(None)
-        async with self.core.core.unit_of_work() as work:
-            await work.session.execute(update(table).where(due).values(settle_due_time=services.clock()))
-            await work.commit()
-        await DueSettlements(services).run()
+        await settle_all(self.core)
 
 
 @pytest.fixture

@@ -1,13 +1,12 @@
 """How transactions are settled that get no end, on a whole core with stations played by the test."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import select
 
 from citrine.api.v1 import tariff_and_cost_pb2 as cost_pb
 from citrine.api.v1 import transactions_pb2 as pb
@@ -35,12 +34,11 @@ from citrine.ocpp.v2.transactions_pb2 import (
 )
 from citrine.ocpp.v2.types_pb2 import EVSE, AuthorizationStatusEnum, Component, IdToken, Variable
 from citrine_core.blocks.transactions.checks import CheckRepository
-from citrine_core.blocks.transactions.settlement import DueSettlements
-from citrine_core.db.tables import metadata
 from citrine_core.events import OutboxEvent
 from tests.support.charging import at, ended, started, updated
 from tests.support.core import PASSWORD, RunningCore, running_core
 from tests.support.fake_edge import FakeEdge, FakeSession
+from tests.support.settling import settle_all
 
 NAMES: dict[str, Any] = {"station_id": "CS-1", "transaction_id": "T-1"}
 
@@ -81,15 +79,6 @@ async def events(core: RunningCore, body: str) -> list[Any]:
     return [getattr(one, body) for one in found if one.WhichOneof("body") == body]
 
 
-async def come_due(core: RunningCore) -> None:
-    """Have the time come of all that is due some time."""
-    table = metadata().tables["transactions"]
-    async with core.core.unit_of_work() as work:
-        due = table.c.settle_due_time.is_not(None)
-        await work.session.execute(update(table).where(due).values(settle_due_time=core.core.services.clock()))
-        await work.commit()
-
-
 def available(minutes: float, evse_id: int = 1, connector_id: int = 1) -> StatusNotificationRequest:
     return StatusNotificationRequest(
         timestamp=at(minutes),
@@ -106,8 +95,7 @@ async def test_an_available_connector_proves_that_a_transaction_is_over(
 
     await station.call(available(5))
     over = await transaction(api)
-    await come_due(core)
-    await DueSettlements(core.core.services).run()
+    await settle_all(core)
 
     assert (over.HasField("over_time"), over.HasField("closed_time")) == (True, False)
     assert [event.transaction_id for event in await events(core, "transaction_over")] == ["T-1"]
@@ -166,8 +154,7 @@ async def test_what_a_station_says_of_a_transaction_goes_before_what_proves_its_
     await station.call(available(5))
 
     await station.call(ended(2, 900.0, offline=True))
-    await come_due(core)
-    await DueSettlements(core.core.services).run()
+    await settle_all(core)
 
     found = await transaction(api)
     assert (found.HasField("over_time"), found.HasField("closed_time"), found.energy_wh) == (False, False, 900.0)
@@ -234,8 +221,7 @@ async def test_what_was_closed_is_reopened_and_closed_again_if_nothing_comes(
     await api.CloseTransaction(pb.CloseTransactionRequest(**NAMES))
 
     reopened = await api.ReopenTransaction(pb.ReopenTransactionRequest(**NAMES, reason="it still charges"))
-    await come_due(core)
-    await DueSettlements(core.core.services).run()
+    await settle_all(core)
 
     assert (reopened.HasField("closed_time"), reopened.HasField("settle_due_time")) == (False, True)
     found = await transaction(api)
@@ -249,9 +235,7 @@ async def test_what_is_due_is_settled_once_however_many_cores_look(
     for number in range(5):
         name = f"T-{number}"
         await station.call_all([started(0, 0.0, transaction_id=name), ended(2, 9.0, transaction_id=name)])
-    await come_due(core)
-
-    await asyncio.gather(*(DueSettlements(core.core.services).run() for _ in range(4)))
+    await settle_all(core, runs=4)
 
     settled = [event.transaction.transaction_id for event in await events(core, "transaction_settled")]
     assert sorted(settled) == [f"T-{number}" for number in range(5)]
