@@ -70,7 +70,10 @@ class CoreSettings(BaseModel):
     """File that holds edge_credential."""
 
     operator_key_file: Path | None = None
-    """Where to leave an operator key, mode 0600, if there is none or it is not valid any more."""
+    """Where to leave an operator key, mode 0600, if there is none or it is not valid any more.
+
+    The one before is revoked. It is valid as long as a core runs that has the file, and 7 days more.
+    """
 
     heartbeat_interval: Duration = timedelta(minutes=5)
     """What BootNotificationResponse tells a station to wait between heartbeats."""

@@ -36,6 +36,7 @@ from citrine_core.events import EventFeed, EventsServicer, FrameHub
 from citrine_core.housekeeping import Housekeeping
 from citrine_core.http import HealthServer
 from citrine_core.ids import new_id
+from citrine_core.jobs import Job
 from citrine_core.link import (
     Admission,
     ClosedStage,
@@ -56,7 +57,7 @@ from citrine_core.resources import refusals, reports
 from citrine_core.resources.commands import CommandQueue, CommandSender, CommandsServicer, CommandsStage
 from citrine_core.resources.commands.pending import PendingCommands
 from citrine_core.resources.connections import ConnectionRepository, ConnectionsServicer, current_epochs
-from citrine_core.resources.keys import KeyAuthenticator, KeysServicer, ensure_operator_key, has_key
+from citrine_core.resources.keys import KeyAuthenticator, KeysServicer, OperatorKeyFile, has_key
 from citrine_core.resources.stations.queries import is_station
 from citrine_core.resources.stations.servicer import StationsServicer
 from citrine_core.resources.tenants import TenantDirectory, TenantsServicer
@@ -119,6 +120,9 @@ class Core:
         self.refused_stations = RefusedStations(self.unit_of_work)
         self.admission = Admission(self.unit_of_work, self.dispatcher.submit, self.health, self.refused_stations, clock)
         self.edge_servicer = self._edge_servicer()
+        self.keys = KeyAuthenticator(callers, clock)
+        key_file = settings.operator_key_file
+        self.key_file = OperatorKeyFile(key_file, self.unit_of_work, clock) if key_file is not None else None
         self.rpc = self._rpc()
         self.http = HealthServer(self.metrics, self._missing)
         self.housekeeping = Housekeeping(
@@ -148,8 +152,8 @@ class Core:
         try:
             if not await self.health.probe():
                 raise CannotStart("the database can't be reached or can't be written")
-            if self.settings.operator_key_file is not None:
-                await ensure_operator_key(self.settings.operator_key_file, self.unit_of_work, self._clock)
+            if self.key_file is not None:
+                await self.key_file.ensure()
             elif not await has_key(self.unit_of_work):
                 logger.warning("nobody can call the API, for there is no key yet: set CITRINE_OPERATOR_KEY_FILE")
             if not self.settings.credential():
@@ -219,7 +223,7 @@ class Core:
 
     def _rpc(self) -> RpcServer:
         access = Access(
-            [KeyAuthenticator(self.services.unit_of_work, self._clock)],
+            [self.keys],
             TenantDirectory(self.services.unit_of_work).exists,
             self.settings.credential(),
         )
@@ -238,12 +242,16 @@ class Core:
             ("inquiries", self.inquiries.run()),
             ("health", self.health.run()),
             ("admission", self.admission.run()),
-            ("refused stations", self.refused_stations.job.repeat()),
             ("presence", self.presence.run()),
             ("commands", self.queue.run()),
             ("events", self.feed.run(self.unit_of_work)),
             ("housekeeping", self.housekeeping.run()),
+            *((job.name, job.repeat()) for job in self._own_jobs()),
         ]
+
+    def _own_jobs(self) -> list[Job]:
+        jobs = [self.refused_stations.job, self.keys.uses.job]
+        return jobs if self.key_file is None else [*jobs, self.key_file.job]
 
     async def _listen(self) -> tuple[str, str]:
         host, port = split_address(self.settings.grpc_listen)
@@ -286,8 +294,9 @@ class Core:
             logger.warning("the core stops with work under way", extra={"items": self.dispatcher.waiting})
         try:
             await self.presence.store_stations()
+            await self.keys.uses.store()
         except DatabaseUnavailable:
-            logger.warning("when stations were last heard of is not stored")
+            logger.warning("when stations were last heard of, and keys last used, is not stored")
         self.edge_servicer.stop()
         await stopping
 

@@ -67,7 +67,7 @@ GROUPS: Mapping[str, Noun] = {
     "cost": _group("costs", "Costs of transactions: list, show, corrections, correction, settings."),
     "connection": _group("connections", "Open websockets of stations: list."),
     "tenant": _group("tenants", "Tenants: add, list, update, remove."),
-    "key": _group("keys", "API keys: add, list, revoke."),
+    "key": _group("keys", "API keys: add, list, show, rotate, revoke."),
     "report": _group("reports", "Reports of stations: request, wait, list, show."),
     "variable": _group("variables", "Variables of stations: list, get, set."),
     "limit": _group("limits", "How much transactions may take: list, set."),

@@ -13,9 +13,10 @@ from citrine_cli.clock import Clock, utc_now
 from citrine_cli.errors import UsageError
 from citrine_cli.words import plain
 
-__all__ = ["parse_object", "parse_seconds", "parse_time"]
+__all__ = ["parse_duration", "parse_object", "parse_seconds", "parse_time"]
 
 _RELATIVE = re.compile(r"\+(?:\d+[smhdw])+")
+_SPAN = re.compile(r"(?:\d+[smhdw])+")
 _PART = re.compile(r"(\d+)([smhdw])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
@@ -27,17 +28,28 @@ def parse_time(option: str, text: str, clock: Clock = utc_now) -> Timestamp:
         UsageError: When it is neither.
     """
     try:
-        if _RELATIVE.fullmatch(text):
-            found = clock() + sum(
-                (timedelta(**{_UNITS[unit]: int(number)}) for number, unit in _PART.findall(text)), timedelta()
-            )
-        else:
-            found = datetime.fromisoformat(text).astimezone(UTC)
+        found = clock() + _span(text) if _RELATIVE.fullmatch(text) else datetime.fromisoformat(text).astimezone(UTC)
         stamp = Timestamp()
         stamp.FromDatetime(found.astimezone(UTC))
     except (ValueError, OverflowError) as error:
         raise UsageError(f'{option}: {text!r} is not a time: expected "2030-01-31T12:00:00Z" or "+2h"') from error
     return stamp
+
+
+def parse_duration(option: str, text: str) -> Duration:
+    """Return the duration that a text says: "1d12h", "90m", or "0".
+
+    Raises:
+        UsageError: When it is none.
+    """
+    duration = Duration()
+    try:
+        if text != "0" and not _SPAN.fullmatch(text):
+            raise ValueError(text)
+        duration.FromTimedelta(_span(text))
+    except (ValueError, OverflowError) as error:
+        raise UsageError(f'{option}: {text!r} is not a duration: expected e.g. "90m", "1h" or "2d12h"') from error
+    return duration
 
 
 def parse_seconds(option: str, seconds: float, most: float) -> Duration:
@@ -70,3 +82,8 @@ def parse_object(text: str) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise UsageError("the payload is not a JSON object")
     return found
+
+
+def _span(text: str) -> timedelta:
+    parts = (timedelta(**{_UNITS[unit]: int(number)}) for number, unit in _PART.findall(text))
+    return sum(parts, timedelta())

@@ -64,7 +64,7 @@ _READS = {
         "GetFirmwarePublication GetFirmwareUpdate ListFirmwarePublicationStatuses "
         "ListFirmwarePublications ListFirmwareStatuses ListFirmwareUpdates"
     ),
-    "KeysService": "ListKeys",
+    "KeysService": "GetKey ListKeys",
     "LocalAuthListService": "GetLocalList ListLocalListEntries ListLocalLists",
     "MeterValuesService": "ListSamples",
     "ProvisioningService": "ListNetworkProfiles ListResets ListVariables",

@@ -57,6 +57,7 @@ class Authenticator(Protocol):
         """Return whom the credential in the metadata belongs to, or None where there is none that is valid here.
 
         Raises:
+            Unauthenticated: When it was valid once; who presents it learns why it is not any more.
             DatabaseUnavailable: When it can't be found out now.
         """
         ...

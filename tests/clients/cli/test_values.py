@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from citrine_cli.errors import UsageError
-from citrine_cli.values import parse_object, parse_seconds, parse_time
+from citrine_cli.values import parse_duration, parse_object, parse_seconds, parse_time
 
 NOW = datetime(2030, 1, 31, 12, tzinfo=UTC)
 
@@ -66,3 +66,14 @@ def test_any_text_is_an_object_or_a_usage_error(text: str) -> None:
         assert isinstance(parse_object(text), dict)
     except UsageError:
         return
+
+
+def test_a_span_of_time_is_a_duration() -> None:
+    assert parse_duration("--grace", "1d12h").seconds == 129_600
+    assert parse_duration("--grace", "0").seconds == 0
+
+
+@pytest.mark.parametrize("text", ["", "soon", "+1h", "-1h", "5", "1h ", "1y", "9" * 30 + "w"])
+def test_what_is_no_span_of_time_is_refused(text: str) -> None:
+    with pytest.raises(UsageError, match="--grace"):
+        parse_duration("--grace", text)

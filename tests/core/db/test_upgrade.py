@@ -24,6 +24,7 @@ from citrine_core.db.schema_version import schema_is_current
 from citrine_core.db.tables import metadata
 from citrine_core.db.upgrade import alembic_config, main, upgrade
 from citrine_core.events import write_events
+from citrine_core.resources.keys import KeyRepository
 from tests.support.plug_in import install_example_block
 
 
@@ -122,6 +123,31 @@ async def test_a_station_with_a_capacity_gets_a_plan(empty_database_url: str) ->
         [plan], _ = await PlanRepository(work.session).list("default", Page(9))
         assert (plan.station_id, plan.plan, plan.sent, plan.verify) == ("CS-1", b"", b"{}", False)
         assert plan.due_time == datetime(2026, 11, 2, tzinfo=UTC)
+    await engine.dispose()
+
+
+async def test_keys_of_before_have_no_last_use_and_get_no_end(empty_database_url: str) -> None:
+    engine = create_engine(empty_database_url)
+    async with engine.begin() as connection:
+        await connection.run_sync(_up_to, "0020")
+        for key_id in ("k1", "k2"):
+            await connection.execute(
+                text(
+                    "INSERT INTO api_keys (key_id, display_name, scopes, secret_hash, create_time)"
+                    " VALUES (:key_id, 'operator (key file)', '*', :hash, :time)"
+                ),
+                {"key_id": key_id, "hash": b"x" * 32, "time": _day(connection, 1)},
+            )
+
+    await upgrade(empty_database_url)
+
+    async with UnitOfWorkFactory(engine, write_events)() as work:
+        keys, _ = await KeyRepository(work.session).list("default", Page(9), operators=True)
+        assert [(key.key_id, key.expire_time, key.last_use_time, key.key_file, key.replaced_by) for key in keys] == [
+            ("k1", None, None, None, None),
+            ("k2", None, None, None, None),
+        ]
+        assert {key.secret_hash for key in keys} == {b"x" * 32}
     await engine.dispose()
 
 
@@ -317,7 +343,7 @@ def test_main_upgrades_the_database_of_the_flag(tmp_path: Path, capsys: pytest.C
 
     assert capsys.readouterr().out.endswith(".db is up to date\n")
     with sqlite3.connect(path) as connection:
-        assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [("0020",)]
+        assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [("0021",)]
     connection.close()
 
 

@@ -1,12 +1,15 @@
 """`citrine key`: who may call the API, and what."""
 
+from datetime import UTC
 from typing import Annotated
 
 import typer
 
-from citrine.api.v1.keys_pb2 import CreateKeyRequest, ListKeysRequest, RevokeKeyRequest
+from citrine.api.v1.keys_pb2 import CreateKeyRequest, Key, ListKeysRequest, RevokeKeyRequest, RotateKeyRequest
 from citrine_cli.client import Client, Limit, client_command, collect
-from citrine_cli.values import parse_time
+from citrine_cli.clock import Clock, utc_now
+from citrine_cli.errors import CliError
+from citrine_cli.values import parse_duration, parse_time
 from citrine_cli.words import time_word
 
 __all__ = ["build"]
@@ -14,11 +17,16 @@ __all__ = ["build"]
 
 def build() -> typer.Typer:
     """Return the commands of `citrine key`."""
-    app = typer.Typer(help="API keys: add, list, revoke.")
+    app = typer.Typer(help="API keys: add, list, show, rotate, revoke.")
     client_command(app, "add")(add_key)
     client_command(app, "list")(list_keys)
+    client_command(app, "show")(show_key)
+    client_command(app, "rotate")(rotate_key)
     client_command(app, "revoke")(revoke_key)
     return app
+
+
+NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="The key's id, or its name if one valid key has it.")]
 
 
 async def add_key(
@@ -57,13 +65,15 @@ async def list_keys(client: Client, limit: Limit = 0) -> None:
         client.out.messages(keys)
         return
     client.out.table(
-        ["key", "name", "tenant", "scopes", "expires", "revoked"],
+        ["key", "name", "tenant", "scopes", "created", "used", "expires", "revoked"],
         (
             [
                 key.key_id,
                 key.display_name,
-                key.tenant_id or "(operator)",
+                _tenant(key),
                 " ".join(key.scopes),
+                time_word(key, "create_time"),
+                _used(key),
                 time_word(key, "expire_time"),
                 time_word(key, "revoke_time"),
             ]
@@ -71,6 +81,56 @@ async def list_keys(client: Client, limit: Limit = 0) -> None:
         ),
         empty="no keys",
     )
+
+
+async def show_key(client: Client, name: NameArgument) -> None:
+    """Show a key: what it may do, when it was made and last used, when it ends."""
+    key = await _find(client, name)
+    if client.out.as_json:
+        client.out.message(key)
+        return
+    client.out.facts(
+        {
+            "key": key.key_id,
+            "name": key.display_name,
+            "tenant": _tenant(key),
+            "scopes": " ".join(key.scopes),
+            "created": time_word(key, "create_time"),
+            "used": _used(key),
+            "expires": time_word(key, "expire_time") or "never",
+            "revoked": time_word(key, "revoke_time"),
+            "replaced by": key.replaced_by,
+            "key file": key.key_file,
+        }
+    )
+
+
+async def rotate_key(
+    client: Client,
+    name: NameArgument,
+    grace: Annotated[
+        str, typer.Option("--grace", metavar="SPAN", help='How long the old one stays valid: "30m", "2d"; "0": not.')
+    ] = "1h",
+    expires: Annotated[
+        str | None,
+        typer.Option("--expires", metavar="T", help="End of the new one. Default: that of the old one, if it has one."),
+    ] = None,
+) -> None:
+    """Make a key that takes the place of another, print it, this once, and let the other end."""
+    span = parse_duration("--grace", grace)
+    expire_time = parse_time("--expires", expires) if expires else None
+    key = await _find(client, name)
+    request = RotateKeyRequest(key_id=key.key_id, grace=span, expire_time=expire_time)
+    rotated = await client.citrine.keys.RotateKey(request)
+    if client.out.as_json:
+        client.out.message(rotated)
+        return
+    client.out.line(f"key {rotated.key.key_id} takes the place of {key.key_id} ({key.display_name})")
+    client.out.line(f"secret: {rotated.secret}")
+    client.out.line("It is shown only now.", style="dim")
+    client.out.line(f"{key.key_id} ends at {time_word(rotated.replaced, 'expire_time')}")
+    if rotated.key.HasField("expire_time"):
+        client.out.line(f"{rotated.key.key_id} expires at {time_word(rotated.key, 'expire_time')}")
 
 
 async def revoke_key(
@@ -82,3 +142,30 @@ async def revoke_key(
         client.out.message(answer)
         return
     client.out.line(f"key {key_id} revoked")
+
+
+async def _find(client: Client, name: str, clock: Clock = utc_now) -> Key:
+    pages = collect(client.citrine.keys.ListKeys, ListKeysRequest(), 0)
+    keys = [key async for page in pages for key in page.keys]
+    of_id = [key for key in keys if key.key_id == name]
+    found = of_id or [key for key in keys if key.display_name == name and _is_current(key, clock)]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        ids = ", ".join(key.key_id for key in found)
+        raise CliError(f"several valid keys are named {name}; give the id of one: {ids}")
+    raise CliError(f"no key has the id {name}, and no valid key the name")
+
+
+def _is_current(key: Key, clock: Clock) -> bool:
+    is_over = key.HasField("expire_time") and key.expire_time.ToDatetime(UTC) <= clock()
+    return not key.HasField("revoke_time") and not key.replaced_by and not is_over
+
+
+def _tenant(key: Key) -> str:
+    return key.tenant_id or "(operator)"
+
+
+def _used(key: Key) -> str:
+    # To the minute: seconds would say more than is known.
+    return time_word(key, "last_use_time")[:16] + "Z" if key.HasField("last_use_time") else ""

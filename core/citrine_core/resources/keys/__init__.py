@@ -2,8 +2,8 @@
 
 from citrine_core.resources.keys.authenticator import KeyAuthenticator
 from citrine_core.resources.keys.models import ApiKey
-from citrine_core.resources.keys.operator import ensure_operator_key, has_key
+from citrine_core.resources.keys.operator import OperatorKeyFile, has_key
 from citrine_core.resources.keys.repository import KeyRepository
 from citrine_core.resources.keys.servicer import KeysServicer
 
-__all__ = ["ApiKey", "KeyAuthenticator", "KeyRepository", "KeysServicer", "ensure_operator_key", "has_key"]
+__all__ = ["ApiKey", "KeyAuthenticator", "KeyRepository", "KeysServicer", "OperatorKeyFile", "has_key"]

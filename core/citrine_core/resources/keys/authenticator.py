@@ -3,12 +3,15 @@
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from citrine_core.clock import Clock, utc_now
 from citrine_core.db import UnitOfWorkFactory
+from citrine_core.errors import Unauthenticated
 from citrine_core.resources.keys.models import ApiKey
 from citrine_core.resources.keys.repository import KeyRepository
 from citrine_core.resources.keys.secrets import KeyText, is_secret, read_key
+from citrine_core.resources.keys.uses import KeyUses
 from citrine_core.rpc.access import Identity, bearer_token
 
 __all__ = ["KeyAuthenticator"]
@@ -21,6 +24,8 @@ REMEMBERED = 5.0
 class _Known:
     secret_hash: bytes
     identity: Identity
+    expire_time: datetime | None
+    revoke_time: datetime | None
     until: float
 
 
@@ -36,15 +41,17 @@ class KeyAuthenticator:
     def __init__(
         self, unit_of_work: UnitOfWorkFactory, clock: Clock = utc_now, now: Callable[[], float] = time.monotonic
     ) -> None:
+        self.uses = KeyUses(unit_of_work)
         self._unit_of_work = unit_of_work
         self._clock = clock
         self._now = now
         self._known: dict[str, _Known] = {}
 
     async def authenticate(self, metadata: Mapping[str, str]) -> Identity | None:
-        """Return whom the key belongs to, or None where there is none, or one that is wrong, revoked or expired.
+        """Return whom the key belongs to, or None where there is none, or one that is wrong.
 
         Raises:
+            Unauthenticated: When it was valid once. Only who knows its secret is told.
             DatabaseUnavailable: When the key is not in memory and can't be read now.
         """
         key = read_key(bearer_token(metadata) or "")
@@ -55,19 +62,22 @@ class KeyAuthenticator:
             known = await self._read(key)
         if known is None or not is_secret(key, known.secret_hash):
             return None
-        expire_time = known.identity.expire_time
-        if expire_time is not None and expire_time <= self._clock():
-            return None
+        now = self._clock()
+        if known.revoke_time is not None:
+            raise Unauthenticated(f"the API key is not valid any more: it was revoked at {_word(known.revoke_time)}")
+        if known.expire_time is not None and known.expire_time <= now:
+            raise Unauthenticated(f"the API key is not valid any more: it expired at {_word(known.expire_time)}")
+        self.uses.add(key.key_id, now)
         return known.identity
 
     async def _read(self, key: KeyText) -> _Known | None:
         async with self._unit_of_work(read_only=True) as work:
             row = await KeyRepository(work.session).find(key.key_id)
         # Only keys that exist are remembered: the ids that somebody may try are without number.
-        if row is None or row.revoke_time is not None:
+        if row is None:
             self._known.pop(key.key_id, None)
             return None
-        known = _Known(row.secret_hash, _identity_of(row), self._now() + REMEMBERED)
+        known = _Known(row.secret_hash, _identity_of(row), row.expire_time, row.revoke_time, self._now() + REMEMBERED)
         self._known[key.key_id] = known
         return known
 
@@ -78,5 +88,10 @@ def _identity_of(row: ApiKey) -> Identity:
         tenant_id=row.tenant_id,
         scopes=frozenset(row.scopes.split()),
         key_id=row.key_id,
-        expire_time=row.expire_time,
+        # That of a key file only says how long it outlives its core: it may make keys without an end.
+        expire_time=None if row.key_file is not None else row.expire_time,
     )
+
+
+def _word(time: datetime) -> str:
+    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, Index, LargeBinary, String, Text
+from sqlalchemy import ForeignKey, Index, LargeBinary, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from citrine_core.db import Model
@@ -17,7 +17,17 @@ class ApiKey(Model):
     """
 
     __tablename__ = "api_keys"
-    __table_args__ = (Index(None, "tenant_id", "key_id"),)
+    __table_args__ = (
+        Index(None, "tenant_id", "key_id"),
+        # However many cores start at a time: one key of a file is valid.
+        Index(
+            "uq_api_keys_key_file",
+            "key_file",
+            unique=True,
+            sqlite_where=text("key_file IS NOT NULL AND revoke_time IS NULL"),
+            postgresql_where=text("key_file IS NOT NULL AND revoke_time IS NULL"),
+        ),
+    )
 
     key_id: Mapped[str] = mapped_column(String(20), primary_key=True)
     tenant_id: Mapped[str | None] = mapped_column(String(36), ForeignKey("tenants.tenant_id"))
@@ -29,3 +39,9 @@ class ApiKey(Model):
     expire_time: Mapped[datetime | None]
     create_time: Mapped[datetime]
     revoke_time: Mapped[datetime | None]
+    last_use_time: Mapped[datetime | None]
+    """To the minute. None: never, as far as is known."""
+    key_file: Mapped[str | None] = mapped_column(String(300))
+    """Host and path of the file that a core left it in, and renews it for."""
+    replaced_by: Mapped[str | None] = mapped_column(String(20))
+    """key_id of the key that took its place when it was rotated."""

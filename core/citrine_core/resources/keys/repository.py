@@ -1,10 +1,13 @@
 """Queries of the API keys."""
 
-from sqlalchemy import ColumnElement, exists, or_, select
+from collections.abc import Collection
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, exists, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from citrine_core.db import Listed, Page
+from citrine_core.db import Listed, Page, one_of
 from citrine_core.errors import NotFound
 from citrine_core.resources.keys.models import ApiKey
 
@@ -25,19 +28,20 @@ class KeyRepository:
         """Tell whether there is a key of any tenant."""
         return bool(await self._session.scalar(select(exists(ApiKey))))
 
-    async def get(self, tenant_id: str, key_id: str, *, operators: bool) -> ApiKey:
+    async def get(self, tenant_id: str, key_id: str, *, operators: bool, for_update: bool = False) -> ApiKey:
         """Return a key of a tenant.
 
         Args:
             tenant_id: Whose it is.
             key_id: Its id.
             operators: True to find those of the operator as well.
+            for_update: True to have whoever changes it as well wait.
 
         Raises:
             NotFound: When there is none of this id.
         """
         statement = select(ApiKey).where(_of(tenant_id, operators), ApiKey.key_id == key_id)
-        found: ApiKey | None = await self._session.scalar(statement)
+        found: ApiKey | None = await self._session.scalar(statement.with_for_update() if for_update else statement)
         if found is None:
             raise NotFound("key", key_id)
         return found
@@ -45,6 +49,36 @@ class KeyRepository:
     async def list(self, tenant_id: str, page: Page, *, operators: bool) -> Listed[ApiKey]:
         """Return keys of a tenant, revoked ones included, in the order of their ids."""
         return await page.read(self._session, select(ApiKey).where(_of(tenant_id, operators)), ApiKey.key_id)
+
+    async def in_file(self, key_file: str) -> ApiKey | None:
+        """Return the key of a key file that is not revoked, or None."""
+        found: ApiKey | None = await self._session.scalar(
+            select(ApiKey).where(ApiKey.key_file == key_file, ApiKey.revoke_time.is_(None))
+        )
+        return found
+
+    async def renew(self, key_id: str, now: datetime, expire_time: datetime) -> None:
+        """Move on the end of a key that a core left in a file; one that has ended stays as it is."""
+        await self._session.execute(
+            update(ApiKey)
+            .where(
+                ApiKey.key_id == key_id,
+                ApiKey.key_file.is_not(None),
+                ApiKey.revoke_time.is_(None),
+                ApiKey.expire_time > now,
+                ApiKey.expire_time < expire_time,
+            )
+            .values(expire_time=expire_time),
+            execution_options={"synchronize_session": False},
+        )
+
+    async def use_all(self, key_ids: Collection[str], minute: datetime) -> None:
+        """Say when keys were last used; a later time stays."""
+        earlier = or_(ApiKey.last_use_time.is_(None), ApiKey.last_use_time < minute)
+        await self._session.execute(
+            update(ApiKey).where(one_of(self._session, ApiKey.key_id, key_ids), earlier).values(last_use_time=minute),
+            execution_options={"synchronize_session": False},
+        )
 
     async def add(self, key: ApiKey) -> None:
         """Store a new key.

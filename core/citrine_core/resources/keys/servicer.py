@@ -2,16 +2,17 @@
 
 import re
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import grpc
 from google.protobuf.empty_pb2 import Empty
 
 from citrine.api.v1 import keys_pb2 as pb
 from citrine.api.v1.keys_pb2_grpc import KeysServiceServicer
-from citrine_core.errors import InvalidArgument, PermissionDenied
+from citrine_core.errors import FailedPrecondition, InvalidArgument, PermissionDenied
 from citrine_core.resources.keys.models import ApiKey
 from citrine_core.resources.keys.repository import KeyRepository
+from citrine_core.resources.keys.rotation import rotate
 from citrine_core.resources.keys.secrets import new_key
 from citrine_core.rpc import Caller, caller, check_length, open_page, required, time_or_none, to_timestamp
 from citrine_core.rpc.caller import ALL_SCOPES
@@ -24,6 +25,12 @@ SCOPE = re.compile(r"[a-z_]{1,40}:(read|write|send)")
 
 MAX_SCOPES = 100
 """Scopes of a key at most."""
+
+DEFAULT_GRACE = timedelta(hours=1)
+"""How long a key that is rotated stays valid, where the caller does not say."""
+
+MOST_GRACE = timedelta(days=90)
+"""The same at most."""
 
 
 class KeysServicer(KeysServiceServicer):
@@ -49,16 +56,24 @@ class KeysServicer(KeysServiceServicer):
             )
         return pb.ListKeysResponse(keys=map(_to_proto, rows), next_page_token=token)
 
+    async def GetKey(
+        self, request: pb.GetKeyRequest, context: grpc.aio.ServicerContext[pb.GetKeyRequest, pb.Key]
+    ) -> pb.Key:
+        who = caller(context)
+        async with self._unit_of_work(read_only=True) as work:
+            row = await KeyRepository(work.session).get(
+                who.tenant_id, required("key_id", request.key_id), operators=who.is_operator
+            )
+        return _to_proto(row)
+
     async def CreateKey(
         self, request: pb.CreateKeyRequest, context: grpc.aio.ServicerContext[pb.CreateKeyRequest, pb.CreateKeyResponse]
     ) -> pb.CreateKeyResponse:
         who, now = caller(context), self._clock()
         check_length("display_name", request.display_name, 100, least=1)
         self._check_scopes(request.scopes)
-        expire_time = time_or_none(request.expire_time, is_set=request.HasField("expire_time"))
-        if expire_time is not None and expire_time <= now:
-            raise InvalidArgument("expire_time", "must be in the future")
-        _check_not_more(who, request, expire_time)
+        expire_time = _expire_time(request, now)
+        _check_not_more(who, request.operator, request.scopes, expire_time)
         key = new_key()
         row = ApiKey(
             key_id=key.key_id,
@@ -73,6 +88,22 @@ class KeysServicer(KeysServiceServicer):
             await KeyRepository(work.session).add(row)
             await work.commit()
         return pb.CreateKeyResponse(key=_to_proto(row), secret=str(key))
+
+    async def RotateKey(
+        self, request: pb.RotateKeyRequest, context: grpc.aio.ServicerContext[pb.RotateKeyRequest, pb.RotateKeyResponse]
+    ) -> pb.RotateKeyResponse:
+        required("key_id", request.key_id)
+        who, now, key = caller(context), self._clock(), new_key()
+        grace, expire_time = _grace(request), _expire_time(request, now)
+        async with self._unit_of_work() as work:
+            keys = KeyRepository(work.session)
+            old = await keys.get(who.tenant_id, request.key_id, operators=who.is_operator, for_update=True)
+            _check_can_rotate(old, now)
+            new = rotate(old, key, now, grace, expire_time or old.expire_time)
+            _check_not_more(who, old.tenant_id is None, new.scopes.split(), new.expire_time)
+            await keys.add(new)
+            await work.commit()
+        return pb.RotateKeyResponse(key=_to_proto(new), secret=str(key), replaced=_to_proto(old))
 
     async def RevokeKey(
         self, request: pb.RevokeKeyRequest, context: grpc.aio.ServicerContext[pb.RevokeKeyRequest, Empty]
@@ -97,11 +128,38 @@ class KeysServicer(KeysServiceServicer):
                 raise InvalidArgument(f"scopes[{position}]", "is not a scope that any rpc needs")
 
 
-def _check_not_more(who: Caller, request: pb.CreateKeyRequest, expire_time: datetime | None) -> None:
+def _expire_time(request: pb.CreateKeyRequest | pb.RotateKeyRequest, now: datetime) -> datetime | None:
+    expire_time = time_or_none(request.expire_time, is_set=request.HasField("expire_time"))
+    if expire_time is not None and expire_time <= now:
+        raise InvalidArgument("expire_time", "must be in the future")
+    return expire_time
+
+
+def _grace(request: pb.RotateKeyRequest) -> timedelta:
+    grace = request.grace.ToTimedelta() if request.HasField("grace") else DEFAULT_GRACE
+    if not timedelta(0) <= grace <= MOST_GRACE:
+        raise InvalidArgument("grace", f"must be 0 to {MOST_GRACE.days} days")
+    return grace
+
+
+def _check_can_rotate(key: ApiKey, now: datetime) -> None:
+    if key.revoke_time is not None:
+        raise FailedPrecondition(f"key {key.key_id} is revoked: make a new one")
+    if key.replaced_by is not None:
+        raise FailedPrecondition(f"key {key.key_id} was rotated already: key {key.replaced_by} took its place")
+    if key.expire_time is not None and key.expire_time <= now:
+        raise FailedPrecondition(f"key {key.key_id} has expired: make a new one")
+    if key.key_file is not None:
+        raise FailedPrecondition(
+            f"key {key.key_id} is that of a key file: remove {key.key_file} and start its core anew"
+        )
+
+
+def _check_not_more(who: Caller, for_operator: bool, scopes: Sequence[str], expire_time: datetime | None) -> None:
     """Refuse a key that may do more, or longer, than the one that asks for it."""
-    if request.operator and not who.is_operator:
+    if for_operator and not who.is_operator:
         raise PermissionDenied("only the operator may make keys of the operator")
-    for scope in request.scopes:
+    for scope in scopes:
         if not who.holds(scope):
             raise PermissionDenied(f"the key lacks the scope {scope}, and so can't give it")
     if who.expire_time is not None and (expire_time is None or expire_time > who.expire_time):
@@ -117,4 +175,7 @@ def _to_proto(row: ApiKey) -> pb.Key:
         expire_time=to_timestamp(row.expire_time),
         create_time=to_timestamp(row.create_time),
         revoke_time=to_timestamp(row.revoke_time),
+        last_use_time=to_timestamp(row.last_use_time),
+        key_file=row.key_file or "",
+        replaced_by=row.replaced_by or "",
     )

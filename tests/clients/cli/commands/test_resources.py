@@ -1,10 +1,20 @@
 """Stations, tokens, transactions, connections, tenants and keys: what is asked and what is printed."""
 
 import pytest
+from google.protobuf.duration_pb2 import Duration
 from google.protobuf.empty_pb2 import Empty
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from citrine.api.v1.connections_pb2 import Connection, ListConnectionsRequest, ListConnectionsResponse
-from citrine.api.v1.keys_pb2 import CreateKeyRequest, CreateKeyResponse, Key, ListKeysResponse, RevokeKeyRequest
+from citrine.api.v1.keys_pb2 import (
+    CreateKeyRequest,
+    CreateKeyResponse,
+    Key,
+    ListKeysResponse,
+    RevokeKeyRequest,
+    RotateKeyRequest,
+    RotateKeyResponse,
+)
 from citrine.api.v1.stations_pb2 import (
     BOOT_POLICY_ACCEPTED,
     BOOT_POLICY_PENDING,
@@ -257,3 +267,58 @@ def test_keys_are_added_listed_and_revoked(citrine: Cli, core: ScriptedCore) -> 
     assert citrine("key", "revoke", "k1").out == "key k1 revoked\n"
     assert core.requests("CreateKey") == [CreateKeyRequest(display_name="billing", scopes=["transactions:read"])]
     assert core.requests("RevokeKey") == [RevokeKeyRequest(key_id="k1")]
+
+
+def test_a_key_shows_when_it_was_made_and_used_and_ends(citrine: Cli, core: ScriptedCore) -> None:
+    day = Timestamp(seconds=1738324800)
+    key = Key(key_id="k1", display_name="billing", tenant_id="acme", scopes=["a:read"], create_time=day)
+    used = Key(key_id="k2", scopes=["*"], create_time=day, last_use_time=day, expire_time=day, key_file="host:/key")
+    core.on("ListKeys", ListKeysResponse(keys=[key, used]))
+
+    listed = citrine("key", "list", "--columns", "key,created,used,expires").lines
+    assert listed[1].split() == ["k1", "2025-01-31", "12:00:00Z"]
+    assert listed[2].split() == ["k2", "2025-01-31", "12:00:00Z", "2025-01-31", "12:00Z", "2025-01-31", "12:00:00Z"]
+    assert ["expires", "never"] in [line.split() for line in citrine("key", "show", "billing").lines]
+    shown = citrine("key", "show", "k2").out
+    assert "host:/key" in shown
+    assert "(operator)" in shown
+    assert citrine("key", "show", "k1", "--json").json["displayName"] == "billing"
+
+
+def test_a_key_is_rotated_by_its_name(citrine: Cli, core: ScriptedCore) -> None:
+    """Those of the same name that are not valid any more do not count."""
+    day = Timestamp(seconds=1738324800)
+    keys = [
+        Key(key_id="k1", display_name="billing", revoke_time=day),
+        Key(key_id="k2", display_name="billing", expire_time=day),
+        Key(key_id="k3", display_name="billing", replaced_by="k4"),
+        Key(key_id="k4", display_name="billing"),
+    ]
+    core.on("ListKeys", ListKeysResponse(keys=keys))
+    replaced = Key(key_id="k4", display_name="billing", replaced_by="k5", expire_time=day)
+    core.on("RotateKey", RotateKeyResponse(key=Key(key_id="k5"), secret="sesame", replaced=replaced))
+
+    assert citrine("key", "rotate", "billing", "--grace", "1d12h").lines == [
+        "key k5 takes the place of k4 (billing)",
+        "secret: sesame",
+        "It is shown only now.",
+        "k4 ends at 2025-01-31 12:00:00Z",
+    ]
+    citrine("key", "rotate", "k4")
+
+    assert core.requests("RotateKey") == [
+        RotateKeyRequest(key_id="k4", grace=Duration(seconds=129_600)),
+        RotateKeyRequest(key_id="k4", grace=Duration(seconds=3600)),
+    ]
+
+
+def test_a_key_is_not_rotated_where_it_is_not_clear_which(citrine: Cli, core: ScriptedCore) -> None:
+    keys = [Key(key_id="k1", display_name="billing"), Key(key_id="k2", display_name="billing")]
+    core.on("ListKeys", ListKeysResponse(keys=keys))
+
+    assert citrine("key", "rotate", "billing").err == (
+        "error: several valid keys are named billing; give the id of one: k1, k2\n"
+    )
+    assert citrine("key", "show", "relay").err == "error: no key has the id relay, and no valid key the name\n"
+    ran = citrine("key", "rotate", "k1", "--grace", "soon")
+    assert (ran.code, core.requests("RotateKey")) == (2, [])

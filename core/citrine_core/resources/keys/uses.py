@@ -1,0 +1,51 @@
+"""When keys were last used: collected in memory, stored for all together."""
+
+from collections import defaultdict
+from datetime import datetime, timedelta
+
+from citrine_core.db import UnitOfWorkFactory
+from citrine_core.jobs import Job
+from citrine_core.resources.keys.repository import KeyRepository
+
+__all__ = ["KeyUses"]
+
+INTERVAL = timedelta(minutes=1)
+"""How often it is stored."""
+
+
+class KeyUses:
+    """Collects the uses of keys; an rpc costs no query.
+
+    Args:
+        unit_of_work: Where they are stored.
+    """
+
+    def __init__(self, unit_of_work: UnitOfWorkFactory) -> None:
+        self._unit_of_work = unit_of_work
+        self._minutes: dict[str, datetime] = {}
+        self.job = Job("last uses of keys", INTERVAL, self.store)
+
+    def add(self, key_id: str, time: datetime) -> None:
+        """Take note of a use."""
+        self._minutes[key_id] = time
+
+    async def store(self) -> None:
+        """Store what was collected, by one statement for each minute.
+
+        Raises:
+            DatabaseUnavailable: When it can't be stored now; it is stored later.
+        """
+        if not self._minutes:
+            return
+        used, self._minutes = self._minutes, {}
+        by_minute: dict[datetime, list[str]] = defaultdict(list)
+        for key_id, time in sorted(used.items()):
+            by_minute[time.replace(second=0, microsecond=0)].append(key_id)
+        try:
+            async with self._unit_of_work() as work:
+                for minute, key_ids in sorted(by_minute.items()):
+                    await KeyRepository(work.session).use_all(key_ids, minute)
+                await work.commit()
+        except BaseException:
+            self._minutes = used | self._minutes
+            raise
