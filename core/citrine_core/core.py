@@ -26,8 +26,10 @@ from citrine.api.v1 import (
 from citrine.edge.v1 import link_pb2_grpc
 from citrine.edge.v1.link_pb2 import SessionRef, Watch
 from citrine_core.blocks import built_in, plug_ins
+from citrine_core.business_counters import BusinessCounters
 from citrine_core.clock import Clock, utc_now
 from citrine_core.config import CoreSettings, InvalidSetting, split_address
+from citrine_core.database_gauges import DatabaseGauges
 from citrine_core.db import UnitOfWork, UnitOfWorkFactory
 from citrine_core.dispatch import Block, Dispatcher, HandlingStage, Inquiries, Routes, Stage, collect
 from citrine_core.dispatch.routes import Route
@@ -104,7 +106,14 @@ class Core:
         self.sender = CommandSender(self.core_id, callers, clock, self.links, self.pending, settings.default_timeout)
         self.queue = CommandQueue(callers, clock, self.sender)
         self.services = Services(
-            settings, callers, clock, self.sender, self.disconnect, self._vendor_route, self._forget_station
+            settings,
+            callers,
+            clock,
+            self.sender,
+            self.disconnect,
+            self._vendor_route,
+            self._forget_station,
+            counters=BusinessCounters(self.metrics.registry),
         )
         resources = [reports.block(self.services, self.feed), refusals.block(self.services, self.links)]
         self.blocks = [*resources, *built_in(self.services), *plug_ins(self.services)]
@@ -114,17 +123,18 @@ class Core:
         inquirers = [one for block in self.blocks for one in block.inquirers]
         self.inquiries = Inquiries(inquirers, self.dispatcher.submit)
         self.sender.connect(self.dispatcher.submit)
-        self.sender.ends.connect(self.routes)
+        self.sender.ends.connect(self.routes, self.metrics.command)
         self.sender.translations += [one for block in self.blocks for one in block.translations]
         self.presence = Presence(self.unit_of_work, clock, self.links)
-        self.refused_stations = RefusedStations(self.unit_of_work)
+        self.refused_stations = RefusedStations(self.unit_of_work, observe=self.services.counters.station_refused)
         self.admission = Admission(self.unit_of_work, self.dispatcher.submit, self.health, self.refused_stations, clock)
         self.edge_servicer = self._edge_servicer()
         self.keys = KeyAuthenticator(callers, clock)
         key_file = settings.operator_key_file
         self.key_file = OperatorKeyFile(key_file, self.unit_of_work, clock) if key_file is not None else None
         self.rpc = self._rpc()
-        self.http = HealthServer(self.metrics, self._missing)
+        self.gauges = DatabaseGauges(callers, self.metrics.registry)
+        self.http = HealthServer(self.metrics, self._missing, self.gauges.refresh)
         self.housekeeping = Housekeeping(
             self.unit_of_work,
             clock,
@@ -176,6 +186,7 @@ class Core:
                     task.cancel()
         finally:
             self.http.close()
+            await self.gauges.stop()
             await self.rpc.server.stop(None)
         logger.info("the core stopped")
 
@@ -194,7 +205,7 @@ class Core:
         stages: list[Stage] = [
             OpenedStage(on_back),
             HandlingStage(self.routes, current_epochs, self._clock, on_back, observers),
-            CommandsStage(self.routes, self.pending, self.sender.ends, self._clock, self.metrics.command),
+            CommandsStage(self.routes, self.pending, self.sender.ends, self._clock),
             refusals.RefusalsStage(self._clock, self.metrics.refused),
             ClosedStage(),
             GrantStage(self._clock, self.links, partial(refused, status=UNAVAILABLE)),

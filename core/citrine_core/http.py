@@ -1,7 +1,7 @@
 """/healthz, /readyz and /metrics, as little HTTP as they need."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from citrine_core.metrics import Metrics
 
@@ -23,11 +23,13 @@ class HealthServer:
     Args:
         metrics: Shown at /metrics.
         missing: Returns what is missing for the core to serve; empty if nothing is.
+        refresh: Awaited before the metrics are shown.
     """
 
-    def __init__(self, metrics: Metrics, missing: Callable[[], str]) -> None:
+    def __init__(self, metrics: Metrics, missing: Callable[[], str], refresh: Callable[[], Awaitable[None]]) -> None:
         self._metrics = metrics
         self._missing = missing
+        self._refresh = refresh
         self._server: asyncio.Server | None = None
 
     async def listen(self, host: str, port: int) -> tuple[str, int]:
@@ -50,7 +52,7 @@ class HealthServer:
             async with asyncio.timeout(REQUEST_TIMEOUT):
                 head = await reader.readuntil(b"\r\n\r\n")
                 method, path = [*head.split(b"\r\n", 1)[0].split(b" "), b"", b""][:2]
-                status, kind, body = self._answer(method, path.partition(b"?")[0])
+                status, kind, body = await self._answer(method, path.partition(b"?")[0])
                 lines = [
                     f"HTTP/1.1 {status}",
                     f"Content-Type: {kind}",
@@ -65,7 +67,7 @@ class HealthServer:
         finally:
             writer.close()
 
-    def _answer(self, method: bytes, path: bytes) -> tuple[str, str, bytes]:
+    async def _answer(self, method: bytes, path: bytes) -> tuple[str, str, bytes]:
         if method not in (b"GET", b"HEAD"):
             return "405 Method Not Allowed", _TEXT, b"only GET\n"
         match path:
@@ -77,5 +79,6 @@ class HealthServer:
                     return "503 Service Unavailable", _TEXT, f"{missing}\n".encode()
                 return "200 OK", _TEXT, b"ok\n"
             case b"/metrics":
+                await self._refresh()
                 return "200 OK", _PROMETHEUS, self._metrics.render()
         return "404 Not Found", _TEXT, b"/healthz, /readyz, /metrics\n"

@@ -15,6 +15,9 @@ __all__ = ["Metrics"]
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _ITEMS = (1, 2, 5, 10, 20, 50, 100, 200, 256)
 
+MAX_CODES = 50
+"""Codes of refused messages that are counted one by one; OCPP-J has a dozen."""
+
 
 class Metrics:
     """Counters, gauges and histograms in a registry of their own."""
@@ -42,9 +45,10 @@ class Metrics:
         self._refused = Counter(
             "citrine_core_refused_messages",
             "Messages of stations that were refused, dropped, mended, tolerated or delayed, as edges reported them",
-            ["outcome"],
+            ["outcome", "code"],
             registry=self.registry,
         )
+        self._codes: set[str] = set()
         self._rpc = Histogram(
             "citrine_core_rpc_seconds",
             "Seconds that an rpc took",
@@ -69,9 +73,12 @@ class Metrics:
         name = common.CommandState.Name(common.CommandState.ValueType(state))
         self._commands.labels(name.removeprefix("COMMAND_STATE_").lower()).inc()
 
-    def refused(self, outcome: str, count: int) -> None:
-        """Count messages that were refused or the like."""
-        self._refused.labels(outcome).inc(count)
+    def refused(self, outcome: str, code: str, count: int) -> None:
+        """Count messages that were refused or the like; code is what they were answered, or why they were dropped."""
+        if code not in self._codes:
+            code = code if len(self._codes) < MAX_CODES else "other"
+            self._codes.add(code)
+        self._refused.labels(outcome, code).inc(count)
 
     def rpc(self, method: str, code: grpc.StatusCode, seconds: float) -> None:
         """Count an rpc that ended."""

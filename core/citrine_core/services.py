@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from citrine_core.business_counters import BusinessCounters
 from citrine_core.clock import Clock
 from citrine_core.config import CoreSettings
 from citrine_core.db import UnitOfWork, UnitOfWorkFactory
@@ -74,5 +75,7 @@ class Services:
     """Blocks add here who tells drivers something with the decision on their token, while they are put together."""
     credit_left: list[CreditLeft] = field(default_factory=list)
     """The block that knows what transactions cost adds here who says what is left of prepaid tokens."""
+    counters: BusinessCounters = field(default_factory=BusinessCounters)
+    """What is counted of the business."""
     shared: dict[type, Any] = field(default_factory=dict)
     """Objects that several blocks use, by their class; who needs one first makes it."""

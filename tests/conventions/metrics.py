@@ -8,6 +8,7 @@ from prometheus_client import CollectorRegistry
 
 from citrine_core.config import CoreSettings
 from citrine_core.core import Core
+from citrine_core.database_gauges import OF_DATABASE
 from citrine_core.db import create_engine
 from citrine_edge.metrics import Metrics as EdgeMetrics
 
@@ -21,9 +22,18 @@ Core and edge show what they measure under `/metrics`, for Prometheus: at the ad
 `CITRINE_EDGE_HTTP_LISTEN`. Counters begin anew with their process; a histogram has `_bucket`, `_sum` and `_count`.
 Both also show what prometheus_client knows of a process: `process_*` (CPU, memory, open files) and `python_*`.
 `make docs` writes this page from the code.
+
+"together" says how the series of several processes become one figure. `sum` adds up what each process has or counts for
+itself, e.g. `sum without (instance) (rate(citrine_core_energy_wh_total[5m])) * 3600`, the power in W that is delivered.
+`max` is for what every core reads from the one database, e.g. `max without (instance) (citrine_core_stations)`. That is
+counted when somebody reads the metrics, at most every 15 seconds, and less often where it takes long: after a pause of
+100 times what it took. It is missing while the database can't be read.
+
+What happens is counted by the core in which it happens, after the commit. Labels have few values; so none says which
+tenant or station, which may be many. All figures are those of all tenants together: one tenant's are the API's.
 """
 
-_TABLE = "| name | kind | labels | what |\n|---|---|---|---|\n"
+_TABLE = "| name | kind | labels | together | what |\n|---|---|---|---|---|\n"
 
 
 def page() -> str:
@@ -48,7 +58,14 @@ def _rows(registry: CollectorRegistry) -> Iterator[str]:
         name = f"{family.name}_total" if family.type == "counter" else family.name
         about = family.documentation.rstrip(".")
         shown = ", ".join(f"`{one}`" for one in labels.get(family.name, ()))
-        yield f"| `{name}` | {family.type} | {shown} | {about} |\n".replace("|  |", "| |")
+        together = _together(family.name)
+        yield f"| `{name}` | {family.type} | {shown} | {together} | {about} |\n".replace("|  |", "| |")
+
+
+def _together(name: str) -> str:
+    if name.removeprefix("citrine_core_") in OF_DATABASE:
+        return "max"
+    return "min" if name == "citrine_core_serving" else "sum"
 
 
 def _collectors(registry: CollectorRegistry) -> list[object]:

@@ -62,6 +62,7 @@ BLOCK_EXTRAS: dict[str, set[str]] = {
         "evse_energy.py",
         "fold.py",
         "other_energy.py",
+        "energy_count.py",
         "late_events.py",
         "reading_fold.py",
         "refolds.py",

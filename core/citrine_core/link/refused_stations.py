@@ -56,12 +56,19 @@ class RefusedStations:
     Args:
         unit_of_work: Opens transactions.
         now: Returns seconds that never go back.
+        observe: Is told of the reason of each attempt.
     """
 
-    def __init__(self, unit_of_work: UnitOfWorkFactory, now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        unit_of_work: UnitOfWorkFactory,
+        now: Callable[[], float] = time.monotonic,
+        observe: Callable[[int], None] | None = None,
+    ) -> None:
         self._unit_of_work = unit_of_work
         self._tenants = TenantDirectory(unit_of_work)
         self._now = now
+        self._observe = observe
         self._waiting: dict[Key, _Attempts] = {}
         self._told: dict[Key, float] = {}
         """When each kind was told last, the oldest first."""
@@ -76,6 +83,8 @@ class RefusedStations:
         offered: str = "",
     ) -> None:
         """Count an attempt."""
+        if self._observe is not None:
+            self._observe(reason)
         key = (tenant_id or DEFAULT_TENANT, station_id, reason)
         found = self._waiting.get(key)
         if found is None:

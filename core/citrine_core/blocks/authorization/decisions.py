@@ -77,6 +77,7 @@ class Authorizations:
         self._clock = services.clock
         self._informers = services.informers
         self._credit_left = services.credit_left
+        self._counters = services.counters
         self._directory = SettingsDirectory.of(services)
 
     async def decide(self, work: UnitOfWork, tenant_id: str, presented: Sequence[Presented]) -> list[Decision]:
@@ -104,6 +105,8 @@ class Authorizations:
         accepted = [decision for decision in decisions if decision.accepted]
         for inform in self._informers if accepted else ():
             await inform(work, accepted)
+        # Counted as they are by then: what is found out about certificates may still turn one down.
+        work.after_commit(lambda: self._counters.authorizations(decision.info for decision in decisions))
         return decisions
 
     def _token_of(self, tenant_id: str, one: Presented, tokens: Mapping[TokenKey, Token]) -> Token | None:

@@ -2,16 +2,19 @@
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, exists, func
+from sqlalchemy import ColumnElement, and_, case, exists, func, select
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine.ocpp.v2.availability_pb2 import (
     CONNECTOR_STATUS_ENUM_AVAILABLE,
     CONNECTOR_STATUS_ENUM_FAULTED,
     CONNECTOR_STATUS_ENUM_UNAVAILABLE,
+    ConnectorStatusEnum,
 )
 from citrine_core.blocks.availability.models import ConnectorState
+from citrine_core.resources.connections.queries import SESSIONS
 
-__all__ = ["all_available", "all_out_of_order"]
+__all__ = ["all_available", "all_out_of_order", "count_connectors"]
 
 _OUT_OF_ORDER = (CONNECTOR_STATUS_ENUM_FAULTED, CONNECTOR_STATUS_ENUM_UNAVAILABLE)
 
@@ -58,3 +61,24 @@ def all_available(tenant_id: Any, station_id: Any, evse_id: Any, after: Any, unt
     came = func.coalesce(connector.receive_time, connector.order_time).between(after, until)
     free = and_(connector.status == CONNECTOR_STATUS_ENUM_AVAILABLE, came)
     return and_(exists().where(meant), ~exists().where(meant, ~free))
+
+
+_WORDS = {
+    value.number: value.name.removeprefix("CONNECTOR_STATUS_ENUM_").lower()
+    for value in ConnectorStatusEnum.DESCRIPTOR.values
+    if value.number
+}
+
+
+async def count_connectors(session: AsyncSession) -> dict[str, int]:
+    """Return how many connectors of all tenants have which status; "offline": their station is not connected."""
+    table = ConnectorState.__table__
+    status = case((SESSIONS.c.is_open.is_(True), table.c.status)).label("status")
+    of_station = and_(SESSIONS.c.tenant_id == table.c.tenant_id, SESSIONS.c.station_id == table.c.station_id)
+    rows = await (await session.connection()).execute(
+        select(status, func.count())
+        .select_from(table.outerjoin(SESSIONS, of_station))
+        .where(table.c.evse_id > 0, table.c.connector_id > 0)
+        .group_by(status)
+    )
+    return dict.fromkeys((*_WORDS.values(), "offline"), 0) | {_WORDS.get(row[0], "offline"): row[1] for row in rows}

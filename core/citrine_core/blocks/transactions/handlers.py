@@ -20,13 +20,14 @@ from citrine_core.blocks.reservation import ReservationUse, use_reservations
 from citrine_core.blocks.tariff_and_cost import Cause
 from citrine_core.blocks.transactions.checks import CheckRepository
 from citrine_core.blocks.transactions.clock_rule import ClockRule
+from citrine_core.blocks.transactions.energy_count import count_energy, energy_of
 from citrine_core.blocks.transactions.evse_energy import set_power_limits, take_meter_values
-from citrine_core.blocks.transactions.fold import Occurrence, Order, TransactionState, apply, fold
+from citrine_core.blocks.transactions.fold import Occurrence, TransactionState, apply, fold
 from citrine_core.blocks.transactions.late_events import counts, find_numbers, is_settled, retain_late
 from citrine_core.blocks.transactions.limits import LimitBeginnings, LimitedEvents
 from citrine_core.blocks.transactions.lives import IdReuse, sort_out_lives
 from citrine_core.blocks.transactions.pricing_input import Heard, TransactionCosts
-from citrine_core.blocks.transactions.refolds import anomaly_events, doubt_events, note_boots, refold
+from citrine_core.blocks.transactions.refolds import anomaly_events, doubt_events, not_behind, note_boots, refold
 from citrine_core.blocks.transactions.remote_starts import (
     claim_remote_starts,
     claim_reservations,
@@ -82,6 +83,7 @@ class TransactionsHandlers:
         """
         self._clock = services.clock
         self._authorizations = Authorizations(services)
+        self._counters = services.counters
         self._check_delay = services.settings.transaction_check_delay
         self._wake_checks = wake_checks
         self._costs = TransactionCosts(services)
@@ -109,8 +111,10 @@ class TransactionsHandlers:
             _answer(batch, await self._decide(work, tenant_id, batch))
             missing = {key: state.missing for key, state in batch.states.items()}
             settled = _open_again(work, batch)
+            energy = energy_of(batch.states)
             named = {key for key, state in batch.states.items() if state.remote_start_id is not None}
             late = await _fold(work, repository, tenant_id, batch, settled, now, self._evse_power_w)
+            count_energy(work, self._counters, energy, batch.states)
             heard = [one for one in batch.fresh.values() if not one.late]
             clocks = self._clocks.examine(tenant_id, heard, batch.states)
             ended = self._settle(work, batch, heard, now)
@@ -280,7 +284,7 @@ async def _fold(
     evse_power_w: float | None,
 ) -> Collection[TransactionKey]:
     """Bring the transactions up to date, and return those with an event that is not behind all before it."""
-    late = _late(batch) - settled
+    late = not_behind(batch.fresh.values(), batch.states) - settled
     note_boots(batch.fresh.values(), batch.states)
     named = {key for key, state in batch.states.items() if state.remote_start_id is not None}
     ended_before = {key for key, state in batch.states.items() if state.end_time is not None}
@@ -340,20 +344,6 @@ async def _fold(
         heard.add(key)
         if ends:
             ended_before.add(key)
-    return late
-
-
-def _late(batch: _Batch) -> set[TransactionKey]:
-    """Return the transactions with a new event that is not behind all before it."""
-    late: set[TransactionKey] = set()
-    last: dict[TransactionKey, Order | None] = {key: state.last_order for key, state in batch.states.items()}
-    for occurrence in batch.fresh.values():
-        key = (occurrence.station_id, occurrence.transaction_id)
-        before, order = last.get(key), occurrence.order
-        if before is not None and order <= before:
-            late.add(key)
-        else:
-            last[key] = order
     return late
 
 

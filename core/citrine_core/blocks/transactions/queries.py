@@ -4,9 +4,10 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, ScalarSelect, exists, not_, or_, select, update
+from sqlalchemy import ColumnElement, Row, ScalarSelect, exists, func, not_, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from citrine.ocpp.v2.transactions_pb2 import ChargingStateEnum
 from citrine.ocpp.v2.types_pb2 import AuthorizationStatusEnum
 from citrine_core.blocks.transactions.models import Transaction, TransactionEvent
 from citrine_core.db.one_of import one_of
@@ -14,6 +15,7 @@ from citrine_core.db.one_of_keys import one_of_keys
 from citrine_core.resources.tokens.queries import group_of
 
 __all__ = [
+    "count_running",
     "find_event_requests",
     "find_open",
     "find_open_of_tokens",
@@ -25,6 +27,23 @@ __all__ = [
 
 _TABLE = Transaction.__table__.c
 _EVENTS = TransactionEvent.__table__.c
+
+_CHARGING_STATES = {
+    value.number: value.name.removeprefix("CHARGING_STATE_ENUM_").lower()
+    for value in ChargingStateEnum.DESCRIPTOR.values
+    if value.number
+}
+
+
+async def count_running(session: AsyncSession) -> dict[str, int]:
+    """Return how many transactions of all tenants are under way, by charging state; "unknown" where none was told."""
+    rows = await (await session.connection()).execute(
+        select(_TABLE.charging_state, func.count()).where(Transaction.is_open()).group_by(_TABLE.charging_state)
+    )
+    counts = dict.fromkeys((*_CHARGING_STATES.values(), "unknown"), 0)
+    for state, count in rows:
+        counts[_CHARGING_STATES.get(state, "unknown")] += count
+    return counts
 
 
 def has_ended(tenant_id: Any, station_id: Any, transaction_id: Any) -> ColumnElement[bool]:

@@ -4,13 +4,13 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from citrine.api.v1.transactions_pb2 import TransactionAnomaly
 from citrine.events.v1.events_pb2 import Event, TransactionAnomalyFound
-from citrine_core.blocks.transactions.fold import Occurrence, TransactionState, fold
+from citrine_core.blocks.transactions.fold import Occurrence, Order, TransactionState, fold
 from citrine_core.blocks.transactions.register_memory import Anomaly, RegisterMemory, load_anomalies
 from citrine_core.blocks.transactions.remote_starts import retain_remote_start
 from citrine_core.blocks.transactions.repository import TransactionKey, TransactionRepository
 from citrine_core.blocks.transactions.summaries import summary_of
 
-__all__ = ["anomaly_events", "doubt_events", "note_boots", "refold"]
+__all__ = ["anomaly_events", "doubt_events", "not_behind", "note_boots", "refold"]
 
 MOST_BOOTS = 100
 """A station that boots all the time must not have us store all of it."""
@@ -27,6 +27,22 @@ def note_boots(occurrences: Iterable[Occurrence], states: Mapping[TransactionKey
             memory = RegisterMemory.load(state.register_state)
             memory.boots = [*memory.boots, one.seq_no][-MOST_BOOTS:]
             state.register_state = memory.dump()
+
+
+def not_behind(
+    occurrences: Iterable[Occurrence], states: Mapping[TransactionKey, TransactionState]
+) -> set[TransactionKey]:
+    """Return the transactions with a new event that is not behind all before it."""
+    found: set[TransactionKey] = set()
+    last: dict[TransactionKey, Order | None] = {key: state.last_order for key, state in states.items()}
+    for occurrence in occurrences:
+        key = (occurrence.station_id, occurrence.transaction_id)
+        before, order = last.get(key), occurrence.order
+        if before is not None and order <= before:
+            found.add(key)
+        else:
+            last[key] = order
+    return found
 
 
 async def refold(

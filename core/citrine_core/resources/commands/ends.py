@@ -1,6 +1,8 @@
 """What follows the end of a command: its event, and the blocks that want to know of a failure."""
 
+from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 
 import orjson
 
@@ -13,18 +15,35 @@ from citrine_core.dispatch import Failed, Routes
 from citrine_core.resources.commands.outcomes import Ending
 from citrine_core.resources.commands.repository import StoredCommand
 
-__all__ = ["CommandEnds", "finished"]
+__all__ = ["CommandEnds"]
+
+ObserveCommand = Callable[[int], None]
+"""Is told of the state of each command that ended."""
 
 
 class CommandEnds:
-    """Tells of commands that end without an answer, wherever that is found out."""
+    """Tells of commands that end, wherever that is found out."""
 
     def __init__(self) -> None:
         self._routes = Routes({}, {})
+        self._observe: ObserveCommand | None = None
 
-    def connect(self, routes: Routes) -> None:
-        """Say which handlers there are: they are collected after the blocks that send commands."""
-        self._routes = routes
+    def connect(self, routes: Routes, observe: ObserveCommand | None = None) -> None:
+        """Say which handlers there are: they are collected after the blocks that send commands.
+
+        Args:
+            routes: The handlers.
+            observe: Is told of each end after its commit.
+        """
+        self._routes, self._observe = routes, observe
+
+    def finished(self, work: UnitOfWork, row: StoredCommand, state: int) -> None:
+        """Emit the event of a command that reached its final state, and count it."""
+        name = common.CommandState.Name(common.CommandState.ValueType(state)).removeprefix("COMMAND_STATE_")
+        body = CommandFinished(command_id=row.command_id, action=row.action, state=name)
+        work.emit(Event(tenant_id=row.tenant_id, station_id=row.station_id, command_finished=body))
+        if self._observe is not None:
+            work.after_commit(partial(self._observe, state))
 
     async def failed(
         self,
@@ -34,7 +53,7 @@ class CommandEnds:
         time: datetime,
     ) -> None:
         """Emit the event of a command that ended without an answer, and tell the blocks, in its transaction."""
-        work.emit(finished(row, ending.state))
+        self.finished(work, row, ending.state)
         action = ACTIONS.get(row.action)
         routes = () if action is None else self._routes.failures.get(action.request, ())
         if action is None or not routes:
@@ -57,10 +76,3 @@ class CommandEnds:
         )
         for route in routes:
             await route.method(work, failed)
-
-
-def finished(row: StoredCommand, state: int) -> Event:
-    """Return the event of a command that reached its final state."""
-    name = common.CommandState.Name(common.CommandState.ValueType(state)).removeprefix("COMMAND_STATE_")
-    body = CommandFinished(command_id=row.command_id, action=row.action, state=name)
-    return Event(tenant_id=row.tenant_id, station_id=row.station_id, command_finished=body)

@@ -2,7 +2,7 @@
 
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any, TypeAlias
@@ -19,7 +19,7 @@ from citrine_core.clock import Clock
 from citrine_core.db import UnitOfWork
 from citrine_core.dispatch import Answered, Item, Routes
 from citrine_core.errors import AnswerRefused, NotFound, StationError, StationTimeout
-from citrine_core.resources.commands.ends import CommandEnds, finished
+from citrine_core.resources.commands.ends import CommandEnds
 from citrine_core.resources.commands.outcomes import FINAL, ending_of, error_of
 from citrine_core.resources.commands.pending import Outcome, PendingCommands
 from citrine_core.resources.commands.protos import to_proto
@@ -29,9 +29,6 @@ from citrine_core.resources.commands.secrets import masked
 __all__ = ["CommandsStage"]
 
 logger = logging.getLogger(__name__)
-
-ObserveCommand = Callable[[int], None]
-"""Is told of the state of each command that ended."""
 
 Values: TypeAlias = dict[str, Any]
 
@@ -47,13 +44,11 @@ class CommandsStage:
         pending: PendingCommands,
         ends: CommandEnds,
         clock: Clock,
-        observe: ObserveCommand | None = None,
     ) -> None:
         self._routes = routes
         self._ends = ends
         self._pending = pending
         self._clock = clock
-        self._observe = observe
 
     def writes(self, item: Item) -> bool:
         """Tell that the commands are written."""
@@ -133,8 +128,8 @@ class CommandsStage:
         if tell_blocks:
             await self._ends.failed(work, row, ending, time)
         else:
-            work.emit(finished(row, ending.state))
-        self._end(work, values, time)
+            self._ends.finished(work, row, ending.state)
+        values.update(finish_time=time, secret_payload=None)
         self._resolve_after_commit(work, Outcome(_shown(row, values), error=error))
 
     async def _answer(
@@ -150,8 +145,8 @@ class CommandsStage:
         received = _time(result.receive_time)
         if tell_blocks:
             await self._tell_blocks(work, row, message, payload, received)
-        work.emit(finished(row, values["state"]))
-        self._end(work, values, received)
+        self._ends.finished(work, row, values["state"])
+        values.update(finish_time=received, secret_payload=None)
         self._resolve_after_commit(work, Outcome(_shown(row, values), message, payload))
 
     async def _take_valid_part(
@@ -162,8 +157,8 @@ class CommandsStage:
         payload = encode(message)
         if tell_blocks:
             await self._tell_blocks(work, row, message, payload, received)
-        work.emit(finished(row, values["state"]))
-        self._end(work, values, received)
+        self._ends.finished(work, row, values["state"])
+        values.update(finish_time=received, secret_payload=None)
         said = _said(failure) if row.is_native else None
         self._resolve_after_commit(work, Outcome(_shown(row, values), message, payload if said is None else said))
 
@@ -185,12 +180,6 @@ class CommandsStage:
         answered = Answered(row.tenant_id, row.station_id, row.command_id, request, response, received)
         for route in routes:
             await route.method(work, answered)
-
-    def _end(self, work: UnitOfWork, values: Values, finish_time: datetime) -> None:
-        values.update(finish_time=finish_time, secret_payload=None)
-        if self._observe is not None:
-            observe, state = self._observe, values["state"]
-            work.after_commit(lambda: observe(state))
 
     def _settle(self, work: UnitOfWork, command_id: str, row: StoredCommand | None) -> None:
         """Tell whoever still waits for a command how it ended: elsewhere, or here by a commit we did not hear of."""

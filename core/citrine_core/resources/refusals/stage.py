@@ -38,8 +38,8 @@ _REPORTS: Mapping[str, "reports_pb2.ReportKind.ValueType"] = {
     "NotifyDisplayMessages": reports_pb2.REPORT_KIND_DISPLAY_MESSAGES,
 }
 
-ObserveRefusals = Callable[[str, int], None]
-"""Is told of an outcome, and how many messages had it."""
+ObserveRefusals = Callable[[str, str, int], None]
+"""Is told of an outcome, a code, and how many messages had them."""
 
 Rows: TypeAlias = dict[RefusalKey, dict[str, Any]]
 
@@ -86,8 +86,8 @@ class RefusalsStage:
             count, last_time = known.get(key, (0, None))
             if last_time is None or row["first_time"] - last_time >= REMINDED:
                 work.emit(_event(row, count + row["count"]))
-            word, more = outcome_word(row["outcome"]).lower(), row["count"]
-            work.after_commit(partial(self._observe, word, more))
+            word, code = outcome_word(row["outcome"]).lower(), row["code"]
+            work.after_commit(partial(self._observe, word, "other" if code in ("", _OTHERS) else code, row["count"]))
         await ToleranceRepository(work.session).use_all(_uses(rows))
         await self._end_reports(work, tenant_id, [item for item in items if item.station_id in stations])
 

@@ -4,12 +4,13 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, exists, select
+from sqlalchemy import ColumnElement, Row, and_, case, exists, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine.ocpp.v2.provisioning_pb2 import (
     BOOT_REASON_ENUM_TRIGGERED,
     REGISTRATION_STATUS_ENUM_ACCEPTED,
+    REGISTRATION_STATUS_ENUM_PENDING,
     REGISTRATION_STATUS_ENUM_REJECTED,
     ChargingStation,
 )
@@ -19,6 +20,7 @@ from citrine_core.resources.stations.models import Station
 
 __all__ = [
     "BOOTS",
+    "count_stations",
     "find_boot_times",
     "find_hardware",
     "find_station",
@@ -38,6 +40,31 @@ _TABLE = Station.__table__.c
 
 BOOTS = select(_TABLE.tenant_id, _TABLE.station_id, _TABLE.registration, _TABLE.boot_time).subquery("boots")
 """When each station last booted and what it was told, to be joined by tenant_id and station_id."""
+
+_STATES = ("connected", "pending", "rejected", "not_booted", "offline", "never_seen", "held", "disabled")
+
+
+async def count_stations(session: AsyncSession) -> dict[str, int]:
+    """Return how many stations of all tenants are in which state, each in one: the first that holds.
+
+    Disabled; held; connected and accepted, pending, rejected or not booted; offline; never seen.
+    """
+    is_open, registration = SESSIONS.c.is_open.is_(True), _TABLE.registration
+    state = case(
+        (_TABLE.enabled.is_(False), "disabled"),
+        (_TABLE.held_time.is_not(None), "held"),
+        (and_(is_open, registration == REGISTRATION_STATUS_ENUM_ACCEPTED), "connected"),
+        (and_(is_open, registration == REGISTRATION_STATUS_ENUM_PENDING), "pending"),
+        (and_(is_open, registration == REGISTRATION_STATUS_ENUM_REJECTED), "rejected"),
+        (is_open, "not_booted"),
+        (SESSIONS.c.station_id.is_not(None), "offline"),
+        else_="never_seen",
+    ).label("state")
+    of_station = and_(SESSIONS.c.tenant_id == _TABLE.tenant_id, SESSIONS.c.station_id == _TABLE.station_id)
+    rows = await (await session.connection()).execute(
+        select(state, func.count()).select_from(Station.__table__.outerjoin(SESSIONS, of_station)).group_by(state)
+    )
+    return dict.fromkeys(_STATES, 0) | {row[0]: row[1] for row in rows}
 
 
 def is_accepted(tenant_id: Any, station_id: Any) -> ColumnElement[bool]:

@@ -28,10 +28,10 @@ def refusal(action: str = "Authorize", *, seconds: float = 0, count: int = 1, **
 
 async def store(
     unit_of_work: UnitOfWorkFactory, *refusals: link.Refusal, station_id: str = "CS-1"
-) -> list[tuple[str, int]]:
+) -> list[tuple[str, str, int]]:
     """Have the stage store what an edge reported; return what the metrics were told."""
-    told: list[tuple[str, int]] = []
-    stage = RefusalsStage(lambda: NOW, lambda outcome, count: told.append((outcome, count)))
+    told: list[tuple[str, str, int]] = []
+    stage = RefusalsStage(lambda: NOW, lambda outcome, code, count: told.append((outcome, code, count)))
     session = link.SessionRef(tenant_id="default", station_id=station_id, epoch=1)
     content = link.Refusals(session=session, refusals=refusals)
     async with unit_of_work() as work:
@@ -55,7 +55,7 @@ async def test_counts_add_up_and_the_latest_is_shown(unit_of_work: UnitOfWorkFac
 
     assert (row.count, row.last_frame, row.description) == (5, "two", "/x is worse")
     assert (row.first_time, row.last_time) == (NOW, NOW + timedelta(seconds=60))
-    assert told == [("refused", 2)]
+    assert told == [("refused", "FormatViolation", 2)]
 
 
 async def test_an_event_tells_the_first_and_the_first_after_an_hour(unit_of_work: UnitOfWorkFactory) -> None:
