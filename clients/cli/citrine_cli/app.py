@@ -59,6 +59,7 @@ def _common(
         ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the API's answer as JSON.")] = False,
+    no_color: Annotated[bool, typer.Option("--no-color", help="Print no colours, as with NO_COLOR set.")] = False,
     version: Annotated[
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version and exit.")
     ] = False,
@@ -69,7 +70,7 @@ def _common(
     """
     # To typer, a variable that is empty is not set; as a key, it must not stand for whatever file there is.
     key = os.environ.get("CITRINE_KEY") if key is None else key
-    ctx.obj = Connection(core=core, key=key, key_file=key_file, tenant=tenant, as_json=as_json)
+    ctx.obj = Connection(core=core, key=key, key_file=key_file, tenant=tenant, as_json=as_json, no_color=no_color)
 
 
 def build_app() -> typer.Typer:

@@ -62,6 +62,7 @@ CoreOption = Annotated[str | None, typer.Option("--core", metavar="HOST:PORT,…
 KeyOption = Annotated[str | None, typer.Option("--key", metavar="KEY", help="API key.")]
 KeyFileOption = Annotated[Path | None, typer.Option("--key-file", metavar="PATH", help="File with the API key.")]
 TenantOption = Annotated[str | None, typer.Option("--tenant", metavar="ID", help="Tenant to act on, for operators.")]
+NoColorOption = Annotated[bool, typer.Option("--no-color", help="Print no colours, as with NO_COLOR set.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the API's answer as JSON.")]
 
 _OF_LISTS = {
@@ -75,9 +76,10 @@ _COMMON = {
     "key_file": KeyFileOption,
     "tenant": TenantOption,
     "as_json": JsonOption,
+    "no_color": NoColorOption,
 }
 
-_UNSAID = {"as_json": False, "wide": False, "columns": ""}
+_UNSAID = {"as_json": False, "no_color": False, "wide": False, "columns": ""}
 
 
 def _merged(given: object, options: dict[str, object]) -> Connection:
@@ -127,7 +129,7 @@ def client_command(
             look: dict[str, Any] = {name: options.pop(name) for name in look_options}
             run: Callable[..., Awaitable[None]] = work
             connection = _merged(ctx.obj, common)
-            out = Output(as_json=connection.as_json, **look)
+            out = Output(as_json=connection.as_json, no_color=connection.no_color, **look)
             asyncio.run(_run(connection, out, functools.partial(run, **options)))
 
         own = list(inspect.signature(work).parameters.values())[1:]

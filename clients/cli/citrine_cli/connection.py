@@ -26,6 +26,8 @@ class Connection:
     """Tenant that an operator's key acts on."""
     as_json: bool = False
     """Print JSON."""
+    no_color: bool = False
+    """Print no colours."""
 
     def cores(self) -> str:
         """Return where the cores are."""

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator, Mapping
 
+from google.protobuf.duration_pb2 import Duration
+
 from citrine.api.v1.tariffs_pb2 import (
     RESERVATION_RESTRICTION_RESERVATION_CANCELLED,
     RESERVATION_RESTRICTION_RESERVATION_EXPIRES,
@@ -16,8 +18,9 @@ from citrine.api.v1.tariffs_pb2 import (
     Tariff,
     TariffRestrictions,
 )
+from citrine_cli.cells import Figure
 from citrine_cli.output import Output
-from citrine_cli.words import time_word
+from citrine_cli.words import duration_word, instant_word, money
 
 __all__ = ["cost_lines", "element_lines"]
 
@@ -39,6 +42,9 @@ _UNITS: Mapping[int, str] = {
     CostLine.KIND_IDLE_TIME: "h",
     CostLine.KIND_RESERVATION_TIME: "h",
 }
+
+
+_PER: Mapping[int, str] = {kind: f"/{unit}" for kind, unit in _UNITS.items()}
 
 
 def element_lines(tariff: Tariff) -> Iterator[str]:
@@ -84,15 +90,15 @@ def _limits(limits: TariffRestrictions) -> Iterator[str]:
 def cost_lines(out: Output, cost: Cost) -> None:
     """Print what a cost is made of."""
     out.table(
-        ["for", "quantity", "price", "vat", f"{cost.currency} without vat", "with vat"],
+        ["for", "quantity", "price", "vat", "without vat", "with vat"],
         (
             [
                 CostLine.Kind.Name(one.kind).removeprefix("KIND_").replace("_", " ").lower(),
-                f"{one.quantity} {_UNITS.get(one.kind, '')}".strip(),
-                one.price,
+                Figure(f"{one.quantity} {_UNITS.get(one.kind, '')}".strip()),
+                Figure(f"{one.price} {cost.currency}{_PER.get(one.kind, '')}") if one.price else "",
                 f"{one.vat}%" if one.HasField("vat") else " ".join(f"{tax.type} {tax.percent}%" for tax in one.taxes),
-                one.amount.before_tax,
-                one.amount.after_tax,
+                money(one.amount.before_tax, cost.currency),
+                money(one.amount.after_tax, cost.currency),
             ]
             for one in cost.lines
         ),
@@ -100,25 +106,25 @@ def cost_lines(out: Output, cost: Cost) -> None:
     )
     out.facts(
         {
-            "energy": f"{cost.energy_kwh} kWh",
-            "charging": _minutes(cost.charging_time.ToTimedelta().total_seconds()),
-            "parking": _minutes(cost.idle_time.ToTimedelta().total_seconds()),
-            "total without VAT": f"{cost.total.before_tax} {cost.currency}",
-            "total with VAT": f"{cost.total.after_tax} {cost.currency}",
+            "energy": f"{cost.energy_kwh} kWh" if cost.energy_kwh else "",
+            "charging": _duration(cost.charging_time),
+            "parking": _duration(cost.idle_time),
+            "total without VAT": money(cost.total.before_tax, cost.currency),
+            "total with VAT": money(cost.total.after_tax, cost.currency),
         }
     )
     if len(cost.taxes) > 1:
-        out.facts({f"{one.type} {one.percent}%": f"{one.amount} {cost.currency}" for one in cost.taxes})
+        out.facts({f"{one.type} {one.percent}%": money(one.amount, cost.currency) for one in cost.taxes})
     if len(cost.periods) > 1:
         out.table(
             ["from", "to", "energy", "price of energy", "price of time"],
             (
                 [
-                    time_word(one, "start_time"),
-                    time_word(one, "end_time"),
-                    f"{one.energy_kwh} kWh",
-                    one.energy_price,
-                    one.time_price,
+                    instant_word(one, "start_time"),
+                    instant_word(one, "end_time"),
+                    Figure(f"{one.energy_kwh} kWh"),
+                    Figure(f"{one.energy_price} {cost.currency}/kWh") if one.energy_price else "",
+                    Figure(f"{one.time_price} {cost.currency}/h") if one.time_price else "",
                 ]
                 for one in cost.periods
             ),
@@ -126,5 +132,5 @@ def cost_lines(out: Output, cost: Cost) -> None:
         )
 
 
-def _minutes(seconds: float) -> str:
-    return f"{seconds / 60:.1f} min" if seconds else ""
+def _duration(duration: Duration) -> str:
+    return duration_word(duration) if duration.ToTimedelta() else ""

@@ -13,9 +13,10 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from citrine_cli.cells import Figure, Moment, PrefixId, shortened, style_of
 from citrine_cli.errors import UsageError, printable
 
-__all__ = ["Output"]
+__all__ = ["Facts", "Output"]
 
 WIDE = 10_000
 """Columns where the output is no terminal: a pipe gets whole lines."""
@@ -24,25 +25,37 @@ GAP = 2
 """Blanks between two columns."""
 
 INDENT = 2
-"""Blanks before the values of a row that has no room in a line."""
+"""Blanks before the values of a row that has no room in a line, and before those of a section."""
+
+Facts = Mapping[str, str | Mapping[str, str]]
+"""Names and their values; where a value is such names and values again, these are a section."""
 
 
 class Output:
     """Prints to stdout in one of two ways.
 
+    On a terminal, times in tables are seen from now, ids that can be looked up by a prefix are shortened, and states
+    have colours. None of that reaches a program: what is no terminal gets whole values.
+
     Args:
         as_json: Print what the API says.
-        wide: Print tables as wide as they are, whatever the terminal.
+        wide: Print tables as wide as they are, whatever the terminal, with whole values.
         columns: Headings of the columns of tables to show, in this order, separated by commas. Empty: all.
+        no_color: Print no colours. Nor are there any where NO_COLOR is set, or the terminal knows none.
     """
 
-    def __init__(self, *, as_json: bool, wide: bool = False, columns: str = "") -> None:
+    def __init__(self, *, as_json: bool, wide: bool = False, columns: str = "", no_color: bool = False) -> None:
         self.as_json = as_json
         terminal = sys.stdout.isatty()
         self._indent = 2 if terminal else None
         self._columns = [name.strip().lower() for name in columns.split(",") if name.strip()]
+        self._short = terminal and not wide
         self._console = Console(
-            width=None if terminal and not wide else WIDE, highlight=False, soft_wrap=wide or not terminal
+            width=None if self._short else WIDE,
+            highlight=False,
+            soft_wrap=not self._short,
+            color_system="auto" if terminal and not no_color and not Console().no_color else None,
+            force_terminal=terminal,
         )
 
     def json(self, value: Any, *, line: bool = False) -> None:
@@ -64,29 +77,42 @@ class Output:
         """Print one line for people. What can't be printed becomes a blank: it may come from a station."""
         self._console.print(Text(printable(text), style=style))
 
-    def table(self, columns: Sequence[str], rows: Iterable[Sequence[str]], empty: str) -> None:
+    def table(self, columns: Sequence[str], rows: Iterable[Sequence[str]], empty: str, title: str = "") -> None:
         """Print rows below their headings, or a sentence where there are none.
 
         Where the terminal is too narrow for that, each row becomes a paragraph of names and values: nothing is cut.
+
+        Args:
+            columns: Headings.
+            rows: As many values each.
+            empty: The sentence.
+            title: What the rows are, where they follow something else.
 
         Raises:
             UsageError: When a column was asked for that there is not.
         """
         chosen = self._choose(columns)
-        cells = [[printable(row[place]) for place in chosen] for row in rows]
         names = [columns[place] for place in chosen]
-        if not cells:
+        values = [list(column) for column in zip(*rows, strict=True)]
+        shown = [self._cells(values[place]) for place in chosen] if values else []
+        if title:
+            self._print(Text(""), Text(title.upper(), style="bold"))
+        if not shown:
             self.line(empty)
             return
-        widths = [max(map(cell_len, column)) for column in zip(names, *cells, strict=True)]
+        widths = [
+            max(cell_len(name), *(cell_len(cell.plain) for cell in cells))
+            for name, cells in zip(names, shown, strict=True)
+        ]
         if sum(widths) + GAP * (len(widths) - 1) > self._console.width:
-            self._print(*(part for row in cells for part in self._paragraph(names, row)))
+            self._print(*(part for row in zip(*shown, strict=True) for part in self._paragraph(names, row)))
             return
         table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, GAP, 0, 0))
-        for name in names:
-            table.add_column(name.upper(), no_wrap=True)
-        for row in cells:
-            table.add_row(*map(Text, row))
+        for name, place in zip(names, chosen, strict=True):
+            figures = all(isinstance(value, Figure) for value in values[place] if value)
+            table.add_column(name.upper(), no_wrap=True, justify="right" if figures and any(values[place]) else "left")
+        for row in zip(*shown, strict=True):
+            table.add_row(*row)
         self._print(table)
 
     def _choose(self, columns: Sequence[str]) -> list[int]:
@@ -95,9 +121,20 @@ class Output:
                 raise UsageError(f"--columns: there is no {name!r}, there are: {', '.join(columns)}")
         return [columns.index(name) for name in self._columns] or list(range(len(columns)))
 
-    def _paragraph(self, names: Sequence[str], row: Sequence[str]) -> Iterator[RenderableType]:
+    def _cells(self, values: Sequence[str]) -> list[Text]:
+        """Return the values of a column as they are shown in a table."""
+        short = shortened([value for value in values if isinstance(value, PrefixId)]) if self._short else {}
+        return [
+            Text(
+                printable(value.relative if self._short and isinstance(value, Moment) else short.get(value, value)),
+                style=style_of(value),
+            )
+            for value in values
+        ]
+
+    def _paragraph(self, names: Sequence[str], row: Sequence[Text]) -> Iterator[RenderableType]:
         """Yield the first value of a row, and the others below it with their names, in as few lines as they need."""
-        yield Text(row[0] or "-", style="bold", overflow="fold")
+        yield Text(row[0].plain or "-", style="bold", overflow="fold")
         line, width = Text(), self._console.width - INDENT
         for name, value in zip(names[1:], row[1:], strict=True):
             if not value:
@@ -107,17 +144,34 @@ class Output:
                 yield Padding(line, (0, 0, 0, INDENT))
                 line = Text()
             line = Text.assemble(line, " " * GAP, pair) if line else pair
-        if line:
             line.overflow = "fold"
+        if line:
             yield Padding(line, (0, 0, 0, INDENT))
 
-    def facts(self, facts: Mapping[str, str]) -> None:
-        """Print names and values, leaving out what has no value."""
-        table = Table(box=None, pad_edge=False, show_header=False, padding=(0, 2, 0, 0))
+    def facts(self, facts: Facts) -> None:
+        """Print names and values, below each other and by sections, leaving out what has no value."""
+        plain = {name: value for name, value in facts.items() if isinstance(value, str) and value}
+        sections = {
+            name: {key: text for key, text in value.items() if text}
+            for name, value in facts.items()
+            if not isinstance(value, str)
+        }
+        names = [*plain, *(key for section in sections.values() for key in section)]
+        width = max(map(cell_len, names), default=0)
+        if plain:
+            self._print(self._pairs(plain, width))
+        for title, section in sections.items():
+            if section:
+                self._print(Text(""), Text(title.upper(), style="bold"), self._pairs(section, width))
+
+    def _pairs(self, facts: Mapping[str, str], width: int) -> Table:
+        table = Table(box=None, pad_edge=False, show_header=False, padding=(0, GAP, 0, 0))
+        table.add_column(min_width=width, no_wrap=True)
+        table.add_column(overflow="fold")
         for name, value in facts.items():
-            if value:
-                table.add_row(Text(name, style="bold"), Text(printable(value), overflow="fold"))
-        self._print(table)
+            text = f"{value} ({value.relative})" if isinstance(value, Moment) else value
+            table.add_row(Text(name, style="bold"), Text(printable(text), style=style_of(value), overflow="fold"))
+        return table
 
     def _print(self, *parts: RenderableType) -> None:
         with self._console.capture() as capture:

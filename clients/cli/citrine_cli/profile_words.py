@@ -4,10 +4,11 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from citrine.ocpp.spellings import number_of
 from citrine.ocpp.v2 import types_pb2 as types
+from citrine_cli.cells import PrefixId
 from citrine_cli.clock import Clock, utc_now
 from citrine_cli.errors import UsageError
 from citrine_cli.values import parse_time
-from citrine_cli.words import enum_word, plain
+from citrine_cli.words import count, enum_word, plain
 
 __all__ = ["periods_word", "profile_from_flags", "profile_table", "rate_unit"]
 
@@ -114,11 +115,11 @@ def periods_word(schedule: types.ChargingSchedule) -> str:
 def profile_table(evse_id: int, profile: types.ChargingProfile) -> list[str]:
     """Return EVSE, id, purpose, level, kind, limits and transaction of a profile."""
     return [
-        str(evse_id),
+        count(evse_id),
         str(profile.id),
         enum_word(profile, "charging_profile_purpose"),
-        str(profile.stack_level),
+        count(profile.stack_level),
         enum_word(profile, "recurrency_kind") or enum_word(profile, "charging_profile_kind"),
         "; ".join(periods_word(schedule) for schedule in profile.charging_schedule),
-        profile.transaction_id,
+        PrefixId(profile.transaction_id),
     ]

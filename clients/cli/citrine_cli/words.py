@@ -1,15 +1,58 @@
 """Words for what messages hold: enum values as OCPP spells them, times, amounts."""
 
-from datetime import timedelta
+from datetime import UTC, timedelta
 from decimal import Decimal
 
 from google.protobuf.descriptor import EnumDescriptor
+from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from citrine.ocpp.v2 import options_pb2
+from citrine_cli.cells import Figure, Moment, State
+from citrine_cli.clock import Clock, utc_now
+from citrine_cli.currencies import amount_of
+from citrine_cli.times import duration_words, moment
 
-__all__ = ["amount", "enum_word", "money", "number", "plain", "skew_word", "time_word"]
+__all__ = [
+    "amount",
+    "connected_word",
+    "count",
+    "duration_word",
+    "enum_word",
+    "instant_word",
+    "money",
+    "number",
+    "plain",
+    "quantity",
+    "skew_word",
+    "time_word",
+]
+
+DEADLINES = frozenset(
+    {
+        "deadline_time",
+        "departure_time",
+        "end_date_time",
+        "end_time",
+        "expire_time",
+        "expiry_date_time",
+        "finish_time",
+        "from_time",
+        "install_date_time",
+        "next_time",
+        "retrieve_date_time",
+        "revoke_time",
+        "schedule_start",
+        "settle_due_time",
+        "start_date_time",
+        "to_time",
+        "valid_from",
+        "valid_to",
+        "waits_until",
+    }
+)
+"""Fields whose time may be still to come. That of any other has been: if it seems to come, a clock is wrong."""
 
 
 def enum_word(message: Message, field: str) -> str:
@@ -23,30 +66,48 @@ def enum_word(message: Message, field: str) -> str:
     spelling: str = value.GetOptions().Extensions[options_pb2.spelling]
     # BOOT_POLICY_ACCEPTED of enum BootPolicy is "accepted".
     prefix = "".join(f"_{char}" if char.isupper() else char.upper() for char in enum.name).lstrip("_") + "_"
-    return spelling or value.name.removeprefix(prefix).lower().replace("_", " ")
+    return State(spelling or value.name.removeprefix(prefix).lower().replace("_", " "))
 
 
-def time_word(message: Message, field: str) -> str:
-    """Return the value of a time field in UTC, to the second. Empty where unset."""
+def connected_word(connected: bool) -> str:
+    """Return whether a station is connected."""
+    return State("yes" if connected else "no")
+
+
+def time_word(message: Message, field: str, clock: Clock = utc_now) -> str:
+    """Return the value of a time field, local and to the second. Empty where unset.
+
+    Where it stands alone, tables show it as seen from now ("3 min ago") and `show` says both.
+    """
     if not message.HasField(field):
         return ""
     stamp = getattr(message, field)
     assert isinstance(stamp, Timestamp)
     try:
-        # Not strftime, whose %Y gives the year 1 one digit on some systems.
-        return stamp.ToDatetime().isoformat(sep=" ", timespec="seconds") + "Z"
+        return moment(stamp.ToDatetime(tzinfo=UTC), clock(), may_come=field in DEADLINES)
     except (ValueError, OverflowError):
         return "?"
 
 
+def instant_word(message: Message, field: str) -> str:
+    """Return the value of a time field, local and to the second also in tables: one of a row of times."""
+    found = time_word(message, field)
+    return str(found) if isinstance(found, Moment) else found
+
+
+def duration_word(duration: Duration) -> str:
+    """Return a duration: "1 h 2 min"."""
+    return Figure(duration_words(duration.ToTimedelta()))
+
+
 def skew_word(message: Message, field: str) -> str:
-    """Return how far a clock is ahead or behind, to the second: "0:02:00 ahead". Empty where unset."""
+    """Return how far a clock is ahead or behind, to the second: "2 min ahead". Empty where unset."""
     if not message.HasField(field):
         return ""
-    seconds = round(getattr(message, field).ToTimedelta() / timedelta(seconds=1))
-    if not seconds:
+    skew = getattr(message, field).ToTimedelta()
+    if not round(skew / timedelta(seconds=1)):
         return "right"
-    return f"{timedelta(seconds=abs(seconds))} {'ahead' if seconds > 0 else 'behind'}"
+    return f"{duration_words(abs(skew))} {'ahead' if skew > timedelta() else 'behind'}"
 
 
 def plain(value: float) -> str:
@@ -55,16 +116,26 @@ def plain(value: float) -> str:
     return text.removesuffix(".0")
 
 
+def count(value: int, *, zero: str = "0") -> str:
+    """Return how many there are of something."""
+    return Figure(value) if value else Figure(zero)
+
+
+def quantity(value: float, unit: str) -> str:
+    """Return a number with all its digits and its unit: "16 A", "47 %"."""
+    return Figure(f"{plain(value)} {unit}".rstrip())
+
+
 def number(message: Message, field: str) -> str:
     """Return the value of an optional number. Empty where unset."""
-    return plain(getattr(message, field)) if message.HasField(field) else ""
+    return Figure(plain(getattr(message, field))) if message.HasField(field) else ""
 
 
 def amount(message: Message, field: str, unit: str, divisor: float = 1) -> str:
     """Return the value of an optional amount in a larger unit, e.g. Wh as kWh. Empty where unset."""
-    return f"{getattr(message, field) / divisor:.3f} {unit}" if message.HasField(field) else ""
+    return Figure(f"{getattr(message, field) / divisor:.3f} {unit}") if message.HasField(field) else ""
 
 
 def money(value: str, currency: str) -> str:
-    """Return an amount with its currency: "0.15 USD". Empty where there is none."""
-    return f"{value} {currency}".rstrip() if value else ""
+    """Return an amount with its currency and the decimals of that: "0.15 USD". Empty where there is none."""
+    return Figure(f"{amount_of(value, currency)} {currency}".rstrip()) if value else ""

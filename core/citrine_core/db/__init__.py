@@ -4,6 +4,7 @@ from citrine_core.db.base import BigId, Model, OcppString, UtcDateTime
 from citrine_core.db.engine import create_engine, is_outage
 from citrine_core.db.one_of import one_of
 from citrine_core.db.pages import Listed, Page
+from citrine_core.db.prefixes import begins_with
 from citrine_core.db.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from citrine_core.db.upsert import insert_or_ignore, insert_statement, upsert
 
@@ -16,6 +17,7 @@ __all__ = [
     "UnitOfWork",
     "UnitOfWorkFactory",
     "UtcDateTime",
+    "begins_with",
     "create_engine",
     "insert_or_ignore",
     "insert_statement",

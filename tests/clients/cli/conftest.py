@@ -1,6 +1,7 @@
 """Fixtures of the CLI's tests: a scripted core, and the command line as a function."""
 
 import json
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,6 +40,8 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in ("CITRINE_CORE", "CITRINE_KEY", "CITRINE_KEY_FILE", "CITRINE_TENANT", "CITRINE_DATABASE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
 
 
 @pytest.fixture

@@ -10,9 +10,9 @@ from citrine_cli.words import plain, time_word
 @pytest.mark.parametrize(
     ("stamp", "word"),
     [
-        (Timestamp(seconds=-62135596800), "0001-01-01 00:00:00Z"),
-        (Timestamp(seconds=1738324800, nanos=999_999_999), "2025-01-31 12:00:00Z"),
-        (Timestamp(seconds=253402300799), "9999-12-31 23:59:59Z"),
+        (Timestamp(seconds=-62135596800), "0001-01-01 00:00:00 UTC"),
+        (Timestamp(seconds=1738324800, nanos=999_999_999), "2025-01-31 12:00:00 UTC"),
+        (Timestamp(seconds=253402300799), "9999-12-31 23:59:59 UTC"),
         (Timestamp(seconds=253402300800), "?"),
         (None, ""),
     ],

@@ -26,7 +26,7 @@ from citrine_cli.errors import CliError, UsageError
 from citrine_cli.targets import choice
 from citrine_cli.values import parse_object
 from citrine_cli.variable_names import parse_name, write_name
-from citrine_cli.words import enum_word, time_word
+from citrine_cli.words import count, enum_word, time_word
 
 __all__ = ["build"]
 
@@ -195,7 +195,7 @@ async def list_configurations(client: Client, limit: Limit = 0) -> None:
     rows = (
         [
             each.configuration_id,
-            str(len(each.variables)),
+            count(len(each.variables)),
             ", ".join(map(_selector_word, each.selectors)),
             time_word(each, "update_time"),
             each.description,

@@ -4,7 +4,7 @@ import typer
 
 from citrine.api.v1.connections_pb2 import ListConnectionsRequest
 from citrine_cli.client import Client, Limit, client_command, collect
-from citrine_cli.words import time_word
+from citrine_cli.words import count, time_word
 
 __all__ = ["build"]
 
@@ -35,7 +35,7 @@ async def list_connections(client: Client, limit: Limit = 0) -> None:
             [
                 found.station_id,
                 found.ocpp_version,
-                str(found.epoch),
+                count(found.epoch),
                 found.edge_id,
                 found.remote_address,
                 time_word(found, "open_time"),

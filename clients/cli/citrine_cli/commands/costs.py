@@ -10,10 +10,12 @@ from citrine.api.v1.tariff_and_cost_pb2 import (
     COST_STATE_PROVISIONAL,
     COST_STATE_RUNNING,
     COST_STATE_UNSPECIFIED,
+    CostCorrection,
     GetCostCorrectionRequest,
     GetTransactionCostRequest,
     ListCostCorrectionsRequest,
     ListTransactionCostsRequest,
+    TransactionCost,
 )
 from citrine.api.v1.tariffs_pb2 import (
     PRICE_MESSAGES_ALWAYS,
@@ -27,11 +29,13 @@ from citrine.api.v1.tariffs_pb2 import (
     GetCostSettingsRequest,
     UpdateCostSettingsRequest,
 )
+from citrine_cli.cells import Figure, PrefixId
 from citrine_cli.client import Client, client_command, collect
 from citrine_cli.costs import cost_lines
 from citrine_cli.errors import UsageError
+from citrine_cli.prefixes import transaction_id_of, with_transaction
 from citrine_cli.values import parse_seconds
-from citrine_cli.words import enum_word, money, time_word
+from citrine_cli.words import count, duration_word, enum_word, money, time_word
 
 __all__ = ["build"]
 
@@ -83,22 +87,20 @@ async def list_costs(
             "without vat",
             "with vat",
             "corrected",
-            "currency",
             "tariff",
             "version",
             "computed",
         ],
         (
             [
-                one.transaction_id,
+                PrefixId(one.transaction_id),
                 one.station_id,
                 enum_word(one, "state"),
-                one.cost.total.before_tax,
-                "unknown" if one.unknown else one.cost.total.after_tax,
+                money(one.cost.total.before_tax, one.cost.currency),
+                Figure("unknown") if one.unknown else money(one.cost.total.after_tax, one.cost.currency),
                 money(one.corrected_total.after_tax, one.corrected_currency),
-                one.cost.currency,
                 one.tariff.tariff_id,
-                str(one.tariff.version or ""),
+                count(one.tariff.version, zero=""),
                 time_word(one, "update_time"),
             ]
             for one in costs
@@ -109,12 +111,18 @@ async def list_costs(
 
 async def show_cost(
     client: Client,
-    transaction_id: Annotated[str, typer.Argument(metavar="ID", help="transactionId of the station.")],
+    transaction_id: Annotated[
+        str, typer.Argument(metavar="ID", help="transactionId of the station, or what it begins with.")
+    ],
     station: Annotated[str, typer.Option("--station", metavar="ID", help="Station, where several used one id.")] = "",
 ) -> None:
     """Show what a transaction costs, and what that is made of."""
-    request = GetTransactionCostRequest(transaction_id=transaction_id, station_id=station)
-    found = await client.citrine.tariff_and_cost.GetTransactionCost(request)
+
+    async def get(whole: str) -> TransactionCost:
+        request = GetTransactionCostRequest(transaction_id=whole, station_id=station)
+        return await client.citrine.tariff_and_cost.GetTransactionCost(request)
+
+    found = await with_transaction(client, transaction_id, station, get)
     if client.out.as_json:
         client.out.message(found)
         return
@@ -124,7 +132,7 @@ async def show_cost(
             "station": found.station_id,
             "state": enum_word(found, "state"),
             "tariff": _tariff_word(found.tariff.tariff_id, found.tariff.version) or "none",
-            "station was told": found.told_total,
+            "station was told": money(found.told_total, found.cost.currency),
             "station reckons in": f"{found.station_currency}, and is told nothing" if found.station_currency else "",
             "computed": time_word(found, "update_time"),
             "waits for": enum_word(found, "waits_for") if found.waits_for else "",
@@ -148,6 +156,7 @@ async def list_corrections(
     limit: Annotated[int, typer.Option("--limit", metavar="N", help="At most this many; 0 is all.")] = 0,
 ) -> None:
     """List what final costs were corrected to, the latest first."""
+    transaction_id = await transaction_id_of(client, transaction_id, station)
     request = ListCostCorrectionsRequest(station_id=station, transaction_id=transaction_id)
     pages = collect(client.citrine.tariff_and_cost.ListCostCorrections, request, limit)
     corrections = [one async for page in pages for one in page.corrections]
@@ -159,9 +168,9 @@ async def list_corrections(
         (
             [
                 time_word(one, "create_time"),
-                one.transaction_id,
+                PrefixId(one.transaction_id),
                 one.station_id,
-                str(one.number),
+                count(one.number),
                 money(one.cost.total.after_tax, one.cost.currency),
                 money(one.replaced_total.after_tax, one.replaced_currency),
                 enum_word(one, "reason"),
@@ -177,12 +186,16 @@ async def list_corrections(
 async def show_correction(
     client: Client,
     station: Annotated[str, typer.Argument(metavar="STATION", help="Station of the transaction.")],
-    transaction_id: Annotated[str, typer.Argument(metavar="ID", help="Id of the transaction.")],
+    transaction_id: Annotated[str, typer.Argument(metavar="ID", help="Id of the transaction, or what it begins with.")],
     number: Annotated[int, typer.Option("--number", metavar="N", help="Which one; 0 is the latest.")] = 0,
 ) -> None:
     """Show a correction of a final cost, and what it is made of."""
-    request = GetCostCorrectionRequest(station_id=station, transaction_id=transaction_id, number=number)
-    found = await client.citrine.tariff_and_cost.GetCostCorrection(request)
+
+    async def get(whole: str) -> CostCorrection:
+        request = GetCostCorrectionRequest(station_id=station, transaction_id=whole, number=number)
+        return await client.citrine.tariff_and_cost.GetCostCorrection(request)
+
+    found = await with_transaction(client, transaction_id, station, get)
     if client.out.as_json:
         client.out.message(found)
         return
@@ -240,7 +253,7 @@ async def cost_settings(
     client.out.facts(
         {
             "running cost": enum_word(found, "running_cost"),
-            "interval": f"{found.running_cost_interval.ToTimedelta().total_seconds():g} s",
+            "interval": duration_word(found.running_cost_interval),
             "price messages": enum_word(found, "price_messages"),
         }
     )

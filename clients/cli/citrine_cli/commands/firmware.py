@@ -19,6 +19,7 @@ from citrine_cli.firmware_options import (
     Signature,
     firmware_of,
 )
+from citrine_cli.prefixes import campaign_id_of
 from citrine_cli.targets import (
     DEFAULT_TIMEOUT,
     MARGIN,
@@ -30,7 +31,7 @@ from citrine_cli.targets import (
     tell_answer,
     tell_waiting,
 )
-from citrine_cli.words import enum_word, number, time_word
+from citrine_cli.words import enum_word, instant_word, number, time_word
 
 __all__ = ["build"]
 
@@ -129,7 +130,7 @@ async def show_update(
     history = pb.ListFirmwareStatusesRequest(station_id=station_id, request_id=found.request_id)
     pages = collect(api.ListFirmwareStatuses, history)
     statuses = [status async for page in pages for status in page.statuses]
-    rows = ([time_word(status, "time"), enum_word(status.message, "status")] for status in statuses)
+    rows = ([instant_word(status, "time"), enum_word(status.message, "status")] for status in statuses)
     client.out.table(["time", "status"], rows, empty="the station said nothing of it yet")
 
 
@@ -146,7 +147,7 @@ async def list_updates(
         station_id=station,
         state=choice("--state", _STATES, state) if state else pb.FIRMWARE_UPDATE_STATE_UNSPECIFIED,
         active_only=active,
-        campaign_id=campaign,
+        campaign_id=await campaign_id_of(client, campaign),
     )
     pages = collect(client.citrine.firmware_management.ListFirmwareUpdates, request, limit)
     updates = [one async for page in pages for one in page.updates]

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from citrine.api.v1 import firmware_campaigns_pb2 as pb
+from citrine_cli.cells import PrefixId
 from citrine_cli.client import Client, client_command, collect
 from citrine_cli.errors import UsageError
 from citrine_cli.firmware_options import (
@@ -17,9 +18,10 @@ from citrine_cli.firmware_options import (
     Signature,
     firmware_of,
 )
+from citrine_cli.prefixes import with_campaign
 from citrine_cli.targets import choice
 from citrine_cli.values import parse_seconds, parse_time
-from citrine_cli.words import enum_word, time_word
+from citrine_cli.words import connected_word, count, enum_word, time_word
 
 __all__ = ["build"]
 
@@ -32,7 +34,7 @@ _STATES = {
     if state
 }
 
-CampaignId = Annotated[str, typer.Argument(metavar="CAMPAIGN", help="Id of the campaign.")]
+CampaignId = Annotated[str, typer.Argument(metavar="CAMPAIGN", help="Id of the campaign, or what it begins with.")]
 Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why, for people.")]
 
 
@@ -131,7 +133,7 @@ async def list_campaigns(
         return
     rows = (
         [
-            campaign.campaign_id,
+            PrefixId(campaign.campaign_id),
             campaign.name,
             enum_word(campaign, "state"),
             campaign.firmware_version,
@@ -146,7 +148,11 @@ async def list_campaigns(
 async def show(client: Client, campaign_id: CampaignId) -> None:
     """Show a campaign, and what became of each of its stations."""
     api = client.citrine.firmware_campaigns
-    campaign = await api.GetFirmwareCampaign(pb.GetFirmwareCampaignRequest(campaign_id=campaign_id))
+
+    async def get(whole: str) -> pb.FirmwareCampaign:
+        return await api.GetFirmwareCampaign(pb.GetFirmwareCampaignRequest(campaign_id=whole))
+
+    campaign = await with_campaign(client, campaign_id, get)
     if client.out.as_json:
         client.out.message(campaign)
         return
@@ -174,7 +180,7 @@ async def show(client: Client, campaign_id: CampaignId) -> None:
             "ended": time_word(campaign, "finish_time"),
         }
     )
-    request = pb.ListFirmwareCampaignStationsRequest(campaign_id=campaign_id)
+    request = pb.ListFirmwareCampaignStationsRequest(campaign_id=campaign.campaign_id)
     stations = [one async for page in collect(api.ListFirmwareCampaignStations, request) for one in page.stations]
     rows = (
         [
@@ -182,9 +188,9 @@ async def show(client: Client, campaign_id: CampaignId) -> None:
             enum_word(one, "state"),
             enum_word(one, "update_state"),
             one.reason,
-            str(one.request_id or ""),
-            str(one.attempts or ""),
-            "yes" if one.connected else "no",
+            count(one.request_id, zero=""),
+            count(one.attempts, zero=""),
+            connected_word(one.connected),
             time_word(one, "next_time"),
         ]
         for one in stations
@@ -195,20 +201,32 @@ async def show(client: Client, campaign_id: CampaignId) -> None:
 
 async def pause(client: Client, campaign_id: CampaignId, reason: Reason = "") -> None:
     """Begin with no further station; updates under way go on."""
-    request = pb.PauseFirmwareCampaignRequest(campaign_id=campaign_id, reason=reason)
-    _tell(client, await client.citrine.firmware_campaigns.PauseFirmwareCampaign(request))
+
+    async def pause_it(whole: str) -> pb.FirmwareCampaign:
+        request = pb.PauseFirmwareCampaignRequest(campaign_id=whole, reason=reason)
+        return await client.citrine.firmware_campaigns.PauseFirmwareCampaign(request)
+
+    _tell(client, await with_campaign(client, campaign_id, pause_it))
 
 
 async def resume(client: Client, campaign_id: CampaignId) -> None:
     """Go on with a campaign that was paused or stopped; failures until now do not count any more."""
-    request = pb.ResumeFirmwareCampaignRequest(campaign_id=campaign_id)
-    _tell(client, await client.citrine.firmware_campaigns.ResumeFirmwareCampaign(request))
+
+    async def resume_it(whole: str) -> pb.FirmwareCampaign:
+        request = pb.ResumeFirmwareCampaignRequest(campaign_id=whole)
+        return await client.citrine.firmware_campaigns.ResumeFirmwareCampaign(request)
+
+    _tell(client, await with_campaign(client, campaign_id, resume_it))
 
 
 async def cancel(client: Client, campaign_id: CampaignId, reason: Reason = "") -> None:
     """End a campaign; updates under way go on."""
-    request = pb.CancelFirmwareCampaignRequest(campaign_id=campaign_id, reason=reason)
-    _tell(client, await client.citrine.firmware_campaigns.CancelFirmwareCampaign(request))
+
+    async def cancel_it(whole: str) -> pb.FirmwareCampaign:
+        request = pb.CancelFirmwareCampaignRequest(campaign_id=whole, reason=reason)
+        return await client.citrine.firmware_campaigns.CancelFirmwareCampaign(request)
+
+    _tell(client, await with_campaign(client, campaign_id, cancel_it))
 
 
 def _hours(text: str, zone: str) -> pb.DailyHours | None:

@@ -9,10 +9,11 @@ from citrine.api.v1.transaction_limits_pb2 import (
     SetTransactionLimitRequest,
     TransactionLimit,
 )
-from citrine.api.v1.transactions_pb2 import GetTransactionRequest
+from citrine_cli.cells import PrefixId
 from citrine_cli.client import Client, client_command, collect
 from citrine_cli.errors import UsageError
 from citrine_cli.limits import MaxCost, MaxEnergy, MaxTime, limit_words, parse_limit
+from citrine_cli.prefixes import key_of_transaction
 from citrine_cli.words import enum_word, time_word
 
 __all__ = ["build"]
@@ -44,7 +45,7 @@ async def list_limits(
         ["transaction", "station", "limit", "state", "throttle", "reached", "when", "set by", "problem"],
         (
             [
-                found.transaction_id,
+                PrefixId(found.transaction_id),
                 found.station_id,
                 _words(found),
                 enum_word(found, "state"),
@@ -62,7 +63,9 @@ async def list_limits(
 
 async def set_limit(
     client: Client,
-    transaction_id: Annotated[str, typer.Argument(metavar="TRANSACTION", help="transactionId of the station.")],
+    transaction_id: Annotated[
+        str, typer.Argument(metavar="TRANSACTION", help="transactionId of the station, or what it begins with.")
+    ],
     station: StationOption = "",
     max_cost: MaxCost = "",
     max_energy: MaxEnergy = 0.0,
@@ -73,8 +76,7 @@ async def set_limit(
     limit = parse_limit(max_cost, max_energy, max_time)
     if (limit is None) != none:
         raise UsageError("give a limit, or --none")
-    named = GetTransactionRequest(transaction_id=transaction_id, station_id=station)
-    station_id = (await client.citrine.transactions.GetTransaction(named)).station_id
+    station_id, transaction_id = await key_of_transaction(client, transaction_id, station)
     changed = await client.citrine.transaction_limits.SetTransactionLimit(
         SetTransactionLimitRequest(station_id=station_id, transaction_id=transaction_id, limit=limit)
     )

@@ -8,7 +8,9 @@ from citrine.api.v1 import display_message_pb2 as pb
 from citrine.api.v1.reports_pb2 import REPORT_KIND_DISPLAY_MESSAGES, WatchReportRunRequest
 from citrine.ocpp.v2 import display_message_pb2 as ocpp
 from citrine.ocpp.v2.types_pb2 import MessageContent, MessageFormatEnum
+from citrine_cli.cells import PrefixId
 from citrine_cli.client import Client, client_command, collect
+from citrine_cli.prefixes import transaction_id_of
 from citrine_cli.targets import DEFAULT_TIMEOUT, MARGIN, Station, Timeout, WhenOnline, choice, target, tell_answer
 from citrine_cli.values import parse_time
 from citrine_cli.words import enum_word, time_word
@@ -87,7 +89,7 @@ async def set_message(
         state=choice("--in", _SHOWN_IN, shown_in) if shown_in else None,
         start_date_time=parse_time("--from", start) if start else None,
         end_date_time=parse_time("--until", end) if end else None,
-        transaction_id=transaction or None,
+        transaction_id=await transaction_id_of(client, transaction, station_id) or None,
     )
     answer = await client.citrine.display_message.SetDisplayMessage(
         pb.SetDisplayMessageRequest(
@@ -164,7 +166,7 @@ async def list_messages(
     request = pb.ListDisplayMessagesRequest(
         station_id=station,
         state=choice("--state", _STATES, state) if state else pb.DISPLAY_MESSAGE_STATE_UNSPECIFIED,
-        transaction_id=transaction,
+        transaction_id=await transaction_id_of(client, transaction, station),
         priority=choice("--priority", _PRIORITIES, priority) if priority else None,
         shown_in=choice("--in", _SHOWN_IN, shown_in) if shown_in else None,
     )
@@ -189,7 +191,7 @@ async def _list(
                 enum_word(one.message, "priority"),
                 enum_word(one.message, "state"),
                 time_word(one.message, "end_date_time"),
-                one.message.transaction_id,
+                PrefixId(one.message.transaction_id),
                 one.message.message.content,
             ]
             for one in found

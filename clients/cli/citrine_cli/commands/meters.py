@@ -9,10 +9,12 @@ from citrine.api.v1.common_pb2 import TimeRange
 from citrine.api.v1.meter_values_pb2 import ListSamplesRequest, Sample
 from citrine.ocpp.spellings import number_of
 from citrine.ocpp.v2.types_pb2 import LocationEnum, PhaseEnum, ReadingContextEnum
+from citrine_cli.cells import Figure, PrefixId
 from citrine_cli.client import Client, client_command, collect
 from citrine_cli.errors import UsageError
+from citrine_cli.prefixes import transaction_id_of
 from citrine_cli.values import parse_time
-from citrine_cli.words import enum_word, number, time_word
+from citrine_cli.words import enum_word, instant_word, number
 
 __all__ = ["build"]
 
@@ -44,7 +46,7 @@ async def list_values(
     """List meter values of a station in one unit for each quantity; --json has all that was sent, signed data too."""
     request = ListSamplesRequest(
         station_id=station_id,
-        transaction_id=transaction,
+        transaction_id=await transaction_id_of(client, transaction, station_id),
         evse_id=evse if evse >= 0 else None,
         measurand=measurand,
         context=ReadingContextEnum.ValueType(_number("--context", ReadingContextEnum, context)),
@@ -69,14 +71,14 @@ async def list_values(
 def _row(sample: Sample) -> list[str]:
     value = sample.sampled_value
     return [
-        time_word(sample, "time"),
+        instant_word(sample, "time"),
         number(sample, "evse_id"),
         enum_word(value, "measurand"),
-        f"{sample.value} {sample.unit}".strip(),
+        Figure(f"{sample.value} {sample.unit}".strip()),
         enum_word(value, "phase"),
         enum_word(value, "location"),
         enum_word(value, "context"),
-        sample.transaction_id,
+        PrefixId(sample.transaction_id),
         value.signed_meter_value.encoding_method if value.HasField("signed_meter_value") else "",
     ]
 

@@ -11,7 +11,7 @@ from citrine_cli.commands.reports import wait_for_report
 from citrine_cli.errors import CliError
 from citrine_cli.targets import DEFAULT_TIMEOUT, MARGIN, Station, Timeout, choice, target, tell_answer
 from citrine_cli.variable_names import parse_name, write_name
-from citrine_cli.words import enum_word, plain, time_word
+from citrine_cli.words import count, enum_word, instant_word, quantity, time_word
 
 __all__ = ["build"]
 
@@ -60,8 +60,8 @@ async def list_monitors(client: Client, station: OfStation = "", limit: Limit = 
             monitor.station_id,
             write_name(monitor.component, monitor.variable),
             enum_word(monitor.monitoring, "type"),
-            plain(monitor.monitoring.value),
-            str(monitor.monitoring.severity),
+            quantity(monitor.monitoring.value, ""),
+            count(monitor.monitoring.severity),
             enum_word(monitor.monitoring, "event_notification_type"),
             time_word(monitor, "update_time"),
         ]
@@ -224,7 +224,7 @@ async def list_events(client: Client, station: OfStation = "", limit: Limit = 10
 
 def _event_row(event: ocpp.EventData) -> list[str]:
     return [
-        time_word(event, "timestamp"),
+        instant_word(event, "timestamp"),
         write_name(event.component, event.variable),
         event.actual_value,
         enum_word(event, "trigger"),

@@ -6,9 +6,11 @@ import typer
 
 from citrine.api.v1 import smart_charging_pb2 as pb
 from citrine.ocpp.v2 import smart_charging_pb2 as ocpp
+from citrine_cli.cells import Figure, PrefixId
 from citrine_cli.client import Client, Limit, collect
+from citrine_cli.prefixes import transaction_id_of
 from citrine_cli.profile_words import periods_word
-from citrine_cli.words import enum_word, plain, time_word
+from citrine_cli.words import count, enum_word, instant_word, plain, quantity, time_word
 
 __all__ = ["capacity", "list_limits", "list_needs", "renegotiate", "show_plan"]
 
@@ -23,6 +25,7 @@ async def list_needs(
     limit: Limit = 0,
 ) -> None:
     """List what vehicles said that they need and what was made of it, the latest first."""
+    transaction_id = await transaction_id_of(client, transaction_id, station)
     request = pb.ListChargingNegotiationsRequest(station_id=station, transaction_id=transaction_id)
     pages = collect(client.citrine.smart_charging.ListChargingNegotiations, request, limit)
     found = [one async for page in pages for one in page.negotiations]
@@ -33,10 +36,10 @@ async def list_needs(
         ["time", "station", "evse", "transaction", "cause", "needs", "departure", "state", "profile", "ev", "reason"],
         (
             [
-                time_word(one, "create_time"),
+                instant_word(one, "create_time"),
                 one.station_id,
-                str(one.evse_id),
-                one.transaction_id,
+                count(one.evse_id),
+                PrefixId(one.transaction_id),
                 enum_word(one, "cause"),
                 _needs(one.needs.charging_needs) if one.HasField("needs") else "",
                 time_word(one.needs.charging_needs, "departure_time"),
@@ -135,9 +138,9 @@ def _show_capacities(client: Client, capacities: list[pb.ChargingCapacity]) -> N
     rows = (
         [
             one.station_id,
-            str(one.evse_id),
-            f"{plain(one.max_power_w)} W" if one.HasField("max_power_w") else "",
-            f"{plain(one.max_current_a)} A" if one.HasField("max_current_a") else "",
+            count(one.evse_id),
+            quantity(one.max_power_w, "W") if one.HasField("max_power_w") else "",
+            quantity(one.max_current_a, "A") if one.HasField("max_current_a") else "",
         ]
         for one in capacities
     )
@@ -167,10 +170,10 @@ async def show_plan(
             [
                 plan.station_id,
                 str(share.evse_id) if share.evse_id else "others",
-                share.transaction_id,
-                f"{plain(share.given_a)} A" if share.HasField("given_a") else "no limit",
-                f"{plain(share.planned_a)} A",
-                f"{plain(share.pending_a)} A" if share.HasField("pending_a") else "",
+                PrefixId(share.transaction_id),
+                quantity(share.given_a, "A") if share.HasField("given_a") else Figure("no limit"),
+                quantity(share.planned_a, "A"),
+                quantity(share.pending_a, "A") if share.HasField("pending_a") else "",
                 time_word(share, "since_time"),
                 share.reason,
             ]

@@ -17,10 +17,11 @@ from citrine.ocpp.v2 import types_pb2 as types
 from citrine_cli.client import Client, Limit, client_command, collect
 from citrine_cli.commands.profile_limits import capacity, list_limits, list_needs, renegotiate, show_plan
 from citrine_cli.errors import CliError, UsageError
+from citrine_cli.prefixes import transaction_id_of
 from citrine_cli.profile_words import profile_from_flags, profile_table, rate_unit
 from citrine_cli.timeouts import DEFAULT_TIMEOUT, LONGEST_TIMEOUT, MARGIN
 from citrine_cli.values import parse_object, parse_seconds
-from citrine_cli.words import enum_word, plain, time_word
+from citrine_cli.words import enum_word, quantity, time_word
 
 __all__ = ["build"]
 
@@ -112,7 +113,7 @@ async def set_profile(
             limit=limit,
             unit=unit,
             purpose=purpose or ("TxProfile" if transaction_id else "TxDefaultProfile"),
-            transaction_id=transaction_id,
+            transaction_id=await transaction_id_of(client, transaction_id, station_id),
             level=level,
             start=start,
             relative=relative,
@@ -155,7 +156,7 @@ async def list_profiles(
     request = pb.ListChargingProfilesRequest(
         station_id=station,
         evse_id=evse,
-        transaction_id=transaction_id,
+        transaction_id=await transaction_id_of(client, transaction_id, station),
         state=_STATES[state.lower()] if state else pb.CHARGING_PROFILE_STATE_UNSPECIFIED,
     )
     pages = collect(client.citrine.smart_charging.ListChargingProfiles, request, limit)
@@ -271,7 +272,7 @@ async def composite(
     schedule = answer.response.schedule
     client.out.line(f"EVSE {schedule.evse_id} from {time_word(schedule, 'schedule_start')} on")
     rows = (
-        [f"{period.start_period} s", f"{plain(period.limit)} {enum_word(schedule, 'charging_rate_unit')}"]
+        [quantity(period.start_period, "s"), quantity(period.limit, enum_word(schedule, "charging_rate_unit"))]
         for period in schedule.charging_schedule_period
     )
     client.out.table(["after", "limit"], rows, empty="no limits")

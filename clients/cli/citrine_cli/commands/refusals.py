@@ -26,7 +26,7 @@ from citrine.api.v1.refusals_pb2 import (
 )
 from citrine_cli.client import Client, Limit, client_command, collect
 from citrine_cli.errors import UsageError
-from citrine_cli.words import enum_word, time_word
+from citrine_cli.words import count, enum_word, time_word
 
 __all__ = ["build", "build_tolerance", "refusal_words"]
 
@@ -95,7 +95,7 @@ async def list_refusals(
                 refusal_words(one),
                 one.code,
                 one.description,
-                str(one.count),
+                count(one.count),
                 time_word(one, "first_time"),
                 time_word(one, "last_time"),
                 one.rule_id,
@@ -169,7 +169,7 @@ async def list_rules(client: Client, limit: Limit = 0) -> None:
                 one.model,
                 " ".join(one.actions),
                 " ".join(names.get(kind, "?") for kind in one.kinds),
-                str(one.uses),
+                count(one.uses),
                 time_word(one, "last_use_time"),
                 one.description,
             ]

@@ -13,7 +13,7 @@ from citrine_cli.client import Client, client_command, collect
 from citrine_cli.errors import CliError, UsageError
 from citrine_cli.targets import DEFAULT_TIMEOUT, MARGIN, Station, Timeout, WhenOnline, choice, target
 from citrine_cli.variable_names import parse_component, write_name
-from citrine_cli.words import enum_word, time_word
+from citrine_cli.words import count, enum_word, time_word
 
 __all__ = ["build"]
 
@@ -147,8 +147,8 @@ async def list_reports(
                 enum_word(run, "kind"),
                 _state(run),
                 run.status,
-                str(run.parts),
-                str(run.items),
+                count(run.parts),
+                count(run.items),
                 _missing(run),
                 time_word(run, "create_time"),
             ]
@@ -206,7 +206,7 @@ async def _show_parts(client: Client, station_id: str, kind: Any, request_id: in
         return
     rows = (
         [
-            str(part.seq_no),
+            count(part.seq_no),
             write_name(data.component, data.variable, attribute.type),
             attribute.value if attribute.HasField("value") else "-",
             enum_word(attribute, "mutability"),
@@ -243,7 +243,7 @@ async def _wait(client: Client, station_id: str, kind: Any, request_id: int, tim
                     client.out.message(run, line=True)
                 else:
                     missing = f", missing parts {_missing(run)}" if run.missing_parts else ""
-                    counts = f"{_count(run.parts, 'part')}, {_count(run.items, 'item')}"
+                    counts = f"{_counted(run.parts, 'part')}, {_counted(run.items, 'item')}"
                     client.out.line(f"report {run.request_id} {_state(run)}: {counts}{missing}")
     except TimeoutError:
         raise CliError(f"report {request_id} is {_state(run)} after {timeout:g} seconds") from None
@@ -261,7 +261,7 @@ def _state(run: pb.ReportRun) -> str:
     return enum_word(run, "state") or "unknown"
 
 
-def _count(number: int, thing: str) -> str:
+def _counted(number: int, thing: str) -> str:
     return f"{number} {thing}{'' if number == 1 else 's'}"
 
 

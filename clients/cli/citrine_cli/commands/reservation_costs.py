@@ -8,7 +8,7 @@ from citrine.api.v1.reservation_costs_pb2 import GetReservationCostRequest, List
 from citrine_cli.client import Client, collect
 from citrine_cli.costs import cost_lines
 from citrine_cli.targets import Station
-from citrine_cli.words import enum_word, number, time_word
+from citrine_cli.words import enum_word, money, number, time_word
 
 __all__ = ["list_reservation_costs", "show_reservation_cost"]
 
@@ -27,7 +27,7 @@ async def list_reservation_costs(
         client.out.messages(found)
         return
     client.out.table(
-        ["id", "station", "token", "from", "until", "state", "without vat", "with vat", "currency", "tariff"],
+        ["id", "station", "token", "from", "until", "state", "without vat", "with vat", "tariff"],
         (
             [
                 str(one.reservation_id),
@@ -36,9 +36,8 @@ async def list_reservation_costs(
                 time_word(one, "start_time"),
                 time_word(one, "end_time"),
                 f"{enum_word(one, 'state')}{', withdrawn' if one.is_withdrawn else ''}",
-                one.cost.total.before_tax,
-                one.cost.total.after_tax,
-                one.cost.currency,
+                money(one.cost.total.before_tax, one.cost.currency),
+                money(one.cost.total.after_tax, one.cost.currency),
                 f"{one.tariff_id} version {one.tariff_version}",
             ]
             for one in found

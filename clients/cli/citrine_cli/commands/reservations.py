@@ -7,6 +7,7 @@ import typer
 from citrine.api.v1 import reservation_pb2 as pb
 from citrine.ocpp.v2 import reservation_pb2 as ocpp
 from citrine.ocpp.v2.types_pb2 import IdToken
+from citrine_cli.cells import PrefixId
 from citrine_cli.client import Client, client_command, collect
 from citrine_cli.commands.reservation_costs import list_reservation_costs, show_reservation_cost
 from citrine_cli.targets import DEFAULT_TIMEOUT, MARGIN, Station, Timeout, WhenOnline, choice, target, tell_answer
@@ -117,7 +118,7 @@ async def list_reservations(
                 one.request.id_token.id_token,
                 enum_word(one, "state"),
                 time_word(one.request, "expiry_date_time"),
-                one.transaction_id,
+                PrefixId(one.transaction_id),
             ]
             for one in found
         ),

@@ -9,20 +9,21 @@ from citrine.api.v1.stations_pb2 import GetStationRequest
 from citrine.api.v1.tariff_and_cost_pb2 import CostCorrection
 from citrine.api.v1.transactions_pb2 import (
     ConfirmReadingRequest,
-    GetTransactionRequest,
     ListSettlementActionsRequest,
     ReopenTransactionRequest,
     RepriceTransactionRequest,
     SettleTransactionRequest,
     WaiveTransactionCostRequest,
 )
+from citrine_cli.cells import PrefixId
 from citrine_cli.client import Client, client_command, collect
 from citrine_cli.errors import UsageError
-from citrine_cli.words import amount, enum_word, money, time_word
+from citrine_cli.prefixes import find_transaction, key_of_transaction, transaction_id_of
+from citrine_cli.words import amount, enum_word, instant_word, money, time_word
 
-__all__ = ["Consent", "add_commands", "station_of_settled"]
+__all__ = ["Consent", "add_commands", "key_of_settled"]
 
-TransactionId = Annotated[str, typer.Argument(metavar="ID", help="Id of the transaction.")]
+TransactionId = Annotated[str, typer.Argument(metavar="ID", help="Id of the transaction, or what it begins with.")]
 StationOption = Annotated[str, typer.Option("--station", metavar="ID", help="Station, where several used one id.")]
 Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; it is stored with your name.")]
 
@@ -43,7 +44,7 @@ async def settle_transaction(
     client: Client, transaction_id: TransactionId, reason: Reason, station: StationOption = "", yes: Consent = False
 ) -> None:
     """Settle a transaction from what is known: its cost is final, and nothing more is waited for."""
-    station_id = await station_of_settled(client, transaction_id, station, yes=yes)
+    station_id, transaction_id = await key_of_settled(client, transaction_id, station, yes=yes)
     request = SettleTransactionRequest(station_id=station_id, transaction_id=transaction_id, reason=reason)
     settled = await client.citrine.transactions.SettleTransaction(request)
     if client.out.as_json:
@@ -56,7 +57,7 @@ async def reopen_transaction(
     client: Client, transaction_id: TransactionId, reason: Reason, station: StationOption = ""
 ) -> None:
     """Have a settled transaction wait for events again; what comes out is a correction of its cost."""
-    station_id = await _station_of(client, transaction_id, station)
+    station_id, transaction_id = await key_of_transaction(client, transaction_id, station)
     request = ReopenTransactionRequest(station_id=station_id, transaction_id=transaction_id, reason=reason)
     reopened = await client.citrine.transactions.ReopenTransaction(request)
     if client.out.as_json:
@@ -70,7 +71,7 @@ async def waive_cost(
     client: Client, transaction_id: TransactionId, reason: Reason, station: StationOption = ""
 ) -> None:
     """Have a settled transaction cost nothing, by a correction."""
-    station_id = await _station_of(client, transaction_id, station)
+    station_id, transaction_id = await key_of_transaction(client, transaction_id, station)
     request = WaiveTransactionCostRequest(station_id=station_id, transaction_id=transaction_id, reason=reason)
     _show(client, await client.citrine.transactions.WaiveTransactionCost(request))
 
@@ -84,7 +85,7 @@ async def reprice_transaction(
     version: Annotated[int, typer.Option("--version", metavar="N", help="Its version; 0 is the current one.")] = 0,
 ) -> None:
     """Reckon the cost of a settled transaction anew, by the same or another tariff, as a correction."""
-    station_id = await _station_of(client, transaction_id, station)
+    station_id, transaction_id = await key_of_transaction(client, transaction_id, station)
     request = RepriceTransactionRequest(
         station_id=station_id, transaction_id=transaction_id, reason=reason, tariff_id=tariff, tariff_version=version
     )
@@ -99,7 +100,7 @@ async def confirm_reading(
     station: StationOption = "",
 ) -> None:
     """Have a reading billed that was left out because the register rose too steeply."""
-    station_id = await _station_of(client, transaction_id, station)
+    station_id, transaction_id = await key_of_transaction(client, transaction_id, station)
     request = ConfirmReadingRequest(
         station_id=station_id,
         transaction_id=transaction_id,
@@ -120,6 +121,7 @@ async def list_actions(
     limit: Annotated[int, typer.Option("--limit", metavar="N", help="At most this many; 0 is all.")] = 0,
 ) -> None:
     """List what operators did about the settlement of transactions, the latest first."""
+    transaction_id = await transaction_id_of(client, transaction_id, station)
     request = ListSettlementActionsRequest(station_id=station, transaction_id=transaction_id)
     pages = collect(client.citrine.transactions.ListSettlementActions, request, limit)
     actions = [action async for page in pages for action in page.actions]
@@ -130,8 +132,8 @@ async def list_actions(
         ["time", "transaction", "station", "what", "who", "why", "correction"],
         (
             [
-                time_word(one, "time"),
-                one.transaction_id,
+                instant_word(one, "time"),
+                PrefixId(one.transaction_id),
                 one.station_id,
                 enum_word(one, "kind"),
                 one.author,
@@ -156,19 +158,13 @@ def _show(client: Client, correction: CostCorrection) -> None:
     )
 
 
-async def _station_of(client: Client, transaction_id: str, station_id: str) -> str:
-    request = GetTransactionRequest(transaction_id=transaction_id, station_id=station_id)
-    return (await client.citrine.transactions.GetTransaction(request)).station_id
-
-
-async def station_of_settled(client: Client, transaction_id: str, station_id: str, *, yes: bool) -> str:
-    """Return the station of a transaction that is to be settled or closed.
+async def key_of_settled(client: Client, transaction_id: str, station_id: str, *, yes: bool) -> tuple[str, str]:
+    """Return the station and the id of a transaction that is to be settled or closed.
 
     Raises:
         UsageError: When it goes on, as far as is known, and the user did not say --yes: the next event opens it again.
     """
-    request = GetTransactionRequest(transaction_id=transaction_id, station_id=station_id)
-    found = await client.citrine.transactions.GetTransaction(request)
+    found = await find_transaction(client, transaction_id, station_id)
     ends = (
         found.HasField("end_time"),
         found.HasField("closed_time"),
@@ -179,10 +175,10 @@ async def station_of_settled(client: Client, transaction_id: str, station_id: st
     if not yes and not is_over and await _is_connected(client, found.station_id):
         heard = time_word(found, "update_time")
         raise UsageError(
-            f"transaction {transaction_id} goes on: station {found.station_id} is connected"
+            f"transaction {found.transaction_id} goes on: station {found.station_id} is connected"
             f"{f', last event {heard}' if heard else ''}; the next event opens it again. Say --yes to do it anyway"
         )
-    return found.station_id
+    return found.station_id, found.transaction_id
 
 
 async def _is_connected(client: Client, station_id: str) -> bool:

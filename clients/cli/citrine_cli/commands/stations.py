@@ -26,7 +26,7 @@ from citrine_cli.client import Client, client_command, collect
 from citrine_cli.commands import station_care, station_configuration
 from citrine_cli.commands.refusals import refusal_words
 from citrine_cli.errors import UsageError
-from citrine_cli.words import enum_word, number, skew_word, time_word
+from citrine_cli.words import connected_word, count, enum_word, skew_word, time_word
 
 __all__ = ["build"]
 
@@ -144,7 +144,7 @@ async def list_stations(
         (
             [
                 station.station_id,
-                "yes" if station.connected else "no",
+                connected_word(station.connected),
                 station.ocpp_version,
                 enum_word(station, "registration"),
                 station.hardware.vendor_name,
@@ -189,11 +189,11 @@ async def show_station(client: Client, station_id: StationId) -> None:
             "station": station.station_id,
             "tenant": station.tenant_id,
             "description": station.description,
-            "connected": "yes" if station.connected else "no",
+            "connected": connected_word(station.connected),
             "version": station.ocpp_version,
             "enabled": "no" if station.HasField("enabled") and not station.enabled else "yes",
             "boot policy": enum_word(station, "boot_policy"),
-            "boot interval": number(station, "boot_interval"),
+            "boot interval": f"{station.boot_interval} s" if station.HasField("boot_interval") else "",
             "registration": enum_word(station, "registration"),
             "configuration": station.configuration_id,
             "held": time_word(station, "held_time"),
@@ -212,8 +212,8 @@ async def show_station(client: Client, station_id: StationId) -> None:
     )
     rows = [
         [
-            str(evse.evse_id),
-            str(plug.connector_id),
+            count(evse.evse_id),
+            count(plug.connector_id),
             enum_word(plug, "status"),
             time_word(plug, "status_time"),
             enum_word(plug, "wanted"),

@@ -3,6 +3,7 @@
 from typing import Annotated
 
 import typer
+from google.protobuf.message import Message
 
 from citrine.api.v1.tariffs_pb2 import (
     AssignTariffRequest,
@@ -10,7 +11,9 @@ from citrine.api.v1.tariffs_pb2 import (
     TariffAssignment,
     UnassignTariffRequest,
 )
+from citrine_cli.cells import PrefixId
 from citrine_cli.client import Client, Limit, collect
+from citrine_cli.prefixes import with_assignment
 from citrine_cli.values import parse_time
 from citrine_cli.words import time_word
 
@@ -79,7 +82,7 @@ async def list_assignments(
         ["assignment", "tariff", "applies to", "from", "to", "made"],
         (
             [
-                one.assignment_id,
+                PrefixId(one.assignment_id),
                 one.tariff_id,
                 _subject(one),
                 time_word(one, "from_time" if one.HasField("from_time") else "create_time"),
@@ -94,12 +97,16 @@ async def list_assignments(
 
 async def unassign_tariff(
     client: Client,
-    assignment_id: Annotated[str, typer.Argument(metavar="ID", help="Id of the assignment.")],
+    assignment_id: Annotated[str, typer.Argument(metavar="ID", help="Id of the assignment, or what it begins with.")],
     end: Annotated[str, typer.Option("--at", metavar="T", help="When it ends: ISO 8601 or +2h; now.")] = "",
 ) -> None:
     """End an assignment. Transactions that are under way keep their tariff."""
-    request = UnassignTariffRequest(assignment_id=assignment_id, to_time=parse_time("--at", end) if end else None)
-    answer = await client.citrine.tariffs.UnassignTariff(request)
+    time = parse_time("--at", end) if end else None
+
+    async def unassign(whole: str) -> Message:
+        return await client.citrine.tariffs.UnassignTariff(UnassignTariffRequest(assignment_id=whole, to_time=time))
+
+    answer = await with_assignment(client, assignment_id, unassign)
     if client.out.as_json:
         client.out.message(answer)
         return

@@ -43,7 +43,7 @@ from citrine_cli.commands.tariff_assignments import (
 from citrine_cli.costs import cost_lines, element_lines
 from citrine_cli.errors import UsageError
 from citrine_cli.values import parse_object, parse_seconds, parse_time
-from citrine_cli.words import time_word
+from citrine_cli.words import count, money, time_word
 
 __all__ = ["build"]
 
@@ -179,7 +179,7 @@ def _print_tariffs(client: Client, tariffs: list[Tariff]) -> None:
         (
             [
                 one.tariff_id,
-                str(one.version),
+                count(one.version),
                 one.currency,
                 "; ".join(element_lines(one)),
                 time_word(one, "valid_from"),
@@ -209,11 +209,11 @@ async def show_tariff(
         "currency": found.currency,
         "prices are": "with VAT" if found.prices_include_tax else "without VAT",
         "time zone": found.time_zone,
-        "least without VAT": found.min_price.before_tax,
-        "least with VAT": found.min_price.after_tax,
+        "least without VAT": money(found.min_price.before_tax, found.currency),
+        "least with VAT": money(found.min_price.after_tax, found.currency),
         "least without energy": "nothing" if found.min_price_needs_energy else "",
-        "most without VAT": found.max_price.before_tax,
-        "most with VAT": found.max_price.after_tax,
+        "most without VAT": money(found.max_price.before_tax, found.currency),
+        "most with VAT": money(found.max_price.after_tax, found.currency),
         "valid from": time_word(found, "valid_from"),
         "valid to": time_word(found, "valid_to"),
         "description": found.description,

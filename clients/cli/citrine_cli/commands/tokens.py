@@ -23,7 +23,7 @@ from citrine_cli.errors import UsageError
 from citrine_cli.limits import MaxCost, MaxEnergy, MaxTime, limit_words, parse_limit
 from citrine_cli.token_rules import parse_rules, rule_words
 from citrine_cli.values import parse_time
-from citrine_cli.words import enum_word, time_word
+from citrine_cli.words import duration_word, enum_word, time_word
 
 __all__ = ["build"]
 
@@ -288,7 +288,7 @@ async def show_token(client: Client, id_token: TokenId, token_type: MaybeType = 
             "language": ", ".join(filter(None, (token.language, token.second_language))),
             "charging priority": str(token.charging_priority or ""),
             "message": token.message,
-            "remembered for": f"{token.cache_time.seconds} s" if token.HasField("cache_time") else "",
+            "remembered for": duration_word(token.cache_time) if token.HasField("cache_time") else "",
             **rule_words(token.rules),
             "description": token.description,
             "created": time_word(token, "create_time"),

@@ -12,7 +12,6 @@ from citrine.api.v1.remote_control_pb2 import (
 )
 from citrine.api.v1.transactions_pb2 import (
     CloseTransactionRequest,
-    GetTransactionRequest,
     GetTransactionStatusRequest,
     ListTransactionEventsRequest,
     ListTransactionsRequest,
@@ -24,15 +23,19 @@ from citrine.api.v1.transactions_pb2 import (
 from citrine.ocpp.v2 import remote_control_pb2 as remote_control
 from citrine.ocpp.v2 import transactions_pb2 as ocpp
 from citrine.ocpp.v2.types_pb2 import IdToken
+from citrine_cli.cells import PrefixId
 from citrine_cli.client import Client, client_command, collect
-from citrine_cli.commands.settlements import Consent, add_commands, station_of_settled
+from citrine_cli.commands.settlements import Consent, add_commands, key_of_settled
 from citrine_cli.limits import MaxCost, MaxEnergy, MaxTime, parse_limit
+from citrine_cli.prefixes import find_transaction, key_of_transaction
 from citrine_cli.targets import tell_answer
-from citrine_cli.words import amount, enum_word, number, skew_word, time_word
+from citrine_cli.words import amount, count, duration_word, enum_word, instant_word, number, skew_word, time_word
 
 __all__ = ["build"]
 
-TransactionId = Annotated[str, typer.Argument(metavar="ID", help="transactionId of the station.")]
+TransactionId = Annotated[
+    str, typer.Argument(metavar="ID", help="transactionId of the station, or what it begins with.")
+]
 StationOption = Annotated[str, typer.Option("--station", metavar="ID", help="Station, where several used one id.")]
 
 
@@ -77,7 +80,7 @@ async def list_transactions(
         ["transaction", "station", "evse", "token", "state", "energy", "started", "ended"],
         (
             [
-                found.transaction_id,
+                PrefixId(found.transaction_id),
                 found.station_id,
                 number(found, "evse_id"),
                 found.id_token.id_token,
@@ -110,7 +113,7 @@ def _facts(found: Transaction) -> dict[str, str]:
         "register last": amount(found, "meter_last_wh", "kWh", 1000),
         "power": amount(found, "power_w", "kW", 1000),
         "state of charge": f"{found.soc_percent:g} %" if found.HasField("soc_percent") else "",
-        "charging time": str(found.time_spent_charging.ToTimedelta()) if found.HasField("time_spent_charging") else "",
+        "charging time": duration_word(found.time_spent_charging) if found.HasField("time_spent_charging") else "",
         "begun by": enum_word(found, "start_trigger"),
         "total cost": number(found, "total_cost"),
         "remote start": number(found, "remote_start_id"),
@@ -150,8 +153,8 @@ def _said(check: TransactionCheck) -> str:
 def _event_row(event: TransactionEvent) -> list[str]:
     request = event.request
     return [
-        str(request.seq_no),
-        time_word(request, "timestamp"),
+        count(request.seq_no),
+        instant_word(request, "timestamp"),
         enum_word(request, "event_type"),
         enum_word(request, "trigger_reason"),
         enum_word(request.transaction_info, "charging_state"),
@@ -167,8 +170,7 @@ async def show_transaction(
     station: StationOption = "",
 ) -> None:
     """Show a transaction and, without --json, its events."""
-    request = GetTransactionRequest(transaction_id=transaction_id, station_id=station)
-    found = await client.citrine.transactions.GetTransaction(request)
+    found = await find_transaction(client, transaction_id, station)
     if client.out.as_json:
         client.out.message(found)
         return
@@ -233,7 +235,7 @@ async def list_starts(
                 number(start, "evse_id"),
                 start.id_token.id_token,
                 enum_word(start, "state"),
-                start.transaction_id,
+                PrefixId(start.transaction_id),
                 time_word(start, "create_time"),
                 start.problem,
             ]
@@ -245,9 +247,10 @@ async def list_starts(
 
 async def stop_transaction(client: Client, transaction_id: TransactionId, station: StationOption = "") -> None:
     """Ask the station of a transaction to stop it."""
+    station_id, transaction_id = await key_of_transaction(client, transaction_id, station)
     answer = await client.citrine.remote_control.RequestStopTransaction(
         RequestStopTransactionRequest(
-            target=CommandTarget(station_id=await _station_of(client, transaction_id, station)),
+            target=CommandTarget(station_id=station_id),
             request=remote_control.RequestStopTransactionRequest(transaction_id=transaction_id),
         )
     )
@@ -256,7 +259,7 @@ async def stop_transaction(client: Client, transaction_id: TransactionId, statio
 
 async def check_transaction(client: Client, transaction_id: TransactionId, station: StationOption = "") -> None:
     """Ask the station of a transaction whether it goes on, and whether messages about it are queued."""
-    station_id = await _station_of(client, transaction_id, station)
+    station_id, transaction_id = await key_of_transaction(client, transaction_id, station)
     answer = await client.citrine.transactions.GetTransactionStatus(
         GetTransactionStatusRequest(
             target=CommandTarget(station_id=station_id),
@@ -275,15 +278,10 @@ async def close_transaction(
     client: Client, transaction_id: TransactionId, station: StationOption = "", yes: Consent = False
 ) -> None:
     """Close an open transaction whose end will not come; the station is not told."""
-    station_id = await station_of_settled(client, transaction_id, station, yes=yes)
+    station_id, transaction_id = await key_of_settled(client, transaction_id, station, yes=yes)
     request = CloseTransactionRequest(station_id=station_id, transaction_id=transaction_id)
     closed = await client.citrine.transactions.CloseTransaction(request)
     if client.out.as_json:
         client.out.message(closed)
         return
     client.out.line(f"transaction {transaction_id} of {station_id} closed")
-
-
-async def _station_of(client: Client, transaction_id: str, station_id: str) -> str:
-    request = GetTransactionRequest(transaction_id=transaction_id, station_id=station_id)
-    return (await client.citrine.transactions.GetTransaction(request)).station_id

@@ -7,7 +7,7 @@ from google.protobuf.json_format import MessageToJson
 
 from citrine.api.v1.data_transfer_pb2 import ListCustomMessagesRequest, ListDataTransfersRequest
 from citrine_cli.client import Client, Limit, client_command, collect
-from citrine_cli.words import enum_word, time_word
+from citrine_cli.words import enum_word, instant_word
 
 __all__ = ["build"]
 
@@ -34,7 +34,7 @@ async def list_transfers(client: Client, station: Station = "", limit: Limit = 0
         (
             [
                 one.station_id,
-                time_word(one, "create_time"),
+                instant_word(one, "create_time"),
                 one.request.vendor_id,
                 one.request.message_id,
                 enum_word(one.response, "status"),
@@ -62,7 +62,7 @@ async def list_custom(
     client.out.table(
         ["station", "time", "action", "message"],
         (
-            [one.station_id, time_word(one, "receive_time"), one.action, MessageToJson(one.payload, indent=None)]
+            [one.station_id, instant_word(one, "receive_time"), one.action, MessageToJson(one.payload, indent=None)]
             for one in found
         ),
         empty="no custom data",

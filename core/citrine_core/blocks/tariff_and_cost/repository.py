@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, exists, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine_core.blocks.tariff_and_cost.models import StoredTariff, TariffAssignment, TariffVersion
-from citrine_core.db import Listed, Page, UnitOfWork, insert_or_ignore, one_of
+from citrine_core.db import Listed, Page, UnitOfWork, begins_with, insert_or_ignore, one_of
 from citrine_core.db.one_of_keys import one_of_keys
 from citrine_core.errors import AlreadyExists, FailedPrecondition, InvalidArgument, NotFound
 
@@ -135,9 +135,9 @@ class TariffRepository:
         return found
 
     async def list_assignments(
-        self, tenant_id: str, page: Page, *, tariff_id: str, station_id: str, open_at: datetime | None
+        self, tenant_id: str, page: Page, *, tariff_id: str, station_id: str, open_at: datetime | None, prefix: str = ""
     ) -> Listed[TariffAssignment]:
-        """Return assignments, in the order in which they were made.
+        """Return assignments, in the order in which they were made; by id where a prefix of it is given.
 
         Args:
             tenant_id: Whose.
@@ -145,6 +145,7 @@ class TariffRepository:
             tariff_id: Of this tariff. "": of any.
             station_id: For this station alone. "": for any.
             open_at: Only those that did not end until then. None: all.
+            prefix: What the id begins with. "": any.
         """
         table = TariffAssignment
         query = select(table).where(table.tenant_id == tenant_id)
@@ -154,6 +155,9 @@ class TariffRepository:
             query = query.where(table.station_id == station_id)
         if open_at is not None:
             query = query.where(_goes_on(open_at))
+        if prefix:
+            query = query.where(begins_with(table.assignment_id, prefix))
+            return await page.read(self._session, query, table.assignment_id)
         return await page.read(self._session, query, table.id)
 
     async def unassign(self, tenant_id: str, assignment_id: str, time: datetime | None, now: datetime) -> None:

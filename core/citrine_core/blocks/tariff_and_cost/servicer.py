@@ -164,6 +164,7 @@ class TariffsServicer(tariffs_pb2_grpc.TariffsServiceServicer):
                 tariff_id=request.tariff_id,
                 station_id=request.station_id,
                 open_at=None if request.include_ended else self._clock(),
+                prefix=request.assignment_id_prefix,
             )
         assignments = [assignment_to_proto(row) for row in rows]
         return pb.ListTariffAssignmentsResponse(assignments=assignments, next_page_token=token)

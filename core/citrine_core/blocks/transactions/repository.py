@@ -13,7 +13,7 @@ from citrine.ocpp.v2.transactions_pb2 import TransactionEventResponse
 from citrine_core.blocks.transactions.checks.models import TransactionCheck
 from citrine_core.blocks.transactions.fold import Occurrence, TransactionState
 from citrine_core.blocks.transactions.models import Transaction, TransactionEvent
-from citrine_core.db import Listed, Page, one_of
+from citrine_core.db import Listed, Page, begins_with, one_of
 from citrine_core.db.bulk import BulkInsert, BulkUpdate
 from citrine_core.db.one_of_keys import one_of_keys, one_of_packed, pack
 from citrine_core.resources.tokens import lookups_of
@@ -263,8 +263,9 @@ class TransactionRepository:
         start: datetime | None = None,
         end: datetime | None = None,
         id_token: str = "",
+        prefix: str = "",
     ) -> Listed[Row[Any]]:
-        """Return transactions with their checks, the latest first."""
+        """Return transactions with their checks, the latest first; by id where it is to begin with a prefix."""
         columns = _TRANSACTIONS.c
         query = _WITH_CHECKS.where(columns.tenant_id == tenant_id)
         if station_id:
@@ -277,6 +278,9 @@ class TransactionRepository:
             query = query.where(columns.start_time < end)
         if id_token:
             query = query.where(columns.id_token_lookup.in_(lookups_of(id_token)))
+        if prefix:
+            query = query.where(begins_with(columns.transaction_id, prefix))
+            return await page.read_rows(self._session, query, columns.transaction_id, columns.station_id)
         key = (columns.sequence, columns.station_id, columns.transaction_id)
         return await page.read_rows(self._session, query, *key, descending=True)
 

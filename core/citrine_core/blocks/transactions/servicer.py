@@ -64,6 +64,7 @@ class TransactionsServicer(transactions_pb2_grpc.TransactionsServiceServicer):
                 start=started.start.ToDatetime(UTC) if started.HasField("start") else None,
                 end=started.end.ToDatetime(UTC) if started.HasField("end") else None,
                 id_token=request.id_token,
+                prefix=request.transaction_id_prefix,
             )
             known = await known_token_types(work.session, caller(context).tenant_id, rows)
         transactions = [transaction_to_proto(row, known) for row in rows]

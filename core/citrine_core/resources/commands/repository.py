@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, CursorResult, Row, and_, bindparam, delete
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from citrine.api.v1 import common_pb2 as common
-from citrine_core.db import Listed, Page, one_of
+from citrine_core.db import Listed, Page, begins_with, one_of
 from citrine_core.resources.commands.models import CommandRow
 from citrine_core.resources.connections.queries import SESSIONS
 from citrine_core.resources.stations.credentials import Credentials
@@ -73,7 +73,7 @@ class CommandRepository:
         return {row.command_id: row for row in rows}
 
     async def list(
-        self, tenant_id: str, page: Page, *, station_id: str | None, state: int | None
+        self, tenant_id: str, page: Page, *, station_id: str | None, state: int | None, prefix: str = ""
     ) -> Listed[StoredCommand]:
         """Return commands of a tenant, the latest first."""
         query = select(_TABLE).where(_TABLE.c.tenant_id == tenant_id)
@@ -81,6 +81,8 @@ class CommandRepository:
             query = query.where(_TABLE.c.station_id == station_id)
         if state is not None:
             query = query.where(_TABLE.c.state == state)
+        if prefix:
+            query = query.where(begins_with(_TABLE.c.command_id, prefix))
         return await page.read_rows(self._session, query, _TABLE.c.command_id, descending=True)
 
     async def change_all(self, rows: Sequence[Mapping[str, Any]]) -> None:

@@ -48,6 +48,7 @@ class CommandsServicer(CommandsServiceServicer):
                 open_page(request),
                 station_id=request.station_id or None,
                 state=request.state or None,
+                prefix=request.id_prefix,
             )
         return pb.ListCommandsResponse(commands=map(to_proto, rows), next_page_token=token)
 

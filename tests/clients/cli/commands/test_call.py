@@ -86,7 +86,7 @@ def test_a_command_may_wait_for_an_offline_station(citrine: Cli, core: ScriptedC
     core.on("Reset", ResetResponse(command=command))
     arguments = ["call", "CS-1", "Reset", '{"type": "OnIdle"}', "--when-online", "--expires", "2030-01-01T00:00:00Z"]
 
-    assert citrine(*arguments).out == "command c-1 waits for CS-1 until 2030-01-01 00:00:00Z\n"
+    assert citrine(*arguments).out == "command c-1 waits for CS-1 until 2030-01-01 00:00:00 UTC\n"
     assert citrine(*arguments, "--json").json["command"]["state"] == "COMMAND_STATE_QUEUED"
     target = core.requests("Reset")[0].target
     assert target.when_online

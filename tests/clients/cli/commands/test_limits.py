@@ -100,4 +100,4 @@ def test_what_becomes_of_charging_without_authorization_is_set(citrine: Cli, cor
 def test_a_clock_that_is_off_is_shown(citrine: Cli, core: ScriptedCore) -> None:
     core.on("GetStation", Station(station_id="CS-1", clock_skew=Duration(seconds=-7200), clock_is_off=True))
 
-    assert "2:00:00 behind, transactions go by ours" in citrine("station", "show", "CS-1").out
+    assert "2 h behind, transactions go by ours" in citrine("station", "show", "CS-1").out

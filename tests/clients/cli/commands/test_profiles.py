@@ -194,7 +194,7 @@ def test_a_composite_schedule_is_shown(citrine: Cli, core: ScriptedCore) -> None
 
     ran = citrine("profile", "composite", "CS-1", "--evse", "1", "--duration", "300", "--unit", "w")
 
-    assert ran.lines == ["EVSE 1 from 2025-01-01 12:00:00Z on", "AFTER  LIMIT", "0 s    11000 W"]
+    assert ran.lines == ["EVSE 1 from 2025-01-01 12:00:00 UTC on", "AFTER    LIMIT", "  0 s  11000 W"]
     (asked,) = core.requests("GetCompositeSchedule")
     assert (asked.request.duration, asked.request.evse_id) == (300, 1)
 
@@ -221,7 +221,7 @@ def test_what_vehicles_need_is_listed(citrine: Cli, core: ScriptedCore) -> None:
     ran = citrine("profile", "needs")
     again = citrine("profile", "renegotiate", "CS-1", "1")
 
-    assert "20 kWh, AC_three_phase  2025-01-01 12:00:00Z  accepted" in ran.lines[1]
+    assert "20 kWh, AC_three_phase  2025-01-01 12:00:00 UTC  accepted" in ran.lines[1]
     assert again.lines == ["the schedule of transaction T-1 is planned anew"]
 
 
@@ -241,7 +241,7 @@ def test_limits_of_others_and_capacities_are_shown(citrine: Cli, core: ScriptedC
     shown = citrine("profile", "capacity")
     removed = citrine("profile", "capacity", "CS-1", "--evse", "1", "--remove")
 
-    assert "EMS     16 A, 8 A after 3600 s  2025-01-01 12:00:00Z" in limits.lines[1]
+    assert "EMS     16 A, 8 A after 3600 s  2025-01-01 12:00:00 UTC" in limits.lines[1]
     assert said.lines == shown.lines
     assert "11000 W" in said.lines[1]
     assert removed.lines == ["the capacity of EVSE 1 of CS-1 is removed"]
@@ -275,6 +275,6 @@ def test_a_plan_shows_who_is_given_how_much(citrine: Cli, core: ScriptedCore) ->
     assert one.lines[0] == (
         "CS-1: changing, given 32 A of 32 A, because transaction T-2 started, AT RISK: more may be drawn than there is"
     )
-    assert "CS-1     1       T-1          32 A      16 A     16 A" in one.lines[3]
+    assert one.lines[3].split()[:9] == ["CS-1", "1", "T-1", "32", "A", "16", "A", "16", "A"]
     assert "no limit" in one.lines[4]
     assert as_json.json[0]["shares"][1]["pendingA"] == 16

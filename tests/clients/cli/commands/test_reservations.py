@@ -39,7 +39,7 @@ def test_an_evse_is_reserved(citrine: Cli, core: ScriptedCore) -> None:
         "reservation", "add", "CS-1", "--token", "AA", "--evse", "2", "--group", "G", "--until", "2099-01-01T00:00:00Z"
     )
 
-    assert ran.lines == ["CS-1 answered Accepted", "reservation 7 until 2099-01-01 00:00:00Z"]
+    assert ran.lines == ["CS-1 answered Accepted", "reservation 7 until 2099-01-01 00:00:00 UTC"]
     (request,) = core.requests("ReserveNow")
     assert request.target.station_id == "CS-1"
     assert request.request == ocpp.ReserveNowRequest(
@@ -79,7 +79,7 @@ def test_reservations_are_listed_and_shown(citrine: Cli, core: ScriptedCore) -> 
     listed = citrine("reservation", "list", "--open", "--state", "no-transaction", "--token", "AA")
     shown = citrine("reservation", "show", "CS-1", "7")
 
-    assert listed.lines[1].split() == ["7", "CS-1", "2", "AA", "used", "2099-01-01", "00:00:00Z", "T-1"]
+    assert listed.lines[1].split() == ["7", "CS-1", "2", "AA", "used", "2099-01-01", "00:00:00", "UTC", "T-1"]
     (request,) = core.requests("ListReservations")
     assert (request.open_only, request.state) == (True, pb.RESERVATION_STATE_NO_TRANSACTION)
     assert "transaction  T-1" in [" ".join(line.split(maxsplit=1)).replace(" ", "  ", 1) for line in shown.lines]

@@ -205,7 +205,7 @@ def test_transactions_are_listed(citrine: Cli, core: ScriptedCore) -> None:
 
     line = citrine("transaction", "list", "--station", "CS-1", "--active").lines[1]
 
-    assert line.split() == ["T-1", "CS-1", "1", "Charging", "1.234", "kWh", "2030-01-01", "00:00:00Z"]
+    assert line.split() == ["T-1", "CS-1", "1", "Charging", "1.234", "kWh", "2030-01-01", "00:00:00", "UTC"]
     assert core.requests("ListTransactions") == [
         ListTransactionsRequest(station_id="CS-1", active_only=True, page_size=1000)
     ]

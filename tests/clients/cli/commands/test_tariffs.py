@@ -222,8 +222,8 @@ def test_an_assignment_has_a_beginning_and_an_end(citrine: Cli, core: ScriptedCo
 
     (request,) = core.requests("AssignTariff")
     assert request.assignment == pb.TariffAssignment(tariff_id="DAY", from_time=begin, to_time=end)
-    assert "from 2099-01-01 00:00:00Z until 2099-01-02 00:00:00Z" in made.lines[0]
-    assert "2099-01-02 00:00:00Z" in listed.lines[1]
+    assert "from 2099-01-01 00:00:00 UTC until 2099-01-02 00:00:00 UTC" in made.lines[0]
+    assert "2099-01-02 00:00:00 UTC" in listed.lines[1]
     assert core.requests("ListTariffAssignments") == [
         pb.ListTariffAssignmentsRequest(include_ended=True, page_size=1000)
     ]

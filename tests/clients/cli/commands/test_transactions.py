@@ -149,7 +149,7 @@ def test_what_a_station_said_of_a_closed_transaction_is_shown(citrine: Cli, core
 
     ran = citrine("transaction", "show", "T-1")
 
-    assert "not ongoing, nothing queued, 2030-01-01 00:00:00Z" in ran.out
+    assert "not ongoing, nothing queued, 2030-01-01 00:00:00 UTC" in ran.out
     assert "closed" in ran.out
     assert ran.lines[-1].split() == ["3", "NoCredit"], "what the token of an event was answered"
 
@@ -181,7 +181,7 @@ def test_what_goes_on_is_settled_and_closed_only_by_consent(
     done = citrine("transaction", *command, "--yes")
 
     assert (refused.code, done.code) == (2, 0)
-    assert "station CS-1 is connected, last event 2030-01-01 00:00:00Z" in refused.err
+    assert "station CS-1 is connected, last event 2030-01-01 00:00:00 UTC" in refused.err
     assert "--yes" in refused.err
     assert asked == ["GetTransaction", "GetStation"]
 
@@ -199,7 +199,7 @@ def test_operators_settle_and_reopen_and_say_why(citrine: Cli, core: ScriptedCor
     again = citrine("transaction", "reopen", "T-1", "--reason", "queue found")
 
     assert settled.lines == ["transaction T-1 of CS-1 settled"]
-    assert again.lines == ["transaction T-1 of CS-1 reopened until 2030-01-01 00:00:00Z"]
+    assert again.lines == ["transaction T-1 of CS-1 reopened until 2030-01-01 00:00:00 UTC"]
     names = {"station_id": "CS-1", "transaction_id": "T-1"}
     assert core.requests("SettleTransaction") == [SettleTransactionRequest(**names, reason="month ends")]
     assert core.requests("ReopenTransaction") == [ReopenTransactionRequest(**names, reason="queue found")]

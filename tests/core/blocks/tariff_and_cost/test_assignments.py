@@ -139,6 +139,9 @@ async def test_an_assignment_ends_at_a_date_and_is_listed_until_then(core: Runni
     whole = await api.tariffs.ListTariffAssignments(pb.ListTariffAssignmentsRequest(include_ended=True))
     assert [(one.tariff_id, one.to_time) for one in listed.assignments] == [("OLD", stamp(now + HOUR))]
     assert [one.tariff_id for one in whole.assignments] == ["OLD", "NEW"]
+    for one in whole.assignments:
+        named = pb.ListTariffAssignmentsRequest(include_ended=True, assignment_id_prefix=one.assignment_id[:30])
+        assert list((await api.tariffs.ListTariffAssignments(named)).assignments) == [one]
     assert await code_of(unassign(api, gone)) is grpc.StatusCode.NOT_FOUND
     assert await code_of(unassign(api, made, to_time=stamp(now))) is grpc.StatusCode.INVALID_ARGUMENT
     assert await code_of(api.tariffs.DeleteTariff(pb.DeleteTariffRequest(tariff_id="OLD"))) is (

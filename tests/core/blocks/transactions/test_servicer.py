@@ -1,7 +1,7 @@
 """TransactionsService on a whole core, with stations played by the test."""
 
 from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import grpc
 import pytest
@@ -108,6 +108,32 @@ async def test_transactions_are_listed_by_page_and_filter(
     assert ids(active) == ["T-4", "T-2", "T-1", "T-0"]
     assert ids(of_card) == ["T-3", "T-1"]
     assert ids(early) == ["T-2", "T-1"]
+
+
+async def test_transactions_are_listed_by_what_their_ids_begin_with(
+    core: RunningCore, station: FakeSession, api: "TransactionsServiceAsyncStub"
+) -> None:
+    await core.add_station("CS-2", registration=1)
+    second = await station.edge.connect("CS-2", PASSWORD)
+    for number, name in enumerate(("b-1", "ab-3", "ab-1", "AB-2", "ab-2", "a_")):
+        await station.call(started(0, minutes=number, transaction_id=name))
+    await second.call(started(0, transaction_id="ab-1"))
+
+    async def ids(prefix: str, **fields: Any) -> list[tuple[str, str]]:
+        request, found = pb.ListTransactionsRequest(transaction_id_prefix=prefix, page_size=2, **fields), []
+        while not found or request.page_token:
+            page = await api.ListTransactions(request)
+            found += [(one.transaction_id, one.station_id) for one in page.transactions]
+            request.page_token = page.next_page_token
+            if not found:
+                break
+        return found
+
+    assert await ids("ab") == [("ab-1", "CS-1"), ("ab-1", "CS-2"), ("ab-2", "CS-1"), ("ab-3", "CS-1")]
+    assert await ids("ab", station_id="CS-2") == [("ab-1", "CS-2")]
+    assert await ids("AB-2") == [("AB-2", "CS-1")]
+    assert await ids("a_") == [("a_", "CS-1")]
+    assert await ids("ab-1-") == []
 
 
 async def test_events_are_given_back_whole_and_in_order(

@@ -12,7 +12,7 @@ from citrine.ocpp.v2.provisioning_pb2 import ChargingStation
 from citrine_core.blocks.firmware_management.campaigns.models import FirmwareCampaign, FirmwareCampaignStation
 from citrine_core.blocks.firmware_management.models import FirmwareUpdate
 from citrine_core.blocks.firmware_management.updates import ACTIVE
-from citrine_core.db import Listed, Page, one_of
+from citrine_core.db import Listed, Page, begins_with, one_of
 from citrine_core.db.one_of_keys import one_of_keys
 from citrine_core.db.upsert import insert_statement
 from citrine_core.errors import NotFound
@@ -90,12 +90,15 @@ class CampaignRepository:
         )
         return [(row[0], row[1]) for row in rows]
 
-    async def list(self, tenant_id: str, page: Page, *, state: int) -> Listed[FirmwareCampaign]:
-        """Return campaigns, the latest created first, in a state or in any."""
+    async def list(self, tenant_id: str, page: Page, *, state: int, prefix: str = "") -> Listed[FirmwareCampaign]:
+        """Return campaigns, the latest created first, in a state or in any; by id where a prefix of it is given."""
         key = (FirmwareCampaign.create_time, FirmwareCampaign.campaign_id)
         query = select(FirmwareCampaign).where(FirmwareCampaign.tenant_id == tenant_id)
         if state:
             query = query.where(FirmwareCampaign.state == state)
+        if prefix:
+            query = query.where(begins_with(FirmwareCampaign.campaign_id, prefix))
+            return await page.read(self._session, query, FirmwareCampaign.campaign_id)
         return await page.read(self._session, query, *key, descending=True)
 
     async def counts(self, tenant_id: str, campaign_ids: Collection[str]) -> dict[str, dict[int, int]]:

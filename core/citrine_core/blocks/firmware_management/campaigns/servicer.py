@@ -70,7 +70,9 @@ class FirmwareCampaignsServicer(firmware_campaigns_pb2_grpc.FirmwareCampaignsSer
         tenant_id = caller(context).tenant_id
         async with self._unit_of_work(read_only=True) as work:
             repository = CampaignRepository(work.session)
-            rows, token = await repository.list(tenant_id, open_page(request), state=request.state)
+            rows, token = await repository.list(
+                tenant_id, open_page(request), state=request.state, prefix=request.campaign_id_prefix
+            )
             campaigns = await _shown(repository, tenant_id, rows)
         return pb.ListFirmwareCampaignsResponse(campaigns=campaigns, next_page_token=token)
 

@@ -50,3 +50,15 @@ async def test_a_campaign_has_its_id_alone_and_does_not_come_back_when_it_has_en
     with pytest.raises(grpc.aio.AioRpcError) as unknown:
         await garage.campaigns.GetFirmwareCampaign(pb.GetFirmwareCampaignRequest(campaign_id="autumn"))
     assert unknown.value.code() == grpc.StatusCode.NOT_FOUND
+
+
+async def test_campaigns_are_listed_by_what_their_ids_begin_with(garage: Garage) -> None:
+    await garage.add("CS-1")
+    for name in ("spring-2", "autumn", "spring-1", "SPRING"):
+        campaign = campaign_of(campaign_id=name)
+        await garage.campaigns.CreateFirmwareCampaign(pb.CreateFirmwareCampaignRequest(campaign=campaign))
+        await garage.campaigns.CancelFirmwareCampaign(pb.CancelFirmwareCampaignRequest(campaign_id=name))
+
+    listed = await garage.campaigns.ListFirmwareCampaigns(pb.ListFirmwareCampaignsRequest(campaign_id_prefix="spring"))
+
+    assert [one.campaign_id for one in listed.campaigns] == ["spring-1", "spring-2"]
