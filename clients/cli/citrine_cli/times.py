@@ -12,15 +12,15 @@ NOW = 2
 """Seconds up to which something is now."""
 
 
-def local_words(time: datetime, zone: tzinfo | None = None) -> str:
-    """Return a time in a zone, or in the one of the machine (TZ): "2026-11-29 08:15:02 CET"."""
+def local_words(time: datetime, zone: tzinfo | None = None, to: str = "seconds") -> str:
+    """Return a time in a zone, or in the one of the machine (TZ), to the second: "2026-11-29 08:15:02 CET"."""
     try:
         local = time.astimezone(zone)
     except (OverflowError, ValueError):
         # The first and the last day of all times are beyond them elsewhere.
         local = time.astimezone(UTC)
     # Not strftime, whose %Y gives the year 1 one digit on some systems.
-    return f"{local.replace(tzinfo=None).isoformat(sep=' ', timespec='seconds')} {local.tzname()}"
+    return f"{local.replace(tzinfo=None).isoformat(sep=' ', timespec=to)} {local.tzname()}"
 
 
 def relative_words(time: datetime, now: datetime, *, may_come: bool = True) -> str:
@@ -41,9 +41,9 @@ def relative_words(time: datetime, now: datetime, *, may_come: bool = True) -> s
     return f"in {about}" if may_come else f"{about} in the future"
 
 
-def moment(time: datetime, now: datetime, *, may_come: bool = True) -> Moment:
+def moment(time: datetime, now: datetime, *, may_come: bool = True, to: str = "seconds") -> Moment:
     """Return a time in words for tables and for `show`."""
-    return Moment(local_words(time), relative_words(time, now, may_come=may_come))
+    return Moment(local_words(time, to=to), relative_words(time, now, may_come=may_come))
 
 
 def _about(seconds: int) -> str:

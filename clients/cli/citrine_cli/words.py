@@ -74,8 +74,8 @@ def connected_word(connected: bool) -> str:
     return State("yes" if connected else "no")
 
 
-def time_word(message: Message, field: str, clock: Clock = utc_now) -> str:
-    """Return the value of a time field, local and to the second. Empty where unset.
+def time_word(message: Message, field: str, clock: Clock = utc_now, *, to: str = "seconds") -> str:
+    """Return the value of a time field, local and to the second, or the minute. Empty where unset.
 
     Where it stands alone, tables show it as seen from now ("3 min ago") and `show` says both.
     """
@@ -84,7 +84,7 @@ def time_word(message: Message, field: str, clock: Clock = utc_now) -> str:
     stamp = getattr(message, field)
     assert isinstance(stamp, Timestamp)
     try:
-        return moment(stamp.ToDatetime(tzinfo=UTC), clock(), may_come=field in DEADLINES)
+        return moment(stamp.ToDatetime(tzinfo=UTC), clock(), may_come=field in DEADLINES, to=to)
     except (ValueError, OverflowError):
         return "?"
 

@@ -168,4 +168,4 @@ def _tenant(key: Key) -> str:
 
 def _used(key: Key) -> str:
     # To the minute: seconds would say more than is known.
-    return time_word(key, "last_use_time")[:16] + "Z" if key.HasField("last_use_time") else ""
+    return time_word(key, "last_use_time", to="minutes")

@@ -276,8 +276,9 @@ def test_a_key_shows_when_it_was_made_and_used_and_ends(citrine: Cli, core: Scri
     core.on("ListKeys", ListKeysResponse(keys=[key, used]))
 
     listed = citrine("key", "list", "--columns", "key,created,used,expires").lines
-    assert listed[1].split() == ["k1", "2025-01-31", "12:00:00Z"]
-    assert listed[2].split() == ["k2", "2025-01-31", "12:00:00Z", "2025-01-31", "12:00Z", "2025-01-31", "12:00:00Z"]
+    assert listed[1].split() == ["k1", "2025-01-31", "12:00:00", "UTC"]
+    time = ["2025-01-31", "12:00:00", "UTC"]
+    assert listed[2].split() == ["k2", *time, "2025-01-31", "12:00", "UTC", *time]
     assert ["expires", "never"] in [line.split() for line in citrine("key", "show", "billing").lines]
     shown = citrine("key", "show", "k2").out
     assert "host:/key" in shown
@@ -302,7 +303,7 @@ def test_a_key_is_rotated_by_its_name(citrine: Cli, core: ScriptedCore) -> None:
         "key k5 takes the place of k4 (billing)",
         "secret: sesame",
         "It is shown only now.",
-        "k4 ends at 2025-01-31 12:00:00Z",
+        "k4 ends at 2025-01-31 12:00:00 UTC",
     ]
     citrine("key", "rotate", "k4")
 

@@ -120,14 +120,12 @@ async def test_transactions_are_listed_by_what_their_ids_begin_with(
     await second.call(started(0, transaction_id="ab-1"))
 
     async def ids(prefix: str, **fields: Any) -> list[tuple[str, str]]:
-        request, found = pb.ListTransactionsRequest(transaction_id_prefix=prefix, page_size=2, **fields), []
-        while not found or request.page_token:
-            page = await api.ListTransactions(request)
-            found += [(one.transaction_id, one.station_id) for one in page.transactions]
-            request.page_token = page.next_page_token
-            if not found:
-                break
-        return found
+        request = pb.ListTransactionsRequest(transaction_id_prefix=prefix, page_size=2, **fields)
+        pages = [await api.ListTransactions(request)]
+        while pages[-1].next_page_token:
+            request.page_token = pages[-1].next_page_token
+            pages.append(await api.ListTransactions(request))
+        return [(one.transaction_id, one.station_id) for page in pages for one in page.transactions]
 
     assert await ids("ab") == [("ab-1", "CS-1"), ("ab-1", "CS-2"), ("ab-2", "CS-1"), ("ab-3", "CS-1")]
     assert await ids("ab", station_id="CS-2") == [("ab-1", "CS-2")]
