@@ -114,6 +114,7 @@ class Core:
             self._vendor_route,
             self._forget_station,
             counters=BusinessCounters(self.metrics.registry),
+            public_urls=self.links.public_urls,
         )
         resources = [reports.block(self.services, self.feed), refusals.block(self.services, self.links)]
         self.blocks = [*resources, *built_in(self.services), *plug_ins(self.services)]

@@ -16,7 +16,16 @@ if TYPE_CHECKING:
     from citrine_core.resources.commands import CommandSender
     from citrine_core.resources.tokens import Token
 
-__all__ = ["CreditLeft", "Disconnect", "ForgetStation", "Inform", "OnTokenChange", "Services", "VendorRoute"]
+__all__ = [
+    "CreditLeft",
+    "Disconnect",
+    "ForgetStation",
+    "Inform",
+    "OnTokenChange",
+    "PublicUrls",
+    "Services",
+    "VendorRoute",
+]
 
 Disconnect = Callable[[str, str, str], Awaitable[bool]]
 """`await disconnect(tenant_id, station_id, reason)` has the edge close the websocket of a station. Returns False where
@@ -40,6 +49,10 @@ CreditLeft = Callable[[UnitOfWork, str, "Sequence[Token]"], Awaitable[Mapping[tu
 VendorRoute = Callable[[str, str | None], "Route | None"]
 """`vendor_route(vendor_id, message_id)` returns the handler of a vendor's DataTransfer, or None. All blocks are
 collected by the time that messages come."""
+
+
+PublicUrls = Callable[[], Sequence[str]]
+"""`public_urls()` returns the URLs by which stations reach the edges that are linked, without tenant and station."""
 
 
 async def _nobody_to_disconnect(tenant_id: str, station_id: str, reason: str) -> bool:
@@ -77,5 +90,7 @@ class Services:
     """The block that knows what transactions cost adds here who says what is left of prepaid tokens."""
     counters: BusinessCounters = field(default_factory=BusinessCounters)
     """What is counted of the business."""
+    public_urls: PublicUrls = list
+    """Returns where stations reach the edges that are linked."""
     shared: dict[type, Any] = field(default_factory=dict)
     """Objects that several blocks use, by their class; who needs one first makes it."""

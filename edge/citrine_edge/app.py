@@ -87,6 +87,7 @@ class Edge:
             OSError: When one of them can't be listened on, or the ready file can't be written.
         """
         ocpp = await _listen(self.server, self.settings.ocpp_listen)
+        self.sessions.public_url = self.settings.public_url or _own_url(ocpp)
         http = await _listen(self.health, self.settings.edge_http_listen)
         async with asyncio.TaskGroup() as tasks:
             links = tasks.create_task(self.discovery.run(), name="discovery")
@@ -282,6 +283,14 @@ async def _listen(server: StationServer | HealthServer, address: str) -> str:
 def _join(address: tuple[str, int]) -> str:
     host, port = address
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _own_url(address: str) -> str:
+    """Return the URL of a listener by its address, or by the name of this machine where it listens on all of them."""
+    host, port = split_address(address)
+    if host in ("0.0.0.0", "::"):
+        return f"ws://{socket.gethostname()}:{port}"
+    return f"ws://{_join((host, port))}"
 
 
 def _write_atomically(path: Path, text: str) -> None:

@@ -9,8 +9,9 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, NoReturn
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
 __all__ = ["Duration", "EdgeSettings", "InvalidSetting", "descriptions", "read_settings", "split_address"]
 
@@ -43,6 +44,13 @@ class EdgeSettings(BaseModel):
 
     ocpp_listen: str = "0.0.0.0:9000"
     """Host and port for charging stations. Port 0: any free one."""
+
+    public_url: str = ""
+    """URL that stations are given to reach this edge, as ws://HOST:PORT or wss://HOST/PATH, without tenant and station.
+
+    Behind a proxy or a load balancer it is theirs. Empty: made of ocpp_listen and, where that is all addresses, the
+    name of this machine.
+    """
 
     core: str = "127.0.0.1:50051"
     """Where cores are: host:port, separated by commas. Every address of a DNS name gets a link."""
@@ -109,6 +117,18 @@ class EdgeSettings(BaseModel):
 
     ocpp_max_write_buffer: int = Field(default=2 << 20, ge=1024)
     """Bytes that may wait for a station to read them; above it the socket is closed."""
+
+    @field_validator("public_url")
+    @classmethod
+    def _is_url(cls, url: str) -> str:
+        try:
+            parts = urlsplit(url)
+            valid = parts.scheme in ("ws", "wss") and parts.hostname and parts.port != 0
+        except ValueError:
+            valid = False
+        if url and not (valid and not parts.query and not parts.fragment and "@" not in parts.netloc):
+            raise ValueError("must be like wss://csms.example.com/ocpp")
+        return url.rstrip("/")
 
     def credential(self) -> str:
         """Return the credential of the edge link, empty where none is set.

@@ -154,8 +154,12 @@ class StationServer:
             self._refuse(socket, 401)
             self._tell(identity, socket, pb.HandshakeRefused.CAUSE_CREDENTIALS)
             return
-        if self._draining or not self._router.available or not self._has_capacity():
+        if self._draining or not self._router.available:
             self._refuse(socket, 503)
+            return
+        if not self._has_capacity():
+            self._refuse(socket, 503)
+            self._tell(identity, socket, pb.HandshakeRefused.CAUSE_TOO_MANY)
             return
         dialect = self._dialects[subprotocol]
         admit = pb.Admit(

@@ -34,6 +34,8 @@ class Sessions:
         close_spread: float,
         clock: Clock = time.time_ns,
     ) -> None:
+        self.public_url = ""
+        """By which stations reach this edge; known as soon as it listens."""
         self._edge_id = edge_id
         self._software_version = software_version
         self._router = router
@@ -86,7 +88,12 @@ class Sessions:
     def hello(self) -> pb.Hello:
         """Return what the edge says first on a link."""
         held = [session.held for session in self._open.values()]
-        return pb.Hello(edge_id=self._edge_id, sessions=held, software_version=self._software_version)
+        return pb.Hello(
+            edge_id=self._edge_id,
+            sessions=held,
+            software_version=self._software_version,
+            public_url=self.public_url,
+        )
 
     def welcomed(self, link: Link, welcome: pb.Welcome) -> None:
         """Close the sessions that the core does not know as valid."""

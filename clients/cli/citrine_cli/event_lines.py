@@ -16,6 +16,7 @@ from citrine.events.v1.events_pb2 import (
     TransactionChecked,
     TransactionSummary,
 )
+from citrine_cli.admission_hints import refusal_words_of
 from citrine_cli.words import amount, enum_word, money, skew_word
 
 __all__ = ["event_line", "event_words", "local_time"]
@@ -94,11 +95,7 @@ _WORDS: Mapping[str, Callable[[Any], str]] = {
         f"clock {skew_word(body, 'skew')}" + (", its transactions go by ours" if body.is_off else "")
     ),
     "station_held": lambda body: f"held, because nobody knows it; from {body.remote_address}",
-    "station_refused": lambda body: (
-        f"refused: {enum_word(body, 'reason').replace('_', ' ')}, from {body.remote_address}"
-        + (f", offers {body.offered or 'no subprotocol'}" if body.reason == body.REASON_NO_COMMON_VERSION else "")
-        + (f", {body.attempts} attempts" if body.attempts > 1 else "")
-    ),
+    "station_refused": refusal_words_of,
     "provisioning_changed": lambda body: (
         f"configuration {body.configuration_id} {body.state}"
         + (f", {body.refused} refused" if body.refused else "")

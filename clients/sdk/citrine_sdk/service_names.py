@@ -78,7 +78,7 @@ _READS = {
         "GetChargingPlan ListChargingCapacities ListChargingLimits "
         "ListChargingNegotiations ListChargingPlans ListChargingProfiles"
     ),
-    "StationsService": "GetStation ListStations",
+    "StationsService": "GetStation GetStationAddress ListStations",
     "TariffAndCostService": "GetCostCorrection GetTransactionCost ListCostCorrections ListTransactionCosts",
     "TariffsService": "GetCostSettings GetTariff ListTariffAssignments ListTariffVersions ListTariffs PreviewCost",
     "TenantsService": "GetTenant ListTenants",

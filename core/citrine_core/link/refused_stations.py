@@ -37,6 +37,7 @@ MOST_OFFERED = 100
 _CAUSES = {
     HandshakeRefused.CAUSE_CREDENTIALS: StationRefused.REASON_MALFORMED_CREDENTIALS,
     HandshakeRefused.CAUSE_VERSION: StationRefused.REASON_NO_COMMON_VERSION,
+    HandshakeRefused.CAUSE_TOO_MANY: StationRefused.REASON_TOO_MANY,
 }
 
 Key: TypeAlias = tuple[str, str, "StationRefused.Reason.ValueType"]
@@ -116,14 +117,17 @@ class RefusedStations:
             name = StationRefused.Reason.Name(reason).removeprefix("REASON_").lower().replace("_", " ")
             about = {"tenant_id": tenant_id, "station_id": station_id, "address": attempts.remote_address}
             logger.info("a station was refused: %s", name, extra={**about, "attempts": attempts.count})
-            if await self._tenants.exists(tenant_id):
-                body = StationRefused(
-                    reason=reason,
-                    remote_address=attempts.remote_address,
-                    attempts=attempts.count,
-                    offered=attempts.offered,
-                )
-                events.append(Event(tenant_id=tenant_id, station_id=station_id, station_refused=body))
+            body = StationRefused(
+                reason=reason,
+                remote_address=attempts.remote_address,
+                attempts=attempts.count,
+                offered=attempts.offered,
+            )
+            if not await self._tenants.exists(tenant_id):
+                # Whoever mistyped the tenant in the URL looks for it somewhere.
+                body.reason, body.unknown_tenant_id = StationRefused.REASON_UNKNOWN_TENANT, tenant_id
+                tenant_id = DEFAULT_TENANT
+            events.append(Event(tenant_id=tenant_id, station_id=station_id, station_refused=body))
         # What is counted while they are stored is of the next time.
         counted = {key: self._waiting.pop(key) for key in due}
         self._told |= dict.fromkeys(due, now)

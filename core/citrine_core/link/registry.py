@@ -29,9 +29,11 @@ MAX_WAITING = 100_000
 class Link:
     """One edge's stream. What is sent after it ended is dropped: the edge asks again elsewhere."""
 
-    def __init__(self, edge_id: str, software_version: str) -> None:
+    def __init__(self, edge_id: str, software_version: str, public_url: str = "") -> None:
         self.edge_id = edge_id
         self.software_version = software_version
+        self.public_url = public_url
+        """By which stations reach the edge. Empty: it did not say."""
         self.draining = False
         """True when the edge is about to stop."""
         self.ended = asyncio.Event()
@@ -103,6 +105,10 @@ class LinkRegistry:
     async def gone(self) -> None:
         """Wait until there is no link."""
         await self._gone.wait()
+
+    def public_urls(self) -> list[str]:
+        """Return the URLs by which stations reach the edges, each once, of those that are not about to stop."""
+        return sorted({link.public_url for link in self if link.public_url and not link.draining})
 
     def get(self, edge_id: str) -> Link | None:
         """Return the link to an edge, or None where there is none."""

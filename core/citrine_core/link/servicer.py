@@ -41,6 +41,9 @@ logger = logging.getLogger(__name__)
 HELLO_TIMEOUT = 10.0
 """Seconds that an edge has to say Hello."""
 
+MAX_URL = 2000
+"""Characters of the URL that an edge says stations reach it by."""
+
 STALE = 1000
 """Close code of a websocket that is not the newest of its station."""
 
@@ -102,7 +105,7 @@ class EdgeLinkServicer(EdgeLinkServiceServicer):
             await context.write(LinkResponse(items=[Downstream(welcome=Welcome(core_id=self._core_id))]))
             return
         hello_time = self._clock()
-        link = registry.Link(hello.edge_id, hello.software_version)
+        link = registry.Link(hello.edge_id, hello.software_version, hello.public_url[:MAX_URL])
         logger.info("an edge linked, it holds %d sessions", len(hello.sessions), extra={"edge_id": link.edge_id})
         try:
             known = await self._greet(hello, hello_time, link)

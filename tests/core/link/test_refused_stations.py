@@ -77,8 +77,12 @@ async def test_whoever_tries_names_by_the_thousand_does_not_fill_the_database(co
         await refusals.tell()
 
     stored = [await events(core.core.unit_of_work, f"CS-{number}") for number in range(2 * MOST_EVENTS)]
-    # Every second one is of a tenant that there is not.
-    assert sum(map(len, stored)) == MOST_EVENTS / 2
+    # Every second one is of a tenant that there is not, which the default one is told.
+    assert sum(map(len, stored)) == MOST_EVENTS
+    unknown = [one.station_refused for kept in stored for one in kept if one.station_refused.unknown_tenant_id]
+    assert {(one.reason, one.unknown_tenant_id) for one in unknown} == {
+        (StationRefused.REASON_UNKNOWN_TENANT, "nobody")
+    }
 
 
 async def test_what_an_edge_refuses_by_itself_is_told(core: RunningCore) -> None:

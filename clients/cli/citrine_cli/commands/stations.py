@@ -23,7 +23,7 @@ from citrine.api.v1.stations_pb2 import (
     UpdateStationRequest,
 )
 from citrine_cli.client import Client, client_command, collect
-from citrine_cli.commands import station_care, station_configuration
+from citrine_cli.commands import station_care, station_configuration, station_watch
 from citrine_cli.commands.refusals import refusal_words
 from citrine_cli.errors import UsageError
 from citrine_cli.words import connected_word, count, enum_word, skew_word, time_word
@@ -67,6 +67,7 @@ def build() -> typer.Typer:
     client_command(app, "accept")(accept_station)
     client_command(app, "set-password")(set_password)
     client_command(app, "remove")(remove_station)
+    client_command(app, "watch")(station_watch.watch_station)
     station_care.add_to(app)
     station_configuration.add_to(app)
     return app
@@ -103,7 +104,10 @@ async def add_station(
     configuration: Configuration = None,
     description: Description = None,
 ) -> None:
-    """Register a station, and print its password where it is generated. Without a policy it is accepted."""
+    """Register a station, and print what to set in it: URL, user name, password. Without a policy it is accepted.
+
+    A password is generated unless one is given.
+    """
     if no_password and password:
         raise UsageError("--password and --no-password exclude each other")
     station = Station(
@@ -119,8 +123,25 @@ async def add_station(
     if client.out.as_json:
         client.out.message(created)
         return
-    client.out.line(f"station {created.station.station_id} added to tenant {created.station.tenant_id}")
-    _tell_password(client, created.generated_password)
+    client.out.line(f"station {created.station.station_id} added to tenant {created.station.tenant_id}; set in it:")
+    given = "as you gave it" if password else "none is needed" if no_password else ""
+    client.out.facts(
+        {
+            "  URL": " or ".join(created.address.urls) or "not known: no edge is linked to the core now",
+            "  user": created.address.username,
+            "  password": created.generated_password or given,
+        }
+    )
+    if created.generated_password:
+        client.out.line("The password is shown only now. Some stations want the URL without their id at its end.")
+    client.out.line(
+        f"Then see it connect, or why it is refused: citrine {_tenant_option(created.station)}station watch "
+        f"{created.station.station_id}"
+    )
+
+
+def _tenant_option(station: Station) -> str:
+    return "" if station.tenant_id == "default" else f"--tenant {station.tenant_id} "
 
 
 async def list_stations(

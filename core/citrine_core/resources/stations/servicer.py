@@ -15,6 +15,7 @@ from citrine_core.db import UnitOfWork
 from citrine_core.errors import Conflict, FailedPrecondition
 from citrine_core.resources.configurations import ConfigurationRepository, ProvisioningRepository
 from citrine_core.resources.refusals.queries import find_summaries
+from citrine_core.resources.stations.addresses import station_address
 from citrine_core.resources.stations.fields import (
     CHANGEABLE,
     assign,
@@ -44,6 +45,7 @@ class StationsServicer(StationsServiceServicer):
         self._clock = services.clock
         self._disconnect = services.disconnect
         self._forget = services.forget_station
+        self._public_urls = services.public_urls
 
     async def GetStation(
         self, request: pb.GetStationRequest, context: grpc.aio.ServicerContext[pb.GetStationRequest, pb.Station]
@@ -95,7 +97,19 @@ class StationsServicer(StationsServiceServicer):
             await StationRepository(work.session).add(station)
             _changed(work, station, StationChanged.KIND_CREATED)
             await work.commit()
-        return pb.CreateStationResponse(station=to_proto(station, None), generated_password=generated)
+        return pb.CreateStationResponse(
+            station=to_proto(station, None),
+            generated_password=generated,
+            address=station_address(self._public_urls(), station.tenant_id, station.station_id),
+        )
+
+    async def GetStationAddress(
+        self,
+        request: pb.GetStationAddressRequest,
+        context: "grpc.aio.ServicerContext[pb.GetStationAddressRequest, pb.StationAddress]",
+    ) -> pb.StationAddress:
+        check_station_id("station_id", request.station_id)
+        return station_address(self._public_urls(), caller(context).tenant_id, request.station_id)
 
     async def UpdateStation(
         self, request: pb.UpdateStationRequest, context: grpc.aio.ServicerContext[pb.UpdateStationRequest, pb.Station]

@@ -28,6 +28,7 @@ from citrine.api.v1.stations_pb2 import (
     SetStationPasswordRequest,
     SetStationPasswordResponse,
     Station,
+    StationAddress,
 )
 from citrine.api.v1.tenants_pb2 import CreateTenantRequest, DeleteTenantRequest, ListTenantsResponse, Tenant
 from citrine.api.v1.tokens_pb2 import (
@@ -59,13 +60,22 @@ from tests.clients.scripted_core import ScriptedCore
 
 def test_a_station_is_added_and_its_password_shown(citrine: Cli, core: ScriptedCore) -> None:
     created = CreateStationResponse(
-        station=Station(station_id="CS-1", tenant_id="acme"), generated_password="pass-word"
+        station=Station(station_id="CS-1", tenant_id="acme"),
+        generated_password="pass-word",
+        address=StationAddress(urls=["ws://csms:9000/acme/CS-1"], username="CS-1"),
     )
     core.on("CreateStation", created)
 
     ran = citrine("station", "add", "CS-1", "--tenant", "acme", "--pending")
 
-    assert ran.lines == ["station CS-1 added to tenant acme", "password: pass-word", "It is shown only now."]
+    assert [line.split() for line in ran.lines[:4]] == [
+        "station CS-1 added to tenant acme; set in it:".split(),
+        ["URL", "ws://csms:9000/acme/CS-1"],
+        ["user", "CS-1"],
+        ["password", "pass-word"],
+    ]
+    assert ran.lines[4].startswith("The password is shown only now.")
+    assert ran.lines[5].endswith("citrine --tenant acme station watch CS-1")
     assert core.requests("CreateStation") == [
         CreateStationRequest(station=Station(station_id="CS-1", boot_policy=BOOT_POLICY_PENDING))
     ]

@@ -1,0 +1,51 @@
+"""Why a station is not let in, and what to do about it."""
+
+from collections.abc import Mapping
+
+from citrine.events.v1.events_pb2 import Event, StationRefused
+from citrine_cli.words import enum_word
+
+__all__ = ["refusal_hint", "refusal_words_of"]
+
+_HINTS: Mapping[int, str] = {
+    StationRefused.REASON_UNKNOWN_STATION: "register it: citrine {tenant}station add {station}",
+    StationRefused.REASON_WRONG_PASSWORD: (
+        "set the right password in the station, or a new one here: citrine {tenant}station set-password {station}"
+    ),
+    StationRefused.REASON_NO_PASSWORD: "set user name {station} and its password in the station (security profile 1)",
+    StationRefused.REASON_OTHER_USER_NAME: "the user name must be {station}, as at the end of the URL",
+    StationRefused.REASON_DISABLED: "let it connect again: citrine {tenant}station update {station} --enable",
+    StationRefused.REASON_MALFORMED_CREDENTIALS: (
+        "its Authorization header must be Basic authentication of {station} and its password"
+    ),
+    StationRefused.REASON_NO_COMMON_VERSION: (
+        "let it offer a subprotocol that is spoken here, as ocpp2.1, ocpp2.0.1 or ocpp1.6"
+    ),
+    StationRefused.REASON_UNKNOWN_TENANT: "the URL must end in TENANT/{station}; see citrine tenant list",
+    StationRefused.REASON_TOO_MANY: "it comes back by itself; raise CITRINE_OCPP_MAX_SOCKETS or add an edge",
+}
+
+
+def refusal_words_of(body: StationRefused) -> str:
+    """Return why a station was refused, and what it came with."""
+    said = f"refused: {enum_word(body, 'reason')}"
+    if body.reason == body.REASON_UNKNOWN_TENANT:
+        said += f" {body.unknown_tenant_id!r}"
+    said += f", from {body.remote_address}"
+    if body.reason == body.REASON_NO_COMMON_VERSION:
+        said += f", offers {body.offered or 'no subprotocol'}"
+    return said + (f", {body.attempts} attempts" if body.attempts > 1 else "")
+
+
+def refusal_hint(event: Event, tenant: str) -> str:
+    """Return what to do about a refused station. Empty where nothing is known to help.
+
+    Args:
+        event: Of kind station_refused.
+        tenant: The tenant that the station should be of. Empty: that of the event.
+    """
+    if tenant and event.tenant_id != tenant and not event.station_refused.unknown_tenant_id:
+        return f"it uses the URL of tenant {event.tenant_id}, and is watched in tenant {tenant}: correct its URL"
+    hint = _HINTS.get(event.station_refused.reason, "")
+    option = "" if event.tenant_id in ("", "default") else f"--tenant {event.tenant_id} "
+    return hint.format(station=event.station_id, tenant=option)

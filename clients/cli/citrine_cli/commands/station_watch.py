@@ -1,0 +1,326 @@
+"""`citrine station watch`: what becomes of one station, from its first attempt to connect to a bill."""
+
+import asyncio
+import contextlib
+from datetime import UTC, datetime
+from enum import IntEnum
+from functools import partial
+from typing import Annotated, cast
+
+import grpc
+import typer
+from google.protobuf.timestamp_pb2 import Timestamp
+from grpc.aio import UnaryStreamMultiCallable
+
+from citrine.api.v1.events_pb2 import SubscribeRequest, SubscribeResponse
+from citrine.api.v1.stations_pb2 import GetStationAddressRequest, GetStationRequest, Station
+from citrine.events.v1.events_pb2 import Event
+from citrine.ocpp.v2.provisioning_pb2 import REGISTRATION_STATUS_ENUM_ACCEPTED
+from citrine.ocpp.v2.transactions_pb2 import CHARGING_STATE_ENUM_CHARGING
+from citrine_cli.admission_hints import refusal_hint
+from citrine_cli.client import Client
+from citrine_cli.errors import CliError, UsageError
+from citrine_cli.event_lines import event_words, local_time
+from citrine_cli.targets import Station as StationId
+from citrine_cli.targets import choice
+from citrine_cli.values import parse_duration
+from citrine_cli.words import amount, enum_word, money
+from citrine_sdk import follow_events, pages
+
+__all__ = ["watch_station"]
+
+MOST_TENANTS = 20
+"""Other tenants in which it is looked whether the station comes to a wrong one."""
+
+_KINDS = (
+    "station_connected",
+    "station_disconnected",
+    "station_booted",
+    "station_held",
+    "station_refused",
+    "station_changed",
+    "connector_status_changed",
+    "transaction_started",
+    "transaction_updated",
+    "transaction_ended",
+    "transaction_closed",
+    "transaction_cost_changed",
+)
+
+
+class Step(IntEnum):
+    """How far a station is; each step implies those before."""
+
+    NONE = 0
+    CONNECTED = 1
+    BOOTED = 2
+    CHARGING = 3
+
+
+_STEPS = {step.name.lower(): step for step in Step if step}
+
+
+async def watch_station(
+    client: Client,
+    station_id: StationId,
+    until: Annotated[
+        str,
+        typer.Option("--until", metavar="STEP", help="End with exit code 0 once it is connected, booted or charging."),
+    ] = "",
+    timeout: Annotated[
+        str, typer.Option("--timeout", metavar="TIME", help='With --until: end with exit code 1 after "5m", "90s".')
+    ] = "",
+) -> None:
+    """Say what becomes of a station until Ctrl-C: connected, booted, charging, ended, or why it is refused.
+
+    What is so already comes first. The station needs not be registered. With --json each line is the station as
+    GetStation shows it, or an event.
+    """
+    if timeout and not until:
+        raise UsageError("--timeout needs --until")
+    goal = choice("--until", _STEPS, until) if until else None
+    limit = parse_duration("--timeout", timeout).ToTimedelta().total_seconds() if timeout else None
+    watch = _Watch(client, station_id, goal)
+    try:
+        async with asyncio.timeout(limit):
+            await watch.run()
+    except BaseExceptionGroup as group:
+        raise _first(group) from None
+    except TimeoutError:
+        raise CliError(f"{station_id} is not {until} after {timeout}; {watch.last}") from None
+
+
+def _first(error: BaseException) -> BaseException:
+    """Return what ended a task group."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
+class _Watch:
+    """One station, and what was said of it so far."""
+
+    def __init__(self, client: Client, station_id: str, goal: Step | None) -> None:
+        self._client = client
+        self._station_id = station_id
+        self._goal = goal
+        self._tenant = ""
+        self._step = Step.NONE
+        self._charging: dict[str, str] = {}
+        """Charging state of each transaction, as said last."""
+        self._costs: dict[str, str] = {}
+        """What each ended transaction costs, as said last."""
+        self.last = "nothing was heard of it"
+        """What was said last of its attempts."""
+
+    async def run(self) -> None:
+        """Say what is and what happens until the goal is reached."""
+        # From this token on, so that nothing is missed while the present state is read.
+        token = await self._now()
+        events: asyncio.Queue[Event] = asyncio.Queue(maxsize=1000)
+        async with asyncio.TaskGroup() as tasks:
+            try:
+                following = [tasks.create_task(self._follow(events, self._subscribe(), _KINDS, token))]
+                await self._say_state()
+                following += [
+                    tasks.create_task(self._follow_refusals(events, tenant)) for tenant in await self._other_tenants()
+                ]
+                while not self._reached():
+                    await self._say(await events.get())
+            finally:
+                for task in following:
+                    task.cancel()
+
+    def _reached(self) -> bool:
+        return self._goal is not None and self._step >= self._goal
+
+    def _subscribe(self, tenant: str = "") -> UnaryStreamMultiCallable[SubscribeRequest, SubscribeResponse]:
+        subscribe = self._client.citrine.events.Subscribe
+        if not tenant:
+            return subscribe
+        # What is given for this call wins over the tenant of the connection.
+        return cast(
+            UnaryStreamMultiCallable[SubscribeRequest, SubscribeResponse],
+            partial(subscribe, metadata=(("citrine-tenant", tenant),)),
+        )
+
+    async def _now(self) -> str:
+        stream = self._subscribe()(SubscribeRequest(station_ids=[self._station_id]))
+        try:
+            # A sign of life comes first.
+            first = await stream.read()
+            return first.event.token if isinstance(first, SubscribeResponse) else ""
+        finally:
+            stream.cancel()
+
+    async def _follow(
+        self,
+        events: asyncio.Queue[Event],
+        subscribe: UnaryStreamMultiCallable[SubscribeRequest, SubscribeResponse],
+        kinds: tuple[str, ...],
+        token: str,
+    ) -> None:
+        async for event in follow_events(subscribe, stations=[self._station_id], kinds=kinds, from_token=token):
+            await events.put(event)
+
+    async def _follow_refusals(self, events: asyncio.Queue[Event], tenant: str) -> None:
+        # A tenant that is removed meanwhile ends no more than this.
+        with contextlib.suppress(grpc.aio.AioRpcError):
+            await self._follow(events, self._subscribe(tenant), ("station_refused",), "")
+
+    async def _other_tenants(self) -> list[str]:
+        """Return tenants to whose URL the station may come by mistake: only an operator sees them."""
+        from citrine.api.v1.tenants_pb2 import ListTenantsRequest
+
+        try:
+            page = await self._client.citrine.tenants.ListTenants(ListTenantsRequest(page_size=MOST_TENANTS + 1))
+        except grpc.aio.AioRpcError:
+            return []
+        return [tenant.tenant_id for tenant in page.tenants if tenant.tenant_id != self._tenant][:MOST_TENANTS]
+
+    # What is.
+
+    async def _say_state(self) -> None:
+        citrine = self._client.citrine
+        where = await citrine.stations.GetStationAddress(GetStationAddressRequest(station_id=self._station_id))
+        self._tenant = where.tenant_id
+        try:
+            station = await citrine.stations.GetStation(GetStationRequest(station_id=self._station_id))
+        except grpc.aio.AioRpcError as error:
+            if error.code() is not grpc.StatusCode.NOT_FOUND:
+                raise
+            option = "" if where.tenant_id == "default" else f"--tenant {where.tenant_id} "
+            add = f"citrine {option}station add {self._station_id}"
+            self._line(f"is not registered in tenant {where.tenant_id}; add it: {add}")
+            return
+        if self._client.out.as_json:
+            self._client.out.message(station, line=True)
+        if not station.connected:
+            seen = "is not connected" if station.HasField("last_seen_time") else "has never connected"
+            at = f" at {where.urls[0]}" if where.urls else "; no edge is linked to the core"
+            self._line(f"{seen}; waiting for it in tenant {where.tenant_id}{at}")
+            return
+        self._step = Step.CONNECTED
+        self._line(f"is connected with OCPP {station.ocpp_version} from {station.remote_address}")
+        self._say_booted(station, "booted")
+        for evse in station.evses:
+            for plug in evse.connectors:
+                if plug.HasField("status"):
+                    place = f"evse {evse.evse_id} connector {plug.connector_id}"
+                    self._line(f"{place} is {enum_word(plug, 'status')}")
+        await self._say_transactions()
+
+    async def _say_transactions(self) -> None:
+        from citrine.api.v1.transactions_pb2 import ListTransactionsRequest
+
+        request = ListTransactionsRequest(station_id=self._station_id, active_only=True)
+        async for page in pages(self._client.citrine.transactions.ListTransactions, request):
+            for one in page.transactions:
+                self._charging[one.transaction_id] = enum_word(one, "charging_state")
+                evse = f"evse {one.evse_id}" if one.HasField("evse_id") else ""
+                energy = amount(one, "energy_wh", "kWh", 1000)
+                parts = ("transaction under way", evse, enum_word(one, "charging_state"), energy, one.transaction_id)
+                self._line("  ".join(filter(None, parts)))
+                if one.charging_state == CHARGING_STATE_ENUM_CHARGING:
+                    self._step = Step.CHARGING
+
+    # What happens.
+
+    async def _say(self, event: Event) -> None:
+        if self._client.out.as_json:
+            self._client.out.message(event, line=True)
+        kind = event.WhichOneof("body")
+        if kind == "transaction_updated":
+            await self._updated(event)
+        elif kind == "transaction_ended":
+            await self._ended(event)
+        elif kind == "transaction_cost_changed":
+            self._cost_changed(event)
+        elif kind == "station_refused":
+            hint = refusal_hint(event, self._tenant)
+            self.last = event_words(event) + (f"; {hint}" if hint else "")
+            self._line(self.last, event.time)
+        else:
+            if kind == "transaction_started":
+                self._charging[event.transaction_started.transaction.transaction_id] = ""
+                self._take_state(event)
+            elif kind == "station_connected":
+                self._step, self.last = Step.CONNECTED, "it connected, and went no further"
+            elif kind == "station_disconnected":
+                self._step, self.last = Step.NONE, f"it {event_words(event)}"
+            elif kind == "station_booted":
+                accepted = event.station_booted.status == REGISTRATION_STATUS_ENUM_ACCEPTED
+                self._step = max(self._step, Step.BOOTED) if accepted else Step.CONNECTED
+                self.last = f"it {event_words(event)}"
+            self._line(event_words(event), event.time)
+            if kind == "station_connected":
+                await self._take_registration(event)
+
+    async def _take_registration(self, connected: Event) -> None:
+        """Take note of a station that booted before: not every one does so after a mere reconnect."""
+        request = GetStationRequest(station_id=self._station_id)
+        try:
+            station = await self._client.citrine.stations.GetStation(request)
+        except grpc.aio.AioRpcError:
+            return
+        if station.HasField("boot_time") and station.boot_time.ToNanoseconds() < connected.time.ToNanoseconds():
+            self._say_booted(station, "booted before")
+
+    def _say_booted(self, station: Station, words: str) -> None:
+        if not station.HasField("registration"):
+            return
+        hardware = f"{station.hardware.vendor_name} {station.hardware.model}"
+        self._line(f"{words}: {enum_word(station, 'registration')}  {hardware}")
+        if station.registration == REGISTRATION_STATUS_ENUM_ACCEPTED:
+            self._step = Step.BOOTED
+
+    def _take_state(self, event: Event) -> bool:
+        """Return whether its charging state is another than what was said."""
+        body = event.transaction_started if event.HasField("transaction_started") else event.transaction_updated
+        summary = body.transaction
+        state = enum_word(summary, "charging_state")
+        changed = self._charging.get(summary.transaction_id) != state
+        self._charging[summary.transaction_id] = state
+        if summary.charging_state == CHARGING_STATE_ENUM_CHARGING:
+            self._step = Step.CHARGING
+        return changed
+
+    async def _updated(self, event: Event) -> None:
+        # One line for each change: meter values alone would fill the screen.
+        if self._take_state(event):
+            self._line(event_words(event).replace("transaction updated", "transaction is", 1), event.time)
+
+    async def _ended(self, event: Event) -> None:
+        transaction_id = event.transaction_ended.transaction.transaction_id
+        self._charging.pop(transaction_id, None)
+        self._step = min(self._step, Step.BOOTED)
+        cost = await self._cost(transaction_id)
+        self._costs[transaction_id] = cost.removesuffix(" so far")
+        self._line(f"{event_words(event)}{f'  {cost}' if cost else ''}", event.time)
+
+    async def _cost(self, transaction_id: str) -> str:
+        from citrine.api.v1.tariff_and_cost_pb2 import COST_STATE_FINAL, GetTransactionCostRequest
+
+        request = GetTransactionCostRequest(station_id=self._station_id, transaction_id=transaction_id)
+        try:
+            found = await self._client.citrine.tariff_and_cost.GetTransactionCost(request)
+        except grpc.aio.AioRpcError:
+            # No tariff applies, or the key may not see prices: the rest is worth saying.
+            return ""
+        said = money(found.cost.total.after_tax, found.cost.currency)
+        return said if not said or found.state == COST_STATE_FINAL else f"{said} so far"
+
+    def _cost_changed(self, event: Event) -> None:
+        body = event.transaction_cost_changed
+        said = money(body.after_tax, body.currency)
+        if body.is_final and self._costs.get(body.transaction_id) != said:
+            self._costs[body.transaction_id] = said
+            self._line(event_words(event), event.time)
+
+    def _line(self, text: str, stamp: Timestamp | None = None) -> None:
+        if self._client.out.as_json:
+            return
+        if stamp is None:
+            stamp = Timestamp()
+            stamp.FromDatetime(datetime.now(UTC))
+        self._client.out.line(f"{local_time(stamp)[:8]}  {self._station_id}  {text}")
