@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-from datetime import UTC, datetime
 from enum import IntEnum
 from functools import partial
 from typing import Annotated, cast
@@ -19,6 +18,7 @@ from citrine.ocpp.v2.provisioning_pb2 import REGISTRATION_STATUS_ENUM_ACCEPTED
 from citrine.ocpp.v2.transactions_pb2 import CHARGING_STATE_ENUM_CHARGING
 from citrine_cli.admission_hints import refusal_hint
 from citrine_cli.client import Client
+from citrine_cli.clock import utc_now
 from citrine_cli.errors import CliError, UsageError
 from citrine_cli.event_lines import event_words, local_time
 from citrine_cli.targets import Station as StationId
@@ -322,5 +322,5 @@ class _Watch:
             return
         if stamp is None:
             stamp = Timestamp()
-            stamp.FromDatetime(datetime.now(UTC))
+            stamp.FromDatetime(utc_now())
         self._client.out.line(f"{local_time(stamp)[:8]}  {self._station_id}  {text}")

@@ -69,7 +69,7 @@ def test_a_station_is_added_and_its_password_shown(citrine: Cli, core: ScriptedC
     ran = citrine("station", "add", "CS-1", "--tenant", "acme", "--pending")
 
     assert [line.split() for line in ran.lines[:4]] == [
-        "station CS-1 added to tenant acme; set in it:".split(),
+        ["station", "CS-1", "added", "to", "tenant", "acme;", "set", "in", "it:"],
         ["URL", "ws://csms:9000/acme/CS-1"],
         ["user", "CS-1"],
         ["password", "pass-word"],
