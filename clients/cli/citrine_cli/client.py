@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any, Concatenate, ParamSpec, TypeVar, get_type_hints
+from typing import Annotated, Any, Concatenate, ParamSpec, TypeVar, get_args, get_type_hints
 
 import grpc
 import typer
@@ -133,9 +133,9 @@ def client_command(
             asyncio.run(_run(connection, out, functools.partial(run, **options)))
 
         own = list(inspect.signature(work).parameters.values())[1:]
-        # What lists something takes a limit.
-        look_options = _OF_LISTS if any(parameter.name == "limit" for parameter in own) else {}
         hints = get_type_hints(work, include_extras=True)
+        # What lists something takes a limit: how many. (That of a charging profile is another.)
+        look_options = _OF_LISTS if get_args(hints.get("limit"))[:1] == (int,) else {}
         keyword = inspect.Parameter.KEYWORD_ONLY
         parameters = [
             inspect.Parameter("ctx", keyword, annotation=typer.Context),
