@@ -55,7 +55,8 @@ def element_lines(tariff: Tariff) -> Iterator[str]:
             name, unit = _DIMENSIONS.get(one.dimension, ("?", ""))
             vat = "" if tariff.prices_include_tax else _taxes(one)
             step = f" in steps of {one.step_size}" if one.step_size > 1 else ""
-            prices.append(f"{name} {one.price}{unit}{vat}{step}")
+            price = f"{one.price} {tariff.currency}".rstrip()
+            prices.append(f"{name} {price}{unit}{vat}{step}")
         limits = ", ".join(_limits(element.restrictions))
         yield f"{', '.join(prices)}{f' ({limits})' if limits else ''}"
 
@@ -103,6 +104,7 @@ def cost_lines(out: Output, cost: Cost) -> None:
             for one in cost.lines
         ),
         empty="nothing is to be paid for",
+        title="items",
     )
     out.facts(
         {
@@ -129,6 +131,7 @@ def cost_lines(out: Output, cost: Cost) -> None:
                 for one in cost.periods
             ),
             empty="",
+            title="periods",
         )
 
 

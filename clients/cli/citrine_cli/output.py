@@ -80,7 +80,8 @@ class Output:
     def table(self, columns: Sequence[str], rows: Iterable[Sequence[str]], empty: str, title: str = "") -> None:
         """Print rows below their headings, or a sentence where there are none.
 
-        Where the terminal is too narrow for that, each row becomes a paragraph of names and values: nothing is cut.
+        Where the terminal is too narrow for that, columns without a value are left out. Where that does not do, each
+        row becomes a paragraph of names and values: nothing is cut.
 
         Args:
             columns: Headings.
@@ -92,28 +93,31 @@ class Output:
             UsageError: When a column was asked for that there is not.
         """
         chosen = self._choose(columns)
-        names = [columns[place] for place in chosen]
         values = [list(column) for column in zip(*rows, strict=True)]
-        shown = [self._cells(values[place]) for place in chosen] if values else []
         if title:
             self._print(Text(""), Text(title.upper(), style="bold"))
-        if not shown:
+        if not values:
             self.line(empty)
             return
-        widths = [
-            max(cell_len(name), *(cell_len(cell.plain) for cell in cells))
-            for name, cells in zip(names, shown, strict=True)
-        ]
-        if sum(widths) + GAP * (len(widths) - 1) > self._console.width:
-            self._print(*(part for row in zip(*shown, strict=True) for part in self._paragraph(names, row)))
+        shown = {columns[place]: self._cells(values[place]) for place in chosen}
+        if not self._fits(shown) and not self._columns:
+            shown = {name: cells for name, cells in shown.items() if any(cells)}
+        if not self._fits(shown):
+            rows_shown = zip(*shown.values(), strict=True)
+            self._print(*(part for row in rows_shown for part in self._paragraph([*shown], row)))
             return
         table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, GAP, 0, 0))
-        for name, place in zip(names, chosen, strict=True):
-            figures = all(isinstance(value, Figure) for value in values[place] if value)
-            table.add_column(name.upper(), no_wrap=True, justify="right" if figures and any(values[place]) else "left")
-        for row in zip(*shown, strict=True):
+        for name in shown:
+            filled = [value for value in values[columns.index(name)] if value]
+            figures = filled and all(isinstance(value, Figure) for value in filled)
+            table.add_column(name.upper(), no_wrap=True, justify="right" if figures else "left")
+        for row in zip(*shown.values(), strict=True):
             table.add_row(*row)
         self._print(table)
+
+    def _fits(self, shown: Mapping[str, Sequence[Text]]) -> bool:
+        widths = [max(cell_len(name), *(cell_len(cell.plain) for cell in cells)) for name, cells in shown.items()]
+        return sum(widths) + GAP * (len(widths) - 1) <= self._console.width
 
     def _choose(self, columns: Sequence[str]) -> list[int]:
         for name in self._columns:
@@ -124,13 +128,10 @@ class Output:
     def _cells(self, values: Sequence[str]) -> list[Text]:
         """Return the values of a column as they are shown in a table."""
         short = shortened([value for value in values if isinstance(value, PrefixId)]) if self._short else {}
-        return [
-            Text(
-                printable(value.relative if self._short and isinstance(value, Moment) else short.get(value, value)),
-                style=style_of(value),
-            )
-            for value in values
-        ]
+        return [Text.assemble((printable(self._word(value, short)), style_of(value))) for value in values]
+
+    def _word(self, value: str, short: Mapping[str, str]) -> str:
+        return value.relative if self._short and isinstance(value, Moment) else short.get(value, value)
 
     def _paragraph(self, names: Sequence[str], row: Sequence[Text]) -> Iterator[RenderableType]:
         """Yield the first value of a row, and the others below it with their names, in as few lines as they need."""
@@ -170,7 +171,8 @@ class Output:
         table.add_column(overflow="fold")
         for name, value in facts.items():
             text = f"{value} ({value.relative})" if isinstance(value, Moment) else value
-            table.add_row(Text(name, style="bold"), Text(printable(text), style=style_of(value), overflow="fold"))
+            shown = Text.assemble((printable(text), style_of(value)), overflow="fold")
+            table.add_row(Text.assemble((printable(name), "bold")), shown)
         return table
 
     def _print(self, *parts: RenderableType) -> None:

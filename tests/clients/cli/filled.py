@@ -1,5 +1,7 @@
 """Messages with a value in each field, as long and as wide as there may be."""
 
+from typing import Any
+
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
@@ -34,7 +36,8 @@ def fill(message: Message, number: int, *, length: int, depth: int = 0) -> None:
             setattr(message, field.name, _value(field, number, length))
 
 
-def _fill_inner(message: Message, field: FieldDescriptor, number: int, length: int, depth: int) -> None:
+# Any: protobuf has two types of descriptors, one of them private.
+def _fill_inner(message: Message, field: Any, number: int, length: int, depth: int) -> None:
     assert field.message_type is not None
     if field.message_type.GetOptions().map_entry or depth >= DEEPEST:
         return
@@ -50,9 +53,10 @@ def _fill_inner(message: Message, field: FieldDescriptor, number: int, length: i
         fill(one, number, length=length, depth=depth + 1)
 
 
-def _value(field: FieldDescriptor, number: int, length: int) -> str | bytes | bool | int | float:
+def _value(field: Any, number: int, length: int) -> str | bytes | bool | int | float:
     if field.enum_type is not None:
-        return field.enum_type.values[-1].number
+        number_of_last: int = field.enum_type.values[-1].number
+        return number_of_last
     match field.cpp_type:
         case FieldDescriptor.CPPTYPE_STRING if field.type == FieldDescriptor.TYPE_BYTES:
             return b"bytes"

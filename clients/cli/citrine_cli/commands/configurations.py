@@ -226,7 +226,7 @@ async def show_configuration(client: Client, configuration_id: Id) -> None:
         [write_name(data.component, data.variable, data.attribute_type), data.attribute_value]
         for data in found.variables
     )
-    client.out.table(["variable", "value"], rows, empty="no variables")
+    client.out.table(["variable", "value"], rows, empty="no variables", title="variables")
 
 
 async def remove_configuration(client: Client, configuration_id: Id) -> None:

@@ -131,7 +131,7 @@ async def show_update(
     pages = collect(api.ListFirmwareStatuses, history)
     statuses = [status async for page in pages for status in page.statuses]
     rows = ([instant_word(status, "time"), enum_word(status.message, "status")] for status in statuses)
-    client.out.table(["time", "status"], rows, empty="the station said nothing of it yet")
+    client.out.table(["time", "status"], rows, empty="the station said nothing of it yet", title="statuses")
 
 
 async def list_updates(

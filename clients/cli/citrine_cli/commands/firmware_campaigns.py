@@ -196,7 +196,7 @@ async def show(client: Client, campaign_id: CampaignId) -> None:
         for one in stations
     )
     columns = ["station", "state", "update", "because", "request", "attempts", "connected", "not before"]
-    client.out.table(columns, rows, empty="no stations")
+    client.out.table(columns, rows, empty="no stations", title="stations")
 
 
 async def pause(client: Client, campaign_id: CampaignId, reason: Reason = "") -> None:

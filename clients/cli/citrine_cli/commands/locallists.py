@@ -90,6 +90,7 @@ async def show_list(client: Client, station: StationId) -> None:
             for one in entries
         ),
         empty="no tokens",
+        title="tokens",
     )
 
 

@@ -19,6 +19,10 @@ from citrine_cli.words import enum_word, instant_word, number
 __all__ = ["build"]
 
 
+_SIGNS = {"Percent": "%", "Celsius": "°C", "Fahrenheit": "°F", "Deg": "°"}
+"""Units of OCPP that have a sign."""
+
+
 def build() -> typer.Typer:
     """Return the commands of `citrine meter`."""
     app = typer.Typer(help="Meter values: list.")
@@ -74,7 +78,7 @@ def _row(sample: Sample) -> list[str]:
         instant_word(sample, "time"),
         number(sample, "evse_id"),
         enum_word(value, "measurand"),
-        Figure(f"{sample.value} {sample.unit}".strip()),
+        Figure(f"{sample.value} {_SIGNS.get(sample.unit, sample.unit)}".strip()),
         enum_word(value, "phase"),
         enum_word(value, "location"),
         enum_word(value, "context"),

@@ -69,7 +69,7 @@ async def show_progress(client: Client, station_id: Station) -> None:
         ]
         for result in found.results
     )
-    client.out.table(["variable", "value", "answer", "problem"], rows, empty="nothing had to be set")
+    client.out.table(["variable", "value", "answer", "problem"], rows, empty="nothing had to be set", title="variables")
 
 
 async def show_drift(

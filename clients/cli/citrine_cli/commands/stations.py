@@ -212,23 +212,30 @@ async def show_station(client: Client, station_id: StationId) -> None:
             "description": station.description,
             "connected": connected_word(station.connected),
             "version": station.ocpp_version,
-            "enabled": "no" if station.HasField("enabled") and not station.enabled else "yes",
-            "boot policy": enum_word(station, "boot_policy"),
-            "boot interval": f"{station.boot_interval} s" if station.HasField("boot_interval") else "",
-            "registration": enum_word(station, "registration"),
-            "configuration": station.configuration_id,
-            "held": time_word(station, "held_time"),
             "address": station.remote_address,
-            "password": "not needed" if station.allow_no_password else "",
-            "vendor": station.hardware.vendor_name,
-            "model": station.hardware.model,
-            "serial number": station.hardware.serial_number,
-            "firmware": station.hardware.firmware_version,
-            "booted": time_word(station, "boot_time"),
-            "last seen": time_word(station, "last_seen_time"),
-            "clock": skew_word(station, "clock_skew") + (", transactions go by ours" if station.clock_is_off else ""),
-            "created": time_word(station, "create_time"),
+            "held": time_word(station, "held_time"),
             "refused": _refused_words(station.refused),
+            "admission": {
+                "enabled": "no" if station.HasField("enabled") and not station.enabled else "yes",
+                "boot policy": enum_word(station, "boot_policy"),
+                "boot interval": f"{station.boot_interval} s" if station.HasField("boot_interval") else "",
+                "registration": enum_word(station, "registration"),
+                "configuration": station.configuration_id,
+                "password": "not needed" if station.allow_no_password else "",
+            },
+            "hardware": {
+                "vendor": station.hardware.vendor_name,
+                "model": station.hardware.model,
+                "serial number": station.hardware.serial_number,
+                "firmware": station.hardware.firmware_version,
+            },
+            "times": {
+                "booted": time_word(station, "boot_time"),
+                "last seen": time_word(station, "last_seen_time"),
+                "clock": skew_word(station, "clock_skew")
+                + (", transactions go by ours" if station.clock_is_off else ""),
+                "created": time_word(station, "create_time"),
+            },
         }
     )
     rows = [
@@ -242,7 +249,9 @@ async def show_station(client: Client, station_id: StationId) -> None:
         for evse in station.evses
         for plug in evse.connectors
     ]
-    client.out.table(["evse", "connector", "status", "since", "wanted"], rows, empty="no connectors reported")
+    client.out.table(
+        ["evse", "connector", "status", "since", "wanted"], rows, empty="no connectors reported", title="connectors"
+    )
 
 
 def _refused_words(refused: RefusalSummary) -> str:

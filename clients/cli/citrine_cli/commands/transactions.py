@@ -23,10 +23,11 @@ from citrine.api.v1.transactions_pb2 import (
 from citrine.ocpp.v2 import remote_control_pb2 as remote_control
 from citrine.ocpp.v2 import transactions_pb2 as ocpp
 from citrine.ocpp.v2.types_pb2 import IdToken
-from citrine_cli.cells import PrefixId
+from citrine_cli.cells import PrefixId, State
 from citrine_cli.client import Client, client_command, collect
 from citrine_cli.commands.settlements import Consent, add_commands, key_of_settled
 from citrine_cli.limits import MaxCost, MaxEnergy, MaxTime, parse_limit
+from citrine_cli.output import Facts
 from citrine_cli.prefixes import find_transaction, key_of_transaction
 from citrine_cli.targets import tell_answer
 from citrine_cli.words import amount, count, duration_word, enum_word, instant_word, number, skew_word, time_word
@@ -57,10 +58,10 @@ def build() -> typer.Typer:
 
 def _state(transaction: Transaction) -> str:
     if transaction.HasField("end_time"):
-        return "ended"
+        return State("ended")
     if transaction.HasField("closed_time"):
-        return "closed"
-    return "orphaned" if transaction.orphaned else enum_word(transaction, "charging_state") or "active"
+        return State("closed")
+    return State("orphaned") if transaction.orphaned else enum_word(transaction, "charging_state") or State("active")
 
 
 async def list_transactions(
@@ -95,43 +96,51 @@ async def list_transactions(
     )
 
 
-def _facts(found: Transaction) -> dict[str, str]:
+def _facts(found: Transaction) -> Facts:
     return {
         "transaction": found.transaction_id,
         "station": found.station_id,
+        "station calls it": found.reported_transaction_id,
         "tenant": found.tenant_id,
         "evse": number(found, "evse_id"),
         "connector": number(found, "connector_id"),
         "token": found.id_token.id_token,
         "token is known as": " ".join(found.known_token_types),
         "state": _state(found),
-        "started": time_word(found, "start_time"),
-        "ended": time_word(found, "end_time"),
-        "stopped because of": enum_word(found, "stopped_reason"),
-        "energy": amount(found, "energy_wh", "kWh", 1000),
-        "register first": amount(found, "meter_start_wh", "kWh", 1000),
-        "register last": amount(found, "meter_last_wh", "kWh", 1000),
-        "power": amount(found, "power_w", "kW", 1000),
-        "state of charge": f"{found.soc_percent:g} %" if found.HasField("soc_percent") else "",
-        "charging time": duration_word(found.time_spent_charging) if found.HasField("time_spent_charging") else "",
-        "begun by": enum_word(found, "start_trigger"),
-        "total cost": number(found, "total_cost"),
         "remote start": number(found, "remote_start_id"),
         "reservation": number(found, "reservation_id"),
-        "events": f"{found.events}{f', {found.missing_events} missing' if found.missing_events else ''}",
-        "offline": "yes" if found.offline else "",
-        "closed": time_word(found, "closed_time"),
-        "over since": time_word(found, "over_time"),
-        "settled": time_word(found, "settle_time"),
-        "settled because of": enum_word(found, "settlement") if found.settlement else "",
-        "settled at the latest": time_word(found, "settle_due_time"),
-        "late events": str(found.late_events or ""),
-        "station calls it": found.reported_transaction_id,
-        "clock": f"{skew}, billed by ours" if (skew := skew_word(found, "clock_skew")) else "",
-        "energy exported": amount(found, "exported_energy_wh", "kWh", 1000),
-        "doubts": ", ".join(_doubt(one) for one in found.anomalies),
-        "station says": _said(found.check),
-        "updated": time_word(found, "update_time"),
+        "times": {
+            "started": time_word(found, "start_time"),
+            "begun by": enum_word(found, "start_trigger"),
+            "ended": time_word(found, "end_time"),
+            "stopped because of": enum_word(found, "stopped_reason"),
+            "charging time": duration_word(found.time_spent_charging) if found.HasField("time_spent_charging") else "",
+            "over since": time_word(found, "over_time"),
+            "updated": time_word(found, "update_time"),
+            "clock": f"{skew}, billed by ours" if (skew := skew_word(found, "clock_skew")) else "",
+        },
+        "energy": {
+            "energy": amount(found, "energy_wh", "kWh", 1000),
+            "energy exported": amount(found, "exported_energy_wh", "kWh", 1000),
+            "register first": amount(found, "meter_start_wh", "kWh", 1000),
+            "register last": amount(found, "meter_last_wh", "kWh", 1000),
+            "power": amount(found, "power_w", "kW", 1000),
+            "state of charge": f"{found.soc_percent:g} %" if found.HasField("soc_percent") else "",
+            "doubts": ", ".join(_doubt(one) for one in found.anomalies),
+        },
+        "bill": {
+            "total cost": number(found, "total_cost"),
+            "closed": time_word(found, "closed_time"),
+            "settled": time_word(found, "settle_time"),
+            "settled because of": enum_word(found, "settlement") if found.settlement else "",
+            "settled at the latest": time_word(found, "settle_due_time"),
+        },
+        "messages": {
+            "events": f"{found.events}{f', {found.missing_events} missing' if found.missing_events else ''}",
+            "late events": str(found.late_events or ""),
+            "offline": "yes" if found.offline else "",
+            "station says": _said(found.check),
+        },
     }
 
 
@@ -179,7 +188,7 @@ async def show_transaction(
     rows = [_event_row(event) async for page in pages for event in page.events]
     client.out.facts(_facts(found))
     titles = ["seq no", "time", "event", "trigger", "charging state", "token", "offline", "late"]
-    client.out.table(titles, rows, empty="no events")
+    client.out.table(titles, rows, empty="no events", title="events")
 
 
 async def start_transaction(
