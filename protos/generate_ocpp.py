@@ -45,6 +45,7 @@ syntax = "proto3";
 
 package {PACKAGE};
 """
+GO_PACKAGE = 'option go_package = "github.com/citrine-csms/citrine/gen/go/citrine/ocpp/v2;ocppv2";\n'
 
 CUSTOM_DATA = "CustomData"
 
@@ -159,7 +160,7 @@ def generate(schemas: Schemas, root: Path = ROOT) -> dict[str, str]:
             else _write_enum(thing, numbers)
         )
         files.setdefault(places[name], []).append(text)
-    return {_path(stem): "\n".join([HEADER, _imports(stem, messages, places), *texts]) for stem, texts in files.items()}
+    return {_path(stem): "\n".join([HEADER, _head(stem, messages, places), *texts]) for stem, texts in files.items()}
 
 
 def _path(stem: str) -> str:
@@ -596,7 +597,7 @@ def _write_enum(enum: Enum, numbers: _Numbers) -> str:
     return "\n".join([*lines, "}", ""])
 
 
-def _imports(stem: str, messages: Mapping[str, Message], places: Mapping[str, str]) -> str:
+def _head(stem: str, messages: Mapping[str, Message], places: Mapping[str, str]) -> str:
     here = [name for name, place in places.items() if place == stem]
     paths = set()
     for name in here:
@@ -608,7 +609,7 @@ def _imports(stem: str, messages: Mapping[str, Message], places: Mapping[str, st
                 paths.add(WELL_KNOWN[each.type])
             elif each.type in places and places[each.type] != stem:
                 paths.add(_path(places[each.type]))
-    return "".join(f'import "{path}";\n' for path in sorted(paths))
+    return "".join(f'import "{path}";\n' for path in sorted(paths)) + f"\n{GO_PACKAGE}"
 
 
 def main(root: Path = ROOT) -> int:
