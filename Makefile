@@ -5,7 +5,9 @@ PYTHON ?= $(firstword $(foreach name,python3 python3.13 python3.12 python3.11,$(
 	$(name) -c 'import sys; sys.version_info >= (3, 11) and print("$(name)")' 2>/dev/null)))
 VENV := .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+# One line for each step of an installation, with the time it took.
+STEP := $(BIN)/python tools/step.py
 PROTOS := $(shell find protos -name '*.proto')
 # Arguments of what a target starts: make up ARGS="--no-demo", make test ARGS="tests/core -x".
 ARGS ?=
@@ -13,11 +15,14 @@ ARGS ?=
 WORKERS ?= 2
 BUF_VERSION := 1.75.0
 
-.PHONY: help up test conformance lint lint-python lint-protos format bench protos docs install clean
+.PHONY: help up test test-quick conformance lint lint-python lint-protos format bench protos docs install clean
 
 help:
 	@echo "make up      start Citrine with a demo: one core, one edge, three stations that charge"
-	@echo "make test    run all tests"
+	@echo "             (the first time it installs, 1 to 3 minutes; then 5 seconds)"
+	@echo "make test    run all tests (10 to 15 minutes on two cores)"
+	@echo "make test-quick   run the first test of each file on SQLite, the conventions, and a station from end to end"
+	@echo "             (under a minute on two cores)"
 	@echo "make conformance  run the conformance cases of OCPP 2.0.1 on SQLite and on PostgreSQL"
 	@echo "make lint    run ruff, mypy, import-linter and buf"
 	@echo "make bench   measure throughput, latency, memory and starts"
@@ -29,11 +34,22 @@ help:
 up: $(VENV)/.installed
 	@exec $(BIN)/citrine up $(ARGS)
 
+# Compiled tests are kept, whatever the machine says: to compile them takes as long as to read them. What is printed is
+# seen at once, also in a log.
+test test-quick conformance: export PYTHONDONTWRITEBYTECODE =
+test test-quick conformance: export PYTHONUNBUFFERED = 1
+PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --progress
+
 test: $(VENV)/.installed-test
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
+	@echo "running all tests in $(WORKERS) processes, on SQLite and PostgreSQL: 10 to 15 minutes on two cores"
+	$(PYTEST) $(ARGS)
+
+test-quick: $(VENV)/.installed-test
+	@echo "running what catches most in $(WORKERS) processes, on SQLite: under a minute on two cores"
+	$(PYTEST) --quick $(ARGS)
 
 conformance: $(VENV)/.installed-test
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile tests/conformance \
+	$(PYTEST) tests/conformance \
 		--conformance-databases=sqlite,postgresql $(ARGS)
 
 lint: lint-python lint-protos
@@ -74,27 +90,26 @@ install: $(VENV)/.installed
 
 $(BIN)/python:
 	@test -n "$(PYTHON)" || { echo "error: Python 3.11 or newer is needed" >&2; exit 1; }
-	$(PYTHON) -m venv $(VENV)
+	@echo "installing into $(VENV): 1 to 3 minutes, once"
+	@$(PYTHON) -m venv $(VENV)
 
 # Stamps make the second run fast: what they depend on is what an installation depends on. The
 # generated code is part of it, so a changed contract installs anew.
 $(VENV)/.pip: constraints.txt | $(BIN)/python
-	@$(PIP) install --constraint constraints.txt --upgrade pip
+	@$(STEP) "pip" $(PIP) install --constraint constraints.txt --upgrade pip
 	@touch $@
 
 $(VENV)/.installed: pyproject.toml constraints.txt $(PROTOS) $(VENV)/.pip
-	@echo "installing Citrine into $(VENV)"
-	@$(PIP) install --constraint constraints.txt --editable '.[all]'
+	@$(STEP) "Citrine, what it needs, and the code of the contract" \
+		$(PIP) install --constraint constraints.txt --editable '.[all]'
 	@touch $@
 
 $(VENV)/.installed-test: $(VENV)/.installed
-	@echo "installing what tests need"
-	@$(PIP) install --constraint constraints.txt --group test
+	@$(STEP) "what tests need" $(PIP) install --constraint constraints.txt --group test
 	@touch $@
 
 $(VENV)/.installed-lint: $(VENV)/.installed-test
-	@echo "installing what lint needs"
-	@$(PIP) install --constraint constraints.txt --group lint
+	@$(STEP) "what lint needs" $(PIP) install --constraint constraints.txt --group lint
 	@touch $@
 
 clean:
