@@ -39,7 +39,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if not config.getoption("--quick"):
         return
     seen: Counter[str] = Counter()
-    chosen, others = [], []
+    chosen: list[pytest.Item] = []
+    others: list[pytest.Item] = []
     for item in items:
         is_quick = "postgres" not in getattr(item, "fixturenames", ()) and _is_quick(item.nodeid, seen)
         (chosen if is_quick else others).append(item)
