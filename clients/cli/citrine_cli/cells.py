@@ -17,13 +17,14 @@ STYLES: Mapping[str, str] = {
             "complete",
             "completed",
             "connected",
+            "discharging",
             "done",
             "final",
             "finished",
+            "in step",
             "installed",
             "operative",
             "published",
-            "reached",
             "running",
             "set",
             "started",
@@ -38,11 +39,17 @@ STYLES: Mapping[str, str] = {
         (
             "cancelled",
             "closed",
+            "delayed",
+            "differs",
+            "exceeded",
             "expired",
+            "gap",
             "held",
+            "held back",
             "idle",
             "incomplete",
             "inoperative",
+            "missing",
             "no",
             "offline",
             "orphaned",
@@ -51,15 +58,18 @@ STYLES: Mapping[str, str] = {
             "paused",
             "pending",
             "provisional",
+            "reached",
             "removed",
             "scheduled",
             "stalled",
+            "suspended",
             "suspendedev",
             "suspendedevse",
             "tolerated",
             "unavailable",
             "unknown",
             "waiting",
+            "waiting for station",
         ),
         DOUBTFUL,
     ),
@@ -67,7 +77,7 @@ STYLES: Mapping[str, str] = {
 }
 """Words for states, in small letters, and how they look."""
 
-BAD_PARTS = ("error", "fail", "fault", "invalid", "refus", "reject", "unreach")
+BAD_PARTS = ("denied", "error", "fail", "fault", "invalid", "mismatch", "refus", "reject", "revoked", "unreach")
 """What a word that is not in the table has in it where it says that something went wrong."""
 
 SHORTEST = 8
@@ -96,16 +106,18 @@ class PrefixId(str):
 
 
 class Moment(str):
-    """A time in words: as text with its date and zone, and seen from now."""
+    """A time in words: as text with its date and zone, and as tables have it."""
 
-    __slots__ = ("relative",)
+    __slots__ = ("brief", "shown")
 
-    relative: str
-    """ "3 min ago" or "in 2 h"."""
+    shown: str
+    """As a table on a terminal has it: "3 min ago" or "in 2 h"; or the text."""
+    brief: str
+    """The same where a table has no room: "3 min", or the time of today."""
 
-    def __new__(cls, absolute: str, relative: str) -> "Moment":
-        made = super().__new__(cls, absolute)
-        made.relative = relative
+    def __new__(cls, text: str, shown: str, brief: str) -> "Moment":
+        made = super().__new__(cls, text)
+        made.shown, made.brief = shown, brief
         return made
 
 

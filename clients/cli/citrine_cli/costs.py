@@ -55,8 +55,7 @@ def element_lines(tariff: Tariff) -> Iterator[str]:
             name, unit = _DIMENSIONS.get(one.dimension, ("?", ""))
             vat = "" if tariff.prices_include_tax else _taxes(one)
             step = f" in steps of {one.step_size}" if one.step_size > 1 else ""
-            price = f"{one.price} {tariff.currency}".rstrip()
-            prices.append(f"{name} {price}{unit}{vat}{step}")
+            prices.append(f"{name} {money(one.price, tariff.currency)}{unit}{vat}{step}")
         limits = ", ".join(_limits(element.restrictions))
         yield f"{', '.join(prices)}{f' ({limits})' if limits else ''}"
 
@@ -96,7 +95,7 @@ def cost_lines(out: Output, cost: Cost) -> None:
             [
                 CostLine.Kind.Name(one.kind).removeprefix("KIND_").replace("_", " ").lower(),
                 Figure(f"{one.quantity} {_UNITS.get(one.kind, '')}".strip()),
-                Figure(f"{one.price} {cost.currency}{_PER.get(one.kind, '')}") if one.price else "",
+                Figure(money(one.price, cost.currency) + _PER.get(one.kind, "")) if one.price else "",
                 f"{one.vat}%" if one.HasField("vat") else " ".join(f"{tax.type} {tax.percent}%" for tax in one.taxes),
                 money(one.amount.before_tax, cost.currency),
                 money(one.amount.after_tax, cost.currency),
@@ -106,17 +105,15 @@ def cost_lines(out: Output, cost: Cost) -> None:
         empty="nothing is to be paid for",
         title="items",
     )
-    out.facts(
-        {
-            "energy": f"{cost.energy_kwh} kWh" if cost.energy_kwh else "",
-            "charging": _duration(cost.charging_time),
-            "parking": _duration(cost.idle_time),
-            "total without VAT": money(cost.total.before_tax, cost.currency),
-            "total with VAT": money(cost.total.after_tax, cost.currency),
-        }
-    )
-    if len(cost.taxes) > 1:
-        out.facts({f"{one.type} {one.percent}%": money(one.amount, cost.currency) for one in cost.taxes})
+    total = {
+        "energy": f"{cost.energy_kwh} kWh" if cost.energy_kwh else "",
+        "charging": _duration(cost.charging_time),
+        "idle": _duration(cost.idle_time),
+        "without VAT": money(cost.total.before_tax, cost.currency),
+        "with VAT": money(cost.total.after_tax, cost.currency),
+    }
+    taxes = {f"{one.type} {one.percent}%": money(one.amount, cost.currency) for one in cost.taxes}
+    out.facts({"total": total, "taxes": taxes if len(taxes) > 1 else {}})
     if len(cost.periods) > 1:
         out.table(
             ["from", "to", "energy", "price of energy", "price of time"],

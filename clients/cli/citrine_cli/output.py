@@ -103,6 +103,10 @@ class Output:
         if not self._fits(shown) and not self._columns:
             shown = {name: cells for name, cells in shown.items() if any(cells)}
         if not self._fits(shown):
+            # Before anything gives up its place in a line, times are said in fewer words.
+            shown = {name: self._cells(values[columns.index(name)], brief=True) for name in shown}
+        if not self._fits(shown):
+            shown = {name: self._cells(values[columns.index(name)]) for name in shown}
             rows_shown = zip(*shown.values(), strict=True)
             self._print(*(part for row in rows_shown for part in self._paragraph([*shown], row)))
             return
@@ -125,13 +129,16 @@ class Output:
                 raise UsageError(f"--columns: there is no {name!r}, there are: {', '.join(columns)}")
         return [columns.index(name) for name in self._columns] or list(range(len(columns)))
 
-    def _cells(self, values: Sequence[str]) -> list[Text]:
+    def _cells(self, values: Sequence[str], *, brief: bool = False) -> list[Text]:
         """Return the values of a column as they are shown in a table."""
         short = shortened([value for value in values if isinstance(value, PrefixId)]) if self._short else {}
-        return [Text.assemble((printable(self._word(value, short)), style_of(value))) for value in values]
 
-    def _word(self, value: str, short: Mapping[str, str]) -> str:
-        return value.relative if self._short and isinstance(value, Moment) else short.get(value, value)
+        def word(value: str) -> str:
+            if self._short and isinstance(value, Moment):
+                return value.brief if brief else value.shown
+            return short.get(value, value) if isinstance(value, PrefixId) else value
+
+        return [Text.assemble((printable(word(value)), style_of(value))) for value in values]
 
     def _paragraph(self, names: Sequence[str], row: Sequence[Text]) -> Iterator[RenderableType]:
         """Yield the first value of a row, and the others below it with their names, in as few lines as they need."""
@@ -170,7 +177,7 @@ class Output:
         table.add_column(min_width=width, no_wrap=True)
         table.add_column(overflow="fold")
         for name, value in facts.items():
-            text = f"{value} ({value.relative})" if isinstance(value, Moment) else value
+            text = f"{value} ({value.shown})" if isinstance(value, Moment) else value
             shown = Text.assemble((printable(text), style_of(value)), overflow="fold")
             table.add_row(Text.assemble((printable(name), "bold")), shown)
         return table

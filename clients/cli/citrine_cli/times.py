@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 
 from citrine_cli.cells import Moment
 
-__all__ = ["duration_words", "local_words", "moment", "relative_words"]
+__all__ = ["duration_words", "instant", "local_words", "moment", "relative_words"]
 
 SECOND, MINUTE, HOUR, DAY, YEAR = 1, 60, 3600, 86_400, 365 * 86_400
 
@@ -43,7 +43,14 @@ def relative_words(time: datetime, now: datetime, *, may_come: bool = True) -> s
 
 def moment(time: datetime, now: datetime, *, may_come: bool = True, to: str = "seconds") -> Moment:
     """Return a time in words for tables and for `show`."""
-    return Moment(local_words(time, to=to), relative_words(time, now, may_come=may_come))
+    relative = relative_words(time, now, may_come=may_come)
+    return Moment(local_words(time, to=to), relative, relative.removesuffix(" ago"))
+
+
+def instant(time: datetime, now: datetime) -> Moment:
+    """Return a time in words for a table whose rows are what happened one after the other."""
+    text, today = local_words(time), local_words(now)[:11]
+    return Moment(text, text, text.removeprefix(today))
 
 
 def _about(seconds: int) -> str:

@@ -9,10 +9,10 @@ from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from citrine.ocpp.v2 import options_pb2
-from citrine_cli.cells import Figure, Moment, State
+from citrine_cli.cells import Figure, State
 from citrine_cli.clock import Clock, utc_now
 from citrine_cli.currencies import amount_of
-from citrine_cli.times import duration_words, moment
+from citrine_cli.times import duration_words, instant, moment
 
 __all__ = [
     "amount",
@@ -89,10 +89,14 @@ def time_word(message: Message, field: str, clock: Clock = utc_now, *, to: str =
         return "?"
 
 
-def instant_word(message: Message, field: str) -> str:
+def instant_word(message: Message, field: str, clock: Clock = utc_now) -> str:
     """Return the value of a time field, local and to the second also in tables: one of a row of times."""
-    found = time_word(message, field)
-    return str(found) if isinstance(found, Moment) else found
+    if not message.HasField(field):
+        return ""
+    try:
+        return instant(getattr(message, field).ToDatetime(tzinfo=UTC), clock())
+    except (ValueError, OverflowError):
+        return "?"
 
 
 def duration_word(duration: Duration) -> str:

@@ -1,0 +1,103 @@
+"""The command line on a real terminal: colours, widths, zones."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from citrine.api.v1.transactions_pb2 import ListTransactionEventsResponse, ListTransactionsResponse, Transaction
+from citrine.ocpp.v2.transactions_pb2 import CHARGING_STATE_ENUM_CHARGING
+from tests.clients.scripted_core import ScriptedCore
+from tests.support.terminal import OnTerminal, on_terminal
+
+GREEN = "\x1b[32m"
+ID = "8f14e45f-ceea-467f-a0e6-5b2f1a3c9d10"
+
+
+@pytest.fixture
+def listing(core: ScriptedCore) -> ScriptedCore:
+    """A core that lists a transaction of the north, and one with a name in Chinese."""
+    one = Transaction(transaction_id=ID, station_id="STATION-OF-THE-NORTH-1", evse_id=12, energy_wh=1500.0)
+    one.charging_state = CHARGING_STATE_ENUM_CHARGING
+    one.start_time.FromJsonString("2025-01-01T12:00:00Z")
+    two = Transaction(transaction_id="T-2", station_id="充电站🔌", energy_wh=12.0)
+    core.on("ListTransactions", ListTransactionsResponse(transactions=[one, two]))
+    return core
+
+
+def listed(
+    core: ScriptedCore, directory: Path, *options: str, columns: int = 80, environment: Mapping[str, str] | None = None
+) -> OnTerminal:
+    ran = on_terminal(
+        *options,
+        *("transaction", "list"),
+        columns=columns,
+        directory=directory,
+        CITRINE_CORE=core.address,
+        CITRINE_KEY="secret",
+        **(environment or {}),
+    )
+    assert ran.code == 0, ran.text
+    return ran
+
+
+def test_states_have_colours_on_a_terminal(listing: ScriptedCore, tmp_path: Path) -> None:
+    ran = listed(listing, tmp_path)
+
+    assert f"{GREEN}Charging" in ran.raw
+    heading, one, two = ran.lines
+    assert one.split() == ["8f14e45f", "STATION-OF-THE-NORTH-1", "12", "Charging", "1.500", "kWh", *one.split()[6:]]
+    assert "充电站🔌" in two
+    # Widths are those of what is seen: the energy of both ends in the same column, where two columns make a character.
+    assert one.index("kWh") == two.index("kWh") + 4
+    assert heading.index("ENERGY") + len("ENERGY") == one.index("kWh") + 3
+
+
+@pytest.mark.parametrize(
+    ("options", "environment"),
+    [
+        (["--no-color"], {}),
+        ([], {"NO_COLOR": "1"}),
+        ([], {"TERM": "dumb"}),
+        (["--json"], {}),
+    ],
+    ids=["--no-color", "NO_COLOR", "dumb terminal", "--json"],
+)
+def test_there_is_not_one_code_where_colours_are_not_wanted(
+    listing: ScriptedCore, tmp_path: Path, options: list[str], environment: dict[str, str]
+) -> None:
+    assert "\x1b" not in listed(listing, tmp_path, *options, environment=environment).raw
+
+
+def test_json_is_what_the_api_says_wherever_it_is_read(listing: ScriptedCore, tmp_path: Path) -> None:
+    assert (
+        '"startTime": "2025-01-01T12:00:00Z"'
+        in listed(listing, tmp_path, "--json", environment={"TZ": "Asia/Tokyo"}).raw
+    )
+
+
+def test_a_narrow_terminal_gets_paragraphs(listing: ScriptedCore, tmp_path: Path) -> None:
+    lines = listed(listing, tmp_path, columns=40).lines
+
+    assert lines[:2] == ["8f14e45f", "  station STATION-OF-THE-NORTH-1"]
+    assert max(map(len, lines)) <= 40
+
+
+def test_times_are_those_of_the_zone_of_the_terminal(listing: ScriptedCore, tmp_path: Path) -> None:
+    core, shown = listing, Transaction(transaction_id=ID, station_id="CS-1")
+    shown.start_time.FromJsonString("2025-01-01T12:00:00Z")
+    core.on("GetTransaction", shown)
+    core.on("ListTransactionEvents", ListTransactionEventsResponse())
+
+    ran = on_terminal(
+        *("transaction", "show", ID),
+        directory=tmp_path,
+        CITRINE_CORE=core.address,
+        CITRINE_KEY="secret",
+        TZ="America/New_York",
+    )
+
+    (started,) = (line for line in ran.lines if line.startswith("started"))
+    assert "2025-01-01 07:00:00 EST (" in started
+    assert started.endswith(" ago)")
+    assert f"transaction  {ID}" in " ".join(ran.lines[0].split()).replace(" ", "  ", 1)
