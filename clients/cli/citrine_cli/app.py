@@ -18,6 +18,9 @@ __all__ = ["build_app", "run_app"]
 BROKEN_PIPE = 141
 """Exit code where who read the output went away, as a shell has it for SIGPIPE."""
 
+COMPLETING = "_CITRINE_COMPLETE"
+"""Variable by which the script of a shell asks what may follow the words that were typed."""
+
 DISTRIBUTION = "citrine-csms"
 
 
@@ -80,8 +83,23 @@ def build_app() -> typer.Typer:
     return app
 
 
+def _complete() -> int:
+    """Print what may follow; nothing where that is not known, whatever the reason."""
+    from typer._completion_classes import completion_init
+
+    completion_init()
+    try:
+        # It ends the process when it is done.
+        get_command(build_app()).main([], prog_name="citrine", complete_var=COMPLETING, standalone_mode=False)
+    except (CliError, typer.TyperException, typer.Abort):
+        return 1
+    return 0
+
+
 def run_app(arguments: Sequence[str]) -> int:
     """Run a command and return its exit code."""
+    if COMPLETING in os.environ:
+        return _complete()
     try:
         code = get_command(build_app()).main(list(arguments), prog_name="citrine", standalone_mode=False)
         return code if isinstance(code, int) else 0

@@ -14,6 +14,7 @@ import typer
 from google.protobuf.message import Message
 from grpc.aio import UnaryUnaryMultiCallable
 
+from citrine_cli.completion import with_completion
 from citrine_cli.connection import DEFAULT_KEY_FILE, Connection
 from citrine_cli.errors import CliError, UsageError
 from citrine_cli.output import Output
@@ -133,7 +134,10 @@ def client_command(
             asyncio.run(_run(connection, out, functools.partial(run, **options)))
 
         own = list(inspect.signature(work).parameters.values())[1:]
-        hints = get_type_hints(work, include_extras=True)
+        hints = {
+            parameter: with_completion(work.__name__, parameter, hint)
+            for parameter, hint in get_type_hints(work, include_extras=True).items()
+        }
         # What lists something takes a limit: how many. (That of a charging profile is another.)
         look_options = _OF_LISTS if get_args(hints.get("limit"))[:1] == (int,) else {}
         keyword = inspect.Parameter.KEYWORD_ONLY

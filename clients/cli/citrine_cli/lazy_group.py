@@ -10,7 +10,7 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_group
 
 from citrine_cli.errors import CliError
-from citrine_cli.nouns import COMMANDS, GROUPS, Noun
+from citrine_cli.nouns import COMMANDS, GROUPS, SECTIONS, Noun
 
 __all__ = ["Deferred", "LazyGroup", "new_app"]
 
@@ -67,6 +67,21 @@ class LazyGroup(TyperGroup):
         """Return the command that a command line names, loaded, and the arguments that are left for it."""
         word, command, rest = super().resolve_command(*args, **options)
         return word, command.load() if isinstance(command, Deferred) else command, rest
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Write the words under their headings; one that stands under none comes last."""
+        unnamed = tuple(word for word in self.commands if not any(word in words for words in SECTIONS.values()))
+        for heading, words in {**SECTIONS, "More": unnamed}.items():
+            shown = [(word, self.commands[word]) for word in words if not self.commands[word].hidden]
+            if shown:
+                # All as wide as the longest word of any, and each on one line.
+                width = max(map(len, self.commands))
+                with formatter.section(heading):
+                    rows = [
+                        (word.ljust(width), command.get_short_help_str(formatter.width - width - 4))
+                        for word, command in shown
+                    ]
+                    formatter.write_dl(rows)
 
     def _defer(self, nouns: Mapping[str, Noun], is_group: bool) -> None:
         for word, noun in nouns.items():

@@ -7,7 +7,7 @@ most commands to run. A test compares this table with the modules.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-__all__ = ["COMMANDS", "GROUPS", "Noun"]
+__all__ = ["COMMANDS", "GROUPS", "SECTIONS", "Noun"]
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,7 @@ COMMANDS: Mapping[str, Noun] = {
     "core": _command("commands.processes", "Start a core; its own flags follow."),
     "edge": _command("commands.processes", "Start an edge; its own flags follow."),
     "simulate": _command("commands.processes", "Start simulated stations; their own flags follow."),
+    "completion": _command("commands.completion", "Print the script by which a shell completes commands, and ids."),
     "call": _command("commands.call", "Send an action to a station and print its answer, in OCPP's spelling."),
     "events": _command(
         "commands.events", "Print events until Ctrl-C, each with its token; lost connections are opened again."
@@ -87,3 +88,15 @@ GROUPS: Mapping[str, Noun] = {
     ),
 }
 """Words that more words follow."""
+
+SECTIONS: Mapping[str, tuple[str, ...]] = {
+    "Stations": ("station", "configuration", "connection", "refused", "tolerance"),
+    "Charging": ("transaction", "limit", "meter", "profile", "reservation"),
+    "Access": ("token", "locallist", "authorization"),
+    "Money": ("tariff", "cost"),
+    "Device": ("variable", "monitor", "report", "log", "firmware", "message", "data"),
+    "Watching and asking": ("events", "messages", "call"),
+    "Operations": ("tenant", "key", "completion"),
+    "Processes": ("up", "core", "edge", "simulate", "db"),
+}
+"""Words in the order and under the headings of the help; each stands under one."""

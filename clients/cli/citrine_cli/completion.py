@@ -1,0 +1,112 @@
+"""Ids that a shell completes: of stations, tokens and transactions, as a core has them.
+
+What goes wrong goes wrong in silence: somebody is typing.
+"""
+
+import asyncio
+import contextlib
+import copy
+from collections.abc import AsyncIterator, Callable
+from typing import Annotated, Any, get_args, get_origin
+
+import typer
+
+from citrine_cli.connection import Connection
+
+__all__ = ["with_completion"]
+
+SECONDS = 1.0
+"""How long a core may take."""
+
+MOST = 100
+"""Ids that are offered at most."""
+
+_Offer = Callable[[typer.Context, str], list[str]]
+
+
+def _connection(ctx: typer.Context) -> Connection:
+    """Return which core the words before the cursor name; what follows the command goes first."""
+    found: dict[str, Any] = {}
+    at: Any = ctx
+    while at is not None:
+        for name in ("core", "key", "key_file", "tenant"):
+            if at.params.get(name) and name not in found:
+                found[name] = at.params[name]
+        at = at.parent
+    return Connection(**found)
+
+
+async def _stations(citrine: Any, prefix: str) -> AsyncIterator[str]:
+    from citrine.api.v1.stations_pb2 import ListStationsRequest
+
+    async for page in citrine.pages(citrine.stations.ListStations, ListStationsRequest(page_size=1000)):
+        for station in page.stations:
+            yield station.station_id
+
+
+async def _tokens(citrine: Any, prefix: str) -> AsyncIterator[str]:
+    from citrine.api.v1.tokens_pb2 import ListTokensRequest
+
+    async for page in citrine.pages(citrine.tokens.ListTokens, ListTokensRequest(page_size=1000)):
+        for token in page.tokens:
+            yield token.id_token
+
+
+async def _transactions(citrine: Any, prefix: str) -> AsyncIterator[str]:
+    from citrine.api.v1.transactions_pb2 import ListTransactionsRequest
+
+    request = ListTransactionsRequest(transaction_id_prefix=prefix, page_size=MOST)
+    async for page in citrine.pages(citrine.transactions.ListTransactions, request):
+        for transaction in page.transactions:
+            yield transaction.transaction_id
+
+
+def _offer(ids: Callable[[Any, str], AsyncIterator[str]]) -> _Offer:
+    """Return what typer asks for the values of a parameter."""
+
+    async def ask(connection: Connection, incomplete: str, found: list[str]) -> None:
+        from citrine_sdk import Citrine
+
+        async with (
+            asyncio.timeout(SECONDS),
+            Citrine(connection.cores(), key=connection.secret(), tenant=connection.tenant) as citrine,
+        ):
+            async for one in ids(citrine, incomplete):
+                if one.startswith(incomplete) and one not in found:
+                    found.append(one)
+                if len(found) >= MOST:
+                    return
+
+    def offer(ctx: typer.Context, incomplete: str) -> list[str]:
+        found: list[str] = []
+        # Whatever it is, nothing may stand between the words of a command line.
+        with contextlib.suppress(Exception):
+            asyncio.run(ask(_connection(ctx), incomplete, found))
+        return found
+
+    return offer
+
+
+_OFFERS: dict[str, _Offer] = {
+    **dict.fromkeys(("station_id", "station", "stations"), _offer(_stations)),
+    **dict.fromkeys(("id_token", "token", "tokens"), _offer(_tokens)),
+    **dict.fromkeys(("transaction_id", "transaction"), _offer(_transactions)),
+}
+"""Parameters of commands, by name."""
+
+_NEW = {"add_station": "station_id", "add_token": "id_token"}
+"""Commands that name what is not there yet, and the parameter that does."""
+
+
+def with_completion(command: str, parameter: str, hint: Any) -> Any:
+    """Return the annotation of a command's parameter, with what its ids are completed by where it names one."""
+    offer = _OFFERS.get(parameter)
+    if offer is None or _NEW.get(command) == parameter or get_origin(hint) is not Annotated:
+        return hint
+    kind, info = get_args(hint)[:2]
+    if kind is bool:
+        return hint
+    # The same annotation may serve a command that is not to complete it.
+    info = copy.copy(info)
+    info.autocompletion = offer
+    return Annotated[kind, info]
