@@ -181,7 +181,8 @@ def _allow_sockets(count: int, is_chosen: bool) -> int:
     if hard != resource.RLIM_INFINITY and hard < wanted:
         _logger.log(
             logging.WARNING if is_chosen else logging.INFO,
-            "fewer sockets than CITRINE_OCPP_MAX_SOCKETS: for all of them raise the hard limit of open files",
+            "fewer sockets than CITRINE_OCPP_MAX_SOCKETS: for all of them raise the hard limit of open files"
+            " (ulimit -Hn, LimitNOFILE= of systemd, --ulimit nofile= of a container)",
             extra={"sockets": max(1, hard - OTHER_FILES), "open_files": hard, "needed": wanted},
         )
         count, wanted = max(1, hard - OTHER_FILES), hard

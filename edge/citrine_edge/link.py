@@ -30,6 +30,9 @@ FIRST_BACKOFF, LAST_BACKOFF = 0.1, 0.5
 """Seconds between attempts; each is shortened at random to half at least. A core that is back is soon found: stations
 wait for it."""
 
+REFUSED_BACKOFF = 2.0
+"""Seconds between attempts at a core that refuses the credential: somebody has to mend that, here or there."""
+
 TWIN_BACKOFF = 30.0
 """Seconds between attempts at an address whose core is linked by another of its addresses."""
 
@@ -48,6 +51,9 @@ _OPTIONS = (
     ("grpc.http2.ping_timeout_ms", 5_000),
     ("grpc.http2.max_pings_without_data", 0),
 )
+
+_UNKNOWN = "Internal error from Core"
+"""What gRPC says where an rpc ended while something was written to it: why, is not known. The core meant is its own."""
 
 _Stream: TypeAlias = "grpc.aio.StreamStreamCall[bytes, pb.LinkResponse]"
 
@@ -156,6 +162,8 @@ class Link:
             was_up, error = self.up, self._lost(self._stream_task)
             if isinstance(error, TwinLink):
                 backoff = TWIN_BACKOFF
+            elif _needs_somebody(error):
+                backoff = REFUSED_BACKOFF
             else:
                 backoff = FIRST_BACKOFF if was_up else min(backoff * 2, LAST_BACKOFF)
             await asyncio.sleep(backoff * jitter(0.5, 1.0))
@@ -169,16 +177,21 @@ class Link:
         if error is not None and not isinstance(error, grpc.aio.AioRpcError | LinkLost | TimeoutError):
             _logger.error("link failed", exc_info=error, extra={"core": self.address})
         was_up, self.up = self.up, False
+        was_draining = self.draining
         self.serving = self.draining = False
         if was_up:
-            _logger.warning("link lost", extra={"core": self.address, "core_id": self.core_id, "problem": problem})
+            # Expected where one of the two stops in an orderly way.
+            level = logging.INFO if self._finishing or was_draining else logging.WARNING
+            about = {"core": self.address, "core_id": self.core_id, "problem": problem}
+            _logger.log(level, "link lost", extra=about)
             self._metrics.link_losses.inc()
             self._owner.link_down(self)
-        elif problem != self._problem:
+        elif problem != self._problem and problem != _UNKNOWN:
             # Said once, not with every attempt.
             level = logging.WARNING if _needs_somebody(error) else logging.INFO
             _logger.log(level, "core not reached", extra={"core": self.address, "problem": problem})
-        self._problem = problem
+        if problem != _UNKNOWN:
+            self._problem = problem
         self._queue.clear()
         self._wake.clear()
         return error

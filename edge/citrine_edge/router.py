@@ -102,6 +102,7 @@ class Router:
         self._unavailable_since: float | None = self._started
         # From the time when the sockets were closed for want of a core until one is there again.
         self._outage = False
+        self._has_served = False
         metrics.pending_calls.set_function(lambda: len(self._calls))
         metrics.held_calls.set_function(lambda: len(self._held))
         metrics.link_queue.set_function(lambda: sum(link.queued for link in self._links))
@@ -198,7 +199,9 @@ class Router:
         since = self._unavailable_since
         if since is not None and now - since >= self._limits.hold_time and not self._outage:
             self._outage = True
-            _logger.error("no core serves: sockets are closed")
+            # Who starts the edge first has lost nothing yet.
+            level = logging.ERROR if self._has_served else logging.WARNING
+            _logger.log(level, "no core serves: sockets are closed, and stations refused until one does")
             self._stations.close_all(1012, "the server can't store messages")
         self._sweep_calls(now)
         for admit_id, admit in list(self._admits.items()):
@@ -292,7 +295,7 @@ class Router:
         if any(link.takes(None) for link in self._links):
             if self._outage:
                 _logger.warning("a core serves again")
-            self._unavailable_since, self._outage = None, False
+            self._unavailable_since, self._outage, self._has_served = None, False, True
         elif self._unavailable_since is None:
             self._unavailable_since = self._loop.time()
         for call_id, call in list(self._held.items()):

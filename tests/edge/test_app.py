@@ -81,7 +81,17 @@ async def test_few_open_files_mean_few_sockets(core: FakeCore, chosen: list[str]
         line = await line_with(process, "fewer sockets than CITRINE_OCPP_MAX_SOCKETS")
 
     assert f" {level} " in line
-    assert "sockets=100 open_files=300" in line
+    assert "raise the hard limit of open files (ulimit -Hn, " in line
+    assert "sockets=100 open_files=300 needed=" in line
+
+
+async def test_enough_open_files_are_nothing_to_tell(core: FakeCore) -> None:
+    few = ("sh", "-c", 'ulimit -n 300; exec "$@"', "sh")
+    arguments = [f"--core={core.address}", "--edge-credential=secret", "--ocpp-max-sockets=100"]
+    async with edge_process(*arguments, under=few) as process:
+        line = await line_with(process, "")
+
+    assert "edge listens" in line
 
 
 @pytest.mark.parametrize(

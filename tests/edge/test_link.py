@@ -37,6 +37,23 @@ async def test_wrong_credential_opens_no_link() -> None:
         await edge.until(lambda: edge.edge.router.available)
 
 
+async def test_a_credential_that_is_refused_is_a_warning_said_once(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    async with fake_core(FakeCore(credential="other")) as core, running_edge(core, linked=False) as edge:
+        await edge.until(lambda: core.refused >= 3)
+
+    said = [record for record in caplog.records if record.message == "core not reached"]
+    assert [(record.levelname, getattr(record, "problem", "")) for record in said] == [("WARNING", "no such edge")]
+
+
+async def test_a_link_that_ends_with_its_edge_is_no_problem(core: FakeCore, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    async with running_edge(core):
+        pass
+
+    assert {record.levelname for record in caplog.records if record.name.startswith("citrine_edge")} == {"INFO"}
+
+
 async def test_link_that_is_not_welcomed_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("citrine_edge.link.WELCOME_TIMEOUT", 0.1)
     core = FakeCore()

@@ -321,6 +321,27 @@ async def test_edge_without_a_core_refuses_and_lets_in_when_there_is_one() -> No
                 assert (await station.ask("Heartbeat", {}))[0] == 3
 
 
+async def test_an_edge_that_starts_before_its_core_has_no_error_to_tell(caplog: pytest.LogCaptureFixture) -> None:
+    """Stations are refused, which is worth a warning; nothing was there that could be lost."""
+    core = FakeCore()
+    async with fake_core(core) as gone:
+        port = port_of(gone)
+    caplog.set_level("INFO")
+    async with running_edge_unlinked(gone) as edge:
+        await edge.until(lambda: "no core serves" in caplog.text)
+        async with fake_core(FakeCore(), port):
+            await edge.until(lambda: edge.edge.router.available)
+
+            levels = {record.message.partition(":")[0]: record.levelname for record in caplog.records}
+            assert levels["no core serves"] == "WARNING"
+            assert "ERROR" not in levels.values()
+            caplog.clear()
+        # Now it is an outage.
+        await edge.until(lambda: "no core serves" in caplog.text)
+
+    assert [record.levelname for record in caplog.records if "no core serves" in record.message] == ["ERROR"]
+
+
 def running_edge_unlinked(core: FakeCore) -> Any:
     return running_edge(core, linked=False)
 

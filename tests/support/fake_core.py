@@ -78,6 +78,8 @@ class FakeCore(EdgeLinkServiceServicer):
     actions: frozenset[str] = STATION_ACTIONS
     serving: bool = True
     credential: str = "secret"
+    refused: int = 0
+    """Links that were refused for want of it."""
     registration: int | None = ACCEPTED
     refusal: pb.Refused | None = None
     reply: Callable[[pb.StationCall], Reply] = default_reply
@@ -149,6 +151,7 @@ class FakeCore(EdgeLinkServiceServicer):
         context: "grpc.aio.ServicerContext[pb.LinkRequest, pb.LinkResponse]",
     ) -> AsyncIterator[pb.LinkResponse]:
         if ("authorization", f"Bearer {self.credential}") not in (context.invocation_metadata() or ()):
+            self.refused += 1
             await context.abort(grpc.StatusCode.UNAUTHENTICATED, "no such edge")
         stream = FakeLink(context)
         reader = asyncio.create_task(self._read(stream, request_iterator))

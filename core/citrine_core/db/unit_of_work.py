@@ -4,8 +4,9 @@ import asyncio
 import contextlib
 import copy
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager
+from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
@@ -19,6 +20,9 @@ logger = logging.getLogger(__name__)
 
 TURN_TIMEOUT = 5.0
 """Seconds that a unit of work waits for one of a limited number to end."""
+
+END_TIME = 0.5
+"""Seconds that a commit or rollback under way has left when its task is cancelled."""
 
 WriteEvents = Callable[[AsyncSession, Sequence[Event]], Awaitable[None]]
 
@@ -49,7 +53,7 @@ class UnitOfWork:
         await self.session.flush()
         if self._events:
             await self._write_events(self.session, self._events)
-        await self.session.commit()
+        await _whole(self.session.commit())
         callbacks, self._after_commit, self._events = self._after_commit, [], []
         for callback in callbacks:
             try:
@@ -132,8 +136,30 @@ async def _place(places: asyncio.Semaphore) -> AsyncIterator[None]:
 
 async def _close(session: AsyncSession) -> None:
     try:
-        await session.close()
+        if session.in_transaction():
+            await _whole(session.close())
+        else:
+            await session.close()
     except Exception as error:
         # A connection that broke can't be rolled back; the server does it. Anything else is a bug.
         if not is_outage(error):
             raise
+
+
+async def _whole(end: Coroutine[Any, Any, None]) -> None:
+    """Wait for the end of a transaction, also where the task is cancelled meanwhile.
+
+    Cut off in its middle, the connection would have to be thrown away, with an error in the log as after an outage.
+    """
+    ending = asyncio.ensure_future(end)
+    try:
+        await asyncio.shield(ending)
+    except asyncio.CancelledError:
+        await asyncio.wait({ending}, timeout=END_TIME)
+        if not ending.done():
+            ending.cancel()
+            await asyncio.wait({ending})
+        if not ending.cancelled():
+            # Nobody waits for what it failed with.
+            ending.exception()
+        raise

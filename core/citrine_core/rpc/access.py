@@ -2,6 +2,7 @@
 
 import hmac
 import logging
+import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -35,6 +36,9 @@ PUBLIC_SERVICES = frozenset(
     }
 )
 """Services that need no credential: they tell nothing that the published contract does not."""
+
+WARNING_INTERVAL = 60.0
+"""Seconds in which refused edges are only counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +74,7 @@ class Access:
         authenticators: Asked in order; the first that knows the caller wins.
         tenant_exists: Tells whether there is a tenant of this id.
         edge_credential: What edges must know. None: no edge is let in.
+        now: Returns seconds that never go back.
     """
 
     def __init__(
@@ -77,10 +82,14 @@ class Access:
         authenticators: Sequence[Authenticator],
         tenant_exists: Callable[[str], Awaitable[bool]],
         edge_credential: str | None = None,
+        now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._authenticators = authenticators
         self._tenant_exists = tenant_exists
         self._edge_credential = edge_credential
+        self._now = now
+        self._refused_edges = 0
+        self._next_warning = float("-inf")
 
     async def check(self, method: str, metadata: Mapping[str, str]) -> Caller | None:
         """Return who calls; None for what needs no caller: the public services and the link of an edge.
@@ -117,8 +126,18 @@ class Access:
         wanted = self._edge_credential
         # Compared in constant time: how long it takes must not tell how much of a guess was right.
         if not wanted or given is None or not hmac.compare_digest(given.encode(), wanted.encode()):
-            logger.warning("an edge was refused: its credential is missing or wrong")
+            self._warn_of_edge()
             raise Unauthenticated("the credential of the edge link is missing or wrong")
+
+    def _warn_of_edge(self) -> None:
+        # It tries again and again, and may have company.
+        self._refused_edges += 1
+        if self._now() >= self._next_warning:
+            logger.warning(
+                "an edge was refused: CITRINE_EDGE_CREDENTIAL_FILE must hold the same there and here",
+                extra={"attempts": self._refused_edges},
+            )
+            self._refused_edges, self._next_warning = 0, self._now() + WARNING_INTERVAL
 
     async def _identify(self, metadata: Mapping[str, str]) -> Identity:
         for authenticator in self._authenticators:

@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from sqlalchemy import text
 
 from citrine_core.db import UnitOfWorkFactory
 from citrine_core.errors import DatabaseUnavailable
@@ -31,3 +32,32 @@ async def test_a_driver_that_fails_by_itself_is_an_outage(unit_of_work: UnitOfWo
     with pytest.raises(DatabaseUnavailable):
         async with unit_of_work(read_only=True):
             raise ConnectionError("the connection is lost")
+
+
+@pytest.mark.parametrize("commits", [False, True], ids=["read", "commit"])
+async def test_a_task_that_is_cancelled_breaks_no_connection(
+    unit_of_work: UnitOfWorkFactory, caplog: pytest.LogCaptureFixture, commits: bool
+) -> None:
+    """Whenever that happens: each is cancelled a little later than the one before."""
+
+    async def use(database_is_done: asyncio.Event) -> None:
+        async with unit_of_work(read_only=not commits) as work:
+            await work.session.execute(text("SELECT 1"))
+            if commits:
+                await work.session.execute(text("UPDATE tenants SET display_name = 'x'"))
+            database_is_done.set()
+            if commits:
+                await work.commit()
+
+    for turns in range(60):
+        done = asyncio.Event()
+        task = asyncio.create_task(use(done))
+        await done.wait()
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.wait({task})
+    for _ in range(3):
+        await use(asyncio.Event())
+
+    assert [record.message for record in caplog.records if record.levelname == "ERROR"] == []

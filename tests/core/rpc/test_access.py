@@ -14,7 +14,8 @@ import citrine.api.v1
 from citrine.api.v1 import events_pb2, keys_pb2, stations_pb2, tenants_pb2, tokens_pb2
 from citrine.edge.v1 import link_pb2
 from citrine.edge.v1.link_pb2_grpc import EdgeLinkServiceStub
-from citrine_core.rpc.access import rule_of, scopes_of
+from citrine_core.errors import Unauthenticated
+from citrine_core.rpc.access import Access, rule_of, scopes_of
 from tests.support.api import EDGE_CREDENTIAL, Api, auth
 
 
@@ -147,6 +148,23 @@ async def test_edge_link_has_a_credential_of_its_own(api: Api, credential: str |
     assert await code_of(call) is grpc.StatusCode.UNIMPLEMENTED
     with pytest.raises(Exception, match="edge link"):
         await api.access.check("/citrine.edge.v1.EdgeLinkService/Link", dict(metadata))
+
+
+async def test_refused_edges_are_a_warning_once_a_minute(caplog: pytest.LogCaptureFixture) -> None:
+    """An edge tries again and again; the log stays readable."""
+    now = 0.0
+
+    async def no_tenant(tenant_id: str) -> bool:
+        return False
+
+    access = Access([], no_tenant, "right", lambda: now)
+    for second in range(122):
+        now = float(second)
+        with pytest.raises(Unauthenticated):
+            await access.check("/citrine.edge.v1.EdgeLinkService/Link", {"authorization": "Bearer wrong"})
+
+    said = [(record.levelname, getattr(record, "attempts", 0)) for record in caplog.records]
+    assert said == [("WARNING", 1), ("WARNING", 60), ("WARNING", 60)]
 
 
 async def test_edge_with_the_credential_needs_no_key(api: Api) -> None:
