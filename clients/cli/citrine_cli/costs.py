@@ -76,15 +76,14 @@ def _limits(limits: TariffRestrictions) -> Iterator[str]:
         yield f"from {limits.start_date}"
     if limits.end_date:
         yield f"before {limits.end_date}"
-    for name in ("kwh", "power", "current"):
+    for name, unit in (("kwh", "kWh"), ("power", "kW"), ("current", "A")):
         for bound, word in (("min", "from"), ("max", "below")):
             if limits.HasField(f"{bound}_{name}"):  # type: ignore[arg-type]
-                yield f"{name} {word} {getattr(limits, f'{bound}_{name}')}"
+                yield f"{'energy' if name == 'kwh' else name} {word} {getattr(limits, f'{bound}_{name}')} {unit}"
     for name in ("duration", "charging_time", "idle_time"):
         for bound, word in (("min", "from"), ("max", "below")):
             if limits.HasField(f"{bound}_{name}"):  # type: ignore[arg-type]
-                minutes = getattr(limits, f"{bound}_{name}").ToTimedelta().total_seconds() / 60
-                yield f"{name.replace('_', ' ')} {word} {minutes:g} min"
+                yield f"{name.replace('_', ' ')} {word} {duration_word(getattr(limits, f'{bound}_{name}'))}"
 
 
 def cost_lines(out: Output, cost: Cost) -> None:

@@ -17,7 +17,8 @@ from citrine.events.v1.events_pb2 import (
     TransactionSummary,
 )
 from citrine_cli.admission_hints import refusal_words_of
-from citrine_cli.words import amount, enum_word, money, skew_word
+from citrine_cli.clock import Clock, utc_now
+from citrine_cli.words import amount, enum_word, money, plain, skew_word
 
 __all__ = ["event_line", "event_words", "local_time"]
 
@@ -71,7 +72,7 @@ _WORDS: Mapping[str, Callable[[Any], str]] = {
         f"transaction ended  {enum_word(body, 'stopped_reason')}  {_transaction(body.transaction)}"
     ),
     "transaction_anomaly_found": lambda body: (
-        f"{body.kind.lower().replace('_', ' ')}: {body.register_wh / 1000:g} kWh  {_transaction(body.transaction)}"
+        f"{body.kind.lower().replace('_', ' ')}: {plain(body.register_wh / 1000)} kWh  {_transaction(body.transaction)}"
     ),
     "meter_values_received": lambda body: f"meter values of evse {body.evse_id}: {body.samples}",
     "security_event_received": lambda body: f"security event {body.request.type} {body.request.tech_info}",
@@ -132,18 +133,19 @@ _WORDS: Mapping[str, Callable[[Any], str]] = {
         )
     ),
     "cost_corrected": lambda body: (
-        f"correction {body.number}: {body.after_tax} {body.currency} instead of "
+        f"correction {body.number}: {money(body.after_tax, body.currency)} instead of "
         f"{money(body.replaced_after_tax, body.replaced_currency) or 'unknown'}"
         f" ({body.reason.lower().replace('_', ' ')})  {body.transaction_id}"
     ),
     "charging_plan_changed": lambda body: (
         f"charging plan {body.state.lower().replace('_', ' ')} ({body.cause_text or body.cause.lower()})"
-        + (f": {body.given_a:g} A given" if body.HasField("given_a") else "")
-        + (f" of {body.max_current_a:g} A" if body.HasField("max_current_a") else "")
+        + (f": {plain(body.given_a)} A given" if body.HasField("given_a") else "")
+        + (f" of {plain(body.max_current_a)} A" if body.HasField("max_current_a") else "")
         + (", at risk" if body.at_risk else "")
     ),
     "transaction_cost_changed": lambda body: (
-        f"transaction costs {body.after_tax} {body.currency}{'' if body.is_final else ' so far'}  {body.transaction_id}"
+        f"transaction costs {money(body.after_tax, body.currency)}{'' if body.is_final else ' so far'}"
+        f"  {body.transaction_id}"
     ),
     "remote_start_changed": lambda body: (
         f"remote start {body.remote_start_id} {body.state.lower()}"
@@ -154,7 +156,7 @@ _WORDS: Mapping[str, Callable[[Any], str]] = {
     ),
     "reservation_cost_changed": lambda body: (
         f"reservation {body.reservation_id} {body.state.lower().replace('_', ' ')} costs "
-        f"{'nothing after all' if body.is_withdrawn else f'{body.after_tax} {body.currency}'}"
+        f"{'nothing after all' if body.is_withdrawn else money(body.after_tax, body.currency)}"
     ),
     "charging_profile_changed": lambda body: (
         f"charging profile {body.charging_profile_id} of evse {body.evse_id} {body.state.lower()}"
@@ -204,14 +206,15 @@ def event_words(event: Event) -> str:
     return f"{said}, tenant {event.tenant_id}" if kind == "station_refused" else said
 
 
-def local_time(stamp: Timestamp, zone: tzinfo | None = None) -> str:
-    """Return a time of day in the given zone or the local one, to the millisecond."""
+def local_time(stamp: Timestamp, zone: tzinfo | None = None, clock: Clock = utc_now) -> str:
+    """Return a time of today in the given zone or the local one, to the millisecond; of another day with its date."""
     try:
-        return stamp.ToDatetime(tzinfo=UTC).astimezone(zone).isoformat(sep=" ", timespec="milliseconds")[11:23]
+        text = stamp.ToDatetime(tzinfo=UTC).astimezone(zone).isoformat(sep=" ", timespec="milliseconds")[:23]
+        return text.removeprefix(f"{clock().astimezone(zone).date()} ")
     except (ValueError, OverflowError):
         return "--:--:--.---"
 
 
-def event_line(event: Event, zone: tzinfo | None = None) -> str:
+def event_line(event: Event, zone: tzinfo | None = None, clock: Clock = utc_now) -> str:
     """Return an event as a line, its time in the given zone or the local one."""
-    return f"{local_time(event.time, zone)}  {event.station_id or '-'}  {event_words(event)}"
+    return f"{local_time(event.time, zone, clock)}  {event.station_id or '-'}  {event_words(event)}"

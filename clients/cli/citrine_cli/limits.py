@@ -7,6 +7,7 @@ from google.protobuf.duration_pb2 import Duration
 
 from citrine.api.v1.transaction_limits_pb2 import UsageLimit
 from citrine_cli.errors import UsageError
+from citrine_cli.words import duration_word, quantity
 
 __all__ = ["MaxCost", "MaxEnergy", "MaxTime", "limit_words", "parse_limit"]
 
@@ -32,10 +33,10 @@ def parse_limit(max_cost: str, max_energy: float, max_time: float) -> UsageLimit
 
 
 def limit_words(limit: UsageLimit) -> str:
-    """Return a limit in words: "25.00, 20 kWh, 90 min". Empty where there is none."""
+    """Return a limit in words: "25.00, 20 kWh, 1 h 30 min". Empty where there is none."""
     parts = [
         limit.max_cost,
-        f"{limit.max_energy_wh / 1000:g} kWh" if limit.HasField("max_energy_wh") else "",
-        f"{limit.max_time.ToTimedelta().total_seconds() / 60:g} min" if limit.HasField("max_time") else "",
+        quantity(limit.max_energy_wh / 1000, "kWh") if limit.HasField("max_energy_wh") else "",
+        duration_word(limit.max_time) if limit.HasField("max_time") else "",
     ]
     return ", ".join(part for part in parts if part)

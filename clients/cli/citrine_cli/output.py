@@ -174,7 +174,8 @@ class Output:
 
     def _pairs(self, facts: Mapping[str, str], width: int) -> Table:
         table = Table(box=None, pad_edge=False, show_header=False, padding=(0, GAP, 0, 0))
-        table.add_column(min_width=width, no_wrap=True)
+        widest = max(self._console.width // 2 - GAP, 1)
+        table.add_column(min_width=min(width, widest), max_width=widest, overflow="fold")
         table.add_column(overflow="fold")
         for name, value in facts.items():
             text = f"{value} ({value.shown})" if isinstance(value, Moment) else value

@@ -1,6 +1,6 @@
 """Every kind of event has words of its own."""
 
-from datetime import UTC
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -43,9 +43,10 @@ def test_a_transaction_is_told_with_its_energy() -> None:
     event.transaction_ended.CopyFrom(TransactionEnded(transaction=summary, stopped_reason=REASON_ENUM_LOCAL))
     event.time.FromJsonString("2030-01-01T12:34:56.789Z")
 
-    assert event_line(event, UTC) == (
-        "12:34:56.789  CS-1  transaction ended  Local  evse 1  Charging  1.500 kWh  7.200 kW  51 %  T-1"
-    )
+    now = datetime(2030, 1, 1, 23, 0, tzinfo=UTC)
+    words = "CS-1  transaction ended  Local  evse 1  Charging  1.500 kWh  7.200 kW  51 %  T-1"
+    assert event_line(event, UTC, lambda: now) == f"12:34:56.789  {words}"
+    assert event_line(event, UTC, lambda: now + timedelta(hours=1)) == f"2030-01-01 12:34:56.789  {words}"
 
 
 def test_a_token_that_is_known_under_another_type_is_told_so() -> None:

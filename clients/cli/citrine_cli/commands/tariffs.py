@@ -220,7 +220,8 @@ async def show_tariff(
         "created": time_word(found, "create_time"),
         "updated": time_word(found, "update_time"),
     }
-    client.out.facts(facts | {f"text {one.language}".strip(): one.text for one in found.texts})
+    texts = "; ".join(f"{one.language}: {one.text}" if one.language else one.text for one in found.texts)
+    client.out.facts(facts | {"drivers are told": texts})
     for line in element_lines(found):
         client.out.line(f"- {line}")
 

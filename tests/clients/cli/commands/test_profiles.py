@@ -120,7 +120,7 @@ def test_profiles_on_record_are_listed(citrine: Cli, core: ScriptedCore) -> None
     ran = citrine("profile", "list", "--station", "CS-1", "--state", "accepted", "--evse", "0")
 
     assert ran.lines[1].split("  ")[0] == "CS-1"
-    assert "16 A, 8 A after 3600 s" in ran.lines[1]
+    assert "16 A, 8 A after 1 h" in ran.lines[1]
     assert ran.lines[1].split()[-2:] == ["Citrine", "accepted"]
     assert "EMS, found" in ran.lines[2]
     (request,) = core.requests("ListChargingProfiles")
@@ -241,7 +241,7 @@ def test_limits_of_others_and_capacities_are_shown(citrine: Cli, core: ScriptedC
     shown = citrine("profile", "capacity")
     removed = citrine("profile", "capacity", "CS-1", "--evse", "1", "--remove")
 
-    assert "EMS     16 A, 8 A after 3600 s  2025-01-01 12:00:00 UTC" in limits.lines[1]
+    assert "EMS     16 A, 8 A after 1 h  2025-01-01 12:00:00 UTC" in limits.lines[1]
     assert said.lines == shown.lines
     assert "11000 W" in said.lines[1]
     assert removed.lines == ["the capacity of EVSE 1 of CS-1 is removed"]

@@ -97,7 +97,7 @@ def test_tariffs_are_shown_in_words(citrine: Cli, core: ScriptedCore) -> None:
 
     ran = citrine("tariff", "list")
 
-    assert "energy 0.30/kWh +19% VAT (Mon, 08:00-18:00, power below 11)" in ran.lines[1]
+    assert "energy 0.30/kWh +19% VAT (Mon, 08:00-18:00, power below 11 kW)" in ran.lines[1]
 
 
 def test_a_tariff_is_assigned(citrine: Cli, core: ScriptedCore) -> None:
