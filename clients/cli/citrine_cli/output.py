@@ -74,8 +74,11 @@ class Output:
         self.json([MessageToDict(message) for message in messages])
 
     def line(self, text: str, style: str = "") -> None:
-        """Print one line for people. What can't be printed becomes a blank: it may come from a station."""
-        self._console.print(Text(printable(text), style=style))
+        """Print one line for people. What can't be printed becomes a blank: it may come from a station.
+
+        A line that is longer than the terminal is wide is one still, so that what is copied from it is whole.
+        """
+        self._console.print(Text(printable(text), style=style), soft_wrap=True)
 
     def table(self, columns: Sequence[str], rows: Iterable[Sequence[str]], empty: str, title: str = "") -> None:
         """Print rows below their headings, or a sentence where there are none.

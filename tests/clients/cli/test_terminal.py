@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from google.protobuf.empty_pb2 import Empty
 
 from citrine.api.v1.transactions_pb2 import ListTransactionEventsResponse, ListTransactionsResponse, Transaction
 from citrine.ocpp.v2.transactions_pb2 import CHARGING_STATE_ENUM_CHARGING
@@ -101,3 +102,14 @@ def test_times_are_those_of_the_zone_of_the_terminal(listing: ScriptedCore, tmp_
     assert "2025-01-01 07:00:00 EST (" in started
     assert started.endswith(" ago)")
     assert f"transaction  {ID}" in " ".join(ran.lines[0].split()).replace(" ", "  ", 1)
+
+
+def test_a_sentence_is_one_line_however_long_its_words_are(core: ScriptedCore, tmp_path: Path) -> None:
+    name = "S" * 48
+    core.on("DeleteStation", Empty())
+
+    ran = on_terminal(
+        *("station", "remove", name), columns=20, directory=tmp_path, CITRINE_CORE=core.address, CITRINE_KEY="secret"
+    )
+
+    assert ran.lines[-1] == f"station {name} removed"
