@@ -1,5 +1,6 @@
 """One line for each event: when, which station, what happened."""
 
+import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, tzinfo
 from typing import Any
@@ -20,7 +21,12 @@ from citrine_cli.admission_hints import refusal_words_of
 from citrine_cli.clock import Clock, utc_now
 from citrine_cli.words import amount, enum_word, money, plain, skew_word
 
-__all__ = ["event_line", "event_words", "local_time"]
+__all__ = ["event_line", "event_words", "local_time", "short_id"]
+
+SHORT = 8
+"""Characters of a UUID that are shown."""
+
+_RANDOM_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
 def _transaction(summary: TransactionSummary) -> str:
@@ -30,7 +36,7 @@ def _transaction(summary: TransactionSummary) -> str:
         amount(summary, "energy_wh", "kWh", 1000),
         amount(summary, "power_w", "kW", 1000),
         f"{summary.soc_percent:.0f} %" if summary.HasField("soc_percent") else "",
-        summary.transaction_id,
+        short_id(summary.transaction_id),
     ]
     return "  ".join(part for part in parts if part)
 
@@ -88,7 +94,8 @@ _WORDS: Mapping[str, Callable[[Any], str]] = {
     "command_finished": lambda body: f"command {body.action} {body.state.lower().replace('_', ' ')}",
     "data_transfer_received": lambda body: f"data of {body.request.vendor_id}: {enum_word(body, 'status')}",
     "transaction_limit_changed": lambda body: (
-        f"{f'limit of {body.reason.lower()}' if body.reason else 'limit'} {body.state.lower()}  {body.transaction_id}"
+        f"{f'limit of {body.reason.lower()}' if body.reason else 'limit'} {body.state.lower()}"
+        + f"  {short_id(body.transaction_id)}"
         + (f", throttle {body.throttle.lower()}" if body.throttle else "")
         + (f": {body.problem}" if body.problem else "")
     ),
@@ -112,7 +119,7 @@ _WORDS: Mapping[str, Callable[[Any], str]] = {
     ),
     "station_changed": lambda body: f"station {enum_word(body, 'kind')}",
     "transaction_checked": lambda body: (
-        f"transaction {body.transaction_id} checked: {_ongoing(body)}"
+        f"transaction {short_id(body.transaction_id)} checked: {_ongoing(body)}"
         f"{'messages' if body.messages_in_queue else 'nothing'} queued"
     ),
     "transaction_closed": lambda body: f"transaction closed without an end  {_transaction(body.transaction)}",
@@ -125,9 +132,9 @@ _WORDS: Mapping[str, Callable[[Any], str]] = {
         f"transaction reopened{f' by {body.author}' if body.author else ''}  {_transaction(body.transaction)}"
     ),
     "transaction_over": lambda body: (
-        f"transaction {body.transaction_id} is over: "
+        f"transaction {short_id(body.transaction_id)} is over: "
         + (
-            f"{body.next_transaction_id} began at its EVSE"
+            f"{short_id(body.next_transaction_id)} began at its EVSE"
             if body.next_transaction_id
             else "its connector is available"
         )
@@ -135,7 +142,7 @@ _WORDS: Mapping[str, Callable[[Any], str]] = {
     "cost_corrected": lambda body: (
         f"correction {body.number}: {money(body.after_tax, body.currency)} instead of "
         f"{money(body.replaced_after_tax, body.replaced_currency) or 'unknown'}"
-        f" ({body.reason.lower().replace('_', ' ')})  {body.transaction_id}"
+        f" ({body.reason.lower().replace('_', ' ')})  {short_id(body.transaction_id)}"
     ),
     "charging_plan_changed": lambda body: (
         f"charging plan {body.state.lower().replace('_', ' ')} ({body.cause_text or body.cause.lower()})"
@@ -145,14 +152,15 @@ _WORDS: Mapping[str, Callable[[Any], str]] = {
     ),
     "transaction_cost_changed": lambda body: (
         f"transaction costs {money(body.after_tax, body.currency)}{'' if body.is_final else ' so far'}"
-        f"  {body.transaction_id}"
+        f"  {short_id(body.transaction_id)}"
     ),
     "remote_start_changed": lambda body: (
         f"remote start {body.remote_start_id} {body.state.lower()}"
-        f"{f'  {body.transaction_id}' if body.transaction_id else ''}"
+        f"{f'  {short_id(body.transaction_id)}' if body.transaction_id else ''}"
     ),
     "reservation_changed": lambda body: (
-        f"reservation {body.reservation_id} {_state(body)}{f'  {body.transaction_id}' if body.transaction_id else ''}"
+        f"reservation {body.reservation_id} {_state(body)}"
+        f"{f'  {short_id(body.transaction_id)}' if body.transaction_id else ''}"
     ),
     "reservation_cost_changed": lambda body: (
         f"reservation {body.reservation_id} {body.state.lower().replace('_', ' ')} costs "
@@ -177,7 +185,7 @@ _WORDS: Mapping[str, Callable[[Any], str]] = {
         f"{f'  booted with {body.version_after}' if body.version_after else ''}"
     ),
     "firmware_publication_changed": lambda body: f"firmware publication {body.request_id} {_because(body)}",
-    "firmware_campaign_changed": lambda body: f"firmware campaign {body.campaign_id} {_because(body)}",
+    "firmware_campaign_changed": lambda body: f"firmware campaign {short_id(body.campaign_id)} {_because(body)}",
     "alert_changed": lambda body: (
         f"alert of {body.event.component.name}.{body.event.variable.name} {enum_word(body, 'state')}"
         + (f" by {body.acknowledged_by}" if body.acknowledged_by else "")
@@ -193,6 +201,14 @@ _WORDS: Mapping[str, Callable[[Any], str]] = {
         f"{f', known as {chr(32).join(body.known_types)}' if body.known_types else ''}"
     ),
 }
+
+
+def short_id(text: str) -> str:
+    """Return the beginning of a random UUID, by which commands find it; any other id is whole.
+
+    Ids that stations number, or that begin with a time, have beginnings in common.
+    """
+    return text[:SHORT] if _RANDOM_UUID.fullmatch(text) else text
 
 
 def event_words(event: Event) -> str:

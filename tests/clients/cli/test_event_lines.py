@@ -57,3 +57,18 @@ def test_a_token_that_is_known_under_another_type_is_told_so() -> None:
 
 def test_a_kind_of_a_later_version_is_told_as_such() -> None:
     assert "does not know" in event_words(Event(station_id="CS-1"))
+
+
+@pytest.mark.parametrize(
+    ("whole", "shown"),
+    [
+        pytest.param("4b5b9f0e-5a6c-4a8e-9f3e-0d2a5a0c7e11", "4b5b9f0e", id="a random UUID"),
+        pytest.param("0195d2c4-5a6c-7a8e-9f3e-0d2a5a0c7e11", "0195d2c4-5a6c-7a8e-9f3e-0d2a5a0c7e11", id="by time"),
+        pytest.param("CS-1-20260115-000000000000000000001", "CS-1-20260115-000000000000000000001", id="numbered"),
+    ],
+)
+def test_an_id_that_a_few_characters_tell_from_others_is_shortened(whole: str, shown: str) -> None:
+    event = Event(station_id="CS-1")
+    event.transaction_started.transaction.transaction_id = whole
+
+    assert event_words(event) == f"transaction started  {shown}"

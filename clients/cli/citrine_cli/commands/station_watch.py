@@ -20,7 +20,7 @@ from citrine_cli.admission_hints import refusal_hint
 from citrine_cli.client import Client
 from citrine_cli.clock import utc_now
 from citrine_cli.errors import CliError, UsageError
-from citrine_cli.event_lines import event_words, local_time
+from citrine_cli.event_lines import event_words, local_time, short_id
 from citrine_cli.targets import Station as StationId
 from citrine_cli.targets import choice
 from citrine_cli.values import parse_duration
@@ -219,7 +219,13 @@ class _Watch:
                 self._charging[one.transaction_id] = enum_word(one, "charging_state")
                 evse = f"evse {one.evse_id}" if one.HasField("evse_id") else ""
                 energy = amount(one, "energy_wh", "kWh", 1000)
-                parts = ("transaction under way", evse, enum_word(one, "charging_state"), energy, one.transaction_id)
+                parts = (
+                    "transaction under way",
+                    evse,
+                    enum_word(one, "charging_state"),
+                    energy,
+                    short_id(one.transaction_id),
+                )
                 self._line("  ".join(filter(None, parts)))
                 if one.charging_state == CHARGING_STATE_ENUM_CHARGING:
                     self._step = Step.CHARGING

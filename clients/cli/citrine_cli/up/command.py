@@ -8,7 +8,9 @@ import typer
 from pydantic import ValidationError
 
 from citrine_cli.errors import UsageError, printable
+from citrine_cli.up.introduction import remembered
 from citrine_cli.up.run import run_up
+from citrine_cli.up.screen import Screen
 from citrine_cli.up.settings import UpSettings
 
 __all__ = ["register"]
@@ -17,12 +19,6 @@ __all__ = ["register"]
 def register(app: typer.Typer) -> None:
     """Add `citrine up`."""
     app.command("up")(up)
-
-
-def _show(text: str) -> None:
-    # What a station said may be part of the line.
-    sys.stdout.write(f"{printable(text)}\n")
-    sys.stdout.flush()
 
 
 def up(
@@ -51,11 +47,19 @@ def up(
         ),
     ] = "127.0.0.1:9001",
     no_demo: Annotated[bool, typer.Option("--no-demo", help="No demo tenant and no simulated stations.")] = False,
+    show: Annotated[
+        bool, typer.Option("--show", help="Print addresses and credentials of the one that runs, and start nothing.")
+    ] = False,
 ) -> None:
     """Run one core and one edge, supervised, with a demo of three stations that charge.
 
-    The database is brought to the newest schema first. A port of 0 is a free one.
+    The database is brought to the newest schema first. A port of 0 is a free one. On a terminal the addresses and
+    credentials stay at its top; --show prints them from another shell.
     """
+    if show:
+        for line in remembered(data_dir):
+            sys.stdout.write(f"{printable(line)}\n")
+        return
     try:
         settings = UpSettings(
             data_dir=data_dir,
@@ -70,4 +74,4 @@ def up(
         first = error.errors()[0]
         option = str(first["loc"][0]).replace("_", "-")
         raise UsageError(f"--{option}: {first['msg'].removeprefix('Value error, ')}") from error
-    run_up(settings, _show)
+    run_up(settings, Screen())

@@ -12,7 +12,7 @@ from typing import Any
 
 from citrine_cli.errors import CliError
 
-__all__ = ["ensure_secret", "locked_directory", "read_json", "write_private"]
+__all__ = ["ensure_secret", "is_locked", "locked_directory", "read_json", "write_private"]
 
 
 @contextmanager
@@ -37,6 +37,21 @@ def locked_directory(path: Path) -> Iterator[None]:
     finally:
         # Closing unlocks.
         os.close(descriptor)
+
+
+def is_locked(path: Path) -> bool:
+    """Tell whether a process holds a directory by `locked_directory`."""
+    try:
+        descriptor = os.open(path / "up.lock", os.O_RDWR)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
 
 
 def write_private(path: Path, content: str) -> None:

@@ -9,13 +9,16 @@ from contextlib import AsyncExitStack
 
 import grpc
 
+from citrine_cli.admission_hints import refusal_hint
 from citrine_cli.connection import DEFAULT_CORE, DEFAULT_KEY_FILE
 from citrine_cli.errors import CliError
 from citrine_cli.event_lines import event_line
 from citrine_cli.statuses import sentence
 from citrine_cli.up.demo import TENANT, Demo, seed
 from citrine_cli.up.files import ensure_secret, locked_directory, write_private
+from citrine_cli.up.introduction import forget, introduction, remember
 from citrine_cli.up.ports import check_free, reachable
+from citrine_cli.up.screen import Screen
 from citrine_cli.up.settings import UpSettings
 from citrine_cli.up.supervisor import Child, Ready
 from citrine_sdk import Citrine
@@ -28,15 +31,13 @@ UPGRADE_TIMEOUT = 600.0
 FOLLOW_INTERVAL = 10.0
 """Seconds until a refused subscription is tried again."""
 
-Print = Callable[[str], None]
-
 
 class _Up:
     """The processes of one `citrine up`, and what is printed of them."""
 
-    def __init__(self, settings: UpSettings, show: Print) -> None:
+    def __init__(self, settings: UpSettings, screen: Screen) -> None:
         self._settings = settings
-        self._show = show
+        self._screen = screen
         # By variable: a command line, and a password in it, can be read by everybody on the machine.
         self._database = {"CITRINE_DATABASE": settings.database}
         self.children: list[Child] = []
@@ -50,9 +51,12 @@ class _Up:
         check_free("the core's health and metrics", "--core-http-listen", settings.core_http_listen)
         check_free("the edge's health and metrics", "--edge-http-listen", settings.edge_http_listen)
         ensure_secret(settings.edge_credential_file)
+        self._screen.line("starting Citrine; this takes about 5 seconds: the database …")
         await self._upgrade()
+        self._screen.line("the core …")
         core = self._child("core", self._core_arguments)
         await core.start()
+        self._screen.line("the edge …")
         edge = self._child("edge", lambda before: self._edge_arguments(before, core))
         await edge.start()
         grpc_address, ocpp_address = reachable(core.ready["grpc"]), reachable(edge.ready["ocpp"])
@@ -104,7 +108,7 @@ class _Up:
         return child
 
     def _notice(self, text: str) -> None:
-        self._show(f"! {text}")
+        self._screen.line(f"! {text}")
 
     async def _upgrade(self) -> None:
         child = Child(
@@ -160,25 +164,16 @@ class _Up:
         ]
 
     def _introduce(self, grpc_address: str, ocpp_address: str, demo: Demo | None) -> None:
-        settings = self._settings
-        self._show("Citrine is up.")
-        self._show("")
-        self._show(f"  stations   ws://{ocpp_address}/STATION and ws://{ocpp_address}/TENANT/STATION")
-        self._show(f"  gRPC       {grpc_address}, with the operator's key in {settings.operator_key_file}")
-        self._show(f"  health     http://{self._http('core')}/readyz and http://{self._http('edge')}/readyz")
-        self._show(f"  database   {_without_password(settings.database)}")
-        self._show(f"  logs       {settings.data_dir}/core.log and edge.log")
-        if demo is not None:
-            self._show("")
-            self._show(f"  Demo tenant {TENANT!r}; three simulated stations charge and wait, and charge again.")
-            for station_id, password in demo.stations.items():
-                self._show(f"  station    ws://{ocpp_address}/{TENANT}/{station_id}  password {password}")
-            for id_token, kind in demo.tokens.items():
-                self._show(f"  token      {id_token} ({kind})")
-            self._show("")
-            self._show(f"  Try: .venv/bin/citrine {self._where(grpc_address)}--tenant {TENANT} station list")
-        self._show("")
-        self._show("Ctrl-C stops it. What happens:")
+        said = introduction(
+            self._settings,
+            grpc=grpc_address,
+            ocpp=ocpp_address,
+            health=[self._http("core"), self._http("edge")],
+            options=self._where(grpc_address),
+            demo=demo,
+        )
+        remember(self._settings.data_dir, said)
+        self._screen.introduce(said)
 
     def _where(self, grpc_address: str) -> str:
         """Return the options that a command needs where this does not run at the default places."""
@@ -194,22 +189,16 @@ class _Up:
         while True:
             try:
                 async for event in citrine.follow_events():
-                    self._show(event_line(event))
+                    hint = refusal_hint(event, "") if event.HasField("station_refused") else ""
+                    self._screen.line(event_line(event) + (f"; {hint}" if hint else ""))
             except grpc.aio.AioRpcError as error:
                 # Not curable for a subscription; whoever looks at the lines shall know, and the rest goes on.
                 self._notice(f"events can't be followed: {error.details() or error.code().name}")
                 await asyncio.sleep(FOLLOW_INTERVAL)
 
 
-def _without_password(url: str) -> str:
-    scheme, separator, rest = url.partition("://")
-    credentials, at, place = rest.rpartition("@")
-    user = credentials.partition(":")[0]
-    return f"{scheme}{separator}{user}{at}{place}"
-
-
-async def _until_signalled(settings: UpSettings, show: Print) -> None:
-    up = _Up(settings, show)
+async def _until_signalled(settings: UpSettings, screen: Screen) -> None:
+    up = _Up(settings, screen)
     signals = 0
     signalled = asyncio.Event()
 
@@ -223,12 +212,13 @@ async def _until_signalled(settings: UpSettings, show: Print) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, on_signal)
+    loop.add_signal_handler(signal.SIGWINCH, screen.resized)
     serving = asyncio.create_task(up.serve(), name="serve")
     waiting = asyncio.create_task(signalled.wait(), name="wait for a signal")
     try:
         await asyncio.wait({serving, waiting}, return_when=asyncio.FIRST_COMPLETED)
         if signalled.is_set():
-            show("stopping")
+            screen.line("stopping")
         elif (error := serving.exception()) is not None:
             raise _cause(error)
     finally:
@@ -245,16 +235,21 @@ def _cause(error: BaseException) -> BaseException:
     return error
 
 
-def run_up(settings: UpSettings, show: Print) -> None:
+def run_up(settings: UpSettings, screen: Screen) -> None:
     """Run Citrine until SIGINT or SIGTERM; a second signal kills what still runs.
 
     Args:
         settings: What to run, and where.
-        show: Prints a line.
+        screen: Where to print.
 
     Raises:
         CliError: When it can't be started.
     """
     os.umask(0o077)
     with locked_directory(settings.data_dir):
-        asyncio.run(_until_signalled(settings, show))
+        forget(settings.data_dir)
+        try:
+            asyncio.run(_until_signalled(settings, screen))
+        finally:
+            screen.close()
+            forget(settings.data_dir)

@@ -1,0 +1,115 @@
+"""What `citrine up` says of itself: addresses, credentials, what to try; whole, and briefly for a small terminal."""
+
+import json
+import os
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from citrine_cli.errors import CliError
+from citrine_cli.up.demo import TENANT, Demo
+from citrine_cli.up.files import is_locked, read_json, write_private
+from citrine_cli.up.settings import UpSettings
+
+__all__ = ["Introduction", "forget", "introduction", "remember", "remembered"]
+
+
+@dataclass(frozen=True)
+class Introduction:
+    """What is said once all runs."""
+
+    whole: Sequence[str]
+    """All of it, line by line."""
+    brief: Sequence[str]
+    """What matters most of it."""
+
+
+def introduction(
+    settings: UpSettings,
+    *,
+    grpc: str,
+    ocpp: str,
+    health: Sequence[str],
+    options: str,
+    demo: Demo | None,
+) -> Introduction:
+    """Return what to say.
+
+    Args:
+        settings: What runs.
+        grpc: Address for clients.
+        ocpp: Address for stations.
+        health: Addresses of health and metrics.
+        options: Options that a command needs to reach it, each followed by a blank.
+        demo: Credentials of the demo, where it runs.
+    """
+    tenant = f"--tenant {TENANT} " if demo is not None else ""
+    citrine = f".venv/bin/citrine {options}{tenant}"
+    own = f"{citrine}station add CS-1, then station watch CS-1"
+    show = f".venv/bin/citrine up --show{_data_dir(settings)}"
+    whole = [
+        f"  stations   ws://{ocpp}/STATION and ws://{ocpp}/TENANT/STATION",
+        f"  gRPC       {grpc}, with the operator's key in {settings.operator_key_file}",
+        f"  health     {' and '.join(f'http://{address}/readyz' for address in health)}",
+        f"  database   {without_password(settings.database)}",
+        f"  logs       {settings.data_dir}/core.log and edge.log",
+    ]
+    brief = [
+        f"Citrine is up. Ctrl-C stops it. Passwords: {show}",
+        f"  stations  ws://{ocpp}/STATION, ws://{ocpp}/TENANT/STATION",
+        f"  gRPC      {grpc}, key in {settings.operator_key_file}",
+    ]
+    if demo is not None:
+        whole += [
+            "",
+            f"  Demo tenant {TENANT!r}; three simulated stations charge and wait, and charge again.",
+            *(f"  station    ws://{ocpp}/{TENANT}/{name}  password {demo.stations[name]}" for name in demo.stations),
+            *(f"  token      {id_token} ({kind})" for id_token, kind in demo.tokens.items()),
+        ]
+        brief.append(f"  demo      tenant {TENANT}: {', '.join(demo.stations)}; token {next(iter(demo.tokens), '-')}")
+    whole += ["", f"  Try: {citrine}station list", f"  Your own station: {own}", f"  All this again: {show}"]
+    brief += [f"  try       {citrine}station list", f"  your own  {own}"]
+    return Introduction(whole, brief)
+
+
+def _data_dir(settings: UpSettings) -> str:
+    return "" if settings.data_dir == Path(".citrine") else f" --data-dir {settings.data_dir}"
+
+
+def without_password(url: str) -> str:
+    """Return a URL of a database that may be seen."""
+    scheme, separator, rest = url.partition("://")
+    credentials, at, place = rest.rpartition("@")
+    user = credentials.partition(":")[0]
+    return f"{scheme}{separator}{user}{at}{place}"
+
+
+def _file(data_dir: Path) -> Path:
+    return data_dir / "up.json"
+
+
+def remember(data_dir: Path, said: Introduction) -> None:
+    """Leave what was said for `citrine up --show`."""
+    write_private(_file(data_dir), json.dumps({"pid": os.getpid(), "lines": list(said.whole)}) + "\n")
+
+
+def forget(data_dir: Path) -> None:
+    """Remove what an earlier one left, or this one."""
+    with suppress(FileNotFoundError):
+        _file(data_dir).unlink()
+
+
+def remembered(data_dir: Path) -> list[str]:
+    """Return what the `citrine up` that runs with a directory said of itself.
+
+    Raises:
+        CliError: When none runs, or it is not up yet.
+    """
+    found = read_json(_file(data_dir))
+    if not is_locked(data_dir):
+        last = f"; the one of process {found.get('pid')} ended without stopping" if found is not None else ""
+        raise CliError(f"no citrine up runs with {data_dir}{last}; start it with: citrine up")
+    if found is None:
+        raise CliError(f"citrine up is starting with {data_dir}, or stopping; ask again in a few seconds")
+    return [f"Citrine is up (process {found['pid']}).", "", *map(str, found["lines"])]

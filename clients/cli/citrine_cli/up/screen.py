@@ -1,0 +1,135 @@
+"""Where `citrine up` prints: lines one after the other, or on a terminal below a head that stays.
+
+The head is kept by the scroll region of the terminal (DECSTBM), which all terminals of today know. What is not
+understood, too small or no terminal gets plain lines.
+"""
+
+import os
+import sys
+import textwrap
+from collections import deque
+from collections.abc import Sequence
+from typing import TextIO
+
+from rich.cells import cell_len, chop_cells
+from rich.console import Console
+
+from citrine_cli.errors import printable
+from citrine_cli.up.introduction import Introduction
+
+__all__ = ["Screen"]
+
+LEAST_BELOW = 6
+"""Rows for events, without which a head is not worth its place."""
+
+LEAST_COLUMNS = 50
+"""Columns of a terminal that can have a head."""
+
+COMFORTABLE = 12
+"""Rows for events that the whole introduction leaves; else it is the brief one."""
+
+REMEMBERED = 200
+"""Lines that are drawn again after the terminal changed its size."""
+
+
+class Screen:
+    """Prints lines, and keeps the head in its place.
+
+    Args:
+        out: Where to.
+    """
+
+    def __init__(self, out: TextIO = sys.stdout) -> None:
+        self._out = out
+        # rich knows which terminals understand nothing.
+        self._can = out.isatty() and not Console(file=out).is_dumb_terminal
+        self._said: Introduction | None = None
+        self._lines: deque[str] = deque(maxlen=REMEMBERED)
+        self._has_head = False
+
+    def line(self, text: str) -> None:
+        """Print a line. What a station said may be part of it."""
+        text = printable(text)
+        if self._said is not None:
+            self._lines.append(text)
+        self._write(f"{text}\n")
+
+    def introduce(self, said: Introduction) -> None:
+        """Print the introduction, or make it the head, below which all else goes."""
+        self._said = said
+        if self._draw():
+            return
+        for text in ("Citrine is up.", "", *said.whole, "", "Ctrl-C stops it. What happens:"):
+            self._write(f"{printable(text)}\n")
+
+    def resized(self) -> None:
+        """Draw all anew: the terminal has another size."""
+        if self._said is not None and self._can and not self._draw() and self._has_head:
+            self._release()
+
+    def close(self) -> None:
+        """Give the terminal back as it was, the cursor below all that was printed."""
+        if self._has_head:
+            self._release()
+
+    def _draw(self) -> bool:
+        """Draw head and latest lines; return False where the terminal has no place for a head."""
+        if not self._can or self._said is None:
+            return False
+        columns, rows = self._size()
+        head = self._head(self._said, columns, rows)
+        if head is None:
+            return False
+        if not self._has_head:
+            # What was on the screen goes to where one can scroll back to it.
+            self._write("\n" * rows)
+        below = rows - len(head)
+        shown = [part for text in self._lines for part in _wrapped(text, columns)][-(below - 1) :]
+        parts = ["\x1b[r\x1b[2J\x1b[H", "\r\n".join(head), f"\x1b[{len(head) + 1};{rows}r\x1b[{rows};1H"]
+        # The cursor goes to the last row, so that lines come from below.
+        parts.append("".join(f"{text}\r\n" for text in shown))
+        self._has_head = True
+        self._write("".join(parts))
+        return True
+
+    def _head(self, said: Introduction, columns: int, rows: int) -> list[str] | None:
+        if columns < LEAST_COLUMNS:
+            return None
+        whole = ["Citrine is up. Ctrl-C stops it.", "", *said.whole]
+        for texts, least in ((whole, COMFORTABLE), (said.brief, LEAST_BELOW)):
+            broken = [part for text in texts for part in _broken(printable(text), columns)]
+            head = [part for text in broken for part in _wrapped(text, columns)]
+            head.append("─" * columns if self._can_draw_lines() else "-" * columns)
+            if len(head) + least <= rows:
+                return head
+        return None
+
+    def _can_draw_lines(self) -> bool:
+        return "utf" in (self._out.encoding or "").lower()
+
+    def _size(self) -> tuple[int, int]:
+        try:
+            return os.get_terminal_size(self._out.fileno())
+        except (OSError, ValueError):
+            return (0, 0)
+
+    def _release(self) -> None:
+        self._has_head = False
+        _, rows = self._size()
+        self._write(f"\x1b[r\x1b[{max(rows, 1)};1H")
+
+    def _write(self, text: str) -> None:
+        self._out.write(text)
+        self._out.flush()
+
+
+def _broken(text: str, columns: int) -> Sequence[str]:
+    """Return a line in pieces of whole words, where they are not too long themselves."""
+    return textwrap.wrap(text, columns, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False) or [
+        ""
+    ]
+
+
+def _wrapped(text: str, columns: int) -> Sequence[str]:
+    """Return a line in pieces that fit: nothing is cut."""
+    return [text] if cell_len(text) <= columns else chop_cells(text, columns)

@@ -1,0 +1,110 @@
+"""`citrine up` on a terminal: a head that stays, whatever happens below it, and that another shell prints again."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.screen import Terminal
+
+CITRINE = Path(sys.executable).parent / "citrine"
+LISTEN = [
+    *("--ocpp-listen", "127.0.0.1:0"),
+    *("--grpc-listen", "127.0.0.1:0"),
+    *("--core-http-listen", "127.0.0.1:0"),
+    *("--edge-http-listen", "127.0.0.1:0"),
+]
+ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("CITRINE_")}
+HEAD = "Citrine is up. Ctrl-C stops it"
+
+
+def show(directory: Path) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [CITRINE, "up", "--show"], cwd=directory, env=ENVIRONMENT, capture_output=True, text=True, timeout=60
+    )
+
+
+def start(directory: Path, rows: int, columns: int, term: str = "xterm-256color") -> Terminal:
+    environment = {**ENVIRONMENT, "TERM": term, "PYTHONIOENCODING": "utf-8"}
+    return Terminal([CITRINE, "up", *LISTEN], directory, rows, columns, environment)
+
+
+@pytest.fixture
+def terminal(tmp_path: Path) -> Iterator[Terminal]:
+    running = start(tmp_path, 24, 80)
+    yield running
+    if running.process.poll() is None:
+        running.process.kill()
+        running.process.wait()
+
+
+def test_the_head_stays_and_is_printed_again_elsewhere(terminal: Terminal, tmp_path: Path) -> None:
+    terminal.wait_for(HEAD)
+    # More lines than there are rows.
+    while terminal.raw.count("\n") < 24 + 40:
+        terminal.wait_for("transaction")
+        assert terminal._read()
+    shown = terminal.shown().splitlines()
+    assert shown[0].startswith(HEAD)
+    head = " ".join(" ".join(shown[:14]).split())
+    assert "--tenant demo station list" in head
+    assert "--tenant demo station add CS-1, then station watch CS-1" in head
+    assert "citrine up --show" in head
+    assert any(line and not line.strip("─") for line in shown[:14])
+
+    again = show(tmp_path)
+    assert (again.returncode, again.stderr) == (0, "")
+    assert len(re.findall(r"ws://127\.0\.0\.1:\d+/demo/DEMO-\d  password \S+", again.stdout)) == 3
+    assert "token      DEADBEEF" in again.stdout
+
+    terminal.resize(50, 140)
+    whole = terminal.wait_for(r"DEMO-3  password \S+")
+    assert whole.splitlines()[0].startswith(HEAD)
+    terminal.resize(10, 40)
+    terminal.wait_for(r"transaction|evse|kWh")
+    # Too small: plain lines, on all of the screen.
+    assert terminal.raw.rindex("\x1b[r") > terminal.raw.rindex("r\x1b[50;1H")
+    terminal.resize(24, 80)
+    assert terminal.wait_for(HEAD).splitlines()[0].startswith(HEAD)
+
+    assert terminal.end(signal.SIGINT) == 0
+    assert terminal.raw.endswith("\x1b[r\x1b[24;1H") or "\x1b[r\x1b[24;1H" in terminal.raw[-200:]
+    gone = show(tmp_path)
+    assert (gone.returncode, gone.stderr) == (
+        1,
+        "error: no citrine up runs with .citrine; start it with: citrine up\n",
+    )
+
+
+def test_one_that_was_killed_is_not_shown(terminal: Terminal, tmp_path: Path) -> None:
+    terminal.wait_for(HEAD)
+    terminal.end(signal.SIGKILL)
+
+    gone = show(tmp_path)
+
+    assert gone.returncode == 1
+    assert gone.stderr == (
+        f"error: no citrine up runs with .citrine; the one of process {terminal.process.pid} ended without stopping; "
+        "start it with: citrine up\n"
+    )
+
+
+def test_a_terminal_that_can_not_gets_plain_lines(tmp_path: Path) -> None:
+    plain = start(tmp_path, 24, 80, "dumb")
+    try:
+        plain.wait_for("What happens")
+        assert "\x1b" not in plain.raw
+        assert "DEMO-3  password" in plain.raw
+    finally:
+        assert plain.end(signal.SIGTERM) == 0
+    assert "\x1b" not in plain.raw
+
+
+def test_one_that_never_ran_is_not_shown(tmp_path: Path) -> None:
+    assert show(tmp_path).stderr == "error: no citrine up runs with .citrine; start it with: citrine up\n"
+    assert list(tmp_path.iterdir()) == []
