@@ -329,4 +329,4 @@ class _Watch:
         if stamp is None:
             stamp = Timestamp()
             stamp.FromDatetime(utc_now())
-        self._client.out.line(f"{local_time(stamp)[:8]}  {self._station_id}  {text}")
+        self._client.out.line(f"{local_time(stamp).partition('.')[0]}  {self._station_id}  {text}")
