@@ -20,6 +20,7 @@ from citrine_core.errors import DatabaseUnavailable
 from citrine_core.events import OutboxRepository
 from citrine_core.resources.commands import CommandRepository
 from citrine_core.resources.connections import EdgeRepository
+from citrine_core.resources.keys import KeyRepository
 
 __all__ = ["Housekeeping"]
 
@@ -38,6 +39,9 @@ REPLIES_KEPT = timedelta(days=30)
 
 EDGES_KEPT = timedelta(days=1)
 """How long an edge is remembered that is gone and holds no session."""
+
+FILE_KEYS_KEPT = timedelta(days=30)
+"""How long a key that was in a key file is shown after its end: there is one more for each start without the file."""
 
 MAX_ROWS = 2000
 """Rows removed in one transaction at most, where they do not go with their partition."""
@@ -91,6 +95,7 @@ class Housekeeping:
             while await self._do(lambda work: CommandRepository(work.session).remove_before(ended_before, MAX_ROWS)):
                 pass
         await self._do(lambda work: EdgeRepository(work.session).remove_before(now - EDGES_KEPT))
+        await self._do(lambda work: KeyRepository(work.session).remove_of_files(now - FILE_KEYS_KEPT))
         await self._do(lambda work: add_partitions(work.session, now))
         if self._meter_value_retention is not None:
             await self._forget_meter_values(now - self._meter_value_retention)

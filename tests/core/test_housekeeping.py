@@ -21,6 +21,7 @@ from citrine_core.dispatch.repository import HandledMessages
 from citrine_core.events import OutboxRepository
 from citrine_core.housekeeping import Housekeeping
 from citrine_core.resources.commands import CommandRepository, CommandRow
+from citrine_core.resources.keys import ApiKey, KeyRepository
 
 NOW = datetime(2031, 6, 15, 12, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -151,3 +152,28 @@ async def test_events_and_replies_are_forgotten_in_small_steps(
         assert list(kept) == ["28", "29", "30"]
     assert sum(removed) == 7 + 5
     assert max(removed) <= 3
+
+
+async def test_keys_of_key_files_are_forgotten_some_time_after_their_end(unit_of_work: UnitOfWorkFactory) -> None:
+    """A core that starts without its file leaves one each time; keys that people made stay, for they may ask."""
+    long_ago, lately = NOW - 40 * DAY, NOW - 20 * DAY
+    keys: dict[str, dict[str, Any]] = {
+        "replaced": {"key_file": "a:/key", "revoke_time": long_ago},
+        "expired": {"key_file": "b:/key", "expire_time": long_ago},
+        "valid": {"key_file": "a:/key", "expire_time": NOW + DAY},
+        "lately": {"key_file": "a:/key", "revoke_time": lately, "expire_time": lately},
+        "of people": {"revoke_time": long_ago, "expire_time": long_ago},
+    }
+    async with unit_of_work() as work:
+        for key_id, fields in keys.items():
+            row = ApiKey(
+                key_id=key_id, display_name="x", scopes="*", secret_hash=b"x" * 32, create_time=long_ago, **fields
+            )
+            await KeyRepository(work.session).add(row)
+        await work.commit()
+
+    await housekeeping_of(unit_of_work, None).tidy()
+
+    async with unit_of_work(read_only=True) as work:
+        left = await work.session.scalars(select(ApiKey.key_id).order_by(ApiKey.key_id))
+        assert list(left) == ["lately", "of people", "valid"]

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, exists, or_, select, update
+from sqlalchemy import ColumnElement, delete, exists, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -70,6 +70,13 @@ class KeyRepository:
             )
             .values(expire_time=expire_time),
             execution_options={"synchronize_session": False},
+        )
+
+    async def remove_of_files(self, before: datetime) -> None:
+        """Remove keys that cores left in files and that ended before a time."""
+        ended = or_(ApiKey.revoke_time < before, ApiKey.expire_time < before)
+        await self._session.execute(
+            delete(ApiKey).where(ApiKey.key_file.is_not(None), ended), execution_options={"synchronize_session": False}
         )
 
     async def use_all(self, key_ids: Collection[str], minute: datetime) -> None:
