@@ -58,7 +58,7 @@ def _common(
     tenant: Annotated[
         str | None,
         typer.Option(
-            "--tenant", envvar="CITRINE_TENANT", metavar="ID", help="Tenant to act on, for operators: default."
+            "--tenant", envvar="CITRINE_TENANT", metavar="ID", help="Tenant to act on, for operators: the only one."
         ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the API's answer as JSON.")] = False,

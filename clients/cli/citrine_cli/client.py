@@ -3,7 +3,7 @@
 import asyncio
 import functools
 import inspect
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,6 +14,7 @@ import typer
 from google.protobuf.message import Message
 from grpc.aio import UnaryUnaryMultiCallable
 
+from citrine_cli.acting_tenant import check_tenant
 from citrine_cli.completion import with_completion
 from citrine_cli.connection import DEFAULT_KEY_FILE, Connection
 from citrine_cli.errors import CliError, UsageError
@@ -71,6 +72,13 @@ _OF_LISTS = {
     "columns": Annotated[str, typer.Option("--columns", metavar="A,B", help="Print these columns alone.")],
 }
 
+_OF_READERS = {
+    "watched": Annotated[bool, typer.Option("--watch", help="Show it again when it changes, until Ctrl-C.")],
+    "watch_interval": Annotated[
+        float, typer.Option("--interval", metavar="S", help="With --watch: seconds between two looks.")
+    ],
+}
+
 _COMMON = {
     "core": CoreOption,
     "key": KeyOption,
@@ -80,7 +88,14 @@ _COMMON = {
     "no_color": NoColorOption,
 }
 
-_UNSAID = {"as_json": False, "no_color": False, "wide": False, "columns": ""}
+_UNSAID: Mapping[str, object] = {
+    "as_json": False,
+    "no_color": False,
+    "wide": False,
+    "columns": "",
+    "watched": False,
+    "watch_interval": 2.0,
+}
 
 
 def _merged(given: object, options: dict[str, object]) -> Connection:
@@ -90,7 +105,9 @@ def _merged(given: object, options: dict[str, object]) -> Connection:
     return replace(base, **said)  # type: ignore[arg-type]
 
 
-async def _run(connection: Connection, out: Output, work: Callable[[Client], Awaitable[None]]) -> None:
+async def _run(
+    connection: Connection, out: Output, work: Callable[[Client], Awaitable[None]], *, of_tenant: bool
+) -> None:
     key = connection.secret()
     if key is None:
         raise CliError(f"no API key: give --key or --key-file, set CITRINE_KEY, or put one into {DEFAULT_KEY_FILE}")
@@ -101,11 +118,26 @@ async def _run(connection: Connection, out: Output, work: Callable[[Client], Awa
             # The SDK's word for an address that is none.
             raise UsageError(str(error)) from error
         try:
+            if of_tenant and not connection.tenant:
+                await check_tenant(citrine)
             await work(Client(citrine=citrine, out=out))
         except grpc.aio.AioRpcError as error:
             raise CliError(sentence(error, connection.cores())) from error
         except ValueError as error:
             raise _unsayable(error) from error
+
+
+def _watched(
+    work: Callable[[Client], Awaitable[None]], watched: object = False, watch_interval: object = 0.0
+) -> Callable[[Client], Awaitable[None]]:
+    """Return what a command does, again and again where it is to be watched."""
+    if not watched:
+        return work
+    # Imported late, as what few commands need.
+    from citrine_cli.watching import watch
+
+    assert isinstance(watch_interval, float)
+    return lambda client: watch(lambda: work(client), watch_interval, as_json=client.out.as_json)
 
 
 def _unsayable(error: ValueError) -> Exception:
@@ -119,9 +151,15 @@ def _unsayable(error: ValueError) -> Exception:
 
 
 def client_command(
-    app: typer.Typer, name: str
+    app: typer.Typer, name: str, *, of_tenant: bool = True
 ) -> Callable[[Callable[Concatenate[Client, P], Awaitable[None]]], Callable[..., None]]:
-    """Make a coroutine a command that has the common options and gets a connected client as its first argument."""
+    """Make a coroutine a command that has the common options and gets a connected client as its first argument.
+
+    Args:
+        app: Gets the command.
+        name: Of the command.
+        of_tenant: Whether it is about what belongs to one tenant, unless its option `operator` is set.
+    """
 
     def decorate(work: Callable[Concatenate[Client, P], Awaitable[None]]) -> Callable[..., None]:
         @functools.wraps(work)
@@ -130,8 +168,10 @@ def client_command(
             look: dict[str, Any] = {name: options.pop(name) for name in look_options}
             run: Callable[..., Awaitable[None]] = work
             connection = _merged(ctx.obj, common)
+            watching = {name: options.pop(name) for name in reader_options}
             out = Output(as_json=connection.as_json, no_color=connection.no_color, **look)
-            asyncio.run(_run(connection, out, functools.partial(run, **options)))
+            asks = of_tenant and not options.get("operator")
+            asyncio.run(_run(connection, out, _watched(functools.partial(run, **options), **watching), of_tenant=asks))
 
         own = list(inspect.signature(work).parameters.values())[1:]
         hints = {
@@ -140,13 +180,17 @@ def client_command(
         }
         # What lists something takes a limit: how many. (That of a charging profile is another.)
         look_options = _OF_LISTS if get_args(hints.get("limit"))[:1] == (int,) else {}
+        reader_options = _OF_READERS if look_options or (inspect.getdoc(work) or "").startswith("Show ") else {}
+        if {"interval", "timeout"} & hints.keys():
+            # It waits by itself, or sets an interval.
+            reader_options = {}
         keyword = inspect.Parameter.KEYWORD_ONLY
         parameters = [
             inspect.Parameter("ctx", keyword, annotation=typer.Context),
             *(parameter.replace(kind=keyword, annotation=hints[parameter.name]) for parameter in own),
             *(
                 inspect.Parameter(option, keyword, annotation=hint, default=_UNSAID.get(option))
-                for option, hint in {**look_options, **_COMMON}.items()
+                for option, hint in {**look_options, **reader_options, **_COMMON}.items()
             ),
         ]
         # typer reads a command's options from its signature.

@@ -61,8 +61,10 @@ def arguments_of(command: TyperCommand) -> list[str]:
 
 
 @pytest.fixture(params=[1, 48, 255], ids=lambda length: f"texts of {length}")
-def filled(request: pytest.FixtureRequest, core: ScriptedCore) -> ScriptedCore:
+def filled(request: pytest.FixtureRequest, core: ScriptedCore, monkeypatch: pytest.MonkeyPatch) -> ScriptedCore:
     """A core that answers each list with three things, of which each field has a value."""
+    # It has several, as of everything.
+    monkeypatch.setenv("CITRINE_TENANT", "default")
 
     def answer(response: type[Message], name: str) -> Any:
         def answered(_: Message, context: grpc.ServicerContext) -> Message:

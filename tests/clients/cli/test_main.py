@@ -43,11 +43,11 @@ def test_the_version_is_that_of_the_distribution(cli: Cli) -> None:
         pytest.param(["station", "list", "--nope"], "No such option", id="no such option"),
         pytest.param(["token", "add", "A"], "Missing option '--type'", id="missing option"),
         pytest.param(
-            ["--key", "k", "reservation", "add", "CS-1", "--token", "A", "--evse", "99999999999"],
+            ["--key", "k", "--tenant", "t", "reservation", "add", "CS-1", "--token", "A", "--evse", "99999999999"],
             "99999999999 is too large or too small a number here",
             id="no room for the number",
         ),
-        pytest.param(["--key", "k", "station", "show", "\udcff"], "is not UTF-8", id="no text"),
+        pytest.param(["--key", "k", "--tenant", "t", "station", "show", "\udcff"], "is not UTF-8", id="no text"),
         pytest.param(["--core", "a:b", "--key", "k", "station", "list"], "'a:b' is not an address", id="address"),
     ],
 )

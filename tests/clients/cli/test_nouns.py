@@ -70,7 +70,7 @@ def test_what_needs_no_command_imports_none(option: str) -> None:
 def test_a_list_of_stations_imports_no_other_words_and_no_other_services() -> None:
     code = (
         "import sys; from citrine_cli.main import main\n"
-        "main(['--key', 'k', '--core', '127.0.0.1:1', 'station', 'list']); print(*sys.modules)"
+        "main(['--key', 'k', '--tenant', 't', '--core', '127.0.0.1:1', 'station', 'list']); print(*sys.modules)"
     )
 
     imported = modules_after(code)

@@ -19,10 +19,10 @@ def build() -> typer.Typer:
     """Return the commands of `citrine key`."""
     app = typer.Typer(help="API keys: add, list, show, rotate, revoke.")
     client_command(app, "add")(add_key)
-    client_command(app, "list")(list_keys)
-    client_command(app, "show")(show_key)
-    client_command(app, "rotate")(rotate_key)
-    client_command(app, "revoke")(revoke_key)
+    client_command(app, "list", of_tenant=False)(list_keys)
+    client_command(app, "show", of_tenant=False)(show_key)
+    client_command(app, "rotate", of_tenant=False)(rotate_key)
+    client_command(app, "revoke", of_tenant=False)(revoke_key)
     return app
 
 

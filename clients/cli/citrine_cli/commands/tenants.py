@@ -29,10 +29,10 @@ TenantId = Annotated[str, typer.Argument(metavar="ID", help="Part of station URL
 def build() -> typer.Typer:
     """Return the commands of `citrine tenant`."""
     app = typer.Typer(help="Tenants: add, list, update, remove.")
-    client_command(app, "add")(add_tenant)
-    client_command(app, "list")(list_tenants)
-    client_command(app, "update")(update_tenant)
-    client_command(app, "remove")(remove_tenant)
+    client_command(app, "add", of_tenant=False)(add_tenant)
+    client_command(app, "list", of_tenant=False)(list_tenants)
+    client_command(app, "update", of_tenant=False)(update_tenant)
+    client_command(app, "remove", of_tenant=False)(remove_tenant)
     return app
 
 

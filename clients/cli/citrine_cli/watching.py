@@ -1,0 +1,60 @@
+"""What `--watch` does: print again what a command shows, whenever that is other than before."""
+
+import asyncio
+import contextlib
+import io
+import json
+import shutil
+import sys
+from collections.abc import Awaitable, Callable
+
+from citrine_cli.errors import UsageError
+
+__all__ = ["SHORTEST_INTERVAL", "watch"]
+
+SHORTEST_INTERVAL = 0.2
+"""Seconds between two looks at least: each asks the core."""
+
+_CLEAR = "\x1b[H\x1b[2J"
+"""Has a terminal begin anew at its top."""
+
+
+async def watch(show: Callable[[], Awaitable[None]], interval: float, *, as_json: bool) -> None:
+    """Print what a command shows, and again where it has changed, until Ctrl-C.
+
+    A terminal is drawn anew, down to its last line; elsewhere it is printed below. JSON is one line each time.
+
+    Args:
+        show: Writes it to stdout; what it raises ends this.
+        interval: Seconds between two looks.
+        as_json: Whether it is JSON.
+
+    Raises:
+        UsageError: When the interval is too short.
+    """
+    if not interval >= SHORTEST_INTERVAL:
+        raise UsageError(f"--interval: expected at least {SHORTEST_INTERVAL} seconds")
+    redrawn = sys.stdout.isatty() and not as_json
+    before = None
+    while True:
+        page = io.StringIO()
+        with contextlib.redirect_stdout(page):
+            await show()
+        text = page.getvalue()
+        if text != before:
+            before = text
+            sys.stdout.write(_drawn(text) if redrawn else _one_line(text) if as_json else text)
+            sys.stdout.flush()
+        await asyncio.sleep(interval)
+
+
+def _one_line(text: str) -> str:
+    return json.dumps(json.loads(text), ensure_ascii=False, separators=(",", ":")) + "\n"
+
+
+def _drawn(text: str) -> str:
+    """Return what shows a text on a terminal, as far as it has lines for it."""
+    lines, most = text.splitlines(), max(shutil.get_terminal_size().lines - 1, 2)
+    if len(lines) > most:
+        lines = [*lines[: most - 1], f"… {len(lines) - most + 1} more lines"]
+    return _CLEAR + "".join(f"{line}\n" for line in lines)

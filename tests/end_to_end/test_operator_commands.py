@@ -1,0 +1,148 @@
+"""What an operator's commands say of tenants and stations that are not meant, or not there."""
+
+import asyncio
+import os
+import pty
+import subprocess
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+from typer.core import TyperArgument, TyperCommand, TyperGroup
+
+from citrine.api.v1.keys_pb2 import CreateKeyRequest
+from citrine.api.v1.stations_pb2 import CreateStationRequest, Station
+from citrine.api.v1.tenants_pb2 import CreateTenantRequest, Tenant
+from citrine_cli.lazy_group import Deferred
+from citrine_cli.main import main
+from citrine_cli.nouns import GROUPS
+from tests.support.deployment import CITRINE, Deployment, deploy
+
+
+@pytest.fixture
+async def running(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Deployment]:
+    """One core without tenants but the default one, and a station of it."""
+    for name in [name for name in os.environ if name.startswith("CITRINE_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+    async with deploy(database_url, tmp_path / "citrine", edges=0, migrated=True) as deployment:
+        monkeypatch.setenv("CITRINE_CORE", deployment.core_addresses[0])
+        monkeypatch.setenv("CITRINE_KEY", deployment.key)
+        async with deployment.client() as citrine:
+            await citrine.stations.CreateStation(CreateStationRequest(station=Station(station_id="CS-1")))
+        yield deployment
+
+
+async def run(*arguments: str) -> int:
+    """Run a command in this process, which is faster, against the real core."""
+    return await asyncio.to_thread(main, arguments)
+
+
+async def on_a_terminal(*arguments: str) -> tuple[str, str]:
+    """Return stdout, and what a terminal shows of stderr, of a command."""
+    ours, theirs = pty.openpty()
+    process = await asyncio.create_subprocess_exec(CITRINE, *arguments, stdout=subprocess.PIPE, stderr=theirs)
+    out, _ = await process.communicate()
+    assert process.returncode == 0
+    os.close(theirs)
+    shown = os.read(ours, 10_000).decode()
+    os.close(ours)
+    return out.decode(), shown
+
+
+async def add_tenants(deployment: Deployment, *ids: str) -> None:
+    async with deployment.client() as citrine:
+        for tenant_id in ids:
+            await citrine.tenants.CreateTenant(CreateTenantRequest(tenant=Tenant(tenant_id=tenant_id)))
+
+
+async def test_the_only_tenant_is_acted_on_and_a_terminal_shows_which(running: Deployment) -> None:
+    out, shown = await on_a_terminal("station", "list", "--json")
+
+    assert '"stationId":"CS-1"' in out
+    assert shown == "tenant default\r\n"
+
+
+async def test_with_several_tenants_one_has_to_be_named(
+    running: Deployment, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await add_tenants(running, "acme")
+
+    assert await run("station", "update", "CS-1", "--disable") == 2
+    assert capsys.readouterr().err == (
+        "error: there are several tenants: acme, default; give --tenant or set CITRINE_TENANT\n"
+    )
+    assert await run("--tenant", "acme", "station", "list") == 0
+    assert capsys.readouterr().out == "no stations\n"
+    assert await run("--tenant", "default", "station", "list") == 0
+    assert "CS-1" in capsys.readouterr().out
+    monkeypatch.setenv("CITRINE_TENANT", "default")
+    assert await run("station", "show", "CS-1") == 0
+
+
+async def test_of_many_tenants_the_first_are_named(running: Deployment, capsys: pytest.CaptureFixture[str]) -> None:
+    await add_tenants(running, *(f"t-{number:02}" for number in range(12)))
+
+    assert await run("station", "list") == 2
+    assert "default, t-00, t-01, t-02, t-03, t-04, t-05, t-06, t-07, t-08, …;" in capsys.readouterr().err
+
+
+async def test_what_is_of_no_tenant_asks_for_none(running: Deployment) -> None:
+    await add_tenants(running, "acme")
+
+    assert await run("tenant", "list") == 0
+    assert await run("tenant", "add", "new") == 0
+    assert await run("key", "list") == 0
+    assert await run("key", "add", "boss", "--scope", "*", "--operator") == 0
+    assert await run("key", "add", "boss", "--scope", "*") == 2
+
+
+async def test_the_key_of_a_tenant_means_that_one(
+    running: Deployment, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await add_tenants(running, "acme")
+    async with running.client(tenant="default") as citrine:
+        made = await citrine.keys.CreateKey(CreateKeyRequest(display_name="reader", scopes=["stations:read"]))
+    monkeypatch.setenv("CITRINE_KEY", made.secret)
+
+    assert await run("station", "list") == 0
+    captured = capsys.readouterr()
+    assert "CS-1" in captured.out
+    assert captured.err == ""
+
+
+def lists_of_a_station() -> Iterator[list[str]]:
+    """Yield each command that lists what is of one station, with one that is not there."""
+    waiting = [([word], Deferred(word, noun, is_group=True).load()) for word, noun in GROUPS.items()]
+    while waiting:
+        words, found = waiting.pop()
+        if isinstance(found, TyperGroup):
+            waiting += [([*words, word], command) for word, command in found.commands.items()]  # type: ignore[misc]
+        elif isinstance(found, TyperCommand) and (found.help or "").startswith("List "):
+            for parameter in found.params:
+                if parameter.name in ("station", "station_id"):
+                    named = [] if isinstance(parameter, TyperArgument) else ["--station"]
+                    yield [*words, *named, "NOBODY"]
+
+
+async def test_a_list_of_an_unknown_station_is_an_error(
+    running: Deployment, capsys: pytest.CaptureFixture[str]
+) -> None:
+    commands = list(lists_of_a_station())
+    assert len(commands) > 20
+
+    found = {}
+    for command in commands:
+        code = await run(*command)
+        found[" ".join(command)] = (code, capsys.readouterr().err)
+
+    expected = (1, "error: station NOBODY does not exist\n")
+    assert {command: said for command, said in found.items() if said != expected} == {}
+
+
+async def test_a_list_of_a_station_with_nothing_is_empty(
+    running: Deployment, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for command in lists_of_a_station():
+        command[-1] = "CS-1"
+        assert await run(*command) == 0, (command, capsys.readouterr().err)
