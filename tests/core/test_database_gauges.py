@@ -5,10 +5,12 @@ from collections.abc import Sequence
 
 import pytest
 from prometheus_client import CollectorRegistry
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from citrine_core.database_gauges import INTERVAL, SHARE, DatabaseGauges
-from citrine_core.db import UnitOfWorkFactory
+from citrine_core.db import UnitOfWorkFactory, create_engine
+from citrine_core.events import write_events
 from tests.support.blocks import add_station
 from tests.support.statements import statements
 
@@ -83,3 +85,23 @@ async def test_a_count_is_given_up_when_the_core_stops(setup: Setup) -> None:
     await counting
 
     await setup.gauges.stop()
+
+
+async def test_what_can_not_be_read_is_missing_rather_than_old(
+    sqlite_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    engine = create_engine(sqlite_url)
+    setup = Setup(UnitOfWorkFactory(engine, write_events))
+    assert await setup.never_seen() == 0.0
+    async with engine.begin() as connection:
+        await connection.execute(text("ALTER TABLE connections RENAME TO away"))
+
+    setup.time += INTERVAL
+    assert await setup.never_seen() is None
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+
+    async with engine.begin() as connection:
+        await connection.execute(text("ALTER TABLE away RENAME TO connections"))
+    setup.time += INTERVAL
+    assert await setup.never_seen() == 0.0
+    await engine.dispose()
