@@ -55,14 +55,50 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 async def _main(options: Options) -> int:
-    stop = asyncio.Event()
+    stop, hurry = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
+
+    def end() -> None:
+        if stop.is_set():
+            hurry.set()
+        stop.set()
+
     for number in (signal.SIGINT, signal.SIGTERM):
         # Elsewhere than in a main thread there are no signals to catch.
         with suppress(ValueError, RuntimeError, NotImplementedError):
-            loop.add_signal_handler(number, stop.set)
+            loop.add_signal_handler(number, end)
     output = Output(options.events, options.json)
+    if options.fleet_file is not None:
+        return await _fleet(options, output, stop, hurry)
     return await _SCENARIOS[options.scenario](options, output, stop)
+
+
+async def _fleet(options: Options, output: Output, stop: asyncio.Event, hurry: asyncio.Event) -> int:
+    """Run the stations of a fleet file, and write their report."""
+    # Only they need it, and it is a lot to load.
+    from citrine_simulator.fleets import FleetRun, read_fleet, run_fleet
+
+    assert options.fleet_file is not None
+    file = read_fleet(options.fleet_file)
+    _allow_files(sum(len(group.station_ids) for group in file.stations))
+    run = FleetRun(
+        path=options.fleet_file,
+        file=file,
+        duration=options.duration,
+        drain=options.drain,
+        fail_on=options.fail_on,
+        url=options.given.url,
+        tenant=options.given.tenant,
+        password=options.given.password,
+        passwords=options.given.passwords,
+        state_dir=options.state_dir,
+        journal=options.journal,
+    )
+    report = await run_fleet(run, stop, hurry, output.event, progress=not options.events)
+    if options.report is not None:
+        report.write(options.report)
+    output.fleet(report)
+    return DONE if report.verdict.passed else FAILED
 
 
 async def _load(options: Options, output: Output, stop: asyncio.Event) -> int:

@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn, TypeVar
 
+from citrine_simulator.durations import parse_duration
 from citrine_simulator.errors import UsageError
+from citrine_simulator.fail_on import DEFAULT_FAIL_ON, FAIL_ON
 from citrine_simulator.fleet import Fleet, read_passwords, station_ids
 
-__all__ = ["SCENARIOS", "Options", "parse"]
+__all__ = ["SCENARIOS", "Given", "Options", "parse"]
 
 SCENARIOS = {
     "charge": "careful stations that charge, one EV after the other",
@@ -19,6 +21,11 @@ SCENARIOS = {
     "boot-storm": "all stations connect, boot and report their status at once",
     "idle": "all stations connect, boot and say nothing",
 }
+
+URL = "ws://127.0.0.1:9000"
+"""Where stations connect if nothing is said."""
+
+FAIL_ON_HELP = f"fleet: what makes it fail, of {', '.join(FAIL_ON)}; or none (default: {','.join(DEFAULT_FAIL_ON)})"
 
 CAREFUL = frozenset({"charge", "faults"})
 """Scenarios of stations that can be given a state directory and variables."""
@@ -42,11 +49,25 @@ class Options:
     session: float = 1800.0
     pause: float = 300.0
     variables: dict[str, str] = field(default_factory=dict)
+    fleet_file: Path | None = None
+    report: Path | None = None
+    fail_on: frozenset[str] = frozenset()
+    given: "Given" = field(default_factory=lambda: Given())
 
     @property
     def careful(self) -> bool:
         """Whether the scenario is one of careful stations."""
         return self.scenario in CAREFUL
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What goes before the entries of a fleet file, where it is given."""
+
+    url: str | None = None
+    tenant: str | None = None
+    password: str | None = None
+    passwords: dict[str, str] | None = None
 
 
 class _Parser(argparse.ArgumentParser):
@@ -70,12 +91,16 @@ def parse(argv: Sequence[str] | None) -> Options:
         variables[name] = value
     if given.sample_interval is not None:
         variables["SampledDataCtrlr.TxUpdatedInterval"] = str(given.sample_interval)
+    if given.fleet is None:
+        _refuse_without_fleet(given)
+    else:
+        _refuse_with_fleet(given)
     ids = given.station or station_ids(given.prefix, given.stations)
     known = {} if given.passwords_file is None else read_passwords(given.passwords_file)
     return Options(
         scenario=given.scenario,
         fleet=Fleet(
-            url=given.url,
+            url=given.url or URL,
             stations={station_id: known.get(station_id, given.password) for station_id in ids},
             tenant=given.tenant,
             version=given.version,
@@ -93,7 +118,25 @@ def parse(argv: Sequence[str] | None) -> Options:
         session=given.session,
         pause=given.pause,
         variables=variables,
+        fleet_file=given.fleet,
+        report=given.report,
+        fail_on=given.fail_on,
+        given=Given(given.url, given.tenant, given.password, None if given.passwords_file is None else known),
     )
+
+
+def _refuse_without_fleet(given: argparse.Namespace) -> None:
+    if given.report is not None:
+        raise UsageError("--report needs --fleet")
+
+
+def _refuse_with_fleet(given: argparse.Namespace) -> None:
+    """Refuse what the file says itself."""
+    usual = _parser()
+    for name in ("stations", "prefix", "station", "version", "id_token", "scenario", "speed", "session", "pause",
+                 "sample_interval", "variable", "drop_every", "warm_up"):  # fmt: skip
+        if getattr(given, name) != usual.get_default(name):
+            raise UsageError(f"--{name.replace('_', '-')} is for stations without --fleet: the fleet file says it")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -103,18 +146,21 @@ def _parser() -> argparse.ArgumentParser:
         epilog="scenarios: " + "; ".join(f"{name}: {text}" for name, text in SCENARIOS.items()),
     )
     who = parser.add_argument_group("stations")
+    who.add_argument("--fleet", type=Path, metavar="TOML", help="all of this from a file, with behaviours and faults")
     who.add_argument("--stations", type=_count, default=1, metavar="N", help="how many, with numbered ids")
     who.add_argument("--prefix", default="SIM-", help="what numbered ids begin with (default: %(default)s)")
     who.add_argument("--station", action="append", default=[], metavar="ID", help="these ids instead; repeatable")
     who.add_argument("--version", choices=["2.0.1", "2.1"], default="2.0.1", help="OCPP version")
-    who.add_argument("--url", default="ws://127.0.0.1:9000", help="OCPP endpoint (default: %(default)s)")
+    who.add_argument("--url", help=f"OCPP endpoint (default: {URL}, or the fleet's)")
     who.add_argument("--tenant", metavar="T", help="tenant in the URL")
     who.add_argument("--password", metavar="P", help="basic authentication, for every station")
     who.add_argument("--passwords-file", type=Path, metavar="JSON", help="object of passwords by station id")
     who.add_argument("--id-token", action="append", default=[], metavar="T", help="token to present; repeatable")
     what = parser.add_argument_group("what they do")
     what.add_argument("--scenario", choices=list(SCENARIOS), default="charge", help="(default: %(default)s)")
-    what.add_argument("--duration", type=_seconds, metavar="S", help="seconds; load: 10, the others until stopped")
+    what.add_argument(
+        *("--duration", "--for"), type=_duration, metavar="S", help="as 90 or 5m; load: 10, the others until stopped"
+    )
     what.add_argument("--warm-up", type=_seconds, default=2.0, metavar="S", help="load: seconds before measuring")
     what.add_argument("--speed", type=_factor, default=1.0, metavar="FACTOR", help="EVs charge so much faster")
     what.add_argument("--session", type=_seconds, default=1800.0, metavar="S", help="an EV charges about so long")
@@ -122,10 +168,12 @@ def _parser() -> argparse.ArgumentParser:
     what.add_argument("--sample-interval", type=_count, metavar="S", help="seconds between samples, before --speed")
     what.add_argument("--variable", action="append", default=[], metavar="NAME=VALUE", help="of the device model")
     what.add_argument("--drop-every", type=_factor, metavar="S", help="faults: connections are lost this often")
-    what.add_argument("--drain", type=_seconds, default=120.0, metavar="S", help="faults: for the queues to empty")
+    what.add_argument("--drain", type=_duration, default=120.0, metavar="S", help="fleet, faults: for queues to empty")
     out = parser.add_argument_group("files and output")
     out.add_argument("--state-dir", type=Path, metavar="DIR", help="keeps queues over a kill (default: memory)")
     out.add_argument("--journal", type=Path, metavar="FILE", help="fate of each transaction message, JSON lines")
+    out.add_argument("--report", type=Path, metavar="JSON", help="fleet: what was sent, answered and given up")
+    out.add_argument("--fail-on", type=_fail_on, default=DEFAULT_FAIL_ON, metavar="A,B", help=FAIL_ON_HELP)
     out.add_argument("--events", action="store_true", help="one line per event on standard output")
     out.add_argument("--json", action="store_true", help="events and result as JSON, one object a line")
     return parser
@@ -154,6 +202,21 @@ def _seconds(text: str) -> float:
     if not 0 <= number < float("inf"):
         raise argparse.ArgumentTypeError("must be 0 or more")
     return number
+
+
+def _duration(text: str) -> float:
+    try:
+        return parse_duration(text) if not text.startswith("-") else _seconds(text)
+    except ValueError as problem:
+        raise argparse.ArgumentTypeError(str(problem)) from None
+
+
+def _fail_on(text: str) -> frozenset[str]:
+    names = frozenset() if text == "none" else frozenset(text.split(","))
+    unknown = sorted(names - FAIL_ON.keys())
+    if unknown:
+        raise argparse.ArgumentTypeError(f"{unknown[0]!r} is none of {', '.join(FAIL_ON)}, or none")
+    return names
 
 
 def _factor(text: str) -> float:

@@ -16,6 +16,7 @@ from citrine_simulator.errors import UsageError
 from citrine_simulator.evse import Connector, Evse, Transaction
 from citrine_simulator.meter import Meter
 from citrine_simulator.store import StationStore
+from citrine_simulator.tap import Tap
 
 __all__ = ["Charging"]
 
@@ -45,6 +46,7 @@ class Charging:
         emit: Callable[..., None],
         spawn: Spawn,
         status_changed: Callable[[], None],
+        tap: Tap,
     ) -> None:
         self._config = config
         self._model = model
@@ -58,6 +60,7 @@ class Charging:
         self._emit = emit
         self._spawn = spawn
         self._status_changed = status_changed
+        self._tap = tap
         self.operative = True
         self.ended = asyncio.Event()
         """Set and left set when a transaction has ended; who waits for it clears it first."""
@@ -291,7 +294,7 @@ class Charging:
             raise UsageError(f"EVSE {evse.evse_id} has no transaction")
         evse.meter.advance(self._clock.monotonic())
         measurands = self._model.members(f"SampledDataCtrlr.Tx{event_type}Measurands")
-        samples = evse.meter.sample(measurands, context or _CONTEXTS[event_type])
+        samples = self._tap.samples(evse.evse_id, evse.meter.sample(measurands, context or _CONTEXTS[event_type]))
         event = messages.transaction_event(
             transaction, event_type, trigger, self._now(), not self._online.is_set(), samples, token, stopped_reason
         )

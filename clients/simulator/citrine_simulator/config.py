@@ -1,6 +1,7 @@
 """What can be chosen about one simulated station."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import quote
 
@@ -28,6 +29,12 @@ class StationConfig(BaseModel):
     password: str | None = None
     """Basic authentication with the station id as user; unset: none."""
     version: Literal["2.0.1", "2.1"] = "2.0.1"
+    ca_file: Path | None = None
+    """For wss: authorities that the CSMS's certificate must come from; unset: the system's."""
+    certificate_file: Path | None = None
+    """For wss: the station's own certificate (security profile 3); unset: none."""
+    key_file: Path | None = None
+    """The private key of the station's certificate."""
     compression: bool = False
     """Whether permessage-deflate is offered."""
 
@@ -58,6 +65,8 @@ class StationConfig(BaseModel):
     """Seconds before the next BootNotification where the CSMS named no interval (B02.FR.07)."""
     reboot_duration: Annotated[float, Field(ge=0)] = 2
     """Seconds between power off and the first connection of a reboot."""
+    set_clock: bool = True
+    """Whether the clock follows the time of day that the CSMS names; otherwise it goes as it goes."""
     after_power_loss: Literal["end", "resume", "forget"] = "end"
     """What becomes of transactions that were open when the power went."""
     check_schemas: bool = True

@@ -3,7 +3,7 @@
 import asyncio
 import base64
 import logging
-from collections import Counter
+import ssl
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -25,6 +25,7 @@ from citrine_simulator.errors import (
     NotConnectedError,
 )
 from citrine_simulator.schemas import Schemas
+from citrine_simulator.tap import Tap
 
 __all__ = ["NO_ANSWER", "Answer", "AnswerCall", "Connection", "Spawn", "Target", "open_socket", "retry_after"]
 
@@ -54,6 +55,9 @@ class Target:
     compression: bool = False
     ping_interval: float | None = None
     """Seconds between websocket pings; None: none are sent."""
+
+    tls: ssl.SSLContext | None = None
+    """For wss: whom to trust, and the station's certificate; None: the system's authorities, and none."""
 
     @property
     def subprotocol(self) -> Subprotocol:
@@ -93,7 +97,7 @@ class Connection:
         spawn: Spawn,
         clock: Clock,
         schemas: Schemas,
-        counts: Counter[str],
+        tap: Tap,
     ) -> None:
         self._socket = socket
         self._version = version
@@ -101,7 +105,8 @@ class Connection:
         self._spawn = spawn
         self._clock = clock
         self._schemas = schemas
-        self._counts = counts
+        self._tap = tap
+        self._counts = tap.counts
         self._turn = asyncio.Lock()
         self._waiting: tuple[str, asyncio.Future[frames.CallResult | frames.CallError]] | None = None
         self._slots = asyncio.Semaphore(ANSWERS_AT_ONCE)
@@ -130,6 +135,7 @@ class Connection:
             CallFailedError: When there is no good answer; its subclasses say why.
         """
         async with self._turn:
+            begun = self._clock.monotonic()
             future: asyncio.Future[frames.CallResult | frames.CallError] = asyncio.Future()
             self._waiting = (message_id, future)
             try:
@@ -138,16 +144,21 @@ class Connection:
                     sent()
                 result = await within(self._clock, timeout, future)
             except TimeoutError:
+                self._tap.called(action, "timeout")
                 raise CallTimedOutError(action) from None
             except ConnectionClosed:
+                self._tap.called(action, "lost")
                 raise CallLostError(action) from None
             finally:
                 self._waiting = None
                 if future.done() and not future.cancelled():
                     future.exception()
+        seconds = self._clock.monotonic() - begun
         if isinstance(result, frames.CallError):
+            self._tap.called(action, result.code, seconds, result.description)
             raise CallErrorReceivedError(action, result.code, result.description, result.details)
-        await self._check_result(action, result)
+        await self._check_result(action, result, seconds)
+        self._tap.called(action, "accepted", seconds)
         return result.payload
 
     async def send_raw(self, text: str) -> None:
@@ -174,18 +185,19 @@ class Connection:
 
     async def _send_call(self, text: str, action: str) -> None:
         try:
-            await self._socket.send(text)
+            await self._tap.send(self._socket, text)
         except ConnectionClosed:
             raise NotConnectedError(action) from None
         self.last_sent = self._clock.monotonic()
 
-    async def _check_result(self, action: str, result: frames.CallResult) -> None:
+    async def _check_result(self, action: str, result: frames.CallResult, seconds: float) -> None:
         if action not in self._schemas.actions:
             return
         problem = self._schemas.check_response(action, result.payload)
         if problem is None:
             return
         self._counts["invalid_answers"] += 1
+        self._tap.called(action, "invalid", seconds, str(problem))
         if self._version != "2.0.1":
             await self._reply(frames.encode_result_error(result.message_id, problem.code, str(problem)))
         raise AnswerInvalidError(action, str(problem))
@@ -212,23 +224,26 @@ class Connection:
                 self._counts["ignored_frames"] += 1
 
     async def _answer_call(self, call: frames.Call) -> None:
+        answer = NO_ANSWER
         try:
-            answer = await self._answer(call.action, call.payload)
-            text = frames.encode_result(call.message_id, answer.payload)
+            if await self._tap.before_answer(call.action):
+                answer = await self._answer(call.action, call.payload)
         except CallRefusedError as refused:
-            answer = None
-            text = frames.encode_error(call.message_id, refused.code, refused.description, refused.details)
+            self._tap.answered(call.action, refused.code, refused.description)
+            await self._reply(frames.encode_error(call.message_id, refused.code, refused.description, refused.details))
+            return
         finally:
             self._slots.release()
+        self._tap.answered(call.action, "unanswered" if answer is NO_ANSWER else "answered")
         if answer is NO_ANSWER:
             return
-        await self._reply(text)
-        if answer is not None and answer.then is not None:
+        await self._reply(frames.encode_result(call.message_id, answer.payload))
+        if answer.then is not None:
             await answer.then()
 
     async def _reply(self, text: str) -> None:
         try:
-            await self._socket.send(text)
+            await self._tap.send(self._socket, text)
         except ConnectionClosed:
             logger.debug("an answer found the connection closed")
 
@@ -258,6 +273,7 @@ async def open_socket(target: Target) -> ClientConnection:
             ping_interval=target.ping_interval,
             ping_timeout=target.ping_interval,
             max_size=MAX_FRAME,
+            ssl=target.tls,
         )
     except InvalidStatus as refused:
         status = refused.response.status_code

@@ -29,6 +29,8 @@ from citrine_simulator.presence import Heartbeats, StatusReports
 from citrine_simulator.registration import Registration
 from citrine_simulator.schemas import Schemas
 from citrine_simulator.store import StationStore
+from citrine_simulator.tap import Tap
+from citrine_simulator.tls import tls_context
 from citrine_simulator.variables import station_variables
 
 __all__ = ["Controller", "Surroundings"]
@@ -48,8 +50,10 @@ class Surroundings:
     clock: Clock
     random: random.Random
     new_id: Callable[[], str]
+    new_transaction_id: Callable[[], str]
     emit: Callable[..., None]
     overrides: Mapping[str, Override]
+    tap: Tap
 
 
 class Controller:
@@ -167,6 +171,8 @@ class Controller:
     def _link(self, model: DeviceModel, credentials: Credentials) -> Link:
         config, around = self._config, self._around
 
+        encrypted = config.url.startswith("wss:")
+
         def target() -> Target:
             return Target(
                 connection_url(config.url, config.tenant, config.station_id),
@@ -175,6 +181,7 @@ class Controller:
                 credentials.current,
                 config.compression,
                 model.integer(f"{COMM}.WebSocketPingInterval") or None,
+                tls_context(config.ca_file, config.certificate_file, config.key_file) if encrypted else None,
             )
 
         def limits() -> BackoffLimits:
@@ -194,6 +201,7 @@ class Controller:
             around.random,
             around.schemas,
             credentials,
+            around.tap,
         )
 
     def _delivery(self, model: DeviceModel, online: asyncio.Event) -> Delivery:
@@ -239,11 +247,12 @@ class Controller:
             around.clock,
             self.now,
             online,
-            around.new_id,
+            around.new_transaction_id,
             around.random,
             around.emit,
             self._spawn,
             lambda: self.parts.statuses.changed(),
+            around.tap,
         )
 
     def _take_up_transactions(self) -> None:
@@ -255,7 +264,9 @@ class Controller:
                 self.parts.charging.resume(transaction, go_on=bool(resume))
 
     def _synchronize(self, time: str) -> None:
-        """Set the clock by the CSMS's (B01.FR.06, G02.FR.06)."""
+        """Set the clock by the CSMS's (B01.FR.06, G02.FR.06), where it can be set."""
+        if not self._config.set_clock:
+            return
         try:
             self._offset = parse_time(time) - self._around.clock.now()
         except ValueError:

@@ -7,7 +7,7 @@ nothing but perhaps a torn last line.
 import enum
 import os
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -38,15 +38,19 @@ class EventKey:
     timestamp: str
 
 
+JournalListener = Callable[["Kind", str, Mapping[str, Any]], None]
+
+
 class Journal:
     """Appends lines to a file; without a file it only counts."""
 
-    def __init__(self, path: Path | None = None) -> None:
-        """Open the file for appending.
+    def __init__(self, path: Path | None = None, listener: JournalListener | None = None) -> None:
+        """Open the file for appending; the listener is called with each line's kind, station and message.
 
         Raises:
             OSError: When it cannot be opened.
         """
+        self._listener = listener
         self.counts: Counter[str] = Counter()
         """Lines so far, by kind, whether or not there is a file."""
         self._file = None if path is None else os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
@@ -54,6 +58,8 @@ class Journal:
     def write(self, kind: Kind, station_id: str, event: Mapping[str, Any], **more: Any) -> None:
         """Record what happened to a TransactionEventRequest; ``more`` are fields for people to read."""
         self.counts[kind] += 1
+        if self._listener is not None:
+            self._listener(kind, station_id, event)
         if self._file is None:
             return
         line = {

@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import random
-from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -13,6 +12,7 @@ from citrine_simulator.connection import AnswerCall, Connection, Spawn, Target, 
 from citrine_simulator.credentials import Credentials
 from citrine_simulator.errors import HandshakeRefusedError, NotConnectedError
 from citrine_simulator.schemas import Schemas
+from citrine_simulator.tap import Tap
 
 __all__ = ["Link"]
 
@@ -38,6 +38,7 @@ class Link:
         random: random.Random,
         schemas: Schemas,
         credentials: Credentials,
+        tap: Tap,
     ) -> None:
         self._target = target
         self._backoff = Backoff(limits, random)
@@ -47,6 +48,7 @@ class Link:
         self._clock = clock
         self._schemas = schemas
         self._credentials = credentials
+        self._tap = tap
         self._connection: Connection | None = None
         self._wanted = asyncio.Event()
         self._wanted.set()
@@ -54,7 +56,7 @@ class Link:
         self.connected = asyncio.Event()
         self.disconnected = asyncio.Event()
         self.disconnected.set()
-        self.counts: Counter[str] = Counter()
+        self.counts = tap.counts
         """What was received and could not be used, by kind."""
         self.offline_since = clock.monotonic()
         """When the last connection was lost, by the monotonic clock."""
@@ -137,7 +139,7 @@ class Link:
             return wait
         self._credentials.worked()
         connection = Connection(
-            socket, target.version, self._answer, self._spawn, self._clock, self._schemas, self.counts
+            socket, target.version, self._answer, self._spawn, self._clock, self._schemas, self._tap
         )
         try:
             self._opened(connection)

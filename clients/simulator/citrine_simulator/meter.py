@@ -34,7 +34,7 @@ class Meter:
         """Returns what the station lets the EV draw now, in W."""
         self._power = power
         self._battery = battery
-        self._speed = speed
+        self.speed = speed
         self._read_at: float | None = None
 
     @property
@@ -55,7 +55,7 @@ class Meter:
     def advance(self, now: float) -> None:
         """Count the energy since the last call; ``now`` is monotonic, in seconds."""
         if self._read_at is not None:
-            left = (now - self._read_at) * self._speed
+            left = (now - self._read_at) * self.speed
             while left > 0 and self.power > 0:
                 step = min(left, STEP)
                 energy = self.power * step / 3600

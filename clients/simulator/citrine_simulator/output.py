@@ -2,12 +2,15 @@
 
 import dataclasses
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from citrine_simulator.clock import format_time
 from citrine_simulator.events import Event
+
+if TYPE_CHECKING:
+    from citrine_simulator.fleets.report import Report
 
 __all__ = ["Output"]
 
@@ -51,6 +54,29 @@ class Output:
             if isinstance(value, dict) and len(value) > SHORT:
                 value = f"{len(value)} entries"
             self._print(f"{name.replace('_', ' ')}: {value}")
+
+    def fleet(self, report: "Report") -> None:
+        """Print how the run of a fleet went; with JSON its totals and its verdict, as the last line."""
+        sums = report.totals
+        if self._json:
+            self._print_json(report.model_dump(mode="json", include={"verdict", "totals"}))
+            return
+        self._print(f"stations: {sums.stations}, {sums.accepted} of them accepted, {sums.connections} connections")
+        for action, found in sums.messages.items():
+            wrong = {**found.call_errors, "timeouts": found.timeouts, "invalid": found.invalid, "lost": found.lost}
+            wrong["lost by fault"] = found.lost_by_fault
+            more = "".join(f", {count} {name}" for name, count in wrong.items() if count)
+            p95 = "" if found.latency is None else f", p95 {found.latency.p95} ms"
+            self._print(f"{action}: {found.sent} sent, {found.accepted} accepted{more}{p95}")
+        self._print(
+            f"transactions: {sums.transactions} of {sums.transaction_messages} messages, {sums.acknowledged} "
+            f"acknowledged, {sums.given_up} given up, {sums.given_up_by_fault} given up by fault, "
+            f"{sums.undelivered} undelivered"
+        )
+        faults = ", ".join(f"{count} {kind}" for kind, count in sums.faults.items())
+        self._print(f"faults: {faults or 'none'}")
+        problems = ", ".join(f"{count} {name}" for name, count in report.verdict.problems.items())
+        self._print(f"failed: {problems}" if problems else "passed")
 
     def _print_json(self, value: dict[str, Any]) -> None:
         self._print(orjson.dumps(value).decode())

@@ -19,6 +19,7 @@ from citrine_simulator.journal import Journal
 from citrine_simulator.parts import Parts
 from citrine_simulator.schemas import Schemas
 from citrine_simulator.store import Store
+from citrine_simulator.tap import Tap
 
 __all__ = ["Station", "Token"]
 
@@ -47,7 +48,9 @@ class Station:
         clock: Clock | None = None,
         rng: random.Random | None = None,
         ids: Callable[[], str] = new_id,
+        transaction_ids: Callable[[], str] | None = None,
         listener: Listener | None = None,
+        tap: Tap | None = None,
     ) -> None:
         """Build a station that is switched off.
 
@@ -58,8 +61,10 @@ class Station:
             schemas: Shared between stations to compile them once.
             clock: The time; the system's by default.
             rng: Source of jitter.
-            ids: Makes message and transaction ids.
+            ids: Makes message ids, and transaction ids where nothing else does.
+            transaction_ids: Makes transaction ids.
             listener: Called with every event.
+            tap: Watches what is sent and received, and may come between; nobody by default.
         """
         self.config = config
         self._store = store
@@ -69,6 +74,8 @@ class Station:
         self._clock = clock or SystemClock()
         self._random = rng or random.Random()
         self._ids = ids
+        self._transaction_ids = transaction_ids or ids
+        self._tap = tap or Tap()
         self._events = Events(config.station_id, self._clock.now, listener)
         self._overrides: dict[str, Override] = {}
         self._main: asyncio.Task[None] | None = None
@@ -239,8 +246,10 @@ class Station:
                 self._clock,
                 self._random,
                 self._ids,
+                self._transaction_ids,
                 self._events.emit,
                 self._overrides,
+                self._tap,
             ),
         )
 

@@ -1,0 +1,24 @@
+"""Durations as people write them; no input and no output."""
+
+import re
+
+__all__ = ["parse_duration"]
+
+_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+
+_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
+
+
+def parse_duration(text: str) -> float:
+    """Return the seconds of ``90``, ``5m``, ``1h30m``, ``250ms`` or, before the present, ``-2h``.
+
+    Raises:
+        ValueError: When it is none.
+    """
+    unsigned = text.strip().removeprefix("-")
+    sign = -1.0 if text.strip().startswith("-") else 1.0
+    if re.fullmatch(r"\d+(\.\d+)?", unsigned):
+        return sign * float(unsigned)
+    if not re.fullmatch(f"(?:{_PART.pattern})+", unsigned):
+        raise ValueError(f"{text!r} is no duration: it is written as 90, 250ms, 90s, 5m, 1h30m or 2d")
+    return sign * sum(float(number) * _SECONDS[unit] for number, unit in _PART.findall(unsigned))

@@ -1,0 +1,168 @@
+"""What the people and the EVs at a station of a fleet do all day."""
+
+import asyncio
+from typing import Literal
+
+from pydantic import Field
+
+from citrine_simulator.errors import CallFailedError, SimulatorError
+from citrine_simulator.fleets.member import Member, pause
+from citrine_simulator.fleets.values import Duration, Share, Table
+
+__all__ = ["Behaviour", "Charge", "Day", "Heartbeat", "Idle"]
+
+AGAIN = 1.0
+"""Seconds after which something is tried again that was interrupted."""
+
+ACCEPTED_WITHIN = 24 * 3600.0
+"""Seconds that a station waits to be accepted."""
+
+HOUR = 3600.0
+
+
+class Behaviour(Table):
+    """What happens at a station until the run ends; a subclass adds its ``kind``."""
+
+    async def run(self, member: Member) -> None:
+        """Go on until ``member.stop`` is set, and leave no transaction open then."""
+
+
+class Idle(Behaviour):
+    """Nobody comes: the station boots, reports its connectors, and sends heartbeats as the CSMS wants them."""
+
+    kind: Literal["idle"]
+
+
+class Heartbeat(Behaviour):
+    """Nobody comes, and the station sends a heartbeat at an interval of its own."""
+
+    kind: Literal["heartbeat"]
+    every: Duration = Field(default=60, gt=0)
+    """Between two heartbeats."""
+
+    async def run(self, member: Member) -> None:
+        """Send heartbeats, beginning at a random moment of the interval."""
+        if not await _accepted(member):
+            return
+        await pause(self.every * member.random.random(), member.stop)
+        while not member.stop.is_set():
+            try:
+                await member.station.call("Heartbeat", {})
+            except (CallFailedError, SimulatorError):
+                # Recorded already; the next one comes in its time.
+                await asyncio.sleep(0)
+            await pause(self.every, member.stop)
+
+
+class Charge(Behaviour):
+    """One EV after the other charges at every EVSE."""
+
+    kind: Literal["charge"]
+    charging_for: Duration = Field(default=1800, gt=0)
+    """About how long an EV charges."""
+    pause: Duration = 300
+    """About how long it takes until the next one comes."""
+    spread: Share = 0.5
+    """By which share both may be longer or shorter."""
+
+    async def run(self, member: Member) -> None:
+        """Let EVs charge at every EVSE, beginning within one pause."""
+        if not await _accepted(member):
+            return
+        async with asyncio.TaskGroup() as tasks:
+            for evse_id in range(1, member.config.evses + 1):
+                tasks.create_task(self._at(member, evse_id))
+
+    async def _at(self, member: Member, evse_id: int) -> None:
+        await pause(self.pause * member.random.random(), member.stop)
+        while not member.stop.is_set():
+            await _visit(member, evse_id, self._about(self.charging_for, member))
+            await pause(self._about(self.pause, member), member.stop)
+
+    def _about(self, seconds: float, member: Member) -> float:
+        return seconds * member.random.uniform(1 - self.spread, 1 + self.spread)
+
+
+class Day(Behaviour):
+    """EVs come as on a day at a public station: few at night, most in the evening.
+
+    The hours pass faster than real ones where that is wanted. Timestamps are those of the real time all the same:
+    what comes within a fast hour comes within a shorter time.
+    """
+
+    kind: Literal["day"]
+    visits: float = Field(default=8, gt=0)
+    """How many EVs come to an EVSE in a whole day, on average."""
+    charging_for: Duration = Field(default=2400, gt=0)
+    """About how long an EV charges, in the time of the fast day."""
+    begins_at: float = Field(default=6, ge=0, lt=24)
+    """Hour of the day at which the run begins."""
+    faster: float = Field(default=1, gt=0)
+    """How many times faster than a real day this one passes."""
+    hours: list[float] = Field(
+        default=[1, 1, 1, 1, 1, 2, 4, 6, 7, 6, 5, 5, 6, 6, 6, 7, 9, 11, 11, 9, 6, 4, 2, 1], min_length=24, max_length=24
+    )
+    """How busy each of the 24 hours is, compared with the others."""
+
+    async def run(self, member: Member) -> None:
+        """Let the day pass at every EVSE."""
+        if not await _accepted(member):
+            return
+        async with asyncio.TaskGroup() as tasks:
+            for evse_id in range(1, member.config.evses + 1):
+                tasks.create_task(self._at(member, evse_id))
+
+    async def _at(self, member: Member, evse_id: int) -> None:
+        while not member.stop.is_set():
+            await pause(self._until_next(member), member.stop)
+            if not member.stop.is_set():
+                await _visit(member, evse_id, self.charging_for * member.random.uniform(0.3, 1.7) / self.faster)
+
+    def _until_next(self, member: Member) -> float:
+        """Return the seconds until the next EV comes, by the rates of the hours that pass until then."""
+        wanted = member.random.expovariate(1.0)
+        hour = self.begins_at + member.elapsed * self.faster / HOUR
+        seconds = 0.0
+        while seconds < ACCEPTED_WITHIN:
+            rate = self.visits * self.hours[int(hour) % 24] / (sum(self.hours) or 1) / HOUR
+            left = (int(hour) + 1 - hour) * HOUR
+            if rate * left >= wanted:
+                return (seconds + wanted / rate) / self.faster
+            wanted -= rate * left
+            seconds += left
+            hour = int(hour) + 1
+        return seconds / self.faster
+
+
+async def _visit(member: Member, evse_id: int, seconds: float) -> None:
+    """Let one EV come, charge for so many seconds and leave; whatever comes between is part of a station's life."""
+    station = member.station
+    token = member.tokens[member.random.randrange(len(member.tokens))]
+    try:
+        await station.plug_in(evse_id)
+        info = await station.authorize(token)
+        transaction_id = None
+        if info["status"] == "Accepted":
+            transaction_id = await station.start_transaction(evse_id, token)
+            await pause(seconds, member.stop)
+        if transaction_id is not None and station.parts.charging.find(transaction_id) is not None:
+            await station.stop_transaction(transaction_id, token=token)
+        await station.unplug(evse_id)
+    except SimulatorError:
+        # The power is off, or a reset, the CSMS's own transaction or a change of availability came between.
+        await pause(AGAIN, member.stop)
+
+
+async def _accepted(member: Member) -> bool:
+    """Wait until the station was accepted; False where the run ends before."""
+    accepted = asyncio.Event()
+    member.on_event.append(lambda event: accepted.set() if event.name == "accepted" else None)
+    if member.record.accepted:
+        return True
+    waiting = [asyncio.ensure_future(accepted.wait()), asyncio.ensure_future(member.stop.wait())]
+    try:
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for one in waiting:
+            one.cancel()
+    return accepted.is_set()

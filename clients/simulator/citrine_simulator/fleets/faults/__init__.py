@@ -1,0 +1,38 @@
+"""Faults that can be injected into a station of a fleet, each a small class of its own.
+
+Others add theirs by an entry point of the group ``citrine.faults`` that names a subclass of Fault.
+"""
+
+from importlib.metadata import entry_points
+
+from citrine_simulator.fleets.faults.answers import RefusedCalls, SlowAnswers, UnansweredCalls
+from citrine_simulator.fleets.faults.backlog import Backlog
+from citrine_simulator.fleets.faults.base import Fault, OccasionalFault, TimedFault
+from citrine_simulator.fleets.faults.clocks import ClockJump, WrongClock
+from citrine_simulator.fleets.faults.frames import DuplicateFrames, MalformedFrames
+from citrine_simulator.fleets.faults.ids import RepeatedIds
+from citrine_simulator.fleets.faults.links import FlappingLink
+from citrine_simulator.fleets.faults.meters import MeterOutlier
+from citrine_simulator.fleets.faults.power import PowerCut
+
+__all__ = ["Fault", "OccasionalFault", "TimedFault", "fault_classes"]
+
+_OURS: tuple[type[Fault], ...] = (
+    PowerCut,
+    WrongClock,
+    ClockJump,
+    Backlog,
+    FlappingLink,
+    RepeatedIds,
+    MeterOutlier,
+    SlowAnswers,
+    UnansweredCalls,
+    RefusedCalls,
+    MalformedFrames,
+    DuplicateFrames,
+)
+
+
+def fault_classes() -> tuple[type[Fault], ...]:
+    """Return every kind of fault: ours, and those that installed packages bring."""
+    return (*_OURS, *(entry.load() for entry in entry_points(group="citrine.faults")))

@@ -1,0 +1,123 @@
+"""The form of a fleet file."""
+
+import functools
+import operator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from citrine_simulator.fleets.behaviours import Behaviour, Charge, Day, Heartbeat, Idle
+from citrine_simulator.fleets.faults import Fault, fault_classes
+from citrine_simulator.fleets.values import Duration, IdPattern, Table, expand
+
+__all__ = ["BEHAVIOURS", "CsmsTable", "FleetFile", "StationGroup"]
+
+BEHAVIOURS: tuple[type[Behaviour], ...] = (Charge, Day, Heartbeat, Idle)
+
+if TYPE_CHECKING:
+    AnyBehaviour = Behaviour
+    AnyFault = Fault
+else:
+    AnyBehaviour = Annotated[functools.reduce(operator.or_, BEHAVIOURS), Field(discriminator="kind")]
+    AnyFault = Annotated[functools.reduce(operator.or_, fault_classes()), Field(discriminator="kind")]
+
+
+def _known_version(value: Any) -> Any:
+    if value in (1.6, "1.6", "1.6J"):
+        raise ValueError("OCPP 1.6 cannot be simulated yet; allowed are '2.0.1' and '2.1'")
+    return value
+
+
+class CsmsTable(Table):
+    """Where the stations connect to."""
+
+    url: str = Field(default="ws://127.0.0.1:9000", pattern=r"^wss?://[^\s]+$")
+    """OCPP-J endpoint; tenant and station id are appended to it. `--url` goes before it."""
+    tenant: str | None = None
+    """Appended to the endpoint before the station id. `--tenant` goes before it."""
+    ca_file: Path | None = None
+    """For `wss`: PEM file of the authorities that the CSMS's certificate must come from; the system's by default.
+    A relative path begins where the fleet file is."""
+
+
+class StationGroup(Table):
+    """Stations that have all but their ids in common."""
+
+    ids: IdPattern | list[IdPattern]
+    """The stations: an id, a range such as `CS-{0001..0100}`, or a list of these."""
+    version: Annotated[Literal["2.0.1", "2.1"], BeforeValidator(_known_version)] = "2.0.1"
+    """OCPP version."""
+    password: str | None = None
+    """For basic authentication; `{id}` in it stands for the station's id. `--password` goes before it."""
+    passwords_file: Path | None = None
+    """JSON object of passwords by station id; who is not in it has `password`. A relative path begins where the fleet
+    file is. `--passwords-file` goes before it."""
+    certificate_file: Path | None = None
+    """For security profile 3: PEM file with the station's certificate; `{id}` in it stands for the station's id."""
+    key_file: Path | None = None
+    """PEM file with the certificate's private key; `{id}` in it stands for the station's id."""
+    vendor: str = Field(default="Citrine", max_length=50)
+    """vendorName in BootNotification."""
+    model: str = Field(default="Simulated 22", max_length=20)
+    """model in BootNotification."""
+    firmware_version: str = Field(default="1.0.0", max_length=50)
+    """firmwareVersion in BootNotification."""
+    evses: int = Field(default=1, ge=1, le=16)
+    """How many EVSEs each station has."""
+    connectors_per_evse: int = Field(default=1, ge=1, le=4)
+    """How many connectors each EVSE has; EVs use the first."""
+    power: float = Field(default=11_000, gt=0)
+    """What an EV draws, in W."""
+    battery: float = Field(default=60_000, gt=0)
+    """Capacity of an EV's battery, in Wh."""
+    speed: float = Field(default=1, gt=0)
+    """EVs charge so many times faster than real ones, and are sampled as much more often; timestamps stay real."""
+    tokens: list[str] = Field(default=["C0FFEE01"], min_length=1)
+    """ISO 14443 tokens that people present, in turn or at random; the station knows them when it is offline."""
+    variables: dict[str, str] = {}
+    """First values of variables of the device model, by `Component.Variable[Instance]`."""
+    start_over: Duration = 0
+    """The stations are switched on one after the other within this time."""
+    behaviour: AnyBehaviour = Idle(kind="idle")
+    """What happens there; see below."""
+    faults: list[AnyFault] = []
+    """What goes wrong; see below."""
+
+    @property
+    def station_ids(self) -> list[str]:
+        """Every id of the group."""
+        patterns = [self.ids] if isinstance(self.ids, str) else self.ids
+        return [station_id for pattern in patterns for station_id in expand(pattern)]
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if (self.certificate_file is None) != (self.key_file is None):
+            raise ValueError("certificate_file and key_file go together")
+        too_long = next((one for one in self.station_ids if len(one) > 48), None)
+        if too_long is not None:
+            raise ValueError(f"ids: {too_long} has more than 48 characters")
+        return self
+
+
+class FleetFile(Table):
+    """A whole fleet file."""
+
+    version: Literal[1]
+    """Version of this form: 1."""
+    seed: int = 1
+    """What all that is random comes from: the same seed makes the same choices."""
+    csms: CsmsTable = CsmsTable()
+    """Where the stations connect to."""
+    stations: list[StationGroup] = Field(min_length=1)
+    """Groups of stations, each a table `[[stations]]`."""
+
+    @model_validator(mode="after")
+    def _every_id_once(self) -> Self:
+        seen: set[str] = set()
+        for group in self.stations:
+            for station_id in group.station_ids:
+                if station_id in seen:
+                    raise ValueError(f"stations: {station_id} is there twice")
+                seen.add(station_id)
+        return self
