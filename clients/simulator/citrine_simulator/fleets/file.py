@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from citrine_simulator.errors import UsageError
 from citrine_simulator.fleets.model import FleetFile
@@ -34,17 +35,23 @@ def read_fleet(path: Path) -> FleetFile:
     except tomllib.TOMLDecodeError as problem:
         raise UsageError(f"{path}: {problem}") from problem
     except ValidationError as invalid:
-        problems = [_sentence(path, text, one["loc"], one["msg"], one["type"]) for one in invalid.errors()]
+        problems = [_sentence(path, text, one) for one in invalid.errors()]
         raise UsageError("\n".join(problems)) from invalid
 
 
-def _sentence(path: Path, text: str, where: Sequence[str | int], message: str, kind: str) -> str:
-    place = _as_written(where)
+def _sentence(path: Path, text: str, error: ErrorDetails) -> str:
+    place = _as_written(error["loc"])
+    message = error["msg"].removeprefix("Value error, ")
+    match error["type"]:
+        case "extra_forbidden":
+            message = "is not a key of this table"
+        case "union_tag_not_found":
+            place, message = (*place, "kind"), "Field required"
+        case "union_tag_invalid":
+            context = error["ctx"]
+            place, message = (*place, "kind"), f"{context['tag']!r} is none of {context['expected_tags']}"
     line = line_of(text, place)
     name = ".".join(str(step + 1) if isinstance(step, int) else step for step in place)
-    message = message.removeprefix("Value error, ")
-    if kind == "extra_forbidden":
-        message = "is not a key of this table"
     at = f"{path}:{line}" if line else str(path)
     return f"{at}: {name}: {message}" if name else f"{at}: {message}"
 

@@ -167,13 +167,27 @@ async def _run(
     return ended_by
 
 
-async def _until(duration: float | None, stop: asyncio.Event, tasks: list[asyncio.Task[None]]) -> None:
-    """Wait until the time has come, until stopped, or until something has failed that must not."""
-    stopping = asyncio.create_task(stop.wait())
+async def _until(duration: float | None, stop: asyncio.Event, tasks: Collection[asyncio.Task[None]]) -> None:
+    """Wait until the time has come, until stopped, or until a task has failed that must not; raises its error."""
+
+    async def stopped() -> None:
+        await stop.wait()
+        raise _StoppedError
+
+    stopping = asyncio.create_task(stopped())
     try:
-        await asyncio.wait([stopping, *tasks], timeout=duration, return_when=asyncio.FIRST_EXCEPTION)
+        done, _ = await asyncio.wait([stopping, *tasks], timeout=duration, return_when=asyncio.FIRST_EXCEPTION)
     finally:
         stopping.cancel()
+    for task in done:
+        if task is not stopping:
+            task.result()
+        else:
+            task.exception()
+
+
+class _StoppedError(Exception):
+    """Ends the wait for tasks that go on."""
 
 
 async def _live(member: Member, cleanup: contextlib.AsyncExitStack) -> None:
@@ -185,14 +199,13 @@ async def _live(member: Member, cleanup: contextlib.AsyncExitStack) -> None:
     await member.switch_on()
     faults = [asyncio.create_task(one.run(member)) for one in member.faults if not one.comes_first]
     behaviour = asyncio.create_task(member.behaviour.run(member))
-    over = asyncio.create_task(member.stop.wait())
     try:
-        await asyncio.wait([over, behaviour, *faults], return_when=asyncio.FIRST_EXCEPTION)
+        await _until(None, member.stop, [behaviour, *faults])
         # With the faults gone, power and connection are back, and whoever leaves can say so.
         await _cancel(faults)
         await behaviour
     finally:
-        await _cancel([over, behaviour, *faults])
+        await _cancel([behaviour, *faults])
 
 
 async def _cancel(tasks: Collection[asyncio.Task[Any]]) -> None:

@@ -1,0 +1,323 @@
+"""Fleets against a scripted CSMS: what is sent, what the faults do to it, and what the report says."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from citrine_simulator.fail_on import DEFAULT_FAIL_ON, FAIL_ON
+from citrine_simulator.fleets import FleetFile, FleetRun, Report, run_fleet
+from tests.clients.simulator.csms import Csms, Received, csms_server
+
+ERRORS = {
+    "OCPPCommCtrlr.RetryBackOffWaitMinimum": "0",
+    "OCPPCommCtrlr.RetryBackOffRandomRange": "0",
+    "OCPPCommCtrlr.MessageAttemptInterval[TransactionEvent]": "0",
+}
+"""Variables of stations that try again at once."""
+
+CHARGE = {"kind": "charge", "charging_for": 0.2, "pause": 0.05}
+
+Run = Callable[..., Awaitable[Report]]
+
+
+@pytest.fixture
+async def lenient() -> AsyncIterator[Csms]:
+    """A CSMS that may be sent what breaks the schemas."""
+    async with csms_server() as csms:
+        yield csms
+
+
+@pytest.fixture
+def run(lenient: Csms, tmp_path: Path) -> Run:
+    """Runs one group of stations until a condition holds, or for a time."""
+
+    async def run(
+        *faults: dict[str, Any],
+        until: Callable[[], bool] | None = None,
+        seconds: float | None = None,
+        fail_on: frozenset[str] = DEFAULT_FAIL_ON,
+        **group: Any,
+    ) -> Report:
+        usual = {"ids": "CS-1", "variables": ERRORS, "behaviour": CHARGE, "speed": 600}
+        stations = [{**usual, "faults": list(faults), **group}]
+        file = FleetFile.model_validate({"version": 1, "csms": {"url": lenient.url}, "stations": stations})
+        stop, hurry = asyncio.Event(), asyncio.Event()
+        running = asyncio.create_task(
+            run_fleet(FleetRun(tmp_path / "fleet.toml", file, seconds, 10, fail_on), stop, hurry, progress=False)
+        )
+        try:
+            if until is not None:
+                await lenient.until(until)
+                stop.set()
+            return await running
+        finally:
+            running.cancel()
+
+    return run
+
+
+def ended(csms: Csms, count: int = 1) -> Callable[[], bool]:
+    return lambda: sum(one["eventType"] == "Ended" for one in csms.of("TransactionEvent")) >= count
+
+
+async def test_stations_charge_and_everything_is_reported(lenient: Csms, run: Run) -> None:
+    report = await run(until=ended(lenient, 6), ids=["A-{1..2}", "B-1"], evses=2, password="{id} secret")
+
+    totals = report.totals
+    sent = lenient.of("TransactionEvent")
+    assert report.verdict.passed
+    assert report.ended_by == "signal"
+    assert (totals.stations, totals.accepted, totals.connections) == (3, 3, 3)
+    assert totals.messages["BootNotification"].accepted == 3
+    assert totals.acknowledged == totals.transaction_messages == len(sent)
+    assert totals.transactions == len({one["transactionInfo"]["transactionId"] for one in sent})
+    assert all(
+        one.ended and one.meter_right and not one.unacknowledged for s in report.stations for one in s.transactions
+    )
+    assert totals.energy_by_meter > 0
+    assert lenient.problems == []
+
+
+async def test_it_ends_by_itself(run: Run) -> None:
+    report = await run(seconds=0.3, behaviour={"kind": "idle"})
+
+    assert report.ended_by == "time"
+    assert report.verdict.passed
+    assert report.totals.transactions == 0
+
+
+async def test_heartbeats_come_at_their_own_interval(lenient: Csms, run: Run) -> None:
+    report = await run(
+        until=lambda: len(lenient.of("Heartbeat")) >= 3, behaviour={"kind": "heartbeat", "every": "50ms"}, version="2.1"
+    )
+
+    assert report.totals.messages["Heartbeat"].accepted >= 3
+    assert report.stations[0].version == "2.1"
+
+
+async def test_evs_come_as_on_a_fast_day(lenient: Csms, run: Run) -> None:
+    await run(until=ended(lenient, 3), behaviour={"kind": "day", "faster": 86_400, "visits": 20, "charging_for": "30m"})
+
+    assert ended(lenient, 3)()
+
+
+@pytest.mark.parametrize(("then", "reason"), [("end", "PowerLoss"), ("resume", "Local"), ("forget", None)])
+async def test_a_power_cut_ends_or_goes_on_or_is_forgotten(
+    lenient: Csms, run: Run, then: str, reason: str | None
+) -> None:
+    report = await run(
+        {"kind": "power_cut", "at": ["500ms"], "off_for": 0.05, "then": then},
+        until=lambda: len(lenient.of("BootNotification")) >= 2,
+        behaviour={**CHARGE, "charging_for": 600, "pause": 0},
+    )
+
+    fault, station = report.stations[0].faults[0], report.stations[0]
+    (cut,) = [one for one in station.transactions if one.transaction_id in fault.details["transactions"]]
+    assert cut.stopped_reason == reason
+    assert report.totals.undelivered == 0
+    assert station.connections == 2
+
+
+async def test_a_backlog_comes_with_the_timestamps_of_then(lenient: Csms, run: Run) -> None:
+    fault = {"kind": "backlog", "offline_for": "10h", "transactions": 2, "charging_for": "1h", "sample_interval": "30m"}
+
+    report = await run(fault, until=ended(lenient, 2), behaviour={"kind": "idle"}, speed=1)
+
+    sent = lenient.of("TransactionEvent")
+    assert {one["offline"] for one in sent} == {True}
+    first, second = report.stations[0].transactions
+    times = [first.started, first.ended, second.started]
+    assert times == sorted(times, key=str)
+    # An EV that draws 11 kW for an hour, from a battery that is not full before.
+    assert first.energy_by_meter == first.energy_sent == pytest.approx(11_000, rel=0.01)
+    assert report.verdict.passed
+
+
+@pytest.mark.parametrize("mid_message", [False, True])
+async def test_a_flapping_link_loses_nothing(lenient: Csms, run: Run, mid_message: bool) -> None:
+    report = await run(
+        {"kind": "flapping_link", "every": "100ms", "mid_message": mid_message},
+        until=lambda: len(lenient.headers) >= 4,
+        variables={**ERRORS, "OCPPCommCtrlr.MessageAttempts[TransactionEvent]": "99"},
+    )
+
+    assert report.totals.faults["flapping_link"] >= 3
+    assert report.totals.undelivered == report.totals.given_up == 0
+    assert report.totals.messages["TransactionEvent"].lost == 0
+    assert lenient.problems == []
+
+
+async def test_what_faults_alone_have_broken_is_meant(lenient: Csms, run: Run) -> None:
+    report = await run(
+        {"kind": "flapping_link", "at": ["100ms"], "mid_message": True},
+        until=ended(lenient),
+        variables={**ERRORS, "OCPPCommCtrlr.MessageAttempts[TransactionEvent]": "1"},
+        behaviour={**CHARGE, "pause": 0.2},
+        fail_on=frozenset({"given_up", "lost"}),
+    )
+
+    assert report.verdict.passed
+    assert report.totals.given_up == 0
+
+
+async def test_what_the_csms_refuses_is_given_up_and_fails(lenient: Csms, run: Run) -> None:
+    lenient.scripts["TransactionEvent"] = lambda call: f'[4,"{call.message_id}","InternalError","",{{}}]'
+
+    report = await run(until=lambda: len(lenient.of("TransactionEvent")) >= 3, fail_on=frozenset(FAIL_ON))
+
+    assert not report.verdict.passed
+    assert report.verdict.problems.keys() >= {"given_up", "call_error"}
+    assert report.totals.messages["TransactionEvent"].call_errors.keys() == {"InternalError"}
+    given_up = [fate for one in report.stations[0].transactions for fate in one.unacknowledged]
+    assert {fate.fate for fate in given_up} == {"given_up"}
+    assert all(fate.attempts == 3 and not fate.meant for fate in given_up)
+
+
+async def test_an_answer_that_breaks_its_schema_is_told(lenient: Csms, run: Run) -> None:
+    lenient.scripts["Heartbeat"] = lambda _: {"currentTime": 5}
+
+    report = await run(
+        until=lambda: len(lenient.of("Heartbeat")) >= 2, behaviour={"kind": "heartbeat", "every": "20ms"}
+    )
+
+    assert report.totals.messages["Heartbeat"].invalid >= 1
+    assert report.stations[0].schema_violations[0].message == "HeartbeatResponse"
+    assert report.stations[0].schema_violations[0].problem == "currentTime: type"
+    assert report.verdict.problems == {"schema": report.totals.schema_violations}
+
+
+async def test_a_station_that_is_never_accepted_fails(lenient: Csms, run: Run) -> None:
+    lenient.registration = "Rejected"
+
+    report = await run(seconds=0.3)
+
+    assert report.verdict.problems == {"unaccepted": 1}
+
+
+async def test_message_ids_are_used_again(lenient: Csms, run: Run) -> None:
+    await run(
+        {"kind": "repeated_ids"},
+        {"kind": "power_cut", "at": ["300ms"], "off_for": 0},
+        until=lambda: len(lenient.of("BootNotification")) >= 2,
+    )
+
+    assert [one.message_id for one in lenient.calls if one.action == "BootNotification"][:2] == ["1", "1"]
+
+
+async def test_transaction_ids_are_used_again(lenient: Csms, run: Run) -> None:
+    report = await run(
+        {"kind": "repeated_ids", "messages": False, "transactions": True},
+        {"kind": "power_cut", "at": ["300ms"], "off_for": 0, "then": "forget"},
+        until=lambda: len(lenient.of("BootNotification")) >= 2,
+        behaviour={**CHARGE, "charging_for": 600, "pause": 0},
+    )
+
+    started = [one for one in lenient.of("TransactionEvent") if one["eventType"] == "Started"]
+    assert {one["transactionInfo"]["transactionId"] for one in started[:1]} == {"CS-1-1"}
+    assert [one.transaction_id for one in report.stations[0].transactions][:1] == ["CS-1-1"]
+
+
+async def test_frames_come_twice(lenient: Csms, run: Run) -> None:
+    report = await run({"kind": "duplicate_frames", "probability": 1}, until=ended(lenient))
+
+    ids = [one.message_id for one in lenient.calls if one.action == "BootNotification"]
+    assert ids[0] == ids[1]
+    assert report.stations[0].unusable["stray_answers"] >= 1
+    assert report.verdict.passed
+
+
+@pytest.mark.parametrize("form", ["unknown_type", "answer_to_nothing", "broken_payload"])
+async def test_malformed_frames_come_between(lenient: Csms, run: Run, form: str) -> None:
+    def arrived() -> bool:
+        return bool(lenient.strays or lenient.problems)
+
+    report = await run({"kind": "malformed_frames", "every": "50ms", "forms": [form]}, until=arrived)
+
+    assert report.totals.faults["malformed_frames"] >= 1
+    assert report.totals.undelivered == 0
+
+
+@pytest.mark.parametrize("form", ["spike", "zero", "negative", "wrap", "kwh_as_wh", "missing"])
+async def test_a_meter_says_what_cannot_be(lenient: Csms, run: Run, form: str) -> None:
+    report = await run({"kind": "meter_outlier", "probability": 1, "forms": [form]}, until=ended(lenient))
+
+    transactions = report.stations[0].transactions
+    assert transactions
+    assert not any(one.meter_right for one in transactions[:1])
+    assert transactions[0].energy_by_meter > 0
+    assert lenient.problems == []
+
+
+@pytest.mark.parametrize(
+    ("fault", "outcome"),
+    [
+        ({"kind": "refused_calls", "code": "NotSupported"}, {"NotSupported": 1}),
+        ({"kind": "slow_answers", "delay": "10ms"}, {"answered": 1}),
+    ],
+)
+async def test_the_csms_is_answered_late_or_wrongly(
+    lenient: Csms, run: Run, fault: dict[str, Any], outcome: dict[str, int]
+) -> None:
+    running = asyncio.ensure_future(run({**fault, "probability": 1}, until=lambda: bool(lenient.of("DataTransfer"))))
+    await lenient.until_count("StatusNotification", 1)
+
+    answer = await lenient.ask("CS-1", '[2,"x","ClearCache",{}]')
+    lenient.calls.append(Received("CS-1", "", "DataTransfer", {}))
+    await lenient._notify()
+    report = await running
+
+    assert answer[0] == (4 if "code" in fault else 3)
+    assert report.totals.csms_calls == {"ClearCache": outcome}
+    assert report.totals.faults == {fault["kind"]: 1}
+
+
+async def test_the_csms_is_not_answered(lenient: Csms, run: Run) -> None:
+    fault = {"kind": "unanswered_calls", "probability": 1, "actions": ["ClearCache"]}
+    running = asyncio.ensure_future(run(fault, until=lambda: bool(lenient.of("DataTransfer"))))
+    await lenient.until_count("StatusNotification", 1)
+
+    await lenient.sockets["CS-1"].send('[2,"x","ClearCache",{}]')
+    # The next one is answered, so the first one was read before.
+    await lenient.ask("CS-1", '[2,"y","GetLocalListVersion",{}]')
+    lenient.calls.append(Received("CS-1", "", "DataTransfer", {}))
+    await lenient._notify()
+    report = await running
+
+    assert report.totals.csms_calls == {"ClearCache": {"unanswered": 1}, "GetLocalListVersion": {"answered": 1}}
+
+
+async def test_a_wrong_clock_stays_wrong_unless_it_follows_the_csms(lenient: Csms, run: Run) -> None:
+    await run({"kind": "wrong_clock", "epoch": True}, until=ended(lenient))
+    wrong = lenient.of("TransactionEvent")
+    lenient.calls.clear()
+    await run({"kind": "wrong_clock", "epoch": True, "follows_csms": True}, until=ended(lenient))
+
+    assert {one["timestamp"][:10] for one in wrong} == {"1970-01-01"}
+    assert not {one["timestamp"][:4] for one in lenient.of("TransactionEvent")} & {"1970"}
+
+
+async def test_a_clock_jumps(lenient: Csms, run: Run) -> None:
+    def back_in_time() -> bool:
+        times = [one["timestamp"] for one in lenient.of("TransactionEvent")]
+        return times != sorted(times)
+
+    report = await run(
+        {"kind": "clock_jump", "at": ["200ms"], "by": "-30d"},
+        until=back_in_time,
+        behaviour={**CHARGE, "charging_for": 0.05},
+    )
+
+    assert report.totals.faults == {"clock_jump": 1}
+
+
+async def test_the_same_seed_gives_the_same_stations_a_fault(run: Run) -> None:
+    fault = {"kind": "wrong_clock", "share": 0.5}
+    first = await run(fault, seconds=0.3, ids="CS-{01..20}", behaviour={"kind": "idle"})
+    second = await run(fault, seconds=0.3, ids="CS-{01..20}", behaviour={"kind": "idle"})
+
+    stricken = [[one.station_id for one in report.stations if one.faults] for report in (first, second)]
+    assert stricken[0] == stricken[1]
+    assert 3 < len(stricken[0]) < 17
