@@ -35,6 +35,9 @@ __all__ = ["Edge", "main"]
 SETTLE_TIME = 8.0
 """Seconds that a stopping edge gives closed sockets and last reports."""
 
+NAME_TIMEOUT = 1.0
+"""Seconds that it may take to find out whether the name of this machine is known."""
+
 OTHER_FILES = 200
 """Files that an edge opens beside its sockets."""
 
@@ -87,7 +90,7 @@ class Edge:
             OSError: When one of them can't be listened on, or the ready file can't be written.
         """
         ocpp = await _listen(self.server, self.settings.ocpp_listen)
-        self.sessions.public_url = self.settings.public_url or _own_url(ocpp)
+        self.sessions.public_url = self.settings.public_url or await _own_url(ocpp)
         http = await _listen(self.health, self.settings.edge_http_listen)
         async with asyncio.TaskGroup() as tasks:
             links = tasks.create_task(self.discovery.run(), name="discovery")
@@ -286,12 +289,23 @@ def _join(address: tuple[str, int]) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
-def _own_url(address: str) -> str:
-    """Return the URL of a listener by its address, or by the name of this machine where it listens on all of them."""
+async def _own_url(address: str) -> str:
+    """Return the URL of a listener by its address; by the name of this machine where it listens on all of them."""
     host, port = split_address(address)
     if host in ("0.0.0.0", "::"):
-        return f"ws://{socket.gethostname()}:{port}"
+        host = await _own_name()
     return f"ws://{_join((host, port))}"
+
+
+async def _own_name() -> str:
+    """Return the name of this machine, or the loopback address where nobody knows that name."""
+    name = socket.gethostname()
+    try:
+        async with asyncio.timeout(NAME_TIMEOUT):
+            await asyncio.get_running_loop().getaddrinfo(name, None)
+    except (OSError, TimeoutError):
+        return "127.0.0.1"
+    return name
 
 
 def _write_atomically(path: Path, text: str) -> None:

@@ -49,7 +49,7 @@ class EdgeSettings(BaseModel):
     """URL that stations are given to reach this edge, as ws://HOST:PORT or wss://HOST/PATH, without tenant and station.
 
     Behind a proxy or a load balancer it is theirs. Empty: made of ocpp_listen and, where that is all addresses, the
-    name of this machine.
+    name of this machine, or 127.0.0.1 where that is not known.
     """
 
     core: str = "127.0.0.1:50051"

@@ -5,6 +5,7 @@ import json
 import os
 import resource
 import signal
+import socket
 import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -72,6 +73,28 @@ async def test_process_serves_stations_until_it_is_asked_to_stop(core: FakeCore,
     assert addresses["ocpp"] in line
     assert addresses["http"] in line
     assert core.order()[-1] == "closed"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "host"),
+    [
+        pytest.param(["--ocpp-listen=127.0.0.1:0"], "127.0.0.1", id="one address"),
+        pytest.param(["--ocpp-listen=[::1]:0"], "[::1]", id="one of IPv6"),
+        pytest.param(["--ocpp-listen=0.0.0.0:0"], socket.gethostname(), id="all addresses"),
+    ],
+)
+async def test_an_edge_says_where_stations_reach_it(
+    core: FakeCore, tmp_path: Path, arguments: list[str], host: str
+) -> None:
+    ready = tmp_path / "ready.json"
+    async with edge_process(
+        f"--core={core.address}", "--edge-credential=secret", f"--ready-file={ready}", *arguments
+    ) as process:
+        await line_with(process, "link up")
+        port = json.loads(ready.read_text())["ocpp"].rpartition(":")[2]
+        hello = core.link.hello
+
+    assert hello.public_url == f"ws://{host}:{port}"
 
 
 @pytest.mark.parametrize(("chosen", "level"), [([], "INFO"), (["--ocpp-max-sockets=500"], "WARNING")])

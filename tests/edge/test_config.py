@@ -54,6 +54,11 @@ def test_times_are_seconds(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
         (["--ocpp-max-sockets", "many"], {}, "ocpp_max_sockets"),
         (["--edge-hold-time", "0"], {}, "edge_hold_time"),
         (["--log-level", "LOUD"], {}, "log_level"),
+        (["--public-url", "https://csms.example.com"], {}, "public_url"),
+        (["--public-url", "wss://"], {}, "public_url"),
+        (["--public-url", "wss://csms:port"], {}, "public_url"),
+        (["--public-url", "wss://user:password@csms"], {}, "public_url"),
+        (["--public-url", "wss://csms/?a=b"], {}, "public_url"),
         ([], {"CITRINE_OCPP_LISEN": "x"}, "CITRINE_OCPP_LISEN"),
         ([], {"CITRINE_EDGE_TIME": "x"}, "CITRINE_EDGE_TIME"),
     ],
@@ -64,6 +69,13 @@ def test_mistake_is_named_in_one_line(arguments: list[str], environment: dict[st
 
     assert name in str(mistake.value)
     assert "\n" not in str(mistake.value)
+
+
+@pytest.mark.parametrize("url", ["wss://csms.example.com/ocpp", "ws://[2001:db8::1]:9000", ""])
+def test_a_public_url_has_no_slash_at_its_end(url: str) -> None:
+    slash = f"{url}/" if url else ""
+
+    assert read_settings([], {"CITRINE_PUBLIC_URL": slash}).public_url == url
 
 
 def test_settings_of_the_core_are_none_of_ours() -> None:

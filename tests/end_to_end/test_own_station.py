@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +100,9 @@ async def test_what_is_printed_lets_a_station_connect_and_it_is_seen_to_charge(r
     async with running.client(tenant="demo") as citrine:
         token = Token(id_token="DEADBEEF", type="ISO14443")
         await citrine.tokens.CreateToken(CreateTokenRequest(token=token))
+    tariff = ("tariff", "create", "DAY", "--currency", "EUR", "--energy", "0.40")
+    await said(running, "--tenant", "demo", *tariff)
+    await said(running, "--tenant", "demo", "tariff", "assign", "DAY")
     watch = await command(running, "--tenant", "demo", "station", "watch", "CS-1")
     assert f"has never connected; waiting for it in tenant demo at {url}" in await watch.wait_for("CS-1")
 
@@ -109,7 +113,7 @@ async def test_what_is_printed_lets_a_station_connect_and_it_is_seen_to_charge(r
         assert "booted: Accepted" in await watch.wait_for("booted")
         await station.result(
             "StatusNotification",
-            {"timestamp": NOW, "connectorStatus": "Occupied", "evseId": 1, "connectorId": 1},
+            {"timestamp": now(), "connectorStatus": "Occupied", "evseId": 1, "connectorId": 1},
         )
         await watch.wait_for("evse 1 connector 1 is Occupied")
         await station.result("TransactionEvent", transaction("Started", 0, "Authorized", 1000, "EVConnected"))
@@ -124,7 +128,9 @@ async def test_what_is_printed_lets_a_station_connect_and_it_is_seen_to_charge(r
         assert await late.end() == (0, "")
 
         await station.result("TransactionEvent", transaction("Ended", 2, "StopAuthorized", 3500, "Idle"))
-        assert "2.500 kWh" in await watch.wait_for("transaction ended")
+        ended = await watch.wait_for("transaction ended")
+        assert "2.500 kWh" in ended
+        assert "1.00 EUR" in ended
     await watch.wait_for("disconnected")
     watch.process.send_signal(signal.SIGINT)
     assert await watch.end() == (130, "")
@@ -208,13 +214,14 @@ async def test_an_edge_that_is_full_says_so(database_url: str, tmp_path: Path) -
         await watch.end()
 
 
-NOW = "2026-01-15T12:00:00Z"
+def now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def transaction(kind: str, number: int, trigger: str, register: float, state: str) -> dict[str, Any]:
     return {
         "eventType": kind,
-        "timestamp": f"2026-01-15T12:0{number}:00Z",
+        "timestamp": now(),
         "triggerReason": trigger,
         "seqNo": number,
         "transactionInfo": {"transactionId": "4b5b9f0e-5a6c-4a8e-9f3e-0d2a5a0c7e11", "chargingState": state},
@@ -222,7 +229,7 @@ def transaction(kind: str, number: int, trigger: str, register: float, state: st
         "idToken": {"idToken": "DEADBEEF", "type": "ISO14443"},
         "meterValue": [
             {
-                "timestamp": f"2026-01-15T12:0{number}:00Z",
+                "timestamp": now(),
                 "sampledValue": [{"value": register, "measurand": "Energy.Active.Import.Register"}],
             }
         ],
