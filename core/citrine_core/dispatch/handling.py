@@ -4,7 +4,6 @@ import hashlib
 import logging
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from datetime import UTC
 from functools import partial
 from typing import Any
 
@@ -32,6 +31,7 @@ from citrine_core.dispatch.calls import Call, CallRefused
 from citrine_core.dispatch.dispatcher import Item
 from citrine_core.dispatch.repository import HandledMessages, keep_poisoned
 from citrine_core.dispatch.routes import Observer, Route, Routes
+from citrine_core.times import to_datetime
 
 __all__ = ["CurrentEpochs", "HandlingStage", "OnAccepted", "to_call"]
 
@@ -188,7 +188,7 @@ def to_call(item: Item) -> Call[Any]:
         content.session.epoch,
         content.message_id,
         unwrap(content.request),
-        content.receive_time.ToDatetime(UTC),
+        to_datetime(content.receive_time),
         item.finding,
     )
 

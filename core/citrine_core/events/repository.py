@@ -4,7 +4,6 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from google.protobuf.timestamp_pb2 import Timestamp
 from sqlalchemy import Row, delete, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -12,6 +11,7 @@ from citrine.events.v1.events_pb2 import Event
 from citrine_core.db import upsert
 from citrine_core.db.bulk import BulkInsert
 from citrine_core.events.models import OutboxEvent, OutboxState
+from citrine_core.times import set_time
 
 __all__ = ["OutboxRepository"]
 
@@ -111,12 +111,10 @@ class OutboxRepository:
 
 
 def _to_rows(events: Sequence[Event], time: datetime) -> list[tuple[str, str, str, bytes, datetime]]:
-    timestamp = Timestamp()
-    timestamp.FromDatetime(time)
     rows: list[tuple[str, str, str, bytes, datetime]] = []
     for event in events:
         event.ClearField("token")
-        event.time.CopyFrom(timestamp)
+        set_time(event.time, time)
         kind = event.WhichOneof("body") or ""
         rows.append((event.tenant_id, event.station_id, kind, event.SerializeToString(), time))
     return rows

@@ -7,6 +7,7 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from citrine_core.errors import InvalidArgument
+from citrine_core.times import set_time
 
 __all__ = [
     "check_length",
@@ -79,7 +80,7 @@ def to_timestamp(time: datetime | None) -> Timestamp | None:
     if time is None:
         return None
     result = Timestamp()
-    result.FromDatetime(time)
+    set_time(result, time)
     return result
 
 

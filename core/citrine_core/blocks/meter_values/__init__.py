@@ -13,11 +13,10 @@ from citrine_core.blocks.meter_values.readings import (
     digest_of,
     measured,
     sample_rows,
-    to_datetime,
 )
 from citrine_core.blocks.meter_values.repository import SampleRepository, add_samples
 from citrine_core.blocks.meter_values.servicer import MeterValuesServicer
-from citrine_core.blocks.meter_values.units import exact, normalized
+from citrine_core.blocks.meter_values.units import exact, normalized, total_of
 from citrine_core.dispatch import Block
 from citrine_core.services import Services
 
@@ -37,7 +36,7 @@ __all__ = [
     "measured",
     "normalized",
     "sample_rows",
-    "to_datetime",
+    "total_of",
 ]
 
 

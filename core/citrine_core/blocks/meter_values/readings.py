@@ -3,11 +3,9 @@
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from math import isfinite
 from typing import NamedTuple
-
-from google.protobuf.timestamp_pb2 import Timestamp
 
 from citrine.ocpp.v2.meter_values_pb2 import MeterValuesRequest
 from citrine.ocpp.v2.types_pb2 import (
@@ -20,6 +18,7 @@ from citrine.ocpp.v2.types_pb2 import (
     SampledValue,
 )
 from citrine_core.blocks.meter_values.units import base_of, exact
+from citrine_core.times import to_datetime
 
 __all__ = [
     "ALIGNED",
@@ -33,7 +32,6 @@ __all__ = [
     "digest_of",
     "measured",
     "sample_rows",
-    "to_datetime",
 ]
 
 IN_EVENT = b""
@@ -45,15 +43,13 @@ UNSIGNED = b"\x02"
 SIGNED = b"\x03"
 """The same of a sample that is signed."""
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
 _REGISTER = int(MeasurandEnum.MEASURAND_ENUM_ENERGY_ACTIVE_IMPORT_REGISTER)
 _EXPORT = int(MeasurandEnum.MEASURAND_ENUM_ENERGY_ACTIVE_EXPORT_REGISTER)
 _INTERVAL = int(MeasurandEnum.MEASURAND_ENUM_ENERGY_ACTIVE_IMPORT_INTERVAL)
-_SELDOM = frozenset({_EXPORT, _INTERVAL})
-"""Measurands that most stations do not send."""
 _POWER = int(MeasurandEnum.MEASURAND_ENUM_POWER_ACTIVE_IMPORT)
 _SOC = int(MeasurandEnum.MEASURAND_ENUM_SOC)
+_COUNTED = frozenset({_REGISTER, _EXPORT, _INTERVAL, _POWER, _SOC})
+"""Measurands that say something of a transaction."""
 _BEGIN = int(ReadingContextEnum.READING_CONTEXT_ENUM_TRANSACTION_BEGIN)
 _END = int(ReadingContextEnum.READING_CONTEXT_ENUM_TRANSACTION_END)
 _CLOCK = int(ReadingContextEnum.READING_CONTEXT_ENUM_SAMPLE_CLOCK)
@@ -85,12 +81,6 @@ _LOCATIONS: Mapping[int | None, int] = {
 _LARGEST_EXPONENT = 18
 _LARGEST = 1e15
 """Above it (1000 TWh) a value is no reading of a charging station, and sums could lose digits or overflow."""
-
-
-def to_datetime(timestamp: Timestamp) -> datetime:
-    """Return the time to the microsecond, as the database keeps it."""
-    # Several times as fast as ToDatetime, and meter values have many times.
-    return _EPOCH + timedelta(seconds=timestamp.seconds, microseconds=timestamp.nanos // 1000)
 
 
 def digest_of(message: bytes) -> int:
@@ -246,24 +236,23 @@ def measured(rows: Sequence[SampleRow]) -> Measured:
     found = Measured()
     if not rows:
         return found
-    times = [row.sample_time for row in rows]
+    times = {row.sample_time for row in rows}
     found.first_time, found.last_time = min(times), max(times)
-    groups: dict[int, _Group] = {_REGISTER: {}, _POWER: {}, _SOC: {}}
+    groups: dict[int, _Group] = {}
     for row in rows:
-        group = groups.get(row.measurand)
-        if group is None and row.measurand in _SELDOM:
+        if row.measurand in _COUNTED:
             group = groups.setdefault(row.measurand, {})
-        if group is not None:
             group.setdefault((row.sample_time, _rank(row.context)), []).append(row)
-    found.registers = list(_registers(groups[_REGISTER]))
+    if _REGISTER in groups:
+        found.registers = list(_registers(groups[_REGISTER]))
     if _EXPORT in groups:
         found.exports = list(_registers(groups[_EXPORT]))
     if _INTERVAL in groups:
         found.intervals = _intervals(groups[_INTERVAL])
-    for _, _, found.power_w in _totals(groups[_POWER], "W"):
-        pass
-    for _, _, found.soc_percent in _totals(groups[_SOC], None):
-        pass
+    if _POWER in groups:
+        found.power_w = _latest_total(groups[_POWER], "W")
+    if _SOC in groups:
+        found.soc_percent = _latest_total(groups[_SOC], None)
     return found
 
 
@@ -318,11 +307,12 @@ def _by_series(rows: Sequence[SampleRow]) -> dict[int, float]:
     return found
 
 
-def _totals(group: _Group, unit: str | None) -> Iterator[tuple[datetime, int, float]]:
-    for time, rank in sorted(group) if len(group) > 1 else group:
-        total = _total(group[time, rank], unit)
+def _latest_total(group: _Group, unit: str | None) -> float | None:
+    for key in sorted(group, reverse=True) if len(group) > 1 else group:
+        total = _total(group[key], unit)
         if total is not None:
-            yield time, rank, total
+            return total
+    return None
 
 
 def _total(rows: Sequence[SampleRow], unit: str | None) -> float | None:

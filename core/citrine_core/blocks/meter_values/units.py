@@ -7,7 +7,10 @@ from functools import cache
 from citrine.ocpp.spellings import spelling_of
 from citrine.ocpp.v2.types_pb2 import MeasurandEnum
 
-__all__ = ["base_of", "exact", "normalized", "unit_of_measurand"]
+__all__ = ["base_of", "exact", "normalized", "total_of", "unit_of_measurand"]
+
+_WHOLE = 2.0**53
+"""Below it a double tells each whole number from the next, so that sums of them have no rounding."""
 
 LARGEST_EXPONENT = 30
 """Multipliers beyond it are none that a station can mean, and would only make long numbers."""
@@ -64,6 +67,13 @@ def unit_of_measurand(measurand: int) -> str:
 def exact(value: float) -> Decimal:
     """Return a number as its shortest decimal spelling says: what the station wrote, and not the double next to it."""
     return Decimal(repr(value))
+
+
+def total_of(plus: float, minus: float, more: float = 0.0) -> float:
+    """Return `plus - minus + more` as a meter would show it: the difference of two doubles has digits that none did."""
+    if plus.is_integer() and minus.is_integer() and more.is_integer() and abs(plus) + abs(minus) + abs(more) < _WHOLE:
+        return plus - minus + more
+    return float(exact(plus) - exact(minus) + exact(more))
 
 
 def normalized(value: float, measurand: int, unit: str | None, multiplier: int | None) -> tuple[str, str]:

@@ -18,7 +18,6 @@ from citrine_core.blocks.meter_values import (
     digest_of,
     measured,
     sample_rows,
-    to_datetime,
 )
 from citrine_core.blocks.transactions.other_energy import (
     follow_exports,
@@ -28,6 +27,7 @@ from citrine_core.blocks.transactions.other_energy import (
 )
 from citrine_core.blocks.transactions.reading_fold import follow_readings, reckon_readings
 from citrine_core.resources.tokens import lookup_of
+from citrine_core.times import to_datetime
 
 __all__ = ["Occurrence", "TransactionState", "apply", "fold"]
 

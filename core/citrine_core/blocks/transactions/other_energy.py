@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from citrine.api.v1.transactions_pb2 import TransactionAnomaly
-from citrine_core.blocks.meter_values import ALIGNED, RegisterReading, exact
+from citrine_core.blocks.meter_values import ALIGNED, RegisterReading, total_of
 from citrine_core.blocks.transactions.register_memory import Anomaly, RegisterMemory
 from citrine_core.blocks.transactions.register_model import Reading, follows, most_power, reckon
 
@@ -46,7 +46,7 @@ def follow_exports(state: "TransactionState", readings: Sequence[RegisterReading
         elif one.wh < last or not follows(time, last, one.time, one.wh, most_power(state.power_limit_w)):
             return False
         else:
-            state.exported_wh = float(exact(state.exported_wh or 0.0) + exact(one.wh) - exact(last))
+            state.exported_wh = total_of(one.wh, last, state.exported_wh or 0.0)
         state.export_last_wh, state.export_last_time = one.wh, one.time
     return True
 
@@ -77,7 +77,7 @@ def follow_intervals(state: "TransactionState", readings: Sequence[RegisterReadi
             return None
         if not _counts(state, last, one):
             continue
-        total = float(exact(total) + exact(one.wh))
+        total = total_of(total, 0.0, one.wh)
         memory.interval = (series, _micros(one.time), total)
         state.energy_wh = total
         energies.append((one.time, total))
@@ -126,7 +126,7 @@ def _sum_up(state: "TransactionState", memory: RegisterMemory, intervals: Taken)
     for occurrence, one in intervals:
         if one.series != series or not _counts(state, last, one):
             continue
-        total, last = float(exact(total) + exact(one.wh)), _micros(one.time)
+        total, last = total_of(total, 0.0, one.wh), _micros(one.time)
         energies.setdefault(id(occurrence), []).append((one.time, total))
     memory.interval = (series, last, total)
     state.energy_wh = total

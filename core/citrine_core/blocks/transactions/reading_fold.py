@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from citrine.api.v1.transactions_pb2 import TransactionAnomaly
 from citrine.ocpp.v2.transactions_pb2 import ReasonEnum, TriggerReasonEnum
-from citrine_core.blocks.meter_values import RegisterReading, exact
+from citrine_core.blocks.meter_values import RegisterReading, total_of
 from citrine_core.blocks.transactions.register_memory import (
     Anomaly,
     RegisterMemory,
@@ -75,8 +75,7 @@ def follow_readings(
                 continue
         assert state.meter_last_wh is not None
         assert state.meter_base_wh is not None
-        # In decimals, as meters count: the difference of two doubles would have digits that no meter showed.
-        state.energy_wh = float(exact(state.meter_last_wh) - exact(state.meter_base_wh) + exact(state.meter_before_wh))
+        state.energy_wh = total_of(state.meter_last_wh, state.meter_base_wh, state.meter_before_wh)
         energies.append((reading.time, state.energy_wh))
     return energies
 

@@ -11,7 +11,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from citrine.api.v1.transactions_pb2 import TransactionAnomaly
-from citrine_core.blocks.meter_values import exact
+from citrine_core.blocks.meter_values import exact, total_of
 
 __all__ = ["MOST_POWER_W", "NOISE_WH", "Doubt", "Reading", "Reckoned", "follows", "is_idle", "most_power", "reckon"]
 
@@ -78,8 +78,7 @@ class _Chain:
         return self.readings[-1][1]
 
     def energy_at(self, wh: float) -> float:
-        # In decimals, as meters count: the difference of two doubles would have digits that no meter showed.
-        return max(0.0, float(exact(wh) - exact(self.base) + exact(self.before)))
+        return max(0.0, total_of(wh, self.base, self.before))
 
 
 @dataclass(slots=True)
@@ -182,7 +181,7 @@ class _Walk:
         is_glitch = last.wh == 0 and bool(found.energy_wh)
         if last.boots != first.boots or is_glitch or not self._follows(first, last):
             return
-        energy = float(exact(last.wh) - exact(first.wh))
+        energy = total_of(last.wh, first.wh)
         if found.energy_wh == energy and found.last == last:
             return
         found.start_wh, found.base_wh, found.before_wh = first.wh, first.wh, 0.0

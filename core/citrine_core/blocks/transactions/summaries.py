@@ -1,16 +1,11 @@
 """What subscribers are told of a transaction."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any
 
-from citrine.events.v1.events_pb2 import (
-    Event,
-    TransactionEnded,
-    TransactionStarted,
-    TransactionSummary,
-    TransactionUpdated,
-)
+from citrine.events.v1.events_pb2 import Event, TransactionSummary
 from citrine_core.blocks.transactions.fold import Occurrence, TransactionState
+from citrine_core.times import set_time
 
 __all__ = ["events_of", "summary_of"]
 
@@ -22,27 +17,38 @@ def summary_of(state: Any, seq_no: int) -> TransactionSummary:
         state: A TransactionState, or a row of `transactions`; the fields are the same.
         seq_no: Of the event.
     """
-    summary = TransactionSummary(
-        transaction_id=state.transaction_id,
-        evse_id=state.evse_id,
-        connector_id=state.connector_id,
-        energy_wh=state.energy_wh,
-        power_w=state.power_w,
-        soc_percent=state.soc_percent,
-        charging_state=state.charging_state,
-        id_token=state.id_token or "",
-        seq_no=seq_no,
-        remote_start_id=state.remote_start_id,
-    )
-    if state.start_time is not None:
-        summary.start_time.FromDatetime(state.start_time)
-    if state.end_time is not None:
-        summary.end_time.FromDatetime(state.end_time)
+    summary = TransactionSummary()
+    _fill(summary, state, seq_no)
     return summary
 
 
-def events_of(state: TransactionState, occurrence: Occurrence, *, starts: bool, ends: bool) -> Iterable[Event]:
-    """Yield what subscribers are told after an event.
+def _fill(summary: TransactionSummary, state: Any, seq_no: int) -> None:
+    # In place: to make a message of messages copies each of them, and there is one for each event of a station.
+    summary.transaction_id, summary.seq_no = state.transaction_id, seq_no
+    if state.evse_id is not None:
+        summary.evse_id = state.evse_id
+    if state.connector_id is not None:
+        summary.connector_id = state.connector_id
+    if state.energy_wh is not None:
+        summary.energy_wh = state.energy_wh
+    if state.power_w is not None:
+        summary.power_w = state.power_w
+    if state.soc_percent is not None:
+        summary.soc_percent = state.soc_percent
+    if state.charging_state is not None:
+        summary.charging_state = state.charging_state
+    if state.id_token is not None:
+        summary.id_token = state.id_token
+    if state.remote_start_id is not None:
+        summary.remote_start_id = state.remote_start_id
+    if state.start_time is not None:
+        set_time(summary.start_time, state.start_time)
+    if state.end_time is not None:
+        set_time(summary.end_time, state.end_time)
+
+
+def events_of(state: TransactionState, occurrence: Occurrence, *, starts: bool, ends: bool) -> Sequence[Event]:
+    """Return what subscribers are told after an event.
 
     Args:
         state: With the event.
@@ -50,26 +56,23 @@ def events_of(state: TransactionState, occurrence: Occurrence, *, starts: bool, 
         starts: It is the first that was heard of.
         ends: It ends the transaction.
     """
-    summary, reason = summary_of(state, occurrence.seq_no), occurrence.request.trigger_reason
+    found: list[Event] = []
+    reason = occurrence.request.trigger_reason
     if starts:
-        yield Event(
-            tenant_id=state.tenant_id,
-            station_id=state.station_id,
-            transaction_started=TransactionStarted(transaction=summary, trigger_reason=reason),
-        )
+        event = Event(tenant_id=state.tenant_id, station_id=state.station_id)
+        event.transaction_started.trigger_reason = reason
+        _fill(event.transaction_started.transaction, state, occurrence.seq_no)
+        found.append(event)
     if ends:
-        yield Event(
-            tenant_id=state.tenant_id,
-            station_id=state.station_id,
+        event = Event(tenant_id=state.tenant_id, station_id=state.station_id)
+        _fill(event.transaction_ended.transaction, state, occurrence.seq_no)
+        if state.stopped_reason is not None:
             # The state knows columns, the contract enums.
-            transaction_ended=TransactionEnded(
-                transaction=summary,
-                stopped_reason=state.stopped_reason,  # type: ignore[arg-type]
-            ),
-        )
+            event.transaction_ended.stopped_reason = state.stopped_reason  # type: ignore[assignment]
+        found.append(event)
     elif not starts:
-        yield Event(
-            tenant_id=state.tenant_id,
-            station_id=state.station_id,
-            transaction_updated=TransactionUpdated(transaction=summary, trigger_reason=reason),
-        )
+        event = Event(tenant_id=state.tenant_id, station_id=state.station_id)
+        event.transaction_updated.trigger_reason = reason
+        _fill(event.transaction_updated.transaction, state, occurrence.seq_no)
+        found.append(event)
+    return found

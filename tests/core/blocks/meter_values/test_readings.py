@@ -4,7 +4,8 @@ import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from citrine.ocpp.v2.types_pb2 import LocationEnum, MeterValue, SampledValue
-from citrine_core.blocks.meter_values import digest_of, measured, sample_rows, to_datetime
+from citrine_core.blocks.meter_values import digest_of, measured, sample_rows
+from citrine_core.times import to_datetime
 from tests.support.charging import meter_value, sampled
 
 REGISTER = "ENERGY_ACTIVE_IMPORT_REGISTER"
