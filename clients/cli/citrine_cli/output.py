@@ -3,7 +3,7 @@
 import json
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
@@ -15,6 +15,7 @@ from rich.text import Text
 
 from citrine_cli.cells import Figure, Moment, PrefixId, shortened, style_of
 from citrine_cli.errors import UsageError, printable
+from citrine_cli.layout import wrapped_widths
 
 __all__ = ["Facts", "Output"]
 
@@ -108,19 +109,35 @@ class Output:
         if not self._fits(shown):
             # Before anything gives up its place in a line, times are said in fewer words.
             shown = {name: self._cells(values[columns.index(name)], brief=True) for name in shown}
+        widths: dict[str, int] = {}
         if not self._fits(shown):
-            shown = {name: self._cells(values[columns.index(name)]) for name in shown}
-            rows_shown = zip(*shown.values(), strict=True)
-            self._print(*(part for row in rows_shown for part in self._paragraph([*shown], row)))
-            return
+            widths = self._wrapped({name: values[columns.index(name)] for name in shown}, shown)
+            if not widths:
+                shown = {name: self._cells(values[columns.index(name)]) for name in shown}
+                rows_shown = zip(*shown.values(), strict=True)
+                self._print(*(part for row in rows_shown for part in self._paragraph([*shown], row)))
+                return
         table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, GAP, 0, 0))
         for name in shown:
             filled = [value for value in values[columns.index(name)] if value]
             figures = filled and all(isinstance(value, Figure) for value in filled)
-            table.add_column(name.upper(), no_wrap=True, justify="right" if figures else "left")
+            justify: Literal["left", "right"] = "right" if figures else "left"
+            table.add_column(name.upper(), no_wrap=not widths, width=widths.get(name), justify=justify, overflow="fold")
         for row in zip(*shown.values(), strict=True):
             table.add_row(*row)
         self._print(table)
+
+    def _wrapped(self, values: Mapping[str, Sequence[str]], shown: Mapping[str, Sequence[Text]]) -> dict[str, int]:
+        """Return the widths of columns of which sentences go on in the next line. Empty: there is no room even so."""
+        first = next(iter(shown))
+        sentences = {
+            name
+            for name, column in values.items()
+            # What stands first names the row. Of the others, only plain text may be a sentence.
+            if name != first and all(type(value) is str for value in column) and any(" " in value for value in column)
+        }
+        room = self._console.width - GAP * (len(shown) - 1)
+        return wrapped_widths({name: [cell.plain for cell in cells] for name, cells in shown.items()}, sentences, room)
 
     def _fits(self, shown: Mapping[str, Sequence[Text]]) -> bool:
         widths = [max(cell_len(name), *(cell_len(cell.plain) for cell in cells)) for name, cells in shown.items()]

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 from rich.text import Text
 
+from citrine.api.v1.local_auth_list_pb2 import ListLocalListsResponse, LocalList
 from citrine.api.v1.transactions_pb2 import ListTransactionsResponse, Transaction
 from tests.clients.cli.conftest import Cli, Ran
 from tests.clients.scripted_core import ScriptedCore
@@ -74,3 +75,23 @@ def test_a_column_that_is_not_there_is_named_with_those_that_are(listed: Cli) ->
 
     assert ran.code == 2
     assert ran.err.startswith("error: --columns: there is no 'cost', there are: transaction, station, evse")
+
+
+def test_a_sentence_goes_on_in_the_next_line_of_its_column(
+    citrine: Cli, core: ScriptedCore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refused = LocalList(station_id="CS-1", problem="the station refused it because it has no room for so many tokens")
+    lists = [refused, LocalList(station_id="CS-2", keep_in_step=True, group_ids=["staff", "guests"])]
+    core.on("ListLocalLists", ListLocalListsResponse(local_lists=lists))
+    monkeypatch.setenv("COLUMNS", "70")
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+
+    ran = citrine("--no-color", "locallist", "list")
+
+    assert ran.lines == [
+        "STATION  KEPT IN STEP  GROUPS         PROBLEM",
+        "CS-1                                  the station refused it because",
+        "                                      it has no room for so many",
+        "                                      tokens",
+        "CS-2     yes           staff, guests",
+    ]
