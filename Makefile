@@ -41,7 +41,7 @@ test test-quick conformance: export PYTHONUNBUFFERED = 1
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --progress
 
 test: $(VENV)/.installed-test
-	@echo "running all tests in $(WORKERS) processes, on SQLite and PostgreSQL: 10 to 15 minutes on two cores"
+	@echo "$(if $(ARGS),running $(ARGS),running all tests in $(WORKERS) processes: 10 to 15 minutes on two cores)"
 	$(PYTEST) $(ARGS)
 
 test-quick: $(VENV)/.installed-test

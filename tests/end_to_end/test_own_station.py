@@ -137,21 +137,23 @@ async def test_what_is_printed_lets_a_station_connect_and_it_is_seen_to_charge(r
 
 
 async def test_each_refusal_comes_with_its_reason_and_what_to_do(running: Deployment) -> None:
-    watch = await command(running, "station", "watch", "CS-1")
-    await watch.wait_for("is not registered in tenant default; add it: citrine station add CS-1")
+    watch = await command(running, "--tenant", "default", "station", "watch", "CS-1")
+    await watch.wait_for("is not registered in tenant default; add it: citrine --tenant default station add CS-1")
 
     await refused(running, "CS-1", basic("CS-1", PASSWORD))
-    assert "register it: citrine station add CS-1" in await watch.wait_for("refused: unknown station, from 127.0.0.1:")
-    text = await said(running, "station", "add", "CS-1", "--password", PASSWORD)
+    assert "register it: citrine --tenant default station add CS-1" in await watch.wait_for(
+        "refused: unknown station, from 127.0.0.1:"
+    )
+    text = await said(running, "--tenant", "default", "station", "add", "CS-1", "--password", PASSWORD)
     assert [line.split() for line in text.splitlines()[1:4]] == [
         ["URL", f"{running.url()}/CS-1"],
         ["user", "CS-1"],
         ["password", "as", "you", "gave", "it"],
     ]
-    assert "citrine station watch CS-1" in text
+    assert "citrine --tenant default station watch CS-1" in text
     await watch.wait_for("station created")
     await refused(running, "CS-1", basic("CS-1", "another-password-here"))
-    assert "citrine station set-password CS-1" in await watch.wait_for("refused: wrong password")
+    assert "citrine --tenant default station set-password CS-1" in await watch.wait_for("refused: wrong password")
     await refused(running, "CS-1", {})
     assert "set user name CS-1" in await watch.wait_for("refused: no password")
     await refused(running, "CS-1", basic("CS-1", PASSWORD), "ocpp1.5")
@@ -165,8 +167,10 @@ async def test_each_refusal_comes_with_its_reason_and_what_to_do(running: Deploy
 
 
 async def test_a_watch_goes_on_across_a_restart_of_the_core(running: Deployment) -> None:
-    await said(running, "station", "add", "CS-1", "--password", PASSWORD)
-    watch = await command(running, "station", "watch", "CS-1", "--until", "booted", "--timeout", "5m")
+    await said(running, "--tenant", "default", "station", "add", "CS-1", "--password", PASSWORD)
+    watch = await command(
+        running, "--tenant", "default", "station", "watch", "CS-1", "--until", "booted", "--timeout", "5m"
+    )
     await watch.wait_for("has never connected")
 
     running.cores[0].kill()
@@ -180,7 +184,9 @@ async def test_a_watch_goes_on_across_a_restart_of_the_core(running: Deployment)
 
 
 async def test_a_step_that_is_not_reached_in_time_fails_and_says_what_was_last(running: Deployment) -> None:
-    watch = await command(running, "station", "watch", "CS-1", "--until", "connected", "--timeout", "3s")
+    watch = await command(
+        running, "--tenant", "default", "station", "watch", "CS-1", "--until", "connected", "--timeout", "3s"
+    )
     await watch.wait_for("is not registered")
     await refused(running, "CS-1", basic("CS-1", PASSWORD))
     await watch.wait_for("refused")

@@ -60,8 +60,10 @@ class _Progress:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_report_teststatus(self, report: pytest.TestReport) -> tuple[str, str, str] | None:
-        """Count what passed instead of showing a dot."""
-        return ("passed" if report.when == "call" else "", "", "") if report.passed else None
+        """Count what passed or failed instead of showing a dot or a letter."""
+        if report.passed:
+            return ("passed" if report.when == "call" else "", "", "")
+        return ("failed" if report.when == "call" else "error", "", "") if report.failed else None
 
     @pytest.hookimpl(trylast=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:

@@ -47,5 +47,6 @@ def refusal_hint(event: Event, tenant: str) -> str:
     if tenant and event.tenant_id != tenant and not event.station_refused.unknown_tenant_id:
         return f"it uses the URL of tenant {event.tenant_id}, and is watched in tenant {tenant}: correct its URL"
     hint = _HINTS.get(event.station_refused.reason, "")
-    option = "" if event.tenant_id in ("", "default") else f"--tenant {event.tenant_id} "
+    # Said of the default one, too: where there are several, a command asks for it.
+    option = f"--tenant {event.tenant_id} " if event.tenant_id else ""
     return hint.format(station=event.station_id, tenant=option)

@@ -218,8 +218,10 @@ def event_words(event: Event) -> str:
         return "something that this version does not know"
     words = _WORDS.get(kind)
     said: str = words(getattr(event, kind)) if words else kind.replace("_", " ")
+    if kind != "station_refused" or event.station_refused.unknown_tenant_id:
+        return said
     # Whoever sets up a station may have the wrong tenant in its URL.
-    return f"{said}, tenant {event.tenant_id}" if kind == "station_refused" else said
+    return f"{said}, tenant {event.tenant_id}"
 
 
 def local_time(stamp: Timestamp, zone: tzinfo | None = None, clock: Clock = utc_now) -> str:

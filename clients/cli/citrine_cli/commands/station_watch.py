@@ -189,8 +189,7 @@ class _Watch:
         except grpc.aio.AioRpcError as error:
             if error.code() is not grpc.StatusCode.NOT_FOUND:
                 raise
-            option = "" if where.tenant_id == "default" else f"--tenant {where.tenant_id} "
-            add = f"citrine {option}station add {self._station_id}"
+            add = f"citrine --tenant {where.tenant_id} station add {self._station_id}"
             self._line(f"is not registered in tenant {where.tenant_id}; add it: {add}")
             return
         if self._client.out.as_json:

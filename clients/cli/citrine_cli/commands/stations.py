@@ -135,13 +135,9 @@ async def add_station(
     if created.generated_password:
         client.out.line("The password is shown only now. Some stations want the URL without their id at its end.")
     client.out.line(
-        f"Then see it connect, or why it is refused: citrine {_tenant_option(created.station)}station watch "
+        f"Then see it connect, or why it is refused: citrine --tenant {created.station.tenant_id} station watch "
         f"{created.station.station_id}"
     )
-
-
-def _tenant_option(station: Station) -> str:
-    return "" if station.tenant_id == "default" else f"--tenant {station.tenant_id} "
 
 
 async def list_stations(
