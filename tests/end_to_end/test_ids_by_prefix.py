@@ -37,6 +37,7 @@ async def citrine(core: RunningCore, tmp_path: Path) -> AsyncIterator[Citrine]:
                 directory=tmp_path,
                 CITRINE_CORE=core.address,
                 CITRINE_KEY=core.key,
+                CITRINE_TENANT="default",
             )
 
         yield run
