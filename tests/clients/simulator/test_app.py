@@ -1,4 +1,5 @@
 import asyncio
+import base64
 import json
 import signal
 import sys
@@ -96,3 +97,66 @@ async def test_a_signal_ends_it_in_order(csms: Csms, tmp_path: Path) -> None:
     assert await asyncio.wait_for(simulator.wait(), 10) == 0
     assert csms.of("TransactionEvent")[-1]["eventType"] == "Ended"
     assert read_journal(tmp_path / "journal").pending == set()
+
+
+async def test_a_fleet_is_run_from_its_file_and_reported(
+    csms: Csms, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fleet, report = tmp_path / "fleet.toml", tmp_path / "report.json"
+    fleet.write_text('version = 1\n[[stations]]\nids = "CS-{1..3}"\npassword = "secret of {id}"\n')
+
+    code = await run(
+        *("--fleet", str(fleet), "--url", csms.url, "--for", "500ms", "--report", str(report)),
+        *("--password", "another secret"),
+    )
+
+    written = json.loads(report.read_text())
+    assert code == 0
+    assert capsys.readouterr().out.splitlines()[-1] == "passed"
+    assert (written["report_version"], written["ended_by"], written["totals"]["accepted"]) == (1, "time", 3)
+    assert {base64.b64decode(one["Authorization"].split()[1]) for one in csms.headers} == {
+        f"CS-{number}:another secret".encode() for number in (1, 2, 3)
+    }
+
+
+async def test_a_fleet_that_fails_says_why(csms: Csms, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    fleet = tmp_path / "fleet.toml"
+    fleet.write_text('version = 1\n[[stations]]\nids = "CS-1"\n')
+    csms.registration = "Pending"
+
+    code = await run("--fleet", str(fleet), "--url", csms.url, "--for", "300ms", "--json")
+
+    result = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert code == 1
+    assert result["verdict"]["problems"] == {"unaccepted": 1}
+
+
+async def test_a_wrong_fleet_file_is_told_by_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    fleet = tmp_path / "fleet.toml"
+    fleet.write_text('version = 1\n[[stations]]\nids = "CS-1"\nversion = "1.6"\n')
+
+    assert await run("--fleet", str(fleet)) == 2
+    assert "fleet.toml:4: stations.1.version: OCPP 1.6 cannot be simulated yet" in capsys.readouterr().err
+
+
+async def test_a_fleet_that_is_interrupted_writes_its_report(csms: Csms, tmp_path: Path) -> None:
+    fleet, report = tmp_path / "fleet.toml", tmp_path / "report.json"
+    fleet.write_text(
+        'version = 1\n[[stations]]\nids = "CS-1"\nspeed = 600\n'
+        'behaviour = { kind = "charge", charging_for = "1h", pause = 0 }\n'
+    )
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "citrine_simulator", "--fleet", str(fleet), "--url", csms.url),
+        *("--report", str(report)),
+        stdout=asyncio.subprocess.PIPE,
+    )
+    await csms.until_count("TransactionEvent", 3)
+
+    process.send_signal(signal.SIGINT)
+    await process.communicate()
+
+    written = json.loads(report.read_text())
+    assert process.returncode == 0
+    assert written["ended_by"] == "signal"
+    assert [one["stopped_reason"] for one in written["stations"][0]["transactions"]] == ["Local"]
+    assert written["totals"]["undelivered"] == 0

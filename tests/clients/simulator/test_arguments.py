@@ -58,3 +58,35 @@ def test_wrong_usage_is_one_line(argv: list[str], capsys: pytest.CaptureFixture[
     said = capsys.readouterr().err
     assert said.count("\n") == 1
     assert " _" not in said, "names of functions are ours"
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("90", 90), ("5m", 300), ("1h30m", 5400), ("0.2", 0.2)])
+def test_a_duration_has_units(text: str, seconds: float) -> None:
+    assert parse(["--for", text]).duration == parse(["--duration", text]).duration == seconds
+
+
+@pytest.mark.parametrize(
+    ("argv", "said"),
+    [
+        pytest.param(["--report", "r.json"], "--report needs --fleet", id="report"),
+        pytest.param(["--fleet", "f.toml", "--stations", "2"], "--stations is for stations without", id="count"),
+        pytest.param(["--fleet", "f.toml", "--id-token", "A"], "--id-token is for stations without", id="token"),
+    ],
+)
+def test_what_does_not_go_with_a_fleet_file_is_told(argv: list[str], said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        parse(argv)
+
+
+def test_what_makes_a_fleet_fail_can_be_chosen(capsys: pytest.CaptureFixture[str]) -> None:
+    assert parse(["--fleet", "f.toml", "--fail-on", "lost,timeout"]).fail_on == {"lost", "timeout"}
+    assert parse(["--fleet", "f.toml", "--fail-on", "none"]).fail_on == frozenset()
+    with pytest.raises(SystemExit):
+        parse(["--fleet", "f.toml", "--fail-on", "rain"])
+    assert "'rain' is none of given_up, undelivered" in capsys.readouterr().err
+
+
+def test_what_is_given_goes_before_the_fleet_file() -> None:
+    given = parse(["--fleet", "f.toml", "--url", "ws://csms", "--password", "secret"]).given
+
+    assert (given.url, given.tenant, given.password, given.passwords) == ("ws://csms", None, "secret", None)

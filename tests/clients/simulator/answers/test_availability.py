@@ -92,6 +92,24 @@ async def test_a_change_that_waits_is_not_dropped_by_one_of_something_else(
     await csms.until(lambda: last_statuses(csms) == {(1, 1): "Unavailable"})
 
 
+async def test_a_change_that_waits_is_not_dropped_by_one_of_another_evse(csms: Csms, make_station: MakeStation) -> None:
+    """Each of them comes into force when the transaction of its own EVSE has ended (G03.FR.05)."""
+    station = await make_station(evses=3)
+    transactions = []
+    for evse_id in (1, 2):
+        await station.plug_in(evse_id)
+        transactions.append(await station.start_transaction(evse_id))
+    first, second, third = [
+        await csms.call("CS-1", "ChangeAvailability", {**OFF, "evse": {"id": evse_id}}) for evse_id in (1, 2, 3)
+    ]
+
+    for transaction_id in transactions:
+        await station.stop_transaction(transaction_id)
+
+    assert [first["status"], second["status"], third["status"]] == ["Scheduled", "Scheduled", "Accepted"]
+    await csms.until(lambda: set(last_statuses(csms).values()) == {"Unavailable"})
+
+
 async def test_a_change_that_waits_survives_a_loss_of_power(csms: Csms, make_station: MakeStation) -> None:
     store = Store()
     station = await make_station(store=store)
