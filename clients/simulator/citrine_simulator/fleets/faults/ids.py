@@ -20,7 +20,8 @@ class RepeatedIds(Fault):
     messages: bool = True
     """Whether message ids count from 1 again with every connection."""
     transactions: bool = False
-    """Whether transaction ids count from 1 again after a loss of power; they begin with the station's id."""
+    """Whether transaction ids count from 1 again after a loss of power; they begin with the station's id. The
+    report counts what has one id as one transaction."""
 
     def attach(self, member: Member) -> None:
         """Make ids that count."""
