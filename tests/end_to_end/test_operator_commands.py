@@ -12,7 +12,9 @@ from typer.core import TyperArgument, TyperCommand, TyperGroup
 
 from citrine.api.v1.keys_pb2 import CreateKeyRequest
 from citrine.api.v1.stations_pb2 import CreateStationRequest, Station
+from citrine.api.v1.tariffs_pb2 import TARIFF_DIMENSION_FLAT, CreateTariffRequest, Tariff
 from citrine.api.v1.tenants_pb2 import CreateTenantRequest, Tenant
+from citrine.api.v1.tokens_pb2 import CreateTokenRequest, Token
 from citrine_cli.lazy_group import Deferred
 from citrine_cli.main import main
 from citrine_cli.nouns import GROUPS
@@ -146,3 +148,34 @@ async def test_a_list_of_a_station_with_nothing_is_empty(
     for command in lists_of_a_station():
         command[-1] = "CS-1"
         assert await run(*command) == 0, (command, capsys.readouterr().err)
+
+
+async def test_names_of_what_is_not_there_are_errors(running: Deployment, capsys: pytest.CaptureFixture[str]) -> None:
+    async with running.client() as citrine:
+        token = Token(id_token="AABBCCDD", type="ISO14443")
+        await citrine.tokens.CreateToken(CreateTokenRequest(token=token))
+        tariff = Tariff(tariff_id="T", currency="EUR")
+        tariff.elements.add().price_components.add(dimension=TARIFF_DIMENSION_FLAT, price="1")
+        await citrine.tariffs.CreateTariff(CreateTariffRequest(tariff=tariff))
+    token_set = ("token", "set", "AABBCCDD", "--type", "ISO14443")
+    nobody, nothing = "station DEMO-9 does not exist", "does not exist"
+    wrong = {
+        (*token_set, "--at", "DEMO-9:1"): (1, nobody),
+        (*token_set, "--at", "CS-1", "--at", "DEMO-9"): (1, nobody),
+        ("token", "add", "AABBCCDE", "--type", "ISO14443", "--at", "DEMO-9"): (1, nobody),
+        (*token_set, "--connector", "bogus"): (2, "--connector: 'bogus' is none of cCCS1, "),
+        ("tariff", "assign", "T", "--token", "NOPE"): (1, "token NOPE does not exist"),
+        ("tariff", "assign", "T", "--station", "DEMO-9"): (1, nobody),
+        ("meter", "list", "CS-1", "--transaction", "nosuch"): (1, f"transaction nosuch {nothing}"),
+        ("profile", "list", "--transaction", "x" * 36): (1, f"transaction {'x' * 36} {nothing}"),
+        ("profile", "capacity", "DEMO-9", "--evse", "1", "--power", "9"): (1, nobody),
+    }
+
+    said = {}
+    for command, (code, text) in wrong.items():
+        said[command] = (await run(*command), capsys.readouterr().err, (code, text))
+
+    assert {command: it for command, it in said.items() if it[0] != it[2][0] or it[2][1] not in it[1]} == {}
+    assert await run(*token_set, "--at", "CS-1:1", "--connector", "ctype2") == 0
+    assert "cType2" in capsys.readouterr().out or await run("token", "show", "AABBCCDD") == 0
+    assert await run("tariff", "assign", "T", "--token", "AABBCCDD") == 0

@@ -180,10 +180,9 @@ def client_command(
         }
         # What lists something takes a limit: how many. (That of a charging profile is another.)
         look_options = _OF_LISTS if get_args(hints.get("limit"))[:1] == (int,) else {}
-        reader_options = _OF_READERS if look_options or (inspect.getdoc(work) or "").startswith("Show ") else {}
-        if {"interval", "timeout"} & hints.keys():
-            # It waits by itself, or sets an interval.
-            reader_options = {}
+        shows = (inspect.getdoc(work) or "").startswith(("List ", "Show "))
+        # What has one of these waits by itself, or sets an interval.
+        reader_options = _OF_READERS if shows and not {"interval", "timeout"} & hints.keys() else {}
         keyword = inspect.Parameter.KEYWORD_ONLY
         parameters = [
             inspect.Parameter("ctx", keyword, annotation=typer.Context),

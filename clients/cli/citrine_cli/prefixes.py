@@ -1,6 +1,6 @@
 """Ids by what they begin with: what a table shortens can be typed.
 
-A whole id costs no call more. Where a beginning is that of several, the command ends and names them.
+A whole id costs no call more, but where a list is to be of one transaction, which may not be there. Where a beginning is that of several, the command ends and names them.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -17,6 +17,7 @@ __all__ = [
     "campaign_id_of",
     "find_transaction",
     "key_of_transaction",
+    "listed_transaction",
     "transaction_id_of",
     "with_assignment",
     "with_campaign",
@@ -94,6 +95,29 @@ async def transaction_id_of(client: Client, text: str, station: str = "") -> str
     return await _whole("transactions", text, lambda: _transactions(client, text, station))
 
 
+async def listed_transaction(client: Client, text: str, station: str = "") -> str:
+    """Return the whole id of the transaction that a list is to be of; empty where it is of all.
+
+    Raises:
+        CliError: When there is none, whose list would be empty, or several begin so.
+    """
+    if not text:
+        return text
+    try:
+        found = await (_transactions if _may_be_part(text) else _transaction)(client, text, station)
+    except grpc.aio.AioRpcError as error:
+        if error.code() not in _NOT_OURS:
+            raise
+        return text
+    if not found:
+        raise CliError(f"transaction {text} does not exist")
+
+    async def candidates() -> Sequence[tuple[str, str]]:
+        return found
+
+    return await _whole("transactions", text, candidates)
+
+
 async def campaign_id_of(client: Client, text: str) -> str:
     """Return the whole id of a campaign that a list is to be of, as `transaction_id_of` does of a transaction."""
     return await _whole("campaigns", text, lambda: _campaigns(client, text))
@@ -138,6 +162,20 @@ async def _transactions(client: Client, text: str, station: str) -> list[tuple[s
     request = ListTransactionsRequest(transaction_id_prefix=text, station_id=station, page_size=NAMED + 1)
     found = (await client.citrine.transactions.ListTransactions(request)).transactions
     return [(one.transaction_id, one.station_id) for one in found]
+
+
+async def _transaction(client: Client, whole: str, station: str) -> list[tuple[str, str]]:
+    request = GetTransactionRequest(transaction_id=whole, station_id=station)
+    try:
+        found = await client.citrine.transactions.GetTransaction(request)
+    except grpc.aio.AioRpcError as error:
+        if error.code() is grpc.StatusCode.NOT_FOUND:
+            return []
+        # Several stations used the id.
+        if error.code() in (grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.FAILED_PRECONDITION):
+            return [(whole, "")]
+        raise
+    return [(found.transaction_id, found.station_id)]
 
 
 async def _campaigns(client: Client, text: str) -> list[tuple[str, str]]:

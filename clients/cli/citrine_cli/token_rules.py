@@ -15,6 +15,44 @@ _PLACES = {name.lower(): place for names in (_DAYS, _NAMES) for place, name in e
 _TIMES = re.compile(r"(?:(?P<days>[A-Za-z,-]+))?\s*(?:(?P<start>\d\d:\d\d)-(?P<end>\d\d:\d\d))?")
 
 
+CONNECTOR_TYPES = (
+    "cCCS1",
+    "cCCS2",
+    "cChaoJi",
+    "cG105",
+    "cGBT-DC",
+    "cLECCS",
+    "cMCS",
+    "cNACS",
+    "cNACS-CCS1",
+    "cCCS1-NACS",
+    "cTesla",
+    "cType1",
+    "cType2",
+    "cUltraChaoJi",
+    "s309-1P-16A",
+    "s309-1P-32A",
+    "s309-3P-16A",
+    "s309-3P-32A",
+    "sBS1361",
+    "sCEE-7-7",
+    "sType1",
+    "sType2",
+    "sType3",
+    "wInductive",
+    "wResonant",
+    "Other1PhMax16A",
+    "Other1PhOver16A",
+    "Other3Ph",
+    "Pan",
+    "Undetermined",
+    "Unknown",
+    "cGBT",
+    "OppCharge",
+)
+"""Connector types of OCPP, in its spelling: those of its appendix, and those that it adds for the device model."""
+
+
 def parse_rules(
     places: Sequence[str],
     connectors: Sequence[str],
@@ -40,7 +78,7 @@ def parse_rules(
         raise UsageError("--zone is that of --time; give both")
     return TokenRules(
         places=[_place(text) for text in places],
-        connector_types=connectors,
+        connector_types=[_connector_type(text) for text in connectors],
         times=[_times(text) for text in times],
         time_zone=zone,
         max_transactions=max_transactions,
@@ -60,6 +98,13 @@ def rule_words(rules: TokenRules) -> dict[str, str]:
         "transactions at a time": str(rules.max_transactions or ""),
         "credit": "none" if rules.no_credit else "",
     }
+
+
+def _connector_type(text: str) -> str:
+    for name in CONNECTOR_TYPES:
+        if name.lower() == text.lower():
+            return name
+    raise UsageError(f"--connector: {text!r} is none of {', '.join(CONNECTOR_TYPES)}")
 
 
 def _place(text: str) -> TokenPlace:

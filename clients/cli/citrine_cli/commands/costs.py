@@ -33,7 +33,7 @@ from citrine_cli.cells import Figure, PrefixId
 from citrine_cli.client import Client, client_command, collect
 from citrine_cli.costs import cost_lines
 from citrine_cli.errors import UsageError
-from citrine_cli.prefixes import transaction_id_of, with_transaction
+from citrine_cli.prefixes import listed_transaction, with_transaction
 from citrine_cli.values import parse_seconds
 from citrine_cli.words import count, duration_word, enum_word, money, time_word
 
@@ -156,7 +156,7 @@ async def list_corrections(
     limit: Annotated[int, typer.Option("--limit", metavar="N", help="At most this many; 0 is all.")] = 0,
 ) -> None:
     """List what final costs were corrected to, the latest first."""
-    transaction_id = await transaction_id_of(client, transaction_id, station)
+    transaction_id = await listed_transaction(client, transaction_id, station)
     request = ListCostCorrectionsRequest(station_id=station, transaction_id=transaction_id)
     pages = collect(client.citrine.tariff_and_cost.ListCostCorrections, request, limit)
     corrections = [one async for page in pages for one in page.corrections]

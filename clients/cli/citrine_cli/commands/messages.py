@@ -10,7 +10,7 @@ from citrine.ocpp.v2 import display_message_pb2 as ocpp
 from citrine.ocpp.v2.types_pb2 import MessageContent, MessageFormatEnum
 from citrine_cli.cells import PrefixId
 from citrine_cli.client import Client, client_command, collect
-from citrine_cli.prefixes import transaction_id_of
+from citrine_cli.prefixes import listed_transaction, transaction_id_of
 from citrine_cli.targets import DEFAULT_TIMEOUT, MARGIN, Station, Timeout, WhenOnline, choice, target, tell_answer
 from citrine_cli.values import parse_time
 from citrine_cli.words import enum_word, time_word
@@ -166,7 +166,7 @@ async def list_messages(
     request = pb.ListDisplayMessagesRequest(
         station_id=station,
         state=choice("--state", _STATES, state) if state else pb.DISPLAY_MESSAGE_STATE_UNSPECIFIED,
-        transaction_id=await transaction_id_of(client, transaction, station),
+        transaction_id=await listed_transaction(client, transaction, station),
         priority=choice("--priority", _PRIORITIES, priority) if priority else None,
         shown_in=choice("--in", _SHOWN_IN, shown_in) if shown_in else None,
     )

@@ -12,7 +12,7 @@ from citrine.ocpp.v2.types_pb2 import LocationEnum, PhaseEnum, ReadingContextEnu
 from citrine_cli.cells import Figure, PrefixId
 from citrine_cli.client import Client, client_command, collect
 from citrine_cli.errors import UsageError
-from citrine_cli.prefixes import transaction_id_of
+from citrine_cli.prefixes import listed_transaction
 from citrine_cli.values import parse_time
 from citrine_cli.words import enum_word, instant_word, number
 
@@ -50,7 +50,7 @@ async def list_values(
     """List meter values of a station in one unit for each quantity; --json has all that was sent, signed data too."""
     request = ListSamplesRequest(
         station_id=station_id,
-        transaction_id=await transaction_id_of(client, transaction, station_id),
+        transaction_id=await listed_transaction(client, transaction, station_id),
         evse_id=evse if evse >= 0 else None,
         measurand=measurand,
         context=ReadingContextEnum.ValueType(_number("--context", ReadingContextEnum, context)),

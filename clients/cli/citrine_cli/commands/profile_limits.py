@@ -8,7 +8,8 @@ from citrine.api.v1 import smart_charging_pb2 as pb
 from citrine.ocpp.v2 import smart_charging_pb2 as ocpp
 from citrine_cli.cells import Figure, PrefixId
 from citrine_cli.client import Client, Limit, collect
-from citrine_cli.prefixes import transaction_id_of
+from citrine_cli.named_things import check_station
+from citrine_cli.prefixes import listed_transaction
 from citrine_cli.profile_words import periods_word
 from citrine_cli.words import count, enum_word, instant_word, plain, quantity, time_word
 
@@ -25,7 +26,7 @@ async def list_needs(
     limit: Limit = 0,
 ) -> None:
     """List what vehicles said that they need and what was made of it, the latest first."""
-    transaction_id = await transaction_id_of(client, transaction_id, station)
+    transaction_id = await listed_transaction(client, transaction_id, station)
     request = pb.ListChargingNegotiationsRequest(station_id=station, transaction_id=transaction_id)
     pages = collect(client.citrine.smart_charging.ListChargingNegotiations, request, limit)
     found = [one async for page in pages for one in page.negotiations]
@@ -127,6 +128,7 @@ async def capacity(
         pages = collect(service.ListChargingCapacities, request, limit)
         _show_capacities(client, [one async for page in pages for one in page.capacities])
         return
+    await check_station(client, station_id, [evse])
     wanted = pb.ChargingCapacity(station_id=station_id, evse_id=evse, max_power_w=power, max_current_a=current)
     _show_capacities(client, [await service.SetChargingCapacity(pb.SetChargingCapacityRequest(capacity=wanted))])
 

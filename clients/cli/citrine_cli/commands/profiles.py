@@ -17,7 +17,7 @@ from citrine.ocpp.v2 import types_pb2 as types
 from citrine_cli.client import Client, Limit, client_command, collect
 from citrine_cli.commands.profile_limits import capacity, list_limits, list_needs, renegotiate, show_plan
 from citrine_cli.errors import CliError, UsageError
-from citrine_cli.prefixes import transaction_id_of
+from citrine_cli.prefixes import listed_transaction, transaction_id_of
 from citrine_cli.profile_words import profile_from_flags, profile_table, rate_unit
 from citrine_cli.timeouts import DEFAULT_TIMEOUT, LONGEST_TIMEOUT, MARGIN
 from citrine_cli.values import parse_object, parse_seconds
@@ -156,7 +156,7 @@ async def list_profiles(
     request = pb.ListChargingProfilesRequest(
         station_id=station,
         evse_id=evse,
-        transaction_id=await transaction_id_of(client, transaction_id, station),
+        transaction_id=await listed_transaction(client, transaction_id, station),
         state=_STATES[state.lower()] if state else pb.CHARGING_PROFILE_STATE_UNSPECIFIED,
     )
     pages = collect(client.citrine.smart_charging.ListChargingProfiles, request, limit)

@@ -18,7 +18,7 @@ from citrine.api.v1.transactions_pb2 import (
 from citrine_cli.cells import PrefixId
 from citrine_cli.client import Client, client_command, collect
 from citrine_cli.errors import UsageError
-from citrine_cli.prefixes import find_transaction, key_of_transaction, transaction_id_of
+from citrine_cli.prefixes import find_transaction, key_of_transaction, listed_transaction
 from citrine_cli.words import amount, enum_word, instant_word, money, time_word
 
 __all__ = ["Consent", "add_commands", "key_of_settled"]
@@ -121,7 +121,7 @@ async def list_actions(
     limit: Annotated[int, typer.Option("--limit", metavar="N", help="At most this many; 0 is all.")] = 0,
 ) -> None:
     """List what operators did about the settlement of transactions, the latest first."""
-    transaction_id = await transaction_id_of(client, transaction_id, station)
+    transaction_id = await listed_transaction(client, transaction_id, station)
     request = ListSettlementActionsRequest(station_id=station, transaction_id=transaction_id)
     pages = collect(client.citrine.transactions.ListSettlementActions, request, limit)
     actions = [action async for page in pages for action in page.actions]

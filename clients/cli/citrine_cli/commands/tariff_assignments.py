@@ -13,6 +13,7 @@ from citrine.api.v1.tariffs_pb2 import (
 )
 from citrine_cli.cells import PrefixId
 from citrine_cli.client import Client, Limit, collect
+from citrine_cli.named_things import check_station, check_token
 from citrine_cli.prefixes import with_assignment
 from citrine_cli.values import parse_time
 from citrine_cli.words import time_word
@@ -57,6 +58,10 @@ async def assign_tariff(
         from_time=parse_time("--from", begin) if begin else None,
         to_time=parse_time("--to", end) if end else None,
     )
+    if station:
+        await check_station(client, station, [evse])
+    if id_token:
+        await check_token(client, id_token, token_type)
     made = await client.citrine.tariffs.AssignTariff(AssignTariffRequest(assignment=assignment))
     if client.out.as_json:
         client.out.message(made)

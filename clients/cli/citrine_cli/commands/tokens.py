@@ -15,12 +15,14 @@ from citrine.api.v1.tokens_pb2 import (
     GetTokenRequest,
     ListTokensRequest,
     Token,
+    TokenRules,
     TokenStatus,
     UpdateTokenRequest,
 )
 from citrine_cli.client import Client, client_command, collect
 from citrine_cli.errors import UsageError
 from citrine_cli.limits import MaxCost, MaxEnergy, MaxTime, limit_words, parse_limit
+from citrine_cli.named_things import check_station
 from citrine_cli.token_rules import parse_rules, rule_words
 from citrine_cli.values import parse_time
 from citrine_cli.words import duration_word, enum_word, time_word
@@ -97,6 +99,11 @@ def _status(text: str) -> TokenStatus.ValueType:
     return _STATUSES[text.lower()]
 
 
+async def _check_places(client: Client, rules: TokenRules) -> None:
+    for place in rules.places:
+        await check_station(client, place.station_id, place.evse_ids)
+
+
 async def add_token(
     client: Client,
     id_token: TokenId,
@@ -127,6 +134,7 @@ async def add_token(
     if cache_time is not None and cache_time < 0:
         raise UsageError("--cache-time must be 0 or more seconds")
     rules = parse_rules(places, connectors, times, zone, max_transactions, no_credit)
+    await _check_places(client, rules)
     token = Token(
         id_token=id_token,
         type=_type(token_type),
@@ -206,6 +214,7 @@ async def set_token(
     }
     fields = _change(token, given, expires, cache_time)
     rules = parse_rules(places, connectors, times, zone, max_transactions or 0, no_credit)
+    await _check_places(client, rules)
     if no_rules or rules.ByteSize() or max_transactions is not None:
         fields.append("rules")
         token.rules.CopyFrom(rules)
