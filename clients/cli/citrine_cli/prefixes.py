@@ -1,6 +1,7 @@
 """Ids by what they begin with: what a table shortens can be typed.
 
-A whole id costs no call more, but where a list is to be of one transaction, which may not be there. Where a beginning is that of several, the command ends and names them.
+A whole id costs no call more, but where a list is to be of one transaction, which may not be there. Where a beginning
+is that of several, the command ends and names them.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
