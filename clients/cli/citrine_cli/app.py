@@ -70,6 +70,9 @@ def _common(
     """A charging station management system: processes, stations, tokens, transactions, commands, events.
 
     The options below may also follow a command that calls a core, and hold there alone.
+
+    With --json a command prints the API's answer and nothing else: an object, or of a list an array. Exit code: 0 done,
+    1 failed, 2 used wrongly, 130 after Ctrl-C.
     """
     # To typer, a variable that is empty is not set; as a key, it must not stand for whatever file there is.
     key = os.environ.get("CITRINE_KEY") if key is None else key

@@ -27,7 +27,7 @@ __all__ = ["cost_lines", "element_lines"]
 _DIMENSIONS: Mapping[int, tuple[str, str]] = {
     TARIFF_DIMENSION_ENERGY: ("energy", "/kWh"),
     TARIFF_DIMENSION_CHARGING_TIME: ("charging", "/h"),
-    TARIFF_DIMENSION_IDLE_TIME: ("parking", "/h"),
+    TARIFF_DIMENSION_IDLE_TIME: ("idle", "/h"),
     TARIFF_DIMENSION_FLAT: ("fee", ""),
 }
 

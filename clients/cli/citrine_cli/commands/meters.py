@@ -35,6 +35,7 @@ async def list_values(
     station_id: Annotated[str, typer.Argument(metavar="STATION", help="Name of the station.")],
     transaction: Annotated[str, typer.Option("--transaction", metavar="ID", help="Only of this transaction.")] = "",
     evse: Annotated[int, typer.Option("--evse", metavar="N", help="Only of this EVSE; 0 is the main meter.")] = -1,
+    connector: Annotated[int | None, typer.Option("--connector", metavar="N", help="Only of this connector.")] = None,
     measurand: Annotated[
         str, typer.Option("--measurand", metavar="NAME", help='Only of this measurand, e.g. "Power.Active.Import".')
     ] = "",
@@ -52,6 +53,7 @@ async def list_values(
         station_id=station_id,
         transaction_id=await listed_transaction(client, transaction, station_id),
         evse_id=evse if evse >= 0 else None,
+        connector_id=connector,
         measurand=measurand,
         context=ReadingContextEnum.ValueType(_number("--context", ReadingContextEnum, context)),
         phase=PhaseEnum.ValueType(_number("--phase", PhaseEnum, phase)),

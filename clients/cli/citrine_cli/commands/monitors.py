@@ -47,9 +47,16 @@ def build() -> typer.Typer:
     return app
 
 
-async def list_monitors(client: Client, station: OfStation = "", limit: Limit = 0) -> None:
+async def list_monitors(
+    client: Client,
+    station: OfStation = "",
+    component: Annotated[str, typer.Option("--component", metavar="NAME", help="Only of this component.")] = "",
+    variable: Annotated[str, typer.Option("--variable", metavar="NAME", help="Only of variables of this name.")] = "",
+    limit: Limit = 0,
+) -> None:
     """List the monitors that stations took or reported; nothing is asked of them."""
-    pages = collect(client.citrine.diagnostics.ListMonitors, pb.ListMonitorsRequest(station_id=station), limit)
+    request = pb.ListMonitorsRequest(station_id=station, component=component, variable=variable)
+    pages = collect(client.citrine.diagnostics.ListMonitors, request, limit)
     monitors = [monitor async for page in pages for monitor in page.monitors]
     if client.out.as_json:
         client.out.messages(monitors)

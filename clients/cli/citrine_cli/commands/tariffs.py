@@ -78,8 +78,8 @@ def build() -> typer.Typer:
 Currency = Annotated[str, typer.Option("--currency", metavar="CUR", help="ISO 4217, e.g. EUR.")]
 Energy = Annotated[str, typer.Option("--energy", metavar="PRICE", help="Of one kWh, e.g. 0.30.")]
 Charging = Annotated[str, typer.Option("--charging", metavar="PRICE", help="Of one hour of charging.")]
-Idle = Annotated[str, typer.Option("--idle", metavar="PRICE", help="Of one hour of parking.")]
-IdleAfter = Annotated[float, typer.Option("--idle-after", metavar="MINUTES", help="Parking is free for that long.")]
+Idle = Annotated[str, typer.Option("--idle", metavar="PRICE", help="Of one hour of idle time.")]
+IdleAfter = Annotated[float, typer.Option("--idle-after", metavar="MINUTES", help="Idle time that is free.")]
 Fee = Annotated[str, typer.Option("--fee", metavar="PRICE", help="Once for each transaction.")]
 Vat = Annotated[str, typer.Option("--vat", metavar="PERCENT", help="VAT of all prices.")]
 Taxes = Annotated[
@@ -241,7 +241,7 @@ async def preview_cost(
     file: File = None,
     kwh: Annotated[str, typer.Option("--kwh", metavar="KWH", help="Energy.")] = "",
     charging: Annotated[float, typer.Option("--charging", metavar="MINUTES", help="Charging time.")] = 0,
-    idle: Annotated[float, typer.Option("--idle", metavar="MINUTES", help="Parking after it.")] = 0,
+    idle: Annotated[float, typer.Option("--idle", metavar="MINUTES", help="Idle time after it.")] = 0,
     start: Annotated[str, typer.Option("--start", metavar="T", help="Beginning: ISO 8601 or +2h; now.")] = "",
     station: Station = "",
     evse: Evse = 0,

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from citrine.api.v1.common_pb2 import CommandTarget
+from citrine.api.v1.common_pb2 import CommandTarget, TimeRange
 from citrine.api.v1.remote_control_pb2 import (
     ListRemoteStartsRequest,
     RequestStartTransactionRequest,
@@ -30,6 +30,7 @@ from citrine_cli.limits import MaxCost, MaxEnergy, MaxTime, parse_limit
 from citrine_cli.output import Facts
 from citrine_cli.prefixes import find_transaction, key_of_transaction
 from citrine_cli.targets import tell_answer
+from citrine_cli.values import parse_time
 from citrine_cli.words import amount, count, duration_word, enum_word, instant_word, number, skew_word, time_word
 
 __all__ = ["build"]
@@ -68,10 +69,18 @@ async def list_transactions(
     client: Client,
     station: Annotated[str, typer.Option("--station", metavar="ID", help="Only of this station.")] = "",
     active: Annotated[bool, typer.Option("--active", help="Only those that have not ended.")] = False,
+    id_token: Annotated[str, typer.Option("--token", metavar="ID", help="Only of this token.")] = "",
+    begin: Annotated[str, typer.Option("--from", metavar="T", help="Begun then or later: ISO 8601 or +2h.")] = "",
+    end: Annotated[str, typer.Option("--to", metavar="T", help="Begun before then: ISO 8601 or +2h.")] = "",
     limit: Annotated[int, typer.Option("--limit", metavar="N", help="At most this many; 0 is all.")] = 0,
 ) -> None:
     """List transactions, the latest first."""
-    request = ListTransactionsRequest(station_id=station, active_only=active)
+    started = TimeRange(
+        start=parse_time("--from", begin) if begin else None, end=parse_time("--to", end) if end else None
+    )
+    request = ListTransactionsRequest(
+        station_id=station, active_only=active, id_token=id_token, started=started if begin or end else None
+    )
     pages = collect(client.citrine.transactions.ListTransactions, request, limit)
     transactions = [transaction async for page in pages for transaction in page.transactions]
     if client.out.as_json:

@@ -3,6 +3,7 @@
 import pytest
 
 from citrine.api.v1.common_pb2 import Command, CommandTarget, TimeRange
+from citrine.api.v1.diagnostics_pb2 import ListMonitorsResponse
 from citrine.api.v1.meter_values_pb2 import ListSamplesRequest, ListSamplesResponse, Sample
 from citrine.api.v1.remote_control_pb2 import (
     REMOTE_START_STATE_STARTED,
@@ -22,6 +23,7 @@ from citrine.api.v1.transactions_pb2 import (
     GetTransactionStatusResponse,
     ListSettlementActionsResponse,
     ListTransactionEventsResponse,
+    ListTransactionsResponse,
     ReopenTransactionRequest,
     SettlementAction,
     SettleTransactionRequest,
@@ -281,3 +283,27 @@ def test_a_name_that_ocpp_does_not_have_is_refused(citrine: Cli, core: ScriptedC
     assert ran.code == 2
     assert "--phase: 'L4'" in ran.err
     assert core.seen == []
+
+
+def test_transactions_are_listed_by_what_the_api_filters(citrine: Cli, core: ScriptedCore) -> None:
+    core.on("ListTransactions", ListTransactionsResponse())
+
+    ran = citrine("transaction", "list", "--token", "AA", "--from", "2026-01-01T00:00:00Z", "--to", "2026-02-01T00:00Z")
+
+    assert ran.code == 0
+    (request,) = core.requests("ListTransactions")
+    assert request.id_token == "AA"
+    assert request.started.start.ToJsonString() == "2026-01-01T00:00:00Z"
+    assert request.started.end.ToJsonString() == "2026-02-01T00:00:00Z"
+
+
+def test_monitors_and_samples_are_listed_by_what_the_api_filters(citrine: Cli, core: ScriptedCore) -> None:
+    core.on("ListMonitors", ListMonitorsResponse())
+    core.on("ListSamples", ListSamplesResponse())
+
+    assert citrine("monitor", "list", "--component", "EVSE", "--variable", "Power").code == 0
+    assert citrine("meter", "list", "CS-1", "--connector", "2").code == 0
+
+    (monitors,) = core.requests("ListMonitors")
+    assert (monitors.component, monitors.variable) == ("EVSE", "Power")
+    assert core.requests("ListSamples")[0].connector_id == 2
