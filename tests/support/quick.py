@@ -22,6 +22,8 @@ SLOW = (
     "tests/end_to_end/",
     "tests/packaging/",
     "tests/clients/cli/up/test_run.py",
+    "tests/clients/cli/up/test_screen.py",
+    "tests/core/test_operator_keys.py",
     "tests/core/blocks/smart_charging/test_capacity_",
     "tests/conventions/test_table_owners.py::test_each_package",
 )
