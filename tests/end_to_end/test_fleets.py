@@ -56,7 +56,11 @@ async def _transactions(citrine: Citrine) -> dict[tuple[str, str], Transaction]:
     return {(one.station_id, one.transaction_id): one for one in found.transactions}
 
 
-@pytest.mark.parametrize(("name", "seconds"), [("quiet", 6), ("charging", 10), ("bad_day", 10)])
+def _stored_id(transaction_id: str, use_of_id: int) -> str:
+    return transaction_id if use_of_id == 1 else f"{transaction_id}#{use_of_id}"
+
+
+@pytest.mark.parametrize(("name", "seconds"), [("quiet", 6), ("charging", 10), ("ids_again", 12), ("bad_day", 10)])
 async def test_what_is_reported_is_what_is_stored(
     deployment: Deployment, tmp_path: Path, name: str, seconds: int
 ) -> None:
@@ -81,7 +85,13 @@ async def test_what_is_reported_is_what_is_stored(
     assert said.acknowledged.keys() <= events.keys() <= said.queued.keys()
     assert totals["acknowledged"] == len(said.acknowledged)
 
-    reported = {(s["station_id"], t["transaction_id"]): t for s in report["stations"] for t in s["transactions"]}
+    reported = {
+        (s["station_id"], _stored_id(t["transaction_id"], t["use_of_id"])): t
+        for s in report["stations"]
+        for t in s["transactions"]
+    }
+    again = [one for one in reported.values() if one["use_of_id"] > 1]
+    assert bool(again) is (name == "ids_again")
     assert stored.keys() == reported.keys()
     assert totals["transactions"] == len(stored)
     assert (len(stored) > 0) is (name != "quiet")

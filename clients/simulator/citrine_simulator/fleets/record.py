@@ -58,6 +58,8 @@ class TransactionRecord:
     """A transaction as the station knows it; registers in Wh."""
 
     transaction_id: str
+    use_of_id: int = 1
+    """How many transactions of the station had this id up to now, this one among them."""
     evse_id: int | None = None
     started: str | None = None
     ended: str | None = None
@@ -96,7 +98,9 @@ class StationRecord:
         """Seconds to each answer, by action."""
         self.csms_calls: dict[str, Counter[str]] = defaultdict(Counter)
         """How the CSMS's CALLs were answered, by action."""
-        self.transactions: dict[str, TransactionRecord] = {}
+        self.transactions: list[TransactionRecord] = []
+        self._newest: dict[str, TransactionRecord] = {}
+        """The last transaction of each id."""
         self.faults: list[InjectedFault] = []
         self.violations: list[SchemaViolation] = []
         self.violation_count = 0
@@ -141,17 +145,28 @@ class StationRecord:
                 if transaction.true_first is None:
                     transaction.true_first = transaction.true_last
 
-    def transaction(self, transaction_id: str) -> TransactionRecord:
-        """Return the record of a transaction, made where there is none."""
-        found = self.transactions.get(transaction_id)
-        if found is None:
-            found = self.transactions[transaction_id] = TransactionRecord(transaction_id)
+    def transaction(self, transaction_id: str, begins: bool = False) -> TransactionRecord:
+        """Return the record of a transaction, made where there is none.
+
+        Args:
+            transaction_id: Its id.
+            begins: It has sent nothing yet: should there be a transaction of this id that has, it is another one.
+        """
+        found = self._newest.get(transaction_id)
+        if found is None or (begins and found.queued):
+            found = TransactionRecord(transaction_id, 1 if found is None else found.use_of_id + 1)
+            self._newest[transaction_id] = found
+            self.transactions.append(found)
         return found
 
     def journaled(self, kind: Kind, event: Mapping[str, Any]) -> None:
         """Follow one transaction message on its way."""
-        transaction = self.transaction(event["transactionInfo"]["transactionId"])
         key = event["seqNo"], event["eventType"], event["timestamp"]
+        transaction_id = event["transactionInfo"]["transactionId"]
+        if kind is Kind.QUEUED:
+            transaction = self.transaction(transaction_id, begins=event["eventType"] == "Started")
+        else:
+            transaction = self._waiting(transaction_id, key)
         match kind:
             case Kind.QUEUED:
                 transaction.open[key] = Fate(*key)
@@ -169,6 +184,15 @@ class StationRecord:
                 fate = transaction.open.pop(key, Fate(*key))
                 fate.given_up = True
                 transaction.given_up.append(fate)
+
+    def _waiting(self, transaction_id: str, key: tuple[int, str, str]) -> TransactionRecord:
+        """Return the transaction of an id that waits for the answer to a message, else the last one."""
+        newest = self.transaction(transaction_id)
+        if key in newest.open or newest.use_of_id == 1:
+            return newest
+        return next(
+            (one for one in self.transactions if one.transaction_id == transaction_id and key in one.open), newest
+        )
 
     def _queued(self, transaction: TransactionRecord, event: Mapping[str, Any]) -> None:
         transaction.queued += 1

@@ -86,6 +86,9 @@ class TransactionReport(_Part):
 
     transaction_id: str
     """Its id."""
+    use_of_id: int
+    """Which transaction of this id it is, from 1 on: more than 1 where ids are used again. A CSMS should have each as a
+    transaction of its own; what it calls them is its own affair."""
     evse_id: int | None
     """Where it was."""
     started: str | None

@@ -234,7 +234,7 @@ async def _drain(members: list[Member], seconds: float, hurry: asyncio.Event) ->
 
 
 async def _emptied(member: Member, seconds: float) -> None:
-    if not any(one.open for one in member.record.transactions.values()):
+    if not any(one.open for one in member.record.transactions):
         return
     with contextlib.suppress(SimulatorError, TimeoutError):
         await member.station.reconnect()
@@ -255,7 +255,7 @@ def progress_line(members: list[Member], seconds: float) -> str:
     """Return the state of things in a line."""
     records = [member.record for member in members]
     messages = sum(outcomes.total() for record in records for outcomes in record.messages.values())
-    transactions = [one for record in records for one in record.transactions.values()]
+    transactions = [one for record in records for one in record.transactions]
     minutes, rest = divmod(int(seconds), 60)
     return (
         f"{minutes:02}:{rest:02}  {sum(record.connected for record in records)} of {len(records)} connected, "

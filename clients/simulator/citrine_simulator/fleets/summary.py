@@ -35,7 +35,7 @@ def station_report(record: StationRecord, unusable: Mapping[str, int]) -> Statio
         messages=_actions(record.messages, record.latencies),
         csms_calls={action: dict(outcomes) for action, outcomes in sorted(record.csms_calls.items())},
         unusable=dict(unusable),
-        transactions=[_transaction(one) for one in record.transactions.values()],
+        transactions=[_transaction(one) for one in record.transactions],
         faults=[FaultReport(time=one.time, kind=one.kind, details=dict(one.details)) for one in record.faults],
         schema_violations=[
             ViolationReport(time=one.time, message=one.message, problem=one.problem) for one in record.violations
@@ -57,7 +57,7 @@ def totals(records: Sequence[StationRecord]) -> Totals:
             latencies[action].extend(seconds)
         for action, outcomes in record.csms_calls.items():
             calls[action].update(outcomes)
-    transactions = [one for record in records for one in record.transactions.values()]
+    transactions = [one for record in records for one in record.transactions]
     given_up = [fate for one in transactions for fate in one.given_up]
     return Totals(
         stations=len(records),
@@ -123,6 +123,7 @@ def _transaction(record: TransactionRecord) -> TransactionReport:
         sent = round(record.sent_last - record.sent_first, 1)
     return TransactionReport(
         transaction_id=record.transaction_id,
+        use_of_id=record.use_of_id,
         evse_id=record.evse_id,
         started=record.started,
         ended=record.ended,

@@ -20,6 +20,8 @@ ERRORS = {
 
 CHARGE = {"kind": "charge", "charging_for": 0.2, "pause": 0.05}
 
+REGISTER = "Energy.Active.Import.Register"
+
 Run = Callable[..., Awaitable[Report]]
 
 
@@ -57,6 +59,15 @@ def run(lenient: Csms, tmp_path: Path) -> Run:
             running.cancel()
 
     return run
+
+
+def of_type(csms: Csms, event_type: str) -> list[dict[str, Any]]:
+    return [one for one in csms.of("TransactionEvent") if one["eventType"] == event_type]
+
+
+def registers_of(event: dict[str, Any]) -> list[float]:
+    samples = [sample for values in event.get("meterValue", ()) for sample in values["sampledValue"]]
+    return [one["value"] for one in samples if one.get("measurand", REGISTER) == REGISTER]
 
 
 def ended(csms: Csms, count: int = 1) -> Callable[[], bool]:
@@ -218,6 +229,29 @@ async def test_transaction_ids_are_used_again(lenient: Csms, run: Run) -> None:
     started = [one for one in lenient.of("TransactionEvent") if one["eventType"] == "Started"]
     assert {one["transactionInfo"]["transactionId"] for one in started[:1]} == {"CS-1-1"}
     assert [one.transaction_id for one in report.stations[0].transactions][:1] == ["CS-1-1"]
+
+
+async def test_each_transaction_of_an_id_is_reported(lenient: Csms, run: Run) -> None:
+    report = await run(
+        {"kind": "repeated_ids", "transactions": True},
+        {"kind": "power_cut", "at": ["1s"], "off_for": 0},
+        until=lambda: (
+            sum(one["transactionInfo"]["transactionId"] == "CS-1-1" for one in of_type(lenient, "Ended")) >= 2
+        ),
+    )
+
+    transactions = report.stations[0].transactions
+    of_one = [one for one in transactions if one.transaction_id == "CS-1-1"]
+    sent = [one for one in lenient.of("TransactionEvent") if one["transactionInfo"]["transactionId"] == "CS-1-1"]
+    assert [one.use_of_id for one in of_one] == [1, 2]
+    assert [one.started for one in of_one] == [one["timestamp"] for one in sent if one["eventType"] == "Started"]
+    assert sum(one.messages for one in of_one) == sum(one.acknowledged for one in of_one) == len(sent)
+    assert report.totals.transactions == len(transactions)
+    # What flowed under other ids between them is of neither.
+    assert sum(one.energy_by_meter for one in transactions) == pytest.approx(report.totals.energy_by_meter)
+    assert all(one.energy_sent == pytest.approx(one.energy_by_meter, abs=0.2) for one in transactions)
+    registers = [value for one in lenient.of("TransactionEvent") for value in registers_of(one)]
+    assert report.totals.energy_by_meter <= max(registers) - min(registers) + 0.2
 
 
 async def test_frames_come_twice(lenient: Csms, run: Run) -> None:

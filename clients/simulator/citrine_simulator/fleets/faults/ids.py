@@ -21,7 +21,7 @@ class RepeatedIds(Fault):
     """Whether message ids count from 1 again with every connection."""
     transactions: bool = False
     """Whether transaction ids count from 1 again after a loss of power; they begin with the station's id. The
-    report counts what has one id as one transaction."""
+    report has each as a transaction of its own, with its `use_of_id`."""
 
     def attach(self, member: Member) -> None:
         """Make ids that count."""

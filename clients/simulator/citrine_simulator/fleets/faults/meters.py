@@ -60,7 +60,7 @@ class MeterOutlier(OccasionalFault):
             # What is read while it boots belongs to a transaction that ends at once, and is marked by the next reading.
             return
         if transaction is not None:
-            member.record.transaction(transaction.transaction_id).meter_right = False
+            member.record.transaction(transaction.transaction_id, begins=transaction.seq_no == 0).meter_right = False
 
 
 def _bent(sample: Sample, form: Form) -> Sample | None:
