@@ -187,6 +187,7 @@ def _stations(options: Options, listener: Listener, store: Store, journal: Journ
                     "password": password,
                     "version": fleet.version,
                     "speed": options.speed,
+                    "evses": options.evses,
                     "variables": options.variables,
                     "valid_tokens": frozenset(fleet.id_tokens),
                     "serial_number": f"{number:07}",

@@ -48,6 +48,7 @@ class Options:
     drop_every: float | None = None
     session: float = 1800.0
     pause: float = 300.0
+    evses: int = 1
     variables: dict[str, str] = field(default_factory=dict)
     fleet_file: Path | None = None
     report: Path | None = None
@@ -117,6 +118,7 @@ def parse(argv: Sequence[str] | None) -> Options:
         drop_every=given.drop_every,
         session=given.session,
         pause=given.pause,
+        evses=given.evses,
         variables=variables,
         fleet_file=given.fleet,
         report=given.report,
@@ -134,7 +136,7 @@ def _refuse_with_fleet(given: argparse.Namespace) -> None:
     """Refuse what the file says itself."""
     usual = _parser()
     for name in ("stations", "prefix", "station", "version", "id_token", "scenario", "speed", "session", "pause",
-                 "sample_interval", "variable", "drop_every", "warm_up"):  # fmt: skip
+                 "evses", "sample_interval", "variable", "drop_every", "warm_up"):  # fmt: skip
         if getattr(given, name) != usual.get_default(name):
             raise UsageError(f"--{name.replace('_', '-')} is for stations without --fleet: the fleet file says it")
 
@@ -150,6 +152,7 @@ def _parser() -> argparse.ArgumentParser:
     who.add_argument("--stations", type=_count, default=1, metavar="N", help="how many, with numbered ids")
     who.add_argument("--prefix", default="SIM-", help="what numbered ids begin with (default: %(default)s)")
     who.add_argument("--station", action="append", default=[], metavar="ID", help="these ids instead; repeatable")
+    who.add_argument("--evses", type=_count, default=1, metavar="N", help="charge, faults: EVSEs of each")
     who.add_argument("--version", choices=["2.0.1", "2.1"], default="2.0.1", help="OCPP version")
     who.add_argument("--url", help=f"OCPP endpoint (default: {URL}, or the fleet's)")
     who.add_argument("--tenant", metavar="T", help="tenant in the URL")

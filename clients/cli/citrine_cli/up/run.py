@@ -158,6 +158,8 @@ class _Up:
             *(word for station in demo.stations for word in ("--station", station)),
             *("--passwords-file", str(settings.passwords_file)),
             *(word for token in demo.tokens for word in ("--id-token", token)),
+            # EVs come to the first one by themselves; the other one is for whoever tries something.
+            *("--evses", "2"),
             *("--scenario", "charge"),
             *("--state-dir", str(state_dir)),
             *("--session", "90", "--pause", "20", "--sample-interval", "10"),

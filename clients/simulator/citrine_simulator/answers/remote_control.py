@@ -22,6 +22,11 @@ ACCEPTED = {"status": "Accepted"}
 REJECTED = {"status": "Rejected"}
 
 
+def rejected(code: str, text: str = "") -> Answer:
+    """Return a rejection with a reason code of the specification's appendix, and what a person should know."""
+    return Answer({**REJECTED, "statusInfo": {"reasonCode": code, **({"additionalInfo": text} if text else {})}})
+
+
 class RemoteControlAnswers:
     """RequestStart- and RequestStopTransaction, UnlockConnector, TriggerMessage, and smaller ones."""
 
@@ -32,10 +37,13 @@ class RemoteControlAnswers:
     @answers("RequestStartTransaction")
     async def start(self, payload: dict[str, Any]) -> Answer:
         """Start a transaction on the EVSE named, or on a free one (F01, F02)."""
+        if self._parts.registration.status is not Status.ACCEPTED:
+            # B02.FR.05
+            return rejected("CSNotAccepted")
         evse = self._free_evse(payload.get("evseId"), payload["idToken"]["idToken"])
-        if self._parts.registration.status is not Status.ACCEPTED or evse is None:
-            # B02.FR.05, F01.FR.23, F01.FR.24
-            return Answer(REJECTED)
+        if evse is None:
+            # F01.FR.23, F01.FR.24
+            return rejected(*self._why_none(payload.get("evseId")))
         answer: dict[str, Any] = {"status": "Accepted"}
         if evse.transaction is not None:
             # F01.FR.13
@@ -47,9 +55,12 @@ class RemoteControlAnswers:
     async def stop(self, payload: dict[str, Any]) -> Answer:
         """End an open transaction (F03)."""
         transaction = self._parts.charging.find(payload["transactionId"])
-        if self._parts.registration.status is not Status.ACCEPTED or transaction is None:
-            # B02.FR.05, F03.FR.08
-            return Answer(REJECTED)
+        if self._parts.registration.status is not Status.ACCEPTED:
+            # B02.FR.05
+            return rejected("CSNotAccepted")
+        if transaction is None:
+            # F03.FR.08
+            return rejected("TxNotFound", "no such transaction is under way")
         return Answer(ACCEPTED, partial(self._stop, transaction))
 
     @answers("UnlockConnector")
@@ -121,6 +132,20 @@ class RemoteControlAnswers:
         # F01.FR.20
         return next((evse for evse in chosen if evse.free(charging.operative, id_token) is not None), None)
 
+    def _why_none(self, evse_id: int | None) -> tuple[str, str]:
+        """Return code and text of why no transaction can begin at an EVSE, or at any."""
+        charging = self._parts.charging
+        chosen = [evse for evse in charging.evses.values() if evse_id in (None, evse.evse_id)]
+        if not chosen:
+            return "UnknownEvse", f"there is no EVSE {evse_id}"
+        for evse in chosen:
+            if evse.transaction is not None:
+                return "TxInProgress", f"EVSE {evse.evse_id} is in use by transaction {evse.transaction.transaction_id}"
+        for evse in chosen:
+            if evse.reservation is not None:
+                return "NotEnabled", f"EVSE {evse.evse_id} is reserved: {evse.reservation.reservation_id}"
+        return "NotEnabled", f"EVSE {chosen[0].evse_id} is out of service"
+
     async def _start(
         self, evse: Evse, token: dict[str, Any], remote_start_id: int, profile: dict[str, Any] | None
     ) -> None:
@@ -158,7 +183,7 @@ class RemoteControlAnswers:
             if (connector.evse_id, connector.connector_id) == key:
                 return Answer(ACCEPTED, partial(self._report, connector, status))
         # F06.FR.12
-        return Answer(REJECTED)
+        return rejected("UnknownConnectorId")
 
     def _trigger_meter_values(self, evse: dict[str, Any]) -> Answer:
         chosen = [one for one in self._parts.charging.evses.values() if evse.get("id") in (None, one.evse_id)]

@@ -49,15 +49,36 @@ async def test_F01_FR_01_the_token_is_authorized_where_configured(csms: Csms, ma
     assert station.parts.charging.transactions == []
 
 
-@pytest.mark.parametrize("evse_id", [pytest.param(1, id="F01.FR.24 busy"), pytest.param(9, id="unknown")])
-async def test_an_evse_that_is_not_free_is_not_started(csms: Csms, make_station: MakeStation, evse_id: int) -> None:
+@pytest.mark.parametrize(
+    ("evse_id", "code", "text"),
+    [
+        pytest.param(1, "TxInProgress", "EVSE 1 is in use by transaction {}", id="F01.FR.24 busy"),
+        pytest.param(9, "UnknownEvse", "there is no EVSE 9", id="unknown"),
+    ],
+)
+async def test_an_evse_that_is_not_free_is_not_started(
+    csms: Csms, make_station: MakeStation, evse_id: int, code: str, text: str
+) -> None:
     station = await make_station()
-    await station.plug_in()
+    transaction_id = await station.plug_in()
     await station.start_transaction()
 
     answer = await csms.call("CS-1", "RequestStartTransaction", {**START, "evseId": evse_id})
 
-    assert answer == {"status": "Rejected"}
+    assert answer == {
+        "status": "Rejected",
+        "statusInfo": {"reasonCode": code, "additionalInfo": text.format(transaction_id)},
+    }
+
+
+async def test_an_evse_that_is_out_of_service_is_not_started(csms: Csms, make_station: MakeStation) -> None:
+    await make_station()
+    await csms.call("CS-1", "ChangeAvailability", {"operationalStatus": "Inoperative", "evse": {"id": 1}})
+
+    answer = await csms.call("CS-1", "RequestStartTransaction", {**START, "evseId": 1})
+
+    assert answer["status"] == "Rejected"
+    assert answer["statusInfo"] == {"reasonCode": "NotEnabled", "additionalInfo": "EVSE 1 is out of service"}
 
 
 async def test_F01_FR_20_it_chooses_a_free_evse(csms: Csms, make_station: MakeStation) -> None:
@@ -85,7 +106,9 @@ async def test_F03_FR_03_a_remote_stop_ends_the_transaction(csms: Csms, make_sta
 async def test_F03_FR_08_an_unknown_transaction_is_not_stopped(csms: Csms, make_station: MakeStation) -> None:
     await make_station()
 
-    assert await csms.call("CS-1", "RequestStopTransaction", {"transactionId": "T"}) == {"status": "Rejected"}
+    answer = await csms.call("CS-1", "RequestStopTransaction", {"transactionId": "T"})
+
+    assert (answer["status"], answer["statusInfo"]["reasonCode"]) == ("Rejected", "TxNotFound")
 
 
 async def test_F05_connectors_are_unlocked_unless_in_use(csms: Csms, make_station: MakeStation) -> None:
