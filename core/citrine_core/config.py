@@ -1,17 +1,19 @@
 """Settings of a core process, by variable and flag."""
 
-import argparse
 import ast
 import difflib
 import inspect
 import itertools
 import os
+import re
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Literal, NoReturn
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+
+from citrine_core.flags import FlagParser
 
 __all__ = ["CoreSettings", "InvalidSetting", "descriptions", "from_environment", "read_settings", "split_address"]
 
@@ -20,10 +22,16 @@ PREFIX = "CITRINE_"
 _OF_OTHERS = ("CITRINE_EDGE_", "CITRINE_OCPP_")
 """Variables with these prefixes are the edge's."""
 
+_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|[smhdw])")
+_SPAN = re.compile(f"(?:{_PART.pattern})+")
+_UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+
 
 def _duration(value: object) -> object:
-    # A number of seconds is what people write; pydantic takes only ISO 8601 as text.
+    # "5m", or a number of seconds, is what people write; pydantic takes only ISO 8601 and HH:MM:SS as text.
     if isinstance(value, str):
+        if _SPAN.fullmatch(value):
+            return sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(value))
         try:
             return float(value)
         except ValueError:
@@ -36,7 +44,7 @@ def _duration_or_none(value: object) -> object:
 
 
 Duration = Annotated[timedelta, BeforeValidator(_duration)]
-"""A time span: seconds, or as ISO 8601 says ("PT5M", "P7D")."""
+"""A time span: "90s", "5m", "1d12h", seconds, HH:MM:SS, or as ISO 8601 says ("PT5M", "P7D")."""
 
 DurationOrNone = Annotated[timedelta | None, BeforeValidator(_duration_or_none)]
 """The same, or "none"."""
@@ -179,11 +187,6 @@ class CoreSettings(BaseModel):
         return frozenset(name.strip() for name in self.blocks.split(",") if name.strip())
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise InvalidSetting(message)
-
-
 def descriptions() -> dict[str, str]:
     """Return what stands below each setting. It is read from the source, since nobody but --help needs it."""
     (definition,) = ast.parse(inspect.getsource(CoreSettings)).body
@@ -214,14 +217,9 @@ def read_settings(arguments: Sequence[str], environment: Mapping[str, str] = os.
     """
     for variable in environment:
         _check_variable(variable.upper())
-    parser = _Parser(prog="citrine core", description="Run a core: the process that decides and stores.")
-    # Python 3.11 would else take the start of a flag for the whole.
-    parser.allow_abbrev = False
+    parser = FlagParser("citrine core", "Run a core: the process that decides and stores.", InvalidSetting)
     said = descriptions() if {"-h", "--help"} & set(arguments) else {}
-    for name, field in CoreSettings.model_fields.items():
-        flags = [f"--{name.replace('_', '-')}", *(["--http-listen"] if name == "core_http_listen" else [])]
-        about = f"{said.get(name)} [{field.default}]".replace("%", "%%")
-        parser.add_argument(*flags, dest=name, default=argparse.SUPPRESS, metavar="VALUE", help=about)
+    parser.add_settings(CoreSettings.model_fields, said, {"core_http_listen": ["--http-listen"]})
     try:
         return CoreSettings.model_validate({**from_environment(environment), **vars(parser.parse_args(arguments))})
     except ValidationError as error:

@@ -1,17 +1,19 @@
 """Settings of an edge process, by variable and flag."""
 
-import argparse
 import ast
 import inspect
 import itertools
 import os
+import re
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, field_validator
+
+from citrine_edge.flags import FlagParser
 
 __all__ = ["Duration", "EdgeSettings", "InvalidSetting", "descriptions", "read_settings", "split_address"]
 
@@ -25,8 +27,15 @@ class InvalidSetting(Exception):
     """A setting that is not known or has no meaning; its text is one line that names it."""
 
 
+_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|[smhdw])")
+_SPAN = re.compile(f"(?:{_PART.pattern})+")
+_UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+
+
 def _seconds(value: object) -> object:
-    """Let a bare number stand for seconds; pydantic takes that from numbers, but not from text with a fraction."""
+    """Let "5m" and a bare number stand for what people mean; pydantic takes neither from text."""
+    if isinstance(value, str) and _SPAN.fullmatch(value):
+        return sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(value))
     try:
         return float(value) if isinstance(value, str) else value
     except ValueError:
@@ -34,7 +43,7 @@ def _seconds(value: object) -> object:
 
 
 Duration = Annotated[timedelta, BeforeValidator(_seconds)]
-"""A time, as seconds, HH:MM:SS or ISO 8601."""
+"""A time span: "90s", "5m", "1d12h", seconds, HH:MM:SS, or as ISO 8601 says ("PT5M", "P7D")."""
 
 
 class EdgeSettings(BaseModel):
@@ -144,11 +153,6 @@ class EdgeSettings(BaseModel):
         return self.edge_credential.get_secret_value() if self.edge_credential else ""
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise InvalidSetting(message)
-
-
 def descriptions() -> dict[str, str]:
     """Return what stands below each setting. It is read from the source, since nobody but --help needs it."""
     (definition,) = ast.parse(inspect.getsource(EdgeSettings)).body
@@ -178,14 +182,9 @@ def read_settings(arguments: Sequence[str], environment: Mapping[str, str] = os.
             given[name] = value
         elif variable.upper().startswith(_OWN_PREFIXES):
             raise InvalidSetting(f"unknown setting {variable}")
-    parser = _Parser(prog="citrine edge", description="Run an edge: the process that stations connect to.")
-    # Python 3.11 would else take the start of a flag for the whole.
-    parser.allow_abbrev = False
+    parser = FlagParser("citrine edge", "Run an edge: the process that stations connect to.", InvalidSetting)
     said = descriptions() if {"-h", "--help"} & set(arguments) else {}
-    for name, field in names.items():
-        flags = [f"--{name.replace('_', '-')}", *(["--http-listen"] if name == "edge_http_listen" else [])]
-        about = f"{said.get(name)} [{field.default}]".replace("%", "%%")
-        parser.add_argument(*flags, dest=name, default=argparse.SUPPRESS, metavar="VALUE", help=about)
+    parser.add_settings(names, said, {"edge_http_listen": ["--http-listen"]})
     try:
         return EdgeSettings.model_validate({**given, **vars(parser.parse_args(arguments))})
     except ValidationError as error:

@@ -8,6 +8,7 @@ from typing import Any, Literal, get_args, get_origin
 import typer
 from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
+from typer.core import TyperOption
 
 from citrine_cli.app import build_app
 from citrine_core import config as core
@@ -22,9 +23,9 @@ _HEAD = """# Settings
 Each setting is an environment variable and a flag; the flag goes first. A process that meets a variable or a flag that
 it does not know says so and does not start. `make docs` writes this page from the code.
 
-A duration is a number of seconds (`90`, `0.5`) or ISO 8601 (`PT5M`, `P7D`). An address is `host:port`, for IPv6
-`[host]:port`; with port 0 any free one is taken. A secret is better in a file than in a variable, and better there than
-in a flag.
+A duration is `90s`, `5m`, `2h`, `1d12h`, a number of seconds (`90`, `0.5`), or ISO 8601 (`PT5M`, `P7D`). An address is
+`host:port`, for IPv6 `[host]:port`; with port 0 any free one is taken. A secret is better in a file than in a variable,
+and better there than in a flag.
 """
 
 _PROCESSES = (
@@ -61,8 +62,15 @@ def _rows_of_commands() -> Iterator[str]:
             if option.envvar is None or option.envvar in seen:
                 continue
             seen.add(option.envvar)
-            default = "" if option.default in (None, "") else f"`{option.default}`"
+            default = _default_of_option(option)
             yield _row(option.envvar, option.opts[0], (option.metavar or "path").lower(), default, option.help or "")
+
+
+def _default_of_option(option: TyperOption) -> str:
+    if isinstance(option.show_default, str):
+        # A value, or what is so without one.
+        return option.show_default if " " in option.show_default else f"`{option.show_default}`"
+    return "" if option.default in (None, "") else f"`{option.default}`"
 
 
 def _row(variable: str, flag: str, form: str, default: str, about: str) -> str:

@@ -3,12 +3,19 @@
 import os
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Annotated
 
 import typer
 from typer.main import get_command
 
+from citrine_cli.common_options import (
+    CoreOption,
+    JsonOption,
+    KeyFileOption,
+    KeyOption,
+    NoColorOption,
+    TenantOption,
+)
 from citrine_cli.connection import Connection
 from citrine_cli.errors import CliError, UsageError, print_error
 from citrine_cli.lazy_group import LazyGroup, new_app
@@ -39,30 +46,12 @@ def _show_version(wanted: bool) -> None:
 
 def _common(
     ctx: typer.Context,
-    core: Annotated[
-        str | None,
-        typer.Option(
-            "--core", envvar="CITRINE_CORE", metavar="HOST:PORT,…", help="Where the cores are: 127.0.0.1:50051."
-        ),
-    ] = None,
-    key: Annotated[str | None, typer.Option("--key", envvar="CITRINE_KEY", metavar="KEY", help="API key.")] = None,
-    key_file: Annotated[
-        Path | None,
-        typer.Option(
-            "--key-file",
-            envvar="CITRINE_KEY_FILE",
-            metavar="PATH",
-            help="File with the API key: .citrine/operator.key.",
-        ),
-    ] = None,
-    tenant: Annotated[
-        str | None,
-        typer.Option(
-            "--tenant", envvar="CITRINE_TENANT", metavar="ID", help="Tenant to act on, for operators: the only one."
-        ),
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the API's answer as JSON.")] = False,
-    no_color: Annotated[bool, typer.Option("--no-color", help="Print no colours, as with NO_COLOR set.")] = False,
+    core: CoreOption = None,
+    key: KeyOption = None,
+    key_file: KeyFileOption = None,
+    tenant: TenantOption = None,
+    as_json: JsonOption = False,
+    no_color: NoColorOption = False,
     version: Annotated[
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version and exit.")
     ] = False,

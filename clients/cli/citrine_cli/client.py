@@ -6,7 +6,6 @@ import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Annotated, Any, Concatenate, ParamSpec, TypeVar, get_args, get_type_hints
 
 import grpc
@@ -15,9 +14,18 @@ from google.protobuf.message import Message
 from grpc.aio import UnaryUnaryMultiCallable
 
 from citrine_cli.acting_tenant import check_tenant
+from citrine_cli.common_options import (
+    CoreOption,
+    JsonOption,
+    KeyFileOption,
+    KeyOption,
+    NoColorOption,
+    TenantOption,
+)
 from citrine_cli.completion import with_completion
 from citrine_cli.connection import DEFAULT_KEY_FILE, Connection
 from citrine_cli.errors import CliError, UsageError
+from citrine_cli.forms import DurationOption, duration_default
 from citrine_cli.output import Output
 from citrine_cli.statuses import sentence
 from citrine_sdk import Citrine, pages
@@ -60,13 +68,6 @@ async def collect(
             return
 
 
-CoreOption = Annotated[str | None, typer.Option("--core", metavar="HOST:PORT,…", help="Where the cores are.")]
-KeyOption = Annotated[str | None, typer.Option("--key", metavar="KEY", help="API key.")]
-KeyFileOption = Annotated[Path | None, typer.Option("--key-file", metavar="PATH", help="File with the API key.")]
-TenantOption = Annotated[str | None, typer.Option("--tenant", metavar="ID", help="Tenant to act on, for operators.")]
-NoColorOption = Annotated[bool, typer.Option("--no-color", help="Print no colours, as with NO_COLOR set.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print the API's answer as JSON.")]
-
 _OF_LISTS = {
     "wide": Annotated[bool, typer.Option("--wide", help="Print the table as wide as it is.")],
     "columns": Annotated[str, typer.Option("--columns", metavar="A,B", help="Print these columns alone.")],
@@ -74,9 +75,7 @@ _OF_LISTS = {
 
 _OF_READERS = {
     "watched": Annotated[bool, typer.Option("--watch", help="Show it again when it changes, until Ctrl-C.")],
-    "watch_interval": Annotated[
-        float, typer.Option("--interval", metavar="S", help="With --watch: seconds between two looks.")
-    ],
+    "watch_interval": Annotated[float, DurationOption("--interval", help="With --watch: how long between two looks.")],
 }
 
 _COMMON = {
@@ -96,6 +95,18 @@ _UNSAID: Mapping[str, object] = {
     "watched": False,
     "watch_interval": 2.0,
 }
+
+
+def _keyword(name: str, hint: object, default: object = inspect.Parameter.empty) -> inspect.Parameter:
+    return inspect.Parameter(
+        name, inspect.Parameter.KEYWORD_ONLY, annotation=hint, default=duration_default(hint, default)
+    )
+
+
+def _said_here(ctx: typer.Context, name: str, value: object) -> object:
+    # A variable is read before the command as well, and there what is written goes first.
+    source = ctx.get_parameter_source(name)
+    return None if source is not None and source.name == "ENVIRONMENT" else value
 
 
 def _merged(given: object, options: dict[str, object]) -> Connection:
@@ -164,7 +175,7 @@ def client_command(
     def decorate(work: Callable[Concatenate[Client, P], Awaitable[None]]) -> Callable[..., None]:
         @functools.wraps(work)
         def command(ctx: typer.Context, **options: object) -> None:
-            common = {name: options.pop(name) for name in _COMMON}
+            common = {name: _said_here(ctx, name, options.pop(name)) for name in _COMMON}
             look: dict[str, Any] = {name: options.pop(name) for name in look_options}
             run: Callable[..., Awaitable[None]] = work
             connection = _merged(ctx.obj, common)
@@ -183,12 +194,11 @@ def client_command(
         shows = (inspect.getdoc(work) or "").startswith(("List ", "Show "))
         # What has one of these waits by itself, or sets an interval.
         reader_options = _OF_READERS if shows and not {"interval", "timeout"} & hints.keys() else {}
-        keyword = inspect.Parameter.KEYWORD_ONLY
         parameters = [
-            inspect.Parameter("ctx", keyword, annotation=typer.Context),
-            *(parameter.replace(kind=keyword, annotation=hints[parameter.name]) for parameter in own),
+            _keyword("ctx", typer.Context),
+            *(_keyword(parameter.name, hints[parameter.name], parameter.default) for parameter in own),
             *(
-                inspect.Parameter(option, keyword, annotation=hint, default=_UNSAID.get(option))
+                _keyword(option, hint, _UNSAID.get(option))
                 for option, hint in {**look_options, **reader_options, **_COMMON}.items()
             ),
         ]

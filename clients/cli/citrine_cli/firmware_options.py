@@ -7,6 +7,7 @@ import typer
 
 from citrine.ocpp.v2.firmware_management_pb2 import Firmware
 from citrine_cli.errors import CliError
+from citrine_cli.forms import DurationOption
 from citrine_cli.values import parse_time
 
 __all__ = [
@@ -25,11 +26,11 @@ Certificate = Annotated[
     Path | None, typer.Option("--certificate", metavar="FILE", help="Signing certificate, X.509 in PEM.")
 ]
 Signature = Annotated[str, typer.Option("--signature", metavar="BASE64", help="Signature of the firmware.")]
-Retrieve = Annotated[str, typer.Option("--retrieve", metavar="T", help="Download from then on: ISO 8601 or +2h; now.")]
-Install = Annotated[str, typer.Option("--install", metavar="T", help="Install from then on: ISO 8601 or +2h.")]
+Retrieve = Annotated[str, typer.Option("--retrieve", metavar="TIME", help="Download from then on.", show_default="now")]
+Install = Annotated[str, typer.Option("--install", metavar="TIME", help="Install from then on.")]
 Retries = Annotated[int | None, typer.Option("--retries", metavar="N", help="How often the download is tried again.")]
 RetryInterval = Annotated[
-    int | None, typer.Option("--retry-interval", metavar="S", help="Seconds between these attempts.")
+    int | None, DurationOption("--retry-interval", whole=True, help="How long between these attempts.")
 ]
 
 

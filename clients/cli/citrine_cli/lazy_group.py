@@ -10,6 +10,7 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_group
 
 from citrine_cli.errors import CliError
+from citrine_cli.forms import add_forms
 from citrine_cli.nouns import COMMANDS, GROUPS, SECTIONS, Noun
 
 __all__ = ["Deferred", "LazyGroup", "new_app"]
@@ -51,6 +52,7 @@ class Deferred(TyperCommand):
             function(app)
         found = get_group(app).commands[self._word]
         assert isinstance(found, TyperCommand | TyperGroup)
+        add_forms(found)
         return found
 
 

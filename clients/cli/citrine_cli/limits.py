@@ -13,7 +13,7 @@ __all__ = ["MaxCost", "MaxEnergy", "MaxTime", "limit_words", "parse_limit"]
 
 MaxCost = Annotated[str, typer.Option("--max-cost", metavar="AMOUNT", help="Money that it may cost, with tax: 25.00.")]
 MaxEnergy = Annotated[float, typer.Option("--max-energy", metavar="KWH", help="Energy that it may take, in kWh.")]
-MaxTime = Annotated[float, typer.Option("--max-time", metavar="MIN", help="Minutes that it may take.")]
+MaxTime = Annotated[float, typer.Option("--max-time", metavar="MINUTES", help="How long it may take, in minutes.")]
 
 
 def parse_limit(max_cost: str, max_energy: float, max_time: float) -> UsageLimit | None:

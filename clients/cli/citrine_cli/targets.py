@@ -8,6 +8,7 @@ import typer
 from citrine.api.v1.common_pb2 import Command, CommandTarget
 from citrine_cli.client import Client
 from citrine_cli.errors import CliError, UsageError
+from citrine_cli.forms import DurationOption
 from citrine_cli.timeouts import DEFAULT_TIMEOUT, LONGEST_TIMEOUT, MARGIN
 from citrine_cli.values import parse_seconds
 from citrine_cli.words import enum_word, time_word
@@ -27,7 +28,7 @@ __all__ = [
 T = TypeVar("T")
 
 Station = Annotated[str, typer.Argument(metavar="STATION", help="Name of the station.")]
-Timeout = Annotated[float, typer.Option("--timeout", metavar="S", help="Seconds that the station has to answer.")]
+Timeout = Annotated[float, DurationOption("--timeout", help="How long the station has to answer.")]
 WhenOnline = Annotated[bool, typer.Option("--when-online", help="Where it is not connected, ask when it is back.")]
 
 

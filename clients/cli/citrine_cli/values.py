@@ -10,13 +10,14 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from citrine_cli.clock import Clock, utc_now
+from citrine_cli.durations import duration_seconds
 from citrine_cli.errors import UsageError
+from citrine_cli.forms import FORMS
 from citrine_cli.words import plain
 
 __all__ = ["parse_duration", "parse_object", "parse_seconds", "parse_time"]
 
 _RELATIVE = re.compile(r"\+(?:\d+[smhdw])+")
-_SPAN = re.compile(r"(?:\d+[smhdw])+")
 _PART = re.compile(r"(\d+)([smhdw])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
@@ -37,18 +38,19 @@ def parse_time(option: str, text: str, clock: Clock = utc_now) -> Timestamp:
 
 
 def parse_duration(option: str, text: str) -> Duration:
-    """Return the duration that a text says: "1d12h", "90m", or "0".
+    """Return the duration that a text says: "1d12h", "90m", or as a number of seconds.
 
     Raises:
         UsageError: When it is none.
     """
     duration = Duration()
     try:
-        if text != "0" and not _SPAN.fullmatch(text):
+        span = timedelta(seconds=duration_seconds(text))
+        if span < timedelta():
             raise ValueError(text)
-        duration.FromTimedelta(_span(text))
+        duration.FromTimedelta(span)
     except (ValueError, OverflowError) as error:
-        raise UsageError(f'{option}: {text!r} is not a duration: expected e.g. "90m", "1h" or "2d12h"') from error
+        raise UsageError(f"{option}: {text!r} is not a duration: expected {FORMS['DURATION'][:-1]}") from error
     return duration
 
 

@@ -2,10 +2,11 @@
 
 import argparse
 import sys
-from collections.abc import Callable, Sequence
+import textwrap
+from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NoReturn, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 from citrine_simulator.durations import parse_duration
 from citrine_simulator.errors import UsageError
@@ -25,7 +26,10 @@ SCENARIOS = {
 URL = "ws://127.0.0.1:9000"
 """Where stations connect if nothing is said."""
 
-FAIL_ON_HELP = f"fleet: what makes it fail, of {', '.join(FAIL_ON)}; or none (default: {','.join(DEFAULT_FAIL_ON)})"
+FAIL_ON_HELP = f"Fleet: what makes it fail, of {', '.join(FAIL_ON)}; or none."
+
+FORMS = "DURATION: 90s, 5m, 2h, 1d12h, or a number of seconds."
+"""What may be written for a duration."""
 
 CAREFUL = frozenset({"charge", "faults"})
 """Scenarios of stations that can be given a state directory and variables."""
@@ -69,6 +73,36 @@ class Given:
     tenant: str | None = None
     password: str | None = None
     passwords: dict[str, str] | None = None
+
+
+class _Formatter(argparse.RawDescriptionHelpFormatter):
+    """Writes the help as that of every command of `citrine` looks."""
+
+    def add_usage(
+        self,
+        usage: str | None,
+        actions: Iterable[argparse.Action],
+        groups: Iterable[Any],
+        prefix: str | None = None,
+    ) -> None:
+        super().add_usage(usage, actions, groups, "Usage: " if prefix is None else prefix)
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        parts = text.split("\n\n")
+        return "\n\n".join(
+            textwrap.fill(part, width, initial_indent=indent, subsequent_indent=indent) for part in parts
+        )
+
+    def _expand_help(self, action: argparse.Action) -> str:
+        text = super()._expand_help(action)
+        is_said = "[default:" in text or action.default in (None, False, argparse.SUPPRESS) or action.default == []
+        return text if is_said else f"{text}  [default: {_default(action.default)}]"
+
+
+def _default(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:g}"
+    return ",".join(sorted(value)) if isinstance(value, Set) else str(value)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -134,52 +168,82 @@ def _refuse_without_fleet(given: argparse.Namespace) -> None:
 
 def _refuse_with_fleet(given: argparse.Namespace) -> None:
     """Refuse what the file says itself."""
-    usual = _parser()
+    usual = _parser().parse_args([])
     for name in ("stations", "prefix", "station", "version", "id_token", "scenario", "speed", "session", "pause",
                  "evses", "sample_interval", "variable", "drop_every", "warm_up"):  # fmt: skip
-        if getattr(given, name) != usual.get_default(name):
+        if getattr(given, name) != getattr(usual, name):
             raise UsageError(f"--{name.replace('_', '-')} is for stations without --fleet: the fleet file says it")
 
 
 def _parser() -> argparse.ArgumentParser:
+    scenarios = "; ".join(f"{name}: {text}" for name, text in SCENARIOS.items())
     parser = _Parser(
         prog="citrine simulate",
+        usage="citrine simulate [OPTIONS]",
         description="Simulated charging stations.",
-        epilog="scenarios: " + "; ".join(f"{name}: {text}" for name, text in SCENARIOS.items()),
+        epilog=f"{FORMS}\n\nScenarios: {scenarios}.",
+        formatter_class=_Formatter,
+        add_help=False,
     )
-    who = parser.add_argument_group("stations")
-    who.add_argument("--fleet", type=Path, metavar="TOML", help="all of this from a file, with behaviours and faults")
-    who.add_argument("--stations", type=_count, default=1, metavar="N", help="how many, with numbered ids")
-    who.add_argument("--prefix", default="SIM-", help="what numbered ids begin with (default: %(default)s)")
-    who.add_argument("--station", action="append", default=[], metavar="ID", help="these ids instead; repeatable")
-    who.add_argument("--evses", type=_count, default=1, metavar="N", help="charge, faults: EVSEs of each")
-    who.add_argument("--version", choices=["2.0.1", "2.1"], default="2.0.1", help="OCPP version")
-    who.add_argument("--url", help=f"OCPP endpoint (default: {URL}, or the fleet's)")
-    who.add_argument("--tenant", metavar="T", help="tenant in the URL")
-    who.add_argument("--password", metavar="P", help="basic authentication, for every station")
-    who.add_argument("--passwords-file", type=Path, metavar="JSON", help="object of passwords by station id")
-    who.add_argument("--id-token", action="append", default=[], metavar="T", help="token to present; repeatable")
-    what = parser.add_argument_group("what they do")
-    what.add_argument("--scenario", choices=list(SCENARIOS), default="charge", help="(default: %(default)s)")
-    what.add_argument(
-        *("--duration", "--for"), type=_duration, metavar="S", help="as 90 or 5m; load: 10, the others until stopped"
-    )
-    what.add_argument("--warm-up", type=_seconds, default=2.0, metavar="S", help="load: seconds before measuring")
-    what.add_argument("--speed", type=_factor, default=1.0, metavar="FACTOR", help="EVs charge so much faster")
-    what.add_argument("--session", type=_seconds, default=1800.0, metavar="S", help="an EV charges about so long")
-    what.add_argument("--pause", type=_seconds, default=300.0, metavar="S", help="charge: between two EVs")
-    what.add_argument("--sample-interval", type=_count, metavar="S", help="seconds between samples, before --speed")
-    what.add_argument("--variable", action="append", default=[], metavar="NAME=VALUE", help="of the device model")
-    what.add_argument("--drop-every", type=_factor, metavar="S", help="faults: connections are lost this often")
-    what.add_argument("--drain", type=_duration, default=120.0, metavar="S", help="fleet, faults: for queues to empty")
-    out = parser.add_argument_group("files and output")
-    out.add_argument("--state-dir", type=Path, metavar="DIR", help="keeps queues over a kill (default: memory)")
-    out.add_argument("--journal", type=Path, metavar="FILE", help="fate of each transaction message, JSON lines")
-    out.add_argument("--report", type=Path, metavar="JSON", help="fleet: what was sent, answered and given up")
-    out.add_argument("--fail-on", type=_fail_on, default=DEFAULT_FAIL_ON, metavar="A,B", help=FAIL_ON_HELP)
-    out.add_argument("--events", action="store_true", help="one line per event on standard output")
-    out.add_argument("--json", action="store_true", help="events and result as JSON, one object a line")
+    _add_stations(parser)
+    _add_behaviour(parser)
+    _add_output(parser)
     return parser
+
+
+def _add_stations(parser: argparse.ArgumentParser) -> None:
+    who = parser.add_argument_group("Stations")
+    who.add_argument("--fleet", type=Path, metavar="TOML", help="All of this from a file, with behaviours and faults.")
+    who.add_argument("--stations", type=_count, default=1, metavar="N", help="How many, with numbered ids.")
+    who.add_argument("--prefix", default="SIM-", metavar="PREFIX", help="What numbered ids begin with.")
+    who.add_argument("--station", action="append", default=[], metavar="ID", help="These ids instead; repeatable.")
+    who.add_argument("--evses", type=_count, default=1, metavar="N", help="Charge, faults: EVSEs of each.")
+    who.add_argument("--version", choices=["2.0.1", "2.1"], default="2.0.1", help="OCPP version.")
+    who.add_argument("--url", metavar="URL", help=f"OCPP endpoint.  [default: {URL}, or the fleet's]")
+    who.add_argument("--tenant", metavar="ID", help="Tenant in the URL.")
+    who.add_argument("--password", metavar="P", help="Basic authentication, for every station.")
+    who.add_argument("--passwords-file", type=Path, metavar="JSON", help="Object of passwords by station id.")
+    who.add_argument(
+        "--id-token",
+        action="append",
+        default=[],
+        metavar="TOKEN",
+        help="Token to present; repeatable.  [default: C0FFEE01]",
+    )
+
+
+def _add_behaviour(parser: argparse.ArgumentParser) -> None:
+    what = parser.add_argument_group("What they do")
+    span: dict[str, Any] = {"type": _duration, "metavar": "DURATION"}
+    what.add_argument("--scenario", choices=list(SCENARIOS), default="charge", help="What they play.")
+    what.add_argument(
+        *("--duration", "--for"), **span, help="How long.  [default: 10s with load; the others until stopped]"
+    )
+    what.add_argument("--warm-up", **span, default="2s", help="Load: how long before measuring.")
+    what.add_argument("--speed", type=_factor, default=1.0, metavar="FACTOR", help="EVs charge so much faster.")
+    what.add_argument("--session", **span, default="30m", help="An EV charges about so long.")
+    what.add_argument("--pause", **span, default="5m", help="Charge: how long between two EVs.")
+    what.add_argument(
+        "--sample-interval", type=_whole_duration, metavar="DURATION", help="How long between samples, before --speed."
+    )
+    what.add_argument(
+        "--variable", action="append", default=[], metavar="NAME=VALUE", help="Of the device model; repeatable."
+    )
+    what.add_argument(
+        "--drop-every", type=_interval, metavar="DURATION", help="Faults: connections are lost this often."
+    )
+    what.add_argument("--drain", **span, default="2m", help="Fleet, faults: how long queues may take to empty.")
+
+
+def _add_output(parser: argparse.ArgumentParser) -> None:
+    out = parser.add_argument_group("Files and output")
+    out.add_argument("--state-dir", type=Path, metavar="DIR", help="Keeps queues over a kill.  [default: memory]")
+    out.add_argument("--journal", type=Path, metavar="FILE", help="Fate of each transaction message, JSON lines.")
+    out.add_argument("--report", type=Path, metavar="JSON", help="Fleet: what was sent, answered and given up.")
+    out.add_argument("--fail-on", type=_fail_on, default=DEFAULT_FAIL_ON, metavar="A,B", help=FAIL_ON_HELP)
+    out.add_argument("--events", action="store_true", help="One line per event on standard output.")
+    out.add_argument("--json", action="store_true", help="Events and result as JSON, one object a line.")
+    out.add_argument("-h", "--help", action="help", help="Show this message and exit.")
 
 
 _N = TypeVar("_N", int, float)
@@ -200,18 +264,28 @@ def _count(text: str) -> int:
     return number
 
 
-def _seconds(text: str) -> float:
-    number = _number(text, float)
-    if not 0 <= number < float("inf"):
-        raise argparse.ArgumentTypeError("must be 0 or more")
-    return number
-
-
 def _duration(text: str) -> float:
     try:
-        return parse_duration(text) if not text.startswith("-") else _seconds(text)
+        seconds = parse_duration(text)
     except ValueError as problem:
         raise argparse.ArgumentTypeError(str(problem)) from None
+    if seconds < 0:
+        raise argparse.ArgumentTypeError("must be 0 or more")
+    return seconds
+
+
+def _whole_duration(text: str) -> int:
+    seconds = _duration(text)
+    if seconds < 1 or seconds != int(seconds):
+        raise argparse.ArgumentTypeError("must be a whole number of seconds, at least 1")
+    return int(seconds)
+
+
+def _interval(text: str) -> float:
+    seconds = _duration(text)
+    if seconds <= 0:
+        raise argparse.ArgumentTypeError("must be more than 0")
+    return seconds
 
 
 def _fail_on(text: str) -> frozenset[str]:

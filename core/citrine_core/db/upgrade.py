@@ -1,10 +1,9 @@
 """Brings the schema of a database up to date: `citrine db upgrade`."""
 
-import argparse
 import asyncio
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NoReturn, cast
+from typing import TYPE_CHECKING, cast
 
 from alembic import command
 from alembic.config import Config
@@ -17,11 +16,12 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
 from citrine_core.blocks import plug_ins
 from citrine_core.clock import utc_now
-from citrine_core.config import CoreSettings, from_environment
+from citrine_core.config import CoreSettings, InvalidSetting, descriptions, from_environment
 from citrine_core.db.engine import create_engine, is_outage
 from citrine_core.db.partitions import add_partitions
 from citrine_core.db.schema_version import MIGRATIONS
 from citrine_core.db.unit_of_work import UnitOfWorkFactory
+from citrine_core.flags import FlagParser
 from citrine_core.services import Services
 
 if TYPE_CHECKING:
@@ -37,26 +37,23 @@ _LOCK = 0x6369_7472_0002
 """Advisory lock that makes upgrades of one PostgreSQL database take turns."""
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        # One line: how it is used, --help says.
-        self.exit(2, f"{self.prog}: {message}\n")
-
-
 def main(argv: Sequence[str]) -> int:
     """Upgrade the database that --database or CITRINE_DATABASE names.
 
     Returns:
         0 when it is up to date, 1 when it could not be upgraded, 2 for wrong flags or settings.
     """
-    parser = _Parser(prog="citrine db upgrade", description="Bring the schema up to date.")
-    parser.add_argument("--database", help="SQLAlchemy URL of the database; default: CITRINE_DATABASE")
+    parser = FlagParser("citrine db upgrade", "Bring a database to the newest schema.", InvalidSetting)
+    parser.add_settings(
+        {"database": CoreSettings.model_fields["database"]}, {"database": descriptions()["database"]}, {}
+    )
     try:
-        flags = parser.parse_args(argv)
-        given = {} if flags.database is None else {"database": flags.database}
-        settings = CoreSettings.model_validate({**from_environment(), **given})
+        settings = CoreSettings.model_validate({**from_environment(), **vars(parser.parse_args(argv))})
     except SystemExit as stop:
         return int(stop.code or 0)
+    except InvalidSetting as error:
+        sys.stderr.write(f"citrine db upgrade: {error}\n")
+        return 2
     except ValidationError as error:
         first = error.errors()[0]
         sys.stderr.write(f"citrine db upgrade: {'.'.join(map(str, first['loc']))}: {first['msg']}\n")

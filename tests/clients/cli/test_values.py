@@ -73,7 +73,7 @@ def test_a_span_of_time_is_a_duration() -> None:
     assert parse_duration("--grace", "0").seconds == 0
 
 
-@pytest.mark.parametrize("text", ["", "soon", "+1h", "-1h", "5", "1h ", "1y", "9" * 30 + "w"])
+@pytest.mark.parametrize("text", ["", "soon", "+1h", "-1h", "-5", "1e3", "nan", "1h ", "1y", "9" * 30 + "w"])
 def test_what_is_no_span_of_time_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="--grace"):
         parse_duration("--grace", text)

@@ -17,6 +17,7 @@ from citrine.api.v1.authorization_pb2 import (
 )
 from citrine_cli.client import Client, client_command
 from citrine_cli.errors import CliError, UsageError
+from citrine_cli.forms import DurationOption
 from citrine_cli.values import parse_seconds
 from citrine_cli.words import enum_word
 
@@ -132,7 +133,7 @@ async def change_authorizer(
     offline: Annotated[
         str, typer.Option("--offline", metavar="POLICY", help="While it is down: deny, local or accept.")
     ] = "deny",
-    timeout: Annotated[float, typer.Option("--timeout", metavar="S", help="Seconds that it has.")] = 3.0,
+    timeout: Annotated[float, DurationOption("--timeout", help="How long it has to answer.")] = 3.0,
 ) -> None:
     """Have a service of the operator's decide on tokens (citrine.authorizer.v1.AuthorizerService)."""
     if ask not in _ASK:

@@ -19,6 +19,7 @@ from citrine.ocpp.actions import ACTIONS
 from citrine.ocpp.codec import CodecError, decode, encode
 from citrine_cli.client import Client, client_command
 from citrine_cli.errors import UsageError, one_line
+from citrine_cli.forms import DurationOption
 from citrine_cli.timeouts import DEFAULT_TIMEOUT, LONGEST_TIMEOUT, MARGIN
 from citrine_cli.values import parse_object, parse_seconds, parse_time
 from citrine_cli.words import time_word
@@ -132,14 +133,14 @@ async def call(
         str, typer.Argument(metavar="[JSON]", help="OCPP 2.x payload in OCPP spelling; - reads it from stdin.")
     ] = "{}",
     timeout: Annotated[
-        float, typer.Option("--timeout", metavar="S", help="Seconds that the station has to answer.")
+        float, DurationOption("--timeout", help="How long the station has to answer.")
     ] = DEFAULT_TIMEOUT,
     when_online: Annotated[
         bool, typer.Option("--when-online", help="Where it is not connected, send it when it is back.")
     ] = False,
     expires: Annotated[
         str | None,
-        typer.Option("--expires", metavar="T", help="With --when-online: not after this time, ISO 8601 or +2h."),
+        typer.Option("--expires", metavar="TIME", help="With --when-online: not after this time."),
     ] = None,
     native: Annotated[
         bool, typer.Option("--native", help="Send the action as it stands in the station's own OCPP version.")

@@ -33,6 +33,7 @@ from citrine_cli.cells import Figure, PrefixId
 from citrine_cli.client import Client, client_command, collect
 from citrine_cli.costs import cost_lines
 from citrine_cli.errors import UsageError
+from citrine_cli.forms import DurationOption
 from citrine_cli.prefixes import listed_transaction, with_transaction
 from citrine_cli.values import parse_seconds
 from citrine_cli.words import count, duration_word, enum_word, money, time_word
@@ -67,7 +68,7 @@ def build() -> typer.Typer:
 async def list_costs(
     client: Client,
     station: Annotated[str, typer.Option("--station", metavar="ID", help="Only of this station.")] = "",
-    state: Annotated[str, typer.Option("--state", metavar="S", help="running, provisional or final.")] = "",
+    state: Annotated[str, typer.Option("--state", metavar="S", help="Only running, provisional or final ones.")] = "",
     limit: Annotated[int, typer.Option("--limit", metavar="N", help="At most this many; 0 is all.")] = 0,
 ) -> None:
     """List what transactions cost, the latest first."""
@@ -112,7 +113,7 @@ async def list_costs(
 async def show_cost(
     client: Client,
     transaction_id: Annotated[
-        str, typer.Argument(metavar="ID", help="transactionId of the station, or what it begins with.")
+        str, typer.Argument(metavar="ID", help="The transactionId of the station, or what it begins with.")
     ],
     station: Annotated[str, typer.Option("--station", metavar="ID", help="Station, where several used one id.")] = "",
 ) -> None:
@@ -221,9 +222,7 @@ async def cost_settings(
     running: Annotated[
         str, typer.Option("--running", metavar="HOW", help="Running cost: none, answer, cost-updated or both.")
     ] = "",
-    interval: Annotated[
-        float | None, typer.Option("--interval", metavar="SECONDS", help="How often CostUpdated is sent.")
-    ] = None,
+    interval: Annotated[float | None, DurationOption("--interval", help="How often CostUpdated is sent.")] = None,
     messages: Annotated[
         str, typer.Option("--messages", metavar="WHO", help="Stations told prices: supported, always or never.")
     ] = "",

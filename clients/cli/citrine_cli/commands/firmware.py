@@ -42,7 +42,9 @@ _STATES = {
 }
 
 Checksum = Annotated[str, typer.Argument(metavar="MD5", help="MD5 of the firmware, 32 hexadecimal digits.")]
-RequestId = Annotated[int, typer.Option("--id", metavar="ID", help="requestId; else it is chosen.")]
+RequestId = Annotated[
+    int, typer.Option("--id", metavar="ID", help="The requestId; else it is chosen.", show_default=False)
+]
 MaybeStation = Annotated[str, typer.Option("--station", metavar="ID", help="Only of this station.")]
 
 
@@ -95,7 +97,9 @@ async def update(
 async def show_update(
     client: Client,
     station_id: Station,
-    request_id: Annotated[int | None, typer.Argument(metavar="[REQUEST]", help="requestId; else the latest.")] = None,
+    request_id: Annotated[
+        int | None, typer.Argument(metavar="[REQUEST]", help="The requestId; else the latest.")
+    ] = None,
 ) -> None:
     """Show an update of a station, and all that the station said of it."""
     api = client.citrine.firmware_management

@@ -18,6 +18,7 @@ from citrine_cli.firmware_options import (
     Signature,
     firmware_of,
 )
+from citrine_cli.forms import DurationOption
 from citrine_cli.prefixes import with_campaign
 from citrine_cli.targets import choice
 from citrine_cli.values import parse_seconds, parse_time
@@ -61,7 +62,9 @@ async def create(
     model: Annotated[str, typer.Option("--model", metavar="M", help="Only stations of this model.")] = "",
     from_version: Annotated[str, typer.Option("--from-version", metavar="V", help="Only with this firmware.")] = "",
     version: Annotated[str, typer.Option("--version", metavar="V", help="What they are to boot with afterwards.")] = "",
-    campaign_id: Annotated[str, typer.Option("--id", metavar="ID", help="Its id; else it is chosen.")] = "",
+    campaign_id: Annotated[
+        str, typer.Option("--id", metavar="ID", help="Its id; else it is chosen.", show_default=False)
+    ] = "",
     name: Annotated[str, typer.Option("--name", metavar="TEXT", help="For people.")] = "",
     certificate: Certificate = None,
     signature: Signature = "",
@@ -69,23 +72,27 @@ async def create(
     install: Install = "",
     retries: Retries = None,
     retry_interval: RetryInterval = None,
-    parallel: Annotated[int, typer.Option("--parallel", metavar="N", help="Stations at a time: 10.")] = 0,
+    parallel: Annotated[
+        int, typer.Option("--parallel", metavar="N", help="Stations at a time.", show_default="10")
+    ] = 0,
     max_failures: Annotated[
         int | None, typer.Option("--max-failures", metavar="N", help="Stop when more stations failed.")
     ] = None,
     max_failure_percent: Annotated[
         float | None, typer.Option("--max-failure-percent", metavar="P", help="Stop when more of them failed.")
     ] = None,
-    attempts: Annotated[int, typer.Option("--attempts", metavar="N", help="Times that a station is asked: 1.")] = 0,
+    attempts: Annotated[
+        int, typer.Option("--attempts", metavar="N", help="Times that a station is asked.", show_default="1")
+    ] = 0,
     attempt_delay: Annotated[
-        float | None, typer.Option("--attempt-delay", metavar="S", help="Seconds until the next attempt: 600.")
+        float | None, DurationOption("--attempt-delay", help="How long until the next attempt.", show_default="10m")
     ] = None,
-    start: Annotated[str, typer.Option("--start", metavar="T", help="Begin then: ISO 8601 or +2h.")] = "",
-    end: Annotated[str, typer.Option("--end", metavar="T", help="Ask no station from then on.")] = "",
+    start: Annotated[str, typer.Option("--start", metavar="TIME", help="Begin then.")] = "",
+    end: Annotated[str, typer.Option("--end", metavar="TIME", help="Ask no station from then on.")] = "",
     hours: Annotated[
         str, typer.Option("--hours", metavar="HH:MM-HH:MM", help="Ask stations in these hours of the day only.")
     ] = "",
-    zone: Annotated[str, typer.Option("--zone", metavar="Z", help="Time zone of the hours: UTC.")] = "",
+    zone: Annotated[str, typer.Option("--zone", metavar="Z", help="Time zone of the hours.", show_default="UTC")] = "",
 ) -> None:
     """Update many stations. Those that are offline wait."""
     selection = pb.FirmwareSelection(

@@ -36,9 +36,7 @@ async def add_key(
         list[str],
         typer.Option("--scope", metavar="SCOPE", help='E.g. "stations:read"; "*" is all. May be repeated.'),
     ],
-    expires: Annotated[
-        str | None, typer.Option("--expires", metavar="T", help="Not valid from then on: ISO 8601 or +30d.")
-    ] = None,
+    expires: Annotated[str | None, typer.Option("--expires", metavar="TIME", help="Not valid from then on.")] = None,
     operator: Annotated[bool, typer.Option("--operator", help="A key of the operator of all tenants.")] = False,
 ) -> None:
     """Make an API key and print it, this once."""
@@ -109,11 +107,11 @@ async def rotate_key(
     client: Client,
     name: NameArgument,
     grace: Annotated[
-        str, typer.Option("--grace", metavar="SPAN", help='How long the old one stays valid: "30m", "2d"; "0": not.')
+        str, typer.Option("--grace", metavar="DURATION", help="How long the old one stays valid; 0: not.")
     ] = "1h",
     expires: Annotated[
         str | None,
-        typer.Option("--expires", metavar="T", help="End of the new one. Default: that of the old one, if it has one."),
+        typer.Option("--expires", metavar="TIME", help="End of the new one.", show_default="that of the old one"),
     ] = None,
 ) -> None:
     """Make a key that takes the place of another, print it, this once, and let the other end."""

@@ -64,7 +64,7 @@ async def list_limits(
 async def set_limit(
     client: Client,
     transaction_id: Annotated[
-        str, typer.Argument(metavar="TRANSACTION", help="transactionId of the station, or what it begins with.")
+        str, typer.Argument(metavar="TRANSACTION", help="The transactionId of the station, or what it begins with.")
     ],
     station: StationOption = "",
     max_cost: MaxCost = "",

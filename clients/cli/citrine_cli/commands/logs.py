@@ -8,6 +8,7 @@ from citrine.api.v1.diagnostics_pb2 import GetLogRequest, ListLogUploadsRequest,
 from citrine.ocpp.v2 import diagnostics_pb2 as ocpp
 from citrine_cli.client import Client, client_command, collect
 from citrine_cli.commands.reports import wait_for_report
+from citrine_cli.forms import DurationOption
 from citrine_cli.targets import DEFAULT_TIMEOUT, MARGIN, Station, Timeout, WhenOnline, choice, target, tell_answer
 from citrine_cli.values import parse_time
 from citrine_cli.words import enum_word, time_word
@@ -69,8 +70,8 @@ async def get_log(
 async def wait_for_log(
     client: Client,
     station_id: Station,
-    request_id: Annotated[int, typer.Argument(metavar="REQUEST", help="requestId of the log.")],
-    timeout: Annotated[float, typer.Option("--timeout", metavar="S", help="Seconds to wait; without an end: 0.")] = 600,
+    request_id: Annotated[int, typer.Argument(metavar="REQUEST", help="The requestId of the log.")],
+    timeout: Annotated[float, DurationOption("--timeout", help="How long to wait; 0: without end.")] = 600,
 ) -> None:
     """Show how a log is uploaded until that ends. The exit code is 1 where it is not uploaded."""
     await wait_for_report(client, station_id, request_id, "log", timeout)

@@ -70,11 +70,14 @@ async def set_message(
         str, typer.Option("--format", metavar="F", help=f"Of the text: {', '.join(_FORMATS)}.")
     ] = "utf8",
     language: Annotated[str, typer.Option("--language", metavar="L", help="Of the text, as RFC 5646: en-US.")] = "",
-    start: Annotated[str, typer.Option("--from", metavar="T", help="Not before: ISO 8601 or +2h.")] = "",
-    end: Annotated[str, typer.Option("--until", metavar="T", help="Not after.")] = "",
+    start: Annotated[str, typer.Option("--from", metavar="TIME", help="Not before.")] = "",
+    end: Annotated[str, typer.Option("--until", metavar="TIME", help="Not after.")] = "",
     transaction: Annotated[str, typer.Option("--transaction", metavar="ID", help="As long as it lasts.")] = "",
     message_id: Annotated[
-        int, typer.Option("--id", metavar="ID", help="Its id, e.g. of one that it replaces; else it is chosen.")
+        int,
+        typer.Option(
+            "--id", metavar="ID", help="Its id, e.g. of one that it replaces; else it is chosen.", show_default=False
+        ),
     ] = 0,
     timeout: Timeout = DEFAULT_TIMEOUT,
     when_online: WhenOnline = False,

@@ -34,7 +34,9 @@ async def list_values(
     client: Client,
     station_id: Annotated[str, typer.Argument(metavar="STATION", help="Name of the station.")],
     transaction: Annotated[str, typer.Option("--transaction", metavar="ID", help="Only of this transaction.")] = "",
-    evse: Annotated[int, typer.Option("--evse", metavar="N", help="Only of this EVSE; 0 is the main meter.")] = -1,
+    evse: Annotated[
+        int, typer.Option("--evse", metavar="N", help="Only of this EVSE; 0 is the main meter.", show_default=False)
+    ] = -1,
     connector: Annotated[int | None, typer.Option("--connector", metavar="N", help="Only of this connector.")] = None,
     measurand: Annotated[
         str, typer.Option("--measurand", metavar="NAME", help='Only of this measurand, e.g. "Power.Active.Import".')
@@ -42,8 +44,8 @@ async def list_values(
     context: Annotated[str, typer.Option("--context", metavar="NAME", help='Only of this one: "Sample.Clock".')] = "",
     phase: Annotated[str, typer.Option("--phase", metavar="NAME", help='Only of this phase, e.g. "L1-N".')] = "",
     location: Annotated[str, typer.Option("--location", metavar="NAME", help='Only from there, e.g. "Inlet".')] = "",
-    start: Annotated[str, typer.Option("--from", metavar="T", help="Taken at this time or later, ISO 8601.")] = "",
-    end: Annotated[str, typer.Option("--to", metavar="T", help="Taken before this time, ISO 8601.")] = "",
+    start: Annotated[str, typer.Option("--from", metavar="TIME", help="Taken at this time or later.")] = "",
+    end: Annotated[str, typer.Option("--to", metavar="TIME", help="Taken before this time.")] = "",
     signed: Annotated[bool, typer.Option("--signed", help="Only those that were signed.")] = False,
     newest: Annotated[bool, typer.Option("--newest", help="The latest first.")] = False,
     limit: Annotated[int, typer.Option("--limit", metavar="N", help="At most this many; 0 is all.")] = 0,

@@ -82,8 +82,11 @@ async def set_monitor(
     client: Client,
     station_id: Station,
     name: Annotated[str, typer.Argument(metavar="NAME", help="COMPONENT.VARIABLE, see citrine variable.")],
-    kind: Annotated[str, typer.Argument(metavar="TYPE", help=", ".join(_TYPES))],
-    value: Annotated[float, typer.Argument(metavar="VALUE", help="Threshold, difference, or seconds.")] = 1,
+    kind: Annotated[str, typer.Argument(metavar="TYPE", help=f"One of {', '.join(_TYPES)}.")],
+    value: Annotated[
+        float,
+        typer.Argument(metavar="VALUE", help="Threshold, difference, or interval in seconds."),
+    ] = 1,
     severity: Annotated[int, typer.Option("--severity", metavar="N", help="0, the worst, to 9.")] = 8,
     monitor_id: Annotated[int | None, typer.Option("--id", metavar="ID", help="Replace this monitor.")] = None,
     in_transactions: Annotated[bool, typer.Option("--transaction", help="Only while a transaction goes on.")] = False,
@@ -155,7 +158,7 @@ async def report_monitors(
 async def set_base(
     client: Client,
     station_id: Station,
-    base: Annotated[str, typer.Argument(metavar="BASE", help=", ".join(_BASES))],
+    base: Annotated[str, typer.Argument(metavar="BASE", help=f"One of {', '.join(_BASES)}.")],
     timeout: Timeout = DEFAULT_TIMEOUT,
 ) -> None:
     """Have a station activate a set of the monitors that it comes with."""

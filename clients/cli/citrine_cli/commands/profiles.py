@@ -17,6 +17,7 @@ from citrine.ocpp.v2 import types_pb2 as types
 from citrine_cli.client import Client, Limit, client_command, collect
 from citrine_cli.commands.profile_limits import capacity, list_limits, list_needs, renegotiate, show_plan
 from citrine_cli.errors import CliError, UsageError
+from citrine_cli.forms import DurationOption
 from citrine_cli.prefixes import listed_transaction, transaction_id_of
 from citrine_cli.profile_words import profile_from_flags, profile_table, rate_unit
 from citrine_cli.timeouts import DEFAULT_TIMEOUT, LONGEST_TIMEOUT, MARGIN
@@ -38,7 +39,7 @@ _PURPOSES = "TxDefaultProfile, TxProfile or ChargingStationMaxProfile"
 
 Station = Annotated[str, typer.Argument(metavar="STATION", help="Name of the station.")]
 OfStation = Annotated[str, typer.Option("--station", metavar="ID", help="Only of this station.")]
-Timeout = Annotated[float, typer.Option("--timeout", metavar="S", help="Seconds that the station has to answer.")]
+Timeout = Annotated[float, DurationOption("--timeout", help="How long the station has to answer.")]
 WhenOnline = Annotated[bool, typer.Option("--when-online", help="Where it is not connected, send it when it is back.")]
 MaybeEvse = Annotated[int | None, typer.Option("--evse", metavar="N", help="EVSE; 0 is the station itself.")]
 MaybeId = Annotated[int | None, typer.Option("--id", metavar="N", help="Id of the profile.")]
@@ -67,7 +68,9 @@ async def set_profile(
     station_id: Station,
     content: Annotated[
         str | None,
-        typer.Argument(metavar="[JSON]", help="chargingProfile in OCPP spelling instead of the flags; - reads stdin."),
+        typer.Argument(
+            metavar="[JSON]", help="A chargingProfile in OCPP spelling instead of the flags; - reads stdin."
+        ),
     ] = None,
     evse: Annotated[int, typer.Option("--evse", metavar="N", help="EVSE; 0 is the station, or all its EVSEs.")] = 0,
     periods: Annotated[
@@ -80,26 +83,32 @@ async def set_profile(
     unit: Annotated[str, typer.Option("--unit", metavar="U", help="A (of each phase) or W.")] = "A",
     purpose: Annotated[
         str | None,
-        typer.Option("--purpose", metavar="P", help=f"{_PURPOSES}; TxDefaultProfile, or TxProfile with a transaction."),
+        typer.Option(
+            "--purpose",
+            metavar="P",
+            help=f"{_PURPOSES}.",
+            show_default="TxDefaultProfile, or TxProfile with a transaction",
+        ),
     ] = None,
     transaction_id: Annotated[
         str, typer.Option("--transaction", metavar="ID", help="Transaction of a TxProfile.")
     ] = "",
     level: Annotated[int, typer.Option("--level", metavar="N", help="Stack level: the higher one counts.")] = 0,
     start: Annotated[
-        str | None, typer.Option("--start", metavar="T", help="When it starts: ISO 8601 or +2h. Default: now.")
+        str | None, typer.Option("--start", metavar="TIME", help="When it starts.", show_default="now")
     ] = None,
     relative: Annotated[
         bool, typer.Option("--relative", help="It starts with each transaction, not at a time.")
     ] = False,
-    recurs: Annotated[str, typer.Option("--recurs", metavar="R", help="daily or weekly.")] = "",
+    recurs: Annotated[str, typer.Option("--recurs", metavar="R", help="Either daily or weekly.")] = "",
     duration: Annotated[
-        int | None, typer.Option("--duration", metavar="S", help="Seconds that it takes. Default: no end.")
+        int | None, DurationOption("--duration", whole=True, help="How long it lasts.", show_default="without end")
     ] = None,
-    valid_from: Annotated[str | None, typer.Option("--from", metavar="T", help="Not valid before.")] = None,
-    valid_to: Annotated[str | None, typer.Option("--to", metavar="T", help="Not valid from then on.")] = None,
+    valid_from: Annotated[str | None, typer.Option("--from", metavar="TIME", help="Not valid before.")] = None,
+    valid_to: Annotated[str | None, typer.Option("--to", metavar="TIME", help="Not valid from then on.")] = None,
     profile_id: Annotated[
-        int, typer.Option("--id", metavar="N", help="Id: the profile of this id is replaced. Default: a free one.")
+        int,
+        typer.Option("--id", metavar="N", help="Id: the profile of this id is replaced.", show_default="a free one"),
     ] = 0,
     timeout: Timeout = DEFAULT_TIMEOUT,
     when_online: WhenOnline = False,
@@ -256,8 +265,8 @@ async def composite(
     client: Client,
     station_id: Station,
     evse: Annotated[int, typer.Option("--evse", metavar="N", help="EVSE; 0 is the station.")] = 0,
-    duration: Annotated[int, typer.Option("--duration", metavar="S", help="Seconds from now.")] = 86400,
-    unit: Annotated[str, typer.Option("--unit", metavar="U", help="A or W. Default: the station's choice.")] = "",
+    duration: Annotated[int, DurationOption("--duration", whole=True, help="How long from now on.")] = 86400,
+    unit: Annotated[str, typer.Option("--unit", metavar="U", help="A or W.", show_default="the station's choice")] = "",
     timeout: Timeout = DEFAULT_TIMEOUT,
 ) -> None:
     """Ask a station what it expects to draw, all its limits taken together."""

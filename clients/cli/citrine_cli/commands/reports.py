@@ -11,6 +11,7 @@ from citrine.ocpp.spellings import number_of
 from citrine.ocpp.v2 import provisioning_pb2 as ocpp
 from citrine_cli.client import Client, client_command, collect
 from citrine_cli.errors import CliError, UsageError
+from citrine_cli.forms import DurationOption
 from citrine_cli.targets import DEFAULT_TIMEOUT, MARGIN, Station, Timeout, WhenOnline, choice, target
 from citrine_cli.variable_names import parse_component, write_name
 from citrine_cli.words import count, enum_word, time_word
@@ -33,7 +34,7 @@ _KINDS = {
 }
 _STATES = {name.removeprefix("REPORT_STATE_").lower(): number for name, number in pb.ReportState.items() if number}
 
-RequestId = Annotated[int, typer.Argument(metavar="REQUEST", help="requestId of the report.")]
+RequestId = Annotated[int, typer.Argument(metavar="REQUEST", help="The requestId of the report.")]
 Kind = Annotated[str, typer.Option("--kind", metavar="KIND", help=f"What it tells: {', '.join(_KINDS)}.")]
 Wait = Annotated[bool, typer.Option("--wait", help="Wait until the report is there.")]
 
@@ -55,7 +56,7 @@ async def request_base(
     client: Client,
     station_id: Station,
     base: Annotated[
-        str, typer.Option("--base", metavar="BASE", help="full, configuration or summary inventory.")
+        str, typer.Option("--base", metavar="BASE", help="Which inventory: full, configuration or summary.")
     ] = "full",
     wait: Wait = False,
     timeout: Timeout = DEFAULT_TIMEOUT,
@@ -108,9 +109,7 @@ async def wait_for_report(
     station_id: Station,
     request_id: RequestId,
     kind: Kind = "device-model",
-    timeout: Annotated[
-        float, typer.Option("--timeout", metavar="S", help="Seconds to wait; without an end: 0.")
-    ] = WAIT,
+    timeout: Annotated[float, DurationOption("--timeout", help="How long to wait; 0: without end.")] = WAIT,
 ) -> None:
     """Show how a report arrives until nothing more is expected of it. The exit code is 1 where it is not complete."""
     if timeout < 0:

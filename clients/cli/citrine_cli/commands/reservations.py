@@ -42,14 +42,17 @@ async def add_reservation(
     station_id: Station,
     id_token: Annotated[str, typer.Option("--token", metavar="TOKEN", help="Who the EVSE is kept for.")],
     token_type: Annotated[str, typer.Option("--type", metavar="TYPE", help="Type of the token.")] = "ISO14443",
-    until: Annotated[str, typer.Option("--until", metavar="T", help="When it ends: ISO 8601 or +2h.")] = "+1h",
+    until: Annotated[str, typer.Option("--until", metavar="TIME", help="When it ends.")] = "+1h",
     evse: Annotated[int | None, typer.Option("--evse", metavar="N", help="This EVSE; without: any.")] = None,
     connector_type: Annotated[
         str | None, typer.Option("--connector-type", metavar="TYPE", help="Any EVSE with such a connector: cType2.")
     ] = None,
     group: Annotated[str, typer.Option("--group", metavar="G", help="Tokens of this group may use it, too.")] = "",
     reservation_id: Annotated[
-        int, typer.Option("--id", metavar="ID", help="Its id, e.g. of one that it replaces; else it is chosen.")
+        int,
+        typer.Option(
+            "--id", metavar="ID", help="Its id, e.g. of one that it replaces; else it is chosen.", show_default=False
+        ),
     ] = 0,
     timeout: Timeout = DEFAULT_TIMEOUT,
     when_online: WhenOnline = False,

@@ -21,6 +21,7 @@ from citrine.ocpp.v2 import availability_pb2 as availability
 from citrine.ocpp.v2 import provisioning_pb2 as ocpp
 from citrine_cli.client import Client, Limit, client_command, collect
 from citrine_cli.errors import UsageError
+from citrine_cli.forms import DurationOption
 from citrine_cli.targets import DEFAULT_TIMEOUT, MARGIN, Station, Timeout, WhenOnline, choice, target, tell_answer
 from citrine_cli.words import enum_word, time_word
 
@@ -175,7 +176,7 @@ async def set_network_profile(
     ] = "Wired0",
     security: Annotated[int, typer.Option("--security-profile", metavar="N", help="1, 2 or 3.")] = 1,
     message_timeout: Annotated[
-        int, typer.Option("--message-timeout", metavar="S", help="Seconds that it waits for our answers.")
+        int, DurationOption("--message-timeout", whole=True, help="How long it waits for our answers.")
     ] = 30,
     timeout: Timeout = DEFAULT_TIMEOUT,
     when_online: WhenOnline = False,

@@ -68,7 +68,7 @@ async def watch_station(
         typer.Option("--until", metavar="STEP", help="End with exit code 0 once it is connected, booted or charging."),
     ] = "",
     timeout: Annotated[
-        str, typer.Option("--timeout", metavar="TIME", help='With --until: end with exit code 1 after "5m", "90s".')
+        str, typer.Option("--timeout", metavar="DURATION", help="With --until: end with exit code 1 after it.")
     ] = "",
 ) -> None:
     """Say what becomes of a station until Ctrl-C: connected, booted, charging, ended, or why it is refused.

@@ -26,6 +26,7 @@ from citrine_cli.client import Client, client_command, collect
 from citrine_cli.commands import station_care, station_configuration, station_watch
 from citrine_cli.commands.refusals import refusal_words
 from citrine_cli.errors import UsageError
+from citrine_cli.forms import DurationOption
 from citrine_cli.words import connected_word, count, enum_word, skew_word, time_word
 
 __all__ = ["build"]
@@ -42,7 +43,7 @@ Configure = Annotated[
 ]
 Interval = Annotated[
     int | None,
-    typer.Option("--interval", metavar="S", help="Seconds between heartbeats, or until it boots again; 0: default."),
+    DurationOption("--interval", whole=True, help="Between heartbeats, or until it boots again; 0: that of the core."),
 ]
 Configuration = Annotated[
     str | None,

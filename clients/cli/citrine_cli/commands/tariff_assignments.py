@@ -44,8 +44,8 @@ async def assign_tariff(
     group: Annotated[str, typer.Option("--group", metavar="G", help="Group of tokens.")] = "",
     id_token: IdToken = "",
     token_type: TokenType = "",
-    begin: Annotated[str, typer.Option("--from", metavar="T", help="From when on: ISO 8601 or +2h; now.")] = "",
-    end: Annotated[str, typer.Option("--to", metavar="T", help="Until when; without end.")] = "",
+    begin: Annotated[str, typer.Option("--from", metavar="TIME", help="From when on.", show_default="now")] = "",
+    end: Annotated[str, typer.Option("--to", metavar="TIME", help="Until when.", show_default="without end")] = "",
 ) -> None:
     """Say to whom, where and when a tariff applies; without options to all drivers at all stations from now on."""
     assignment = TariffAssignment(
@@ -103,7 +103,7 @@ async def list_assignments(
 async def unassign_tariff(
     client: Client,
     assignment_id: Annotated[str, typer.Argument(metavar="ID", help="Id of the assignment, or what it begins with.")],
-    end: Annotated[str, typer.Option("--at", metavar="T", help="When it ends: ISO 8601 or +2h; now.")] = "",
+    end: Annotated[str, typer.Option("--at", metavar="TIME", help="When it ends.", show_default="now")] = "",
 ) -> None:
     """End an assignment. Transactions that are under way keep their tariff."""
     time = parse_time("--at", end) if end else None

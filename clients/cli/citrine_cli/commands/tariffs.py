@@ -92,9 +92,9 @@ LeastNeedsEnergy = Annotated[
     bool, typer.Option("--min-needs-energy", help="No minimum is due where no energy is taken.")
 ]
 Most = Annotated[str, typer.Option("--max", metavar="PRICE", help="Most that a transaction costs, with VAT.")]
-Zone = Annotated[str, typer.Option("--time-zone", metavar="ZONE", help="E.g. Europe/Berlin; UTC.")]
-From = Annotated[str, typer.Option("--valid-from", metavar="T", help="ISO 8601 or +30d.")]
-To = Annotated[str, typer.Option("--valid-to", metavar="T", help="ISO 8601 or +30d.")]
+Zone = Annotated[str, typer.Option("--time-zone", metavar="ZONE", help="Like Europe/Berlin.", show_default="UTC")]
+From = Annotated[str, typer.Option("--valid-from", metavar="TIME", help="Not valid before.")]
+To = Annotated[str, typer.Option("--valid-to", metavar="TIME", help="Not valid from then on.")]
 Texts = Annotated[list[str] | None, typer.Option("--text", metavar="LANG=TEXT", help="What drivers are told; repeat.")]
 Description = Annotated[str, typer.Option("--description", metavar="TEXT", help="For operators.")]
 
@@ -242,7 +242,7 @@ async def preview_cost(
     kwh: Annotated[str, typer.Option("--kwh", metavar="KWH", help="Energy.")] = "",
     charging: Annotated[float, typer.Option("--charging", metavar="MINUTES", help="Charging time.")] = 0,
     idle: Annotated[float, typer.Option("--idle", metavar="MINUTES", help="Idle time after it.")] = 0,
-    start: Annotated[str, typer.Option("--start", metavar="T", help="Beginning: ISO 8601 or +2h; now.")] = "",
+    start: Annotated[str, typer.Option("--start", metavar="TIME", help="When it begins.", show_default="now")] = "",
     station: Station = "",
     evse: Evse = 0,
     id_token: IdToken = "",

@@ -21,6 +21,7 @@ from citrine.api.v1.tokens_pb2 import (
 )
 from citrine_cli.client import Client, client_command, collect
 from citrine_cli.errors import UsageError
+from citrine_cli.forms import DurationOption
 from citrine_cli.limits import MaxCost, MaxEnergy, MaxTime, limit_words, parse_limit
 from citrine_cli.named_things import check_station
 from citrine_cli.token_rules import parse_rules, rule_words
@@ -35,10 +36,10 @@ MaybeType = Annotated[str, typer.Option("--type", metavar="TYPE", help="Type, wh
 Language = Annotated[str, typer.Option("--language", metavar="TAG", help="Of the driver, e.g. de.")]
 SecondLanguage = Annotated[str, typer.Option("--second-language", metavar="TAG", help="To fall back on.")]
 Message = Annotated[str, typer.Option("--message", metavar="TEXT", help="Shown to the driver.")]
-Priority = Annotated[int, typer.Option("--priority", metavar="N", help="-9 to 9; higher is more.")]
+Priority = Annotated[int, typer.Option("--priority", metavar="N", help="From -9 to 9; higher is more.")]
 CacheTime = Annotated[
     int | None,
-    typer.Option("--cache-time", metavar="S", help="Seconds that stations may remember it; 0 is not at all."),
+    DurationOption("--cache-time", whole=True, help="How long stations may remember it; 0 is not at all."),
 ]
 Places = Annotated[
     list[str], typer.Option("--at", metavar="STATION[:EVSE,…]", help="It may charge there only; repeatable.")
@@ -110,9 +111,7 @@ async def add_token(
     token_type: Annotated[str, typer.Option("--type", metavar="TYPE", help=f"One of {', '.join(_TYPES)}.")],
     status: Annotated[str, typer.Option("--status", metavar="S", help="Accepted or Blocked.")] = "Accepted",
     group: Annotated[str, typer.Option("--group", metavar="G", help="Tokens of a group may stop each other.")] = "",
-    expires: Annotated[
-        str | None, typer.Option("--expires", metavar="T", help="Not valid from then on: ISO 8601 or +30d.")
-    ] = None,
+    expires: Annotated[str | None, typer.Option("--expires", metavar="TIME", help="Not valid from then on.")] = None,
     master_pass: Annotated[bool, typer.Option("--master-pass", help="It may stop, and not start, any.")] = False,
     description: Annotated[str, typer.Option("--description", metavar="TEXT", help="For people.")] = "",
     language: Language = "",
@@ -182,13 +181,24 @@ async def set_token(
     token_type: Annotated[str, typer.Option("--type", metavar="TYPE", help=f"One of {', '.join(_TYPES)}.")],
     status: Annotated[str | None, typer.Option("--status", metavar="S", help="Accepted or Blocked.")] = None,
     group: Annotated[str | None, typer.Option("--group", metavar="G", help='Its group; "" for none.')] = None,
-    expires: Annotated[str | None, typer.Option("--expires", metavar="T", help='When; "" for never.')] = None,
+    expires: Annotated[str | None, typer.Option("--expires", metavar="TIME", help='When; "" for never.')] = None,
     master_pass: Annotated[bool | None, typer.Option("--master-pass/--no-master-pass", help="Stops any.")] = None,
-    language: Annotated[str | None, typer.Option("--language", metavar="TAG", help='"" for none.')] = None,
-    second_language: Annotated[str | None, typer.Option("--second-language", metavar="TAG", help='"": none.')] = None,
-    message: Annotated[str | None, typer.Option("--message", metavar="TEXT", help='"" for none.')] = None,
-    priority: Annotated[int | None, typer.Option("--priority", metavar="N", help="-9 to 9.")] = None,
-    cache_time: Annotated[int | None, typer.Option("--cache-time", metavar="S", help="-1 is as they like.")] = None,
+    language: Annotated[
+        str | None, typer.Option("--language", metavar="TAG", help='Of the driver, e.g. de; "": none.')
+    ] = None,
+    second_language: Annotated[
+        str | None, typer.Option("--second-language", metavar="TAG", help='To fall back on; "": none.')
+    ] = None,
+    message: Annotated[
+        str | None, typer.Option("--message", metavar="TEXT", help='Shown to the driver; "": none.')
+    ] = None,
+    priority: Annotated[int | None, typer.Option("--priority", metavar="N", help="From -9 to 9.")] = None,
+    cache_time: Annotated[
+        int | None,
+        DurationOption(
+            "--cache-time", whole=True, help="How long stations may remember it; -1 is as long as they like."
+        ),
+    ] = None,
     places: Places = [],  # noqa: B006
     connectors: Connectors = [],  # noqa: B006
     times: Times = [],  # noqa: B006

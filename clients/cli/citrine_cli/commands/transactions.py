@@ -36,7 +36,7 @@ from citrine_cli.words import amount, count, duration_word, enum_word, instant_w
 __all__ = ["build"]
 
 TransactionId = Annotated[
-    str, typer.Argument(metavar="ID", help="transactionId of the station, or what it begins with.")
+    str, typer.Argument(metavar="ID", help="The transactionId of the station, or what it begins with.")
 ]
 StationOption = Annotated[str, typer.Option("--station", metavar="ID", help="Station, where several used one id.")]
 
@@ -70,8 +70,8 @@ async def list_transactions(
     station: Annotated[str, typer.Option("--station", metavar="ID", help="Only of this station.")] = "",
     active: Annotated[bool, typer.Option("--active", help="Only those that have not ended.")] = False,
     id_token: Annotated[str, typer.Option("--token", metavar="ID", help="Only of this token.")] = "",
-    begin: Annotated[str, typer.Option("--from", metavar="T", help="Begun then or later: ISO 8601 or +2h.")] = "",
-    end: Annotated[str, typer.Option("--to", metavar="T", help="Begun before then: ISO 8601 or +2h.")] = "",
+    begin: Annotated[str, typer.Option("--from", metavar="TIME", help="Begun then or later.")] = "",
+    end: Annotated[str, typer.Option("--to", metavar="TIME", help="Begun before then.")] = "",
     limit: Annotated[int, typer.Option("--limit", metavar="N", help="At most this many; 0 is all.")] = 0,
 ) -> None:
     """List transactions, the latest first."""
@@ -205,7 +205,9 @@ async def start_transaction(
     station_id: Annotated[str, typer.Argument(metavar="STATION", help="Name of the station.")],
     id_token: Annotated[str, typer.Argument(metavar="TOKEN", help="Token to charge with.")],
     kind: Annotated[str, typer.Option("--type", metavar="TYPE", help="Type of the token.")] = "ISO14443",
-    evse: Annotated[int, typer.Option("--evse", metavar="N", help="EVSE; without it the station chooses.")] = 0,
+    evse: Annotated[
+        int, typer.Option("--evse", metavar="N", help="EVSE; without it the station chooses.", show_default=False)
+    ] = 0,
     group: Annotated[str, typer.Option("--group", metavar="ID", help="Group, if not that of the token.")] = "",
     max_cost: MaxCost = "",
     max_energy: MaxEnergy = 0.0,

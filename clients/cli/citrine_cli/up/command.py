@@ -23,7 +23,8 @@ def register(app: typer.Typer) -> None:
 
 def up(
     data_dir: Annotated[
-        Path, typer.Option("--data-dir", envvar="CITRINE_DATA_DIR", help="Directory for keys, logs and the demo.")
+        Path,
+        typer.Option("--data-dir", envvar="CITRINE_DATA_DIR", metavar="PATH", help="For keys, logs and the demo."),
     ] = Path(".citrine"),
     database: Annotated[
         str, typer.Option("--database", envvar="CITRINE_DATABASE", metavar="URL", help="SQLAlchemy URL.")

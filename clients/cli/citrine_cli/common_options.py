@@ -1,0 +1,52 @@
+"""Options of `citrine` itself that may also follow a command that calls a core."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from citrine_cli.connection import DEFAULT_CORE, DEFAULT_KEY_FILE
+
+__all__ = ["CoreOption", "JsonOption", "KeyFileOption", "KeyOption", "NoColorOption", "TenantOption"]
+
+CoreOption = Annotated[
+    str | None,
+    typer.Option(
+        "--core",
+        envvar="CITRINE_CORE",
+        metavar="HOST:PORT,…",
+        show_default=DEFAULT_CORE,
+        help="Where the cores are.",
+    ),
+]
+
+KeyOption = Annotated[
+    str | None,
+    typer.Option("--key", envvar="CITRINE_KEY", metavar="KEY", show_default="the key file's", help="API key."),
+]
+
+KeyFileOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--key-file",
+        envvar="CITRINE_KEY_FILE",
+        metavar="PATH",
+        show_default=str(DEFAULT_KEY_FILE),
+        help="File with the API key.",
+    ),
+]
+
+TenantOption = Annotated[
+    str | None,
+    typer.Option(
+        "--tenant",
+        envvar="CITRINE_TENANT",
+        metavar="ID",
+        show_default="the only one",
+        help="Tenant to act on, for operators.",
+    ),
+]
+
+NoColorOption = Annotated[bool, typer.Option("--no-color", help="Print no colours, as with NO_COLOR set.")]
+
+JsonOption = Annotated[bool, typer.Option("--json", help="Print the API's answer as JSON.")]

@@ -1,0 +1,57 @@
+"""Forms of values that many options take: said once in the help of a command, under the name that stands for them."""
+
+import math
+from typing import Any, get_args
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from citrine_cli.durations import duration_seconds, duration_text
+
+__all__ = ["FORMS", "DurationOption", "add_forms", "duration_default"]
+
+FORMS = {
+    "DURATION": "90s, 5m, 2h, 1d12h, or a number of seconds.",
+    "TIME": "ISO 8601, local time without an offset: 2030-01-31T12:00; or from now on: +90s, +2h, +1d12h.",
+}
+"""What stands for a value in the help, and what may be written there."""
+
+
+def DurationOption(*flags: str, help: str, whole: bool = False, **options: Any) -> Any:
+    """Return an option that takes a duration, as seconds: a function as `typer.Option` is.
+
+    Args:
+        flags: As they are written.
+        help: What it is for.
+        whole: Whether it is a whole number of seconds, as an int.
+        options: What else `typer.Option` takes.
+    """
+    return typer.Option(*flags, metavar="DURATION", parser=_whole if whole else _seconds, help=help, **options)
+
+
+def duration_default(hint: object, default: object) -> object:
+    """Return the default of a parameter as its help shows it: of a duration, as it would be written."""
+    is_duration = any(getattr(one, "metavar", None) == "DURATION" for one in get_args(hint)[1:])
+    return duration_text(default) if is_duration and isinstance(default, int | float) else default
+
+
+def add_forms(command: TyperCommand | TyperGroup) -> None:
+    """Have the help of a command, and of those below it, say the forms that its values have."""
+    found = {getattr(parameter, "metavar", None) for parameter in command.params}
+    command.epilog = "\n\n".join(f"{name}: {form}" for name, form in FORMS.items() if name in found) or command.epilog
+    for below in getattr(command, "commands", {}).values():
+        add_forms(below)
+
+
+def _seconds(text: str) -> float:
+    try:
+        return duration_seconds(str(text))
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is not a duration: expected {FORMS['DURATION'][:-1]}") from None
+
+
+def _whole(text: str) -> int:
+    seconds = _seconds(text)
+    if not math.isfinite(seconds) or seconds != int(seconds):
+        raise typer.BadParameter(f"{text!r} is not a whole number of seconds")
+    return int(seconds)
