@@ -202,3 +202,18 @@ def test_without_its_extra_the_command_line_says_what_to_install() -> None:
     assert ran.stderr == (
         "error: the command line is not installed: module typer is missing; pip install 'citrine-csms[cli]'\n"
     )
+
+
+def test_what_stands_after_a_command_goes_first_then_what_stands_before_it_then_the_variable(
+    cli: Cli, stations: ScriptedCore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CITRINE_CORE", stations.address)
+    monkeypatch.setenv("CITRINE_KEY", "variable")
+    monkeypatch.setenv("CITRINE_TENANT", "variable")
+
+    cli("--key", "before", "--tenant", "before", "station", "list", "--key", "after", "--tenant", "after")
+    cli("--key", "before", "--tenant", "before", "station", "list")
+    cli("station", "list")
+
+    said = [(call.metadata["authorization"], call.metadata["citrine-tenant"]) for call in stations.seen]
+    assert said == [("Bearer after", "after"), ("Bearer before", "before"), ("Bearer variable", "variable")]

@@ -100,11 +100,22 @@ def test_what_fails_ends_it(start: Start, counting: ScriptedCore) -> None:
     assert errors == f"error: the core at {counting.address} does not offer this\n"
 
 
-@pytest.mark.parametrize("interval", ["0", "-1", "nan"])
-def test_an_interval_that_is_none_is_a_wrong_use(citrine: Cli, interval: str) -> None:
+@pytest.mark.parametrize("interval", ["0", "-1", "100ms"])
+def test_an_interval_that_is_too_short_is_a_wrong_use(citrine: Cli, interval: str) -> None:
     ran = citrine("station", "list", "--watch", "--interval", interval)
 
     assert (ran.code, ran.err) == (2, "error: --interval: expected at least 0.2 seconds\n")
+
+
+@pytest.mark.parametrize("interval", ["nan", "inf", "1e3", "soon", "5 m"])
+def test_an_interval_that_is_no_duration_is_a_wrong_use(citrine: Cli, interval: str) -> None:
+    ran = citrine("station", "list", "--watch", "--interval", interval)
+
+    expected = "expected 90s, 5m, 2h, 1d12h, or a number of seconds; see --help"
+    assert (ran.code, ran.err) == (
+        2,
+        f"error: Invalid value for '--interval': {interval!r} is not a duration: {expected}\n",
+    )
 
 
 def test_what_one_would_ask_again_and_again_can_be_watched() -> None:
