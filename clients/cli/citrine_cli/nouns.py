@@ -66,6 +66,7 @@ GROUPS: Mapping[str, Noun] = {
     "meter": _group("meters", "Meter values: list."),
     "tariff": _group("tariffs", "Tariffs: create, change, assign, try out."),
     "cost": _group("costs", "Costs of transactions: list, show, corrections, correction, settings."),
+    "command": _group("commands", "Commands that were sent to stations: list, show, cancel."),
     "connection": _group("connections", "Open websockets of stations: list."),
     "tenant": _group("tenants", "Tenants: add, list, update, remove."),
     "key": _group("keys", "API keys: add, list, show, rotate, revoke."),
@@ -95,7 +96,7 @@ SECTIONS: Mapping[str, tuple[str, ...]] = {
     "Access": ("token", "locallist", "authorization"),
     "Money": ("tariff", "cost"),
     "Device": ("variable", "monitor", "report", "log", "firmware", "message", "data"),
-    "Watching and asking": ("events", "messages", "call"),
+    "Watching and asking": ("events", "messages", "call", "command"),
     "Operations": ("tenant", "key", "completion"),
     "Processes": ("up", "core", "edge", "simulate", "db"),
 }

@@ -22,6 +22,7 @@ __all__ = [
     "transaction_id_of",
     "with_assignment",
     "with_campaign",
+    "with_command",
     "with_transaction",
 ]
 
@@ -85,6 +86,11 @@ async def with_campaign(client: Client, text: str, call: Callable[[str], Awaitab
 async def with_assignment(client: Client, text: str, call: Callable[[str], Awaitable[T]]) -> T:
     """Return what a call answers about an assignment of a tariff, as `with_transaction` does of a transaction."""
     return await _with("assignments", text, call, lambda: _assignments(client, text))
+
+
+async def with_command(client: Client, text: str, call: Callable[[str], Awaitable[T]]) -> T:
+    """Return what a call answers about a command, as `with_transaction` does of a transaction."""
+    return await _with("commands", text, call, lambda: _commands(client, text))
 
 
 async def transaction_id_of(client: Client, text: str, station: str = "") -> str:
@@ -194,3 +200,12 @@ async def _assignments(client: Client, text: str) -> list[tuple[str, str]]:
     request = ListTariffAssignmentsRequest(assignment_id_prefix=text, include_ended=True, page_size=NAMED + 1)
     found = (await client.citrine.tariffs.ListTariffAssignments(request)).assignments
     return [(one.assignment_id, one.tariff_id) for one in found]
+
+
+async def _commands(client: Client, text: str) -> list[tuple[str, str]]:
+    from citrine.api.v1.commands_pb2 import ListCommandsRequest
+
+    found = (
+        await client.citrine.commands.ListCommands(ListCommandsRequest(id_prefix=text, page_size=NAMED + 1))
+    ).commands
+    return [(one.id, f"{one.action} to {one.station_id}") for one in found]

@@ -16,6 +16,7 @@ from citrine.api.v1.configurations_pb2 import (
     ListConfigurationsRequest,
     ListDriftReportsRequest,
     ListProvisioningsRequest,
+    ProvisioningState,
     StationSelector,
     UpdateConfigurationRequest,
 )
@@ -23,12 +24,15 @@ from citrine.ocpp.v2 import provisioning_pb2 as ocpp
 from citrine_cli.client import Client, Limit, client_command, collect
 from citrine_cli.commands.station_configuration import Everything, MayReset, drift_row
 from citrine_cli.errors import CliError, UsageError
+from citrine_cli.filters import words_of
 from citrine_cli.targets import choice
 from citrine_cli.values import parse_object
 from citrine_cli.variable_names import parse_name, write_name
 from citrine_cli.words import count, enum_word, time_word
 
 __all__ = ["build"]
+
+_STATES = words_of(ProvisioningState.items(), "PROVISIONING_STATE_")
 
 _REPORTS = {
     "full": ocpp.REPORT_BASE_ENUM_FULL_INVENTORY,
@@ -254,10 +258,16 @@ async def apply_configuration(
 async def list_progress(
     client: Client,
     configuration_id: Annotated[str, typer.Argument(metavar="[ID]", help="Only of this configuration.")] = "",
+    states: Annotated[
+        list[str] | None,
+        typer.Option("--state", metavar="STATE", help=f"Only {', '.join(_STATES)} ones; may be repeated."),
+    ] = None,
     limit: Limit = 0,
 ) -> None:
     """List how far stations are with their configurations."""
-    request = ListProvisioningsRequest(configuration_id=configuration_id)
+    request = ListProvisioningsRequest(
+        configuration_id=configuration_id, states=[choice("--state", _STATES, state) for state in states or ()]
+    )
     pages = collect(client.citrine.configurations.ListProvisionings, request, limit)
     found = [each async for page in pages for each in page.provisionings]
     if client.out.as_json:

@@ -33,12 +33,16 @@ from citrine_cli.cells import Figure, PrefixId
 from citrine_cli.client import Client, client_command, collect
 from citrine_cli.costs import cost_lines
 from citrine_cli.errors import UsageError
+from citrine_cli.filters import words_of
 from citrine_cli.forms import DurationOption
 from citrine_cli.prefixes import listed_transaction, with_transaction
+from citrine_cli.targets import choice
 from citrine_cli.values import parse_seconds
 from citrine_cli.words import count, duration_word, enum_word, money, time_word
 
 __all__ = ["build"]
+
+_REASONS = words_of(CostCorrection.Reason.items(), "REASON_")
 
 _STATES = {"running": COST_STATE_RUNNING, "provisional": COST_STATE_PROVISIONAL, "final": COST_STATE_FINAL}
 _RUNNING = {
@@ -154,11 +158,18 @@ async def list_corrections(
     client: Client,
     transaction_id: Annotated[str, typer.Option("--transaction", metavar="ID", help="Only of this one.")] = "",
     station: Annotated[str, typer.Option("--station", metavar="ID", help="Only of this station.")] = "",
+    reason: Annotated[
+        str, typer.Option("--reason", metavar="REASON", help=f"Only of one of {', '.join(_REASONS)}.")
+    ] = "",
     limit: Annotated[int, typer.Option("--limit", metavar="N", help="At most this many; 0 is all.")] = 0,
 ) -> None:
     """List what final costs were corrected to, the latest first."""
     transaction_id = await listed_transaction(client, transaction_id, station)
-    request = ListCostCorrectionsRequest(station_id=station, transaction_id=transaction_id)
+    request = ListCostCorrectionsRequest(
+        station_id=station,
+        transaction_id=transaction_id,
+        reason=choice("--reason", _REASONS, reason) if reason else CostCorrection.REASON_UNSPECIFIED,
+    )
     pages = collect(client.citrine.tariff_and_cost.ListCostCorrections, request, limit)
     corrections = [one async for page in pages for one in page.corrections]
     if client.out.as_json:

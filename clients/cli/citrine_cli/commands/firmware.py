@@ -9,6 +9,7 @@ from citrine.ocpp.v2 import firmware_management_pb2 as ocpp
 from citrine_cli.client import Client, Limit, client_command, collect
 from citrine_cli.commands import firmware_campaigns
 from citrine_cli.errors import CliError
+from citrine_cli.filters import words_of
 from citrine_cli.firmware_options import (
     Certificate,
     Install,
@@ -35,11 +36,8 @@ from citrine_cli.words import enum_word, instant_word, number, time_word
 
 __all__ = ["build"]
 
-_STATES = {
-    name.removeprefix("FIRMWARE_UPDATE_STATE_").lower().replace("_", "-"): state
-    for name, state in pb.FirmwareUpdateState.items()
-    if state
-}
+_STATES = words_of(pb.FirmwareUpdateState.items(), "FIRMWARE_UPDATE_STATE_")
+_PUBLICATION_STATES = words_of(pb.PublicationState.items(), "PUBLICATION_STATE_")
 
 Checksum = Annotated[str, typer.Argument(metavar="MD5", help="MD5 of the firmware, 32 hexadecimal digits.")]
 RequestId = Annotated[
@@ -227,9 +225,19 @@ async def unpublish(
         client.out.line(f"{station_id} answered {status}")
 
 
-async def list_publications(client: Client, station: MaybeStation = "", limit: Limit = 0) -> None:
+async def list_publications(
+    client: Client,
+    station: MaybeStation = "",
+    state: Annotated[
+        str, typer.Option("--state", metavar="STATE", help=f"Only {', '.join(_PUBLICATION_STATES)} ones.")
+    ] = "",
+    limit: Limit = 0,
+) -> None:
     """List what local controllers published or were to publish, the latest first."""
-    request = pb.ListFirmwarePublicationsRequest(station_id=station)
+    request = pb.ListFirmwarePublicationsRequest(
+        station_id=station,
+        state=choice("--state", _PUBLICATION_STATES, state) if state else pb.PUBLICATION_STATE_UNSPECIFIED,
+    )
     pages = collect(client.citrine.firmware_management.ListFirmwarePublications, request, limit)
     publications = [one async for page in pages for one in page.publications]
     if client.out.as_json:

@@ -8,6 +8,7 @@ from citrine.api.v1 import firmware_campaigns_pb2 as pb
 from citrine_cli.cells import PrefixId
 from citrine_cli.client import Client, client_command, collect
 from citrine_cli.errors import UsageError
+from citrine_cli.filters import words_of
 from citrine_cli.firmware_options import (
     Certificate,
     Install,
@@ -29,11 +30,8 @@ __all__ = ["build"]
 LONGEST_DELAY = 31_536_000.0
 """Seconds between two attempts at most: a year."""
 
-_STATES = {
-    name.removeprefix("FIRMWARE_CAMPAIGN_STATE_").lower(): state
-    for name, state in pb.FirmwareCampaignState.items()
-    if state
-}
+_STATES = words_of(pb.FirmwareCampaignState.items(), "FIRMWARE_CAMPAIGN_STATE_")
+_STATION_STATES = words_of(pb.FirmwareCampaignStationState.items(), "FIRMWARE_CAMPAIGN_STATION_STATE_")
 
 CampaignId = Annotated[str, typer.Argument(metavar="CAMPAIGN", help="Id of the campaign, or what it begins with.")]
 Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why, for people.")]
@@ -152,8 +150,16 @@ async def list_campaigns(
     client.out.table(["campaign", "name", "state", "version", "stations", "created"], rows, empty="no campaigns")
 
 
-async def show(client: Client, campaign_id: CampaignId) -> None:
+async def show(
+    client: Client,
+    campaign_id: CampaignId,
+    state: Annotated[
+        str, typer.Option("--state", metavar="STATE", help=f"Only stations that are {', '.join(_STATION_STATES)}.")
+    ] = "",
+) -> None:
     """Show a campaign, and what became of each of its stations."""
+    unspecified = pb.FIRMWARE_CAMPAIGN_STATION_STATE_UNSPECIFIED
+    of_state = choice("--state", _STATION_STATES, state) if state else unspecified
     api = client.citrine.firmware_campaigns
 
     async def get(whole: str) -> pb.FirmwareCampaign:
@@ -187,7 +193,7 @@ async def show(client: Client, campaign_id: CampaignId) -> None:
             "ended": time_word(campaign, "finish_time"),
         }
     )
-    request = pb.ListFirmwareCampaignStationsRequest(campaign_id=campaign.campaign_id)
+    request = pb.ListFirmwareCampaignStationsRequest(campaign_id=campaign.campaign_id, state=of_state)
     stations = [one async for page in collect(api.ListFirmwareCampaignStations, request) for one in page.stations]
     rows = (
         [

@@ -5,6 +5,8 @@ from typing import Annotated
 import typer
 
 from citrine.api.v1.transaction_limits_pb2 import (
+    LIMIT_STATE_UNSPECIFIED,
+    LimitState,
     ListTransactionLimitsRequest,
     SetTransactionLimitRequest,
     TransactionLimit,
@@ -12,11 +14,15 @@ from citrine.api.v1.transaction_limits_pb2 import (
 from citrine_cli.cells import PrefixId
 from citrine_cli.client import Client, client_command, collect
 from citrine_cli.errors import UsageError
+from citrine_cli.filters import words_of
 from citrine_cli.limits import MaxCost, MaxEnergy, MaxTime, limit_words, parse_limit
 from citrine_cli.prefixes import key_of_transaction
+from citrine_cli.targets import choice
 from citrine_cli.words import enum_word, time_word
 
 __all__ = ["build"]
+
+_STATES = words_of(LimitState.items(), "LIMIT_STATE_")
 
 StationOption = Annotated[str, typer.Option("--station", metavar="ID", help="Station, where several used one id.")]
 
@@ -32,10 +38,13 @@ def build() -> typer.Typer:
 async def list_limits(
     client: Client,
     station: Annotated[str, typer.Option("--station", metavar="ID", help="Only of this station.")] = "",
+    state: Annotated[str, typer.Option("--state", metavar="STATE", help=f"Only {', '.join(_STATES)} ones.")] = "",
     limit: Annotated[int, typer.Option("--limit", metavar="N", help="At most this many; 0 is all.")] = 0,
 ) -> None:
     """List the limits of transactions and what came of them, those of the latest transactions first."""
-    request = ListTransactionLimitsRequest(station_id=station)
+    request = ListTransactionLimitsRequest(
+        station_id=station, state=choice("--state", _STATES, state) if state else LIMIT_STATE_UNSPECIFIED
+    )
     pages = collect(client.citrine.transaction_limits.ListTransactionLimits, request, limit)
     limits = [found async for page in pages for found in page.limits]
     if client.out.as_json:

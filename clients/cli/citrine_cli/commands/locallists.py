@@ -7,11 +7,13 @@ from google.protobuf.field_mask_pb2 import FieldMask
 
 from citrine.api.v1.common_pb2 import CommandTarget
 from citrine.api.v1.local_auth_list_pb2 import (
+    LOCAL_LIST_STATE_UNSPECIFIED,
     GetLocalListRequest,
     GetLocalListVersionRequest,
     ListLocalListEntriesRequest,
     ListLocalListsRequest,
     LocalList,
+    LocalListState,
     SendLocalListRequest,
     SyncLocalListRequest,
     UpdateLocalListRequest,
@@ -21,9 +23,13 @@ from citrine.ocpp.v2 import local_auth_list_pb2 as ocpp
 from citrine.ocpp.v2.types_pb2 import AUTHORIZATION_STATUS_ENUM_ACCEPTED, IdToken, IdTokenInfo
 from citrine_cli.client import Client, client_command, collect
 from citrine_cli.errors import UsageError
+from citrine_cli.filters import words_of
+from citrine_cli.targets import choice
 from citrine_cli.words import enum_word, number, time_word
 
 __all__ = ["build"]
+
+_STATES = words_of(LocalListState.items(), "LOCAL_LIST_STATE_")
 
 StationId = Annotated[str, typer.Argument(metavar="STATION", help="Station that keeps the list.")]
 
@@ -42,10 +48,12 @@ def build() -> typer.Typer:
 
 async def list_lists(
     client: Client,
+    state: Annotated[str, typer.Option("--state", metavar="STATE", help=f"Only {', '.join(_STATES)} ones.")] = "",
     limit: Annotated[int, typer.Option("--limit", metavar="N", help="At most this many; 0 is all.")] = 0,
 ) -> None:
     """List the stations that have a list, or are to have one."""
-    pages = collect(client.citrine.local_auth_list.ListLocalLists, ListLocalListsRequest(), limit)
+    request = ListLocalListsRequest(state=choice("--state", _STATES, state) if state else LOCAL_LIST_STATE_UNSPECIFIED)
+    pages = collect(client.citrine.local_auth_list.ListLocalLists, request, limit)
     found = [one async for page in pages for one in page.local_lists]
     if client.out.as_json:
         client.out.messages(found)
@@ -68,13 +76,19 @@ async def list_lists(
     )
 
 
-async def show_list(client: Client, station: StationId) -> None:
+async def show_list(
+    client: Client,
+    station: StationId,
+    differences: Annotated[
+        bool, typer.Option("--differences", help="Only the tokens that the station does not hold as it should.")
+    ] = False,
+) -> None:
     """Show the list of a station and, without --json, its tokens."""
     found = await client.citrine.local_auth_list.GetLocalList(GetLocalListRequest(station_id=station))
     if client.out.as_json:
         client.out.message(found)
         return
-    request = ListLocalListEntriesRequest(station_id=station)
+    request = ListLocalListEntriesRequest(station_id=station, differences_only=differences)
     pages = collect(client.citrine.local_auth_list.ListLocalListEntries, request)
     entries = [one async for page in pages for one in page.entries]
     _show(client, found)

@@ -5,11 +5,13 @@ from typing import Annotated
 import typer
 
 from citrine.api.v1 import diagnostics_pb2 as pb
+from citrine.api.v1.common_pb2 import TimeRange
 from citrine.ocpp.v2 import diagnostics_pb2 as ocpp
 from citrine_cli.client import Client, Limit, client_command, collect
 from citrine_cli.commands.reports import wait_for_report
 from citrine_cli.errors import CliError
 from citrine_cli.targets import DEFAULT_TIMEOUT, MARGIN, Station, Timeout, choice, target, tell_answer
+from citrine_cli.values import parse_time
 from citrine_cli.variable_names import parse_name, write_name
 from citrine_cli.words import count, enum_word, instant_word, quantity, time_word
 
@@ -30,6 +32,8 @@ _BASES = {
 }
 
 OfStation = Annotated[str, typer.Option("--station", metavar="ID", help="Only of this station.")]
+OfComponent = Annotated[str, typer.Option("--component", metavar="NAME", help="Only of this component.")]
+OfVariable = Annotated[str, typer.Option("--variable", metavar="NAME", help="Only of variables of this name.")]
 
 
 def build() -> typer.Typer:
@@ -50,8 +54,8 @@ def build() -> typer.Typer:
 async def list_monitors(
     client: Client,
     station: OfStation = "",
-    component: Annotated[str, typer.Option("--component", metavar="NAME", help="Only of this component.")] = "",
-    variable: Annotated[str, typer.Option("--variable", metavar="NAME", help="Only of variables of this name.")] = "",
+    component: OfComponent = "",
+    variable: OfVariable = "",
     limit: Limit = 0,
 ) -> None:
     """List the monitors that stations took or reported; nothing is asked of them."""
@@ -220,9 +224,20 @@ async def acknowledge_alert(
     client.out.line(f"{len(answer.alerts)} acknowledged")
 
 
-async def list_events(client: Client, station: OfStation = "", limit: Limit = 100) -> None:
-    """List what monitors reported, the latest first."""
-    request = pb.ListStationEventsRequest(station_id=station)
+async def list_events(
+    client: Client,
+    station: OfStation = "",
+    component: OfComponent = "",
+    variable: OfVariable = "",
+    start: Annotated[str, typer.Option("--from", metavar="TIME", help="At this time or later.")] = "",
+    end: Annotated[str, typer.Option("--to", metavar="TIME", help="Before this time.")] = "",
+    limit: Limit = 100,
+) -> None:
+    """List what monitors reported, the latest first. Times are of the clock of the station."""
+    times = TimeRange(
+        start=parse_time("--from", start) if start else None, end=parse_time("--to", end) if end else None
+    )
+    request = pb.ListStationEventsRequest(station_id=station, component=component, variable=variable, time=times)
     pages = collect(client.citrine.diagnostics.ListStationEvents, request, limit)
     events = [event async for page in pages for event in page.station_events]
     if client.out.as_json:

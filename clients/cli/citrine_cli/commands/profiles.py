@@ -157,6 +157,7 @@ async def list_profiles(
     evse: MaybeEvse = None,
     transaction_id: Annotated[str, typer.Option("--transaction", metavar="ID", help="Only of this transaction.")] = "",
     state: Annotated[str, typer.Option("--state", metavar="STATE", help=f"Only {', '.join(_STATES)} ones.")] = "",
+    profile_id: MaybeId = None,
     limit: Limit = 0,
 ) -> None:
     """List the profiles on record, the latest first: set from here, or found on a station."""
@@ -167,6 +168,7 @@ async def list_profiles(
         evse_id=evse,
         transaction_id=await listed_transaction(client, transaction_id, station),
         state=_STATES[state.lower()] if state else pb.CHARGING_PROFILE_STATE_UNSPECIFIED,
+        charging_profile_id=profile_id,
     )
     pages = collect(client.citrine.smart_charging.ListChargingProfiles, request, limit)
     profiles = [profile async for page in pages for profile in page.profiles]

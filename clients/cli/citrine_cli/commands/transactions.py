@@ -6,7 +6,9 @@ import typer
 
 from citrine.api.v1.common_pb2 import CommandTarget, TimeRange
 from citrine.api.v1.remote_control_pb2 import (
+    REMOTE_START_STATE_UNSPECIFIED,
     ListRemoteStartsRequest,
+    RemoteStartState,
     RequestStartTransactionRequest,
     RequestStopTransactionRequest,
 )
@@ -26,14 +28,17 @@ from citrine.ocpp.v2.types_pb2 import IdToken
 from citrine_cli.cells import PrefixId, State
 from citrine_cli.client import Client, client_command, collect
 from citrine_cli.commands.settlements import Consent, add_commands, key_of_settled
+from citrine_cli.filters import words_of
 from citrine_cli.limits import MaxCost, MaxEnergy, MaxTime, parse_limit
 from citrine_cli.output import Facts
 from citrine_cli.prefixes import find_transaction, key_of_transaction
-from citrine_cli.targets import tell_answer
+from citrine_cli.targets import choice, tell_answer
 from citrine_cli.values import parse_time
 from citrine_cli.words import amount, count, duration_word, enum_word, instant_word, number, skew_word, time_word
 
 __all__ = ["build"]
+
+_START_STATES = words_of(RemoteStartState.items(), "REMOTE_START_STATE_")
 
 TransactionId = Annotated[
     str, typer.Argument(metavar="ID", help="The transactionId of the station, or what it begins with.")
@@ -238,10 +243,15 @@ async def start_transaction(
 async def list_starts(
     client: Client,
     station: Annotated[str, typer.Option("--station", metavar="ID", help="Only of this station.")] = "",
+    state: Annotated[str, typer.Option("--state", metavar="STATE", help=f"Only {', '.join(_START_STATES)} ones.")] = "",
     limit: Annotated[int, typer.Option("--limit", metavar="N", help="At most this many; 0 is all.")] = 0,
 ) -> None:
     """List what stations were asked to start and what became of it, the latest first."""
-    pages = collect(client.citrine.remote_control.ListRemoteStarts, ListRemoteStartsRequest(station_id=station), limit)
+    request = ListRemoteStartsRequest(
+        station_id=station,
+        state=choice("--state", _START_STATES, state) if state else REMOTE_START_STATE_UNSPECIFIED,
+    )
+    pages = collect(client.citrine.remote_control.ListRemoteStarts, request, limit)
     starts = [start async for page in pages for start in page.remote_starts]
     if client.out.as_json:
         client.out.messages(starts)

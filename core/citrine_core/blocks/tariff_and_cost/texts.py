@@ -18,7 +18,7 @@ _ENGLISH = "en"
 _NAMES: Mapping[int, tuple[str, str]] = {
     pb.TARIFF_DIMENSION_ENERGY: ("energy", "/kWh"),
     pb.TARIFF_DIMENSION_CHARGING_TIME: ("charging", "/h"),
-    pb.TARIFF_DIMENSION_IDLE_TIME: ("parking", "/h"),
+    pb.TARIFF_DIMENSION_IDLE_TIME: ("idle", "/h"),
     pb.TARIFF_DIMENSION_FLAT: ("start", ""),
 }
 
@@ -86,7 +86,7 @@ def _limits(element: Element) -> Iterator[str]:
         ("", "A", element.current, 1),
         ("time", "min", element.duration, 60_000_000),
         ("charging", "min", element.charged, 60_000_000),
-        ("parking", "min", element.idled, 60_000_000),
+        ("idle", "min", element.idled, 60_000_000),
     ):
         if least is not None:
             yield f"{name} from {decimal_text(Fraction(least) / size, 3)} {unit}".strip()

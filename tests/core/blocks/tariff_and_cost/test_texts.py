@@ -28,7 +28,7 @@ def test_prices_are_told_with_tax() -> None:
     )
 
     assert told == (
-        "energy 0.357 EUR/kWh, start 0.50 EUR (08:00-20:00); parking 6.00 EUR/h (Mon,Sun parking from 10 min); "
+        "energy 0.357 EUR/kWh, start 0.50 EUR (08:00-20:00); idle 6.00 EUR/h (Mon,Sun idle from 10 min); "
         "at least 1.00 EUR before tax; at most 50.00 EUR",
         "en",
     )

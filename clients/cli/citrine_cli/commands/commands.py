@@ -1,0 +1,113 @@
+"""`citrine command`: what was sent to stations on somebody's behalf, and what became of it."""
+
+import json
+from typing import Annotated
+
+import typer
+from google.protobuf.json_format import MessageToDict
+from google.protobuf.struct_pb2 import Struct
+
+from citrine.api.v1.commands_pb2 import CancelCommandRequest, GetCommandRequest, ListCommandsRequest
+from citrine.api.v1.common_pb2 import COMMAND_STATE_UNSPECIFIED, Command, CommandState
+from citrine_cli.client import Client, Limit, client_command, collect
+from citrine_cli.filters import words_of
+from citrine_cli.output import Facts
+from citrine_cli.prefixes import with_command
+from citrine_cli.targets import choice
+from citrine_cli.words import enum_word, time_word
+
+__all__ = ["build"]
+
+_STATES = words_of(CommandState.items(), "COMMAND_STATE_")
+
+CommandId = Annotated[str, typer.Argument(metavar="ID", help="Id of the command, or what it begins with.")]
+
+
+def build() -> typer.Typer:
+    """Return the commands of `citrine command`."""
+    app = typer.Typer(help="Commands that were sent to stations: list, show, cancel.")
+    client_command(app, "list")(list_commands)
+    client_command(app, "show")(show_command)
+    client_command(app, "cancel")(cancel_command)
+    return app
+
+
+async def list_commands(
+    client: Client,
+    station: Annotated[str, typer.Option("--station", metavar="ID", help="Only of this station.")] = "",
+    state: Annotated[str, typer.Option("--state", metavar="STATE", help=f"Only {', '.join(_STATES)} ones.")] = "",
+    prefix: Annotated[str, typer.Option("--id", metavar="PREFIX", help="Only those whose id begins so.")] = "",
+    limit: Limit = 100,
+) -> None:
+    """List commands, the latest first."""
+    request = ListCommandsRequest(
+        station_id=station,
+        state=choice("--state", _STATES, state) if state else COMMAND_STATE_UNSPECIFIED,
+        id_prefix=prefix,
+    )
+    pages = collect(client.citrine.commands.ListCommands, request, limit)
+    found = [one async for page in pages for one in page.commands]
+    if client.out.as_json:
+        client.out.messages(found)
+        return
+    rows = (
+        [
+            one.id,
+            one.station_id,
+            one.action,
+            enum_word(one, "state"),
+            time_word(one, "create_time"),
+            one.requested_by,
+            one.error_code,
+        ]
+        for one in found
+    )
+    columns = ["id", "station", "action", "state", "asked", "by", "error"]
+    client.out.table(columns, rows, empty="no commands")
+
+
+async def show_command(client: Client, command_id: CommandId) -> None:
+    """Show a command, what was sent and what the station answered. Passwords are masked."""
+    found = await with_command(
+        client, command_id, lambda whole: client.citrine.commands.GetCommand(GetCommandRequest(id=whole))
+    )
+    _show(client, found)
+
+
+async def cancel_command(client: Client, command_id: CommandId) -> None:
+    """Drop a command that waits for its station. The exit code is 1 where it was sent already."""
+    found = await with_command(
+        client, command_id, lambda whole: client.citrine.commands.CancelCommand(CancelCommandRequest(id=whole))
+    )
+    _show(client, found)
+
+
+def _show(client: Client, found: Command) -> None:
+    if client.out.as_json:
+        client.out.message(found)
+        return
+    client.out.facts(_facts(found))
+
+
+def _facts(found: Command) -> Facts:
+    return {
+        "command": found.id,
+        "station": found.station_id,
+        "tenant": found.tenant_id,
+        "action": found.action,
+        "state": enum_word(found, "state"),
+        "asked": time_word(found, "create_time"),
+        "by": found.requested_by,
+        "because": found.reason,
+        "sent": time_word(found, "send_time"),
+        "ended": time_word(found, "finish_time"),
+        "not to be sent after": time_word(found, "expire_time"),
+        "error": found.error_code,
+        "problem": found.error_description,
+        "request": _json(found.request) if found.HasField("request") else "",
+        "answer": _json(found.response) if found.HasField("response") else "",
+    }
+
+
+def _json(payload: Struct) -> str:
+    return json.dumps(MessageToDict(payload), ensure_ascii=False)
