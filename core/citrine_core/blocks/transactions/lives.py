@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import blake2b
+from itertools import pairwise
 
 from citrine.ocpp.v2.transactions_pb2 import TransactionEventEnum
 from citrine_core.blocks.transactions.fold import Occurrence, TransactionState
@@ -48,6 +49,8 @@ class _Life:
     is_over: bool = False
     last_time: datetime = _NEVER
     last_seq_no: int = -1
+    next_start: datetime | None = None
+    """When the next transaction of the id began, which proves that this one is over."""
     starts: list[Occurrence] = field(default_factory=list)
     """Its events of type Started."""
     contents: set[tuple[int, int]] = field(default_factory=set)
@@ -77,6 +80,10 @@ class _Life:
         elif occurrence.event_type == _ENDED:
             self.end, self.is_over = self.end or occurrence.event_time, True
 
+    def yield_to(self, start: datetime | None) -> None:
+        """Have it be over, as another transaction of the id began."""
+        self.next_start, self.is_over = start, True
+
     def begins_with(self, occurrence: Occurrence) -> bool:
         """Tell whether an event of type Started is of it, and begins no other one."""
         token = _token_of(occurrence)
@@ -88,13 +95,19 @@ class _Life:
             # Its own, which is late; or the station announces anew what goes on.
             goes_on = not self.is_over and occurrence.seq_no > self.last_seq_no
             return goes_on or occurrence.event_time <= self.last_time
-        # Of a queue: what came from it later than the end, but lies before it.
-        return bool(occurrence.offline) and self.contains(occurrence.event_time)
+        # Of a queue: what came from it later than the end, but lies before it. Clocks may count whole seconds, so that
+        # what begins at the time of the end is another one.
+        return bool(occurrence.offline) and self.contains(occurrence.event_time) and occurrence.event_time < self.until
+
+    @property
+    def until(self) -> datetime:
+        """When it ended; of one that is over without an end, the latest time that may be its own."""
+        return self.end or max(self.last_time, self.next_start or _NEVER)
 
     def contains(self, time: datetime) -> bool:
         """Tell whether a time lies between its beginning and its end."""
         after_start = self.start is None or self.start <= time
-        return after_start and (not self.is_over or time <= (self.end or self.last_time))
+        return after_start and (not self.is_over or time <= self.until)
 
 
 async def sort_out_lives(
@@ -165,6 +178,8 @@ async def _load(
 ) -> list[_Life]:
     """Return what is known of the transactions of one id."""
     lives = [_Life.of(state) for state in known]
+    for life, following in pairwise(lives):
+        life.yield_to(following.start)
     keys = {(station_id, life.transaction_id, event.seq_no, event.digest) for life in lives for event in events}
     stored = await repository.find_responses(tenant_id, keys)
     for life in lives:
@@ -187,8 +202,8 @@ def _assign(reuse: IdReuse, key: TransactionKey, lives: list[_Life], events: Seq
         if life is None:
             before, life = lives[-1], _Life(id_of_life(reported_id, len(lives) + 1))
             if not before.is_over:
-                before.is_over = True
                 reuse.over[station_id, before.transaction_id] = life.transaction_id
+            before.yield_to(event.event_time)
             lives.append(life)
             reuse.reported[station_id, life.transaction_id] = reported_id
             reuse.lives[key] = len(lives)

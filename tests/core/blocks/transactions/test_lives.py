@@ -132,6 +132,64 @@ async def test_what_was_queued_of_the_first_is_of_the_first(bench: Bench) -> Non
     assert (first.events, first.seq_nos, again.events) == (3, 3, 2)
 
 
+@pytest.mark.parametrize("together", [True, False], ids=["in one batch", "one by one"])
+@pytest.mark.parametrize("offline", [None, True], ids=["online", "offline"])
+@pytest.mark.parametrize("seq_no", [0, 3], ids=["counting anew", "counting on"])
+async def test_the_next_may_begin_when_the_last_ends(
+    bench: Bench, seq_no: int, offline: bool | None, together: bool
+) -> None:
+    """Whose clock counts whole seconds, and who was offline after a loss of power, is told apart all the same."""
+    again = (
+        started(seq_no, 3000.0, id_token="ANNA", minutes=2, offline=offline),
+        updated(seq_no + 1, 3200.0, minutes=2, offline=offline),
+        ended(seq_no + 2, 3500.0, minutes=4, offline=offline),
+    )
+    first = (
+        started(0, 1000.0, id_token="ANNA", evse=(1, 1)),
+        updated(1, 2000.0, minutes=1),
+        ended(2, 3000.0, minutes=2, offline=offline),
+    )
+
+    for batch in [[*first, *again]] if together else [[one] for one in (*first, *again)]:
+        await bench.send(*batch)
+
+    assert await energies(bench) == {"T-1": 2000.0, "T-1#2": 500.0}
+    assert [(await bench.transaction(name)).events for name in ("T-1", "T-1#2")] == [3, 3]
+    assert [(await bench.transaction(name)).late_events for name in ("T-1", "T-1#2")] == [None, None]
+
+
+@pytest.mark.parametrize("together", [True, False], ids=["in one batch", "one by one"])
+async def test_a_late_end_of_the_first_does_not_end_the_next(bench: Bench, together: bool) -> None:
+    events = [
+        started(0, 1000.0, id_token="ANNA", evse=(1, 1)),
+        started(0, 2000.0, id_token="ANNA", minutes=60),
+        ended(1, 2000.0, minutes=10, offline=True),
+        ended(1, 2700.0, minutes=62),
+    ]
+
+    for batch in [events] if together else [[one] for one in events]:
+        await bench.send(*batch)
+
+    assert await energies(bench) == {"T-1": 1000.0, "T-1#2": 700.0}
+    assert [(await bench.transaction(name)).events for name in ("T-1", "T-1#2")] == [2, 2]
+
+
+async def test_what_comes_late_of_the_next_is_not_of_a_first_without_an_end(bench: Bench) -> None:
+    await bench.send(started(0, 1000.0, id_token="ANNA", evse=(1, 1)))
+    await bench.send(started(0, 2000.0, minutes=60))
+    await bench.send(ended(2, 2700.0, minutes=62))
+
+    await bench.send(updated(1, 2500.0, minutes=61, offline=True))
+    await bench.send(started(3, 3000.0, minutes=70), ended(4, 3100.0, minutes=71))
+
+    assert {row.transaction_id: (row.events, row.seq_nos) for row in await bench.rows("transactions")} == {
+        "T-1": (1, 1),
+        "T-1#2": (3, 3),
+        "T-1#3": (2, 2),
+    }
+    assert await energies(bench) == {"T-1": 0.0, "T-1#2": 700.0, "T-1#3": 100.0}
+
+
 async def test_the_next_use_of_an_id_proves_that_the_last_is_over(bench: Bench) -> None:
     await bench.send(started(0, 1000.0, id_token="ANNA"), updated(1, 2000.0))
 
