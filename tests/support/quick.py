@@ -19,6 +19,8 @@ WALK = "tests/end_to_end/test_own_station.py::test_what_is_printed_lets_a_statio
 """A station's way through websocket, edge, core, gRPC and command line, with real processes."""
 
 SLOW = (
+    "tests/documents/test_blocks_",
+    "tests/documents/test_introductions",
     "tests/end_to_end/",
     "tests/packaging/",
     "tests/clients/cli/up/test_run.py",

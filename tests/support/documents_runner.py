@@ -1,0 +1,257 @@
+"""Typing what documents say: a demo in an empty directory, and a shell beside it."""
+
+import asyncio
+import json
+import os
+import re
+import select
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Self
+
+from citrine.api.v1.transactions_pb2 import ListTransactionsRequest
+from citrine_sdk import Citrine
+from tests.support.documents import Step, read_files, read_tables
+
+__all__ = ["Demo", "Reader", "demo", "walk_blocks"]
+
+BLOCKS = "docs/blocks.md"
+
+BIN = Path(sys.executable).parent
+TIMEOUT = 150.0
+"""Seconds that anything may take."""
+
+_LISTEN = [
+    *("--ocpp-listen", "127.0.0.1:0"),
+    *("--grpc-listen", "127.0.0.1:0"),
+    *("--core-http-listen", "127.0.0.1:0"),
+    *("--edge-http-listen", "127.0.0.1:0"),
+]
+
+
+class Demo:
+    """A `citrine up` that runs."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        core, edge = (json.loads((directory / f".citrine/{one}.ready.json").read_text()) for one in ("core", "edge"))
+        self.core: str = core["grpc"]
+        self.addresses = {"50051": core["grpc"], "9000": edge["ocpp"], "9001": edge["http"], "9002": core["http"]}
+        """By the port of a `citrine up` that nothing else was said to."""
+        self._last: str | None = None
+        self.key = (directory / ".citrine/operator.key").read_text().strip()
+
+    def environment(self) -> dict[str, str]:
+        """Return the variables of a reader's shell."""
+        others = {name: value for name, value in os.environ.items() if not name.startswith("CITRINE_")}
+        path = f"{BIN}{os.pathsep}{others['PATH']}"
+        return {**others, "PATH": path, "CITRINE_CORE": self.core, "TZ": "UTC", "COLUMNS": "200"}
+
+    def transaction(self) -> str:
+        """Return the id of the newest transaction that goes on, waiting until there is one."""
+        return asyncio.run(self._transaction())
+
+    def fill(self, command: str) -> str:
+        """Return a command with ids in the place of ID, ASSIGNMENT and REQUEST."""
+        if re.search(r"\bID\b", command):
+            if self._last is None or re.search(r" (stop|set|settle|close|check|cost) | --transaction ", command):
+                self._last = self.transaction()
+            command = re.sub(r"\bID\b", self._last, command)
+        lists = (("REQUEST", _lists(command), "requestId"), ("ASSIGNMENT", "tariff assignments", "assignmentId"))
+        for word, noun, field in lists:
+            if re.search(rf"\b{word}\b", command):
+                command = re.sub(rf"\b{word}\b", str(self._list(noun)[0][field]), command)
+        return command
+
+    def _list(self, words: str) -> list[dict[str, object]]:
+        ran = subprocess.run(
+            [BIN / "citrine", "--tenant", "demo", "--json", *words.split()],
+            cwd=self.directory,
+            env=self.environment(),
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=TIMEOUT,
+        )
+        found: list[dict[str, object]] = json.loads(ran.stdout)
+        return found
+
+    async def _transaction(self) -> str:
+        async with Citrine(self.core, key=self.key, tenant="demo") as citrine, asyncio.timeout(TIMEOUT):
+            while True:
+                found = await citrine.transactions.ListTransactions(
+                    ListTransactionsRequest(active_only=True, page_size=1)
+                )
+                if found.transactions:
+                    return str(found.transactions[0].transaction_id)
+                await asyncio.sleep(0.2)
+
+
+@contextmanager
+def demo(directory: Path) -> Iterator[Demo]:
+    """Run `citrine up` in an empty directory, until its stations charge."""
+    printed = directory / "up.txt"
+    with printed.open("w") as output:
+        process = subprocess.Popen([BIN / "citrine", "up", *_LISTEN], cwd=directory, stdout=output, stderr=output)
+    try:
+        _wait_until(lambda: "charg" in printed.read_text() or process.poll() is not None, printed.read_text)
+        assert process.poll() is None, printed.read_text()
+        running = Demo(directory)
+        running.transaction()
+        yield running
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait(TIMEOUT)
+
+
+class Reader:
+    """One who types the commands of a document into one shell, and sees what they print."""
+
+    def __init__(self, demo: Demo) -> None:
+        self.problems: list[str] = []
+        self._demo = demo
+        self._output = demo.directory / f"reader-{os.urandom(4).hex()}"
+        self._output.mkdir()
+        self._count = 0
+        self._going: list[tuple[int, Step, Path]] = []
+        self._shell = subprocess.Popen(
+            ["bash", "--norc"],
+            cwd=demo.directory,
+            env=demo.environment(),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            bufsize=1,
+            start_new_session=True,
+        )
+        # Each process in the background in a group of its own, so that it takes a Ctrl-C.
+        self._tell("set -m; echo")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def follow(self, document: str, steps: list[Step]) -> None:
+        """Do all steps in order, and collect what went wrong."""
+        for step in steps:
+            if problem := self.do(step):
+                self.problems.append(f"{document}:{step.line}: {step.text}\n{problem}")
+
+    def do(self, step: Step) -> str:
+        """Do one, and return what is wrong with it, or nothing."""
+        end = time.monotonic() + TIMEOUT
+        while (problem := self._do(step)) and step.by_and_by and time.monotonic() < end:
+            pass
+        return problem
+
+    def _do(self, step: Step) -> str:
+        self._count += 1
+        output = self._output / f"{self._count}.txt"
+        output.touch()
+        command = self._command(step)
+        redirected = f"eval {shlex.quote(command)} >{output} 2>&1 </dev/null"
+        if step.goes_on and not step.text.startswith("make up"):
+            pid = int(self._tell(f'{redirected} & printf "%s\\n" "$!"'))
+            self._going.append((pid, step, output))
+            _wait_until(lambda: bool(output.read_text().strip()), lambda: f"{command} prints nothing")
+            return self._shown(step, output, wait=True)
+        code = self._tell(f'{redirected}; printf "%s\\n" "$?"')
+        if code != "0":
+            return f"exit code {code}: {output.read_text()[-2000:]}"
+        return self._shown(step, output, wait=False)
+
+    def close(self) -> None:
+        """End what goes on, and the shell."""
+        try:
+            for pid, step, output in self._going:
+                try:
+                    os.killpg(pid, signal.SIGINT)
+                except ProcessLookupError:
+                    self.problems.append(f"{step.text}\nended by itself: {output.read_text()[-2000:]}")
+            self._tell("wait; echo")
+        finally:
+            self._shell.kill()
+            self._shell.communicate()
+
+    def _command(self, step: Step) -> str:
+        text = step.text
+        if text.startswith("make up"):
+            return "citrine up --show"
+        if text.startswith("citrine simulate ") and "--url" not in text:
+            text = text.replace("simulate", f"simulate --url ws://{self._demo.addresses['9000']}", 1)
+        if step.is_python:
+            program = self._output / f"{self._count}.py"
+            program.write_text(self._with_ports(text))
+            return f"{shlex.quote(sys.executable)} -u {program}"
+        return self._with_ports(self._demo.fill(text.replace(".venv/bin/citrine", "citrine")))
+
+    def _with_ports(self, text: str) -> str:
+        for port, address in self._demo.addresses.items():
+            text = re.sub(rf"(127\.0\.0\.1|localhost|HOST):{port}\b", address, text)
+        return text
+
+    def _shown(self, step: Step, output: Path, *, wait: bool) -> str:
+        def missing() -> list[str]:
+            printed = [_plain(line) for line in output.read_text().splitlines()]
+            return [one for one in step.shows if not any(_pattern(one).fullmatch(line) for line in printed)]
+
+        if wait:
+            end = time.monotonic() + TIMEOUT
+            while missing() and time.monotonic() < end:
+                time.sleep(0.1)
+        if lines := missing():
+            return "does not print:\n" + "\n".join(lines) + "\nbut:\n" + output.read_text()[-3000:]
+        return ""
+
+    def _tell(self, line: str) -> str:
+        assert self._shell.stdin is not None
+        assert self._shell.stdout is not None
+        self._shell.stdin.write(line + "\n")
+        self._shell.stdin.flush()
+        ready, _, _ = select.select([self._shell.stdout], [], [], TIMEOUT)
+        if not ready:
+            os.killpg(self._shell.pid, signal.SIGKILL)
+            raise AssertionError(f"does not end: {line}")
+        return self._shell.stdout.readline().strip()
+
+
+def walk_blocks(directory: Path, sections: str) -> str:
+    """Type the commands of some sections of the blocks' page, and return what went wrong, or nothing."""
+    for name, text in read_files(BLOCKS).items():
+        (directory / name).write_text(text)
+    steps, _ = read_tables(BLOCKS, sections)
+    with demo(directory) as running, Reader(running) as reader:
+        reader.follow(BLOCKS, [Step(1, "export CITRINE_TENANT=demo"), *steps])
+    return "\n\n".join(reader.problems)
+
+
+def _lists(command: str) -> str:
+    """Return the command that lists the requests which another one is about."""
+    station = re.search(r"DEMO-\d", command)
+    if "firmware" in command:
+        return f"firmware list --station {station[0]}" if station else "firmware list"
+    kind = re.search(r"--kind \S+", command)
+    return " ".join(["report list", *([f"--station {station[0]}"] if station else []), *([kind[0]] if kind else [])])
+
+
+def _plain(line: str) -> str:
+    return re.sub(r"\d+", "0", " ".join(line.split()))
+
+
+def _pattern(line: str) -> re.Pattern[str]:
+    return re.compile(".*".join(re.escape(one) for one in _plain(line).split("…")))
+
+
+def _wait_until(done: Callable[[], bool], problem: Callable[[], str]) -> None:
+    end = time.monotonic() + TIMEOUT
+    while not done():
+        assert time.monotonic() < end, problem()
+        time.sleep(0.1)
