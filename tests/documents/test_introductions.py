@@ -8,6 +8,7 @@ from tests.support.documents import DOCUMENTS, read_steps
 from tests.support.documents_runner import Reader, demo
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("document", [one for one in DOCUMENTS if read_steps(one)[0]])
 def test_commands_of_a_document_do_what_it_says(document: str, tmp_path: Path) -> None:
     with demo(tmp_path) as running, Reader(running) as reader:
