@@ -15,7 +15,6 @@ REASONS = {
     "needs an authorizer and its credential",
     "needs the certificate and signature of a manufacturer",
     "needs the roots of a contract operator",
-    "grpcurl is a program of others",
     "the test has its own copy",
     "they are the tests",
     "they are tools of those who change Citrine",
