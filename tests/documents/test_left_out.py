@@ -12,6 +12,7 @@ REASONS = {
     "needs a station that is not registered",
     "needs a station that uses an id again",
     "needs a station with slots of network profiles",
+    "needs a vehicle of ISO 15118",
     "needs an authorizer and its credential",
     "needs the certificate and signature of a manufacturer",
     "needs the roots of a contract operator",

@@ -53,15 +53,16 @@ class Demo:
         path = f"{BIN}{os.pathsep}{others['PATH']}"
         return {**others, "PATH": path, "CITRINE_CORE": self.core, "TZ": "UTC", "COLUMNS": "200"}
 
-    def transaction(self) -> str:
-        """Return the id of the newest transaction that goes on, waiting until there is one."""
-        return asyncio.run(self._transaction())
+    def transaction(self, station_id: str = "") -> str:
+        """Return the id of the newest transaction that goes on, at a station or any, waiting until there is one."""
+        return asyncio.run(self._transaction(station_id))
 
     def fill(self, command: str) -> str:
         """Return a command with ids in the place of ID, ASSIGNMENT and REQUEST."""
         if re.search(r"\bID\b", command):
             if self._last is None or re.search(r" (stop|set|settle|close|check|cost) | --transaction ", command):
-                self._last = self.transaction()
+                station = re.search(r"DEMO-\d", command)
+                self._last = self.transaction(station[0] if station else "")
             command = re.sub(r"\bID\b", self._last, command)
         lists = (("REQUEST", _lists(command), "requestId"), ("ASSIGNMENT", "tariff assignments", "assignmentId"))
         for word, noun, field in lists:
@@ -82,11 +83,11 @@ class Demo:
         found: list[dict[str, object]] = json.loads(ran.stdout)
         return found
 
-    async def _transaction(self) -> str:
+    async def _transaction(self, station_id: str) -> str:
         async with Citrine(self.core, key=self.key, tenant="demo") as citrine, asyncio.timeout(TIMEOUT):
             while True:
                 found = await citrine.transactions.ListTransactions(
-                    ListTransactionsRequest(active_only=True, page_size=1)
+                    ListTransactionsRequest(station_id=station_id, active_only=True, page_size=1)
                 )
                 if found.transactions:
                     return str(found.transactions[0].transaction_id)
