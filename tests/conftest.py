@@ -1,5 +1,7 @@
 """Fixtures that all tests may use."""
 
+import signal
+
 pytest_plugins = [
     "tests.conformance.report",
     "tests.support.progress",
@@ -8,3 +10,6 @@ pytest_plugins = [
     "tests.support.core",
     "tests.support.api",
 ]
+
+# A shell has what it starts in the background ignore Ctrl-C, and so have what that starts; tests send it to commands.
+signal.signal(signal.SIGINT, signal.default_int_handler)
