@@ -3,6 +3,7 @@
 import signal
 
 pytest_plugins = [
+    "tests.support.garbage",
     "tests.conformance.report",
     "tests.support.progress",
     "tests.support.quick",
