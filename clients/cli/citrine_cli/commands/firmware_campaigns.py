@@ -272,4 +272,6 @@ def _progress(campaign: pb.FirmwareCampaign) -> str:
         "cancelled": progress.cancelled,
     }
     told = [f"{count} {word}" for word, count in parts.items() if count]
-    return f"{', '.join(told)} of {progress.total}" if told else str(progress.total)
+    over = progress.succeeded + progress.failed + progress.skipped + progress.cancelled
+    percent = f" ({100 * over // progress.total} % done)" if progress.total else ""
+    return f"{', '.join(told)} of {progress.total}{percent}" if told else str(progress.total)

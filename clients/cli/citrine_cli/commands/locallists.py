@@ -24,6 +24,7 @@ from citrine.ocpp.v2.types_pb2 import AUTHORIZATION_STATUS_ENUM_ACCEPTED, IdToke
 from citrine_cli.client import Client, client_command, collect
 from citrine_cli.errors import UsageError
 from citrine_cli.filters import words_of
+from citrine_cli.progress import with_progress
 from citrine_cli.targets import choice
 from citrine_cli.words import enum_word, number, time_word
 
@@ -179,8 +180,8 @@ async def send_list(
         raise UsageError("--remove: a full list removes what it does not name")
     update_type = ocpp.UPDATE_ENUM_FULL if full else ocpp.UPDATE_ENUM_DIFFERENTIAL
     entries = [
-        *[await _entry(client, text) for text in tokens],
-        *[ocpp.AuthorizationData(id_token=await _id_token(client, text)) for text in remove],
+        *[await _entry(client, text) for text in with_progress(tokens, "tokens")],
+        *[ocpp.AuthorizationData(id_token=await _id_token(client, text)) for text in with_progress(remove, "removed")],
     ]
     request = SendLocalListRequest(
         target=CommandTarget(station_id=station),

@@ -12,6 +12,7 @@ from citrine.ocpp.v2 import provisioning_pb2 as ocpp
 from citrine_cli.client import Client, client_command, collect
 from citrine_cli.errors import CliError, UsageError
 from citrine_cli.forms import DurationOption
+from citrine_cli.progress import progress_line
 from citrine_cli.targets import DEFAULT_TIMEOUT, MARGIN, Station, Timeout, WhenOnline, choice, target
 from citrine_cli.variable_names import parse_component, write_name
 from citrine_cli.words import count, enum_word, time_word
@@ -236,17 +237,26 @@ async def _tell_requested(client: Client, station_id: str, answer: Any, request_
 async def _wait(client: Client, station_id: str, kind: Any, request_id: int, timeout: float) -> pb.ReportRun:
     run = pb.ReportRun()
     try:
-        async with asyncio.timeout(timeout or None):
-            async for run in client.citrine.follow_report(station_id, request_id, kind):
-                if client.out.as_json:
-                    client.out.message(run, line=True)
-                else:
-                    missing = f", missing parts {_missing(run)}" if run.missing_parts else ""
-                    counts = f"{_counted(run.parts, 'part')}, {_counted(run.items, 'item')}"
-                    client.out.line(f"report {run.request_id} {_state(run)}: {counts}{missing}")
+        with progress_line(is_wanted=not client.out.as_json) as line:
+            async with asyncio.timeout(timeout or None):
+                async for run in client.citrine.follow_report(station_id, request_id, kind):
+                    if client.out.as_json:
+                        client.out.message(run, line=True)
+                    elif line.is_shown:
+                        line.show(_said(run))
+                    else:
+                        client.out.line(_said(run))
     except TimeoutError:
         raise CliError(f"report {request_id} is {_state(run)} after {timeout:g} seconds") from None
+    if line.is_shown:
+        client.out.line(_said(run))
     return run
+
+
+def _said(run: pb.ReportRun) -> str:
+    missing = f", missing parts {_missing(run)}" if run.missing_parts else ""
+    counts = f"{_counted(run.parts, 'part')}, {_counted(run.items, 'item')}"
+    return f"report {run.request_id} {_state(run)}: {counts}{missing}"
 
 
 def _check_complete(runs: list[pb.ReportRun]) -> None:

@@ -1,0 +1,52 @@
+"""How far long work is: on a terminal a line on stderr that is drawn anew, elsewhere nothing."""
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TypeVar
+
+import typer
+
+__all__ = ["ProgressLine", "progress_line", "with_progress"]
+
+_Thing = TypeVar("_Thing")
+
+FEW = 10
+"""Things that are done before a bar for them could be read."""
+
+
+class ProgressLine:
+    """A line that says how far something is that has no known end."""
+
+    def __init__(self, *, is_shown: bool) -> None:
+        self.is_shown = is_shown
+        """False: nobody sees it, so that whoever writes it may say the same elsewhere."""
+
+    def show(self, text: str) -> None:
+        """Have the line say something else."""
+        if self.is_shown:
+            sys.stderr.write(f"\r\x1b[K{text}")
+            sys.stderr.flush()
+
+
+@contextmanager
+def progress_line(*, is_wanted: bool = True) -> Iterator[ProgressLine]:
+    """Provide a line that is wiped out at the end.
+
+    Args:
+        is_wanted: False: not even on a terminal, as with `--json`.
+    """
+    line = ProgressLine(is_shown=is_wanted and sys.stderr.isatty() and sys.stdout.isatty())
+    try:
+        yield line
+    finally:
+        line.show("")
+
+
+def with_progress(things: Sequence[_Thing], label: str) -> Iterator[_Thing]:
+    """Yield things one by one, with a bar where they are many."""
+    if len(things) < FEW or not sys.stderr.isatty():
+        yield from things
+        return
+    with typer.progressbar(things, label=label, file=sys.stderr) as bar:
+        yield from bar
