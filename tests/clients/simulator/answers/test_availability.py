@@ -153,7 +153,10 @@ async def test_F01_FR_23_nothing_starts_on_what_is_switched_off(csms: Csms, make
     await csms.call("CS-1", "ChangeAvailability", OFF)
     start = {"idToken": {"idToken": "A", "type": "Central"}, "remoteStartId": 1}
 
-    assert await csms.call("CS-1", "RequestStartTransaction", start) == {"status": "Rejected"}
+    answer = await csms.call("CS-1", "RequestStartTransaction", start)
+
+    assert answer["status"] == "Rejected"
+    assert answer["statusInfo"]["reasonCode"]
 
 
 async def test_an_unknown_connector_is_rejected(csms: Csms, make_station: MakeStation) -> None:

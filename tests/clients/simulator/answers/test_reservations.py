@@ -32,7 +32,9 @@ async def test_H01_FR_15_the_reserved_token_uses_its_evse(csms: Csms, make_stati
     await csms.call("CS-1", "RequestStartTransaction", {"idToken": TOKEN, "remoteStartId": 2})
     await csms.until(lambda: any("reservationId" in event for event in csms.of("TransactionEvent")))
 
-    assert (accepted, occupied, refused) == ({"status": "Accepted"}, {"status": "Occupied"}, {"status": "Rejected"})
+    assert (accepted, occupied) == ({"status": "Accepted"}, {"status": "Occupied"})
+    assert refused["status"] == "Rejected"
+    assert refused["statusInfo"]["additionalInfo"] == "EVSE 1 is reserved: 7"
     (event,) = [event for event in csms.of("TransactionEvent") if "reservationId" in event]
     assert (event["reservationId"], event["idToken"]) == (7, TOKEN)
     await csms.until(lambda: last_statuses(csms) == {1: "Occupied"})
