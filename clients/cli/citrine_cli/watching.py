@@ -8,6 +8,8 @@ import shutil
 import sys
 from collections.abc import Awaitable, Callable
 
+import grpc
+
 from citrine_cli.errors import UsageError
 
 __all__ = ["SHORTEST_INTERVAL", "watch"]
@@ -31,6 +33,7 @@ async def watch(show: Callable[[], Awaitable[None]], interval: float, *, as_json
 
     Raises:
         UsageError: When the interval is too short.
+        grpc.aio.AioRpcError: When the first look fails, or a later one and not because no core is there.
     """
     if not interval >= SHORTEST_INTERVAL:
         raise UsageError(f"--interval: expected at least {SHORTEST_INTERVAL} seconds")
@@ -38,8 +41,15 @@ async def watch(show: Callable[[], Awaitable[None]], interval: float, *, as_json
     before = None
     while True:
         page = io.StringIO()
-        with contextlib.redirect_stdout(page):
-            await show()
+        try:
+            with contextlib.redirect_stdout(page):
+                await show()
+        except grpc.aio.AioRpcError as error:
+            # A core that restarts is waited for, once it was there.
+            if before is None or error.code() is not grpc.StatusCode.UNAVAILABLE:
+                raise
+            await asyncio.sleep(interval)
+            continue
         text = page.getvalue()
         if text != before:
             before = text

@@ -91,6 +91,24 @@ def test_a_terminal_is_drawn_anew_as_far_as_it_has_lines(start: Start) -> None:
     assert process.returncode == 130
 
 
+def test_a_core_that_restarts_is_waited_for(start: Start, core: ScriptedCore) -> None:
+    looks = iter(range(1000))
+
+    def answer(request: ListStationsRequest, context: grpc.ServicerContext) -> ListStationsResponse:
+        look = next(looks)
+        if 0 < look < 4:
+            context.abort(grpc.StatusCode.UNAVAILABLE, "the core goes away")
+        return ListStationsResponse(stations=[Station(station_id="CS-1")] * (1 if look == 0 else 2))
+
+    core.on("ListStations", answer)
+    process = start("station", "list", "--watch", "--json", stdout=subprocess.PIPE)
+    assert process.stdout is not None
+
+    lines = [json.loads(process.stdout.readline()) for _ in range(2)]
+
+    assert [len(stations) for stations in lines] == [1, 2]
+
+
 def test_what_fails_ends_it(start: Start, counting: ScriptedCore) -> None:
     process = start("station", "show", "CS-1", "--watch")
 

@@ -110,7 +110,7 @@ class _Watch:
         """Charging state of each transaction, as said last."""
         self._costs: dict[str, str] = {}
         """What each ended transaction costs, as said last."""
-        self.last = "nothing was heard of it"
+        self.last = "nothing was heard of it meanwhile (of refusals alike, one a minute is told)"
         """What was said last of its attempts."""
 
     async def run(self) -> None:
