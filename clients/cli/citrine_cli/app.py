@@ -1,5 +1,6 @@
 """The commands of `citrine`, put together."""
 
+import contextlib
 import os
 import sys
 from collections.abc import Sequence
@@ -19,14 +20,12 @@ from citrine_cli.common_options import (
 from citrine_cli.connection import Connection
 from citrine_cli.errors import CliError, UsageError, print_error
 from citrine_cli.lazy_group import LazyGroup, new_app
+from citrine_cli.shell_scripts import VARIABLE
 
 __all__ = ["build_app", "run_app"]
 
 BROKEN_PIPE = 141
 """Exit code where who read the output went away, as a shell has it for SIGPIPE."""
-
-COMPLETING = "_CITRINE_COMPLETE"
-"""Variable by which the script of a shell asks what may follow the words that were typed."""
 
 DISTRIBUTION = "citrine-csms"
 
@@ -75,23 +74,19 @@ def build_app() -> typer.Typer:
     return app
 
 
-def _complete() -> int:
-    """Print what may follow; nothing where that is not known, whatever the reason."""
-    from typer._completion_classes import completion_init
+def _complete(line: str) -> int:
+    """Print what may follow; nothing where that is not known, whatever the reason: somebody is typing."""
+    from citrine_cli.candidates import candidates
 
-    completion_init()
-    try:
-        # It ends the process when it is done.
-        get_command(build_app()).main([], prog_name="citrine", complete_var=COMPLETING, standalone_mode=False)
-    except (CliError, typer.TyperException, typer.Abort):
-        return 1
+    with contextlib.suppress(Exception):
+        sys.stdout.write("".join(f"{one}\n" for one in candidates(get_command(build_app()), line)))
     return 0
 
 
 def run_app(arguments: Sequence[str]) -> int:
     """Run a command and return its exit code."""
-    if COMPLETING in os.environ:
-        return _complete()
+    if VARIABLE in os.environ:
+        return _complete(os.environ[VARIABLE])
     try:
         code = get_command(build_app()).main(list(arguments), prog_name="citrine", standalone_mode=False)
         return code if isinstance(code, int) else 0

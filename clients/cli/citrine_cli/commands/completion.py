@@ -4,16 +4,11 @@ import sys
 from typing import Annotated
 
 import typer
-from typer._completion_shared import get_completion_script
 
 from citrine_cli.errors import UsageError
+from citrine_cli.shell_scripts import SCRIPTS
 
 __all__ = ["register"]
-
-SHELLS = ("bash", "zsh", "fish")
-
-VARIABLE = "_CITRINE_COMPLETE"
-"""By which a script asks this program what may follow; typer reads it."""
 
 
 def register(app: typer.Typer) -> None:
@@ -29,7 +24,6 @@ def _print_script(
     For this shell alone: eval "$(citrine completion bash)". For all that follow, put that line into ~/.bashrc or
     ~/.zshrc; of fish: citrine completion fish > ~/.config/fish/completions/citrine.fish.
     """
-    if shell not in SHELLS:
-        raise UsageError(f"{shell!r} is none of {', '.join(SHELLS)}")
-    script = get_completion_script(prog_name="citrine", complete_var=VARIABLE, shell=shell)
-    sys.stdout.write(f"{script}\n")
+    if shell not in SCRIPTS:
+        raise UsageError(f"{shell!r} is none of {', '.join(SCRIPTS)}")
+    sys.stdout.write(SCRIPTS[shell])
