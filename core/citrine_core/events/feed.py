@@ -18,6 +18,9 @@ __all__ = ["EventFeed", "Subscription", "write_events"]
 POLL_INTERVAL = 0.25
 """Seconds after which the events of other processes are looked for, as long as somebody listens."""
 
+SOON = 0.01
+"""Seconds until the next look where somebody is about to commit; each is twice as long as the last."""
+
 RETRY_INTERVAL = 1.0
 """Seconds until the next look where the database was not available."""
 
@@ -114,11 +117,14 @@ class EventFeed:
 
     async def run(self, unit_of_work: UnitOfWorkFactory) -> None:
         """Look for new events until cancelled."""
+        soon = SOON
         while True:
             await self._wanted.wait()
-            interval = self._poll_interval
             try:
-                await self._look(unit_of_work)
+                is_behind = await self._look(unit_of_work)
+                # Most who write are done in a moment; one that stands still is not asked after without end.
+                soon = min(2 * soon, self._poll_interval) if is_behind else SOON
+                interval = soon if is_behind else self._poll_interval
             except DatabaseUnavailable:
                 # Subscribers learn of it by their own queries.
                 interval = RETRY_INTERVAL
@@ -135,13 +141,17 @@ class EventFeed:
     def _on_commit(self, session: object) -> None:
         self._committed.set()
 
-    async def _look(self, unit_of_work: UnitOfWorkFactory) -> None:
+    async def _look(self, unit_of_work: UnitOfWorkFactory) -> bool:
+        """Move all subscriptions on; return whether more is about to be committed."""
         # Cleared before the query: a commit during it is looked for again.
         self._committed.clear()
         known = min((subscription.head for subscription in self._subscriptions), default=0)
         async with unit_of_work(read_only=True) as work:
-            heads = await OutboxRepository(work.session).heads_after(known)
+            outbox = OutboxRepository(work.session)
+            horizon = await outbox.horizon()
+            heads = await outbox.heads_after(known, horizon)
         head = max(heads.values(), default=known)
         for subscription in self._subscriptions:
             changed = heads.get(subscription.tenant_id, 0) > subscription.head
             subscription.move(head, changed=changed)
+        return horizon.is_behind

@@ -11,7 +11,7 @@ __all__ = ["OutboxEvent", "OutboxState"]
 
 
 class OutboxEvent(Model):
-    """One event. Ids grow in the order of commits."""
+    """One event. What readers may go past says `citrine_core.events.order`."""
 
     __tablename__ = "outbox"
     # SQLite gives an id again once the rows that had it and all later ones are gone, save with AUTOINCREMENT; a

@@ -1,6 +1,7 @@
 """Queries of the outbox."""
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -11,12 +12,10 @@ from citrine.events.v1.events_pb2 import Event
 from citrine_core.db import upsert
 from citrine_core.db.bulk import BulkInsert
 from citrine_core.events.models import OutboxEvent, OutboxState
+from citrine_core.events.order import order_of
 from citrine_core.times import set_time
 
-__all__ = ["OutboxRepository"]
-
-_LOCK = 0x6369_7472_696E_6501
-"""Key of the advisory lock of PostgreSQL that those who write events hold until their commit."""
+__all__ = ["Horizon", "OutboxRepository"]
 
 _STATE_ID = 1
 
@@ -24,6 +23,16 @@ _ADD = BulkInsert(
     OutboxEvent.metadata.tables[OutboxEvent.__tablename__],
     ("tenant_id", "station_id", "kind", "payload", "create_time"),
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Horizon:
+    """How far the outbox may be read: no event up to there will be committed later."""
+
+    through: int
+    """Id of an event that there may be or not."""
+    is_behind: bool
+    """Somebody who writes may have a higher id already."""
 
 
 class OutboxRepository:
@@ -35,13 +44,10 @@ class OutboxRepository:
     async def add_all(self, events: Sequence[Event], time: datetime) -> None:
         """Store events in their order, and set their time.
 
-        The last thing to do before the commit: on PostgreSQL others that write events wait until then.
+        The last thing to do before the commit: readers see nobody's later events until then.
         """
         connection = await self._session.connection()
-        if connection.dialect.name == "postgresql":
-            # A sequence counts up when a row is inserted, not when it is committed. Without the lock a reader
-            # could see id 8, go on after it, and never see id 7 that is committed later.
-            await connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")
+        await order_of(connection).announce(connection)
         await _ADD.execute(self._session, _to_rows(events, time))
 
     async def list(
@@ -59,7 +65,7 @@ class OutboxRepository:
         Args:
             tenant_id: Whose they are.
             after: Only with a higher id.
-            through: Only with this id or a lower one.
+            through: Only with this id or a lower one; not above a horizon.
             station_ids: Only of these stations. Empty: of all.
             kinds: Only bodies of these names. Empty: all.
             limit: At most this many.
@@ -74,14 +80,28 @@ class OutboxRepository:
         connection = await self._session.connection()
         return (await connection.execute(statement.order_by(OutboxEvent.id).limit(limit))).all()
 
+    async def horizon(self) -> Horizon:
+        """Return how far readers may go now. To be read by a later statement, in a transaction that reads committed."""
+        connection = await self._session.connection()
+        through, given = await order_of(connection).horizon(connection)
+        return Horizon(through, is_behind=through < given)
+
     async def head(self) -> int:
-        """Return the id of the latest event, whether it is still kept or not; 0 where there never was one."""
-        latest = await self._session.scalar(select(func.max(OutboxEvent.id)))
+        """Return the id of the latest event that readers may see, retained or not; 0 where there never was one."""
+        horizon = await self.horizon()
+        latest = await self._session.scalar(select(func.max(OutboxEvent.id)).where(OutboxEvent.id <= horizon.through))
         return max(latest or 0, await self.pruned_through())
 
-    async def heads_after(self, after: int) -> Mapping[str, int]:
+    async def is_given(self, event_id: int) -> bool:
+        """Tell whether there is or was an event with this id or a higher one."""
+        latest = await self._session.scalar(select(func.max(OutboxEvent.id)))
+        return event_id <= max(latest or 0, await self.pruned_through())
+
+    async def heads_after(self, after: int, horizon: Horizon) -> Mapping[str, int]:
         """Return the id of the latest event of each tenant that has one with a higher id."""
-        statement = select(OutboxEvent.tenant_id, func.max(OutboxEvent.id)).where(OutboxEvent.id > after)
+        statement = select(OutboxEvent.tenant_id, func.max(OutboxEvent.id)).where(
+            OutboxEvent.id > after, OutboxEvent.id <= horizon.through
+        )
         connection = await self._session.connection()
         rows = (await connection.execute(statement.group_by(OutboxEvent.tenant_id))).all()
         return {row[0]: row[1] for row in rows}
@@ -99,7 +119,9 @@ class OutboxRepository:
             time: Kept from then on.
             limit: At most this many.
         """
-        first = select(OutboxEvent.id, OutboxEvent.create_time).order_by(OutboxEvent.id).limit(limit).subquery()
+        horizon = await self.horizon()
+        oldest = select(OutboxEvent.id, OutboxEvent.create_time).where(OutboxEvent.id <= horizon.through)
+        first = oldest.order_by(OutboxEvent.id).limit(limit).subquery()
         last = await self._session.scalar(select(func.max(first.c.id)).where(first.c.create_time < time))
         if last is None:
             return False
