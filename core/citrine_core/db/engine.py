@@ -10,6 +10,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.util import await_only
 
+from citrine_core.db.postgres import CONNECT_TIMEOUT, AbortablePool, connect_arguments
 from citrine_core.db.sqlite import connect
 from citrine_core.errors import DatabaseUnavailable
 
@@ -24,12 +25,6 @@ BUSY_TIMEOUT = 10.0
 WAL_RETRY = 0.05
 """Seconds between two tries to switch a new SQLite file to its write-ahead log."""
 
-CONNECT_TIMEOUT = 5.0
-"""Seconds that PostgreSQL may take to accept a connection."""
-
-COMMAND_TIMEOUT = 30.0
-"""Seconds that PostgreSQL may take for one statement."""
-
 # Classes of SQLSTATE that say something of the server and not of the statement: connection
 # exceptions, resources, operator intervention, system errors, read-only server; and conflicts that a repeat solves.
 _OUTAGE_STATES = ("08", "53", "57", "58", "25006", "40001", "40P01", "55P03")
@@ -38,13 +33,16 @@ POOL_SIZE = 8
 """Connections that are kept open; up to 10 more are opened and closed as they are needed."""
 
 
-def create_engine(url: str, *, pool_size: int = POOL_SIZE, busy_timeout: float = BUSY_TIMEOUT) -> AsyncEngine:
+def create_engine(
+    url: str, *, pool_size: int = POOL_SIZE, busy_timeout: float = BUSY_TIMEOUT, limited: bool = True
+) -> AsyncEngine:
     """Return an engine for a SQLAlchemy URL; connects to nothing yet.
 
     Args:
         url: Of a database that is supported.
         pool_size: Connections that are kept open.
         busy_timeout: Seconds that SQLite waits for another process to end its transaction.
+        limited: Whether PostgreSQL has limits of time for statements and locks; migrations go without.
 
     Raises:
         ValueError: When the URL is of no database that is supported.
@@ -64,15 +62,12 @@ def create_engine(url: str, *, pool_size: int = POOL_SIZE, busy_timeout: float =
     if url.startswith("postgresql+asyncpg:"):
         return create_async_engine(
             url,
+            poolclass=AbortablePool,
             pool_size=pool_size,
             pool_timeout=CONNECT_TIMEOUT,
             pool_use_lifo=True,
             hide_parameters=True,
-            connect_args={
-                "timeout": CONNECT_TIMEOUT,
-                "command_timeout": COMMAND_TIMEOUT,
-                "server_settings": {"timezone": "UTC", "application_name": "citrine", "jit": "off"},
-            },
+            connect_args=connect_arguments(limited=limited),
         )
     raise ValueError("the database must be a URL of sqlite+aiosqlite or postgresql+asyncpg")
 

@@ -79,7 +79,7 @@ async def upgrade(url: str, settings: CoreSettings | None = None) -> None:
         DBAPIError: When the database refuses.
         OSError: When it can't be reached.
     """
-    engine = create_engine(url, busy_timeout=TURN_TIMEOUT)
+    engine = create_engine(url, busy_timeout=TURN_TIMEOUT, limited=False)
     try:
         tables = _plug_in_tables(engine, settings or CoreSettings(database=url))
         async with engine.begin() as connection:

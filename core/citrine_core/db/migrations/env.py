@@ -44,7 +44,7 @@ def _run(connection: Connection) -> None:
 
 
 async def _run_alone() -> None:
-    engine = create_engine(context.get_x_argument(as_dictionary=True)["database"])
+    engine = create_engine(context.get_x_argument(as_dictionary=True)["database"], limited=False)
     try:
         async with engine.begin() as connection:
             await connection.run_sync(_run)
