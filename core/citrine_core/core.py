@@ -127,7 +127,8 @@ class Core:
         self.sender.ends.connect(self.routes, self.metrics.command)
         self.sender.translations += [one for block in self.blocks for one in block.translations]
         self.presence = Presence(self.unit_of_work, clock, self.links)
-        self.refused_stations = RefusedStations(self.unit_of_work, observe=self.services.counters.station_refused)
+        observe = self.services.counters.station_refused
+        self.refused_stations = RefusedStations(self.unit_of_work, clock, observe, settings.refusal_retention)
         self.admission = Admission(self.unit_of_work, self.dispatcher.submit, self.health, self.refused_stations, clock)
         self.edge_servicer = self._edge_servicer()
         self.keys = KeyAuthenticator(callers, clock)
@@ -262,7 +263,7 @@ class Core:
         ]
 
     def _own_jobs(self) -> list[Job]:
-        jobs = [self.refused_stations.job, self.keys.uses.job]
+        jobs = [*self.refused_stations.jobs, self.keys.uses.job]
         return jobs if self.key_file is None else [*jobs, self.key_file.job]
 
     async def _listen(self) -> tuple[str, str]:

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import os
+import re
 import signal
 import sys
 from collections.abc import AsyncIterator
@@ -164,6 +165,52 @@ async def test_each_refusal_comes_with_its_reason_and_what_to_do(running: Deploy
     assert "TENANT/CS-1" in await watch.wait_for("refused: unknown tenant 'dmeo'")
     watch.process.kill()
     await watch.end()
+
+
+async def test_a_watch_begins_with_what_was_refused_before_it(running: Deployment) -> None:
+    await refused(running, "CS-1", basic("CS-1", PASSWORD))
+    await stored(running, "default")
+    watch = await command(running, "--tenant", "default", "station", "watch", "CS-1")
+    await watch.wait_for("is not registered")
+    assert "register it" in await watch.wait_for("refused: unknown station, from 127.0.0.1:")
+    watch.process.kill()
+
+    await said(running, "--tenant", "default", "station", "add", "CS-1", "--password", PASSWORD)
+    await refused(running, "CS-1", basic("CS-1", "another-password-here"))
+    await refused(running, "demo/CS-1", basic("CS-1", PASSWORD))
+    await stored(running, "default")
+    await stored(running, "demo")
+    watch = await command(running, "--tenant", "default", "station", "watch", "CS-1")
+    await watch.wait_for("has never connected")
+    assert "set-password CS-1" in await watch.wait_for("refused: wrong password, from 127.0.0.1:")
+    assert "uses the URL of tenant demo" in await watch.wait_for("refused: unknown station")
+
+    shown = await said(running, "--tenant", "default", "station", "show", "CS-1")
+    assert re.search(r"^not let in +wrong password, from 127.0.0.1:\d+, last .*set-password CS-1$", shown, re.MULTILINE)
+    assert "connection: wrong password" in await said(running, "--tenant", "default", "station", "list")
+    assert "unknown station" in await said(running, "--tenant", "demo", "station", "refusals", "--unregistered")
+
+    async with raw_station(running.url(), "CS-1", PASSWORD) as station:
+        await station.boot()
+        await watch.wait_for("booted")
+    await watch.wait_for("disconnected")
+    watch.process.kill()
+    assert not [line for line in watch.lines if line.count("refused") > 1]
+    again = await command(running, "--tenant", "default", "station", "watch", "CS-1")
+    await again.wait_for("is not connected")
+    await refused(running, "CS-1", {})
+    # What was refused before it connected is over: this is the next line.
+    await again.wait_for("refused: no password")
+    assert len(again.lines) == 2
+    again.process.kill()
+
+
+async def stored(deployment: Deployment, tenant: str) -> None:
+    """Wait until the last refusal of CS-1 is stored: the event comes with it."""
+    async with deployment.client(tenant=tenant) as citrine:
+        async for event in citrine.follow_events(["CS-1"], kinds=["station_refused"], from_token="0"):
+            if event.HasField("station_refused"):
+                return
 
 
 async def test_a_watch_goes_on_across_a_restart_of_the_core(running: Deployment) -> None:

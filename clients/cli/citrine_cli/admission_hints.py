@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 
+from citrine.api.v1.stations_pb2 import HandshakeRefusal
 from citrine.events.v1.events_pb2 import Event, StationRefused
-from citrine_cli.words import enum_word
+from citrine_cli.words import enum_word, time_word
 
-__all__ = ["refusal_hint", "refusal_words_of"]
+__all__ = ["event_of", "not_let_in_words", "refusal_hint", "refusal_words_of"]
 
 _HINTS: Mapping[int, str] = {
     StationRefused.REASON_UNKNOWN_STATION: "register it: citrine {tenant}station add {station}",
@@ -35,6 +36,26 @@ def refusal_words_of(body: StationRefused) -> str:
     if body.reason == body.REASON_NO_COMMON_VERSION:
         said += f", offers {body.offered or 'no subprotocol'}"
     return said + (f", {body.attempts} attempts" if body.attempts > 1 else "")
+
+
+def event_of(refusal: HandshakeRefusal, tenant_id: str) -> Event:
+    """Return the event that tells of what is stored of refused attempts, at the time of the last."""
+    body = StationRefused(
+        reason=refusal.reason,
+        remote_address=refusal.remote_address,
+        attempts=refusal.attempts,
+        offered=refusal.offered,
+        unknown_tenant_id=refusal.unknown_tenant_id,
+    )
+    return Event(tenant_id=tenant_id, station_id=refusal.station_id, time=refusal.last_time, station_refused=body)
+
+
+def not_let_in_words(refusal: HandshakeRefusal, tenant_id: str) -> str:
+    """Return why a station was not let in last, when, and what to do about it."""
+    event = event_of(refusal, tenant_id)
+    said = refusal_words_of(event.station_refused).removeprefix("refused: ")
+    hint = refusal_hint(event, tenant_id)
+    return f"{said}, last {time_word(refusal, 'last_time')}{f'; {hint}' if hint else ''}"
 
 
 def refusal_hint(event: Event, tenant: str) -> str:

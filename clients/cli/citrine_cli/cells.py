@@ -2,7 +2,10 @@
 
 from collections.abc import Mapping
 
-__all__ = ["Figure", "Moment", "PrefixId", "State", "shortened", "style_of"]
+__all__ = ["NOTHING", "Figure", "Moment", "PrefixId", "State", "shortened", "style_of"]
+
+NOTHING = "-"
+"""A value that there can't be yet, where an empty one would look forgotten."""
 
 GOOD, DOUBTFUL, BAD = "green", "yellow", "bold red"
 

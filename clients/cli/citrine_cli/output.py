@@ -13,7 +13,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from citrine_cli.cells import Figure, Moment, PrefixId, shortened, style_of
+from citrine_cli.cells import NOTHING, Figure, Moment, PrefixId, shortened, style_of
 from citrine_cli.errors import UsageError, printable
 from citrine_cli.layout import wrapped_widths
 
@@ -105,7 +105,7 @@ class Output:
             return
         shown = {columns[place]: self._cells(values[place]) for place in chosen}
         if not self._fits(shown) and not self._columns:
-            shown = {name: cells for name, cells in shown.items() if any(cells)}
+            shown = {name: cells for name, cells in shown.items() if any(map(_says, cells))}
         if not self._fits(shown):
             # Before anything gives up its place in a line, times are said in fewer words.
             shown = {name: self._cells(values[columns.index(name)], brief=True) for name in shown}
@@ -165,7 +165,7 @@ class Output:
         yield Text(row[0].plain or "-", style="bold", overflow="fold")
         line, width = Text(), self._console.width - INDENT
         for name, value in zip(names[1:], row[1:], strict=True):
-            if not value:
+            if not _says(value):
                 continue
             pair = Text.assemble((f"{name} ", "dim"), value)
             if line and cell_len(line.plain) + GAP + cell_len(pair.plain) > width:
@@ -210,3 +210,7 @@ class Output:
         # A table pads its last column, which nobody who reads lines wants.
         sys.stdout.write("".join(f"{line.rstrip()}\n" for line in capture.get().splitlines()))
         sys.stdout.flush()
+
+
+def _says(cell: Text) -> bool:
+    return cell.plain not in ("", NOTHING)

@@ -78,7 +78,7 @@ _READS = {
         "GetChargingPlan ListChargingCapacities ListChargingLimits "
         "ListChargingNegotiations ListChargingPlans ListChargingProfiles"
     ),
-    "StationsService": "GetStation GetStationAddress ListStations",
+    "StationsService": "GetStation GetStationAddress ListHandshakeRefusals ListStations",
     "TariffAndCostService": "GetCostCorrection GetTransactionCost ListCostCorrections ListTransactionCosts",
     "TariffsService": "GetCostSettings GetTariff ListTariffAssignments ListTariffVersions ListTariffs PreviewCost",
     "TenantsService": "GetTenant ListTenants",

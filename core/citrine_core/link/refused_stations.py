@@ -1,18 +1,22 @@
-"""Tells subscribers which stations are not let in, and why."""
+"""Tells subscribers which stations are not let in, and why, and stores the last refusal of each."""
 
 import logging
 import time
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import TypeAlias
+from datetime import datetime, timedelta
+from itertools import islice
+from typing import Any, TypeAlias
 
 from citrine.edge.v1.link_pb2 import HandshakeRefused
 from citrine.events.v1.events_pb2 import Event, StationRefused
+from citrine_core.clock import Clock, utc_now
 from citrine_core.db import UnitOfWorkFactory
 from citrine_core.errors import DatabaseUnavailable
 from citrine_core.ids import DEFAULT_TENANT
 from citrine_core.jobs import Job
+from citrine_core.resources.stations.handshake_refusals import HandshakeRefusals
 from citrine_core.resources.tenants import TenantDirectory
 
 __all__ = ["QUIET", "RefusedStations"]
@@ -26,13 +30,36 @@ QUIET = timedelta(minutes=1)
 """How long attempts of the same kind are only counted."""
 
 MOST_EVENTS = 60
-"""Events of this core in the time of QUIET: whoever tries names by the thousand must not fill the database."""
+"""Events of this core in the time of QUIET, of known stations and of others each: whoever tries names by the thousand
+must not fill the database."""
+
+MOST_ROWS = 500
+"""Rows that are stored in one transaction at most."""
 
 MOST_KINDS = 1000
-"""Kinds of attempts that are counted at a time."""
+"""Kinds of attempts that are counted at a time, of whoever may be any; they never push out those of known stations."""
+
+MOST_KNOWN = 20_000
+"""Kinds of attempts by known stations that are counted at a time."""
+
+MOST_UNREGISTERED = 500
+"""Ids without a station whose last refusal a tenant keeps."""
 
 MOST_OFFERED = 100
 """Characters of the subprotocols that are told."""
+
+RETENTION_INTERVAL = timedelta(hours=1)
+"""Time from one look for refusals to forget to the next."""
+
+_OF_KNOWN = frozenset(
+    {
+        StationRefused.REASON_WRONG_PASSWORD,
+        StationRefused.REASON_NO_PASSWORD,
+        StationRefused.REASON_OTHER_USER_NAME,
+        StationRefused.REASON_DISABLED,
+    }
+)
+"""Reasons that are found where there is a station of the id: there are no more kinds of them than stations."""
 
 _CAUSES = {
     HandshakeRefused.CAUSE_CREDENTIALS: StationRefused.REASON_MALFORMED_CREDENTIALS,
@@ -48,32 +75,99 @@ Key: TypeAlias = tuple[str, str, "StationRefused.Reason.ValueType"]
 class _Attempts:
     remote_address: str
     offered: str
-    count: int = 0
+    first_time: datetime
+    last_time: datetime
+    count: int = 1
+
+    def add(self, newer: "_Attempts") -> None:
+        """Add attempts that came later."""
+        self.remote_address, self.offered, self.last_time = newer.remote_address, newer.offered, newer.last_time
+        self.count += newer.count
+
+
+class _Kinds:
+    """Kinds of attempts, of known stations or of others: those that wait, and those that were told lately.
+
+    Args:
+        most: Kinds that wait at a time.
+        most_told: Kinds that are stored in the time of QUIET.
+    """
+
+    def __init__(self, most: int, most_told: int) -> None:
+        self._most = most
+        self._most_told = most_told
+        self._waiting: dict[Key, _Attempts] = {}
+        self._told: dict[Key, float] = {}
+        """When each kind was told last, the oldest first."""
+        self._events: deque[float] = deque()
+        """When events were told, the oldest first."""
+
+    def add(self, key: Key, attempts: _Attempts) -> None:
+        """Count attempts; of too many kinds, those that are new are not."""
+        found = self._waiting.get(key)
+        if found is not None:
+            found.add(attempts)
+        elif len(self._waiting) < self._most:
+            self._waiting[key] = attempts
+
+    def take(self, now: float) -> tuple[dict[Key, _Attempts], int]:
+        """Take out what is due; also return of how many of it there may be events, the first ones."""
+        quiet_since = now - QUIET.total_seconds()
+        while self._told and next(iter(self._told.values())) <= quiet_since:
+            del self._told[next(iter(self._told))]
+        while self._events and self._events[0] <= quiet_since:
+            self._events.popleft()
+        most = max(0, min(MOST_ROWS, self._most_told - len(self._told)))
+        due = list(islice((key for key in self._waiting if key not in self._told), most))
+        events = min(len(due), max(0, MOST_EVENTS - len(self._events)))
+        self._told |= dict.fromkeys(due, now)
+        self._events.extend([now] * events)
+        # What is counted while they are stored is of the next time.
+        return {key: self._waiting.pop(key) for key in due}, events
+
+    def give_back(self, taken: Mapping[Key, _Attempts], events: int) -> None:
+        """Have what was taken, and could not be stored, be due again."""
+        for _ in range(events):
+            self._events.pop()
+        for key, attempts in taken.items():
+            del self._told[key]
+            newer = self._waiting.get(key)
+            if newer is not None:
+                attempts.add(newer)
+            self._waiting[key] = attempts
 
 
 class RefusedStations:
-    """Counts attempts, and tells of them once a minute for each station and reason.
+    """Counts attempts, and tells of them and stores them once a minute for each station and reason.
 
     Args:
         unit_of_work: Opens transactions.
-        now: Returns seconds that never go back.
+        clock: Returns the time now.
         observe: Is told of the reason of each attempt.
+        retention: How long after its last attempt a refusal is kept. None: for ever.
+        now: Returns seconds that never go back.
     """
 
     def __init__(
         self,
         unit_of_work: UnitOfWorkFactory,
-        now: Callable[[], float] = time.monotonic,
+        clock: Clock = utc_now,
         observe: Callable[[int], None] | None = None,
+        retention: timedelta | None = None,
+        now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._unit_of_work = unit_of_work
         self._tenants = TenantDirectory(unit_of_work)
         self._now = now
         self._observe = observe
-        self._waiting: dict[Key, _Attempts] = {}
-        self._told: dict[Key, float] = {}
-        """When each kind was told last, the oldest first."""
-        self.job = Job("refused stations", INTERVAL, self.tell)
+        self._clock = clock
+        self._retention = retention
+        self._of_known = _Kinds(MOST_KNOWN, MOST_KNOWN)
+        self._of_others = _Kinds(MOST_KINDS, MOST_EVENTS)
+        self.jobs = [
+            Job("refused stations", INTERVAL, self.tell),
+            Job("refused stations to forget", RETENTION_INTERVAL, self.forget),
+        ]
 
     def add(
         self,
@@ -86,13 +180,11 @@ class RefusedStations:
         """Count an attempt."""
         if self._observe is not None:
             self._observe(reason)
-        key = (tenant_id or DEFAULT_TENANT, station_id, reason)
-        found = self._waiting.get(key)
-        if found is None:
-            if len(self._waiting) >= MOST_KINDS:
-                return
-            found = self._waiting[key] = _Attempts(remote_address, offered)
-        found.remote_address, found.offered, found.count = remote_address[:100], offered[:MOST_OFFERED], found.count + 1
+        now = self._clock()
+        # Whoever is not let in writes what he likes, and a column takes no more.
+        key = (_cut(tenant_id, 36) or DEFAULT_TENANT, _cut(station_id, 48), reason)
+        attempts = _Attempts(_cut(remote_address, 100), _cut(offered, MOST_OFFERED), now, now)
+        (self._of_known if reason in _OF_KNOWN else self._of_others).add(key, attempts)
 
     def add_of_edge(self, refused: HandshakeRefused) -> None:
         """Count an attempt that an edge refused."""
@@ -106,44 +198,92 @@ class RefusedStations:
             DatabaseUnavailable: When it can't be stored now; it is told later.
         """
         now = self._now()
-        while self._told and next(iter(self._told.values())) + QUIET.total_seconds() <= now:
-            del self._told[next(iter(self._told))]
-        due = [key for key in self._waiting if key not in self._told][: max(0, MOST_EVENTS - len(self._told))]
-        if not due:
-            return
-        events = []
-        for tenant_id, station_id, reason in due:
-            attempts = self._waiting[tenant_id, station_id, reason]
-            name = StationRefused.Reason.Name(reason).removeprefix("REASON_").lower().replace("_", " ")
-            about = {"tenant_id": tenant_id, "station_id": station_id, "address": attempts.remote_address}
-            logger.info("a station was refused: %s", name, extra={**about, "attempts": attempts.count})
-            body = StationRefused(
-                reason=reason,
-                remote_address=attempts.remote_address,
-                attempts=attempts.count,
-                offered=attempts.offered,
-            )
-            if not await self._tenants.exists(tenant_id):
-                # Whoever mistyped the tenant in the URL looks for it somewhere.
-                body.reason, body.unknown_tenant_id = StationRefused.REASON_UNKNOWN_TENANT, tenant_id
-                tenant_id = DEFAULT_TENANT
-            events.append(Event(tenant_id=tenant_id, station_id=station_id, station_refused=body))
-        # What is counted while they are stored is of the next time.
-        counted = {key: self._waiting.pop(key) for key in due}
-        self._told |= dict.fromkeys(due, now)
-        try:
-            await self._store(events)
-        except DatabaseUnavailable:
-            for key, attempts in counted.items():
-                del self._told[key]
-                self._waiting.setdefault(key, _Attempts(attempts.remote_address, attempts.offered))
-                self._waiting[key].count += attempts.count
-            raise
+        for kinds in (self._of_known, self._of_others):
+            due, events = kinds.take(now)
+            if not due:
+                continue
+            try:
+                await self._store(due, events)
+            except DatabaseUnavailable:
+                kinds.give_back(due, events)
+                raise
 
-    async def _store(self, events: list[Event]) -> None:
-        if not events:
+    async def forget(self) -> None:
+        """Remove what did not happen for as long as it is kept."""
+        if self._retention is None:
             return
+        before, found = self._clock() - self._retention, True
+        while found:
+            async with self._unit_of_work() as work:
+                found = await HandshakeRefusals(work.session).remove_before(before, MOST_ROWS)
+                await work.commit()
+
+    async def _store(self, due: Mapping[Key, _Attempts], events: int) -> None:
+        missing = {tenant_id for tenant_id in {key[0] for key in due} if not await self._tenants.exists(tenant_id)}
+        rows: dict[tuple[str, str, str], dict[str, Any]] = {}
+        told: list[Event] = []
+        for (tenant_id, station_id, reason), attempts in due.items():
+            unknown = ""
+            if tenant_id in missing:
+                # Whoever mistyped the tenant in the URL looks for it somewhere.
+                tenant_id, unknown, reason = DEFAULT_TENANT, tenant_id, StationRefused.REASON_UNKNOWN_TENANT
+            _add_row(rows, (tenant_id, station_id, unknown), reason, attempts)
+            if len(told) < events:
+                told.append(_event(tenant_id, station_id, unknown, reason, attempts))
         async with self._unit_of_work() as work:
-            for event in events:
+            refusals = HandshakeRefusals(work.session)
+            await refusals.add_all(rows.values())
+            if any(reason not in _OF_KNOWN for _, _, reason in due):
+                for tenant_id in sorted({key[0] for key in rows}):
+                    await refusals.retain_unregistered(tenant_id, MOST_UNREGISTERED)
+            for event in told:
                 work.emit(event)
             await work.commit()
+
+
+def _cut(text: str, most: int) -> str:
+    return text.replace("\0", "")[:most]
+
+
+def _add_row(
+    rows: dict[tuple[str, str, str], dict[str, Any]], key: tuple[str, str, str], reason: int, attempts: _Attempts
+) -> None:
+    row = {
+        **dict(zip(("tenant_id", "station_id", "unknown_tenant_id"), key, strict=True)),
+        "reason": reason,
+        "remote_address": attempts.remote_address,
+        "offered": attempts.offered,
+        "attempts": attempts.count,
+        "first_time": attempts.first_time,
+        "last_time": attempts.last_time,
+    }
+    # A station may have been refused for several reasons; the latest counts.
+    other = rows.get(key)
+    if other is not None:
+        latest = max(row, other, key=lambda one: one["last_time"])
+        total = {
+            "attempts": row["attempts"] + other["attempts"],
+            "first_time": min(row["first_time"], other["first_time"]),
+        }
+        row = {**latest, **total}
+    rows[key] = row
+
+
+def _event(
+    tenant_id: str,
+    station_id: str,
+    unknown_tenant_id: str,
+    reason: "StationRefused.Reason.ValueType",
+    attempts: _Attempts,
+) -> Event:
+    name = StationRefused.Reason.Name(reason).removeprefix("REASON_").lower().replace("_", " ")
+    about = {"tenant_id": unknown_tenant_id or tenant_id, "station_id": station_id, "address": attempts.remote_address}
+    logger.info("a station was refused: %s", name, extra={**about, "attempts": attempts.count})
+    body = StationRefused(
+        reason=reason,
+        remote_address=attempts.remote_address,
+        attempts=attempts.count,
+        offered=attempts.offered,
+        unknown_tenant_id=unknown_tenant_id,
+    )
+    return Event(tenant_id=tenant_id, station_id=station_id, station_refused=body)

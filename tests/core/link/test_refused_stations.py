@@ -55,7 +55,7 @@ async def test_a_station_that_is_not_let_in_is_told_with_the_reason(
 
 async def test_attempts_of_a_kind_are_told_once_a_minute_with_their_number(core: RunningCore) -> None:
     now = 0.0
-    refusals = RefusedStations(core.core.unit_of_work, lambda: now)
+    refusals = RefusedStations(core.core.unit_of_work, now=lambda: now)
     for second in range(3):
         refusals.add("", "CS-1", StationRefused.REASON_WRONG_PASSWORD, f"10.0.0.{second}:1")
         await refusals.tell()
@@ -69,7 +69,7 @@ async def test_attempts_of_a_kind_are_told_once_a_minute_with_their_number(core:
 
 
 async def test_whoever_tries_names_by_the_thousand_does_not_fill_the_database(core: RunningCore) -> None:
-    refusals = RefusedStations(core.core.unit_of_work, lambda: 0.0)
+    refusals = RefusedStations(core.core.unit_of_work, now=lambda: 0.0)
     for number in range(5000):
         refusals.add("", f"CS-{number}", StationRefused.REASON_UNKNOWN_STATION, "10.0.0.1:1")
         refusals.add("nobody", f"CS-{number}", StationRefused.REASON_UNKNOWN_STATION, "10.0.0.1:1")

@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+from collections.abc import Sequence
+from datetime import UTC, timedelta
 from enum import IntEnum
 from functools import partial
 from typing import Annotated, cast
@@ -12,11 +14,17 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from grpc.aio import UnaryStreamMultiCallable
 
 from citrine.api.v1.events_pb2 import SubscribeRequest, SubscribeResponse
-from citrine.api.v1.stations_pb2 import GetStationAddressRequest, GetStationRequest, Station
+from citrine.api.v1.stations_pb2 import (
+    GetStationAddressRequest,
+    GetStationRequest,
+    HandshakeRefusal,
+    ListHandshakeRefusalsRequest,
+    Station,
+)
 from citrine.events.v1.events_pb2 import Event
 from citrine.ocpp.v2.provisioning_pb2 import REGISTRATION_STATUS_ENUM_ACCEPTED
 from citrine.ocpp.v2.transactions_pb2 import CHARGING_STATE_ENUM_CHARGING
-from citrine_cli.admission_hints import refusal_hint
+from citrine_cli.admission_hints import event_of, refusal_hint
 from citrine_cli.client import Client
 from citrine_cli.clock import utc_now
 from citrine_cli.errors import CliError, UsageError
@@ -31,6 +39,9 @@ __all__ = ["watch_station"]
 
 MOST_TENANTS = 20
 """Other tenants in which it is looked whether the station comes to a wrong one."""
+
+RECENT = timedelta(days=1)
+"""Refusals that were stored before the watch began are said where they are no older."""
 
 _KINDS = (
     "station_connected",
@@ -110,6 +121,10 @@ class _Watch:
         """Charging state of each transaction, as said last."""
         self._costs: dict[str, str] = {}
         """What each ended transaction costs, as said last."""
+        self._station: Station | None = None
+        """As it was when the watch began. None: it was not registered."""
+        self._said: set[tuple[int, str]] = set()
+        """Reasons and addresses of refusals that were stored: the event of one may come as well."""
         self.last = "nothing was heard of it meanwhile (of refusals alike, one a minute is told)"
         """What was said last of its attempts."""
 
@@ -122,9 +137,10 @@ class _Watch:
             try:
                 following = [tasks.create_task(self._follow(events, self._subscribe(), _KINDS, token))]
                 await self._say_state()
-                following += [
-                    tasks.create_task(self._follow_refusals(events, tenant)) for tenant in await self._other_tenants()
-                ]
+                others = await self._other_tenants()
+                following += [tasks.create_task(self._follow_refusals(events, tenant)) for tenant in others]
+                if self._step is Step.NONE:
+                    await self._say_refusals([self._tenant, *others])
                 while not self._reached():
                     await self._say(await events.get())
             finally:
@@ -180,6 +196,30 @@ class _Watch:
 
     # What is.
 
+    async def _say_refusals(self, tenants: Sequence[str]) -> None:
+        """Say why it was refused lately, in the order of the last attempts."""
+        found: list[Event] = []
+        for tenant in tenants:
+            call = partial(self._client.citrine.stations.ListHandshakeRefusals, metadata=(("citrine-tenant", tenant),))
+            # There may be none, or a key or a core that knows nothing of them.
+            with contextlib.suppress(grpc.aio.AioRpcError):
+                page = await call(ListHandshakeRefusalsRequest(station_id=self._station_id))
+                found += [event_of(one, tenant) for one in page.refusals if self._still_counts(one, tenant)]
+        for event in sorted(found, key=lambda event: event.time.ToNanoseconds()):
+            await self._say(event)
+            self._said.add((event.station_refused.reason, event.station_refused.remote_address))
+
+    def _still_counts(self, refusal: HandshakeRefusal, tenant: str) -> bool:
+        """Tell whether a refusal is recent, and the station did not connect since."""
+        last = refusal.last_time.ToDatetime(UTC)
+        if utc_now() - last > RECENT:
+            return False
+        if self._station is None:
+            return True
+        if tenant == self._tenant and not refusal.unknown_tenant_id:
+            return self._station.HasField("handshake_refusal")
+        return last > self._station.connect_time.ToDatetime(UTC)
+
     async def _say_state(self) -> None:
         citrine = self._client.citrine
         where = await citrine.stations.GetStationAddress(GetStationAddressRequest(station_id=self._station_id))
@@ -192,10 +232,11 @@ class _Watch:
             add = f"citrine --tenant {where.tenant_id} station add {self._station_id}"
             self._line(f"is not registered in tenant {where.tenant_id}; add it: {add}")
             return
+        self._station = station
         if self._client.out.as_json:
             self._client.out.message(station, line=True)
         if not station.connected:
-            seen = "is not connected" if station.HasField("last_seen_time") else "has never connected"
+            seen = "is not connected" if station.HasField("connect_time") else "has never connected"
             at = f" at {where.urls[0]}" if where.urls else "; no edge is linked to the core"
             self._line(f"{seen}; waiting for it in tenant {where.tenant_id}{at}")
             return
@@ -232,6 +273,9 @@ class _Watch:
     # What happens.
 
     async def _say(self, event: Event) -> None:
+        refused = event.station_refused
+        if event.HasField("station_refused") and (refused.reason, refused.remote_address) in self._said:
+            return
         if self._client.out.as_json:
             self._client.out.message(event, line=True)
         kind = event.WhichOneof("body")

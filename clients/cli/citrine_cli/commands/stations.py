@@ -22,8 +22,10 @@ from citrine.api.v1.stations_pb2 import (
     Station,
     UpdateStationRequest,
 )
+from citrine_cli.admission_hints import not_let_in_words
+from citrine_cli.cells import NOTHING
 from citrine_cli.client import Client, client_command, collect
-from citrine_cli.commands import station_care, station_configuration, station_watch
+from citrine_cli.commands import station_care, station_configuration, station_refusals, station_watch
 from citrine_cli.commands.refusals import refusal_words
 from citrine_cli.errors import UsageError
 from citrine_cli.forms import DurationOption
@@ -64,6 +66,7 @@ def build() -> typer.Typer:
     client_command(app, "add")(add_station)
     client_command(app, "list")(list_stations)
     client_command(app, "show")(show_station)
+    client_command(app, "refusals")(station_refusals.list_refusals)
     client_command(app, "update")(update_station)
     client_command(app, "accept")(accept_station)
     client_command(app, "set-password")(set_password)
@@ -167,14 +170,33 @@ async def list_stations(
                 enum_word(station, "registration"),
                 station.hardware.vendor_name,
                 station.hardware.model,
-                time_word(station, "last_seen_time"),
-                skew_word(station, "clock_skew") if station.clock_is_off else "",
-                f"{station.refused.count} ({refusal_words(station.refused.gravest)})" if station.refused.count else "",
+                _last_seen_word(station),
+                skew_word(station, "clock_skew") if station.clock_is_off else _clock_word(station),
+                _refused_word(station),
             ]
             for station in stations
         ),
         empty="no stations",
     )
+
+
+def _last_seen_word(station: Station) -> str:
+    # It is stored now and then, so that a station which just came has none yet.
+    return time_word(station, "last_seen_time") or time_word(station, "connect_time") or "never"
+
+
+def _clock_word(station: Station) -> str:
+    return "right" if station.HasField("clock_skew") else NOTHING
+
+
+def _refused_word(station: Station) -> str:
+    """Return in short what was refused: connections since it last had one, and messages."""
+    parts = []
+    if station.HasField("handshake_refusal") and not station.connected:
+        parts.append(f"connection: {enum_word(station.handshake_refusal, 'reason')}")
+    if station.refused.count:
+        parts.append(f"{station.refused.count} ({refusal_words(station.refused.gravest)})")
+    return ", ".join(parts)
 
 
 def _show_held(client: Client, stations: list[Station]) -> None:
@@ -211,6 +233,11 @@ async def show_station(client: Client, station_id: StationId) -> None:
             "version": station.ocpp_version,
             "address": station.remote_address,
             "held": time_word(station, "held_time"),
+            "not let in": (
+                not_let_in_words(station.handshake_refusal, station.tenant_id)
+                if station.HasField("handshake_refusal")
+                else ""
+            ),
             "refused": _refused_words(station.refused),
             "admission": {
                 "enabled": "no" if station.HasField("enabled") and not station.enabled else "yes",
@@ -227,9 +254,10 @@ async def show_station(client: Client, station_id: StationId) -> None:
                 "firmware": station.hardware.firmware_version,
             },
             "times": {
+                "connected": time_word(station, "connect_time"),
                 "booted": time_word(station, "boot_time"),
-                "last seen": time_word(station, "last_seen_time"),
-                "clock": skew_word(station, "clock_skew")
+                "last seen": _last_seen_word(station),
+                "clock": (skew_word(station, "clock_skew") or "not measured: it spoke of no transaction yet")
                 + (", transactions go by ours" if station.clock_is_off else ""),
                 "created": time_word(station, "create_time"),
             },

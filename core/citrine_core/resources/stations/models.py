@@ -7,7 +7,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from citrine_core.db import Model
 
-__all__ = ["Station"]
+__all__ = ["HandshakeRefusal", "Station"]
 
 
 class Station(Model):
@@ -63,3 +63,24 @@ class Station(Model):
     create_time: Mapped[datetime]
     version: Mapped[int] = mapped_column(Integer, default=1)
     """Grows with each change by an operator; the etag."""
+
+
+class HandshakeRefusal(Model):
+    """Attempts to connect as a station that were refused; there needs to be no station of the id."""
+
+    __tablename__ = "handshake_refusals"
+    __table_args__ = (Index(None, "tenant_id", "last_time"), Index(None, "last_time"))
+
+    tenant_id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    station_id: Mapped[str] = mapped_column(String(48), primary_key=True)
+    unknown_tenant_id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    """Tenant in the URL, where there is none of this name. Empty: it is tenant_id."""
+    reason: Mapped[int] = mapped_column(Integer)
+    """citrine.events.v1.StationRefused.Reason of the last attempt."""
+    remote_address: Mapped[str] = mapped_column(String(100))
+    offered: Mapped[str] = mapped_column(String(100))
+    """Subprotocols that the last attempt offered, where none is spoken here."""
+    attempts: Mapped[int] = mapped_column(BigInteger)
+    """Since the station last connected."""
+    first_time: Mapped[datetime]
+    last_time: Mapped[datetime]

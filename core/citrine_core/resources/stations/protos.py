@@ -9,7 +9,8 @@ from citrine.edge.v1 import link_pb2 as link
 from citrine.ocpp.v2 import availability_pb2, provisioning_pb2
 from citrine_core.blocks.availability import ConnectorState, WantedAvailability, wanted_of
 from citrine_core.resources.connections.models import Connection
-from citrine_core.resources.stations.models import Station
+from citrine_core.resources.stations.handshake_refusals import handshake_refusal_to_proto
+from citrine_core.resources.stations.models import HandshakeRefusal, Station
 from citrine_core.rpc import to_timestamp
 
 __all__ = ["VERSION_NAMES", "to_proto"]
@@ -29,6 +30,7 @@ def to_proto(
     connectors: Sequence[ConnectorState] = (),
     wishes: Sequence[WantedAvailability] = (),
     refused: RefusalSummary | None = None,
+    turned_away: HandshakeRefusal | None = None,
 ) -> pb.Station:
     """Return a station as the API shows it.
 
@@ -38,6 +40,7 @@ def to_proto(
         connectors: What it reported, by EVSE and number.
         wishes: What operators asked of it and its parts.
         refused: What was refused of its messages. None: nothing.
+        turned_away: Why it was not let in since it last connected. None: it was.
     """
     shown = pb.Station(
         station_id=station.station_id,
@@ -57,6 +60,7 @@ def to_proto(
         clock_is_off=station.clock_is_off,
         etag=str(station.version),
         refused=refused,
+        handshake_refusal=handshake_refusal_to_proto(turned_away, registered=True) if turned_away else None,
     )
     if station.registration is not None:
         shown.registration = provisioning_pb2.RegistrationStatusEnum.ValueType(station.registration)
@@ -67,6 +71,8 @@ def to_proto(
     if connection is not None:
         shown.connected = connection.is_open
         shown.remote_address = connection.remote_address
+        if connection.open_time is not None:
+            shown.connect_time.FromDatetime(connection.open_time)
         shown.ocpp_version = VERSION_NAMES.get(connection.ocpp_version, "")
     return shown
 

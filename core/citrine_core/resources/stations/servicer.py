@@ -24,6 +24,7 @@ from citrine_core.resources.stations.fields import (
     check_station_id,
     new_credential_version,
 )
+from citrine_core.resources.stations.handshake_refusals import HandshakeRefusals, handshake_refusal_to_proto
 from citrine_core.resources.stations.models import Station
 from citrine_core.resources.stations.passwords import generate_password, hash_password
 from citrine_core.resources.stations.protos import to_proto
@@ -57,20 +58,26 @@ class StationsServicer(StationsServiceServicer):
             connectors = await ConnectorRepository(work.session).connectors_of(tenant_id, station_id)
             wishes = await AvailabilityRepository(work.session).of_stations(tenant_id, [station_id])
             refused = await find_summaries(work.session, tenant_id, [station_id])
-        return to_proto(station, connection, connectors, wishes, refused.get(station_id))
+            turned_away = await HandshakeRefusals(work.session).find_since_connected(tenant_id, [station_id])
+        return to_proto(station, connection, connectors, wishes, refused.get(station_id), turned_away.get(station_id))
 
     async def ListStations(
         self,
         request: pb.ListStationsRequest,
         context: grpc.aio.ServicerContext[pb.ListStationsRequest, pb.ListStationsResponse],
     ) -> pb.ListStationsResponse:
+        tenant_id = caller(context).tenant_id
         async with self._unit_of_work(read_only=True) as work:
             rows, token = await StationRepository(work.session).list(
-                caller(context).tenant_id, open_page(request), connected_only=request.connected_only, held=request.held
+                tenant_id, open_page(request), connected_only=request.connected_only, held=request.held
             )
             ids = [station.station_id for station, _ in rows]
-            refused = await find_summaries(work.session, caller(context).tenant_id, ids)
-        stations = [to_proto(*row, refused=refused.get(row[0].station_id)) for row in rows]
+            refused = await find_summaries(work.session, tenant_id, ids)
+            turned_away = await HandshakeRefusals(work.session).find_since_connected(tenant_id, ids)
+        stations = [
+            to_proto(*row, refused=refused.get(id_), turned_away=turned_away.get(id_))
+            for id_, row in zip(ids, rows, strict=True)
+        ]
         return pb.ListStationsResponse(stations=stations, next_page_token=token)
 
     async def CreateStation(
@@ -95,6 +102,8 @@ class StationsServicer(StationsServiceServicer):
             await _check_configuration(work, station)
             await self._take_place_of_held(work, station)
             await StationRepository(work.session).add(station)
+            # That nobody knew it is true no more.
+            await HandshakeRefusals(work.session).forget(station.tenant_id, station.station_id)
             _changed(work, station, StationChanged.KIND_CREATED)
             await work.commit()
         return pb.CreateStationResponse(
@@ -110,6 +119,21 @@ class StationsServicer(StationsServiceServicer):
     ) -> pb.StationAddress:
         check_station_id("station_id", request.station_id)
         return station_address(self._public_urls(), caller(context).tenant_id, request.station_id)
+
+    async def ListHandshakeRefusals(
+        self,
+        request: pb.ListHandshakeRefusalsRequest,
+        context: "grpc.aio.ServicerContext[pb.ListHandshakeRefusalsRequest, pb.ListHandshakeRefusalsResponse]",
+    ) -> pb.ListHandshakeRefusalsResponse:
+        async with self._unit_of_work(read_only=True) as work:
+            rows, token = await HandshakeRefusals(work.session).list(
+                caller(context).tenant_id,
+                open_page(request),
+                station_id=request.station_id,
+                unregistered_only=request.unregistered_only,
+            )
+        refusals = [handshake_refusal_to_proto(row, registered=registered) for row, registered in rows]
+        return pb.ListHandshakeRefusalsResponse(refusals=refusals, next_page_token=token)
 
     async def UpdateStation(
         self, request: pb.UpdateStationRequest, context: grpc.aio.ServicerContext[pb.UpdateStationRequest, pb.Station]
@@ -189,6 +213,7 @@ class StationsServicer(StationsServiceServicer):
         async with self._unit_of_work() as work:
             station, _ = await self._get(work, context, request.station_id)
             await self._forget(work, station.tenant_id, station.station_id)
+            await HandshakeRefusals(work.session).forget(station.tenant_id, station.station_id)
             await StationRepository(work.session).remove(station)
             _changed(work, station, StationChanged.KIND_DELETED)
             await work.commit()

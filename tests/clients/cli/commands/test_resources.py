@@ -133,7 +133,7 @@ def test_stations_are_a_table(citrine: Cli, core: ScriptedCore) -> None:
 
     columns = "STATION CONNECTED VERSION REGISTRATION VENDOR MODEL LAST SEEN CLOCK REFUSED"
     assert lines[0].split() == columns.split()
-    assert lines[1].split() == ["CS-1", "yes", "2.1", "Accepted", "[bold]Wall", "[2J"]
+    assert lines[1].split() == ["CS-1", "yes", "2.1", "Accepted", "[bold]Wall", "[2J", "never", "-"]
 
 
 def test_an_empty_list_says_so(citrine: Cli, core: ScriptedCore) -> None:

@@ -1,0 +1,46 @@
+"""`citrine station refusals`: who was not let in, and why."""
+
+from typing import Annotated
+
+import typer
+
+from citrine.api.v1.stations_pb2 import ListHandshakeRefusalsRequest
+from citrine_cli.cells import State
+from citrine_cli.client import Client, Limit, collect
+from citrine_cli.words import count, enum_word, time_word
+
+__all__ = ["list_refusals"]
+
+
+async def list_refusals(
+    client: Client,
+    station: Annotated[str, typer.Option("--station", metavar="ID", help="Only of this id.")] = "",
+    unregistered: Annotated[
+        bool, typer.Option("--unregistered", help="Only of ids that are no stations of the tenant.")
+    ] = False,
+    limit: Limit = 0,
+) -> None:
+    """List stations that were not let in, the latest first, each with the last reason; registered or not."""
+    request = ListHandshakeRefusalsRequest(station_id=station, unregistered_only=unregistered)
+    pages = collect(client.citrine.stations.ListHandshakeRefusals, request, limit)
+    found = [one async for page in pages for one in page.refusals]
+    if client.out.as_json:
+        client.out.messages(found)
+        return
+    client.out.table(
+        ["station", "reason", "attempts", "last", "first", "from", "registered", "offered"],
+        (
+            [
+                one.station_id,
+                enum_word(one, "reason") + (f" {one.unknown_tenant_id!r}" if one.unknown_tenant_id else ""),
+                count(one.attempts),
+                time_word(one, "last_time"),
+                time_word(one, "first_time"),
+                one.remote_address,
+                State("yes" if one.registered else "no"),
+                one.offered,
+            ]
+            for one in found
+        ),
+        empty="nobody was refused",
+    )

@@ -1,0 +1,132 @@
+"""Which stations were not let in last, and why: one row for each, written for many together."""
+
+from collections.abc import Collection, Iterable, Mapping
+from datetime import datetime
+from typing import Any, TypeAlias
+
+from sqlalchemy import Row, and_, case, delete, exists, not_, or_, select, tuple_
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from citrine.api.v1 import stations_pb2 as pb
+from citrine.events.v1.events_pb2 import StationRefused
+from citrine_core.db import Listed, Page, one_of
+from citrine_core.db.upsert import insert_statement
+from citrine_core.resources.connections.queries import SESSIONS
+from citrine_core.resources.stations.models import HandshakeRefusal, Station
+from citrine_core.rpc import to_timestamp
+
+__all__ = ["HandshakeRefusals", "RefusalOfId", "handshake_refusal_to_proto"]
+
+RefusalOfId: TypeAlias = Row[HandshakeRefusal, bool]
+"""A refusal, and whether there is a station of its id."""
+
+_TABLE = HandshakeRefusal.metadata.tables["handshake_refusals"]
+_KEY = ("tenant_id", "station_id", "unknown_tenant_id")
+
+_REGISTERED = and_(
+    HandshakeRefusal.unknown_tenant_id == "",
+    exists().where(Station.tenant_id == HandshakeRefusal.tenant_id, Station.station_id == HandshakeRefusal.station_id),
+)
+
+
+class HandshakeRefusals:
+    """Reads and writes refused handshakes within one unit of work."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def add_all(self, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Store attempts, one row for each key; they are added to those since the station last connected.
+
+        Args:
+            rows: With all columns of the table. The latest attempt replaces what is stored of one before.
+        """
+        # In one order everywhere, so that two cores don't wait for each other.
+        ordered = sorted((dict(row) for row in rows), key=lambda row: tuple(row[name] for name in _KEY))
+        if not ordered:
+            return
+        statement = insert_statement(self._session, _TABLE)
+        new = statement.excluded
+        connected = (
+            select(SESSIONS.c.open_time)
+            .where(SESSIONS.c.tenant_id == new.tenant_id, SESSIONS.c.station_id == new.station_id)
+            .scalar_subquery()
+        )
+        is_over = _TABLE.c.last_time < connected
+        statement = statement.on_conflict_do_update(
+            index_elements=list(_KEY),
+            set_={
+                "attempts": case((is_over, new.attempts), else_=_TABLE.c.attempts + new.attempts),
+                "first_time": case((is_over, new.first_time), else_=_TABLE.c.first_time),
+                **{name: new[name] for name in ("reason", "remote_address", "offered", "last_time")},
+            },
+        )
+        await (await self._session.connection()).execute(statement, ordered)
+
+    async def find_since_connected(self, tenant_id: str, station_ids: Collection[str]) -> dict[str, HandshakeRefusal]:
+        """Return the last refusals of stations; nothing of one that connected since."""
+        session = and_(
+            SESSIONS.c.tenant_id == HandshakeRefusal.tenant_id, SESSIONS.c.station_id == HandshakeRefusal.station_id
+        )
+        rows = await self._session.scalars(
+            select(HandshakeRefusal)
+            .outerjoin(SESSIONS, session)
+            .where(
+                HandshakeRefusal.tenant_id == tenant_id,
+                one_of(self._session, HandshakeRefusal.station_id, station_ids),
+                HandshakeRefusal.unknown_tenant_id == "",
+                or_(SESSIONS.c.open_time.is_(None), SESSIONS.c.open_time <= HandshakeRefusal.last_time),
+            )
+        )
+        return {row.station_id: row for row in rows}
+
+    async def list(
+        self, tenant_id: str, page: Page, *, station_id: str, unregistered_only: bool
+    ) -> Listed[RefusalOfId]:
+        """Return refusals, the latest first, of one id or of all."""
+        query = select(HandshakeRefusal, _REGISTERED.label("registered")).where(HandshakeRefusal.tenant_id == tenant_id)
+        if station_id:
+            query = query.where(HandshakeRefusal.station_id == station_id)
+        if unregistered_only:
+            query = query.where(not_(_REGISTERED))
+        key = (HandshakeRefusal.last_time, HandshakeRefusal.station_id, HandshakeRefusal.unknown_tenant_id)
+        return await page.read_rows(self._session, query, *key, descending=True)
+
+    async def forget(self, tenant_id: str, station_id: str) -> None:
+        """Remove what is stored of a station."""
+        await self._session.execute(
+            delete(_TABLE).where(_TABLE.c.tenant_id == tenant_id, _TABLE.c.station_id == station_id)
+        )
+
+    async def retain_unregistered(self, tenant_id: str, most: int) -> None:
+        """Remove those of ids that are no stations, but for the latest of the tenant."""
+        key = [getattr(HandshakeRefusal, name) for name in _KEY]
+        old = (
+            select(*key)
+            .where(HandshakeRefusal.tenant_id == tenant_id, not_(_REGISTERED))
+            .order_by(HandshakeRefusal.last_time.desc())
+            .offset(most)
+        )
+        await self._session.execute(delete(_TABLE).where(tuple_(*(_TABLE.c[name] for name in _KEY)).in_(old)))
+
+    async def remove_before(self, time: datetime, limit: int) -> bool:
+        """Remove those that did not happen since a time, at most so many; return False where there were none."""
+        key = _TABLE.primary_key.columns
+        old = select(*key).where(_TABLE.c.last_time < time).limit(limit)
+        result = await (await self._session.connection()).execute(delete(_TABLE).where(tuple_(*key).in_(old)))
+        return result.rowcount > 0
+
+
+def handshake_refusal_to_proto(row: HandshakeRefusal, *, registered: bool) -> pb.HandshakeRefusal:
+    """Return a refusal as the API shows it."""
+    return pb.HandshakeRefusal(
+        station_id=row.station_id,
+        registered=registered,
+        reason=StationRefused.Reason.ValueType(row.reason),
+        remote_address=row.remote_address,
+        attempts=row.attempts,
+        first_time=to_timestamp(row.first_time),
+        last_time=to_timestamp(row.last_time),
+        offered=row.offered,
+        unknown_tenant_id=row.unknown_tenant_id,
+    )
