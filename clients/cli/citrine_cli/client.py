@@ -6,7 +6,7 @@ import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
-from typing import Annotated, Any, Concatenate, ParamSpec, TypeVar, get_args, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Concatenate, ParamSpec, TypeVar, get_args, get_type_hints
 
 import grpc
 import typer
@@ -27,8 +27,12 @@ from citrine_cli.connection import DEFAULT_KEY_FILE, Connection
 from citrine_cli.errors import CliError, UsageError
 from citrine_cli.forms import DurationOption, duration_default
 from citrine_cli.output import Output
+from citrine_cli.progress import is_seen
 from citrine_cli.statuses import sentence
 from citrine_sdk import Citrine, pages
+
+if TYPE_CHECKING:
+    from citrine_cli.waiting import StationWait
 
 __all__ = ["Client", "Limit", "client_command", "collect"]
 
@@ -123,11 +127,16 @@ async def _run(
     if key is None:
         raise CliError(f"no API key: give --key or --key-file, set CITRINE_KEY, or put one into {DEFAULT_KEY_FILE}")
     async with AsyncExitStack() as stack:
+        wait = _station_wait(out)
         try:
-            citrine = await stack.enter_async_context(Citrine(connection.cores(), key=key, tenant=connection.tenant))
+            citrine = await stack.enter_async_context(
+                Citrine(connection.cores(), key=key, tenant=connection.tenant, interceptors=[wait] if wait else [])
+            )
         except ValueError as error:
             # The SDK's word for an address that is none.
             raise UsageError(str(error)) from error
+        if wait:
+            wait.citrine = citrine
         try:
             if of_tenant and not connection.tenant:
                 await check_tenant(citrine)
@@ -136,6 +145,16 @@ async def _run(
             raise CliError(sentence(error, connection.cores())) from error
         except ValueError as error:
             raise _unsayable(error) from error
+
+
+def _station_wait(out: Output) -> "StationWait | None":
+    """Return what shows on a terminal that a station takes its time."""
+    if out.as_json or not is_seen():
+        return None
+    # Imported late, as what scripts do not need.
+    from citrine_cli.waiting import StationWait
+
+    return StationWait()
 
 
 def _watched(

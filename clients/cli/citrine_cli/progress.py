@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import typer
 
-__all__ = ["ProgressLine", "progress_line", "with_progress"]
+__all__ = ["ProgressLine", "is_seen", "progress_line", "with_progress"]
 
 _Thing = TypeVar("_Thing")
 
@@ -29,6 +29,11 @@ class ProgressLine:
             sys.stderr.flush()
 
 
+def is_seen() -> bool:
+    """Return whether somebody sees a line that is drawn anew."""
+    return sys.stderr.isatty() and sys.stdout.isatty()
+
+
 @contextmanager
 def progress_line(*, is_wanted: bool = True) -> Iterator[ProgressLine]:
     """Provide a line that is wiped out at the end.
@@ -36,7 +41,7 @@ def progress_line(*, is_wanted: bool = True) -> Iterator[ProgressLine]:
     Args:
         is_wanted: False: not even on a terminal, as with `--json`.
     """
-    line = ProgressLine(is_shown=is_wanted and sys.stderr.isatty() and sys.stdout.isatty())
+    line = ProgressLine(is_shown=is_wanted and is_seen())
     try:
         yield line
     finally:

@@ -14,7 +14,7 @@ from citrine.events.v1.events_pb2 import Event
 from citrine_sdk.channel import channel_options, resolve_target
 from citrine_sdk.events import Backoff, follow_events
 from citrine_sdk.lists import pages
-from citrine_sdk.metadata import interceptors
+from citrine_sdk.metadata import interceptors as own_interceptors
 from citrine_sdk.reports import follow_report
 from citrine_sdk.service_names import ATTRIBUTES, PACKAGE, service_name
 
@@ -100,6 +100,7 @@ class Citrine:
         tenant: str | None = None,
         credentials: grpc.ChannelCredentials | None = None,
         channel: grpc.aio.Channel | None = None,
+        interceptors: Sequence[grpc.aio.ClientInterceptor] = (),
     ) -> None:
         """Describe the connection; nothing is opened yet.
 
@@ -110,12 +111,14 @@ class Citrine:
             tenant: Tenant that an operator's key acts on. None: the key's own, or "default".
             credentials: For a channel with TLS. None: plain text.
             channel: A channel to use instead of an own one; it is not closed, and nothing is added to its calls.
+            interceptors: Of the caller, behind those that add key, tenant and deadline; not of a channel that is given.
         """
         self._cores = cores
         self._key = key
         self._tenant = tenant
         self._credentials = credentials
         self._given = channel
+        self._interceptors = interceptors
         self._channel: grpc.aio.Channel | None = None
         self._stubs_channel: grpc.aio.Channel | None = None
 
@@ -152,7 +155,7 @@ class Citrine:
 
     async def _open(self) -> grpc.aio.Channel:
         target = await resolve_target(self._cores)
-        added = interceptors(self._key, self._tenant)
+        added = [*own_interceptors(self._key, self._tenant), *self._interceptors]
         if self._credentials is None:
             return grpc.aio.insecure_channel(target, options=channel_options(), interceptors=added)
         return grpc.aio.secure_channel(target, self._credentials, options=channel_options(), interceptors=added)

@@ -1,11 +1,15 @@
 """What long work says of itself while it goes on: on a terminal, and nowhere else."""
 
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from citrine.api.v1 import reports_pb2 as pb
-from citrine.api.v1.local_auth_list_pb2 import SendLocalListResponse
+from citrine.api.v1.commands_pb2 import ListCommandsResponse
+from citrine.api.v1.common_pb2 import COMMAND_STATE_ANSWERED, COMMAND_STATE_SENT, Command
+from citrine.api.v1.local_auth_list_pb2 import LocalList, SendLocalListResponse, SyncLocalListResponse
+from citrine.api.v1.provisioning_pb2 import GetVariablesResponse, ResetResponse
 from citrine.api.v1.tokens_pb2 import Token
 from tests.clients.scripted_core import ScriptedCore
 from tests.support.terminal import OnTerminal, on_terminal
@@ -53,3 +57,69 @@ def test_many_tokens_have_a_bar(core: ScriptedCore, tmp_path: Path) -> None:
     assert "tokens  [####" in many.text
     assert "100%" in many.text
     assert "[#" not in few.text
+
+
+def held_until(core: ScriptedCore, looks: str, answers: list[Any], method: str, answer: Any) -> None:
+    """Answer a method once the program has looked often enough how far it is, by another one."""
+    looked = threading.Event()
+
+    def look(request: Any, context: Any) -> Any:
+        found = answers.pop(0)
+        if not answers:
+            looked.set()
+        return found
+
+    def wait(request: Any, context: Any) -> Any:
+        assert looked.wait(30)
+        return answer
+
+    core.on(looks, look)
+    core.on(method, wait)
+
+
+def test_a_local_list_that_is_sent_says_how_far_it_is(core: ScriptedCore, tmp_path: Path) -> None:
+    lists = [LocalList(station_id="CS-1", entries=1200, differences=left) for left in (900, 400, 0)]
+    sent = SyncLocalListResponse(local_list=lists[-1], commands=[Command(id="C")])
+    held_until(core, "GetLocalList", lists, "SyncLocalList", sent)
+
+    ran = on_its_terminal(core, tmp_path, "locallist", "sync", "CS-1")
+
+    assert ran.code == 0, ran.text
+    assert "\r\x1b[Kwaiting for CS-1: 300 of 1200 tokens confirmed, 1 s" in ran.raw
+    # Wiped out before what the command prints.
+    assert "CS-1\n" in ran.raw.split("\r\x1b[K")[-1]
+
+
+def test_what_takes_many_messages_says_how_many_are_answered(core: ScriptedCore, tmp_path: Path) -> None:
+    old = Command(id="old", state=COMMAND_STATE_ANSWERED)
+    now = [Command(id="2", state=COMMAND_STATE_SENT), Command(id="1", state=COMMAND_STATE_ANSWERED), old]
+    looks = [ListCommandsResponse(commands=[old]), *[ListCommandsResponse(commands=now)] * 2]
+    held_until(core, "ListCommands", looks, "GetVariables", GetVariablesResponse())
+
+    ran = on_its_terminal(core, tmp_path, "variable", "get", "CS-1", *(f"EVSE@{n}.Power" for n in range(1, 13)))
+
+    assert "\r\x1b[Kwaiting for CS-1: 1 message answered, 1 s" in ran.raw
+
+
+def slowly(done: threading.Event, answer: Any) -> Callable[[Any, Any], Any]:
+    def wait(request: Any, context: Any) -> Any:
+        done.wait(1.5)
+        return answer
+
+    return wait
+
+
+def test_any_station_that_takes_its_time_is_waited_for_in_sight(core: ScriptedCore, tmp_path: Path) -> None:
+    core.on("Reset", slowly(threading.Event(), ResetResponse()))
+
+    shown = on_its_terminal(core, tmp_path, "station", "reset", "CS-1")
+    as_json = on_its_terminal(core, tmp_path, "station", "reset", "CS-1", "--json")
+
+    assert "\r\x1b[Kwaiting for CS-1: 1 s\r\x1b[K" in shown.raw
+    assert "waiting" not in as_json.raw
+
+
+def test_a_station_that_answers_at_once_is_not_spoken_of(core: ScriptedCore, tmp_path: Path) -> None:
+    core.on("Reset", ResetResponse())
+
+    assert "\x1b[K" not in on_its_terminal(core, tmp_path, "station", "reset", "CS-1").raw

@@ -26,6 +26,7 @@ from citrine_cli.errors import UsageError
 from citrine_cli.filters import words_of
 from citrine_cli.progress import with_progress
 from citrine_cli.targets import choice
+from citrine_cli.timeouts import LONGEST_WORK
 from citrine_cli.words import enum_word, number, time_word
 
 __all__ = ["build"]
@@ -156,7 +157,7 @@ async def sync_list(
 ) -> None:
     """Send the tokens that a station should hold, and wait until it has them."""
     request = SyncLocalListRequest(target=CommandTarget(station_id=station), full=full)
-    answer = await client.citrine.local_auth_list.SyncLocalList(request)
+    answer = await client.citrine.local_auth_list.SyncLocalList(request, timeout=LONGEST_WORK)
     if client.out.as_json:
         client.out.message(answer)
         return
@@ -187,7 +188,7 @@ async def send_list(
         target=CommandTarget(station_id=station),
         request=ocpp.SendLocalListRequest(update_type=update_type, local_authorization_list=entries),
     )
-    answer = await client.citrine.local_auth_list.SendLocalList(request)
+    answer = await client.citrine.local_auth_list.SendLocalList(request, timeout=LONGEST_WORK)
     if client.out.as_json:
         client.out.message(answer)
         return

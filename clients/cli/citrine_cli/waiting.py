@@ -1,0 +1,125 @@
+"""What a terminal shows while a station takes its time: for whom a call waits, for how long, and how far it is."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import grpc
+from google.protobuf.message import Message
+
+from citrine_cli.progress import progress_line
+from citrine_cli.times import duration_words
+
+if TYPE_CHECKING:
+    from citrine_sdk import Citrine
+
+__all__ = ["StationWait"]
+
+LOOK = 1.0
+"""Seconds from one line to the next, and until the first one: most stations answer within that."""
+
+MANY = 10
+"""Items of a request from which on the core may have to send it in several messages."""
+
+_HowFar = Callable[[], Awaitable[str]]
+
+
+# Any: an interceptor serves methods of every type.
+class StationWait(grpc.aio.UnaryUnaryClientInterceptor):
+    """Shows a line beside each call that asks something of a station and is not answered within a second."""
+
+    def __init__(self) -> None:
+        self.citrine: Citrine | None = None
+        """By which is asked how far it is."""
+
+    async def intercept_unary_unary(
+        self,
+        continuation: Callable[[grpc.aio.ClientCallDetails, Any], Any],
+        client_call_details: grpc.aio.ClientCallDetails,
+        request: Any,
+    ) -> Any:
+        station_id = _station_of(request)
+        if not station_id or self.citrine is None:
+            return await continuation(client_call_details, request)
+        how_far = await self._how_far(station_id, request)
+        call = await continuation(client_call_details, request)
+        line = asyncio.create_task(_show(station_id, how_far))
+        try:
+            # Whoever made the call is told how it ended.
+            await asyncio.wait([asyncio.ensure_future(call)])
+        finally:
+            line.cancel()
+            await asyncio.wait([line])
+        return call
+
+    async def _how_far(self, station_id: str, request: Message) -> _HowFar | None:
+        """Return what tells how far a request is that may take many messages."""
+        if request.DESCRIPTOR.name == "SyncLocalListRequest":
+            return lambda: self._confirmed_tokens(station_id)
+        if _items(request) < MANY:
+            return None
+        with contextlib.suppress(grpc.aio.AioRpcError):
+            before = await self._newest_commands(station_id, 1)
+            last = before[0].id if before else ""
+            return lambda: self._answered_messages(station_id, last)
+        return None
+
+    async def _confirmed_tokens(self, station_id: str) -> str:
+        from citrine.api.v1.local_auth_list_pb2 import GetLocalListRequest
+
+        assert self.citrine is not None
+        found = await self.citrine.local_auth_list.GetLocalList(GetLocalListRequest(station_id=station_id))
+        return f"{max(found.entries - found.differences, 0)} of {found.entries} tokens confirmed"
+
+    async def _answered_messages(self, station_id: str, last: str) -> str:
+        from citrine.api.v1.common_pb2 import COMMAND_STATE_ANSWERED
+
+        answered = 0
+        for command in await self._newest_commands(station_id, 1000):
+            if command.id == last:
+                break
+            answered += command.state == COMMAND_STATE_ANSWERED
+        return f"{answered} message{'' if answered == 1 else 's'} answered"
+
+    async def _newest_commands(self, station_id: str, count: int) -> Any:
+        from citrine.api.v1.commands_pb2 import ListCommandsRequest
+
+        assert self.citrine is not None
+        request = ListCommandsRequest(station_id=station_id, page_size=count)
+        return (await self.citrine.commands.ListCommands(request)).commands
+
+
+async def _show(station_id: str, how_far: _HowFar | None) -> None:
+    began = time.monotonic()
+    await asyncio.sleep(LOOK)
+    with progress_line() as line:
+        while True:
+            said = ""
+            if how_far is not None:
+                # A key that may send commands need not be able to read them.
+                with contextlib.suppress(grpc.aio.AioRpcError):
+                    said = f"{await how_far()}, "
+            waited = duration_words(timedelta(seconds=round(time.monotonic() - began)))
+            line.show(f"waiting for {station_id}: {said}{waited}")
+            await asyncio.sleep(LOOK)
+
+
+def _station_of(request: Message) -> str:
+    """Return the station that a request asks something of; empty where it asks nothing, or when the station is back."""
+    if "target" not in request.DESCRIPTOR.fields_by_name:
+        return ""
+    target: Any = request.target  # type: ignore[attr-defined]
+    return "" if target.when_online else str(getattr(target, "station_id", ""))
+
+
+def _items(request: Message) -> int:
+    """Return how many items a request has that is sent to a station."""
+    if "request" not in request.DESCRIPTOR.fields_by_name:
+        return 0
+    ours: Any = request.request  # type: ignore[attr-defined]
+    if not isinstance(ours, Message):
+        return 0
+    return max((len(value) for field, value in ours.ListFields() if field.is_repeated), default=0)
