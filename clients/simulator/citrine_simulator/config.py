@@ -75,7 +75,7 @@ class StationConfig(BaseModel):
     auto_meter: bool = True
     """Whether a charging transaction sends its samples by itself."""
     auto_plug_in: bool = True
-    """Whether an EV is there as soon as the CSMS starts a transaction remotely."""
+    """Whether an EV is there as soon as the CSMS starts a transaction remotely, and gone when it unlocks the cable."""
     valid_tokens: frozenset[str] = frozenset()
     """Tokens in the local cache: accepted while offline."""
     speed: Positive = 1

@@ -65,7 +65,7 @@ class RemoteControlAnswers:
 
     @answers("UnlockConnector")
     async def unlock(self, payload: dict[str, Any]) -> Answer:
-        """Unlock a connector that no authorized transaction uses (F05)."""
+        """Unlock a connector that no authorized transaction uses (F05); who came with a remote start drives away."""
         evse = self._parts.charging.evses.get(payload["evseId"])
         if evse is None or payload["connectorId"] not in evse.connectors:
             # F05.FR.03
@@ -74,7 +74,7 @@ class RemoteControlAnswers:
         if transaction is not None and transaction.authorized and transaction.connector_id == payload["connectorId"]:
             # F05.FR.02
             return Answer({"status": "OngoingAuthorizedTransaction"})
-        return Answer({"status": "Unlocked"})
+        return Answer({"status": "Unlocked"}, partial(self._drive_away, evse, payload["connectorId"]))
 
     @answers("TriggerMessage")
     async def trigger(self, payload: dict[str, Any]) -> Answer:
@@ -166,6 +166,10 @@ class RemoteControlAnswers:
             self._install_profile(evse.evse_id, {**profile, "transactionId": transaction.transaction_id})
         if self._parts.config.auto_plug_in:
             charging.plug_in(evse.evse_id, transaction.connector_id)
+
+    async def _drive_away(self, evse: Evse, connector_id: int) -> None:
+        if self._parts.config.auto_plug_in and evse.transaction is None:
+            self._parts.charging.unplug(evse.evse_id, connector_id)
 
     async def _stop(self, transaction: Transaction) -> None:
         # F03.FR.03

@@ -229,3 +229,19 @@ async def test_I02_the_running_cost_is_taken(csms: Csms, make_station: MakeStati
     await csms.call("CS-1", "CostUpdated", {"transactionId": "T", "totalCost": 9})
 
     assert station.parts.charging.transactions[0].total_cost == 3.5
+
+
+async def test_who_came_with_a_remote_start_leaves_when_the_cable_is_unlocked(
+    csms: Csms, make_station: MakeStation
+) -> None:
+    station = await make_station()
+    charging = station.expect("charging")
+    await csms.call("CS-1", "RequestStartTransaction", {**START, "evseId": 1})
+    await charging
+    transaction_id = station.parts.charging.transactions[0].transaction_id
+    await csms.call("CS-1", "RequestStopTransaction", {"transactionId": transaction_id})
+
+    await csms.call("CS-1", "UnlockConnector", {"evseId": 1, "connectorId": 1})
+
+    await csms.until(lambda: csms.of("StatusNotification")[-1]["connectorStatus"] == "Available")
+    assert [one["connectorStatus"] for one in csms.of("StatusNotification")] == ["Available", "Occupied", "Available"]
