@@ -263,7 +263,7 @@ class Core:
         ]
 
     def _own_jobs(self) -> list[Job]:
-        jobs = [*self.refused_stations.jobs, self.keys.uses.job]
+        jobs = [*self.refused_stations.jobs, self.keys.uses.job, self.sender.orphans.job]
         return jobs if self.key_file is None else [*jobs, self.key_file.job]
 
     async def _listen(self) -> tuple[str, str]:

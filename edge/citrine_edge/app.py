@@ -241,6 +241,8 @@ async def _serve(settings: EdgeSettings) -> int:
 def _router_limits(settings: EdgeSettings) -> RouterLimits:
     return RouterLimits(
         hold_time=settings.edge_hold_time.total_seconds(),
+        settle_time=settings.edge_settle_time.total_seconds(),
+        handshake_rate=settings.ocpp_handshake_rate,
         answer_timeout=settings.ocpp_answer_timeout.total_seconds(),
         # Early enough to say 503 before the socket is dropped.
         admit_timeout=settings.ocpp_handshake_timeout.total_seconds() * 0.8,

@@ -46,7 +46,15 @@ class _Outbound:
 
 
 class Commands:
-    """The commands of one session."""
+    """The commands of one session.
+
+    Each command that is submitted ends in one report to the core that sent it: its result, or why there is none. One
+    is written at a time; the next goes out when that is answered or its time is over, so an answer is never matched
+    with the wrong one. A command that is written is not taken back: that the station did not act on it, nobody knows.
+
+    The session calls, on the event loop. Everything may be called from within anything here, for whatever changes is
+    changed before the socket is written or a report made. After `close` nothing may be submitted.
+    """
 
     __slots__ = ("_outstanding", "_session", "_waiting")
 
@@ -59,6 +67,12 @@ class Commands:
     def idle(self) -> bool:
         """Whether no command is under way."""
         return self._outstanding is None and not self._waiting
+
+    @property
+    def ids(self) -> list[str]:
+        """Commands that are under way."""
+        under_way = [outbound.id for outbound in self._waiting]
+        return under_way if self._outstanding is None else [self._outstanding.id, *under_way]
 
     def submit(self, command: pb.Command, core_id: str, *, rejected: bool) -> None:
         """Take a command; its time runs from now on."""
@@ -117,7 +131,7 @@ class Commands:
             else:
                 self._outstanding = None
                 self._stop_timer(outbound)
-                self._report(outbound.core_id, pb.Upstream(command_result=result))
+                self._report(outbound.core_id, pb.Upstream(command_result=result), outbound.id)
         self._send_next()
         return True
 
@@ -161,7 +175,7 @@ class Commands:
             outbound.send_time = timestamp(self._session.context.clock)
             self._outstanding = outbound
             sent = pb.CommandSent(id=outbound.id, send_time=outbound.send_time, session=self._session.ref)
-            self._report(outbound.core_id, pb.Upstream(command_sent=sent))
+            self._report(outbound.core_id, pb.Upstream(command_sent=sent), outbound.id)
 
     def _read(self, outbound: _Outbound, frame: ocppj.CallResult) -> pb.CommandResult:
         mended: list[RpcError] = []
@@ -244,10 +258,10 @@ class Commands:
     def _report_failure(self, core_id: str, failure: pb.CommandFailure) -> None:
         metrics = self._session.context.metrics
         metrics.command_failures.inc(_Reason.Name(failure.reason).removeprefix("REASON_").lower())
-        self._report(core_id, pb.Upstream(command_failure=failure))
+        self._report(core_id, pb.Upstream(command_failure=failure), failure.id)
 
-    def _report(self, core_id: str, item: pb.Upstream) -> None:
-        self._session.context.router.report_to(core_id, item.SerializeToString())
+    def _report(self, core_id: str, item: pb.Upstream, command_id: str) -> None:
+        self._session.context.router.report_to(core_id, item.SerializeToString(), command_id)
 
     def _stop_timer(self, outbound: _Outbound) -> None:
         if outbound.timer is not None:

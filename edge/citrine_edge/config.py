@@ -88,7 +88,14 @@ class EdgeSettings(BaseModel):
     As long as stations wait for an answer anyway, a core that restarts costs none of them its socket.
     """
 
-    edge_close_spread: Duration = Field(default=timedelta(seconds=2), ge=timedelta(0))
+    edge_settle_time: Duration = Field(default=timedelta(seconds=2), ge=timedelta(0))
+    """How long a core has to serve after an outage, before stations are let in again; twice as long with each further
+    outage in ten minutes.
+
+    A core that is back within edge_hold_time serves at once.
+    """
+
+    edge_close_spread: Duration = Field(default=timedelta(seconds=3), ge=timedelta(0))
     """Over what time the sockets are closed when all of them have to be."""
 
     ocpp_call_timeout: Duration = Field(default=timedelta(seconds=30), gt=timedelta(0))

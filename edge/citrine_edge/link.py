@@ -9,6 +9,8 @@ from typing import Protocol, TypeAlias
 import grpc
 
 from citrine.edge.v1 import link_pb2 as pb
+from citrine_edge.backoff import Backoff
+from citrine_edge.greeting import PAGE, REVISION_KEY, HeldSession, greeting
 from citrine_edge.ids import jitter
 from citrine_edge.metrics import Metrics
 
@@ -23,12 +25,17 @@ MAX_BATCH_BYTES = MAX_ITEM_BYTES + (1 << 19)
 MAX_OFFERED = 5000
 """Items that may wait for a core before those are dropped which nobody relies on."""
 
-WELCOME_TIMEOUT = 5.0
-"""Seconds a core has for the first item."""
+CONNECT_TIMEOUT = 5.0
+"""Seconds until somebody has to be there who speaks HTTP/2."""
 
-FIRST_BACKOFF, LAST_BACKOFF = 0.1, 0.5
-"""Seconds between attempts; each is shortened at random to half at least. A core that is back is soon found: stations
-wait for it."""
+WELCOME_TIMEOUT = 5.0
+"""Seconds a core has to read each page of Hello, and for the Welcome after the last."""
+
+REVISION_TIMEOUT = 1.0
+"""Seconds in which a core says what it knows of the contract; one from before does not, and costs that much once."""
+
+SILENT_INTERVALS = 4
+"""Of so many intervals of Alive a core may miss all, before it counts as dead."""
 
 REFUSED_BACKOFF = 2.0
 """Seconds between attempts at a core that refuses the credential: somebody has to mend that, here or there."""
@@ -44,11 +51,11 @@ _OPTIONS = (
     # Reconnecting is ours: a channel's own backoff grows to minutes, and is shared between channels.
     ("grpc.use_local_subchannel_pool", 1),
     ("grpc.enable_retries", 0),
-    # A core whose machine is gone ends no stream; without calls that wait for it, nothing else would show it.
-    ("grpc.keepalive_time_ms", 15_000),
-    ("grpc.keepalive_timeout_ms", 5_000),
+    # A core whose machine is gone ends no stream. It is found within 9 seconds, also one that sends no Alive.
+    ("grpc.keepalive_time_ms", 5_000),
+    ("grpc.keepalive_timeout_ms", 4_000),
     # What counts is this one, which else is a minute.
-    ("grpc.http2.ping_timeout_ms", 5_000),
+    ("grpc.http2.ping_timeout_ms", 4_000),
     ("grpc.http2.max_pings_without_data", 0),
 )
 
@@ -69,10 +76,13 @@ class TwinLink(LinkLost):
 
 
 class LinkOwner(Protocol):
-    """Who uses a link."""
+    """Who uses a link. Every method is called on the event loop by the link's own task, and must not block."""
 
     def hello(self) -> pb.Hello:
-        """Return what the edge says first."""
+        """Return what the edge says first, without the sessions that it holds."""
+
+    def held_sessions(self) -> Sequence[HeldSession]:
+        """Return the sessions that the edge holds now, as a snapshot that does not change."""
 
     def is_linked(self, core_id: str) -> bool:
         """Return whether a link to that core is up."""
@@ -91,7 +101,17 @@ class LinkOwner(Protocol):
 
 
 class Link:
-    """One address of a core, linked or about to be."""
+    """One address of a core, linked or about to be.
+
+    A link is up from the core's Welcome until its stream is lost. The owner is told of both, once each and in turn;
+    in between, and only then, it is told of items. `push` and `offer` may be called from anywhere on the event loop,
+    also from within what the owner is called with; they write nothing by themselves. What was pushed goes up in
+    order, and nothing says that the core has read it: what is still owed when `link_down` is called has to be sent
+    again elsewhere, and may then arrive twice. What is pushed while the link is down is dropped.
+
+    A stream is lost when the transport says so, or when the core said nothing for four intervals of its Alive. A core
+    that is slow to answer lives, however long that takes.
+    """
 
     def __init__(self, address: str, credential: str, owner: LinkOwner, metrics: Metrics) -> None:
         self.address = address
@@ -102,8 +122,8 @@ class Link:
         self.up = False
         self.serving = False
         self.draining = False
-        self.heard = 0.0
-        """Time of the loop at which the core last sent anything."""
+        self._batches = 0
+        self._up_since = 0.0
         self._credential = credential
         self._owner = owner
         self._metrics = metrics
@@ -150,7 +170,7 @@ class Link:
 
     async def run(self) -> None:
         """Keep the link up until cancelled."""
-        backoff = FIRST_BACKOFF
+        loop, backoff = asyncio.get_running_loop(), Backoff()
         while not self._finishing:
             self._stream_task = asyncio.create_task(self._stream(), name=f"stream to {self.address}")
             try:
@@ -159,14 +179,16 @@ class Link:
                 self._stream_task.cancel()
                 await asyncio.wait({self._stream_task})
                 raise
-            was_up, error = self.up, self._lost(self._stream_task)
+            was_up, was_draining, error = self.up, self.draining, self._lost(self._stream_task)
             if isinstance(error, TwinLink):
-                backoff = TWIN_BACKOFF
+                pause = TWIN_BACKOFF
             elif _needs_somebody(error):
-                backoff = REFUSED_BACKOFF
+                pause = REFUSED_BACKOFF
+            elif was_up:
+                pause = backoff.lost(loop.time() - self._up_since, orderly=was_draining)
             else:
-                backoff = FIRST_BACKOFF if was_up else min(backoff * 2, LAST_BACKOFF)
-            await asyncio.sleep(backoff * jitter(0.5, 1.0))
+                pause = backoff.unreached()
+            await asyncio.sleep(pause * jitter(0.5, 1.0))
 
     def _lost(self, task: "asyncio.Task[None]") -> BaseException | None:
         """Take note of the end of the stream; return its reason."""
@@ -202,27 +224,46 @@ class Link:
                 _METHOD, request_serializer=None, response_deserializer=pb.LinkResponse.FromString
             )(metadata=(("authorization", f"Bearer {self._credential}"),))
             try:
-                async with asyncio.timeout(WELCOME_TIMEOUT):
-                    await stream.write(encode_batch([pb.Upstream(hello=self._owner.hello()).SerializeToString()]))
-                    first = await stream.read()
-                if not isinstance(first, pb.LinkResponse) or first.items[0].WhichOneof("item") != "welcome":
-                    raise LinkLost("the core did not welcome us")
-                if self._owner.is_linked(first.items[0].welcome.core_id):
+                first = await self._greet(stream)
+                welcome = first.items[0].welcome
+                if self._owner.is_linked(welcome.core_id):
                     raise TwinLink("the core is linked by another address")
-                self._welcomed(first.items[0].welcome)
+                self._welcomed(welcome)
                 self._take(first.items[1:])
                 async with asyncio.TaskGroup() as tasks:
                     tasks.create_task(self._write(stream), name=f"write to {self.address}")
                     tasks.create_task(self._read(stream), name=f"read from {self.address}")
+                    if welcome.HasField("alive_interval"):
+                        interval = welcome.alive_interval.ToTimedelta().total_seconds()
+                        tasks.create_task(self._notice_silence(interval), name=f"listen to {self.address}")
             finally:
                 stream.cancel()
+
+    async def _greet(self, stream: _Stream) -> pb.LinkResponse:
+        """Say Hello once somebody is there, and return the batch that begins with the Welcome."""
+        async with asyncio.timeout(CONNECT_TIMEOUT):
+            await stream.wait_for_connection()
+        many = len(self._owner.held_sessions()) > PAGE
+        in_pages = many and await _knows_pages(stream)
+        try:
+            async with asyncio.timeout(WELCOME_TIMEOUT) as limit:
+                async for item in greeting(self._owner.hello(), self._owner.held_sessions(), in_pages=in_pages):
+                    await stream.write(encode_batch([item.SerializeToString()]))
+                    limit.reschedule(asyncio.get_running_loop().time() + WELCOME_TIMEOUT)
+                first = await stream.read()
+        except asyncio.InvalidStateError:
+            # The core has ended the rpc already; to read says why.
+            first = await stream.read()
+        if not isinstance(first, pb.LinkResponse) or first.items[0].WhichOneof("item") != "welcome":
+            raise LinkLost("the core did not welcome us")
+        return first
 
     def _welcomed(self, welcome: pb.Welcome) -> None:
         self.core_id = welcome.core_id
         self.known_actions = frozenset(welcome.actions)
         self.serving = welcome.serving
         self.draining = False
-        self.heard = asyncio.get_running_loop().time()
+        self._up_since = asyncio.get_running_loop().time()
         self._queue.clear()
         self.up = True
         _logger.info(
@@ -250,12 +291,26 @@ class Link:
             await stream.write(encode_batch(batch))
 
     async def _read(self, stream: _Stream) -> None:
-        loop, histogram = asyncio.get_running_loop(), self._metrics.batch_items.labels("down")
+        histogram = self._metrics.batch_items.labels("down")
         while isinstance(batch := await stream.read(), pb.LinkResponse):
-            self.heard = loop.time()
+            self._batches += 1
             histogram.observe(len(batch.items))
             self._take(batch.items)
         raise LinkLost("the core ended the stream")
+
+    async def _notice_silence(self, interval: float) -> None:
+        """Raise once the core is silent for too long.
+
+        Time in which this process itself stood still does not count: what the core said then is yet to be read.
+        """
+        loop, pause = asyncio.get_running_loop(), interval / 4
+        heard, silent, last = self._batches, 0.0, loop.time()
+        while silent < SILENT_INTERVALS * interval:
+            await asyncio.sleep(pause)
+            now = loop.time()
+            silent = silent + min(now - last, 2 * pause) if heard == self._batches else 0.0
+            heard, last = self._batches, now
+        raise LinkLost("the core is silent")
 
     def _take(self, items: Sequence[pb.Downstream]) -> None:
         for item in items:
@@ -266,6 +321,8 @@ class Link:
                 case "draining":
                     self.draining = True
                     self._owner.link_changed(self)
+                case "alive":
+                    pass
                 case "welcome" | None:
                     # What a newer core may say to newer edges.
                     _logger.warning("item was not understood", extra={"core": self.address})
@@ -275,6 +332,16 @@ class Link:
                     except Exception:
                         # A defect of ours in one item must not cost the link, which would bring the same item again.
                         _logger.exception("item was not processed", extra={"core": self.address})
+
+
+async def _knows_pages(stream: _Stream) -> bool:
+    """Tell whether the core says that it knows HelloPage."""
+    try:
+        async with asyncio.timeout(REVISION_TIMEOUT):
+            metadata = await stream.initial_metadata()
+    except TimeoutError:
+        return False
+    return any(key == REVISION_KEY and str(value).isdecimal() and int(value) >= 1 for key, value in metadata)
 
 
 def encode_batch(items: Sequence[bytes]) -> bytes:

@@ -13,9 +13,9 @@ __all__ = ["Reports"]
 PATIENCE = 3.0
 """Seconds for which news of a command wait for the core that sent it, before any other gets them."""
 
-RETOLD = 5.0
+RETOLD = 15.0
 """Seconds for which a report is remembered, to be made again when its link is lost: nothing says that a core has read
-it. Whoever is told something twice takes note of it once."""
+it, and that a core is dead is found within ten. Whoever is told something twice takes note of it once."""
 
 MAX_REPORTS = 100_000
 """Reports that may wait for a core."""
@@ -26,6 +26,7 @@ class _Report:
     data: bytes
     since: float
     core_id: str
+    command_id: str = ""
 
 
 class Reports:
@@ -39,25 +40,33 @@ class Reports:
         self._waiting: deque[_Report] = deque()
         self._told: deque[_Report] = deque()
 
-    def tell(self, link: Link, data: bytes) -> None:
+    def command_ids(self) -> set[str]:
+        """Return the commands of which something was reported lately, or is to be."""
+        self._forget_old(self._loop.time())
+        return {report.command_id for report in (*self._told, *self._waiting) if report.command_id}
+
+    def tell(self, link: Link, data: bytes, command_id: str = "") -> None:
         """Send an item by a link that is up."""
-        self._told.append(_Report(data, self._loop.time(), link.core_id))
+        self._told.append(_Report(data, self._loop.time(), link.core_id, command_id))
         link.push(data)
 
-    def tell_core(self, core_id: str, data: bytes) -> None:
-        """Send an item to a core once it is linked; to another one where it does not come back."""
+    def tell_core(self, core_id: str, data: bytes, command_id: str = "") -> None:
+        """Send an item, about a command where that is named, to a core once it is linked.
+
+        Where it does not come back, to another one.
+        """
         link = self._link_to(core_id)
         if link is not None:
-            self.tell(link, data)
+            self.tell(link, data, command_id)
         else:
-            self.keep(data, core_id)
+            self.keep(data, core_id, command_id)
 
-    def keep(self, data: bytes, core_id: str = "") -> None:
+    def keep(self, data: bytes, core_id: str = "", command_id: str = "") -> None:
         """Keep an item until a core serves, or that core is linked."""
         if len(self._waiting) >= MAX_REPORTS:
             self._waiting.popleft()
             self._metrics.dropped.inc("report")
-        self._waiting.append(_Report(data, self._loop.time(), core_id))
+        self._waiting.append(_Report(data, self._loop.time(), core_id, command_id))
 
     def link_lost(self, link: Link) -> None:
         """Make again what was reported by a link of late."""
@@ -68,15 +77,14 @@ class Reports:
             if report.core_id != link.core_id:
                 self._told.append(report)
             elif now - report.since < RETOLD:
-                again.append(_Report(report.data, now, report.core_id))
+                again.append(_Report(report.data, now, report.core_id, report.command_id))
         # It is older than what waits.
         self._waiting = again + self._waiting
 
     def flush(self) -> None:
         """Send what waits to whom it can be sent now; to be called also several times within PATIENCE."""
         now = self._loop.time()
-        while self._told and now - self._told[0].since >= RETOLD:
-            self._told.popleft()
+        self._forget_old(now)
         if not self._waiting:
             return
         waiting, self._waiting = self._waiting, deque()
@@ -88,7 +96,11 @@ class Reports:
             if link is None:
                 self._waiting.append(report)
             else:
-                self.tell(link, report.data)
+                self.tell(link, report.data, report.command_id)
+
+    def _forget_old(self, now: float) -> None:
+        while self._told and now - self._told[0].since >= RETOLD:
+            self._told.popleft()
 
     def _link_to(self, core_id: str) -> Link | None:
         return next((link for link in self._links if link.up and link.core_id == core_id), None)

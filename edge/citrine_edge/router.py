@@ -3,13 +3,15 @@
 import asyncio
 import hashlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from citrine.edge.v1 import link_pb2 as pb
 from citrine_edge import upstream
+from citrine_edge.availability import Availability
 from citrine_edge.clock import timestamp
+from citrine_edge.greeting import HeldSession
 from citrine_edge.link import Link
 from citrine_edge.metrics import Metrics
 from citrine_edge.reports import Reports
@@ -23,9 +25,6 @@ __all__ = ["Router", "RouterLimits", "Stations"]
 DISCOVERY = 10.0
 """Seconds after the start in which an action may still turn out to be served by a core that is not linked yet."""
 
-STALL = 10.0
-"""Seconds after which a core that owes an answer and says nothing at all counts as lost."""
-
 _logger = logging.getLogger(__name__)
 
 
@@ -34,15 +33,21 @@ class RouterLimits:
     """Times in seconds."""
 
     hold_time: float
+    settle_time: float
     answer_timeout: float
     admit_timeout: float
+    handshake_rate: float
+    """Stations that are let in per second, once all is well."""
 
 
 class Stations(Protocol):
     """The sessions, for what concerns them."""
 
     def hello(self) -> pb.Hello:
-        """Return what the edge says first on a link."""
+        """Return what the edge says first on a link, without its sessions."""
+
+    def held_sessions(self) -> Sequence[HeldSession]:
+        """Return the open sessions."""
 
     def welcomed(self, link: Link, welcome: pb.Welcome) -> None:
         """Take note of a new link."""
@@ -54,7 +59,7 @@ class Stations(Protocol):
         """Do what a core says about a session."""
 
     def close_all(self, code: int, reason: str) -> None:
-        """Close all sockets, unless a core is there again when their turn comes."""
+        """Close all sockets, unless a core serves again when their turn comes."""
 
 
 @dataclass(slots=True)
@@ -81,7 +86,17 @@ AdmitCallback = Callable[["pb.Admitted | pb.Refused | None"], None]
 
 
 class Router:
-    """All links of the edge, as one way to the core."""
+    """All links of the edge, as one way to the core.
+
+    A call is here from `call` until its session is given the answer, or forgets it. In between it is either owed by
+    one link, or held because none takes it. A link that is lost, or whose core can't commit, owes nothing any more:
+    its calls go to the next core of their station, in the order of their ids, so that one may reach two cores (they
+    recognise it by epoch and id). One answer is brought to the session, whichever comes first.
+
+    All of it runs on the event loop; nothing blocks or awaits. Sessions and handshakes may call in at any time, also
+    from within `answer`, `answer_error` and the callbacks of admissions, which are called last: they may lead to the
+    next `call`. `take` of the stations may not add or remove links.
+    """
 
     def __init__(self, limits: RouterLimits, metrics: Metrics, loop: asyncio.AbstractEventLoop) -> None:
         self._limits = limits
@@ -99,10 +114,9 @@ class Router:
         self.tolerances = Tolerances()
         """What operators tolerate, as the cores said last."""
         self._started = loop.time()
-        self._unavailable_since: float | None = self._started
-        # From the time when the sockets were closed for want of a core until one is there again.
-        self._outage = False
-        self._has_served = False
+        self._availability = Availability(limits.hold_time, limits.settle_time, limits.handshake_rate, self._started)
+        # What was last said of it to the log.
+        self._was_open = False
         metrics.pending_calls.set_function(lambda: len(self._calls))
         metrics.held_calls.set_function(lambda: len(self._held))
         metrics.link_queue.set_function(lambda: sum(link.queued for link in self._links))
@@ -114,9 +128,18 @@ class Router:
         self._stations = stations
 
     @property
+    def serving(self) -> bool:
+        """Whether some core serves now."""
+        return self._availability.serving
+
+    @property
     def available(self) -> bool:
-        """Whether some core can serve stations now."""
-        return self._unavailable_since is None
+        """Whether new stations are let in: a core serves, and after an outage it has done so for some seconds."""
+        return self._availability.is_open
+
+    def try_let_in(self) -> bool:
+        """Return whether one more station may be let in now, and count it: after an outage they come one by one."""
+        return self._availability.try_admit(self._loop.time())
 
     @property
     def links(self) -> tuple[Link, ...]:
@@ -189,20 +212,19 @@ class Router:
         link = next((link for link in self._ranking(key) if link.takes(None)), None)
         return link is not None and link.offer(data)
 
-    def report_to(self, core_id: str, data: bytes) -> None:
+    def report_to(self, core_id: str, data: bytes, command_id: str = "") -> None:
         """Tell the core that sent a command how it went; another one where it does not come back."""
-        self._reports.tell_core(core_id, data)
+        self._reports.tell_core(core_id, data, command_id)
 
     def sweep(self) -> None:
         """Enforce what must not take long; to be called several times in hold_time."""
         now = self._loop.time()
-        since = self._unavailable_since
-        if since is not None and now - since >= self._limits.hold_time and not self._outage:
-            self._outage = True
+        if self._availability.begins_outage(now):
             # Who starts the edge first has lost nothing yet.
-            level = logging.ERROR if self._has_served else logging.WARNING
+            level = logging.ERROR if self._availability.has_served else logging.WARNING
             _logger.log(level, "no core serves: sockets are closed, and stations refused until one does")
             self._stations.close_all(1012, "the server can't store messages")
+        self._say_whether_open()
         self._sweep_calls(now)
         for admit_id, admit in list(self._admits.items()):
             if now - admit.since >= self._limits.admit_timeout:
@@ -216,7 +238,12 @@ class Router:
         """Return what the edge says first."""
         hello = self._stations.hello()
         hello.linked_core_ids.extend(link.core_id for link in self._links if link.up)
+        hello.command_ids.extend(self._reports.command_ids())
         return hello
+
+    def held_sessions(self) -> Sequence[HeldSession]:
+        """Return the open sessions."""
+        return self._stations.held_sessions()
 
     def is_linked(self, core_id: str) -> bool:
         """Return whether a link to that core is up."""
@@ -292,17 +319,19 @@ class Router:
         """Take note that links have changed: nothing that was computed from them holds."""
         self._version += 1
         self._served = frozenset().union(*(link.known_actions or () for link in self._links))
-        if any(link.takes(None) for link in self._links):
-            if self._outage:
-                _logger.warning("a core serves again")
-            self._unavailable_since, self._outage, self._has_served = None, False, True
-        elif self._unavailable_since is None:
-            self._unavailable_since = self._loop.time()
+        self._availability.change(any(link.takes(None) for link in self._links), self._loop.time())
+        self._say_whether_open()
         for call_id, call in list(self._held.items()):
             call.link = self._route(call.session, call.action)
             if call.link is not None:
                 del self._held[call_id]
                 call.link.push(call.data)
+
+    def _say_whether_open(self) -> None:
+        if self._was_open != self.available:
+            self._was_open = self.available
+            if self.available:
+                _logger.info("stations are let in")
 
     def _take_back(self, link: Link) -> None:
         now = self._loop.time()
@@ -345,22 +374,13 @@ class Router:
         return call
 
     def _sweep_calls(self, now: float) -> None:
-        stalled: set[Link] = set()
         # Ids grow, so the oldest come first.
         for call in self._calls.values():
             age = now - call.since
-            if age < min(STALL, self._limits.hold_time, self._limits.answer_timeout):
+            if age < min(self._limits.hold_time, self._limits.answer_timeout):
                 break
-            if call.link is None and self.available and now - call.held_since >= self._limits.hold_time:
+            if call.link is None and self.serving and now - call.held_since >= self._limits.hold_time:
                 # Some core serves, but none that knows this action.
                 call.session.close(1012, "the server can't store messages")
             elif age >= self._limits.answer_timeout:
                 call.session.close(1012, "the server did not answer in time")
-            elif call.session.is_closed:
-                # Where it was replaced, a core answers nothing.
-                continue
-            elif call.link is not None and age >= STALL and now - call.link.heard >= STALL:
-                stalled.add(call.link)
-        for link in stalled:
-            _logger.error("core is silent", extra={"core": link.address})
-            link.reset()

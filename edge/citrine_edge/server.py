@@ -161,6 +161,10 @@ class StationServer:
             self._refuse(socket, 503)
             self._tell(identity, socket, pb.HandshakeRefused.CAUSE_TOO_MANY)
             return
+        if not self._router.try_let_in():
+            # After an outage they come one by one; nothing is wrong with this one.
+            self._refuse(socket, 503)
+            return
         dialect = self._dialects[subprotocol]
         admit = pb.Admit(
             id=self._router.next_id(),

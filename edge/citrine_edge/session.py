@@ -124,6 +124,11 @@ class Session:
             remote_address=self._socket.remote_address,
         )
 
+    @property
+    def command_ids(self) -> list[str]:
+        """Commands that are under way."""
+        return self._commands.ids if self._commands is not None else []
+
     # What the socket calls.
 
     def receive(self, data: bytes, text: bool) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from citrine.edge.v1 import link_pb2 as pb
 from citrine_edge import upstream
 from citrine_edge.clock import Clock, timestamp
+from citrine_edge.greeting import LINK_REVISION
 from citrine_edge.ids import jitter
 from citrine_edge.link import Link
 from citrine_edge.metrics import Metrics
@@ -86,14 +87,20 @@ class Sessions:
     # What the router calls.
 
     def hello(self) -> pb.Hello:
-        """Return what the edge says first on a link."""
-        held = [session.held for session in self._open.values()]
-        return pb.Hello(
+        """Return what the edge says first on a link, without its sessions."""
+        hello = pb.Hello(
             edge_id=self._edge_id,
-            sessions=held,
             software_version=self._software_version,
             public_url=self.public_url,
+            link_revision=LINK_REVISION,
         )
+        for session in self._all:
+            hello.command_ids.extend(session.command_ids)
+        return hello
+
+    def held_sessions(self) -> tuple[Session, ...]:
+        """Return the open sessions, of each station the newest."""
+        return tuple(self._open.values())
 
     def welcomed(self, link: Link, welcome: pb.Welcome) -> None:
         """Close the sessions that the core does not know as valid."""
@@ -130,14 +137,14 @@ class Sessions:
                 self._set_watch((item.watch.tenant_id, item.watch.station_id), link, on=item.watch.on)
 
     def close_all(self, code: int, reason: str) -> None:
-        """Close all sockets, unless a core is there again when their turn comes."""
+        """Close all sockets, unless a core serves again when their turn comes."""
         for session in self:
             self._loop.call_later(jitter(0, self._close_spread), self._close_unless, session, code, reason)
 
     # Inside.
 
     def _close_unless(self, session: Session, code: int, reason: str) -> None:
-        if not self._router.available:
+        if not self._router.serving:
             session.close(code, reason)
 
     def _closed(self, session: Session) -> None:
@@ -163,7 +170,7 @@ class Sessions:
             time=timestamp(self._clock),
         )
         self._metrics.command_failures.inc("gone")
-        self._router.report_to(link.core_id, pb.Upstream(command_failure=failure).SerializeToString())
+        self._router.report_to(link.core_id, pb.Upstream(command_failure=failure).SerializeToString(), command.id)
 
     def _set_watch(self, key: _Key, link: Link, *, on: bool) -> None:
         watchers = [each for each in self._watchers.get(key, ()) if each is not link]

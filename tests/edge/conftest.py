@@ -22,6 +22,7 @@ QUICK: dict[str, Any] = {
     "edge_http_listen": "127.0.0.1:0",
     "edge_credential": SecretStr("secret"),
     "edge_hold_time": timedelta(seconds=0.5),
+    "edge_settle_time": timedelta(seconds=0.1),
     "edge_close_spread": timedelta(seconds=0.05),
     "drain_time": timedelta(seconds=5),
 }

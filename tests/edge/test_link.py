@@ -2,16 +2,17 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 import pytest
 
 from citrine.edge.v1 import link_pb2 as pb
 from citrine_edge import link as link_module
+from citrine_edge.greeting import HeldSession
 from citrine_edge.link import MAX_BATCH_ITEMS, MAX_OFFERED, Link, encode_batch
 from citrine_edge.metrics import Metrics
 from tests.edge.conftest import RunningEdge, running_edge
-from tests.support.fake_core import WAIT, FakeCore, fake_core
+from tests.support.fake_core import WAIT, FakeCore, FakeLink, fake_core
 
 
 @pytest.mark.parametrize("sizes", [[0], [1], [127, 128], [16384, 3, 2_000_000]])
@@ -177,3 +178,97 @@ async def test_core_that_vanished_is_noticed_without_any_call(core: FakeCore, mo
         vanished.set()
 
         await edge.until(lambda: not link.up)
+
+
+async def test_core_that_welcomes_and_drops_is_not_flooded(core: FakeCore) -> None:
+    """43 attempts in ten seconds were seen; each costs both sides a Hello."""
+    welcome = core._welcome
+
+    def drop(stream: FakeLink, hello: pb.Hello) -> None:
+        welcome(stream, hello)
+        stream.end()
+
+    core._welcome = drop  # type: ignore[method-assign]  # lets in, and ends the stream
+    async with running_edge(core, linked=False) as edge:
+        await core.linked(3)
+        loop = asyncio.get_running_loop()
+        end = loop.time() + 3
+        await edge.until(lambda: loop.time() > end)
+
+    assert len(core.links) <= 6
+
+
+class ManySessions:
+    """Who uses a link, with as many sessions as it is told to have."""
+
+    def __init__(self, count: int) -> None:
+        self.hellos = 0
+        self.count = count
+        self.up = asyncio.Event()
+        self.session = HeldInTests()
+
+    def hello(self) -> pb.Hello:
+        self.hellos += 1
+        return pb.Hello(edge_id="edge-1", link_revision=1)
+
+    def held_sessions(self) -> Sequence[HeldSession]:
+        return [self.session] * self.count
+
+    def is_linked(self, core_id: str) -> bool:
+        return False
+
+    def link_up(self, link: Link, welcome: pb.Welcome) -> None:
+        self.up.set()
+
+    def link_down(self, link: Link) -> None:
+        self.up.clear()
+
+    def link_changed(self, link: Link) -> None:
+        pass
+
+    def link_item(self, link: Link, item: pb.Downstream) -> None:
+        pass
+
+
+class HeldInTests:
+    held = pb.HeldSession(session=pb.SessionRef(tenant_id="default", station_id="CS-1", epoch=1))
+
+
+@contextlib.asynccontextmanager
+async def link_of(owner: ManySessions, address: str) -> AsyncIterator[Link]:
+    link = Link(address, "secret", owner, Metrics())
+    running = asyncio.create_task(link.run())
+    try:
+        yield link
+    finally:
+        running.cancel()
+        await asyncio.wait({running})
+
+
+@pytest.mark.parametrize("knows_pages", [True, False])
+async def test_hello_of_many_sessions_is_complete(core: FakeCore, knows_pages: bool) -> None:
+    """In pages, or in one message for a core that does not know them."""
+    core.knows_pages = knows_pages
+    owner = ManySessions(20_000)
+    async with link_of(owner, core.address), asyncio.timeout(WAIT):
+        await owner.up.wait()
+
+    assert len(core.link.hello.sessions) == 20_000
+    assert core.batches == (40 if knows_pages else 1)
+
+
+async def test_hello_is_not_built_before_somebody_is_there() -> None:
+    """It costs something, and a core that is away is tried twice a second."""
+    owner = ManySessions(1)
+    async with fake_core() as gone:
+        port = int(gone.address.rpartition(":")[2])
+    async with link_of(owner, f"127.0.0.1:{port}") as link, asyncio.timeout(WAIT):
+        attempts = set[object]()
+        while len(attempts) < 4:
+            await asyncio.sleep(0)
+            attempts.add(link._stream_task)
+        assert owner.hellos == 0
+
+        async with fake_core(FakeCore(), port):
+            await owner.up.wait()
+            assert owner.hellos == 1

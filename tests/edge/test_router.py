@@ -166,7 +166,7 @@ async def test_core_that_comes_back_in_time_spares_the_other_sockets(core: FakeC
     ):
         core.send(serving=pb.Serving(serving=False))
         await edge.until(lambda: not edge.edge.router.available)
-        await edge.until(lambda: edge.edge.router._outage)
+        await edge.until(lambda: edge.edge.router._availability._closed)
         core.send(serving=pb.Serving(serving=True))
 
         assert (await station.ask("Heartbeat", {}))[0] == 3
@@ -210,10 +210,11 @@ async def test_draining_core_gets_no_new_calls_and_still_answers() -> None:
         assert (await other.next("call")).message_id == "m2"
 
 
-async def test_silent_core_counts_as_lost(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A core whose machine is gone ends no stream."""
-    monkeypatch.setattr("citrine_edge.router.STALL", 0.3)
+async def test_calls_of_a_core_that_stands_still_go_to_another() -> None:
+    """It promised signs of life, and gives none; nothing else shows that it is stopped."""
     cores = [FakeCore(core_id=name, reply=lambda call: None) for name in "AB"]
+    for core in cores:
+        core.alive_interval = 0.1
     async with (
         fake_core(cores[0]) as first,
         fake_core(cores[1]) as second,
@@ -229,20 +230,36 @@ async def test_silent_core_counts_as_lost(monkeypatch: pytest.MonkeyPatch) -> No
         await edge.until(lambda: sum(len(core.links) for core in cores) >= 3)
 
 
-async def test_core_that_does_not_answer_a_closed_socket_is_not_silent(
-    core: FakeCore, edge: RunningEdge, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """It says nothing to messages of a session that was replaced."""
-    monkeypatch.setattr("citrine_edge.router.STALL", 0.3)
+async def test_core_that_is_slow_and_lives_keeps_its_calls() -> None:
+    """A slow database is no dead core: nothing is sent again, and the station gets its answer."""
+    core = FakeCore(reply=lambda call: None, alive_interval=0.1)
+    async with fake_core(core), running_edge(core) as edge, edge.station() as station:
+        await station.send([2, "m1", "Heartbeat", {}])
+        call = await core.next("call")
+        loop = asyncio.get_running_loop()
+        # Twice as long as it may be silent.
+        end = loop.time() + 0.8
+        while loop.time() < end:
+            core.send(alive=pb.Alive())
+            await edge.get("/healthz")
+        core.answer(call, HEARTBEAT)
+
+        assert (await station.receive())[:2] == [3, "m1"]
+    assert (len(core.links), len(core.all("call"))) == (1, 1)
+
+
+async def test_core_that_promises_no_sign_of_life_may_be_silent(core: FakeCore, edge: RunningEdge) -> None:
+    """Cores from before link revision 1 send none."""
     core.reply = lambda call: None
     async with edge.station() as station:
         await station.send([2, "m1", "Heartbeat", {}])
-        await core.next("call")
-    loop = asyncio.get_running_loop()
-    end = loop.time() + 1.5
+        call = await core.next("call")
+        loop = asyncio.get_running_loop()
+        end = loop.time() + 1.5
+        await edge.until(lambda: loop.time() > end)
+        core.answer(call, HEARTBEAT)
 
-    await edge.until(lambda: loop.time() > end)
-
+        assert (await station.receive())[:2] == [3, "m1"]
     assert len(core.links) == 1
 
 

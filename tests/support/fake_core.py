@@ -77,6 +77,10 @@ class FakeCore(EdgeLinkServiceServicer):
     core_id: str = "core-1"
     actions: frozenset[str] = STATION_ACTIONS
     serving: bool = True
+    knows_pages: bool = True
+    """False: it is of before link revision 1, and names none."""
+    alive_interval: float | None = None
+    """Seconds after which it promises to say that it lives; it does so where the test has it send Alive."""
     credential: str = "secret"
     refused: int = 0
     """Links that were refused for want of it."""
@@ -154,6 +158,8 @@ class FakeCore(EdgeLinkServiceServicer):
             self.refused += 1
             await context.abort(grpc.StatusCode.UNAUTHENTICATED, "no such edge")
         stream = FakeLink(context)
+        if self.knows_pages:
+            await context.send_initial_metadata((("citrine-link-revision", "1"),))
         reader = asyncio.create_task(self._read(stream, request_iterator))
         try:
             async for batch in stream.batches():
@@ -166,16 +172,27 @@ class FakeCore(EdgeLinkServiceServicer):
         async for batch in batches:
             self.batches += 1
             for item in batch.items:
-                if item.WhichOneof("item") == "hello":
-                    self._welcome(stream, item.hello)
+                if item.WhichOneof("item") in ("hello", "hello_page"):
+                    self._greeted(stream, item)
                 await self._take(stream, item)
         stream.end()
 
+    def _greeted(self, stream: FakeLink, item: pb.Upstream) -> None:
+        """Take Hello or a page of it; after the last comes the Welcome."""
+        if item.WhichOneof("item") == "hello":
+            stream.hello.CopyFrom(item.hello)
+        else:
+            stream.hello.sessions.MergeFrom(item.hello_page.sessions)
+            stream.hello.has_more = not item.hello_page.is_last
+        if not stream.hello.has_more:
+            self._welcome(stream, stream.hello)
+
     def _welcome(self, stream: FakeLink, hello: pb.Hello) -> None:
-        stream.hello = hello
         welcome = pb.Welcome(
             core_id=self.core_id, actions=sorted(self.actions), serving=self.serving, stale_sessions=self.stale
         )
+        if self.alive_interval is not None:
+            welcome.alive_interval.FromMicroseconds(round(self.alive_interval * 1e6))
         stream.send(welcome=welcome)
         self.links.append(stream)
 

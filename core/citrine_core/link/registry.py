@@ -27,10 +27,20 @@ MAX_WAITING = 100_000
 
 
 class Link:
-    """One edge's stream. What is sent after it ended is dropped: the edge asks again elsewhere."""
+    """One edge's stream. What is sent after it ended is dropped: the edge asks again elsewhere.
 
-    def __init__(self, edge_id: str, software_version: str, public_url: str = "") -> None:
+    `send` may be called from anywhere on the event loop. One task writes: what `batch` gave it is taken, whether it
+    is written or not.
+    """
+
+    def __init__(
+        self, edge_id: str, software_version: str, public_url: str = "", command_ids: frozenset[str] | None = None
+    ) -> None:
         self.edge_id = edge_id
+        self.command_ids = command_ids
+        """Commands that the edge had in hand when it linked. None: it did not say."""
+        self.batches = 0
+        """How many batches were taken to be written."""
         self.software_version = software_version
         self.public_url = public_url
         """By which stations reach the edge. Empty: it did not say."""
@@ -64,7 +74,17 @@ class Link:
             self._idle.set()
             self._filled.clear()
             await self._filled.wait()
+        self.batches += 1
         return LinkResponse(items=[waiting.popleft() for _ in range(min(MAX_BATCH, len(waiting)))])
+
+    @property
+    def queued(self) -> int:
+        """How many items wait to be written."""
+        return len(self._waiting)
+
+    def unsent_commands(self) -> frozenset[str]:
+        """Return the ids of the commands that wait to be written."""
+        return frozenset(item.command.id for item in self._waiting if item.WhichOneof("item") == "command")
 
     async def written(self) -> None:
         """Wait until all that was sent so far is written."""
@@ -80,6 +100,8 @@ class LinkRegistry:
         self._gone.set()
         self.on_added: list[Callable[[Link], None]] = []
         """Called with each new link, behind its Welcome."""
+        self.on_removed: list[Callable[[Link], None]] = []
+        """Called with each link that ended."""
 
     def __iter__(self) -> Iterator[Link]:
         return iter(tuple(self._links.values()))
@@ -101,6 +123,8 @@ class LinkRegistry:
             del self._links[link.edge_id]
         if not self._links:
             self._gone.set()
+        for on_removed in self.on_removed:
+            on_removed(link)
 
     async def gone(self) -> None:
         """Wait until there is no link."""

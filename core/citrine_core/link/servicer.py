@@ -3,13 +3,13 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
-from datetime import datetime
-from functools import partial
+from datetime import datetime, timedelta
 from typing import Any, TypeAlias
 
 import grpc
 
 from citrine.edge.v1.link_pb2 import (
+    Alive,
     CommandSent,
     Disconnect,
     Downstream,
@@ -41,11 +41,25 @@ logger = logging.getLogger(__name__)
 HELLO_TIMEOUT = 10.0
 """Seconds that an edge has to say Hello."""
 
+LINK_REVISION = 1
+"""What of the link's contract this core knows, told in the initial metadata under this key."""
+
+REVISION_KEY = "citrine-link-revision"
+
+ALIVE_INTERVAL = timedelta(seconds=2)
+"""For how long edges hear nothing from a core that lives, at most."""
+
+RECONCILE_TIME = 3.0
+"""Seconds for which the Welcome waits until what the edge holds is compared. It has five to be welcomed."""
+
 MAX_URL = 2000
 """Characters of the URL that an edge says stations reach it by."""
 
 STALE = 1000
 """Close code of a websocket that is not the newest of its station."""
+
+Late: TypeAlias = Callable[[], Awaitable[None]]
+"""What is done after the Welcome, before anything is read."""
 
 Context: TypeAlias = "grpc.aio.ServicerContext[LinkRequest, LinkResponse]"
 
@@ -97,23 +111,31 @@ class EdgeLinkServicer(EdgeLinkServiceServicer):
     async def Link(self, request_iterator: AsyncIterator[LinkRequest], context: Context) -> None:  # type: ignore[override]  # writes by context.write
         if self._stopping:
             raise Stopping
+        await context.send_initial_metadata(((REVISION_KEY, str(LINK_REVISION)),))
         requests = aiter(request_iterator)
         async with asyncio.timeout(HELLO_TIMEOUT):
             hello, rest = _hello(await anext(requests, None))
+            hello_time = self._clock()
+            while hello.has_more:
+                rest = _add_page(hello, await anext(requests, None))
         if self._core_id in hello.linked_core_ids and self._links.get(hello.edge_id) is not None:
             # A name may have several addresses of one core. A second link would end the first.
             await context.write(LinkResponse(items=[Downstream(welcome=Welcome(core_id=self._core_id))]))
             return
-        hello_time = self._clock()
-        link = registry.Link(hello.edge_id, hello.software_version, hello.public_url[:MAX_URL])
+        command_ids = frozenset(hello.command_ids) if hello.link_revision >= 1 else None
+        link = registry.Link(hello.edge_id, hello.software_version, hello.public_url[:MAX_URL], command_ids)
         logger.info("an edge linked, it holds %d sessions", len(hello.sessions), extra={"edge_id": link.edge_id})
         try:
-            known = await self._greet(hello, hello_time, link)
-            late = None if known else partial(self._reconcile_late, link, hello, hello_time)
+            late = await self._greet(hello, hello_time, link)
             if self._stopping:
                 # It began while this waited for the database, and ended the links that there were.
                 link.ended.set()
-            await _first_of(self._read(link, late, rest, requests), _write(link, context), link.ended.wait())
+            await _first_of(
+                self._read(link, late, rest, requests),
+                _write(link, context),
+                link.ended.wait(),
+                *([_say_alive(link)] if hello.link_revision >= 1 else []),
+            )
         finally:
             link.ended.set()
             self._links.remove(link)
@@ -121,9 +143,19 @@ class EdgeLinkServicer(EdgeLinkServiceServicer):
         if self._stopping:
             raise Stopping
 
-    async def _greet(self, hello: Hello, hello_time: datetime, link: registry.Link) -> bool:
-        """Send the Welcome; return False where what the edge holds could not be looked at."""
-        stale = await self._reconcile(hello, hello_time) if self._health.serving else None
+    async def _greet(self, hello: Hello, hello_time: datetime, link: registry.Link) -> Late | None:
+        """Send the Welcome; return what is still to do before anything else is read, where that could not wait.
+
+        A database that is slow, or gone, is no reason to leave an edge waiting, which would take us for dead.
+        """
+        reconciling = asyncio.ensure_future(self._reconcile(hello, hello_time)) if self._health.serving else None
+        if reconciling is not None:
+            try:
+                await asyncio.wait({reconciling}, timeout=RECONCILE_TIME)
+            except asyncio.CancelledError:
+                reconciling.cancel()
+                raise
+        stale = reconciling.result() if reconciling is not None and reconciling.done() else None
         welcome = Welcome(
             core_id=self._core_id,
             actions=self._actions,
@@ -131,12 +163,17 @@ class EdgeLinkServicer(EdgeLinkServiceServicer):
             stale_sessions=stale or (),
             software_version=self._software_version,
         )
+        if hello.link_revision >= 1:
+            welcome.alive_interval.FromTimedelta(ALIVE_INTERVAL)
         # Entered only now, so that nothing that is said to all links comes before the Welcome.
         link.send(Downstream(welcome=welcome))
         self._links.add(link)
         for on_added in self._links.on_added:
             on_added(link)
-        return stale is not None
+        if stale is not None:
+            return None
+        under_way = reconciling if reconciling is not None and not reconciling.done() else None
+        return lambda: self._reconcile_late(link, hello, hello_time, under_way)
 
     async def _reconcile(self, hello: Hello, hello_time: datetime) -> list[SessionRef] | None:
         try:
@@ -148,7 +185,7 @@ class EdgeLinkServicer(EdgeLinkServiceServicer):
     async def _read(
         self,
         link: registry.Link,
-        first: Callable[[], Awaitable[None]] | None,
+        first: Late | None,
         rest: Sequence[Upstream],
         requests: AsyncIterator[LinkRequest],
     ) -> None:
@@ -161,8 +198,14 @@ class EdgeLinkServicer(EdgeLinkServiceServicer):
                 self._take(link, upstream)
             await self._dispatcher.room()
 
-    async def _reconcile_late(self, link: registry.Link, hello: Hello, hello_time: datetime) -> None:
-        stale = None
+    async def _reconcile_late(
+        self,
+        link: registry.Link,
+        hello: Hello,
+        hello_time: datetime,
+        under_way: "asyncio.Future[list[SessionRef] | None] | None",
+    ) -> None:
+        stale = await under_way if under_way is not None else None
         while stale is None:
             await self._health.recovered()
             stale = await self._reconcile(hello, hello_time)
@@ -206,6 +249,26 @@ def _hello(request: LinkRequest | None) -> tuple[Hello, Sequence[Upstream]]:
     if not 0 < len(hello.edge_id) <= 36:
         raise InvalidArgument("items[0].hello.edge_id", "must have 1 to 36 characters")
     return hello, request.items[1:]
+
+
+def _add_page(hello: Hello, request: LinkRequest | None) -> Sequence[Upstream]:
+    """Add a page to a Hello that has more; return what stands behind it."""
+    if request is None or not request.items or request.items[0].WhichOneof("item") != "hello_page":
+        raise InvalidArgument("items", "must go on with hello_page")
+    page = request.items[0].hello_page
+    hello.sessions.MergeFrom(page.sessions)
+    hello.has_more = not page.is_last
+    return request.items[1:]
+
+
+async def _say_alive(link: registry.Link) -> None:
+    """Say something whenever nothing else was said."""
+    while True:
+        batches = link.batches
+        # Two of these are the interval: what was said at the begin of the first counts for it.
+        await asyncio.sleep(ALIVE_INTERVAL.total_seconds() / 2)
+        if link.batches == batches and not link.queued:
+            link.send(Downstream(alive=Alive()))
 
 
 async def _write(link: registry.Link, context: Context) -> None:

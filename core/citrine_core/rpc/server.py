@@ -19,14 +19,14 @@ MAX_MESSAGE = 64 * 1024 * 1024
 _OPTIONS = [
     ("grpc.max_receive_message_length", MAX_MESSAGE),
     ("grpc.max_send_message_length", MAX_MESSAGE),
-    # A peer that vanished without a word is noticed within 40 seconds.
-    ("grpc.keepalive_time_ms", 30_000),
-    ("grpc.keepalive_timeout_ms", 10_000),
+    # A peer that vanished without a word is noticed within 15 seconds: commands wait for what an edge says.
+    ("grpc.keepalive_time_ms", 10_000),
+    ("grpc.keepalive_timeout_ms", 5_000),
     # What counts is this one, which else is a minute.
-    ("grpc.http2.ping_timeout_ms", 10_000),
+    ("grpc.http2.ping_timeout_ms", 5_000),
     ("grpc.keepalive_permit_without_calls", 1),
-    # Clients may ping as often as every 10 seconds, also between calls.
-    ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
+    # Clients may ping as often as every 5 seconds, also between calls.
+    ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
     ("grpc.http2.max_ping_strikes", 0),
     # Two processes on one port would share the connections without knowing of each other.
     ("grpc.so_reuseport", 0),

@@ -63,7 +63,7 @@ _ENDINGS: Mapping[int, Ending] = {
         common.COMMAND_STATE_FAILED,
         CommandEnd.UNCERTAIN,
         "ConnectionLost",
-        "the connection broke before the station answered",
+        "the connection broke before the station answered, the message may have arrived",
     ),
     CommandFailure.REASON_TIMEOUT: Ending(
         common.COMMAND_STATE_TIMED_OUT, CommandEnd.UNCERTAIN, "Timeout", "the station did not answer in time"

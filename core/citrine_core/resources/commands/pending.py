@@ -38,7 +38,9 @@ class Pending:
     payload_field: str
     """Field of the caller's request that holds the payload, for errors about it."""
     link: Link
+    """By which it was sent, or is expected to be reported."""
     future: asyncio.Future[Outcome]
+    create_time: datetime
     send_time: datetime | None = None
     """When it was written to the socket. None: it was not, as far as we know."""
     timers: list[asyncio.TimerHandle] = field(default_factory=list)

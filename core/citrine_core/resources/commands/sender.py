@@ -26,6 +26,7 @@ from citrine_core.ids import new_id
 from citrine_core.link.registry import Link, LinkRegistry
 from citrine_core.resources.commands.ends import CommandEnds
 from citrine_core.resources.commands.orders import Order, Orders
+from citrine_core.resources.commands.orphans import OrphanedCommands
 from citrine_core.resources.commands.outcomes import NOT_CONNECTED
 from citrine_core.resources.commands.pending import Outcome, Pending, PendingCommands
 from citrine_core.resources.commands.protos import to_proto
@@ -83,6 +84,9 @@ class CommandSender:
         self._orders = Orders(clock, default_timeout)
         self.ends = CommandEnds()
         self._submit: Callable[[Item], None] = _not_connected
+        self.orphans = OrphanedCommands(unit_of_work, clock, pending, lambda item: self._submit(item))
+        links.on_added.append(self.orphans.link_added)
+        links.on_removed.append(self.orphans.link_removed)
         self.translations: list[Translate] = []
         """Of all blocks."""
 
@@ -242,11 +246,12 @@ class CommandSender:
         else:
             command.request.CopyFrom(wrap_request(decode(ACTIONS[order.action].request, payload)))
         pending = Pending(
-            order.tenant_id, order.station_id, command_id, epoch, order.payload_field, edge, loop.create_future()
-        )
+            order.tenant_id, order.station_id, command_id, epoch, order.payload_field, edge, loop.create_future(),
+            self._clock(),
+        )  # fmt: skip
         pending.timers.append(loop.call_later(order.timeout + REPORT_TIME, self._give_up, pending))
         self._pending.add(pending)
-        edge.send(link.Downstream(command=command))
+        self._write(pending, command)
         try:
             async with asyncio.timeout(order.timeout + REPORT_TIME + STORE_TIME):
                 return await asyncio.shield(pending.future)
@@ -256,6 +261,15 @@ class CommandSender:
             # Nobody waits any more. What was written already ends by itself and is stored.
             self.cancel(pending)
             raise
+
+    def _write(self, pending: Pending, command: link.Command) -> None:
+        """Send a command by the edge's link, which may be another one by now, or none."""
+        edge = self._links.get(pending.link.edge_id)
+        if edge is None:
+            self.orphans.end(pending, link.CommandFailure.REASON_GONE)
+        else:
+            pending.link = edge
+            edge.send(link.Downstream(command=command))
 
     def _give_up(self, pending: Pending) -> None:
         """End a command of which the edge reports nothing; its link may be gone.

@@ -1,0 +1,131 @@
+"""Commands whose link or edge is gone: they end, or go on by another link, and do not wait for their timeout."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from citrine.edge.v1 import link_pb2 as pb
+from citrine_core.clock import Clock
+from citrine_core.db import UnitOfWorkFactory
+from citrine_core.dispatch import Item
+from citrine_core.jobs import Job
+from citrine_core.link.registry import Link
+from citrine_core.resources.commands.pending import Pending, PendingCommands
+from citrine_core.resources.connections import current_epochs
+
+__all__ = ["OrphanedCommands"]
+
+GRACE = 3.0
+"""Seconds for an edge to come back: one whose stream was cut does within one, and then reports the answer."""
+
+LOOK_INTERVAL = timedelta(seconds=0.5)
+"""After how long it is looked whether a station has connected anew, as long as commands are under way."""
+
+SURELY_LISTED = timedelta(seconds=10)
+"""A command that was sent within this time, and that a returning edge does not name, never arrived: what it has ended
+it names for longer."""
+
+_Reason = pb.CommandFailure.Reason
+
+
+class OrphanedCommands:
+    """Ends commands of which no report will come.
+
+    What certainly was not written ends as GONE, and waits on where its caller wanted that. What may have been written
+    ends as LOST, and is never sent again. Either is an item in the station's lane, like a report of the edge; the
+    first end of a command counts, so a report that comes after all does no harm.
+
+    Args:
+        unit_of_work: Opens transactions.
+        clock: Returns the time now.
+        pending: Commands under way.
+        submit: Takes the ends.
+    """
+
+    def __init__(
+        self,
+        unit_of_work: UnitOfWorkFactory,
+        clock: Clock,
+        pending: PendingCommands,
+        submit: Callable[[Item], None],
+    ) -> None:
+        self._unit_of_work = unit_of_work
+        self._clock = clock
+        self._pending = pending
+        self._submit = submit
+        self._superseded: set[str] = set()
+        self.job = Job("commands to stations that connected anew", LOOK_INTERVAL, self.end_superseded)
+
+    def link_added(self, link: Link) -> None:
+        """Go on with the commands that an edge which dialled anew has in hand; end those that never reached it."""
+        for pending in self._pending:
+            if pending.link is link or pending.link.edge_id != link.edge_id:
+                continue
+            if link.command_ids is None or pending.command_id in link.command_ids:
+                # None: an edge from before does not say, and may have it.
+                pending.link = link
+            elif pending.send_time is None and self._clock() - pending.create_time < SURELY_LISTED:
+                self.end(pending, _Reason.REASON_GONE)
+            else:
+                self.end(pending, _Reason.REASON_LOST)
+
+    def link_removed(self, link: Link) -> None:
+        """End at once what was not sent by a link that ended, and soon the rest, unless the edge comes back."""
+        unsent = link.unsent_commands()
+        loop = asyncio.get_running_loop()
+        for pending in self._pending:
+            if pending.link is not link:
+                continue
+            if pending.command_id in unsent:
+                self.end(pending, _Reason.REASON_GONE)
+            else:
+                pending.timers.append(loop.call_later(GRACE, self._give_up, pending, link))
+
+    async def end_superseded(self) -> None:
+        """End the commands whose station has a newer session than the one that they were sent to.
+
+        Mostly the edge says so itself; one that is gone, or stands still, does not.
+        """
+        stations: dict[str, set[str]] = defaultdict(set)
+        for pending in self._pending:
+            stations[pending.tenant_id].add(pending.station_id)
+        if not stations:
+            self._superseded.clear()
+            return
+        async with self._unit_of_work(read_only=True) as work:
+            epochs = {tenant_id: await current_epochs(work, tenant_id, ids) for tenant_id, ids in stations.items()}
+        superseded = {
+            pending.command_id: pending
+            for pending in self._pending
+            if epochs.get(pending.tenant_id, {}).get(pending.station_id, 0) > pending.epoch
+        }
+        for command_id, pending in superseded.items():
+            # An edge that is linked gets the time to report more exactly how it ended.
+            if pending.link.ended.is_set() or command_id in self._superseded:
+                self.end(pending, _Reason.REASON_LOST)
+        self._superseded = set(superseded)
+
+    def end(self, pending: Pending, reason: "_Reason.ValueType") -> None:
+        """Have a command end for a reason, in its station's lane."""
+        failure = pb.CommandFailure(
+            id=pending.command_id,
+            session=pb.SessionRef(tenant_id=pending.tenant_id, station_id=pending.station_id, epoch=pending.epoch),
+            reason=reason,
+            time=_timestamp(self._clock()),
+        )
+        if pending.send_time is not None:
+            failure.send_time.CopyFrom(_timestamp(pending.send_time))
+        self._submit(Item(pending.tenant_id, pending.station_id, failure, pending.link.send))
+
+    def _give_up(self, pending: Pending, link: Link) -> None:
+        if pending.link is link:
+            self.end(pending, _Reason.REASON_LOST)
+
+
+def _timestamp(time: datetime) -> Timestamp:
+    timestamp = Timestamp()
+    timestamp.FromDatetime(time)
+    return timestamp

@@ -1,0 +1,138 @@
+"""Whether stations are served, and whether new ones are let in: an outage costs each an attempt, flapping no more."""
+
+import math
+from collections import deque
+
+__all__ = ["Availability"]
+
+FLAPS_WITHIN = 600.0
+"""Seconds for which an outage makes the edge more careful after the next."""
+
+LONGEST_SETTLE = 60.0
+"""Seconds that a core has to serve at most until stations are let in again."""
+
+RAMP_PARTS = 50
+"""Into what part of the full rate of handshakes the edge opens."""
+
+RAMP_DOUBLING = 2.0
+"""Seconds in which that doubles."""
+
+
+class Availability:
+    """The edge's state between "all is well" and "nobody serves". It reads no clock: the time is handed in.
+
+    - While a core serves, stations are served; that of new ones is another matter.
+    - Once none served for the hold time, sockets are to be closed, and new ones are refused: an **outage**. Times in
+      which none served count together, as long as no core served for the settle time in between.
+    - After an outage new ones are let in when a core has served for the settle time, without a break. It doubles with
+      each further outage. And then only so many in a second, and more with every second.
+
+    A core that is back within the hold time serves at once; so does the first one after the start.
+    """
+
+    def __init__(self, hold_time: float, settle_time: float, handshake_rate: float, now: float) -> None:
+        self._hold_time = hold_time
+        self._settle_time = settle_time
+        self._full_rate = handshake_rate
+        self._served_since: float | None = None
+        self._unserved_since = now
+        # In the stretches before the one that began at unserved_since.
+        self._unserved = 0.0
+        self._has_served = False
+        self._closed = False
+        self._refuses = False
+        self._outages: deque[float] = deque()
+        self._ramp: _Ramp | None = None
+
+    @property
+    def serving(self) -> bool:
+        """Whether some core serves."""
+        return self._served_since is not None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether new stations are let in, at the rate of `try_admit`."""
+        return self.serving and not self._refuses
+
+    @property
+    def has_served(self) -> bool:
+        """Whether any core served since the start."""
+        return self._has_served
+
+    def change(self, serving: bool, now: float) -> None:
+        """Take note whether some core serves; said again, it changes nothing."""
+        if serving == self.serving:
+            return
+        if serving:
+            if self._has_served:
+                self._unserved += now - self._unserved_since
+            else:
+                # Who starts first has lost nothing.
+                self._unserved = 0.0
+            self._served_since, self._has_served, self._closed = now, True, False
+        else:
+            self._settle(now)
+            self._served_since, self._unserved_since = None, now
+
+    def begins_outage(self, now: float) -> bool:
+        """Return True once when all sockets are to be closed; to be asked several times in the hold time."""
+        if self._served_since is not None:
+            self._settle(now)
+            return False
+        if self._closed or self._unserved + now - self._unserved_since < self._hold_time:
+            return False
+        self._closed = True
+        if self._has_served:
+            self._refuses, self._ramp = True, None
+            self._outages.append(now)
+        return True
+
+    def settle_time(self, now: float) -> float:
+        """Return for how many seconds a core has to serve before that counts."""
+        while self._outages and now - self._outages[0] > FLAPS_WITHIN:
+            self._outages.popleft()
+        doublings = max(0, len(self._outages) - 1)
+        return min(self._settle_time * 2.0**doublings, max(LONGEST_SETTLE, self._settle_time))
+
+    def try_admit(self, now: float) -> bool:
+        """Return whether one more station may be let in now, and count it."""
+        if not self.is_open:
+            return False
+        if self._ramp is not None and self._ramp.is_over(now):
+            self._ramp = None
+        return self._ramp is None or self._ramp.try_take(now)
+
+    def _settle(self, now: float) -> None:
+        """Forget what was, if a core has served for long enough."""
+        if self._served_since is None or now - self._served_since < self.settle_time(now):
+            return
+        self._unserved = 0.0
+        if self._refuses:
+            self._refuses = False
+            self._ramp = _Ramp(self._full_rate, now)
+
+
+class _Ramp:
+    """A rate that doubles every two seconds until it is the full one."""
+
+    def __init__(self, full_rate: float, now: float) -> None:
+        self._full_rate = full_rate
+        self._began = self._time = now
+        self._tokens = 1.0
+
+    def is_over(self, now: float) -> bool:
+        return self._rate(now) >= self._full_rate
+
+    def try_take(self, now: float) -> bool:
+        rate = self._rate(now)
+        # Half a second's worth at once, so that a rate below one lets in somebody, too.
+        self._tokens = min(max(1.0, rate / 2), self._tokens + (now - self._time) * rate)
+        self._time = now
+        if self._tokens < 1.0:
+            return False
+        self._tokens -= 1.0
+        return True
+
+    def _rate(self, now: float) -> float:
+        doublings: float = (now - self._began) / RAMP_DOUBLING
+        return self._full_rate / RAMP_PARTS * math.exp2(doublings)
