@@ -51,6 +51,7 @@ from citrine_core.link import (
     Presence,
     RefusedStations,
     SessionReconciler,
+    Watchdog,
     end_session,
 )
 from citrine_core.link.admission import UNAVAILABLE, refused
@@ -121,6 +122,7 @@ class Core:
         self.routes = _routes(self.blocks, settings.served_blocks)
         self.health = Health(self.unit_of_work, clock, self._announce)
         self.dispatcher = self._dispatcher()
+        self.watchdog = Watchdog(self.unit_of_work, engine.pool, self.health, lambda: self.dispatcher.waiting, clock)
         inquirers = [one for block in self.blocks for one in block.inquirers]
         self.inquiries = Inquiries(inquirers, self.dispatcher.submit)
         self.sender.connect(self.dispatcher.submit)
@@ -137,13 +139,8 @@ class Core:
         self.rpc = self._rpc()
         self.gauges = DatabaseGauges(callers, self.metrics.registry)
         self.http = HealthServer(self.metrics, self._missing, self.gauges.refresh)
-        self.housekeeping = Housekeeping(
-            self.unit_of_work,
-            clock,
-            settings.event_retention,
-            settings.command_retention,
-            settings.meter_value_retention,
-        )
+        retained = (settings.event_retention, settings.command_retention, settings.meter_value_retention)
+        self.housekeeping = Housekeeping(self.unit_of_work, clock, *retained)
         self.frames.connect(
             lambda tenant_id, station_id, on: self.links.watch(_watch(tenant_id, station_id, on)),
             lambda: {link.edge_id for link in self.links},
@@ -254,6 +251,7 @@ class Core:
             ("lanes", self.dispatcher.run()),
             ("inquiries", self.inquiries.run()),
             ("health", self.health.run()),
+            ("watchdog", self.watchdog.run()),
             ("admission", self.admission.run()),
             ("presence", self.presence.run()),
             ("commands", self.queue.run()),
@@ -320,9 +318,10 @@ class Core:
         if not self._draining:
             await self.rpc.set_serving(serving)
 
-    def _missing(self) -> str:
+    async def _missing(self) -> str:
         if self._draining:
             return "draining"
+        await self.watchdog.refresh()
         return "" if self.health.serving else "the database is not available"
 
     async def _forget_station(self, work: UnitOfWork, tenant_id: str, station_id: str) -> None:

@@ -22,11 +22,13 @@ class HealthServer:
 
     Args:
         metrics: Shown at /metrics.
-        missing: Returns what is missing for the core to serve; empty if nothing is.
+        missing: Finds out what is missing for the core to serve; empty if nothing is.
         refresh: Awaited before the metrics are shown.
     """
 
-    def __init__(self, metrics: Metrics, missing: Callable[[], str], refresh: Callable[[], Awaitable[None]]) -> None:
+    def __init__(
+        self, metrics: Metrics, missing: Callable[[], Awaitable[str]], refresh: Callable[[], Awaitable[None]]
+    ) -> None:
         self._metrics = metrics
         self._missing = missing
         self._refresh = refresh
@@ -74,7 +76,7 @@ class HealthServer:
             case b"/healthz":
                 return "200 OK", _TEXT, b"ok\n"
             case b"/readyz":
-                missing = self._missing()
+                missing = await self._missing()
                 if missing:
                     return "503 Service Unavailable", _TEXT, f"{missing}\n".encode()
                 return "200 OK", _TEXT, b"ok\n"

@@ -7,8 +7,9 @@ from weakref import WeakSet
 
 from sqlalchemy import AsyncAdaptedQueuePool, event
 from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.ext.asyncio import AsyncSession
 
-__all__ = ["AbortablePool", "connect_arguments"]
+__all__ = ["AbortablePool", "connect_arguments", "end_standing_sessions"]
 
 CONNECT_TIMEOUT = 5.0
 """Seconds that PostgreSQL may take to accept a connection."""
@@ -33,6 +34,16 @@ LOCK_TIMEOUT = 8.0
 SILENCE = 10.0
 """Seconds after which either side gives up a connection that does not take what was sent."""
 
+_APPLICATION = "citrine"
+"""Name of the sessions of cores."""
+
+_END_STANDING = f"""
+SELECT pid, pg_terminate_backend(pid) FROM pg_stat_activity
+WHERE datname = current_database() AND usename = current_user AND application_name = '{_APPLICATION}'
+AND pid <> pg_backend_pid() AND xact_start IS NOT NULL AND wait_event = 'ClientRead'
+AND greatest(query_start, state_change) < clock_timestamp() - interval '{IDLE_TIMEOUT + 1:.0f} seconds'
+"""
+
 _KEEPALIVE = {"idle": 10, "interval": 4, "count": 3}
 """When a connection without traffic is asked for a sign of life, how often then, and how often in vain."""
 
@@ -54,7 +65,7 @@ def connect_arguments(*, limited: bool) -> dict[str, Any]:
         "command_timeout": COMMAND_TIMEOUT if limited else None,
         "server_settings": {
             "timezone": "UTC",
-            "application_name": "citrine",
+            "application_name": _APPLICATION if limited else f"{_APPLICATION} db upgrade",
             "jit": "off",
             # Readers of the outbox need a new snapshot for each statement.
             "default_transaction_isolation": "read committed",
@@ -81,6 +92,16 @@ class AbortablePool(AsyncAdaptedQueuePool):
     def _on_connect(self, connection: Any, record: object) -> None:
         self._open.add(connection.driver_connection)
         _limit_silence(connection.driver_connection)
+
+
+async def end_standing_sessions(session: AsyncSession) -> list[int]:
+    """End sessions of cores that stand still within a transaction; return their process ids.
+
+    PostgreSQL does so by itself after IDLE_TIMEOUT, but not between the two halves of a statement that the driver
+    prepares first: then the session counts as active, and nothing but the end of its connection ends it.
+    """
+    connection = await session.connection()
+    return [row[0] for row in await connection.exec_driver_sql(_END_STANDING)]
 
 
 def _on_checkout(connection: Any, record: object, proxy: object) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import copy
 import logging
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any
@@ -30,9 +31,10 @@ WriteEvents = Callable[[AsyncSession, Sequence[Event]], Awaitable[None]]
 class UnitOfWork:
     """One database transaction. What is not committed when it is left is forgotten."""
 
-    def __init__(self, session: AsyncSession, write_events: WriteEvents) -> None:
+    def __init__(self, session: AsyncSession, write_events: WriteEvents, commits: "_Commits") -> None:
         self.session = session
         self._write_events = write_events
+        self._commits = commits
         self._events: list[Event] = []
         self._after_commit: list[Callable[[], None]] = []
 
@@ -54,6 +56,8 @@ class UnitOfWork:
         if self._events:
             await self._write_events(self.session, self._events)
         await _whole(self.session.commit())
+        if self._events:
+            self._commits.last_events = time.monotonic()
         callbacks, self._after_commit, self._events = self._after_commit, [], []
         for callback in callbacks:
             try:
@@ -61,6 +65,12 @@ class UnitOfWork:
             except Exception as error:
                 # What is committed must not be done again because somebody could not be told.
                 logger.error("what was to follow a commit failed", exc_info=error)
+
+
+class _Commits:
+    """What was committed, by whichever of the factories of one database."""
+
+    last_events = float("-inf")
 
 
 class UnitOfWorkFactory:
@@ -72,8 +82,14 @@ class UnitOfWorkFactory:
     def __init__(self, engine: AsyncEngine, write_events: WriteEvents) -> None:
         self._engine = engine
         self._write_events = write_events
+        self._commits = _Commits()
         self._turn = asyncio.Lock() if engine.dialect.name == "sqlite" else None
         self._places: asyncio.Semaphore | None = None
+
+    @property
+    def last_events(self) -> float:
+        """When events were committed last, in seconds of `time.monotonic`."""
+        return self._commits.last_events
 
     def limited(self, most: int) -> "UnitOfWorkFactory":
         """Return a factory on the same database that opens at most so many at a time; more wait, and give up.
@@ -102,7 +118,7 @@ class UnitOfWorkFactory:
             try:
                 # Begins at once: a SQLite writer must hold the lock before it reads.
                 await session.connection(execution_options={READ_ONLY: read_only})
-                yield UnitOfWork(session, self._write_events)
+                yield UnitOfWork(session, self._write_events, self._commits)
             except Exception as error:
                 if _is_cancelled():
                     # A driver that is cancelled in the middle of a statement may fail instead, and hide it.

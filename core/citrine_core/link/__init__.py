@@ -7,6 +7,7 @@ from citrine_core.link.refused_stations import RefusedStations
 from citrine_core.link.registry import Link, LinkRegistry
 from citrine_core.link.servicer import EdgeLinkServicer
 from citrine_core.link.sessions import ClosedStage, Grant, GrantStage, OpenedStage, SessionReconciler, end_session
+from citrine_core.link.watchdog import Watchdog
 
 __all__ = [
     "Admission",
@@ -21,5 +22,6 @@ __all__ = [
     "Presence",
     "RefusedStations",
     "SessionReconciler",
+    "Watchdog",
     "end_session",
 ]

@@ -1,4 +1,4 @@
-"""Tables of the link: the row that probes whether the database can commit."""
+"""Tables of the link: what probes whether the database can commit."""
 
 from datetime import datetime
 
@@ -11,10 +11,10 @@ __all__ = ["Probe"]
 
 
 class Probe(Model):
-    """One row, written again and again after an outage until a commit succeeds."""
+    """A row of one write probe. None is left by it, save the one of earlier releases."""
 
     __tablename__ = "probe"
 
     id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
-    """Always 1."""
+    """Random."""
     probe_time: Mapped[datetime]

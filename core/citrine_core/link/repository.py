@@ -1,15 +1,23 @@
 """Queries of the link: the write probe."""
 
+import random
 from datetime import datetime
 
+from sqlalchemy import delete, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from citrine_core.db import upsert
+from citrine_core.events import OutboxRepository
 from citrine_core.link.models import Probe
 
 __all__ = ["write_probe"]
 
 
 async def write_probe(session: AsyncSession, now: datetime) -> None:
-    """Write something, so that its commit tells whether the database can commit."""
-    await upsert(session, Probe.metadata.tables["probe"], [{"id": 1, "probe_time": now}], ("id",))
+    """Write what a message writes, and remove it, so that the commit tells whether the database can commit.
+
+    Each probe has a row of its own: a core that stands still with one must not have the probes of others wait.
+    """
+    probe_id = random.randrange(1, 2**31)
+    await session.execute(insert(Probe).values(id=probe_id, probe_time=now))
+    await OutboxRepository(session).rehearse(now)
+    await session.execute(delete(Probe).where(Probe.id == probe_id))

@@ -1,0 +1,141 @@
+"""Finds out that the database hangs, also where nobody waits for it, and ends what would wait in vain."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+
+from sqlalchemy import Pool
+
+from citrine_core.clock import Clock
+from citrine_core.db import UnitOfWorkFactory
+from citrine_core.db.postgres import AbortablePool, end_standing_sessions
+from citrine_core.errors import DatabaseUnavailable
+from citrine_core.link.health import Health
+from citrine_core.link.repository import write_probe
+
+__all__ = ["Watchdog"]
+
+logger = logging.getLogger(__name__)
+
+TICK = 0.25
+"""Seconds between two looks at what is known; most cost nothing."""
+
+QUIET_TIME = 1.0
+"""Seconds after which what is known of the database is old."""
+
+PATIENCE = 3.0
+"""Seconds that the database has to answer. With the two above, a hanging one is found within 5 seconds."""
+
+IDLE_INTERVAL = 10.0
+"""Seconds between two commits of a core that has nothing to commit."""
+
+
+class Watchdog:
+    """Asks the database for a sign of life where nothing else tells, and says `health.failed()` where there is none.
+
+    Events that are committed are sign enough: they went the whole way of a message. Without them, where something is
+    under way, or now and then, a **whole probe** goes the same way: it inserts an event, looks for the horizon of
+    readers, removes the event and commits. In between, a **short probe** reads, where the database is another process;
+    it also ends sessions of other cores that stand still within a transaction.
+
+    Time in which our own loop stood does not count: neither a core that was frozen, nor one that is busy, takes the
+    database for dead. Where a probe has no answer, all connections are ended, so that nobody waits for the rest of
+    their own limits.
+
+    Args:
+        unit_of_work: Opens transactions.
+        pool: Connections to the database.
+        health: Told of what is found, and asked whether it is known already.
+        waiting: Tells how many things want to be committed.
+        clock: Returns the time now.
+    """
+
+    def __init__(
+        self, unit_of_work: UnitOfWorkFactory, pool: Pool, health: Health, waiting: Callable[[], int], clock: Clock
+    ) -> None:
+        self._unit_of_work = unit_of_work
+        self._pool = pool
+        self._health = health
+        self._waiting = waiting
+        self._clock = clock
+        self._heard = self._committed = float("-inf")
+        self._turn = asyncio.Lock()
+
+    async def run(self) -> None:
+        """Watch until cancelled."""
+        while True:
+            await asyncio.sleep(TICK)
+            try:
+                await self._look()
+            except Exception as error:
+                # A bug here must not leave the database unwatched.
+                logger.error("the database could not be watched", exc_info=error)
+
+    async def refresh(self) -> None:
+        """Return once `health.serving` is not older than QUIET_TIME, after PATIENCE at the latest where it hangs.
+
+        May be called at any time and by several; they share a probe.
+        """
+        async with self._turn:
+            if self._health.serving and self._age_of_commit() >= QUIET_TIME:
+                await self._check(whole=True)
+
+    async def _look(self) -> None:
+        async with self._turn:
+            age = self._age_of_commit()
+            if not self._health.serving or age < QUIET_TIME:
+                return
+            if age >= IDLE_INTERVAL or self._waiting():
+                await self._check(whole=True)
+            elif isinstance(self._pool, AbortablePool) and time.monotonic() - self._heard >= QUIET_TIME:
+                await self._check(whole=False)
+
+    def _age_of_commit(self) -> float:
+        return time.monotonic() - max(self._committed, self._unit_of_work.last_events)
+
+    async def _check(self, *, whole: bool) -> None:
+        began = time.monotonic()
+        probe = asyncio.ensure_future(self._probe(whole))
+        try:
+            has_answer = await _is_done_within(PATIENCE, probe)
+        finally:
+            probe.cancel()
+        if has_answer:
+            try:
+                probe.result()
+            except DatabaseUnavailable as error:
+                logger.warning("the database failed a probe: %s", error.__cause__ or error)
+                self._health.failed()
+            else:
+                self._heard = time.monotonic()
+                self._committed = self._heard if whole else self._committed
+        elif self._unit_of_work.last_events < began:
+            logger.error("the database does not answer")
+            self._health.failed()
+            if isinstance(self._pool, AbortablePool):
+                self._pool.abort()
+
+    async def _probe(self, whole: bool) -> None:
+        try:
+            await self._ask(whole)
+        except DatabaseUnavailable:
+            # A connection of the pool may have broken without our knowing.
+            await self._ask(whole)
+
+    async def _ask(self, whole: bool) -> None:
+        async with self._unit_of_work(read_only=not whole) as work:
+            if whole:
+                await write_probe(work.session, self._clock())
+                await work.commit()
+            elif ended := await end_standing_sessions(work.session):
+                logger.warning("sessions of cores that stand still were ended", extra={"pids": ended})
+
+
+async def _is_done_within(seconds: float, task: "asyncio.Future[None]") -> bool:
+    """Wait for a task; however long our own loop stood meanwhile, it counts as one tick."""
+    for _ in range(round(seconds / TICK)):
+        done, _ = await asyncio.wait({task}, timeout=TICK)
+        if done:
+            return True
+    return False
