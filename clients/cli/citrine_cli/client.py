@@ -24,7 +24,7 @@ from citrine_cli.common_options import (
 )
 from citrine_cli.completion import with_completion
 from citrine_cli.connection import DEFAULT_KEY_FILE, Connection
-from citrine_cli.errors import CliError, UsageError
+from citrine_cli.errors import CliError, NotThere, UsageError
 from citrine_cli.forms import DurationOption, duration_default
 from citrine_cli.output import Output
 from citrine_cli.progress import is_seen
@@ -142,7 +142,9 @@ async def _run(
                 await check_tenant(citrine)
             await work(Client(citrine=citrine, out=out))
         except grpc.aio.AioRpcError as error:
-            raise CliError(sentence(error, connection.cores())) from error
+            raise CliError(await _said(citrine, error, sentence(error, connection.cores()))) from error
+        except NotThere as error:
+            raise CliError(await _said(citrine, error, str(error))) from error
         except ValueError as error:
             raise _unsayable(error) from error
 
@@ -155,6 +157,16 @@ def _station_wait(out: Output) -> "StationWait | None":
     from citrine_cli.waiting import StationWait
 
     return StationWait()
+
+
+async def _said(citrine: Citrine, error: grpc.aio.AioRpcError | NotThere, said: str) -> str:
+    """Return what an error says, with ids that may be meant where it names one that there is not."""
+    if not isinstance(error, NotThere) and error.code() is not grpc.StatusCode.NOT_FOUND:
+        return said
+    # Imported late, as what few commands need.
+    from citrine_cli.near_ids import with_near_ids
+
+    return await with_near_ids(citrine, said, error)
 
 
 def _watched(

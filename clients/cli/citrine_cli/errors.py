@@ -1,18 +1,33 @@
 """Errors that end a command, and the one line on stderr that each of them is.
 
 * :exc:`CliError`: the command failed (exit code 1)
+    * :exc:`NotThere`: what is named does not exist
     * :exc:`UsageError`: the command line itself is wrong (exit code 2)
 """
 
 import sys
 
-__all__ = ["CliError", "UsageError", "one_line", "print_error", "printable"]
+__all__ = ["CliError", "NotThere", "UsageError", "one_line", "print_error", "printable"]
 
 
 class CliError(Exception):
     """A command that can't do what it was asked to."""
 
     exit_code = 1
+
+
+class NotThere(CliError):
+    """What a command names does not exist.
+
+    Args:
+        kind: Of thing, as the core calls it: "station".
+        name: Its id.
+    """
+
+    def __init__(self, kind: str, name: str) -> None:
+        super().__init__(f"{kind} {name} does not exist")
+        self.kind = kind
+        self.name = name
 
 
 class UsageError(CliError):

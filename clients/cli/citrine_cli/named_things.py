@@ -10,7 +10,7 @@ import grpc
 
 from citrine.api.v1.stations_pb2 import GetStationRequest
 from citrine_cli.client import Client
-from citrine_cli.errors import CliError
+from citrine_cli.errors import CliError, NotThere
 
 __all__ = ["check_station", "check_token"]
 
@@ -52,7 +52,7 @@ async def check_token(client: Client, id_token: str, token_type: str = "") -> No
         await client.citrine.tokens.GetToken(GetTokenRequest(id_token=id_token, type=token_type))
     except grpc.aio.AioRpcError as error:
         if error.code() is grpc.StatusCode.NOT_FOUND:
-            raise CliError(f"token {id_token} does not exist") from error
+            raise NotThere("token", id_token) from error
         # FAILED_PRECONDITION and the like: there are several of other types.
         if error.code() not in (*_MAY_NOT_ASK, grpc.StatusCode.FAILED_PRECONDITION, grpc.StatusCode.INVALID_ARGUMENT):
             raise

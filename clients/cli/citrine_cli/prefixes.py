@@ -11,7 +11,7 @@ import grpc
 
 from citrine.api.v1.transactions_pb2 import GetTransactionRequest, ListTransactionsRequest, Transaction
 from citrine_cli.client import Client
-from citrine_cli.errors import CliError
+from citrine_cli.errors import CliError, NotThere
 
 __all__ = [
     "WHOLE",
@@ -117,7 +117,7 @@ async def listed_transaction(client: Client, text: str, station: str = "") -> st
             raise
         return text
     if not found:
-        raise CliError(f"transaction {text} does not exist")
+        raise NotThere("transaction", text)
 
     async def candidates() -> Sequence[tuple[str, str]]:
         return found

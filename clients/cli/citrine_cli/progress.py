@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import typer
 
-__all__ = ["ProgressLine", "is_seen", "progress_line", "with_progress"]
+__all__ = ["ProgressLine", "is_seen", "progress_line", "say_waiting", "with_progress"]
 
 _Thing = TypeVar("_Thing")
 
@@ -55,3 +55,10 @@ def with_progress(things: Sequence[_Thing], label: str) -> Iterator[_Thing]:
         return
     with typer.progressbar(things, label=label, file=sys.stderr) as bar:
         yield from bar
+
+
+def say_waiting(text: str) -> None:
+    """Say on stderr, where it is a terminal, what a command waits for that may print nothing for long."""
+    if sys.stderr.isatty():
+        sys.stderr.write(f"{text}\n")
+        sys.stderr.flush()

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from citrine_sdk.client import Citrine
-    from citrine_sdk.errors import error_reason, field_violations
+    from citrine_sdk.errors import error_reason, field_violations, missing_resource
     from citrine_sdk.events import Backoff, follow_events
     from citrine_sdk.lists import pages
     from citrine_sdk.reports import follow_report
@@ -31,6 +31,7 @@ __all__ = [
     "follow_events",
     "follow_report",
     "methods",
+    "missing_resource",
     "pages",
 ]
 
@@ -45,6 +46,7 @@ _MODULES = {
     "follow_events": "events",
     "follow_report": "reports",
     "methods": "services",
+    "missing_resource": "errors",
     "pages": "lists",
 }
 """Where each name is defined. It is imported when it is first asked for, so that nobody loads what nobody uses."""

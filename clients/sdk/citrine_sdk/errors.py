@@ -1,13 +1,13 @@
-"""What a failed call says besides its status: the fields that were wrong, and the station's error code."""
+"""What a failed call says besides its status: wrong fields, the station's error code, what does not exist."""
 
 from typing import TypeVar
 
 import grpc
 from google.protobuf.message import DecodeError, Message
-from google.rpc.error_details_pb2 import BadRequest, ErrorInfo
+from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, ResourceInfo
 from google.rpc.status_pb2 import Status
 
-__all__ = ["error_reason", "field_violations"]
+__all__ = ["error_reason", "field_violations", "missing_resource"]
 
 _DETAILS_KEY = "grpc-status-details-bin"
 
@@ -44,3 +44,9 @@ def error_reason(error: grpc.aio.AioRpcError) -> str:
     """Return the reason of the error's ErrorInfo, as the code of a CALLERROR in ABORTED. Empty where there is none."""
     infos = _details(error, ErrorInfo)
     return infos[0].reason if infos else ""
+
+
+def missing_resource(error: grpc.aio.AioRpcError) -> tuple[str, str] | None:
+    """Return kind and id of what a NOT_FOUND says does not exist: ("station", "CS-9"). None where it does not say."""
+    infos = _details(error, ResourceInfo)
+    return (infos[0].resource_type, infos[0].resource_name) if infos else None

@@ -9,7 +9,7 @@ from google.rpc import error_details_pb2, status_pb2
 from sqlalchemy.exc import SQLAlchemyError
 
 from citrine_core.db import is_outage
-from citrine_core.errors import AnswerRefused, CoreError, DatabaseUnavailable, InvalidArgument, StationError
+from citrine_core.errors import AnswerRefused, CoreError, DatabaseUnavailable, InvalidArgument, NotFound, StationError
 
 __all__ = ["DOMAIN", "Failure", "failure_of"]
 
@@ -67,6 +67,11 @@ def _details(error: CoreError) -> Message | None:
         )
         request: Message = error_details_pb2.BadRequest(field_violations=[violation])
         return request
+    if isinstance(error, NotFound):
+        resource: Message = error_details_pb2.ResourceInfo(
+            resource_type=error.kind, resource_name=_cut(str(error.name)), description="does not exist"
+        )
+        return resource
     if isinstance(error, StationError | AnswerRefused):
         refused_by = "station" if isinstance(error, StationError) else "csms"
         said = {"description": _cut(error.description), "refused_by": refused_by}

@@ -100,7 +100,17 @@ async def test_error_says_what_is_wrong(invoke: Any, rpc: str, request_: Any, co
     _, trailing, got, details = await invoke(rpc, request_)
 
     assert (got, details) == (code, text)
-    assert DETAILS_KEY not in dict(trailing)
+    # What does not exist is named besides.
+    assert (DETAILS_KEY in dict(trailing)) == (code is grpc.StatusCode.NOT_FOUND)
+
+
+async def test_details_name_what_does_not_exist(invoke: Any) -> None:
+    _, trailing, _, _ = await invoke("GetTenant", pb.GetTenantRequest(tenant_id="nobody"))
+
+    status = status_pb2.Status.FromString(dict(trailing)[DETAILS_KEY])
+    resource = error_details_pb2.ResourceInfo()
+    assert status.details[0].Unpack(resource)
+    assert (resource.resource_type, resource.resource_name) == ("tenant", "nobody")
 
 
 async def test_details_name_the_field(invoke: Any) -> None:

@@ -9,6 +9,7 @@ from google.protobuf.struct_pb2 import Struct
 
 from citrine.api.v1.commands_pb2 import CancelCommandRequest, GetCommandRequest, ListCommandsRequest
 from citrine.api.v1.common_pb2 import COMMAND_STATE_UNSPECIFIED, Command, CommandState
+from citrine_cli.cells import PrefixId
 from citrine_cli.client import Client, Limit, client_command, collect
 from citrine_cli.filters import words_of
 from citrine_cli.output import Facts
@@ -52,7 +53,7 @@ async def list_commands(
         return
     rows = (
         [
-            one.id,
+            PrefixId(one.id),
             one.station_id,
             one.action,
             enum_word(one, "state"),

@@ -8,6 +8,8 @@ from citrine.api.v1.events_pb2 import WatchMessagesRequest
 from citrine_cli.client import Client, client_command
 from citrine_cli.errors import CliError
 from citrine_cli.event_lines import event_line, local_time
+from citrine_cli.named_things import check_station
+from citrine_cli.progress import say_waiting
 
 __all__ = ["register"]
 
@@ -28,6 +30,12 @@ async def events(
     ] = "",
 ) -> None:
     """Print events until Ctrl-C, each with its token; lost connections are opened again."""
+    if not from_token:
+        # Events of a station that was removed since can be read, but none is to come.
+        for station in stations or ():
+            await check_station(client, station)
+    what = f"events of {', '.join(stations)}" if stations else "events"
+    say_waiting(f"waiting for {what}; Ctrl-C ends it")
     async for event in client.citrine.follow_events(stations or (), from_token=from_token):
         if client.out.as_json:
             client.out.message(event, line=True)
@@ -40,10 +48,13 @@ async def messages(
     stations: Annotated[list[str], typer.Argument(metavar="STATION…", help="1 to 100 stations.")],
 ) -> None:
     """Print the OCPP frames of stations as they pass, until Ctrl-C; > is to the station, < from it."""
+    for station in stations:
+        await check_station(client, station)
     stream = client.citrine.events.WatchMessages(WatchMessagesRequest(station_ids=stations))
     async for seen in stream:
         if not seen.frame:
             # The first one says only that frames are seen from now on.
+            say_waiting(f"waiting for messages of {', '.join(stations)}; Ctrl-C ends it")
             continue
         if client.out.as_json:
             client.out.message(seen, line=True)

@@ -1,0 +1,118 @@
+"""What the command line says of ids that are almost right, or of nothing at all, against a real core."""
+
+import asyncio
+import os
+import pty
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from citrine.api.v1 import commands_pb2
+from citrine.api.v1.commands_pb2_grpc import CommandsServiceStub
+from citrine.api.v1.common_pb2 import CommandTarget
+from citrine_cli.main import main
+from tests.support.core import RunningCore
+from tests.support.deployment import CITRINE
+
+Run = Callable[..., Awaitable[tuple[int, str, str]]]
+
+
+@pytest.fixture
+async def run(core: RunningCore, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Run a command in this process against a real core with a few things in it."""
+    for name in [name for name in os.environ if name.startswith("CITRINE_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("CITRINE_CORE", core.address)
+    monkeypatch.setenv("CITRINE_KEY", core.key)
+    monkeypatch.setenv("CITRINE_TENANT", "default")
+    for station in ("DEPOT-1", "DEPOT-2", "yard"):
+        await core.add_station(station)
+    await core.add_tenant("demo")
+
+    async def run(*arguments: str) -> tuple[int, str, str]:
+        code = await asyncio.to_thread(main, arguments)
+        said = capsys.readouterr()
+        return code, said.out, said.err
+
+    for command in (
+        "token add DEADBEEF --type ISO14443",
+        "tariff create night --currency EUR --energy 0.30",
+        "configuration add site OCPPCommCtrlr.HeartbeatInterval=120",
+        "tolerance set acme --vendor Acme --accept extra-fields",
+    ):
+        assert (await run(*command.split()))[0] == 0, command
+    return run
+
+
+CASES = [
+    ("station show DEPOT1", "station DEPOT1 does not exist; did you mean DEPOT-1 or DEPOT-2?"),
+    ("station show Yard", "station Yard does not exist; did you mean yard?"),
+    ("station show nothing-like-it", "station nothing-like-it does not exist"),
+    ("transaction list --station DEPOT-11", "station DEPOT-11 does not exist; did you mean DEPOT-1 or DEPOT-2?"),
+    ("station reset DEPOT-", "station DEPOT- does not exist; did you mean DEPOT-1 or DEPOT-2?"),
+    ("token show DEADBEAF --type ISO14443", "token DEADBEAF does not exist; did you mean DEADBEEF?"),
+    ("tariff assign night --token DEADBEE", "token DEADBEE does not exist; did you mean DEADBEEF?"),
+    ("tariff show nihgt", "tariff nihgt does not exist; did you mean night?"),
+    ("configuration show sites", "configuration sites does not exist; did you mean site?"),
+    ("tolerance remove acne", "tolerance rule acne does not exist; did you mean acme?"),
+    ("--tenant dmeo station list", "tenant dmeo does not exist; did you mean demo?"),
+    ("events --station DEPOT_1", "station DEPOT_1 does not exist; did you mean DEPOT-1 or DEPOT-2?"),
+    ("messages DEPOT-1 yrad", "station yrad does not exist; did you mean yard?"),
+]
+
+
+async def test_an_id_that_is_almost_right_is_named(run: Run) -> None:
+    for command, said in CASES:
+        assert await run(*command.split()) == (1, "", f"error: {said}\n")
+
+
+async def test_one_of_thousands_is_found(run: Run, core: RunningCore) -> None:
+    for number in range(1200):
+        await core.add_station(f"A-{number:05}", password=None)
+
+    code, _, err = await run("station", "show", "yardd")
+
+    assert (code, err) == (1, "error: station yardd does not exist; did you mean yard?\n")
+
+
+async def test_a_stream_says_on_a_terminal_what_it_waits_for(run: Run) -> None:
+    for words in (("events", "--station", "DEPOT-1"), ("events", "--json"), ("messages", "DEPOT-1", "DEPOT-2")):
+        ours, theirs = pty.openpty()
+        process = await asyncio.create_subprocess_exec(CITRINE, *words, stdout=asyncio.subprocess.PIPE, stderr=theirs)
+        os.close(theirs)
+        async with asyncio.timeout(60):
+            shown = await asyncio.to_thread(os.read, ours, 1000)
+        process.terminate()
+        out, _ = await process.communicate()
+        os.close(ours)
+        things = words[0] + (f" of {', '.join(word for word in words if word.startswith('DEPOT'))}")
+        expected = (
+            "waiting for events; Ctrl-C ends it" if words[1] == "--json" else f"waiting for {things}; Ctrl-C ends it"
+        )
+        assert (shown.decode(), out) == (f"{expected}\r\n", b"")
+
+
+async def test_commands_are_listed_by_what_finds_them(run: Run, core: RunningCore) -> None:
+    stub = core.stub(CommandsServiceStub)
+    for _ in range(2):
+        target = CommandTarget(station_id="yard", when_online=True)
+        request = commands_pb2.CallStationRequest(target=target, action="ClearCache")
+        await stub.CallStation(request)
+    listed = commands_pb2.ListCommandsRequest()
+    ids = {command.id for command in (await stub.ListCommands(listed)).commands}
+
+    ours, theirs = pty.openpty()
+    process = await asyncio.create_subprocess_exec(CITRINE, "command", "list", stdout=theirs)
+    assert await process.wait() == 0
+    os.close(theirs)
+    lines = os.read(ours, 10_000).decode().splitlines()[1:]
+    os.close(ours)
+
+    shown = {line.split()[0] for line in lines}
+    assert len(shown) == 2
+    for short in shown:
+        assert len(short) < 36
+        assert short not in ids
+        (whole,) = [command_id for command_id in ids if command_id.startswith(short)]
+        code, out, _ = await run("command", "show", short)
+        assert (code, whole in out) == (0, True)
