@@ -8,7 +8,7 @@ import typer
 from citrine.ocpp.v2.firmware_management_pb2 import Firmware
 from citrine_cli.errors import CliError
 from citrine_cli.forms import DurationOption
-from citrine_cli.values import parse_time
+from citrine_cli.values import parse_span
 
 __all__ = [
     "Certificate",
@@ -46,10 +46,11 @@ def firmware_of(location: str, certificate: Path | None, signature: str, retriev
         firmware.signing_certificate = _read(certificate)
     if signature:
         firmware.signature = signature
-    if retrieve:
-        firmware.retrieve_date_time.CopyFrom(parse_time("--retrieve", retrieve))
-    if install:
-        firmware.install_date_time.CopyFrom(parse_time("--install", install))
+    first, last = parse_span("--retrieve", retrieve, "--install", install)
+    if first is not None:
+        firmware.retrieve_date_time.CopyFrom(first)
+    if last is not None:
+        firmware.install_date_time.CopyFrom(last)
     return firmware
 
 

@@ -10,7 +10,7 @@ from citrine_cli.cells import PrefixId
 from citrine_cli.clock import Clock, utc_now
 from citrine_cli.errors import UsageError
 from citrine_cli.times import duration_words
-from citrine_cli.values import parse_time
+from citrine_cli.values import parse_span, parse_time
 from citrine_cli.words import count, enum_word, plain
 
 __all__ = ["periods_word", "profile_from_flags", "profile_table", "rate_unit"]
@@ -62,6 +62,7 @@ def profile_from_flags(
     )
     if not relative:
         schedule.start_schedule.CopyFrom(parse_time("--start", start, clock) if start else _now(clock))
+    first, last = parse_span("--from", valid_from, "--to", valid_to, clock)
     return types.ChargingProfile(
         id=profile_id,
         stack_level=level,
@@ -69,8 +70,8 @@ def profile_from_flags(
         charging_profile_kind=types.CHARGING_PROFILE_KIND_ENUM_RELATIVE if relative else kind,
         recurrency_kind=_RECURRENCE[recurs.lower()] if recurs else None,
         transaction_id=transaction_id or None,
-        valid_from=parse_time("--from", valid_from, clock) if valid_from else None,
-        valid_to=parse_time("--to", valid_to, clock) if valid_to else None,
+        valid_from=first,
+        valid_to=last,
         charging_schedule=[schedule],
     )
 

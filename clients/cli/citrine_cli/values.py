@@ -15,26 +15,62 @@ from citrine_cli.errors import UsageError
 from citrine_cli.forms import FORMS
 from citrine_cli.words import plain
 
-__all__ = ["parse_duration", "parse_object", "parse_seconds", "parse_time"]
+__all__ = ["parse_duration", "parse_object", "parse_seconds", "parse_span", "parse_time"]
 
-_RELATIVE = re.compile(r"\+(?:\d+[smhdw])+")
+_RELATIVE = re.compile(r"([+-]?)((?:\d+[smhdw])+)")
 _PART = re.compile(r"(\d+)([smhdw])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
-def parse_time(option: str, text: str, clock: Clock = utc_now) -> Timestamp:
-    """Return the time that a text says: ISO 8601, local time where it has no offset, or from now on as "+1d12h".
+def parse_time(option: str, text: str, clock: Clock = utc_now, *, past: bool = False) -> Timestamp:
+    """Return the time that a text says: ISO 8601, local time where it has no offset, or seen from now as "-1d12h".
+
+    Args:
+        option: Whose value it is.
+        text: What was written.
+        clock: Returns the time now.
+        past: Whether a span without a sign goes back from now, as where it is listed what happened.
 
     Raises:
         UsageError: When it is neither.
     """
+    relative = _RELATIVE.fullmatch(text)
     try:
-        found = clock() + _span(text) if _RELATIVE.fullmatch(text) else datetime.fromisoformat(text).astimezone(UTC)
+        if text == "now":
+            found = clock()
+        elif relative:
+            sign, span = relative.groups()
+            found = clock() + _span(span) * (-1 if sign == "-" or (past and not sign) else 1)
+        else:
+            found = datetime.fromisoformat(text).astimezone(UTC)
         stamp = Timestamp()
         stamp.FromDatetime(found.astimezone(UTC))
     except (ValueError, OverflowError) as error:
-        raise UsageError(f'{option}: {text!r} is not a time: expected "2030-01-31T12:00:00Z" or "+2h"') from error
+        raise UsageError(
+            f'{option}: {text!r} is not a time: expected "2030-01-31T12:00:00Z", "+2h" or "-1d"'
+        ) from error
     return stamp
+
+
+def parse_span(
+    start_option: str,
+    start: str | None,
+    end_option: str,
+    end: str | None,
+    clock: Clock = utc_now,
+    *,
+    past: bool = False,
+) -> tuple[Timestamp | None, Timestamp | None]:
+    """Return the times from and to which something is, as `parse_time` reads them; None for one that is not given.
+
+    Raises:
+        UsageError: When one is none, or the end comes before the start.
+    """
+    first = parse_time(start_option, start, clock, past=past) if start else None
+    last = parse_time(end_option, end, clock, past=past) if end else None
+    if first is not None and last is not None and last.ToNanoseconds() < first.ToNanoseconds():
+        raise UsageError(f"{end_option}: {end} is before {start_option} {start}")
+    return first, last
 
 
 def parse_duration(option: str, text: str) -> Duration:

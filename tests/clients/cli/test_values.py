@@ -1,13 +1,13 @@
 """Times, seconds and JSON objects as people write them."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from citrine_cli.errors import UsageError
-from citrine_cli.values import parse_duration, parse_object, parse_seconds, parse_time
+from citrine_cli.values import parse_duration, parse_object, parse_seconds, parse_span, parse_time
 
 NOW = datetime(2030, 1, 31, 12, tzinfo=UTC)
 
@@ -20,13 +20,33 @@ NOW = datetime(2030, 1, 31, 12, tzinfo=UTC)
         ("+2h", datetime(2030, 1, 31, 14, tzinfo=UTC)),
         ("+1d12h", datetime(2030, 2, 2, tzinfo=UTC)),
         ("+90s", datetime(2030, 1, 31, 12, 1, 30, tzinfo=UTC)),
+        ("-1d12h", datetime(2030, 1, 30, tzinfo=UTC)),
+        ("2h", datetime(2030, 1, 31, 14, tzinfo=UTC)),
+        ("now", NOW),
     ],
 )
 def test_times_are_iso_8601_or_from_now_on(text: str, expected: datetime) -> None:
     assert parse_time("--expires", text, clock=lambda: NOW).ToDatetime(UTC) == expected
 
 
-@pytest.mark.parametrize("text", ["", "tomorrow", "+", "+2", "2h", "+99999999999999w", "0001-01-01T00:00:00+14:00"])
+def test_a_span_without_a_sign_goes_back_where_it_is_listed_what_happened() -> None:
+    assert parse_time("--since", "2h", clock=lambda: NOW, past=True).ToDatetime(UTC) == NOW - timedelta(hours=2)
+    assert parse_time("--since", "+2h", clock=lambda: NOW, past=True).ToDatetime(UTC) == NOW + timedelta(hours=2)
+
+
+def test_an_end_before_the_start_is_an_error_by_name() -> None:
+    first, last = parse_span("--from", "-2h", "--to", "-1h", clock=lambda: NOW)
+    assert first is not None
+    assert last is not None
+    assert parse_span("--from", "", "--to", None) == (None, None)
+    assert parse_span("--from", "now", "--to", "now", clock=lambda: NOW)[0] is not None
+    with pytest.raises(UsageError, match="--to: -2h is before --from -1h"):
+        parse_span("--from", "-1h", "--to", "-2h", clock=lambda: NOW)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "tomorrow", "+", "-", "+2", "2", "- 2h", "+99999999999999w", "0001-01-01T00:00:00+14:00"]
+)
 def test_what_is_no_time_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match=r"--expires: .* is not a time"):
         parse_time("--expires", text, clock=lambda: NOW)

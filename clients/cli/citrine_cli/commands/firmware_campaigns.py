@@ -22,7 +22,7 @@ from citrine_cli.firmware_options import (
 from citrine_cli.forms import DurationOption
 from citrine_cli.prefixes import with_campaign
 from citrine_cli.targets import choice
-from citrine_cli.values import parse_seconds, parse_time
+from citrine_cli.values import parse_seconds, parse_span
 from citrine_cli.words import connected_word, count, enum_word, time_word
 
 __all__ = ["build"]
@@ -101,6 +101,7 @@ async def create(
         all_stations=all_stations,
     )
     delay = None if attempt_delay is None else parse_seconds("--attempt-delay", attempt_delay, LONGEST_DELAY)
+    first, last = parse_span("--start", start, "--end", end)
     campaign = pb.FirmwareCampaign(
         campaign_id=campaign_id,
         name=name,
@@ -114,8 +115,8 @@ async def create(
         max_failure_percent=max_failure_percent,
         max_attempts=attempts,
         attempt_delay=delay,
-        start_time=parse_time("--start", start) if start else None,
-        end_time=parse_time("--end", end) if end else None,
+        start_time=first,
+        end_time=last,
         hours=_hours(hours, zone),
     )
     request = pb.CreateFirmwareCampaignRequest(campaign=campaign)

@@ -10,7 +10,7 @@ from citrine_cli.client import Client, client_command, collect
 from citrine_cli.commands.reports import wait_for_report
 from citrine_cli.forms import DurationOption
 from citrine_cli.targets import DEFAULT_TIMEOUT, MARGIN, Station, Timeout, WhenOnline, choice, target, tell_answer
-from citrine_cli.values import parse_time
+from citrine_cli.values import parse_span
 from citrine_cli.words import enum_word, time_word
 
 __all__ = ["build"]
@@ -40,7 +40,7 @@ async def get_log(
     log_type: Annotated[
         str, typer.Option("--type", metavar="TYPE", help=f"Kind of log: {', '.join(_TYPES)}.")
     ] = "diagnostics",
-    oldest: Annotated[str, typer.Option("--from", metavar="TIME", help="Only from this time on.")] = "",
+    oldest: Annotated[str, typer.Option("--from", "--since", metavar="TIME", help="Only from this time on.")] = "",
     latest: Annotated[str, typer.Option("--until", metavar="TIME", help="Only until this time.")] = "",
     retries: Annotated[int, typer.Option("--retries", metavar="N", help="How often the station tries again.")] = 0,
     wait: Annotated[bool, typer.Option("--wait", help="Wait until it is uploaded.")] = False,
@@ -49,10 +49,11 @@ async def get_log(
 ) -> None:
     """Have a station upload a log. One that it still uploads may be cancelled for it."""
     log = ocpp.LogParameters(remote_location=url)
-    if oldest:
-        log.oldest_timestamp.CopyFrom(parse_time("--from", oldest))
-    if latest:
-        log.latest_timestamp.CopyFrom(parse_time("--until", latest))
+    first, last = parse_span("--from", oldest, "--until", latest, past=True)
+    if first is not None:
+        log.oldest_timestamp.CopyFrom(first)
+    if last is not None:
+        log.latest_timestamp.CopyFrom(last)
     request = ocpp.GetLogRequest(log=log, log_type=choice("--type", _TYPES, log_type))
     if retries:
         request.retries = retries

@@ -12,7 +12,7 @@ from citrine_cli.cells import PrefixId
 from citrine_cli.client import Client, client_command, collect
 from citrine_cli.prefixes import listed_transaction, transaction_id_of
 from citrine_cli.targets import DEFAULT_TIMEOUT, MARGIN, Station, Timeout, WhenOnline, choice, target, tell_answer
-from citrine_cli.values import parse_time
+from citrine_cli.values import parse_span
 from citrine_cli.words import enum_word, time_word
 
 __all__ = ["build"]
@@ -83,6 +83,7 @@ async def set_message(
     when_online: WhenOnline = False,
 ) -> None:
     """Put a message on a station's display. The exit code is 1 where the station refuses."""
+    first, last = parse_span("--from", start, "--until", end)
     message = ocpp.MessageInfo(
         id=message_id,
         priority=choice("--priority", _PRIORITIES, priority),
@@ -90,8 +91,8 @@ async def set_message(
             format=choice("--format", _FORMATS, text_format), content=text, language=language or None
         ),
         state=choice("--in", _SHOWN_IN, shown_in) if shown_in else None,
-        start_date_time=parse_time("--from", start) if start else None,
-        end_date_time=parse_time("--until", end) if end else None,
+        start_date_time=first,
+        end_date_time=last,
         transaction_id=await transaction_id_of(client, transaction, station_id) or None,
     )
     answer = await client.citrine.display_message.SetDisplayMessage(

@@ -3,7 +3,6 @@
 from typing import Annotated
 
 import typer
-from google.protobuf.timestamp_pb2 import Timestamp
 
 from citrine.api.v1.common_pb2 import TimeRange
 from citrine.api.v1.meter_values_pb2 import ListSamplesRequest, Sample
@@ -13,7 +12,7 @@ from citrine_cli.cells import Figure, PrefixId
 from citrine_cli.client import Client, client_command, collect
 from citrine_cli.errors import UsageError
 from citrine_cli.prefixes import listed_transaction
-from citrine_cli.values import parse_time
+from citrine_cli.values import parse_span
 from citrine_cli.words import enum_word, instant_word, number
 
 __all__ = ["build"]
@@ -44,13 +43,14 @@ async def list_values(
     context: Annotated[str, typer.Option("--context", metavar="NAME", help='Only of this one: "Sample.Clock".')] = "",
     phase: Annotated[str, typer.Option("--phase", metavar="NAME", help='Only of this phase, e.g. "L1-N".')] = "",
     location: Annotated[str, typer.Option("--location", metavar="NAME", help='Only from there, e.g. "Inlet".')] = "",
-    start: Annotated[str, typer.Option("--from", metavar="TIME", help="Taken at this time or later.")] = "",
+    start: Annotated[str, typer.Option("--from", "--since", metavar="TIME", help="Taken at this time or later.")] = "",
     end: Annotated[str, typer.Option("--to", metavar="TIME", help="Taken before this time.")] = "",
     signed: Annotated[bool, typer.Option("--signed", help="Only those that were signed.")] = False,
     newest: Annotated[bool, typer.Option("--newest", help="The latest first.")] = False,
     limit: Annotated[int, typer.Option("--limit", metavar="N", help="At most this many; 0 is all.")] = 0,
 ) -> None:
     """List meter values of a station in one unit for each quantity; --json has all that was sent, signed data too."""
+    first, last = parse_span("--from", start, "--to", end, past=True)
     request = ListSamplesRequest(
         station_id=station_id,
         transaction_id=await listed_transaction(client, transaction, station_id),
@@ -60,7 +60,7 @@ async def list_values(
         context=ReadingContextEnum.ValueType(_number("--context", ReadingContextEnum, context)),
         phase=PhaseEnum.ValueType(_number("--phase", PhaseEnum, phase)),
         location=LocationEnum.ValueType(_number("--location", LocationEnum, location)),
-        taken=TimeRange(start=_time("--from", start), end=_time("--to", end)),
+        taken=TimeRange(start=first, end=last),
         signed_only=signed,
         newest_first=newest,
     )
@@ -89,10 +89,6 @@ def _row(sample: Sample) -> list[str]:
         PrefixId(sample.transaction_id),
         value.signed_meter_value.encoding_method if value.HasField("signed_meter_value") else "",
     ]
-
-
-def _time(option: str, text: str) -> Timestamp | None:
-    return parse_time(option, text) if text else None
 
 
 def _number(option: str, enum: object, text: str) -> int:

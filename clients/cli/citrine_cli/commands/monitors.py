@@ -11,7 +11,7 @@ from citrine_cli.client import Client, Limit, client_command, collect
 from citrine_cli.commands.reports import wait_for_report
 from citrine_cli.errors import CliError
 from citrine_cli.targets import DEFAULT_TIMEOUT, MARGIN, Station, Timeout, choice, target, tell_answer
-from citrine_cli.values import parse_time
+from citrine_cli.values import parse_span
 from citrine_cli.variable_names import parse_name, write_name
 from citrine_cli.words import count, enum_word, instant_word, quantity, time_word
 
@@ -229,14 +229,13 @@ async def list_events(
     station: OfStation = "",
     component: OfComponent = "",
     variable: OfVariable = "",
-    start: Annotated[str, typer.Option("--from", metavar="TIME", help="At this time or later.")] = "",
+    start: Annotated[str, typer.Option("--from", "--since", metavar="TIME", help="At this time or later.")] = "",
     end: Annotated[str, typer.Option("--to", metavar="TIME", help="Before this time.")] = "",
     limit: Limit = 100,
 ) -> None:
     """List what monitors reported, the latest first. Times are of the clock of the station."""
-    times = TimeRange(
-        start=parse_time("--from", start) if start else None, end=parse_time("--to", end) if end else None
-    )
+    first, last = parse_span("--from", start, "--to", end, past=True)
+    times = TimeRange(start=first, end=last)
     request = pb.ListStationEventsRequest(station_id=station, component=component, variable=variable, time=times)
     pages = collect(client.citrine.diagnostics.ListStationEvents, request, limit)
     events = [event async for page in pages for event in page.station_events]

@@ -15,7 +15,7 @@ from citrine_cli.cells import PrefixId
 from citrine_cli.client import Client, Limit, collect
 from citrine_cli.named_things import check_station, check_token
 from citrine_cli.prefixes import with_assignment
-from citrine_cli.values import parse_time
+from citrine_cli.values import parse_span, parse_time
 from citrine_cli.words import time_word
 
 __all__ = [
@@ -48,6 +48,7 @@ async def assign_tariff(
     end: Annotated[str, typer.Option("--to", metavar="TIME", help="Until when.", show_default="without end")] = "",
 ) -> None:
     """Say to whom, where and when a tariff applies; without options to all drivers at all stations from now on."""
+    first, last = parse_span("--from", begin, "--to", end)
     assignment = TariffAssignment(
         tariff_id=tariff_id,
         station_id=station,
@@ -55,8 +56,8 @@ async def assign_tariff(
         group_id=group,
         id_token=id_token,
         id_token_type=token_type,
-        from_time=parse_time("--from", begin) if begin else None,
-        to_time=parse_time("--to", end) if end else None,
+        from_time=first,
+        to_time=last,
     )
     if station:
         await check_station(client, station, [evse])

@@ -42,7 +42,7 @@ from citrine_cli.commands.tariff_assignments import (
 )
 from citrine_cli.costs import cost_lines, element_lines
 from citrine_cli.errors import UsageError
-from citrine_cli.values import parse_object, parse_seconds, parse_time
+from citrine_cli.values import parse_object, parse_seconds, parse_span, parse_time
 from citrine_cli.words import count, money, time_word
 
 __all__ = ["build"]
@@ -332,10 +332,11 @@ def _fill(
         tariff.min_price.CopyFrom(Amount(after_tax=least))
     if most:
         tariff.max_price.CopyFrom(Amount(after_tax=most))
-    if valid_from:
-        tariff.valid_from.CopyFrom(parse_time("--valid-from", valid_from))
-    if valid_to:
-        tariff.valid_to.CopyFrom(parse_time("--valid-to", valid_to))
+    first, last = parse_span("--valid-from", valid_from, "--valid-to", valid_to)
+    if first is not None:
+        tariff.valid_from.CopyFrom(first)
+    if last is not None:
+        tariff.valid_to.CopyFrom(last)
     for text in texts:
         language, found, content = text.partition("=")
         if not found:

@@ -33,7 +33,7 @@ from citrine_cli.limits import MaxCost, MaxEnergy, MaxTime, parse_limit
 from citrine_cli.output import Facts
 from citrine_cli.prefixes import find_transaction, key_of_transaction
 from citrine_cli.targets import choice, tell_answer
-from citrine_cli.values import parse_time
+from citrine_cli.values import parse_span
 from citrine_cli.words import amount, count, duration_word, enum_word, instant_word, number, skew_word, time_word
 
 __all__ = ["build"]
@@ -75,16 +75,17 @@ async def list_transactions(
     station: Annotated[str, typer.Option("--station", metavar="ID", help="Only of this station.")] = "",
     active: Annotated[bool, typer.Option("--active", help="Only those that have not ended.")] = False,
     id_token: Annotated[str, typer.Option("--token", metavar="ID", help="Only of this token.")] = "",
-    begin: Annotated[str, typer.Option("--from", metavar="TIME", help="Begun then or later.")] = "",
+    begin: Annotated[str, typer.Option("--from", "--since", metavar="TIME", help="Begun then or later.")] = "",
     end: Annotated[str, typer.Option("--to", metavar="TIME", help="Begun before then.")] = "",
     limit: Annotated[int, typer.Option("--limit", metavar="N", help="At most this many; 0 is all.")] = 0,
 ) -> None:
     """List transactions, the latest first."""
-    started = TimeRange(
-        start=parse_time("--from", begin) if begin else None, end=parse_time("--to", end) if end else None
-    )
+    first, last = parse_span("--from", begin, "--to", end, past=True)
     request = ListTransactionsRequest(
-        station_id=station, active_only=active, id_token=id_token, started=started if begin or end else None
+        station_id=station,
+        active_only=active,
+        id_token=id_token,
+        started=TimeRange(start=first, end=last) if begin or end else None,
     )
     pages = collect(client.citrine.transactions.ListTransactions, request, limit)
     transactions = [transaction async for page in pages for transaction in page.transactions]
