@@ -32,6 +32,8 @@ from citrine_core.config import CoreSettings, InvalidSetting, split_address
 from citrine_core.database_gauges import DatabaseGauges
 from citrine_core.db import UnitOfWork, UnitOfWorkFactory
 from citrine_core.dispatch import Block, Dispatcher, HandlingStage, Inquiries, Routes, Stage, collect
+from citrine_core.dispatch.deduplication import find_answered
+from citrine_core.dispatch.repository import forget_answered_call
 from citrine_core.dispatch.routes import Route
 from citrine_core.errors import DatabaseUnavailable
 from citrine_core.events import EventFeed, EventsServicer, FrameHub
@@ -124,7 +126,7 @@ class Core:
         self.dispatcher = self._dispatcher()
         self.watchdog = Watchdog(self.unit_of_work, engine.pool, self.health, lambda: self.dispatcher.waiting, clock)
         inquirers = [one for block in self.blocks for one in block.inquirers]
-        self.inquiries = Inquiries(inquirers, self.dispatcher.submit)
+        self.inquiries = Inquiries(inquirers, self.dispatcher.submit, partial(find_answered, self.unit_of_work))
         self.sender.connect(self.dispatcher.submit)
         self.sender.ends.connect(self.routes, self.metrics.command)
         self.sender.translations += [one for block in self.blocks for one in block.translations]
@@ -327,6 +329,7 @@ class Core:
     async def _forget_station(self, work: UnitOfWork, tenant_id: str, station_id: str) -> None:
         await end_session(work, self.links, tenant_id, station_id, self._clock(), "the station was deleted")
         await self.queue.forget_station(work, tenant_id, station_id)
+        await forget_answered_call(work, tenant_id, station_id)
         for block in self.blocks:
             if block.forget_station is not None:
                 await block.forget_station(work, tenant_id, station_id)

@@ -337,6 +337,7 @@ class Router:
         now = self._loop.time()
         for call_id, call in self._calls.items():
             if call.link is link:
+                call.data = upstream.resent(call.data)
                 call.link = self._route(call.session, call.action)
                 if call.link is not None:
                     call.link.push(call.data)

@@ -8,7 +8,7 @@ from citrine.ocpp.actions import Action
 from citrine_edge.link import MAX_ITEM_BYTES
 from citrine_edge.ocppj import Code, RpcError
 
-__all__ = ["closed", "draining", "observed", "opened", "station_call", "station_send", "watching"]
+__all__ = ["closed", "draining", "observed", "opened", "resent", "station_call", "station_send", "watching"]
 
 
 def station_call(
@@ -28,6 +28,15 @@ def station_call(
     call.receive_time.CopyFrom(receive_time)
     getattr(call.request, action.field).CopyFrom(request)
     return _limited(item)
+
+
+def resent(call: bytes) -> bytes:
+    """Return a StationCall that says that it was sent before, and is else the same."""
+    # What stands behind a message is merged into it.
+    return call if call.endswith(_RESENT) else call + _RESENT
+
+
+_RESENT = pb.Upstream(call=pb.StationCall(resent=True)).SerializeToString()
 
 
 def station_send(

@@ -23,6 +23,8 @@ __all__ = ["FakeEdge", "FakeSession", "RefusedByCore", "fake_edge", "timestamp"]
 WAIT = 10.0
 """Seconds that a test waits for something before it fails."""
 
+_IDS = itertools.count(1)
+
 OnCommand = Callable[[link.Command], Message | link.CommandFailure | link.NativeMessage | None]
 """What a station does with a command: its answer, a failure, or None for no answer."""
 
@@ -99,7 +101,8 @@ class FakeEdge:
         self.welcome = link.Welcome()
         self._channel = channel
         self._credential = credential
-        self._ids = itertools.count(1)
+        # As of one process, so that a call by a new link has a higher id than those by the old one.
+        self._ids = _IDS
         self._out: asyncio.Queue[link.Upstream] = asyncio.Queue()
         self._answers: dict[int, asyncio.Future[link.Downstream]] = {}
         self._received: dict[str, asyncio.Queue[Any]] = defaultdict(asyncio.Queue)

@@ -1,5 +1,6 @@
 """What a handler is given and may give, and the marks that bind it to a message."""
 
+import enum
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ __all__ = [
     "Answered",
     "Call",
     "CallRefused",
+    "Deduplication",
     "Mark",
     "content_key",
     "handles",
@@ -41,6 +43,9 @@ class Call(Generic[RequestT]):
     """When the edge read it, UTC."""
     finding: Any = None
     """What the block's inquirer found out before the transaction of the database. None: it was not asked."""
+    repeated: bool = False
+    """Set by a handler with `own_key` where it handled the message before: it is answered as then, and observers are
+    not told again."""
 
 
 @dataclass(slots=True)
@@ -70,6 +75,17 @@ class CallRefused(Exception):
         self.description = description
 
 
+class Deduplication(enum.Enum):
+    """By what a message is recognised that was handled before. Edges send again what they have no answer to."""
+
+    BY_CALL = "call"
+    """By the identity that the edge gave to the call. A station that sends the message again makes another call."""
+    BY_KEY = "key"
+    """By its content, under whatever identity it comes."""
+    NOT_NEEDED = "not needed"
+    """Nothing is written, so that it may be handled again."""
+
+
 @dataclass(frozen=True, slots=True)
 class Mark:
     """What a decorator wrote on a handler."""
@@ -81,6 +97,14 @@ class Mark:
     batched: bool = False
     writes: bool = True
     once: Callable[[Any], str] | None = None
+    own_key: bool = False
+
+    @property
+    def deduplication(self) -> Deduplication:
+        """By what a message is recognised that was handled before."""
+        if self.once is not None or self.own_key:
+            return Deduplication.BY_KEY
+        return Deduplication.BY_CALL if self.writes else Deduplication.NOT_NEEDED
 
 
 _MARKS = "__citrine_marks__"
@@ -106,8 +130,13 @@ def handles(
     batched: bool = False,
     writes: bool = True,
     once: Callable[[RequestT], str] | None = None,
+    own_key: bool = False,
 ) -> Callable[[Method], Method]:
     """Mark a method as the one that handles a message of stations.
+
+    A call that an edge sends again, because it does not know what became of it, is not handled twice: it is answered
+    as before. That is found out by the identity of the call, at the cost of a statement for each batch, unless the
+    method is marked otherwise.
 
     Args:
         message: Request class of `citrine.ocpp.v2`.
@@ -115,9 +144,11 @@ def handles(
             in the same order, each a response or a CallRefused. Otherwise it is `async (work, call) -> answer`.
         writes: False for a method that only reads; then it may run where nothing can be written.
         once: Returns what makes two messages of one station the same. A message seen before is not handled
-            again, but answered as it was. None for a handler that can tell by itself.
+            again, but answered as it was, also where the station sent it again under another message id.
+        own_key: The method itself recognises a message that it handled before, under whatever identity it comes:
+            it answers it as before, has no second effect, and sets `Call.repeated`.
     """
-    return _mark(Mark("call", message, batched, writes, once))
+    return _mark(Mark("call", message, batched, writes, once, own_key))
 
 
 def handles_answer(message: type[ResponseT]) -> Callable[[Method], Method]:
@@ -134,7 +165,8 @@ def handles_vendor(vendor_id: str, message_id: str | None = None) -> Callable[[M
     """Mark a method as the one that answers a vendor's DataTransfer.
 
     The method is `async (work, call) -> DataTransferResponse`. Without a message id it gets all of the vendor's
-    messages that have no handler of their own (P02).
+    messages that have no handler of their own (P02). It runs once for a call, however often the edge sends that; but
+    again where the database rolled back what it did, so that effects outside of `work` belong behind its commit.
     """
     return _mark(Mark("vendor", (vendor_id, message_id)))
 

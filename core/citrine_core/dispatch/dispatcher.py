@@ -43,6 +43,8 @@ class Item:
     """Sends something back to where the item came from. To be called after the commit only."""
     finding: Any = None
     """What an inquirer found out about it (see inquiries). None: nobody was asked."""
+    forgotten: bool = False
+    """True once it was dropped at the begin of an outage, because its sender sends it again."""
 
 
 class Stage(Protocol):
@@ -218,7 +220,10 @@ class Dispatcher:
         # What its sender sends again is forgotten before the sender hears of the outage: all that it knows to be
         # unanswered then, it sends again when the outage is over. The rest waits here.
         lane.waiting.clear()
-        lane.waiting.extend(item for item in held if not self._by_kind[type(item.content)].lost(item))
+        for item in held:
+            item.forgotten = self._by_kind[type(item.content)].lost(item)
+            if not item.forgotten:
+                lane.waiting.append(item)
         lane.has_room.set()
         logger.error(
             "in an outage %d items are held and %d forgotten", len(lane.waiting), len(held) - len(lane.waiting)

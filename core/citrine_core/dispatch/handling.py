@@ -27,7 +27,8 @@ from citrine.ocpp.v2.provisioning_pb2 import (
 )
 from citrine_core.clock import Clock, utc_now
 from citrine_core.db import UnitOfWork
-from citrine_core.dispatch.calls import Call, CallRefused
+from citrine_core.dispatch.calls import Call, CallRefused, Deduplication
+from citrine_core.dispatch.deduplication import Claims
 from citrine_core.dispatch.dispatcher import Item
 from citrine_core.dispatch.repository import HandledMessages, keep_poisoned
 from citrine_core.dispatch.routes import Observer, Route, Routes
@@ -39,6 +40,10 @@ logger = logging.getLogger(__name__)
 
 CurrentEpochs = Callable[[UnitOfWork, str, set[str]], Awaitable[Mapping[str, int]]]
 """Returns the epoch of the newest session of each of a tenant's stations."""
+
+
+Groups = dict[tuple[str, type[Message]], list[tuple[Item, Call[Any]]]]
+"""Items of a batch with what handlers are given of them, by tenant and class of the message."""
 
 
 OnAccepted = Callable[[UnitOfWork, str, Sequence[str]], Awaitable[None]]
@@ -54,7 +59,7 @@ class HandlingStage:
         clock: Returns the time now.
         on_accepted: Told of stations of a tenant whose BootNotification is answered Accepted, in the transaction
             that stores it.
-        observers: Told of all messages that were handled and not refused.
+        observers: Told of all messages that were handled and not refused, once of each.
     """
 
     kinds = (StationCall, StationSend)
@@ -87,10 +92,11 @@ class HandlingStage:
 
     async def run(self, work: UnitOfWork, items: Sequence[Item]) -> None:
         """Handle all, grouped by tenant and action."""
-        groups: dict[tuple[str, type[Message]], list[tuple[Item, Call[Any]]]] = defaultdict(list)
+        groups: Groups = defaultdict(list)
         for item in await self._current(work, items):
             call = to_call(item)
             groups[call.tenant_id, type(call.message)].append((item, call))
+        claims = await self._claim(work, groups)
         for (tenant_id, message), pairs in groups.items():
             route = self._routes.calls.get(message)
             calls = [call for _, call in pairs]
@@ -102,15 +108,22 @@ class HandlingStage:
             else:
                 answers = await _handle(work, route, calls)
             for (item, _), answer in zip(pairs, answers, strict=True):
-                _answer_after_commit(work, item, answer)
+                _answer_after_commit(work, item, answer, claims)
             if route is not None and self._observers:
                 await self._tell_observers(work, calls, answers)
             if message is BootNotificationRequest and self._on_accepted is not None:
                 await self._on_accepted(work, tenant_id, _accepted(calls, answers))
+        if claims is not None:
+            await claims.store()
 
     async def poisoned(self, work: UnitOfWork | None, item: Item, error: Exception) -> None:
         """Answer InternalError, once the message is kept for people to look at."""
+        claims = None
         if work is not None:
+            if isinstance(item.content, StationCall):
+                claims = Claims(work, self._clock)
+                if not await claims.claim([item]):
+                    return
             await keep_poisoned(
                 work.session,
                 item.tenant_id,
@@ -122,12 +135,49 @@ class HandlingStage:
             )
         answer = CallRefused("InternalError", "the message could not be processed")
         if work is not None:
-            _answer_after_commit(work, item, answer)
+            _answer_after_commit(work, item, answer, claims)
+            if claims is not None:
+                await claims.store()
         elif isinstance(item.content, StationCall):
             item.reply(_refusal(item.content.id, answer))
 
+    async def _claim(self, work: UnitOfWork, groups: Groups) -> Claims | None:
+        """Claim the calls that nothing but their identity tells from a repetition, and leave out those handled before.
+
+        Costs nothing where there is none, as in most batches of transaction events.
+        """
+        claimed = {key: pairs for key, pairs in groups.items() if self._is_claimed(key[1])}
+        items = [
+            item
+            for pairs in claimed.values()
+            for item, _ in pairs
+            if type(item.content) is StationCall and self.writes(item)
+        ]
+        if not items:
+            return None
+        claims = Claims(work, self._clock)
+        fresh = {id(item) for item in await claims.claim(items)}
+        left_out = {id(item) for item in items} - fresh
+        if left_out:
+            for key, pairs in claimed.items():
+                groups[key] = [pair for pair in pairs if id(pair[0]) not in left_out]
+                if not groups[key]:
+                    del groups[key]
+        return claims
+
+    def _is_claimed(self, message: type[Message]) -> bool:
+        route = self._routes.calls.get(message)
+        if route is None:
+            return False
+        by = route.mark.deduplication
+        return by is Deduplication.BY_CALL or (by is Deduplication.NOT_NEEDED and bool(self._observers))
+
     async def _tell_observers(self, work: UnitOfWork, calls: Sequence[Call[Any]], answers: Sequence[Any]) -> None:
-        handled = [call for call, answer in zip(calls, answers, strict=True) if not isinstance(answer, CallRefused)]
+        handled = [
+            call
+            for call, answer in zip(calls, answers, strict=True)
+            if not call.repeated and not isinstance(answer, CallRefused)
+        ]
         if handled:
             for observe in self._observers:
                 await observe(work, handled)
@@ -161,7 +211,11 @@ class HandlingStage:
         keys = [(call.station_id, _digest(name, route.mark.once(call.message))) for call in calls]
         handled = HandledMessages(work.session)
         stored = await handled.find_all(tenant_id, keys)
-        fresh = {key: call for key, call in zip(keys, calls, strict=True) if key not in stored}
+        fresh: dict[tuple[str, str], Call[Any]] = {}
+        for key, call in zip(keys, calls, strict=True):
+            call.repeated = key in stored or key in fresh
+            if not call.repeated:
+                fresh[key] = call
         answers = dict(zip(fresh, await _handle(work, route, list(fresh.values())), strict=True)) if fresh else {}
         await handled.add_all(
             tenant_id,
@@ -216,7 +270,9 @@ def _accepted(calls: Sequence[Call[Any]], answers: Sequence[Any]) -> list[str]:
     ]
 
 
-def _answer_after_commit(work: UnitOfWork, item: Item, answer: Message | CallRefused) -> None:
+def _answer_after_commit(
+    work: UnitOfWork, item: Item, answer: Message | CallRefused, claims: Claims | None = None
+) -> None:
     if isinstance(item.content, StationSend):
         return
     if isinstance(answer, CallRefused):
@@ -225,6 +281,8 @@ def _answer_after_commit(work: UnitOfWork, item: Item, answer: Message | CallRef
         downstream = Downstream(answer=Answer(id=item.content.id, response=wrap_response(answer)))
         if isinstance(answer, BootNotificationResponse):
             downstream.answer.registration = answer.status
+    if claims is not None and (isinstance(answer, CallRefused) or answer.ByteSize() > 0):
+        claims.answered(item, downstream)
     work.after_commit(lambda: item.reply(downstream))
 
 

@@ -7,16 +7,19 @@ meanwhile, and no other station waits. A station's own next message waits in the
 import asyncio
 import logging
 from collections import defaultdict, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Any, Protocol
 
 from google.protobuf.message import Message
 
-from citrine.edge.v1.link_pb2 import StationCall
+from citrine.edge.v1.link_pb2 import Downstream, StationCall
 from citrine.ocpp.actions import action_of
 from citrine_core.dispatch.calls import Call
+from citrine_core.dispatch.deduplication import key_of
 from citrine_core.dispatch.dispatcher import Item
 from citrine_core.dispatch.handling import to_call
+from citrine_core.dispatch.repository import CallKey
+from citrine_core.errors import DatabaseUnavailable
 
 __all__ = ["Inquirer", "Inquiries"]
 
@@ -30,6 +33,10 @@ MOST_UNDER_WAY = 64
 
 LONGEST_TIME = 60.0
 """Seconds after which an inquirer counts as failed, whatever it waits for."""
+
+
+FindAnswered = Callable[[Collection[CallKey]], Awaitable[Collection[CallKey]]]
+"""`await find_answered(keys)` returns those of the calls that are answered already."""
 
 
 class Inquirer(Protocol):
@@ -60,14 +67,20 @@ class Inquiries:
     Args:
         inquirers: Of all blocks, one for each class of messages at most.
         submit: Puts an item into its lane.
+        find_answered: Returns those of the calls that are answered already. Asked for calls that an edge sent again.
     """
 
-    def __init__(self, inquirers: Sequence[Inquirer], submit: Callable[[Item], None]) -> None:
+    def __init__(
+        self, inquirers: Sequence[Inquirer], submit: Callable[[Item], None], find_answered: FindAnswered | None = None
+    ) -> None:
         self._submit = submit
+        self._find_answered = find_answered
         self._by_field: dict[str, Inquirer] = {
             action_of(message).field: one for one in inquirers for message in one.messages
         }
         self._waiting: dict[tuple[Inquirer, str], deque[tuple[Item, float]]] = defaultdict(deque)
+        # Of each station the last call that was asked about, until it is answered.
+        self._asked: dict[tuple[str, str], Item] = {}
         self._places = asyncio.Semaphore(MOST_UNDER_WAY)
         self._filled = asyncio.Event()
         self._idle = asyncio.Event()
@@ -82,6 +95,8 @@ class Inquiries:
             name = content.request.WhichOneof("message") or ""
             inquirer = self._by_field.get(name)
             if inquirer is not None and inquirer.wants(item.tenant_id, getattr(content.request, str(name))):
+                if self._is_repetition(item):
+                    return
                 self._waiting[inquirer, item.tenant_id].append((item, asyncio.get_running_loop().time()))
                 self._idle.clear()
                 self._filled.set()
@@ -92,6 +107,7 @@ class Inquiries:
         """Forget what waits and is under way, at the begin of an outage: the edges send it again."""
         self._outages += 1
         self._waiting.clear()
+        self._asked.clear()
 
     async def drained(self) -> None:
         """Wait until nothing waits and nothing is under way."""
@@ -114,6 +130,31 @@ class Inquiries:
                 inquirer, batch = self._take()
                 tasks.create_task(self._ask(inquirer, batch, self._outages), name="inquiry")
 
+    def _is_repetition(self, item: Item) -> bool:
+        """Tell whether a call is under way already, asked about or in its lane; its answer goes to the newer link."""
+        station, reply = key_of(item).station, item.reply
+        earlier = self._asked.get(station)
+        repeats = earlier is not None and not earlier.forgotten and key_of(earlier) == key_of(item)
+        asked = self._asked[station] = earlier if earlier is not None and repeats else item
+
+        def answer(downstream: Downstream) -> None:
+            if self._asked.get(station) is asked:
+                del self._asked[station]
+            reply(downstream)
+
+        asked.reply = answer
+        return repeats
+
+    async def _answered(self, items: Sequence[Item]) -> Collection[CallKey]:
+        """Return those of the calls that are answered already, so that nothing need be found out for them."""
+        resent = [key_of(item) for item in items if item.content.resent]
+        if not resent or self._find_answered is None:
+            return ()
+        try:
+            return await self._find_answered(resent)
+        except DatabaseUnavailable:
+            return ()
+
     def _take(self) -> tuple[Inquirer, list[tuple[Item, float]]]:
         key = next(iter(self._waiting))
         queue = self._waiting[key]
@@ -126,9 +167,14 @@ class Inquiries:
         findings: Sequence[Any] = [None] * len(batch)
         try:
             waited = asyncio.get_running_loop().time() - batch[0][1]
-            async with asyncio.timeout(LONGEST_TIME):
-                found = await inquirer.ask([to_call(item) for item, _ in batch], waited)
-            findings = found if len(found) == len(batch) else findings
+            answered = await self._answered([item for item, _ in batch])
+            asked = [place for place, (item, _) in enumerate(batch) if key_of(item) not in answered]
+            if asked:
+                async with asyncio.timeout(LONGEST_TIME):
+                    found = await inquirer.ask([to_call(batch[place][0]) for place in asked], waited)
+                if len(found) == len(asked):
+                    by_place = dict(zip(asked, found, strict=True))
+                    findings = [by_place.get(place) for place in range(len(batch))]
         except Exception as error:
             # The handlers decide by what they know themselves.
             logger.error("an inquiry failed", exc_info=error)

@@ -1,13 +1,13 @@
-"""Tables of the dispatcher: messages that were handled once, and those that nobody could handle."""
+"""Tables of the dispatcher: messages and calls that are handled once, and those that nobody could handle."""
 
 from datetime import datetime
 
-from sqlalchemy import Index, LargeBinary, String, Text
+from sqlalchemy import BigInteger, Index, LargeBinary, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from citrine_core.db import BigId, Model
 
-__all__ = ["HandledMessage", "PoisonedMessage"]
+__all__ = ["AnsweredCall", "HandledMessage", "PoisonedMessage"]
 
 
 class HandledMessage(Model):
@@ -37,3 +37,18 @@ class PoisonedMessage(Model):
     content: Mapped[bytes] = mapped_column(LargeBinary)
     error: Mapped[str] = mapped_column(Text)
     create_time: Mapped[datetime]
+
+
+class AnsweredCall(Model):
+    """The newest call of a station that is recognised by how its edge names it, with its answer."""
+
+    __tablename__ = "answered_calls"
+
+    tenant_id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    station_id: Mapped[str] = mapped_column(String(48), primary_key=True)
+    epoch: Mapped[int] = mapped_column(BigInteger)
+    """Of the session that it came by."""
+    call_id: Mapped[int] = mapped_column(BigInteger)
+    """Chosen by the edge; grows within an epoch."""
+    answer: Mapped[bytes | None] = mapped_column(LargeBinary)
+    """citrine.edge.v1.Downstream. None: the response of its action in which nothing is set."""

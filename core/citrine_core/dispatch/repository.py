@@ -1,16 +1,18 @@
 """Queries of the dispatcher."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from typing import Any, NamedTuple
 
 from sqlalchemy import delete, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from citrine_core.db.bulk import BulkInsert
-from citrine_core.db.one_of_keys import one_of_keys
-from citrine_core.dispatch.models import HandledMessage, PoisonedMessage
+from citrine_core.db import UnitOfWork
+from citrine_core.db.bulk import BulkInsert, BulkUpdate
+from citrine_core.db.one_of_keys import one_of_keys, pack
+from citrine_core.dispatch.models import AnsweredCall, HandledMessage, PoisonedMessage
 
-__all__ = ["HandledMessages", "keep_poisoned"]
+__all__ = ["AnsweredCalls", "CallKey", "HandledMessages", "NewestCall", "forget_answered_call", "keep_poisoned"]
 
 Key = tuple[str, str]
 """Station and digest of the business key."""
@@ -54,6 +56,92 @@ class HandledMessages:
         old = select(*key).where(table.c.handle_time < time).limit(limit)
         result = await (await self._session.connection()).execute(delete(table).where(tuple_(*key).in_(old)))
         return result.rowcount > 0
+
+
+class CallKey(NamedTuple):
+    """Identity of a call, as its edge names it."""
+
+    tenant_id: str
+    station_id: str
+    epoch: int
+    call_id: int
+
+    @property
+    def station(self) -> tuple[str, str]:
+        """Tenant and station: of each there is one row."""
+        return (self.tenant_id, self.station_id)
+
+
+class NewestCall(NamedTuple):
+    """The newest call of a station."""
+
+    key: CallKey
+    answer: bytes | None
+    """citrine.edge.v1.Downstream. None: the response of its action in which nothing is set."""
+
+
+class AnsweredCalls:
+    """The newest call of each station, with its answer."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def claim_all(self, calls: Collection[CallKey]) -> set[tuple[str, str]]:
+        """Store calls, at most one of a station, and return the stations of those that were not stored before.
+
+        Waits for transactions of other cores that claimed a call of one of the stations; what they committed counts.
+        The rows are locked until the transaction ends, whether they were stored before or not.
+        """
+        connection = await self._session.connection()
+        # In one order everywhere, so that two cores don't wait for each other.
+        packed = pack(tuple(call) for call in sorted(calls))
+        rows: Sequence[Any] = (await connection.exec_driver_sql(_CLAIM[connection.dialect.name], (packed,))).all()
+        return {(tenant_id, station_id) for tenant_id, station_id in rows}
+
+    async def find_all(self, stations: Collection[tuple[str, str]]) -> dict[tuple[str, str], NewestCall]:
+        """Return the newest calls of stations, by tenant and station."""
+        table = AnsweredCall.__table__.c
+        rows = await (await self._session.connection()).execute(
+            select(table.tenant_id, table.station_id, table.epoch, table.call_id, table.answer).where(
+                one_of_keys((table.tenant_id, table.station_id), stations)
+            )
+        )
+        newest = {}
+        for tenant_id, station_id, epoch, call_id, answer in rows:
+            key = CallKey(tenant_id, station_id, epoch, call_id)
+            newest[key.station] = NewestCall(key, None if answer is None else bytes(answer))
+        return newest
+
+    async def store_answers(self, answers: Mapping[tuple[str, str], bytes]) -> None:
+        """Store the answers to calls that this transaction claimed, by tenant and station."""
+        await _ANSWER.execute(self._session, [(answer, *station) for station, answer in sorted(answers.items())])
+
+
+_ANSWER = BulkUpdate(AnsweredCall.metadata.tables["answered_calls"], ("answer",), ("tenant_id", "station_id"))
+
+_CLAIM = {
+    dialect: f"""
+        INSERT INTO answered_calls (tenant_id, station_id, epoch, call_id) {source}
+        ON CONFLICT (tenant_id, station_id)
+        DO UPDATE SET epoch = excluded.epoch, call_id = excluded.call_id, answer = NULL
+        WHERE (excluded.epoch, excluded.call_id) > (answered_calls.epoch, answered_calls.call_id)
+        RETURNING tenant_id, station_id
+    """
+    for dialect, source in {
+        # SQLite takes ON for a join's where nothing stands between.
+        "sqlite": "SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3 FROM json_each(?) WHERE true",
+        "postgresql": "SELECT key ->> 0, key ->> 1, (key ->> 2)::bigint, (key ->> 3)::bigint"
+        " FROM jsonb_array_elements($1::jsonb) AS key",
+    }.items()
+}
+"""The calls are one parameter, so that the statement is the same for any number of them."""
+
+
+async def forget_answered_call(work: UnitOfWork, tenant_id: str, station_id: str) -> None:
+    """Remove the newest call of a station."""
+    await work.session.execute(
+        delete(AnsweredCall).where(AnsweredCall.tenant_id == tenant_id, AnsweredCall.station_id == station_id)
+    )
 
 
 async def keep_poisoned(

@@ -1,6 +1,7 @@
 """What is asked outside before messages come to their lanes."""
 
 import asyncio
+import itertools
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
@@ -15,6 +16,8 @@ from citrine.ocpp.v2.types_pb2 import IdToken
 from citrine_core.dispatch import Call, Inquiries, Item
 
 WAIT = 10.0
+
+IDS = itertools.count(1)
 
 
 class Asker:
@@ -77,7 +80,7 @@ async def inquiries(asker: Asker, lane: Lane) -> AsyncIterator[Inquiries]:
 def item(token: str | None, tenant_id: str = "default") -> Item:
     message: Message = HeartbeatRequest() if token is None else AuthorizeRequest(id_token=IdToken(id_token=token))
     session = SessionRef(tenant_id=tenant_id, station_id="CS-1", epoch=1)
-    call = StationCall(session=session, message_id="1", request=wrap_request(message))
+    call = StationCall(id=next(IDS), session=session, message_id="1", request=wrap_request(message))
     return Item(tenant_id, "CS-1", call, lambda downstream: None)
 
 

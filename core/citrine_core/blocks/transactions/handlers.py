@@ -94,7 +94,7 @@ class TransactionsHandlers:
         power_kw = services.settings.evse_power_kw
         self._evse_power_w = None if power_kw is None else 1000 * power_kw
 
-    @handles(TransactionEventRequest, batched=True)
+    @handles(TransactionEventRequest, batched=True, own_key=True)
     async def transaction_events(
         self, work: UnitOfWork, calls: Sequence[Call[TransactionEventRequest]]
     ) -> Sequence[TransactionEventResponse]:
@@ -223,6 +223,8 @@ async def _read(
             occurrence.receive_time = call.receive_time
             if call.finding is not None:
                 batch.findings[key] = call.finding
+        else:
+            call.repeated = True
     return batch
 
 
