@@ -98,6 +98,8 @@ class FakeEdge:
         self.sessions: dict[tuple[str, str], link.HeldSession] = {}
         self.on_command: OnCommand = lambda command: None
         self.commands: list[link.Command] = []
+        self.calls: dict[int, link.StationCall] = {}
+        """What was put by `put_call`, by its id."""
         self.welcome = link.Welcome()
         self._channel = channel
         self._credential = credential
@@ -203,8 +205,17 @@ class FakeEdge:
             receive_time=timestamp(receive_time) if receive_time is not None else _by_its_clock(message),
         )
         call.message_id = message_id or f"message-{call.id}"
+        self.calls[call.id] = call
         self._answers[call.id] = asyncio.get_running_loop().create_future()
         self.put(link.Upstream(call=call))
+        return call.id
+
+    def put_again(self, call: link.StationCall) -> int:
+        """Queue a CALL that was sent before, by this link or another one, and return its id."""
+        again = link.StationCall(resent=True)
+        again.MergeFrom(call)
+        self._answers[call.id] = asyncio.get_running_loop().create_future()
+        self.put(link.Upstream(call=again))
         return call.id
 
     async def answer_to(self, call_id: int, limit: float = WAIT) -> Any:

@@ -39,10 +39,15 @@ async def both(sqlite_url: str, postgres_url: str) -> AsyncIterator[list[UnitOfW
 
 
 class Clock:
-    """Goes on by a millisecond each time."""
+    """Goes on by a millisecond each time, and counts calls."""
 
     def __init__(self) -> None:
         self._time = NOW
+        self._calls = 0
+
+    def next_call_id(self) -> int:
+        self._calls += 1
+        return self._calls
 
     def __call__(self) -> datetime:
         self._time += timedelta(milliseconds=1)
@@ -79,7 +84,7 @@ async def send(unit_of_work: UnitOfWorkFactory, clock: Clock, stage: HandlingSta
             "default",
             STATION,
             StationCall(
-                id=number,
+                id=clock.next_call_id(),
                 session=SessionRef(tenant_id="default", station_id=STATION, epoch=1),
                 message_id=str(number),
                 request=wrap_request(message),

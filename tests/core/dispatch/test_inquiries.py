@@ -2,18 +2,19 @@
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from typing import Any
 
 import pytest
 from google.protobuf.message import Message
 
-from citrine.edge.v1.link_pb2 import SessionRef, StationCall
+from citrine.edge.v1.link_pb2 import Downstream, SessionRef, StationCall
 from citrine.ocpp.actions import wrap_request
 from citrine.ocpp.v2.authorization_pb2 import AuthorizeRequest
 from citrine.ocpp.v2.availability_pb2 import HeartbeatRequest
 from citrine.ocpp.v2.types_pb2 import IdToken
 from citrine_core.dispatch import Call, Inquiries, Item
+from citrine_core.dispatch.repository import CallKey
 
 WAIT = 10.0
 
@@ -129,6 +130,67 @@ async def test_a_question_that_fails_is_no_answer(inquiries: Inquiries, asker: A
     await drained(inquiries)
 
     assert lane.findings() == [None, None]
+
+
+def again(item: Item, answers: list[Downstream]) -> Item:
+    """Return an item of the same call, by another link."""
+    call = StationCall(resent=True)
+    call.MergeFrom(item.content)
+    return Item(item.tenant_id, item.station_id, call, answers.append)
+
+
+async def test_of_a_call_that_comes_again_is_asked_once_and_the_newer_link_has_its_answer(
+    inquiries: Inquiries, asker: Asker, lane: Lane
+) -> None:
+    answers: list[Downstream] = []
+    asker.may_answer.clear()
+    first = item("A")
+    inquiries.submit(first)
+    await asker.called.wait()
+    inquiries.submit(again(first, []))
+    asker.may_answer.set()
+    await drained(inquiries)
+    # In its lane, too.
+    inquiries.submit(again(first, answers))
+    [under_way] = [lane.items.get_nowait() for _ in range(lane.items.qsize())]
+    under_way.reply(Downstream())
+
+    assert asker.asked == [["A"]]
+    assert under_way is first
+    assert answers == [Downstream()]
+
+
+async def test_a_call_that_was_forgotten_in_an_outage_is_asked_about_again(
+    inquiries: Inquiries, asker: Asker, lane: Lane
+) -> None:
+    first = item("A")
+    inquiries.submit(first)
+    await drained(inquiries)
+    first.forgotten = True
+    inquiries.submit(again(first, []))
+    await drained(inquiries)
+
+    assert asker.asked == [["A"], ["A"]]
+    assert lane.findings() == ["A", "A"]
+
+
+async def test_what_is_answered_already_is_not_asked_about(asker: Asker, lane: Lane) -> None:
+    answered, fresh, resent = item("A"), item("B"), item("C")
+
+    async def find_answered(calls: Collection[CallKey]) -> Collection[CallKey]:
+        [one, _] = calls
+        return {one}
+
+    inquiries = Inquiries([asker], lane.items.put_nowait, find_answered)
+    for one in (again(answered, []), fresh, again(resent, [])):
+        one.station_id = f"CS-{one.content.id}"
+        inquiries.submit(one)
+    running = asyncio.create_task(inquiries.run())
+    await drained(inquiries)
+    running.cancel()
+
+    assert asker.asked == [["B", "C"]]
+    assert lane.findings() == [None, "B", "C"]
 
 
 async def test_in_an_outage_what_waits_is_forgotten(inquiries: Inquiries, asker: Asker, lane: Lane) -> None:
