@@ -28,13 +28,13 @@ from citrine.edge.v1.link_pb2 import SessionRef, Watch
 from citrine_core.blocks import built_in, plug_ins
 from citrine_core.business_counters import BusinessCounters
 from citrine_core.clock import Clock, utc_now
-from citrine_core.config import CoreSettings, InvalidSetting, split_address
+from citrine_core.config import CoreSettings, split_address
 from citrine_core.database_gauges import DatabaseGauges
 from citrine_core.db import UnitOfWork, UnitOfWorkFactory
-from citrine_core.dispatch import Block, Dispatcher, HandlingStage, Inquiries, Routes, Stage, collect
+from citrine_core.dispatch import Block, Dispatcher, HandlingStage, Inquiries, Stage
 from citrine_core.dispatch.deduplication import find_answered
 from citrine_core.dispatch.repository import forget_answered_call
-from citrine_core.dispatch.routes import Route
+from citrine_core.dispatch.routes import Route, collect_served
 from citrine_core.errors import DatabaseUnavailable
 from citrine_core.events import EventFeed, EventsServicer, FrameHub
 from citrine_core.housekeeping import Housekeeping
@@ -121,7 +121,7 @@ class Core:
         )
         resources = [reports.block(self.services, self.feed), refusals.block(self.services, self.links)]
         self.blocks = [*resources, *built_in(self.services), *plug_ins(self.services)]
-        self.routes = _routes(self.blocks, settings.served_blocks)
+        self.routes = collect_served(self.blocks, settings.served_blocks)
         self.health = Health(self.unit_of_work, clock, self._announce)
         self.dispatcher = self._dispatcher()
         self.watchdog = Watchdog(self.unit_of_work, engine.pool, self.health, lambda: self.dispatcher.waiting, clock)
@@ -367,18 +367,6 @@ def _resources(services: Services, feed: EventFeed, frames: FrameHub, blocks: Se
     keys = partial(keys_pb2_grpc.add_KeysServiceServicer_to_server, KeysServicer(services, known))
     adders = [*(partial(add, servicer) for add, servicer, _ in servicers), keys]
     return [Block("resources", add_servicers=adders, service_names=names)]
-
-
-def _routes(blocks: Sequence[Block], served: frozenset[str]) -> Routes:
-    """Return the handlers: of what stations send those of the served blocks, of answers to commands all."""
-    unknown = served - {block.name for block in blocks}
-    if unknown:
-        raise InvalidSetting(f"blocks: there is no block {', '.join(sorted(unknown))}")
-    everything = collect(blocks)
-    if not served:
-        return everything
-    chosen = collect([block for block in blocks if block.name in served])
-    return Routes(chosen.calls, everything.answers, chosen.vendors, everything.failures)
 
 
 def _watch(tenant_id: str, station_id: str, on: bool) -> Watch:

@@ -1,7 +1,7 @@
 """Which handler a message goes to, collected from the blocks by the composition root."""
 
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,7 @@ from sqlalchemy import Table
 
 from citrine.ocpp.actions import action_of
 from citrine.ocpp.v2.data_transfer_pb2 import DataTransferRequest, DataTransferResponse, DataTransferStatusEnum
+from citrine_core.config import InvalidSetting
 from citrine_core.db import UnitOfWork
 from citrine_core.dispatch.calls import Call, Mark, marks_of
 from citrine_core.jobs import Job
@@ -18,7 +19,7 @@ from citrine_core.jobs import Job
 if TYPE_CHECKING:
     from citrine_core.dispatch.inquiries import Inquirer
 
-__all__ = ["Block", "ForgetStation", "Observer", "Route", "Routes", "Translate", "collect"]
+__all__ = ["Block", "ForgetStation", "Observer", "Route", "Routes", "Translate", "collect", "collect_served"]
 
 
 ForgetStation = Callable[[UnitOfWork, str, str], Awaitable[None]]
@@ -127,3 +128,22 @@ def collect(blocks: Iterable[Block]) -> Routes:
                         raise ValueError(f"block {block.name} binds {mark.message} a second time")
                     bound[mark.message] = route
     return Routes(calls, dict(answers), vendors, dict(failures))
+
+
+def collect_served(blocks: Sequence[Block], served: Collection[str]) -> Routes:
+    """Return the handlers: of what stations send those of the served blocks, or all where none is named.
+
+    Of answers to commands and of their failures they are all: whichever core sent a command stores its end.
+
+    Raises:
+        InvalidSetting: When there is no block of a name.
+        ValueError: When two handlers are bound to one message.
+    """
+    unknown = set(served) - {block.name for block in blocks}
+    if unknown:
+        raise InvalidSetting(f"blocks: there is no block {', '.join(sorted(unknown))}")
+    everything = collect(blocks)
+    if not served:
+        return everything
+    chosen = collect([block for block in blocks if block.name in served])
+    return Routes(chosen.calls, everything.answers, chosen.vendors, everything.failures)
