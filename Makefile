@@ -15,7 +15,7 @@ ARGS ?=
 WORKERS ?= 2
 BUF_VERSION := 1.75.0
 
-.PHONY: help up test test-quick conformance lint lint-python lint-protos format bench protos docs install clean
+.PHONY: help up test test-quick conformance lint lint-python lint-protos format bench chaos protos docs install clean
 
 help:
 	@echo "make up      start Citrine with a demo: one core, one edge, three stations that charge"
@@ -25,6 +25,7 @@ help:
 	@echo "             (under a minute on two cores)"
 	@echo "make conformance  run the conformance cases of OCPP 2.0.1 on SQLite and on PostgreSQL"
 	@echo "make lint    run ruff, mypy, import-linter and buf"
+	@echo "make chaos   kill, freeze, cut off and fill what there is while stations charge, and see that nothing is lost"
 	@echo "make bench   measure throughput, latency, memory and starts"
 	@echo "make format  let ruff format and repair"
 	@echo "make protos  generate the Python code of the contract anew"
@@ -76,6 +77,9 @@ format: $(VENV)/.installed-lint
 
 bench: $(VENV)/.installed-test
 	$(BIN)/python -m tests.bench $(ARGS)
+
+chaos: $(VENV)/.installed-test
+	$(BIN)/python -m tests.chaos $(ARGS)
 
 # What the build does when Citrine is installed, for those who change the contract.
 protos: $(VENV)/.installed-test

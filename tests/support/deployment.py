@@ -12,7 +12,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,7 +20,7 @@ import psutil
 
 from citrine_sdk import Citrine
 
-__all__ = ["Deployment", "Process", "deploy"]
+__all__ = ["Deployment", "Process", "add_core", "add_edge", "deploy", "stopped_at_the_end", "upgrade_database"]
 
 CITRINE = Path(sys.executable).parent / "citrine"
 
@@ -116,6 +116,11 @@ class Process:
         self.popen.kill()
         self.popen.wait()
 
+    def terminate(self) -> None:
+        """Ask it to end (SIGTERM), and do not wait."""
+        assert self.popen is not None
+        self.popen.terminate()
+
     def stop(self) -> int:
         """Ask it to end (SIGTERM) and return its exit code."""
         assert self.popen is not None
@@ -209,8 +214,7 @@ async def deploy(
         **{f"CITRINE_{name.upper()}": value for name, value in settings.items()},
     }
     if not migrated:
-        upgrade = [str(CITRINE), "db", "upgrade", "--database", database]
-        await asyncio.to_thread(subprocess.run, upgrade, check=True, capture_output=True, cwd=directory)
+        await upgrade_database(database, directory)
     with stopped_at_the_end(deployment):
         for number in range(cores):
             add_core(deployment, number, common)
@@ -223,15 +227,21 @@ async def deploy(
         yield deployment
 
 
-def add_core(deployment: Deployment, number: int, common: dict[str, str]) -> None:
-    """Start a core of a deployment."""
+async def upgrade_database(database: str, directory: Path) -> None:
+    """Give a database its tables, by `citrine db upgrade` in a directory."""
+    upgrade = [str(CITRINE), "db", "upgrade", "--database", database]
+    await asyncio.to_thread(subprocess.run, upgrade, check=True, capture_output=True, cwd=directory)
+
+
+def add_core(deployment: Deployment, number: int, common: dict[str, str], database: str | None = None) -> None:
+    """Start a core of a deployment, which may reach the database by a URL of its own."""
     address = f"127.0.0.1:{free_port()}"
     core = Process(
         f"core-{number}",
         ["core"],
         {
             **common,
-            "CITRINE_DATABASE": deployment.database,
+            "CITRINE_DATABASE": database or deployment.database,
             "CITRINE_GRPC_LISTEN": address,
             "CITRINE_CORE_HTTP_LISTEN": "127.0.0.1:0",
             "CITRINE_OPERATOR_KEY_FILE": str(deployment.directory / "operator.key"),
@@ -243,15 +253,15 @@ def add_core(deployment: Deployment, number: int, common: dict[str, str]) -> Non
     core.start()
 
 
-def add_edge(deployment: Deployment, number: int, common: dict[str, str]) -> None:
-    """Start an edge of a deployment, which links to all its cores."""
+def add_edge(deployment: Deployment, number: int, common: dict[str, str], cores: Sequence[str] = ()) -> None:
+    """Start an edge of a deployment, which links to all its cores, by addresses of its own or by theirs."""
     address = f"127.0.0.1:{free_port()}"
     edge = Process(
         f"edge-{number}",
         ["edge"],
         {
             **common,
-            "CITRINE_CORE": ",".join(deployment.core_addresses),
+            "CITRINE_CORE": ",".join(cores or deployment.core_addresses),
             "CITRINE_OCPP_LISTEN": address,
             "CITRINE_EDGE_HTTP_LISTEN": "127.0.0.1:0",
         },

@@ -2,7 +2,8 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC
 from pathlib import Path
@@ -14,7 +15,7 @@ from citrine.api.v1.transactions_pb2 import ListTransactionEventsRequest, ListTr
 from citrine.ocpp.codec import encode
 from citrine.ocpp.v2.transactions_pb2 import TransactionEventRequest
 from citrine_sdk import Citrine
-from citrine_simulator import EventKey, Journal, JournalSummary, Station, StationConfig, Store, read_journal
+from citrine_simulator import EventKey, Journal, JournalSummary, Kind, Station, StationConfig, Store, read_journal
 from citrine_simulator.clock import format_time
 from tests.support.deployment import Deployment
 
@@ -48,6 +49,16 @@ class Fleet:
 
     stations: list[Station]
     journal: Path
+    acknowledged_at: dict[str, float]
+    """Time of `time.monotonic` at which the latest message of each station was acknowledged."""
+    acknowledgements: int = 0
+    """How many messages were acknowledged so far."""
+
+    def note(self, kind: Kind, station_id: str, event: Mapping[str, object]) -> None:
+        """Take note of a line of the journal."""
+        if kind is Kind.ACKNOWLEDGED:
+            self.acknowledgements += 1
+            self.acknowledged_at[station_id] = time.monotonic()
 
     def summary(self) -> JournalSummary:
         """Return what became of the messages so far."""
@@ -55,10 +66,24 @@ class Fleet:
 
     async def acknowledged(self, more: int, within: float = 90.0) -> None:
         """Wait until that many more messages have been acknowledged than now, for so many seconds at most."""
-        goal = len(self.summary().acknowledged) + more
+        goal = self.acknowledgements + more
         async with asyncio.timeout(within):
-            while len(self.summary().acknowledged) < goal:
+            while self.acknowledgements < goal:
                 await asyncio.sleep(0.1)
+
+    async def all_acknowledged(self, within: float = 90.0) -> None:
+        """Wait until a message of each station has been acknowledged from now on, for so many seconds at most.
+
+        Raises:
+            TimeoutError: When it takes longer, with those that have none.
+        """
+        begin = time.monotonic()
+        while waiting := [
+            s.config.station_id for s in self.stations if self.acknowledged_at.get(s.config.station_id, 0) < begin
+        ]:
+            if time.monotonic() > begin + within:
+                raise TimeoutError(f"no message was acknowledged within {within} s of {', '.join(waiting)}")
+            await asyncio.sleep(0.1)
 
     async def delivered(self) -> None:
         """Wait until no station has a message in its queue."""
@@ -67,29 +92,41 @@ class Fleet:
                 await station.wait_for("queue_empty", timeout=120)
 
 
-async def _charge_for_ever(station: Station) -> None:
+async def _charge_for_ever(station: Station, pause: float) -> None:
     await station.wait_for("accepted", timeout=60)
     while True:
         await station.plug_in()
         transaction_id = await station.start_transaction()
         for _ in range(4):
             await station.meter(transaction_id)
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(pause)
         await station.stop_transaction(transaction_id)
         await station.unplug()
 
 
 @contextlib.asynccontextmanager
-async def charging_fleet(deployment: Deployment, station_ids: list[str], directory: Path) -> AsyncIterator[Fleet]:
-    """Run stations that charge, spread over the edges. When the block ends they stop charging and deliver the rest."""
+async def charging_fleet(
+    deployment: Deployment, station_ids: list[str], directory: Path, urls: Sequence[str] = (), pause: float = 0.1
+) -> AsyncIterator[Fleet]:
+    """Run stations that charge, spread over the edges. When the block ends they stop charging and deliver the rest.
+
+    Args:
+        deployment: Whose stations they are.
+        station_ids: All of them.
+        directory: Where they keep what survives their power cuts, and the journal.
+        urls: By which they reach the edges, where not directly.
+        pause: Seconds between a transaction's events.
+    """
+    urls = urls or [deployment.url(number) for number in range(len(deployment.edges))]
     store = Store(directory / "stations")
     path = directory / "journal.jsonl"
-    journal = Journal(path)
-    stations = [
+    fleet = Fleet([], path, {})
+    journal = Journal(path, listener=fleet.note)
+    fleet.stations = stations = [
         Station(
             StationConfig(
                 station_id=station_id,
-                url=deployment.url(number % len(deployment.edges)),
+                url=urls[number % len(urls)],
                 password=PASSWORD,
                 variables=QUICK,
                 speed=10,
@@ -100,11 +137,10 @@ async def charging_fleet(deployment: Deployment, station_ids: list[str], directo
         )
         for number, station_id in enumerate(station_ids)
     ]
-    fleet = Fleet(stations, path)
     try:
         for station in stations:
             await station.start()
-        loops = [asyncio.create_task(_charge_for_ever(station)) for station in stations]
+        loops = [asyncio.create_task(_charge_for_ever(station, pause)) for station in stations]
         try:
             yield fleet
         finally:

@@ -1,6 +1,7 @@
 """A PostgreSQL server of our own for tests: from a wheel with binaries or an installed one, without root."""
 
 import contextlib
+import getpass
 import importlib.util
 import os
 import shutil
@@ -50,6 +51,11 @@ class PostgresServer:
     def url(self, database: str = "postgres") -> str:
         """Return the SQLAlchemy URL of one of its databases."""
         return f"postgresql+asyncpg://postgres@127.0.0.1:{self.port}/{database}"
+
+    @property
+    def data_owner(self) -> str:
+        """Name of the user that the server runs as."""
+        return self._user or getpass.getuser()
 
     @property
     def pid(self) -> int:

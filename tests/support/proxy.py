@@ -31,6 +31,7 @@ class Proxy:
         self._target = (host, int(port))
         self._server: asyncio.Server | None = None
         self._writers: set[asyncio.StreamWriter] = set()
+        self._connections: set[asyncio.Task[None]] = set()
         self._passing = asyncio.Event()
         self._passing.set()
         self.mode = Mode.PASS
@@ -46,7 +47,7 @@ class Proxy:
 
     async def start(self) -> None:
         """Listen from now on."""
-        self._server = await asyncio.start_server(self._connected, "127.0.0.1", 0)
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
         self.address = f"127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
 
     async def stop(self) -> None:
@@ -54,7 +55,9 @@ class Proxy:
         assert self._server is not None
         self._server.close()
         self.heal()
-        self.cut()
+        while self._connections:
+            self.cut()
+            await asyncio.wait(self._connections, timeout=0.1)
         await self._server.wait_closed()
 
     def silence(self) -> None:
@@ -77,7 +80,12 @@ class Proxy:
         for writer in list(self._writers):
             _reset(writer)
 
-    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connection = asyncio.create_task(self._connect(reader, writer), name=f"proxy to {self._target}")
+        self._connections.add(connection)
+        connection.add_done_callback(self._connections.discard)
+
+    async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if self.mode is Mode.REFUSE:
             _reset(writer)
             return
@@ -107,7 +115,7 @@ class Proxy:
             writer.write(piece)
             await writer.drain()
         await self._passing.wait()
-        with contextlib.suppress(OSError):
+        if not writer.is_closing():
             writer.write_eof()
 
 

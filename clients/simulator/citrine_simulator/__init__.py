@@ -15,7 +15,7 @@ from citrine_simulator.errors import (
     UsageError,
 )
 from citrine_simulator.events import Event
-from citrine_simulator.journal import EventKey, Journal, JournalSummary, read_journal
+from citrine_simulator.journal import EventKey, Journal, JournalSummary, Kind, read_journal
 from citrine_simulator.schemas import Schemas
 from citrine_simulator.station import Station
 from citrine_simulator.store import Store
@@ -34,6 +34,7 @@ __all__ = [
     "HandshakeRefusedError",
     "Journal",
     "JournalSummary",
+    "Kind",
     "NotConnectedError",
     "Schemas",
     "SimulatorError",

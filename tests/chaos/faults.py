@@ -1,0 +1,215 @@
+"""What is done to a site, one fault at a time, each until it is healed."""
+
+import asyncio
+import contextlib
+import random
+import signal
+import sqlite3
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+
+from tests.chaos.site import Site
+from tests.support.deployment import Process
+from tests.support.proxy import Proxy
+
+__all__ = ["FAULTS", "Fault"]
+
+Harmed = list[str]
+"""Ids of the stations that can't be served meanwhile; all others must be, once it was found out."""
+
+Harm = Callable[[Site, random.Random], AbstractAsyncContextManager[Harmed]]
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One way to fail."""
+
+    name: str
+    harm: Harm
+    """Begins when the block does, and is healed at its end."""
+    seconds: tuple[float, float] = (3.0, 15.0)
+    """How long it lasts, from and to. Less than stations wait for an answer (20 s): then they count an attempt."""
+    can: Callable[[Site], bool] = lambda site: True
+    """Whether it can be done to a site."""
+
+
+@contextlib.asynccontextmanager
+async def _frozen(process: Process, site: Site, harmed: Harmed) -> AsyncIterator[Harmed]:
+    site.freeze(process)
+    try:
+        yield harmed
+    finally:
+        site.thaw()
+
+
+def _frozen_core(site: Site, chance: random.Random) -> AbstractAsyncContextManager[Harmed]:
+    # On SQLite it may hold the file's only lock for writers, which nobody can take from a process that stands still.
+    return _frozen(chance.choice(site.deployment.cores), site, [] if site.sqlite is None else site.station_ids)
+
+
+def _frozen_edge(site: Site, chance: random.Random) -> AbstractAsyncContextManager[Harmed]:
+    number = chance.randrange(len(site.deployment.edges))
+    return _frozen(site.deployment.edges[number], site, site.stations_of(number))
+
+
+@contextlib.asynccontextmanager
+async def _frozen_database(site: Site, chance: random.Random) -> AsyncIterator[Harmed]:
+    site.freeze_database()
+    try:
+        yield site.station_ids
+    finally:
+        site.thaw()
+
+
+@contextlib.asynccontextmanager
+async def _gone(process: Process, harmed: Harmed, *, crash: bool) -> AsyncIterator[Harmed]:
+    if crash:
+        process.kill()
+    else:
+        process.terminate()
+    try:
+        yield harmed
+    finally:
+        if not crash:
+            await asyncio.to_thread(process.stop)
+        process.start()
+        await process.ready()
+
+
+def _killed_core(site: Site, chance: random.Random) -> AbstractAsyncContextManager[Harmed]:
+    return _gone(chance.choice(site.deployment.cores), [], crash=True)
+
+
+def _stopped_core(site: Site, chance: random.Random) -> AbstractAsyncContextManager[Harmed]:
+    return _gone(chance.choice(site.deployment.cores), [], crash=False)
+
+
+def _killed_edge(site: Site, chance: random.Random) -> AbstractAsyncContextManager[Harmed]:
+    number = chance.randrange(len(site.deployment.edges))
+    return _gone(site.deployment.edges[number], site.stations_of(number), crash=True)
+
+
+@contextlib.asynccontextmanager
+async def _all_cores_killed(site: Site, chance: random.Random) -> AsyncIterator[Harmed]:
+    async with contextlib.AsyncExitStack() as stack:
+        for core in site.deployment.cores:
+            await stack.enter_async_context(_gone(core, [], crash=True))
+        yield site.station_ids
+
+
+@contextlib.asynccontextmanager
+async def _database_stopped(site: Site, how: signal.Signals) -> AsyncIterator[Harmed]:
+    assert site.postgres is not None
+    # Beside the event loop, which the proxies need.
+    await asyncio.to_thread(site.postgres.stop, how)
+    try:
+        yield site.station_ids
+    finally:
+        await asyncio.to_thread(site.postgres.start)
+
+
+def _killed_database(site: Site, chance: random.Random) -> AbstractAsyncContextManager[Harmed]:
+    return _database_stopped(site, signal.SIGQUIT)
+
+
+def _restarted_database(site: Site, chance: random.Random) -> AbstractAsyncContextManager[Harmed]:
+    return _database_stopped(site, signal.SIGINT)
+
+
+@contextlib.asynccontextmanager
+async def _silent(site: Site, chance: random.Random, kind: str) -> AsyncIterator[Harmed]:
+    proxies: list[Proxy] = getattr(site, kind)
+    proxy = chance.choice(proxies)
+    proxy.silence()
+    try:
+        yield site.stations_behind(proxy)
+    finally:
+        proxy.heal()
+
+
+@contextlib.asynccontextmanager
+async def _slow(site: Site, chance: random.Random, kind: str) -> AsyncIterator[Harmed]:
+    proxies: list[Proxy] = getattr(site, kind)
+    proxy = chance.choice(proxies)
+    proxy.delay = chance.uniform(0.05, 0.5)
+    try:
+        yield []
+    finally:
+        proxy.heal()
+
+
+@contextlib.asynccontextmanager
+async def _cut(site: Site, chance: random.Random, kind: str) -> AsyncIterator[Harmed]:
+    proxies: list[Proxy] = getattr(site, kind)
+    proxy = chance.choice(proxies)
+    proxy.refuse()
+    try:
+        yield site.stations_behind(proxy)
+    finally:
+        proxy.heal()
+
+
+@contextlib.asynccontextmanager
+async def _full_disk(site: Site, chance: random.Random) -> AsyncIterator[Harmed]:
+    assert site.disk is not None
+    site.disk.fill()
+    try:
+        yield site.station_ids
+    finally:
+        site.disk.clear()
+
+
+@contextlib.asynccontextmanager
+async def _locked_file(site: Site, chance: random.Random) -> AsyncIterator[Harmed]:
+    """Somebody's tool has the SQLite file open, and a transaction in it that does not end."""
+    connection = sqlite3.connect(site.sqlite or "", isolation_level=None, timeout=10, check_same_thread=False)
+    try:
+        await asyncio.to_thread(connection.execute, "BEGIN IMMEDIATE")
+        yield site.station_ids
+    finally:
+        connection.close()
+
+
+def _on_postgres(site: Site) -> bool:
+    return site.postgres is not None
+
+
+def _on_sqlite(site: Site) -> bool:
+    return site.sqlite is not None
+
+
+def _has_disk(site: Site) -> bool:
+    return site.disk is not None
+
+
+def _between(name: str, kind: str, can: Callable[[Site], bool] = lambda site: True) -> list[Fault]:
+    """Return the faults of one kind of connection."""
+
+    def bound(harm: Callable[[Site, random.Random, str], AbstractAsyncContextManager[Harmed]]) -> Harm:
+        return lambda site, chance: harm(site, chance, kind)
+
+    return [
+        Fault(f"{name}: nothing arrives", bound(_silent), can=can),
+        Fault(f"{name}: slow", bound(_slow), can=can),
+        Fault(f"{name}: cut", bound(_cut), can=can),
+    ]
+
+
+FAULTS = [
+    Fault("a core stands still", _frozen_core),
+    Fault("a core crashes", _killed_core),
+    Fault("a core stops in order", _stopped_core),
+    Fault("all cores crash", _all_cores_killed, seconds=(0.0, 30.0)),
+    Fault("an edge stands still", _frozen_edge),
+    Fault("an edge crashes", _killed_edge),
+    *_between("stations to an edge", "to_edges"),
+    *_between("an edge to a core", "to_cores"),
+    *_between("a core to the database", "to_database", can=_on_postgres),
+    Fault("the database stands still", _frozen_database, seconds=(3.0, 40.0), can=_on_postgres),
+    Fault("the database crashes", _killed_database, seconds=(0.0, 40.0), can=_on_postgres),
+    Fault("the database restarts", _restarted_database, seconds=(0.0, 5.0), can=_on_postgres),
+    Fault("the disk is full", _full_disk, seconds=(3.0, 40.0), can=_has_disk),
+    Fault("the file is locked", _locked_file, seconds=(3.0, 40.0), can=_on_sqlite),
+]
+"""All of them. What all cores need is gone for longer than edges hold messages (20 s), too: then sockets are closed."""
