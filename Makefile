@@ -11,8 +11,9 @@ STEP := $(BIN)/python tools/step.py
 PROTOS := $(shell find protos -name '*.proto')
 # Arguments of what a target starts: make up ARGS="--no-demo", make test ARGS="tests/core -x".
 ARGS ?=
-# Two processes, whole files each: a file's fixtures (a database server, say) are made once.
-WORKERS ?= 2
+# Three processes for two cores, as some tests wait for what they started; whole files each: a file's fixtures (a
+# database server, say) are made once.
+WORKERS ?= 3
 BUF_VERSION := 1.75.0
 
 .PHONY: help up test test-quick conformance lint lint-python lint-protos format bench chaos protos docs install clean
@@ -39,7 +40,9 @@ up: $(VENV)/.installed
 # seen at once, also in a log.
 test test-quick conformance: export PYTHONDONTWRITEBYTECODE =
 test test-quick conformance: export PYTHONUNBUFFERED = 1
-PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --progress
+# Little waits in the quick run, and each process reads all tests first.
+test-quick: WORKERS := 2
+PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --progress
 
 test: $(VENV)/.installed-test
 	@echo "$(if $(ARGS),running $(ARGS),running all tests in $(WORKERS) processes: 10 to 15 minutes on two cores)"

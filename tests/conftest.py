@@ -7,6 +7,7 @@ pytest_plugins = [
     "tests.conformance.report",
     "tests.support.progress",
     "tests.support.quick",
+    "tests.support.order",
     "tests.support.databases",
     "tests.support.core",
     "tests.support.api",

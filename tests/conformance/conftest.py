@@ -8,7 +8,6 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Iterator
 from hashlib import blake2b
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,8 +17,9 @@ from citrine.api.v1.tokens_pb2 import CreateTokenRequest, Token
 from citrine_sdk import Citrine
 from tests.conformance.station import ConformanceStation, played_station
 from tests.support.databases import administrate
-from tests.support.deployment import Deployment, deploy
+from tests.support.deployment import Deployment
 from tests.support.postgres import PostgresServer
+from tests.support.shared_processes import SharedProcesses
 
 PASSWORD = "correct-horse-battery"
 
@@ -47,46 +47,26 @@ def database() -> str:
     raise NotImplementedError("parametrized by pytest_generate_tests")
 
 
-class Deployments:
-    """One core and one edge for each kind of database, started when they are first asked for."""
-
-    def __init__(self, directory: Path, postgres: PostgresServer | None) -> None:
-        self._directory = directory
-        self._postgres = postgres
-        # The processes outlive the event loops of the cases, and need none of their own.
-        self._runner = asyncio.Runner()
-        self._running: dict[str, tuple[contextlib.AbstractAsyncContextManager[Deployment], Deployment]] = {}
-
-    def get(self, database: str) -> Deployment:
-        if database not in self._running:
-            running = deploy(self._url(database), self._directory / database)
-            self._running[database] = running, self._runner.run(running.__aenter__())
-        return self._running[database][1]
-
-    def stop(self) -> None:
-        with self._runner as runner:
-            for running, _ in self._running.values():
-                runner.run(running.__aexit__(None, None, None))
-
-    def _url(self, database: str) -> str:
-        if self._postgres is None or database == "sqlite":
-            return f"sqlite+aiosqlite:///{self._directory / 'citrine.db'}"
-        asyncio.run(administrate(self._postgres, "CREATE DATABASE conformance"))
-        return self._postgres.url("conformance")
-
-
 @pytest.fixture(scope="session")
-def deployments(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployments]:
+def deployments(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SharedProcesses]:
     """What the cases run on; stopped before the database server is."""
     wants_postgres = "postgresql" in request.config.getoption("--conformance-databases")
-    postgres = request.getfixturevalue("postgres") if wants_postgres else None
-    deployments = Deployments(tmp_path_factory.mktemp("conformance"), postgres)
+    postgres: PostgresServer | None = request.getfixturevalue("postgres") if wants_postgres else None
+    directory = tmp_path_factory.mktemp("conformance")
+
+    def new_database(name: str) -> str:
+        if postgres is None or name == "sqlite":
+            return f"sqlite+aiosqlite:///{directory / 'citrine.db'}"
+        asyncio.run(administrate(postgres, "CREATE DATABASE conformance"))
+        return postgres.url("conformance")
+
+    deployments = SharedProcesses(directory, new_database, migrated=False)
     yield deployments
     deployments.stop()
 
 
 @pytest.fixture
-def deployment(deployments: Deployments, database: str) -> Deployment:
+def deployment(deployments: SharedProcesses, database: str) -> Deployment:
     """One core and one edge, which all cases on a database share."""
     return deployments.get(database)
 

@@ -23,15 +23,15 @@ async def register(cluster: Deployment, *station_ids: str) -> None:
             )
 
 
-async def test_a_station_on_one_edge_is_commanded_through_either_core(cluster: Deployment) -> None:
-    await register(cluster, "CS-1", "CS-2")
+async def test_a_station_on_one_edge_is_commanded_through_either_core(shared_cluster: Deployment) -> None:
+    await register(shared_cluster, "CS-1", "CS-2")
     request = provisioning_pb2.ResetRequest(type=provisioning_pb2.RESET_ENUM_ON_IDLE)
     answers = []
     for edge, station_id in enumerate(("CS-1", "CS-2")):
-        async with raw_station(cluster.url(edge), station_id, PASSWORD) as station:
+        async with raw_station(shared_cluster.url(edge), station_id, PASSWORD) as station:
             await station.boot()
             for core in range(2):
-                async with cluster.client(core) as citrine:
+                async with shared_cluster.client(core) as citrine:
                     asked = citrine.provisioning.Reset(
                         ResetRequest(target=CommandTarget(station_id=station_id), request=request)
                     )
@@ -41,27 +41,27 @@ async def test_a_station_on_one_edge_is_commanded_through_either_core(cluster: D
     assert answers == [(("Reset", {"type": "OnIdle"}), provisioning_pb2.RESET_STATUS_ENUM_SCHEDULED)] * 4
 
 
-async def test_a_station_that_moves_to_another_edge_is_one_connection(cluster: Deployment) -> None:
+async def test_a_station_that_moves_to_another_edge_is_one_connection(shared_cluster: Deployment) -> None:
     """The newest connection wins, and the old one's end does not take it down."""
-    await register(cluster, "CS-1")
-    async with raw_station(cluster.url(0), "CS-1", PASSWORD) as old:
+    await register(shared_cluster, "CS-1")
+    async with raw_station(shared_cluster.url(0), "CS-1", PASSWORD) as old:
         await old.boot()
-        async with raw_station(cluster.url(1), "CS-1", PASSWORD) as new:
+        async with raw_station(shared_cluster.url(1), "CS-1", PASSWORD) as new:
             await old.websocket.wait_closed()
             assert "currentTime" in await new.result("Heartbeat", {})
-            async with cluster.client() as citrine:
+            async with shared_cluster.client() as citrine:
                 connections = await citrine.connections.ListConnections(ListConnectionsRequest())
     assert [c.station_id for c in connections.connections] == ["CS-1"]
     assert connections.connections[0].epoch == 2
 
 
-async def test_events_are_seen_through_any_core(cluster: Deployment) -> None:
-    await register(cluster, "CS-1")
-    async with cluster.client(0) as first, cluster.client(1) as second:
+async def test_events_are_seen_through_any_core(shared_cluster: Deployment) -> None:
+    await register(shared_cluster, "CS-1")
+    async with shared_cluster.client(0) as first, shared_cluster.client(1) as second:
         streams = [c.events.Subscribe(SubscribeRequest(station_ids=["CS-1"])) for c in (first, second)]
         for stream in streams:
             await stream.read()
-        async with raw_station(cluster.url(), "CS-1", PASSWORD) as station:
+        async with raw_station(shared_cluster.url(), "CS-1", PASSWORD) as station:
             await station.boot()
             seen = [await kinds(stream, until="station_booted") for stream in streams]
         for stream in streams:
@@ -82,9 +82,9 @@ async def kinds(stream: object, until: str) -> list[str]:
     return found
 
 
-async def test_frames_are_watched_through_any_core(cluster: Deployment) -> None:
-    await register(cluster, "CS-1")
-    async with cluster.client(1) as citrine, raw_station(cluster.url(0), "CS-1", PASSWORD) as station:
+async def test_frames_are_watched_through_any_core(shared_cluster: Deployment) -> None:
+    await register(shared_cluster, "CS-1")
+    async with shared_cluster.client(1) as citrine, raw_station(shared_cluster.url(0), "CS-1", PASSWORD) as station:
         stream = citrine.events.WatchMessages(WatchMessagesRequest(station_ids=["CS-1"]))
         seen = aiter(stream)
         # Empty: frames are seen from then on.

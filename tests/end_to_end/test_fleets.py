@@ -61,23 +61,21 @@ def _stored_id(transaction_id: str, use_of_id: int) -> str:
 
 
 @pytest.mark.parametrize(("name", "seconds"), [("quiet", 6), ("charging", 10), ("ids_again", 12), ("bad_day", 10)])
-async def test_what_is_reported_is_what_is_stored(
-    deployment: Deployment, tmp_path: Path, name: str, seconds: int
-) -> None:
+async def test_what_is_reported_is_what_is_stored(shared: Deployment, tmp_path: Path, name: str, seconds: int) -> None:
     """Nothing lost, nothing doubled, and the energy right where the meter was right."""
     path = EXAMPLES / f"{name}.toml"
     fleet = read_fleet(path)
-    async with deployment.client() as citrine:
+    async with shared.client() as citrine:
         station_ids = await _register(citrine, fleet)
 
-    code, report = await _simulate(deployment, path, tmp_path, seconds)
+    code, report = await _simulate(shared, path, tmp_path, seconds)
 
-    async with deployment.client() as citrine:
+    async with shared.client() as citrine:
         events = await stored_events(citrine, station_ids)
         stored = await _transactions(citrine)
     totals = report["totals"]
     said = read_journal(tmp_path / "journal.jsonl")
-    assert report["verdict"]["problems"] == {}, deployment.problems()
+    assert report["verdict"]["problems"] == {}, shared.problems()
     assert code == 0
     assert totals["accepted"] == totals["stations"] == len(station_ids)
     assert totals["undelivered"] == totals["given_up"] == totals["schema_violations"] == 0

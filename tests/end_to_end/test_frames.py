@@ -46,13 +46,13 @@ UNANSWERED: list[Any] = [
 
 
 @pytest.mark.parametrize("version", ["2.0.1", "2.1"])
-async def test_a_socket_survives_every_malformed_frame(deployment: Deployment, version: str) -> None:
+async def test_a_socket_survives_every_malformed_frame(shared: Deployment, version: str) -> None:
     """Each of 21 frames is answered as it must be, in order, and then a Heartbeat works."""
-    async with deployment.client() as citrine:
+    async with shared.client() as citrine:
         await citrine.stations.CreateStation(
             CreateStationRequest(station=Station(station_id="CS-1"), password=PASSWORD)
         )
-    async with raw_station(deployment.url(), "CS-1", PASSWORD, version) as station:
+    async with raw_station(shared.url(), "CS-1", PASSWORD, version) as station:
         await station.boot()
         for frame in UNANSWERED:
             await station.send(frame)
@@ -67,13 +67,13 @@ async def test_a_socket_survives_every_malformed_frame(deployment: Deployment, v
     assert "currentTime" in heartbeat
 
 
-async def test_what_stations_of_the_field_get_wrong_is_taken(deployment: Deployment) -> None:
+async def test_what_stations_of_the_field_get_wrong_is_taken(shared: Deployment) -> None:
     """Null members, empty arrays, 1.0 for an integer, NUL padding: none of it may cost a message."""
-    async with deployment.client() as citrine:
+    async with shared.client() as citrine:
         await citrine.stations.CreateStation(
             CreateStationRequest(station=Station(station_id="CS-1"), password=PASSWORD)
         )
-    async with raw_station(deployment.url(), "CS-1", PASSWORD) as station:
+    async with raw_station(shared.url(), "CS-1", PASSWORD) as station:
         hardware = {"model": "One", "vendorName": "Example\0\0", "serialNumber": None}
         boot = await station.result("BootNotification", {"reason": "PowerUp", "chargingStation": hardware})
         status = await station.result("StatusNotification", {**STATUS, "evseId": 1.0})

@@ -66,8 +66,8 @@ def run_of(request_id: int) -> GetReportRunRequest:
     return GetReportRunRequest(station_id="CS-1", kind=kind, request_id=request_id)
 
 
-async def test_a_refused_boot_is_on_the_first_screen(deployment: Deployment) -> None:
-    async with station_of(deployment) as (station, citrine):
+async def test_a_refused_boot_is_on_the_first_screen(shared: Deployment) -> None:
+    async with station_of(shared) as (station, citrine):
         boot = {"reason": "PowerUp", "chargingStation": {"vendorName": "Example"}}
         for _ in range(3):
             assert (await station.ask("BootNotification", boot))[2] == "OccurrenceConstraintViolation"
@@ -89,9 +89,9 @@ async def test_a_refused_boot_is_on_the_first_screen(deployment: Deployment) -> 
     assert '"vendorName":"Example"' in refusal.last_frame
 
 
-async def test_a_tolerance_rule_accepts_what_was_refused_and_is_counted(deployment: Deployment) -> None:
+async def test_a_tolerance_rule_accepts_what_was_refused_and_is_counted(shared: Deployment) -> None:
     empty = {"meterValue": [{"timestamp": TIME, "sampledValue": [{"value": ""}, {"value": 3000.0}]}]}
-    async with station_of(deployment) as (station, citrine):
+    async with station_of(shared) as (station, citrine):
         await station.boot()
         await station.result("TransactionEvent", event("Started", 0))
         refused = await station.ask("TransactionEvent", event("Ended", 1, **empty))
@@ -128,8 +128,8 @@ async def test_a_tolerance_rule_accepts_what_was_refused_and_is_counted(deployme
     assert not forgotten.HasField("refused")
 
 
-async def test_an_accepted_with_an_extra_field_is_no_refusal(deployment: Deployment) -> None:
-    async with station_of(deployment) as (station, citrine):
+async def test_an_accepted_with_an_extra_field_is_no_refusal(shared: Deployment) -> None:
+    async with station_of(shared) as (station, citrine):
         await station.boot()
         request = ResetRequest(
             target=CommandTarget(station_id="CS-1"),
@@ -157,10 +157,10 @@ async def test_an_accepted_with_an_extra_field_is_no_refusal(deployment: Deploym
     assert dict(next(each for each in commands if each.action == "Reset").response) == {"status": "Perhaps"}
 
 
-async def test_a_report_whose_part_is_refused_ends_with_the_reason(deployment: Deployment) -> None:
+async def test_a_report_whose_part_is_refused_ends_with_the_reason(shared: Deployment) -> None:
     monitor = {"id": 1, "transaction": False, "value": 5, "type": "UpperThreshold", "severity": 5}
     item = {"component": {"name": "EVSE"}, "variable": {"name": "Power"}, "variableMonitoring": [monitor]}
-    async with station_of(deployment, "2.1") as (station, citrine):
+    async with station_of(shared, "2.1") as (station, citrine):
         await station.boot()
         for request_id in (5, 6):
             asked = asyncio.ensure_future(

@@ -40,8 +40,8 @@ async def booted(deployment: Deployment, policy: int) -> AsyncIterator[RawStatio
         yield station
 
 
-async def test_B02_FR_09_a_pending_station_may_not_send_what_nobody_asked_for(deployment: Deployment) -> None:
-    async with booted(deployment, BootPolicy.BOOT_POLICY_PENDING) as station:
+async def test_B02_FR_09_a_pending_station_may_not_send_what_nobody_asked_for(shared: Deployment) -> None:
+    async with booted(shared, BootPolicy.BOOT_POLICY_PENDING) as station:
         boot = await station.boot()
         refused = await station.ask("StatusNotification", STATUS)
 
@@ -50,7 +50,9 @@ async def test_B02_FR_09_a_pending_station_may_not_send_what_nobody_asked_for(de
     assert refused[2] == "SecurityError"
 
 
-async def test_B02_FR_11_a_pending_station_may_send_the_report_that_was_asked_for(deployment: Deployment) -> None:
+async def test_B02_FR_11_a_pending_station_may_send_the_report_that_was_asked_for(
+    shared: Deployment,
+) -> None:
     report = {
         "requestId": 5,
         "generatedAt": "2026-03-01T10:00:00Z",
@@ -63,7 +65,10 @@ async def test_B02_FR_11_a_pending_station_may_send_the_report_that_was_asked_fo
             }
         ],
     }
-    async with booted(deployment, BootPolicy.BOOT_POLICY_PENDING) as station, deployment.client() as citrine:
+    async with (
+        booted(shared, BootPolicy.BOOT_POLICY_PENDING) as station,
+        shared.client() as citrine,
+    ):
         asked = citrine.provisioning.GetBaseReport(
             GetBaseReportRequest(
                 target=CommandTarget(station_id="CS-1"),
@@ -85,8 +90,8 @@ async def test_B02_FR_11_a_pending_station_may_send_the_report_that_was_asked_fo
     assert run.items == 1
 
 
-async def test_B03_FR_07_a_rejected_station_may_send_nothing_but_its_boot(deployment: Deployment) -> None:
-    async with booted(deployment, BootPolicy.BOOT_POLICY_REJECTED) as station:
+async def test_B03_FR_07_a_rejected_station_may_send_nothing_but_its_boot(shared: Deployment) -> None:
+    async with booted(shared, BootPolicy.BOOT_POLICY_REJECTED) as station:
         refused = await station.ask("Heartbeat", {})
         boot = await station.boot()
 
@@ -118,12 +123,12 @@ async def test_the_registration_outlives_reconnects_and_restarts(deployment: Dep
 
 
 @pytest.mark.parametrize("version", ["2.0.1", "2.1"])
-async def test_nothing_is_sent_that_nobody_asked_for(deployment: Deployment, version: str) -> None:
-    async with deployment.client() as citrine:
+async def test_nothing_is_sent_that_nobody_asked_for(shared: Deployment, version: str) -> None:
+    async with shared.client() as citrine:
         await citrine.stations.CreateStation(
             CreateStationRequest(station=Station(station_id="CS-1"), password=PASSWORD)
         )
-    async with raw_station(deployment.url(), "CS-1", PASSWORD, version) as station:
+    async with raw_station(shared.url(), "CS-1", PASSWORD, version) as station:
         await station.boot()
         # Whatever the boot caused would come before these answers or among them.
         for _ in range(5):
@@ -132,12 +137,12 @@ async def test_nothing_is_sent_that_nobody_asked_for(deployment: Deployment, ver
         assert not station._kept
 
 
-async def test_station_that_nobody_knows_is_pending_until_an_operator_accepts_it(deployment: Deployment) -> None:
-    async with deployment.client() as citrine:
-        tenant = Tenant(tenant_id="default", unknown_stations=UNKNOWN_STATIONS_HOLD)
+async def test_station_that_nobody_knows_is_pending_until_an_operator_accepts_it(shared: Deployment) -> None:
+    async with shared.client() as citrine:
+        tenant = Tenant(tenant_id=shared.tenant or "", unknown_stations=UNKNOWN_STATIONS_HOLD)
         mask = FieldMask(paths=["unknown_stations"])
         await citrine.tenants.UpdateTenant(UpdateTenantRequest(tenant=tenant, update_mask=mask))
-        async with raw_station(deployment.url(), "NEW-1", PASSWORD) as station:
+        async with raw_station(shared.url(), "NEW-1", PASSWORD) as station:
             boots = [(await station.boot())["status"]]
             refused = await station.ask("StatusNotification", STATUS)
             await citrine.stations.AcceptStation(AcceptStationRequest(station_id="NEW-1"))

@@ -113,11 +113,11 @@ def event(version: ModuleType, event_type: str, seq_no: int, register: float, **
 
 
 @pytest.mark.parametrize("version", [ocpp.v201, ocpp.v21], ids=["2.0.1", "2.1"])
-async def test_a_station_charges(deployment: Deployment, version: ModuleType) -> None:
+async def test_a_station_charges(shared: Deployment, version: ModuleType) -> None:
     """What the station says is stored, and read back through the API, energy in Wh."""
-    async with deployment.client() as citrine:
+    async with shared.client() as citrine:
         await register(citrine, "OTHER-1")
-        async with connected(deployment, version, "OTHER-1") as station:
+        async with connected(shared, version, "OTHER-1") as station:
             await station.call(
                 version.call.StatusNotification(
                     timestamp=BEGAN.isoformat(), connector_status="Occupied", evse_id=1, connector_id=1
@@ -151,12 +151,12 @@ async def test_a_station_charges(deployment: Deployment, version: ModuleType) ->
 
 
 @pytest.mark.parametrize("version", [ocpp.v201, ocpp.v21], ids=["2.0.1", "2.1"])
-async def test_a_backend_commands_the_station(deployment: Deployment, version: ModuleType) -> None:
+async def test_a_backend_commands_the_station(shared: Deployment, version: ModuleType) -> None:
     """The caller gets the station's own answer, a refusal of something unknown included."""
-    async with deployment.client() as citrine:
+    async with shared.client() as citrine:
         await register(citrine, "OTHER-2")
         target = CommandTarget(station_id="OTHER-2")
-        async with connected(deployment, version, "OTHER-2") as station:
+        async with connected(shared, version, "OTHER-2") as station:
             started = await citrine.remote_control.RequestStartTransaction(
                 RequestStartTransactionRequest(
                     target=target,

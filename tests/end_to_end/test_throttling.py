@@ -14,10 +14,12 @@ async def refuse(payload: dict[str, Any]) -> dict[str, Any]:
     return {"status": "Rejected"}
 
 
-async def test_F03_FR_01_a_station_that_does_not_stop_gives_no_power_after_the_limit(deployment: Deployment) -> None:
-    async with deployment.client() as citrine:
+async def test_F03_FR_01_a_station_that_does_not_stop_gives_no_power_after_the_limit(
+    shared: Deployment,
+) -> None:
+    async with shared.client() as citrine:
         await register(citrine, ["SIM-1"])
-        station = Station(StationConfig(station_id="SIM-1", url=deployment.url(), password=PASSWORD, auto_meter=False))
+        station = Station(StationConfig(station_id="SIM-1", url=shared.url(), password=PASSWORD, auto_meter=False))
         station.on_call("RequestStopTransaction", refuse)
         await station.start()
         await station.wait_for("accepted")
@@ -39,7 +41,7 @@ async def test_F03_FR_01_a_station_that_does_not_stop_gives_no_power_after_the_l
         await station.stop()
 
     assert before > 0
-    assert (after, throttled.state) == (0, pb.LIMIT_STATE_STOPPING), deployment.problems()
+    assert (after, throttled.state) == (0, pb.LIMIT_STATE_STOPPING), shared.problems()
     assert again == before
     assert released.state == pb.LIMIT_STATE_ACTIVE
 

@@ -2,7 +2,9 @@
 
 import asyncio
 import contextlib
+import os
 import shutil
+import tempfile
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -17,6 +19,7 @@ from tests.support.postgres import PostgresServer
 
 __all__ = [
     "administrate",
+    "copy_template",
     "database_url",
     "empty_database_url",
     "empty_postgres_url",
@@ -25,6 +28,8 @@ __all__ = [
     "postgres_engine",
     "postgres_url",
     "somebody_waits",
+    "sqlite_folder",
+    "sqlite_template",
     "sqlite_url",
     "unit_of_work",
 ]
@@ -33,6 +38,12 @@ _TEMPLATE = "citrine_template"
 
 _CITRINE = "citrine"
 """The copy of the template that tests use one after the other."""
+
+_IN_MEMORY = Path("/dev/shm")
+"""A file system in memory, as Linux has it."""
+
+_ROOM = 2**30
+"""Free bytes of it from which on tests use it."""
 
 _FILLED = (
     "SELECT quote_ident(relname) FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' "
@@ -62,7 +73,7 @@ def postgres() -> Iterator[PostgresServer]:
         asyncio.run(administrate(server, f"CREATE DATABASE {_TEMPLATE}"))
         asyncio.run(_create_tables(server.url(_TEMPLATE)))
         asyncio.run(_keep_first_rows(server.url(_TEMPLATE)))
-        asyncio.run(_copy_template(server))
+        asyncio.run(copy_template(server))
         yield server
     finally:
         server.remove()
@@ -84,22 +95,32 @@ async def postgres_url(postgres: PostgresServer, _shape: str) -> AsyncIterator[s
     yield url
     if not await _empty(url, _shape):
         await administrate(postgres, f"DROP DATABASE {_CITRINE} WITH (FORCE)")
-        await _copy_template(postgres)
+        await copy_template(postgres)
 
 
 @pytest.fixture(scope="session")
-def _sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An SQLite file with our tables and the default tenant, to be copied."""
     path = tmp_path_factory.mktemp("sqlite") / "template.db"
     asyncio.run(_create_tables(f"sqlite+aiosqlite:///{path}"))
     return path
 
 
+@pytest.fixture(scope="session")
+def sqlite_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A folder for SQLite files: in memory, where there is room, for each commit waits until it is on the disk."""
+    if _IN_MEMORY.is_dir() and os.access(_IN_MEMORY, os.W_OK) and shutil.disk_usage(_IN_MEMORY).free > _ROOM:
+        with tempfile.TemporaryDirectory(prefix="citrine-tests-", dir=_IN_MEMORY) as folder:
+            yield Path(folder)
+    else:
+        yield tmp_path_factory.mktemp("sqlite-files")
+
+
 @pytest.fixture
-def sqlite_url(_sqlite_template: Path, tmp_path: Path) -> str:
+def sqlite_url(sqlite_template: Path, sqlite_folder: Path) -> Iterator[str]:
     """URL of a fresh SQLite file with our tables and the default tenant."""
-    path = tmp_path / "citrine.db"
-    shutil.copy(_sqlite_template, path)
-    return f"sqlite+aiosqlite:///{path}"
+    with tempfile.TemporaryDirectory(dir=sqlite_folder) as folder:
+        yield f"sqlite+aiosqlite:///{shutil.copy(sqlite_template, Path(folder) / 'citrine.db')}"
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -171,9 +192,10 @@ async def administrate(server: PostgresServer, statement: str) -> None:
         await engine.dispose()
 
 
-async def _copy_template(server: PostgresServer) -> None:
+async def copy_template(server: PostgresServer, name: str = _CITRINE) -> None:
+    """Make a database with our tables and the default tenant."""
     # Copied as files: for tables without rows, several times faster than by the log.
-    await administrate(server, f"CREATE DATABASE {_CITRINE} TEMPLATE {_TEMPLATE} STRATEGY FILE_COPY")
+    await administrate(server, f"CREATE DATABASE {name} TEMPLATE {_TEMPLATE} STRATEGY FILE_COPY")
 
 
 async def _keep_first_rows(url: str) -> None:

@@ -147,7 +147,11 @@ class Process:
 
 @dataclass
 class Deployment:
-    """Cores and edges on one database."""
+    """Cores and edges on one database.
+
+    With a tenant it is what one of several tests sees that share the processes: what a client or a station does without
+    naming a tenant is done in that one.
+    """
 
     database: str
     directory: Path
@@ -155,6 +159,7 @@ class Deployment:
     edges: list[Process] = field(default_factory=list)
     core_addresses: list[str] = field(default_factory=list)
     edge_addresses: list[str] = field(default_factory=list)
+    tenant: str | None = None
 
     @property
     def key(self) -> str:
@@ -163,13 +168,13 @@ class Deployment:
 
     def url(self, edge: int = 0) -> str:
         """Return the websocket URL of an edge, without station."""
-        return f"ws://{self.edge_addresses[edge]}"
+        return f"ws://{self.edge_addresses[edge]}" + ("" if self.tenant is None else f"/{self.tenant}")
 
     @contextlib.asynccontextmanager
     async def client(self, core: int | None = None, tenant: str | None = None) -> AsyncIterator[Citrine]:
         """Open a client of one core, or of all."""
         addresses = self.core_addresses if core is None else [self.core_addresses[core]]
-        async with Citrine(addresses, key=self.key, tenant=tenant) as citrine:
+        async with Citrine(addresses, key=self.key, tenant=tenant or self.tenant) as citrine:
             yield citrine
 
     @property
