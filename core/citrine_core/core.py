@@ -6,37 +6,29 @@ import json
 import logging
 import os
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable
 from functools import partial
 from importlib import metadata
 from pathlib import Path
-from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from citrine.api.v1 import (
-    commands_pb2_grpc,
-    connections_pb2_grpc,
-    events_pb2_grpc,
-    keys_pb2_grpc,
-    stations_pb2_grpc,
-    tenants_pb2_grpc,
-    tokens_pb2_grpc,
-)
 from citrine.edge.v1 import link_pb2_grpc
 from citrine.edge.v1.link_pb2 import SessionRef, Watch
+from citrine_core.background import survive
 from citrine_core.blocks import built_in, plug_ins
 from citrine_core.business_counters import BusinessCounters
 from citrine_core.clock import Clock, utc_now
+from citrine_core.composition import resources_of
 from citrine_core.config import CoreSettings, split_address
 from citrine_core.database_gauges import DatabaseGauges
-from citrine_core.db import UnitOfWork, UnitOfWorkFactory
+from citrine_core.db import Places, UnitOfWork, UnitOfWorkFactory, in_background
 from citrine_core.dispatch import Block, Dispatcher, HandlingStage, Inquiries, Stage
 from citrine_core.dispatch.deduplication import find_answered
 from citrine_core.dispatch.repository import forget_answered_call
 from citrine_core.dispatch.routes import Route, collect_served
 from citrine_core.errors import DatabaseUnavailable
-from citrine_core.events import EventFeed, EventsServicer, FrameHub
+from citrine_core.events import EventFeed, FrameHub
 from citrine_core.housekeeping import Housekeeping
 from citrine_core.http import HealthServer
 from citrine_core.ids import new_id
@@ -59,16 +51,14 @@ from citrine_core.link import (
 from citrine_core.link.admission import UNAVAILABLE, refused
 from citrine_core.metrics import Metrics
 from citrine_core.resources import refusals, reports
-from citrine_core.resources.commands import CommandQueue, CommandSender, CommandsServicer, CommandsStage
+from citrine_core.resources.commands import CommandQueue, CommandSender, CommandsStage
 from citrine_core.resources.commands.pending import PendingCommands
-from citrine_core.resources.connections import ConnectionRepository, ConnectionsServicer, current_epochs
-from citrine_core.resources.keys import KeyAuthenticator, KeysServicer, OperatorKeyFile, has_key
+from citrine_core.resources.connections import ConnectionRepository, current_epochs
+from citrine_core.resources.keys import KeyAuthenticator, OperatorKeyFile, has_key
 from citrine_core.resources.stations.queries import is_station
-from citrine_core.resources.stations.servicer import StationsServicer
-from citrine_core.resources.tenants import TenantDirectory, TenantsServicer
-from citrine_core.resources.tokens import TokensServicer
+from citrine_core.resources.tenants import TenantDirectory
 from citrine_core.rpc import Access, RpcServer, build_server
-from citrine_core.rpc.access import EDGE_LINK, scopes_of
+from citrine_core.rpc.access import EDGE_LINK
 from citrine_core.services import Services
 
 __all__ = ["CannotStart", "Core"]
@@ -79,7 +69,16 @@ OPERATOR_CLOSED = 1000
 """Close code of a websocket that an operator closes."""
 
 CALLERS = 8
-"""Transactions of callers, and of commands that waited for their station, at a time; the others wait."""
+"""Transactions of callers at a time; the others wait."""
+
+CALLERS_WAITING = 2000
+"""Callers that may wait for a transaction; more are told that there are too many."""
+
+CALLERS_PATIENCE = 20.0
+"""Seconds that a caller waits for a transaction."""
+
+JOBS = 4
+"""Transactions at a time of jobs, and of commands that waited for their station."""
 
 SETTLE_TIME = 0.3
 """Seconds in which calls that were on the way when the edges heard of the drain arrive, while edges are linked."""
@@ -103,7 +102,9 @@ class Core:
         self.frames = FrameHub()
         self.unit_of_work = UnitOfWorkFactory(engine, self.feed.write)
         # What stations send must not wait for connections that callers hold: that would look like an outage.
-        callers = self.unit_of_work.limited(CALLERS)
+        callers = self.unit_of_work.limited(
+            Places(CALLERS, jobs=JOBS, waiting=CALLERS_WAITING, patience=CALLERS_PATIENCE)
+        )
         self.links = LinkRegistry()
         self.pending = PendingCommands()
         self.sender = CommandSender(self.core_id, callers, clock, self.links, self.pending, settings.default_timeout)
@@ -171,8 +172,9 @@ class Core:
                 logger.warning("no edge is let in: set CITRINE_EDGE_CREDENTIAL_FILE here and for the edges")
             grpc_address, http_address = await self._listen()
             async with asyncio.TaskGroup() as tasks:
-                running = [tasks.create_task(task, name=name) for name, task in self._tasks()]
-                jobs = [tasks.create_task(job.repeat(), name=job.name) for block in self.blocks for job in block.jobs]
+                with in_background():
+                    running = [tasks.create_task(survive(name, run), name=name) for name, run in self._tasks()]
+                    jobs = [tasks.create_task(job.repeat(), name=job.name) for job in self._jobs()]
                 await self.rpc.server.start()
                 await self.rpc.set_serving(True)
                 self._say_ready(grpc_address, http_address)
@@ -239,7 +241,7 @@ class Core:
             TenantDirectory(self.services.unit_of_work).exists,
             self.settings.credential(),
         )
-        resources = _resources(self.services, self.feed, self.frames, self.blocks)
+        resources = resources_of(self.services, self.feed, self.frames, self.blocks)
         add_link = partial(link_pb2_grpc.add_EdgeLinkServiceServicer_to_server, self.edge_servicer)
         link = Block("link", add_servicers=[add_link], service_names=[EDGE_LINK])
         return build_server([*resources, *self.blocks, link], access, self.metrics.rpc, self._knows_station)
@@ -248,19 +250,22 @@ class Core:
         async with self.unit_of_work(read_only=True) as work:
             return await is_station(work.session, tenant_id, station_id)
 
-    def _tasks(self) -> list[tuple[str, "asyncio._CoroutineLike[None]"]]:
+    def _tasks(self) -> list[tuple[str, Callable[[], Awaitable[None]]]]:
         return [
-            ("lanes", self.dispatcher.run()),
-            ("inquiries", self.inquiries.run()),
-            ("health", self.health.run()),
-            ("watchdog", self.watchdog.run()),
-            ("admission", self.admission.run()),
-            ("presence", self.presence.run()),
-            ("commands", self.queue.run()),
-            ("events", self.feed.run(self.unit_of_work)),
-            ("housekeeping", self.housekeeping.run()),
-            *((job.name, job.repeat()) for job in self._own_jobs()),
+            ("lanes", self.dispatcher.run),
+            ("inquiries", self.inquiries.run),
+            ("health", self.health.run),
+            ("watchdog", self.watchdog.run),
+            ("admission", self.admission.run),
+            ("presence", self.presence.run),
+            ("commands", self.queue.run),
+            ("events", partial(self.feed.run, self.unit_of_work)),
+            ("housekeeping", self.housekeeping.run),
+            *((job.name, job.repeat) for job in self._own_jobs()),
         ]
+
+    def _jobs(self) -> list[Job]:
+        return [job for block in self.blocks for job in block.jobs]
 
     def _own_jobs(self) -> list[Job]:
         jobs = [*self.refused_stations.jobs, self.keys.uses.job, self.sender.orphans.job]
@@ -349,24 +354,6 @@ class Core:
         watch("commands_pending", "Commands that wait for their station's answer", lambda: len(self.pending))
         watch("serving", "1 while the database commits", lambda: float(self.health.serving))
         watch("stations_seen", "Stations heard of and not yet stored as such", lambda: len(self.presence.seen))
-
-
-def _resources(services: Services, feed: EventFeed, frames: FrameHub, blocks: Sequence[Block]) -> list[Block]:
-    """Return the services that no functional block owns, in the form of blocks."""
-    # Any: each adder takes the servicer of its own service.
-    servicers: list[tuple[Any, Any, str]] = [
-        (stations_pb2_grpc.add_StationsServiceServicer_to_server, StationsServicer(services), "Stations"),
-        (tokens_pb2_grpc.add_TokensServiceServicer_to_server, TokensServicer(services), "Tokens"),
-        (tenants_pb2_grpc.add_TenantsServiceServicer_to_server, TenantsServicer(services), "Tenants"),
-        (commands_pb2_grpc.add_CommandsServiceServicer_to_server, CommandsServicer(services), "Commands"),
-        (connections_pb2_grpc.add_ConnectionsServiceServicer_to_server, ConnectionsServicer(services), "Connections"),
-        (events_pb2_grpc.add_EventsServiceServicer_to_server, EventsServicer(services, feed, frames), "Events"),
-    ]
-    names = [f"citrine.api.v1.{name}Service" for name in (*(name for *_, name in servicers), "Keys")]
-    known = scopes_of([*names, *(name for block in blocks for name in block.service_names)])
-    keys = partial(keys_pb2_grpc.add_KeysServiceServicer_to_server, KeysServicer(services, known))
-    adders = [*(partial(add, servicer) for add, servicer, _ in servicers), keys]
-    return [Block("resources", add_servicers=adders, service_names=names)]
 
 
 def _watch(tenant_id: str, station_id: str, on: bool) -> Watch:

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from citrine_core.blocks.availability.queries import count_connectors
 from citrine_core.blocks.transactions.queries import count_running
 from citrine_core.db import UnitOfWorkFactory
-from citrine_core.errors import DatabaseUnavailable
+from citrine_core.errors import DatabaseUnavailable, Overloaded
 from citrine_core.resources.stations.queries import count_stations
 
 __all__ = ["OF_DATABASE", "DatabaseGauges"]
@@ -104,7 +104,7 @@ class DatabaseGauges:
         try:
             async with self._unit_of_work(read_only=True) as work:
                 counted = [(gauge, await one.read(work.session)) for one, gauge in self._gauges]
-        except DatabaseUnavailable:
+        except (DatabaseUnavailable, Overloaded):
             # No number is better than one that was true some time ago.
             for _, gauge in self._gauges:
                 gauge.clear()

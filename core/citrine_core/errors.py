@@ -15,6 +15,7 @@
     * :exc:`StationUnavailable` -> UNAVAILABLE
     * :exc:`NotSupported` -> UNIMPLEMENTED
     * :exc:`DatabaseUnavailable` -> UNAVAILABLE
+    * :exc:`Overloaded` -> RESOURCE_EXHAUSTED
     * :exc:`Stopping` -> UNAVAILABLE
 """
 
@@ -33,6 +34,7 @@ __all__ = [
     "NotFound",
     "NotSupported",
     "OutOfRange",
+    "Overloaded",
     "PermissionDenied",
     "StationError",
     "StationTimeout",
@@ -189,6 +191,23 @@ class DatabaseUnavailable(CoreError):
 
     def __str__(self) -> str:
         return "the database is not available"
+
+
+class Overloaded(CoreError):
+    """More is asked for at a time than this process does at a time; nothing was done. No outage: it works.
+
+    Args:
+        what: There is too much of, e.g. "calls with this key".
+    """
+
+    status = grpc.StatusCode.RESOURCE_EXHAUSTED
+
+    def __init__(self, what: str = "requests") -> None:
+        super().__init__(what)
+        self.what = what
+
+    def __str__(self) -> str:
+        return f"too many {self.what} at a time; try again in a moment"
 
 
 class Stopping(CoreError):

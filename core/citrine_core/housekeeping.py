@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from typing import TypeVar
 
+from citrine_core.background import defect
 from citrine_core.clock import Clock
 from citrine_core.db import UnitOfWork, UnitOfWorkFactory
 from citrine_core.db.partitions import (
@@ -80,6 +81,8 @@ class Housekeeping:
                 await self.tidy()
             except DatabaseUnavailable:
                 logger.warning("housekeeping waits for the database")
+            except Exception as error:
+                defect("housekeeping", error)
             await asyncio.sleep(INTERVAL)
 
     async def tidy(self) -> None:

@@ -5,6 +5,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
+from citrine_core.background import defect
 from citrine_core.errors import DatabaseUnavailable
 
 __all__ = ["Job"]
@@ -45,7 +46,7 @@ class Job:
                 logger.warning("a job waits for the database", extra={"job": self.name})
             except Exception as error:
                 # A bug in one job must not end the others; it comes again at the interval.
-                logger.error("a job failed", extra={"job": self.name}, exc_info=error)
+                defect(self.name, error)
             task = asyncio.current_task()
             if task is not None and task.cancelling():
                 # A driver that is cancelled in the middle of a statement may fail instead, and hide it.

@@ -9,6 +9,7 @@ from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 
 from citrine.api.v1 import common_pb2 as common
+from citrine_core.background import DEFECTS
 
 __all__ = ["Metrics"]
 
@@ -49,6 +50,7 @@ class Metrics:
             registry=self.registry,
         )
         self._codes: set[str] = set()
+        self.registry.register(DEFECTS)
         self._rpc = Histogram(
             "citrine_core_rpc_seconds",
             "Seconds that an rpc took",

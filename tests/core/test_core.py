@@ -9,10 +9,17 @@ from typing import Any
 
 import grpc
 import pytest
+from google.rpc import error_details_pb2, status_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from citrine.api.v1 import connections_pb2, connections_pb2_grpc
+from citrine.api.v1.common_pb2 import CommandTarget
+from citrine.api.v1.provisioning_pb2 import ResetRequest
+from citrine.api.v1.provisioning_pb2_grpc import ProvisioningServiceStub
+from citrine.api.v1.stations_pb2 import ListStationsRequest
+from citrine.api.v1.stations_pb2_grpc import StationsServiceStub
 from citrine.edge.v1 import link_pb2 as link
+from citrine.ocpp.v2 import provisioning_pb2 as pb_provisioning
 from citrine.ocpp.v2.availability_pb2 import (
     CONNECTOR_STATUS_ENUM_AVAILABLE,
     HeartbeatRequest,
@@ -20,16 +27,20 @@ from citrine.ocpp.v2.availability_pb2 import (
 )
 from citrine.ocpp.v2.provisioning_pb2 import (
     BOOT_REASON_ENUM_POWER_UP,
+    RESET_ENUM_IMMEDIATE,
+    RESET_STATUS_ENUM_ACCEPTED,
     BootNotificationRequest,
     ChargingStation,
+    ResetResponse,
 )
+from citrine_core.background import survive
 from citrine_core.config import InvalidSetting
 from citrine_core.core import CALLERS, CannotStart
-from citrine_core.db import unit_of_work
+from citrine_core.db import in_background
 from citrine_core.db.upgrade import upgrade
-from citrine_core.errors import DatabaseUnavailable
+from citrine_core.errors import Overloaded
 from tests.support.core import CREDENTIAL, PASSWORD, RunningCore, running_core
-from tests.support.fake_edge import RefusedByCore, fake_edge, timestamp
+from tests.support.fake_edge import FakeEdge, FakeSession, RefusedByCore, fake_edge, timestamp
 from tests.support.postgres import PostgresServer
 
 BOOT = BootNotificationRequest(
@@ -75,13 +86,12 @@ async def test_health_and_metrics(core: RunningCore) -> None:
 
 
 async def test_an_outage_is_announced_and_ends_with_a_committed_write(sqlite_url: str, tmp_path: Path) -> None:
-    async with running_core(sqlite_url, tmp_path) as core, core.edge() as edge:
+    async with running_core(sqlite_url, tmp_path, busy_timeout=0.1) as core, core.edge() as edge:
         await core.add_station("CS-1")
         session = await edge.connect("CS-1", PASSWORD)
         await session.call(HeartbeatRequest())
-        break_it, mend_it = table_gone(sqlite_url, "connections", "probe")
 
-        await asyncio.to_thread(break_it)
+        mend_it = await asyncio.to_thread(locked, sqlite_url)
         call = edge.put_call(session.ref, BOOT)
         assert not (await edge.next("serving")).serving
         assert (await http(core, "/readyz"))[0] == 503
@@ -98,17 +108,11 @@ async def test_an_outage_is_announced_and_ends_with_a_committed_write(sqlite_url
         assert (await session.call(BOOT)).HasField("current_time")
 
 
-def table_gone(url: str, *tables: str) -> tuple[Callable[[], None], Callable[[], None]]:
-    """Return what takes tables away, which SQLite reports as it does a broken disk, and what brings them back."""
-
-    def rename(old: str, new: str) -> None:
-        connection = sqlite3.connect(url.removeprefix("sqlite+aiosqlite:///"), timeout=10)
-        for table in tables:
-            connection.execute(f"ALTER TABLE {table}{old} RENAME TO {table}{new}")
-        connection.commit()
-        connection.close()
-
-    return lambda: rename("", "_gone"), lambda: rename("_gone", "")
+def locked(url: str) -> Callable[[], None]:
+    """Take the turn of a writer of an SQLite file, and return what gives it back."""
+    connection = sqlite3.connect(url.removeprefix("sqlite+aiosqlite:///"), timeout=10, check_same_thread=False)
+    connection.execute("BEGIN IMMEDIATE")
+    return connection.close
 
 
 async def test_a_database_that_stops_and_starts_loses_no_link(tmp_path: Path) -> None:
@@ -133,14 +137,13 @@ async def test_a_database_that_stops_and_starts_loses_no_link(tmp_path: Path) ->
 
 
 async def test_an_edge_that_links_in_an_outage_is_reconciled_after_it(sqlite_url: str, tmp_path: Path) -> None:
-    async with running_core(sqlite_url, tmp_path) as core:
+    async with running_core(sqlite_url, tmp_path, busy_timeout=0.1) as core:
         await core.add_station("CS-1")
         async with core.edge("edge-1") as first, core.edge("edge-2") as second:
             old = await first.connect("CS-1", PASSWORD)
             await first.break_off()
             await (await second.connect("CS-1", PASSWORD)).call(HeartbeatRequest())
-            break_it, mend_it = table_gone(sqlite_url, "connections", "probe")
-            await asyncio.to_thread(break_it)
+            mend_it = await asyncio.to_thread(locked, sqlite_url)
 
             await first.open()
             welcome = first.welcome
@@ -237,14 +240,117 @@ async def test_callers_leave_the_database_to_stations(core: RunningCore) -> None
             release.set()
 
 
-async def test_a_caller_waits_for_the_database_for_a_time(core: RunningCore, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_callers_that_find_no_place_are_told_so(core: RunningCore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is no outage: health says that the core serves, and jobs have places of their own."""
+    places = core.core.services.unit_of_work._places
+    assert places is not None
+    monkeypatch.setattr(places, "_patience", 0.01)
     opened = core.core.services.unit_of_work
+    list_stations = core.stub(StationsServiceStub).ListStations
     async with contextlib.AsyncExitStack() as stack:
         for _ in range(CALLERS):
             await stack.enter_async_context(opened(read_only=True))
-        monkeypatch.setattr(unit_of_work, "TURN_TIMEOUT", 0.01)
-        with pytest.raises(DatabaseUnavailable):
-            await stack.enter_async_context(opened(read_only=True))
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await list_stations(ListStationsRequest())
+        with in_background():
+            async with asyncio.timeout(4), opened(read_only=True):
+                pass
+        assert await is_serving(core)
 
-    async with opened(read_only=True):
-        pass
+    assert refused.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert "too many" in str(refused.value.details())
+    details = status_pb2.Status.FromString(dict(refused.value.trailing_metadata())["grpc-status-details-bin"])
+    retry = error_details_pb2.RetryInfo()
+    assert details.details[0].Unpack(retry)
+    assert retry.retry_delay.seconds == 1
+    await list_stations(ListStationsRequest())
+
+
+async def test_only_so_many_callers_wait(core: RunningCore, monkeypatch: pytest.MonkeyPatch) -> None:
+    places = core.core.services.unit_of_work._places
+    assert places is not None
+    monkeypatch.setattr(places, "_most_waiting", 0)
+    with pytest.raises(Overloaded):
+        async with core.core.services.unit_of_work(read_only=True):
+            pass
+
+
+async def test_a_burst_of_200_commands_gets_its_answers(core: RunningCore) -> None:
+    await core.add_station("CS-1")
+    async with core.edge() as edge:
+        edge.on_command = lambda command: ResetResponse(status=RESET_STATUS_ENUM_ACCEPTED)
+        await (await edge.connect("CS-1", PASSWORD)).call(HeartbeatRequest())
+        request = ResetRequest(
+            target=CommandTarget(station_id="CS-1"), request=pb_provisioning.ResetRequest(type=RESET_ENUM_IMMEDIATE)
+        )
+        reset = core.stub(ProvisioningServiceStub).Reset
+        answers = await asyncio.gather(*(reset(request) for _ in range(200)))
+
+    assert {answer.response.status for answer in answers} == {RESET_STATUS_ENUM_ACCEPTED}
+
+
+async def test_tasks_in_the_background_survive_their_own_errors(
+    core: RunningCore, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Each fails once in a way nobody reckoned with; the core serves on, and tells."""
+    monkeypatch.setattr("citrine_core.background.FIRST_PAUSE", 0.01)
+    await core.add_station("CS-1")
+    failed: set[str] = set()
+
+    def failing(name: str, real: Callable[..., Any]) -> Callable[..., Any]:
+        async def fail(*arguments: Any, **named: Any) -> Any:
+            if name not in failed:
+                failed.add(name)
+                raise LookupError(f"a defect of {name}")
+            return await real(*arguments, **named)
+
+        return fail
+
+    whole = core.core
+    for part, method in (
+        (whole.presence, "store_edges"),
+        (whole.presence, "store_stations"),
+        (whole.queue, "sweep"),
+        (whole.feed, "_look"),
+        (whole.housekeeping, "tidy"),
+        (whole.admission, "_read"),
+        (whole.dispatcher, "_run_batch"),
+        (whole.health, "probe"),
+    ):
+        monkeypatch.setattr(part, method, failing(method, getattr(part, method)))
+    monkeypatch.setattr("citrine_core.housekeeping.FIRST_PAUSE", 0.0)
+    tasks = {name: asyncio.create_task(survive(name, run)) for name, run in whole._tasks() if name in RESTARTED}
+    with core.core.feed.subscription("default", 0):
+        async with core.edge() as edge:
+            whole.health.failed()
+            async with asyncio.timeout(10):
+                await whole.health.recovered()
+            lost = asyncio.ensure_future(edge.admit("CS-1", PASSWORD))
+            while not {"_read", "store_edges", "store_stations", "sweep", "_look", "tidy", "probe"} <= failed:
+                await asyncio.sleep(0.01)
+            lost.cancel()
+            # The grant of the first handshake is what the lane fails at; the edge asks again.
+            session = await connected(edge)
+            assert "_run_batch" in failed
+            assert (await session.call(BOOT)).HasField("current_time")
+            assert (await http(core, "/readyz"))[0] == 200
+    for task in tasks.values():
+        task.cancel()
+    await asyncio.gather(*tasks.values(), return_exceptions=True)
+
+    _, metrics = await http(core, "/metrics")
+    for name in ("presence", "sweep commands", "events", "housekeeping", "admission", "lanes", "health"):
+        assert f'citrine_core_background_failures_total{{task="{name}"}}' in metrics
+    assert sum("goes on" in record.message for record in caplog.records) >= len(failed)
+
+
+RESTARTED = ("presence", "commands", "housekeeping")
+"""Tasks that wait for long between two turns, and are begun a second time for the test."""
+
+
+async def connected(edge: FakeEdge) -> FakeSession:
+    """Connect the station once it gets an answer."""
+    while True:
+        with contextlib.suppress(AssertionError, TimeoutError):
+            async with asyncio.timeout(2):
+                return await edge.connect("CS-1", PASSWORD)

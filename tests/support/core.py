@@ -15,6 +15,7 @@ import pytest
 from citrine_core.config import CoreSettings
 from citrine_core.core import Core
 from citrine_core.db import create_engine
+from citrine_core.db.engine import BUSY_TIMEOUT
 from citrine_core.resources.stations.models import Station
 from citrine_core.resources.stations.passwords import hash_password
 from citrine_core.resources.tenants import Tenant
@@ -86,8 +87,15 @@ class RunningCore:
 
 @contextlib.asynccontextmanager
 async def running_core(url: str, directory: Path, **settings: Any) -> AsyncIterator[RunningCore]:
-    """Run a core on a database with our tables, for the time of a block."""
+    """Run a core on a database with our tables, for the time of a block.
+
+    Args:
+        url: Of the database.
+        directory: Where its files go.
+        settings: Of the core; and `busy_timeout`, seconds that SQLite waits for another process.
+    """
     key_file = directory / "operator.key"
+    busy_timeout: float = settings.pop("busy_timeout", BUSY_TIMEOUT)
     values = {
         "database": url,
         "grpc_listen": "127.0.0.1:0",
@@ -97,7 +105,7 @@ async def running_core(url: str, directory: Path, **settings: Any) -> AsyncItera
         "drain_time": timedelta(seconds=5),
         **settings,
     }
-    engine = create_engine(url)
+    engine = create_engine(url, busy_timeout=busy_timeout)
     core = Core(CoreSettings(**values), engine)
     stop, listening = asyncio.Event(), asyncio.get_running_loop().create_future()
 

@@ -1,9 +1,11 @@
 """The relational data layer: base model, engine, unit of work, upsert, migrations."""
 
 from citrine_core.db.base import BigId, Model, OcppString, UtcDateTime
-from citrine_core.db.engine import create_engine, is_outage
+from citrine_core.db.engine import create_engine
 from citrine_core.db.one_of import one_of
+from citrine_core.db.outages import is_outage
 from citrine_core.db.pages import Listed, Page
+from citrine_core.db.places import Places, in_background
 from citrine_core.db.prefixes import begins_with
 from citrine_core.db.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from citrine_core.db.upsert import insert_or_ignore, insert_statement, upsert
@@ -14,11 +16,13 @@ __all__ = [
     "Model",
     "OcppString",
     "Page",
+    "Places",
     "UnitOfWork",
     "UnitOfWorkFactory",
     "UtcDateTime",
     "begins_with",
     "create_engine",
+    "in_background",
     "insert_or_ignore",
     "insert_statement",
     "is_outage",

@@ -5,16 +5,13 @@ import sqlite3
 from typing import Any
 
 from sqlalchemy import Connection, event
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.util import await_only
 
 from citrine_core.db.postgres import CONNECT_TIMEOUT, AbortablePool, connect_arguments
-from citrine_core.db.sqlite import connect
-from citrine_core.errors import DatabaseUnavailable
+from citrine_core.db.sqlite import CACHE_SIZE, connect
 
-__all__ = ["POOL_SIZE", "READ_ONLY", "create_engine", "is_outage"]
+__all__ = ["POOL_SIZE", "READ_ONLY", "create_engine"]
 
 READ_ONLY = "citrine_read_only"
 """Execution option of a connection that will write nothing."""
@@ -24,10 +21,6 @@ BUSY_TIMEOUT = 10.0
 
 WAL_RETRY = 0.05
 """Seconds between two tries to switch a new SQLite file to its write-ahead log."""
-
-# Classes of SQLSTATE that say something of the server and not of the statement: connection
-# exceptions, resources, operator intervention, system errors, read-only server; and conflicts that a repeat solves.
-_OUTAGE_STATES = ("08", "53", "57", "58", "25006", "40001", "40P01", "55P03")
 
 POOL_SIZE = 8
 """Connections that are kept open; up to 10 more are opened and closed as they are needed."""
@@ -80,7 +73,7 @@ def _set_up_sqlite(engine: AsyncEngine, busy_timeout: float) -> None:
         connection.isolation_level = None
         cursor = connection.cursor()
         _switch_to_wal(cursor, busy_timeout)
-        for pragma in ("synchronous=FULL", "foreign_keys=ON", "cache_size=-65536"):
+        for pragma in ("synchronous=FULL", "foreign_keys=ON", f"cache_size={CACHE_SIZE}"):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 
@@ -107,23 +100,3 @@ def _switch_to_wal(cursor: Any, timeout: float) -> None:
             await_only(asyncio.sleep(WAL_RETRY))
         else:
             return
-
-
-def is_outage(error: BaseException) -> bool:
-    """Tell whether the database failed, and not the statement: the same may work later."""
-    if isinstance(error, DatabaseUnavailable | PoolTimeout | ConnectionError | TimeoutError | OSError):
-        return True
-    if not isinstance(error, DBAPIError):
-        return False
-    if error.connection_invalidated:
-        return True
-    state = getattr(error.orig, "sqlstate", None) or getattr(getattr(error.orig, "__cause__", None), "sqlstate", None)
-    if state is not None:
-        return str(state).startswith(_OUTAGE_STATES)
-    cause = error.orig.__cause__ if error.orig is not None and error.orig.__cause__ is not None else error.orig
-    if isinstance(cause, ConnectionError | TimeoutError | OSError):
-        return True
-    if isinstance(cause, sqlite3.OperationalError):
-        # Locked, disk full, read-only, I/O error; a wrong statement would fail our tests.
-        return True
-    return isinstance(error, InterfaceError | OperationalError)

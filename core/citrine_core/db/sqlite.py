@@ -1,13 +1,18 @@
 """A connection to SQLite that asks its thread once for each statement."""
 
+import contextlib
 import sqlite3
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from functools import partial
 from typing import Any
 
 import aiosqlite
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-__all__ = ["SqliteConnection", "SqliteCursor", "connect"]
+__all__ = ["CACHE_SIZE", "SqliteConnection", "SqliteCursor", "connect", "spilling"]
+
+CACHE_SIZE = -65536
+"""Memory of a connection for pages, as SQLite has it: below zero in KiB."""
 
 
 class SqliteCursor:
@@ -87,3 +92,18 @@ async def connect(database: str, **options: Any) -> SqliteConnection:
         connection._thread.join()
         raise
     return connection
+
+
+@contextlib.asynccontextmanager
+async def spilling(connection: AsyncConnection) -> AsyncIterator[None]:
+    """Have a connection write changed pages to the disk at once, and not with the commit, for the time of a block.
+
+    So a transaction that is rolled back tells, too, whether there is as much space on the disk.
+    """
+    await connection.exec_driver_sql("PRAGMA cache_size=1")
+    await connection.exec_driver_sql("PRAGMA cache_spill=1")
+    try:
+        yield
+    finally:
+        # Spilling stays allowed from a number of pages on that the cache does not get to in our transactions.
+        await connection.exec_driver_sql(f"PRAGMA cache_size={CACHE_SIZE}")

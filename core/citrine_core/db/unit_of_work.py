@@ -12,15 +12,15 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
 from citrine.events.v1.events_pb2 import Event
-from citrine_core.db.engine import READ_ONLY, is_outage
+from citrine_core.db.engine import READ_ONLY
+from citrine_core.db.outages import is_outage, judge_errors
+from citrine_core.db.places import Places
+from citrine_core.db.sqlite import spilling
 from citrine_core.errors import DatabaseUnavailable
 
 __all__ = ["UnitOfWork", "UnitOfWorkFactory"]
 
 logger = logging.getLogger(__name__)
-
-TURN_TIMEOUT = 5.0
-"""Seconds that a unit of work waits for one of a limited number to end."""
 
 END_TIME = 0.5
 """Seconds that a commit or rollback under way has left when its task is cancelled."""
@@ -46,15 +46,21 @@ class UnitOfWork:
         """Have something done once everything is committed, and not otherwise."""
         self._after_commit.append(callback)
 
+    async def rehearse(self) -> None:
+        """Write everything and commit nothing: tells whether the database takes as much as this.
+
+        Raises:
+            DatabaseUnavailable: When it does not.
+        """
+        await self._write()
+
     async def commit(self) -> None:
         """Store everything, then run what waits for the commit.
 
         Raises:
             DatabaseUnavailable: When the database could not commit; nothing was stored.
         """
-        await self.session.flush()
-        if self._events:
-            await self._write_events(self.session, self._events)
+        await self._write()
         await _whole(self.session.commit())
         if self._events:
             self._commits.last_events = time.monotonic()
@@ -65,6 +71,11 @@ class UnitOfWork:
             except Exception as error:
                 # What is committed must not be done again because somebody could not be told.
                 logger.error("what was to follow a commit failed", exc_info=error)
+
+    async def _write(self) -> None:
+        await self.session.flush()
+        if self._events:
+            await self._write_events(self.session, self._events)
 
 
 class _Commits:
@@ -80,51 +91,60 @@ class UnitOfWorkFactory:
     """
 
     def __init__(self, engine: AsyncEngine, write_events: WriteEvents) -> None:
+        judge_errors(engine.sync_engine)
         self._engine = engine
         self._write_events = write_events
         self._commits = _Commits()
         self._turn = asyncio.Lock() if engine.dialect.name == "sqlite" else None
-        self._places: asyncio.Semaphore | None = None
+        self._places: Places | None = None
 
     @property
     def last_events(self) -> float:
         """When events were committed last, in seconds of `time.monotonic`."""
         return self._commits.last_events
 
-    def limited(self, most: int) -> "UnitOfWorkFactory":
-        """Return a factory on the same database that opens at most so many at a time; more wait, and give up.
+    def limited(self, places: Places) -> "UnitOfWorkFactory":
+        """Return a factory on the same database that opens only as many at a time as there are places.
 
-        For those whose number and haste are not ours to choose: they must not take all connections. Who holds one
-        must not open a second.
+        For those whose number and haste are not ours to choose: they must not take all connections. Where there is
+        no place, its units of work raise Overloaded.
         """
         factory = copy.copy(self)
-        factory._places = asyncio.Semaphore(most)
+        factory._places = places
         return factory
 
     def __call__(self, *, read_only: bool = False) -> AbstractAsyncContextManager[UnitOfWork]:
         """Open a unit of work for the time of an `async with` block.
 
         Raises:
-            DatabaseUnavailable: From the block, when the database and not a statement failed.
+            DatabaseUnavailable: From the block, when the database and not a statement failed: judged by what its
+                driver raises. What the block raises by itself goes its way.
         """
         return self._open(read_only)
 
     @contextlib.asynccontextmanager
+    async def rehearsal(self) -> AsyncIterator[UnitOfWork]:
+        """Open a unit of work that is for `rehearse` only: what it writes goes to the disk, and is forgotten."""
+        async with self._open(False) as work:
+            if self._engine.dialect.name == "sqlite":
+                async with spilling(await work.session.connection()):
+                    yield work
+            else:
+                yield work
+
+    @contextlib.asynccontextmanager
     async def _open(self, read_only: bool) -> AsyncIterator[UnitOfWork]:
-        place = contextlib.nullcontext() if self._places is None else _place(self._places)
+        place = contextlib.nullcontext() if self._places is None else self._places.place()
         turn = self._turn if self._turn is not None and not read_only else contextlib.nullcontext()
         async with place, turn:
             session = AsyncSession(self._engine, expire_on_commit=False)
             try:
-                # Begins at once: a SQLite writer must hold the lock before it reads.
-                await session.connection(execution_options={READ_ONLY: read_only})
+                await _begin(session, read_only)
                 yield UnitOfWork(session, self._write_events, self._commits)
             except Exception as error:
                 if _is_cancelled():
                     # A driver that is cancelled in the middle of a statement may fail instead, and hide it.
                     raise asyncio.CancelledError from error
-                if is_outage(error) and not isinstance(error, DatabaseUnavailable):
-                    raise DatabaseUnavailable from error
                 raise
             finally:
                 # close() rolls back what was not committed. rollback() would also expire the
@@ -132,22 +152,21 @@ class UnitOfWorkFactory:
                 await _close(session)
 
 
+async def _begin(session: AsyncSession, read_only: bool) -> None:
+    """Begin at once: a SQLite writer must hold the lock before it reads."""
+    try:
+        await session.connection(execution_options={READ_ONLY: read_only})
+    except DatabaseUnavailable:
+        raise
+    except Exception as error:
+        if is_outage(error):
+            raise DatabaseUnavailable from error
+        raise
+
+
 def _is_cancelled() -> bool:
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0
-
-
-@contextlib.asynccontextmanager
-async def _place(places: asyncio.Semaphore) -> AsyncIterator[None]:
-    try:
-        async with asyncio.timeout(TURN_TIMEOUT):
-            await places.acquire()
-    except TimeoutError:
-        raise DatabaseUnavailable from None
-    try:
-        yield
-    finally:
-        places.release()
 
 
 async def _close(session: AsyncSession) -> None:

@@ -17,10 +17,12 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from citrine_core.blocks import plug_ins
 from citrine_core.clock import utc_now
 from citrine_core.config import CoreSettings, InvalidSetting, descriptions, from_environment
-from citrine_core.db.engine import create_engine, is_outage
+from citrine_core.db.engine import create_engine
+from citrine_core.db.outages import is_outage
 from citrine_core.db.partitions import add_partitions
 from citrine_core.db.schema_version import MIGRATIONS
 from citrine_core.db.unit_of_work import UnitOfWorkFactory
+from citrine_core.errors import DatabaseUnavailable
 from citrine_core.flags import FlagParser
 from citrine_core.services import Services
 
@@ -60,7 +62,7 @@ def main(argv: Sequence[str]) -> int:
         return 2
     try:
         asyncio.run(upgrade(settings.database, settings))
-    except (CommandError, DBAPIError, ArgumentError, ValueError, OSError) as error:
+    except (CommandError, DatabaseUnavailable, DBAPIError, ArgumentError, ValueError, OSError) as error:
         sys.stderr.write(f"citrine db upgrade: {_one_line(error)}\n")
         return 1
     url = make_url(settings.database).render_as_string(hide_password=True)
@@ -77,7 +79,7 @@ async def upgrade(url: str, settings: CoreSettings | None = None) -> None:
         ValueError: When the URL is of no database that is supported.
         CommandError: When the schema is of a newer version of Citrine.
         DBAPIError: When the database refuses.
-        OSError: When it can't be reached.
+        DatabaseUnavailable: When it can't be reached or written.
     """
     engine = create_engine(url, busy_timeout=TURN_TIMEOUT, limited=False)
     try:
@@ -124,6 +126,7 @@ def _plug_in_tables(engine: AsyncEngine, settings: CoreSettings) -> list[Table]:
 
 def _one_line(error: Exception) -> str:
     if is_outage(error):
-        cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
+        cause = error.__cause__ if isinstance(error, DatabaseUnavailable) else getattr(error, "orig", None)
+        cause = cause or error
         return f"the database can't be reached or written: {' '.join(str(cause).split())}"
     return " ".join(str(error).split())

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from citrine.edge.v1.link_pb2 import Downstream
+from citrine_core.background import defect
 from citrine_core.db import UnitOfWork, UnitOfWorkFactory
 from citrine_core.errors import DatabaseUnavailable
 
@@ -24,8 +25,8 @@ MAX_WAITING = 20_000
 """Items that may wait in a lane before the links are read no further."""
 
 PAUSES = (0.05, 0.3, 1.0)
-"""Seconds before each further try of what fails as in an outage while there is none: conflicts of transactions, and
-connections of a pool that broke without our knowing."""
+"""Seconds before each further try of what fails as in an outage while a little can be committed: conflicts of
+transactions, and connections of a pool that broke without our knowing. What fails all the same is an outage."""
 
 ObserveBatch = Callable[[int, float, float], None]
 """Told of each batch: how many items, the seconds that its first one waited, and those that its transaction took."""
@@ -79,8 +80,13 @@ class Outages(Protocol):
         """Tell whether a write can be committed now."""
         ...
 
-    def failed(self) -> None:
-        """Say that the database failed; whoever sends us items is told, and holds what comes."""
+    def failed(self, error: BaseException | None = None, rehearse: Callable[[], Awaitable[None]] | None = None) -> None:
+        """Say that the database failed; whoever sends us items is told, and holds what comes.
+
+        Args:
+            error: What it failed with.
+            rehearse: Does again what it failed at, and commits nothing; fails as long as the outage lasts.
+        """
         ...
 
     async def recovered(self) -> None:
@@ -90,6 +96,13 @@ class Outages(Protocol):
 
 class Dispatcher:
     """Runs items in batches, one database transaction each, items of one station always in order.
+
+    A batch that fails because of one of its items is halved until that one is alone: only what fails alone, and by
+    its own values, is poisoned. What fails because of the database is an outage, whatever it is, and poisons nothing:
+    the outage lasts until the same batch can be written.
+
+    A stage may be run several times with the same items, each time in another transaction, until one is committed. So
+    whatever a stage does beside the database, it does by `work.after_commit`.
 
     Args:
         stages: In the order in which they run within a batch.
@@ -154,69 +167,95 @@ class Dispatcher:
             waited = time.monotonic() - lane.filled_since
             batch = lane.take(MAX_BATCH)
             started = time.monotonic()
-            await self._run_batch(lane, batch)
+            try:
+                await self._run_batch(lane, batch)
+                if self._observe is not None:
+                    self._observe(len(batch), waited, time.monotonic() - started)
+            except Exception as error:
+                # The other lanes, and what waits in this one, go on.
+                defect("lanes", error)
             lane.under_way = 0
-            if self._observe is not None:
-                self._observe(len(batch), waited, time.monotonic() - started)
 
     async def _run_batch(self, lane: "_Lane", batch: Sequence[Item]) -> None:
-        try:
-            error = await self._try(lambda: self._transaction(batch))
-        except _Outage:
-            await self._outage(lane, batch)
-            return
-        if error is None:
-            return
-        # One that was alone already runs again too: another core may have stored in between what it stores itself.
-        logger.warning("a batch failed, each of its items runs alone", exc_info=error)
-        for position, item in enumerate(batch):
+        # The parts that are left, the next one last.
+        parts = [batch]
+        while parts:
+            part = parts.pop()
             try:
-                await self._run_alone(item)
-            except _Outage:
-                await self._outage(lane, batch[position:])
+                error = await self._try(lambda part=part: self._transaction(part))  # type: ignore[misc]  # bound now
+                if error is None:
+                    continue
+                if len(part) > 1:
+                    self._halve(part, parts, error if part is batch else None)
+                else:
+                    await self._run_again(part[0], error, was_alone=part is batch)
+            except _Outage as outage:
+                rest = [item for left in reversed(parts) for item in left]
+                await self._outage(lane, part, rest, outage.__cause__)
                 return
 
-    async def _run_alone(self, item: Item) -> None:
-        """Run an item in a transaction of its own; where it fails by itself, say so."""
-        error = await self._try(lambda: self._transaction([item]))
+    def _halve(self, part: Sequence[Item], parts: list[Sequence[Item]], error: Exception | None) -> None:
+        # Told once: the halves fail by the same, and what fails alone is told by itself.
         if error is not None:
-            await self._poisoned(item, error)
+            logger.warning("a batch failed, its halves run one after the other", exc_info=error)
+        middle = len(part) // 2
+        parts += [part[middle:], part[:middle]]
+
+    async def _run_again(self, item: Item, error: Exception, *, was_alone: bool) -> None:
+        """Say of an item that failed alone that it did, once it has failed twice.
+
+        Another core may have stored in between what it stores itself.
+        """
+        again = await self._try(lambda: self._transaction([item])) if was_alone else error
+        if again is not None:
+            await self._poisoned(item, again)
 
     async def _try(self, do: Callable[[], Awaitable[None]]) -> Exception | None:
         """Do something and return why it can't be done, or None where it is done.
 
-        What fails because of the database is tried again as long as the database can commit something else.
+        What fails because of the database is tried a few times as long as the database can commit something else.
 
         Raises:
-            _Outage: When it can't.
+            _Outage: When it fails because of the database all the same.
         """
-        failure: Exception | None = None
-        for pause in (0.0, *PAUSES):
-            await asyncio.sleep(pause)
+        for pause in (*PAUSES, None):
             try:
                 await do()
             except DatabaseUnavailable as error:
-                failure = error
-                if not await self._outages.probe():
+                if pause is None or not await self._outages.probe():
                     raise _Outage from error
+                await asyncio.sleep(pause)
             except Exception as error:
                 return error
             else:
                 return None
-        return failure
+        raise AssertionError("unreachable")
 
     async def _transaction(self, batch: Sequence[Item]) -> None:
+        async with self._unit_of_work(read_only=not self._writes(batch)) as work:
+            await self._run_stages(work, batch)
+            await work.commit()
+
+    async def _rehearse(self, batch: Sequence[Item]) -> None:
+        """Do all of a batch but the commit."""
+        async with self._unit_of_work.rehearsal() as work:
+            await self._run_stages(work, batch)
+            await work.rehearse()
+
+    def _writes(self, batch: Sequence[Item]) -> bool:
+        return any(self._by_kind[type(item.content)].writes(item) for item in batch)
+
+    async def _run_stages(self, work: UnitOfWork, batch: Sequence[Item]) -> None:
         by_stage: dict[int, list[Item]] = defaultdict(list)
         for item in batch:
             by_stage[self._position[type(item.content)]].append(item)
-        writes = any(self._stages[position].writes(item) for position in by_stage for item in by_stage[position])
-        async with self._unit_of_work(read_only=not writes) as work:
-            for position in sorted(by_stage):
-                await self._stages[position].run(work, by_stage[position])
-            await work.commit()
+        for position in sorted(by_stage):
+            await self._stages[position].run(work, by_stage[position])
 
-    async def _outage(self, lane: "_Lane", batch: Sequence[Item]) -> None:
-        held = [*batch, *lane.waiting]
+    async def _outage(
+        self, lane: "_Lane", failed: Sequence[Item], rest: Sequence[Item], error: BaseException | None
+    ) -> None:
+        held = [*failed, *rest, *lane.waiting]
         # What its sender sends again is forgotten before the sender hears of the outage: all that it knows to be
         # unanswered then, it sends again when the outage is over. The rest waits here.
         lane.waiting.clear()
@@ -225,10 +264,10 @@ class Dispatcher:
             if not item.forgotten:
                 lane.waiting.append(item)
         lane.has_room.set()
-        logger.error(
+        logger.warning(
             "in an outage %d items are held and %d forgotten", len(lane.waiting), len(held) - len(lane.waiting)
         )
-        self._outages.failed()
+        self._outages.failed(error, lambda: self._rehearse(failed))
         await self._outages.recovered()
 
     async def _poisoned(self, item: Item, error: Exception) -> None:

@@ -6,7 +6,7 @@ meanwhile, and no other station waits. A station's own next message waits in the
 
 import asyncio
 import logging
-from collections import defaultdict, deque
+from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Any, Protocol
 
@@ -28,8 +28,11 @@ logger = logging.getLogger(__name__)
 MOST_TOGETHER = 256
 """Messages of one question at most."""
 
+MOST_OF_ONE = 16
+"""Questions of one tenant to one inquirer at a time; what comes meanwhile goes into the next ones."""
+
 MOST_UNDER_WAY = 64
-"""Questions at a time; what comes meanwhile goes into the next ones."""
+"""Questions at a time, but for the first of each tenant to each inquirer, which never waits for those of others."""
 
 LONGEST_TIME = 60.0
 """Seconds after which an inquirer counts as failed, whatever it waits for."""
@@ -78,14 +81,14 @@ class Inquiries:
         self._by_field: dict[str, Inquirer] = {
             action_of(message).field: one for one in inquirers for message in one.messages
         }
-        self._waiting: dict[tuple[Inquirer, str], deque[tuple[Item, float]]] = defaultdict(deque)
+        self._waiting: dict[_Key, deque[tuple[Item, float]]] = {}
+        """In the order in which they have their turns."""
         # Of each station the last call that was asked about, until it is answered.
         self._asked: dict[tuple[str, str], Item] = {}
-        self._places = asyncio.Semaphore(MOST_UNDER_WAY)
-        self._filled = asyncio.Event()
+        self._under_way: Counter[_Key] = Counter()
+        self._changed = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
-        self._under_way = 0
         self._outages = 0
 
     def submit(self, item: Item) -> None:
@@ -97,9 +100,10 @@ class Inquiries:
             if inquirer is not None and inquirer.wants(item.tenant_id, getattr(content.request, str(name))):
                 if self._is_repetition(item):
                     return
-                self._waiting[inquirer, item.tenant_id].append((item, asyncio.get_running_loop().time()))
+                waiting = self._waiting.setdefault((inquirer, item.tenant_id), deque())
+                waiting.append((item, asyncio.get_running_loop().time()))
                 self._idle.clear()
-                self._filled.set()
+                self._changed.set()
                 return
         self._submit(item)
 
@@ -117,18 +121,24 @@ class Inquiries:
         """Ask until cancelled. What is under way then has no effect and no answer."""
         async with asyncio.TaskGroup() as tasks:
             while True:
-                if not self._waiting:
-                    self._filled.clear()
-                    if not self._under_way:
-                        self._idle.set()
-                    await self._filled.wait()
-                await self._places.acquire()
-                if not self._waiting:
-                    self._places.release()
+                key = self._next()
+                if key is not None:
+                    self._under_way[key] += 1
+                    tasks.create_task(self._ask(key, self._take(key), self._outages), name="inquiry")
                     continue
-                self._under_way += 1
-                inquirer, batch = self._take()
-                tasks.create_task(self._ask(inquirer, batch, self._outages), name="inquiry")
+                self._changed.clear()
+                if not self._waiting and not self._under_way:
+                    self._idle.set()
+                await self._changed.wait()
+
+    def _next(self) -> "_Key | None":
+        """Return whose turn it is; None where nothing waits that has a place."""
+        has_places = self._under_way.total() < MOST_UNDER_WAY
+        for key in self._waiting:
+            under_way = self._under_way[key]
+            if under_way == 0 or (has_places and under_way < MOST_OF_ONE):
+                return key
+        return None
 
     def _is_repetition(self, item: Item) -> bool:
         """Tell whether a call is under way already, asked about or in its lane; its answer goes to the newer link."""
@@ -155,15 +165,15 @@ class Inquiries:
         except DatabaseUnavailable:
             return ()
 
-    def _take(self) -> tuple[Inquirer, list[tuple[Item, float]]]:
-        key = next(iter(self._waiting))
-        queue = self._waiting[key]
+    def _take(self, key: "_Key") -> list[tuple[Item, float]]:
+        queue = self._waiting.pop(key)
         batch = [queue.popleft() for _ in range(min(len(queue), MOST_TOGETHER))]
-        if not queue:
-            del self._waiting[key]
-        return key[0], batch
+        if queue:
+            # Behind all others that wait.
+            self._waiting[key] = queue
+        return batch
 
-    async def _ask(self, inquirer: Inquirer, batch: list[tuple[Item, float]], outages: int) -> None:
+    async def _ask(self, key: "_Key", batch: list[tuple[Item, float]], outages: int) -> None:
         findings: Sequence[Any] = [None] * len(batch)
         try:
             waited = asyncio.get_running_loop().time() - batch[0][1]
@@ -171,7 +181,7 @@ class Inquiries:
             asked = [place for place, (item, _) in enumerate(batch) if key_of(item) not in answered]
             if asked:
                 async with asyncio.timeout(LONGEST_TIME):
-                    found = await inquirer.ask([to_call(batch[place][0]) for place in asked], waited)
+                    found = await key[0].ask([to_call(batch[place][0]) for place in asked], waited)
                 if len(found) == len(asked):
                     by_place = dict(zip(asked, found, strict=True))
                     findings = [by_place.get(place) for place in range(len(batch))]
@@ -179,11 +189,15 @@ class Inquiries:
             # The handlers decide by what they know themselves.
             logger.error("an inquiry failed", exc_info=error)
         finally:
-            self._places.release()
-            self._under_way -= 1
-            if not self._waiting and not self._under_way:
-                self._filled.set()
+            self._under_way[key] -= 1
+            if not self._under_way[key]:
+                del self._under_way[key]
+            self._changed.set()
         if outages == self._outages:
             for (item, _), finding in zip(batch, findings, strict=True):
                 item.finding = finding
                 self._submit(item)
+
+
+_Key = tuple[Inquirer, str]
+"""An inquirer and the tenant that it is asked for."""

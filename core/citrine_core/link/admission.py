@@ -15,6 +15,7 @@ from sqlalchemy import Row
 
 from citrine.edge.v1.link_pb2 import Admit, Downstream, Refused
 from citrine.events.v1.events_pb2 import Event, StationHeld, StationRefused
+from citrine_core.background import defect
 from citrine_core.clock import Clock, utc_now
 from citrine_core.db import UnitOfWorkFactory
 from citrine_core.dispatch import Item
@@ -101,8 +102,7 @@ class Admission:
         self._checking = 0
         self.checks = 0
         """Passwords that were hashed so far."""
-        # A check needs 19 MiB and a core for some 20 ms; more at a time would only take the event loop's turn.
-        self._threads = ThreadPoolExecutor(max_workers=min(2, os.cpu_count() or 1), thread_name_prefix="password")
+        self._threads = _threads()
         self._nobody = ""
 
     @property
@@ -122,6 +122,7 @@ class Admission:
     async def run(self) -> None:
         """Decide until cancelled. Handshakes under way then get no answer: the edge asks another core."""
         loop = asyncio.get_running_loop()
+        self._threads = _threads()
         try:
             self._nobody = await loop.run_in_executor(self._threads, hash_password, new_secret())
             async with asyncio.TaskGroup() as tasks:
@@ -131,7 +132,7 @@ class Admission:
                         await self._filled.wait()
                     batch = [self._waiting.popleft() for _ in range(min(MAX_BATCH, len(self._waiting)))]
                     for request, row in await self._read([one for one in batch if not one.link.ended.is_set()]):
-                        self._decide(request, row, tasks)
+                        self._decide_safely(request, row, tasks)
         finally:
             self._threads.shutdown(wait=False, cancel_futures=True)
 
@@ -145,14 +146,29 @@ class Admission:
                 rows = {tenant_id: await credentials.find_all(tenant_id, ids) for tenant_id, ids in stations.items()}
                 unknown = {tenant_id for tenant_id, ids in stations.items() if len(rows[tenant_id]) < len(ids)}
                 holding = await credentials.holding_tenants(unknown) if unknown else set()
-        except DatabaseUnavailable:
-            self._health.failed()
+        except DatabaseUnavailable as error:
+            self._health.failed(error)
+            for request in batch:
+                request.link.send(refused(request.admit.id, UNAVAILABLE))
+            return []
+        except Exception as error:
+            if len(batch) > 1:
+                # One must not harm the others.
+                return [found for request in batch for found in await self._read([request])]
+            defect("admission", error)
             for request in batch:
                 request.link.send(refused(request.admit.id, UNAVAILABLE))
             return []
         for request in batch:
             request.may_be_held = request.tenant_id in holding
         return [(request, rows[request.tenant_id].get(request.admit.station_id)) for request in batch]
+
+    def _decide_safely(self, request: _Request, row: StationRow | None, tasks: asyncio.TaskGroup) -> None:
+        try:
+            self._decide(request, row, tasks)
+        except Exception as error:
+            defect("admission", error)
+            request.link.send(refused(request.admit.id, UNAVAILABLE))
 
     def _decide(self, request: _Request, row: StationRow | None, tasks: asyncio.TaskGroup) -> None:
         admit = request.admit
@@ -221,8 +237,8 @@ class Admission:
             else:
                 logger.warning("a station that nobody knows can't be held", extra={"station_id": admit.station_id})
                 self._turn_away(request, UNAUTHORIZED, StationRefused.REASON_UNKNOWN_STATION)
-        except DatabaseUnavailable:
-            self._health.failed()
+        except DatabaseUnavailable as error:
+            self._health.failed(error)
             request.link.send(refused(admit.id, UNAVAILABLE))
         except Exception as error:
             logger.error("a station could not be held", exc_info=error)
@@ -257,6 +273,11 @@ class Admission:
         admit = request.admit
         grant = Grant(admit.id, request.link.edge_id, admit.version, admit.remote_address[:100], used_next)
         self._submit(Item(request.tenant_id, admit.station_id, grant, request.link.send))
+
+
+def _threads() -> ThreadPoolExecutor:
+    # A check needs 19 MiB and a core for some 20 ms; more at a time would only take the event loop's turn.
+    return ThreadPoolExecutor(max_workers=min(2, os.cpu_count() or 1), thread_name_prefix="password")
 
 
 def _can_be_held(request: _Request) -> bool:

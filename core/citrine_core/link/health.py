@@ -1,4 +1,4 @@
-"""Whether this core can commit, and the write probe that finds out when it can again."""
+"""Whether this core can commit, and the write probes that find out when it can again."""
 
 import asyncio
 import logging
@@ -10,7 +10,7 @@ from citrine_core.db import UnitOfWorkFactory
 from citrine_core.errors import DatabaseUnavailable
 from citrine_core.link.repository import write_probe
 
-__all__ = ["Health"]
+__all__ = ["Health", "Rehearse"]
 
 logger = logging.getLogger(__name__)
 
@@ -23,9 +23,26 @@ LONGEST_PAUSE = 1.0
 PROBE_TIMEOUT = 5.0
 """Seconds that a probe may take."""
 
+REHEARSAL_TIMEOUT = 30.0
+"""Seconds that the rehearsal of a batch may take."""
+
+HOLD_TIMES = (0.0, 6.0, 15.0, 30.0, 60.0)
+"""Seconds that commits must hold after an outage until we say so: after the first one, the second in a row, and so on.
+
+Each time that a station sends a message into an outage costs it one of a few attempts; where nobody serves it loses
+none. So a database that comes and goes is not to be seen as one that is back."""
+
+QUIET_TIME = 300.0
+"""Seconds without an outage after which the next one counts as the first again."""
+
+Rehearse = Callable[[], Awaitable[None]]
+"""Does again what failed, and commits nothing. Raises DatabaseUnavailable as long as the database fails."""
+
 
 class Health:
     """Knows whether the database commits. Everybody who sees it fail says so here and waits here.
+
+    To be used from the event loop's thread only. `failed` may be called at any time, also by what `announce` starts.
 
     Args:
         unit_of_work: Opens transactions.
@@ -42,6 +59,10 @@ class Health:
         self._up = asyncio.Event()
         self._up.set()
         self._down = asyncio.Event()
+        self._failures = 0
+        self._rehearsals: list[Rehearse] = []
+        self._outages_in_a_row = 0
+        self._served_since = float("-inf")
 
     @property
     def serving(self) -> bool:
@@ -58,10 +79,18 @@ class Health:
             return False
         return True
 
-    def failed(self) -> None:
-        """Say that the database failed. Edges are told, and probes begin; returns at once."""
+    def failed(self, error: BaseException | None = None, rehearse: Rehearse | None = None) -> None:
+        """Say that the database failed. Edges are told, and probes begin; returns at once.
+
+        Args:
+            error: What it failed with, for the log.
+            rehearse: What it failed at; the outage lasts at least until that works. None: until commits do.
+        """
+        self._failures += 1
+        if rehearse is not None:
+            self._rehearsals.append(rehearse)
         if self._up.is_set():
-            logger.error("the database is not available")
+            logger.error("the database is not available%s", _reason(error))
             self._up.clear()
             self._down.set()
 
@@ -71,14 +100,62 @@ class Health:
 
     async def run(self) -> None:
         """Probe through outages until cancelled."""
+        loop = asyncio.get_running_loop()
         while True:
             await self._down.wait()
+            began = loop.time()
             await self._announce(False)
-            pause = FIRST_PAUSE
-            while not await self.probe():
-                await asyncio.sleep(pause * random.uniform(0.8, 1.2))
-                pause = min(pause * 1.5, LONGEST_PAUSE)
+            if began - self._served_since > QUIET_TIME:
+                self._outages_in_a_row = 0
+            hold_time = HOLD_TIMES[min(self._outages_in_a_row, len(HOLD_TIMES) - 1)]
+            self._outages_in_a_row += 1
+            await self._commits_for(hold_time)
+            self._rehearsals.clear()
             self._down.clear()
             self._up.set()
-            logger.info("the database is available again")
-            await self._announce(True)
+            self._served_since = loop.time()
+            logger.info("the database is available again, after %.1f s", self._served_since - began)
+            try:
+                await self._announce(True)
+            except Exception:
+                # Who was not told holds back what it has: tell again.
+                self._up.clear()
+                self._down.set()
+                raise
+
+    async def _commits_for(self, seconds: float) -> None:
+        """Wait until everything that is tried succeeded for a time."""
+        loop = asyncio.get_running_loop()
+        pause = FIRST_PAUSE
+        failures, good_since = self._failures, loop.time()
+        while True:
+            if not await self._commits() or failures != self._failures:
+                # Also where somebody else saw it fail, between two probes.
+                failures, good_since = self._failures, loop.time()
+            elif loop.time() - good_since >= seconds:
+                return
+            await asyncio.sleep(pause * random.uniform(0.8, 1.2))
+            pause = min(pause * 1.5, LONGEST_PAUSE)
+
+    async def _commits(self) -> bool:
+        """Tell whether a write can be committed, and as much can be written as what failed."""
+        if not await self.probe():
+            return False
+        for rehearse in list(self._rehearsals):
+            try:
+                async with asyncio.timeout(REHEARSAL_TIMEOUT) as limit:
+                    await rehearse()
+            except DatabaseUnavailable:
+                return False
+            except Exception:
+                # What it fails with by itself, it fails with when it comes again, and is poisoned then.
+                if limit.expired():
+                    return False
+        return True
+
+
+def _reason(error: BaseException | None) -> str:
+    """Return what the driver said, in one line and not too long."""
+    cause = error.__cause__ if isinstance(error, DatabaseUnavailable) else error
+    text = " ".join(str(cause).split()) if cause is not None else ""
+    return f": {text[:300]}" if text else ""

@@ -5,6 +5,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
+from citrine_core.background import defect
 from citrine_core.clock import Clock
 from citrine_core.db import UnitOfWorkFactory
 from citrine_core.errors import DatabaseUnavailable
@@ -72,7 +73,7 @@ class Presence:
                 async with self._unit_of_work() as work:
                     await Credentials(work.session).see_all(batch)
                     await work.commit()
-            except DatabaseUnavailable:
+            except Exception:
                 # What was heard meanwhile is newer.
                 for key, time in batch.items():
                     self.seen.setdefault(key, time)
@@ -85,4 +86,7 @@ class Presence:
             except DatabaseUnavailable:
                 self.watching_since = None
                 logger.warning("who was heard of could not be stored")
+            except Exception as error:
+                self.watching_since = None
+                defect("presence", error)
             await asyncio.sleep(interval)

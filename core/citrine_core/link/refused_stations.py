@@ -13,7 +13,6 @@ from citrine.edge.v1.link_pb2 import HandshakeRefused
 from citrine.events.v1.events_pb2 import Event, StationRefused
 from citrine_core.clock import Clock, utc_now
 from citrine_core.db import UnitOfWorkFactory
-from citrine_core.errors import DatabaseUnavailable
 from citrine_core.ids import DEFAULT_TENANT
 from citrine_core.jobs import Job
 from citrine_core.resources.stations.handshake_refusals import HandshakeRefusals

@@ -178,8 +178,8 @@ class EdgeLinkServicer(EdgeLinkServiceServicer):
     async def _reconcile(self, hello: Hello, hello_time: datetime) -> list[SessionRef] | None:
         try:
             return await self._reconciler.reconcile(hello, hello_time)
-        except DatabaseUnavailable:
-            self._health.failed()
+        except DatabaseUnavailable as error:
+            self._health.failed(error)
             return None
 
     async def _read(

@@ -4,12 +4,11 @@ import logging
 
 import grpc
 from google.protobuf import any_pb2
+from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2
-from sqlalchemy.exc import SQLAlchemyError
 
-from citrine_core.db import is_outage
-from citrine_core.errors import AnswerRefused, CoreError, DatabaseUnavailable, InvalidArgument, NotFound, StationError
+from citrine_core.errors import AnswerRefused, CoreError, InvalidArgument, NotFound, Overloaded, StationError
 
 __all__ = ["DOMAIN", "Failure", "failure_of"]
 
@@ -49,8 +48,6 @@ def failure_of(error: Exception, method: str) -> Failure:
     """Return how an rpc ends after an error. A bug is logged and says nothing of itself."""
     if isinstance(error, CoreError):
         return Failure(error.status, _cut(str(error)), _details(error))
-    if isinstance(error, SQLAlchemyError) and is_outage(error):
-        return Failure(DatabaseUnavailable.status, str(DatabaseUnavailable()))
     logger.error("an rpc failed unexpectedly", exc_info=error, extra={"rpc": method})
     return Failure(grpc.StatusCode.INTERNAL, "internal error")
 
@@ -77,4 +74,7 @@ def _details(error: CoreError) -> Message | None:
         said = {"description": _cut(error.description), "refused_by": refused_by}
         info: Message = error_details_pb2.ErrorInfo(reason=_cut(error.code), domain=DOMAIN, metadata=said)
         return info
+    if isinstance(error, Overloaded):
+        retry: Message = error_details_pb2.RetryInfo(retry_delay=Duration(seconds=1))
+        return retry
     return None

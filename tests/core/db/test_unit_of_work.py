@@ -1,12 +1,15 @@
 """A unit of work whose task is cancelled ends as cancelled, whatever the driver makes of it."""
 
 import asyncio
+from pathlib import Path
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
 
-from citrine_core.db import UnitOfWorkFactory
+from citrine_core.db import UnitOfWorkFactory, create_engine
 from citrine_core.errors import DatabaseUnavailable
+from citrine_core.events import write_events
 
 
 async def test_a_driver_that_fails_when_it_is_cancelled_hides_nothing(unit_of_work: UnitOfWorkFactory) -> None:
@@ -28,10 +31,28 @@ async def test_a_driver_that_fails_when_it_is_cancelled_hides_nothing(unit_of_wo
     assert task.cancelled()
 
 
-async def test_a_driver_that_fails_by_itself_is_an_outage(unit_of_work: UnitOfWorkFactory) -> None:
-    with pytest.raises(DatabaseUnavailable):
-        async with unit_of_work(read_only=True):
-            raise ConnectionError("the connection is lost")
+@pytest.mark.parametrize("error", [TimeoutError("slow"), ConnectionError("lost"), OSError("no such file")], ids=repr)
+async def test_what_the_block_raises_by_itself_is_no_outage(unit_of_work: UnitOfWorkFactory, error: OSError) -> None:
+    async def fail() -> None:
+        async with unit_of_work() as work:
+            await work.session.execute(text("SELECT 1"))
+            raise error
+
+    with pytest.raises(type(error)) as raised:
+        await fail()
+    assert raised.value is error
+
+
+async def test_a_database_that_can_not_be_reached_is_an_outage(tmp_path: Path) -> None:
+    async def begin(engine: AsyncEngine) -> None:
+        async with UnitOfWorkFactory(engine, write_events)():
+            pass
+
+    for url in (f"sqlite+aiosqlite:///{tmp_path}/missing/file.db", "postgresql+asyncpg://nobody@127.0.0.1:9/nothing"):
+        engine = create_engine(url)
+        with pytest.raises(DatabaseUnavailable):
+            await begin(engine)
+        await engine.dispose()
 
 
 @pytest.mark.parametrize("commits", [False, True], ids=["read", "commit"])

@@ -11,6 +11,7 @@ from citrine.edge.v1.link_pb2 import Downstream
 from citrine_core.db import UnitOfWork, UnitOfWorkFactory
 from citrine_core.dispatch import Dispatcher, Item
 from citrine_core.errors import DatabaseUnavailable
+from citrine_core.link.health import Rehearse
 
 WAIT = 10.0
 
@@ -61,6 +62,7 @@ class Outages:
         self.noticed = asyncio.Event()
         self.flickers = False
         """True: the next probe fails and those after it don't."""
+        self.rehearse: Rehearse | None = None
 
     async def probe(self) -> bool:
         if self.flickers:
@@ -68,7 +70,8 @@ class Outages:
             return False
         return self.up.is_set()
 
-    def failed(self) -> None:
+    def failed(self, error: BaseException | None = None, rehearse: Rehearse | None = None) -> None:
+        self.rehearse = rehearse
         self.noticed.set()
 
     async def recovered(self) -> None:
@@ -165,23 +168,75 @@ async def test_in_an_outage_calls_are_forgotten_and_the_rest_is_kept(lanes: Lane
     assert lanes.stage.poison == []
 
 
-async def test_what_fails_as_in_an_outage_while_there_is_none_does_not_loop(
-    lanes: Lanes, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("citrine_core.dispatch.dispatcher.PAUSES", (0.0, 0.0))
+async def test_one_bad_item_among_256_costs_few_transactions(lanes: Lanes) -> None:
+    """And none of the good ones runs often: the handler may be slow."""
 
     def fail(notes: Sequence[str]) -> None:
         if "bad" in notes:
-            raise DatabaseUnavailable
+            raise TimeoutError("the handler's own")
+
+    lanes.stage.fail = fail
+    lanes.stage.hold.clear()
+    lanes.submit("first")
+    await lanes.stage.begun.wait()
+    notes = [*map(str, range(100)), "bad", *map(str, range(100, 255))]
+    lanes.submit(*notes)
+    lanes.stage.hold.set()
+    await lanes.drained()
+
+    assert lanes.stage.done == ["first", *(note for note in notes if note != "bad")]
+    assert lanes.stage.poison == ["bad"]
+    # The one before, all, and for each halving both halves.
+    assert len(lanes.stage.batches) == 1 + 1 + 2 * 8
+    assert not lanes.outages.noticed.is_set()
+
+
+@pytest.mark.parametrize("error", [TimeoutError("slow"), OSError("no such file"), ConnectionError("lost")], ids=repr)
+async def test_what_a_handler_raises_is_the_handlers(lanes: Lanes, error: OSError) -> None:
+    def fail(notes: Sequence[str]) -> None:
+        if "bad" in notes:
+            raise error
 
     lanes.stage.fail = fail
     lanes.submit("1", "bad", "2")
     await lanes.drained()
 
-    assert lanes.stage.done == ["1", "2"]
     assert lanes.stage.poison == ["bad"]
-    assert sum("bad" in batch for batch in lanes.stage.batches) == 2 * 3
+    assert lanes.stage.done == ["1", "2"]
+    assert sum("bad" in batch for batch in lanes.stage.batches) <= 3
     assert not lanes.outages.noticed.is_set()
+
+
+async def test_what_fails_because_of_the_database_is_never_poisoned(
+    lanes: Lanes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A little can be committed, as on a disk that is almost full, and the batch can't."""
+    monkeypatch.setattr("citrine_core.dispatch.dispatcher.PAUSES", (0.0, 0.0))
+    full = [True]
+
+    def fail(notes: Sequence[str]) -> None:
+        if full and "large" in notes:
+            raise DatabaseUnavailable
+
+    lanes.stage.fail = fail
+    lanes.outages.up.set()
+    recovered = asyncio.Event()
+    monkeypatch.setattr(lanes.outages, "recovered", recovered.wait)
+    lanes.submit("1", "large", "2")
+    await lanes.outages.noticed.wait()
+
+    assert lanes.stage.batches == [["1", "large", "2"]] * 3
+    assert lanes.outages.rehearse is not None
+    with pytest.raises(DatabaseUnavailable):
+        await lanes.outages.rehearse()
+    full.clear()
+    await lanes.outages.rehearse()
+    assert lanes.stage.done == []
+
+    recovered.set()
+    await lanes.drained()
+    assert lanes.stage.poison == []
+    assert lanes.stage.done == ["1", "large", "2"]
 
 
 async def test_an_outage_that_ends_while_it_is_looked_at_poisons_nothing(lanes: Lanes) -> None:

@@ -31,6 +31,7 @@ from citrine_core.dispatch import (
 from citrine_core.dispatch.models import PoisonedMessage
 from citrine_core.events import write_events
 from citrine_core.events.models import OutboxEvent
+from citrine_core.link.health import Rehearse
 
 Answers = list[link.Downstream]
 
@@ -209,7 +210,7 @@ class NoOutages:
     async def probe(self) -> bool:
         return True
 
-    def failed(self) -> None:
+    def failed(self, error: BaseException | None = None, rehearse: Rehearse | None = None) -> None:
         raise AssertionError("there is no outage")
 
     async def recovered(self) -> None:

@@ -14,6 +14,7 @@ from citrine.ocpp.v2.authorization_pb2 import AuthorizeRequest
 from citrine.ocpp.v2.availability_pb2 import HeartbeatRequest
 from citrine.ocpp.v2.types_pb2 import IdToken
 from citrine_core.dispatch import Call, Inquiries, Item
+from citrine_core.dispatch.inquiries import MOST_OF_ONE, MOST_UNDER_WAY
 from citrine_core.dispatch.repository import CallKey
 
 WAIT = 10.0
@@ -203,3 +204,49 @@ async def test_in_an_outage_what_waits_is_forgotten(inquiries: Inquiries, asker:
     await drained(inquiries)
 
     assert lane.findings() == []
+
+
+async def test_a_tenant_whose_authorizer_is_slow_holds_up_no_other(lane: Lane) -> None:
+    class Slow(Asker):
+        async def ask(self, calls: Sequence[Call[Any]], waited: float) -> Sequence[str]:
+            if calls[0].tenant_id.startswith("quick"):
+                return ["quick"] * len(calls)
+            return await super().ask(calls, waited)
+
+    asker = Slow()
+    asker.may_answer.clear()
+    inquiries = Inquiries([asker], lane.items.put_nowait)
+    running = asyncio.create_task(inquiries.run())
+    async with asyncio.timeout(WAIT):
+        # One after the other, so that each is a question of its own as long as there are places.
+        for number in range(200):
+            for tenant_id in ("slow 1", "slow 2", "slow 3", "slow 4", "slow 5"):
+                inquiries.submit(item(str(number), tenant_id))
+            await asyncio.sleep(0)
+        for number in range(80):
+            inquiries.submit(item(str(number), f"quick {number % 2}"))
+        answered = [await lane.items.get() for _ in range(80)]
+        assert {one.finding for one in answered} == {"quick"}
+
+        # As many as one tenant may have, and no more than may be in all.
+        assert len(asker.asked) == MOST_UNDER_WAY
+        asker.may_answer.set()
+        await inquiries.drained()
+    assert lane.items.qsize() == 5 * 200
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_one_tenant_has_a_bound_of_its_own(inquiries: Inquiries, asker: Asker, lane: Lane) -> None:
+    asker.may_answer.clear()
+    for number in range(100):
+        inquiries.submit(item(str(number)))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+    assert len(asker.asked) == MOST_OF_ONE
+
+    asker.may_answer.set()
+    await drained(inquiries)
+    # What waited goes together.
+    assert len(asker.asked) == MOST_OF_ONE + 1
+    assert lane.items.qsize() == 100

@@ -12,7 +12,7 @@ from citrine.api.v1 import firmware_management_pb2 as pb
 from citrine_core.blocks.firmware_management.models import FirmwarePublication, FirmwareUpdate
 from citrine_core.blocks.firmware_management.protos import masked_publication, masked_update
 from citrine_core.blocks.firmware_management.repository import FirmwareRepository, Tracked
-from citrine_core.errors import AlreadyExists, DatabaseUnavailable, InvalidArgument, NotFound
+from citrine_core.errors import AlreadyExists, DatabaseUnavailable, InvalidArgument, NotFound, Overloaded
 from citrine_core.resources.commands.orders import LONGEST_TIMEOUT, WAITING_TIME
 from citrine_core.rpc import Caller, caller, required
 from citrine_core.services import Services
@@ -121,7 +121,7 @@ class FirmwareRequests:
                     return
                 await repository.remove(row)
                 await work.commit()
-        except DatabaseUnavailable:
+        except (DatabaseUnavailable, Overloaded):
             logger.warning("firmware that was not asked for will count as unknown", extra={"station_id": key[0]})
 
 

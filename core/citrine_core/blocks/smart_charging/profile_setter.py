@@ -18,7 +18,7 @@ from citrine_core.blocks.smart_charging.records import WANTED, new_record
 from citrine_core.blocks.smart_charging.repository import ChargingContextRepository, ProfileRepository
 from citrine_core.blocks.smart_charging.station_snapshot import read_abilities, read_snapshot
 from citrine_core.db import UnitOfWork
-from citrine_core.errors import DatabaseUnavailable, FailedPrecondition, InvalidArgument, NotFound
+from citrine_core.errors import DatabaseUnavailable, FailedPrecondition, InvalidArgument, NotFound, Overloaded
 from citrine_core.rpc import Caller, caller
 from citrine_core.services import Services
 
@@ -112,7 +112,7 @@ class ProfileSetter:
                 if row is not None and row.state == WANTED:
                     await profiles.remove(row)
                     await work.commit()
-        except DatabaseUnavailable:
+        except (DatabaseUnavailable, Overloaded):
             logger.warning("a profile that was not sent stays on record for a while", extra={"record_id": record_id})
 
 

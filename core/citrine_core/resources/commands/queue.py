@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from citrine.api.v1 import common_pb2 as common
+from citrine_core.background import defect
 from citrine_core.clock import Clock
 from citrine_core.db import UnitOfWork, UnitOfWorkFactory
 from citrine_core.dispatch import CommandEnd
@@ -101,6 +102,8 @@ class CommandQueue:
                 await self.sweep()
             except DatabaseUnavailable:
                 logger.warning("commands could not be swept")
+            except Exception as error:
+                defect("sweep commands", error)
             await asyncio.sleep(SWEEP_INTERVAL)
 
     async def _send_all(self, key: tuple[str, str]) -> None:
@@ -109,6 +112,9 @@ class CommandQueue:
                 pass
         except CoreError as error:
             logger.warning("waiting commands could not be sent", extra={"station_id": key[1], "problem": str(error)})
+        except Exception as error:
+            # Others that wait for their stations' answers must not end with it; the next sweep finds it again.
+            defect("send waiting commands", error)
         finally:
             self._active.discard(key)
 

@@ -10,7 +10,7 @@ from google.protobuf.message import Message
 from citrine.api.v1 import common_pb2 as common
 from citrine.api.v1 import reports_pb2 as pb
 from citrine_core.db import UnitOfWork
-from citrine_core.errors import CoreError, DatabaseUnavailable, InvalidArgument, NotFound
+from citrine_core.errors import CoreError, DatabaseUnavailable, InvalidArgument, NotFound, Overloaded
 from citrine_core.ids import new_request_id
 from citrine_core.resources.commands.orders import LONGEST_TIMEOUT, WAITING_TIME
 from citrine_core.resources.reports.repository import ReportRepository
@@ -121,7 +121,7 @@ class ReportRequests:
                     run.problem = str(error)[:255]
                     finish(work, run, pb.REPORT_STATE_FAILED, self._clock())
                 await work.commit()
-        except DatabaseUnavailable:
+        except (DatabaseUnavailable, Overloaded):
             logger.warning("a report that was not asked for will expire", extra={"station_id": station_id})
 
 

@@ -1,0 +1,45 @@
+"""The services of the resources, in the form of blocks."""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+from citrine.api.v1 import (
+    commands_pb2_grpc,
+    connections_pb2_grpc,
+    events_pb2_grpc,
+    keys_pb2_grpc,
+    stations_pb2_grpc,
+    tenants_pb2_grpc,
+    tokens_pb2_grpc,
+)
+from citrine_core.dispatch import Block
+from citrine_core.events import EventFeed, EventsServicer, FrameHub
+from citrine_core.resources.commands import CommandsServicer
+from citrine_core.resources.connections import ConnectionsServicer
+from citrine_core.resources.keys import KeysServicer
+from citrine_core.resources.stations.servicer import StationsServicer
+from citrine_core.resources.tenants import TenantsServicer
+from citrine_core.resources.tokens import TokensServicer
+from citrine_core.rpc.access import scopes_of
+from citrine_core.services import Services
+
+__all__ = ["resources_of"]
+
+
+def resources_of(services: Services, feed: EventFeed, frames: FrameHub, blocks: Sequence[Block]) -> list[Block]:
+    """Return the services that no functional block owns, in the form of blocks."""
+    # Any: each adder takes the servicer of its own service.
+    servicers: list[tuple[Any, Any, str]] = [
+        (stations_pb2_grpc.add_StationsServiceServicer_to_server, StationsServicer(services), "Stations"),
+        (tokens_pb2_grpc.add_TokensServiceServicer_to_server, TokensServicer(services), "Tokens"),
+        (tenants_pb2_grpc.add_TenantsServiceServicer_to_server, TenantsServicer(services), "Tenants"),
+        (commands_pb2_grpc.add_CommandsServiceServicer_to_server, CommandsServicer(services), "Commands"),
+        (connections_pb2_grpc.add_ConnectionsServiceServicer_to_server, ConnectionsServicer(services), "Connections"),
+        (events_pb2_grpc.add_EventsServiceServicer_to_server, EventsServicer(services, feed, frames), "Events"),
+    ]
+    names = [f"citrine.api.v1.{name}Service" for name in (*(name for *_, name in servicers), "Keys")]
+    known = scopes_of([*names, *(name for block in blocks for name in block.service_names)])
+    keys = partial(keys_pb2_grpc.add_KeysServiceServicer_to_server, KeysServicer(services, known))
+    adders = [*(partial(add, servicer) for add, servicer, _ in servicers), keys]
+    return [Block("resources", add_servicers=adders, service_names=names)]

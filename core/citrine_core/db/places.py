@@ -1,0 +1,71 @@
+"""Places: how many transactions those may have at a time whose number and haste are not ours to choose."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Iterator
+from contextvars import ContextVar
+
+from citrine_core.errors import Overloaded
+
+__all__ = ["Places", "in_background"]
+
+_background: ContextVar[bool] = ContextVar("citrine_background", default=False)
+
+
+class Places:
+    """A number of transactions at a time, given out in the order of asking.
+
+    Whoever holds a place must not ask for a second.
+
+    Args:
+        most: Transactions at a time.
+        jobs: Those more that jobs may have at a time, who wait for as long as it takes. So callers can't starve them.
+        waiting: Callers that may wait.
+        patience: Seconds that a caller waits.
+    """
+
+    def __init__(self, most: int, *, jobs: int, waiting: int, patience: float) -> None:
+        self._callers = asyncio.Semaphore(most)
+        self._jobs = asyncio.Semaphore(jobs)
+        self._most_waiting = waiting
+        self._patience = patience
+        self._waiting = 0
+
+    @contextlib.asynccontextmanager
+    async def place(self) -> AsyncIterator[None]:
+        """Hold a place for the time of a block.
+
+        Raises:
+            Overloaded: When too many wait, or none got free in time. That is no outage: the database works.
+        """
+        if _background.get():
+            async with self._jobs:
+                yield
+            return
+        await self._wait()
+        try:
+            yield
+        finally:
+            self._callers.release()
+
+    async def _wait(self) -> None:
+        if self._waiting >= self._most_waiting:
+            raise Overloaded
+        self._waiting += 1
+        try:
+            async with asyncio.timeout(self._patience):
+                await self._callers.acquire()
+        except TimeoutError:
+            raise Overloaded from None
+        finally:
+            self._waiting -= 1
+
+
+@contextlib.contextmanager
+def in_background() -> Iterator[None]:
+    """Have the transactions that are opened in the block, and by tasks that begin in it, take the places of jobs."""
+    token = _background.set(True)
+    try:
+        yield
+    finally:
+        _background.reset(token)
