@@ -203,7 +203,7 @@ class RefusedStations:
                 continue
             try:
                 await self._store(due, events)
-            except DatabaseUnavailable:
+            except Exception:
                 kinds.give_back(due, events)
                 raise
 
