@@ -45,6 +45,7 @@ from citrine_core.dispatch.deduplication import find_answered, key_of
 from citrine_core.dispatch.models import PoisonedMessage
 from citrine_core.events import write_events
 from citrine_core.events.models import OutboxEvent
+from citrine_core.link.health import Rehearse
 from tests.support.databases import somebody_waits
 from tests.support.statements import statements
 
@@ -405,7 +406,7 @@ class NoOutages:
     async def probe(self) -> bool:
         return True
 
-    def failed(self) -> None:
+    def failed(self, error: BaseException | None = None, rehearse: Rehearse | None = None) -> None:
         raise AssertionError("there is no outage")
 
     async def recovered(self) -> None:
