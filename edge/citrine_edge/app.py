@@ -15,6 +15,7 @@ from importlib import metadata
 from pathlib import Path
 
 from citrine_edge import upstream
+from citrine_edge.backlog import Backlog
 from citrine_edge.config import EdgeSettings, InvalidSetting, read_settings, split_address
 from citrine_edge.context import SessionContext, SessionLimits
 from citrine_edge.dialects import dialects
@@ -62,8 +63,11 @@ class Edge:
         )
         self.router.start(self.sessions)
         self.refusals = Refusals(self.metrics, loop)
+        backlog = Backlog(settings.ocpp_max_waiting, loop)
+        self.metrics.waiting_bytes.set_function(lambda: backlog.size)
+        self.metrics.stopped_stations.set_function(lambda: backlog.stopped)
         context = SessionContext(
-            self.router, self.metrics, _session_limits(settings), loop, self.refusals, self.router.tolerances
+            self.router, self.metrics, _session_limits(settings), loop, self.refusals, self.router.tolerances, backlog
         )
         self.server = StationServer(
             ServerLimits(settings.ocpp_max_sockets, settings.ocpp_handshake_rate),

@@ -128,6 +128,12 @@ class EdgeSettings(BaseModel):
     ocpp_max_inbound_queue: int = Field(default=32, ge=1)
     """CALLs of one station that wait for their turn; above it reading stops."""
 
+    ocpp_max_waiting: int = Field(default=64 << 20, ge=1 << 20)
+    """Bytes of CALLs of all stations together that wait for their answer.
+
+    Above it stations are read no further, whichever brings more; nothing is dropped.
+    """
+
     ocpp_max_command_queue: int = Field(default=100, ge=1)
     """Commands that wait for one station's turn."""
 

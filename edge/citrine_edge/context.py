@@ -4,6 +4,7 @@ import asyncio
 import time
 from dataclasses import dataclass
 
+from citrine_edge.backlog import Backlog
 from citrine_edge.clock import Clock
 from citrine_edge.metrics import Metrics
 from citrine_edge.refusals import Refusals
@@ -34,4 +35,5 @@ class SessionContext:
     loop: asyncio.AbstractEventLoop
     refusals: Refusals
     tolerances: Tolerances
+    backlog: Backlog
     clock: Clock = time.time_ns

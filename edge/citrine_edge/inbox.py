@@ -17,6 +17,8 @@ class Inbound:
 
     call: Call
     receive_time: Timestamp
+    size: int = 0
+    """Bytes that it counts for."""
 
 
 @dataclass(slots=True)
@@ -26,6 +28,7 @@ class Flight:
     call: Call
     action: Action
     call_id: int
+    size: int = 0
 
 
 class Inbox:
@@ -56,6 +59,12 @@ class Inbox:
     def next(self) -> Inbound | None:
         """Take the CALL whose turn it is; None while one is in flight or where there is none."""
         return self._waiting.popleft() if self._waiting and self.flight is None else None
+
+    @property
+    def size(self) -> int:
+        """Bytes of all that waits or is in flight."""
+        waiting = sum(each.size for each in self._waiting or ())
+        return waiting + (self.flight.size if self.flight is not None else 0)
 
     def land(self) -> Flight:
         """Return the CALL in flight, which is so no more."""

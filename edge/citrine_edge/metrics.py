@@ -58,6 +58,10 @@ class Metrics:
         self.link_losses = self._counter("link_losses", "Links that were lost.")
         self.pending_calls = self._gauge("pending_calls", "CALLs that a core has not answered yet.")
         self.held_calls = self._gauge("held_calls", "CALLs that no core can take now.")
+        self.waiting_bytes = self._gauge("waiting_bytes", "Bytes of CALLs that wait or are under way, of all stations.")
+        self.stopped_stations = self._gauge(
+            "stopped_stations", "Stations that are not read because all of them together have too much waiting."
+        )
         self.link_queue = self._gauge("link_queue", "Items that wait to be written to cores.")
         self.batch_items = Histogram(
             "citrine_edge_batch_items",

@@ -14,22 +14,19 @@ from citrine_edge.clock import timestamp
 from citrine_edge.commands import Commands
 from citrine_edge.context import SessionContext
 from citrine_edge.dialects import Dialect
+from citrine_edge.flow_control import FlowControl
 from citrine_edge.inbox import Flight, Inbound, Inbox
 from citrine_edge.link import Link
 from citrine_edge.masking import observable
 from citrine_edge.ocppj import Code, RpcError
-from citrine_edge.rates import TokenBucket
 from citrine_edge.registration import Registration
 from citrine_edge.tolerances import hardware_of
-from citrine_edge.websocket import StationSocket
+from citrine_edge.transport import Transport
 
 __all__ = ["Session"]
 
 LINGER = 10.0
 """Seconds for which the calls of a closed socket are still brought to the core."""
-
-RATE_BURST = 2.0
-"""Seconds of its frame rate that a station may send at once."""
 
 _logger = logging.getLogger(__name__)
 
@@ -44,21 +41,32 @@ _TOO_BIG = 1009
 
 
 class Session:
-    """One WebSocket of one station, under the epoch that the core granted."""
+    """One connection of one station, under the epoch that the core granted.
+
+    - CALLs of the station go up in the order in which they were read, one at a time; the next waits for the answer.
+      Each is answered once, unless the connection is gone by then.
+    - One CALL is out to the station at a time as well; the two directions know nothing of each other.
+    - A session outlives its connection by LINGER seconds at most, while a CALL that was read is under way. It reports
+      its close once, after all else that it has to say; nothing it says later counts.
+
+    The transport calls `receive`, `broken` and `closed`; the router `answer` and `answer_error`, each once at most for
+    a CALL; the sessions' keeper the rest. All on the event loop, and each may be called from within the transport's
+    `resume`, `send_text` and `close`: what a method needs to be true is true before it calls out. No defect in one
+    message ends the session.
+    """
 
     __slots__ = (
         "_closed",
         "_commands",
         "_draining",
         "_finished",
+        "_flow",
         "_hardware",
         "_inbox",
         "_open_time",
         "_own_close",
-        "_rate",
         "_registration",
-        "_slowed",
-        "_socket",
+        "_transport",
         "_watchers",
         "context",
         "dialect",
@@ -72,7 +80,7 @@ class Session:
     def __init__(
         self,
         context: SessionContext,
-        socket: StationSocket,
+        transport: Transport,
         dialect: Dialect,
         ref: pb.SessionRef,
         registration: int | None,
@@ -80,7 +88,7 @@ class Session:
     ) -> None:
         self.context = context
         """What all sessions share."""
-        self._socket = socket
+        self._transport = transport
         self.dialect = dialect
         self.ref = ref
         self.key = (ref.tenant_id, ref.station_id)
@@ -97,8 +105,14 @@ class Session:
         self._commands: Commands | None = None
         self._registration = Registration(registration)
         self._watchers: tuple[Link, ...] = ()
-        self._rate = TokenBucket(context.limits.frame_rate, context.limits.frame_rate * RATE_BURST, context.loop.time())
-        self._slowed = False
+        self._flow = FlowControl(
+            transport,
+            self._inbox,
+            context.backlog,
+            context.loop,
+            frame_rate=context.limits.frame_rate,
+            max_inbound=context.limits.max_inbound_queue,
+        )
         self._draining = False
         self._own_close: tuple[int, str] | None = None
         self._closed: bytes | None = None
@@ -121,7 +135,7 @@ class Session:
             session=self.ref,
             version=self.dialect.version,
             open_time=self._open_time,
-            remote_address=self._socket.remote_address,
+            remote_address=self._transport.remote_address,
         )
 
     @property
@@ -140,7 +154,9 @@ class Session:
             self._log(logging.ERROR, "message was not processed")
 
     def _receive(self, data: bytes, text: bool) -> None:
-        self._spend_token()
+        if self._flow.message_came():
+            limit = f"more than {self.context.limits.frame_rate:g} messages in a second"
+            self._record(_Outcome.OUTCOME_DELAYED, "", RpcError(Code.GENERIC_ERROR, limit))
         if self._watchers:
             self._observe(data, from_station=True)
         try:
@@ -159,7 +175,7 @@ class Session:
             return
         match frame:
             case ocppj.Call():
-                self._take_call(frame)
+                self._take_call(frame, len(data))
             case ocppj.CallResult() | ocppj.CallError():
                 self._take_answer(frame)
             case ocppj.Send():
@@ -195,7 +211,7 @@ class Session:
 
     def answer(self, answer: pb.Answer) -> None:
         """Give the station the answer to its call in flight."""
-        flight = self._inbox.land()
+        flight = self._land()
         if answer.HasField("registration"):
             self.set_registration(answer.registration)
             self._hardware = hardware_of(flight.call.payload)
@@ -216,7 +232,7 @@ class Session:
 
     def answer_error(self, error: pb.CallError) -> None:
         """Refuse the call in flight."""
-        flight = self._inbox.land()
+        flight = self._land()
         details = MessageToDict(error.details) if error.HasField("details") else None
         # Whatever the core says; most are codes of OCPP-J.
         code = Code(error.code) if error.code in _CODES else Code.INTERNAL_ERROR
@@ -251,11 +267,11 @@ class Session:
 
     def close(self, code: int, reason: str) -> None:
         """Close the socket."""
-        if self._own_close is None and self._socket.is_open:
+        if self._own_close is None and self._transport.is_open:
             # RFC 6455, 5.5: a control frame has 125 bytes, of which the code takes two.
             reason = reason.encode(errors="replace")[:123].decode(errors="ignore")
             self._own_close = (code, reason)
-            self._socket.close(code, reason)
+            self._transport.close(code, reason)
 
     # What its commands need.
 
@@ -272,21 +288,25 @@ class Session:
 
     # CALLs.
 
-    def _take_call(self, call: ocppj.Call) -> None:
+    def _land(self) -> Flight:
+        flight = self._inbox.land()
+        self._flow.call_ended(flight.size)
+        return flight
+
+    def _take_call(self, call: ocppj.Call, size: int) -> None:
         if self._inbox.is_repeated(call):
             # The same message again under the same id is a retry; the answer to the first is the answer to both.
             self._drop("repeated_call", action=call.action)
             return
-        self._inbox.put(Inbound(call, timestamp(self.context.clock)))
-        if self._inbox.flight is not None and len(self._inbox) >= self.context.limits.max_inbound_queue:
-            self._socket.pause()
+        self._inbox.put(Inbound(call, timestamp(self.context.clock), size))
+        self._flow.call_waits(size)
         self._advance()
 
     def _advance(self) -> None:
         """Process what waits, until a call is in flight; end what has to end once nothing is left."""
         while (inbound := self._inbox.next()) is not None:
             self._process(inbound)
-        self._resume()
+        self._flow.resume()
         if self._inbox.flight is None:
             if self._closed is not None:
                 self._finish()
@@ -304,14 +324,16 @@ class Session:
             data = upstream.station_call(call_id, self.ref, call.message_id, action, request, inbound.receive_time)
         except RpcError as error:
             self.context.metrics.frames.inc("in", "refused")
+            self._flow.call_ended(inbound.size)
             self._refuse(call, error)
             return
         except Exception:
             # A defect of ours: it must cost neither the socket nor what comes behind.
             self._log(logging.ERROR, "call was not processed", action=call.action)
+            self._flow.call_ended(inbound.size)
             self._refuse(call, RpcError(Code.INTERNAL_ERROR, "the message could not be processed"))
             return
-        self._inbox.flight = Flight(call, action, call_id)
+        self._inbox.flight = Flight(call, action, call_id, inbound.size)
         self.context.router.call(self, call_id, action.name, data)
 
     def _check_served(self, action: Action) -> None:
@@ -405,7 +427,7 @@ class Session:
         self._write(ocppj.encode_error(message_id, code, description, details), "CALLERROR")
 
     def _write(self, data: bytes, label: str) -> bool:
-        if not self._socket.send_text(data):
+        if not self._transport.send_text(data):
             self._drop("answer_to_closed_socket")
             return False
         self.context.metrics.frames.inc("out", label)
@@ -422,35 +444,12 @@ class Session:
 
     # The rest.
 
-    def _spend_token(self) -> None:
-        """Slow down a station that sends more than it may: it is read on when its rate allows."""
-        delay = self._rate.take(self.context.loop.time())
-        if delay and not self._slowed:
-            self._slowed = True
-            limit = f"more than {self.context.limits.frame_rate:g} messages in a second"
-            self._record(_Outcome.OUTCOME_DELAYED, "", RpcError(Code.GENERIC_ERROR, limit))
-            self._socket.pause()
-            self.context.loop.call_later(delay, self._speed_up)
-
-    def _speed_up(self) -> None:
-        # Some more may have been read before reading stopped.
-        delay = self._rate.delay(self.context.loop.time())
-        if delay:
-            self.context.loop.call_later(delay, self._speed_up)
-        else:
-            self._slowed = False
-            self._resume()
-
-    def _resume(self) -> None:
-        """Read on, unless something still speaks against it. What was read before is taken in at once."""
-        if not self._slowed and len(self._inbox) < self.context.limits.max_inbound_queue:
-            self._socket.resume()
-
     def _finish(self) -> None:
         """Report the close, after all else of this session."""
         if self._finished or self._closed is None:
             return
         self._finished = True
+        self._flow.end()
         if self._inbox.flight is not None:
             self.context.router.forget(self._inbox.flight.call_id)
         self.context.router.report(self._closed, self)

@@ -17,8 +17,9 @@ from websockets.server import ServerProtocol
 from websockets.typing import Subprotocol
 
 from citrine_edge.compression import extensions
+from citrine_edge.transport import Receiver
 
-__all__ = ["Opener", "Receiver", "SocketLimits", "StationSocket"]
+__all__ = ["Opener", "SocketLimits", "StationSocket"]
 
 _SLICE = 4096
 """Bytes that are parsed at a time, so that a station that is too fast can be stopped between two of its messages."""
@@ -41,19 +42,6 @@ class SocketLimits:
     ping_timeout: float
     handshake_timeout: float
     close_timeout: float = 5.0
-
-
-class Receiver(Protocol):
-    """Who gets what a station sends over an open socket."""
-
-    def receive(self, data: bytes, text: bool) -> None:
-        """Take one message; text is False for a binary one, which OCPP-J does not have."""
-
-    def broken(self, code: int, reason: str) -> None:
-        """Take note of a message that can't be read and that closes the socket, with the close code for it."""
-
-    def closed(self, code: int, reason: str) -> None:
-        """Take note that the socket is gone, as the last call."""
 
 
 class Opener(Protocol):
