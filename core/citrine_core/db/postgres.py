@@ -41,7 +41,7 @@ _END_STANDING = f"""
 SELECT pid, pg_terminate_backend(pid) FROM pg_stat_activity
 WHERE datname = current_database() AND usename = current_user AND application_name = '{_APPLICATION}'
 AND pid <> pg_backend_pid() AND xact_start IS NOT NULL AND wait_event = 'ClientRead'
-AND greatest(query_start, state_change) < clock_timestamp() - interval '{IDLE_TIMEOUT + 1:.0f} seconds'
+AND greatest(query_start, state_change) < clock_timestamp() - interval '{IDLE_TIMEOUT:.0f} seconds'
 """
 
 _KEEPALIVE = {"idle": 10, "interval": 4, "count": 3}
@@ -77,6 +77,9 @@ def connect_arguments(*, limited: bool) -> dict[str, Any]:
 
 class AbortablePool(AsyncAdaptedQueuePool):
     """A pool that can end all its connections at once, also those whose server does not answer."""
+
+    # The name of its logger begins with that: what it says is as little for operators as the rest of SQLAlchemy.
+    __module__ = AsyncAdaptedQueuePool.__module__
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)

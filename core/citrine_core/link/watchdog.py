@@ -36,8 +36,8 @@ class Watchdog:
 
     Events that are committed are sign enough: they went the whole way of a message. Without them, where something is
     under way, or now and then, a **whole probe** goes the same way: it inserts an event, looks for the horizon of
-    readers, removes the event and commits. In between, a **short probe** reads, where the database is another process;
-    it also ends sessions of other cores that stand still within a transaction.
+    readers, removes the event and commits. A **short probe** reads, where the database is another process. Both end
+    sessions of other cores that stand still within a transaction.
 
     Time in which our own loop stood does not count: neither a core that was frozen, nor one that is busy, takes the
     database for dead. Where a probe has no answer, all connections are ended, so that nobody waits for the rest of
@@ -83,10 +83,10 @@ class Watchdog:
 
     async def _look(self) -> None:
         async with self._turn:
-            age = self._age_of_commit()
-            if not self._health.serving or age < QUIET_TIME:
+            if not self._health.serving:
                 return
-            if age >= IDLE_INTERVAL or self._waiting():
+            age = self._age_of_commit()
+            if age >= IDLE_INTERVAL or (age >= QUIET_TIME and self._waiting()):
                 await self._check(whole=True)
             elif isinstance(self._pool, AbortablePool) and time.monotonic() - self._heard >= QUIET_TIME:
                 await self._check(whole=False)
@@ -125,11 +125,11 @@ class Watchdog:
 
     async def _ask(self, whole: bool) -> None:
         async with self._unit_of_work(read_only=not whole) as work:
+            if isinstance(self._pool, AbortablePool) and (ended := await end_standing_sessions(work.session)):
+                logger.warning("sessions of cores that stand still were ended", extra={"pids": ended})
             if whole:
                 await write_probe(work.session, self._clock())
                 await work.commit()
-            elif ended := await end_standing_sessions(work.session):
-                logger.warning("sessions of cores that stand still were ended", extra={"pids": ended})
 
 
 async def _is_done_within(seconds: float, task: "asyncio.Future[None]") -> bool:
