@@ -10,6 +10,7 @@ pytest_plugins = [
     "tests.support.order",
     "tests.support.databases",
     "tests.support.core",
+    "tests.support.quick_commands",
     "tests.support.api",
 ]
 

@@ -14,11 +14,11 @@ import pytest
 
 from citrine_core.config import CoreSettings
 from citrine_core.core import Core
-from citrine_core.db import create_engine
 from citrine_core.db.engine import BUSY_TIMEOUT
 from citrine_core.resources.stations.models import Station
 from citrine_core.resources.stations.passwords import hash_password
 from citrine_core.resources.tenants import Tenant
+from tests.support.engines import new_engine
 from tests.support.fake_edge import FakeEdge, fake_edge
 
 __all__ = ["CREDENTIAL", "PASSWORD", "RunningCore", "core", "running_core"]
@@ -105,7 +105,7 @@ async def running_core(url: str, directory: Path, **settings: Any) -> AsyncItera
         "drain_time": timedelta(seconds=5),
         **settings,
     }
-    engine = create_engine(url, busy_timeout=busy_timeout)
+    engine = new_engine(url, busy_timeout=busy_timeout)
     core = Core(CoreSettings(**values), engine)
     stop, listening = asyncio.Event(), asyncio.get_running_loop().create_future()
 

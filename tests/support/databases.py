@@ -13,8 +13,9 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from citrine_core.db import UnitOfWorkFactory, create_engine
+from citrine_core.db import UnitOfWorkFactory
 from citrine_core.db.upgrade import upgrade
+from tests.support.engines import new_engine
 from tests.support.postgres import PostgresServer
 
 __all__ = [
@@ -151,7 +152,7 @@ def empty_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 @pytest.fixture
 async def postgres_engine(postgres_url: str) -> AsyncIterator[AsyncEngine]:
     """An engine on a fresh PostgreSQL database."""
-    engine = create_engine(postgres_url)
+    engine = new_engine(postgres_url)
     yield engine
     await engine.dispose()
 
@@ -159,7 +160,7 @@ async def postgres_engine(postgres_url: str) -> AsyncIterator[AsyncEngine]:
 @pytest.fixture
 async def engine(database_url: str) -> AsyncIterator[AsyncEngine]:
     """An engine on a fresh database of each kind in turn."""
-    engine = create_engine(database_url)
+    engine = new_engine(database_url)
     yield engine
     await engine.dispose()
 
@@ -183,7 +184,7 @@ async def somebody_waits(engine: AsyncEngine) -> None:
 
 async def administrate(server: PostgresServer, statement: str) -> None:
     """Run a statement that can't be in a transaction, such as CREATE DATABASE."""
-    engine = create_engine(server.url())
+    engine = new_engine(server.url())
     try:
         async with engine.connect() as connection:
             await connection.execution_options(isolation_level="AUTOCOMMIT")
@@ -222,7 +223,7 @@ async def _empty(url: str, shape: str) -> bool:
 
 @contextlib.asynccontextmanager
 async def _connected(url: str) -> AsyncIterator[AsyncConnection]:
-    engine = create_engine(url)
+    engine = new_engine(url)
     try:
         async with engine.begin() as connection:
             yield connection

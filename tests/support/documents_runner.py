@@ -38,8 +38,9 @@ _LISTEN = [
 class Demo:
     """A `citrine up` that runs."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, commands: Path) -> None:
         self.directory = directory
+        self._commands = commands
         core, edge = (json.loads((directory / f".citrine/{one}.ready.json").read_text()) for one in ("core", "edge"))
         self.core: str = core["grpc"]
         self.addresses = {"50051": core["grpc"], "9000": edge["ocpp"], "9001": edge["http"], "9002": core["http"]}
@@ -50,7 +51,7 @@ class Demo:
     def environment(self) -> dict[str, str]:
         """Return the variables of a reader's shell."""
         others = {name: value for name, value in os.environ.items() if not name.startswith("CITRINE_")}
-        path = f"{BIN}{os.pathsep}{others['PATH']}"
+        path = os.pathsep.join([str(self._commands), str(BIN), others["PATH"]])
         return {**others, "PATH": path, "CITRINE_CORE": self.core, "TZ": "UTC", "COLUMNS": "200"}
 
     def transaction(self, station_id: str = "") -> str:
@@ -72,7 +73,7 @@ class Demo:
 
     def _list(self, words: str) -> list[dict[str, object]]:
         ran = subprocess.run(
-            [BIN / "citrine", "--tenant", "demo", "--json", *words.split()],
+            [self._commands / "citrine", "--tenant", "demo", "--json", *words.split()],
             cwd=self.directory,
             env=self.environment(),
             capture_output=True,
@@ -95,15 +96,20 @@ class Demo:
 
 
 @contextmanager
-def demo(directory: Path) -> Iterator[Demo]:
-    """Run `citrine up` in an empty directory, until its stations charge."""
+def demo(directory: Path, commands: Path) -> Iterator[Demo]:
+    """Run `citrine up` in an empty directory, until its stations charge.
+
+    Args:
+        directory: Where.
+        commands: The folder of the `citrine` that its readers type.
+    """
     printed = directory / "up.txt"
     with printed.open("w") as output:
         process = subprocess.Popen([BIN / "citrine", "up", *_LISTEN], cwd=directory, stdout=output, stderr=output)
     try:
         _wait_until(lambda: "charg" in printed.read_text() or process.poll() is not None, printed.read_text)
         assert process.poll() is None, printed.read_text()
-        running = Demo(directory)
+        running = Demo(directory, commands)
         running.transaction()
         yield running
     finally:
@@ -224,12 +230,12 @@ class Reader:
         return self._shell.stdout.readline().strip()
 
 
-def walk_blocks(directory: Path, sections: str) -> str:
+def walk_blocks(directory: Path, sections: str, commands: Path) -> str:
     """Type the commands of some sections of the blocks' page, and return what went wrong, or nothing."""
     for name, text in read_files(BLOCKS).items():
         (directory / name).write_text(text)
     steps, _ = read_tables(BLOCKS, sections)
-    with demo(directory) as running, Reader(running) as reader:
+    with demo(directory, commands) as running, Reader(running) as reader:
         reader.follow(BLOCKS, [Step(1, "export CITRINE_TENANT=demo"), *steps])
     return "\n\n".join(reader.problems)
 
