@@ -1,4 +1,4 @@
-"""Ids that a shell completes: of stations, tokens and transactions, as a core has them.
+"""Ids that a shell completes: of stations, tokens, transactions, tariffs and more, as a core has them.
 
 What goes wrong goes wrong in silence: somebody is typing.
 """
@@ -61,6 +61,41 @@ async def _transactions(citrine: Any, prefix: str) -> AsyncIterator[str]:
             yield transaction.transaction_id
 
 
+async def _assignments(citrine: Any, prefix: str) -> AsyncIterator[str]:
+    from citrine.api.v1.tariffs_pb2 import ListTariffAssignmentsRequest
+
+    request = ListTariffAssignmentsRequest(assignment_id_prefix=prefix, page_size=MOST)
+    async for page in citrine.pages(citrine.tariffs.ListTariffAssignments, request):
+        for assignment in page.assignments:
+            yield assignment.assignment_id
+
+
+async def _tariffs(citrine: Any, prefix: str) -> AsyncIterator[str]:
+    from citrine.api.v1.tariffs_pb2 import ListTariffsRequest
+
+    async for page in citrine.pages(citrine.tariffs.ListTariffs, ListTariffsRequest(page_size=1000)):
+        for tariff in page.tariffs:
+            yield tariff.tariff_id
+
+
+async def _commands(citrine: Any, prefix: str) -> AsyncIterator[str]:
+    from citrine.api.v1.commands_pb2 import ListCommandsRequest
+
+    request = ListCommandsRequest(id_prefix=prefix, page_size=MOST)
+    async for page in citrine.pages(citrine.commands.ListCommands, request):
+        for command in page.commands:
+            yield command.id
+
+
+async def _campaigns(citrine: Any, prefix: str) -> AsyncIterator[str]:
+    from citrine.api.v1.firmware_campaigns_pb2 import ListFirmwareCampaignsRequest
+
+    request = ListFirmwareCampaignsRequest(campaign_id_prefix=prefix, page_size=MOST)
+    async for page in citrine.pages(citrine.firmware_campaigns.ListFirmwareCampaigns, request):
+        for campaign in page.campaigns:
+            yield campaign.campaign_id
+
+
 def _offer(ids: Callable[[Any, str], AsyncIterator[str]]) -> _Offer:
     """Return what typer asks for the values of a parameter."""
 
@@ -91,10 +126,19 @@ _OFFERS: dict[str, _Offer] = {
     **dict.fromkeys(("station_id", "station", "stations"), _offer(_stations)),
     **dict.fromkeys(("id_token", "token", "tokens"), _offer(_tokens)),
     **dict.fromkeys(("transaction_id", "transaction"), _offer(_transactions)),
+    "assignment_id": _offer(_assignments),
+    **dict.fromkeys(("tariff_id", "tariff"), _offer(_tariffs)),
+    "command_id": _offer(_commands),
+    "campaign_id": _offer(_campaigns),
 }
 """Parameters of commands, by name."""
 
-_NEW = {"add_station": "station_id", "add_token": "id_token"}
+_NEW = {
+    "add_station": "station_id",
+    "add_token": "id_token",
+    "create": "campaign_id",
+    "create_tariff": "tariff_id",
+}
 """Commands that name what is not there yet, and the parameter that does."""
 
 

@@ -7,7 +7,7 @@
 
 import sys
 
-__all__ = ["CliError", "NotThere", "UsageError", "one_line", "print_error", "printable"]
+__all__ = ["CliError", "NotThere", "UsageError", "one_line", "print_error", "printable", "warn"]
 
 
 class CliError(Exception):
@@ -44,6 +44,12 @@ def printable(text: str) -> str:
 def one_line(text: str) -> str:
     """Return printable text with single blanks."""
     return " ".join(printable(text).split())
+
+
+def warn(text: str) -> None:
+    """Write one line about what was done, and may not be meant, to stderr."""
+    sys.stderr.write(f"warning: {one_line(text)}\n")
+    sys.stderr.flush()
 
 
 def print_error(error: BaseException) -> None:

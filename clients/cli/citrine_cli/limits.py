@@ -33,9 +33,9 @@ def parse_limit(max_cost: str, max_energy: float, max_time: float) -> UsageLimit
 
 
 def limit_words(limit: UsageLimit) -> str:
-    """Return a limit in words: "25.00, 20 kWh, 1 h 30 min". Empty where there is none."""
+    """Return a limit in words: "25.00 in the currency of the tariff, 20 kWh". Empty where there is none."""
     parts = [
-        limit.max_cost,
+        f"{limit.max_cost} in the currency of the tariff" if limit.max_cost else "",
         quantity(limit.max_energy_wh / 1000, "kWh") if limit.HasField("max_energy_wh") else "",
         duration_word(limit.max_time) if limit.HasField("max_time") else "",
     ]

@@ -10,7 +10,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 __all__ = ["PREFIX_IDS", "fill"]
 
-PREFIX_IDS = frozenset({"transaction_id", "campaign_id", "assignment_id"})
+PREFIX_IDS = frozenset({"transaction_id", "campaign_id", "assignment_id", "command_id"})
 """Fields that tables may shorten."""
 
 DEEPEST = 6
@@ -61,7 +61,8 @@ def _value(field: Any, number: int, length: int) -> str | bytes | bool | int | f
         case FieldDescriptor.CPPTYPE_STRING if field.type == FieldDescriptor.TYPE_BYTES:
             return b"bytes"
         case FieldDescriptor.CPPTYPE_STRING:
-            return _text(field.name, number, length)
+            is_command = field.full_name == "citrine.api.v1.Command.id"
+            return _text("command_id" if is_command else field.name, number, length)
         case FieldDescriptor.CPPTYPE_BOOL:
             return True
         case FieldDescriptor.CPPTYPE_DOUBLE | FieldDescriptor.CPPTYPE_FLOAT:

@@ -7,7 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from citrine.api.v1.commands_pb2 import ListCommandsResponse
+from citrine.api.v1.common_pb2 import Command
+from citrine.api.v1.firmware_campaigns_pb2 import FirmwareCampaign, ListFirmwareCampaignsResponse
 from citrine.api.v1.stations_pb2 import ListStationsResponse, Station
+from citrine.api.v1.tariffs_pb2 import ListTariffAssignmentsResponse, ListTariffsResponse, Tariff, TariffAssignment
 from citrine.api.v1.tokens_pb2 import ListTokensResponse, Token
 from citrine.api.v1.transactions_pb2 import ListTransactionsResponse, Transaction
 from citrine_cli.nouns import COMMANDS, GROUPS, SECTIONS
@@ -40,6 +44,12 @@ def filled(core: ScriptedCore) -> ScriptedCore:
     )
     core.on("ListTokens", ListTokensResponse(tokens=[Token(id_token="AA01"), Token(id_token="two words")]))
     core.on("ListTransactions", ListTransactionsResponse(transactions=[Transaction(transaction_id="T-1")]))
+    assignments = [TariffAssignment(assignment_id=one) for one in ("A-1", "A-2")]
+    core.on("ListTariffAssignments", ListTariffAssignmentsResponse(assignments=assignments))
+    core.on("ListTariffs", ListTariffsResponse(tariffs=[Tariff(tariff_id="NIGHT")]))
+    core.on("ListCommands", ListCommandsResponse(commands=[Command(id="C-1")]))
+    campaigns = [FirmwareCampaign(campaign_id="spring")]
+    core.on("ListFirmwareCampaigns", ListFirmwareCampaignsResponse(campaigns=campaigns))
     return core
 
 
@@ -63,6 +73,11 @@ def test_every_word_stands_under_one_heading_of_the_help() -> None:
         pytest.param(["token", "show", "'two wo"], ["two words"], id="within quotes"),
         pytest.param(["token", "show", "two\\ wo"], ["two words"], id="with a blank"),
         pytest.param(["transaction", "show", "T"], ["T-1"], id="transaction"),
+        pytest.param(["tariff", "unassign", "A"], ["A-1", "A-2"], id="assignment"),
+        pytest.param(["tariff", "show", "N"], ["NIGHT"], id="tariff"),
+        pytest.param(["tariff", "create", "N"], [], id="tariff that there is not yet"),
+        pytest.param(["command", "show", "C"], ["C-1"], id="command"),
+        pytest.param(["firmware", "campaign", "show", "sp"], ["spring"], id="campaign"),
         pytest.param(["nonsense", "x"], [], id="no such word"),
         pytest.param(["--no-such-option", "sta"], ["station"], id="no such option"),
     ],

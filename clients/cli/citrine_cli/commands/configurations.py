@@ -23,6 +23,7 @@ from citrine.api.v1.configurations_pb2 import (
 from citrine.ocpp.v2 import provisioning_pb2 as ocpp
 from citrine_cli.client import Client, Limit, client_command, collect
 from citrine_cli.commands.station_configuration import Everything, MayReset, drift_row
+from citrine_cli.consent import Yes, ask_consent
 from citrine_cli.errors import CliError, UsageError
 from citrine_cli.filters import words_of
 from citrine_cli.targets import choice
@@ -233,8 +234,9 @@ async def show_configuration(client: Client, configuration_id: Id) -> None:
     client.out.table(["variable", "value"], rows, empty="no variables", title="variables")
 
 
-async def remove_configuration(client: Client, configuration_id: Id) -> None:
+async def remove_configuration(client: Client, configuration_id: Id, yes: Yes = False) -> None:
     """Remove a configuration that no station names; what stations have set stays."""
+    await ask_consent(f"remove configuration {configuration_id}?", yes=yes)
     request = DeleteConfigurationRequest(configuration_id=configuration_id)
     answer = await client.citrine.configurations.DeleteConfiguration(request)
     if client.out.as_json:

@@ -3,12 +3,14 @@
 from datetime import UTC
 from typing import Annotated
 
+import grpc
 import typer
 
 from citrine.api.v1.keys_pb2 import CreateKeyRequest, Key, ListKeysRequest, RevokeKeyRequest, RotateKeyRequest
 from citrine_cli.client import Client, Limit, client_command, collect
 from citrine_cli.clock import Clock, utc_now
-from citrine_cli.errors import CliError
+from citrine_cli.consent import Yes, ask_consent
+from citrine_cli.errors import CliError, warn
 from citrine_cli.values import parse_duration, parse_time
 from citrine_cli.words import time_word
 
@@ -46,7 +48,11 @@ async def add_key(
         expire_time=parse_time("--expires", expires) if expires else None,
         operator=operator,
     )
+    others = await _named(client, name)
     created = await client.citrine.keys.CreateKey(request)
+    if others:
+        ids = ", ".join(key.key_id for key in others)
+        warn(f"{ids} {'is' if len(others) == 1 else 'are'} named {name}, too, and valid still; see citrine key rotate")
     if client.out.as_json:
         client.out.message(created)
         return
@@ -132,14 +138,29 @@ async def rotate_key(
 
 
 async def revoke_key(
-    client: Client, key_id: Annotated[str, typer.Argument(metavar="ID", help="The key's id, not its secret.")]
+    client: Client,
+    key_id: Annotated[str, typer.Argument(metavar="ID", help="The key's id, not its secret.")],
+    yes: Yes = False,
 ) -> None:
     """Make a key invalid."""
+    await ask_consent(f"revoke key {key_id}? Who uses it can call nothing more.", yes=yes)
     answer = await client.citrine.keys.RevokeKey(RevokeKeyRequest(key_id=key_id))
     if client.out.as_json:
         client.out.message(answer)
         return
     client.out.line(f"key {key_id} revoked")
+
+
+async def _named(client: Client, name: str, clock: Clock = utc_now) -> list[Key]:
+    """Return the valid keys of a name; none where the key that is used may not see them."""
+    try:
+        pages = collect(client.citrine.keys.ListKeys, ListKeysRequest(), 0)
+        keys = [key async for page in pages for key in page.keys]
+    except grpc.aio.AioRpcError as error:
+        if error.code() not in (grpc.StatusCode.PERMISSION_DENIED, grpc.StatusCode.UNIMPLEMENTED):
+            raise
+        return []
+    return [key for key in keys if key.display_name == name and _is_current(key, clock)]
 
 
 async def _find(client: Client, name: str, clock: Clock = utc_now) -> Key:

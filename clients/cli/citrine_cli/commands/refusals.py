@@ -25,6 +25,7 @@ from citrine.api.v1.refusals_pb2 import (
     ToleranceRule,
 )
 from citrine_cli.client import Client, Limit, client_command, collect
+from citrine_cli.consent import Yes, ask_consent
 from citrine_cli.errors import UsageError
 from citrine_cli.words import count, enum_word, time_word
 
@@ -179,8 +180,9 @@ async def list_rules(client: Client, limit: Limit = 0) -> None:
     )
 
 
-async def remove_rule(client: Client, rule_id: RuleId) -> None:
+async def remove_rule(client: Client, rule_id: RuleId, yes: Yes = False) -> None:
     """Remove a rule: what it accepted is refused again."""
+    await ask_consent(f"remove tolerance rule {rule_id}?", yes=yes)
     answer = await client.citrine.refusals.DeleteToleranceRule(DeleteToleranceRuleRequest(rule_id=rule_id))
     if client.out.as_json:
         client.out.message(answer)

@@ -247,23 +247,31 @@ async def _wait(client: Client, station_id: str, kind: Any, request_id: int, tim
                     else:
                         client.out.line(_said(run))
     except TimeoutError:
-        raise CliError(f"report {request_id} is {_state(run)} after {timeout:g} seconds") from None
+        raise CliError(f"{_noun(kind)} {request_id} is {_state(run)} after {timeout:g} seconds") from None
     if line.is_shown:
         client.out.line(_said(run))
     return run
 
 
+def _noun(kind: int) -> str:
+    # A log is followed as reports are, and is none to who asked for it.
+    return "log" if kind == pb.REPORT_KIND_LOG else "report"
+
+
 def _said(run: pb.ReportRun) -> str:
+    if run.kind == pb.REPORT_KIND_LOG:
+        # It is uploaded elsewhere: what comes here is how far that is.
+        return f"log {run.request_id} {_state(run)}{f': {run.status}' if run.status else ''}"
     missing = f", missing parts {_missing(run)}" if run.missing_parts else ""
     counts = f"{_counted(run.parts, 'part')}, {_counted(run.items, 'item')}"
-    return f"report {run.request_id} {_state(run)}: {counts}{missing}"
+    return f"{_noun(run.kind)} {run.request_id} {_state(run)}: {counts}{missing}"
 
 
 def _check_complete(runs: list[pb.ReportRun]) -> None:
     for run in runs:
         if run.state != pb.REPORT_STATE_COMPLETE:
             why = run.problem or run.status
-            raise CliError(f"report {run.request_id} is {_state(run)}{f': {why}' if why else ''}")
+            raise CliError(f"{_noun(run.kind)} {run.request_id} is {_state(run)}{f': {why}' if why else ''}")
 
 
 def _state(run: pb.ReportRun) -> str:

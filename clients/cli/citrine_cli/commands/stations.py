@@ -27,6 +27,7 @@ from citrine_cli.cells import NOTHING
 from citrine_cli.client import Client, client_command, collect
 from citrine_cli.commands import station_care, station_configuration, station_refusals, station_watch
 from citrine_cli.commands.refusals import refusal_words
+from citrine_cli.consent import Yes, ask_consent
 from citrine_cli.errors import UsageError
 from citrine_cli.forms import DurationOption
 from citrine_cli.words import connected_word, count, enum_word, skew_word, time_word
@@ -368,8 +369,9 @@ async def set_password(client: Client, station_id: StationId, password: Password
     _tell_password(client, answer.generated_password)
 
 
-async def remove_station(client: Client, station_id: StationId) -> None:
+async def remove_station(client: Client, station_id: StationId, yes: Yes = False) -> None:
     """Remove a station and close its websocket; its transactions are kept."""
+    await ask_consent(f"remove station {station_id}, and all that it reported but its transactions?", yes=yes)
     answer = await client.citrine.stations.DeleteStation(DeleteStationRequest(station_id=station_id))
     if client.out.as_json:
         client.out.message(answer)

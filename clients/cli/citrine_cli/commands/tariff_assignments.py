@@ -2,15 +2,18 @@
 
 from typing import Annotated
 
+import grpc
 import typer
 from google.protobuf.message import Message
 
 from citrine.api.v1.tariffs_pb2 import (
     AssignTariffRequest,
     ListTariffAssignmentsRequest,
+    ListTariffsRequest,
     TariffAssignment,
     UnassignTariffRequest,
 )
+from citrine_cli.assignment_order import applying_of, rivals_of
 from citrine_cli.cells import PrefixId
 from citrine_cli.client import Client, Limit, collect
 from citrine_cli.named_things import check_station, check_token
@@ -28,6 +31,12 @@ __all__ = [
     "list_assignments",
     "unassign_tariff",
 ]
+
+LOOKED_AT = 5000
+"""Assignments at most among which it is looked which one applies."""
+
+NAMED = 5
+"""Assignments that are told of, where several hold for the same."""
 
 TariffId = Annotated[str, typer.Argument(metavar="ID", help="Id of the tariff.")]
 Station = Annotated[str, typer.Option("--station", metavar="ID", help="Station.")]
@@ -68,6 +77,29 @@ async def assign_tariff(
         client.out.message(made)
         return
     client.out.line(f"tariff {tariff_id} applies to {_subject(made)}{_when(made)}: assignment {made.assignment_id}")
+    await _tell_rivals(client, made)
+
+
+async def _tell_rivals(client: Client, made: TariffAssignment) -> None:
+    """Say of other assignments that hold for the same drivers at the same places which one applies there."""
+    try:
+        pages = collect(client.citrine.tariffs.ListTariffAssignments, ListTariffAssignmentsRequest(), LOOKED_AT)
+        rivals = list(rivals_of(made, [one async for page in pages for one in page.assignments]))
+        listed = collect(client.citrine.tariffs.ListTariffs, ListTariffsRequest(), LOOKED_AT) if rivals else None
+        tariffs = [tariff async for page in listed for tariff in page.tariffs] if listed else []
+    except grpc.aio.AioRpcError as error:
+        # Who may assign need not be able to read.
+        if error.code() not in (grpc.StatusCode.PERMISSION_DENIED, grpc.StatusCode.UNIMPLEMENTED):
+            raise
+        return
+    valid_from = {tariff.tariff_id: tariff.valid_from for tariff in tariffs if tariff.HasField("valid_from")}
+    for other in rivals[:NAMED]:
+        is_first = applying_of(made, other, valid_from) is made
+        order = f"it goes before {other.tariff_id}" if is_first else f"{other.tariff_id} goes before it"
+        whom = f"{_subject(other)}{_when(other)}"
+        client.out.line(f"{order}, which applies to {whom}: assignment {other.assignment_id}")
+    if len(rivals) > NAMED:
+        client.out.line(f"and {len(rivals) - NAMED} more, see citrine tariff assignments")
 
 
 async def list_assignments(

@@ -40,8 +40,9 @@ from citrine_cli.commands.tariff_assignments import (
     list_assignments,
     unassign_tariff,
 )
+from citrine_cli.consent import Yes, ask_consent
 from citrine_cli.costs import cost_lines, element_lines
-from citrine_cli.errors import UsageError
+from citrine_cli.errors import UsageError, warn
 from citrine_cli.values import parse_object, parse_seconds, parse_span, parse_time
 from citrine_cli.words import count, money, time_word
 
@@ -135,10 +136,19 @@ async def create_tariff(
         tariff.min_price_needs_energy = True
     _fill(tariff, currency, gross, least, most, time_zone, valid_from, valid_to, texts or (), description)
     created = await client.citrine.tariffs.CreateTariff(CreateTariffRequest(tariff=tariff))
+    _warn_of_negative_prices(created)
     if client.out.as_json:
         client.out.message(created)
         return
     client.out.line(f"tariff {created.tariff_id} created; it applies to nobody until it is assigned")
+
+
+def _warn_of_negative_prices(tariff: Tariff) -> None:
+    # Neither OCPP nor OCPI forbids them; a minus is typed by mistake more often than on purpose.
+    prices = {one.price for element in tariff.elements for one in element.price_components if one.price[:1] == "-"}
+    if prices:
+        amounts = ", ".join(money(price, tariff.currency) for price in sorted(prices))
+        warn(f"tariff {tariff.tariff_id} has negative prices, by which drivers are paid: {amounts}")
 
 
 async def update_tariff(
@@ -149,6 +159,7 @@ async def update_tariff(
     """Change a tariff for transactions that begin from now on: the fields that the file has."""
     request = UpdateTariffRequest(tariff=_read(file, tariff_id))
     updated = await client.citrine.tariffs.UpdateTariff(request)
+    _warn_of_negative_prices(updated)
     if client.out.as_json:
         client.out.message(updated)
         return
@@ -226,8 +237,9 @@ async def show_tariff(
         client.out.line(f"- {line}")
 
 
-async def remove_tariff(client: Client, tariff_id: TariffId) -> None:
+async def remove_tariff(client: Client, tariff_id: TariffId, yes: Yes = False) -> None:
     """Remove a tariff that is not assigned. Transactions keep the version that they began under."""
+    await ask_consent(f"remove tariff {tariff_id}?", yes=yes)
     answer = await client.citrine.tariffs.DeleteTariff(DeleteTariffRequest(tariff_id=tariff_id))
     if client.out.as_json:
         client.out.message(answer)

@@ -15,6 +15,7 @@ from citrine.api.v1.tenants_pb2 import (
     UpdateTenantRequest,
 )
 from citrine_cli.client import Client, Limit, client_command, collect
+from citrine_cli.consent import Yes, ask_consent
 from citrine_cli.errors import UsageError
 from citrine_cli.targets import choice
 from citrine_cli.words import enum_word, number, time_word
@@ -114,8 +115,9 @@ async def update_tenant(
     client.out.line(f"tenant {tenant_id} updated")
 
 
-async def remove_tenant(client: Client, tenant_id: TenantId) -> None:
+async def remove_tenant(client: Client, tenant_id: TenantId, yes: Yes = False) -> None:
     """Remove a tenant that has no stations."""
+    await ask_consent(f"remove tenant {tenant_id}?", yes=yes)
     answer = await client.citrine.tenants.DeleteTenant(DeleteTenantRequest(tenant_id=tenant_id))
     if client.out.as_json:
         client.out.message(answer)

@@ -1,5 +1,6 @@
 """`citrine token`: the identification tokens of drivers."""
 
+from datetime import UTC
 from typing import Annotated, Any
 
 import typer
@@ -19,7 +20,10 @@ from citrine.api.v1.tokens_pb2 import (
     TokenStatus,
     UpdateTokenRequest,
 )
+from citrine_cli.cells import State
 from citrine_cli.client import Client, client_command, collect
+from citrine_cli.clock import Clock, utc_now
+from citrine_cli.consent import Yes, ask_consent
 from citrine_cli.errors import UsageError
 from citrine_cli.forms import DurationOption
 from citrine_cli.limits import MaxCost, MaxEnergy, MaxTime, limit_words, parse_limit
@@ -256,7 +260,7 @@ async def add_credit(
     if client.out.as_json:
         client.out.message(changed)
         return
-    client.out.line(f"{changed.prepaid.left} left of {changed.prepaid.paid} for token {changed.id_token}")
+    client.out.line(f"{_prepaid_words(changed)} for token {changed.id_token}")
 
 
 async def list_tokens(
@@ -276,7 +280,7 @@ async def list_tokens(
             [
                 token.id_token,
                 token.type,
-                enum_word(token, "status"),
+                _status_word(token),
                 token.group_id,
                 time_word(token, "expire_time"),
                 token.description,
@@ -285,6 +289,23 @@ async def list_tokens(
         ),
         empty="no tokens",
     )
+
+
+def _prepaid_words(token: Token) -> str:
+    # The core knows no currency of it: it is taken off what the tariffs say.
+    return f"{token.prepaid.left} left of {token.prepaid.paid} (in the currency of the tariffs)"
+
+
+def _status_word(token: Token, clock: Clock = utc_now) -> str:
+    """Return how a token is, by what was set and by the time."""
+    if token.status == TOKEN_STATUS_ACCEPTED and token.HasField("expire_time"):
+        try:
+            is_over = token.expire_time.ToDatetime(UTC) <= clock()
+        except (ValueError, OverflowError):
+            is_over = False
+        if is_over:
+            return State("expired")
+    return enum_word(token, "status")
 
 
 async def show_token(client: Client, id_token: TokenId, token_type: MaybeType = "") -> None:
@@ -298,12 +319,12 @@ async def show_token(client: Client, id_token: TokenId, token_type: MaybeType = 
             "token": token.id_token,
             "type": token.type,
             "tenant": token.tenant_id,
-            "status": enum_word(token, "status"),
+            "status": _status_word(token),
             "group": token.group_id,
             "expires": time_word(token, "expire_time"),
             "master pass": "yes" if token.master_pass else "",
             "each transaction": limit_words(token.limit),
-            "prepaid": f"{token.prepaid.left} left of {token.prepaid.paid}" if token.HasField("prepaid") else "",
+            "prepaid": _prepaid_words(token) if token.HasField("prepaid") else "",
             "language": ", ".join(filter(None, (token.language, token.second_language))),
             "charging priority": str(token.charging_priority or ""),
             "message": token.message,
@@ -315,8 +336,9 @@ async def show_token(client: Client, id_token: TokenId, token_type: MaybeType = 
     )
 
 
-async def remove_token(client: Client, id_token: TokenId, token_type: MaybeType = "") -> None:
+async def remove_token(client: Client, id_token: TokenId, token_type: MaybeType = "", yes: Yes = False) -> None:
     """Remove a token: it is unknown from then on."""
+    await ask_consent(f"remove token {id_token}?", yes=yes)
     request = DeleteTokenRequest(id_token=id_token, type=_type(token_type))
     answer = await client.citrine.tokens.DeleteToken(request)
     if client.out.as_json:

@@ -2,6 +2,7 @@
 
 from typing import Annotated
 
+import grpc
 import typer
 
 from citrine.api.v1.common_pb2 import CommandTarget, TimeRange
@@ -34,7 +35,18 @@ from citrine_cli.output import Facts
 from citrine_cli.prefixes import find_transaction, key_of_transaction
 from citrine_cli.targets import choice, tell_answer
 from citrine_cli.values import parse_span
-from citrine_cli.words import amount, count, duration_word, enum_word, instant_word, number, skew_word, time_word
+from citrine_cli.words import (
+    amount,
+    count,
+    duration_word,
+    enum_word,
+    instant_word,
+    money,
+    number,
+    plain,
+    skew_word,
+    time_word,
+)
 
 __all__ = ["build"]
 
@@ -111,7 +123,7 @@ async def list_transactions(
     )
 
 
-def _facts(found: Transaction) -> Facts:
+def _facts(found: Transaction, currency: str) -> Facts:
     return {
         "transaction": found.transaction_id,
         "station": found.station_id,
@@ -144,7 +156,7 @@ def _facts(found: Transaction) -> Facts:
             "doubts": ", ".join(_doubt(one) for one in found.anomalies),
         },
         "bill": {
-            "total cost": number(found, "total_cost"),
+            "total cost": money(plain(found.total_cost), currency) if found.HasField("total_cost") else "",
             "closed": time_word(found, "closed_time"),
             "settled": time_word(found, "settle_time"),
             "settled because of": enum_word(found, "settlement") if found.settlement else "",
@@ -157,6 +169,22 @@ def _facts(found: Transaction) -> Facts:
             "station says": _said(found.check),
         },
     }
+
+
+async def _currency(client: Client, found: Transaction) -> str:
+    """Return the currency of what a station was told of its cost."""
+    # Imported late, as what few transactions need.
+    from citrine.api.v1.tariff_and_cost_pb2 import GetTransactionCostRequest
+
+    unknown = "in the currency of its tariff"
+    if not found.HasField("total_cost"):
+        return unknown
+    request = GetTransactionCostRequest(station_id=found.station_id, transaction_id=found.transaction_id)
+    try:
+        return (await client.citrine.tariff_and_cost.GetTransactionCost(request)).cost.currency or unknown
+    except grpc.aio.AioRpcError:
+        # The key may not see prices.
+        return unknown
 
 
 def _doubt(anomaly: TransactionAnomaly) -> str:
@@ -201,7 +229,7 @@ async def show_transaction(
     listed = ListTransactionEventsRequest(station_id=found.station_id, transaction_id=found.transaction_id)
     pages = collect(client.citrine.transactions.ListTransactionEvents, listed)
     rows = [_event_row(event) async for page in pages for event in page.events]
-    client.out.facts(_facts(found))
+    client.out.facts(_facts(found, await _currency(client, found)))
     titles = ["seq no", "time", "event", "trigger", "charging state", "token", "offline", "late"]
     client.out.table(titles, rows, empty="no events", title="events")
 

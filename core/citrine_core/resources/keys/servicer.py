@@ -1,7 +1,7 @@
 """KeysService: who may call, and what."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
 import grpc
@@ -125,7 +125,17 @@ class KeysServicer(KeysServiceServicer):
             if scope == ALL_SCOPES:
                 continue
             if not SCOPE.fullmatch(scope) or (self._scopes and scope not in self._scopes):
-                raise InvalidArgument(f"scopes[{position}]", "is not a scope that any rpc needs")
+                known = f"; there are: {_in_short(self._scopes)}" if self._scopes else ""
+                raise InvalidArgument(f"scopes[{position}]", f"no rpc needs the scope {scope[:50]}{known}")
+
+
+def _in_short(scopes: Collection[str]) -> str:
+    """Return scopes as few characters: "*, keys:read, keys:write" as "*, keys:read|write"."""
+    verbs: dict[str, list[str]] = {}
+    for scope in sorted(scopes):
+        subject, _, verb = scope.partition(":")
+        verbs.setdefault(subject, []).append(verb)
+    return ", ".join([ALL_SCOPES, *(f"{subject}:{'|'.join(found)}" for subject, found in verbs.items())])
 
 
 def _expire_time(request: pb.CreateKeyRequest | pb.RotateKeyRequest, now: datetime) -> datetime | None:

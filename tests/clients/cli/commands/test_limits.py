@@ -24,7 +24,9 @@ def test_a_transaction_is_limited(citrine: Cli, core: ScriptedCore) -> None:
     core.on("SetTransactionLimit", pb.TransactionLimit())
     free = citrine("limit", "set", "T-1", "--none")
 
-    assert ran.lines == ["transaction T-1 of CS-1 may take 25.00, 20 kWh, 1 h 30 min, what is left of its token"]
+    assert ran.lines == [
+        "transaction T-1 of CS-1 may take 25.00 in the currency of the tariff, 20 kWh, 1 h 30 min, what is left of its token"
+    ]
     assert free.lines == ["transaction T-1 of CS-1 may take any"]
     assert core.requests("SetTransactionLimit") == [
         pb.SetTransactionLimitRequest(station_id="CS-1", transaction_id="T-1", limit=LIMIT),
@@ -51,7 +53,7 @@ def test_limits_are_listed(citrine: Cli, core: ScriptedCore) -> None:
     listed, as_json = citrine("limit", "list"), citrine("limit", "list", "--json")
 
     assert "stopped" in listed.out
-    assert "25.00, 20 kWh, 1 h 30 min" in listed.out
+    assert "25.00 in the currency of the tariff, 20 kWh, 1 h 30 min" in listed.out
     assert as_json.json[0]["reason"] == "LIMIT_REASON_COST"
     assert "accepted" in next(line for line in listed.out.splitlines() if "T-2" in line)
     assert as_json.json[1]["throttle"]["chargingProfileId"] == 7
@@ -81,7 +83,7 @@ def test_credit_is_added(citrine: Cli, core: ScriptedCore) -> None:
 
     ran, shown = citrine("token", "credit", "0A0B0C0D", "20.00"), citrine("token", "show", "0A0B0C0D")
 
-    assert ran.lines == ["21.50 left of 30.00 for token 0A0B0C0D"]
+    assert ran.lines == ["21.50 left of 30.00 (in the currency of the tariffs) for token 0A0B0C0D"]
     assert "21.50 left of 30.00" in shown.out
     assert core.requests("AddCredit") == [AddCreditRequest(id_token="0A0B0C0D", amount="20.00")]
 

@@ -38,9 +38,11 @@ def test_a_log_is_asked_for(citrine: Cli, core: ScriptedCore) -> None:
 
 def test_a_log_is_waited_for(citrine: Cli, core: ScriptedCore) -> None:
     def arriving(request: Any, context: Any) -> Iterator[reports.ReportRun]:
-        yield reports.ReportRun(request_id=7, state=reports.REPORT_STATE_RECEIVING, parts=1, items=1)
-        failed = reports.REPORT_STATE_FAILED
-        yield reports.ReportRun(request_id=7, state=failed, status="UploadFailure", parts=2, items=2)
+        log = reports.ReportRun(request_id=7, kind=reports.REPORT_KIND_LOG, state=reports.REPORT_STATE_RECEIVING)
+        log.status = "Uploading"
+        yield log
+        log.state, log.status = reports.REPORT_STATE_FAILED, "UploadFailure"
+        yield log
 
     core.on("GetLog", pb.GetLogResponse(command=command(), response=ACCEPTED))
     core.on("WatchReportRun", arriving)
@@ -48,8 +50,8 @@ def test_a_log_is_waited_for(citrine: Cli, core: ScriptedCore) -> None:
     ran = citrine("log", "get", "CS-1", URL, "--wait")
 
     assert ran.code == 1
-    assert ran.lines[1:] == ["report 7 receiving: 1 part, 1 item", "report 7 failed: 2 parts, 2 items"]
-    assert "UploadFailure" in ran.err
+    assert ran.lines[1:] == ["log 7 receiving: Uploading", "log 7 failed: UploadFailure"]
+    assert ran.err == "error: log 7 is failed: UploadFailure\n"
     assert core.requests("WatchReportRun")[0].kind == reports.REPORT_KIND_LOG
 
 

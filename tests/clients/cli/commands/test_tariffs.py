@@ -224,8 +224,10 @@ def test_an_assignment_has_a_beginning_and_an_end(citrine: Cli, core: ScriptedCo
     assert request.assignment == pb.TariffAssignment(tariff_id="DAY", from_time=begin, to_time=end)
     assert "from 2099-01-01 00:00:00 UTC until 2099-01-02 00:00:00 UTC" in made.lines[0]
     assert "2099-01-02 00:00:00 UTC" in listed.lines[1]
+    # The first one looks for what else applies to these drivers.
     assert core.requests("ListTariffAssignments") == [
-        pb.ListTariffAssignmentsRequest(include_ended=True, page_size=1000)
+        pb.ListTariffAssignmentsRequest(page_size=1000),
+        pb.ListTariffAssignmentsRequest(include_ended=True, page_size=1000),
     ]
     assert core.requests("UnassignTariff") == [
         pb.UnassignTariffRequest(assignment_id="A-1", to_time=Timestamp(seconds=4070908800 + 43200))

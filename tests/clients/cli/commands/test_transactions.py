@@ -15,7 +15,7 @@ from citrine.api.v1.remote_control_pb2 import (
     RequestStopTransactionResponse,
 )
 from citrine.api.v1.stations_pb2 import Station
-from citrine.api.v1.tariff_and_cost_pb2 import CostCorrection
+from citrine.api.v1.tariff_and_cost_pb2 import CostCorrection, TransactionCost
 from citrine.api.v1.tariffs_pb2 import Amount, Cost
 from citrine.api.v1.transactions_pb2 import (
     CloseTransactionRequest,
@@ -154,6 +154,19 @@ def test_what_a_station_said_of_a_closed_transaction_is_shown(citrine: Cli, core
     assert "not ongoing, nothing queued, 2030-01-01 00:00:00 UTC" in ran.out
     assert "closed" in ran.out
     assert ran.lines[-1].split() == ["3", "NoCredit"], "what the token of an event was answered"
+
+
+def test_an_amount_has_its_currency(citrine: Cli, core: ScriptedCore) -> None:
+    core.on("GetTransaction", Transaction(transaction_id="T-1", station_id="CS-1", total_cost=7.5))
+    core.on("ListTransactionEvents", ListTransactionEventsResponse())
+    unseen = citrine("transaction", "show", "T-1")
+    core.on("GetTransactionCost", TransactionCost(cost=Cost(currency="EUR")))
+
+    seen = citrine("transaction", "show", "T-1")
+
+    assert "total cost   7.50 EUR\n" in seen.out
+    # A key may see transactions, and no prices.
+    assert "total cost   7.50 in the currency of its tariff\n" in unseen.out
 
 
 def test_a_transaction_is_closed(citrine: Cli, core: ScriptedCore) -> None:

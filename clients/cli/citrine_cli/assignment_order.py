@@ -1,0 +1,80 @@
+"""Which of two assignments of tariffs applies where both could (ADR 11, `TariffAssignment` of the contract)."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from citrine.api.v1.tariffs_pb2 import TariffAssignment
+
+__all__ = ["applying_of", "rivals_of"]
+
+_ALWAYS = datetime.min.replace(tzinfo=UTC)
+_NEVER = datetime.max.replace(tzinfo=UTC)
+
+
+def rivals_of(one: TariffAssignment, others: Iterable[TariffAssignment]) -> Iterator[TariffAssignment]:
+    """Yield those assignments of other tariffs that hold at some time for somebody for whom one holds, too.
+
+    Whether a token is in a group is not asked: such two are none of these.
+    """
+    for other in others:
+        if other.assignment_id == one.assignment_id or other.tariff_id == one.tariff_id:
+            continue
+        if _meet_in_place(one, other) and _meet_in_person(one, other) and _meet_in_time(one, other):
+            yield other
+
+
+def applying_of(
+    one: TariffAssignment, other: TariffAssignment, valid_from: Mapping[str, Timestamp]
+) -> TariffAssignment:
+    """Return the one of two that applies where and when both hold.
+
+    Args:
+        one: Of the two.
+        other: Of the two.
+        valid_from: From when on tariffs are valid, by id, where that is said.
+    """
+    return max(one, other, key=lambda assignment: _rank(assignment, valid_from))
+
+
+def _rank(one: TariffAssignment, valid_from: Mapping[str, Timestamp]) -> tuple[int, int, datetime, datetime]:
+    whose = 2 if one.id_token else 1 if one.group_id else 0
+    where = 2 if one.evse_id else 1 if one.station_id else 0
+    begins = [_time(one.from_time)] if one.HasField("from_time") else []
+    if one.tariff_id in valid_from:
+        begins.append(_time(valid_from[one.tariff_id]))
+    return whose, where, max(begins, default=_ALWAYS), _time(one.create_time)
+
+
+def _meet_in_place(one: TariffAssignment, other: TariffAssignment) -> bool:
+    if one.station_id and other.station_id and one.station_id != other.station_id:
+        return False
+    return not (one.evse_id and other.evse_id and one.evse_id != other.evse_id)
+
+
+def _meet_in_person(one: TariffAssignment, other: TariffAssignment) -> bool:
+    # A token may be of a group or not.
+    if (bool(one.id_token) and bool(other.group_id)) or (bool(one.group_id) and bool(other.id_token)):
+        return False
+    for field in ("id_token", "id_token_type", "group_id"):
+        mine, theirs = getattr(one, field).lower(), getattr(other, field).lower()
+        if mine and theirs and mine != theirs:
+            return False
+    return True
+
+
+def _meet_in_time(one: TariffAssignment, other: TariffAssignment) -> bool:
+    return _begin(one) < _end(other) and _begin(other) < _end(one)
+
+
+def _begin(one: TariffAssignment) -> datetime:
+    return _time(one.from_time if one.HasField("from_time") else one.create_time)
+
+
+def _end(one: TariffAssignment) -> datetime:
+    return _time(one.to_time) if one.HasField("to_time") else _NEVER
+
+
+def _time(stamp: Timestamp) -> datetime:
+    return stamp.ToDatetime(UTC)

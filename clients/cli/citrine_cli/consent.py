@@ -1,0 +1,45 @@
+"""What a command asks before it removes something for good."""
+
+import asyncio
+import sys
+from typing import Annotated
+
+import typer
+
+from citrine_cli.errors import CliError
+
+__all__ = ["Yes", "ask_consent"]
+
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask on a terminal.")]
+"""Option of each command that asks."""
+
+
+async def ask_consent(question: str, *, yes: bool) -> None:
+    """Ask on a terminal whether something is to be done; a script is not asked.
+
+    Args:
+        question: What is to be done, and what follows from it: "remove station CS-1? …".
+        yes: Whether it was said before.
+
+    Raises:
+        CliError: When the answer is not yes.
+    """
+    if yes or not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return
+    sys.stderr.write(f"{question} [y/N] ")
+    sys.stderr.flush()
+    if (await _line()).strip().lower() not in ("y", "yes"):
+        raise CliError("nothing was done")
+
+
+async def _line() -> str:
+    """Return a line of stdin. Ctrl-C ends the wait at once, as it would not where a thread reads."""
+    loop = asyncio.get_running_loop()
+    readable = asyncio.Event()
+    loop.add_reader(sys.stdin.fileno(), readable.set)
+    try:
+        await readable.wait()
+    finally:
+        loop.remove_reader(sys.stdin.fileno())
+    # A terminal is readable once a line of it is.
+    return sys.stdin.readline()
