@@ -25,7 +25,8 @@ def test_a_transaction_is_limited(citrine: Cli, core: ScriptedCore) -> None:
     free = citrine("limit", "set", "T-1", "--none")
 
     assert ran.lines == [
-        "transaction T-1 of CS-1 may take 25.00 in the currency of the tariff, 20 kWh, 1 h 30 min, what is left of its token"
+        "transaction T-1 of CS-1 may take 25.00 in the currency of the tariff, 20 kWh, 1 h 30 min, "
+        "what is left of its token"
     ]
     assert free.lines == ["transaction T-1 of CS-1 may take any"]
     assert core.requests("SetTransactionLimit") == [
