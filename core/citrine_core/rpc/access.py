@@ -15,7 +15,7 @@ from citrine_core.errors import NotFound, PermissionDenied, Unauthenticated
 from citrine_core.ids import DEFAULT_TENANT
 from citrine_core.rpc.caller import Caller
 
-__all__ = ["Access", "Authenticator", "Identity", "bearer_token", "rule_of", "scopes_of"]
+__all__ = ["PUBLIC_SERVICES", "Access", "Authenticator", "Identity", "bearer_token", "rule_of", "scopes_of"]
 
 logger = logging.getLogger(__name__)
 

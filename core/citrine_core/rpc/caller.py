@@ -11,7 +11,7 @@ import grpc
 
 from citrine_core.errors import Unauthenticated
 
-__all__ = ["Caller", "acting_as", "caller", "set_caller", "system_caller"]
+__all__ = ["Caller", "acting_as", "caller", "current_caller", "set_caller", "system_caller"]
 
 ALL_SCOPES = "*"
 """The scope that holds all others."""
@@ -52,6 +52,11 @@ def caller(context: grpc.aio.ServicerContext[Any, Any]) -> Caller:
     if found is None:
         raise Unauthenticated("the caller is not known")
     return found
+
+
+def current_caller() -> Caller | None:
+    """Return who calls, or None where nobody was found out."""
+    return _current.get(None)
 
 
 def system_caller(tenant_id: str, name: str) -> Caller:

@@ -7,9 +7,10 @@ from typing import Any, TypeAlias
 
 import grpc
 
-from citrine_core.rpc.access import EDGE_LINK, Access
-from citrine_core.rpc.caller import Caller, set_caller
+from citrine_core.rpc.access import EDGE_LINK, PUBLIC_SERVICES, Access
+from citrine_core.rpc.caller import Caller, current_caller, set_caller
 from citrine_core.rpc.checks import check_request
+from citrine_core.rpc.load import Load, Reader
 from citrine_core.rpc.statuses import failure_of
 from citrine_core.rpc.unknown_stations import KnowsStation, refuse_unknown_station
 
@@ -36,7 +37,8 @@ class RpcInterceptor(grpc.aio.ServerInterceptor):
         self._access = access
         self._observe = observe
         self._knows_station = knows_station
-        self._wrapped: dict[str, Handler] = {}
+        self._wrapped: dict[str, tuple[_Rpc | None, Handler]] = {}
+        self._load = Load()
 
     async def intercept_service(
         self,
@@ -51,46 +53,103 @@ class RpcInterceptor(grpc.aio.ServerInterceptor):
             if handler is None:
                 return handler
             self._wrapped[method] = self._wrap(method, handler)
-        return self._wrapped[method]
+        rpc, handler = self._wrapped[method]
+        return handler if rpc is None else await rpc.admitted(handler, handler_call_details)
 
-    def _wrap(self, method: str, handler: Handler) -> Handler:
-        rpc = _Rpc(self._access, self._observe, method, self._knows_station)
-        serializers = {
-            "request_deserializer": handler.request_deserializer,
-            "response_serializer": handler.response_serializer,
-        }
-        if handler.unary_unary is not None:
-            return grpc.unary_unary_rpc_method_handler(rpc.unary(handler.unary_unary, streamed=False), **serializers)
-        if handler.stream_unary is not None:
-            return grpc.stream_unary_rpc_method_handler(rpc.unary(handler.stream_unary, streamed=True), **serializers)
-        if handler.unary_stream is not None:
-            return grpc.unary_stream_rpc_method_handler(rpc.stream(handler.unary_stream, streamed=False), **serializers)
-        return grpc.stream_stream_rpc_method_handler(rpc.stream(handler.stream_stream, streamed=True), **serializers)
+    def _wrap(self, method: str, handler: Handler) -> "tuple[_Rpc | None, Handler]":
+        """Return the handler with its checks, and who admits callers before their request is read.
+
+        Nothing is read of a request before it is known who calls. The server reads the one request of an rpc with one
+        response by itself, so its caller is looked at here; a stream of requests is read by its handler, and takes
+        longer. So do those that need no key, whose requests are not to be read all at once.
+        """
+        reader = Reader(method, handler.request_deserializer, self._load)
+        rpc = _Rpc(self._access, self._observe, method, self._knows_station, self._load, reader)
+        serializer = handler.response_serializer
+        one, many = handler.unary_unary or handler.stream_unary, handler.unary_stream or handler.stream_stream
+        if handler.unary_unary is not None and method[1:].partition("/")[0] not in PUBLIC_SERVICES:
+            return rpc, grpc.unary_unary_rpc_method_handler(rpc.call(one), response_serializer=serializer)
+        if one is not None:
+            behavior = rpc.unary(one, streamed=handler.request_streaming)
+            return None, grpc.stream_unary_rpc_method_handler(behavior, response_serializer=serializer)
+        behavior = rpc.stream(many, streamed=handler.request_streaming)
+        return None, grpc.stream_stream_rpc_method_handler(behavior, response_serializer=serializer)
 
 
 class _Rpc:
     """The checks around one method."""
 
     def __init__(
-        self, access: Access, observe: Observe | None, method: str, knows_station: KnowsStation | None
+        self,
+        access: Access,
+        observe: Observe | None,
+        method: str,
+        knows_station: KnowsStation | None,
+        load: Load,
+        reader: Reader,
     ) -> None:
         self._access = access
         self._observe = observe
         self._method = method
         self._knows_station = knows_station if method.rpartition("/")[2].startswith("List") else None
+        self._load = load
+        self._reader = reader
         # Edges are trusted and checked what they send; the stream of batches is the hot path.
         self._checks_input = not method.startswith(f"/{EDGE_LINK}/")
 
-    def unary(self, behavior: Any, *, streamed: bool) -> Any:
-        """Return a handler of one response."""
+    async def admitted(self, handler: Handler, details: grpc.HandlerCallDetails) -> Handler:
+        """Return the handler for a caller that may call, and one that refuses without reading for any other."""
+        started = time.monotonic()
+        try:
+            caller = await self._access.check(self._method, _to_mapping(details.invocation_metadata))
+            self._load.check(caller)
+        except Exception as error:
+            return self._refusal(error, started)
+        if caller is not None:
+            # The handler runs in the same task.
+            set_caller(caller)
+        return handler
 
-        async def handle(request: Any, context: Context) -> Any:
+    def _refusal(self, error: Exception, started: float) -> Handler:
+        async def refuse(requests: AsyncIterator[bytes], context: Context) -> None:
+            await self._fail(context, error, started)
+
+        return grpc.stream_unary_rpc_method_handler(refuse)
+
+    def call(self, behavior: Any) -> Any:
+        """Return a handler of one request and one response, of a caller that is admitted."""
+
+        async def handle(data: bytes, context: Context) -> Any:
+            started = time.monotonic()
+            try:
+                who = current_caller()
+                with self._load.call(who, self._method):
+                    request = self._reader.message(data)
+                    if self._checks_input:
+                        check_request(request)
+                    response = await behavior(request, context)
+                    if self._knows_station is not None and who is not None:
+                        await refuse_unknown_station(request, response, who.tenant_id, self._knows_station)
+            except Exception as error:
+                await self._fail(context, error, started)
+            except BaseException:
+                self._ended(grpc.StatusCode.CANCELLED, started)
+                raise
+            self._ended(_code_of(context), started)
+            return response
+
+        return handle
+
+    def unary(self, behavior: Any, *, streamed: bool) -> Any:
+        """Return a handler of one response that reads its requests itself."""
+
+        async def handle(requests: AsyncIterator[bytes], context: Context) -> Any:
             started = time.monotonic()
             try:
                 caller = await self._admit(context)
-                response = await behavior(self._checked(request, streamed), context)
-                if self._knows_station is not None and caller is not None and not streamed:
-                    await refuse_unknown_station(request, response, caller.tenant_id, self._knows_station)
+                with self._load.call(caller, self._method):
+                    request = await self._read(requests, caller, streamed)
+                    response = await behavior(request, context)
             except Exception as error:
                 await self._fail(context, error, started)
             except BaseException:
@@ -104,21 +163,22 @@ class _Rpc:
     def stream(self, behavior: Any, *, streamed: bool) -> Any:
         """Return a handler of many responses."""
 
-        async def handle(request: Any, context: Context) -> AsyncIterator[Any]:
+        async def handle(requests: AsyncIterator[bytes], context: Context) -> AsyncIterator[Any]:
             started = checked = time.monotonic()
             try:
-                await self._admit(context)
-                responses = behavior(self._checked(request, streamed), context)
-                if not hasattr(responses, "__aiter__"):
-                    # A handler that writes by context.write() is a coroutine.
-                    await responses
-                else:
-                    async with contextlib.aclosing(responses):
-                        async for response in responses:
-                            if time.monotonic() - checked > RECHECK_INTERVAL:
-                                await self._admit(context)
-                                checked = time.monotonic()
-                            yield response
+                caller = await self._admit(context)
+                with self._load.stream(caller, self._method):
+                    responses = behavior(await self._read(requests, caller, streamed), context)
+                    if not hasattr(responses, "__aiter__"):
+                        # A handler that writes by context.write() is a coroutine.
+                        await responses
+                    else:
+                        async with contextlib.aclosing(responses):
+                            async for response in responses:
+                                if time.monotonic() - checked > RECHECK_INTERVAL:
+                                    await self._admit(context)
+                                    checked = time.monotonic()
+                                yield response
             except Exception as error:
                 await self._fail(context, error, started)
             except BaseException:
@@ -134,12 +194,14 @@ class _Rpc:
             set_caller(caller)
         return caller
 
-    def _checked(self, request: Any, streamed: bool) -> Any:
-        if not self._checks_input:
-            return request
+    async def _read(self, requests: AsyncIterator[bytes], caller: Caller | None, streamed: bool) -> Any:
+        """Return the request, or where there are many what iterates over them; checked."""
         if streamed:
-            return _each_checked(request)
-        check_request(request)
+            messages = self._reader.each(requests)
+            return _each_checked(messages) if self._checks_input else messages
+        request = await self._reader.one(requests, caller)
+        if self._checks_input:
+            check_request(request)
         return request
 
     async def _fail(self, context: Context, error: Exception, started: float) -> None:
@@ -158,8 +220,12 @@ class _Rpc:
 
 
 def _metadata(context: Context) -> Mapping[str, str]:
+    return _to_mapping(context.invocation_metadata())
+
+
+def _to_mapping(metadata: Any) -> Mapping[str, str]:
     found: dict[str, str] = {}
-    for key, value in context.invocation_metadata() or ():
+    for key, value in metadata or ():
         if isinstance(value, str):
             found.setdefault(key, value)
     return found

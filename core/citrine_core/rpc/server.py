@@ -9,16 +9,17 @@ from grpc_reflection.v1alpha import reflection
 from citrine_core.dispatch import Block
 from citrine_core.rpc.access import Access
 from citrine_core.rpc.interceptor import Observe, RpcInterceptor
+from citrine_core.rpc.load import LARGEST_REQUEST
 from citrine_core.rpc.unknown_stations import KnowsStation
 
 __all__ = ["RpcServer", "build_server"]
 
-MAX_MESSAGE = 64 * 1024 * 1024
-"""Bytes of a message at most; a batch of an edge that caught up after an outage is the largest."""
+LARGEST_RESPONSE = 64 * 1024 * 1024
+"""Bytes of a response at most."""
 
 _OPTIONS = [
-    ("grpc.max_receive_message_length", MAX_MESSAGE),
-    ("grpc.max_send_message_length", MAX_MESSAGE),
+    ("grpc.max_receive_message_length", LARGEST_REQUEST),
+    ("grpc.max_send_message_length", LARGEST_RESPONSE),
     # A peer that vanished without a word is noticed within 15 seconds: commands wait for what an edge says.
     ("grpc.keepalive_time_ms", 10_000),
     ("grpc.keepalive_timeout_ms", 5_000),

@@ -1,0 +1,169 @@
+"""How much callers may have under way: rpcs at a time by key and in all, and the bytes of a request by method."""
+
+import asyncio
+import contextlib
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+from google.protobuf.message import DecodeError, Message
+
+from citrine_core.errors import InvalidArgument, Overloaded
+from citrine_core.rpc.access import EDGE_LINK
+from citrine_core.rpc.caller import Caller
+
+__all__ = ["LARGEST_REQUEST", "Load", "Reader", "largest_request"]
+
+LARGEST_REQUEST = 8 * 1024 * 1024
+"""Bytes of a request at most, of any method: a local list, or a batch of an edge that caught up after an outage."""
+
+LARGE_REQUEST = 4 * 1024 * 1024
+"""Bytes of a request at most where the method needs no more."""
+
+_LARGE_METHODS = ("LocalAuthListService/SendLocalList", "LocalAuthListService/UpdateLocalList", f"{EDGE_LINK}/Link")
+
+CALLS = 2000
+"""Rpcs with one response at a time."""
+
+CALLS_OF_KEY = 1000
+"""Of them of one key."""
+
+STREAMS = 1000
+"""Streams at a time, but for the links of edges."""
+
+STREAMS_OF_KEY = 400
+"""Of them of one key."""
+
+PUBLIC = 100
+"""Rpcs, and as many streams, at a time of those who need no key: health and reflection."""
+
+PUBLIC_READINGS = 2
+"""Requests that are read at a time from those who need no key; each may be as large as any."""
+
+READ_TIMEOUT = 60.0
+"""Seconds that a caller may take to send its request."""
+
+PUBLIC_READ_TIMEOUT = 5.0
+"""Seconds that one who needs no key may take."""
+
+
+class Load:
+    """Counts what is under way. Links of edges are not counted: nobody can lock them out.
+
+    Calls and streams have bounds of their own, so streams that stay lock out no call.
+    """
+
+    def __init__(self) -> None:
+        self._calls: Counter[str | None] = Counter()
+        self._streams: Counter[str | None] = Counter()
+        self.readings = asyncio.Semaphore(PUBLIC_READINGS)
+
+    def check(self, caller: Caller | None) -> None:
+        """Look whether one more rpc with one response may begin, before its request is read.
+
+        Raises:
+            Overloaded: When there are too many.
+        """
+        _check(self._calls, _key_of(caller), CALLS_OF_KEY, CALLS, "calls")
+
+    @contextlib.contextmanager
+    def call(self, caller: Caller | None, method: str) -> Iterator[None]:
+        """Count an rpc with one response for the time of a block.
+
+        Raises:
+            Overloaded: When there are too many.
+        """
+        with self._counted(self._calls, caller, method, CALLS_OF_KEY, CALLS, "calls"):
+            yield
+
+    @contextlib.contextmanager
+    def stream(self, caller: Caller | None, method: str) -> Iterator[None]:
+        """Count a stream for the time of a block.
+
+        Raises:
+            Overloaded: When there are too many.
+        """
+        with self._counted(self._streams, caller, method, STREAMS_OF_KEY, STREAMS, "streams"):
+            yield
+
+    @contextlib.contextmanager
+    def _counted(
+        self, counts: Counter[str | None], caller: Caller | None, method: str, of_key: int, most: int, what: str
+    ) -> Iterator[None]:
+        if method.startswith(f"/{EDGE_LINK}/"):
+            yield
+            return
+        key = _key_of(caller)
+        _check(counts, key, of_key, most, what)
+        counts[key] += 1
+        try:
+            yield
+        finally:
+            counts[key] -= 1
+            if not counts[key]:
+                del counts[key]
+
+
+def _key_of(caller: Caller | None) -> str | None:
+    return None if caller is None else caller.key_id or caller.name
+
+
+def _check(counts: Counter[str | None], key: str | None, of_key: int, most: int, what: str) -> None:
+    if counts[key] >= (PUBLIC if key is None else of_key):
+        raise Overloaded(f"{what} without a key" if key is None else f"{what} with this key")
+    if key is not None and counts.total() - counts[None] >= most:
+        raise Overloaded(what)
+
+
+class Reader:
+    """Reads requests of one method, once their caller is known.
+
+    Args:
+        method: Path of the rpc.
+        parse: Makes a message of bytes.
+        load: Of the server.
+    """
+
+    def __init__(self, method: str, parse: Any, load: Load) -> None:
+        self._parse = parse
+        self._load = load
+        self._largest = largest_request(method)
+
+    async def one(self, requests: AsyncIterator[bytes], caller: Caller | None) -> Message:
+        """Return the one request of an rpc.
+
+        Raises:
+            InvalidArgument: When none comes in time, it is too large, or no message of its type.
+        """
+        seconds = PUBLIC_READ_TIMEOUT if caller is None else READ_TIMEOUT
+        try:
+            async with asyncio.timeout(seconds), self._load.readings if caller is None else contextlib.nullcontext():
+                return self.message(await anext(requests, None))
+        except TimeoutError:
+            raise InvalidArgument("request", f"did not come within {seconds:.0f} seconds") from None
+
+    async def each(self, requests: AsyncIterator[bytes]) -> AsyncIterator[Message]:
+        """Return the requests of a stream as they come."""
+        async for request in requests:
+            yield self.message(request)
+
+    def message(self, request: bytes | None) -> Message:
+        """Return the message that bytes are.
+
+        Raises:
+            InvalidArgument: When there are none, too many, or they are no message of its type.
+        """
+        if request is None:
+            raise InvalidArgument("request", "is missing")
+        if len(request) > self._largest:
+            raise InvalidArgument("request", f"has {len(request)} bytes, and {self._largest} are allowed")
+        try:
+            message: Message = self._parse(request)
+        except DecodeError:
+            raise InvalidArgument("request", "is no message of the type that this method takes") from None
+        return message
+
+
+def largest_request(method: str) -> int:
+    """Return how many bytes a request of a method may have."""
+    return LARGEST_REQUEST if method.endswith(_LARGE_METHODS) else LARGE_REQUEST

@@ -1,0 +1,129 @@
+"""What callers may have under way: who has no key costs nothing, and nobody locks out others."""
+
+import asyncio
+import contextlib
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from citrine.api.v1 import events_pb2, stations_pb2
+from citrine.api.v1.events_pb2_grpc import EventsServiceStub
+from citrine.api.v1.stations_pb2_grpc import StationsServiceStub
+from citrine_core.rpc import load
+from citrine_core.rpc.load import largest_request
+from tests.support.core import RunningCore
+from tests.support.deployment import Deployment, deploy
+
+LARGE = b"\0" * (60 << 20)
+WITHOUT_LIMITS = [("grpc.max_send_message_length", -1)]
+
+LIST = "/citrine.api.v1.StationsService/ListStations"
+CHECK = "/grpc.health.v1.Health/Check"
+UPDATE_LIST = "/citrine.api.v1.LocalAuthListService/UpdateLocalList"
+
+
+def most_memory(deployment: Deployment) -> int:
+    """Return the most memory that the core ever had, in bytes."""
+    status = Path(f"/proc/{deployment.cores[0].pid}/status").read_text()
+    return int(status.partition("VmHWM:")[2].split()[0]) * 1024
+
+
+async def code_of(call: Any) -> grpc.StatusCode:
+    try:
+        await call
+    except grpc.aio.AioRpcError as error:
+        code: grpc.StatusCode = error.code()
+        return code
+    return grpc.StatusCode.OK
+
+
+async def test_a_caller_without_a_key_costs_nothing(sqlite_url: str, tmp_path: Path) -> None:
+    """Neither do those who ask for what needs none."""
+    async with deploy(sqlite_url, tmp_path / "citrine", edges=0, migrated=True) as deployment:
+        address = deployment.core_addresses[0]
+        async with grpc.aio.insecure_channel(address, options=WITHOUT_LIMITS) as channel:
+            health = health_pb2_grpc.HealthStub(channel)
+            await health.Check(health_pb2.HealthCheckRequest())
+            before = most_memory(deployment)
+
+            codes = await asyncio.gather(*(code_of(channel.unary_unary(LIST)(LARGE)) for _ in range(8)))
+            assert set(codes) == {grpc.StatusCode.UNAUTHENTICATED}
+            assert most_memory(deployment) - before < 30 << 20
+
+            codes = await asyncio.gather(*(code_of(channel.unary_unary(CHECK)(LARGE)) for _ in range(8)))
+            assert set(codes) == {grpc.StatusCode.RESOURCE_EXHAUSTED}
+            codes = await asyncio.gather(*(code_of(channel.unary_unary(CHECK)(LARGE[: 7 << 20])) for _ in range(8)))
+            assert set(codes) == {grpc.StatusCode.INVALID_ARGUMENT}
+            assert most_memory(deployment) - before < 120 << 20
+            await health.Check(health_pb2.HealthCheckRequest())
+
+
+@pytest.mark.parametrize("method", [LIST, CHECK, "/citrine.api.v1.EventsService/Subscribe"])
+async def test_what_is_no_message_is_refused_by_name(
+    core: RunningCore, method: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    broken = b"\xff\xff\xff"
+    metadata = core.metadata()
+    is_stream = "Subscribe" in method
+    call = (core.channel.unary_stream if is_stream else core.channel.unary_unary)(method)(broken, metadata=metadata)
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await (call.read() if is_stream else call)
+
+    assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert refused.value.details() == "request: is no message of the type that this method takes"
+    assert not [record for record in caplog.records if record.exc_info]
+
+
+async def test_each_method_takes_as_much_as_it_needs(core: RunningCore) -> None:
+    assert largest_request(LIST) < largest_request(UPDATE_LIST)
+    for method, size, code in (
+        (LIST, largest_request(LIST) + 1, grpc.StatusCode.INVALID_ARGUMENT),
+        # Read, and no message.
+        (UPDATE_LIST, largest_request(LIST) + 1, grpc.StatusCode.INVALID_ARGUMENT),
+        (UPDATE_LIST, largest_request(UPDATE_LIST) + 1, grpc.StatusCode.RESOURCE_EXHAUSTED),
+    ):
+        async with grpc.aio.insecure_channel(core.address, options=WITHOUT_LIMITS) as channel:
+            assert await code_of(channel.unary_unary(method)(b"\0" * size, metadata=core.metadata())) is code
+
+
+async def test_streams_lock_out_no_call_and_no_link(core: RunningCore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(load, "STREAMS_OF_KEY", 3)
+    subscribe = core.stub(EventsServiceStub).Subscribe
+    async with contextlib.AsyncExitStack() as stack:
+        for _ in range(3):
+            stream = subscribe(events_pb2.SubscribeRequest())
+            stack.callback(stream.cancel)
+            await stream.read()
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await subscribe(events_pb2.SubscribeRequest()).read()
+        assert refused.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+        assert "streams with this key" in str(refused.value.details())
+
+        await core.stub(StationsServiceStub).ListStations(stations_pb2.ListStationsRequest())
+        async with core.edge():
+            pass
+
+    async def again() -> None:
+        while await code_of(first_of(subscribe(events_pb2.SubscribeRequest()))) is not grpc.StatusCode.OK:
+            await asyncio.sleep(0.01)
+
+    async with asyncio.timeout(10):
+        await again()
+
+
+async def first_of(stream: Any) -> None:
+    await stream.read()
+    stream.cancel()
+
+
+async def test_one_key_has_a_bound_of_its_own(core: RunningCore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(load, "CALLS_OF_KEY", 0)
+    code = await code_of(core.stub(StationsServiceStub).ListStations(stations_pb2.ListStationsRequest()))
+    assert code is grpc.StatusCode.RESOURCE_EXHAUSTED
+    # Health needs no key, and edges have their own.
+    await health_pb2_grpc.HealthStub(core.channel).Check(health_pb2.HealthCheckRequest())
+    async with core.edge() as edge:
+        assert edge.welcome.serving
