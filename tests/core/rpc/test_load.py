@@ -18,11 +18,15 @@ from tests.support.core import RunningCore
 from tests.support.deployment import Deployment, deploy
 
 LARGE = b"\0" * (60 << 20)
-WITHOUT_LIMITS = [("grpc.max_send_message_length", -1)]
 
 LIST = "/citrine.api.v1.StationsService/ListStations"
 CHECK = "/grpc.health.v1.Health/Check"
 UPDATE_LIST = "/citrine.api.v1.LocalAuthListService/UpdateLocalList"
+
+
+def bare_channel(address: str) -> Any:
+    """Return a channel for requests in bytes, of any size."""
+    return grpc.aio.insecure_channel(address, options=[("grpc.max_send_message_length", -1)])
 
 
 def most_memory(deployment: Deployment) -> int:
@@ -44,7 +48,7 @@ async def test_a_caller_without_a_key_costs_nothing(sqlite_url: str, tmp_path: P
     """Neither do those who ask for what needs none."""
     async with deploy(sqlite_url, tmp_path / "citrine", edges=0, migrated=True) as deployment:
         address = deployment.core_addresses[0]
-        async with grpc.aio.insecure_channel(address, options=WITHOUT_LIMITS) as channel:
+        async with bare_channel(address) as channel:
             health = health_pb2_grpc.HealthStub(channel)
             await health.Check(health_pb2.HealthCheckRequest())
             before = most_memory(deployment)
@@ -68,7 +72,8 @@ async def test_what_is_no_message_is_refused_by_name(
     broken = b"\xff\xff\xff"
     metadata = core.metadata()
     is_stream = "Subscribe" in method
-    call = (core.channel.unary_stream if is_stream else core.channel.unary_unary)(method)(broken, metadata=metadata)
+    channel: Any = core.channel
+    call = (channel.unary_stream if is_stream else channel.unary_unary)(method)(broken, metadata=metadata)
     with pytest.raises(grpc.aio.AioRpcError) as refused:
         await (call.read() if is_stream else call)
 
@@ -85,7 +90,7 @@ async def test_each_method_takes_as_much_as_it_needs(core: RunningCore) -> None:
         (UPDATE_LIST, largest_request(LIST) + 1, grpc.StatusCode.INVALID_ARGUMENT),
         (UPDATE_LIST, largest_request(UPDATE_LIST) + 1, grpc.StatusCode.RESOURCE_EXHAUSTED),
     ):
-        async with grpc.aio.insecure_channel(core.address, options=WITHOUT_LIMITS) as channel:
+        async with bare_channel(core.address) as channel:
             assert await code_of(channel.unary_unary(method)(b"\0" * size, metadata=core.metadata())) is code
 
 
