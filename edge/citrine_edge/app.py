@@ -21,7 +21,7 @@ from citrine_edge.context import SessionContext, SessionLimits
 from citrine_edge.dialects import dialects
 from citrine_edge.discovery import Discovery
 from citrine_edge.http import HealthServer
-from citrine_edge.ids import new_id
+from citrine_edge.ids import new_id, new_trace_prefix
 from citrine_edge.link import Link
 from citrine_edge.logs import set_up_logging
 from citrine_edge.metrics import Metrics
@@ -29,6 +29,7 @@ from citrine_edge.refusals import Refusals
 from citrine_edge.router import Router, RouterLimits
 from citrine_edge.server import ServerLimits, StationServer
 from citrine_edge.sessions import Sessions
+from citrine_edge.traces import Traces
 from citrine_edge.websocket import SocketLimits
 
 __all__ = ["Edge", "main"]
@@ -67,7 +68,14 @@ class Edge:
         self.metrics.waiting_bytes.set_function(lambda: backlog.size)
         self.metrics.stopped_stations.set_function(lambda: backlog.stopped)
         context = SessionContext(
-            self.router, self.metrics, _session_limits(settings), loop, self.refusals, self.router.tolerances, backlog
+            self.router,
+            self.metrics,
+            _session_limits(settings),
+            loop,
+            self.refusals,
+            self.router.tolerances,
+            backlog,
+            Traces(new_trace_prefix()),
         )
         self.server = StationServer(
             ServerLimits(settings.ocpp_max_sockets, settings.ocpp_handshake_rate),

@@ -1,6 +1,7 @@
 """Commands to one station: first come, first served, one CALL at a time (part 4, 4.1.1)."""
 
 import asyncio
+import logging
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from citrine_edge.clock import timestamp
 from citrine_edge.dialects import UnsupportedAction
 from citrine_edge.ids import new_id
 from citrine_edge.ocppj import Code, RpcError
+from citrine_edge.traces import trace_id_of
 
 if TYPE_CHECKING:
     from citrine_edge.session import Session
@@ -24,6 +26,8 @@ __all__ = ["Commands"]
 
 _Reason = pb.CommandFailure.Reason
 
+_logger = logging.getLogger(__name__)
+
 MAX_ANSWER = 64 * 1024
 """Bytes of an answer that breaks the schema which are told; it is stored."""
 
@@ -31,7 +35,7 @@ MAX_ANSWER = 64 * 1024
 class _Outbound:
     """A command on its way."""
 
-    __slots__ = ("action", "core_id", "id", "message_id", "native", "payload", "send_time", "timer")
+    __slots__ = ("action", "core_id", "id", "message_id", "native", "payload", "send_time", "timer", "traceparent")
 
     def __init__(self, command: pb.Command, core_id: str, action: str, payload: dict[str, Any]) -> None:
         self.id = command.id
@@ -43,6 +47,7 @@ class _Outbound:
         self.native = command.WhichOneof("content") == "native"
         self.send_time: Timestamp | None = None
         self.timer: asyncio.TimerHandle | None = None
+        self.traceparent = command.traceparent
 
 
 class Commands:
@@ -132,6 +137,7 @@ class Commands:
                 self._outstanding = None
                 self._stop_timer(outbound)
                 self._report(outbound.core_id, pb.Upstream(command_result=result), outbound.id)
+                self._log("command answered", outbound)
         self._send_next()
         return True
 
@@ -176,6 +182,7 @@ class Commands:
             self._outstanding = outbound
             sent = pb.CommandSent(id=outbound.id, send_time=outbound.send_time, session=self._session.ref)
             self._report(outbound.core_id, pb.Upstream(command_sent=sent), outbound.id)
+            self._log("command written", outbound)
 
     def _read(self, outbound: _Outbound, frame: ocppj.CallResult) -> pb.CommandResult:
         mended: list[RpcError] = []
@@ -235,8 +242,22 @@ class Commands:
             failure.error.CopyFrom(error)
         self._report_failure(outbound.core_id, failure)
 
+    def _log(self, sentence: str, outbound: _Outbound, **fields: object) -> None:
+        # Who names a trace wants to see what becomes of it.
+        level = logging.INFO if outbound.traceparent else logging.DEBUG
+        if _logger.isEnabledFor(level):
+            extra = {
+                "station_id": self._session.ref.station_id,
+                "command_id": outbound.id,
+                "action": outbound.action,
+                **fields,
+                "trace_id": trace_id_of(outbound.traceparent),
+            }
+            _logger.log(level, sentence, extra=extra)
+
     def _failure(self, outbound: _Outbound, reason: "_Reason.ValueType") -> pb.CommandFailure:
         self._stop_timer(outbound)
+        self._log("command failed", outbound, failure=_Reason.Name(reason))
         return pb.CommandFailure(
             id=outbound.id,
             session=self._session.ref,

@@ -10,6 +10,7 @@ from citrine_edge.metrics import Metrics
 from citrine_edge.refusals import Refusals
 from citrine_edge.router import Router
 from citrine_edge.tolerances import Tolerances
+from citrine_edge.traces import Traces
 
 __all__ = ["SessionContext", "SessionLimits"]
 
@@ -36,4 +37,5 @@ class SessionContext:
     refusals: Refusals
     tolerances: Tolerances
     backlog: Backlog
+    traces: Traces
     clock: Clock = time.time_ns

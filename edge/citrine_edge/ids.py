@@ -3,12 +3,17 @@
 import random
 import uuid
 
-__all__ = ["jitter", "new_id"]
+__all__ = ["jitter", "new_id", "new_trace_prefix"]
 
 
 def new_id() -> str:
     """Return a random UUID, of 36 characters."""
     return str(uuid.uuid4())
+
+
+def new_trace_prefix() -> str:
+    """Return 16 random hexadecimal digits, not all of them 0."""
+    return f"{random.SystemRandom().randrange(1, 1 << 64):016x}"
 
 
 def jitter(low: float, high: float) -> float:

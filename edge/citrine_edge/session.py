@@ -21,6 +21,7 @@ from citrine_edge.masking import observable
 from citrine_edge.ocppj import Code, RpcError
 from citrine_edge.registration import Registration
 from citrine_edge.tolerances import hardware_of
+from citrine_edge.traces import trace_id_of
 from citrine_edge.transport import Transport
 
 __all__ = ["Session"]
@@ -222,7 +223,8 @@ class Session:
             payload, left_out = self.dialect.write_result(flight.call.action, response)
         except (ValueError, RpcError) as error:
             # Ours, not the station's; and nothing of it is the station's to know.
-            self._log(logging.ERROR, "core's answer can't be sent", action=flight.action.name, error=str(error))
+            fields = {"error": str(error), "trace_id": trace_id_of(self.context.traces.of(flight.call_id))}
+            self._log(logging.ERROR, "core's answer can't be sent", action=flight.action.name, **fields)
             self._refuse(flight.call, RpcError(Code.INTERNAL_ERROR, "the answer could not be written"))
         else:
             if left_out:
@@ -321,7 +323,8 @@ class Session:
             self._check_served(action)
             self.context.metrics.frames.inc("in", action.name)
             call_id = self.context.router.next_id()
-            data = upstream.station_call(call_id, self.ref, call.message_id, action, request, inbound.receive_time)
+            trace, time = self.context.traces.of(call_id), inbound.receive_time
+            data = upstream.station_call(call_id, self.ref, call.message_id, action, request, time, trace)
         except RpcError as error:
             self.context.metrics.frames.inc("in", "refused")
             self._flow.call_ended(inbound.size)
@@ -366,7 +369,8 @@ class Session:
             action, message = self.dialect.read_send(send.action, send.payload, mended)
             self._check_served(action)
             now = timestamp(self.context.clock)
-            data = upstream.station_send(self.ref, send.message_id, action, message, now)
+            trace = self.context.traces.of(self.context.router.next_id())
+            data = upstream.station_send(self.ref, send.message_id, action, message, now, trace)
         except RpcError as error:
             self._record(_Outcome.OUTCOME_REFUSED, send.action, error, send)
             self._drop("invalid_send", error=str(error))

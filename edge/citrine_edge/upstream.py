@@ -12,7 +12,13 @@ __all__ = ["closed", "draining", "observed", "opened", "resent", "station_call",
 
 
 def station_call(
-    call_id: int, session: pb.SessionRef, message_id: str, action: Action, request: Message, receive_time: Timestamp
+    call_id: int,
+    session: pb.SessionRef,
+    message_id: str,
+    action: Action,
+    request: Message,
+    receive_time: Timestamp,
+    traceparent: str = "",
 ) -> bytes:
     """Return a StationCall.
 
@@ -26,6 +32,7 @@ def station_call(
     call.session.CopyFrom(session)
     call.message_id = message_id
     call.receive_time.CopyFrom(receive_time)
+    call.traceparent = traceparent
     getattr(call.request, action.field).CopyFrom(request)
     return _limited(item)
 
@@ -40,14 +47,20 @@ _RESENT = pb.Upstream(call=pb.StationCall(resent=True)).SerializeToString()
 
 
 def station_send(
-    session: pb.SessionRef, message_id: str, action: Action, message: Message, receive_time: Timestamp
+    session: pb.SessionRef,
+    message_id: str,
+    action: Action,
+    message: Message,
+    receive_time: Timestamp,
+    traceparent: str = "",
 ) -> bytes:
     """Return a StationSend.
 
     Raises:
         RpcError: When it is larger than a batch may be.
     """
-    item = pb.Upstream(send=pb.StationSend(session=session, message_id=message_id, receive_time=receive_time))
+    send = pb.StationSend(session=session, message_id=message_id, receive_time=receive_time, traceparent=traceparent)
+    item = pb.Upstream(send=send)
     getattr(item.send.request, action.field).CopyFrom(message)
     return _limited(item)
 

@@ -205,6 +205,7 @@ class FakeEdge:
             receive_time=timestamp(receive_time) if receive_time is not None else _by_its_clock(message),
         )
         call.message_id = message_id or f"message-{call.id}"
+        call.traceparent = f"00-{call.id:032x}-{call.id:016x}-00"
         self.calls[call.id] = call
         self._answers[call.id] = asyncio.get_running_loop().create_future()
         self.put(link.Upstream(call=call))

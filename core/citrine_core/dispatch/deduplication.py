@@ -14,6 +14,7 @@ from citrine_core.clock import Clock
 from citrine_core.db import UnitOfWork, UnitOfWorkFactory
 from citrine_core.dispatch.dispatcher import Item
 from citrine_core.dispatch.repository import AnsweredCalls, CallKey, NewestCall
+from citrine_core.traces import trace_id_of
 
 __all__ = ["Claims", "find_answered", "key_of"]
 
@@ -92,7 +93,7 @@ class Claims:
         stored = await self._repository.find_all(by_station)
         for station, item in by_station.items():
             newest = stored[station]
-            extra = {"station_id": item.station_id, "epoch": newest.key.epoch, "call_id": item.content.id}
+            extra = {"station_id": item.station_id, "trace_id": trace_id_of(item.content.traceparent)}
             if newest.key == key_of(item):
                 logger.info("a call that came again is answered as before", extra=extra)
                 self._work.after_commit(partial(_reply, item, self._stored_answer(item, newest)))

@@ -13,6 +13,7 @@ from citrine.edge.v1.link_pb2 import Downstream
 from citrine_core.background import defect
 from citrine_core.db import UnitOfWork, UnitOfWorkFactory
 from citrine_core.errors import DatabaseUnavailable
+from citrine_core.traces import set_trace
 
 __all__ = ["Dispatcher", "Item", "ObserveBatch", "Outages", "Stage"]
 
@@ -246,6 +247,8 @@ class Dispatcher:
         return any(self._by_kind[type(item.content)].writes(item) for item in batch)
 
     async def _run_stages(self, work: UnitOfWork, batch: Sequence[Item]) -> None:
+        # Of several there is no one trace; what fails runs alone in the end.
+        set_trace(getattr(batch[0].content, "traceparent", "") if len(batch) == 1 else "")
         by_stage: dict[int, list[Item]] = defaultdict(list)
         for item in batch:
             by_stage[self._position[type(item.content)]].append(item)

@@ -33,6 +33,7 @@ from citrine_core.dispatch.dispatcher import Item
 from citrine_core.dispatch.repository import HandledMessages, keep_poisoned
 from citrine_core.dispatch.routes import Observer, Route, Routes
 from citrine_core.times import to_datetime
+from citrine_core.traces import trace_id_of
 
 __all__ = ["CurrentEpochs", "HandlingStage", "OnAccepted", "to_call"]
 
@@ -197,7 +198,8 @@ class HandlingStage:
             if epochs[item.tenant_id].get(item.station_id) == item.content.session.epoch:
                 current.append(item)
             else:
-                logger.info("a message of a replaced session is dropped", extra={"station_id": item.station_id})
+                extra = {"station_id": item.station_id, "trace_id": trace_id_of(item.content.traceparent)}
+                logger.info("a message of a replaced session is dropped", extra=extra)
                 session = item.content.session
                 disconnect = Disconnect(session=session, code=1000, reason="the session is not valid any more")
                 work.after_commit(partial(item.reply, Downstream(disconnect=disconnect)))

@@ -13,6 +13,7 @@ from citrine_core.rpc.checks import check_request
 from citrine_core.rpc.load import Load, Reader
 from citrine_core.rpc.statuses import failure_of
 from citrine_core.rpc.unknown_stations import KnowsStation, refuse_unknown_station
+from citrine_core.traces import set_trace
 
 __all__ = ["Observe", "RpcInterceptor"]
 
@@ -189,7 +190,9 @@ class _Rpc:
         return handle
 
     async def _admit(self, context: Context) -> Caller | None:
-        caller = await self._access.check(self._method, _metadata(context))
+        metadata = _metadata(context)
+        set_trace(metadata.get("traceparent", ""))
+        caller = await self._access.check(self._method, metadata)
         if caller is not None:
             set_caller(caller)
         return caller

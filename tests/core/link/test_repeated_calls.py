@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import io
+import logging
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -27,6 +29,7 @@ from citrine_core.db import create_engine
 from citrine_core.db.tables import metadata, own_tables
 from citrine_core.db.upgrade import upgrade
 from citrine_core.dispatch.models import AnsweredCall
+from citrine_core.logs import FieldFormatter
 from tests.support.authorizer import fake_authorizer
 from tests.support.core import PASSWORD, RunningCore, running_core
 from tests.support.databases import somebody_waits
@@ -188,6 +191,25 @@ async def test_a_refusal_is_given_again(core: RunningCore, message_id: str) -> N
         assert await outcome_of(edge, call_id) == first
         assert isinstance(first, tuple)
     assert await rows(core) == before
+
+
+async def test_what_is_logged_of_a_call_bears_its_trace(core: RunningCore) -> None:
+    """Also where it came in a batch with others."""
+    text = io.StringIO()
+    handler = logging.StreamHandler(text)
+    handler.setFormatter(FieldFormatter())
+    logging.getLogger("citrine_core").addHandler(handler)
+    try:
+        async with core.edge() as edge:
+            station = await edge.connect("CS-1", PASSWORD)
+            edge.put_call(station.ref, reading())
+            call_id = edge.put_call(station.ref, DataTransferRequest(vendor_id=VENDOR, message_id="poison"))
+            await outcome_of(edge, call_id)
+    finally:
+        logging.getLogger("citrine_core").removeHandler(handler)
+
+    [line] = [line for line in text.getvalue().splitlines() if "an item failed by itself" in line]
+    assert f"trace_id='{call_id:032x}'" in line
 
 
 @pytest.mark.parametrize("version", [link.OCPP_VERSION_201, link.OCPP_VERSION_21])

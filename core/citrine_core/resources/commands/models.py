@@ -55,3 +55,5 @@ class CommandRow(Model):
     finish_time: Mapped[datetime | None]
     expire_time: Mapped[datetime | None]
     """With when_online: not to be sent after this."""
+    traceparent: Mapped[str | None] = mapped_column(String(55))
+    """Trace of who asked for it."""

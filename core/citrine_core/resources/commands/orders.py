@@ -8,6 +8,7 @@ from citrine.api.v1 import common_pb2 as common
 from citrine_core.clock import Clock
 from citrine_core.errors import InvalidArgument
 from citrine_core.rpc import Caller
+from citrine_core.traces import current_trace
 
 __all__ = ["Order", "Orders"]
 
@@ -41,6 +42,8 @@ class Order:
     when_online: bool
     expire_time: datetime | None
     payload_field: str = "request"
+    traceparent: str = ""
+    """Trace of who asks. Empty: none."""
 
 
 class Orders:
@@ -93,6 +96,7 @@ class Orders:
             when_online=target.when_online,
             expire_time=self._expire_time(target),
             payload_field=payload_field,
+            traceparent=current_trace(),
         )
 
     def _expire_time(self, target: common.CommandTarget) -> datetime | None:

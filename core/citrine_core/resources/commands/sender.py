@@ -200,7 +200,7 @@ class CommandSender:
             await work.commit()
         order = Order(
             row.tenant_id, row.station_id, row.action, payload, row.is_native, row.requested_by, row.reason, timeout,
-            when_online=True, expire_time=row.expire_time,
+            when_online=True, expire_time=row.expire_time, traceparent=row.traceparent or "",
         )  # fmt: skip
         return await self._dispatch(order, row.command_id, edge, epoch)
 
@@ -236,7 +236,9 @@ class CommandSender:
         """Send a stored command and wait for its end, which is stored by then."""
         loop = asyncio.get_running_loop()
         session = link.SessionRef(tenant_id=order.tenant_id, station_id=order.station_id, epoch=epoch)
-        command = link.Command(id=command_id, session=session, timeout=_duration(order.timeout))
+        command = link.Command(
+            id=command_id, session=session, timeout=_duration(order.timeout), traceparent=order.traceparent
+        )
         payload = order.payload
         for translate in self.translations:
             payload = await translate(order.tenant_id, order.station_id, payload)
@@ -320,6 +322,7 @@ class CommandSender:
             "send_time": None,
             "finish_time": now if fails else None,
             "expire_time": order.expire_time,
+            "traceparent": order.traceparent or None,
         }
 
 

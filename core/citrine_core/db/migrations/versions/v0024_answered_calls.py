@@ -1,4 +1,4 @@
-"""Calls that an edge sends again are recognised by how it names them."""
+"""Calls that an edge sends again are recognised by how it names them; commands know the trace of who asked for them."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -10,7 +10,7 @@ down_revision = "0022"
 
 
 def upgrade() -> None:
-    """Add the table of the newest call of each station."""
+    """Add the table of the newest call of each station, and the column of commands."""
     op.create_table(
         "answered_calls",
         sa.Column("tenant_id", sa.String(length=36), nullable=False),
@@ -20,8 +20,10 @@ def upgrade() -> None:
         sa.Column("answer", sa.LargeBinary(), nullable=True),
         sa.PrimaryKeyConstraint("tenant_id", "station_id", name=op.f("pk_answered_calls")),
     )
+    op.add_column("commands", sa.Column("traceparent", sa.String(length=55), nullable=True))
 
 
 def downgrade() -> None:
     """Take it back."""
+    op.drop_column("commands", "traceparent")
     op.drop_table("answered_calls")
