@@ -102,13 +102,11 @@ class _Rpc:
         """Return the handler for a caller that may call, and one that refuses without reading for any other."""
         started = time.monotonic()
         try:
-            caller = await self._access.check(self._method, _to_mapping(details.invocation_metadata))
+            caller = await self._identify(_to_mapping(details.invocation_metadata))
             self._load.check(caller)
         except Exception as error:
             return self._refusal(error, started)
-        if caller is not None:
-            # The handler runs in the same task.
-            set_caller(caller)
+        # The handler runs in the same task, and knows who calls.
         return handler
 
     def _refusal(self, error: Exception, started: float) -> Handler:
@@ -190,7 +188,10 @@ class _Rpc:
         return handle
 
     async def _admit(self, context: Context) -> Caller | None:
-        metadata = _metadata(context)
+        return await self._identify(_metadata(context))
+
+    async def _identify(self, metadata: Mapping[str, str]) -> Caller | None:
+        """Find out who calls and for which trace, and say so for the rest of the task."""
         set_trace(metadata.get("traceparent", ""))
         caller = await self._access.check(self._method, metadata)
         if caller is not None:
