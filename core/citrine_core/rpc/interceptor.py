@@ -123,7 +123,10 @@ class _Rpc:
             try:
                 who = current_caller()
                 with self._load.call(who, self._method):
-                    request = self._reader.message(data)
+                    try:
+                        request = self._reader.message(data)
+                    finally:
+                        del data
                     if self._checks_input:
                         check_request(request)
                     response = await behavior(request, context)
@@ -147,7 +150,7 @@ class _Rpc:
             try:
                 caller = await self._admit(context)
                 with self._load.call(caller, self._method):
-                    request = await self._read(requests, caller, streamed)
+                    request = await self._read(requests, context, caller, streamed)
                     response = await behavior(request, context)
             except Exception as error:
                 await self._fail(context, error, started)
@@ -167,7 +170,7 @@ class _Rpc:
             try:
                 caller = await self._admit(context)
                 with self._load.stream(caller, self._method):
-                    responses = behavior(await self._read(requests, caller, streamed), context)
+                    responses = behavior(await self._read(requests, context, caller, streamed), context)
                     if not hasattr(responses, "__aiter__"):
                         # A handler that writes by context.write() is a coroutine.
                         await responses
@@ -198,12 +201,14 @@ class _Rpc:
             set_caller(caller)
         return caller
 
-    async def _read(self, requests: AsyncIterator[bytes], caller: Caller | None, streamed: bool) -> Any:
+    async def _read(
+        self, requests: AsyncIterator[bytes], context: Context, caller: Caller | None, streamed: bool
+    ) -> Any:
         """Return the request, or where there are many what iterates over them; checked."""
         if streamed:
             messages = self._reader.each(requests)
             return _each_checked(messages) if self._checks_input else messages
-        request = await self._reader.one(requests, caller)
+        request = await self._reader.one(context.read, caller)
         if self._checks_input:
             check_request(request)
         return request

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
 
 from google.protobuf.message import DecodeError, Message
@@ -129,8 +129,12 @@ class Reader:
         self._load = load
         self._largest = largest_request(method)
 
-    async def one(self, requests: AsyncIterator[bytes], caller: Caller | None) -> Message:
+    async def one(self, read: Callable[[], Awaitable[Any]], caller: Caller | None) -> Message:
         """Return the one request of an rpc.
+
+        Args:
+            read: Returns the next request in bytes. Not the iterator over them, which keeps the last one for long.
+            caller: None for one who needs no key.
 
         Raises:
             InvalidArgument: When none comes in time, it is too large, or no message of its type.
@@ -138,7 +142,7 @@ class Reader:
         seconds = PUBLIC_READ_TIMEOUT if caller is None else READ_TIMEOUT
         try:
             async with asyncio.timeout(seconds), self._load.readings if caller is None else contextlib.nullcontext():
-                return self.message(await anext(requests, None))
+                return self.message(await read())
         except TimeoutError:
             raise InvalidArgument("request", f"did not come within {seconds:.0f} seconds") from None
 
@@ -147,20 +151,24 @@ class Reader:
         async for request in requests:
             yield self.message(request)
 
-    def message(self, request: bytes | None) -> Message:
+    def message(self, request: Any) -> Message:
         """Return the message that bytes are.
 
         Raises:
             InvalidArgument: When there are none, too many, or they are no message of its type.
         """
-        if request is None:
+        if not isinstance(request, bytes):
             raise InvalidArgument("request", "is missing")
-        if len(request) > self._largest:
-            raise InvalidArgument("request", f"has {len(request)} bytes, and {self._largest} are allowed")
+        size = len(request)
         try:
-            message: Message = self._parse(request)
+            message: Message | None = self._parse(request) if size <= self._largest else None
         except DecodeError:
             raise InvalidArgument("request", "is no message of the type that this method takes") from None
+        finally:
+            # An error keeps the frames that it came through, and they what they hold.
+            del request
+        if message is None:
+            raise InvalidArgument("request", f"has {size} bytes, and {self._largest} are allowed")
         return message
 
 

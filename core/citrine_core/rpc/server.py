@@ -18,6 +18,10 @@ LARGEST_RESPONSE = 64 * 1024 * 1024
 """Bytes of a response at most."""
 
 _OPTIONS = [
+    # What is not read yet is held in memory, of callers without a key, too. Left to itself, this grows with the speed
+    # of the network; so much is enough for an edge far away.
+    ("grpc.http2.bdp_probe", 0),
+    ("grpc.http2.lookahead_bytes", 256 * 1024),
     ("grpc.max_receive_message_length", LARGEST_REQUEST),
     ("grpc.max_send_message_length", LARGEST_RESPONSE),
     # A peer that vanished without a word is noticed within 15 seconds: commands wait for what an edge says.
