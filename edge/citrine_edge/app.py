@@ -15,6 +15,7 @@ from importlib import metadata
 from pathlib import Path
 
 from citrine_edge import upstream
+from citrine_edge.admission import AdmissionLimits
 from citrine_edge.backlog import Backlog
 from citrine_edge.config import EdgeSettings, InvalidSetting, read_settings, split_address
 from citrine_edge.context import SessionContext, SessionLimits
@@ -27,7 +28,7 @@ from citrine_edge.logs import set_up_logging
 from citrine_edge.metrics import Metrics
 from citrine_edge.refusals import Refusals
 from citrine_edge.router import Router, RouterLimits
-from citrine_edge.server import ServerLimits, StationServer
+from citrine_edge.server import StationServer
 from citrine_edge.sessions import Sessions
 from citrine_edge.traces import Traces
 from citrine_edge.websocket import SocketLimits
@@ -78,7 +79,7 @@ class Edge:
             Traces(new_trace_prefix()),
         )
         self.server = StationServer(
-            ServerLimits(settings.ocpp_max_sockets, settings.ocpp_handshake_rate),
+            _admission_limits(settings),
             _socket_limits(settings),
             dialects(),
             self.router,
@@ -178,18 +179,20 @@ def main(argv: list[str] | None = None) -> int:
     _calm_garbage_collector()
     if not settings.credential():
         _logger.warning("without a credential no core lets this edge in: set CITRINE_EDGE_CREDENTIAL_FILE")
-    sockets = _allow_sockets(settings.ocpp_max_sockets, "ocpp_max_sockets" in settings.model_fields_set)
+    is_chosen = "ocpp_max_sockets" in settings.model_fields_set
+    sockets, unfinished = _allow_sockets(settings.ocpp_max_sockets, settings.ocpp_max_unfinished, is_chosen)
     try:
-        return _run(settings.model_copy(update={"ocpp_max_sockets": sockets}))
+        return _run(settings.model_copy(update={"ocpp_max_sockets": sockets, "ocpp_max_unfinished": unfinished}))
     except OSError as error:
         sys.stderr.write(f"citrine edge: {error}\n")
         return 1
 
 
-def _allow_sockets(count: int, is_chosen: bool) -> int:
-    """Raise the limit of open files as far as that takes no privilege, and return how many sockets there may be.
+def _allow_sockets(count: int, unfinished: int, is_chosen: bool) -> tuple[int, int]:
+    """Raise the limit of open files as far as that takes no privilege; return how many sockets there may be.
 
-    The usual limit is 1024, raised to that of the machine; where that is too low as well, less than `count`.
+    The usual limit is 1024, raised to that of the machine; where that is too low as well, there may be fewer than
+    `count`, and fewer connections beside them whose handshake is unfinished.
     """
     wanted = count + OTHER_FILES
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -201,9 +204,13 @@ def _allow_sockets(count: int, is_chosen: bool) -> int:
             extra={"sockets": max(1, hard - OTHER_FILES), "open_files": hard, "needed": wanted},
         )
         count, wanted = max(1, hard - OTHER_FILES), hard
+    # Some of the other files are for them at least.
+    wanted += unfinished
+    if hard != resource.RLIM_INFINITY and hard < wanted:
+        unfinished, wanted = max(OTHER_FILES // 2, unfinished - (wanted - hard)), hard
     if soft != resource.RLIM_INFINITY and soft < wanted:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-    return count
+    return count, unfinished
 
 
 def _calm_garbage_collector() -> None:
@@ -261,6 +268,16 @@ def _router_limits(settings: EdgeSettings) -> RouterLimits:
     )
 
 
+def _admission_limits(settings: EdgeSettings) -> AdmissionLimits:
+    return AdmissionLimits(
+        handshake_rate=settings.ocpp_handshake_rate,
+        address_rate=settings.ocpp_address_handshake_rate,
+        station_rate=settings.ocpp_station_handshake_rate,
+        max_sockets=settings.ocpp_max_sockets,
+        max_unfinished=settings.ocpp_max_unfinished,
+    )
+
+
 def _session_limits(settings: EdgeSettings) -> SessionLimits:
     return SessionLimits(
         call_timeout=settings.ocpp_call_timeout.total_seconds(),
@@ -277,6 +294,7 @@ def _socket_limits(settings: EdgeSettings) -> SocketLimits:
         max_write_buffer=settings.ocpp_max_write_buffer,
         ping_interval=settings.ocpp_ping_interval.total_seconds(),
         ping_timeout=settings.ocpp_ping_timeout.total_seconds(),
+        request_timeout=settings.ocpp_request_timeout.total_seconds(),
         handshake_timeout=settings.ocpp_handshake_timeout.total_seconds(),
     )
 

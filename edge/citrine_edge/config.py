@@ -110,11 +110,31 @@ class EdgeSettings(BaseModel):
     ocpp_ping_timeout: Duration = Field(default=timedelta(seconds=20), gt=timedelta(0))
     """A station that does not react to a ping for so long is gone."""
 
+    ocpp_request_timeout: Duration = Field(default=timedelta(seconds=10), gt=timedelta(0))
+    """How long a new connection may take to say what it wants."""
+
     ocpp_handshake_timeout: Duration = Field(default=timedelta(seconds=30), gt=timedelta(0))
-    """How long an opening handshake may take, the core's decision included."""
+    """How long an opening handshake may take from then on, the core's decision included."""
 
     ocpp_handshake_rate: float = Field(default=1000.0, gt=0)
     """Handshakes per second; above it they are refused with 503."""
+
+    ocpp_address_handshake_rate: float = Field(default=500.0, gt=0)
+    """Handshakes per second from one address, or network of IPv6 (/64); above it they are refused with 429.
+
+    Behind a proxy or a load balancer that shows its own address for all stations, set it to ocpp_handshake_rate.
+    """
+
+    ocpp_station_handshake_rate: float = Field(default=1.0, gt=0)
+    """Handshakes per second for one station from one address, and twenty times as many at once; above it they are
+    refused with 429."""
+
+    ocpp_max_unfinished: int = Field(default=2000, ge=1)
+    """Connections that have not begun their handshake, and as many that wait for its end.
+
+    Of the former the oldest of the address that has most is dropped for the next; the latter make who comes next come
+    later, with 503.
+    """
 
     ocpp_max_sockets: int = Field(default=20_000, gt=0)
     """Sockets open at a time."""

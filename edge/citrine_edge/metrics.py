@@ -42,6 +42,10 @@ class Metrics:
         for collector in (ProcessCollector, PlatformCollector, GCCollector):
             collector(registry=self.registry)
         self.sockets = self._gauge("sockets", "Open WebSockets of stations.")
+        self.idle_connections = self._gauge(
+            "idle_connections", "TCP connections without a handshake: not begun, or refused and not closed yet."
+        )
+        self.handshakes_waiting = self._gauge("handshakes_waiting", "Opening handshakes that a core decides on.")
         self.handshakes = self._counter("handshakes", "Opening handshakes by HTTP status.", "status")
         self.frames = self._counter("frames", "OCPP-J frames.", "direction", "action")
         self.rpc_errors = self._counter("rpc_errors", "CALLERRORs and CALLRESULTERRORs by code.", "direction", "code")

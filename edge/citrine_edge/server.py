@@ -5,12 +5,15 @@ import logging
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from hashlib import sha256
+from math import ceil
 from typing import cast
 
 from websockets.http11 import Request, Response
 
 from citrine.edge.v1 import link_pb2 as pb
 from citrine_edge import upstream
+from citrine_edge.admission import Admission, AdmissionLimits
 from citrine_edge.clock import timestamp
 from citrine_edge.context import SessionContext
 from citrine_edge.dialects import Dialect
@@ -23,13 +26,10 @@ from citrine_edge.session import Session
 from citrine_edge.sessions import Sessions
 from citrine_edge.websocket import SocketLimits, StationSocket
 
-__all__ = ["ServerLimits", "StationServer"]
+__all__ = ["StationServer"]
 
 RETRY_AFTER = 5
 """Seconds after which a station that was refused with 503 may come back; up to twice as many are added at random."""
-
-REFUSALS = 100
-"""Connections above the limit that are told so at a time; others are just dropped."""
 
 TOLD_RATE = 10.0
 """Handshakes per second that the edge refuses by itself and tells a core of."""
@@ -53,14 +53,6 @@ _BODIES: Mapping[int, str] = {
 _logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class ServerLimits:
-    """What all stations together may take."""
-
-    max_sockets: int
-    handshake_rate: float
-
-
 @dataclass(slots=True)
 class _Handshake:
     """A handshake that a core decides on."""
@@ -74,7 +66,7 @@ class StationServer:
 
     def __init__(
         self,
-        limits: ServerLimits,
+        limits: AdmissionLimits,
         socket_limits: SocketLimits,
         dialects: Mapping[str, Dialect],
         router: Router,
@@ -82,7 +74,6 @@ class StationServer:
         context: SessionContext,
         metrics: Metrics,
     ) -> None:
-        self._limits = limits
         self._socket_limits = socket_limits
         self._dialects = dialects
         self._subprotocols = tuple(dialects)
@@ -92,11 +83,12 @@ class StationServer:
         self._metrics = metrics
         self._sockets: set[StationSocket] = set()
         self._draining = False
-        # Up to two seconds' worth at once.
-        self._rate = TokenBucket(limits.handshake_rate, 2 * limits.handshake_rate, context.loop.time())
+        self._admission = Admission(limits, context.loop.time())
         self._told = TokenBucket(TOLD_RATE, 2 * TOLD_RATE, context.loop.time())
         self._server: asyncio.Server
         metrics.sockets.set_function(lambda: len(sessions))
+        metrics.idle_connections.set_function(lambda: self._admission.idle)
+        metrics.handshakes_waiting.set_function(lambda: self._admission.asking)
 
     async def listen(self, host: str, port: int) -> tuple[str, int]:
         """Accept stations from now on; return the address."""
@@ -121,16 +113,20 @@ class StationServer:
     def connected(self, socket: StationSocket) -> None:
         """Take note of a TCP connection."""
         self._sockets.add(socket)
-        if len(self._sockets) > self._limits.max_sockets + REFUSALS:
-            socket.abort()
+        self._admission.connected(socket)
 
     def disconnected(self, socket: StationSocket) -> None:
         """Forget a TCP connection."""
         self._sockets.discard(socket)
+        self._admission.gone(socket)
         socket.context = None
 
     def requested(self, socket: StationSocket, request: Request) -> None:
         """Decide on a handshake as far as that needs no core, and ask one for the rest."""
+        now = self._context.loop.time()
+        if wait := self._admission.source_may_ask(socket, now):
+            self._refuse(socket, 429, ceil(jitter(wait, wait + RETRY_AFTER)))
+            return
         identity = read_path(request.path)
         if identity is None:
             self._refuse(socket, 404)
@@ -157,13 +153,17 @@ class StationServer:
         if self._draining or not self._router.available:
             self._refuse(socket, 503)
             return
-        if not self._has_capacity():
-            self._refuse(socket, 503)
+        if wait := self._admission.station_may_ask(socket, identity, now):
+            self._refuse(socket, 429, ceil(jitter(wait, wait + RETRY_AFTER)))
             self._tell(identity, socket, pb.HandshakeRefused.CAUSE_TOO_MANY)
             return
         if not self._router.try_let_in():
             # After an outage they come one by one; nothing is wrong with this one.
             self._refuse(socket, 503)
+            return
+        if not self._admission.may_ask(socket, len(self._sessions), now):
+            self._refuse(socket, 503)
+            self._tell(identity, socket, pb.HandshakeRefused.CAUSE_TOO_MANY)
             return
         dialect = self._dialects[subprotocol]
         admit = pb.Admit(
@@ -175,6 +175,11 @@ class StationServer:
         )
         if credentials is not None:
             admit.username, admit.password = credentials.username, credentials.password
+        if socket.certificate is not None:
+            certificate = pb.ClientCertificate(der=socket.certificate, sha256=sha256(socket.certificate).digest())
+            admit.client_certificate.CopyFrom(certificate)
+        if socket.is_tls:
+            admit.security_profile = 2 if socket.certificate is None else 3
         socket.context = _Handshake(response, dialect)
         self._router.admit(admit.id, admit, lambda decision: self._decided(socket, decision))
 
@@ -202,6 +207,7 @@ class StationServer:
             opened = socket.accept(handshake.response, session)
         if opened:
             self._count(101)
+            self._admission.gone(socket)
             self._sessions.open(session)
         else:
             # The station is gone, and the core must not believe that it is there.
@@ -218,6 +224,7 @@ class StationServer:
         if status in (429, 503):
             response.headers["Retry-After"] = str(retry_after or round(jitter(RETRY_AFTER, 3 * RETRY_AFTER)))
         self._count(status)
+        self._admission.refused(socket)
         socket.reject(response)
 
     def _tell(
@@ -230,7 +237,3 @@ class StationServer:
 
     def _count(self, status: int) -> None:
         self._metrics.handshakes.inc(str(status))
-
-    def _has_capacity(self) -> bool:
-        in_rate = self._rate.try_take(self._context.loop.time())
-        return in_rate and len(self._sockets) <= self._limits.max_sockets

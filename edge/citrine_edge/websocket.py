@@ -40,6 +40,7 @@ class SocketLimits:
     max_write_buffer: int
     ping_interval: float
     ping_timeout: float
+    request_timeout: float
     handshake_timeout: float
     close_timeout: float = 5.0
 
@@ -78,7 +79,9 @@ class StationSocket(asyncio.Protocol):
         "_transport",
         "_unfed",
         "_writing_paused",
+        "certificate",
         "context",
+        "is_tls",
         "remote_address",
     )
 
@@ -111,6 +114,10 @@ class StationSocket(asyncio.Protocol):
         """Whatever the opener keeps about this socket during the handshake."""
         self.remote_address = ""
         """Address of the peer as host:port."""
+        self.is_tls = False
+        """Whether TLS ends here."""
+        self.certificate: bytes | None = None
+        """That of the peer in DER, where it was asked for one in the TLS handshake, gave one, and it was verified."""
 
     # What the opener does.
 
@@ -196,7 +203,10 @@ class StationSocket(asyncio.Protocol):
         peer = transport.get_extra_info("peername")
         if isinstance(peer, tuple):
             self.remote_address = f"[{peer[0]}]:{peer[1]}" if ":" in str(peer[0]) else f"{peer[0]}:{peer[1]}"
-        self._arm(self._limits.handshake_timeout, self.abort)
+        tls = transport.get_extra_info("ssl_object")
+        if tls is not None:
+            self.is_tls, self.certificate = True, tls.getpeercert(binary_form=True)
+        self._arm(self._limits.request_timeout, self.abort)
         self._opener.connected(self)
 
     def data_received(self, data: bytes) -> None:
@@ -258,6 +268,7 @@ class StationSocket(asyncio.Protocol):
             if isinstance(event, Frame):
                 self._take_frame(event)
             elif isinstance(event, Request):
+                self._arm(self._limits.handshake_timeout, self.abort)
                 self._opener.requested(self, event)
         if protocol.parser_exc is not None and not failed_before and self._receiver is not None:
             # What the parser finds, it has answered with a close frame.

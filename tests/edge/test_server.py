@@ -3,14 +3,20 @@
 import asyncio
 import base64
 import contextlib
+from datetime import timedelta
+from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 import pytest
 from google.protobuf.duration_pb2 import Duration
+from websockets.asyncio.client import connect
 
 from citrine.edge.v1 import link_pb2 as pb
+from citrine_edge.websocket import StationSocket
 from tests.edge.conftest import RunningEdge, running_edge
 from tests.support.fake_core import FakeCore, default_reply
+from tests.support.tls import CertificateAuthority
 
 
 def basic(username: str, password: bytes) -> dict[str, str]:
@@ -139,16 +145,76 @@ async def test_more_sockets_than_allowed_are_refused(core: FakeCore) -> None:
     assert "Retry-After" in response.headers
 
 
-async def test_sockets_far_beyond_the_limit_are_dropped(core: FakeCore) -> None:
-    async with running_edge(core, ocpp_max_sockets=1) as edge:
+async def test_connections_that_say_nothing_lock_no_station_out(core: FakeCore) -> None:
+    """The oldest of them makes place for the next."""
+    async with running_edge(core, ocpp_max_unfinished=50, ocpp_max_sockets=60) as edge:
         host, port = edge.ocpp.split(":")
-        connections = [await asyncio.open_connection(host, port) for _ in range(102)]
+        connections = [await asyncio.open_connection(host, port) for _ in range(200)]
 
-        with pytest.raises((ConnectionResetError, asyncio.IncompleteReadError)):
-            await asyncio.wait_for(connections[-1][0].readexactly(1), 5)
+        with contextlib.suppress(ConnectionResetError):
+            assert await asyncio.wait_for(connections[0][0].read(), 5) == b""
+        async with edge.station() as station:
+            assert (await station.ask("Heartbeat", {}))[0] == 3
+        assert edge.edge.server._admission.idle <= 50
 
         for _, writer in connections:
             await close(writer)
+
+
+async def test_connection_that_says_nothing_is_dropped_soon(core: FakeCore) -> None:
+    """It has a time of its own; a core may take longer to decide."""
+    async with running_edge(core, ocpp_request_timeout=timedelta(seconds=0.3)) as edge:
+        reader, writer = await asyncio.open_connection(*edge.ocpp.split(":"))
+        writer.write(b"GET /CS1 HTTP/1.1\r\nHost: ")
+
+        with contextlib.suppress(ConnectionResetError):
+            assert await asyncio.wait_for(reader.read(), 5) == b""
+        await close(writer)
+
+        core.decide = lambda admit: False
+        opening = asyncio.create_task(open_and_close(edge))
+        admit = await core.next("admit")
+        loop = asyncio.get_running_loop()
+        end = loop.time() + 0.6
+        await edge.until(lambda: loop.time() > end)
+        ref = pb.SessionRef(tenant_id="default", station_id="CS1", epoch=5)
+        core.send(admitted=pb.Admitted(id=admit.id, session=ref))
+        await opening
+
+
+async def test_source_that_asks_too_often_is_told_when_to_come_back(core: FakeCore) -> None:
+    async with running_edge(core, ocpp_address_handshake_rate=1) as edge, edge.station("CS1"), edge.station("CS2"):
+        response = await edge.refusal("CS3")
+
+    assert response.status_code == 429
+    assert 1 <= int(response.headers["Retry-After"]) <= 7
+    assert len(core.all("admit")) == 2
+
+
+async def test_station_that_comes_again_and_again_is_told_when_to_come_back(core: FakeCore) -> None:
+    core.refusal = pb.Refused(status=401)
+    async with running_edge(core, ocpp_station_handshake_rate=0.1) as edge:
+        statuses = [(await edge.refusal("CS1")).status_code for _ in range(3)]
+        core.refusal = None
+        # Others are let in meanwhile.
+        async with edge.station("CS2"):
+            refused = await core.next("handshake_refused")
+
+    assert statuses == [401, 401, 429]
+    assert (refused.station_id, refused.cause) == ("CS1", pb.HandshakeRefused.CAUSE_TOO_MANY)
+
+
+async def test_more_handshakes_than_a_core_decides_are_refused(core: FakeCore) -> None:
+    core.decide = lambda admit: False
+    async with running_edge(core, ocpp_max_unfinished=2) as edge:
+        waiting = [asyncio.create_task(edge.refusal(f"CS{number}")) for number in range(2)]
+        admits = [await core.next("admit") for _ in range(2)]
+
+        assert (await edge.refusal("CS3")).status_code == 503
+
+        for admit in admits:
+            core.send(refused=pb.Refused(id=admit.id, status=401))
+        assert {(await each).status_code for each in waiting} == {401}
 
 
 async def test_handshakes_above_the_rate_are_refused(core: FakeCore) -> None:
@@ -217,3 +283,33 @@ async def test_draining_edge_refuses(core: FakeCore) -> None:
         assert (await core.next("closed")).session.epoch == 9
         core.answer(call, default_reply(call))
         assert (await station.receive())[:2] == [3, "m1"]
+
+
+@pytest.mark.parametrize(
+    ("has_certificate", "profile"), [(False, 2), (True, 3)], ids=["without a client certificate", "with one"]
+)
+async def test_core_gets_what_a_tls_handshake_says(
+    core: FakeCore, edge: RunningEdge, tmp_path: Path, has_certificate: bool, profile: int
+) -> None:
+    """Where TLS ends here; of a listener without it nobody knows what is in front (security profile 0)."""
+    authority, server = CertificateAuthority(tmp_path), edge.edge.server
+    listener = await asyncio.get_running_loop().create_server(
+        lambda: StationSocket(server, server._socket_limits, server._subprotocols),
+        *("127.0.0.1", 0),
+        ssl=authority.context("edge", server=True),
+    )
+    port = listener.sockets[0].getsockname()[1]
+    subprotocols: Any = ["ocpp2.0.1"]
+    station = authority.context("CS1", server=False, certificate=has_certificate)
+    async with connect(f"wss://127.0.0.1:{port}/CS1", subprotocols=subprotocols, ssl=station):
+        admit = await core.next("admit")
+    listener.close()
+    async with edge.station("CS2"):
+        plain = await core.next("admit")
+
+    assert admit.security_profile == profile
+    assert admit.HasField("client_certificate") is has_certificate
+    if has_certificate:
+        der = authority.der("CS1")
+        assert (admit.client_certificate.der, admit.client_certificate.sha256) == (der, sha256(der).digest())
+    assert (plain.security_profile, plain.HasField("client_certificate")) == (0, False)

@@ -23,7 +23,9 @@ _HINTS: Mapping[int, str] = {
         "let it offer a subprotocol that is spoken here, as ocpp2.1, ocpp2.0.1 or ocpp1.6"
     ),
     StationRefused.REASON_UNKNOWN_TENANT: "the URL must end in TENANT/{station}; see citrine tenant list",
-    StationRefused.REASON_TOO_MANY: "it comes back by itself; raise CITRINE_OCPP_MAX_SOCKETS or add an edge",
+    StationRefused.REASON_TOO_MANY: (
+        "it comes back by itself; where the edge is full, raise CITRINE_OCPP_MAX_SOCKETS or add an edge"
+    ),
 }
 
 
