@@ -150,7 +150,7 @@ def parse(argv: Sequence[str] | None) -> Options:
         warm_up=given.warm_up,
         drain=given.drain,
         drop_every=given.drop_every,
-        session=given.session,
+        session=given.charging_for,
         pause=given.pause,
         evses=given.evses,
         variables=variables,
@@ -169,7 +169,7 @@ def _refuse_without_fleet(given: argparse.Namespace) -> None:
 def _refuse_with_fleet(given: argparse.Namespace) -> None:
     """Refuse what the file says itself."""
     usual = _parser().parse_args([])
-    for name in ("stations", "prefix", "station", "version", "id_token", "scenario", "speed", "session", "pause",
+    for name in ("stations", "prefix", "station", "version", "id_token", "scenario", "speed", "charging_for", "pause",
                  "evses", "sample_interval", "variable", "drop_every", "warm_up"):  # fmt: skip
         if getattr(given, name) != getattr(usual, name):
             raise UsageError(f"--{name.replace('_', '-')} is for stations without --fleet: the fleet file says it")
@@ -221,7 +221,7 @@ def _add_behaviour(parser: argparse.ArgumentParser) -> None:
     )
     what.add_argument("--warm-up", **span, default="2s", help="Load: how long before measuring.")
     what.add_argument("--speed", type=_factor, default=1.0, metavar="FACTOR", help="EVs charge so much faster.")
-    what.add_argument("--session", **span, default="30m", help="An EV charges about so long.")
+    what.add_argument("--charging-for", **span, default="30m", help="An EV charges about so long.")
     what.add_argument("--pause", **span, default="5m", help="Charge: how long between two EVs.")
     what.add_argument(
         "--sample-interval", type=_whole_duration, metavar="DURATION", help="How long between samples, before --speed."

@@ -162,7 +162,7 @@ class _Up:
             *("--evses", "2"),
             *("--scenario", "charge"),
             *("--state-dir", str(state_dir)),
-            *("--session", "90", "--pause", "20", "--sample-interval", "10"),
+            *("--charging-for", "90", "--pause", "20", "--sample-interval", "10"),
         ]
 
     def _introduce(self, grpc_address: str, ocpp_address: str, demo: Demo | None) -> None:

@@ -152,9 +152,9 @@ async def _run(
         over.set()
         for member in members:
             member.tap.calm = True
-        _, late = await asyncio.wait(behaviours, timeout=LAST_WORDS)
-        await _drain(members, run.drain, hurry)
-        for task in late:
+        await asyncio.wait(behaviours, timeout=LAST_WORDS)
+        await _drain(members, behaviours, run.drain, hurry)
+        for task in behaviours:
             task.cancel()
         for result in await asyncio.gather(*behaviours, return_exceptions=True):
             if isinstance(result, Exception):
@@ -221,9 +221,13 @@ async def _switch_off(member: Member) -> None:
         await member.station.stop()
 
 
-async def _drain(members: list[Member], seconds: float, hurry: asyncio.Event) -> None:
+async def _drain(
+    members: list[Member], behaviours: list[asyncio.Task[None]], seconds: float, hurry: asyncio.Event
+) -> None:
     """Wait until every queue is empty, at most for so many seconds."""
-    waiting: asyncio.Future[Any] = asyncio.gather(*(_emptied(member, seconds) for member in members))
+    waiting: asyncio.Future[Any] = asyncio.gather(
+        *(_emptied(member, behaviour, seconds) for member, behaviour in zip(members, behaviours, strict=True))
+    )
     hurried: asyncio.Future[Any] = asyncio.create_task(hurry.wait())
     try:
         await asyncio.wait([waiting, hurried], return_when=asyncio.FIRST_COMPLETED)
@@ -233,12 +237,19 @@ async def _drain(members: list[Member], seconds: float, hurry: asyncio.Event) ->
         await asyncio.gather(waiting, hurried, return_exceptions=True)
 
 
-async def _emptied(member: Member, seconds: float) -> None:
-    if not any(one.open for one in member.record.transactions):
-        return
+async def _emptied(member: Member, behaviour: asyncio.Task[None], seconds: float) -> None:
+    def is_queued() -> bool:
+        return any(one.open for one in member.record.transactions)
+
     with contextlib.suppress(SimulatorError, TimeoutError):
-        await member.station.reconnect()
-        await member.station.wait_for("queue_empty", seconds)
+        async with asyncio.timeout(seconds):
+            if is_queued():
+                await member.station.reconnect()
+            # An EV that takes its time to leave has something to say then.
+            await asyncio.wait([behaviour])
+            if is_queued():
+                await member.station.reconnect()
+                await member.station.wait_for("queue_empty", seconds)
 
 
 async def _show_progress(members: list[Member]) -> None:
