@@ -10,6 +10,7 @@ REASONS = {
     "needs a meter that jumps",
     "needs a reservation that expired",
     "needs a station that is not registered",
+    "needs a station that reserves any EVSE",
     "needs a station that uses an id again",
     "needs a station with slots of network profiles",
     "needs a vehicle of ISO 15118",
@@ -20,6 +21,7 @@ REASONS = {
     "they are the tests",
     "they are tools of those who change Citrine",
     "other tests build and run the examples",
+    "other tests run these fleets",
 }
 
 

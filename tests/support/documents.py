@@ -21,6 +21,9 @@ DOCUMENTS = sorted(
 
 _NOT_RUN = re.compile(r"<!-- not run: (.+?) -->")
 _GOES_ON = "<!-- goes on -->"
+_FILE = re.compile(
+    r"^(?:A|Save this as) `(\S+\.(?:json|toml))`[^`]*:\n\n```(?:json|toml)\n(.+?)^```", re.MULTILINE | re.DOTALL
+)
 _SPAN = re.compile(r"`([^`]+)`(?:\s*<!-- (not run: .+?|by and by) -->)?")
 _ENDLESS = ("citrine events", "citrine station watch CS-1")
 
@@ -85,9 +88,9 @@ def read_steps(document: str) -> tuple[list[Step], list[LeftOut]]:
 
 
 def read_files(document: str) -> dict[str, str]:
-    """Return the files that a document shows whole: JSON behind a sentence that begins with their name."""
+    """Return the files that a document shows whole, behind "A `tariff.json` …:" or "Save this as `fleet.toml`:"."""
     text = (ROOT / document).read_text(encoding="utf-8")
-    return dict(re.findall(r"^A `(\S+\.json)` [^`]+:\n\n```json\n(.+?)^```", text, re.MULTILINE | re.DOTALL))
+    return dict(_FILE.findall(text))
 
 
 def read_tables(document: str, sections: str = "BCDEFGHIJKLNOPW") -> tuple[list[Step], list[LeftOut]]:
@@ -95,6 +98,9 @@ def read_tables(document: str, sections: str = "BCDEFGHIJKLNOPW") -> tuple[list[
 
     A span that begins with `--` is the command before it in its cell with other options. What does not end by itself
     is begun where it is named first, and goes on.
+
+    Raises:
+        ValueError: Where options stand in a cell without a command before them: nobody could type them.
     """
     steps: list[Step] = []
     left_out: list[LeftOut] = []
@@ -108,8 +114,10 @@ def read_tables(document: str, sections: str = "BCDEFGHIJKLNOPW") -> tuple[list[
         for text, mark in _SPAN.findall(line.rsplit(" | ", 1)[-1].replace("\\|", "|")):
             if text.startswith("citrine "):
                 before = text
-            elif not (text.startswith("--") and before):
+            elif not text.startswith("--"):
                 continue
+            elif not before:
+                raise ValueError(f"{document}:{number}: `{text}` has no command before it in its cell")
             command = text if text.startswith("citrine ") else f"{before} {text}"
             if mark.startswith("not run: "):
                 left_out.append(LeftOut(number, command, mark.removeprefix("not run: ")))

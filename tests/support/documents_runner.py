@@ -17,7 +17,7 @@ from typing import Self
 
 from citrine.api.v1.transactions_pb2 import ListTransactionsRequest
 from citrine_sdk import Citrine
-from tests.support.documents import Step, read_files, read_tables
+from tests.support.documents import ROOT, Step, read_files, read_tables
 
 __all__ = ["Demo", "Reader", "demo", "walk_blocks"]
 
@@ -54,16 +54,24 @@ class Demo:
         path = os.pathsep.join([str(self._commands), str(BIN), others["PATH"]])
         return {**others, "PATH": path, "CITRINE_CORE": self.core, "TZ": "UTC", "COLUMNS": "200"}
 
-    def transaction(self, station_id: str = "") -> str:
-        """Return the id of the newest transaction that goes on, at a station or any, waiting until there is one."""
-        return asyncio.run(self._transaction(station_id))
+    def transaction(self, station_id: str = "", evse_id: int = 0) -> str:
+        """Return the id of the newest transaction that goes on, waiting until there is one.
+
+        Args:
+            station_id: At this station; empty: at any.
+            evse_id: At this EVSE rather than at another one.
+        """
+        return asyncio.run(self._transaction(station_id, evse_id))
 
     def fill(self, command: str) -> str:
         """Return a command with ids in the place of ID, ASSIGNMENT and REQUEST."""
         if re.search(r"\bID\b", command):
             if self._last is None or re.search(r" (stop|set|settle|close|check|cost) | --transaction ", command):
                 station = re.search(r"DEMO-\d", command)
-                self._last = self.transaction(station[0] if station else "")
+                evse = re.search(r"--evse (\d)", command)
+                # EVSE 2 of the stations of the demo is the reader's: what is stopped is what was started there.
+                evse_id = int(evse[1]) if evse else 2 if " stop " in command else 0
+                self._last = self.transaction(station[0] if station else "", evse_id)
             command = re.sub(r"\bID\b", self._last, command)
         lists = (("REQUEST", _lists(command), "requestId"), ("ASSIGNMENT", "tariff assignments", "assignmentId"))
         for word, noun, field in lists:
@@ -84,14 +92,16 @@ class Demo:
         found: list[dict[str, object]] = json.loads(ran.stdout)
         return found
 
-    async def _transaction(self, station_id: str) -> str:
+    async def _transaction(self, station_id: str, evse_id: int) -> str:
         async with Citrine(self.core, key=self.key, tenant="demo") as citrine, asyncio.timeout(TIMEOUT):
             while True:
                 found = await citrine.transactions.ListTransactions(
-                    ListTransactionsRequest(station_id=station_id, active_only=True, page_size=1)
+                    ListTransactionsRequest(station_id=station_id, active_only=True, page_size=10)
                 )
                 if found.transactions:
-                    return str(found.transactions[0].transaction_id)
+                    # The newest comes first, and is the one where none is at that EVSE.
+                    there = [one for one in found.transactions if one.evse_id == evse_id]
+                    return str((there or found.transactions)[0].transaction_id)
                 await asyncio.sleep(0.2)
 
 
@@ -103,6 +113,8 @@ def demo(directory: Path, commands: Path) -> Iterator[Demo]:
         directory: Where.
         commands: The folder of the `citrine` that its readers type.
     """
+    # What documents name by its place in the repository is where their reader has it.
+    (directory / "docs").symlink_to(ROOT / "docs")
     printed = directory / "up.txt"
     with printed.open("w") as output:
         process = subprocess.Popen([BIN / "citrine", "up", *_LISTEN], cwd=directory, stdout=output, stderr=output)
@@ -147,7 +159,9 @@ class Reader:
         self.close()
 
     def follow(self, document: str, steps: list[Step]) -> None:
-        """Do all steps in order, and collect what went wrong."""
+        """Do all steps in order beside the files that the document shows, and collect what went wrong."""
+        for name, text in read_files(document).items():
+            (self._demo.directory / name).write_text(text)
         for step in steps:
             if problem := self.do(step):
                 self.problems.append(f"{document}:{step.line}: {step.text}\n{problem}")
@@ -232,8 +246,6 @@ class Reader:
 
 def walk_blocks(directory: Path, sections: str, commands: Path) -> str:
     """Type the commands of some sections of the blocks' page, and return what went wrong, or nothing."""
-    for name, text in read_files(BLOCKS).items():
-        (directory / name).write_text(text)
     steps, _ = read_tables(BLOCKS, sections)
     with demo(directory, commands) as running, Reader(running) as reader:
         reader.follow(BLOCKS, [Step(1, "export CITRINE_TENANT=demo"), *steps])
