@@ -33,7 +33,7 @@ class BusinessCounters:
 
     def __init__(self, registry: CollectorRegistry | None = None) -> None:
         self._energy = Counter(
-            "citrine_core_energy_wh", "Energy that transactions took, in Wh, as stations told of it", registry=registry
+            "citrine_core_energy_wh", "Energy that transactions took, in Wh, as stations reported it", registry=registry
         )
         self._owed = 0.0
         self._failed_authorizations = Counter(

@@ -93,7 +93,7 @@ class CoreSettings(BaseModel):
     """How long a station may take to answer a command, where the caller does not say."""
 
     charging_plans: Literal["core", "clients"] = "core"
-    """Who plans the schedules of vehicles that say what they need (ISO 15118): the core, or clients that are told."""
+    """Who plans the schedules of vehicles that say what they need (ISO 15118): the core, or clients, by events."""
 
     blocks: str = ""
     """Functional blocks to serve to stations, separated by commas. Empty: all."""
@@ -108,14 +108,14 @@ class CoreSettings(BaseModel):
     """How long events can be resumed from."""
 
     meter_value_retention: DurationOrNone = Field(default=None, gt=timedelta(0), le=timedelta(days=36525))
-    """How long meter values are kept, by the time that the station gave them. "none": for ever.
+    """How long meter values are retained, by the time that the station gave them. "none": for ever.
 
     What is older is removed within hours: on PostgreSQL by the month, once all of it is older. Transactions keep their
     energy and their events.
     """
 
     command_retention: DurationOrNone = Field(default=timedelta(days=90), gt=timedelta(0), le=timedelta(days=36525))
-    """How long commands are kept after their end. "none": for ever."""
+    """How long commands are retained after their end. "none": for ever."""
 
     evse_power_kw: float | None = Field(default=None, gt=0, le=10_000)
     """What an EVSE can give whose device model does not say. Unset: no more than a megawatt is believed.
@@ -130,14 +130,14 @@ class CoreSettings(BaseModel):
     """How long the next part of a report is waited for, before it counts as expired."""
 
     report_retention: DurationOrNone = Field(default=timedelta(days=90), gt=timedelta(0), le=timedelta(days=36525))
-    """How long reports and their parts are kept after the last part. "none": for ever. What they told stays."""
+    """How long reports and their parts are retained after the last part. "none": for ever. What they reported stays."""
 
     refusal_retention: DurationOrNone = Field(default=timedelta(days=90), gt=timedelta(0), le=timedelta(days=36525))
-    """How long the record of what was refused of stations' messages is kept after the last of its kind. "none": for
+    """How long the record of what was refused of stations' messages is retained after the last of its kind. "none": for
     ever."""
 
     custom_data_retention: DurationOrNone = Field(default=timedelta(days=90), gt=timedelta(0), le=timedelta(days=36525))
-    """How long messages are kept that bear custom data and that their block does not keep whole. "none": for ever."""
+    """How long messages with custom data are retained that their block does not store whole. "none": for ever."""
 
     transaction_check_delay: Duration = timedelta(seconds=30)
     """How long missing events of a transaction may take, before its station is asked for them; and how long a station

@@ -139,7 +139,7 @@ class Edge:
         if not await self._emptied(self.settings.drain_time.total_seconds()):
             _logger.warning("sockets are closed with calls under way", extra={"sockets": len(self.sessions)})
         for session in self.sessions:
-            session.close(1001, "the server goes away")
+            session.close(1001, "the CSMS goes away")
         await self._emptied(SETTLE_TIME)
         self.refusals.flush(self.router.offer, now=True)
         await asyncio.gather(*(link.finish(SETTLE_TIME / 4) for link in self.router.links))

@@ -223,7 +223,7 @@ class Router:
             # Who starts the edge first has lost nothing yet.
             level = logging.ERROR if self._availability.has_served else logging.WARNING
             _logger.log(level, "no core serves: sockets are closed, and stations refused until one does")
-            self._stations.close_all(1012, "the server can't store messages")
+            self._stations.close_all(1012, "the CSMS can't store messages")
         self._say_whether_open()
         self._sweep_calls(now)
         for admit_id, admit in list(self._admits.items()):
@@ -382,6 +382,6 @@ class Router:
                 break
             if call.link is None and self.serving and now - call.held_since >= self._limits.hold_time:
                 # Some core serves, but none that knows this action.
-                call.session.close(1012, "the server can't store messages")
+                call.session.close(1012, "the CSMS can't store messages")
             elif age >= self._limits.answer_timeout:
-                call.session.close(1012, "the server did not answer in time")
+                call.session.close(1012, "the CSMS did not answer in time")

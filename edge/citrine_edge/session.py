@@ -313,7 +313,7 @@ class Session:
             if self._closed is not None:
                 self._finish()
             elif self._draining and (self._commands is None or self._commands.idle):
-                self.close(1001, "the server goes away")
+                self.close(1001, "the CSMS goes away")
 
     def _process(self, inbound: Inbound) -> None:
         call = inbound.call

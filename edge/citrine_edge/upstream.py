@@ -112,5 +112,5 @@ def draining() -> bytes:
 def _limited(item: pb.Upstream) -> bytes:
     data = item.SerializeToString()
     if len(data) > MAX_ITEM_BYTES:
-        raise RpcError(Code.PROPERTY_CONSTRAINT_VIOLATION, "the payload is larger than the server takes")
+        raise RpcError(Code.PROPERTY_CONSTRAINT_VIOLATION, "the payload is larger than the CSMS takes")
     return data

@@ -292,7 +292,7 @@ async def test_payload_that_no_batch_can_carry_is_refused(core: FakeCore) -> Non
 
         answer = await station.ask("DataTransfer", {"vendorId": "v", "data": data}, "m1")
 
-        problem = "the payload is larger than the server takes"
+        problem = "the payload is larger than the CSMS takes"
         assert answer == [4, "m1", "PropertyConstraintViolation", problem, {}]
         assert (await station.ask("Heartbeat", {}))[0] == 3
 

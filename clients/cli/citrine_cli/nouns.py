@@ -54,11 +54,11 @@ GROUPS: Mapping[str, Noun] = {
         "configurations", "Configurations: what stations should have set, and which of them differ."
     ),
     "token": _group("tokens", "Tokens of drivers: add, set, list, show, credit, remove."),
-    "locallist": _group("locallists", "Lists of tokens that stations keep: list, show, keep, sync, send, version."),
+    "locallist": _group("locallists", "Lists of tokens that stations store: list, show, keep, sync, send, version."),
     "authorization": _group("authorization", "How tokens are decided on: show, set, authorizer."),
     "transaction": _group(
         "transactions",
-        "Transactions: list, show, start, stop, check, close; and their bills: settle, reopen, waive, reprice.",
+        "Transactions: list, show, start, stop, check, close; and their costs: settle, reopen, waive, reprice.",
     ),
     "reservation": _group("reservations", "Reservations: add, cancel, list, show; what those cost that nobody used."),
     "message": _group("messages", "Messages on displays: set, clear, get, list, show."),

@@ -3,7 +3,7 @@
 __all__ = ["DEFAULT_FAIL_ON", "FAIL_ON"]
 
 FAIL_ON = {
-    "given_up": "a transaction message was thrown away, and not because faults of the fleet alone broke it",
+    "given_up": "a transaction message was discarded, and not because faults of the fleet alone broke it",
     "undelivered": "a transaction message was still queued at the end",
     "unaccepted": "a station was never accepted",
     "schema": "an answer or a CALL of the CSMS broke its official schema",

@@ -90,7 +90,7 @@ class Monitors:
             try:
                 await self._call("NotifyEvent", notification)
             except CallFailedError as failed:
-                logger.info("event not told", extra={"problem": str(failed)})
+                logger.info("event not sent", extra={"problem": str(failed)})
 
     def _judge(self, data: Mapping[str, Any]) -> tuple[str, int]:
         """Return the status of a monitor that is to be set, and its id."""

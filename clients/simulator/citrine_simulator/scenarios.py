@@ -61,7 +61,7 @@ async def charge(station: Station, token: str, plan: ChargePlan, rng: random.Ran
             await _session(station, token, plan, rng, stop)
         except UsageError as interrupted:
             # A reset, a change of availability or the CSMS's own transaction came between.
-            logger.info("session interrupted", extra={"problem": str(interrupted)})
+            logger.info("charging was interrupted", extra={"problem": str(interrupted)})
             await _pause(1.0, stop)
         await _pause(_about(plan.pause, plan, rng) / station.config.speed, stop)
 

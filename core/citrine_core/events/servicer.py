@@ -121,7 +121,7 @@ class EventsServicer(EventsServiceServicer):
         if not is_token:
             raise InvalidArgument("from_token", "is not a token of an event")
         if int(token) < pruned_through:
-            raise OutOfRange("the events after this token are no longer kept")
+            raise OutOfRange("the events after this token are no longer retained")
         return int(token), head
 
     async def _read(
@@ -140,7 +140,7 @@ class EventsServicer(EventsServiceServicer):
             )
             # Asked after the events were read: what is gone by then may have been gone before.
             if await outbox.pruned_through() > position:
-                raise OutOfRange("the events that come next are no longer kept")
+                raise OutOfRange("the events that come next are no longer retained")
         events = []
         for event_id, payload in rows:
             event = Event.FromString(payload)

@@ -114,7 +114,7 @@ async def update_configuration(
     description: Description = None,
     file: File = None,
 ) -> None:
-    """Change a configuration. Variables that are named replace all that it had; no station is told before apply."""
+    """Change a configuration. Variables that are named replace all that it had; stations get it by apply."""
     configuration, fields = _read(configuration_id, settings, selectors, report, hold_refused, description, file)
     if not fields:
         raise UsageError("there is nothing to change; see --help")

@@ -137,8 +137,8 @@ async def show_cost(
             "station": found.station_id,
             "state": enum_word(found, "state"),
             "tariff": _tariff_word(found.tariff.tariff_id, found.tariff.version) or "none",
-            "station was told": money(found.told_total, found.cost.currency),
-            "station reckons in": f"{found.station_currency}, and is told nothing" if found.station_currency else "",
+            "sent to the station": money(found.told_total, found.cost.currency),
+            "station reckons in": f"{found.station_currency}, and is sent no cost" if found.station_currency else "",
             "computed": time_word(found, "update_time"),
             "waits for": enum_word(found, "waits_for") if found.waits_for else "",
             "waits until": time_word(found, "waits_until"),
@@ -235,10 +235,10 @@ async def cost_settings(
     ] = "",
     interval: Annotated[float | None, DurationOption("--interval", help="How often CostUpdated is sent.")] = None,
     messages: Annotated[
-        str, typer.Option("--messages", metavar="WHO", help="Stations told prices: supported, always or never.")
+        str, typer.Option("--messages", metavar="WHO", help="Stations that get prices: supported, always or never.")
     ] = "",
 ) -> None:
-    """Show how stations are told of prices and costs, or change it."""
+    """Show which prices and costs stations are sent, or change it."""
     settings, paths = CostSettings(), []
     for option, word, words, field in (
         ("--running", running, _RUNNING, "running_cost"),

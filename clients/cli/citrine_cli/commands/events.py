@@ -26,7 +26,7 @@ async def events(
         list[str] | None, typer.Option("--station", metavar="ID", help="Only of this station. May be repeated.")
     ] = None,
     from_token: Annotated[
-        str, typer.Option("--from", metavar="TOKEN", help='Go on after this token; "0": from the oldest that is kept.')
+        str, typer.Option("--from", metavar="TOKEN", help='Go on after this token; "0": the oldest that is retained.')
     ] = "",
 ) -> None:
     """Print events until Ctrl-C, each with its token; lost connections are opened again."""

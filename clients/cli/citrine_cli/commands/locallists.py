@@ -33,12 +33,12 @@ __all__ = ["build"]
 
 _STATES = words_of(LocalListState.items(), "LOCAL_LIST_STATE_")
 
-StationId = Annotated[str, typer.Argument(metavar="STATION", help="Station that keeps the list.")]
+StationId = Annotated[str, typer.Argument(metavar="STATION", help="Station that stores the list.")]
 
 
 def build() -> typer.Typer:
     """Return the commands of `citrine locallist`."""
-    app = typer.Typer(help="Lists of tokens that stations keep: list, show, keep, sync, send, version.")
+    app = typer.Typer(help="Lists of tokens that stations store: list, show, keep, sync, send, version.")
     client_command(app, "list")(list_lists)
     client_command(app, "show")(show_list)
     client_command(app, "keep")(keep_list)

@@ -197,7 +197,7 @@ async def get_profiles(
     source: Annotated[str, typer.Option("--source", metavar="S", help="Set by EMS, SO, CSO or Other.")] = "",
     timeout: Timeout = DEFAULT_TIMEOUT,
 ) -> None:
-    """Ask a station which profiles it has, wait until it told all, and show them. Without a filter: of each source."""
+    """Ask a station which profiles it has, wait for all reports, and show them. Without a filter: of each source."""
     criterion = ocpp.ChargingProfileCriterion(
         charging_profile_id=[] if profile_id is None else [profile_id],
         stack_level=level,

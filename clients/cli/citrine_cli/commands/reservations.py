@@ -40,7 +40,7 @@ def build() -> typer.Typer:
 async def add_reservation(
     client: Client,
     station_id: Station,
-    id_token: Annotated[str, typer.Option("--token", metavar="TOKEN", help="Who the EVSE is kept for.")],
+    id_token: Annotated[str, typer.Option("--token", metavar="TOKEN", help="Who the EVSE is reserved for.")],
     token_type: Annotated[str, typer.Option("--type", metavar="TYPE", help="Type of the token.")] = "ISO14443",
     until: Annotated[str, typer.Option("--until", metavar="TIME", help="When it ends.")] = "+1h",
     evse: Annotated[int | None, typer.Option("--evse", metavar="N", help="This EVSE; without: any.")] = None,
@@ -94,7 +94,7 @@ async def cancel_reservation(
 async def list_reservations(
     client: Client,
     station: Annotated[str, typer.Option("--station", metavar="ID", help="Only of this station.")] = "",
-    open_only: Annotated[bool, typer.Option("--open", help="Only those that keep an EVSE, or are about to.")] = False,
+    open_only: Annotated[bool, typer.Option("--open", help="Only those that hold an EVSE, or are about to.")] = False,
     state: Annotated[str, typer.Option("--state", metavar="STATE", help=f"Only {', '.join(_STATES)} ones.")] = "",
     id_token: Annotated[str, typer.Option("--token", metavar="TOKEN", help="Only for this token.")] = "",
     limit: Annotated[int, typer.Option("--limit", metavar="N", help="At most this many; 0 is all.")] = 0,

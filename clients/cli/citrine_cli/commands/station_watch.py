@@ -125,7 +125,7 @@ class _Watch:
         """As it was when the watch began. None: it was not registered."""
         self._said: set[tuple[int, str]] = set()
         """Reasons and addresses of refusals that were stored: the event of one may come as well."""
-        self.last = "nothing was heard of it meanwhile (of refusals alike, one a minute is told)"
+        self.last = "nothing was heard of it meanwhile (of refusals alike, one a minute is reported)"
         """What was said last of its attempts."""
 
     async def run(self) -> None:

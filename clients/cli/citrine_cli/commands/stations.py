@@ -359,7 +359,7 @@ async def accept_station(
 
 
 async def set_password(client: Client, station_id: StationId, password: Password = None) -> None:
-    """Replace the password that a station must give; the station itself is not told."""
+    """Replace the password that a station must give; nothing is sent to the station."""
     request = SetStationPasswordRequest(station_id=station_id, password=password or "")
     answer = await client.citrine.stations.SetStationPassword(request)
     if client.out.as_json:
@@ -370,7 +370,7 @@ async def set_password(client: Client, station_id: StationId, password: Password
 
 
 async def remove_station(client: Client, station_id: StationId, yes: Yes = False) -> None:
-    """Remove a station and close its websocket; its transactions are kept."""
+    """Remove a station and close its websocket; its transactions are retained."""
     await ask_consent(f"remove station {station_id}, and all that it reported but its transactions?", yes=yes)
     answer = await client.citrine.stations.DeleteStation(DeleteStationRequest(station_id=station_id))
     if client.out.as_json:

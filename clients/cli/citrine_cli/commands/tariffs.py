@@ -96,7 +96,7 @@ Most = Annotated[str, typer.Option("--max", metavar="PRICE", help="Most that a t
 Zone = Annotated[str, typer.Option("--time-zone", metavar="ZONE", help="Like Europe/Berlin.", show_default="UTC")]
 From = Annotated[str, typer.Option("--valid-from", metavar="TIME", help="Not valid before.")]
 To = Annotated[str, typer.Option("--valid-to", metavar="TIME", help="Not valid from then on.")]
-Texts = Annotated[list[str] | None, typer.Option("--text", metavar="LANG=TEXT", help="What drivers are told; repeat.")]
+Texts = Annotated[list[str] | None, typer.Option("--text", metavar="LANG=TEXT", help="Text for drivers; repeat.")]
 Description = Annotated[str, typer.Option("--description", metavar="TEXT", help="For operators.")]
 
 
@@ -232,7 +232,7 @@ async def show_tariff(
         "updated": time_word(found, "update_time"),
     }
     texts = "; ".join(f"{one.language}: {one.text}" if one.language else one.text for one in found.texts)
-    client.out.facts(facts | {"drivers are told": texts})
+    client.out.facts(facts | {"text for drivers": texts})
     for line in element_lines(found):
         client.out.line(f"- {line}")
 
@@ -280,7 +280,7 @@ async def preview_cost(
         client.out.message(answer)
         return
     name = f"{answer.tariff_id} version {answer.version}" if answer.tariff_id else ""
-    client.out.facts({"tariff": name, "drivers are told": answer.text})
+    client.out.facts({"tariff": name, "text for drivers": answer.text})
     cost_lines(client.out, answer.cost)
 
 

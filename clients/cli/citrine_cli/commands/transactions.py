@@ -61,7 +61,7 @@ StationOption = Annotated[str, typer.Option("--station", metavar="ID", help="Sta
 def build() -> typer.Typer:
     """Return the commands of `citrine transaction`."""
     app = typer.Typer(
-        help="Transactions: list, show, start, stop, check, close; and their bills: settle, reopen, waive, reprice."
+        help="Transactions: list, show, start, stop, check, close; and their costs: settle, reopen, waive, reprice."
     )
     client_command(app, "list")(list_transactions)
     client_command(app, "show")(show_transaction)
@@ -336,7 +336,7 @@ async def check_transaction(client: Client, transaction_id: TransactionId, stati
 async def close_transaction(
     client: Client, transaction_id: TransactionId, station: StationOption = "", yes: Consent = False
 ) -> None:
-    """Close an open transaction whose end will not come; the station is not told."""
+    """Close an open transaction whose end will not come; nothing is sent to its station."""
     station_id, transaction_id = await key_of_settled(client, transaction_id, station, yes=yes)
     request = CloseTransactionRequest(station_id=station_id, transaction_id=transaction_id)
     closed = await client.citrine.transactions.CloseTransaction(request)

@@ -49,7 +49,7 @@ async def list_variables(
     variable: Annotated[str, typer.Option("--variable", metavar="NAME", help="Only variables of this name.")] = "",
     limit: Annotated[int, typer.Option("--limit", metavar="N", help="At most this many; 0 is all.")] = 0,
 ) -> None:
-    """List the variables of a station as it last told them; nothing is asked of it."""
+    """List the variables of a station as it last reported them; nothing is asked of it."""
     request = ListVariablesRequest(station_id=station_id, component=component, variable=variable)
     pages = collect(client.citrine.provisioning.ListVariables, request, limit)
     variables = [found async for page in pages for found in page.variables]

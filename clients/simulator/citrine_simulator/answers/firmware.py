@@ -123,7 +123,7 @@ class FirmwareAnswers:
             await self._parts.call("FirmwareStatusNotification", told)
         except CallFailedError as failed:
             # The update goes on, whether the CSMS hears of it or not.
-            logger.info("firmware status not told", extra={"status": status, "problem": str(failed)})
+            logger.info("firmware status not sent", extra={"status": status, "problem": str(failed)})
 
     async def _until(self, time: str) -> None:
         seconds = (parse_time(time) - self._parts.now()).total_seconds()

@@ -74,7 +74,7 @@ class MessageReport(_Part):
     timestamp: str
     """By the station's clock."""
     fate: Literal["given_up", "queued"]
-    """Thrown away after its last attempt (E13.FR.04), or still in the queue at the end."""
+    """Discarded after its last attempt (E13.FR.04), or still in the queue at the end."""
     attempts: int
     """How many attempts failed."""
     meant: bool
@@ -186,9 +186,9 @@ class Totals(_Part):
     acknowledged: int
     """How many of them were acknowledged."""
     given_up: int
-    """How many were thrown away after their last attempt, and not because faults of the fleet alone broke it."""
+    """How many were discarded after their last attempt, and not because faults of the fleet alone broke it."""
     given_up_by_fault: int
-    """How many were thrown away because faults of the fleet broke every attempt."""
+    """How many were discarded because faults of the fleet broke every attempt."""
     undelivered: int
     """How many were still queued at the end."""
     energy_by_meter: float

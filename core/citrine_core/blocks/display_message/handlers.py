@@ -133,7 +133,7 @@ class DisplayMessageHandlers:
             if status == ocpp.ClearMessageStatusEnum.CLEAR_MESSAGE_STATUS_ENUM_ACCEPTED:
                 change(work, row, _CLEARED, time=time, now=now)
             elif status == ocpp.ClearMessageStatusEnum.CLEAR_MESSAGE_STATUS_ENUM_UNKNOWN:
-                detail = "the station was told to clear it, and has no such message"
+                detail = "the station was asked to clear it, and has no such message"
                 _take_absence(work, row, time, now, detail)
 
 

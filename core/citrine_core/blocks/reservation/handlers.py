@@ -120,7 +120,7 @@ class ReservationHandlers:
         if answered.response.status == accepted:
             change(work, row, ReservationState.RESERVATION_STATE_CANCELLED, Says.STATION, time=time, now=now)
         elif row.state == _ACTIVE:
-            detail = "the station was told to cancel it, and has no such reservation"
+            detail = "the station was asked to cancel it, and has no such reservation"
             removed = ReservationState.RESERVATION_STATE_REMOVED
             # Not the station's last word: an update that says why may still be under way.
             change(work, row, removed, Says.BELIEF, time=time, now=now, detail=detail)

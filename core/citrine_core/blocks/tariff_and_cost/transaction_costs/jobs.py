@@ -92,6 +92,6 @@ class RunningCosts:
             except CoreError as error:
                 # It comes again at its interval, as long as the transaction goes on.
                 logger.info(
-                    "a station was not told the running cost",
+                    "the running cost was not sent to a station",
                     extra={"station_id": one.station_id, "transaction_id": one.transaction_id, "error": str(error)},
                 )
