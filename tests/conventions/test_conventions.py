@@ -58,6 +58,8 @@ BLOCK_EXTRAS: dict[str, set[str]] = {
         *("assignment_requests.py", "assignments.py", "definitions.py", "preview.py", "protos.py", "texts.py"),
     },
     "transactions": {
+        # What a batch brings, how it is folded, and what of it is folded a little later.
+        *("batch.py", "batch_fold.py", "deferrals.py", "event_fold.py", "jobs.py", "refold_claims.py"),
         "clock_rule.py",
         "evse_energy.py",
         "fold.py",

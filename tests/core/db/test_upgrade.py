@@ -343,7 +343,7 @@ def test_main_upgrades_the_database_of_the_flag(tmp_path: Path, capsys: pytest.C
 
     assert capsys.readouterr().out.endswith(".db is up to date\n")
     with sqlite3.connect(path) as connection:
-        assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [("0024",)]
+        assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [("0025",)]
     connection.close()
 
 

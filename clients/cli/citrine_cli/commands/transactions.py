@@ -134,6 +134,7 @@ def _facts(found: Transaction, currency: str) -> Facts:
         "token": found.id_token.id_token,
         "token is known as": " ".join(found.known_token_types),
         "state": _state(found),
+        "behind": "events wait to be taken in" if found.is_behind else "",
         "remote start": number(found, "remote_start_id"),
         "reservation": number(found, "reservation_id"),
         "times": {

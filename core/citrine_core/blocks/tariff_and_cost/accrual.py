@@ -19,8 +19,9 @@ import orjson
 from citrine.api.v1 import tariffs_pb2 as pb
 from citrine_core.blocks.tariff_and_cost.energy_flow import EnergyFlow
 from citrine_core.blocks.tariff_and_cost.rules import Rules, Situation
+from citrine_core.steps import Steps, in_one_go
 
-__all__ = ["Accrual", "Moment", "Period", "accrue"]
+__all__ = ["Accrual", "Moment", "Period", "accrue", "accrue_in_steps"]
 
 _ENERGY = int(pb.TARIFF_DIMENSION_ENERGY)
 _CHARGING = int(pb.TARIFF_DIMENSION_CHARGING_TIME)
@@ -375,9 +376,15 @@ def accrue(rules: Rules, moments: Iterable[Moment], accrual: Accrual | None = No
         moments: What became known, in the order of the transaction's messages.
         accrual: What those before made. None: these are the first.
     """
+    return in_one_go(accrue_in_steps(rules, moments, accrual))
+
+
+def accrue_in_steps(rules: Rules, moments: Iterable[Moment], accrual: Accrual | None = None) -> Steps[Accrual | None]:
+    """Return the same in small steps."""
     for moment in moments:
         if accrual is None:
             accrual = Accrual(moment.time, moment.time, seen=moment.time)
             accrual.begin(rules, moment)
         accrual.take(rules, moment)
+        yield
     return accrual

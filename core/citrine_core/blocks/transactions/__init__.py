@@ -19,6 +19,8 @@ def block(services: Services) -> Block:
     from citrine_core.blocks.transactions.checks.handlers import CheckHandlers
     from citrine_core.blocks.transactions.checks.jobs import INTERVAL, TransactionChecks
     from citrine_core.blocks.transactions.handlers import TransactionsHandlers
+    from citrine_core.blocks.transactions.jobs import INTERVAL as REFOLDS_INTERVAL
+    from citrine_core.blocks.transactions.jobs import DueRefolds
     from citrine_core.blocks.transactions.limits import INTERVAL as LIMITS_INTERVAL
     from citrine_core.blocks.transactions.limits import (
         THROTTLE_INTERVAL,
@@ -69,6 +71,7 @@ def block(services: Services) -> Block:
             checks,
             limits,
             throttles,
+            Job("transactions to be folded", REFOLDS_INTERVAL, DueRefolds(services, checks.wake).run),
             Job("clocks of stations", CLOCKS_INTERVAL, skews.store),
             Job("settlements", SETTLEMENT_INTERVAL, DueSettlements(services).run),
         ],

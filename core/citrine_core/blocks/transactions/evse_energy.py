@@ -1,14 +1,15 @@
 """What else than its events tells of the energy of a transaction: how much its EVSE gives, and MeterValues of it."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from citrine_core.blocks.meter_values.queries import find_evse_registers
 from citrine_core.blocks.provisioning.queries import find_evse_powers
-from citrine_core.blocks.transactions.fold import Occurrence, TransactionState, fold
+from citrine_core.blocks.transactions.fold import Occurrence, TransactionState, fold_in_steps
 from citrine_core.blocks.transactions.other_energy import from_meter_values, outside_readings
 from citrine_core.blocks.transactions.register_memory import RegisterMemory, add_anomaly
 from citrine_core.blocks.transactions.repository import TransactionKey, TransactionRepository
 from citrine_core.db import UnitOfWork
+from citrine_core.steps import in_turns
 
 __all__ = ["set_power_limits", "take_meter_values"]
 
@@ -44,7 +45,10 @@ async def set_power_limits(
 
 
 async def take_meter_values(
-    work: UnitOfWork, state: TransactionState, fresh: Iterable[Occurrence]
+    work: UnitOfWork,
+    state: TransactionState,
+    fresh: Iterable[Occurrence] = (),
+    whole: Sequence[Occurrence] | None = None,
 ) -> TransactionState | None:
     """Return a transaction with the energy that MeterValues of its EVSE tell, where its events tell none.
 
@@ -52,6 +56,7 @@ async def take_meter_values(
         work: A transaction of the database.
         state: A transaction that just ended.
         fresh: Its events that are not stored yet.
+        whole: All its events, where they are at hand.
     """
     start, end = state.start_time, state.end_time
     if state.energy_wh is not None or not state.evse_id or start is None or end is None or start >= end:
@@ -64,8 +69,10 @@ async def take_meter_values(
     memory.outside = outside
     state.register_state = memory.dump()
     key = (state.station_id, state.transaction_id)
-    stored = await TransactionRepository(work.session).load_events(state.tenant_id, {key})
-    folded = fold(state, [*stored[key], *fresh])
+    if whole is None:
+        stored = await TransactionRepository(work.session).load_events(state.tenant_id, {key})
+        whole = [*stored[key], *fresh]
+    folded = await in_turns(fold_in_steps(state, whole))
     if folded.energy_wh is None:
         return None
     add_anomaly(folded, from_meter_values(folded))

@@ -1,16 +1,10 @@
 """How events become the state of their transaction: a fold in the order of sequence numbers."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from citrine.ocpp.v2.transactions_pb2 import (
-    ReasonEnum,
-    TransactionEventEnum,
-    TransactionEventRequest,
-    TriggerReasonEnum,
-)
-from citrine.ocpp.v2.types_pb2 import AuthorizationStatusEnum
+from citrine.ocpp.v2.transactions_pb2 import TransactionEventEnum, TransactionEventRequest
 from citrine_core.blocks.meter_values import (
     Measured,
     RegisterReading,
@@ -19,6 +13,7 @@ from citrine_core.blocks.meter_values import (
     measured,
     sample_rows,
 )
+from citrine_core.blocks.transactions.event_fold import apply_event
 from citrine_core.blocks.transactions.other_energy import (
     follow_exports,
     follow_intervals,
@@ -26,32 +21,14 @@ from citrine_core.blocks.transactions.other_energy import (
     reckon_without_register,
 )
 from citrine_core.blocks.transactions.reading_fold import follow_readings, reckon_readings
-from citrine_core.resources.tokens import lookup_of
+from citrine_core.steps import Steps, in_one_go
 from citrine_core.times import to_datetime
 
-__all__ = ["Occurrence", "TransactionState", "apply", "fold"]
+__all__ = ["Occurrence", "TransactionState", "apply", "fold", "fold_in_steps"]
 
 _STARTED = TransactionEventEnum.TRANSACTION_EVENT_ENUM_STARTED
 _UPDATED = TransactionEventEnum.TRANSACTION_EVENT_ENUM_UPDATED
 _ENDED = TransactionEventEnum.TRANSACTION_EVENT_ENUM_ENDED
-_STOP_AUTHORIZED = TriggerReasonEnum.TRIGGER_REASON_ENUM_STOP_AUTHORIZED
-_ACCEPTED = AuthorizationStatusEnum.AUTHORIZATION_STATUS_ENUM_ACCEPTED
-
-_LOCAL = int(ReasonEnum.REASON_ENUM_LOCAL)
-
-_REASONS: Mapping[int, int] = {
-    TriggerReasonEnum.TRIGGER_REASON_ENUM_DEAUTHORIZED: ReasonEnum.REASON_ENUM_DE_AUTHORIZED,
-    TriggerReasonEnum.TRIGGER_REASON_ENUM_ENERGY_LIMIT_REACHED: ReasonEnum.REASON_ENUM_ENERGY_LIMIT_REACHED,
-    TriggerReasonEnum.TRIGGER_REASON_ENUM_EV_COMMUNICATION_LOST: ReasonEnum.REASON_ENUM_EV_DISCONNECTED,
-    TriggerReasonEnum.TRIGGER_REASON_ENUM_EV_DEPARTED: ReasonEnum.REASON_ENUM_EV_DISCONNECTED,
-    TriggerReasonEnum.TRIGGER_REASON_ENUM_EV_CONNECT_TIMEOUT: ReasonEnum.REASON_ENUM_TIMEOUT,
-    TriggerReasonEnum.TRIGGER_REASON_ENUM_TIME_LIMIT_REACHED: ReasonEnum.REASON_ENUM_TIME_LIMIT_REACHED,
-    TriggerReasonEnum.TRIGGER_REASON_ENUM_SOC_LIMIT_REACHED: ReasonEnum.REASON_ENUM_SOC_LIMIT_REACHED,
-    TriggerReasonEnum.TRIGGER_REASON_ENUM_REMOTE_STOP: ReasonEnum.REASON_ENUM_REMOTE,
-    TriggerReasonEnum.TRIGGER_REASON_ENUM_ABNORMAL_CONDITION: ReasonEnum.REASON_ENUM_OTHER,
-    TriggerReasonEnum.TRIGGER_REASON_ENUM_RESET_COMMAND: ReasonEnum.REASON_ENUM_IMMEDIATE_RESET,
-}
-"""Why a transaction ended whose end names no reason, by its trigger."""
 
 _RANKS = {int(_STARTED): 0, int(_UPDATED): 1, int(_ENDED): 2}
 """Order of events that have sequence number and time in common."""
@@ -220,6 +197,7 @@ class TransactionState:
     export_last_wh: float | None = None
     export_last_time: datetime | None = None
     anomalies: bytes | None = None
+    refold_due_time: datetime | None = None
 
     @property
     def missing(self) -> int:
@@ -245,6 +223,7 @@ _NOT_OF_EVENTS = (
     "reopening",
     "anomalies",
     "power_limit_w",
+    "refold_due_time",
 )
 """What does not come from events."""
 
@@ -256,6 +235,11 @@ def fold(state: TransactionState, occurrences: Iterable[Occurrence]) -> Transact
         state: The state so far. What does not come from events is taken over from it.
         occurrences: All events, each once, in any order.
     """
+    return in_one_go(fold_in_steps(state, occurrences))
+
+
+def fold_in_steps(state: TransactionState, occurrences: Iterable[Occurrence]) -> Steps[TransactionState]:
+    """Return the same in small steps, between which others may have their turn."""
     fresh = TransactionState(
         state.tenant_id, state.station_id, state.transaction_id, state.sequence, total_cost=state.total_cost
     )
@@ -268,7 +252,7 @@ def fold(state: TransactionState, occurrences: Iterable[Occurrence]) -> Transact
     last: Occurrence | None = None
     for occurrence in sorted(occurrences, key=lambda occurrence: occurrence.order):
         is_over = fresh.end_time is not None
-        values = _apply(fresh, occurrence)
+        values = apply_event(fresh, occurrence)
         occurrence.energies = ()
         if not is_over or not taken:
             taken += [(occurrence, reading) for reading in values.registers]
@@ -276,7 +260,8 @@ def fold(state: TransactionState, occurrences: Iterable[Occurrence]) -> Transact
             exports += [(occurrence, reading) for reading in values.exports]
             intervals += [(occurrence, reading) for reading in values.intervals]
             last = occurrence
-    if reckon_readings(fresh, taken, state.register_state) < 2:
+        yield
+    if (yield from reckon_readings(fresh, taken, state.register_state)) < 2:
         reckon_without_register(fresh, intervals, last)
     if exports:
         reckon_exports(fresh, exports)
@@ -286,7 +271,7 @@ def fold(state: TransactionState, occurrences: Iterable[Occurrence]) -> Transact
 def apply(state: TransactionState, occurrence: Occurrence) -> bool:
     """Take in the event that comes next in order; return False where all are to be folded anew to know the energy."""
     is_over = state.end_time is not None
-    values = _apply(state, occurrence)
+    values = apply_event(state, occurrence)
     if is_over and state.meter_last_wh is not None:
         return True
     if values.exports and not follow_exports(state, values.exports):
@@ -301,91 +286,3 @@ def apply(state: TransactionState, occurrence: Occurrence) -> bool:
     occurrence.energies = energies
     # At the end nothing more comes that could tell the energy.
     return state.end_time is None or is_over or bool(state.energy_wh)
-
-
-def _apply(state: TransactionState, occurrence: Occurrence) -> Measured:
-    request = occurrence.request
-    # Ended is final: what comes behind it in order says nothing of how charging went on.
-    is_over = state.end_time is not None
-    _apply_numbers(state, occurrence)
-    _apply_identity(state, occurrence)
-    values = occurrence.measure()
-    _apply_sample_times(state, values)
-    if values.power_w is not None and (not is_over or state.power_w is None):
-        state.power_w = values.power_w
-    if values.soc_percent is not None and (not is_over or state.soc_percent is None):
-        state.soc_percent = values.soc_percent
-    info = request.transaction_info
-    if info.charging_state and (not is_over or state.charging_state is None):
-        state.charging_state = info.charging_state
-    _apply_details(state, request)
-    if occurrence.event_type == _STARTED and state.start_time is None:
-        state.start_time, state.start_trigger = occurrence.event_time, request.trigger_reason
-    if occurrence.event_type == _ENDED and not is_over:
-        state.end_time, state.end_trigger = occurrence.event_time, request.trigger_reason
-    if info.stopped_reason and state.stopped_reason is None:
-        state.stopped_reason = info.stopped_reason
-    elif state.end_time is not None and state.stopped_reason is None:
-        # E06.FR.09: who says nothing says Local, unless the trigger tells more.
-        state.stopped_reason = _REASONS.get(request.trigger_reason, _LOCAL)
-    return values
-
-
-def _apply_numbers(state: TransactionState, occurrence: Occurrence) -> None:
-    if state.events == 0:
-        state.first_seq_no = occurrence.seq_no
-    if state.events == 0 or occurrence.seq_no != state.last_seq_no:
-        state.seq_nos += 1
-    state.events += 1
-    state.last_seq_no = occurrence.seq_no
-    state.last_event_time = occurrence.event_time
-    state.last_event_type = occurrence.event_type
-    state.last_digest = occurrence.digest
-    state.offline = state.offline or bool(occurrence.offline)
-    # Whoever reports on a transaction has not forgotten it.
-    state.orphaned, state.closed_time, state.over_time = False, None, None
-
-
-def _apply_identity(state: TransactionState, occurrence: Occurrence) -> None:
-    request = occurrence.request
-    # 0 is the station itself, and below is nothing: neither says anything of the EVSE that is in use.
-    if request.HasField("evse") and request.evse.id > 0:
-        evse = request.evse
-        if state.evse_id != evse.id:
-            state.evse_id, state.connector_id = evse.id, None
-        if evse.HasField("connector_id") and evse.connector_id > 0:
-            state.connector_id = evse.connector_id
-    info = request.transaction_info
-    if state.remote_start_id is None and info.HasField("remote_start_id"):
-        state.remote_start_id = info.remote_start_id
-    if state.reservation_id is None and request.HasField("reservation_id"):
-        state.reservation_id = request.reservation_id
-    # E07.FR.02: the token that stops may be another one of the same group.
-    if request.HasField("id_token") and request.trigger_reason != _STOP_AUTHORIZED:
-        is_better = state.id_token_status != _ACCEPTED and occurrence.token_status == _ACCEPTED
-        if state.id_token is None or is_better:
-            state.id_token = request.id_token.id_token
-            state.id_token_type = request.id_token.type
-            state.id_token_lookup = lookup_of(request.id_token.id_token, request.id_token.type)
-            state.id_token_status = occurrence.token_status
-    if request.HasField("id_token") and request.trigger_reason == _STOP_AUTHORIZED:
-        state.stop_id_token, state.stop_id_token_type = request.id_token.id_token, request.id_token.type
-
-
-def _apply_details(state: TransactionState, request: TransactionEventRequest) -> None:
-    info = request.transaction_info
-    if info.HasField("time_spent_charging"):
-        state.time_spent_charging = info.time_spent_charging
-    if request.HasField("number_of_phases_used"):
-        state.number_of_phases_used = request.number_of_phases_used
-    if request.HasField("cable_max_current"):
-        state.cable_max_current = request.cable_max_current
-
-
-def _apply_sample_times(state: TransactionState, values: Measured) -> None:
-    if values.first_time is None or values.last_time is None:
-        return
-    if state.first_sample_time is None or values.first_time < state.first_sample_time:
-        state.first_sample_time = values.first_time
-    if state.last_sample_time is None or values.last_time > state.last_sample_time:
-        state.last_sample_time = values.last_time

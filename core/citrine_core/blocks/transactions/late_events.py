@@ -1,13 +1,10 @@
 """Events that come after their transaction was settled: retained, marked, and not taken in."""
 
-from collections.abc import Iterable
-
 from citrine.ocpp.v2.transactions_pb2 import TransactionEventEnum, TriggerReasonEnum
 from citrine_core.blocks.transactions.fold import Occurrence, TransactionState
-from citrine_core.blocks.transactions.repository import TransactionKey, TransactionRepository
 from citrine_core.resources.tokens import lookup_of
 
-__all__ = ["counts", "find_numbers", "is_settled", "retain_late"]
+__all__ = ["counts", "is_settled", "retain_late"]
 
 _STARTED = TransactionEventEnum.TRANSACTION_EVENT_ENUM_STARTED
 _STOP_AUTHORIZED = TriggerReasonEnum.TRIGGER_REASON_ENUM_STOP_AUTHORIZED
@@ -18,26 +15,16 @@ def is_settled(state: TransactionState) -> bool:
     return state.settle_time is not None and state.end_time is not None
 
 
-async def find_numbers(
-    repository: TransactionRepository, tenant_id: str, settled: Iterable[TransactionState]
-) -> dict[TransactionKey, set[int]]:
-    """Return the sequence numbers that are stored of settled transactions with gaps; most have none."""
-    gaps = {(one.station_id, one.transaction_id) for one in settled if one.missing}
-    stored = await repository.load_events(tenant_id, gaps, with_late=True) if gaps else {}
-    return {key: {one.seq_no for one in events} for key, events in stored.items()}
-
-
-def retain_late(state: TransactionState, occurrence: Occurrence, numbers: set[int] | None) -> None:
+def retain_late(state: TransactionState, occurrence: Occurrence, *, is_new_number: bool) -> None:
     """Count an event that came after the transaction was settled; it fills a gap, and changes nothing else.
 
     Args:
         state: The transaction.
         occurrence: The event.
-        numbers: Those of the events that are stored, to which its own is added. None: there is no gap.
+        is_new_number: No other event that is stored has its sequence number.
     """
     occurrence.late = True
-    if numbers is not None and occurrence.seq_no not in numbers and state.missing:
-        numbers.add(occurrence.seq_no)
+    if is_new_number and state.missing:
         starts = occurrence.event_type == _STARTED and state.start_time is None
         state.seq_nos += starts or state.first_seq_no < occurrence.seq_no < state.last_seq_no
     # Its samples are stored, as those of all events.

@@ -52,7 +52,7 @@ class _Life:
     next_start: datetime | None = None
     """When the next transaction of the id began, which proves that this one is over."""
     starts: list[Occurrence] = field(default_factory=list)
-    """Its events of type Started."""
+    """Its events of type Started, as far as they have the time of one that is new."""
     contents: set[tuple[int, int]] = field(default_factory=set)
     """seqNo and digest of its events that came in this batch or before."""
 
@@ -185,13 +185,12 @@ async def _load(
     for life in lives:
         life.contents = {(seq_no, digest) for _, name, seq_no, digest in stored if name == life.transaction_id}
     new = [one for one in events if not any((one.seq_no, one.digest) in life.contents for life in lives)]
-    if any(one.event_type == _STARTED for one in new):
-        loaded = await repository.load_events(
-            tenant_id, {(station_id, life.transaction_id) for life in lives}, with_late=True
-        )
+    times = {one.event_time for one in new if one.event_type == _STARTED}
+    if times:
+        keys_of_lives = {(station_id, life.transaction_id) for life in lives}
+        loaded = await repository.load_starts(tenant_id, keys_of_lives, times)
         for life in lives:
-            past = loaded[station_id, life.transaction_id]
-            life.starts = [one for one in past if one.event_type == _STARTED]
+            life.starts = loaded[station_id, life.transaction_id]
     return lives
 
 

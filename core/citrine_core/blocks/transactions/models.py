@@ -25,6 +25,7 @@ _OPEN = text("end_time IS NULL AND closed_time IS NULL")
 """What is true of a transaction that is under way, as far as we know."""
 
 _DUE = text("settle_due_time IS NOT NULL")
+_REFOLD_DUE = text("refold_due_time IS NOT NULL")
 _AGAIN = text("reported_id IS NOT NULL")
 
 
@@ -46,6 +47,7 @@ class Transaction(Model):
         ),
         Index(None, "tenant_id", "id_token_lookup"),
         Index("ix_transactions_settle_due", "settle_due_time", sqlite_where=_DUE, postgresql_where=_DUE),
+        Index("ix_transactions_refold_due", "refold_due_time", sqlite_where=_REFOLD_DUE, postgresql_where=_REFOLD_DUE),
         Index(
             "ix_transactions_reported",
             "tenant_id",
@@ -159,6 +161,8 @@ class Transaction(Model):
     """When export_last_wh was taken."""
     anomalies: Mapped[bytes | None] = mapped_column(LargeBinary)
     """What is doubtful about it. None: nothing."""
+    refold_due_time: Mapped[datetime | None]
+    """When its events are folded anew, because some are stored and not taken in. None: all are."""
 
     @classmethod
     def is_open(cls) -> ColumnElement[bool]:

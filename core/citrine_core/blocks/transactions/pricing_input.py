@@ -1,7 +1,7 @@
 """What transactions cost, told to the block that knows tariffs: its view of a batch of events."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 
@@ -23,11 +23,13 @@ from citrine_core.blocks.tariff_and_cost import (
     to_micros,
 )
 from citrine_core.blocks.transactions.clock_rule import billed_times, moved
-from citrine_core.blocks.transactions.fold import Occurrence, TransactionState, fold
+from citrine_core.blocks.transactions.deferrals import is_large
+from citrine_core.blocks.transactions.fold import Occurrence, TransactionState, fold_in_steps
 from citrine_core.blocks.transactions.late_events import counts
 from citrine_core.blocks.transactions.repository import EventKey, TransactionKey, TransactionRepository
 from citrine_core.db import UnitOfWork
 from citrine_core.services import Services
+from citrine_core.steps import Steps, in_turns
 
 __all__ = ["Heard", "TransactionCosts"]
 
@@ -75,6 +77,12 @@ class Heard:
     states: Mapping[TransactionKey, TransactionState]
     new: Collection[TransactionKey]
     late: Collection[TransactionKey]
+    deferred: Collection[TransactionKey] = ()
+    """Those whose new events are not taken in yet."""
+    ended_before: Collection[TransactionKey] = ()
+    """Those that had ended before the batch."""
+    whole: Mapping[TransactionKey, Sequence[Occurrence]] = field(default_factory=dict)
+    """All events, folded and in their order, of those of which they are at hand."""
 
 
 class TransactionCosts:
@@ -83,30 +91,47 @@ class TransactionCosts:
     def __init__(self, services: Services) -> None:
         self._pricing = Pricing(services)
 
-    async def settle(self, work: UnitOfWork, heard: Heard) -> None:
-        """Put costs into the answers and the states (I02.FR.01, I03.FR.02). Does nothing without tariffs."""
+    async def settle(self, work: UnitOfWork, heard: Heard) -> Collection[TransactionKey]:
+        """Put costs into the answers and the states (I02.FR.01, I03.FR.02). Does nothing without tariffs.
+
+        Returns:
+            Transactions that are too large to be priced anew with each event, as they would have to be. They are to be
+            priced with the next fold of all their events.
+        """
         if not await self._pricing.is_wanted(work, heard.tenant_id):
-            return
-        by_transaction: dict[TransactionKey, list[tuple[EventKey, Occurrence]]] = {}
+            return ()
+        by_transaction: dict[TransactionKey, list[tuple[EventKey, Occurrence]]] = {key: [] for key in heard.whole}
         for key, occurrence in heard.fresh.items():
-            if not occurrence.late:
+            if not occurrence.late and key[:2] not in heard.deferred:
                 by_transaction.setdefault((key[0], key[1]), []).append((key, occurrence))
-        if not by_transaction:
-            return
+        postponed = {key for key in by_transaction if key not in heard.whole and _is_postponed(heard, key)}
+        for key in postponed:
+            del by_transaction[key]
+        if by_transaction:
+            await self._settle(work, heard, by_transaction)
+        return postponed
+
+    async def _settle(
+        self,
+        work: UnitOfWork,
+        heard: Heard,
+        by_transaction: Mapping[TransactionKey, Sequence[tuple[EventKey, Occurrence]]],
+    ) -> None:
         repository = TransactionRepository(work.session)
 
         async def load(keys: Collection[TransactionKey]) -> Mapping[TransactionKey, Sequence[Occurrence]]:
-            stored = await repository.load_events(heard.tenant_id, keys)
-            return {
-                key: sorted([*stored[key], *(one for _, one in by_transaction[key])], key=lambda one: one.order)
-                for key in keys
+            stored = await repository.load_events(heard.tenant_id, [key for key in keys if key not in heard.whole])
+            found = {
+                key: sorted([*events, *(one for _, one in by_transaction[key])], key=lambda one: one.order)
+                for key, events in stored.items()
             }
+            return found | {key: heard.whole[key] for key in keys if key in heard.whole}
 
         # Where a clock is off, when each event counts depends on the others.
         whole = await load([key for key in by_transaction if heard.states[key].clock_skew_ms is not None])
         # Of one reading nobody knows what was charged since; two that say the same tell that it was nothing.
         doubtful = await load([key for key in by_transaction if _may_be_unknown(heard.states[key])])
-        unknown = {key for key, ordered in doubtful.items() if not _is_measured(heard.states[key], ordered)}
+        unknown = {key for key, ordered in doubtful.items() if not await _is_measured(heard.states[key], ordered)}
         charged = [
             _charged(heard, key, heard.states[key], sorted(events, key=lambda one: one[1].order), whole.get(key))
             for key, events in by_transaction.items()
@@ -116,7 +141,7 @@ class TransactionCosts:
 
         async def history(keys: Collection[TransactionKey]) -> Mapping[TransactionKey, Sequence[Moment]]:
             found = {**whole, **await load([key for key in keys if key not in whole])}
-            return {key: _all_moments(heard.states[key], found[key]) for key in keys}
+            return {key: await _all_moments(heard.states[key], found[key], folded=key in heard.whole) for key in keys}
 
         await self._pricing.price(work, heard.tenant_id, charged, history)
         for one in charged:
@@ -130,6 +155,7 @@ class TransactionCosts:
         states: Sequence[TransactionState],
         cause: Cause | None = None,
         fresh: Mapping[TransactionKey, Sequence[Occurrence]] = MappingProxyType({}),
+        at_hand: Mapping[TransactionKey, Sequence[Occurrence]] = MappingProxyType({}),
     ) -> Mapping[TransactionKey, CorrectionRow]:
         """Reckon what settled transactions cost, and return the corrections that were made of final costs.
 
@@ -139,6 +165,7 @@ class TransactionCosts:
             states: The transactions.
             cause: Why, where their costs are final. None: as they say themselves.
             fresh: Events of them that came late and are not stored yet.
+            at_hand: All events that count, folded and in their order, of those of which they are at hand.
         """
         if not (cause is not None and cause.version) and not await self._pricing.is_wanted(work, tenant_id):
             return {}
@@ -146,24 +173,27 @@ class TransactionCosts:
         repository = TransactionRepository(work.session)
 
         async def load(keys: Collection[TransactionKey]) -> Mapping[TransactionKey, Sequence[Occurrence]]:
-            stored = await repository.load_events(tenant_id, keys, with_late=True)
-            return {
-                key: sorted(
-                    (one for one in (*stored[key], *fresh.get(key, ())) if counts(by_key[key], one)),
-                    key=lambda one: one.order,
-                )
-                for key in keys
-            }
+            missing = [key for key in keys if key not in at_hand]
+            small = [key for key in missing if not is_large(by_key[key], ends=False)]
+            stored: dict[TransactionKey, Sequence[Occurrence]] = {key: at_hand[key] for key in keys if key in at_hand}
+            found = await repository.load_events(tenant_id, small, with_late=True)
+            for key in missing:
+                if key not in found:
+                    pages = repository.load_pages(tenant_id, key, with_late=True)
+                    found[key] = [one async for page in pages for one in page]
+                ours = (one for one in (*found[key], *fresh.get(key, ())) if counts(by_key[key], one))
+                stored[key] = sorted(ours, key=lambda one: one.order)
+            return stored
 
         whole = await load([key for key, state in by_key.items() if state.clock_skew_ms is not None])
 
         async def history(keys: Collection[TransactionKey]) -> Mapping[TransactionKey, Sequence[Moment]]:
             found = {**whole, **await load([key for key in keys if key not in whole])}
-            return {key: _all_moments(by_key[key], found[key]) for key in keys}
+            return {key: await _all_moments(by_key[key], found[key], folded=key in at_hand) for key in keys}
 
         # What came late is not in the state, and may tell the energy.
         doubtful = await load([key for key, state in by_key.items() if not state.energy_wh])
-        measured = {key for key, ordered in doubtful.items() if _is_measured(by_key[key], ordered)}
+        measured = {key for key, ordered in doubtful.items() if await _is_measured(by_key[key], ordered)}
         charged = [_settled(state, whole.get(key), cause) for key, state in by_key.items()]
         for one in charged:
             if one.key in doubtful:
@@ -205,9 +235,17 @@ def _may_be_unknown(state: TransactionState) -> bool:
     return state.energy_wh == 0 and (state.end_time is not None or state.settle_time is not None)
 
 
-def _is_measured(state: TransactionState, ordered: Sequence[Occurrence]) -> bool:
+def _is_postponed(heard: Heard, key: TransactionKey) -> bool:
+    """Tell whether a transaction has too many events to be priced anew with each of them, as it would have to be."""
+    state = heard.states[key]
+    if state.clock_skew_ms is None and not _may_be_unknown(state):
+        return False
+    return is_large(state, ends=state.end_time is not None and key not in heard.ended_before)
+
+
+async def _is_measured(state: TransactionState, ordered: Sequence[Occurrence]) -> bool:
     """Tell whether its events tell the energy: some was taken, or a register was read at more than one time."""
-    energy_wh = fold(state, ordered).energy_wh
+    energy_wh = (await in_turns(fold_in_steps(state, ordered))).energy_wh
     return bool(energy_wh) or len({time for one in ordered for time, _ in one.energies}) > 1
 
 
@@ -265,11 +303,19 @@ def _bounds(state: TransactionState, ordered: Sequence[Occurrence]) -> tuple[dat
     return next(starts, None), next(ends, None)
 
 
-def _all_moments(state: TransactionState, ordered: Sequence[Occurrence]) -> list[Moment]:
-    # Folded once more, because only the fold knows what a register says of the energy.
-    fold(state, ordered)
-    times = billed_times(ordered, _skew_of(state))
-    return [_moment(one, time) for one, time in zip(ordered, times, strict=True)]
+async def _all_moments(state: TransactionState, ordered: Sequence[Occurrence], *, folded: bool = False) -> list[Moment]:
+    if not folded:
+        # Once more, because only the fold knows what a register says of the energy.
+        await in_turns(fold_in_steps(state, ordered))
+    return await in_turns(_moments_in_steps(state, ordered))
+
+
+def _moments_in_steps(state: TransactionState, ordered: Sequence[Occurrence]) -> Steps[list[Moment]]:
+    moments = []
+    for one, time in zip(ordered, billed_times(ordered, _skew_of(state)), strict=True):
+        moments.append(_moment(one, time))
+        yield
+    return moments
 
 
 def _moment(occurrence: Occurrence, time: datetime) -> Moment:

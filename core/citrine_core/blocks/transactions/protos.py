@@ -70,6 +70,7 @@ def transaction_to_proto(
         settle_due_time=row.settle_due_time,
         reported_transaction_id=row.reported_id or "",
         over_time=row.over_time,
+        is_behind=row.refold_due_time is not None and (row.settle_time is None or row.end_time is None),
         clock_skew=None if row.clock_skew_ms is None else to_duration(timedelta(milliseconds=row.clock_skew_ms)),
     )
 

@@ -1,5 +1,6 @@
 """How readings become the energy of a transaction: those that are ordinary one by one, doubtful ones all together."""
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -13,7 +14,14 @@ from citrine_core.blocks.transactions.register_memory import (
     dump_anomalies,
     load_anomalies,
 )
-from citrine_core.blocks.transactions.register_model import Reading, follows, is_idle, most_power, reckon
+from citrine_core.blocks.transactions.register_model import (
+    Reading,
+    follows,
+    is_idle,
+    most_power,
+    reckon_in_steps,
+)
+from citrine_core.steps import Steps
 
 if TYPE_CHECKING:
     from citrine_core.blocks.transactions.fold import Occurrence, TransactionState
@@ -82,7 +90,7 @@ def follow_readings(
 
 def reckon_readings(
     state: "TransactionState", taken: Sequence[tuple["Occurrence", RegisterReading]], before: bytes | None
-) -> int:
+) -> Steps[int]:
     """Reckon the energy from all readings, and return at how many times the register was read that counts.
 
     Args:
@@ -97,16 +105,18 @@ def reckon_readings(
     readings: list[Reading] = []
     events: list[Occurrence] = []
     strange: list[Anomaly] = []
+    boots = sorted(memory.boots)
     for occurrence, one in taken:
+        yield
         wh = one.of(memory.series)
         if wh is None:
             memory.others = True
             strange.append(Anomaly(_SERIES_CHANGED, one.time, one.wh))
             continue
-        boots = sum(seq_no <= occurrence.seq_no for seq_no in memory.boots) + _lost_power(occurrence)
-        readings.append(Reading(one.time, wh, one.rank, boots))
+        booted = bisect_right(boots, occurrence.seq_no) + _lost_power(occurrence)
+        readings.append(Reading(one.time, wh, one.rank, booted))
         events.append(occurrence)
-    found = reckon(readings, memory.confirmed, most_power(state.power_limit_w))
+    found = yield from reckon_in_steps(readings, memory.confirmed, most_power(state.power_limit_w))
     memory.pending, memory.height_wh = found.is_pending, found.height_wh
     if found.last is not None:
         state.meter_start_wh, state.meter_base_wh, state.meter_before_wh = (

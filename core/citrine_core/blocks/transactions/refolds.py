@@ -1,19 +1,89 @@
 """Folds transactions anew where a reading changes what earlier ones mean, and tells of what is doubtful."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from citrine.api.v1.transactions_pb2 import TransactionAnomaly
 from citrine.events.v1.events_pb2 import Event, TransactionAnomalyFound
-from citrine_core.blocks.transactions.fold import Occurrence, Order, TransactionState, fold
+from citrine_core.blocks.transactions.evse_energy import take_meter_values
+from citrine_core.blocks.transactions.fold import Occurrence, Order, TransactionState, fold_in_steps
+from citrine_core.blocks.transactions.late_events import counts, is_settled
 from citrine_core.blocks.transactions.register_memory import Anomaly, RegisterMemory, load_anomalies
 from citrine_core.blocks.transactions.remote_starts import retain_remote_start
 from citrine_core.blocks.transactions.repository import TransactionKey, TransactionRepository
 from citrine_core.blocks.transactions.summaries import summary_of
+from citrine_core.db import UnitOfWork
+from citrine_core.steps import in_turns
 
-__all__ = ["anomaly_events", "doubt_events", "not_behind", "note_boots", "refold"]
+__all__ = ["Snapshot", "adopt", "anomaly_events", "doubt_events", "not_behind", "note_boots", "refold", "take_snapshot"]
 
 MOST_BOOTS = 100
 """A station that boots all the time must not have us store all of it."""
+
+
+_INPUTS = ("register_state", "power_limit_w", "anomalies", "clock_skew_ms", "settle_time", "late_events")
+"""What a fold rests on beside the events."""
+
+_FOLDED_ONLY = frozenset(
+    {
+        *("evse_id", "connector_id", "id_token", "id_token_type", "id_token_lookup", "id_token_status"),
+        *("charging_state", "power_w", "soc_percent", "start_time", "end_time", "stopped_reason", "start_trigger"),
+        *("end_trigger", "stop_id_token", "stop_id_token_type", "remote_start_id", "reservation_id", "energy_wh"),
+        *("meter_start_wh", "meter_last_wh", "meter_last_time", "meter_base_wh", "meter_before_wh", "meter_began"),
+        *("time_spent_charging", "number_of_phases_used", "cable_max_current", "register_state", "exported_wh"),
+        *("export_last_wh", "export_last_time", "anomalies"),
+    }
+)
+"""What only a fold of all events tells. All else is counted with each event as it comes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A transaction folded from all events that were stored at one time."""
+
+    before: TransactionState
+    """As it was read, before its events were."""
+    folded: TransactionState
+    ordered: Sequence[Occurrence]
+    """The events in their order, with what their readings say of the energy."""
+
+
+async def take_snapshot(work: UnitOfWork, state: TransactionState) -> Snapshot:
+    """Fold a transaction from all that is stored, with turns of others in between.
+
+    Of one that is settled, what came late is folded too, as far as it counts on the bill.
+    """
+    key = (state.station_id, state.transaction_id)
+    found: list[Occurrence] = []
+    repository = TransactionRepository(work.session)
+    async for page in repository.load_pages(state.tenant_id, key, with_late=is_settled(state)):
+        found += (one for one in page if counts(state, one))
+    found.sort(key=lambda one: one.order)
+    folded = await in_turns(fold_in_steps(state, found))
+    if folded.end_time is not None and state.end_time is None and folded.energy_wh is None:
+        folded = await take_meter_values(work, folded, whole=found) or folded
+    return Snapshot(state, folded, found)
+
+
+def adopt(state: TransactionState, snapshot: Snapshot) -> TransactionState | None:
+    """Return a transaction as a snapshot has it; None where the snapshot rests on what is no longer true.
+
+    Events that came since are counted, and not taken in.
+
+    Args:
+        state: As it is stored by now.
+        snapshot: Of the same transaction.
+    """
+    before, folded = snapshot.before, snapshot.folded
+    if any(getattr(state, name) != getattr(before, name) for name in _INPUTS):
+        return None
+    found = replace(state, **{name: getattr(folded, name) for name in _FOLDED_ONLY})
+    retain_remote_start(state, found)
+    if found.id_token is None:
+        # That of the request that started it (F01.FR.04), which no event repeats.
+        found.id_token, found.id_token_type = state.id_token, state.id_token_type
+        found.id_token_lookup, found.id_token_status = state.id_token_lookup, state.id_token_status
+    return found
 
 
 def note_boots(occurrences: Iterable[Occurrence], states: Mapping[TransactionKey, TransactionState]) -> None:
@@ -58,7 +128,7 @@ async def refold(
     """
     key = (state.station_id, state.transaction_id)
     stored = await repository.load_events(state.tenant_id, {key})
-    folded = fold(state, [*stored[key], *taken, occurrence])
+    folded = await in_turns(fold_in_steps(state, [*stored[key], *taken, occurrence]))
     retain_remote_start(state, folded)
     return folded
 

@@ -12,8 +12,20 @@ from typing import NamedTuple
 
 from citrine.api.v1.transactions_pb2 import TransactionAnomaly
 from citrine_core.blocks.meter_values import exact, total_of
+from citrine_core.steps import Steps, in_one_go
 
-__all__ = ["MOST_POWER_W", "NOISE_WH", "Doubt", "Reading", "Reckoned", "follows", "is_idle", "most_power", "reckon"]
+__all__ = [
+    "MOST_POWER_W",
+    "NOISE_WH",
+    "Doubt",
+    "Reading",
+    "Reckoned",
+    "follows",
+    "is_idle",
+    "most_power",
+    "reckon",
+    "reckon_in_steps",
+]
 
 MOST_POWER_W = 1_000_000.0
 """No EVSE gives more to a vehicle, as far as energy is billed without being asked about."""
@@ -133,7 +145,47 @@ def reckon(readings: Sequence[Reading], confirmed: Collection[float] = (), power
         confirmed: Registers in Wh that an operator confirmed: a rise up to one of them counts, however steep.
         power_w: What the EVSE can give at most.
     """
+    return in_one_go(reckon_in_steps(readings, confirmed, power_w))
+
+
+def reckon_in_steps(
+    readings: Sequence[Reading], confirmed: Collection[float] = (), power_w: float = MOST_POWER_W
+) -> Steps[Reckoned]:
+    """Return the same in small steps."""
     return _Walk(confirmed, power_w).over(readings)
+
+
+class _Doubts:
+    """Doubts in the order in which they arose. A station that is always wrong must not make it slow to look for one."""
+
+    def __init__(self) -> None:
+        self._found: dict[int, Doubt] = {}
+        self._count = 0
+        self._known: dict[tuple[datetime, float], int] = {}
+        """How many there are of a time and a register."""
+        self._lives: dict[datetime, list[int]] = {}
+        """Where those are that say that another life of the register begins, by time."""
+
+    def add(self, doubts: Iterable[Doubt]) -> None:
+        for one in doubts:
+            self._found[self._count] = one
+            self._known[one.time, one.wh] = self._known.get((one.time, one.wh), 0) + 1
+            if one.kind in (RESTART, REBASED):
+                self._lives.setdefault(one.time, []).append(self._count)
+            self._count += 1
+
+    def knows(self, doubt: Doubt) -> bool:
+        """Tell whether there is one of its time and register."""
+        return self._known.get((doubt.time, doubt.wh), 0) > 0
+
+    def forget_lives(self, time: datetime) -> None:
+        """Take back that another life of the register begins at a time."""
+        for place in self._lives.pop(time, ()):
+            one = self._found.pop(place)
+            self._known[one.time, one.wh] -= 1
+
+    def all(self) -> list[Doubt]:
+        return list(self._found.values())
 
 
 class _Walk:
@@ -144,8 +196,9 @@ class _Walk:
         self._earlier: list[_Chain] = []
         self._pending: list[tuple[int, Reading]] = []
         self._found = Reckoned()
+        self._doubts = _Doubts()
 
-    def over(self, readings: Sequence[Reading]) -> Reckoned:
+    def over(self, readings: Sequence[Reading]) -> Steps[Reckoned]:
         found = self._found
         begin = next((place for place, one in enumerate(readings) if one.rank == 0 and one.wh >= 0), None)
         order = ([] if begin is None else [begin]) + [
@@ -153,17 +206,21 @@ class _Walk:
         ]
         for place in order:
             self._take(place, readings[place])
+            yield
         chain = self._chain
         if chain is None:
             return found
         self._drop(self._pending, is_final=False)
+        found.doubts = self._doubts.all()
         lives = [*self._earlier, chain]
         found.began = begin is not None
         found.start_wh = lives[0].readings[0][1].wh
         found.last, found.base_wh, found.before_wh = chain.last, chain.base, chain.before
         found.energy_wh = chain.energy_at(chain.last.wh)
         for life in lives:
-            found.energies |= {place: life.energy_at(one.wh) for place, one in life.readings}
+            for place, one in life.readings:
+                found.energies[place] = life.energy_at(one.wh)
+                yield
         found.is_pending = bool(self._pending)
         if self._earlier and not chain.is_firm:
             found.height_wh = self._earlier[-1].last.wh
@@ -240,9 +297,7 @@ class _Walk:
         self._drop([*chain.readings, *self._pending])
         self._pending, self._chain = [], before
         lost = chain.readings[0][1]
-        self._found.doubts = [
-            one for one in self._found.doubts if one.time != lost.time or one.kind not in (RESTART, REBASED)
-        ]
+        self._doubts.forget_lives(lost.time)
         return True
 
     def _doubt(self, place: int, reading: Reading) -> None:
@@ -280,7 +335,7 @@ class _Walk:
             before = [chain.last, *(one for _, one in scaled)]
             is_near = before[1].wh - before[0].wh <= most * before[0].wh
             if is_near and all(self._follows(*pair) for pair in pairwise(before)):
-                self._found.doubts += [Doubt(UNIT, one.time, one.wh) for _, one in readings]
+                self._doubts.add(Doubt(UNIT, one.time, one.wh) for _, one in readings)
                 return scaled
         return None
 
@@ -321,11 +376,8 @@ class _Walk:
         self._earlier.append(chain)
         self._chain = _Chain(self._pending, base, chain.energy_at(chain.last.wh), is_firm)
         self._pending = []
-        self._found.doubts.append(Doubt(kind, first.time, first.wh))
+        self._doubts.add([Doubt(kind, first.time, first.wh)])
 
     def _drop(self, dropped: Iterable[tuple[int, Reading]], *, is_final: bool = True) -> None:
-        self._found.doubts += [
-            Doubt(OUTLIER, one.time, one.wh)
-            for _, one in dropped
-            if not is_final or not any(known.time == one.time and known.wh == one.wh for known in self._found.doubts)
-        ]
+        doubts = [Doubt(OUTLIER, one.time, one.wh) for _, one in dropped]
+        self._doubts.add([one for one in doubts if not is_final or not self._doubts.knows(one)])

@@ -1,15 +1,19 @@
 """Queries of the transactions."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from dataclasses import fields
 from datetime import datetime
 from operator import attrgetter
 from typing import Any, NamedTuple
 
-from sqlalchemy import Row, and_, bindparam, select, update
+from sqlalchemy import Row, and_, bindparam, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from citrine.ocpp.v2.transactions_pb2 import TransactionEventResponse
+from citrine.ocpp.v2.transactions_pb2 import (
+    TransactionEventEnum,
+    TransactionEventRequest,
+    TransactionEventResponse,
+)
 from citrine_core.blocks.transactions.checks.models import TransactionCheck
 from citrine_core.blocks.transactions.fold import Occurrence, TransactionState
 from citrine_core.blocks.transactions.models import Transaction, TransactionEvent
@@ -96,6 +100,37 @@ class EventRow(NamedTuple):
 
 _ADD_EVENTS = BulkInsert(_EVENTS, EventRow._fields)
 
+_OF_OCCURRENCES = [
+    _EVENTS.c[name]
+    for name in (
+        *("station_id", "transaction_id", "seq_no", "digest", "event_type", "event_time"),
+        *("request", "offline", "response", "receive_time", "late"),
+    )
+]
+
+PAGE = 100
+"""Events that are read at a time where there may be many."""
+
+
+def _occurrence(tenant_id: str, row: Row[Any]) -> Occurrence:
+    station_id, transaction_id, seq_no, digest, event_type, event_time, content, offline, response, *rest = row
+    status = TransactionEventResponse.FromString(response).id_token_info.status if response else 0
+    return Occurrence(
+        tenant_id,
+        station_id,
+        transaction_id,
+        seq_no,
+        event_type,
+        event_time,
+        digest,
+        content,
+        offline,
+        TransactionEventRequest.FromString(content),
+        status or None,
+        receive_time=rest[0],
+        late=bool(rest[1]),
+    )
+
 
 class TransactionRepository:
     """Transactions and their events."""
@@ -121,6 +156,14 @@ class TransactionRepository:
         states = {(row[1], row[2]): TransactionState(*row) for row in rows}
         self._found |= {key: _seldom(state) for key, state in states.items()}
         return states
+
+    async def find_states(
+        self, tenant_id: str, keys: Collection[TransactionKey]
+    ) -> dict[TransactionKey, TransactionState]:
+        """Return the transactions that are known, to be read."""
+        connection = await self._session.connection()
+        rows = await connection.execute(_FIND, {"tenant_id": tenant_id, "keys": pack(keys)})
+        return {(row[1], row[2]): TransactionState(*row) for row in rows}
 
     async def find_lives(
         self, tenant_id: str, keys: Collection[TransactionKey]
@@ -185,17 +228,62 @@ class TransactionRepository:
         if not keys:
             return found
         table = _EVENTS.c
-        names = ("station_id", "transaction_id", "request", "offline", "response", "receive_time", "late")
-        query = select(*(table[name] for name in names)).where(
+        query = select(*_OF_OCCURRENCES).where(
             table.tenant_id == tenant_id, one_of_keys((table.station_id, table.transaction_id), keys)
         )
-        rows = await self._session.execute(query if with_late else query.where(table.late.is_(None)))
-        for station_id, transaction_id, request, offline, response, receive_time, late in rows:
-            status = TransactionEventResponse.FromString(response).id_token_info.status if response else 0
-            occurrence = Occurrence.stored(tenant_id, station_id, request, offline, status or None, transaction_id)
-            occurrence.receive_time, occurrence.late = receive_time, bool(late)
-            found[station_id, transaction_id].append(occurrence)
+        for row in await self._session.execute(query if with_late else query.where(table.late.is_(None))):
+            found[row[0], row[1]].append(_occurrence(tenant_id, row))
         return found
+
+    async def load_pages(
+        self, tenant_id: str, key: TransactionKey, *, with_late: bool = False
+    ) -> AsyncIterator[Sequence[Occurrence]]:
+        """Yield all stored events of one transaction in small pages, so that others have their turn in between."""
+        table, place = _EVENTS.c, (-1, 0)
+        while True:
+            query = select(*_OF_OCCURRENCES).where(
+                table.tenant_id == tenant_id,
+                table.station_id == key[0],
+                table.transaction_id == key[1],
+                tuple_(table.seq_no, table.digest) > tuple_(*place),
+            )
+            if not with_late:
+                query = query.where(table.late.is_(None))
+            rows = (await self._session.execute(query.order_by(table.seq_no, table.digest).limit(PAGE))).all()
+            if rows:
+                yield [_occurrence(tenant_id, row) for row in rows]
+            if len(rows) < PAGE:
+                return
+            place = (rows[-1].seq_no, rows[-1].digest)
+
+    async def load_starts(
+        self, tenant_id: str, keys: Collection[TransactionKey], times: Collection[datetime]
+    ) -> dict[TransactionKey, list[Occurrence]]:
+        """Return the stored events of type Started with one of some times, also those that came late."""
+        found: dict[TransactionKey, list[Occurrence]] = {key: [] for key in keys}
+        table = _EVENTS.c
+        query = select(*_OF_OCCURRENCES).where(
+            table.tenant_id == tenant_id,
+            one_of_keys((table.station_id, table.transaction_id), keys),
+            table.event_type == int(TransactionEventEnum.TRANSACTION_EVENT_ENUM_STARTED),
+            table.event_time.in_(sorted(times)),
+        )
+        for row in await self._session.execute(query):
+            found[row[0], row[1]].append(_occurrence(tenant_id, row))
+        return found
+
+    async def find_numbers(
+        self, tenant_id: str, numbers: Collection[tuple[str, str, int]]
+    ) -> set[tuple[str, str, int]]:
+        """Return those of the stations, transactions and sequence numbers of which an event is stored."""
+        if not numbers:
+            return set()
+        table = _EVENTS.c
+        columns = (table.station_id, table.transaction_id, table.seq_no)
+        rows = await self._session.execute(
+            select(*columns).where(table.tenant_id == tenant_id, one_of_keys(columns, numbers)).distinct()
+        )
+        return {(row[0], row[1], row[2]) for row in rows}
 
     async def add_events(self, rows: Sequence[EventRow]) -> None:
         """Store new events."""

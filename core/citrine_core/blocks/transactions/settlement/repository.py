@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Row, bindparam, insert, select, update
+from sqlalchemy import ColumnElement, Row, and_, bindparam, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine_core.blocks.transactions.models import Transaction, TransactionEvent
@@ -41,6 +41,11 @@ _FIND_OVER = select(
 _FIND_OVER_AND_LOCK = _FIND_OVER.order_by(_TRANSACTIONS.c.station_id, _TRANSACTIONS.c.transaction_id).with_for_update()
 
 
+def _is_due(now: datetime) -> ColumnElement[bool]:
+    # What is to be folded is settled once that is done.
+    return and_(_TRANSACTIONS.c.settle_due_time <= now, _TRANSACTIONS.c.refold_due_time.is_(None))
+
+
 class EVSEProof(NamedTuple):
     """What proves that transactions at an EVSE are over."""
 
@@ -72,7 +77,7 @@ class SettlementRepository:
 
     async def has_due(self, now: datetime) -> bool:
         """Tell whether anything is to be settled now."""
-        due = _TRANSACTIONS.c.settle_due_time <= now
+        due = _is_due(now)
         return (await self._session.execute(select(_TRANSACTIONS.c.tenant_id).where(due).limit(1))).first() is not None
 
     async def claim_due(self, now: datetime, limit: int) -> dict[str, list[tuple[str, str]]]:
@@ -80,7 +85,7 @@ class SettlementRepository:
         columns = _TRANSACTIONS.c
         query = (
             select(columns.tenant_id, columns.station_id, columns.transaction_id)
-            .where(columns.settle_due_time <= now)
+            .where(_is_due(now))
             .order_by(columns.settle_due_time)
             .limit(limit)
             .with_for_update(skip_locked=True)

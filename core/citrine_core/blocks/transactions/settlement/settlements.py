@@ -7,6 +7,7 @@ from citrine.api.v1 import tariff_and_cost_pb2 as cost_pb
 from citrine.events.v1.events_pb2 import Event, TransactionClosed, TransactionSettled
 from citrine_core.blocks.transactions.fold import TransactionState
 from citrine_core.blocks.transactions.pricing_input import TransactionCosts
+from citrine_core.blocks.transactions.refolds import adopt, take_snapshot
 from citrine_core.blocks.transactions.repository import TransactionKey, TransactionRepository
 from citrine_core.blocks.transactions.settlement.repository import SettlementRepository
 from citrine_core.blocks.transactions.summaries import summary_of
@@ -48,7 +49,7 @@ class Settlements:
             return []
         repository, now = TransactionRepository(work.session), self._clock()
         found = await repository.find_for_update(tenant_id, keys)
-        states = [state for state in found.values() if state.settle_time is None]
+        states = [await _whole(work, state) for state in found.values() if state.settle_time is None]
         if not states:
             return []
         for state in states:
@@ -56,6 +57,15 @@ class Settlements:
         await self._costs.reckon(work, tenant_id, states)
         await repository.save(states)
         return states
+
+
+async def _whole(work: UnitOfWork, state: TransactionState) -> TransactionState:
+    """Return a transaction with all of its events taken in: what is final rests on all that is known."""
+    if state.refold_due_time is None:
+        return state
+    whole = adopt(state, await take_snapshot(work, state)) or state
+    whole.refold_due_time = None
+    return whole
 
 
 def _by_time(state: TransactionState) -> int:

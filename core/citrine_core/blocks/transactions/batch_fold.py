@@ -1,0 +1,184 @@
+"""Brings the transactions of a batch up to date: event by event, from all events anew, or a little later."""
+
+from collections.abc import Sequence, Set
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from citrine.ocpp.v2.transactions_pb2 import TransactionEventEnum
+from citrine_core.blocks.transactions.batch import Batch
+from citrine_core.blocks.transactions.deferrals import delay_of, is_large, sort_out_late
+from citrine_core.blocks.transactions.event_fold import note_event
+from citrine_core.blocks.transactions.evse_energy import set_power_limits, take_meter_values
+from citrine_core.blocks.transactions.fold import Occurrence, TransactionState, apply, fold_in_steps
+from citrine_core.blocks.transactions.late_events import retain_late
+from citrine_core.blocks.transactions.refolds import anomaly_events, not_behind, note_boots, refold
+from citrine_core.blocks.transactions.remote_starts import claim_remote_starts, retain_remote_start, take_token
+from citrine_core.blocks.transactions.repository import TransactionKey, TransactionRepository
+from citrine_core.blocks.transactions.summaries import events_of
+from citrine_core.db import UnitOfWork
+from citrine_core.steps import in_turns
+
+__all__ = ["BatchFold"]
+
+_ENDED = TransactionEventEnum.TRANSACTION_EVENT_ENUM_ENDED
+
+Number = tuple[str, str, int]
+"""Station, transaction and sequence number."""
+
+
+@dataclass(slots=True)
+class BatchFold:
+    """The way of one batch from its events to the states of its transactions."""
+
+    work: UnitOfWork
+    repository: TransactionRepository
+    tenant_id: str
+    batch: Batch
+    settled: Set[TransactionKey]
+    """Those that ended and are settled: nothing is taken in."""
+    now: datetime
+    evse_power_w: float | None
+
+    anew: set[TransactionKey] = field(default_factory=set)
+    """Those that were folded from all their events. Set by `run`, as what follows."""
+    deferred: set[TransactionKey] = field(default_factory=set)
+    """Those with events that are stored, and folded later."""
+    ended_before: set[TransactionKey] = field(default_factory=set)
+    """Those that had ended before the batch."""
+
+    _refolded: set[TransactionKey] = field(default_factory=set)
+    """Those that were folded anew because of what one event said."""
+    _taken: dict[TransactionKey, list[Occurrence]] = field(default_factory=dict)
+    _asked: Set[TransactionKey] = frozenset()
+    _numbers: set[Number] = field(default_factory=set)
+    """Sequence numbers that are stored, of the transactions of which that is asked."""
+    _ended: set[TransactionKey] = field(default_factory=set)
+
+    async def run(self) -> None:
+        """Bring the states up to date."""
+        batch, states, fresh = self.batch, self.batch.states, self.batch.fresh.values()
+        behind = not_behind(fresh, states) - self.settled
+        self.anew, self.deferred = sort_out_late(states, behind, self.settled, fresh)
+        note_boots(fresh, states)
+        named = {key for key, state in states.items() if state.remote_start_id is not None}
+        self.ended_before = {key for key, state in states.items() if state.end_time is not None}
+        self._ended = set(self.ended_before)
+        self._begin_new()
+        for key, lives in batch.reuse.lives.items():
+            states[key].lives = lives
+        placed = batch.new | batch.unplaced
+        if placed:
+            await set_power_limits(self.work, self.tenant_id, states, fresh, placed, self.evse_power_w)
+        await self._fold_anew()
+        if self.settled or self.deferred:
+            await self._find_numbers()
+        unsettled = [one for one in fresh if (one.station_id, one.transaction_id) not in self.settled]
+        requests = await claim_remote_starts(self.work, self.tenant_id, unsettled, states, named, self.now)
+        heard = set(states) - batch.new
+        for occurrence in fresh:
+            key = (occurrence.station_id, occurrence.transaction_id)
+            state = await self._take(key, occurrence)
+            if state.id_token is None and state.remote_start_id is not None and key not in self.settled:
+                take_token(state, requests)
+            state.update_time = self.now
+            ends = occurrence.event_type == _ENDED and key not in self._ended and key not in self.deferred
+            for event in events_of(state, occurrence, starts=key not in heard, ends=ends):
+                self.work.emit(event)
+            heard.add(key)
+            if ends:
+                self._ended.add(key)
+        for key in self.deferred:
+            self.defer(key)
+
+    def defer(self, key: TransactionKey) -> None:
+        """Have a transaction folded later."""
+        state = self.batch.states[key]
+        if state.refold_due_time is None:
+            state.refold_due_time = self.now + delay_of(state)
+
+    def _begin_new(self) -> None:
+        batch, sequence = self.batch, int(self.now.timestamp() * 1_000_000)
+        for occurrence in batch.fresh.values():
+            key = (occurrence.station_id, occurrence.transaction_id)
+            if key not in batch.states:
+                batch.states[key] = TransactionState(
+                    self.tenant_id, *key, sequence + len(batch.new), reported_id=batch.reuse.reported.get(key)
+                )
+                batch.new.add(key)
+
+    async def _fold_anew(self) -> None:
+        states = self.batch.states
+        for key, stored in (await self.repository.load_events(self.tenant_id, self.anew)).items():
+            before = states[key]
+            folded = await in_turns(fold_in_steps(before, [*stored, *self._fresh_of(key)]))
+            retain_remote_start(before, folded)
+            folded.refold_due_time = None
+            states[key] = folded
+            for event in anomaly_events(folded, before.anomalies):
+                self.work.emit(event)
+
+    async def _find_numbers(self) -> None:
+        self._asked = {*self.deferred, *(key for key in self.settled if self.batch.states[key].missing)}
+        self._numbers = await self.repository.find_numbers(
+            self.tenant_id, {(*key[:2], key[2]) for key in self.batch.fresh if key[:2] in self._asked}
+        )
+
+    async def _take(self, key: TransactionKey, occurrence: Occurrence) -> TransactionState:
+        """Take in one event, and return its transaction."""
+        state = self.batch.states[key]
+        if key in self.settled:
+            retain_late(state, occurrence, is_new_number=self._is_new_number(key, occurrence))
+            return state
+        if key in self.deferred:
+            note_event(state, occurrence, is_new_number=self._is_new_number(key, occurrence))
+            return state
+        if key not in self.anew or key in self._refolded:
+            state = await self._take_next(key, state, occurrence)
+        if occurrence.event_type == _ENDED and key not in self._ended and state.energy_wh is None:
+            state = await self._measure_elsewhere(key, state)
+        return state
+
+    async def _take_next(
+        self, key: TransactionKey, state: TransactionState, occurrence: Occurrence
+    ) -> TransactionState:
+        doubts, is_open = state.anomalies, state.end_time is None
+        if not apply(state, occurrence):
+            ends = is_open and state.end_time is not None
+            if is_large(state, ends=ends):
+                if ends:
+                    # It is told with its energy, once that is known.
+                    state.end_time = state.end_trigger = None
+                self.deferred.add(key)
+                return state
+            state = await refold(self.repository, state, self._taken.get(key, ()), occurrence)
+            self.batch.states[key] = state
+            self.anew.add(key)
+            self._refolded.add(key)
+        if state.anomalies != doubts:
+            for event in anomaly_events(state, doubts):
+                self.work.emit(event)
+        self._taken.setdefault(key, []).append(occurrence)
+        return state
+
+    async def _measure_elsewhere(self, key: TransactionKey, state: TransactionState) -> TransactionState:
+        if key in self.deferred:
+            return state
+        measured = await take_meter_values(self.work, state, self._fresh_of(key))
+        if measured is None:
+            return state
+        self.batch.states[key] = measured
+        self.anew.add(key)
+        self._refolded.discard(key)
+        return measured
+
+    def _is_new_number(self, key: TransactionKey, occurrence: Occurrence) -> bool:
+        if key not in self._asked:
+            # It is behind all before, or there is no gap that it could fill.
+            return occurrence.seq_no != self.batch.states[key].last_seq_no
+        number = (*key, occurrence.seq_no)
+        is_new = number not in self._numbers
+        self._numbers.add(number)
+        return is_new
+
+    def _fresh_of(self, key: TransactionKey) -> Sequence[Occurrence]:
+        return [one for one in self.batch.fresh.values() if (one.station_id, one.transaction_id) == key]

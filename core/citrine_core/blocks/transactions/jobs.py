@@ -1,0 +1,132 @@
+"""Folds transactions of which events are stored and not taken in yet."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import timedelta
+
+from citrine.api.v1.tariff_and_cost_pb2 import CostCorrection
+from citrine.api.v1.transactions_pb2 import TransactionCheck
+from citrine.ocpp.v2.transactions_pb2 import TransactionEventEnum
+from citrine_core.blocks.tariff_and_cost import Cause
+from citrine_core.blocks.transactions.checks import CheckRepository
+from citrine_core.blocks.transactions.deferrals import delay_of
+from citrine_core.blocks.transactions.energy_count import count_energy
+from citrine_core.blocks.transactions.fold import TransactionState
+from citrine_core.blocks.transactions.late_events import is_settled
+from citrine_core.blocks.transactions.pricing_input import Heard, TransactionCosts
+from citrine_core.blocks.transactions.refold_claims import ClaimedRefold, RefoldClaims
+from citrine_core.blocks.transactions.refolds import Snapshot, adopt, anomaly_events, doubt_events, take_snapshot
+from citrine_core.blocks.transactions.repository import TransactionRepository
+from citrine_core.blocks.transactions.settlement import EndProofs, settle_by_events
+from citrine_core.blocks.transactions.summaries import events_of, summary_of
+from citrine_core.db import UnitOfWork
+from citrine_core.services import Services
+
+__all__ = ["INTERVAL", "DueRefolds"]
+
+INTERVAL = timedelta(seconds=1)
+"""Time between two looks for what is due."""
+
+REST = 0.0005
+"""Seconds of rest for each event that was folded, some times as long as that takes: whatever stations send, the greater
+part of a core's time is for what is not late."""
+
+_ENDED = TransactionEventEnum.TRANSACTION_EVENT_ENUM_ENDED
+
+
+class DueRefolds:
+    """Folds what is due: of each station one transaction in turn, each by one core.
+
+    The events are read and folded outside of the database transaction that stores the result, so that a large one
+    holds nobody up. What comes meanwhile is folded the next time.
+    """
+
+    def __init__(self, services: Services, wake_checks: Callable[[], None] | None = None) -> None:
+        self._unit_of_work = services.unit_of_work
+        self._clock = services.clock
+        self._counters = services.counters
+        self._costs = TransactionCosts(services)
+        self._proofs = EndProofs(services)
+        self._settle_time = services.settings.transaction_settle_time
+        self._check_delay = services.settings.transaction_check_delay
+        self._wake_checks = wake_checks
+
+    async def run(self) -> None:
+        """Fold all that is due now."""
+        while True:
+            async with self._unit_of_work(read_only=True) as work:
+                due = await RefoldClaims(work.session).find_due(self._clock())
+            if not due:
+                return
+            for one in due:
+                async with self._unit_of_work() as work:
+                    claimed = await RefoldClaims(work.session).claim(one, self._clock())
+                    await work.commit()
+                if claimed is not None:
+                    await asyncio.sleep(REST * await self._refold(claimed))
+
+    async def _refold(self, claimed: ClaimedRefold) -> int:
+        """Fold one transaction, and return how many events it has."""
+        async with self._unit_of_work(read_only=True) as work:
+            found = await TransactionRepository(work.session).find_states(claimed.tenant_id, [claimed.key])
+            if claimed.key not in found:
+                return 0
+            snapshot = await take_snapshot(work, found[claimed.key])
+        async with self._unit_of_work() as work:
+            repository = TransactionRepository(work.session)
+            state = (await repository.find_for_update(claimed.tenant_id, [claimed.key])).get(claimed.key)
+            # Another fold may have been first.
+            if state is not None and state.refold_due_time == claimed.until:
+                state = await self._complete(work, state, snapshot)
+                await repository.save([state])
+                await work.commit()
+        return len(snapshot.ordered)
+
+    async def _complete(self, work: UnitOfWork, state: TransactionState, snapshot: Snapshot) -> TransactionState:
+        now, key = self._clock(), (state.station_id, state.transaction_id)
+        is_whole = state.events == snapshot.before.events
+        if is_settled(state) and is_settled(snapshot.before):
+            cause = Cause(int(CostCorrection.REASON_LATE_EVENT)) if state.late_events else None
+            await self._costs.reckon(work, state.tenant_id, [state], cause, at_hand={key: snapshot.ordered})
+            state.refold_due_time = None if is_whole else now + delay_of(state)
+            return state
+        folded = adopt(state, snapshot)
+        if folded is None:
+            state.refold_due_time = now
+            return state
+        folded.refold_due_time = None if is_whole else now + delay_of(state)
+        folded.update_time = now
+        count_energy(work, self._counters, {key: state.energy_wh}, {key: folded})
+        waits = is_whole and await self._settle(work, folded)
+        self._tell(work, state, folded, snapshot, waits=waits)
+        heard = Heard(state.tenant_id, {}, {}, {key: folded}, (), {key}, whole={key: snapshot.ordered})
+        await self._costs.settle(work, heard)
+        if state.start_time is None and folded.start_time is not None:
+            await self._proofs.begun(work, state.tenant_id, [folded], are_new=False)
+        return folded
+
+    async def _settle(self, work: UnitOfWork, folded: TransactionState) -> bool:
+        """Settle a transaction that has its end and all events; return whether it has its end and not all events."""
+        now, was_waiting = self._clock(), folded.settle_due_time is not None
+        if not settle_by_events(folded, now, self._settle_time) or was_waiting:
+            return False
+        reasons = {(folded.tenant_id, folded.station_id, folded.transaction_id): TransactionCheck.REASON_GAP}
+        await CheckRepository(work.session).schedule(reasons, now + self._check_delay)
+        if self._wake_checks is not None:
+            work.after_commit(self._wake_checks)
+        return True
+
+    def _tell(
+        self, work: UnitOfWork, before: TransactionState, folded: TransactionState, snapshot: Snapshot, *, waits: bool
+    ) -> None:
+        """Tell subscribers what came out."""
+        key = (folded.station_id, folded.transaction_id)
+        for event in anomaly_events(folded, before.anomalies):
+            work.emit(event)
+        for event in doubt_events({key: folded}, (), (), [key] if waits else ()):
+            work.emit(event)
+        ends = before.end_time is None and folded.end_time is not None
+        last = next(one for one in snapshot.ordered if one.event_type == _ENDED) if ends else snapshot.ordered[-1]
+        if ends or summary_of(before, last.seq_no) != summary_of(folded, last.seq_no):
+            for event in events_of(folded, last, starts=False, ends=ends):
+                work.emit(event)

@@ -1,0 +1,40 @@
+"""Long calculations in small steps, so that the event loop, and everybody else on it, has its turn in between."""
+
+import asyncio
+from collections.abc import Generator
+from typing import TypeVar
+
+__all__ = ["Steps", "in_one_go", "in_turns"]
+
+_Result = TypeVar("_Result")
+
+Steps = Generator[None, None, _Result]
+"""A calculation that yields after each small step, a fraction of a millisecond, and returns its result."""
+
+STEPS = 50
+"""Steps from one turn of the others to the next."""
+
+
+def in_one_go(steps: Steps[_Result]) -> _Result:
+    """Do all steps at once, and return the result."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            result: _Result = end.value
+            return result
+
+
+async def in_turns(steps: Steps[_Result]) -> _Result:
+    """Do all steps, with turns of the others in between, and return the result.
+
+    What the calculation reads must not be changed meanwhile. Where it is cancelled, the rest of the steps is left out.
+    """
+    while True:
+        try:
+            for _ in range(STEPS):
+                next(steps)
+        except StopIteration as end:
+            result: _Result = end.value
+            return result
+        await asyncio.sleep(0)
