@@ -19,8 +19,6 @@ def block(services: Services) -> Block:
     from citrine_core.blocks.transactions.checks.handlers import CheckHandlers
     from citrine_core.blocks.transactions.checks.jobs import INTERVAL, TransactionChecks
     from citrine_core.blocks.transactions.handlers import TransactionsHandlers
-    from citrine_core.blocks.transactions.jobs import INTERVAL as REFOLDS_INTERVAL
-    from citrine_core.blocks.transactions.jobs import DueRefolds
     from citrine_core.blocks.transactions.limits import INTERVAL as LIMITS_INTERVAL
     from citrine_core.blocks.transactions.limits import (
         THROTTLE_INTERVAL,
@@ -32,6 +30,8 @@ def block(services: Services) -> Block:
         TransactionLimitsServicer,
         credit_left,
     )
+    from citrine_core.blocks.transactions.refolding import INTERVAL as REFOLDS_INTERVAL
+    from citrine_core.blocks.transactions.refolding import DueRefolds
     from citrine_core.blocks.transactions.reported_ids import ReportedIds
     from citrine_core.blocks.transactions.servicer import TransactionsServicer
     from citrine_core.blocks.transactions.settlement import INTERVAL as SETTLEMENT_INTERVAL

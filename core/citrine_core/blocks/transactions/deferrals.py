@@ -4,7 +4,7 @@ Folding a transaction anew costs as much as it has events. So a station that sen
 are always doubtful, could have us fold all of them with each event. Small transactions are folded at once. Of others,
 what does not go on from all before is stored, counted and answered; a job folds the transaction a little later, and
 the later the more events it has: all folds of one together cost no more than a share of the time in which its events
-come (see jobs.py).
+come (see refolding).
 """
 
 from collections.abc import Collection, Iterable, Mapping

@@ -75,22 +75,6 @@ class Occurrence:
         return cls._of(tenant_id, station_id, request, content, offline)
 
     @classmethod
-    def stored(
-        cls,
-        tenant_id: str,
-        station_id: str,
-        content: bytes,
-        offline: bool | None,
-        token_status: int | None,
-        transaction_id: str = "",
-    ) -> "Occurrence":
-        """Return an event as it was stored, of the transaction that is named, else of the one that it names."""
-        occurrence = cls._of(tenant_id, station_id, TransactionEventRequest.FromString(content), content, offline)
-        occurrence.transaction_id = transaction_id or occurrence.transaction_id
-        occurrence.token_status = token_status
-        return occurrence
-
-    @classmethod
     def _of(
         cls, tenant_id: str, station_id: str, request: TransactionEventRequest, content: bytes, offline: bool | None
     ) -> "Occurrence":

@@ -104,9 +104,9 @@ class TransactionCosts:
         for key, occurrence in heard.fresh.items():
             if not occurrence.late and key[:2] not in heard.deferred:
                 by_transaction.setdefault((key[0], key[1]), []).append((key, occurrence))
-        postponed = {key for key in by_transaction if key not in heard.whole and _is_postponed(heard, key)}
-        for key in postponed:
-            del by_transaction[key]
+        postponed = {name for name in by_transaction if name not in heard.whole and _is_postponed(heard, name)}
+        for name in postponed:
+            del by_transaction[name]
         if by_transaction:
             await self._settle(work, heard, by_transaction)
         return postponed

@@ -113,22 +113,20 @@ PAGE = 100
 
 
 def _occurrence(tenant_id: str, row: Row[Any]) -> Occurrence:
-    station_id, transaction_id, seq_no, digest, event_type, event_time, content, offline, response, *rest = row
-    status = TransactionEventResponse.FromString(response).id_token_info.status if response else 0
     return Occurrence(
         tenant_id,
-        station_id,
-        transaction_id,
-        seq_no,
-        event_type,
-        event_time,
-        digest,
-        content,
-        offline,
-        TransactionEventRequest.FromString(content),
-        status or None,
-        receive_time=rest[0],
-        late=bool(rest[1]),
+        row.station_id,
+        row.transaction_id,
+        row.seq_no,
+        row.event_type,
+        row.event_time,
+        row.digest,
+        row.request,
+        row.offline,
+        TransactionEventRequest.FromString(row.request),
+        (TransactionEventResponse.FromString(row.response).id_token_info.status if row.response else 0) or None,
+        receive_time=row.receive_time,
+        late=bool(row.late),
     )
 
 

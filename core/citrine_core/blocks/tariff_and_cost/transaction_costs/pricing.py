@@ -10,7 +10,7 @@ from typing import Any
 from citrine.api.v1 import tariff_and_cost_pb2 as cost_pb
 from citrine.api.v1 import tariffs_pb2 as pb
 from citrine.ocpp.v2.transactions_pb2 import TransactionEventResponse
-from citrine_core.blocks.tariff_and_cost.accrual import Accrual, Moment, accrue, accrue_in_steps
+from citrine_core.blocks.tariff_and_cost.accrual import Accrual, Moment, accrue
 from citrine_core.blocks.tariff_and_cost.assignments import Subject, find_tariffs
 from citrine_core.blocks.tariff_and_cost.calculation import cost_of, total_of
 from citrine_core.blocks.tariff_and_cost.corrections import (
@@ -27,6 +27,7 @@ from citrine_core.blocks.tariff_and_cost.texts import message_of
 from citrine_core.blocks.tariff_and_cost.transaction_costs.cache import Tariffs, Tenants, stations_told
 from citrine_core.blocks.tariff_and_cost.transaction_costs.cost_events import tell_cost
 from citrine_core.blocks.tariff_and_cost.transaction_costs.currencies import other_currencies
+from citrine_core.blocks.tariff_and_cost.transaction_costs.past import Past, accrue_all
 from citrine_core.blocks.tariff_and_cost.transaction_costs.repository import (
     CostRepository,
     CostRow,
@@ -35,7 +36,6 @@ from citrine_core.blocks.tariff_and_cost.transaction_costs.repository import (
 )
 from citrine_core.db import UnitOfWork
 from citrine_core.services import Services
-from citrine_core.steps import in_turns
 
 __all__ = ["Charged", "ChargedEvent", "History", "Pricing", "breakdown_of"]
 
@@ -102,14 +102,6 @@ class Charged:
         return self.settlement != 0 or any(event.ends for event in self.events)
 
 
-@dataclass(frozen=True, slots=True)
-class _Past:
-    """What all events of a transaction make."""
-
-    accrual: Accrual | None
-    has_failed: bool = False
-
-
 History = Callable[[Collection[TransactionKey]], Awaitable[Mapping[TransactionKey, Sequence[Moment]]]]
 """`await history(keys)` returns all that is known of transactions, from their first event to the newest."""
 
@@ -144,7 +136,7 @@ class Pricing:
         shows = await stations_told(work, tenant_id, {key[0] for key in moved}, settings)
         tariffs = await self._tariffs.find(work, tenant_id, [key for key in chosen.values() if key is not None])
         anew = [one.key for one in charged if _is_anew(one, rows.get(one.key), chosen[one.key])]
-        past = await _accrue_all(await history(anew), chosen, tariffs) if anew else {}
+        past = await accrue_all(await history(anew), chosen, tariffs) if anew else {}
         reserved = await _reservations(costs, tenant_id, charged, chosen, tariffs)
         foreign = await other_currencies(work, tenant_id, charged, rows, chosen, tariffs)
         new, changed, final = [], [], []
@@ -199,7 +191,7 @@ class Pricing:
         row: CostRow | None,
         version: VersionKey | None,
         tariff: tuple[pb.Tariff, Rules] | None,
-        past: "_Past | None",
+        past: Past | None,
         settings: TenantCosts,
         reserved: Mapping[tuple[str, int], tuple[datetime, datetime]],
         foreign: Mapping[TransactionKey, str],
@@ -224,25 +216,6 @@ class Pricing:
             return base
 
 
-async def _accrue_all(
-    history: Mapping[TransactionKey, Sequence[Moment]],
-    chosen: Mapping[TransactionKey, VersionKey | None],
-    tariffs: Mapping[VersionKey, tuple[pb.Tariff, Rules]],
-) -> dict[TransactionKey, _Past]:
-    """Return what all events of transactions make; those that have many of them let others have their turn."""
-    found = {}
-    for key, moments in history.items():
-        version = chosen[key]
-        tariff = None if version is None else tariffs.get(version)
-        try:
-            found[key] = _Past(None if tariff is None else await in_turns(accrue_in_steps(tariff[1], moments)))
-        except Exception as error:
-            # A bug of ours must not cost the message. Without an accrual, the next event takes in all anew.
-            logger.error("the cost could not be computed", exc_info=error, extra={"transaction_id": key[1]})
-            found[key] = _Past(None, has_failed=True)
-    return found
-
-
 async def _correct(work: UnitOfWork, final: Sequence[tuple[Charged, CostRow, CostRow]], now: datetime) -> None:
     """Store what final costs are replaced by, where something else came out than before."""
     reckoned = [
@@ -263,7 +236,7 @@ def _priced(
     one: Charged,
     row: CostRow | None,
     rules: Rules,
-    past: _Past | None,
+    past: Past | None,
     reserved: tuple[datetime, datetime] | None,
     settings: TenantCosts,
 ) -> CostRow:
@@ -358,7 +331,7 @@ def _take(
     rules: Rules,
     one: Charged,
     row: CostRow | None,
-    past: _Past | None,
+    past: Past | None,
     reserved: tuple[datetime, datetime] | None,
     *,
     answers: bool,

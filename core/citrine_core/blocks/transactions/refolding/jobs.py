@@ -1,4 +1,4 @@
-"""Folds transactions of which events are stored and not taken in yet."""
+"""The job that folds what is due, and what follows from it."""
 
 import asyncio
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from citrine_core.blocks.transactions.energy_count import count_energy
 from citrine_core.blocks.transactions.fold import TransactionState
 from citrine_core.blocks.transactions.late_events import is_settled
 from citrine_core.blocks.transactions.pricing_input import Heard, TransactionCosts
-from citrine_core.blocks.transactions.refold_claims import ClaimedRefold, RefoldClaims
+from citrine_core.blocks.transactions.refolding.repository import ClaimedRefold, RefoldClaims
 from citrine_core.blocks.transactions.refolds import Snapshot, adopt, anomaly_events, doubt_events, take_snapshot
 from citrine_core.blocks.transactions.repository import TransactionRepository
 from citrine_core.blocks.transactions.settlement import EndProofs, settle_by_events
