@@ -57,6 +57,10 @@ class PostgresServer:
         """Name of the user that the server runs as."""
         return self._user or getpass.getuser()
 
+    def program(self, name: str) -> str:
+        """Return the path of one of its programs, such as pg_dump."""
+        return str(self._binaries / name)
+
     @property
     def pid(self) -> int:
         """Process id of the postmaster."""

@@ -21,6 +21,9 @@ POLL_INTERVAL = 0.25
 SOON = 0.01
 """Seconds until the next look where somebody is about to commit; each is twice as long as the last."""
 
+SPACING = 0.01
+"""Seconds from one look to the next at least: what is committed meanwhile is found by one."""
+
 RETRY_INTERVAL = 1.0
 """Seconds until the next look where the database was not available."""
 
@@ -128,6 +131,7 @@ class EventFeed:
             except DatabaseUnavailable:
                 # Subscribers learn of it by their own queries.
                 interval = RETRY_INTERVAL
+            await asyncio.sleep(SPACING)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(interval):
                     await self._committed.wait()

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import subprocess
 from collections import defaultdict
 from collections.abc import AsyncIterator
 
@@ -14,6 +15,7 @@ from citrine_core.clock import utc_now
 from citrine_core.db import UnitOfWork, UnitOfWorkFactory, create_engine
 from citrine_core.events import EventFeed, OutboxRepository, write_events
 from citrine_core.events.repository import Horizon
+from tests.support.postgres import PostgresServer
 
 WAIT = 20.0
 
@@ -142,6 +144,39 @@ async def test_other_databases_of_the_server_hold_back_nothing(
             await work.commit()
         assert (await seen(postgres_work))[0] == [1]
     await other.dispose()
+
+
+async def test_a_dump_that_is_restored_goes_on_where_it_was(
+    postgres: PostgresServer, postgres_work: UnitOfWorkFactory, postgres_url: str, empty_postgres_url: str
+) -> None:
+    """Nothing of the order is stored but the sequence; tokens from before are as good as ever."""
+    for number in (1, 2):
+        async with postgres_work() as work:
+            work.emit(event(number))
+            await work.commit()
+    async with postgres_work() as lost:
+        await inserted(lost, event(3))
+        token = (await seen(postgres_work))[1]
+        restore(postgres, postgres_url, empty_postgres_url)
+
+    engine = create_engine(empty_postgres_url)
+    restored = UnitOfWorkFactory(engine, write_events)
+    assert await seen(restored) == ([1, 2], token)
+    async with restored() as work:
+        assert await OutboxRepository(work.session).is_given(token)
+        work.emit(event(4))
+        await work.commit()
+    assert (await seen(restored, after=token))[0] == [4]
+    await engine.dispose()
+
+
+def restore(server: PostgresServer, source: str, target: str) -> None:
+    """Copy a database by a dump."""
+    names = [url.replace("postgresql+asyncpg", "postgresql") for url in (source, target)]
+    dump = subprocess.run([server.program("pg_dump"), names[0]], check=True, capture_output=True).stdout
+    subprocess.run(
+        [server.program("psql"), "-q", "-v", "ON_ERROR_STOP=1", names[1]], check=True, input=dump, capture_output=True
+    )
 
 
 async def test_sqlite_has_one_writer(sqlite_url: str) -> None:

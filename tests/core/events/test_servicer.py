@@ -3,20 +3,24 @@
 import asyncio
 from collections.abc import Sequence
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import grpc
 import pytest
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from citrine.api.v1 import events_pb2 as pb
 from citrine.api.v1 import stations_pb2
+from citrine.api.v1.events_pb2_grpc import EventsServiceStub
 from citrine.edge.v1.link_pb2 import ObservedFrame, SessionRef
 from citrine.events.v1.events_pb2 import Event, ReportFinished, StationConnected
 from citrine_core.db import UnitOfWorkFactory
 from citrine_core.events import OutboxRepository, write_events
 from citrine_core.events.servicer import PAGE
 from tests.support.api import Api, auth, field_violations
+from tests.support.core import running_core
 
 WAIT = 10.0
 
@@ -216,6 +220,28 @@ async def test_ids_are_not_given_again_once_everything_is_pruned(api: Api, who: 
     await stream.next()
     assert await stream.epochs(1) == [3]
     stream.close()
+
+
+async def test_a_writer_that_stands_still_delays_what_comes_after_it_and_refuses_no_token(
+    postgres_engine: AsyncEngine, tmp_path: Path
+) -> None:
+    """One that read long ago which id was last may hold a lower horizon than subscribers have seen."""
+    async with running_core(postgres_engine.url.render_as_string(hide_password=False), tmp_path) as core:
+        unit_of_work = core.core.unit_of_work
+        stub = core.stub(EventsServiceStub)
+        await emit(unit_of_work, connected(1), connected(2))
+        async with unit_of_work(read_only=True) as work:
+            token = str(await OutboxRepository(work.session).head())
+        async with postgres_engine.begin() as standing:
+            await standing.execute(text(f"SELECT pg_advisory_xact_lock_shared({0x6F62} :: bigint << 48)"))
+            stream: Any = stub.Subscribe(pb.SubscribeRequest(from_token=token), metadata=core.metadata())
+            assert (await stream.read()).event.token == token
+            await emit(unit_of_work, connected(3))
+            waiting = asyncio.ensure_future(stream.read())
+            assert not (await asyncio.wait({waiting}, timeout=0.6))[0]
+        async with asyncio.timeout(WAIT):
+            assert (await waiting).event.station_connected.epoch == 3
+        stream.cancel()
 
 
 @pytest.mark.parametrize(
