@@ -71,8 +71,8 @@ async def _gone(process: Process, harmed: Harmed, *, crash: bool) -> AsyncIterat
     try:
         yield harmed
     finally:
-        if not crash:
-            await asyncio.to_thread(process.stop)
+        if not crash and (code := await asyncio.to_thread(process.wait)) != 0:
+            raise RuntimeError(f"{process.name} ended with code {code}:\n{process.log.read_text()[-2000:]}")
         process.start()
         await process.ready()
 
@@ -88,6 +88,11 @@ def _stopped_core(site: Site, chance: random.Random) -> AbstractAsyncContextMana
 def _killed_edge(site: Site, chance: random.Random) -> AbstractAsyncContextManager[Harmed]:
     number = chance.randrange(len(site.deployment.edges))
     return _gone(site.deployment.edges[number], site.stations_of(number), crash=True)
+
+
+def _stopped_edge(site: Site, chance: random.Random) -> AbstractAsyncContextManager[Harmed]:
+    number = chance.randrange(len(site.deployment.edges))
+    return _gone(site.deployment.edges[number], site.stations_of(number), crash=False)
 
 
 @contextlib.asynccontextmanager
@@ -203,6 +208,7 @@ FAULTS = [
     Fault("all cores crash", _all_cores_killed, seconds=(0.0, 30.0)),
     Fault("an edge stands still", _frozen_edge),
     Fault("an edge crashes", _killed_edge),
+    Fault("an edge stops in order", _stopped_edge),
     *_between("stations to an edge", "to_edges"),
     *_between("an edge to a core", "to_cores"),
     *_between("a core to the database", "to_database", can=_on_postgres),

@@ -38,19 +38,23 @@ class Outcome:
     """Discarded by a station after its attempts."""
     gaps: list[str] = field(default_factory=list)
     """Transactions that have one."""
+    left_open: list[str] = field(default_factory=list)
+    """Transactions that go on, where a station has more than one: only the last may have been cut off by the end."""
     silences: list[tuple[str, float]] = field(default_factory=list)
     """Faults in which a station that was not harmed got no answer for longer than LONGEST_SILENCE, with the seconds."""
 
     @property
     def is_sound(self) -> bool:
-        return not (self.lost or self.doubled or self.unknown or self.given_up or self.gaps or self.silences)
+        return not (
+            self.lost or self.doubled or self.unknown or self.given_up or self.gaps or self.left_open or self.silences
+        )
 
     def __str__(self) -> str:
         waits = [f"{name}: others waited {seconds:.1f} s" for name, seconds in self.silences]
         return "; ".join([
             f"{self.sent} messages: {len(self.lost)} lost, {len(self.doubled)} doubled, {len(self.unknown)} unknown",
             f"{len(self.given_up)} given up by stations",
-            f"{len(self.gaps)} transactions with a gap",
+            f"{len(self.gaps)} transactions with a gap, {len(self.left_open)} left open",
             *(waits or ["nobody waited for others"]),
         ])  # fmt: skip
 
@@ -153,3 +157,12 @@ async def compare(site: Site, fleet: Fleet, outcome: Outcome) -> None:
     outcome.doubled = {key for key, times in stored.items() if times > 1}
     outcome.given_up = set(said.given_up)
     outcome.gaps = [transaction.transaction_id for transaction in every if transaction.has_gap]
+    active = [transaction for transaction in every if not transaction.HasField("end_time")]
+    outcome.left_open = [
+        one.transaction_id
+        for one in active
+        if any(
+            other.station_id == one.station_id and other.start_time.ToNanoseconds() > one.start_time.ToNanoseconds()
+            for other in active
+        )
+    ]

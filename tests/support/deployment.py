@@ -125,12 +125,17 @@ class Process:
         """Ask it to end (SIGTERM) and return its exit code."""
         assert self.popen is not None
         if self.popen.poll() is None:
-            self.popen.send_signal(signal.SIGTERM)
-            try:
-                self.popen.wait(timeout=30)
-            except subprocess.TimeoutExpired:
-                self.popen.kill()
-                self.popen.wait()
+            self.terminate()
+        return self.wait()
+
+    def wait(self) -> int:
+        """Wait until it ends, or end it, and return its exit code."""
+        assert self.popen is not None
+        try:
+            self.popen.wait(timeout=30)
+        except subprocess.TimeoutExpired:
+            self.popen.kill()
+            self.popen.wait()
         return self.popen.returncode
 
     def cpu_seconds(self) -> float:
