@@ -14,20 +14,20 @@ pytestmark = pytest.mark.timeout(400)
 
 SHORT = {
     "a core crashes": 1.0,
-    "a core stands still": 12.0,
+    "a core stands still": 9.0,
     "all cores crash": 1.0,
     "a core stops in order": 0.0,
     "an edge crashes": 0.0,
     "an edge stops in order": 0.0,
-    "an edge stands still": 3.0,
+    "an edge stands still": 2.0,
     "stations to an edge: cut": 1.0,
     "an edge to a core: cut": 2.0,
-    "an edge to a core: nothing arrives": 12.0,
-    "a core to the database: nothing arrives": 8.0,
+    "an edge to a core: nothing arrives": 8.0,
+    "a core to the database: nothing arrives": 7.0,
     "the database crashes": 1.0,
     "the database restarts": 0.0,
     "the disk is full": 3.0,
-    "the file is locked": 12.0,
+    "the file is locked": 3.0,
 }
 """Seconds of each fault. `make chaos` takes longer, more of them, and two at a time."""
 
