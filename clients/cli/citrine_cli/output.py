@@ -53,6 +53,8 @@ class Output:
         self._short = terminal and not wide
         self._console = Console(
             width=None if self._short else WIDE,
+            # Given both, a dumb terminal is not taken for one of 80 columns.
+            height=None if self._short else WIDE,
             highlight=False,
             soft_wrap=not self._short,
             color_system="auto" if terminal and not no_color and not Console().no_color else None,

@@ -56,7 +56,9 @@ def test_a_terminal_that_is_too_narrow_gets_paragraphs_and_loses_nothing(termina
     assert "…" not in "".join(lines)
 
 
-def test_a_table_may_be_as_wide_as_it_is(terminal: Cli) -> None:
+@pytest.mark.parametrize("kind", ["xterm", "dumb"])
+def test_a_table_may_be_as_wide_as_it_is(terminal: Cli, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    monkeypatch.setenv("TERM", kind)
     lines = terminal("transaction", "list", "--wide").lines
 
     assert lines[0].startswith("TRANSACTION")

@@ -2,13 +2,13 @@
 
 import grpc
 from google.protobuf.any_pb2 import Any
-from google.rpc.error_details_pb2 import BadRequest, ErrorInfo
+from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, ResourceInfo
 from google.rpc.status_pb2 import Status
 
-from citrine_sdk import error_reason, field_violations
+from citrine_sdk import error_reason, field_violations, missing_resource
 
 
-def failure(*details: BadRequest | ErrorInfo) -> grpc.aio.AioRpcError:
+def failure(*details: BadRequest | ErrorInfo | ResourceInfo) -> grpc.aio.AioRpcError:
     status = Status(code=3)
     for detail in details:
         packed = Any()
@@ -34,9 +34,14 @@ def test_the_reason_is_that_of_the_error_info() -> None:
     assert error_reason(failure(BadRequest(), ErrorInfo(reason="NotSupported"))) == "NotSupported"
 
 
+def test_what_does_not_exist_is_named() -> None:
+    assert missing_resource(failure(ResourceInfo(resource_type="station", resource_name="CS-9"))) == ("station", "CS-9")
+
+
 def test_a_failure_without_details_has_none() -> None:
     assert field_violations(failure()) == []
     assert error_reason(failure()) == ""
+    assert missing_resource(failure()) is None
 
 
 def test_details_that_are_not_ours_are_ignored() -> None:

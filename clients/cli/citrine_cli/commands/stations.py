@@ -211,7 +211,7 @@ def _show_held(client: Client, stations: list[Station]) -> None:
                 station.hardware.vendor_name,
                 station.hardware.model,
                 station.hardware.serial_number,
-                time_word(station, "last_seen_time"),
+                _last_seen_word(station),
             ]
             for station in stations
         ),
