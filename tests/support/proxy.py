@@ -34,6 +34,8 @@ class Proxy:
         self._connections: set[asyncio.Task[None]] = set()
         self._passing = asyncio.Event()
         self._passing.set()
+        self._answering = asyncio.Event()
+        self._answering.set()
         self.mode = Mode.PASS
         self.delay = 0.0
         """Seconds by which each piece of a stream arrives later, in order."""
@@ -65,6 +67,10 @@ class Proxy:
         self.mode = Mode.SILENT
         self._passing.clear()
 
+    def silence_answers(self) -> None:
+        """Let through only what comes from those who connected, until `heal`."""
+        self._answering.clear()
+
     def refuse(self) -> None:
         """Cut what is connected, and reset what comes, until `heal`."""
         self.mode = Mode.REFUSE
@@ -74,6 +80,7 @@ class Proxy:
         """Let everything through at once again."""
         self.mode, self.delay = Mode.PASS, 0.0
         self._passing.set()
+        self._answering.set()
 
     def cut(self) -> None:
         """Reset all connections that are open now, in both directions."""
@@ -96,8 +103,8 @@ class Proxy:
             other_reader, other = await asyncio.open_connection(*self._target)
             self._writers.add(other)
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._copy(reader, other))
-                tasks.create_task(self._copy(other_reader, writer))
+                tasks.create_task(self._copy(reader, other, self._passing))
+                tasks.create_task(self._copy(other_reader, writer, self._answering))
         except* OSError:
             # Who is on the other side is gone, or was never there: so is who is on this one.
             pass
@@ -107,11 +114,12 @@ class Proxy:
                     self._writers.discard(each)
                     _reset(each)
 
-    async def _copy(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _copy(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, passing: asyncio.Event) -> None:
         while piece := await reader.read(CHUNK):
             if self.delay:
                 await asyncio.sleep(self.delay)
             await self._passing.wait()
+            await passing.wait()
             writer.write(piece)
             await writer.drain()
         await self._passing.wait()

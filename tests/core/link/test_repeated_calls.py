@@ -117,6 +117,7 @@ async def _lock(connection: AsyncConnection) -> None:
         # The connection begins with the writer's lock, and waits for it as long as it may.
         await connection.execute(text("DELETE FROM data_transfers"))
     else:
+        await connection.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
         await connection.execute(text("LOCK TABLE data_transfers IN ACCESS EXCLUSIVE MODE"))
 
 
