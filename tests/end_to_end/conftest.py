@@ -51,19 +51,20 @@ def _on_postgres(postgres: PostgresServer, tmp_path_factory: pytest.TempPathFact
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def _processes(request: pytest.FixtureRequest) -> SharedProcesses:
+def processes(request: pytest.FixtureRequest) -> SharedProcesses:
+    """Deployments that tests share, on databases of each kind in turn."""
     found: SharedProcesses = request.getfixturevalue("_on_sqlite" if request.param == "sqlite" else "_on_postgres")
     return found
 
 
 @pytest.fixture
-def _shared_core_and_edge(_processes: SharedProcesses) -> Deployment:
-    return _processes.get("shared")
+def _shared_core_and_edge(processes: SharedProcesses) -> Deployment:
+    return processes.get("shared")
 
 
 @pytest.fixture
-def _shared_cluster(_processes: SharedProcesses) -> Deployment:
-    return _processes.get("cluster", cores=2, edges=2)
+def _shared_cluster(processes: SharedProcesses) -> Deployment:
+    return processes.get("cluster", cores=2, edges=2)
 
 
 @pytest.fixture

@@ -4,35 +4,39 @@ import asyncio
 import os
 import pty
 import subprocess
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from typer.core import TyperArgument, TyperCommand, TyperGroup
 
 from citrine.api.v1.keys_pb2 import CreateKeyRequest
-from citrine.api.v1.stations_pb2 import CreateStationRequest, Station
 from citrine.api.v1.tariffs_pb2 import TARIFF_DIMENSION_FLAT, CreateTariffRequest, Tariff
 from citrine.api.v1.tenants_pb2 import CreateTenantRequest, Tenant
 from citrine.api.v1.tokens_pb2 import CreateTokenRequest, Token
 from citrine_cli.lazy_group import Deferred
 from citrine_cli.main import main
 from citrine_cli.nouns import GROUPS
-from tests.support.deployment import CITRINE, Deployment, deploy
+from citrine_sdk import Citrine
+from tests.support.core import RunningCore
+from tests.support.deployment import CITRINE
 
 
 @pytest.fixture
-async def running(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Deployment]:
+async def running(core: RunningCore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunningCore:
     """One core without tenants but the default one, and a station of it."""
     for name in [name for name in os.environ if name.startswith("CITRINE_")]:
         monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
-    async with deploy(database_url, tmp_path / "citrine", edges=0, migrated=True) as deployment:
-        monkeypatch.setenv("CITRINE_CORE", deployment.core_addresses[0])
-        monkeypatch.setenv("CITRINE_KEY", deployment.key)
-        async with deployment.client() as citrine:
-            await citrine.stations.CreateStation(CreateStationRequest(station=Station(station_id="CS-1")))
-        yield deployment
+    monkeypatch.setenv("CITRINE_CORE", core.address)
+    monkeypatch.setenv("CITRINE_KEY", core.key)
+    await core.add_station("CS-1")
+    return core
+
+
+def client(core: RunningCore, tenant: str | None = None) -> Citrine:
+    """Return a client of the operator, to be used with `async with`."""
+    return Citrine(core.address, key=core.key, tenant=tenant)
 
 
 async def run(*arguments: str) -> int:
@@ -52,13 +56,13 @@ async def on_a_terminal(*arguments: str) -> tuple[str, str]:
     return out.decode(), shown
 
 
-async def add_tenants(deployment: Deployment, *ids: str) -> None:
-    async with deployment.client() as citrine:
+async def add_tenants(core: RunningCore, *ids: str) -> None:
+    async with client(core) as citrine:
         for tenant_id in ids:
             await citrine.tenants.CreateTenant(CreateTenantRequest(tenant=Tenant(tenant_id=tenant_id)))
 
 
-async def test_the_only_tenant_is_acted_on_and_a_terminal_shows_which(running: Deployment) -> None:
+async def test_the_only_tenant_is_acted_on_and_a_terminal_shows_which(running: RunningCore) -> None:
     out, shown = await on_a_terminal("station", "list", "--json")
 
     assert '"stationId":"CS-1"' in out
@@ -66,7 +70,7 @@ async def test_the_only_tenant_is_acted_on_and_a_terminal_shows_which(running: D
 
 
 async def test_with_several_tenants_one_has_to_be_named(
-    running: Deployment, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    running: RunningCore, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await add_tenants(running, "acme")
 
@@ -82,14 +86,14 @@ async def test_with_several_tenants_one_has_to_be_named(
     assert await run("station", "show", "CS-1") == 0
 
 
-async def test_of_many_tenants_the_first_are_named(running: Deployment, capsys: pytest.CaptureFixture[str]) -> None:
+async def test_of_many_tenants_the_first_are_named(running: RunningCore, capsys: pytest.CaptureFixture[str]) -> None:
     await add_tenants(running, *(f"t-{number:02}" for number in range(12)))
 
     assert await run("station", "list") == 2
     assert "default, t-00, t-01, t-02, t-03, t-04, t-05, t-06, t-07, t-08, …;" in capsys.readouterr().err
 
 
-async def test_what_is_of_no_tenant_asks_for_none(running: Deployment) -> None:
+async def test_what_is_of_no_tenant_asks_for_none(running: RunningCore) -> None:
     await add_tenants(running, "acme")
 
     assert await run("tenant", "list") == 0
@@ -100,10 +104,10 @@ async def test_what_is_of_no_tenant_asks_for_none(running: Deployment) -> None:
 
 
 async def test_the_key_of_a_tenant_means_that_one(
-    running: Deployment, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    running: RunningCore, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await add_tenants(running, "acme")
-    async with running.client(tenant="default") as citrine:
+    async with client(running, "default") as citrine:
         made = await citrine.keys.CreateKey(CreateKeyRequest(display_name="reader", scopes=["stations:read"]))
     monkeypatch.setenv("CITRINE_KEY", made.secret)
 
@@ -128,7 +132,7 @@ def lists_of_a_station() -> Iterator[list[str]]:
 
 
 async def test_a_list_of_an_unknown_station_is_an_error(
-    running: Deployment, capsys: pytest.CaptureFixture[str]
+    running: RunningCore, capsys: pytest.CaptureFixture[str]
 ) -> None:
     commands = list(lists_of_a_station())
     assert len(commands) > 20
@@ -143,15 +147,15 @@ async def test_a_list_of_an_unknown_station_is_an_error(
 
 
 async def test_a_list_of_a_station_with_nothing_is_empty(
-    running: Deployment, capsys: pytest.CaptureFixture[str]
+    running: RunningCore, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for command in lists_of_a_station():
         command[-1] = "CS-1"
         assert await run(*command) == 0, (command, capsys.readouterr().err)
 
 
-async def test_names_of_what_is_not_there_are_errors(running: Deployment, capsys: pytest.CaptureFixture[str]) -> None:
-    async with running.client() as citrine:
+async def test_names_of_what_is_not_there_are_errors(running: RunningCore, capsys: pytest.CaptureFixture[str]) -> None:
+    async with client(running) as citrine:
         token = Token(id_token="AABBCCDD", type="ISO14443")
         await citrine.tokens.CreateToken(CreateTokenRequest(token=token))
         tariff = Tariff(tariff_id="T", currency="EUR")

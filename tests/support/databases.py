@@ -11,12 +11,13 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from citrine_core.db import UnitOfWorkFactory
 from citrine_core.db.upgrade import upgrade
 from tests.support.engines import new_engine
 from tests.support.postgres import PostgresServer
+from tests.support.renewed_database import TEMPLATE, RenewedDatabase, run_statements
 
 __all__ = [
     "administrate",
@@ -35,68 +36,38 @@ __all__ = [
     "unit_of_work",
 ]
 
-_TEMPLATE = "citrine_template"
-
-_CITRINE = "citrine"
-"""The copy of the template that tests use one after the other."""
-
 _IN_MEMORY = Path("/dev/shm")
 """A file system in memory, as Linux has it."""
 
 _ROOM = 2**30
 """Free bytes of it from which on tests use it."""
 
-_FILLED = (
-    "SELECT quote_ident(relname) FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' "
-    "AND pg_relation_size(oid) > 0"
-)
-"""Tables that have, or had, rows."""
-
-_SHAPE = (
-    "SELECT md5(string_agg(concat_ws(' ', attrelid, attnum, attname, atttypid, attnotnull), ',' "
-    "ORDER BY attrelid, attnum)) FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid "
-    "WHERE relnamespace = 'public'::regnamespace"
-)
-"""Changes with every change of tables, columns and indexes."""
-
-_OTHERS = (
-    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-    "WHERE datname = current_database() AND pid <> pg_backend_pid()"
-)
-
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[PostgresServer]:
-    """A PostgreSQL server for the test run, with a template of our tables and a copy of it."""
+    """A PostgreSQL server for the test run, with a template of our tables."""
     server = PostgresServer()
     try:
         server.start()
-        asyncio.run(administrate(server, f"CREATE DATABASE {_TEMPLATE}"))
-        asyncio.run(_create_tables(server.url(_TEMPLATE)))
-        asyncio.run(_keep_first_rows(server.url(_TEMPLATE)))
-        asyncio.run(copy_template(server))
+        asyncio.run(administrate(server, f"CREATE DATABASE {TEMPLATE}"))
+        asyncio.run(_create_tables(server.url(TEMPLATE)))
         yield server
     finally:
         server.remove()
 
 
 @pytest.fixture(scope="session")
-def _shape(postgres: PostgresServer) -> str:
-    async def read() -> str:
-        async with _connected(postgres.url(_CITRINE)) as connection:
-            return str(await connection.scalar(text(_SHAPE)))
-
-    return asyncio.run(read())
+def _renewed(postgres: PostgresServer) -> Iterator[RenewedDatabase]:
+    database = RenewedDatabase(postgres)
+    yield database
+    database.close()
 
 
 @pytest.fixture
-async def postgres_url(postgres: PostgresServer, _shape: str) -> AsyncIterator[str]:
+def postgres_url(_renewed: RenewedDatabase) -> Iterator[str]:
     """URL of a PostgreSQL database with our tables and the default tenant, as if it were new."""
-    url = postgres.url(_CITRINE)
-    yield url
-    if not await _empty(url, _shape):
-        await administrate(postgres, f"DROP DATABASE {_CITRINE} WITH (FORCE)")
-        await copy_template(postgres)
+    yield _renewed.url
+    _renewed.renew()
 
 
 @pytest.fixture(scope="session")
@@ -184,51 +155,12 @@ async def somebody_waits(engine: AsyncEngine) -> None:
 
 async def administrate(server: PostgresServer, statement: str) -> None:
     """Run a statement that can't be in a transaction, such as CREATE DATABASE."""
-    engine = new_engine(server.url())
-    try:
-        async with engine.connect() as connection:
-            await connection.execution_options(isolation_level="AUTOCOMMIT")
-            await connection.execute(text(statement))
-    finally:
-        await engine.dispose()
+    await run_statements(server.url(), [statement])
 
 
-async def copy_template(server: PostgresServer, name: str = _CITRINE) -> None:
+async def copy_template(server: PostgresServer, name: str) -> None:
     """Make a database with our tables and the default tenant."""
-    # Copied as files: for tables without rows, several times faster than by the log.
-    await administrate(server, f"CREATE DATABASE {name} TEMPLATE {_TEMPLATE} STRATEGY FILE_COPY")
-
-
-async def _keep_first_rows(url: str) -> None:
-    """Keep the rows that a new database has in a schema of their own."""
-    async with _connected(url) as connection:
-        await connection.execute(text("CREATE SCHEMA first"))
-        for table in (await connection.scalars(text(_FILLED))).all():
-            await connection.execute(text(f"CREATE TABLE first.{table} AS TABLE public.{table}"))
-
-
-async def _empty(url: str, shape: str) -> bool:
-    """Make a database as it was when it was new, faster than a copy is made; return False where its tables changed."""
-    async with _connected(url) as connection:
-        await connection.execute(text(_OTHERS))
-        if await connection.scalar(text(_SHAPE)) != shape:
-            return False
-        filled = (await connection.scalars(text(_FILLED))).all()
-        await connection.execute(text(f"TRUNCATE {', '.join(filled)} RESTART IDENTITY CASCADE"))
-        kept = text("SELECT quote_ident(relname) FROM pg_class WHERE relnamespace = 'first'::regnamespace")
-        for table in (await connection.scalars(kept)).all():
-            await connection.execute(text(f"INSERT INTO public.{table} SELECT * FROM first.{table}"))
-    return True
-
-
-@contextlib.asynccontextmanager
-async def _connected(url: str) -> AsyncIterator[AsyncConnection]:
-    engine = new_engine(url)
-    try:
-        async with engine.begin() as connection:
-            yield connection
-    finally:
-        await engine.dispose()
+    await administrate(server, f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} STRATEGY FILE_COPY")
 
 
 async def _create_tables(url: str) -> None:

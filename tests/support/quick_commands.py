@@ -7,6 +7,7 @@ signals. What it saves is to import the same again, nine tenths of what a short 
 import atexit
 import json
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -53,7 +54,10 @@ def commands() -> Iterator[Path]:
         citrine = str(Path(sys.executable).parent / "citrine")
         program.write_text(_PROGRAM.format(python=sys.executable, citrine=citrine, address=address))
         program.chmod(0o755)
-        server = subprocess.Popen([sys.executable, "-m", __name__, address], cwd=_ROOT, start_new_session=True)
+        # It ends with this process, however that ends.
+        server = subprocess.Popen(
+            [sys.executable, "-m", __name__, address], cwd=_ROOT, stdin=subprocess.PIPE, start_new_session=True
+        )
         try:
             deadline = time.monotonic() + 60
             while not os.path.exists(address):
@@ -62,8 +66,7 @@ def commands() -> Iterator[Path]:
                 time.sleep(0.02)
             yield folder
         finally:
-            server.kill()
-            server.wait()
+            server.communicate()
 
 
 def _serve(address: str) -> None:
@@ -83,7 +86,7 @@ def _serve(address: str) -> None:
         listening.bind(f"{address}.new")
         listening.listen(64)
         os.rename(f"{address}.new", address)
-        while True:
+        while sys.stdin not in select.select([listening, sys.stdin], [], [])[0]:
             connection, _ = listening.accept()
             with connection:
                 if os.fork() == 0:
