@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any, TypeAlias, TypeVar, TypeVarTuple
 
 import orjson
-from sqlalchemy import Column, ColumnElement, Row, Select, tuple_
+from sqlalchemy import BigInteger, Column, ColumnElement, Integer, Row, Select, TypeDecorator, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
@@ -86,13 +86,23 @@ class Page:
         rows = (await session.execute(self.within(query, *key, descending=descending))).all()
         return self.close(rows, lambda row: tuple(_value(row, column) for column in key))
 
+    def key(self, *columns: KeyColumn) -> tuple[Any, ...] | None:
+        """Return the key of the last row of the page before; None on the first page.
+
+        Raises:
+            InvalidArgument: When the token says other values than these columns have.
+        """
+        after = self.after
+        if after is not None and not (len(after) == len(columns) and all(map(_fits, columns, after))):
+            raise InvalidArgument("page_token", _ONE_WRONG)
+        return after
+
     def within(self, query: Select[*Elements], *key: KeyColumn, descending: bool = False) -> Select[*Elements]:
         """Return a query for the rows of this page in their order, and one more if there is a next page."""
-        if self.after is not None:
-            if len(self.after) != len(key):
-                raise InvalidArgument("page_token", _ONE_WRONG)
+        after = self.key(*key)
+        if after is not None:
             place: ColumnElement[Any] = tuple_(*key) if len(key) > 1 else key[0].expression
-            last = self.after if len(key) > 1 else self.after[0]
+            last = after if len(key) > 1 else after[0]
             query = query.where(place < last if descending else place > last)
         return query.order_by(*(column.desc() if descending else column for column in key)).limit(self.size + 1)
 
@@ -128,8 +138,18 @@ def _unpack_all(token: str, digest: str) -> tuple[KeyValue, ...]:
         if not isinstance(content, list) or len(content) < 2 or content[0] != digest:
             raise InvalidArgument("page_token", _ONE_WRONG)
         return tuple(_unpack(value) for value in content[1:])
-    except (ValueError, binascii.Error) as error:
+    except (ValueError, OverflowError, binascii.Error) as error:
         raise InvalidArgument("page_token", _ONE_WRONG) from error
+
+
+def _fits(column: KeyColumn, value: KeyValue) -> bool:
+    """Tell whether a value can be one of a column."""
+    kind = column.type.impl_instance if isinstance(column.type, TypeDecorator) else column.type
+    if not isinstance(value, kind.python_type):
+        return False
+    # To the database what has too many bits is not larger than others, but an error.
+    is_short = isinstance(kind, Integer) and not isinstance(kind, BigInteger)
+    return not is_short or not isinstance(value, int) or -(2**31) <= value < 2**31
 
 
 def _pack(value: KeyValue) -> object:

@@ -91,9 +91,9 @@ class ConnectorRepository:
         """Return the history of a station's connectors, the latest by the station's clock first."""
         change = ConnectorStatusChange
         query = select(change).where(change.tenant_id == tenant_id, change.station_id == station_id)
-        if page.after is not None:
+        if (after := page.key(change.id)) is not None:
             # Its tokens say the id alone, of whose change the time is looked up.
-            last = await self._session.get(change, page.after[0])
+            last = await self._session.get(change, after[0])
             page = page.behind(None if last is None else (last.status_time, last.id))
         query = page.within(query, change.status_time, change.id, descending=True)
         return page.close((await self._session.scalars(query)).all(), lambda row: (row.id,))
