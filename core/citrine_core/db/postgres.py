@@ -69,7 +69,7 @@ def connect_arguments(*, limited: bool) -> dict[str, Any]:
             "jit": "off",
             # Readers of the outbox need a new snapshot for each statement.
             "default_transaction_isolation": "read committed",
-            **{name: f"{seconds:.0f}s" for name, seconds in limits.items()},
+            **{name: f"{seconds * 1000:.0f}ms" for name, seconds in limits.items()},
             **{f"tcp_keepalives_{name}": str(value) for name, value in _KEEPALIVE.items()},
         },
     }
