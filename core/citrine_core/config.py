@@ -133,8 +133,8 @@ class CoreSettings(BaseModel):
     """How long reports and their parts are retained after the last part. "none": for ever. What they reported stays."""
 
     refusal_retention: DurationOrNone = Field(default=timedelta(days=90), gt=timedelta(0), le=timedelta(days=36525))
-    """How long the record of what was refused of stations' messages is retained after the last of its kind. "none": for
-    ever."""
+    """How long the record of what was refused of stations' messages, and of stations that were not let in, is retained
+    after the last of its kind. "none": for ever."""
 
     custom_data_retention: DurationOrNone = Field(default=timedelta(days=90), gt=timedelta(0), le=timedelta(days=36525))
     """How long messages with custom data are retained that their block does not store whole. "none": for ever."""

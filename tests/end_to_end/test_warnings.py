@@ -4,6 +4,7 @@ import asyncio
 import os
 import pty
 import re
+import signal
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -162,6 +163,19 @@ async def test_a_removal_asks_on_a_terminal(run: Run, core: RunningCore) -> None
     assert (code, "station CS-1 removed" in shown) == (0, True)
     await core.add_station("CS-2")
     assert await answered("", "station", "remove", "CS-2", "--yes") == (0, "station CS-2 removed\r\n")
+    # Ctrl-C does not wait for an answer.
+    ours, theirs = pty.openpty()
+    process = await asyncio.create_subprocess_exec(
+        CITRINE, "station", "remove", "CS-1", stdin=theirs, stdout=theirs, stderr=theirs
+    )
+    os.close(theirs)
+    async with asyncio.timeout(60):
+        shown = ""
+        while "[y/N]" not in shown:
+            shown += (await asyncio.to_thread(os.read, ours, 1000)).decode()
+        process.send_signal(signal.SIGINT)
+        assert await process.wait() == 130
+    os.close(ours)
     # A script is not asked.
     await core.add_station("CS-3")
     assert (await run("station", "remove", "CS-3"))[:2] == (0, "station CS-3 removed\n")
