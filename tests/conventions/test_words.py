@@ -14,6 +14,9 @@ PROGRAMS = ("clients/cli/citrine_cli", "clients/simulator/citrine_simulator", "c
 CONTRACTS = ("protos/citrine/api/v1", "protos/citrine/events/v1")
 PAGES = ("docs/blocks.md", "docs/cli.md", "docs/settings.md", "docs/metrics.md", "docs/simulator.md")
 
+PRINTERS = {"table", "facts", "line", "message"}
+"""Methods that print words."""
+
 FOREIGN = {"connections to all backends failing"}
 """What is compared with the words of others."""
 
@@ -35,13 +38,19 @@ def rules() -> list[tuple[str, re.Pattern[str]]]:
 
 
 def sentences(file: Path) -> Iterator[tuple[int, str]]:
-    """Yield the texts of a module that do not document it: what has a blank is read by somebody."""
+    """Yield the texts of a module that people may read: those with a blank, and what is printed; no documentation."""
     tree = ast.parse(file.read_text(encoding="utf-8"))
     documentation = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    headings = {
+        id(word)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in PRINTERS
+        for word in ast.walk(node)
+    }
     for node in ast.walk(tree):
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in documentation:
             text = " ".join(node.value.split())
-            if " " in text and not any(foreign in text for foreign in FOREIGN):
+            if (" " in text or id(node) in headings) and not any(foreign in text for foreign in FOREIGN):
                 yield node.lineno, text
 
 
