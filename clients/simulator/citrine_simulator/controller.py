@@ -101,6 +101,10 @@ class Controller:
                 raise _PowerOffError
         except* _PowerOffError:
             pass
+        # A group of tasks that ends already takes no notice of a cancellation.
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise asyncio.CancelledError
         return self._reboot.result()
 
     async def call(

@@ -1,6 +1,9 @@
+import asyncio
+
 import pytest
 
 from citrine_simulator import SimulatorError, Station, StationConfig, UsageError
+from citrine_simulator.store import Store
 from tests.clients.simulator.conftest import MakeStation
 from tests.clients.simulator.csms import Csms
 
@@ -82,3 +85,17 @@ async def test_a_sample_can_be_asked_for(csms: Csms, make_station: MakeStation) 
     await station.wait_for("queue_empty")
 
     assert csms.of("TransactionEvent")[-1]["triggerReason"] == "MeterValuePeriodic"
+
+
+async def test_a_station_that_reboots_can_be_switched_off_at_any_moment(make_station: MakeStation) -> None:
+    store = Store()
+    station = await make_station(store)
+
+    for moment in range(12):
+        await station.boot("Watchdog")
+        for _ in range(moment):
+            await asyncio.sleep(0)
+        done, _ = await asyncio.wait([asyncio.create_task(station.stop())], timeout=10)
+        assert done, moment
+        await station.start()
+        await station.wait_for("accepted")
