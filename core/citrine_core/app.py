@@ -3,20 +3,23 @@
 import asyncio
 import gc
 import logging
-import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from citrine_core.config import CoreSettings, InvalidSetting, read_settings, split_address
+from citrine_core.config import CoreSettings, read_settings
 from citrine_core.core import CannotStart, Core
 from citrine_core.db import create_engine
 from citrine_core.db.engine import POOL_SIZE
 from citrine_core.db.schema_version import schema_is_current
 from citrine_core.errors import DatabaseUnavailable
-from citrine_core.logs import set_up_logging
+from citrine_core.traces import current_trace, trace_id_of
+from citrine_process.addresses import split_address
+from citrine_process.logs import set_up_logging
+from citrine_process.running import loop_factory, stop_by_signal
+from citrine_process.settings import InvalidSetting
 
 __all__ = ["main"]
 
@@ -34,9 +37,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (InvalidSetting, ValueError, ArgumentError) as error:
         sys.stderr.write(f"citrine core: {_one_line(error)}\n")
         return 2
-    set_up_logging(settings.log_level)
+    set_up_logging(settings.log_level, lambda: trace_id_of(current_trace()))
     try:
-        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        with asyncio.Runner(loop_factory=loop_factory()) as runner:
             return runner.run(_serve(settings))
     except InvalidSetting as error:
         sys.stderr.write(f"citrine core: {error}\n")
@@ -47,18 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 async def _serve(settings: CoreSettings) -> int:
-    loop, stop = asyncio.get_running_loop(), asyncio.Event()
-    serving = asyncio.current_task()
-    assert serving is not None
-
-    def on_signal() -> None:
-        if stop.is_set():
-            # Asked twice: now.
-            serving.cancel()
-        stop.set()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, on_signal)
+    stop = stop_by_signal()
     engine = create_engine(settings.database, pool_size=POOL_SIZE + settings.lanes)
     try:
         await _check_schema(engine)
@@ -92,15 +84,6 @@ async def _check_schema(engine: AsyncEngine) -> None:
         raise CannotStart(f"the database can't be reached: {_one_line(error)}") from error
     if not current:
         raise CannotStart("the database has no schema, or another version's; run: citrine db upgrade")
-
-
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
-    try:
-        import uvloop
-    except ImportError:
-        # There is none for Windows.
-        return asyncio.new_event_loop
-    return uvloop.new_event_loop
 
 
 def _one_line(error: BaseException) -> str:

@@ -1,57 +1,21 @@
 """Settings of a core process, by variable and flag."""
 
-import ast
 import difflib
-import inspect
-import itertools
 import os
-import re
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
-from citrine_core.flags import FlagParser
+from citrine_process import settings
+from citrine_process.settings import PREFIX, Duration, DurationOrNone, InvalidSetting, read_credential
 
-__all__ = ["CoreSettings", "InvalidSetting", "descriptions", "from_environment", "read_settings", "split_address"]
-
-PREFIX = "CITRINE_"
+__all__ = ["CoreSettings", "read_settings"]
 
 _OF_OTHERS = ("CITRINE_EDGE_", "CITRINE_OCPP_")
 """Variables with these prefixes are the edge's."""
-
-_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|[smhdw])")
-_SPAN = re.compile(f"(?:{_PART.pattern})+")
-_UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
-
-
-def _duration(value: object) -> object:
-    # "5m", or a number of seconds, is what people write; pydantic takes only ISO 8601 and HH:MM:SS as text.
-    if isinstance(value, str):
-        if _SPAN.fullmatch(value):
-            return sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(value))
-        try:
-            return float(value)
-        except ValueError:
-            return value
-    return value
-
-
-def _duration_or_none(value: object) -> object:
-    return None if isinstance(value, str) and value.lower() == "none" else _duration(value)
-
-
-Duration = Annotated[timedelta, BeforeValidator(_duration)]
-"""A time span: "90s", "5m", "1d12h", seconds, HH:MM:SS, or as ISO 8601 says ("PT5M", "P7D")."""
-
-DurationOrNone = Annotated[timedelta | None, BeforeValidator(_duration_or_none)]
-"""The same, or "none"."""
-
-
-class InvalidSetting(Exception):
-    """A setting that is not known or has no meaning; its text is one line that names it."""
 
 
 class CoreSettings(BaseModel):
@@ -174,39 +138,12 @@ class CoreSettings(BaseModel):
         Raises:
             InvalidSetting: When its file can't be read.
         """
-        if self.edge_credential_file is not None:
-            try:
-                return self.edge_credential_file.read_text().strip() or None
-            except OSError as error:
-                raise InvalidSetting(f"edge_credential_file: {error.strerror}") from error
-        return (self.edge_credential.get_secret_value() or None) if self.edge_credential else None
+        return read_credential(self.edge_credential_file, self.edge_credential) or None
 
     @property
     def served_blocks(self) -> frozenset[str]:
         """Names of the blocks to serve to stations. Empty: all."""
         return frozenset(name.strip() for name in self.blocks.split(",") if name.strip())
-
-
-def descriptions() -> dict[str, str]:
-    """Return what stands below each setting. It is read from the source, since nobody but --help needs it."""
-    (definition,) = ast.parse(inspect.getsource(CoreSettings)).body
-    assert isinstance(definition, ast.ClassDef)
-    return {
-        setting.target.id: inspect.cleandoc(text.value.value)
-        for setting, text in itertools.pairwise(definition.body)
-        if isinstance(setting, ast.AnnAssign)
-        and isinstance(setting.target, ast.Name)
-        and isinstance(text, ast.Expr)
-        and isinstance(text.value, ast.Constant)
-        and isinstance(text.value.value, str)
-    }
-
-
-def from_environment(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """Return the settings that variables give, by name. A variable may be written in small letters, too."""
-    given = ((variable.upper(), value) for variable, value in environment.items())
-    named = ((variable.removeprefix(PREFIX).lower(), value) for variable, value in given if variable.startswith(PREFIX))
-    return {name: value for name, value in named if name in CoreSettings.model_fields}
 
 
 def read_settings(arguments: Sequence[str], environment: Mapping[str, str] = os.environ) -> CoreSettings:
@@ -217,14 +154,10 @@ def read_settings(arguments: Sequence[str], environment: Mapping[str, str] = os.
     """
     for variable in environment:
         _check_variable(variable.upper())
-    parser = FlagParser("citrine core", "Run a core: the process that decides and stores.", InvalidSetting)
-    said = descriptions() if {"-h", "--help"} & set(arguments) else {}
-    parser.add_settings(CoreSettings.model_fields, said, {"core_http_listen": ["--http-listen"]})
-    try:
-        return CoreSettings.model_validate({**from_environment(environment), **vars(parser.parse_args(arguments))})
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise InvalidSetting(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+    about = "Run a core: the process that decides and stores."
+    return settings.read_settings(
+        CoreSettings, "citrine core", about, arguments, environment, {"core_http_listen": ["--http-listen"]}
+    )
 
 
 def _check_variable(variable: str) -> None:
@@ -239,15 +172,3 @@ def _check_variable(variable: str) -> None:
     if meant or variable.startswith("CITRINE_CORE_"):
         hint = f", did you mean {PREFIX}{meant[0].upper()}?" if meant else ""
         raise InvalidSetting(f"unknown setting {variable}{hint}")
-
-
-def split_address(address: str) -> tuple[str, int]:
-    """Return host and port of ``host:port`` or ``[host]:port``.
-
-    Raises:
-        InvalidSetting: When it is neither.
-    """
-    host, separator, port = address.strip().rpartition(":")
-    if not separator or not port.isascii() or not port.isdigit() or int(port) > 65535:
-        raise InvalidSetting(f"{address!r} is not host:port")
-    return host.removeprefix("[").removesuffix("]"), int(port)

@@ -2,14 +2,9 @@
 
 import asyncio
 import contextlib
-import json
 import logging
-import os
-import tempfile
 from collections.abc import Awaitable, Callable
 from functools import partial
-from importlib import metadata
-from pathlib import Path
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -20,7 +15,7 @@ from citrine_core.blocks import built_in, plug_ins
 from citrine_core.business_counters import BusinessCounters
 from citrine_core.clock import Clock, utc_now
 from citrine_core.composition import resources_of
-from citrine_core.config import CoreSettings, split_address
+from citrine_core.config import CoreSettings
 from citrine_core.database_gauges import DatabaseGauges
 from citrine_core.db import Places, UnitOfWork, UnitOfWorkFactory, in_background
 from citrine_core.dispatch import Block, Dispatcher, HandlingStage, Inquiries, Stage
@@ -30,7 +25,6 @@ from citrine_core.dispatch.routes import Route, collect_served
 from citrine_core.errors import DatabaseUnavailable
 from citrine_core.events import EventFeed, FrameHub
 from citrine_core.housekeeping import Housekeeping
-from citrine_core.http import HealthServer
 from citrine_core.ids import new_id
 from citrine_core.jobs import Job
 from citrine_core.link import (
@@ -60,6 +54,9 @@ from citrine_core.resources.tenants import TenantDirectory
 from citrine_core.rpc import Access, RpcServer, build_server
 from citrine_core.rpc.access import EDGE_LINK
 from citrine_core.services import Services
+from citrine_process.addresses import join_address, listen, split_address
+from citrine_process.http import HealthServer
+from citrine_process.running import announce_ready, software_version
 
 __all__ = ["CannotStart", "Core"]
 
@@ -141,7 +138,7 @@ class Core:
         self.key_file = OperatorKeyFile(key_file, self.unit_of_work, clock) if key_file is not None else None
         self.rpc = self._rpc()
         self.gauges = DatabaseGauges(callers, self.metrics.registry)
-        self.http = HealthServer(self.metrics, self._missing, self.gauges.refresh)
+        self.http = HealthServer(self._missing, self._metrics)
         retained = (settings.event_retention, settings.command_retention, settings.meter_value_retention)
         self.housekeeping = Housekeeping(self.unit_of_work, clock, *retained)
         self.frames.connect(
@@ -219,7 +216,7 @@ class Core:
     def _edge_servicer(self) -> EdgeLinkServicer:
         return EdgeLinkServicer(
             core_id=self.core_id,
-            software_version=_software_version(),
+            software_version=software_version(),
             actions=self.routes.actions,
             clock=self._clock,
             links=self.links,
@@ -274,19 +271,17 @@ class Core:
     async def _listen(self) -> tuple[str, str]:
         host, port = split_address(self.settings.grpc_listen)
         try:
-            bound = self.rpc.server.add_insecure_port(_join(host, port))
+            bound = self.rpc.server.add_insecure_port(join_address(host, port))
         except RuntimeError:
             raise CannotStart(f"{self.settings.grpc_listen} can't be listened on; is another core running?") from None
         try:
-            http_host, http_port = await self.http.listen(*split_address(self.settings.core_http_listen))
+            return join_address(host, bound), await listen(self.http, self.settings.core_http_listen)
         except OSError as error:
-            raise CannotStart(f"{self.settings.core_http_listen} can't be listened on: {error.strerror}") from error
-        return _join(host, bound), _join(http_host, http_port)
+            raise CannotStart(str(error)) from error
 
     def _say_ready(self, grpc_address: str, http_address: str) -> None:
         addresses = {"grpc": grpc_address, "http": http_address}
-        if self.settings.ready_file is not None:
-            _write_atomically(self.settings.ready_file, json.dumps({**addresses, "pid": os.getpid()}))
+        announce_ready(self.settings.ready_file, addresses)
         logger.info("the core listens", extra=addresses)
 
     async def _drain(self) -> None:
@@ -331,6 +326,10 @@ class Core:
         await self.watchdog.refresh()
         return "" if self.health.serving else "the database is not available"
 
+    async def _metrics(self) -> bytes:
+        await self.gauges.refresh()
+        return self.metrics.render()
+
     async def _forget_station(self, work: UnitOfWork, tenant_id: str, station_id: str) -> None:
         await end_session(work, self.links, tenant_id, station_id, self._clock(), "the station was deleted")
         await self.queue.forget_station(work, tenant_id, station_id)
@@ -358,20 +357,3 @@ class Core:
 
 def _watch(tenant_id: str, station_id: str, on: bool) -> Watch:
     return Watch(tenant_id=tenant_id, station_id=station_id, on=on)
-
-
-def _software_version() -> str:
-    try:
-        return metadata.version("citrine-csms")
-    except metadata.PackageNotFoundError:
-        return "unknown"
-
-
-def _join(host: str, port: int) -> str:
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
-
-def _write_atomically(path: Path, text: str) -> None:
-    with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
-        file.write(text)
-    Path(file.name).replace(path)

@@ -2,29 +2,21 @@
 
 import asyncio
 import gc
-import json
 import logging
-import os
 import resource
-import signal
 import socket
 import sys
-import tempfile
 from collections.abc import Callable
-from importlib import metadata
-from pathlib import Path
 
 from citrine_edge import upstream
 from citrine_edge.admission import AdmissionLimits
 from citrine_edge.backlog import Backlog
-from citrine_edge.config import EdgeSettings, InvalidSetting, read_settings, split_address
+from citrine_edge.config import EdgeSettings, read_settings
 from citrine_edge.context import SessionContext, SessionLimits
 from citrine_edge.dialects import dialects
 from citrine_edge.discovery import Discovery
-from citrine_edge.http import HealthServer
 from citrine_edge.ids import new_id, new_trace_prefix
 from citrine_edge.link import Link
-from citrine_edge.logs import set_up_logging
 from citrine_edge.metrics import Metrics
 from citrine_edge.refusals import Refusals
 from citrine_edge.router import Router, RouterLimits
@@ -32,6 +24,11 @@ from citrine_edge.server import StationServer
 from citrine_edge.sessions import Sessions
 from citrine_edge.traces import Traces
 from citrine_edge.websocket import SocketLimits
+from citrine_process.addresses import join_address, listen, split_address
+from citrine_process.http import HealthServer
+from citrine_process.logs import set_up_logging
+from citrine_process.running import announce_ready, loop_factory, software_version, stop_by_signal
+from citrine_process.settings import InvalidSetting
 
 __all__ = ["Edge", "main"]
 
@@ -57,7 +54,7 @@ class Edge:
         self.router = Router(_router_limits(settings), self.metrics, loop)
         self.sessions = Sessions(
             new_id(),
-            _software_version(),
+            software_version(),
             self.router,
             self.metrics,
             loop,
@@ -87,7 +84,7 @@ class Edge:
             context,
             self.metrics,
         )
-        self.health = HealthServer(self.metrics, self._missing)
+        self.health = HealthServer(self._missing, self._metrics)
         credential = settings.credential()
         self.discovery = Discovery(
             settings.core, self.router, lambda address: Link(address, credential, self.router, self.metrics)
@@ -102,9 +99,9 @@ class Edge:
         Raises:
             OSError: When one of them can't be listened on, or the ready file can't be written.
         """
-        ocpp = await _listen(self.server, self.settings.ocpp_listen)
+        ocpp = await listen(self.server, self.settings.ocpp_listen)
         self.sessions.public_url = self.settings.public_url or await _own_url(ocpp)
-        http = await _listen(self.health, self.settings.edge_http_listen)
+        http = await listen(self.health, self.settings.edge_http_listen)
         async with asyncio.TaskGroup() as tasks:
             links = tasks.create_task(self.discovery.run(), name="discovery")
             sweeps = tasks.create_task(self._sweep(), name="sweep")
@@ -153,16 +150,18 @@ class Edge:
             return False
         return True
 
-    def _missing(self) -> str:
+    async def _missing(self) -> str:
         if self._draining:
             return "draining"
         return "" if self.router.available else "no core serves"
 
+    async def _metrics(self) -> bytes:
+        return self.metrics.render()
+
     def _announce(self, ocpp: str, http: str) -> None:
         addresses = {"ocpp": ocpp, "http": http}
         _logger.info("edge listens", extra=addresses)
-        if self.settings.ready_file is not None:
-            _write_atomically(self.settings.ready_file, json.dumps({**addresses, "pid": os.getpid()}))
+        announce_ready(self.settings.ready_file, addresses)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -221,32 +220,12 @@ def _calm_garbage_collector() -> None:
 
 
 def _run(settings: EdgeSettings) -> int:
-    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:
         return runner.run(_serve(settings))
 
 
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
-    try:
-        import uvloop
-    except ImportError:
-        # There is none for Windows.
-        return asyncio.new_event_loop
-    return uvloop.new_event_loop
-
-
 async def _serve(settings: EdgeSettings) -> int:
-    loop, stop = asyncio.get_running_loop(), asyncio.Event()
-    serving = asyncio.current_task()
-    assert serving is not None
-
-    def on_signal() -> None:
-        if stop.is_set():
-            # Asked twice: now.
-            serving.cancel()
-        stop.set()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, on_signal)
+    stop = stop_by_signal()
     try:
         await Edge(settings).run(stop)
     except asyncio.CancelledError:
@@ -299,34 +278,12 @@ def _socket_limits(settings: EdgeSettings) -> SocketLimits:
     )
 
 
-def _software_version() -> str:
-    try:
-        return metadata.version("citrine-csms")
-    except metadata.PackageNotFoundError:
-        return "unknown"
-
-
-async def _listen(server: StationServer | HealthServer, address: str) -> str:
-    try:
-        return _join(await server.listen(*split_address(address)))
-    except OSError as error:
-        # A loop puts its own words into strerror, and a name that is not found has a number that is no errno.
-        known = not isinstance(error, socket.gaierror) and error.errno
-        reason = os.strerror(known) if known else error.strerror or str(error)
-        raise OSError(f"cannot listen on {address}: {reason}") from error
-
-
-def _join(address: tuple[str, int]) -> str:
-    host, port = address
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
-
 async def _own_url(address: str) -> str:
     """Return the URL of a listener by its address; by the name of this machine where it listens on all of them."""
     host, port = split_address(address)
     if host in ("0.0.0.0", "::"):
         host = await _own_name()
-    return f"ws://{_join((host, port))}"
+    return f"ws://{join_address(host, port)}"
 
 
 async def _own_name() -> str:
@@ -338,13 +295,6 @@ async def _own_name() -> str:
     except (OSError, TimeoutError):
         return "127.0.0.1"
     return name
-
-
-def _write_atomically(path: Path, text: str) -> None:
-    """Write a file so that who sees it sees all of it."""
-    with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
-        file.write(text)
-    os.replace(file.name, path)
 
 
 if __name__ == "__main__":

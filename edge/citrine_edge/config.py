@@ -1,49 +1,20 @@
 """Settings of an edge process, by variable and flag."""
 
-import ast
-import inspect
-import itertools
 import os
-import re
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
-from citrine_edge.flags import FlagParser
+from citrine_process import settings
+from citrine_process.settings import PREFIX, Duration, InvalidSetting, read_credential
 
-__all__ = ["Duration", "EdgeSettings", "InvalidSetting", "descriptions", "read_settings", "split_address"]
-
-PREFIX = "CITRINE_"
+__all__ = ["EdgeSettings", "read_settings"]
 
 _OWN_PREFIXES = ("CITRINE_EDGE_", "CITRINE_OCPP_")
 """Variables with these prefixes are the edge's: one that it does not know is a mistake. Others may be the core's."""
-
-
-class InvalidSetting(Exception):
-    """A setting that is not known or has no meaning; its text is one line that names it."""
-
-
-_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|[smhdw])")
-_SPAN = re.compile(f"(?:{_PART.pattern})+")
-_UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
-
-
-def _seconds(value: object) -> object:
-    """Let "5m" and a bare number stand for what people mean; pydantic takes neither from text."""
-    if isinstance(value, str) and _SPAN.fullmatch(value):
-        return sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(value))
-    try:
-        return float(value) if isinstance(value, str) else value
-    except ValueError:
-        return value
-
-
-Duration = Annotated[timedelta, BeforeValidator(_seconds)]
-"""A time span: "90s", "5m", "1d12h", seconds, HH:MM:SS, or as ISO 8601 says ("PT5M", "P7D")."""
 
 
 class EdgeSettings(BaseModel):
@@ -178,27 +149,7 @@ class EdgeSettings(BaseModel):
         Raises:
             InvalidSetting: When its file can't be read.
         """
-        if self.edge_credential_file is not None:
-            try:
-                return self.edge_credential_file.read_text().strip()
-            except OSError as error:
-                raise InvalidSetting(f"edge_credential_file: {error.strerror}") from error
-        return self.edge_credential.get_secret_value() if self.edge_credential else ""
-
-
-def descriptions() -> dict[str, str]:
-    """Return what stands below each setting. It is read from the source, since nobody but --help needs it."""
-    (definition,) = ast.parse(inspect.getsource(EdgeSettings)).body
-    assert isinstance(definition, ast.ClassDef)
-    return {
-        setting.target.id: inspect.cleandoc(text.value.value)
-        for setting, text in itertools.pairwise(definition.body)
-        if isinstance(setting, ast.AnnAssign)
-        and isinstance(setting.target, ast.Name)
-        and isinstance(text, ast.Expr)
-        and isinstance(text.value, ast.Constant)
-        and isinstance(text.value.value, str)
-    }
+        return read_credential(self.edge_credential_file, self.edge_credential)
 
 
 def read_settings(arguments: Sequence[str], environment: Mapping[str, str] = os.environ) -> EdgeSettings:
@@ -207,31 +158,13 @@ def read_settings(arguments: Sequence[str], environment: Mapping[str, str] = os.
     Raises:
         InvalidSetting: When one is unknown or invalid.
     """
-    names, given = EdgeSettings.model_fields, {}
-    for variable, value in environment.items():
+    for variable in environment:
         # Written in small letters, it is the same.
-        name = variable.upper().removeprefix(PREFIX).lower()
-        if variable.upper().startswith(PREFIX) and name in names:
-            given[name] = value
-        elif variable.upper().startswith(_OWN_PREFIXES):
+        if variable.upper().startswith(_OWN_PREFIXES) and variable.upper().removeprefix(PREFIX).lower() not in (
+            EdgeSettings.model_fields
+        ):
             raise InvalidSetting(f"unknown setting {variable}")
-    parser = FlagParser("citrine edge", "Run an edge: the process that stations connect to.", InvalidSetting)
-    said = descriptions() if {"-h", "--help"} & set(arguments) else {}
-    parser.add_settings(names, said, {"edge_http_listen": ["--http-listen"]})
-    try:
-        return EdgeSettings.model_validate({**given, **vars(parser.parse_args(arguments))})
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise InvalidSetting(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
-
-
-def split_address(address: str) -> tuple[str, int]:
-    """Return host and port of ``host:port`` or ``[host]:port``.
-
-    Raises:
-        InvalidSetting: When it is neither.
-    """
-    host, separator, port = address.strip().rpartition(":")
-    if not separator or not port.isascii() or not port.isdigit() or int(port) > 65535:
-        raise InvalidSetting(f"{address!r} is not host:port")
-    return host.removeprefix("[").removesuffix("]"), int(port)
+    about = "Run an edge: the process that stations connect to."
+    return settings.read_settings(
+        EdgeSettings, "citrine edge", about, arguments, environment, {"edge_http_listen": ["--http-listen"]}
+    )

@@ -6,9 +6,9 @@ import logging
 import socket
 from collections.abc import Callable
 
-from citrine_edge.config import split_address
 from citrine_edge.link import Link
 from citrine_edge.router import Router
+from citrine_process.addresses import split_address
 
 __all__ = ["Discovery"]
 

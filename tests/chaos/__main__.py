@@ -45,7 +45,7 @@ async def _run(database: str, arguments: argparse.Namespace, seed: int, folder: 
             await fleet.acknowledged(5 * arguments.stations)
             await harm(site, fleet, outcome, random.Random(seed), arguments.minutes * 60, say, arguments.only)
             say("stations deliver what they have")
-        await compare(site, fleet, outcome)
+        await compare(site.deployment, fleet, outcome)
     return outcome
 
 

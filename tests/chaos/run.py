@@ -11,6 +11,7 @@ from citrine.api.v1.transactions_pb2 import ListTransactionsRequest
 from citrine_simulator import EventKey
 from tests.chaos.faults import FAULTS, Fault
 from tests.chaos.site import Site
+from tests.support.deployment import Deployment
 from tests.support.load import Fleet, stored_events
 
 __all__ = ["Outcome", "compare", "harm", "harm_by"]
@@ -139,10 +140,10 @@ async def harm_by(
         outcome.silences.append((name, pulse.longest))
 
 
-async def compare(site: Site, fleet: Fleet, outcome: Outcome) -> None:
+async def compare(deployment: Deployment, fleet: Fleet, outcome: Outcome) -> None:
     """Compare what stations have queued with what is stored, message by message, once all was delivered."""
-    async with site.deployment.client() as citrine:
-        stored = await stored_events(citrine, site.station_ids)
+    async with deployment.client() as citrine:
+        stored = await stored_events(citrine, [station.config.station_id for station in fleet.stations])
         every = [
             transaction
             async for page in citrine.pages(

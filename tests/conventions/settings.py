@@ -11,8 +11,9 @@ from pydantic.fields import FieldInfo
 from typer.core import TyperOption
 
 from citrine_cli.app import build_app
-from citrine_core import config as core
-from citrine_edge import config as edge
+from citrine_core.config import CoreSettings
+from citrine_edge.config import EdgeSettings
+from citrine_process.settings import descriptions
 
 __all__ = ["DOCUMENT", "page"]
 
@@ -29,8 +30,8 @@ and better there than in a flag.
 """
 
 _PROCESSES = (
-    ("Core", core.CoreSettings, core.descriptions, "What `citrine core` and `citrine db upgrade` read."),
-    ("Edge", edge.EdgeSettings, edge.descriptions, "What `citrine edge` reads."),
+    ("Core", CoreSettings, "What `citrine core` and `citrine db upgrade` read."),
+    ("Edge", EdgeSettings, "What `citrine edge` reads."),
 )
 
 _TABLE = "| variable | flag | form | default | meaning |\n|---|---|---|---|---|\n"
@@ -39,8 +40,8 @@ _TABLE = "| variable | flag | form | default | meaning |\n|---|---|---|---|---|\
 def page() -> str:
     """Return the page as it should be."""
     parts = [_HEAD]
-    for title, settings, descriptions, about in _PROCESSES:
-        parts.append(f"\n## {title}\n\n{about}\n\n{_TABLE}{''.join(_rows(settings, descriptions()))}")
+    for title, settings, about in _PROCESSES:
+        parts.append(f"\n## {title}\n\n{about}\n\n{_TABLE}{''.join(_rows(settings, descriptions(settings)))}")
     parts.append(
         "\n## Command line\n\nWhat every command of `citrine` reads that calls a core, and what `citrine up` reads; "
         f"the other flags are in each command's `--help`.\n\n{_TABLE}{''.join(_rows_of_commands())}"

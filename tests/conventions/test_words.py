@@ -10,7 +10,13 @@ from tests.conventions.test_help import EVERY, options
 ROOT = Path(__file__).parents[2]
 GLOSSARY = ROOT / "docs" / "glossary.md"
 
-PROGRAMS = ("clients/cli/citrine_cli", "clients/simulator/citrine_simulator", "core/citrine_core", "edge/citrine_edge")
+PROGRAMS = (
+    "clients/cli/citrine_cli",
+    "clients/simulator/citrine_simulator",
+    "core/citrine_core",
+    "core/citrine_process",
+    "edge/citrine_edge",
+)
 CONTRACTS = ("protos/citrine/api/v1", "protos/citrine/events/v1")
 PAGES = ("docs/blocks.md", "docs/cli.md", "docs/settings.md", "docs/metrics.md", "docs/simulator.md")
 

@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from citrine_core.config import CoreSettings, InvalidSetting, descriptions, read_settings, split_address
+from citrine_core.config import CoreSettings, read_settings
 from citrine_edge.config import EdgeSettings
+from citrine_process.addresses import split_address
+from citrine_process.settings import InvalidSetting, descriptions
 
 
 def test_a_flag_wins_over_a_variable(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -33,7 +35,7 @@ def test_the_help_says_of_every_setting_what_it_is_for(capsys: pytest.CaptureFix
     with pytest.raises(SystemExit):
         read_settings(["--help"], {})
 
-    assert descriptions().keys() == CoreSettings.model_fields.keys()
+    assert descriptions(CoreSettings).keys() == CoreSettings.model_fields.keys()
     assert "Database transactions for stations at a time." in " ".join(capsys.readouterr().out.split())
 
 

@@ -34,11 +34,11 @@ from citrine.ocpp.v2.provisioning_pb2 import (
     ResetResponse,
 )
 from citrine_core.background import survive
-from citrine_core.config import InvalidSetting
 from citrine_core.core import CALLERS, CannotStart
 from citrine_core.db import in_background
 from citrine_core.db.upgrade import upgrade
 from citrine_core.errors import Overloaded
+from citrine_process.settings import InvalidSetting
 from tests.support.core import CREDENTIAL, PASSWORD, RunningCore, running_core
 from tests.support.fake_edge import FakeEdge, FakeSession, RefusedByCore, fake_edge, timestamp
 from tests.support.postgres import PostgresServer

@@ -13,7 +13,7 @@ from citrine.api.v1.common_pb2 import COMMAND_STATE_ANSWERED, COMMAND_STATE_QUEU
 from citrine.events.v1.events_pb2 import Event
 from citrine_core import housekeeping
 from citrine_core.blocks.meter_values import Sample
-from citrine_core.config import InvalidSetting, read_settings
+from citrine_core.config import read_settings
 from citrine_core.db import UnitOfWorkFactory
 from citrine_core.db.partitions import add_partitions
 from citrine_core.dispatch.models import HandledMessage
@@ -22,6 +22,7 @@ from citrine_core.events import OutboxRepository
 from citrine_core.housekeeping import Housekeeping
 from citrine_core.resources.commands import CommandRepository, CommandRow
 from citrine_core.resources.keys import ApiKey, KeyRepository
+from citrine_process.settings import InvalidSetting
 
 NOW = datetime(2031, 6, 15, 12, 0, tzinfo=UTC)
 DAY = timedelta(days=1)

@@ -10,8 +10,8 @@ from citrine.api.v1 import provisioning_pb2
 from citrine.api.v1.provisioning_pb2_grpc import ProvisioningServiceStub
 from citrine.ocpp.v2 import provisioning_pb2 as ocpp
 from citrine.ocpp.v2.availability_pb2 import HeartbeatRequest
-from citrine_core.logs import FieldFormatter
 from citrine_core.traces import current_trace, set_trace, trace_id_of
+from citrine_process.logs import FieldFormatter
 from tests.support.core import PASSWORD, RunningCore
 
 TRACE_ID = "4bf92f3577b34da6a3ce929d0e0e4736"
@@ -43,9 +43,9 @@ async def test_what_is_none_is_ignored(traceparent: str, trace_id: str) -> None:
 async def test_log_lines_bear_the_trace_of_their_task() -> None:
     record = logging.makeLogRecord({"name": "n", "levelname": "INFO", "msg": "it happened", "station_id": "CS-1"})
     set_trace(TRACEPARENT)
-    of_task = FieldFormatter().format(record)
+    of_task = FieldFormatter(lambda: trace_id_of(current_trace())).format(record)
     record.trace_id = "its own"
-    of_record = FieldFormatter().format(record)
+    of_record = FieldFormatter(lambda: trace_id_of(current_trace())).format(record)
 
     assert of_task.endswith(f"it happened station_id='CS-1' trace_id='{TRACE_ID}'")
     assert of_record.endswith("it happened station_id='CS-1' trace_id='its own'")

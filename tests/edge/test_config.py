@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from citrine_edge import config
-from citrine_edge.config import EdgeSettings, InvalidSetting, descriptions, read_settings, split_address
+from citrine_edge.config import EdgeSettings, read_settings
+from citrine_process.addresses import split_address
+from citrine_process.settings import InvalidSetting, descriptions
 
 
 @pytest.fixture(autouse=True)
@@ -112,4 +114,4 @@ def test_address_without_port_is_refused(text: str) -> None:
 
 def test_every_setting_is_documented() -> None:
     assert inspect.getdoc(config) is not None
-    assert descriptions().keys() == EdgeSettings.model_fields.keys()
+    assert descriptions(EdgeSettings).keys() == EdgeSettings.model_fields.keys()

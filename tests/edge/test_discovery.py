@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from citrine_edge.config import InvalidSetting
 from citrine_edge.discovery import Discovery
 from citrine_edge.link import Link
 from citrine_edge.metrics import Metrics
 from citrine_edge.router import Router, RouterLimits
+from citrine_process.settings import InvalidSetting
 from tests.support.fake_core import WAIT
 
 Found = list[tuple[Any, ...]]

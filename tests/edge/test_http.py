@@ -73,7 +73,7 @@ async def test_bad_requests_harm_nobody(edge: RunningEdge, request_: bytes) -> N
 
 
 async def test_slow_request_is_dropped(edge: RunningEdge, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("citrine_edge.http.REQUEST_TIMEOUT", 0.05)
+    monkeypatch.setattr("citrine_process.http.REQUEST_TIMEOUT", 0.05)
     reader, writer = await asyncio.open_connection(*edge.http.split(":"))
     writer.write(b"GET /healthz")
 

@@ -2,7 +2,7 @@
 
 import logging
 
-from citrine_edge.logs import FieldFormatter
+from citrine_process.logs import FieldFormatter
 
 
 def test_fields_stand_behind_the_sentence() -> None:

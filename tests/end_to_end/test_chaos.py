@@ -46,5 +46,5 @@ async def test_nothing_is_lost_whatever_fails(database: str, tmp_path: Path) -> 
             for fault in FAULTS:
                 if fault.name in SHORT and fault.can(site):
                     await harm_by(site, fleet, outcome, [fault], chance, print, SHORT[fault.name])
-        await compare(site, fleet, outcome)
+        await compare(site.deployment, fleet, outcome)
         assert outcome.is_sound, f"{outcome}\n{site.deployment.problems()}"

@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from citrine.api.v1.events_pb2 import SubscribeRequest
 from citrine.api.v1.stations_pb2 import CreateStationRequest, Station
 from citrine_core.db import create_engine
-from tests.end_to_end.test_faults import assert_nothing_lost_or_doubled
+from tests.chaos.run import Outcome, compare
 from tests.support.deployment import Deployment, Process, deploy
 from tests.support.load import Fleet, charging_fleet, register
 from tests.support.postgres import PostgresServer
@@ -41,6 +41,12 @@ def frozen(core: Process) -> Iterator[None]:
         yield
     finally:
         psutil.Process(core.pid).resume()
+
+
+async def assert_nothing_lost_or_doubled(deployment: Deployment, fleet: Fleet) -> None:
+    outcome = Outcome()
+    await compare(deployment, fleet, outcome)
+    assert outcome.is_sound, f"{outcome}\n{deployment.problems()}"
 
 
 @pytest.fixture

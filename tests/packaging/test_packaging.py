@@ -15,12 +15,21 @@ from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
-PACKAGES = ["citrine", "citrine_cli", "citrine_core", "citrine_edge", "citrine_sdk", "citrine_simulator"]
+PACKAGES = [
+    "citrine",
+    "citrine_cli",
+    "citrine_core",
+    "citrine_edge",
+    "citrine_process",
+    "citrine_sdk",
+    "citrine_simulator",
+]
 SOURCES = {
     "citrine": ROOT / "protos/citrine",
     "citrine_cli": ROOT / "clients/cli/citrine_cli",
     "citrine_core": ROOT / "core/citrine_core",
     "citrine_edge": ROOT / "edge/citrine_edge",
+    "citrine_process": ROOT / "core/citrine_process",
     "citrine_sdk": ROOT / "clients/sdk/citrine_sdk",
     "citrine_simulator": ROOT / "clients/simulator/citrine_simulator",
 }

@@ -16,15 +16,16 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
 from citrine_core.blocks import plug_ins
 from citrine_core.clock import utc_now
-from citrine_core.config import CoreSettings, InvalidSetting, descriptions, from_environment
+from citrine_core.config import CoreSettings
 from citrine_core.db.engine import create_engine
 from citrine_core.db.outages import is_outage
 from citrine_core.db.partitions import add_partitions
 from citrine_core.db.schema_version import MIGRATIONS
 from citrine_core.db.unit_of_work import UnitOfWorkFactory
 from citrine_core.errors import DatabaseUnavailable
-from citrine_core.flags import FlagParser
 from citrine_core.services import Services
+from citrine_process.flags import FlagParser
+from citrine_process.settings import InvalidSetting, descriptions, from_environment
 
 if TYPE_CHECKING:
     from citrine.events.v1.events_pb2 import Event
@@ -47,10 +48,11 @@ def main(argv: Sequence[str]) -> int:
     """
     parser = FlagParser("citrine db upgrade", "Bring a database to the newest schema.", InvalidSetting)
     parser.add_settings(
-        {"database": CoreSettings.model_fields["database"]}, {"database": descriptions()["database"]}, {}
+        {"database": CoreSettings.model_fields["database"]}, {"database": descriptions(CoreSettings)["database"]}, {}
     )
     try:
-        settings = CoreSettings.model_validate({**from_environment(), **vars(parser.parse_args(argv))})
+        given = from_environment(CoreSettings.model_fields)
+        settings = CoreSettings.model_validate({**given, **vars(parser.parse_args(argv))})
     except SystemExit as stop:
         return int(stop.code or 0)
     except InvalidSetting as error:

@@ -11,10 +11,10 @@ from sqlalchemy import Table
 
 from citrine.ocpp.actions import action_of
 from citrine.ocpp.v2.data_transfer_pb2 import DataTransferRequest, DataTransferResponse, DataTransferStatusEnum
-from citrine_core.config import InvalidSetting
 from citrine_core.db import UnitOfWork
 from citrine_core.dispatch.calls import Call, Mark, marks_of
 from citrine_core.jobs import Job
+from citrine_process.settings import InvalidSetting
 
 if TYPE_CHECKING:
     from citrine_core.dispatch.inquiries import Inquirer

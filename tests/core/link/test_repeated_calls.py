@@ -29,7 +29,8 @@ from citrine_core.db import create_engine
 from citrine_core.db.tables import metadata, own_tables
 from citrine_core.db.upgrade import upgrade
 from citrine_core.dispatch.models import AnsweredCall
-from citrine_core.logs import FieldFormatter
+from citrine_core.traces import current_trace, trace_id_of
+from citrine_process.logs import FieldFormatter
 from tests.support.authorizer import fake_authorizer
 from tests.support.core import PASSWORD, RunningCore, running_core
 from tests.support.databases import somebody_waits
@@ -198,7 +199,7 @@ async def test_what_is_logged_of_a_call_bears_its_trace(core: RunningCore) -> No
     """Also where it came in a batch with others."""
     text = io.StringIO()
     handler = logging.StreamHandler(text)
-    handler.setFormatter(FieldFormatter())
+    handler.setFormatter(FieldFormatter(lambda: trace_id_of(current_trace())))
     logging.getLogger("citrine_core").addHandler(handler)
     try:
         async with core.edge() as edge:

@@ -11,10 +11,11 @@ from citrine.api.v1 import authorization_pb2_grpc
 from citrine_core.blocks.authorization.directory import SettingsDirectory, settings_to_proto
 from citrine_core.blocks.authorization.models import AuthorizationSettings
 from citrine_core.blocks.authorization.repository import AuthorizationRepository
-from citrine_core.config import InvalidSetting, split_address
 from citrine_core.errors import InvalidArgument
 from citrine_core.rpc import apply_mask, caller, check_length, check_printable
 from citrine_core.services import Services
+from citrine_process.addresses import split_address
+from citrine_process.settings import InvalidSetting
 
 __all__ = ["AuthorizationServicer"]
 

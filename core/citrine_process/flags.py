@@ -1,4 +1,4 @@
-"""The flags of a core, and their help: it looks as that of every command of `citrine` does."""
+"""The flags of a process, and their help: it looks as that of every command of `citrine` does."""
 
 import argparse
 from collections.abc import Iterable, Mapping, Sequence

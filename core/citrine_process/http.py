@@ -3,8 +3,6 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from citrine_core.metrics import Metrics
-
 __all__ = ["HealthServer"]
 
 REQUEST_TIMEOUT = 5.0
@@ -18,20 +16,16 @@ _PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
 
 
 class HealthServer:
-    """The port for those who watch over the core.
+    """The port for those who watch over a process.
 
     Args:
-        metrics: Shown at /metrics.
-        missing: Finds out what is missing for the core to serve; empty if nothing is.
-        refresh: Awaited before the metrics are shown.
+        missing: Finds out what is missing for the process to serve; empty if nothing is.
+        metrics: Returns what /metrics shows.
     """
 
-    def __init__(
-        self, metrics: Metrics, missing: Callable[[], Awaitable[str]], refresh: Callable[[], Awaitable[None]]
-    ) -> None:
-        self._metrics = metrics
+    def __init__(self, missing: Callable[[], Awaitable[str]], metrics: Callable[[], Awaitable[bytes]]) -> None:
         self._missing = missing
-        self._refresh = refresh
+        self._metrics = metrics
         self._server: asyncio.Server | None = None
 
     async def listen(self, host: str, port: int) -> tuple[str, int]:
@@ -81,6 +75,5 @@ class HealthServer:
                     return "503 Service Unavailable", _TEXT, f"{missing}\n".encode()
                 return "200 OK", _TEXT, b"ok\n"
             case b"/metrics":
-                await self._refresh()
-                return "200 OK", _PROMETHEUS, self._metrics.render()
+                return "200 OK", _PROMETHEUS, await self._metrics()
         return "404 Not Found", _TEXT, b"/healthz, /readyz, /metrics\n"

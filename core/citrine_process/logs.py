@@ -2,8 +2,7 @@
 
 import logging
 import sys
-
-from citrine_core.traces import current_trace, trace_id_of
+from collections.abc import Callable
 
 __all__ = ["FieldFormatter", "set_up_logging"]
 
@@ -11,22 +10,27 @@ _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", 
 
 
 class FieldFormatter(logging.Formatter):
-    """Writes the fields of a record as ``name=value`` behind its sentence, and the trace that the task works for."""
+    """Writes the fields of a record as ``name=value`` behind its sentence, and the trace that the task works for.
 
-    def __init__(self) -> None:
+    Args:
+        trace_id: Returns the id of that trace; empty where there is none.
+    """
+
+    def __init__(self, trace_id: Callable[[], str] = str) -> None:
         super().__init__("%(asctime)s %(levelname)s %(name)s: %(message)s")
+        self._trace_id = trace_id
 
     def formatMessage(self, record: logging.LogRecord) -> str:
         """Return the line of a record."""
         fields = [f"{name}={value!r}" for name, value in vars(record).items() if name not in _STANDARD]
-        trace_id = trace_id_of(current_trace())
+        trace_id = self._trace_id()
         if trace_id and not hasattr(record, "trace_id"):
             fields.append(f"trace_id={trace_id!r}")
         return " ".join([super().formatMessage(record), *fields])
 
 
-def set_up_logging(level: str) -> None:
-    """Write log records to standard error."""
+def set_up_logging(level: str, trace_id: Callable[[], str] = str) -> None:
+    """Write log records of a level and above to standard error; `trace_id` is as in FieldFormatter."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(FieldFormatter())
+    handler.setFormatter(FieldFormatter(trace_id))
     logging.basicConfig(level=level, handlers=[handler], force=True)
