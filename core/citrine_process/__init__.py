@@ -2,3 +2,5 @@
 
 It knows neither core nor edge, and nothing of OCPP; both are built on it.
 """
+
+__all__: list[str] = []

@@ -98,6 +98,7 @@ OTHER_CLOCKS = {
 }
 
 OTHER_ENVIRONMENT = {
+    "core/citrine_process/settings.py",
     # Tells an empty key from none, which typer does not.
     "clients/cli/citrine_cli/app.py",
     # Sets a variable for gRPC before it is loaded.

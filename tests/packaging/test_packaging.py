@@ -15,15 +15,6 @@ from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
-PACKAGES = [
-    "citrine",
-    "citrine_cli",
-    "citrine_core",
-    "citrine_edge",
-    "citrine_process",
-    "citrine_sdk",
-    "citrine_simulator",
-]
 SOURCES = {
     "citrine": ROOT / "protos/citrine",
     "citrine_cli": ROOT / "clients/cli/citrine_cli",
@@ -33,6 +24,7 @@ SOURCES = {
     "citrine_sdk": ROOT / "clients/sdk/citrine_sdk",
     "citrine_simulator": ROOT / "clients/simulator/citrine_simulator",
 }
+PACKAGES = sorted(SOURCES)
 UNCOPIED = shutil.ignore_patterns(".*", "*_pb2*", "__pycache__", "*.db", "tests", "build", "dist", "node_modules")
 
 
