@@ -19,7 +19,7 @@ class FlowControl:
     Whoever counts something here may find messages brought before `resume` returns.
     """
 
-    __slots__ = ("_backlog", "_crowded", "_inbox", "_loop", "_max_inbound", "_rate", "_slowed", "_transport")
+    __slots__ = ("_backlog", "_crowded", "_inbox", "_loop", "_max_inbound", "_paused", "_rate", "_slowed", "_transport")
 
     def __init__(
         self,
@@ -39,6 +39,7 @@ class FlowControl:
         self._rate = TokenBucket(frame_rate, frame_rate * RATE_BURST, loop.time())
         self._slowed = False
         self._crowded = False
+        self._paused = False
 
     def message_came(self) -> bool:
         """Count a message; return True where the station is too fast from now on, and read on when its rate allows."""
@@ -46,7 +47,7 @@ class FlowControl:
         if not delay or self._slowed:
             return False
         self._slowed = True
-        self._transport.pause()
+        self._pause()
         self._loop.call_later(delay, self._speed_up)
         return True
 
@@ -55,9 +56,9 @@ class FlowControl:
         if not self._backlog.add(size):
             self._crowded = True
             self._backlog.stop(self._read_on)
-            self._transport.pause()
+            self._pause()
         if self._inbox.flight is not None and len(self._inbox) >= self._max_inbound:
-            self._transport.pause()
+            self._pause()
 
     def call_ended(self, size: int) -> None:
         """Count a CALL no more: it is answered, or refused."""
@@ -65,13 +66,18 @@ class FlowControl:
 
     def resume(self) -> None:
         """Read on, unless something still speaks against it. What was read before is taken in at once."""
-        if not self._slowed and not self._crowded and len(self._inbox) < self._max_inbound:
+        if self._paused and not self._slowed and not self._crowded and len(self._inbox) < self._max_inbound:
+            self._paused = False
             self._transport.resume()
 
     def end(self) -> None:
         """Count nothing of this station any more: its session is over."""
         self._backlog.remove(self._inbox.size)
         self._backlog.forget(self._read_on)
+
+    def _pause(self) -> None:
+        self._paused = True
+        self._transport.pause()
 
     def _read_on(self) -> None:
         self._crowded = False

@@ -1,4 +1,4 @@
-"""What cores are told of sessions and commands: kept while nobody can be told, told again where it may be in vain."""
+"""What cores are told of sessions and commands: retained while no core takes it, resent where it may be lost."""
 
 import asyncio
 from collections import deque
@@ -13,7 +13,7 @@ __all__ = ["Reports"]
 PATIENCE = 3.0
 """Seconds for which news of a command wait for the core that sent it, before any other gets them."""
 
-RETOLD = 15.0
+RESEND_WITHIN = 15.0
 """Seconds for which a report is remembered, to be made again when its link is lost: nothing says that a core has read
 it, and that a core is dead is found within ten. Whoever is told something twice takes note of it once."""
 
@@ -38,45 +38,45 @@ class Reports:
         self._metrics = metrics
         self._loop = loop
         self._waiting: deque[_Report] = deque()
-        self._told: deque[_Report] = deque()
+        self._sent: deque[_Report] = deque()
 
     def command_ids(self) -> set[str]:
         """Return the commands of which something was reported lately, or is to be."""
         self._forget_old(self._loop.time())
-        return {report.command_id for report in (*self._told, *self._waiting) if report.command_id}
+        return {report.command_id for report in (*self._sent, *self._waiting) if report.command_id}
 
-    def tell(self, link: Link, data: bytes, command_id: str = "") -> None:
+    def send(self, link: Link, data: bytes, command_id: str = "") -> None:
         """Send an item by a link that is up."""
-        self._told.append(_Report(data, self._loop.time(), link.core_id, command_id))
+        self._sent.append(_Report(data, self._loop.time(), link.core_id, command_id))
         link.push(data)
 
-    def tell_core(self, core_id: str, data: bytes, command_id: str = "") -> None:
+    def send_to_core(self, core_id: str, data: bytes, command_id: str = "") -> None:
         """Send an item, about a command where that is named, to a core once it is linked.
 
         Where it does not come back, to another one.
         """
         link = self._link_to(core_id)
         if link is not None:
-            self.tell(link, data, command_id)
+            self.send(link, data, command_id)
         else:
-            self.keep(data, core_id, command_id)
+            self.retain(data, core_id, command_id)
 
-    def keep(self, data: bytes, core_id: str = "", command_id: str = "") -> None:
-        """Keep an item until a core serves, or that core is linked."""
+    def retain(self, data: bytes, core_id: str = "", command_id: str = "") -> None:
+        """Retain an item until a core serves, or that core is linked."""
         if len(self._waiting) >= MAX_REPORTS:
             self._waiting.popleft()
             self._metrics.dropped.inc("report")
         self._waiting.append(_Report(data, self._loop.time(), core_id, command_id))
 
     def link_lost(self, link: Link) -> None:
-        """Make again what was reported by a link of late."""
+        """Resend what was reported by a link of late."""
         now = self._loop.time()
-        told, self._told = self._told, deque()
+        sent, self._sent = self._sent, deque()
         again = deque[_Report]()
-        for report in told:
+        for report in sent:
             if report.core_id != link.core_id:
-                self._told.append(report)
-            elif now - report.since < RETOLD:
+                self._sent.append(report)
+            elif now - report.since < RESEND_WITHIN:
                 again.append(_Report(report.data, now, report.core_id, report.command_id))
         # It is older than what waits.
         self._waiting = again + self._waiting
@@ -96,11 +96,11 @@ class Reports:
             if link is None:
                 self._waiting.append(report)
             else:
-                self.tell(link, report.data, report.command_id)
+                self.send(link, report.data, report.command_id)
 
     def _forget_old(self, now: float) -> None:
-        while self._told and now - self._told[0].since >= RETOLD:
-            self._told.popleft()
+        while self._sent and now - self._sent[0].since >= RESEND_WITHIN:
+            self._sent.popleft()
 
     def _link_to(self, core_id: str) -> Link | None:
         return next((link for link in self._links if link.up and link.core_id == core_id), None)

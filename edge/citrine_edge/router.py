@@ -203,9 +203,9 @@ class Router:
         """Tell the core of a station that it opened or closed, now or when a core is there."""
         link = self._route(session, None)
         if link is None:
-            self._reports.keep(data)
+            self._reports.retain(data)
         else:
-            self._reports.tell(link, data)
+            self._reports.send(link, data)
 
     def offer(self, key: tuple[str, str], data: bytes) -> bool:
         """Bring an item about a station, given by tenant and id, to its core; return False where none takes it now."""
@@ -214,7 +214,7 @@ class Router:
 
     def report_to(self, core_id: str, data: bytes, command_id: str = "") -> None:
         """Tell the core that sent a command how it went; another one where it does not come back."""
-        self._reports.tell_core(core_id, data, command_id)
+        self._reports.send_to_core(core_id, data, command_id)
 
     def sweep(self) -> None:
         """Enforce what must not take long; to be called several times in hold_time."""

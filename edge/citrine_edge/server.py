@@ -31,11 +31,11 @@ __all__ = ["StationServer"]
 RETRY_AFTER = 5
 """Seconds after which a station that was refused with 503 may come back; up to twice as many are added at random."""
 
-TOLD_RATE = 10.0
-"""Handshakes per second that the edge refuses by itself and tells a core of."""
+REPORT_RATE = 10.0
+"""Handshakes per second that the edge refuses by itself and reports to a core."""
 
 MAX_OFFERED = 200
-"""Characters of the subprotocols of such a handshake that are told."""
+"""Characters of the subprotocols of such a handshake that are reported."""
 
 BACKLOG = 2048
 """TCP connections that wait for their accept."""
@@ -84,7 +84,7 @@ class StationServer:
         self._sockets: set[StationSocket] = set()
         self._draining = False
         self._admission = Admission(limits, context.loop.time())
-        self._told = TokenBucket(TOLD_RATE, 2 * TOLD_RATE, context.loop.time())
+        self._reports = TokenBucket(REPORT_RATE, 2 * REPORT_RATE, context.loop.time())
         self._server: asyncio.Server
         metrics.sockets.set_function(lambda: len(sessions))
         metrics.idle_connections.set_function(lambda: self._admission.idle)
@@ -137,25 +137,25 @@ class StationServer:
             self._count(response.status_code)
             socket.reject(response)
             if response.status_code == 400 and not offered:
-                self._tell(identity, socket, pb.HandshakeRefused.CAUSE_VERSION)
+                self._report(identity, socket, pb.HandshakeRefused.CAUSE_VERSION)
             return
         if subprotocol is None:
             # Errata 2025-04, TC_B_58: a station with whom we share no version is refused before the upgrade.
             self._refuse(socket, 400)
-            self._tell(identity, socket, pb.HandshakeRefused.CAUSE_VERSION, offered[:MAX_OFFERED])
+            self._report(identity, socket, pb.HandshakeRefused.CAUSE_VERSION, offered[:MAX_OFFERED])
             return
         try:
             credentials = read_authorization(request.headers.get_all("Authorization"))
         except InvalidCredentials:
             self._refuse(socket, 401)
-            self._tell(identity, socket, pb.HandshakeRefused.CAUSE_CREDENTIALS)
+            self._report(identity, socket, pb.HandshakeRefused.CAUSE_CREDENTIALS)
             return
         if self._draining or not self._router.available:
             self._refuse(socket, 503)
             return
         if wait := self._admission.station_may_ask(socket, identity, now):
             self._refuse(socket, 429, ceil(jitter(wait, wait + RETRY_AFTER)))
-            self._tell(identity, socket, pb.HandshakeRefused.CAUSE_TOO_MANY)
+            self._report(identity, socket, pb.HandshakeRefused.CAUSE_TOO_MANY)
             return
         if not self._router.try_let_in():
             # After an outage they come one by one; nothing is wrong with this one.
@@ -163,7 +163,7 @@ class StationServer:
             return
         if not self._admission.may_ask(socket, len(self._sessions), now):
             self._refuse(socket, 503)
-            self._tell(identity, socket, pb.HandshakeRefused.CAUSE_TOO_MANY)
+            self._report(identity, socket, pb.HandshakeRefused.CAUSE_TOO_MANY)
             return
         dialect = self._dialects[subprotocol]
         admit = pb.Admit(
@@ -227,11 +227,11 @@ class StationServer:
         self._admission.refused(socket)
         socket.reject(response)
 
-    def _tell(
+    def _report(
         self, identity: Identity, socket: StationSocket, cause: "pb.HandshakeRefused.Cause.ValueType", offered: str = ""
     ) -> None:
         """Let the operator know of a station that no core is asked about."""
-        if self._told.try_take(self._context.loop.time()):
+        if self._reports.try_take(self._context.loop.time()):
             key = (identity.tenant_id, identity.station_id)
             self._router.offer(key, upstream.handshake_refused(*key, socket.remote_address, cause, offered))
 

@@ -44,10 +44,10 @@ async def test_result_that_was_not_read_before_the_link_was_lost_is_told_again(
 async def test_what_a_lost_link_was_told_comes_before_what_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     first, second = link_to("A"), link_to("B")
     reports = Reports([first, second], Metrics(), asyncio.get_running_loop())
-    reports.tell(first, b"1")
-    reports.tell(second, b"other")
+    reports.send(first, b"1")
+    reports.send(second, b"other")
     first.up = False
-    reports.tell_core("A", b"2")
+    reports.send_to_core("A", b"2")
     reports.link_lost(first)
     reports.flush()
     assert queue(second) == [b"other"]
@@ -59,10 +59,10 @@ async def test_what_a_lost_link_was_told_comes_before_what_waits(monkeypatch: py
 
 
 async def test_what_was_told_long_ago_is_not_told_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("citrine_edge.reports.RETOLD", 0.0)
+    monkeypatch.setattr("citrine_edge.reports.RESEND_WITHIN", 0.0)
     first = link_to("A")
     reports = Reports([first], Metrics(), asyncio.get_running_loop())
-    reports.tell(first, b"1")
+    reports.send(first, b"1")
     reports.link_lost(first)
     reports.flush()
 
@@ -76,7 +76,7 @@ async def test_reports_that_nobody_takes_are_bounded(monkeypatch: pytest.MonkeyP
     first.up = False
     reports = Reports([first], metrics, asyncio.get_running_loop())
     for each in (b"1", b"2", b"3"):
-        reports.keep(each)
+        reports.retain(each)
     first.up = True
     reports.flush()
 

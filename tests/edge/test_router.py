@@ -216,36 +216,36 @@ async def test_draining_core_gets_no_new_calls_and_still_answers() -> None:
 
 async def test_calls_of_a_core_that_stands_still_go_to_another() -> None:
     """It promised signs of life, and gives none; nothing else shows that it is stopped."""
-    cores = [FakeCore(core_id=name, reply=lambda call: None) for name in "AB"]
-    for core in cores:
-        core.alive_interval = 0.1
+    cores = [FakeCore(core_id=name, reply=lambda call: None, alive_interval=0.2) for name in "AB"]
     async with (
         fake_core(cores[0]) as first,
         fake_core(cores[1]) as second,
-        running_edge(first, second) as edge,
+        running_edge(first, second, edge_hold_time=timedelta(seconds=10)) as edge,
         edge.station() as station,
     ):
         await station.send([2, "m1", "Heartbeat", {}])
-        await edge.until(lambda: all(core.all("call") for core in cores))
-        for core in cores:
-            core.answer(core.all("call")[-1], HEARTBEAT)
+        await edge.until(lambda: any(core.all("call") for core in cores))
+        frozen, other = sorted(cores, key=lambda core: not core.all("call"))
+        frozen.stands_still = True
+
+        other.answer(await other.next("call"), HEARTBEAT)
 
         assert (await station.receive())[:2] == [3, "m1"]
-        await edge.until(lambda: sum(len(core.links) for core in cores) >= 3)
+        assert len(other.links) == 1
+        frozen.stands_still = False
+        await frozen.linked(2)
 
 
 async def test_core_that_is_slow_and_lives_keeps_its_calls() -> None:
     """A slow database is no dead core: nothing is sent again, and the station gets its answer."""
-    core = FakeCore(reply=lambda call: None, alive_interval=0.1)
+    core = FakeCore(reply=lambda call: None, alive_interval=0.2)
     async with fake_core(core), running_edge(core) as edge, edge.station() as station:
         await station.send([2, "m1", "Heartbeat", {}])
         call = await core.next("call")
         loop = asyncio.get_running_loop()
         # Twice as long as it may be silent.
-        end = loop.time() + 0.8
-        while loop.time() < end:
-            core.send(alive=pb.Alive())
-            await edge.get("/healthz")
+        end = loop.time() + 1.6
+        await edge.until(lambda: loop.time() > end)
         core.answer(call, HEARTBEAT)
 
         assert (await station.receive())[:2] == [3, "m1"]
@@ -377,3 +377,30 @@ async def test_hello_names_the_cores_that_are_linked(core: FakeCore) -> None:
         await second.linked()
 
         assert list(second.link.hello.linked_core_ids) == ["core-1"]
+
+
+async def test_core_that_comes_and_goes_costs_a_station_one_socket(core: FakeCore) -> None:
+    """After an outage it is let in when a core has served for a while, and not each time that one does."""
+    settle, hold = timedelta(seconds=1), timedelta(seconds=0.2)
+    async with running_edge(core, edge_hold_time=hold, edge_settle_time=settle) as edge:
+        async with edge.station() as station:
+            core.send(serving=pb.Serving(serving=False))
+            await station.websocket.wait_closed()
+        statuses = []
+        loop = asyncio.get_running_loop()
+        for _ in range(3):
+            core.send(serving=pb.Serving(serving=True))
+            await edge.until(lambda: edge.edge.router.serving)
+            statuses.append((await edge.refusal()).status_code)
+            core.send(serving=pb.Serving(serving=False))
+            await edge.until(lambda: not edge.edge.router.serving)
+            statuses.append((await edge.refusal()).status_code)
+        core.send(serving=pb.Serving(serving=True))
+        began = loop.time()
+        await edge.until(lambda: edge.edge.router.available)
+
+        assert loop.time() - began > 0.9
+        assert statuses == [503] * 6
+        async with edge.station() as station:
+            assert (await station.ask("Heartbeat", {}))[0] == 3
+    assert len(core.all("opened")) == 2

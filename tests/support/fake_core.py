@@ -80,7 +80,9 @@ class FakeCore(EdgeLinkServiceServicer):
     knows_pages: bool = True
     """False: it is of before link revision 1, and names none."""
     alive_interval: float | None = None
-    """Seconds after which it promises to say that it lives; it does so where the test has it send Alive."""
+    """Seconds after which it promises to say that it lives, and does. None: it does neither."""
+    stands_still: bool = False
+    """True: it gives no sign of life any more."""
     credential: str = "secret"
     refused: int = 0
     """Links that were refused for want of it."""
@@ -161,12 +163,20 @@ class FakeCore(EdgeLinkServiceServicer):
         if self.knows_pages:
             await context.send_initial_metadata((("citrine-link-revision", "1"),))
         reader = asyncio.create_task(self._read(stream, request_iterator))
+        living = asyncio.create_task(self._live(stream))
         try:
             async for batch in stream.batches():
                 yield batch
         finally:
             reader.cancel()
-            await asyncio.wait({reader})
+            living.cancel()
+            await asyncio.wait({reader, living})
+
+    async def _live(self, stream: FakeLink) -> None:
+        while self.alive_interval is not None:
+            await asyncio.sleep(self.alive_interval / 2)
+            if stream in self.links and not self.stands_still:
+                stream.send(alive=pb.Alive())
 
     async def _read(self, stream: FakeLink, batches: AsyncIterator[pb.LinkRequest]) -> None:
         async for batch in batches:

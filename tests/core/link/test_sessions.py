@@ -4,17 +4,19 @@ import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
+import grpc
 import pytest
 from sqlalchemy import select, update
 
 from citrine.api.v1 import connections_pb2, connections_pb2_grpc
 from citrine.edge.v1 import link_pb2 as link
+from citrine.edge.v1.link_pb2_grpc import EdgeLinkServiceStub
 from citrine.events.v1.events_pb2 import Event
 from citrine.ocpp.v2.availability_pb2 import HeartbeatRequest
 from citrine_core.events import OutboxEvent
 from citrine_core.resources.connections import Connection, Edge
 from citrine_core.resources.stations.models import Station
-from tests.support.core import PASSWORD, RunningCore
+from tests.support.core import CREDENTIAL, PASSWORD, RunningCore, running_core
 from tests.support.fake_edge import FakeSession, timestamp
 
 
@@ -236,3 +238,35 @@ async def test_a_hello_from_before_an_outage_closes_no_session_that_opened_since
         assert (kept, closed) == (["CS-1"], [])
         # Whoever holds it after all is right.
         assert await connected(core) == ["CS-1"]
+
+
+async def test_what_opens_and_closes_while_an_edge_says_hello_is_right(
+    core: RunningCore, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Its pages are what it held when it began: one closed since, and one opened by way of another core."""
+    for station_id in ("CS-1", "CS-2", "CS-3"):
+        await core.add_station(station_id)
+    url = core.core.settings.database
+    async with (
+        running_core(url, tmp_path_factory.mktemp("other")) as other,
+        other.edge("edge-1") as by_other,
+        grpc.aio.insecure_channel(core.address) as channel,
+    ):
+        kept, closing = await by_other.connect("CS-1", PASSWORD), await by_other.connect("CS-2", PASSWORD)
+        await settled(kept)
+        await settled(closing)
+        await age_admissions(core)
+        held = list(by_other.sessions.values())
+        stream = EdgeLinkServiceStub(channel).Link(metadata=[("authorization", f"Bearer {CREDENTIAL}")])
+        hello = link.Hello(edge_id="edge-1", link_revision=1, has_more=True, sessions=held[:1])
+        await stream.write(link.LinkRequest(items=[link.Upstream(hello=hello)]))
+        await closing.close(1001, "going away")
+        await settled(await by_other.connect("CS-3", PASSWORD))
+        page = link.HelloPage(sessions=held[1:], is_last=True)
+        await stream.write(link.LinkRequest(items=[link.Upstream(hello_page=page)]))
+        first = await stream.read()
+        assert isinstance(first, link.LinkResponse)
+        stream.cancel()
+
+        assert not first.items[0].welcome.stale_sessions
+        assert await connected(core) == ["CS-1", "CS-3"]
