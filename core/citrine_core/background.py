@@ -2,13 +2,14 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable
 
 from prometheus_client import Counter
 
 from citrine_core.errors import DatabaseUnavailable
 
-__all__ = ["DEFECTS", "defect", "survive"]
+__all__ = ["DEFECTS", "defect", "is_outage", "survive", "waits_for_database"]
 
 logger = logging.getLogger(__name__)
 
@@ -19,7 +20,7 @@ LONGEST_PAUSE = 60.0
 """Seconds until it begins again at most."""
 
 QUIET_TIME = 120.0
-"""Seconds without an error after which the first pause is the next one again."""
+"""Seconds without an error after which the first pause is the next one again, and what waits is said again."""
 
 DEFECTS = Counter(
     "citrine_core_background_failures",
@@ -28,6 +29,34 @@ DEFECTS = Counter(
     registry=None,
 )
 """Of this process."""
+
+
+class _Waiting:
+    """When it was said last that tasks wait for the database: in an outage all do, again and again."""
+
+    said = float("-inf")
+
+
+def waits_for_database(task: str, **about: str) -> None:
+    """Log that a task waits for the database, unless it was said a while ago of this one or another.
+
+    Args:
+        task: Its name.
+        about: What else to log.
+    """
+    now = time.monotonic()
+    is_news = now - _Waiting.said > QUIET_TIME
+    if is_news:
+        _Waiting.said = now
+    level = logging.WARNING if is_news else logging.DEBUG
+    logger.log(level, "what is done in the background waits for the database", extra={"task": task, **about})
+
+
+def is_outage(error: BaseException) -> bool:
+    """Tell whether an error says that the database is not available, and nothing else; also one of several tasks."""
+    if isinstance(error, BaseExceptionGroup):
+        return all(map(is_outage, error.exceptions))
+    return isinstance(error, DatabaseUnavailable)
 
 
 def defect(task: str, error: BaseException) -> None:
@@ -54,10 +83,11 @@ async def survive(task: str, run: Callable[[], Awaitable[None]]) -> None:
         began = loop.time()
         try:
             await run()
-        except DatabaseUnavailable:
-            logger.warning("a task in the background waits for the database", extra={"task": task})
         except Exception as error:
-            defect(task, error)
+            if is_outage(error):
+                waits_for_database(task)
+            else:
+                defect(task, error)
         current = asyncio.current_task()
         if current is not None and current.cancelling():
             # A driver that is cancelled in the middle of a statement may fail instead, and hide it.

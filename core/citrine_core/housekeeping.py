@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from typing import TypeVar
 
-from citrine_core.background import defect
+from citrine_core.background import defect, waits_for_database
 from citrine_core.clock import Clock
 from citrine_core.db import UnitOfWork, UnitOfWorkFactory
 from citrine_core.db.partitions import (
@@ -80,7 +80,7 @@ class Housekeeping:
             try:
                 await self.tidy()
             except DatabaseUnavailable:
-                logger.warning("housekeeping waits for the database")
+                waits_for_database("housekeeping")
             except Exception as error:
                 defect("housekeeping", error)
             await asyncio.sleep(INTERVAL)

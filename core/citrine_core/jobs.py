@@ -1,16 +1,12 @@
 """What blocks do by themselves: at an interval, and at once where something happened."""
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
-from citrine_core.background import defect
-from citrine_core.errors import DatabaseUnavailable
+from citrine_core.background import defect, is_outage, waits_for_database
 
 __all__ = ["Job"]
-
-logger = logging.getLogger(__name__)
 
 
 class Job:
@@ -42,11 +38,12 @@ class Job:
             self._woken.clear()
             try:
                 await self._run()
-            except DatabaseUnavailable:
-                logger.warning("a job waits for the database", extra={"job": self.name})
             except Exception as error:
-                # A bug in one job must not end the others; it comes again at the interval.
-                defect(self.name, error)
+                if is_outage(error):
+                    waits_for_database(self.name)
+                else:
+                    # A bug in one job must not end the others; it comes again at the interval.
+                    defect(self.name, error)
             task = asyncio.current_task()
             if task is not None and task.cancelling():
                 # A driver that is cancelled in the middle of a statement may fail instead, and hide it.

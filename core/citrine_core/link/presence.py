@@ -5,7 +5,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
-from citrine_core.background import defect
+from citrine_core.background import defect, waits_for_database
 from citrine_core.clock import Clock
 from citrine_core.db import UnitOfWorkFactory
 from citrine_core.errors import DatabaseUnavailable
@@ -85,7 +85,7 @@ class Presence:
                 await store()
             except DatabaseUnavailable:
                 self.watching_since = None
-                logger.warning("who was heard of could not be stored")
+                waits_for_database("presence")
             except Exception as error:
                 self.watching_since = None
                 defect("presence", error)

@@ -16,6 +16,7 @@ from citrine.api.v1.local_auth_list_pb2 import (
     LOCAL_LIST_STATE_PENDING,
 )
 from citrine.ocpp.v2 import local_auth_list_pb2 as ocpp
+from citrine_core.background import waits_for_database
 from citrine_core.blocks.authorization import Facts, read_facts
 from citrine_core.blocks.local_auth_list.messages import DIFFERENTIAL, FULL, Entry, entries_of, messages_of, wanted_of
 from citrine_core.blocks.local_auth_list.models import LocalList
@@ -140,7 +141,7 @@ class LocalLists:
                 await self._tend(tenant_id, station_id, boot_time)
             except DatabaseUnavailable:
                 # It is still due. The other lists must not end with this one.
-                logger.warning("a local list waits for the database", extra={"station_id": station_id})
+                waits_for_database("local lists", station_id=station_id)
 
     async def _tend(self, tenant_id: str, station_id: str, boot_time: datetime | None) -> None:
         who, target = system_caller(tenant_id, "local list"), common.CommandTarget(station_id=station_id)

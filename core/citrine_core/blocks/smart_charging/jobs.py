@@ -12,6 +12,7 @@ from citrine.api.v1 import common_pb2 as common
 from citrine.api.v1 import smart_charging_pb2 as pb
 from citrine.ocpp.v2 import smart_charging_pb2 as ocpp
 from citrine.ocpp.v2.types_pb2 import ChargingProfile
+from citrine_core.background import waits_for_database
 from citrine_core.blocks.smart_charging.capacity import PlanRepository
 from citrine_core.blocks.smart_charging.models import Negotiation, ProfileRecord
 from citrine_core.blocks.smart_charging.planner import NotPossible, plan, profile_of, read_needs
@@ -266,7 +267,7 @@ class ChargingPlans:
                         order = await self._prepare(work, row)
                     await work.commit()
             except DatabaseUnavailable:
-                logger.warning("schedules of vehicles wait for the database")
+                waits_for_database("schedules of vehicles")
                 return None
             except Exception as error:
                 if negotiation_id is None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from citrine.api.v1 import common_pb2 as common
-from citrine_core.background import defect
+from citrine_core.background import defect, waits_for_database
 from citrine_core.clock import Clock
 from citrine_core.db import UnitOfWork, UnitOfWorkFactory
 from citrine_core.dispatch import CommandEnd
@@ -101,7 +101,7 @@ class CommandQueue:
             try:
                 await self.sweep()
             except DatabaseUnavailable:
-                logger.warning("commands could not be swept")
+                waits_for_database("sweep commands")
             except Exception as error:
                 defect("sweep commands", error)
             await asyncio.sleep(SWEEP_INTERVAL)

@@ -18,6 +18,7 @@ from citrine.api.v1.reports_pb2 import REPORT_KIND_DEVICE_MODEL
 from citrine.ocpp.v2 import provisioning_pb2 as ocpp
 from citrine.ocpp.v2.remote_control_pb2 import MESSAGE_TRIGGER_ENUM_BOOT_NOTIFICATION, TriggerMessageRequest
 from citrine.ocpp.v2.types_pb2 import GENERIC_DEVICE_MODEL_STATUS_ENUM_ACCEPTED
+from citrine_core.background import waits_for_database
 from citrine_core.blocks.provisioning.configuration.contents import (
     content_of,
     key_of_data,
@@ -168,7 +169,7 @@ class Provisioner:
             if situation is not None:
                 await self._step(situation)
         except DatabaseUnavailable:
-            logger.warning("a step waits for the database", extra={"station_id": due.station_id})
+            waits_for_database("configurations of stations", station_id=due.station_id)
         except Exception as error:
             # A bug with one station must not end the others; its step is due again when the lease is over.
             logger.error("a step failed", extra={"station_id": due.station_id}, exc_info=error)
