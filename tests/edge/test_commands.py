@@ -280,6 +280,8 @@ async def test_too_many_waiting_commands_expire_at_once(core: FakeCore) -> None:
         failure = await core.next("command_failure")
 
     assert (failure.id, failure.reason) == ("c2", Reason.REASON_EXPIRED)
+    # By this cores tell it from one that waited in vain.
+    assert failure.error.description == "too many commands wait for this station"
 
 
 @pytest.mark.parametrize(

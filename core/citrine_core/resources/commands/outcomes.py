@@ -12,6 +12,7 @@ from citrine_core.errors import (
     FailedPrecondition,
     InvalidArgument,
     NotSupported,
+    Overloaded,
     StationError,
     StationTimeout,
     StationUnavailable,
@@ -114,6 +115,9 @@ def error_of(failure: CommandFailure, field: str) -> CoreError:
     """
     ending = ending_of(failure)
     match failure.reason:
+        case CommandFailure.REASON_EXPIRED if failure.HasField("error"):
+            # Refused at once, without having waited.
+            return Overloaded("commands to this station")
         case CommandFailure.REASON_TIMEOUT | CommandFailure.REASON_EXPIRED:
             return StationTimeout(ending.text)
         case CommandFailure.REASON_CALL_ERROR | CommandFailure.REASON_UNSPECIFIED:

@@ -1,5 +1,6 @@
 """Tests of how commands end: every reason of the edge has its state and its error."""
 
+import grpc
 import pytest
 
 from citrine.edge.v1.link_pb2 import CallError, CommandFailure
@@ -79,3 +80,13 @@ def test_the_path_of_a_defect_becomes_the_field(description: str, field: str, pr
 
     assert isinstance(error, InvalidArgument)
     assert (error.field, error.problem) == (field, problem)
+
+
+def test_a_command_for_which_there_is_no_place_is_no_timeout() -> None:
+    too_many = CallError(code="GenericError", description="too many commands wait for this station")
+    refused = CommandFailure(reason=CommandFailure.REASON_EXPIRED, error=too_many)
+
+    assert error_of(refused, "request").status is grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert ending_of(refused).end is CommandEnd.UNREACHED
+    waited = CommandFailure(reason=CommandFailure.REASON_EXPIRED)
+    assert error_of(waited, "request").status is grpc.StatusCode.DEADLINE_EXCEEDED
