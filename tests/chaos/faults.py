@@ -73,8 +73,8 @@ async def _gone(process: Process, harmed: Harmed, *, crash: bool) -> AsyncIterat
     finally:
         if not crash and (code := await asyncio.to_thread(process.wait)) != 0:
             raise RuntimeError(f"{process.name} ended with code {code}:\n{process.log.read_text()[-2000:]}")
+        # Whether it is ready, its site sees to when all is healed: it may be another fault that keeps it from it.
         process.start()
-        await process.ready()
 
 
 def _killed_core(site: Site, chance: random.Random) -> AbstractAsyncContextManager[Harmed]:

@@ -132,6 +132,7 @@ async def harm_by(
         stack.enter_context(pulse.felt())
         await asyncio.sleep(seconds)
     healed = time.monotonic()
+    await site.all_running()
     # Nothing else is harmed before all are served again.
     await fleet.all_acknowledged()
     back = time.monotonic() - healed

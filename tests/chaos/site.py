@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
@@ -17,7 +18,15 @@ from pathlib import Path
 import psutil
 
 from tests.support.databases import administrate
-from tests.support.deployment import Deployment, Process, add_core, add_edge, stopped_at_the_end, upgrade_database
+from tests.support.deployment import (
+    START_TIMEOUT,
+    Deployment,
+    Process,
+    add_core,
+    add_edge,
+    stopped_at_the_end,
+    upgrade_database,
+)
 from tests.support.load import Fleet, charging_fleet, register
 from tests.support.postgres import PostgresServer
 from tests.support.proxy import Proxy, proxied
@@ -152,6 +161,24 @@ class Site:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGCONT)
         self.frozen.clear()
+
+    async def all_running(self) -> None:
+        """Wait until all processes are ready, and start again what ended meanwhile, as a supervisor does.
+
+        Raises:
+            RuntimeError: When one is not within START_TIMEOUT.
+        """
+        for process in self.deployment.processes:
+            deadline = time.monotonic() + START_TIMEOUT
+            while True:
+                try:
+                    await process.ready()
+                except RuntimeError:
+                    if time.monotonic() > deadline:
+                        raise
+                    process.start()
+                else:
+                    break
 
     def heal(self) -> None:
         """End whatever harms, save that processes which are not there stay away."""

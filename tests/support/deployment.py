@@ -19,7 +19,16 @@ import psutil
 
 from citrine_sdk import Citrine
 
-__all__ = ["Deployment", "Process", "add_core", "add_edge", "deploy", "stopped_at_the_end", "upgrade_database"]
+__all__ = [
+    "START_TIMEOUT",
+    "Deployment",
+    "Process",
+    "add_core",
+    "add_edge",
+    "deploy",
+    "stopped_at_the_end",
+    "upgrade_database",
+]
 
 CITRINE = Path(sys.executable).parent / "citrine"
 
