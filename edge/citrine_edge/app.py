@@ -87,7 +87,10 @@ class Edge:
         self.health = HealthServer(self._missing, self._metrics)
         credential = settings.credential()
         self.discovery = Discovery(
-            settings.core, self.router, lambda address: Link(address, credential, self.router, self.metrics)
+            settings.core,
+            self.router,
+            lambda address: Link(address, credential, self.router, self.metrics),
+            self._defect,
         )
         self._draining = False
 
@@ -122,8 +125,16 @@ class Edge:
         interval = min(0.5, self.settings.edge_hold_time.total_seconds() / 5)
         while True:
             await asyncio.sleep(interval)
-            self.router.sweep()
-            self.refusals.flush(self.router.offer)
+            try:
+                self.router.sweep()
+                self.refusals.flush(self.router.offer)
+            except Exception as error:
+                self._defect("sweep", error)
+
+    def _defect(self, task: str, error: BaseException) -> None:
+        """Log and count an error of a task in the background; it goes on, for else all sockets would be closed."""
+        self.metrics.background_failures.inc(task)
+        _logger.error("a task in the background failed, and goes on", exc_info=error, extra={"task": task})
 
     async def _drain(self) -> None:
         _logger.info("edge drains", extra={"sockets": len(self.sessions)})

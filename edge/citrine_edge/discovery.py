@@ -15,32 +15,59 @@ __all__ = ["Discovery"]
 RESOLVE_INTERVAL = 10.0
 """Seconds between look-ups of DNS names."""
 
+FAILED_PAUSE = 5.0
+"""Seconds until a link begins again that ended by an error of its own."""
+
 _logger = logging.getLogger(__name__)
 
 
 class Discovery:
     """Keeps one link to each address of each core."""
 
-    def __init__(self, cores: str, router: Router, connect: Callable[[str], Link]) -> None:
+    def __init__(
+        self,
+        cores: str,
+        router: Router,
+        connect: Callable[[str], Link],
+        defect: Callable[[str, BaseException], None],
+    ) -> None:
         self._targets = [split_address(each) for each in cores.split(",") if each.strip()]
         self._router = router
         self._connect = connect
+        self._defect = defect
         self._tasks: dict[str, tuple[Link, asyncio.Task[None]]] = {}
 
     async def run(self) -> None:
         """Look up names again and again, until cancelled; with it the links end."""
         async with asyncio.TaskGroup() as tasks:
             while True:
-                addresses = await self._resolve()
-                for address in addresses - self._tasks.keys():
-                    link = self._connect(address)
-                    self._router.add(link)
-                    self._tasks[address] = link, tasks.create_task(link.run(), name=f"link to {address}")
-                for address in list(self._tasks.keys() - addresses):
-                    # A name that lost an address may only be late; a link that works is kept.
-                    if not self._tasks[address][0].up:
-                        await self._end(address)
+                try:
+                    await self._look(tasks)
+                except Exception as error:
+                    self._defect("discovery", error)
                 await asyncio.sleep(RESOLVE_INTERVAL)
+
+    async def _look(self, tasks: asyncio.TaskGroup) -> None:
+        addresses = await self._resolve()
+        for address in addresses - self._tasks.keys():
+            link = self._connect(address)
+            self._router.add(link)
+            self._tasks[address] = link, tasks.create_task(self._run(link), name=f"link to {address}")
+        for address in list(self._tasks.keys() - addresses):
+            # A name that lost an address may only be late; a link that works is kept.
+            if not self._tasks[address][0].up:
+                await self._end(address)
+
+    async def _run(self, link: Link) -> None:
+        """Run a link, and again after an error of its own: the others must not end with it."""
+        while True:
+            try:
+                await link.run()
+            except Exception as error:
+                self._defect("link", error)
+                await asyncio.sleep(FAILED_PAUSE)
+            else:
+                return
 
     async def _end(self, address: str) -> None:
         link, task = self._tasks.pop(address)

@@ -60,6 +60,11 @@ class Metrics:
         self.links = self._gauge("links", "Links to cores that are up.")
         self.links_serving = self._gauge("links_serving", "Links to cores that can commit.")
         self.link_losses = self._counter("link_losses", "Links that were lost.")
+        self.background_failures = self._counter(
+            "background_failures",
+            "Errors of tasks in the background, which went on after them; each is a defect and stands in the log.",
+            "task",
+        )
         self.pending_calls = self._gauge("pending_calls", "CALLs that a core has not answered yet.")
         self.held_calls = self._gauge("held_calls", "CALLs that no core can take now.")
         self.waiting_bytes = self._gauge("waiting_bytes", "Bytes of CALLs that wait or are under way, of all stations.")

@@ -53,7 +53,10 @@ async def test_every_address_of_a_name_gets_a_link(monkeypatch: pytest.MonkeyPat
     names, metrics = Names(monkeypatch), Metrics()
     router = Router(RouterLimits(5, 1, 30, 8, 1000), metrics, asyncio.get_running_loop())
     discovery = Discovery(
-        "cores.example:7, 127.0.0.1:8,[::1]:9", router, lambda address: IdleLink(address, "", router, metrics)
+        "cores.example:7, 127.0.0.1:8,[::1]:9",
+        router,
+        lambda address: IdleLink(address, "", router, metrics),
+        lambda task, error: None,
     )
     fixed = {"127.0.0.1:8", "[::1]:9"}
     async with asyncio.TaskGroup() as tasks:
@@ -82,4 +85,36 @@ async def test_every_address_of_a_name_gets_a_link(monkeypatch: pytest.MonkeyPat
 
 def test_address_without_port_is_refused() -> None:
     with pytest.raises(InvalidSetting):
-        Discovery("cores.example", None, None)  # type: ignore[arg-type]  # not used
+        Discovery("cores.example", None, None, None)  # type: ignore[arg-type]  # not used
+
+
+async def test_one_link_that_fails_by_itself_begins_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("citrine_edge.discovery.FAILED_PAUSE", 0.0)
+    names, metrics = Names(monkeypatch), Metrics()
+    names.addresses = []
+    router = Router(RouterLimits(5, 1, 30, 8, 1000), metrics, asyncio.get_running_loop())
+    begun, again = [0], asyncio.Event()
+
+    class FailingLink(IdleLink):
+        async def run(self) -> None:
+            if self.address == "127.0.0.1:8":
+                begun[0] += 1
+                if begun[0] == 1:
+                    raise LookupError("a defect")
+                again.set()
+            await super().run()
+
+    defects: list[str] = []
+    discovery = Discovery(
+        "127.0.0.1:8,127.0.0.1:9",
+        router,
+        lambda address: FailingLink(address, "", router, metrics),
+        lambda task, error: defects.append(task),
+    )
+    running = asyncio.create_task(discovery.run())
+    async with asyncio.timeout(10):
+        await again.wait()
+    assert addresses(router) == {"127.0.0.1:8", "127.0.0.1:9"}
+    assert defects == ["link"]
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
