@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Generator
 from typing import TypeVar
 
+from citrine_core.db.unit_of_work import stay_alive
+
 __all__ = ["Steps", "in_one_go", "in_turns"]
 
 _Result = TypeVar("_Result")
@@ -31,6 +33,8 @@ async def in_turns(steps: Steps[_Result]) -> _Result:
     What the calculation reads must not be changed meanwhile. Where it is cancelled, the rest of the steps is left out.
     """
     while True:
+        # The transaction that it may stand in must not look like one of a process that stands still.
+        await stay_alive()
         try:
             for _ in range(STEPS):
                 next(steps)

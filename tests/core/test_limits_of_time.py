@@ -1,6 +1,7 @@
 """What a limit of time of PostgreSQL cuts off is done again: it is no fault of the message."""
 
 import asyncio
+import time
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,10 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from citrine.ocpp.v2.provisioning_pb2 import BOOT_REASON_ENUM_POWER_UP, BootNotificationRequest, ChargingStation
+from citrine_core.db import UnitOfWorkFactory
+from citrine_core.db.unit_of_work import stay_alive
+from citrine_core.events import write_events
+from citrine_core.steps import Steps, in_turns
 from tests.support.core import PASSWORD, RunningCore, running_core
 from tests.support.databases import somebody_waits
 from tests.support.fake_edge import FakeSession
@@ -68,3 +73,25 @@ async def test_a_lock_that_is_waited_for_too_long(
             await asyncio.sleep(0.3)
             await gate.rollback()
         await booting
+
+
+async def test_a_long_calculation_keeps_its_transaction(postgres_engine: AsyncEngine) -> None:
+    """A core that lives says so; only one that stands still loses its session."""
+    unit_of_work = UnitOfWorkFactory(postgres_engine, write_events)
+
+    def calculate() -> Steps[int]:
+        until = time.monotonic() + 3.0
+        while time.monotonic() < until:
+            time.sleep(0.001)
+            yield
+        return 1
+
+    async with unit_of_work() as work:
+        await work.session.execute(text("SET LOCAL idle_in_transaction_session_timeout = '2s'"))
+        await work.session.execute(text("INSERT INTO probe VALUES (1, now())"))
+        assert await in_turns(calculate()) == 1
+        await work.commit()
+    async with unit_of_work(read_only=True) as work:
+        assert await work.session.scalar(text("SELECT count(*) FROM probe")) == 1
+    # Outside of one there is nothing to tell.
+    await stay_alive()

@@ -7,8 +7,10 @@ import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager
+from contextvars import ContextVar
 from typing import Any
 
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
 from citrine.events.v1.events_pb2 import Event
@@ -18,12 +20,17 @@ from citrine_core.db.places import Places
 from citrine_core.db.sqlite import spilling
 from citrine_core.errors import DatabaseUnavailable
 
-__all__ = ["UnitOfWork", "UnitOfWorkFactory"]
+__all__ = ["UnitOfWork", "UnitOfWorkFactory", "stay_alive"]
 
 logger = logging.getLogger(__name__)
 
 END_TIME = 0.5
 """Seconds that a commit or rollback under way has left when its task is cancelled."""
+
+ALIVE_INTERVAL = 1.0
+"""Seconds between two signs of life within a transaction that is used for nothing else."""
+
+_ALIVE = text("SELECT 1")
 
 WriteEvents = Callable[[AsyncSession, Sequence[Event]], Awaitable[None]]
 
@@ -37,6 +44,8 @@ class UnitOfWork:
         self._commits = commits
         self._events: list[Event] = []
         self._after_commit: list[Callable[[], None]] = []
+        self._alive = time.monotonic()
+        self._task = asyncio.current_task()
 
     def emit(self, event: Event) -> None:
         """Have an event stored with this unit of work. Time and token are set when it is stored."""
@@ -45,6 +54,14 @@ class UnitOfWork:
     def after_commit(self, callback: Callable[[], None]) -> None:
         """Have something done once everything is committed, and not otherwise."""
         self._after_commit.append(callback)
+
+    async def stay_alive(self) -> None:
+        """Tell the database once a second that we live: it ends the transaction of who stands still within it."""
+        is_due = time.monotonic() - self._alive >= ALIVE_INTERVAL
+        # A task that was begun within it must not use its connection meanwhile.
+        if is_due and self.session.in_transaction() and self._task is asyncio.current_task():
+            await (await self.session.connection()).execute(_ALIVE)
+            self._alive = time.monotonic()
 
     async def rehearse(self) -> None:
         """Write everything and commit nothing: tells whether the database takes as much as this.
@@ -76,6 +93,16 @@ class UnitOfWork:
         await self.session.flush()
         if self._events:
             await self._write_events(self.session, self._events)
+
+
+_CURRENT: ContextVar[UnitOfWork | None] = ContextVar("unit of work", default=None)
+
+
+async def stay_alive() -> None:
+    """Have the unit of work of this task stay alive, if it has one open. For long calculations, again and again."""
+    work = _CURRENT.get()
+    if work is not None:
+        await work.stay_alive()
 
 
 class _Commits:
@@ -140,7 +167,12 @@ class UnitOfWorkFactory:
             session = AsyncSession(self._engine, expire_on_commit=False)
             try:
                 await _begin(session, read_only)
-                yield UnitOfWork(session, self._write_events, self._commits)
+                work, outer = UnitOfWork(session, self._write_events, self._commits), _CURRENT.get()
+                _CURRENT.set(work)
+                try:
+                    yield work
+                finally:
+                    _CURRENT.set(outer)
             except Exception as error:
                 if _is_cancelled():
                     # A driver that is cancelled in the middle of a statement may fail instead, and hide it.
