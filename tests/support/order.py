@@ -8,6 +8,7 @@ import pytest
 __all__ = ["pytest_collection_modifyitems"]
 
 LONG = (
+    "tests/end_to_end/test_chaos.py",
     "tests/documents/",
     "tests/end_to_end/",
     "tests/clients/cli/up/",
@@ -26,9 +27,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """
     files = [item.nodeid.partition("::")[0] for item in items]
     counts = Counter(files)
-    long = {file: n for file in counts for n, name in enumerate(LONG) if file.startswith(name)}
+    long = {file: place for file in counts if (place := _place(file)) is not None}
     others = sorted(counts.keys() - long.keys(), key=lambda file: (-counts[file], file))
     in_turn = zip_longest(sorted(long, key=lambda file: (long[file], file)), others)
     places = {file: place for place, file in enumerate(chain.from_iterable(in_turn))}
     order = sorted(range(len(items)), key=lambda n: (places[files[n]], n))
     items[:] = [items[n] for n in order]
+
+
+def _place(file: str) -> int | None:
+    """Return the place of a long file among them, or None."""
+    return next((number for number, name in enumerate(LONG) if file.startswith(name)), None)
