@@ -6,7 +6,6 @@ import json
 import os
 import re
 import signal
-import sys
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,9 +22,13 @@ from citrine.api.v1.tokens_pb2 import CreateTokenRequest, Token
 from tests.support.deployment import Deployment, deploy
 from tests.support.raw_station import basic, raw_station
 
-CITRINE = Path(sys.executable).parent / "citrine"
 PASSWORD = "correct-horse-battery"
 TIMEOUT = 30.0
+
+
+@pytest.fixture(autouse=True)
+def _quick_commands(commands: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(commands), prepend=os.pathsep)
 
 
 class Command:
@@ -58,7 +61,7 @@ async def command(deployment: Deployment, *arguments: str) -> Command:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("CITRINE_")}
     return Command(
         await asyncio.create_subprocess_exec(
-            CITRINE,
+            "citrine",
             *arguments,
             env={**kept, "CITRINE_CORE": deployment.core_addresses[0], "CITRINE_KEY": deployment.key},
             stdout=asyncio.subprocess.PIPE,

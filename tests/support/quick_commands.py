@@ -13,6 +13,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -113,10 +114,17 @@ def _run(connection: socket.socket) -> None:
         time.tzset()
         sys.argv = ["citrine", *arguments]
         connection.sendall(f"{os.getpid()}\n".encode())
+        threading.Thread(target=_end_with, args=(connection,), daemon=True).start()
         code = _main()
     finally:
         connection.sendall(f"{code}\n".encode())
         os._exit(0)
+
+
+def _end_with(connection: socket.socket) -> None:
+    """End at once when who waits for this command is killed."""
+    connection.recv(1)
+    os._exit(1)
 
 
 def _main() -> int:
