@@ -12,6 +12,7 @@ import uvloop
 
 from citrine_simulator.load import BootStormResult
 from tests.bench.base_reports import PARTS, VARIABLES, BaseReports, base_reports
+from tests.bench.late_events import LATE, LateEvents, late_events
 from tests.bench.measure import Measured
 from tests.bench.scenarios import (
     Commands,
@@ -101,6 +102,8 @@ async def run(options: argparse.Namespace, directory: Path) -> str:
             await restart_core(sut)
             rest.append(storm_row(name, "each password checked anew", await storm(sut, options.storm)))
             rest.append(storm_row(name, "logins remembered", await storm(sut, options.storm)))
+        async with running(kind, directory / f"{kind}-late", 2) as sut:
+            rest += late_rows(name, await late_events(sut))
         async with running(kind, directory / f"{kind}-load", options.stations) as sut:
             events = await transaction_events(sut, options.stations, options.seconds)
             reports.append(report_row(name, await base_reports(sut, min(options.reports, options.stations))))
@@ -125,6 +128,23 @@ async def run(options: argparse.Namespace, directory: Path) -> str:
 def storm_row(name: str, what: str, storm: BootStormResult) -> list[str]:
     """Return the row of a boot storm."""
     return [f"boot storm of {storm.done}, {what}, {name}", f"{storm.seconds:.1f} s", "20 s for 1000"]
+
+
+def late_rows(name: str, late: LateEvents) -> list[list[str]]:
+    """Return the rows of late events."""
+    waits = late.waits_ms
+    return [
+        [
+            f"{LATE} events of a transaction, newest first, each, {name}",
+            f"{late.cpu_reversed * 1000:.1f} ms of CPU",
+            f"twice {late.cpu_in_order * 1000:.1f} ms in order",
+        ],
+        [
+            f"another station's answer meanwhile, {name}",
+            f"p50 {waits.p50:.1f}, p95 {waits.p95:.1f}, p99 {waits.p99:.1f} ms",
+            "p99 100 ms",
+        ],
+    ]
 
 
 def start_row(start: Start) -> list[str]:

@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
+from typing import NamedTuple
 
 from citrine.ocpp.v2.transactions_pb2 import (
     ChargingStateEnum,
@@ -18,6 +19,7 @@ from citrine_core.blocks.tariff_and_cost import (
     ChargedEvent,
     CorrectionRow,
     Moment,
+    Prepared,
     Pricing,
     Subject,
     to_micros,
@@ -31,7 +33,7 @@ from citrine_core.db import UnitOfWork
 from citrine_core.services import Services
 from citrine_core.steps import Steps, in_turns
 
-__all__ = ["Heard", "TransactionCosts"]
+__all__ = ["AtHand", "Heard", "TransactionCosts"]
 
 _STARTED = TransactionEventEnum.TRANSACTION_EVENT_ENUM_STARTED
 _UPDATED = TransactionEventEnum.TRANSACTION_EVENT_ENUM_UPDATED
@@ -81,8 +83,16 @@ class Heard:
     """Those whose new events are not taken in yet."""
     ended_before: Collection[TransactionKey] = ()
     """Those that had ended before the batch."""
-    whole: Mapping[TransactionKey, Sequence[Occurrence]] = field(default_factory=dict)
-    """All events, folded and in their order, of those of which they are at hand."""
+    whole: Mapping[TransactionKey, "AtHand"] = field(default_factory=dict)
+    """All events of those of which they are at hand."""
+
+
+class AtHand(NamedTuple):
+    """All events of a transaction that count, read and folded beforehand."""
+
+    ordered: Sequence[Occurrence]
+    prepared: Prepared | None = None
+    """What is reckoned of them. None: nothing costs anything."""
 
 
 class TransactionCosts:
@@ -90,6 +100,20 @@ class TransactionCosts:
 
     def __init__(self, services: Services) -> None:
         self._pricing = Pricing(services)
+
+    async def prepare(self, work: UnitOfWork, state: TransactionState, ordered: Sequence[Occurrence]) -> AtHand:
+        """Reckon what can be reckoned before the transaction is locked.
+
+        Args:
+            work: May be read only.
+            state: The transaction.
+            ordered: All its events that count, folded and in their order.
+        """
+        if not await self._pricing.is_wanted(work, state.tenant_id):
+            return AtHand(ordered)
+        moments = await in_turns(_moments_in_steps(state, ordered))
+        key = (state.station_id, state.transaction_id)
+        return AtHand(ordered, await self._pricing.prepare(work, state.tenant_id, key, moments))
 
     async def settle(self, work: UnitOfWork, heard: Heard) -> Collection[TransactionKey]:
         """Put costs into the answers and the states (I02.FR.01, I03.FR.02). Does nothing without tariffs.
@@ -125,7 +149,7 @@ class TransactionCosts:
                 key: sorted([*events, *(one for _, one in by_transaction[key])], key=lambda one: one.order)
                 for key, events in stored.items()
             }
-            return found | {key: heard.whole[key] for key in keys if key in heard.whole}
+            return found | {key: heard.whole[key].ordered for key in keys if key in heard.whole}
 
         # Where a clock is off, when each event counts depends on the others.
         whole = await load([key for key in by_transaction if heard.states[key].clock_skew_ms is not None])
@@ -139,9 +163,9 @@ class TransactionCosts:
         for one in charged:
             one.energy_known = one.energy_known and one.key not in unknown
 
-        async def history(keys: Collection[TransactionKey]) -> Mapping[TransactionKey, Sequence[Moment]]:
+        async def history(keys: Collection[TransactionKey]) -> Mapping[TransactionKey, Sequence[Moment] | Prepared]:
             found = {**whole, **await load([key for key in keys if key not in whole])}
-            return {key: await _all_moments(heard.states[key], found[key], folded=key in heard.whole) for key in keys}
+            return {key: await _history(heard.states[key], found[key], heard.whole.get(key)) for key in keys}
 
         await self._pricing.price(work, heard.tenant_id, charged, history)
         for one in charged:
@@ -155,7 +179,7 @@ class TransactionCosts:
         states: Sequence[TransactionState],
         cause: Cause | None = None,
         fresh: Mapping[TransactionKey, Sequence[Occurrence]] = MappingProxyType({}),
-        at_hand: Mapping[TransactionKey, Sequence[Occurrence]] = MappingProxyType({}),
+        at_hand: Mapping[TransactionKey, AtHand] = MappingProxyType({}),
     ) -> Mapping[TransactionKey, CorrectionRow]:
         """Reckon what settled transactions cost, and return the corrections that were made of final costs.
 
@@ -165,7 +189,7 @@ class TransactionCosts:
             states: The transactions.
             cause: Why, where their costs are final. None: as they say themselves.
             fresh: Events of them that came late and are not stored yet.
-            at_hand: All events that count, folded and in their order, of those of which they are at hand.
+            at_hand: All events that count, of those of which they are at hand.
         """
         if not (cause is not None and cause.version) and not await self._pricing.is_wanted(work, tenant_id):
             return {}
@@ -175,7 +199,7 @@ class TransactionCosts:
         async def load(keys: Collection[TransactionKey]) -> Mapping[TransactionKey, Sequence[Occurrence]]:
             missing = [key for key in keys if key not in at_hand]
             small = [key for key in missing if not is_large(by_key[key], ends=False)]
-            stored: dict[TransactionKey, Sequence[Occurrence]] = {key: at_hand[key] for key in keys if key in at_hand}
+            stored = {key: at_hand[key].ordered for key in keys if key in at_hand}
             found = await repository.load_events(tenant_id, small, with_late=True)
             for key in missing:
                 if key not in found:
@@ -187,9 +211,9 @@ class TransactionCosts:
 
         whole = await load([key for key, state in by_key.items() if state.clock_skew_ms is not None])
 
-        async def history(keys: Collection[TransactionKey]) -> Mapping[TransactionKey, Sequence[Moment]]:
+        async def history(keys: Collection[TransactionKey]) -> Mapping[TransactionKey, Sequence[Moment] | Prepared]:
             found = {**whole, **await load([key for key in keys if key not in whole])}
-            return {key: await _all_moments(by_key[key], found[key], folded=key in at_hand) for key in keys}
+            return {key: await _history(by_key[key], found[key], at_hand.get(key)) for key in keys}
 
         # What came late is not in the state, and may tell the energy.
         doubtful = await load([key for key, state in by_key.items() if not state.energy_wh])
@@ -303,9 +327,13 @@ def _bounds(state: TransactionState, ordered: Sequence[Occurrence]) -> tuple[dat
     return next(starts, None), next(ends, None)
 
 
-async def _all_moments(state: TransactionState, ordered: Sequence[Occurrence], *, folded: bool = False) -> list[Moment]:
-    if not folded:
-        # Once more, because only the fold knows what a register says of the energy.
+async def _history(
+    state: TransactionState, ordered: Sequence[Occurrence], at_hand: AtHand | None
+) -> Sequence[Moment] | Prepared:
+    if at_hand is not None and at_hand.prepared is not None:
+        return at_hand.prepared
+    if at_hand is None:
+        # Folded once more, because only the fold knows what a register says of the energy.
         await in_turns(fold_in_steps(state, ordered))
     return await in_turns(_moments_in_steps(state, ordered))
 

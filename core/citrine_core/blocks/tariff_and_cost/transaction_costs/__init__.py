@@ -3,6 +3,7 @@
 from citrine_core.blocks.tariff_and_cost.transaction_costs.cache import Tariffs, Tenants
 from citrine_core.blocks.tariff_and_cost.transaction_costs.jobs import INTERVAL, RunningCosts
 from citrine_core.blocks.tariff_and_cost.transaction_costs.messages import PriceMessages
+from citrine_core.blocks.tariff_and_cost.transaction_costs.past import Prepared
 from citrine_core.blocks.tariff_and_cost.transaction_costs.pricing import Charged, ChargedEvent, Pricing, breakdown_of
 from citrine_core.blocks.tariff_and_cost.transaction_costs.repository import (
     CostRepository,
@@ -16,6 +17,7 @@ __all__ = [
     "ChargedEvent",
     "CostRepository",
     "CostRow",
+    "Prepared",
     "PriceMessages",
     "Pricing",
     "RunningCosts",

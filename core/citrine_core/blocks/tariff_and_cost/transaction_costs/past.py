@@ -11,7 +11,7 @@ from citrine_core.blocks.tariff_and_cost.rules import Rules
 from citrine_core.blocks.tariff_and_cost.transaction_costs.repository import TransactionKey
 from citrine_core.steps import in_turns
 
-__all__ = ["Past", "accrue_all"]
+__all__ = ["Past", "Prepared", "accrue_all"]
 
 logger = logging.getLogger(__name__)
 
@@ -25,22 +25,41 @@ class Past:
     """A bug of ours, which is in the log."""
 
 
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What became known of a transaction, and what that makes under the tariff that it had: reckoned beforehand, where
+    nobody waits for it.
+    """
+
+    moments: Sequence[Moment]
+    version: VersionKey | None = None
+    accrual: bytes | None = None
+    """As it is stored. None: it was not reckoned."""
+
+
 async def accrue_all(
-    history: Mapping[TransactionKey, Sequence[Moment]],
+    history: Mapping[TransactionKey, Sequence[Moment] | Prepared],
     chosen: Mapping[TransactionKey, VersionKey | None],
     tariffs: Mapping[VersionKey, tuple[pb.Tariff, Rules]],
 ) -> dict[TransactionKey, Past]:
     """Return what all events of transactions make; those that have many of them let others have their turn.
 
     Args:
-        history: What became known of each, in order.
+        history: What became known of each, in order; of some it is prepared.
         chosen: Their tariffs.
         tariffs: What those say.
     """
     found = {}
-    for key, moments in history.items():
+    for key, known in history.items():
         version = chosen[key]
         tariff = None if version is None else tariffs.get(version)
+        if isinstance(known, Prepared):
+            if known.accrual is not None and known.version == version:
+                found[key] = Past(Accrual.load(known.accrual))
+                continue
+            moments = known.moments
+        else:
+            moments = known
         try:
             found[key] = Past(None if tariff is None else await in_turns(accrue_in_steps(tariff[1], moments)))
         except Exception as error:

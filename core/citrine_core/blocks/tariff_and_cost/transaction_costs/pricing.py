@@ -27,7 +27,7 @@ from citrine_core.blocks.tariff_and_cost.texts import message_of
 from citrine_core.blocks.tariff_and_cost.transaction_costs.cache import Tariffs, Tenants, stations_told
 from citrine_core.blocks.tariff_and_cost.transaction_costs.cost_events import tell_cost
 from citrine_core.blocks.tariff_and_cost.transaction_costs.currencies import other_currencies
-from citrine_core.blocks.tariff_and_cost.transaction_costs.past import Past, accrue_all
+from citrine_core.blocks.tariff_and_cost.transaction_costs.past import Past, Prepared, accrue_all
 from citrine_core.blocks.tariff_and_cost.transaction_costs.repository import (
     CostRepository,
     CostRow,
@@ -102,7 +102,7 @@ class Charged:
         return self.settlement != 0 or any(event.ends for event in self.events)
 
 
-History = Callable[[Collection[TransactionKey]], Awaitable[Mapping[TransactionKey, Sequence[Moment]]]]
+History = Callable[[Collection[TransactionKey]], Awaitable[Mapping[TransactionKey, Sequence[Moment] | Prepared]]]
 """`await history(keys)` returns all that is known of transactions, from their first event to the newest."""
 
 
@@ -117,6 +117,16 @@ class Pricing:
     async def is_wanted(self, work: UnitOfWork, tenant_id: str) -> bool:
         """Tell whether a tenant has anything to do with costs, at most one query in some seconds."""
         return (await self._tenants.get(work, tenant_id)).has_tariffs
+
+    async def prepare(
+        self, work: UnitOfWork, tenant_id: str, key: TransactionKey, moments: Sequence[Moment]
+    ) -> Prepared:
+        """Reckon beforehand what a transaction took, so that `price` need not, which stores it."""
+        row = (await CostRepository(work.session).find_all(tenant_id, [key])).get(key)
+        version = None if row is None else _version_of(row)
+        tariffs = {} if version is None else await self._tariffs.find(work, tenant_id, [version])
+        accrual = (await accrue_all({key: moments}, {key: version}, tariffs))[key].accrual
+        return Prepared(moments, version, None if accrual is None else accrual.dump())
 
     async def price(self, work: UnitOfWork, tenant_id: str, charged: Sequence[Charged], history: History) -> None:
         """Compute and store what transactions cost now, and put it into the answers (I02.FR.01, I03.FR.02).

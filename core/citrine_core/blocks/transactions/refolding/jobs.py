@@ -13,7 +13,7 @@ from citrine_core.blocks.transactions.deferrals import delay_of
 from citrine_core.blocks.transactions.energy_count import count_energy
 from citrine_core.blocks.transactions.fold import TransactionState
 from citrine_core.blocks.transactions.late_events import is_settled
-from citrine_core.blocks.transactions.pricing_input import Heard, TransactionCosts
+from citrine_core.blocks.transactions.pricing_input import AtHand, Heard, TransactionCosts
 from citrine_core.blocks.transactions.refolding.repository import ClaimedRefold, RefoldClaims
 from citrine_core.blocks.transactions.refolds import Snapshot, adopt, anomaly_events, doubt_events, take_snapshot
 from citrine_core.blocks.transactions.repository import TransactionRepository
@@ -72,22 +72,25 @@ class DueRefolds:
             if claimed.key not in found:
                 return 0
             snapshot = await take_snapshot(work, found[claimed.key])
+            at_hand = await self._costs.prepare(work, found[claimed.key], snapshot.ordered)
         async with self._unit_of_work() as work:
             repository = TransactionRepository(work.session)
             state = (await repository.find_for_update(claimed.tenant_id, [claimed.key])).get(claimed.key)
             # Another fold may have been first.
             if state is not None and state.refold_due_time == claimed.until:
-                state = await self._complete(work, state, snapshot)
+                state = await self._complete(work, state, snapshot, at_hand)
                 await repository.save([state])
                 await work.commit()
         return len(snapshot.ordered)
 
-    async def _complete(self, work: UnitOfWork, state: TransactionState, snapshot: Snapshot) -> TransactionState:
+    async def _complete(
+        self, work: UnitOfWork, state: TransactionState, snapshot: Snapshot, at_hand: AtHand
+    ) -> TransactionState:
         now, key = self._clock(), (state.station_id, state.transaction_id)
         is_whole = state.events == snapshot.before.events
         if is_settled(state) and is_settled(snapshot.before):
             cause = Cause(int(CostCorrection.REASON_LATE_EVENT)) if state.late_events else None
-            await self._costs.reckon(work, state.tenant_id, [state], cause, at_hand={key: snapshot.ordered})
+            await self._costs.reckon(work, state.tenant_id, [state], cause, at_hand={key: at_hand})
             state.refold_due_time = None if is_whole else now + delay_of(state)
             return state
         folded = adopt(state, snapshot)
@@ -99,7 +102,7 @@ class DueRefolds:
         count_energy(work, self._counters, {key: state.energy_wh}, {key: folded})
         waits = is_whole and await self._settle(work, folded)
         self._tell(work, state, folded, snapshot, waits=waits)
-        heard = Heard(state.tenant_id, {}, {}, {key: folded}, (), {key}, whole={key: snapshot.ordered})
+        heard = Heard(state.tenant_id, {}, {}, {key: folded}, (), {key}, whole={key: at_hand})
         await self._costs.settle(work, heard)
         if state.start_time is None and folded.start_time is not None:
             await self._proofs.begun(work, state.tenant_id, [folded], are_new=False)

@@ -1,0 +1,127 @@
+"""The late-event scenario: a long transaction whose events come newest first, beside a station that wants an answer."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from citrine.api.v1.transactions_pb2 import GetTransactionRequest, Transaction
+from citrine_sdk import Citrine
+from citrine_simulator.load.tally import Latencies
+from tests.bench.measure import cpu_seconds
+from tests.bench.scenarios import Sut
+from tests.support.raw_station import RawStation, raw_station
+
+__all__ = ["LATE", "LateEvents", "late_events"]
+
+LATE = 10_000
+"""Events of the transaction."""
+
+IN_ORDER = 2000
+"""Events of another one in order, to compare with: each costs the same."""
+
+PAUSE = 0.05
+"""Seconds from one message of the other station to the next."""
+
+FOLD_TIME = 120.0
+"""Seconds in which all events must be taken in."""
+
+
+@dataclass(frozen=True)
+class LateEvents:
+    """What late events cost."""
+
+    cpu_in_order: float
+    """Seconds of CPU of edge, core and database per event, in order."""
+    cpu_reversed: float
+    """The same of events newest first, until all are taken in."""
+    waits_ms: Latencies
+    """What another station waited for its answers meanwhile."""
+
+
+async def late_events(sut: Sut) -> LateEvents:
+    """Send a transaction in order, and a longer one newest first.
+
+    Raises:
+        RuntimeError: When an event was answered with an error, or the transaction is not what its events say.
+    """
+    one, other = list(sut.passwords)[:2]
+    async with contextlib.AsyncExitStack() as stack:
+        citrine = await stack.enter_async_context(sut.deployment.client())
+        websockets = [
+            await stack.enter_async_context(raw_station(sut.deployment.url(), name, sut.passwords[name]))
+            for name in (one, other)
+        ]
+        for websocket in websockets:
+            await websocket.boot()
+        in_order = await _send(sut, citrine, websockets[0], "ordered", list(_events("ordered", IN_ORDER)))
+        waits: list[float] = []
+        async with _asking(websockets[1], waits):
+            reverse = list(reversed(list(_events("reversed", LATE))))
+            cpu = await _send(sut, citrine, websockets[0], "reversed", reverse)
+    return LateEvents(in_order / IN_ORDER, cpu / LATE, Latencies.of(waits))
+
+
+async def _send(
+    sut: Sut, citrine: Citrine, websocket: RawStation, name: str, payloads: Sequence[dict[str, Any]]
+) -> float:
+    """Send events, each when the one before is answered, and return the CPU seconds until all are taken in."""
+    before = sum(map(cpu_seconds, sut.pids.values()))
+    for payload in payloads:
+        answer = await websocket.ask("TransactionEvent", payload)
+        if answer[0] != 3:
+            raise RuntimeError(f"an event was refused: {answer}")
+    async with asyncio.timeout(FOLD_TIME):
+        while (found := await _transaction(citrine, name)).is_behind:
+            await asyncio.sleep(0.5)
+    if (found.energy_wh, found.missing_events) != (len(payloads) - 1, 0):
+        raise RuntimeError(f"the transaction is not what its events say: {found}")
+    return sum(map(cpu_seconds, sut.pids.values())) - before
+
+
+async def _transaction(citrine: Citrine, name: str) -> Transaction:
+    found: Transaction = await citrine.transactions.GetTransaction(GetTransactionRequest(transaction_id=name))
+    return found
+
+
+@contextlib.asynccontextmanager
+async def _asking(websocket: RawStation, waits: list[float]) -> AsyncIterator[None]:
+    async def ask() -> None:
+        while True:
+            began = time.perf_counter()
+            await websocket.result("DataTransfer", {"vendorId": "example"})
+            waits.append(time.perf_counter() - began)
+            await asyncio.sleep(PAUSE)
+
+    asking = asyncio.create_task(ask())
+    try:
+        yield
+    finally:
+        asking.cancel()
+        await asyncio.wait([asking])
+
+
+def _events(name: str, count: int) -> Sequence[dict[str, Any]]:
+    """Return the events of a transaction in their order, one Wh each ten seconds."""
+    now = datetime.now(UTC)
+    found = []
+    for number in range(count):
+        moment = (now - timedelta(seconds=10 * (count - number))).isoformat().replace("+00:00", "Z")
+        kind = "Started" if number == 0 else "Ended" if number == count - 1 else "Updated"
+        sampled = [{"value": float(number)}, {"value": 7200.0, "measurand": "Power.Active.Import"}]
+        found.append(
+            {
+                "eventType": kind,
+                "timestamp": moment,
+                "triggerReason": "MeterValuePeriodic",
+                "seqNo": number,
+                "offline": True,
+                "transactionInfo": {"transactionId": name},
+                "evse": {"id": 1, "connectorId": 1},
+                "meterValue": [{"timestamp": moment, "sampledValue": sampled}],
+            }
+        )
+    return found
