@@ -12,7 +12,12 @@ from citrine_core.blocks.transactions.evse_energy import set_power_limits, take_
 from citrine_core.blocks.transactions.fold import Occurrence, TransactionState, apply, fold_in_steps
 from citrine_core.blocks.transactions.late_events import retain_late
 from citrine_core.blocks.transactions.refolds import anomaly_events, not_behind, note_boots, refold
-from citrine_core.blocks.transactions.remote_starts import claim_remote_starts, retain_remote_start, take_token
+from citrine_core.blocks.transactions.remote_starts import (
+    RemoteStarts,
+    claim_remote_starts,
+    retain_remote_start,
+    take_token,
+)
 from citrine_core.blocks.transactions.repository import TransactionKey, TransactionRepository
 from citrine_core.blocks.transactions.summaries import events_of
 from citrine_core.db import UnitOfWork
@@ -56,6 +61,41 @@ class BatchFold:
 
     async def run(self) -> None:
         """Bring the states up to date."""
+        requests = await self._prepare()
+        states, settled, deferred = self.batch.states, self.settled, self.deferred
+        heard = set(states) - self.batch.new
+        for occurrence in self.batch.fresh.values():
+            key = (occurrence.station_id, occurrence.transaction_id)
+            state = states[key]
+            # What is ordinary awaits nothing.
+            if key in settled:
+                retain_late(state, occurrence, is_new_number=self._is_new_number(key, occurrence))
+            elif key in deferred:
+                note_event(state, occurrence, is_new_number=self._is_new_number(key, occurrence))
+            elif key not in self.anew or key in self._refolded:
+                doubts, is_open = state.anomalies, state.end_time is None
+                if not apply(state, occurrence):
+                    state = await self._doubt(key, state, occurrence, ends=is_open and state.end_time is not None)
+                if state.anomalies != doubts:
+                    for event in anomaly_events(state, doubts):
+                        self.work.emit(event)
+                self._taken.setdefault(key, []).append(occurrence)
+            ends = occurrence.event_type == _ENDED and key not in self._ended and key not in deferred
+            if ends and state.energy_wh is None:
+                state = await self._measure_elsewhere(key, state)
+            if state.id_token is None and state.remote_start_id is not None and key not in settled:
+                take_token(state, requests)
+            state.update_time = self.now
+            for event in events_of(state, occurrence, starts=key not in heard, ends=ends):
+                self.work.emit(event)
+            heard.add(key)
+            if ends:
+                self._ended.add(key)
+        for key in deferred:
+            self.defer(key)
+
+    async def _prepare(self) -> RemoteStarts:
+        """Do for all events what is not done one by one, and return the requests that began transactions."""
         batch, states, fresh = self.batch, self.batch.states, self.batch.fresh.values()
         behind = not_behind(fresh, states) - self.settled
         self.anew, self.deferred = sort_out_late(states, behind, self.settled, fresh)
@@ -73,22 +113,7 @@ class BatchFold:
         if self.settled or self.deferred:
             await self._find_numbers()
         unsettled = [one for one in fresh if (one.station_id, one.transaction_id) not in self.settled]
-        requests = await claim_remote_starts(self.work, self.tenant_id, unsettled, states, named, self.now)
-        heard = set(states) - batch.new
-        for occurrence in fresh:
-            key = (occurrence.station_id, occurrence.transaction_id)
-            state = await self._take(key, occurrence)
-            if state.id_token is None and state.remote_start_id is not None and key not in self.settled:
-                take_token(state, requests)
-            state.update_time = self.now
-            ends = occurrence.event_type == _ENDED and key not in self._ended and key not in self.deferred
-            for event in events_of(state, occurrence, starts=key not in heard, ends=ends):
-                self.work.emit(event)
-            heard.add(key)
-            if ends:
-                self._ended.add(key)
-        for key in self.deferred:
-            self.defer(key)
+        return await claim_remote_starts(self.work, self.tenant_id, unsettled, states, named, self.now)
 
     def defer(self, key: TransactionKey) -> None:
         """Have a transaction folded later."""
@@ -123,46 +148,23 @@ class BatchFold:
             self.tenant_id, {(*key[:2], key[2]) for key in self.batch.fresh if key[:2] in self._asked}
         )
 
-    async def _take(self, key: TransactionKey, occurrence: Occurrence) -> TransactionState:
-        """Take in one event, and return its transaction."""
-        state = self.batch.states[key]
-        if key in self.settled:
-            retain_late(state, occurrence, is_new_number=self._is_new_number(key, occurrence))
-            return state
-        if key in self.deferred:
-            note_event(state, occurrence, is_new_number=self._is_new_number(key, occurrence))
-            return state
-        if key not in self.anew or key in self._refolded:
-            state = await self._take_next(key, state, occurrence)
-        if occurrence.event_type == _ENDED and key not in self._ended and state.energy_wh is None:
-            state = await self._measure_elsewhere(key, state)
-        return state
-
-    async def _take_next(
-        self, key: TransactionKey, state: TransactionState, occurrence: Occurrence
+    async def _doubt(
+        self, key: TransactionKey, state: TransactionState, occurrence: Occurrence, *, ends: bool
     ) -> TransactionState:
-        doubts, is_open = state.anomalies, state.end_time is None
-        if not apply(state, occurrence):
-            ends = is_open and state.end_time is not None
-            if is_large(state, ends=ends):
-                if ends:
-                    # It is told with its energy, once that is known.
-                    state.end_time = state.end_trigger = None
-                self.deferred.add(key)
-                return state
-            state = await refold(self.repository, state, self._taken.get(key, ()), occurrence)
-            self.batch.states[key] = state
-            self.anew.add(key)
-            self._refolded.add(key)
-        if state.anomalies != doubts:
-            for event in anomaly_events(state, doubts):
-                self.work.emit(event)
-        self._taken.setdefault(key, []).append(occurrence)
+        """Take in an event that asks for all to be folded anew: now, or later where they are many."""
+        if is_large(state, ends=ends):
+            if ends:
+                # It is told with its energy, once that is known.
+                state.end_time = state.end_trigger = None
+            self.deferred.add(key)
+            return state
+        state = await refold(self.repository, state, self._taken.get(key, ()), occurrence)
+        self.batch.states[key] = state
+        self.anew.add(key)
+        self._refolded.add(key)
         return state
 
     async def _measure_elsewhere(self, key: TransactionKey, state: TransactionState) -> TransactionState:
-        if key in self.deferred:
-            return state
         measured = await take_meter_values(self.work, state, self._fresh_of(key))
         if measured is None:
             return state

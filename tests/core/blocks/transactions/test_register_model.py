@@ -355,3 +355,16 @@ def test_events_one_by_one_say_the_same_as_all_at_once(values: list[int]) -> Non
         TransactionState("default", "CS-1", "T-1", 1), [Occurrence.of("default", "CS-1", one) for one in requests]
     )
     assert (state.energy_wh, state.meter_last_wh) == (whole.energy_wh, whole.meter_last_wh)
+
+
+def test_readings_that_are_always_wrong_are_reckoned_in_a_time_that_grows_with_their_number() -> None:
+    """Each was compared with all doubts before, which took minutes for so many."""
+    wrong = [
+        Reading(BEGINNING + timedelta(seconds=number), 1000.0 if number % 2 == 0 else 90_000_000.0 + number)
+        for number in range(30_000)
+    ]
+
+    found = reckon(wrong)
+
+    assert found.energy_wh == 0.0
+    assert len(found.doubts) == 15_000
