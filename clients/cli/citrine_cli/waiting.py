@@ -1,4 +1,4 @@
-"""What a terminal shows while a station takes its time: for whom a call waits, for how long, and how far it is."""
+"""What a terminal shows while calls take their time: for which station, for how long, and how far it is."""
 
 import asyncio
 import contextlib
@@ -29,11 +29,15 @@ _HowFar = Callable[[], Awaitable[str]]
 
 # Any: an interceptor serves methods of every type.
 class StationWait(grpc.aio.UnaryUnaryClientInterceptor):
-    """Shows a line beside each call that asks something of a station and is not answered within a second."""
+    """Shows a line beside each call that asks something of a station and is not answered within a second.
+
+    Of a list of several pages it shows how many items have come.
+    """
 
     def __init__(self) -> None:
         self.citrine: Citrine | None = None
         """By which is asked how far it is."""
+        self._listed = 0
 
     async def intercept_unary_unary(
         self,
@@ -41,6 +45,8 @@ class StationWait(grpc.aio.UnaryUnaryClientInterceptor):
         client_call_details: grpc.aio.ClientCallDetails,
         request: Any,
     ) -> Any:
+        if "page_token" in request.DESCRIPTOR.fields_by_name:
+            return await self._page(continuation, client_call_details, request)
         station_id = _station_of(request)
         if not station_id or self.citrine is None:
             return await continuation(client_call_details, request)
@@ -55,11 +61,25 @@ class StationWait(grpc.aio.UnaryUnaryClientInterceptor):
             await asyncio.wait([line])
         return call
 
+    async def _page(
+        self,
+        continuation: Callable[[grpc.aio.ClientCallDetails, Any], Any],
+        client_call_details: grpc.aio.ClientCallDetails,
+        request: Any,
+    ) -> Any:
+        with progress_line(is_wanted=bool(request.page_token)) as line:
+            self._listed = self._listed if request.page_token else 0
+            line.show(f"{self._listed} so far")
+            call = await continuation(client_call_details, request)
+            with contextlib.suppress(grpc.aio.AioRpcError):
+                self._listed += _items(await call)
+        return call
+
     async def _how_far(self, station_id: str, request: Message) -> _HowFar | None:
         """Return what tells how far a request is that may take many messages."""
         if request.DESCRIPTOR.name == "SyncLocalListRequest":
             return lambda: self._confirmed_tokens(station_id)
-        if _items(request) < MANY:
+        if "request" not in request.DESCRIPTOR.fields_by_name or _items(request.request) < MANY:  # type: ignore[attr-defined]
             return None
         with contextlib.suppress(grpc.aio.AioRpcError):
             before = await self._newest_commands(station_id, 1)
@@ -115,11 +135,6 @@ def _station_of(request: Message) -> str:
     return "" if target.when_online else str(getattr(target, "station_id", ""))
 
 
-def _items(request: Message) -> int:
-    """Return how many items a request has that is sent to a station."""
-    if "request" not in request.DESCRIPTOR.fields_by_name:
-        return 0
-    ours: Any = request.request  # type: ignore[attr-defined]
-    if not isinstance(ours, Message):
-        return 0
-    return max((len(value) for field, value in ours.ListFields() if field.is_repeated), default=0)
+def _items(message: Message) -> int:
+    """Return how many items a message has, which are its longest list."""
+    return max((len(value) for field, value in message.ListFields() if field.is_repeated), default=0)

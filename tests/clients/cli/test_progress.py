@@ -10,6 +10,7 @@ from citrine.api.v1.commands_pb2 import ListCommandsResponse
 from citrine.api.v1.common_pb2 import COMMAND_STATE_ANSWERED, COMMAND_STATE_SENT, Command
 from citrine.api.v1.local_auth_list_pb2 import LocalList, SendLocalListResponse, SyncLocalListResponse
 from citrine.api.v1.provisioning_pb2 import GetVariablesResponse, ResetResponse
+from citrine.api.v1.stations_pb2 import ListStationsResponse, Station
 from citrine.api.v1.tokens_pb2 import Token
 from tests.clients.scripted_core import ScriptedCore
 from tests.support.terminal import OnTerminal, on_terminal
@@ -123,3 +124,19 @@ def test_a_station_that_answers_at_once_is_not_spoken_of(core: ScriptedCore, tmp
     core.on("Reset", ResetResponse())
 
     assert "\x1b[K" not in on_its_terminal(core, tmp_path, "station", "reset", "CS-1").raw
+
+
+def test_a_list_of_several_pages_says_how_many_lines_have_come(core: ScriptedCore, tmp_path: Path) -> None:
+    def page(request: Any, context: Any) -> ListStationsResponse:
+        at = int(request.page_token or 0)
+        stations = [Station(station_id=f"CS-{at + number}") for number in range(3)]
+        return ListStationsResponse(stations=stations, next_page_token=str(at + 3) if at < 6 else "")
+
+    core.on("ListStations", page)
+
+    ran = on_its_terminal(core, tmp_path, "--no-color", "station", "list")
+    one_page = on_its_terminal(core, tmp_path, "station", "list", "--limit", "2")
+
+    assert "\r\x1b[K3 so far\r\x1b[K\r\x1b[K6 so far\r\x1b[KSTATION" in ran.raw
+    assert ran.raw.count("\n") == 10
+    assert "so far" not in one_page.raw
