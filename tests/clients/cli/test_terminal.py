@@ -109,7 +109,11 @@ def test_a_sentence_is_one_line_however_long_its_words_are(core: ScriptedCore, t
     core.on("DeleteStation", Empty())
 
     ran = on_terminal(
-        *("station", "remove", name), columns=20, directory=tmp_path, CITRINE_CORE=core.address, CITRINE_KEY="secret"
+        *("station", "remove", name, "--yes"),
+        columns=20,
+        directory=tmp_path,
+        CITRINE_CORE=core.address,
+        CITRINE_KEY="secret",
     )
 
     assert ran.lines[-1] == f"station {name} removed"
