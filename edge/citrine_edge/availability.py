@@ -8,7 +8,7 @@ __all__ = ["Availability"]
 FLAPS_WITHIN = 600.0
 """Seconds for which an outage makes the edge more careful after the next."""
 
-LONGEST_SETTLE = 60.0
+LONGEST_SETTLE = 30.0
 """Seconds that a core has to serve at most until stations are let in again."""
 
 RAMP_PARTS = 50
