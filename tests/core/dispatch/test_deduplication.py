@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from google.protobuf.message import Message
-from sqlalchemy import select
+from sqlalchemy import event, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from citrine.edge.v1 import link_pb2 as link
@@ -29,7 +29,7 @@ from citrine.ocpp.v2.provisioning_pb2 import (
 )
 from citrine.ocpp.v2.security_pb2 import SecurityEventNotificationRequest, SecurityEventNotificationResponse
 from citrine.ocpp.v2.types_pb2 import CustomData
-from citrine_core.db import UnitOfWork, UnitOfWorkFactory
+from citrine_core.db import UnitOfWork, UnitOfWorkFactory, create_engine
 from citrine_core.dispatch import (
     Block,
     Call,
@@ -47,6 +47,7 @@ from citrine_core.events import write_events
 from citrine_core.events.models import OutboxEvent
 from citrine_core.link.health import Rehearse
 from tests.support.databases import somebody_waits
+from tests.support.proxy import Proxy, proxied
 from tests.support.statements import statements
 
 NOW = datetime(2025, 3, 1, tzinfo=UTC)
@@ -138,6 +139,11 @@ def observed() -> Observed:
 @pytest.fixture
 def stage(handlers: Handlers, observed: Observed) -> HandlingStage:
     return stage_of(handlers, observed)
+
+
+@pytest.fixture
+def unit_of_work_on_postgres(postgres_engine: AsyncEngine) -> UnitOfWorkFactory:
+    return UnitOfWorkFactory(postgres_engine, write_events)
 
 
 def stage_of(handlers: Handlers, observed: Observed | None = None, epoch: int = 7) -> HandlingStage:
@@ -392,6 +398,41 @@ async def test_of_a_core_that_rolls_back_another_takes_over(postgres_engine: Asy
 
     assert second.handled == ["DataTransferRequest"]
     assert await effects(unit_of_work) == len(answers) == 1
+
+
+async def test_what_was_committed_without_our_knowing_is_not_done_again(
+    postgres_url: str, handlers: Handlers, unit_of_work_on_postgres: UnitOfWorkFactory
+) -> None:
+    """The connection breaks between the commit and its confirmation."""
+    host = postgres_url.partition("@")[2].partition("/")[0]
+    answers: Answers = []
+
+    async def cut(proxy: Proxy) -> None:
+        while not await effects(unit_of_work_on_postgres):
+            pass
+        proxy.cut()
+        proxy.heal()
+
+    async with proxied(host) as proxy, asyncio.TaskGroup() as tasks:
+        engine = create_engine(postgres_url.replace(host, proxy.address))
+        cutting: list[asyncio.Task[None]] = []
+
+        def on_commit(connection: object) -> None:
+            if not cutting:
+                proxy.silence_answers()
+                cutting.append(tasks.create_task(cut(proxy)))
+
+        event.listen(engine.sync_engine, "commit", on_commit)
+        dispatcher = Dispatcher([stage_of(handlers)], UnitOfWorkFactory(engine, write_events), NoOutages())
+        running = tasks.create_task(dispatcher.run())
+        dispatcher.submit(call(data(), 1, answers))
+        await dispatcher.drained()
+        running.cancel()
+        await engine.dispose()
+
+    assert handlers.handled == ["DataTransferRequest"]
+    assert [answer_of(answer).status for answer in answers] == [1]
+    assert await effects(unit_of_work_on_postgres) == 1
 
 
 async def test_what_is_answered_can_be_asked(unit_of_work: UnitOfWorkFactory, stage: HandlingStage) -> None:
