@@ -57,7 +57,7 @@ async def test_a_core_that_crashes_every_few_seconds(sqlite_url: str, tmp_path: 
         (core,) = deployment.cores
         async with charging_fleet(deployment, STATIONS, tmp_path) as fleet:
             await fleet.acknowledged(20)
-            for _ in range(5):
+            for _ in range(3):
                 core.kill()
                 core.start()
                 await core.ready()
