@@ -77,7 +77,7 @@ async def ended(core: RunningCore, command_id: str) -> common.Command:
 
 
 def failing(reason: int, code: str = "", description: str = "") -> Callable[[link.Command], link.CommandFailure]:
-    error = link.CallError(code=code, description=description)
+    error = link.CallError(code=code, description=description) if code else None
     return lambda command: link.CommandFailure(reason=reason, error=error)  # type: ignore[arg-type]  # the enum's number
 
 
@@ -143,6 +143,10 @@ async def test_the_end_of_a_command_is_an_event(core: RunningCore) -> None:
         pytest.param(
             failing(link.CommandFailure.REASON_EXPIRED),
             "DEADLINE_EXCEEDED", "EXPIRED", "Expired", id="not its turn in time",
+        ),
+        pytest.param(
+            failing(link.CommandFailure.REASON_EXPIRED, "GenericError", "too many commands wait for this station"),
+            "RESOURCE_EXHAUSTED", "EXPIRED", "Expired", id="too many wait for the station",
         ),
         pytest.param(
             failing(link.CommandFailure.REASON_CALL_ERROR, "NotSupported", "what?"),
