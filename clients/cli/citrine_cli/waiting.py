@@ -53,12 +53,15 @@ class StationWait(grpc.aio.UnaryUnaryClientInterceptor):
         how_far = await self._how_far(station_id, request)
         call = await continuation(client_call_details, request)
         line = asyncio.create_task(_show(station_id, how_far))
+        ended = asyncio.ensure_future(call)
         try:
-            # Whoever made the call is told how it ended.
-            await asyncio.wait([asyncio.ensure_future(call)])
+            await asyncio.wait([ended])
         finally:
             line.cancel()
             await asyncio.wait([line])
+        if not ended.cancelled():
+            # Looked at, so that asyncio does not tell of it: whoever made the call is told how it ended.
+            ended.exception()
         return call
 
     async def _page(

@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import grpc
+
 from citrine.api.v1 import reports_pb2 as pb
 from citrine.api.v1.commands_pb2 import ListCommandsResponse
 from citrine.api.v1.common_pb2 import COMMAND_STATE_ANSWERED, COMMAND_STATE_SENT, Command
@@ -140,3 +142,14 @@ def test_a_list_of_several_pages_says_how_many_lines_have_come(core: ScriptedCor
     assert "\r\x1b[K3 so far\r\x1b[K\r\x1b[K6 so far\r\x1b[KSTATION" in ran.raw
     assert ran.raw.count("\n") == 10
     assert "so far" not in one_page.raw
+
+
+def test_a_refused_command_to_a_station_is_one_line(core: ScriptedCore, tmp_path: Path) -> None:
+    def refuse(request: Any, context: grpc.ServicerContext) -> None:
+        context.abort(grpc.StatusCode.UNAVAILABLE, "the station is not connected")
+
+    core.on("Reset", refuse)
+
+    ran = on_its_terminal(core, tmp_path, "call", "CS-1", "Reset", '{"type": "OnIdle"}')
+
+    assert (ran.code, ran.text.splitlines()) == (1, ["error: the station is not connected"])
