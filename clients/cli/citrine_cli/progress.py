@@ -1,18 +1,23 @@
 """How far long work is: on a terminal a line on stderr that is drawn anew, elsewhere nothing."""
 
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TypeVar
 
 import typer
 
-__all__ = ["ProgressLine", "is_seen", "progress_line", "say_waiting", "with_progress"]
+__all__ = ["ProgressLine", "SayLost", "is_seen", "progress_line", "say_waiting", "with_progress"]
 
 _Thing = TypeVar("_Thing")
 
 FEW = 10
 """Things that are done before a bar for them could be read."""
+
+
+LOST_AGAIN = 30.0
+"""Seconds without a failed try after which the next one is another loss. Tries are 10 seconds apart at most."""
 
 
 class ProgressLine:
@@ -55,6 +60,20 @@ def with_progress(things: Sequence[_Thing], label: str) -> Iterator[_Thing]:
         return
     with typer.progressbar(things, label=label, file=sys.stderr) as bar:
         yield from bar
+
+
+class SayLost:
+    """Says on a terminal that the core is lost, and waited for: once a while, however often that is tried again."""
+
+    def __init__(self) -> None:
+        self._next = 0.0
+
+    def __call__(self, reason: str) -> None:
+        """Say it."""
+        if time.monotonic() >= self._next:
+            say_waiting(f"no core answers ({reason}); waiting for one")
+        # Tries that go on without a break are one loss.
+        self._next = time.monotonic() + LOST_AGAIN
 
 
 def say_waiting(text: str) -> None:

@@ -1,7 +1,7 @@
 """The client: one channel to the cores and a typed stub for each service."""
 
 import importlib
-from collections.abc import AsyncGenerator, Collection, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar
 
@@ -177,10 +177,16 @@ class Citrine:
         from_token: str = "",
         *,
         backoff: Backoff | None = None,
+        on_lost: Callable[[str], None] | None = None,
     ) -> AsyncGenerator[Event, None]:
         """Yield events across reconnects, each once; see `citrine_sdk.follow_events`."""
         return follow_events(
-            self.events.Subscribe, stations=stations, kinds=kinds, from_token=from_token, backoff=backoff
+            self.events.Subscribe,
+            stations=stations,
+            kinds=kinds,
+            from_token=from_token,
+            backoff=backoff,
+            on_lost=on_lost,
         )
 
     def follow_report(

@@ -82,6 +82,7 @@ async def follow_events(
     from_token: str = "",
     backoff: Backoff | None = None,
     silence: float = SILENCE_TIMEOUT,
+    on_lost: Callable[[str], None] | None = None,
 ) -> AsyncGenerator[Event, None]:
     """Yield events as they are committed, each once, across lost connections and stopped cores.
 
@@ -95,6 +96,8 @@ async def follow_events(
         from_token: Resume after this token. Empty: from now on. "0": from the oldest event that is kept.
         backoff: How long to wait between attempts. None: up to 10 seconds.
         silence: Seconds without a message after which the stream counts as lost.
+        on_lost: Called with the reason, in a few words, each time that the stream is lost or can't be opened; it is
+            opened again afterwards.
 
     Raises:
         grpc.aio.AioRpcError: When the core refuses in a way that no later attempt cures, e.g. UNAUTHENTICATED, or
@@ -105,6 +108,7 @@ async def follow_events(
     token = from_token
     failures = 0
     while True:
+        reason = "the core ended the stream"
         request = SubscribeRequest(station_ids=stations, kinds=kinds, from_token=token)
         stream = subscribe(request)
         try:
@@ -124,10 +128,14 @@ async def follow_events(
         except grpc.aio.AioRpcError as error:
             if error.code() not in _RETRIED:
                 raise
-            logger.info("event stream lost", extra={"code": error.code().name})
+            reason = error.code().name
+            logger.info("event stream lost", extra={"code": reason})
         except TimeoutError:
+            reason = f"nothing for {silence:g} s"
             logger.info("event stream silent", extra={"seconds": silence})
         finally:
             stream.cancel()
         failures += 1
+        if on_lost is not None:
+            on_lost(reason)
         await wait.sleep(wait.seconds(failures))

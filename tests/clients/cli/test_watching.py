@@ -109,6 +109,31 @@ def test_a_core_that_restarts_is_waited_for(start: Start, core: ScriptedCore) ->
     assert [len(stations) for stations in lines] == [1, 2]
 
 
+def test_a_terminal_says_that_what_it_shows_is_old(start: Start, core: ScriptedCore) -> None:
+    looks = iter(range(1000))
+
+    def answer(request: ListStationsRequest, context: grpc.ServicerContext) -> ListStationsResponse:
+        if 0 < next(looks) < 6:
+            context.abort(grpc.StatusCode.UNAVAILABLE, "the core goes away")
+        return ListStationsResponse(stations=[Station(station_id="CS-1")])
+
+    core.on("ListStations", answer)
+    ours, theirs = pty.openpty()
+    environment = {**os.environ, "LINES": "24", "COLUMNS": "100", "TERM": "xterm"}
+    process = start("station", "list", "--watch", stdout=theirs, env=environment)
+    os.close(theirs)
+    shown = ""
+    while shown.count("CS-1") < 3:
+        shown += os.read(ours, 65536).decode()
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=30)
+    os.close(ours)
+
+    _, first, lost, again = shown.split("\x1b[H\x1b[2J")
+    assert lost == f"{first}no core answers; this is as it was before\r\n"
+    assert "CS-1" in again
+
+
 def test_what_fails_ends_it(start: Start, counting: ScriptedCore) -> None:
     process = start("station", "show", "CS-1", "--watch")
 

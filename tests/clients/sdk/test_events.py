@@ -84,8 +84,8 @@ async def test_an_event_that_comes_again_after_a_reconnect_is_yielded_once(
 
 
 async def test_a_sign_of_life_moves_the_token_and_is_not_yielded(channel: SocketlessChannel, citrine: Citrine) -> None:
-    waits = Waits()
-    events = citrine.follow_events(backoff=waits.backoff())
+    waits, losses = Waits(), list[str]()
+    events = citrine.follow_events(backoff=waits.backoff(), on_lost=losses.append)
     first = asyncio.ensure_future(anext(events))
     _, stream = await take(channel)
     stream.send_response(sign_of_life("41"))
@@ -96,6 +96,7 @@ async def test_a_sign_of_life_moves_the_token_and_is_not_yielded(channel: Socket
 
     assert (await first).token == "42"
     assert request.from_token == "41"
+    assert losses == ["UNAVAILABLE"]
     lose(stream)
     await events.aclose()
 

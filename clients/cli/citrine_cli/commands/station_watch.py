@@ -29,6 +29,7 @@ from citrine_cli.client import Client
 from citrine_cli.clock import utc_now
 from citrine_cli.errors import CliError, UsageError
 from citrine_cli.event_lines import event_words, local_time, short_id
+from citrine_cli.progress import SayLost
 from citrine_cli.targets import Station as StationId
 from citrine_cli.targets import choice
 from citrine_cli.values import parse_duration
@@ -176,7 +177,9 @@ class _Watch:
         kinds: tuple[str, ...],
         token: str,
     ) -> None:
-        async for event in follow_events(subscribe, stations=[self._station_id], kinds=kinds, from_token=token):
+        async for event in follow_events(
+            subscribe, stations=[self._station_id], kinds=kinds, from_token=token, on_lost=SayLost()
+        ):
             await events.put(event)
 
     async def _follow_refusals(self, events: asyncio.Queue[Event], tenant: str) -> None:
