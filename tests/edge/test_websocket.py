@@ -160,7 +160,7 @@ async def test_frame_before_the_handshake_is_over_drops_the_connection(core: Fak
 
 
 async def test_slow_handshake_is_dropped(core: FakeCore) -> None:
-    async with running_edge(core, ocpp_handshake_timeout=timedelta(seconds=0.1)) as edge:
+    async with running_edge(core, ocpp_request_timeout=timedelta(seconds=0.1)) as edge:
         reader, writer = await asyncio.open_connection(*edge.ocpp.split(":"))
         writer.write(b"GET /CS1 HTTP/1.1\r\n")
 
