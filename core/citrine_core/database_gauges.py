@@ -101,15 +101,17 @@ class DatabaseGauges:
 
     async def _count(self) -> None:
         began = self._now()
+        counted = []
         try:
             async with self._unit_of_work(read_only=True) as work:
                 counted = [(gauge, await one.read(work.session)) for one, gauge in self._gauges]
         except (DatabaseUnavailable, Overloaded):
-            # No number is better than one that was true some time ago.
-            for _, gauge in self._gauges:
-                gauge.clear()
             logger.warning("what is in the database could not be counted for the metrics")
-            counted = []
+        finally:
+            if not counted:
+                # No number is better than one that was true some time ago.
+                for _, gauge in self._gauges:
+                    gauge.clear()
         for gauge, counts in counted:
             for label, count in counts.items():
                 gauge.labels(label).set(count)

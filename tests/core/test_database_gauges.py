@@ -98,7 +98,7 @@ async def test_what_can_not_be_read_is_missing_rather_than_old(
 
     setup.time += INTERVAL
     assert await setup.never_seen() is None
-    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    assert [record.levelname for record in caplog.records] == ["ERROR"]
 
     async with engine.begin() as connection:
         await connection.execute(text("ALTER TABLE away RENAME TO connections"))

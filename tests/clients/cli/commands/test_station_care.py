@@ -114,7 +114,7 @@ def test_held_stations_are_listed_and_accepted(citrine: Cli, core: ScriptedCore)
     core.on("ListStations", ListStationsResponse(stations=[held]))
     core.on("AcceptStation", AcceptStationResponse(station=held))
 
-    assert citrine("station", "list", "--held").lines[1].split() == ["CS-9", "192.0.2.9", "4711"]
+    assert citrine("station", "list", "--held").lines[1].split() == ["CS-9", "192.0.2.9", "4711", "never"]
     assert citrine("station", "accept", "CS-9", "--configure").code == 0
 
     assert core.requests("ListStations")[0].held
