@@ -92,11 +92,13 @@ class Station:
         return self.parts.store.count()
 
     async def start(self) -> None:
-        """Switch on; returns at once, see :meth:`wait_for`."""
+        """Switch on, and take up what was stored; does not wait for a connection, see :meth:`wait_for`."""
         if self._main is not None:
             raise UsageError(f"{self.config.station_id} is switched on already")
-        self._controller = self._new_controller("PowerUp")
-        self._main = asyncio.create_task(self._run(self._controller), name=f"station {self.config.station_id}")
+        controller = self._new_controller("PowerUp")
+        self._main = asyncio.create_task(self._run(controller), name=f"station {self.config.station_id}")
+        # The first step of the task: nobody sees the station before its transactions are there again.
+        await asyncio.sleep(0)
 
     async def stop(self) -> None:
         """Switch off and close the connection; raises what has made the station fail, if anything has.
@@ -225,6 +227,7 @@ class Station:
             future.cancel()
 
     async def _run(self, controller: Controller) -> None:
+        self._controller = controller
         while True:
             reason = await controller.run()
             self._controller = None

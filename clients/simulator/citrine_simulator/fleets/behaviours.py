@@ -5,14 +5,18 @@ from typing import Literal
 
 from pydantic import Field
 
-from citrine_simulator.errors import CallFailedError, SimulatorError
+from citrine_simulator.errors import CallFailedError, SimulatorError, UsageError
 from citrine_simulator.fleets.member import Member, pause
 from citrine_simulator.fleets.values import Duration, Share, Table
+from citrine_simulator.station import Token
 
-__all__ = ["Behaviour", "Charge", "Day", "Heartbeat", "Idle"]
+__all__ = ["Behaviour", "Charge", "Day", "Heartbeat", "Idle", "leave"]
 
 AGAIN = 1.0
 """Seconds after which something is tried again that was interrupted."""
+
+OFF_FOR = 0.1
+"""Seconds after which somebody looks again whether a station that is off is back."""
 
 ACCEPTED_WITHIN = 24 * 3600.0
 """Seconds that a station waits to be accepted."""
@@ -141,16 +145,32 @@ async def _visit(member: Member, evse_id: int, seconds: float) -> None:
     try:
         await station.plug_in(evse_id)
         info = await station.authorize(token)
-        transaction_id = None
         if info["status"] == "Accepted":
-            transaction_id = await station.start_transaction(evse_id, token)
+            await station.start_transaction(evse_id, token)
             await pause(seconds, member.stop)
-        if transaction_id is not None and station.parts.charging.find(transaction_id) is not None:
-            await station.stop_transaction(transaction_id, token=token)
-        await station.unplug(evse_id)
     except SimulatorError:
         # The power is off, or a reset, the CSMS's own transaction or a change of availability came between.
         await pause(AGAIN, member.stop)
+    await leave(member, evse_id, token)
+
+
+async def leave(member: Member, evse_id: int, token: Token | None = None) -> None:
+    """End the transaction of an EVSE by this token, if there is one, and take the EV away.
+
+    While the station is off this waits for it: a transaction that was interrupted goes on then.
+    """
+    station = member.station
+    while True:
+        try:
+            transaction = station.parts.charging.evse(evse_id).transaction
+            if transaction is not None:
+                await station.stop_transaction(transaction.transaction_id, token=token)
+            for connector_id in range(1, member.config.connectors_per_evse + 1):
+                await station.unplug(evse_id, connector_id)
+        except UsageError:
+            await asyncio.sleep(OFF_FOR)
+        else:
+            return
 
 
 async def _accepted(member: Member) -> bool:

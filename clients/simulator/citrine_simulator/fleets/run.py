@@ -13,6 +13,7 @@ from citrine_simulator.clock import SystemClock
 from citrine_simulator.errors import SimulatorError
 from citrine_simulator.events import Listener
 from citrine_simulator.fleet import read_passwords
+from citrine_simulator.fleets.behaviours import leave
 from citrine_simulator.fleets.member import Member, pause
 from citrine_simulator.fleets.model import FleetFile, StationGroup
 from citrine_simulator.fleets.report import Report, Totals
@@ -204,6 +205,9 @@ async def _live(member: Member, cleanup: contextlib.AsyncExitStack) -> None:
         # With the faults gone, power and connection are back, and whoever leaves can say so.
         await _cancel(faults)
         await behaviour
+        # Transactions that the CSMS began, and those that a fault cut off from their EV, end as well.
+        for evse_id in range(1, member.config.evses + 1):
+            await leave(member, evse_id)
     finally:
         await _cancel([behaviour, *faults])
 

@@ -152,6 +152,33 @@ async def test_a_power_cut_ends_or_goes_on_or_is_forgotten(
     assert station.connections == 2
 
 
+async def test_an_ev_leaves_and_another_comes_although_the_power_was_off_when_it_meant_to(
+    lenient: Csms, run: Run
+) -> None:
+    report = await run(
+        {"kind": "power_cut", "at": ["300ms"], "off_for": 0.5, "then": "resume"},
+        until=ended(lenient, 3),
+        behaviour={**CHARGE, "charging_for": 0.5, "pause": 0, "spread": 0},
+    )
+
+    station = report.stations[0]
+    assert len(station.faults[0].details["transactions"]) == 1
+    assert all(one.stopped_reason == "Local" for one in station.transactions)
+    assert report.verdict.passed
+
+
+async def test_a_transaction_that_the_csms_began_ends_with_the_run(lenient: Csms, run: Run) -> None:
+    running = asyncio.create_task(run(until=ended(lenient), behaviour={"kind": "idle"}, seconds=1))
+    await lenient.until(lambda: len(lenient.of("StatusNotification")) >= 1)
+    await lenient.call(
+        "CS-1", "RequestStartTransaction", {"remoteStartId": 1, "idToken": {"idToken": "C0FFEE01", "type": "ISO14443"}}
+    )
+    report = await running
+
+    assert [one.stopped_reason for one in report.stations[0].transactions] == ["Local"]
+    assert report.verdict.passed
+
+
 async def test_a_backlog_comes_with_the_timestamps_of_then(lenient: Csms, run: Run) -> None:
     fault = {"kind": "backlog", "offline_for": "10h", "transactions": 2, "charging_for": "1h", "sample_interval": "30m"}
 
