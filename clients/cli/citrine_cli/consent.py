@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from citrine_cli.errors import CliError
+from citrine_cli.line_breaks import broken, columns_of
 
 __all__ = ["Yes", "ask_consent"]
 
@@ -26,7 +27,7 @@ async def ask_consent(question: str, *, yes: bool) -> None:
     """
     if yes or not (sys.stdin.isatty() and sys.stderr.isatty()):
         return
-    sys.stderr.write(f"{question} [y/N] ")
+    sys.stderr.write("\n".join(broken(f"{question} [y/N] ", columns_of(sys.stderr))))
     sys.stderr.flush()
     if (await _line()).strip().lower() not in ("y", "yes"):
         raise CliError("nothing was done")

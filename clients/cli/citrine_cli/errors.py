@@ -7,6 +7,8 @@
 
 import sys
 
+from citrine_cli.line_breaks import write_line
+
 __all__ = ["CliError", "NotThere", "UsageError", "one_line", "print_error", "printable", "warn"]
 
 
@@ -48,11 +50,9 @@ def one_line(text: str) -> str:
 
 def warn(text: str) -> None:
     """Write one line about what was done, and may not be meant, to stderr."""
-    sys.stderr.write(f"warning: {one_line(text)}\n")
-    sys.stderr.flush()
+    write_line(sys.stderr, f"warning: {one_line(text)}")
 
 
 def print_error(error: BaseException) -> None:
     """Write one line about an error to stderr."""
-    sys.stderr.write(f"error: {one_line(str(error)) or type(error).__name__}\n")
-    sys.stderr.flush()
+    write_line(sys.stderr, f"error: {one_line(str(error)) or type(error).__name__}")

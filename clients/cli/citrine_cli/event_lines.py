@@ -26,6 +26,9 @@ __all__ = ["event_line", "event_words", "local_time", "short_id"]
 SHORT = 8
 """Characters of a UUID that are shown."""
 
+ROOMY = 100
+"""Columns of a terminal that has a place for milliseconds."""
+
 _RANDOM_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
@@ -233,6 +236,28 @@ def local_time(stamp: Timestamp, zone: tzinfo | None = None, clock: Clock = utc_
         return "--:--:--.---"
 
 
-def event_line(event: Event, zone: tzinfo | None = None, clock: Clock = utc_now) -> str:
-    """Return an event as a line, its time in the given zone or the local one."""
-    return f"{local_time(event.time, zone, clock)}  {event.station_id or '-'}  {event_words(event)}"
+def event_line(
+    event: Event, zone: tzinfo | None = None, clock: Clock = utc_now, *, columns: int = 0, after: str = ""
+) -> str:
+    """Return an event as a line, its time in the given zone or the local one.
+
+    Args:
+        event: Which event.
+        zone: Of its time.
+        clock: Knows which day is today.
+        columns: Of the terminal, for which it is said in fewer characters where it must be. 0: it is none.
+        after: Stands at its end.
+    """
+    time, words = local_time(event.time, zone, clock), event_words(event)
+    if 0 < columns < ROOMY:
+        # All lines of such a terminal, so that they stand in columns.
+        time = time.partition(".")[0]
+    line = f"{time}  {event.station_id or '-'}  {words}{after}"
+    if 0 < columns < len(line):
+        line = f"{time}  {event.station_id or '-'}  {_brief(words + after)}"
+    return line
+
+
+def _brief(words: str) -> str:
+    # A line with energy and an id can only be one of a transaction.
+    return re.sub(r"^transaction (started|updated|ended)\b", r"\1", words).replace("  ", " ")

@@ -16,6 +16,7 @@ from rich.text import Text
 from citrine_cli.cells import NOTHING, Figure, Moment, PrefixId, shortened, style_of
 from citrine_cli.errors import UsageError, printable
 from citrine_cli.layout import wrapped_widths
+from citrine_cli.line_breaks import broken
 
 __all__ = ["Facts", "Output"]
 
@@ -76,12 +77,24 @@ class Output:
         """Print messages as one array."""
         self.json([MessageToDict(message) for message in messages])
 
-    def line(self, text: str, style: str = "") -> None:
+    @property
+    def columns(self) -> int:
+        """How wide the terminal is. 0: it is none, or that does not matter."""
+        return self._console.width if self._short else 0
+
+    def line(self, text: str, style: str = "", *, is_whole: bool = False) -> None:
         """Print one line for people. What can't be printed becomes a blank: it may come from a station.
 
-        A line that is longer than the terminal is wide is one still, so that what is copied from it is whole.
+        On a terminal it goes on in the next line where it has to, between two words.
+
+        Args:
+            text: The line.
+            style: How it looks.
+            is_whole: It is one line even so, so that what is copied from it is whole.
         """
-        self._console.print(Text(printable(text), style=style), soft_wrap=True)
+        text = printable(text)
+        for part in [text] if is_whole else broken(text, self.columns):
+            self._console.print(Text(part, style=style), soft_wrap=True)
 
     def table(self, columns: Sequence[str], rows: Iterable[Sequence[str]], empty: str, title: str = "") -> None:
         """Print rows below their headings, or a sentence where there are none.

@@ -8,6 +8,8 @@ from typing import TypeVar
 
 import typer
 
+from citrine_cli.line_breaks import write_line
+
 __all__ = ["ProgressLine", "SayLost", "is_seen", "progress_line", "say_waiting", "with_progress"]
 
 _Thing = TypeVar("_Thing")
@@ -79,5 +81,4 @@ class SayLost:
 def say_waiting(text: str) -> None:
     """Say on stderr, where it is a terminal, what a command waits for that may print nothing for long."""
     if sys.stderr.isatty():
-        sys.stderr.write(f"{text}\n")
-        sys.stderr.flush()
+        write_line(sys.stderr, text)

@@ -1,18 +1,30 @@
 """The command line on a real terminal: colours, widths, zones."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+import grpc
 import pytest
 from google.protobuf.empty_pb2 import Empty
 
-from citrine.api.v1.transactions_pb2 import ListTransactionEventsResponse, ListTransactionsResponse, Transaction
+from citrine.api.v1.events_pb2 import SubscribeRequest, SubscribeResponse
+from citrine.api.v1.transactions_pb2 import (
+    GetTransactionRequest,
+    ListTransactionEventsResponse,
+    ListTransactionsResponse,
+    Transaction,
+)
+from citrine.events.v1.events_pb2 import Event, TransactionSummary, TransactionUpdated
 from citrine.ocpp.v2.transactions_pb2 import CHARGING_STATE_ENUM_CHARGING
 from tests.clients.scripted_core import ScriptedCore
 from tests.support.terminal import OnTerminal, on_terminal
 
 GREEN = "\x1b[32m"
 ID = "8f14e45f-ceea-467f-a0e6-5b2f1a3c9d10"
+
+
+def missing(request: GetTransactionRequest, context: grpc.ServicerContext) -> None:
+    context.abort(grpc.StatusCode.NOT_FOUND, "transaction 8f does not exist")
 
 
 @pytest.fixture
@@ -104,16 +116,58 @@ def test_times_are_those_of_the_zone_of_the_terminal(listing: ScriptedCore, tmp_
     assert f"transaction  {ID}" in " ".join(ran.lines[0].split()).replace(" ", "  ", 1)
 
 
-def test_a_sentence_is_one_line_however_long_its_words_are(core: ScriptedCore, tmp_path: Path) -> None:
+def test_a_word_is_whole_however_narrow_the_terminal_is(core: ScriptedCore, tmp_path: Path) -> None:
     name = "S" * 48
     core.on("DeleteStation", Empty())
 
     ran = on_terminal(
         *("station", "remove", name, "--yes"),
-        columns=20,
+        columns=40,
         directory=tmp_path,
         CITRINE_CORE=core.address,
         CITRINE_KEY="secret",
     )
 
-    assert ran.lines[-1] == f"station {name} removed"
+    assert ran.lines[-3:] == ["station", f"    {name}", "    removed"]
+
+
+def test_an_error_is_broken_between_words(core: ScriptedCore, tmp_path: Path) -> None:
+    ids = [f"8f14e45f-ceea-467f-a0e6-5b2f1a3c9d{number:02}" for number in range(10)]
+    listed = ListTransactionsResponse(transactions=[Transaction(transaction_id=one, station_id="CS-1") for one in ids])
+    core.on("ListTransactions", listed)
+    core.on("GetTransaction", missing)
+
+    lines = on_terminal(
+        *("transaction", "show", "8f"), directory=tmp_path, CITRINE_CORE=core.address, CITRINE_KEY="secret"
+    ).lines
+
+    assert lines[0] == "error: several transactions begin with '8f':"
+    assert len(lines) > 1
+    assert all(len(line) <= 80 for line in lines)
+    assert all(line.startswith("    ") for line in lines[1:])
+    said = " ".join(lines)
+    assert all(one in said for one in ids)
+
+
+@pytest.mark.parametrize("columns", [80, 120])
+def test_events_fit_a_terminal(core: ScriptedCore, tmp_path: Path, columns: int) -> None:
+    summary = TransactionSummary(transaction_id=ID, evse_id=1, energy_wh=1371.0, power_w=11000.0, soc_percent=28)
+    summary.charging_state = CHARGING_STATE_ENUM_CHARGING
+    event = Event(token="4711", station_id="DEMO-1", transaction_updated=TransactionUpdated(transaction=summary))
+    event.time.FromJsonString("2025-01-01T12:00:00.123Z")
+
+    def one_event(request: SubscribeRequest, context: grpc.ServicerContext) -> Iterator[SubscribeResponse]:
+        yield SubscribeResponse(event=event)
+        context.abort(grpc.StatusCode.PERMISSION_DENIED, "no more of them")
+
+    core.on("Subscribe", one_event)
+
+    ran = on_terminal("events", columns=columns, directory=tmp_path, CITRINE_CORE=core.address, CITRINE_KEY="secret")
+
+    assert max(map(len, ran.lines)) <= columns
+    first, *rest = (line for line in ran.lines if "DEMO-1" in line or line.startswith("    "))
+    if columns == 80:
+        assert first == "2025-01-01 12:00:00  DEMO-1  updated evse 1 Charging 1.371 kWh 11.000 kW 28 %"
+        assert rest == ["    8f14e45f [4711]"]
+    else:
+        assert "2025-01-01 12:00:00.123  DEMO-1  transaction updated  evse 1  Charging  1.371 kWh" in first

@@ -20,6 +20,7 @@ from citrine.ocpp.codec import CodecError, decode, encode
 from citrine_cli.client import Client, client_command
 from citrine_cli.errors import UsageError, one_line
 from citrine_cli.forms import DurationOption
+from citrine_cli.line_breaks import write_line
 from citrine_cli.timeouts import DEFAULT_TIMEOUT, LONGEST_TIMEOUT, MARGIN
 from citrine_cli.values import parse_object, parse_seconds, parse_time
 from citrine_cli.words import time_word
@@ -115,7 +116,7 @@ def _with_integers(value: Any) -> Any:
 def _tell(client: Client, command: Command, answer: dict[str, Any] | None) -> None:
     if command.state == CommandState.COMMAND_STATE_ANSWER_REFUSED:
         told = f"{command.error_code}: {command.error_description}"
-        sys.stderr.write(f"the answer breaks the schema, this is what is valid of it; {one_line(told)}\n")
+        write_line(sys.stderr, f"the answer breaks the schema, this is what is valid of it; {one_line(told)}")
     if answer is not None:
         client.out.json(answer, line=client.out.as_json)
     elif client.out.as_json:

@@ -40,7 +40,7 @@ async def events(
         if client.out.as_json:
             client.out.message(event, line=True)
         else:
-            client.out.line(f"{event_line(event)}  [{event.token}]")
+            client.out.line(event_line(event, columns=client.out.columns, after=f"  [{event.token}]"))
 
 
 async def messages(
@@ -60,5 +60,5 @@ async def messages(
             client.out.message(seen, line=True)
         else:
             arrow = "<" if seen.from_station else ">"
-            client.out.line(f"{local_time(seen.time)}  {seen.station_id} {arrow} {seen.frame}")
+            client.out.line(f"{local_time(seen.time)}  {seen.station_id} {arrow} {seen.frame}", is_whole=True)
     raise CliError("the core ended the stream")

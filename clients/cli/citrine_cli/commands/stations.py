@@ -139,10 +139,8 @@ async def add_station(
     )
     if created.generated_password:
         client.out.line("The password is shown only now. Some stations want the URL without their id at its end.")
-    client.out.line(
-        f"Then see it connect, or why it is refused: citrine --tenant {created.station.tenant_id} station watch "
-        f"{created.station.station_id}"
-    )
+    client.out.line("Then see it connect, or why it is refused:")
+    client.out.line(f"  citrine --tenant {created.station.tenant_id} station watch {created.station.station_id}")
 
 
 async def list_stations(

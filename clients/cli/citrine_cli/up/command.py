@@ -8,6 +8,7 @@ import typer
 from pydantic import ValidationError
 
 from citrine_cli.errors import UsageError, printable
+from citrine_cli.line_breaks import write_line
 from citrine_cli.up.introduction import remembered
 from citrine_cli.up.run import run_up
 from citrine_cli.up.screen import Screen
@@ -59,7 +60,7 @@ def up(
     """
     if show:
         for line in remembered(data_dir):
-            sys.stdout.write(f"{printable(line)}\n")
+            write_line(sys.stdout, printable(line))
         return
     try:
         settings = UpSettings(

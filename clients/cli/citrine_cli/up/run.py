@@ -192,7 +192,8 @@ class _Up:
             try:
                 async for event in citrine.follow_events():
                     hint = refusal_hint(event, "") if event.HasField("station_refused") else ""
-                    self._screen.line(event_line(event) + (f"; {hint}" if hint else ""))
+                    after = f"; {hint}" if hint else ""
+                    self._screen.line(event_line(event, columns=self._screen.columns, after=after))
             except grpc.aio.AioRpcError as error:
                 # Not curable for a subscription; whoever looks at the lines shall know, and the rest goes on.
                 self._notice(f"events can't be followed: {error.details() or error.code().name}")

@@ -6,7 +6,6 @@ understood, too small or no terminal gets plain lines.
 
 import os
 import sys
-import textwrap
 from collections import deque
 from collections.abc import Sequence
 from typing import TextIO
@@ -15,6 +14,7 @@ from rich.cells import cell_len, chop_cells
 from rich.console import Console
 
 from citrine_cli.errors import printable
+from citrine_cli.line_breaks import broken
 from citrine_cli.up.introduction import Introduction
 
 __all__ = ["Screen"]
@@ -52,7 +52,7 @@ class Screen:
         text = printable(text)
         if self._said is not None:
             self._lines.append(text)
-        self._write(f"{text}\n")
+        self._write_line(text)
 
     def introduce(self, said: Introduction) -> None:
         """Print the introduction, or make it the head, below which all else goes."""
@@ -60,7 +60,7 @@ class Screen:
         if self._draw():
             return
         for text in ("Citrine is up.", "", *said.whole, "", "Ctrl-C stops it. What happens:"):
-            self._write(f"{printable(text)}\n")
+            self._write_line(printable(text))
 
     def resized(self) -> None:
         """Draw all anew: the terminal has another size."""
@@ -97,8 +97,7 @@ class Screen:
             return None
         whole = ["Citrine is up. Ctrl-C stops it.", "", *said.whole]
         for texts, least in ((whole, COMFORTABLE), (said.brief, LEAST_BELOW)):
-            broken = [part for text in texts for part in _broken(printable(text), columns)]
-            head = [part for text in broken for part in _wrapped(text, columns)]
+            head = [part for text in texts for part in _wrapped(printable(text), columns)]
             head.append("─" * columns if self._can_draw_lines() else "-" * columns)
             if len(head) + least <= rows:
                 return head
@@ -106,6 +105,11 @@ class Screen:
 
     def _can_draw_lines(self) -> bool:
         return "utf" in (self._out.encoding or "").lower()
+
+    @property
+    def columns(self) -> int:
+        """How wide the terminal is. 0: it is none."""
+        return self._size()[0] if self._out.isatty() else 0
 
     def _size(self) -> tuple[int, int]:
         try:
@@ -118,18 +122,18 @@ class Screen:
         _, rows = self._size()
         self._write(f"\x1b[r\x1b[{max(rows, 1)};1H")
 
+    def _write_line(self, text: str) -> None:
+        self._write("".join(f"{part}\n" for part in broken(text, self.columns)))
+
     def _write(self, text: str) -> None:
         self._out.write(text)
         self._out.flush()
 
 
-def _broken(text: str, columns: int) -> Sequence[str]:
-    """Return a line in pieces of whole words, where they are not too long themselves."""
-    return textwrap.wrap(text, columns, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False) or [
-        ""
-    ]
-
-
 def _wrapped(text: str, columns: int) -> Sequence[str]:
-    """Return a line in pieces that fit: nothing is cut."""
-    return [text] if cell_len(text) <= columns else chop_cells(text, columns)
+    """Return a line in pieces that fit: nothing is cut, and nothing broken but what is wider than the terminal."""
+    return [
+        piece
+        for part in broken(text, columns)
+        for piece in ([part] if cell_len(part) <= columns else chop_cells(part, columns))
+    ]
