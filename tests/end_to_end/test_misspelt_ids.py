@@ -3,7 +3,9 @@
 import asyncio
 import os
 import pty
+import re
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +15,7 @@ from citrine.api.v1.common_pb2 import CommandTarget
 from citrine_cli.main import main
 from tests.support.core import RunningCore
 from tests.support.deployment import CITRINE
+from tests.support.terminal import on_terminal
 
 Run = Callable[..., Awaitable[tuple[int, str, str]]]
 
@@ -39,6 +42,7 @@ async def run(core: RunningCore, monkeypatch: pytest.MonkeyPatch, capsys: pytest
         "tariff create night --currency EUR --energy 0.30",
         "configuration add site OCPPCommCtrlr.HeartbeatInterval=120",
         "tolerance set acme --vendor Acme --accept extra-fields",
+        "key add console --scope stations:read",
     ):
         assert (await run(*command.split()))[0] == 0, command
     return run
@@ -57,6 +61,8 @@ CASES = [
     ("tolerance remove acne", "tolerance rule acne does not exist; did you mean acme?"),
     ("--tenant dmeo station list", "tenant dmeo does not exist; did you mean demo?"),
     ("events --station DEPOT_1", "station DEPOT_1 does not exist; did you mean DEPOT-1 or DEPOT-2?"),
+    ("key show cosnole", "key cosnole does not exist; did you mean console?"),
+    ("key revoke cosnole", "key cosnole does not exist; did you mean console?"),
     ("messages DEPOT-1 yrad", "station yrad does not exist; did you mean yard?"),
 ]
 
@@ -64,6 +70,56 @@ CASES = [
 async def test_an_id_that_is_almost_right_is_named(run: Run) -> None:
     for command, said in CASES:
         assert await run(*command.split()) == (1, "", f"error: {said}\n")
+
+
+REMOVALS = [
+    ("station remove DEPOT-", "station DEPOT- does not exist; did you mean DEPOT-1 or DEPOT-2?"),
+    ("token remove DEADBEAF", "token DEADBEAF does not exist; did you mean DEADBEEF?"),
+    ("tariff remove nihgt", "tariff nihgt does not exist; did you mean night?"),
+    ("configuration remove sites", "configuration sites does not exist; did you mean site?"),
+    ("tolerance remove acne", "tolerance rule acne does not exist; did you mean acme?"),
+    ("tenant remove dmeo", "tenant dmeo does not exist; did you mean demo?"),
+    ("key revoke cosnole", "key cosnole does not exist; did you mean console?"),
+]
+
+
+async def test_nobody_is_asked_whether_to_remove_what_is_not_there(run: Run, tmp_path: Path) -> None:
+    for command, said in REMOVALS:
+        ran = await asyncio.to_thread(on_terminal, *command.split(), columns=200, directory=tmp_path, **connection())
+        assert (ran.code, ran.text) == (1, f"error: {said}\n")
+
+
+def connection() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name.startswith("CITRINE_")}
+
+
+async def test_a_tariff_that_is_assigned_is_not_removed_and_what_to_do_is_said(run: Run, tmp_path: Path) -> None:
+    await run("tariff", "assign", "night", "--station", "yard")
+
+    on_tty = await asyncio.to_thread(
+        on_terminal, *("tariff", "remove", "night"), columns=200, directory=tmp_path, **connection()
+    )
+    code, _, err = await run("tariff", "remove", "night")
+
+    begin = "error: tariff night is assigned; end that first, for all drivers at yard: "
+    assert (code, err) == (1, on_tty.text)
+    assert err.startswith(f"{begin}citrine tariff unassign ")
+    assert (await run(*err.removeprefix(begin).split()[1:]))[0] == 0
+    assert (await run("tariff", "remove", "night"))[:2] == (0, "tariff night removed\n")
+
+
+async def test_a_key_is_revoked_by_its_name_where_one_has_it(run: Run) -> None:
+    code, out, _ = await run("key", "revoke", "console")
+    assert code == 0
+    assert re.fullmatch(r"key \S+ \(console\) revoked\n", out)
+    assert await run("key", "revoke", "console") == (1, "", "error: key console does not exist\n")
+
+    for _ in range(2):
+        await run("key", "add", "console", "--scope", "stations:read")
+    code, _, err = await run("key", "revoke", "console")
+    assert code == 1
+    assert err.startswith("error: several valid keys are named console; give the id of one: ")
+    assert (await run("key", "revoke", err.split()[-1]))[0] == 0
 
 
 async def test_one_of_thousands_is_found(run: Run, core: RunningCore) -> None:

@@ -28,14 +28,14 @@ CLOSE = 0.7
 _LISTS: Mapping[str, tuple[str, str, str]] = {
     "configuration": ("configurations", "ListConfigurations", "configuration_id"),
     "firmware campaign": ("firmware_campaigns", "ListFirmwareCampaigns", "campaign_id"),
-    "key": ("keys", "ListKeys", "key_id"),
+    "key": ("keys", "ListKeys", "key_id display_name"),
     "station": ("stations", "ListStations", "station_id"),
     "tariff": ("tariffs", "ListTariffs", "tariff_id"),
     "tenant": ("tenants", "ListTenants", "tenant_id"),
     "token": ("tokens", "ListTokens", "id_token"),
     "tolerance rule": ("refusals", "ListToleranceRules", "rule_id"),
 }
-"""Of each kind of thing whose ids people choose: the service, the rpc that lists it, the field of the id."""
+"""Of each kind of thing whose ids people choose: the service, the rpc that lists it, the fields by which it is called."""
 
 
 async def with_near_ids(citrine: Citrine, said: str, error: grpc.aio.AioRpcError | NotThere) -> str:
@@ -75,7 +75,7 @@ async def near_ids_of(citrine: Citrine, kind: str, name: str) -> list[str]:
     return [] if name in ids else _closest(name, ids)
 
 
-async def _ids(citrine: Citrine, service: str, rpc: str, field: str, name: str) -> list[str]:
+async def _ids(citrine: Citrine, service: str, rpc: str, fields: str, name: str) -> list[str]:
     module = importlib.import_module(f"citrine.api.v1.{service}_pb2")
     request: Any = getattr(module, f"{rpc}Request")(page_size=1000)
     method: Any = getattr(getattr(citrine, service), rpc)
@@ -85,7 +85,7 @@ async def _ids(citrine: Citrine, service: str, rpc: str, field: str, name: str) 
     while len(ids) < MOST:
         page = await method(request, metadata=metadata)
         (items,) = (one for one in page.DESCRIPTOR.fields if one.name != "next_page_token")
-        ids += [getattr(item, field) for item in getattr(page, items.name)]
+        ids += [getattr(item, field) for item in getattr(page, items.name) for field in fields.split()]
         request.page_token = page.next_page_token
         if not request.page_token:
             break

@@ -236,7 +236,12 @@ async def show_configuration(client: Client, configuration_id: Id) -> None:
 
 async def remove_configuration(client: Client, configuration_id: Id, yes: Yes = False) -> None:
     """Remove a configuration that no station names; what stations have set stays."""
-    await ask_consent(f"remove configuration {configuration_id}?", yes=yes)
+    shown = GetConfigurationRequest(configuration_id=configuration_id)
+    await ask_consent(
+        f"remove configuration {configuration_id}?",
+        yes=yes,
+        look=lambda: client.citrine.configurations.GetConfiguration(shown),
+    )
     request = DeleteConfigurationRequest(configuration_id=configuration_id)
     answer = await client.citrine.configurations.DeleteConfiguration(request)
     if client.out.as_json:

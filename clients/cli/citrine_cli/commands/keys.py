@@ -10,7 +10,7 @@ from citrine.api.v1.keys_pb2 import CreateKeyRequest, Key, ListKeysRequest, Revo
 from citrine_cli.client import Client, Limit, client_command, collect
 from citrine_cli.clock import Clock, utc_now
 from citrine_cli.consent import Yes, ask_consent
-from citrine_cli.errors import CliError, warn
+from citrine_cli.errors import CliError, NotThere, warn
 from citrine_cli.values import parse_duration, parse_time
 from citrine_cli.words import time_word
 
@@ -139,16 +139,33 @@ async def rotate_key(
 
 async def revoke_key(
     client: Client,
-    key_id: Annotated[str, typer.Argument(metavar="ID", help="The key's id, not its secret.")],
+    name: NameArgument,
     yes: Yes = False,
 ) -> None:
     """Make a key invalid."""
-    await ask_consent(f"revoke key {key_id}? Who uses it can call nothing more.", yes=yes)
+    key_id, named = await _id_to_revoke(client, name)
+
+    async def look() -> None:
+        # It was found already.
+        return
+
+    await ask_consent(f"revoke key {named}? Who uses it can call nothing more.", yes=yes, look=look)
     answer = await client.citrine.keys.RevokeKey(RevokeKeyRequest(key_id=key_id))
     if client.out.as_json:
         client.out.message(answer)
         return
-    client.out.line(f"key {key_id} revoked")
+    client.out.line(f"key {named} revoked")
+
+
+async def _id_to_revoke(client: Client, name: str) -> tuple[str, str]:
+    """Return the id of a key, and what to call it. One who may not see keys gives the id."""
+    try:
+        key = await _find(client, name)
+    except grpc.aio.AioRpcError as error:
+        if error.code() not in (grpc.StatusCode.PERMISSION_DENIED, grpc.StatusCode.UNIMPLEMENTED):
+            raise
+        return name, name
+    return key.key_id, f"{key.key_id} ({key.display_name})" if key.display_name else key.key_id
 
 
 async def _named(client: Client, name: str, clock: Clock = utc_now) -> list[Key]:
@@ -173,7 +190,7 @@ async def _find(client: Client, name: str, clock: Clock = utc_now) -> Key:
     if found:
         ids = ", ".join(key.key_id for key in found)
         raise CliError(f"several valid keys are named {name}; give the id of one: {ids}")
-    raise CliError(f"no key has the id {name}, and no valid key the name")
+    raise NotThere("key", name)
 
 
 def _is_current(key: Key, clock: Clock) -> bool:

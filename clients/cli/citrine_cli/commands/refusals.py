@@ -26,7 +26,7 @@ from citrine.api.v1.refusals_pb2 import (
 )
 from citrine_cli.client import Client, Limit, client_command, collect
 from citrine_cli.consent import Yes, ask_consent
-from citrine_cli.errors import UsageError
+from citrine_cli.errors import NotThere, UsageError
 from citrine_cli.words import count, enum_word, time_word
 
 __all__ = ["build", "build_tolerance", "refusal_words"]
@@ -182,12 +182,18 @@ async def list_rules(client: Client, limit: Limit = 0) -> None:
 
 async def remove_rule(client: Client, rule_id: RuleId, yes: Yes = False) -> None:
     """Remove a rule: what it accepted is refused again."""
-    await ask_consent(f"remove tolerance rule {rule_id}?", yes=yes)
+    await ask_consent(f"remove tolerance rule {rule_id}?", yes=yes, look=lambda: _check_rule(client, rule_id))
     answer = await client.citrine.refusals.DeleteToleranceRule(DeleteToleranceRuleRequest(rule_id=rule_id))
     if client.out.as_json:
         client.out.message(answer)
         return
     client.out.line(f"tolerance rule {rule_id} removed")
+
+
+async def _check_rule(client: Client, rule_id: str) -> None:
+    pages = collect(client.citrine.refusals.ListToleranceRules, ListToleranceRulesRequest())
+    if rule_id not in [rule.rule_id async for page in pages for rule in page.rules]:
+        raise NotThere("tolerance rule", rule_id)
 
 
 def _outcome(word: str) -> RefusalOutcome.ValueType:

@@ -369,7 +369,11 @@ async def set_password(client: Client, station_id: StationId, password: Password
 
 async def remove_station(client: Client, station_id: StationId, yes: Yes = False) -> None:
     """Remove a station and close its websocket; its transactions are retained."""
-    await ask_consent(f"remove station {station_id}, and all that it reported but its transactions?", yes=yes)
+    await ask_consent(
+        f"remove station {station_id}, and all that it reported but its transactions?",
+        yes=yes,
+        look=lambda: client.citrine.stations.GetStation(GetStationRequest(station_id=station_id)),
+    )
     answer = await client.citrine.stations.DeleteStation(DeleteStationRequest(station_id=station_id))
     if client.out.as_json:
         client.out.message(answer)

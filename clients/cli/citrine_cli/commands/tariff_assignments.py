@@ -16,6 +16,7 @@ from citrine.api.v1.tariffs_pb2 import (
 from citrine_cli.assignment_order import applying_of, rivals_of
 from citrine_cli.cells import PrefixId
 from citrine_cli.client import Client, Limit, collect
+from citrine_cli.errors import CliError
 from citrine_cli.named_things import check_station, check_token
 from citrine_cli.prefixes import with_assignment
 from citrine_cli.values import parse_span, parse_time
@@ -28,6 +29,7 @@ __all__ = [
     "TariffId",
     "TokenType",
     "assign_tariff",
+    "check_unassigned",
     "list_assignments",
     "unassign_tariff",
 ]
@@ -149,6 +151,27 @@ async def unassign_tariff(
         client.out.message(answer)
         return
     client.out.line(f"assignment {assignment_id} {f'ends {end}' if end else 'removed'}")
+
+
+async def check_unassigned(client: Client, tariff_id: str) -> None:
+    """See to it that a tariff is not assigned, which could not be removed.
+
+    Raises:
+        CliError: When it is: to whom, and how to end that.
+        grpc.aio.AioRpcError: When the core can't be asked, or may not be.
+    """
+    # Imported late, as what few commands need.
+    from citrine_cli.event_lines import short_id
+
+    pages = collect(client.citrine.tariffs.ListTariffAssignments, ListTariffAssignmentsRequest(tariff_id=tariff_id))
+    found = [one async for page in pages for one in page.assignments]
+    if not found:
+        return
+    named = "; ".join(
+        f"{_subject(one)}: citrine tariff unassign {short_id(one.assignment_id)}" for one in found[:NAMED]
+    )
+    more = f"; {len(found) - NAMED} more, see citrine tariff assignments" if len(found) > NAMED else ""
+    raise CliError(f"tariff {tariff_id} is assigned; end that first, for {named}{more}")
 
 
 def _when(one: TariffAssignment) -> str:

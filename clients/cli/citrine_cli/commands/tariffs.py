@@ -1,10 +1,12 @@
 """`citrine tariff`: what charging costs, and for whom."""
 
+import contextlib
 import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any
 
+import grpc
 import typer
 from google.protobuf.json_format import ParseDict
 from google.protobuf.json_format import ParseError as JsonError
@@ -37,6 +39,7 @@ from citrine_cli.commands.tariff_assignments import (
     TariffId,
     TokenType,
     assign_tariff,
+    check_unassigned,
     list_assignments,
     unassign_tariff,
 )
@@ -239,8 +242,20 @@ async def show_tariff(
 
 async def remove_tariff(client: Client, tariff_id: TariffId, yes: Yes = False) -> None:
     """Remove a tariff that is not assigned. Transactions keep the version that they began under."""
-    await ask_consent(f"remove tariff {tariff_id}?", yes=yes)
-    answer = await client.citrine.tariffs.DeleteTariff(DeleteTariffRequest(tariff_id=tariff_id))
+
+    async def look() -> None:
+        await client.citrine.tariffs.GetTariff(GetTariffRequest(tariff_id=tariff_id))
+        await check_unassigned(client, tariff_id)
+
+    await ask_consent(f"remove tariff {tariff_id}?", yes=yes, look=look)
+    try:
+        answer = await client.citrine.tariffs.DeleteTariff(DeleteTariffRequest(tariff_id=tariff_id))
+    except grpc.aio.AioRpcError as error:
+        if error.code() is grpc.StatusCode.FAILED_PRECONDITION:
+            # Who may remove it need not be able to read that.
+            with contextlib.suppress(grpc.aio.AioRpcError):
+                await check_unassigned(client, tariff_id)
+        raise
     if client.out.as_json:
         client.out.message(answer)
         return

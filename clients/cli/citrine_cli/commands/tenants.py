@@ -10,6 +10,7 @@ from citrine.api.v1.tenants_pb2 import (
     UNKNOWN_STATIONS_REFUSE,
     CreateTenantRequest,
     DeleteTenantRequest,
+    GetTenantRequest,
     ListTenantsRequest,
     Tenant,
     UpdateTenantRequest,
@@ -117,7 +118,8 @@ async def update_tenant(
 
 async def remove_tenant(client: Client, tenant_id: TenantId, yes: Yes = False) -> None:
     """Remove a tenant that has no stations."""
-    await ask_consent(f"remove tenant {tenant_id}?", yes=yes)
+    shown = GetTenantRequest(tenant_id=tenant_id)
+    await ask_consent(f"remove tenant {tenant_id}?", yes=yes, look=lambda: client.citrine.tenants.GetTenant(shown))
     answer = await client.citrine.tenants.DeleteTenant(DeleteTenantRequest(tenant_id=tenant_id))
     if client.out.as_json:
         client.out.message(answer)

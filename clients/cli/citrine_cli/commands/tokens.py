@@ -338,7 +338,8 @@ async def show_token(client: Client, id_token: TokenId, token_type: MaybeType = 
 
 async def remove_token(client: Client, id_token: TokenId, token_type: MaybeType = "", yes: Yes = False) -> None:
     """Remove a token: it is unknown from then on."""
-    await ask_consent(f"remove token {id_token}?", yes=yes)
+    shown = GetTokenRequest(id_token=id_token, type=_type(token_type))
+    await ask_consent(f"remove token {id_token}?", yes=yes, look=lambda: client.citrine.tokens.GetToken(shown))
     request = DeleteTokenRequest(id_token=id_token, type=_type(token_type))
     answer = await client.citrine.tokens.DeleteToken(request)
     if client.out.as_json:

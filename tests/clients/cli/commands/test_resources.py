@@ -330,6 +330,6 @@ def test_a_key_is_not_rotated_where_it_is_not_clear_which(citrine: Cli, core: Sc
     assert citrine("key", "rotate", "billing").err == (
         "error: several valid keys are named billing; give the id of one: k1, k2\n"
     )
-    assert citrine("key", "show", "relay").err == "error: no key has the id relay, and no valid key the name\n"
+    assert citrine("key", "show", "relay").err == "error: key relay does not exist\n"
     ran = citrine("key", "rotate", "k1", "--grace", "soon")
     assert (ran.code, core.requests("RotateKey")) == (2, [])
