@@ -35,7 +35,7 @@ _LISTS: Mapping[str, tuple[str, str, str]] = {
     "token": ("tokens", "ListTokens", "id_token"),
     "tolerance rule": ("refusals", "ListToleranceRules", "rule_id"),
 }
-"""Of each kind of thing whose ids people choose: the service, the rpc that lists it, the fields by which it is called."""
+"""Of each kind of thing whose ids people choose: the service, the rpc that lists it, the fields of its names."""
 
 
 async def with_near_ids(citrine: Citrine, said: str, error: grpc.aio.AioRpcError | NotThere) -> str:

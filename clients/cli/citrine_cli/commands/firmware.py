@@ -208,7 +208,7 @@ async def unpublish(
     timeout: Timeout = DEFAULT_TIMEOUT,
     when_online: WhenOnline = False,
 ) -> None:
-    """Have a local controller publish firmware no longer. The exit code is 1 where it is being downloaded."""
+    """Have a local controller publish firmware no longer. The exit code is 1 where it goes on, or has none such."""
     request = pb.UnpublishFirmwareRequest(
         target=target(station_id, timeout, when_online), request=ocpp.UnpublishFirmwareRequest(checksum=checksum)
     )
@@ -219,7 +219,7 @@ async def unpublish(
         tell_waiting(client, answer.command)
         return
     status = enum_word(answer.response, "status")
-    if answer.response.status == ocpp.UNPUBLISH_FIRMWARE_STATUS_ENUM_DOWNLOAD_ONGOING:
+    if answer.response.status != ocpp.UNPUBLISH_FIRMWARE_STATUS_ENUM_UNPUBLISHED:
         raise CliError(f"{station_id} answered {status}")
     if not client.out.as_json:
         client.out.line(f"{station_id} answered {status}")

@@ -1,6 +1,6 @@
 """`citrine locallist`: the local authorization lists of stations."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from google.protobuf.field_mask_pb2 import FieldMask
@@ -22,7 +22,7 @@ from citrine.api.v1.tokens_pb2 import GetTokenRequest
 from citrine.ocpp.v2 import local_auth_list_pb2 as ocpp
 from citrine.ocpp.v2.types_pb2 import AUTHORIZATION_STATUS_ENUM_ACCEPTED, IdToken, IdTokenInfo
 from citrine_cli.client import Client, client_command, collect
-from citrine_cli.errors import UsageError
+from citrine_cli.errors import CliError, UsageError
 from citrine_cli.filters import words_of
 from citrine_cli.progress import with_progress
 from citrine_cli.targets import choice
@@ -155,16 +155,16 @@ async def sync_list(
     station: StationId,
     full: Annotated[bool, typer.Option("--full", help="Send the whole list, whatever the station has.")] = False,
 ) -> None:
-    """Send the tokens that a station should hold, and wait until it has them."""
+    """Send the tokens that a station should hold, and wait until it has them. The exit code is 1 where it refuses."""
     request = SyncLocalListRequest(target=CommandTarget(station_id=station), full=full)
     answer = await client.citrine.local_auth_list.SyncLocalList(request, timeout=LONGEST_WORK)
     if client.out.as_json:
         client.out.message(answer)
-        return
-    if not answer.commands:
+    elif not answer.commands:
         client.out.line(f"station {station} has the list already")
-        return
-    _show(client, answer.local_list)
+    else:
+        _show(client, answer.local_list)
+    _check_accepted(station, answer)
 
 
 async def send_list(
@@ -174,7 +174,7 @@ async def send_list(
     full: Annotated[bool, typer.Option("--full", help="They are the whole list.")] = False,
     remove: Annotated[list[str], typer.Option("--remove", metavar="TOKEN", help="To be forgotten; repeatable.")] = [],  # noqa: B006
 ) -> None:
-    """Send a list made by hand, or changes of one: --full alone empties it."""
+    """Send a list made by hand, or changes of one: --full alone empties it. The exit code is 1 where it is refused."""
     if not full and not tokens and not remove:
         raise UsageError("nothing is given to send: name tokens, --remove tokens, or --full")
     if full and remove:
@@ -191,8 +191,15 @@ async def send_list(
     answer = await client.citrine.local_auth_list.SendLocalList(request, timeout=LONGEST_WORK)
     if client.out.as_json:
         client.out.message(answer)
-        return
-    client.out.line(f"station {station} answered {enum_word(answer.response, 'status')}")
+    _check_accepted(station, answer)
+    if not client.out.as_json:
+        client.out.line(f"station {station} answered Accepted")
+
+
+# Any: both answers have a response of OCPP, which is not there where nothing was sent.
+def _check_accepted(station: str, answer: Any) -> None:
+    if answer.HasField("response") and answer.response.status != ocpp.SEND_LOCAL_LIST_STATUS_ENUM_ACCEPTED:
+        raise CliError(f"{station} answered {enum_word(answer.response, 'status')}; its list is as it was")
 
 
 async def _id_token(client: Client, text: str) -> IdToken:

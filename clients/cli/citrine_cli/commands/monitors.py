@@ -138,9 +138,9 @@ async def clear_monitors(
     else:
         rows = ([str(result.id), enum_word(result, "status")] for result in results)
         client.out.table(["id", "status"], rows, empty="no results")
-    kept = sum(result.status == ocpp.CLEAR_MONITORING_STATUS_ENUM_REJECTED for result in results)
-    if kept:
-        raise CliError(f"{kept} of {len(results)} monitors were not removed")
+    failed = sum(result.status != ocpp.CLEAR_MONITORING_STATUS_ENUM_ACCEPTED for result in results)
+    if failed:
+        raise CliError(f"{failed} of {len(results)} monitors were not removed")
 
 
 async def report_monitors(

@@ -75,7 +75,7 @@ def test_a_station_is_added_and_its_password_shown(citrine: Cli, core: ScriptedC
         ["password", "pass-word"],
     ]
     assert ran.lines[4].startswith("The password is shown only now.")
-    assert ran.lines[5].endswith("citrine --tenant acme station watch CS-1")
+    assert ran.lines[6].endswith("citrine --tenant acme station watch CS-1")
     assert core.requests("CreateStation") == [
         CreateStationRequest(station=Station(station_id="CS-1", boot_policy=BOOT_POLICY_PENDING))
     ]
@@ -274,7 +274,7 @@ def test_keys_are_added_listed_and_revoked(citrine: Cli, core: ScriptedCore) -> 
 
     assert "secret: k1.sesame" in citrine("key", "add", "billing", "--scope", "transactions:read").lines
     assert citrine("key", "list").lines[1].split() == ["k1", "billing", "acme", "transactions:read"]
-    assert citrine("key", "revoke", "k1").out == "key k1 revoked\n"
+    assert citrine("key", "revoke", "k1").out == "key k1 (billing) revoked\n"
     assert core.requests("CreateKey") == [CreateKeyRequest(display_name="billing", scopes=["transactions:read"])]
     assert core.requests("RevokeKey") == [RevokeKeyRequest(key_id="k1")]
 
