@@ -82,7 +82,9 @@ def test_what_the_station_did_not_do_is_a_failure(
     field = "commands" if rpc == "SyncLocalList" else "command"
     command = {"id": "1", "stationId": "CS-1", "request": {"requestId": 7}}
     ParseDict({field: [command] if field == "commands" else command}, message)
-    content = decode(ACTIONS[action].response, json.loads(answer.replace("?", status)))
+    response = ACTIONS[action].response
+    assert response is not None
+    content = decode(response, json.loads(answer.replace("?", status)))
     message.response.CopyFrom(content)  # type: ignore[attr-defined]  # each of these has one
     core.on(rpc, message)
 
