@@ -96,17 +96,20 @@ class Output:
         for part in [text] if is_whole else broken(text, self.columns):
             self._console.print(Text(part, style=style), soft_wrap=True)
 
-    def table(self, columns: Sequence[str], rows: Iterable[Sequence[str]], empty: str, title: str = "") -> None:
+    def table(
+        self, columns: Sequence[str], rows: Iterable[Sequence[str]], empty: str, title: str = "", remark: str = ""
+    ) -> None:
         """Print rows below their headings, or a sentence where there are none.
 
-        Where the terminal is too narrow for that, columns without a value are left out. Where that does not do, each
-        row becomes a paragraph of names and values: nothing is cut.
+        Where the terminal is too narrow for that, columns without a value are left out, and a remark stands below its
+        row. Where that does not do, each row becomes a paragraph of names and values: nothing is cut.
 
         Args:
             columns: Headings.
             rows: As many values each.
             empty: The sentence.
             title: What the rows are, where they follow something else.
+            remark: Heading of a column that few rows have a value in.
 
         Raises:
             UsageError: When a column was asked for that there is not.
@@ -124,23 +127,49 @@ class Output:
         if not self._fits(shown):
             # Before anything gives up its place in a line, times are said in fewer words.
             shown = {name: self._cells(values[columns.index(name)], brief=True) for name in shown}
+        remarks = None if self._fits(shown) or self._columns else shown.pop(remark, None)
         widths: dict[str, int] = {}
         if not self._fits(shown):
             widths = self._wrapped({name: values[columns.index(name)] for name in shown}, shown)
             if not widths:
+                shown |= {} if remarks is None else {remark: remarks}
                 shown = {name: self._cells(values[columns.index(name)]) for name in shown}
                 rows_shown = zip(*shown.values(), strict=True)
                 self._print(*(part for row in rows_shown for part in self._paragraph([*shown], row)))
                 return
-        table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, GAP, 0, 0))
-        for name in shown:
-            filled = [value for value in values[columns.index(name)] if value]
-            figures = filled and all(isinstance(value, Figure) for value in filled)
-            justify: Literal["left", "right"] = "right" if figures else "left"
-            table.add_column(name.upper(), no_wrap=not widths, width=widths.get(name), justify=justify, overflow="fold")
-        for row in zip(*shown.values(), strict=True):
+        self._print(*self._lines(shown, {name: values[columns.index(name)] for name in shown}, widths, remarks, remark))
+
+    def _lines(
+        self,
+        shown: Mapping[str, Sequence[Text]],
+        values: Mapping[str, Sequence[str]],
+        widths: Mapping[str, int],
+        remarks: Sequence[Text] | None,
+        remark: str,
+    ) -> Iterator[RenderableType]:
+        """Yield a table, in parts where remarks stand between its rows."""
+        widest = {name: max(cell_len(name), *(cell_len(one.plain) for one in cells)) for name, cells in shown.items()}
+
+        def begun(*, has_heads: bool) -> Table:
+            table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, GAP, 0, 0), show_header=has_heads)
+            for name in shown:
+                filled = [value for value in values[name] if value]
+                figures = filled and all(isinstance(value, Figure) for value in filled)
+                justify: Literal["left", "right"] = "right" if figures else "left"
+                width = widths.get(name, widest[name])
+                table.add_column(name.upper(), no_wrap=not widths, width=width, justify=justify, overflow="fold")
+            return table
+
+        table = begun(has_heads=True)
+        for place, row in enumerate(zip(*shown.values(), strict=True)):
             table.add_row(*row)
-        self._print(table)
+            if remarks is not None and _says(remarks[place]):
+                yield table
+                said = Text.assemble((f"{remark} ", "dim"), remarks[place], overflow="fold")
+                yield Padding(said, (0, 0, 0, INDENT))
+                table = begun(has_heads=False)
+        if table.row_count:
+            yield table
 
     def _wrapped(self, values: Mapping[str, Sequence[str]], shown: Mapping[str, Sequence[Text]]) -> dict[str, int]:
         """Return the widths of columns of which sentences go on in the next line. Empty: there is no room even so."""

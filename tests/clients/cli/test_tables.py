@@ -7,7 +7,10 @@ import pytest
 from rich.text import Text
 
 from citrine.api.v1.local_auth_list_pb2 import ListLocalListsResponse, LocalList
+from citrine.api.v1.stations_pb2 import ListStationsResponse, Station
 from citrine.api.v1.transactions_pb2 import ListTransactionsResponse, Transaction
+from citrine.events.v1.events_pb2 import StationRefused
+from citrine.ocpp.v2.provisioning_pb2 import REGISTRATION_STATUS_ENUM_ACCEPTED
 from tests.clients.cli.conftest import Cli, Ran
 from tests.clients.scripted_core import ScriptedCore
 
@@ -97,3 +100,30 @@ def test_a_sentence_goes_on_in_the_next_line_of_its_column(
         "                                      tokens",
         "CS-2     yes           staff, guests",
     ]
+
+
+def test_a_remark_on_one_row_leaves_a_table_a_table(
+    citrine: Cli, core: ScriptedCore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stations = [Station(station_id=f"DEMO-{number}", connected=True, ocpp_version="2.0.1") for number in (1, 2, 3)]
+    for station in stations:
+        station.registration = REGISTRATION_STATUS_ENUM_ACCEPTED
+        station.hardware.vendor_name, station.hardware.model = "Citrine", "Simulated"
+        station.clock_skew.seconds = 0
+    for refused in stations[1:]:
+        refused.connected = False
+        refused.handshake_refusal.reason = StationRefused.REASON_WRONG_PASSWORD
+    core.on("ListStations", ListStationsResponse(stations=stations))
+    whole = citrine("--tenant", "acme", "station", "list")
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+
+    ran = citrine("--tenant", "acme", "--no-color", "station", "list")
+
+    # One line for each where it is searched.
+    assert [line.endswith("connection: wrong password") for line in whole.lines[1:]] == [False, True, True]
+    heading, *rows = ran.lines
+    assert heading.startswith("STATION  CONNECTED  VERSION  REGISTRATION  VENDOR")
+    assert [row.split()[0] for row in rows] == ["DEMO-1", "DEMO-2", "refused", "DEMO-3", "refused"]
+    assert rows[2] == rows[4] == "  refused connection: wrong password"
+    assert {row.index("Accepted") for row in (rows[0], rows[1], rows[3])} == {heading.index("REGISTRATION")}

@@ -176,6 +176,7 @@ async def list_stations(
             for station in stations
         ),
         empty="no stations",
+        remark="refused",
     )
 
 
