@@ -80,7 +80,9 @@ class NotFound(CoreError):
         self.name = name
 
     def __str__(self) -> str:
-        return f"{self.kind} {self.name} does not exist"
+        # "cost of transaction": it may be that this has none, and it may be that there is no such transaction.
+        what, of, whose = self.kind.partition(" of ")
+        return f"{whose} {self.name} has no {what}" if of else f"{self.kind} {self.name} does not exist"
 
 
 class AlreadyExists(CoreError):

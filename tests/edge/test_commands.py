@@ -296,7 +296,7 @@ async def test_too_many_waiting_commands_expire_at_once(core: FakeCore) -> None:
         pytest.param(
             provisioning_pb2.ResetRequest(),
             Reason.REASON_INVALID,
-            "/type is unspecified",
+            "/type is missing: expected Immediate, OnIdle or ImmediateAndResume",
             id="unspecified",
         ),
         pytest.param(

@@ -63,6 +63,12 @@ CASES = [
     ("events --station DEPOT_1", "station DEPOT_1 does not exist; did you mean DEPOT-1 or DEPOT-2?"),
     ("key show cosnole", "key cosnole does not exist; did you mean console?"),
     ("key revoke cosnole", "key cosnole does not exist; did you mean console?"),
+    ("station progress DEPOT-1", "station DEPOT-1 has no configuration"),
+    ("station drift DEPOT-1", "station DEPOT-1 has no configuration"),
+    (
+        "call DEPOT-1 Reset",
+        "request.type: is missing: expected Immediate, OnIdle or ImmediateAndResume",
+    ),
     ("messages DEPOT-1 yrad", "station yrad does not exist; did you mean yard?"),
 ]
 
@@ -70,6 +76,12 @@ CASES = [
 async def test_an_id_that_is_almost_right_is_named(run: Run) -> None:
     for command, said in CASES:
         assert await run(*command.split()) == (1, "", f"error: {said}\n")
+
+
+async def test_refusals_are_of_the_station_that_is_named(run: Run) -> None:
+    assert await run("station", "refusals", "DEPOT-1") == (0, "nobody was refused\n", "")
+    code, _, err = await run("station", "refusals", "DEPOT-1", "--station", "yard")
+    assert (code, err) == (2, "error: DEPOT-1 and --station yard exclude each other\n")
 
 
 REMOVALS = [

@@ -353,6 +353,18 @@ def test_what_ocpp_cannot_say_is_refused_with_its_place(message: Message, path: 
     assert (caught.value.path, caught.value.kind) == (path, kind)
 
 
+def test_what_is_no_value_of_an_enum_comes_with_those_that_are() -> None:
+    with pytest.raises(CodecError, match=r"^/type: is no value of ResetEnum: expected Immediate, OnIdle or Immediate"):
+        decode(provisioning_pb2.ResetRequest, {"type": "Idle"})
+    with pytest.raises(CodecError, match=r"^/type: is missing: expected Immediate, OnIdle or ImmediateAndResume$"):
+        encode(provisioning_pb2.ResetRequest())
+    with pytest.raises(CodecError) as caught:
+        decode(types_pb2.SampledValue, {"value": 1, "measurand": "Power"})
+    assert re.fullmatch(
+        r"is no value of MeasurandEnum: expected ([\w.]+, ){9}[\w.]+ or one of \d+ more", caught.value.problem
+    )
+
+
 def test_an_optional_enum_that_is_unspecified_is_left_out() -> None:
     message = types_pb2.SampledValue(value=1, measurand=types_pb2.MEASURAND_ENUM_UNSPECIFIED)
 

@@ -46,8 +46,10 @@ def parse_time(option: str, text: str, clock: Clock = utc_now, *, past: bool = F
         stamp = Timestamp()
         stamp.FromDatetime(found.astimezone(UTC))
     except (ValueError, OverflowError) as error:
+        spans = '"2h" for two hours ago' if past else '"+2h" or "-1d"'
         raise UsageError(
-            f'{option}: {text!r} is not a time: expected "2030-01-31T12:00:00Z", "+2h" or "-1d"'
+            f'{option}: {text!r} is not a time: expected "2030-01-31T12:00:00Z", "2030-01-31 12:00" for local time, '
+            f'"now", {spans}'
         ) from error
     return stamp
 

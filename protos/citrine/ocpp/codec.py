@@ -28,6 +28,9 @@ ErrorKind: TypeAlias = Literal["type", "property", "occurrence"]
 MAX_DEPTH = 24
 """Levels of objects and arrays in vendor data. Protobuf reads at most 100 levels, of which each takes three."""
 
+NAMED_VALUES = 10
+"""Values of an enum that an error names at most."""
+
 _Values: TypeAlias = dict[str, Any]
 _Decoder: TypeAlias = Callable[[Any], Any]
 _Encoder: TypeAlias = Callable[[Any], Any]
@@ -351,6 +354,14 @@ def _spellings(enum: EnumDescriptor) -> dict[str, int]:
     return {text: value.number for value in enum.values if (text := value.GetOptions().Extensions[spelling])}
 
 
+def _values_of(enum: EnumDescriptor) -> str:
+    """Return in words which values an enum has, of many the first."""
+    *others, last = list(_spellings(enum))
+    if len(others) >= NAMED_VALUES:
+        return f"{', '.join(others[:NAMED_VALUES])} or one of {len(others) + 1 - NAMED_VALUES} more"
+    return f"{', '.join(others)} or {last}" if others else last
+
+
 def _message_type(field: FieldDescriptor) -> Descriptor:
     assert field.message_type is not None
     return field.message_type
@@ -410,8 +421,8 @@ def _explain_single(field: FieldDescriptor, value: Any, path: str) -> None:
         case FieldDescriptor.TYPE_ENUM:
             if type(value) is not str:
                 raise CodecError(path, "type", "is not a string")
-            if value not in _spellings(_enum_type(field)):
-                raise CodecError(path, "property", f"is no value of {_enum_type(field).name}")
+            if value not in _spellings(enum := _enum_type(field)):
+                raise CodecError(path, "property", f"is no value of {enum.name}: expected {_values_of(enum)}")
         case _ if _message_type(field).full_name == _TIMESTAMP:
             _explain_text(value, path)
             try:
@@ -468,7 +479,7 @@ def _encoder(descriptor: Descriptor, exact: bool) -> _Encoder:
         for each in descriptor.fields
         if _always_present(each) and each.enum_type is None
     }
-    enums = [each.json_name for each in descriptor.fields if _always_present(each) and each.enum_type is not None]
+    enums = {each.json_name: each.enum_type for each in descriptor.fields if _always_present(each) and each.enum_type}
     table = {each.number: (each.json_name, _encode_field(each, exact)) for each in descriptor.fields}
 
     def encode_message(message: Message) -> dict[str, Any]:
@@ -484,9 +495,9 @@ def _encoder(descriptor: Descriptor, exact: bool) -> _Encoder:
                 raise CodecError(f"/{key}{error.path}", error.kind, error.problem) from None
             if encoded is not None or field.message_type is not None:
                 payload[key] = encoded
-        for key in enums:
+        for key, enum in enums.items():
             if key not in payload:
-                raise CodecError(f"/{key}", "occurrence", "is unspecified")
+                raise CodecError(f"/{key}", "occurrence", f"is missing: expected {_values_of(enum)}")
         return payload
 
     return encode_message
@@ -498,15 +509,15 @@ def _encode_field(field: FieldDescriptor, exact: bool) -> _Encoder | None:
         return convert
     if convert is None:
         return list
-    unspecified = field.enum_type is not None
+    enum = field.enum_type
 
     def encode_list(values: Any) -> list[Any]:
         items: list[Any] = []
         try:
             for value in values:
                 item = convert(value)
-                if item is None and unspecified:
-                    raise CodecError("", "occurrence", "is unspecified")
+                if item is None and enum is not None:
+                    raise CodecError("", "occurrence", f"is missing: expected {_values_of(enum)}")
                 items.append(item)
         except CodecError as error:
             raise CodecError(f"/{len(items)}{error.path}", error.kind, error.problem) from None

@@ -14,10 +14,10 @@ from tests.clients.scripted_core import ScriptedCore
 ENDS = {"--to", "--until", "--end", "--install", "--valid-to"}
 
 COMMANDS = {
-    "transaction list": ("", "--from", "--to"),
-    "meter list": ("CS-1", "--from", "--to"),
-    "monitor events": ("", "--from", "--to"),
-    "log get": ("CS-1 https://logs.example/a", "--from", "--until"),
+    "transaction list": ("", "--from/--since", "--to"),
+    "meter list": ("CS-1", "--from/--since", "--to"),
+    "monitor events": ("", "--from/--since", "--to"),
+    "log get": ("CS-1 https://logs.example/a", "--from/--since", "--until"),
     "tariff assign": ("NIGHT", "--from", "--to"),
     "tariff create": ("NIGHT --currency EUR --energy 0.3", "--valid-from", "--valid-to"),
     "message set": ("CS-1 Hello", "--from", "--until"),
@@ -25,14 +25,25 @@ COMMANDS = {
     "firmware update": ("CS-1 https://firmware.example/a", "--retrieve", "--install"),
     "firmware campaign create": ("https://firmware.example/a --all", "--start", "--end"),
 }
-"""What else each needs, and its options of the start and the end."""
+"""What else each needs, and its options of the start and the end, as errors call them."""
+
+
+@pytest.mark.parametrize("command", [name for name, (_, start, _) in COMMANDS.items() if "--since" in start])
+def test_what_is_no_time_is_said_of_either_name(citrine: Cli, core: ScriptedCore, command: str) -> None:
+    needed, start, _ = COMMANDS[command]
+
+    ran = citrine(*command.split(), *needed.split(), "--since", "yesterday")
+
+    assert ran.code == 2
+    assert ran.err.startswith(f"error: {start}: 'yesterday' is not a time: expected ")
+    assert ran.err.endswith('"now", "2h" for two hours ago\n')
 
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_an_end_before_the_start_is_a_wrong_use(citrine: Cli, core: ScriptedCore, command: str) -> None:
     needed, start, end = COMMANDS[command]
 
-    ran = citrine(*command.split(), *needed.split(), start, "2030-01-02", end, "2030-01-01")
+    ran = citrine(*command.split(), *needed.split(), start.split("/")[0], "2030-01-02", end, "2030-01-01")
 
     assert (ran.code, ran.err) == (2, f"error: {end}: 2030-01-01 is before {start} 2030-01-02\n")
 

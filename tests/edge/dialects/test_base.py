@@ -76,7 +76,7 @@ class TestEveryVersion:
         assert dialect.write_command(request) == ("Reset", {"type": "OnIdle", "evseId": 0})
 
     def test_command_that_breaks_the_schema_is_refused(self, dialect: Dialect) -> None:
-        with pytest.raises(RpcError, match="/type is unspecified"):
+        with pytest.raises(RpcError, match="/type is missing: expected Immediate, OnIdle"):
             dialect.write_command(provisioning_pb2.ResetRequest())
 
     @pytest.mark.parametrize("name", ["Heartbeat", "Nothing", "NotifyPeriodicEventStream"])

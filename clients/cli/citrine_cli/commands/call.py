@@ -66,6 +66,7 @@ def _check_complete(action: str, payload: dict[str, Any]) -> None:
     """Refuse a payload without a number, text or flag that OCPP requires: the message could not tell it from 0."""
     for field in ACTIONS[action].request.DESCRIPTOR.fields:
         chosen = field.name in {"request_id", "remote_start_id"} or (action, field.name) in CHOSEN
+        # What an enum may be is said by the core.
         if not (field.has_presence or field.is_repeated or field.enum_type or chosen or field.json_name in payload):
             raise UsageError(f"the payload does not fit {action}: /{field.json_name} is required")
 

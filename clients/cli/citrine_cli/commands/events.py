@@ -26,10 +26,13 @@ async def events(
         list[str] | None, typer.Option("--station", metavar="ID", help="Only of this station. May be repeated.")
     ] = None,
     from_token: Annotated[
-        str, typer.Option("--from", metavar="TOKEN", help='Go on after this token; "0": the oldest that is retained.')
+        str, typer.Option("--from", metavar="POSITION", help='Go on after it; "0": the oldest that is retained.')
     ] = "",
 ) -> None:
-    """Print events until Ctrl-C, each with its token; lost connections are opened again."""
+    """Print events until Ctrl-C, each with its position in brackets; lost connections are opened again.
+
+    Positions of a tenant grow, with gaps: they number the events of all tenants, and what came to nothing.
+    """
     if not from_token:
         # Events of a station that was removed since can be read, but none is to come.
         for station in stations or ():

@@ -49,7 +49,7 @@ async def get_log(
 ) -> None:
     """Have a station upload a log. One that it still uploads may be cancelled for it."""
     log = ocpp.LogParameters(remote_location=url)
-    first, last = parse_span("--from", oldest, "--until", latest, past=True)
+    first, last = parse_span("--from/--since", oldest, "--until", latest, past=True)
     if first is not None:
         log.oldest_timestamp.CopyFrom(first)
     if last is not None:

@@ -46,11 +46,14 @@ async def list_values(
     start: Annotated[str, typer.Option("--from", "--since", metavar="TIME", help="Taken at this time or later.")] = "",
     end: Annotated[str, typer.Option("--to", metavar="TIME", help="Taken before this time.")] = "",
     signed: Annotated[bool, typer.Option("--signed", help="Only those that were signed.")] = False,
-    newest: Annotated[bool, typer.Option("--newest", help="The latest first.")] = False,
+    newest: Annotated[bool, typer.Option("--newest", help="The latest first, which --limit counts from then.")] = False,
     limit: Annotated[int, typer.Option("--limit", metavar="N", help="At most this many; 0 is all.")] = 0,
 ) -> None:
-    """List meter values of a station in one unit for each quantity; --json has all that was sent, signed data too."""
-    first, last = parse_span("--from", start, "--to", end, past=True)
+    """List meter values of a station, the oldest first, in one unit for each quantity.
+
+    --json has all that was sent, signed data too.
+    """
+    first, last = parse_span("--from/--since", start, "--to", end, past=True)
     request = ListSamplesRequest(
         station_id=station_id,
         transaction_id=await listed_transaction(client, transaction, station_id),

@@ -234,7 +234,7 @@ async def list_events(
     limit: Limit = 100,
 ) -> None:
     """List what monitors reported, the latest first. Times are of the clock of the station."""
-    first, last = parse_span("--from", start, "--to", end, past=True)
+    first, last = parse_span("--from/--since", start, "--to", end, past=True)
     times = TimeRange(start=first, end=last)
     request = pb.ListStationEventsRequest(station_id=station, component=component, variable=variable, time=times)
     pages = collect(client.citrine.diagnostics.ListStationEvents, request, limit)

@@ -7,6 +7,7 @@ import typer
 from citrine.api.v1.stations_pb2 import ListHandshakeRefusalsRequest
 from citrine_cli.cells import State
 from citrine_cli.client import Client, Limit, collect
+from citrine_cli.errors import UsageError
 from citrine_cli.words import count, enum_word, time_word
 
 __all__ = ["list_refusals"]
@@ -14,14 +15,17 @@ __all__ = ["list_refusals"]
 
 async def list_refusals(
     client: Client,
-    station: Annotated[str, typer.Option("--station", metavar="ID", help="Only of this id.")] = "",
+    station_id: Annotated[str, typer.Argument(metavar="[STATION]", help="Only of this id.")] = "",
+    station: Annotated[str, typer.Option("--station", metavar="ID", help="The same.")] = "",
     unregistered: Annotated[
         bool, typer.Option("--unregistered", help="Only of ids that are no stations of the tenant.")
     ] = False,
     limit: Limit = 0,
 ) -> None:
     """List stations that were not let in, the latest first, each with the last reason; registered or not."""
-    request = ListHandshakeRefusalsRequest(station_id=station, unregistered_only=unregistered)
+    if station_id and station and station_id != station:
+        raise UsageError(f"{station_id} and --station {station} exclude each other")
+    request = ListHandshakeRefusalsRequest(station_id=station_id or station, unregistered_only=unregistered)
     pages = collect(client.citrine.stations.ListHandshakeRefusals, request, limit)
     found = [one async for page in pages for one in page.refusals]
     if client.out.as_json:

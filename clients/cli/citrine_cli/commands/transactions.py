@@ -92,7 +92,7 @@ async def list_transactions(
     limit: Annotated[int, typer.Option("--limit", metavar="N", help="At most this many; 0 is all.")] = 0,
 ) -> None:
     """List transactions, the latest first."""
-    first, last = parse_span("--from", begin, "--to", end, past=True)
+    first, last = parse_span("--from/--since", begin, "--to", end, past=True)
     request = ListTransactionsRequest(
         station_id=station,
         active_only=active,

@@ -142,7 +142,7 @@ class ConfigurationsServicer(configurations_pb2_grpc.ConfigurationsServiceServic
         async with self._unit_of_work(read_only=True) as work:
             row = await ProvisioningRepository(work.session).find(caller(context).tenant_id, station_id)
         if row is None:
-            raise NotFound("provisioning of station", station_id)
+            raise NotFound("configuration of station", station_id)
         return provisioning_to_proto(row)
 
     async def ListProvisionings(

@@ -91,7 +91,9 @@ class CorrectionRepository:
             query = query.where(columns.number == number)
         row = (await self._session.execute(query.order_by(columns.number.desc()).limit(1))).first()
         if row is None:
-            raise NotFound("correction of transaction", f"{transaction_id} {number}" if number else transaction_id)
+            raise NotFound(
+                f"correction {number} of transaction" if number else "correction of transaction", transaction_id
+            )
         return CorrectionRow(*row)
 
     async def list(
