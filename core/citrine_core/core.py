@@ -38,6 +38,7 @@ from citrine_core.link import (
     OpenedStage,
     Presence,
     RefusedStations,
+    SessionOpener,
     SessionReconciler,
     Watchdog,
     end_session,
@@ -47,7 +48,7 @@ from citrine_core.metrics import Metrics
 from citrine_core.resources import refusals, reports
 from citrine_core.resources.commands import CommandQueue, CommandSender, CommandsStage
 from citrine_core.resources.commands.pending import PendingCommands
-from citrine_core.resources.connections import ConnectionRepository, current_epochs
+from citrine_core.resources.connections import ConnectionRepository, newest_sessions
 from citrine_core.resources.keys import KeyAuthenticator, OperatorKeyFile, has_key
 from citrine_core.resources.stations.queries import is_station
 from citrine_core.resources.tenants import TenantDirectory
@@ -106,6 +107,7 @@ class Core:
         self.pending = PendingCommands()
         self.sender = CommandSender(self.core_id, callers, clock, self.links, self.pending, settings.default_timeout)
         self.queue = CommandQueue(callers, clock, self.sender)
+        self.opener = SessionOpener(self.queue.stations_are_back)
         self.services = Services(
             settings,
             callers,
@@ -203,8 +205,8 @@ class Core:
         on_back = self.queue.stations_are_back
         observers = [observe for block in self.blocks for observe in block.observers]
         stages: list[Stage] = [
-            OpenedStage(on_back),
-            HandlingStage(self.routes, current_epochs, self._clock, on_back, observers),
+            OpenedStage(self.opener),
+            HandlingStage(self.routes, newest_sessions, self._clock, on_back, observers, self.opener.heard),
             CommandsStage(self.routes, self.pending, self.sender.ends, self._clock),
             refusals.RefusalsStage(self._clock, self.metrics.refused),
             ClosedStage(),
@@ -225,7 +227,7 @@ class Core:
             submit=self.inquiries.submit,
             admission=self.admission,
             handshake_refused=self.refused_stations.add_of_edge,
-            reconciler=SessionReconciler(self.unit_of_work, self._clock, self.queue.stations_are_back),
+            reconciler=SessionReconciler(self.unit_of_work, self._clock, self.opener),
             presence=self.presence,
             command_sent=self.sender.sent,
             observed=self.frames.publish,

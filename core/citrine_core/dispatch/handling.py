@@ -35,12 +35,15 @@ from citrine_core.dispatch.routes import Observer, Route, Routes
 from citrine_core.times import to_datetime
 from citrine_core.traces import trace_id_of
 
-__all__ = ["CurrentEpochs", "HandlingStage", "OnAccepted", "to_call"]
+__all__ = ["HandlingStage", "NewestSessions", "OnAccepted", "OnUnopened", "to_call"]
 
 logger = logging.getLogger(__name__)
 
-CurrentEpochs = Callable[[UnitOfWork, str, set[str]], Awaitable[Mapping[str, int]]]
-"""Returns the epoch of the newest session of each of a tenant's stations."""
+NewestSessions = Callable[[UnitOfWork, str, set[str]], Awaitable[Mapping[str, tuple[int, bool]]]]
+"""Returns the newest session of each of a tenant's stations: its epoch, and whether it is stored as open."""
+
+OnUnopened = Callable[[UnitOfWork, Sequence[Item]], Awaitable[None]]
+"""Is told of messages whose session is the newest of its station and not stored as open."""
 
 
 Groups = dict[tuple[str, type[Message]], list[tuple[Item, Call[Any]]]]
@@ -56,11 +59,13 @@ class HandlingStage:
 
     Args:
         routes: The handlers.
-        current_epochs: Finds the newest session of stations.
+        newest_sessions: Finds the newest session of stations.
         clock: Returns the time now.
         on_accepted: Told of stations of a tenant whose BootNotification is answered Accepted, in the transaction
             that stores it.
         observers: Told of all messages that were handled and not refused, once of each.
+        on_unopened: Told, before it is handled, of a message that comes before the report that its session opened,
+            which may go by another core.
     """
 
     kinds = (StationCall, StationSend)
@@ -68,13 +73,15 @@ class HandlingStage:
     def __init__(
         self,
         routes: Routes,
-        current_epochs: CurrentEpochs,
+        newest_sessions: NewestSessions,
         clock: Clock = utc_now,
         on_accepted: OnAccepted | None = None,
         observers: Sequence[Observer] = (),
+        on_unopened: OnUnopened | None = None,
     ) -> None:
         self._routes = routes
-        self._current_epochs = current_epochs
+        self._newest_sessions = newest_sessions
+        self._on_unopened = on_unopened
         self._clock = clock
         self._on_accepted = on_accepted
         self._observers = observers
@@ -192,17 +199,23 @@ class HandlingStage:
         stations: dict[str, set[str]] = defaultdict(set)
         for item in items:
             stations[item.tenant_id].add(item.station_id)
-        epochs = {tenant_id: await self._current_epochs(work, tenant_id, ids) for tenant_id, ids in stations.items()}
-        current = []
+        newest = {tenant_id: await self._newest_sessions(work, tenant_id, ids) for tenant_id, ids in stations.items()}
+        current, unopened = [], []
         for item in items:
-            if epochs[item.tenant_id].get(item.station_id) == item.content.session.epoch:
+            epoch, is_open = newest[item.tenant_id].get(item.station_id, (None, False))
+            if epoch == item.content.session.epoch:
                 current.append(item)
+                if not is_open:
+                    unopened.append(item)
             else:
                 extra = {"station_id": item.station_id, "trace_id": trace_id_of(item.content.traceparent)}
                 logger.info("a message of a replaced session is dropped", extra=extra)
                 session = item.content.session
                 disconnect = Disconnect(session=session, code=1000, reason="the session is not valid any more")
                 work.after_commit(partial(item.reply, Downstream(disconnect=disconnect)))
+        # In a transaction that only reads, nothing can be stored of it; what writes comes soon.
+        if unopened and self._on_unopened is not None and any(map(self.writes, items)):
+            await self._on_unopened(work, unopened)
         return current
 
     async def _once(

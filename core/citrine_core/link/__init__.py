@@ -6,7 +6,15 @@ from citrine_core.link.presence import Presence
 from citrine_core.link.refused_stations import RefusedStations
 from citrine_core.link.registry import Link, LinkRegistry
 from citrine_core.link.servicer import EdgeLinkServicer
-from citrine_core.link.sessions import ClosedStage, Grant, GrantStage, OpenedStage, SessionReconciler, end_session
+from citrine_core.link.sessions import (
+    ClosedStage,
+    Grant,
+    GrantStage,
+    OpenedStage,
+    SessionOpener,
+    SessionReconciler,
+    end_session,
+)
 from citrine_core.link.watchdog import Watchdog
 
 __all__ = [
@@ -21,6 +29,7 @@ __all__ = [
     "OpenedStage",
     "Presence",
     "RefusedStations",
+    "SessionOpener",
     "SessionReconciler",
     "Watchdog",
     "end_session",

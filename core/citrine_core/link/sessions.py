@@ -4,7 +4,7 @@ import logging
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Row
@@ -23,6 +23,7 @@ from citrine_core.resources.connections import (
     EdgeRepository,
     GrantedSession,
 )
+from citrine_core.resources.connections.queries import OPENING_TIME
 from citrine_core.resources.connections.repository import ASSUMED, NOT_HELD
 from citrine_core.resources.stations.credentials import Credentials
 
@@ -32,6 +33,7 @@ __all__ = [
     "GrantStage",
     "OnOpened",
     "OpenedStage",
+    "SessionOpener",
     "SessionReconciler",
     "disconnected",
     "end_session",
@@ -41,9 +43,6 @@ logger = logging.getLogger(__name__)
 
 REPLACED = 1000
 """Close code of a websocket that a newer one of the same station replaces, or whose station is deleted."""
-
-GRACE = timedelta(seconds=10)
-"""How long an admitted session may be missing from an edge's Hello: its Opened may be on the way by another core."""
 
 OnOpened = Callable[[UnitOfWork, str, Sequence[str]], Awaitable[None]]
 """Told of stations of a tenant whose websocket opened, in the transaction that stores it."""
@@ -61,13 +60,46 @@ class Grant:
     """Hash of the station's next password, where it gave that one."""
 
 
+class SessionOpener:
+    """Stores that sessions opened, and says so once of each, whatever tells it: Opened, Hello or their first message.
+
+    Any core may hear of a session first by any of them: an edge sends Opened to a station's first core, and a message
+    to the first that serves its action. So a station that is answered is open for all cores.
+    """
+
+    def __init__(self, on_opened: OnOpened) -> None:
+        self._on_opened = on_opened
+
+    async def open(self, work: UnitOfWork, tenant_id: str, reported: Sequence[Opened | HeldSession]) -> None:
+        """Store sessions of a tenant as open, by the last report of each, where they may open yet."""
+        repository = ConnectionRepository(work.session)
+        # Locked, because another core may be told of the same session in another way at this moment.
+        rows = await repository.find_all(tenant_id, {opened.session.station_id for opened in reported}, lock=True)
+        fresh = {
+            opened.session.station_id: opened
+            for opened in reported
+            if may_open(rows.get(opened.session.station_id), opened.session.epoch)
+        }
+        await repository.open_all([_opened(opened) for opened in fresh.values()])
+        for opened in fresh.values():
+            work.emit(connected(opened))
+        await self._on_opened(work, tenant_id, list(fresh))
+
+    async def heard(self, work: UnitOfWork, items: Sequence[Item]) -> None:
+        """Store sessions as open whose messages come before the report that they opened."""
+        for tenant_id, group in by_tenant(items).items():
+            rows = await ConnectionRepository(work.session).find_all(tenant_id, {item.station_id for item in group})
+            reported = [_implied(item, rows[item.station_id]) for item in reversed(group) if item.station_id in rows]
+            await self.open(work, tenant_id, reported)
+
+
 class OpenedStage:
     """Websockets that opened."""
 
     kinds = (Opened,)
 
-    def __init__(self, on_opened: OnOpened) -> None:
-        self._on_opened = on_opened
+    def __init__(self, opener: SessionOpener) -> None:
+        self._opener = opener
 
     def writes(self, item: Item) -> bool:
         """Tell that the connections are written."""
@@ -79,20 +111,10 @@ class OpenedStage:
 
     async def run(self, work: UnitOfWork, items: Sequence[Item]) -> None:
         """Mark the newest sessions as open."""
-        repository = ConnectionRepository(work.session)
+        # An edge says it again when it is not sure to have been heard, and then its close may be here already, or its
+        # first word in the same batch.
         for tenant_id, group in by_tenant(items).items():
-            rows = await repository.find_all(tenant_id, {item.station_id for item in group})
-            # An edge says it again when it is not sure to have been heard, and then its close may be here already, or
-            # its first word in the same batch.
-            fresh = {
-                item.station_id: item.content
-                for item in group
-                if may_open(rows.get(item.station_id), item.content.session.epoch)
-            }
-            await repository.open_all([_opened(opened) for opened in fresh.values()])
-            for opened in fresh.values():
-                work.emit(connected(opened))
-            await self._on_opened(work, tenant_id, list(fresh))
+            await self._opener.open(work, tenant_id, [item.content for item in group])
 
     async def poisoned(self, work: UnitOfWork | None, item: Item, error: Exception) -> None:
         """Leave it: the next Hello of the edge says it again."""
@@ -215,10 +237,10 @@ class GrantStage:
 class SessionReconciler:
     """Compares what an edge holds with what is stored, when it opens a link."""
 
-    def __init__(self, unit_of_work: UnitOfWorkFactory, clock: Clock, on_opened: OnOpened) -> None:
+    def __init__(self, unit_of_work: UnitOfWorkFactory, clock: Clock, opener: SessionOpener) -> None:
         self._unit_of_work = unit_of_work
         self._clock = clock
-        self._on_opened = on_opened
+        self._opener = opener
 
     async def reconcile(self, hello: Hello, hello_time: datetime) -> list[SessionRef]:
         """Store what an edge said at some time that it holds, and return what of it is not valid any more.
@@ -252,10 +274,8 @@ class SessionReconciler:
             # What its edge itself reported as closed meanwhile stays closed.
             elif may_open(row, session.session.epoch):
                 back.append(session)
-        await repository.open_all([_opened(session) for session in back])
-        for session in back:
-            work.emit(connected(session))
-        await self._on_opened(work, tenant_id, [session.session.station_id for session in back])
+        if back:
+            await self._opener.open(work, tenant_id, back)
         return stale
 
     async def _close_missing(
@@ -266,7 +286,7 @@ class SessionReconciler:
         gone = [
             ClosedSession(row.tenant_id, row.station_id, row.epoch, now, 1006, NOT_HELD)
             for row in await repository.list_of_edge(hello.edge_id)
-            if row.station_id not in held.get(row.tenant_id, {}) and row.admit_time < hello_time - GRACE
+            if row.station_id not in held.get(row.tenant_id, {}) and row.admit_time < hello_time - OPENING_TIME
         ]
         await repository.close_all(gone)
         for session in gone:
@@ -337,6 +357,15 @@ def _opened(session: Opened | HeldSession) -> dict[str, Any]:
         "remote_address": session.remote_address[:100],
         "open_time": session.open_time.ToDatetime(UTC),
     }
+
+
+def _implied(item: Item, row: Row[*tuple[Any, ...]]) -> Opened:
+    return Opened(
+        session=item.content.session,
+        version=row.ocpp_version,
+        remote_address=row.remote_address,
+        open_time=item.content.receive_time,
+    )
 
 
 def _closed(closed: Closed) -> ClosedSession:

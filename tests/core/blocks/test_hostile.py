@@ -61,15 +61,15 @@ def routes_of(unit_of_work: UnitOfWorkFactory, clock: Clock) -> Routes:
 def stage_of(unit_of_work: UnitOfWorkFactory, clock: Clock) -> HandlingStage:
     blocks = built_in(services_of(unit_of_work, clock))
     observers = [observe for block in blocks for observe in block.observers]
-    return HandlingStage(collect(blocks), epochs, clock, observers=observers)
+    return HandlingStage(collect(blocks), sessions, clock, observers=observers)
 
 
 HANDLED = sorted(collect(built_in(services_of(None))).calls, key=lambda c: c.__name__)  # type: ignore[arg-type]
 ANSWERED = sorted(collect(built_in(services_of(None))).answers, key=lambda c: c.__name__)  # type: ignore[arg-type]
 
 
-async def epochs(work: UnitOfWork, tenant_id: str, station_ids: set[str]) -> Mapping[str, int]:
-    return dict.fromkeys(station_ids, 1)
+async def sessions(work: UnitOfWork, tenant_id: str, station_ids: set[str]) -> Mapping[str, tuple[int, bool]]:
+    return dict.fromkeys(station_ids, (1, True))
 
 
 async def send(unit_of_work: UnitOfWorkFactory, clock: Clock, stage: HandlingStage, *messages: Message) -> list[bytes]:

@@ -55,8 +55,8 @@ class Handlers:
         return DataTransferResponse(status=len(self.seen))  # type: ignore[arg-type]  # tells the answers apart
 
 
-async def epochs(work: UnitOfWork, tenant_id: str, station_ids: set[str]) -> dict[str, int]:
-    return dict.fromkeys(station_ids, 7)
+async def sessions(work: UnitOfWork, tenant_id: str, station_ids: set[str]) -> dict[str, tuple[int, bool]]:
+    return dict.fromkeys(station_ids, (7, True))
 
 
 @pytest.fixture
@@ -66,7 +66,7 @@ def handlers() -> Handlers:
 
 @pytest.fixture
 def stage(handlers: Handlers) -> HandlingStage:
-    return HandlingStage(collect([Block("test", [handlers])]), epochs)
+    return HandlingStage(collect([Block("test", [handlers])]), sessions)
 
 
 def call(message: Message, answers: Answers, *, message_id: str = "m", epoch: int = 7) -> Item:
@@ -190,7 +190,7 @@ async def test_two_cores_that_handle_a_message_at_once_have_one_effect(postgres_
     async with asyncio.TaskGroup() as tasks:
         for _ in range(2):
             effects = Effects()
-            stage = HandlingStage(collect([Block("test", [effects])]), epochs)
+            stage = HandlingStage(collect([Block("test", [effects])]), sessions)
             dispatcher = Dispatcher([stage], unit_of_work, NoOutages())
             cores.append((effects, dispatcher, tasks.create_task(dispatcher.run())))
             dispatcher.submit(call(DataTransferRequest(vendor_id="V"), answers))

@@ -6,7 +6,9 @@ from citrine_core.resources.connections.repository import (
     ConnectionRepository,
     EdgeRepository,
     GrantedSession,
+    SessionState,
     current_epochs,
+    newest_sessions,
 )
 from citrine_core.resources.connections.servicer import VERSIONS, ConnectionsServicer
 
@@ -19,5 +21,7 @@ __all__ = [
     "Edge",
     "EdgeRepository",
     "GrantedSession",
+    "SessionState",
     "current_epochs",
+    "newest_sessions",
 ]

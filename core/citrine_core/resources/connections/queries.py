@@ -1,21 +1,33 @@
 """What other packages may ask about who is connected."""
 
 from collections.abc import Collection
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, exists, select
+from sqlalchemy import ColumnElement, Row, exists, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
 from citrine_core.db.one_of_keys import one_of_keys
 from citrine_core.resources.connections.models import Connection
 
-__all__ = ["SESSIONS", "NewestSession", "connected_stations", "is_connected"]
+__all__ = ["OPENING_TIME", "SESSIONS", "NewestSession", "connected_stations", "is_connected", "may_be_held"]
+
+OPENING_TIME = timedelta(seconds=10)
+"""How long the Opened of an admitted session may be on the way: a core may be slow, and it may go by another one than
+what else is said of the station."""
 
 _TABLE = Connection.__table__.c
 
 SESSIONS = select(
-    _TABLE.tenant_id, _TABLE.station_id, _TABLE.edge_id, _TABLE.epoch, _TABLE.is_open, _TABLE.open_time
+    _TABLE.tenant_id,
+    _TABLE.station_id,
+    _TABLE.edge_id,
+    _TABLE.epoch,
+    _TABLE.is_open,
+    _TABLE.admit_time,
+    _TABLE.open_time,
+    _TABLE.close_time,
 ).subquery("sessions")
 """The newest session of each station that ever connected, to be joined by tenant_id and station_id."""
 
@@ -36,3 +48,13 @@ async def connected_stations(session: AsyncSession, keys: Collection[tuple[str, 
         )
     )
     return {(row[0], row[1]) for row in rows}
+
+
+def may_be_held(session: Row[*tuple[Any, ...]], now: datetime) -> bool:
+    """Tell whether an edge may hold a session, given with is_open, admit_time and close_time (None: there is none).
+
+    It is open, or was admitted so lately that it may be open by now. Its edge knows.
+    """
+    if session.is_open:
+        return True
+    return session.admit_time is not None and session.close_time is None and now - session.admit_time < OPENING_TIME

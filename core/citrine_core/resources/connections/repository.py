@@ -12,7 +12,15 @@ from citrine_core.db import Listed, Page, UnitOfWork, insert_statement, one_of, 
 from citrine_core.db.one_of_keys import one_of_packed, pack
 from citrine_core.resources.connections.models import Connection, Edge
 
-__all__ = ["ClosedSession", "ConnectionRepository", "EdgeRepository", "GrantedSession", "current_epochs"]
+__all__ = [
+    "ClosedSession",
+    "ConnectionRepository",
+    "EdgeRepository",
+    "GrantedSession",
+    "SessionState",
+    "current_epochs",
+    "newest_sessions",
+]
 
 EDGE_LOST = "edge lost"
 """Reason of a session that we gave up because no core heard of its edge; it may turn out to be alive."""
@@ -26,7 +34,7 @@ ASSUMED = frozenset({EDGE_LOST, NOT_HELD})
 _TABLE = Connection.metadata.tables["connections"]
 _EDGES = Edge.metadata.tables["edges"]
 
-_EPOCHS = select(_TABLE.c.station_id, _TABLE.c.epoch).where(
+_NEWEST = select(_TABLE.c.station_id, _TABLE.c.epoch, _TABLE.c.is_open).where(
     _TABLE.c.tenant_id == bindparam("tenant_id"), one_of_packed((_TABLE.c.station_id,), "stations")
 )
 
@@ -53,11 +61,27 @@ class ClosedSession:
     reason: str
 
 
+class SessionState(NamedTuple):
+    """The newest session of a station."""
+
+    epoch: int
+    is_open: bool
+    """False: its websocket is closed, or nobody has reported yet that it opened."""
+
+
+async def newest_sessions(work: UnitOfWork, tenant_id: str, station_ids: Collection[str]) -> Mapping[str, SessionState]:
+    """Return the newest session of each of a tenant's stations."""
+    values = {"tenant_id": tenant_id, "stations": pack((station_id,) for station_id in station_ids)}
+    rows = await (await work.session.connection()).execute(_NEWEST, values)
+    return {station_id: SessionState(epoch, is_open) for station_id, epoch, is_open in rows}
+
+
 async def current_epochs(work: UnitOfWork, tenant_id: str, station_ids: Collection[str]) -> Mapping[str, int]:
     """Return the epoch of the newest session of each of a tenant's stations."""
-    values = {"tenant_id": tenant_id, "stations": pack((station_id,) for station_id in station_ids)}
-    rows = await (await work.session.connection()).execute(_EPOCHS, values)
-    return {row[0]: row[1] for row in rows}
+    return {
+        station_id: session.epoch
+        for station_id, session in (await newest_sessions(work, tenant_id, station_ids)).items()
+    }
 
 
 class ConnectionRepository:
@@ -66,14 +90,20 @@ class ConnectionRepository:
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
 
-    async def find_all(self, tenant_id: str, station_ids: Collection[str]) -> dict[str, Row[*tuple[Any, ...]]]:
-        """Return the newest sessions of a tenant's stations, open or not."""
-        rows = await (await self._connection()).execute(
-            select(_TABLE).where(
-                _TABLE.c.tenant_id == tenant_id, one_of(self._session, _TABLE.c.station_id, station_ids)
-            )
+    async def find_all(
+        self, tenant_id: str, station_ids: Collection[str], *, lock: bool = False
+    ) -> dict[str, Row[*tuple[Any, ...]]]:
+        """Return the newest sessions of a tenant's stations, open or not.
+
+        With lock nobody else changes them before the commit.
+        """
+        query = select(_TABLE).where(
+            _TABLE.c.tenant_id == tenant_id, one_of(self._session, _TABLE.c.station_id, station_ids)
         )
-        return {row.station_id: row for row in rows}
+        if lock:
+            # In one order everywhere, so that two that lock can't wait for each other.
+            query = query.order_by(_TABLE.c.station_id).with_for_update()
+        return {row.station_id: row for row in await (await self._connection()).execute(query)}
 
     async def find_open(self, tenant_id: str, station_id: str) -> Row[*tuple[Any, ...]] | None:
         """Return the open session of a station, or None."""

@@ -103,14 +103,18 @@ async def find_station(session: AsyncSession, tenant_id: str, station_id: str) -
 async def find_with_session(
     session: AsyncSession, tenant_id: str, station_id: str, *, keep: bool = False
 ) -> Row[*tuple[Any, ...]] | None:
-    """Return registration, is_open, edge_id and epoch of a station; None where there is no such station.
+    """Return the registration of a station and its newest session; None where there is no such station.
 
-    With keep it is not deleted before the commit. The last three are None where it never connected.
+    The session's columns are is_open, edge_id, epoch, admit_time and close_time; all are None where the station never
+    connected. With keep the station is not deleted before the commit.
     """
     stations = Station.metadata.tables["stations"]
     same = and_(SESSIONS.c.tenant_id == _TABLE.tenant_id, SESSIONS.c.station_id == _TABLE.station_id)
     query = (
-        select(_TABLE.registration, SESSIONS.c.is_open, SESSIONS.c.edge_id, SESSIONS.c.epoch)
+        select(
+            _TABLE.registration,
+            *(SESSIONS.c[name] for name in ("is_open", "edge_id", "epoch", "admit_time", "close_time")),
+        )
         .select_from(stations.outerjoin(SESSIONS, same))
         .where(*_is(tenant_id, station_id))
     )
