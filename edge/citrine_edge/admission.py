@@ -103,7 +103,7 @@ class Admission:
 
     def source_may_ask(self, connection: Connection, now: float) -> float:
         """Count a request; return 0, or after how many seconds its source may ask again."""
-        return self._sources.take(source_of(connection.remote_address), now)
+        return self._sources.acquire(source_of(connection.remote_address), now)
 
     def station_may_ask(self, connection: Connection, identity: Identity, now: float) -> float:
         """Count a request for an identity; return 0, or after how many seconds it may ask again.
@@ -111,14 +111,14 @@ class Admission:
         It is that of one source: nobody can lock a station out who comes from elsewhere.
         """
         key = (identity.tenant_id, identity.station_id, source_of(connection.remote_address))
-        return self._stations.take(key, now)
+        return self._stations.acquire(key, now)
 
     def may_ask(self, connection: Connection, stations: int, now: float) -> bool:
         """Return whether one more may ask a core, and count it as asking if it may; there are so many stations."""
         limits = self._limits
         if stations + len(self._asking) >= limits.max_sockets or len(self._asking) >= limits.max_unfinished:
             return False
-        if not self._rate.try_take(now):
+        if not self._rate.try_acquire(now):
             return False
         self.gone(connection)
         self._asking.add(connection)
@@ -133,7 +133,7 @@ class _Buckets:
         self._burst = burst
         self._buckets: OrderedDict[Hashable, TokenBucket] = OrderedDict()
 
-    def take(self, key: Hashable, now: float) -> float:
+    def acquire(self, key: Hashable, now: float) -> float:
         """Take one if there is one, and return 0; else after how many seconds there is one again."""
         bucket = self._buckets.get(key)
         if bucket is None:
@@ -142,7 +142,7 @@ class _Buckets:
                 self._buckets.popitem(last=False)
         else:
             self._buckets.move_to_end(key)
-        return 0.0 if bucket.try_take(now) else 1.0 / self._rate
+        return 0.0 if bucket.try_acquire(now) else 1.0 / self._rate
 
 
 def source_of(remote_address: str) -> str:

@@ -100,7 +100,7 @@ class Availability:
             return False
         if self._ramp is not None and self._ramp.is_over(now):
             self._ramp = None
-        return self._ramp is None or self._ramp.try_take(now)
+        return self._ramp is None or self._ramp.try_acquire(now)
 
     def _settle(self, now: float) -> None:
         """Forget what was, if a core has served for long enough."""
@@ -123,7 +123,7 @@ class _Ramp:
     def is_over(self, now: float) -> bool:
         return self._rate(now) >= self._full_rate
 
-    def try_take(self, now: float) -> bool:
+    def try_acquire(self, now: float) -> bool:
         rate = self._rate(now)
         # Half a second's worth at once, so that a rate below one lets in somebody, too.
         self._tokens = min(max(1.0, rate / 2), self._tokens + (now - self._time) * rate)

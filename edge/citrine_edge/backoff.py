@@ -5,7 +5,7 @@ __all__ = ["Backoff"]
 FIRST, LAST = 0.1, 0.5
 """Seconds between attempts at a core that is not there. One that is back is soon found: stations wait for it."""
 
-HELD = 5.0
+STABLE_AFTER = 5.0
 """Seconds for which a link has to be up, before the next loss of it counts as the first."""
 
 UNSTABLE_FACTOR, UNSTABLE_LAST = 3.0, 5.0
@@ -30,15 +30,15 @@ class Backoff:
         self._pause = min(self._pause * 2, LAST)
         return max(self._pause, self._unstable())
 
-    def lost(self, held: float, *, orderly: bool = False) -> float:
-        """Return the pause after a link was lost that was up for so many seconds.
+    def ended(self, uptime: float, *, orderly: bool = False) -> float:
+        """Return the pause after the end of a link that was up.
 
         Args:
-            held: For how long.
+            uptime: Seconds that the link was up.
             orderly: Whether the core said before that it stops.
         """
         self._pause = FIRST
-        if orderly or held >= HELD:
+        if orderly or uptime >= STABLE_AFTER:
             self._drops = 0
         else:
             self._drops += 1

@@ -119,7 +119,7 @@ class Commands:
                 self._fail(outbound, _Reason.REASON_CANCELLED)
                 return
 
-    def take(self, frame: ocppj.CallResult | ocppj.CallError) -> bool:
+    def receive_answer(self, frame: ocppj.CallResult | ocppj.CallError) -> bool:
         """Take a station's answer; return False where it answers nothing that is outstanding."""
         outbound = self._outstanding
         if outbound is None or outbound.message_id != frame.message_id:
@@ -141,7 +141,7 @@ class Commands:
         self._send_next()
         return True
 
-    def take_broken(self, broken: ocppj.BrokenAnswer, data: bytes) -> bool:
+    def receive_broken(self, broken: ocppj.BrokenAnswer, data: bytes) -> bool:
         """Take an answer that is malformed; return False where it answers nothing that is outstanding."""
         outbound = self._outstanding
         if outbound is None or outbound.message_id != broken.message_id:

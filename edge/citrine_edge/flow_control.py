@@ -43,7 +43,7 @@ class FlowControl:
 
     def message_came(self) -> bool:
         """Count a message; return True where the station is too fast from now on, and read on when its rate allows."""
-        delay = self._rate.take(self._loop.time())
+        delay = self._rate.acquire(self._loop.time())
         if not delay or self._slowed:
             return False
         self._slowed = True

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from citrine.edge.v1 import link_pb2 as pb
 
-__all__ = ["LINK_REVISION", "PAGE", "REVISION_KEY", "HeldSession", "greeting"]
+__all__ = ["LINK_REVISION", "PAGE", "REVISION_KEY", "OpenSession", "greeting"]
 
 LINK_REVISION = 1
 """What of the link's contract this edge knows (Hello.link_revision)."""
@@ -21,15 +21,15 @@ SLICE = 50
 """Sessions that are described before others of the event loop have their turn: half a millisecond."""
 
 
-class HeldSession(Protocol):
+class OpenSession(Protocol):
     """A session, as far as Hello is concerned."""
 
     @property
-    def held(self) -> pb.HeldSession:
+    def description(self) -> pb.HeldSession:
         """Describe it."""
 
 
-async def greeting(hello: pb.Hello, sessions: Sequence[HeldSession], *, in_pages: bool) -> AsyncIterator[pb.Upstream]:
+async def greeting(hello: pb.Hello, sessions: Sequence[OpenSession], *, in_pages: bool) -> AsyncIterator[pb.Upstream]:
     """Yield Hello and its pages.
 
     Args:
@@ -39,16 +39,16 @@ async def greeting(hello: pb.Hello, sessions: Sequence[HeldSession], *, in_pages
     """
     size = PAGE if in_pages else len(sessions)
     hello.has_more = len(sessions) > size
-    hello.sessions.extend([held async for held in _described(sessions[:size])])
+    hello.sessions.extend([description async for description in _described(sessions[:size])])
     yield pb.Upstream(hello=hello)
     for start in range(size, len(sessions), PAGE):
         page = pb.HelloPage(is_last=start + PAGE >= len(sessions))
-        page.sessions.extend([held async for held in _described(sessions[start : start + PAGE])])
+        page.sessions.extend([description async for description in _described(sessions[start : start + PAGE])])
         yield pb.Upstream(hello_page=page)
 
 
-async def _described(sessions: Sequence[HeldSession]) -> AsyncIterator[pb.HeldSession]:
+async def _described(sessions: Sequence[OpenSession]) -> AsyncIterator[pb.HeldSession]:
     for number, session in enumerate(sessions, start=1):
-        yield session.held
+        yield session.description
         if number % SLICE == 0:
             await asyncio.sleep(0)

@@ -10,7 +10,7 @@ import grpc
 
 from citrine.edge.v1 import link_pb2 as pb
 from citrine_edge.backoff import Backoff
-from citrine_edge.greeting import PAGE, REVISION_KEY, HeldSession, greeting
+from citrine_edge.greeting import PAGE, REVISION_KEY, OpenSession, greeting
 from citrine_edge.ids import jitter
 from citrine_edge.metrics import Metrics
 
@@ -67,11 +67,11 @@ _Stream: TypeAlias = "grpc.aio.StreamStreamCall[bytes, pb.LinkResponse]"
 _logger = logging.getLogger(__name__)
 
 
-class LinkLost(Exception):
+class LinkEnded(Exception):
     """The stream is at its end."""
 
 
-class TwinLink(LinkLost):
+class TwinLink(LinkEnded):
     """The core has a link already, by another of its addresses."""
 
 
@@ -81,7 +81,7 @@ class LinkOwner(Protocol):
     def hello(self) -> pb.Hello:
         """Return what the edge says first, without the sessions that it holds."""
 
-    def held_sessions(self) -> Sequence[HeldSession]:
+    def open_sessions(self) -> Sequence[OpenSession]:
         """Return the sessions that the edge holds now, as a snapshot that does not change."""
 
     def is_linked(self, core_id: str) -> bool:
@@ -133,7 +133,7 @@ class Link:
         self._finishing = False
         self._problem = ""
 
-    def takes(self, action: str | None) -> bool:
+    def accepts(self, action: str | None) -> bool:
         """Return whether the core can be given a call of this action now; None: whatever any core takes."""
         if not self.up or not self.serving or self.draining:
             return False
@@ -179,24 +179,24 @@ class Link:
                 self._stream_task.cancel()
                 await asyncio.wait({self._stream_task})
                 raise
-            was_up, was_draining, error = self.up, self.draining, self._lost(self._stream_task)
+            was_up, was_draining, error = self.up, self.draining, self._end_of_stream(self._stream_task)
             if isinstance(error, TwinLink):
                 pause = TWIN_BACKOFF
             elif _needs_somebody(error):
                 pause = REFUSED_BACKOFF
             elif was_up:
-                pause = backoff.lost(loop.time() - self._up_since, orderly=was_draining)
+                pause = backoff.ended(loop.time() - self._up_since, orderly=was_draining)
             else:
                 pause = backoff.unreached()
             await asyncio.sleep(pause * jitter(0.5, 1.0))
 
-    def _lost(self, task: "asyncio.Task[None]") -> BaseException | None:
+    def _end_of_stream(self, task: "asyncio.Task[None]") -> BaseException | None:
         """Take note of the end of the stream; return its reason."""
         error = None if task.cancelled() else _first(task.exception())
         problem = str(error or "given up")
         if isinstance(error, grpc.aio.AioRpcError):
             problem = error.details() or str(error.code())
-        if error is not None and not isinstance(error, grpc.aio.AioRpcError | LinkLost | TimeoutError):
+        if error is not None and not isinstance(error, grpc.aio.AioRpcError | LinkEnded | TimeoutError):
             _logger.error("link failed", exc_info=error, extra={"core": self.address})
         was_up, self.up = self.up, False
         was_draining = self.draining
@@ -229,7 +229,7 @@ class Link:
                 if self._owner.is_linked(welcome.core_id):
                     raise TwinLink("the core is linked by another address")
                 self._welcomed(welcome)
-                self._take(first.items[1:])
+                self._receive(first.items[1:])
                 async with asyncio.TaskGroup() as tasks:
                     tasks.create_task(self._write(stream), name=f"write to {self.address}")
                     tasks.create_task(self._read(stream), name=f"read from {self.address}")
@@ -243,11 +243,11 @@ class Link:
         """Say Hello once somebody is there, and return the batch that begins with the Welcome."""
         async with asyncio.timeout(CONNECT_TIMEOUT):
             await stream.wait_for_connection()
-        many = len(self._owner.held_sessions()) > PAGE
+        many = len(self._owner.open_sessions()) > PAGE
         in_pages = many and await _knows_pages(stream)
         try:
             async with asyncio.timeout(WELCOME_TIMEOUT) as limit:
-                async for item in greeting(self._owner.hello(), self._owner.held_sessions(), in_pages=in_pages):
+                async for item in greeting(self._owner.hello(), self._owner.open_sessions(), in_pages=in_pages):
                     await stream.write(encode_batch([item.SerializeToString()]))
                     limit.reschedule(asyncio.get_running_loop().time() + WELCOME_TIMEOUT)
                 first = await stream.read()
@@ -255,7 +255,7 @@ class Link:
             # The core has ended the rpc already; to read says why.
             first = await stream.read()
         if not isinstance(first, pb.LinkResponse) or first.items[0].WhichOneof("item") != "welcome":
-            raise LinkLost("the core did not welcome us")
+            raise LinkEnded("the core did not welcome us")
         return first
 
     def _welcomed(self, welcome: pb.Welcome) -> None:
@@ -295,8 +295,8 @@ class Link:
         while isinstance(batch := await stream.read(), pb.LinkResponse):
             self._batches += 1
             histogram.observe(len(batch.items))
-            self._take(batch.items)
-        raise LinkLost("the core ended the stream")
+            self._receive(batch.items)
+        raise LinkEnded("the core ended the stream")
 
     async def _notice_silence(self, interval: float) -> None:
         """Raise once the core is silent for too long.
@@ -310,9 +310,9 @@ class Link:
             now = loop.time()
             silent = silent + min(now - last, 2 * pause) if heard == self._batches else 0.0
             heard, last = self._batches, now
-        raise LinkLost("the core is silent")
+        raise LinkEnded("the core is silent")
 
-    def _take(self, items: Sequence[pb.Downstream]) -> None:
+    def _receive(self, items: Sequence[pb.Downstream]) -> None:
         for item in items:
             match item.WhichOneof("item"):
                 case "serving":

@@ -14,7 +14,7 @@ class TokenBucket:
         self._tokens = burst
         self._time = now
 
-    def take(self, now: float) -> float:
+    def acquire(self, now: float) -> float:
         """Take one in any case, and return for how many seconds nothing more should be taken."""
         delay = self.delay(now)
         self._tokens -= 1
@@ -26,7 +26,7 @@ class TokenBucket:
         self._time = now
         return max(0.0, -self._tokens / self._rate)
 
-    def try_take(self, now: float) -> bool:
+    def try_acquire(self, now: float) -> bool:
         """Take one if there is one; return whether there was."""
         self.delay(now)
         if self._tokens < 1:

@@ -68,7 +68,7 @@ class Reports:
             self._metrics.dropped.inc("report")
         self._waiting.append(_Report(data, self._loop.time(), core_id, command_id))
 
-    def link_lost(self, link: Link) -> None:
+    def link_ended(self, link: Link) -> None:
         """Resend what was reported by a link of late."""
         now = self._loop.time()
         sent, self._sent = self._sent, deque()
@@ -88,7 +88,7 @@ class Reports:
         if not self._waiting:
             return
         waiting, self._waiting = self._waiting, deque()
-        serving = next((link for link in self._links if link.takes(None)), None)
+        serving = next((link for link in self._links if link.accepts(None)), None)
         for report in waiting:
             link = self._link_to(report.core_id)
             if link is None and (not report.core_id or now - report.since >= PATIENCE):

@@ -11,7 +11,7 @@ from citrine.edge.v1 import link_pb2 as pb
 from citrine_edge import upstream
 from citrine_edge.availability import Availability
 from citrine_edge.clock import timestamp
-from citrine_edge.greeting import HeldSession
+from citrine_edge.greeting import OpenSession
 from citrine_edge.link import Link
 from citrine_edge.metrics import Metrics
 from citrine_edge.reports import Reports
@@ -46,7 +46,7 @@ class Stations(Protocol):
     def hello(self) -> pb.Hello:
         """Return what the edge says first on a link, without its sessions."""
 
-    def held_sessions(self) -> Sequence[HeldSession]:
+    def open_sessions(self) -> Sequence[OpenSession]:
         """Return the open sessions."""
 
     def welcomed(self, link: Link, welcome: pb.Welcome) -> None:
@@ -55,7 +55,7 @@ class Stations(Protocol):
     def unlinked(self, link: Link) -> None:
         """Take note of a lost link."""
 
-    def take(self, link: Link, item: pb.Downstream) -> None:
+    def receive(self, link: Link, item: pb.Downstream) -> None:
         """Do what a core says about a session."""
 
     def close_all(self, code: int, reason: str) -> None:
@@ -69,7 +69,7 @@ class _PendingCall:
     data: bytes
     since: float
     link: Link | None
-    held_since: float
+    unrouted_since: float
 
 
 @dataclass(slots=True)
@@ -108,7 +108,7 @@ class Router:
         self._served: frozenset[str] = frozenset()
         self._last_id = 0
         self._calls: dict[int, _PendingCall] = {}
-        self._held: dict[int, _PendingCall] = {}
+        self._unrouted: dict[int, _PendingCall] = {}
         self._admits: dict[int, _PendingAdmit] = {}
         self._reports = Reports(self._links, metrics, loop)
         self.tolerances = Tolerances()
@@ -118,10 +118,10 @@ class Router:
         # What was last said of it to the log.
         self._was_open = False
         metrics.pending_calls.set_function(lambda: len(self._calls))
-        metrics.held_calls.set_function(lambda: len(self._held))
+        metrics.unrouted_calls.set_function(lambda: len(self._unrouted))
         metrics.link_queue.set_function(lambda: sum(link.queued for link in self._links))
         metrics.links.set_function(lambda: sum(link.up for link in self._links))
-        metrics.links_serving.set_function(lambda: sum(link.takes(None) for link in self._links))
+        metrics.links_serving.set_function(lambda: sum(link.accepts(None) for link in self._links))
 
     def start(self, stations: Stations) -> None:
         """Name the sessions' keeper, before the first link."""
@@ -179,14 +179,14 @@ class Router:
         link = self._route(session, action)
         call = self._calls[call_id] = _PendingCall(session, action, data, now, link, now)
         if link is None:
-            self._held[call_id] = call
+            self._unrouted[call_id] = call
         else:
             link.push(data)
 
     def forget(self, call_id: int) -> None:
         """Give up on a call."""
         self._calls.pop(call_id, None)
-        self._held.pop(call_id, None)
+        self._unrouted.pop(call_id, None)
 
     def send(self, session: "Session", action: str, data: bytes) -> bool:
         """Bring a SEND to the core; return False where it is dropped."""
@@ -209,7 +209,7 @@ class Router:
 
     def offer(self, key: tuple[str, str], data: bytes) -> bool:
         """Bring an item about a station, given by tenant and id, to its core; return False where none takes it now."""
-        link = next((link for link in self._ranking(key) if link.takes(None)), None)
+        link = next((link for link in self._ranking(key) if link.accepts(None)), None)
         return link is not None and link.offer(data)
 
     def report_to(self, core_id: str, data: bytes, command_id: str = "") -> None:
@@ -241,9 +241,9 @@ class Router:
         hello.command_ids.extend(self._reports.command_ids())
         return hello
 
-    def held_sessions(self) -> Sequence[HeldSession]:
+    def open_sessions(self) -> Sequence[OpenSession]:
         """Return the open sessions."""
-        return self._stations.held_sessions()
+        return self._stations.open_sessions()
 
     def is_linked(self, core_id: str) -> bool:
         """Return whether a link to that core is up."""
@@ -259,8 +259,8 @@ class Router:
         """Send again what the link owes an answer for."""
         self._stations.unlinked(link)
         self._change()
-        self._take_back(link)
-        self._reports.link_lost(link)
+        self._reroute_calls(link)
+        self._reports.link_ended(link)
         self._reports.flush()
 
     def link_changed(self, link: Link) -> None:
@@ -273,7 +273,7 @@ class Router:
         else:
             _logger.warning("core does not serve", extra={"core": link.address})
             # What it could not commit, it has not: another core may.
-            self._take_back(link)
+            self._reroute_calls(link)
 
     def link_item(self, link: Link, item: pb.Downstream) -> None:
         """Bring what a core says to whom it concerns."""
@@ -293,7 +293,7 @@ class Router:
             case "tolerance_rules":
                 self.tolerances.replace(item.tolerance_rules)
             case _:
-                self._stations.take(link, item)
+                self._stations.receive(link, item)
 
     # Inside.
 
@@ -302,7 +302,7 @@ class Router:
             session.route = self._ranking(session.key)
             session.route_version = self._version
         for link in session.route:
-            if link.takes(action):
+            if link.accepts(action):
                 return link
         return None
 
@@ -319,12 +319,12 @@ class Router:
         """Take note that links have changed: nothing that was computed from them holds."""
         self._version += 1
         self._served = frozenset().union(*(link.known_actions or () for link in self._links))
-        self._availability.change(any(link.takes(None) for link in self._links), self._loop.time())
+        self._availability.change(any(link.accepts(None) for link in self._links), self._loop.time())
         self._say_whether_open()
-        for call_id, call in list(self._held.items()):
+        for call_id, call in list(self._unrouted.items()):
             call.link = self._route(call.session, call.action)
             if call.link is not None:
-                del self._held[call_id]
+                del self._unrouted[call_id]
                 call.link.push(call.data)
 
     def _say_whether_open(self) -> None:
@@ -333,7 +333,7 @@ class Router:
             if self.available:
                 _logger.info("stations are let in")
 
-    def _take_back(self, link: Link) -> None:
+    def _reroute_calls(self, link: Link) -> None:
         now = self._loop.time()
         for call_id, call in self._calls.items():
             if call.link is link:
@@ -342,8 +342,8 @@ class Router:
                 if call.link is not None:
                     call.link.push(call.data)
                 else:
-                    call.held_since = now
-                    self._held[call_id] = call
+                    call.unrouted_since = now
+                    self._unrouted[call_id] = call
         for admit_id, admit in list(self._admits.items()):
             if admit.link is link:
                 del self._admits[admit_id]
@@ -351,7 +351,7 @@ class Router:
 
     def _admit(self, admit_id: int, admit: _PendingAdmit) -> None:
         for link in self._ranking(admit.key):
-            if link.takes(None):
+            if link.accepts(None):
                 admit.link = link
                 self._admits[admit_id] = admit
                 link.push(admit.data)
@@ -368,7 +368,7 @@ class Router:
 
     def _pop_call(self, call_id: int) -> _PendingCall | None:
         call = self._calls.pop(call_id, None)
-        self._held.pop(call_id, None)
+        self._unrouted.pop(call_id, None)
         if call is None:
             # Answered before by another core, or its session is gone.
             self._metrics.dropped.inc("late_core_answer")
@@ -380,7 +380,7 @@ class Router:
             age = now - call.since
             if age < min(self._limits.hold_time, self._limits.answer_timeout):
                 break
-            if call.link is None and self.serving and now - call.held_since >= self._limits.hold_time:
+            if call.link is None and self.serving and now - call.unrouted_since >= self._limits.hold_time:
                 # Some core serves, but none that knows this action.
                 call.session.close(1012, "the CSMS can't store messages")
             elif age >= self._limits.answer_timeout:

@@ -231,7 +231,7 @@ class StationServer:
         self, identity: Identity, socket: StationSocket, cause: "pb.HandshakeRefused.Cause.ValueType", offered: str = ""
     ) -> None:
         """Let the operator know of a station that no core is asked about."""
-        if self._reports.try_take(self._context.loop.time()):
+        if self._reports.try_acquire(self._context.loop.time()):
             key = (identity.tenant_id, identity.station_id)
             self._router.offer(key, upstream.handshake_refused(*key, socket.remote_address, cause, offered))
 

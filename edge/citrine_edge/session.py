@@ -130,7 +130,7 @@ class Session:
         return self._closed is not None
 
     @property
-    def held(self) -> pb.HeldSession:
+    def description(self) -> pb.HeldSession:
         """This session as Hello has it."""
         return pb.HeldSession(
             session=self.ref,
@@ -172,15 +172,15 @@ class Session:
             return
         except (ocppj.BrokenAnswer, ocppj.BrokenSend) as error:
             self.context.metrics.frames.inc("in", "unreadable")
-            self._take_broken(error, data)
+            self._receive_broken(error, data)
             return
         match frame:
             case ocppj.Call():
-                self._take_call(frame, len(data))
+                self._receive_call(frame, len(data))
             case ocppj.CallResult() | ocppj.CallError():
-                self._take_answer(frame)
+                self._receive_answer(frame)
             case ocppj.Send():
-                self._take_send(frame)
+                self._receive_send(frame)
             case ocppj.CallResultError():
                 # Our answer was committed before it was sent; there is nothing to take back.
                 self._drop("answer_refused_by_station", error_code=frame.code, description=frame.description)
@@ -295,7 +295,7 @@ class Session:
         self._flow.call_ended(flight.size)
         return flight
 
-    def _take_call(self, call: ocppj.Call, size: int) -> None:
+    def _receive_call(self, call: ocppj.Call, size: int) -> None:
         if self._inbox.is_repeated(call):
             # The same message again under the same id is a retry; the answer to the first is the answer to both.
             self._drop("repeated_call", action=call.action)
@@ -362,7 +362,7 @@ class Session:
                 self._record(_Outcome.OUTCOME_MENDED, call.action, each, call)
         return action, request
 
-    def _take_send(self, send: ocppj.Send) -> None:
+    def _receive_send(self, send: ocppj.Send) -> None:
         mended: list[RpcError] = []
         try:
             self._registration.check(send.action, send.payload)
@@ -385,24 +385,24 @@ class Session:
 
     # Answers to commands.
 
-    def _take_answer(self, frame: ocppj.CallResult | ocppj.CallError) -> None:
+    def _receive_answer(self, frame: ocppj.CallResult | ocppj.CallError) -> None:
         name = "CALLRESULT" if isinstance(frame, ocppj.CallResult) else "CALLERROR"
         self.context.metrics.frames.inc("in", name)
         if isinstance(frame, ocppj.CallError):
             code = frame.code if frame.code in _CODES else "other"
             self.context.metrics.rpc_errors.inc("in", code)
-        if self._commands is None or not self._commands.take(frame):
+        if self._commands is None or not self._commands.receive_answer(frame):
             unasked = RpcError(Code.RPC_FRAMEWORK_ERROR, "it answers nothing that waits for an answer")
             self._record(_Outcome.OUTCOME_DROPPED, name, unasked, frame)
             self._drop("unsolicited_answer", message_id=frame.message_id)
         elif self._draining:
             self._advance()
 
-    def _take_broken(self, error: ocppj.BrokenAnswer | ocppj.BrokenSend, data: bytes) -> None:
+    def _receive_broken(self, error: ocppj.BrokenAnswer | ocppj.BrokenSend, data: bytes) -> None:
         if isinstance(error, ocppj.BrokenSend):
             self._record(_Outcome.OUTCOME_REFUSED, "", error.error, data)
             self._drop("invalid_send", error=str(error))
-        elif self._commands is None or not self._commands.take_broken(error, data):
+        elif self._commands is None or not self._commands.receive_broken(error, data):
             self._record(_Outcome.OUTCOME_DROPPED, "", error.error, data)
             self._drop("malformed_answer", error=str(error))
 

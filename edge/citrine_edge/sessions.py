@@ -63,7 +63,7 @@ class Sessions:
         session.on_closed = self._closed
         self._all.add(session)
         self._empty.clear()
-        self._router.report(upstream.opened(session.held), session)
+        self._router.report(upstream.opened(session.description), session)
         fields = {"station_id": session.key[1], "epoch": session.epoch, "version": session.dialect.subprotocol}
         _logger.info("station connected", extra=fields)
         other = self._open.get(session.key)
@@ -98,7 +98,7 @@ class Sessions:
             hello.command_ids.extend(session.command_ids)
         return hello
 
-    def held_sessions(self) -> tuple[Session, ...]:
+    def open_sessions(self) -> tuple[Session, ...]:
         """Return the open sessions, of each station the newest."""
         return tuple(self._open.values())
 
@@ -117,7 +117,7 @@ class Sessions:
             if link in watchers:
                 self._set_watch(key, link, on=False)
 
-    def take(self, link: Link, item: pb.Downstream) -> None:
+    def receive(self, link: Link, item: pb.Downstream) -> None:
         """Do what a core says about a session."""
         match item.WhichOneof("item"):
             case "command":

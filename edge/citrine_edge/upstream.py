@@ -65,10 +65,13 @@ def station_send(
     return _limited(item)
 
 
-def opened(held: pb.HeldSession) -> bytes:
+def opened(session: pb.HeldSession) -> bytes:
     """Return an Opened."""
     item = pb.Opened(
-        session=held.session, version=held.version, open_time=held.open_time, remote_address=held.remote_address
+        session=session.session,
+        version=session.version,
+        open_time=session.open_time,
+        remote_address=session.remote_address,
     )
     return pb.Upstream(opened=item).SerializeToString()
 

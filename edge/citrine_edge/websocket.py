@@ -266,7 +266,7 @@ class StationSocket(asyncio.Protocol):
         self._flush()
         for event in events:
             if isinstance(event, Frame):
-                self._take_frame(event)
+                self._receive_frame(event)
             elif isinstance(event, Request):
                 self._arm(self._limits.handshake_timeout, self.abort)
                 self._opener.requested(self, event)
@@ -301,7 +301,7 @@ class StationSocket(asyncio.Protocol):
         if not self._stopped and not self._transport.is_closing():
             self._transport.resume_reading()
 
-    def _take_frame(self, frame: Frame) -> None:
+    def _receive_frame(self, frame: Frame) -> None:
         receiver = self._receiver
         if receiver is None:
             # RFC 6455, 4.1: nothing is sent before the handshake is over.

@@ -1,6 +1,6 @@
 """Pauses between attempts at a core."""
 
-from citrine_edge.backoff import HELD, LAST, UNSTABLE_LAST, Backoff
+from citrine_edge.backoff import LAST, STABLE_AFTER, UNSTABLE_LAST, Backoff
 
 
 def test_core_that_is_not_there_is_tried_every_half_second() -> None:
@@ -14,13 +14,13 @@ def test_link_that_held_is_dialled_again_at_once() -> None:
     for _ in range(5):
         backoff.unreached()
 
-    assert backoff.lost(HELD) == 0.1
+    assert backoff.ended(STABLE_AFTER) == 0.1
 
 
 def test_core_that_welcomes_and_drops_is_dialled_ever_more_rarely() -> None:
     """43 attempts in ten seconds were seen."""
     backoff = Backoff()
-    pauses = [backoff.lost(0.0) for _ in range(6)]
+    pauses = [backoff.ended(0.0) for _ in range(6)]
 
     assert pauses == sorted(pauses)
     assert pauses[-1] == UNSTABLE_LAST
@@ -31,14 +31,14 @@ def test_core_that_welcomes_and_drops_is_dialled_ever_more_rarely() -> None:
 def test_pause_after_drops_is_forgotten_once_a_link_held() -> None:
     backoff = Backoff()
     for _ in range(6):
-        backoff.lost(0.0)
+        backoff.ended(0.0)
     assert backoff.unreached() == UNSTABLE_LAST
 
-    assert backoff.lost(HELD) == 0.1
+    assert backoff.ended(STABLE_AFTER) == 0.1
     assert backoff.unreached() == 0.2
 
 
 def test_core_that_said_that_it_stops_is_not_unstable() -> None:
     backoff = Backoff()
 
-    assert [backoff.lost(1.0, orderly=True) for _ in range(5)] == [0.1] * 5
+    assert [backoff.ended(1.0, orderly=True) for _ in range(5)] == [0.1] * 5

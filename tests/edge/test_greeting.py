@@ -12,7 +12,7 @@ class Held:
 
     def __init__(self, number: int) -> None:
         ref = pb.SessionRef(tenant_id="default", station_id=f"CS-{number}", epoch=number)
-        self.held = pb.HeldSession(session=ref, version=pb.OCPP_VERSION_201, remote_address="192.0.2.1:1234")
+        self.description = pb.HeldSession(session=ref, version=pb.OCPP_VERSION_201, remote_address="192.0.2.1:1234")
 
 
 async def pages(count: int, *, in_pages: bool = True) -> list[pb.Upstream]:

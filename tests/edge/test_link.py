@@ -8,7 +8,7 @@ import pytest
 
 from citrine.edge.v1 import link_pb2 as pb
 from citrine_edge import link as link_module
-from citrine_edge.greeting import HeldSession
+from citrine_edge.greeting import OpenSession
 from citrine_edge.link import MAX_BATCH_ITEMS, MAX_OFFERED, Link, encode_batch
 from citrine_edge.metrics import Metrics
 from tests.edge.conftest import RunningEdge, running_edge
@@ -211,7 +211,7 @@ class ManySessions:
         self.hellos += 1
         return pb.Hello(edge_id="edge-1", link_revision=1)
 
-    def held_sessions(self) -> Sequence[HeldSession]:
+    def open_sessions(self) -> Sequence[OpenSession]:
         return [self.session] * self.count
 
     def is_linked(self, core_id: str) -> bool:
@@ -231,7 +231,7 @@ class ManySessions:
 
 
 class HeldInTests:
-    held = pb.HeldSession(session=pb.SessionRef(tenant_id="default", station_id="CS-1", epoch=1))
+    description = pb.HeldSession(session=pb.SessionRef(tenant_id="default", station_id="CS-1", epoch=1))
 
 
 @contextlib.asynccontextmanager

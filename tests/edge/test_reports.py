@@ -48,7 +48,7 @@ async def test_what_a_lost_link_was_told_comes_before_what_waits(monkeypatch: py
     reports.send(second, b"other")
     first.up = False
     reports.send_to_core("A", b"2")
-    reports.link_lost(first)
+    reports.link_ended(first)
     reports.flush()
     assert queue(second) == [b"other"]
 
@@ -63,7 +63,7 @@ async def test_what_was_told_long_ago_is_not_told_again(monkeypatch: pytest.Monk
     first = link_to("A")
     reports = Reports([first], Metrics(), asyncio.get_running_loop())
     reports.send(first, b"1")
-    reports.link_lost(first)
+    reports.link_ended(first)
     reports.flush()
 
     assert queue(first) == [b"1"]

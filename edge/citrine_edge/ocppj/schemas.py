@@ -183,7 +183,7 @@ class Schema:
         absent = [each.path for each in harmless if each.keyword != "required"]
         if absent:
             copied = copy.deepcopy(payload)
-            removed = {path: remove(copied, path) for path in absent if _holds(copied, path)}
+            removed = {path: remove(copied, path) for path in absent if _contains(copied, path)}
             for each in self._all(copied):
                 if each.keyword == "required" and each.path in removed:
                     _parent(copied, each.path)[each.path[-1]] = removed[each.path]
@@ -245,7 +245,7 @@ def value_at(document: Any, path: Path) -> Any:
     return _parent(document, path)[path[-1]]
 
 
-def _holds(document: Any, path: Path) -> bool:
+def _contains(document: Any, path: Path) -> bool:
     return path[-1] in _parent(document, path)
 
 
