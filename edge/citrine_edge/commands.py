@@ -14,7 +14,7 @@ from citrine.edge.v1 import link_pb2 as pb
 from citrine.ocpp.actions import unwrap, wrap_response
 from citrine_edge import ocppj
 from citrine_edge.clock import timestamp
-from citrine_edge.dialects import UnsupportedAction
+from citrine_edge.dialects import CommandExchange, OutgoingCall, UnsupportedAction
 from citrine_edge.ids import new_id
 from citrine_edge.ocppj import Code, RpcError
 from citrine_edge.traces import trace_id_of
@@ -35,19 +35,30 @@ MAX_ANSWER = 64 * 1024
 class _Outbound:
     """A command on its way."""
 
-    __slots__ = ("action", "core_id", "id", "message_id", "native", "payload", "send_time", "timer", "traceparent")
+    __slots__ = ("call", "core_id", "exchange", "id", "message_id", "native", "send_time", "timer", "traceparent")
 
-    def __init__(self, command: pb.Command, core_id: str, action: str, payload: dict[str, Any]) -> None:
+    def __init__(self, command: pb.Command, core_id: str, exchange: CommandExchange, call: OutgoingCall) -> None:
         self.id = command.id
         # With the command's own id in the frame, both can be found by it; any id would do.
         self.message_id = command.id if 0 < len(command.id) <= ocppj.frames.MAX_MESSAGE_ID else new_id()
         self.core_id = core_id
-        self.action = action
-        self.payload = payload
+        self.exchange = exchange
+        self.call = call
+        """The CALL that is out, or the next one to write."""
         self.native = command.WhichOneof("content") == "native"
         self.send_time: Timestamp | None = None
         self.timer: asyncio.TimerHandle | None = None
         self.traceparent = command.traceparent
+
+    @property
+    def begun(self) -> bool:
+        """Whether a CALL of it was written: what the station did of it, only its answers say."""
+        return self.send_time is not None
+
+    def follow(self, call: OutgoingCall) -> None:
+        """Write this CALL next. It has a message id of its own, so a late answer to the last one is not mistaken."""
+        self.call = call
+        self.message_id = new_id()
 
 
 class Commands:
@@ -56,6 +67,10 @@ class Commands:
     Each command that is submitted ends in one report to the core that sent it: its result, or why there is none. One
     is written at a time; the next goes out when that is answered or its time is over, so an answer is never matched
     with the wrong one. A command that is written is not taken back: that the station did not act on it, nobody knows.
+
+    A command that its dialect makes several CALLs of is written CALL by CALL, each when the one before was answered,
+    and no other command in between; its time is for all of them. Where it fails after the first, no further CALL is
+    written, and the report has what the station answered before (`CommandFailure.answer`).
 
     The session calls, on the event loop. Everything may be called from within anything here, for whatever changes is
     changed before the socket is written or a report made. After `close` nothing may be submitted.
@@ -95,7 +110,8 @@ class Commands:
             self._refuse(command, core_id, _Reason.REASON_EXPIRED, RpcError(Code.GENERIC_ERROR, problem))
             return
         try:
-            action, payload = self._translate(command)
+            exchange = self._translate(command)
+            call = exchange.next_call()
         except UnsupportedAction as error:
             problem = f"{error} ({self._session.dialect.subprotocol})"
             self._refuse(command, core_id, _Reason.REASON_UNSUPPORTED, RpcError(Code.NOT_SUPPORTED, problem))
@@ -103,7 +119,8 @@ class Commands:
         except RpcError as error:
             self._refuse(command, core_id, _Reason.REASON_INVALID, error)
             return
-        outbound = _Outbound(command, core_id, action, payload)
+        assert call is not None, "a command is one CALL at least"
+        outbound = _Outbound(command, core_id, exchange, call)
         timeout = command.timeout.seconds + command.timeout.nanos / 1e9
         if timeout <= 0:
             timeout = self._session.context.limits.call_timeout
@@ -124,20 +141,14 @@ class Commands:
         outbound = self._outstanding
         if outbound is None or outbound.message_id != frame.message_id:
             return False
-        if isinstance(frame, ocppj.CallError):
-            error = pb.CallError(code=frame.code, description=frame.description, details=_struct(frame.details))
-            self._outstanding = None
-            self._fail(outbound, _Reason.REASON_CALL_ERROR, error)
+        self._outstanding = None
+        if isinstance(frame, ocppj.CallResult):
+            self._receive_result(outbound, frame)
+        elif outbound.exchange.read_error(frame):
+            self._continue(outbound, frame)
         else:
-            try:
-                result = self._read(outbound, frame)
-            except RpcError as problem:
-                self._refuse_answer(outbound, problem, frame)
-            else:
-                self._outstanding = None
-                self._stop_timer(outbound)
-                self._report(outbound.core_id, pb.Upstream(command_result=result), outbound.id)
-                self._log("command answered", outbound)
+            error = pb.CallError(code=frame.code, description=frame.description, details=_struct(frame.details))
+            self._fail(outbound, _Reason.REASON_CALL_ERROR, error)
         self._send_next()
         return True
 
@@ -158,63 +169,87 @@ class Commands:
         while self._waiting:
             self._fail(self._waiting.popleft(), _Reason.REASON_GONE)
 
-    def _translate(self, command: pb.Command) -> tuple[str, dict[str, Any]]:
+    def _translate(self, command: pb.Command) -> CommandExchange:
         dialect = self._session.dialect
         if command.WhichOneof("content") == "native":
             try:
                 payload = orjson.loads(command.native.payload_json)
             except orjson.JSONDecodeError:
                 raise RpcError(Code.FORMAT_VIOLATION, "the payload is not valid JSON") from None
-            return command.native.action, dialect.write_native_command(command.native.action, payload)
+            return dialect.native_command(command.native.action, payload)
         try:
             request = unwrap(command.request)
         except ValueError:
             raise UnsupportedAction("a message that is not known here") from None
-        return dialect.write_command(request)
+        return dialect.command(request)
 
     def _send_next(self) -> None:
         while self._outstanding is None and self._waiting:
-            outbound = self._waiting.popleft()
-            if not self._session.write_call(outbound.message_id, outbound.action, outbound.payload):
-                self._fail(outbound, _Reason.REASON_GONE)
-                continue
-            outbound.send_time = timestamp(self._session.context.clock)
-            self._outstanding = outbound
-            sent = pb.CommandSent(id=outbound.id, send_time=outbound.send_time, session=self._session.ref)
-            self._report(outbound.core_id, pb.Upstream(command_sent=sent), outbound.id)
-            self._log("command written", outbound)
+            self._write(self._waiting.popleft())
 
-    def _read(self, outbound: _Outbound, frame: ocppj.CallResult) -> pb.CommandResult:
+    def _write(self, outbound: _Outbound) -> None:
+        """Write the CALL of a command whose turn it is; where the connection is gone, the command has failed."""
+        if not self._session.write_call(outbound.message_id, *outbound.call):
+            self._fail(outbound, _Reason.REASON_LOST if outbound.begun else _Reason.REASON_GONE)
+            return
+        self._outstanding = outbound
+        if outbound.begun:
+            return
+        outbound.send_time = timestamp(self._session.context.clock)
+        sent = pb.CommandSent(id=outbound.id, send_time=outbound.send_time, session=self._session.ref)
+        self._report(outbound.core_id, pb.Upstream(command_sent=sent), outbound.id)
+        self._log("command written", outbound)
+
+    def _receive_result(self, outbound: _Outbound, frame: ocppj.CallResult) -> None:
         mended: list[RpcError] = []
-        response = self._session.dialect.read_result(outbound.action, frame.payload, mended)
+        try:
+            outbound.exchange.read_result(frame.payload, mended)
+        except RpcError as problem:
+            self._refuse_answer(outbound, problem, frame)
+            return
         for error in mended:
             self._record(pb.Refusal.OUTCOME_MENDED, outbound, error, frame)
+        self._continue(outbound, frame)
+
+    def _continue(self, outbound: _Outbound, frame: ocppj.CallResult | ocppj.CallError) -> None:
+        """Write the next CALL of a command whose last one was answered by a frame, or report its result."""
+        try:
+            call = outbound.exchange.next_call()
+        except RpcError as problem:
+            error = pb.CallError(code=problem.code, description=problem.description)
+            self._fail(outbound, _Reason.REASON_INVALID, error)
+            return
+        if call is not None:
+            outbound.follow(call)
+            self._write(outbound)
+            return
         result = pb.CommandResult(
             id=outbound.id,
             session=self._session.ref,
             receive_time=timestamp(self._session.context.clock),
             send_time=outbound.send_time,
         )
-        if outbound.native:
-            result.native.action = outbound.action
+        if outbound.native and isinstance(frame, ocppj.CallResult):
+            result.native.action = outbound.call.action
             result.native.payload_json = orjson.dumps(frame.payload or {}).decode()
         else:
-            result.response.CopyFrom(wrap_response(response))
-        return result
+            result.response.CopyFrom(wrap_response(outbound.exchange.response()))
+        self._stop_timer(outbound)
+        self._report(outbound.core_id, pb.Upstream(command_result=result), outbound.id)
+        self._log("command answered", outbound)
 
     def _refuse_answer(self, outbound: _Outbound, error: RpcError, frame: bytes | ocppj.CallResult) -> None:
         """End a command whose answer breaks the schema: it is we who refuse it, and what the station said is told."""
         self._outstanding = None
         self._record(pb.Refusal.OUTCOME_REFUSED, outbound, error, frame)
-        self._session.write_result_error(outbound.message_id, error)
-        failure = self._failure(outbound, _Reason.REASON_BAD_ANSWER)
+        if ocppj.CALLRESULTERROR in self._session.dialect.message_types:
+            self._session.wire.write_result_error(outbound.message_id, error)
+        payload = frame.payload if isinstance(frame, ocppj.CallResult) else None
+        failure = self._failure(outbound, _Reason.REASON_BAD_ANSWER, payload)
         failure.error.CopyFrom(pb.CallError(code=error.code, description=error.description))
         if isinstance(frame, ocppj.CallResult):
             answer = orjson.dumps(frame.payload)
             failure.answer_json = answer.decode() if len(answer) <= MAX_ANSWER else ""
-            valid = self._session.dialect.read_valid_part(outbound.action, frame.payload)
-            if valid is not None:
-                failure.answer.CopyFrom(wrap_response(valid))
         self._report_failure(outbound.core_id, failure)
 
     def _record(
@@ -225,7 +260,7 @@ class Commands:
         frame: bytes | ocppj.CallResult,
     ) -> None:
         session = self._session
-        session.context.refusals.add(session.ref, outcome, f"{outbound.action}Response", error, frame)
+        session.context.refusals.add(session.ref, outcome, f"{outbound.call.action}Response", error, frame)
 
     def _time_out(self, outbound: _Outbound) -> None:
         if outbound is self._outstanding:
@@ -249,22 +284,26 @@ class Commands:
             extra = {
                 "station_id": self._session.ref.station_id,
                 "command_id": outbound.id,
-                "action": outbound.action,
+                "action": outbound.call.action,
                 **fields,
                 "trace_id": trace_id_of(outbound.traceparent),
             }
             _logger.log(level, sentence, extra=extra)
 
-    def _failure(self, outbound: _Outbound, reason: "_Reason.ValueType") -> pb.CommandFailure:
+    def _failure(self, outbound: _Outbound, reason: "_Reason.ValueType", payload: Any = None) -> pb.CommandFailure:
         self._stop_timer(outbound)
         self._log("command failed", outbound, failure=_Reason.Name(reason))
-        return pb.CommandFailure(
+        failure = pb.CommandFailure(
             id=outbound.id,
             session=self._session.ref,
             reason=reason,
             time=timestamp(self._session.context.clock),
             send_time=outbound.send_time,
         )
+        answered = outbound.exchange.valid_part(payload) if outbound.begun else None
+        if answered is not None:
+            failure.answer.CopyFrom(wrap_response(answered))
+        return failure
 
     def _refuse(self, command: pb.Command, core_id: str, reason: "_Reason.ValueType", error: RpcError) -> None:
         failure = pb.CommandFailure(

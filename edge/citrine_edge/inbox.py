@@ -3,9 +3,10 @@
 from collections import deque
 from dataclasses import dataclass
 
+from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from citrine.ocpp.actions import Action
+from citrine_edge.dialects import StationExchange
 from citrine_edge.ocppj import Call
 
 __all__ = ["Flight", "Inbound", "Inbox"]
@@ -21,14 +22,33 @@ class Inbound:
     """Bytes that it counts for."""
 
 
-@dataclass(slots=True)
 class Flight:
-    """A CALL that a core has to answer."""
+    """A CALL that cores have to answer: request by request, in the order of its exchange."""
 
-    call: Call
-    action: Action
-    call_id: int
-    size: int = 0
+    __slots__ = ("call", "call_id", "exchange", "inbound", "responses", "traceparent")
+
+    def __init__(self, inbound: Inbound, exchange: StationExchange) -> None:
+        self.call = inbound.call
+        self.inbound = inbound
+        self.exchange = exchange
+        self.responses: tuple[Message, ...] = ()
+        """To the first requests; the next one is out."""
+        self.call_id = 0
+        """Identity of the request that is out; each has another."""
+        self.traceparent = ""
+        """Of the CALL, and so of all its requests."""
+
+    def receive(self, response: Message) -> bool:
+        """Add the response to the request that is out; return whether it was the last one.
+
+        Raises:
+            ValueError: When it answers another action.
+        """
+        requests, position = self.exchange.requests, len(self.responses)
+        if type(response) is not requests[position][0].response:
+            raise ValueError("the answer is of another action")
+        self.responses += (response,)
+        return position + 1 == len(requests)
 
 
 class Inbox:
@@ -48,7 +68,9 @@ class Inbox:
         """Return whether the same message, under the same id, waits for its answer already."""
         if self.flight is not None and call == self.flight.call:
             return True
-        return any(call == each.call for each in self._waiting or ())
+        if not self._waiting:
+            return False
+        return any(call == each.call for each in self._waiting)
 
     def put(self, inbound: Inbound) -> None:
         """Append a CALL."""
@@ -64,7 +86,7 @@ class Inbox:
     def size(self) -> int:
         """Bytes of all that waits or is in flight."""
         waiting = sum(each.size for each in self._waiting or ())
-        return waiting + (self.flight.size if self.flight is not None else 0)
+        return waiting + (self.flight.inbound.size if self.flight is not None else 0)
 
     def land(self) -> Flight:
         """Return the CALL in flight, which is so no more."""

@@ -69,7 +69,7 @@ class Sessions:
         other = self._open.get(session.key)
         newest, oldest = (session, other) if other is None or other.epoch < session.epoch else (other, session)
         self._open[session.key] = newest
-        newest.watch(self._watchers.get(session.key, ()))
+        newest.wire.watch(self._watchers.get(session.key, ()))
         if oldest is not None:
             _logger.info("session replaced", extra={"station_id": newest.key[1], "epoch": newest.epoch})
             oldest.close(1000, "replaced by a newer connection")
@@ -182,7 +182,7 @@ class Sessions:
             self._watchers.pop(key, None)
         session = self._open.get(key)
         if session is not None:
-            session.watch(watchers)
+            session.wire.watch(watchers)
         if on:
             link.offer(upstream.watching(*key))
 

@@ -2,12 +2,11 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from citrine.edge.v1 import link_pb2 as pb
 from citrine_edge.ocppj import Rule, Tolerance
 
-__all__ = ["Tolerances", "hardware_of"]
+__all__ = ["Tolerances"]
 
 _KINDS: Mapping[int, Tolerance] = {
     pb.ToleranceRule.KIND_EMPTY_VALUES: Tolerance.EMPTY_VALUES,
@@ -40,12 +39,3 @@ class Tolerances:
             for of_vendor, of_model, rule in self._rules.get(tenant_id, ())
             if of_vendor in ("", vendor_name) and of_model in ("", model)
         ]
-
-
-def hardware_of(boot: Any) -> tuple[str, str]:
-    """Return vendor and model as the payload of a BootNotification names them, as far as it can be read."""
-    station = boot.get("chargingStation") if type(boot) is dict else None
-    if type(station) is not dict:
-        return "", ""
-    vendor_name, model = station.get("vendorName"), station.get("model")
-    return vendor_name if type(vendor_name) is str else "", model if type(model) is str else ""

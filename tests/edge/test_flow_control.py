@@ -4,15 +4,17 @@ import asyncio
 
 import pytest
 
-from citrine.ocpp.actions import ACTIONS
 from citrine_edge.backlog import Backlog
 from citrine_edge.clock import timestamp
+from citrine_edge.dialects import V201
 from citrine_edge.flow_control import FlowControl
 from citrine_edge.inbox import Flight, Inbound, Inbox
 from citrine_edge.ocppj import Call
 from tests.edge.test_transport import Gateway
 
 CALL = Call("m1", "Heartbeat", {})
+
+HEARTBEAT = V201().read_call(CALL.action, CALL.payload)
 
 
 class Station:
@@ -27,7 +29,7 @@ class Station:
         self.inbox.put(Inbound(CALL, timestamp(), size))
         self.flow.call_waits(size)
         if (inbound := self.inbox.next()) is not None:
-            self.inbox.flight = Flight(CALL, ACTIONS["Heartbeat"], 1, inbound.size)
+            self.inbox.flight = Flight(inbound, HEARTBEAT)
 
 
 @pytest.fixture
@@ -42,7 +44,7 @@ async def test_station_with_as_many_calls_as_it_may_have_is_paused(station: Stat
     station.call(1)
     assert station.transport.paused
 
-    station.flow.call_ended(station.inbox.land().size)
+    station.flow.call_ended(station.inbox.land().inbound.size)
     station.inbox.next()
     station.flow.resume()
     assert not station.transport.paused

@@ -2,14 +2,23 @@
 
 import pytest
 
-from citrine.ocpp.actions import ACTIONS
 from citrine_edge.clock import timestamp
+from citrine_edge.dialects import V201
 from citrine_edge.inbox import Flight, Inbound, Inbox
 from citrine_edge.ocppj import Call
 
 
 def call(message_id: str, payload: object = None) -> Call:
     return Call(message_id, "Heartbeat", payload or {})
+
+
+DIALECT = V201()
+
+
+def flight(inbound: Inbound, call_id: int = 1) -> Flight:
+    flight = Flight(inbound, DIALECT.read_call("Heartbeat", {}))
+    flight.call_id = call_id
+    return flight
 
 
 def test_one_is_in_flight_and_the_others_follow_in_their_order() -> None:
@@ -20,7 +29,7 @@ def test_one_is_in_flight_and_the_others_follow_in_their_order() -> None:
     order = []
     while (inbound := inbox.next()) is not None:
         order.append(inbound.call.message_id)
-        inbox.flight = Flight(inbound.call, ACTIONS["Heartbeat"], len(order))
+        inbox.flight = flight(inbound, len(order))
         assert inbox.next() is None
         assert inbox.land().call_id == len(order)
 
@@ -34,7 +43,7 @@ def test_one_is_in_flight_and_the_others_follow_in_their_order() -> None:
 )
 def test_same_message_under_the_same_id_is_a_repetition(other: Call, is_repeated: bool) -> None:
     inbox = Inbox()
-    inbox.flight = Flight(call("a"), ACTIONS["Heartbeat"], 1)
+    inbox.flight = flight(Inbound(call("a"), timestamp()))
     inbox.put(Inbound(call("b"), timestamp()))
 
     assert inbox.is_repeated(other) is is_repeated

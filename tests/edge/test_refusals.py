@@ -13,7 +13,7 @@ from citrine.edge.v1 import link_pb2 as pb
 from citrine_edge.metrics import Metrics
 from citrine_edge.ocppj import Call, Code, RpcError
 from citrine_edge.refusals import MAX_FRAME, MAX_PER_STATION, MAX_STATIONS, Refusals
-from citrine_edge.tolerances import Tolerances, hardware_of
+from citrine_edge.tolerances import Tolerances
 from tests.edge.conftest import RunningEdge, running_edge
 from tests.support.fake_core import FakeCore
 from tests.support.raw_station import RawStation
@@ -210,11 +210,6 @@ async def test_rules_are_for_vendor_and_model() -> None:
     assert names("other", "ACME", "Two") == []
     tolerances.replace(pb.ToleranceRules())
     assert names("default", "ACME", "one") == []
-
-
-@pytest.mark.parametrize("boot", [None, [], {}, {"chargingStation": 5}, {"chargingStation": {"vendorName": 5}}])
-def test_hardware_of_an_odd_boot_is_nobody(boot: Any) -> None:
-    assert hardware_of(boot) == ("", "")
 
 
 async def test_rules_hold_once_they_are_told_and_no_longer_than_that(

@@ -2,13 +2,13 @@
 
 from citrine.edge.v1.link_pb2 import OcppVersion
 from citrine.ocpp.actions import ACTIONS
-from citrine_edge.dialects.base import Dialect
+from citrine_edge.dialects.mechanical import Mechanical
 from citrine_edge.ocppj import CALL, CALLERROR, CALLRESULT, Schemas
 
 __all__ = ["V201"]
 
 
-class V201(Dialect):
+class V201(Mechanical):
     """OCPP 2.0.1."""
 
     subprotocol = "ocpp2.0.1"

@@ -2,13 +2,13 @@
 
 from citrine.edge.v1.link_pb2 import OcppVersion
 from citrine.ocpp.actions import ACTIONS
-from citrine_edge.dialects.base import Dialect
+from citrine_edge.dialects.mechanical import Mechanical
 from citrine_edge.ocppj import CALL, CALLERROR, CALLRESULT, CALLRESULTERROR, SEND, Schemas
 
 __all__ = ["V21"]
 
 
-class V21(Dialect):
+class V21(Mechanical):
     """OCPP 2.1, with SEND and CALLRESULTERROR."""
 
     subprotocol = "ocpp2.1"

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from citrine.ocpp.actions import Action
 from citrine.ocpp.codec import decode
 from citrine.ocpp.v2 import authorization_pb2, availability_pb2, provisioning_pb2, types_pb2
-from citrine_edge.dialects import V21, V201, Dialect, UnsupportedAction, dialects
+from citrine_edge.dialects import V21, V201, Mechanical, UnsupportedAction, dialects
 from citrine_edge.ocppj import RpcError
 from tests.support.payloads import SCHEMAS, Schema, objects
 
@@ -29,8 +29,8 @@ def test_newest_version_is_offered_with_the_older_one() -> None:
 class TestEveryVersion:
     """Tables that hold for both."""
 
-    def test_call_becomes_the_canonical_request(self, dialect: Dialect) -> None:
-        action, request = dialect.read_call("StatusNotification", STATUS)
+    def test_call_becomes_the_canonical_request(self, dialect: Mechanical) -> None:
+        [(action, request)] = dialect.read_call("StatusNotification", STATUS).requests
 
         assert action.name == "StatusNotification"
         assert isinstance(request, availability_pb2.StatusNotificationRequest)
@@ -53,49 +53,53 @@ class TestEveryVersion:
             ("DataTransfer", {"vendorId": "v", "data": DEEP}, "PropertyConstraintViolation"),
         ],
     )
-    def test_call_is_refused(self, dialect: Dialect, name: str, payload: Any, code: str) -> None:
+    def test_call_is_refused(self, dialect: Mechanical, name: str, payload: Any, code: str) -> None:
         with pytest.raises(RpcError) as refused:
             dialect.read_call(name, payload)
 
         assert refused.value.code == code
 
     @pytest.mark.parametrize("payload", [{}, None])
-    def test_nothing_may_be_written_as_null(self, dialect: Dialect, payload: Any) -> None:
+    def test_nothing_may_be_written_as_null(self, dialect: Mechanical, payload: Any) -> None:
         """Part 4, 4.1.5."""
-        assert dialect.read_call("Heartbeat", payload)[1] == availability_pb2.HeartbeatRequest()
+        assert dialect.read_call("Heartbeat", payload).requests[0][1] == availability_pb2.HeartbeatRequest()
 
     @pytest.mark.parametrize("time", ["2025-01-31T12:00:00", "2025-01-31T13:00:00+01:00", "2025-01-31T12:00:00.000Z"])
-    def test_times_of_the_field_are_read(self, dialect: Dialect, time: str) -> None:
-        request: Any = dialect.read_call("StatusNotification", {**STATUS, "timestamp": time})[1]
+    def test_times_of_the_field_are_read(self, dialect: Mechanical, time: str) -> None:
+        request: Any = dialect.read_call("StatusNotification", {**STATUS, "timestamp": time}).requests[0][1]
 
         assert request.timestamp.seconds == 1738324800
 
-    def test_command_becomes_a_payload(self, dialect: Dialect) -> None:
+    @pytest.mark.parametrize("boot", [None, [], {}, {"chargingStation": 5}, {"chargingStation": {"vendorName": 5}}])
+    def test_hardware_of_an_odd_boot_is_nobody(self, dialect: Mechanical, boot: Any) -> None:
+        assert dialect.hardware_of(boot) == ("", "")
+
+    def test_command_becomes_a_payload(self, dialect: Mechanical) -> None:
         request = provisioning_pb2.ResetRequest(type=provisioning_pb2.RESET_ENUM_ON_IDLE, evse_id=0)
 
         assert dialect.write_command(request) == ("Reset", {"type": "OnIdle", "evseId": 0})
 
-    def test_command_that_breaks_the_schema_is_refused(self, dialect: Dialect) -> None:
+    def test_command_that_breaks_the_schema_is_refused(self, dialect: Mechanical) -> None:
         with pytest.raises(RpcError, match="/type is missing: expected Immediate, OnIdle"):
             dialect.write_command(provisioning_pb2.ResetRequest())
 
     @pytest.mark.parametrize("name", ["Heartbeat", "Nothing", "NotifyPeriodicEventStream"])
-    def test_what_the_csms_does_not_send_is_unsupported(self, dialect: Dialect, name: str) -> None:
+    def test_what_the_csms_does_not_send_is_unsupported(self, dialect: Mechanical, name: str) -> None:
         with pytest.raises(UnsupportedAction, match="not sent to stations"):
             dialect.write_native_command(name, {})
 
-    def test_answer_to_a_command_is_read(self, dialect: Dialect) -> None:
+    def test_answer_to_a_command_is_read(self, dialect: Mechanical) -> None:
         response = provisioning_pb2.ResetResponse(status=provisioning_pb2.RESET_STATUS_ENUM_ACCEPTED)
 
         assert dialect.read_result("Reset", {"status": "Accepted"}) == response
 
-    def test_answer_to_a_call_is_written(self, dialect: Dialect) -> None:
+    def test_answer_to_a_call_is_written(self, dialect: Mechanical) -> None:
         info = types_pb2.IdTokenInfo(status=types_pb2.AUTHORIZATION_STATUS_ENUM_BLOCKED)
         response = authorization_pb2.AuthorizeResponse(id_token_info=info)
 
         assert dialect.write_result("Authorize", response) == ({"idTokenInfo": {"status": "Blocked"}}, [])
 
-    def test_answer_that_breaks_the_schema_is_refused(self, dialect: Dialect) -> None:
+    def test_answer_that_breaks_the_schema_is_refused(self, dialect: Mechanical) -> None:
         with pytest.raises(RpcError, match="/idTokenInfo is required"):
             dialect.write_result("Authorize", authorization_pb2.AuthorizeResponse())
 
@@ -131,11 +135,11 @@ def decimal_places(value: Any, schema: Schema, definitions: Schema) -> Iterator[
             yield from decimal_places(item, schema.get("properties", {}).get(key, {}), definitions)
 
 
-def commands(dialect: Dialect) -> list[Action]:
+def commands(dialect: Mechanical) -> list[Action]:
     return [one for one in dialect.actions.values() if one.from_csms and one.response is not None]
 
 
-def answers(dialect: Dialect) -> list[Action]:
+def answers(dialect: Mechanical) -> list[Action]:
     return [one for one in dialect.actions.values() if one.from_station and one.response is not None]
 
 
@@ -149,7 +153,7 @@ SENT = [
 ]
 
 
-def written(dialect: Dialect, name: str, payload: dict[str, Any]) -> list[dict[str, Any]]:
+def written(dialect: Mechanical, name: str, payload: dict[str, Any]) -> list[dict[str, Any]]:
     """Return what is sent for a message that says this payload: as answer, or as command in either form."""
     if name.endswith("Response"):
         action = name.removesuffix("Response")

@@ -1,4 +1,7 @@
-"""What the mechanical dialects, 2.0.1 and 2.1, have in common: schema, then codec, and back."""
+"""What the mechanical dialects, 2.0.1 and 2.1, have in common: schema, then codec, and back.
+
+Each of their messages is one canonical message, so each exchange is one request, or one CALL.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
@@ -8,11 +11,13 @@ from google.protobuf.message import Message
 from citrine.edge.v1.link_pb2 import OcppVersion
 from citrine.ocpp import codec
 from citrine.ocpp.actions import Action, action_of
-from citrine_edge.ocppj import Code, RpcError, Rule, Schema, Schemas
+from citrine_edge.dialects.dialect import UnsupportedAction
+from citrine_edge.dialects.exchanges import CanonicalRequest, OutgoingCall
+from citrine_edge.ocppj import CallError, Code, RpcError, Rule, Schema, Schemas
 from citrine_edge.ocppj.errors import clip
 from citrine_edge.ocppj.mending import Use, tolerated, valid_part
 
-__all__ = ["Dialect", "UnsupportedAction"]
+__all__ = ["Mechanical"]
 
 _CODES: Mapping[codec.ErrorKind, Code] = {
     "type": Code.TYPE_CONSTRAINT_VIOLATION,
@@ -21,19 +26,8 @@ _CODES: Mapping[codec.ErrorKind, Code] = {
 }
 
 
-class UnsupportedAction(Exception):
-    """A command that this version of OCPP does not have."""
-
-    def __init__(self, action: str) -> None:
-        super().__init__(action)
-        self.action = action
-
-    def __str__(self) -> str:
-        return f"{clip(self.action, 60)} is not sent to stations in this version of OCPP"
-
-
-class Dialect:
-    """One version of OCPP, between the payloads of its frames and canonical messages."""
+class Mechanical:
+    """A dialect whose payloads are the canonical messages in JSON."""
 
     subprotocol: ClassVar[str]
     version: ClassVar["OcppVersion.ValueType"]
@@ -50,30 +44,15 @@ class Dialect:
             name: action for name, action in actions.items() if action.from_station and action.response is None
         }
 
-    def read_call(self, name: str, payload: Any, mended: list[RpcError] | None = None) -> tuple[Action, Message]:
-        """Return the request in a CALL of a station.
-
-        Args:
-            name: The action.
-            payload: As it stands in the frame.
-            mended: Gets what was missing or superfluous, and has one clear meaning.
-
-        Raises:
-            RpcError: NotImplemented for an action that the version does not have, NotSupported for one that stations
-                do not send as CALL, ProtocolError for a payload that is no object, else what the schema finds.
-        """
+    def read_call(self, name: str, payload: Any, mended: list[RpcError] | None = None) -> "_OneRequest":
+        """Return the exchange of a CALL of a station: see `Dialect`."""
         action = self._calls.get(name)
         if action is None:
             raise self._refuse_action(name)
-        return action, self._read(action.request, self._schemas.request(name), payload, mended)
+        return _OneRequest(self, action, self._read(action.request, self._schemas.request(name), payload, mended))
 
-    def read_tolerantly(
-        self, name: str, payload: Any, rules: Sequence[Rule]
-    ) -> tuple[Action, Message, list[Use]] | None:
-        """Return the request in a CALL that breaks the schema as rules let it pass, with their uses.
-
-        None where they do not, or where it is no CALL of the version.
-        """
+    def read_tolerantly(self, name: str, payload: Any, rules: Sequence[Rule]) -> tuple["_OneRequest", list[Use]] | None:
+        """Return the exchange of a CALL that breaks the schema in ways that rules allow: see `Dialect`."""
         action = self._calls.get(name)
         if action is None or type(payload) is not dict:
             return None
@@ -82,21 +61,35 @@ class Dialect:
         if found is None:
             return None
         try:
-            return action, codec.decode(action.request, found[0]), found[1]
+            return _OneRequest(self, action, codec.decode(action.request, found[0])), found[1]
         except codec.CodecError:
             # What schemas leave open, a time for example, is never tolerated.
             return None
 
     def read_send(self, name: str, payload: Any, mended: list[RpcError] | None = None) -> tuple[Action, Message]:
-        """Return the message in a SEND of a station.
-
-        Raises:
-            RpcError: As read_call does.
-        """
+        """Return the message in a SEND of a station: see `Dialect`."""
         action = self._sends.get(name)
         if action is None:
             raise self._refuse_action(name)
         return action, self._read(action.request, self._schemas.request(name), payload, mended)
+
+    def hardware_of(self, boot: Any) -> tuple[str, str]:
+        """Return vendor and model from the payload of a BootNotification: see `Dialect`."""
+        station = boot.get("chargingStation") if type(boot) is dict else None
+        if type(station) is not dict:
+            return "", ""
+        vendor_name, model = station.get("vendorName"), station.get("model")
+        return vendor_name if type(vendor_name) is str else "", model if type(model) is str else ""
+
+    def command(self, request: Message) -> "_OneCall":
+        """Return the exchange of a canonical request to a station: see `Dialect`."""
+        return _OneCall(self, OutgoingCall(*self.write_command(request)))
+
+    def native_command(self, name: str, payload: Any) -> "_OneCall":
+        """Return the exchange of a CALL that was given in this version's own words: see `Dialect`."""
+        return _OneCall(self, OutgoingCall(name, self.write_native_command(name, payload)))
+
+    # The payloads of messages.
 
     def write_result(self, name: str, response: Message) -> tuple[dict[str, Any], list[str]]:
         """Return the payload of the CALLRESULT to a CALL of this action, and what had to be left out of it.
@@ -197,6 +190,46 @@ class Dialect:
             return codec.encode(message, exact=False)
         except codec.CodecError as error:
             raise _as_rpc_error(error) from None
+
+
+class _OneRequest:
+    """A CALL that is one canonical request."""
+
+    __slots__ = ("_dialect", "requests")
+
+    def __init__(self, dialect: Mechanical, action: Action, request: Message) -> None:
+        self._dialect = dialect
+        self.requests: tuple[CanonicalRequest] = ((action, request),)
+
+    def write_result(self, responses: Sequence[Message]) -> tuple[dict[str, Any], list[str]]:
+        return self._dialect.write_result(self.requests[0][0].name, responses[0])
+
+
+class _OneCall:
+    """A command that is one CALL."""
+
+    __slots__ = ("_call", "_dialect", "_response")
+
+    def __init__(self, dialect: Mechanical, call: OutgoingCall) -> None:
+        self._dialect = dialect
+        self._call = call
+        self._response: Message | None = None
+
+    def next_call(self) -> OutgoingCall | None:
+        return self._call if self._response is None else None
+
+    def read_result(self, payload: Any, mended: list[RpcError] | None = None) -> None:
+        self._response = self._dialect.read_result(self._call.action, payload, mended)
+
+    def read_error(self, error: CallError) -> bool:
+        return False
+
+    def response(self) -> Message:
+        assert self._response is not None, "the CALL was answered"
+        return self._response
+
+    def valid_part(self, payload: Any = None) -> Message | None:
+        return self._dialect.read_valid_part(self._call.action, payload)
 
 
 def _as_rpc_error(error: codec.CodecError) -> RpcError:
