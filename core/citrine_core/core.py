@@ -26,7 +26,7 @@ from citrine_core.errors import DatabaseUnavailable
 from citrine_core.events import EventFeed, FrameHub
 from citrine_core.housekeeping import Housekeeping
 from citrine_core.ids import new_id
-from citrine_core.jobs import Job
+from citrine_core.jobs import Job, first_runs
 from citrine_core.link import (
     Admission,
     ClosedStage,
@@ -173,7 +173,8 @@ class Core:
             async with asyncio.TaskGroup() as tasks:
                 with in_background():
                     running = [tasks.create_task(survive(name, run), name=name) for name, run in self._tasks()]
-                    jobs = [tasks.create_task(job.repeat(), name=job.name) for job in self._jobs()]
+                    runs = first_runs(self._jobs())
+                    jobs = [tasks.create_task(job.repeat(after), name=job.name) for job, after in runs]
                 await self.rpc.server.start()
                 await self.rpc.set_serving(True)
                 self._say_ready(grpc_address, http_address)
@@ -260,7 +261,7 @@ class Core:
             ("commands", self.queue.run),
             ("events", partial(self.feed.run, self.unit_of_work)),
             ("housekeeping", self.housekeeping.run),
-            *((job.name, job.repeat) for job in self._own_jobs()),
+            *((job.name, partial(job.repeat, after)) for job, after in first_runs(self._own_jobs())),
         ]
 
     def _jobs(self) -> list[Job]:

@@ -11,6 +11,8 @@ import grpc
 import pytest
 from google.rpc import error_details_pb2, status_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
+from sqlalchemy import event
+from sqlalchemy.pool import Pool
 
 from citrine.api.v1 import connections_pb2, connections_pb2_grpc
 from citrine.api.v1.common_pb2 import CommandTarget
@@ -218,6 +220,23 @@ async def test_the_connection_of_an_offline_station_is_not_found(core: RunningCo
         with pytest.raises(grpc.aio.AioRpcError) as failure:
             await call(request)
         assert failure.value.code() is grpc.StatusCode.NOT_FOUND
+
+
+async def test_a_core_starts_with_few_connections_to_its_database(database_url: str, tmp_path: Path) -> None:
+    """For its jobs, of which there are thirty, do not all begin in the moment in which stations come back."""
+    opened: list[object] = []
+
+    def count(connection: object, _record: object) -> None:
+        opened.append(connection)
+
+    event.listen(Pool, "connect", count)
+    try:
+        async with running_core(database_url, tmp_path) as core:
+            await core.stub(StationsServiceStub).ListStations(ListStationsRequest())
+            assert await is_serving(core)
+            assert 1 <= len(opened) <= 5
+    finally:
+        event.remove(Pool, "connect", count)
 
 
 async def test_callers_leave_the_database_to_stations(core: RunningCore) -> None:

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from citrine_core.errors import DatabaseUnavailable
-from citrine_core.jobs import Job
+from citrine_core.jobs import FIRST_RUNS, Job, first_runs
 
 NEVER = timedelta(days=1)
 
@@ -49,6 +49,49 @@ async def test_a_job_runs_at_once_and_where_it_is_woken() -> None:
         assert await run_of(work) == 1
         job.wake()
         assert await run_of(work) == 2
+
+
+async def test_a_job_waits_for_its_first_run_unless_it_is_woken() -> None:
+    work = Work()
+    job = Job("test", NEVER, work.do)
+    running = asyncio.create_task(job.repeat(after=NEVER.total_seconds()))
+    # It has got to where it waits.
+    await asyncio.sleep(0)
+
+    assert work.count == 0
+    job.wake()
+    assert await run_of(work) == 1
+
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_a_job_runs_for_the_first_time_after_its_turn() -> None:
+    work = Work()
+    running = asyncio.create_task(Job("test", NEVER, work.do).repeat(after=0.001))
+
+    assert await run_of(work) == 1
+
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+
+def test_the_first_runs_of_jobs_are_spread_over_the_first_part_of_their_interval() -> None:
+    work = Work()
+    second, hour = timedelta(seconds=1), timedelta(hours=1)
+    jobs = [
+        Job("often", second, work.do),
+        Job("as the others run", second, work.do, at_start=True),
+        Job("seldom", hour, work.do),
+        Job("often, too", second, work.do),
+    ]
+
+    assert list(first_runs(jobs)) == [
+        (jobs[0], 0.25),
+        (jobs[1], 0.0),
+        (jobs[2], 0.75 * FIRST_RUNS),
+        (jobs[3], 1.0),
+    ]
 
 
 async def test_a_job_runs_at_its_interval() -> None:

@@ -2,6 +2,7 @@
 
 from citrine_core.db.base import BigId, Model, OcppString, UtcDateTime
 from citrine_core.db.engine import create_engine
+from citrine_core.db.indexes import PartialIndex
 from citrine_core.db.one_of import one_of
 from citrine_core.db.outages import is_outage
 from citrine_core.db.pages import Listed, Page
@@ -16,6 +17,7 @@ __all__ = [
     "Model",
     "OcppString",
     "Page",
+    "PartialIndex",
     "Places",
     "UnitOfWork",
     "UnitOfWorkFactory",

@@ -43,6 +43,6 @@ def block(services: Services) -> Block:
         [AuthorizationHandlers(services)],
         [partial(authorization_pb2_grpc.add_AuthorizationServiceServicer_to_server, AuthorizationServicer(services))],
         ["citrine.api.v1.AuthorizationService"],
-        jobs=[Job("authorization settings", REFRESH, SettingsDirectory.of(services).refresh)],
+        jobs=[Job("authorization settings", REFRESH, SettingsDirectory.of(services).refresh, at_start=True)],
         inquirers=[AuthorizationInquirer(services)],
     )

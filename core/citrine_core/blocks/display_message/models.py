@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy import Index, Integer, LargeBinary, SmallInteger, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from citrine_core.db import Model
+from citrine_core.db import Model, PartialIndex
 from citrine_core.resources.station_requests import StationRequest
 
 __all__ = ["DisplayMessage"]
@@ -24,14 +24,13 @@ class DisplayMessage(StationRequest, Model):
         Index(None, "tenant_id", "id"),
         Index(None, "tenant_id", "station_id", "message_id"),
         # A station holds one message of an id; a second one replaces the first (O06.FR.01).
-        Index(
+        PartialIndex(
             "uq_display_messages_set",
             "tenant_id",
             "station_id",
             "message_id",
             unique=True,
-            sqlite_where=_SET,
-            postgresql_where=_SET,
+            where=_SET,
         ),
         Index(None, "tenant_id", "transaction_id"),
         # Who looks for what ends by itself finds little, however many messages there were.

@@ -13,13 +13,12 @@ __all__ = ["Sample"]
 class Sample(Model):
     """One sampled value, reported within a transaction or outside of any.
 
-    On PostgreSQL the table is partitioned by month of sample_time: meter values are most of what is stored, and
-    old ones are dropped by the partition. That is why the key leads to the station's time and is the only index:
+    On PostgreSQL its migration partitions the table by month of sample_time: meter values are most of what is stored,
+    and old ones are dropped by the partition. That is why the key leads to the station's time and is the only index:
     what a transaction brought is found through the times that its row keeps.
     """
 
     __tablename__ = "samples"
-    __table_args__ = {"postgresql_partition_by": "RANGE (sample_time)"}
 
     tenant_id: Mapped[str] = mapped_column(String(36), primary_key=True)
     station_id: Mapped[str] = mapped_column(String(48), primary_key=True)

@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy import Index, Integer, LargeBinary, SmallInteger, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from citrine_core.db import Model
+from citrine_core.db import Model, PartialIndex
 from citrine_core.resources.station_requests import StationRequest
 
 __all__ = ["Reservation"]
@@ -27,20 +27,19 @@ class Reservation(StationRequest, Model):
         Index(None, "tenant_id", "station_id", "reservation_id"),
         Index(None, "tenant_id", "id_token_lookup"),
         # A station holds one reservation of an id; a second one replaces the first (H01.FR.02).
-        Index(
+        PartialIndex(
             "uq_reservations_active",
             "tenant_id",
             "station_id",
             "reservation_id",
             unique=True,
-            sqlite_where=_ACTIVE,
-            postgresql_where=_ACTIVE,
+            where=_ACTIVE,
         ),
         Index(None, "tenant_id", "station_id", "state"),
         # Who looks for what ends by itself finds little, however many reservations there were.
         Index(None, "state", "expire_time"),
-        Index("ix_reservations_doubtful", "clean_up_time", sqlite_where=_DOUBTFUL, postgresql_where=_DOUBTFUL),
-        Index("ix_reservations_unbilled", "bill_time", sqlite_where=_UNBILLED, postgresql_where=_UNBILLED),
+        PartialIndex("ix_reservations_doubtful", "clean_up_time", where=_DOUBTFUL),
+        PartialIndex("ix_reservations_unbilled", "bill_time", where=_UNBILLED),
     )
 
     reservation_id: Mapped[int] = mapped_column(Integer)

@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy import BigInteger, Index, Integer, LargeBinary, SmallInteger, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from citrine_core.db import BigId, Model
+from citrine_core.db import BigId, Model, PartialIndex
 
 __all__ = ["CostSettings", "ReservationCost", "StoredTariff", "TariffAssignment", "TariffVersion", "TransactionCost"]
 
@@ -76,11 +76,10 @@ class TransactionCost(Model):
     __tablename__ = "transaction_costs"
     __table_args__ = (
         Index("ix_transaction_costs_sequence", "tenant_id", "sequence"),
-        Index(
+        PartialIndex(
             "ix_transaction_costs_due",
             "next_time",
-            sqlite_where=text("next_time IS NOT NULL"),
-            postgresql_where=text("next_time IS NOT NULL"),
+            where=text("next_time IS NOT NULL"),
         ),
     )
 

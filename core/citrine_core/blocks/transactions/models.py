@@ -17,7 +17,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
-from citrine_core.db import Model
+from citrine_core.db import Model, PartialIndex
 
 __all__ = ["Transaction", "TransactionEvent"]
 
@@ -37,24 +37,22 @@ class Transaction(Model):
         Index(None, "tenant_id", "transaction_id"),
         Index(None, "tenant_id", "sequence"),
         Index(None, "tenant_id", "station_id", "sequence"),
-        Index(
+        PartialIndex(
             "ix_transactions_open",
             "tenant_id",
             "station_id",
             "sequence",
-            sqlite_where=_OPEN,
-            postgresql_where=_OPEN,
+            where=_OPEN,
         ),
         Index(None, "tenant_id", "id_token_lookup"),
-        Index("ix_transactions_settle_due", "settle_due_time", sqlite_where=_DUE, postgresql_where=_DUE),
-        Index("ix_transactions_refold_due", "refold_due_time", sqlite_where=_REFOLD_DUE, postgresql_where=_REFOLD_DUE),
-        Index(
+        PartialIndex("ix_transactions_settle_due", "settle_due_time", where=_DUE),
+        PartialIndex("ix_transactions_refold_due", "refold_due_time", where=_REFOLD_DUE),
+        PartialIndex(
             "ix_transactions_reported",
             "tenant_id",
             "station_id",
             "reported_id",
-            sqlite_where=_AGAIN,
-            postgresql_where=_AGAIN,
+            where=_AGAIN,
         ),
     )
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy import ForeignKey, Index, LargeBinary, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from citrine_core.db import Model
+from citrine_core.db import Model, PartialIndex
 
 __all__ = ["ApiKey"]
 
@@ -20,12 +20,11 @@ class ApiKey(Model):
     __table_args__ = (
         Index(None, "tenant_id", "key_id"),
         # However many cores start at a time: one key of a file is valid.
-        Index(
+        PartialIndex(
             "uq_api_keys_key_file",
             "key_file",
             unique=True,
-            sqlite_where=text("key_file IS NOT NULL AND revoke_time IS NULL"),
-            postgresql_where=text("key_file IS NOT NULL AND revoke_time IS NULL"),
+            where=text("key_file IS NOT NULL AND revoke_time IS NULL"),
         ),
     )
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy import BigInteger, ForeignKey, Index, Integer, LargeBinary, String, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from citrine_core.db import Model
+from citrine_core.db import Model, PartialIndex
 
 __all__ = ["HandshakeRefusal", "Station"]
 
@@ -15,11 +15,10 @@ class Station(Model):
 
     __tablename__ = "stations"
     __table_args__ = (
-        Index(
+        PartialIndex(
             "ix_stations_inventory_due",
             "inventory_due_time",
-            sqlite_where=text("inventory_due_time IS NOT NULL"),
-            postgresql_where=text("inventory_due_time IS NOT NULL"),
+            where=text("inventory_due_time IS NOT NULL"),
         ),
     )
 

@@ -2,10 +2,10 @@
 
 from datetime import datetime
 
-from sqlalchemy import Index, Integer, SmallInteger, String, text
+from sqlalchemy import Integer, SmallInteger, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from citrine_core.db import Model
+from citrine_core.db import Model, PartialIndex
 from citrine_core.resources.usage_limits import UsageLimitColumns
 
 __all__ = ["TransactionLimit"]
@@ -19,11 +19,10 @@ class TransactionLimit(UsageLimitColumns, Model):
 
     __tablename__ = "transaction_limits"
     __table_args__ = (
-        Index(
+        PartialIndex(
             "ix_transaction_limits_due",
             "due_time",
-            sqlite_where=text("due_time IS NOT NULL"),
-            postgresql_where=text("due_time IS NOT NULL"),
+            where=text("due_time IS NOT NULL"),
         ),
     )
 

@@ -2,10 +2,10 @@
 
 from datetime import datetime
 
-from sqlalchemy import Index, Integer, SmallInteger, String, text
+from sqlalchemy import Integer, SmallInteger, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from citrine_core.db import Model
+from citrine_core.db import Model, PartialIndex
 
 __all__ = ["TransactionThrottle"]
 
@@ -15,11 +15,10 @@ class TransactionThrottle(Model):
 
     __tablename__ = "transaction_throttles"
     __table_args__ = (
-        Index(
+        PartialIndex(
             "ix_transaction_throttles_due",
             "due_time",
-            sqlite_where=text("due_time IS NOT NULL"),
-            postgresql_where=text("due_time IS NOT NULL"),
+            where=text("due_time IS NOT NULL"),
         ),
     )
 
