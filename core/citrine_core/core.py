@@ -18,7 +18,7 @@ from citrine_core.composition import resources_of
 from citrine_core.config import CoreSettings
 from citrine_core.database_gauges import DatabaseGauges
 from citrine_core.db import Places, UnitOfWork, UnitOfWorkFactory, in_background
-from citrine_core.dispatch import Block, Dispatcher, HandlingStage, Inquiries, Stage
+from citrine_core.dispatch import Block, Dispatcher, HandlingStage, Inquiries, Lanes, Stage
 from citrine_core.dispatch.deduplication import find_answered
 from citrine_core.dispatch.repository import forget_answered_call
 from citrine_core.dispatch.routes import Route, collect_served
@@ -91,10 +91,10 @@ class Core:
 
     def __init__(self, settings: CoreSettings, engine: AsyncEngine, clock: Clock = utc_now) -> None:
         self.settings = settings
+        self.engine = engine
         self.core_id = new_id()
         self.metrics = Metrics()
         self._clock = clock
-        self._engine = engine
         self._draining = False
         self.feed = EventFeed(clock)
         self.frames = FrameHub()
@@ -103,9 +103,12 @@ class Core:
         callers = self.unit_of_work.limited(
             Places(CALLERS, jobs=JOBS, waiting=CALLERS_WAITING, patience=CALLERS_PATIENCE)
         )
+        self.lanes = Lanes(settings.lanes or (1 if engine.dialect.name == "sqlite" else 2))
         self.links = LinkRegistry()
         self.pending = PendingCommands()
-        self.sender = CommandSender(self.core_id, callers, clock, self.links, self.pending, settings.default_timeout)
+        self.sender = CommandSender(
+            self.core_id, callers, clock, self.links, self.pending, self.lanes.submit, settings.default_timeout
+        )
         self.queue = CommandQueue(callers, clock, self.sender)
         self.opener = SessionOpener(self.queue.stations_are_back)
         self.services = Services(
@@ -124,16 +127,15 @@ class Core:
         self.routes = collect_served(self.blocks, settings.served_blocks)
         self.health = Health(self.unit_of_work, clock, self._announce)
         self.dispatcher = self._dispatcher()
-        self.watchdog = Watchdog(self.unit_of_work, engine.pool, self.health, lambda: self.dispatcher.waiting, clock)
+        self.watchdog = Watchdog(self.unit_of_work, engine.pool, self.health, lambda: self.lanes.waiting, clock)
         inquirers = [one for block in self.blocks for one in block.inquirers]
-        self.inquiries = Inquiries(inquirers, self.dispatcher.submit, partial(find_answered, self.unit_of_work))
-        self.sender.connect(self.dispatcher.submit)
+        self.inquiries = Inquiries(inquirers, self.lanes.submit, partial(find_answered, self.unit_of_work))
         self.sender.ends.connect(self.routes, self.metrics.command)
         self.sender.translations += [one for block in self.blocks for one in block.translations]
         self.presence = Presence(self.unit_of_work, clock, self.links)
         observe = self.services.counters.station_refused
         self.refused_stations = RefusedStations(self.unit_of_work, clock, observe, settings.refusal_retention)
-        self.admission = Admission(self.unit_of_work, self.dispatcher.submit, self.health, self.refused_stations, clock)
+        self.admission = Admission(self.unit_of_work, self.lanes.submit, self.health, self.refused_stations, clock)
         self.edge_servicer = self._edge_servicer()
         self.keys = KeyAuthenticator(callers, clock)
         key_file = settings.operator_key_file
@@ -213,8 +215,7 @@ class Core:
             ClosedStage(),
             GrantStage(self._clock, self.links, partial(refused, status=UNAVAILABLE)),
         ]
-        lanes = self.settings.lanes or (1 if self._engine.dialect.name == "sqlite" else 2)
-        return Dispatcher(stages, self.unit_of_work, self.health, lanes, self.metrics.batch)
+        return Dispatcher(stages, self.lanes, self.unit_of_work, self.health, self.metrics.batch)
 
     def _edge_servicer(self) -> EdgeLinkServicer:
         return EdgeLinkServicer(
@@ -224,7 +225,7 @@ class Core:
             clock=self._clock,
             links=self.links,
             health=self.health,
-            dispatcher=self.dispatcher,
+            lanes=self.lanes,
             submit=self.inquiries.submit,
             admission=self.admission,
             handshake_refused=self.refused_stations.add_of_edge,
@@ -303,11 +304,11 @@ class Core:
                     await asyncio.wait_for(self.links.gone(), SETTLE_TIME)
                 await self.pending.finished()
                 await self.inquiries.drained()
-                await self.dispatcher.drained()
+                await self.lanes.drained()
                 for link in self.links:
                     await link.written()
         except TimeoutError:
-            logger.warning("the core stops with work under way", extra={"items": self.dispatcher.waiting})
+            logger.warning("the core stops with work under way", extra={"items": self.lanes.waiting})
         try:
             await self.presence.store_stations()
             await self.keys.uses.store()
@@ -351,7 +352,7 @@ class Core:
     def _measure(self) -> None:
         watch = self.metrics.watch
         watch("links", "Edges that are linked", lambda: len(self.links))
-        watch("items_waiting", "Items that wait or are under way", lambda: self.dispatcher.waiting)
+        watch("items_waiting", "Items that wait or are under way", lambda: self.lanes.waiting)
         watch("handshakes_waiting", "Handshakes that wait for a decision", lambda: self.admission.waiting)
         watch("commands_pending", "Commands that wait for their station's answer", lambda: len(self.pending))
         watch("serving", "1 while the database commits", lambda: float(self.health.serving))

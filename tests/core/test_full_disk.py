@@ -50,7 +50,7 @@ async def almost_full(core: RunningCore) -> AsyncIterator[None]:
 
     As the databases say it when it happens: SQLite by a limit of its own, PostgreSQL by its code for a full disk.
     """
-    engine = core.core._engine
+    engine = core.core.engine
     if engine.dialect.name == "sqlite":
         async with engine.connect() as connection:
             pages = await connection.scalar(text("PRAGMA page_count"))

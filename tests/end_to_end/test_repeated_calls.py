@@ -58,7 +58,7 @@ async def test_a_link_that_is_lost_while_the_database_is_slow(
         async with engine.connect() as other:
             await hold_up(other)
             await station.send([2, "m1", "DataTransfer", READING])
-            await edge.until(lambda: core.core.dispatcher.waiting)
+            await edge.until(lambda: core.core.lanes.waiting)
             [lost] = core.core.links
             proxy.cut()
             if engine.dialect.name == "postgresql":
@@ -68,7 +68,7 @@ async def test_a_link_that_is_lost_while_the_database_is_slow(
 
         assert (await station.receive())[:2] == [3, "m1"]
         assert (await station.result("DataTransfer", READING))["status"] == "Accepted"
-        await edge.until(lambda: not core.core.dispatcher.waiting)
+        await edge.until(lambda: not core.core.lanes.waiting)
 
     assert await counts(engine) == (2, 2, 2)
 

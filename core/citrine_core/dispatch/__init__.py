@@ -10,10 +10,11 @@ from citrine_core.dispatch.calls import (
     handles_failure,
     handles_vendor,
 )
-from citrine_core.dispatch.dispatcher import Dispatcher, Item, ObserveBatch, Outages, Stage
+from citrine_core.dispatch.dispatcher import Dispatcher, ObserveBatch, Outages, Stage
 from citrine_core.dispatch.failures import CommandEnd, Failed
 from citrine_core.dispatch.handling import HandlingStage
 from citrine_core.dispatch.inquiries import Inquirer, Inquiries
+from citrine_core.dispatch.lanes import Item, Lanes
 from citrine_core.dispatch.routes import Block, Routes, Translate, collect
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "Inquirer",
     "Inquiries",
     "Item",
+    "Lanes",
     "ObserveBatch",
     "Outages",
     "Routes",

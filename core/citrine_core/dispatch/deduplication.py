@@ -12,7 +12,7 @@ from citrine.edge.v1.link_pb2 import Answer, Downstream, StationCall
 from citrine.ocpp.actions import action_of, unwrap, wrap_response
 from citrine_core.clock import Clock
 from citrine_core.db import UnitOfWork, UnitOfWorkFactory
-from citrine_core.dispatch.dispatcher import Item
+from citrine_core.dispatch.lanes import Item
 from citrine_core.dispatch.repository import AnsweredCalls, CallKey, NewestCall
 from citrine_core.traces import trace_id_of
 

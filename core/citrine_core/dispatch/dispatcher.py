@@ -1,29 +1,24 @@
-"""Lanes: what waits while a transaction is under way goes into the next one."""
+"""The dispatcher: what waits in a lane is done together, in one database transaction, and answered after its commit."""
 
 import asyncio
 import logging
 import time
-import zlib
-from collections import defaultdict, deque
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
-from citrine.edge.v1.link_pb2 import Downstream
 from citrine_core.background import defect
 from citrine_core.db import UnitOfWork, UnitOfWorkFactory
+from citrine_core.dispatch.lanes import Item, Lane, Lanes
 from citrine_core.errors import DatabaseUnavailable
 from citrine_core.traces import set_trace
 
-__all__ = ["Dispatcher", "Item", "ObserveBatch", "Outages", "Stage"]
+__all__ = ["Dispatcher", "ObserveBatch", "Outages", "Stage"]
 
 logger = logging.getLogger(__name__)
 
 MAX_BATCH = 256
 """Items of one database transaction at most."""
-
-MAX_WAITING = 20_000
-"""Items that may wait in a lane before the links are read no further."""
 
 PAUSES = (0.05, 0.3, 1.0)
 """Seconds before each further try of what fails as in an outage while a little can be committed: conflicts of
@@ -31,22 +26,6 @@ transactions, and connections of a pool that broke without our knowing. What fai
 
 ObserveBatch = Callable[[int, float, float], None]
 """Told of each batch: how many items, the seconds that its first one waited, and those that its transaction took."""
-
-
-@dataclass(slots=True)
-class Item:
-    """One thing to do for a station within a batch."""
-
-    tenant_id: str
-    station_id: str
-    content: Any
-    """What it is: a message of `citrine.edge.v1`, or an object of the core's own; its class chooses the stage."""
-    reply: Callable[[Downstream], None]
-    """Sends something back to where the item came from. To be called after the commit only."""
-    finding: Any = None
-    """What an inquirer found out about it (see inquiries). None: nobody was asked."""
-    forgotten: bool = False
-    """True once it was dropped at the begin of an outage, because its sender sends it again."""
 
 
 class Stage(Protocol):
@@ -96,77 +75,61 @@ class Outages(Protocol):
 
 
 class Dispatcher:
-    """Runs items in batches, one database transaction each, items of one station always in order.
+    """Runs the items of lanes in batches, one database transaction each.
 
-    A batch that fails because of one of its items is halved until that one is alone: only what fails alone, and by
-    its own values, is poisoned. What fails because of the database is an outage, whatever it is, and poisons nothing:
-    the outage lasts until the same batch can be written.
+    Invariants:
 
-    A stage may be run several times with the same items, each time in another transaction, until one is committed. So
-    whatever a stage does beside the database, it does by `work.after_commit`.
+    - Items of one station are run in the order in which they were submitted, never two of them at the same time.
+    - A stage gets the items of its classes, those of a batch together, after the stages before it and in the same
+      transaction. It may be run several times with the same items, each time in another transaction, until one is
+      committed. So whatever a stage does beside the database, it does by `work.after_commit`: this happens once, and
+      only where the transaction was committed.
+    - A batch that fails because of one of its items is halved until that one is alone: only what fails alone, and by
+      its own values, is poisoned. What fails because of the database is an outage, whatever it is, and poisons
+      nothing: the outage lasts until the same batch can be written. Meanwhile its lane stands, and what its sender
+      sends again is forgotten (`Item.forgotten`).
+    - An error of a stage ends neither its lane nor the others.
+
+    `run` is called once, by the owner, and owns the tasks: one for each lane. Items are submitted to `lanes` at any
+    time, also before `run` and by stages and their callbacks after a commit: they come into a later batch, for a batch
+    that is under way takes in nothing more. A stage must not wait for an item that it submits, nor for `drained`.
+
+    Everything is called from the event loop's thread.
 
     Args:
         stages: In the order in which they run within a batch.
+        lanes: Where the items come from. Nobody else may take items from them.
         unit_of_work: Opens transactions.
         outages: Asked when a transaction fails because of the database.
-        lanes: How many transactions at a time. Stations are spread over them.
         observe: Told of each batch.
     """
 
     def __init__(
         self,
         stages: Sequence[Stage],
+        lanes: Lanes,
         unit_of_work: UnitOfWorkFactory,
         outages: Outages,
-        lanes: int = 1,
         observe: ObserveBatch | None = None,
     ) -> None:
+        self.lanes = lanes
+        """Where the items come from."""
         self._stages = stages
         self._by_kind = {kind: stage for stage in stages for kind in stage.kinds}
         self._position = {kind: position for position, stage in enumerate(stages) for kind in stage.kinds}
         self._unit_of_work = unit_of_work
         self._outages = outages
-        self._lanes = [_Lane() for _ in range(lanes)]
         self._observe = observe
-
-    def submit(self, item: Item) -> None:
-        """Queue an item behind those of the same station."""
-        self._lanes[self._lane_of(item)].put(item)
-
-    async def room(self) -> None:
-        """Wait until there is room for more items; links are not read meanwhile."""
-        for lane in self._lanes:
-            await lane.has_room.wait()
-
-    @property
-    def waiting(self) -> int:
-        """How many items wait or are under way."""
-        return sum(len(lane.waiting) + lane.under_way for lane in self._lanes)
 
     async def run(self) -> None:
         """Run until cancelled. An item under way when it is cancelled has no effect and no answer."""
         async with asyncio.TaskGroup() as tasks:
-            for number, lane in enumerate(self._lanes):
+            for number, lane in enumerate(self.lanes):
                 tasks.create_task(self._run_lane(lane), name=f"lane {number}")
 
-    async def drained(self) -> None:
-        """Wait until nothing waits and nothing is under way."""
-        for lane in self._lanes:
-            await lane.idle.wait()
-
-    def _lane_of(self, item: Item) -> int:
-        if len(self._lanes) == 1:
-            return 0
-        return zlib.crc32(f"{item.tenant_id}/{item.station_id}".encode()) % len(self._lanes)
-
-    async def _run_lane(self, lane: "_Lane") -> None:
+    async def _run_lane(self, lane: Lane) -> None:
         while True:
-            if not lane.waiting:
-                lane.idle.set()
-                lane.filled.clear()
-                await lane.filled.wait()
-            waited = time.monotonic() - lane.filled_since
-            batch = lane.take(MAX_BATCH)
+            batch, waited = await lane.dequeue(MAX_BATCH)
             started = time.monotonic()
             try:
                 await self._run_batch(lane, batch)
@@ -175,9 +138,9 @@ class Dispatcher:
             except Exception as error:
                 # The other lanes, and what waits in this one, go on.
                 defect("lanes", error)
-            lane.under_way = 0
+            lane.done()
 
-    async def _run_batch(self, lane: "_Lane", batch: Sequence[Item]) -> None:
+    async def _run_batch(self, lane: Lane, batch: Sequence[Item]) -> None:
         # The parts that are left, the next one last.
         parts = [batch]
         while parts:
@@ -256,22 +219,17 @@ class Dispatcher:
             await self._stages[position].run(work, by_stage[position])
 
     async def _outage(
-        self, lane: "_Lane", failed: Sequence[Item], rest: Sequence[Item], error: BaseException | None
+        self, lane: Lane, failed: Sequence[Item], rest: Sequence[Item], error: BaseException | None
     ) -> None:
-        held = [*failed, *rest, *lane.waiting]
         # What its sender sends again is forgotten before the sender hears of the outage: all that it knows to be
         # unanswered then, it sends again when the outage is over. The rest waits here.
-        lane.waiting.clear()
-        for item in held:
-            item.forgotten = self._by_kind[type(item.content)].lost(item)
-            if not item.forgotten:
-                lane.waiting.append(item)
-        lane.has_room.set()
-        logger.warning(
-            "in an outage %d items are held and %d forgotten", len(lane.waiting), len(held) - len(lane.waiting)
-        )
+        retained, forgotten = lane.put_back([*failed, *rest], self._is_forgotten)
+        logger.warning("in an outage %d items are retained and %d forgotten", retained, forgotten)
         self._outages.failed(error, lambda: self._rehearse(failed))
         await self._outages.recovered()
+
+    def _is_forgotten(self, item: Item) -> bool:
+        return self._by_kind[type(item.content)].lost(item)
 
     async def _poisoned(self, item: Item, error: Exception) -> None:
         logger.error(
@@ -294,32 +252,3 @@ class Dispatcher:
 
 class _Outage(Exception):
     """The database fails, not what is done with it."""
-
-
-class _Lane:
-    def __init__(self) -> None:
-        self.waiting: deque[Item] = deque()
-        self.under_way = 0
-        self.filled_since = 0.0
-        self.filled = asyncio.Event()
-        self.idle = asyncio.Event()
-        self.has_room = asyncio.Event()
-        self.idle.set()
-        self.has_room.set()
-
-    def put(self, item: Item) -> None:
-        if not self.waiting:
-            self.filled_since = time.monotonic()
-            self.filled.set()
-            self.idle.clear()
-        self.waiting.append(item)
-        if len(self.waiting) > MAX_WAITING:
-            self.has_room.clear()
-
-    def take(self, most: int) -> list[Item]:
-        batch = [self.waiting.popleft() for _ in range(min(most, len(self.waiting)))]
-        self.under_way = len(batch)
-        self.filled_since = time.monotonic()
-        if len(self.waiting) < MAX_WAITING // 2:
-            self.has_room.set()
-        return batch

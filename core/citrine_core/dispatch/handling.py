@@ -29,7 +29,7 @@ from citrine_core.clock import Clock, utc_now
 from citrine_core.db import UnitOfWork
 from citrine_core.dispatch.calls import Call, CallRefused, Deduplication
 from citrine_core.dispatch.deduplication import Claims
-from citrine_core.dispatch.dispatcher import Item
+from citrine_core.dispatch.lanes import Item
 from citrine_core.dispatch.repository import HandledMessages, keep_poisoned
 from citrine_core.dispatch.routes import Observer, Route, Routes
 from citrine_core.times import to_datetime

@@ -25,7 +25,7 @@ from citrine.edge.v1.link_pb2 import (
 )
 from citrine.edge.v1.link_pb2_grpc import EdgeLinkServiceServicer
 from citrine_core.clock import Clock
-from citrine_core.dispatch import Dispatcher, Item
+from citrine_core.dispatch import Item, Lanes
 from citrine_core.errors import DatabaseUnavailable, InvalidArgument, Stopping
 from citrine_core.link import registry
 from citrine_core.link.admission import Admission
@@ -76,7 +76,7 @@ class EdgeLinkServicer(EdgeLinkServiceServicer):
         clock: Clock,
         links: LinkRegistry,
         health: Health,
-        dispatcher: Dispatcher,
+        lanes: Lanes,
         submit: Callable[[Item], None],
         admission: Admission,
         reconciler: SessionReconciler,
@@ -92,7 +92,7 @@ class EdgeLinkServicer(EdgeLinkServiceServicer):
         self._clock = clock
         self._links = links
         self._health = health
-        self._dispatcher = dispatcher
+        self._lanes = lanes
         self._submit = submit
         self._admission = admission
         self._reconciler = reconciler
@@ -196,7 +196,7 @@ class EdgeLinkServicer(EdgeLinkServiceServicer):
         async for request in requests:
             for upstream in request.items:
                 self._take(link, upstream)
-            await self._dispatcher.room()
+            await self._lanes.wait_for_capacity()
 
     async def _reconcile_late(
         self,

@@ -37,6 +37,7 @@ from citrine_core.dispatch import (
     Dispatcher,
     HandlingStage,
     Item,
+    Lanes,
     collect,
     content_key,
     handles,
@@ -368,16 +369,16 @@ async def test_a_core_waits_for_another_that_is_at_the_call(postgres_engine: Asy
             handlers = Handlers()
             handlers.may_end.clear()
             answers: Answers = []
-            dispatcher = Dispatcher([stage_of(handlers)], unit_of_work, NoOutages())
+            dispatcher = Dispatcher([stage_of(handlers)], Lanes(), unit_of_work, NoOutages())
             cores.append((handlers, answers, dispatcher, tasks.create_task(dispatcher.run())))
         (first, *_), (second, *_) = cores
         for _, answers, dispatcher, _ in cores:
-            dispatcher.submit(call(data(), 1, answers))
+            dispatcher.lanes.submit(call(data(), 1, answers))
             await first.begun.wait()
         await somebody_waits(postgres_engine)
         first.may_end.set()
         for *_, dispatcher, running in cores:
-            await dispatcher.drained()
+            await dispatcher.lanes.drained()
             running.cancel()
 
     assert (first.handled, second.handled) == (["DataTransferRequest"], [])
@@ -423,10 +424,10 @@ async def test_what_was_committed_without_our_knowing_is_not_done_again(
                 cutting.append(tasks.create_task(cut(proxy)))
 
         event.listen(engine.sync_engine, "commit", on_commit)
-        dispatcher = Dispatcher([stage_of(handlers)], UnitOfWorkFactory(engine, write_events), NoOutages())
+        dispatcher = Dispatcher([stage_of(handlers)], Lanes(), UnitOfWorkFactory(engine, write_events), NoOutages())
         running = tasks.create_task(dispatcher.run())
-        dispatcher.submit(call(data(), 1, answers))
-        await dispatcher.drained()
+        dispatcher.lanes.submit(call(data(), 1, answers))
+        await dispatcher.lanes.drained()
         running.cancel()
         await engine.dispose()
 

@@ -9,7 +9,7 @@ import pytest
 
 from citrine.edge.v1.link_pb2 import Downstream
 from citrine_core.db import UnitOfWork, UnitOfWorkFactory
-from citrine_core.dispatch import Dispatcher, Item
+from citrine_core.dispatch import Dispatcher, Item, Lanes
 from citrine_core.errors import DatabaseUnavailable
 from citrine_core.link.health import Rehearse
 
@@ -78,21 +78,21 @@ class Outages:
         await self.up.wait()
 
 
-class Lanes:
+class RunningLanes:
     """A running dispatcher with its stage."""
 
     def __init__(self, unit_of_work: UnitOfWorkFactory) -> None:
         self.stage = Notes()
         self.outages = Outages()
-        self.dispatcher = Dispatcher([self.stage], unit_of_work, self.outages)
+        self.dispatcher = Dispatcher([self.stage], Lanes(), unit_of_work, self.outages)
 
     def submit(self, *notes: str) -> None:
         for note in notes:
-            self.dispatcher.submit(Item("default", "CS-1", Note(note), _nobody))
+            self.dispatcher.lanes.submit(Item("default", "CS-1", Note(note), _nobody))
 
     async def drained(self) -> None:
         async with asyncio.timeout(WAIT):
-            await self.dispatcher.drained()
+            await self.dispatcher.lanes.drained()
 
 
 def _nobody(downstream: Downstream) -> None:
@@ -100,8 +100,8 @@ def _nobody(downstream: Downstream) -> None:
 
 
 @pytest.fixture
-async def lanes(unit_of_work: UnitOfWorkFactory) -> AsyncIterator[Lanes]:
-    lanes = Lanes(unit_of_work)
+async def lanes(unit_of_work: UnitOfWorkFactory) -> AsyncIterator[RunningLanes]:
+    lanes = RunningLanes(unit_of_work)
     running = asyncio.create_task(lanes.dispatcher.run())
     yield lanes
     running.cancel()
@@ -109,22 +109,22 @@ async def lanes(unit_of_work: UnitOfWorkFactory) -> AsyncIterator[Lanes]:
         await running
 
 
-async def test_what_waits_while_a_transaction_is_under_way_goes_into_the_next(lanes: Lanes) -> None:
+async def test_what_waits_while_a_transaction_is_under_way_goes_into_the_next(lanes: RunningLanes) -> None:
     lanes.stage.hold.clear()
     lanes.submit("1")
     await lanes.stage.begun.wait()
     lanes.submit("2", "3", "4")
-    assert lanes.dispatcher.waiting == 4
+    assert lanes.dispatcher.lanes.waiting == 4
     lanes.stage.hold.set()
 
     await lanes.drained()
 
     assert lanes.stage.batches == [["1"], ["2", "3", "4"]]
     assert lanes.stage.done == ["1", "2", "3", "4"]
-    assert lanes.dispatcher.waiting == 0
+    assert lanes.dispatcher.lanes.waiting == 0
 
 
-async def test_one_item_that_fails_harms_no_other(lanes: Lanes) -> None:
+async def test_one_item_that_fails_harms_no_other(lanes: RunningLanes) -> None:
     def fail(notes: Sequence[str]) -> None:
         if "bad" in notes:
             raise LookupError("a defect")
@@ -137,7 +137,7 @@ async def test_one_item_that_fails_harms_no_other(lanes: Lanes) -> None:
     assert lanes.stage.poison == ["bad"]
 
 
-async def test_a_follower_of_a_commit_that_fails_does_not_undo_it(lanes: Lanes) -> None:
+async def test_a_follower_of_a_commit_that_fails_does_not_undo_it(lanes: RunningLanes) -> None:
     async def run(work: UnitOfWork, items: Sequence[Item]) -> None:
         lanes.stage.batches.append([str(item.content) for item in items])
         work.after_commit(lambda: [][0])
@@ -150,7 +150,7 @@ async def test_a_follower_of_a_commit_that_fails_does_not_undo_it(lanes: Lanes) 
     assert lanes.stage.poison == []
 
 
-async def test_in_an_outage_calls_are_forgotten_and_the_rest_is_kept(lanes: Lanes) -> None:
+async def test_in_an_outage_calls_are_forgotten_and_the_rest_is_kept(lanes: RunningLanes) -> None:
     def fail(notes: Sequence[str]) -> None:
         if not lanes.outages.up.is_set():
             raise DatabaseUnavailable
@@ -168,7 +168,7 @@ async def test_in_an_outage_calls_are_forgotten_and_the_rest_is_kept(lanes: Lane
     assert lanes.stage.poison == []
 
 
-async def test_one_bad_item_among_256_costs_few_transactions(lanes: Lanes) -> None:
+async def test_one_bad_item_among_256_costs_few_transactions(lanes: RunningLanes) -> None:
     """And none of the good ones runs often: the handler may be slow."""
 
     def fail(notes: Sequence[str]) -> None:
@@ -192,7 +192,7 @@ async def test_one_bad_item_among_256_costs_few_transactions(lanes: Lanes) -> No
 
 
 @pytest.mark.parametrize("error", [TimeoutError("slow"), OSError("no such file"), ConnectionError("lost")], ids=repr)
-async def test_what_a_handler_raises_is_the_handlers(lanes: Lanes, error: OSError) -> None:
+async def test_what_a_handler_raises_is_the_handlers(lanes: RunningLanes, error: OSError) -> None:
     def fail(notes: Sequence[str]) -> None:
         if "bad" in notes:
             raise error
@@ -208,7 +208,7 @@ async def test_what_a_handler_raises_is_the_handlers(lanes: Lanes, error: OSErro
 
 
 async def test_what_fails_because_of_the_database_is_never_poisoned(
-    lanes: Lanes, monkeypatch: pytest.MonkeyPatch
+    lanes: RunningLanes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A little can be committed, as on a disk that is almost full, and the batch can't."""
     monkeypatch.setattr("citrine_core.dispatch.dispatcher.PAUSES", (0.0, 0.0))
@@ -239,7 +239,7 @@ async def test_what_fails_because_of_the_database_is_never_poisoned(
     assert lanes.stage.done == ["1", "large", "2"]
 
 
-async def test_an_outage_that_ends_while_it_is_looked_at_poisons_nothing(lanes: Lanes) -> None:
+async def test_an_outage_that_ends_while_it_is_looked_at_poisons_nothing(lanes: RunningLanes) -> None:
     lanes.outages.flickers = True
 
     def fail(notes: Sequence[str]) -> None:
@@ -255,7 +255,7 @@ async def test_an_outage_that_ends_while_it_is_looked_at_poisons_nothing(lanes: 
     assert lanes.outages.noticed.is_set()
 
 
-async def test_a_conflict_is_tried_again(lanes: Lanes) -> None:
+async def test_a_conflict_is_tried_again(lanes: RunningLanes) -> None:
     conflicts: list[Any] = [None]
 
     def fail(notes: Sequence[str]) -> None:
@@ -271,17 +271,17 @@ async def test_a_conflict_is_tried_again(lanes: Lanes) -> None:
     assert lanes.stage.done == ["1", "2"]
 
 
-async def test_links_are_not_read_while_too_much_waits(lanes: Lanes, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("citrine_core.dispatch.dispatcher.MAX_WAITING", 4)
+async def test_links_are_not_read_while_too_much_waits(lanes: RunningLanes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("citrine_core.dispatch.lanes.MAX_WAITING", 4)
     lanes.stage.hold.clear()
     lanes.submit("1")
     await lanes.stage.begun.wait()
     lanes.submit(*"23456")
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.05):
-            await lanes.dispatcher.room()
+            await lanes.dispatcher.lanes.wait_for_capacity()
 
     lanes.stage.hold.set()
 
     async with asyncio.timeout(WAIT):
-        await lanes.dispatcher.room()
+        await lanes.dispatcher.lanes.wait_for_capacity()

@@ -24,6 +24,7 @@ from citrine_core.dispatch import (
     Dispatcher,
     HandlingStage,
     Item,
+    Lanes,
     collect,
     content_key,
     handles,
@@ -191,13 +192,13 @@ async def test_two_cores_that_handle_a_message_at_once_have_one_effect(postgres_
         for _ in range(2):
             effects = Effects()
             stage = HandlingStage(collect([Block("test", [effects])]), sessions)
-            dispatcher = Dispatcher([stage], unit_of_work, NoOutages())
+            dispatcher = Dispatcher([stage], Lanes(), unit_of_work, NoOutages())
             cores.append((effects, dispatcher, tasks.create_task(dispatcher.run())))
-            dispatcher.submit(call(DataTransferRequest(vendor_id="V"), answers))
+            dispatcher.lanes.submit(call(DataTransferRequest(vendor_id="V"), answers))
             await effects.begun.wait()
         for effects, dispatcher, running in cores:
             effects.go_on.set()
-            await dispatcher.drained()
+            await dispatcher.lanes.drained()
             running.cancel()
 
     assert len(answers) == 2

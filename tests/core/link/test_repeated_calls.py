@@ -161,7 +161,7 @@ async def test_a_slow_database_and_a_lost_link_make_one_row_one_event_and_one_ru
 async def _waits(core: RunningCore, items: int) -> None:
     """Wait until so many items wait or are under way."""
     async with asyncio.timeout(10):
-        while core.core.dispatcher.waiting < items:
+        while core.core.lanes.waiting < items:
             await asyncio.sleep(0)
 
 

@@ -124,7 +124,7 @@ async def test_ids_that_nobody_knows_are_found_and_are_few(core: RunningCore) ->
     await core.add_station("CS-1")
     clock = Clock()
     refusals = refused_stations(core, clock)
-    with statements(core.core._engine) as seen:
+    with statements(core.core.engine) as seen:
         for minute in range(12):
             clock.seconds = minute * QUIET.total_seconds()
             for number in range(10_000):

@@ -65,6 +65,7 @@ class CommandSender:
         clock: Returns the time now.
         links: Of this core.
         pending: Commands under way, which the commands stage resolves.
+        submit: Puts a report on a command into its station's lane.
         default_timeout: How long a station may take where the caller does not say.
     """
 
@@ -75,6 +76,7 @@ class CommandSender:
         clock: Clock,
         links: LinkRegistry,
         pending: PendingCommands,
+        submit: Callable[[Item], None],
         default_timeout: timedelta,
     ) -> None:
         self._core_id = core_id
@@ -84,16 +86,12 @@ class CommandSender:
         self._pending = pending
         self._orders = Orders(clock, default_timeout)
         self.ends = CommandEnds()
-        self._submit: Callable[[Item], None] = _not_connected
-        self.orphans = OrphanedCommands(unit_of_work, clock, pending, lambda item: self._submit(item))
+        self._submit = submit
+        self.orphans = OrphanedCommands(unit_of_work, clock, pending, submit)
         links.on_added.append(self.orphans.link_added)
         links.on_removed.append(self.orphans.link_removed)
         self.translations: list[Translate] = []
         """Of all blocks."""
-
-    def connect(self, submit: Callable[[Item], None]) -> None:
-        """Say where the reports on commands go: the lanes, which are made after the blocks that send commands."""
-        self._submit = submit
 
     async def call(
         self, context: "grpc.aio.ServicerContext[Any, Response]", request: Any, response_class: type[Response]
@@ -351,7 +349,3 @@ def _timestamp(time: datetime) -> Timestamp:
     timestamp = Timestamp()
     timestamp.FromDatetime(time)
     return timestamp
-
-
-def _not_connected(item: Item) -> None:
-    raise RuntimeError("the sender is not connected to the lanes")

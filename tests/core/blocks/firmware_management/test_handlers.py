@@ -67,7 +67,7 @@ async def test_statuses_of_many_stations_take_a_handful_of_statements(garage: Ga
         await garage.add(f"CS-{number}")
         sessions.append(await garage.connect(f"CS-{number}"))
     ids = [await garage.update(session.station_id) for session in sessions]
-    engine = garage.core.core._engine
+    engine = garage.core.core.engine
 
     with statements(engine) as seen:
         calls = [

@@ -324,7 +324,7 @@ async def test_a_list_of_10000_tokens_takes_a_handful_of_statements(
         )
         await work.commit()
 
-    with statements(core.core._engine) as seen:
+    with statements(core.core.engine) as seen:
         sent = await api.SyncLocalList(pb.SyncLocalListRequest(target=TARGET))
 
     assert (sent.local_list.entries, sent.local_list.differences, len(station.held)) == (10_000, 0, 10_000)

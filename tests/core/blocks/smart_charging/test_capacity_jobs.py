@@ -22,7 +22,7 @@ async def test_an_ordinary_event_of_a_station_without_a_plan_costs_no_statement(
         await core.add_station("CS-9", registration=1)
         session = await edge.connect("CS-9", PASSWORD)
         await session.call(started(0, 0, evse=(1, 1)))
-        with statements(core.core._engine) as seen:
+        with statements(core.core.engine) as seen:
             for number in range(1, 21):
                 await session.call(updated(number, 100 * number))
 

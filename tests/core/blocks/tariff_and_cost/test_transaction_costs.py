@@ -262,7 +262,7 @@ async def test_a_batch_takes_a_handful_of_statements_whatever_its_size(core: Run
         async def count(seq_no: int) -> float:
             """Return the statements about tariffs and costs for each batch that stored events."""
             ids = []
-            with statements(core.core._engine) as seen:
+            with statements(core.core.engine) as seen:
                 for station in stations:
                     event = started(0, 0) if seq_no == 0 else updated(seq_no, 1000 * seq_no)
                     ids.append(edge.put_call(station.ref, event))

@@ -243,7 +243,7 @@ async def test_a_clock_that_is_right_costs_no_statement(core: RunningCore) -> No
         await station.says(started(0, 0, minutes=0), arrives=0)
         await station.skews_are_stored()
         await station.says(updated(1, 0, minutes=1), arrives=1)
-        with statements(core.core._engine) as seen:
+        with statements(core.core.engine) as seen:
             await station.skews_are_stored()
 
     assert not [text for text, _ in seen if "stations" in text]

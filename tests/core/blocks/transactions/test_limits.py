@@ -415,7 +415,7 @@ async def test_a_station_that_knows_no_limits_is_told_none(station: Limits) -> N
 
 async def test_a_transaction_without_a_limit_costs_no_statement(station: Limits) -> None:
     await station.session.call(started(0, 0))
-    with statements(station.core.core._engine) as seen:
+    with statements(station.core.core.engine) as seen:
         await station.session.call(updated(1, 0))
 
     assert not [text for text, _ in seen if "transaction_limits" in text and "EXISTS" not in text]

@@ -63,7 +63,7 @@ async def test_refusals_are_listed_by_pages_and_forgotten(core: RunningCore) -> 
             for action in ("A", "B", "C")
         ]  # fmt: skip
         edge.put(link.Upstream(refusals=link.Refusals(session=session.ref, refusals=refusals)))
-        await core.core.dispatcher.drained()
+        await core.core.lanes.drained()
         found: list[str] = []
         while len(found) < 3:
             token, found = "", []
