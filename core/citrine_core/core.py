@@ -248,7 +248,8 @@ class Core:
         return build_server([*resources, *self.blocks, link], access, self.metrics.rpc, self._knows_station)
 
     async def _knows_station(self, tenant_id: str, station_id: str) -> bool:
-        async with self.unit_of_work(read_only=True) as work:
+        # By the places of callers, for it is they who ask.
+        async with self.services.unit_of_work(read_only=True) as work:
             return await is_station(work.session, tenant_id, station_id)
 
     def _tasks(self) -> list[tuple[str, Callable[[], Awaitable[None]]]]:

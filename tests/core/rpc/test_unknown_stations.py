@@ -1,5 +1,6 @@
 """Lists of a station that does not exist, of every service of a running core."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -9,11 +10,14 @@ import pytest
 from google.protobuf import descriptor_pool
 from google.protobuf.descriptor import MethodDescriptor
 from google.protobuf.message_factory import GetMessageClass
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from citrine.api.v1 import transactions_pb2 as pb
 from citrine.api.v1.stations_pb2 import DeleteStationRequest
 from citrine.api.v1.stations_pb2_grpc import StationsServiceStub
 from citrine.api.v1.transactions_pb2_grpc import TransactionsServiceStub
+from citrine_core.core import CALLERS
 from tests.support.charging import ended, started
 from tests.support.core import PASSWORD, RunningCore, running_core
 
@@ -89,3 +93,36 @@ async def test_what_a_removed_station_reported_is_listed_as_before(core: Running
     found = await core.stub(TransactionsServiceStub).ListTransactions(pb.ListTransactionsRequest(station_id="CS-1"))
 
     assert [one.transaction_id for one in found.transactions] == ["T-1"]
+
+
+async def test_to_look_whether_a_station_exists_takes_no_more_connections_than_all_else_of_callers(
+    postgres_url: str, postgres_engine: AsyncEngine, tmp_path: Path
+) -> None:
+    """Else callers who ask for nothing but unknown stations would take those of what stations send."""
+    asked = 40
+    async with running_core(postgres_url, tmp_path) as core:
+        method = next(one for one in lists(core) if one.name == "ListTransactions")
+        async with postgres_engine.connect() as gate:
+            await gate.execute(text("LOCK TABLE stations IN ACCESS EXCLUSIVE MODE"))
+            calls = [asyncio.ensure_future(code_of(core, method, "NOPE")) for _ in range(asked)]
+            most = 0
+            async with asyncio.timeout(10):
+                while most < CALLERS:
+                    await asyncio.sleep(0.01)
+                    most = await looking(postgres_engine)
+            # As many as come on: they are told apart from those that wait for a place by nothing but time.
+            for _ in range(50):
+                await asyncio.sleep(0.01)
+                most = max(most, await looking(postgres_engine))
+            await gate.rollback()
+        codes = {code for code, _ in await asyncio.gather(*calls)}
+    assert most == CALLERS
+    assert codes == {grpc.StatusCode.NOT_FOUND}
+
+
+async def looking(engine: AsyncEngine) -> int:
+    """Return how many sessions look whether a station exists, and wait for a lock."""
+    looks = "datname = current_database() AND wait_event_type = 'Lock' AND query LIKE 'SELECT EXISTS%'"
+    async with engine.connect() as connection:
+        found = await connection.scalars(text(f"SELECT pid FROM pg_stat_activity WHERE {looks}"))
+        return len(found.all())
