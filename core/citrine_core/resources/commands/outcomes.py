@@ -18,7 +18,17 @@ from citrine_core.errors import (
     StationUnavailable,
 )
 
-__all__ = ["ABANDONED", "CANCELLED", "EXPIRED", "FINAL", "NOT_CONNECTED", "Ending", "ending_of", "error_of"]
+__all__ = [
+    "ABANDONED",
+    "CANCELLED",
+    "EXPIRED",
+    "FINAL",
+    "NOT_CONNECTED",
+    "Ending",
+    "ending_of",
+    "error_of",
+    "stored_error",
+]
 
 FINAL = frozenset(
     {
@@ -94,6 +104,9 @@ _ENDINGS: Mapping[int, Ending] = {
     CommandFailure.REASON_CANCELLED: CANCELLED,
 }
 
+_UNREACHED = frozenset(_ENDINGS[reason].code for reason in (CommandFailure.REASON_GONE, CommandFailure.REASON_LOST))
+"""Codes that say that the station was not there, or not any more."""
+
 
 def ending_of(failure: CommandFailure) -> Ending:
     """Return how a command ends after a failure, with the code and text to store."""
@@ -132,6 +145,21 @@ def error_of(failure: CommandFailure, field: str) -> CoreError:
             return FailedPrecondition(ending.text)
         case _:
             return StationUnavailable(ending.text)
+
+
+def stored_error(state: int, code: str, text: str) -> CoreError:
+    """Return what the caller of a command is told that ended elsewhere, by what is stored of its end."""
+    match state:
+        case common.COMMAND_STATE_ANSWER_REFUSED:
+            return AnswerRefused(code, text)
+        case common.COMMAND_STATE_TIMED_OUT | common.COMMAND_STATE_EXPIRED:
+            return StationTimeout(text)
+        case common.COMMAND_STATE_CANCELLED:
+            return FailedPrecondition(text)
+        case _ if code in _UNREACHED:
+            return StationUnavailable(text)
+        case _:
+            return StationError(code, text)
 
 
 def invalid_payload(field: str, text: str) -> InvalidArgument:

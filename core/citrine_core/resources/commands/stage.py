@@ -18,9 +18,9 @@ from citrine.ocpp.codec import CodecError, decode, encode
 from citrine_core.clock import Clock
 from citrine_core.db import UnitOfWork
 from citrine_core.dispatch import Answered, Item, Routes
-from citrine_core.errors import AnswerRefused, NotFound, StationError, StationTimeout
+from citrine_core.errors import NotFound, StationError
 from citrine_core.resources.commands.ends import CommandEnds
-from citrine_core.resources.commands.outcomes import FINAL, ending_of, error_of
+from citrine_core.resources.commands.outcomes import FINAL, ending_of, error_of, stored_error
 from citrine_core.resources.commands.pending import Outcome, PendingCommands
 from citrine_core.resources.commands.protos import to_proto
 from citrine_core.resources.commands.repository import CHANGING, CommandRepository, StoredCommand
@@ -189,12 +189,8 @@ class CommandsStage:
             payload = orjson.loads(row.response)
             message = None if row.is_native else decode(_response_class(row.action), payload)
             outcome = Outcome(to_proto(row), message, payload)
-        elif row.state == common.COMMAND_STATE_ANSWER_REFUSED:
-            outcome = Outcome(to_proto(row), error=AnswerRefused(row.error_code, row.error_description))
-        elif row.state in (common.COMMAND_STATE_TIMED_OUT, common.COMMAND_STATE_EXPIRED):
-            outcome = Outcome(to_proto(row), error=StationTimeout(row.error_description))
         else:
-            outcome = Outcome(to_proto(row), error=StationError(row.error_code, row.error_description))
+            outcome = Outcome(to_proto(row), error=stored_error(row.state, row.error_code, row.error_description))
         self._resolve_after_commit(work, outcome)
 
     def _resolve_after_commit(self, work: UnitOfWork, outcome: Outcome) -> None:

@@ -15,7 +15,14 @@ from citrine.ocpp.v2 import provisioning_pb2 as ocpp
 from citrine_core.clock import utc_now
 from citrine_core.db import Page, UnitOfWorkFactory
 from citrine_core.dispatch import Answered, Block, Failed, Item, collect, handles_answer, handles_failure
-from citrine_core.errors import AnswerRefused, CoreError, StationError, StationTimeout
+from citrine_core.errors import (
+    AnswerRefused,
+    CoreError,
+    FailedPrecondition,
+    StationError,
+    StationTimeout,
+    StationUnavailable,
+)
 from citrine_core.events import write_events
 from citrine_core.link import Link
 from citrine_core.resources.commands import CommandRepository, CommandRow, CommandsStage
@@ -198,15 +205,18 @@ async def test_an_answer_that_was_stored_without_our_knowing_is_told(setting: Se
 
 
 @pytest.mark.parametrize(
-    ("state", "error"),
+    ("state", "code", "error"),
     [
-        pytest.param(common.COMMAND_STATE_TIMED_OUT, StationTimeout, id="timed out"),
-        pytest.param(common.COMMAND_STATE_FAILED, StationError, id="failed"),
+        pytest.param(common.COMMAND_STATE_TIMED_OUT, "Timeout", StationTimeout, id="timed out"),
+        pytest.param(common.COMMAND_STATE_FAILED, "FormatViolation", StationError, id="failed"),
+        pytest.param(common.COMMAND_STATE_FAILED, "ConnectionLost", StationUnavailable, id="connection lost"),
+        pytest.param(common.COMMAND_STATE_FAILED, "NotConnected", StationUnavailable, id="not connected"),
+        pytest.param(common.COMMAND_STATE_CANCELLED, "Cancelled", FailedPrecondition, id="cancelled"),
     ],
 )
-async def test_what_ended_elsewhere_stays_so(setting: Setting, state: int, error: type[CoreError]) -> None:
+async def test_what_ended_elsewhere_stays_so(setting: Setting, state: int, code: str, error: type[CoreError]) -> None:
     async with setting.unit_of_work() as work:
-        await work.session.execute(update(CommandRow).values(state=state, error_code="X"))
+        await work.session.execute(update(CommandRow).values(state=state, error_code=code))
         await work.commit()
     waiting = setting.wait()
 
