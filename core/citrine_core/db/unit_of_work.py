@@ -10,7 +10,7 @@ from contextlib import AbstractAsyncContextManager
 from contextvars import ContextVar
 from typing import Any
 
-from sqlalchemy import text
+from sqlalchemy import Connection, event, text
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
 from citrine.events.v1.events_pb2 import Event
@@ -72,13 +72,17 @@ class UnitOfWork:
         await self._write()
 
     async def commit(self) -> None:
-        """Store everything, then run what waits for the commit.
+        """Store everything, then run what waits for the commit, also where the task is cancelled in the middle of it.
 
         Raises:
             DatabaseUnavailable: When the database could not commit; nothing was stored.
         """
         await self._write()
-        await _whole(self.session.commit())
+        await _whole(self._commit())
+
+    async def _commit(self) -> None:
+        # In one: where the task is cancelled meanwhile, what is committed is told all the same.
+        await self.session.commit()
         if self._events:
             self._commits.last_events = time.monotonic()
         callbacks, self._after_commit, self._events = self._after_commit, [], []
@@ -109,6 +113,12 @@ class _Commits:
     """What was committed, by whichever of the factories of one database."""
 
     last_events = float("-inf")
+    last_written = float("-inf")
+
+    def on_statement(self, connection: Connection, *_: object) -> None:
+        """Take note that a statement was executed. Who writes to SQLite has the file's lock from its first one on."""
+        if not connection.get_execution_options().get(READ_ONLY, False):
+            self.last_written = time.monotonic()
 
 
 class UnitOfWorkFactory:
@@ -123,12 +133,23 @@ class UnitOfWorkFactory:
         self._write_events = write_events
         self._commits = _Commits()
         self._turn = asyncio.Lock() if engine.dialect.name == "sqlite" else None
+        if self._turn is not None:
+            event.listen(engine.sync_engine, "after_cursor_execute", self._commits.on_statement)
         self._places: Places | None = None
 
     @property
     def last_events(self) -> float:
         """When events were committed last, in seconds of `time.monotonic`."""
         return self._commits.last_events
+
+    @property
+    def last_sign(self) -> float:
+        """When the database was last seen to do what a commit needs, in seconds of `time.monotonic`.
+
+        On SQLite also where a transaction that writes executed a statement: it is its one writer, and the others wait
+        for it and not for the database.
+        """
+        return max(self._commits.last_events, self._commits.last_written)
 
     def limited(self, places: Places) -> "UnitOfWorkFactory":
         """Return a factory on the same database that opens only as many at a time as there are places.

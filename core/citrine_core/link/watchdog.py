@@ -40,8 +40,8 @@ class Watchdog:
     sessions of other cores that stand still within a transaction.
 
     Time in which our own loop stood does not count: neither a core that was frozen, nor one that is busy, takes the
-    database for dead. Where a probe has no answer, all connections are ended, so that nobody waits for the rest of
-    their own limits.
+    database for dead. Nor does one whose own long transaction keeps others from SQLite, which has one writer. Where a
+    probe has no answer, all connections are ended, so that nobody waits for the rest of their own limits.
 
     Args:
         unit_of_work: Opens transactions.
@@ -110,7 +110,10 @@ class Watchdog:
             else:
                 self._heard = time.monotonic()
                 self._committed = self._heard if whole else self._committed
-        elif self._unit_of_work.last_events < began:
+        elif self._unit_of_work.last_sign >= began:
+            # It is busy with what we do there.
+            self._heard = self._committed = time.monotonic()
+        else:
             logger.error("the database does not answer")
             self._health.failed()
             if isinstance(self._pool, AbortablePool):

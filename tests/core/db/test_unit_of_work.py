@@ -82,3 +82,30 @@ async def test_a_task_that_is_cancelled_breaks_no_connection(
         await use(asyncio.Event())
 
     assert [record.message for record in caplog.records if record.levelname == "ERROR"] == []
+
+
+async def test_what_follows_a_commit_is_done_where_its_task_is_cancelled_meanwhile(
+    unit_of_work: UnitOfWorkFactory,
+) -> None:
+    """Whenever that happens: what was committed was told, and nothing else."""
+    told: set[int] = set()
+
+    async def use(number: int, writes: asyncio.Event) -> None:
+        async with unit_of_work() as work:
+            await work.session.execute(text("INSERT INTO probe VALUES (:id, CURRENT_TIMESTAMP)"), {"id": number})
+            work.after_commit(lambda: told.add(number))
+            writes.set()
+            await work.commit()
+
+    for number in range(60):
+        writes = asyncio.Event()
+        task = asyncio.create_task(use(number, writes))
+        await writes.wait()
+        for _ in range(number):
+            await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.wait({task})
+
+    async with unit_of_work(read_only=True) as work:
+        assert set((await work.session.scalars(text("SELECT id FROM probe"))).all()) == told
+    assert told

@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from citrine.events.v1.events_pb2 import Event, StationConnected
 from citrine_core.clock import utc_now
-from citrine_core.db import UnitOfWorkFactory, create_engine
+from citrine_core.db import UnitOfWork, UnitOfWorkFactory, create_engine
 from citrine_core.events import OutboxRepository, write_events
 from citrine_core.link import Health, Watchdog
 from citrine_core.link.watchdog import IDLE_INTERVAL, QUIET_TIME
@@ -127,6 +127,42 @@ async def test_the_time_for_which_our_own_loop_stands_does_not_count(watched: Wa
     time.sleep(3.5)  # noqa: ASYNC251
     await checking
     assert watched.health.serving
+
+
+async def test_a_long_transaction_of_our_own_is_no_outage(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SQLite has one writer: who wants to know whether it commits waits for the one that is at work."""
+    monkeypatch.setattr("citrine_core.link.watchdog.PATIENCE", 0.5)
+
+    async def work_on(work: UnitOfWork) -> None:
+        while True:
+            await work.session.execute(text("SELECT 1"))
+            await asyncio.sleep(0.1)
+
+    async with watched.unit_of_work() as work:
+        working = asyncio.create_task(work_on(work))
+        await watched.watchdog.refresh()
+        working.cancel()
+        await asyncio.wait({working})
+    assert watched.health.serving
+
+
+async def test_a_writer_of_our_own_that_waits_for_another_process_is_no_sign_of_life(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("citrine_core.link.watchdog.PATIENCE", 0.5)
+    engine = create_engine(sqlite_url)
+    watched = Watched(engine)
+
+    async def write() -> None:
+        async with watched.unit_of_work():
+            pass
+
+    async with locked(Path(sqlite_url.removeprefix("sqlite+aiosqlite:///"))):
+        writing = asyncio.create_task(write())
+        await watched.watchdog.refresh()
+        assert not watched.health.serving
+    await writing
+    await engine.dispose()
 
 
 async def test_a_session_that_stands_still_where_the_server_does_not_see_it_is_ended(postgres_url: str) -> None:
