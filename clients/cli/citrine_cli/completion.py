@@ -1,4 +1,4 @@
-"""Ids that a shell completes: of stations, tokens, transactions, tariffs and more, as a core has them.
+"""What a shell completes: ids of stations, tokens, transactions, tariffs and more, as a core has them; actions.
 
 What goes wrong goes wrong in silence: somebody is typing.
 """
@@ -122,7 +122,16 @@ def _offer(ids: Callable[[Any, str], AsyncIterator[str]]) -> _Offer:
     return offer
 
 
+def _actions(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Return the actions of OCPP that a CSMS may send, whatever the case of what was typed."""
+    from citrine.ocpp.actions import ACTIONS
+
+    begun = incomplete.lower()
+    return sorted(name for name, action in ACTIONS.items() if action.from_csms and name.lower().startswith(begun))
+
+
 _OFFERS: dict[str, _Offer] = {
+    "call.action": _actions,
     **dict.fromkeys(("station_id", "station", "stations"), _offer(_stations)),
     **dict.fromkeys(("id_token", "token", "tokens"), _offer(_tokens)),
     **dict.fromkeys(("transaction_id", "transaction"), _offer(_transactions)),
@@ -131,7 +140,7 @@ _OFFERS: dict[str, _Offer] = {
     "command_id": _offer(_commands),
     "campaign_id": _offer(_campaigns),
 }
-"""Parameters of commands, by name."""
+"""Parameters of commands, by name; of one command alone with its name before it."""
 
 _NEW = {
     "add_station": "station_id",
@@ -144,7 +153,7 @@ _NEW = {
 
 def with_completion(command: str, parameter: str, hint: Any) -> Any:
     """Return the annotation of a command's parameter, with what its ids are completed by where it names one."""
-    offer = _OFFERS.get(parameter)
+    offer = _OFFERS.get(f"{command}.{parameter}") or _OFFERS.get(parameter)
     if offer is None or _NEW.get(command) == parameter or get_origin(hint) is not Annotated:
         return hint
     kind, info = get_args(hint)[:2]
