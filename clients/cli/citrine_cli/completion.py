@@ -123,11 +123,10 @@ def _offer(ids: Callable[[Any, str], AsyncIterator[str]]) -> _Offer:
 
 
 def _actions(ctx: typer.Context, incomplete: str) -> list[str]:
-    """Return the actions of OCPP that a CSMS may send, whatever the case of what was typed."""
+    """Return the actions of OCPP that a CSMS may send."""
     from citrine.ocpp.actions import ACTIONS
 
-    begun = incomplete.lower()
-    return sorted(name for name, action in ACTIONS.items() if action.from_csms and name.lower().startswith(begun))
+    return sorted(name for name, action in ACTIONS.items() if action.from_csms and name.startswith(incomplete))
 
 
 _OFFERS: dict[str, _Offer] = {

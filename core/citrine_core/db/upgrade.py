@@ -22,6 +22,7 @@ from citrine_core.db.outages import is_outage
 from citrine_core.db.partitions import add_partitions
 from citrine_core.db.schema_version import MIGRATIONS
 from citrine_core.db.unit_of_work import UnitOfWorkFactory
+from citrine_core.db.upgrade_progress import UpgradeProgress
 from citrine_core.errors import DatabaseUnavailable
 from citrine_core.services import Services
 from citrine_process.flags import FlagParser
@@ -63,7 +64,7 @@ def main(argv: Sequence[str]) -> int:
         sys.stderr.write(f"citrine db upgrade: {'.'.join(map(str, first['loc']))}: {first['msg']}\n")
         return 2
     try:
-        asyncio.run(upgrade(settings.database, settings))
+        asyncio.run(upgrade(settings.database, settings, UpgradeProgress(sys.stderr)))
     except (CommandError, DatabaseUnavailable, DBAPIError, ArgumentError, ValueError, OSError) as error:
         sys.stderr.write(f"citrine db upgrade: {_one_line(error)}\n")
         return 1
@@ -72,7 +73,7 @@ def main(argv: Sequence[str]) -> int:
     return 0
 
 
-async def upgrade(url: str, settings: CoreSettings | None = None) -> None:
+async def upgrade(url: str, settings: CoreSettings | None = None, progress: UpgradeProgress | None = None) -> None:
     """Bring a database to the newest schema, and add the tables of plug-ins that are missing.
 
     All in one transaction: when it fails, or is cancelled, the database is as it was. Several at a time take turns.
@@ -89,16 +90,19 @@ async def upgrade(url: str, settings: CoreSettings | None = None) -> None:
         async with engine.begin() as connection:
             if connection.dialect.name == "postgresql":
                 await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
-            await connection.run_sync(_upgrade, tables)
+            await connection.run_sync(_upgrade, tables, progress)
             async with AsyncSession(connection) as session:
                 await add_partitions(session, utc_now())
     finally:
         await engine.dispose()
 
 
-def _upgrade(connection: Connection, tables: Sequence[Table]) -> None:
+def _upgrade(connection: Connection, tables: Sequence[Table], progress: UpgradeProgress | None) -> None:
     config = alembic_config()
     config.attributes["connection"] = connection
+    if progress is not None:
+        progress.begin(config, connection)
+        config.attributes["step_done"] = progress.step_done
     command.upgrade(config, "head")
     for table in tables:
         table.create(connection, checkfirst=True)

@@ -78,9 +78,6 @@ def test_every_word_stands_under_one_heading_of_the_help() -> None:
         pytest.param(["tariff", "create", "N"], [], id="tariff that there is not yet"),
         pytest.param(["command", "show", "C"], ["C-1"], id="command"),
         pytest.param(["call", "CS-001", "Res"], ["ReserveNow", "Reset"], id="action"),
-        pytest.param(
-            ["call", "CS-001", "clearC"], ["ClearCache", "ClearChargingProfile"], id="action in small letters"
-        ),
         pytest.param(["call", "CS-001", "BootN"], [], id="action of stations"),
         pytest.param(["firmware", "campaign", "show", "sp"], ["spring"], id="campaign"),
         pytest.param(["nonsense", "x"], [], id="no such word"),

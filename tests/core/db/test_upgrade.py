@@ -1,6 +1,7 @@
 """Migrations lead to the tables that the models say, on both databases, and back."""
 
 import asyncio
+import re
 import sqlite3
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,6 +27,7 @@ from citrine_core.db.upgrade import alembic_config, main, upgrade
 from citrine_core.events import write_events
 from citrine_core.resources.keys import KeyRepository
 from tests.support.plug_in import install_example_block
+from tests.support.terminal import on_terminal
 
 
 def _differences(connection: Connection) -> list[Any]:
@@ -396,3 +398,23 @@ def test_main_refuses_an_unknown_flag(capsys: pytest.CaptureFixture[str]) -> Non
     said = capsys.readouterr().err
     assert "--databse" in said
     assert said.count("\n") == 1
+
+
+async def test_an_upgrade_says_on_a_terminal_what_it_does(empty_database_url: str, tmp_path: Path) -> None:
+    def upgraded() -> list[str]:
+        ran = on_terminal("db", "upgrade", directory=tmp_path, CITRINE_DATABASE=empty_database_url)
+        assert ran.code == 0, ran.text
+        assert max(map(len, ran.lines[:-1]), default=0) <= 80
+        return ran.lines[:-1]
+
+    assert await asyncio.to_thread(upgraded) == ["making the tables of a new database"]
+    engine = create_engine(empty_database_url)
+    async with engine.begin() as connection:
+        await connection.run_sync(_down, "0022")
+    await engine.dispose()
+
+    first, *others = await asyncio.to_thread(upgraded)
+    assert re.match(r"1 of \d+  0024: \w", first)
+    (second, *_) = (line for line in others if not line.startswith("    "))
+    assert re.match(r"2 of \d+  0025: Transactions say when their events are to be folded anew", second)
+    assert await asyncio.to_thread(upgraded) == []

@@ -38,7 +38,8 @@ def _render_item(kind: str, item: object, autogen: AutogenContext) -> str | Lite
 
 
 def _run(connection: Connection) -> None:
-    context.configure(connection=connection, **compare_options())
+    done = context.config.attributes.get("step_done")
+    context.configure(connection=connection, on_version_apply=done, **compare_options())
     with context.begin_transaction():
         context.run_migrations()
 
