@@ -109,7 +109,11 @@ def remembered(data_dir: Path) -> list[str]:
     found = read_json(_file(data_dir))
     if not is_locked(data_dir):
         last = f"; the one of process {found.get('pid')} ended without stopping" if found is not None else ""
-        raise CliError(f"no citrine up runs with {data_dir}{last}; start it with: citrine up")
+        where = f"{data_dir}" if data_dir.is_absolute() else f"{data_dir} in this folder"
+        raise CliError(
+            f"no citrine up runs with {where}{last}; start it here with: citrine up; show one that runs elsewhere "
+            "with: citrine up --show --data-dir THERE/.citrine"
+        )
     if found is None:
         raise CliError(f"citrine up is starting with {data_dir}, or stopping; ask again in a few seconds")
     return [f"Citrine is up (process {found['pid']}).", "", *map(str, found["lines"])]

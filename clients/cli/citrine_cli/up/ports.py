@@ -9,8 +9,13 @@ from citrine_cli.up.settings import host_and_port
 __all__ = ["check_free", "reachable"]
 
 
-def check_free(purpose: str, option: str, address: str) -> None:
+def check_free(purpose: str, variable: str, address: str) -> None:
     """Make sure that nobody listens on an address.
+
+    Args:
+        purpose: What the address is for.
+        variable: Sets it, for whoever starts with make as well as without.
+        address: HOST:PORT; a port of 0 is always free.
 
     Raises:
         CliError: When somebody does, or this machine has no such address.
@@ -26,8 +31,10 @@ def check_free(purpose: str, option: str, address: str) -> None:
             probe.bind(place)
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
+            another = f"[{host}]:{port + 1}" if ":" in host else f"{host}:{port + 1}"
             raise CliError(
-                f"port {port} for {purpose} is in use on {host}; end what uses it or give {option} HOST:PORT"
+                f"port {port} for {purpose} is in use on {host}; end what uses it, or start with another, as in: "
+                f"{variable}={another} make up"
             ) from error
         raise CliError(f"{address} for {purpose} can't be used: {error.strerror or error}") from error
 

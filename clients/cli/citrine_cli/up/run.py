@@ -6,6 +6,7 @@ import os
 import signal
 from collections.abc import Callable
 from contextlib import AsyncExitStack
+from functools import partial
 
 import grpc
 
@@ -17,6 +18,7 @@ from citrine_cli.statuses import sentence
 from citrine_cli.up.demo import TENANT, Demo, seed
 from citrine_cli.up.files import ensure_secret, locked_directory, write_private
 from citrine_cli.up.introduction import forget, introduction, remember
+from citrine_cli.up.patience import said_while_slow
 from citrine_cli.up.ports import check_free, reachable
 from citrine_cli.up.screen import Screen
 from citrine_cli.up.settings import UpSettings
@@ -46,19 +48,23 @@ class _Up:
     async def serve(self) -> None:
         """Start everything and keep it running until cancelled."""
         settings = self._settings
-        check_free("stations", "--ocpp-listen", settings.ocpp_listen)
-        check_free("gRPC", "--grpc-listen", settings.grpc_listen)
-        check_free("the core's health and metrics", "--core-http-listen", settings.core_http_listen)
-        check_free("the edge's health and metrics", "--edge-http-listen", settings.edge_http_listen)
+        check_free("stations", "CITRINE_OCPP_LISTEN", settings.ocpp_listen)
+        check_free("gRPC", "CITRINE_GRPC_LISTEN", settings.grpc_listen)
+        check_free("the core's health and metrics", "CITRINE_CORE_HTTP_LISTEN", settings.core_http_listen)
+        check_free("the edge's health and metrics", "CITRINE_EDGE_HTTP_LISTEN", settings.edge_http_listen)
         ensure_secret(settings.edge_credential_file)
         self._screen.line("starting Citrine; this takes about 5 seconds: the database …")
-        await self._upgrade()
+        with_patience = partial(said_while_slow, self._screen.line)
+        async with with_patience("the database", settings.data_dir / "upgrade.log"):
+            await self._upgrade()
         self._screen.line("the core …")
         core = self._child("core", self._core_arguments)
-        await core.start()
+        async with with_patience("the core", settings.data_dir / "core.log"):
+            await core.start()
         self._screen.line("the edge …")
         edge = self._child("edge", lambda before: self._edge_arguments(before, core))
-        await edge.start()
+        async with with_patience("the edge", settings.data_dir / "edge.log"):
+            await edge.start()
         grpc_address, ocpp_address = reachable(core.ready["grpc"]), reachable(edge.ready["ocpp"])
         async with AsyncExitStack() as stack:
             key = settings.operator_key_file.read_text(encoding="utf-8").strip()

@@ -8,20 +8,23 @@ from citrine_cli.errors import CliError
 from citrine_cli.up.ports import check_free, reachable
 
 
-def test_a_port_in_use_is_named_with_its_option() -> None:
+def test_a_port_in_use_is_named_with_its_variable() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        with pytest.raises(CliError, match=rf"port {port} for stations is in use on 127.0.0.1; .* --ocpp-listen"):
-            check_free("stations", "--ocpp-listen", f"127.0.0.1:{port}")
+        with pytest.raises(
+            CliError,
+            match=rf"port {port} for stations is in use on 127.0.0.1; .* CITRINE_OCPP_LISTEN=127.0.0.1:{port + 1} make up$",
+        ):
+            check_free("stations", "CITRINE_OCPP_LISTEN", f"127.0.0.1:{port}")
 
 
 def test_an_address_of_another_machine_is_refused() -> None:
     with pytest.raises(CliError, match=r"203.0.113.1:1 for gRPC can't be used"):
-        check_free("gRPC", "--grpc-listen", "203.0.113.1:1")
+        check_free("gRPC", "CITRINE_GRPC_LISTEN", "203.0.113.1:1")
 
 
 def test_any_free_port_is_free() -> None:
-    check_free("gRPC", "--grpc-listen", "127.0.0.1:0")
+    check_free("gRPC", "CITRINE_GRPC_LISTEN", "127.0.0.1:0")
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,13 @@
 """`citrine up` as a user starts it: real processes, a real database, a demo that charges."""
 
+import contextlib
 import json
 import os
 import queue
 import re
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -154,8 +156,20 @@ def test_a_port_in_use_is_one_clear_line(tmp_path: Path) -> None:
         )
 
     assert ran.returncode == 1
-    assert ran.stderr.startswith(f"error: port {address.rpartition(':')[2]} for stations is in use on 127.0.0.1")
+    port = int(address.rpartition(":")[2])
+    assert ran.stderr.startswith(f"error: port {port} for stations is in use on 127.0.0.1; end what uses it, or ")
+    assert ran.stderr.endswith(f": CITRINE_OCPP_LISTEN=127.0.0.1:{port + 1} make up\n")
     assert ran.stderr.count("\n") == 1
+
+
+def test_a_start_that_takes_long_says_what_it_waits_for(tmp_path: Path) -> None:
+    with contextlib.closing(sqlite3.connect(tmp_path / "citrine.db")) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        running = Running(tmp_path, "--no-demo")
+        assert running.wait_for(r"the database takes longer, .* it goes on, see .citrine/upgrade.log")
+        other.rollback()
+    running.wait_for("What happens")
+    assert running.end(signal.SIGTERM) == 0
 
 
 def test_a_database_that_can_not_be_used_is_one_clear_line(tmp_path: Path) -> None:

@@ -20,12 +20,15 @@ LISTEN = [
     *("--edge-http-listen", "127.0.0.1:0"),
 ]
 ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("CITRINE_")}
+ELSEWHERE = (
+    "; start it here with: citrine up; show one that runs elsewhere with: citrine up --show --data-dir THERE/.citrine\n"
+)
 HEAD = "Citrine is up. Ctrl-C stops it"
 
 
-def show(directory: Path) -> "subprocess.CompletedProcess[str]":
+def show(directory: Path, *options: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
-        [CITRINE, "up", "--show"], cwd=directory, env=ENVIRONMENT, capture_output=True, text=True, timeout=60
+        [CITRINE, "up", "--show", *options], cwd=directory, env=ENVIRONMENT, capture_output=True, text=True, timeout=60
     )
 
 
@@ -61,6 +64,10 @@ def test_the_head_stays_and_is_printed_again_elsewhere(terminal: Terminal, tmp_p
     assert (again.returncode, again.stderr) == (0, "")
     assert len(re.findall(r"ws://127\.0\.0\.1:\d+/demo/DEMO-\d  password \S+", again.stdout)) == 3
     assert "token      DEADBEEF" in again.stdout
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    assert ELSEWHERE in show(elsewhere).stderr
+    assert show(elsewhere, "--data-dir", "../.citrine").stdout == again.stdout
 
     terminal.resize(50, 140)
     whole = terminal.wait_for(r"DEMO-3  password \S+")
@@ -78,7 +85,7 @@ def test_the_head_stays_and_is_printed_again_elsewhere(terminal: Terminal, tmp_p
     gone = show(tmp_path)
     assert (gone.returncode, gone.stderr) == (
         1,
-        "error: no citrine up runs with .citrine; start it with: citrine up\n",
+        f"error: no citrine up runs with .citrine in this folder{ELSEWHERE}",
     )
 
 
@@ -90,8 +97,8 @@ def test_one_that_was_killed_is_not_shown(terminal: Terminal, tmp_path: Path) ->
 
     assert gone.returncode == 1
     assert gone.stderr == (
-        f"error: no citrine up runs with .citrine; the one of process {terminal.process.pid} ended without stopping; "
-        "start it with: citrine up\n"
+        f"error: no citrine up runs with .citrine in this folder; the one of process {terminal.process.pid} ended "
+        f"without stopping{ELSEWHERE}"
     )
 
 
@@ -107,5 +114,5 @@ def test_a_terminal_that_can_not_gets_plain_lines(tmp_path: Path) -> None:
 
 
 def test_one_that_never_ran_is_not_shown(tmp_path: Path) -> None:
-    assert show(tmp_path).stderr == "error: no citrine up runs with .citrine; start it with: citrine up\n"
+    assert show(tmp_path).stderr == f"error: no citrine up runs with .citrine in this folder{ELSEWHERE}"
     assert list(tmp_path.iterdir()) == []
