@@ -32,12 +32,13 @@ ROOMY = 100
 _RANDOM_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
-def _transaction(summary: TransactionSummary) -> str:
+def _transaction(summary: TransactionSummary, *, is_over: bool = False) -> str:
     parts = [
         f"evse {summary.evse_id}" if summary.HasField("evse_id") else "",
         enum_word(summary, "charging_state"),
         amount(summary, "energy_wh", "kWh", 1000),
-        amount(summary, "power_w", "kW", 1000),
+        # What it drew last says nothing once it is over.
+        "" if is_over else amount(summary, "power_w", "kW", 1000),
         f"{summary.soc_percent:.0f} %" if summary.HasField("soc_percent") else "",
         short_id(summary.transaction_id),
     ]
@@ -78,7 +79,7 @@ _WORDS: Mapping[str, Callable[[Any], str]] = {
     "transaction_started": lambda body: f"transaction started  {_transaction(body.transaction)}",
     "transaction_updated": lambda body: f"transaction updated  {_transaction(body.transaction)}",
     "transaction_ended": lambda body: (
-        f"transaction ended  {enum_word(body, 'stopped_reason')}  {_transaction(body.transaction)}"
+        f"transaction ended  {enum_word(body, 'stopped_reason')}  {_transaction(body.transaction, is_over=True)}"
     ),
     "transaction_anomaly_found": lambda body: (
         f"{body.kind.lower().replace('_', ' ')}: {plain(body.register_wh / 1000)} kWh  {_transaction(body.transaction)}"
@@ -125,11 +126,13 @@ _WORDS: Mapping[str, Callable[[Any], str]] = {
         f"transaction {short_id(body.transaction_id)} checked: {_ongoing(body)}"
         f"{'messages' if body.messages_in_queue else 'nothing'} queued"
     ),
-    "transaction_closed": lambda body: f"transaction closed without an end  {_transaction(body.transaction)}",
+    "transaction_closed": lambda body: (
+        f"transaction closed without an end  {_transaction(body.transaction, is_over=True)}"
+    ),
     "transaction_settled": lambda body: (
         f"transaction settled: {body.settlement.lower().replace('_', ' ')}"
         + (f", {body.missing_events} events missing" if body.missing_events else "")
-        + f"  {_transaction(body.transaction)}"
+        + f"  {_transaction(body.transaction, is_over=True)}"
     ),
     "transaction_reopened": lambda body: (
         f"transaction reopened{f' by {body.author}' if body.author else ''}  {_transaction(body.transaction)}"

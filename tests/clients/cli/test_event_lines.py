@@ -44,7 +44,7 @@ def test_a_transaction_is_told_with_its_energy() -> None:
     event.time.FromJsonString("2030-01-01T12:34:56.789Z")
 
     now = datetime(2030, 1, 1, 23, 0, tzinfo=UTC)
-    words = "CS-1  transaction ended  Local  evse 1  Charging  1.500 kWh  7.200 kW  51 %  T-1"
+    words = "CS-1  transaction ended  Local  evse 1  Charging  1.500 kWh  51 %  T-1"
     assert event_line(event, UTC, lambda: now) == f"12:34:56.789  {words}"
     assert event_line(event, UTC, lambda: now + timedelta(hours=1)) == f"2030-01-01 12:34:56.789  {words}"
 

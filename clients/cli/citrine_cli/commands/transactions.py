@@ -152,7 +152,7 @@ def _facts(found: Transaction, currency: str) -> Facts:
             "energy exported": amount(found, "exported_energy_wh", "kWh", 1000),
             "register first": amount(found, "meter_start_wh", "kWh", 1000),
             "register last": amount(found, "meter_last_wh", "kWh", 1000),
-            "power": amount(found, "power_w", "kW", 1000),
+            "power": "" if _is_over(found) else amount(found, "power_w", "kW", 1000),
             "state of charge": f"{found.soc_percent:g} %" if found.HasField("soc_percent") else "",
             "doubts": ", ".join(_doubt(one) for one in found.anomalies),
         },
@@ -170,6 +170,10 @@ def _facts(found: Transaction, currency: str) -> Facts:
             "station says": _said(found.check),
         },
     }
+
+
+def _is_over(found: Transaction) -> bool:
+    return found.HasField("end_time") or found.HasField("closed_time")
 
 
 async def _currency(client: Client, found: Transaction) -> str:

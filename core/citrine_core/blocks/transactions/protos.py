@@ -38,7 +38,8 @@ def transaction_to_proto(
         energy_wh=row.energy_wh,
         meter_start_wh=row.meter_start_wh,
         meter_last_wh=row.meter_last_wh,
-        power_w=row.power_w,
+        # What it imports now: nothing is imported once it is over.
+        power_w=row.power_w if row.end_time is None and row.closed_time is None else None,
         soc_percent=row.soc_percent,
         start_time=row.start_time,
         end_time=row.end_time,

@@ -31,7 +31,8 @@ def _fill(summary: TransactionSummary, state: Any, seq_no: int) -> None:
         summary.connector_id = state.connector_id
     if state.energy_wh is not None:
         summary.energy_wh = state.energy_wh
-    if state.power_w is not None:
+    # What it imports now: once it is over, what it did last says nothing.
+    if state.power_w is not None and state.end_time is None:
         summary.power_w = state.power_w
     if state.soc_percent is not None:
         summary.soc_percent = state.soc_percent

@@ -11,10 +11,8 @@ from citrine_cli.up.ports import check_free, reachable
 def test_a_port_in_use_is_named_with_its_variable() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        with pytest.raises(
-            CliError,
-            match=rf"port {port} for stations is in use on 127.0.0.1; .* CITRINE_OCPP_LISTEN=127.0.0.1:{port + 1} make up$",
-        ):
+        said = f"port {port} for stations is in use on 127.0.0.1; .* CITRINE_OCPP_LISTEN=127.0.0.1:{port + 1} make up$"
+        with pytest.raises(CliError, match=said):
             check_free("stations", "CITRINE_OCPP_LISTEN", f"127.0.0.1:{port}")
 
 

@@ -101,11 +101,14 @@ async def test_a_transaction_is_stored_from_its_first_to_its_last_event(bench: B
     assert (row.soc_percent, row.events, row.last_seq_no) == (55.0, 3, 2)
     assert row.end_time == at(2).ToDatetime(UTC)
     assert len(await bench.rows("samples")) == 5
-    assert [event.WhichOneof("body") for event in await bench.events()] == [
+    events = await bench.events()
+    assert [event.WhichOneof("body") for event in events] == [
         "transaction_started",
         "transaction_updated",
         "transaction_ended",
     ]
+    assert events[1].transaction_updated.transaction.power_w == 7200.0
+    assert not events[2].transaction_ended.transaction.HasField("power_w"), "it imports nothing now"
 
 
 async def test_events_carry_the_state_after_them(bench: Bench) -> None:

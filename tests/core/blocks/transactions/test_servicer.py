@@ -48,6 +48,19 @@ async def test_a_transaction_shows_what_its_station_reported(
     assert not found.HasField("end_time")
 
 
+async def test_a_transaction_that_is_over_imports_nothing_now(
+    station: FakeSession, api: "TransactionsServiceAsyncStub"
+) -> None:
+    power = sampled(7.2, "POWER_ACTIVE_IMPORT", unit="kW")
+    await station.call_all([started(0, 1000.0), updated(1, 1400.0, power)])
+    running = await api.GetTransaction(pb.GetTransactionRequest(transaction_id="T-1"))
+    await station.call_all([ended(2, 1500.0)])
+    over = await api.GetTransaction(pb.GetTransactionRequest(transaction_id="T-1"))
+
+    assert running.power_w == 7200.0
+    assert (over.HasField("power_w"), over.energy_wh) == (False, 500.0)
+
+
 async def test_an_unknown_transaction_is_not_found(core: RunningCore, api: "TransactionsServiceAsyncStub") -> None:
     with pytest.raises(grpc.aio.AioRpcError) as error:
         await api.GetTransaction(pb.GetTransactionRequest(transaction_id="T-9"))
