@@ -35,13 +35,13 @@ FIRST_PAUSE = 30.0
 INTERVAL = 3600.0
 """Seconds between one time and the next."""
 
-REPLIES_KEPT = timedelta(days=30)
+REPLY_RETENTION = timedelta(days=30)
 """How long a station may take to repeat a message and be given the same reply."""
 
-EDGES_KEPT = timedelta(days=1)
+EDGE_RETENTION = timedelta(days=1)
 """How long an edge is remembered that is gone and holds no session."""
 
-FILE_KEYS_KEPT = timedelta(days=30)
+FILE_KEY_RETENTION = timedelta(days=30)
 """How long a key that was in a key file is shown after its end: there is one more for each start without the file."""
 
 MAX_ROWS = 2000
@@ -88,7 +88,7 @@ class Housekeeping:
     async def tidy(self) -> None:
         """Do all of it once, in transactions so small that none holds up the stations for long."""
         now = self._clock()
-        while await self._do(lambda work: HandledMessages(work.session).remove_before(now - REPLIES_KEPT, MAX_ROWS)):
+        while await self._do(lambda work: HandledMessages(work.session).remove_before(now - REPLY_RETENTION, MAX_ROWS)):
             pass
         events_before = now - self._event_retention
         while await self._do(lambda work: OutboxRepository(work.session).remove_before(events_before, MAX_ROWS)):
@@ -97,8 +97,8 @@ class Housekeeping:
             ended_before = now - self._command_retention
             while await self._do(lambda work: CommandRepository(work.session).remove_before(ended_before, MAX_ROWS)):
                 pass
-        await self._do(lambda work: EdgeRepository(work.session).remove_before(now - EDGES_KEPT))
-        await self._do(lambda work: KeyRepository(work.session).remove_of_files(now - FILE_KEYS_KEPT))
+        await self._do(lambda work: EdgeRepository(work.session).remove_before(now - EDGE_RETENTION))
+        await self._do(lambda work: KeyRepository(work.session).remove_of_files(now - FILE_KEY_RETENTION))
         await self._do(lambda work: add_partitions(work.session, now))
         if self._meter_value_retention is not None:
             await self._forget_meter_values(now - self._meter_value_retention)

@@ -63,12 +63,12 @@ class Metrics:
         """Show a value that is read whenever the metrics are."""
         Gauge(f"citrine_core_{name}", about, registry=self.registry).set_function(read)
 
-    def batch(self, items: int, waited: float, took: float) -> None:
+    def batch(self, items: int, waited: float, duration: float) -> None:
         """Count a batch of a lane."""
         self._items.inc(items)
         self._batch.observe(items)
         self._wait.observe(waited)
-        self._transaction.observe(took)
+        self._transaction.observe(duration)
 
     def command(self, state: int) -> None:
         """Count a command that ended."""

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from citrine_core.db.unit_of_work import stay_alive
 
-__all__ = ["Steps", "in_one_go", "in_turns"]
+__all__ = ["Steps", "in_one_go", "run_cooperatively"]
 
 _Result = TypeVar("_Result")
 
@@ -27,7 +27,7 @@ def in_one_go(steps: Steps[_Result]) -> _Result:
             return result
 
 
-async def in_turns(steps: Steps[_Result]) -> _Result:
+async def run_cooperatively(steps: Steps[_Result]) -> _Result:
     """Do all steps, with turns of the others in between, and return the result.
 
     What the calculation reads must not be changed meanwhile. Where it is cancelled, the rest of the steps is left out.

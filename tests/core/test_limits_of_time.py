@@ -12,7 +12,7 @@ from citrine.ocpp.v2.provisioning_pb2 import BOOT_REASON_ENUM_POWER_UP, BootNoti
 from citrine_core.db import UnitOfWorkFactory
 from citrine_core.db.unit_of_work import stay_alive
 from citrine_core.events import write_events
-from citrine_core.steps import Steps, in_turns
+from citrine_core.steps import Steps, run_cooperatively
 from tests.support.core import PASSWORD, RunningCore, running_core
 from tests.support.databases import somebody_waits
 from tests.support.fake_edge import FakeSession
@@ -89,7 +89,7 @@ async def test_a_long_calculation_keeps_its_transaction(postgres_engine: AsyncEn
     async with unit_of_work() as work:
         await work.session.execute(text("SET LOCAL idle_in_transaction_session_timeout = '2s'"))
         await work.session.execute(text("INSERT INTO probe VALUES (1, now())"))
-        assert await in_turns(calculate()) == 1
+        assert await run_cooperatively(calculate()) == 1
         await work.commit()
     async with unit_of_work(read_only=True) as work:
         assert await work.session.scalar(text("SELECT count(*) FROM probe")) == 1

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from citrine_core.steps import STEPS, Steps, in_one_go, in_turns
+from citrine_core.steps import STEPS, Steps, in_one_go, run_cooperatively
 
 
 def counted(steps: int) -> Steps[int]:
@@ -26,8 +26,8 @@ async def test_others_have_their_turn_after_some_steps() -> None:
             await asyncio.sleep(0)
 
     other = asyncio.create_task(others())
-    assert await in_turns(counted(STEPS - 1)) == STEPS - 1
+    assert await run_cooperatively(counted(STEPS - 1)) == STEPS - 1
     assert turns == 0
-    assert await in_turns(counted(10 * STEPS)) == 10 * STEPS
+    assert await run_cooperatively(counted(10 * STEPS)) == 10 * STEPS
     assert turns == 10
     other.cancel()

@@ -58,8 +58,8 @@ def _meet_in_person(one: TariffAssignment, other: TariffAssignment) -> bool:
     if (bool(one.id_token) and bool(other.group_id)) or (bool(one.group_id) and bool(other.id_token)):
         return False
     for field in ("id_token", "id_token_type", "group_id"):
-        mine, theirs = getattr(one, field).lower(), getattr(other, field).lower()
-        if mine and theirs and mine != theirs:
+        own, theirs = getattr(one, field).lower(), getattr(other, field).lower()
+        if own and theirs and own != theirs:
             return False
     return True
 

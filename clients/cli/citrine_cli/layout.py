@@ -10,17 +10,17 @@ MOST_LINES = 4
 """Lines of a row at most: with more of them, it is read better as a paragraph."""
 
 
-def wrapped_widths(columns: Mapping[str, Sequence[str]], sentences: set[str], room: int) -> dict[str, int]:
+def wrapped_widths(columns: Mapping[str, Sequence[str]], sentences: set[str], width: int) -> dict[str, int]:
     """Return how wide each column is where those with sentences go on in the next line. Empty: it can't be done.
 
     Args:
         columns: Headings, and the values below each.
         sentences: Headings of those that may go on in the next line, at a blank.
-        room: How wide all columns may be together.
+        width: How wide all columns may be together.
     """
     widest = {name: max(map(cell_len, (name, *values))) for name, values in columns.items()}
     widths = {name: _longest_word(name, columns[name]) if name in sentences else widest[name] for name in columns}
-    left = room - sum(widths.values())
+    left = width - sum(widths.values())
     if left < 0 or not sentences:
         return {}
     # Who needs least is given first, so that what it leaves is for the others.

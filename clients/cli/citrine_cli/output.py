@@ -180,8 +180,10 @@ class Output:
             # What stands first names the row. Of the others, only plain text may be a sentence.
             if name != first and all(type(value) is str for value in column) and any(" " in value for value in column)
         }
-        room = self._console.width - GAP * (len(shown) - 1)
-        return wrapped_widths({name: [cell.plain for cell in cells] for name, cells in shown.items()}, sentences, room)
+        available = self._console.width - GAP * (len(shown) - 1)
+        return wrapped_widths(
+            {name: [cell.plain for cell in cells] for name, cells in shown.items()}, sentences, available
+        )
 
     def _fits(self, shown: Mapping[str, Sequence[Text]]) -> bool:
         widths = [max(cell_len(name), *(cell_len(cell.plain) for cell in cells)) for name, cells in shown.items()]

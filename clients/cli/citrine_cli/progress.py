@@ -10,7 +10,7 @@ import typer
 
 from citrine_cli.line_breaks import write_line
 
-__all__ = ["ProgressLine", "SayLost", "is_seen", "progress_line", "say_waiting", "with_progress"]
+__all__ = ["ProgressLine", "SayDisconnected", "is_seen", "progress_line", "say_waiting", "with_progress"]
 
 _Thing = TypeVar("_Thing")
 
@@ -18,7 +18,7 @@ FEW = 10
 """Things that are done before a bar for them could be read."""
 
 
-LOST_AGAIN = 30.0
+REPEAT_AFTER = 30.0
 """Seconds without a failed try after which the next one is another loss. Tries are 10 seconds apart at most."""
 
 
@@ -64,7 +64,7 @@ def with_progress(things: Sequence[_Thing], label: str) -> Iterator[_Thing]:
         yield from bar
 
 
-class SayLost:
+class SayDisconnected:
     """Says on a terminal that the core is lost, and waited for: once a while, however often that is tried again."""
 
     def __init__(self) -> None:
@@ -75,7 +75,7 @@ class SayLost:
         if time.monotonic() >= self._next:
             say_waiting(f"no core answers ({reason}); waiting for one")
         # Tries that go on without a break are one loss.
-        self._next = time.monotonic() + LOST_AGAIN
+        self._next = time.monotonic() + REPEAT_AFTER
 
 
 def say_waiting(text: str) -> None:

@@ -38,10 +38,10 @@ def sentence(error: grpc.aio.AioRpcError, cores: str) -> str:
         return f"the core at {cores} does not offer this"
     if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED and details in {"", "Deadline Exceeded"}:
         return f"no answer from {cores} in time"
-    told = details or _WHERE_SILENT.get(error.code(), error.code().name.lower().replace("_", " "))
-    violations = [f"{field}: {problem}" for field, problem in field_violations(error) if problem not in told]
+    text = details or _WHERE_SILENT.get(error.code(), error.code().name.lower().replace("_", " "))
+    violations = [f"{field}: {problem}" for field, problem in field_violations(error) if problem not in text]
     if violations:
-        told = f"{told} ({'; '.join(violations)})"
+        text = f"{text} ({'; '.join(violations)})"
     reason = error_reason(error)
     # The station's own error code, where the sentence does not have it already.
-    return told if reason in told else f"{reason}: {told}"
+    return text if reason in text else f"{reason}: {text}"

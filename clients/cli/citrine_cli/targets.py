@@ -20,9 +20,9 @@ __all__ = [
     "Timeout",
     "WhenOnline",
     "choice",
+    "show_answer",
+    "show_waiting",
     "target",
-    "tell_answer",
-    "tell_waiting",
 ]
 
 T = TypeVar("T")
@@ -54,14 +54,14 @@ def choice(option: str, choices: Mapping[str, T], text: str) -> T:
     return found
 
 
-def tell_waiting(client: Client, command: Command) -> None:
+def show_waiting(client: Client, command: Command) -> None:
     """Print that a command waits for its station; nothing with --json, where the answer says so."""
     if not client.out.as_json:
         expiry = time_word(command, "expire_time")
         client.out.line(f"command {command.id} waits for {command.station_id}{f' until {expiry}' if expiry else ''}")
 
 
-def tell_answer(client: Client, answer: Any, good: tuple[str, ...] = ("Accepted",)) -> None:
+def show_answer(client: Client, answer: Any, good: tuple[str, ...] = ("Accepted",)) -> None:
     """Print the answer to a command, which has fields command and response, the latter with a status.
 
     Raises:
@@ -71,7 +71,7 @@ def tell_answer(client: Client, answer: Any, good: tuple[str, ...] = ("Accepted"
     if client.out.as_json:
         client.out.message(answer)
     if not answer.HasField("response"):
-        tell_waiting(client, command)
+        show_waiting(client, command)
         return
     status = enum_word(answer.response, "status")
     if status not in good:

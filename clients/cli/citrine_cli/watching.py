@@ -38,7 +38,7 @@ async def watch(show: Callable[[], Awaitable[None]], interval: float, *, as_json
     if not interval >= SHORTEST_INTERVAL:
         raise UsageError(f"--interval: expected at least {SHORTEST_INTERVAL} seconds")
     redrawn = sys.stdout.isatty() and not as_json
-    before, is_lost = None, False
+    before, is_disconnected = None, False
     while True:
         page = io.StringIO()
         try:
@@ -48,15 +48,15 @@ async def watch(show: Callable[[], Awaitable[None]], interval: float, *, as_json
             # A core that restarts is waited for, once it was there.
             if before is None or error.code() is not grpc.StatusCode.UNAVAILABLE:
                 raise
-            if redrawn and not is_lost:
+            if redrawn and not is_disconnected:
                 sys.stdout.write(_drawn(f"{before}no core answers; this is as it was before\n"))
                 sys.stdout.flush()
-            is_lost = redrawn
+            is_disconnected = redrawn
             await asyncio.sleep(interval)
             continue
         text = page.getvalue()
-        if text != before or is_lost:
-            before, is_lost = text, False
+        if text != before or is_disconnected:
+            before, is_disconnected = text, False
             sys.stdout.write(_drawn(text) if redrawn else _one_line(text) if as_json else text)
             sys.stdout.flush()
         await asyncio.sleep(interval)

@@ -251,11 +251,11 @@ class Charging:
             self._allow_energy(evse, trigger)
 
     def _availability(self) -> dict[str, bool]:
-        kept = {"station": self.operative}
+        stored = {"station": self.operative}
         for evse in self.evses.values():
-            kept[str(evse.evse_id)] = evse.operative
-            kept |= {f"{evse.evse_id}.{one.connector_id}": one.operative for one in evse.connectors.values()}
-        return kept
+            stored[str(evse.evse_id)] = evse.operative
+            stored |= {f"{evse.evse_id}.{one.connector_id}": one.operative for one in evse.connectors.values()}
+        return stored
 
     def _allow_energy(self, evse: Evse, trigger: str = "ChargingStateChanged") -> None:
         transaction = evse.transaction
@@ -298,9 +298,9 @@ class Charging:
         event = messages.transaction_event(
             transaction, event_type, trigger, self._now(), not self._online.is_set(), samples, token, stopped_reason
         )
-        kept = [one.to_json() for one in self.transactions if event_type != "Ended" or one is not transaction]
+        stored = [one.to_json() for one in self.transactions if event_type != "Ended" or one is not transaction]
         registers = {str(one.evse_id): one.meter.register for one in self.evses.values()}
-        self._delivery.put(event, {"transactions": kept, "registers": registers})
+        self._delivery.put(event, {"transactions": stored, "registers": registers})
         self._emit(
             f"transaction_{event_type.lower()}",
             transaction_id=transaction.transaction_id,

@@ -18,7 +18,7 @@ from citrine_simulator.clock import Clock, within
 from citrine_simulator.errors import (
     AnswerInvalidError,
     CallErrorReceivedError,
-    CallLostError,
+    CallInterruptedError,
     CallRefusedError,
     CallTimedOutError,
     HandshakeRefusedError,
@@ -107,7 +107,7 @@ class Connection:
         self._schemas = schemas
         self._tap = tap
         self._counts = tap.counts
-        self._turn = asyncio.Lock()
+        self._call_lock = asyncio.Lock()
         self._waiting: tuple[str, asyncio.Future[frames.CallResult | frames.CallError]] | None = None
         self._slots = asyncio.Semaphore(ANSWERS_AT_ONCE)
         self.last_sent = clock.monotonic()
@@ -134,7 +134,7 @@ class Connection:
             NotConnectedError: When the socket was closed before it could be sent.
             CallFailedError: When there is no good answer; its subclasses say why.
         """
-        async with self._turn:
+        async with self._call_lock:
             begun = self._clock.monotonic()
             future: asyncio.Future[frames.CallResult | frames.CallError] = asyncio.Future()
             self._waiting = (message_id, future)
@@ -148,7 +148,7 @@ class Connection:
                 raise CallTimedOutError(action) from None
             except ConnectionClosed:
                 self._tap.called(action, "lost")
-                raise CallLostError(action) from None
+                raise CallInterruptedError(action) from None
             finally:
                 self._waiting = None
                 if future.done() and not future.cancelled():

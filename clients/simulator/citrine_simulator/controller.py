@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from citrine_simulator.answers import Router
-from citrine_simulator.answers.firmware import installed_firmware, tell_installed
+from citrine_simulator.answers.firmware import installed_firmware, report_installed
 from citrine_simulator.answers.router import Override
 from citrine_simulator.authorization import Authorization
 from citrine_simulator.backoff import BackoffLimits
@@ -82,7 +82,7 @@ class Controller:
         try:
             async with asyncio.TaskGroup() as tasks:
                 self._tasks = tasks
-                self._take_up_transactions()
+                self._resume_transactions()
                 parts.charging.refresh()
                 for part in (
                     parts.link,
@@ -138,7 +138,7 @@ class Controller:
         def back_online(all_of_them: bool, booted: bool) -> None:
             statuses.back_online(all_of_them)
             if booted:
-                self._spawn(tell_installed(around.store, self.call))
+                self._spawn(report_installed(around.store, self.call))
             else:
                 # B04: after the statuses, a heartbeat.
                 self._spawn(heartbeats.beat())
@@ -259,7 +259,7 @@ class Controller:
             around.tap,
         )
 
-    def _take_up_transactions(self) -> None:
+    def _resume_transactions(self) -> None:
         """Deal with transactions that were open when the power went."""
         resume = self._around.store.recall("resume") or self._config.after_power_loss == "resume"
         self._around.store.remember("resume", False)

@@ -12,26 +12,26 @@ class Credentials:
         """Begin with the password the CSMS has set, unless the station was given another one since."""
         self._configured = configured
         self._store = store
-        kept = store.recall("password")
+        stored = store.recall("password")
         self.current = configured
         self._other: str | None = None
-        if kept is not None and kept["configured"] == configured:
-            self.current, self._other = kept["current"], kept["other"]
+        if stored is not None and stored["configured"] == configured:
+            self.current, self._other = stored["current"], stored["other"]
 
     def change(self, password: str) -> None:
         """Use another password from the next connection on."""
-        self._keep(password, self.current)
+        self._save(password, self.current)
 
     def worked(self) -> None:
         """Forget the other password: this one was accepted."""
         if self._other is not None:
-            self._keep(self.current, None)
+            self._save(self.current, None)
 
     def refused(self) -> None:
         """Try the other password next, if there is one: perhaps the CSMS never saw our answer."""
         if self._other is not None:
-            self._keep(self._other, self.current)
+            self._save(self._other, self.current)
 
-    def _keep(self, current: str | None, other: str | None) -> None:
+    def _save(self, current: str | None, other: str | None) -> None:
         self.current, self._other = current, other
         self._store.remember("password", {"configured": self._configured, "current": current, "other": other})

@@ -10,7 +10,7 @@ from citrine_simulator.clock import Clock
 from citrine_simulator.errors import (
     AnswerInvalidError,
     CallFailedError,
-    CallLostError,
+    CallInterruptedError,
     NotConnectedError,
 )
 from citrine_simulator.journal import Journal, Kind
@@ -141,7 +141,7 @@ class Delivery:
 
     def _failed(self, message: QueuedMessage, failed: CallFailedError, message_id: str, policy: DeliveryPolicy) -> None:
         event = message.payload
-        counts = policy.count_closed_socket or not isinstance(failed, CallLostError)
+        counts = policy.count_closed_socket or not isinstance(failed, CallInterruptedError)
         attempts = message.attempts + counts
         self._journal.write(Kind.FAILED, self._station_id, event, problem=str(failed), attempt=attempts)
         if attempts >= policy.attempts:

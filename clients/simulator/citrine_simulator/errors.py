@@ -8,7 +8,7 @@
         * :exc:`NotConnectedError`: it was never sent
         * :exc:`CallErrorReceivedError`: it was answered with a CALLERROR
         * :exc:`CallTimedOutError`: it was not answered in time
-        * :exc:`CallLostError`: the socket closed before the answer
+        * :exc:`CallInterruptedError`: the socket closed before the answer
         * :exc:`AnswerInvalidError`: it was answered, and the answer breaks its schema
 """
 
@@ -18,7 +18,7 @@ __all__ = [
     "AnswerInvalidError",
     "CallErrorReceivedError",
     "CallFailedError",
-    "CallLostError",
+    "CallInterruptedError",
     "CallRefusedError",
     "CallTimedOutError",
     "HandshakeRefusedError",
@@ -100,7 +100,7 @@ class CallTimedOutError(CallFailedError):
         return f"{self.action} was not answered in time"
 
 
-class CallLostError(CallFailedError):
+class CallInterruptedError(CallFailedError):
     """The socket closed after the CALL was sent and before it was answered."""
 
     def __str__(self) -> str:

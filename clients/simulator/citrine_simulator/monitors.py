@@ -45,7 +45,7 @@ class Monitors:
         self._now = now
         self._events: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         self._monitors: dict[int, dict[str, Any]] = {one["id"]: one for one in store.recall("monitors") or []}
-        self._told: dict[int, str] = {}
+        self._reported: dict[int, str] = {}
         """What a delta monitor told last, and whether a threshold was exceeded."""
         model.watch(self._changed)
 
@@ -60,22 +60,22 @@ class Monitors:
         status, monitor_id = self._judge(data)
         if status != "Accepted":
             return {**result, "status": status}
-        kept = {**result, "id": monitor_id, "value": data["value"], "transaction": data.get("transaction", False)}
-        self._monitors[monitor_id] = kept
-        self._told.pop(monitor_id, None)
-        self._keep()
+        monitor = {**result, "id": monitor_id, "value": data["value"], "transaction": data.get("transaction", False)}
+        self._monitors[monitor_id] = monitor
+        self._reported.pop(monitor_id, None)
+        self._save()
         return {**result, "status": "Accepted", "id": monitor_id}
 
     def clear(self, monitor_id: int) -> bool:
         """Remove a monitor; return False where there is none (N06)."""
         found = self._monitors.pop(monitor_id, None)
-        self._keep()
+        self._save()
         return found is not None
 
     def clear_all(self) -> None:
         """Remove all: they were all set by the CSMS (N03.FR.04, N03.FR.05)."""
         self._monitors.clear()
-        self._keep()
+        self._save()
 
     def set_level(self, severity: int) -> None:
         """Tell only events of this severity or worse (N05)."""
@@ -119,20 +119,20 @@ class Monitors:
     def _look(self, monitor: Mapping[str, Any], variable: Variable, before: str) -> None:
         monitor_id, value = monitor["id"], variable.value
         if monitor["type"] == "Delta":
-            last = self._told.get(monitor_id, before)
+            last = self._reported.get(monitor_id, before)
             if _differs(variable, last, value, monitor["value"]):
-                self._told[monitor_id] = value
-                self._tell(monitor, variable, "Delta")
+                self._reported[monitor_id] = value
+                self._report(monitor, variable, "Delta")
             return
         number, limit = float(value), monitor["value"]
         exceeded = number > limit if monitor["type"] == "UpperThreshold" else number < limit
-        was_exceeded = self._told.get(monitor_id) == "exceeded"
-        self._told[monitor_id] = "exceeded" if exceeded else ""
+        was_exceeded = self._reported.get(monitor_id) == "exceeded"
+        self._reported[monitor_id] = "exceeded" if exceeded else ""
         if exceeded != was_exceeded:
             # N07.FR.02, N07.FR.16, N07.FR.17
-            self._tell(monitor, variable, "Alerting", cleared=not exceeded)
+            self._report(monitor, variable, "Alerting", cleared=not exceeded)
 
-    def _tell(self, monitor: Mapping[str, Any], variable: Variable, trigger: str, *, cleared: bool = False) -> None:
+    def _report(self, monitor: Mapping[str, Any], variable: Variable, trigger: str, *, cleared: bool = False) -> None:
         level = self._store.recall("monitoring_level")
         if monitor["severity"] > (LEVEL if level is None else level):
             # N07.FR.15
@@ -156,7 +156,7 @@ class Monitors:
             self._events.get_nowait()
         self._events.put_nowait(event)
 
-    def _keep(self) -> None:
+    def _save(self) -> None:
         self._store.remember("monitors", self.all)
 
 

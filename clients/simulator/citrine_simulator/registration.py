@@ -97,12 +97,12 @@ class Registration:
                 self._emit("boot_failed", problem=str(failed))
                 await self._wait(self._config.boot_retry_interval)
                 continue
-            if self._take(answer) is Status.ACCEPTED:
+            if self._apply(answer) is Status.ACCEPTED:
                 return
             # B02.FR.07 and B02.FR.08, B03.FR.05 and B03.FR.06
             await self._wait(answer["interval"] if answer["interval"] > 0 else self._config.boot_retry_interval)
 
-    def _take(self, answer: dict[str, Any]) -> Status:
+    def _apply(self, answer: dict[str, Any]) -> Status:
         status = self.status = Status(answer["status"])
         # B01.FR.06
         self._synchronize(answer["currentTime"])

@@ -132,8 +132,8 @@ class UnitOfWorkFactory:
         self._engine = engine
         self._write_events = write_events
         self._commits = _Commits()
-        self._turn = asyncio.Lock() if engine.dialect.name == "sqlite" else None
-        if self._turn is not None:
+        self._write_lock = asyncio.Lock() if engine.dialect.name == "sqlite" else None
+        if self._write_lock is not None:
             event.listen(engine.sync_engine, "after_cursor_execute", self._commits.on_statement)
         self._places: Places | None = None
 
@@ -183,8 +183,8 @@ class UnitOfWorkFactory:
     @contextlib.asynccontextmanager
     async def _open(self, read_only: bool) -> AsyncIterator[UnitOfWork]:
         place = contextlib.nullcontext() if self._places is None else self._places.place()
-        turn = self._turn if self._turn is not None and not read_only else contextlib.nullcontext()
-        async with place, turn:
+        lock = self._write_lock if self._write_lock is not None and not read_only else contextlib.nullcontext()
+        async with place, lock:
             session = AsyncSession(self._engine, expire_on_commit=False)
             try:
                 await _begin(session, read_only)

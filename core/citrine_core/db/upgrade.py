@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 __all__ = ["alembic_config", "main", "upgrade"]
 
-TURN_TIMEOUT = 120.0
+LOCK_TIMEOUT = 120.0
 """Seconds that SQLite lets an upgrade wait for another one."""
 
 _LOCK = 0x6369_7472_0002
@@ -84,7 +84,7 @@ async def upgrade(url: str, settings: CoreSettings | None = None, progress: Upgr
         DBAPIError: When the database refuses.
         DatabaseUnavailable: When it can't be reached or written.
     """
-    engine = create_engine(url, busy_timeout=TURN_TIMEOUT, limited=False)
+    engine = create_engine(url, busy_timeout=LOCK_TIMEOUT, limited=False)
     try:
         tables = _plug_in_tables(engine, settings or CoreSettings(database=url))
         async with engine.begin() as connection:

@@ -45,7 +45,7 @@ async def upsert(
     key: Collection[str],
     *,
     where: ColumnElement[bool] | None = None,
-    keep: Collection[str] = (),
+    preserve: Collection[str] = (),
 ) -> None:
     """Insert the rows, or where their key exists overwrite the other columns, in one executemany.
 
@@ -56,11 +56,11 @@ async def upsert(
         key: Columns of a unique constraint or primary key.
         where: Overwrite only where this holds; `upsert.excluded` is not needed for it to name
             columns of the table.
-        keep: Columns that are not overwritten.
+        preserve: Columns that are not overwritten.
     """
     if not rows:
         return
     statement = insert_statement(session, table)
-    overwrite = {name: statement.excluded[name] for name in rows[0] if name not in key and name not in keep}
+    overwrite = {name: statement.excluded[name] for name in rows[0] if name not in key and name not in preserve}
     statement = statement.on_conflict_do_update(index_elements=list(key), set_=overwrite, where=where)
     await (await session.connection()).execute(statement, list(rows))

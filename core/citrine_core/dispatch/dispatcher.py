@@ -48,7 +48,7 @@ class Stage(Protocol):
         """Say that an item can't be done, not even alone. `work` is None when even that could not be stored."""
         ...
 
-    def lost(self, item: Item) -> bool:
+    def forget_in_outage(self, item: Item) -> bool:
         """Tell at the begin of an outage whether to forget an item, because its sender sends it again."""
         ...
 
@@ -229,7 +229,7 @@ class Dispatcher:
         await self._outages.recovered()
 
     def _is_forgotten(self, item: Item) -> bool:
-        return self._by_kind[type(item.content)].lost(item)
+        return self._by_kind[type(item.content)].forget_in_outage(item)
 
     async def _poisoned(self, item: Item, error: Exception) -> None:
         logger.error(

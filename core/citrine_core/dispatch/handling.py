@@ -30,7 +30,7 @@ from citrine_core.db import UnitOfWork
 from citrine_core.dispatch.calls import Call, CallRefused, Deduplication
 from citrine_core.dispatch.deduplication import Claims
 from citrine_core.dispatch.lanes import Item
-from citrine_core.dispatch.repository import HandledMessages, keep_poisoned
+from citrine_core.dispatch.repository import HandledMessages, store_poisoned
 from citrine_core.dispatch.routes import Observer, Route, Routes
 from citrine_core.times import to_datetime
 from citrine_core.traces import trace_id_of
@@ -94,7 +94,7 @@ class HandlingStage:
         # Of a message that says nothing, observers have nothing to write.
         return bool(self._observers) and unwrap(item.content.request).ByteSize() > 0
 
-    def lost(self, item: Item) -> bool:
+    def forget_in_outage(self, item: Item) -> bool:
         """Forget calls, which the edge sends again; nobody sends a SEND again."""
         return isinstance(item.content, StationCall)
 
@@ -118,7 +118,7 @@ class HandlingStage:
             for (item, _), answer in zip(pairs, answers, strict=True):
                 _answer_after_commit(work, item, answer, claims)
             if route is not None and self._observers:
-                await self._tell_observers(work, calls, answers)
+                await self._notify_observers(work, calls, answers)
             if message is BootNotificationRequest and self._on_accepted is not None:
                 await self._on_accepted(work, tenant_id, _accepted(calls, answers))
         if claims is not None:
@@ -132,7 +132,7 @@ class HandlingStage:
                 claims = Claims(work, self._clock)
                 if not await claims.claim([item]):
                     return
-            await keep_poisoned(
+            await store_poisoned(
                 work.session,
                 item.tenant_id,
                 item.station_id,
@@ -180,7 +180,7 @@ class HandlingStage:
         by = route.mark.deduplication
         return by is Deduplication.BY_CALL or (by is Deduplication.NOT_NEEDED and bool(self._observers))
 
-    async def _tell_observers(self, work: UnitOfWork, calls: Sequence[Call[Any]], answers: Sequence[Any]) -> None:
+    async def _notify_observers(self, work: UnitOfWork, calls: Sequence[Call[Any]], answers: Sequence[Any]) -> None:
         handled = [
             call
             for call, answer in zip(calls, answers, strict=True)

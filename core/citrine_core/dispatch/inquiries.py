@@ -124,7 +124,7 @@ class Inquiries:
                 key = self._next()
                 if key is not None:
                     self._under_way[key] += 1
-                    tasks.create_task(self._ask(key, self._take(key), self._outages), name="inquiry")
+                    tasks.create_task(self._ask(key, self._dequeue(key), self._outages), name="inquiry")
                     continue
                 self._changed.clear()
                 if not self._waiting and not self._under_way:
@@ -165,7 +165,7 @@ class Inquiries:
         except DatabaseUnavailable:
             return ()
 
-    def _take(self, key: "_Key") -> list[tuple[Item, float]]:
+    def _dequeue(self, key: "_Key") -> list[tuple[Item, float]]:
         queue = self._waiting.pop(key)
         batch = [queue.popleft() for _ in range(min(len(queue), MOST_TOGETHER))]
         if queue:

@@ -12,7 +12,7 @@ from citrine_core.db.bulk import BulkInsert, BulkUpdate
 from citrine_core.db.one_of_keys import one_of_keys, pack
 from citrine_core.dispatch.models import AnsweredCall, HandledMessage, PoisonedMessage
 
-__all__ = ["AnsweredCalls", "CallKey", "HandledMessages", "NewestCall", "forget_answered_call", "keep_poisoned"]
+__all__ = ["AnsweredCalls", "CallKey", "HandledMessages", "NewestCall", "forget_answered_call", "store_poisoned"]
 
 Key = tuple[str, str]
 """Station and digest of the business key."""
@@ -144,7 +144,7 @@ async def forget_answered_call(work: UnitOfWork, tenant_id: str, station_id: str
     )
 
 
-async def keep_poisoned(
+async def store_poisoned(
     session: AsyncSession, tenant_id: str, station_id: str, kind: str, content: bytes, error: str, time: datetime
 ) -> None:
     """Store a message that nobody could handle."""

@@ -28,7 +28,7 @@ CONFIRM_TIMEOUT = 2.0
 StationKey = tuple[str, str]
 
 
-def _tell_nobody(tenant_id: str, station_id: str, on: bool) -> None:
+def _notify_nobody(tenant_id: str, station_id: str, on: bool) -> None:
     """There are no links yet."""
 
 
@@ -79,7 +79,7 @@ class FrameHub:
     """Knows who watches which stations; the edges report no frames of the others."""
 
     def __init__(self) -> None:
-        self._on_watch: OnWatch = _tell_nobody
+        self._on_watch: OnWatch = _notify_nobody
         self._on_edges: OnEdges = _no_edges
         self._watches: set[FrameWatch] = set()
         self._watchers: Counter[StationKey] = Counter()

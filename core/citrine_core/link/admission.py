@@ -58,7 +58,7 @@ class _Request:
     admit: Admit
     tenant_id: str
     link: Link
-    may_be_held: bool = False
+    may_hold: bool = False
     """Whether its tenant holds stations that nobody knows."""
 
 
@@ -160,7 +160,7 @@ class Admission:
                 request.link.send(refused(request.admit.id, UNAVAILABLE))
             return []
         for request in batch:
-            request.may_be_held = request.tenant_id in holding
+            request.may_hold = request.tenant_id in holding
         return [(request, rows[request.tenant_id].get(request.admit.station_id)) for request in batch]
 
     def _decide_safely(self, request: _Request, row: StationRow | None, tasks: asyncio.TaskGroup) -> None:
@@ -173,7 +173,7 @@ class Admission:
     def _decide(self, request: _Request, row: StationRow | None, tasks: asyncio.TaskGroup) -> None:
         admit = request.admit
         password = admit.password if admit.HasField("password") else None
-        if row is None and password is not None and _can_be_held(request):
+        if row is None and password is not None and _can_hold(request):
             self._checking += 1
             tasks.create_task(self._hold(request, password), name="hold a station")
             return
@@ -232,7 +232,7 @@ class Admission:
         try:
             self.checks += 1
             password_hash = await loop.run_in_executor(self._threads, hash_password, password)
-            if await self._store_held(request, password_hash):
+            if await self._store_hold(request, password_hash):
                 self._grant(request, None)
             else:
                 logger.warning("a station that nobody knows can't be held", extra={"station_id": admit.station_id})
@@ -246,7 +246,7 @@ class Admission:
         finally:
             self._checking -= 1
 
-    async def _store_held(self, request: _Request, password_hash: str) -> bool:
+    async def _store_hold(self, request: _Request, password_hash: str) -> bool:
         admit = request.admit
         async with self._unit_of_work() as work:
             version, credentials = new_credential_version(), Credentials(work.session)
@@ -280,11 +280,11 @@ def _threads() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(max_workers=min(2, os.cpu_count() or 1), thread_name_prefix="password")
 
 
-def _can_be_held(request: _Request) -> bool:
+def _can_hold(request: _Request) -> bool:
     """Tell whether a station that nobody knows comes as one that may be held: as itself, with a password of its own."""
     admit = request.admit
     return (
-        request.may_be_held
+        request.may_hold
         and admit.username == admit.station_id
         and SHORTEST <= len(admit.password) <= LONGEST
         and STATION_ID.fullmatch(admit.station_id) is not None

@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 EDGE_INTERVAL = 5.0
 """Seconds after which the edges that have a link are stored as alive."""
 
-EDGE_LOST_AFTER = timedelta(seconds=15)
+EDGE_SILENT_AFTER = timedelta(seconds=15)
 """An edge that no core heard of for this long is gone, and so are its sessions."""
 
 STATION_INTERVAL = 30.0
@@ -56,8 +56,8 @@ class Presence:
             alive = {link.edge_id: link.software_version for link in self._links}
             await EdgeRepository(work.session).see_all(alive, now)
             # After a start or an outage the edges get the time to be heard of first.
-            if self.watching_since is not None and now - self.watching_since >= EDGE_LOST_AFTER:
-                closed = await ConnectionRepository(work.session).close_of_lost_edges(now - EDGE_LOST_AFTER, now)
+            if self.watching_since is not None and now - self.watching_since >= EDGE_SILENT_AFTER:
+                closed = await ConnectionRepository(work.session).close_of_silent_edges(now - EDGE_SILENT_AFTER, now)
                 for session in closed:
                     work.emit(disconnected(session))
             await work.commit()

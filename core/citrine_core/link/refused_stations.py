@@ -92,11 +92,11 @@ class _Kinds:
         most_told: Kinds that are stored in the time of QUIET.
     """
 
-    def __init__(self, most: int, most_told: int) -> None:
+    def __init__(self, most: int, most_published: int) -> None:
         self._most = most
-        self._most_told = most_told
+        self._most_published = most_published
         self._waiting: dict[Key, _Attempts] = {}
-        self._told: dict[Key, float] = {}
+        self._published: dict[Key, float] = {}
         """When each kind was told last, the oldest first."""
         self._events: deque[float] = deque()
         """When events were told, the oldest first."""
@@ -109,27 +109,27 @@ class _Kinds:
         elif len(self._waiting) < self._most:
             self._waiting[key] = attempts
 
-    def take(self, now: float) -> tuple[dict[Key, _Attempts], int]:
+    def dequeue(self, now: float) -> tuple[dict[Key, _Attempts], int]:
         """Take out what is due; also return of how many of it there may be events, the first ones."""
         quiet_since = now - QUIET.total_seconds()
-        while self._told and next(iter(self._told.values())) <= quiet_since:
-            del self._told[next(iter(self._told))]
+        while self._published and next(iter(self._published.values())) <= quiet_since:
+            del self._published[next(iter(self._published))]
         while self._events and self._events[0] <= quiet_since:
             self._events.popleft()
-        most = max(0, min(MOST_ROWS, self._most_told - len(self._told)))
-        due = list(islice((key for key in self._waiting if key not in self._told), most))
+        most = max(0, min(MOST_ROWS, self._most_published - len(self._published)))
+        due = list(islice((key for key in self._waiting if key not in self._published), most))
         events = min(len(due), max(0, MOST_EVENTS - len(self._events)))
-        self._told |= dict.fromkeys(due, now)
+        self._published |= dict.fromkeys(due, now)
         self._events.extend([now] * events)
         # What is counted while they are stored is of the next time.
         return {key: self._waiting.pop(key) for key in due}, events
 
-    def give_back(self, taken: Mapping[Key, _Attempts], events: int) -> None:
+    def requeue(self, dequeued: Mapping[Key, _Attempts], events: int) -> None:
         """Have what was taken, and could not be stored, be due again."""
         for _ in range(events):
             self._events.pop()
-        for key, attempts in taken.items():
-            del self._told[key]
+        for key, attempts in dequeued.items():
+            del self._published[key]
             newer = self._waiting.get(key)
             if newer is not None:
                 attempts.add(newer)
@@ -164,7 +164,7 @@ class RefusedStations:
         self._of_known = _Kinds(MOST_KNOWN, MOST_KNOWN)
         self._of_others = _Kinds(MOST_KINDS, MOST_EVENTS)
         self.jobs = [
-            Job("refused stations", INTERVAL, self.tell),
+            Job("refused stations", INTERVAL, self.publish),
             Job("refused stations to forget", RETENTION_INTERVAL, self.forget),
         ]
 
@@ -190,7 +190,7 @@ class RefusedStations:
         reason = _CAUSES.get(refused.cause, StationRefused.REASON_UNSPECIFIED)
         self.add(refused.tenant_id, refused.station_id, reason, refused.remote_address, refused.offered)
 
-    async def tell(self) -> None:
+    async def publish(self) -> None:
         """Tell of what is due.
 
         Raises:
@@ -198,13 +198,13 @@ class RefusedStations:
         """
         now = self._now()
         for kinds in (self._of_known, self._of_others):
-            due, events = kinds.take(now)
+            due, events = kinds.dequeue(now)
             if not due:
                 continue
             try:
                 await self._store(due, events)
             except Exception:
-                kinds.give_back(due, events)
+                kinds.requeue(due, events)
                 raise
 
     async def forget(self) -> None:
@@ -220,22 +220,22 @@ class RefusedStations:
     async def _store(self, due: Mapping[Key, _Attempts], events: int) -> None:
         missing = {tenant_id for tenant_id in {key[0] for key in due} if not await self._tenants.exists(tenant_id)}
         rows: dict[tuple[str, str, str], dict[str, Any]] = {}
-        told: list[Event] = []
+        published: list[Event] = []
         for (tenant_id, station_id, reason), attempts in due.items():
             unknown = ""
             if tenant_id in missing:
                 # Whoever mistyped the tenant in the URL looks for it somewhere.
                 tenant_id, unknown, reason = DEFAULT_TENANT, tenant_id, StationRefused.REASON_UNKNOWN_TENANT
             _add_row(rows, (tenant_id, station_id, unknown), reason, attempts)
-            if len(told) < events:
-                told.append(_event(tenant_id, station_id, unknown, reason, attempts))
+            if len(published) < events:
+                published.append(_event(tenant_id, station_id, unknown, reason, attempts))
         async with self._unit_of_work() as work:
             refusals = HandshakeRefusals(work.session)
             await refusals.add_all(rows.values())
             if any(reason not in _OF_KNOWN for _, _, reason in due):
                 for tenant_id in sorted({key[0] for key in rows}):
                     await refusals.retain_unregistered(tenant_id, MOST_UNREGISTERED)
-            for event in told:
+            for event in published:
                 work.emit(event)
             await work.commit()
 

@@ -192,10 +192,10 @@ class EdgeLinkServicer(EdgeLinkServiceServicer):
         if first is not None:
             await first()
         for upstream in rest:
-            self._take(link, upstream)
+            self._receive(link, upstream)
         async for request in requests:
             for upstream in request.items:
-                self._take(link, upstream)
+                self._receive(link, upstream)
             await self._lanes.wait_for_capacity()
 
     async def _reconcile_late(
@@ -213,7 +213,7 @@ class EdgeLinkServicer(EdgeLinkServiceServicer):
             disconnect = Disconnect(session=session, code=STALE, reason="replaced by a newer connection")
             link.send(Downstream(disconnect=disconnect))
 
-    def _take(self, link: registry.Link, upstream: Upstream) -> None:
+    def _receive(self, link: registry.Link, upstream: Upstream) -> None:
         kind = upstream.WhichOneof("item")
         if kind in _OF_SESSIONS:
             content = getattr(upstream, kind)

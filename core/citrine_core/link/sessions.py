@@ -24,7 +24,7 @@ from citrine_core.resources.connections import (
     GrantedSession,
 )
 from citrine_core.resources.connections.queries import OPENING_TIME
-from citrine_core.resources.connections.repository import ASSUMED, NOT_HELD
+from citrine_core.resources.connections.repository import ASSUMED, UNKNOWN_TO_EDGE
 from citrine_core.resources.stations.credentials import Credentials
 
 __all__ = [
@@ -105,7 +105,7 @@ class OpenedStage:
         """Tell that the connections are written."""
         return True
 
-    def lost(self, item: Item) -> bool:
+    def forget_in_outage(self, item: Item) -> bool:
         """Keep it: the edge does not say it twice."""
         return False
 
@@ -129,7 +129,7 @@ class ClosedStage:
         """Tell that the connections are written."""
         return True
 
-    def lost(self, item: Item) -> bool:
+    def forget_in_outage(self, item: Item) -> bool:
         """Keep it: the edge does not say it twice."""
         return False
 
@@ -170,7 +170,7 @@ class GrantStage:
         """Tell that the connections are written."""
         return True
 
-    def lost(self, item: Item) -> bool:
+    def forget_in_outage(self, item: Item) -> bool:
         """Refuse it: the station comes back later."""
         item.reply(self._refuse(item.content.admit_id))
         return True
@@ -197,7 +197,7 @@ class GrantStage:
         older: dict[tuple[str, str], Row[*tuple[Any, ...]]] = {}
         for tenant_id, group in by_tenant(list(items.values())).items():
             ids = {item.station_id for item in group}
-            rows = await credentials.find_all(tenant_id, ids, keep=True)
+            rows = await credentials.find_all(tenant_id, ids, lock=True)
             stations.update({(tenant_id, row.station_id): row for row in rows.values()})
             found = await repository.find_all(tenant_id, ids)
             older.update({(tenant_id, station_id): row for station_id, row in found.items()})
@@ -249,15 +249,15 @@ class SessionReconciler:
             DatabaseUnavailable: When nothing can be stored now.
         """
         now = self._clock()
-        held: dict[str, dict[str, HeldSession]] = defaultdict(dict)
+        open_sessions: dict[str, dict[str, HeldSession]] = defaultdict(dict)
         for session in hello.sessions:
-            held[session.session.tenant_id][session.session.station_id] = session
+            open_sessions[session.session.tenant_id][session.session.station_id] = session
         async with self._unit_of_work() as work:
             await EdgeRepository(work.session).see_all({hello.edge_id: hello.software_version}, now)
             stale: list[SessionRef] = []
-            for tenant_id, sessions in held.items():
+            for tenant_id, sessions in open_sessions.items():
                 stale += await self._of_tenant(work, tenant_id, sessions)
-            await self._close_missing(work, hello, held, hello_time)
+            await self._close_missing(work, hello, open_sessions, hello_time)
             await work.commit()
         return stale
 
@@ -279,14 +279,18 @@ class SessionReconciler:
         return stale
 
     async def _close_missing(
-        self, work: UnitOfWork, hello: Hello, held: Mapping[str, Mapping[str, HeldSession]], hello_time: datetime
+        self,
+        work: UnitOfWork,
+        hello: Hello,
+        open_sessions: Mapping[str, Mapping[str, HeldSession]],
+        hello_time: datetime,
     ) -> None:
         now = self._clock()
         repository = ConnectionRepository(work.session)
         gone = [
-            ClosedSession(row.tenant_id, row.station_id, row.epoch, now, 1006, NOT_HELD)
+            ClosedSession(row.tenant_id, row.station_id, row.epoch, now, 1006, UNKNOWN_TO_EDGE)
             for row in await repository.list_of_edge(hello.edge_id)
-            if row.station_id not in held.get(row.tenant_id, {}) and row.admit_time < hello_time - OPENING_TIME
+            if row.station_id not in open_sessions.get(row.tenant_id, {}) and row.admit_time < hello_time - OPENING_TIME
         ]
         await repository.close_all(gone)
         for session in gone:

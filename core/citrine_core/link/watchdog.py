@@ -60,7 +60,7 @@ class Watchdog:
         self._waiting = waiting
         self._clock = clock
         self._heard = self._committed = float("-inf")
-        self._turn = asyncio.Lock()
+        self._lock = asyncio.Lock()
 
     async def run(self) -> None:
         """Watch until cancelled."""
@@ -77,12 +77,12 @@ class Watchdog:
 
         May be called at any time and by several; they share a probe.
         """
-        async with self._turn:
+        async with self._lock:
             if self._health.serving and self._age_of_commit() >= QUIET_TIME:
                 await self._check(whole=True)
 
     async def _look(self) -> None:
-        async with self._turn:
+        async with self._lock:
             if not self._health.serving:
                 return
             age = self._age_of_commit()

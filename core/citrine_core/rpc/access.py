@@ -117,7 +117,7 @@ class Access:
         caller = await self._on_tenant(identity, metadata.get(TENANT))
         if rule.operator_only and not caller.is_operator:
             raise PermissionDenied("only the operator of all tenants may do this")
-        if not caller.holds(rule.scope):
+        if not caller.has_scope(rule.scope):
             raise PermissionDenied(f"the key lacks the scope {rule.scope}")
         return caller
 

@@ -33,7 +33,7 @@ class Caller:
     expire_time: datetime | None = None
     """When the credential ends. None: it does not."""
 
-    def holds(self, scope: str) -> bool:
+    def has_scope(self, scope: str) -> bool:
         """Tell whether the caller has a scope."""
         return ALL_SCOPES in self.scopes or scope in self.scopes
 

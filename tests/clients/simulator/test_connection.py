@@ -10,7 +10,7 @@ from citrine_simulator import (
     Answer,
     AnswerInvalidError,
     CallErrorReceivedError,
-    CallLostError,
+    CallInterruptedError,
     CallRefusedError,
     CallTimedOutError,
     HandshakeRefusedError,
@@ -89,7 +89,7 @@ async def test_a_call_is_lost_with_its_connection(csms: Csms, make_station: Make
     csms.scripts["DataTransfer"] = lambda call: csms.sockets[call.station_id].transport.abort()
     station = await make_station()
 
-    with pytest.raises(CallLostError):
+    with pytest.raises(CallInterruptedError):
         await station.call("DataTransfer", {"vendorId": "1"})
 
 

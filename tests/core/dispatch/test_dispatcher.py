@@ -37,7 +37,7 @@ class Notes:
     def writes(self, item: Item) -> bool:
         return True
 
-    def lost(self, item: Item) -> bool:
+    def forget_in_outage(self, item: Item) -> bool:
         return str(item.content).startswith("call")
 
     async def run(self, work: UnitOfWork, items: Sequence[Item]) -> None:

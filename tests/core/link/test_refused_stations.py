@@ -58,11 +58,11 @@ async def test_attempts_of_a_kind_are_told_once_a_minute_with_their_number(core:
     refusals = RefusedStations(core.core.unit_of_work, now=lambda: now)
     for second in range(3):
         refusals.add("", "CS-1", StationRefused.REASON_WRONG_PASSWORD, f"10.0.0.{second}:1")
-        await refusals.tell()
+        await refusals.publish()
     now = QUIET.total_seconds()
-    await refusals.tell()
+    await refusals.publish()
     now += QUIET.total_seconds()
-    await refusals.tell()
+    await refusals.publish()
 
     found = [one.station_refused for one in await events(core.core.unit_of_work)]
     assert [(one.attempts, one.remote_address) for one in found] == [(1, "10.0.0.0:1"), (2, "10.0.0.2:1")]
@@ -74,7 +74,7 @@ async def test_whoever_tries_names_by_the_thousand_does_not_fill_the_database(co
         refusals.add("", f"CS-{number}", StationRefused.REASON_UNKNOWN_STATION, "10.0.0.1:1")
         refusals.add("nobody", f"CS-{number}", StationRefused.REASON_UNKNOWN_STATION, "10.0.0.1:1")
     for _ in range(5):
-        await refusals.tell()
+        await refusals.publish()
 
     stored = [await events(core.core.unit_of_work, f"CS-{number}") for number in range(2 * MOST_EVENTS)]
     # Every second one is of a tenant that there is not, which the default one is told.

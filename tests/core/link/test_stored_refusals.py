@@ -97,10 +97,10 @@ async def test_attempts_are_counted_anew_after_a_connection(core: RunningCore) -
     clock.seconds = -3600.0
     for _ in range(3):
         refusals.add("", "CS-1", StationRefused.REASON_NO_PASSWORD, "10.0.0.1:1")
-    await refusals.tell()
+    await refusals.publish()
     clock.seconds += QUIET.total_seconds()
     refusals.add("", "CS-1", StationRefused.REASON_NO_PASSWORD, "10.0.0.1:2")
-    await refusals.tell()
+    await refusals.publish()
     assert [(one.attempts, one.remote_address) for one in await listed(core)] == [(4, "10.0.0.1:2")]
 
     async with core.edge() as edge:
@@ -111,7 +111,7 @@ async def test_attempts_are_counted_anew_after_a_connection(core: RunningCore) -
     # The connection was opened by the real clock, which is later.
     clock.seconds = (datetime.now(UTC) - NOW).total_seconds() + 60
     refusals.add("", "CS-1", StationRefused.REASON_WRONG_PASSWORD, "10.0.0.1:3")
-    await refusals.tell()
+    await refusals.publish()
 
     (found,) = await listed(core)
     assert (found.attempts, found.reason) == (1, StationRefused.REASON_WRONG_PASSWORD)
@@ -133,7 +133,7 @@ async def test_ids_that_nobody_knows_are_found_and_are_few(core: RunningCore) ->
             refusals.add("", "CS-1", StationRefused.REASON_WRONG_PASSWORD, f"10.0.0.2:{minute}")
             for _ in range(3):
                 clock.seconds += 1
-                await refusals.tell()
+                await refusals.publish()
     ours = [statement for statement, _ in seen if "handshake_refusals" in statement]
 
     assert len(ours) <= 12 * 4
@@ -153,7 +153,7 @@ async def test_a_whole_fleet_with_wrong_passwords_is_stored_in_batches(core: Run
         refusals.add("", f"CS-{number}", StationRefused.REASON_WRONG_PASSWORD, "10.0.0.1:1")
     for _ in range(2):
         clock.seconds += 1
-        await refusals.tell()
+        await refusals.publish()
 
     assert len({one.station_id for one in await listed(core)}) == 2 * MOST_ROWS
 
@@ -164,7 +164,7 @@ async def test_a_tenant_that_there_is_not_is_told_to_the_default_one(core: Runni
     cause = HandshakeRefused.CAUSE_VERSION
     refusals.add_of_edge(HandshakeRefused(tenant_id="dmeo", station_id="CS-1", cause=cause))
     refusals.add("dmeo", "CS-1", StationRefused.REASON_UNKNOWN_STATION, "10.0.0.1:1")
-    await refusals.tell()
+    await refusals.publish()
 
     (found,) = await listed(core, "CS-1")
     assert (found.reason, found.unknown_tenant_id) == (StationRefused.REASON_UNKNOWN_TENANT, "dmeo")
@@ -177,7 +177,7 @@ async def test_who_writes_what_he_likes_harms_no_other(core: RunningCore) -> Non
     refusals = refused_stations(core, Clock())
     refusals.add("t" * 500, "s" * 500, StationRefused.REASON_UNKNOWN_STATION, "a" * 500, "o" * 500)
     refusals.add("", "a\0b", StationRefused.REASON_MALFORMED_CREDENTIALS, "10.0.0.1:1")
-    await refusals.tell()
+    await refusals.publish()
 
     assert {one.station_id for one in await listed(core)} == {"s" * 48, "ab"}
 
@@ -186,11 +186,11 @@ async def test_a_station_that_is_registered_or_removed_begins_anew(core: Running
     stub = core.stub(StationsServiceStub)
     refusals = refused_stations(core, Clock())
     refusals.add("", "CS-1", StationRefused.REASON_UNKNOWN_STATION, "10.0.0.1:1")
-    await refusals.tell()
+    await refusals.publish()
     await stub.CreateStation(pb.CreateStationRequest(station=pb.Station(station_id="CS-1")))
     assert await listed(core) == []
     refusals.add("", "CS-1", StationRefused.REASON_DISABLED, "10.0.0.1:1")
-    await refusals.tell()
+    await refusals.publish()
     assert len(await listed(core, "CS-1")) == 1
 
     await stub.DeleteStation(pb.DeleteStationRequest(station_id="CS-1"))
@@ -205,10 +205,10 @@ async def test_refusals_of_long_ago_are_forgotten(core: RunningCore) -> None:
     clock = Clock()
     refusals = refused_stations(core, clock)
     refusals.add("", "OLD", StationRefused.REASON_UNKNOWN_STATION, "10.0.0.1:1")
-    await refusals.tell()
+    await refusals.publish()
     clock.seconds = timedelta(days=91).total_seconds()
     refusals.add("", "NEW", StationRefused.REASON_UNKNOWN_STATION, "10.0.0.1:1")
-    await refusals.tell()
+    await refusals.publish()
 
     await refusals.forget()
 

@@ -33,7 +33,11 @@ _OFFLINE = {
 }
 
 
-_LOST = {"go-on": LOST_AUTHORIZATION_GO_ON, "stop": LOST_AUTHORIZATION_STOP, "default": LOST_AUTHORIZATION_UNSPECIFIED}
+_LOST_AUTHORIZATIONS = {
+    "go-on": LOST_AUTHORIZATION_GO_ON,
+    "stop": LOST_AUTHORIZATION_STOP,
+    "default": LOST_AUTHORIZATION_UNSPECIFIED,
+}
 
 
 def build() -> typer.Typer:
@@ -92,7 +96,7 @@ async def change_settings(
             "--exact-token-ids/--any-separators", help="Whether 20:69:C0:21 and 2069C021 are different tokens."
         ),
     ] = None,
-    lost: Annotated[
+    after_block: Annotated[
         str | None,
         typer.Option("--lost", metavar="WHAT", help="Charging whose token is blocked, ...: go-on, stop or default."),
     ] = None,
@@ -111,10 +115,10 @@ async def change_settings(
     if ocsp_hosts:
         settings.ocsp_hosts.extend(host for host in ocsp_hosts if host)
         fields.append("ocsp_hosts")
-    if lost is not None:
-        if lost not in _LOST:
-            raise UsageError(f"--lost: {lost!r} is none of go-on, stop and default")
-        settings.lost_authorization = _LOST[lost]
+    if after_block is not None:
+        if after_block not in _LOST_AUTHORIZATIONS:
+            raise UsageError(f"--lost: {after_block!r} is none of go-on, stop and default")
+        settings.lost_authorization = _LOST_AUTHORIZATIONS[after_block]
         fields.append("lost_authorization")
     if not fields:
         raise UsageError("nothing is given to change")

@@ -114,10 +114,10 @@ def _with_integers(value: Any) -> Any:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-def _tell(client: Client, command: Command, answer: dict[str, Any] | None) -> None:
+def _show(client: Client, command: Command, answer: dict[str, Any] | None) -> None:
     if command.state == CommandState.COMMAND_STATE_ANSWER_REFUSED:
-        told = f"{command.error_code}: {command.error_description}"
-        write_line(sys.stderr, f"the answer breaks the schema, this is what is valid of it; {one_line(told)}")
+        refusal = f"{command.error_code}: {command.error_description}"
+        write_line(sys.stderr, f"the answer breaks the schema, this is what is valid of it; {one_line(refusal)}")
     if answer is not None:
         client.out.json(answer, line=client.out.as_json)
     elif client.out.as_json:
@@ -163,4 +163,4 @@ async def call(
     else:
         request = CallStationRequest(target=target, action=action, native=native)
         command, answer = await _call_any(client, request, content, timeout + MARGIN)
-    _tell(client, command, answer)
+    _show(client, command, answer)

@@ -9,7 +9,7 @@ from citrine_cli.client import Client, client_command
 from citrine_cli.errors import CliError
 from citrine_cli.event_lines import event_line, local_time
 from citrine_cli.named_things import check_station
-from citrine_cli.progress import SayLost, say_waiting
+from citrine_cli.progress import SayDisconnected, say_waiting
 
 __all__ = ["register"]
 
@@ -39,7 +39,7 @@ async def events(
             await check_station(client, station)
     what = f"events of {', '.join(stations)}" if stations else "events"
     say_waiting(f"waiting for {what}; Ctrl-C ends it")
-    async for event in client.citrine.follow_events(stations or (), from_token=from_token, on_lost=SayLost()):
+    async for event in client.citrine.follow_events(stations or (), from_token=from_token, on_lost=SayDisconnected()):
         if client.out.as_json:
             client.out.message(event, line=True)
         else:

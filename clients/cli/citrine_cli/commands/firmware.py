@@ -28,9 +28,9 @@ from citrine_cli.targets import (
     Timeout,
     WhenOnline,
     choice,
+    show_answer,
+    show_waiting,
     target,
-    tell_answer,
-    tell_waiting,
 )
 from citrine_cli.words import enum_word, instant_word, number, time_word
 
@@ -87,7 +87,7 @@ async def update(
         ),
         timeout=timeout + MARGIN,
     )
-    tell_answer(client, answer, ("Accepted", "AcceptedCanceled"))
+    show_answer(client, answer, ("Accepted", "AcceptedCanceled"))
     if not client.out.as_json:
         client.out.line(f"update {answer.request_id}: citrine firmware status {station_id} {answer.request_id}")
 
@@ -196,7 +196,7 @@ async def publish(
         pb.PublishFirmwareRequest(target=target(station_id, timeout, when_online), request=request),
         timeout=timeout + MARGIN,
     )
-    tell_answer(client, answer)
+    show_answer(client, answer)
     if not client.out.as_json:
         client.out.line(f"publication {answer.request_id}")
 
@@ -216,7 +216,7 @@ async def unpublish(
     if client.out.as_json:
         client.out.message(answer)
     if not answer.HasField("response"):
-        tell_waiting(client, answer.command)
+        show_waiting(client, answer.command)
         return
     status = enum_word(answer.response, "status")
     if answer.response.status != ocpp.UNPUBLISH_FIRMWARE_STATUS_ENUM_UNPUBLISHED:

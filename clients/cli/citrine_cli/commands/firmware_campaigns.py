@@ -120,7 +120,7 @@ async def create(
         hours=_hours(hours, zone),
     )
     request = pb.CreateFirmwareCampaignRequest(campaign=campaign)
-    _tell(client, await client.citrine.firmware_campaigns.CreateFirmwareCampaign(request))
+    _show(client, await client.citrine.firmware_campaigns.CreateFirmwareCampaign(request))
 
 
 async def list_campaigns(
@@ -220,7 +220,7 @@ async def pause(client: Client, campaign_id: CampaignId, reason: Reason = "") ->
         request = pb.PauseFirmwareCampaignRequest(campaign_id=whole, reason=reason)
         return await client.citrine.firmware_campaigns.PauseFirmwareCampaign(request)
 
-    _tell(client, await with_campaign(client, campaign_id, pause_it))
+    _show(client, await with_campaign(client, campaign_id, pause_it))
 
 
 async def resume(client: Client, campaign_id: CampaignId) -> None:
@@ -230,7 +230,7 @@ async def resume(client: Client, campaign_id: CampaignId) -> None:
         request = pb.ResumeFirmwareCampaignRequest(campaign_id=whole)
         return await client.citrine.firmware_campaigns.ResumeFirmwareCampaign(request)
 
-    _tell(client, await with_campaign(client, campaign_id, resume_it))
+    _show(client, await with_campaign(client, campaign_id, resume_it))
 
 
 async def cancel(client: Client, campaign_id: CampaignId, reason: Reason = "") -> None:
@@ -240,7 +240,7 @@ async def cancel(client: Client, campaign_id: CampaignId, reason: Reason = "") -
         request = pb.CancelFirmwareCampaignRequest(campaign_id=whole, reason=reason)
         return await client.citrine.firmware_campaigns.CancelFirmwareCampaign(request)
 
-    _tell(client, await with_campaign(client, campaign_id, cancel_it))
+    _show(client, await with_campaign(client, campaign_id, cancel_it))
 
 
 def _hours(text: str, zone: str) -> pb.DailyHours | None:
@@ -254,7 +254,7 @@ def _hours(text: str, zone: str) -> pb.DailyHours | None:
     return pb.DailyHours(begin=begin, end=end, time_zone=zone)
 
 
-def _tell(client: Client, campaign: pb.FirmwareCampaign) -> None:
+def _show(client: Client, campaign: pb.FirmwareCampaign) -> None:
     if client.out.as_json:
         client.out.message(campaign)
         return
@@ -272,7 +272,7 @@ def _progress(campaign: pb.FirmwareCampaign) -> str:
         "skipped": progress.skipped,
         "cancelled": progress.cancelled,
     }
-    told = [f"{count} {word}" for word, count in parts.items() if count]
+    counts = [f"{count} {word}" for word, count in parts.items() if count]
     over = progress.succeeded + progress.failed + progress.skipped + progress.cancelled
     percent = f" ({100 * over // progress.total} % done)" if progress.total else ""
-    return f"{', '.join(told)} of {progress.total}{percent}" if told else str(progress.total)
+    return f"{', '.join(counts)} of {progress.total}{percent}" if counts else str(progress.total)

@@ -41,7 +41,7 @@ def build() -> typer.Typer:
     app = typer.Typer(help="Lists of tokens that stations store: list, show, keep, sync, send, version.")
     client_command(app, "list")(list_lists)
     client_command(app, "show")(show_list)
-    client_command(app, "keep")(keep_list)
+    client_command(app, "keep")(synchronize_list)
     client_command(app, "sync")(sync_list)
     client_command(app, "send")(send_list)
     client_command(app, "version")(ask_version)
@@ -127,7 +127,7 @@ def _show(client: Client, found: LocalList) -> None:
     )
 
 
-async def keep_list(
+async def synchronize_list(
     client: Client,
     station: StationId,
     on: Annotated[bool, typer.Option("--on/--off", help="Keep it in step with the tokens by itself, or not.")] = True,

@@ -9,7 +9,7 @@ from citrine.ocpp.v2 import diagnostics_pb2 as ocpp
 from citrine_cli.client import Client, client_command, collect
 from citrine_cli.commands.reports import wait_for_report
 from citrine_cli.forms import DurationOption
-from citrine_cli.targets import DEFAULT_TIMEOUT, MARGIN, Station, Timeout, WhenOnline, choice, target, tell_answer
+from citrine_cli.targets import DEFAULT_TIMEOUT, MARGIN, Station, Timeout, WhenOnline, choice, show_answer, target
 from citrine_cli.values import parse_span
 from citrine_cli.words import enum_word, time_word
 
@@ -60,7 +60,7 @@ async def get_log(
     answer = await client.citrine.diagnostics.GetLog(
         GetLogRequest(target=target(station_id, timeout, when_online), request=request), timeout=timeout + MARGIN
     )
-    tell_answer(client, answer, _GOOD)
+    show_answer(client, answer, _GOOD)
     request_id = int(answer.command.request.fields["requestId"].number_value)
     if wait:
         await wait_for_log(client, station_id, request_id)

@@ -11,7 +11,7 @@ from citrine.ocpp.v2.types_pb2 import MessageContent, MessageFormatEnum
 from citrine_cli.cells import PrefixId
 from citrine_cli.client import Client, client_command, collect
 from citrine_cli.prefixes import listed_transaction, transaction_id_of
-from citrine_cli.targets import DEFAULT_TIMEOUT, MARGIN, Station, Timeout, WhenOnline, choice, target, tell_answer
+from citrine_cli.targets import DEFAULT_TIMEOUT, MARGIN, Station, Timeout, WhenOnline, choice, show_answer, target
 from citrine_cli.values import parse_span
 from citrine_cli.words import enum_word, time_word
 
@@ -101,7 +101,7 @@ async def set_message(
         ),
         timeout=timeout + MARGIN,
     )
-    tell_answer(client, answer)
+    show_answer(client, answer)
     if not client.out.as_json and answer.HasField("response"):
         client.out.line(f"message {answer.display_message.message.id} is set")
 
@@ -117,7 +117,7 @@ async def clear_message(
     request = pb.ClearDisplayMessageRequest(
         target=target(station_id, timeout, when_online), request=ocpp.ClearDisplayMessageRequest(id=message_id)
     )
-    tell_answer(client, await client.citrine.display_message.ClearDisplayMessage(request, timeout=timeout + MARGIN))
+    show_answer(client, await client.citrine.display_message.ClearDisplayMessage(request, timeout=timeout + MARGIN))
 
 
 async def get_messages(

@@ -10,7 +10,7 @@ from citrine.ocpp.v2 import diagnostics_pb2 as ocpp
 from citrine_cli.client import Client, Limit, client_command, collect
 from citrine_cli.commands.reports import wait_for_report
 from citrine_cli.errors import CliError
-from citrine_cli.targets import DEFAULT_TIMEOUT, MARGIN, Station, Timeout, choice, target, tell_answer
+from citrine_cli.targets import DEFAULT_TIMEOUT, MARGIN, Station, Timeout, choice, show_answer, target
 from citrine_cli.values import parse_span
 from citrine_cli.variable_names import parse_name, write_name
 from citrine_cli.words import count, enum_word, instant_word, quantity, time_word
@@ -153,7 +153,7 @@ async def report_monitors(
     request = pb.GetMonitoringReportRequest(target=target(station_id, timeout))
     request.request.SetInParent()
     answer = await client.citrine.diagnostics.GetMonitoringReport(request, timeout=timeout + MARGIN)
-    tell_answer(client, answer)
+    show_answer(client, answer)
     request_id = int(answer.command.request.fields["requestId"].number_value)
     if wait:
         await wait_for_report(client, station_id, request_id, "monitoring")
@@ -170,7 +170,7 @@ async def set_base(
     answer = await client.citrine.diagnostics.SetMonitoringBase(
         pb.SetMonitoringBaseRequest(target=target(station_id, timeout), request=request), timeout=timeout + MARGIN
     )
-    tell_answer(client, answer)
+    show_answer(client, answer)
 
 
 async def set_level(
@@ -184,7 +184,7 @@ async def set_level(
     answer = await client.citrine.diagnostics.SetMonitoringLevel(
         pb.SetMonitoringLevelRequest(target=target(station_id, timeout), request=request), timeout=timeout + MARGIN
     )
-    tell_answer(client, answer)
+    show_answer(client, answer)
 
 
 async def list_alerts(client: Client, station: OfStation = "", limit: Limit = 0) -> None:

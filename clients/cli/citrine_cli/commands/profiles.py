@@ -137,7 +137,7 @@ async def set_profile(
         request=ocpp.SetChargingProfileRequest(evse_id=evse, charging_profile=profile),
     )
     answer = await client.citrine.smart_charging.SetChargingProfile(request, timeout=timeout + MARGIN)
-    _tell(client, answer, f"profile {answer.charging_profile_id}", station_id)
+    _show(client, answer, f"profile {answer.charging_profile_id}", station_id)
 
 
 def _profile_from_json(text: str) -> types.ChargingProfile:
@@ -260,7 +260,7 @@ async def clear_profiles(
         )
     request = pb.ClearChargingProfileRequest(target=_target(station_id, timeout, when_online), request=content)
     answer = await client.citrine.smart_charging.ClearChargingProfile(request, timeout=timeout + MARGIN)
-    _tell(client, answer, "profiles", station_id)
+    _show(client, answer, "profiles", station_id)
 
 
 async def composite(
@@ -278,7 +278,7 @@ async def composite(
     request = pb.GetCompositeScheduleRequest(target=_target(station_id, timeout, False), request=content)
     answer = await client.citrine.smart_charging.GetCompositeSchedule(request, timeout=timeout + MARGIN)
     if answer.response.status != types.GENERIC_STATUS_ENUM_ACCEPTED or client.out.as_json:
-        _tell(client, answer, "composite schedule", station_id)
+        _show(client, answer, "composite schedule", station_id)
         return
     schedule = answer.response.schedule
     client.out.line(f"EVSE {schedule.evse_id} from {time_word(schedule, 'schedule_start')} on")
@@ -299,7 +299,7 @@ def _purpose(text: str) -> types.ChargingProfilePurposeEnum.ValueType | None:
 
 
 # Any: answers of command rpcs, each of its own type.
-def _tell(client: Client, answer: Any, what: str, station_id: str) -> None:
+def _show(client: Client, answer: Any, what: str, station_id: str) -> None:
     response: Message | None = answer.response if answer.HasField("response") else None
     status = enum_word(response, "status") if response is not None else ""
     if client.out.as_json:

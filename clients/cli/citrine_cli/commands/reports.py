@@ -70,7 +70,7 @@ async def request_base(
     )
     answer = await client.citrine.provisioning.GetBaseReport(request, timeout=timeout + MARGIN)
     request_id = int(answer.command.request.fields["requestId"].number_value)
-    await _tell_requested(client, station_id, answer, [request_id], wait=wait)
+    await _show_requested(client, station_id, answer, [request_id], wait=wait)
 
 
 async def request_custom(
@@ -102,7 +102,7 @@ async def request_custom(
     )
     limit = timeout * (len(components) + 1) + MARGIN
     answer = await client.citrine.provisioning.GetReport(request, timeout=limit)
-    await _tell_requested(client, station_id, answer, answer.request_ids, wait=wait)
+    await _show_requested(client, station_id, answer, answer.request_ids, wait=wait)
 
 
 async def wait_for_report(
@@ -218,7 +218,7 @@ async def _show_parts(client: Client, station_id: str, kind: Any, request_id: in
     client.out.table(["part", "variable", "value", "mutability"], rows, empty="nothing was reported")
 
 
-async def _tell_requested(client: Client, station_id: str, answer: Any, request_ids: Any, *, wait: bool) -> None:
+async def _show_requested(client: Client, station_id: str, answer: Any, request_ids: Any, *, wait: bool) -> None:
     status = enum_word(answer.response, "status") if answer.HasField("response") else ""
     if wait and status in {"", "Accepted"}:
         runs = [

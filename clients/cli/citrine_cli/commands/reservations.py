@@ -10,7 +10,7 @@ from citrine.ocpp.v2.types_pb2 import IdToken
 from citrine_cli.cells import PrefixId
 from citrine_cli.client import Client, client_command, collect
 from citrine_cli.commands.reservation_costs import list_reservation_costs, show_reservation_cost
-from citrine_cli.targets import DEFAULT_TIMEOUT, MARGIN, Station, Timeout, WhenOnline, choice, target, tell_answer
+from citrine_cli.targets import DEFAULT_TIMEOUT, MARGIN, Station, Timeout, WhenOnline, choice, show_answer, target
 from citrine_cli.values import parse_time
 from citrine_cli.words import enum_word, number, time_word
 
@@ -70,7 +70,7 @@ async def add_reservation(
         pb.ReserveNowRequest(target=target(station_id, timeout, when_online), request=request),
         timeout=timeout + MARGIN,
     )
-    tell_answer(client, answer)
+    show_answer(client, answer)
     if not client.out.as_json and answer.HasField("response"):
         end = time_word(answer.reservation.request, "expiry_date_time")
         client.out.line(f"reservation {answer.reservation.request.id} until {end}")
@@ -88,7 +88,7 @@ async def cancel_reservation(
         target=target(station_id, timeout, when_online),
         request=ocpp.CancelReservationRequest(reservation_id=reservation_id),
     )
-    tell_answer(client, await client.citrine.reservation.CancelReservation(request, timeout=timeout + MARGIN))
+    show_answer(client, await client.citrine.reservation.CancelReservation(request, timeout=timeout + MARGIN))
 
 
 async def list_reservations(

@@ -22,7 +22,7 @@ from citrine.ocpp.v2 import provisioning_pb2 as ocpp
 from citrine_cli.client import Client, Limit, client_command, collect
 from citrine_cli.errors import UsageError
 from citrine_cli.forms import DurationOption
-from citrine_cli.targets import DEFAULT_TIMEOUT, MARGIN, Station, Timeout, WhenOnline, choice, target, tell_answer
+from citrine_cli.targets import DEFAULT_TIMEOUT, MARGIN, Station, Timeout, WhenOnline, choice, show_answer, target
 from citrine_cli.words import enum_word, time_word
 
 __all__ = ["add_to"]
@@ -65,7 +65,7 @@ async def reset(
         target=target(station_id, timeout, when_online), request=ocpp.ResetRequest(type=kind, evse_id=evse)
     )
     answer = await client.citrine.provisioning.Reset(request, timeout=timeout + MARGIN)
-    tell_answer(client, answer, ("Accepted", "Scheduled"))
+    show_answer(client, answer, ("Accepted", "Scheduled"))
 
 
 async def list_resets(client: Client, station_id: Station, limit: Limit = 20) -> None:
@@ -114,7 +114,7 @@ async def change_availability(
         request.evse.connector_id = connector
     change = ChangeAvailabilityRequest(target=target(station_id, timeout, when_online), request=request)
     answer = await client.citrine.availability.ChangeAvailability(change, timeout=timeout + MARGIN)
-    tell_answer(client, answer, ("Accepted", "Scheduled"))
+    show_answer(client, answer, ("Accepted", "Scheduled"))
 
 
 async def _show_availability(client: Client, station_id: str) -> None:
@@ -194,4 +194,4 @@ async def set_network_profile(
         target=target(station_id, timeout, when_online),
         request=ocpp.SetNetworkProfileRequest(configuration_slot=slot, connection_data=profile),
     )
-    tell_answer(client, await client.citrine.provisioning.SetNetworkProfile(request, timeout=timeout + MARGIN))
+    show_answer(client, await client.citrine.provisioning.SetNetworkProfile(request, timeout=timeout + MARGIN))

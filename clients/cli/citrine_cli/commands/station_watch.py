@@ -29,7 +29,7 @@ from citrine_cli.client import Client
 from citrine_cli.clock import utc_now
 from citrine_cli.errors import CliError, UsageError
 from citrine_cli.event_lines import event_words, local_time, short_id
-from citrine_cli.progress import SayLost
+from citrine_cli.progress import SayDisconnected
 from citrine_cli.targets import Station as StationId
 from citrine_cli.targets import choice
 from citrine_cli.values import parse_duration
@@ -178,7 +178,7 @@ class _Watch:
         token: str,
     ) -> None:
         async for event in follow_events(
-            subscribe, stations=[self._station_id], kinds=kinds, from_token=token, on_lost=SayLost()
+            subscribe, stations=[self._station_id], kinds=kinds, from_token=token, on_lost=SayDisconnected()
         ):
             await events.put(event)
 
@@ -295,7 +295,7 @@ class _Watch:
         else:
             if kind == "transaction_started":
                 self._charging[event.transaction_started.transaction.transaction_id] = ""
-                self._take_state(event)
+                self._apply_state(event)
             elif kind == "station_connected":
                 self._step, self.last = Step.CONNECTED, "it connected, and went no further"
             elif kind == "station_disconnected":
@@ -306,9 +306,9 @@ class _Watch:
                 self.last = f"it {event_words(event)}"
             self._line(event_words(event), event.time)
             if kind == "station_connected":
-                await self._take_registration(event)
+                await self._apply_registration(event)
 
-    async def _take_registration(self, connected: Event) -> None:
+    async def _apply_registration(self, connected: Event) -> None:
         """Take note of a station that booted before: not every one does so after a mere reconnect."""
         request = GetStationRequest(station_id=self._station_id)
         try:
@@ -326,7 +326,7 @@ class _Watch:
         if station.registration == REGISTRATION_STATUS_ENUM_ACCEPTED:
             self._step = Step.BOOTED
 
-    def _take_state(self, event: Event) -> bool:
+    def _apply_state(self, event: Event) -> bool:
         """Return whether its charging state is another than what was said."""
         body = event.transaction_started if event.HasField("transaction_started") else event.transaction_updated
         summary = body.transaction
@@ -339,7 +339,7 @@ class _Watch:
 
     async def _updated(self, event: Event) -> None:
         # One line for each change: meter values alone would fill the screen.
-        if self._take_state(event):
+        if self._apply_state(event):
             self._line(event_words(event).replace("transaction updated", "transaction is", 1), event.time)
 
     async def _ended(self, event: Event) -> None:

@@ -90,7 +90,7 @@ def _policy(*given: bool) -> BootPolicy.ValueType:
     return _POLICIES[chosen[0]] if chosen else BOOT_POLICY_UNSPECIFIED
 
 
-def _tell_password(client: Client, generated: str) -> None:
+def _show_password(client: Client, generated: str) -> None:
     if generated:
         client.out.line(f"password: {generated}")
         client.out.line("It is shown only now.", style="dim")
@@ -365,7 +365,7 @@ async def set_password(client: Client, station_id: StationId, password: Password
         client.out.message(answer)
         return
     client.out.line(f"password of station {station_id} replaced")
-    _tell_password(client, answer.generated_password)
+    _show_password(client, answer.generated_password)
 
 
 async def remove_station(client: Client, station_id: StationId, yes: Yes = False) -> None:

@@ -79,10 +79,10 @@ async def assign_tariff(
         client.out.message(made)
         return
     client.out.line(f"tariff {tariff_id} applies to {_subject(made)}{_when(made)}: assignment {made.assignment_id}")
-    await _tell_rivals(client, made)
+    await _warn_of_rivals(client, made)
 
 
-async def _tell_rivals(client: Client, made: TariffAssignment) -> None:
+async def _warn_of_rivals(client: Client, made: TariffAssignment) -> None:
     """Say of other assignments that hold for the same drivers at the same places which one applies there."""
     try:
         pages = collect(client.citrine.tariffs.ListTariffAssignments, ListTariffAssignmentsRequest(), LOOKED_AT)

@@ -83,7 +83,7 @@ async def update_tenant(
             "--unknown-stations", metavar="refuse|hold", help="Refuse stations that nobody knows, or hold them."
         ),
     ] = None,
-    max_held: Annotated[int | None, typer.Option("--max-held", metavar="N", help="Hold at most this many.")] = None,
+    hold_limit: Annotated[int | None, typer.Option("--max-held", metavar="N", help="Hold at most this many.")] = None,
     asks_inventory: Annotated[
         bool | None,
         typer.Option(
@@ -96,7 +96,7 @@ async def update_tenant(
     given = {
         "display_name": name,
         "unknown_stations": unknown,
-        "max_held_stations": max_held,
+        "max_held_stations": hold_limit,
         "asks_inventory": asks_inventory,
     }
     mask = FieldMask(paths=[field for field, value in given.items() if value is not None])
@@ -106,7 +106,7 @@ async def update_tenant(
         tenant_id=tenant_id,
         display_name=name or "",
         unknown_stations=choice("--unknown-stations", _UNKNOWN, unknown or "refuse"),
-        max_held_stations=max_held,
+        max_held_stations=hold_limit,
         asks_inventory=asks_inventory,
     )
     updated = await client.citrine.tenants.UpdateTenant(UpdateTenantRequest(tenant=tenant, update_mask=mask))

@@ -33,7 +33,7 @@ from citrine_cli.filters import words_of
 from citrine_cli.limits import MaxCost, MaxEnergy, MaxTime, parse_limit
 from citrine_cli.output import Facts
 from citrine_cli.prefixes import find_transaction, key_of_transaction
-from citrine_cli.targets import choice, tell_answer
+from citrine_cli.targets import choice, show_answer
 from citrine_cli.values import parse_span
 from citrine_cli.words import (
     amount,
@@ -267,7 +267,7 @@ async def start_transaction(
     )
     status = enum_word(answer.response, "status")
     if client.out.as_json or status != "Accepted":
-        tell_answer(client, answer)
+        show_answer(client, answer)
         return
     started = f", transaction {answer.response.transaction_id}" if answer.response.transaction_id else ""
     remote_start = f"remote start {answer.command.request['remoteStartId']:.0f}"
@@ -318,7 +318,7 @@ async def stop_transaction(client: Client, transaction_id: TransactionId, statio
             request=remote_control.RequestStopTransactionRequest(transaction_id=transaction_id),
         )
     )
-    tell_answer(client, answer)
+    show_answer(client, answer)
 
 
 async def check_transaction(client: Client, transaction_id: TransactionId, station: StationOption = "") -> None:

@@ -13,7 +13,7 @@ from citrine.api.v1.provisioning_pb2 import (
 from citrine.ocpp.v2 import provisioning_pb2 as ocpp
 from citrine_cli.client import Client, client_command, collect
 from citrine_cli.errors import CliError, UsageError
-from citrine_cli.targets import DEFAULT_TIMEOUT, MARGIN, Station, Timeout, WhenOnline, target, tell_waiting
+from citrine_cli.targets import DEFAULT_TIMEOUT, MARGIN, Station, Timeout, WhenOnline, show_waiting, target
 from citrine_cli.variable_names import parse_name, write_name
 from citrine_cli.words import enum_word, time_word
 
@@ -82,7 +82,7 @@ async def get_variables(
     if client.out.as_json:
         client.out.message(answer)
     if not answer.HasField("response"):
-        tell_waiting(client, answer.command)
+        show_waiting(client, answer.command)
         return
     results = answer.response.get_variable_result
     if not client.out.as_json:
@@ -118,7 +118,7 @@ async def set_variables(
     if client.out.as_json:
         client.out.message(answer)
     if not answer.HasField("response"):
-        tell_waiting(client, answer.command)
+        show_waiting(client, answer.command)
         return
     results = answer.response.set_variable_result
     if not client.out.as_json:

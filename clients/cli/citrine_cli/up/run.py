@@ -75,7 +75,7 @@ class _Up:
             }
             tasks = await stack.enter_async_context(asyncio.TaskGroup())
             for child in self.children:
-                tasks.create_task(child.keep(), name=f"keep {child.name}")
+                tasks.create_task(child.supervise(), name=f"keep {child.name}")
             try:
                 demo = await seed(clients["default"], clients[TENANT], settings.demo_file) if settings.demo else None
             except grpc.aio.AioRpcError as error:
@@ -86,7 +86,7 @@ class _Up:
             if demo is not None and demo.stations:
                 simulator = self._child("simulate", lambda _: self._simulator_arguments(ocpp_address, demo))
                 await simulator.start()
-                tasks.create_task(simulator.keep(), name="keep simulate")
+                tasks.create_task(simulator.supervise(), name="keep simulate")
 
     async def stop(self) -> None:
         """Stop the children, the last one first: stations, then the edge, then the core."""

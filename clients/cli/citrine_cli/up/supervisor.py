@@ -119,7 +119,7 @@ class Child:
         if code != 0:
             raise ChildFailed(self._ended(self._process))
 
-    async def keep(self) -> None:
+    async def supervise(self) -> None:
         """Start it again whenever it dies, for ever; a start that fails counts as one more death."""
         failures = 0
         loop = asyncio.get_running_loop()

@@ -108,19 +108,21 @@ class DiagnosticsAnswers:
             # N09.FR.07
             return Answer({"status": "Rejected"})
         token = payload.get("idToken", {}).get("idToken")
-        held = [] if token is None else self._held_of(token)
+        records = [] if token is None else self._records_of(token)
         if payload["clear"] and token is not None:
             self._parts.authorization.forget(token)
-        return Answer(ACCEPTED, partial(self._tell_customer, payload["requestId"], held if payload["report"] else []))
+        return Answer(
+            ACCEPTED, partial(self._report_customer, payload["requestId"], records if payload["report"] else [])
+        )
 
-    def _held_of(self, token: str) -> list[str]:
+    def _records_of(self, token: str) -> list[str]:
         charging = [one for one in self._parts.charging.transactions if (one.id_token or {}).get("idToken") == token]
         cached = ["authorization cache"] if self._parts.authorization.knows(token) else []
         return [*cached, *(f"transaction {one.transaction_id}" for one in charging)]
 
-    async def _tell_customer(self, request_id: int, held: list[str]) -> None:
+    async def _report_customer(self, request_id: int, records: list[str]) -> None:
         # N09.FR.06, N10.FR.06: one message where there is nothing to tell.
-        for place, text in enumerate(held or [""]):
+        for place, text in enumerate(records or [""]):
             await self._parts.call(
                 "NotifyCustomerInformation",
                 {
@@ -128,7 +130,7 @@ class DiagnosticsAnswers:
                     "seqNo": place,
                     "generatedAt": format_time(self._parts.now()),
                     "requestId": request_id,
-                    "tbc": place < len(held) - 1,
+                    "tbc": place < len(records) - 1,
                 },
             )
 
@@ -148,7 +150,7 @@ class DiagnosticsAnswers:
 
     async def _run(self, replaced: asyncio.Event, payload: Mapping[str, Any]) -> None:
         request_id = payload["requestId"]
-        await self._tell_log(request_id, "Uploading")
+        await self._report_log(request_id, "Uploading")
         async with asyncio.TaskGroup() as tasks:
             upload = tasks.create_task(self._parts.clock.sleep(STEP))
             watch = tasks.create_task(replaced.wait())
@@ -157,14 +159,14 @@ class DiagnosticsAnswers:
             watch.cancel()
         if replaced.is_set():
             # N01.FR.20
-            await self._tell_log(request_id, "AcceptedCanceled")
+            await self._report_log(request_id, "AcceptedCanceled")
             return
         if self._upload is replaced:
             self._upload = None
         nowhere = (urlsplit(payload["log"]["remoteLocation"]).hostname or "").endswith(NOWHERE)
-        await self._tell_log(request_id, "UploadFailure" if nowhere else "Uploaded")
+        await self._report_log(request_id, "UploadFailure" if nowhere else "Uploaded")
 
-    async def _tell_log(self, request_id: int, status: str) -> None:
+    async def _report_log(self, request_id: int, status: str) -> None:
         await self._parts.online.wait()
         await self._parts.call("LogStatusNotification", {"status": status, "requestId": request_id})
 

@@ -40,16 +40,16 @@ class DisplayAnswers:
             # O02.FR.01
             return Answer({"status": "UnknownTransaction"})
         in_front = message["priority"] == "AlwaysFront"
-        kept = [
+        remaining = [
             one
             for one in self._messages()
             # O06.FR.01, O01.FR.16
             if one["id"] != message["id"] and not (in_front and one["priority"] == "AlwaysFront")
         ]
-        if len(kept) >= MOST_MESSAGES:
+        if len(remaining) >= MOST_MESSAGES:
             # O01.FR.11
             return Answer({"status": "Rejected", "statusInfo": {"reasonCode": "TooMany"}})
-        self._remember([*kept, message])
+        self._remember([*remaining, message])
         return Answer({"status": "Accepted"})
 
     @answers("GetDisplayMessages")
@@ -71,9 +71,9 @@ class DisplayAnswers:
     async def clear_display_message(self, payload: dict[str, Any]) -> Answer:
         """Show a message no more (O05)."""
         messages = self._messages()
-        kept = [one for one in messages if one["id"] != payload["id"]]
-        self._remember(kept)
-        return Answer({"status": "Accepted" if len(kept) < len(messages) else "Unknown"})
+        remaining = [one for one in messages if one["id"] != payload["id"]]
+        self._remember(remaining)
+        return Answer({"status": "Accepted" if len(remaining) < len(messages) else "Unknown"})
 
     def _messages(self) -> list[Message]:
         """Return what is shown, or will be: neither out of date nor of a transaction that ended."""

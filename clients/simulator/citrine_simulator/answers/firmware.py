@@ -17,7 +17,7 @@ from citrine_simulator.errors import CallFailedError
 from citrine_simulator.parts import Parts
 from citrine_simulator.store import StationStore
 
-__all__ = ["FirmwareAnswers", "installed_firmware", "last_status", "tell_installed"]
+__all__ = ["FirmwareAnswers", "installed_firmware", "last_status", "report_installed"]
 
 logger = logging.getLogger(__name__)
 
@@ -82,7 +82,7 @@ class FirmwareAnswers:
     async def _install(self, request_id: int, firmware: Mapping[str, Any]) -> None:
         if parse_time(firmware["retrieveDateTime"]) > self._parts.now():
             # L01.FR.13
-            await self._tell(request_id, "DownloadScheduled")
+            await self._report(request_id, "DownloadScheduled")
             await self._until(firmware["retrieveDateTime"])
         await self._step(request_id, "Downloading")
         if (urlsplit(firmware["location"]).hostname or "").endswith(NOWHERE):
@@ -103,7 +103,7 @@ class FirmwareAnswers:
         busy = any(evse.transaction is not None for evse in charging.evses.values())
         if busy or (time is not None and parse_time(time) > self._parts.now()):
             # L01.FR.16, L01.FR.34
-            await self._tell(request_id, "InstallScheduled")
+            await self._report(request_id, "InstallScheduled")
         if time is not None:
             await self._until(time)
         while any(evse.transaction is not None for evse in charging.evses.values()):
@@ -113,14 +113,14 @@ class FirmwareAnswers:
 
     async def _step(self, request_id: int, status: str) -> None:
         await self._parts.clock.sleep(STEP)
-        await self._tell(request_id, status)
+        await self._report(request_id, status)
 
-    async def _tell(self, request_id: int, status: str) -> None:
-        told = {"status": status, "requestId": request_id}
-        self._parts.store.remember(_STATUS, told)
+    async def _report(self, request_id: int, status: str) -> None:
+        reported = {"status": status, "requestId": request_id}
+        self._parts.store.remember(_STATUS, reported)
         await self._parts.online.wait()
         try:
-            await self._parts.call("FirmwareStatusNotification", told)
+            await self._parts.call("FirmwareStatusNotification", reported)
         except CallFailedError as failed:
             # The update goes on, whether the CSMS hears of it or not.
             logger.info("firmware status not sent", extra={"status": status, "problem": str(failed)})
@@ -135,12 +135,12 @@ class FirmwareAnswers:
         done = ("DownloadFailed",) if nowhere else ("Downloaded", "ChecksumVerified", "Published")
         for status in ("Downloading", *done):
             await self._parts.clock.sleep(STEP)
-            told: dict[str, Any] = {"status": status, "requestId": payload["requestId"]}
+            reported: dict[str, Any] = {"status": status, "requestId": payload["requestId"]}
             if status == "Published":
                 # L03.FR.04
-                told["location"] = [payload["location"]]
+                reported["location"] = [payload["location"]]
                 self._published.add(payload["checksum"].lower())
-            await self._parts.call("PublishFirmwareStatusNotification", told)
+            await self._parts.call("PublishFirmwareStatusNotification", reported)
 
 
 def installed_firmware(config: StationConfig, store: StationStore) -> StationConfig:
@@ -151,18 +151,18 @@ def installed_firmware(config: StationConfig, store: StationStore) -> StationCon
 
 def last_status(store: StationStore) -> dict[str, Any]:
     """Return what TriggerMessage asks for: the last status, or Idle after Installed (L01.FR.25, L01.FR.26)."""
-    told: dict[str, Any] | None = store.recall(_STATUS)
-    return {"status": "Idle"} if told is None or told["status"] == "Installed" else told
+    reported: dict[str, Any] | None = store.recall(_STATUS)
+    return {"status": "Idle"} if reported is None or reported["status"] == "Installed" else reported
 
 
-async def tell_installed(store: StationStore, call: CallCsms) -> None:
+async def report_installed(store: StationStore, call: CallCsms) -> None:
     """Say after the reboot that the firmware is installed (L01.FR.32); nothing where there was no update."""
     request_id = store.recall("firmware_update")
     if request_id is None:
         return
-    told = {"status": "Installed", "requestId": request_id}
-    await call("FirmwareStatusNotification", told)
-    store.remember(_STATUS, told)
+    reported = {"status": "Installed", "requestId": request_id}
+    await call("FirmwareStatusNotification", reported)
+    store.remember(_STATUS, reported)
     store.remember("firmware_update", None)
 
 

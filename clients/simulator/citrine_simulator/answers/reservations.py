@@ -37,7 +37,7 @@ class ReservationAnswers:
         reservation = Reservation(payload["id"], token["idToken"], group.get("idToken"))
         evse.reservation = reservation
         end = payload["expiryDateTime"]
-        return Answer({"status": "Accepted"}, partial(self._keep, evse, reservation, end))
+        return Answer({"status": "Accepted"}, partial(self._run_out, evse, reservation, end))
 
     @answers("CancelReservation")
     async def cancel_reservation(self, payload: dict[str, Any]) -> Answer:
@@ -75,7 +75,7 @@ class ReservationAnswers:
         self._release(evse)
         self._parts.charging.refresh()
 
-    async def _keep(self, evse: Evse, reservation: Reservation, end: str) -> None:
+    async def _run_out(self, evse: Evse, reservation: Reservation, end: str) -> None:
         # H01.FR.23
         self._parts.charging.refresh()
         seconds = (parse_time(end) - self._parts.now()).total_seconds()

@@ -11,7 +11,7 @@ import orjson
 
 from citrine_simulator.clock import format_time
 from citrine_simulator.connection import Target
-from citrine_simulator.errors import CallErrorReceivedError, CallLostError, CallTimedOutError, NotConnectedError
+from citrine_simulator.errors import CallErrorReceivedError, CallInterruptedError, CallTimedOutError, NotConnectedError
 from citrine_simulator.ids import new_id
 from citrine_simulator.load.tally import Tally
 from citrine_simulator.load.websocket import LeanSocket
@@ -93,7 +93,7 @@ class LoadStation:
         except TimeoutError:
             raise CallTimedOutError(action) from None
         except ConnectionResetError:
-            raise CallLostError(action) from None
+            raise CallInterruptedError(action) from None
         finally:
             self._waiting = None
         if frame[0] == 4:

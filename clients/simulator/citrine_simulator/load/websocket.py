@@ -144,10 +144,10 @@ class LeanSocket(asyncio.Protocol):
             if frame is None:
                 break
             first, start, position = frame
-            self._take(first, buffer[start:position])
+            self._receive(first, buffer[start:position])
         self._buffer = buffer[position:]
 
-    def _take(self, first: int, payload: bytes) -> None:
+    def _receive(self, first: int, payload: bytes) -> None:
         opcode = first & 0x0F
         if opcode == PING:
             if self._transport is not None:

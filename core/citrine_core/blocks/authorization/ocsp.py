@@ -32,7 +32,7 @@ LARGEST_ANSWER = 64 * 1024
 SKEW = timedelta(minutes=5)
 """How much a responder's clock may be ahead."""
 
-HOLDS = timedelta(minutes=5)
+DEFAULT_VALIDITY = timedelta(minutes=5)
 """How long an answer holds that does not say."""
 
 MOST_REMEMBERED = 10_000
@@ -184,7 +184,7 @@ def _read(
             and one.issuer_key_hash == certificate.issuer_key_hash
             and one.issuer_name_hash == certificate.issuer_name_hash
         ):
-            until = one.next_update_utc or now + HOLDS
+            until = one.next_update_utc or now + DEFAULT_VALIDITY
             if one.this_update_utc > now + SKEW or until <= now:
                 raise ValueError("the answer is of another time")
             if one.certificate_status is ocsp.OCSPCertStatus.REVOKED:

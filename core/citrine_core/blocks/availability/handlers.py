@@ -73,7 +73,7 @@ class AvailabilityHandlers:
         problem = ""
         if response.status == CHANGE_AVAILABILITY_STATUS_ENUM_REJECTED:
             problem = problem_of("Rejected", response.status_info)
-        await _keep_wish(work, answered, response.status, problem, answered.receive_time)
+        await _store_wanted(work, answered, response.status, problem, answered.receive_time)
         body = AvailabilityAnswered(
             evse_id=evse.id,
             connector_id=evse.connector_id,
@@ -85,17 +85,17 @@ class AvailabilityHandlers:
     @handles_failure(ChangeAvailabilityRequest)
     async def availability_failed(self, work: UnitOfWork, failed: Failed[ChangeAvailabilityRequest]) -> None:
         """Keep what was asked for in vain."""
-        await _keep_wish(work, failed, None, problem_of(failed.problem), failed.time)
+        await _store_wanted(work, failed, None, problem_of(failed.problem), failed.time)
 
 
-async def _keep_wish(
+async def _store_wanted(
     work: UnitOfWork,
     command: Answered[ChangeAvailabilityRequest, Any] | Failed[ChangeAvailabilityRequest],
     answer: ChangeAvailabilityStatusEnum.ValueType | None,
     problem: str,
     time: datetime,
 ) -> None:
-    wish = {
+    availability = {
         "tenant_id": command.tenant_id,
         "station_id": command.station_id,
         "evse_id": command.request.evse.id,
@@ -106,7 +106,7 @@ async def _keep_wish(
         "command_id": command.command_id,
         "answer_time": time,
     }
-    await AvailabilityRepository(work.session).put(wish)
+    await AvailabilityRepository(work.session).put(availability)
 
 
 async def record_statuses(
@@ -153,7 +153,7 @@ async def record_statuses(
         elif order_time >= state.order_time:
             state.order_time, state.receive_time = order_time, report.receive_time
         else:
-            changes.extend((key, status, time) for status, time in state.take_late(report, order_time))
+            changes.extend((key, status, time) for status, time in state.insert_late(report, order_time))
     await repository.put_states([_state_row(tenant_id, key, states[key]) for key in sorted(reported)])
     await repository.add_changes([_change_row(tenant_id, change, now) for change in changes])
 
@@ -165,7 +165,7 @@ class _State:
     order_time: datetime
     receive_time: datetime | None
 
-    def take_late(self, report: StatusReport, order_time: datetime) -> list[tuple[int, datetime]]:
+    def insert_late(self, report: StatusReport, order_time: datetime) -> list[tuple[int, datetime]]:
         """Return what a report that is older than the newest one adds to the history."""
         late = (int(report.status), report.time)
         if order_time < self.status_time:

@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 INTERVAL = timedelta(seconds=30)
 """Time from one look for what was forgotten to the next."""
 
-MAX_WISHES = 50
+MAX_REMINDERS = 50
 """Commands that one core sends at a time."""
 
 REASON = "forgotten at a reboot"
@@ -38,28 +38,28 @@ class AvailabilityReminders:
         """Ask for all that was forgotten. What the station answers is kept as with any other change."""
         async with self._services.unit_of_work(read_only=True) as work:
             # Looked for before it is a writer's turn: mostly there is none.
-            forgotten = await AvailabilityRepository(work.session).forgotten(MAX_WISHES)
+            forgotten = await AvailabilityRepository(work.session).forgotten(MAX_REMINDERS)
         if not forgotten:
             return
         async with self._services.unit_of_work() as work:
             repository, now = AvailabilityRepository(work.session), self._services.clock()
-            taken = [wish for wish in forgotten if await repository.take(wish, REASON, now)]
+            claimed = [availability for availability in forgotten if await repository.claim(availability, REASON, now)]
             await work.commit()
         async with asyncio.TaskGroup() as tasks:
-            for wish in taken:
-                tasks.create_task(self._ask(wish), name=f"remind {wish.station_id}")
+            for availability in claimed:
+                tasks.create_task(self._ask(availability), name=f"remind {availability.station_id}")
 
-    async def _ask(self, wish: WantedAvailability) -> None:
+    async def _ask(self, availability: WantedAvailability) -> None:
         request = ChangeAvailabilityRequest(operational_status=OPERATIONAL_STATUS_ENUM_INOPERATIVE)
-        if wish.evse_id:
-            request.evse.id = wish.evse_id
-        if wish.connector_id:
-            request.evse.connector_id = wish.connector_id
-        target = CommandTarget(station_id=wish.station_id, reason=REASON)
+        if availability.evse_id:
+            request.evse.id = availability.evse_id
+        if availability.connector_id:
+            request.evse.connector_id = availability.connector_id
+        target = CommandTarget(station_id=availability.station_id, reason=REASON)
         try:
-            await self._services.commands.send(system_caller(wish.tenant_id, "availability"), target, request)
+            await self._services.commands.send(system_caller(availability.tenant_id, "availability"), target, request)
         except CoreError as error:
             logger.warning(
                 "a station could not be asked again",
-                extra={"station_id": wish.station_id, "problem": str(error)},
+                extra={"station_id": availability.station_id, "problem": str(error)},
             )

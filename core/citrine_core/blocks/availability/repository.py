@@ -105,51 +105,53 @@ class AvailabilityRepository:
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
 
-    async def put(self, wish: Mapping[str, Any]) -> None:
+    async def put(self, availability: Mapping[str, Any]) -> None:
         """Store what was asked last."""
-        await upsert(self._session, WantedAvailability.metadata.tables["availabilities"], [wish], _STATE_KEY)
+        await upsert(self._session, WantedAvailability.metadata.tables["availabilities"], [availability], _STATE_KEY)
 
     async def forgotten(self, limit: int) -> Sequence[WantedAvailability]:
         """Return what is to be out of service and what stations, since they booted, report to serve.
 
         Of stations of all tenants that are connected and accepted, the longest out of service first.
         """
-        wish, state = WantedAvailability, ConnectorState
+        availability, state = WantedAvailability, ConnectorState
         serving = exists().where(
-            state.tenant_id == wish.tenant_id,
-            state.station_id == wish.station_id,
-            or_(wish.evse_id == 0, state.evse_id == wish.evse_id),
-            or_(wish.connector_id == 0, state.connector_id == wish.connector_id),
+            state.tenant_id == availability.tenant_id,
+            state.station_id == availability.station_id,
+            or_(availability.evse_id == 0, state.evse_id == availability.evse_id),
+            or_(availability.connector_id == 0, state.connector_id == availability.connector_id),
             state.connector_id > 0,
             state.status.not_in((CONNECTOR_STATUS_ENUM_UNAVAILABLE, CONNECTOR_STATUS_ENUM_FAULTED)),
             state.report_time() >= BOOTS.c.boot_time,
         )
         rows = await self._session.scalars(
-            select(wish)
-            .join(BOOTS, _same_station(BOOTS.c, wish))
+            select(availability)
+            .join(BOOTS, _same_station(BOOTS.c, availability))
             .where(
-                wish.wanted == OPERATIONAL_STATUS_ENUM_INOPERATIVE,
-                wish.answer.in_((CHANGE_AVAILABILITY_STATUS_ENUM_ACCEPTED, CHANGE_AVAILABILITY_STATUS_ENUM_SCHEDULED)),
-                wish.answer_time < BOOTS.c.boot_time,
+                availability.wanted == OPERATIONAL_STATUS_ENUM_INOPERATIVE,
+                availability.answer.in_(
+                    (CHANGE_AVAILABILITY_STATUS_ENUM_ACCEPTED, CHANGE_AVAILABILITY_STATUS_ENUM_SCHEDULED)
+                ),
+                availability.answer_time < BOOTS.c.boot_time,
                 BOOTS.c.registration == REGISTRATION_STATUS_ENUM_ACCEPTED,
-                is_connected(wish.tenant_id, wish.station_id),
+                is_connected(availability.tenant_id, availability.station_id),
                 serving,
             )
-            .order_by(wish.answer_time)
+            .order_by(availability.answer_time)
             .limit(limit)
         )
         return rows.all()
 
-    async def take(self, wish: WantedAvailability, problem: str, now: datetime) -> bool:
+    async def claim(self, availability: WantedAvailability, problem: str, now: datetime) -> bool:
         """Note that a station is asked once more; return False where another core was quicker."""
         result = await self._session.execute(
             update(WantedAvailability)
             .where(
-                WantedAvailability.tenant_id == wish.tenant_id,
-                WantedAvailability.station_id == wish.station_id,
-                WantedAvailability.evse_id == wish.evse_id,
-                WantedAvailability.connector_id == wish.connector_id,
-                WantedAvailability.answer_time == wish.answer_time,
+                WantedAvailability.tenant_id == availability.tenant_id,
+                WantedAvailability.station_id == availability.station_id,
+                WantedAvailability.evse_id == availability.evse_id,
+                WantedAvailability.connector_id == availability.connector_id,
+                WantedAvailability.answer_time == availability.answer_time,
             )
             .values(answer=None, problem=problem, answer_time=now)
         )
@@ -184,8 +186,8 @@ class AvailabilityRepository:
         return rows.all()
 
 
-def _same_station(columns: Any, wish: Any) -> ColumnElement[bool]:
-    return and_(columns.tenant_id == wish.tenant_id, columns.station_id == wish.station_id)
+def _same_station(columns: Any, availability: Any) -> ColumnElement[bool]:
+    return and_(columns.tenant_id == availability.tenant_id, columns.station_id == availability.station_id)
 
 
 async def forget_connectors(work: UnitOfWork, tenant_id: str, station_id: str) -> None:

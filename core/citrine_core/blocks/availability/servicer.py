@@ -75,17 +75,22 @@ async def _availabilities(
     work: UnitOfWork, tenant_id: str, shown: Sequence[WantedAvailability]
 ) -> list[pb.Availability]:
     repository = AvailabilityRepository(work.session)
-    station_ids = {wish.station_id for wish in shown}
+    station_ids = {availability.station_id for availability in shown}
     if not station_ids:
         return []
-    wishes: dict[str, list[WantedAvailability]] = defaultdict(list)
-    for wish in await repository.of_stations(tenant_id, station_ids):
-        wishes[wish.station_id].append(wish)
+    availabilities: dict[str, list[WantedAvailability]] = defaultdict(list)
+    for availability in await repository.of_stations(tenant_id, station_ids):
+        availabilities[availability.station_id].append(availability)
     connectors: dict[str, list[ConnectorState]] = defaultdict(list)
     for connector in await repository.connectors_of(tenant_id, station_ids):
         connectors[connector.station_id].append(connector)
     boots = await find_boot_times(work.session, tenant_id, station_ids)
-    return [availability_to_proto(wish, wishes[wish.station_id], connectors[wish.station_id], boots) for wish in shown]
+    return [
+        availability_to_proto(
+            availability, availabilities[availability.station_id], connectors[availability.station_id], boots
+        )
+        for availability in shown
+    ]
 
 
 def to_proto(row: ConnectorState | ConnectorStatusChange) -> pb.ConnectorStatus:

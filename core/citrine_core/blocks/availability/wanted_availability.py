@@ -26,16 +26,20 @@ __all__ = ["actual_of", "availability_to_proto", "state_of", "wanted_of"]
 Status: TypeAlias = OperationalStatusEnum.ValueType
 
 
-def wanted_of(wishes: Sequence[WantedAvailability], evse_id: int, connector_id: int) -> Status | None:
+def wanted_of(availabilities: Sequence[WantedAvailability], evse_id: int, connector_id: int) -> Status | None:
     """Return what is wanted of a connector by all that was asked of it, its EVSE and its station; None for nothing.
 
     Args:
-        wishes: Of its station.
+        availabilities: Of its station.
         evse_id: Its EVSE.
         connector_id: Its number.
     """
     of_it = {(0, 0), (evse_id, 0), (evse_id, connector_id)}
-    wanted = {wish.wanted for wish in wishes if (wish.evse_id, wish.connector_id) in of_it}
+    wanted = {
+        availability.wanted
+        for availability in availabilities
+        if (availability.evse_id, availability.connector_id) in of_it
+    }
     if not wanted:
         return None
     if OPERATIONAL_STATUS_ENUM_INOPERATIVE in wanted:
@@ -54,26 +58,26 @@ def actual_of(connectors: Sequence[ConnectorState]) -> Status | None:
 
 
 def state_of(
-    wish: WantedAvailability,
-    wishes: Sequence[WantedAvailability],
+    availability: WantedAvailability,
+    availabilities: Sequence[WantedAvailability],
     connectors: Sequence[ConnectorState],
     boot_time: datetime | None,
 ) -> pb.AvailabilityState.ValueType:
     """Return how something is against what was asked of it.
 
     Args:
-        wish: What was asked.
-        wishes: All that was asked of the station.
+        availability: What was asked.
+        availabilities: All that was asked of the station.
         connectors: Those that it reported.
         boot_time: When it last booted.
     """
-    if wish.answer not in (CHANGE_AVAILABILITY_STATUS_ENUM_ACCEPTED, CHANGE_AVAILABILITY_STATUS_ENUM_SCHEDULED):
+    if availability.answer not in (CHANGE_AVAILABILITY_STATUS_ENUM_ACCEPTED, CHANGE_AVAILABILITY_STATUS_ENUM_SCHEDULED):
         return pb.AVAILABILITY_STATE_REFUSED
-    others = [each for each in _within(wish, connectors) if _contradicts(wish, wishes, each)]
-    if wish.answer == CHANGE_AVAILABILITY_STATUS_ENUM_ACCEPTED:
+    others = [each for each in _within(availability, connectors) if _contradicts(availability, availabilities, each)]
+    if availability.answer == CHANGE_AVAILABILITY_STATUS_ENUM_ACCEPTED:
         # A report from before the change says nothing about it.
-        since = wish.answer_time
-    elif boot_time is None or boot_time <= wish.answer_time:
+        since = availability.answer_time
+    elif boot_time is None or boot_time <= availability.answer_time:
         return pb.AVAILABILITY_STATE_SCHEDULED if others else pb.AVAILABILITY_STATE_REACHED
     else:
         since = boot_time
@@ -83,42 +87,48 @@ def state_of(
 
 
 def availability_to_proto(
-    wish: WantedAvailability,
-    wishes: Sequence[WantedAvailability],
+    availability: WantedAvailability,
+    availabilities: Sequence[WantedAvailability],
     connectors: Sequence[ConnectorState],
     boot_times: Mapping[str, datetime | None],
 ) -> pb.Availability:
     """Return what the API shows of a wish. Wishes and connectors are those of its station."""
     shown = pb.Availability(
-        station_id=wish.station_id,
-        evse_id=wish.evse_id,
-        connector_id=wish.connector_id,
-        wanted=OperationalStatusEnum.ValueType(wish.wanted),
-        actual=actual_of(_within(wish, connectors)),
-        state=state_of(wish, wishes, connectors, boot_times.get(wish.station_id)),
-        problem=wish.problem,
-        command_id=wish.command_id,
+        station_id=availability.station_id,
+        evse_id=availability.evse_id,
+        connector_id=availability.connector_id,
+        wanted=OperationalStatusEnum.ValueType(availability.wanted),
+        actual=actual_of(_within(availability, connectors)),
+        state=state_of(availability, availabilities, connectors, boot_times.get(availability.station_id)),
+        problem=availability.problem,
+        command_id=availability.command_id,
     )
-    if wish.answer is not None:
-        shown.answer = ChangeAvailabilityStatusEnum.ValueType(wish.answer)
-    shown.answer_time.FromDatetime(wish.answer_time)
+    if availability.answer is not None:
+        shown.answer = ChangeAvailabilityStatusEnum.ValueType(availability.answer)
+    shown.answer_time.FromDatetime(availability.answer_time)
     return shown
 
 
-def _within(wish: WantedAvailability, connectors: Sequence[ConnectorState]) -> list[ConnectorState]:
+def _within(availability: WantedAvailability, connectors: Sequence[ConnectorState]) -> list[ConnectorState]:
     found = [
-        each for each in connectors if wish.evse_id in (0, each.evse_id) and wish.connector_id in (0, each.connector_id)
+        each
+        for each in connectors
+        if availability.evse_id in (0, each.evse_id) and availability.connector_id in (0, each.connector_id)
     ]
     # What a station says of an EVSE or of itself as a whole counts where it says nothing of connectors.
     plugs = [each for each in found if each.connector_id > 0]
-    return plugs or [each for each in found if (each.evse_id, each.connector_id) == (wish.evse_id, wish.connector_id)]
+    return plugs or [
+        each for each in found if (each.evse_id, each.connector_id) == (availability.evse_id, availability.connector_id)
+    ]
 
 
-def _contradicts(wish: WantedAvailability, wishes: Sequence[WantedAvailability], connector: ConnectorState) -> bool:
+def _contradicts(
+    availability: WantedAvailability, availabilities: Sequence[WantedAvailability], connector: ConnectorState
+) -> bool:
     actual = actual_of([connector])
-    if actual is None or actual == wish.wanted:
+    if actual is None or actual == availability.wanted:
         return False
     # A connector may be out of service for what was asked of it, its EVSE or its station.
     return actual == OPERATIONAL_STATUS_ENUM_OPERATIVE or (
-        wanted_of(wishes, connector.evse_id, connector.connector_id) == OPERATIONAL_STATUS_ENUM_OPERATIVE
+        wanted_of(availabilities, connector.evse_id, connector.connector_id) == OPERATIONAL_STATUS_ENUM_OPERATIVE
     )

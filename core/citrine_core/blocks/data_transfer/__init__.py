@@ -3,7 +3,7 @@
 from functools import partial
 
 from citrine.api.v1 import data_transfer_pb2_grpc
-from citrine_core.blocks.data_transfer.custom import FORGET_INTERVAL, CustomDataKeeper
+from citrine_core.blocks.data_transfer.custom import FORGET_INTERVAL, CustomDataRecorder
 from citrine_core.blocks.data_transfer.handlers import DataTransferHandlers
 from citrine_core.blocks.data_transfer.models import CustomMessage, DataTransfer
 from citrine_core.blocks.data_transfer.repository import DataTransferRepository, forget_custom_messages
@@ -13,7 +13,7 @@ from citrine_core.jobs import Job
 from citrine_core.services import Services
 
 __all__ = [
-    "CustomDataKeeper",
+    "CustomDataRecorder",
     "CustomMessage",
     "DataTransfer",
     "DataTransferHandlers",
@@ -25,13 +25,13 @@ __all__ = [
 
 def block(services: Services) -> Block:
     """Return the block, put together."""
-    keeper = CustomDataKeeper(services)
+    recorder = CustomDataRecorder(services)
     return Block(
         "data_transfer",
         [DataTransferHandlers(services)],
         [partial(data_transfer_pb2_grpc.add_DataTransferServiceServicer_to_server, DataTransferServicer(services))],
         ["citrine.api.v1.DataTransferService"],
-        jobs=[Job("custom data to forget", FORGET_INTERVAL, keeper.forget)],
-        observers=[keeper.observe],
+        jobs=[Job("custom data to forget", FORGET_INTERVAL, recorder.forget)],
+        observers=[recorder.observe],
         forget_station=forget_custom_messages,
     )

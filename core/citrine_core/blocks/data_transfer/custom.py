@@ -26,7 +26,7 @@ from citrine_core.dispatch import Call, content_key
 from citrine_core.resources.commands.secrets import MASK
 from citrine_core.services import Services
 
-__all__ = ["FORGET_INTERVAL", "CustomDataKeeper", "bears_custom_data"]
+__all__ = ["FORGET_INTERVAL", "CustomDataRecorder", "bears_custom_data"]
 
 FORGET_INTERVAL = timedelta(hours=1)
 """Time from one look for what is too old to the next."""
@@ -34,7 +34,7 @@ FORGET_INTERVAL = timedelta(hours=1)
 MAX_ROWS = 2000
 """Messages forgotten in one transaction at most."""
 
-_KEPT_WHOLE = frozenset(
+_STORED_WHOLE = frozenset(
     {
         # With their transaction, their samples, or as parts of a report: each as the station sent it.
         TransactionEventRequest,
@@ -55,7 +55,7 @@ _OF_OCPP = CustomData.DESCRIPTOR.file.package
 Finder = Callable[[Any], bool]
 
 
-class CustomDataKeeper:
+class CustomDataRecorder:
     """Keeps every message that bears custom data and whose block does not keep it whole."""
 
     def __init__(self, services: Services) -> None:
@@ -66,7 +66,7 @@ class CustomDataKeeper:
     async def observe(self, work: UnitOfWork, calls: Sequence[Call[Any]]) -> None:
         """Keep what is to be kept of messages of one action, in the transaction that handles them."""
         message = type(calls[0].message)
-        if message in _KEPT_WHOLE:
+        if message in _STORED_WHOLE:
             return
         finder = _finder(message.DESCRIPTOR)
         found = [call for call in calls if finder(call.message)]

@@ -44,7 +44,7 @@ class CustomMessageRepository:
     async def put_all(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Store messages; of one that is stored, only when it came last."""
         table = CustomMessage.metadata.tables["custom_messages"]
-        await upsert(self._session, table, rows, _KEY, keep=("payload", "create_time"))
+        await upsert(self._session, table, rows, _KEY, preserve=("payload", "create_time"))
 
     async def list(self, tenant_id: str, page: Page, *, station_id: str, action: str) -> Listed[CustomMessage]:
         """Return messages, the latest stored first; of all stations and actions where none is named."""

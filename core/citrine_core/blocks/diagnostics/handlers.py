@@ -11,7 +11,7 @@ from citrine_core.blocks.availability import record_statuses, status_of_event
 from citrine_core.blocks.diagnostics.repository import AlertKey, StationEventRepository
 from citrine_core.db import UnitOfWork
 from citrine_core.dispatch import Answered, Call, Failed, content_key, handles, handles_answer, handles_failure
-from citrine_core.resources.reports import Part, ReportKind, report_answered, report_failed, take_parts
+from citrine_core.resources.reports import Part, ReportKind, report_answered, report_failed, store_parts
 from citrine_core.resources.stations.queries import find_boot_times, order_time_of
 from citrine_core.services import Services
 
@@ -71,7 +71,7 @@ class DiagnosticsHandlers:
             )
             for call in calls
         ]
-        await take_parts(work, _CUSTOMER, parts)
+        await store_parts(work, _CUSTOMER, parts)
         return [ocpp.NotifyCustomerInformationResponse()] * len(calls)
 
     @handles_answer(ocpp.CustomerInformationResponse)

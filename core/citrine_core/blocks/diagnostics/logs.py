@@ -16,7 +16,7 @@ from citrine_core.resources.reports import (
     end_run,
     report_answered,
     report_failed,
-    take_parts,
+    store_parts,
 )
 
 __all__ = ["LogHandlers"]
@@ -64,7 +64,7 @@ class LogHandlers:
         self, work: UnitOfWork, calls: Sequence[Call[ocpp.LogStatusNotificationRequest]]
     ) -> Sequence[ocpp.LogStatusNotificationResponse]:
         """Store what became of uploads (N01.FR.08 to N01.FR.10)."""
-        await take_parts(work, _LOG, [_part(call) for call in calls if call.message.HasField("request_id")])
+        await store_parts(work, _LOG, [_part(call) for call in calls if call.message.HasField("request_id")])
         for call in calls:
             # N01.FR.13: without a request id nothing is being uploaded, so what we wait for ended without our knowing.
             if not call.message.HasField("request_id"):

@@ -22,7 +22,7 @@ from citrine_core.resources.reports import (
     ReportState,
     report_answered,
     report_failed,
-    take_parts,
+    store_parts,
 )
 
 __all__ = ["MonitoringHandlers"]
@@ -45,10 +45,10 @@ class MonitoringHandlers:
         self, work: UnitOfWork, calls: Sequence[Call[ocpp.NotifyMonitoringReportRequest]]
     ) -> Sequence[ocpp.NotifyMonitoringReportResponse]:
         """Store parts of reports of monitors (N02.FR.03). One that comes again has no effect."""
-        fresh = await take_parts(work, _MONITORING, [_part(call) for call in calls])
+        fresh = await store_parts(work, _MONITORING, [_part(call) for call in calls])
         new = [call for call, is_fresh in zip(calls, fresh, strict=True) if is_fresh]
         rows = {(row["station_id"], row["monitor_id"]): row for call in new for row in _reported_rows(call)}
-        await MonitorRepository(work.session).put([rows[key] for key in sorted(rows)], keep=("set_time",))
+        await MonitorRepository(work.session).put([rows[key] for key in sorted(rows)], preserve=("set_time",))
         await _forget_unreported(work, new)
         return [ocpp.NotifyMonitoringReportResponse()] * len(calls)
 

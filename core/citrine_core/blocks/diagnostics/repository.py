@@ -146,9 +146,9 @@ class MonitorRepository:
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
 
-    async def put(self, rows: Sequence[Mapping[str, Any]], *, keep: Collection[str] = ()) -> None:
+    async def put(self, rows: Sequence[Mapping[str, Any]], *, preserve: Collection[str] = ()) -> None:
         """Store rows of `monitors`, in one statement. Columns that are kept stay as they are where the row exists."""
-        await upsert(self._session, Monitor.metadata.tables["monitors"], rows, _MONITOR_KEY, keep=keep)
+        await upsert(self._session, Monitor.metadata.tables["monitors"], rows, _MONITOR_KEY, preserve=preserve)
 
     async def remove(self, tenant_id: str, station_id: str, monitor_ids: Collection[int]) -> None:
         """Forget monitors of a station by their ids."""

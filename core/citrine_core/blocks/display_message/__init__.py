@@ -4,7 +4,7 @@ from functools import partial
 
 from citrine.api.v1 import display_message_pb2_grpc
 from citrine_core.blocks.display_message.handlers import DisplayMessageHandlers
-from citrine_core.blocks.display_message.jobs import INTERVAL, DisplayMessageKeeper
+from citrine_core.blocks.display_message.jobs import INTERVAL, DisplayMessageExpiry
 from citrine_core.blocks.display_message.models import DisplayMessage
 from citrine_core.blocks.display_message.repository import DisplayMessageRepository
 from citrine_core.blocks.display_message.servicer import DisplayMessageServicer
@@ -14,8 +14,8 @@ from citrine_core.services import Services
 
 __all__ = [
     "DisplayMessage",
+    "DisplayMessageExpiry",
     "DisplayMessageHandlers",
-    "DisplayMessageKeeper",
     "DisplayMessageRepository",
     "DisplayMessageServicer",
     "block",
@@ -31,5 +31,5 @@ def block(services: Services) -> Block:
         [partial(display_message_pb2_grpc.add_DisplayMessageServiceServicer_to_server, servicer)],
         ["citrine.api.v1.DisplayMessageService"],
         forget_station=DisplayMessageRepository.forget,
-        jobs=[Job("display messages that end by themselves", INTERVAL, DisplayMessageKeeper(services).run)],
+        jobs=[Job("display messages that end by themselves", INTERVAL, DisplayMessageExpiry(services).run)],
     )

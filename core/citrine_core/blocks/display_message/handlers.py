@@ -10,7 +10,7 @@ from citrine_core.blocks.display_message.record import change, enter, fill, new_
 from citrine_core.blocks.display_message.repository import DisplayMessageRepository
 from citrine_core.db import UnitOfWork
 from citrine_core.dispatch import Answered, Call, Failed, handles, handles_answer, handles_failure
-from citrine_core.resources.reports import Part, ReportKind, report_answered, report_failed, take_parts
+from citrine_core.resources.reports import Part, ReportKind, report_answered, report_failed, store_parts
 from citrine_core.resources.reports.repository import ReportRepository
 from citrine_core.services import Services
 
@@ -39,7 +39,7 @@ class DisplayMessageHandlers:
     ) -> Sequence[ocpp.NotifyDisplayMessagesResponse]:
         """Bring the record in step with parts of reports, asked for or not (O03, O04)."""
         now, tenant_id = self._clock(), calls[0].tenant_id
-        fresh = await take_parts(work, _KIND, [_part(call) for call in calls])
+        fresh = await store_parts(work, _KIND, [_part(call) for call in calls])
         live = await DisplayMessageRepository(work.session).find_live_for_update(
             tenant_id, {call.station_id for call in calls}
         )
@@ -47,11 +47,11 @@ class DisplayMessageHandlers:
             if not is_fresh:
                 continue
             for message in call.message.message_info:
-                _take_report(work, live[call.station_id], call, message, now)
+                _apply_report(work, live[call.station_id], call, message, now)
             if not call.message.tbc:
                 for row in live[call.station_id]:
                     if row.awaited_request_id == call.message.request_id:
-                        _take_absence(work, row, call.receive_time, now)
+                        _apply_absence(work, row, call.receive_time, now)
         return [ocpp.NotifyDisplayMessagesResponse()] * len(calls)
 
     @handles_answer(ocpp.GetDisplayMessagesResponse)
@@ -77,7 +77,7 @@ class DisplayMessageHandlers:
             if awaits:
                 row.awaited_request_id = request.request_id
             else:
-                _take_absence(work, row, time, now)
+                _apply_absence(work, row, time, now)
 
     @handles_failure(ocpp.GetDisplayMessagesRequest)
     async def get_display_messages_failed(
@@ -134,7 +134,7 @@ class DisplayMessageHandlers:
                 change(work, row, _CLEARED, time=time, now=now)
             elif status == ocpp.ClearMessageStatusEnum.CLEAR_MESSAGE_STATUS_ENUM_UNKNOWN:
                 detail = "the station was asked to clear it, and has no such message"
-                _take_absence(work, row, time, now, detail)
+                _apply_absence(work, row, time, now, detail)
 
 
 async def _live(work: UnitOfWork, tenant_id: str, station_id: str) -> list[DisplayMessage]:
@@ -159,7 +159,7 @@ def _part(call: Call[ocpp.NotifyDisplayMessagesRequest]) -> Part:
     )
 
 
-def _take_report(
+def _apply_report(
     work: UnitOfWork,
     rows: list[DisplayMessage],
     call: Call[ocpp.NotifyDisplayMessagesRequest],
@@ -183,7 +183,7 @@ def _take_report(
     row.report_time = row.update_time = call.receive_time
 
 
-def _take_absence(
+def _apply_absence(
     work: UnitOfWork, row: DisplayMessage, time: datetime, now: datetime, detail: str = _NOT_REPORTED
 ) -> None:
     """Take down that a station does not hold a message."""

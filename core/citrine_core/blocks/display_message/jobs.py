@@ -9,7 +9,7 @@ from citrine_core.blocks.display_message.record import change
 from citrine_core.blocks.display_message.repository import DisplayMessageRepository
 from citrine_core.services import Services
 
-__all__ = ["INTERVAL", "DisplayMessageKeeper"]
+__all__ = ["INTERVAL", "DisplayMessageExpiry"]
 
 INTERVAL = timedelta(seconds=10)
 """How soon the record shows at the latest that a message ended."""
@@ -17,10 +17,10 @@ INTERVAL = timedelta(seconds=10)
 MAX_ROWS = 200
 """Messages of one transaction at most."""
 
-Take = Callable[[DisplayMessageRepository], Awaitable[Sequence[DisplayMessage]]]
+Claim = Callable[[DisplayMessageRepository], Awaitable[Sequence[DisplayMessage]]]
 
 
-class DisplayMessageKeeper:
+class DisplayMessageExpiry:
     """Keeps the record true where stations say nothing. Several cores may do so at the same time."""
 
     def __init__(self, services: Services) -> None:
@@ -33,18 +33,18 @@ class DisplayMessageKeeper:
         removed = DisplayMessageState.DISPLAY_MESSAGE_STATE_REMOVED
         failed = DisplayMessageState.DISPLAY_MESSAGE_STATE_FAILED
         # O01.FR.07, O02.FR.07
-        await self._end(lambda rows: rows.take_ended(now, MAX_ROWS), removed, now, "its end time passed")
+        await self._end(lambda rows: rows.claim_ended(now, MAX_ROWS), removed, now, "its end time passed")
         # O02.FR.02
-        await self._end(lambda rows: rows.take_of_ended_transactions(MAX_ROWS), removed, now, "its transaction ended")
+        await self._end(lambda rows: rows.claim_of_ended_transactions(MAX_ROWS), removed, now, "its transaction ended")
         await self._end(
-            lambda rows: rows.take_unanswered(now, MAX_ROWS), failed, now, "nothing is known of its command"
+            lambda rows: rows.claim_unanswered(now, MAX_ROWS), failed, now, "nothing is known of its command"
         )
 
-    async def _end(self, take: Take, state: int, now: datetime, detail: str) -> None:
+    async def _end(self, claim: Claim, state: int, now: datetime, detail: str) -> None:
         count = MAX_ROWS
         while count == MAX_ROWS:
             async with self._unit_of_work() as work:
-                rows = await take(DisplayMessageRepository(work.session))
+                rows = await claim(DisplayMessageRepository(work.session))
                 for row in rows:
                     change(work, row, state, time=now, now=now, detail=detail)
                     row.is_doubtful = state == DisplayMessageState.DISPLAY_MESSAGE_STATE_FAILED

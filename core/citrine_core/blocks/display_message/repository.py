@@ -22,7 +22,7 @@ class DisplayMessageRepository(StationRequestRepository[DisplayMessage]):
 
     table = DisplayMessage
     number = "message_id"
-    requested, held = _REQUESTED, _SET
+    requested, active = _REQUESTED, _SET
     name, asking = "display message", "being sent message"
 
     async def find_live_for_update(
@@ -64,11 +64,11 @@ class DisplayMessageRepository(StationRequestRepository[DisplayMessage]):
             query = query.where(DisplayMessage.shown_in == shown_in)
         return await page.read(self._session, query, DisplayMessage.id, descending=True)
 
-    async def take_ended(self, now: datetime, limit: int) -> Sequence[DisplayMessage]:
+    async def claim_ended(self, now: datetime, limit: int) -> Sequence[DisplayMessage]:
         """Return messages that stations hold and whose end time passed; another core's are left to it."""
-        return await self._take(DisplayMessage.state == _SET, DisplayMessage.end_time <= now, limit=limit)
+        return await self._claim(DisplayMessage.state == _SET, DisplayMessage.end_time <= now, limit=limit)
 
-    async def take_of_ended_transactions(self, limit: int) -> Sequence[DisplayMessage]:
+    async def claim_of_ended_transactions(self, limit: int) -> Sequence[DisplayMessage]:
         """Return messages that stations hold for a transaction that ended."""
         ended = has_ended(DisplayMessage.tenant_id, DisplayMessage.station_id, DisplayMessage.transaction_id)
-        return await self._take(DisplayMessage.state == _SET, DisplayMessage.transaction_id != "", ended, limit=limit)
+        return await self._claim(DisplayMessage.state == _SET, DisplayMessage.transaction_id != "", ended, limit=limit)

@@ -48,7 +48,7 @@ class DisplayMessageServicer(display_message_pb2_grpc.DisplayMessageServiceServi
     ) -> pb.SetDisplayMessageResponse:
         tenant_id, station_id = caller(context).tenant_id, required("target.station_id", request.target.station_id)
         message = request.request.message
-        await self._take_in(tenant_id, request.target, message)
+        await self._record_request(tenant_id, request.target, message)
         try:
             response = await self._services.commands.call(context, request, pb.SetDisplayMessageResponse)
         except (InvalidArgument, NotFound) as error:
@@ -99,7 +99,7 @@ class DisplayMessageServicer(display_message_pb2_grpc.DisplayMessageServiceServi
             )
         return pb.ListDisplayMessagesResponse(display_messages=[to_proto(row) for row in rows], next_page_token=token)
 
-    async def _take_in(self, tenant_id: str, target: CommandTarget, message: ocpp.MessageInfo) -> None:
+    async def _record_request(self, tenant_id: str, target: CommandTarget, message: ocpp.MessageInfo) -> None:
         """Enter a message into the record as requested, with an id if it has none."""
         now = self._services.clock()
         _check(message, now)

@@ -9,7 +9,7 @@ from citrine.ocpp.v2 import firmware_management_pb2 as ocpp
 from citrine_core.blocks.firmware_management.campaigns.following import follow, let_wait_again
 from citrine_core.blocks.firmware_management.models import FirmwareUpdate
 from citrine_core.blocks.firmware_management.repository import OF_UPDATE, FirmwareRepository, UpdateKey
-from citrine_core.blocks.firmware_management.updates import changed_event, move, take_answer, take_boot, take_status
+from citrine_core.blocks.firmware_management.updates import apply_answer, apply_boot, apply_status, changed_event, move
 from citrine_core.db import UnitOfWork
 from citrine_core.dispatch import Answered, Call, Failed, handles, handles_answer, handles_failure
 from citrine_core.services import Services
@@ -48,7 +48,7 @@ class FirmwareManagementHandlers:
                 update.update_time = call.receive_time
                 continue
             history.append(_status_row(call, update))
-            if update is not None and take_status(update, call.message, call.receive_time, self._silence):
+            if update is not None and apply_status(update, call.message, call.receive_time, self._silence):
                 changed[update.station_id, update.request_id] = update
                 work.emit(changed_event(update))
         await FirmwareRepository(work.session).add_statuses(history)
@@ -65,7 +65,7 @@ class FirmwareManagementHandlers:
         active = await FirmwareRepository(work.session).active_updates(answered.tenant_id, answered.station_id)
         update = await self._asked_for(work, answered)
         update.command_id = answered.command_id
-        changed = [update] if take_answer(update, answered.response, now, self._silence) else []
+        changed = [update] if apply_answer(update, answered.response, now, self._silence) else []
         changed += self._end_others(active, update, answered.response.status, now)
         for row in changed:
             work.emit(changed_event(row))
@@ -171,7 +171,7 @@ async def note_boots(work: UnitOfWork, tenant_id: str, boots: Mapping[str, tuple
     keys = await repository.newest_ids(FirmwareUpdate, tenant_id, boots.keys(), awaiting_boot=True)
     changed = []
     for key, update in (await repository.find_for_update(FirmwareUpdate, tenant_id, keys)).items():
-        if take_boot(update, *boots[key[0]]):
+        if apply_boot(update, *boots[key[0]]):
             work.emit(changed_event(update))
             changed.append(update)
     if changed:

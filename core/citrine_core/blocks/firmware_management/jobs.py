@@ -4,7 +4,7 @@ from citrine_core.blocks.firmware_management.campaigns.following import follow
 from citrine_core.blocks.firmware_management.models import FirmwarePublication, FirmwareUpdate
 from citrine_core.blocks.firmware_management.publications import end_silent_publication
 from citrine_core.blocks.firmware_management.repository import FirmwareRepository
-from citrine_core.blocks.firmware_management.updates import changed_event, take_silence
+from citrine_core.blocks.firmware_management.updates import apply_silence, changed_event
 from citrine_core.services import Services
 
 __all__ = ["Silence"]
@@ -36,7 +36,7 @@ class Silence:
         async with self._unit_of_work() as work:
             rows = await FirmwareRepository(work.session).silent(FirmwareUpdate, now, MOST)
             for row in rows:
-                take_silence(row, now, self._silence)
+                apply_silence(row, now, self._silence)
                 work.emit(changed_event(row))
             await follow(work, rows, now)
             await work.commit()

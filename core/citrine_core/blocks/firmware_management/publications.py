@@ -68,7 +68,7 @@ class PublicationHandlers:
             row = await self._find_or_add(work, call.tenant_id, call.station_id, request_id, call.receive_time)
         if row is None or row.last_status != call.message.status:
             await repository.add_statuses([_status_row(call, request_id)])
-        if row is not None and self._take(row, call):
+        if row is not None and self._apply(row, call):
             work.emit(publication_event(row))
         return ocpp.PublishFirmwareStatusNotificationResponse()
 
@@ -116,7 +116,7 @@ class PublicationHandlers:
             _move(row, pb.PUBLICATION_STATE_UNPUBLISHED, reason, self._clock(), self._silence)
             work.emit(publication_event(row))
 
-    def _take(self, row: FirmwarePublication, call: Call[ocpp.PublishFirmwareStatusNotificationRequest]) -> bool:
+    def _apply(self, row: FirmwarePublication, call: Call[ocpp.PublishFirmwareStatusNotificationRequest]) -> bool:
         message = call.message
         row.last_status = message.status
         row.update_time = call.receive_time

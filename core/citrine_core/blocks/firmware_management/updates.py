@@ -13,12 +13,12 @@ __all__ = [
     "ACTIVE",
     "LONGEST_REASON",
     "State",
+    "apply_answer",
+    "apply_boot",
+    "apply_silence",
+    "apply_status",
     "changed_event",
     "move",
-    "take_answer",
-    "take_boot",
-    "take_silence",
-    "take_status",
     "version_check",
 ]
 
@@ -88,7 +88,7 @@ def move(update: FirmwareUpdate, state: State.ValueType, reason: str, now: datet
     return is_new
 
 
-def take_answer(
+def apply_answer(
     update: FirmwareUpdate, response: ocpp.UpdateFirmwareResponse, now: datetime, silence: timedelta
 ) -> bool:
     """Note what the station answered; return whether that changed the update's state."""
@@ -102,7 +102,7 @@ def take_answer(
     return move(update, pb.FIRMWARE_UPDATE_STATE_ACCEPTED, "", now, silence)
 
 
-def take_status(
+def apply_status(
     update: FirmwareUpdate, message: ocpp.FirmwareStatusNotificationRequest, time: datetime, silence: timedelta
 ) -> bool:
     """Note a status of the station; return whether that changed the update's state.
@@ -115,10 +115,10 @@ def take_status(
     """
     update.last_status = message.status
     if message.status == ocpp.FIRMWARE_STATUS_ENUM_IDLE:
-        return _take_idle(update, time, silence)
-    told = _STATES[message.status]
+        return _apply_idle(update, time, silence)
+    reported = _STATES[message.status]
     if update.state == pb.FIRMWARE_UPDATE_STATE_SUPERSEDED or (
-        update.state == pb.FIRMWARE_UPDATE_STATE_INSTALLED and told != pb.FIRMWARE_UPDATE_STATE_FAILED
+        update.state == pb.FIRMWARE_UPDATE_STATE_INSTALLED and reported != pb.FIRMWARE_UPDATE_STATE_FAILED
     ):
         # L01.FR.24: what was cancelled may still be said to have failed.
         update.update_time = time
@@ -127,14 +127,14 @@ def take_status(
     update.superseded_by = None
     update.status = message.status
     update.status_time = time
-    if told == pb.FIRMWARE_UPDATE_STATE_INSTALLED and booted_since:
+    if reported == pb.FIRMWARE_UPDATE_STATE_INSTALLED and booted_since:
         # L01.FR.32 (a): the firmware that it booted with says so itself.
         update.awaits_boot = False
-    reason = _said(message) if told == pb.FIRMWARE_UPDATE_STATE_FAILED else ""
-    return move(update, told, reason, time, silence)
+    reason = _said(message) if reported == pb.FIRMWARE_UPDATE_STATE_FAILED else ""
+    return move(update, reported, reason, time, silence)
 
 
-def take_boot(update: FirmwareUpdate, version: str, time: datetime) -> bool:
+def apply_boot(update: FirmwareUpdate, version: str, time: datetime) -> bool:
     """Note that the station booted, with which firmware; return whether that changed what the update tells."""
     before = (update.version_after, version_check(update))
     update.version_after = version
@@ -144,7 +144,7 @@ def take_boot(update: FirmwareUpdate, version: str, time: datetime) -> bool:
     return before != (update.version_after, version_check(update))
 
 
-def take_silence(update: FirmwareUpdate, now: datetime, silence: timedelta) -> bool:
+def apply_silence(update: FirmwareUpdate, now: datetime, silence: timedelta) -> bool:
     """End an update that nothing was heard of for too long; return True."""
     if _has_what_was_wanted(update):
         reason = "it booted with the version that was wanted, and did not say Installed"
@@ -185,7 +185,7 @@ def _said(message: ocpp.UpdateFirmwareResponse | ocpp.FirmwareStatusNotification
     return f"{said}: {message.status_info.reason_code} {message.status_info.additional_info}".rstrip()
 
 
-def _take_idle(update: FirmwareUpdate, time: datetime, silence: timedelta) -> bool:
+def _apply_idle(update: FirmwareUpdate, time: datetime, silence: timedelta) -> bool:
     if update.state not in ACTIVE or update.state == pb.FIRMWARE_UPDATE_STATE_REQUESTED:
         update.update_time = time
         return False

@@ -26,7 +26,7 @@ INTERVAL = timedelta(seconds=30)
 def block(services: Services) -> Block:
     """Return the block, put together."""
     lists = LocalLists(services)
-    job = Job("local lists", INTERVAL, lists.tend)
+    job = Job("local lists", INTERVAL, lists.synchronize)
     lists.wake = job.wake
 
     async def tokens_changed(work: UnitOfWork, tenant_id: str, keys: Sequence[tuple[str, str]]) -> None:

@@ -92,16 +92,16 @@ class LocalAuthListHandlers:
             row.next_time = later(self._clock(), row.attempts)
 
     @handles_answer(ocpp.GetLocalListVersionResponse)
-    async def version_told(
+    async def version_reported(
         self, work: UnitOfWork, answered: Answered[ocpp.GetLocalListVersionRequest, ocpp.GetLocalListVersionResponse]
     ) -> None:
         """Compare the version that the station has with the one that it confirmed."""
         row = await LocalListRepository(work.session).lock(answered.tenant_id, answered.station_id)
-        told = answered.response.version_number
-        is_other = row.confirm_time is not None and row.version != told
-        row.version, row.check_time = told, answered.receive_time
+        reported = answered.response.version_number
+        is_other = row.confirm_time is not None and row.version != reported
+        row.version, row.check_time = reported, answered.receive_time
         if is_other:
-            row.problem = f"the station has version {told}"
+            row.problem = f"the station has version {reported}"
             self._become(work, row, LOCAL_LIST_STATE_MISMATCH)
             if row.keep_in_step:
                 self._repair(work, row)

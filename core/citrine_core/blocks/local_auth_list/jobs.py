@@ -32,7 +32,7 @@ __all__ = ["LocalLists", "Sent", "later"]
 
 logger = logging.getLogger(__name__)
 
-TURN = timedelta(seconds=30)
+CLAIM_TIME = timedelta(seconds=30)
 """How long a list counts as being sent beyond the timeout of a message; after that its sender is gone."""
 
 CHECKS = timedelta(hours=24)
@@ -123,27 +123,27 @@ class LocalLists:
         if row.version is None:
             await self._services.commands.send(who, target, ocpp.GetLocalListVersionRequest())
 
-    async def tend(self) -> None:
+    async def synchronize(self) -> None:
         """Look after the lists that are due; meant for a job."""
         places = asyncio.Semaphore(AT_A_TIME)
         async with self._unit_of_work(read_only=True) as work:
             due = await LocalListRepository(work.session).due(self._clock(), BATCH)
         async with asyncio.TaskGroup() as tasks:
             for tenant_id, station_id, boot_time in due:
-                tending = self._tend_in_turn(places, tenant_id, station_id, boot_time)
-                tasks.create_task(tending, name=f"local list of {station_id}")
+                synchronizing = self._synchronize_limited(places, tenant_id, station_id, boot_time)
+                tasks.create_task(synchronizing, name=f"local list of {station_id}")
 
-    async def _tend_in_turn(
+    async def _synchronize_limited(
         self, places: asyncio.Semaphore, tenant_id: str, station_id: str, boot_time: datetime | None
     ) -> None:
         async with places:
             try:
-                await self._tend(tenant_id, station_id, boot_time)
+                await self._synchronize(tenant_id, station_id, boot_time)
             except DatabaseUnavailable:
                 # It is still due. The other lists must not end with this one.
                 waits_for_database("local lists", station_id=station_id)
 
-    async def _tend(self, tenant_id: str, station_id: str, boot_time: datetime | None) -> None:
+    async def _synchronize(self, tenant_id: str, station_id: str, boot_time: datetime | None) -> None:
         who, target = system_caller(tenant_id, "local list"), common.CommandTarget(station_id=station_id)
         row, asking = await self._look(tenant_id, station_id, boot_time)
         try:
@@ -275,7 +275,7 @@ class LocalLists:
             messages = messages_of(FULL if full else DIFFERENTIAL, entries, limits, first)
             if target.when_online and len(messages) > 1:
                 raise InvalidArgument("target.when_online", f"can't be: the list takes {len(messages)} messages")
-            row.claim_id, row.claim_time, row.claim_version = claim_id, now + self._turn(target), first
+            row.claim_id, row.claim_time, row.claim_version = claim_id, now + self._claim_time(target), first
             # Should this core vanish, another one goes on.
             row.next_time = row.next_time or row.claim_time
             row.sent_version = max(row.sent_version, first + len(messages) - 1)
@@ -286,8 +286,8 @@ class LocalLists:
 
     async def _go_on(self, who: Caller, target: common.CommandTarget, claim_id: str) -> bool:
         async with self._unit_of_work() as work:
-            until = self._clock() + self._turn(target)
-            is_ours = await LocalListRepository(work.session).keep_claim(
+            until = self._clock() + self._claim_time(target)
+            is_ours = await LocalListRepository(work.session).extend_claim(
                 who.tenant_id, target.station_id, claim_id, until
             )
             await work.commit()
@@ -305,9 +305,11 @@ class LocalLists:
                     work.after_commit(self.wake)
             await work.commit()
 
-    def _turn(self, target: common.CommandTarget) -> timedelta:
+    def _claim_time(self, target: common.CommandTarget) -> timedelta:
         timeout: Duration = target.timeout
-        return TURN + (timeout.ToTimedelta() if target.HasField("timeout") else self._services.settings.default_timeout)
+        return CLAIM_TIME + (
+            timeout.ToTimedelta() if target.HasField("timeout") else self._services.settings.default_timeout
+        )
 
 
 async def _difference(work: UnitOfWork, row: LocalList) -> tuple[bool, Sequence[Entry]]:

@@ -195,8 +195,8 @@ class LocalListRepository:
 
     async def tokens_changed(self, tenant_id: str, keys: Collection[tuple[str, str]], now: datetime) -> bool:
         """Note that lists which are kept in step have to look at tokens again; return False where there are none."""
-        kept = (_LISTS.c.tenant_id == tenant_id, _LISTS.c.keep_in_step)
-        result = await self._session.execute(update(_LISTS).where(*kept).values(next_time=now))
+        in_step = (_LISTS.c.tenant_id == tenant_id, _LISTS.c.keep_in_step)
+        result = await self._session.execute(update(_LISTS).where(*in_step).values(next_time=now))
         if not result.rowcount:  # type: ignore[attr-defined]  # of a cursor
             return False
         for id_token, type_name in keys:
@@ -207,7 +207,7 @@ class LocalListRepository:
                 literal(type_of(type_name)),
                 literal(id_token),
                 true(),
-            ).where(*kept)
+            ).where(*in_step)
             statement = insert_statement(self._session, _ENTRIES).from_select([*_KEY, "id_token", "stale"], source)
             await self._session.execute(
                 statement.on_conflict_do_update(index_elements=list(_KEY), set_={"stale": True})
@@ -235,7 +235,7 @@ class LocalListRepository:
         )
         return [(tenant_id, station_id, boot_time) for tenant_id, station_id, boot_time in rows]
 
-    async def keep_claim(self, tenant_id: str, station_id: str, claim_id: str, until: datetime) -> bool:
+    async def extend_claim(self, tenant_id: str, station_id: str, claim_id: str, until: datetime) -> bool:
         """Go on sending a list; return False where somebody else took over."""
         result = await self._session.execute(
             update(_LISTS)

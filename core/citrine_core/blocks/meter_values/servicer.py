@@ -49,13 +49,13 @@ def _filters(request: pb.ListSamplesRequest) -> dict[str, Any]:
     measurand = number_of(MeasurandEnum, request.measurand) if request.measurand else None
     if request.measurand and measurand is None:
         raise InvalidArgument("measurand", "is not a measurand of OCPP")
-    taken = request.taken
+    period = request.taken
     return {
         "transaction_id": request.transaction_id or None,
         "evse_id": request.evse_id if request.HasField("evse_id") else None,
         "connector_id": request.connector_id if request.HasField("connector_id") else None,
-        "start": taken.start.ToDatetime(UTC) if taken.HasField("start") else None,
-        "end": taken.end.ToDatetime(UTC) if taken.HasField("end") else None,
+        "start": period.start.ToDatetime(UTC) if period.HasField("start") else None,
+        "end": period.end.ToDatetime(UTC) if period.HasField("end") else None,
         "measurand": measurand,
         "context": request.context or None,
         "phase": request.phase or None,

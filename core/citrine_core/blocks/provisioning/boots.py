@@ -8,7 +8,7 @@ from citrine.events.v1.events_pb2 import Event, StationBooted
 from citrine.ocpp.v2 import provisioning_pb2 as ocpp
 from citrine.ocpp.v2.availability_pb2 import HeartbeatRequest, HeartbeatResponse
 from citrine_core.blocks.firmware_management import note_boots
-from citrine_core.blocks.provisioning.configuration.boots import Boot, Status, Told, registrations_at_boot
+from citrine_core.blocks.provisioning.configuration.boots import Boot, Registration, Status, registrations_at_boot
 from citrine_core.blocks.provisioning.records import record_boots
 from citrine_core.blocks.transactions.repository import TransactionRepository
 from citrine_core.db import UnitOfWork
@@ -42,23 +42,23 @@ class BootHandlers:
         policies = await registrations.find_policies(tenant_id, {call.station_id for call in calls})
         known = {call.station_id: call for call in calls if call.station_id in policies}
         boots = [_boot(call, policies[station_id]) for station_id, call in known.items()]
-        told = await registrations_at_boot(work, tenant_id, boots, now)
-        answers = [self._answer(policies.get(call.station_id), told.get(call.station_id), now) for call in calls]
+        decisions = await registrations_at_boot(work, tenant_id, boots, now)
+        answers = [self._answer(policies.get(call.station_id), decisions.get(call.station_id), now) for call in calls]
         inventory_time = now + self._settings.inventory_delay
         rows = {
-            station_id: _boot_row(call, told[station_id].status, policies[station_id], inventory_time)
+            station_id: _boot_row(call, decisions[station_id].status, policies[station_id], inventory_time)
             for station_id, call in known.items()
         }
         await registrations.put_boots(tenant_id, rows)
         for call in calls:
-            if call.station_id in told:
-                booted = StationBooted(request=call.message, status=told[call.station_id].status)
+            if call.station_id in decisions:
+                booted = StationBooted(request=call.message, status=decisions[call.station_id].status)
                 work.emit(Event(tenant_id=tenant_id, station_id=call.station_id, station_booted=booted))
         restarted = {boot.station_id for boot in boots if boot.restarted}
         await record_boots(work, tenant_id, restarted, now)
         await note_boots(work, tenant_id, {station_id: _firmware(known[station_id]) for station_id in restarted})
         # Some stations never end what was under way when they lost their power.
-        accepted = {station_id for station_id, answer in told.items() if answer.status == _ACCEPTED}
+        accepted = {station_id for station_id, answer in decisions.items() if answer.status == _ACCEPTED}
         back = restarted | {station_id for station_id, policy in policies.items() if policy.registration == _PENDING}
         await TransactionRepository(work.session).mark_open_as_orphaned(tenant_id, accepted & back, now)
         work.after_commit(self._wake)
@@ -73,12 +73,14 @@ class BootHandlers:
         answer.current_time.FromDatetime(self._clock())
         return [answer] * len(calls)
 
-    def _answer(self, policy: Policy | None, told: Told | None, now: datetime) -> ocpp.BootNotificationResponse:
+    def _answer(
+        self, policy: Policy | None, registration: Registration | None, now: datetime
+    ) -> ocpp.BootNotificationResponse:
         # A station that was removed while its websocket was open is not welcome any more.
-        status = told.status if told is not None else ocpp.REGISTRATION_STATUS_ENUM_REJECTED
+        status = registration.status if registration is not None else ocpp.REGISTRATION_STATUS_ENUM_REJECTED
         interval = policy.boot_interval if policy is not None else None
-        if interval is None and told is not None and status == _ACCEPTED:
-            interval = told.heartbeat_interval
+        if interval is None and registration is not None and status == _ACCEPTED:
+            interval = registration.heartbeat_interval
         default = self._settings.heartbeat_interval if status == _ACCEPTED else self._settings.pending_interval
         answer = ocpp.BootNotificationResponse(
             status=status, interval=interval if interval is not None else default // timedelta(seconds=1)

@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 INTERVAL = timedelta(hours=1)
 """Time from one look for such stations to the next."""
 
-KEPT = timedelta(days=7)
+RETENTION = timedelta(days=7)
 """How long a station is held that does not connect."""
 
 MAX_ROWS = 100
@@ -38,7 +38,7 @@ class HeldStations:
 
     async def run(self) -> None:
         """Remove those that were not heard of for a week: the places are few, and anybody can take them."""
-        since = self._services.clock() - KEPT
+        since = self._services.clock() - RETENTION
         while True:
             async with self._services.unit_of_work() as work:
                 stations = StationRepository(work.session)

@@ -202,12 +202,12 @@ def _groups(message: Message, rest: Message, field: str, limits: Limits) -> Iter
     items = list(getattr(message, field))
     most = limits.items or len(items)
     around, sizes = _sizes(rest, field, items) if limits.size is not None else (0, [0] * len(items))
-    room = (limits.size or 0) - around
+    available = (limits.size or 0) - around
     group: list[Any] = []
     used = 0
     for item, size in zip(items, sizes, strict=True):
         # Each item but the first follows a comma.
-        full = limits.size is not None and used + len(group) + size > room
+        full = limits.size is not None and used + len(group) + size > available
         if group and (len(group) == most or full):
             yield group
             group, used = [], 0

@@ -22,7 +22,7 @@ from citrine_core.resources.reports import (
     ReportRun,
     report_answered,
     report_failed,
-    take_parts,
+    store_parts,
 )
 from citrine_core.resources.stations.registrations import RegistrationRepository
 from citrine_core.services import Services
@@ -51,7 +51,7 @@ class ReportHandlers:
     ) -> Sequence[ocpp.NotifyReportResponse]:
         """Store parts of reports, asked for or not, in any order. One that comes again has no effect."""
         now = self._clock()
-        fresh = await take_parts(work, REPORT_KIND_DEVICE_MODEL, [_part(call) for call in calls])
+        fresh = await store_parts(work, REPORT_KIND_DEVICE_MODEL, [_part(call) for call in calls])
         rows: list[dict[str, Any]] = []
         for call, is_fresh in zip(calls, fresh, strict=True):
             if is_fresh:
@@ -153,7 +153,7 @@ def _part(call: Call[ocpp.NotifyReportRequest]) -> Part:
 
 def _masked(message: ocpp.NotifyReportRequest) -> ocpp.NotifyReportRequest:
     """Return the part without the values that nobody may see; a station should not have sent them."""
-    secret = [position for position, data in enumerate(message.report_data) if _tells_secret(data)]
+    secret = [position for position, data in enumerate(message.report_data) if _reveals_secret(data)]
     if not secret:
         return message
     masked = ocpp.NotifyReportRequest()
@@ -166,7 +166,7 @@ def _masked(message: ocpp.NotifyReportRequest) -> ocpp.NotifyReportRequest:
     return masked
 
 
-def _tells_secret(data: ocpp.ReportData) -> bool:
+def _reveals_secret(data: ocpp.ReportData) -> bool:
     return any(attribute.HasField("value") and _is_secret(data, attribute) for attribute in data.variable_attribute)
 
 

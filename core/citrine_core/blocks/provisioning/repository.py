@@ -93,7 +93,7 @@ class VariableRepository:
         """Store values, and leave what else is known of the variables."""
         base = {"tenant_id": tenant_id, "station_id": station_id, "update_time": now, **dict.fromkeys(_DESCRIPTION)}
         rows = [{**base, **key._asdict(), "name_key": key.name_key, "value": value} for key, value in values.items()]
-        await upsert(self._session, _TABLE, rows, _KEY, keep=(*_DESCRIPTION, *_SPELLING))
+        await upsert(self._session, _TABLE, rows, _KEY, preserve=(*_DESCRIPTION, *_SPELLING))
 
     async def find_known(
         self, tenant_id: str, station_id: str, keys: Collection[VariableKey]

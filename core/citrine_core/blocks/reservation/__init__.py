@@ -5,7 +5,7 @@ from functools import partial
 from citrine.api.v1 import reservation_pb2_grpc
 from citrine_core.blocks.reservation.handlers import ReservationHandlers
 from citrine_core.blocks.reservation.implied_uses import StartedFromAfar, find_reservations_used
-from citrine_core.blocks.reservation.jobs import INTERVAL, ReservationKeeper
+from citrine_core.blocks.reservation.jobs import INTERVAL, ReservationExpiry
 from citrine_core.blocks.reservation.models import Reservation
 from citrine_core.blocks.reservation.record import ReservationUse, use_reservations
 from citrine_core.blocks.reservation.repository import ReservationRepository
@@ -16,8 +16,8 @@ from citrine_core.services import Services
 
 __all__ = [
     "Reservation",
+    "ReservationExpiry",
     "ReservationHandlers",
-    "ReservationKeeper",
     "ReservationRepository",
     "ReservationServicer",
     "ReservationUse",
@@ -30,7 +30,7 @@ __all__ = [
 
 def block(services: Services) -> Block:
     """Return the block, put together."""
-    job = Job("reservations that end by themselves", INTERVAL, ReservationKeeper(services).run)
+    job = Job("reservations that end by themselves", INTERVAL, ReservationExpiry(services).run)
     return Block(
         "reservation",
         [ReservationHandlers(services, job.wake)],

@@ -49,7 +49,7 @@ class ReservationHandlers:
             row = meant(found[call.station_id, call.message.reservation_id])
             state = state_after_update(call.message.reservation_update_status)
             if row is not None and state is not None:
-                _take_update(work, row, state, call, now)
+                _apply_update(work, row, state, call, now)
         return [ocpp.ReservationStatusUpdateResponse()] * len(calls)
 
     @handles_answer(ocpp.ReserveNowResponse)
@@ -136,7 +136,7 @@ def _asked(rows: Sequence[Reservation]) -> Reservation | None:
     return next((row for row in rows if row.status is None and row.state != _FAILED), None)
 
 
-def _take_update(
+def _apply_update(
     work: UnitOfWork, row: Reservation, state: int, call: Call[ocpp.ReservationStatusUpdateRequest], now: datetime
 ) -> None:
     content = call.message.SerializeToString()

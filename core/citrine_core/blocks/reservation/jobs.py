@@ -17,7 +17,7 @@ from citrine_core.errors import CoreError
 from citrine_core.rpc import system_caller
 from citrine_core.services import Services
 
-__all__ = ["INTERVAL", "ReservationKeeper"]
+__all__ = ["INTERVAL", "ReservationExpiry"]
 
 logger = logging.getLogger(__name__)
 
@@ -33,10 +33,10 @@ RETRY_TIME = timedelta(minutes=15)
 MAX_ROWS = 200
 """Reservations of one transaction at most."""
 
-Take = Callable[[ReservationRepository], Awaitable[Sequence[Reservation]]]
+Claim = Callable[[ReservationRepository], Awaitable[Sequence[Reservation]]]
 
 
-class ReservationKeeper:
+class ReservationExpiry:
     """Keeps the record true where stations say nothing. Several cores may do so at the same time."""
 
     def __init__(self, services: Services) -> None:
@@ -49,24 +49,26 @@ class ReservationKeeper:
         now = self._clock()
         expired, failed = ReservationState.RESERVATION_STATE_EXPIRED, ReservationState.RESERVATION_STATE_FAILED
         removed = ReservationState.RESERVATION_STATE_REMOVED
-        await self._end(lambda rows: rows.take_expired(now, MAX_ROWS), expired, now, "its time passed")
+        await self._end(lambda rows: rows.claim_expired(now, MAX_ROWS), expired, now, "its time passed")
         await self._end(
-            lambda rows: rows.take_unanswered(now, MAX_ROWS), failed, now, "nothing is known of its command"
+            lambda rows: rows.claim_unanswered(now, MAX_ROWS), failed, now, "nothing is known of its command"
         )
         await self._end(
-            lambda rows: rows.take_out_of_order(now - SAY_TIME, MAX_ROWS), removed, now, "its EVSE is out of order"
+            lambda rows: rows.claim_out_of_order(now - SAY_TIME, MAX_ROWS), removed, now, "its EVSE is out of order"
         )
-        await self._ask_again(lambda rows: rows.take_lost_at_boot(MAX_ROWS), now, "the station booted")
+        await self._ask_again(lambda rows: rows.claim_forgotten_at_boot(MAX_ROWS), now, "the station booted")
         await self._ask_again(
-            lambda rows: rows.take_lost_at_evse(now - SAY_TIME, MAX_ROWS), now, "the station says that its EVSE is free"
+            lambda rows: rows.claim_forgotten_at_evse(now - SAY_TIME, MAX_ROWS),
+            now,
+            "the station says that its EVSE is free",
         )
         await self._clean_up(now)
 
-    async def _end(self, take: Take, state: int, now: datetime, detail: str) -> None:
+    async def _end(self, claim: Claim, state: int, now: datetime, detail: str) -> None:
         count = MAX_ROWS
         while count == MAX_ROWS:
             async with self._unit_of_work() as work:
-                rows = await take(ReservationRepository(work.session))
+                rows = await claim(ReservationRepository(work.session))
                 for row in rows:
                     expired = state == ReservationState.RESERVATION_STATE_EXPIRED
                     time = row.expire_time if expired else now
@@ -76,18 +78,18 @@ class ReservationKeeper:
                 await work.commit()
             count = len(rows)
 
-    async def _ask_again(self, take: Take, now: datetime, detail: str) -> None:
+    async def _ask_again(self, claim: Claim, now: datetime, detail: str) -> None:
         """Have stations take reservations once more that they may have lost: under the same id, so that it is one."""
         async with self._unit_of_work() as work:
-            rows = await take(ReservationRepository(work.session))
+            rows = await claim(ReservationRepository(work.session))
             for row in rows:
                 requested = ReservationState.RESERVATION_STATE_REQUESTED
                 change(work, row, requested, Says.BELIEF, time=now, now=now, detail=f"{detail}: it is asked again")
                 row.status, row.resends = None, row.resends + 1
                 row.deadline_time = row.expire_time + RETRY_TIME
-            lost = [(row.tenant_id, row.station_id, ReserveNowRequest.FromString(row.request)) for row in rows]
+            forgotten = [(row.tenant_id, row.station_id, ReserveNowRequest.FromString(row.request)) for row in rows]
             await work.commit()
-        for tenant_id, station_id, request in lost:
+        for tenant_id, station_id, request in forgotten:
             target = CommandTarget(
                 station_id=station_id, when_online=True, expire_time=request.expiry_date_time, reason=detail
             )
@@ -101,8 +103,8 @@ class ReservationKeeper:
             assert row.clean_up_time is not None
             again = now + RETRY_TIME if row.expire_time > now else None
             # Taken before it is done, so that no other core does it as well.
-            taken = await self._set_clean_up(row.id, row.clean_up_time, again)
-            if taken and again is not None and await self._cancel(row):
+            claimed = await self._set_clean_up(row.id, row.clean_up_time, again)
+            if claimed and again is not None and await self._cancel(row):
                 await self._set_clean_up(row.id, again, None)
 
     async def _set_clean_up(self, row_id: int, before: datetime, after: datetime | None) -> bool:

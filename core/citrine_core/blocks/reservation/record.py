@@ -118,7 +118,7 @@ async def replace_at_evse(work: UnitOfWork, by: Reservation, *, time: datetime, 
     """
     if by.evse_id is None:
         return
-    for row in await ReservationRepository(work.session).take_active_at(by.tenant_id, by.station_id, by.evse_id):
+    for row in await ReservationRepository(work.session).lock_active_at(by.tenant_id, by.station_id, by.evse_id):
         if row.reservation_id != by.reservation_id:
             detail = f"the station accepted reservation {by.reservation_id} of its EVSE"
             removed = ReservationState.RESERVATION_STATE_REMOVED

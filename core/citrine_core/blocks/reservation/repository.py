@@ -34,7 +34,7 @@ class ReservationRepository(StationRequestRepository[Reservation]):
 
     table = Reservation
     number = "reservation_id"
-    requested, held = _REQUESTED, _ACTIVE
+    requested, active = _REQUESTED, _ACTIVE
     name, asking = "reservation", "being asked for reservation"
 
     async def find_for_update(
@@ -82,17 +82,17 @@ class ReservationRepository(StationRequestRepository[Reservation]):
         )
         return rows.all()
 
-    async def take_active_at(self, tenant_id: str, station_id: str, evse_id: int) -> Sequence[Reservation]:
+    async def lock_active_at(self, tenant_id: str, station_id: str, evse_id: int) -> Sequence[Reservation]:
         """Return the active reservations of an EVSE, and keep others from changing them meanwhile."""
         row = Reservation
         of_evse = (row.tenant_id == tenant_id, row.station_id == station_id, row.evse_id == evse_id)
         return await self._lock(*of_evse, row.state == _ACTIVE)
 
-    async def take_expired(self, now: datetime, limit: int) -> Sequence[Reservation]:
+    async def claim_expired(self, now: datetime, limit: int) -> Sequence[Reservation]:
         """Return active reservations whose time passed; those that another core is at are left to it."""
-        return await self._take(Reservation.state == _ACTIVE, Reservation.expire_time <= now, limit=limit)
+        return await self._claim(Reservation.state == _ACTIVE, Reservation.expire_time <= now, limit=limit)
 
-    async def take_out_of_order(self, since: datetime, limit: int) -> Sequence[Reservation]:
+    async def claim_out_of_order(self, since: datetime, limit: int) -> Sequence[Reservation]:
         """Return active reservations of which every EVSE that could serve them is faulted or unavailable.
 
         Args:
@@ -102,14 +102,14 @@ class ReservationRepository(StationRequestRepository[Reservation]):
         row = Reservation
         # What the station said before it accepted the reservation is of no account.
         broken = all_out_of_order(row.tenant_id, row.station_id, row.evse_id, after=row.state_time, until=since)
-        return await self._take(row.state == _ACTIVE, broken, limit=limit)
+        return await self._claim(row.state == _ACTIVE, broken, limit=limit)
 
-    async def take_lost_at_boot(self, limit: int) -> Sequence[Reservation]:
+    async def claim_forgotten_at_boot(self, limit: int) -> Sequence[Reservation]:
         """Return active reservations that were made before the last boot of their station, which is accepted since."""
         restarted = has_restarted(Reservation.tenant_id, Reservation.station_id, since=Reservation.state_time)
-        return await self._take(Reservation.state == _ACTIVE, restarted, limit=limit)
+        return await self._claim(Reservation.state == _ACTIVE, restarted, limit=limit)
 
-    async def take_lost_at_evse(self, since: datetime, limit: int) -> Sequence[Reservation]:
+    async def claim_forgotten_at_evse(self, since: datetime, limit: int) -> Sequence[Reservation]:
         """Return active reservations of an EVSE that has said since that all its connectors are available.
 
         Args:
@@ -119,7 +119,7 @@ class ReservationRepository(StationRequestRepository[Reservation]):
         row = Reservation
         # What the station said before it accepted the reservation is of no account.
         free = all_available(row.tenant_id, row.station_id, row.evse_id, after=row.state_time, until=since)
-        return await self._take(row.state == _ACTIVE, row.resends < MOST_RESENDS, free, limit=limit)
+        return await self._claim(row.state == _ACTIVE, row.resends < MOST_RESENDS, free, limit=limit)
 
     async def doubtful(self, now: datetime, limit: int) -> Sequence[Reservation]:
         """Return reservations that a station may hold without our knowing, and is to be told to cancel by now."""
@@ -146,9 +146,9 @@ class ReservationRepository(StationRequestRepository[Reservation]):
         """Tell whether any reservation is to be billed now."""
         return bool(await self._session.scalar(select(exists().where(Reservation.bill_time <= now))))
 
-    async def take_unbilled(self, now: datetime, limit: int) -> Sequence[Reservation]:
+    async def claim_unbilled(self, now: datetime, limit: int) -> Sequence[Reservation]:
         """Return reservations that are to be billed now, or whose end is another now; nobody else takes them then."""
-        return await self._take(Reservation.bill_time <= now, limit=limit)
+        return await self._claim(Reservation.bill_time <= now, limit=limit)
 
     async def set_bill_time(self, rows: Collection[Reservation], time: datetime | None) -> None:
         """Say when reservations are to be billed next. None: they are billed."""

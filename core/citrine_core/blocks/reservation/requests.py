@@ -16,7 +16,7 @@ from citrine_core.errors import CoreError, InvalidArgument
 from citrine_core.resources.tokens import TokenRepository, lookup_of
 from citrine_core.rpc import check_length
 
-__all__ = ["ReservationDesk", "new_row"]
+__all__ = ["ReservationRequests", "new_row"]
 
 _GROUP_TYPE = "Central"
 """Type of a group's id: the CSMS made it."""
@@ -34,7 +34,7 @@ MARGIN = timedelta(minutes=1)
 """By when the end of a command is stored after that."""
 
 
-class ReservationDesk:
+class ReservationRequests:
     """Takes in what operators ask for, before it is sent.
 
     Args:
@@ -46,7 +46,7 @@ class ReservationDesk:
         self._unit_of_work = unit_of_work
         self._clock = clock
 
-    async def take_in(self, tenant_id: str, target: CommandTarget, request: ReserveNowRequest) -> None:
+    async def record(self, tenant_id: str, target: CommandTarget, request: ReserveNowRequest) -> None:
         """Enter a reservation into the record as requested. Concurrent calls for one station take turns.
 
         Where the id of the request is 0, one is chosen; and where the command may wait for the station, it waits

@@ -7,7 +7,7 @@ from citrine.api.v1 import reservation_pb2_grpc
 from citrine.ocpp.v2 import reservation_pb2 as ocpp
 from citrine_core.blocks.reservation.models import Reservation
 from citrine_core.blocks.reservation.repository import ReservationRepository
-from citrine_core.blocks.reservation.requests import ReservationDesk
+from citrine_core.blocks.reservation.requests import ReservationRequests
 from citrine_core.errors import InvalidArgument, NotFound
 from citrine_core.rpc import caller, open_page, required
 from citrine_core.services import Services
@@ -20,7 +20,7 @@ class ReservationServicer(reservation_pb2_grpc.ReservationServiceServicer):
 
     def __init__(self, services: Services) -> None:
         self._services = services
-        self._desk = ReservationDesk(services.unit_of_work, services.clock)
+        self._requests = ReservationRequests(services.unit_of_work, services.clock)
 
     async def ReserveNow(
         self,
@@ -29,12 +29,12 @@ class ReservationServicer(reservation_pb2_grpc.ReservationServiceServicer):
     ) -> pb.ReserveNowResponse:
         tenant_id, target, asked = caller(context).tenant_id, request.target, request.request
         required("target.station_id", target.station_id)
-        await self._desk.take_in(tenant_id, target, asked)
+        await self._requests.record(tenant_id, target, asked)
         try:
             response = await self._services.commands.call(context, request, pb.ReserveNowResponse)
         except (InvalidArgument, NotFound) as error:
             # Perhaps it was refused before a command was made, of whose end the handlers would hear.
-            await self._desk.give_back(tenant_id, target.station_id, asked.id, error)
+            await self._requests.give_back(tenant_id, target.station_id, asked.id, error)
             raise
         response.reservation.CopyFrom(await self._find(tenant_id, target.station_id, asked.id, latest=True))
         return response

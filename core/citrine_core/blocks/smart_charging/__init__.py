@@ -16,7 +16,7 @@ from citrine_core.blocks.smart_charging.checks import check_start_profile
 from citrine_core.blocks.smart_charging.handlers import SmartChargingHandlers
 from citrine_core.blocks.smart_charging.jobs import ChargingPlans
 from citrine_core.blocks.smart_charging.models import Capacity, ExternalLimit, Negotiation, ProfileQuery, ProfileRecord
-from citrine_core.blocks.smart_charging.records import ProfileUpkeep
+from citrine_core.blocks.smart_charging.records import ProfileExpiry
 from citrine_core.blocks.smart_charging.repository import forget_charging
 from citrine_core.blocks.smart_charging.servicer import SmartChargingServicer
 from citrine_core.db import UnitOfWork
@@ -32,9 +32,9 @@ __all__ = [
     "Negotiation",
     "PlanTriggers",
     "ProfileAnswers",
+    "ProfileExpiry",
     "ProfileQuery",
     "ProfileRecord",
-    "ProfileUpkeep",
     "SmartChargingHandlers",
     "SmartChargingServicer",
     "block",
@@ -46,7 +46,7 @@ __all__ = [
 def block(services: Services) -> Block:
     """Return the block, put together."""
     plans = ChargingPlans(services)
-    upkeep = ProfileUpkeep(services.unit_of_work, services.clock)
+    expiry = ProfileExpiry(services.unit_of_work, services.clock)
 
     async def renegotiate(work: UnitOfWork, tenant_id: str, station_id: str) -> object:
         return await plans.renegotiate(work, tenant_id, station_id, 0, pb.CHARGING_NEGOTIATION_CAUSE_CAPACITY)
@@ -65,6 +65,6 @@ def block(services: Services) -> Block:
         [partial(smart_charging_pb2_grpc.add_SmartChargingServiceServicer_to_server, servicer)],
         ["citrine.api.v1.SmartChargingService"],
         forget_station=forget_station,
-        jobs=[plans.job, upkeep.job, capacities.job],
+        jobs=[plans.job, expiry.job, capacities.job],
         observers=[triggers.observe],
     )

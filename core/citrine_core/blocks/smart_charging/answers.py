@@ -13,7 +13,7 @@ from citrine_core.blocks.smart_charging.checks import EXTERNAL
 from citrine_core.blocks.smart_charging.jobs import ChargingPlans
 from citrine_core.blocks.smart_charging.models import ProfileRecord
 from citrine_core.blocks.smart_charging.reconcile import query_answered
-from citrine_core.blocks.smart_charging.records import ACCEPTED, WANTED, move, new_record, said, same_profile, take_over
+from citrine_core.blocks.smart_charging.records import ACCEPTED, WANTED, move, new_record, said, same_profile, supersede
 from citrine_core.blocks.smart_charging.repository import ProfileRepository
 from citrine_core.db import UnitOfWork
 from citrine_core.dispatch import Answered, Failed, handles_answer, handles_failure
@@ -53,7 +53,7 @@ class ProfileAnswers:
         row.command_id, row.wanted_until = answered.command_id, None
         status = ocpp.ChargingProfileStatusEnum.Name(response.status).rpartition("_")[2].capitalize()
         if response.status == ocpp.CHARGING_PROFILE_STATUS_ENUM_ACCEPTED:
-            take_over(work, row, rows, time)
+            supersede(work, row, rows, time)
         else:
             move(work, row, pb.CHARGING_PROFILE_STATE_REJECTED, time, said(status, response.status_info))
         await self._plans.schedule_answered(work, row)
@@ -136,7 +136,7 @@ class ProfileAnswers:
         ProfileRepository(work.session).add(row)
         await work.session.flush()
         others = await _records(work, answered, profile_id=row.profile_id)
-        take_over(work, row, others, answered.receive_time)
+        supersede(work, row, others, answered.receive_time)
         await self._plan_anew(work, row)
 
 

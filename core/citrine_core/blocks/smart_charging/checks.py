@@ -281,8 +281,8 @@ def _check_abilities(profile: ChargingProfile, evse_id: int, abilities: Abilitie
 def _check_unit(path: str, unit: int, units: Collection[int]) -> None:
     # K01.FR.26, K08.FR.07
     if units and unit not in units:
-        takes = " and ".join(sorted(_UNITS[unit] for unit in units))
-        raise InvalidArgument(path, f"this station takes {takes} only")
+        accepted = " and ".join(sorted(_UNITS[unit] for unit in units))
+        raise InvalidArgument(path, f"this station takes {accepted} only")
 
 
 def check_get(request: GetChargingProfilesRequest, abilities: Abilities) -> None:

@@ -16,7 +16,7 @@ from citrine_core.blocks.smart_charging.jobs import AWAITING, PENDING, ChargingP
 from citrine_core.blocks.smart_charging.limits import LimitRepository
 from citrine_core.blocks.smart_charging.models import ExternalLimit, Negotiation
 from citrine_core.blocks.smart_charging.planner import NotPossible, read_needs
-from citrine_core.blocks.smart_charging.reconcile import take_report
+from citrine_core.blocks.smart_charging.reconcile import store_report
 from citrine_core.blocks.smart_charging.repository import NegotiationRepository, OpenTransaction
 from citrine_core.blocks.smart_charging.schedules import (
     Curve,
@@ -58,7 +58,7 @@ class SmartChargingHandlers:
         self, work: UnitOfWork, call: Call[ocpp.ReportChargingProfilesRequest]
     ) -> ocpp.ReportChargingProfilesResponse:
         """Store a part of a report of profiles, and bring the record in line with it (K09)."""
-        await take_report(work, call)
+        await store_report(work, call)
         await self._triggers.changed(
             work, call.tenant_id, call.station_id, pb.CHARGING_PLAN_CAUSE_PROFILE, "the station reported its profiles"
         )

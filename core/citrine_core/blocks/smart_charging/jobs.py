@@ -240,7 +240,7 @@ class ChargingPlans:
         async with asyncio.TaskGroup() as tasks:
             while True:
                 self._more.clear()
-                while len(sending) < AT_ONCE and (order := await self._take()) is not None:
+                while len(sending) < AT_ONCE and (order := await self._claim()) is not None:
                     sending.add(tasks.create_task(self._send(order), name=f"schedule {order.station_id}"))
                 if not sending:
                     return
@@ -252,13 +252,13 @@ class ChargingPlans:
     async def _more_or_never(self) -> None:
         await self._more.wait()
 
-    async def _take(self) -> _Order | None:
+    async def _claim(self) -> _Order | None:
         """Take one that is due, and store what is going to be sent."""
         while True:
             negotiation_id: int | None = None
             try:
                 async with self._unit_of_work() as work:
-                    row = await NegotiationRepository(work.session).take_due(self._clock())
+                    row = await NegotiationRepository(work.session).claim_due(self._clock())
                     if row is None:
                         return None
                     negotiation_id = row.id

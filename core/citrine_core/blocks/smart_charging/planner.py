@@ -197,11 +197,11 @@ def _shortened(curve: Curve, most: int) -> Curve:
         ends = [*(start for start, _ in points[1:]), max(HORIZON, points[-1][0] + TAIL)]
         lengths = [end - start for (start, _), end in zip(points, ends, strict=True)]
 
-        def lost(number: int, lengths: list[float] = lengths) -> float:
+        def loss(number: int, lengths: list[float] = lengths) -> float:
             first, second = points[number][1], points[number + 1][1]
             return (first - second) * lengths[number] if first > second else (second - first) * lengths[number + 1]
 
-        worst = min(range(len(points) - 1), key=lost)
+        worst = min(range(len(points) - 1), key=loss)
         points[worst : worst + 2] = [(points[worst][0], min(points[worst][1], points[worst + 1][1]))]
     return tuple(points)
 

@@ -8,14 +8,14 @@ from citrine_core.blocks.smart_charging.records import ACCEPTED, WANTED, move, n
 from citrine_core.blocks.smart_charging.repository import ProfileRepository
 from citrine_core.db import UnitOfWork
 from citrine_core.dispatch import Answered, Call
-from citrine_core.resources.reports import Part, ReportKind, take_parts
+from citrine_core.resources.reports import Part, ReportKind, store_parts
 
-__all__ = ["query_answered", "take_report"]
+__all__ = ["query_answered", "store_report"]
 
 FAILED = pb.CHARGING_PROFILE_STATE_FAILED
 
 
-async def take_report(work: UnitOfWork, call: Call[ocpp.ReportChargingProfilesRequest]) -> None:
+async def store_report(work: UnitOfWork, call: Call[ocpp.ReportChargingProfilesRequest]) -> None:
     """Store a part of a report, and once it is the last one compare. One that comes again has no effect."""
     message = call.message
     part = Part(
@@ -28,7 +28,7 @@ async def take_report(work: UnitOfWork, call: Call[ocpp.ReportChargingProfilesRe
         message,
         call.receive_time,
     )
-    [fresh] = await take_parts(work, ReportKind.REPORT_KIND_CHARGING_PROFILES, [part])
+    [fresh] = await store_parts(work, ReportKind.REPORT_KIND_CHARGING_PROFILES, [part])
     if not fresh:
         return
     await _note_reported(work, call)

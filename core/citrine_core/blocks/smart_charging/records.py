@@ -12,12 +12,12 @@ from citrine_core.clock import Clock
 from citrine_core.db import UnitOfWork, UnitOfWorkFactory
 from citrine_core.jobs import Job
 
-__all__ = ["ProfileUpkeep", "move", "new_record", "said", "same_profile", "take_over"]
+__all__ = ["ProfileExpiry", "move", "new_record", "said", "same_profile", "supersede"]
 
-UPKEEP_INTERVAL = timedelta(seconds=30)
+EXPIRY_INTERVAL = timedelta(seconds=30)
 """How soon it is stored, and told, that a profile expired or ended with its transaction. It is shown at once."""
 
-UPKEEP_STEP = 500
+EXPIRY_STEP = 500
 """Profiles that are moved in one transaction."""
 
 START_TIME = timedelta(hours=1)
@@ -80,7 +80,7 @@ def move(
     work.emit(Event(tenant_id=row.tenant_id, station_id=row.station_id, charging_profile_changed=changed))
 
 
-def take_over(work: UnitOfWork, row: ProfileRecord, others: Sequence[ProfileRecord], now: datetime) -> None:
+def supersede(work: UnitOfWork, row: ProfileRecord, others: Sequence[ProfileRecord], now: datetime) -> None:
     """Let a profile be the one of its id that is installed (K01.FR.05)."""
     for other in others:
         if other is row or other.profile_id != row.profile_id:
@@ -125,13 +125,13 @@ def _gist(profile: ChargingProfile) -> tuple[object, ...]:
     )
 
 
-class ProfileUpkeep:
+class ProfileExpiry:
     """Stores what happens to profiles without a message: they expire, and end with their transactions (K02.FR.05)."""
 
     def __init__(self, unit_of_work: UnitOfWorkFactory, clock: Clock) -> None:
         self._unit_of_work = unit_of_work
         self._clock = clock
-        self.job = Job("charging profiles that are over", UPKEEP_INTERVAL, self.run)
+        self.job = Job("charging profiles that are over", EXPIRY_INTERVAL, self.run)
 
     async def run(self) -> None:
         """Move all that is due."""
@@ -147,11 +147,11 @@ class ProfileUpkeep:
 
     async def _step(self, now: datetime) -> bool:
         async with self._unit_of_work() as work:
-            rows = await ProfileRepository(work.session).find_over(now, now - START_TIME, UPKEEP_STEP)
+            rows = await ProfileRepository(work.session).find_over(now, now - START_TIME, EXPIRY_STEP)
             for row in rows:
                 _end(work, row, now)
             await work.commit()
-        return len(rows) == UPKEEP_STEP
+        return len(rows) == EXPIRY_STEP
 
 
 def _end(work: UnitOfWork, row: ProfileRecord, now: datetime) -> None:

@@ -301,7 +301,7 @@ class NegotiationRepository:
         )
         return (await self._session.scalars(query.order_by(row.id))).all()
 
-    async def take_due(self, now: datetime) -> Negotiation | None:
+    async def claim_due(self, now: datetime) -> Negotiation | None:
         """Return one whose schedule is to be sent now, and which no other core takes until the commit."""
         row = Negotiation
         query = select(row).where(row.state.in_(_SENDING), row.due_time <= now).order_by(row.due_time).limit(1)

@@ -177,8 +177,8 @@ async def limits_on(
             rows = [row for row in snapshot.records if (row.purpose, row.evse_id) == (purpose, at)]
             curves.append(_shared(_of_records(rows, supply, now), at, share))
     # What an operator set for this transaction binds the plan; an earlier plan does not.
-    wishes = [row for row in snapshot.profiles_of(transaction.transaction_id) if not row.planned]
-    return [*curves, _of_records(wishes, supply, now)]
+    unplanned = [row for row in snapshot.profiles_of(transaction.transaction_id) if not row.planned]
+    return [*curves, _of_records(unplanned, supply, now)]
 
 
 def _of_capacity(capacity: Capacity, supply: Supply) -> Iterable[Curve]:

@@ -122,7 +122,7 @@ class Accrual:
     """Place of the element whose fee applies."""
     periods: list[Period] = field(default_factory=list)
 
-    def take(self, rules: Rules, moment: Moment) -> None:
+    def add_moment(self, rules: Rules, moment: Moment) -> None:
         """Take in what became known next.
 
         A reading that is not behind what is settled, as from a clock that was set back, counts at once: no energy is
@@ -252,14 +252,14 @@ class Accrual:
         spans = [(start, stop, mode) for (start, mode), (stop, _) in pairwise(modes)]
         weight = sum(stop - start for start, stop, mode in spans if mode)
         everywhere = weight == 0
-        taken = mwh - self.mwh
+        consumed = mwh - self.mwh
         # Where its station says when it charged, energy tells nothing more of that.
-        tells = taken > 0 and all(mode != CHARGING for _, _, mode in spans)
-        flow = EnergyFlow(self.mwh, taken, end - self.at if everywhere else weight)
+        proves_charging = consumed > 0 and all(mode != CHARGING for _, _, mode in spans)
+        flow = EnergyFlow(self.mwh, consumed, end - self.at if everywhere else weight)
         for place, (start, stop, mode) in enumerate(spans):
             if place:
                 self._switch(mode)
-            if mode and tells:
+            if mode and proves_charging:
                 self._charge(rules, start)
             self._pass(rules, start, stop, flow if mode or everywhere else EnergyFlow(flow.now, 0, 0))
         rest = mwh - flow.now
@@ -385,6 +385,6 @@ def accrue_in_steps(rules: Rules, moments: Iterable[Moment], accrual: Accrual | 
         if accrual is None:
             accrual = Accrual(moment.time, moment.time, seen=moment.time)
             accrual.begin(rules, moment)
-        accrual.take(rules, moment)
+        accrual.add_moment(rules, moment)
         yield
     return accrual

@@ -90,7 +90,7 @@ def _choose(
     best: tuple[Any, ...] | None = None
     chosen: VersionKey | None = None
     for row in assigned:
-        if not _holds(row, subject.heard) or not _fits(row, subject, group):
+        if not _is_in_force(row, subject.heard) or not _fits(row, subject, group):
             continue
         version = _version_at(versions.get(row.tariff_id, ()), subject.begins)
         if version is None or not _is_valid(version, subject.begins):
@@ -105,7 +105,7 @@ def _choose(
     return chosen
 
 
-def _holds(row: Any, time: datetime) -> bool:
+def _is_in_force(row: Any, time: datetime) -> bool:
     """Tell whether an assignment held at a time. Whoever had begun when it was made did not agree to it."""
     return (
         row.create_time <= time

@@ -148,18 +148,18 @@ def _lines(rules: Rules, accrual: Accrual | None, reserved: Reserved | None) -> 
     # Limits are those of transactions, which begin with the authorisation.
     if accrual is None or accrual.authorized is None:
         return lines
-    takes_energy = any(one.mwh > 0 for one in accrual.periods)
-    return [*lines, *_limited(rules, lines, has_minimum=takes_energy or not rules.minimum_needs_energy)]
+    has_energy = any(one.mwh > 0 for one in accrual.periods)
+    return [*lines, *_limited(rules, lines, has_minimum=has_energy or not rules.minimum_needs_energy)]
 
 
 def _add_quantities(quantities: dict[tuple[int, int], int], periods: list[Period]) -> None:
     for period in periods:
-        for kind, element, quantity in _taken(period):
+        for kind, element, quantity in _billed(period):
             if element != NONE and quantity:
                 quantities[kind, element] = quantities.get((kind, element), 0) + quantity
 
 
-def _taken(period: Period) -> Iterator[tuple[int, int, int]]:
+def _billed(period: Period) -> Iterator[tuple[int, int, int]]:
     yield _ENERGY, period.energy, period.mwh
     yield _CHARGING if period.charging else _IDLE, period.time, period.length
 
@@ -173,7 +173,7 @@ def _round_to_steps(rules: Rules, quantities: dict[tuple[int, int], int], period
             (
                 (kind, element)
                 for period in reversed(periods)
-                for kind, element, quantity in _taken(period)
+                for kind, element, quantity in _billed(period)
                 if kind in kinds and element != NONE and quantity
             ),
             None,
@@ -310,7 +310,7 @@ def _line_to_proto(line: _Line, taxes: Mapping[Tax, Fraction]) -> pb.CostLine:
 def _period_to_proto(rules: Rules, period: Period) -> pb.CostPeriod:
     prices = {
         kind: rules.elements[element].components[kind].text.price
-        for kind, element, _ in _taken(period)
+        for kind, element, _ in _billed(period)
         if element != NONE
     }
     length = period.length

@@ -18,7 +18,7 @@ class TariffAndCostHandlers:
     @handles_answer(CostUpdatedResponse)
     async def cost_updated(self, work: UnitOfWork, answered: Answered[CostUpdatedRequest, CostUpdatedResponse]) -> None:
         """Keep the running cost with its transaction, now that the station has it (I02.FR.01)."""
-        await CostRepository(work.session).told(
+        await CostRepository(work.session).store_shown_total(
             answered.tenant_id,
             answered.station_id,
             answered.request.transaction_id,

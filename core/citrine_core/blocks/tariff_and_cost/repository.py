@@ -84,8 +84,8 @@ class TariffRepository:
         """
         key = {"tenant_id": version.tenant_id, "tariff_id": version.tariff_id}
         versions = TariffVersion
-        mine = (versions.tenant_id == version.tenant_id, versions.tariff_id == version.tariff_id)
-        latest = await self._session.scalar(select(func.max(versions.version)).where(*mine))
+        of_tariff = (versions.tenant_id == version.tenant_id, versions.tariff_id == version.tariff_id)
+        latest = await self._session.scalar(select(func.max(versions.version)).where(*of_tariff))
         row = {**key, "version": latest or 0, "create_time": version.create_time, "delete_time": version.create_time}
         await insert_or_ignore(self._session, StoredTariff.metadata.tables["tariffs"], [row], list(key))
         tariff = await self._session.get(StoredTariff, tuple(key.values()), with_for_update=True)

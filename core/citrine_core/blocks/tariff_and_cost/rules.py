@@ -177,7 +177,7 @@ class Rules:
     idles: Sequence[int] = ()
     _marks: Sequence[int] = ()
     """Minutes of the day at which other elements may apply. Empty: the time of day does not matter."""
-    _held: tuple[int, int, tuple[int, ...]] = field(default=(0, 0, ()))
+    _cached: tuple[int, int, tuple[int, ...]] = field(default=(0, 0, ()))
     """From when to when which elements apply by time of day, as asked last."""
 
     @cached_property
@@ -212,12 +212,12 @@ class Rules:
         Restrictions go by what clocks in the zone show: an hour that is skipped is not billed, one that comes twice
         counts twice.
         """
-        start, end, elements = self._held
+        start, end, elements = self._cached
         if not start <= time < end:
             local = to_time(time).astimezone(self.zone)
             elements = tuple(place for place, one in enumerate(self.elements) if one.holds_at(local))
             start, end = time, self._next(time, local)
-            self._held = (start, end, elements)
+            self._cached = (start, end, elements)
         return end, elements
 
     def _next(self, time: int, local: datetime) -> int:

@@ -8,20 +8,20 @@ from citrine.ocpp.v2.transactions_pb2 import TransactionEventEnum
 from citrine_core.blocks.transactions.batch import Batch
 from citrine_core.blocks.transactions.deferrals import delay_of, is_large, sort_out_late
 from citrine_core.blocks.transactions.event_fold import note_event
-from citrine_core.blocks.transactions.evse_energy import set_power_limits, take_meter_values
+from citrine_core.blocks.transactions.evse_energy import fold_meter_values, set_power_limits
 from citrine_core.blocks.transactions.fold import Occurrence, TransactionState, apply, fold_in_steps
 from citrine_core.blocks.transactions.late_events import retain_late
 from citrine_core.blocks.transactions.refolds import anomaly_events, not_behind, note_boots, refold
 from citrine_core.blocks.transactions.remote_starts import (
     RemoteStarts,
     claim_remote_starts,
+    copy_token,
     retain_remote_start,
-    take_token,
 )
 from citrine_core.blocks.transactions.repository import TransactionKey, TransactionRepository
 from citrine_core.blocks.transactions.summaries import events_of
 from citrine_core.db import UnitOfWork
-from citrine_core.steps import in_turns
+from citrine_core.steps import run_cooperatively
 
 __all__ = ["BatchFold"]
 
@@ -53,7 +53,7 @@ class BatchFold:
 
     _refolded: set[TransactionKey] = field(default_factory=set)
     """Those that were folded anew because of what one event said."""
-    _taken: dict[TransactionKey, list[Occurrence]] = field(default_factory=dict)
+    _accepted: dict[TransactionKey, list[Occurrence]] = field(default_factory=dict)
     _asked: Set[TransactionKey] = frozenset()
     _numbers: set[Number] = field(default_factory=set)
     """Sequence numbers that are stored, of the transactions of which that is asked."""
@@ -79,12 +79,12 @@ class BatchFold:
                 if state.anomalies != doubts:
                     for event in anomaly_events(state, doubts):
                         self.work.emit(event)
-                self._taken.setdefault(key, []).append(occurrence)
+                self._accepted.setdefault(key, []).append(occurrence)
             ends = occurrence.event_type == _ENDED and key not in self._ended and key not in deferred
             if ends and state.energy_wh is None:
                 state = await self._measure_elsewhere(key, state)
             if state.id_token is None and state.remote_start_id is not None and key not in settled:
-                take_token(state, requests)
+                copy_token(state, requests)
             state.update_time = self.now
             for event in events_of(state, occurrence, starts=key not in heard, ends=ends):
                 self.work.emit(event)
@@ -135,7 +135,7 @@ class BatchFold:
         states = self.batch.states
         for key, stored in (await self.repository.load_events(self.tenant_id, self.anew)).items():
             before = states[key]
-            folded = await in_turns(fold_in_steps(before, [*stored, *self._fresh_of(key)]))
+            folded = await run_cooperatively(fold_in_steps(before, [*stored, *self._fresh_of(key)]))
             retain_remote_start(before, folded)
             folded.refold_due_time = None
             states[key] = folded
@@ -158,14 +158,14 @@ class BatchFold:
                 state.end_time = state.end_trigger = None
             self.deferred.add(key)
             return state
-        state = await refold(self.repository, state, self._taken.get(key, ()), occurrence)
+        state = await refold(self.repository, state, self._accepted.get(key, ()), occurrence)
         self.batch.states[key] = state
         self.anew.add(key)
         self._refolded.add(key)
         return state
 
     async def _measure_elsewhere(self, key: TransactionKey, state: TransactionState) -> TransactionState:
-        measured = await take_meter_values(self.work, state, self._fresh_of(key))
+        measured = await fold_meter_values(self.work, state, self._fresh_of(key))
         if measured is None:
             return state
         self.batch.states[key] = measured

@@ -9,9 +9,9 @@ from citrine_core.blocks.transactions.other_energy import from_meter_values, out
 from citrine_core.blocks.transactions.register_memory import RegisterMemory, add_anomaly
 from citrine_core.blocks.transactions.repository import TransactionKey, TransactionRepository
 from citrine_core.db import UnitOfWork
-from citrine_core.steps import in_turns
+from citrine_core.steps import run_cooperatively
 
-__all__ = ["set_power_limits", "take_meter_values"]
+__all__ = ["fold_meter_values", "set_power_limits"]
 
 
 async def set_power_limits(
@@ -44,7 +44,7 @@ async def set_power_limits(
         states[key].power_limit_w = powers.get((key[0], evse_id), default_w)
 
 
-async def take_meter_values(
+async def fold_meter_values(
     work: UnitOfWork,
     state: TransactionState,
     fresh: Iterable[Occurrence] = (),
@@ -72,7 +72,7 @@ async def take_meter_values(
     if whole is None:
         stored = await TransactionRepository(work.session).load_events(state.tenant_id, {key})
         whole = [*stored[key], *fresh]
-    folded = await in_turns(fold_in_steps(state, whole))
+    folded = await run_cooperatively(fold_in_steps(state, whole))
     if folded.energy_wh is None:
         return None
     add_anomaly(folded, from_meter_values(folded))

@@ -230,7 +230,7 @@ def fold_in_steps(state: TransactionState, occurrences: Iterable[Occurrence]) ->
     fresh.clock_skew_ms, fresh.limit_untold = state.clock_skew_ms, state.limit_untold
     for name in _NOT_OF_EVENTS:
         setattr(fresh, name, getattr(state, name))
-    taken: list[tuple[Occurrence, RegisterReading]] = []
+    counted: list[tuple[Occurrence, RegisterReading]] = []
     exports: list[tuple[Occurrence, RegisterReading]] = []
     intervals: list[tuple[Occurrence, RegisterReading]] = []
     last: Occurrence | None = None
@@ -238,14 +238,14 @@ def fold_in_steps(state: TransactionState, occurrences: Iterable[Occurrence]) ->
         is_over = fresh.end_time is not None
         values = apply_event(fresh, occurrence)
         occurrence.energies = ()
-        if not is_over or not taken:
-            taken += [(occurrence, reading) for reading in values.registers]
+        if not is_over or not counted:
+            counted += [(occurrence, reading) for reading in values.registers]
         if not is_over:
             exports += [(occurrence, reading) for reading in values.exports]
             intervals += [(occurrence, reading) for reading in values.intervals]
             last = occurrence
         yield
-    if (yield from reckon_readings(fresh, taken, state.register_state)) < 2:
+    if (yield from reckon_readings(fresh, counted, state.register_state)) < 2:
         reckon_without_register(fresh, intervals, last)
     if exports:
         reckon_exports(fresh, exports)

@@ -68,7 +68,7 @@ class _Life:
             state.last_seq_no,
         )
 
-    def take(self, occurrence: Occurrence) -> None:
+    def add(self, occurrence: Occurrence) -> None:
         """Have an event be of it."""
         self.contents.add((occurrence.seq_no, occurrence.digest))
         self.last_time = max(self.last_time, occurrence.event_time)
@@ -207,7 +207,7 @@ def _assign(reuse: IdReuse, key: TransactionKey, lives: list[_Life], events: Seq
             reuse.reported[station_id, life.transaction_id] = reported_id
             reuse.lives[key] = len(lives)
         event.transaction_id = life.transaction_id
-        life.take(event)
+        life.add(event)
 
 
 def _life_of(event: Occurrence, lives: Sequence[_Life]) -> _Life | None:
@@ -238,5 +238,5 @@ def _is_alike(one: Occurrence, other: Occurrence) -> bool:
     """Tell whether two events say the same of how a transaction began: its time, and its register where both do."""
     if one.event_time != other.event_time:
         return False
-    mine, others = list(one.request.meter_value), list(other.request.meter_value)
-    return not mine or not others or mine == others
+    own, others = list(one.request.meter_value), list(other.request.meter_value)
+    return not own or not others or own == others

@@ -27,7 +27,7 @@ _MICROSECOND = timedelta(microseconds=1)
 LONGEST_INTERVAL = timedelta(days=1)
 """More energy than an EVSE gives in this time is none of an interval."""
 
-Taken = Sequence[tuple["Occurrence", RegisterReading]]
+Counted = Sequence[tuple["Occurrence", RegisterReading]]
 """Readings with their events, in order."""
 
 Energies = list[tuple[datetime, float]]
@@ -51,10 +51,10 @@ def follow_exports(state: "TransactionState", readings: Sequence[RegisterReading
     return True
 
 
-def reckon_exports(state: "TransactionState", taken: Taken) -> None:
+def reckon_exports(state: "TransactionState", counted: Counted) -> None:
     """Reckon what was exported from all readings of the export register."""
-    series = taken[0][1].series if taken else 0
-    values = ((one, one.of(series)) for _, one in taken)
+    series = counted[0][1].series if counted else 0
+    values = ((one, one.of(series)) for _, one in counted)
     readings = [Reading(one.time, wh, one.rank) for one, wh in values if wh is not None]
     found = reckon(readings, (), most_power(state.power_limit_w))
     state.exported_wh = found.energy_wh
@@ -85,7 +85,7 @@ def follow_intervals(state: "TransactionState", readings: Sequence[RegisterReadi
     return energies
 
 
-def reckon_without_register(state: "TransactionState", intervals: Taken, last: "Occurrence | None") -> None:
+def reckon_without_register(state: "TransactionState", intervals: Counted, last: "Occurrence | None") -> None:
     """Reckon the energy of a transaction whose import register was read at one time at most.
 
     Args:
@@ -115,7 +115,7 @@ def reckon_without_register(state: "TransactionState", intervals: Taken, last: "
     state.register_state = memory.dump()
 
 
-def _sum_up(state: "TransactionState", memory: RegisterMemory, intervals: Taken) -> dict[int, Energies]:
+def _sum_up(state: "TransactionState", memory: RegisterMemory, intervals: Counted) -> dict[int, Energies]:
     """Add up the intervals of one series: sampled ones before those aligned to the clock, which tell the same again."""
     counts: dict[int, int] = {}
     for _, one in intervals:

@@ -31,7 +31,7 @@ from citrine_core.blocks.transactions.late_events import counts
 from citrine_core.blocks.transactions.repository import EventKey, TransactionKey, TransactionRepository
 from citrine_core.db import UnitOfWork
 from citrine_core.services import Services
-from citrine_core.steps import Steps, in_turns
+from citrine_core.steps import Steps, run_cooperatively
 
 __all__ = ["AtHand", "Heard", "TransactionCosts"]
 
@@ -111,7 +111,7 @@ class TransactionCosts:
         """
         if not await self._pricing.is_wanted(work, state.tenant_id):
             return AtHand(ordered)
-        moments = await in_turns(_moments_in_steps(state, ordered))
+        moments = await run_cooperatively(_moments_in_steps(state, ordered))
         key = (state.station_id, state.transaction_id)
         return AtHand(ordered, await self._pricing.prepare(work, state.tenant_id, key, moments))
 
@@ -269,7 +269,7 @@ def _is_postponed(heard: Heard, key: TransactionKey) -> bool:
 
 async def _is_measured(state: TransactionState, ordered: Sequence[Occurrence]) -> bool:
     """Tell whether its events tell the energy: some was taken, or a register was read at more than one time."""
-    energy_wh = (await in_turns(fold_in_steps(state, ordered))).energy_wh
+    energy_wh = (await run_cooperatively(fold_in_steps(state, ordered))).energy_wh
     return bool(energy_wh) or len({time for one in ordered for time, _ in one.energies}) > 1
 
 
@@ -334,8 +334,8 @@ async def _history(
         return at_hand.prepared
     if at_hand is None:
         # Folded once more, because only the fold knows what a register says of the energy.
-        await in_turns(fold_in_steps(state, ordered))
-    return await in_turns(_moments_in_steps(state, ordered))
+        await run_cooperatively(fold_in_steps(state, ordered))
+    return await run_cooperatively(_moments_in_steps(state, ordered))
 
 
 def _moments_in_steps(state: TransactionState, ordered: Sequence[Occurrence]) -> Steps[list[Moment]]:

@@ -89,24 +89,24 @@ def follow_readings(
 
 
 def reckon_readings(
-    state: "TransactionState", taken: Sequence[tuple["Occurrence", RegisterReading]], before: bytes | None
+    state: "TransactionState", counted: Sequence[tuple["Occurrence", RegisterReading]], before: bytes | None
 ) -> Steps[int]:
     """Reckon the energy from all readings, and return at how many times the register was read that counts.
 
     Args:
         state: Gets it.
-        taken: All readings with their events, in order.
+        counted: All readings with their events, in order.
         before: What was remembered of the registers.
     """
     old = RegisterMemory.load(before)
     memory = RegisterMemory(boots=old.boots, confirmed=old.confirmed, outside=old.outside)
-    if taken:
-        memory.series = taken[0][1].series
+    if counted:
+        memory.series = counted[0][1].series
     readings: list[Reading] = []
     events: list[Occurrence] = []
     strange: list[Anomaly] = []
     boots = sorted(memory.boots)
-    for occurrence, one in taken:
+    for occurrence, one in counted:
         yield
         wh = one.of(memory.series)
         if wh is None:
@@ -129,7 +129,7 @@ def reckon_readings(
     energies: dict[int, list[tuple[datetime, float]]] = {}
     for place in sorted(found.energies):
         energies.setdefault(id(events[place]), []).append((readings[place].time, found.energies[place]))
-    for occurrence, _ in taken:
+    for occurrence, _ in counted:
         occurrence.energies = energies.get(id(occurrence), ())
     state.register_state = memory.dump()
     others = [one for one in load_anomalies(state.anomalies) if one.kind not in _OF_REGISTERS]

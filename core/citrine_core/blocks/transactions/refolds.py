@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from citrine.api.v1.transactions_pb2 import TransactionAnomaly
 from citrine.events.v1.events_pb2 import Event, TransactionAnomalyFound
-from citrine_core.blocks.transactions.evse_energy import take_meter_values
+from citrine_core.blocks.transactions.evse_energy import fold_meter_values
 from citrine_core.blocks.transactions.fold import Occurrence, Order, TransactionState, fold_in_steps
 from citrine_core.blocks.transactions.late_events import counts, is_settled
 from citrine_core.blocks.transactions.register_memory import Anomaly, RegisterMemory, load_anomalies
@@ -13,9 +13,9 @@ from citrine_core.blocks.transactions.remote_starts import retain_remote_start
 from citrine_core.blocks.transactions.repository import TransactionKey, TransactionRepository
 from citrine_core.blocks.transactions.summaries import summary_of
 from citrine_core.db import UnitOfWork
-from citrine_core.steps import in_turns
+from citrine_core.steps import run_cooperatively
 
-__all__ = ["Snapshot", "adopt", "anomaly_events", "doubt_events", "not_behind", "note_boots", "refold", "take_snapshot"]
+__all__ = ["Snapshot", "adopt", "anomaly_events", "doubt_events", "not_behind", "note_boots", "read_snapshot", "refold"]
 
 MOST_BOOTS = 100
 """A station that boots all the time must not have us store all of it."""
@@ -48,7 +48,7 @@ class Snapshot:
     """The events in their order, with what their readings say of the energy."""
 
 
-async def take_snapshot(work: UnitOfWork, state: TransactionState) -> Snapshot:
+async def read_snapshot(work: UnitOfWork, state: TransactionState) -> Snapshot:
     """Fold a transaction from all that is stored, with turns of others in between.
 
     Of one that is settled, what came late is folded too, as far as it counts on the bill.
@@ -59,9 +59,9 @@ async def take_snapshot(work: UnitOfWork, state: TransactionState) -> Snapshot:
     async for page in repository.load_pages(state.tenant_id, key, with_late=is_settled(state)):
         found += (one for one in page if counts(state, one))
     found.sort(key=lambda one: one.order)
-    folded = await in_turns(fold_in_steps(state, found))
+    folded = await run_cooperatively(fold_in_steps(state, found))
     if folded.end_time is not None and state.end_time is None and folded.energy_wh is None:
-        folded = await take_meter_values(work, folded, whole=found) or folded
+        folded = await fold_meter_values(work, folded, whole=found) or folded
     return Snapshot(state, folded, found)
 
 
@@ -116,19 +116,19 @@ def not_behind(
 
 
 async def refold(
-    repository: TransactionRepository, state: TransactionState, taken: Sequence[Occurrence], occurrence: Occurrence
+    repository: TransactionRepository, state: TransactionState, accepted: Sequence[Occurrence], occurrence: Occurrence
 ) -> TransactionState:
     """Return a transaction folded from all its events.
 
     Args:
         repository: Of the batch.
         state: With the event, but for what its readings say.
-        taken: Its events of this batch before.
+        accepted: Its events of this batch before.
         occurrence: The event.
     """
     key = (state.station_id, state.transaction_id)
     stored = await repository.load_events(state.tenant_id, {key})
-    folded = await in_turns(fold_in_steps(state, [*stored[key], *taken, occurrence]))
+    folded = await run_cooperatively(fold_in_steps(state, [*stored[key], *accepted, occurrence]))
     retain_remote_start(state, folded)
     return folded
 

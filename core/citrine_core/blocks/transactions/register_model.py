@@ -205,7 +205,7 @@ class _Walk:
             place for place, one in enumerate(readings) if place != begin and one.rank != 0
         ]
         for place in order:
-            self._take(place, readings[place])
+            self._append(place, readings[place])
             yield
         chain = self._chain
         if chain is None:
@@ -255,7 +255,7 @@ class _Walk:
             return True
         return follows(one.time, one.wh, other.time, other.wh, self._power_w)
 
-    def _take(self, place: int, reading: Reading) -> None:
+    def _append(self, place: int, reading: Reading) -> None:
         if reading.wh < 0:
             self._drop([(place, reading)])
             return
@@ -296,8 +296,8 @@ class _Walk:
         self._earlier.pop()
         self._drop([*chain.readings, *self._pending])
         self._pending, self._chain = [], before
-        lost = chain.readings[0][1]
-        self._doubts.forget_lives(lost.time)
+        dropped = chain.readings[0][1]
+        self._doubts.forget_lives(dropped.time)
         return True
 
     def _doubt(self, place: int, reading: Reading) -> None:

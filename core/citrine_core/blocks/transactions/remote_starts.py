@@ -13,7 +13,7 @@ from citrine_core.blocks.transactions.repository import TransactionKey
 from citrine_core.db import UnitOfWork
 from citrine_core.resources.tokens import lookup_of, type_of
 
-__all__ = ["RemoteStarts", "claim_remote_starts", "claim_reservations", "retain_remote_start", "take_token"]
+__all__ = ["RemoteStarts", "claim_remote_starts", "claim_reservations", "copy_token", "retain_remote_start"]
 
 RemoteStarts = Mapping[RemoteStartKey, Mapping[str, Any]]
 """Rows of requests to start transactions."""
@@ -67,7 +67,7 @@ async def claim_remote_starts(
     return await record_started(work, tenant_id, started, now) if started else {}
 
 
-def take_token(state: TransactionState, requests: RemoteStarts) -> None:
+def copy_token(state: TransactionState, requests: RemoteStarts) -> None:
     """Take over the token of the request where the station does not repeat it (F01.FR.04)."""
     assert state.remote_start_id is not None
     request = requests.get((state.station_id, state.remote_start_id))

@@ -37,12 +37,12 @@ class CommandRepository:
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
 
-    async def find_station(self, tenant_id: str, station_id: str, *, keep: bool = False) -> StoredCommand | None:
+    async def find_station(self, tenant_id: str, station_id: str, *, lock: bool = False) -> StoredCommand | None:
         """Return whether a station is connected, and by which session; None where there is no such station.
 
-        With keep it is not deleted before the commit.
+        With lock it is not deleted before the commit.
         """
-        return await find_with_session(self._session, tenant_id, station_id, keep=keep)
+        return await find_with_session(self._session, tenant_id, station_id, lock=lock)
 
     async def set_next_password(self, tenant_id: str, station_id: str, password_hash: str) -> None:
         """Let a station in with a password that it is about to be given, beside the one that it has."""
@@ -58,7 +58,7 @@ class CommandRepository:
         return rows[0] if rows else None
 
     async def find_for_update(self, tenant_id: str, command_ids: Collection[str]) -> dict[str, StoredCommand]:
-        """Return commands of a tenant by id, and keep others from changing them until the commit.
+        """Return commands of a tenant by id, and lock them against changes by others until the commit.
 
         Without the lock, two cores that are told how a command ended could each take its own word for the first.
         """

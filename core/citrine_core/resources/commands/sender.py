@@ -209,7 +209,7 @@ class CommandSender:
         command_id = new_id()
         async with self._unit_of_work() as work:
             repository = CommandRepository(work.session)
-            station = await repository.find_station(order.tenant_id, order.station_id, keep=True)
+            station = await repository.find_station(order.tenant_id, order.station_id, lock=True)
             if station is None:
                 raise NotFound("station", order.station_id)
             edge = self._link_to(station.edge_id) if may_be_held(station, self._clock()) else None

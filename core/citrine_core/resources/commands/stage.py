@@ -54,23 +54,23 @@ class CommandsStage:
         """Tell that the commands are written."""
         return True
 
-    def lost(self, item: Item) -> bool:
+    def forget_in_outage(self, item: Item) -> bool:
         """Keep it: the edge does not say it twice."""
         return False
 
     async def run(self, work: UnitOfWork, items: Sequence[Item]) -> None:
         """Store what was reported; the first end of a command counts."""
-        await self._run(work, items, tell_blocks=True)
+        await self._run(work, items, notify_blocks=True)
 
     async def poisoned(self, work: UnitOfWork | None, item: Item, error: Exception) -> None:
         """Store the end without telling the blocks, one of which failed; tell the caller in any case."""
         if work is not None:
-            await self._run(work, [item], tell_blocks=False)
+            await self._run(work, [item], notify_blocks=False)
         elif not isinstance(item.content, CommandSent):
             failed = Outcome(common.Command(id=item.content.id), error=StationError("InternalError", ""))
             self._pending.resolve(item.content.id, failed)
 
-    async def _run(self, work: UnitOfWork, items: Sequence[Item], *, tell_blocks: bool) -> None:
+    async def _run(self, work: UnitOfWork, items: Sequence[Item], *, notify_blocks: bool) -> None:
         by_tenant: dict[str, dict[str, list[Item]]] = defaultdict(lambda: defaultdict(list))
         for item in items:
             by_tenant[item.tenant_id][item.content.id].append(item)
@@ -83,10 +83,10 @@ class CommandsStage:
                 if row is None or row.state in FINAL:
                     self._settle(work, command_id, row)
                     continue
-                changes.append(await self._change(work, row, group, tell_blocks))
+                changes.append(await self._change(work, row, group, notify_blocks))
             await repository.change_all(changes)
 
-    async def _change(self, work: UnitOfWork, row: StoredCommand, group: Sequence[Item], tell_blocks: bool) -> Values:
+    async def _change(self, work: UnitOfWork, row: StoredCommand, group: Sequence[Item], notify_blocks: bool) -> Values:
         values: Values = {name: getattr(row, name) for name in ("tenant_id", "command_id", *CHANGING)}
         end = next((item for item in group if not isinstance(item.content, CommandSent)), None)
         sent = next((item.content.send_time for item in group if isinstance(item.content, CommandSent)), None)
@@ -99,13 +99,13 @@ class CommandsStage:
         if end is None:
             return values
         if isinstance(end.content, CommandFailure):
-            await self._fail(work, row, end.content, values, tell_blocks)
+            await self._fail(work, row, end.content, values, notify_blocks)
         else:
-            await self._answer(work, row, end.content, values, tell_blocks)
+            await self._answer(work, row, end.content, values, notify_blocks)
         return values
 
     async def _fail(
-        self, work: UnitOfWork, row: StoredCommand, failure: CommandFailure, values: Values, tell_blocks: bool
+        self, work: UnitOfWork, row: StoredCommand, failure: CommandFailure, values: Values, notify_blocks: bool
     ) -> None:
         now = self._clock()
         gone = failure.reason == CommandFailure.REASON_GONE
@@ -120,12 +120,12 @@ class CommandsStage:
             said = _said(failure)
             values["response"] = None if said is None else orjson.dumps(masked(said)).decode()
             if failure.HasField("answer"):
-                await self._take_valid_part(work, row, failure, values, tell_blocks)
+                await self._accept_valid_part(work, row, failure, values, notify_blocks)
                 return
         pending = self._pending.get(row.command_id)
         error = error_of(failure, pending.payload_field if pending is not None else "request")
         time = _time(failure.time)
-        if tell_blocks:
+        if notify_blocks:
             await self._ends.failed(work, row, ending, time)
         else:
             self._ends.finished(work, row, ending.state)
@@ -133,7 +133,7 @@ class CommandsStage:
         self._resolve_after_commit(work, Outcome(_shown(row, values), error=error))
 
     async def _answer(
-        self, work: UnitOfWork, row: StoredCommand, result: CommandResult, values: Values, tell_blocks: bool
+        self, work: UnitOfWork, row: StoredCommand, result: CommandResult, values: Values, notify_blocks: bool
     ) -> None:
         message: Message | None = None
         if result.WhichOneof("content") == "native":
@@ -143,26 +143,26 @@ class CommandsStage:
             payload = encode(message)
         values.update(state=common.COMMAND_STATE_ANSWERED, response=orjson.dumps(masked(payload)).decode())
         received = _time(result.receive_time)
-        if tell_blocks:
-            await self._tell_blocks(work, row, message, payload, received)
+        if notify_blocks:
+            await self._notify_blocks(work, row, message, payload, received)
         self._ends.finished(work, row, values["state"])
         values.update(finish_time=received, secret_payload=None)
         self._resolve_after_commit(work, Outcome(_shown(row, values), message, payload))
 
-    async def _take_valid_part(
-        self, work: UnitOfWork, row: StoredCommand, failure: CommandFailure, values: Values, tell_blocks: bool
+    async def _accept_valid_part(
+        self, work: UnitOfWork, row: StoredCommand, failure: CommandFailure, values: Values, notify_blocks: bool
     ) -> None:
         """Take what is valid of an answer that breaks the schema for what the station says: it may have accepted."""
         message, received = unwrap(failure.answer), _time(failure.time)
         payload = encode(message)
-        if tell_blocks:
-            await self._tell_blocks(work, row, message, payload, received)
+        if notify_blocks:
+            await self._notify_blocks(work, row, message, payload, received)
         self._ends.finished(work, row, values["state"])
         values.update(finish_time=received, secret_payload=None)
         said = _said(failure) if row.is_native else None
         self._resolve_after_commit(work, Outcome(_shown(row, values), message, payload if said is None else said))
 
-    async def _tell_blocks(
+    async def _notify_blocks(
         self, work: UnitOfWork, row: StoredCommand, message: Message | None, payload: Values, received: datetime
     ) -> None:
         action = ACTIONS.get(row.action)

@@ -22,13 +22,13 @@ __all__ = [
     "newest_sessions",
 ]
 
-EDGE_LOST = "edge lost"
+EDGE_SILENT = "edge lost"
 """Reason of a session that we gave up because no core heard of its edge; it may turn out to be alive."""
 
-NOT_HELD = "unknown to its edge"
+UNKNOWN_TO_EDGE = "unknown to its edge"
 """Reason of a session that its edge did not name when it linked."""
 
-ASSUMED = frozenset({EDGE_LOST, NOT_HELD})
+ASSUMED = frozenset({EDGE_SILENT, UNKNOWN_TO_EDGE})
 """Reasons of closes that no edge reported: where one holds the session after all, it is open."""
 
 _TABLE = Connection.metadata.tables["connections"]
@@ -222,16 +222,16 @@ class ConnectionRepository:
             )
         )
 
-    async def close_of_lost_edges(self, seen_before: datetime, now: datetime) -> Sequence[ClosedSession]:
+    async def close_of_silent_edges(self, seen_before: datetime, now: datetime) -> Sequence[ClosedSession]:
         """Mark the sessions as closed whose edge nobody has heard of since a time, and return them."""
-        lost = select(_EDGES.c.edge_id).where(_EDGES.c.last_seen_time < seen_before)
+        silent = select(_EDGES.c.edge_id).where(_EDGES.c.last_seen_time < seen_before)
         rows = await (await self._connection()).execute(
             update(_TABLE)
-            .where(_TABLE.c.is_open.is_(True), _TABLE.c.edge_id.in_(lost))
-            .values(is_open=False, close_time=now, close_code=1006, close_reason=EDGE_LOST)
+            .where(_TABLE.c.is_open.is_(True), _TABLE.c.edge_id.in_(silent))
+            .values(is_open=False, close_time=now, close_code=1006, close_reason=EDGE_SILENT)
             .returning(_TABLE.c.tenant_id, _TABLE.c.station_id, _TABLE.c.epoch)
         )
-        return [ClosedSession(row[0], row[1], row[2], now, 1006, EDGE_LOST) for row in rows]
+        return [ClosedSession(row[0], row[1], row[2], now, 1006, EDGE_SILENT) for row in rows]
 
     async def count_open(self) -> int:
         """Return how many sessions are open, of all tenants."""
@@ -268,7 +268,7 @@ class EdgeRepository:
 
     async def remove_before(self, time: datetime) -> None:
         """Forget edges that were not heard of since a time and hold no session."""
-        holds = exists().where(_TABLE.c.edge_id == _EDGES.c.edge_id, _TABLE.c.is_open.is_(True))
+        has_sessions = exists().where(_TABLE.c.edge_id == _EDGES.c.edge_id, _TABLE.c.is_open.is_(True))
         await (await self._session.connection()).execute(
-            delete(_EDGES).where(_EDGES.c.last_seen_time < time, not_(holds))
+            delete(_EDGES).where(_EDGES.c.last_seen_time < time, not_(has_sessions))
         )

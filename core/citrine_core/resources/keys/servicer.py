@@ -170,7 +170,7 @@ def _check_not_more(who: Caller, for_operator: bool, scopes: Sequence[str], expi
     if for_operator and not who.is_operator:
         raise PermissionDenied("only the operator may make keys of the operator")
     for scope in scopes:
-        if not who.holds(scope):
+        if not who.has_scope(scope):
             raise PermissionDenied(f"the key lacks the scope {scope}, and so can't give it")
     if who.expire_time is not None and (expire_time is None or expire_time > who.expire_time):
         raise PermissionDenied("the key can't make one that is valid longer than itself")

@@ -30,7 +30,7 @@ class RefusalJobs:
         self._clock = services.clock
         self._retention = services.settings.refusal_retention
         self._links = links
-        self._told: dict[str, bytes] = {}
+        self._sent: dict[str, bytes] = {}
         self.announcing = Job("tolerance rules for edges", ANNOUNCE_INTERVAL, self.announce)
         """To be woken where a rule was set or removed, or a link is new."""
 
@@ -41,7 +41,7 @@ class RefusalJobs:
 
     def linked(self, link: Link) -> None:
         """Tell a new link the rules as soon as they are read."""
-        self._told.pop(link.edge_id, None)
+        self._sent.pop(link.edge_id, None)
         self.announcing.wake()
 
     async def announce(self) -> None:
@@ -54,9 +54,9 @@ class RefusalJobs:
         message = ToleranceRules(rules=rules)
         content = message.SerializeToString(deterministic=True)
         for link in links:
-            if self._told.get(link.edge_id) != content:
+            if self._sent.get(link.edge_id) != content:
                 link.send(Downstream(tolerance_rules=message))
-        self._told = {link.edge_id: content for link in links}
+        self._sent = {link.edge_id: content for link in links}
 
     async def forget(self) -> None:
         """Remove what did not happen for as long as it is kept."""

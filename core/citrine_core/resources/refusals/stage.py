@@ -57,7 +57,7 @@ class RefusalsStage:
         """Tell that the counts are written."""
         return True
 
-    def lost(self, item: Item) -> bool:
+    def forget_in_outage(self, item: Item) -> bool:
         """Keep it: the edge does not say it twice."""
         return False
 

@@ -1,7 +1,7 @@
 """Reports: every request that a station answers in several messages is an object that one can wait for and read.
 
 Blocks ask for them by `ReportRequests`, tell by `report_answered` and `report_failed` how the request ended, and
-hand over by `take_parts` what arrives.
+hand over by `store_parts` what arrives.
 """
 
 from functools import partial
@@ -13,7 +13,7 @@ from citrine_core.dispatch import Block
 from citrine_core.events import EventFeed
 from citrine_core.resources.reports.jobs import ReportExpiry
 from citrine_core.resources.reports.models import ReportPart, ReportRun
-from citrine_core.resources.reports.parts import Part, take_parts
+from citrine_core.resources.reports.parts import Part, store_parts
 from citrine_core.resources.reports.repository import ReportRepository
 from citrine_core.resources.reports.requests import ReportRequests
 from citrine_core.resources.reports.runs import end_run, part_refused, report_answered, report_failed
@@ -36,7 +36,7 @@ __all__ = [
     "part_refused",
     "report_answered",
     "report_failed",
-    "take_parts",
+    "store_parts",
 ]
 
 

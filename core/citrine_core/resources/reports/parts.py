@@ -14,7 +14,7 @@ from citrine_core.resources.reports.models import ReportPart, ReportRun
 from citrine_core.resources.reports.repository import ReportRepository, RunKey
 from citrine_core.resources.reports.runs import EARLY, restart, settle
 
-__all__ = ["Part", "take_parts"]
+__all__ = ["Part", "store_parts"]
 
 _PartKey: TypeAlias = tuple[str, int, int | str]
 """Station, request id, and number or content."""
@@ -44,7 +44,7 @@ class Part:
     """What went wrong, for people. Empty: nothing did."""
 
 
-async def take_parts(work: UnitOfWork, kind: pb.ReportKind.ValueType, parts: Sequence[Part]) -> list[bool]:
+async def store_parts(work: UnitOfWork, kind: pb.ReportKind.ValueType, parts: Sequence[Part]) -> list[bool]:
     """Store parts of reports, asked for or not, in any order; return False for each that came before.
 
     A handful of statements, however many there are.
@@ -57,7 +57,7 @@ async def take_parts(work: UnitOfWork, kind: pb.ReportKind.ValueType, parts: Seq
     if not parts:
         return []
     batch = await _Batch.open(work, kind, parts)
-    return [await batch.take(part, content) for part, content in zip(parts, batch.contents, strict=True)]
+    return [await batch.store(part, content) for part, content in zip(parts, batch.contents, strict=True)]
 
 
 class _Batch:
@@ -100,7 +100,7 @@ class _Batch:
             stored.update((await reports.find_parts_by_content(tenant_id, kind, others)).items())
         return cls(work, kind, contents, runs, stored)
 
-    async def take(self, part: Part, content: str) -> bool:
+    async def store(self, part: Part, content: str) -> bool:
         """Note a part, and return False for one that came before."""
         run = self._runs[part.station_id, part.request_id]
         key = (part.station_id, part.request_id, content if part.seq_no is None else part.seq_no)

@@ -32,8 +32,8 @@ def missing_parts(arrived: Sequence[int]) -> list[int]:
     missing: list[int] = []
     expected = 0
     for seq_no in arrived:
-        room = MAX_MISSING - len(missing)
-        missing.extend(range(expected, min(seq_no, expected + room)))
+        capacity = MAX_MISSING - len(missing)
+        missing.extend(range(expected, min(seq_no, expected + capacity)))
         expected = seq_no + 1
     return missing
 

@@ -129,7 +129,7 @@ async def end_run(
 def finish(work: UnitOfWork, run: ReportRun, state: pb.ReportState.ValueType, time: datetime) -> None:
     """Let a report reach a state in which nothing more is expected of it, and tell it by an event."""
     run.state, run.finish_time = state, time
-    _tell(work, run)
+    _publish(work, run)
 
 
 def settle(work: UnitOfWork, run: ReportRun, time: datetime, *, news: bool, failed: bool = False) -> None:
@@ -158,7 +158,7 @@ def settle(work: UnitOfWork, run: ReportRun, time: datetime, *, news: bool, fail
             # The station sent it again, and right.
             run.refused_parts, run.problem = 0, ""
     if news:
-        _tell(work, run)
+        _publish(work, run)
 
 
 async def part_refused(
@@ -222,7 +222,7 @@ async def _begin_anew(reports: ReportRepository, run: ReportRun, time: datetime)
         run.finish_time = run.update_time if run.is_complete else None
 
 
-def _tell(work: UnitOfWork, run: ReportRun) -> None:
+def _publish(work: UnitOfWork, run: ReportRun) -> None:
     finished = ReportFinished(
         request_id=run.request_id,
         complete=run.state == pb.REPORT_STATE_COMPLETE,

@@ -29,7 +29,7 @@ class StationRequestRepository(Generic[Request]):
     """Name of the column of its id at the station."""
     requested: int
     """The state in which the station has not answered."""
-    held: int
+    active: int
     """The state in which it holds what it was asked for; one of an id at any time."""
     name: str
     """What people call one."""
@@ -65,7 +65,7 @@ class StationRequestRepository(Generic[Request]):
         """Return the request of an id that the station holds, else the latest; with latest: the latest."""
         query = select(self.table).where(*self._of(tenant_id, station_id), self._number == number)
         if not latest:
-            query = query.order_by(case((self.table.state == self.held, 0), else_=1))
+            query = query.order_by(case((self.table.state == self.active, 0), else_=1))
         return (await self._session.scalars(query.order_by(self.table.id.desc()).limit(1))).one_or_none()
 
     async def get(self, tenant_id: str, station_id: str, number: int, *, latest: bool = False) -> Request:
@@ -87,10 +87,10 @@ class StationRequestRepository(Generic[Request]):
         """Write what was changed so far, before what is changed next."""
         await self._session.flush()
 
-    async def take_unanswered(self, now: datetime, limit: int) -> Sequence[Request]:
+    async def claim_unanswered(self, now: datetime, limit: int) -> Sequence[Request]:
         """Return requests made so long ago that the end of their command should be known."""
         unanswered = self.table.state == self.requested
-        return await self._take(unanswered, self.table.deadline_time <= now, limit=limit)
+        return await self._claim(unanswered, self.table.deadline_time <= now, limit=limit)
 
     @classmethod
     async def forget(cls, work: UnitOfWork, tenant_id: str, station_id: str) -> None:
@@ -105,12 +105,12 @@ class StationRequestRepository(Generic[Request]):
             return (largest or 0) + 1
         # Somebody chose the largest there is: the first one behind which there is room.
         follower: Any = aliased(self.table)
-        taken = exists().where(
+        in_use = exists().where(
             follower.tenant_id == tenant_id,
             follower.station_id == station_id,
             getattr(follower, self.number) == self._number + 1,
         )
-        free = select(func.min(self._number)).where(*of_station, self._number < _LARGEST_ID, ~taken)
+        free = select(func.min(self._number)).where(*of_station, self._number < _LARGEST_ID, ~in_use)
         return ((await self._session.scalars(free)).one() or 0) + 1
 
     async def _lock(self, *conditions: Any) -> Sequence[Request]:
@@ -125,7 +125,7 @@ class StationRequestRepository(Generic[Request]):
         )
         return rows.all()
 
-    async def _take(self, *conditions: Any, limit: int) -> Sequence[Request]:
+    async def _claim(self, *conditions: Any, limit: int) -> Sequence[Request]:
         """Return requests, the oldest first; those that another core is at are left to it."""
         rows = await self._session.scalars(
             select(self.table)

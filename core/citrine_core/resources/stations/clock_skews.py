@@ -116,12 +116,12 @@ class ClockSkews:
             milliseconds = measured // timedelta(milliseconds=1)
             changes.append((*key, milliseconds, now, is_off))
             if is_off != row[3]:
-                self._tell(work, key, measured, is_off=is_off)
+                self._publish(work, key, measured, is_off=is_off)
         await _write(work.session, changes)
         return stored
 
     @staticmethod
-    def _tell(work: UnitOfWork, key: StationKey, skew: timedelta, *, is_off: bool) -> None:
+    def _publish(work: UnitOfWork, key: StationKey, skew: timedelta, *, is_off: bool) -> None:
         changed = StationClockChanged(skew=to_duration(skew), is_off=is_off)
         work.emit(Event(tenant_id=key[0], station_id=key[1], station_clock_changed=changed))
         logger.warning(

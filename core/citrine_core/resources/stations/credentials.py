@@ -11,7 +11,7 @@ from citrine.api.v1.stations_pb2 import BOOT_POLICY_PENDING
 from citrine_core.db import one_of
 from citrine_core.db.upsert import insert_statement
 from citrine_core.resources.stations.models import Station
-from citrine_core.resources.tenants.queries import find_holding, lock_most_held
+from citrine_core.resources.tenants.queries import find_holding, lock_hold_limit
 
 __all__ = ["Credentials"]
 
@@ -25,9 +25,9 @@ class Credentials:
         self._session = session
 
     async def find_all(
-        self, tenant_id: str, station_ids: Collection[str], *, keep: bool = False
+        self, tenant_id: str, station_ids: Collection[str], *, lock: bool = False
     ) -> dict[str, Row[*tuple[Any, ...]]]:
-        """Return what decides on an admission, by station. With keep none is deleted before the commit."""
+        """Return what decides on an admission, by station. With lock none is deleted before the commit."""
         columns = _TABLE.c
         query = select(
             columns.station_id,
@@ -39,7 +39,7 @@ class Credentials:
             columns.registration,
             columns.hardware,
         ).where(columns.tenant_id == tenant_id, one_of(self._session, columns.station_id, station_ids))
-        if keep:
+        if lock:
             query = query.with_for_update(read=True, key_share=True)
         rows = await (await self._session.connection()).execute(query)
         return {row.station_id: row for row in rows}
@@ -54,11 +54,11 @@ class Credentials:
         Returns False where the tenant holds as many as it may, does so no more, or has a station of this id now.
         """
         connection = await self._session.connection()
-        most = await lock_most_held(self._session, tenant_id)
-        held = await connection.scalar(
+        most = await lock_hold_limit(self._session, tenant_id)
+        number = await connection.scalar(
             select(func.count()).where(_TABLE.c.tenant_id == tenant_id, _TABLE.c.held_time.is_not(None))
         )
-        if most is None or (held or 0) >= most:
+        if most is None or (number or 0) >= most:
             return False
         row = {
             "tenant_id": tenant_id,

@@ -28,7 +28,7 @@ def to_proto(
     station: Station,
     connection: Connection | None,
     connectors: Sequence[ConnectorState] = (),
-    wishes: Sequence[WantedAvailability] = (),
+    availabilities: Sequence[WantedAvailability] = (),
     refused: RefusalSummary | None = None,
     turned_away: HandshakeRefusal | None = None,
 ) -> pb.Station:
@@ -38,7 +38,7 @@ def to_proto(
         station: Its row.
         connection: Its newest session. None: it never connected.
         connectors: What it reported, by EVSE and number.
-        wishes: What operators asked of it and its parts.
+        availabilities: What operators asked of it and its parts.
         refused: What was refused of its messages. None: nothing.
         turned_away: Why it was not let in since it last connected. None: it was.
     """
@@ -54,7 +54,7 @@ def to_proto(
         held_time=to_timestamp(station.held_time),
         boot_time=to_timestamp(station.boot_time),
         last_seen_time=to_timestamp(station.last_seen_time),
-        evses=_evses(connectors, wishes),
+        evses=_evses(connectors, availabilities),
         create_time=to_timestamp(station.create_time),
         clock_skew_time=to_timestamp(station.clock_skew_time),
         clock_is_off=station.clock_is_off,
@@ -77,7 +77,7 @@ def to_proto(
     return shown
 
 
-def _evses(connectors: Sequence[ConnectorState], wishes: Sequence[WantedAvailability]) -> list[pb.Evse]:
+def _evses(connectors: Sequence[ConnectorState], availabilities: Sequence[WantedAvailability]) -> list[pb.Evse]:
     return [
         pb.Evse(
             evse_id=evse_id,
@@ -86,7 +86,7 @@ def _evses(connectors: Sequence[ConnectorState], wishes: Sequence[WantedAvailabi
                     connector_id=state.connector_id,
                     status=availability_pb2.ConnectorStatusEnum.ValueType(state.status),
                     status_time=to_timestamp(state.status_time),
-                    wanted=wanted_of(wishes, evse_id, state.connector_id),
+                    wanted=wanted_of(availabilities, evse_id, state.connector_id),
                 )
                 for state in states
             ],

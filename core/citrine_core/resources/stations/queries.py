@@ -101,12 +101,12 @@ async def find_station(session: AsyncSession, tenant_id: str, station_id: str) -
 
 
 async def find_with_session(
-    session: AsyncSession, tenant_id: str, station_id: str, *, keep: bool = False
+    session: AsyncSession, tenant_id: str, station_id: str, *, lock: bool = False
 ) -> Row[*tuple[Any, ...]] | None:
     """Return the registration of a station and its newest session; None where there is no such station.
 
     The session's columns are is_open, edge_id, epoch, admit_time and close_time; all are None where the station never
-    connected. With keep the station is not deleted before the commit.
+    connected. With lock the station is not deleted before the commit.
     """
     stations = Station.metadata.tables["stations"]
     same = and_(SESSIONS.c.tenant_id == _TABLE.tenant_id, SESSIONS.c.station_id == _TABLE.station_id)
@@ -118,7 +118,7 @@ async def find_with_session(
         .select_from(stations.outerjoin(SESSIONS, same))
         .where(*_is(tenant_id, station_id))
     )
-    if keep:
+    if lock:
         query = query.with_for_update(read=True, key_share=True, of=stations)
     return (await (await session.connection()).execute(query)).one_or_none()
 

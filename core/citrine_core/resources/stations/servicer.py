@@ -56,10 +56,12 @@ class StationsServicer(StationsServiceServicer):
         async with self._unit_of_work(read_only=True) as work:
             station, connection = await StationRepository(work.session).get(tenant_id, station_id)
             connectors = await ConnectorRepository(work.session).connectors_of(tenant_id, station_id)
-            wishes = await AvailabilityRepository(work.session).of_stations(tenant_id, [station_id])
+            availabilities = await AvailabilityRepository(work.session).of_stations(tenant_id, [station_id])
             refused = await find_summaries(work.session, tenant_id, [station_id])
             turned_away = await HandshakeRefusals(work.session).find_since_connected(tenant_id, [station_id])
-        return to_proto(station, connection, connectors, wishes, refused.get(station_id), turned_away.get(station_id))
+        return to_proto(
+            station, connection, connectors, availabilities, refused.get(station_id), turned_away.get(station_id)
+        )
 
     async def ListStations(
         self,
@@ -100,7 +102,7 @@ class StationsServicer(StationsServiceServicer):
         assign(station, request.station, CHANGEABLE)
         async with self._unit_of_work() as work:
             await _check_configuration(work, station)
-            await self._take_place_of_held(work, station)
+            await self._replace_held(work, station)
             await StationRepository(work.session).add(station)
             # That nobody knew it is true no more.
             await HandshakeRefusals(work.session).forget(station.tenant_id, station.station_id)
@@ -227,7 +229,7 @@ class StationsServicer(StationsServiceServicer):
                 station.tenant_id, station.station_id, self._clock(), anew=anew
             )
 
-    async def _take_place_of_held(self, work: UnitOfWork, station: Station) -> None:
+    async def _replace_held(self, work: UnitOfWork, station: Station) -> None:
         """Remove a station that nobody knew and that is held under the same id: anybody may have come by that."""
         stations = StationRepository(work.session)
         held = await stations.find(station.tenant_id, station.station_id)

@@ -9,7 +9,7 @@ from citrine.api.v1.tenants_pb2 import UNKNOWN_STATIONS_HOLD
 from citrine_core.db.one_of import one_of
 from citrine_core.resources.tenants.models import Tenant
 
-__all__ = ["asks_inventory", "find_holding", "lock_most_held"]
+__all__ = ["asks_inventory", "find_holding", "lock_hold_limit"]
 
 _TABLE = Tenant.__table__.c
 
@@ -29,7 +29,7 @@ async def find_holding(session: AsyncSession, tenant_ids: Collection[str]) -> se
     return {row.tenant_id for row in rows}
 
 
-async def lock_most_held(session: AsyncSession, tenant_id: str) -> int | None:
+async def lock_hold_limit(session: AsyncSession, tenant_id: str) -> int | None:
     """Return how many stations that nobody knows a tenant holds at most; None where it holds none.
 
     The tenant is locked until the commit, so that two that count can't both come to the last place.

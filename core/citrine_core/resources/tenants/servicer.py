@@ -20,10 +20,10 @@ __all__ = ["TenantsServicer"]
 CHANGEABLE = frozenset({"display_name", "unknown_stations", "max_held_stations", "asks_inventory"})
 """Fields that UpdateTenant may change."""
 
-HELD = 100
+DEFAULT_HOLD_LIMIT = 100
 """Unknown stations that a tenant holds at a time where nobody says otherwise."""
 
-MOST_HELD = 10_000
+LARGEST_HOLD_LIMIT = 10_000
 
 TENANT_ID = re.compile(r"[a-z0-9-]{1,36}", re.ASCII)
 
@@ -92,8 +92,8 @@ class TenantsServicer(TenantsServiceServicer):
 
 def _check(tenant: pb.Tenant) -> None:
     check_length("tenant.display_name", tenant.display_name, 255)
-    if tenant.HasField("max_held_stations") and not 1 <= tenant.max_held_stations <= MOST_HELD:
-        raise InvalidArgument("tenant.max_held_stations", f"must be 1 to {MOST_HELD}")
+    if tenant.HasField("max_held_stations") and not 1 <= tenant.max_held_stations <= LARGEST_HOLD_LIMIT:
+        raise InvalidArgument("tenant.max_held_stations", f"must be 1 to {LARGEST_HOLD_LIMIT}")
 
 
 def _assign(row: Tenant, tenant: pb.Tenant, fields: Collection[str]) -> None:
@@ -103,7 +103,7 @@ def _assign(row: Tenant, tenant: pb.Tenant, fields: Collection[str]) -> None:
     if "unknown_stations" in fields:
         row.unknown_stations = tenant.unknown_stations or pb.UNKNOWN_STATIONS_REFUSE
     if "max_held_stations" in fields:
-        row.max_held_stations = tenant.max_held_stations if tenant.HasField("max_held_stations") else HELD
+        row.max_held_stations = tenant.max_held_stations if tenant.HasField("max_held_stations") else DEFAULT_HOLD_LIMIT
     if "asks_inventory" in fields:
         row.asks_inventory = tenant.asks_inventory if tenant.HasField("asks_inventory") else True
 

@@ -51,8 +51,8 @@ class TokensServicer(TokensServiceServicer):
 
     async def _changed(self, work: UnitOfWork, token: Token) -> None:
         """Tell blocks of a token that is new, changed or gone, in the transaction that makes it so."""
-        for told in self._on_change:
-            await told(work, token.tenant_id, [(token.id_token, token.type)])
+        for notify in self._on_change:
+            await notify(work, token.tenant_id, [(token.id_token, token.type)])
 
     async def GetToken(
         self, request: pb.GetTokenRequest, context: grpc.aio.ServicerContext[pb.GetTokenRequest, pb.Token]

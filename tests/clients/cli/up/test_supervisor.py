@@ -91,7 +91,7 @@ async def test_a_child_that_ends_before_it_is_ready_fails_with_its_last_line(chi
 async def test_a_child_that_dies_is_started_again_where_it_listened(child: MakeChild, notices: Notices) -> None:
     worker = child(STAYS)
     first = await worker.start()
-    keeping = asyncio.create_task(worker.keep())
+    keeping = asyncio.create_task(worker.supervise())
 
     worker.kill()
     told = [await notices.next(), await notices.next()]
@@ -109,7 +109,7 @@ async def test_a_child_that_fails_again_is_tried_again(child: MakeChild, notices
     worker = child(FAILS)
     with pytest.raises(ChildFailed):
         await worker.start()
-    keeping = asyncio.create_task(worker.keep())
+    keeping = asyncio.create_task(worker.supervise())
 
     told = [await notices.next() for _ in range(3)]
 

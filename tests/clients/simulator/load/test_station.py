@@ -2,7 +2,7 @@ import asyncio
 
 import pytest
 
-from citrine_simulator import CallErrorReceivedError, CallLostError, NotConnectedError
+from citrine_simulator import CallErrorReceivedError, CallInterruptedError, NotConnectedError
 from citrine_simulator.connection import Target
 from citrine_simulator.load.station import LoadStation
 from citrine_simulator.load.tally import Tally
@@ -87,7 +87,7 @@ async def test_a_call_says_what_went_wrong(csms: Csms) -> None:
 
     with pytest.raises(CallErrorReceivedError):
         await station.call("Heartbeat", {})
-    with pytest.raises(CallLostError):
+    with pytest.raises(CallInterruptedError):
         await station.call("DataTransfer", {"vendorId": "x"})
 
 

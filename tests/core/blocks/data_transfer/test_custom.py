@@ -20,7 +20,7 @@ from citrine.api.v1.reports_pb2_grpc import ReportsServiceStub
 from citrine.api.v1.transactions_pb2_grpc import TransactionsServiceStub
 from citrine.ocpp.actions import ACTIONS, unwrap
 from citrine.ocpp.codec import decode, encode
-from citrine_core.blocks.data_transfer import CustomDataKeeper
+from citrine_core.blocks.data_transfer import CustomDataRecorder
 from citrine_core.blocks.data_transfer.custom import bears_custom_data
 from tests.support.core import PASSWORD, RunningCore
 from tests.support.fake_edge import FakeSession
@@ -198,7 +198,7 @@ async def test_custom_data_is_forgotten_in_time(core: RunningCore, station: Fake
 
     async def kept_after(days: int) -> int:
         ahead = timedelta(days=days)
-        await CustomDataKeeper(replace(services, clock=lambda: services.clock() + ahead)).forget()
+        await CustomDataRecorder(replace(services, clock=lambda: services.clock() + ahead)).forget()
         return len((await api.ListCustomMessages(pb.ListCustomMessagesRequest())).custom_messages)
 
     assert await kept_after(89) == 1

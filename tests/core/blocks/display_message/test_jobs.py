@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from citrine.api.v1 import display_message_pb2 as pb
-from citrine_core.blocks.display_message import DisplayMessage, DisplayMessageKeeper
+from citrine_core.blocks.display_message import DisplayMessage, DisplayMessageExpiry
 from tests.support.blocks import stamp
 from tests.support.charging import ended, started
 from tests.support.displays import Display
@@ -14,7 +14,7 @@ async def run(display: Display, **later: float) -> None:
     """Do what is due after a time."""
     services = display.core.core.services
     ahead = timedelta(**later)
-    await DisplayMessageKeeper(replace(services, clock=lambda: services.clock() + ahead)).run()
+    await DisplayMessageExpiry(replace(services, clock=lambda: services.clock() + ahead)).run()
 
 
 async def test_messages_end_with_their_time_or_transaction(display: Display) -> None:

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from citrine.ocpp.v2 import provisioning_pb2 as provisioning
 from citrine.ocpp.v2 import reservation_pb2 as ocpp
-from citrine_core.blocks.reservation import Reservation, ReservationKeeper
+from citrine_core.blocks.reservation import Reservation, ReservationExpiry
 from citrine_core.blocks.reservation.jobs import SAY_TIME
 from tests.support.charging import started
 from tests.support.reservations import Desk
@@ -16,7 +16,7 @@ async def run(desk: Desk, **later: float) -> None:
     """Do what is due after a time."""
     services = desk.core.core.services
     ahead = timedelta(**later)
-    await ReservationKeeper(replace(services, clock=lambda: services.clock() + ahead)).run()
+    await ReservationExpiry(replace(services, clock=lambda: services.clock() + ahead)).run()
 
 
 async def boot(desk: Desk, reason: str = "POWER_UP") -> None:

@@ -6,7 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from citrine.ocpp.v2 import smart_charging_pb2 as ocpp
 from citrine.ocpp.v2 import types_pb2 as types
 from citrine_core.blocks.smart_charging import ProfileRecord
-from citrine_core.blocks.smart_charging.reconcile import take_report
+from citrine_core.blocks.smart_charging.reconcile import store_report
 from citrine_core.db import UnitOfWorkFactory
 from tests.support.blocks import call_of, events, handle
 from tests.support.statements import statements
@@ -34,7 +34,7 @@ async def test_a_report_takes_as_many_statements_however_long_it_is(
     counts = []
     for request_id, size in ((1, 3), (2, 100)):
         with statements(engine) as seen:
-            await handle(unit_of_work, take_report, call_of(report(size, request_id)))
+            await handle(unit_of_work, store_report, call_of(report(size, request_id)))
         counts.append(len(seen))
 
     # Rows go many to a statement, and not all to one.

@@ -11,7 +11,7 @@ from citrine.ocpp.v2.remote_control_pb2 import (
     RequestStartTransactionRequest,
     RequestStartTransactionResponse,
 )
-from citrine_core.blocks.smart_charging import ChargingPlans, PlanTriggers, ProfileAnswers, ProfileRecord, ProfileUpkeep
+from citrine_core.blocks.smart_charging import ChargingPlans, PlanTriggers, ProfileAnswers, ProfileExpiry, ProfileRecord
 from citrine_core.blocks.smart_charging.records import WANTED, new_record, same_profile
 from citrine_core.blocks.transactions.handlers import TransactionsHandlers
 from citrine_core.db import UnitOfWorkFactory
@@ -53,11 +53,11 @@ async def test_K05_the_profile_of_a_remote_start_belongs_to_its_transaction(unit
     await start(unit_of_work, 7, 1)
     await start(unit_of_work, 8, 2)
     await handle(unit_of_work, transactions, [call_of(started(0, evse=(1, 1), info={"remote_start_id": 7}))])
-    await ProfileUpkeep(unit_of_work, lambda: NOW).run()
+    await ProfileExpiry(unit_of_work, lambda: NOW).run()
     before = await states(unit_of_work)
     await handle(unit_of_work, transactions, [call_of(ended(1))])
 
-    await ProfileUpkeep(unit_of_work, lambda: LATER).run()
+    await ProfileExpiry(unit_of_work, lambda: LATER).run()
 
     accepted, over = pb.CHARGING_PROFILE_STATE_ACCEPTED, pb.CHARGING_PROFILE_STATE_ENDED
     assert before == [(1, "T-1", accepted, ""), (2, None, accepted, "")]
@@ -73,7 +73,7 @@ async def test_a_profile_whose_command_nobody_heard_of_is_given_up(unit_of_work:
         work.session.add(row)
         await work.commit()
 
-    await ProfileUpkeep(unit_of_work, lambda: LATER).run()
+    await ProfileExpiry(unit_of_work, lambda: LATER).run()
 
     [(_, _, state, reason)] = await states(unit_of_work)
     assert (state, reason) == (pb.CHARGING_PROFILE_STATE_FAILED, "nothing was heard of its command")

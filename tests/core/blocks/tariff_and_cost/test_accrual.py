@@ -310,6 +310,6 @@ def test_an_accrual_of_an_earlier_version_goes_on_as_it_was() -> None:
 
     read = Accrual.load(orjson.dumps(stored))
 
-    read.take(rules, moment("10:12", 1))
+    read.add_moment(rules, moment("10:12", 1))
     # The fee, eleven minutes, one of parking, and a kWh.
     assert total_of(rules, read)[1] == 10 + 11 + 10 + 1

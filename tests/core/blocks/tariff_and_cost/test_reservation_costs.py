@@ -14,7 +14,7 @@ from citrine.api.v1.reservation_costs_pb2_grpc import ReservationCostsServiceStu
 from citrine.api.v1.reservation_pb2 import ReservationState
 from citrine.ocpp.v2 import reservation_pb2 as ocpp
 from citrine.ocpp.v2.availability_pb2 import HeartbeatRequest
-from citrine_core.blocks.reservation import Reservation, ReservationKeeper
+from citrine_core.blocks.reservation import Reservation, ReservationExpiry
 from citrine_core.blocks.tariff_and_cost.reservation_costs import ReservationCosts
 from citrine_core.clock import utc_now
 from tests.core.blocks.tariff_and_cost.tariffs import component, element, tariff
@@ -57,7 +57,7 @@ async def alter(desk: Desk, **values: datetime) -> None:
 async def bill(desk: Desk) -> list[pb.ReservationCost]:
     """Have what ended billed, and return all costs of reservations."""
     services = desk.core.core.services
-    await ReservationKeeper(services).run()
+    await ReservationExpiry(services).run()
     await ReservationCosts(services).run()
     stub: Any = desk.core.stub(ReservationCostsServiceStub)
     listed = await stub.ListReservationCosts(pb.ListReservationCostsRequest())

@@ -254,7 +254,7 @@ async def test_C02_FR_02_a_start_button_is_accepted(bench: Bench) -> None:
 async def test_I03_FR_02_the_total_cost_is_in_the_answer_to_the_end(bench: Bench) -> None:
     await bench.send(started(0))
     async with bench.unit_of_work() as work:
-        await CostRepository(work.session).told("default", "CS-1", "T-1", 3.25, NOW)
+        await CostRepository(work.session).store_shown_total("default", "CS-1", "T-1", 3.25, NOW)
         await work.commit()
 
     update, end = await bench.send(updated(1), ended(2))

@@ -7,7 +7,7 @@ import pytest
 from citrine.api.v1 import reports_pb2 as pb
 from citrine.ocpp.v2.provisioning_pb2 import NotifyReportRequest
 from citrine_core.db import UnitOfWorkFactory
-from citrine_core.resources.reports import Part, ReportExpiry, ReportRun, take_parts
+from citrine_core.resources.reports import Part, ReportExpiry, ReportRun, store_parts
 from tests.support.blocks import NOW, events, services_of
 
 DEVICE_MODEL = pb.REPORT_KIND_DEVICE_MODEL
@@ -25,7 +25,7 @@ async def receive(
     time = NOW + timedelta(seconds=seconds)
     async with unit_of_work() as work:
         part = Part("default", "CS-1", 1, seq_no, last, 1, NotifyReportRequest(seq_no=seq_no), time)
-        await take_parts(work, kind, [part])
+        await store_parts(work, kind, [part])
         await work.commit()
 
 

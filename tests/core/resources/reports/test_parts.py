@@ -19,7 +19,7 @@ from citrine_core.resources.reports import (
     part_refused,
     report_answered,
     report_failed,
-    take_parts,
+    store_parts,
 )
 from tests.support.blocks import NOW, answered, events
 from tests.support.statements import statements
@@ -46,7 +46,7 @@ def upload(status: ocpp.UploadLogStatusEnum.ValueType, name: str, seconds: int, 
 
 async def take(unit_of_work: UnitOfWorkFactory, kind: pb.ReportKind.ValueType, parts: Sequence[Part]) -> list[bool]:
     async with unit_of_work() as work:
-        fresh = await take_parts(work, kind, parts)
+        fresh = await store_parts(work, kind, parts)
         await work.commit()
     return fresh
 

@@ -47,7 +47,7 @@ _RUNNING = pb.FIRMWARE_CAMPAIGN_STATE_RUNNING
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class UpdateOrder:
     """A station that is to be asked."""
 
     tenant_id: str
@@ -69,34 +69,34 @@ class CampaignRunner:
         async with asyncio.TaskGroup() as tasks:
             asked: set[asyncio.Task[None]] = set()
             while True:
-                for turn in await self._take_turns():
-                    asked.add(tasks.create_task(self._ask(turn), name=f"update {turn.station_id}"))
+                for order in await self._claim_orders():
+                    asked.add(tasks.create_task(self._ask(order), name=f"update {order.station_id}"))
                 if not asked:
                     return
                 _, asked = await asyncio.wait(asked, timeout=LOOK_AGAIN, return_when=asyncio.FIRST_COMPLETED)
 
-    async def _take_turns(self) -> list[Turn]:
+    async def _claim_orders(self) -> list[UpdateOrder]:
         async with self._unit_of_work(read_only=True) as work:
             campaigns = await CampaignRepository(work.session).at_work()
-        turns: list[Turn] = []
+        orders: list[UpdateOrder] = []
         for tenant_id, campaign_id in campaigns:
             async with self._unit_of_work() as work:
-                turns += await self._step(work, tenant_id, campaign_id)
+                orders += await self._step(work, tenant_id, campaign_id)
                 await work.commit()
-        return turns
+        return orders
 
-    async def _ask(self, turn: Turn) -> None:
+    async def _ask(self, order: UpdateOrder) -> None:
         """Ask a station; what it answers, or that it does not, is noted with the end of the command."""
-        target = common.CommandTarget(station_id=turn.station_id, reason=turn.campaign[:255])
+        target = common.CommandTarget(station_id=order.station_id, reason=order.campaign[:255])
         try:
-            await self._commands.send(system_caller(turn.tenant_id, "firmware campaign"), target, turn.message)
+            await self._commands.send(system_caller(order.tenant_id, "firmware campaign"), target, order.message)
         except CoreError as error:
             logger.info(
                 "a station of a campaign could not be asked",
-                extra={"station_id": turn.station_id, "problem": str(error)},
+                extra={"station_id": order.station_id, "problem": str(error)},
             )
 
-    async def _step(self, work: UnitOfWork, tenant_id: str, campaign_id: str) -> list[Turn]:
+    async def _step(self, work: UnitOfWork, tenant_id: str, campaign_id: str) -> list[UpdateOrder]:
         """Do what is due of a campaign, and return the stations to ask once that is committed."""
         now = self._clock()
         repository = CampaignRepository(work.session)
@@ -119,16 +119,16 @@ class CampaignRunner:
                 campaign, pb.FIRMWARE_CAMPAIGN_STATION_STATE_SKIPPED, "the time of the campaign is over", now
             )
         definition = pb.FirmwareCampaign.FromString(campaign.definition)
-        turns = [
-            _turn(campaign, definition, station, now) for station in await self._left_behind(repository, campaign, now)
+        orders = [
+            _order(campaign, definition, station, now) for station in await self._left_behind(repository, campaign, now)
         ]
         if not definition.HasField("hours") or is_within(definition.hours, now):
             busy = sum(counts.get(state, 0) for state in _BUSY)
-            turns += await self._begin(work, campaign, definition, campaign.max_parallel - busy, now)
+            orders += await self._begin(work, campaign, definition, campaign.max_parallel - busy, now)
             counts = (await repository.counts(tenant_id, [campaign_id]))[campaign_id]
         if not any(counts.get(state, 0) for state in UNFINISHED):
             work.emit(move_campaign(campaign, pb.FIRMWARE_CAMPAIGN_STATE_COMPLETED, "", now))
-        return turns
+        return orders
 
     async def _left_behind(
         self, repository: CampaignRepository, campaign: FirmwareCampaign, now: datetime
@@ -140,14 +140,14 @@ class CampaignRunner:
         return stations
 
     async def _begin(
-        self, work: UnitOfWork, campaign: FirmwareCampaign, definition: pb.FirmwareCampaign, room: int, now: datetime
-    ) -> list[Turn]:
+        self, work: UnitOfWork, campaign: FirmwareCampaign, definition: pb.FirmwareCampaign, free: int, now: datetime
+    ) -> list[UpdateOrder]:
         """Take as many stations as there is room for; those that have the firmware already take none."""
         repository, updates = CampaignRepository(work.session), FirmwareRepository(work.session)
-        turns: list[Turn] = []
+        orders: list[UpdateOrder] = []
         rows: list[dict[str, Any]] = []
-        while len(turns) < min(room, MOST):
-            ready = await repository.ready(campaign, now, min(room, MOST) - len(turns))
+        while len(orders) < min(free, MOST):
+            ready = await repository.ready(campaign, now, min(free, MOST) - len(orders))
             if not ready:
                 break
             versions = await updates.versions(campaign.tenant_id, [station.station_id for station in ready])
@@ -164,20 +164,20 @@ class CampaignRunner:
                 station.attempts += 1
                 station.claim_time = now
                 station.request_id = new_request_id()
-                turn = _turn(campaign, definition, station, now)
-                turns.append(turn)
-                rows.append(_update_row(campaign, definition, turn, version, now))
+                order = _order(campaign, definition, station, now)
+                orders.append(order)
+                rows.append(_update_row(campaign, definition, order, version, now))
             await work.session.flush()
         await updates.add_updates(rows)
-        return turns
+        return orders
 
 
 _BUSY = (pb.FIRMWARE_CAMPAIGN_STATION_STATE_STARTING, pb.FIRMWARE_CAMPAIGN_STATION_STATE_RUNNING)
 
 
-def _turn(
+def _order(
     campaign: FirmwareCampaign, definition: pb.FirmwareCampaign, station: FirmwareCampaignStation, now: datetime
-) -> Turn:
+) -> UpdateOrder:
     assert station.request_id is not None
     message = ocpp.UpdateFirmwareRequest(request_id=station.request_id, firmware=definition.firmware)
     if not message.firmware.HasField("retrieve_date_time"):
@@ -187,19 +187,19 @@ def _turn(
     if definition.HasField("retry_interval"):
         message.retry_interval = definition.retry_interval
     name = definition.name or campaign.campaign_id
-    return Turn(campaign.tenant_id, station.station_id, f"firmware campaign {name}", message)
+    return UpdateOrder(campaign.tenant_id, station.station_id, f"firmware campaign {name}", message)
 
 
 def _update_row(
-    campaign: FirmwareCampaign, definition: pb.FirmwareCampaign, turn: Turn, version: str, now: datetime
+    campaign: FirmwareCampaign, definition: pb.FirmwareCampaign, order: UpdateOrder, version: str, now: datetime
 ) -> dict[str, Any]:
     silence = definition.silence.ToTimedelta() if definition.HasField("silence") else None
     return {
         "tenant_id": campaign.tenant_id,
-        "station_id": turn.station_id,
-        "request_id": turn.message.request_id,
+        "station_id": order.station_id,
+        "request_id": order.message.request_id,
         "state": updates_pb.FIRMWARE_UPDATE_STATE_REQUESTED,
-        "request": masked_update(turn.message).SerializeToString(),
+        "request": masked_update(order.message).SerializeToString(),
         "firmware_version": definition.firmware_version,
         "version_before": version[:50],
         "silence": None if silence is None else round(silence.total_seconds()),

@@ -21,7 +21,7 @@ from citrine_core.resources.configurations import (
 )
 from citrine_core.resources.connections import ConnectionRepository
 
-__all__ = ["Boot", "Status", "Told", "registrations_at_boot"]
+__all__ = ["Boot", "Registration", "Status", "registrations_at_boot"]
 
 Status: TypeAlias = ocpp.RegistrationStatusEnum.ValueType
 
@@ -57,7 +57,7 @@ class Boot:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class Registration:
     """What a station is told at its boot."""
 
     status: Status
@@ -67,7 +67,7 @@ class Told:
 
 async def registrations_at_boot(
     work: UnitOfWork, tenant_id: str, boots: Sequence[Boot], now: datetime
-) -> Mapping[str, Told]:
+) -> Mapping[str, Registration]:
     """Return what stations of a tenant are told at their boot, and take those with a configuration a step on.
 
     Takes two statements where none of them is at a step or has a configuration, and up to three more where one has.
@@ -99,7 +99,7 @@ async def registrations_at_boot(
             elif row is not None:
                 _went_on(Steps(work, row, now), row, boot, boot.station_id in back)
     return {
-        boot.station_id: Told(
+        boot.station_id: Registration(
             statuses[boot.station_id], _heartbeat_interval(contents.get(_choose(choices, boot) or ""))
         )
         for boot in boots

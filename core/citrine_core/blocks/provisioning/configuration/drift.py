@@ -73,9 +73,9 @@ def _entry(data: ocpp.SetVariableData, actual: Actual | None, result: pb.Variabl
     )
     result = result if _answered(data, result) else None
     unseen = actual is None or actual.value is None
-    taken = result is not None and result.status == ocpp.SET_VARIABLE_STATUS_ENUM_ACCEPTED
+    accepted = result is not None and result.status == ocpp.SET_VARIABLE_STATUS_ENUM_ACCEPTED
     # What can't be read is what the station took it to be.
-    if _has(data, actual) or (unseen and taken):
+    if _has(data, actual) or (unseen and accepted):
         entry.kind = pb.DRIFT_KIND_MATCHES
     elif result is not None and result.status in REFUSALS:
         entry.kind = pb.DRIFT_KIND_REFUSED

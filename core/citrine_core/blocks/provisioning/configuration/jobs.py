@@ -89,7 +89,7 @@ REASON = "the station's configuration"
 """Of the commands."""
 
 
-class _Lost(Exception):
+class _LeaseExpired(Exception):
     """The step is not this core's any more."""
 
 
@@ -133,7 +133,7 @@ class Provisioner:
         async with asyncio.TaskGroup() as tasks:
             while True:
                 self._more.clear()
-                for due, lease in await self._take(PARALLEL - len(running)):
+                for due, lease in await self._claim(PARALLEL - len(running)):
                     task = tasks.create_task(self._do(due, lease), name=f"configure {due.station_id}")
                     running.add(task)
                     task.add_done_callback(running.discard)
@@ -147,7 +147,7 @@ class Provisioner:
                 except TimeoutError:
                     continue
 
-    async def _take(self, limit: int) -> list[tuple[DueStation, datetime]]:
+    async def _claim(self, limit: int) -> list[tuple[DueStation, datetime]]:
         now = self._clock()
         if limit <= 0:
             return []
@@ -159,9 +159,9 @@ class Provisioner:
         lease = now + LEASE
         async with self._unit_of_work() as work:
             provisionings = ProvisioningRepository(work.session)
-            taken = [(due, lease) for due in found if await provisionings.claim(due, lease)]
+            claimed = [(due, lease) for due in found if await provisionings.claim(due, lease)]
             await work.commit()
-        return taken
+        return claimed
 
     async def _do(self, due: DueStation, lease: datetime) -> None:
         try:
@@ -200,7 +200,7 @@ class Provisioner:
             return
         try:
             await step(situation)
-        except _Lost:
+        except _LeaseExpired:
             return
         except DatabaseUnavailable:
             raise
@@ -264,10 +264,10 @@ class Provisioner:
             problem=problem,
         )
 
-        def keep(row: Provisioning, steps: Steps) -> None:
+        def store_result(row: Provisioning, steps: Steps) -> None:
             store_results(row, {**results_of(row), key_of_data(data): result}.values())
 
-        await self._change(situation, keep)
+        await self._change(situation, store_result)
 
     async def _reset(self, situation: _Situation) -> None:
         if situation.row.attempts > ATTEMPTS:
@@ -370,7 +370,7 @@ class Provisioner:
         """
         lease = self._clock() + LEASE
         if not await self._change(situation, lambda row, steps: steps.wait(lease)):
-            raise _Lost
+            raise _LeaseExpired
         situation.lease = lease
 
     async def _change(self, situation: _Situation, change: Change) -> bool:

@@ -52,8 +52,8 @@ class ActualRepository:
             )
         )
         for station_id, *key, value, characteristics in rows:
-            told = VariableCharacteristics.FromString(characteristics or b"")
-            found[station_id][VariableKey(*key).folded()] = Actual(value, told.data_type)
+            described = VariableCharacteristics.FromString(characteristics or b"")
+            found[station_id][VariableKey(*key).folded()] = Actual(value, described.data_type)
         return found
 
     async def station(self, tenant_id: str, station_id: str) -> Station | None:

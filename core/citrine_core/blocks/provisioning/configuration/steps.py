@@ -63,7 +63,7 @@ class Steps:
         row.update_time = self._now
         row.finish_time = self._now if state in _ENDS else None
         row.next_time = None if state in _ENDS else self._now
-        self._tell()
+        self._publish()
 
     def wait(self, until: datetime | None) -> None:
         """Leave the step to the station, until a time or as long as it takes."""
@@ -118,7 +118,7 @@ class Steps:
             case _:
                 self.go(pb.PROVISIONING_STATE_FAILED, problem)
 
-    def _tell(self) -> None:
+    def _publish(self) -> None:
         row = self._row
         body = ProvisioningChanged(
             configuration_id=row.configuration_id,

@@ -69,7 +69,7 @@ def plan_of(
                 pending.get(one.evse_id),
             )
         )
-    _keep_times(plan, before, now)
+    _carry_over_times(plan, before, now)
     return plan
 
 
@@ -117,7 +117,7 @@ def _reason(one: Running, situation: Situation, planned: float) -> str:
     return "its share of what there is"
 
 
-def _keep_times(plan: pb.ChargingPlan, before: pb.ChargingPlan, now: datetime) -> None:
+def _carry_over_times(plan: pb.ChargingPlan, before: pb.ChargingPlan, now: datetime) -> None:
     known = {(share.evse_id, share.transaction_id): share for share in before.shares}
     for share in plan.shares:
         old = known.get((share.evse_id, share.transaction_id))

@@ -97,8 +97,8 @@ class Situation:
     @property
     def free_loads(self) -> list[Load]:
         """What those EVSEs may draw that have no transaction, as far as they are known."""
-        taken = {one.evse_id for one in self.running}
-        known = [load for evse_id, load in self.defaults.items() if evse_id and evse_id not in taken]
+        charging = {one.evse_id for one in self.running}
+        known = [load for evse_id, load in self.defaults.items() if evse_id and evse_id not in charging]
         return known or ([self.defaults[0]] if self.free is None else [])
 
 
@@ -174,7 +174,7 @@ def _situation(read: _Read) -> Situation:
             for evse_id in {0, *evse_ids, *(row.evse_id for row in foreign)}
         },
         len(read.abilities.evse_ids - {one.evse_id for one in running}) if read.abilities.evse_ids else None,
-        lowest([*of_evses, *(_wish([row], read.now, Supply()) for row in foreign)]),
+        lowest([*of_evses, *(_requested([row], read.now, Supply()) for row in foreign)]),
         own[-1] if own else None,
         _level(foreign, read.abilities),
         _pending(own),
@@ -194,7 +194,7 @@ def _is_limited(read: _Read) -> bool:
 def _running(read: _Read, transaction: OpenTransaction) -> Running:
     evse_id = transaction.evse_id or 0
     rows = [row for row in read.rows if row.purpose == TX and is_profile_of(row, transaction)]
-    own, wishes = [row for row in rows if row.planned], [row for row in rows if not row.planned]
+    own, unplanned = [row for row in rows if row.planned], [row for row in rows if not row.planned]
     # One that throttles is cleared at any time; what is beneath it must not be more than the share.
     lasting = [row for row in rows if not row.throttles]
     defaults = [row for row in read.defaults_of(evse_id) if not row.planned]
@@ -204,7 +204,7 @@ def _running(read: _Read, transaction: OpenTransaction) -> Running:
     load = worst_case(
         read.installed(lasting), read.installed(read.defaults_of(evse_id)), read.now, phases=3 if is_dc else 1
     )
-    uppers = [_of_evse(read, evse_id, supply), _wish([*wishes, *defaults], read.now, supply)]
+    uppers = [_of_evse(read, evse_id, supply), _requested([*unplanned, *defaults], read.now, supply)]
     periods = [most for most in (read.abilities.max_periods, message.max_schedule_tuples) if most]
     return Running(
         evse_id,
@@ -216,7 +216,7 @@ def _running(read: _Read, transaction: OpenTransaction) -> Running:
         own[-1] if own else None,
         any(row.state == ACCEPTED for row in own),
         _pending(own),
-        _level(wishes, read.abilities),
+        _level(unplanned, read.abilities),
         min(periods, default=1024),
         needs is not None,
         any(row.throttles for row in rows),
@@ -294,7 +294,7 @@ def _level(foreign: Sequence[ProfileRecord], abilities: Abilities) -> int | None
     return most if not foreign or above <= most else None
 
 
-def _wish(rows: Sequence[ProfileRecord], now: datetime, supply: Supply) -> Curve:
+def _requested(rows: Sequence[ProfileRecord], now: datetime, supply: Supply) -> Curve:
     """Return what operators let a transaction draw: their TxProfiles, else their TxDefaultProfiles."""
     ordered = sorted(rows, key=lambda row: (row.purpose != TX, -row.stack_level, -row.id))
     profiles = [types.ChargingProfile.FromString(row.profile) for row in ordered]

@@ -65,7 +65,7 @@ class ReservationCosts:
                 if not await ReservationRepository(work.session).has_unbilled(now):
                     return
             async with self._unit_of_work() as work:
-                rows = await ReservationRepository(work.session).take_unbilled(now, MANY)
+                rows = await ReservationRepository(work.session).claim_unbilled(now, MANY)
                 for tenant_id in sorted({row.tenant_id for row in rows}):
                     await self._bill(work, tenant_id, [row for row in rows if row.tenant_id == tenant_id], now)
                 await work.commit()

@@ -13,7 +13,7 @@ from citrine_core.db import UnitOfWork
 from citrine_core.errors import InvalidArgument
 from citrine_core.services import Services
 
-__all__ = ["Tariffs", "Tenants", "stations_told"]
+__all__ = ["Tariffs", "Tenants", "stations_shown_costs"]
 
 logger = logging.getLogger(__name__)
 
@@ -82,7 +82,7 @@ class Tenants:
         self._known.pop(tenant_id, None)
 
 
-async def stations_told(
+async def stations_shown_costs(
     work: UnitOfWork, tenant_id: str, stations: Collection[str], settings: TenantCosts
 ) -> Collection[str]:
     """Return those of the stations that are sent tariffs to show (I01.FR.02)."""

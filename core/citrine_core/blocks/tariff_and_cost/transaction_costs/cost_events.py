@@ -6,10 +6,10 @@ from citrine.events.v1.events_pb2 import Event, TransactionCostChanged
 from citrine_core.blocks.tariff_and_cost.transaction_costs.repository import CostRow
 from citrine_core.db import UnitOfWork
 
-__all__ = ["tell_cost"]
+__all__ = ["publish_cost"]
 
 
-def tell_cost(work: UnitOfWork, row: CostRow | None, computed: CostRow) -> None:
+def publish_cost(work: UnitOfWork, row: CostRow | None, computed: CostRow) -> None:
     """Tell others of the cost of a transaction that is over, and of each change of it."""
     if computed.state == cost_pb.COST_STATE_RUNNING or computed.tariff_id is None:
         return

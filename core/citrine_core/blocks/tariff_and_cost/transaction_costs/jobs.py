@@ -47,13 +47,13 @@ class RunningCosts:
 
     async def run(self) -> None:
         """Send what is due."""
-        while (due := await self._take()) is not None:
+        while (due := await self._claim()) is not None:
             places = asyncio.Semaphore(AT_ONCE)
             async with asyncio.TaskGroup() as tasks:
                 for one, total in due:
                     tasks.create_task(self._send(one, total, places), name=f"cost of {one.transaction_id}")
 
-    async def _take(self) -> Sequence[tuple[DueCost, Decimal]] | None:
+    async def _claim(self) -> Sequence[tuple[DueCost, Decimal]] | None:
         """Return what is to be sent, with the totals, and say when it is due again. None: nothing is due."""
         now = self._services.clock()
         async with self._services.unit_of_work(read_only=True) as work:
@@ -63,13 +63,13 @@ class RunningCosts:
         found, times = [], {}
         async with self._services.unit_of_work() as work:
             costs = CostRepository(work.session)
-            rows = await costs.take_due(now, timedelta(minutes=1), MANY)
+            rows = await costs.claim_due(now, timedelta(minutes=1), MANY)
             for tenant_id in {row.tenant_id for row in rows}:
                 settings = await self._tenants.get(work, tenant_id)
-                mine = [row for row in rows if row.tenant_id == tenant_id]
-                keys = {(row.tariff_id, row.tariff_version) for row in mine}
+                of_tenant = [row for row in rows if row.tenant_id == tenant_id]
+                keys = {(row.tariff_id, row.tariff_version) for row in of_tenant}
                 tariffs = await self._tariffs.find(work, tenant_id, keys)
-                for row in mine:
+                for row in of_tenant:
                     if (row.tariff_id, row.tariff_version) not in tariffs:
                         continue
                     rules = tariffs[row.tariff_id, row.tariff_version][1]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from citrine_core.blocks.tariff_and_cost.assignments import Subject, find_tariffs
 from citrine_core.blocks.tariff_and_cost.texts import message_of
-from citrine_core.blocks.tariff_and_cost.transaction_costs.cache import Tariffs, Tenants, stations_told
+from citrine_core.blocks.tariff_and_cost.transaction_costs.cache import Tariffs, Tenants, stations_shown_costs
 from citrine_core.db import UnitOfWork
 from citrine_core.services import Services
 
@@ -45,8 +45,8 @@ class PriceMessages:
             for one in (decisions if settings.has_tariffs else ())
             if one.presented.purpose.name in _ASKING and not one.info.HasField("personal_message")
         ]
-        told = await stations_told(work, tenant_id, {one.presented.station_id for one in asking}, settings)
-        wanted = [one for one in asking if one.presented.station_id in told]
+        shown = await stations_shown_costs(work, tenant_id, {one.presented.station_id for one in asking}, settings)
+        wanted = [one for one in asking if one.presented.station_id in shown]
         subjects = [_subject(one.presented, now) for one in wanted]
         chosen = await find_tariffs(work, tenant_id, subjects)
         tariffs = await self._tariffs.find(work, tenant_id, [key for key in chosen if key is not None])

@@ -9,7 +9,7 @@ from citrine_core.blocks.tariff_and_cost.accrual import Accrual, Moment, accrue_
 from citrine_core.blocks.tariff_and_cost.repository import VersionKey
 from citrine_core.blocks.tariff_and_cost.rules import Rules
 from citrine_core.blocks.tariff_and_cost.transaction_costs.repository import TransactionKey
-from citrine_core.steps import in_turns
+from citrine_core.steps import run_cooperatively
 
 __all__ = ["Past", "Prepared", "accrue_all"]
 
@@ -61,7 +61,7 @@ async def accrue_all(
         else:
             moments = known
         try:
-            found[key] = Past(None if tariff is None else await in_turns(accrue_in_steps(tariff[1], moments)))
+            found[key] = Past(None if tariff is None else await run_cooperatively(accrue_in_steps(tariff[1], moments)))
         except Exception as error:
             # A bug of ours must not cost the message. Without an accrual, the next event takes in all anew.
             logger.error("the cost could not be computed", exc_info=error, extra={"transaction_id": key[1]})

@@ -24,8 +24,8 @@ from citrine_core.blocks.tariff_and_cost.corrections import (
 from citrine_core.blocks.tariff_and_cost.repository import VersionKey
 from citrine_core.blocks.tariff_and_cost.rules import Rules, to_micros
 from citrine_core.blocks.tariff_and_cost.texts import message_of
-from citrine_core.blocks.tariff_and_cost.transaction_costs.cache import Tariffs, Tenants, stations_told
-from citrine_core.blocks.tariff_and_cost.transaction_costs.cost_events import tell_cost
+from citrine_core.blocks.tariff_and_cost.transaction_costs.cache import Tariffs, Tenants, stations_shown_costs
+from citrine_core.blocks.tariff_and_cost.transaction_costs.cost_events import publish_cost
 from citrine_core.blocks.tariff_and_cost.transaction_costs.currencies import other_currencies
 from citrine_core.blocks.tariff_and_cost.transaction_costs.past import Past, Prepared, accrue_all
 from citrine_core.blocks.tariff_and_cost.transaction_costs.repository import (
@@ -143,7 +143,7 @@ class Pricing:
         charged = [one for one in charged if not _is_final(rows.get(one.key)) or one.is_reckoned]
         chosen = await self._choose(work, tenant_id, charged, rows)
         moved = [key for key, row in rows.items() if _version_of(row) not in (None, chosen[key])]
-        shows = await stations_told(work, tenant_id, {key[0] for key in moved}, settings)
+        shows = await stations_shown_costs(work, tenant_id, {key[0] for key in moved}, settings)
         tariffs = await self._tariffs.find(work, tenant_id, [key for key in chosen.values() if key is not None])
         anew = [one.key for one in charged if _is_anew(one, rows.get(one.key), chosen[one.key])]
         past = await accrue_all(await history(anew), chosen, tariffs) if anew else {}
@@ -162,7 +162,7 @@ class Pricing:
                 tenant_id, one, row, version, tariff, past.get(one.key), settings, reserved, foreign
             )
             if one.key in moved and tariff is not None and one.subject.station_id in shows:
-                _tell_other_tariff(one, tariff[0])
+                _show_other_tariff(one, tariff[0])
             if row is None and one.cause is not None:
                 row = computed._replace(tariff_id=None, tariff_version=None, accrual=None, breakdown=None)
                 row = row._replace(before_tax=None, after_tax=None)
@@ -174,7 +174,7 @@ class Pricing:
                 new.append(computed)
             else:
                 changed.append(computed)
-            tell_cost(work, row, computed)
+            publish_cost(work, row, computed)
         await costs.save(new, changed)
         await costs.put_next_times(_begun_again(rows, changed))
         await _correct(work, final, self._clock())
@@ -251,8 +251,8 @@ def _priced(
     settings: TenantCosts,
 ) -> CostRow:
     # Who would show it in another currency is told nothing.
-    tells = base.station_currency is None
-    accrual, told = _take(rules, one, row, past, reserved, answers=settings.answers and tells)
+    in_currency = base.station_currency is None
+    accrual, shown_total = _add_past(rules, one, row, past, reserved, answers=settings.answers and in_currency)
     if accrual is None:
         return base
     # Who was refused pays nothing, however much it was.
@@ -263,18 +263,18 @@ def _priced(
         return base._replace(accrual=accrual.dump())
     settled = accrual.until(rules, to_micros(one.end) if one.end is not None else accrual.moment_after(timedelta(0)))
     before, after = total_of(rules, settled)
-    if one.end is not None and tells:
+    if one.end is not None and in_currency:
         one.total = after
         _answer_ends(one, after)
-        told = after if any(event.ends for event in one.events) else told
+        shown_total = after if any(event.ends for event in one.events) else shown_total
     interval = rules.interval or settings.interval
     return base._replace(
         before_tax=f"{before:f}",
         after_tax=f"{after:f}",
         accrual=accrual.dump(),
         breakdown=cost_of(rules, settled).SerializeToString() if one.is_over else None,
-        told_total=base.told_total if told is None else f"{told:f}",
-        next_time=base.update_time + interval if settings.sends and tells and not one.is_over else None,
+        told_total=base.told_total if shown_total is None else f"{shown_total:f}",
+        next_time=base.update_time + interval if settings.sends and in_currency and not one.is_over else None,
     )
 
 
@@ -337,7 +337,7 @@ def _of_end(one: Charged, now: datetime) -> dict[str, Any]:
     return {"waits_for": waits_for, "waits_until": one.waits_until}
 
 
-def _take(
+def _add_past(
     rules: Rules,
     one: Charged,
     row: CostRow | None,
@@ -347,7 +347,7 @@ def _take(
     answers: bool,
 ) -> tuple[Accrual | None, Decimal | None]:
     """Return the accrual with the new events, and the running cost that the last of them was answered."""
-    told: Decimal | None = None
+    shown_total: Decimal | None = None
     accrual = None if past is not None or row is None or row.accrual is None else Accrual.load(row.accrual)
     if past is not None:
         accrual = past.accrual
@@ -356,10 +356,10 @@ def _take(
             accrual = accrue(rules, [event.moment], accrual)
         _reserve(accrual, reserved)
         if answers and event.updates and accrual is not None:
-            told = total_of(rules, accrual.until(rules, accrual.moment_after(timedelta(0))))[1]
-            event.response.total_cost = float(told)
+            shown_total = total_of(rules, accrual.until(rules, accrual.moment_after(timedelta(0))))[1]
+            event.response.total_cost = float(shown_total)
     _reserve(accrual, reserved)
-    return accrual, told
+    return accrual, shown_total
 
 
 def _reserve(accrual: Accrual | None, reserved: tuple[datetime, datetime] | None) -> None:
@@ -375,7 +375,7 @@ def _answer_ends(one: Charged, total: Decimal) -> None:
             event.response.total_cost = float(total)
 
 
-def _tell_other_tariff(one: Charged, tariff: pb.Tariff) -> None:
+def _show_other_tariff(one: Charged, tariff: pb.Tariff) -> None:
     """Tell a driver who may have been told of another tariff (I06.FR.02); the token's status tells it by itself."""
     for event in one.events:
         if event.updates and not event.response.HasField("id_token_info"):

@@ -188,7 +188,7 @@ class CostRepository:
         """Tell whether any station is to be told a cost now."""
         return bool(await self._session.scalar(select(exists().where(_COSTS.c.next_time <= now))))
 
-    async def take_due(self, now: datetime, later: timedelta, limit: int) -> Sequence[DueCost]:
+    async def claim_due(self, now: datetime, later: timedelta, limit: int) -> Sequence[DueCost]:
         """Return costs that stations are to be told now, and put them off so that no other core tells them too.
 
         Those whose station is not connected are put off as well.
@@ -205,9 +205,9 @@ class CostRepository:
         if not keys:
             return []
         running = _COSTS.c.state == cost_pb.COST_STATE_RUNNING
-        mine = one_of_keys([_COSTS.c[name] for name in _KEY], keys)
-        await self._session.execute(update(_COSTS).where(mine, running).values(next_time=now + later))
-        await self._session.execute(update(_COSTS).where(mine, ~running).values(next_time=None))
+        claimed = one_of_keys([_COSTS.c[name] for name in _KEY], keys)
+        await self._session.execute(update(_COSTS).where(claimed, running).values(next_time=now + later))
+        await self._session.execute(update(_COSTS).where(claimed, ~running).values(next_time=None))
         here = await connected_stations(self._session, [key[:2] for key in keys])
         return [
             DueCost(*(getattr(row, name) for name in DueCost._fields))
@@ -220,7 +220,9 @@ class CostRepository:
         rows = [(time, *key) for key, time in sorted(times.items())]
         await BulkUpdate(_COSTS, ("next_time",), _KEY).execute(self._session, rows)
 
-    async def told(self, tenant_id: str, station_id: str, transaction_id: str, total: float, now: datetime) -> None:
+    async def store_shown_total(
+        self, tenant_id: str, station_id: str, transaction_id: str, total: float, now: datetime
+    ) -> None:
         """Keep what a station was told that a transaction costs. Does nothing where that is unknown."""
         await store_total_cost(self._session, tenant_id, station_id, transaction_id, total, now)
         await self._session.execute(

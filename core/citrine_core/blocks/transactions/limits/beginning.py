@@ -54,8 +54,8 @@ class LimitBeginnings:
             if state.remote_start_id is not None and key not in events.named
         }
         tokens = {key: token for key, token in events.tokens.items() if self._is_limited(events.tenant_id, token)}
-        untold = {key for key, state in events.states.items() if state.limit_untold}
-        if not tokens and not started and not untold:
+        unannounced = {key for key, state in events.states.items() if state.limit_untold}
+        if not tokens and not started and not unannounced:
             return
         limits = LimitRepository(work.session)
         limits_of_start = await limits_of_starts(
@@ -71,7 +71,7 @@ class LimitBeginnings:
                 for key in sorted(new)
             ]
         )
-        await self._tell(work, events, new | untold)
+        await self._announce(work, events, new | unannounced)
 
     def _is_limited(self, tenant_id: str, token: Token) -> bool:
         return Limit.of(token) != NO_LIMIT or token.prepaid is not None or self._watches(tenant_id, token)
@@ -115,16 +115,16 @@ class LimitBeginnings:
             set_by="token" if start == NO_LIMIT else "start",
         )
 
-    async def _tell(self, work: UnitOfWork, events: LimitedEvents, keys: Collection[TransactionKey]) -> None:
+    async def _announce(self, work: UnitOfWork, events: LimitedEvents, keys: Collection[TransactionKey]) -> None:
         """Put limits into the answers to stations that can keep to them (E16.FR.12, F07.FR.02)."""
-        told = [key for key in keys if key in events.newest and events.states[key].end_time is None]
+        announced = [key for key in keys if key in events.newest and events.states[key].end_time is None]
         for key in keys:
             events.states[key].limit_untold = False
-        supported = await _supported(work, events.tenant_id, {key[0] for key in told})
-        told = [key for key in told if supported.get(key[0])]
-        if not told:
+        supported = await _supported(work, events.tenant_id, {key[0] for key in announced})
+        announced = [key for key in announced if supported.get(key[0])]
+        if not announced:
             return
-        rows = await LimitRepository(work.session).find_all(events.tenant_id, told)
+        rows = await LimitRepository(work.session).find_all(events.tenant_id, announced)
         left = await self._credit(work, events, [key for key, row in rows.items() if row.prepaid])
         for key, row in rows.items():
             limit = Limit.of(row).lower(Limit(left.get(key)))

@@ -111,9 +111,9 @@ class LimitChecks:
             rows = await limits.claim(now, MANY)
             changed: list[dict[str, Any]] = []
             for tenant_id in sorted({row.tenant_id for row in rows}):
-                mine = [row for row in rows if row.tenant_id == tenant_id]
-                facts = await self._facts(work, tenant_id, mine, now)
-                for row in mine:
+                of_tenant = [row for row in rows if row.tenant_id == tenant_id]
+                facts = await self._facts(work, tenant_id, of_tenant, now)
+                for row in of_tenant:
                     change = dict(row._mapping) | _next(row, facts, now)
                     changed.append(change)
                     if change["attempts"] > row.attempts:
@@ -122,7 +122,7 @@ class LimitChecks:
                         throttle = facts.throttles.get(_key_of(row), pb.THROTTLE_STATE_UNSPECIFIED)
                         is_released = throttle and change["state"] in _GOING_ON
                         work.emit(limit_changed(change, pb.THROTTLE_STATE_RELEASING if is_released else throttle))
-                await self._throttle(work, tenant_id, mine, changed[-len(mine) :], now)
+                await self._throttle(work, tenant_id, of_tenant, changed[-len(of_tenant) :], now)
             await limits.change_all(changed)
             await work.commit()
         return stops
@@ -204,8 +204,8 @@ def _next(row: Row[Any], facts: _Facts, now: datetime) -> dict[str, Any]:
     if row.station_id not in facts.connected:
         return found | {"state": pb.LIMIT_STATE_STOPPING, "due_time": now + CHECK_TIME}
     if row.attempts >= MOST_ATTEMPTS:
-        takes_none = facts.throttles.get(_key_of(row)) == pb.THROTTLE_STATE_ACCEPTED
-        return found | {"state": pb.LIMIT_STATE_THROTTLED if takes_none else pb.LIMIT_STATE_FAILED, "due_time": None}
+        is_throttled = facts.throttles.get(_key_of(row)) == pb.THROTTLE_STATE_ACCEPTED
+        return found | {"state": pb.LIMIT_STATE_THROTTLED if is_throttled else pb.LIMIT_STATE_FAILED, "due_time": None}
     due_time = now + RETRY_TIME * 2**row.attempts
     return found | {"state": pb.LIMIT_STATE_STOPPING, "attempts": row.attempts + 1, "due_time": due_time}
 
@@ -237,12 +237,12 @@ def _reached(row: Row[Any], facts: _Facts, now: datetime) -> int:
         others = sum((cost for other, cost in spent.items() if other != key), Decimal(0))
         if total >= Decimal(token.prepaid) - others:
             return pb.LIMIT_REASON_CREDIT
-    if row.watches_token and facts.lost_authorization == LOST_AUTHORIZATION_STOP and _is_lost(token, now):
+    if row.watches_token and facts.lost_authorization == LOST_AUTHORIZATION_STOP and _is_blocked(token, now):
         return pb.LIMIT_REASON_TOKEN
     return 0
 
 
-def _is_lost(token: Token | None, now: datetime) -> bool:
+def _is_blocked(token: Token | None, now: datetime) -> bool:
     if token is None:
         return True
     accepted = token.status in (TokenStatus.TOKEN_STATUS_ACCEPTED, TokenStatus.TOKEN_STATUS_UNSPECIFIED)

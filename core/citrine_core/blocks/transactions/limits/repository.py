@@ -119,8 +119,8 @@ class LimitRepository:
 
     async def watch_tokens(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Have transactions looked at now, because their tokens changed; a limit that they have stays."""
-        kept = [name for name in rows[0] if name not in ("watches_token", "due_time")]
-        await upsert(self._session, _LIMITS, rows, KEY, keep=kept)
+        preserved = [name for name in rows[0] if name not in ("watches_token", "due_time")]
+        await upsert(self._session, _LIMITS, rows, KEY, preserve=preserved)
 
     async def has_due(self, now: datetime) -> bool:
         """Tell whether any transaction is to be looked at now."""
@@ -170,7 +170,7 @@ class LimitRepository:
         )
         return bool(changed.all())
 
-    async def mark_untold(self, tenant_id: str, key: TransactionKey) -> None:
+    async def mark_unannounced(self, tenant_id: str, key: TransactionKey) -> None:
         """Have the station told the limit with the answer to its next message (E16.FR.02)."""
         where = [_TRANSACTIONS.c[name] == value for name, value in zip(KEY, (tenant_id, *key), strict=True)]
         await self._session.execute(update(_TRANSACTIONS).where(*where).values(limit_untold=True))

@@ -86,7 +86,7 @@ class TransactionLimitsServicer(transaction_limits_pb2_grpc.TransactionLimitsSer
             before = await limits.find_for_update(who.tenant_id, key)
             of_token = {"prepaid": before.prepaid, "watches_token": before.watches_token} if before is not None else {}
             await limits.put(new_row(who.tenant_id, key, now, **limit.columns, **of_token, set_by=who.name[:255]))
-            await limits.mark_untold(who.tenant_id, key)
+            await limits.mark_unannounced(who.tenant_id, key)
             rows = await limits.find_all(who.tenant_id, [key])
             throttles = ThrottleRepository(work.session)
             if await throttles.release(who.tenant_id, [key], now):

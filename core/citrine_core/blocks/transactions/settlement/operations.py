@@ -75,7 +75,7 @@ class SettlementOperations:
         repository = TransactionRepository(work.session)
         key = (operation.station_id, operation.transaction_id)
         if state.late_events:
-            await SettlementRepository(work.session).take_in_late_events(operation.tenant_id, *key)
+            await SettlementRepository(work.session).fold_late_events(operation.tenant_id, *key)
             state.late_events = None
             update_time, stored = state.update_time, await repository.load_events(operation.tenant_id, {key})
             state = fold(state, stored[key])

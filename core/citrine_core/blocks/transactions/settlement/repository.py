@@ -121,7 +121,7 @@ class SettlementRepository:
             .values(over_time=now, settle_due_time=due_time)
         )
 
-    async def take_in_late_events(self, tenant_id: str, station_id: str, transaction_id: str) -> None:
+    async def fold_late_events(self, tenant_id: str, station_id: str, transaction_id: str) -> None:
         """Have the events that came late be events of their transaction like all others."""
         columns = _EVENTS.c
         await self._session.execute(

@@ -7,7 +7,7 @@ from citrine.api.v1 import tariff_and_cost_pb2 as cost_pb
 from citrine.events.v1.events_pb2 import Event, TransactionClosed, TransactionSettled
 from citrine_core.blocks.transactions.fold import TransactionState
 from citrine_core.blocks.transactions.pricing_input import TransactionCosts
-from citrine_core.blocks.transactions.refolds import adopt, take_snapshot
+from citrine_core.blocks.transactions.refolds import adopt, read_snapshot
 from citrine_core.blocks.transactions.repository import TransactionKey, TransactionRepository
 from citrine_core.blocks.transactions.settlement.repository import SettlementRepository
 from citrine_core.blocks.transactions.summaries import summary_of
@@ -63,7 +63,7 @@ async def _whole(work: UnitOfWork, state: TransactionState) -> TransactionState:
     """Return a transaction with all of its events taken in: what is final rests on all that is known."""
     if state.refold_due_time is None:
         return state
-    whole = adopt(state, await take_snapshot(work, state)) or state
+    whole = adopt(state, await read_snapshot(work, state)) or state
     whole.refold_due_time = None
     return whole
 

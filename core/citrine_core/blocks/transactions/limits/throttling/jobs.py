@@ -86,10 +86,10 @@ class _Look:
             values |= {"state": int(state), "update_time": self.now}
         if not await ThrottleRepository(self.work.session).store(self.row, self.claimed, due_time, **values):
             return False
-        await self._tell(state)
+        await self._announce(state)
         return True
 
-    async def _tell(self, state: pb.ThrottleState.ValueType) -> None:
+    async def _announce(self, state: pb.ThrottleState.ValueType) -> None:
         """Bring the limit in line with its throttle where the station was given up, and tell what changed."""
         if self.limit is None:
             return
@@ -103,7 +103,7 @@ class _Look:
         if change["state"] != self.limit.state or state != self.row.state:
             self.work.emit(limit_changed(change, state))
 
-    def tell_released(self) -> None:
+    def announce_released(self) -> None:
         """Tell that the transaction is not throttled any more."""
         if self.limit is not None:
             self.work.emit(limit_changed(dict(self.limit._mapping)))
@@ -214,7 +214,7 @@ class Throttling:
         if not found.records:
             is_gone = await ThrottleRepository(look.work.session).remove(row)
             if is_gone:
-                look.tell_released()
+                look.announce_released()
             return None, is_gone
         if found.is_on_its_way or not await _is_connected(look):
             return None, await look.store(RELEASING, now + WAIT_TIME)

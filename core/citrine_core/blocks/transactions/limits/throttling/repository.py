@@ -67,7 +67,7 @@ class ThrottleRepository:
             for station_id, transaction_id in sorted(keys)
         ]
         is_lifted = _TABLE.c.state == pb.THROTTLE_STATE_RELEASING
-        await upsert(self._session, _TABLE, rows, _KEY, where=is_lifted, keep=("profile_id", "send_time"))
+        await upsert(self._session, _TABLE, rows, _KEY, where=is_lifted, preserve=("profile_id", "send_time"))
 
     async def release(self, tenant_id: str, keys: Collection[tuple[str, str]], now: datetime) -> bool:
         """Have the throttles of transactions lifted; return whether there is any."""
