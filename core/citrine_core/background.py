@@ -53,7 +53,7 @@ def waits_for_database(task: str, **about: str) -> None:
 
 
 def is_outage(error: BaseException) -> bool:
-    """Tell whether an error says that the database is not available, and nothing else; also one of several tasks."""
+    """Return whether an error says that the database is not available, and nothing else; also one of several tasks."""
     if isinstance(error, BaseExceptionGroup):
         return all(map(is_outage, error.exceptions))
     return isinstance(error, DatabaseUnavailable)

@@ -335,7 +335,7 @@ class Link:
 
 
 async def _knows_pages(stream: _Stream) -> bool:
-    """Tell whether the core says that it knows HelloPage."""
+    """Return whether the core says that it knows HelloPage."""
     try:
         async with asyncio.timeout(REVISION_TIMEOUT):
             metadata = await stream.initial_metadata()
@@ -377,5 +377,5 @@ def _first(error: BaseException | None) -> BaseException | None:
 
 
 def _needs_somebody(error: BaseException | None) -> bool:
-    """Tell whether trying again does not help: the core answers, and refuses."""
+    """Return whether trying again does not help: the core answers, and refuses."""
     return isinstance(error, grpc.aio.AioRpcError) and error.code() is grpc.StatusCode.UNAUTHENTICATED

@@ -70,7 +70,7 @@ def imported_models(tree: ast.Module) -> dict[str, str]:
 
 
 def is_by_name(node: ast.expr) -> bool:
-    """Tell whether an expression is `….metadata.tables[…]`."""
+    """Return whether an expression is `….metadata.tables[…]`."""
     return isinstance(node, ast.Subscript) and ast.unparse(node.value).endswith("metadata.tables")
 
 

@@ -53,7 +53,7 @@ class Authorization:
         return {"status": "Accepted" if accepted else "Unknown"}
 
     def knows(self, token: str) -> bool:
-        """Tell whether a token is in the cache."""
+        """Return whether a token is in the cache."""
         return token in self._cache
 
     def forget(self, token: str) -> None:

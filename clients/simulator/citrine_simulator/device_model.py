@@ -184,7 +184,7 @@ class DeviceModel:
                 known[name].value = value
 
     def _meets(self, key: Key, criterion: str) -> bool:
-        """Tell whether a component has a variable of the name set, or, but for Problem, has none (B08.FR.07..10)."""
+        """Return whether a component has a variable of the name set, or, but for Problem, has none (B08.FR.07..10)."""
         found = self._variables.get((*key[:4], criterion.lower(), ""))
         return criterion != "Problem" if found is None else found.value == "true"
 
@@ -214,7 +214,7 @@ def _key_of(variable: Variable) -> Key:
 
 
 def _is_chosen(key: Key, chosen: Mapping[str, Any]) -> bool:
-    """Tell whether a variable is one that an element of componentVariable names; what it leaves out may be any."""
+    """Return whether a variable is one that an element of componentVariable names; what it leaves out may be any."""
     component, variable = chosen["component"], chosen.get("variable", {})
     evse = component.get("evse", {})
     wanted = (

@@ -95,11 +95,11 @@ class Evse:
         )
 
     def is_busy(self, connector_id: int | None = None) -> bool:
-        """Tell whether a transaction runs, on any connector or on this one, whose end a change waits for."""
+        """Return whether a transaction runs, on any connector or on this one, whose end a change waits for."""
         return self.transaction is not None and connector_id in (None, self.transaction.connector_id)
 
     def is_usable(self, connector: Connector, station_operative: bool) -> bool:
-        """Tell whether a connector is in service, or goes on until its transaction has ended (G03.FR.05, G04.FR.06)."""
+        """Return whether a connector is in service, or goes on until its transaction has ended (G03.FR.05, G04.FR.06)."""
         if self.is_busy():
             return connector.operative or self.is_busy(connector.connector_id)
         return station_operative and self.operative and connector.operative

@@ -46,7 +46,7 @@ def judge_errors(engine: Engine) -> None:
 
 
 def is_outage(error: BaseException) -> bool:
-    """Tell whether what a driver raised says that the database failed, and not the statement.
+    """Return whether what a driver raised says that the database failed, and not the statement.
 
     Only for what comes straight from the driver, as it is or wrapped by SQLAlchemy.
     """

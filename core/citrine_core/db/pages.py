@@ -143,7 +143,7 @@ def _unpack_all(token: str, digest: str) -> tuple[KeyValue, ...]:
 
 
 def _fits(column: KeyColumn, value: KeyValue) -> bool:
-    """Tell whether a value can be one of a column."""
+    """Return whether a value can be one of a column."""
     kind = column.type.impl_instance if isinstance(column.type, TypeDecorator) else column.type
     if not isinstance(value, kind.python_type):
         return False

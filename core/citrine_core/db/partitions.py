@@ -34,7 +34,7 @@ _LOCK = 0x6369_7472_0001
 
 
 def is_partition(table: str | None) -> bool:
-    """Tell whether a table is a partition of another one."""
+    """Return whether a table is a partition of another one."""
     return table is not None and _PARTITION.fullmatch(table) is not None
 
 

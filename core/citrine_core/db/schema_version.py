@@ -26,7 +26,7 @@ def newest_revision() -> str:
 
 
 async def schema_is_current(engine: AsyncEngine) -> bool:
-    """Tell whether a database has the schema of this version of Citrine.
+    """Return whether a database has the schema of this version of Citrine.
 
     Raises:
         DBAPIError: When the database refuses.

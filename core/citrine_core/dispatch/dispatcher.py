@@ -37,7 +37,7 @@ class Stage(Protocol):
         ...
 
     def writes(self, item: Item) -> bool:
-        """Tell whether the item may write to the database."""
+        """Return whether the item may write to the database."""
         ...
 
     async def run(self, work: UnitOfWork, items: Sequence[Item]) -> None:
@@ -57,7 +57,7 @@ class Outages(Protocol):
     """Knows whether the database commits."""
 
     async def probe(self) -> bool:
-        """Tell whether a write can be committed now."""
+        """Return whether a write can be committed now."""
         ...
 
     def failed(self, error: BaseException | None = None, rehearse: Callable[[], Awaitable[None]] | None = None) -> None:

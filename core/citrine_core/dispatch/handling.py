@@ -88,7 +88,7 @@ class HandlingStage:
         self._writing = {action_of(message).field for message, route in routes.calls.items() if route.mark.writes}
 
     def writes(self, item: Item) -> bool:
-        """Tell whether the handler of the message writes, or an observer may."""
+        """Return whether the handler of the message writes, or an observer may."""
         if item.content.request.WhichOneof("message") in self._writing:
             return True
         # Of a message that says nothing, observers have nothing to write.

@@ -51,7 +51,7 @@ class Inquirer(Protocol):
         ...
 
     def wants(self, tenant_id: str, message: Any) -> bool:
-        """Tell whether to ask about a message. Called for each; must cost next to nothing."""
+        """Return whether to ask about a message. Called for each; must cost next to nothing."""
         ...
 
     async def ask(self, calls: Sequence[Call[Any]], waited: float) -> Sequence[Any]:
@@ -141,7 +141,7 @@ class Inquiries:
         return None
 
     def _is_repetition(self, item: Item) -> bool:
-        """Tell whether a call is under way already, asked about or in its lane; its answer goes to the newer link."""
+        """Return whether a call is under way already, asked about or in its lane; its answer goes to the newer link."""
         station, reply = key_of(item).station, item.reply
         earlier = self._asked.get(station)
         repeats = earlier is not None and not earlier.forgotten and key_of(earlier) == key_of(item)

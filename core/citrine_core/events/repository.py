@@ -99,7 +99,7 @@ class OutboxRepository:
         return max(latest or 0, await self.pruned_through())
 
     async def is_given(self, event_id: int) -> bool:
-        """Tell whether there is or was an event with this id or a higher one."""
+        """Return whether there is or was an event with this id or a higher one."""
         latest = await self._session.scalar(select(func.max(OutboxEvent.id)))
         return event_id <= max(latest or 0, await self.pruned_through())
 

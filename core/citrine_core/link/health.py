@@ -70,7 +70,7 @@ class Health:
         return self._up.is_set()
 
     async def probe(self) -> bool:
-        """Tell whether a write can be committed now."""
+        """Return whether a write can be committed now."""
         try:
             async with asyncio.timeout(PROBE_TIMEOUT), self._unit_of_work() as work:
                 await write_probe(work.session, self._clock())
@@ -138,7 +138,7 @@ class Health:
             pause = min(pause * 1.5, LONGEST_PAUSE)
 
     async def _commits(self) -> bool:
-        """Tell whether a write can be committed, and as much can be written as what failed."""
+        """Return whether a write can be committed, and as much can be written as what failed."""
         if not await self.probe():
             return False
         for rehearse in list(self._rehearsals):

@@ -29,7 +29,7 @@ class RememberedLogins:
             self._known.popitem(last=False)
 
     def knows(self, tenant_id: str, station_id: str, version: int, password: bytes) -> bool:
-        """Tell whether a password was right before."""
+        """Return whether a password was right before."""
         digest = self._digest(tenant_id, station_id, version, password)
         if digest not in self._known:
             return False

@@ -325,12 +325,12 @@ def by_tenant(items: Sequence[Item]) -> dict[str, list[Item]]:
 
 
 def is_current(row: Row[*tuple[Any, ...]] | None, epoch: int) -> bool:
-    """Tell whether an epoch is that of the newest session."""
+    """Return whether an epoch is that of the newest session."""
     return row is not None and row.epoch == epoch
 
 
 def may_open(row: Row[*tuple[Any, ...]] | None, epoch: int) -> bool:
-    """Tell whether a session is the newest of its station, not open yet, and not reported as closed."""
+    """Return whether a session is the newest of its station, not open yet, and not reported as closed."""
     if row is None or row.epoch != epoch or row.is_open:
         return False
     return row.close_reason is None or row.close_reason in ASSUMED

@@ -34,7 +34,7 @@ class Caller:
     """When the credential ends. None: it does not."""
 
     def has_scope(self, scope: str) -> bool:
-        """Tell whether the caller has a scope."""
+        """Return whether the caller has a scope."""
         return ALL_SCOPES in self.scopes or scope in self.scopes
 
 

@@ -142,7 +142,7 @@ def _kind(schema: Schema, violation: Violation) -> Tolerance | None:
 
 
 def _is_unknown(schema: Schema, names: Sequence[str]) -> bool:
-    """Tell whether OCPP has no such property, not even by another spelling or at another place of the message."""
+    """Return whether OCPP has no such property, not even by another spelling or at another place of the message."""
     name, known = _plain(names[-1]), {_plain(each) for each in schema.names}
     if name in known:
         return False

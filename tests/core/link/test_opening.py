@@ -161,7 +161,7 @@ async def test_messages_of_a_replaced_session_open_nothing(core: RunningCore) ->
 
 
 async def is_open(core: RunningCore) -> bool | None:
-    """Tell whether the session of the station is stored as open."""
+    """Return whether the session of the station is stored as open."""
     async with core.core.unit_of_work(read_only=True) as work:
         return await work.session.scalar(select(Connection.is_open))
 

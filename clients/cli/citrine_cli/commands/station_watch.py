@@ -213,7 +213,7 @@ class _Watch:
             self._said.add((event.station_refused.reason, event.station_refused.remote_address))
 
     def _still_counts(self, refusal: HandshakeRefusal, tenant: str) -> bool:
-        """Tell whether a refusal is recent, and the station did not connect since."""
+        """Return whether a refusal is recent, and the station did not connect since."""
         last = refusal.last_time.ToDatetime(UTC)
         if utc_now() - last > RECENT:
             return False

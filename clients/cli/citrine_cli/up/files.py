@@ -40,7 +40,7 @@ def locked_directory(path: Path) -> Iterator[None]:
 
 
 def is_locked(path: Path) -> bool:
-    """Tell whether a process holds a directory by `locked_directory`."""
+    """Return whether a process holds a directory by `locked_directory`."""
     try:
         descriptor = os.open(path / "up.lock", os.O_RDWR)
     except OSError:

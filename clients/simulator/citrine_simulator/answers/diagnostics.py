@@ -183,6 +183,6 @@ def _monitoring_data(monitor: Mapping[str, Any], version: str) -> dict[str, Any]
 
 
 def _is_of(monitor: Mapping[str, Any], chosen: Mapping[str, Any]) -> bool:
-    """Tell whether a monitor is of a component, and of a variable where one is named (N02.FR.16)."""
+    """Return whether a monitor is of a component, and of a variable where one is named (N02.FR.16)."""
     variable = chosen.get("variable")
     return monitor["component"] == chosen["component"] and variable in (None, monitor["variable"])

@@ -110,7 +110,7 @@ class RemoteControlAnswers:
 
     @answers("GetTransactionStatus")
     async def transaction_status(self, payload: dict[str, Any]) -> Answer:
-        """Tell whether a transaction is open and whether messages are queued (E14)."""
+        """Return whether a transaction is open and whether messages are queued (E14)."""
         transaction_id = payload.get("transactionId")
         answer = {"messagesInQueue": self._parts.store.count(transaction_id) > 0}
         if transaction_id is not None:

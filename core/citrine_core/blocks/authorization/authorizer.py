@@ -63,7 +63,7 @@ class AuthorizationInquirer:
         return frozenset({AuthorizeRequest, TransactionEventRequest})
 
     def wants(self, tenant_id: str, message: Any) -> bool:
-        """Tell whether there is a token in it, and somebody to ask."""
+        """Return whether there is a token in it, and somebody to ask."""
         if not message.HasField("id_token"):
             return False
         if not self._directory.loaded or _has_contract(message):

@@ -155,7 +155,7 @@ def _issuer(path: Sequence[x509.Certificate], candidates: Sequence[x509.Certific
 
 
 def _may_issue(issuer: x509.Certificate, depth: int) -> bool:
-    """Tell whether a certificate may issue others, with so many CAs below it."""
+    """Return whether a certificate may issue others, with so many CAs below it."""
     try:
         basic = issuer.extensions.get_extension_for_class(x509.BasicConstraints).value
     except x509.ExtensionNotFound:

@@ -45,7 +45,7 @@ class SettingsDirectory:
         return found.master_pass_group_id if found is not None else ""
 
     def same_token(self, tenant_id: str, one: str, other: str) -> bool:
-        """Tell whether two ids with the same bytes are one token, as the tenant has it."""
+        """Return whether two ids with the same bytes are one token, as the tenant has it."""
         found = self._settings.get(tenant_id)
         return found is None or not found.exact_token_ids or same_spelling(one, other)
 

@@ -162,7 +162,7 @@ def _judge(token: Token, presented: Presented, facts: Facts) -> _Verdict:
 
 
 def _is_blocked(token: Token, time: datetime | None) -> bool:
-    """Tell whether an operator had blocked a token at a time; None: now."""
+    """Return whether an operator had blocked a token at a time; None: now."""
     # Only what is said to be accepted is: a status that is new to this version is none of it.
     if token.status in (TokenStatus.TOKEN_STATUS_ACCEPTED, TokenStatus.TOKEN_STATUS_UNSPECIFIED):
         return False

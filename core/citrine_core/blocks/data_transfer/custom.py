@@ -98,7 +98,7 @@ class CustomDataRecorder:
 
 
 def bears_custom_data(message: Message) -> bool:
-    """Tell whether there is custom data anywhere in an OCPP message."""
+    """Return whether there is custom data anywhere in an OCPP message."""
     return _finder(message.DESCRIPTOR)(message)
 
 

@@ -194,7 +194,7 @@ def _apply_absence(
 
 
 def _is_asked_for(row: DisplayMessage, request: ocpp.GetDisplayMessagesRequest) -> bool:
-    """Tell whether a report must bring a message that the station holds."""
+    """Return whether a report must bring a message that the station holds."""
     if request.id and row.message_id not in request.id:
         return False
     if request.HasField("priority") and row.priority != request.priority:
@@ -204,6 +204,6 @@ def _is_asked_for(row: DisplayMessage, request: ocpp.GetDisplayMessagesRequest) 
 
 
 def _is_reported(row: DisplayMessage, request: ocpp.GetDisplayMessagesRequest, since: datetime | None) -> bool:
-    """Tell whether a report that began at a time has brought a message already."""
+    """Return whether a report that began at a time has brought a message already."""
     is_of_report = row.report_time is not None and row.report_request_id == request.request_id
     return is_of_report and since is not None and row.report_time is not None and row.report_time >= since

@@ -133,7 +133,7 @@ class FirmwareRepository:
         return list(rows)
 
     async def has_silent(self, table: type[Tracked], now: datetime) -> bool:
-        """Tell whether there is something of which nothing was heard for too long."""
+        """Return whether there is something of which nothing was heard for too long."""
         query = select(table.request_id).where(table.deadline_time <= now).limit(1)
         return (await self._session.scalars(query)).first() is not None
 

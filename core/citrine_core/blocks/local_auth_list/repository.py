@@ -102,7 +102,7 @@ class LocalListRepository:
         return Counts(row[0], row[1])
 
     async def differs(self, tenant_id: str, station_id: str) -> bool:
-        """Tell whether a station holds another list than it should."""
+        """Return whether a station holds another list than it should."""
         columns = _ENTRIES.c
         query = select(exists().where(*_of(tenant_id, station_id), columns.wanted.is_distinct_from(columns.held)))
         return bool(await self._session.scalar(query))

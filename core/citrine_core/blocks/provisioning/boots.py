@@ -121,7 +121,7 @@ def _boot_row(
 
 
 def _is_another(before: bytes | None, now: ocpp.ChargingStation) -> bool:
-    """Tell whether a station may have another device model than at its boot before (B07.FR.14)."""
+    """Return whether a station may have another device model than at its boot before (B07.FR.14)."""
     if before is None:
         return True
     known = ocpp.ChargingStation.FromString(before)

@@ -143,7 +143,7 @@ class ReservationRepository(StationRequestRepository[Reservation]):
         return bool(result.rowcount)
 
     async def has_unbilled(self, now: datetime) -> bool:
-        """Tell whether any reservation is to be billed now."""
+        """Return whether any reservation is to be billed now."""
         return bool(await self._session.scalar(select(exists().where(Reservation.bill_time <= now))))
 
     async def claim_unbilled(self, now: datetime, limit: int) -> Sequence[Reservation]:

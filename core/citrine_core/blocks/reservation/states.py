@@ -53,7 +53,7 @@ StandingT = TypeVar("StandingT", bound=Standing)
 
 
 def follows(now: Standing, state: int, says: Says) -> bool:
-    """Tell whether a reservation may come into a state.
+    """Return whether a reservation may come into a state.
 
     What is open may end in any way. A final state stays, but where it is our belief alone, or that the command failed,
     the station's word changes it; and a transaction that used a reservation settles it for good, unless the station

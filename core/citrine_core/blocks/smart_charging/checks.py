@@ -64,7 +64,7 @@ class Abilities:
     enabled: bool = True
 
     def switches_phases(self, evse_id: int) -> bool:
-        """Tell whether an EVSE chooses the phase; of the station, whether any of its EVSEs does."""
+        """Return whether an EVSE chooses the phase; of the station, whether any of its EVSEs does."""
         if evse_id == 0:
             return any(self.phase_switching.values())
         return self.phase_switching.get(evse_id, self.phase_switching.get(0, False))

@@ -242,7 +242,7 @@ class SmartChargingHandlers:
 
 
 def _comes_again(latest: Negotiation, message: ocpp.NotifyEVChargingNeedsRequest) -> bool:
-    """Tell whether the schedule for a message is about to be sent already."""
+    """Return whether the schedule for a message is about to be sent already."""
     waits = latest.state in (PENDING, AWAITING) and latest.cause == pb.CHARGING_NEGOTIATION_CAUSE_NEEDS
     return waits and latest.needs == message.SerializeToString(deterministic=True)
 

@@ -100,7 +100,7 @@ def said(status: str, info: StatusInfo) -> str:
 
 
 def same_profile(one: ChargingProfile, other: ChargingProfile) -> bool:
-    """Tell whether two profiles say the same, however the station spelled what it reports."""
+    """Return whether two profiles say the same, however the station spelled what it reports."""
     return _gist(one) == _gist(other)
 
 

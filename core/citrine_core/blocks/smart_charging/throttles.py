@@ -60,12 +60,12 @@ class TransactionThrottle:
 
     @property
     def is_on_its_way(self) -> bool:
-        """Tell whether one was sent whose answer is waited for."""
+        """Return whether one was sent whose answer is waited for."""
         return any(row.state == WANTED and (row.wanted_until or self.now) > self.now for row in self.records)
 
     @property
     def is_in_force(self) -> bool:
-        """Tell whether the transaction takes no power, by all that the station has or may have."""
+        """Return whether the transaction takes no power, by all that the station has or may have."""
         profiles = [
             Installed(row.id, types.ChargingProfile.FromString(row.profile), row.state == ACCEPTED) for row in self.rows
         ]
@@ -74,7 +74,7 @@ class TransactionThrottle:
 
     @property
     def is_in_place(self) -> bool:
-        """Tell whether the station took it where it should be: above all but what a plan sets, which follows it."""
+        """Return whether the station took it where it should be: above all but what a plan sets, which follows it."""
         levels = [row.stack_level for row in self._binding()]
         return any(row.state == ACCEPTED and row.stack_level > max(levels, default=-1) for row in self.records)
 

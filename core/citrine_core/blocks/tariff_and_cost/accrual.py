@@ -304,7 +304,7 @@ class Accrual:
             time = stop
 
     def _counts(self, time: int) -> bool:
-        """Tell whether time is to be paid for: after the authorisation, and idle time after charging."""
+        """Return whether time is to be paid for: after the authorisation, and idle time after charging."""
         return self.authorized is not None and time >= self.authorized and bool(self.charging or self.has_charged)
 
     def _thresholds(self, rules: Rules, time: int, flow: EnergyFlow) -> Iterable[int]:

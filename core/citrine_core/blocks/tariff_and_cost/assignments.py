@@ -106,7 +106,7 @@ def _choose(
 
 
 def _is_in_force(row: Any, time: datetime) -> bool:
-    """Tell whether an assignment held at a time. Whoever had begun when it was made did not agree to it."""
+    """Return whether an assignment held at a time. Whoever had begun when it was made did not agree to it."""
     return (
         row.create_time <= time
         and (row.from_time is None or row.from_time <= time)

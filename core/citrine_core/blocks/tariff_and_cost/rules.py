@@ -118,7 +118,7 @@ class Element:
         object.__setattr__(self, "always", all(one == _ANY for one in bounds))
 
     def holds_at(self, local: datetime) -> bool:
-        """Tell whether it applies at a time in the zone of the tariff."""
+        """Return whether it applies at a time in the zone of the tariff."""
         day = local.date()
         if self.days and day.isoweekday() not in self.days:
             return False
@@ -133,7 +133,7 @@ class Element:
         return start <= minute < end if start < end else minute >= start or minute < end
 
     def holds_in(self, situation: Situation) -> bool:
-        """Tell whether it applies in a situation, at whatever time of day."""
+        """Return whether it applies in a situation, at whatever time of day."""
         if self.always:
             return True
         current = situation.current

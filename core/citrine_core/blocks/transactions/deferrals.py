@@ -36,7 +36,7 @@ def delay_of(state: TransactionState) -> timedelta:
 
 
 def is_large(state: TransactionState, *, ends: bool) -> bool:
-    """Tell whether a transaction has too many events to be folded anew at once.
+    """Return whether a transaction has too many events to be folded anew at once.
 
     Args:
         state: The transaction.

@@ -11,7 +11,7 @@ _STOP_AUTHORIZED = TriggerReasonEnum.TRIGGER_REASON_ENUM_STOP_AUTHORIZED
 
 
 def is_settled(state: TransactionState) -> bool:
-    """Tell whether a transaction ended and is settled, so that no event changes it."""
+    """Return whether a transaction ended and is settled, so that no event changes it."""
     return state.settle_time is not None and state.end_time is not None
 
 
@@ -34,7 +34,7 @@ def retain_late(state: TransactionState, occurrence: Occurrence, *, is_new_numbe
 
 
 def counts(state: TransactionState, occurrence: Occurrence) -> bool:
-    """Tell whether a bill is to be corrected by an event, should it make a difference.
+    """Return whether a bill is to be corrected by an event, should it make a difference.
 
     One that came late does not count where it lies behind the end, or bears the token of another driver: it may be of
     another transaction whose beginning is not known yet.

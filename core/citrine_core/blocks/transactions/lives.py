@@ -85,7 +85,7 @@ class _Life:
         self.next_start, self.is_over = start, True
 
     def begins_with(self, occurrence: Occurrence) -> bool:
-        """Tell whether an event of type Started is of it, and begins no other one."""
+        """Return whether an event of type Started is of it, and begins no other one."""
         token = _token_of(occurrence)
         if token is not None and self.token is not None and token != self.token:
             return False
@@ -105,7 +105,7 @@ class _Life:
         return self.end or max(self.last_time, self.next_start or _NEVER)
 
     def contains(self, time: datetime) -> bool:
-        """Tell whether a time lies between its beginning and its end."""
+        """Return whether a time lies between its beginning and its end."""
         after_start = self.start is None or self.start <= time
         return after_start and (not self.is_over or time <= self.until)
 
@@ -235,7 +235,7 @@ def _token_of(occurrence: Occurrence) -> str | None:
 
 
 def _is_alike(one: Occurrence, other: Occurrence) -> bool:
-    """Tell whether two events say the same of how a transaction began: its time, and its register where both do."""
+    """Return whether two events say the same of how a transaction began: its time, and its register where both do."""
     if one.event_time != other.event_time:
         return False
     own, others = list(one.request.meter_value), list(other.request.meter_value)

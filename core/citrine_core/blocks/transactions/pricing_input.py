@@ -255,12 +255,12 @@ def _cause_of(state: TransactionState) -> Cause | None:
 
 
 def _may_be_unknown(state: TransactionState) -> bool:
-    """Tell whether a transaction is over whose energy is nothing, or was read once only."""
+    """Return whether a transaction is over whose energy is nothing, or was read once only."""
     return state.energy_wh == 0 and (state.end_time is not None or state.settle_time is not None)
 
 
 def _is_postponed(heard: Heard, key: TransactionKey) -> bool:
-    """Tell whether a transaction has too many events to be priced anew with each of them, as it would have to be."""
+    """Return whether a transaction has too many events to be priced anew with each of them, as it would have to be."""
     state = heard.states[key]
     if state.clock_skew_ms is None and not _may_be_unknown(state):
         return False
@@ -268,7 +268,7 @@ def _is_postponed(heard: Heard, key: TransactionKey) -> bool:
 
 
 async def _is_measured(state: TransactionState, ordered: Sequence[Occurrence]) -> bool:
-    """Tell whether its events tell the energy: some was taken, or a register was read at more than one time."""
+    """Return whether its events tell the energy: some was taken, or a register was read at more than one time."""
     energy_wh = (await run_cooperatively(fold_in_steps(state, ordered))).energy_wh
     return bool(energy_wh) or len({time for one in ordered for time, _ in one.energies}) > 1
 

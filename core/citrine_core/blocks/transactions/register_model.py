@@ -120,7 +120,7 @@ def most_power(limit_w: float | None) -> float:
 def follows(
     time: datetime, wh: float, reading_time: datetime, reading_wh: float, power_w: float = MOST_POWER_W
 ) -> bool:
-    """Tell whether a reading goes on from another: it is no lower, and no higher than time and power allow."""
+    """Return whether a reading goes on from another: it is no lower, and no higher than time and power allow."""
     rise = reading_wh - wh
     if rise < 0:
         return False
@@ -131,7 +131,7 @@ def follows(
 
 
 def is_idle(time: datetime, wh: float, reading_time: datetime, reading_wh: float) -> bool:
-    """Tell whether a reading says nothing new: it is an older one, or lower by no more than roundings."""
+    """Return whether a reading says nothing new: it is an older one, or lower by no more than roundings."""
     if reading_wh < 0 or reading_wh > wh:
         return False
     return reading_time <= time or wh - reading_wh <= NOISE_WH
@@ -175,7 +175,7 @@ class _Doubts:
             self._count += 1
 
     def knows(self, doubt: Doubt) -> bool:
-        """Tell whether there is one of its time and register."""
+        """Return whether there is one of its time and register."""
         return self._known.get((doubt.time, doubt.wh), 0) > 0
 
     def forget_lives(self, time: datetime) -> None:

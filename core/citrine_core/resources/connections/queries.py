@@ -51,7 +51,7 @@ async def connected_stations(session: AsyncSession, keys: Collection[tuple[str, 
 
 
 def may_be_held(session: Row[*tuple[Any, ...]], now: datetime) -> bool:
-    """Tell whether an edge may hold a session, given with is_open, admit_time and close_time (None: there is none).
+    """Return whether an edge may hold a session, given with is_open, admit_time and close_time (None: there is none).
 
     It is open, or was admitted so lately that it may be open by now. Its edge knows.
     """

@@ -146,7 +146,7 @@ class OperatorKeyFile:
 
 
 async def has_key(unit_of_work: UnitOfWorkFactory) -> bool:
-    """Tell whether there is any API key.
+    """Return whether there is any API key.
 
     Raises:
         DatabaseUnavailable: When keys can't be read now.

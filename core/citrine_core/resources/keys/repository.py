@@ -25,7 +25,7 @@ class KeyRepository:
         return await self._session.get(ApiKey, key_id)
 
     async def has_any(self) -> bool:
-        """Tell whether there is a key of any tenant."""
+        """Return whether there is a key of any tenant."""
         return bool(await self._session.scalar(select(exists(ApiKey))))
 
     async def get(self, tenant_id: str, key_id: str, *, operators: bool, for_update: bool = False) -> ApiKey:

@@ -54,5 +54,5 @@ def read_key(text: str) -> KeyText | None:
 
 
 def is_secret(key: KeyText, stored: bytes) -> bool:
-    """Tell whether the secret of a key is the one of a stored hash, in constant time."""
+    """Return whether the secret of a key is the one of a stored hash, in constant time."""
     return hmac.compare_digest(key.secret_hash, stored)

@@ -161,7 +161,7 @@ class _Batch:
 
 
 def _is_of_another(run: ReportRun, stored: ReportPart | None, part: Part) -> bool:
-    """Tell whether a part that is not a repetition is of another report than the one that is stored."""
+    """Return whether a part that is not a repetition is of another report than the one that is stored."""
     if part.seq_no is None:
         late = run.update_time is not None and part.receive_time > run.update_time + EARLY
         return run.last_seq_no is not None and late

@@ -126,7 +126,7 @@ class ReportRepository:
         return found
 
     async def exists(self, tenant_id: str, station_id: str, kind: int, request_id: int) -> bool:
-        """Tell whether a request id is taken."""
+        """Return whether a request id is taken."""
         return await self._session.get(ReportRun, (tenant_id, station_id, kind, request_id)) is not None
 
     async def list(

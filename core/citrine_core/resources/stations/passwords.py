@@ -32,7 +32,7 @@ def hash_password(text: str | bytes) -> str:
 
 
 def verify(stored: str, password: bytes) -> bool:
-    """Tell whether a password, as a station sent it, is the one of a hash. Takes some 7 ms of CPU time."""
+    """Return whether a password, as a station sent it, is the one of a hash. Takes some 7 ms of CPU time."""
     try:
         return _HASHER.verify(stored, password)
     except (VerificationError, InvalidHashError):

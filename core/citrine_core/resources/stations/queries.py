@@ -91,7 +91,7 @@ def has_restarted(tenant_id: Any, station_id: Any, since: Any) -> ColumnElement[
 
 
 async def is_station(session: AsyncSession, tenant_id: str, station_id: str) -> bool:
-    """Tell whether there is a station of this id."""
+    """Return whether there is a station of this id."""
     return bool(await session.scalar(select(exists().where(*_is(tenant_id, station_id)))))
 
 
@@ -183,13 +183,13 @@ def order_time_of(time: datetime, receive_time: datetime, boot_time: datetime | 
 
 
 async def names_configuration(session: AsyncSession, tenant_id: str, configuration_id: str) -> bool:
-    """Tell whether any station names a configuration as its own."""
+    """Return whether any station names a configuration as its own."""
     named = exists().where(_TABLE.tenant_id == tenant_id, _TABLE.configuration_id == configuration_id)
     return bool(await session.scalar(select(named)))
 
 
 async def tenant_has_stations(session: AsyncSession, tenant_id: str) -> bool:
-    """Tell whether a tenant has any station."""
+    """Return whether a tenant has any station."""
     return bool(await session.scalar(select(exists().where(_TABLE.tenant_id == tenant_id))))
 
 

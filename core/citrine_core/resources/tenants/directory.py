@@ -21,7 +21,7 @@ class TenantDirectory:
         self._known: dict[str, float] = {}
 
     async def exists(self, tenant_id: str) -> bool:
-        """Tell whether there is a tenant of this id; one that was deleted may be there for 5 seconds more.
+        """Return whether there is a tenant of this id; one that was deleted may be there for 5 seconds more.
 
         Raises:
             DatabaseUnavailable: When it can't be found out now.

@@ -78,7 +78,7 @@ def lookups_of(id_token: str) -> set[str]:
 
 
 def same_spelling(one: str, other: str) -> bool:
-    """Tell whether two ids differ in case at most."""
+    """Return whether two ids differ in case at most."""
     return lookup_of(one, "") == lookup_of(other, "")
 
 

@@ -88,7 +88,7 @@ class OccasionalFault(Fault):
     """Until when it strikes; to the end by default."""
 
     def strikes(self, member: Member, chance: float) -> bool:
-        """Tell whether it strikes now; ``chance`` is a random number from 0 to 1."""
+        """Return whether it strikes now; ``chance`` is a random number from 0 to 1."""
         return (
             chance < self.probability
             and self.after <= member.elapsed

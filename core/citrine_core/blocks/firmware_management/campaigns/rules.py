@@ -127,7 +127,7 @@ def check_hours(field: str, hours: pb.DailyHours) -> None:
 
 
 def is_within(hours: pb.DailyHours, now: datetime) -> bool:
-    """Tell whether a time is within hours of the day."""
+    """Return whether a time is within hours of the day."""
     minute = now.astimezone(_zone(hours.time_zone)).time().replace(second=0, microsecond=0)
     begin, end = _minute(hours.begin), _minute(hours.end)
     if begin < end:

@@ -30,7 +30,7 @@ def drift_of(
 
 
 def has_drifted(entry: pb.DriftEntry) -> bool:
-    """Tell whether a variable is known not to be as it should be."""
+    """Return whether a variable is known not to be as it should be."""
     return entry.kind in _DRIFTED
 
 

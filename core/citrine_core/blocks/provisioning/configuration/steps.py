@@ -132,7 +132,7 @@ class Steps:
 
 
 def is_pending(station: Station) -> bool:
-    """Tell whether a station waits for its configuration to be accepted."""
+    """Return whether a station waits for its configuration to be accepted."""
     return (
         station.registration == ocpp.REGISTRATION_STATUS_ENUM_PENDING
         and station.boot_policy == BootPolicy.BOOT_POLICY_CONFIGURED

@@ -10,7 +10,7 @@ _NUMBERS = (ocpp.DATA_ENUM_DECIMAL, ocpp.DATA_ENUM_INTEGER)
 
 
 def same_value(wanted: str, actual: str, data_type: int) -> bool:
-    """Tell whether two values are the same.
+    """Return whether two values are the same.
 
     Args:
         wanted: What it should be.

@@ -94,7 +94,7 @@ class _Look:
 
     @property
     def has_no_default(self) -> bool:
-        """Tell whether the station refuses the default profile, or an operator's stands above it."""
+        """Return whether the station refuses the default profile, or an operator's stands above it."""
         return self.situation.default_level is None or (DEFAULT in self.sent and self.sent[DEFAULT].is_refused)
 
     @property

@@ -79,7 +79,7 @@ class PlanRepository:
         )
 
     async def is_any_due(self, now: datetime) -> bool:
-        """Tell whether a plan is to be looked at."""
+        """Return whether a plan is to be looked at."""
         query = select(CapacityPlan.station_id).where(CapacityPlan.due_time <= now).limit(1)
         return await self._session.scalar(query) is not None
 

@@ -43,11 +43,11 @@ class Sent:
 
     @property
     def is_refused(self) -> bool:
-        """Tell whether the station said that it does not take it."""
+        """Return whether the station said that it does not take it."""
         return self.problem.startswith(("Rejected", *_FOR_GOOD))
 
     def is_stuck(self, now: datetime) -> bool:
-        """Tell whether it failed and is not to be sent again yet."""
+        """Return whether it failed and is not to be sent again yet."""
         return self.retry_seconds > now.timestamp()
 
 

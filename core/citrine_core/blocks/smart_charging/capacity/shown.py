@@ -129,7 +129,7 @@ def _carry_over_times(plan: pb.ChargingPlan, before: pb.ChargingPlan, now: datet
 
 
 def says_the_same(one: pb.ChargingPlan, other: pb.ChargingPlan) -> bool:
-    """Tell whether two plans differ in nothing but when they were made."""
+    """Return whether two plans differ in nothing but when they were made."""
     left, right = pb.ChargingPlan(), pb.ChargingPlan()
     left.CopyFrom(one)
     right.CopyFrom(other)

@@ -269,7 +269,7 @@ def _needs(read: _Read, transaction: OpenTransaction) -> tuple[Needs | None, Not
 
 
 def is_profile_of(row: ProfileRecord, transaction: OpenTransaction) -> bool:
-    """Tell whether a TxProfile is of a transaction."""
+    """Return whether a TxProfile is of a transaction."""
     if row.transaction_id is not None:
         return row.transaction_id == transaction.transaction_id
     return row.remote_start_id is not None and row.remote_start_id == transaction.remote_start_id

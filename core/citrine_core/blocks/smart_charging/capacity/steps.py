@@ -95,7 +95,7 @@ def look_ahead(
 
 
 def exceeds_more(after: Situation, before: Situation) -> bool:
-    """Tell whether more may be drawn than there is, and than could be drawn before."""
+    """Return whether more may be drawn than there is, and than could be drawn before."""
     budget = after.budget
     now, then = (_Plan(one, {}, constant(0.0), (), (), ()).loads() for one in (after, before))
     return any(
@@ -151,14 +151,14 @@ class _Plan:
         return self._sent
 
     def is_reached(self) -> bool:
-        """Tell whether everybody has what is planned."""
+        """Return whether everybody has what is planned."""
         if self._busy or self._stuck:
             return False
         shares = [(self._present(one), self._curves[one.evse_id]) for one in self._situation.running]
         return all(_same(*pair) for pair in (*shares, (self._present_default(), self._default)))
 
     def is_without_default(self) -> bool:
-        """Tell whether the station does not take the default profile that it should have."""
+        """Return whether the station does not take the default profile that it should have."""
         return self._has_no_default and _exceeds(self._present_default(), self._default)
 
     def loads(self) -> list[Load]:

@@ -115,7 +115,7 @@ class Pricing:
         self._tariffs = Tariffs()
 
     async def is_wanted(self, work: UnitOfWork, tenant_id: str) -> bool:
-        """Tell whether a tenant has anything to do with costs, at most one query in some seconds."""
+        """Return whether a tenant has anything to do with costs, at most one query in some seconds."""
         return (await self._tenants.get(work, tenant_id)).has_tariffs
 
     async def prepare(
@@ -307,7 +307,7 @@ def _begun_again(
 
 
 def _is_anew(one: Charged, row: CostRow | None, version: VersionKey | None) -> bool:
-    """Tell whether all events of the transaction are needed, and not only the new ones."""
+    """Return whether all events of the transaction are needed, and not only the new ones."""
     if version is None:
         return False
     if one.is_new:

@@ -185,7 +185,7 @@ class CostRepository:
         return [CostRow(*row) for row in rows], token
 
     async def has_due(self, now: datetime) -> bool:
-        """Tell whether any station is to be told a cost now."""
+        """Return whether any station is to be told a cost now."""
         return bool(await self._session.scalar(select(exists().where(_COSTS.c.next_time <= now))))
 
     async def claim_due(self, now: datetime, later: timedelta, limit: int) -> Sequence[DueCost]:

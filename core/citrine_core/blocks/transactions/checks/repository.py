@@ -129,7 +129,7 @@ class CheckRepository:
         }
 
     async def is_any_due(self, now: datetime) -> bool:
-        """Tell whether a connected station is to be asked something."""
+        """Return whether a connected station is to be asked something."""
         return (await self._session.execute(_due(now).limit(1))).first() is not None
 
     async def claim(self, now: datetime, limit: int) -> list[Question]:
@@ -240,7 +240,7 @@ def _due(now: datetime) -> Select[Any]:
 
 
 def _is_needed(row: Row[Any]) -> bool:
-    """Tell whether anything of a transaction can still come."""
+    """Return whether anything of a transaction can still come."""
     if row.end_time is None and row.closed_time is None:
         return True
     return row.start_time is None or bool(row.seq_nos <= row.last_seq_no - row.first_seq_no)

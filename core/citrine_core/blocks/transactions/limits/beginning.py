@@ -77,7 +77,7 @@ class LimitBeginnings:
         return Limit.of(token) != NO_LIMIT or token.prepaid is not None or self._watches(tenant_id, token)
 
     def _watches(self, tenant_id: str, token: Token) -> bool:
-        """Tell whether a transaction is to be stopped when its token expires."""
+        """Return whether a transaction is to be stopped when its token expires."""
         settings = self._settings.find(tenant_id)
         stops = settings is not None and settings.lost_authorization == LOST_AUTHORIZATION_STOP
         return stops and token.expire_time is not None

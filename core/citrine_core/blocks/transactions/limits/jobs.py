@@ -211,7 +211,7 @@ def _next(row: Row[Any], facts: _Facts, now: datetime) -> dict[str, Any]:
 
 
 def _counts_no_more(row: Row[Any], facts: _Facts, now: datetime) -> bool:
-    """Tell whether a transaction that was to stop because of its token may go on: paid for, or authorised again."""
+    """Return whether a transaction that was to stop because of its token may go on: paid for, or authorised again."""
     if row.reason not in OF_TOKEN or (row.reason == pb.LIMIT_REASON_CREDIT and _key_of(row) not in facts.totals):
         return False
     return not _reached(row, facts, now)

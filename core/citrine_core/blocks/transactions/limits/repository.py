@@ -123,7 +123,7 @@ class LimitRepository:
         await upsert(self._session, _LIMITS, rows, KEY, preserve=preserved)
 
     async def has_due(self, now: datetime) -> bool:
-        """Tell whether any transaction is to be looked at now."""
+        """Return whether any transaction is to be looked at now."""
         return bool(await self._session.scalar(select(exists().where(_LIMITS.c.due_time <= now))))
 
     async def claim(self, now: datetime, limit: int) -> Sequence[Row[Any]]:

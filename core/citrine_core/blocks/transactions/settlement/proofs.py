@@ -109,7 +109,7 @@ def _of_events(call: Call[NotifyEventRequest]) -> Iterable[EVSEProof]:
 
 
 def _proves(proof: EVSEProof, row: Row[Any]) -> bool:
-    """Tell whether a transaction is over. What a station says of the past proves nothing of what it said since."""
+    """Return whether a transaction is over. What a station says of the past proves nothing of what it said since."""
     if proof.transaction_id == row.transaction_id:
         return False
     if not proof.transaction_id and row.charging_state == _IDLE:

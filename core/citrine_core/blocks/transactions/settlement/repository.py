@@ -76,7 +76,7 @@ class SettlementRepository:
         return [(row[0], row[1]) for row in await self._session.execute(query)]
 
     async def has_due(self, now: datetime) -> bool:
-        """Tell whether anything is to be settled now."""
+        """Return whether anything is to be settled now."""
         due = _is_due(now)
         return (await self._session.execute(select(_TRANSACTIONS.c.tenant_id).where(due).limit(1))).first() is not None
 

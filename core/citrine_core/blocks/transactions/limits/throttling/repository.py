@@ -85,7 +85,7 @@ class ThrottleRepository:
         return bool(changed.all())
 
     async def has_due(self, now: datetime) -> bool:
-        """Tell whether any throttle is to be looked at now."""
+        """Return whether any throttle is to be looked at now."""
         return bool(await self._session.scalar(select(exists().where(_TABLE.c.due_time <= now))))
 
     async def claim(self, now: datetime, until: datetime, limit: int) -> Sequence[Row[Any]]:
