@@ -47,6 +47,8 @@ def create_engine(
             pool_size=pool_size,
             # A connection's pages stay valid in its memory until another one writes.
             pool_use_lifo=True,
+            # Units of work end their transactions themselves; to roll back what is committed costs another visit.
+            pool_reset_on_return=None,
             hide_parameters=True,
             connect_args={"timeout": busy_timeout, "async_creator_fn": connect},
         )
@@ -80,7 +82,8 @@ def _set_up_sqlite(engine: AsyncEngine, busy_timeout: float) -> None:
     @event.listens_for(engine.sync_engine, "begin")
     def on_begin(connection: Connection) -> None:
         read_only = connection.get_execution_options().get(READ_ONLY, False)
-        connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+        driver: Any = connection.connection.driver_connection
+        driver.begin("BEGIN" if read_only else "BEGIN IMMEDIATE")
 
 
 def _switch_to_wal(cursor: Any, timeout: float) -> None:

@@ -36,12 +36,12 @@ class SqliteCursor:
 
     async def execute(self, sql: str, parameters: Iterable[Any] = ()) -> "SqliteCursor":
         """Execute a statement and fetch all that it returns."""
-        await self._connection.call(self._run, sqlite3.Cursor.execute, sql, parameters)
+        await self._visit(sqlite3.Cursor.execute, sql, parameters)
         return self
 
     async def executemany(self, sql: str, parameters: Iterable[Iterable[Any]]) -> "SqliteCursor":
         """Execute a statement for each of the parameters."""
-        await self._connection.call(self._run, sqlite3.Cursor.executemany, sql, parameters)
+        await self._visit(sqlite3.Cursor.executemany, sql, parameters)
         return self
 
     async def fetchall(self) -> list[Any]:
@@ -53,9 +53,14 @@ class SqliteCursor:
         """Forget what was fetched."""
         self._rows = []
 
-    def _run(self, execute: Callable[..., object], sql: str, parameters: Any) -> None:
+    async def _visit(self, execute: Callable[..., object], sql: str, parameters: Any) -> None:
+        await self._connection.call(self._run, self._connection.beginning(), execute, sql, parameters)
+
+    def _run(self, begin: str | None, execute: Callable[..., object], sql: str, parameters: Any) -> None:
         cursor = self._connection._conn.cursor()
         try:
+            if begin is not None:
+                cursor.execute(begin)
             execute(cursor, sql, parameters)
             self.description, self.rowcount, self.lastrowid = cursor.description, cursor.rowcount, cursor.lastrowid
             self._rows = cursor.fetchall() if cursor.description else []
@@ -64,7 +69,29 @@ class SqliteCursor:
 
 
 class SqliteConnection(aiosqlite.Connection):
-    """A connection of aiosqlite with cheaper cursors."""
+    """A connection of aiosqlite with cheaper cursors, whose transactions begin with their first statement."""
+
+    _begin: str | None = None
+    """How the transaction begins that has no statement yet."""
+
+    def begin(self, statement: str) -> None:
+        """Have a transaction begin on the visit of its first statement, and before it."""
+        self._begin = statement
+
+    def beginning(self) -> str | None:
+        """Return how to begin the transaction that waits for its first statement, once; None where none waits."""
+        begin, self._begin = self._begin, None
+        return begin
+
+    async def commit(self) -> None:
+        """Commit; of a transaction without a statement there is nothing to."""
+        if self.beginning() is None:
+            await super().commit()
+
+    async def rollback(self) -> None:
+        """Roll back; of a transaction without a statement there is nothing to."""
+        if self.beginning() is None:
+            await super().rollback()
 
     def cursor(self) -> SqliteCursor:  # type: ignore[override]  # nothing to wait for
         """Return a cursor."""

@@ -88,8 +88,11 @@ async def upgrade(url: str, settings: CoreSettings | None = None, progress: Upgr
     try:
         tables = _plug_in_tables(engine, settings or CoreSettings(database=url))
         async with engine.begin() as connection:
+            # One after the other; on SQLite the first statement of a transaction waits for its turn.
             if connection.dialect.name == "postgresql":
                 await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+            else:
+                await connection.execute(text("SELECT 1"))
             await connection.run_sync(_upgrade, tables, progress)
             async with AsyncSession(connection) as session:
                 await add_partitions(session, utc_now())
