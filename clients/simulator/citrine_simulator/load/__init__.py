@@ -5,7 +5,9 @@ They are not careful: nothing is queued, persisted, repeated or checked.
 
 from citrine_simulator.load.boot_storm import BootStormResult, boot_storm
 from citrine_simulator.load.idle import IdleResult, hold_idle
+from citrine_simulator.load.paced import PacedFleet, PacedResult
 from citrine_simulator.load.saturate import LoadResult, saturate
+from citrine_simulator.load.talks import Talk
 from citrine_simulator.load.tally import Latencies, Tally
 
 __all__ = [
@@ -13,6 +15,9 @@ __all__ = [
     "IdleResult",
     "Latencies",
     "LoadResult",
+    "PacedFleet",
+    "PacedResult",
+    "Talk",
     "Tally",
     "boot_storm",
     "hold_idle",

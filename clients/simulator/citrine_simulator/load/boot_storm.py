@@ -1,4 +1,4 @@
-"""The boot storm: every station connects, boots and reports its status at the same moment."""
+"""The boot storm: every station connects, boots, reports its status and sends a heartbeat, all at the same moment."""
 
 import asyncio
 import random
@@ -24,7 +24,7 @@ LIMITS = BackoffLimits(wait_minimum=1, random_range=1, repeat_times=3)
 
 @dataclass(frozen=True, slots=True)
 class BootStormResult:
-    """How long it took until every station was connected, booted and had reported its status."""
+    """How long it took until every station was connected, booted and had had its status and heartbeat answered."""
 
     stations: int
     done: int
@@ -89,6 +89,7 @@ async def _attempt(station: LoadStation, backoff: Backoff, problems: Counter[str
         status = await station.boot()
         if status == "Accepted":
             await station.report_status("Available")
+            await station.call("Heartbeat", {})
             return None
         problem, wait = status, backoff.next()
     except HandshakeRefusedError as refused:

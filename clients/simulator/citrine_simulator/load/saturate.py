@@ -1,7 +1,7 @@
 """The load scenario: every station always has one message on its way, for a measured time."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from citrine_simulator.clock import SystemClock, sleep_or
@@ -12,7 +12,7 @@ from citrine_simulator.fleet import Fleet
 from citrine_simulator.load.station import LoadStation
 from citrine_simulator.load.tally import Latencies, Tally
 
-__all__ = ["LoadResult", "load_stations", "prepare", "saturate"]
+__all__ = ["CONNECT_AT_ONCE", "LoadResult", "load_stations", "prepare", "saturate", "targets"]
 
 CONNECT_AT_ONCE = 32
 """So many stations connect and boot at the same time before a measurement."""
@@ -85,17 +85,21 @@ async def saturate(
 
 def load_stations(fleet: Fleet, tally: Tally) -> list[LoadStation]:
     """Return a load station for each of the fleet."""
+    return [LoadStation(target, token, tally) for target, token in targets(fleet)]
+
+
+def targets(fleet: Fleet) -> list[tuple[Target, str]]:
+    """Return where each of the fleet connects, and the token that it presents."""
     return [
-        LoadStation(
+        (
             Target(connection_url(fleet.url, fleet.tenant, station_id), station_id, fleet.version, password),
             fleet.token(number),
-            tally,
         )
         for number, (station_id, password) in enumerate(fleet.stations.items())
     ]
 
 
-async def prepare(stations: list[LoadStation], transaction: bool) -> None:
+async def prepare(stations: Sequence[LoadStation], transaction: bool) -> None:
     """Connect and boot every station, and start a transaction on it if wanted.
 
     Raises:

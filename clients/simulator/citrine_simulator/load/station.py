@@ -16,7 +16,7 @@ from citrine_simulator.ids import new_id
 from citrine_simulator.load.tally import Tally
 from citrine_simulator.load.websocket import LeanSocket
 
-__all__ = ["LoadStation"]
+__all__ = ["LoadStation", "stamp"]
 
 ANSWER_TIMEOUT = 60.0
 """Seconds the CSMS has for an answer outside of the measured window."""
@@ -109,7 +109,7 @@ class LoadStation:
 
     async def report_status(self, status: str) -> None:
         """Send a StatusNotification for the only connector; raises CallFailedError."""
-        report = {"timestamp": _now(), "connectorStatus": status, "evseId": 1, "connectorId": 1}
+        report = {"timestamp": stamp(), "connectorStatus": status, "evseId": 1, "connectorId": 1}
         await self.call("StatusNotification", report)
 
     async def start_transaction(self) -> None:
@@ -173,10 +173,8 @@ class LoadStation:
     def _send_updated(self) -> None:
         if self._socket is None:
             return
-        self._number += 1
-        message_id = self._ids + b"%d" % self._number
-        self._expected = b'[3,"' + message_id
-        now = _now().encode()
+        message_id = self._new_id()
+        now = stamp().encode()
         seq_no = self._seq_no
         self._seq_no += 1
         text = _UPDATED % (
@@ -193,8 +191,20 @@ class LoadStation:
         self._sent_at = time.perf_counter()
         self._socket.send(text)
 
+    def _new_id(self) -> bytes:
+        """Return the id of the next message, whose answer is expected from now on."""
+        self._number += 1
+        message_id = self._ids + b"%d" % self._number
+        self._expected = b'[3,"' + message_id
+        return message_id
+
+    def _send(self, action: str, payload: Mapping[str, Any]) -> None:
+        """Send a CALL, whose answer is expected from now on."""
+        if self._socket is not None:
+            self._socket.send(orjson.dumps([2, self._new_id().decode(), action, payload]))
+
     async def _transaction_event(self, event_type: str, trigger: str, info: dict[str, str]) -> None:
-        now = _now()
+        now = stamp()
         energy = {"value": self._seq_no * ENERGY_STEP + 0.5, "measurand": "Energy.Active.Import.Register"}
         event = {
             "eventType": event_type,
@@ -211,5 +221,6 @@ class LoadStation:
         self.acknowledged += 1
 
 
-def _now() -> str:
+def stamp() -> str:
+    """Return the present time as messages have it."""
     return format_time(datetime.now(UTC))

@@ -1,0 +1,169 @@
+"""What a paced station says, one message after the other."""
+
+import random
+from collections.abc import Callable, Sequence
+from enum import StrEnum
+from typing import Any
+
+from citrine_simulator.ids import new_id
+from citrine_simulator.load.station import stamp
+
+__all__ = ["Message", "Talk", "Talker", "talker"]
+
+Message = tuple[str, dict[str, Any]]
+"""An action and its payload."""
+
+UPDATES_OF_A_SESSION = 6
+
+SESSION = 5 + UPDATES_OF_A_SESSION
+"""Messages of a charging session: see :class:`_Sessions`."""
+
+
+class Talk(StrEnum):
+    """What all stations of a measurement say."""
+
+    HEARTBEATS = "heartbeats"
+    METER_VALUES = "meter-values"
+    """MeterValues with six sampled values."""
+    UPDATES_3 = "updates-3"
+    """TransactionEvents (Updated) of one transaction, with three sampled values."""
+    UPDATES_6 = "updates-6"
+    """The same with six."""
+    SESSIONS = "sessions"
+    """Whole charging sessions: a token asked for, a status, Started, six Updated, Ended, a status."""
+
+
+class Talker:
+    """What one station says. It goes on for ever."""
+
+    lead = 0
+    """Messages to be said before others are measured, each as soon as the last was answered."""
+
+    def say(self) -> Message:
+        """Return the next message, with the present time."""
+        raise NotImplementedError
+
+
+def talker(talk: Talk, number: int, token: str) -> Talker:
+    """Return what the station of this number says, with the token of its driver."""
+    make: Callable[[], Talker] = {
+        Talk.HEARTBEATS: _Heartbeats,
+        Talk.METER_VALUES: _MeterValues,
+        Talk.UPDATES_3: lambda: _Updates(token, 3),
+        Talk.UPDATES_6: lambda: _Updates(token, 6),
+        Talk.SESSIONS: lambda: _Sessions(token, number % SESSION),
+    }[talk]
+    return make()
+
+
+class _Heartbeats(Talker):
+    def say(self) -> Message:
+        return "Heartbeat", {}
+
+
+class _MeterValues(Talker):
+    def __init__(self) -> None:
+        self._register = 0
+
+    def say(self) -> Message:
+        self._register += 10
+        return "MeterValues", {"evseId": 1, "meterValue": [_meter_value(stamp(), self._register, 6)]}
+
+
+class _Transaction:
+    """The events of one transaction."""
+
+    def __init__(self, token: str) -> None:
+        self._token = {"idToken": token, "type": "ISO14443"}
+        self._id = new_id()
+        self._seq_no = 0
+
+    def event(self, kind: str, trigger: str, samples: int, **info: str) -> Message:
+        now = stamp()
+        event = {
+            "eventType": kind,
+            "timestamp": now,
+            "triggerReason": trigger,
+            "seqNo": self._seq_no,
+            "transactionInfo": {"transactionId": self._id, **info},
+            "evse": {"id": 1, "connectorId": 1},
+            "meterValue": [_meter_value(now, 10 * self._seq_no, samples)],
+        }
+        if kind != "Updated":
+            event["idToken"] = self._token
+        self._seq_no += 1
+        return "TransactionEvent", event
+
+    def started(self) -> Message:
+        return self.event("Started", "Authorized", 1, chargingState="Charging")
+
+    def updated(self, samples: int) -> Message:
+        return self.event("Updated", "MeterValuePeriodic", samples, chargingState="Charging")
+
+    def ended(self) -> Message:
+        return self.event("Ended", "StopAuthorized", 1, stoppedReason="Local")
+
+
+class _Updates(Talker):
+    lead = 1
+
+    def __init__(self, token: str, samples: int) -> None:
+        self._transaction = _Transaction(token)
+        self._samples = samples
+        self._started = False
+
+    def say(self) -> Message:
+        if self._started:
+            return self._transaction.updated(self._samples)
+        self._started = True
+        return self._transaction.started()
+
+
+class _Sessions(Talker):
+    """Sessions that began at different times, so that at any time stations are at any point of one."""
+
+    def __init__(self, token: str, lead: int) -> None:
+        self.lead = lead
+        self._token = token
+        self._steps: Sequence[Callable[[], Message]] = ()
+        self._next = 0
+
+    def say(self) -> Message:
+        if self._next == len(self._steps):
+            self._steps, self._next = self._session(), 0
+        self._next += 1
+        return self._steps[self._next - 1]()
+
+    def _session(self) -> Sequence[Callable[[], Message]]:
+        transaction = _Transaction(self._token)
+        return (
+            lambda: ("Authorize", {"idToken": {"idToken": self._token, "type": "ISO14443"}}),
+            lambda: _status("Occupied"),
+            transaction.started,
+            *[lambda: transaction.updated(6)] * UPDATES_OF_A_SESSION,
+            transaction.ended,
+            lambda: _status("Available"),
+        )
+
+
+def _status(status: str) -> Message:
+    return "StatusNotification", {
+        "timestamp": stamp(), "connectorStatus": status, "evseId": 1, "connectorId": 1,
+    }  # fmt: skip
+
+
+def _meter_value(now: str, register: int, samples: int) -> dict[str, Any]:
+    """Return a meter value: the register, the power and the state of charge, then the current of each phase."""
+    values = [
+        ("Energy.Active.Import.Register", register + 0.5, "Wh"),
+        ("Power.Active.Import", 11000.0, "W"),
+        ("SoC", 20.0 + register // 10 % 80, "Percent"),
+        *[("Current.Import", 16.0 + random.random(), "A")] * 3,
+    ]
+    sampled: list[dict[str, Any]] = []
+    for measurand, value, unit in values[:samples]:
+        one: dict[str, Any] = {"value": value, "measurand": measurand, "unitOfMeasure": {"unit": unit}}
+        if measurand == "Current.Import":
+            one["phase"] = f"L{len(sampled) - 2}"
+        sampled.append(one)
+    return {"timestamp": now, "sampledValue": sampled}
