@@ -27,7 +27,8 @@ help:
 	@echo "make conformance  run the conformance cases of OCPP 2.0.1 on SQLite and on PostgreSQL"
 	@echo "make lint    run ruff, mypy, import-linter and buf"
 	@echo "make chaos   kill, freeze, cut off and fill what there is while stations charge, and see that nothing is lost"
-	@echo "make bench   measure throughput, latency, memory and starts"
+	@echo "make bench   measure what a message costs at every load, latency, memory and starts (about 12 minutes);"
+	@echo "             ARGS=--list names the parts, ARGS=\"--only NAME\" measures one, --profile says where its time goes"
 	@echo "make format  let ruff format and repair"
 	@echo "make protos  generate the Python code of the contract anew"
 	@echo "make docs    write docs/settings.md, metrics.md and requirements.md anew"
@@ -78,7 +79,8 @@ format: $(VENV)/.installed-lint
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(VENV)/.installed-test
+# A profile takes a sampler, which nothing else needs.
+bench: $(VENV)/.installed-test $(if $(findstring --profile,$(ARGS)),$(VENV)/.installed-profile)
 	$(BIN)/python -m tests.bench $(ARGS)
 
 chaos: $(VENV)/.installed-test
@@ -113,6 +115,10 @@ $(VENV)/.installed: pyproject.toml constraints.txt $(PROTOS) $(VENV)/.pip
 
 $(VENV)/.installed-test: $(VENV)/.installed
 	@$(STEP) "what tests need" $(PIP) install --constraint constraints.txt --group test
+	@touch $@
+
+$(VENV)/.installed-profile: $(VENV)/.installed-test
+	@$(STEP) "the profiler" $(PIP) install --constraint constraints.txt --group profile
 	@touch $@
 
 $(VENV)/.installed-lint: $(VENV)/.installed-test

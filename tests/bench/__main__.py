@@ -1,195 +1,139 @@
-"""Run all scenarios on SQLite and PostgreSQL and print one table: `make bench`."""
+"""Measure what Citrine costs on SQLite and PostgreSQL, print the report, and write it: `make bench`."""
 
 import argparse
 import os
 import platform
+import sys
 import tempfile
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 
 import psutil
 import uvloop
 
-from citrine_simulator.load import BootStormResult
-from tests.bench.base_reports import PARTS, VARIABLES, BaseReports, base_reports
-from tests.bench.late_events import LATE, LateEvents, late_events
-from tests.bench.measure import Measured
-from tests.bench.scenarios import (
-    Commands,
-    Idle,
-    commands,
-    floor,
-    idle,
-    restart_core,
-    running,
-    storm,
-    transaction_events,
-    version_line,
-)
-from tests.bench.starts import TIMES, Start, starts
+from tests.bench.errors import BenchError
+from tests.bench.groups import Bench, Group, chosen
+from tests.bench.report import render
+from tests.bench.results import Results
+from tests.bench.scenarios import version_line
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "benchmarks.md"
-
-COLUMNS = ("scenario", "messages/s", "edge µs", "core µs", "database µs", "edge + core", "p50 ms", "p95 ms", "p99 ms")
-
-REPORT_COLUMNS = (
-    "base reports at once", "variables/s", "parts/s", "edge µs", "core µs", "database µs", "p50 ms", "p95 ms", "p99 ms",
-)  # fmt: skip
-
-_REPORTS = (
-    f"Stations are asked for a FullInventory at the same time and send {VARIABLES} variables each, in {PARTS} parts, "
-    "each as soon as the one before was answered. µs are CPU time per part; ms are what a part waits for its answer. "
-    "The time ends when the last report is complete.\n\n"
-)
+RESULTS = DOCUMENT.with_suffix(".json")
+PROFILES = Path(".citrine") / "profiles"
 
 
-def load_row(name: str, run: Measured, floor_cost: float) -> list[str]:
-    """Return the row of a load scenario."""
-    latency = run.result.latency_ms
-    if "floor" in run.cpu:
-        both = run.cpu_per_message("floor")
-        costs = ["", "", "", f"{both:.0f} µs = {both / floor_cost:.1f} × floor"]
-    else:
-        both = run.cpu_per_message("edge", "core")
-        database = f"{run.cpu_per_message('database'):.0f}" if "database" in run.cpu else "in core"
-        costs = [
-            f"{run.cpu_per_message('edge'):.0f}",
-            f"{run.cpu_per_message('core'):.0f}",
-            database,
-            f"{both:.0f} µs = {both / floor_cost:.1f} × floor",
-        ]
-    times = (f"{quantile:.1f}" for quantile in (latency.p50, latency.p95, latency.p99))
-    return [name, f"{run.result.messages_per_second:.0f}", *costs, *times]
+def main() -> int:
+    """Measure, and return the exit code: 1 where a group could not be measured, 2 where it was wrongly used."""
+    options = _arguments()
+    try:
+        groups = chosen(options.only)
+        if options.list:
+            _list(groups)
+            return 0
+        return _main(options, groups)
+    except BenchError as problem:
+        print(f"error: {problem}", file=sys.stderr)
+        return 2
 
 
-def report_row(name: str, run: BaseReports) -> list[str]:
-    """Return the row of base reports."""
-    database = f"{run.cpu_per_part('database'):.0f}" if "database" in run.cpu else "in core"
-    return [
-        f"{run.stations} stations, {name}",
-        f"{run.variables / run.seconds:.0f}",
-        f"{run.parts / run.seconds:.0f}",
-        f"{run.cpu_per_part('edge'):.0f}",
-        f"{run.cpu_per_part('core'):.0f}",
-        database,
-        *(f"{quantile:.1f}" for quantile in (run.latency_ms.p50, run.latency_ms.p95, run.latency_ms.p99)),
-    ]
-
-
-def table(header: tuple[str, ...], rows: list[list[str]]) -> str:
-    """Return a Markdown table with aligned columns."""
-    widths = [max(len(row[i]) for row in (list(header), *rows)) for i in range(len(header))]
-    lines = [list(header), ["-" * width for width in widths], *rows]
-    return "\n".join(
-        "| " + " | ".join(cell.ljust(w) for cell, w in zip(line, widths, strict=True)) + " |" for line in lines
-    )
-
-
-async def run(options: argparse.Namespace, directory: Path) -> str:
-    """Run everything and return the report."""
-    bare = await floor(directory / "floor", options.stations, options.seconds)
-    floor_cost = bare.cpu_per_message("floor")
-    loads = [load_row("floor: a bare websocket server", bare, floor_cost)]
-    quick = await floor(directory / "floor-uvloop", options.stations, options.seconds, "--uvloop")
-    loads.append(load_row("the same on uvloop", quick, floor_cost))
-    async with running("sqlite", directory / "starts", 10) as sut:
-        rest = [start_row(start) for start in await starts(sut)]
-    reports: list[list[str]] = []
-    for kind, name in (("sqlite", "SQLite"), ("postgresql", "PostgreSQL")):
-        most = max(options.stations, options.storm, options.idle)
-        async with running(kind, directory / kind, most) as sut:
-            rest += other_rows(name, await idle(sut, options.idle), await commands(sut, options.commands))
-            await restart_core(sut)
-            rest.append(storm_row(name, "each password checked anew", await storm(sut, options.storm)))
-            rest.append(storm_row(name, "logins remembered", await storm(sut, options.storm)))
-        async with running(kind, directory / f"{kind}-late", 2) as sut:
-            rest += late_rows(name, await late_events(sut))
-        async with running(kind, directory / f"{kind}-load", options.stations) as sut:
-            events = await transaction_events(sut, options.stations, options.seconds)
-            reports.append(report_row(name, await base_reports(sut, min(options.reports, options.stations))))
-        loads.append(load_row(f"TransactionEvent, {name}", events, floor_cost))
-    memory = psutil.virtual_memory().total / 2**30
-    machine = f"{psutil.cpu_count()} virtual cores ({platform.machine()}), {memory:.0f} GiB, Linux, {version_line()}"
-    return (
-        f"Machine: {machine}. {options.stations} stations saturate one edge and one core for "
-        f"{options.seconds:.0f} s with TransactionEvent (Updated, three sampled values), each answered after its "
-        "commit; the load generator runs on the same cores. µs are CPU time per message, user and system.\n\n"
-        + table(COLUMNS, loads)
-        + "\n\n"
-        + table(("figure", "measured", "must"), rest)
-        + f"\n\nThe CPU of a start is user and system time with compiled modules, the least of {TIMES} starts."
-        + "\n\n"
-        + _REPORTS
-        + table(REPORT_COLUMNS, reports)
-        + "\n"
-    )
-
-
-def storm_row(name: str, what: str, storm: BootStormResult) -> list[str]:
-    """Return the row of a boot storm."""
-    return [f"boot storm of {storm.done}, {what}, {name}", f"{storm.seconds:.1f} s", "20 s for 1000"]
-
-
-def late_rows(name: str, late: LateEvents) -> list[list[str]]:
-    """Return the rows of late events."""
-    waits = late.waits_ms
-    return [
-        [
-            f"{LATE} events of a transaction, newest first, each, {name}",
-            f"{late.cpu_reversed * 1000:.1f} ms of CPU",
-            f"twice {late.cpu_in_order * 1000:.1f} ms in order",
-        ],
-        [
-            f"another station's answer meanwhile, {name}",
-            f"p50 {waits.p50:.1f}, p95 {waits.p95:.1f}, p99 {waits.p99:.1f} ms",
-            "p99 100 ms",
-        ],
-    ]
-
-
-def start_row(start: Start) -> list[str]:
-    """Return the row of a start."""
-    return [f"CPU of `{start.what}` until it {start.until}", f"{start.cpu_seconds:.2f} s", f"{start.limit:g} s"]
-
-
-def other_rows(name: str, held: Idle, trips: Commands) -> list[list[str]]:
-    """Return the rows of what is neither load nor storm."""
-    return [
-        [
-            f"memory per idle connection in the edge, {held.connections} held, {name}",
-            f"{held.edge_bytes / 1000:.0f} kB",
-            "40 kB",
-        ],
-        [
-            f"command round trip, idle, {trips.count} times, {name}",
-            f"p50 {trips.p50:.1f}, p95 {trips.p95:.1f}, p99 {trips.p99:.1f} ms",
-            "p99 30 ms",
-        ],
-    ]
-
-
-def main() -> None:
-    """Print the report, and write it where asked to."""
+def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
-    parser.add_argument("--stations", type=int, default=200)
-    parser.add_argument("--seconds", type=float, default=15)
+    parser.add_argument("--list", action="store_true", help="name the groups of measurements, and how long they take")
+    parser.add_argument(
+        "--only",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="measure this group; also *, e.g. sqlite-*; repeatable",
+    )
+    parser.add_argument(
+        "--write", action="store_true",
+        help="write each group's results at once: docs/benchmarks.json, and docs/benchmarks.md from it",
+    )  # fmt: skip
+    parser.add_argument(
+        "--profile", nargs="?", type=Path, const=PROFILES, metavar="FOLDER",
+        help=f"write profiles of each point into a folder ({PROFILES}); the figures are not written then",
+    )  # fmt: skip
+    parser.add_argument("--seconds", type=float, default=10, help="of a saturated load")
+    parser.add_argument("--window", type=float, default=8, help="seconds of each point of a curve")
+    parser.add_argument("--stations", type=int, default=200, help="of a saturated load")
+    parser.add_argument("--fleet", type=int, default=1000, help="stations of a curve")
     parser.add_argument("--storm", type=int, default=1000)
     parser.add_argument("--idle", type=int, default=1000)
     parser.add_argument("--commands", type=int, default=500)
-    parser.add_argument("--reports", type=int, default=50, help="stations that report at once, of --stations")
-    parser.add_argument("--write", action="store_true", help="replace the figures in docs/benchmarks.md")
+    parser.add_argument("--reports", type=int, default=50, help="stations that report at once")
     options = parser.parse_args()
+    if options.write and options.profile:
+        parser.error("what is profiled costs more than it does otherwise: --write or --profile, not both")
+    return options
+
+
+def _list(groups: list[Group]) -> None:
+    known = Results(RESULTS)
+    for group in groups:
+        print(f"{group.name:24}{_about(group, known):5.0f} s  {group.about}")
+    print(f"{'':24}{sum(_about(group, known) for group in groups):5.0f} s  together")
+
+
+def _about(group: Group, known: Results) -> float:
+    """Return about how many seconds a group takes: as many as last time."""
+    return known.took(group.name) or group.seconds
+
+
+def _main(options: argparse.Namespace, groups: list[Group]) -> int:
+    known = Results(RESULTS)
+    results = known if options.write else Results()
+    began, failed = time.monotonic(), []
     with tempfile.TemporaryDirectory(prefix="citrine-bench-") as directory:
         # An installation has compiled modules; a tree of sources gets them, out of its sight.
         os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
         os.environ["PYTHONPYCACHEPREFIX"] = str(Path(directory) / "compiled")
-        report = uvloop.run(run(options, Path(directory)))
-    print(report)
-    if options.write:
-        day = datetime.now(UTC).date().isoformat()
-        head = "# Benchmarks\n\nWritten by `make bench ARGS=--write`; run it to have the figures of your machine.\n\n"
-        DOCUMENT.write_text(f"{head}## {day}\n\n{report}")
+        bench = Bench(options, Path(directory), lambda what: _say(f"          {what}"), options.profile)
+        try:
+            for number, group in enumerate(groups, 1):
+                left = sum(_about(one, known) for one in groups[number - 1 :])
+                about = f"about {_about(group, known):.0f} s of {left / 60:.0f} min that are left"
+                _say(f"[{number:2}/{len(groups)}] {group.name}: {group.about}; {about}")
+                if not _measure(group, bench, results):
+                    failed.append(group.name)
+                elif options.write:
+                    results.write()
+                    DOCUMENT.write_text(render(results))
+        except KeyboardInterrupt:
+            _say("ended; what was measured is here")
+            failed.append("the rest")
+    print(render(results))
+    _say(f"took {(time.monotonic() - began) / 60:.1f} min")
+    if options.profile:
+        _say(f"profiles are in {options.profile}")
+    if failed:
+        _say(f"not measured: {', '.join(failed)}")
+    return 1 if failed else 0
+
+
+def _measure(group: Group, bench: Bench, results: Results) -> bool:
+    """Measure one group; return whether that went well."""
+    began = time.monotonic()
+    try:
+        values = uvloop.run(group.run(bench))
+    except Exception as problem:
+        # One that can't be measured is no reason to lose those after it.
+        _say(f"          could not be measured: {type(problem).__name__}: {problem}")
+        return False
+    day = datetime.now(UTC).date().isoformat()
+    results.add(group.name, values, day, _machine(), time.monotonic() - began)
+    return True
+
+
+def _machine() -> str:
+    memory = psutil.virtual_memory().total / 2**30
+    return f"{psutil.cpu_count()} virtual cores ({platform.machine()}), {memory:.0f} GiB, Linux, {version_line()}"
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -15,7 +15,6 @@ from citrine.api.v1.provisioning_pb2 import GetBaseReportRequest
 from citrine.ocpp.v2 import provisioning_pb2 as ocpp
 from citrine_sdk import Citrine
 from citrine_simulator.load.tally import Latencies
-from tests.bench.measure import cpu_seconds
 from tests.bench.scenarios import Sut
 from tests.support.raw_station import RawStation, raw_station
 
@@ -74,15 +73,15 @@ async def base_reports(sut: Sut, stations: int) -> BaseReports:
         }
         for websocket in websockets.values():
             await websocket.boot()
-        before = {role: cpu_seconds(pid) for role, pid in sut.pids.items()}
+        meter = sut.meter("base reports")
+        meter.open()
         began = time.perf_counter()
         async with asyncio.timeout(REPORT_TIME), asyncio.TaskGroup() as tasks:
             for name, websocket in websockets.items():
                 tasks.create_task(_report(citrine, name, websocket, waits))
         seconds = time.perf_counter() - began
-        after = {role: cpu_seconds(pid) for role, pid in sut.pids.items()}
-    cpu = {role: after[role] - before[role] for role in sut.pids}
-    return BaseReports(stations, seconds, Latencies.of(waits), cpu)
+        meter.close()
+    return BaseReports(stations, seconds, Latencies.of(waits), meter.cost.cpu)
 
 
 async def _report(citrine: Citrine, station_id: str, websocket: RawStation, waits: list[float]) -> None:

@@ -11,16 +11,22 @@ from typing import Any
 from citrine.api.v1.transactions_pb2 import GetTransactionRequest, Transaction
 from citrine_sdk import Citrine
 from citrine_simulator.load.tally import Latencies
-from tests.bench.measure import cpu_seconds
+from tests.bench.measure import cpu_by_role
 from tests.bench.scenarios import Sut
 from tests.support.raw_station import RawStation, raw_station
 
-__all__ = ["LATE", "LateEvents", "late_events"]
+__all__ = ["LateEvents", "late_events"]
 
 LATE = 10_000
-"""Events of the transaction."""
+"""Most events of the transaction."""
 
-IN_ORDER = 2000
+LEAST = 1000
+"""Fewest, however long they take."""
+
+LATE_TIME = 25.0
+"""Seconds that they may take if each takes as long as one in order: that many are sent."""
+
+IN_ORDER = 200
 """Events of another one in order, to compare with: each costs the same."""
 
 PAUSE = 0.05
@@ -34,6 +40,8 @@ FOLD_TIME = 120.0
 class LateEvents:
     """What late events cost."""
 
+    count: int
+    """Events that came late."""
     cpu_in_order: float
     """Seconds of CPU of edge, core and database per event, in order."""
     cpu_reversed: float
@@ -57,19 +65,21 @@ async def late_events(sut: Sut) -> LateEvents:
         ]
         for websocket in websockets:
             await websocket.boot()
+        began = time.perf_counter()
         in_order = await _send(sut, citrine, websockets[0], "ordered", list(_events("ordered", IN_ORDER)))
+        count = min(LATE, max(LEAST, int(LATE_TIME * IN_ORDER / (time.perf_counter() - began))))
         waits: list[float] = []
         async with _asking(websockets[1], waits):
-            reverse = list(reversed(list(_events("reversed", LATE))))
+            reverse = list(reversed(list(_events("reversed", count))))
             cpu = await _send(sut, citrine, websockets[0], "reversed", reverse)
-    return LateEvents(in_order / IN_ORDER, cpu / LATE, Latencies.of(waits))
+    return LateEvents(count, in_order / IN_ORDER, cpu / count, Latencies.of(waits))
 
 
 async def _send(
     sut: Sut, citrine: Citrine, websocket: RawStation, name: str, payloads: Sequence[dict[str, Any]]
 ) -> float:
     """Send events, each when the one before is answered, and return the CPU seconds until all are taken in."""
-    before = sum(map(cpu_seconds, sut.pids.values()))
+    before = sum(cpu_by_role(sut.pids).values())
     for payload in payloads:
         answer = await websocket.ask("TransactionEvent", payload)
         if answer[0] != 3:
@@ -79,7 +89,7 @@ async def _send(
             await asyncio.sleep(0.5)
     if (found.energy_wh, found.missing_events) != (len(payloads) - 1, 0):
         raise RuntimeError(f"the transaction is not what its events say: {found}")
-    return sum(map(cpu_seconds, sut.pids.values())) - before
+    return sum(cpu_by_role(sut.pids).values()) - before
 
 
 async def _transaction(citrine: Citrine, name: str) -> Transaction:

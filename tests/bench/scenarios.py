@@ -7,8 +7,8 @@ import secrets
 import statistics
 import sys
 import time
-from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +18,24 @@ import psutil
 from citrine.api.v1.common_pb2 import CommandTarget
 from citrine.api.v1.remote_control_pb2 import TriggerMessageRequest
 from citrine.api.v1.stations_pb2 import CreateStationRequest, Station
+from citrine.api.v1.tariffs_pb2 import (
+    TARIFF_DIMENSION_CHARGING_TIME,
+    TARIFF_DIMENSION_ENERGY,
+    AssignTariffRequest,
+    CreateTariffRequest,
+    PriceComponent,
+    Tariff,
+    TariffAssignment,
+    TariffElement,
+    TariffRestrictions,
+)
 from citrine.api.v1.tokens_pb2 import CreateTokenRequest, Token
 from citrine.ocpp.v2 import remote_control_pb2
 from citrine_sdk import Citrine
 from citrine_simulator.fleet import Fleet, station_ids
 from citrine_simulator.load import BootStormResult, boot_storm, hold_idle
-from tests.bench.measure import Measured, measured
+from tests.bench.measure import Batches, Cost, Measured, Meter, Pids, measured
+from tests.bench.profiling import Profiles
 from tests.support.deployment import Deployment, Process, deploy
 from tests.support.postgres import PostgresServer
 from tests.support.raw_station import raw_station
@@ -31,6 +43,7 @@ from tests.support.raw_station import raw_station
 __all__ = [
     "Commands",
     "Idle",
+    "Storm",
     "Sut",
     "commands",
     "floor",
@@ -43,18 +56,66 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True)
+@dataclass
 class Sut:
-    """A running Citrine under test, with its stations registered."""
+    """A running Citrine under test."""
 
     deployment: Deployment
-    passwords: Mapping[str, str]
-    """By station."""
-    pids: Mapping[str, int]
+    postgres: PostgresServer | None
+    profiles: Profiles | None = None
+    say: Callable[[str], None] = print
+    """Tells what is measured now."""
+    passwords: dict[str, str] = field(default_factory=dict)
+    """Of the stations that are registered."""
+
+    @property
+    def pids(self) -> Pids:
+        """Return the processes by role."""
+        found = {
+            "edge": [edge.pid for edge in self.deployment.edges],
+            "core": [core.pid for core in self.deployment.cores],
+        }
+        return found if self.postgres is None else {**found, "database": [self.postgres.pid]}
 
     def fleet(self, stations: int) -> Fleet:
         """Return that many of its stations."""
         return Fleet(self.deployment.url(), dict(list(self.passwords.items())[:stations]))
+
+    def meter(self, name: str) -> Meter:
+        """Return what measures a window of this name."""
+        return Meter(self.pids, self.profiles, name)
+
+    async def batches(self) -> Batches:
+        """Return how many batches its cores have done."""
+        urls = [f"http://{(await core.ready())['http']}" for core in self.deployment.cores]
+        return await asyncio.to_thread(Batches.of, urls)
+
+    async def register(self, stations: int) -> None:
+        """Register that many stations, each with a password."""
+        async with self.deployment.client() as citrine:
+            self.passwords.update(await _register(citrine, stations))
+
+    async def price(self) -> None:
+        """Have transactions cost something from now on, energy and time, at a rate that depends on the time of day."""
+        energy = PriceComponent(dimension=TARIFF_DIMENSION_ENERGY, price="0.30", vat="20")
+        time_price = PriceComponent(dimension=TARIFF_DIMENSION_CHARGING_TIME, price="1.20", vat="20")
+        night = TariffElement(
+            price_components=[energy], restrictions=TariffRestrictions(start_time="22:00", end_time="06:00")
+        )
+        day = TariffElement(price_components=[energy, time_price])
+        tariff = Tariff(tariff_id="BENCH", currency="EUR", time_zone="Europe/Vienna", elements=[night, day])
+        async with self.deployment.client() as citrine:
+            await citrine.tariffs.CreateTariff(CreateTariffRequest(tariff=tariff))
+            assignment = TariffAssignment(tariff_id="BENCH")
+            await citrine.tariffs.AssignTariff(AssignTariffRequest(assignment=assignment))
+
+
+@dataclass(frozen=True)
+class Storm:
+    """A boot storm, and what it cost."""
+
+    result: BootStormResult
+    cost: Cost
 
 
 @dataclass(frozen=True)
@@ -77,8 +138,16 @@ class Commands:
 
 
 @contextlib.asynccontextmanager
-async def running(kind: str, directory: Path, stations: int) -> AsyncIterator[Sut]:
-    """Run one core and one edge on a database of a kind ("sqlite" or "postgresql") and register stations."""
+async def running(
+    kind: str,
+    directory: Path,
+    stations: int,
+    *,
+    cores: int = 1,
+    profiles: Profiles | None = None,
+    say: Callable[[str], None] = print,
+) -> AsyncIterator[Sut]:
+    """Run cores and one edge on a database of a kind ("sqlite" or "postgresql") and register stations."""
     directory.mkdir(parents=True)
     with contextlib.ExitStack() as stack:
         database, postgres = f"sqlite+aiosqlite:///{directory / 'citrine.db'}", None
@@ -87,13 +156,11 @@ async def running(kind: str, directory: Path, stations: int) -> AsyncIterator[Su
             stack.callback(postgres.remove)
             postgres.start()
             database = postgres.url()
-        async with deploy(database, directory, log_level="WARNING") as deployment:
-            async with deployment.client() as citrine:
-                passwords = await _register(citrine, stations)
-            pids = {"edge": deployment.edges[0].pid, "core": deployment.cores[0].pid}
-            if postgres is not None:
-                pids["database"] = postgres.pid
-            yield Sut(deployment, passwords, pids)
+        async with deploy(database, directory, cores=cores, log_level="WARNING") as deployment:
+            sut = Sut(deployment, postgres, profiles, say)
+            if stations:
+                await sut.register(stations)
+            yield sut
 
 
 async def _register(citrine: Citrine, stations: int) -> dict[str, str]:
@@ -131,7 +198,7 @@ async def floor(directory: Path, stations: int, seconds: float, *options: str) -
             await asyncio.sleep(0.02)
         address = json.loads(process.ready_file.read_text())["ocpp"]
         fleet = Fleet(f"ws://{address}", dict.fromkeys(station_ids("SIM-", stations)))
-        return await measured({"floor": bare.pid}, fleet, seconds)
+        return await measured({"floor": [bare.pid]}, fleet, seconds)
     finally:
         bare.terminate()
         await bare.wait()
@@ -139,7 +206,7 @@ async def floor(directory: Path, stations: int, seconds: float, *options: str) -
 
 async def transaction_events(sut: Sut, stations: int, seconds: float) -> Measured:
     """Saturate Citrine with TransactionEvents (Updated, three sampled values)."""
-    return await measured(sut.pids, sut.fleet(stations), seconds)
+    return await measured(sut.pids, sut.fleet(stations), seconds, sut.profiles)
 
 
 async def restart_core(sut: Sut) -> None:
@@ -153,14 +220,18 @@ async def restart_core(sut: Sut) -> None:
         await station.boot()
 
 
-async def storm(sut: Sut, stations: int) -> BootStormResult:
-    """Have stations connect at once, each with password, boot and a status."""
-    return await boot_storm(sut.fleet(stations))
+async def storm(sut: Sut, stations: int) -> Storm:
+    """Have stations connect at once, each with password, boot, a status and a heartbeat."""
+    meter = sut.meter("boot storm")
+    meter.open()
+    result = await boot_storm(sut.fleet(stations))
+    meter.close()
+    return Storm(result, meter.cost)
 
 
 async def idle(sut: Sut, connections: int) -> Idle:
     """Open connections that boot and then do nothing, and see what the edge grows by."""
-    edge = psutil.Process(sut.pids["edge"])
+    edge = psutil.Process(sut.pids["edge"][0])
     # What the first stations make the edge load is not theirs.
     await _hold(sut.fleet(10), edge)
     before = edge.memory_info().rss

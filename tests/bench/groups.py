@@ -1,0 +1,182 @@
+"""The groups of measurements: what each is called, how long it takes, and how it is made."""
+
+import argparse
+import contextlib
+import fnmatch
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.bench.base_reports import base_reports
+from tests.bench.errors import BenchError
+from tests.bench.late_events import late_events
+from tests.bench.loads import curve, few
+from tests.bench.measure import Measured
+from tests.bench.profiling import Profiles
+from tests.bench.scenarios import (
+    Storm,
+    Sut,
+    commands,
+    floor,
+    idle,
+    restart_core,
+    running,
+    storm,
+    transaction_events,
+)
+from tests.bench.starts import starts
+
+__all__ = ["DATABASES", "GROUPS", "Bench", "Group", "chosen"]
+
+DATABASES = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
+"""Their names as people write them."""
+
+FOUR = 4
+"""Cores of a system of several."""
+
+
+@dataclass
+class Bench:
+    """What all groups of a run have in common."""
+
+    options: argparse.Namespace
+    directory: Path
+    """For what is measured; each group has one of its own in it."""
+    say: Callable[[str], None]
+    profiles: Path | None = None
+    """Where profiles are to be written; None: nowhere."""
+
+    def running(
+        self, group: str, kind: str, stations: int, cores: int = 1
+    ) -> contextlib.AbstractAsyncContextManager[Sut]:
+        """Run a system of a group."""
+        profiles = None if self.profiles is None else Profiles(self.profiles, group)
+        folder = self.directory / group
+        return running(kind, folder, stations, cores=cores, profiles=profiles, say=self.say)
+
+
+@dataclass(frozen=True)
+class Group:
+    """Measurements that are made together."""
+
+    name: str
+    about: str
+    seconds: float
+    """How long it takes, about, on two cores."""
+    run: Callable[[Bench], Coroutine[Any, Any, Mapping[str, Any]]]
+
+
+def chosen(patterns: Sequence[str]) -> list[Group]:
+    """Return the groups whose names match one of these patterns, or all where there are none.
+
+    Raises:
+        BenchError: When a pattern matches none.
+    """
+    for pattern in patterns:
+        if not any(fnmatch.fnmatch(group.name, pattern) for group in GROUPS):
+            raise BenchError(f"no group is called {pattern}; --list names all of them")
+    return [
+        group for group in GROUPS if not patterns or any(fnmatch.fnmatch(group.name, pattern) for pattern in patterns)
+    ]
+
+
+async def _floor(bench: Bench) -> Mapping[str, Any]:
+    options = bench.options
+    bare = await floor(bench.directory / "floor", options.stations, options.seconds)
+    quick = await floor(bench.directory / "floor-uvloop", options.stations, options.seconds, "--uvloop")
+    return {"asyncio": _load(bare), "uvloop": _load(quick)}
+
+
+async def _starts(bench: Bench) -> Mapping[str, Any]:
+    async with bench.running("starts", "sqlite", 10) as sut:
+        return {"starts": [asdict(start) for start in await starts(sut)]}
+
+
+async def _basics(bench: Bench, kind: str) -> Mapping[str, Any]:
+    options = bench.options
+    async with bench.running(f"{kind}-basics", kind, max(options.storm, options.idle)) as sut:
+        bench.say("memory of idle connections")
+        held = await idle(sut, options.idle)
+        bench.say("commands")
+        trips = await commands(sut, options.commands)
+        bench.say("boot storms")
+        await restart_core(sut)
+        checked = await storm(sut, options.storm)
+        return {
+            "idle": asdict(held),
+            "commands": asdict(trips),
+            "checked": _storm(checked),
+            "remembered": _storm(await storm(sut, options.storm)),
+        }
+
+
+async def _late(bench: Bench, kind: str) -> Mapping[str, Any]:
+    async with bench.running(f"{kind}-late", kind, 2) as sut:
+        return asdict(await late_events(sut))
+
+
+async def _saturated(bench: Bench, kind: str) -> Mapping[str, Any]:
+    options = bench.options
+    async with bench.running(f"{kind}-saturated", kind, options.stations) as sut:
+        plain = _load(await transaction_events(sut, options.stations, options.seconds))
+        await sut.price()
+        return {"plain": plain, "priced": _load(await transaction_events(sut, options.stations, options.seconds))}
+
+
+async def _reports(bench: Bench, kind: str) -> Mapping[str, Any]:
+    async with bench.running(f"{kind}-reports", kind, bench.options.reports) as sut:
+        run = await base_reports(sut, bench.options.reports)
+        cpu = {role: run.cpu_per_part(role) for role in run.cpu}
+        return {**asdict(run), "cpu": cpu, "parts": run.parts, "variables": run.variables}
+
+
+async def _few(bench: Bench, kind: str) -> Mapping[str, Any]:
+    async with bench.running(f"{kind}-few", kind, 0) as sut:
+        return {"points": [one.as_json() for one in await few(sut, bench.options.window)]}
+
+
+async def _curve(bench: Bench, kind: str, name: str, cores: int) -> Mapping[str, Any]:
+    async with bench.running(name, kind, 0, cores) as sut:
+        points = await curve(sut, bench.options.fleet, bench.options.window, others=cores == 1)
+        return {"points": [one.as_json() for one in points], "stations": bench.options.fleet}
+
+
+def _load(run: Measured) -> Mapping[str, Any]:
+    latency = run.result.latency_ms
+    return {
+        "per_second": run.result.messages_per_second,
+        "cpu": {role: run.cpu_per_message(role) for role in run.cpu},
+        "latency_ms": asdict(latency),
+    }
+
+
+def _storm(one: Storm) -> Mapping[str, Any]:
+    done = max(1, one.result.done)
+    return {"done": one.result.done, "seconds": one.result.seconds, "cpu_ms": 1000 * one.cost.total / done}
+
+
+def _groups() -> Iterator[Group]:
+    yield Group("floor", "a bare websocket server, to compare with", 30, _floor)
+    yield Group("starts", "what a start costs", 20, _starts)
+    for kind, name in DATABASES.items():
+
+        def of(
+            run: Callable[..., Coroutine[Any, Any, Mapping[str, Any]]], *more: Any, kind: str = kind
+        ) -> Callable[[Bench], Coroutine[Any, Any, Mapping[str, Any]]]:
+            return lambda bench: run(bench, kind, *more)
+
+        several = f"{kind}-four-cores"
+        yield Group(f"{kind}-basics", f"idle connections, commands, boot storms on {name}", 40, of(_basics))
+        yield Group(f"{kind}-saturated", f"as much as goes, without and with a tariff, on {name}", 40, of(_saturated))
+        yield Group(f"{kind}-few", f"one station alone, and fifty, on {name}", 60, of(_few))
+        yield Group(
+            f"{kind}-curve", f"a fleet from silence to saturation on {name}", 130, of(_curve, f"{kind}-curve", 1)
+        )
+        yield Group(several, f"the same with {FOUR} cores on {name}", 100, of(_curve, several, FOUR))
+        yield Group(f"{kind}-late", f"events that come late on {name}", 40, of(_late))
+        yield Group(f"{kind}-reports", f"base reports of many stations at once on {name}", 20, of(_reports))
+
+
+GROUPS = tuple(_groups())
+"""All of them, in the order in which they are run."""

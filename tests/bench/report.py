@@ -1,0 +1,298 @@
+"""The report: docs/benchmarks.md, made from the results."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from tests.bench.base_reports import PARTS, VARIABLES
+from tests.bench.curve import SILENT, Point, Split, split
+from tests.bench.groups import DATABASES, GROUPS
+from tests.bench.loads import OTHERS
+from tests.bench.musts import musts, points
+from tests.bench.results import Results
+from tests.bench.starts import TIMES
+from tests.bench.tables import table
+
+__all__ = ["render"]
+
+CHECKED = "50/s"
+"""The load at which all sums are shown beside each other."""
+
+_HEAD = """# Benchmarks
+
+Written by `make bench ARGS=--write`; run it to have the figures of your machine (about 12 minutes on two cores).
+`make bench ARGS=--list` names the groups of measurements; `ARGS="--only sqlite-curve --write"` measures one of them
+anew and leaves the others as they were measured last (`benchmarks.json`). `ARGS="--profile --only sqlite-few"` writes
+where the time goes.
+
+CPU is user and system time of all processes of a role, the database's own included (`/proc/PID/stat`). The load comes
+from the simulator on the same machine, whose own CPU is not counted. A share of 100 % is one CPU.
+"""
+
+_MUSTS = """## What must be
+
+"Beside what runs anyway": less what the same processes use while that station is connected and silent.
+"""
+
+_SATURATED = """## Saturated
+
+200 stations saturate one edge and one core with TransactionEvent (Updated, three sampled values), each answered after
+its commit. µs are CPU time per message. The tariff has a price of energy at night, and of energy and time by day.
+"""
+
+_CURVE = """## The curve
+
+{stations} stations are connected, with a transaction each, and send TransactionEvents (Updated, six sampled values),
+so many a second together, each station at times of its own that no answer delays; a wait is measured from the time at
+which the message was due. "saturated": each sends the next as soon as the last was answered.
+
+The CPU of each load is split in what runs anyway (while all are connected and silent), what each batch costs and what
+each message costs; those of a batch and a message are the ones that fit all loads best. "by the curve" is the sum of
+these three, beside what `/proc` says of all processes ("CPU"), and beside what the whole machine was busy but for the
+load generator ("machine"): they should agree. "afterwards" is what was still used behind the window, in CPU seconds.
+"""
+
+_FEW = """## Few stations
+
+One station sends ten messages a second, fifty stations one each second. "a message": CPU time less what runs anyway
+while that one station is connected and silent.
+"""
+
+_REPORTS = f"""## Base reports
+
+Stations are asked for a FullInventory at the same time and send {VARIABLES} variables each, in {PARTS} parts, each as
+soon as the one before was answered. µs are CPU time per part; ms are what a part waits for its answer. The time ends
+when the last report is complete.
+"""
+
+
+def render(results: Results) -> str:
+    """Return the whole document."""
+    parts = [_HEAD, _when(results), _MUSTS, musts(results, DATABASES), *_saturated(results), *_curves(results)]
+    parts += [*_few(results), *_figures(results), *_reports(results)]
+    return "\n".join(part.rstrip("\n") + "\n" for part in parts)
+
+
+def _when(results: Results) -> str:
+    """Return when and where what was measured."""
+    runs: dict[tuple[str, str], list[str]] = {}
+    for group in GROUPS:
+        if found := results.groups.get(group.name):
+            runs.setdefault((found["day"], found["machine"]), []).append(group.name)
+    if len(runs) == 1:
+        ((day, machine),) = runs
+        return f"{day}, {machine}."
+    return "\n".join(f"- {day}, {machine}: {', '.join(names)}." for (day, machine), names in runs.items())
+
+
+def _saturated(results: Results) -> Iterator[str]:
+    bare = results.get("floor")
+    if bare is None:
+        return
+    cost = float(bare["asyncio"]["cpu"]["floor"])
+    rows = [_floor_row("floor: a bare websocket server", bare["asyncio"], cost)]
+    rows.append(_floor_row("the same on uvloop", bare["uvloop"], cost))
+    for kind, name in DATABASES.items():
+        if found := results.get(f"{kind}-saturated"):
+            rows.append(_load_row(f"TransactionEvent, {name}", found["plain"], cost))
+            rows.append(_load_row(f"the same with a tariff, {name}", found["priced"], cost))
+    yield _SATURATED
+    yield table(
+        ("scenario", "messages/s", "edge µs", "core µs", "database µs", "edge + core", "p50 ms", "p95 ms", "p99 ms"),
+        rows,
+    )
+
+
+def _floor_row(name: str, run: Mapping[str, Any], floor: float) -> list[str]:
+    cost = run["cpu"]["floor"]
+    return [name, f"{run['per_second']:.0f}", "", "", "", f"{cost:.0f} µs = {cost / floor:.1f} × floor", *_times(run)]
+
+
+def _load_row(name: str, run: Mapping[str, Any], floor: float) -> list[str]:
+    cpu = run["cpu"]
+    both = cpu["edge"] + cpu["core"]
+    database = f"{cpu['database']:.0f}" if "database" in cpu else "in core"
+    costs = [f"{cpu['edge']:.0f}", f"{cpu['core']:.0f}", database, f"{both:.0f} µs = {both / floor:.1f} × floor"]
+    return [name, f"{run['per_second']:.0f}", *costs, *_times(run)]
+
+
+def _times(run: Mapping[str, Any]) -> list[str]:
+    return [f"{run['latency_ms'][name]:.1f}" for name in ("p50", "p95", "p99")]
+
+
+def _curves(results: Results) -> Iterator[str]:
+    begun = False
+    for kind, name in DATABASES.items():
+        for suffix, cores in (("curve", "one core"), ("four-cores", "four cores")):
+            found = points(results, f"{kind}-{suffix}")
+            if not found:
+                continue
+            if not begun:
+                begun = True
+                yield _CURVE.format(stations=(results.get(f"{kind}-{suffix}") or {})["stations"])
+            yield f"### {name}, {cores}\n"
+            yield from _curve(list(found.values()))
+
+
+def _curve(found: list[Point]) -> Iterator[str]:
+    other = {name for name, *_ in OTHERS}
+    fitted = [one for one in found if one.per_second and one.name not in other]
+    anyway = next(one.total for one in found if one.name == SILENT)
+    parts = split(fitted, anyway)
+    roles = list(found[0].cpu)
+    header = ["load", "messages/s", "batches/s", *(f"{role} %" for role in roles), "CPU %", "by the curve %"]
+    header += ["machine %", "ms a message", "afterwards s", "p50 ms", "p99 ms"]
+    yield table(header, [_curve_row(one, roles, parts if one in fitted else None) for one in found])
+    off = [abs(sum(parts.at(one)) / one.total - 1) for one in fitted]
+    yield (
+        f"What runs anyway: {parts.anyway:.1f} %. A batch: {parts.per_batch:.2f} ms. A message: "
+        f"{parts.per_message:.2f} ms. Their sums are {100 * sum(off) / len(off):.0f} % off what `/proc` says on "
+        f"average, {100 * max(off):.0f} % at most."
+    )
+    for one in fitted:
+        if one.name == CHECKED:
+            yield (
+                f"At {one.name} the curve says {sum(parts.at(one)):.1f} %, `/proc/PID/stat` of all processes "
+                f"{one.total:.1f} %, and the machine was busy for {one.machine:.1f} % beside the load generator."
+            )
+
+
+def _curve_row(one: Point, roles: list[str], parts: Split | None) -> list[str]:
+    cells = [one.name, f"{one.per_second:.1f}" if one.per_second < 20 else f"{one.per_second:.0f}"]
+    cells.append(f"{one.batches:.1f}" if one.batches < 20 else f"{one.batches:.0f}")
+    cells += [f"{one.cpu[role]:.1f}" for role in roles]
+    cells.append(f"{one.total:.1f}")
+    shares = None if parts is None else parts.at(one)
+    cells.append("" if shares is None else f"{' + '.join(f'{share:.1f}' for share in shares)} = {sum(shares):.1f}")
+    cells.append(f"{one.machine:.1f}")
+    if not one.per_second:
+        return ["" if cell in ("0.0", "0") else cell for cell in cells] + [""] * 4
+    late = f" ({one.unanswered} unanswered)" if one.unanswered else ""
+    return [
+        *cells,
+        f"{10 * one.total / one.per_second:.2f}",
+        f"{one.afterwards:.1f}",
+        f"{one.p50:.1f}",
+        f"{one.p99:.1f}{late}",
+    ]
+
+
+def _few(results: Results) -> Iterator[str]:
+    rows = []
+    for kind, name in DATABASES.items():
+        found = points(results, f"{kind}-few")
+        if not found:
+            continue
+        silent = found[SILENT]
+        rows.append([f"one station, {SILENT}, {name}", "", *_shares(silent), "", "", "", "", "", ""])
+        for one in found.values():
+            if one is not silent:
+                beside = [_beside(one, silent, role) for role in ("edge", "core", "database")]
+                rows.append(
+                    [f"{one.name}, {name}", f"{one.per_second:.0f}", *_shares(one), *beside, f"{one.machine:.1f}",
+                     f"{one.p50:.1f}", f"{one.p99:.1f}"]
+                )  # fmt: skip
+    if rows:
+        yield _FEW
+        yield table(
+            (
+                "load",
+                "messages/s",
+                "CPU %",
+                "a message: edge ms",
+                "core ms",
+                "database ms",
+                "machine %",
+                "p50 ms",
+                "p99 ms",
+            ),
+            rows,
+        )
+
+
+def _shares(one: Point) -> list[str]:
+    return [f"{one.total:.1f}"]
+
+
+def _beside(one: Point, silent: Point, role: str) -> str:
+    if role not in one.cpu:
+        return "in core"
+    return f"{10 * (one.cpu[role] - silent.cpu[role]) / one.per_second:.2f}" if one.per_second else ""
+
+
+def _figures(results: Results) -> Iterator[str]:
+    rows: list[list[str]] = []
+    for start in (results.get("starts") or {"starts": []})["starts"]:
+        rows.append([
+            f"CPU of `{start['what']}` until it {start['until']}",
+            f"{start['cpu_seconds']:.2f} s",
+            f"{start['limit']:g} s",
+        ])  # fmt: skip
+    for kind, name in DATABASES.items():
+        if found := results.get(f"{kind}-basics"):
+            rows += _basics_rows(name, found)
+        if late := results.get(f"{kind}-late"):
+            rows += _late_rows(name, late)
+    if rows:
+        yield "## Other figures\n"
+        yield table(("figure", "measured", "must"), rows)
+        yield f"The CPU of a start is user and system time with compiled modules, the least of {TIMES} starts."
+
+
+def _basics_rows(name: str, found: Mapping[str, Any]) -> list[list[str]]:
+    held, trips = found["idle"], found["commands"]
+    rows = [
+        [
+            f"memory per idle connection in the edge, {held['connections']} held, {name}",
+            f"{held['edge_bytes'] / 1000:.0f} kB",
+            "40 kB",
+        ],
+        [
+            f"command round trip, idle, {trips['count']} times, {name}",
+            f"p50 {trips['p50']:.1f}, p95 {trips['p95']:.1f}, p99 {trips['p99']:.1f} ms",
+            "p99 30 ms",
+        ],
+    ]
+    for key, what in (("checked", "each password checked anew"), ("remembered", "logins remembered")):
+        storm = found[key]
+        rows.append([
+            f"boot storm of {storm['done']}, {what}, {name}",
+            f"{storm['seconds']:.1f} s, {storm['cpu_ms']:.1f} ms of CPU a station",
+            "20 s for 1000",
+        ])  # fmt: skip
+    return rows
+
+
+def _late_rows(name: str, late: Mapping[str, Any]) -> list[list[str]]:
+    waits = late["waits_ms"]
+    return [
+        [
+            f"{late['count']} events of a transaction, newest first, each, {name}",
+            f"{late['cpu_reversed'] * 1000:.1f} ms of CPU",
+            f"twice {late['cpu_in_order'] * 1000:.1f} ms in order",
+        ],
+        [
+            f"another station's answer meanwhile, {name}",
+            f"p50 {waits['p50']:.1f}, p95 {waits['p95']:.1f}, p99 {waits['p99']:.1f} ms",
+            "p99 100 ms",
+        ],
+    ]
+
+
+def _reports(results: Results) -> Iterator[str]:
+    rows = []
+    for kind, name in DATABASES.items():
+        if run := results.get(f"{kind}-reports"):
+            cpu = run["cpu"]
+            rows.append([
+                f"{run['stations']} stations, {name}",
+                f"{run['variables'] / run['seconds']:.0f}", f"{run['parts'] / run['seconds']:.0f}",
+                f"{cpu['edge']:.0f}", f"{cpu['core']:.0f}",
+                f"{cpu['database']:.0f}" if "database" in cpu else "in core", *_times(run),
+            ])  # fmt: skip
+    if rows:
+        yield _REPORTS
+        yield table(
+            ("base reports at once", "variables/s", "parts/s", "edge µs", "core µs", "database µs", "p50 ms", "p95 ms",
+             "p99 ms"),
+            rows,
+        )  # fmt: skip

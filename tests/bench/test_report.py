@@ -1,0 +1,101 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.bench.curve import SILENT, Point
+from tests.bench.errors import BenchError
+from tests.bench.groups import GROUPS, chosen
+from tests.bench.loads import ALONE, EMPTY, FIFTY, RARE_HEARTBEATS
+from tests.bench.profiling import top
+from tests.bench.report import render
+from tests.bench.results import Results
+
+
+def _point(name: str, per_second: float, share: float, **more: Any) -> dict[str, Any]:
+    cpu = {"edge": share / 2, "core": share / 2}
+    return Point(name, per_second, per_second, cpu, share, due=round(10 * per_second), **more).as_json()
+
+
+def _results(path: Path | None = None) -> Results:
+    results = Results(path)
+    points = [
+        _point(EMPTY, 0, 0.8),
+        _point(SILENT, 0, 2.0),
+        _point("50/s", 50, 7.0, p99=30),
+        _point("1000/s", 1000, 59.0, unanswered=9000),
+        _point(RARE_HEARTBEATS, 3.3, 3.1, p99=10),
+    ]
+    results.add("sqlite-curve", {"points": points, "stations": 1000}, "2026-01-01", "two cores", 100)
+    event, heartbeat = ALONE
+    few = [_point(SILENT, 0, 1), _point(event, 10, 3), _point(heartbeat, 10, 2)]
+    few.append(_point(next(iter(FIFTY)), 50, 7, p99=50))
+    results.add("sqlite-few", {"points": few}, "2026-01-01", "two cores", 60)
+    return results
+
+
+def _row(text: str, start: str) -> list[str]:
+    (line,) = (line for line in text.splitlines() if line.startswith(f"| {start}"))
+    return [cell.strip() for cell in line.strip("|").split("|")]
+
+
+@pytest.mark.parametrize(
+    ("what", "found"),
+    [
+        ("idle, no station", "0.8 %"),
+        ("one station alone, a TransactionEvent", "2 ms"),
+        ("one station alone, a Heartbeat", "1 ms: **not reached**"),
+        ("1000 stations connected, a heartbeat", "3.1 %: **not reached**"),
+        ("50 TransactionEvents", "7 %, p99 50 ms: **not reached**"),
+        # Cheap, because nine of ten messages were not answered.
+        ("1000 of them a second", "fell behind: **not reached**"),
+        ("saturated, TransactionEvent", "not measured"),
+    ],
+)
+def test_each_must_stands_beside_what_was_measured(what: str, found: str) -> None:
+    assert _row(render(_results()), what)[2:] == [found, "not measured"]
+
+
+def test_the_sums_stand_beside_what_the_processes_took() -> None:
+    text = render(_results())
+
+    assert "At 50/s the curve says" in text
+    assert "`/proc/PID/stat` of all processes 7.0 %" in text
+    assert _row(text, "50/s")[5] == "7.0"
+    assert "2.0 + " in _row(text, "50/s")[6]
+
+
+def test_a_group_that_is_measured_anew_leaves_the_others_as_they_were(tmp_path: Path) -> None:
+    path = tmp_path / "results.json"
+    _results(path).write()
+
+    again = Results(path)
+    again.add("sqlite-few", {"points": []}, "2026-01-02", "four cores", 30)
+    again.write()
+
+    stored = Results(path)
+    assert stored.get("sqlite-few") == {"points": []}
+    assert stored.get("sqlite-curve") == _results().get("sqlite-curve")
+    assert (stored.took("sqlite-few"), stored.took("sqlite-curve"), stored.took("floor")) == (30, 100, None)
+    text = render(stored)
+    assert "- 2026-01-01, two cores: sqlite-curve." in text
+    assert "- 2026-01-02, four cores: sqlite-few." in text
+
+
+def test_groups_are_chosen_by_their_names() -> None:
+    assert chosen([]) == list(GROUPS)
+    assert [group.name for group in chosen(["*-few", "floor"])] == ["floor", "sqlite-few", "postgresql-few"]
+    with pytest.raises(BenchError, match="no group is called everything"):
+        chosen(["floor", "everything"])
+
+
+def test_the_functions_that_take_most_come_first() -> None:
+    stacks = ["thread;main;query 30", "thread;main;query;bind 10", "thread;main 60"]
+
+    text = top(stacks)
+
+    own, with_callees = text.split("with callees:")
+    assert own.splitlines()[0] == "100 samples"
+    assert own.splitlines()[3].split() == ["60.0", "100.0", "main"]
+    assert own.splitlines()[4].split() == ["30.0", "40.0", "query"]
+    assert [line.split()[2] for line in with_callees.split("\n") if line][:1] in (["thread"], ["main"])
