@@ -1,4 +1,4 @@
-"""How many connections may ask to be stations: by source, by identity, and all together."""
+"""Limits on handshakes: by source, by identity, and in total."""
 
 import ipaddress
 from collections import OrderedDict
@@ -12,15 +12,15 @@ from citrine_edge.rates import TokenBucket
 __all__ = ["Admission", "AdmissionLimits", "Connection"]
 
 STATION_BURST = 20
-"""Seconds' worth of its rate that one identity may try at once."""
+"""Burst of one identity, in seconds of its rate."""
 
 MAX_BUCKETS = 20_000
-"""Sources, and identities, whose rates are remembered; those that were not heard of for longest are forgotten."""
+"""Buckets of sources, and of identities; the least recently used ones are dropped."""
 
 
 @dataclass(frozen=True, slots=True)
 class AdmissionLimits:
-    """What may be asked; rates in handshakes per second."""
+    """Rates in handshakes per second, and numbers of connections."""
 
     handshake_rate: float
     address_rate: float
@@ -30,7 +30,7 @@ class AdmissionLimits:
 
 
 class Connection(Protocol):
-    """A TCP connection that is no station yet, or not any more."""
+    """A TCP connection that is not admitted yet, or was refused."""
 
     @property
     def remote_address(self) -> str:
@@ -43,19 +43,18 @@ class Connection(Protocol):
 
 
 class Admission:
-    """Counts connections until they are stations, and says which may go on.
+    """Counts connections until they are admitted, and decides which may proceed.
 
-    A connection is **idle** until its request is read, and again when it was refused; it **asks** while a core decides.
-    Of either there may be so many. Where there are more idle ones, the oldest of the source that has most is dropped:
-    it is the most hopeless, and whoever floods drops its own. Where more ask, who comes next is told to come later:
-    those before it are nearer to a decision.
+    A connection is **idle** until its request is read, and again once it is refused; it **asks** while a core decides.
+    Both are limited. Above the limit of idle connections, the oldest one of the source with the most is dropped: who
+    floods drops its own. Above the limit of asking ones, new requests are refused with the time after which to retry.
 
-    No clock is read: the time is handed in.
+    It reads no clock: the time is passed in.
     """
 
     def __init__(self, limits: AdmissionLimits, now: float) -> None:
         self._limits = limits
-        # Up to two seconds' worth at once.
+        # The burst is two seconds.
         self._rate = TokenBucket(limits.handshake_rate, 2 * limits.handshake_rate, now)
         self._sources = _Buckets(limits.address_rate, max(1.0, 2 * limits.address_rate))
         self._stations = _Buckets(limits.station_rate, max(1.0, STATION_BURST * limits.station_rate))
@@ -66,16 +65,16 @@ class Admission:
 
     @property
     def idle(self) -> int:
-        """Connections that say nothing, or have been refused."""
+        """Connections without a request yet, or that were refused."""
         return self._idle_count
 
     @property
     def asking(self) -> int:
-        """Connections about which a core decides."""
+        """Connections that wait for the decision of a core."""
         return len(self._asking)
 
     def connected(self, connection: Connection) -> None:
-        """Count a connection, which is idle; the most hopeless one may be dropped for it."""
+        """Count a new connection as idle; above the limit, drop the oldest one of the source with the most."""
         self._idle.setdefault(source_of(connection.remote_address), {})[connection] = None
         self._idle_count += 1
         if self._idle_count > self._limits.max_unfinished:
@@ -85,7 +84,7 @@ class Admission:
             hopeless.abort()
 
     def gone(self, connection: Connection) -> None:
-        """Count a connection no more: it ended, or is a station now."""
+        """Stop counting a connection that ended, or was admitted."""
         self._asking.discard(connection)
         source = source_of(connection.remote_address)
         of_source = self._idle.get(source)
@@ -96,25 +95,25 @@ class Admission:
                 del self._idle[source]
 
     def refused(self, connection: Connection) -> None:
-        """Count a connection as idle again: it has its answer, and need only close."""
+        """Count a connection as idle again: it was refused, and only has to close."""
         if connection in self._asking:
             self.gone(connection)
             self.connected(connection)
 
     def source_may_ask(self, connection: Connection, now: float) -> float:
-        """Count a request; return 0, or after how many seconds its source may ask again."""
+        """Count a request of a source; return 0 if it may proceed, else the seconds after which to retry."""
         return self._sources.acquire(source_of(connection.remote_address), now)
 
     def station_may_ask(self, connection: Connection, identity: Identity, now: float) -> float:
-        """Count a request for an identity; return 0, or after how many seconds it may ask again.
+        """Count a request for an identity; return 0 if it may proceed, else the seconds after which to retry.
 
-        It is that of one source: nobody can lock a station out who comes from elsewhere.
+        The rate is per identity and source, so nobody can lock out a station from elsewhere.
         """
         key = (identity.tenant_id, identity.station_id, source_of(connection.remote_address))
         return self._stations.acquire(key, now)
 
     def may_ask(self, connection: Connection, stations: int, now: float) -> bool:
-        """Return whether one more may ask a core, and count it as asking if it may; there are so many stations."""
+        """Return whether a connection may ask a core, and count it if so; ``stations`` are the open ones."""
         limits = self._limits
         if stations + len(self._asking) >= limits.max_sockets or len(self._asking) >= limits.max_unfinished:
             return False
@@ -126,7 +125,7 @@ class Admission:
 
 
 class _Buckets:
-    """A rate for each of many."""
+    """Token buckets by key."""
 
     def __init__(self, rate: float, burst: float) -> None:
         self._rate = rate
@@ -134,7 +133,7 @@ class _Buckets:
         self._buckets: OrderedDict[Hashable, TokenBucket] = OrderedDict()
 
     def acquire(self, key: Hashable, now: float) -> float:
-        """Take one if there is one, and return 0; else after how many seconds there is one again."""
+        """Acquire a token of a key and return 0, or return after how many seconds there is one."""
         bucket = self._buckets.get(key)
         if bucket is None:
             bucket = self._buckets[key] = TokenBucket(self._rate, self._burst, now)
@@ -146,7 +145,7 @@ class _Buckets:
 
 
 def source_of(remote_address: str) -> str:
-    """Return what counts as one source: an IPv4 address, or the network of 64 bits that an IPv6 address is of."""
+    """Return the source of an address: an IPv4 address, or the /64 network of an IPv6 address."""
     host = remote_address.rpartition(":")[0].removeprefix("[").removesuffix("]")
     if ":" not in host:
         return host

@@ -1,4 +1,4 @@
-"""Whether stations are served, and whether new ones are let in: an outage costs each an attempt, flapping no more."""
+"""Availability of the edge: when an outage begins, and at what rate stations are admitted after it."""
 
 import math
 from collections import deque
@@ -6,28 +6,28 @@ from collections import deque
 __all__ = ["Availability"]
 
 FLAPS_WITHIN = 600.0
-"""Seconds for which an outage makes the edge more careful after the next."""
+"""Seconds for which an outage counts towards the settle time of the next one."""
 
 LONGEST_SETTLE = 30.0
-"""Seconds that a core has to serve at most until stations are let in again."""
+"""Longest settle time, in seconds."""
 
 RAMP_PARTS = 50
-"""Into what part of the full rate of handshakes the edge opens."""
+"""The edge opens at this fraction of the full handshake rate: one part of so many."""
 
 RAMP_DOUBLING = 2.0
-"""Seconds in which that doubles."""
+"""Seconds in which the rate doubles."""
 
 
 class Availability:
-    """The edge's state between "all is well" and "nobody serves". It reads no clock: the time is handed in.
+    """Tracks whether a core serves, and derives outages from it. It reads no clock: the time is passed in.
 
-    - While a core serves, stations are served; that of new ones is another matter.
-    - Once none served for the hold time, sockets are to be closed, and new ones are refused: an **outage**. Times in
-      which none served count together, as long as no core served for the settle time in between.
-    - After an outage new ones are let in when a core has served for the settle time, without a break. It doubles with
-      each further outage. And then only so many in a second, and more with every second.
+    - Connected stations are served whenever a core serves. New stations need more than that.
+    - An **outage** begins when no core served for the hold time: sockets must be closed, and new stations are refused.
+      Periods without a core add up, unless a core served for the settle time in between.
+    - After an outage, new stations are admitted once a core has served for the settle time without a break. The settle
+      time doubles with each further outage. The rate of admissions starts low, and doubles every few seconds.
 
-    A core that is back within the hold time serves at once; so does the first one after the start.
+    There is no settle time for a core that serves again within the hold time, nor for the first one after the start.
     """
 
     def __init__(self, hold_time: float, settle_time: float, handshake_rate: float, now: float) -> None:
@@ -36,7 +36,7 @@ class Availability:
         self._full_rate = handshake_rate
         self._served_since: float | None = None
         self._unserved_since = now
-        # In the stretches before the one that began at unserved_since.
+        # Seconds of earlier periods without a core, before the one that began at unserved_since.
         self._unserved = 0.0
         self._has_served = False
         self._closed = False
@@ -51,7 +51,7 @@ class Availability:
 
     @property
     def is_open(self) -> bool:
-        """Whether new stations are let in, at the rate of `try_admit`."""
+        """Whether new stations are admitted, at the rate of `try_admit`."""
         return self.serving and not self._refuses
 
     @property
@@ -60,14 +60,14 @@ class Availability:
         return self._has_served
 
     def change(self, serving: bool, now: float) -> None:
-        """Take note whether some core serves; said again, it changes nothing."""
+        """Set whether a core serves. Idempotent."""
         if serving == self.serving:
             return
         if serving:
             if self._has_served:
                 self._unserved += now - self._unserved_since
             else:
-                # Who starts first has lost nothing.
+                # The time before the first core served does not count.
                 self._unserved = 0.0
             self._served_since, self._has_served, self._closed = now, True, False
         else:
@@ -75,7 +75,7 @@ class Availability:
             self._served_since, self._unserved_since = None, now
 
     def begins_outage(self, now: float) -> bool:
-        """Return True once when all sockets are to be closed; to be asked several times in the hold time."""
+        """Return True once per outage, when all sockets must be closed. To be called several times in the hold time."""
         if self._served_since is not None:
             self._settle(now)
             return False
@@ -88,14 +88,14 @@ class Availability:
         return True
 
     def settle_time(self, now: float) -> float:
-        """Return for how many seconds a core has to serve before that counts."""
+        """Return the settle time now, in seconds."""
         while self._outages and now - self._outages[0] > FLAPS_WITHIN:
             self._outages.popleft()
         doublings = max(0, len(self._outages) - 1)
         return min(self._settle_time * 2.0**doublings, max(LONGEST_SETTLE, self._settle_time))
 
     def try_admit(self, now: float) -> bool:
-        """Return whether one more station may be let in now, and count it."""
+        """Return whether one more station may be admitted now, and count it."""
         if not self.is_open:
             return False
         if self._ramp is not None and self._ramp.is_over(now):
@@ -103,7 +103,7 @@ class Availability:
         return self._ramp is None or self._ramp.try_acquire(now)
 
     def _settle(self, now: float) -> None:
-        """Forget what was, if a core has served for long enough."""
+        """End the outage if a core has served for the settle time."""
         if self._served_since is None or now - self._served_since < self.settle_time(now):
             return
         self._unserved = 0.0
@@ -125,7 +125,7 @@ class _Ramp:
 
     def try_acquire(self, now: float) -> bool:
         rate = self._rate(now)
-        # Half a second's worth at once, so that a rate below one lets in somebody, too.
+        # The burst is half a second, and at least one, so that rates below one work as well.
         self._tokens = min(max(1.0, rate / 2), self._tokens + (now - self._time) * rate)
         self._time = now
         if self._tokens < 1.0:

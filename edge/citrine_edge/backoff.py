@@ -1,22 +1,22 @@
-"""How long to wait before a core is dialled again."""
+"""Backoff between attempts to connect to a core."""
 
 __all__ = ["Backoff"]
 
 FIRST, LAST = 0.1, 0.5
-"""Seconds between attempts at a core that is not there. One that is back is soon found: stations wait for it."""
+"""First and longest pause, in seconds, between attempts at a core that is unreachable. Short: stations wait for it."""
 
 STABLE_AFTER = 5.0
-"""Seconds for which a link has to be up, before the next loss of it counts as the first."""
+"""Seconds that a link must be up before its end resets the backoff."""
 
 UNSTABLE_FACTOR, UNSTABLE_LAST = 3.0, 5.0
-"""By what the pause grows with each link that did not hold, and up to how many seconds."""
+"""Factor by which the pause grows with each link that ended early, and the longest pause in seconds."""
 
 
 class Backoff:
-    """Pauses between attempts at one address. It reads no clock and knows no chance: the caller shortens at random.
+    """Computes the pauses between attempts at one address. It reads no clock; the caller adds the jitter.
 
-    A core that can't be reached is tried often. One that lets us in and drops us again is not: each attempt costs it
-    and us a Hello, and stations their calls in flight.
+    An unreachable core is tried often. A core that welcomes the edge and then drops the link is tried less and less:
+    each attempt costs both sides a Hello, and stations their calls in flight.
     """
 
     __slots__ = ("_drops", "_pause")
@@ -26,7 +26,7 @@ class Backoff:
         self._drops = 0
 
     def unreached(self) -> float:
-        """Return the pause after an attempt that led to no link."""
+        """Return the pause after an attempt that failed."""
         self._pause = min(self._pause * 2, LAST)
         return max(self._pause, self._unstable())
 

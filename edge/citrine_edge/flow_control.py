@@ -1,4 +1,4 @@
-"""Whether a station is read on."""
+"""Flow control: when a station's connection is read, and when it is paused."""
 
 import asyncio
 
@@ -14,9 +14,9 @@ RATE_BURST = 2.0
 
 
 class FlowControl:
-    """Stops a station that is too fast or has too much waiting, or while all stations together have too much waiting.
+    """Pauses a station that exceeds its frame rate or its queue, or while the backlog of all stations is full.
 
-    Whoever counts something here may find messages brought before `resume` returns.
+    `resume` may deliver messages to the session before it returns.
     """
 
     __slots__ = ("_backlog", "_crowded", "_inbox", "_loop", "_max_inbound", "_paused", "_rate", "_slowed", "_transport")
@@ -42,7 +42,7 @@ class FlowControl:
         self._paused = False
 
     def message_came(self) -> bool:
-        """Count a message; return True where the station is too fast from now on, and read on when its rate allows."""
+        """Count a message; return True if the station became too fast by it. It is read again when its rate allows."""
         delay = self._rate.acquire(self._loop.time())
         if not delay or self._slowed:
             return False
@@ -52,7 +52,7 @@ class FlowControl:
         return True
 
     def call_waits(self, size: int) -> None:
-        """Count a CALL that was put into the inbox; where that is too much, the station is read no further."""
+        """Count a CALL that was put into the inbox, and pause the station if that is too much."""
         if not self._backlog.add(size):
             self._crowded = True
             self._backlog.stop(self._read_on)
@@ -61,17 +61,17 @@ class FlowControl:
             self._pause()
 
     def call_ended(self, size: int) -> None:
-        """Count a CALL no more: it is answered, or refused."""
+        """Subtract a CALL that is answered or refused."""
         self._backlog.remove(size)
 
     def resume(self) -> None:
-        """Read on, unless something still speaks against it. What was read before is taken in at once."""
+        """Resume reading, unless a limit still forbids it. Messages that were read before are delivered at once."""
         if self._paused and not self._slowed and not self._crowded and len(self._inbox) < self._max_inbound:
             self._paused = False
             self._transport.resume()
 
     def end(self) -> None:
-        """Count nothing of this station any more: its session is over."""
+        """Subtract everything of this station: its session is over."""
         self._backlog.remove(self._inbox.size)
         self._backlog.forget(self._read_on)
 

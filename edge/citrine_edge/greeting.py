@@ -1,4 +1,4 @@
-"""What an edge says first on a link, in pages that leave the event loop free."""
+"""Hello, the first messages of an edge on a link, in pages that do not block the event loop."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -9,33 +9,33 @@ from citrine.edge.v1 import link_pb2 as pb
 __all__ = ["LINK_REVISION", "PAGE", "REVISION_KEY", "OpenSession", "greeting"]
 
 LINK_REVISION = 1
-"""What of the link's contract this edge knows (Hello.link_revision)."""
+"""Revision of the link's contract that this edge supports (Hello.link_revision)."""
 
 REVISION_KEY = "citrine-link-revision"
-"""Key of the initial metadata in which a core says the same."""
+"""Key of the initial metadata by which a core announces its revision."""
 
 PAGE = 500
 """Sessions in one message."""
 
 SLICE = 50
-"""Sessions that are described before others of the event loop have their turn: half a millisecond."""
+"""Sessions described before the event loop runs other tasks; they take half a millisecond."""
 
 
 class OpenSession(Protocol):
-    """A session, as far as Hello is concerned."""
+    """What Hello needs of a session."""
 
     @property
     def description(self) -> pb.HeldSession:
-        """Describe it."""
+        """The session as Hello lists it."""
 
 
 async def greeting(hello: pb.Hello, sessions: Sequence[OpenSession], *, in_pages: bool) -> AsyncIterator[pb.Upstream]:
     """Yield Hello and its pages.
 
     Args:
-        hello: All but the sessions. It is completed.
-        sessions: Those that the edge holds now, a snapshot: what opens or closes meanwhile is reported on its own.
-        in_pages: Whether the core knows pages. If not, all sessions go into Hello, which is as long as it is.
+        hello: Everything except the sessions, which are added to it.
+        sessions: A snapshot of the open sessions. Those that open or close meanwhile are reported separately.
+        in_pages: Whether the core supports pages. If not, Hello has all sessions, however many.
     """
     size = PAGE if in_pages else len(sessions)
     hello.has_more = len(sessions) > size

@@ -52,7 +52,7 @@ class Flight:
 
 
 class Inbox:
-    """What a station wants answered."""
+    """The queue of one station's CALLs: at most one is in flight."""
 
     __slots__ = ("_waiting", "flight")
 
@@ -65,7 +65,7 @@ class Inbox:
         return len(self._waiting) if self._waiting else 0
 
     def is_repeated(self, call: Call) -> bool:
-        """Return whether the same message, under the same id, waits for its answer already."""
+        """Return whether the same message, with the same id, already waits for its answer."""
         if self.flight is not None and call == self.flight.call:
             return True
         if not self._waiting:
@@ -79,7 +79,7 @@ class Inbox:
         self._waiting.append(inbound)
 
     def next(self) -> Inbound | None:
-        """Take the CALL whose turn it is; None while one is in flight or where there is none."""
+        """Dequeue the next CALL; return None while one is in flight, or if none waits."""
         return self._waiting.popleft() if self._waiting and self.flight is None else None
 
     @property

@@ -1,4 +1,4 @@
-"""The stream to one core replica: batches up, batches down, and again from the start when it is lost."""
+"""The stream to one core replica: batches in both directions, and a reconnect whenever the stream ends."""
 
 import asyncio
 import logging
@@ -17,31 +17,31 @@ from citrine_edge.metrics import Metrics
 __all__ = ["MAX_ITEM_BYTES", "Link", "LinkOwner", "encode_batch"]
 
 MAX_ITEM_BYTES = 3 << 20
-"""Bytes of one item. gRPC refuses messages of more than 4 MiB by default, and a refused batch is a lost link."""
+"""Bytes of one item. gRPC refuses messages of more than 4 MiB by default, and a refused batch ends the link."""
 
 MAX_BATCH_ITEMS = 256
 MAX_BATCH_BYTES = MAX_ITEM_BYTES + (1 << 19)
 
 MAX_OFFERED = 5000
-"""Items that may wait for a core before those are dropped which nobody relies on."""
+"""Queued items above which `offer` drops new ones."""
 
 CONNECT_TIMEOUT = 5.0
-"""Seconds until somebody has to be there who speaks HTTP/2."""
+"""Seconds until the HTTP/2 connection must be established."""
 
 WELCOME_TIMEOUT = 5.0
-"""Seconds a core has to read each page of Hello, and for the Welcome after the last."""
+"""Seconds that a core has to read each page of Hello, and to send the Welcome after the last one."""
 
 REVISION_TIMEOUT = 1.0
-"""Seconds in which a core says what it knows of the contract; one from before does not, and costs that much once."""
+"""Seconds to wait for the revision in the initial metadata. An older core sends none, which costs this wait once."""
 
 SILENT_INTERVALS = 4
-"""Of so many intervals of Alive a core may miss all, before it counts as dead."""
+"""Intervals of Alive without any batch after which the core counts as dead."""
 
 REFUSED_BACKOFF = 2.0
-"""Seconds between attempts at a core that refuses the credential: somebody has to mend that, here or there."""
+"""Seconds between attempts at a core that refuses the credential, which only an operator can correct."""
 
 TWIN_BACKOFF = 30.0
-"""Seconds between attempts at an address whose core is linked by another of its addresses."""
+"""Seconds between attempts at an address of a core that is linked by another address."""
 
 _METHOD = f"/{pb.DESCRIPTOR.services_by_name['EdgeLinkService'].full_name}/Link"
 
@@ -51,16 +51,16 @@ _OPTIONS = (
     # Reconnecting is ours: a channel's own backoff grows to minutes, and is shared between channels.
     ("grpc.use_local_subchannel_pool", 1),
     ("grpc.enable_retries", 0),
-    # A core whose machine is gone ends no stream. It is found within 9 seconds, also one that sends no Alive.
+    # A core whose machine is gone does not end its streams. Pings detect it within 9 seconds, even without Alive.
     ("grpc.keepalive_time_ms", 5_000),
     ("grpc.keepalive_timeout_ms", 4_000),
-    # What counts is this one, which else is a minute.
+    # This limit is the effective one; its default is a minute.
     ("grpc.http2.ping_timeout_ms", 4_000),
     ("grpc.http2.max_pings_without_data", 0),
 )
 
 _UNKNOWN = "Internal error from Core"
-"""What gRPC says where an rpc ended while something was written to it: why, is not known. The core meant is its own."""
+"""What gRPC reports when an rpc ends during a write. The reason is unknown; "Core" is gRPC's own, not ours."""
 
 _Stream: TypeAlias = "grpc.aio.StreamStreamCall[bytes, pb.LinkResponse]"
 
@@ -68,57 +68,64 @@ _logger = logging.getLogger(__name__)
 
 
 class LinkEnded(Exception):
-    """The stream is at its end."""
+    """The stream ended."""
 
 
 class TwinLink(LinkEnded):
-    """The core has a link already, by another of its addresses."""
+    """The core already has a link, by another of its addresses."""
 
 
 class LinkOwner(Protocol):
-    """Who uses a link. Every method is called on the event loop by the link's own task, and must not block."""
+    """Callbacks of a link. The link's own task calls them on the event loop; they must not block."""
 
     def hello(self) -> pb.Hello:
-        """Return what the edge says first, without the sessions that it holds."""
+        """Return the Hello, without the sessions."""
 
     def open_sessions(self) -> Sequence[OpenSession]:
-        """Return the sessions that the edge holds now, as a snapshot that does not change."""
+        """Return a snapshot of the open sessions, which does not change."""
 
     def is_linked(self, core_id: str) -> bool:
         """Return whether a link to that core is up."""
 
     def link_up(self, link: "Link", welcome: pb.Welcome) -> None:
-        """Take note that items can be pushed."""
+        """Called after the Welcome: from now on items can be pushed."""
 
     def link_down(self, link: "Link") -> None:
-        """Take note that the link is lost, with all that was not answered."""
+        """Called when the link ended. Whatever was pushed and not answered must be resent elsewhere."""
 
     def link_changed(self, link: "Link") -> None:
-        """Take note that the core serves or drains now, or does not."""
+        """Called when `serving` or `draining` changed."""
 
     def link_item(self, link: "Link", item: pb.Downstream) -> None:
-        """Take an item that is about stations."""
+        """Called with each item that is about stations, in order."""
 
 
 class Link:
-    """One address of a core, linked or about to be.
+    """The link to one address of a core, which reconnects until it is finished or cancelled.
 
-    A link is up from the core's Welcome until its stream is lost. The owner is told of both, once each and in turn;
-    in between, and only then, it is told of items. `push` and `offer` may be called from anywhere on the event loop,
-    also from within what the owner is called with; they write nothing by themselves. What was pushed goes up in
-    order, and nothing says that the core has read it: what is still owed when `link_down` is called has to be sent
-    again elsewhere, and may then arrive twice. What is pushed while the link is down is dropped.
+    Invariants:
 
-    A stream is lost when the transport says so, or when the core said nothing for four intervals of its Alive. A core
-    that is slow to answer lives, however long that takes.
+    - The link is up from the core's Welcome until its stream ends. The owner's `link_up` and `link_down` alternate,
+      each is called once, and `link_item` and `link_changed` are called only in between.
+    - Pushed items are written in order. There is no acknowledgement: an item that was pushed before `link_down` may
+      or may not have arrived. Whoever needs an answer to it resends it over another link, where it may be a
+      duplicate. Items that are pushed while the link is down are dropped.
+    - A stream ends when the transport ends, or when the core sent nothing for SILENT_INTERVALS intervals of its Alive.
+      A core that is slow to answer but sends Alive is not dead, however long it takes.
+
+    Callers: one task runs `run`; its cancellation cancels the stream. The owner and its callers use the rest, on the
+    event loop only.
+
+    Reentrancy: `push`, `offer` and `reset` may be called from within any callback of the owner. They only queue:
+    nothing is written, and no callback is called, before they return.
     """
 
     def __init__(self, address: str, credential: str, owner: LinkOwner, metrics: Metrics) -> None:
         self.address = address
         self.core_id = ""
-        """Which core answered last; empty before the first."""
+        """Id of the core that answered last; empty before the first."""
         self.known_actions: frozenset[str] | None = None
-        """What that core serves; None before the first answer."""
+        """Actions that this core serves; None before its first answer."""
         self.up = False
         self.serving = False
         self.draining = False
@@ -134,18 +141,18 @@ class Link:
         self._problem = ""
 
     def accepts(self, action: str | None) -> bool:
-        """Return whether the core can be given a call of this action now; None: whatever any core takes."""
+        """Return whether the core accepts a call of an action now; None: an item that every core accepts."""
         if not self.up or not self.serving or self.draining:
             return False
         return action is None or (self.known_actions is not None and action in self.known_actions)
 
     def push(self, item: bytes) -> None:
-        """Send an Upstream item with the next batch."""
+        """Queue a serialized Upstream item for the next batch."""
         self._queue.append(item)
         self._wake.set()
 
     def offer(self, item: bytes) -> bool:
-        """Send an item that may be dropped; return False where it was."""
+        """Queue an item that may be dropped; return False if it was dropped, which is how backpressure shows."""
         if not self.up or len(self._queue) >= MAX_OFFERED:
             return False
         self.push(item)
@@ -157,19 +164,19 @@ class Link:
         return len(self._queue)
 
     def reset(self) -> None:
-        """Give up the stream, as if it was lost."""
+        """Cancel the stream. The link reconnects, as after any other end."""
         if self._stream_task is not None:
             self._stream_task.cancel()
 
     async def finish(self, limit: float) -> None:
-        """Write all that was pushed, end the stream, and return when the core has; or after so many seconds."""
+        """Write everything queued, half-close the stream, and wait until the core ends it, or for ``limit`` seconds."""
         self._finishing = True
         self._wake.set()
         if self.up and self._stream_task is not None:
             await asyncio.wait({self._stream_task}, timeout=limit)
 
     async def run(self) -> None:
-        """Keep the link up until cancelled."""
+        """Connect and reconnect until cancelled, or finished."""
         loop, backoff = asyncio.get_running_loop(), Backoff()
         while not self._finishing:
             self._stream_task = asyncio.create_task(self._stream(), name=f"stream to {self.address}")
@@ -191,7 +198,7 @@ class Link:
             await asyncio.sleep(pause * jitter(0.5, 1.0))
 
     def _end_of_stream(self, task: "asyncio.Task[None]") -> BaseException | None:
-        """Take note of the end of the stream; return its reason."""
+        """Handle the end of the stream, and return its reason."""
         error = None if task.cancelled() else _first(task.exception())
         problem = str(error or "given up")
         if isinstance(error, grpc.aio.AioRpcError):
@@ -209,7 +216,7 @@ class Link:
             self._metrics.link_losses.inc()
             self._owner.link_down(self)
         elif problem != self._problem and problem != _UNKNOWN:
-            # Said once, not with every attempt.
+            # Logged once, not with every attempt.
             level = logging.WARNING if _needs_somebody(error) else logging.INFO
             _logger.log(level, "core not reached", extra={"core": self.address, "problem": problem})
         if problem != _UNKNOWN:
@@ -240,7 +247,7 @@ class Link:
                 stream.cancel()
 
     async def _greet(self, stream: _Stream) -> pb.LinkResponse:
-        """Say Hello once somebody is there, and return the batch that begins with the Welcome."""
+        """Send Hello once connected, and return the batch that begins with the Welcome."""
         async with asyncio.timeout(CONNECT_TIMEOUT):
             await stream.wait_for_connection()
         many = len(self._owner.open_sessions()) > PAGE
@@ -252,7 +259,7 @@ class Link:
                     limit.reschedule(asyncio.get_running_loop().time() + WELCOME_TIMEOUT)
                 first = await stream.read()
         except asyncio.InvalidStateError:
-            # The core has ended the rpc already; to read says why.
+            # The core has already ended the rpc. Reading raises the reason.
             first = await stream.read()
         if not isinstance(first, pb.LinkResponse) or first.items[0].WhichOneof("item") != "welcome":
             raise LinkEnded("the core did not welcome us")
@@ -287,7 +294,7 @@ class Link:
                 size += len(queue[0])
                 batch.append(queue.popleft())
             histogram.observe(len(batch))
-            # While this is under way, more is queued for the next batch.
+            # Items that are pushed during this write form the next batch.
             await stream.write(encode_batch(batch))
 
     async def _read(self, stream: _Stream) -> None:
@@ -299,9 +306,9 @@ class Link:
         raise LinkEnded("the core ended the stream")
 
     async def _notice_silence(self, interval: float) -> None:
-        """Raise once the core is silent for too long.
+        """Raise LinkEnded once the core was silent for too long.
 
-        Time in which this process itself stood still does not count: what the core said then is yet to be read.
+        Time during which this process was suspended does not count: what the core sent meanwhile is still unread.
         """
         loop, pause = asyncio.get_running_loop(), interval / 4
         heard, silent, last = self._batches, 0.0, loop.time()
@@ -324,18 +331,18 @@ class Link:
                 case "alive":
                     pass
                 case "welcome" | None:
-                    # What a newer core may say to newer edges.
+                    # An item that a newer core sends to newer edges.
                     _logger.warning("item was not understood", extra={"core": self.address})
                 case _:
                     try:
                         self._owner.link_item(self, item)
                     except Exception:
-                        # A defect of ours in one item must not cost the link, which would bring the same item again.
+                        # A bug of ours must not end the link: the core would send the same item over the next one.
                         _logger.exception("item was not processed", extra={"core": self.address})
 
 
 async def _knows_pages(stream: _Stream) -> bool:
-    """Return whether the core says that it knows HelloPage."""
+    """Return whether the core supports HelloPage, by its initial metadata."""
     try:
         async with asyncio.timeout(REVISION_TIMEOUT):
             metadata = await stream.initial_metadata()
@@ -347,8 +354,8 @@ async def _knows_pages(stream: _Stream) -> bool:
 def encode_batch(items: Sequence[bytes]) -> bytes:
     """Return the LinkRequest of serialized Upstream items.
 
-    A repeated field is its elements one after another, each with tag and length: there is nothing to copy into a
-    message first.
+    A repeated field is encoded as its elements one after another, each with tag and length, so the items need not be
+    copied into a message first.
     """
     parts: list[bytes] = []
     for item in items:
@@ -377,5 +384,5 @@ def _first(error: BaseException | None) -> BaseException | None:
 
 
 def _needs_somebody(error: BaseException | None) -> bool:
-    """Return whether trying again does not help: the core answers, and refuses."""
+    """Return whether retrying is useless: the core answers, and refuses the credential."""
     return isinstance(error, grpc.aio.AioRpcError) and error.code() is grpc.StatusCode.UNAUTHENTICATED

@@ -1,10 +1,10 @@
-"""Rates: so many per second, and some at once."""
+"""Token buckets: a rate per second, and a burst."""
 
 __all__ = ["TokenBucket"]
 
 
 class TokenBucket:
-    """Lets pass what comes at a rate; what comes too early has to wait. It reads no clock: the time is handed in."""
+    """A token bucket. It reads no clock: the time is passed in."""
 
     __slots__ = ("_burst", "_rate", "_time", "_tokens")
 
@@ -15,19 +15,19 @@ class TokenBucket:
         self._time = now
 
     def acquire(self, now: float) -> float:
-        """Take one in any case, and return for how many seconds nothing more should be taken."""
+        """Acquire a token even if the bucket is empty; return for how many seconds the caller should then pause."""
         delay = self.delay(now)
         self._tokens -= 1
         return delay if self._tokens >= 0 else -self._tokens / self._rate
 
     def delay(self, now: float) -> float:
-        """Return in how many seconds what was taken too early is made up for; 0 if nothing was."""
+        """Return in how many seconds the debt of `acquire` is paid off; 0 if there is none."""
         self._tokens = min(self._burst, self._tokens + (now - self._time) * self._rate)
         self._time = now
         return max(0.0, -self._tokens / self._rate)
 
     def try_acquire(self, now: float) -> bool:
-        """Take one if there is one; return whether there was."""
+        """Acquire a token if there is one; return whether there was."""
         self.delay(now)
         if self._tokens < 1:
             return False

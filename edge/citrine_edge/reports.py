@@ -1,4 +1,4 @@
-"""What cores are told of sessions and commands: retained while no core takes it, resent where it may be lost."""
+"""Reports to cores on sessions and commands: retained while no core serves, resent when a link ends."""
 
 import asyncio
 from collections import deque
@@ -11,11 +11,11 @@ from citrine_edge.metrics import Metrics
 __all__ = ["Reports"]
 
 PATIENCE = 3.0
-"""Seconds for which news of a command wait for the core that sent it, before any other gets them."""
+"""Seconds that a report on a command waits for the core that sent the command, before another core gets it."""
 
 RESEND_WITHIN = 15.0
-"""Seconds for which a report is remembered, to be made again when its link is lost: nothing says that a core has read
-it, and that a core is dead is found within ten. Whoever is told something twice takes note of it once."""
+"""Seconds for which a sent report is retained, to be resent if its link ends. Cores do not acknowledge reports, and a
+dead core is detected within ten seconds. Cores deduplicate reports."""
 
 MAX_REPORTS = 100_000
 """Reports that may wait for a core."""
@@ -30,10 +30,10 @@ class _Report:
 
 
 class Reports:
-    """Items for cores that no core answers."""
+    """Sends reports, which are items that cores do not answer, and resends those that may not have arrived."""
 
     def __init__(self, links: Sequence[Link], metrics: Metrics, loop: asyncio.AbstractEventLoop) -> None:
-        """``links`` are all that there are, now or later."""
+        """``links`` is the router's list, which changes."""
         self._links = links
         self._metrics = metrics
         self._loop = loop
@@ -41,7 +41,7 @@ class Reports:
         self._sent: deque[_Report] = deque()
 
     def command_ids(self) -> set[str]:
-        """Return the commands of which something was reported lately, or is to be."""
+        """Return the ids of commands with a report that was sent lately, or waits."""
         self._forget_old(self._loop.time())
         return {report.command_id for report in (*self._sent, *self._waiting) if report.command_id}
 
@@ -51,10 +51,7 @@ class Reports:
         link.push(data)
 
     def send_to_core(self, core_id: str, data: bytes, command_id: str = "") -> None:
-        """Send an item, about a command where that is named, to a core once it is linked.
-
-        Where it does not come back, to another one.
-        """
+        """Send an item to a core as soon as it is linked; to another core if that takes longer than PATIENCE."""
         link = self._link_to(core_id)
         if link is not None:
             self.send(link, data, command_id)
@@ -69,7 +66,7 @@ class Reports:
         self._waiting.append(_Report(data, self._loop.time(), core_id, command_id))
 
     def link_ended(self, link: Link) -> None:
-        """Resend what was reported by a link of late."""
+        """Queue the recent reports of a link that ended, to be resent."""
         now = self._loop.time()
         sent, self._sent = self._sent, deque()
         again = deque[_Report]()
@@ -82,7 +79,7 @@ class Reports:
         self._waiting = again + self._waiting
 
     def flush(self) -> None:
-        """Send what waits to whom it can be sent now; to be called also several times within PATIENCE."""
+        """Send the reports that can be sent now. Must be called several times within PATIENCE."""
         now = self._loop.time()
         self._forget_old(now)
         if not self._waiting:

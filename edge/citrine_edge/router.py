@@ -1,4 +1,4 @@
-"""Which core gets what: rendezvous by station, calls that wait for an answer, and what to do without a core."""
+"""The router: chooses a core for each station, tracks calls until they are answered, and handles outages."""
 
 import asyncio
 import hashlib
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["Router", "RouterLimits", "Stations"]
 
 DISCOVERY = 10.0
-"""Seconds after the start in which an action may still turn out to be served by a core that is not linked yet."""
+"""Seconds after the start during which an action without a core is unrouted, not refused: its core may yet link."""
 
 _logger = logging.getLogger(__name__)
 
@@ -37,29 +37,29 @@ class RouterLimits:
     answer_timeout: float
     admit_timeout: float
     handshake_rate: float
-    """Stations that are let in per second, once all is well."""
+    """Stations admitted per second in normal operation."""
 
 
 class Stations(Protocol):
-    """The sessions, for what concerns them."""
+    """What the router needs of the sessions. It calls on the event loop; no method may add or remove links."""
 
     def hello(self) -> pb.Hello:
-        """Return what the edge says first on a link, without its sessions."""
+        """Return the Hello for a new link, without the sessions."""
 
     def open_sessions(self) -> Sequence[OpenSession]:
         """Return the open sessions."""
 
     def welcomed(self, link: Link, welcome: pb.Welcome) -> None:
-        """Take note of a new link."""
+        """Handle the Welcome of a new link."""
 
     def unlinked(self, link: Link) -> None:
-        """Take note of a lost link."""
+        """Handle the end of a link."""
 
     def receive(self, link: Link, item: pb.Downstream) -> None:
-        """Do what a core says about a session."""
+        """Handle an item from a core that is about a session."""
 
     def close_all(self, code: int, reason: str) -> None:
-        """Close all sockets, unless a core serves again when their turn comes."""
+        """Schedule the close of all sockets; a socket whose time comes after a core serves again stays open."""
 
 
 @dataclass(slots=True)
@@ -82,20 +82,27 @@ class _PendingAdmit:
 
 
 AdmitCallback = Callable[["pb.Admitted | pb.Refused | None"], None]
-"""Gets the core's decision, or None where no core is there to decide."""
+"""Called once with the core's decision, or with None when no core can decide."""
 
 
 class Router:
-    """All links of the edge, as one way to the core.
+    """Routes items of stations to cores, and items of cores to sessions, over all links of the edge.
 
-    A call is here from `call` until its session is given the answer, or forgets it. In between it is either owed by
-    one link, or held because none takes it. A link that is lost, or whose core can't commit, owes nothing any more:
-    its calls go to the next core of their station, in the order of their ids, so that one may reach two cores (they
-    recognise it by epoch and id). One answer is brought to the session, whichever comes first.
+    Invariants:
 
-    All of it runs on the event loop; nothing blocks or awaits. Sessions and handshakes may call in at any time, also
-    from within `answer`, `answer_error` and the callbacks of admissions, which are called last: they may lead to the
-    next `call`. `take` of the stations may not add or remove links.
+    - The router tracks a call from `call` until the session receives the answer, or calls `forget`. Meanwhile the
+      call is either assigned to one link, or unrouted because no link accepts its action.
+    - When a link ends, or its core can no longer commit, its calls are resent to the next core in their station's
+      ranking, in the order of their ids. One call may therefore reach two cores; cores deduplicate it by epoch and id.
+    - A session receives exactly one answer for each call: the first that arrives. Later ones are dropped.
+
+    Callers: sessions and handshakes use the methods from `next_id` to `report_to`; links use those of `LinkOwner`; the
+    edge calls `sweep` several times within the hold time. All of them call on the event loop. No method blocks or
+    awaits, and none is safe to call from another thread.
+
+    Reentrancy: every method may be called from within `answer` and `answer_error` of a session and from within an
+    admission's callback. The router calls these last, with its own state complete, because they often lead to the
+    next `call`. `Stations.receive` must not add or remove links.
     """
 
     def __init__(self, limits: RouterLimits, metrics: Metrics, loop: asyncio.AbstractEventLoop) -> None:
@@ -112,10 +119,10 @@ class Router:
         self._admits: dict[int, _PendingAdmit] = {}
         self._reports = Reports(self._links, metrics, loop)
         self.tolerances = Tolerances()
-        """What operators tolerate, as the cores said last."""
+        """The tolerance rules that a core sent last."""
         self._started = loop.time()
         self._availability = Availability(limits.hold_time, limits.settle_time, limits.handshake_rate, self._started)
-        # What was last said of it to the log.
+        # As the log has it.
         self._was_open = False
         metrics.pending_calls.set_function(lambda: len(self._calls))
         metrics.unrouted_calls.set_function(lambda: len(self._unrouted))
@@ -124,7 +131,7 @@ class Router:
         metrics.links_serving.set_function(lambda: sum(link.accepts(None) for link in self._links))
 
     def start(self, stations: Stations) -> None:
-        """Name the sessions' keeper, before the first link."""
+        """Set the sessions. Must be called before the first link is added."""
         self._stations = stations
 
     @property
@@ -134,11 +141,11 @@ class Router:
 
     @property
     def available(self) -> bool:
-        """Whether new stations are let in: a core serves, and after an outage it has done so for some seconds."""
+        """Whether new stations are admitted: a core serves and, after an outage, has served for the settle time."""
         return self._availability.is_open
 
     def try_let_in(self) -> bool:
-        """Return whether one more station may be let in now, and count it: after an outage they come one by one."""
+        """Return whether one more station may be admitted now, and count it. After an outage the rate is limited."""
         return self._availability.try_admit(self._loop.time())
 
     @property
@@ -147,12 +154,12 @@ class Router:
         return tuple(self._links)
 
     def add(self, link: Link) -> None:
-        """Take one more link, which need not be up."""
+        """Add a link, which need not be up."""
         self._links.append(link)
         self._change()
 
     def remove(self, link: Link) -> None:
-        """Forget a link, which must be down."""
+        """Remove a link, which must be down."""
         self._links.remove(link)
         self._change()
 
@@ -164,16 +171,16 @@ class Router:
         return self._last_id
 
     def serves(self, action: str) -> bool:
-        """Return whether any core, there or away for a moment, serves an action."""
+        """Return whether a core serves an action. A core whose link is down at the moment counts as well."""
         if action in self._served:
             return True
         unknown = any(link.known_actions is None for link in self._links)
         return unknown and self._loop.time() - self._started < DISCOVERY
 
     def call(self, session: "Session", call_id: int, action: str, data: bytes) -> None:
-        """Bring a station's call to the core; session.answer() or answer_error() is called in the end.
+        """Send a station's call to a core, or queue it until a core accepts it.
 
-        While no core can take it, it is held.
+        The router calls `session.answer` or `session.answer_error` once, unless the session calls `forget` before.
         """
         now = self._loop.time()
         link = self._route(session, action)
@@ -184,23 +191,23 @@ class Router:
             link.push(data)
 
     def forget(self, call_id: int) -> None:
-        """Give up on a call."""
+        """Drop a call: its session no longer needs the answer."""
         self._calls.pop(call_id, None)
         self._unrouted.pop(call_id, None)
 
     def send(self, session: "Session", action: str, data: bytes) -> bool:
-        """Bring a SEND to the core; return False where it is dropped."""
+        """Send a SEND to a core; return False if it was dropped because no core accepts it."""
         link = self._route(session, action)
         return link is not None and link.offer(data)
 
     def admit(self, admit_id: int, admit: pb.Admit, callback: AdmitCallback) -> None:
-        """Have a core decide on a handshake."""
+        """Let a core decide on a handshake. The callback is called once, possibly before this returns."""
         data = pb.Upstream(admit=admit).SerializeToString()
         key = (admit.tenant_id, admit.station_id)
         self._admit(admit_id, _PendingAdmit(callback, key, data, self._loop.time()))
 
     def report(self, data: bytes, session: "Session") -> None:
-        """Tell the core of a station that it opened or closed, now or when a core is there."""
+        """Report to a core that a session opened or closed, now or as soon as a core serves."""
         link = self._route(session, None)
         if link is None:
             self._reports.retain(data)
@@ -208,19 +215,19 @@ class Router:
             self._reports.send(link, data)
 
     def offer(self, key: tuple[str, str], data: bytes) -> bool:
-        """Bring an item about a station, given by tenant and id, to its core; return False where none takes it now."""
+        """Send an item about a station, by tenant and id; return False if no core accepts items now."""
         link = next((link for link in self._ranking(key) if link.accepts(None)), None)
         return link is not None and link.offer(data)
 
     def report_to(self, core_id: str, data: bytes, command_id: str = "") -> None:
-        """Tell the core that sent a command how it went; another one where it does not come back."""
+        """Report on a command to the core that sent it, or to another one if that core does not return in time."""
         self._reports.send_to_core(core_id, data, command_id)
 
     def sweep(self) -> None:
-        """Enforce what must not take long; to be called several times in hold_time."""
+        """Enforce time limits. Must be called several times within hold_time."""
         now = self._loop.time()
         if self._availability.begins_outage(now):
-            # Who starts the edge first has lost nothing yet.
+            # An edge that starts before its core has no sockets to close: that is no error.
             level = logging.ERROR if self._availability.has_served else logging.WARNING
             _logger.log(level, "no core serves: sockets are closed, and stations refused until one does")
             self._stations.close_all(1012, "the CSMS can't store messages")
@@ -232,10 +239,10 @@ class Router:
                 admit.callback(None)
         self._reports.flush()
 
-    # What links say.
+    # What links call.
 
     def hello(self) -> pb.Hello:
-        """Return what the edge says first."""
+        """Return the Hello for a new link, without the sessions."""
         hello = self._stations.hello()
         hello.linked_core_ids.extend(link.core_id for link in self._links if link.up)
         hello.command_ids.extend(self._reports.command_ids())
@@ -256,7 +263,7 @@ class Router:
         self._reports.flush()
 
     def link_down(self, link: Link) -> None:
-        """Send again what the link owes an answer for."""
+        """Resend over other links what was sent over this one and is not answered."""
         self._stations.unlinked(link)
         self._change()
         self._reroute_calls(link)
@@ -264,7 +271,7 @@ class Router:
         self._reports.flush()
 
     def link_changed(self, link: Link) -> None:
-        """Take note that a core can commit, or not, or is about to stop."""
+        """Handle that a core serves again, no longer serves, or drains."""
         self._change()
         if link.draining:
             _logger.info("core drains", extra={"core": link.address})
@@ -272,11 +279,11 @@ class Router:
             self._reports.flush()
         else:
             _logger.warning("core does not serve", extra={"core": link.address})
-            # What it could not commit, it has not: another core may.
+            # It did not commit these calls, so another core may handle them.
             self._reroute_calls(link)
 
     def link_item(self, link: Link, item: pb.Downstream) -> None:
-        """Bring what a core says to whom it concerns."""
+        """Dispatch an item from a core to the session, the handshake or the rules that it is about."""
         match item.WhichOneof("item"):
             case "answer":
                 call = self._pop_call(item.answer.id)
@@ -307,7 +314,7 @@ class Router:
         return None
 
     def _ranking(self, key: tuple[str, str]) -> tuple[Link, ...]:
-        """Return the links in a station's order: the same on every edge, and stable when others come and go."""
+        """Return the links that are up by rendezvous hashing: the same order on every edge, stable when others change."""
         name = "\0".join(key).encode()
 
         def score(link: Link) -> bytes:
@@ -316,7 +323,7 @@ class Router:
         return tuple(sorted((link for link in self._links if link.up), key=score, reverse=True))
 
     def _change(self) -> None:
-        """Take note that links have changed: nothing that was computed from them holds."""
+        """Invalidate everything derived from the links, and send the calls that were unrouted."""
         self._version += 1
         self._served = frozenset().union(*(link.known_actions or () for link in self._links))
         self._availability.change(any(link.accepts(None) for link in self._links), self._loop.time())
@@ -363,7 +370,7 @@ class Router:
         if admit is not None:
             admit.callback(decision)
         elif isinstance(decision, pb.Admitted):
-            # Nobody waits any more, and the core must not believe that the station is there.
+            # The handshake timed out. The core must not believe that the station is connected.
             self.report_to("", upstream.closed(decision.session, 1006, "", timestamp()))
 
     def _pop_call(self, call_id: int) -> _PendingCall | None:

@@ -1,4 +1,4 @@
-"""All sessions of the edge, and what cores say about them."""
+"""All sessions of the edge."""
 
 import asyncio
 import logging
@@ -23,7 +23,7 @@ _Key = tuple[str, str]
 
 
 class Sessions:
-    """The open sessions, of which a station has one: the one with the highest epoch."""
+    """The sessions of this edge. A station has at most one open session: the one with the highest epoch."""
 
     def __init__(
         self,
@@ -36,7 +36,7 @@ class Sessions:
         clock: Clock = time.time_ns,
     ) -> None:
         self.public_url = ""
-        """By which stations reach this edge; known as soon as it listens."""
+        """URL by which stations reach this edge; set as soon as it listens."""
         self._edge_id = edge_id
         self._software_version = software_version
         self._router = router
@@ -59,7 +59,7 @@ class Sessions:
         return iter(tuple(self._all))
 
     def open(self, session: Session) -> None:
-        """Take a session whose socket is open now; the newest epoch of a station stays."""
+        """Add a session whose socket is open. Of two sessions of a station the older epoch is closed."""
         session.on_closed = self._closed
         self._all.add(session)
         self._empty.clear()
@@ -75,19 +75,19 @@ class Sessions:
             oldest.close(1000, "replaced by a newer connection")
 
     def drain(self) -> None:
-        """Close each session as soon as nothing is under way on it, spread over some time."""
+        """Close each session as soon as nothing is under way on it, spread over close_spread seconds."""
         self._draining = True
         for session in self:
             self._loop.call_later(jitter(0, self._close_spread), session.drain)
 
     async def empty(self) -> None:
-        """Return when there is no session."""
+        """Wait until no session is left."""
         await self._empty.wait()
 
     # What the router calls.
 
     def hello(self) -> pb.Hello:
-        """Return what the edge says first on a link, without its sessions."""
+        """Return the Hello for a new link, without the sessions."""
         hello = pb.Hello(
             edge_id=self._edge_id,
             software_version=self._software_version,
@@ -112,13 +112,13 @@ class Sessions:
             link.push(upstream.draining())
 
     def unlinked(self, link: Link) -> None:
-        """Stop reporting frames to a link that is lost."""
+        """Stop reporting frames to a link that ended."""
         for key, watchers in list(self._watchers.items()):
             if link in watchers:
                 self._set_watch(key, link, on=False)
 
     def receive(self, link: Link, item: pb.Downstream) -> None:
-        """Do what a core says about a session."""
+        """Handle an item from a core that is about a session."""
         match item.WhichOneof("item"):
             case "command":
                 self._command(link, item.command)
@@ -137,7 +137,7 @@ class Sessions:
                 self._set_watch((item.watch.tenant_id, item.watch.station_id), link, on=item.watch.on)
 
     def close_all(self, code: int, reason: str) -> None:
-        """Close all sockets, unless a core serves again when their turn comes."""
+        """Schedule the close of all sockets; a socket whose time comes after a core serves again stays open."""
         for session in self:
             self._loop.call_later(jitter(0, self._close_spread), self._close_unless, session, code, reason)
 
@@ -188,5 +188,5 @@ class Sessions:
 
 
 def _close_code(code: int) -> int:
-    """Return the code if it may be sent in a close frame, else 1000."""
+    """Return the code if it is valid in a close frame, else 1000."""
     return code if code in (*range(1000, 1004), *range(1007, 1015)) or 3000 <= code < 5000 else 1000

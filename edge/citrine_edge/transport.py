@@ -1,4 +1,4 @@
-"""What a session needs of the connection that it speaks over, and what the connection tells it."""
+"""The interface between a session and the connection of its station."""
 
 from typing import Protocol
 
@@ -6,14 +6,14 @@ __all__ = ["Receiver", "Transport"]
 
 
 class Transport(Protocol):
-    """One connection of one station: whole messages, in order, both ways, from its opening until it is closed.
+    """One open connection of one station, which carries whole messages in order, in both directions.
 
-    A WebSocket that ends in this process is one; a connection that ends in an API gateway, which hands on each
-    message, can be another. Whoever implements it makes sure that one process sees all messages of the connection,
-    in order: an edge has to know which CALL a message answers.
+    A WebSocket that ends in this process is a transport. A connection that ends in an API gateway, which forwards
+    each message, can be another. Every implementation guarantees that one process sees all messages of a connection,
+    in order: an edge must know which CALL a message answers.
 
-    All of it is called on the event loop, and may call the receiver before it returns: `resume` brings what was read
-    already, `close` and `send_text` may find that the connection is gone.
+    The session calls all methods on the event loop. A method may call the receiver before it returns: `resume`
+    delivers what was read already, and `close` and `send_text` may discover that the connection is gone.
     """
 
     @property
@@ -27,30 +27,30 @@ class Transport(Protocol):
         ...
 
     def send_text(self, data: bytes) -> bool:
-        """Send one text message; return False where the connection is not open any more."""
+        """Send one text message; return False if the connection is no longer open."""
         ...
 
     def close(self, code: int, reason: str) -> None:
-        """Begin to close, with a code and a reason of at most 123 bytes. The receiver hears of the end by `closed`."""
+        """Begin to close, with a code and a reason of at most 123 bytes. `Receiver.closed` follows."""
         ...
 
     def pause(self) -> None:
-        """Bring no more messages, and have the station held back. Some that were read may still come."""
+        """Stop reading, so that TCP applies backpressure. Messages that were read already may still be delivered."""
         ...
 
     def resume(self) -> None:
-        """Bring messages again."""
+        """Deliver messages again."""
         ...
 
 
 class Receiver(Protocol):
-    """Who gets what a station sends over an open connection."""
+    """Callbacks of a transport, which a session implements."""
 
     def receive(self, data: bytes, text: bool) -> None:
-        """Take one message; text is False for a binary one, which OCPP-J does not have."""
+        """Called with each message, in order; text is False for a binary one, which OCPP-J does not have."""
 
     def broken(self, code: int, reason: str) -> None:
-        """Take note of a message that can't be read and that closes the connection, with the close code for it."""
+        """Called with the close code for a message that can't be read, and that closes the connection."""
 
     def closed(self, code: int, reason: str) -> None:
-        """Take note that the connection is gone, as the last call."""
+        """Called once, last, when the connection is gone."""

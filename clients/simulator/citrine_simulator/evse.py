@@ -99,7 +99,7 @@ class Evse:
         return self.transaction is not None and connector_id in (None, self.transaction.connector_id)
 
     def is_usable(self, connector: Connector, station_operative: bool) -> bool:
-        """Return whether a connector is in service, or goes on until its transaction has ended (G03.FR.05, G04.FR.06)."""
+        """Return whether a connector is in service, or is until its transaction has ended (G03.FR.05, G04.FR.06)."""
         if self.is_busy():
             return connector.operative or self.is_busy(connector.connector_id)
         return station_operative and self.operative and connector.operative

@@ -281,7 +281,7 @@ def _threads() -> ThreadPoolExecutor:
 
 
 def _can_hold(request: _Request) -> bool:
-    """Return whether a station that nobody knows comes as one that may be held: as itself, with a password of its own."""
+    """Return whether an unknown station may be held: it names itself, and brings a password of its own."""
     admit = request.admit
     return (
         request.may_hold
