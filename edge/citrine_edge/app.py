@@ -1,4 +1,4 @@
-"""The edge process: put together from settings, run until SIGTERM, and stopped without losing an answer."""
+"""The edge process: composition from settings, run until SIGTERM, orderly stop without dropping an answer."""
 
 import asyncio
 import gc
@@ -33,19 +33,19 @@ from citrine_process.settings import InvalidSetting
 __all__ = ["Edge", "main"]
 
 SETTLE_TIME = 8.0
-"""Seconds that a stopping edge gives closed sockets and last reports."""
+"""Seconds that a stopping edge waits for closing sockets and last reports."""
 
 NAME_TIMEOUT = 1.0
-"""Seconds that it may take to find out whether the name of this machine is known."""
+"""Seconds to wait for the look-up of this machine's name."""
 
 OTHER_FILES = 200
-"""Files that an edge opens beside its sockets."""
+"""Open files of an edge besides its sockets."""
 
 _logger = logging.getLogger(__name__)
 
 
 class Edge:
-    """Everything of one edge process, put together; a loop must be running."""
+    """The composition root of one edge process. Must be created within a running loop."""
 
     def __init__(self, settings: EdgeSettings) -> None:
         loop = asyncio.get_running_loop()
@@ -132,7 +132,7 @@ class Edge:
                 self._defect("sweep", error)
 
     def _defect(self, task: str, error: BaseException) -> None:
-        """Log and count an error of a task in the background; it goes on, for else all sockets would be closed."""
+        """Log and count a bug in a background task, which continues: otherwise all sockets would be closed."""
         self.metrics.background_failures.inc(task)
         _logger.error("a task in the background failed, and goes on", exc_info=error, extra={"task": task})
 
@@ -153,7 +153,7 @@ class Edge:
         await asyncio.gather(*(link.finish(SETTLE_TIME / 4) for link in self.router.links))
 
     async def _emptied(self, limit: float) -> bool:
-        """Return whether all sockets are closed within so many seconds."""
+        """Wait for all sockets to close, for so many seconds at most; return whether they did."""
         try:
             async with asyncio.timeout(limit):
                 await self.sessions.empty()
@@ -199,7 +199,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _allow_sockets(count: int, unfinished: int, is_chosen: bool) -> tuple[int, int]:
-    """Raise the limit of open files as far as that takes no privilege; return how many sockets there may be.
+    """Raise the limit of open files as far as allowed without privileges; return how many sockets there may be.
 
     The usual limit is 1024, raised to that of the machine; where that is too low as well, there may be fewer than
     `count`, and fewer connections beside them whose handshake is unfinished.
@@ -224,7 +224,7 @@ def _allow_sockets(count: int, unfinished: int, is_chosen: bool) -> tuple[int, i
 
 
 def _calm_garbage_collector() -> None:
-    """Collect cycles less often: messages make none, and each idle station makes every collection longer."""
+    """Run the garbage collector less often: messages create no cycles, and each idle station makes a run longer."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 100)
@@ -242,7 +242,7 @@ async def _serve(settings: EdgeSettings) -> int:
     except asyncio.CancelledError:
         return 1
     except BaseExceptionGroup as group:
-        # Listening failed, or a task of ours did.
+        # Listening, or one of our tasks, failed.
         raise group.exceptions[0] from None
     return 0
 

@@ -29,7 +29,7 @@ _Reason = pb.CommandFailure.Reason
 _logger = logging.getLogger(__name__)
 
 MAX_ANSWER = 64 * 1024
-"""Bytes of an answer that breaks the schema which are told; it is stored."""
+"""Largest answer, in bytes, that is reported in full although it violates the schema."""
 
 
 class _Outbound:
@@ -39,12 +39,12 @@ class _Outbound:
 
     def __init__(self, command: pb.Command, core_id: str, exchange: CommandExchange, call: OutgoingCall) -> None:
         self.id = command.id
-        # With the command's own id in the frame, both can be found by it; any id would do.
+        # The command's own id, if it fits, so that one search finds the command and its frame.
         self.message_id = command.id if 0 < len(command.id) <= ocppj.frames.MAX_MESSAGE_ID else new_id()
         self.core_id = core_id
         self.exchange = exchange
         self.call = call
-        """The CALL that is out, or the next one to write."""
+        """The outstanding CALL, or the next one to write."""
         self.native = command.WhichOneof("content") == "native"
         self.send_time: Timestamp | None = None
         self.timer: asyncio.TimerHandle | None = None
@@ -52,28 +52,32 @@ class _Outbound:
 
     @property
     def begun(self) -> bool:
-        """Whether a CALL of it was written: what the station did of it, only its answers say."""
+        """Whether a CALL was written. Only its answer then says what the station did."""
         return self.send_time is not None
 
     def follow(self, call: OutgoingCall) -> None:
-        """Write this CALL next. It has a message id of its own, so a late answer to the last one is not mistaken."""
+        """Set the next CALL, with a new message id, so that a late answer to the last one does not match it."""
         self.call = call
         self.message_id = new_id()
 
 
 class Commands:
-    """The commands of one session.
+    """The queue of commands to the station of one session.
 
-    Each command that is submitted ends in one report to the core that sent it: its result, or why there is none. One
-    is written at a time; the next goes out when that is answered or its time is over, so an answer is never matched
-    with the wrong one. A command that is written is not taken back: that the station did not act on it, nobody knows.
+    Invariants:
 
-    A command that its dialect makes several CALLs of is written CALL by CALL, each when the one before was answered,
-    and no other command in between; its time is for all of them. Where it fails after the first, no further CALL is
-    written, and the report has what the station answered before (`CommandFailure.answer`).
+    - Every submitted command ends in exactly one report to the core that sent it: a result or a failure. A command
+      whose id is already queued or outstanding is a duplicate, and is ignored.
+    - At most one CALL is outstanding. The next command is written when the outstanding one is answered or times out.
+    - A command that is written can't be cancelled: the station may have acted on it.
+    - If the dialect turns a command into several CALLs, they are written one by one, each after the answer to the
+      last, with no other command in between. One timeout covers them all. If one fails, the rest are not written, and
+      the report contains what the station answered so far (`CommandFailure.answer`).
 
-    The session calls, on the event loop. Everything may be called from within anything here, for whatever changes is
-    changed before the socket is written or a report made. After `close` nothing may be submitted.
+    Callers: only the session, on the event loop. After `close`, `submit` must not be called.
+
+    Reentrancy: writing to the transport may lead back to any method here. State is therefore complete before anything
+    is written or reported.
     """
 
     __slots__ = ("_outstanding", "_session", "_waiting")
@@ -85,21 +89,21 @@ class Commands:
 
     @property
     def idle(self) -> bool:
-        """Whether no command is under way."""
+        """Whether no command is queued or outstanding."""
         return self._outstanding is None and not self._waiting
 
     @property
     def ids(self) -> list[str]:
-        """Commands that are under way."""
+        """Ids of the queued commands and the outstanding one."""
         under_way = [outbound.id for outbound in self._waiting]
         return under_way if self._outstanding is None else [self._outstanding.id, *under_way]
 
     def submit(self, command: pb.Command, core_id: str, *, rejected: bool) -> None:
-        """Take a command; its time runs from now on."""
+        """Queue a command. Its timeout starts now."""
         if any(command.id == each.id for each in self._waiting) or (
             self._outstanding is not None and self._outstanding.id == command.id
         ):
-            # A core that was not sure whether we have it asked again.
+            # The core resent it, because it could not know whether it had arrived.
             return
         if rejected:
             problem = "the station is rejected, nothing is sent to it (B03.FR.03)"
@@ -129,7 +133,7 @@ class Commands:
         self._send_next()
 
     def cancel(self, command_id: str) -> None:
-        """Drop a command that is not written yet; one that is written stays."""
+        """Drop a command, unless it is already written."""
         for outbound in self._waiting:
             if outbound.id == command_id:
                 self._waiting.remove(outbound)
@@ -137,7 +141,7 @@ class Commands:
                 return
 
     def receive_answer(self, frame: ocppj.CallResult | ocppj.CallError) -> bool:
-        """Take a station's answer; return False where it answers nothing that is outstanding."""
+        """Process a station's answer; return False if no outstanding CALL matches it."""
         outbound = self._outstanding
         if outbound is None or outbound.message_id != frame.message_id:
             return False
@@ -153,7 +157,7 @@ class Commands:
         return True
 
     def receive_broken(self, broken: ocppj.BrokenAnswer, data: bytes) -> bool:
-        """Take an answer that is malformed; return False where it answers nothing that is outstanding."""
+        """Process a malformed answer; return False if no outstanding CALL matches it."""
         outbound = self._outstanding
         if outbound is None or outbound.message_id != broken.message_id:
             return False
@@ -162,7 +166,7 @@ class Commands:
         return True
 
     def close(self) -> None:
-        """Fail everything: the socket is gone."""
+        """Fail all commands, because the connection is gone."""
         outbound, self._outstanding = self._outstanding, None
         if outbound is not None:
             self._fail(outbound, _Reason.REASON_LOST)
@@ -188,7 +192,7 @@ class Commands:
             self._write(self._waiting.popleft())
 
     def _write(self, outbound: _Outbound) -> None:
-        """Write the CALL of a command whose turn it is; where the connection is gone, the command has failed."""
+        """Write the current CALL of a command; fail the command if the connection is gone."""
         if not self._session.write_call(outbound.message_id, *outbound.call):
             self._fail(outbound, _Reason.REASON_LOST if outbound.begun else _Reason.REASON_GONE)
             return
@@ -212,7 +216,7 @@ class Commands:
         self._continue(outbound, frame)
 
     def _continue(self, outbound: _Outbound, frame: ocppj.CallResult | ocppj.CallError) -> None:
-        """Write the next CALL of a command whose last one was answered by a frame, or report its result."""
+        """Write the next CALL of a command whose last one a frame answered, or report the result."""
         try:
             call = outbound.exchange.next_call()
         except RpcError as problem:
@@ -239,7 +243,7 @@ class Commands:
         self._log("command answered", outbound)
 
     def _refuse_answer(self, outbound: _Outbound, error: RpcError, frame: bytes | ocppj.CallResult) -> None:
-        """End a command whose answer breaks the schema: it is we who refuse it, and what the station said is told."""
+        """Fail a command whose answer violates the schema, and report what the station answered."""
         self._outstanding = None
         self._record(pb.Refusal.OUTCOME_REFUSED, outbound, error, frame)
         if ocppj.CALLRESULTERROR in self._session.dialect.message_types:

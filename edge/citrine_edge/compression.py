@@ -42,9 +42,9 @@ class SparingDeflateFactory(ServerPerMessageDeflateFactory):
 def extensions() -> tuple[SparingDeflateFactory, ...]:
     """Return what the edge offers, the better first.
 
-    Nothing is remembered of what was sent: a compressor costs more memory than all the rest of an idle station. What a
-    station sends repeats itself much, so its context is kept, if it agrees to a window of 4 kB; one that can't limit
-    its window, which would be 32 kB, compresses each message on its own.
+    The edge compresses each message on its own: a compressor context costs more memory than all the rest of an idle
+    station. Messages of stations are repetitive, so the station's context is retained if it agrees to a window of
+    4 kB. A station that can't limit its window, which would be 32 kB, compresses each message on its own as well.
     """
     return (
         SparingDeflateFactory(

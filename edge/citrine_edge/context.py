@@ -1,4 +1,4 @@
-"""What all sessions share: limits, counters, clocks, and the way to the core."""
+"""What all sessions share: limits, metrics, clock, and the router."""
 
 import asyncio
 import time
@@ -17,7 +17,7 @@ __all__ = ["SessionContext", "SessionLimits"]
 
 @dataclass(frozen=True, slots=True)
 class SessionLimits:
-    """What one station may take; times in seconds."""
+    """Limits of one station; times in seconds."""
 
     call_timeout: float
     frame_rate: float

@@ -1,4 +1,4 @@
-"""Where cores are: a link for each address that the setting names."""
+"""Discovery of cores: one link for each address behind the names in the settings."""
 
 import asyncio
 import ipaddress
@@ -16,13 +16,13 @@ RESOLVE_INTERVAL = 10.0
 """Seconds between look-ups of DNS names."""
 
 FAILED_PAUSE = 5.0
-"""Seconds until a link begins again that ended by an error of its own."""
+"""Seconds until a link that failed by a bug is run again."""
 
 _logger = logging.getLogger(__name__)
 
 
 class Discovery:
-    """Keeps one link to each address of each core."""
+    """Maintains one link to each address of each core."""
 
     def __init__(
         self,
@@ -38,7 +38,7 @@ class Discovery:
         self._tasks: dict[str, tuple[Link, asyncio.Task[None]]] = {}
 
     async def run(self) -> None:
-        """Look up names again and again, until cancelled; with it the links end."""
+        """Resolve the names periodically until cancelled. Cancellation ends the links as well."""
         async with asyncio.TaskGroup() as tasks:
             while True:
                 try:
@@ -54,12 +54,12 @@ class Discovery:
             self._router.add(link)
             self._tasks[address] = link, tasks.create_task(self._run(link), name=f"link to {address}")
         for address in list(self._tasks.keys() - addresses):
-            # A name that lost an address may only be late; a link that works is kept.
+            # DNS may be behind. A link that is up is not ended.
             if not self._tasks[address][0].up:
                 await self._end(address)
 
     async def _run(self, link: Link) -> None:
-        """Run a link, and again after an error of its own: the others must not end with it."""
+        """Run a link, and rerun it after a bug, which must not end the other links."""
         while True:
             try:
                 await link.run()
@@ -91,6 +91,6 @@ class Discovery:
             found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         except OSError as error:
             _logger.warning("core's name was not found", extra={"host": host, "problem": str(error)})
-            # What it was a moment ago it may still be.
+            # The addresses of the last look-up may still be right.
             return [host for host, of in (split_address(each) for each in self._tasks) if of == port]
         return [str(each[4][0]) for each in found]

@@ -1,4 +1,4 @@
-"""What a station says, read: whether it may say it now, what it means, and whether any core serves it."""
+"""Reads messages of stations: checks registration, translates, and checks that a core serves the action."""
 
 from google.protobuf.message import Message
 
@@ -30,7 +30,7 @@ class Reader:
         tenant_id: str,
         hardware: tuple[str, str],
     ) -> None:
-        """``hardware`` is vendor and model, as the station last named them."""
+        """``hardware`` is the vendor and model of the station's last boot."""
         self._context = context
         self._dialect = dialect
         self._registration = registration
@@ -39,7 +39,7 @@ class Reader:
         self._hardware = hardware
 
     def booted(self, call: ocppj.Call) -> None:
-        """Remember vendor and model from a BootNotification that was answered."""
+        """Store vendor and model of a BootNotification that was answered."""
         self._hardware = self._dialect.hardware_of(call.payload)
 
     def read_call(self, call: ocppj.Call) -> StationExchange:

@@ -1,4 +1,4 @@
-"""What is refused or dropped of what stations send: counted here, and told to the cores now and then."""
+"""Refused and dropped messages of stations, counted here and reported to the cores periodically."""
 
 import asyncio
 import logging
@@ -24,22 +24,22 @@ __all__ = ["Offer", "Refusals"]
 _logger = logging.getLogger(__name__)
 
 INTERVAL = 1.0
-"""Seconds from one report to the next."""
+"""Seconds between reports."""
 
 MAX_PER_STATION = 20
-"""Kinds of refusals of one station that are told apart between two reports; the others count as one."""
+"""Kinds of refusals of one station that are distinguished in a report; further ones count as one kind."""
 
 MAX_STATIONS = 500
 """Stations in one report; the others wait for the next."""
 
 MAX_WAITING = 4000
-"""Stations that may wait while no core takes a report; what is refused of others is counted in the metrics only."""
+"""Stations that may wait while no core accepts reports. Refusals of further ones appear in the metrics only."""
 
 MAX_FRAME = 2000
 """Characters of a frame that are reported."""
 
 MAX_UNMASKED = 16 * 1024
-"""Bytes of a frame that are remembered until the report; of larger ones only what is reported."""
+"""Largest frame, in bytes, that is retained as it is until the report; larger ones are cut at once."""
 
 MAX_REQUESTS = 20
 """Reports named in one refusal."""
@@ -136,7 +136,7 @@ class Refusals:
                 if offer(key, _item(self._stations[key])):
                     del self._stations[key]
             except Exception:
-                # A defect of ours must not cost the others' reports, nor whoever calls this.
+                # A bug of ours must affect neither the reports of other stations nor the caller.
                 _logger.exception("refusals could not be reported", extra={"station_id": key[1]})
                 del self._stations[key]
 

@@ -37,16 +37,16 @@ class Registration:
         return self._status == _REJECTED
 
     def change(self, status: int) -> None:
-        """Let the station send what it may from now on."""
+        """Set the status, which decides what the station may send."""
         if status != self._status:
             self._status = status
             self._actions, self._reports = frozenset(), frozenset()
 
     def ask(self, action: str, payload: Mapping[str, Any]) -> None:
-        """Take note of a command that makes the station send messages.
+        """Allow the messages that a command requests from the station.
 
-        A trigger for all connectors brings several messages, and a station may be late with them: what was asked for
-        once stays allowed.
+        A trigger for all connectors leads to several messages, and a station may send them late, so the permission
+        lasts until the status changes.
         """
         if self._status == _ACCEPTED:
             return

@@ -314,7 +314,7 @@ class Router:
         return None
 
     def _ranking(self, key: tuple[str, str]) -> tuple[Link, ...]:
-        """Return the links that are up by rendezvous hashing: the same order on every edge, stable when others change."""
+        """Return the links that are up, by rendezvous hashing: all edges agree, and the order is stable."""
         name = "\0".join(key).encode()
 
         def score(link: Link) -> bytes:

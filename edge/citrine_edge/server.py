@@ -1,4 +1,4 @@
-"""The door for stations: handshakes are checked, decided on by a core, and become sessions."""
+"""The server for stations: checks handshakes, lets a core decide on them, and opens sessions."""
 
 import asyncio
 import logging
@@ -29,16 +29,16 @@ from citrine_edge.websocket import SocketLimits, StationSocket
 __all__ = ["StationServer"]
 
 RETRY_AFTER = 5
-"""Seconds after which a station that was refused with 503 may come back; up to twice as many are added at random."""
+"""Retry-After of a 503, in seconds; up to twice as many are added at random."""
 
 REPORT_RATE = 10.0
-"""Handshakes per second that the edge refuses by itself and reports to a core."""
+"""Reports per second of handshakes that the edge refuses without asking a core."""
 
 MAX_OFFERED = 200
-"""Characters of the subprotocols of such a handshake that are reported."""
+"""Characters of the offered subprotocols that such a report contains."""
 
 BACKLOG = 2048
-"""TCP connections that wait for their accept."""
+"""TCP connections that may wait for accept()."""
 
 _BODIES: Mapping[int, str] = {
     400: "The station offers no version of OCPP that is spoken here.\n",
@@ -48,14 +48,14 @@ _BODIES: Mapping[int, str] = {
     429: "The station tries too often.\n",
     503: "No station can connect now.\n",
 }
-"""One text per status: what exactly was wrong is nobody's business who is not let in."""
+"""One text per status. The exact reason is not disclosed to a peer that is refused."""
 
 _logger = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
 class _Handshake:
-    """A handshake that a core decides on."""
+    """A handshake that waits for the decision of a core."""
 
     response: Response
     dialect: Dialect
@@ -91,7 +91,7 @@ class StationServer:
         metrics.handshakes_waiting.set_function(lambda: self._admission.asking)
 
     async def listen(self, host: str, port: int) -> tuple[str, int]:
-        """Accept stations from now on; return the address."""
+        """Start to accept stations; return the address."""
         self._server = await self._context.loop.create_server(
             lambda: StationSocket(self, self._socket_limits, self._subprotocols), host, port, backlog=BACKLOG
         )
@@ -99,11 +99,11 @@ class StationServer:
         return address[0], address[1]
 
     def drain(self) -> None:
-        """Refuse stations from now on, with 503."""
+        """Refuse all further stations with 503."""
         self._draining = True
 
     def close(self) -> None:
-        """Accept no connection any more, and drop those that are left."""
+        """Stop to accept connections, and drop the remaining ones."""
         self._server.close()
         for socket in tuple(self._sockets):
             socket.abort()
@@ -111,7 +111,7 @@ class StationServer:
     # What sockets call.
 
     def connected(self, socket: StationSocket) -> None:
-        """Take note of a TCP connection."""
+        """Count a TCP connection."""
         self._sockets.add(socket)
         self._admission.connected(socket)
 
@@ -122,7 +122,7 @@ class StationServer:
         socket.context = None
 
     def requested(self, socket: StationSocket, request: Request) -> None:
-        """Decide on a handshake as far as that needs no core, and ask one for the rest."""
+        """Refuse a handshake by the rules that need no core, or let a core decide on it."""
         now = self._context.loop.time()
         if wait := self._admission.source_may_ask(socket, now):
             self._refuse(socket, 429, ceil(jitter(wait, wait + RETRY_AFTER)))
@@ -140,7 +140,7 @@ class StationServer:
                 self._report(identity, socket, pb.HandshakeRefused.CAUSE_VERSION)
             return
         if subprotocol is None:
-            # Errata 2025-04, TC_B_58: a station with whom we share no version is refused before the upgrade.
+            # Errata 2025-04, TC_B_58: a station without a common version is refused before the upgrade.
             self._refuse(socket, 400)
             self._report(identity, socket, pb.HandshakeRefused.CAUSE_VERSION, offered[:MAX_OFFERED])
             return
@@ -158,7 +158,7 @@ class StationServer:
             self._report(identity, socket, pb.HandshakeRefused.CAUSE_TOO_MANY)
             return
         if not self._router.try_let_in():
-            # After an outage they come one by one; nothing is wrong with this one.
+            # The rate of admissions is limited after an outage. The handshake itself is valid.
             self._refuse(socket, 503)
             return
         if not self._admission.may_ask(socket, len(self._sessions), now):
@@ -210,7 +210,7 @@ class StationServer:
             self._admission.gone(socket)
             self._sessions.open(session)
         else:
-            # The station is gone, and the core must not believe that it is there.
+            # The station is gone. The core must not believe that it is connected.
             gone = upstream.closed(admitted.session, 1006, "", timestamp(self._context.clock))
             self._router.report_to("", gone)
 
@@ -230,7 +230,7 @@ class StationServer:
     def _report(
         self, identity: Identity, socket: StationSocket, cause: "pb.HandshakeRefused.Cause.ValueType", offered: str = ""
     ) -> None:
-        """Let the operator know of a station that no core is asked about."""
+        """Report a refused station to the operator, although no core decided on it."""
         if self._reports.try_acquire(self._context.loop.time()):
             key = (identity.tenant_id, identity.station_id)
             self._router.offer(key, upstream.handshake_refused(*key, socket.remote_address, cause, offered))

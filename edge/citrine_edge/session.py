@@ -1,4 +1,4 @@
-"""One connected station: its CALLs to the core, one at a time, and the core's answers back."""
+"""The session of one connected station: its CALLs to the core, one at a time, and the answers to them."""
 
 import logging
 from collections.abc import Callable
@@ -26,7 +26,7 @@ from citrine_edge.wire import Wire
 __all__ = ["Session"]
 
 LINGER = 10.0
-"""Seconds for which the calls of a closed socket are still brought to the core."""
+"""Seconds for which the calls of a closed connection are still sent to the core."""
 
 _CODES = frozenset(Code)
 
@@ -39,18 +39,23 @@ _TOO_BIG = 1009
 class Session:
     """One connection of one station, under the epoch that the core granted.
 
-    - CALLs of the station are sent to cores in the order in which they were read, one at a time; the next waits for
-      the answer. A CALL that its dialect makes several requests of is sent request by request, each under an identity
-      of its own and after the one before was answered; where a core refuses one, the others are not sent. The station
-      is answered once, after the last of them, unless the connection is gone by then.
-    - One CALL is out to the station at a time as well; the two directions know nothing of each other.
-    - A session outlives its connection by LINGER seconds at most, while a CALL that was read is under way. It reports
-      its close once, after all else that it has to say; nothing it says later counts.
+    Invariants:
 
-    The transport calls `receive`, `broken` and `closed`; the router `answer` or `answer_error`, one of them and once
-    for each request; the sessions' keeper the rest. All on the event loop, and each may be called from within the
-    transport's `resume`, `send_text` and `close`: what a method needs to be true is true before it calls out. No
-    defect in one message ends the session.
+    - At most one CALL of the station is in flight. CALLs are sent to cores in the order in which they were read, and
+      the next one waits for the answer. If the dialect turns a CALL into several requests, they are sent one by one,
+      each under its own call id; once a core refuses one, the rest are not sent. The station is answered once, after
+      the last request, unless its connection is gone.
+    - At most one CALL to the station is outstanding. The two directions are independent.
+    - A session outlives its connection by at most LINGER seconds, and only while a CALL is in flight. It reports its
+      close exactly once, as its last report.
+    - A bug that one message triggers does not end the session.
+
+    Callers: the transport calls `receive`, `broken` and `closed`. The router calls `answer` or `answer_error`, once
+    per request. `Sessions` calls the rest. All calls happen on the event loop; nothing is safe to call from another
+    thread.
+
+    Reentrancy: the transport may call back from within its `resume`, `send_text` and `close`. Every method therefore
+    completes its own state before it calls the transport or the router.
     """
 
     __slots__ = (
@@ -90,15 +95,15 @@ class Session:
         self.dialect = dialect
         self.ref = ref
         self.wire = Wire(context, transport, ref)
-        """What is written to the station."""
+        """Writes to the station."""
         self.key = (ref.tenant_id, ref.station_id)
         """Tenant and station."""
         self._open_time = timestamp(context.clock)
         self.route: tuple[Link, ...] = ()
-        """The cores in this station's order of preference, as the router left them."""
+        """The links in this station's order of preference. The router sets it, with `route_version`."""
         self.route_version = -1
         self.on_closed: Callable[[Session], None] = lambda _: None
-        """Called with this session when its socket is gone."""
+        """Called with this session when its connection is gone."""
         self._inbox = Inbox()
         self._commands: Commands | None = None
         self._registration = Registration(registration)
@@ -118,17 +123,17 @@ class Session:
 
     @property
     def epoch(self) -> int:
-        """Which of the station's sessions this is; higher is newer."""
+        """The session's number among those of its station; higher is newer."""
         return self.ref.epoch
 
     @property
     def is_closed(self) -> bool:
-        """Whether the socket is gone; a call of it may still be under way."""
+        """Whether the connection is gone. A call may still be in flight."""
         return self._closed is not None
 
     @property
     def description(self) -> pb.HeldSession:
-        """This session as Hello has it."""
+        """This session as Hello lists it."""
         return pb.HeldSession(
             session=self.ref,
             version=self.dialect.version,
@@ -138,17 +143,17 @@ class Session:
 
     @property
     def command_ids(self) -> list[str]:
-        """Commands that are under way."""
+        """Ids of the commands that are under way."""
         return self._commands.ids if self._commands is not None else []
 
-    # What the socket calls.
+    # What the transport calls.
 
     def receive(self, data: bytes, text: bool) -> None:
-        """Take one message of the station."""
+        """Process one message of the station."""
         try:
             self._receive(data, text)
         except Exception:
-            # A defect of ours: it must not cost the socket.
+            # A bug of ours: it must not close the connection.
             self.wire.log(logging.ERROR, "message was not processed")
 
     def _receive(self, data: bytes, text: bool) -> None:
@@ -179,18 +184,18 @@ class Session:
             case ocppj.Send():
                 self._receive_send(frame)
             case ocppj.CallResultError():
-                # Our answer was committed before it was sent; there is nothing to take back.
+                # The answer was committed before it was sent. There is nothing to roll back.
                 self.wire.drop("answer_refused_by_station", error_code=frame.code, description=frame.description)
 
     def broken(self, code: int, reason: str) -> None:
-        """Take note of a message that breaks the WebSocket protocol or its limits, which ends the session."""
+        """Record a message that violates the WebSocket protocol or its limits, which ends the session."""
         problem = reason or "the message breaks the WebSocket protocol"
         if code == _TOO_BIG:
             problem = f"the message is larger than {self.context.limits.max_frame} bytes"
         self.wire.record(_Outcome.OUTCOME_REFUSED, "", RpcError(Code.RPC_FRAMEWORK_ERROR, problem))
 
     def closed(self, code: int, reason: str) -> None:
-        """Take note that the socket is gone; what was read is still brought to the core."""
+        """Handle the end of the connection. CALLs that were read are still sent to the core."""
         code, reason = self._own_close or (code, reason)
         now = timestamp(self.context.clock)
         self._closed = upstream.closed(self.ref, code, ocppj.errors.clip(reason, 123), now)
@@ -198,19 +203,19 @@ class Session:
         self.wire.log(logging.INFO, "station disconnected", epoch=self.epoch, code=code)
         if self._commands is not None:
             self._commands.close()
-            # It refers back to this session, which would stay until the garbage collector comes.
+            # Breaks the reference cycle, so that the session is freed without the garbage collector.
             self._commands = None
         self.on_closed(self)
         if self._inbox.flight is not None:
             self.context.loop.call_later(LINGER, self._finish)
         self._advance()
 
-    # What the core says.
+    # What the router and `Sessions` call.
 
     def answer(self, answer: pb.Answer) -> None:
-        """Receive the response to the request that is out; after the last one the station gets its answer."""
+        """Process the response to the current request; answer the station after the last one."""
         flight = self._inbox.flight
-        assert flight is not None, "the router knows of a request that is out"
+        assert flight is not None, "the router has a request of this session"
         if answer.HasField("registration"):
             self.set_registration(answer.registration)
             self._reader.booted(flight.call)
@@ -219,7 +224,7 @@ class Session:
             if is_last:
                 payload, left_out = flight.exchange.write_result(flight.responses)
         except (ValueError, RpcError) as error:
-            # Ours, not the station's; and nothing of it is the station's to know.
+            # The fault is ours. The details go to the log, not to the station.
             fields = {"error": str(error), "trace_id": trace_id_of(flight.traceparent)}
             self.wire.log(logging.ERROR, "core's answer can't be sent", action=flight.call.action, **fields)
             self._land()
@@ -237,24 +242,24 @@ class Session:
         self._advance()
 
     def answer_error(self, error: pb.CallError) -> None:
-        """Refuse the CALL in flight: a core has refused the request that is out."""
+        """Refuse the CALL in flight, because a core refused its current request."""
         call = self._land().call
         details = MessageToDict(error.details) if error.HasField("details") else None
-        # Whatever the core says; most are codes of OCPP-J.
+        # The core may send any text. Most are codes of OCPP-J.
         code = Code(error.code) if error.code in _CODES else Code.INTERNAL_ERROR
         self.wire.record(_Outcome.OUTCOME_REFUSED, call.action, RpcError(code, error.description), call)
         self.wire.write_error(call.message_id, error.code or Code.INTERNAL_ERROR, error.description, details)
         self._advance()
 
     def command(self, command: pb.Command, core_id: str) -> None:
-        """Send a command when its turn comes."""
+        """Queue a command for the station."""
         if self._commands is None:
             self._commands = Commands(self)
         # B03.FR.03: to a station that is rejected the CSMS sends nothing.
         self._commands.submit(command, core_id, rejected=self._registration.rejected)
 
     def cancel(self, command_id: str) -> None:
-        """Drop a command that is not written yet."""
+        """Drop a command, unless it is already written."""
         if self._commands is not None:
             self._commands.cancel(command_id)
 
@@ -263,22 +268,22 @@ class Session:
         self._registration.change(status)
 
     def drain(self) -> None:
-        """Close the socket as soon as nothing is under way on it."""
+        """Close the connection as soon as nothing is under way on it."""
         self._draining = True
         self._advance()
 
     def close(self, code: int, reason: str) -> None:
-        """Close the socket."""
+        """Begin to close the connection. Idempotent: the first code and reason count."""
         if self._own_close is None and self._transport.is_open:
             # RFC 6455, 5.5: a control frame has 125 bytes, of which the code takes two.
             reason = reason.encode(errors="replace")[:123].decode(errors="ignore")
             self._own_close = (code, reason)
             self._transport.close(code, reason)
 
-    # What its commands need.
+    # What `Commands` calls.
 
     def write_call(self, message_id: str, action: str, payload: dict[str, Any]) -> bool:
-        """Write a CALL; return False where the socket is not open any more."""
+        """Write a CALL; return False if the connection is no longer open."""
         self._registration.ask(action, payload)
         return self.wire.write(ocppj.encode_call(message_id, action, payload), action)
 
@@ -291,7 +296,7 @@ class Session:
 
     def _receive_call(self, call: ocppj.Call, size: int) -> None:
         if self._inbox.is_repeated(call):
-            # The same message again under the same id is a retry; the answer to the first is the answer to both.
+            # The same message under the same id is a resend. One answer serves both.
             self.wire.drop("repeated_call", action=call.action)
             return
         self._inbox.put(Inbound(call, timestamp(self.context.clock), size))
@@ -299,7 +304,7 @@ class Session:
         self._advance()
 
     def _advance(self) -> None:
-        """Process what waits, until a call is in flight; end what has to end once nothing is left."""
+        """Process queued CALLs until one is in flight; once none is left, finish or close if that is due."""
         while (inbound := self._inbox.next()) is not None:
             self._process(inbound)
         self._flow.resume()
@@ -321,7 +326,7 @@ class Session:
         self._send_request(flight)
 
     def _send_request(self, flight: Flight) -> None:
-        """Send the request whose turn it is; where that is not possible, end the flight and refuse the CALL."""
+        """Send the next request of a flight; if that fails, end the flight and refuse the CALL."""
         router, inbound = self.context.router, flight.inbound
         try:
             action, request = flight.exchange.requests[len(flight.responses)]
@@ -339,7 +344,7 @@ class Session:
     def _refuse(self, call: ocppj.Call, error: Exception) -> None:
         """Answer a CALL that could not be processed with CALLERROR."""
         if not isinstance(error, RpcError):
-            # A defect of ours: it must cost neither the socket nor what comes behind.
+            # A bug of ours: it must neither close the connection nor block the CALLs behind it.
             self.wire.log(logging.ERROR, "call was not processed", action=call.action)
             error = RpcError(Code.INTERNAL_ERROR, "the message could not be processed")
         self.context.metrics.frames.inc("in", "refused")
@@ -387,7 +392,7 @@ class Session:
     # The rest.
 
     def _finish(self) -> None:
-        """Report the close, after all else of this session."""
+        """Report the close, as the last report of this session."""
         if self._finished or self._closed is None:
             return
         self._finished = True

@@ -1,4 +1,4 @@
-"""What operators tolerate of whose stations, as the cores say it."""
+"""Tolerance rules of all tenants, as cores send them."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -16,13 +16,13 @@ _KINDS: Mapping[int, Tolerance] = {
 
 
 class Tolerances:
-    """The rules of all tenants; none until a core has said some."""
+    """The rules of all tenants; none until a core sent some."""
 
     def __init__(self) -> None:
         self._rules: dict[str, list[tuple[str, str, Rule]]] = {}
 
     def replace(self, rules: pb.ToleranceRules) -> None:
-        """Let these rules hold from now on, and no others."""
+        """Replace all rules."""
         found: dict[str, list[tuple[str, str, Rule]]] = defaultdict(list)
         for rule in rules.rules:
             # A newer core may tolerate what is not known here.

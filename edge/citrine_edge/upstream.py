@@ -1,4 +1,4 @@
-"""What the edge tells a core, item by item, as bytes for the next batch."""
+"""Upstream items, serialized for the next batch."""
 
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp

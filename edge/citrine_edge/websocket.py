@@ -1,7 +1,7 @@
 """One WebSocket of a station on asyncio, around the protocol without I/O of ``websockets``.
 
-It has no task, no queue and no timer but one: an idle station costs little. Messages are handed over as they are read,
-and what is written is written at once; who does not read is closed rather than buffered for without end.
+A socket has no task, no queue and only one timer, so that an idle station costs little. Messages are delivered as they
+are read, and written at once. A station that does not read is disconnected once its write buffer is full.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ from citrine_edge.transport import Receiver
 __all__ = ["Opener", "SocketLimits", "StationSocket"]
 
 _SLICE = 4096
-"""Bytes that are parsed at a time, so that a station that is too fast can be stopped between two of its messages."""
+"""Bytes parsed at a time, so that a station that is too fast can be paused between two messages."""
 
 _logger = logging.getLogger(__name__)
 _protocol_logger = logging.getLogger("citrine_edge.websocket.protocol")
@@ -34,7 +34,7 @@ _EXTENSIONS = extensions()
 
 @dataclass(frozen=True, slots=True)
 class SocketLimits:
-    """What one socket may take; times in seconds, sizes in bytes."""
+    """Limits of one socket; times in seconds, sizes in bytes."""
 
     max_frame: int
     max_write_buffer: int
@@ -46,16 +46,16 @@ class SocketLimits:
 
 
 class Opener(Protocol):
-    """Who decides about opening handshakes."""
+    """Decides on opening handshakes. All methods are called on the event loop."""
 
     def connected(self, socket: "StationSocket") -> None:
-        """Take note of a TCP connection."""
+        """Called once for each TCP connection."""
 
     def requested(self, socket: "StationSocket", request: Request) -> None:
-        """Decide on a handshake, now or later, by accept() or reject()."""
+        """Called with the opening request. Must lead to accept() or reject(), now or later."""
 
     def disconnected(self, socket: "StationSocket") -> None:
-        """Take note that a TCP connection is gone, as the last call."""
+        """Called once, last, when the TCP connection is gone."""
 
 
 class StationSocket(asyncio.Protocol):
@@ -99,10 +99,10 @@ class StationSocket(asyncio.Protocol):
         self._transport: asyncio.Transport
         self._fragments: list[bytes] | None = None
         self._fragments_are_text = True
-        # Read from TCP, but not parsed yet: there is some only between two slices, or while reading is stopped.
+        # Read from TCP and not parsed yet. Not empty only between two slices, or while reading is paused.
         self._unfed: bytearray | None = None
         self._feeding = False
-        # Reading is stopped by either of the first two; the third says whether it is.
+        # Either of the first two pauses reading; the third is the state that results.
         self._paused = False
         self._writing_paused = False
         self._stopped = False
@@ -111,18 +111,18 @@ class StationSocket(asyncio.Protocol):
         self._heard = 0.0
         self._timer: asyncio.TimerHandle | None = None
         self.context: object | None = None
-        """Whatever the opener keeps about this socket during the handshake."""
+        """State of the opener for this socket, during the handshake."""
         self.remote_address = ""
         """Address of the peer as host:port."""
         self.is_tls = False
         """Whether TLS ends here."""
         self.certificate: bytes | None = None
-        """That of the peer in DER, where it was asked for one in the TLS handshake, gave one, and it was verified."""
+        """The peer's certificate in DER, if the TLS handshake requested and verified one."""
 
-    # What the opener does.
+    # What the opener calls.
 
     def negotiate(self, request: Request) -> tuple[Response, str | None]:
-        """Return the answer that the WebSocket protocol has for a request, and the subprotocol it chooses.
+        """Return the response of the WebSocket protocol to a request, and the subprotocol that it selects.
 
         The answer is 101 where the request is in order, else a refusal.
         """
@@ -130,7 +130,7 @@ class StationSocket(asyncio.Protocol):
         return response, self._protocol.subprotocol
 
     def accept(self, response: Response, receiver: Receiver) -> bool:
-        """Open the WebSocket with the answer of negotiate(); return False where the peer is gone."""
+        """Open the WebSocket with the response of negotiate(); return False if the peer is gone."""
         if self._protocol.state is not CONNECTING or self._transport.is_closing():
             return False
         self._receiver = receiver
@@ -149,10 +149,10 @@ class StationSocket(asyncio.Protocol):
             self._arm_close()
 
     def refusal(self, status: int, text: str) -> Response:
-        """Return an answer that refuses the handshake, for reject()."""
+        """Return a response that refuses the handshake, for reject()."""
         return self._protocol.reject(status, text)
 
-    # What the receiver does.
+    # What the receiver calls.
 
     @property
     def is_open(self) -> bool:
@@ -160,7 +160,7 @@ class StationSocket(asyncio.Protocol):
         return self._protocol.state is OPEN
 
     def send_text(self, data: bytes) -> bool:
-        """Write one text message; return False where the socket is not open any more."""
+        """Write one text message; return False if the socket is no longer open."""
         if self._protocol.state is not OPEN or self._transport.is_closing():
             return False
         self._protocol.send_text(data)
@@ -172,12 +172,12 @@ class StationSocket(asyncio.Protocol):
         return True
 
     def close(self, code: int, reason: str) -> None:
-        """Begin the closing handshake; the peer has close_timeout to take part."""
+        """Begin the closing handshake. The connection is dropped if the peer does not answer within close_timeout."""
         if self._protocol.state is OPEN and not self._transport.is_closing():
             self._protocol.send_close(code, reason)
             self._flush()
             self._arm_close()
-            # The peer's part of the handshake has to be read.
+            # The peer's close frame has to be read.
             self._paused = self._writing_paused = False
             self._apply()
 
@@ -186,12 +186,12 @@ class StationSocket(asyncio.Protocol):
         self._transport.abort()
 
     def pause(self) -> None:
-        """Stop reading, so that the station's TCP holds back what it sends."""
+        """Stop reading, so that TCP applies backpressure to the station."""
         self._paused = True
         self._apply()
 
     def resume(self) -> None:
-        """Read again."""
+        """Resume reading."""
         self._paused = False
         self._apply()
 
@@ -225,13 +225,13 @@ class StationSocket(asyncio.Protocol):
     def eof_received(self) -> None:
         self._protocol.receive_eof()
         self._flush()
-        # The transport closes itself once all is written, but a peer that does not read would keep it open.
+        # The transport closes once everything is written. A peer that does not read would delay that forever.
         self._arm_close()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._disarm()
         while self._unfed and not self._closing:
-            # It was read before the connection was lost, so it counts.
+            # These bytes were read before the connection ended, so they count.
             piece = bytes(self._unfed[:_SLICE])
             del self._unfed[:_SLICE]
             self._feed(piece)
@@ -245,7 +245,7 @@ class StationSocket(asyncio.Protocol):
         self._protocol.release()
 
     def pause_writing(self) -> None:
-        # Who does not read its answers is not read either, so that they do not pile up.
+        # A station that does not read its answers is not read either, so that answers do not pile up.
         self._writing_paused = True
         self._apply()
 
@@ -271,7 +271,7 @@ class StationSocket(asyncio.Protocol):
                 self._arm(self._limits.handshake_timeout, self.abort)
                 self._opener.requested(self, event)
         if protocol.parser_exc is not None and not failed_before and self._receiver is not None:
-            # What the parser finds, it has answered with a close frame.
+            # The parser has already queued the close frame for it.
             sent = protocol.close_sent
             self._receiver.broken(sent.code if sent else CloseCode.PROTOCOL_ERROR, sent.reason if sent else "")
         if protocol.state is not OPEN and protocol.close_expected():
@@ -288,7 +288,7 @@ class StationSocket(asyncio.Protocol):
             self._unfed = None
 
     def _apply(self) -> None:
-        """Stop or continue reading, whichever is asked for now."""
+        """Pause or resume reading, as the flags say."""
         stop = (self._paused or self._writing_paused) and not self._closing
         if stop == self._stopped or self._transport.is_closing():
             return
@@ -315,7 +315,7 @@ class StationSocket(asyncio.Protocol):
                 self._fragments_are_text = frame.opcode is Opcode.TEXT
         elif frame.opcode is Opcode.CONT and self._fragments is not None:
             if frame.data:
-                # Empty ones count for no limit, and there may be any number of them.
+                # Empty fragments count towards no limit, so they must cost nothing.
                 self._fragments.append(bytes(frame.data))
             if frame.fin:
                 data, self._fragments = b"".join(self._fragments), None
@@ -333,7 +333,7 @@ class StationSocket(asyncio.Protocol):
                 self._transport.close()
 
     def _check_alive(self) -> None:
-        """Ping a silent station, and give up one that does not react; a read that we paused is not its silence."""
+        """Ping a silent station, and drop one that does not react. A paused read does not count as silence."""
         silent = self._loop.time() - self._heard
         if self._paused and not self._writing_paused:
             self._arm(self._limits.ping_interval, self._check_alive)
@@ -365,12 +365,12 @@ class StationSocket(asyncio.Protocol):
 
 class _Protocol(ServerProtocol):
     def select_subprotocol(self, subprotocols: Sequence[Subprotocol]) -> Subprotocol | None:
-        """Choose the station's first preference among ours; None where there is none, which the opener refuses."""
+        """Select the station's first preference that we support; None if there is none, which the opener refuses."""
         available = self.available_subprotocols or ()
         return next((each for each in subprotocols if each in available), None)
 
     def release(self) -> None:
-        """Let go of what refers back to this object, as the last call.
+        """Drop the references back to this object, as the last call.
 
         Else it would stay, with the window of its decompressor, until the garbage collector comes round to the
         oldest objects, which in an edge takes days.

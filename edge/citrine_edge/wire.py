@@ -1,4 +1,4 @@
-"""What passes between one station and its session: written, counted, logged, and shown to watchers."""
+"""The output side of one session: frames are written, counted, logged, and reported to watchers."""
 
 import logging
 from collections.abc import Iterable
@@ -20,10 +20,10 @@ _logger = logging.getLogger("citrine_edge.session")
 
 
 class Wire:
-    """The connection of one station, for all that write to it or drop what it says.
+    """Writes frames to one station, and records those that are dropped or refused.
 
-    Everything is called on the event loop by the session and its parts. Nothing is retained: what can't be written is
-    dropped and counted.
+    The session and its parts call it, on the event loop. It retains nothing: what can't be written is dropped and
+    counted.
     """
 
     __slots__ = ("_context", "_session", "_transport", "watchers")
@@ -33,10 +33,10 @@ class Wire:
         self._transport = transport
         self._session = session
         self.watchers: tuple[Link, ...] = ()
-        """Links that each frame is reported to."""
+        """Links to which every frame is reported."""
 
     def write(self, data: bytes, label: str) -> bool:
-        """Write a frame and count it under a label; return False where the connection is not open any more."""
+        """Write a frame and count it under a label; return False if the connection is no longer open."""
         if not self._transport.send_text(data):
             self.drop("answer_to_closed_socket")
             return False
@@ -62,11 +62,11 @@ class Wire:
         self.write_error(call.message_id, error.code, error.description)
 
     def watch(self, watchers: Iterable[Link]) -> None:
-        """Report frames to these links from now on."""
+        """Set the links to which frames are reported."""
         self.watchers = tuple(watchers)
 
     def observe(self, data: bytes, *, from_station: bool) -> None:
-        """Report a frame to those who watch."""
+        """Report a frame to the watching links."""
         now = timestamp(self._context.clock)
         item = upstream.observed(self._session, observable(data), now, from_station=from_station)
         for link in self.watchers:
@@ -85,12 +85,12 @@ class Wire:
         self._context.refusals.add(self._session, outcome, action, error, frame, rule_id)
 
     def drop(self, reason: str, **fields: object) -> None:
-        """Count a frame that goes nowhere."""
+        """Count a frame that is dropped."""
         self._context.metrics.dropped.inc(reason)
         self.log(logging.DEBUG, "message dropped", reason=reason, **fields)
 
     def log(self, level: int, sentence: str, **fields: object) -> None:
-        """Write a line about the station; inside of an except clause an error belongs to the line."""
+        """Log a line about the station. At ERROR, the exception that is being handled is included."""
         if _logger.isEnabledFor(level):
             defect = level >= logging.ERROR
             _logger.log(level, sentence, exc_info=defect, extra={"station_id": self._session.station_id, **fields})
