@@ -134,6 +134,19 @@ async def test_a_key_is_revoked_by_its_name_where_one_has_it(run: Run) -> None:
     assert (await run("key", "revoke", err.split()[-1]))[0] == 0
 
 
+async def test_a_token_that_nobody_knows_is_sent_with_a_warning(run: Run) -> None:
+    known = await run("transaction", "start", "yard", "DEADBEEF")
+    start = await run("transaction", "start", "yard", "DEADBEAF")
+    reserve = await run("reservation", "add", "yard", "--token", "FFFF")
+
+    warning = "is not known here; the station may refuse it, or stop at once"
+    failed = "error: the station is not connected\n"
+    assert known == (1, "", failed)
+    meant = f"warning: token DEADBEAF of type ISO14443 {warning}; did you mean DEADBEEF?\n"
+    assert start == (1, "", meant + failed)
+    assert reserve == (1, "", f"warning: token FFFF of type ISO14443 {warning}\n{failed}")
+
+
 async def test_one_of_thousands_is_found(run: Run, core: RunningCore) -> None:
     for number in range(1200):
         await core.add_station(f"A-{number:05}", password=None)

@@ -10,9 +10,9 @@ import grpc
 
 from citrine.api.v1.stations_pb2 import GetStationRequest
 from citrine_cli.client import Client
-from citrine_cli.errors import CliError, NotThere
+from citrine_cli.errors import CliError, NotThere, warn
 
-__all__ = ["check_station", "check_token"]
+__all__ = ["check_station", "check_token", "warn_unknown_token"]
 
 _MAY_NOT_ASK = (grpc.StatusCode.PERMISSION_DENIED, grpc.StatusCode.UNIMPLEMENTED)
 """Statuses of a key that may change what is asked for, and not read stations or tokens."""
@@ -56,3 +56,20 @@ async def check_token(client: Client, id_token: str, token_type: str = "") -> No
         # FAILED_PRECONDITION and the like: there are several of other types.
         if error.code() not in (*_MAY_NOT_ASK, grpc.StatusCode.FAILED_PRECONDITION, grpc.StatusCode.INVALID_ARGUMENT):
             raise
+
+
+async def warn_unknown_token(client: Client, id_token: str, token_type: str) -> None:
+    """Warn of a token that is not registered: a station that is asked to use it may refuse, or end at once.
+
+    It is sent even so: who decides on tokens may be another system.
+    """
+    try:
+        await check_token(client, id_token, token_type)
+    except NotThere:
+        # Imported late, as what few commands need.
+        from citrine_cli.near_ids import near_ids_of
+
+        near = await near_ids_of(client.citrine, "token", id_token)
+        meant = f"; did you mean {' or '.join(near)}?" if near else ""
+        what = f"token {id_token} of type {token_type}"
+        warn(f"{what} is not known here; the station may refuse it, or stop at once{meant}")

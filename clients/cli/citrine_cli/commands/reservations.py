@@ -10,6 +10,7 @@ from citrine.ocpp.v2.types_pb2 import IdToken
 from citrine_cli.cells import PrefixId
 from citrine_cli.client import Client, client_command, collect
 from citrine_cli.commands.reservation_costs import list_reservation_costs, show_reservation_cost
+from citrine_cli.named_things import warn_unknown_token
 from citrine_cli.targets import DEFAULT_TIMEOUT, MARGIN, Station, Timeout, WhenOnline, choice, show_answer, target
 from citrine_cli.values import parse_time
 from citrine_cli.words import enum_word, number, time_word
@@ -58,6 +59,7 @@ async def add_reservation(
     when_online: WhenOnline = False,
 ) -> None:
     """Reserve an EVSE. The exit code is 1 where the station refuses."""
+    await warn_unknown_token(client, id_token, token_type)
     request = ocpp.ReserveNowRequest(
         id=reservation_id,
         expiry_date_time=parse_time("--until", until),

@@ -9,6 +9,7 @@ from citrine.api.v1.common_pb2 import CommandTarget, TimeRange
 from citrine.api.v1.remote_control_pb2 import (
     REMOTE_START_STATE_UNSPECIFIED,
     ListRemoteStartsRequest,
+    RemoteStart,
     RemoteStartState,
     RequestStartTransactionRequest,
     RequestStopTransactionRequest,
@@ -25,12 +26,13 @@ from citrine.api.v1.transactions_pb2 import (
 )
 from citrine.ocpp.v2 import remote_control_pb2 as remote_control
 from citrine.ocpp.v2 import transactions_pb2 as ocpp
-from citrine.ocpp.v2.types_pb2 import IdToken
+from citrine.ocpp.v2.types_pb2 import AUTHORIZATION_STATUS_ENUM_ACCEPTED, IdToken
 from citrine_cli.cells import PrefixId, State
 from citrine_cli.client import Client, client_command, collect
 from citrine_cli.commands.settlements import Consent, add_commands, key_of_settled
 from citrine_cli.filters import words_of
 from citrine_cli.limits import MaxCost, MaxEnergy, MaxTime, parse_limit
+from citrine_cli.named_things import warn_unknown_token
 from citrine_cli.output import Facts
 from citrine_cli.prefixes import find_transaction, key_of_transaction
 from citrine_cli.targets import choice, show_answer
@@ -51,6 +53,9 @@ from citrine_cli.words import (
 __all__ = ["build"]
 
 _START_STATES = words_of(RemoteStartState.items(), "REMOTE_START_STATE_")
+
+WITHOUT_TOKEN = "NoAuthorization"
+"""Type of the token of whom nobody asks for one."""
 
 TransactionId = Annotated[
     str, typer.Argument(metavar="ID", help="The transactionId of the station, or what it begins with.")
@@ -253,6 +258,8 @@ async def start_transaction(
     max_time: MaxTime = 0.0,
 ) -> None:
     """Ask a station to start a transaction; `citrine transaction starts` shows what becomes of it."""
+    if kind != WITHOUT_TOKEN:
+        await warn_unknown_token(client, id_token, kind)
     request = remote_control.RequestStartTransactionRequest(id_token=IdToken(id_token=id_token, type=kind))
     if evse:
         request.evse_id = evse
@@ -291,7 +298,7 @@ async def list_starts(
         client.out.messages(starts)
         return
     client.out.table(
-        ["remote start", "station", "evse", "token", "state", "transaction", "asked", "problem"],
+        ["remote start", "station", "evse", "token", "state", "transaction", "ended", "asked", "problem"],
         (
             [
                 str(start.remote_start_id),
@@ -300,6 +307,7 @@ async def list_starts(
                 start.id_token.id_token,
                 enum_word(start, "state"),
                 PrefixId(start.transaction_id),
+                _end_words(start),
                 time_word(start, "create_time"),
                 start.problem,
             ]
@@ -307,6 +315,15 @@ async def list_starts(
         ),
         empty="no remote starts",
     )
+
+
+def _end_words(start: RemoteStart) -> str:
+    """Return why the transaction of a remote start ended: with what was said of its token where that was the reason."""
+    if not start.HasField("transaction_end_time"):
+        return ""
+    reason = enum_word(start, "stopped_reason") or "yes"
+    refused = start.HasField("token_status") and start.token_status != AUTHORIZATION_STATUS_ENUM_ACCEPTED
+    return f"{reason}: token {enum_word(start, 'token_status')}" if refused else reason
 
 
 async def stop_transaction(client: Client, transaction_id: TransactionId, station: StationOption = "") -> None:

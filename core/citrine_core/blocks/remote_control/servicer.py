@@ -4,11 +4,13 @@ Nothing is checked against what we believe of the station: an EVSE, a transactio
 here is the station's to refuse. What no station may be asked is refused here.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
 import grpc
 from sqlalchemy import Row
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine.api.v1 import remote_control_pb2 as pb
 from citrine.api.v1 import remote_control_pb2_grpc
@@ -16,6 +18,7 @@ from citrine.ocpp.v2 import remote_control_pb2 as ocpp
 from citrine.ocpp.v2.types_pb2 import ChargingProfile, IdToken
 from citrine_core.blocks.remote_control.repository import RemoteStartRepository
 from citrine_core.blocks.remote_control.starts import change, new_row
+from citrine_core.blocks.transactions.queries import find_ends
 from citrine_core.errors import CoreError, InvalidArgument, NotFound
 from citrine_core.ids import new_request_id
 from citrine_core.resources.stations import StationRepository
@@ -71,12 +74,12 @@ class RemoteControlServicer(remote_control_pb2_grpc.RemoteControlServiceServicer
     ) -> pb.RemoteStart:
         station_id = required("station_id", request.station_id)
         async with self._services.unit_of_work(read_only=True) as work:
-            row = await RemoteStartRepository(work.session).find(
-                caller(context).tenant_id, station_id, request.remote_start_id
-            )
-        if row is None:
-            raise NotFound("remote start", request.remote_start_id)
-        return _to_proto(row)
+            tenant_id = caller(context).tenant_id
+            row = await RemoteStartRepository(work.session).find(tenant_id, station_id, request.remote_start_id)
+            if row is None:
+                raise NotFound("remote start", request.remote_start_id)
+            (shown,) = await _to_protos(work.session, tenant_id, [row])
+        return shown
 
     async def ListRemoteStarts(
         self,
@@ -84,10 +87,12 @@ class RemoteControlServicer(remote_control_pb2_grpc.RemoteControlServiceServicer
         context: grpc.aio.ServicerContext[pb.ListRemoteStartsRequest, pb.ListRemoteStartsResponse],
     ) -> pb.ListRemoteStartsResponse:
         async with self._services.unit_of_work(read_only=True) as work:
+            tenant_id = caller(context).tenant_id
             rows, token = await RemoteStartRepository(work.session).list(
-                caller(context).tenant_id, open_page(request), station_id=request.station_id, state=request.state
+                tenant_id, open_page(request), station_id=request.station_id, state=request.state
             )
-        return pb.ListRemoteStartsResponse(remote_starts=[_to_proto(row) for row in rows], next_page_token=token)
+            shown = await _to_protos(work.session, tenant_id, rows)
+        return pb.ListRemoteStartsResponse(remote_starts=shown, next_page_token=token)
 
     async def RequestStopTransaction(
         self,
@@ -170,7 +175,14 @@ def _check_positive(field: str, value: int) -> None:
         raise InvalidArgument(field, "must be given and more than 0")
 
 
-def _to_proto(row: Row[Any]) -> pb.RemoteStart:
+async def _to_protos(session: AsyncSession, tenant_id: str, rows: Sequence[Row[Any]]) -> list[pb.RemoteStart]:
+    """Return requests with what became of their transactions."""
+    keys = {(row.station_id, row.transaction_id) for row in rows if row.transaction_id}
+    ends = await find_ends(session, tenant_id, keys)
+    return [_to_proto(row, ends.get((row.station_id, row.transaction_id))) for row in rows]
+
+
+def _to_proto(row: Row[Any], transaction: Row[Any] | None) -> pb.RemoteStart:
     group = None
     if row.group_id_token is not None:
         group = IdToken(id_token=row.group_id_token, type=row.group_id_token_type)
@@ -188,4 +200,7 @@ def _to_proto(row: Row[Any]) -> pb.RemoteStart:
         create_time=to_timestamp(row.create_time),
         update_time=to_timestamp(row.update_time),
         limit=Limit.of(row).to_proto(),
+        transaction_end_time=transaction.end_time if transaction is not None else None,
+        stopped_reason=transaction.stopped_reason if transaction is not None else None,
+        token_status=transaction.id_token_status if transaction is not None else None,
     )

@@ -16,6 +16,7 @@ from citrine_core.resources.tokens.queries import group_of
 
 __all__ = [
     "count_running",
+    "find_ends",
     "find_event_requests",
     "find_open",
     "find_open_of_tokens",
@@ -127,6 +128,25 @@ async def find_open_of_tokens(
         )
     )
     return rows.all()
+
+
+async def find_ends(
+    session: AsyncSession, tenant_id: str, keys: Collection[tuple[str, str]]
+) -> dict[tuple[str, str], Row[*tuple[Any, ...]]]:
+    """Return how far transactions are, by station and transaction.
+
+    Returns:
+        Of each that is known station_id, transaction_id, end_time, stopped_reason and id_token_status.
+    """
+    if not keys:
+        return {}
+    key = (_TABLE.station_id, _TABLE.transaction_id)
+    rows = await session.execute(
+        select(*key, _TABLE.end_time, _TABLE.stopped_reason, _TABLE.id_token_status).where(
+            _TABLE.tenant_id == tenant_id, one_of_keys(key, keys)
+        )
+    )
+    return {(row.station_id, row.transaction_id): row for row in rows}
 
 
 async def find_event_requests(

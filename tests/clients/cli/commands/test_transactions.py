@@ -105,6 +105,11 @@ def test_starts_are_listed(citrine: Cli, core: ScriptedCore) -> None:
     core.on("ListRemoteStarts", ListRemoteStartsResponse(remote_starts=[start]))
 
     assert citrine("transaction", "starts").lines[1].split() == ["7", "CS-1", "0A0B0C0D", "started", "T-1"]
+    start.transaction_end_time.FromJsonString("2030-01-01T00:00:00Z")
+    start.stopped_reason = ocpp.REASON_ENUM_DE_AUTHORIZED
+    start.token_status = AuthorizationStatusEnum.AUTHORIZATION_STATUS_ENUM_UNKNOWN
+    core.on("ListRemoteStarts", ListRemoteStartsResponse(remote_starts=[start]))
+    assert "  T-1          DeAuthorized: token Unknown" in citrine("transaction", "starts").lines[1]
     assert citrine("transaction", "starts", "--json").json[0]["remoteStartId"] == 7
 
 

@@ -23,8 +23,16 @@ from citrine.ocpp.codec import decode
 from citrine.ocpp.v2 import remote_control_pb2 as ocpp
 from citrine.ocpp.v2.availability_pb2 import HeartbeatRequest
 from citrine.ocpp.v2.reservation_pb2 import RESERVE_NOW_STATUS_ENUM_ACCEPTED, ReserveNowResponse
-from citrine.ocpp.v2.types_pb2 import EVSE, ChargingProfile, ChargingProfilePurposeEnum, IdToken, StatusInfo
-from tests.support.charging import started, updated
+from citrine.ocpp.v2.transactions_pb2 import REASON_ENUM_DE_AUTHORIZED
+from citrine.ocpp.v2.types_pb2 import (
+    AUTHORIZATION_STATUS_ENUM_UNKNOWN,
+    EVSE,
+    ChargingProfile,
+    ChargingProfilePurposeEnum,
+    IdToken,
+    StatusInfo,
+)
+from tests.support.charging import at, ended, started, updated
 from tests.support.core import PASSWORD, RunningCore
 from tests.support.fake_edge import FakeSession
 from tests.support.reservations import reserve_now
@@ -151,6 +159,27 @@ async def test_F02_FR_01_a_start_whose_transaction_does_not_name_it_is_found(
     states = {number: ((one := await found(api, number)).state, one.transaction_id) for number in (5, 6, 7)}
     begun = pb.REMOTE_START_STATE_STARTED
     assert states == {5: (begun, "T-1"), 6: (pb.REMOTE_START_STATE_ACCEPTED, ""), 7: (begun, "T-2")}
+
+
+async def test_a_start_shows_how_its_transaction_ended(
+    station: FakeSession, api: "RemoteControlServiceAsyncStub"
+) -> None:
+    """The token is unknown here: the station ends what it began (E05.FR.10)."""
+    for number in (1, 2):
+        await api.RequestStartTransaction(start(remote_start_id=number))
+    await station.call(started(0, info={"remote_start_id": 1}, id_token=CARD.id_token))
+    running = await found(api, 1)
+    assert (running.state, running.HasField("transaction_end_time")) == (pb.REMOTE_START_STATE_STARTED, False)
+    await station.call(ended(1, info={"stopped_reason": REASON_ENUM_DE_AUTHORIZED}))
+
+    listed = (await api.ListRemoteStarts(pb.ListRemoteStartsRequest())).remote_starts
+
+    over, open_one = sorted(listed, key=lambda one: one.remote_start_id)
+    assert over == await found(api, 1)
+    assert (over.state, over.transaction_end_time) == (pb.REMOTE_START_STATE_STARTED, at(1))
+    assert (over.stopped_reason, over.token_status) == (REASON_ENUM_DE_AUTHORIZED, AUTHORIZATION_STATUS_ENUM_UNKNOWN)
+    assert not open_one.HasField("transaction_end_time")
+    assert not open_one.HasField("stopped_reason")
 
 
 async def test_a_start_begins_one_transaction_only(station: FakeSession, api: "RemoteControlServiceAsyncStub") -> None:
