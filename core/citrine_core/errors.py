@@ -218,4 +218,4 @@ class Stopping(CoreError):
     status = grpc.StatusCode.UNAVAILABLE
 
     def __str__(self) -> str:
-        return "this process is stopping"
+        return "the core is stopping"

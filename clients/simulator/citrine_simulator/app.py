@@ -24,6 +24,7 @@ from citrine_simulator.scenarios import ChargePlan, charge, drain, lose_connecti
 from citrine_simulator.schemas import Schemas
 from citrine_simulator.station import Station
 from citrine_simulator.store import Store
+from citrine_simulator.trouble import Trouble
 
 __all__ = ["main"]
 
@@ -135,10 +136,14 @@ async def _careful(options: Options, output: Output, stop: asyncio.Event) -> int
     faults = options.scenario == "faults"
     plan = ChargePlan(options.session, 0.0 if faults else options.pause)
     connected: set[str] = set()
+    # Where it ends by itself, its end says what went wrong.
+    trouble = Trouble(options.fleet.url) if options.duration is None else None
 
     def on_event(event: Event) -> None:
         if event.name == "connected":
             connected.add(event.station_id)
+        if trouble is not None:
+            trouble.event(event)
         output.event(event)
 
     async with contextlib.AsyncExitStack() as cleanup:

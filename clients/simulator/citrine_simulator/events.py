@@ -30,7 +30,8 @@ class Event:
     fields: dict[str, Any] = field(default_factory=dict)
 
     def __str__(self) -> str:
-        more = "".join(f" {key}={value}" for key, value in self.fields.items() if value is not None)
+        fields = {key: round(value, 3) if type(value) is float else value for key, value in self.fields.items()}
+        more = "".join(f" {key}={value}" for key, value in fields.items() if value is not None)
         return f"{self.time:%H:%M:%S} {self.station_id} {self.name.replace('_', ' ')}{more}"
 
 

@@ -3,6 +3,7 @@ import base64
 import json
 import signal
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,8 @@ import pytest
 import citrine_simulator
 from citrine_simulator import read_journal
 from citrine_simulator.app import main
+from citrine_simulator.events import Event
+from citrine_simulator.trouble import Trouble
 from tests.clients.simulator.csms import Csms
 
 
@@ -97,6 +100,42 @@ async def test_a_signal_ends_it_in_order(csms: Csms, tmp_path: Path) -> None:
     assert await asyncio.wait_for(simulator.wait(), 10) == 0
     assert csms.of("TransactionEvent")[-1]["eventType"] == "Ended"
     assert read_journal(tmp_path / "journal").pending == set()
+
+
+@pytest.mark.parametrize("stations", ["1", "3"])
+async def test_who_waits_for_a_csms_is_told_so(csms: Csms, stations: str) -> None:
+    simulator = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "citrine_simulator", "--url", "ws://127.0.0.1:1", "--stations", stations),
+        env={"PYTHONPATH": str(Path(citrine_simulator.__file__).parents[1])},
+        stderr=asyncio.subprocess.PIPE,
+    )
+    assert simulator.stderr is not None
+
+    async with asyncio.timeout(30):
+        said = await simulator.stderr.readline()
+    simulator.send_signal(signal.SIGTERM)
+    _, more = await asyncio.wait_for(simulator.communicate(), 30)
+
+    told = "citrine simulate: no CSMS answers at ws://127.0.0.1:1; trying again until it does, or Ctrl-C\n"
+    assert (said.decode(), more.decode()) == (told, "")
+
+
+def test_who_is_refused_is_told_so_once(capsys: pytest.CaptureFixture[str]) -> None:
+    trouble = Trouble("ws://127.0.0.1:1")
+    for name, station, status in (
+        ("refused", "CS-1", 401),
+        ("refused", "CS-2", 401),
+        ("refused", "CS-1", 503),
+        ("connected", "CS-1", 0),
+        ("refused", "CS-1", 503),
+    ):
+        trouble.event(Event(datetime.now(UTC), station, name, {"status": status}))
+
+    assert [line.split(": ")[1] for line in capsys.readouterr().err.splitlines()] == [
+        "CS-1 is refused with HTTP status 401",
+        "CS-1 is refused with HTTP status 503",
+        "CS-1 is refused with HTTP status 503",
+    ]
 
 
 async def test_a_fleet_is_run_from_its_file_and_reported(
