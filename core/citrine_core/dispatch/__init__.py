@@ -1,4 +1,4 @@
-"""Batches in, one database transaction, answers out; what binds handlers to messages."""
+"""Dispatch: items are batched, handled in one database transaction, and answered after its commit."""
 
 from citrine_core.dispatch.calls import (
     Answered,

@@ -1,4 +1,4 @@
-"""What a handler is given and may give, and the marks that bind it to a message."""
+"""Arguments and results of handlers, and the decorators that bind a handler to a message."""
 
 import enum
 import hashlib
@@ -30,22 +30,21 @@ Method = TypeVar("Method", bound=Callable[..., Any])
 
 @dataclass(slots=True)
 class Call(Generic[RequestT]):
-    """One CALL (or SEND) of a station, which passed the schema of its OCPP version."""
+    """One CALL (or SEND) of a station, valid by the schema of its OCPP version."""
 
     tenant_id: str
     station_id: str
     epoch: int
-    """Number of the session it came by."""
+    """Epoch of the session that it came by."""
     message_id: str
     """Chosen by the station; not unique over time."""
     message: RequestT
     receive_time: datetime
-    """When the edge read it, UTC."""
+    """When the edge read it, in UTC."""
     finding: Any = None
-    """What the block's inquirer found out before the transaction of the database. None: it was not asked."""
+    """Result of the block's inquirer, from before the transaction. None: the inquirer was not asked."""
     repeated: bool = False
-    """Set by a handler with `own_key` where it handled the message before: it is answered as then, and observers are
-    not told again."""
+    """Set by a handler with `own_key` if it handled the message before. Observers are then not called again."""
 
 
 @dataclass(slots=True)
@@ -58,15 +57,15 @@ class Answered(Generic[RequestT, ResponseT]):
     request: RequestT
     response: ResponseT
     receive_time: datetime
-    """When the edge read the answer, UTC."""
+    """When the edge read the answer, in UTC."""
 
 
 class CallRefused(Exception):
-    """Raised or returned by a handler: the station is answered CALLERROR, and nothing is stored of its call.
+    """Raised or returned by a handler to answer CALLERROR; nothing of the call is stored.
 
     Args:
         code: Error code of OCPP-J, e.g. "SecurityError".
-        description: One sentence for the makers of the station, without internals.
+        description: One sentence for the vendor of the station, without internals.
     """
 
     def __init__(self, code: str, description: str) -> None:
@@ -76,24 +75,24 @@ class CallRefused(Exception):
 
 
 class Deduplication(enum.Enum):
-    """By what a message is recognised that was handled before. Edges send again what they have no answer to."""
+    """How a message that was handled before is recognised. Edges resend calls that were not answered."""
 
     BY_CALL = "call"
-    """By the identity that the edge gave to the call. A station that sends the message again makes another call."""
+    """By the identity that the edge gave to the call. A message that the station resends is another call."""
     BY_KEY = "key"
-    """By its content, under whatever identity it comes."""
+    """By its content, whatever its identity."""
     NOT_NEEDED = "not needed"
-    """Nothing is written, so that it may be handled again."""
+    """The handler writes nothing, so the message may be handled again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """What a decorator wrote on a handler."""
+    """The mark that a decorator set on a handler."""
 
     kind: str
     """"call", "answer", "failure" or "vendor"."""
     message: Any
-    """Message class (of a failure: of the request), or for a vendor its (vendorId, messageId or None)."""
+    """Message class (for a failure: that of the request), or for a vendor (vendorId, messageId or None)."""
     batched: bool = False
     writes: bool = True
     once: Callable[[Any], str] | None = None
@@ -101,7 +100,7 @@ class Mark:
 
     @property
     def deduplication(self) -> Deduplication:
-        """By what a message is recognised that was handled before."""
+        """How a message that was handled before is recognised."""
         if self.once is not None or self.own_key:
             return Deduplication.BY_KEY
         return Deduplication.BY_CALL if self.writes else Deduplication.NOT_NEEDED
@@ -119,7 +118,7 @@ def _mark(mark: Mark) -> Callable[[Method], Method]:
 
 
 def marks_of(method: object) -> tuple[Mark, ...]:
-    """Return what decorators wrote on a method; nothing for one without."""
+    """Return the marks of a method; empty if it has none."""
     found: tuple[Mark, ...] = getattr(method, _MARKS, ())
     return found
 
@@ -132,45 +131,44 @@ def handles(
     once: Callable[[RequestT], str] | None = None,
     own_key: bool = False,
 ) -> Callable[[Method], Method]:
-    """Mark a method as the one that handles a message of stations.
+    """Mark a method as the handler of a message of stations.
 
-    A call that an edge sends again, because it does not know what became of it, is not handled twice: it is answered
-    as before. That is found out by the identity of the call, at the cost of a statement for each batch, unless the
-    method is marked otherwise.
+    A call that an edge resends is deduplicated: the handler runs once, and the resent call is answered as before. By
+    default this uses the identity of the call, which costs one statement per batch.
 
     Args:
         message: Request class of `citrine.ocpp.v2`.
         batched: The method is `async (work, calls) -> answers`, with calls of one tenant and as many answers
             in the same order, each a response or a CallRefused. Otherwise it is `async (work, call) -> answer`.
-        writes: False for a method that only reads; then it may run where nothing can be written.
-        once: Returns what makes two messages of one station the same. A message seen before is not handled
-            again, but answered as it was, also where the station sent it again under another message id.
-        own_key: The method itself recognises a message that it handled before, under whatever identity it comes:
-            it answers it as before, has no second effect, and sets `Call.repeated`.
+        writes: False for a method that only reads. It may run in a read-only transaction.
+        once: Returns the business key of a message. Of two messages of a station with one key only the first is
+            handled; the second is answered as the first, even if the station resent it under another message id.
+        own_key: The method itself deduplicates messages by a business key: it answers a duplicate as before, without
+            a second effect, and sets `Call.repeated`.
     """
     return _mark(Mark("call", message, batched, writes, once, own_key))
 
 
 def handles_answer(message: type[ResponseT]) -> Callable[[Method], Method]:
-    """Mark a method `async (work, answered) -> None` as one that is told what stations answer to a command."""
+    """Mark a method `async (work, answered) -> None`, which is called with the answers of stations to a command."""
     return _mark(Mark("answer", message))
 
 
 def handles_failure(message: type[RequestT]) -> Callable[[Method], Method]:
-    """Mark a method `async (work, failed) -> None` as one that is told of commands that end without an answer."""
+    """Mark a method `async (work, failed) -> None`, which is called with commands that end without an answer."""
     return _mark(Mark("failure", message))
 
 
 def handles_vendor(vendor_id: str, message_id: str | None = None) -> Callable[[Method], Method]:
-    """Mark a method as the one that answers a vendor's DataTransfer.
+    """Mark a method as the handler of a vendor's DataTransfer.
 
-    The method is `async (work, call) -> DataTransferResponse`. Without a message id it gets all of the vendor's
-    messages that have no handler of their own (P02). It runs once for a call, however often the edge sends that; but
-    again where the database rolled back what it did, so that effects outside of `work` belong behind its commit.
+    The method is `async (work, call) -> DataTransferResponse`. Without a message id it handles all of the vendor's
+    messages without a handler of their own (P02). A resent call is deduplicated. The method runs again if its
+    transaction was rolled back, so effects outside of `work` must wait for `work.after_commit`.
     """
     return _mark(Mark("vendor", (vendor_id, message_id)))
 
 
 def content_key(message: Message) -> str:
-    """Return what makes two messages the same that have nothing but their content: all of it, its times included."""
+    """Return a key of the whole content of a message, times included, for messages without a business key."""
     return hashlib.blake2b(message.SerializeToString(deterministic=True), digest_size=16).hexdigest()

@@ -1,7 +1,7 @@
-"""Calls that an edge sends again: recognised by how it names them, and answered as before.
+"""Deduplication of calls that an edge resends, by the identity that the edge gave to them.
 
-An edge sends a call again when it does not know what became of it: its link was lost, or its core did not commit. The
-first may have been handled, may be under way on another core, or may never have arrived.
+An edge resends a call if its link ended, or if its core could not commit. The first copy may have been handled, may be
+in progress on another core, or may never have arrived.
 """
 
 import logging
@@ -22,15 +22,15 @@ logger = logging.getLogger(__name__)
 
 
 def key_of(item: Item) -> CallKey:
-    """Return the identity of a call, as its edge named it."""
+    """Return the identity that the edge gave to a call."""
     return CallKey(item.tenant_id, item.station_id, item.content.session.epoch, item.content.id)
 
 
 async def find_answered(unit_of_work: UnitOfWorkFactory, calls: Collection[CallKey]) -> set[CallKey]:
-    """Return those of some calls that were handled already, as far as is committed.
+    """Return those calls that are already handled and committed.
 
     Raises:
-        DatabaseUnavailable: When that can't be looked up.
+        DatabaseUnavailable: When the database does not answer.
     """
     async with unit_of_work(read_only=True) as work:
         newest = await AnsweredCalls(work.session).find_all({call.station for call in calls})
@@ -38,14 +38,14 @@ async def find_answered(unit_of_work: UnitOfWorkFactory, calls: Collection[CallK
 
 
 class Claims:
-    """The calls that one transaction handles, each claimed before its handler runs and answered after.
+    """The claims of one transaction on calls: each is claimed before its handler runs, and answered after.
 
-    A claim locks the row of the call's station. So of two cores that are given the same call the second waits until
-    the first committed, or rolled back, and its handler does not run meanwhile. The rows are stored with what the
-    handlers store: a call whose row is there was handled, and its answer is in the row.
+    A claim locks the row of the call's station. If two cores receive the same call, the second waits until the first
+    committed or rolled back; its handler does not run meanwhile. The rows are committed together with the changes of
+    the handlers: if a call has a row, it was handled, and the row contains its answer.
 
     Args:
-        work: The transaction. What is claimed in it is claimed for as long as it is committed.
+        work: The transaction. Its rollback releases the claims.
         clock: Returns the time now.
     """
 
@@ -57,13 +57,13 @@ class Claims:
         self._answers: dict[tuple[str, str], bytes] = {}
 
     async def claim(self, items: Sequence[Item]) -> list[Item]:
-        """Claim calls and return those to handle; the others are answered as before, after the commit.
+        """Claim calls, and return those to handle. The others are duplicates, which are answered after the commit.
 
-        Of a call that is there twice, the later item is answered: it came by the newer link.
+        If a call occurs twice in the batch, the later item is answered, because it came by the newer link.
         """
         newest = {key_of(item): item for item in items}
         rounds: list[dict[tuple[str, str], CallKey]] = []
-        # An edge has one call of a station out. It may send the next one before a core has seen a repetition.
+        # An edge has one call of a station in flight. The next one may overtake a duplicate of the last.
         for key in sorted(newest):
             free = next((one for one in rounds if key.station not in one), None)
             if free is None:
@@ -79,13 +79,13 @@ class Claims:
         return [item for key, item in newest.items() if key in fresh]
 
     def answered(self, item: Item, answer: Downstream) -> None:
-        """Take note of what a claimed call is answered; not needed where nothing is set in the response."""
+        """Record the answer to a claimed call. Not needed for a response without any field."""
         key = key_of(item)
         if self._claimed.get(key.station) == key:
             self._answers[key.station] = answer.SerializeToString()
 
     async def store(self) -> None:
-        """Store the answers, at the end of the transaction."""
+        """Store the recorded answers, at the end of the transaction."""
         await self._repository.store_answers(self._answers)
 
     async def _answer_again(self, items: Iterable[Item]) -> None:
@@ -98,7 +98,7 @@ class Claims:
                 logger.info("a call that came again is answered as before", extra=extra)
                 self._work.after_commit(partial(_reply, item, self._stored_answer(item, newest)))
             else:
-                # Its edge has the answer, or it would not have sent the next call; or the session is over.
+                # The edge sent a later call, so it has this answer, or the session is over.
                 logger.info("a call that was answered long ago is dropped", extra=extra)
 
     def _stored_answer(self, item: Item, newest: NewestCall) -> Downstream:
@@ -106,18 +106,18 @@ class Claims:
             return _empty_answer(item.content)
         answer = Downstream.FromString(newest.answer)
         if answer.answer.response.HasField("boot_notification"):
-            # Stations set their clocks by it.
+            # Stations set their clocks by this time, so it must be the present one.
             answer.answer.response.boot_notification.current_time.FromDatetime(self._clock())
         return answer
 
 
 def _reply(item: Item, answer: Downstream) -> None:
-    # By the newest link, should that change until the commit.
+    # Looks up `item.reply` only now, because the link may be replaced before the commit.
     item.reply(answer)
 
 
 def _empty_answer(call: StationCall) -> Downstream:
-    """Return an answer in which nothing is set, as most are."""
+    """Return the answer to a call whose response has no field set, as most have."""
     action = action_of(unwrap(call.request))
     assert action.response is not None, "a CALL has an answer"
     return Downstream(answer=Answer(id=call.id, response=wrap_response(action.response())))

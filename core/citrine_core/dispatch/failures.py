@@ -1,4 +1,4 @@
-"""How a command ended without an answer that can be used, and what that means: the one place that says so."""
+"""How a command ended without a valid answer, and what follows from it. The only place that interprets this."""
 
 import enum
 from dataclasses import dataclass
@@ -14,11 +14,11 @@ __all__ = ["CommandEnd", "Failed"]
 RequestT = TypeVar("RequestT", bound=Message)
 
 _UNKNOWN_TO_STATION = frozenset({"NotSupported", "NotImplemented"})
-"""Codes of a CALLERROR after which the station is not asked again: it does not know the action, or not do it."""
+"""Codes of a CALLERROR by which a station says that it does not know, or not support, the action."""
 
 
 class CommandEnd(enum.Enum):
-    """How a command ended, as far as it matters for what the station did."""
+    """How a command ended, by what the station may have done."""
 
     UNREACHED = "unreached"
     """Never written: the station was off, or busy with other commands for too long."""
@@ -36,10 +36,10 @@ class CommandEnd(enum.Enum):
 
 @dataclass(slots=True)
 class Failed(Generic[RequestT]):
-    """One command that ended without an answer of the station that can be used.
+    """One command that ended without a valid answer of the station.
 
-    What its end means is asked by the properties, never told from `state` or `code`: a station may answer CALLERROR
-    with any code, and what Citrine found out itself has codes of its own.
+    Handlers must use the properties, and never interpret `state` or `code`: a station may answer CALLERROR with any
+    code, and Citrine has codes of its own.
     """
 
     tenant_id: str

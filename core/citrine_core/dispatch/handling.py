@@ -1,4 +1,4 @@
-"""The stage that hands what stations send to the handlers of the functional blocks."""
+"""The stage that passes messages of stations to the handlers of the functional blocks."""
 
 import hashlib
 import logging
@@ -43,15 +43,15 @@ NewestSessions = Callable[[UnitOfWork, str, set[str]], Awaitable[Mapping[str, tu
 """Returns the newest session of each of a tenant's stations: its epoch, and whether it is stored as open."""
 
 OnUnopened = Callable[[UnitOfWork, Sequence[Item]], Awaitable[None]]
-"""Is told of messages whose session is the newest of its station and not stored as open."""
+"""Called with messages whose session is the newest of its station, and not stored as open."""
 
 
 Groups = dict[tuple[str, type[Message]], list[tuple[Item, Call[Any]]]]
-"""Items of a batch with what handlers are given of them, by tenant and class of the message."""
+"""Items of a batch with the calls for handlers, by tenant and class of the message."""
 
 
 OnAccepted = Callable[[UnitOfWork, str, Sequence[str]], Awaitable[None]]
-"""Is told of stations of a tenant."""
+"""Called with stations of a tenant."""
 
 
 class HandlingStage:
@@ -61,11 +61,11 @@ class HandlingStage:
         routes: The handlers.
         newest_sessions: Finds the newest session of stations.
         clock: Returns the time now.
-        on_accepted: Told of stations of a tenant whose BootNotification is answered Accepted, in the transaction
-            that stores it.
-        observers: Told of all messages that were handled and not refused, once of each.
-        on_unopened: Told, before it is handled, of a message that comes before the report that its session opened,
-            which may go by another core.
+        on_accepted: Called with the stations of a tenant whose BootNotification is answered Accepted, in the same
+            transaction.
+        observers: Called once with each message that was handled and not refused.
+        on_unopened: Called, before the message is handled, with a message that arrives before the report that its
+            session opened. That report may go to another core.
     """
 
     kinds = (StationCall, StationSend)
@@ -91,15 +91,15 @@ class HandlingStage:
         """Return whether the handler of the message writes, or an observer may."""
         if item.content.request.WhichOneof("message") in self._writing:
             return True
-        # Of a message that says nothing, observers have nothing to write.
+        # Observers write nothing for a message without any field.
         return bool(self._observers) and unwrap(item.content.request).ByteSize() > 0
 
     def forget_in_outage(self, item: Item) -> bool:
-        """Forget calls, which the edge sends again; nobody sends a SEND again."""
+        """Forget calls, which the edge resends. Nobody resends a SEND."""
         return isinstance(item.content, StationCall)
 
     async def run(self, work: UnitOfWork, items: Sequence[Item]) -> None:
-        """Handle all, grouped by tenant and action."""
+        """Handle all items, grouped by tenant and action."""
         groups: Groups = defaultdict(list)
         for item in await self._current(work, items):
             call = to_call(item)
@@ -125,7 +125,7 @@ class HandlingStage:
             await claims.store()
 
     async def poisoned(self, work: UnitOfWork | None, item: Item, error: Exception) -> None:
-        """Answer InternalError, once the message is kept for people to look at."""
+        """Store the message for people to examine, and answer InternalError."""
         claims = None
         if work is not None:
             if isinstance(item.content, StationCall):
@@ -150,9 +150,9 @@ class HandlingStage:
             item.reply(_refusal(item.content.id, answer))
 
     async def _claim(self, work: UnitOfWork, groups: Groups) -> Claims | None:
-        """Claim the calls that nothing but their identity tells from a repetition, and leave out those handled before.
+        """Claim the calls that are deduplicated by their identity, and remove those handled before from the groups.
 
-        Costs nothing where there is none, as in most batches of transaction events.
+        Free of cost if there are none, as in most batches of transaction events.
         """
         claimed = {key: pairs for key, pairs in groups.items() if self._is_claimed(key[1])}
         items = [
@@ -191,10 +191,10 @@ class HandlingStage:
                 await observe(work, handled)
 
     async def _current(self, work: UnitOfWork, items: Sequence[Item]) -> list[Item]:
-        """Return the items whose session is the newest of its station; the others get no answer.
+        """Return the items whose session is the newest of its station. The others are not answered.
 
-        Their station has a newer websocket, on which it repeats what was not answered, or it was removed. The edge
-        may not know, so it is told to close the old one.
+        The station of the others has a newer websocket, over which it resends what was not answered, or it was
+        removed. The edge may not know, so it gets a Disconnect for the old session.
         """
         stations: dict[str, set[str]] = defaultdict(set)
         for item in items:
@@ -213,7 +213,7 @@ class HandlingStage:
                 session = item.content.session
                 disconnect = Disconnect(session=session, code=1000, reason="the session is not valid any more")
                 work.after_commit(partial(item.reply, Downstream(disconnect=disconnect)))
-        # In a transaction that only reads, nothing can be stored of it; what writes comes soon.
+        # A read-only transaction can't store it. A later batch that writes will.
         if unopened and self._on_unopened is not None and any(map(self.writes, items)):
             await self._on_unopened(work, unopened)
         return current
@@ -249,7 +249,7 @@ def _digest(action: str, key: str) -> str:
 
 
 def to_call(item: Item) -> Call[Any]:
-    """Return what handlers are given of an item."""
+    """Return the call for handlers of an item."""
     content = item.content
     return Call(
         item.tenant_id,

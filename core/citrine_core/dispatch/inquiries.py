@@ -1,7 +1,7 @@
-"""What has to be asked outside before a message is handled.
+"""Inquiries: questions to other systems that must be answered before a message is handled.
 
-Whoever is asked may be slow. So it happens before the message comes to its lane: no database transaction is open
-meanwhile, and no other station waits. A station's own next message waits in the edge, which sends one at a time.
+Other systems may be slow. Inquiries therefore run before the message is submitted to its lane: no database transaction
+is open meanwhile, and no other station waits. The station's next message waits in the edge, which sends one at a time.
 """
 
 import asyncio
@@ -26,24 +26,24 @@ __all__ = ["Inquirer", "Inquiries"]
 logger = logging.getLogger(__name__)
 
 MOST_TOGETHER = 256
-"""Messages of one question at most."""
+"""Largest number of messages in one question."""
 
 MOST_OF_ONE = 16
-"""Questions of one tenant to one inquirer at a time; what comes meanwhile goes into the next ones."""
+"""Concurrent questions of one tenant to one inquirer. Messages that arrive meanwhile form the next questions."""
 
 MOST_UNDER_WAY = 64
-"""Questions at a time, but for the first of each tenant to each inquirer, which never waits for those of others."""
+"""Concurrent questions in total. The first one of each tenant to each inquirer is always allowed."""
 
 LONGEST_TIME = 60.0
-"""Seconds after which an inquirer counts as failed, whatever it waits for."""
+"""Seconds after which an inquirer counts as failed."""
 
 
 FindAnswered = Callable[[Collection[CallKey]], Awaitable[Collection[CallKey]]]
-"""`await find_answered(keys)` returns those of the calls that are answered already."""
+"""`await find_answered(keys)` returns those calls that are already answered."""
 
 
 class Inquirer(Protocol):
-    """Asks outside what a block needs to know of messages. What it finds is `Call.finding` of the handler."""
+    """Asks other systems on behalf of a block. Its results become `Call.finding` of the handler."""
 
     @property
     def messages(self) -> frozenset[type[Message]]:
@@ -186,7 +186,7 @@ class Inquiries:
                     by_place = dict(zip(asked, found, strict=True))
                     findings = [by_place.get(place) for place in range(len(batch))]
         except Exception as error:
-            # The handlers decide by what they know themselves.
+            # The handlers then decide without a finding.
             logger.error("an inquiry failed", exc_info=error)
         finally:
             self._under_way[key] -= 1

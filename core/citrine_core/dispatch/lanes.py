@@ -1,4 +1,4 @@
-"""Lanes: what waits while a transaction is under way goes into the next one."""
+"""Lanes: queues of items, each with one transaction at a time. Items that wait during it form the next batch."""
 
 import asyncio
 import time
@@ -13,33 +13,33 @@ from citrine.edge.v1.link_pb2 import Downstream
 __all__ = ["Item", "Lane", "Lanes"]
 
 MAX_WAITING = 20_000
-"""Items that may wait in a lane before the links are read no further."""
+"""Items in a lane above which backpressure begins: links are no longer read."""
 
 
 @dataclass(slots=True)
 class Item:
-    """One thing to do for a station within a batch."""
+    """One unit of work for a station, handled within a batch."""
 
     tenant_id: str
     station_id: str
     content: Any
-    """What it is: a message of `citrine.edge.v1`, or an object of the core's own; its class chooses the stage."""
+    """A message of `citrine.edge.v1`, or an object of the core's own. Its class selects the stage."""
     reply: Callable[[Downstream], None]
-    """Sends something back to where the item came from. To be called after the commit only."""
+    """Sends an item back to the sender. Must be called only after the commit."""
     finding: Any = None
-    """What an inquirer found out about it (see inquiries). None: nobody was asked."""
+    """Result of an inquirer (see inquiries). None: no inquirer was asked."""
     forgotten: bool = False
-    """True once it was dropped at the begin of an outage, because its sender sends it again."""
+    """True once it was dropped at the start of an outage, because its sender resends it."""
 
 
 class Lane:
-    """The queue of some stations. One task dequeues, anybody puts."""
+    """The queue of some stations, with any number of producers and one consumer task."""
 
     def __init__(self) -> None:
         self.has_capacity = asyncio.Event()
         """Cleared while too many items wait."""
         self.idle = asyncio.Event()
-        """Set while nothing waits and nothing is under way."""
+        """Set while no item waits or is in progress."""
         self._waiting: deque[Item] = deque()
         self._under_way = 0
         self._filled_since = 0.0
@@ -48,7 +48,7 @@ class Lane:
         self.has_capacity.set()
 
     def __len__(self) -> int:
-        """Return how many items wait or are under way."""
+        """Return how many items wait or are in progress."""
         return len(self._waiting) + self._under_way
 
     def put(self, item: Item) -> None:
@@ -62,9 +62,9 @@ class Lane:
             self.has_capacity.clear()
 
     async def dequeue(self, most: int) -> tuple[list[Item], float]:
-        """Wait until something waits; return so many items at most, and the seconds that the first of them waited.
+        """Wait for items; return at most so many, and the seconds that the first of them waited.
 
-        They are under way until `done`.
+        They count as in progress until `done`.
         """
         if not self._waiting:
             self.idle.set()
@@ -79,14 +79,14 @@ class Lane:
         return batch, waited
 
     def done(self) -> None:
-        """Say that what was dequeued is done, or put back."""
+        """Mark the dequeued items as done, or as put back."""
         self._under_way = 0
 
     def put_back(self, items: Sequence[Item], is_forgotten: Callable[[Item], bool]) -> tuple[int, int]:
-        """Put back what could not be done, before all that waits; mark and drop of both what may be forgotten.
+        """Requeue items at the front, then mark and drop all items, old and new, that may be forgotten.
 
         Returns:
-            How many wait, and how many were dropped.
+            The number of items that wait now, and of those that were dropped.
         """
         everything = [*items, *self._waiting]
         self._waiting.clear()
@@ -99,14 +99,14 @@ class Lane:
 
 
 class Lanes:
-    """Items that wait to be done, those of one station in one lane, in their order.
+    """The queues between producers of items and the dispatcher. All items of a station are in one lane, in order.
 
-    Whoever has something for a station submits it here; a dispatcher empties it. It needs nothing, so it is made before
-    both. Everything is called from the event loop's thread; `submit` returns at once, and may be called from anywhere,
-    also while an item of the same station is under way.
+    Producers call `submit`; the dispatcher dequeues. It has no dependencies, so it is created before both. All methods
+    must be called on the event loop's thread. `submit` never blocks, and may be called from anywhere, even while an
+    item of the same station is in progress.
 
     Args:
-        count: How many. Stations are spread over them, and each has a transaction of its own.
+        count: Number of lanes. Stations are spread over them, and each lane has its own transactions.
     """
 
     def __init__(self, count: int = 1) -> None:
@@ -116,21 +116,21 @@ class Lanes:
         return iter(self._lanes)
 
     def submit(self, item: Item) -> None:
-        """Queue an item behind those of the same station."""
+        """Queue an item behind the other items of its station."""
         self._lanes[self._number_of(item)].put(item)
 
     async def wait_for_capacity(self) -> None:
-        """Wait while too many items wait; links are not read meanwhile."""
+        """Wait until every lane has capacity. Links are not read meanwhile, which is the backpressure on edges."""
         for lane in self._lanes:
             await lane.has_capacity.wait()
 
     @property
     def waiting(self) -> int:
-        """How many items wait or are under way."""
+        """How many items wait or are in progress."""
         return sum(len(lane) for lane in self._lanes)
 
     async def drained(self) -> None:
-        """Wait until nothing waits and nothing is under way."""
+        """Wait until no item waits or is in progress."""
         for lane in self._lanes:
             await lane.idle.wait()
 

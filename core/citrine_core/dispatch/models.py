@@ -1,4 +1,4 @@
-"""Tables of the dispatcher: messages and calls that are handled once, and those that nobody could handle."""
+"""Tables of the dispatcher: deduplicated messages and calls, and poisoned messages."""
 
 from datetime import datetime
 
@@ -11,7 +11,7 @@ __all__ = ["AnsweredCall", "HandledMessage", "PoisonedMessage"]
 
 
 class HandledMessage(Model):
-    """The reply to a message that must have its effect once, under the message's business key."""
+    """The reply to a message that must have its effect only once, by the message's business key."""
 
     __tablename__ = "handled_messages"
     __table_args__ = (Index(None, "handle_time"),)
@@ -25,7 +25,7 @@ class HandledMessage(Model):
 
 
 class PoisonedMessage(Model):
-    """A message that failed by itself, kept whole so that nothing that a station said is lost."""
+    """A message that failed by itself, retained in full so that nothing that a station sent is lost."""
 
     __tablename__ = "poisoned_messages"
     __table_args__ = (Index(None, "tenant_id", "station_id", "id"),)
@@ -40,7 +40,7 @@ class PoisonedMessage(Model):
 
 
 class AnsweredCall(Model):
-    """The newest call of a station that is recognised by how its edge names it, with its answer."""
+    """The newest call of a station that is deduplicated by its identity, with its answer."""
 
     __tablename__ = "answered_calls"
 

@@ -23,7 +23,7 @@ _ADD = BulkInsert(
 
 
 class HandledMessages:
-    """Replies under the business key of what they answer."""
+    """Replies to deduplicated messages, by business key."""
 
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
@@ -42,15 +42,15 @@ class HandledMessages:
         """Store replies to what was not handled before.
 
         Raises:
-            IntegrityError: When another core handled one of the messages in the meantime. It is not ignored: then
-                the message would have its effect twice. Done again, all find what that core stored.
+            IntegrityError: When another core handled one of the messages meanwhile. The caller must roll back, or
+                the message would have its effect twice. The next try finds the reply of the other core.
         """
-        # In one order everywhere, so that two cores don't wait for each other.
+        # Sorted, so that two cores can't deadlock.
         rows = [(tenant_id, *key, reply, handle_time) for key, reply in sorted(replies.items())]
         await _ADD.execute(self._session, rows)
 
     async def remove_before(self, time: datetime, limit: int) -> bool:
-        """Forget replies that no station will ask for again, at most so many; return False where there were none."""
+        """Delete at most so many old replies; return False if there were none."""
         table = HandledMessage.metadata.tables["handled_messages"]
         key = table.primary_key.columns
         old = select(*key).where(table.c.handle_time < time).limit(limit)
@@ -59,7 +59,7 @@ class HandledMessages:
 
 
 class CallKey(NamedTuple):
-    """Identity of a call, as its edge names it."""
+    """Identity of a call, given by its edge."""
 
     tenant_id: str
     station_id: str
@@ -68,7 +68,7 @@ class CallKey(NamedTuple):
 
     @property
     def station(self) -> tuple[str, str]:
-        """Tenant and station: of each there is one row."""
+        """Tenant and station, the key of the row."""
         return (self.tenant_id, self.station_id)
 
 
@@ -87,13 +87,13 @@ class AnsweredCalls:
         self._session = session
 
     async def claim_all(self, calls: Collection[CallKey]) -> set[tuple[str, str]]:
-        """Store calls, at most one of a station, and return the stations of those that were not stored before.
+        """Store calls, at most one per station; return the stations whose call was not stored before.
 
-        Waits for transactions of other cores that claimed a call of one of the stations; what they committed counts.
-        The rows are locked until the transaction ends, whether they were stored before or not.
+        Waits for transactions of other cores that claimed a call of one of the stations, and sees what they committed.
+        All rows stay locked until the transaction ends, whether the call was stored before or not.
         """
         connection = await self._session.connection()
-        # In one order everywhere, so that two cores don't wait for each other.
+        # Sorted, so that two cores can't deadlock.
         packed = pack(tuple(call) for call in sorted(calls))
         rows: Sequence[Any] = (await connection.exec_driver_sql(_CLAIM[connection.dialect.name], (packed,))).all()
         return {(tenant_id, station_id) for tenant_id, station_id in rows}
@@ -128,7 +128,7 @@ _CLAIM = {
         RETURNING tenant_id, station_id
     """
     for dialect, source in {
-        # SQLite takes ON for a join's where nothing stands between.
+        # Without a WHERE, SQLite parses ON as part of a join.
         "sqlite": "SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3 FROM json_each(?) WHERE true",
         "postgresql": "SELECT key ->> 0, key ->> 1, (key ->> 2)::bigint, (key ->> 3)::bigint"
         " FROM jsonb_array_elements($1::jsonb) AS key",
@@ -147,7 +147,7 @@ async def forget_answered_call(work: UnitOfWork, tenant_id: str, station_id: str
 async def store_poisoned(
     session: AsyncSession, tenant_id: str, station_id: str, kind: str, content: bytes, error: str, time: datetime
 ) -> None:
-    """Store a message that nobody could handle."""
+    """Store a message that could not be handled."""
     session.add(
         PoisonedMessage(
             tenant_id=tenant_id, station_id=station_id, kind=kind, content=content, error=error, create_time=time

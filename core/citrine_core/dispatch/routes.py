@@ -1,4 +1,4 @@
-"""Which handler a message goes to, collected from the blocks by the composition root."""
+"""Routes from messages to handlers, collected from the blocks by the composition root."""
 
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
@@ -23,15 +23,15 @@ __all__ = ["Block", "ForgetStation", "Observer", "Route", "Routes", "Translate",
 
 
 ForgetStation = Callable[[UnitOfWork, str, str], Awaitable[None]]
-"""`await forget_station(work, tenant_id, station_id)` removes what is stored of a station."""
+"""`await forget_station(work, tenant_id, station_id)` removes the data of a station."""
 
 
 Translate = Callable[[str, str, dict[str, Any]], Awaitable[dict[str, Any]]]
-"""`await translate(tenant_id, station_id, payload)` returns the payload of a command as the station knows things."""
+"""`await translate(tenant_id, station_id, payload)` returns the payload of a command in the station's own terms."""
 
 
 Observer = Callable[[UnitOfWork, Sequence[Call[Any]]], Awaitable[None]]
-"""`await observe(work, calls)` is told of messages of one tenant and action that were handled and not refused."""
+"""`await observe(work, calls)` receives messages of one tenant and action that were handled and not refused."""
 
 
 @dataclass(frozen=True)
@@ -47,18 +47,18 @@ class Block:
     service_names: Sequence[str] = ()
     """Full names of these services, for reflection and health."""
     tables: Sequence[Table] = ()
-    """Of a plug-in: tables that `citrine db upgrade` creates where they are missing."""
+    """For a plug-in: tables that `citrine db upgrade` creates if they are missing."""
     jobs: Sequence[Job] = ()
-    """What the block does by itself; each core runs them."""
+    """Periodic work of the block. Every core runs it."""
     inquirers: "Sequence[Inquirer]" = ()
-    """Ask outside what its handlers need to know, before a message comes to its lane."""
+    """Ask other systems for what the handlers need, before a message is submitted to its lane."""
     observers: Sequence[Observer] = ()
-    """Told of what stations send, whichever block handles it, in the same transaction."""
+    """Called with messages of stations, whichever block handles them, in the same transaction."""
     translations: "Sequence[Translate]" = ()
-    """Say things of commands as their station knows them, just before they are sent; they are stored as we say them."""
+    """Translate commands into the station's own terms just before they are sent. They are stored untranslated."""
     forget_station: ForgetStation | None = None
-    """Removes what a station that is registered again under the same id must not inherit, in the transaction that
-    removes the station. None: there is no such thing."""
+    """Removes the data that a station registered again under the same id must not inherit, in the transaction that
+    removes the station. None: there is none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The edges' side: links, admission, sessions and their epochs, who is alive, what an outage means."""
+"""The core's side of links to edges: streams, admission, sessions and epochs, presence, health."""
 
 from citrine_core.link.admission import Admission
 from citrine_core.link.health import Health

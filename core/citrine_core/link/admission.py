@@ -1,4 +1,4 @@
-"""Who may open a websocket: batches of handshakes, passwords checked beside the event loop."""
+"""Admission of stations: handshakes are read in batches, and passwords are verified in threads."""
 
 import asyncio
 import logging
@@ -35,16 +35,16 @@ __all__ = ["Admission", "refused"]
 logger = logging.getLogger(__name__)
 
 MAX_BATCH = 256
-"""Handshakes whose stations are read in one query at most."""
+"""Largest number of handshakes whose stations are read in one query."""
 
 MAX_WAITING = 4000
-"""Handshakes that may wait for their password to be checked; more are told to come back."""
+"""Handshakes that may wait; further ones are refused with 503."""
 
 MAX_PASSWORD = 1024
-"""Bytes of a password that are looked at; OCPP allows 64 characters."""
+"""Longest password, in bytes, that is verified; OCPP allows 64 characters."""
 
 RETRY_AFTER = (5, 20)
-"""Seconds, from and to, after which a station that could not be served may try again."""
+"""Shortest and longest Retry-After of a 503, in seconds."""
 
 UNAUTHORIZED, FORBIDDEN, UNAVAILABLE = 401, 403, 503
 
@@ -59,27 +59,27 @@ class _Request:
     tenant_id: str
     link: Link
     may_hold: bool = False
-    """Whether its tenant holds stations that nobody knows."""
+    """Whether its tenant holds unknown stations."""
 
 
 def refused(admit_id: int, status: int) -> Downstream:
-    """Return the refusal of a handshake, with a time to come back where that may help."""
+    """Return the refusal of a handshake; a 503 has a Retry-After."""
     retry_after = Duration(seconds=random.randint(*RETRY_AFTER)) if status == UNAVAILABLE else None
     return Downstream(refused=Refused(id=admit_id, status=status, retry_after=retry_after))
 
 
 class Admission:
-    """Decides on handshakes; those that may pass become a Grant in the station's lane.
+    """Decides on handshakes. Each that is accepted becomes a Grant in the station's lane.
 
-    Whoever is not let in for want of the right credential gets the same answer after the same work, so that nobody
-    can find out which stations exist: where there is no password to check, that of nobody is checked. A tenant that
-    holds stations that nobody knows gives that up.
+    Every refusal for a wrong credential is the same answer after the same amount of work, so that it does not reveal
+    which stations exist: if there is no password to verify, a dummy is verified. A tenant that holds unknown stations
+    waives this.
 
     Args:
         unit_of_work: Opens transactions.
-        submit: Takes the grants.
-        health: Told when the database fails.
-        refusals: Told who is not let in, and why.
+        submit: Queues the grants.
+        health: Is notified when the database fails.
+        refusals: Records refused stations and reasons.
         clock: Returns the time now.
     """
 
@@ -101,7 +101,7 @@ class Admission:
         self._logins = RememberedLogins()
         self._checking = 0
         self.checks = 0
-        """Passwords that were hashed so far."""
+        """Number of passwords hashed so far."""
         self._threads = _threads()
         self._nobody = ""
 
@@ -111,7 +111,7 @@ class Admission:
         return len(self._waiting) + self._checking
 
     def ask(self, admit: Admit, link: Link) -> None:
-        """Queue a handshake; the link gets Admitted or Refused."""
+        """Queue a handshake. Admitted or Refused is sent over the link."""
         if not self._health.serving or self.waiting >= MAX_WAITING:
             logger.warning("a handshake can't be served now", extra={"waiting": self.waiting})
             link.send(refused(admit.id, UNAVAILABLE))
@@ -120,7 +120,7 @@ class Admission:
         self._filled.set()
 
     async def run(self) -> None:
-        """Decide until cancelled. Handshakes under way then get no answer: the edge asks another core."""
+        """Decide until cancelled. Handshakes that wait then are not answered: the edge asks another core."""
         loop = asyncio.get_running_loop()
         self._threads = _threads()
         try:
@@ -153,7 +153,7 @@ class Admission:
             return []
         except Exception as error:
             if len(batch) > 1:
-                # One must not harm the others.
+                # One bad handshake must not affect the others, so each is read alone.
                 return [found for request in batch for found in await self._read([request])]
             defect("admission", error)
             for request in batch:
@@ -226,7 +226,7 @@ class Admission:
             self._checking -= 1
 
     async def _hold(self, request: _Request, password: bytes) -> None:
-        """Let in a station that nobody knows, to be Pending until an operator accepts it with this password."""
+        """Admit an unknown station as held: it is Pending until an operator accepts it with this password."""
         loop = asyncio.get_running_loop()
         admit = request.admit
         try:
@@ -276,7 +276,7 @@ class Admission:
 
 
 def _threads() -> ThreadPoolExecutor:
-    # A check needs 19 MiB and a core for some 20 ms; more at a time would only take the event loop's turn.
+    # One verification needs 19 MiB and about 20 ms of CPU. More threads would only delay the event loop.
     return ThreadPoolExecutor(max_workers=min(2, os.cpu_count() or 1), thread_name_prefix="password")
 
 

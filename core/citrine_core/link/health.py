@@ -1,4 +1,4 @@
-"""Whether this core can commit, and the write probes that find out when it can again."""
+"""Health of the database: outages, and the write probes that detect their end."""
 
 import asyncio
 import logging
@@ -15,10 +15,10 @@ __all__ = ["Health", "Rehearse"]
 logger = logging.getLogger(__name__)
 
 FIRST_PAUSE = 0.25
-"""Seconds until the second probe of an outage; each pause is longer than the last."""
+"""Seconds between the first two probes of an outage; the pauses grow."""
 
 LONGEST_PAUSE = 1.0
-"""Seconds between probes at most."""
+"""Longest pause between probes, in seconds."""
 
 PROBE_TIMEOUT = 5.0
 """Seconds that a probe may take."""
@@ -27,27 +27,27 @@ REHEARSAL_TIMEOUT = 30.0
 """Seconds that the rehearsal of a batch may take."""
 
 HOLD_TIMES = (0.0, 6.0, 15.0, 30.0, 60.0)
-"""Seconds that commits must hold after an outage until we say so: after the first one, the second in a row, and so on.
+"""Seconds that commits must succeed before an outage ends: for the first outage, the second in a row, and so on.
 
-Each time that a station sends a message into an outage costs it one of a few attempts; where nobody serves it loses
-none. So a database that comes and goes is not to be seen as one that is back."""
+A message that a station sends into an outage costs it one of a few attempts; while no core serves, it costs none. A
+database that flaps must therefore not count as available."""
 
 QUIET_TIME = 300.0
 """Seconds without an outage after which the next one counts as the first again."""
 
 Rehearse = Callable[[], Awaitable[None]]
-"""Does again what failed, and commits nothing. Raises DatabaseUnavailable as long as the database fails."""
+"""Repeats what failed, without a commit. Raises DatabaseUnavailable while the database fails."""
 
 
 class Health:
-    """Knows whether the database commits. Everybody who sees it fail says so here and waits here.
+    """Tracks whether the database commits. Whoever sees it fail calls `failed`, and awaits `recovered`.
 
-    To be used from the event loop's thread only. `failed` may be called at any time, also by what `announce` starts.
+    Must be used on the event loop's thread only. `failed` may be called at any time, also from within `announce`.
 
     Args:
         unit_of_work: Opens transactions.
         clock: Returns the time now.
-        announce: Told of each change: False at the start of an outage, True at its end.
+        announce: Called on each change: with False at the start of an outage, with True at its end.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class Health:
 
     @property
     def serving(self) -> bool:
-        """True while commits succeed, as far as we know."""
+        """True while no outage is known."""
         return self._up.is_set()
 
     async def probe(self) -> bool:
@@ -80,11 +80,11 @@ class Health:
         return True
 
     def failed(self, error: BaseException | None = None, rehearse: Rehearse | None = None) -> None:
-        """Say that the database failed. Edges are told, and probes begin; returns at once.
+        """Report that the database failed. Starts an outage, if none is under way; never blocks.
 
         Args:
-            error: What it failed with, for the log.
-            rehearse: What it failed at; the outage lasts at least until that works. None: until commits do.
+            error: The reason, for the log.
+            rehearse: Repeats what failed; the outage lasts at least until it succeeds. None: until commits succeed.
         """
         self._failures += 1
         if rehearse is not None:
@@ -95,11 +95,11 @@ class Health:
             self._down.set()
 
     async def recovered(self) -> None:
-        """Wait until the database commits."""
+        """Wait until no outage is under way."""
         await self._up.wait()
 
     async def run(self) -> None:
-        """Probe through outages until cancelled."""
+        """Probe during outages until cancelled."""
         loop = asyncio.get_running_loop()
         while True:
             await self._down.wait()
@@ -118,19 +118,19 @@ class Health:
             try:
                 await self._announce(True)
             except Exception:
-                # Who was not told holds back what it has: tell again.
+                # An edge that was not notified would go on to queue its calls, so announce again.
                 self._up.clear()
                 self._down.set()
                 raise
 
     async def _commits_for(self, seconds: float) -> None:
-        """Wait until everything that is tried succeeded for a time."""
+        """Wait until every probe and rehearsal succeeded for so many seconds."""
         loop = asyncio.get_running_loop()
         pause = FIRST_PAUSE
         failures, good_since = self._failures, loop.time()
         while True:
             if not await self._commits() or failures != self._failures:
-                # Also where somebody else saw it fail, between two probes.
+                # Failures that others reported between two probes count as well.
                 failures, good_since = self._failures, loop.time()
             elif loop.time() - good_since >= seconds:
                 return
@@ -138,7 +138,7 @@ class Health:
             pause = min(pause * 1.5, LONGEST_PAUSE)
 
     async def _commits(self) -> bool:
-        """Return whether a write can be committed, and as much can be written as what failed."""
+        """Return whether a write can be committed, and the failed work repeated."""
         if not await self.probe():
             return False
         for rehearse in list(self._rehearsals):
@@ -148,14 +148,14 @@ class Health:
             except DatabaseUnavailable:
                 return False
             except Exception:
-                # What it fails with by itself, it fails with when it comes again, and is poisoned then.
+                # Not an outage: it fails by itself, and will be poisoned when it is handled again.
                 if limit.expired():
                     return False
         return True
 
 
 def _reason(error: BaseException | None) -> str:
-    """Return what the driver said, in one line and not too long."""
+    """Return the driver's message, in one line and cut."""
     cause = error.__cause__ if isinstance(error, DatabaseUnavailable) else error
     text = " ".join(str(cause).split()) if cause is not None else ""
     return f": {text[:300]}" if text else ""

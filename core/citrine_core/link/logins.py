@@ -1,4 +1,4 @@
-"""Logins that were verified before, so that a reconnect storm does not pay for them again."""
+"""Cache of verified logins, so that a reconnect storm need not hash each password again."""
 
 import hashlib
 import secrets
@@ -7,14 +7,14 @@ from collections import OrderedDict
 __all__ = ["RememberedLogins"]
 
 MAX_REMEMBERED = 200_000
-"""Logins to remember at most; the least recently used is forgotten first. Some 20 MB."""
+"""Size of the cache, about 20 MB; the least recently used login is evicted first."""
 
 
 class RememberedLogins:
-    """Knows which passwords were right, without knowing them.
+    """Recognises passwords that were verified before, without storing them.
 
-    What is kept is a hash under a key that exists only in the memory of this process: of no use to whoever gets hold
-    of it later. A station's new credential version forgets its old logins, for they are asked for by version.
+    It stores a hash under a key that exists only in the memory of this process, so the hash is useless elsewhere. Keys
+    contain the credential version of the station, so that a new version invalidates its old logins.
     """
 
     def __init__(self, most: int = MAX_REMEMBERED) -> None:
@@ -23,13 +23,13 @@ class RememberedLogins:
         self._known: OrderedDict[bytes, None] = OrderedDict()
 
     def add(self, tenant_id: str, station_id: str, version: int, password: bytes) -> None:
-        """Remember a password that was right."""
+        """Add a password that was verified."""
         self._known[self._digest(tenant_id, station_id, version, password)] = None
         if len(self._known) > self._most:
             self._known.popitem(last=False)
 
     def knows(self, tenant_id: str, station_id: str, version: int, password: bytes) -> bool:
-        """Return whether a password was right before."""
+        """Return whether a password was verified before."""
         digest = self._digest(tenant_id, station_id, version, password)
         if digest not in self._known:
             return False
@@ -37,6 +37,6 @@ class RememberedLogins:
         return True
 
     def _digest(self, tenant_id: str, station_id: str, version: int, password: bytes) -> bytes:
-        # NUL is in no id, so that no two logins have the same text.
+        # No id contains NUL, so the text is unambiguous.
         login = f"{tenant_id}\0{station_id}\0{version}\0".encode() + password
         return hashlib.blake2b(login, key=self._key, digest_size=24).digest()

@@ -1,4 +1,4 @@
-"""When stations and edges were last heard of: kept in memory, stored for all together."""
+"""Presence of stations and edges: collected in memory, and stored in batches."""
 
 import asyncio
 import logging
@@ -19,29 +19,29 @@ __all__ = ["Presence"]
 logger = logging.getLogger(__name__)
 
 EDGE_INTERVAL = 5.0
-"""Seconds after which the edges that have a link are stored as alive."""
+"""Seconds between stores of the edges that have a link."""
 
 EDGE_SILENT_AFTER = timedelta(seconds=15)
-"""An edge that no core heard of for this long is gone, and so are its sessions."""
+"""An edge without a link to any core for this long counts as gone, and its sessions as closed."""
 
 STATION_INTERVAL = 30.0
-"""Seconds after which last_seen_time of stations is stored."""
+"""Seconds between stores of last_seen_time of stations."""
 
 MAX_ROWS = 5000
-"""Stations stored in one transaction at most."""
+"""Largest number of stations stored in one transaction."""
 
 
 class Presence:
-    """Stores who was heard of, and gives up the sessions of edges that are gone."""
+    """Stores when stations and edges were last seen, and closes the sessions of edges that are gone."""
 
     def __init__(self, unit_of_work: UnitOfWorkFactory, clock: Clock, links: LinkRegistry) -> None:
         self._unit_of_work = unit_of_work
         self._clock = clock
         self._links = links
         self.seen: dict[tuple[str, str], datetime] = {}
-        """When each station, by tenant and id, was last heard of; written by the links, emptied here."""
+        """Time of the last message of each station, by tenant and id. Links write it; `store_stations` empties it."""
         self.watching_since: datetime | None = None
-        """Since when every edge that is alive would have been heard of. None: not yet, or not since an outage."""
+        """Time since which every living edge would have been seen. None: just started, or an outage just ended."""
 
     async def run(self) -> None:
         """Store until cancelled."""
@@ -50,12 +50,12 @@ class Presence:
             tasks.create_task(self._repeat(self.store_stations, STATION_INTERVAL), name="store stations")
 
     async def store_edges(self) -> None:
-        """Store the edges that have a link as alive, and close the sessions of those that no core hears of."""
+        """Store the edges that have a link as alive, and close the sessions of edges that are silent."""
         now = self._clock()
         async with self._unit_of_work() as work:
             alive = {link.edge_id: link.software_version for link in self._links}
             await EdgeRepository(work.session).see_all(alive, now)
-            # After a start or an outage the edges get the time to be heard of first.
+            # After a start or an outage, edges get some time to link first.
             if self.watching_since is not None and now - self.watching_since >= EDGE_SILENT_AFTER:
                 closed = await ConnectionRepository(work.session).close_of_silent_edges(now - EDGE_SILENT_AFTER, now)
                 for session in closed:
@@ -65,7 +65,7 @@ class Presence:
             self.watching_since = now
 
     async def store_stations(self) -> None:
-        """Store when stations were last heard of."""
+        """Store when stations were last seen."""
         while self.seen:
             keys = list(self.seen)[:MAX_ROWS]
             batch = {key: self.seen.pop(key) for key in keys}
@@ -74,7 +74,7 @@ class Presence:
                     await Credentials(work.session).see_all(batch)
                     await work.commit()
             except Exception:
-                # What was heard meanwhile is newer.
+                # Times that were added meanwhile are newer.
                 for key, time in batch.items():
                     self.seen.setdefault(key, time)
                 raise

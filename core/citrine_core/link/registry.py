@@ -1,4 +1,4 @@
-"""The links of this core: what waits for an edge goes out in batches."""
+"""The links of this core, each with a queue that is written in batches."""
 
 import asyncio
 import logging
@@ -20,17 +20,18 @@ __all__ = ["Link", "LinkRegistry"]
 logger = logging.getLogger(__name__)
 
 MAX_BATCH = 256
-"""Items of one batch to an edge at most."""
+"""Largest number of items in one batch to an edge."""
 
 MAX_WAITING = 100_000
-"""Items that may wait for an edge; one that reads so little is not alive."""
+"""Items that may wait for an edge. An edge that does not read them counts as dead."""
 
 
 class Link:
-    """One edge's stream. What is sent after it ended is dropped: the edge asks again elsewhere.
+    """The core's end of one edge's stream.
 
-    `send` may be called from anywhere on the event loop. One task writes: what `batch` gave it is taken, whether it
-    is written or not.
+    `send` may be called from anywhere on the event loop, and never blocks. One task dequeues by `batch` and writes; a
+    dequeued item is not requeued if the write fails. Items that are sent after the end are dropped: the edge resends
+    its calls over another link.
     """
 
     def __init__(
@@ -38,12 +39,12 @@ class Link:
     ) -> None:
         self.edge_id = edge_id
         self.command_ids = command_ids
-        """Commands that the edge had in hand when it linked. None: it did not say."""
+        """Ids of commands that were under way on the edge when it linked. None: the edge did not send them."""
         self.batches = 0
-        """How many batches were taken to be written."""
+        """Number of batches dequeued so far."""
         self.software_version = software_version
         self.public_url = public_url
-        """By which stations reach the edge. Empty: it did not say."""
+        """URL by which stations reach the edge. Empty: the edge did not send it."""
         self.draining = False
         """True when the edge is about to stop."""
         self.ended = asyncio.Event()
@@ -53,7 +54,7 @@ class Link:
         self._idle = asyncio.Event()
 
     def send(self, item: Downstream) -> None:
-        """Queue an item; it goes out with whatever else waits."""
+        """Queue an item for the next batch."""
         self._waiting.append(item)
         self._filled.set()
         self._idle.clear()
@@ -63,14 +64,14 @@ class Link:
             self.ended.set()
 
     def watch(self, watch: Watch) -> None:
-        """Have the edge start or stop to report the frames of a station."""
+        """Make the edge start or stop reporting the frames of a station."""
         self.send(Downstream(watch=watch))
 
     async def batch(self) -> LinkResponse:
-        """Wait until something waits and take it, as much as a batch holds."""
+        """Wait for items, and dequeue one batch."""
         waiting = self._waiting
         if not waiting:
-            # Whoever writes is back for more, so that all that was taken is written.
+            # The writer asks for the next batch, so everything dequeued before is written.
             self._idle.set()
             self._filled.clear()
             await self._filled.wait()
@@ -87,7 +88,7 @@ class Link:
         return frozenset(item.command.id for item in self._waiting if item.WhichOneof("item") == "command")
 
     async def written(self) -> None:
-        """Wait until all that was sent so far is written."""
+        """Wait until all queued items are written."""
         await self._idle.wait()
 
 
@@ -99,7 +100,7 @@ class LinkRegistry:
         self._gone = asyncio.Event()
         self._gone.set()
         self.on_added: list[Callable[[Link], None]] = []
-        """Called with each new link, behind its Welcome."""
+        """Called with each new link, after its Welcome was queued."""
         self.on_removed: list[Callable[[Link], None]] = []
         """Called with each link that ended."""
 
@@ -110,7 +111,7 @@ class LinkRegistry:
         return len(self._links)
 
     def add(self, link: Link) -> None:
-        """Enter a link. An older one of the same edge ends: its process has dialled anew."""
+        """Add a link. An older link of the same edge ends, because the edge reconnected."""
         older = self._links.get(link.edge_id)
         if older is not None:
             older.ended.set()
@@ -118,7 +119,7 @@ class LinkRegistry:
         self._gone.clear()
 
     def remove(self, link: Link) -> None:
-        """Forget a link, unless a newer one of its edge took its place."""
+        """Remove a link, unless a newer link of its edge replaced it."""
         if self._links.get(link.edge_id) is link:
             del self._links[link.edge_id]
         if not self._links:
@@ -131,7 +132,7 @@ class LinkRegistry:
         await self._gone.wait()
 
     def public_urls(self) -> list[str]:
-        """Return the URLs by which stations reach the edges, each once, of those that are not about to stop."""
+        """Return the distinct public URLs of edges that do not drain, sorted."""
         return sorted({link.public_url for link in self if link.public_url and not link.draining})
 
     def get(self, edge_id: str) -> Link | None:
@@ -139,24 +140,24 @@ class LinkRegistry:
         return self._links.get(edge_id)
 
     def disconnect(self, edge_id: str, session: SessionRef, code: int, reason: str) -> bool:
-        """Have an edge close a websocket; return False where there is no link to it."""
+        """Make an edge close a websocket; return False if there is no link to it."""
         link = self._links.get(edge_id)
         if link is not None:
             link.send(Downstream(disconnect=Disconnect(session=session, code=code, reason=reason)))
         return link is not None
 
     def watch(self, watch: Watch) -> None:
-        """Have all edges start or stop to report the frames of a station."""
+        """Make all edges start or stop reporting the frames of a station."""
         for link in self:
             link.watch(watch)
 
     def announce(self, serving: bool) -> None:
-        """Tell all edges whether this core can commit."""
+        """Announce to all edges whether this core can commit."""
         for link in self:
             link.send(Downstream(serving=Serving(serving=serving)))
 
     def drain(self) -> None:
-        """Tell all edges to send new calls elsewhere."""
+        """Announce to all edges that this core drains, so that they send new calls to other cores."""
         for link in self:
             link.send(Downstream(draining=CoreDraining()))
 

@@ -42,30 +42,30 @@ HELLO_TIMEOUT = 10.0
 """Seconds that an edge has to say Hello."""
 
 LINK_REVISION = 1
-"""What of the link's contract this core knows, told in the initial metadata under this key."""
+"""Revision of the link's contract that this core supports, sent in the initial metadata under REVISION_KEY."""
 
 REVISION_KEY = "citrine-link-revision"
 
 ALIVE_INTERVAL = timedelta(seconds=2)
-"""For how long edges hear nothing from a core that lives, at most."""
+"""Longest time that a living core sends nothing to an edge."""
 
 RECONCILE_TIME = 3.0
-"""Seconds for which the Welcome waits until what the edge holds is compared. It has five to be welcomed."""
+"""Seconds that the Welcome waits for the reconciliation of sessions. Edges wait five for the Welcome."""
 
 MAX_URL = 2000
-"""Characters of the URL that an edge says stations reach it by."""
+"""Longest public URL of an edge, in characters."""
 
 STALE = 1000
 """Close code of a websocket that is not the newest of its station."""
 
 Late: TypeAlias = Callable[[], Awaitable[None]]
-"""What is done after the Welcome, before anything is read."""
+"""Work that remains after the Welcome, and must be done before anything else is read."""
 
 Context: TypeAlias = "grpc.aio.ServicerContext[LinkRequest, LinkResponse]"
 
 
 class EdgeLinkServicer(EdgeLinkServiceServicer):
-    """Reads what edges say and hands it on; whatever it decides is decided elsewhere."""
+    """Reads the streams of edges and passes each item to its receiver. It decides nothing itself."""
 
     def __init__(
         self,
@@ -104,7 +104,7 @@ class EdgeLinkServicer(EdgeLinkServiceServicer):
         self._stopping = False
 
     def stop(self) -> None:
-        """End all links and let none begin."""
+        """End all links, and refuse new ones."""
         self._stopping = True
         self._links.end()
 
@@ -119,7 +119,7 @@ class EdgeLinkServicer(EdgeLinkServiceServicer):
             while hello.has_more:
                 rest = _add_page(hello, await anext(requests, None))
         if self._core_id in hello.linked_core_ids and self._links.get(hello.edge_id) is not None:
-            # A name may have several addresses of one core. A second link would end the first.
+            # One core may have several addresses behind a name. A second link would end the first.
             await context.write(LinkResponse(items=[Downstream(welcome=Welcome(core_id=self._core_id))]))
             return
         command_ids = frozenset(hello.command_ids) if hello.link_revision >= 1 else None
@@ -128,7 +128,7 @@ class EdgeLinkServicer(EdgeLinkServiceServicer):
         try:
             late = await self._greet(hello, hello_time, link)
             if self._stopping:
-                # It began while this waited for the database, and ended the links that there were.
+                # `stop` was called while this waited for the database, and has not seen this link.
                 link.ended.set()
             await _first_of(
                 self._read(link, late, rest, requests),
@@ -144,9 +144,9 @@ class EdgeLinkServicer(EdgeLinkServiceServicer):
             raise Stopping
 
     async def _greet(self, hello: Hello, hello_time: datetime, link: registry.Link) -> Late | None:
-        """Send the Welcome; return what is still to do before anything else is read, where that could not wait.
+        """Send the Welcome; return the work that remains before anything else is read, or None.
 
-        A database that is slow, or gone, is no reason to leave an edge waiting, which would take us for dead.
+        The Welcome does not wait for a slow or failing database: the edge would take this core for dead.
         """
         reconciling = asyncio.ensure_future(self._reconcile(hello, hello_time)) if self._health.serving else None
         if reconciling is not None:
@@ -165,7 +165,7 @@ class EdgeLinkServicer(EdgeLinkServiceServicer):
         )
         if hello.link_revision >= 1:
             welcome.alive_interval.FromTimedelta(ALIVE_INTERVAL)
-        # Entered only now, so that nothing that is said to all links comes before the Welcome.
+        # Added only now, so that nothing that is sent to all links precedes the Welcome.
         link.send(Downstream(welcome=welcome))
         self._links.add(link)
         for on_added in self._links.on_added:
@@ -252,7 +252,7 @@ def _hello(request: LinkRequest | None) -> tuple[Hello, Sequence[Upstream]]:
 
 
 def _add_page(hello: Hello, request: LinkRequest | None) -> Sequence[Upstream]:
-    """Add a page to a Hello that has more; return what stands behind it."""
+    """Add a page to a Hello; return the items that follow the page."""
     if request is None or not request.items or request.items[0].WhichOneof("item") != "hello_page":
         raise InvalidArgument("items", "must go on with hello_page")
     page = request.items[0].hello_page
@@ -262,10 +262,10 @@ def _add_page(hello: Hello, request: LinkRequest | None) -> Sequence[Upstream]:
 
 
 async def _say_alive(link: registry.Link) -> None:
-    """Say something whenever nothing else was said."""
+    """Send Alive whenever nothing else was sent for ALIVE_INTERVAL."""
     while True:
         batches = link.batches
-        # Two of these are the interval: what was said at the begin of the first counts for it.
+        # Half the interval, because an item that was sent just after a check is seen only by the next one.
         await asyncio.sleep(ALIVE_INTERVAL.total_seconds() / 2)
         if link.batches == batches and not link.queued:
             link.send(Downstream(alive=Alive()))
@@ -277,7 +277,7 @@ async def _write(link: registry.Link, context: Context) -> None:
 
 
 async def _first_of(*coroutines: Coroutine[Any, Any, object]) -> None:
-    """Run until the first is done, end the others, and raise what the first raised."""
+    """Run until the first one is done, cancel the others, and raise the first one's exception, if any."""
     tasks = [asyncio.ensure_future(coroutine) for coroutine in coroutines]
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
