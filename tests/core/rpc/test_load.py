@@ -8,13 +8,18 @@ from typing import Any
 import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from citrine.api.v1 import events_pb2, stations_pb2
 from citrine.api.v1.events_pb2_grpc import EventsServiceStub
 from citrine.api.v1.stations_pb2_grpc import StationsServiceStub
+from citrine_core.core import CALLERS
+from citrine_core.resources.keys.secrets import new_key
 from citrine_core.rpc import load
 from citrine_core.rpc.load import largest_request
-from tests.support.core import RunningCore
+from tests.support.core import RunningCore, running_core
+from tests.support.databases import somebody_waits
 from tests.support.deployment import Deployment, deploy
 
 LARGE = b"\0" * (60 << 20)
@@ -63,6 +68,28 @@ async def test_a_caller_without_a_key_costs_nothing(sqlite_url: str, tmp_path: P
             assert set(codes) == {grpc.StatusCode.INVALID_ARGUMENT}
             assert most_memory(deployment) - before < 100 << 20
             await health.Check(health_pb2.HealthCheckRequest())
+
+
+async def test_keys_that_nobody_has_take_one_connection(
+    postgres_url: str, postgres_engine: AsyncEngine, tmp_path: Path
+) -> None:
+    """Whoever tries them by the thousand must not take those of callers with a key."""
+    async with running_core(postgres_url, tmp_path) as core, bare_channel(core.address) as channel:
+        # This key is known from now on.
+        await core.stub(StationsServiceStub).ListStations(stations_pb2.ListStationsRequest())
+        async with postgres_engine.connect() as gate:
+            await gate.execute(text("LOCK TABLE api_keys IN ACCESS EXCLUSIVE MODE"))
+            tried = [
+                asyncio.create_task(
+                    code_of(channel.unary_unary(LIST)(b"", metadata=[("authorization", f"Bearer {key}")]))
+                )
+                for key in (new_key() for _ in range(4 * CALLERS))
+            ]
+            await somebody_waits(postgres_engine)
+            async with asyncio.timeout(2):
+                await core.stub(StationsServiceStub).ListStations(stations_pb2.ListStationsRequest())
+            await gate.rollback()
+        assert set(await asyncio.gather(*tried)) == {grpc.StatusCode.UNAUTHENTICATED}
 
 
 @pytest.mark.parametrize("method", [LIST, CHECK, "/citrine.api.v1.EventsService/Subscribe"])

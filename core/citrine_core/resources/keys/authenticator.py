@@ -9,7 +9,7 @@ from citrine_core.clock import Clock, utc_now
 from citrine_core.db import UnitOfWorkFactory
 from citrine_core.errors import Unauthenticated
 from citrine_core.resources.keys.models import ApiKey
-from citrine_core.resources.keys.repository import KeyRepository
+from citrine_core.resources.keys.reading import KeyReader
 from citrine_core.resources.keys.secrets import KeyText, is_secret, read_key
 from citrine_core.resources.keys.uses import KeyUses
 from citrine_core.rpc.access import Identity, bearer_token
@@ -42,7 +42,7 @@ class KeyAuthenticator:
         self, unit_of_work: UnitOfWorkFactory, clock: Clock = utc_now, now: Callable[[], float] = time.monotonic
     ) -> None:
         self.uses = KeyUses(unit_of_work)
-        self._unit_of_work = unit_of_work
+        self._keys = KeyReader(unit_of_work)
         self._clock = clock
         self._now = now
         self._known: dict[str, _Known] = {}
@@ -53,6 +53,7 @@ class KeyAuthenticator:
         Raises:
             Unauthenticated: When it was valid once. Only who knows its secret is told.
             DatabaseUnavailable: When the key is not in memory and can't be read now.
+            Overloaded: When it is not in memory and too many wait for the database.
         """
         key = read_key(bearer_token(metadata) or "")
         if key is None:
@@ -71,8 +72,7 @@ class KeyAuthenticator:
         return known.identity
 
     async def _read(self, key: KeyText) -> _Known | None:
-        async with self._unit_of_work(read_only=True) as work:
-            row = await KeyRepository(work.session).find(key.key_id)
+        row = await self._keys.find(key.key_id)
         # Only keys that exist are remembered: the ids that somebody may try are without number.
         if row is None:
             self._known.pop(key.key_id, None)

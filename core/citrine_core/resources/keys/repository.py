@@ -24,6 +24,11 @@ class KeyRepository:
         """Return a key of whatever tenant, or None where there is none of this id."""
         return await self._session.get(ApiKey, key_id)
 
+    async def find_all(self, key_ids: Collection[str]) -> dict[str, ApiKey]:
+        """Return those of some keys that there are, of whatever tenant."""
+        rows = await self._session.scalars(select(ApiKey).where(one_of(self._session, ApiKey.key_id, key_ids)))
+        return {row.key_id: row for row in rows}
+
     async def has_any(self) -> bool:
         """Return whether there is a key of any tenant."""
         return bool(await self._session.scalar(select(exists(ApiKey))))
