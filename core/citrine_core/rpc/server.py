@@ -17,6 +17,9 @@ __all__ = ["RpcServer", "build_server"]
 LARGEST_RESPONSE = 64 * 1024 * 1024
 """Bytes of a response at most."""
 
+PENDING = 4000
+"""Rpcs that may have come and not begun."""
+
 _OPTIONS = [
     # What is not read yet is held in memory, of callers without a key, too. Left to itself, this grows with the speed
     # of the network; so much is enough for an edge far away.
@@ -24,6 +27,9 @@ _OPTIONS = [
     ("grpc.http2.lookahead_bytes", 256 * 1024),
     ("grpc.max_receive_message_length", LARGEST_REQUEST),
     ("grpc.max_send_message_length", LARGEST_RESPONSE),
+    # Beyond the first gRPC cancels rpcs at random, and nobody is told why; left to itself, beyond 1000.
+    ("grpc.server.max_pending_requests", PENDING),
+    ("grpc.server.max_pending_requests_hard_limit", 2 * PENDING),
     # A peer that vanished without a word is noticed within 15 seconds: commands wait for what an edge says.
     ("grpc.keepalive_time_ms", 10_000),
     ("grpc.keepalive_timeout_ms", 5_000),

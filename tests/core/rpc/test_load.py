@@ -92,6 +92,13 @@ async def test_keys_that_nobody_has_take_one_connection(
         assert set(await asyncio.gather(*tried)) == {grpc.StatusCode.UNAUTHENTICATED}
 
 
+async def test_a_burst_of_rpcs_is_served_or_told_that_they_are_too_many(sqlite_url: str, tmp_path: Path) -> None:
+    async with running_core(sqlite_url, tmp_path) as core, bare_channel(core.address) as channel:
+        call = channel.unary_unary(LIST)
+        codes = await asyncio.gather(*(code_of(call(b"", metadata=core.metadata())) for _ in range(1300)))
+    assert set(codes) <= {grpc.StatusCode.OK, grpc.StatusCode.RESOURCE_EXHAUSTED}
+
+
 @pytest.mark.parametrize("method", [LIST, CHECK, "/citrine.api.v1.EventsService/Subscribe"])
 async def test_what_is_no_message_is_refused_by_name(
     core: RunningCore, method: str, caplog: pytest.LogCaptureFixture
