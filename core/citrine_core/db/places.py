@@ -1,4 +1,4 @@
-"""Places: how many transactions those may have at a time whose number and haste are not ours to choose."""
+"""Places: limits on the concurrent transactions of callers and of jobs."""
 
 import asyncio
 import contextlib
@@ -13,9 +13,9 @@ _background: ContextVar[bool] = ContextVar("citrine_background", default=False)
 
 
 class Places:
-    """A number of transactions at a time, given out in the order of asking.
+    """A limit on concurrent transactions; places are given in the order of requests.
 
-    Whoever holds a place must not ask for a second.
+    A task with a place must not request a second one.
 
     Args:
         most: Transactions at a time.
@@ -33,7 +33,7 @@ class Places:
 
     @contextlib.asynccontextmanager
     async def place(self) -> AsyncIterator[None]:
-        """Hold a place for the time of a block.
+        """Occupy a place within a block.
 
         Raises:
             Overloaded: When too many wait, or none got free in time. That is no outage: the database works.
@@ -63,7 +63,7 @@ class Places:
 
 @contextlib.contextmanager
 def in_background() -> Iterator[None]:
-    """Have the transactions that are opened in the block, and by tasks that begin in it, take the places of jobs."""
+    """Make transactions that are opened in the block, or by tasks created in it, use the places of jobs."""
     token = _background.set(True)
     try:
         yield

@@ -1,4 +1,4 @@
-"""Tells subscribers that something was committed: at once in this process, soon in the others."""
+"""Wakes subscribers when events were committed: at once in this process, soon in others."""
 
 import asyncio
 import contextlib
@@ -16,26 +16,26 @@ from citrine_core.events.repository import OutboxRepository
 __all__ = ["EventFeed", "Subscription", "write_events"]
 
 POLL_INTERVAL = 0.25
-"""Seconds after which the events of other processes are looked for, as long as somebody listens."""
+"""Seconds between polls for events of other processes, while there are subscribers."""
 
 SOON = 0.01
-"""Seconds until the next look where somebody is about to commit; each is twice as long as the last."""
+"""First pause, in seconds, between polls while a writer is about to commit; it doubles each time."""
 
 SPACING = 0.01
-"""Seconds from one look to the next at least: what is committed meanwhile is found by one."""
+"""Shortest pause between polls, in seconds, so that one poll serves many commits."""
 
 RETRY_INTERVAL = 1.0
-"""Seconds until the next look where the database was not available."""
+"""Seconds until the next poll after the database was unavailable."""
 
 
 async def write_events(session: AsyncSession, events: Sequence[Event], clock: Clock = utc_now) -> None:
-    """Store events in the outbox as the last thing before the commit of a session, and wake nobody."""
+    """Store events in the outbox, as the last step before the commit of a session; wakes nobody."""
     if events:
         await OutboxRepository(session).add_all(events, clock())
 
 
 class Subscription:
-    """What one subscriber waits on."""
+    """The state of one subscriber of a tenant's events."""
 
     def __init__(self, tenant_id: str, head: int) -> None:
         self.tenant_id = tenant_id
@@ -45,11 +45,11 @@ class Subscription:
 
     @property
     def head(self) -> int:
-        """Id through which every event of the tenant is known to be committed."""
+        """Id up to which every event of the tenant is known to be committed."""
         return self._head
 
     async def wait(self, seconds: float) -> bool:
-        """Wait until there may be events of the tenant; return False where there were none in that time.
+        """Wait until there may be events of the tenant; return False after so many seconds without any.
 
         Raises:
             Stopping: When the process stops.
@@ -64,19 +64,19 @@ class Subscription:
         return found
 
     def move(self, head: int, *, changed: bool) -> None:
-        """Set how far the outbox is, and wake the subscriber if something is of its tenant."""
+        """Set the head, and wake the subscriber if its tenant has new events."""
         self._head = max(head, self._head)
         if changed:
             self._changed.set()
 
     def stop(self) -> None:
-        """Have the subscriber end its stream."""
+        """Make the subscriber end its stream."""
         self._stopping = True
         self._changed.set()
 
 
 class EventFeed:
-    """Watches the outbox for all subscribers of this process with one query, and not at all without subscribers."""
+    """Polls the outbox for all subscribers of this process with one query; without subscribers it does not poll."""
 
     def __init__(self, clock: Clock = utc_now, poll_interval: float = POLL_INTERVAL) -> None:
         self._clock = clock
@@ -87,7 +87,7 @@ class EventFeed:
         self._stopping = False
 
     async def write(self, session: AsyncSession, events: Sequence[Event]) -> None:
-        """Store events as the last thing before the commit of a session, and wake subscribers after it."""
+        """Store events, as the last step before the commit of a session; subscribers are woken after it."""
         if not events:
             return
         await write_events(session, events, self._clock)
@@ -96,11 +96,11 @@ class EventFeed:
 
     @contextlib.contextmanager
     def subscription(self, tenant_id: str, head: int) -> Iterator[Subscription]:
-        """Be told of events of a tenant for the time of a block.
+        """Subscribe to events of a tenant within a block.
 
         Args:
             tenant_id: Whose events.
-            head: Id of the latest event that is known to be committed. What came since is found by the next look.
+            head: Id of the latest event that is known to be committed. The next poll finds later ones.
 
         Raises:
             Stopping: When the process stops.
@@ -119,17 +119,17 @@ class EventFeed:
                 self._wanted.clear()
 
     async def run(self, unit_of_work: UnitOfWorkFactory) -> None:
-        """Look for new events until cancelled."""
+        """Poll for new events until cancelled."""
         soon = SOON
         while True:
             await self._wanted.wait()
             try:
                 is_behind = await self._look(unit_of_work)
-                # Most who write are done in a moment; one that stands still is not asked after without end.
+                # Most writers commit in a moment. A suspended one must not cause polls at this rate for ever.
                 soon = min(2 * soon, self._poll_interval) if is_behind else SOON
                 interval = soon if is_behind else self._poll_interval
             except DatabaseUnavailable:
-                # Subscribers learn of it by their own queries.
+                # Subscribers notice it by their own queries.
                 interval = RETRY_INTERVAL
             await asyncio.sleep(SPACING)
             with contextlib.suppress(TimeoutError):
@@ -137,7 +137,7 @@ class EventFeed:
                     await self._committed.wait()
 
     def stop(self) -> None:
-        """End all streams, and let none begin: the process stops."""
+        """End all streams, and refuse new ones: the process stops."""
         self._stopping = True
         for subscription in self._subscriptions:
             subscription.stop()
@@ -146,8 +146,8 @@ class EventFeed:
         self._committed.set()
 
     async def _look(self, unit_of_work: UnitOfWorkFactory) -> bool:
-        """Move all subscriptions on; return whether more is about to be committed."""
-        # Cleared before the query: a commit during it is looked for again.
+        """Advance all subscriptions; return whether more events are about to be committed."""
+        # Cleared before the query, so that a commit during it causes another poll.
         self._committed.clear()
         known = min((subscription.head for subscription in self._subscriptions), default=0)
         async with unit_of_work(read_only=True) as work:

@@ -1,4 +1,4 @@
-"""The frames of watched stations, from the links of the edges to those who watch."""
+"""Frames of watched stations, passed from edges to watchers."""
 
 import asyncio
 import contextlib
@@ -14,22 +14,22 @@ __all__ = ["FrameHub", "FrameWatch", "OnWatch"]
 logger = logging.getLogger(__name__)
 
 MAX_WAITING = 1000
-"""Frames that may wait for a slow watcher; beyond that it misses the oldest."""
+"""Frames that may wait for a slow watcher; above that the oldest are dropped."""
 
 OnWatch = Callable[[str, str, bool], None]
-"""`on_watch(tenant_id, station_id, on)` tells all edges to start or stop to report a station's frames."""
+"""`on_watch(tenant_id, station_id, on)` makes all edges start or stop reporting a station's frames."""
 
 OnEdges = Callable[[], Collection[str]]
 """`on_edges()` returns the ids of the edges that are linked now."""
 
 CONFIRM_TIMEOUT = 2.0
-"""Seconds that edges have to say that they report the frames of a station. One that does not is not waited for."""
+"""Seconds to wait for edges to confirm that they report the frames of a station."""
 
 StationKey = tuple[str, str]
 
 
 def _notify_nobody(tenant_id: str, station_id: str, on: bool) -> None:
-    """There are no links yet."""
+    """Do nothing: there are no links yet."""
 
 
 def _no_edges() -> Collection[str]:
@@ -47,7 +47,7 @@ class FrameWatch:
         self._stopping = False
 
     def put(self, frame: ObservedFrame) -> None:
-        """Queue a frame; where too many wait already, the oldest is dropped."""
+        """Queue a frame; drop the oldest one if too many wait."""
         if len(self._waiting) == MAX_WAITING:
             self._missed += 1
             if self._missed == 1:
@@ -56,12 +56,12 @@ class FrameWatch:
         self._filled.set()
 
     def stop(self) -> None:
-        """Have the watcher end."""
+        """Make the watcher end its stream."""
         self._stopping = True
         self._filled.set()
 
     async def frames(self) -> AsyncIterator[ObservedFrame]:
-        """Yield frames as they pass, until closed.
+        """Yield frames as they arrive, until closed.
 
         Raises:
             Stopping: When the process stops.
@@ -76,7 +76,7 @@ class FrameWatch:
 
 
 class FrameHub:
-    """Knows who watches which stations; the edges report no frames of the others."""
+    """Tracks who watches which stations. Edges report frames of watched stations only."""
 
     def __init__(self) -> None:
         self._on_watch: OnWatch = _notify_nobody
@@ -88,7 +88,7 @@ class FrameHub:
         self._stopping = False
 
     def connect(self, on_watch: OnWatch, on_edges: OnEdges = _no_edges) -> None:
-        """Say how to tell the edges, and which there are.
+        """Set how to notify the edges, and how to list them.
 
         `on_watch` is called at the first watcher of a station and after its last one.
 
@@ -98,11 +98,11 @@ class FrameHub:
         self._on_edges = on_edges
 
     def watched(self) -> set[StationKey]:
-        """Return tenant and id of the stations whose frames somebody watches."""
+        """Return tenant and id of the watched stations."""
         return set(self._watchers)
 
     def publish(self, frame: ObservedFrame) -> None:
-        """Hand a frame to those who watch its station."""
+        """Pass a frame to the watchers of its station."""
         key = (frame.session.tenant_id, frame.session.station_id)
         if key in self._watchers:
             for watch in self._watches:
@@ -110,9 +110,9 @@ class FrameHub:
                     watch.put(frame)
 
     def confirm(self, edge_id: str, watching: Watching) -> None:
-        """Take note that an edge reports the frames of a station from now on."""
+        """Record that an edge reports the frames of a station from now on."""
         key = (watching.tenant_id, watching.station_id)
-        # Where the last watcher is gone by now, it says nothing of the time when the next one comes.
+        # A confirmation for watchers that are gone is void: the edge may stop before the next watcher comes.
         if key in self._watchers:
             self._confirmed.setdefault(key, set()).add(edge_id)
             self._confirmation.set()
@@ -127,7 +127,7 @@ class FrameHub:
 
     @contextlib.contextmanager
     def watch(self, tenant_id: str, station_ids: Collection[str]) -> Iterator[FrameWatch]:
-        """Watch stations of a tenant for the time of a block.
+        """Watch stations of a tenant within a block.
 
         Raises:
             Stopping: When the process stops.
@@ -152,7 +152,7 @@ class FrameHub:
                     self._on_watch(*key, False)
 
     def stop(self) -> None:
-        """End all watches, and let none begin: the process stops."""
+        """End all watches, and refuse new ones: the process stops."""
         self._stopping = True
         for watch in self._watches:
             watch.stop()

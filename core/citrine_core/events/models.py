@@ -11,11 +11,11 @@ __all__ = ["OutboxEvent", "OutboxState"]
 
 
 class OutboxEvent(Model):
-    """One event. What readers may go past says `citrine_core.events.order`."""
+    """One event. `citrine_core.events.order` defines up to which id readers may read."""
 
     __tablename__ = "outbox"
-    # SQLite gives an id again once the rows that had it and all later ones are gone, save with AUTOINCREMENT; a
-    # subscriber that resumes from such an id would miss events.
+    # Without AUTOINCREMENT, SQLite reuses an id once its row and all later ones are deleted, and a subscriber that
+    # resumes from such an id would miss events.
     __table_args__ = (Index(None, "tenant_id", "id"), Index(None, "create_time"), {"sqlite_autoincrement": True})
 
     id: Mapped[BigId]
@@ -29,7 +29,7 @@ class OutboxEvent(Model):
 
 
 class OutboxState(Model):
-    """How far the outbox was pruned. One row, or none as long as nothing was."""
+    """How far the outbox was pruned. One row, or none if it never was."""
 
     __tablename__ = "outbox_state"
 

@@ -1,8 +1,8 @@
-"""How far readers of the outbox may go: no event with a lower id may be committed after they went past it.
+"""The horizon of the outbox: the id up to which readers may read without missing an event.
 
-A database gives an id to an event when it is inserted, and shows it when it is committed; so where several write at a
-time, ids become visible out of order. Readers go no further than the **horizon**: each id up to it is committed by
-now, or will never be. Why that holds is in ADR 16.
+A database assigns the id of an event at its insertion, and shows the event after its commit. With several concurrent
+writers, ids therefore become visible out of order. Readers read only up to the **horizon**: every id up to it is
+committed by now, or never will be. ADR 16 explains why that holds.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,20 +13,20 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 __all__ = ["OutboxOrder", "order_of"]
 
 HIGHEST = 2**63 - 1
-"""The highest id that there can be."""
+"""The highest possible id."""
 
 _PREFIX = 0x6F62
-"""The highest 16 bits of the keys of the advisory locks that writers hold on PostgreSQL; the others are their bound."""
+"""The highest 16 bits of the keys of writers' advisory locks on PostgreSQL; the lower bits are their bound."""
 
 _BOUND_BITS = 48
 
 _LAST = "last_value - CASE WHEN is_called THEN 0 ELSE 1 END"
-"""The id that was given last; of a sequence that gave none, last_value is the first that it will give."""
+"""The id assigned last. Of an unused sequence, last_value is the first id that it will assign."""
 
 _ANNOUNCE = f"SELECT pg_advisory_xact_lock_shared(({_PREFIX}::bigint << {_BOUND_BITS}) | ({_LAST})) FROM outbox_id_seq"
 
-# The condition in the subquery that is always true has it depend on the row of the sequence, so that it is executed
-# after that was read. An advisory lock of one key shows its halves as classid and objid.
+# The condition in the subquery that is always true makes it depend on the row of the sequence, so that it is executed
+# after that row was read. pg_locks shows the halves of an advisory lock's key as classid and objid.
 _HORIZON = f"""
 SELECT least(given.last, (
     SELECT min(((classid::bigint & {2 ** (_BOUND_BITS - 32) - 1}) << 32) | objid::bigint) FROM pg_locks
@@ -39,23 +39,23 @@ FROM (SELECT {_LAST} AS last FROM outbox_id_seq OFFSET 0) AS given
 
 
 class OutboxOrder(Protocol):
-    """What one kind of database needs for it."""
+    """How one kind of database determines the horizon."""
 
     async def announce(self, connection: AsyncConnection) -> None:
-        """Say, in a transaction that is about to insert events, that their ids are above the last one so far."""
+        """Announce, before a transaction inserts events, that their ids will be above the last one so far."""
         ...
 
     async def horizon(self, connection: AsyncConnection) -> tuple[int, int]:
-        """Return the horizon, and the highest id that may be given by now.
+        """Return the horizon, and the highest id that may be assigned by now.
 
-        Where the second is higher, somebody may be about to commit. What is read up to the horizon has to be read by
-        a later statement, which sees what was committed until now.
+        If the second is higher, a writer may be about to commit. Events up to the horizon must be read by a later
+        statement, which sees everything committed until now.
         """
         ...
 
 
 class _OneWriter:
-    """SQLite: who writes is alone from the begin of the transaction to its commit."""
+    """SQLite: a writer excludes all others from the start of its transaction to the commit."""
 
     async def announce(self, connection: AsyncConnection) -> None:
         return
@@ -65,16 +65,17 @@ class _OneWriter:
 
 
 class _SharedBounds:
-    """PostgreSQL: each writer holds a shared lock, which waits for nobody, whose key says above which id its own are.
+    """PostgreSQL: each writer has a shared advisory lock, which never waits, and whose key is the bound of its ids.
 
-    A writer takes it before it gets an id, and PostgreSQL lets go of it after the commit can be seen, or after the
-    rollback. A reader looks first which id was given last, then at the locks. Whoever had an id by then held its
-    lock, or has ended. Whoever takes a lock later gets higher ids, whatever bound it says: one that is too low is
-    harmless. Ids that were rolled back, and those that the sequence jumps over after a crash, are not waited for.
+    A writer acquires the lock before it is assigned an id. PostgreSQL releases the lock after the commit is visible, or
+    after the rollback. A reader first reads which id was assigned last, then the locks. A writer with an id by then
+    either still has its lock, or has ended. A writer that acquires a lock later is assigned higher ids, whatever its
+    bound; a bound that is too low is harmless. Ids that were rolled back, or that the sequence skips after a crash,
+    delay nobody.
 
-    Nobody waits for a process that stands still with the lock: readers see less until its session is ended
-    (`IDLE_TIMEOUT` of the engine). Nothing of it is stored, so a copy of the database needs none of it. The sequence
-    must give its ids one by one (CACHE 1, as is the default).
+    Nobody waits for a process that is suspended with the lock: readers see no newer events until its session is ended
+    (`IDLE_TIMEOUT` of the engine). Nothing is stored, so a copy of the database needs nothing of this. The sequence
+    must assign ids one by one (CACHE 1, the default).
     """
 
     async def announce(self, connection: AsyncConnection) -> None:
@@ -89,5 +90,5 @@ _BY_DIALECT: Mapping[str, OutboxOrder] = {"sqlite": _OneWriter(), "postgresql": 
 
 
 def order_of(connection: AsyncConnection) -> OutboxOrder:
-    """Return what the database of a connection needs."""
+    """Return the order of the database of a connection."""
     return _BY_DIALECT[connection.dialect.name]

@@ -27,12 +27,12 @@ _ADD = BulkInsert(
 
 @dataclass(frozen=True, slots=True)
 class Horizon:
-    """How far the outbox may be read: no event up to there will be committed later."""
+    """The id up to which the outbox may be read: no event up to it will be committed later."""
 
     through: int
-    """Id of an event that there may be or not."""
+    """The id. There need not be an event with it."""
     is_behind: bool
-    """Somebody who writes may have a higher id already."""
+    """Whether a writer may already have a higher id."""
 
 
 class OutboxRepository:
@@ -44,14 +44,14 @@ class OutboxRepository:
     async def add_all(self, events: Sequence[Event], time: datetime) -> None:
         """Store events in their order, and set their time.
 
-        The last thing to do before the commit: readers see nobody's later events until then.
+        Must be the last step before the commit: until then readers see no later events of anybody.
         """
         connection = await self._session.connection()
         await order_of(connection).announce(connection)
         await _ADD.execute(self._session, _to_rows(events, time))
 
     async def rehearse(self, time: datetime) -> None:
-        """Insert an event of no tenant as writers do, find the horizon as readers do, and remove the event."""
+        """Insert an event of no tenant as writers do, read the horizon as readers do, and delete the event."""
         await self.add_all([Event()], time)
         await self.horizon()
         await self._session.execute(delete(OutboxEvent).where(OutboxEvent.tenant_id == ""))
@@ -87,7 +87,7 @@ class OutboxRepository:
         return (await connection.execute(statement.order_by(OutboxEvent.id).limit(limit))).all()
 
     async def horizon(self) -> Horizon:
-        """Return how far readers may go now. To be read by a later statement, in a transaction that reads committed."""
+        """Return the horizon. Events must be read by a later statement, with isolation level READ COMMITTED."""
         connection = await self._session.connection()
         through, given = await order_of(connection).horizon(connection)
         return Horizon(through, is_behind=through < given)
@@ -117,12 +117,12 @@ class OutboxRepository:
         return await self._session.scalar(select(OutboxState.pruned_through)) or 0
 
     async def remove_before(self, time: datetime, limit: int) -> bool:
-        """Forget the oldest events that were stored before a time; return False where there were none.
+        """Delete the oldest events that were stored before a time; return False if there were none.
 
-        In the order of their ids: one with a lower id goes along, whatever the clock of its core said.
+        In the order of ids: events with lower ids are deleted as well, whatever the clock of their core was.
 
         Args:
-            time: Kept from then on.
+            time: Later events are retained.
             limit: At most this many.
         """
         horizon = await self.horizon()

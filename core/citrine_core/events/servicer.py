@@ -1,4 +1,4 @@
-"""EventsService: what happens, as it is committed, and what passes on the wire."""
+"""EventsService: streams of committed events, and of frames of stations."""
 
 import time
 from collections.abc import AsyncIterator, Collection, Sequence
@@ -22,7 +22,7 @@ SILENCE = 15.0
 """Seconds without an event after which a sign of life is sent."""
 
 PAGE = 500
-"""Events read at a time, once the client took those before."""
+"""Events read at a time, after the client has read the ones before."""
 
 MAX_STATIONS = 1000
 """Stations that one subscription may name."""
@@ -31,7 +31,7 @@ MAX_WATCHED = 100
 """Stations that one call may watch."""
 
 OLDEST = "0"
-"""Token that stands for the oldest event that is kept."""
+"""Token of the position before the oldest retained event."""
 
 KINDS = frozenset(field.name for field in Event.DESCRIPTOR.oneofs_by_name["body"].fields)
 """Names of the bodies of events."""
@@ -45,8 +45,8 @@ class EventsServicer(EventsServiceServicer):
 
     Args:
         services: What the composition root hands out.
-        feed: Tells when there may be more.
-        frames: Has the edges report frames.
+        feed: Wakes subscribers.
+        frames: Makes the edges report frames.
         silence: Seconds without an event after which a sign of life is sent.
     """
 
@@ -111,13 +111,13 @@ class EventsServicer(EventsServiceServicer):
             outbox = OutboxRepository(work.session)
             head = await outbox.head()
             pruned_through = await outbox.pruned_through()
-            # The horizon of now may be lower than one that was seen before.
+            # The horizon may be lower now than one that was seen before.
             is_token = _is_number(token) and await outbox.is_given(int(token))
         if not token:
             return head, head
         if token == OLDEST:
             return pruned_through, head
-        # A token that no event had yet is of another database.
+        # A token above every id is of another database.
         if not is_token:
             raise InvalidArgument("from_token", "is not a token of an event")
         if int(token) < pruned_through:
@@ -138,7 +138,7 @@ class EventsServicer(EventsServiceServicer):
                 kinds=request.kinds,
                 limit=PAGE,
             )
-            # Asked after the events were read: what is gone by then may have been gone before.
+            # Checked after the events were read, because they may have been pruned before that.
             if await outbox.pruned_through() > position:
                 raise OutOfRange("the events that come next are no longer retained")
         events = []

@@ -1,4 +1,4 @@
-"""Tells subscribers which stations are not let in, and why, and stores the last refusal of each."""
+"""Refused handshakes: published as events with their reason, and the last one of each station is stored."""
 
 import logging
 import time
@@ -23,32 +23,32 @@ __all__ = ["QUIET", "RefusedStations"]
 logger = logging.getLogger(__name__)
 
 INTERVAL = timedelta(seconds=1)
-"""How often it is looked for what to tell."""
+"""Interval of publication."""
 
 QUIET = timedelta(minutes=1)
-"""How long attempts of the same kind are only counted."""
+"""Time for which further attempts of the same kind are only counted."""
 
 MOST_EVENTS = 60
-"""Events of this core in the time of QUIET, of known stations and of others each: whoever tries names by the thousand
+"""Events of this core within QUIET, for known stations and for others each: a client that tries names by the thousand
 must not fill the database."""
 
 MOST_ROWS = 500
-"""Rows that are stored in one transaction at most."""
+"""Largest number of rows stored in one transaction."""
 
 MOST_KINDS = 1000
-"""Kinds of attempts that are counted at a time, of whoever may be any; they never push out those of known stations."""
+"""Kinds of attempts by unknown stations that are counted at a time. They never displace those of known stations."""
 
 MOST_KNOWN = 20_000
 """Kinds of attempts by known stations that are counted at a time."""
 
 MOST_UNREGISTERED = 500
-"""Ids without a station whose last refusal a tenant keeps."""
+"""Ids without a station whose last refusal is retained, per tenant."""
 
 MOST_OFFERED = 100
-"""Characters of the subprotocols that are told."""
+"""Characters of the offered subprotocols that are stored."""
 
 RETENTION_INTERVAL = timedelta(hours=1)
-"""Time from one look for refusals to forget to the next."""
+"""Interval of the job that deletes old refusals."""
 
 _OF_KNOWN = frozenset(
     {
@@ -58,7 +58,7 @@ _OF_KNOWN = frozenset(
         StationRefused.REASON_DISABLED,
     }
 )
-"""Reasons that are found where there is a station of the id: there are no more kinds of them than stations."""
+"""Reasons that imply a station of this id, so their number of kinds is bounded by the number of stations."""
 
 _CAUSES = {
     HandshakeRefused.CAUSE_CREDENTIALS: StationRefused.REASON_MALFORMED_CREDENTIALS,
@@ -85,11 +85,11 @@ class _Attempts:
 
 
 class _Kinds:
-    """Kinds of attempts, of known stations or of others: those that wait, and those that were told lately.
+    """Kinds of attempts, by known stations or by others: those that wait, and those that were published recently.
 
     Args:
-        most: Kinds that wait at a time.
-        most_told: Kinds that are stored in the time of QUIET.
+        most: Largest number of kinds that wait.
+        most_published: Largest number of kinds that are stored within QUIET.
     """
 
     def __init__(self, most: int, most_published: int) -> None:
@@ -97,12 +97,12 @@ class _Kinds:
         self._most_published = most_published
         self._waiting: dict[Key, _Attempts] = {}
         self._published: dict[Key, float] = {}
-        """When each kind was told last, the oldest first."""
+        """When each kind was last published, the oldest first."""
         self._events: deque[float] = deque()
-        """When events were told, the oldest first."""
+        """When events were published, the oldest first."""
 
     def add(self, key: Key, attempts: _Attempts) -> None:
-        """Count attempts; of too many kinds, those that are new are not."""
+        """Count attempts. If too many kinds wait, a new kind is dropped."""
         found = self._waiting.get(key)
         if found is not None:
             found.add(attempts)
@@ -110,7 +110,7 @@ class _Kinds:
             self._waiting[key] = attempts
 
     def dequeue(self, now: float) -> tuple[dict[Key, _Attempts], int]:
-        """Take out what is due; also return of how many of it there may be events, the first ones."""
+        """Dequeue the due kinds; also return for how many of them, from the first, an event may be published."""
         quiet_since = now - QUIET.total_seconds()
         while self._published and next(iter(self._published.values())) <= quiet_since:
             del self._published[next(iter(self._published))]
@@ -121,11 +121,11 @@ class _Kinds:
         events = min(len(due), max(0, MOST_EVENTS - len(self._events)))
         self._published |= dict.fromkeys(due, now)
         self._events.extend([now] * events)
-        # What is counted while they are stored is of the next time.
+        # Attempts that arrive while these are stored belong to the next publication.
         return {key: self._waiting.pop(key) for key in due}, events
 
     def requeue(self, dequeued: Mapping[Key, _Attempts], events: int) -> None:
-        """Have what was taken, and could not be stored, be due again."""
+        """Requeue what was dequeued and could not be stored."""
         for _ in range(events):
             self._events.pop()
         for key, attempts in dequeued.items():
@@ -137,14 +137,14 @@ class _Kinds:
 
 
 class RefusedStations:
-    """Counts attempts, and tells of them and stores them once a minute for each station and reason.
+    """Counts refused attempts; publishes and stores them once a minute for each station and reason.
 
     Args:
         unit_of_work: Opens transactions.
         clock: Returns the time now.
-        observe: Is told of the reason of each attempt.
-        retention: How long after its last attempt a refusal is kept. None: for ever.
-        now: Returns seconds that never go back.
+        observe: Called with the reason of each attempt.
+        retention: How long after its last attempt a refusal is retained. None: for ever.
+        now: Returns monotonic seconds.
     """
 
     def __init__(
@@ -180,7 +180,7 @@ class RefusedStations:
         if self._observe is not None:
             self._observe(reason)
         now = self._clock()
-        # Whoever is not let in writes what he likes, and a column takes no more.
+        # A refused client may send any text. Columns have limits.
         key = (_cut(tenant_id, 36) or DEFAULT_TENANT, _cut(station_id, 48), reason)
         attempts = _Attempts(_cut(remote_address, 100), _cut(offered, MOST_OFFERED), now, now)
         (self._of_known if reason in _OF_KNOWN else self._of_others).add(key, attempts)
@@ -191,10 +191,10 @@ class RefusedStations:
         self.add(refused.tenant_id, refused.station_id, reason, refused.remote_address, refused.offered)
 
     async def publish(self) -> None:
-        """Tell of what is due.
+        """Publish and store what is due.
 
         Raises:
-            DatabaseUnavailable: When it can't be stored now; it is told later.
+            DatabaseUnavailable: When it can't be stored now. It is requeued.
         """
         now = self._now()
         for kinds in (self._of_known, self._of_others):
@@ -208,7 +208,7 @@ class RefusedStations:
                 raise
 
     async def forget(self) -> None:
-        """Remove what did not happen for as long as it is kept."""
+        """Delete refusals without an attempt within the retention."""
         if self._retention is None:
             return
         before, found = self._clock() - self._retention, True
@@ -224,7 +224,7 @@ class RefusedStations:
         for (tenant_id, station_id, reason), attempts in due.items():
             unknown = ""
             if tenant_id in missing:
-                # Whoever mistyped the tenant in the URL looks for it somewhere.
+                # The URL names no tenant that exists. The refusal is shown to the default tenant.
                 tenant_id, unknown, reason = DEFAULT_TENANT, tenant_id, StationRefused.REASON_UNKNOWN_TENANT
             _add_row(rows, (tenant_id, station_id, unknown), reason, attempts)
             if len(published) < events:

@@ -1,4 +1,4 @@
-"""What becomes of sessions: granted, opened, closed, and compared with what an edge holds."""
+"""The life of sessions: granted, opened, closed, and reconciled with the open sessions of an edge."""
 
 import logging
 from collections import defaultdict
@@ -42,38 +42,38 @@ __all__ = [
 logger = logging.getLogger(__name__)
 
 REPLACED = 1000
-"""Close code of a websocket that a newer one of the same station replaces, or whose station is deleted."""
+"""Close code of a websocket that was replaced by a newer one of its station, or whose station was deleted."""
 
 OnOpened = Callable[[UnitOfWork, str, Sequence[str]], Awaitable[None]]
-"""Told of stations of a tenant whose websocket opened, in the transaction that stores it."""
+"""Called with stations of a tenant whose websocket opened, in the transaction that stores it."""
 
 
 @dataclass(slots=True)
 class Grant:
-    """An admission that is decided and wants its epoch."""
+    """An accepted handshake that needs an epoch."""
 
     admit_id: int
     edge_id: str
     version: int
     remote_address: str
     used_next: str | None
-    """Hash of the station's next password, where it gave that one."""
+    """Hash of the station's next password, if the station used that one."""
 
 
 class SessionOpener:
-    """Stores that sessions opened, and says so once of each, whatever tells it: Opened, Hello or their first message.
+    """Stores sessions as open, and emits one event for each, whether Opened, Hello or a first message reports it.
 
-    Any core may hear of a session first by any of them: an edge sends Opened to a station's first core, and a message
-    to the first that serves its action. So a station that is answered is open for all cores.
+    Any of the three may arrive first, at any core: an edge sends Opened to the first core in the station's ranking, and
+    a message to the first one that serves its action. A station that was answered is therefore open for all cores.
     """
 
     def __init__(self, on_opened: OnOpened) -> None:
         self._on_opened = on_opened
 
     async def open(self, work: UnitOfWork, tenant_id: str, reported: Sequence[Opened | HeldSession]) -> None:
-        """Store sessions of a tenant as open, by the last report of each, where they may open yet."""
+        """Store sessions of a tenant as open, by the last report of each, if they may still open."""
         repository = ConnectionRepository(work.session)
-        # Locked, because another core may be told of the same session in another way at this moment.
+        # Locked, because another core may receive another report on the same session at this moment.
         rows = await repository.find_all(tenant_id, {opened.session.station_id for opened in reported}, lock=True)
         fresh = {
             opened.session.station_id: opened
@@ -86,7 +86,7 @@ class SessionOpener:
         await self._on_opened(work, tenant_id, list(fresh))
 
     async def heard(self, work: UnitOfWork, items: Sequence[Item]) -> None:
-        """Store sessions as open whose messages come before the report that they opened."""
+        """Store sessions as open whose messages arrive before the report that they opened."""
         for tenant_id, group in by_tenant(items).items():
             rows = await ConnectionRepository(work.session).find_all(tenant_id, {item.station_id for item in group})
             reported = [_implied(item, rows[item.station_id]) for item in reversed(group) if item.station_id in rows]
@@ -102,35 +102,35 @@ class OpenedStage:
         self._opener = opener
 
     def writes(self, item: Item) -> bool:
-        """Tell that the connections are written."""
+        """Return True: connections are written."""
         return True
 
     def forget_in_outage(self, item: Item) -> bool:
-        """Keep it: the edge does not say it twice."""
+        """Return False: the edge does not resend it."""
         return False
 
     async def run(self, work: UnitOfWork, items: Sequence[Item]) -> None:
         """Mark the newest sessions as open."""
-        # An edge says it again when it is not sure to have been heard, and then its close may be here already, or its
-        # first word in the same batch.
+        # An edge resends Opened if its link ended. The close may be stored by then, or the first message of the session
+        # may be in the same batch.
         for tenant_id, group in by_tenant(items).items():
             await self._opener.open(work, tenant_id, [item.content for item in group])
 
     async def poisoned(self, work: UnitOfWork | None, item: Item, error: Exception) -> None:
-        """Leave it: the next Hello of the edge says it again."""
+        """Drop it: the next Hello of the edge reports it."""
 
 
 class ClosedStage:
-    """Websockets that are gone. Each takes down its own epoch only."""
+    """Websockets that closed. Each closes only the session of its own epoch."""
 
     kinds = (Closed,)
 
     def writes(self, item: Item) -> bool:
-        """Tell that the connections are written."""
+        """Return True: connections are written."""
         return True
 
     def forget_in_outage(self, item: Item) -> bool:
-        """Keep it: the edge does not say it twice."""
+        """Return False: the edge does not resend it."""
         return False
 
     async def run(self, work: UnitOfWork, items: Sequence[Item]) -> None:
@@ -149,13 +149,13 @@ class ClosedStage:
                 work.emit(disconnected(session))
 
     async def poisoned(self, work: UnitOfWork | None, item: Item, error: Exception) -> None:
-        """Leave it: the next Hello of the edge says it again."""
+        """Drop it: the next Hello of the edge reports it."""
 
 
 class GrantStage:
-    """Admissions get their epoch.
+    """Grants epochs to accepted handshakes.
 
-    Runs last in a batch: whatever else of the station is in the batch came by an older session, and was read before
+    Runs last in a batch: all other items of the station in the batch came by an older session, and were read before
     the new one was admitted.
     """
 
@@ -167,16 +167,16 @@ class GrantStage:
         self._refuse = refuse
 
     def writes(self, item: Item) -> bool:
-        """Tell that the connections are written."""
+        """Return True: connections are written."""
         return True
 
     def forget_in_outage(self, item: Item) -> bool:
-        """Refuse it: the station comes back later."""
+        """Refuse it, and return True: the station retries later."""
         item.reply(self._refuse(item.content.admit_id))
         return True
 
     async def run(self, work: UnitOfWork, items: Sequence[Item]) -> None:
-        """Grant each an epoch one higher than its station's last; of two of one station the later is the newer."""
+        """Grant each station an epoch one higher than its last; of two handshakes of a station the later is newer."""
         rounds: list[dict[tuple[str, str], Item]] = []
         for item in items:
             key = (item.tenant_id, item.station_id)
@@ -188,7 +188,7 @@ class GrantStage:
             await self._grant(work, one)
 
     async def poisoned(self, work: UnitOfWork | None, item: Item, error: Exception) -> None:
-        """Have the station come back later."""
+        """Refuse it: the station retries later."""
         item.reply(self._refuse(item.content.admit_id))
 
     async def _grant(self, work: UnitOfWork, items: Mapping[tuple[str, str], Item]) -> None:
@@ -213,7 +213,7 @@ class GrantStage:
             self._clock(),
         )
         for key, item in items.items():
-            # A station that was deleted in between is as one that never was; the edge asks again and is told so.
+            # The station was deleted meanwhile. It is refused for now, and as unknown when it retries.
             if key not in epochs:
                 self._after_commit(work, item, self._refuse(item.content.admit_id))
                 continue
@@ -222,7 +222,7 @@ class GrantStage:
             self._disconnect_older(work, older.get(key), item.content.edge_id)
 
     def _disconnect_older(self, work: UnitOfWork, row: Row[*tuple[Any, ...]] | None, edge_id: str) -> None:
-        """Have another edge close what the new session replaces; the same edge does so by itself."""
+        """Make another edge close the replaced session. The same edge does so by itself."""
         if row is None or row.close_time is not None or row.edge_id == edge_id:
             return
         session = SessionRef(tenant_id=row.tenant_id, station_id=row.station_id, epoch=row.epoch)
@@ -235,7 +235,7 @@ class GrantStage:
 
 
 class SessionReconciler:
-    """Compares what an edge holds with what is stored, when it opens a link."""
+    """Reconciles the stored sessions of an edge with its open ones, when the edge links."""
 
     def __init__(self, unit_of_work: UnitOfWorkFactory, clock: Clock, opener: SessionOpener) -> None:
         self._unit_of_work = unit_of_work
@@ -243,7 +243,7 @@ class SessionReconciler:
         self._opener = opener
 
     async def reconcile(self, hello: Hello, hello_time: datetime) -> list[SessionRef]:
-        """Store what an edge said at some time that it holds, and return what of it is not valid any more.
+        """Store the open sessions that a Hello lists, as of its time; return those that are no longer valid.
 
         Raises:
             DatabaseUnavailable: When nothing can be stored now.
@@ -271,7 +271,7 @@ class SessionReconciler:
             row = rows.get(station_id)
             if not is_current(row, session.session.epoch):
                 stale.append(session.session)
-            # What its edge itself reported as closed meanwhile stays closed.
+            # A session that its edge meanwhile reported as closed stays closed.
             elif may_open(row, session.session.epoch):
                 back.append(session)
         if back:
@@ -300,9 +300,9 @@ class SessionReconciler:
 async def end_session(
     work: UnitOfWork, links: LinkRegistry, tenant_id: str, station_id: str, now: datetime, reason: str
 ) -> None:
-    """Let the session of a station be valid no more, at once; its websocket is closed after the commit.
+    """Invalidate the session of a station; its websocket is closed after the commit.
 
-    What it still sends is refused. Where there is no link to its edge from here, the edge is told at its next Hello.
+    Messages that it still sends are dropped. Without a link from here, its edge learns of it at its next Hello.
     """
     repository = ConnectionRepository(work.session)
     row = (await repository.find_all(tenant_id, [station_id])).get(station_id)

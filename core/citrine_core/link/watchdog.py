@@ -1,4 +1,4 @@
-"""Finds out that the database hangs, also where nobody waits for it, and ends what would wait in vain."""
+"""The watchdog: detects a database that hangs, even while idle, and ends the connections to it."""
 
 import asyncio
 import logging
@@ -19,35 +19,35 @@ __all__ = ["Watchdog"]
 logger = logging.getLogger(__name__)
 
 TICK = 0.25
-"""Seconds between two looks at what is known; most cost nothing."""
+"""Seconds between checks. Most of them need no query."""
 
 QUIET_TIME = 1.0
-"""Seconds after which what is known of the database is old."""
+"""Seconds without a sign of life of the database after which it is probed."""
 
 PATIENCE = 3.0
-"""Seconds that the database has to answer. With the two above, a hanging one is found within 5 seconds."""
+"""Seconds that a probe may take. With the two above, a hanging database is detected within 5 seconds."""
 
 IDLE_INTERVAL = 10.0
-"""Seconds between two commits of a core that has nothing to commit."""
+"""Seconds between probes with a commit while the core is idle."""
 
 
 class Watchdog:
-    """Asks the database for a sign of life where nothing else tells, and says `health.failed()` where there is none.
+    """Probes the database if it shows no other sign of life, and calls `health.failed()` if a probe fails.
 
-    Events that are committed are sign enough: they went the whole way of a message. Without them, where something is
-    under way, or now and then, a **whole probe** goes the same way: it inserts an event, looks for the horizon of
-    readers, removes the event and commits. A **short probe** reads, where the database is another process. Both end
-    sessions of other cores that stand still within a transaction.
+    Committed events are sufficient signs: they took the whole path of a message. Without them, while work is waiting,
+    and periodically, a **whole probe** takes the same path: it inserts an event, reads the horizon, deletes the event
+    and commits. A **short probe** only reads; it is used if the database is another process. Both end sessions of other
+    cores that are idle in a transaction.
 
-    Time in which our own loop stood does not count: neither a core that was frozen, nor one that is busy, takes the
-    database for dead. Nor does one whose own long transaction keeps others from SQLite, which has one writer. Where a
-    probe has no answer, all connections are ended, so that nobody waits for the rest of their own limits.
+    Time during which our own event loop was blocked does not count, so neither a suspended core nor a busy one takes
+    the database for dead. The same holds for a core whose own long transaction blocks SQLite, which has one writer. If
+    a probe is not answered, all connections are ended, so that nobody waits for further timeouts.
 
     Args:
         unit_of_work: Opens transactions.
         pool: Connections to the database.
-        health: Told of what is found, and asked whether it is known already.
-        waiting: Tells how many things want to be committed.
+        health: Is notified of failures, and knows whether an outage is under way.
+        waiting: Returns how many items wait for a transaction.
         clock: Returns the time now.
     """
 
@@ -111,7 +111,7 @@ class Watchdog:
                 self._heard = time.monotonic()
                 self._committed = self._heard if whole else self._committed
         elif self._unit_of_work.last_sign >= began:
-            # It is busy with what we do there.
+            # It is busy with our own work.
             self._heard = self._committed = time.monotonic()
         else:
             logger.error("the database does not answer")
@@ -123,7 +123,7 @@ class Watchdog:
         try:
             await self._ask(whole)
         except DatabaseUnavailable:
-            # A connection of the pool may have broken without our knowing.
+            # A pooled connection may have broken unnoticed. The next one is new.
             await self._ask(whole)
 
     async def _ask(self, whole: bool) -> None:
@@ -136,7 +136,7 @@ class Watchdog:
 
 
 async def _is_done_within(seconds: float, task: "asyncio.Future[None]") -> bool:
-    """Wait for a task; however long our own loop stood meanwhile, it counts as one tick."""
+    """Wait for a task. However long our own loop was blocked, it counts as one tick."""
     for _ in range(round(seconds / TICK)):
         done, _ = await asyncio.wait({task}, timeout=TICK)
         if done:
