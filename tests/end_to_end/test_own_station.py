@@ -174,8 +174,8 @@ async def test_a_watch_begins_with_what_was_refused_before_it(running: Deploymen
     await refused(running, "CS-1", basic("CS-1", PASSWORD))
     await stored(running, "default")
     watch = await command(running, "--tenant", "default", "station", "watch", "CS-1")
-    await watch.wait_for("is not registered")
     assert "register it" in await watch.wait_for("refused: unknown station, from 127.0.0.1:")
+    await watch.wait_for("is not registered")
     watch.process.kill()
 
     await said(running, "--tenant", "default", "station", "add", "CS-1", "--password", PASSWORD)
@@ -184,9 +184,12 @@ async def test_a_watch_begins_with_what_was_refused_before_it(running: Deploymen
     await stored(running, "default")
     await stored(running, "demo")
     watch = await command(running, "--tenant", "default", "station", "watch", "CS-1")
-    await watch.wait_for("has never connected")
     assert "set-password CS-1" in await watch.wait_for("refused: wrong password, from 127.0.0.1:")
     assert "uses the URL of tenant demo" in await watch.wait_for("refused: unknown station")
+    await watch.wait_for("has never connected")
+    # In the order of their times.
+    times = [line.split()[0] for line in watch.lines]
+    assert times == sorted(times)
 
     shown = await said(running, "--tenant", "default", "station", "show", "CS-1")
     assert re.search(r"^not let in +wrong password, from 127.0.0.1:\d+, last .*set-password CS-1$", shown, re.MULTILINE)
@@ -239,12 +242,22 @@ async def test_a_step_that_is_not_reached_in_time_fails_and_says_what_was_last(r
     )
     await watch.wait_for("is not registered")
     await refused(running, "CS-1", basic("CS-1", PASSWORD))
-    await watch.wait_for("refused")
+    assert "register it: citrine" in await watch.wait_for("refused")
+    await watch.wait_for("is waited for even so: it may be mended")
 
     code, errors = await watch.end()
 
     assert code == 1
     assert errors.startswith("error: CS-1 is not connected after 3s; refused: unknown station, from 127.0.0.1:")
+    # What is to be done was said before.
+    assert "register it" not in errors
+
+
+async def test_a_watch_may_end_after_a_while(running: Deployment) -> None:
+    watch = await command(running, "--tenant", "default", "station", "watch", "CS-1", "--timeout", "0.5s")
+    await watch.wait_for("is not registered")
+
+    assert await watch.end() == (0, "")
 
 
 async def test_the_public_url_of_each_edge_is_told_once(database_url: str, tmp_path: Path) -> None:

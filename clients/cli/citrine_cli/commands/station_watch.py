@@ -20,6 +20,7 @@ from citrine.api.v1.stations_pb2 import (
     HandshakeRefusal,
     ListHandshakeRefusalsRequest,
     Station,
+    StationAddress,
 )
 from citrine.events.v1.events_pb2 import Event
 from citrine.ocpp.v2.provisioning_pb2 import REGISTRATION_STATUS_ENUM_ACCEPTED
@@ -27,7 +28,7 @@ from citrine.ocpp.v2.transactions_pb2 import CHARGING_STATE_ENUM_CHARGING
 from citrine_cli.admission_hints import event_of, refusal_hint
 from citrine_cli.client import Client
 from citrine_cli.clock import utc_now
-from citrine_cli.errors import CliError, UsageError
+from citrine_cli.errors import CliError
 from citrine_cli.event_lines import event_words, local_time, short_id
 from citrine_cli.progress import SayDisconnected
 from citrine_cli.targets import Station as StationId
@@ -80,16 +81,14 @@ async def watch_station(
         typer.Option("--until", metavar="STEP", help="End with exit code 0 once it is connected, booted or charging."),
     ] = "",
     timeout: Annotated[
-        str, typer.Option("--timeout", metavar="DURATION", help="With --until: end with exit code 1 after it.")
+        str, typer.Option("--timeout", metavar="DURATION", help="End after it; with --until, with exit code 1.")
     ] = "",
 ) -> None:
     """Say what becomes of a station until Ctrl-C: connected, booted, charging, ended, or why it is refused.
 
-    What is so already comes first. The station needs not be registered. With --json each line is the station as
-    GetStation shows it, or an event.
+    What is so already comes first. The station needs not be registered. A refusal does not end it: what is wrong may be
+    mended meanwhile. With --json each line is the station as GetStation shows it, or an event.
     """
-    if timeout and not until:
-        raise UsageError("--timeout needs --until")
     goal = choice("--until", _STEPS, until) if until else None
     limit = parse_duration("--timeout", timeout).ToTimedelta().total_seconds() if timeout else None
     watch = _Watch(client, station_id, goal)
@@ -99,6 +98,8 @@ async def watch_station(
     except BaseExceptionGroup as group:
         raise _first(group) from None
     except TimeoutError:
+        if goal is None:
+            return
         raise CliError(f"{station_id} is not {until} after {timeout}; {watch.last}") from None
 
 
@@ -126,6 +127,8 @@ class _Watch:
         """As it was when the watch began. None: it was not registered."""
         self._said: set[tuple[int, str]] = set()
         """Reasons and addresses of refusals that were stored: the event of one may come as well."""
+        self._hints: set[str] = set()
+        """What was said that is to be done about refusals."""
         self.last = "nothing was heard of it meanwhile (of refusals alike, one a minute is reported)"
         """What was said last of its attempts."""
 
@@ -137,11 +140,13 @@ class _Watch:
         async with asyncio.TaskGroup() as tasks:
             try:
                 following = [tasks.create_task(self._follow(events, self._subscribe(), _KINDS, token))]
-                await self._say_state()
+                where = await self._read_state()
                 others = await self._other_tenants()
                 following += [tasks.create_task(self._follow_refusals(events, tenant)) for tenant in others]
-                if self._step is Step.NONE:
+                if self._station is None or not self._station.connected:
+                    # They come first, as they were before now.
                     await self._say_refusals([self._tenant, *others])
+                await self._say_state(where)
                 while not self._reached():
                     await self._say(await events.get())
             finally:
@@ -223,19 +228,23 @@ class _Watch:
             return self._station.HasField("handshake_refusal")
         return last > self._station.connect_time.ToDatetime(UTC)
 
-    async def _say_state(self) -> None:
-        citrine = self._client.citrine
-        where = await citrine.stations.GetStationAddress(GetStationAddressRequest(station_id=self._station_id))
+    async def _read_state(self) -> StationAddress:
+        stations = self._client.citrine.stations
+        where = await stations.GetStationAddress(GetStationAddressRequest(station_id=self._station_id))
         self._tenant = where.tenant_id
         try:
-            station = await citrine.stations.GetStation(GetStationRequest(station_id=self._station_id))
+            self._station = await stations.GetStation(GetStationRequest(station_id=self._station_id))
         except grpc.aio.AioRpcError as error:
             if error.code() is not grpc.StatusCode.NOT_FOUND:
                 raise
+        return where
+
+    async def _say_state(self, where: StationAddress) -> None:
+        station = self._station
+        if station is None:
             add = f"citrine --tenant {where.tenant_id} station add {self._station_id}"
             self._line(f"is not registered in tenant {where.tenant_id}; add it: {add}")
             return
-        self._station = station
         if self._client.out.as_json:
             self._client.out.message(station, line=True)
         if not station.connected:
@@ -289,9 +298,7 @@ class _Watch:
         elif kind == "transaction_cost_changed":
             self._cost_changed(event)
         elif kind == "station_refused":
-            hint = refusal_hint(event, self._tenant)
-            self.last = event_words(event) + (f"; {hint}" if hint else "")
-            self._line(self.last, event.time)
+            self._refused(event)
         else:
             if kind == "transaction_started":
                 self._charging[event.transaction_started.transaction.transaction_id] = ""
@@ -307,6 +314,15 @@ class _Watch:
             self._line(event_words(event), event.time)
             if kind == "station_connected":
                 await self._apply_registration(event)
+
+    def _refused(self, event: Event) -> None:
+        self.last = event_words(event)
+        hint = refusal_hint(event, self._tenant)
+        # What is to be done is said once: a station comes again and again.
+        self._line(self.last + (f"; {hint}" if hint and hint not in self._hints else ""), event.time)
+        if self._goal is not None and not self._hints:
+            self._line("is waited for even so: it may be mended")
+        self._hints.add(hint)
 
     async def _apply_registration(self, connected: Event) -> None:
         """Take note of a station that booted before: not every one does so after a mere reconnect."""
