@@ -18,7 +18,7 @@ from citrine_core.composition import resources_of
 from citrine_core.config import CoreSettings
 from citrine_core.database_gauges import DatabaseGauges
 from citrine_core.db import Places, UnitOfWork, UnitOfWorkFactory, in_background
-from citrine_core.dispatch import Block, Dispatcher, HandlingStage, Inquiries, Lanes, Stage
+from citrine_core.dispatch import Block, Dispatcher, FastPath, HandlingStage, Inquiries, Lanes, Stage
 from citrine_core.dispatch.deduplication import find_answered
 from citrine_core.dispatch.repository import forget_answered_call
 from citrine_core.dispatch.routes import Route, collect_served
@@ -123,13 +123,17 @@ class Core:
             public_urls=self.links.public_urls,
         )
         resources = [reports.block(self.services, self.feed), refusals.block(self.services, self.links)]
-        self.blocks = [*resources, *built_in(self.services), *plug_ins(self.services)]
+        added = plug_ins(self.services)
+        self.blocks = [*resources, *built_in(self.services), *added]
         self.routes = collect_served(self.blocks, settings.served_blocks)
+        # Observers of plug-ins are told of all messages; ours look at customData only.
+        is_open = not any(block.observers for block in added)
+        self.fast_path = FastPath(self.routes, self.lanes.submit, is_open=is_open, observe=self.metrics.at_once)
         self.health = Health(self.unit_of_work, clock, self._announce)
         self.dispatcher = self._dispatcher()
         self.watchdog = Watchdog(self.unit_of_work, engine.pool, self.health, lambda: self.lanes.waiting, clock)
         inquirers = [one for block in self.blocks for one in block.inquirers]
-        self.inquiries = Inquiries(inquirers, self.lanes.submit, partial(find_answered, self.unit_of_work))
+        self.inquiries = Inquiries(inquirers, self.fast_path.submit, partial(find_answered, self.unit_of_work))
         self.sender.ends.connect(self.routes, self.metrics.command)
         self.sender.translations += [one for block in self.blocks for one in block.translations]
         self.presence = Presence(self.unit_of_work, clock, self.links)
@@ -209,7 +213,15 @@ class Core:
         observers = [observe for block in self.blocks for observe in block.observers]
         stages: list[Stage] = [
             OpenedStage(self.opener),
-            HandlingStage(self.routes, newest_sessions, self._clock, on_back, observers, self.opener.heard),
+            HandlingStage(
+                self.routes,
+                newest_sessions,
+                self._clock,
+                on_back,
+                observers,
+                self.opener.heard,
+                self.fast_path.found_current,
+            ),
             CommandsStage(self.routes, self.pending, self.sender.ends, self._clock),
             refusals.RefusalsStage(self._clock, self.metrics.refused),
             ClosedStage(),

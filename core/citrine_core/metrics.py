@@ -30,6 +30,11 @@ class Metrics:
         GCCollector(registry=self.registry)
         self._items = Counter("citrine_core_items", "Items from edges, done", registry=self.registry)
         self._batch = Histogram("citrine_core_batch_items", "Items of a batch", buckets=_ITEMS, registry=self.registry)
+        self._at_once = Counter(
+            "citrine_core_answered_at_once",
+            "Messages that were answered without a transaction, as a Heartbeat mostly is",
+            registry=self.registry,
+        )
         self._wait = Histogram(
             "citrine_core_lane_wait_seconds",
             "Seconds that the first item of a batch waited",
@@ -69,6 +74,10 @@ class Metrics:
         self._batch.observe(items)
         self._wait.observe(waited)
         self._transaction.observe(duration)
+
+    def at_once(self) -> None:
+        """Count a message that was answered without a transaction."""
+        self._at_once.inc()
 
     def command(self, state: int) -> None:
         """Count a command that ended."""

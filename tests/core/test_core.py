@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import sqlite3
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +71,27 @@ async def is_serving(core: RunningCore) -> bool:
     stub = health_pb2_grpc.HealthStub(core.channel)
     answer = await stub.Check(health_pb2.HealthCheckRequest())
     return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)
+
+
+async def test_heartbeats_need_no_transaction_after_the_first(core: RunningCore) -> None:
+    await core.add_station("CS-1")
+    async with core.edge() as edge:
+        station = await edge.connect("CS-1", PASSWORD)
+        await station.call(HeartbeatRequest())
+        before = await _batches(core)
+        answers = [await station.call(HeartbeatRequest()) for _ in range(5)]
+        after = await _batches(core)
+
+    assert after == before
+    times = [answer.current_time.ToDatetime(UTC) for answer in answers]
+    assert times == sorted(times)
+    assert abs(times[-1] - datetime.now(UTC)) < timedelta(seconds=10)
+    assert "citrine_core_answered_at_once_total 5.0" in (await http(core, "/metrics"))[1]
+
+
+async def _batches(core: RunningCore) -> str:
+    _, metrics = await http(core, "/metrics")
+    return next(line for line in metrics.splitlines() if line.startswith("citrine_core_batch_items_count"))
 
 
 async def test_health_and_metrics(core: RunningCore) -> None:

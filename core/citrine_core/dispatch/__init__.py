@@ -12,6 +12,7 @@ from citrine_core.dispatch.calls import (
 )
 from citrine_core.dispatch.dispatcher import Dispatcher, ObserveBatch, Outages, Stage
 from citrine_core.dispatch.failures import CommandEnd, Failed
+from citrine_core.dispatch.fast_path import FastPath
 from citrine_core.dispatch.handling import HandlingStage
 from citrine_core.dispatch.inquiries import Inquirer, Inquiries
 from citrine_core.dispatch.lanes import Item, Lanes
@@ -25,6 +26,7 @@ __all__ = [
     "CommandEnd",
     "Dispatcher",
     "Failed",
+    "FastPath",
     "HandlingStage",
     "Inquirer",
     "Inquiries",

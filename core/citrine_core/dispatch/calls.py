@@ -97,6 +97,7 @@ class Mark:
     writes: bool = True
     once: Callable[[Any], str] | None = None
     own_key: bool = False
+    at_once: bool = False
 
     @property
     def deduplication(self) -> Deduplication:
@@ -130,6 +131,7 @@ def handles(
     writes: bool = True,
     once: Callable[[RequestT], str] | None = None,
     own_key: bool = False,
+    at_once: bool = False,
 ) -> Callable[[Method], Method]:
     """Mark a method as the handler of a message of stations.
 
@@ -145,8 +147,10 @@ def handles(
             handled; the second is answered as the first, even if the station resent it under another message id.
         own_key: The method itself deduplicates messages by a business key: it answers a duplicate as before, without
             a second effect, and sets `Call.repeated`.
+        at_once: The method is `(call) -> answer`, not async, and uses no database. It mostly runs without a
+            transaction (see `fast_path`).
     """
-    return _mark(Mark("call", message, batched, writes, once, own_key))
+    return _mark(Mark("call", message, batched, writes and not at_once, once, own_key, at_once))
 
 
 def handles_answer(message: type[ResponseT]) -> Callable[[Method], Method]:

@@ -29,13 +29,12 @@ from citrine_core.clock import Clock, utc_now
 from citrine_core.db import UnitOfWork
 from citrine_core.dispatch.calls import Call, CallRefused, Deduplication
 from citrine_core.dispatch.deduplication import Claims
-from citrine_core.dispatch.lanes import Item
+from citrine_core.dispatch.lanes import Item, to_call
 from citrine_core.dispatch.repository import HandledMessages, store_poisoned
 from citrine_core.dispatch.routes import Observer, Route, Routes
-from citrine_core.times import to_datetime
 from citrine_core.traces import trace_id_of
 
-__all__ = ["HandlingStage", "NewestSessions", "OnAccepted", "OnUnopened", "to_call"]
+__all__ = ["HandlingStage", "NewestSessions", "OnAccepted", "OnUnopened"]
 
 logger = logging.getLogger(__name__)
 
@@ -66,6 +65,7 @@ class HandlingStage:
         observers: Called once with each message that was handled and not refused.
         on_unopened: Called, before the message is handled, with a message that arrives before the report that its
             session opened. That report may go to another core.
+        on_current: Called with each message whose session is open and the newest of its station.
     """
 
     kinds = (StationCall, StationSend)
@@ -78,10 +78,12 @@ class HandlingStage:
         on_accepted: OnAccepted | None = None,
         observers: Sequence[Observer] = (),
         on_unopened: OnUnopened | None = None,
+        on_current: Callable[[Item], None] | None = None,
     ) -> None:
         self._routes = routes
         self._newest_sessions = newest_sessions
         self._on_unopened = on_unopened
+        self._on_current = on_current
         self._clock = clock
         self._on_accepted = on_accepted
         self._observers = observers
@@ -207,6 +209,8 @@ class HandlingStage:
                 current.append(item)
                 if not is_open:
                     unopened.append(item)
+                elif self._on_current is not None:
+                    self._on_current(item)
             else:
                 extra = {"station_id": item.station_id, "trace_id": trace_id_of(item.content.traceparent)}
                 logger.info("a message of a replaced session is dropped", extra=extra)
@@ -248,21 +252,9 @@ def _digest(action: str, key: str) -> str:
     return hashlib.blake2b(f"{action}\n{key}".encode(), digest_size=16).hexdigest()
 
 
-def to_call(item: Item) -> Call[Any]:
-    """Return the call for handlers of an item."""
-    content = item.content
-    return Call(
-        item.tenant_id,
-        item.station_id,
-        content.session.epoch,
-        content.message_id,
-        unwrap(content.request),
-        to_datetime(content.receive_time),
-        item.finding,
-    )
-
-
 async def _handle(work: UnitOfWork, route: Route, calls: Sequence[Call[Any]]) -> Sequence[Message | CallRefused]:
+    if route.mark.at_once:
+        return [route.method(call) for call in calls]
     if route.mark.batched:
         answers: Sequence[Message | CallRefused] = await route.method(work, calls)
         return answers

@@ -16,8 +16,7 @@ from citrine.edge.v1.link_pb2 import Downstream, StationCall
 from citrine.ocpp.actions import action_of
 from citrine_core.dispatch.calls import Call
 from citrine_core.dispatch.deduplication import key_of
-from citrine_core.dispatch.handling import to_call
-from citrine_core.dispatch.lanes import Item
+from citrine_core.dispatch.lanes import Item, to_call
 from citrine_core.dispatch.repository import CallKey
 from citrine_core.errors import DatabaseUnavailable
 

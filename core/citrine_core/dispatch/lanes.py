@@ -9,8 +9,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from citrine.edge.v1.link_pb2 import Downstream
+from citrine.ocpp.actions import unwrap
+from citrine_core.dispatch.calls import Call
+from citrine_core.times import to_datetime
 
-__all__ = ["Item", "Lane", "Lanes"]
+__all__ = ["Item", "Lane", "Lanes", "to_call"]
 
 MAX_WAITING = 20_000
 """Items in a lane above which backpressure begins: links are no longer read."""
@@ -30,6 +33,20 @@ class Item:
     """Result of an inquirer (see inquiries). None: no inquirer was asked."""
     forgotten: bool = False
     """True once it was dropped at the start of an outage, because its sender resends it."""
+
+
+def to_call(item: Item) -> Call[Any]:
+    """Return the call for handlers of an item."""
+    content = item.content
+    return Call(
+        item.tenant_id,
+        item.station_id,
+        content.session.epoch,
+        content.message_id,
+        unwrap(content.request),
+        to_datetime(content.receive_time),
+        item.finding,
+    )
 
 
 class Lane:

@@ -66,7 +66,8 @@ class Route:
     """One bound handler."""
 
     mark: Mark
-    method: Callable[..., Awaitable[Any]]
+    method: Callable[..., Any]
+    """Async, but for one that is marked `at_once`."""
 
 
 @dataclass(frozen=True)

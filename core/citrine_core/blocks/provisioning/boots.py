@@ -64,14 +64,12 @@ class BootHandlers:
         work.after_commit(self._wake)
         return answers
 
-    @handles(HeartbeatRequest, batched=True, writes=False)
-    async def heartbeats(
-        self, work: UnitOfWork, calls: Sequence[Call[HeartbeatRequest]]
-    ) -> Sequence[HeartbeatResponse]:
-        """Tell stations the time (G02)."""
+    @handles(HeartbeatRequest, at_once=True)
+    def heartbeat(self, call: Call[HeartbeatRequest]) -> HeartbeatResponse:
+        """Tell a station the time (G02)."""
         answer = HeartbeatResponse()
         answer.current_time.FromDatetime(self._clock())
-        return [answer] * len(calls)
+        return answer
 
     def _answer(
         self, policy: Policy | None, registration: Registration | None, now: datetime

@@ -138,10 +138,5 @@ async def test_statements_do_not_grow_with_the_boots_of_a_batch(
     assert numbers[0] >= numbers[1] - 1, "only rows that are written in bulk may take another statement"
 
 
-async def test_heartbeat_tells_the_time_and_writes_nothing(
-    unit_of_work: UnitOfWorkFactory, handlers: BootHandlers
-) -> None:
-    async with unit_of_work(read_only=True) as work:
-        answers = await handlers.heartbeats(work, [call_of(HeartbeatRequest())] * 2)
-
-    assert [answer.current_time for answer in answers] == [stamp(), stamp()]
+async def test_heartbeat_tells_the_time(handlers: BootHandlers) -> None:
+    assert handlers.heartbeat(call_of(HeartbeatRequest())).current_time == stamp()
