@@ -32,7 +32,7 @@ from citrine_core.resources.commands.pending import Outcome, Pending, PendingCom
 from citrine_core.resources.commands.protos import to_proto
 from citrine_core.resources.commands.repository import CommandRepository, StoredCommand
 from citrine_core.resources.commands.secrets import masked, new_password
-from citrine_core.resources.connections.queries import may_be_held
+from citrine_core.resources.connections.queries import may_be_open
 from citrine_core.resources.stations.passwords import hash_password
 from citrine_core.rpc import Caller, caller
 
@@ -169,8 +169,8 @@ class CommandSender:
         """Have the edge that holds the station drop a command; return False where there is no link to it."""
         async with self._unit_of_work(read_only=True) as work:
             station = await CommandRepository(work.session).find_station(tenant_id, station_id)
-        is_held = station is not None and may_be_held(station, self._clock())
-        edge = self._links.get(station.edge_id) if station is not None and is_held else None
+        may_have_session = station is not None and may_be_open(station, self._clock())
+        edge = self._links.get(station.edge_id) if station is not None and may_have_session else None
         if edge is None:
             return False
         edge.send(link.Downstream(cancel_command=link.CancelCommand(id=command_id)))
@@ -212,7 +212,7 @@ class CommandSender:
             station = await repository.find_station(order.tenant_id, order.station_id, lock=True)
             if station is None:
                 raise NotFound("station", order.station_id)
-            edge = self._link_to(station.edge_id) if may_be_held(station, self._clock()) else None
+            edge = self._link_to(station.edge_id) if may_be_open(station, self._clock()) else None
             row = self._row(order, command_id, edge is not None, station)
             await repository.add(row)
             if edge is not None and password_hash is not None:
@@ -296,7 +296,7 @@ class CommandSender:
         fails = not goes_now and not order.when_online
         shown = masked(order.payload)
         text = NOT_CONNECTED.text
-        if may_be_held(station, now):
+        if may_be_open(station, now):
             text = "there is no link to the edge that holds the station"
         deadline = now + timedelta(seconds=order.timeout + REPORT_TIME + STORE_TIME)
         return {

@@ -11,7 +11,7 @@ from sqlalchemy.orm import aliased
 from citrine_core.db.one_of_keys import one_of_keys
 from citrine_core.resources.connections.models import Connection
 
-__all__ = ["OPENING_TIME", "SESSIONS", "NewestSession", "connected_stations", "is_connected", "may_be_held"]
+__all__ = ["OPENING_TIME", "SESSIONS", "NewestSession", "connected_stations", "is_connected", "may_be_open"]
 
 OPENING_TIME = timedelta(seconds=10)
 """How long the Opened of an admitted session may be on the way: a core may be slow, and it may go by another one than
@@ -50,10 +50,10 @@ async def connected_stations(session: AsyncSession, keys: Collection[tuple[str, 
     return {(row[0], row[1]) for row in rows}
 
 
-def may_be_held(session: Row[*tuple[Any, ...]], now: datetime) -> bool:
-    """Return whether an edge may hold a session, given with is_open, admit_time and close_time (None: there is none).
+def may_be_open(session: Row[*tuple[Any, ...]], now: datetime) -> bool:
+    """Return whether a session may be open on an edge, by its is_open, admit_time and close_time (None: none).
 
-    It is open, or was admitted so lately that it may be open by now. Its edge knows.
+    It is stored as open, or was admitted so recently that it may be open by now. Only its edge knows.
     """
     if session.is_open:
         return True
