@@ -39,6 +39,7 @@ from citrine.ocpp.v2.provisioning_pb2 import (
 from citrine_core.background import survive
 from citrine_core.core import CALLERS, CannotStart
 from citrine_core.db import in_background
+from citrine_core.db.engine import POOL_SIZE
 from citrine_core.db.upgrade import upgrade
 from citrine_core.errors import Overloaded
 from citrine_process.settings import InvalidSetting
@@ -256,7 +257,8 @@ async def test_a_core_starts_with_few_connections_to_its_database(database_url: 
         async with running_core(database_url, tmp_path) as core:
             await core.stub(StationsServiceStub).ListStations(ListStationsRequest())
             assert await is_serving(core)
-            assert 1 <= len(opened) <= 5
+            # No more than the pool keeps, also on a machine on which each job takes its time.
+            assert 1 <= len(opened) <= POOL_SIZE
     finally:
         event.remove(Pool, "connect", count)
 
