@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from sqlalchemy import BigInteger, DateTime, Dialect, Integer, MetaData, String, TypeDecorator
-from sqlalchemy.orm import DeclarativeBase, mapped_column
+from sqlalchemy.orm import DeclarativeBase, mapped_column, registry
 
 __all__ = ["BigId", "Model", "OcppString", "UtcDateTime"]
 
@@ -67,6 +67,12 @@ class Model(DeclarativeBase):
         }
     )
     type_annotation_map = {datetime: UtcDateTime()}
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        # All mappers of a registry are made ready for use when the first one is used. With a registry for each table,
+        # those that a process does not use cost it nothing.
+        cls._sa_registry = registry(metadata=cls.metadata, type_annotation_map=cls.type_annotation_map)
+        super().__init_subclass__(**options)
 
 
 BigId = Annotated[int, mapped_column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True)]

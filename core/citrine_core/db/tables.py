@@ -30,8 +30,8 @@ def own_tables() -> frozenset[str]:
     tables = metadata().tables
     return frozenset(
         table.name
-        for mapper in Model.registry.mappers
-        if mapper.class_.__module__.startswith("citrine_core.")
-        and isinstance(table := mapper.local_table, Table)
+        for model in Model.__subclasses__()
+        if model.__module__.startswith("citrine_core.")
+        and isinstance(table := model.__table__, Table)
         and table.name in tables
     )
