@@ -113,11 +113,14 @@ class EdgeLinkServicer(EdgeLinkServiceServicer):
             raise Stopping
         await context.send_initial_metadata(((REVISION_KEY, str(LINK_REVISION)),))
         requests = aiter(request_iterator)
-        async with asyncio.timeout(HELLO_TIMEOUT):
-            hello, rest = _hello(await anext(requests, None))
-            hello_time = self._clock()
-            while hello.has_more:
-                rest = _add_page(hello, await anext(requests, None))
+        try:
+            async with asyncio.timeout(HELLO_TIMEOUT):
+                hello, rest = _hello(await anext(requests, None))
+                hello_time = self._clock()
+                while hello.has_more:
+                    rest = _add_page(hello, await anext(requests, None))
+        except TimeoutError:
+            raise InvalidArgument("items", f"must begin with hello within {HELLO_TIMEOUT:g} seconds") from None
         if self._core_id in hello.linked_core_ids and self._links.get(hello.edge_id) is not None:
             # One core may have several addresses behind a name. A second link would end the first.
             await context.write(LinkResponse(items=[Downstream(welcome=Welcome(core_id=self._core_id))]))

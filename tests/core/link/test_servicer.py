@@ -59,6 +59,18 @@ async def test_a_link_without_hello_is_refused(core: RunningCore) -> None:
         await edge.break_off()
 
 
+async def test_an_edge_that_stands_still_before_its_hello_is_no_defect(
+    core: RunningCore, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("citrine_core.link.servicer.HELLO_TIMEOUT", 0.1)
+    async with grpc.aio.insecure_channel(core.address) as channel:
+        stream = EdgeLinkServiceStub(channel).Link(metadata=[("authorization", f"Bearer {CREDENTIAL}")])
+        with pytest.raises(grpc.aio.AioRpcError) as error:
+            await stream.read()
+    assert error.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert not [record for record in caplog.records if record.exc_info]
+
+
 async def test_an_edge_that_dials_another_address_of_the_core_keeps_its_link(core: RunningCore) -> None:
     await core.add_station("CS-1")
     async with core.edge("edge-1") as edge, grpc.aio.insecure_channel(core.address) as channel:
