@@ -323,8 +323,10 @@ class Core:
         except TimeoutError:
             logger.warning("the core stops with work under way", extra={"items": self.lanes.waiting})
         try:
-            await self.presence.store_stations()
-            await self.keys.uses.store()
+            # By the places of jobs: callers may have all of theirs.
+            with in_background():
+                await self.presence.store_stations()
+                await self.keys.uses.store()
         except DatabaseUnavailable:
             logger.warning("when stations were last heard of, and keys last used, is not stored")
         self.edge_servicer.stop()

@@ -12,7 +12,7 @@ import grpc
 import pytest
 from google.rpc import error_details_pb2, status_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from sqlalchemy import event
+from sqlalchemy import event, select
 from sqlalchemy.pool import Pool
 
 from citrine.api.v1 import connections_pb2, connections_pb2_grpc
@@ -42,6 +42,7 @@ from citrine_core.db import in_background
 from citrine_core.db.engine import POOL_SIZE
 from citrine_core.db.upgrade import upgrade
 from citrine_core.errors import Overloaded
+from citrine_core.resources.keys import ApiKey
 from citrine_process.settings import InvalidSetting
 from tests.support.core import CREDENTIAL, PASSWORD, RunningCore, running_core
 from tests.support.fake_edge import FakeEdge, FakeSession, RefusedByCore, fake_edge, timestamp
@@ -195,6 +196,24 @@ async def test_a_drain_answers_what_is_under_way_and_ends_the_links(sqlite_url: 
             answers = [await edge.answer_to(call) for call in calls]
             assert len(answers) == 50
             assert await edge.ended() is grpc.StatusCode.UNAVAILABLE
+
+
+async def test_a_core_stops_in_order_where_callers_have_all_places(
+    sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("citrine_core.core.CALLERS_PATIENCE", 0.1)
+    async with running_core(sqlite_url, tmp_path) as core:
+        # A use of the key, which is stored at the end.
+        await core.stub(StationsServiceStub).ListStations(ListStationsRequest())
+        async with contextlib.AsyncExitStack() as stack:
+            for _ in range(CALLERS):
+                await stack.enter_async_context(core.core.services.unit_of_work(read_only=True))
+            core.stop.set()
+            used = None
+            async with asyncio.timeout(10):
+                while used is None:
+                    async with core.core.unit_of_work(read_only=True) as work:
+                        used = await work.session.scalar(select(ApiKey.last_use_time))
 
 
 async def test_a_core_with_some_blocks_serves_their_actions_only(sqlite_url: str, tmp_path: Path) -> None:
