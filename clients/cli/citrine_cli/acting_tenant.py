@@ -16,8 +16,10 @@ _NOT_AN_OPERATOR = (grpc.StatusCode.PERMISSION_DENIED, grpc.StatusCode.UNIMPLEME
 """Statuses of a key that is of one tenant, or may not know which there are."""
 
 
-async def check_tenant(citrine: Citrine) -> None:
-    """See to it that there is only one tenant that a command may mean which names none, and say which on a terminal.
+async def check_tenant(citrine: Citrine, *, acts: bool) -> None:
+    """See to it that there is only one tenant that a command may mean which names none.
+
+    Where it acts, a terminal is told which.
 
     The key of a tenant means that tenant. That of the operator may act on any: where there are several, the core would
     take the default one, which is hardly ever meant.
@@ -39,6 +41,6 @@ async def check_tenant(citrine: Citrine) -> None:
     if len(ids) > 1:
         named = f"{', '.join(ids[:NAMED])}{', …' if len(ids) > NAMED else ''}"
         raise UsageError(f"there are several tenants: {named}; give --tenant or set CITRINE_TENANT")
-    if ids and sys.stderr.isatty():
-        sys.stderr.write(f"tenant {ids[0]}\n")
+    if acts and ids and sys.stderr.isatty():
+        sys.stderr.write(f"acting on tenant {ids[0]}\n")
         sys.stderr.flush()

@@ -83,6 +83,14 @@ def _complete(line: str) -> int:
     return 0
 
 
+def _help_in_place_of(error: typer.TyperException) -> str | None:
+    """Return the help of a group of commands of which none was named; None: something else is wrong."""
+    context = getattr(error, "ctx", None)
+    if context is None or not error.format_message().startswith("Missing command"):
+        return None
+    return f"{context.get_help()}\n"
+
+
 def run_app(arguments: Sequence[str]) -> int:
     """Run a command and return its exit code."""
     if VARIABLE in os.environ:
@@ -94,6 +102,9 @@ def run_app(arguments: Sequence[str]) -> int:
         print_error(error)
         return error.exit_code
     except typer.TyperException as error:
+        if (shown := _help_in_place_of(error)) is not None:
+            sys.stdout.write(shown)
+            return error.exit_code
         # What typer finds wrong with a command line, without its box and its usage text.
         print_error(UsageError(f"{error.format_message().removesuffix('.')}; see --help"))
         return error.exit_code

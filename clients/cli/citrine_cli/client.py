@@ -121,7 +121,7 @@ def _merged(given: object, options: dict[str, object]) -> Connection:
 
 
 async def _run(
-    connection: Connection, out: Output, work: Callable[[Client], Awaitable[None]], *, of_tenant: bool
+    connection: Connection, out: Output, work: Callable[[Client], Awaitable[None]], *, of_tenant: bool, acts: bool
 ) -> None:
     key = connection.secret()
     if key is None:
@@ -139,7 +139,7 @@ async def _run(
             wait.citrine = citrine
         try:
             if of_tenant and not connection.tenant:
-                await check_tenant(citrine)
+                await check_tenant(citrine, acts=acts)
             await work(Client(citrine=citrine, out=out))
         except grpc.aio.AioRpcError as error:
             raise CliError(await _said(citrine, error, sentence(error, connection.cores()))) from error
@@ -213,7 +213,8 @@ def client_command(
             watching = {name: options.pop(name) for name in reader_options}
             out = Output(as_json=connection.as_json, no_color=connection.no_color, **look)
             asks = of_tenant and not options.get("operator")
-            asyncio.run(_run(connection, out, _watched(functools.partial(run, **options), **watching), of_tenant=asks))
+            done = _watched(functools.partial(run, **options), **watching)
+            asyncio.run(_run(connection, out, done, of_tenant=asks, acts=not only_looks))
 
         own = list(inspect.signature(work).parameters.values())[1:]
         hints = {
@@ -222,7 +223,9 @@ def client_command(
         }
         # What lists something takes a limit: how many. (That of a charging profile is another.)
         look_options = _OF_LISTS if get_args(hints.get("limit"))[:1] == (int,) else {}
-        shows = (inspect.getdoc(work) or "").startswith(("List ", "Show "))
+        purpose = inspect.getdoc(work) or ""
+        shows = purpose.startswith(("List ", "Show "))
+        only_looks = shows or purpose.startswith(("Print ", "Say "))
         # What has one of these waits by itself, or sets an interval.
         reader_options = _OF_READERS if shows and not {"interval", "timeout"} & hints.keys() else {}
         parameters = [

@@ -30,6 +30,14 @@ def test_help_ends_well_and_names_the_commands(cli: Cli) -> None:
         assert f"  {word} " in ran.out
 
 
+@pytest.mark.parametrize("group", [[], ["station"], ["firmware", "campaign"]], ids=["nothing", "a word", "two words"])
+def test_what_names_no_command_gets_the_help(cli: Cli, group: list[str]) -> None:
+    ran = cli(*group)
+
+    assert (ran.code, ran.err) == (2, "")
+    assert ran.out == cli(*group, "--help").out
+
+
 def test_the_version_is_that_of_the_distribution(cli: Cli) -> None:
     assert cli("--version") == Ran(0, f"{metadata.version('citrine-csms')}\n", "")
 
@@ -37,7 +45,6 @@ def test_the_version_is_that_of_the_distribution(cli: Cli) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        pytest.param([], "Missing command", id="nothing"),
         pytest.param(["nope"], "No such command 'nope'", id="no such command"),
         pytest.param(["station", "show"], "Missing argument 'ID'", id="missing argument"),
         pytest.param(["station", "list", "--nope"], "No such option", id="no such option"),

@@ -59,7 +59,6 @@ async def add_reservation(
     when_online: WhenOnline = False,
 ) -> None:
     """Reserve an EVSE. The exit code is 1 where the station refuses."""
-    await warn_unknown_token(client, id_token, token_type)
     request = ocpp.ReserveNowRequest(
         id=reservation_id,
         expiry_date_time=parse_time("--until", until),
@@ -68,6 +67,7 @@ async def add_reservation(
         connector_type=connector_type,
         group_id_token=IdToken(id_token=group, type="Central") if group else None,
     )
+    await warn_unknown_token(client, id_token, token_type)
     answer = await client.citrine.reservation.ReserveNow(
         pb.ReserveNowRequest(target=target(station_id, timeout, when_online), request=request),
         timeout=timeout + MARGIN,

@@ -258,13 +258,13 @@ async def start_transaction(
     max_time: MaxTime = 0.0,
 ) -> None:
     """Ask a station to start a transaction; `citrine transaction starts` shows what becomes of it."""
-    if kind != WITHOUT_TOKEN:
-        await warn_unknown_token(client, id_token, kind)
     request = remote_control.RequestStartTransactionRequest(id_token=IdToken(id_token=id_token, type=kind))
     if evse:
         request.evse_id = evse
     if group:
         request.group_id_token.CopyFrom(IdToken(id_token=group, type="Central"))
+    if kind != WITHOUT_TOKEN:
+        await warn_unknown_token(client, id_token, kind)
     answer = await client.citrine.remote_control.RequestStartTransaction(
         RequestStartTransactionRequest(
             target=CommandTarget(station_id=station_id),
