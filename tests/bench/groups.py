@@ -157,7 +157,7 @@ def _storm(one: Storm) -> Mapping[str, Any]:
 
 
 def _groups() -> Iterator[Group]:
-    yield Group("floor", "a bare websocket server, to compare with", 30, _floor)
+    yield Group("floor", "a bare websocket server, to compare with", 25, _floor)
     yield Group("starts", "what a start costs", 20, _starts)
     for kind, name in DATABASES.items():
 
@@ -168,13 +168,13 @@ def _groups() -> Iterator[Group]:
 
         several = f"{kind}-four-cores"
         yield Group(f"{kind}-basics", f"idle connections, commands, boot storms on {name}", 40, of(_basics))
-        yield Group(f"{kind}-saturated", f"as much as goes, without and with a tariff, on {name}", 40, of(_saturated))
-        yield Group(f"{kind}-few", f"one station alone, and fifty, on {name}", 60, of(_few))
+        yield Group(f"{kind}-saturated", f"as much as goes, without and with a tariff, on {name}", 35, of(_saturated))
+        yield Group(f"{kind}-few", f"one station alone, and fifty, on {name}", 50, of(_few))
         yield Group(
-            f"{kind}-curve", f"a fleet from silence to saturation on {name}", 130, of(_curve, f"{kind}-curve", 1)
+            f"{kind}-curve", f"a fleet from silence to saturation on {name}", 120, of(_curve, f"{kind}-curve", 1)
         )
         yield Group(several, f"the same with {FOUR} cores on {name}", 100, of(_curve, several, FOUR))
-        yield Group(f"{kind}-late", f"events that come late on {name}", 40, of(_late))
+        yield Group(f"{kind}-late", f"events that come late on {name}", 35, of(_late))
         yield Group(f"{kind}-reports", f"base reports of many stations at once on {name}", 20, of(_reports))
 
 

@@ -23,7 +23,7 @@ LATE = 10_000
 LEAST = 1000
 """Fewest, however long they take."""
 
-LATE_TIME = 25.0
+LATE_TIME = 15.0
 """Seconds that they may take if each takes as long as one in order: that many are sent."""
 
 IN_ORDER = 200

@@ -17,8 +17,8 @@ from tests.bench.errors import BenchError
 
 __all__ = ["Profiles", "top"]
 
-RATE = 200
-"""Samples a second."""
+RATE = 250
+"""Samples a second, for each of which a process stands still for a moment: else what moves is missed."""
 
 END_TIMEOUT = 30.0
 """Seconds in which a sampler writes what it has."""
@@ -58,7 +58,7 @@ class Profiles:
     def _sample(self, pid: int, path: Path) -> subprocess.Popen[bytes]:
         command = [self._sampler, "record", "--pid", str(pid), "--rate", str(RATE), "--format", "raw", "--threads"]
         return subprocess.Popen(
-            [*command, "--nonblocking", "--nolineno", "--output", str(path)],
+            [*command, "--nolineno", "--output", str(path)],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )

@@ -18,7 +18,7 @@ from citrine_simulator.config import StationConfig
 from citrine_simulator.errors import SimulatorError, UsageError
 from citrine_simulator.events import Event, Listener
 from citrine_simulator.journal import Journal
-from citrine_simulator.load import boot_storm, hold_idle, saturate
+from citrine_simulator.load import PacedFleet, boot_storm, hold_idle, saturate
 from citrine_simulator.output import Output
 from citrine_simulator.scenarios import ChargePlan, charge, drain, lose_connections
 from citrine_simulator.schemas import Schemas
@@ -116,6 +116,22 @@ async def _load(options: Options, output: Output, stop: asyncio.Event) -> int:
     return FAILED if result.errors or not result.answered else DONE
 
 
+async def _paced(options: Options, output: Output, stop: asyncio.Event) -> int:
+    duration = LOAD_DURATION if options.duration is None else options.duration
+    async with PacedFleet.connected(options.fleet) as fleet:
+        result = await fleet.run(
+            options.say,
+            options.rate,
+            duration,
+            options.warm_up,
+            lambda: output.milestone("window_opened"),
+            lambda: output.milestone("window_closed"),
+            stop,
+        )
+    output.result(result)
+    return FAILED if result.errors or result.unanswered or not result.answered else DONE
+
+
 async def _boot_storm(options: Options, output: Output, stop: asyncio.Event) -> int:
     result = await boot_storm(options.fleet, *([] if options.duration is None else [options.duration]))
     output.result(result)
@@ -174,6 +190,7 @@ _SCENARIOS: dict[str, Callable[[Options, Output, asyncio.Event], Coroutine[Any, 
     "charge": _careful,
     "faults": _careful,
     "load": _load,
+    "paced": _paced,
     "boot-storm": _boot_storm,
     "idle": _idle,
 }

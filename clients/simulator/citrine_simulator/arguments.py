@@ -12,6 +12,7 @@ from citrine_simulator.durations import parse_duration
 from citrine_simulator.errors import UsageError
 from citrine_simulator.fail_on import DEFAULT_FAIL_ON, FAIL_ON
 from citrine_simulator.fleet import Fleet, read_passwords, station_ids
+from citrine_simulator.load import Talk
 
 __all__ = ["SCENARIOS", "Given", "Options", "parse"]
 
@@ -19,12 +20,16 @@ SCENARIOS = {
     "charge": "careful stations that charge, one EV after the other",
     "faults": "careful stations that charge without a pause, then deliver everything that is queued",
     "load": "each station sends a TransactionEvent as soon as the last one was answered",
-    "boot-storm": "all stations connect, boot and report their status at once",
+    "paced": "stations send so many messages a second together, whether or not they are answered in time",
+    "boot-storm": "all stations connect, boot, report their status and send a heartbeat at once",
     "idle": "all stations connect, boot and say nothing",
 }
 
 URL = "ws://127.0.0.1:9000"
 """Where stations connect if nothing is said."""
+
+RATE = 10.0
+"""Messages a second of the scenario paced where nothing is said."""
 
 FAIL_ON_HELP = f"Fleet: what makes it fail, of {', '.join(FAIL_ON)}; or none."
 
@@ -48,6 +53,8 @@ class Options:
     state_dir: Path | None = None
     journal: Path | None = None
     warm_up: float = 2.0
+    rate: float = RATE
+    say: Talk = Talk.UPDATES_6
     drain: float = 120.0
     drop_every: float | None = None
     session: float = 1800.0
@@ -148,6 +155,8 @@ def parse(argv: Sequence[str] | None) -> Options:
         state_dir=given.state_dir,
         journal=given.journal,
         warm_up=given.warm_up,
+        rate=given.rate,
+        say=Talk(given.say),
         drain=given.drain,
         drop_every=given.drop_every,
         session=given.charging_for,
@@ -170,7 +179,7 @@ def _refuse_with_fleet(given: argparse.Namespace) -> None:
     """Refuse what the file says itself."""
     usual = _parser().parse_args([])
     for name in ("stations", "prefix", "station", "version", "id_token", "scenario", "speed", "charging_for", "pause",
-                 "evses", "sample_interval", "variable", "drop_every", "warm_up"):  # fmt: skip
+                 "evses", "sample_interval", "variable", "drop_every", "warm_up", "rate", "say"):  # fmt: skip
         if getattr(given, name) != getattr(usual, name):
             raise UsageError(f"--{name.replace('_', '-')} is for stations without --fleet: the fleet file says it")
 
@@ -217,9 +226,13 @@ def _add_behaviour(parser: argparse.ArgumentParser) -> None:
     span: dict[str, Any] = {"type": _duration, "metavar": "DURATION"}
     what.add_argument("--scenario", choices=list(SCENARIOS), default="charge", help="What they play.")
     what.add_argument(
-        *("--duration", "--for"), **span, help="How long.  [default: 10s with load; the others until stopped]"
+        *("--duration", "--for"), **span, help="How long.  [default: 10s with load and paced; the others until stopped]"
     )
-    what.add_argument("--warm-up", **span, default="2s", help="Load: how long before measuring.")
+    what.add_argument("--warm-up", **span, default="2s", help="Load, paced: how long before measuring.")
+    what.add_argument(
+        "--rate", type=_factor, default=RATE, metavar="N", help="Paced: messages a second of all together."
+    )
+    what.add_argument("--say", choices=list(Talk), default=Talk.UPDATES_6, help="Paced: what they say.")
     what.add_argument("--speed", type=_factor, default=1.0, metavar="FACTOR", help="EVs charge so much faster.")
     what.add_argument("--charging-for", **span, default="30m", help="An EV charges about so long.")
     what.add_argument("--pause", **span, default="5m", help="Charge: how long between two EVs.")

@@ -38,6 +38,19 @@ async def test_faults_deliver_everything(csms: Csms, tmp_path: Path, capsys: pyt
     assert summary.pending == set()
 
 
+async def test_paced_stations_print_their_result(csms: Csms, capsys: pytest.CaptureFixture[str]) -> None:
+    code = await run(
+        *("--scenario", "paced", "--rate", "50", "--say", "heartbeats", "--url", csms.url),
+        *("--stations", "5", "--duration", "0.4", "--warm-up", "0", "--json"),
+    )
+
+    result = json.loads(capsys.readouterr().out)
+    assert code == 0
+    assert result["due"] == pytest.approx(20, abs=8)
+    assert (result["unanswered"], result["errors"]) == (0, {})
+    assert len(csms.of("Heartbeat")) >= result["answered"] > 0
+
+
 async def test_load_prints_its_result(csms: Csms, capsys: pytest.CaptureFixture[str]) -> None:
     code = await run("--scenario", "load", "--url", csms.url, "--duration", "0.2", "--warm-up", "0", "--json")
 

@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 
+from citrine_simulator.clock import SystemClock, sleep_or
 from citrine_simulator.connection import Target
 from citrine_simulator.fleet import Fleet
 from citrine_simulator.load.saturate import CONNECT_AT_ONCE, prepare, targets
@@ -161,6 +162,7 @@ class PacedFleet:
         warm_up: float = 1.0,
         opened: Callable[[], None] | None = None,
         closed: Callable[[], None] | None = None,
+        stop: asyncio.Event | None = None,
     ) -> PacedResult:
         """Let the stations speak, each as often as the others at a phase of its own, and measure.
 
@@ -171,6 +173,7 @@ class PacedFleet:
             warm_up: The same before it, in seconds.
             opened: Called when the window opens.
             closed: Called when it closes.
+            stop: Set to close it before its time.
 
         Raises:
             CallFailedError: When what comes before the measurement is not answered well.
@@ -180,14 +183,15 @@ class PacedFleet:
         self._tally.latencies = type(self._tally.latencies)("d")
         for station in self._stations:
             station.answered = 0
+        stop = stop or asyncio.Event()
         start = time.perf_counter()
         driving = asyncio.create_task(self._drive(rate, start))
         try:
-            await asyncio.sleep(warm_up)
+            await sleep_or(SystemClock(), warm_up, stop)
             if opened is not None:
                 opened()
             self._tally.open()
-            await asyncio.sleep(duration)
+            await sleep_or(SystemClock(), duration, stop)
             self._tally.close()
             if closed is not None:
                 closed()
