@@ -23,7 +23,7 @@ RARE_HEARTBEATS = "a heartbeat each 5 min"
 OTHERS = (
     (RARE_HEARTBEATS, Talk.HEARTBEATS, 300),
     ("a heartbeat each 4 s", Talk.HEARTBEATS, 4),
-    ("charging sessions, a message each 10 s", Talk.SESSIONS, 10),
+    ("whole transactions, a message each 10 s", Talk.TRANSACTIONS, 10),
 )
 """Other loads of the whole fleet: their names, what each station says, and seconds from one message to the next."""
 
@@ -107,7 +107,7 @@ async def curve(sut: Sut, stations: int, seconds: float, *, others: bool) -> lis
         sut: A system without stations.
         stations: How many connect and stay connected.
         seconds: Length of a measured window.
-        others: Measure heartbeats and charging sessions, too.
+        others: Measure heartbeats and whole transactions, too.
     """
     points = [await _idle_point(sut, EMPTY, seconds)]
     await sut.register(stations)

@@ -13,10 +13,10 @@ __all__ = ["Message", "Talk", "Talker", "talker"]
 Message = tuple[str, dict[str, Any]]
 """An action and its payload."""
 
-UPDATES_OF_A_SESSION = 6
+UPDATES_EACH = 6
 
-SESSION = 5 + UPDATES_OF_A_SESSION
-"""Messages of a charging session: see :class:`_Sessions`."""
+ROUND = 5 + UPDATES_EACH
+"""Messages of each: see :class:`_Transactions`."""
 
 
 class Talk(StrEnum):
@@ -29,8 +29,8 @@ class Talk(StrEnum):
     """TransactionEvents (Updated) of one transaction, with three sampled values."""
     UPDATES_6 = "updates-6"
     """The same with six."""
-    SESSIONS = "sessions"
-    """Whole charging sessions: a token asked for, a status, Started, six Updated, Ended, a status."""
+    TRANSACTIONS = "transactions"
+    """Whole transactions: a token asked for, a status, Started, six Updated, Ended, a status."""
 
 
 class Talker:
@@ -51,7 +51,7 @@ def talker(talk: Talk, number: int, token: str) -> Talker:
         Talk.METER_VALUES: _MeterValues,
         Talk.UPDATES_3: lambda: _Updates(token, 3),
         Talk.UPDATES_6: lambda: _Updates(token, 6),
-        Talk.SESSIONS: lambda: _Sessions(token, number % SESSION),
+        Talk.TRANSACTIONS: lambda: _Transactions(token, number % ROUND),
     }[talk]
     return make()
 
@@ -119,8 +119,8 @@ class _Updates(Talker):
         return self._transaction.started()
 
 
-class _Sessions(Talker):
-    """Sessions that began at different times, so that at any time stations are at any point of one."""
+class _Transactions(Talker):
+    """Transactions that began at different times, so that at any time stations are at any point of one."""
 
     def __init__(self, token: str, lead: int) -> None:
         self.lead = lead
@@ -130,17 +130,17 @@ class _Sessions(Talker):
 
     def say(self) -> Message:
         if self._next == len(self._steps):
-            self._steps, self._next = self._session(), 0
+            self._steps, self._next = self._round(), 0
         self._next += 1
         return self._steps[self._next - 1]()
 
-    def _session(self) -> Sequence[Callable[[], Message]]:
+    def _round(self) -> Sequence[Callable[[], Message]]:
         transaction = _Transaction(self._token)
         return (
             lambda: ("Authorize", {"idToken": {"idToken": self._token, "type": "ISO14443"}}),
             lambda: _status("Occupied"),
             transaction.started,
-            *[lambda: transaction.updated(6)] * UPDATES_OF_A_SESSION,
+            *[lambda: transaction.updated(6)] * UPDATES_EACH,
             transaction.ended,
             lambda: _status("Available"),
         )

@@ -39,9 +39,9 @@ async def test_every_talk_says_what_the_schemas_allow(csms: Csms) -> None:
         assert ("idToken" in event) == (event["eventType"] != "Updated")
 
 
-async def test_stations_are_at_different_points_of_their_sessions(csms: Csms) -> None:
+async def test_stations_are_at_different_points_of_their_transactions(csms: Csms) -> None:
     async with PacedFleet.connected(Fleet(csms.url, dict.fromkeys(station_ids("P-", 11)))) as fleet:
-        await fleet.begin(Talk.SESSIONS)
+        await fleet.begin(Talk.TRANSACTIONS)
 
     last = {call.station_id: _point(call) for call in csms.calls}
     assert len(set(last.values())) == 11
