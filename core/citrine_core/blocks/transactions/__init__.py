@@ -14,8 +14,8 @@ __all__ = ["Transaction", "TransactionEvent", "block"]
 
 
 def block(services: Services) -> Block:
-    """Return the block, put together."""
-    # Imported here: they use blocks that ask this one's tables, by its module `queries`.
+    """Return the block, composed from its parts."""
+    # Imported here, because they use blocks that query this one's tables by its module `queries`.
     from citrine_core.blocks.transactions.checks.handlers import CheckHandlers
     from citrine_core.blocks.transactions.checks.jobs import INTERVAL, TransactionChecks
     from citrine_core.blocks.transactions.handlers import TransactionsHandlers
@@ -40,7 +40,7 @@ def block(services: Services) -> Block:
     from citrine_core.resources.stations.clock_skews import ClockSkews
 
     async def forget_station(work: UnitOfWork, tenant_id: str, station_id: str) -> None:
-        # What it charged is kept. A station that is registered again by this name knows nothing of it.
+        # Transactions are retained. A station that is registered again under this id does not know them.
         await settlements.close(work, tenant_id, station_id, int(SETTLEMENT_STATION_REMOVED))
         work.after_commit(partial(skews.forget, (tenant_id, station_id)))
 

@@ -1,4 +1,4 @@
-"""The events of one batch, what is known of their transactions, and how both are stored."""
+"""A batch of events, the transactions that they belong to, and how both are stored."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -19,36 +19,36 @@ __all__ = ["Batch", "key_of", "read_batch", "store_batch"]
 
 @dataclass(slots=True)
 class Batch:
-    """The events of one batch, those that are new among them, and the transactions that they are of."""
+    """The events of one batch, the new ones among them, and their transactions."""
 
     occurrences: list[Occurrence]
     """One for each call."""
     fresh: dict[EventKey, Occurrence]
-    """In the order in which they came."""
+    """New events, in the order of arrival."""
     responses: dict[EventKey, TransactionEventResponse]
     states: dict[TransactionKey, TransactionState]
     findings: dict[EventKey, Any] = field(default_factory=dict)
-    """What was found out about tokens before."""
+    """Results of the inquirer about tokens."""
     tokens: dict[TransactionKey, Token] = field(default_factory=dict)
-    """That were accepted to charge."""
+    """Tokens that were accepted for charging."""
     new: set[TransactionKey] = field(default_factory=set)
-    """Heard of for the first time."""
+    """Transactions without an event before this batch."""
     reuse: IdReuse = field(default_factory=IdReuse)
-    """What stations call the same."""
+    """Ids that stations reused for several transactions."""
     unplaced: set[TransactionKey] = field(default_factory=set)
-    """Those whose EVSE was not known before."""
+    """Transactions whose EVSE was not known before."""
 
 
 async def read_batch(
     repository: TransactionRepository, tenant_id: str, calls: Sequence[Call[TransactionEventRequest]]
 ) -> Batch:
-    """Return what a batch brings, and lock the transactions that it is about."""
+    """Read a batch of calls, and lock its transactions."""
     occurrences = [Occurrence.of(tenant_id, call.station_id, call.message) for call in calls]
     states = await repository.find_for_update(
         tenant_id, {(occurrence.station_id, occurrence.transaction_id) for occurrence in occurrences}
     )
     reuse = await sort_out_lives(repository, tenant_id, occurrences, states)
-    # What comes behind all that is stored can't be stored, so that most batches need no second look.
+    # An event after the last stored one can't be a duplicate, so most batches need no second query.
     doubtful = {
         key_of(occurrence)
         for occurrence in occurrences
@@ -103,5 +103,5 @@ async def store_batch(work: UnitOfWork, repository: TransactionRepository, batch
 
 
 def key_of(occurrence: Occurrence) -> EventKey:
-    """Return what tells an event from all others."""
+    """Return the key of an event, which is unique."""
     return (occurrence.station_id, occurrence.transaction_id, occurrence.seq_no, occurrence.digest)

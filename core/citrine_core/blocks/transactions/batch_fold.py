@@ -1,4 +1,4 @@
-"""Brings the transactions of a batch up to date: event by event, from all events anew, or a little later."""
+"""Folds a batch of events into its transactions: event by event, by a refold, or later by a deferred refold."""
 
 from collections.abc import Sequence, Set
 from dataclasses import dataclass, field
@@ -33,41 +33,41 @@ Number = tuple[str, str, int]
 
 @dataclass(slots=True)
 class BatchFold:
-    """The way of one batch from its events to the states of its transactions."""
+    """The fold of one batch of events into the states of its transactions."""
 
     work: UnitOfWork
     repository: TransactionRepository
     tenant_id: str
     batch: Batch
     settled: Set[TransactionKey]
-    """Those that ended and are settled: nothing is taken in."""
+    """Transactions that ended and are settled. Their events are stored and not folded."""
     now: datetime
     evse_power_w: float | None
 
     anew: set[TransactionKey] = field(default_factory=set)
-    """Those that were folded from all their events. Set by `run`, as what follows."""
+    """Transactions that were refolded. Set by `run`, like the following fields."""
     deferred: set[TransactionKey] = field(default_factory=set)
-    """Those with events that are stored, and folded later."""
+    """Transactions with deferred events, which are stored now and folded later."""
     ended_before: set[TransactionKey] = field(default_factory=set)
-    """Those that had ended before the batch."""
+    """Transactions that had ended before the batch."""
 
     _refolded: set[TransactionKey] = field(default_factory=set)
-    """Those that were folded anew because of what one event said."""
+    """Transactions that were refolded because of one event."""
     _accepted: dict[TransactionKey, list[Occurrence]] = field(default_factory=dict)
     _asked: Set[TransactionKey] = frozenset()
     _numbers: set[Number] = field(default_factory=set)
-    """Sequence numbers that are stored, of the transactions of which that is asked."""
+    """Stored sequence numbers, of the transactions for which they were queried."""
     _ended: set[TransactionKey] = field(default_factory=set)
 
     async def run(self) -> None:
-        """Bring the states up to date."""
+        """Fold all new events into the states."""
         requests = await self._prepare()
         states, settled, deferred = self.batch.states, self.settled, self.deferred
         heard = set(states) - self.batch.new
         for occurrence in self.batch.fresh.values():
             key = (occurrence.station_id, occurrence.transaction_id)
             state = states[key]
-            # What is ordinary awaits nothing.
+            # An ordinary event needs no await.
             if key in settled:
                 retain_late(state, occurrence, is_new_number=self._is_new_number(key, occurrence))
             elif key in deferred:
@@ -95,7 +95,7 @@ class BatchFold:
             self.defer(key)
 
     async def _prepare(self) -> RemoteStarts:
-        """Do for all events what is not done one by one, and return the requests that began transactions."""
+        """Do everything that is done for all events together; return the requests that started transactions."""
         batch, states, fresh = self.batch, self.batch.states, self.batch.fresh.values()
         behind = not_behind(fresh, states) - self.settled
         self.anew, self.deferred = sort_out_late(states, behind, self.settled, fresh)
@@ -116,7 +116,7 @@ class BatchFold:
         return await claim_remote_starts(self.work, self.tenant_id, unsettled, states, named, self.now)
 
     def defer(self, key: TransactionKey) -> None:
-        """Have a transaction folded later."""
+        """Defer the fold of a transaction."""
         state = self.batch.states[key]
         if state.refold_due_time is None:
             state.refold_due_time = self.now + delay_of(state)
@@ -151,10 +151,10 @@ class BatchFold:
     async def _doubt(
         self, key: TransactionKey, state: TransactionState, occurrence: Occurrence, *, ends: bool
     ) -> TransactionState:
-        """Take in an event that asks for all to be folded anew: now, or later where they are many."""
+        """Fold an event that requires a refold: now, or deferred if the transaction is large."""
         if is_large(state, ends=ends):
             if ends:
-                # It is told with its energy, once that is known.
+                # The event for subscribers waits until the energy is known.
                 state.end_time = state.end_trigger = None
             self.deferred.add(key)
             return state
@@ -175,7 +175,7 @@ class BatchFold:
 
     def _is_new_number(self, key: TransactionKey, occurrence: Occurrence) -> bool:
         if key not in self._asked:
-            # It is behind all before, or there is no gap that it could fill.
+            # The event is the last in order, or there is no gap that it could fill.
             return occurrence.seq_no != self.batch.states[key].last_seq_no
         number = (*key, occurrence.seq_no)
         is_new = number not in self._numbers

@@ -1,8 +1,8 @@
 """By which clock a transaction is billed: the station's, unless that is off (docs/adr/0012).
 
-A message that was not queued says how far the station's clock is off, by the time at which the edge read it. Where that
-is more than is tolerated, the transaction counts by our clock: each message at the time at which it arrived, and queued
-ones by their times relative to each other.
+A message that was not queued shows how far the station's clock is off: its time is compared with the time at which the
+edge read it. If the difference exceeds the tolerance, the transaction is billed by our clock: a message counts at its
+time of arrival, and queued messages by their times relative to each other.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -16,24 +16,24 @@ from citrine_core.services import Services
 __all__ = ["OLDEST", "ClockRule", "billed_times", "moved"]
 
 OLDEST = timedelta(days=400)
-"""A queued message that would be older comes from a clock that was never set."""
+"""Age above which a queued message is assumed to come from a clock that was never set."""
 
 
 class ClockRule:
-    """Finds out which transactions can't be billed by the clock of their station."""
+    """Determines which transactions can't be billed by the clock of their station."""
 
     def __init__(self, services: Services) -> None:
         self._skews = ClockSkews.of(services)
         self._tolerance = services.settings.station_clock_tolerance
 
     async def load(self, work: UnitOfWork, tenant_id: str, occurrences: Collection[Occurrence]) -> None:
-        """Read what must be known of the clocks of stations that send what they queued. Mostly it is known."""
+        """Load the clock skews of stations that send queued messages. Usually they are cached."""
         offline = {(tenant_id, one.station_id) for one in occurrences if one.offline}
         if offline:
             await self._skews.load(work.session, offline)
 
     def presented_time(self, occurrence: Occurrence) -> datetime | None:
-        """Return when a token in a queued message was presented, by our clock. None: just now, as far as we know."""
+        """Return when a token in a queued message was presented, by our clock. None: just now."""
         if not occurrence.offline:
             return None
         skew = self._known_skew(occurrence) or timedelta(0)
@@ -43,12 +43,12 @@ class ClockRule:
     def examine(
         self, tenant_id: str, occurrences: Collection[Occurrence], states: Mapping[tuple[str, str], TransactionState]
     ) -> set[tuple[str, str]]:
-        """Measure the clocks, and return the transactions that turn out not to be billable by their station's.
+        """Measure the clocks; return the transactions that can't be billed by the clock of their station.
 
         Args:
             tenant_id: Of the stations.
             occurrences: New events.
-            states: The transactions that they are of; those returned bear the skew afterwards.
+            states: Their transactions. The skew is set in those that are returned.
         """
         doubtful: set[tuple[str, str]] = set()
         for occurrence in occurrences:
@@ -66,7 +66,7 @@ class ClockRule:
         return doubtful
 
     def _known_skew(self, occurrence: Occurrence) -> timedelta | None:
-        """Return how far the station's clock is known to be off. None: not more than is tolerated."""
+        """Return the known skew of the station's clock. None: within the tolerance."""
         skew = self._skews.get((occurrence.tenant_id, occurrence.station_id))
         return skew if skew is not None and self._tolerance is not None and abs(skew) > self._tolerance else None
 
@@ -76,7 +76,7 @@ class ClockRule:
         skew, received = self._known_skew(occurrence), _received(occurrence)
         if skew is not None:
             return skew
-        # Nothing was queued in the future, and nothing so long ago.
+        # A message can't have been queued in the future, nor so long ago.
         is_possible = received - OLDEST < occurrence.event_time <= received + self._tolerance
         return None if is_possible else occurrence.event_time - received
 
@@ -86,7 +86,7 @@ def billed_times(occurrences: Sequence[Occurrence], skew: timedelta | None) -> l
 
     Args:
         occurrences: All events of a transaction, in its order.
-        skew: How far the station's clock is off. None: its times are believed.
+        skew: Skew of the station's clock. None: its times are valid.
     """
     if skew is None:
         return [one.event_time for one in occurrences]
@@ -94,17 +94,17 @@ def billed_times(occurrences: Sequence[Occurrence], skew: timedelta | None) -> l
     shift = timedelta(0)
     if queued:
         newest = min(received - time for time, received in queued)
-        # What was queued lies before its arrival, and not long before: the last of it arrived just then.
+        # Queued messages lie before their arrival. The last of them was queued just before it.
         shift = newest if not timedelta(0) <= newest < OLDEST else shift
     times = [moved(moved(one.event_time, -skew), shift) if one.offline else _received(one) for one in occurrences]
     for place in range(len(times) - 2, -1, -1):
-        # A message that was sent again counts no later than what came behind it.
+        # A resent message counts no later than the messages after it.
         times[place] = min(times[place], times[place + 1])
     return times
 
 
 def moved(time: datetime, by: timedelta) -> datetime:
-    """Return a time moved by another one, or the first or last that there is: some clocks say the year 1 or 9999."""
+    """Return a time plus a difference, limited to the representable range: some clocks say the year 1 or 9999."""
     try:
         return time + by
     except OverflowError:

@@ -1,10 +1,10 @@
-"""Which events are taken in at once, and which are stored now and folded soon.
+"""Deferral: which events are folded at once, and which are stored now and folded soon by a job.
 
-Folding a transaction anew costs as much as it has events. So a station that sends the newest first, or whose readings
-are always doubtful, could have us fold all of them with each event. Small transactions are folded at once. Of others,
-what does not go on from all before is stored, counted and answered; a job folds the transaction a little later, and
-the later the more events it has: all folds of one together cost no more than a share of the time in which its events
-come (see refolding).
+The cost of a refold is proportional to the number of events. A station that sends its newest events first, or whose
+readings are always doubtful, could cause a refold with each event. Small transactions are refolded at once. In a large
+transaction, an event that does not continue from all earlier ones is stored, counted and answered, and a job refolds
+the transaction later. The delay grows with the number of events, so that all refolds of one transaction together take
+only a fraction of the time in which its events arrive (see refolding).
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -19,28 +19,28 @@ __all__ = ["ENDED_AT_ONCE", "FOLDED_AT_ONCE", "delay_of", "is_large", "sort_out_
 _ENDED = TransactionEventEnum.TRANSACTION_EVENT_ENUM_ENDED
 
 FOLDED_AT_ONCE = 40
-"""Events of a transaction that is folded anew with each event that asks for it."""
+"""Largest number of events of a transaction that is refolded at once."""
 
 ENDED_AT_ONCE = 1000
-"""The same where it ends: that is once, and its driver waits for what it costs."""
+"""The same for a transaction that ends: it ends once, and its driver waits for the cost."""
 
 _SHORTEST = timedelta(seconds=1)
 
 _PER_EVENT = timedelta(milliseconds=1)
-"""A fold takes a tenth of it for each event."""
+"""Delay per event. A refold takes a tenth of it per event."""
 
 
 def delay_of(state: TransactionState) -> timedelta:
-    """Return how long events of a transaction may wait to be folded."""
+    """Return how long events of a transaction are deferred."""
     return _SHORTEST + state.events * _PER_EVENT
 
 
 def is_large(state: TransactionState, *, ends: bool) -> bool:
-    """Return whether a transaction has too many events to be folded anew at once.
+    """Return whether a transaction has too many events to be refolded at once.
 
     Args:
         state: The transaction.
-        ends: It ends with the events at hand.
+        ends: Whether it ends with the new events.
     """
     return state.events > (ENDED_AT_ONCE if ends else FOLDED_AT_ONCE)
 
@@ -51,14 +51,14 @@ def sort_out_late(
     settled: Collection[TransactionKey],
     fresh: Iterable[Occurrence],
 ) -> tuple[set[TransactionKey], set[TransactionKey]]:
-    """Return the transactions that are folded anew at once, and those whose new events are stored and not taken in.
+    """Return the transactions that are refolded at once, and those whose new events are deferred.
 
-    Where events wait already, those that come meanwhile wait with them.
+    While events of a transaction are deferred, all its further events are deferred as well.
 
     Args:
         states: The transactions.
-        behind: Those with a new event that is not behind all before it.
-        settled: Those that take in nothing more.
+        behind: Those with a new event that is not the last in order.
+        settled: Those that are settled, so that nothing changes them.
         fresh: The new events.
     """
     large = {

@@ -11,7 +11,7 @@ __all__ = ["count_energy", "energy_of"]
 
 
 def energy_of(states: Mapping[TransactionKey, TransactionState]) -> dict[TransactionKey, float | None]:
-    """Return what transactions took until now, in Wh."""
+    """Return the energy of transactions so far, in Wh."""
     return {key: state.energy_wh for key, state in states.items()}
 
 
@@ -21,7 +21,7 @@ def count_energy(
     before: Mapping[TransactionKey, float | None],
     states: Mapping[TransactionKey, TransactionState],
 ) -> None:
-    """Have what was added since, in Wh, counted after the commit; where less is known by now it is taken off."""
+    """Count the difference since then, in Wh, after the commit. It is negative if a refold corrected the energy."""
     change = sum((state.energy_wh or 0.0) - (before.get(key) or 0.0) for key, state in states.items())
     if change:
         work.after_commit(lambda: counters.energy(change))

@@ -1,4 +1,4 @@
-"""What one event says of its transaction, but for its readings: who, where, since when, until when, in what state."""
+"""Folds one event, except its readings, into its transaction: token, EVSE, times and states."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -37,13 +37,13 @@ _REASONS: Mapping[int, int] = {
     TriggerReasonEnum.TRIGGER_REASON_ENUM_ABNORMAL_CONDITION: ReasonEnum.REASON_ENUM_OTHER,
     TriggerReasonEnum.TRIGGER_REASON_ENUM_RESET_COMMAND: ReasonEnum.REASON_ENUM_IMMEDIATE_RESET,
 }
-"""Why a transaction ended whose end names no reason, by its trigger."""
+"""Reasons of ends that name none, by their trigger."""
 
 
 def apply_event(state: "TransactionState", occurrence: "Occurrence") -> Measured:
-    """Take in the event that comes next in order, and return what it measured, which is not taken in."""
+    """Fold the next event in order; return its measured values, which are not folded here."""
     request = occurrence.request
-    # Ended is final: what comes behind it in order says nothing of how charging went on.
+    # Ended is final. Later events in order do not change how charging went on.
     is_over = state.end_time is not None
     _apply_numbers(state, occurrence)
     _apply_identity(state, occurrence)
@@ -64,20 +64,20 @@ def apply_event(state: "TransactionState", occurrence: "Occurrence") -> Measured
     if info.stopped_reason and state.stopped_reason is None:
         state.stopped_reason = info.stopped_reason
     elif state.end_time is not None and state.stopped_reason is None:
-        # E06.FR.09: who says nothing says Local, unless the trigger tells more.
+        # E06.FR.09: an omitted reason means Local, unless the trigger implies another one.
         state.stopped_reason = _REASONS.get(request.trigger_reason, _LOCAL)
     return values
 
 
 def note_event(state: "TransactionState", occurrence: "Occurrence", *, is_new_number: bool) -> None:
-    """Count an event that is stored now and folded later, with all others of its transaction.
+    """Count a deferred event, which is stored now and folded later.
 
-    What is counted is exact. Who charges and where is noted only as far as it is not known; the fold knows better.
+    The counts are exact. Token and EVSE are set only if they are unknown; the refold corrects them.
 
     Args:
         state: The transaction, which has events.
-        occurrence: The event; its samples are taken out.
-        is_new_number: No other event that is stored has its sequence number.
+        occurrence: The event, without its samples.
+        is_new_number: Whether no other stored event has its sequence number.
     """
     last = state.last_order
     state.events += 1
@@ -108,13 +108,13 @@ def _apply_numbers(state: "TransactionState", occurrence: "Occurrence") -> None:
     state.last_event_type = occurrence.event_type
     state.last_digest = occurrence.digest
     state.offline = state.offline or bool(occurrence.offline)
-    # Whoever reports on a transaction has not forgotten it.
+    # A station that reports on a transaction has not forgotten it.
     state.orphaned, state.closed_time, state.over_time = False, None, None
 
 
 def _apply_identity(state: "TransactionState", occurrence: "Occurrence") -> None:
     request = occurrence.request
-    # 0 is the station itself, and below is nothing: neither says anything of the EVSE that is in use.
+    # 0 is the station itself, and negative ids are invalid. Neither identifies the EVSE in use.
     if request.HasField("evse") and request.evse.id > 0:
         evse = request.evse
         if state.evse_id != evse.id:
@@ -126,7 +126,7 @@ def _apply_identity(state: "TransactionState", occurrence: "Occurrence") -> None
         state.remote_start_id = info.remote_start_id
     if state.reservation_id is None and request.HasField("reservation_id"):
         state.reservation_id = request.reservation_id
-    # E07.FR.02: the token that stops may be another one of the same group.
+    # E07.FR.02: the token that stops the transaction may be another one of the same group.
     if request.HasField("id_token") and request.trigger_reason != _STOP_AUTHORIZED:
         is_better = state.id_token_status != _ACCEPTED and occurrence.token_status == _ACCEPTED
         if state.id_token is None or is_better:

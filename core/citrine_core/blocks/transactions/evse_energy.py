@@ -1,4 +1,4 @@
-"""What else than its events tells of the energy of a transaction: how much its EVSE gives, and MeterValues of it."""
+"""Energy of a transaction from sources other than its events: power limits and MeterValues of its EVSE."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
@@ -22,15 +22,15 @@ async def set_power_limits(
     placed: Collection[TransactionKey],
     default_w: float | None,
 ) -> None:
-    """Set what the EVSEs of transactions can give, in one query for all; none where there is no new one.
+    """Set the power limits of the EVSEs of transactions, by one query for all; by none if no EVSE is new.
 
     Args:
         work: A transaction.
         tenant_id: Of the stations.
-        states: The transactions; those that are placed get it.
-        occurrences: Events that say which EVSE is in use.
-        placed: Transactions that are new, or whose EVSE was not known.
-        default_w: Of EVSEs whose device model does not say. None: nobody does.
+        states: The transactions. The limit is set in those that are placed.
+        occurrences: Events that name the EVSE in use.
+        placed: Transactions that are new, or whose EVSE was unknown.
+        default_w: Limit of EVSEs whose device model has none. None: no limit.
     """
     wanted = {
         (one.station_id, one.transaction_id): one.request.evse.id
@@ -50,13 +50,13 @@ async def fold_meter_values(
     fresh: Iterable[Occurrence] = (),
     whole: Sequence[Occurrence] | None = None,
 ) -> TransactionState | None:
-    """Return a transaction with the energy that MeterValues of its EVSE tell, where its events tell none.
+    """Return a transaction with the energy by MeterValues of its EVSE, if its events contain none.
 
     Args:
         work: A transaction of the database.
         state: A transaction that just ended.
         fresh: Its events that are not stored yet.
-        whole: All its events, where they are at hand.
+        whole: All its events, if they are already read.
     """
     start, end = state.start_time, state.end_time
     if state.energy_wh is not None or not state.evse_id or start is None or end is None or start >= end:

@@ -1,4 +1,4 @@
-"""How events become the state of their transaction: a fold in the order of sequence numbers."""
+"""The fold of events, in the order of sequence numbers, into the state of their transaction."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -31,7 +31,7 @@ _UPDATED = TransactionEventEnum.TRANSACTION_EVENT_ENUM_UPDATED
 _ENDED = TransactionEventEnum.TRANSACTION_EVENT_ENUM_ENDED
 
 _RANKS = {int(_STARTED): 0, int(_UPDATED): 1, int(_ENDED): 2}
-"""Order of events that have sequence number and time in common."""
+"""Order of events with the same sequence number and time."""
 
 Order = tuple[int, datetime, int, int]
 
@@ -48,27 +48,27 @@ class Occurrence:
     event_time: datetime
     digest: int
     content: bytes
-    """The request without `offline`, serialised."""
+    """The serialised request, without `offline`."""
     offline: bool | None
     request: TransactionEventRequest
     token_status: int | None = None
-    """Status that the request's id_token was answered."""
+    """Status in the answer for the request's id_token."""
     samples: list[SampleRow] = field(default_factory=list)
     energies: Sequence[tuple[datetime, float]] = ()
-    """Times of its register readings, and the transaction's energy in Wh up to them."""
+    """Times of its register readings, and the transaction's energy in Wh up to each."""
     receive_time: datetime | None = None
     """When the edge read it."""
     late: bool = False
-    """It came after its transaction was settled, and is not part of it."""
+    """Whether it arrived after its transaction was settled, and is therefore not part of it."""
 
     @classmethod
     def of(cls, tenant_id: str, station_id: str, request: TransactionEventRequest) -> "Occurrence":
-        """Return what a station says in one TransactionEvent."""
+        """Return the occurrence of one TransactionEvent of a station."""
         offline = request.offline if request.HasField("offline") else None
         if offline is None:
             content = request.SerializeToString(deterministic=True)
         else:
-            # Taken out and put back at once, which is cheaper than a copy of all meter values.
+            # The field is removed and restored, which is cheaper than a copy of all meter values.
             request.ClearField("offline")
             content = request.SerializeToString(deterministic=True)
             request.offline = offline
@@ -93,11 +93,11 @@ class Occurrence:
 
     @property
     def order(self) -> Order:
-        """What puts the events of a transaction in order, the same however they arrived."""
+        """Sort key of the events of a transaction, which does not depend on their arrival."""
         return (self.seq_no, self.event_time, _RANKS.get(self.event_type, 1), self.digest)
 
     def measure(self) -> Measured:
-        """Take the samples out of the request and return what they say."""
+        """Remove the samples from the request, and return the measured values."""
         request = self.request
         if not request.meter_value:
             return Measured()
@@ -185,7 +185,7 @@ class TransactionState:
 
     @property
     def missing(self) -> int:
-        """How many events are missing, as far as sequence numbers and the lack of a beginning tell."""
+        """Number of missing events, by gaps in the sequence numbers and a missing beginning."""
         gaps = self.last_seq_no - self.first_seq_no + 1 - self.seq_nos if self.events else 0
         return gaps + (self.start_time is None)
 
@@ -209,21 +209,21 @@ _NOT_OF_EVENTS = (
     "power_limit_w",
     "refold_due_time",
 )
-"""What does not come from events."""
+"""Columns that are not derived from events."""
 
 
 def fold(state: TransactionState, occurrences: Iterable[Occurrence]) -> TransactionState:
-    """Return what all events of a transaction say, from the first on.
+    """Return the state of a transaction, folded from all its events.
 
     Args:
-        state: The state so far. What does not come from events is taken over from it.
+        state: The state so far. Columns that are not derived from events are copied from it.
         occurrences: All events, each once, in any order.
     """
     return in_one_go(fold_in_steps(state, occurrences))
 
 
 def fold_in_steps(state: TransactionState, occurrences: Iterable[Occurrence]) -> Steps[TransactionState]:
-    """Return the same in small steps, between which others may have their turn."""
+    """Do the same in small steps, between which the event loop may run other tasks."""
     fresh = TransactionState(
         state.tenant_id, state.station_id, state.transaction_id, state.sequence, total_cost=state.total_cost
     )
@@ -253,7 +253,7 @@ def fold_in_steps(state: TransactionState, occurrences: Iterable[Occurrence]) ->
 
 
 def apply(state: TransactionState, occurrence: Occurrence) -> bool:
-    """Take in the event that comes next in order; return False where all are to be folded anew to know the energy."""
+    """Fold the next event in order; return False if only a refold can determine the energy."""
     is_over = state.end_time is not None
     values = apply_event(state, occurrence)
     if is_over and state.meter_last_wh is not None:
@@ -268,5 +268,5 @@ def apply(state: TransactionState, occurrence: Occurrence) -> bool:
     if energies is None:
         return False
     occurrence.energies = energies
-    # At the end nothing more comes that could tell the energy.
+    # After the end, no further event can provide the energy.
     return state.end_time is None or is_over or bool(state.energy_wh)

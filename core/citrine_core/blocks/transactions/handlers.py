@@ -1,4 +1,4 @@
-"""What stations tell us of transactions."""
+"""Handlers of messages about transactions."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
@@ -41,14 +41,14 @@ _STOP_AUTHORIZED = TriggerReasonEnum.TRIGGER_REASON_ENUM_STOP_AUTHORIZED
 
 
 class TransactionsHandlers:
-    """What stations tell us about transactions (functional block E)."""
+    """Handles TransactionEvent (functional block E)."""
 
     def __init__(self, services: Services, wake_checks: Callable[[], None] | None = None) -> None:
-        """Take what they need.
+        """Create the handlers.
 
         Args:
             services: Clock and settings.
-            wake_checks: Called after the commit where a station is to be asked for missing events.
+            wake_checks: Called after the commit if a station must be asked for missing events.
         """
         self._clock = services.clock
         self._authorizations = Authorizations(services)
@@ -67,10 +67,10 @@ class TransactionsHandlers:
     async def transaction_events(
         self, work: UnitOfWork, calls: Sequence[Call[TransactionEventRequest]]
     ) -> Sequence[TransactionEventResponse]:
-        """Store what is new, bring the transactions up to date, and answer (E01.FR.11, J02.FR.19).
+        """Store new events, fold them into their transactions, and answer (E01.FR.11, J02.FR.19).
 
-        Nothing is refused, whatever we know of the transaction: a station throws away what is refused. What was
-        stored before is answered as it was then.
+        No event is refused, whatever is known of the transaction: a station discards what is refused. A duplicate is
+        answered as the first time.
         """
         tenant_id, now = calls[0].tenant_id, self._clock()
         repository = TransactionRepository(work.session)
@@ -100,12 +100,12 @@ class TransactionsHandlers:
             await store_batch(work, repository, batch, now)
             placed = batch.new | batch.unplaced
             await self._proofs.begun(work, tenant_id, [batch.states[key] for key in placed], are_new=not batch.unplaced)
-            # H01.FR.15: costs nothing where no event bears the id of a reservation.
+            # H01.FR.15: no query, unless an event names a reservation.
             await use_reservations(work, tenant_id, [*_uses(batch), *implied], now)
         return [batch.responses[key_of(occurrence)] for occurrence in batch.occurrences]
 
     async def _decide(self, work: UnitOfWork, tenant_id: str, batch: Batch) -> Mapping[EventKey, IdTokenInfo]:
-        """Return what is said of the tokens in events (E01.FR.11, C12.FR.03)."""
+        """Return the decisions on the tokens in events (E01.FR.11, C12.FR.03)."""
         presented = {
             key: _presented(batch, key, occurrence, self._clocks.presented_time(occurrence))
             for key, occurrence in batch.fresh.items()
@@ -128,7 +128,7 @@ class TransactionsHandlers:
         deferred: Collection[TransactionKey],
         now: datetime,
     ) -> set[TransactionKey]:
-        """Settle the transactions that have their end and all events; return those that just ended without."""
+        """Settle the transactions with their end and all events; return those that just ended with events missing."""
         waiting = set()
         for key in {(one.station_id, one.transaction_id): None for one in heard}:
             if key in deferred:
@@ -142,7 +142,7 @@ class TransactionsHandlers:
         return waiting
 
     async def _price(self, work: UnitOfWork, tenant_id: str, batch: Batch, folded: BatchFold) -> None:
-        """Put what transactions cost into answers and states; an answer has no total that is not reckoned yet."""
+        """Set the costs in answers and states. An answer has no total if the cost is not computed yet."""
         heard = Heard(
             tenant_id,
             batch.fresh,
@@ -162,7 +162,7 @@ class TransactionsHandlers:
                     response.ClearField("total_cost")
 
     async def _correct(self, work: UnitOfWork, tenant_id: str, batch: Batch, folded: BatchFold) -> None:
-        """Correct the bills of settled transactions by events that came late, of large ones a little later."""
+        """Correct the costs of settled transactions by late events; those of large ones are deferred."""
         fresh: dict[TransactionKey, list[Occurrence]] = {}
         for one in batch.fresh.values():
             key = (one.station_id, one.transaction_id)
@@ -183,7 +183,7 @@ class TransactionsHandlers:
         ended: Collection[TransactionKey],
         now: datetime,
     ) -> None:
-        """Have stations asked for events of which this batch shows that they are missing (E14)."""
+        """Schedule checks for events that are missing by this batch (E14)."""
         reasons = {
             (state.tenant_id, *key): TransactionCheck.REASON_GAP
             for key, state in batch.states.items()
@@ -228,13 +228,13 @@ def _answer(batch: Batch, infos: Mapping[EventKey, IdTokenInfo]) -> None:
         if request.event_type == _ENDED:
             state = batch.states.get((occurrence.station_id, occurrence.transaction_id))
             if state is not None and state.total_cost is not None:
-                # I03.FR.02: what the driver was told last.
+                # I03.FR.02: the total that the driver was shown last.
                 response.total_cost = state.total_cost
         batch.responses[key] = response
 
 
 def _open_again(work: UnitOfWork, batch: Batch) -> set[TransactionKey]:
-    """Open what was closed without an end and is heard of; return what is settled, and takes in nothing more."""
+    """Reopen closed transactions with new events and without an end; return those that are settled for good."""
     settled = {key for key, state in batch.states.items() if is_settled(state)}
     for key in {(one.station_id, one.transaction_id): None for one in batch.fresh.values()}:
         state = batch.states.get(key)

@@ -1,4 +1,4 @@
-"""Events that come after their transaction was settled: retained, marked, and not taken in."""
+"""Late events, which arrive after their transaction was settled: retained, marked, and not folded."""
 
 from citrine.ocpp.v2.transactions_pb2 import TransactionEventEnum, TriggerReasonEnum
 from citrine_core.blocks.transactions.fold import Occurrence, TransactionState
@@ -16,28 +16,28 @@ def is_settled(state: TransactionState) -> bool:
 
 
 def retain_late(state: TransactionState, occurrence: Occurrence, *, is_new_number: bool) -> None:
-    """Count an event that came after the transaction was settled; it fills a gap, and changes nothing else.
+    """Count a late event. It may fill a gap in the numbers, and changes nothing else.
 
     Args:
         state: The transaction.
         occurrence: The event.
-        is_new_number: No other event that is stored has its sequence number.
+        is_new_number: Whether no other stored event has its sequence number.
     """
     occurrence.late = True
     if is_new_number and state.missing:
         starts = occurrence.event_type == _STARTED and state.start_time is None
         state.seq_nos += starts or state.first_seq_no < occurrence.seq_no < state.last_seq_no
-    # Its samples are stored, as those of all events.
+    # Its samples are stored, like those of all events.
     occurrence.measure()
     state.events += 1
     state.late_events = (state.late_events or 0) + 1
 
 
 def counts(state: TransactionState, occurrence: Occurrence) -> bool:
-    """Return whether a bill is to be corrected by an event, should it make a difference.
+    """Return whether an event may lead to a correction of the cost.
 
-    One that came late does not count where it lies behind the end, or bears the token of another driver: it may be of
-    another transaction whose beginning is not known yet.
+    A late event does not count if it lies after the end, or has the token of another driver: it may belong to another
+    transaction whose beginning has not arrived yet.
     """
     if not occurrence.late:
         return True

@@ -1,7 +1,7 @@
-"""Several transactions of one id: stations that count anew after they lost their memory use ids again.
+"""Several transactions with one id: a station that lost its memory restarts its counter and reuses ids.
 
-Who began first is stored under the id that the station gave, each later one under an id of ours, with the station's
-beside it. Here is decided which of them an event is of; there are no queries for an id that is used once.
+The first transaction is stored under the id of the station. Each later one is stored under an id of ours, with the
+station's id beside it. This module decides which of them an event belongs to. An id that is used once needs no query.
 """
 
 from collections.abc import Iterable, Mapping, MutableMapping, Sequence
@@ -23,24 +23,24 @@ _ENDED = TransactionEventEnum.TRANSACTION_EVENT_ENUM_ENDED
 _NEVER = datetime(1, 1, 1, tzinfo=UTC)
 
 LONGEST_ID = 36
-"""Characters of the id of a transaction."""
+"""Largest number of characters of a transaction's id."""
 
 
 @dataclass(slots=True)
 class IdReuse:
-    """What was found of ids that are used again."""
+    """Ids in a batch that stations reused."""
 
     lives: dict[TransactionKey, int] = field(default_factory=dict)
-    """How many transactions are called like the one of the key, where there is another now."""
+    """Number of transactions with the id of the key, if it grew."""
     reported: dict[TransactionKey, str] = field(default_factory=dict)
-    """What stations call transactions that are new and have another id with us."""
+    """Ids of the station for new transactions that are stored under an id of ours."""
     over: dict[TransactionKey, str] = field(default_factory=dict)
-    """Open transactions of which the use of their id proves that they are over, each with our id of the next one."""
+    """Open transactions that are over because their id was reused, each with our id of the next one."""
 
 
 @dataclass(slots=True)
 class _Life:
-    """One of the transactions that a station calls the same, as far as it is known."""
+    """One of several transactions with one id of a station."""
 
     transaction_id: str
     token: str | None = None
@@ -50,11 +50,11 @@ class _Life:
     last_time: datetime = _NEVER
     last_seq_no: int = -1
     next_start: datetime | None = None
-    """When the next transaction of the id began, which proves that this one is over."""
+    """When the next transaction with this id began, which proves that this one is over."""
     starts: list[Occurrence] = field(default_factory=list)
-    """Its events of type Started, as far as they have the time of one that is new."""
+    """Its events of type Started with the same time as a new one."""
     contents: set[tuple[int, int]] = field(default_factory=set)
-    """seqNo and digest of its events that came in this batch or before."""
+    """seqNo and digest of its events, those of this batch included."""
 
     @classmethod
     def of(cls, state: TransactionState) -> "_Life":
@@ -69,7 +69,7 @@ class _Life:
         )
 
     def add(self, occurrence: Occurrence) -> None:
-        """Have an event be of it."""
+        """Add an event."""
         self.contents.add((occurrence.seq_no, occurrence.digest))
         self.last_time = max(self.last_time, occurrence.event_time)
         self.last_seq_no = max(self.last_seq_no, occurrence.seq_no)
@@ -81,27 +81,27 @@ class _Life:
             self.end, self.is_over = self.end or occurrence.event_time, True
 
     def yield_to(self, start: datetime | None) -> None:
-        """Have it be over, as another transaction of the id began."""
+        """Mark it as over, because another transaction with the id began."""
         self.next_start, self.is_over = start, True
 
     def begins_with(self, occurrence: Occurrence) -> bool:
-        """Return whether an event of type Started is of it, and begins no other one."""
+        """Return whether an event of type Started belongs to it, and does not begin another one."""
         token = _token_of(occurrence)
         if token is not None and self.token is not None and token != self.token:
             return False
         if any(_is_alike(one, occurrence) for one in self.starts):
             return True
         if self.start is None or not self.is_over:
-            # Its own, which is late; or the station announces anew what goes on.
+            # It is its own Started, which is late; or the station reports again a transaction that continues.
             goes_on = not self.is_over and occurrence.seq_no > self.last_seq_no
             return goes_on or occurrence.event_time <= self.last_time
-        # Of a queue: what came from it later than the end, but lies before it. Clocks may count whole seconds, so that
-        # what begins at the time of the end is another one.
+        # From a queue: it arrived after the end, but lies before it. Clocks may count whole seconds, so a Started
+        # at the time of the end begins another one.
         return bool(occurrence.offline) and self.contains(occurrence.event_time) and occurrence.event_time < self.until
 
     @property
     def until(self) -> datetime:
-        """When it ended; of one that is over without an end, the latest time that may be its own."""
+        """When it ended; without an end, the latest time that may belong to it."""
         return self.end or max(self.last_time, self.next_start or _NEVER)
 
     def contains(self, time: datetime) -> bool:
@@ -116,13 +116,13 @@ async def sort_out_lives(
     occurrences: Sequence[Occurrence],
     states: MutableMapping[TransactionKey, TransactionState],
 ) -> IdReuse:
-    """Find out which transaction each event is of, where its id stands for several or may begin to.
+    """Assign each event to its transaction, if its id was reused, or may be reused by this batch.
 
     Args:
         repository: Of the batch.
         tenant_id: Of the stations.
-        occurrences: The events of the batch; the ids of those that are of a later transaction are changed.
-        states: The transactions of the ids that stations gave; later ones are added.
+        occurrences: The events of the batch. The ids of those that belong to a later transaction are changed.
+        states: The transactions by ids of stations. Later transactions are added.
     """
     reuse = IdReuse()
     doubtful = _doubtful(occurrences, states)
@@ -140,9 +140,9 @@ async def sort_out_lives(
 
 
 def id_of_life(reported_id: str, number: int) -> str:
-    """Return our id of the transaction that is the second (third, ...) of the id that its station gave.
+    """Return our id of the second (third, ...) transaction with one id of its station.
 
-    No station may use the sign (identifierString), so that it is no other transaction's.
+    It contains a character that stations must not use (identifierString), so it can't collide with their ids.
     """
     suffix = f"#{number}"
     if len(reported_id) + len(suffix) <= LONGEST_ID:
@@ -154,7 +154,7 @@ def id_of_life(reported_id: str, number: int) -> str:
 def _doubtful(
     occurrences: Iterable[Occurrence], states: Mapping[TransactionKey, TransactionState]
 ) -> set[TransactionKey]:
-    """Return the ids that stand for several transactions, or that begin although they have begun."""
+    """Return the ids with several transactions, and those with another Started."""
     found: set[TransactionKey] = set()
     begun: set[TransactionKey] = set()
     for occurrence in occurrences:
@@ -176,7 +176,7 @@ async def _load(
     known: Sequence[TransactionState],
     events: Sequence[Occurrence],
 ) -> list[_Life]:
-    """Return what is known of the transactions of one id."""
+    """Return the transactions with one id, in order."""
     lives = [_Life.of(state) for state in known]
     for life, following in pairwise(lives):
         life.yield_to(following.start)
@@ -211,7 +211,7 @@ def _assign(reuse: IdReuse, key: TransactionKey, lives: list[_Life], events: Seq
 
 
 def _life_of(event: Occurrence, lives: Sequence[_Life]) -> _Life | None:
-    """Return which transaction an event is of; None: it begins another one."""
+    """Return the transaction that an event belongs to; None: it begins another one."""
     for life in lives:
         if (event.seq_no, event.digest) in life.contents:
             return life
@@ -223,7 +223,7 @@ def _life_of(event: Occurrence, lives: Sequence[_Life]) -> _Life | None:
     if fitting:
         return max(fitting, key=lambda life: (not life.is_over, life.start or _NEVER))
     if not lives[-1].is_over:
-        # By a clock that was set meanwhile.
+        # The clock was set meanwhile.
         return lives[-1]
     before = [life for life in lives if life.start is None or life.start <= event.event_time]
     return max(before, key=lambda life: life.start or _NEVER) if before else lives[-1]
@@ -235,7 +235,7 @@ def _token_of(occurrence: Occurrence) -> str | None:
 
 
 def _is_alike(one: Occurrence, other: Occurrence) -> bool:
-    """Return whether two events say the same of how a transaction began: its time, and its register where both do."""
+    """Return whether two events report the same beginning: the same time, and the same register if both have one."""
     if one.event_time != other.event_time:
         return False
     own, others = list(one.request.meter_value), list(other.request.meter_value)
