@@ -6,14 +6,14 @@ import logging
 import resource
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from citrine_edge import upstream
 from citrine_edge.admission import AdmissionLimits
 from citrine_edge.backlog import Backlog
 from citrine_edge.config import EdgeSettings, read_settings
 from citrine_edge.context import SessionContext, SessionLimits
-from citrine_edge.dialects import dialects
+from citrine_edge.dialects import Dialect, dialects
 from citrine_edge.discovery import Discovery
 from citrine_edge.ids import new_id, new_trace_prefix
 from citrine_edge.link import Link
@@ -47,7 +47,8 @@ _logger = logging.getLogger(__name__)
 class Edge:
     """The composition root of one edge process. Must be created within a running loop."""
 
-    def __init__(self, settings: EdgeSettings) -> None:
+    def __init__(self, settings: EdgeSettings, versions: Mapping[str, Dialect] | None = None) -> None:
+        """``versions`` of OCPP are offered to stations, by their subprotocol; all that there are by default."""
         loop = asyncio.get_running_loop()
         self.settings = settings
         self.metrics = Metrics()
@@ -78,7 +79,7 @@ class Edge:
         self.server = StationServer(
             _admission_limits(settings),
             _socket_limits(settings),
-            dialects(),
+            dialects() if versions is None else versions,
             self.router,
             self.sessions,
             context,

@@ -35,7 +35,18 @@ MAX_ANSWER = 64 * 1024
 class _Outbound:
     """A command on its way."""
 
-    __slots__ = ("call", "core_id", "exchange", "id", "message_id", "native", "send_time", "timer", "traceparent")
+    __slots__ = (
+        "answered_calls",
+        "call",
+        "core_id",
+        "exchange",
+        "id",
+        "message_id",
+        "native",
+        "send_time",
+        "timer",
+        "traceparent",
+    )
 
     def __init__(self, command: pb.Command, core_id: str, exchange: CommandExchange, call: OutgoingCall) -> None:
         self.id = command.id
@@ -45,6 +56,7 @@ class _Outbound:
         self.exchange = exchange
         self.call = call
         """The outstanding CALL, or the next one to write."""
+        self.answered_calls = 0
         self.native = command.WhichOneof("content") == "native"
         self.send_time: Timestamp | None = None
         self.timer: asyncio.TimerHandle | None = None
@@ -217,6 +229,7 @@ class Commands:
 
     def _continue(self, outbound: _Outbound, frame: ocppj.CallResult | ocppj.CallError) -> None:
         """Write the next CALL of a command whose last one a frame answered, or report the result."""
+        outbound.answered_calls += 1
         try:
             call = outbound.exchange.next_call()
         except RpcError as problem:
@@ -303,6 +316,7 @@ class Commands:
             reason=reason,
             time=timestamp(self._session.context.clock),
             send_time=outbound.send_time,
+            answered_calls=outbound.answered_calls,
         )
         answered = outbound.exchange.valid_part(payload) if outbound.begun else None
         if answered is not None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -13,6 +13,7 @@ from websockets.http11 import Response
 
 from citrine_edge.app import Edge
 from citrine_edge.config import EdgeSettings
+from citrine_edge.dialects import Dialect
 from tests.support.fake_core import WAIT, FakeCore, fake_core
 from tests.support.raw_station import RawStation
 
@@ -75,10 +76,12 @@ class RunningEdge:
 
 
 @contextlib.asynccontextmanager
-async def running_edge(*cores: FakeCore, linked: bool = True, **settings: Any) -> AsyncIterator[RunningEdge]:
-    """Run an edge that is linked to these cores."""
+async def running_edge(
+    *cores: FakeCore, linked: bool = True, versions: Mapping[str, Dialect] | None = None, **settings: Any
+) -> AsyncIterator[RunningEdge]:
+    """Run an edge that is linked to these cores, and offers these versions of OCPP or all that there are."""
     addresses = ",".join(core.address for core in cores)
-    edge = Edge(EdgeSettings(**{**QUICK, "core": addresses, **settings}))
+    edge = Edge(EdgeSettings(**{**QUICK, "core": addresses, **settings}), versions)
     listening: asyncio.Future[tuple[str, str]] = asyncio.get_running_loop().create_future()
     stop = asyncio.Event()
     task = asyncio.create_task(edge.run(stop, lambda ocpp, http: listening.set_result((ocpp, http))))

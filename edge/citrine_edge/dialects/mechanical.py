@@ -12,7 +12,7 @@ from citrine.edge.v1.link_pb2 import OcppVersion
 from citrine.ocpp import codec
 from citrine.ocpp.actions import Action, action_of
 from citrine_edge.dialects.dialect import UnsupportedAction
-from citrine_edge.dialects.exchanges import CanonicalRequest, OutgoingCall
+from citrine_edge.dialects.exchanges import CanonicalRequest, CommandExchange, OutgoingCall, StationExchange
 from citrine_edge.ocppj import CallError, Code, RpcError, Rule, Schema, Schemas
 from citrine_edge.ocppj.errors import clip
 from citrine_edge.ocppj.mending import Use, tolerated, valid_part
@@ -44,14 +44,16 @@ class Mechanical:
             name: action for name, action in actions.items() if action.from_station and action.response is None
         }
 
-    def read_call(self, name: str, payload: Any, mended: list[RpcError] | None = None) -> "_OneRequest":
+    def read_call(self, name: str, payload: Any, mended: list[RpcError] | None = None) -> StationExchange:
         """Return the exchange of a CALL of a station: see `Dialect`."""
         action = self._calls.get(name)
         if action is None:
             raise self._refuse_action(name)
         return _OneRequest(self, action, self._read(action.request, self._schemas.request(name), payload, mended))
 
-    def read_tolerantly(self, name: str, payload: Any, rules: Sequence[Rule]) -> tuple["_OneRequest", list[Use]] | None:
+    def read_tolerantly(
+        self, name: str, payload: Any, rules: Sequence[Rule]
+    ) -> tuple[StationExchange, list[Use]] | None:
         """Return the exchange of a CALL that breaks the schema in ways that rules allow: see `Dialect`."""
         action = self._calls.get(name)
         if action is None or type(payload) is not dict:
@@ -81,11 +83,11 @@ class Mechanical:
         vendor_name, model = station.get("vendorName"), station.get("model")
         return vendor_name if type(vendor_name) is str else "", model if type(model) is str else ""
 
-    def command(self, request: Message) -> "_OneCall":
+    def command(self, request: Message) -> CommandExchange:
         """Return the exchange of a canonical request to a station: see `Dialect`."""
         return _OneCall(self, OutgoingCall(*self.write_command(request)))
 
-    def native_command(self, name: str, payload: Any) -> "_OneCall":
+    def native_command(self, name: str, payload: Any) -> CommandExchange:
         """Return the exchange of a CALL that was given in this version's own words: see `Dialect`."""
         return _OneCall(self, OutgoingCall(name, self.write_native_command(name, payload)))
 

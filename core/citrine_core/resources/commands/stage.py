@@ -18,7 +18,7 @@ from citrine.ocpp.codec import CodecError, decode, encode
 from citrine_core.clock import Clock
 from citrine_core.db import UnitOfWork
 from citrine_core.dispatch import Answered, Item, Routes
-from citrine_core.errors import NotFound, StationError
+from citrine_core.errors import CoreError, NotFound, StationError
 from citrine_core.resources.commands.ends import CommandEnds
 from citrine_core.resources.commands.outcomes import FINAL, ending_of, error_of, stored_error
 from citrine_core.resources.commands.pending import Outcome, PendingCommands
@@ -116,14 +116,17 @@ class CommandsStage:
             return
         ending = ending_of(failure)
         values.update(state=ending.state, error_code=ending.code, error_description=ending.text)
+        pending = self._pending.get(row.command_id)
+        error = error_of(failure, pending.payload_field if pending is not None else "request")
+        if failure.answered_calls and failure.HasField("answer"):
+            await self._accept_part(work, row, failure, values, error, notify_blocks)
+            return
         if failure.reason == CommandFailure.REASON_BAD_ANSWER:
             said = _said(failure)
             values["response"] = None if said is None else orjson.dumps(masked(said)).decode()
             if failure.HasField("answer"):
                 await self._accept_valid_part(work, row, failure, values, notify_blocks)
                 return
-        pending = self._pending.get(row.command_id)
-        error = error_of(failure, pending.payload_field if pending is not None else "request")
         time = _time(failure.time)
         if notify_blocks:
             await self._ends.failed(work, row, ending, time)
@@ -161,6 +164,28 @@ class CommandsStage:
         values.update(finish_time=received, secret_payload=None)
         said = _said(failure) if row.is_native else None
         self._resolve_after_commit(work, Outcome(_shown(row, values), message, payload if said is None else said))
+
+    async def _accept_part(
+        self,
+        work: UnitOfWork,
+        row: StoredCommand,
+        failure: CommandFailure,
+        values: Values,
+        error: CoreError,
+        notify_blocks: bool,
+    ) -> None:
+        """Store what a station answered before a command failed that is several CALLs to it; the caller gets the error.
+
+        Blocks hear of the answer and not of the failure: a command ends once for them, and what the station did counts.
+        """
+        message, received = unwrap(failure.answer), _time(failure.time)
+        payload = encode(message)
+        if notify_blocks:
+            await self._notify_blocks(work, row, message, payload, received)
+        self._ends.finished(work, row, values["state"])
+        answered = orjson.dumps(masked(payload)).decode()
+        values.update(finish_time=received, secret_payload=None, response=answered)
+        self._resolve_after_commit(work, Outcome(_shown(row, values), error=error))
 
     async def _notify_blocks(
         self, work: UnitOfWork, row: StoredCommand, message: Message | None, payload: Values, received: datetime

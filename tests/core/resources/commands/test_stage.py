@@ -182,6 +182,47 @@ async def test_an_answer_of_which_nothing_is_valid_is_a_failure_of_its_own(setti
     assert isinstance((await again).error, AnswerRefused)
 
 
+@pytest.mark.parametrize(
+    ("reason", "state"),
+    [
+        (link.CommandFailure.REASON_LOST, common.COMMAND_STATE_FAILED),
+        (link.CommandFailure.REASON_TIMEOUT, common.COMMAND_STATE_TIMED_OUT),
+        (link.CommandFailure.REASON_CALL_ERROR, common.COMMAND_STATE_FAILED),
+        (link.CommandFailure.REASON_BAD_ANSWER, common.COMMAND_STATE_ANSWER_REFUSED),
+        (link.CommandFailure.REASON_INVALID, common.COMMAND_STATE_FAILED),
+    ],
+)
+async def test_what_was_answered_before_a_command_failed_counts(
+    setting: Setting, reason: "link.CommandFailure.Reason.ValueType", state: int
+) -> None:
+    """Of a command that is several messages to its station: the caller gets the error, the block the answer."""
+    waiting = setting.wait()
+    broken = failure(reason)
+    broken.answered_calls = 2
+    broken.answer_json = '{"status":"Perhaps"}'
+    broken.answer.CopyFrom(wrap_response(ACCEPTED))
+
+    await setting.run(broken)
+
+    outcome = await waiting
+    assert (outcome.message, outcome.command.state) == (None, state)
+    assert outcome.error is not None
+    assert "2 of them were answered before" in outcome.command.error_description
+    assert outcome.command.response["status"] == "Accepted"
+    assert [response for _, response in setting.told.answers] == [ACCEPTED]
+    assert setting.told.failures == []
+    assert len(await events(setting.unit_of_work)) == 1
+
+
+async def test_a_failure_after_answers_that_are_no_response_is_a_failure(setting: Setting) -> None:
+    broken = failure(link.CommandFailure.REASON_TIMEOUT)
+    broken.answered_calls = 1
+
+    await setting.run(broken)
+
+    assert [failed.may_have_arrived for failed in setting.told.failures] == [True]
+
+
 async def test_a_failure_is_stored_even_where_a_block_fails(setting: Setting) -> None:
     setting.told.fails = True
     waiting = setting.wait()
