@@ -1,8 +1,10 @@
 """Profiles of the Python processes of a scenario: `make bench ARGS="--profile --only NAME"`.
 
-A sampler looks at each process from outside (py-spy), so that what is measured runs as it does otherwise, but for some
-percent. Each profile is two files: the stacks, collapsed, as flame graph tools read them, and the functions that take
-most.
+A sampler looks at each process from outside (py-spy), so that what is measured runs as it does otherwise, but for
+some percent. It sees what holds Python's lock, since threads that only wait look busy while the sampler has stopped
+them. What takes time without the lock (statements of SQLite, writes to sockets, changes of threads) is not in it:
+`perf` tells that. Each profile is two files: the stacks, collapsed, as flame graph tools read them, and the functions
+that take most.
 """
 
 import contextlib
@@ -17,7 +19,7 @@ from tests.bench.errors import BenchError
 
 __all__ = ["Profiles", "top"]
 
-RATE = 250
+RATE = 500
 """Samples a second, for each of which a process stands still for a moment: else what moves is missed."""
 
 END_TIMEOUT = 30.0
@@ -56,7 +58,18 @@ class Profiles:
                 self._running.append((self._sample(pid, path), path))
 
     def _sample(self, pid: int, path: Path) -> subprocess.Popen[bytes]:
-        command = [self._sampler, "record", "--pid", str(pid), "--rate", str(RATE), "--format", "raw", "--threads"]
+        command = [
+            self._sampler,
+            "record",
+            "--pid",
+            str(pid),
+            "--rate",
+            str(RATE),
+            "--format",
+            "raw",
+            "--threads",
+            "--gil",
+        ]
         return subprocess.Popen(
             [*command, "--nolineno", "--output", str(path)],
             stdout=subprocess.DEVNULL,
