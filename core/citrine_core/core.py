@@ -3,25 +3,23 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 
+import grpc
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from citrine.edge.v1 import link_pb2_grpc
-from citrine.edge.v1.link_pb2 import SessionRef, Watch
 from citrine_core.background import survive
-from citrine_core.blocks import built_in, plug_ins
+from citrine_core.blocks import BUILT_IN, blocks_of
 from citrine_core.business_counters import BusinessCounters
 from citrine_core.clock import Clock, utc_now
 from citrine_core.composition import resources_of
 from citrine_core.config import CoreSettings
 from citrine_core.database_gauges import DatabaseGauges
-from citrine_core.db import Places, UnitOfWork, UnitOfWorkFactory, in_background
-from citrine_core.dispatch import Block, Dispatcher, FastPath, HandlingStage, Inquiries, Lanes, Stage
+from citrine_core.db import Places, UnitOfWorkFactory, in_background
+from citrine_core.dispatch import Block, Dispatcher, FastPath, HandlingStage, Inquiries, Lanes, Registry, Stage
 from citrine_core.dispatch.deduplication import find_answered
-from citrine_core.dispatch.repository import forget_answered_call
-from citrine_core.dispatch.routes import Route, collect_served
 from citrine_core.errors import DatabaseUnavailable
 from citrine_core.events import EventFeed, FrameHub
 from citrine_core.housekeeping import Housekeeping
@@ -30,10 +28,10 @@ from citrine_core.jobs import Job, first_runs
 from citrine_core.link import (
     Admission,
     ClosedStage,
+    Disconnector,
     EdgeLinkServicer,
     GrantStage,
     Health,
-    Link,
     LinkRegistry,
     OpenedStage,
     Presence,
@@ -41,20 +39,22 @@ from citrine_core.link import (
     SessionOpener,
     SessionReconciler,
     Watchdog,
-    end_session,
 )
 from citrine_core.link.admission import UNAVAILABLE, refused
 from citrine_core.metrics import Metrics
 from citrine_core.resources import refusals, reports
 from citrine_core.resources.commands import CommandQueue, CommandSender, CommandsStage
+from citrine_core.resources.commands.ends import CommandEnds
+from citrine_core.resources.commands.orphans import OrphanedCommands
 from citrine_core.resources.commands.pending import PendingCommands
-from citrine_core.resources.connections import ConnectionRepository, newest_sessions
+from citrine_core.resources.connections import newest_sessions
 from citrine_core.resources.keys import KeyAuthenticator, OperatorKeyFile, has_key
 from citrine_core.resources.stations.queries import is_station
 from citrine_core.resources.tenants import TenantDirectory
-from citrine_core.rpc import Access, RpcServer, build_server
+from citrine_core.rpc import Access, RpcHealth, build_server
 from citrine_core.rpc.access import EDGE_LINK
 from citrine_core.services import Services
+from citrine_core.station_removal import StationRemoval
 from citrine_process.addresses import join_address, listen, split_address
 from citrine_process.http import HealthServer
 from citrine_process.running import announce_ready, software_version
@@ -63,8 +63,8 @@ __all__ = ["CannotStart", "Core"]
 
 logger = logging.getLogger(__name__)
 
-OPERATOR_CLOSED = 1000
-"""Close code of a websocket that an operator closes."""
+MakeBlocks = Callable[[Services], Sequence[Block]]
+"""Makes the functional blocks, plug-ins included, in any order."""
 
 CALLERS = 8
 """Transactions of callers at a time; the others wait."""
@@ -87,9 +87,19 @@ class CannotStart(Exception):
 
 
 class Core:
-    """Everything of one core process, put together; a loop must be running."""
+    """Everything of one core process, put together; a loop must be running.
 
-    def __init__(self, settings: CoreSettings, engine: AsyncEngine, clock: Clock = utc_now) -> None:
+    It is put together in one direction: what needs something gets it when it is made, and what is made changes no
+    more. Blocks, which need one another, are the one exception, and meet in the registry (see there).
+    """
+
+    def __init__(
+        self,
+        settings: CoreSettings,
+        engine: AsyncEngine,
+        clock: Clock = utc_now,
+        make_blocks: MakeBlocks = blocks_of,
+    ) -> None:
         self.settings = settings
         self.engine = engine
         self.core_id = new_id()
@@ -97,63 +107,45 @@ class Core:
         self._clock = clock
         self._draining = False
         self.feed = EventFeed(clock)
-        self.frames = FrameHub()
         self.unit_of_work = UnitOfWorkFactory(engine, self.feed.write)
         # What stations send must not wait for connections that callers hold: that would look like an outage.
-        callers = self.unit_of_work.limited(
+        self.callers = self.unit_of_work.limited(
             Places(CALLERS, jobs=JOBS, waiting=CALLERS_WAITING, patience=CALLERS_PATIENCE)
         )
         self.lanes = Lanes(settings.lanes or (1 if engine.dialect.name == "sqlite" else 2))
         self.links = LinkRegistry()
+        self.frames = FrameHub(self.links.watch, self.links.edge_ids)
+        self.registry = Registry()
         self.pending = PendingCommands()
-        self.sender = CommandSender(
-            self.core_id, callers, clock, self.links, self.pending, self.lanes.submit, settings.default_timeout
-        )
-        self.queue = CommandQueue(callers, clock, self.sender)
-        self.opener = SessionOpener(self.queue.stations_are_back)
-        self.services = Services(
-            settings,
-            callers,
-            clock,
-            self.sender,
-            self.disconnect,
-            self._vendor_route,
-            self._forget_station,
-            counters=BusinessCounters(self.metrics.registry),
-            public_urls=self.links.public_urls,
-        )
+        self.orphans = OrphanedCommands(self.callers, clock, self.pending, self.lanes.submit)
+        self.sender = self._sender()
+        self.queue = CommandQueue(self.callers, clock, self.sender)
+        self.services = self._services()
         resources = [reports.block(self.services, self.feed), refusals.block(self.services, self.links)]
-        added = plug_ins(self.services)
-        self.blocks = [*resources, *built_in(self.services), *added]
-        self.routes = collect_served(self.blocks, settings.served_blocks)
-        # Observers of plug-ins are told of all messages; ours look at customData only.
-        is_open = not any(block.observers for block in added)
-        self.fast_path = FastPath(self.routes, self.lanes.submit, is_open=is_open, observe=self.metrics.at_once)
-        self.health = Health(self.unit_of_work, clock, self._announce)
-        self.dispatcher = self._dispatcher()
+        self.registry.fill([*resources, *make_blocks(self.services)], settings.served_blocks)
+        served = self._served()
+        self.rpc_health = RpcHealth([name for block in served for name in block.service_names])
+        find_answered_calls = partial(find_answered, self.unit_of_work)
+        self.fast_path = self._fast_path()
+        self.inquiries = Inquiries(self.registry.inquirers, self.fast_path.submit, find_answered_calls)
+        announce = _announcing(self.inquiries, self.links, self.rpc_health)
+        self.health = Health(self.unit_of_work, clock, announce)
         self.watchdog = Watchdog(self.unit_of_work, engine.pool, self.health, lambda: self.lanes.waiting, clock)
-        inquirers = [one for block in self.blocks for one in block.inquirers]
-        self.inquiries = Inquiries(inquirers, self.fast_path.submit, partial(find_answered, self.unit_of_work))
-        self.sender.ends.connect(self.routes, self.metrics.command)
-        self.sender.translations += [one for block in self.blocks for one in block.translations]
+        self.opener = SessionOpener(self.queue.stations_are_back)
+        self.dispatcher = self._dispatcher()
         self.presence = Presence(self.unit_of_work, clock, self.links)
         observe = self.services.counters.station_refused
         self.refused_stations = RefusedStations(self.unit_of_work, clock, observe, settings.refusal_retention)
         self.admission = Admission(self.unit_of_work, self.lanes.submit, self.health, self.refused_stations, clock)
         self.edge_servicer = self._edge_servicer()
-        self.keys = KeyAuthenticator(callers, clock)
+        self.keys = KeyAuthenticator(self.callers, clock)
         key_file = settings.operator_key_file
         self.key_file = OperatorKeyFile(key_file, self.unit_of_work, clock) if key_file is not None else None
-        self.rpc = self._rpc()
-        self.gauges = DatabaseGauges(callers, self.metrics.registry)
+        self.server = self._server(served)
+        self.gauges = DatabaseGauges(self.callers, self.metrics.registry)
         self.http = HealthServer(self._missing, self._metrics)
         retained = (settings.event_retention, settings.command_retention, settings.meter_value_retention)
         self.housekeeping = Housekeeping(self.unit_of_work, clock, *retained)
-        self.frames.connect(
-            lambda tenant_id, station_id, on: self.links.watch(_watch(tenant_id, station_id, on)),
-            lambda: {link.edge_id for link in self.links},
-        )
-        self.links.on_added.append(self._watch_on_new_link)
         self._measure()
 
     async def run(self, stop: asyncio.Event, on_listening: Callable[[str, str], None] | None = None) -> None:
@@ -181,8 +173,8 @@ class Core:
                     running = [tasks.create_task(survive(name, run), name=name) for name, run in self._tasks()]
                     runs = first_runs(self._jobs())
                     jobs = [tasks.create_task(job.repeat(after), name=job.name) for job, after in runs]
-                await self.rpc.server.start()
-                await self.rpc.set_serving(True)
+                await self.server.start()
+                await self.rpc_health.set_serving(True)
                 self._say_ready(grpc_address, http_address)
                 if on_listening is not None:
                     on_listening(grpc_address, http_address)
@@ -196,25 +188,48 @@ class Core:
         finally:
             self.http.close()
             await self.gauges.stop()
-            await self.rpc.server.stop(None)
+            await self.server.stop(None)
         logger.info("the core stopped")
 
-    async def disconnect(self, tenant_id: str, station_id: str, reason: str) -> bool:
-        """Have the edge close the websocket of a station; return False where there is none, or no link to its edge."""
-        async with self.services.unit_of_work(read_only=True) as work:
-            row = await ConnectionRepository(work.session).find_open(tenant_id, station_id)
-        if row is None:
-            return False
-        session = SessionRef(tenant_id=tenant_id, station_id=station_id, epoch=row.epoch)
-        return self.links.disconnect(row.edge_id, session, OPERATOR_CLOSED, reason)
+    def _sender(self) -> CommandSender:
+        return CommandSender(
+            core_id=self.core_id,
+            unit_of_work=self.callers,
+            clock=self._clock,
+            links=self.links,
+            pending=self.pending,
+            ends=CommandEnds(self.registry, self.metrics.command),
+            orphans=self.orphans,
+            registry=self.registry,
+            submit=self.lanes.submit,
+            default_timeout=self.settings.default_timeout,
+        )
+
+    def _services(self) -> Services:
+        return Services(
+            self.settings,
+            self.callers,
+            self._clock,
+            self.sender,
+            Disconnector(self.callers, self.links).disconnect,
+            StationRemoval(self.links, self.queue, self.registry, self._clock).forget,
+            self.registry,
+            counters=BusinessCounters(self.metrics.registry),
+            public_urls=self.links.public_urls,
+        )
+
+    def _fast_path(self) -> FastPath:
+        # Observers of plug-ins are told of all messages; ours look at customData only.
+        is_open = not any(block.observers for block in self.registry.blocks if block.name not in BUILT_IN)
+        return FastPath(self.registry.routes, self.lanes.submit, is_open=is_open, observe=self.metrics.at_once)
 
     def _dispatcher(self) -> Dispatcher:
         on_back = self.queue.stations_are_back
-        observers = [observe for block in self.blocks for observe in block.observers]
+        routes, observers = self.registry.routes, self.registry.observers
         stages: list[Stage] = [
             OpenedStage(self.opener),
             HandlingStage(
-                self.routes,
+                routes,
                 newest_sessions,
                 self._clock,
                 on_back,
@@ -222,7 +237,7 @@ class Core:
                 self.opener.heard,
                 self.fast_path.found_current,
             ),
-            CommandsStage(self.routes, self.pending, self.sender.ends, self._clock),
+            CommandsStage(routes, self.pending, self.sender.ends, self._clock),
             refusals.RefusalsStage(self._clock, self.metrics.refused),
             ClosedStage(),
             GrantStage(self._clock, self.links, partial(refused, status=UNAVAILABLE)),
@@ -233,7 +248,7 @@ class Core:
         return EdgeLinkServicer(
             core_id=self.core_id,
             software_version=software_version(),
-            actions=self.routes.actions,
+            actions=self.registry.routes.actions,
             clock=self._clock,
             links=self.links,
             health=self.health,
@@ -246,23 +261,26 @@ class Core:
             command_sent=self.sender.sent,
             observed=self.frames.publish,
             watching=self.frames.confirm,
+            on_linked=[self.orphans.link_added, self.frames.edge_linked, *self.registry.on_edge_linked],
+            on_unlinked=[self.orphans.link_removed],
         )
 
-    def _rpc(self) -> RpcServer:
+    def _served(self) -> list[Block]:
+        """Return what is served by gRPC: resources, blocks, and the link of the edges."""
+        blocks = self.registry.blocks
+        resources = resources_of(self.services, self.feed, self.frames, blocks)
+        return [*resources, *blocks, Block("link", service_names=[EDGE_LINK])]
+
+    def _server(self, served: Sequence[Block]) -> grpc.aio.Server:
         access = Access(
             [self.keys],
             TenantDirectory(self.services.unit_of_work).exists,
             self.settings.credential(),
         )
-        resources = resources_of(self.services, self.feed, self.frames, self.blocks)
-        add_link = partial(link_pb2_grpc.add_EdgeLinkServiceServicer_to_server, self.edge_servicer)
-        link = Block("link", add_servicers=[add_link], service_names=[EDGE_LINK])
-        return build_server([*resources, *self.blocks, link], access, self.metrics.rpc, self._knows_station)
-
-    async def _knows_station(self, tenant_id: str, station_id: str) -> bool:
-        # By the places of callers, for it is they who ask.
-        async with self.services.unit_of_work(read_only=True) as work:
-            return await is_station(work.session, tenant_id, station_id)
+        knows_station = partial(_knows_station, self.callers)
+        server = build_server(served, access, self.metrics.rpc, knows_station, self.rpc_health)
+        link_pb2_grpc.add_EdgeLinkServiceServicer_to_server(self.edge_servicer, server)
+        return server
 
     def _tasks(self) -> list[tuple[str, Callable[[], Awaitable[None]]]]:
         return [
@@ -279,16 +297,16 @@ class Core:
         ]
 
     def _jobs(self) -> list[Job]:
-        return [job for block in self.blocks for job in block.jobs]
+        return list(self.registry.jobs)
 
     def _own_jobs(self) -> list[Job]:
-        jobs = [*self.refused_stations.jobs, self.keys.uses.job, self.sender.orphans.job]
+        jobs = [*self.refused_stations.jobs, self.keys.uses.job, self.orphans.job]
         return jobs if self.key_file is None else [*jobs, self.key_file.job]
 
     async def _listen(self) -> tuple[str, str]:
         host, port = split_address(self.settings.grpc_listen)
         try:
-            bound = self.rpc.server.add_insecure_port(join_address(host, port))
+            bound = self.server.add_insecure_port(join_address(host, port))
         except RuntimeError:
             raise CannotStart(f"{self.settings.grpc_listen} can't be listened on; is another core running?") from None
         try:
@@ -305,12 +323,12 @@ class Core:
         limit = self.settings.drain_time.total_seconds()
         logger.info("the core drains", extra={"links": len(self.links), "commands": len(self.pending)})
         self._draining = True
-        await self.rpc.shut_down()
+        await self.rpc_health.shut_down()
         self.links.drain()
         self.feed.stop()
         self.frames.stop()
         # New calls are refused from now on; those under way, the edges' links among them, go on.
-        stopping = asyncio.ensure_future(self.rpc.server.stop(limit))
+        stopping = asyncio.ensure_future(self.server.stop(limit))
         try:
             async with asyncio.timeout(limit):
                 with contextlib.suppress(TimeoutError):
@@ -332,13 +350,6 @@ class Core:
         self.edge_servicer.stop()
         await stopping
 
-    async def _announce(self, serving: bool) -> None:
-        if not serving:
-            self.inquiries.forget()
-        self.links.announce(serving)
-        if not self._draining:
-            await self.rpc.set_serving(serving)
-
     async def _missing(self) -> str:
         if self._draining:
             return "draining"
@@ -348,21 +359,6 @@ class Core:
     async def _metrics(self) -> bytes:
         await self.gauges.refresh()
         return self.metrics.render()
-
-    async def _forget_station(self, work: UnitOfWork, tenant_id: str, station_id: str) -> None:
-        await end_session(work, self.links, tenant_id, station_id, self._clock(), "the station was deleted")
-        await self.queue.forget_station(work, tenant_id, station_id)
-        await forget_answered_call(work, tenant_id, station_id)
-        for block in self.blocks:
-            if block.forget_station is not None:
-                await block.forget_station(work, tenant_id, station_id)
-
-    def _vendor_route(self, vendor_id: str, message_id: str | None) -> Route | None:
-        return self.routes.vendor(vendor_id, message_id)
-
-    def _watch_on_new_link(self, link: Link) -> None:
-        for tenant_id, station_id in self.frames.watched():
-            link.watch(_watch(tenant_id, station_id, True))
 
     def _measure(self) -> None:
         watch = self.metrics.watch
@@ -374,5 +370,19 @@ class Core:
         watch("stations_seen", "Stations heard of and not yet stored as such", lambda: len(self.presence.seen))
 
 
-def _watch(tenant_id: str, station_id: str, on: bool) -> Watch:
-    return Watch(tenant_id=tenant_id, station_id=station_id, on=on)
+def _announcing(inquiries: Inquiries, links: LinkRegistry, rpc_health: RpcHealth) -> Callable[[bool], Awaitable[None]]:
+    """Return what is to be called when an outage begins (False) and when it ends (True)."""
+
+    async def announce(serving: bool) -> None:
+        if not serving:
+            inquiries.forget()
+        links.announce(serving)
+        # Of no effect once the core drains.
+        await rpc_health.set_serving(serving)
+
+    return announce
+
+
+async def _knows_station(unit_of_work: UnitOfWorkFactory, tenant_id: str, station_id: str) -> bool:
+    async with unit_of_work(read_only=True) as work:
+        return await is_station(work.session, tenant_id, station_id)

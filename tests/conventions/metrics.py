@@ -46,7 +46,7 @@ def page() -> str:
 
 async def _of_core() -> CollectorRegistry:
     core = Core(CoreSettings(), create_engine(CoreSettings().database))
-    await core.rpc.server.stop(None)
+    await core.server.stop(None)
     return core.metrics.registry
 
 

@@ -31,7 +31,7 @@ from citrine_core.resources.keys.secrets import new_key
 from citrine_core.resources.stations.servicer import StationsServicer
 from citrine_core.resources.tenants import Tenant, TenantDirectory, TenantRepository, TenantsServicer
 from citrine_core.resources.tokens import TokensServicer
-from citrine_core.rpc import Access, build_server
+from citrine_core.rpc import Access, RpcHealth, build_server
 from citrine_core.services import Services
 
 __all__ = ["Api", "api", "error_info", "field_violations"]
@@ -63,7 +63,9 @@ class Api:
     def __init__(self, engine: AsyncEngine, *, silence: float = 15.0) -> None:
         self.clock = TestClock()
         self.feed = EventFeed(self.clock.utc_now)
-        self.frames = FrameHub()
+        self.watched: asyncio.Queue[tuple[str, str, bool]] = asyncio.Queue()
+        """What edges would be told: tenant and id of a station, and whether to report its frames."""
+        self.frames = FrameHub(lambda *what: self.watched.put_nowait(what), tuple)
         self.unit_of_work = UnitOfWorkFactory(engine, self.feed.write)
         self.observed: list[tuple[str, grpc.StatusCode]] = []
         self.disconnected: list[tuple[str, str]] = []
@@ -80,8 +82,10 @@ class Api:
         keys = KeyAuthenticator(self.unit_of_work, self.clock.utc_now, self.clock.monotonic)
         tenants = TenantDirectory(self.unit_of_work, self.clock.monotonic)
         self.access = Access([keys], tenants.exists, EDGE_CREDENTIAL)
-        self.rpc = build_server(self._blocks(silence), self.access, self._observe)
-        self.port = self.rpc.server.add_insecure_port("127.0.0.1:0")
+        blocks = self._blocks(silence)
+        self.health = RpcHealth([name for block in blocks for name in block.service_names])
+        self.server = build_server(blocks, self.access, self._observe, rpc_health=self.health)
+        self.port = self.server.add_insecure_port("127.0.0.1:0")
         self.channel: grpc.aio.Channel = grpc.aio.insecure_channel(f"127.0.0.1:{self.port}")
         self.stations = stations_pb2_grpc.StationsServiceStub(self.channel)
         self.tokens = tokens_pb2_grpc.TokensServiceStub(self.channel)
@@ -179,12 +183,12 @@ async def api(engine: AsyncEngine) -> AsyncIterator[Api]:
     """The API on a fresh database of each kind in turn."""
     api = Api(engine)
     feeding = asyncio.create_task(api.feed.run(api.unit_of_work))
-    await api.rpc.server.start()
-    await api.rpc.set_serving(True)
+    await api.server.start()
+    await api.health.set_serving(True)
     yield api
     api.feed.stop()
     api.frames.stop()
     await api.channel.close()
-    await api.rpc.server.stop(grace=None)
+    await api.server.stop(grace=None)
     feeding.cancel()
     await asyncio.gather(feeding, return_exceptions=True)

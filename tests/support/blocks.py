@@ -12,7 +12,7 @@ from citrine.events.v1.events_pb2 import Event
 from citrine_core.clock import Clock
 from citrine_core.config import CoreSettings
 from citrine_core.db import UnitOfWork, UnitOfWorkFactory
-from citrine_core.dispatch import Answered, Call
+from citrine_core.dispatch import Answered, Call, Registry
 from citrine_core.events.models import OutboxEvent
 from citrine_core.resources.stations.models import Station
 from citrine_core.services import Services
@@ -25,9 +25,12 @@ NOW = datetime(2025, 3, 1, 12, 0, tzinfo=UTC)
 M = TypeVar("M", bound=Message)
 
 
-def services_of(unit_of_work: UnitOfWorkFactory, clock: Clock = lambda: NOW, **settings: Any) -> Services:
+def services_of(
+    unit_of_work: UnitOfWorkFactory, clock: Clock = lambda: NOW, registry: Registry | None = None, **settings: Any
+) -> Services:
     """Return services without a link: nothing can be sent."""
-    return Services(CoreSettings(**settings), unit_of_work, clock, commands=cast("Any", None))
+    commands = cast("Any", None)
+    return Services(CoreSettings(**settings), unit_of_work, clock, commands, registry=registry or Registry(()))
 
 
 def stamp(time: datetime = NOW) -> Timestamp:

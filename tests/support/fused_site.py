@@ -93,7 +93,7 @@ class FusedSite:
             plan.sent = orjson.dumps({key: one | {"retry_seconds": 0} for key, one in sent.items()})
             plan.due_time = plan.create_time
             await work.commit()
-        [job] = [job for block in self.core.core.blocks for job in block.jobs if "capacities" in job.name]
+        [job] = [job for block in self.core.core.registry.blocks for job in block.jobs if "capacities" in job.name]
         job.wake()
 
     async def records(self) -> Sequence[pb.ChargingProfileRecord]:

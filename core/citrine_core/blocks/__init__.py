@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from citrine_core.dispatch import Block
     from citrine_core.services import Services
 
-__all__ = ["BUILT_IN", "PLUG_INS", "built_in", "plug_ins"]
+__all__ = ["BUILT_IN", "PLUG_INS", "blocks_of", "built_in", "plug_ins"]
 
 BUILT_IN = (
     "security",
@@ -44,3 +44,8 @@ def built_in(services: "Services") -> "list[Block]":
     """Return the blocks that come with Citrine."""
     # Imported here: blocks use each other's packages, and importing one must not import them all.
     return [import_module(f"{__name__}.{name}").block(services) for name in BUILT_IN]
+
+
+def blocks_of(services: "Services") -> "list[Block]":
+    """Return all blocks of this installation."""
+    return [*built_in(services), *plug_ins(services)]

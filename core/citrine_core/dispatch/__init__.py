@@ -1,5 +1,6 @@
 """Dispatch: items are batched, handled in one database transaction, and answered after its commit."""
 
+from citrine_core.dispatch.blocks import Block, Translate
 from citrine_core.dispatch.calls import (
     Answered,
     Call,
@@ -16,7 +17,8 @@ from citrine_core.dispatch.fast_path import FastPath
 from citrine_core.dispatch.handling import HandlingStage
 from citrine_core.dispatch.inquiries import Inquirer, Inquiries
 from citrine_core.dispatch.lanes import Item, Lanes
-from citrine_core.dispatch.routes import Block, Routes, Translate, collect
+from citrine_core.dispatch.registry import Registry
+from citrine_core.dispatch.routes import Routes, collect
 
 __all__ = [
     "Answered",
@@ -34,6 +36,7 @@ __all__ = [
     "Lanes",
     "ObserveBatch",
     "Outages",
+    "Registry",
     "Routes",
     "Stage",
     "Translate",

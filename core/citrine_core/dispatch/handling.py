@@ -27,11 +27,12 @@ from citrine.ocpp.v2.provisioning_pb2 import (
 )
 from citrine_core.clock import Clock, utc_now
 from citrine_core.db import UnitOfWork
+from citrine_core.dispatch.blocks import Observer
 from citrine_core.dispatch.calls import Call, CallRefused, Deduplication
 from citrine_core.dispatch.deduplication import Claims
 from citrine_core.dispatch.lanes import Item, to_call
 from citrine_core.dispatch.repository import HandledMessages, store_poisoned
-from citrine_core.dispatch.routes import Observer, Route, Routes
+from citrine_core.dispatch.routes import Route, Routes
 from citrine_core.traces import trace_id_of
 
 __all__ = ["HandlingStage", "NewestSessions", "OnAccepted", "OnUnopened"]

@@ -1,64 +1,20 @@
 """Routes from messages to handlers, collected from the blocks by the composition root."""
 
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import grpc
 from google.protobuf.message import Message
-from sqlalchemy import Table
 
 from citrine.ocpp.actions import action_of
 from citrine.ocpp.v2.data_transfer_pb2 import DataTransferRequest, DataTransferResponse, DataTransferStatusEnum
 from citrine_core.db import UnitOfWork
+from citrine_core.dispatch.blocks import Block
 from citrine_core.dispatch.calls import Call, Mark, marks_of
-from citrine_core.jobs import Job
 from citrine_process.settings import InvalidSetting
 
-if TYPE_CHECKING:
-    from citrine_core.dispatch.inquiries import Inquirer
-
-__all__ = ["Block", "ForgetStation", "Observer", "Route", "Routes", "Translate", "collect", "collect_served"]
-
-
-ForgetStation = Callable[[UnitOfWork, str, str], Awaitable[None]]
-"""`await forget_station(work, tenant_id, station_id)` removes the data of a station."""
-
-
-Translate = Callable[[str, str, dict[str, Any]], Awaitable[dict[str, Any]]]
-"""`await translate(tenant_id, station_id, payload)` returns the payload of a command in the station's own terms."""
-
-
-Observer = Callable[[UnitOfWork, Sequence[Call[Any]]], Awaitable[None]]
-"""`await observe(work, calls)` receives messages of one tenant and action that were handled and not refused."""
-
-
-@dataclass(frozen=True)
-class Block:
-    """One functional block, or a plug-in of the same shape (entry point group `citrine.blocks`)."""
-
-    name: str
-    """As the specification names it, e.g. "transactions"."""
-    handlers: Sequence[object] = ()
-    """Objects with methods marked @handles, @handles_answer, @handles_failure or @handles_vendor."""
-    add_servicers: Sequence[Callable[[grpc.aio.Server], None]] = ()
-    """Add the block's servicers to a server."""
-    service_names: Sequence[str] = ()
-    """Full names of these services, for reflection and health."""
-    tables: Sequence[Table] = ()
-    """For a plug-in: tables that `citrine db upgrade` creates if they are missing."""
-    jobs: Sequence[Job] = ()
-    """Periodic work of the block. Every core runs it."""
-    inquirers: "Sequence[Inquirer]" = ()
-    """Ask other systems for what the handlers need, before a message is submitted to its lane."""
-    observers: Sequence[Observer] = ()
-    """Called with messages of stations, whichever block handles them, in the same transaction."""
-    translations: "Sequence[Translate]" = ()
-    """Translate commands into the station's own terms just before they are sent. They are stored untranslated."""
-    forget_station: ForgetStation | None = None
-    """Removes the data that a station registered again under the same id must not inherit, in the transaction that
-    removes the station. None: there is none."""
+__all__ = ["Route", "Routes", "collect", "collect_served"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,11 +5,12 @@ import contextlib
 import logging
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable, Collection, Iterator
+from typing import Protocol
 
 from citrine.edge.v1.link_pb2 import ObservedFrame, Watching
 from citrine_core.errors import Stopping
 
-__all__ = ["FrameHub", "FrameWatch", "OnWatch"]
+__all__ = ["FrameHub", "FrameWatch", "OnEdges", "OnWatch", "WatchedEdge"]
 
 logger = logging.getLogger(__name__)
 
@@ -28,12 +29,12 @@ CONFIRM_TIMEOUT = 2.0
 StationKey = tuple[str, str]
 
 
-def _notify_nobody(tenant_id: str, station_id: str, on: bool) -> None:
-    """Do nothing: there are no links yet."""
+class WatchedEdge(Protocol):
+    """An edge that is linked."""
 
-
-def _no_edges() -> Collection[str]:
-    return ()
+    def watch(self, tenant_id: str, station_id: str, on: bool) -> None:
+        """Have it start or stop to report the frames of a station."""
+        ...
 
 
 class FrameWatch:
@@ -76,30 +77,26 @@ class FrameWatch:
 
 
 class FrameHub:
-    """Tracks who watches which stations. Edges report frames of watched stations only."""
+    """Tracks who watches which stations. Edges report frames of watched stations only.
 
-    def __init__(self) -> None:
-        self._on_watch: OnWatch = _notify_nobody
-        self._on_edges: OnEdges = _no_edges
+    Args:
+        on_watch: Called at the first watcher of a station and after its last one.
+        on_edges: Returns the edges that are linked now.
+    """
+
+    def __init__(self, on_watch: OnWatch, on_edges: OnEdges) -> None:
+        self._on_watch = on_watch
+        self._on_edges = on_edges
         self._watches: set[FrameWatch] = set()
         self._watchers: Counter[StationKey] = Counter()
         self._confirmed: dict[StationKey, set[str]] = {}
         self._confirmation = asyncio.Event()
         self._stopping = False
 
-    def connect(self, on_watch: OnWatch, on_edges: OnEdges = _no_edges) -> None:
-        """Set how to notify the edges, and how to list them.
-
-        `on_watch` is called at the first watcher of a station and after its last one.
-
-        A link that opens later starts with what `watched` returns then.
-        """
-        self._on_watch = on_watch
-        self._on_edges = on_edges
-
-    def watched(self) -> set[StationKey]:
-        """Return tenant and id of the watched stations."""
-        return set(self._watchers)
+    def edge_linked(self, edge: WatchedEdge) -> None:
+        """Make an edge whose link is new report the frames of watched stations."""
+        for key in self._watchers:
+            edge.watch(*key, True)
 
     def publish(self, frame: ObservedFrame) -> None:
         """Pass a frame to the watchers of its station."""

@@ -1,6 +1,7 @@
 """The core's side of links to edges: streams, admission, sessions and epochs, presence, health."""
 
 from citrine_core.link.admission import Admission
+from citrine_core.link.disconnector import Disconnector
 from citrine_core.link.health import Health
 from citrine_core.link.presence import Presence
 from citrine_core.link.refused_stations import RefusedStations
@@ -20,6 +21,7 @@ from citrine_core.link.watchdog import Watchdog
 __all__ = [
     "Admission",
     "ClosedStage",
+    "Disconnector",
     "EdgeLinkServicer",
     "Grant",
     "GrantStage",

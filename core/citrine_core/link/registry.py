@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from citrine.edge.v1.link_pb2 import (
     CoreDraining,
@@ -63,9 +63,9 @@ class Link:
             self._waiting.clear()
             self.ended.set()
 
-    def watch(self, watch: Watch) -> None:
+    def watch(self, tenant_id: str, station_id: str, on: bool) -> None:
         """Make the edge start or stop reporting the frames of a station."""
-        self.send(Downstream(watch=watch))
+        self.send(Downstream(watch=Watch(tenant_id=tenant_id, station_id=station_id, on=on)))
 
     async def batch(self) -> LinkResponse:
         """Wait for items, and dequeue one batch."""
@@ -99,10 +99,6 @@ class LinkRegistry:
         self._links: dict[str, Link] = {}
         self._gone = asyncio.Event()
         self._gone.set()
-        self.on_added: list[Callable[[Link], None]] = []
-        """Called with each new link, after its Welcome was queued."""
-        self.on_removed: list[Callable[[Link], None]] = []
-        """Called with each link that ended."""
 
     def __iter__(self) -> Iterator[Link]:
         return iter(tuple(self._links.values()))
@@ -124,8 +120,6 @@ class LinkRegistry:
             del self._links[link.edge_id]
         if not self._links:
             self._gone.set()
-        for on_removed in self.on_removed:
-            on_removed(link)
 
     async def gone(self) -> None:
         """Wait until there is no link."""
@@ -146,10 +140,14 @@ class LinkRegistry:
             link.send(Downstream(disconnect=Disconnect(session=session, code=code, reason=reason)))
         return link is not None
 
-    def watch(self, watch: Watch) -> None:
+    def edge_ids(self) -> set[str]:
+        """Return the ids of the edges that are linked."""
+        return set(self._links)
+
+    def watch(self, tenant_id: str, station_id: str, on: bool) -> None:
         """Make all edges start or stop reporting the frames of a station."""
         for link in self:
-            link.watch(watch)
+            link.watch(tenant_id, station_id, on)
 
     def announce(self, serving: bool) -> None:
         """Announce to all edges whether this core can commit."""

@@ -61,6 +61,9 @@ STALE = 1000
 Late: TypeAlias = Callable[[], Awaitable[None]]
 """Work that remains after the Welcome, and must be done before anything else is read."""
 
+OnLink: TypeAlias = Callable[[registry.Link], None]
+"""Is called with a link: behind its Welcome, or when it has ended."""
+
 Context: TypeAlias = "grpc.aio.ServicerContext[LinkRequest, LinkResponse]"
 
 
@@ -85,6 +88,8 @@ class EdgeLinkServicer(EdgeLinkServiceServicer):
         observed: Callable[[ObservedFrame], None],
         watching: Callable[[str, Watching], None],
         handshake_refused: Callable[[HandshakeRefused], None],
+        on_linked: Sequence[OnLink],
+        on_unlinked: Sequence[OnLink],
     ) -> None:
         self._core_id = core_id
         self._software_version = software_version
@@ -101,6 +106,8 @@ class EdgeLinkServicer(EdgeLinkServiceServicer):
         self._observed = observed
         self._watching = watching
         self._handshake_refused = handshake_refused
+        self._on_linked = on_linked
+        self._on_unlinked = on_unlinked
         self._stopping = False
 
     def stop(self) -> None:
@@ -142,6 +149,8 @@ class EdgeLinkServicer(EdgeLinkServiceServicer):
         finally:
             link.ended.set()
             self._links.remove(link)
+            for on_unlinked in self._on_unlinked:
+                on_unlinked(link)
             logger.info("the link of an edge ended", extra={"edge_id": link.edge_id})
         if self._stopping:
             raise Stopping
@@ -171,8 +180,8 @@ class EdgeLinkServicer(EdgeLinkServiceServicer):
         # Added only now, so that nothing that is sent to all links precedes the Welcome.
         link.send(Downstream(welcome=welcome))
         self._links.add(link)
-        for on_added in self._links.on_added:
-            on_added(link)
+        for on_linked in self._on_linked:
+            on_linked(link)
         if stale is not None:
             return None
         under_way = reconciling if reconciling is not None and not reconciling.done() else None

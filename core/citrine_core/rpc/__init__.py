@@ -13,14 +13,14 @@ from citrine_core.rpc.fields import (
 )
 from citrine_core.rpc.masks import apply_mask
 from citrine_core.rpc.pages import open_page
-from citrine_core.rpc.server import RpcServer, build_server
+from citrine_core.rpc.server import RpcHealth, build_server
 
 __all__ = [
     "Access",
     "Authenticator",
     "Caller",
     "Identity",
-    "RpcServer",
+    "RpcHealth",
     "acting_as",
     "apply_mask",
     "build_server",

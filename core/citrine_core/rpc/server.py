@@ -12,7 +12,7 @@ from citrine_core.rpc.interceptor import Observe, RpcInterceptor
 from citrine_core.rpc.load import LARGEST_REQUEST
 from citrine_core.rpc.unknown_stations import KnowsStation
 
-__all__ = ["RpcServer", "build_server"]
+__all__ = ["RpcHealth", "build_server"]
 
 LARGEST_RESPONSE = 64 * 1024 * 1024
 """Bytes of a response at most."""
@@ -44,25 +44,28 @@ _OPTIONS = [
 ]
 
 
-class RpcServer:
-    """The server with its health."""
+class RpcHealth:
+    """What the process says of itself by grpc.health.v1: NOT_SERVING until told otherwise.
 
-    def __init__(self, server: grpc.aio.Server, health_servicer: health.aio.HealthServicer, names: list[str]) -> None:
-        self.server = server
-        """To add ports to, start and stop."""
-        self._health = health_servicer
-        self._names = names
+    Args:
+        names: Full names of the services that are asked about; the whole process is "".
+    """
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self.servicer = health.aio.HealthServicer()
+        """To be added to a server."""
+        self._names = ("", *names)
 
     async def set_serving(self, serving: bool) -> None:
-        """Say by grpc.health.v1 whether this process can serve: for the whole ("") and for each service."""
+        """Say whether this process can serve: for the whole and for each service."""
         statuses = health_pb2.HealthCheckResponse
         status = statuses.SERVING if serving else statuses.NOT_SERVING
-        for name in ("", *self._names):
-            await self._health.set(name, status)
+        for name in self._names:
+            await self.servicer.set(name, status)
 
     async def shut_down(self) -> None:
         """Say NOT_SERVING from now on, whatever is set later: the process drains."""
-        await self._health.enter_graceful_shutdown()
+        await self.servicer.enter_graceful_shutdown()
 
 
 def build_server(
@@ -70,8 +73,9 @@ def build_server(
     access: Access,
     observe: Observe | None = None,
     knows_station: KnowsStation | None = None,
-) -> RpcServer:
-    """Return a server with the services of the blocks, NOT_SERVING until told otherwise; it listens nowhere yet.
+    rpc_health: RpcHealth | None = None,
+) -> grpc.aio.Server:
+    """Return a server with the services of the blocks; it listens nowhere yet.
 
     Args:
         blocks: Functional blocks, plug-ins, and resources in the form of blocks.
@@ -79,6 +83,7 @@ def build_server(
         observe: Is told of each rpc that ended.
         knows_station: Asked where a list of one station is empty, so that one that does not exist is NOT_FOUND. None:
             such a list is empty.
+        rpc_health: What the server says of its health. None: nothing.
     """
     server = grpc.aio.server(interceptors=[RpcInterceptor(access, observe, knows_station)], options=_OPTIONS)
     names: list[str] = []
@@ -86,7 +91,7 @@ def build_server(
         for add in block.add_servicers:
             add(server)
         names.extend(block.service_names)
-    health_servicer = health.aio.HealthServicer()
-    health_pb2_grpc.add_HealthServicer_to_server(health_servicer, server)
+    if rpc_health is not None:
+        health_pb2_grpc.add_HealthServicer_to_server(rpc_health.servicer, server)
     reflection.enable_server_reflection((*names, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
-    return RpcServer(server, health_servicer, names)
+    return server

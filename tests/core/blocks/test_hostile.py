@@ -14,7 +14,7 @@ from citrine.ocpp.actions import action_of, wrap_request
 from citrine_core.blocks import built_in
 from citrine_core.db import UnitOfWork, UnitOfWorkFactory, create_engine
 from citrine_core.db.tables import metadata, own_tables
-from citrine_core.dispatch import Answered, HandlingStage, Item, Routes, collect
+from citrine_core.dispatch import Answered, HandlingStage, Item, Registry, Routes, collect
 from citrine_core.events import write_events
 from citrine_core.resources.tokens import Token, lookup_of, type_of
 from tests.support.blocks import NOW, add_station, services_of, stamp
@@ -59,9 +59,9 @@ def routes_of(unit_of_work: UnitOfWorkFactory, clock: Clock) -> Routes:
 
 
 def stage_of(unit_of_work: UnitOfWorkFactory, clock: Clock) -> HandlingStage:
-    blocks = built_in(services_of(unit_of_work, clock))
-    observers = [observe for block in blocks for observe in block.observers]
-    return HandlingStage(collect(blocks), sessions, clock, observers=observers)
+    registry = Registry()
+    registry.fill(built_in(services_of(unit_of_work, clock, registry)))
+    return HandlingStage(registry.routes, sessions, clock, observers=registry.observers)
 
 
 HANDLED = sorted(collect(built_in(services_of(None))).calls, key=lambda c: c.__name__)  # type: ignore[arg-type]

@@ -265,7 +265,7 @@ async def test_wrong_field_is_named(api: Api, who: Any, request_: Any, field: st
 async def test_silence_is_broken_by_signs_of_life_that_move_on(engine: AsyncEngine) -> None:
     api = Api(engine, silence=0.05)
     feeding = asyncio.create_task(api.feed.run(api.unit_of_work))
-    await api.rpc.server.start()
+    await api.server.start()
     stream = Stream(api, auth(await api.key("default")), station_ids=["S-1"])
     first = await stream.next()
     await emit(api.unit_of_work, connected(1, "S-2"))
@@ -276,7 +276,7 @@ async def test_silence_is_broken_by_signs_of_life_that_move_on(engine: AsyncEngi
     assert event.WhichOneof("body") is None
     stream.close()
     await api.channel.close()
-    await api.rpc.server.stop(grace=None)
+    await api.server.stop(grace=None)
     feeding.cancel()
 
 
@@ -303,8 +303,6 @@ async def register(api: Api, who: Any, *station_ids: str) -> None:
 
 async def test_frames_of_watched_stations_are_seen_as_long_as_somebody_watches(api: Api, who: Any) -> None:
     await register(api, who, "S-1", "S-2")
-    told: asyncio.Queue[tuple[str, str, bool]] = asyncio.Queue()
-    api.frames.connect(lambda tenant_id, station_id, on: told.put_nowait((tenant_id, station_id, on)))
     call = api.events.WatchMessages(pb.WatchMessagesRequest(station_ids=["S-1", "S-1"]), metadata=who)
     assert await call.read() == pb.WatchMessagesResponse()
 
@@ -317,7 +315,10 @@ async def test_frames_of_watched_stations_are_seen_as_long_as_somebody_watches(a
     assert (seen.station_id, seen.epoch, seen.from_station, seen.frame) == ("S-1", 5, True, "[2]")
     call.cancel()
     async with asyncio.timeout(WAIT):
-        assert [await told.get(), await told.get()] == [("default", "S-1", True), ("default", "S-1", False)]
+        assert [await api.watched.get(), await api.watched.get()] == [
+            ("default", "S-1", True),
+            ("default", "S-1", False),
+        ]
 
 
 @pytest.mark.parametrize("station_ids", [[], [f"S-{number}" for number in range(101)]], ids=["none", "many"])

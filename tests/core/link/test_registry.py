@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from citrine.edge.v1.link_pb2 import Downstream, Serving, SessionRef, Watch
+from citrine.edge.v1.link_pb2 import Downstream, Serving, SessionRef
 from citrine_core.link import Link, LinkRegistry
 from citrine_core.link.registry import MAX_BATCH
 
@@ -75,7 +75,7 @@ async def test_all_edges_are_told_what_concerns_all() -> None:
     links.add(first)
     links.add(second)
 
-    links.watch(Watch(station_id="CS-1", on=True))
+    links.watch("default", "CS-1", True)
     links.announce(False)
     links.drain()
     links.end()

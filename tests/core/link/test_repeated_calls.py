@@ -219,7 +219,7 @@ async def test_every_action_has_its_effect_once(core: RunningCore, version: link
     """All that a station may send, and the core handles: the same answer, and the same rows as after the first."""
     messages = [
         hostile(message, MANNER)
-        for message in sorted(core.core.routes.calls, key=lambda message: message.__name__)
+        for message in sorted(core.core.registry.routes.calls, key=lambda message: message.__name__)
         if version == link.OCPP_VERSION_21 or action_of(message).in_v201
     ]
     async with core.edge() as edge:

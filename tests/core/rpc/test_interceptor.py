@@ -100,7 +100,7 @@ async def setup() -> AsyncIterator[Setup]:
             lambda server: add_EventsServiceServicer_to_server(setup.servicer, server),
         ],
     )
-    server = build_server([block], Access([setup.everybody], setup.tenant_exists), setup.observe).server
+    server = build_server([block], Access([setup.everybody], setup.tenant_exists), setup.observe)
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:

@@ -16,7 +16,7 @@ async def test_health_follows_the_core_and_needs_no_key(api: Api, service: str) 
     request = health_pb2.HealthCheckRequest(service=service)
 
     assert (await stub.Check(request)).status == health_pb2.HealthCheckResponse.SERVING
-    await api.rpc.set_serving(False)
+    await api.health.set_serving(False)
     assert (await stub.Check(request)).status == health_pb2.HealthCheckResponse.NOT_SERVING
 
 
@@ -33,8 +33,8 @@ async def test_health_watch_says_that_the_core_drains(api: Api) -> None:
     stream = health_pb2_grpc.HealthStub(api.channel).Watch(health_pb2.HealthCheckRequest())
     assert (await stream.read()).status == health_pb2.HealthCheckResponse.SERVING
 
-    await api.rpc.shut_down()
-    await api.rpc.set_serving(True)
+    await api.health.shut_down()
+    await api.health.set_serving(True)
 
     assert (await stream.read()).status == health_pb2.HealthCheckResponse.NOT_SERVING
     stream.cancel()

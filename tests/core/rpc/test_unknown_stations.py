@@ -28,7 +28,7 @@ ALSO = {"transaction_id": "T-1", "request_id": 7, "kind": 1}
 def lists(core: RunningCore) -> list[MethodDescriptor]:
     """Return every List rpc that may be asked of one station."""
     pool = descriptor_pool.Default()
-    names = {name for block in core.core.blocks for name in block.service_names}
+    names = {name for block in core.core.registry.blocks for name in block.service_names}
     names |= {"citrine.api.v1.RefusalsService", "citrine.api.v1.ReportsService", "citrine.api.v1.CommandsService"}
     return [
         method

@@ -75,8 +75,7 @@ class Authorizations:
 
     def __init__(self, services: Services) -> None:
         self._clock = services.clock
-        self._informers = services.informers
-        self._credit_left = services.credit_left
+        self._registry = services.registry
         self._counters = services.counters
         self._directory = SettingsDirectory.of(services)
 
@@ -94,7 +93,7 @@ class Authorizations:
         facts = Facts(self._clock(), self._directory.master_pass_group_id(tenant_id))
         await _find_facts(work, facts, tenant_id, decisions)
         prepaid = [one.token for one in decisions if one.token is not None and one.token.prepaid is not None]
-        for credit_left in self._credit_left if prepaid else ():
+        for credit_left in self._registry.credit_left if prepaid else ():
             facts.credit_left |= await credit_left(work, tenant_id, prepaid)
         ours = await _started_by_us(work, facts.now, tenant_id, decisions)
         for decision in decisions:
@@ -103,7 +102,7 @@ class Authorizations:
                 # The next in this batch must see that it charges.
                 facts.open.append(_opened(decision.presented, decision.token))
         accepted = [decision for decision in decisions if decision.accepted]
-        for inform in self._informers if accepted else ():
+        for inform in self._registry.informers if accepted else ():
             await inform(work, accepted)
         # Counted as they are by then: what is found out about certificates may still turn one down.
         work.after_commit(lambda: self._counters.authorizations(decision.info for decision in decisions))

@@ -15,7 +15,7 @@ class DataTransferHandlers:
 
     def __init__(self, services: Services) -> None:
         self._clock = services.clock
-        self._vendor_route = services.vendor_route
+        self._registry = services.registry
 
     # Nothing tells a repetition from a vendor's second message of the same content, so that its handler
     # gets both; a vendor knows what in its data makes two the same.
@@ -26,7 +26,8 @@ class DataTransferHandlers:
         A call that the handler refuses is answered CALLERROR and not stored.
         """
         request = call.message
-        route = self._vendor_route(request.vendor_id, request.message_id if request.HasField("message_id") else None)
+        message_id = request.message_id if request.HasField("message_id") else None
+        route = self._registry.routes.vendor(request.vendor_id, message_id)
         if route is None:
             # P02.FR.06
             status = DataTransferStatusEnum.DATA_TRANSFER_STATUS_ENUM_UNKNOWN_VENDOR_ID

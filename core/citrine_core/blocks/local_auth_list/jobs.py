@@ -24,6 +24,7 @@ from citrine_core.blocks.local_auth_list.repository import LocalListRepository
 from citrine_core.db import UnitOfWork
 from citrine_core.errors import CoreError, DatabaseUnavailable, FailedPrecondition, InvalidArgument
 from citrine_core.ids import new_id
+from citrine_core.jobs import Job
 from citrine_core.resources.tokens import type_of
 from citrine_core.rpc import Caller, system_caller
 from citrine_core.services import Services
@@ -31,6 +32,9 @@ from citrine_core.services import Services
 __all__ = ["LocalLists", "Sent", "later"]
 
 logger = logging.getLogger(__name__)
+
+INTERVAL = timedelta(seconds=30)
+"""How long a list that becomes due waits for us at most."""
 
 CLAIM_TIME = timedelta(seconds=30)
 """How long a list counts as being sent beyond the timeout of a message; after that its sender is gone."""
@@ -76,8 +80,8 @@ class LocalLists:
         self._services = services
         self._unit_of_work = services.unit_of_work
         self._clock = services.clock
-        self.wake: Callable[[], None] = lambda: None
-        """Has the job look after what is due now."""
+        self.job = Job("local lists", INTERVAL, self.synchronize)
+        """To be woken where a list becomes due."""
 
     async def sync(self, who: Caller, target: common.CommandTarget, *, full: bool = False) -> Sent:
         """Send what the station should hold by the tokens, or the difference to what it holds.
@@ -302,7 +306,7 @@ class LocalLists:
                     row.next_time = None
                 if row.next_time is not None and row.next_time <= self._clock():
                     # Whoever found it due meanwhile found it taken.
-                    work.after_commit(self.wake)
+                    work.after_commit(self.job.wake)
             await work.commit()
 
     def _claim_time(self, target: common.CommandTarget) -> timedelta:

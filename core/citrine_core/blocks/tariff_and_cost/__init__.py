@@ -55,7 +55,6 @@ def block(services: Services) -> Block:
     async def forget_station(work: UnitOfWork, tenant_id: str, station_id: str) -> None:
         await end_assignments(work, tenant_id, station_id, services.clock())
 
-    services.informers.append(PriceMessages(services).inform)
     running = Job("running costs", INTERVAL, RunningCosts(services).run)
     reservations = Job("costs of reservations", BILLING_INTERVAL, ReservationCosts(services).run)
     return Block(
@@ -76,6 +75,7 @@ def block(services: Services) -> Block:
             "citrine.api.v1.TariffsService",
             "citrine.api.v1.ReservationCostsService",
         ],
+        informers=[PriceMessages(services).inform],
         forget_station=forget_station,
         jobs=[running, reservations],
     )

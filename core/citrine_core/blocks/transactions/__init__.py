@@ -48,8 +48,6 @@ def block(services: Services) -> Block:
     settlements = Settlements(services)
     throttles = Job("throttled transactions", THROTTLE_INTERVAL, Throttling(services).run)
     limits = Job("transaction limits", LIMITS_INTERVAL, LimitChecks(services, throttles.wake).run)
-    services.on_token_change.append(TokenWatch(services, limits.wake).changed)
-    services.credit_left.append(credit_left)
     checks = Job("transaction checks", INTERVAL, TransactionChecks(services).run)
     return Block(
         "transactions",
@@ -77,5 +75,7 @@ def block(services: Services) -> Block:
         ],
         observers=[EndProofs(services).observe],
         translations=[ReportedIds(services).translate],
+        on_token_change=[TokenWatch(services, limits.wake).changed],
+        credit_left=credit_left,
         forget_station=forget_station,
     )

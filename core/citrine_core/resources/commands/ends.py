@@ -11,7 +11,7 @@ from citrine.events.v1.events_pb2 import CommandFinished, Event
 from citrine.ocpp.actions import ACTIONS
 from citrine.ocpp.codec import CodecError, decode
 from citrine_core.db import UnitOfWork
-from citrine_core.dispatch import Failed, Routes
+from citrine_core.dispatch import Failed, Registry
 from citrine_core.resources.commands.outcomes import Ending
 from citrine_core.resources.commands.repository import StoredCommand
 
@@ -22,20 +22,16 @@ ObserveCommand = Callable[[int], None]
 
 
 class CommandEnds:
-    """Tells of commands that end, wherever that is found out."""
+    """Tells of commands that end, wherever that is found out.
 
-    def __init__(self) -> None:
-        self._routes = Routes({}, {})
-        self._observe: ObserveCommand | None = None
+    Args:
+        registry: Knows the handlers of failures.
+        observe: Is told of each end after its commit.
+    """
 
-    def connect(self, routes: Routes, observe: ObserveCommand | None = None) -> None:
-        """Say which handlers there are: they are collected after the blocks that send commands.
-
-        Args:
-            routes: The handlers.
-            observe: Is told of each end after its commit.
-        """
-        self._routes, self._observe = routes, observe
+    def __init__(self, registry: Registry, observe: ObserveCommand | None = None) -> None:
+        self._registry = registry
+        self._observe = observe
 
     def finished(self, work: UnitOfWork, row: StoredCommand, state: int) -> None:
         """Emit the event of a command that reached its final state, and count it."""
@@ -55,7 +51,7 @@ class CommandEnds:
         """Emit the event of a command that ended without an answer, and tell the blocks, in its transaction."""
         self.finished(work, row, ending.state)
         action = ACTIONS.get(row.action)
-        routes = () if action is None else self._routes.failures.get(action.request, ())
+        routes = () if action is None else self._registry.routes.failures.get(action.request, ())
         if action is None or not routes:
             return
         try:

@@ -33,6 +33,7 @@ class CommandQueue:
         self._unit_of_work = unit_of_work
         self._clock = clock
         self._sender = sender
+        self._ends = sender.ends
         self._ready: asyncio.Queue[tuple[str, str]] = asyncio.Queue()
         self._active: set[tuple[str, str]] = set()
 
@@ -49,7 +50,7 @@ class CommandQueue:
             # What a core has handed to an edge may be written by now.
             end = CommandEnd.WITHDRAWN if row.core_id is None else CommandEnd.UNCERTAIN
             ending = Ending(common.COMMAND_STATE_CANCELLED, end, row.error_code, row.error_description)
-            await self._sender.ends.failed(work, row, ending, row.finish_time)
+            await self._ends.failed(work, row, ending, row.finish_time)
 
     async def run(self) -> None:
         """Send and sweep until cancelled."""
@@ -93,7 +94,7 @@ class CommandQueue:
                     secret_payload=None,
                 )
                 await repository.change_all([change])
-                await self._sender.ends.failed(work, current, ending, now)
+                await self._ends.failed(work, current, ending, now)
             await work.commit()
 
     async def _sweep_repeatedly(self) -> None:

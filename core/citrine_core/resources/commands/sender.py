@@ -20,7 +20,7 @@ from citrine.ocpp.actions import ACTIONS, action_of, wrap_request
 from citrine.ocpp.codec import CodecError, decode, encode
 from citrine_core.clock import Clock
 from citrine_core.db import UnitOfWorkFactory
-from citrine_core.dispatch import Item, Translate
+from citrine_core.dispatch import Item, Registry
 from citrine_core.errors import InvalidArgument, NotFound, StationTimeout, StationUnavailable
 from citrine_core.ids import new_id
 from citrine_core.link.registry import Link, LinkRegistry
@@ -65,6 +65,9 @@ class CommandSender:
         clock: Returns the time now.
         links: Of this core.
         pending: Commands under way, which the commands stage resolves.
+        ends: What follows the end of a command.
+        orphans: Ends commands whose link is gone.
+        registry: Knows how blocks translate what is sent.
         submit: Puts a report on a command into its station's lane.
         default_timeout: How long a station may take where the caller does not say.
     """
@@ -76,6 +79,9 @@ class CommandSender:
         clock: Clock,
         links: LinkRegistry,
         pending: PendingCommands,
+        ends: CommandEnds,
+        orphans: OrphanedCommands,
+        registry: Registry,
         submit: Callable[[Item], None],
         default_timeout: timedelta,
     ) -> None:
@@ -85,13 +91,11 @@ class CommandSender:
         self._links = links
         self._pending = pending
         self._orders = Orders(clock, default_timeout)
-        self.ends = CommandEnds()
+        self.ends = ends
+        """What follows the end of a command."""
         self._submit = submit
-        self.orphans = OrphanedCommands(unit_of_work, clock, pending, submit)
-        links.on_added.append(self.orphans.link_added)
-        links.on_removed.append(self.orphans.link_removed)
-        self.translations: list[Translate] = []
-        """Of all blocks."""
+        self._orphans = orphans
+        self._registry = registry
 
     async def call(
         self, context: "grpc.aio.ServicerContext[Any, Response]", request: Any, response_class: type[Response]
@@ -240,7 +244,7 @@ class CommandSender:
             id=command_id, session=session, timeout=_duration(order.timeout), traceparent=order.traceparent
         )
         payload = order.payload
-        for translate in self.translations:
+        for translate in self._registry.translations:
             payload = await translate(order.tenant_id, order.station_id, payload)
         if order.is_native:
             command.native.action = order.action
@@ -268,7 +272,7 @@ class CommandSender:
         """Send a command by the edge's link, which may be another one by now, or none."""
         edge = self._links.get(pending.link.edge_id)
         if edge is None:
-            self.orphans.end(pending, link.CommandFailure.REASON_GONE)
+            self._orphans.end(pending, link.CommandFailure.REASON_GONE)
         else:
             pending.link = edge
             edge.send(link.Downstream(command=command))

@@ -38,12 +38,12 @@ async def forget_refusals(work: UnitOfWork, tenant_id: str, station_id: str) -> 
 def block(services: Services, links: LinkRegistry) -> Block:
     """Return the resource, put together in the form of a block."""
     jobs = RefusalJobs(services, lambda: links)
-    links.on_added.append(jobs.linked)
     servicer = RefusalsServicer(services, jobs.announcing.wake)
     return Block(
         "refusals",
         add_servicers=[partial(refusals_pb2_grpc.add_RefusalsServiceServicer_to_server, servicer)],
         service_names=["citrine.api.v1.RefusalsService"],
         jobs=jobs.jobs,
+        on_edge_linked=[jobs.linked],
         forget_station=forget_refusals,
     )

@@ -46,12 +46,11 @@ class TokensServicer(TokensServiceServicer):
     def __init__(self, services: Services) -> None:
         self._unit_of_work = services.unit_of_work
         self._clock = services.clock
-        self._on_change = services.on_token_change
-        self._credit_left = services.credit_left
+        self._registry = services.registry
 
     async def _changed(self, work: UnitOfWork, token: Token) -> None:
         """Tell blocks of a token that is new, changed or gone, in the transaction that makes it so."""
-        for notify in self._on_change:
+        for notify in self._registry.on_token_change:
             await notify(work, token.tenant_id, [(token.id_token, token.type)])
 
     async def GetToken(
@@ -86,7 +85,7 @@ class TokensServicer(TokensServiceServicer):
     async def _with_credit(self, work: UnitOfWork, token: Token) -> pb.Token:
         """Return a token with what is left of it, where it is prepaid."""
         shown = _to_proto(token)
-        for credit_left in self._credit_left if token.prepaid is not None else ():
+        for credit_left in self._registry.credit_left if token.prepaid is not None else ():
             left = await credit_left(work, token.tenant_id, [token])
             shown.prepaid.left = f"{left[token.lookup, token.type]:f}"
         return shown

@@ -105,7 +105,7 @@ async def test_a_removed_station_leaves_no_messages(display: Display) -> None:
     await display.set()
 
     async with display.core.core.unit_of_work() as work:
-        await display.core.core._forget_station(work, "default", "CS-1")
+        await display.core.core.services.forget_station(work, "default", "CS-1")
         await work.commit()
 
     with pytest.raises(grpc.aio.AioRpcError) as missing:

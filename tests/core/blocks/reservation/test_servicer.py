@@ -175,7 +175,7 @@ async def test_a_removed_station_leaves_no_reservations(desk: Desk) -> None:
     await desk.reserve(evse_id=1)
 
     async with desk.core.core.unit_of_work() as work:
-        await desk.core.core._forget_station(work, "default", "CS-1")
+        await desk.core.core.services.forget_station(work, "default", "CS-1")
         await work.commit()
 
     with pytest.raises(grpc.aio.AioRpcError) as missing:

@@ -80,7 +80,7 @@ async def test_two_cores_on_one_database_promise_together(database_url: str, tmp
 
 def wake(core: RunningCore) -> None:
     """Have a core look at the plans that are due."""
-    [job] = [job for block in core.core.blocks for job in block.jobs if "capacities" in job.name]
+    [job] = [job for block in core.core.registry.blocks for job in block.jobs if "capacities" in job.name]
     job.wake()
 
 

@@ -70,7 +70,7 @@ async def test_a_schedule_waits_for_its_transaction(core: RunningCore) -> None:
         async with core.core.unit_of_work() as work:
             await work.session.execute(update(Negotiation).values(due_time=Negotiation.create_time))
             await work.commit()
-        [plans] = [job for block in core.core.blocks for job in block.jobs if "vehicles" in job.name]
+        [plans] = [job for block in core.core.registry.blocks for job in block.jobs if "vehicles" in job.name]
         plans.wake()
         request: Any = unwrap((await edge.next("command")).request)
 

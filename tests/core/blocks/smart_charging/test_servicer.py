@@ -251,7 +251,7 @@ async def test_K02_FR_05_a_profile_ends_with_its_transaction_and_its_validity(
     await station.call(ended(1))
     shown = await records(api)
     await reach(api, 2, "EXPIRED")
-    [upkeep] = [job for block in core.core.blocks for job in block.jobs if "over" in job.name]
+    [upkeep] = [job for block in core.core.registry.blocks for job in block.jobs if "over" in job.name]
     upkeep.wake()
     await reach(api, 1, "ENDED")
 

@@ -138,7 +138,7 @@ class Stubborn:
             await work.session.execute(due.values(due_time=datetime(2020, 1, 1, tzinfo=UTC)))
             await work.commit()
         names = {"transaction_limits": "transaction limits", "transaction_throttles": "throttled transactions"}
-        [job] = [job for block in self.core.core.blocks for job in block.jobs if job.name == names[name]]
+        [job] = [job for block in self.core.core.registry.blocks for job in block.jobs if job.name == names[name]]
         job.wake()
 
     async def until_looked_at(self) -> None:

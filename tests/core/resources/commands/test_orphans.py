@@ -204,7 +204,9 @@ async def test_another_core_lets_the_station_in(
         assert await failure(call) == (grpc.StatusCode.UNAVAILABLE, MAY_HAVE_ARRIVED)
 
 
-async def test_a_command_that_finds_its_link_gone_was_not_sent(core: RunningCore) -> None:
+async def test_a_command_that_finds_its_link_gone_was_not_sent(
+    core: RunningCore, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """It ended between the look at the connection and the sending."""
     await core.add_station("CS-1")
     async with core.edge() as edge:
@@ -215,7 +217,7 @@ async def test_a_command_that_finds_its_link_gone_was_not_sent(core: RunningCore
             await core.core.links.gone()
             return payload
 
-        core.core.sender.translations.append(cut)
+        monkeypatch.setattr(core.core.registry, "translations", [cut])
 
         assert await failure(reset(core)) == (grpc.StatusCode.UNAVAILABLE, "the station is not connected")
 

@@ -14,7 +14,7 @@ from citrine.ocpp.actions import wrap_response
 from citrine.ocpp.v2 import provisioning_pb2 as ocpp
 from citrine_core.clock import utc_now
 from citrine_core.db import Page, UnitOfWorkFactory
-from citrine_core.dispatch import Answered, Block, Failed, Item, collect, handles_answer, handles_failure
+from citrine_core.dispatch import Answered, Block, Failed, Item, Registry, handles_answer, handles_failure
 from citrine_core.errors import (
     AnswerRefused,
     CoreError,
@@ -64,9 +64,8 @@ class Setting:
         self.unit_of_work = unit_of_work
         self.told = Told()
         self.pending = PendingCommands()
-        routes, ends = collect([Block("test", [self.told])]), CommandEnds()
-        ends.connect(routes)
-        self.stage = CommandsStage(routes, self.pending, ends, utc_now)
+        registry = Registry([Block("test", [self.told])])
+        self.stage = CommandsStage(registry.routes, self.pending, CommandEnds(registry), utc_now)
 
     def wait(self) -> asyncio.Future[Outcome]:
         future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
