@@ -59,7 +59,7 @@ from citrine_process.addresses import join_address, listen, split_address
 from citrine_process.http import HealthServer
 from citrine_process.running import announce_ready, software_version
 
-__all__ = ["CannotStart", "Core"]
+__all__ = ["CannotStart", "Core", "MakeBlocks"]
 
 logger = logging.getLogger(__name__)
 

@@ -12,8 +12,9 @@ from typing import Any, TypeVar
 import grpc
 import pytest
 
+from citrine_core.blocks import blocks_of
 from citrine_core.config import CoreSettings
-from citrine_core.core import Core
+from citrine_core.core import Core, MakeBlocks
 from citrine_core.db.engine import BUSY_TIMEOUT
 from citrine_core.resources.stations.models import Station
 from citrine_core.resources.stations.passwords import hash_password
@@ -92,10 +93,12 @@ async def running_core(url: str, directory: Path, **settings: Any) -> AsyncItera
     Args:
         url: Of the database.
         directory: Where its files go.
-        settings: Of the core; and `busy_timeout`, seconds that SQLite waits for another process.
+        settings: Of the core; and `busy_timeout`, seconds that SQLite waits for another process; and `make_blocks`,
+            which makes the functional blocks.
     """
     key_file = directory / "operator.key"
     busy_timeout: float = settings.pop("busy_timeout", BUSY_TIMEOUT)
+    make_blocks: MakeBlocks = settings.pop("make_blocks", blocks_of)
     values = {
         "database": url,
         "grpc_listen": "127.0.0.1:0",
@@ -106,7 +109,7 @@ async def running_core(url: str, directory: Path, **settings: Any) -> AsyncItera
         **settings,
     }
     engine = new_engine(url, busy_timeout=busy_timeout)
-    core = Core(CoreSettings(**values), engine)
+    core = Core(CoreSettings(**values), engine, make_blocks=make_blocks)
     stop, listening = asyncio.Event(), asyncio.get_running_loop().create_future()
 
     def on_listening(grpc_address: str, http_address: str) -> None:
