@@ -1,4 +1,4 @@
-"""Energy that the import register does not tell: exported, told in intervals, or by MeterValues of the EVSE."""
+"""Energy without an import register: exported, reported in intervals, or by MeterValues of the EVSE."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -25,7 +25,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
 LONGEST_INTERVAL = timedelta(days=1)
-"""More energy than an EVSE gives in this time is none of an interval."""
+"""Longest interval: more energy than the EVSE can give in this time is implausible."""
 
 Counted = Sequence[tuple["Occurrence", RegisterReading]]
 """Readings with their events, in order."""
@@ -34,7 +34,7 @@ Energies = list[tuple[datetime, float]]
 
 
 def follow_exports(state: "TransactionState", readings: Sequence[RegisterReading]) -> bool:
-    """Take in what was exported since; return False where all is to be reckoned anew."""
+    """Add the energy exported since; return False if all readings must be reckoned anew."""
     for one in readings:
         last, time = state.export_last_wh, state.export_last_time
         if last is None or time is None:
@@ -52,7 +52,7 @@ def follow_exports(state: "TransactionState", readings: Sequence[RegisterReading
 
 
 def reckon_exports(state: "TransactionState", counted: Counted) -> None:
-    """Reckon what was exported from all readings of the export register."""
+    """Compute the exported energy from all readings of the export register."""
     series = counted[0][1].series if counted else 0
     values = ((one, one.of(series)) for _, one in counted)
     readings = [Reading(one.time, wh, one.rank) for one, wh in values if wh is not None]
@@ -63,7 +63,7 @@ def reckon_exports(state: "TransactionState", counted: Counted) -> None:
 
 
 def follow_intervals(state: "TransactionState", readings: Sequence[RegisterReading]) -> Energies | None:
-    """Take in the energy of intervals, where no register was read; None: all is to be reckoned anew."""
+    """Add the energy of intervals, if no register was read; None: all readings must be reckoned anew."""
     energies: Energies = []
     if state.meter_last_wh is not None:
         return energies
@@ -86,10 +86,10 @@ def follow_intervals(state: "TransactionState", readings: Sequence[RegisterReadi
 
 
 def reckon_without_register(state: "TransactionState", intervals: Counted, last: "Occurrence | None") -> None:
-    """Reckon the energy of a transaction whose import register was read at one time at most.
+    """Compute the energy of a transaction whose import register was read at one time at most.
 
     Args:
-        state: Gets it; unset where nothing else tells the energy and the transaction is over.
+        state: The energy is set in it; unset if nothing provides it and the transaction is over.
         intervals: Energy of intervals.
         last: Its last event.
     """
@@ -105,7 +105,7 @@ def reckon_without_register(state: "TransactionState", intervals: Counted, last:
         if state.energy_wh is not None:
             energies = {id(last): [(readings[place].time, found.energies[place]) for place in sorted(found.energies)]}
     elif state.end_time is not None:
-        # One reading alone says nothing of the energy.
+        # A single reading does not determine the energy.
         state.energy_wh = None
     if energies:
         for occurrence, _ in intervals:
@@ -116,7 +116,7 @@ def reckon_without_register(state: "TransactionState", intervals: Counted, last:
 
 
 def _sum_up(state: "TransactionState", memory: RegisterMemory, intervals: Counted) -> dict[int, Energies]:
-    """Add up the intervals of one series: sampled ones before those aligned to the clock, which tell the same again."""
+    """Add up the intervals of one series: the sampled ones, else those aligned to the clock, which repeat them."""
     counts: dict[int, int] = {}
     for _, one in intervals:
         counts[one.series] = counts.get(one.series, 0) + 1
@@ -140,14 +140,14 @@ def _counts(state: "TransactionState", last: int | None, one: RegisterReading) -
 
 
 def outside_readings(readings: Iterable[RegisterReading]) -> list[tuple[int, float]]:
-    """Return readings of MeterValues as they are stored with a transaction: of the first of their series."""
+    """Return readings of MeterValues as they are stored with a transaction: those of the first series."""
     found = list(readings)
     series = found[0].series if found else 0
     return [(_micros(one.time), wh) for one in found if (wh := one.of(series)) is not None]
 
 
 def from_meter_values(state: "TransactionState") -> Anomaly:
-    """Return what a transaction shows whose energy MeterValues of its EVSE tell."""
+    """Return the anomaly of a transaction whose energy comes from MeterValues of its EVSE."""
     return Anomaly(int(TransactionAnomaly.KIND_ENERGY_OF_EVSE), state.end_time)
 
 

@@ -1,4 +1,4 @@
-"""What transactions cost, told to the block that knows tariffs: its view of a batch of events."""
+"""Input of pricing: a batch of events in the form that the tariff block expects."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -45,13 +45,13 @@ _AUTHORIZED = (
     TriggerReasonEnum.TRIGGER_REASON_ENUM_AUTHORIZED,
     TriggerReasonEnum.TRIGGER_REASON_ENUM_REMOTE_START,
 )
-"""Why a station reports where somebody may charge from then on."""
+"""Triggers of events by which somebody is authorised to charge."""
 
 _CURRENT = int(MeasurandEnum.MEASURAND_ENUM_CURRENT_IMPORT)
 
 _CHARGING: Mapping[int, bool] = {
     ChargingStateEnum.CHARGING_STATE_ENUM_CHARGING: True,
-    # The vehicle would take power: it is no idle time of the driver's.
+    # The vehicle would draw power, so it is not idle time of the driver.
     ChargingStateEnum.CHARGING_STATE_ENUM_SUSPENDED_EVSE: True,
     ChargingStateEnum.CHARGING_STATE_ENUM_SUSPENDED_EV: False,
     ChargingStateEnum.CHARGING_STATE_ENUM_EV_CONNECTED: False,
@@ -59,12 +59,12 @@ _CHARGING: Mapping[int, bool] = {
 }
 
 _FIRST, _LAST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
-"""Times of clocks that are wrong are brought between these, which can be reckoned with."""
+"""Times are limited to this range, so that wrong clocks can't overflow arithmetic."""
 
 _PHASES = (PhaseEnum.PHASE_ENUM_L1, PhaseEnum.PHASE_ENUM_L2, PhaseEnum.PHASE_ENUM_L3)
 
 _EXPONENT, _MOST_CURRENT = 18, 1e6
-"""Beyond them a current is none of a charging station."""
+"""Limits above which a current is implausible."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -80,29 +80,29 @@ class Heard:
     new: Collection[TransactionKey]
     late: Collection[TransactionKey]
     deferred: Collection[TransactionKey] = ()
-    """Those whose new events are not taken in yet."""
+    """Transactions with deferred events."""
     ended_before: Collection[TransactionKey] = ()
-    """Those that had ended before the batch."""
+    """Transactions that had ended before the batch."""
     whole: Mapping[TransactionKey, "AtHand"] = field(default_factory=dict)
-    """All events of those of which they are at hand."""
+    """All events of the transactions for which they are already read."""
 
 
 class AtHand(NamedTuple):
-    """All events of a transaction that count, read and folded beforehand."""
+    """All events of a transaction that count, already read and folded."""
 
     ordered: Sequence[Occurrence]
     prepared: Prepared | None = None
-    """What is reckoned of them. None: nothing costs anything."""
+    """Result of `prepare`. None: nothing is priced."""
 
 
 class TransactionCosts:
-    """Has the transactions of a batch priced."""
+    """Passes the transactions of a batch to pricing."""
 
     def __init__(self, services: Services) -> None:
         self._pricing = Pricing(services)
 
     async def prepare(self, work: UnitOfWork, state: TransactionState, ordered: Sequence[Occurrence]) -> AtHand:
-        """Reckon what can be reckoned before the transaction is locked.
+        """Compute everything that can be computed before the transaction is locked.
 
         Args:
             work: May be read only.
@@ -116,11 +116,11 @@ class TransactionCosts:
         return AtHand(ordered, await self._pricing.prepare(work, state.tenant_id, key, moments))
 
     async def settle(self, work: UnitOfWork, heard: Heard) -> Collection[TransactionKey]:
-        """Put costs into the answers and the states (I02.FR.01, I03.FR.02). Does nothing without tariffs.
+        """Set costs in the answers and the states (I02.FR.01, I03.FR.02). Does nothing without tariffs.
 
         Returns:
-            Transactions that are too large to be priced anew with each event, as they would have to be. They are to be
-            priced with the next fold of all their events.
+            Transactions that would have to be priced anew, and are too large for that with each event. The caller must
+            have them priced with their next refold.
         """
         if not await self._pricing.is_wanted(work, heard.tenant_id):
             return ()
@@ -151,9 +151,9 @@ class TransactionCosts:
             }
             return found | {key: heard.whole[key].ordered for key in keys if key in heard.whole}
 
-        # Where a clock is off, when each event counts depends on the others.
+        # With a skewed clock, the time at which each event counts depends on the others.
         whole = await load([key for key in by_transaction if heard.states[key].clock_skew_ms is not None])
-        # Of one reading nobody knows what was charged since; two that say the same tell that it was nothing.
+        # A single reading does not show what was charged since. Two equal readings show that it was nothing.
         doubtful = await load([key for key in by_transaction if _may_be_unknown(heard.states[key])])
         unknown = {key for key, ordered in doubtful.items() if not await _is_measured(heard.states[key], ordered)}
         charged = [
@@ -181,15 +181,15 @@ class TransactionCosts:
         fresh: Mapping[TransactionKey, Sequence[Occurrence]] = MappingProxyType({}),
         at_hand: Mapping[TransactionKey, AtHand] = MappingProxyType({}),
     ) -> Mapping[TransactionKey, CorrectionRow]:
-        """Reckon what settled transactions cost, and return the corrections that were made of final costs.
+        """Compute the costs of settled transactions, and return the corrections of final costs.
 
         Args:
             work: Whose transaction it is.
             tenant_id: Tenant of the stations.
             states: The transactions.
-            cause: Why, where their costs are final. None: as they say themselves.
-            fresh: Events of them that came late and are not stored yet.
-            at_hand: All events that count, of those of which they are at hand.
+            cause: Reason of corrections. None: that of the transaction.
+            fresh: Late events of them that are not stored yet.
+            at_hand: All events that count, of transactions for which they are already read.
         """
         if not (cause is not None and cause.version) and not await self._pricing.is_wanted(work, tenant_id):
             return {}
@@ -215,7 +215,7 @@ class TransactionCosts:
             found = {**whole, **await load([key for key in keys if key not in whole])}
             return {key: await _history(by_key[key], found[key], at_hand.get(key)) for key in keys}
 
-        # What came late is not in the state, and may tell the energy.
+        # A late event is not part of the state, and may provide the energy.
         doubtful = await load([key for key, state in by_key.items() if not state.energy_wh])
         measured = {key for key, ordered in doubtful.items() if await _is_measured(by_key[key], ordered)}
         charged = [_settled(state, whole.get(key), cause) for key, state in by_key.items()]
@@ -227,7 +227,7 @@ class TransactionCosts:
 
 
 def _settled(state: TransactionState, whole: Sequence[Occurrence] | None, cause: Cause | None) -> Charged:
-    """Return a transaction of which nothing is new but that it is settled."""
+    """Return a transaction whose only change is that it is settled."""
     start, end = (state.start_time, state.end_time) if whole is None else _bounds(state, whole)
     return Charged(
         state.transaction_id,
@@ -255,12 +255,12 @@ def _cause_of(state: TransactionState) -> Cause | None:
 
 
 def _may_be_unknown(state: TransactionState) -> bool:
-    """Return whether a transaction is over whose energy is nothing, or was read once only."""
+    """Return whether a transaction is over, and its energy is zero or rests on a single reading."""
     return state.energy_wh == 0 and (state.end_time is not None or state.settle_time is not None)
 
 
 def _is_postponed(heard: Heard, key: TransactionKey) -> bool:
-    """Return whether a transaction has too many events to be priced anew with each of them, as it would have to be."""
+    """Return whether a transaction would have to be priced anew, and is too large for that with each event."""
     state = heard.states[key]
     if state.clock_skew_ms is None and not _may_be_unknown(state):
         return False
@@ -268,7 +268,7 @@ def _is_postponed(heard: Heard, key: TransactionKey) -> bool:
 
 
 async def _is_measured(state: TransactionState, ordered: Sequence[Occurrence]) -> bool:
-    """Return whether its events tell the energy: some was taken, or a register was read at more than one time."""
+    """Return whether events determine the energy: it is not zero, or a register was read more than once."""
     energy_wh = (await run_cooperatively(fold_in_steps(state, ordered))).energy_wh
     return bool(energy_wh) or len({time for one in ordered for time, _ in one.energies}) > 1
 
@@ -284,10 +284,10 @@ def _charged(
 
     Args:
         heard: The batch.
-        key: Of the transaction.
-        state: With the new events.
-        events: The new ones, in their order.
-        whole: All events in their order, where the station's clock is off. None: it is right.
+        key: The transaction.
+        state: Its state, with the new events.
+        events: The new events, in order.
+        whole: All events in order, if the station's clock is skewed. None: it is not.
     """
     start, end = (state.start_time, state.end_time) if whole is None else _bounds(state, whole)
     return Charged(
@@ -320,7 +320,7 @@ def _skew_of(state: TransactionState) -> timedelta | None:
 
 
 def _bounds(state: TransactionState, ordered: Sequence[Occurrence]) -> tuple[datetime | None, datetime | None]:
-    """Return when a transaction began and ended by our clock; None where that is not known or not yet."""
+    """Return when a transaction began and ended by our clock; None for what is not known yet."""
     times = list(zip(billed_times(ordered, _skew_of(state)), ordered, strict=True))
     starts = (time for time, one in times if one.event_type == _STARTED)
     ends = (time for time, one in times if one.event_type == _ENDED)
@@ -333,7 +333,7 @@ async def _history(
     if at_hand is not None and at_hand.prepared is not None:
         return at_hand.prepared
     if at_hand is None:
-        # Folded once more, because only the fold knows what a register says of the energy.
+        # Folded once more, because only the fold derives the energy from a register.
         await run_cooperatively(fold_in_steps(state, ordered))
     return await run_cooperatively(_moments_in_steps(state, ordered))
 
@@ -347,11 +347,11 @@ def _moments_in_steps(state: TransactionState, ordered: Sequence[Occurrence]) ->
 
 
 def _moment(occurrence: Occurrence, time: datetime) -> Moment:
-    """Return what became known with an event.
+    """Return the moment of an event.
 
     Args:
         occurrence: The event.
-        time: When it counts. Its readings move with it, and are none of the future.
+        time: When it counts. Its readings are moved accordingly, and never into the future.
     """
     readings = occurrence.energies
     if readings and time != occurrence.event_time:
@@ -362,7 +362,7 @@ def _moment(occurrence: Occurrence, time: datetime) -> Moment:
         _CHARGING.get(occurrence.request.transaction_info.charging_state),
         [(to_micros(_clamped(one)), round(wh * 1000)) for one, wh in readings],
         _current(occurrence),
-        # What was queued tells how things were; by now it is later.
+        # A queued event describes the past.
         to_micros(_clamped(occurrence.receive_time)) if occurrence.offline and occurrence.receive_time else 0,
         authorized=_authorization(occurrence),
         offered=occurrence.request.transaction_info.charging_state != _SUSPENDED_EVSE,
@@ -370,10 +370,10 @@ def _moment(occurrence: Occurrence, time: datetime) -> Moment:
 
 
 def _authorization(occurrence: Occurrence) -> bool | None:
-    """Return whether an event says that somebody may charge, or that somebody was refused; None where neither.
+    """Return whether an event authorises somebody (True), or refuses somebody (False); None: neither.
 
-    It rests on the event and its answer alone, so that folding all events anew comes to the same. A remote start and a
-    reservation were made for a token, and stand for it (F01.FR.04, H01.FR.15). Tokens that stop say nothing of it.
+    It depends on the event and its answer alone, so that a refold has the same result. A remote start and a reservation
+    imply the token that they were made for (F01.FR.04, H01.FR.15). A token that stops the transaction does not count.
     """
     request = occurrence.request
     if occurrence.event_type == _ENDED or request.trigger_reason == _STOP_AUTHORIZED:
@@ -385,7 +385,7 @@ def _authorization(occurrence: Occurrence) -> bool | None:
 
 
 def _current(occurrence: Occurrence) -> int | None:
-    """Return the newest current in mA, summed over the phases where it is not one value; None where none was."""
+    """Return the newest current in mA, summed over phases if it is given by phase; None if there is none."""
     rows = [row for row in occurrence.samples if row.measurand == _CURRENT and abs(row.multiplier or 0) <= _EXPONENT]
     if not rows:
         return None

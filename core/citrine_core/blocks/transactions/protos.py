@@ -1,4 +1,4 @@
-"""Transactions and what belongs to them as the API shows them."""
+"""Conversion of transactions, events and actions to messages of the API."""
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
@@ -24,8 +24,8 @@ def transaction_to_proto(
     """Return a transaction with its check.
 
     Args:
-        row: Of both.
-        known_types: Types under which tokens are known that are not known under the transaction's.
+        row: Columns of both.
+        known_types: Types of tokens with the transaction's id, if none exists with its type.
     """
     return pb.Transaction(
         transaction_id=row.transaction_id,
@@ -38,7 +38,7 @@ def transaction_to_proto(
         energy_wh=row.energy_wh,
         meter_start_wh=row.meter_start_wh,
         meter_last_wh=row.meter_last_wh,
-        # What it imports now: nothing is imported once it is over.
+        # The present power: zero once the transaction is over.
         power_w=row.power_w if row.end_time is None and row.closed_time is None else None,
         soc_percent=row.soc_percent,
         start_time=row.start_time,
@@ -128,7 +128,7 @@ def event_to_proto(row: Row[Any]) -> pb.TransactionEvent:
 
 
 def action_to_proto(row: Row[Any]) -> pb.SettlementAction:
-    """Return what an operator did about a settlement."""
+    """Return an operator's action on a settlement."""
     return pb.SettlementAction(
         station_id=row.station_id,
         transaction_id=row.transaction_id,

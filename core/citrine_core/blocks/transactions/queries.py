@@ -1,4 +1,4 @@
-"""What other packages may ask about transactions, and the one thing that another of them writes."""
+"""Queries into the transactions for other packages, and the one column that another package writes."""
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
@@ -37,7 +37,7 @@ _CHARGING_STATES = {
 
 
 async def count_running(session: AsyncSession) -> dict[str, int]:
-    """Return how many transactions of all tenants are under way, by charging state; "unknown" where none was told."""
+    """Return how many transactions of all tenants are under way, by charging state; "unknown" without one."""
     rows = await (await session.connection()).execute(
         select(_TABLE.charging_state, func.count()).where(Transaction.is_open()).group_by(_TABLE.charging_state)
     )
@@ -75,10 +75,10 @@ def sample_times(tenant_id: str, station_id: str, transaction_id: str) -> tuple[
 
 
 async def find_open(session: AsyncSession, tenant_id: str, station_id: str) -> Sequence[Row[*tuple[Any, ...]]]:
-    """Return what is under way at a station, the latest first.
+    """Return the open transactions of a station, the latest first.
 
     Returns:
-        Of each transaction_id, evse_id, energy_wh, orphaned, charging_state and remote_start_id.
+        For each: transaction_id, evse_id, energy_wh, orphaned, charging_state and remote_start_id.
     """
     rows = await session.execute(
         select(
@@ -98,13 +98,13 @@ async def find_open(session: AsyncSession, tenant_id: str, station_id: str) -> S
 async def find_open_of_tokens(
     session: AsyncSession, tenant_id: str, lookups: Collection[str], station_ids: Collection[str]
 ) -> Sequence[Row[*tuple[Any, ...]]]:
-    """Return the accepted transactions under way of tokens, and those at stations.
+    """Return the accepted open transactions of tokens, and those at stations.
 
-    One that its station seems to have forgotten, or that something else proves to be over, does not count: it would
-    keep its driver from charging.
+    A transaction that its station seems to have forgotten, or that is proven to be over, does not count: it would
+    prevent its driver from charging.
 
     Returns:
-        Of each station_id, transaction_id, id_token_lookup, id_token_type, group_id of its token, and evse_id.
+        For each: station_id, transaction_id, id_token_lookup, id_token_type, group_id of its token, and evse_id.
     """
     group = group_of(_TABLE.tenant_id, _TABLE.id_token_lookup, _TABLE.id_token_type).label("group_id")
     rows = await session.execute(
@@ -133,10 +133,10 @@ async def find_open_of_tokens(
 async def find_ends(
     session: AsyncSession, tenant_id: str, keys: Collection[tuple[str, str]]
 ) -> dict[tuple[str, str], Row[*tuple[Any, ...]]]:
-    """Return how far transactions are, by station and transaction.
+    """Return the progress of transactions, by station and transaction.
 
     Returns:
-        Of each that is known station_id, transaction_id, end_time, stopped_reason and id_token_status.
+        For each that exists: station_id, transaction_id, end_time, stopped_reason and id_token_status.
     """
     if not keys:
         return {}
@@ -165,7 +165,7 @@ async def find_event_requests(
 async def store_total_cost(
     session: AsyncSession, tenant_id: str, station_id: str, transaction_id: str, total: float, now: datetime
 ) -> None:
-    """Store what a station was told that a transaction costs, in its currency. Does nothing where it is unknown."""
+    """Store the total that was sent to a station, in its currency. Does nothing for an unknown transaction."""
     table = Transaction.metadata.tables["transactions"]
     await session.execute(
         update(table)

@@ -1,4 +1,4 @@
-"""How readings become the energy of a transaction: those that are ordinary one by one, doubtful ones all together."""
+"""Folds readings into the energy of a transaction: ordinary ones one by one, all anew if one is doubtful."""
 
 from bisect import bisect_right
 from collections.abc import Sequence
@@ -41,7 +41,7 @@ _OF_REGISTERS = frozenset(
         _SERIES_CHANGED,
     }
 )
-"""Kinds of anomalies that come from the readings, and with each fold anew."""
+"""Kinds of anomalies that are derived from readings, and replaced by each fold of all of them."""
 
 _NOTHING = RegisterMemory()
 
@@ -49,7 +49,7 @@ _NOTHING = RegisterMemory()
 def follow_readings(
     state: "TransactionState", readings: Sequence[RegisterReading]
 ) -> list[tuple[datetime, float]] | None:
-    """Take in readings that go on from the last one; return None where all are to be reckoned anew."""
+    """Fold readings that continue from the last one; return None if all must be reckoned anew."""
     content = state.register_state
     memory = RegisterMemory.load(content) if content is not None else _NOTHING
     energies: list[tuple[datetime, float]] = []
@@ -69,7 +69,7 @@ def follow_readings(
             time = state.meter_last_time
             assert time is not None
             if reading.rank == 0:
-                # Ended may bring all readings once more (J02.FR.10): a second beginning is the first one again.
+                # Ended may repeat all readings (J02.FR.10), so a second beginning is the first one again.
                 if not state.meter_began:
                     return None
                 continue
@@ -91,12 +91,12 @@ def follow_readings(
 def reckon_readings(
     state: "TransactionState", counted: Sequence[tuple["Occurrence", RegisterReading]], before: bytes | None
 ) -> Steps[int]:
-    """Reckon the energy from all readings, and return at how many times the register was read that counts.
+    """Reckon the energy from all readings; return the number of times at which the counting register was read.
 
     Args:
-        state: Gets it.
+        state: The energy is set in it.
         counted: All readings with their events, in order.
-        before: What was remembered of the registers.
+        before: The stored RegisterMemory.
     """
     old = RegisterMemory.load(before)
     memory = RegisterMemory(boots=old.boots, confirmed=old.confirmed, outside=old.outside)

@@ -1,4 +1,4 @@
-"""Folds transactions anew where a reading changes what earlier ones mean, and tells of what is doubtful."""
+"""Refolds: transactions are folded anew from all their events, and anomalies are published."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -18,11 +18,11 @@ from citrine_core.steps import run_cooperatively
 __all__ = ["Snapshot", "adopt", "anomaly_events", "doubt_events", "not_behind", "note_boots", "read_snapshot", "refold"]
 
 MOST_BOOTS = 100
-"""A station that boots all the time must not have us store all of it."""
+"""Largest number of boots stored with a transaction."""
 
 
 _INPUTS = ("register_state", "power_limit_w", "anomalies", "clock_skew_ms", "settle_time", "late_events")
-"""What a fold rests on beside the events."""
+"""Inputs of a fold besides the events."""
 
 _FOLDED_ONLY = frozenset(
     {
@@ -34,7 +34,7 @@ _FOLDED_ONLY = frozenset(
         *("export_last_wh", "export_last_time", "anomalies"),
     }
 )
-"""What only a fold of all events tells. All else is counted with each event as it comes."""
+"""Columns that only a refold determines. All others are updated by each event as it arrives."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,16 +42,16 @@ class Snapshot:
     """A transaction folded from all events that were stored at one time."""
 
     before: TransactionState
-    """As it was read, before its events were."""
+    """The state that was read before the events."""
     folded: TransactionState
     ordered: Sequence[Occurrence]
-    """The events in their order, with what their readings say of the energy."""
+    """The events in order, with the energy at each of their readings."""
 
 
 async def read_snapshot(work: UnitOfWork, state: TransactionState) -> Snapshot:
-    """Fold a transaction from all that is stored, with turns of others in between.
+    """Refold a transaction from all stored events, in small steps for the sake of other tasks.
 
-    Of one that is settled, what came late is folded too, as far as it counts on the bill.
+    For a settled transaction, late events are folded as well if they count for the cost.
     """
     key = (state.station_id, state.transaction_id)
     found: list[Occurrence] = []
@@ -66,13 +66,13 @@ async def read_snapshot(work: UnitOfWork, state: TransactionState) -> Snapshot:
 
 
 def adopt(state: TransactionState, snapshot: Snapshot) -> TransactionState | None:
-    """Return a transaction as a snapshot has it; None where the snapshot rests on what is no longer true.
+    """Return a transaction with the results of a snapshot; None if the snapshot's inputs have changed.
 
-    Events that came since are counted, and not taken in.
+    Events that arrived since are counted, and not folded.
 
     Args:
-        state: As it is stored by now.
-        snapshot: Of the same transaction.
+        state: The stored state by now.
+        snapshot: The snapshot of the same transaction.
     """
     before, folded = snapshot.before, snapshot.folded
     if any(getattr(state, name) != getattr(before, name) for name in _INPUTS):
@@ -80,14 +80,14 @@ def adopt(state: TransactionState, snapshot: Snapshot) -> TransactionState | Non
     found = replace(state, **{name: getattr(folded, name) for name in _FOLDED_ONLY})
     retain_remote_start(state, found)
     if found.id_token is None:
-        # That of the request that started it (F01.FR.04), which no event repeats.
+        # The token of the remote start (F01.FR.04), which no event contains.
         found.id_token, found.id_token_type = state.id_token, state.id_token_type
         found.id_token_lookup, found.id_token_status = state.id_token_lookup, state.id_token_status
     return found
 
 
 def note_boots(occurrences: Iterable[Occurrence], states: Mapping[TransactionKey, TransactionState]) -> None:
-    """Remember of transactions whose station booted since it was last heard of them, that it did."""
+    """Store the boots of stations in those of their transactions that had no event since."""
     noted: set[TransactionKey] = set()
     for one in occurrences:
         key = (one.station_id, one.transaction_id)
@@ -102,7 +102,7 @@ def note_boots(occurrences: Iterable[Occurrence], states: Mapping[TransactionKey
 def not_behind(
     occurrences: Iterable[Occurrence], states: Mapping[TransactionKey, TransactionState]
 ) -> set[TransactionKey]:
-    """Return the transactions with a new event that is not behind all before it."""
+    """Return the transactions with a new event that is not the last in order."""
     found: set[TransactionKey] = set()
     last: dict[TransactionKey, Order | None] = {key: state.last_order for key, state in states.items()}
     for occurrence in occurrences:
@@ -121,9 +121,9 @@ async def refold(
     """Return a transaction folded from all its events.
 
     Args:
-        repository: Of the batch.
-        state: With the event, but for what its readings say.
-        accepted: Its events of this batch before.
+        repository: The repository of the batch.
+        state: The state with the event, except its readings.
+        accepted: Its earlier events of this batch.
         occurrence: The event.
     """
     key = (state.station_id, state.transaction_id)
@@ -134,7 +134,7 @@ async def refold(
 
 
 def anomaly_events(state: TransactionState, before: bytes | None) -> Iterable[Event]:
-    """Yield what subscribers are told of what is doubtful now and was not before."""
+    """Yield the events of new anomalies."""
     known = set(load_anomalies(before))
     for one in load_anomalies(state.anomalies):
         if one in known:
@@ -148,13 +148,13 @@ def doubt_events(
     new: Collection[TransactionKey],
     gaps: Collection[TransactionKey],
 ) -> Iterable[Event]:
-    """Yield what subscribers are told of doubts that are not about readings.
+    """Yield the events of anomalies that are not about readings.
 
     Args:
         states: Transactions.
-        clocks: Those whose station's clock was found to be off.
-        new: Those that were heard of for the first time.
-        gaps: Those that just ended and lack events.
+        clocks: Those whose station's clock turned out to be skewed.
+        new: Those that are new.
+        gaps: Those that just ended with events missing.
     """
     again = [key for key in new if states[key].reported_id is not None]
     for keys, kind in (

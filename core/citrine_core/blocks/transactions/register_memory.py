@@ -1,4 +1,4 @@
-"""What is remembered of a transaction whose readings are doubtful, and its anomalies, as they are stored."""
+"""Stored memory of a transaction with unusual readings, and its anomalies."""
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
@@ -12,37 +12,37 @@ __all__ = ["Anomaly", "RegisterMemory", "add_anomaly", "dump_anomalies", "load_a
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 MOST_ANOMALIES = 50
-"""A station that is wrong all the time must not have us store all of it."""
+"""Largest number of anomalies stored with a transaction."""
 
 
 @dataclass(slots=True)
 class RegisterMemory:
-    """What an ordinary transaction does not need."""
+    """Facts on registers that an ordinary transaction does not need."""
 
     series: int = 0
-    """The register that counts, as RegisterReading.series has it."""
+    """The series that counts, as in RegisterReading.series."""
     others: bool = False
-    """Readings of other registers came."""
+    """Whether there were readings of other series."""
     boots: list[int] = field(default_factory=list)
     """seqNo of the first events after boots of the station."""
     pending: bool = False
-    """What the last readings mean is not known yet."""
+    """Whether the meaning of the last readings is undecided."""
     height_wh: float | None = None
     """A reading at or above it proves that the register did not restart."""
     confirmed: list[float] = field(default_factory=list)
     """Registers in Wh that an operator confirmed."""
     interval: tuple[int, int | None, float] | None = None
-    """Of energy told in intervals: its series, when the latest one ended (microseconds since 1970), and Wh so far."""
+    """For energy in intervals: the series, the end of the latest one (microseconds since 1970), and Wh so far."""
     outside: list[tuple[int, float]] = field(default_factory=list)
     """Register readings of MeterValues of the EVSE: microseconds since 1970 and Wh."""
 
     @classmethod
     def load(cls, content: bytes | None) -> "RegisterMemory":
-        """Return what was stored."""
+        """Return the stored memory."""
         return cls() if content is None else cls(**orjson.loads(content))
 
     def dump(self) -> bytes | None:
-        """Return it as it is stored; None where there is nothing to remember."""
+        """Return the stored form; None if there is nothing to store."""
         return None if self == RegisterMemory() else orjson.dumps(asdict(self))
 
 
@@ -60,7 +60,7 @@ class _HasAnomalies(Protocol):
 
 
 def load_anomalies(content: bytes | None) -> list[Anomaly]:
-    """Return what was stored."""
+    """Return the stored anomalies."""
     if content is None:
         return []
     return [
@@ -70,7 +70,7 @@ def load_anomalies(content: bytes | None) -> list[Anomaly]:
 
 
 def dump_anomalies(anomalies: Iterable[Anomaly]) -> bytes | None:
-    """Return them as they are stored, each once and not too many; None where there are none."""
+    """Return the stored form, without duplicates and limited in number; None if there are none."""
     rows = [
         (one.kind, None if one.time is None else (one.time - _EPOCH) // timedelta(microseconds=1), one.register_wh)
         for one in dict.fromkeys(anomalies)
@@ -79,5 +79,5 @@ def dump_anomalies(anomalies: Iterable[Anomaly]) -> bytes | None:
 
 
 def add_anomaly(state: _HasAnomalies, anomaly: Anomaly) -> None:
-    """Add what is doubtful about a transaction; does nothing where it is known."""
+    """Add an anomaly to a transaction, unless it has it."""
     state.anomalies = dump_anomalies([*load_anomalies(state.anomalies), anomaly])

@@ -1,7 +1,7 @@
-"""The register model: what the readings of a transaction say of its energy (docs/adr/0009).
+"""The register model, which derives the energy of a transaction from its readings (docs/adr/0009).
 
-Pure. An ordinary reading, which rises by no more than the time that passed allows, is taken in by itself with
-`follows`; where one is doubtful, all readings of the transaction are reckoned anew with `reckon`.
+Pure functions. An ordinary reading, which rises by no more than the elapsed time allows, is accepted by itself with
+`follows`. If a reading is doubtful, all readings of the transaction are reckoned anew with `reckon`.
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -28,24 +28,24 @@ __all__ = [
 ]
 
 MOST_POWER_W = 1_000_000.0
-"""No EVSE gives more to a vehicle, as far as energy is billed without being asked about."""
+"""Power above which energy is never billed without a confirmation."""
 
 MARGIN = 1.25
-"""By which an EVSE may give more than its device model says."""
+"""Factor by which an EVSE may exceed the power of its device model."""
 
 SLACK_S = 60.0
-"""Seconds by which the times of two readings may be off."""
+"""Seconds by which the times of two readings may be inaccurate."""
 
 NOISE_WH = 10.0
-"""A register that steps back by less was rounded; it says nothing."""
+"""A decrease by less is rounding, and is ignored."""
 
 _KILO = 1000.0
 
 NEAR = 0.05
-"""Of the register: a reading in another unit that rises by no more is believed by itself."""
+"""Part of the register by which a reading in another unit may rise to be accepted by itself."""
 
 NOT_FAR = 0.5
-"""The same of the first of two readings that agree on the unit."""
+"""The same for the first of two readings that agree on the unit."""
 
 OUTLIER = int(TransactionAnomaly.KIND_OUTLIER_DROPPED)
 RESTART = int(TransactionAnomaly.KIND_RESTART_ASSUMED)
@@ -59,13 +59,13 @@ class Reading(NamedTuple):
     time: datetime
     wh: float
     rank: int = 1
-    """0: at the beginning of the transaction; 2: at its end; 1: otherwise (ReadingContextEnumType)."""
+    """0: at the beginning of the transaction; 2: at its end; 1: any other (ReadingContextEnumType)."""
     boots: int = 0
-    """How many times the station was known to have booted since the transaction began."""
+    """Number of known boots of the station since the transaction began."""
 
 
 class Doubt(NamedTuple):
-    """Something that was assumed or left out."""
+    """An assumption about readings, or a reading that was left out."""
 
     kind: int
     time: datetime
@@ -74,14 +74,14 @@ class Doubt(NamedTuple):
 
 @dataclass(slots=True)
 class _Chain:
-    """Readings that go on from each other: one life of a register."""
+    """Readings that continue from each other: one life of a register."""
 
     readings: list[tuple[int, Reading]]
     """With their places among all readings."""
     base: float
-    """Where it counts from."""
+    """Register value from which it counts."""
     before: float = 0.0
-    """Energy of the lives before."""
+    """Energy of the earlier lives."""
     is_firm: bool = True
     """False: a reading at the height of the life before proves that there was only one."""
 
@@ -95,7 +95,7 @@ class _Chain:
 
 @dataclass(slots=True)
 class Reckoned:
-    """What all readings of a transaction say."""
+    """The result for all readings of a transaction."""
 
     start_wh: float | None = None
     last: Reading | None = None
@@ -104,23 +104,23 @@ class Reckoned:
     began: bool = False
     energy_wh: float | None = None
     energies: dict[int, float] = field(default_factory=dict)
-    """Energy in Wh up to each reading that counts, by its place."""
+    """Energy in Wh up to each reading that counts, by its index."""
     doubts: list[Doubt] = field(default_factory=list)
     is_pending: bool = False
-    """True: what the last readings mean is not known yet."""
+    """True: the meaning of the last readings is undecided."""
     height_wh: float | None = None
     """A reading at or above it proves that the register did not restart. None: nothing would."""
 
 
 def most_power(limit_w: float | None) -> float:
-    """Return what is billed at most, in W, of an EVSE that gives so much. None: that is not known."""
+    """Return the highest power that is billed, in W, for a power limit. None: the limit is unknown."""
     return MOST_POWER_W if limit_w is None else min(MOST_POWER_W, limit_w * MARGIN)
 
 
 def follows(
     time: datetime, wh: float, reading_time: datetime, reading_wh: float, power_w: float = MOST_POWER_W
 ) -> bool:
-    """Return whether a reading goes on from another: it is no lower, and no higher than time and power allow."""
+    """Return whether a reading continues from another: not lower, and not higher than time and power allow."""
     rise = reading_wh - wh
     if rise < 0:
         return False
@@ -131,19 +131,19 @@ def follows(
 
 
 def is_idle(time: datetime, wh: float, reading_time: datetime, reading_wh: float) -> bool:
-    """Return whether a reading says nothing new: it is an older one, or lower by no more than roundings."""
+    """Return whether a reading can be ignored: it is older, or lower by no more than rounding."""
     if reading_wh < 0 or reading_wh > wh:
         return False
     return reading_time <= time or wh - reading_wh <= NOISE_WH
 
 
 def reckon(readings: Sequence[Reading], confirmed: Collection[float] = (), power_w: float = MOST_POWER_W) -> Reckoned:
-    """Return what readings of one series say.
+    """Return the result for readings of one series.
 
     Args:
         readings: In the order of their events.
         confirmed: Registers in Wh that an operator confirmed: a rise up to one of them counts, however steep.
-        power_w: What the EVSE can give at most.
+        power_w: Power limit of the EVSE.
     """
     return in_one_go(reckon_in_steps(readings, confirmed, power_w))
 
@@ -151,20 +151,20 @@ def reckon(readings: Sequence[Reading], confirmed: Collection[float] = (), power
 def reckon_in_steps(
     readings: Sequence[Reading], confirmed: Collection[float] = (), power_w: float = MOST_POWER_W
 ) -> Steps[Reckoned]:
-    """Return the same in small steps."""
+    """Do the same in small steps."""
     return _Walk(confirmed, power_w).over(readings)
 
 
 class _Doubts:
-    """Doubts in the order in which they arose. A station that is always wrong must not make it slow to look for one."""
+    """Doubts in the order in which they arose, indexed, so that many of them do not slow down look-ups."""
 
     def __init__(self) -> None:
         self._found: dict[int, Doubt] = {}
         self._count = 0
         self._known: dict[tuple[datetime, float], int] = {}
-        """How many there are of a time and a register."""
+        """Number of doubts by time and register."""
         self._lives: dict[datetime, list[int]] = {}
-        """Where those are that say that another life of the register begins, by time."""
+        """Indexes of doubts about another life of the register, by time."""
 
     def add(self, doubts: Iterable[Doubt]) -> None:
         for one in doubts:
@@ -175,11 +175,11 @@ class _Doubts:
             self._count += 1
 
     def knows(self, doubt: Doubt) -> bool:
-        """Return whether there is one of its time and register."""
+        """Return whether there is a doubt with the same time and register."""
         return self._known.get((doubt.time, doubt.wh), 0) > 0
 
     def forget_lives(self, time: datetime) -> None:
-        """Take back that another life of the register begins at a time."""
+        """Remove the doubts that another life of the register begins at a time."""
         for place in self._lives.pop(time, ()):
             one = self._found.pop(place)
             self._known[one.time, one.wh] -= 1
@@ -229,7 +229,7 @@ class _Walk:
         return found
 
     def _end(self, readings: Sequence[Reading], begin: int, order: Iterable[int]) -> None:
-        """Have the values of the beginning and the end decide, where there are both and no boot lies between."""
+        """Use the values of the beginning and the end, if there are both without a boot in between."""
         found, first = self._found, readings[begin]
         ends = [place for place in order if readings[place].rank == 2]
         if not ends:
@@ -276,14 +276,14 @@ class _Walk:
             self._doubt(place, reading)
 
     def _secure(self, chain: _Chain) -> None:
-        """Be sure of a restart at a boot once a second reading goes on from a first that is low."""
+        """Confirm a restart at a boot, once a second reading continues from a low first one."""
         if chain.is_firm or len(chain.readings) != 2:
             return
         (_, first), (_, second), height = *chain.readings, self._earlier[-1].last
         chain.is_firm = first.boots > height.boots and first.wh < height.wh / 2 and first.wh < second.wh < height.wh
 
     def _goes_back(self, reading: Reading) -> bool:
-        """Return to the life before, where a reading proves that the register did not begin another."""
+        """Return to the life before, if a reading proves that the register did not restart."""
         chain = self._chain
         assert chain is not None
         if not self._earlier:
@@ -322,9 +322,9 @@ class _Walk:
             self._decide(first)
 
     def _in_unit(self, readings: Sequence[tuple[int, Reading]], most: float) -> list[tuple[int, Reading]] | None:
-        """Return readings in the unit of the others, where they go on from these a thousand times, or a thousandth.
+        """Return readings in the unit of the others, if they continue from these by a factor of 1000, or of 1/1000.
 
-        A low reading that is simply wrong goes on from them too, a thousand times; so the rise must be small.
+        A low reading that is simply wrong may continue by a factor of 1000 as well, so the rise must be small.
         """
         chain = self._chain
         assert chain is not None
@@ -340,12 +340,12 @@ class _Walk:
         return None
 
     def _decide(self, first: Reading) -> None:
-        """Believe two readings that rise, and that nothing before them explains."""
+        """Accept two rising readings that nothing before them explains."""
         chain = self._chain
         assert chain is not None
         readings = chain.readings
         if len(readings) > 1 and self._follows(readings[-2][1], first):
-            # The last one was too high: without it, all others are of one life.
+            # The last one was too high. Without it, all others belong to one life.
             self._drop([readings.pop()])
             readings += self._pending
             self._pending = []
@@ -355,7 +355,7 @@ class _Walk:
         elif len(readings) > 1 and first.wh < chain.last.wh:
             self._restart()
         elif len(readings) == 1 and not self._earlier:
-            # The first one was wrong.
+            # The first reading was wrong.
             self._drop(readings)
             self._chain, self._pending = _Chain(self._pending, first.wh), []
         else:
@@ -364,7 +364,7 @@ class _Walk:
     def _restart(self) -> None:
         chain, first = self._chain, self._pending[0][1]
         assert chain is not None
-        # It counts from 0, unless that is too much: then it is another meter.
+        # The register counts from 0, unless that is too much. Then it is another meter.
         if follows(chain.last.time, 0.0, first.time, first.wh, self._power_w):
             self._next_life(0.0, RESTART, is_firm=False)
         elif len(self._pending) > 1:

@@ -1,4 +1,4 @@
-"""Which request to start a transaction began which one, also where the station does not repeat its id."""
+"""Matches requests for remote starts with transactions, even if the station does not repeat the id."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -19,14 +19,14 @@ RemoteStarts = Mapping[RemoteStartKey, Mapping[str, Any]]
 """Rows of requests to start transactions."""
 
 LONGEST_WAIT = timedelta(hours=1)
-"""How long after a request a transaction may begin that does not name it: the driver has to plug in first."""
+"""Longest time from a request to a transaction that does not name it: the driver has to plug in first."""
 
 CLOCK_TOLERANCE = timedelta(minutes=2)
 """How far the clock of a station that was offline may be behind."""
 
 _REMOTE_START = TriggerReasonEnum.TRIGGER_REASON_ENUM_REMOTE_START
 _OURS = "Central"
-"""Type of the tokens that a CSMS makes up for a start: nobody presents them at a station (F01, F02)."""
+"""Type of tokens that a CSMS generates for a start: nobody presents them at a station (F01, F02)."""
 
 _FAILED = RemoteStartState.REMOTE_START_STATE_FAILED
 
@@ -39,18 +39,18 @@ async def claim_remote_starts(
     named: Collection[TransactionKey],
     now: datetime,
 ) -> RemoteStarts:
-    """Tell requests to start transactions which ones they began, and return them; mostly there are none.
+    """Store in requests which transactions they started, and return the requests; usually there are none.
 
-    A station has to repeat the id of the request (F01.FR.25, F02.FR.01). Where one does not, the request is found by
-    what the event says: that it was begun from afar, its EVSE, its token and its time. Then the transaction has its
-    id as if it had come, and all that follows from it.
+    A station must repeat the id of the request (F01.FR.25, F02.FR.01). If it does not, the request is matched by the
+    event: a remote start with its EVSE, token and time. The transaction then gets the id, as if the station had sent
+    it.
 
     Args:
-        work: Whose transaction it is.
+        work: The unit of work.
         tenant_id: Tenant of the stations.
         occurrences: New events.
-        states: Their transactions, of which the requests that are found are noted here.
-        named: Transactions whose request is known to have begun them.
+        states: Their transactions. The requests that are found are set in them.
+        named: Transactions whose request is already known.
         now: The time.
     """
     started: dict[RemoteStartKey, str] = {}
@@ -68,7 +68,7 @@ async def claim_remote_starts(
 
 
 def copy_token(state: TransactionState, requests: RemoteStarts) -> None:
-    """Take over the token of the request where the station does not repeat it (F01.FR.04)."""
+    """Copy the token of the request, if the station does not repeat it (F01.FR.04)."""
     assert state.remote_start_id is not None
     request = requests.get((state.station_id, state.remote_start_id))
     if request is not None and request["transaction_id"] == state.transaction_id:
@@ -77,7 +77,7 @@ def copy_token(state: TransactionState, requests: RemoteStarts) -> None:
 
 
 def retain_remote_start(before: TransactionState, folded: TransactionState) -> None:
-    """Retain what was found for a transaction that its events do not name: its request, and its reservation."""
+    """Retain the request and the reservation that were matched, and that no event of the transaction names."""
     if folded.remote_start_id is None:
         folded.remote_start_id = before.remote_start_id
     if folded.reservation_id is None:
@@ -90,7 +90,7 @@ async def claim_reservations(
     occurrences: Iterable[Occurrence],
     states: Mapping[TransactionKey, TransactionState],
 ) -> list[ReservationUse]:
-    """Note the reservations of transactions that were begun from afar and name none, and return their uses."""
+    """Set the reservations of remotely started transactions that name none; return their uses."""
     first: dict[TransactionKey, Occurrence] = {}
     for occurrence in occurrences:
         key = (occurrence.station_id, occurrence.transaction_id)
@@ -111,7 +111,7 @@ async def claim_reservations(
 def _unnamed(
     occurrences: Iterable[Occurrence], states: Mapping[TransactionKey, TransactionState]
 ) -> dict[TransactionKey, Occurrence]:
-    """Return the first event of each transaction that was begun from afar and names no request."""
+    """Return the first event of each remotely started transaction that names no request."""
     found: dict[TransactionKey, Occurrence] = {}
     for occurrence in occurrences:
         request = occurrence.request
@@ -156,7 +156,7 @@ async def _match(
 
 
 def _rank(row: Any, occurrence: Occurrence, state: TransactionState, now: datetime) -> tuple[Any, ...] | None:
-    """Return how well a request fits the event, the greater the better; None where it can't be the one."""
+    """Return how well a request matches the event; higher is better; None: it can't match."""
     request = occurrence.request
     if row.station_id != occurrence.station_id or row.transaction_id not in ("", occurrence.transaction_id):
         return None

@@ -1,4 +1,4 @@
-"""What stations call their transactions, where we call them otherwise because an id was used again."""
+"""Translates our ids of transactions into those of stations, if a station reused an id."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -12,13 +12,13 @@ _FIELD = "transactionId"
 
 
 class ReportedIds:
-    """Puts the ids that stations gave into what is sent to them."""
+    """Replaces ids of transactions in commands by the ids of their station."""
 
     def __init__(self, services: Services) -> None:
         self._unit_of_work = services.unit_of_work
 
     async def translate(self, tenant_id: str, station_id: str, payload: dict[str, Any]) -> dict[str, Any]:
-        """Return a payload with the ids of transactions as the station gave them. Asks nothing where none is ours."""
+        """Return a payload with the station's ids of transactions. Makes no query unless it contains an id of ours."""
         ours = {found for found in _ids(payload) if "#" in found}
         if not ours:
             return payload

@@ -136,15 +136,15 @@ class TransactionRepository:
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
         self._found: dict[TransactionKey, tuple[Any, ...]] = {}
-        """What seldom changes of the transactions that were read to be changed."""
+        """Rarely changed columns of the transactions that were read for update."""
 
     async def find_for_update(
         self, tenant_id: str, keys: Collection[TransactionKey]
     ) -> dict[TransactionKey, TransactionState]:
-        """Return the transactions that are known, and keep others from changing them until the commit.
+        """Return those transactions that exist, locked until the commit.
 
-        Without the lock, two cores that are sent messages of one transaction while its station moves from one
-        to the other could each write a state that lacks the other's event.
+        Without the lock, two cores that receive messages of one transaction, while its station moves from one
+        to the other, could each write a state that lacks the other's event.
         """
         connection = await self._session.connection()
         # In one order everywhere, so that two that lock can't wait for each other. SQLite has one writer, and
@@ -158,7 +158,7 @@ class TransactionRepository:
     async def find_states(
         self, tenant_id: str, keys: Collection[TransactionKey]
     ) -> dict[TransactionKey, TransactionState]:
-        """Return the transactions that are known, to be read."""
+        """Return those transactions that exist, without a lock."""
         connection = await self._session.connection()
         rows = await connection.execute(_FIND, {"tenant_id": tenant_id, "keys": pack(keys)})
         return {(row[1], row[2]): TransactionState(*row) for row in rows}
@@ -166,9 +166,9 @@ class TransactionRepository:
     async def find_lives(
         self, tenant_id: str, keys: Collection[TransactionKey]
     ) -> dict[TransactionKey, list[TransactionState]]:
-        """Return the later transactions that stations call by these ids, each in its order, for the same purpose.
+        """Return the later transactions with these ids of stations, in order, locked as well.
 
-        The first of each is to be locked before.
+        The first one of each id must be locked before.
         """
         connection = await self._session.connection()
         columns = _TRANSACTIONS.c
@@ -189,7 +189,7 @@ class TransactionRepository:
     async def find_reported_ids(
         self, tenant_id: str, station_id: str, transaction_ids: Collection[str]
     ) -> dict[str, str]:
-        """Return what a station calls those of its transactions that have another id with us."""
+        """Return a station's ids of those of its transactions that have an id of ours."""
         columns = _TRANSACTIONS.c
         rows = await self._session.execute(
             select(columns.transaction_id, columns.reported_id).where(
@@ -202,7 +202,7 @@ class TransactionRepository:
         return {row[0]: row[1] for row in rows}
 
     async def find_responses(self, tenant_id: str, keys: Collection[EventKey]) -> dict[EventKey, bytes]:
-        """Return what those of the events that are stored were answered."""
+        """Return the answers to those events that are already stored."""
         if not keys:
             return {}
         table = _EVENTS.c
@@ -215,12 +215,12 @@ class TransactionRepository:
     async def load_events(
         self, tenant_id: str, keys: Collection[TransactionKey], *, with_late: bool = False
     ) -> dict[TransactionKey, list[Occurrence]]:
-        """Return all stored events of transactions, to fold them anew.
+        """Return all stored events of transactions, for a refold.
 
         Args:
             tenant_id: Tenant of the stations.
             keys: The transactions.
-            with_late: Also those that came after their transaction was settled.
+            with_late: Whether to include late events.
         """
         found: dict[TransactionKey, list[Occurrence]] = {key: [] for key in keys}
         if not keys:
@@ -236,7 +236,7 @@ class TransactionRepository:
     async def load_pages(
         self, tenant_id: str, key: TransactionKey, *, with_late: bool = False
     ) -> AsyncIterator[Sequence[Occurrence]]:
-        """Yield all stored events of one transaction in small pages, so that others have their turn in between."""
+        """Yield all stored events of one transaction in small pages, so that other tasks run in between."""
         table, place = _EVENTS.c, (-1, 0)
         while True:
             query = select(*_OF_OCCURRENCES).where(
@@ -257,7 +257,7 @@ class TransactionRepository:
     async def load_starts(
         self, tenant_id: str, keys: Collection[TransactionKey], times: Collection[datetime]
     ) -> dict[TransactionKey, list[Occurrence]]:
-        """Return the stored events of type Started with one of some times, also those that came late."""
+        """Return the stored events of type Started with one of some times, late ones included."""
         found: dict[TransactionKey, list[Occurrence]] = {key: [] for key in keys}
         table = _EVENTS.c
         query = select(*_OF_OCCURRENCES).where(
@@ -288,7 +288,7 @@ class TransactionRepository:
         await _ADD_EVENTS.execute(self._session, rows)
 
     async def save(self, states: Iterable[TransactionState]) -> None:
-        """Write transactions: those that `find_for_update` returned, and others for the first time."""
+        """Write transactions: update those that `find_for_update` returned, and insert all others."""
         new, moved, changed = [], [], []
         for state in states:
             seldom = self._found.get((state.station_id, state.transaction_id))
@@ -298,16 +298,16 @@ class TransactionRepository:
                 moved.append(state)
             else:
                 changed.append(state)
-        # Not an upsert: if another core was first, this fails, and is done again with what that one stored.
+        # Not an upsert: if another core was first, this fails, and the next try reads what that core stored.
         await _INSERT.execute(self._session, [_all(state) for state in new])
         await _UPDATE_PROGRESS.execute(self._session, [_moved(state) for state in moved])
         await _UPDATE_ALL.execute(self._session, [_changed(state) for state in changed])
 
     async def mark_open_as_orphaned(self, tenant_id: str, station_ids: Collection[str], boot_time: datetime) -> None:
-        """Mark the transactions of stations that are open, and were last heard of before their station booted.
+        """Mark open transactions as orphaned that had no event since their station booted.
 
-        A station that resumes them, or still has messages of them queued, says so in an event, which takes the
-        mark away (field experience: some never send Ended after a reboot).
+        A station that resumes one, or still has queued messages of it, sends an event, which removes the mark
+        (field experience: some never send Ended after a reboot).
 
         Args:
             tenant_id: Tenant of the stations.
@@ -326,7 +326,7 @@ class TransactionRepository:
             _TRANSACTIONS.c.update_time < boot_time,
         )
         if self._session.get_bind().dialect.name == "postgresql":
-            # Locked in the order of find_for_update, so that the two can't wait for each other.
+            # Locked in the order of find_for_update, so that the two can't deadlock.
             await self._session.execute(select(*key).where(*is_open).order_by(*key).with_for_update())
         await self._session.execute(update(_TRANSACTIONS).where(*is_open).values(orphaned=True, update_time=boot_time))
 

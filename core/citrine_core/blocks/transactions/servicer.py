@@ -21,11 +21,11 @@ from citrine_core.services import Services
 __all__ = ["TransactionsServicer"]
 
 LONGEST_REASON = 500
-"""Characters of what an operator says of why."""
+"""Longest reason of an operator, in characters."""
 
 
 class TransactionsServicer(transactions_pb2_grpc.TransactionsServiceServicer):
-    """What stations reported of transactions."""
+    """Serves the transactions that stations reported, and operations on them."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
@@ -184,7 +184,7 @@ def _reason(reason: str) -> str:
 
 
 def _operation(who: Caller, request: Any, reason: str) -> Operation:
-    """Return what an operator wants, checked."""
+    """Return an operator's operation, checked."""
     station_id = required("station_id", request.station_id)
     transaction_id = required("transaction_id", request.transaction_id)
     return Operation(who.tenant_id, station_id, transaction_id, who.name[:255], reason)

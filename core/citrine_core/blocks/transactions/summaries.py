@@ -1,4 +1,4 @@
-"""What subscribers are told of a transaction."""
+"""Events of transactions for subscribers."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -15,7 +15,7 @@ def summary_of(state: Any, seq_no: int) -> TransactionSummary:
 
     Args:
         state: A TransactionState, or a row of `transactions`; the fields are the same.
-        seq_no: Of the event.
+        seq_no: seqNo of the event.
     """
     summary = TransactionSummary()
     _fill(summary, state, seq_no)
@@ -23,7 +23,7 @@ def summary_of(state: Any, seq_no: int) -> TransactionSummary:
 
 
 def _fill(summary: TransactionSummary, state: Any, seq_no: int) -> None:
-    # In place: to make a message of messages copies each of them, and there is one for each event of a station.
+    # Filled in place: composing it of messages would copy each of them, for each event of a station.
     summary.transaction_id, summary.seq_no = state.transaction_id, seq_no
     if state.evse_id is not None:
         summary.evse_id = state.evse_id
@@ -31,7 +31,7 @@ def _fill(summary: TransactionSummary, state: Any, seq_no: int) -> None:
         summary.connector_id = state.connector_id
     if state.energy_wh is not None:
         summary.energy_wh = state.energy_wh
-    # What it imports now: once it is over, what it did last says nothing.
+    # The present power: once the transaction is over, the last one is meaningless.
     if state.power_w is not None and state.end_time is None:
         summary.power_w = state.power_w
     if state.soc_percent is not None:
@@ -49,13 +49,13 @@ def _fill(summary: TransactionSummary, state: Any, seq_no: int) -> None:
 
 
 def events_of(state: TransactionState, occurrence: Occurrence, *, starts: bool, ends: bool) -> Sequence[Event]:
-    """Return what subscribers are told after an event.
+    """Return the events for subscribers after an event of a station.
 
     Args:
-        state: With the event.
+        state: The state with the event.
         occurrence: The event.
-        starts: It is the first that was heard of.
-        ends: It ends the transaction.
+        starts: Whether it is the first event of the transaction.
+        ends: Whether it ends the transaction.
     """
     found: list[Event] = []
     reason = occurrence.request.trigger_reason

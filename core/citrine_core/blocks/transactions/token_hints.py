@@ -1,4 +1,4 @@
-"""What an operator should know of a refused token: the tenant has its id, under another type."""
+"""Hints on refused tokens: the tenant has a token with the same id and another type."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -15,7 +15,7 @@ _ACCEPTED = AuthorizationStatusEnum.AUTHORIZATION_STATUS_ENUM_ACCEPTED
 
 
 async def known_token_types(session: AsyncSession, tenant_id: str, rows: Sequence[Row[Any]]) -> dict[str, list[str]]:
-    """Return the types under which refused ids of transactions are known otherwise; mostly there is nothing to ask."""
+    """Return other types of tokens with the refused ids of transactions. Usually this needs no query."""
     refused = {
         row.id_token: type_of(row.id_token_type or "")
         for row in rows
