@@ -111,10 +111,13 @@ _UNREACHED = frozenset(_ENDINGS[reason].code for reason in (CommandFailure.REASO
 def ending_of(failure: CommandFailure) -> Ending:
     """Return how a command ends after a failure, with the code and text to store."""
     ending = _ENDINGS.get(failure.reason, _ENDINGS[CommandFailure.REASON_UNSPECIFIED])
-    text = failure.error.description or ending.text
+    text, end = failure.error.description or ending.text, ending.end
     if failure.answered_calls:
+        if end is CommandEnd.UNSENDABLE:
+            # A later message can't be sent; the earlier ones were.
+            end = CommandEnd.UNCERTAIN
         text += f" (it is several messages to this station, and {failure.answered_calls} of them were answered before)"
-    return Ending(ending.state, ending.end, (ending.code or failure.error.code or "InternalError")[:100], text)
+    return Ending(ending.state, end, (ending.code or failure.error.code or "InternalError")[:100], text)
 
 
 def error_of(failure: CommandFailure, field: str) -> CoreError:

@@ -213,8 +213,11 @@ async def test_what_was_answered_before_a_command_failed_counts(
     assert len(await events(setting.unit_of_work)) == 1
 
 
-async def test_a_failure_after_answers_that_are_no_response_is_a_failure(setting: Setting) -> None:
-    broken = failure(link.CommandFailure.REASON_TIMEOUT)
+@pytest.mark.parametrize("reason", [link.CommandFailure.REASON_TIMEOUT, link.CommandFailure.REASON_INVALID])
+async def test_a_failure_after_answers_that_are_no_response_is_a_failure(
+    setting: Setting, reason: "link.CommandFailure.Reason.ValueType"
+) -> None:
+    broken = failure(reason)
     broken.answered_calls = 1
 
     await setting.run(broken)
