@@ -148,6 +148,8 @@ async def store_poisoned(
     session: AsyncSession, tenant_id: str, station_id: str, kind: str, content: bytes, error: str, time: datetime
 ) -> None:
     """Store a message that could not be handled."""
+    # The error may quote what the station said, of which PostgreSQL can't hold everything as text.
+    error = error.encode(errors="replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}")
     session.add(
         PoisonedMessage(
             tenant_id=tenant_id, station_id=station_id, kind=kind, content=content, error=error, create_time=time

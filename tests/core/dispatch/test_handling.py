@@ -149,16 +149,21 @@ async def test_a_message_of_an_older_session_is_dropped(
     assert ([answer.WhichOneof("item") for answer in answers], handlers.seen) == (["disconnect"], [])
 
 
-async def test_what_nobody_can_handle_is_kept_whole(unit_of_work: UnitOfWorkFactory, stage: HandlingStage) -> None:
+@pytest.mark.parametrize("said", ["", "\0", "\ud800"], ids=["plain", "NUL", "half a character"])
+async def test_what_nobody_can_handle_is_kept_whole(
+    unit_of_work: UnitOfWorkFactory, stage: HandlingStage, said: str
+) -> None:
+    """Whatever an error quotes of what the station said: PostgreSQL can't hold all of it as text."""
     answers: Answers = []
     item = call(HeartbeatRequest(), answers)
     async with unit_of_work() as work:
-        await stage.poisoned(work, item, LookupError("a defect"))
+        await stage.poisoned(work, item, LookupError(f"a defect{said}"))
         await work.commit()
 
     async with unit_of_work(read_only=True) as work:
         kept = (await work.session.scalars(select(PoisonedMessage))).one()
     assert link.StationCall.FromString(kept.content) == item.content
+    assert kept.error.startswith("LookupError: a defect")
     assert answers[0].answer_error.error.code == "InternalError"
     assert "defect" not in answers[0].answer_error.error.description
 
