@@ -198,6 +198,9 @@ class Reader:
                 except ProcessLookupError:
                     self.problems.append(f"{step.text}\nended by itself: {output.read_text()[-2000:]}")
             self._tell("wait; echo")
+            for _, step, output in self._going:
+                if "Traceback" in (said := output.read_text()):
+                    self.problems.append(f"{step.text}\nCtrl-C does not end it in order: {said[-2000:]}")
         finally:
             self._shell.kill()
             self._shell.communicate()

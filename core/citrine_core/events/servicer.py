@@ -119,9 +119,9 @@ class EventsServicer(EventsServiceServicer):
             return pruned_through, head
         # A token above every id is of another database.
         if not is_token:
-            raise InvalidArgument("from_token", "is not a token of an event")
+            raise InvalidArgument("from_token", "is not the position of an event")
         if int(token) < pruned_through:
-            raise OutOfRange("the events after this token are no longer retained")
+            raise OutOfRange("the events after this position are no longer retained")
         return int(token), head
 
     async def _read(
