@@ -1,6 +1,8 @@
 """Says on stderr that stations do not get through, so that nobody waits for one that never comes."""
 
+import shutil
 import sys
+import textwrap
 from collections.abc import Mapping
 
 from citrine_simulator.events import Event
@@ -41,5 +43,13 @@ class Trouble:
         # Of many stations, each has the same trouble.
         if what != self._said:
             self._said = what
-            sys.stderr.write(f"citrine simulate: {text}\n")
+            sys.stderr.write("".join(f"{part}\n" for part in _parts(f"citrine simulate: {text}")))
             sys.stderr.flush()
+
+
+def _parts(text: str) -> list[str]:
+    """Return a line in parts of whole words that a terminal has a place for."""
+    if not sys.stderr.isatty():
+        return [text]
+    columns = max(shutil.get_terminal_size().columns, 40)
+    return textwrap.wrap(text, columns, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False)

@@ -108,7 +108,7 @@ def test_a_remark_on_one_row_leaves_a_table_a_table(
     stations = [Station(station_id=f"DEMO-{number}", connected=True, ocpp_version="2.0.1") for number in (1, 2, 3)]
     for station in stations:
         station.registration = REGISTRATION_STATUS_ENUM_ACCEPTED
-        station.hardware.vendor_name, station.hardware.model = "Citrine", "Simulated"
+        station.hardware.vendor_name, station.hardware.model = "Citrine", "Simulated 22"
         station.clock_skew.seconds = 0
     for refused in stations[1:]:
         refused.connected = False
@@ -123,6 +123,7 @@ def test_a_remark_on_one_row_leaves_a_table_a_table(
     # One line for each where it is searched.
     assert [line.endswith("connection: wrong password") for line in whole.lines[1:]] == [False, True, True]
     heading, *rows = ran.lines
+    assert max(map(len, ran.lines)) <= 80
     assert heading.startswith("STATION  CONNECTED  VERSION  REGISTRATION  VENDOR")
     assert [row.split()[0] for row in rows] == ["DEMO-1", "DEMO-2", "refused", "DEMO-3", "refused"]
     assert rows[2] == rows[4] == "  refused connection: wrong password"

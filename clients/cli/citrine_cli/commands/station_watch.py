@@ -127,6 +127,8 @@ class _Watch:
         """As it was when the watch began. None: it was not registered."""
         self._said: set[tuple[int, str]] = set()
         """Reasons and addresses of refusals that were stored: the event of one may come as well."""
+        self._is_live = False
+        """What is said happens now, and is not what was before."""
         self._hints: set[str] = set()
         """What was said that is to be done about refusals."""
         self.last = "nothing was heard of it meanwhile (of refusals alike, one a minute is reported)"
@@ -147,6 +149,7 @@ class _Watch:
                     # They come first, as they were before now.
                     await self._say_refusals([self._tenant, *others])
                 await self._say_state(where)
+                self._is_live = True
                 while not self._reached():
                     await self._say(await events.get())
             finally:
@@ -320,7 +323,7 @@ class _Watch:
         hint = refusal_hint(event, self._tenant)
         # What is to be done is said once: a station comes again and again.
         self._line(self.last + (f"; {hint}" if hint and hint not in self._hints else ""), event.time)
-        if self._goal is not None and not self._hints:
+        if self._goal is not None and self._is_live and hint not in self._hints:
             self._line("is waited for even so: it may be mended")
         self._hints.add(hint)
 

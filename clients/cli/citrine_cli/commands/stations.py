@@ -160,7 +160,7 @@ async def list_stations(
         _show_held(client, stations)
         return
     client.out.table(
-        ["station", "connected", "version", "registration", "vendor", "model", "last seen", "clock", "refused"],
+        ["station", "connected", "version", "registration", "vendor", "model", "seen", "clock", "refused"],
         (
             [
                 station.station_id,

@@ -131,7 +131,7 @@ def test_stations_are_a_table(citrine: Cli, core: ScriptedCore) -> None:
 
     lines = citrine("station", "list").lines
 
-    columns = "STATION CONNECTED VERSION REGISTRATION VENDOR MODEL LAST SEEN CLOCK REFUSED"
+    columns = "STATION CONNECTED VERSION REGISTRATION VENDOR MODEL SEEN CLOCK REFUSED"
     assert lines[0].split() == columns.split()
     assert lines[1].split() == ["CS-1", "yes", "2.1", "Accepted", "[bold]Wall", "[2J", "never", "-"]
 
