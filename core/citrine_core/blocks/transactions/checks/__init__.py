@@ -1,8 +1,8 @@
-"""What the core asks stations about their transactions, by itself and on request (E14).
+"""Checks of transactions: the core asks stations about them, periodically and on request (E14).
 
-Where events are missing, and where an open transaction is silent although its station is connected, the station is
-asked with GetTransactionStatus. What it says is kept with the transaction; one that the station neither goes on with
-nor has messages of is closed.
+If events are missing, or an open transaction is silent although its station is connected, the core sends
+GetTransactionStatus. The answer is stored with the transaction. A transaction that neither continues nor has queued
+messages is closed.
 """
 
 from citrine_core.blocks.transactions.checks.models import TransactionCheck

@@ -1,4 +1,4 @@
-"""What stations answer about their transactions."""
+"""Handlers of answers to checks."""
 
 from citrine.api.v1.tariff_and_cost_pb2 import SETTLEMENT_FORGOTTEN, SETTLEMENT_NOT_QUEUED
 from citrine.events.v1.events_pb2 import Event, TransactionChecked
@@ -13,7 +13,7 @@ __all__ = ["CheckHandlers"]
 
 
 class CheckHandlers:
-    """What stations answer to GetTransactionStatus (E14)."""
+    """Handles answers to GetTransactionStatus (E14)."""
 
     def __init__(self, services: Services) -> None:
         self._clock = services.clock
@@ -23,9 +23,9 @@ class CheckHandlers:
     async def transaction_status(
         self, work: UnitOfWork, answered: Answered[GetTransactionStatusRequest, GetTransactionStatusResponse]
     ) -> None:
-        """Keep the answer with its transaction, and close one that its station has done with.
+        """Store the answer with its transaction; close the transaction if its station has finished with it.
 
-        An answer about all transactions together (E14.FR.06) says nothing of a single one; its command keeps it.
+        An answer about all transactions (E14.FR.06) is not about a single one, and is stored in its command only.
         """
         if not answered.request.transaction_id:
             return
@@ -44,17 +44,17 @@ class CheckHandlers:
             return
         if transaction.end_time is not None:
             if not response.messages_in_queue:
-                # What is missing will not come (E14.FR.05).
+                # The missing events will never arrive (E14.FR.05).
                 await self._settlements.settle(work, key[0], {key[1:]}, int(SETTLEMENT_NOT_QUEUED))
         elif ongoing:
             await checks.goes_on(key)
         elif ongoing is False and not response.messages_in_queue:
-            # Nothing will ever tell its end: the station lost it (field experience), or never had it (E14.FR.01).
+            # Its end will never arrive: the station lost it (field experience), or never had it (E14.FR.01).
             await self._settlements.settle(work, key[0], {key[1:]}, int(SETTLEMENT_FORGOTTEN))
 
     @handles_failure(GetTransactionStatusRequest)
     async def transaction_status_failed(self, work: UnitOfWork, failed: Failed[GetTransactionStatusRequest]) -> None:
-        """Keep why there is no answer."""
+        """Store why there is no answer."""
         if failed.request.transaction_id:
             key = (failed.tenant_id, failed.station_id, failed.request.transaction_id)
             due_time = None if failed.for_good else self._clock() + FIRST_RETRY

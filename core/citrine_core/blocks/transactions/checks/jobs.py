@@ -1,4 +1,4 @@
-"""The core's own questions: what is due is asked, station by station."""
+"""The job that sends due checks, station by station."""
 
 import asyncio
 import logging
@@ -18,13 +18,13 @@ __all__ = ["INTERVAL", "TransactionChecks"]
 logger = logging.getLogger(__name__)
 
 INTERVAL = timedelta(seconds=20)
-"""Time between two looks for what is due."""
+"""Interval of the job."""
 
 MOST_AT_A_TIME = 200
-"""Questions that are taken from the database together."""
+"""Largest number of questions claimed at a time."""
 
 MOST_UNDER_WAY = 16
-"""Questions that wait for their answer at the same time."""
+"""Largest number of concurrent questions."""
 
 _REASONS: Mapping[int, str] = {
     TransactionCheck.REASON_GAP: "events of the transaction are missing",
@@ -36,7 +36,7 @@ _REASONS: Mapping[int, str] = {
 
 
 class TransactionChecks:
-    """Asks stations about transactions with missing events, and about open ones that are silent."""
+    """Asks stations about transactions with missing events, and about silent open ones."""
 
     def __init__(self, services: Services) -> None:
         self._unit_of_work = services.unit_of_work
@@ -46,7 +46,7 @@ class TransactionChecks:
         self._silence = services.settings.transaction_silence
 
     async def run(self) -> None:
-        """Ask all that is due now. What gets no answer is due again later."""
+        """Send all questions that are due now. A question without an answer becomes due again later."""
         while questions := await self._claim():
             limit = asyncio.Semaphore(MOST_UNDER_WAY)
             async with asyncio.TaskGroup() as tasks:
@@ -74,7 +74,7 @@ class TransactionChecks:
             try:
                 await self._commands.send(system_caller(question.tenant_id, "transaction checks"), target, request)
             except CoreError as error:
-                # Kept with the transaction by whoever hears of failed commands.
+                # The handler of failed commands stores it with the transaction.
                 logger.info(
                     "a station did not say what it knows of a transaction",
                     extra={"station_id": question.station_id, "problem": str(error)},

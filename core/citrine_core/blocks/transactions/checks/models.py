@@ -1,4 +1,4 @@
-"""The table of what stations are asked about their transactions."""
+"""The table of checks of transactions."""
 
 from datetime import datetime
 
@@ -11,9 +11,9 @@ __all__ = ["TransactionCheck"]
 
 
 class TransactionCheck(Model):
-    """What a station was and will be asked about one transaction, and what it said.
+    """The check of one transaction: its schedule, and the station's last answer.
 
-    A table of its own: most transactions never need a row here, and events must not pay for it.
+    A separate table, because most transactions never need a check, and their events must not pay for it.
     """
 
     __tablename__ = "transaction_checks"
@@ -31,14 +31,14 @@ class TransactionCheck(Model):
     reason: Mapped[int] = mapped_column(SmallInteger)
     """citrine.api.v1.TransactionCheck.Reason"""
     asks: Mapped[int] = mapped_column(Integer, default=0)
-    """How many times since the reason arose."""
+    """Number of questions for the present reason."""
     ask_time: Mapped[datetime | None]
     due_time: Mapped[datetime | None]
-    """When to ask (again), once the station is connected. None: not any more."""
+    """When to ask next, if the station is connected. None: never."""
     answer_time: Mapped[datetime | None]
     ongoing: Mapped[bool | None]
     """ongoingIndicator of the last answer."""
     messages_in_queue: Mapped[bool | None]
     """messagesInQueue of the last answer."""
     problem: Mapped[str] = mapped_column(String(255), default="")
-    """Why the last question has no answer."""
+    """Why the last question was not answered."""

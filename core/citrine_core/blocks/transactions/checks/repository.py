@@ -1,4 +1,4 @@
-"""Queries of what stations are asked about their transactions."""
+"""Queries of checks."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -25,10 +25,10 @@ CheckKey = tuple[str, str, str]
 _KEY = ("tenant_id", "station_id", "transaction_id")
 
 FIRST_RETRY = timedelta(minutes=1)
-"""Time from the first question to the second; doubled each time."""
+"""Time from the first question to the second; it doubles each time."""
 
 MOST_ASKS = 8
-"""Questions for one reason. The last comes some two hours after the first."""
+"""Largest number of questions for one reason. The last is sent about two hours after the first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,17 +42,17 @@ class Question:
 
 
 class CheckRepository:
-    """What stations are asked about their transactions."""
+    """Checks of transactions."""
 
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
 
     async def schedule(self, reasons: Mapping[CheckKey, int], due_time: datetime) -> None:
-        """Have stations asked about transactions, at the time or earlier where that was arranged before.
+        """Schedule checks of transactions at a time, or leave an earlier time that is set.
 
         Args:
-            reasons: Why, each a citrine.api.v1.TransactionCheck.Reason.
-            due_time: When.
+            reasons: citrine.api.v1.TransactionCheck.Reason of each.
+            due_time: The time.
         """
         if not reasons:
             return
@@ -74,12 +74,12 @@ class CheckRepository:
     async def find_silent(
         self, now: datetime, delay: timedelta, silence: timedelta | None, limit: int
     ) -> dict[CheckKey, int]:
-        """Return open transactions whose connected stations are to be asked, each with the reason.
+        """Return open transactions of connected stations that need a check, each with the reason.
 
         Args:
             now: The time.
-            delay: What a station is given after a connect or boot to say something of the transaction.
-            silence: How long a transaction may be without news. None: for ever.
+            delay: Time that a station has after a connect or boot to report on the transaction.
+            silence: How long a transaction may have no event. None: for ever.
             limit: Return at most this many.
         """
         transactions, connections, checks = _TRANSACTIONS.c, SESSIONS.c, _CHECKS.c
@@ -129,13 +129,13 @@ class CheckRepository:
         }
 
     async def is_any_due(self, now: datetime) -> bool:
-        """Return whether a connected station is to be asked something."""
+        """Return whether a check of a connected station is due."""
         return (await self._session.execute(_due(now).limit(1))).first() is not None
 
     async def claim(self, now: datetime, limit: int) -> list[Question]:
-        """Return questions to ask now, for this core alone, and arrange for them to be repeated if they get no answer.
+        """Claim due questions for this core, and schedule their next try in case they are not answered.
 
-        What has been settled in the meantime is dropped.
+        Questions that became unnecessary meanwhile are dropped.
         """
         query = _due(now).order_by(_CHECKS.c.due_time).limit(limit)
         if self._session.get_bind().dialect.name == "postgresql":
@@ -169,9 +169,9 @@ class CheckRepository:
     async def answered(
         self, key: CheckKey, ongoing: bool | None, messages_in_queue: bool, now: datetime
     ) -> Row[Any] | None:
-        """Store what a station said of a transaction, and return the transaction; None where it is not known.
+        """Store a station's answer on a transaction, and return the transaction; None if it does not exist.
 
-        Asked again is only where something is queued.
+        It is asked again only if messages are queued.
         """
         transaction = await self._find_transaction(key)
         if transaction is None:
@@ -200,13 +200,13 @@ class CheckRepository:
         return transaction
 
     async def failed(self, key: CheckKey, problem: str, due_time: datetime | None, *, counts: bool) -> None:
-        """Store why a question has no answer.
+        """Store why a question was not answered.
 
         Args:
             key: The transaction.
-            problem: Why.
-            due_time: When to ask again at the earliest. None: asking again makes no sense.
-            counts: False where the station was not asked: it is as if the question had not been.
+            problem: The reason.
+            due_time: Earliest time of the next question. None: there is none.
+            counts: False if the question was never sent, so that it does not count.
         """
         values: dict[str, Any] = {"problem": problem[:255]}
         if due_time is None:
@@ -216,7 +216,7 @@ class CheckRepository:
         await self._session.execute(update(_CHECKS).where(*_is(_CHECKS, key)).values(**values))
 
     async def goes_on(self, key: CheckKey) -> None:
-        """Take back that a station has forgotten a transaction, or that something else proves it to be over."""
+        """Clear the marks that a transaction is orphaned, or proven to be over."""
         await self._session.execute(
             update(_TRANSACTIONS)
             .where(*_is(_TRANSACTIONS, key))
@@ -240,7 +240,7 @@ def _due(now: datetime) -> Select[Any]:
 
 
 def _is_needed(row: Row[Any]) -> bool:
-    """Return whether anything of a transaction can still come."""
+    """Return whether more events of a transaction can still arrive."""
     if row.end_time is None and row.closed_time is None:
         return True
     return row.start_time is None or bool(row.seq_nos <= row.last_seq_no - row.first_seq_no)

@@ -1,8 +1,8 @@
-"""How much transactions may take: money, energy, time, and what is left of a prepaid token (C17, E16, F07).
+"""Limits of transactions: money, energy, time, and the credit of a prepaid token (C17, E16, F07).
 
-A limit is a row beside its transaction; transactions without one cost nothing. A job looks at the rows that are due,
-and has the station stop what reached its limit. It takes the row before it asks, so that a crash loses nothing, and of
-several cores one asks. A transaction that its station does not stop is throttled.
+A limit is a row beside its transaction; a transaction without a limit has no cost for it. A job checks the rows that
+are due, and makes stations stop transactions that reached their limit. It claims a row before it asks the station, so
+that only one core asks, and a crash loses nothing. A transaction that its station does not stop is throttled.
 """
 
 from citrine_core.blocks.transactions.limits.beginning import LimitBeginnings, LimitedEvents

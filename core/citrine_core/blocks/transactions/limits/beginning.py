@@ -1,4 +1,4 @@
-"""Limits of transactions that begin: of their tokens, and of the requests that started them."""
+"""Limits of transactions that begin: those of their tokens, and of their remote starts."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -23,31 +23,31 @@ from citrine_core.services import Services
 __all__ = ["LimitBeginnings", "LimitedEvents"]
 
 _NAMES = {"maxcost": "cost", "maxenergy": "energy_wh", "maxtime": "time", "maxlength": "time"}
-"""What TxCtrlr.SupportedLimits lists, in lower case (its own list says maxLength for maxTime), and our names."""
+"""Values of TxCtrlr.SupportedLimits in lower case (its list says maxLength for maxTime), and our names."""
 
 
 @dataclass(frozen=True, slots=True)
 class LimitedEvents:
-    """A batch of events, folded and not yet stored, as far as limits are concerned."""
+    """What limits need of a batch of events that is folded and not stored yet."""
 
     tenant_id: str
     tokens: Mapping[TransactionKey, Token]
     """Tokens that were accepted with new events."""
     named: Collection[TransactionKey]
-    """Transactions whose request to start was known before."""
+    """Transactions whose remote start was known before."""
     states: Mapping[TransactionKey, TransactionState]
     newest: Mapping[TransactionKey, tuple[TransactionEventRequest, TransactionEventResponse]]
     """The last new event of each transaction, and its answer."""
 
 
 class LimitBeginnings:
-    """Gives limits to transactions that begin, and tells them to stations that can keep to them."""
+    """Sets the limits of transactions that begin, and announces them to stations that support limits."""
 
     def __init__(self, services: Services) -> None:
         self._settings = SettingsDirectory.of(services)
 
     async def begin(self, work: UnitOfWork, events: LimitedEvents, now: datetime) -> None:
-        """Store limits, and put them into answers once (E16.FR.02). An ordinary batch costs no statement."""
+        """Store limits, and set them in one answer each (E16.FR.02). An ordinary batch needs no statement."""
         started = {
             key: state.remote_start_id
             for key, state in events.states.items()
@@ -77,7 +77,7 @@ class LimitBeginnings:
         return Limit.of(token) != NO_LIMIT or token.prepaid is not None or self._watches(tenant_id, token)
 
     def _watches(self, tenant_id: str, token: Token) -> bool:
-        """Return whether a transaction is to be stopped when its token expires."""
+        """Return whether a transaction must be stopped when its token expires."""
         settings = self._settings.find(tenant_id)
         stops = settings is not None and settings.lost_authorization == LOST_AUTHORIZATION_STOP
         return stops and token.expire_time is not None
@@ -85,7 +85,7 @@ class LimitBeginnings:
     async def _tokens_of_starts(
         self, work: UnitOfWork, events: LimitedEvents, keys: Collection[TransactionKey]
     ) -> dict[TransactionKey, Token]:
-        """Return the limited tokens of transactions that were started from afar and do not repeat the token."""
+        """Return the limited tokens of remotely started transactions that do not repeat the token."""
         presented = {
             key: (state.id_token, state.id_token_type or "")
             for key in keys
@@ -116,7 +116,7 @@ class LimitBeginnings:
         )
 
     async def _announce(self, work: UnitOfWork, events: LimitedEvents, keys: Collection[TransactionKey]) -> None:
-        """Put limits into the answers to stations that can keep to them (E16.FR.12, F07.FR.02)."""
+        """Set limits in the answers to stations that support them (E16.FR.12, F07.FR.02)."""
         announced = [key for key in keys if key in events.newest and events.states[key].end_time is None]
         for key in keys:
             events.states[key].limit_untold = False
@@ -136,7 +136,7 @@ class LimitBeginnings:
     async def _credit(
         self, work: UnitOfWork, events: LimitedEvents, keys: Collection[TransactionKey]
     ) -> dict[TransactionKey, Decimal]:
-        """Return what transactions of prepaid tokens may cost (C17.FR.03)."""
+        """Return the largest cost of transactions of prepaid tokens (C17.FR.03)."""
         if not keys:
             return {}
         of_keys = {key: (events.states[key].id_token or "", events.states[key].id_token_type or "") for key in keys}
@@ -150,8 +150,8 @@ class LimitBeginnings:
 
 
 async def _supported(work: UnitOfWork, tenant_id: str, station_ids: Collection[str]) -> dict[str, set[str]]:
-    """Return the limits that stations can keep to, by our names; only those that speak OCPP 2.1 can."""
-    # Imported here: provisioning knows transactions.
+    """Return the limits that stations support, by our names; only OCPP 2.1 has them."""
+    # Imported here, because provisioning imports transactions.
     from citrine_core.blocks.provisioning import VariableRepository
 
     if not station_ids:
@@ -168,7 +168,7 @@ async def _supported(work: UnitOfWork, tenant_id: str, station_ids: Collection[s
 
 
 def _to_ocpp(limit: Limit, supported: Collection[str], reported: OcppLimit) -> OcppLimit:
-    """Return what a station is told: what it can keep to, and does not limit more by itself (E16.FR.08)."""
+    """Return the limit for a station: those that it supports, unless its own limit is lower (E16.FR.08)."""
     found = OcppLimit()
     if "cost" in supported and limit.cost is not None:
         found.max_cost = float(limit.cost)

@@ -1,4 +1,4 @@
-"""What is left of prepaid tokens (C17): what was paid, less what their transactions cost since then."""
+"""Credit of prepaid tokens (C17): the amount paid, less the cost of their transactions since then."""
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
@@ -14,7 +14,7 @@ __all__ = ["credit_left", "spending"]
 async def spending(
     work: UnitOfWork, tenant_id: str, tokens: Sequence[Token]
 ) -> dict[TokenId, dict[TransactionKey, Decimal]]:
-    """Return what the transactions of prepaid tokens cost, as far as it is known, in a handful of statements."""
+    """Return the known costs of transactions of prepaid tokens, by a handful of statements."""
     since = {
         (token.lookup, token.type): int(token.prepaid_since.timestamp() * 1_000_000)
         for token in tokens
@@ -30,9 +30,9 @@ async def spending(
 
 
 async def credit_left(work: UnitOfWork, tenant_id: str, tokens: Sequence[Token]) -> Mapping[TokenId, Decimal]:
-    """Return what is left of those of the tokens that are prepaid; negative where more was charged.
+    """Return the credit of those tokens that are prepaid; negative if more was charged.
 
-    It is reckoned from the costs themselves, so that a crash, a late message or a correction can't make it wrong.
+    It is computed from the costs themselves, so that a crash, a late message or a correction can't make it wrong.
     """
     prepaid = {(token.lookup, token.type): Decimal(token.prepaid) for token in tokens if token.prepaid is not None}
     if not prepaid:

@@ -1,4 +1,4 @@
-"""What subscribers are told of limits."""
+"""Events of limits for subscribers."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,11 +12,11 @@ __all__ = ["limit_changed"]
 def limit_changed(
     row: Mapping[str, Any], throttle: pb.ThrottleState.ValueType = pb.THROTTLE_STATE_UNSPECIFIED
 ) -> Event:
-    """Return the event that a limit, or its throttle, came into another state.
+    """Return the event of a changed state of a limit or its throttle.
 
     Args:
         row: The limit.
-        throttle: What became of the throttle. Unspecified: the transaction is not throttled.
+        throttle: State of the throttle. Unspecified: the transaction is not throttled.
     """
     changed = TransactionLimitChanged(
         transaction_id=row["transaction_id"],

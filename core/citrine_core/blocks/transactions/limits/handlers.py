@@ -1,4 +1,4 @@
-"""What stations answer to the core's requests to stop transactions."""
+"""Handlers of answers to requests to stop transactions."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -22,19 +22,19 @@ __all__ = ["LimitHandlers"]
 _ACCEPTED = RequestStartStopStatusEnum.REQUEST_START_STOP_STATUS_ENUM_ACCEPTED
 
 UNREACHED_TIME = timedelta(seconds=10)
-"""When to ask a station again that was off or busy."""
+"""Time until a station that was disconnected or busy is asked again."""
 
 
 END_TIME = timedelta(minutes=1)
-"""How long a station may take to end a transaction that it said it stops, until it is asked again."""
+"""Time that a station has to end a transaction after it agreed to stop it; then it is asked again."""
 
 
 class LimitHandlers:
-    """Notes what came of limits that were reached, whoever asked the station to stop.
+    """Updates limits by answers to requests to stop, whoever sent them.
 
     Args:
         services: The clock.
-        wake_throttles: Called after the commit where a transaction is to be throttled.
+        wake_throttles: Called after the commit if a transaction must be throttled.
     """
 
     def __init__(self, services: Services, wake_throttles: Callable[[], None]) -> None:
@@ -45,9 +45,9 @@ class LimitHandlers:
     async def stop_answered(
         self, work: UnitOfWork, answered: Answered[RequestStopTransactionRequest, RequestStopTransactionResponse]
     ) -> None:
-        """Note that the station stops the transaction, or refuses to: then it is asked again (F03.FR.01).
+        """Store that the station stops the transaction, or refuses to and must be asked again (F03.FR.01).
 
-        Until it does, the transaction is to take no power (K01).
+        After a refusal, the transaction is throttled until it stops (K01).
         """
         response = answered.response
         if response.status == _ACCEPTED:
@@ -60,7 +60,7 @@ class LimitHandlers:
 
     @handles_failure(RequestStopTransactionRequest)
     async def stop_failed(self, work: UnitOfWork, failed: Failed[RequestStopTransactionRequest]) -> None:
-        """Note why there is no answer. A station that can't be asked at all is not asked again."""
+        """Store why there is no answer. A station that does not support the request is not asked again."""
         if failed.for_good:
             state = pb.LIMIT_STATE_FAILED
             await self._change(work, failed, throttled=True, state=state, due_time=None, problem=failed.problem)

@@ -1,4 +1,4 @@
-"""Looks at transactions that have a limit, and has stations stop those that reached it (F03.FR.01)."""
+"""The job that checks limits, and makes stations stop transactions that reached theirs (F03.FR.01)."""
 
 import asyncio
 import logging
@@ -39,24 +39,24 @@ __all__ = ["INTERVAL", "LimitChecks"]
 logger = logging.getLogger(__name__)
 
 INTERVAL = timedelta(seconds=5)
-"""How often it is looked for limits that are due."""
+"""Interval of the job."""
 
 CHECK_TIME = timedelta(seconds=10)
-"""How long a transaction charges until it is looked at again."""
+"""Time between checks of one transaction."""
 
 RETRY_TIME = timedelta(minutes=1)
-"""How long a core that asked a station to stop may take, before any core asks again; doubled each time."""
+"""Lease of the core that asks a station to stop, after which any core may ask again; it doubles each time."""
 
 MOST_ATTEMPTS = 5
 
 MANY = 200
-"""Limits that are looked at in one transaction of the database."""
+"""Largest number of limits checked in one database transaction."""
 
 AT_ONCE = 16
-"""Stations that are asked at the same time."""
+"""Largest number of stations asked concurrently."""
 
 TIMEOUT = Duration(seconds=30)
-"""What a station has to answer."""
+"""Time that a station has to answer."""
 
 WHO = "transaction limits"
 
@@ -67,7 +67,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(slots=True)
 class _Facts:
-    """What must be known of the transactions of one tenant."""
+    """Facts on the transactions of one tenant."""
 
     totals: Mapping[TransactionKey, Decimal]
     tokens: Mapping[tuple[str, str], Token]
@@ -75,15 +75,15 @@ class _Facts:
     connected: set[str]
     lost_authorization: int
     throttles: Mapping[TransactionKey, pb.ThrottleState.ValueType]
-    """Of those that are to take no power."""
+    """States of the throttles that exist."""
 
 
 class LimitChecks:
-    """Checks limits. Each transaction is stopped by one core: it takes the row before it asks the station.
+    """Checks limits. One core stops a transaction: it claims the row before it asks the station.
 
     Args:
         services: All of them.
-        wake_throttles: Called after the commit where a transaction is to be throttled, or not any more.
+        wake_throttles: Called after the commit if a transaction must be throttled or released.
     """
 
     def __init__(self, services: Services, wake_throttles: Callable[[], None]) -> None:
@@ -93,7 +93,7 @@ class LimitChecks:
         self._totals = RunningTotals()
 
     async def run(self) -> None:
-        """Look at what is due, and ask stations to stop what reached its limit."""
+        """Check due limits, and ask stations to stop transactions that reached theirs."""
         while stops := await self._claim():
             limit = asyncio.Semaphore(AT_ONCE)
             async with asyncio.TaskGroup() as tasks:
@@ -101,7 +101,7 @@ class LimitChecks:
                     tasks.create_task(self._stop(row, limit), name="stop a transaction")
 
     async def _claim(self) -> list[dict[str, Any]]:
-        """Bring what is due to its next state, and return the transactions to stop; none where nothing is due."""
+        """Advance due limits to their next states, and return the transactions to stop."""
         now, stops = self._services.clock(), []
         async with self._services.unit_of_work(read_only=True) as work:
             if not await LimitRepository(work.session).has_due(now):
@@ -135,7 +135,7 @@ class LimitChecks:
         changes: Sequence[Mapping[str, Any]],
         now: datetime,
     ) -> None:
-        """Have transactions throttled that are asked to stop once more, and let those go on that may."""
+        """Throttle transactions that are asked to stop once more, and release those that may continue."""
         asked = [pair for pair in zip(rows, changes, strict=True) if pair[0].attempts]
         again = [_key_of(row) for row, change in asked if change["attempts"] > row.attempts]
         go_on = [_key_of(row) for row, change in asked if change["state"] in _GOING_ON]
@@ -173,14 +173,14 @@ class LimitChecks:
             try:
                 await self._services.commands.send(system_caller(row["tenant_id"], WHO), target, request)
             except CoreError as error:
-                # It is asked again when the row is due; how the command ended is noted where that is found out.
+                # It is asked again when the row is due. The handlers store how the command ended.
                 logger.info(
                     "a station did not stop a transaction", extra={"station_id": row["station_id"], "error": str(error)}
                 )
 
 
 def _next(row: Row[Any], facts: _Facts, now: datetime) -> dict[str, Any]:
-    """Return what changes of a limit that is due."""
+    """Return the changed columns of a due limit."""
     if row.tx_end_time is not None or row.tx_closed_time is not None:
         over = pb.LIMIT_STATE_OVER if row.state == pb.LIMIT_STATE_ACTIVE else row.state
         return {"state": over, "due_time": None, "update_time": now}
@@ -190,7 +190,7 @@ def _next(row: Row[Any], facts: _Facts, now: datetime) -> dict[str, Any]:
     if row.state in (pb.LIMIT_STATE_FAILED, pb.LIMIT_STATE_THROTTLED):
         return {"due_time": None}
     if row.state == pb.LIMIT_STATE_STOPPED and row.station_id not in facts.connected:
-        # It said that it stops: the end may wait in its queue.
+        # It agreed to stop. The end may wait in its queue.
         return {"due_time": now + CHECK_TIME}
     is_asked = row.state in (pb.LIMIT_STATE_STOPPING, pb.LIMIT_STATE_STOPPED)
     reason = row.reason if is_asked else _reached(row, facts, now)
@@ -199,7 +199,7 @@ def _next(row: Row[Any], facts: _Facts, now: datetime) -> dict[str, Any]:
     goes_on = reason in OF_TOKEN and facts.lost_authorization == LOST_AUTHORIZATION_GO_ON
     found = {"reason": reason, "reach_time": row.reach_time or now, "update_time": now}
     if goes_on:
-        # Looked at further, because another limit may stop it.
+        # Checked further, because another limit may be reached.
         return found | {"state": pb.LIMIT_STATE_EXCEEDED, "due_time": _next_check(row, now)}
     if row.station_id not in facts.connected:
         return found | {"state": pb.LIMIT_STATE_STOPPING, "due_time": now + CHECK_TIME}
@@ -211,7 +211,7 @@ def _next(row: Row[Any], facts: _Facts, now: datetime) -> dict[str, Any]:
 
 
 def _counts_no_more(row: Row[Any], facts: _Facts, now: datetime) -> bool:
-    """Return whether a transaction that was to stop because of its token may go on: paid for, or authorised again."""
+    """Return whether a transaction that had to stop because of its token may continue: paid, or authorised again."""
     if row.reason not in OF_TOKEN or (row.reason == pb.LIMIT_REASON_CREDIT and _key_of(row) not in facts.totals):
         return False
     return not _reached(row, facts, now)
@@ -222,7 +222,7 @@ def _key_of(row: Row[Any]) -> TransactionKey:
 
 
 def _reached(row: Row[Any], facts: _Facts, now: datetime) -> int:
-    """Return which limit was reached, 0 where none was; those that always stop go before those that may not."""
+    """Return which limit was reached, 0 for none; those that always stop precede those that depend on the tenant."""
     key, limit = (row.station_id, row.transaction_id), Limit.of(row)
     total = facts.totals.get(key)
     if limit.cost is not None and total is not None and total >= limit.cost:

@@ -1,4 +1,4 @@
-"""The table of what transactions may take."""
+"""The table of limits of transactions."""
 
 from datetime import datetime
 
@@ -12,9 +12,9 @@ __all__ = ["TransactionLimit"]
 
 
 class TransactionLimit(UsageLimitColumns, Model):
-    """How much one transaction may take and what came of it.
+    """The limit of one transaction, and its state.
 
-    A table of its own: most transactions have no limit, and their events must not pay for it.
+    A separate table, because most transactions have no limit, and their events must not pay for it.
     """
 
     __tablename__ = "transaction_limits"
@@ -30,9 +30,9 @@ class TransactionLimit(UsageLimitColumns, Model):
     station_id: Mapped[str] = mapped_column(String(48), primary_key=True)
     transaction_id: Mapped[str] = mapped_column(String(36), primary_key=True)
     prepaid: Mapped[bool] = mapped_column(default=False)
-    """What is left of its token limits it too."""
+    """Whether the credit of its token is a limit, too."""
     watches_token: Mapped[bool] = mapped_column(default=False)
-    """It stops where its token loses the authorization."""
+    """Whether it must stop when its token loses the authorization."""
     state: Mapped[int] = mapped_column(SmallInteger)
     """citrine.api.v1.LimitState"""
     reason: Mapped[int] = mapped_column(SmallInteger, default=0)
@@ -41,7 +41,7 @@ class TransactionLimit(UsageLimitColumns, Model):
     attempts: Mapped[int] = mapped_column(Integer, default=0)
     """How often its station was asked to stop."""
     due_time: Mapped[datetime | None]
-    """When to look at it next. None: not any more."""
+    """When to check it next. None: never."""
     problem: Mapped[str] = mapped_column(String(255), default="")
     set_by: Mapped[str] = mapped_column(String(255), default="")
     update_time: Mapped[datetime]

@@ -1,4 +1,4 @@
-"""Queries of what transactions may take."""
+"""Queries of limits of transactions."""
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
@@ -45,10 +45,10 @@ _OF_TRANSACTION = (
 )
 
 OF_TOKEN = (int(pb.LIMIT_REASON_TOKEN), int(pb.LIMIT_REASON_CREDIT))
-"""Reasons where the tenant says whether charging goes on, and that a change of the token may take away."""
+"""Reasons for which the tenant decides whether charging continues, and that a change of the token may remove."""
 
 UNSTOPPED = (int(pb.LIMIT_STATE_STOPPING), int(pb.LIMIT_STATE_FAILED), int(pb.LIMIT_STATE_THROTTLED))
-"""States in which the station was, or is to be, asked to stop, and has not agreed."""
+"""States in which the station was or will be asked to stop, and has not agreed."""
 
 _SAME = and_(*(_LIMITS.c[name] == _TRANSACTIONS.c[name] for name in KEY))
 
@@ -77,13 +77,13 @@ def new_row(tenant_id: str, key: TransactionKey, now: datetime, **values: Any) -
 
 
 class LimitRepository:
-    """What transactions may take."""
+    """Limits of transactions."""
 
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
 
     async def find_all(self, tenant_id: str, keys: Collection[TransactionKey]) -> dict[TransactionKey, Row[Any]]:
-        """Return the limits that there are of transactions."""
+        """Return the limits of those transactions that have one."""
         if not keys:
             return {}
         columns = (_LIMITS.c.station_id, _LIMITS.c.transaction_id)
@@ -93,7 +93,7 @@ class LimitRepository:
         return {(row.station_id, row.transaction_id): row for row in rows}
 
     async def find_for_update(self, tenant_id: str, key: TransactionKey) -> Row[Any] | None:
-        """Return the limit of a transaction, and keep others from changing it; None where there is none."""
+        """Return the limit of a transaction, locked until the commit; None if there is none."""
         where = [_LIMITS.c[name] == value for name, value in zip(KEY, (tenant_id, *key), strict=True)]
         return (await self._session.execute(select(_LIMITS).where(*where).with_for_update())).one_or_none()
 
@@ -110,24 +110,24 @@ class LimitRepository:
         return await page.read_rows(self._session, query, *key, descending=True)
 
     async def add_all(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Store limits of transactions that have none; others keep theirs."""
+        """Store limits of transactions that have none. Existing limits are not changed."""
         await insert_or_ignore(self._session, _LIMITS, rows, KEY)
 
     async def put(self, row: Mapping[str, Any]) -> None:
-        """Store a limit in place of the one that there is."""
+        """Insert or replace a limit."""
         await upsert(self._session, _LIMITS, [row], KEY)
 
     async def watch_tokens(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Have transactions looked at now, because their tokens changed; a limit that they have stays."""
+        """Make transactions due now, because their tokens changed. Their limits are preserved."""
         preserved = [name for name in rows[0] if name not in ("watches_token", "due_time")]
         await upsert(self._session, _LIMITS, rows, KEY, preserve=preserved)
 
     async def has_due(self, now: datetime) -> bool:
-        """Return whether any transaction is to be looked at now."""
+        """Return whether a limit is due."""
         return bool(await self._session.scalar(select(exists().where(_LIMITS.c.due_time <= now))))
 
     async def claim(self, now: datetime, limit: int) -> Sequence[Row[Any]]:
-        """Return limits that are to be looked at now, with what is known of their transactions, for this core alone."""
+        """Claim due limits for this core; return them with columns of their transactions."""
         columns = (_TRANSACTIONS.c[name].label(f"tx_{name}") for name in _OF_TRANSACTION)
         query = (
             select(_LIMITS, *columns)
@@ -141,12 +141,12 @@ class LimitRepository:
         return (await self._session.execute(query)).all()
 
     async def change_all(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Write what came of limits."""
+        """Write changed columns of limits."""
         names = (*_CHANGING, *KEY)
         await _CHANGE.execute(self._session, [tuple(row[name] for name in names) for row in rows])
 
     async def open_of_tokens(self, tenant_id: str, tokens: Collection[TokenId]) -> set[TransactionKey]:
-        """Return the transactions under way of tokens."""
+        """Return the open transactions of tokens."""
         columns = _TRANSACTIONS.c
         rows = await self._session.execute(
             select(columns.station_id, columns.transaction_id, columns.id_token_lookup, columns.id_token_type).where(
@@ -158,7 +158,7 @@ class LimitRepository:
         return {(row[0], row[1]) for row in rows if (row[2], type_of(row[3] or "")) in tokens}
 
     async def make_unstopped_due(self, tenant_id: str, keys: Collection[TransactionKey], now: datetime) -> bool:
-        """Have those of the transactions looked at that are to stop because of their tokens; tell whether any is."""
+        """Make those transactions due that must stop because of their tokens; return whether there is any."""
         changed = await self._session.execute(
             update(_LIMITS)
             .where(
@@ -171,12 +171,12 @@ class LimitRepository:
         return bool(changed.all())
 
     async def mark_unannounced(self, tenant_id: str, key: TransactionKey) -> None:
-        """Have the station told the limit with the answer to its next message (E16.FR.02)."""
+        """Mark the limit to be sent with the answer to the station's next message (E16.FR.02)."""
         where = [_TRANSACTIONS.c[name] == value for name, value in zip(KEY, (tenant_id, *key), strict=True)]
         await self._session.execute(update(_TRANSACTIONS).where(*where).values(limit_untold=True))
 
     async def list_of_tokens(self, tenant_id: str, since: Mapping[TokenId, int]) -> dict[TransactionKey, TokenId]:
-        """Return the transactions of tokens that were heard of since a sequence, each with its token."""
+        """Return the transactions of tokens from a sequence on, each with its token."""
         columns = _TRANSACTIONS.c
         rows = await self._session.execute(
             select(

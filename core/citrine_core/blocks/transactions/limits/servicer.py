@@ -1,4 +1,4 @@
-"""TransactionLimitsService: how much transactions may take."""
+"""TransactionLimitsService: limits of transactions."""
 
 from collections.abc import Callable
 from typing import Any
@@ -25,8 +25,8 @@ class TransactionLimitsServicer(transaction_limits_pb2_grpc.TransactionLimitsSer
 
     Args:
         services: Clock and database.
-        wake: Called after the commit where a limit is to be looked at.
-        wake_throttles: Called after the commit where a transaction that was throttled may go on.
+        wake: Called after the commit if a limit became due.
+        wake_throttles: Called after the commit if a throttled transaction may continue.
     """
 
     def __init__(self, services: Services, wake: Callable[[], None], wake_throttles: Callable[[], None]) -> None:

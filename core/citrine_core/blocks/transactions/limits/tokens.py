@@ -1,4 +1,4 @@
-"""Has transactions looked at whose tokens changed while they charge."""
+"""Makes open transactions due for a check when their tokens change."""
 
 from collections.abc import Callable, Sequence
 
@@ -13,11 +13,11 @@ __all__ = ["TokenWatch"]
 
 
 class TokenWatch:
-    """Is told of tokens that are new, changed or gone.
+    """Observes new, changed and removed tokens.
 
     Args:
         services: Clock and settings.
-        wake: Called after the commit where a transaction is to be looked at.
+        wake: Called after the commit if a transaction became due.
     """
 
     def __init__(self, services: Services, wake: Callable[[], None]) -> None:
@@ -26,9 +26,9 @@ class TokenWatch:
         self._wake = wake
 
     async def changed(self, work: UnitOfWork, tenant_id: str, tokens: Sequence[tuple[str, str]]) -> None:
-        """Have open transactions of tokens checked: those that were to stop because of them may go on now.
+        """Make open transactions of tokens due: those that had to stop because of their token may continue now.
 
-        Others are checked where the tenant wants them stopped without authorization.
+        Others become due if the tenant wants them stopped without authorization.
         """
         limits, now = LimitRepository(work.session), self._clock()
         wanted = {(lookup_of(id_token, kind), type_of(kind)) for id_token, kind in tokens}

@@ -1,4 +1,4 @@
-"""Folds transactions of which events are stored and not taken in yet."""
+"""Refolds transactions with deferred events, which are stored and not folded yet."""
 
 from citrine_core.blocks.transactions.refolding.jobs import INTERVAL, DueRefolds
 

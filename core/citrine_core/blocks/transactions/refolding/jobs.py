@@ -1,4 +1,4 @@
-"""The job that folds what is due, and what follows from it."""
+"""The job that refolds transactions that are due, and publishes the results."""
 
 import asyncio
 from collections.abc import Callable
@@ -25,20 +25,20 @@ from citrine_core.services import Services
 __all__ = ["INTERVAL", "DueRefolds"]
 
 INTERVAL = timedelta(seconds=1)
-"""Time between two looks for what is due."""
+"""Interval of the job."""
 
 REST = 0.0005
-"""Seconds of rest for each event that was folded, some times as long as that takes: whatever stations send, the greater
-part of a core's time is for what is not late."""
+"""Seconds of rest per folded event, several times as long as the fold takes: whatever stations send, most of a core's
+time remains for events that are not late."""
 
 _ENDED = TransactionEventEnum.TRANSACTION_EVENT_ENUM_ENDED
 
 
 class DueRefolds:
-    """Folds what is due: of each station one transaction in turn, each by one core.
+    """Refolds transactions that are due: one per station at a time, each claimed by one core.
 
-    The events are read and folded outside of the database transaction that stores the result, so that a large one
-    holds nobody up. What comes meanwhile is folded the next time.
+    The events are read and folded outside the database transaction that stores the result, so that a large fold blocks
+    nobody. Events that arrive meanwhile are folded the next time.
     """
 
     def __init__(self, services: Services, wake_checks: Callable[[], None] | None = None) -> None:
@@ -52,7 +52,7 @@ class DueRefolds:
         self._wake_checks = wake_checks
 
     async def run(self) -> None:
-        """Fold all that is due now."""
+        """Refold all transactions that are due now."""
         while True:
             async with self._unit_of_work(read_only=True) as work:
                 due = await RefoldClaims(work.session).find_due(self._clock())
@@ -66,7 +66,7 @@ class DueRefolds:
                     await asyncio.sleep(REST * await self._refold(claimed))
 
     async def _refold(self, claimed: ClaimedRefold) -> int:
-        """Fold one transaction, and return how many events it has."""
+        """Refold one transaction, and return its number of events."""
         async with self._unit_of_work(read_only=True) as work:
             found = await TransactionRepository(work.session).find_states(claimed.tenant_id, [claimed.key])
             if claimed.key not in found:
@@ -76,7 +76,7 @@ class DueRefolds:
         async with self._unit_of_work() as work:
             repository = TransactionRepository(work.session)
             state = (await repository.find_for_update(claimed.tenant_id, [claimed.key])).get(claimed.key)
-            # Another fold may have been first.
+            # Another refold may have been faster.
             if state is not None and state.refold_due_time == claimed.until:
                 state = await self._complete(work, state, snapshot, at_hand)
                 await repository.save([state])
@@ -109,7 +109,7 @@ class DueRefolds:
         return folded
 
     async def _settle(self, work: UnitOfWork, folded: TransactionState) -> bool:
-        """Settle a transaction that has its end and all events; return whether it has its end and not all events."""
+        """Settle a transaction that is complete; return whether it has its end and lacks other events."""
         now, was_waiting = self._clock(), folded.settle_due_time is not None
         if not settle_by_events(folded, now, self._settle_time) or was_waiting:
             return False
@@ -122,7 +122,7 @@ class DueRefolds:
     def _publish(
         self, work: UnitOfWork, before: TransactionState, folded: TransactionState, snapshot: Snapshot, *, waits: bool
     ) -> None:
-        """Tell subscribers what came out."""
+        """Publish the result to subscribers."""
         key = (folded.station_id, folded.transaction_id)
         for event in anomaly_events(folded, before.anomalies):
             work.emit(event)

@@ -1,4 +1,4 @@
-"""Which core folds which transaction: queries of what is due."""
+"""Queries of due refolds, and claims on them."""
 
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -14,14 +14,14 @@ __all__ = ["ClaimedRefold", "DueRefold", "RefoldClaims"]
 _COLUMNS = Transaction.metadata.tables["transactions"].c
 
 LEASE = timedelta(minutes=1)
-"""After it another core folds what the one that claimed it did not."""
+"""Time after which another core may claim a refold that was not finished."""
 
 MOST_STATIONS = 100
-"""Stations of which a transaction is folded before it is looked again for what is due."""
+"""Largest number of stations in one query of due refolds."""
 
 
 class DueRefold(NamedTuple):
-    """A transaction that is to be folded."""
+    """A transaction that is due for a refold."""
 
     tenant_id: str
     station_id: str
@@ -30,22 +30,22 @@ class DueRefold(NamedTuple):
 
 
 class ClaimedRefold(NamedTuple):
-    """A transaction that this core folds."""
+    """A transaction whose refold this core has claimed."""
 
     tenant_id: str
     key: TransactionKey
     until: datetime
-    """When the claim ends; it stands in the transaction as long as nobody else folded it."""
+    """End of the claim, as stored in the transaction unless another core refolded it."""
 
 
 class RefoldClaims:
-    """What is to be folded."""
+    """Due refolds, and claims on them."""
 
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
 
     async def find_due(self, now: datetime) -> list[DueRefold]:
-        """Return what is due now: of each station what has waited longest, so that none has to wait for another's."""
+        """Return due refolds: the oldest one of each station, so that no station waits for another."""
         station = (_COLUMNS.tenant_id, _COLUMNS.station_id)
         due = (
             select(
@@ -66,7 +66,7 @@ class RefoldClaims:
         return [DueRefold(*row) for row in rows]
 
     async def claim(self, due: DueRefold, now: datetime) -> ClaimedRefold | None:
-        """Claim what is due for this core; None where another one was first."""
+        """Claim a due refold for this core; None if another core was first."""
         until = now + LEASE
         # mypy: the result of an update has a row count.
         result: CursorResult[object] = await self._session.execute(  # type: ignore[assignment]

@@ -1,8 +1,8 @@
-"""How transactions are settled: from then on nothing changes them, and what they cost is final.
+"""Settlement of transactions: a settled transaction no longer changes, and its cost is final.
 
-Most are settled by their end, with all of their events. The others are settled from what is known: when they are closed
-without an end, when their station says that what is missing will not come, when it did not come in time, or when an
-operator wants it.
+Most transactions are settled by their end, once all events are there. The others are settled from what is known: when
+they are closed without an end, when their station says that missing events will not arrive, when they did not arrive in
+time, or when an operator requests it.
 """
 
 from citrine_core.blocks.transactions.settlement.jobs import INTERVAL, DueSettlements

@@ -1,4 +1,4 @@
-"""Settles what nothing more is expected of, when its time comes."""
+"""The job that settles transactions when their time is over."""
 
 from datetime import timedelta
 
@@ -9,14 +9,14 @@ from citrine_core.services import Services
 __all__ = ["INTERVAL", "DueSettlements"]
 
 INTERVAL = timedelta(seconds=20)
-"""Time between two looks for what is due."""
+"""Interval of the job."""
 
 MOST_AT_A_TIME = 100
-"""Transactions that are settled in one database transaction."""
+"""Largest number of transactions settled in one database transaction."""
 
 
 class DueSettlements:
-    """Settles transactions whose time is over: each by one core, whole or not at all."""
+    """Settles transactions whose time is over, each atomically and by one core."""
 
     def __init__(self, services: Services) -> None:
         self._unit_of_work = services.unit_of_work
@@ -24,14 +24,14 @@ class DueSettlements:
         self._settlements = Settlements(services)
 
     async def run(self) -> None:
-        """Settle all that is due now."""
+        """Settle all transactions that are due now."""
         while await self._settle():
             pass
 
     async def _settle(self) -> bool:
         now = self._clock()
         async with self._unit_of_work(read_only=True) as work:
-            # Mostly there is nothing, and then nobody has to wait for a turn to write.
+            # Usually nothing is due, and then no writer has to wait for this job.
             if not await SettlementRepository(work.session).has_due(now):
                 return False
         async with self._unit_of_work() as work:

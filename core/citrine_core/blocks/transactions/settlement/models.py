@@ -1,4 +1,4 @@
-"""The table of what operators did about the settlement of transactions."""
+"""The table of operators' actions on settlements."""
 
 from datetime import datetime
 
@@ -11,7 +11,7 @@ __all__ = ["SettlementAction"]
 
 
 class SettlementAction(Model):
-    """One thing that an operator did: who, what and why. A row never changes."""
+    """One action of an operator: who, what and why. Rows never change."""
 
     __tablename__ = "settlement_actions"
     __table_args__ = (Index("ix_settlement_actions_transaction", "tenant_id", "station_id", "transaction_id"),)
@@ -26,5 +26,5 @@ class SettlementAction(Model):
     """Name of the key."""
     reason: Mapped[str] = mapped_column(String(500))
     correction: Mapped[int] = mapped_column(Integer)
-    """Number of the correction that it made. 0: none."""
+    """Number of the correction that it caused. 0: none."""
     create_time: Mapped[datetime]

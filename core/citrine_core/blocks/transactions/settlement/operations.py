@@ -1,4 +1,4 @@
-"""What operators do about the settlement of transactions; who did what and why is stored with it."""
+"""Operations of operators on settlements; each is stored with its author and reason."""
 
 from dataclasses import dataclass
 
@@ -22,7 +22,7 @@ __all__ = ["Operation", "SettlementOperations"]
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """Which transaction, who, and why."""
+    """The transaction, the author and the reason of an operation."""
 
     tenant_id: str
     station_id: str
@@ -65,7 +65,7 @@ class SettlementOperations:
         await self._settle(work, operation, pb.SettlementAction.KIND_SETTLE)
 
     async def reopen(self, work: UnitOfWork, operation: Operation) -> None:
-        """Have a settled transaction wait for events again, with those taken in that came late.
+        """Reopen a settled transaction: it waits for events again, and its late events are folded.
 
         Raises:
             NotFound: When there is no such transaction.
@@ -83,13 +83,13 @@ class SettlementOperations:
         work.emit(reopen(state, int(cost_pb.CostCorrection.REASON_REOPENED), operation.author))
         state.settle_due_time = None if self._wait is None else now + self._wait
         state.update_time = now
-        # Read once more, so that what seldom changes is known to have changed.
+        # Read again, because rarely changed columns were changed by a statement.
         await repository.find_for_update(operation.tenant_id, {key})
         await repository.save([state])
         await self._record(work, operation, pb.SettlementAction.KIND_REOPEN)
 
     async def waive(self, work: UnitOfWork, operation: Operation) -> CorrectionRow:
-        """Have a settled transaction cost nothing.
+        """Set the cost of a settled transaction to zero.
 
         Raises:
             NotFound: When there is no such transaction.
@@ -103,7 +103,7 @@ class SettlementOperations:
         return correction
 
     async def reprice(self, work: UnitOfWork, operation: Operation, tariff_id: str, version: int) -> CorrectionRow:
-        """Reckon the cost of a settled transaction anew, by its tariff or the one that is named.
+        """Compute the cost of a settled transaction anew, by its tariff or a given one.
 
         Raises:
             NotFound: When there is no such transaction or tariff.
@@ -120,7 +120,7 @@ class SettlementOperations:
         return correction
 
     async def confirm_reading(self, work: UnitOfWork, operation: Operation, register_wh: float) -> None:
-        """Have a reading billed that was left out because its rise is too steep.
+        """Confirm a reading that was left out because its rise is too steep, so that it is billed.
 
         Raises:
             NotFound: When there is no such transaction.

@@ -1,8 +1,8 @@
-"""What proves that a transaction is over though its end was not told: what else happens at its EVSE.
+"""Proofs that a transaction is over although its end has not arrived: other events at its EVSE.
 
-A vehicle is at an EVSE at a time. Where another transaction begins there, or its connector is available, the one that
-is open there is over. It no longer counts for its driver, and is settled after a while, unless its station says more of
-it: what a station queued comes after it is back.
+An EVSE serves one vehicle at a time. If another transaction begins there, or its connector becomes available, the open
+transaction is over. It no longer counts for its driver, and is settled after a while, unless its station reports more
+of it: a station sends queued messages once it is connected again.
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -30,14 +30,14 @@ _AVAILABLE = ConnectorStatusEnum.CONNECTOR_STATUS_ENUM_AVAILABLE
 
 
 class EndProofs:
-    """Marks open transactions that are over."""
+    """Marks open transactions that are proven to be over."""
 
     def __init__(self, services: Services) -> None:
         self._clock = services.clock
         self._grace = services.settings.transaction_over_grace
 
     async def observe(self, work: UnitOfWork, calls: Sequence[Call[Any]]) -> None:
-        """Mark what is open at connectors that stations report as available, by either message that says so (G01)."""
+        """Mark the open transactions at connectors that stations report as available, by either message (G01)."""
         kind = type(calls[0].message)
         if kind is StatusNotificationRequest:
             proofs = [proof for call in calls if (proof := _of_status(call)) is not None]
@@ -51,13 +51,13 @@ class EndProofs:
     async def begun(
         self, work: UnitOfWork, tenant_id: str, states: Collection[TransactionState], *, are_new: bool
     ) -> None:
-        """Mark what is open at EVSEs where transactions began. To be called once those are stored.
+        """Mark the open transactions at EVSEs where others began. Must be called after those are stored.
 
         Args:
-            work: Of the batch.
+            work: The unit of work of the batch.
             tenant_id: Tenant of the stations.
             states: The transactions.
-            are_new: All of them were heard of in this batch first; else it is their EVSEs that were.
+            are_new: Whether the transactions are new in this batch; else their EVSEs are.
         """
         proofs = [
             EVSEProof(state.station_id, state.evse_id, 0, state.start_time, state.transaction_id)
@@ -65,13 +65,13 @@ class EndProofs:
             if state.evse_id is not None and state.start_time is not None
         ]
         if proofs:
-            # Mostly each is the only one at its EVSE, and none of them is over.
+            # Usually each is the only one at its EVSE, and none is over.
             are_alone = are_new and len({proof[:2] for proof in proofs}) == len(states)
             before = (min if are_alone else max)(state.sequence for state in states)
             await self._mark(work, tenant_id, proofs, before)
 
     def mark(self, work: UnitOfWork, state: TransactionState, now: datetime, next_id: str) -> None:
-        """Mark an open transaction, in its state, of which the next one of its id proves that it is over."""
+        """Mark an open transaction, in its state, as over because its id was reused."""
         state.over_time, state.settle_due_time = now, now + self._grace
         work.emit(_event(state.tenant_id, (state.station_id, state.transaction_id), next_id))
 
@@ -103,17 +103,17 @@ def _of_status(call: Call[StatusNotificationRequest]) -> EVSEProof | None:
 def _of_events(call: Call[NotifyEventRequest]) -> Iterable[EVSEProof]:
     for event in call.message.event_data:
         report = status_of_event(call.station_id, event, call.receive_time)
-        # That of a station as a whole says nothing of its EVSEs.
+        # The status of a whole station does not prove anything about its EVSEs.
         if report is not None and report.status == _AVAILABLE and report.evse_id > 0:
             yield EVSEProof(call.station_id, report.evse_id, report.connector_id, report.time)
 
 
 def _proves(proof: EVSEProof, row: Row[Any]) -> bool:
-    """Return whether a transaction is over. What a station says of the past proves nothing of what it said since."""
+    """Return whether a transaction is over. A report on the past does not outweigh later reports."""
     if proof.transaction_id == row.transaction_id:
         return False
     if not proof.transaction_id and row.charging_state == _IDLE:
-        # A driver who was authorised first has not plugged in yet.
+        # A driver who is authorised first has not plugged in yet.
         return False
     if proof.connector_id and row.connector_id not in (None, proof.connector_id):
         return False

@@ -1,4 +1,4 @@
-"""Queries of what is to be settled, and of what operators did about it."""
+"""Queries of due settlements, and of operators' actions."""
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
@@ -42,31 +42,31 @@ _FIND_OVER_AND_LOCK = _FIND_OVER.order_by(_TRANSACTIONS.c.station_id, _TRANSACTI
 
 
 def _is_due(now: datetime) -> ColumnElement[bool]:
-    # What is to be folded is settled once that is done.
+    # A transaction that is due for a refold is settled after it.
     return and_(_TRANSACTIONS.c.settle_due_time <= now, _TRANSACTIONS.c.refold_due_time.is_(None))
 
 
 class EVSEProof(NamedTuple):
-    """What proves that transactions at an EVSE are over."""
+    """A proof that transactions at an EVSE are over."""
 
     station_id: str
     evse_id: int
     connector_id: int
-    """Connector that is available. 0: whatever was used of the EVSE."""
+    """The available connector. 0: any connector of the EVSE."""
     time: datetime
-    """When, by the clock of the station: what was heard of later goes on."""
+    """Its time, by the clock of the station. Transactions with later events continue."""
     transaction_id: str = ""
-    """Transaction that began there. Empty: the connector is available."""
+    """The transaction that began there. Empty: the connector is available."""
 
 
 class SettlementRepository:
-    """What is to be settled."""
+    """Due settlements, and operators' actions on them."""
 
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
 
     async def find_open(self, tenant_id: str, station_id: str, transaction_id: str = "") -> Sequence[tuple[str, str]]:
-        """Return station and id of the open transactions of a station, or of the one that is named."""
+        """Return station and id of the open transactions of a station, or of a given one."""
         columns = _TRANSACTIONS.c
         query = select(columns.station_id, columns.transaction_id).where(
             columns.tenant_id == tenant_id, columns.station_id == station_id, Transaction.is_open()
@@ -76,12 +76,12 @@ class SettlementRepository:
         return [(row[0], row[1]) for row in await self._session.execute(query)]
 
     async def has_due(self, now: datetime) -> bool:
-        """Return whether anything is to be settled now."""
+        """Return whether a settlement is due."""
         due = _is_due(now)
         return (await self._session.execute(select(_TRANSACTIONS.c.tenant_id).where(due).limit(1))).first() is not None
 
     async def claim_due(self, now: datetime, limit: int) -> dict[str, list[tuple[str, str]]]:
-        """Return station and id of transactions that are to be settled now, by tenant, for this core alone."""
+        """Claim transactions that are due to be settled; return station and id of each, by tenant."""
         columns = _TRANSACTIONS.c
         query = (
             select(columns.tenant_id, columns.station_id, columns.transaction_id)
@@ -98,12 +98,12 @@ class SettlementRepository:
     async def find_over(
         self, tenant_id: str, places: Collection[tuple[str, int]], before: int = _LAST
     ) -> Sequence[Row[Any]]:
-        """Return the open transactions, locked, that may be over because of what happened at their EVSEs.
+        """Return the open transactions, locked, that may be over because of events at their EVSEs.
 
         Args:
             tenant_id: Tenant of the stations.
             places: Stations and EVSEs.
-            before: Only of a lower sequence, that is heard of before.
+            before: Only those with a lower sequence, which are older.
         """
         connection = await self._session.connection()
         query: Any = _FIND_OVER_AND_LOCK if connection.dialect.name == "postgresql" else _FIND_OVER
@@ -122,7 +122,7 @@ class SettlementRepository:
         )
 
     async def fold_late_events(self, tenant_id: str, station_id: str, transaction_id: str) -> None:
-        """Have the events that came late be events of their transaction like all others."""
+        """Make the late events of a transaction ordinary ones."""
         columns = _EVENTS.c
         await self._session.execute(
             update(_EVENTS)
@@ -136,13 +136,13 @@ class SettlementRepository:
         )
 
     async def add_action(self, action: Mapping[str, Any]) -> None:
-        """Store what an operator did."""
+        """Store an operator's action."""
         await self._session.execute(insert(_ACTIONS).values(**action))
 
     async def list_actions(
         self, tenant_id: str, page: Page, *, station_id: str = "", transaction_id: str = ""
     ) -> Listed[Row[Any]]:
-        """Return what operators did, the latest first."""
+        """Return operators' actions, the latest first."""
         columns = _ACTIONS.c
         query = select(_ACTIONS).where(columns.tenant_id == tenant_id)
         for name, value in (("station_id", station_id), ("transaction_id", transaction_id)):

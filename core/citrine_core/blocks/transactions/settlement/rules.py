@@ -1,4 +1,4 @@
-"""When a transaction is settled by its events, and what it means to open it again."""
+"""The rules of settling a transaction by its events, and of reopening it."""
 
 from datetime import datetime, timedelta
 
@@ -11,15 +11,15 @@ __all__ = ["reopen", "settle_by_events"]
 
 
 def settle_by_events(state: TransactionState, now: datetime, wait: timedelta | None) -> bool:
-    """Settle a transaction that has its end and all events, and return whether it has its end but not all events.
+    """Settle a transaction that is complete; return whether it has its end and lacks other events.
 
     Args:
-        state: With the new events.
+        state: The state with the new events.
         now: The time.
         wait: How long missing events may take. None: for ever.
     """
     if state.end_time is None:
-        # Whoever reports on it says that it goes on, whatever was concluded before.
+        # A station that reports on a transaction says that it continues, whatever was concluded before.
         state.settle_due_time = None
         return False
     if state.missing == 0:
@@ -31,12 +31,12 @@ def settle_by_events(state: TransactionState, now: datetime, wait: timedelta | N
 
 
 def reopen(state: TransactionState, reason: int, author: str = "") -> Event:
-    """Have a settled transaction take in events again, and return what subscribers are told.
+    """Reopen a settled transaction; return the event for subscribers.
 
     Args:
         state: The transaction.
-        reason: citrine.api.v1.CostCorrection.Reason of what it costs once it is settled again.
-        author: Who wants it. Empty: its station, by an event.
+        reason: citrine.api.v1.CostCorrection.Reason of its cost once it is settled again.
+        author: Author of the request. Empty: its station, by an event.
     """
     state.settle_time = state.settlement = None
     state.reopening = reason

@@ -1,4 +1,4 @@
-"""Settles transactions from what is known of them."""
+"""Settles transactions from their known events."""
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
@@ -18,7 +18,7 @@ __all__ = ["Settlements"]
 
 
 class Settlements:
-    """Closes and settles transactions that get no end or not all of their events, within the caller's transaction."""
+    """Closes and settles transactions without an end or with missing events, within the caller's transaction."""
 
     def __init__(self, services: Services) -> None:
         self._clock = services.clock
@@ -27,9 +27,9 @@ class Settlements:
     async def close(
         self, work: UnitOfWork, tenant_id: str, station_id: str, settlement: int, *, transaction_id: str = ""
     ) -> int:
-        """Close the open transactions of a station, or the one that is named, and return how many there were.
+        """Close the open transactions of a station, or a given one, and return how many there were.
 
-        They are settled at once: their costs are final, and nobody is told a running cost any more.
+        They are settled at once: their costs are final, and running costs are no longer sent.
         """
         keys = await SettlementRepository(work.session).find_open(tenant_id, station_id, transaction_id)
         return len(await self.settle(work, tenant_id, keys, settlement))
@@ -37,13 +37,13 @@ class Settlements:
     async def settle(
         self, work: UnitOfWork, tenant_id: str, keys: Collection[TransactionKey], settlement: int = 0
     ) -> Sequence[TransactionState]:
-        """Settle those of the transactions that are not, and return them.
+        """Settle those transactions that are not settled yet, and return them.
 
         Args:
-            work: Whose transaction it is.
+            work: The unit of work.
             tenant_id: Tenant of the stations.
             keys: The transactions.
-            settlement: citrine.api.v1.Settlement. 0: what each says for itself, as its time is over.
+            settlement: citrine.api.v1.Settlement. 0: by the state of each, because its time is over.
         """
         if not keys:
             return []
@@ -60,7 +60,7 @@ class Settlements:
 
 
 async def _whole(work: UnitOfWork, state: TransactionState) -> TransactionState:
-    """Return a transaction with all of its events taken in: what is final rests on all that is known."""
+    """Return a transaction with all of its events folded, deferred ones included, because its cost becomes final."""
     if state.refold_due_time is None:
         return state
     whole = adopt(state, await read_snapshot(work, state)) or state
@@ -75,7 +75,7 @@ def _by_time(state: TransactionState) -> int:
         return cost_pb.SETTLEMENT_TIMED_OUT
     if state.over_time is not None:
         return cost_pb.SETTLEMENT_OVER
-    # Closed before it was said what is to be settled, or reopened and not heard of since.
+    # Closed by an earlier version without a settle time, or reopened and without an event since.
     return cost_pb.SETTLEMENT_FORGOTTEN if state.closed_time is not None else cost_pb.SETTLEMENT_TIMED_OUT
 
 

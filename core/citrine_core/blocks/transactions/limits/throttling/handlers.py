@@ -1,4 +1,4 @@
-"""What stations answer when a profile that throttles a transaction is set or cleared."""
+"""Handlers of answers to commands that set or clear the profile of a throttle."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -15,18 +15,18 @@ from citrine_core.services import Services
 __all__ = ["ThrottleHandlers"]
 
 UNREACHED_TIME = timedelta(seconds=10)
-"""When a station is asked again that was off or busy."""
+"""Time until a station that was disconnected or busy is asked again."""
 
 _SET = Answered[ocpp.SetChargingProfileRequest, ocpp.SetChargingProfileResponse]
 _CLEAR = Answered[ocpp.ClearChargingProfileRequest, ocpp.ClearChargingProfileResponse]
 
 
 class ThrottleHandlers:
-    """Has throttles looked at when their commands ended; what a station has of them is on the record of profiles.
+    """Makes throttles due when their commands ended. The record of profiles has the state of the station.
 
     Args:
         services: The clock.
-        wake: Called after the commit where a throttle is to be looked at.
+        wake: Called after the commit if a throttle became due.
     """
 
     def __init__(self, services: Services, wake: Callable[[], None]) -> None:
@@ -35,7 +35,7 @@ class ThrottleHandlers:
 
     @handles_answer(ocpp.SetChargingProfileResponse)
     async def profile_set(self, work: UnitOfWork, answered: _SET) -> None:
-        """Note whether the station took the profile; one that was refused is sent again later."""
+        """Store whether the station accepted the profile. A refused profile is resent later."""
         response, profile = answered.response, answered.request.charging_profile
         if profile.charging_profile_purpose != TX:
             return
@@ -48,19 +48,19 @@ class ThrottleHandlers:
 
     @handles_failure(ocpp.SetChargingProfileRequest)
     async def profile_not_set(self, work: UnitOfWork, failed: Failed[ocpp.SetChargingProfileRequest]) -> None:
-        """Note why there is no answer."""
+        """Store why there is no answer."""
         if failed.request.charging_profile.charging_profile_purpose == TX:
             await self._note(work, failed, failed.request.charging_profile.id, failed.problem, failed)
 
     @handles_answer(ocpp.ClearChargingProfileResponse)
     async def profile_cleared(self, work: UnitOfWork, answered: _CLEAR) -> None:
-        """Have it found out whether the throttle is gone."""
+        """Make the throttle due, to verify that it is gone."""
         if answered.request.HasField("charging_profile_id"):
             await self._note(work, answered, answered.request.charging_profile_id, "")
 
     @handles_failure(ocpp.ClearChargingProfileRequest)
     async def profile_not_cleared(self, work: UnitOfWork, failed: Failed[ocpp.ClearChargingProfileRequest]) -> None:
-        """Note why there is no answer."""
+        """Store why there is no answer."""
         if failed.request.HasField("charging_profile_id"):
             await self._note(work, failed, failed.request.charging_profile_id, failed.problem, failed)
 

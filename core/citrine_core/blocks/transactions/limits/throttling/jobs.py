@@ -1,4 +1,4 @@
-"""Brings stations to what throttles want: a profile of limit 0 is set, verified, and lifted again."""
+"""The job that makes stations match throttles: it sets, verifies and clears profiles of limit 0."""
 
 import asyncio
 import logging
@@ -28,34 +28,34 @@ __all__ = ["INTERVAL", "MOST_ATTEMPTS", "Throttling", "retry_time"]
 logger = logging.getLogger(__name__)
 
 INTERVAL = timedelta(seconds=5)
-"""How often it is looked for throttles that are due."""
+"""Interval of the job."""
 
 VERIFY_TIME = timedelta(seconds=30)
-"""How soon it is found out that a station lost the profile, or that somebody set another one above it."""
+"""Interval of verification: the station may have lost the profile, or got another one above it."""
 
 WAIT_TIME = timedelta(seconds=10)
-"""When to look again at what waits for an answer, a plan, or its station."""
+"""Time until the next step of a throttle that waits for an answer, a plan, or its station."""
 
 LEASE = timedelta(seconds=30)
-"""How long a core that claimed a throttle may take to look at it, before another one does."""
+"""Lease of a core on a throttle."""
 
 ANSWER_TIME = timedelta(seconds=30)
-"""What a station has to answer."""
+"""Time that a station has to answer."""
 
 COMMAND_TIME = ANSWER_TIME + timedelta(seconds=30)
-"""When nothing was heard of a command by then, its core is gone."""
+"""Time after which a command without any outcome counts as lost with its core."""
 
 MOST_ATTEMPTS = 5
-"""How often a profile is sent that the station does not take."""
+"""Largest number of attempts to set a profile that the station does not accept."""
 
 RESTORES = 2
-"""How often it is tried to lift a throttle by the profile that it was set in place of, before it is cleared."""
+"""Attempts to restore the replaced profile, before the profile of the throttle is cleared instead."""
 
 MANY = 100
-"""Throttles that are claimed in one transaction of the database."""
+"""Largest number of throttles claimed in one database transaction."""
 
 AT_ONCE = 16
-"""Stations that are asked at the same time."""
+"""Largest number of stations asked concurrently."""
 
 _RETRY_TIMES = (10, 30, 60, 300)
 
@@ -66,13 +66,13 @@ REFUSED, RELEASING = pb.THROTTLE_STATE_REFUSED, pb.THROTTLE_STATE_RELEASING
 
 
 def retry_time(attempts: int) -> timedelta:
-    """Return how long a station is left alone that did not do what it was asked for so many times."""
+    """Return the pause after so many failed attempts at a station."""
     return timedelta(seconds=_RETRY_TIMES[min(max(attempts, 1), len(_RETRY_TIMES)) - 1])
 
 
 @dataclass(frozen=True, slots=True)
 class _Look:
-    """One look at one throttle."""
+    """One step of one throttle."""
 
     work: UnitOfWork
     row: Row[Any]
@@ -81,7 +81,7 @@ class _Look:
     now: datetime
 
     async def store(self, state: pb.ThrottleState.ValueType, due_time: datetime | None, **values: Any) -> bool:
-        """Store the state, and tell where it is another one; return False where somebody changed it meanwhile."""
+        """Store the state, and announce it if it changed; return False if it was changed concurrently."""
         if state != self.row.state:
             values |= {"state": int(state), "update_time": self.now}
         if not await ThrottleRepository(self.work.session).store(self.row, self.claimed, due_time, **values):
@@ -90,7 +90,7 @@ class _Look:
         return True
 
     async def _announce(self, state: pb.ThrottleState.ValueType) -> None:
-        """Bring the limit in line with its throttle where the station was given up, and tell what changed."""
+        """Update the limit if the station was given up, and publish the change."""
         if self.limit is None:
             return
         change = dict(self.limit._mapping)
@@ -104,20 +104,20 @@ class _Look:
             self.work.emit(limit_changed(change, state))
 
     def announce_released(self) -> None:
-        """Tell that the transaction is not throttled any more."""
+        """Publish that the transaction is no longer throttled."""
         if self.limit is not None:
             self.work.emit(limit_changed(dict(self.limit._mapping)))
 
 
 class Throttling:
-    """Looks at throttles that are due, each on one core at a time."""
+    """Advances due throttles, each on one core at a time."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
         self._clock = services.clock
 
     async def run(self) -> None:
-        """Look at what is due, and send what follows; a station that does not answer keeps none waiting but itself."""
+        """Advance all due throttles. A station that does not answer delays no other one."""
         while claimed := await self._claim():
             limit = asyncio.Semaphore(AT_ONCE)
             async with asyncio.TaskGroup() as tasks:
@@ -148,12 +148,12 @@ class Throttling:
             try:
                 await self._services.commands.send(system_caller(row.tenant_id, WHO), target, message)
             except CoreError as error:
-                # How the command ended is noted where that is found out, and the throttle is looked at again.
+                # The handlers store how the command ended, and make the throttle due again.
                 extra = {"station_id": row.station_id, "error": str(error)}
                 logger.info("a station did not throttle a transaction, or did not go on with it", extra=extra)
 
     async def _look(self, claimed: Row[Any], until: datetime) -> Message | None:
-        """Bring a throttle to its next state, and return what is to be sent."""
+        """Advance a throttle to its next state, and return the message to send, if any."""
         now, key = self._clock(), (claimed.station_id, claimed.transaction_id)
         try:
             async with self._services.unit_of_work() as work:
@@ -168,16 +168,16 @@ class Throttling:
                     return None
                 await work.commit()
         except Exception as error:
-            # One that can't be looked at must not keep the others waiting; it comes again when its lease is over.
+            # A failed step must not delay the others. It is retried after its lease.
             logger.error("a throttle could not be looked at", extra={"station_id": key[0]}, exc_info=error)
             return None
         return message
 
     async def _step(self, look: _Look, found: TransactionThrottle | None) -> tuple[Message | None, bool]:
-        """Return what is to be sent, and whether what came of the look is stored."""
+        """Return the message to send, if any, and whether the result of the step is stored."""
         row, now = look.row, look.now
         if found is None:
-            # The transaction is over, and its profiles with it (K02.FR.05).
+            # The transaction is over, and so are its profiles (K02.FR.05).
             return None, await look.store(row.state, None)
         if row.state == RELEASING:
             return await self._release(look, found)

@@ -1,4 +1,4 @@
-"""The table of transactions that are to take no power."""
+"""The table of throttled transactions."""
 
 from datetime import datetime
 
@@ -11,7 +11,7 @@ __all__ = ["TransactionThrottle"]
 
 
 class TransactionThrottle(Model):
-    """A transaction that reached its limit and that its station did not stop, and what became of its throttle."""
+    """The throttle of a transaction that reached its limit, and that its station did not stop."""
 
     __tablename__ = "transaction_throttles"
     __table_args__ = (
@@ -28,13 +28,13 @@ class TransactionThrottle(Model):
     state: Mapped[int] = mapped_column(SmallInteger)
     """citrine.api.v1.ThrottleState"""
     profile_id: Mapped[int | None] = mapped_column(Integer)
-    """Of the profile that was sent last."""
+    """Id of the profile that was sent last."""
     attempts: Mapped[int] = mapped_column(Integer)
-    """How often it was sent, or asked to be cleared, since it was last as it should be."""
+    """Number of attempts to set or clear it since the station last matched the throttle."""
     due_time: Mapped[datetime | None]
-    """When to look at it next. None: not any more."""
+    """When its next step is due. None: never."""
     send_time: Mapped[datetime | None]
-    """When the profile was sent last. A station that booted since may have lost it."""
+    """When the profile was last sent. A station that booted since may have lost it."""
     problem: Mapped[str] = mapped_column(String(255))
     update_time: Mapped[datetime]
     """Since when it is in its state."""

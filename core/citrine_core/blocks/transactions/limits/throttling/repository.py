@@ -20,13 +20,13 @@ _KEY = ("tenant_id", "station_id", "transaction_id")
 
 
 class ThrottleRepository:
-    """Transactions that are to take no power."""
+    """Throttles of transactions."""
 
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
 
     async def find_all(self, tenant_id: str, keys: Collection[tuple[str, str]]) -> dict[tuple[str, str], Row[Any]]:
-        """Return the throttles that there are of transactions, by station and transaction."""
+        """Return the throttles of those transactions that have one, by station and transaction."""
         if not keys:
             return {}
         columns = (_TABLE.c.station_id, _TABLE.c.transaction_id)
@@ -36,11 +36,11 @@ class ThrottleRepository:
         return {(row.station_id, row.transaction_id): row for row in rows}
 
     async def find(self, tenant_id: str, key: tuple[str, str]) -> Row[Any] | None:
-        """Return the throttle of a transaction, None where there is none."""
+        """Return the throttle of a transaction; None if there is none."""
         return (await self.find_all(tenant_id, [key])).get(key)
 
     async def find_by_profile(self, tenant_id: str, station_id: str, profile_id: int) -> Row[Any] | None:
-        """Return the throttle that a profile of a station is for, as long as it is looked at; None for another one."""
+        """Return the active throttle of a profile of a station; None if the profile belongs to none."""
         query = select(_TABLE).where(
             _TABLE.c.tenant_id == tenant_id,
             _TABLE.c.station_id == station_id,
@@ -50,7 +50,7 @@ class ThrottleRepository:
         return (await self._session.execute(query.limit(1))).one_or_none()
 
     async def want(self, tenant_id: str, keys: Collection[tuple[str, str]], now: datetime) -> None:
-        """Have transactions throttled, unless they are: also those whose throttle is being lifted."""
+        """Request throttles for transactions that have none, or whose throttle is being lifted."""
         rows = [
             {
                 "tenant_id": tenant_id,
@@ -70,7 +70,7 @@ class ThrottleRepository:
         await upsert(self._session, _TABLE, rows, _KEY, where=is_lifted, preserve=("profile_id", "send_time"))
 
     async def release(self, tenant_id: str, keys: Collection[tuple[str, str]], now: datetime) -> bool:
-        """Have the throttles of transactions lifted; return whether there is any."""
+        """Request to lift the throttles of transactions; return whether there is any."""
         if not keys:
             return False
         columns = (_TABLE.c.station_id, _TABLE.c.transaction_id)
@@ -85,11 +85,11 @@ class ThrottleRepository:
         return bool(changed.all())
 
     async def has_due(self, now: datetime) -> bool:
-        """Return whether any throttle is to be looked at now."""
+        """Return whether a throttle is due."""
         return bool(await self._session.scalar(select(exists().where(_TABLE.c.due_time <= now))))
 
     async def claim(self, now: datetime, until: datetime, limit: int) -> Sequence[Row[Any]]:
-        """Return throttles that are to be looked at now, which no other core looks at before a time."""
+        """Claim due throttles for this core until a time."""
         query = select(_TABLE).where(_TABLE.c.due_time <= now).order_by(_TABLE.c.due_time).limit(limit)
         if self._session.get_bind().dialect.name == "postgresql":
             query = query.with_for_update(skip_locked=True)
@@ -99,12 +99,12 @@ class ThrottleRepository:
         return rows
 
     async def store(self, row: Row[Any], claimed: datetime, due_time: datetime | None, **values: Any) -> bool:
-        """Store what came of a throttle; return False where its state was changed meanwhile: then nothing is stored.
+        """Store the result of a step; return False, without a change, if the state was changed concurrently.
 
         Args:
-            row: As it was read.
-            claimed: Until when it was claimed. Where it was made due since, it stays due.
-            due_time: When to look at it next.
+            row: The throttle as it was read.
+            claimed: End of the claim. If it was made due since, it stays due.
+            due_time: When its next step is due.
             values: Columns that change.
         """
         found = await self._session.execute(
@@ -121,11 +121,11 @@ class ThrottleRepository:
         return True
 
     async def note(self, row: Row[Any], due_time: datetime, **values: Any) -> None:
-        """Note what a station answered, and when to look at the throttle."""
+        """Store a station's answer, and when the next step is due."""
         await self._session.execute(update(_TABLE).where(*_is(row)).values(due_time=due_time, **values))
 
     async def remove(self, row: Row[Any]) -> bool:
-        """Forget a throttle that was lifted; return False where it is wanted again."""
+        """Delete a lifted throttle; return False if it was requested again."""
         gone = await self._session.execute(
             delete(_TABLE).where(*_is(row), _TABLE.c.state == row.state).returning(_TABLE.c.station_id)
         )
