@@ -90,6 +90,7 @@ chaos: $(VENV)/.installed-test
 protos: $(VENV)/.installed-test
 	PATH="$(BIN):$$PATH" $(BIN)/python -m grpc_tools.protoc -I protos --python_out=protos --grpc_python_out=protos \
 		--mypy_out=quiet:protos --mypy_grpc_out=quiet:protos $(PROTOS)
+	$(BIN)/python clients/sdk/generate_stubs.py
 
 # The pages that are made from code: settings, metrics, and from requirements of OCPP to code and tests.
 docs: $(VENV)/.installed-test

@@ -10,7 +10,7 @@ import pytest
 from google.protobuf.descriptor import MethodDescriptor
 
 from citrine.api.v1 import access_pb2
-from citrine_sdk import READS, SERVICES, Citrine, methods
+from citrine_sdk import SERVICES
 
 ROOT = Path(__file__).parents[2]
 
@@ -237,20 +237,6 @@ def test_one_word_stands_for_one_thing() -> None:
     words = r"(?i)\bcharger|charge_?point|charge ?box|rfid|id_tag|session_id|message_uuid"
 
     assert list(lines_with(words, paths)) == []
-
-
-def test_the_sdk_has_every_service() -> None:
-    """A service that is new in the contract gets an attribute of `Citrine`."""
-    files = (ROOT / "protos/citrine/api/v1").glob("*.proto")
-    written = {name for file in files for name in re.findall(r"^service (\w+)", file.read_text(), re.MULTILINE)}
-
-    assert {service.name for service in SERVICES.values()} == written
-    assert set(Citrine.__annotations__) == set(SERVICES)
-
-
-def test_the_sdk_knows_every_rpc_that_only_reads() -> None:
-    """What may be sent again stands in `citrine_sdk/service_names.py`, because a channel needs it when it opens."""
-    assert {(method.service, method.name) for method in methods() if method.is_read} == READS
 
 
 @pytest.mark.parametrize(

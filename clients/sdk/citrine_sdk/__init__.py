@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from citrine_sdk.events import Backoff, follow_events
     from citrine_sdk.lists import pages
     from citrine_sdk.reports import follow_report
-    from citrine_sdk.service_names import READS
     from citrine_sdk.services import SERVICES, Method, methods
+    from citrine_sdk.stubs import READS
 
 __all__ = [
     "READS",
@@ -36,7 +36,7 @@ __all__ = [
 ]
 
 _MODULES = {
-    "READS": "service_names",
+    "READS": "stubs",
     "SERVICES": "services",
     "Backoff": "events",
     "Citrine": "client",

@@ -6,7 +6,7 @@ import json
 import socket
 from collections.abc import Sequence
 
-from citrine_sdk.service_names import READS
+from citrine_sdk.stubs import READS
 
 __all__ = ["channel_options", "resolve_target", "service_config", "split_addresses"]
 

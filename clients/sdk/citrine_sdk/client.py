@@ -16,38 +16,7 @@ from citrine_sdk.events import Backoff, follow_events
 from citrine_sdk.lists import pages
 from citrine_sdk.metadata import interceptors as own_interceptors
 from citrine_sdk.reports import follow_report
-from citrine_sdk.service_names import ATTRIBUTES, PACKAGE, service_name
-
-if TYPE_CHECKING:
-    from citrine.api.v1.authorization_pb2_grpc import AuthorizationServiceAsyncStub
-    from citrine.api.v1.availability_pb2_grpc import AvailabilityServiceAsyncStub
-    from citrine.api.v1.commands_pb2_grpc import CommandsServiceAsyncStub
-    from citrine.api.v1.configurations_pb2_grpc import ConfigurationsServiceAsyncStub
-    from citrine.api.v1.connections_pb2_grpc import ConnectionsServiceAsyncStub
-    from citrine.api.v1.data_transfer_pb2_grpc import DataTransferServiceAsyncStub
-    from citrine.api.v1.diagnostics_pb2_grpc import DiagnosticsServiceAsyncStub
-    from citrine.api.v1.display_message_pb2_grpc import DisplayMessageServiceAsyncStub
-    from citrine.api.v1.events_pb2_grpc import EventsServiceAsyncStub
-    from citrine.api.v1.firmware_campaigns_pb2_grpc import FirmwareCampaignsServiceAsyncStub
-    from citrine.api.v1.firmware_management_pb2_grpc import FirmwareManagementServiceAsyncStub
-    from citrine.api.v1.keys_pb2_grpc import KeysServiceAsyncStub
-    from citrine.api.v1.local_auth_list_pb2_grpc import LocalAuthListServiceAsyncStub
-    from citrine.api.v1.meter_values_pb2_grpc import MeterValuesServiceAsyncStub
-    from citrine.api.v1.provisioning_pb2_grpc import ProvisioningServiceAsyncStub
-    from citrine.api.v1.refusals_pb2_grpc import RefusalsServiceAsyncStub
-    from citrine.api.v1.remote_control_pb2_grpc import RemoteControlServiceAsyncStub
-    from citrine.api.v1.reports_pb2_grpc import ReportsServiceAsyncStub
-    from citrine.api.v1.reservation_costs_pb2_grpc import ReservationCostsServiceAsyncStub
-    from citrine.api.v1.reservation_pb2_grpc import ReservationServiceAsyncStub
-    from citrine.api.v1.security_pb2_grpc import SecurityServiceAsyncStub
-    from citrine.api.v1.smart_charging_pb2_grpc import SmartChargingServiceAsyncStub
-    from citrine.api.v1.stations_pb2_grpc import StationsServiceAsyncStub
-    from citrine.api.v1.tariff_and_cost_pb2_grpc import TariffAndCostServiceAsyncStub
-    from citrine.api.v1.tariffs_pb2_grpc import TariffsServiceAsyncStub
-    from citrine.api.v1.tenants_pb2_grpc import TenantsServiceAsyncStub
-    from citrine.api.v1.tokens_pb2_grpc import TokensServiceAsyncStub
-    from citrine.api.v1.transaction_limits_pb2_grpc import TransactionLimitsServiceAsyncStub
-    from citrine.api.v1.transactions_pb2_grpc import TransactionsServiceAsyncStub
+from citrine_sdk.stubs import ATTRIBUTES, Stubs, stub_module, stub_name
 
 __all__ = ["Citrine"]
 
@@ -55,42 +24,12 @@ RequestT = TypeVar("RequestT", bound=Message)
 ResponseT = TypeVar("ResponseT", bound=Message)
 
 
-class Citrine:
+class Citrine(Stubs):
     """A connection to Citrine's API, open between `async with` and its end.
 
     Calls are grpc.aio calls on the stubs: `await citrine.stations.GetStation(GetStationRequest(station_id="CS-1"))`
     returns the message or raises `grpc.aio.AioRpcError`. A unary call without a timeout gets one of 60 seconds.
     """
-
-    authorization: "AuthorizationServiceAsyncStub"
-    availability: "AvailabilityServiceAsyncStub"
-    commands: "CommandsServiceAsyncStub"
-    configurations: "ConfigurationsServiceAsyncStub"
-    connections: "ConnectionsServiceAsyncStub"
-    data_transfer: "DataTransferServiceAsyncStub"
-    diagnostics: "DiagnosticsServiceAsyncStub"
-    display_message: "DisplayMessageServiceAsyncStub"
-    events: "EventsServiceAsyncStub"
-    firmware_campaigns: "FirmwareCampaignsServiceAsyncStub"
-    firmware_management: "FirmwareManagementServiceAsyncStub"
-    keys: "KeysServiceAsyncStub"
-    local_auth_list: "LocalAuthListServiceAsyncStub"
-    meter_values: "MeterValuesServiceAsyncStub"
-    provisioning: "ProvisioningServiceAsyncStub"
-    refusals: "RefusalsServiceAsyncStub"
-    remote_control: "RemoteControlServiceAsyncStub"
-    reports: "ReportsServiceAsyncStub"
-    reservation: "ReservationServiceAsyncStub"
-    reservation_costs: "ReservationCostsServiceAsyncStub"
-    security: "SecurityServiceAsyncStub"
-    smart_charging: "SmartChargingServiceAsyncStub"
-    stations: "StationsServiceAsyncStub"
-    tariff_and_cost: "TariffAndCostServiceAsyncStub"
-    tariffs: "TariffsServiceAsyncStub"
-    tenants: "TenantsServiceAsyncStub"
-    tokens: "TokensServiceAsyncStub"
-    transactions: "TransactionsServiceAsyncStub"
-    transaction_limits: "TransactionLimitsServiceAsyncStub"
 
     def __init__(
         self,
@@ -134,15 +73,14 @@ class Citrine:
             self.__dict__.pop(attribute, None)
         return self
 
-    # To a type checker, the annotations above are all there is.
+    # To a type checker, the annotations of Stubs are all there is.
     if not TYPE_CHECKING:
 
         def __getattr__(self, name: str) -> object:
             """Make a stub when it is first asked for: a program seldom uses more than a few of the services."""
             if name not in ATTRIBUTES or self._stubs_channel is None:
                 raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-            file = importlib.import_module(f"{PACKAGE}.{name}_pb2_grpc")
-            stub = getattr(file, f"{service_name(name)}Stub")(self._stubs_channel)
+            stub = getattr(importlib.import_module(stub_module(name)), stub_name(name))(self._stubs_channel)
             setattr(self, name, stub)
             return stub
 

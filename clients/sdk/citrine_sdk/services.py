@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from google.protobuf.descriptor import Descriptor, ServiceDescriptor
 
 from citrine.api.v1 import access_pb2
-from citrine_sdk.service_names import ATTRIBUTES, PACKAGE
+from citrine_sdk.stubs import ATTRIBUTES, PACKAGE
 
 __all__ = ["SERVICES", "Method", "methods"]
 
