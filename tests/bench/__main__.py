@@ -1,13 +1,17 @@
 """Measure what Citrine costs on SQLite and PostgreSQL, print the report, and write it: `make bench`."""
 
 import argparse
+import asyncio
 import os
 import platform
+import signal
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import psutil
 import uvloop
@@ -100,7 +104,7 @@ def _main(options: argparse.Namespace, groups: list[Group]) -> int:
                 elif options.write:
                     results.write()
                     DOCUMENT.write_text(render(results))
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, asyncio.CancelledError):
             _say("ended; what was measured is here")
             failed.append("the rest")
     print(render(results))
@@ -116,7 +120,7 @@ def _measure(group: Group, bench: Bench, results: Results) -> bool:
     """Measure one group; return whether that went well."""
     began = time.monotonic()
     try:
-        values = uvloop.run(group.run(bench))
+        values = uvloop.run(_run(group, bench))
     except Exception as problem:
         # One that can't be measured is no reason to lose those after it.
         _say(f"          could not be measured: {type(problem).__name__}: {problem}")
@@ -124,6 +128,14 @@ def _measure(group: Group, bench: Bench, results: Results) -> bool:
     day = datetime.now(UTC).date().isoformat()
     results.add(group.name, values, day, _machine(), time.monotonic() - began)
     return True
+
+
+async def _run(group: Group, bench: Bench) -> Mapping[str, Any]:
+    task = asyncio.current_task()
+    assert task is not None
+    # Ctrl-C does this anyway. What was started for the group is ended then.
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    return await group.run(bench)
 
 
 def _machine() -> str:

@@ -110,7 +110,7 @@ async def curve(sut: Sut, stations: int, seconds: float, *, others: bool) -> lis
         others: Measure heartbeats and whole transactions, too.
     """
     points = [await _idle_point(sut, EMPTY, seconds)]
-    await sut.register(stations)
+    await sut.register(stations, passwords=False)
     async with PacedFleet.connected(sut.fleet(stations)) as fleet:
         points.append(await _idle_point(sut, SILENT, seconds))
         for rate in RATES:
@@ -125,7 +125,7 @@ async def curve(sut: Sut, stations: int, seconds: float, *, others: bool) -> lis
 async def few(sut: Sut, seconds: float) -> list[Point]:
     """Measure one station alone, and fifty that send meter values each second."""
     points = []
-    await sut.register(50)
+    await sut.register(50, passwords=False)
     async with PacedFleet.connected(sut.fleet(1)) as fleet:
         points.append(await _idle_point(sut, SILENT, seconds))
         for name, talk in ALONE.items():

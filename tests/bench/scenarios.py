@@ -65,8 +65,8 @@ class Sut:
     profiles: Profiles | None = None
     say: Callable[[str], None] = print
     """Tells what is measured now."""
-    passwords: dict[str, str] = field(default_factory=dict)
-    """Of the stations that are registered."""
+    passwords: dict[str, str | None] = field(default_factory=dict)
+    """Of the stations that are registered; None where one needs none."""
 
     @property
     def pids(self) -> Pids:
@@ -90,10 +90,10 @@ class Sut:
         urls = [f"http://{(await core.ready())['http']}" for core in self.deployment.cores]
         return await asyncio.to_thread(Batches.of, urls)
 
-    async def register(self, stations: int) -> None:
-        """Register that many stations, each with a password."""
+    async def register(self, stations: int, *, passwords: bool = True) -> None:
+        """Register that many stations, with a password each, or without where log-ins are not what is measured."""
         async with self.deployment.client() as citrine:
-            self.passwords.update(await _register(citrine, stations))
+            self.passwords.update(await _register(citrine, stations, passwords))
 
     async def price(self) -> None:
         """Have transactions cost something from now on, energy and time, at a rate that depends on the time of day."""
@@ -163,16 +163,17 @@ async def running(
             yield sut
 
 
-async def _register(citrine: Citrine, stations: int) -> dict[str, str]:
+async def _register(citrine: Citrine, stations: int, with_passwords: bool) -> dict[str, str | None]:
     await citrine.tokens.CreateToken(CreateTokenRequest(token=Token(id_token="C0FFEE01", type="ISO14443")))
-    passwords = {f"SIM-{number:04}": secrets.token_urlsafe(15) for number in range(1, stations + 1)}
+    passwords = {
+        f"SIM-{number:04}": secrets.token_urlsafe(15) if with_passwords else None for number in range(1, stations + 1)
+    }
     limit = asyncio.Semaphore(32)
 
-    async def create(station_id: str, password: str) -> None:
+    async def create(station_id: str, password: str | None) -> None:
+        station = Station(station_id=station_id, allow_no_password=password is None)
         async with limit:
-            await citrine.stations.CreateStation(
-                CreateStationRequest(station=Station(station_id=station_id), password=password)
-            )
+            await citrine.stations.CreateStation(CreateStationRequest(station=station, password=password or ""))
 
     await asyncio.gather(*(create(*item) for item in passwords.items()))
     return passwords
