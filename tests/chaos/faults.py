@@ -122,35 +122,29 @@ def _restarted_database(site: Site, chance: random.Random) -> AbstractAsyncConte
     return _database_stopped(site, signal.SIGINT)
 
 
-@contextlib.asynccontextmanager
-async def _silent(site: Site, chance: random.Random, kind: str) -> AsyncIterator[Harmed]:
-    proxies: list[Proxy] = getattr(site, kind)
-    proxy = chance.choice(proxies)
+HarmProxy = Callable[[Proxy, random.Random], None]
+
+
+def _silence(proxy: Proxy, chance: random.Random) -> None:
     proxy.silence()
-    try:
-        yield site.stations_behind(proxy)
-    finally:
-        proxy.heal()
 
 
-@contextlib.asynccontextmanager
-async def _slow(site: Site, chance: random.Random, kind: str) -> AsyncIterator[Harmed]:
-    proxies: list[Proxy] = getattr(site, kind)
-    proxy = chance.choice(proxies)
+def _slow_down(proxy: Proxy, chance: random.Random) -> None:
     proxy.delay = chance.uniform(0.05, 0.5)
-    try:
-        yield []
-    finally:
-        proxy.heal()
+
+
+def _refuse(proxy: Proxy, chance: random.Random) -> None:
+    proxy.refuse()
 
 
 @contextlib.asynccontextmanager
-async def _cut(site: Site, chance: random.Random, kind: str) -> AsyncIterator[Harmed]:
-    proxies: list[Proxy] = getattr(site, kind)
+async def _broken(
+    site: Site, chance: random.Random, proxies: list[Proxy], harm: HarmProxy, *, cuts_off: bool
+) -> AsyncIterator[Harmed]:
     proxy = chance.choice(proxies)
-    proxy.refuse()
+    harm(proxy, chance)
     try:
-        yield site.stations_behind(proxy)
+        yield site.stations_behind(proxy) if cuts_off else []
     finally:
         proxy.heal()
 
@@ -188,16 +182,22 @@ def _has_disk(site: Site) -> bool:
     return site.disk is not None
 
 
-def _between(name: str, kind: str, can: Callable[[Site], bool] = lambda site: True) -> list[Fault]:
+def _between(
+    name: str, proxies_of: Callable[[Site], list[Proxy]], can: Callable[[Site], bool] = lambda site: True
+) -> list[Fault]:
     """Return the faults of one kind of connection."""
 
-    def bound(harm: Callable[[Site, random.Random, str], AbstractAsyncContextManager[Harmed]]) -> Harm:
-        return lambda site, chance: harm(site, chance, kind)
+    def fault(what: str, harm: HarmProxy, *, cuts_off: bool = True) -> Fault:
+        return Fault(
+            f"{name}: {what}",
+            lambda site, chance: _broken(site, chance, proxies_of(site), harm, cuts_off=cuts_off),
+            can=can,
+        )
 
     return [
-        Fault(f"{name}: nothing arrives", bound(_silent), can=can),
-        Fault(f"{name}: slow", bound(_slow), can=can),
-        Fault(f"{name}: cut", bound(_cut), can=can),
+        fault("nothing arrives", _silence),
+        fault("slow", _slow_down, cuts_off=False),
+        fault("cut", _refuse),
     ]
 
 
@@ -209,9 +209,9 @@ FAULTS = [
     Fault("an edge stands still", _frozen_edge),
     Fault("an edge crashes", _killed_edge),
     Fault("an edge stops in order", _stopped_edge),
-    *_between("stations to an edge", "to_edges"),
-    *_between("an edge to a core", "to_cores"),
-    *_between("a core to the database", "to_database", can=_on_postgres),
+    *_between("stations to an edge", lambda site: site.to_edges),
+    *_between("an edge to a core", lambda site: site.to_cores),
+    *_between("a core to the database", lambda site: site.to_database, can=_on_postgres),
     Fault("the database stands still", _frozen_database, seconds=(3.0, 40.0), can=_on_postgres),
     Fault("the database crashes", _killed_database, seconds=(0.0, 40.0), can=_on_postgres),
     Fault("the database restarts", _restarted_database, seconds=(0.0, 5.0), can=_on_postgres),
