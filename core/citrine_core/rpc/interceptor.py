@@ -3,6 +3,7 @@
 import contextlib
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from types import TracebackType
 from typing import Any, TypeAlias
 
 import grpc
@@ -111,7 +112,7 @@ class _Rpc:
 
     def _refusal(self, error: Exception, started: float) -> Handler:
         async def refuse(requests: AsyncIterator[bytes], context: Context) -> None:
-            await self._fail(context, error, started)
+            await self.fail(context, error, started)
 
         return grpc.stream_unary_rpc_method_handler(refuse)
 
@@ -119,8 +120,7 @@ class _Rpc:
         """Return a handler of one request and one response, of a caller that is admitted."""
 
         async def handle(data: bytes, context: Context) -> Any:
-            started = time.monotonic()
-            try:
+            async with _Ending(self, context):
                 who = current_caller()
                 with self._load.call(who, self._method):
                     try:
@@ -132,12 +132,6 @@ class _Rpc:
                     response = await behavior(request, context)
                     if self._knows_station is not None and who is not None:
                         await refuse_unknown_station(request, response, who.tenant_id, self._knows_station)
-            except Exception as error:
-                await self._fail(context, error, started)
-            except BaseException:
-                self._ended(grpc.StatusCode.CANCELLED, started)
-                raise
-            self._ended(_code_of(context), started)
             return response
 
         return handle
@@ -146,18 +140,11 @@ class _Rpc:
         """Return a handler of one response that reads its requests itself."""
 
         async def handle(requests: AsyncIterator[bytes], context: Context) -> Any:
-            started = time.monotonic()
-            try:
+            async with _Ending(self, context):
                 caller = await self._admit(context)
                 with self._load.call(caller, self._method):
                     request = await self._read(requests, context, caller, streamed)
                     response = await behavior(request, context)
-            except Exception as error:
-                await self._fail(context, error, started)
-            except BaseException:
-                self._ended(grpc.StatusCode.CANCELLED, started)
-                raise
-            self._ended(_code_of(context), started)
             return response
 
         return handle
@@ -166,8 +153,8 @@ class _Rpc:
         """Return a handler of many responses."""
 
         async def handle(requests: AsyncIterator[bytes], context: Context) -> AsyncIterator[Any]:
-            started = checked = time.monotonic()
-            try:
+            checked = time.monotonic()
+            async with _Ending(self, context):
                 caller = await self._admit(context)
                 with self._load.stream(caller, self._method):
                     responses = behavior(await self._read(requests, context, caller, streamed), context)
@@ -181,12 +168,6 @@ class _Rpc:
                                     await self._admit(context)
                                     checked = time.monotonic()
                                 yield response
-            except Exception as error:
-                await self._fail(context, error, started)
-            except BaseException:
-                self._ended(grpc.StatusCode.CANCELLED, started)
-                raise
-            self._ended(_code_of(context), started)
 
         return handle
 
@@ -213,19 +194,40 @@ class _Rpc:
             check_request(request)
         return request
 
-    async def _fail(self, context: Context, error: Exception, started: float) -> None:
+    async def fail(self, context: Context, error: Exception, started: float) -> None:
+        """End an rpc by an error; raises what gRPC ends it by."""
         if isinstance(error, grpc.aio.AbortError):
-            self._ended(_code_of(context), started)
+            self.ended(_code_of(context), started)
             raise error
         failure = failure_of(error, self._method)
-        self._ended(failure.code, started)
+        self.ended(failure.code, started)
         # What the servicer set before, as the id of a command, goes along.
         trailing = tuple(context.trailing_metadata() or ()) + failure.trailing_metadata()
         await context.abort(failure.code, failure.message, trailing)
 
-    def _ended(self, code: grpc.StatusCode, started: float) -> None:
+    def ended(self, code: grpc.StatusCode, started: float) -> None:
+        """Tell that an rpc ended."""
         if self._observe is not None:
             self._observe(self._method, code, time.monotonic() - started)
+
+
+class _Ending:
+    """Ends an rpc as its block does, and tells of it."""
+
+    def __init__(self, rpc: _Rpc, context: Context) -> None:
+        self._rpc = rpc
+        self._context = context
+        self._started = time.monotonic()
+
+    async def __aenter__(self) -> None:
+        pass
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if isinstance(error, Exception):
+            await self._rpc.fail(self._context, error, self._started)
+        self._rpc.ended(grpc.StatusCode.CANCELLED if error is not None else _code_of(self._context), self._started)
 
 
 def _metadata(context: Context) -> Mapping[str, str]:
