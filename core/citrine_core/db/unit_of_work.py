@@ -36,7 +36,21 @@ WriteEvents = Callable[[AsyncSession, Sequence[Event]], Awaitable[None]]
 
 
 class UnitOfWork:
-    """One database transaction. What is not committed when it is left is forgotten."""
+    """One database transaction, and what belongs to it. What is not committed when its block is left is rolled back.
+
+    Invariants:
+
+    - Rows and events of one unit of work are stored together, or none of them.
+    - What is registered by `after_commit` runs once, in order, after a commit that succeeded, and not otherwise. So
+      whatever leaves the process (an answer, a command, a wake-up) is registered there, and a transaction that fails
+      may be run again from its beginning.
+    - The events get their time, their token and their place among others when they are stored, not when they are
+      emitted; those of one unit of work keep their order.
+
+    It belongs to the task that opened it: handlers, repositories and observers that are called within it use its
+    session, one after the other, and neither in tasks of their own nor after its end. They emit and register, and leave
+    the commit to the one who opened it.
+    """
 
     def __init__(self, session: AsyncSession, write_events: WriteEvents, commits: "_Commits") -> None:
         self.session = session
@@ -52,7 +66,11 @@ class UnitOfWork:
         self._events.append(event)
 
     def after_commit(self, callback: Callable[[], None]) -> None:
-        """Have something done once everything is committed, and not otherwise."""
+        """Have something done once everything is committed, and not otherwise.
+
+        Callbacks run on the event loop before `commit` returns. They must not block, can't use this unit of work any
+        more, and may submit, wake and send. An error of one is logged and keeps neither the others nor the commit.
+        """
         self._after_commit.append(callback)
 
     async def stay_alive(self) -> None:
@@ -122,9 +140,11 @@ class _Commits:
 
 
 class UnitOfWorkFactory:
-    """Opens units of work on one database.
+    """Opens units of work on one database, from the event loop's thread, for any number of tasks at a time.
 
-    On SQLite, which has one writer, those that write take turns.
+    On SQLite, which has one writer, those that write take turns, in the order in which they are opened. So a task that
+    has one open must not open another one that writes: on SQLite it would wait for itself, and on PostgreSQL for the
+    rows that the first one has changed. One that reads it may open; it sees what was committed before.
     """
 
     def __init__(self, engine: AsyncEngine, write_events: WriteEvents) -> None:
@@ -167,6 +187,7 @@ class UnitOfWorkFactory:
         Raises:
             DatabaseUnavailable: From the block, when the database and not a statement failed: judged by what its
                 driver raises. What the block raises by itself goes its way.
+            Overloaded: When there is no place (see `limited`); the block is not begun.
         """
         return self._open(read_only)
 

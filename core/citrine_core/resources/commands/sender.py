@@ -59,6 +59,22 @@ SENT_DELAY = 0.25
 class CommandSender:
     """Sends commands by this core's own link to the edge that holds the station.
 
+    Invariants:
+
+    - A command is stored before it is sent, and its end before its caller is told of it.
+    - A command is handed to one edge, for one session (epoch). It goes out a second time only where it is certain that
+      the first one never reached the socket, and its caller lets it wait for the station.
+    - The first end of a command counts. Ends come by the station's lane, where they are stored; whatever else is
+      reported of the same command later changes nothing.
+    - Who waits is told within the timeout, REPORT_TIME and STORE_TIME, whatever becomes of edge, link and database.
+
+    `call`, `send`, `send_native` and `cancel_by_id` may be called by any number of tasks at a time, by servicers and
+    jobs, but not within a unit of work: each opens one that writes (see UnitOfWorkFactory), and waits for the station.
+    Handlers of messages must not wait for them: what a station is to be sent after a message is stored by the handler,
+    and done by a job. Commands to one station wait in its edge for their turn. A caller that is cancelled cancels the
+    command where it was not written; what was written ends by itself and is stored. `deliver` is the queue's, `sent`
+    the link's.
+
     Args:
         core_id: Of this process.
         unit_of_work: Opens transactions.
