@@ -13,6 +13,7 @@ from citrine.edge.v1 import link_pb2 as link
 from citrine.edge.v1.link_pb2_grpc import EdgeLinkServiceStub
 from citrine.events.v1.events_pb2 import Event
 from citrine.ocpp.v2.availability_pb2 import HeartbeatRequest
+from citrine.ocpp.v2.firmware_management_pb2 import FIRMWARE_STATUS_ENUM_IDLE, FirmwareStatusNotificationRequest
 from citrine_core.events import OutboxEvent
 from citrine_core.resources.connections import Connection, Edge
 from citrine_core.resources.stations.models import Station
@@ -35,8 +36,9 @@ async def events(core: RunningCore) -> Sequence[str]:
 
 
 async def settled(session: FakeSession) -> None:
-    """Return once all that the edge said of the station before is stored."""
-    await session.call(HeartbeatRequest())
+    """Return once everything that the edge reported before, on stations of the same lane, is stored."""
+    # Not a heartbeat, which is answered without a lane.
+    await session.call(FirmwareStatusNotificationRequest(status=FIRMWARE_STATUS_ENUM_IDLE))
 
 
 async def age_admissions(core: RunningCore) -> None:
