@@ -1,4 +1,4 @@
-"""Commands: messages that somebody has sent to a station, and what became of them."""
+"""Commands: messages to stations on somebody's behalf, with their life from queued to ended."""
 
 from citrine_core.resources.commands.models import CommandRow
 from citrine_core.resources.commands.queue import CommandQueue

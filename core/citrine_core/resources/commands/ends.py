@@ -1,4 +1,4 @@
-"""What follows the end of a command: its event, and the blocks that want to know of a failure."""
+"""The consequences of the end of a command: its event, and the handlers of failures."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -18,15 +18,15 @@ from citrine_core.resources.commands.repository import StoredCommand
 __all__ = ["CommandEnds"]
 
 ObserveCommand = Callable[[int], None]
-"""Is told of the state of each command that ended."""
+"""Called with the state of each command that ended."""
 
 
 class CommandEnds:
-    """Tells of commands that end, wherever that is found out.
+    """Publishes the ends of commands, wherever they are detected.
 
     Args:
-        registry: Knows the handlers of failures.
-        observe: Is told of each end after its commit.
+        registry: Has the handlers of failures.
+        observe: Called for each end after its commit.
     """
 
     def __init__(self, registry: Registry, observe: ObserveCommand | None = None) -> None:
@@ -48,7 +48,7 @@ class CommandEnds:
         ending: Ending,
         time: datetime,
     ) -> None:
-        """Emit the event of a command that ended without an answer, and tell the blocks, in its transaction."""
+        """Emit the event of a command that ended without an answer, and notify the blocks, in its transaction."""
         self.finished(work, row, ending.state)
         action = ACTIONS.get(row.action)
         routes = () if action is None else self._registry.routes.failures.get(action.request, ())

@@ -11,7 +11,7 @@ __all__ = ["CommandRow"]
 
 
 class CommandRow(Model):
-    """One CSMS-initiated message and what became of it."""
+    """One CSMS-initiated message, with its state."""
 
     __tablename__ = "commands"
     __table_args__ = (
@@ -31,7 +31,7 @@ class CommandRow(Model):
     is_native: Mapped[bool]
     """True: the payload is in the station's own OCPP version."""
     secret_payload: Mapped[str | None] = mapped_column(Text)
-    """JSON to send, where that differs from `payload` and it waits for the station. Forgotten once it is sent."""
+    """JSON to send, if it differs from `payload` and waits for the station. Deleted once it is sent."""
     payload: Mapped[str] = mapped_column(Text)
     """JSON in OCPP spelling, passwords masked."""
     response: Mapped[str | None] = mapped_column(Text)
@@ -41,19 +41,19 @@ class CommandRow(Model):
     requested_by: Mapped[str] = mapped_column(String(255))
     reason: Mapped[str] = mapped_column(String(255), default="")
     timeout: Mapped[int] = mapped_column(Integer)
-    """Milliseconds that the station may take."""
+    """Milliseconds that the station has to answer."""
     when_online: Mapped[bool]
     """True: it waits for a station that is not connected."""
     core_id: Mapped[str | None] = mapped_column(String(36))
-    """Core process that sends it. None: it waits for the station."""
+    """Id of the core that sends it. None: it waits for the station."""
     epoch: Mapped[int | None] = mapped_column(BigInteger)
-    """Session it goes to."""
+    """Epoch of the session that it is sent to."""
     create_time: Mapped[datetime]
     deadline_time: Mapped[datetime | None]
-    """When its core will have finished it; after that the core is gone."""
+    """When its core must have finished it; after that, the core counts as gone."""
     send_time: Mapped[datetime | None]
     finish_time: Mapped[datetime | None]
     expire_time: Mapped[datetime | None]
-    """With when_online: not to be sent after this."""
+    """With when_online: time after which it must not be sent."""
     traceparent: Mapped[str | None] = mapped_column(String(55))
-    """Trace of who asked for it."""
+    """Trace of the request for it."""

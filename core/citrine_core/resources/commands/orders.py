@@ -1,4 +1,4 @@
-"""What is asked of a station, checked before anything is stored."""
+"""Requests for commands, checked before anything is stored."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -13,21 +13,21 @@ from citrine_core.traces import current_trace
 __all__ = ["Order", "Orders"]
 
 LONGEST_TIMEOUT = 600.0
-"""Seconds that a caller may let a station take."""
+"""Longest timeout that a caller may set, in seconds."""
 
 LONGEST_REASON = 255
-"""Characters of a reason."""
+"""Longest reason, in characters."""
 
 WAITING_TIME = timedelta(hours=24)
-"""How long a command waits for an offline station where the caller does not say."""
+"""How long a command waits for an offline station by default."""
 
 DEADLINE_MARGIN = 0.1
-"""Seconds of a call's deadline that are left for our own answer."""
+"""Part of a call's deadline, in seconds, that is reserved for our own answer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """A command as it was asked for, checked."""
+    """A request for a command, checked."""
 
     tenant_id: str
     station_id: str
@@ -43,15 +43,15 @@ class Order:
     expire_time: datetime | None
     payload_field: str = "request"
     traceparent: str = ""
-    """Trace of who asks. Empty: none."""
+    """Trace of the caller. Empty: none."""
 
 
 class Orders:
-    """Checks what callers ask for.
+    """Checks requests for commands.
 
     Args:
         clock: Returns the time now.
-        default_timeout: How long a station may take where the caller does not say.
+        default_timeout: Timeout if the caller sets none.
     """
 
     def __init__(self, clock: Clock, default_timeout: timedelta) -> None:
@@ -67,18 +67,18 @@ class Orders:
         payload_field: str,
         time_left: float | None,
     ) -> Order:
-        """Return what is asked for.
+        """Return the checked order.
 
         Args:
-            who: Who asks.
-            target: Which station, and how.
+            who: The caller.
+            target: The station, and options.
             action: OCPP action.
             payload: In OCPP spelling.
-            payload_field: Field of the caller's request that holds the payload.
+            payload_field: Field of the caller's request with the payload.
             time_left: Seconds until the caller's deadline. None: there is none.
 
         Raises:
-            InvalidArgument: When the target can't be right.
+            InvalidArgument: When the target is invalid.
         """
         if not target.station_id:
             raise InvalidArgument("target.station_id", "must not be empty")

@@ -1,4 +1,4 @@
-"""Commands whose link or edge is gone: they end, or go on by another link, and do not wait for their timeout."""
+"""Orphaned commands, whose link or edge is gone: they end, or continue over another link, before their timeout."""
 
 import asyncio
 from collections import defaultdict
@@ -19,30 +19,30 @@ from citrine_core.resources.connections import current_epochs
 __all__ = ["OrphanedCommands"]
 
 GRACE = 3.0
-"""Seconds for an edge to come back: one whose stream was cut does within one, and then reports the answer."""
+"""Seconds that an edge has to reconnect. After a broken stream it needs less than one, and then reports the answer."""
 
 LOOK_INTERVAL = timedelta(seconds=0.5)
-"""After how long it is looked whether a station has connected anew, as long as commands are under way."""
+"""Interval of the check for newer sessions of stations, while commands are under way."""
 
 SURELY_LISTED = timedelta(seconds=10)
-"""A command that was sent within this time, and that a returning edge does not name, never arrived: what it has ended
-it names for longer."""
+"""A command that was sent within this time, and that a reconnected edge does not list, never arrived: edges list ended
+commands for longer than that."""
 
 _Reason = pb.CommandFailure.Reason
 
 
 class OrphanedCommands:
-    """Ends commands of which no report will come.
+    """Ends commands that no edge will report on.
 
-    What certainly was not written ends as GONE, and waits on where its caller wanted that. What may have been written
-    ends as LOST, and is never sent again. Either is an item in the station's lane, like a report of the edge; the
-    first end of a command counts, so a report that comes after all does no harm.
+    A command that was certainly not written ends as GONE, or waits again if its caller wanted that. A command that may
+    have been written ends as LOST, and is never resent. Either end is an item in the station's lane, like a report of
+    the edge. The first end of a command counts, so a report that arrives later does no harm.
 
     Args:
         unit_of_work: Opens transactions.
         clock: Returns the time now.
         pending: Commands under way.
-        submit: Takes the ends.
+        submit: Queues the ends.
     """
 
     def __init__(
@@ -60,12 +60,12 @@ class OrphanedCommands:
         self.job = Job("commands to stations that connected anew", LOOK_INTERVAL, self.end_superseded)
 
     def link_added(self, link: Link) -> None:
-        """Go on with the commands that an edge which dialled anew has in hand; end those that never reached it."""
+        """Continue the commands that a reconnected edge lists; end those that never reached it."""
         for pending in self._pending:
             if pending.link is link or pending.link.edge_id != link.edge_id:
                 continue
             if link.command_ids is None or pending.command_id in link.command_ids:
-                # None: an edge from before does not say, and may have it.
+                # None: an older edge does not list them, and may have any.
                 pending.link = link
             elif pending.send_time is None and self._clock() - pending.create_time < SURELY_LISTED:
                 self.end(pending, _Reason.REASON_GONE)
@@ -73,7 +73,7 @@ class OrphanedCommands:
                 self.end(pending, _Reason.REASON_LOST)
 
     def link_removed(self, link: Link) -> None:
-        """End at once what was not sent by a link that ended, and soon the rest, unless the edge comes back."""
+        """End at once the commands that a link did not send, and soon the others, unless the edge reconnects."""
         unsent = link.unsent_commands()
         loop = asyncio.get_running_loop()
         for pending in self._pending:
@@ -87,7 +87,7 @@ class OrphanedCommands:
     async def end_superseded(self) -> None:
         """End the commands whose station has a newer session than the one that they were sent to.
 
-        Mostly the edge says so itself; one that is gone, or stands still, does not.
+        Usually the edge reports that itself, unless it is gone or suspended.
         """
         stations: dict[str, set[str]] = defaultdict(set)
         for pending in self._pending:
@@ -103,13 +103,13 @@ class OrphanedCommands:
             if epochs.get(pending.tenant_id, {}).get(pending.station_id, 0) > pending.epoch
         }
         for command_id, pending in superseded.items():
-            # An edge that is linked gets the time to report more exactly how it ended.
+            # A linked edge gets some time to report the exact end.
             if pending.link.ended.is_set() or command_id in self._superseded:
                 self.end(pending, _Reason.REASON_LOST)
         self._superseded = set(superseded)
 
     def end(self, pending: Pending, reason: "_Reason.ValueType") -> None:
-        """Have a command end for a reason, in its station's lane."""
+        """Submit the end of a command, with a reason, to its station's lane."""
         failure = pb.CommandFailure(
             id=pending.command_id,
             session=pb.SessionRef(tenant_id=pending.tenant_id, station_id=pending.station_id, epoch=pending.epoch),

@@ -1,4 +1,4 @@
-"""How commands end: the state that is stored and the error that the caller sees."""
+"""Outcomes of commands: the stored state, and the error for the caller."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -40,20 +40,20 @@ FINAL = frozenset(
         common.COMMAND_STATE_ANSWER_REFUSED,
     }
 )
-"""States that a command does not leave."""
+"""Final states."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How a command without a usable answer ends."""
+    """The end of a command without a valid answer."""
 
     state: "common.CommandState.ValueType"
     end: CommandEnd
-    """What that means for what the station did."""
+    """What the station may have done."""
     code: str
-    """Stored as error_code. Empty for CALLERROR and the like: their own code is."""
+    """Stored as error_code. Empty: the code of the CALLERROR or the like is stored."""
     text: str
-    """Stored as error_description where the edge has none."""
+    """Stored as error_description if the edge sent none."""
 
 
 CANCELLED = Ending(common.COMMAND_STATE_CANCELLED, CommandEnd.WITHDRAWN, "Cancelled", "the command was cancelled")
@@ -105,32 +105,32 @@ _ENDINGS: Mapping[int, Ending] = {
 }
 
 _UNREACHED = frozenset(_ENDINGS[reason].code for reason in (CommandFailure.REASON_GONE, CommandFailure.REASON_LOST))
-"""Codes that say that the station was not there, or not any more."""
+"""Codes of commands whose station was not connected, or no longer."""
 
 
 def ending_of(failure: CommandFailure) -> Ending:
-    """Return how a command ends after a failure, with the code and text to store."""
+    """Return the end of a command by a failure, with the code and text to store."""
     ending = _ENDINGS.get(failure.reason, _ENDINGS[CommandFailure.REASON_UNSPECIFIED])
     text, end = failure.error.description or ending.text, ending.end
     if failure.answered_calls:
         if end is CommandEnd.UNSENDABLE:
-            # A later message can't be sent; the earlier ones were.
+            # A later message can't be sent, although the earlier ones were.
             end = CommandEnd.UNCERTAIN
         text += f" (it is several messages to this station, and {failure.answered_calls} of them were answered before)"
     return Ending(ending.state, end, (ending.code or failure.error.code or "InternalError")[:100], text)
 
 
 def error_of(failure: CommandFailure, field: str) -> CoreError:
-    """Return what the caller of a command is told after a failure.
+    """Return the error for the caller of a command after a failure.
 
     Args:
-        failure: What the edge said.
-        field: Field of the caller's request that holds the payload.
+        failure: The report of the edge.
+        field: Field of the caller's request with the payload.
     """
     ending = ending_of(failure)
     match failure.reason:
         case CommandFailure.REASON_EXPIRED if failure.HasField("error"):
-            # Refused at once, without having waited.
+            # Refused at once, without a wait.
             return Overloaded("commands to this station")
         case CommandFailure.REASON_TIMEOUT | CommandFailure.REASON_EXPIRED:
             return StationTimeout(ending.text)
@@ -149,7 +149,7 @@ def error_of(failure: CommandFailure, field: str) -> CoreError:
 
 
 def stored_error(state: int, code: str, text: str) -> CoreError:
-    """Return what the caller of a command is told that ended elsewhere, by what is stored of its end."""
+    """Return the error for the caller of a command that ended elsewhere, by its stored end."""
     match state:
         case common.COMMAND_STATE_ANSWER_REFUSED:
             return AnswerRefused(code, text)
@@ -164,7 +164,7 @@ def stored_error(state: int, code: str, text: str) -> CoreError:
 
 
 def invalid_payload(field: str, text: str) -> InvalidArgument:
-    """Return the error of a payload, with the path in it where the text begins with one ("/a/0/b: ...")."""
+    """Return the error of a payload, with the path in it if the text begins with one ("/a/0/b: ...")."""
     path, separator, problem = text.partition(": ")
     if separator and path.startswith("/"):
         return InvalidArgument(field + path.rstrip("/").replace("/", "."), problem)

@@ -1,4 +1,4 @@
-"""Commands that this core has sent and not yet seen the end of."""
+"""Pending commands: those that this core sent, and that have not ended yet."""
 
 import asyncio
 from collections.abc import Iterator
@@ -17,11 +17,11 @@ __all__ = ["Outcome", "Pending", "PendingCommands"]
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a command."""
+    """The outcome of a command."""
 
     command: common.Command
     message: Message | None = None
-    """The station's answer, where it is canonical."""
+    """The station's answer, if it is canonical."""
     payload: dict[str, Any] | None = None
     """The station's answer in OCPP spelling."""
     error: CoreError | None = None
@@ -36,13 +36,13 @@ class Pending:
     command_id: str
     epoch: int
     payload_field: str
-    """Field of the caller's request that holds the payload, for errors about it."""
+    """Field of the caller's request with the payload, for errors about it."""
     link: Link
-    """By which it was sent, or is expected to be reported."""
+    """The link by which it was sent, or by which the report is expected."""
     future: asyncio.Future[Outcome]
     create_time: datetime
     send_time: datetime | None = None
-    """When it was written to the socket. None: it was not, as far as we know."""
+    """When it was written to the socket. None: no such report arrived."""
     timers: list[asyncio.TimerHandle] = field(default_factory=list)
 
 
@@ -61,7 +61,7 @@ class PendingCommands:
         return iter(tuple(self._pending.values()))
 
     def add(self, pending: Pending) -> None:
-        """Enter a command before it is sent."""
+        """Add a command before it is sent."""
         self._pending[pending.command_id] = pending
         self._none.clear()
 
@@ -74,7 +74,7 @@ class PendingCommands:
         await self._none.wait()
 
     def resolve(self, command_id: str, outcome: Outcome) -> None:
-        """Tell whoever waits for a command what became of it."""
+        """Pass the outcome of a command to its waiting caller."""
         pending = self._pending.pop(command_id, None)
         if pending is None:
             return

@@ -11,7 +11,7 @@ from citrine.api.v1 import common_pb2 as common
 __all__ = ["from_struct", "json_to_struct", "to_proto"]
 
 _LARGEST_WHOLE = 2.0**53
-"""Up to here a double holds every whole number."""
+"""Largest range of whole numbers that a double represents exactly."""
 
 _TIMES = ("create_time", "send_time", "finish_time", "expire_time")
 
@@ -45,7 +45,7 @@ def json_to_struct(payload: dict[str, Any]) -> Struct:
 
 
 def from_struct(struct: Struct) -> dict[str, Any]:
-    """Return a JSON object, with whole numbers as such: a Struct has only doubles, OCPP tells them apart."""
+    """Return a JSON object with integers restored: a Struct has only doubles, and OCPP distinguishes them."""
     return {name: _plain(value) for name, value in struct.fields.items()}
 
 

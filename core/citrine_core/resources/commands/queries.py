@@ -1,4 +1,4 @@
-"""What other packages may ask about commands."""
+"""Queries into commands for other packages."""
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
@@ -20,11 +20,11 @@ _TABLE = CommandRow.__table__.c
 async def find_answered(
     session: AsyncSession, tenant_id: str, station_ids: Collection[str], action: str, since: datetime, limit: int
 ) -> Sequence[tuple[str, dict[str, Any], dict[str, Any]]]:
-    """Return station, request and answer, in OCPP spelling, of what stations answered to an action; the latest first.
+    """Return station, request and answer, in OCPP spelling, of answered commands of an action, the latest first.
 
     Args:
-        session: Of the database.
-        tenant_id: Of the stations.
+        session: Session of the database.
+        tenant_id: Tenant of the stations.
         station_ids: The stations.
         action: OCPP action, e.g. "RequestStartTransaction".
         since: Only commands that were made after this time.
@@ -36,7 +36,7 @@ async def find_answered(
             _TABLE.tenant_id == tenant_id,
             one_of(session, _TABLE.station_id, station_ids),
             _TABLE.action == action,
-            # What breaks the schema beside it takes nothing from what the station says.
+            # A violation of the schema elsewhere in the answer does not invalidate the status.
             or_(_TABLE.state == COMMAND_STATE_ANSWERED, _TABLE.state == COMMAND_STATE_ANSWER_REFUSED),
             _TABLE.create_time > since,
         )

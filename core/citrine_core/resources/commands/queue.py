@@ -1,4 +1,4 @@
-"""Commands that wait: sent when their station is back, ended when nobody can send them any more."""
+"""Waiting commands: sent when their station connects, ended when they expire or their core is gone."""
 
 import asyncio
 import logging
@@ -20,14 +20,14 @@ __all__ = ["CommandQueue"]
 logger = logging.getLogger(__name__)
 
 SWEEP_INTERVAL = 2.0
-"""Seconds after which expired and abandoned commands are looked for, and waiting ones whose station is back."""
+"""Seconds between sweeps for expired and abandoned commands, and for waiting ones whose station connected."""
 
 MAX_ROWS = 500
-"""Commands ended in one transaction at most."""
+"""Largest number of commands ended in one transaction."""
 
 
 class CommandQueue:
-    """Sends waiting commands, those of one station in order and one after the other."""
+    """Sends waiting commands, those of one station in order and one at a time."""
 
     def __init__(self, unit_of_work: UnitOfWorkFactory, clock: Clock, sender: CommandSender) -> None:
         self._unit_of_work = unit_of_work
@@ -38,16 +38,16 @@ class CommandQueue:
         self._active: set[tuple[str, str]] = set()
 
     async def stations_are_back(self, work: UnitOfWork, tenant_id: str, station_ids: Sequence[str]) -> None:
-        """Once the transaction is committed, send what waits for these stations, where they may be sent something."""
+        """After the commit, send what waits for these stations, if they may receive commands."""
         if station_ids:
             waited_for = await CommandRepository(work.session).stations_waited_for(tenant_id, station_ids)
             for station_id in waited_for:
                 self._wake_after_commit(work, (tenant_id, station_id))
 
     async def forget_station(self, work: UnitOfWork, tenant_id: str, station_id: str) -> None:
-        """Cancel what was not sent to a station that is removed."""
+        """Cancel the unsent commands of a station that is removed."""
         for row in await CommandRepository(work.session).cancel_queued(tenant_id, station_id, self._clock()):
-            # What a core has handed to an edge may be written by now.
+            # A command that a core passed to an edge may be written by now.
             end = CommandEnd.WITHDRAWN if row.core_id is None else CommandEnd.UNCERTAIN
             ending = Ending(common.COMMAND_STATE_CANCELLED, end, row.error_code, row.error_description)
             await self._ends.failed(work, row, ending, row.finish_time)
@@ -61,7 +61,7 @@ class CommandQueue:
                 tasks.create_task(self._send_all(key), name="send waiting commands")
 
     async def sweep(self) -> None:
-        """End what expired or was left by a core that is gone, and look for stations that are back."""
+        """End expired and abandoned commands, and find stations that connected."""
         now = self._clock()
         async with self._unit_of_work(read_only=True) as work:
             repository = CommandRepository(work.session)
@@ -114,7 +114,7 @@ class CommandQueue:
         except CoreError as error:
             logger.warning("waiting commands could not be sent", extra={"station_id": key[1], "problem": str(error)})
         except Exception as error:
-            # Others that wait for their stations' answers must not end with it; the next sweep finds it again.
+            # Deliveries to other stations must not end with it. The next sweep finds it again.
             defect("send waiting commands", error)
         finally:
             self._active.discard(key)
@@ -125,7 +125,7 @@ class CommandQueue:
         if row is None:
             return False
         outcome = await self._sender.deliver(row, row.edge_id, row.open_epoch)
-        # What went back to waiting is not sent again at once: the station is off, and its row does not say so yet.
+        # A command that waits again is not resent at once: the station is disconnected, and its row not updated yet.
         return outcome is not None and outcome.command.state != common.COMMAND_STATE_QUEUED
 
     def _wake_after_commit(self, work: UnitOfWork, key: tuple[str, str]) -> None:

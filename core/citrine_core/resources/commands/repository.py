@@ -45,7 +45,7 @@ class CommandRepository:
         return await find_with_session(self._session, tenant_id, station_id, lock=lock)
 
     async def set_next_password(self, tenant_id: str, station_id: str, password_hash: str) -> None:
-        """Let a station in with a password that it is about to be given, beside the one that it has."""
+        """Accept the password that is about to be sent to a station, besides its present one."""
         await Credentials(self._session).set_next(tenant_id, station_id, password_hash)
 
     async def add(self, row: Mapping[str, Any]) -> None:
@@ -60,9 +60,9 @@ class CommandRepository:
     async def find_for_update(self, tenant_id: str, command_ids: Collection[str]) -> dict[str, StoredCommand]:
         """Return commands of a tenant by id, and lock them against changes by others until the commit.
 
-        Without the lock, two cores that are told how a command ended could each take its own word for the first.
+        Without the lock, two cores that receive different ends of a command could each store its own as the first.
         """
-        # In one order everywhere, so that two that lock can't wait for each other.
+        # Sorted, so that two cores can't deadlock.
         statement = (
             select(_TABLE)
             .where(_TABLE.c.tenant_id == tenant_id, one_of(self._session, _TABLE.c.command_id, command_ids))
@@ -86,7 +86,7 @@ class CommandRepository:
         return await page.read_rows(self._session, query, _TABLE.c.command_id, descending=True)
 
     async def change_all(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Store the changing columns of commands; what is in a final state stays as it is."""
+        """Store the changing columns of commands. Those in a final state are not changed."""
         if rows:
             await (await self._connection()).execute(
                 update(_TABLE)
@@ -101,7 +101,7 @@ class CommandRepository:
             )
 
     async def next_waiting(self, tenant_id: str, station_id: str, now: datetime) -> StoredCommand | None:
-        """Return the oldest command that waits for a station, if it is connected and may be sent it now."""
+        """Return the oldest waiting command of a station, if the station is connected and may receive it."""
         rows = await (await self._connection()).execute(
             select(_TABLE, SESSIONS.c.edge_id, SESSIONS.c.epoch.label("open_epoch"))
             .select_from(_waiting_for_open_station())
@@ -112,7 +112,7 @@ class CommandRepository:
         return rows.one_or_none()
 
     async def stations_to_send_to(self, now: datetime, limit: int) -> Sequence[tuple[str, str]]:
-        """Return tenant and id of stations that are connected while commands wait for them."""
+        """Return tenant and id of connected stations with waiting commands."""
         rows = await (await self._connection()).execute(
             select(_TABLE.c.tenant_id, _TABLE.c.station_id)
             .select_from(_waiting_for_open_station())
@@ -123,7 +123,7 @@ class CommandRepository:
         return [(row.tenant_id, row.station_id) for row in rows]
 
     async def stations_waited_for(self, tenant_id: str, station_ids: Collection[str]) -> Sequence[str]:
-        """Return which of a tenant's stations commands wait for."""
+        """Return those of a tenant's stations that have waiting commands."""
         rows = await (await self._connection()).execute(
             select(_TABLE.c.station_id)
             .where(
@@ -137,13 +137,13 @@ class CommandRepository:
         return [row.station_id for row in rows]
 
     async def claim(self, row: StoredCommand, core_id: str, epoch: int, deadline_time: datetime) -> bool:
-        """Take a waiting command for one core to send; return False where another was quicker."""
+        """Claim a waiting command for one core to send; return False if another core was first."""
         return await self._change_waiting(
             row.tenant_id, row.command_id, core_id=core_id, epoch=epoch, deadline_time=deadline_time
         )
 
     async def cancel_waiting(self, tenant_id: str, command_id: str, now: datetime) -> bool:
-        """Cancel a command that waits for its station; return False where it does not."""
+        """Cancel a command that waits for its station; return False if it does not wait."""
         return await self._change_waiting(
             tenant_id,
             command_id,
@@ -155,7 +155,7 @@ class CommandRepository:
         )
 
     async def cancel_queued(self, tenant_id: str, station_id: str, now: datetime) -> Sequence[StoredCommand]:
-        """Cancel the commands to a station that were not sent, and return them."""
+        """Cancel the unsent commands of a station, and return them."""
         rows = await (await self._connection()).execute(
             update(_TABLE)
             .where(_TABLE.c.tenant_id == tenant_id, _TABLE.c.station_id == station_id, _TABLE.c.state == _QUEUED)
@@ -172,14 +172,14 @@ class CommandRepository:
         return cancelled
 
     async def remove_before(self, time: datetime, limit: int) -> bool:
-        """Forget commands that ended before a time, at most so many; return False where there were none."""
+        """Delete at most so many commands that ended before a time; return False if there were none."""
         key = (_TABLE.c.tenant_id, _TABLE.c.command_id)
         old = select(*key).where(_TABLE.c.finish_time < time).limit(limit)
         result = await (await self._connection()).execute(delete(_TABLE).where(tuple_(*key).in_(old)))
         return result.rowcount > 0
 
     async def expired(self, now: datetime, limit: int) -> Sequence[StoredCommand]:
-        """Return commands whose station did not come back in time."""
+        """Return waiting commands whose station did not connect in time."""
         return await self._select(
             _TABLE.c.state == _QUEUED,
             _TABLE.c.expire_time <= now,
@@ -189,7 +189,7 @@ class CommandRepository:
         )
 
     async def abandoned(self, now: datetime, limit: int) -> Sequence[StoredCommand]:
-        """Return commands that their core would have finished by now."""
+        """Return commands whose core must have finished them by now."""
         return await self._select(
             _TABLE.c.state.in_(_LIVE),
             _TABLE.c.core_id.is_not(None),
@@ -238,6 +238,6 @@ def _sendable(now: datetime) -> ColumnElement[bool]:
         _TABLE.c.core_id.is_(None),
         _TABLE.c.expire_time > now,
         SESSIONS.c.is_open.is_(True),
-        # A station that is pending or rejected is left alone until it is accepted (B02, B03).
+        # A pending or rejected station receives no waiting commands until it is accepted (B02, B03).
         is_accepted(_TABLE.c.tenant_id, _TABLE.c.station_id),
     )

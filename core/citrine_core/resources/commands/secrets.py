@@ -9,10 +9,10 @@ from citrine.ocpp.secrets import mask_secrets
 __all__ = ["MASK", "masked", "new_password"]
 
 MASK = "********"
-"""What stands in the place of a secret text."""
+"""Replacement of a secret text."""
 
 _BASIC_AUTH_PASSWORD = ("securityctrlr", "basicauthpassword")
-"""Component and variable that hold the password of a station (A01); names are case-insensitive."""
+"""Component and variable of the station's password (A01); names are case-insensitive."""
 
 
 def masked(payload: Mapping[str, Any]) -> dict[str, Any]:
@@ -23,7 +23,7 @@ def masked(payload: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def new_password(action: str, payload: Mapping[str, Any]) -> str | None:
-    """Return the password that a command gives to the station for its next connection, or None."""
+    """Return the password that a command sets in the station for its next connection, or None."""
     if action != "SetVariables":
         return None
     values = [entry.get("attributeValue") for entry in _password_settings(payload)]

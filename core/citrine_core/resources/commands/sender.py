@@ -1,4 +1,4 @@
-"""Sends messages to stations on somebody's behalf, and waits for what the stations answer."""
+"""Sends messages to stations on somebody's behalf, and waits for their answers."""
 
 import asyncio
 import logging
@@ -43,21 +43,21 @@ logger = logging.getLogger(__name__)
 Response = TypeVar("Response", bound=Message)
 
 COMMAND_ID = "citrine-command-id"
-"""Trailing metadata key that bears the id of the command, however the call ends."""
+"""Trailing metadata key with the id of the command, however the call ends."""
 
 
 REPORT_TIME = 2.0
-"""Seconds beyond the timeout in which the edge is to report how a command ended."""
+"""Seconds beyond the timeout that the edge has to report how a command ended."""
 
 STORE_TIME = 5.0
-"""Seconds beyond that to store it. After both, any core may conclude that the command's core is gone."""
+"""Further seconds to store it. After both, the command's core counts as gone."""
 
 SENT_DELAY = 0.25
-"""Seconds after which it is stored that a command was sent. The answer mostly comes first and says the same."""
+"""Seconds after which the state SENT is stored. Usually the answer arrives first, and makes that unnecessary."""
 
 
 class CommandSender:
-    """Sends commands by this core's own link to the edge that holds the station.
+    """Sends commands over this core's own link to the edge of the station.
 
     Invariants:
 
@@ -76,16 +76,16 @@ class CommandSender:
     the link's.
 
     Args:
-        core_id: Of this process.
+        core_id: Id of this process.
         unit_of_work: Opens transactions.
         clock: Returns the time now.
-        links: Of this core.
+        links: The links of this core.
         pending: Commands under way, which the commands stage resolves.
-        ends: What follows the end of a command.
+        ends: Publishes the ends of commands.
         orphans: Ends commands whose link is gone.
-        registry: Knows how blocks translate what is sent.
-        submit: Puts a report on a command into its station's lane.
-        default_timeout: How long a station may take where the caller does not say.
+        registry: Has the translations of blocks.
+        submit: Queues a report on a command in its station's lane.
+        default_timeout: Timeout if the caller sets none.
     """
 
     def __init__(
@@ -108,7 +108,7 @@ class CommandSender:
         self._pending = pending
         self._orders = Orders(clock, default_timeout)
         self.ends = ends
-        """What follows the end of a command."""
+        """Publishes the ends of commands."""
         self._submit = submit
         self._orphans = orphans
         self._registry = registry
@@ -118,7 +118,7 @@ class CommandSender:
     ) -> Response:
         """Serve a command rpc: send `request.request` to `request.target` and return the station's answer.
 
-        Cancelling it cancels the command where that has not been written to the socket.
+        Cancellation of the call cancels the command, unless it is already written to the socket.
 
         Raises:
             CoreError: As CommandTarget in the contract says.
@@ -137,7 +137,7 @@ class CommandSender:
         context: "grpc.aio.ServicerContext[Any, Any] | None" = None,
         payload_field: str = "request",
     ) -> tuple[common.Command, Message | None]:
-        """Send a message and return the command and the answer; None where it waits for an offline station.
+        """Send a message; return the command and the answer, or None if it waits for an offline station.
 
         Raises:
             CoreError: As CommandTarget in the contract says.
@@ -171,7 +171,7 @@ class CommandSender:
         return outcome.command, outcome.payload
 
     def sent(self, report: link.CommandSent, reply: Callable[[link.Downstream], None]) -> None:
-        """Note that a command was written to the socket."""
+        """Record that a command was written to the socket."""
         session = report.session
         item = Item(session.tenant_id, session.station_id, report, reply)
         pending = self._pending.get(report.id)
@@ -182,11 +182,11 @@ class CommandSender:
         pending.timers.append(asyncio.get_running_loop().call_later(SENT_DELAY, self._submit, item))
 
     def cancel(self, pending: Pending) -> None:
-        """Have the edge drop a command, if it has not been written."""
+        """Make the edge drop a command, unless it is already written."""
         pending.link.send(link.Downstream(cancel_command=link.CancelCommand(id=pending.command_id)))
 
     async def cancel_by_id(self, tenant_id: str, station_id: str, command_id: str) -> bool:
-        """Have the edge that holds the station drop a command; return False where there is no link to it."""
+        """Make the edge of the station drop a command; return False if there is no link to it."""
         async with self._unit_of_work(read_only=True) as work:
             station = await CommandRepository(work.session).find_station(tenant_id, station_id)
         may_have_session = station is not None and may_be_open(station, self._clock())
@@ -197,12 +197,12 @@ class CommandSender:
         return True
 
     async def deliver(self, row: StoredCommand, edge_id: str, epoch: int) -> Outcome | None:
-        """Send a command that waited for its station; return None where it goes on waiting.
+        """Send a command that waited for its station; return None if it waits again.
 
-        Concurrent calls, of other cores too, send it once.
+        Concurrent calls, also by other cores, send it once.
 
         Raises:
-            DatabaseUnavailable: When it could not be taken.
+            DatabaseUnavailable: When it could not be claimed.
         """
         edge = self._link_to(edge_id)
         if edge is None:
@@ -280,12 +280,12 @@ class CommandSender:
         except TimeoutError:
             raise StationTimeout("the station did not answer in time") from None
         except asyncio.CancelledError:
-            # Nobody waits any more. What was written already ends by itself and is stored.
+            # The caller is gone. A command that is already written ends by itself, and its end is stored.
             self.cancel(pending)
             raise
 
     def _write(self, pending: Pending, command: link.Command) -> None:
-        """Send a command by the edge's link, which may be another one by now, or none."""
+        """Send a command over the edge's present link, which may have changed, or ended."""
         edge = self._links.get(pending.link.edge_id)
         if edge is None:
             self._orphans.end(pending, link.CommandFailure.REASON_GONE)
@@ -294,9 +294,9 @@ class CommandSender:
             edge.send(link.Downstream(command=command))
 
     def _give_up(self, pending: Pending) -> None:
-        """End a command of which the edge reports nothing; its link may be gone.
+        """End a command that the edge does not report on; its link may be gone.
 
-        Where it did not report that it wrote it either, that report may be what got lost.
+        A missing CommandSent does not prove that it was not written: that report may have been lost.
         """
         self.cancel(pending)
         failure = link.CommandFailure(

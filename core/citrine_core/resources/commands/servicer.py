@@ -20,7 +20,7 @@ from citrine_core.services import Services
 __all__ = ["CommandsServicer"]
 
 CANCEL_TIME = 3.0
-"""Seconds in which an edge is to say whether it could still drop a command."""
+"""Seconds that an edge has to report whether it dropped a command."""
 
 CANCEL_POLL = 0.05
 
@@ -105,7 +105,7 @@ class CommandsServicer(CommandsServiceServicer):
         return cancelled
 
     async def _cancel_at_edge(self, row: StoredCommand) -> None:
-        """Have the edge drop the command, and wait until something became of it."""
+        """Make the edge drop the command, and wait for its end."""
         if not await self._commands.cancel_by_id(row.tenant_id, row.station_id, row.command_id):
             return
         deadline = asyncio.get_running_loop().time() + CANCEL_TIME

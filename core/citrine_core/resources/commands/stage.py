@@ -1,4 +1,4 @@
-"""The stage that stores what stations answer to commands, and tells blocks and callers."""
+"""The stage that stores answers of stations to commands, and notifies blocks and callers."""
 
 import logging
 from collections import defaultdict
@@ -34,7 +34,7 @@ Values: TypeAlias = dict[str, Any]
 
 
 class CommandsStage:
-    """What edges report of commands: written to the socket, answered, failed."""
+    """Handles reports of edges on commands: written, answered, or failed."""
 
     kinds = (CommandSent, CommandResult, CommandFailure)
 
@@ -51,19 +51,19 @@ class CommandsStage:
         self._clock = clock
 
     def writes(self, item: Item) -> bool:
-        """Tell that the commands are written."""
+        """Return True: commands are written."""
         return True
 
     def forget_in_outage(self, item: Item) -> bool:
-        """Keep it: the edge does not say it twice."""
+        """Return False: the edge does not resend it."""
         return False
 
     async def run(self, work: UnitOfWork, items: Sequence[Item]) -> None:
-        """Store what was reported; the first end of a command counts."""
+        """Store the reports. The first end of a command counts."""
         await self._run(work, items, notify_blocks=True)
 
     async def poisoned(self, work: UnitOfWork | None, item: Item, error: Exception) -> None:
-        """Store the end without telling the blocks, one of which failed; tell the caller in any case."""
+        """Store the end without the blocks, because one of them failed; notify the caller in any case."""
         if work is not None:
             await self._run(work, [item], notify_blocks=False)
         elif not isinstance(item.content, CommandSent):
@@ -110,7 +110,7 @@ class CommandsStage:
         now = self._clock()
         gone = failure.reason == CommandFailure.REASON_GONE
         if gone and row.when_online and row.expire_time is not None and row.expire_time > now:
-            # It was not written and may wait: the station is off after all.
+            # It was not written, and may wait: the station is disconnected.
             values.update(state=common.COMMAND_STATE_QUEUED, core_id=None, epoch=None, deadline_time=None)
             self._resolve_after_commit(work, Outcome(_shown(row, values)))
             return
@@ -155,7 +155,7 @@ class CommandsStage:
     async def _accept_valid_part(
         self, work: UnitOfWork, row: StoredCommand, failure: CommandFailure, values: Values, notify_blocks: bool
     ) -> None:
-        """Take what is valid of an answer that breaks the schema for what the station says: it may have accepted."""
+        """Process the valid part of an answer that violates the schema: the station may have accepted."""
         message, received = unwrap(failure.answer), _time(failure.time)
         payload = encode(message)
         if notify_blocks:
@@ -174,9 +174,9 @@ class CommandsStage:
         error: CoreError,
         notify_blocks: bool,
     ) -> None:
-        """Store what a station answered before a command failed that is several CALLs to it; the caller gets the error.
+        """Store the answer to the first CALLs of a command that then failed; the caller gets the error.
 
-        Blocks hear of the answer and not of the failure: a command ends once for them, and what the station did counts.
+        Blocks are notified of the answer only: a command ends once for them, and what the station did counts.
         """
         message, received = unwrap(failure.answer), _time(failure.time)
         payload = encode(message)
@@ -207,7 +207,7 @@ class CommandsStage:
             await route.method(work, answered)
 
     def _settle(self, work: UnitOfWork, command_id: str, row: StoredCommand | None) -> None:
-        """Tell whoever still waits for a command how it ended: elsewhere, or here by a commit we did not hear of."""
+        """Notify the waiting caller of a command that ended elsewhere, or here by a commit without confirmation."""
         if row is None:
             outcome = Outcome(common.Command(id=command_id), error=NotFound("command", command_id))
         elif row.state == common.COMMAND_STATE_ANSWERED:
@@ -223,7 +223,7 @@ class CommandsStage:
 
 
 def _said(failure: CommandFailure) -> dict[str, Any] | None:
-    """Return the answer that breaks the schema, as the station sent it; None where it is no JSON object."""
+    """Return the answer that violates the schema, as the station sent it; None if it is not a JSON object."""
     said = orjson.loads(failure.answer_json) if failure.answer_json else None
     return said if isinstance(said, dict) else None
 
