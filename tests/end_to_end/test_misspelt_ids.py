@@ -60,6 +60,10 @@ CASES = [
     ("configuration show sites", "configuration sites does not exist; did you mean site?"),
     ("tolerance remove acne", "tolerance rule acne does not exist; did you mean acme?"),
     ("--tenant dmeo station list", "tenant dmeo does not exist; did you mean demo?"),
+    (
+        "--tenant production station list",
+        "tenant production does not exist; --tenant or CITRINE_TENANT names one of: default, demo",
+    ),
     ("events --station DEPOT_1", "station DEPOT_1 does not exist; did you mean DEPOT-1 or DEPOT-2?"),
     ("key show cosnole", "key cosnole does not exist; did you mean console?"),
     ("key revoke cosnole", "key cosnole does not exist; did you mean console?"),

@@ -22,6 +22,9 @@ SECONDS = 2.0
 NAMED = 3
 """Ids that are named."""
 
+FEW = 10
+"""Tenants that are named where none is like the one that is not there."""
+
 CLOSE = 0.7
 """How alike two ids are at least, from 0 to 1."""
 
@@ -49,7 +52,11 @@ async def with_near_ids(citrine: Citrine, said: str, error: grpc.aio.AioRpcError
     missing = (error.kind, error.name) if isinstance(error, NotThere) else missing_resource(error)
     if missing is None:
         return said
-    found = await near_ids_of(citrine, *missing)
+    ids = await _ids_of(citrine, *missing)
+    found = _closest(missing[1], ids) if missing[1] not in ids else []
+    if not found and missing[0] == "tenant" and 0 < len(ids) <= FEW:
+        # It may stand in a variable, where nobody looks for it.
+        return f"{said}; --tenant or CITRINE_TENANT names one of: {', '.join(sorted(ids))}"
     if not found:
         return said
     *others, last = found
@@ -64,15 +71,19 @@ async def near_ids_of(citrine: Citrine, kind: str, name: str) -> list[str]:
         kind: As the core calls it: "station".
         name: Which there is not.
     """
+    ids = await _ids_of(citrine, kind, name)
+    return [] if name in ids else _closest(name, ids)
+
+
+async def _ids_of(citrine: Citrine, kind: str, name: str) -> list[str]:
     where = _LISTS.get("station" if kind.endswith("of station") else kind)
     if where is None or not name:
         return []
-    ids: list[str] = []
     # An error is about to be said: what goes wrong with this is no other one.
     with contextlib.suppress(grpc.aio.AioRpcError, TimeoutError):
         async with asyncio.timeout(SECONDS):
-            ids = await _ids(citrine, *where, name)
-    return [] if name in ids else _closest(name, ids)
+            return await _ids(citrine, *where, name)
+    return []
 
 
 async def _ids(citrine: Citrine, service: str, rpc: str, fields: str, name: str) -> list[str]:
@@ -98,7 +109,7 @@ def _closest(name: str, ids: list[str]) -> list[str]:
 
     # Upper and lower case are what is confused first.
     spelt: dict[str, list[str]] = {}
-    for one in ids:
+    for one in dict.fromkeys(ids):
         spelt.setdefault(one.lower(), []).append(one)
     found = get_close_matches(name.lower(), spelt, n=NAMED, cutoff=CLOSE)
     return sorted(one for word in found for one in spelt[word])[:NAMED]

@@ -8,6 +8,7 @@ import pytest
 from google.protobuf.empty_pb2 import Empty
 
 from citrine.api.v1.events_pb2 import SubscribeRequest, SubscribeResponse
+from citrine.api.v1.stations_pb2 import CreateStationResponse, Station, StationAddress
 from citrine.api.v1.transactions_pb2 import (
     GetTransactionRequest,
     ListTransactionEventsResponse,
@@ -16,6 +17,7 @@ from citrine.api.v1.transactions_pb2 import (
 )
 from citrine.events.v1.events_pb2 import Event, TransactionSummary, TransactionUpdated
 from citrine.ocpp.v2.transactions_pb2 import CHARGING_STATE_ENUM_CHARGING
+from tests.clients.cli.conftest import Cli
 from tests.clients.scripted_core import ScriptedCore
 from tests.support.terminal import OnTerminal, on_terminal
 
@@ -147,6 +149,26 @@ def test_an_error_is_broken_between_words(core: ScriptedCore, tmp_path: Path) ->
     assert all(line.startswith("    ") for line in lines[1:])
     said = " ".join(lines)
     assert all(one in said for one in ids)
+
+
+@pytest.mark.parametrize("columns", [60, 80, 200])
+def test_what_to_set_in_a_station_is_whole_on_any_terminal(
+    core: ScriptedCore, citrine: Cli, tmp_path: Path, columns: int
+) -> None:
+    address = StationAddress(urls=["ws://csms.example:9000/acme/CS-1"], username="CS-1")
+    station = Station(station_id="CS-1", tenant_id="acme")
+    created = CreateStationResponse(station=station, generated_password="correct-horse-battery", address=address)
+    core.on("CreateStation", created)
+    words = ("--tenant", "acme", "station", "add", "CS-1")
+    whole = citrine(*words)
+
+    ran = on_terminal(
+        *words, columns=columns, directory=tmp_path, CITRINE_CORE=core.address, CITRINE_KEY="secret", NO_COLOR="1"
+    )
+
+    assert ran.text.split() == whole.out.split()
+    assert max(map(len, ran.lines)) <= columns
+    assert len(whole.lines) == 7
 
 
 @pytest.mark.parametrize("columns", [80, 120])

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.screen import Terminal
+from tests.support.terminal import on_terminal
 
 CITRINE = Path(sys.executable).parent / "citrine"
 LISTEN = [
@@ -64,6 +65,10 @@ def test_the_head_stays_and_is_printed_again_elsewhere(terminal: Terminal, tmp_p
     assert (again.returncode, again.stderr) == (0, "")
     assert len(re.findall(r"ws://127\.0\.0\.1:\d+/demo/DEMO-\d  password \S+", again.stdout)) == 3
     assert "token      DEADBEEF" in again.stdout
+    seen = on_terminal("up", "--show", directory=tmp_path)
+    assert max(map(len, seen.lines)) <= 80
+    # Nothing is broken but between two words.
+    assert seen.text.split() == again.stdout.split()
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     assert ELSEWHERE in show(elsewhere).stderr
