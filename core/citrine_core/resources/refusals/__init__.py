@@ -1,7 +1,7 @@
 """Refusals: which messages of stations were refused or dropped, and what operators tolerate.
 
-Edges count what they refuse and report it now and then; what the core refuses goes through them, too. Other packages
-ask for summaries by `queries`.
+Edges count refusals and report them periodically; refusals of the core pass through the edges as well. Other packages
+read summaries by `queries`.
 """
 
 from functools import partial
@@ -31,12 +31,12 @@ __all__ = [
 
 
 async def forget_refusals(work: UnitOfWork, tenant_id: str, station_id: str) -> None:
-    """Remove what is stored of a station."""
+    """Remove the refusals of a station."""
     await RefusalRepository(work.session).forget(tenant_id, station_id)
 
 
 def block(services: Services, links: LinkRegistry) -> Block:
-    """Return the resource, put together in the form of a block."""
+    """Return the resource, composed in the form of a block."""
     jobs = RefusalJobs(services, lambda: links)
     servicer = RefusalsServicer(services, jobs.announcing.wake)
     return Block(

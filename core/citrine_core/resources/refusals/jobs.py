@@ -1,4 +1,4 @@
-"""What happens to refusals by itself: old ones are forgotten, and edges are told what is tolerated."""
+"""Jobs of refusals: retention, and the announcement of tolerance rules to edges."""
 
 from collections.abc import Callable, Iterable
 from datetime import timedelta
@@ -13,17 +13,17 @@ from citrine_core.services import Services
 __all__ = ["RefusalJobs"]
 
 RETENTION_INTERVAL = timedelta(hours=1)
-"""Time from one look for refusals to forget to the next."""
+"""Interval of the job that deletes old refusals."""
 
 ANNOUNCE_INTERVAL = timedelta(seconds=10)
-"""Time after which a rule that another core took is told to the edges at the latest."""
+"""Longest time until a rule that was set at another core is announced to the edges."""
 
 MAX_ROWS = 500
-"""Rows that are removed in one transaction at most."""
+"""Largest number of rows removed in one transaction."""
 
 
 class RefusalJobs:
-    """Forgets what happened long ago, and tells the edges of this core the rules: all, whenever they are others."""
+    """Deletes old refusals, and announces all tolerance rules to the edges of this core whenever they change."""
 
     def __init__(self, services: Services, links: Callable[[], Iterable[Link]]) -> None:
         self._unit_of_work = services.unit_of_work
@@ -32,20 +32,20 @@ class RefusalJobs:
         self._links = links
         self._sent: dict[str, bytes] = {}
         self.announcing = Job("tolerance rules for edges", ANNOUNCE_INTERVAL, self.announce)
-        """To be woken where a rule was set or removed, or a link is new."""
+        """To be woken when a rule was set or removed, or a link was added."""
 
     @property
     def jobs(self) -> list[Job]:
-        """What is to be run."""
+        """The jobs to run."""
         return [Job("refusals to forget", RETENTION_INTERVAL, self.forget), self.announcing]
 
     def linked(self, link: Link) -> None:
-        """Tell a new link the rules as soon as they are read."""
+        """Announce the rules to a new link as soon as they are read."""
         self._sent.pop(link.edge_id, None)
         self.announcing.wake()
 
     async def announce(self) -> None:
-        """Tell every edge the rules that does not know them."""
+        """Announce the rules to every edge that does not have them."""
         links = list(self._links())
         if not links:
             return
@@ -59,7 +59,7 @@ class RefusalJobs:
         self._sent = {link.edge_id: content for link in links}
 
     async def forget(self) -> None:
-        """Remove what did not happen for as long as it is kept."""
+        """Delete refusals without an occurrence within the retention."""
         if self._retention is None:
             return
         before, found = self._clock() - self._retention, True

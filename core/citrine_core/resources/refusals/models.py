@@ -1,4 +1,4 @@
-"""Tables of what was refused of stations' messages, and of what operators tolerate."""
+"""Tables of refusals and of tolerance rules."""
 
 from datetime import datetime
 
@@ -11,7 +11,7 @@ __all__ = ["RefusalRow", "ToleranceRuleRow"]
 
 
 class RefusalRow(Model):
-    """Messages of a station that are alike, and that were refused, dropped, mended or tolerated."""
+    """Similar messages of a station that were refused, dropped, mended, tolerated or delayed, counted."""
 
     __tablename__ = "refusals"
     __table_args__ = (Index(None, "tenant_id", "last_time"), Index(None, "last_time"))
@@ -25,18 +25,18 @@ class RefusalRow(Model):
     code: Mapped[str] = mapped_column(String(50), primary_key=True)
     path: Mapped[str] = mapped_column(String(200), primary_key=True)
     rule_id: Mapped[str] = mapped_column(String(50), primary_key=True)
-    """Tolerance rule that let it pass. Empty: none."""
+    """Tolerance rule that accepted it. Empty: none."""
     description: Mapped[str] = mapped_column(String(255))
-    """What was wrong with the latest."""
+    """The problem of the latest message."""
     count: Mapped[int] = mapped_column(BigInteger)
     first_time: Mapped[datetime]
     last_time: Mapped[datetime]
     last_frame: Mapped[str] = mapped_column(Text)
-    """The latest as text, secrets masked, cut."""
+    """The latest message as text, with secrets masked, and cut."""
 
 
 class ToleranceRuleRow(Model):
-    """What an operator lets stations of a vendor or model do against the schema."""
+    """A violation of the schema that an operator tolerates from stations of a vendor or model."""
 
     __tablename__ = "tolerance_rules"
 

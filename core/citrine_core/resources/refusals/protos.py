@@ -1,4 +1,4 @@
-"""Refusals and tolerance rules as the API and the edges see them."""
+"""Conversion of refusals and tolerance rules to messages of the API and the link."""
 
 from citrine.api.v1 import refusals_pb2 as pb
 from citrine.edge.v1 import link_pb2 as link
@@ -42,7 +42,7 @@ def rule_to_proto(row: ToleranceRuleRow) -> pb.ToleranceRule:
 
 
 def rule_to_link(row: ToleranceRuleRow) -> link.ToleranceRule:
-    """Return a rule as edges are told; the kinds have the same numbers."""
+    """Return a rule as a message of the link. The kinds have the same numbers."""
     return link.ToleranceRule(
         tenant_id=row.tenant_id,
         rule_id=row.rule_id,

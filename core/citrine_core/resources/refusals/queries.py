@@ -1,4 +1,4 @@
-"""What others may ask of the refusals: what an operator should know first of a station."""
+"""Queries into refusals for other packages: the most important refusal of a station."""
 
 from collections.abc import Collection
 
@@ -17,7 +17,7 @@ __all__ = ["find_summaries"]
 async def find_summaries(
     session: AsyncSession, tenant_id: str, station_ids: Collection[str]
 ) -> dict[str, pb.RefusalSummary]:
-    """Return what was refused or dropped of stations; nothing for one of which nothing was."""
+    """Return the summaries of refused and dropped messages, by station; stations without any are omitted."""
     gravity = case(
         (RefusalRow.action == "BootNotification", 0),
         (and_(RefusalRow.action == "TransactionEvent", RefusalRow.event_type == "Ended"), 1),
@@ -26,7 +26,7 @@ async def find_summaries(
     )
     place = func.row_number().over(partition_by=RefusalRow.station_id, order_by=(gravity, RefusalRow.last_time.desc()))
     total = func.sum(RefusalRow.count).over(partition_by=RefusalRow.station_id)
-    # Boots that are refused for four reasons are four rows, and one fact.
+    # Boots that are refused for four reasons are four rows, but one fact.
     kind = (RefusalRow.station_id, RefusalRow.action, RefusalRow.event_type)
     alike = func.sum(RefusalRow.count).over(partition_by=kind)
     ranked = (

@@ -1,4 +1,4 @@
-"""Queries of what was refused, and of what is tolerated."""
+"""Queries of refusals and of tolerance rules."""
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
@@ -24,13 +24,13 @@ _KEY = ("station_id", "outcome", "action", "event_type", "code", "path", "rule_i
 
 
 class RefusalRepository:
-    """What was refused of messages of stations."""
+    """Refusals of messages of stations."""
 
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
 
     async def find_all(self, tenant_id: str, keys: Collection[RefusalKey]) -> dict[RefusalKey, tuple[int, datetime]]:
-        """Return count and last time of what is stored of these."""
+        """Return count and last time of those that are stored."""
         columns = tuple(_TABLE.c[name] for name in _KEY)
         rows = await self._session.execute(
             select(*columns, _TABLE.c.count, _TABLE.c.last_time).where(
@@ -40,7 +40,7 @@ class RefusalRepository:
         return {(row[0], row[1], row[2], row[3], row[4], row[5], row[6]): (row[7], row[8]) for row in rows}
 
     async def counts_of(self, tenant_id: str, station_ids: Collection[str]) -> dict[str, int]:
-        """Return how many rows stations have."""
+        """Return the number of rows of each station."""
         columns = _TABLE.c
         rows = await self._session.execute(
             select(columns.station_id, func.count())
@@ -50,7 +50,7 @@ class RefusalRepository:
         return {row[0]: row[1] for row in rows}
 
     async def add_all(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Store rows of different keys; to what is stored of a key the count is added, the latest replaces the rest."""
+        """Upsert rows with distinct keys: the count is added to the stored one, the rest is replaced."""
         if not rows:
             return
         statement = insert_statement(self._session, _TABLE)
@@ -62,7 +62,7 @@ class RefusalRepository:
                 **{name: new[name] for name in ("description", "last_time", "last_frame")},
             },
         )
-        # In one order everywhere, so that two cores don't wait for each other.
+        # Sorted, so that two cores can't deadlock.
         ordered = sorted(rows, key=lambda row: (row["tenant_id"], *(row[name] for name in _KEY)))
         await (await self._session.connection()).execute(statement, [dict(row) for row in ordered])
 
@@ -90,13 +90,13 @@ class RefusalRepository:
         return await page.read(self._session, query, *key, descending=True)
 
     async def forget(self, tenant_id: str, station_id: str) -> None:
-        """Remove what is stored of a station."""
+        """Remove the refusals of a station."""
         await self._session.execute(
             delete(RefusalRow).where(RefusalRow.tenant_id == tenant_id, RefusalRow.station_id == station_id)
         )
 
     async def remove_before(self, time: datetime, limit: int) -> bool:
-        """Forget what did not happen since a time, at most so many rows; return False where there were none."""
+        """Delete at most so many rows without an occurrence since a time; return False if there were none."""
         key = _TABLE.primary_key.columns
         old = select(*key).where(_TABLE.c.last_time < time).limit(limit)
         result = await (await self._session.connection()).execute(delete(_TABLE).where(tuple_(*key).in_(old)))
@@ -104,7 +104,7 @@ class RefusalRepository:
 
 
 class ToleranceRepository:
-    """What operators tolerate."""
+    """Tolerance rules of operators."""
 
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
@@ -132,7 +132,7 @@ class ToleranceRepository:
         return await self._session.scalar(query) or 0
 
     async def find(self, tenant_id: str, rule_id: str) -> ToleranceRuleRow | None:
-        """Return a rule, or None; nobody else changes it before the commit."""
+        """Return a rule, locked until the commit, or None."""
         return await self._session.get(ToleranceRuleRow, (tenant_id, rule_id), with_for_update=True)
 
     def add(self, rule: ToleranceRuleRow) -> None:

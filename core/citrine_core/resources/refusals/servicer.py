@@ -1,4 +1,4 @@
-"""RefusalsService: what was refused of stations' messages, and what operators tolerate."""
+"""RefusalsService: refused messages of stations, and tolerance rules."""
 
 import re
 from collections.abc import Callable
@@ -24,13 +24,13 @@ DEFAULT_ACTIONS = ("MeterValues", "TransactionEvent")
 """Actions of a rule that names none."""
 
 MAX_RULES = 200
-"""Rules of one tenant; edges hold them all."""
+"""Largest number of rules of one tenant. Every edge has all rules in memory."""
 
 _RULE_ID = re.compile(r"[A-Za-z0-9_.-]{1,50}")
 
 
 class RefusalsServicer(RefusalsServiceServicer):
-    """Refusals and tolerance rules as the API shows them."""
+    """Serves refusals and tolerance rules."""
 
     def __init__(self, services: Services, announce: Callable[[], None]) -> None:
         self._unit_of_work = services.unit_of_work

@@ -1,4 +1,4 @@
-"""The stage that stores what edges refused, and tells of it."""
+"""The stage that stores refusals of edges, and publishes new ones."""
 
 import logging
 from collections import defaultdict
@@ -23,10 +23,10 @@ __all__ = ["RefusalsStage"]
 logger = logging.getLogger(__name__)
 
 MAX_PER_STATION = 100
-"""Rows of one station; what differs from all of them is counted with the others of its outcome."""
+"""Largest number of rows of one station; further kinds are counted together, by outcome."""
 
 REMINDED = timedelta(hours=1)
-"""After so long without one, the next is told again by an event."""
+"""Time without an occurrence after which the next one is published by an event again."""
 
 _OTHERS = "*"
 
@@ -39,13 +39,13 @@ _REPORTS: Mapping[str, "reports_pb2.ReportKind.ValueType"] = {
 }
 
 ObserveRefusals = Callable[[str, str, int], None]
-"""Is told of an outcome, a code, and how many messages had them."""
+"""Called with an outcome, a code, and the number of messages."""
 
 Rows: TypeAlias = dict[RefusalKey, dict[str, Any]]
 
 
 class RefusalsStage:
-    """What edges report as refused, dropped, mended or tolerated: counted by station, and told once."""
+    """Handles refusals reported by edges: counted by station, and published once."""
 
     kinds = (link.Refusals,)
 
@@ -54,15 +54,15 @@ class RefusalsStage:
         self._observe = observe
 
     def writes(self, item: Item) -> bool:
-        """Tell that the counts are written."""
+        """Return True: counts are written."""
         return True
 
     def forget_in_outage(self, item: Item) -> bool:
-        """Keep it: the edge does not say it twice."""
+        """Return False: the edge does not resend it."""
         return False
 
     async def run(self, work: UnitOfWork, items: Sequence[Item]) -> None:
-        """Store what was reported, in a handful of statements for each tenant."""
+        """Store the reports, by a handful of statements for each tenant."""
         by_tenant: dict[str, list[Item]] = defaultdict(list)
         for item in items:
             by_tenant[item.tenant_id].append(item)
@@ -70,11 +70,11 @@ class RefusalsStage:
             await self._of_tenant(work, tenant_id, group)
 
     async def poisoned(self, work: UnitOfWork | None, item: Item, error: Exception) -> None:
-        """Leave it: what goes on is reported again."""
+        """Drop it: further occurrences are reported again."""
 
     async def _of_tenant(self, work: UnitOfWork, tenant_id: str, items: Sequence[Item]) -> None:
         repository = RefusalRepository(work.session)
-        # One that was deleted in between must leave nothing to the next of its name.
+        # A station that was deleted meanwhile must leave nothing to the next one with its id.
         stations = await StationRepository(work.session).ids_among(tenant_id, {item.station_id for item in items})
         rows = _rows(tenant_id, [item for item in items if item.station_id in stations])
         known = await repository.find_all(tenant_id, list(rows))
@@ -131,7 +131,7 @@ def _row(tenant_id: str, station_id: str, refusal: link.Refusal) -> dict[str, An
 
 
 def _add(rows: Rows, key: RefusalKey, row: dict[str, Any]) -> None:
-    """Add a row to those of a batch, which have one of a key."""
+    """Merge a row into those of a batch, which have one per key."""
     other = rows.get(key)
     if other is not None:
         row["count"] += other["count"]
@@ -140,7 +140,7 @@ def _add(rows: Rows, key: RefusalKey, row: dict[str, Any]) -> None:
 
 
 def _limited(rows: Rows, known: Mapping[RefusalKey, object], counts: Mapping[str, int]) -> Rows:
-    """Return the rows, with those that are too many of a station as its others."""
+    """Return the rows, with those above the limit of a station merged into one per outcome."""
     left = {station_id: MAX_PER_STATION - count for station_id, count in counts.items()}
     limited: Rows = {}
     for key, row in rows.items():

@@ -1,7 +1,7 @@
 """Reports: every request that a station answers in several messages is an object that one can wait for and read.
 
-Blocks ask for them by `ReportRequests`, tell by `report_answered` and `report_failed` how the request ended, and
-hand over by `store_parts` what arrives.
+Blocks request reports by `ReportRequests`, report the end of a request by `report_answered` and `report_failed`, and
+store arriving parts by `store_parts`.
 """
 
 from functools import partial
@@ -46,7 +46,7 @@ async def forget_reports(work: UnitOfWork, tenant_id: str, station_id: str) -> N
 
 
 def block(services: Services, feed: EventFeed) -> Block:
-    """Return the resource, put together in the form of a block."""
+    """Return the resource, composed in the form of a block."""
     servicer = ReportsServicer(services, feed)
     return Block(
         "reports",

@@ -1,4 +1,4 @@
-"""What happens to reports by itself: they expire, and are forgotten."""
+"""Jobs of reports: expiry and retention."""
 
 from datetime import timedelta
 
@@ -11,23 +11,23 @@ from citrine_core.services import Services
 __all__ = ["ReportExpiry"]
 
 EXPIRY_INTERVAL = timedelta(seconds=10)
-"""Time from one look for reports that expired to the next."""
+"""Interval of the job that ends expired reports."""
 
 RETENTION_INTERVAL = timedelta(hours=1)
-"""Time from one look for reports to forget to the next."""
+"""Interval of the job that deletes old reports."""
 
 GAP_TIME = timedelta(seconds=60)
-"""How long missing parts are waited for once the last one and nothing after it came."""
+"""How long a report waits for missing parts after the last part that arrived."""
 
 LOG_TIME = timedelta(hours=24)
-"""How long the next status of an upload is waited for: a log is told of when its upload begins and when it ends."""
+"""How long a log waits for the next status of its upload, which is reported when it begins and when it ends."""
 
 MAX_RUNS = 200
-"""Reports that are changed or removed in one transaction at most."""
+"""Largest number of reports changed or removed in one transaction."""
 
 
 class ReportExpiry:
-    """Ends reports of which nothing more comes, and removes old ones; several cores may do so."""
+    """Ends reports that wait for too long, and removes old ones. Several cores may run it."""
 
     def __init__(self, services: Services) -> None:
         self._unit_of_work = services.unit_of_work
@@ -37,19 +37,19 @@ class ReportExpiry:
 
     @property
     def jobs(self) -> list[Job]:
-        """What is to be run."""
+        """The jobs to run."""
         return [
             Job("reports that expire", EXPIRY_INTERVAL, self.expire),
             Job("reports to forget", RETENTION_INTERVAL, self.forget),
         ]
 
     async def expire(self) -> None:
-        """End every report of which nothing was heard for too long; one with a gap keeps its state."""
+        """End every report that was silent for too long. A report with a gap remains in its state."""
         while await self._expire_some():
             pass
 
     async def forget(self) -> None:
-        """Remove reports that are older than they are kept."""
+        """Remove reports that are older than the retention."""
         if self._retention is None:
             return
         before = self._clock() - self._retention
@@ -63,14 +63,14 @@ class ReportExpiry:
         now = self._clock()
         silent = silent_since(now - min(GAP_TIME, self._timeout), now - LOG_TIME, now - self._timeout)
         async with self._unit_of_work(read_only=True) as work:
-            # Looked for before it is a writer's turn: mostly there is none.
+            # Queried without a writing transaction first, because usually there is none.
             if not await ReportRepository(work.session).find_silent(silent, 1):
                 return False
         async with self._unit_of_work() as work:
             runs = await ReportRepository(work.session).find_silent(silent, MAX_RUNS)
             for run in runs:
                 if run.state == pb.REPORT_STATE_GAP:
-                    # Told when the last part came.
+                    # The event was emitted when the last part arrived.
                     run.finish_time = now
                 else:
                     run.problem = "nothing more came of it in time"

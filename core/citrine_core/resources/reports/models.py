@@ -11,7 +11,7 @@ __all__ = ["ReportPart", "ReportRun"]
 
 
 class ReportRun(Model):
-    """A request that a station answers in several messages: what was asked for, and what arrived of it."""
+    """A request that a station answers in several messages, and the progress of its parts."""
 
     __tablename__ = "report_runs"
     __table_args__ = (
@@ -32,11 +32,11 @@ class ReportRun(Model):
     problem: Mapped[str] = mapped_column(String(255), default="")
     """What went wrong. Empty: nothing did."""
     command_id: Mapped[str | None] = mapped_column(String(36))
-    """Command that asked for it. None: none, or it has not ended."""
+    """Id of the command that requested it. None: none, or it has not ended."""
     create_time: Mapped[datetime]
-    """When we first heard of it."""
+    """When it was created."""
     request_time: Mapped[datetime | None]
-    """When it was asked for, or when the station agreed to send it. None: nobody asked, as far as we know."""
+    """When it was requested, or when the station agreed to send it. None: no request is known."""
     answer_time: Mapped[datetime | None]
     """When the station answered the request."""
     start_time: Mapped[datetime | None]
@@ -44,20 +44,20 @@ class ReportRun(Model):
     update_time: Mapped[datetime | None]
     """When the latest part arrived."""
     finish_time: Mapped[datetime | None]
-    """When nothing more was expected of it. None: something is."""
+    """When it ended. None: more is expected."""
     active_time: Mapped[datetime]
-    """When something was heard of it last; what waits for an answer counts from when that must be there."""
+    """Time of its last activity; while it waits for an answer, the time at which the answer is due."""
     parts: Mapped[int] = mapped_column(Integer, default=0)
-    """How many different parts arrived."""
+    """Number of distinct parts that arrived."""
     items: Mapped[int] = mapped_column(Integer, default=0)
-    """How many variables, monitors or the like these brought."""
+    """Number of variables, monitors or the like in them."""
     last_seq_no: Mapped[int | None] = mapped_column(Integer)
     """Number of the part that said it is the last. None: it has not arrived."""
     is_whole: Mapped[bool] = mapped_column(default=False, server_default=false())
-    """True: it tells all that there is of its kind, so that what it does not tell is no more."""
+    """True: it is exhaustive for its kind, so that anything that it does not contain no longer exists."""
 
     refused_parts: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
-    """How many parts we refused: without them it can't be complete."""
+    """Number of parts that were refused: without them it can't be complete."""
 
     @property
     def is_complete(self) -> bool:
@@ -77,10 +77,10 @@ class ReportPart(Model):
     request_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
     seq_no: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
     content_key: Mapped[str] = mapped_column(String(32))
-    """What tells a part that comes again from another one of the same number."""
+    """Key of the content, which distinguishes a resent part from another one with the same number."""
     items: Mapped[int] = mapped_column(Integer)
     is_last: Mapped[bool]
     receive_time: Mapped[datetime]
     """When the edge last read it."""
     message: Mapped[bytes | None] = mapped_column(LargeBinary, deferred=True)
-    """Serialised message of citrine.ocpp.v2, secrets masked. None: received before messages were kept."""
+    """Serialised message of citrine.ocpp.v2, secrets masked. None: received before messages were stored."""

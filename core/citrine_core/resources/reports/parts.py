@@ -1,4 +1,4 @@
-"""Which parts of a report arrived: told by their content, so that a part that comes again has no effect."""
+"""Parts of reports: deduplicated by their content, so that a resent part has no effect."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,22 +22,22 @@ _PartKey: TypeAlias = tuple[str, int, int | str]
 
 @dataclass(slots=True)
 class Part:
-    """One message of a report, as a handler gives it."""
+    """One message of a report, as a handler passes it."""
 
     tenant_id: str
     station_id: str
     request_id: int
     seq_no: int | None
-    """Its number. None: OCPP has none, it is numbered by its arrival."""
+    """Its number. None: OCPP has none, so it is numbered by its arrival."""
     is_last: bool
-    """True: it says that no more comes."""
+    """True: the station says that it is the last part."""
     items: int
-    """How many variables, monitors or the like it brings."""
+    """Number of variables, monitors or the like in it."""
     message: Message
-    """All of it; secrets must be masked."""
+    """The whole message. Secrets must be masked."""
     receive_time: datetime
     status: str = ""
-    """Replaces the status of the station's answer, e.g. by that of an upload. Empty: leaves it."""
+    """Replaces the status of the station's answer, e.g. by that of an upload. Empty: no change."""
     failed: bool = False
     """With is_last: the report is FAILED, not COMPLETE."""
     problem: str = ""
@@ -45,14 +45,14 @@ class Part:
 
 
 async def store_parts(work: UnitOfWork, kind: pb.ReportKind.ValueType, parts: Sequence[Part]) -> list[bool]:
-    """Store parts of reports, asked for or not, in any order; return False for each that came before.
+    """Store parts of reports, requested or not, in any order; return False for each duplicate.
 
-    A handful of statements, however many there are.
+    Needs a handful of statements, however many parts there are.
 
     Args:
-        work: A transaction.
-        kind: What the reports tell.
-        parts: Of one tenant, in the order of their arrival; either all have numbers or none.
+        work: A unit of work.
+        kind: Kind of the reports.
+        parts: Parts of one tenant, in the order of their arrival; either all have numbers or none.
     """
     if not parts:
         return []
@@ -61,7 +61,7 @@ async def store_parts(work: UnitOfWork, kind: pb.ReportKind.ValueType, parts: Se
 
 
 class _Batch:
-    """The reports of one tenant that a batch brings parts of."""
+    """The reports of one tenant with parts in a batch."""
 
     def __init__(
         self,
@@ -80,7 +80,7 @@ class _Batch:
 
     @classmethod
     async def open(cls, work: UnitOfWork, kind: int, parts: Sequence[Part]) -> "_Batch":
-        """Read what is stored of the reports and parts of a batch."""
+        """Read the stored reports and parts of a batch."""
         reports, tenant_id = ReportRepository(work.session), parts[0].tenant_id
         contents = [content_key(part.message) for part in parts]
         first: dict[RunKey, datetime] = {}
@@ -101,7 +101,7 @@ class _Batch:
         return cls(work, kind, contents, runs, stored)
 
     async def store(self, part: Part, content: str) -> bool:
-        """Note a part, and return False for one that came before."""
+        """Store a part; return False for a duplicate."""
         run = self._runs[part.station_id, part.request_id]
         key = (part.station_id, part.request_id, content if part.seq_no is None else part.seq_no)
         stored = self._stored.get(key)
@@ -131,7 +131,7 @@ class _Batch:
     def _add(self, run: ReportRun, part: Part) -> ReportPart:
         seq_no = run.parts if part.seq_no is None else part.seq_no
         if part.seq_no is None:
-            # What comes after the last one shows that it was not the last.
+            # A part after the last one shows that it was not the last.
             run.last_seq_no = None
         stored = ReportPart(
             tenant_id=part.tenant_id,
@@ -161,7 +161,7 @@ class _Batch:
 
 
 def _is_of_another(run: ReportRun, stored: ReportPart | None, part: Part) -> bool:
-    """Return whether a part that is not a repetition is of another report than the one that is stored."""
+    """Return whether a part that is no duplicate belongs to another report than the stored one."""
     if part.seq_no is None:
         late = run.update_time is not None and part.receive_time > run.update_time + EARLY
         return run.last_seq_no is not None and late
@@ -171,7 +171,7 @@ def _is_of_another(run: ReportRun, stored: ReportPart | None, part: Part) -> boo
 
 
 def _begin_again(run: ReportRun, time: datetime) -> None:
-    """Let a report begin anew; one that is still expected stays one that was asked for."""
+    """Restart a report. One that is still expected remains a requested one."""
     asked = None
     if run.finish_time is None:
         asked = (run.request_time, run.answer_time, run.status, run.command_id, run.is_whole)

@@ -1,4 +1,4 @@
-"""Reports as the API shows them."""
+"""Conversion of reports to messages of the API."""
 
 from collections.abc import Mapping, Sequence
 
@@ -8,7 +8,7 @@ from citrine_core.resources.reports.models import ReportPart, ReportRun
 __all__ = ["missing_parts", "part_to_proto", "run_to_proto"]
 
 MAX_MISSING = 1000
-"""Numbers of missing parts that are shown at most."""
+"""Largest number of missing parts that are listed."""
 
 _MESSAGES: Mapping[int, str] = {
     pb.REPORT_KIND_DEVICE_MODEL: "device_model",
@@ -18,7 +18,7 @@ _MESSAGES: Mapping[int, str] = {
     pb.REPORT_KIND_DISPLAY_MESSAGES: "display_messages",
     pb.REPORT_KIND_LOG: "log",
 }
-"""Field of ReportPart that holds the message, by kind."""
+"""Field of ReportPart with the message, by kind."""
 
 _TIMES = ("create_time", "request_time", "answer_time", "start_time", "update_time", "finish_time")
 
@@ -39,7 +39,7 @@ def missing_parts(arrived: Sequence[int]) -> list[int]:
 
 
 def run_to_proto(run: ReportRun, arrived: Sequence[int]) -> pb.ReportRun:
-    """Return what the API shows of a report.
+    """Return a report as a message of the API.
 
     Args:
         run: The report.
@@ -66,7 +66,7 @@ def run_to_proto(run: ReportRun, arrived: Sequence[int]) -> pb.ReportRun:
 
 
 def part_to_proto(part: ReportPart) -> pb.ReportPart:
-    """Return what the API shows of a part, which was read with its message."""
+    """Return a part, which was read with its message, as a message of the API."""
     shown = pb.ReportPart(seq_no=part.seq_no, items=part.items, is_last=part.is_last)
     shown.receive_time.FromDatetime(part.receive_time)
     if part.message is not None:

@@ -1,4 +1,4 @@
-"""What other packages may ask about reports."""
+"""Queries into reports for other packages."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,7 @@ from citrine_core.resources.reports.models import ReportRun
 __all__ = ["Run", "unfinished_requests"]
 
 Run = aliased(ReportRun, name="run")
-"""A report, to be joined by tenant_id, station_id, kind and request_id with what a block stores of it."""
+"""A report, to be joined by tenant_id, station_id, kind and request_id with rows of a block."""
 
 
 async def unfinished_requests(

@@ -23,7 +23,7 @@ SeqNos: TypeAlias = list[int]
 """Numbers of parts, in order."""
 
 _OPEN = (pb.REPORT_STATE_REQUESTED, pb.REPORT_STATE_RECEIVING, pb.REPORT_STATE_GAP)
-"""States in which something may be expected."""
+"""States in which more may be expected."""
 
 _STATES = tuple(pb.ReportState.values())
 
@@ -31,7 +31,7 @@ _RUNS = ReportRun.metadata.tables["report_runs"]
 _KEY = ("tenant_id", "station_id", "kind", "request_id")
 
 MAX_BYTES = 2 * 1024 * 1024
-"""Bytes of messages of a page at most, if more than one."""
+"""Largest size of a page with more than one message, in bytes."""
 
 
 class ReportRepository:
@@ -45,10 +45,10 @@ class ReportRepository:
         self._session.add(part)
 
     async def find_runs(self, tenant_id: str, kind: int, keys: Collection[RunKey]) -> dict[RunKey, ReportRun]:
-        """Return what is stored of these reports, and keep others from changing them until the commit.
+        """Return those reports that are stored, locked until the commit.
 
-        Without the lock, a core that is told that a station agreed to a report and another one that is sent its
-        first part could each write what lacks the other's.
+        Without the lock, a core that receives a station's agreement to a report, and another one that receives its
+        first part, could overwrite each other's changes.
         """
         rows = await self._session.scalars(
             select(ReportRun)
@@ -57,7 +57,7 @@ class ReportRepository:
                 ReportRun.kind == kind,
                 one_of_keys((ReportRun.station_id, ReportRun.request_id), keys),
             )
-            # In one order everywhere, so that two that lock can't wait for each other.
+            # Sorted, so that two cores can't deadlock.
             .order_by(ReportRun.station_id, ReportRun.request_id)
             .with_for_update()
         )
@@ -66,7 +66,7 @@ class ReportRepository:
     async def find_or_add_runs(
         self, tenant_id: str, kind: int, times: dict[RunKey, datetime]
     ) -> dict[RunKey, ReportRun]:
-        """Return these reports as `find_runs` does; one that is new is stored as created at the time given."""
+        """Return these reports as `find_runs` does; a new one is stored as created at the given time."""
         found = await self.find_runs(tenant_id, kind, times)
         missing = sorted(times.keys() - found.keys())
         if missing:
@@ -78,7 +78,7 @@ class ReportRepository:
     async def find_parts(
         self, tenant_id: str, kind: int, keys: Collection[tuple[str, int, int]]
     ) -> dict[tuple[str, int, int], ReportPart]:
-        """Return what is stored of these parts, without their messages: by station, request id and number."""
+        """Return those parts that are stored, without their messages, by station, request id and number."""
         rows = await self._parts(
             tenant_id, kind, one_of_keys((ReportPart.station_id, ReportPart.request_id, ReportPart.seq_no), keys)
         )
@@ -87,7 +87,7 @@ class ReportRepository:
     async def find_parts_by_content(
         self, tenant_id: str, kind: int, keys: Collection[tuple[str, int, str]]
     ) -> dict[tuple[str, int, str], ReportPart]:
-        """Return what is stored of these parts, without their messages: by station, request id and content."""
+        """Return those parts that are stored, without their messages, by station, request id and content."""
         condition = one_of_keys((ReportPart.station_id, ReportPart.request_id, ReportPart.content_key), keys)
         rows = await self._parts(tenant_id, kind, condition)
         return {(row.station_id, row.request_id, row.content_key): row for row in rows}
@@ -103,14 +103,14 @@ class ReportRepository:
         return (await self._session.scalars(query)).all()
 
     async def remove_parts(self, run: ReportRun, *, before: datetime | None = None) -> None:
-        """Forget the parts of a report, or those that were received before a time."""
+        """Delete the parts of a report, or those that were received before a time."""
         statement = delete(ReportPart).where(_same_run(ReportPart, run))
         if before is not None:
             statement = statement.where(ReportPart.receive_time < before)
         await self._session.execute(statement)
 
     async def remove_run(self, run: ReportRun) -> None:
-        """Forget a report."""
+        """Delete a report."""
         await self.remove_parts(run)
         await self._session.delete(run)
 
@@ -118,7 +118,7 @@ class ReportRepository:
         """Return a report.
 
         Raises:
-            NotFound: When nobody asked for it and nothing arrived.
+            NotFound: When it was not requested and nothing arrived.
         """
         found = await self._session.get(ReportRun, (tenant_id, station_id, kind, request_id))
         if found is None:
@@ -126,7 +126,7 @@ class ReportRepository:
         return found
 
     async def exists(self, tenant_id: str, station_id: str, kind: int, request_id: int) -> bool:
-        """Return whether a request id is taken."""
+        """Return whether a request id is in use."""
         return await self._session.get(ReportRun, (tenant_id, station_id, kind, request_id)) is not None
 
     async def list(
@@ -168,14 +168,14 @@ class ReportRepository:
         return found
 
     async def list_parts(self, run: ReportRun, page: Page) -> Listed[ReportPart]:
-        """Return the parts of a report with their messages, by number, as many as a page carries."""
+        """Return the parts of a report with their messages, by number, as many as fit in a page."""
         query = select(ReportPart).options(undefer(ReportPart.message)).where(_same_run(ReportPart, run))
         rows = (await self._session.scalars(page.within(query, ReportPart.seq_no))).all()
-        # How many a page shows depends on how long they are.
+        # The number of parts in a page depends on their size.
         return page.close(rows, lambda row: (row.seq_no,), fitting=_fitting(rows))
 
     async def find_silent(self, silent: ColumnElement[bool], limit: int) -> Sequence[ReportRun]:
-        """Return reports of which something is expected and that a condition holds for; others can't take them."""
+        """Claim open reports that match a condition."""
         rows = await self._session.scalars(
             select(ReportRun)
             .where(ReportRun.state.in_(_OPEN), ReportRun.finish_time.is_(None), silent)
@@ -186,9 +186,9 @@ class ReportRepository:
         return rows.all()
 
     async def remove_before(self, time: datetime, limit: int) -> bool:
-        """Forget some of the reports of which nothing was heard since a time; return whether there were any."""
+        """Delete some of the reports without activity since a time; return whether there were any."""
         columns = tuple(_RUNS.c[name] for name in _KEY)
-        # All states are named because the index begins with them.
+        # All states are listed, because the index begins with the state.
         query = select(*columns).where(_RUNS.c.state.in_(_STATES), _RUNS.c.active_time < time).limit(limit)
         old = (await self._session.execute(query)).all()
         for model in (ReportPart, ReportRun):
@@ -213,7 +213,7 @@ class ReportRepository:
 
 
 def silent_since(gap: datetime, log: datetime, other: datetime) -> ColumnElement[bool]:
-    """Return the condition that nothing was heard of a report since a time, which differs by state and kind."""
+    """Return the condition that a report was silent since a time, which depends on its state and kind."""
     is_log = ReportRun.kind == pb.REPORT_KIND_LOG
     return or_(
         and_(ReportRun.state == pb.REPORT_STATE_GAP, ReportRun.active_time < gap),
@@ -223,7 +223,7 @@ def silent_since(gap: datetime, log: datetime, other: datetime) -> ColumnElement
 
 
 def _same_run(model: type[ReportPart], run: ReportRun) -> ColumnElement[bool]:
-    """Return the condition that parts are those of a report."""
+    """Return the condition that parts belong to a report."""
     return and_(
         model.tenant_id == run.tenant_id,
         model.station_id == run.station_id,

@@ -1,4 +1,4 @@
-"""Asks stations for reports on behalf of callers."""
+"""Requests for reports of stations, on behalf of callers."""
 
 import logging
 from datetime import UTC, timedelta
@@ -27,7 +27,7 @@ Response = TypeVar("Response", bound=Message)
 
 
 class ReportRequests:
-    """Serves the rpcs that ask a station for something that it sends in parts."""
+    """Serves the rpcs that request a report of a station."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
@@ -41,9 +41,9 @@ class ReportRequests:
         response_class: type[Response],
         kind: pb.ReportKind.ValueType,
     ) -> Response:
-        """Serve a command rpc whose answer is a report: store that it is asked for, then send the request.
+        """Serve a command rpc whose answer is a report: store the request, then send it.
 
-        Where `request.request.request_id` is 0 it is set to one that is free.
+        If `request.request.request_id` is 0, it is set to an unused one.
 
         Raises:
             CoreError: As CommandTarget in the contract says.
@@ -62,14 +62,14 @@ class ReportRequests:
         *,
         context: "grpc.aio.ServicerContext[Any, Any] | None" = None,
     ) -> tuple[common.Command, Any]:
-        """Ask for a report on behalf of a caller, or of the system; return the command and the answer.
+        """Request a report on behalf of a caller, or of the system; return the command and the answer.
 
         Args:
-            who: On whose behalf.
-            target: Which station, and how.
-            message: The OCPP request. Where its request_id is 0 it is set to one that is free.
-            kind: What is asked for.
-            context: Of the rpc, where there is one.
+            who: The caller.
+            target: The station, and options.
+            message: The OCPP request. If its request_id is 0, it is set to an unused one.
+            kind: Kind of the report.
+            context: Context of the rpc, if there is one.
 
         Raises:
             CoreError: As CommandTarget in the contract says.
@@ -106,7 +106,7 @@ class ReportRequests:
         return request_id
 
     async def _not_sent(self, tenant_id: str, station_id: str, kind: int, request_id: int, error: CoreError) -> None:
-        """End a report that no command was stored for, or whose command ended without anybody hearing of it."""
+        """End a report without a stored command, or whose command ended unnoticed."""
         try:
             async with self._unit_of_work() as work:
                 reports = ReportRepository(work.session)
@@ -126,7 +126,7 @@ class ReportRequests:
 
 
 def _patience(target: common.CommandTarget, now: Any) -> timedelta:
-    """Return how long the command may take to end."""
+    """Return the longest time until the command ends."""
     if not target.when_online:
         return timedelta(seconds=LONGEST_TIMEOUT)
     if not target.HasField("expire_time"):

@@ -1,8 +1,8 @@
-"""What becomes of a report: asked for, agreed to, refused, failed, received, expired.
+"""The life of a report: requested, agreed to, refused, failed, received, expired.
 
-A request id names one report of a kind at a time. People use the same one again, and stations may send a report that
-nobody asked for, as far as we know. So a report begins anew when it is asked for, when the station agrees to one that
-was asked for by other ways, and when a part comes that can't belong to the one we have.
+A request id identifies one report of a kind at a time. People reuse ids, and stations may send a report without a known
+request. A report is therefore restarted when it is requested, when the station agrees to one that was requested by
+other means, and when a part arrives that can't belong to the stored one.
 """
 
 from collections.abc import Collection
@@ -21,10 +21,10 @@ __all__ = ["EARLY", "end_run", "finish", "part_refused", "report_answered", "rep
 _UNNUMBERED = frozenset(
     {pb.REPORT_KIND_CHARGING_PROFILES, pb.REPORT_KIND_DISPLAY_MESSAGES, pb.REPORT_KIND_LOG},
 )
-"""Kinds whose parts OCPP does not number, so that a missing one is not seen."""
+"""Kinds whose parts OCPP does not number, so that a missing part is not detected."""
 
 EARLY = timedelta(seconds=60)
-"""How long before its answer to the request the first part of a report may come."""
+"""How long before the answer to the request the first part of a report may arrive."""
 
 
 async def report_answered(
@@ -37,23 +37,23 @@ async def report_answered(
     *,
     is_whole: bool = False,
 ) -> ReportRun | None:
-    """Note what a station answered to the request of a report: it will come, or it is REFUSED.
+    """Store a station's answer to the request of a report: it will be sent, or it is REFUSED.
 
-    Meant for `@handles_answer`. Of a request that did not go by `ReportRequests`, the batch may have brought parts
-    that came after the answer: those stay. So do those of a report that nobody asked for and that began just now:
-    some stations send before they answer.
+    To be called from `@handles_answer`. Parts that arrived since the answer are retained, if the request was not made
+    by `ReportRequests`. So are those of an unrequested report that began just now: some stations send before they
+    answer.
 
     Args:
         work: The transaction that stores the answer.
         answered: The answer.
-        kind: What was asked for.
-        request_id: Of the request.
-        accepted: True: parts will come.
-        status: Of the answer, in OCPP's spelling.
-        is_whole: The report tells all that there is of its kind.
+        kind: Kind of the report.
+        request_id: Id of the request.
+        accepted: Whether parts will be sent.
+        status: Status of the answer, in OCPP's spelling.
+        is_whole: Whether the report is exhaustive for its kind.
 
     Returns:
-        The report. None where the answer is of none that we know.
+        The report. None: no report of the answer is known.
     """
     reports = ReportRepository(work.session)
     key, time = (answered.station_id, request_id), answered.receive_time
@@ -61,7 +61,7 @@ async def report_answered(
     run = known.get(key) or (await reports.find_or_add_runs(answered.tenant_id, kind, {key: time}))[key]
     if not _waits_for_answer(run):
         if not accepted and known:
-            # Another report of this id is there, and none comes in its place.
+            # Another report has this id, and is not replaced.
             return None
         if known and (run.request_time is not None or run.create_time < time - EARLY):
             await _begin_anew(reports, run, time)
@@ -76,9 +76,9 @@ async def report_answered(
 
 
 async def report_failed(work: UnitOfWork, failed: Failed[Any], kind: pb.ReportKind.ValueType, request_id: int) -> None:
-    """Note that the request of a report ended without an answer: the report is FAILED, unless parts of it came.
+    """Store that the request of a report ended without an answer: the report is FAILED, unless parts arrived.
 
-    Meant for `@handles_failure`.
+    To be called from `@handles_failure`.
     """
     key = (failed.station_id, request_id)
     run = (await ReportRepository(work.session).find_runs(failed.tenant_id, kind, [key])).get(key)
@@ -104,17 +104,17 @@ async def end_run(
     status: str = "",
     problem: str = "",
 ) -> bool:
-    """End a report from outside, e.g. a log whose upload made room for another; return False where it had ended.
+    """End a report from outside, e.g. a log whose upload was replaced; return False if it had already ended.
 
     Args:
         work: A transaction.
         tenant_id: Of the station.
         station_id: The station.
-        kind: What it tells.
-        request_id: Of its request.
+        kind: Kind of the report.
+        request_id: Id of its request.
         state: COMPLETE, REFUSED, FAILED or EXPIRED.
-        time: When.
-        status: Replaces the status of the station's answer. Empty: leaves it.
+        time: Time of the end.
+        status: Replaces the status of the station's answer. Empty: no change.
         problem: What went wrong, for people.
     """
     key = (station_id, request_id)
@@ -127,7 +127,7 @@ async def end_run(
 
 
 def finish(work: UnitOfWork, run: ReportRun, state: pb.ReportState.ValueType, time: datetime) -> None:
-    """Let a report reach a state in which nothing more is expected of it, and tell it by an event."""
+    """Set the final state of a report, and emit its event."""
     run.state, run.finish_time = state, time
     _publish(work, run)
 
@@ -139,11 +139,11 @@ def settle(work: UnitOfWork, run: ReportRun, time: datetime, *, news: bool, fail
         work: A transaction.
         run: The report.
         time: When the latest part arrived.
-        news: A part arrived of which the others should hear if the last one is there.
-        failed: The last part says that it failed.
+        news: Whether a new part arrived, so that an event is due once the last one is there.
+        failed: Whether the last part reports a failure.
     """
     if run.refused_parts and (run.kind in _UNNUMBERED or not run.is_complete):
-        # It ended when a part of it was refused, and was told then.
+        # It ended when a part of it was refused, and its event was emitted then.
         run.active_time = time
         return
     run.active_time, run.finish_time = time, None
@@ -155,7 +155,7 @@ def settle(work: UnitOfWork, run: ReportRun, time: datetime, *, news: bool, fail
         run.state = pb.REPORT_STATE_FAILED if failed else pb.REPORT_STATE_COMPLETE
         run.finish_time = time
         if run.refused_parts and not failed:
-            # The station sent it again, and right.
+            # The station resent it, valid this time.
             run.refused_parts, run.problem = 0, ""
     if news:
         _publish(work, run)
@@ -170,16 +170,16 @@ async def part_refused(
     problem: str,
     time: datetime,
 ) -> None:
-    """End reports as FAILED of which we refused parts: they can't be complete any more, unless these come again.
+    """End reports with refused parts as FAILED: they can't be complete, unless those parts are resent.
 
     Args:
         work: A transaction.
         tenant_id: Of the station.
         station_id: The station.
-        kind: What they tell.
-        request_ids: Of their requests; of those that are not known, or have ended, nothing is noted.
+        kind: Kind of the reports.
+        request_ids: Ids of their requests. Unknown and ended ones are ignored.
         problem: Why the parts were refused.
-        time: When.
+        time: Time of the refusal.
     """
     keys = [(station_id, request_id) for request_id in request_ids]
     for run in (await ReportRepository(work.session).find_runs(tenant_id, kind, keys)).values():
@@ -190,7 +190,7 @@ async def part_refused(
 
 
 def restart(run: ReportRun, time: datetime) -> None:
-    """Let a report begin anew, without parts and as one that nobody asked for."""
+    """Restart a report, without parts and as an unrequested one."""
     run.create_time = run.active_time = time
     run.request_time = run.answer_time = run.start_time = run.update_time = run.finish_time = None
     run.last_seq_no = run.command_id = None
@@ -205,7 +205,7 @@ def _waits_for_answer(run: ReportRun) -> bool:
 
 
 async def _begin_anew(reports: ReportRepository, run: ReportRun, time: datetime) -> None:
-    """Let a report begin anew with the parts that arrived since a time."""
+    """Restart a report with the parts that arrived since a time."""
     await reports.remove_parts(run, before=time)
     restart(run, time)
     for part in await reports.parts_of(run):

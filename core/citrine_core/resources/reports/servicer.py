@@ -20,13 +20,13 @@ from citrine_core.services import Services
 __all__ = ["ReportsServicer"]
 
 LOOK_INTERVAL = 1.0
-"""Seconds after which a report that is watched is looked at again; at once where an event says that it ended."""
+"""Seconds between queries of a watched report; an event of its end causes one at once."""
 
 SHORTEST_INTERVAL = 0.2
-"""Seconds between two looks at least, however much happens at the tenant."""
+"""Shortest pause between such queries, in seconds."""
 
 MAX_PARTS = 50
-"""Parts of a page at most."""
+"""Largest number of parts in a page."""
 
 _Named: TypeAlias = pb.GetReportRunRequest | pb.WatchReportRunRequest | pb.ListReportPartsRequest
 
@@ -36,7 +36,7 @@ class ReportsServicer(ReportsServiceServicer):
 
     Args:
         services: What the composition root hands out.
-        feed: Tells when a report may have ended.
+        feed: Wakes watchers when a report may have ended.
     """
 
     def __init__(self, services: Services, feed: EventFeed) -> None:

@@ -1,7 +1,7 @@
-"""What a station is asked to hold under an id of its own, as a reservation or a display message: the common part.
+"""The common part of objects that a station is asked to store under an id: reservations and display messages.
 
-Each is a row: requested until the station answers or a deadline passes, then held, or refused, or failed. A later one
-of the same id replaces it. What becomes of it afterwards is its block's business.
+Each is a row: requested until the station answers or a deadline passes, then active, refused or failed. A later request
+with the same id replaces it. The rest of its life is up to its block.
 """
 
 from citrine_core.resources.station_requests.columns import LONGEST_DETAIL, StationRequest

@@ -1,4 +1,4 @@
-"""Columns that all tables of requests have."""
+"""Common columns of all tables of requests."""
 
 from datetime import datetime
 
@@ -10,11 +10,11 @@ from citrine_core.db import BigId
 __all__ = ["LONGEST_DETAIL", "StationRequest"]
 
 LONGEST_DETAIL = 1000
-"""Characters of a detail."""
+"""Longest detail, in characters."""
 
 
 class StationRequest:
-    """One request: what a station was asked to hold, and what became of it."""
+    """One request to store an object in a station, with its state."""
 
     id: Mapped[BigId]
     tenant_id: Mapped[str] = mapped_column(String(36))
@@ -23,10 +23,10 @@ class StationRequest:
     """Enum of the block in citrine.api.v1."""
     state_time: Mapped[datetime]
     status: Mapped[int | None] = mapped_column(SmallInteger)
-    """Enum of citrine.ocpp.v2 that the station answered. None: it has not."""
+    """Enum of citrine.ocpp.v2 in the station's answer. None: no answer yet."""
     detail: Mapped[str] = mapped_column(String(LONGEST_DETAIL), default="")
     """Why it is in its state, for people."""
     deadline_time: Mapped[datetime | None]
-    """When the end of its command is known in any case. None: it was not asked for by us."""
+    """Latest time at which the end of its command is known. None: it was not requested by us."""
     create_time: Mapped[datetime]
     update_time: Mapped[datetime]

@@ -1,4 +1,4 @@
-"""Queries that are the same for all kinds of requests."""
+"""Common queries of all kinds of requests."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -24,33 +24,33 @@ class StationRequestRepository(Generic[Request]):
     """Requests of one kind, of all tenants."""
 
     table: type[Request]
-    """The kind."""
+    """Table of the kind."""
     number: str
-    """Name of the column of its id at the station."""
+    """Name of the column with its id at the station."""
     requested: int
-    """The state in which the station has not answered."""
+    """State before the station's answer."""
     active: int
-    """The state in which it holds what it was asked for; one of an id at any time."""
+    """State in which the station has the object; at most one per id."""
     name: str
-    """What people call one."""
+    """Name of the kind, for people."""
     asking: str
-    """What is done to a station that has not answered, for people: "being sent message"."""
+    """What is under way at a station that has not answered, for people: "being sent message"."""
 
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
         self._number = getattr(self.table, self.number)
 
     async def claim_id(self, tenant_id: str, station_id: str, number: int) -> int:
-        """Return the id for a new request, and let nobody else ask the station until the commit.
+        """Return the id for a new request, and lock the station against other requests until the commit.
 
         Args:
-            tenant_id: Of the station.
+            tenant_id: Tenant of the station.
             station_id: The station.
-            number: The id that is wanted. 0: one that the station was never sent, as far as we know.
+            number: The requested id. 0: an unused one is chosen.
 
         Raises:
             NotFound: When there is no such station.
-            FailedPrecondition: When it has not answered a request of this id: nobody could tell the answers apart.
+            FailedPrecondition: When a request with this id is unanswered: the answers would be ambiguous.
         """
         if not await lock_station(self._session, tenant_id, station_id):
             raise NotFound("station", station_id)
@@ -62,7 +62,7 @@ class StationRequestRepository(Generic[Request]):
         return number
 
     async def find(self, tenant_id: str, station_id: str, number: int, *, latest: bool = False) -> Request | None:
-        """Return the request of an id that the station holds, else the latest; with latest: the latest."""
+        """Return the active request of an id, else the latest; with latest: the latest."""
         query = select(self.table).where(*self._of(tenant_id, station_id), self._number == number)
         if not latest:
             query = query.order_by(case((self.table.state == self.active, 0), else_=1))
@@ -84,11 +84,11 @@ class StationRequestRepository(Generic[Request]):
         self._session.add(row)
 
     async def flush(self) -> None:
-        """Write what was changed so far, before what is changed next."""
+        """Write the changes so far before the next ones."""
         await self._session.flush()
 
     async def claim_unanswered(self, now: datetime, limit: int) -> Sequence[Request]:
-        """Return requests made so long ago that the end of their command should be known."""
+        """Claim requests whose deadline passed without an answer."""
         unanswered = self.table.state == self.requested
         return await self._claim(unanswered, self.table.deadline_time <= now, limit=limit)
 
@@ -103,7 +103,7 @@ class StationRequestRepository(Generic[Request]):
         largest = (await self._session.scalars(select(func.max(self._number)).where(*of_station))).one()
         if largest is None or largest < _LARGEST_ID:
             return (largest or 0) + 1
-        # Somebody chose the largest there is: the first one behind which there is room.
+        # The largest id is in use: the first gap is chosen.
         follower: Any = aliased(self.table)
         in_use = exists().where(
             follower.tenant_id == tenant_id,
@@ -114,11 +114,11 @@ class StationRequestRepository(Generic[Request]):
         return ((await self._session.scalars(free)).one() or 0) + 1
 
     async def _lock(self, *conditions: Any) -> Sequence[Request]:
-        """Return requests as they are now, the latest first, and keep others from changing them until the commit."""
+        """Return requests, the latest first, reread and locked until the commit."""
         rows = await self._session.scalars(
             select(self.table)
             .where(*conditions)
-            # In one order everywhere, so that two that lock can't wait for each other.
+            # Sorted, so that two cores can't deadlock.
             .order_by(self.table.id.desc())
             .with_for_update()
             .execution_options(populate_existing=True)
@@ -126,7 +126,7 @@ class StationRequestRepository(Generic[Request]):
         return rows.all()
 
     async def _claim(self, *conditions: Any, limit: int) -> Sequence[Request]:
-        """Return requests, the oldest first; those that another core is at are left to it."""
+        """Claim requests, the oldest first; those that another core has locked are skipped."""
         rows = await self._session.scalars(
             select(self.table)
             .where(*conditions)
