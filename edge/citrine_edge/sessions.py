@@ -123,8 +123,7 @@ class Sessions:
             case "command":
                 self._command(link, item.command)
             case "cancel_command":
-                for session in self:
-                    session.cancel(item.cancel_command.id)
+                self._cancel(item.cancel_command)
             case "disconnect":
                 closing = self._find(item.disconnect.session)
                 if closing is not None:
@@ -171,6 +170,14 @@ class Sessions:
         )
         self._metrics.command_failures.inc("gone")
         self._router.report_to(link.core_id, pb.Upstream(command_failure=failure).SerializeToString(), command.id)
+
+    def _cancel(self, cancel: pb.CancelCommand) -> None:
+        if not cancel.HasField("session"):
+            for session in self:
+                session.cancel(cancel.id)
+        # Callers may give up on thousands at once.
+        elif (named := self._find(cancel.session)) is not None:
+            named.cancel(cancel.id)
 
     def _set_watch(self, key: _Key, link: Link, *, on: bool) -> None:
         watchers = [each for each in self._watchers.get(key, ()) if each is not link]

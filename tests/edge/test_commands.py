@@ -218,14 +218,15 @@ async def test_time_is_the_edges_own_where_the_command_has_none(core: FakeCore) 
         assert (await core.next("command_failure")).reason == Reason.REASON_TIMEOUT
 
 
+@pytest.mark.parametrize("is_named", [True, False], ids=["session named", "older core"])
 async def test_waiting_command_can_be_cancelled_a_written_one_not(
-    core: FakeCore, station: RawStation, ref: pb.SessionRef
+    core: FakeCore, station: RawStation, ref: pb.SessionRef, is_named: bool
 ) -> None:
     core.command(ref, "c1", RESET)
     core.command(ref, "c2", RESET)
     core.command(ref, "c3", RESET)
     for command_id in ("c1", "c2", "unknown"):
-        core.send(cancel_command=pb.CancelCommand(id=command_id))
+        core.send(cancel_command=pb.CancelCommand(id=command_id, session=ref if is_named else None))
 
     failure = await core.next("command_failure")
     await station.answer({"status": "Accepted"})
@@ -234,6 +235,20 @@ async def test_waiting_command_can_be_cancelled_a_written_one_not(
     assert (failure.id, failure.reason) == ("c2", Reason.REASON_CANCELLED)
     assert not failure.HasField("send_time")
     assert [(await core.next("command_result")).id for _ in range(2)] == ["c1", "c3"]
+
+
+async def test_command_is_cancelled_in_the_session_that_is_named_and_no_other_is_looked_at(
+    core: FakeCore, station: RawStation, ref: pb.SessionRef
+) -> None:
+    core.command(ref, "c1", RESET)
+    core.command(ref, "c2", RESET)
+    other = pb.SessionRef(tenant_id=ref.tenant_id, station_id="CS-9", epoch=1)
+    core.send(cancel_command=pb.CancelCommand(id="c2", session=other))
+
+    await station.answer({"status": "Accepted"})
+    await station.answer({"status": "Accepted"})
+
+    assert [(await core.next("command_result")).id for _ in range(2)] == ["c1", "c2"]
 
 
 async def test_close_fails_what_is_under_way(core: FakeCore, edge: RunningEdge) -> None:

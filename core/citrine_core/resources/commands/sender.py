@@ -183,7 +183,9 @@ class CommandSender:
 
     def cancel(self, pending: Pending) -> None:
         """Make the edge drop a command, unless it is already written."""
-        pending.link.send(link.Downstream(cancel_command=link.CancelCommand(id=pending.command_id)))
+        session = link.SessionRef(tenant_id=pending.tenant_id, station_id=pending.station_id, epoch=pending.epoch)
+        cancel = link.CancelCommand(id=pending.command_id, session=session)
+        pending.link.send(link.Downstream(cancel_command=cancel))
 
     async def cancel_by_id(self, tenant_id: str, station_id: str, command_id: str) -> bool:
         """Make the edge of the station drop a command; return False if there is no link to it."""

@@ -258,7 +258,8 @@ async def test_a_caller_that_goes_away_cancels_what_was_not_sent(core: RunningCo
 
         call.cancel()
 
-        assert (await edge.next("cancel_command")).id == sent.id
+        cancel = await edge.next("cancel_command")
+        assert (cancel.id, cancel.session) == (sent.id, sent.session)
         edge.put(link.Upstream(command_failure=failure_of(sent, link.CommandFailure.REASON_CANCELLED)))
         assert (await ended(core, sent.id)).state == common.COMMAND_STATE_CANCELLED
 
