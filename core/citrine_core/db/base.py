@@ -10,13 +10,13 @@ __all__ = ["BigId", "Model", "OcppString", "UtcDateTime"]
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """A point in time, stored in UTC to the microsecond; refuses times without a zone."""
+    """A point in time, stored in UTC to the microsecond. Times without a zone are refused."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
 
     def bind_processor(self, dialect: Dialect) -> Any:
-        """Return what makes a value fit for the database."""
+        """Return the converter of values for the database."""
         return _to_sqlite if dialect.name == "sqlite" else super().bind_processor(dialect)
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
@@ -32,7 +32,7 @@ class UtcDateTime(TypeDecorator[datetime]):
         return value if value.tzinfo is UTC else value.astimezone(UTC)
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Any:
-        """Return what makes a time of what the database holds."""
+        """Return the converter of stored values."""
         return _from_sqlite if dialect.name == "sqlite" else super().result_processor(dialect, coltype)
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
@@ -41,7 +41,7 @@ class UtcDateTime(TypeDecorator[datetime]):
 
 
 def _to_sqlite(value: datetime | None) -> str | None:
-    # The text that SQLAlchemy's own type makes, at a fifth of the time: a batch binds thousands of times.
+    # The same text as SQLAlchemy's own type, in a fifth of the time: a batch binds thousands of times.
     if value is None:
         return None
     if value.tzinfo is None:
@@ -50,7 +50,7 @@ def _to_sqlite(value: datetime | None) -> str | None:
 
 
 def _from_sqlite(value: str | None) -> datetime | None:
-    # SQLite has no zones; what it holds was in UTC when it was bound.
+    # SQLite has no time zones. Stored times are in UTC.
     return None if value is None else datetime.fromisoformat(value + "+00:00")
 
 
@@ -76,9 +76,9 @@ class Model(DeclarativeBase):
 
 
 BigId = Annotated[int, mapped_column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True)]
-"""A 64-bit primary key that the database counts up (SQLite counts only INTEGER)."""
+"""A 64-bit primary key that the database increments (SQLite only increments INTEGER)."""
 
 
 def OcppString(length: int) -> Any:
-    """Return a text column type of at most that many characters, as OCPP's tables say."""
+    """Return a text column type with a length of OCPP's tables."""
     return String(length)

@@ -1,4 +1,4 @@
-"""Statements for many rows at a time, at a fraction of what they cost one by one."""
+"""Bulk statements, which cost a fraction of one statement per row."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
@@ -18,10 +18,10 @@ what its thread waits for the event loop to let go of Python."""
 
 
 class _BulkStatement(ABC):
-    """A statement that takes its rows as a table of values.
+    """A statement whose rows are a table of values.
 
-    SQLAlchemy binds the parameters of each row by name, and a database executes a statement for each of them; both
-    cost more than the row. Here the values go by their place, some rows at a time.
+    SQLAlchemy binds the parameters of each row by name, and the database executes a statement per row; both cost more
+    than the row. Here values are bound by position, several rows at a time.
     """
 
     def __init__(self, table: Table, names: Sequence[str]) -> None:
@@ -47,7 +47,7 @@ class _BulkStatement(ABC):
             await connection.exec_driver_sql(self._text(dialect, len(rows) % STEP), tuple(values[full:]))
 
     def _bind(self, dialect: Dialect, rows: Sequence[Row]) -> Iterable[Row]:
-        """Return the rows as the driver takes them."""
+        """Return the rows with values converted for the driver."""
         if dialect.name not in self._processors:
             kinds = [column.type.dialect_impl(dialect).bind_processor(dialect) for column in self._columns]
             self._processors[dialect.name] = [(place, kind) for place, kind in enumerate(kinds) if kind is not None]
@@ -56,7 +56,7 @@ class _BulkStatement(ABC):
             return rows
         columns: list[Sequence[Any]] = list(zip(*rows, strict=True))
         for place, processor in processors:
-            # Most times are those of several rows.
+            # Most times occur in several rows.
             bound = {value: processor(value) for value in set(columns[place])}
             columns[place] = [bound[value] for value in columns[place]]
         return zip(*columns, strict=True)
@@ -72,7 +72,7 @@ class _BulkStatement(ABC):
         if dialect.name == "sqlite":
             row = f"({', '.join('?' * len(self._columns))})"
             return f"VALUES {', '.join([row] * rows)}"
-        # Without lengths: a cast would cut what is too long, where storing it fails.
+        # Without lengths: a cast would cut a text that is too long, instead of failing.
         kinds = [String() if isinstance(column.type, String) else column.type for column in self._columns]
         casts = [kind.compile(dialect=dialect) for kind in kinds]
         places = count(1)
@@ -93,7 +93,7 @@ class BulkInsert(_BulkStatement):
     Args:
         table: Where to.
         names: Columns, in the order of the values of a row.
-        ignore: Leave rows as they are whose key is stored already.
+        ignore: Do nothing for rows whose key exists.
     """
 
     def __init__(self, table: Table, names: Sequence[str], *, ignore: bool = False) -> None:
@@ -111,7 +111,7 @@ class BulkUpdate(_BulkStatement):
     Args:
         table: Where to.
         names: Columns to set, in the order of the values of a row.
-        key: Columns whose values follow, and say which row it is.
+        key: Columns of the key, whose values follow.
     """
 
     def __init__(self, table: Table, names: Sequence[str], key: Sequence[str]) -> None:
@@ -120,7 +120,7 @@ class BulkUpdate(_BulkStatement):
 
     def _build(self, dialect: Dialect, values: str) -> str:
         names = self._names(dialect)
-        # As both databases call the columns of VALUES.
+        # Both databases name the columns of VALUES like this.
         given = [f"given.column{place}" for place in range(1, len(names) + 1)]
         pairs = [f"{name} = {value}" for name, value in zip(names, given, strict=True)]
         table = self._table.name
@@ -129,13 +129,13 @@ class BulkUpdate(_BulkStatement):
 
 
 class BulkUpsert(_BulkStatement):
-    """An INSERT of many rows that changes some columns of those whose key is stored already.
+    """An INSERT of many rows that overwrites some columns of those whose key exists.
 
     Args:
         table: Where to.
         names: Columns, in the order of the values of a row.
-        key: Those of a unique constraint or primary key.
-        overwrite: Those that take the new value where the key is stored.
+        key: Columns of a unique constraint or primary key.
+        overwrite: Columns that are overwritten if the key exists.
     """
 
     def __init__(self, table: Table, names: Sequence[str], key: Sequence[str], overwrite: Sequence[str]) -> None:
@@ -145,7 +145,7 @@ class BulkUpsert(_BulkStatement):
 
     def _build(self, dialect: Dialect, values: str) -> str:
         pairs = ", ".join(f"{name} = excluded.{name}" for name in self._overwrite)
-        # SQLite takes ON for a join's where nothing stands between; PostgreSQL needs no more.
+        # Without a WHERE, SQLite parses ON as part of a join.
         source = f"SELECT * FROM ({values}) AS given WHERE true"
         return (
             f"INSERT INTO {self._table.name} ({', '.join(self._names(dialect))}) {source}"

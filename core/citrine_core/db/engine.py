@@ -1,4 +1,4 @@
-"""Engines for SQLite and PostgreSQL, set up the same way everywhere."""
+"""Engines for SQLite and PostgreSQL."""
 
 import asyncio
 import sqlite3
@@ -14,16 +14,16 @@ from citrine_core.db.sqlite import CACHE_SIZE, connect
 __all__ = ["POOL_SIZE", "READ_ONLY", "create_engine"]
 
 READ_ONLY = "citrine_read_only"
-"""Execution option of a connection that will write nothing."""
+"""Execution option of a read-only connection."""
 
 BUSY_TIMEOUT = 10.0
 """Seconds that SQLite waits for another process to end its transaction."""
 
 WAL_RETRY = 0.05
-"""Seconds between two tries to switch a new SQLite file to its write-ahead log."""
+"""Seconds between attempts to switch a new SQLite file to its write-ahead log."""
 
 POOL_SIZE = 8
-"""Connections that are kept open; up to 10 more are opened and closed as they are needed."""
+"""Size of the pool; up to 10 more connections are opened on demand, and closed after use."""
 
 
 def create_engine(
@@ -32,22 +32,22 @@ def create_engine(
     """Return an engine for a SQLAlchemy URL; connects to nothing yet.
 
     Args:
-        url: Of a database that is supported.
-        pool_size: Connections that are kept open.
+        url: URL of a supported database.
+        pool_size: Connections that remain open.
         busy_timeout: Seconds that SQLite waits for another process to end its transaction.
-        limited: Whether PostgreSQL has limits of time for statements and locks; migrations go without.
+        limited: Whether statements and locks on PostgreSQL have time limits. False for migrations.
 
     Raises:
-        ValueError: When the URL is of no database that is supported.
+        ValueError: When the URL is not of a supported database.
     """
     # Errors of statements go to the log, and their parameters may be id tokens.
     if url.startswith("sqlite+aiosqlite:"):
         engine = create_async_engine(
             url,
             pool_size=pool_size,
-            # A connection's pages stay valid in its memory until another one writes.
+            # The page cache of a connection remains valid until another one writes.
             pool_use_lifo=True,
-            # Units of work end their transactions themselves; to roll back what is committed costs another visit.
+            # Units of work end their transactions themselves. A rollback after a commit would cost another switch.
             pool_reset_on_return=None,
             hide_parameters=True,
             connect_args={"timeout": busy_timeout, "async_creator_fn": connect},
@@ -70,8 +70,8 @@ def create_engine(
 def _set_up_sqlite(engine: AsyncEngine, busy_timeout: float) -> None:
     @event.listens_for(engine.sync_engine, "connect")
     def on_connect(connection: Any, record: object) -> None:
-        # We say BEGIN ourselves; the driver would do so at the first write, too late to be
-        # sure of what was read before.
+        # BEGIN is sent by us. The driver would send it at the first write, too late to
+        # protect what was read before.
         connection.isolation_level = None
         cursor = connection.cursor()
         _switch_to_wal(cursor, busy_timeout)
@@ -87,10 +87,10 @@ def _set_up_sqlite(engine: AsyncEngine, busy_timeout: float) -> None:
 
 
 def _switch_to_wal(cursor: Any, timeout: float) -> None:
-    """Have the file use a write-ahead log.
+    """Make the file use a write-ahead log.
 
-    Where several connect to a new file at once, SQLite refuses all but one of them without waiting, because each
-    reads the file before it changes its mode. The others try again.
+    If several processes connect to a new file at once, SQLite refuses all but one without waiting, because each reads
+    the file before it changes its mode. The others retry.
     """
     tries = round(timeout / WAL_RETRY)
     while True:

@@ -1,4 +1,4 @@
-"""Membership of several columns in a set of keys that is one parameter."""
+"""Membership of several columns in a set of keys, passed as one parameter."""
 
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
@@ -17,7 +17,7 @@ class _OneOfKeys(GenericFunction[bool]):
     name = "citrine_one_of_keys"
     type = Boolean()
     inherit_cache = True
-    # SQLite has no booleans, and would be asked whether the condition = 1: then it uses no index.
+    # Without this, SQLite would compare the condition with 1, and use no index.
     _is_implicitly_boolean = True
 
 
@@ -40,16 +40,16 @@ def _cast(column: ColumnElement[Any]) -> str:
 
 
 def one_of_keys(columns: Sequence[Any], keys: Collection[tuple[str | int, ...]]) -> ColumnElement[bool]:
-    """Return the condition that columns of text or whole numbers together are one of the keys.
+    """Return the condition that columns of text or integers together are one of the keys.
 
-    The keys are one parameter, so that the statement is the same for any number of them; and they are matched
-    as a whole, so that an index over the columns is asked once for each key, and not for each combination.
+    The keys are one parameter, so that the statement is the same for any number of them. They are matched as a whole,
+    so that an index over the columns is searched once per key, and not per combination.
     """
     return _OneOfKeys(*columns, bindparam(None, pack(keys), type_=String(), unique=True))
 
 
 def one_of_packed(columns: Sequence[Any], name: str) -> ColumnElement[bool]:
-    """Return the same condition for a statement that is built once: the named parameter is what `pack` returns."""
+    """Return the same condition for a statement that is built once; the named parameter is the result of `pack`."""
     return _OneOfKeys(*columns, bindparam(name, type_=String()))
 
 

@@ -1,10 +1,10 @@
-"""What is an outage of the database, judged where the driver raises.
+"""Detection of outages of the database, at the boundary of the driver.
 
-What a handler raises is the handler's, whatever its class: a TimeoutError of its own says nothing of the database. So
-errors become :exc:`DatabaseUnavailable` on their way out of the driver, and nowhere else.
+An exception of a handler is not an outage, whatever its class: its own TimeoutError does not concern the database.
+Errors therefore become :exc:`DatabaseUnavailable` when they leave the driver, and nowhere else.
 
-An error that says something of the item's own values (it does not fit, it breaks a constraint) is no outage. All
-others are: a full disk, no memory, no connection left, a server that only reads, conflicts of transactions.
+An error about the item's own values (a value does not fit, a constraint is violated) is not an outage. All others are:
+a full disk, no memory, no free connection, a read-only server, conflicts of transactions.
 """
 
 import sqlite3
@@ -20,11 +20,11 @@ from citrine_core.errors import DatabaseUnavailable
 __all__ = ["is_outage", "judge_errors"]
 
 _OF_VALUES = ("0A", "0B", "21", "22", "23", "24", "25", "2B", "2D", "42", "44", "54", "P0")
-"""Classes of SQLSTATE that say something of the statement and its values: they fail the same way next time."""
+"""Classes of SQLSTATE about the statement and its values, which fail the same way next time."""
 
 _OF_SERVER = ("25006", "25P03", "25P04", "42501")
-"""What in those classes says something of the server after all: it only reads (failover), it ended a transaction that
-stood still, it took away our rights."""
+"""Codes in those classes that are about the server after all: it is read-only (failover), it ended an idle
+transaction, it revoked our rights."""
 
 _OF_VALUES_SQLITE = frozenset(
     {
@@ -39,16 +39,16 @@ _OF_VALUES_SQLITE = frozenset(
 
 
 def judge_errors(engine: Engine) -> None:
-    """Have outages leave the driver of an engine as DatabaseUnavailable, caused by what the driver raised."""
+    """Make the driver of an engine raise outages as DatabaseUnavailable, with the original error as the cause."""
     if not event.contains(engine, "handle_error", _on_error):
         event.listen(engine, "handle_error", _on_error)
         event.listen(engine, "do_connect", _connect)
 
 
 def is_outage(error: BaseException) -> bool:
-    """Return whether what a driver raised says that the database failed, and not the statement.
+    """Return whether an error of a driver means that the database failed, and not the statement.
 
-    Only for what comes straight from the driver, as it is or wrapped by SQLAlchemy.
+    Only for errors straight from the driver, original or wrapped by SQLAlchemy.
     """
     if isinstance(error, DatabaseUnavailable | PoolTimeout):
         return True
@@ -65,17 +65,17 @@ def is_outage(error: BaseException) -> bool:
         return str(state).startswith(_OF_SERVER) or not str(state).startswith(_OF_VALUES)
     if isinstance(cause, OSError | EOFError | MemoryError):
         return True
-    # The driver refuses values that don't fit with errors that are ValueErrors, too; the rest says that the
-    # connection is of no use.
+    # The driver refuses unfit values with errors that are ValueErrors as well. The rest means that the
+    # connection is unusable.
     return _is_of_driver(raised) and not isinstance(cause, ValueError | TypeError | ArithmeticError | LookupError)
 
 
 def _is_outage_of_sqlite(error: sqlite3.Error) -> bool:
     code = getattr(error, "sqlite_errorcode", None)
     if code is not None:
-        # The lower byte is the kind, the rest a detail.
+        # The lower byte is the kind; the rest is a detail.
         return code & 0xFF not in _OF_VALUES_SQLITE
-    # Raised by Python: the connection is closed, or a value is of no kind that can be stored.
+    # Raised by Python: the connection is closed, or the type of a value can't be stored.
     return isinstance(error, sqlite3.OperationalError) or "closed" in str(error)
 
 
@@ -85,14 +85,14 @@ def _is_of_driver(error: BaseException | None) -> bool:
 
 def _on_error(context: ExceptionContext) -> BaseException | None:
     error = context.original_exception
-    # A task that is cancelled in the middle of a statement: nothing failed.
+    # The task was cancelled during a statement. Nothing failed.
     if not isinstance(error, Exception):
         return None
     return DatabaseUnavailable() if context.is_disconnect or is_outage(error) else None
 
 
 def _connect(dialect: Any, record: object, arguments: Any, options: Any) -> Any:
-    """Connect. Whatever goes wrong with that, it is not the fault of who needs the connection."""
+    """Connect. Any failure is an outage, and not the fault of the caller."""
     try:
         return dialect.connect(*arguments, **options)
     except Exception as error:

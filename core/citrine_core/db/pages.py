@@ -1,4 +1,4 @@
-"""Pages of lists: read by key, never by offset, with tokens that belong to one request."""
+"""Keyset pagination: pages are read by key, never by offset; each token is bound to one request."""
 
 import base64
 import binascii
@@ -30,32 +30,32 @@ _ONE_WRONG = "is not a next_page_token of this request"
 
 
 class Page:
-    """One page of a list, as a request asks for it."""
+    """One requested page of a list."""
 
     def __init__(self, size: int, after: tuple[KeyValue, ...] | None = None, digest: str = "") -> None:
         self.size = size
-        """Rows to show at most."""
-        # Any: the values have the types of the key, which the repository knows.
+        """Largest number of rows."""
+        # Any: the types are those of the key, which the repository defines.
         self.after: tuple[Any, ...] | None = after
-        """Key of the last row of the page before. None on the first page."""
+        """Key of the last row of the previous page. None on the first page."""
         self._digest = digest
 
     @classmethod
     def of_token(cls, token: str, size: int, digest: str) -> "Page":
-        """Return the page that a token is of; the first one where it is empty.
+        """Return the page of a token; the first page if the token is empty.
 
         Args:
-            token: As `close` made it.
-            size: Rows to show at most.
-            digest: What is the same for all pages of the list, and for those of no other.
+            token: As made by `close`.
+            size: Largest number of rows.
+            digest: Digest that is the same for all pages of this list, and different for other lists.
 
         Raises:
-            InvalidArgument: When the token is none of a page of this list.
+            InvalidArgument: When the token is not of this list.
         """
         return cls(size, _unpack_all(token, digest) if token else None, digest)
 
     def behind(self, after: tuple[KeyValue, ...] | None) -> "Page":
-        """Return this page of a list, begun behind another key."""
+        """Return this page with another start key."""
         return Page(self.size, after, self._digest)
 
     async def read(
@@ -65,16 +65,16 @@ class Page:
         *key: KeyColumn,
         descending: bool = False,
     ) -> Listed[Element]:
-        """Return what this page shows of a query of one entity.
+        """Return this page of a query of one entity.
 
         Args:
-            session: Where to read.
-            query: Whose rows are listed, in no order yet.
-            key: Columns by which the list is ordered, and which tell two rows apart.
+            session: The session to read by.
+            query: The query, without an order.
+            key: Columns by which the list is ordered, together unique.
             descending: Whether the largest key comes first.
 
         Raises:
-            InvalidArgument: When the token says another number of values than the key has.
+            InvalidArgument: When the token has another number of values than the key.
         """
         rows = (await session.scalars(self.within(query, *key, descending=descending))).all()
         return self.close(rows, lambda row: tuple(getattr(row, column.key) for column in key))
@@ -82,15 +82,15 @@ class Page:
     async def read_rows(
         self, session: AsyncSession, query: Select[*Elements], *key: KeyColumn, descending: bool = False
     ) -> Listed[Row[*Elements]]:
-        """Return what this page shows of a query of several entities or columns, as `read` does of one entity."""
+        """Return this page of a query of several entities or columns, as `read` does for one entity."""
         rows = (await session.execute(self.within(query, *key, descending=descending))).all()
         return self.close(rows, lambda row: tuple(_value(row, column) for column in key))
 
     def key(self, *columns: KeyColumn) -> tuple[Any, ...] | None:
-        """Return the key of the last row of the page before; None on the first page.
+        """Return the key of the last row of the previous page; None on the first page.
 
         Raises:
-            InvalidArgument: When the token says other values than these columns have.
+            InvalidArgument: When the token's values do not fit these columns.
         """
         after = self.after
         if after is not None and not (len(after) == len(columns) and all(map(_fits, columns, after))):
@@ -98,7 +98,7 @@ class Page:
         return after
 
     def within(self, query: Select[*Elements], *key: KeyColumn, descending: bool = False) -> Select[*Elements]:
-        """Return a query for the rows of this page in their order, and one more if there is a next page."""
+        """Return a query for the rows of this page, in order, with one more if there is a next page."""
         after = self.key(*key)
         if after is not None:
             place: ColumnElement[Any] = tuple_(*key) if len(key) > 1 else key[0].expression
@@ -109,12 +109,12 @@ class Page:
     def close(
         self, rows: Sequence[Element], key: Callable[[Element], tuple[KeyValue, ...]], *, fitting: int | None = None
     ) -> Listed[Element]:
-        """Return the rows to show and the next token, for a list that `read` does not fit.
+        """Return the rows of the page and the next token, for a list that can't use `read`.
 
         Args:
-            rows: Those behind `after`, in order. One more than `size` tells that there is a next page.
-            key: Returns what is `after` on the next page, of the last row that is shown.
-            fitting: How many of them fit. None: as many as `size`.
+            rows: The rows after `after`, in order. One more than `size` shows that there is a next page.
+            key: Returns the key of a row, which becomes `after` of the next page.
+            fitting: How many rows fit in the page. None: `size`.
         """
         size = self.size if fitting is None else min(self.size, fitting)
         if len(rows) <= size:
@@ -143,11 +143,11 @@ def _unpack_all(token: str, digest: str) -> tuple[KeyValue, ...]:
 
 
 def _fits(column: KeyColumn, value: KeyValue) -> bool:
-    """Return whether a value can be one of a column."""
+    """Return whether a value fits the type of a column."""
     kind = column.type.impl_instance if isinstance(column.type, TypeDecorator) else column.type
     if not isinstance(value, kind.python_type):
         return False
-    # To the database what has too many bits is not larger than others, but an error.
+    # A number with too many bits is an error to the database, not merely a large one.
     is_short = isinstance(kind, Integer) and not isinstance(kind, BigInteger)
     return not is_short or not isinstance(value, int) or -(2**31) <= value < 2**31
 

@@ -1,4 +1,4 @@
-"""Partitions by month, of the tables that have them on PostgreSQL."""
+"""Monthly partitions of large tables, on PostgreSQL only."""
 
 import re
 from collections.abc import Sequence
@@ -21,16 +21,15 @@ __all__ = [
 ]
 
 PARTITIONED = {"samples": "sample_time"}
-"""Tables that are partitioned, and the column they are partitioned by.
+"""Partitioned tables, with the column that they are partitioned by.
 
-Each has a partition `<table>_default`, which holds what belongs to no month that is there: clocks of stations may say
-any year.
+Each has a partition `<table>_default` for rows of months without a partition: clocks of stations may show any year.
 """
 
 _PARTITION = re.compile(rf"(?:{'|'.join(PARTITIONED)})_(?:default|\d{{4}}_\d\d)")
 
 _LOCK = 0x6369_7472_0001
-"""Advisory lock that keeps two cores from making the same partition."""
+"""Advisory lock that prevents two cores from creating the same partition."""
 
 
 def is_partition(table: str | None) -> bool:
@@ -39,10 +38,10 @@ def is_partition(table: str | None) -> bool:
 
 
 async def add_partitions(session: AsyncSession, now: datetime, *, months: int = 3) -> list[str]:
-    """Create the partitions of this month and the next ones where they are missing, and return their names.
+    """Create the missing partitions of this month and the next ones, and return their names.
 
-    Rows of such a month that are in the default partition move. Does nothing on SQLite. To be committed by the
-    caller; the table can't be written until then, so it is best done alone.
+    Rows of such a month are moved out of the default partition. Does nothing on SQLite. The caller commits; the table
+    can't be written until then, so this should be the only work of its transaction.
     """
     if session.get_bind().dialect.name != "postgresql":
         return []
@@ -60,7 +59,7 @@ async def add_partitions(session: AsyncSession, now: datetime, *, months: int = 
 
 
 async def drop_partitions_before(session: AsyncSession, time: datetime) -> list[str]:
-    """Drop the partitions whose month ended before a time, with all that they hold, and return their names."""
+    """Drop the partitions whose month ended before a time, with all their rows, and return their names."""
     if session.get_bind().dialect.name != "postgresql":
         return []
     await session.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
@@ -74,9 +73,9 @@ async def drop_partitions_before(session: AsyncSession, time: datetime) -> list[
 
 
 async def find_rows_before(session: AsyncSession, table: str, time: datetime, limit: int) -> Sequence[Any]:
-    """Return where rows are that are older than a time and in no partition that goes as a whole.
+    """Return the locations of rows that are older than a time, and in no partition that can be dropped.
 
-    These are what the default partition holds, and on SQLite all. No index leads to them.
+    These are rows of the default partition, and on SQLite all rows. There is no index for them.
     """
     if session.get_bind().dialect.name == "postgresql":
         query = f"SELECT ctid FROM {table}_default WHERE {PARTITIONED[table]} < :time LIMIT :limit"
@@ -86,7 +85,7 @@ async def find_rows_before(session: AsyncSession, table: str, time: datetime, li
 
 
 async def remove_rows_before(session: AsyncSession, table: str, time: datetime, rows: Sequence[Any]) -> None:
-    """Remove rows that `find_rows_before` found, unless in their place there is something newer by now."""
+    """Delete rows that `find_rows_before` found, unless their location has a newer row by now."""
     if session.get_bind().dialect.name == "postgresql":
         statement = f"DELETE FROM {table}_default WHERE ctid = ANY(CAST(:rows AS tid[]))"
         found: Any = rows
@@ -109,10 +108,10 @@ async def _partitions_of(session: AsyncSession, table: str) -> set[str]:
 
 
 async def _create(session: AsyncSession, table: str, column: str, name: str, start: datetime, end: datetime) -> None:
-    # A partition can't be created for a month of which the default partition holds rows: they move first.
+    # A partition can't be created while the default partition has rows of its month, so they are moved first.
     bounds = f"FROM ('{start.isoformat()}') TO ('{end.isoformat()}')"
     moved = f"{column} >= '{start.isoformat()}' AND {column} < '{end.isoformat()}'"
-    # Nor may one come while they do.
+    # No further row of the month may be inserted meanwhile.
     await session.execute(text(f"LOCK TABLE {table}_default IN ACCESS EXCLUSIVE MODE"))
     await session.execute(text(f"CREATE TABLE {name} (LIKE {table} INCLUDING ALL)"))
     await session.execute(

@@ -18,9 +18,9 @@ class Places:
     A task with a place must not request a second one.
 
     Args:
-        most: Transactions at a time.
-        jobs: Those more that jobs may have at a time, who wait for as long as it takes. So callers can't starve them.
-        waiting: Callers that may wait.
+        most: Largest number of concurrent transactions.
+        jobs: Additional places for jobs, which wait without a limit, so that callers can't starve them.
+        waiting: Largest number of waiting callers.
         patience: Seconds that a caller waits.
     """
 
@@ -36,7 +36,7 @@ class Places:
         """Occupy a place within a block.
 
         Raises:
-            Overloaded: When too many wait, or none got free in time. That is no outage: the database works.
+            Overloaded: When too many wait, or no place became free in time. This is not an outage.
         """
         if _background.get():
             async with self._jobs:

@@ -1,4 +1,4 @@
-"""Connections to PostgreSQL on which nobody waits for ever: not we for a server that is silent, nor others for us."""
+"""Connections to PostgreSQL with time limits: neither we nor others wait for ever for a silent peer."""
 
 import contextlib
 import socket
@@ -12,27 +12,27 @@ from sqlalchemy.ext.asyncio import AsyncSession
 __all__ = ["AbortablePool", "connect_arguments", "end_standing_sessions"]
 
 CONNECT_TIMEOUT = 5.0
-"""Seconds that PostgreSQL may take to accept a connection."""
+"""Seconds that PostgreSQL has to accept a connection."""
 
 COMMAND_TIMEOUT = 30.0
-"""Seconds that PostgreSQL may take for one statement.
+"""Seconds that PostgreSQL has for one statement.
 
-On our side, and not as its statement_timeout: that would also end the wait of a commit for a synchronous standby, and
-then PostgreSQL says that it is committed.
+Enforced on our side, and not as statement_timeout: that would also end the wait of a commit for a synchronous standby,
+and PostgreSQL would then report the commit as done.
 """
 
 IDLE_TIMEOUT = 5.0
-"""Seconds that we may do nothing within a transaction; then PostgreSQL ends the session, and its locks with it. Whoever
-stands still for longer (stopped, swapped out, cut off) must not have others wait."""
+"""Seconds that a transaction of ours may be idle, after which PostgreSQL ends the session and releases its locks: a
+process that is suspended, swapped out or cut off must not block others."""
 
 MIGRATION_IDLE_TIMEOUT = 60.0
-"""The same for a migration, which may think between two statements, and locks whole tables."""
+"""The same for a migration, which may compute between two statements, and locks whole tables."""
 
 LOCK_TIMEOUT = 8.0
-"""Seconds that a statement waits for a lock. More than IDLE_TIMEOUT, so that locks of one who stands still are gone."""
+"""Seconds that a statement waits for a lock. Longer than IDLE_TIMEOUT, which releases locks of suspended cores."""
 
 SILENCE = 10.0
-"""Seconds after which either side gives up a connection that does not take what was sent."""
+"""Seconds without an acknowledgement of sent data after which either side drops a connection."""
 
 _APPLICATION = "citrine"
 """Name of the sessions of cores."""
@@ -45,15 +45,14 @@ AND greatest(query_start, state_change) < clock_timestamp() - interval '{IDLE_TI
 """
 
 _KEEPALIVE = {"idle": 10, "interval": 4, "count": 3}
-"""When a connection without traffic is asked for a sign of life, how often then, and how often in vain."""
+"""TCP keepalive: seconds of silence before the first probe, seconds between probes, and number of lost probes."""
 
 
 def connect_arguments(*, limited: bool) -> dict[str, Any]:
     """Return arguments for asyncpg.
 
     Args:
-        limited: Whether statements and waits for locks have limits. False for migrations, which take as long as they
-            take.
+        limited: Whether statements and waits for locks have time limits. False for migrations.
     """
     limits = {
         "idle_in_transaction_session_timeout": IDLE_TIMEOUT if limited else MIGRATION_IDLE_TIMEOUT,
@@ -76,9 +75,9 @@ def connect_arguments(*, limited: bool) -> dict[str, Any]:
 
 
 class AbortablePool(AsyncAdaptedQueuePool):
-    """A pool that can end all its connections at once, also those whose server does not answer."""
+    """A pool that can end all its connections at once, even if the server does not answer."""
 
-    # The name of its logger begins with that: what it says is as little for operators as the rest of SQLAlchemy.
+    # Prefix of its logger's name: its lines are internal, like the others of SQLAlchemy.
     __module__ = AsyncAdaptedQueuePool.__module__
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
@@ -88,7 +87,7 @@ class AbortablePool(AsyncAdaptedQueuePool):
         event.listen(self, "checkout", _on_checkout)
 
     def abort(self) -> None:
-        """End all connections without a goodbye. What is under way on them fails as in an outage."""
+        """Drop all connections. Statements on them fail as in an outage."""
         for connection in list(self._open):
             connection.terminate()
 
@@ -98,23 +97,23 @@ class AbortablePool(AsyncAdaptedQueuePool):
 
 
 async def end_standing_sessions(session: AsyncSession) -> list[int]:
-    """End sessions of cores that stand still within a transaction; return their process ids.
+    """End sessions of suspended cores that are within a transaction; return their process ids.
 
-    PostgreSQL does so by itself after IDLE_TIMEOUT, but not between the two halves of a statement that the driver
-    prepares first: then the session counts as active, and nothing but the end of its connection ends it.
+    PostgreSQL does this itself after IDLE_TIMEOUT, except between the two halves of a statement that the driver
+    prepares first: the session then counts as active, and only the end of its connection ends it.
     """
     connection = await session.connection()
     return [row[0] for row in await connection.exec_driver_sql(_END_STANDING)]
 
 
 def _on_checkout(connection: Any, record: object, proxy: object) -> None:
-    # What was ended while it lay in the pool must not fail whoever gets it.
+    # A connection that was ended in the pool must not fail its next user.
     if connection.driver_connection.is_closed():
         raise DisconnectionError
 
 
 def _limit_silence(connection: Any) -> None:
-    """Have the kernel give up the connection where the other side takes nothing any more, or says nothing."""
+    """Make the kernel drop the connection if the peer acknowledges nothing, or is silent."""
     ours = connection._transport.get_extra_info("socket")
     if ours is None or ours.family == getattr(socket, "AF_UNIX", None):
         return
@@ -127,6 +126,6 @@ def _limit_silence(connection: Any) -> None:
     with ours.dup() as same:
         same.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         for name, value in options.items():
-            # Systems lack one or another.
+            # Not every system has each option.
             with contextlib.suppress(AttributeError, OSError):
                 same.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)

@@ -1,4 +1,4 @@
-"""Texts that begin with others, found by an index on both databases."""
+"""Prefix search that uses an index on both databases."""
 
 from typing import Any
 
@@ -8,15 +8,15 @@ from sqlalchemy.orm import InstrumentedAttribute
 __all__ = ["begins_with"]
 
 BEHIND = "\N{GREEK SMALL LETTER ALPHA}"
-"""Comes behind all letters, digits and signs that ids have, in the order of code points as in that of a language."""
+"""Sorts after all characters of ids, by code points and by the collation of any language."""
 
 
 def begins_with(column: InstrumentedAttribute[Any] | Column[Any], prefix: str) -> ColumnElement[bool]:
     """Return the condition that a column of ids (of ASCII characters) begins with a text.
 
-    The bounds are what an index is read by, whatever the collation of the database: LIKE would need one of its own
-    where it is not "C". As some collations have letters of both cases side by side, the text itself is compared, too.
-    Order by the column, so that no other index looks better.
+    The bounds let the database use an ordinary index, whatever its collation: LIKE would need a special index unless
+    the collation is "C". The text itself is compared as well, because some collations mix letters of both cases. The
+    query should be ordered by the column, so that the planner prefers this index.
     """
     return and_(
         column >= prefix,

@@ -1,6 +1,6 @@
-"""Which schema a database has, and which one this version of Citrine needs.
+"""The schema version of a database, and the one that this version of Citrine needs.
 
-A core asks that at every start, so it is read without Alembic, whose import takes as long as the rest of the start.
+A core checks it at every start, without Alembic, whose import would take as long as the rest of the start.
 """
 
 import re
@@ -13,14 +13,14 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 __all__ = ["MIGRATIONS", "newest_revision", "schema_is_current"]
 
 MIGRATIONS = Path(__file__).parent / "migrations"
-"""Alembic's directory. The files of its versions are numbered: v0001_initial.py has revision 0001."""
+"""Alembic's directory. Its files are numbered by revision: v0001_initial.py has revision 0001."""
 
 _FILE = re.compile(r"v(\d{4})_\w+\.py")
 
 
 @cache
 def newest_revision() -> str:
-    """Return the revision that the migrations of this version of Citrine lead to."""
+    """Return the newest revision of this version of Citrine."""
     names = (path.name for path in (MIGRATIONS / "versions").iterdir())
     return max(found[1] for name in names if (found := _FILE.fullmatch(name)) is not None)
 

@@ -1,4 +1,4 @@
-"""A connection to SQLite that asks its thread once for each statement."""
+"""A connection to SQLite that needs one switch to its thread per statement."""
 
 import contextlib
 import sqlite3
@@ -12,14 +12,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 __all__ = ["CACHE_SIZE", "SqliteConnection", "SqliteCursor", "connect", "spilling"]
 
 CACHE_SIZE = -65536
-"""Memory of a connection for pages, as SQLite has it: below zero in KiB."""
+"""Page cache of a connection, in SQLite's notation: a negative number is KiB."""
 
 
 class SqliteCursor:
     """The part of `aiosqlite.Cursor` that SQLAlchemy uses.
 
-    There to make a cursor, to execute, to fetch and to close it are one visit of the connection's thread each, and
-    each visit costs as much as many rows. Here they are one visit together, which fetches all rows.
+    In aiosqlite, creating a cursor, executing, fetching and closing are one switch to the connection's thread each, and
+    a switch costs as much as many rows. Here they are one switch, which fetches all rows.
     """
 
     arraysize = 1
@@ -35,7 +35,7 @@ class SqliteCursor:
         return self
 
     async def execute(self, sql: str, parameters: Iterable[Any] = ()) -> "SqliteCursor":
-        """Execute a statement and fetch all that it returns."""
+        """Execute a statement and fetch all its rows."""
         await self._visit(sqlite3.Cursor.execute, sql, parameters)
         return self
 
@@ -45,12 +45,12 @@ class SqliteCursor:
         return self
 
     async def fetchall(self) -> list[Any]:
-        """Return what was fetched, once."""
+        """Return the fetched rows, once."""
         rows, self._rows = self._rows, []
         return rows
 
     async def close(self) -> None:
-        """Forget what was fetched."""
+        """Drop the fetched rows."""
         self._rows = []
 
     async def _visit(self, execute: Callable[..., object], sql: str, parameters: Any) -> None:
@@ -72,24 +72,24 @@ class SqliteConnection(aiosqlite.Connection):
     """A connection of aiosqlite with cheaper cursors, whose transactions begin with their first statement."""
 
     _begin: str | None = None
-    """How the transaction begins that has no statement yet."""
+    """Statement that begins the present transaction, if it has no other statement yet."""
 
     def begin(self, statement: str) -> None:
-        """Have a transaction begin on the visit of its first statement, and before it."""
+        """Begin a transaction together with its first statement, just before it."""
         self._begin = statement
 
     def beginning(self) -> str | None:
-        """Return how to begin the transaction that waits for its first statement, once; None where none waits."""
+        """Return, once, the statement that begins the transaction; None if it has begun, or there is none."""
         begin, self._begin = self._begin, None
         return begin
 
     async def commit(self) -> None:
-        """Commit; of a transaction without a statement there is nothing to."""
+        """Commit. Does nothing for a transaction without a statement."""
         if self.beginning() is None:
             await super().commit()
 
     async def rollback(self) -> None:
-        """Roll back; of a transaction without a statement there is nothing to."""
+        """Roll back. Does nothing for a transaction without a statement."""
         if self.beginning() is None:
             await super().rollback()
 
@@ -107,15 +107,15 @@ async def connect(database: str, **options: Any) -> SqliteConnection:
 
     Args:
         database: Path of the file.
-        options: As of `sqlite3.connect`.
+        options: Options of `sqlite3.connect`.
     """
     connection = SqliteConnection(partial(sqlite3.connect, database, **options), iter_chunk_size=64)
     connection._thread.daemon = True
     try:
         await connection
     except BaseException:
-        # Where the file can't be opened its thread still tells our loop that it ends. The loop must not be closed
-        # before, or the thread says so on stderr.
+        # If the file can't be opened, its thread still notifies our loop of its end. The loop must not be closed
+        # before that, or the thread prints an error.
         connection._thread.join()
         raise
     return connection
@@ -123,14 +123,14 @@ async def connect(database: str, **options: Any) -> SqliteConnection:
 
 @contextlib.asynccontextmanager
 async def spilling(connection: AsyncConnection) -> AsyncIterator[None]:
-    """Have a connection write changed pages to the disk at once, and not with the commit, for the time of a block.
+    """Make a connection write changed pages to disk at once, and not at the commit, within a block.
 
-    So a transaction that is rolled back tells, too, whether there is as much space on the disk.
+    A transaction that is rolled back then detects a full disk as well.
     """
     await connection.exec_driver_sql("PRAGMA cache_size=1")
     await connection.exec_driver_sql("PRAGMA cache_spill=1")
     try:
         yield
     finally:
-        # Spilling stays allowed from a number of pages on that the cache does not get to in our transactions.
+        # Spilling remains allowed above a number of pages that our transactions never reach.
         await connection.exec_driver_sql(f"PRAGMA cache_size={CACHE_SIZE}")

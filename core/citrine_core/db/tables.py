@@ -26,7 +26,7 @@ def _import_models() -> None:
 
 
 def own_tables() -> frozenset[str]:
-    """Return the names of the core's own tables; plug-ins may have added theirs to the metadata."""
+    """Return the names of the core's own tables, without those that plug-ins added to the metadata."""
     tables = metadata().tables
     return frozenset(
         table.name

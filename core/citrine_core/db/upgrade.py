@@ -1,4 +1,4 @@
-"""Brings the schema of a database up to date: `citrine db upgrade`."""
+"""Upgrades the schema of a database: `citrine db upgrade`."""
 
 import asyncio
 import sys
@@ -34,14 +34,14 @@ if TYPE_CHECKING:
 __all__ = ["alembic_config", "main", "upgrade"]
 
 LOCK_TIMEOUT = 120.0
-"""Seconds that SQLite lets an upgrade wait for another one."""
+"""Seconds that an upgrade of SQLite waits for another one."""
 
 _LOCK = 0x6369_7472_0002
-"""Advisory lock that makes upgrades of one PostgreSQL database take turns."""
+"""Advisory lock that serialises upgrades of one PostgreSQL database."""
 
 
 def main(argv: Sequence[str]) -> int:
-    """Upgrade the database that --database or CITRINE_DATABASE names.
+    """Upgrade the database of --database or CITRINE_DATABASE.
 
     Returns:
         0 when it is up to date, 1 when it could not be upgraded, 2 for wrong flags or settings.
@@ -68,12 +68,13 @@ def main(argv: Sequence[str]) -> int:
 
 
 async def upgrade(url: str, settings: CoreSettings | None = None, progress: UpgradeProgress | None = None) -> None:
-    """Bring a database to the newest schema, and add the tables of plug-ins that are missing.
+    """Upgrade a database to the newest schema, and create missing tables of plug-ins.
 
-    All in one transaction: when it fails, or is cancelled, the database is as it was. Several at a time take turns.
+    All in one transaction: a failure or a cancellation leaves the database unchanged. Concurrent upgrades are
+    serialised.
 
     Raises:
-        ValueError: When the URL is of no database that is supported.
+        ValueError: When the URL is not of a supported database.
         CommandError: When the schema is of a newer version of Citrine.
         DBAPIError: When the database refuses.
         DatabaseUnavailable: When it can't be reached or written.
@@ -82,7 +83,7 @@ async def upgrade(url: str, settings: CoreSettings | None = None, progress: Upgr
     try:
         tables = _plug_in_tables(engine, settings or CoreSettings(database=url))
         async with engine.begin() as connection:
-            # One after the other; on SQLite the first statement of a transaction waits for its turn.
+            # Serialises upgrades. On SQLite the first statement of a transaction waits for the lock.
             if connection.dialect.name == "postgresql":
                 await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
             else:
@@ -106,9 +107,9 @@ def _upgrade(connection: Connection, tables: Sequence[Table], progress: UpgradeP
 
 
 def alembic_config() -> Config:
-    """Return Alembic's configuration; a connection goes into its attributes."""
+    """Return Alembic's configuration. The caller sets a connection in its attributes."""
     config = Config()
-    # ConfigParser takes a % for the beginning of a reference.
+    # In ConfigParser, a % begins a reference.
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     return config
 
@@ -121,7 +122,7 @@ def _plug_in_tables(engine: AsyncEngine, settings: CoreSettings) -> list[Table]:
         settings=settings,
         unit_of_work=UnitOfWorkFactory(engine, no_events),
         clock=utc_now,
-        # A block keeps its services and uses none of them before it runs (citrine_core.blocks.PLUG_INS).
+        # A block stores its services, and uses none of them before it runs (citrine_core.blocks.PLUG_INS).
         commands=cast("CommandSender", None),
     )
     return [table for block in plug_ins(services) for table in block.tables]

@@ -19,20 +19,20 @@ Insert: TypeAlias = "postgresql.Insert | sqlite.Insert"
 
 @cache
 def _insert_of(dialect: str) -> Callable[[Table], Insert]:
-    # Imported by name: a process has one database, and need not load what is known of the other.
+    # Imported by name: a process uses one database, and need not load the other dialect.
     insert: Callable[[Table], Insert] = importlib.import_module(f"sqlalchemy.dialects.{dialect}").insert
     return insert
 
 
 def insert_statement(session: AsyncSession, table: Table) -> Insert:
-    """Return an INSERT of the session's database, which knows ON CONFLICT."""
+    """Return an INSERT of the session's dialect, which supports ON CONFLICT."""
     return _insert_of(session.get_bind().dialect.name)(table)
 
 
 async def insert_or_ignore(
     session: AsyncSession, table: Table, rows: Sequence[Mapping[str, Any]], key: Collection[str]
 ) -> None:
-    """Insert the rows whose key is new, in one executemany; leave the others as they are."""
+    """Insert the rows whose key is new, in one executemany. Existing rows are not changed."""
     if rows:
         statement = insert_statement(session, table).on_conflict_do_nothing(index_elements=list(key))
         await (await session.connection()).execute(statement, list(rows))
@@ -47,15 +47,14 @@ async def upsert(
     where: ColumnElement[bool] | None = None,
     preserve: Collection[str] = (),
 ) -> None:
-    """Insert the rows, or where their key exists overwrite the other columns, in one executemany.
+    """Insert the rows, or overwrite the other columns of those whose key exists, in one executemany.
 
     Args:
-        session: Whose transaction it is.
-        table: Where to.
-        rows: Mappings with the same columns each, the key's among them.
+        session: The session.
+        table: The table.
+        rows: Mappings with the same columns each, including the key.
         key: Columns of a unique constraint or primary key.
-        where: Overwrite only where this holds; `upsert.excluded` is not needed for it to name
-            columns of the table.
+        where: Condition on the stored row for overwriting it. None: always.
         preserve: Columns that are not overwritten.
     """
     if not rows:

@@ -1,4 +1,4 @@
-"""Which rule of the schema a statement broke."""
+"""Classification of violated constraints."""
 
 from sqlalchemy.exc import IntegrityError
 
@@ -9,7 +9,7 @@ _FOREIGN_KEY_VIOLATION = "23503"
 
 
 def breaks_foreign_key(error: IntegrityError) -> bool:
-    """Return whether a row names one that does not exist, and not one that exists already."""
+    """Return whether a foreign key was violated, and not a unique constraint."""
     state = getattr(error.orig, "sqlstate", None)
-    # SQLite has no codes here, but a fixed text.
+    # SQLite has no code for it, but a fixed text.
     return state == _FOREIGN_KEY_VIOLATION if state else "FOREIGN KEY" in str(error.orig)
