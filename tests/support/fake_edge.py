@@ -83,6 +83,7 @@ class FakeSession:
     async def close(self, code: int = 1000, reason: str = "") -> None:
         """Close the websocket."""
         self.edge.sessions.pop((self.ref.tenant_id, self.ref.station_id), None)
+        self.edge.closed.append(self.ref)
         closed = link.Closed(session=self.ref, code=code, reason=reason, close_time=timestamp())
         self.edge.put(link.Upstream(closed=closed))
 
@@ -96,6 +97,8 @@ class FakeEdge:
     def __init__(self, channel: grpc.aio.Channel, credential: str, edge_id: str) -> None:
         self.edge_id = edge_id
         self.sessions: dict[tuple[str, str], link.HeldSession] = {}
+        self.closed: list[link.SessionRef] = []
+        """What was closed: a command to it fails. The core may not have stored yet that it is."""
         self.on_command: OnCommand = lambda command: None
         self.commands: list[link.Command] = []
         self.calls: dict[int, link.StationCall] = {}
@@ -253,6 +256,8 @@ class FakeEdge:
             answer = self._answers[content.id]
             if not answer.done():
                 answer.set_result(item)
+        elif kind == "command" and content.session in self.closed:
+            self._fail_command(content, link.CommandFailure(reason=link.CommandFailure.REASON_GONE))
         elif kind == "command":
             self.commands.append(content)
             self._received["command"].put_nowait(content)
@@ -263,10 +268,7 @@ class FakeEdge:
     def _answer_command(self, command: link.Command) -> None:
         answer = self.on_command(command)
         if isinstance(answer, link.CommandFailure):
-            answer.id = command.id
-            answer.session.CopyFrom(command.session)
-            answer.time.CopyFrom(timestamp())
-            self.put(link.Upstream(command_failure=answer))
+            self._fail_command(command, answer)
         elif answer is not None:
             self.put(
                 link.Upstream(
@@ -274,6 +276,12 @@ class FakeEdge:
                 )
             )
             self.put(link.Upstream(command_result=self.result(command, answer)))
+
+    def _fail_command(self, command: link.Command, failure: link.CommandFailure) -> None:
+        failure.id = command.id
+        failure.session.CopyFrom(command.session)
+        failure.time.CopyFrom(timestamp())
+        self.put(link.Upstream(command_failure=failure))
 
     @staticmethod
     def result(command: link.Command, answer: Message) -> link.CommandResult:
