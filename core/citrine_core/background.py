@@ -1,4 +1,4 @@
-"""What runs in the background for as long as the core does, and survives its own errors."""
+"""Background tasks, which run as long as the core does, and survive their own errors."""
 
 import asyncio
 import logging
@@ -14,13 +14,13 @@ __all__ = ["DEFECTS", "defect", "is_outage", "survive", "waits_for_database"]
 logger = logging.getLogger(__name__)
 
 FIRST_PAUSE = 1.0
-"""Seconds until a task that failed begins again; each pause is longer than the last."""
+"""First pause, in seconds, before a failed task is restarted; the pauses grow."""
 
 LONGEST_PAUSE = 60.0
-"""Seconds until it begins again at most."""
+"""Longest pause, in seconds."""
 
 QUIET_TIME = 120.0
-"""Seconds without an error after which the first pause is the next one again, and what waits is said again."""
+"""Seconds without an error after which the pauses start over, and a wait for the database is logged again."""
 
 DEFECTS = Counter(
     "citrine_core_background_failures",
@@ -32,17 +32,17 @@ DEFECTS = Counter(
 
 
 class _Waiting:
-    """When it was said last that tasks wait for the database: in an outage all do, again and again."""
+    """When a wait for the database was last logged: in an outage all tasks wait, again and again."""
 
     said = float("-inf")
 
 
 def waits_for_database(task: str, **about: str) -> None:
-    """Log that a task waits for the database, unless it was said a while ago of this one or another.
+    """Log that a task waits for the database, unless that was logged recently for any task.
 
     Args:
         task: Its name.
-        about: What else to log.
+        about: Further fields of the line.
     """
     now = time.monotonic()
     is_news = now - _Waiting.said > QUIET_TIME
@@ -53,29 +53,29 @@ def waits_for_database(task: str, **about: str) -> None:
 
 
 def is_outage(error: BaseException) -> bool:
-    """Return whether an error says that the database is not available, and nothing else; also one of several tasks."""
+    """Return whether an error is only about an unavailable database; groups of errors included."""
     if isinstance(error, BaseExceptionGroup):
         return all(map(is_outage, error.exceptions))
     return isinstance(error, DatabaseUnavailable)
 
 
 def defect(task: str, error: BaseException) -> None:
-    """Log and count an error of a task in the background, which goes on after it.
+    """Log and count a bug in a background task, which continues.
 
     Args:
         task: Its name, one of a few.
-        error: Which nobody reckoned with.
+        error: The unexpected error.
     """
     DEFECTS.labels(task).inc()
     logger.error("a task in the background failed, and goes on", extra={"task": task}, exc_info=error)
 
 
 async def survive(task: str, run: Callable[[], Awaitable[None]]) -> None:
-    """Run something that ends only when it is cancelled, and again after each error of its own.
+    """Run a task until it is cancelled, and restart it after each error.
 
     Args:
         task: Its name.
-        run: Begins anew each time.
+        run: Starts the task.
     """
     loop = asyncio.get_running_loop()
     pause = FIRST_PAUSE

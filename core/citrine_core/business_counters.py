@@ -1,4 +1,4 @@
-"""Counters of what the business is about: energy, drivers who are turned away, stations that are not let in."""
+"""Business counters: energy, refused drivers, refused stations."""
 
 from collections.abc import Iterable
 
@@ -23,12 +23,12 @@ _REFUSED_STATIONS = {
 
 
 class BusinessCounters:
-    """Counts over all tenants: their number has no bound, and that of the series must have one.
+    """Counters over all tenants. They have no label for tenants, because the number of series must be bounded.
 
     Blocks call these after their commit.
 
     Args:
-        registry: Where they are shown. None: nowhere.
+        registry: Registry of the metrics. None: they are not exported.
     """
 
     def __init__(self, registry: CollectorRegistry | None = None) -> None:
@@ -53,8 +53,8 @@ class BusinessCounters:
     def energy(self, change_wh: float) -> None:
         """Count energy of transactions.
 
-        What is taken back, where a later reading shows that an earlier one was wrong, is set off against what comes
-        next: a counter never goes down.
+        If a later reading corrects an earlier one downwards, the difference is deducted from the next increases: a
+        counter never decreases.
         """
         change = change_wh + self._owed
         self._owed = min(change, 0.0)
@@ -62,7 +62,7 @@ class BusinessCounters:
             self._energy.inc(change)
 
     def authorizations(self, infos: Iterable[IdTokenInfo]) -> None:
-        """Count those among what was said of tokens that turn a driver away."""
+        """Count the refusing ones among answers for tokens."""
         for info in infos:
             reason = _AUTHORIZATIONS.get(info.status)
             if reason is not None:

@@ -1,4 +1,4 @@
-"""What is done now and then: forget what nobody asks for any more, make room for what comes."""
+"""Housekeeping: deletes old rows, and creates partitions for new ones."""
 
 import asyncio
 import logging
@@ -30,33 +30,33 @@ logger = logging.getLogger(__name__)
 Result = TypeVar("Result")
 
 FIRST_PAUSE = 30.0
-"""Seconds after the start until it is done for the first time."""
+"""Seconds from the start to the first run."""
 
 INTERVAL = 3600.0
-"""Seconds between one time and the next."""
+"""Seconds between runs."""
 
 REPLY_RETENTION = timedelta(days=30)
-"""How long a station may take to repeat a message and be given the same reply."""
+"""How long a message that a station resends is deduplicated."""
 
 EDGE_RETENTION = timedelta(days=1)
-"""How long an edge is remembered that is gone and holds no session."""
+"""How long an edge without sessions is retained after it is gone."""
 
 FILE_KEY_RETENTION = timedelta(days=30)
-"""How long a key that was in a key file is shown after its end: there is one more for each start without the file."""
+"""How long a key of a key file is retained after its end: each start without the file creates another one."""
 
 MAX_ROWS = 2000
-"""Rows removed in one transaction at most, where they do not go with their partition."""
+"""Largest number of rows deleted in one transaction, except with a partition."""
 
 
 class Housekeeping:
-    """Keeps the database tidy; several cores may do so at the same time.
+    """Deletes old rows and maintains partitions. Several cores may run it concurrently.
 
     Args:
         unit_of_work: Opens transactions.
         clock: Returns the time now.
-        event_retention: How long events are kept.
-        command_retention: How long commands are kept after their end. None: for ever.
-        meter_value_retention: How long meter values are kept. None: for ever.
+        event_retention: How long events are retained.
+        command_retention: How long commands are retained after their end. None: for ever.
+        meter_value_retention: How long meter values are retained. None: for ever.
     """
 
     def __init__(
@@ -74,7 +74,7 @@ class Housekeeping:
         self._meter_value_retention = meter_value_retention
 
     async def run(self) -> None:
-        """Do it every hour until cancelled."""
+        """Run every hour until cancelled."""
         await asyncio.sleep(FIRST_PAUSE)
         while True:
             try:
@@ -86,7 +86,7 @@ class Housekeeping:
             await asyncio.sleep(INTERVAL)
 
     async def tidy(self) -> None:
-        """Do all of it once, in transactions so small that none holds up the stations for long."""
+        """Run once, in transactions that are too small to delay stations for long."""
         now = self._clock()
         while await self._do(lambda work: HandledMessages(work.session).remove_before(now - REPLY_RETENTION, MAX_ROWS)):
             pass
@@ -110,7 +110,7 @@ class Housekeeping:
                 pass
 
     async def _remove_rows(self, table: str, before: datetime) -> bool:
-        # Looked for before it is a writer's turn: on SQLite that may be a walk through the table.
+        # Queried without a writing transaction first: on SQLite this may scan the table.
         async with self._unit_of_work(read_only=True) as work:
             rows = await find_rows_before(work.session, table, before, MAX_ROWS)
         if rows:

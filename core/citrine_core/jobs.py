@@ -1,4 +1,4 @@
-"""What blocks do by themselves: at an interval, and at once where something happened."""
+"""Jobs: periodic work of blocks, which can also be woken."""
 
 import asyncio
 import contextlib
@@ -10,21 +10,20 @@ from citrine_core.background import defect, is_outage, waits_for_database
 __all__ = ["Job", "first_runs"]
 
 FIRST_RUNS = 10.0
-"""Seconds in which all jobs of a core that starts run for the first time."""
+"""Seconds over which the first runs of all jobs of a starting core are spread."""
 
 
 class Job:
-    """One thing that a block does by itself, again and again.
+    """Periodic work of a block.
 
-    What is to be done is stored in the transaction that gives the reason; the job finds it there and does it. So a
-    crash loses nothing, and each core may run the job: it takes rows by a conditional update, or does what has no
-    second effect.
+    The transaction that causes the work stores it as due; the job queries what is due and does it. A crash therefore
+    loses nothing, and every core may run the job: it claims rows by a conditional update, or its work is idempotent.
 
     Args:
-        name: Shown in logs, e.g. "reservations that expire".
-        interval: Time from one end to the next start, unless it is woken.
-        run: Does all that is due now.
-        at_start: Whether a core that starts runs it at once, since what it serves gets better by that.
+        name: Name in logs, e.g. "reservations that expire".
+        interval: Time from the end of a run to the next one, unless it is woken.
+        run: Does everything that is due now.
+        at_start: Whether a starting core runs it at once, because the service improves by it.
     """
 
     def __init__(
@@ -37,11 +36,11 @@ class Job:
         self._woken = asyncio.Event()
 
     def wake(self) -> None:
-        """Have it run as soon as possible, and once more where it is under way. Meant for `work.after_commit`."""
+        """Run it as soon as possible, and once more if it is running. For use with `work.after_commit`."""
         self._woken.set()
 
     async def repeat(self, after: float = 0.0) -> None:
-        """Run it, then at the interval and where it is woken, until cancelled.
+        """Run it, then again at the interval and when woken, until cancelled.
 
         Args:
             after: Seconds until the first run, unless it is woken before.
@@ -56,7 +55,7 @@ class Job:
                 if is_outage(error):
                     waits_for_database(self.name)
                 else:
-                    # A bug in one job must not end the others; it comes again at the interval.
+                    # A bug in one job must not end the others. It runs again at the interval.
                     defect(self.name, error)
             task = asyncio.current_task()
             if task is not None and task.cancelling():
@@ -68,7 +67,7 @@ class Job:
         """Return the seconds from the start of a core to its first run.
 
         Args:
-            position: Its place among all jobs, above 0 and up to 1.
+            position: Its position among all jobs, above 0 and up to 1.
         """
         return 0.0 if self.at_start else position * min(self._interval, FIRST_RUNS)
 
@@ -81,7 +80,7 @@ class Job:
 def first_runs(jobs: Sequence[Job]) -> Iterator[tuple[Job, float]]:
     """Yield each job of a core and the seconds from its start to the first run.
 
-    All at once, they would want a connection to the database each, at the moment when stations come back.
+    If they all ran at once, each would need a connection to the database, just when stations reconnect.
     """
     for place, job in enumerate(jobs, 1):
         yield job, job.first_run(place / len(jobs))

@@ -1,4 +1,4 @@
-"""What the core measures of itself, for Prometheus."""
+"""Metrics of the core, for Prometheus."""
 
 from collections.abc import Callable
 
@@ -17,7 +17,7 @@ _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5
 _ITEMS = (1, 2, 5, 10, 20, 50, 100, 200, 256)
 
 MAX_CODES = 50
-"""Codes of refused messages that are counted one by one; OCPP-J has a dozen."""
+"""Largest number of codes of refused messages that are counted separately; OCPP-J has a dozen."""
 
 
 class Metrics:
@@ -65,7 +65,7 @@ class Metrics:
         )
 
     def watch(self, name: str, about: str, read: Callable[[], float]) -> None:
-        """Show a value that is read whenever the metrics are."""
+        """Export a gauge that is read whenever the metrics are."""
         Gauge(f"citrine_core_{name}", about, registry=self.registry).set_function(read)
 
     def batch(self, items: int, waited: float, duration: float) -> None:
@@ -85,7 +85,7 @@ class Metrics:
         self._commands.labels(name.removeprefix("COMMAND_STATE_").lower()).inc()
 
     def refused(self, outcome: str, code: str, count: int) -> None:
-        """Count messages that were refused or the like; code is what they were answered, or why they were dropped."""
+        """Count messages that were refused or the like; code is the error code, or the reason of the drop."""
         if code not in self._codes:
             code = code if len(self._codes) < MAX_CODES else "other"
             self._codes.add(code)

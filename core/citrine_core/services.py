@@ -1,4 +1,4 @@
-"""What the composition root hands to blocks and resources."""
+"""Services that the composition root passes to blocks and resources."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
@@ -16,15 +16,15 @@ if TYPE_CHECKING:
 __all__ = ["Disconnect", "ForgetStation", "PublicUrls", "Services"]
 
 Disconnect = Callable[[str, str, str], Awaitable[bool]]
-"""`await disconnect(tenant_id, station_id, reason)` has the edge close the websocket of a station. Returns False where
-it has none, or where this core has no link to the edge that holds it."""
+"""`await disconnect(tenant_id, station_id, reason)` makes the edge close a station's websocket. Returns False if it has
+none, or if this core has no link to its edge."""
 
 ForgetStation = Callable[[UnitOfWork, str, str], Awaitable[None]]
-"""`await forget_station(work, tenant_id, station_id)` removes what blocks and resources hold of a station that is
+"""`await forget_station(work, tenant_id, station_id)` removes the data of blocks and resources on a station that is
 removed in the same transaction, and closes its websocket after the commit."""
 
 PublicUrls = Callable[[], Sequence[str]]
-"""`public_urls()` returns the URLs by which stations reach the edges that are linked, without tenant and station."""
+"""`public_urls()` returns the URLs of linked edges for stations, without tenant and station."""
 
 
 async def _nobody_to_disconnect(tenant_id: str, station_id: str, reason: str) -> bool:
@@ -44,7 +44,7 @@ async def _nothing_to_forget(work: UnitOfWork, tenant_id: str, station_id: str) 
 
 @dataclass(frozen=True)
 class Services:
-    """Everything a block or resource may use beside its own files."""
+    """Everything that a block or resource may use besides its own modules."""
 
     settings: CoreSettings
     unit_of_work: UnitOfWorkFactory
@@ -54,12 +54,12 @@ class Services:
     disconnect: Disconnect = _nobody_to_disconnect
     """Closes websockets."""
     forget_station: ForgetStation = _nothing_to_forget
-    """Tells all that a station is removed."""
+    """Removes the data of a station."""
     registry: "Registry" = field(default_factory=_no_blocks)
     """What blocks do for one another. It is complete when the first message comes, and not while blocks are made."""
     counters: BusinessCounters = field(default_factory=BusinessCounters)
-    """What is counted of the business."""
+    """Business counters."""
     public_urls: PublicUrls = list
-    """Returns where stations reach the edges that are linked."""
+    """Returns the public URLs of linked edges."""
     shared: dict[type, Any] = field(default_factory=dict)
-    """Objects that several blocks use, by their class; who needs one first makes it."""
+    """Objects that several blocks share, by class. The first user creates one."""

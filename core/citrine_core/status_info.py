@@ -1,19 +1,19 @@
-"""What a station says beside the status of its answer, in one line for people."""
+"""The statusInfo of an answer, in one line for people."""
 
 from citrine.ocpp.v2.types_pb2 import StatusInfo
 
 __all__ = ["LONGEST_PROBLEM", "problem_of"]
 
 LONGEST_PROBLEM = 255
-"""Characters of a problem that are kept."""
+"""Longest problem, in characters."""
 
 
 def problem_of(status: str, info: StatusInfo | None = None) -> str:
-    """Return why something is not as it was asked for.
+    """Return the reason of a refusal or failure, for people.
 
     Args:
-        status: What the station answered, e.g. "Rejected", or the error code of a command that failed.
-        info: What it said beside it.
+        status: Status in the station's answer, e.g. "Rejected", or the error code of a failed command.
+        info: Its statusInfo.
     """
     parts = [status, *((info.reason_code, info.additional_info) if info is not None else ())]
     # PostgreSQL can't hold NUL, and the text is the station's.

@@ -1,4 +1,4 @@
-"""Long calculations in small steps, so that the event loop, and everybody else on it, has its turn in between."""
+"""Long calculations in small steps, between which the event loop runs other tasks."""
 
 import asyncio
 from collections.abc import Generator
@@ -14,7 +14,7 @@ Steps = Generator[None, None, _Result]
 """A calculation that yields after each small step, a fraction of a millisecond, and returns its result."""
 
 STEPS = 50
-"""Steps from one turn of the others to the next."""
+"""Number of steps between two switches to other tasks."""
 
 
 def in_one_go(steps: Steps[_Result]) -> _Result:
@@ -28,12 +28,12 @@ def in_one_go(steps: Steps[_Result]) -> _Result:
 
 
 async def run_cooperatively(steps: Steps[_Result]) -> _Result:
-    """Do all steps, with turns of the others in between, and return the result.
+    """Run all steps, with switches to other tasks in between, and return the result.
 
-    What the calculation reads must not be changed meanwhile. Where it is cancelled, the rest of the steps is left out.
+    The inputs of the calculation must not change meanwhile. A cancellation skips the remaining steps.
     """
     while True:
-        # The transaction that it may stand in must not look like one of a process that stands still.
+        # A surrounding transaction must not look idle, as that of a suspended process does.
         await stay_alive()
         try:
             for _ in range(STEPS):

@@ -1,4 +1,4 @@
-"""Connections: who is connected, by which edge, under which epoch; and the edges that hold them."""
+"""Connections: which station is connected, by which edge and epoch; and the edges."""
 
 from citrine_core.resources.connections.models import Connection, Edge
 from citrine_core.resources.connections.repository import (

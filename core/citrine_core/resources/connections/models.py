@@ -1,4 +1,4 @@
-"""Tables of the connections: who is connected, by which edge, under which epoch."""
+"""Tables of the connections: which station is connected, by which edge and epoch."""
 
 from datetime import datetime
 
@@ -11,7 +11,7 @@ __all__ = ["Connection", "Edge"]
 
 
 class Connection(Model):
-    """The newest session of a station. The row stays when the websocket closes, for its epoch."""
+    """The newest session of a station. The row remains after the websocket closed, for its epoch."""
 
     __tablename__ = "connections"
     __table_args__ = (Index(None, "edge_id", "is_open"),)
@@ -19,7 +19,7 @@ class Connection(Model):
     tenant_id: Mapped[str] = mapped_column(String(36), primary_key=True)
     station_id: Mapped[str] = mapped_column(String(48), primary_key=True)
     epoch: Mapped[int] = mapped_column(BigInteger)
-    """One higher at each admission. Whatever comes with an older one is refused."""
+    """Increases by one with each admission. Messages with an older epoch are refused."""
     edge_id: Mapped[str] = mapped_column(String(36))
     is_open: Mapped[bool]
     ocpp_version: Mapped[int] = mapped_column(Integer)
@@ -33,7 +33,7 @@ class Connection(Model):
 
 
 class Edge(Model):
-    """An edge process, as long as some core has heard of it lately."""
+    """An edge process that had a link to some core recently."""
 
     __tablename__ = "edges"
 

@@ -1,4 +1,4 @@
-"""What other packages may ask about who is connected."""
+"""Queries into connections for other packages."""
 
 from collections.abc import Collection
 from datetime import datetime, timedelta
@@ -14,8 +14,8 @@ from citrine_core.resources.connections.models import Connection
 __all__ = ["OPENING_TIME", "SESSIONS", "NewestSession", "connected_stations", "is_connected", "may_be_open"]
 
 OPENING_TIME = timedelta(seconds=10)
-"""How long the Opened of an admitted session may be on the way: a core may be slow, and it may go by another one than
-what else is said of the station."""
+"""How long the Opened of an admitted session may take to be stored: a core may be slow, and other items of the station
+may take the way over another core."""
 
 _TABLE = Connection.__table__.c
 
@@ -32,7 +32,7 @@ SESSIONS = select(
 """The newest session of each station that ever connected, to be joined by tenant_id and station_id."""
 
 NewestSession = aliased(Connection, name="newest_session")
-"""The same as an entity, for who shows all of it."""
+"""The same as an entity, with all columns."""
 
 
 def is_connected(tenant_id: Any, station_id: Any) -> ColumnElement[bool]:

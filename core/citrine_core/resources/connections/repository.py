@@ -23,13 +23,13 @@ __all__ = [
 ]
 
 EDGE_SILENT = "edge lost"
-"""Reason of a session that we gave up because no core heard of its edge; it may turn out to be alive."""
+"""Close reason of a session whose edge had no link to any core. The edge may turn out to be alive."""
 
 UNKNOWN_TO_EDGE = "unknown to its edge"
-"""Reason of a session that its edge did not name when it linked."""
+"""Close reason of a session that its edge did not list in Hello."""
 
 ASSUMED = frozenset({EDGE_SILENT, UNKNOWN_TO_EDGE})
-"""Reasons of closes that no edge reported: where one holds the session after all, it is open."""
+"""Close reasons that no edge reported. If an edge still has the session, it is open after all."""
 
 _TABLE = Connection.metadata.tables["connections"]
 _EDGES = Edge.metadata.tables["edges"]
@@ -40,7 +40,7 @@ _NEWEST = select(_TABLE.c.station_id, _TABLE.c.epoch, _TABLE.c.is_open).where(
 
 
 class GrantedSession(NamedTuple):
-    """What is stored of an admission."""
+    """The stored part of an admission."""
 
     tenant_id: str
     station_id: str
@@ -51,7 +51,7 @@ class GrantedSession(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ClosedSession:
-    """A session that is gone."""
+    """A closed session."""
 
     tenant_id: str
     station_id: str
@@ -66,7 +66,7 @@ class SessionState(NamedTuple):
 
     epoch: int
     is_open: bool
-    """False: its websocket is closed, or nobody has reported yet that it opened."""
+    """False: its websocket is closed, or its opening has not been reported yet."""
 
 
 async def newest_sessions(work: UnitOfWork, tenant_id: str, station_ids: Collection[str]) -> Mapping[str, SessionState]:
@@ -95,13 +95,13 @@ class ConnectionRepository:
     ) -> dict[str, Row[*tuple[Any, ...]]]:
         """Return the newest sessions of a tenant's stations, open or not.
 
-        With lock nobody else changes them before the commit.
+        With lock they are locked until the commit.
         """
         query = select(_TABLE).where(
             _TABLE.c.tenant_id == tenant_id, one_of(self._session, _TABLE.c.station_id, station_ids)
         )
         if lock:
-            # In one order everywhere, so that two that lock can't wait for each other.
+            # Sorted, so that two cores can't deadlock.
             query = query.order_by(_TABLE.c.station_id).with_for_update()
         return {row.station_id: row for row in await (await self._connection()).execute(query)}
 
@@ -120,14 +120,14 @@ class ConnectionRepository:
         return await page.read_rows(self._session, query, _TABLE.c.station_id)
 
     async def list_of_edge(self, edge_id: str) -> Sequence[Row[*tuple[Any, ...]]]:
-        """Return the open sessions that an edge is said to hold."""
+        """Return the open sessions of an edge, as stored."""
         rows = await (await self._connection()).execute(
             select(_TABLE).where(_TABLE.c.edge_id == edge_id, _TABLE.c.is_open.is_(True))
         )
         return rows.all()
 
     async def grant_all(self, grants: Sequence[GrantedSession], admit_time: datetime) -> dict[tuple[str, str], int]:
-        """Store admissions, at most one of a station, and return the epoch of each: one higher than its last."""
+        """Store admissions, at most one per station; return the epoch of each, one higher than the station's last."""
         rows = [
             {**grant._asdict(), "epoch": 1, "is_open": False, "admit_time": admit_time}
             for grant in sorted(grants)  # in one order everywhere, so that two cores don't wait for each other
@@ -154,8 +154,8 @@ class ConnectionRepository:
         """Mark sessions as open.
 
         Args:
-            sessions: With tenant_id, station_id, epoch, ocpp_version, remote_address and open_time each. What is not
-                the newest of its station, or was reported as closed, is left alone.
+            sessions: Each with tenant_id, station_id, epoch, ocpp_version, remote_address and open_time. Sessions
+                that are not the newest of their station, or were reported as closed, are ignored.
         """
         if sessions:
             await (await self._connection()).execute(
@@ -178,7 +178,7 @@ class ConnectionRepository:
             )
 
     async def close_all(self, sessions: Sequence[ClosedSession]) -> None:
-        """Mark sessions as closed; what is not the newest of its station is left alone."""
+        """Mark sessions as closed. Those that are not the newest of their station are ignored."""
         if sessions:
             await (await self._connection()).execute(
                 update(_TABLE)
@@ -207,7 +207,7 @@ class ConnectionRepository:
             )
 
     async def revoke(self, tenant_id: str, station_id: str, now: datetime, reason: str) -> None:
-        """Let the newest session of a station, open or not, be valid no more; the next epoch is higher yet."""
+        """Invalidate the newest session of a station, open or not, by increasing its epoch."""
         await (await self._connection()).execute(
             update(_TABLE)
             .where(_TABLE.c.tenant_id == tenant_id, _TABLE.c.station_id == station_id)
@@ -223,7 +223,7 @@ class ConnectionRepository:
         )
 
     async def close_of_silent_edges(self, seen_before: datetime, now: datetime) -> Sequence[ClosedSession]:
-        """Mark the sessions as closed whose edge nobody has heard of since a time, and return them."""
+        """Mark the sessions of edges without a link since a time as closed, and return them."""
         silent = select(_EDGES.c.edge_id).where(_EDGES.c.last_seen_time < seen_before)
         rows = await (await self._connection()).execute(
             update(_TABLE)
@@ -234,7 +234,7 @@ class ConnectionRepository:
         return [ClosedSession(row[0], row[1], row[2], now, 1006, EDGE_SILENT) for row in rows]
 
     async def count_open(self) -> int:
-        """Return how many sessions are open, of all tenants."""
+        """Return the number of open sessions of all tenants."""
         rows = await (await self._connection()).execute(select(func.count()).where(_TABLE.c.is_open.is_(True)))
         count: int = rows.scalar_one()
         return count
@@ -253,13 +253,13 @@ def sorted_by_key(sessions: Sequence[Mapping[str, Any]]) -> list[Mapping[str, An
 
 
 class EdgeRepository:
-    """The edge processes that some core has heard of."""
+    """The known edge processes."""
 
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
 
     async def see_all(self, versions: Mapping[str, str], now: datetime) -> None:
-        """Store that edges, given with the version of their software, are alive."""
+        """Store edges, given with their software version, as alive."""
         rows = [
             {"edge_id": edge_id, "software_version": version[:50], "last_seen_time": now}
             for edge_id, version in sorted(versions.items())
@@ -267,7 +267,7 @@ class EdgeRepository:
         await upsert(self._session, _EDGES, rows, ("edge_id",))
 
     async def remove_before(self, time: datetime) -> None:
-        """Forget edges that were not heard of since a time and hold no session."""
+        """Delete edges without a link since a time, and without sessions."""
         has_sessions = exists().where(_TABLE.c.edge_id == _EDGES.c.edge_id, _TABLE.c.is_open.is_(True))
         await (await self._session.connection()).execute(
             delete(_EDGES).where(_EDGES.c.last_seen_time < time, not_(has_sessions))

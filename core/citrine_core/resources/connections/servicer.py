@@ -22,11 +22,11 @@ VERSIONS: Mapping[int, str] = {
     link_pb2.OCPP_VERSION_201: "2.0.1",
     link_pb2.OCPP_VERSION_21: "2.1",
 }
-"""How the versions of the edge link are spelled for people."""
+"""Names of the versions of the edge link, for people."""
 
 
 class ConnectionsServicer(ConnectionsServiceServicer):
-    """Which stations are connected, and how."""
+    """Serves the connections of stations."""
 
     def __init__(self, services: Services) -> None:
         self._unit_of_work = services.unit_of_work
