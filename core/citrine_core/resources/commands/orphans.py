@@ -1,6 +1,7 @@
 """Orphaned commands, whose link or edge is gone: they end, or continue over another link, before their timeout."""
 
 import asyncio
+import time
 from collections import defaultdict
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -67,7 +68,7 @@ class OrphanedCommands:
             if link.command_ids is None or pending.command_id in link.command_ids:
                 # None: an older edge does not list them, and may have any.
                 pending.link = link
-            elif pending.send_time is None and self._clock() - pending.create_time < SURELY_LISTED:
+            elif pending.send_time is None and time.monotonic() - pending.since < SURELY_LISTED.total_seconds():
                 self.end(pending, _Reason.REASON_GONE)
             else:
                 self.end(pending, _Reason.REASON_LOST)

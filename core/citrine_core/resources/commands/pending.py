@@ -1,6 +1,7 @@
 """Pending commands: those that this core sent, and that have not ended yet."""
 
 import asyncio
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -40,10 +41,11 @@ class Pending:
     link: Link
     """The link by which it was sent, or by which the report is expected."""
     future: asyncio.Future[Outcome]
-    create_time: datetime
     send_time: datetime | None = None
     """When it was written to the socket. None: no such report arrived."""
     timers: list[asyncio.TimerHandle] = field(default_factory=list)
+    since: float = field(default_factory=time.monotonic)
+    """When it was sent to the edge, in seconds of `time.monotonic`."""
 
 
 class PendingCommands:

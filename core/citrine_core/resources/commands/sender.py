@@ -271,7 +271,6 @@ class CommandSender:
             command.request.CopyFrom(wrap_request(decode(ACTIONS[order.action].request, payload)))
         pending = Pending(
             order.tenant_id, order.station_id, command_id, epoch, order.payload_field, edge, loop.create_future(),
-            self._clock(),
         )  # fmt: skip
         pending.timers.append(loop.call_later(order.timeout + REPORT_TIME, self._give_up, pending))
         self._pending.add(pending)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable
+from datetime import timedelta
 from typing import Any
 
 import grpc
@@ -15,6 +16,12 @@ from citrine.api.v1.commands_pb2_grpc import CommandsServiceStub
 from citrine.api.v1.provisioning_pb2_grpc import ProvisioningServiceStub
 from citrine.edge.v1 import link_pb2 as link
 from citrine.ocpp.v2 import provisioning_pb2 as ocpp
+from citrine_core.clock import utc_now
+from citrine_core.db import UnitOfWorkFactory
+from citrine_core.dispatch import Item
+from citrine_core.link import Link
+from citrine_core.resources.commands.orphans import OrphanedCommands
+from citrine_core.resources.commands.pending import Pending, PendingCommands
 from tests.support.core import PASSWORD, RunningCore, running_core
 from tests.support.fake_edge import FakeEdge, FakeSession, timestamp
 
@@ -140,6 +147,22 @@ async def test_what_never_reached_the_edge_waits_on_where_its_caller_wanted_that
             while await stored(core) != (common.COMMAND_STATE_ANSWERED, ""):
                 continue
     assert again.request.reset == RESET
+
+
+async def test_a_clock_that_is_set_back_makes_no_command_one_that_never_arrived(
+    unit_of_work: UnitOfWorkFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is said to have never arrived is sent again."""
+    monkeypatch.setattr("citrine_core.resources.commands.orphans.SURELY_LISTED", timedelta(0))
+    times, ends, pending = [utc_now()], list[Item](), PendingCommands()
+    orphans = OrphanedCommands(unit_of_work, lambda: times[-1], pending, ends.append)
+    future = asyncio.get_running_loop().create_future()
+    pending.add(Pending("default", "CS-1", "C-1", 1, "request", Link("edge-1", ""), future))
+
+    times.append(times[0] - timedelta(hours=1))
+    orphans.link_added(Link("edge-1", "", command_ids=frozenset()))
+
+    assert [end.content.reason for end in ends] == [link.CommandFailure.REASON_LOST]
 
 
 async def test_an_older_edge_that_comes_back_may_have_the_command(core: RunningCore) -> None:

@@ -69,7 +69,7 @@ class Setting:
 
     def wait(self) -> asyncio.Future[Outcome]:
         future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
-        self.pending.add(Pending("default", "CS-1", "C-1", 1, "request", Link("edge-1", ""), future, utc_now()))
+        self.pending.add(Pending("default", "CS-1", "C-1", 1, "request", Link("edge-1", ""), future))
         return future
 
     async def run(self, *contents: Any) -> None:
