@@ -4,8 +4,6 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from google.protobuf.json_format import MessageToDict
-
 from citrine.edge.v1 import link_pb2 as pb
 from citrine.ocpp.actions import unwrap
 from citrine_edge import ocppj, upstream
@@ -243,12 +241,7 @@ class Session:
 
     def answer_error(self, error: pb.CallError) -> None:
         """Refuse the CALL in flight, because a core refused its current request."""
-        call = self._land().call
-        details = MessageToDict(error.details) if error.HasField("details") else None
-        # The core may send any text. Most are codes of OCPP-J.
-        code = Code(error.code) if error.code in _CODES else Code.INTERNAL_ERROR
-        self.wire.record(_Outcome.OUTCOME_REFUSED, call.action, RpcError(code, error.description), call)
-        self.wire.write_error(call.message_id, error.code or Code.INTERNAL_ERROR, error.description, details)
+        self.wire.refuse_as_core(self._land().call, error)
         self._advance()
 
     def command(self, command: pb.Command, core_id: str) -> None:

@@ -4,16 +4,20 @@ import logging
 from collections.abc import Iterable
 from typing import Any
 
+from google.protobuf.json_format import MessageToDict
+
 from citrine.edge.v1 import link_pb2 as pb
 from citrine_edge import ocppj, upstream
 from citrine_edge.clock import timestamp
 from citrine_edge.context import SessionContext
 from citrine_edge.link import Link
 from citrine_edge.masking import observable
-from citrine_edge.ocppj import RpcError
+from citrine_edge.ocppj import Code, RpcError
 from citrine_edge.transport import Transport
 
 __all__ = ["Wire"]
+
+_CODES = frozenset(Code)
 
 # These lines are about the session.
 _logger = logging.getLogger("citrine_edge.session")
@@ -60,6 +64,14 @@ class Wire:
         """Answer a CALL with CALLERROR, and count it."""
         self.record(pb.Refusal.OUTCOME_REFUSED, call.action, error, call)
         self.write_error(call.message_id, error.code, error.description)
+
+    def refuse_as_core(self, call: ocppj.Call, error: pb.CallError) -> None:
+        """Answer a CALL with the CALLERROR of a core, and count it."""
+        details = MessageToDict(error.details) if error.HasField("details") else None
+        # The core may send any text. Most are codes of OCPP-J.
+        code = Code(error.code) if error.code in _CODES else Code.INTERNAL_ERROR
+        self.record(pb.Refusal.OUTCOME_REFUSED, call.action, RpcError(code, error.description), call)
+        self.write_error(call.message_id, error.code or Code.INTERNAL_ERROR, error.description, details)
 
     def watch(self, watchers: Iterable[Link]) -> None:
         """Set the links to which frames are reported."""

@@ -168,7 +168,7 @@ async def test_an_ev_leaves_and_another_comes_although_the_power_was_off_when_it
 
 
 async def test_a_transaction_that_the_csms_began_ends_with_the_run(lenient: Csms, run: Run) -> None:
-    running = asyncio.create_task(run(until=ended(lenient), behaviour={"kind": "idle"}, seconds=1))
+    running = asyncio.ensure_future(run(until=ended(lenient), behaviour={"kind": "idle"}, seconds=1))
     await lenient.until(lambda: len(lenient.of("StatusNotification")) >= 1)
     await lenient.call(
         "CS-1", "RequestStartTransaction", {"remoteStartId": 1, "idToken": {"idToken": "C0FFEE01", "type": "ISO14443"}}
