@@ -1,13 +1,16 @@
 """Settings of a core process, by variable and flag."""
 
+import difflib
 import os
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Literal
 
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+
 from citrine_process import settings
-from citrine_process.settings import PREFIX, InvalidSetting, Secret, Settings, read_credential, setting
+from citrine_process.settings import PREFIX, Duration, DurationOrNone, InvalidSetting, read_credential
 
 __all__ = ["CoreSettings", "read_settings"]
 
@@ -15,12 +18,10 @@ _OF_OTHERS = ("CITRINE_EDGE_", "CITRINE_OCPP_")
 """Variables with these prefixes are the edge's."""
 
 
-LONGEST = timedelta(days=36525)
-"""Retentions end after a century, or never."""
-
-
-class CoreSettings(Settings):
+class CoreSettings(BaseModel):
     """Settings by flag (--grpc-listen) and variable (CITRINE_GRPC_LISTEN)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
 
     database: str = "sqlite+aiosqlite:///citrine.db"
     """SQLAlchemy URL with an asyncio driver: sqlite+aiosqlite or postgresql+asyncpg."""
@@ -34,7 +35,7 @@ class CoreSettings(Settings):
     ready_file: Path | None = None
     """Written when everything listens: JSON with the addresses and the pid."""
 
-    edge_credential: Secret | None = None
+    edge_credential: SecretStr | None = None
     """What edges must know to open a link. Unset, and no file either: no edge is let in."""
 
     edge_credential_file: Path | None = None
@@ -46,13 +47,13 @@ class CoreSettings(Settings):
     The one before is revoked. It is valid as long as a core runs that has the file, and 7 days more.
     """
 
-    heartbeat_interval: timedelta = timedelta(minutes=5)
+    heartbeat_interval: Duration = timedelta(minutes=5)
     """What BootNotificationResponse tells a station to wait between heartbeats."""
 
-    pending_interval: timedelta = timedelta(minutes=1)
+    pending_interval: Duration = timedelta(minutes=1)
     """What a pending or rejected station waits before its next BootNotification."""
 
-    default_timeout: timedelta = timedelta(seconds=30)
+    default_timeout: Duration = timedelta(seconds=30)
     """How long a station may take to answer a command, where the caller does not say."""
 
     charging_plans: Literal["core", "clients"] = "core"
@@ -61,74 +62,74 @@ class CoreSettings(Settings):
     blocks: str = ""
     """Functional blocks to serve to stations, separated by commas. Empty: all."""
 
-    lanes: int = setting(default=0, ge=0, le=64)
+    lanes: int = Field(default=0, ge=0, le=64)
     """Database transactions for stations at a time. 0: 1 with SQLite, 2 with PostgreSQL."""
 
-    drain_time: timedelta = timedelta(seconds=10)
+    drain_time: Duration = timedelta(seconds=10)
     """How long a stopping core finishes what is under way."""
 
-    event_retention: timedelta = timedelta(days=7)
+    event_retention: Duration = timedelta(days=7)
     """How long events can be resumed from."""
 
-    meter_value_retention: timedelta | None = setting(default=None, gt=timedelta(0), le=LONGEST)
+    meter_value_retention: DurationOrNone = Field(default=None, gt=timedelta(0), le=timedelta(days=36525))
     """How long meter values are retained, by the time that the station gave them. "none": for ever.
 
     What is older is removed within hours: on PostgreSQL by the month, once all of it is older. Transactions keep their
     energy and their events.
     """
 
-    command_retention: timedelta | None = setting(default=timedelta(days=90), gt=timedelta(0), le=LONGEST)
+    command_retention: DurationOrNone = Field(default=timedelta(days=90), gt=timedelta(0), le=timedelta(days=36525))
     """How long commands are retained after their end. "none": for ever."""
 
-    evse_power_kw: float | None = setting(default=None, gt=0, le=10_000)
+    evse_power_kw: float | None = Field(default=None, gt=0, le=10_000)
     """What an EVSE can give whose device model does not say. Unset: no more than a megawatt is believed.
 
     A register that rises faster is not billed until a later reading or an operator confirms it.
     """
 
-    inventory_delay: timedelta = setting(default=timedelta(seconds=30), ge=timedelta(0))
+    inventory_delay: Duration = Field(default=timedelta(seconds=30), ge=timedelta(0))
     """How long a station that is new, or booted with other firmware, has until it is asked for its inventory."""
 
-    report_timeout: timedelta = setting(default=timedelta(minutes=10), gt=timedelta(0))
+    report_timeout: Duration = Field(default=timedelta(minutes=10), gt=timedelta(0))
     """How long the next part of a report is waited for, before it counts as expired."""
 
-    report_retention: timedelta | None = setting(default=timedelta(days=90), gt=timedelta(0), le=LONGEST)
+    report_retention: DurationOrNone = Field(default=timedelta(days=90), gt=timedelta(0), le=timedelta(days=36525))
     """How long reports and their parts are retained after the last part. "none": for ever. What they reported stays."""
 
-    refusal_retention: timedelta | None = setting(default=timedelta(days=90), gt=timedelta(0), le=LONGEST)
+    refusal_retention: DurationOrNone = Field(default=timedelta(days=90), gt=timedelta(0), le=timedelta(days=36525))
     """How long the record of what was refused of stations' messages, and of stations that were not let in, is retained
     after the last of its kind. "none": for ever."""
 
-    custom_data_retention: timedelta | None = setting(default=timedelta(days=90), gt=timedelta(0), le=LONGEST)
+    custom_data_retention: DurationOrNone = Field(default=timedelta(days=90), gt=timedelta(0), le=timedelta(days=36525))
     """How long messages with custom data are retained that their block does not store whole. "none": for ever."""
 
-    transaction_check_delay: timedelta = timedelta(seconds=30)
+    transaction_check_delay: Duration = timedelta(seconds=30)
     """How long missing events of a transaction may take, before its station is asked for them; and how long a station
     that is back may take to mention an open transaction."""
 
-    transaction_silence: timedelta | None = timedelta(hours=1)
+    transaction_silence: DurationOrNone = timedelta(hours=1)
     """After that long without news of an open transaction, its connected station is asked whether it goes on. "none":
     never."""
 
-    station_clock_tolerance: timedelta | None = setting(default=timedelta(minutes=5), gt=timedelta(0))
+    station_clock_tolerance: DurationOrNone = Field(default=timedelta(minutes=5), gt=timedelta(0))
     """How far a station's clock may differ from ours. Transactions of one that differs more are billed by our clock.
     "none": stations are believed."""
 
-    transaction_settle_time: timedelta | None = setting(default=timedelta(days=1), gt=timedelta(0))
+    transaction_settle_time: DurationOrNone = Field(default=timedelta(days=1), gt=timedelta(0))
     """How long missing events of a transaction that ended may take, before it is settled without them. "none": for
     ever."""
 
-    transaction_over_grace: timedelta = setting(default=timedelta(minutes=10), ge=timedelta(0))
+    transaction_over_grace: Duration = Field(default=timedelta(minutes=10), ge=timedelta(0))
     """How long a station may take to tell the end of a transaction, once another one began at its EVSE or its connector
     is available; then it is closed and settled."""
 
-    firmware_silence: timedelta = timedelta(hours=24)
+    firmware_silence: Duration = timedelta(hours=24)
     """How long a station may say nothing of a firmware update before nobody knows what became of it.
 
     The time until a download or an installation that is scheduled does not count.
     """
 
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
     """DEBUG, INFO, WARNING or ERROR."""
 
     def credential(self) -> str | None:
@@ -165,12 +166,9 @@ def _check_variable(variable: str) -> None:
     The prefix is shared with the edge and the clients, so that what is merely unknown here may be theirs.
     """
     name = variable.removeprefix(PREFIX).lower()
-    if not variable.startswith(PREFIX) or variable.startswith(_OF_OTHERS) or name in CoreSettings.fields:
+    if not variable.startswith(PREFIX) or variable.startswith(_OF_OTHERS) or name in CoreSettings.model_fields:
         return
-    # Loaded for a mistake only.
-    import difflib
-
-    meant = difflib.get_close_matches(name, CoreSettings.fields, n=1, cutoff=0.8)
+    meant = difflib.get_close_matches(name, CoreSettings.model_fields, n=1, cutoff=0.8)
     if meant or variable.startswith("CITRINE_CORE_"):
         hint = f", did you mean {PREFIX}{meant[0].upper()}?" if meant else ""
         raise InvalidSetting(f"unknown setting {variable}{hint}")

@@ -4,9 +4,10 @@ import argparse
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, Literal, NoReturn, get_args, get_origin
 
-from citrine_process.typed_settings import Secret, Setting
+from pydantic import SecretStr
+from pydantic.fields import FieldInfo
 
 __all__ = ["FORMS", "FlagParser"]
 
@@ -46,7 +47,7 @@ class FlagParser(argparse.ArgumentParser):
         raise self._error(message)
 
     def add_settings(
-        self, fields: Mapping[str, Setting], about: Mapping[str, str], more: Mapping[str, Sequence[str]]
+        self, fields: Mapping[str, FieldInfo], about: Mapping[str, str], more: Mapping[str, Sequence[str]]
     ) -> None:
         """Add a flag for each setting, and --help.
 
@@ -76,20 +77,24 @@ def _default(value: object) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _notes(name: str, field: Setting) -> list[str]:
+def _notes(name: str, field: FieldInfo) -> list[str]:
     notes = [f"env var: CITRINE_{name.upper()}"]
-    if field.default is None and field.kind is timedelta:
+    if field.default is None and timedelta in get_args(field.annotation):
         notes.append("default: none")
     elif field.default not in (None, ""):
         notes.append(f"default: {_default(field.default)}")
     return notes
 
 
-def _metavar(name: str, field: Setting) -> str:
-    if field.choices:
-        return "|".join(field.choices)
-    if field.kind is timedelta:
-        return "DURATION|none" if field.is_optional else "DURATION"
+def _metavar(name: str, field: FieldInfo) -> str:
+    patterns = [str(one.pattern) for one in field.metadata if getattr(one, "pattern", None)]
+    if patterns:
+        return patterns[0].strip("^()$")
+    if get_origin(field.annotation) is Literal:
+        return "|".join(get_args(field.annotation))
+    kind = next(one for one in (*get_args(field.annotation), field.annotation) if one is not type(None))
+    if kind is timedelta:
+        return "DURATION|none" if type(None) in get_args(field.annotation) else "DURATION"
     if name.endswith("_listen"):
         return "HOST:PORT"
-    return {Path: "PATH", Secret: "SECRET", int: "N", float: "N"}.get(field.kind, "TEXT")
+    return {Path: "PATH", SecretStr: "SECRET", int: "N", float: "N"}.get(kind, "TEXT")

@@ -4,33 +4,65 @@ import ast
 import inspect
 import itertools
 import os
+import re
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
 from pathlib import Path
-from typing import TypeVar
+from typing import Annotated, TypeVar
+
+from pydantic import BaseModel, BeforeValidator, SecretStr, ValidationError
 
 from citrine_process.flags import FlagParser
-from citrine_process.typed_settings import InvalidSetting, Secret, Setting, Settings, setting
 
 __all__ = [
     "PREFIX",
+    "Duration",
+    "DurationOrNone",
     "InvalidSetting",
-    "Secret",
-    "Setting",
-    "Settings",
     "descriptions",
     "from_environment",
     "read_credential",
     "read_settings",
-    "setting",
 ]
 
 PREFIX = "CITRINE_"
 """Of all variables. Each process reads those that it knows; the others may be another's."""
 
-Chosen = TypeVar("Chosen", bound=Settings)
+Settings = TypeVar("Settings", bound=BaseModel)
+
+_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|[smhdw])")
+_SPAN = re.compile(f"(?:{_PART.pattern})+")
+_UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
 
-def descriptions(settings: type[Settings]) -> dict[str, str]:
+def _duration(value: object) -> object:
+    # "5m", or a number of seconds, is what people write; pydantic takes only ISO 8601 and HH:MM:SS as text.
+    if isinstance(value, str):
+        if _SPAN.fullmatch(value):
+            return sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(value))
+        try:
+            return float(value)
+        except ValueError:
+            return value
+    return value
+
+
+def _duration_or_none(value: object) -> object:
+    return None if isinstance(value, str) and value.lower() == "none" else _duration(value)
+
+
+Duration = Annotated[timedelta, BeforeValidator(_duration)]
+"""A time span: "90s", "5m", "1d12h", seconds, HH:MM:SS, or as ISO 8601 says ("PT5M", "P7D")."""
+
+DurationOrNone = Annotated[timedelta | None, BeforeValidator(_duration_or_none)]
+"""The same, or "none"."""
+
+
+class InvalidSetting(Exception):
+    """A setting that is not known or has no meaning; its text is one line that names it."""
+
+
+def descriptions(settings: type[BaseModel]) -> dict[str, str]:
     """Return what stands below each setting. It is read from the source, since nobody but --help needs it."""
     (definition,) = ast.parse(inspect.getsource(settings)).body
     assert isinstance(definition, ast.ClassDef)
@@ -54,13 +86,13 @@ def from_environment(names: Iterable[str], environment: Mapping[str, str] = os.e
 
 
 def read_settings(
-    settings: type[Chosen],
+    settings: type[Settings],
     command: str,
     about: str,
     arguments: Sequence[str],
     environment: Mapping[str, str] = os.environ,
     more: Mapping[str, Sequence[str]] = {},
-) -> Chosen:
+) -> Settings:
     """Return the settings of a process from flags and variables; a flag wins.
 
     Args:
@@ -74,12 +106,19 @@ def read_settings(
     Raises:
         InvalidSetting: When one is unknown or invalid.
     """
+    names = settings.model_fields
     parser = FlagParser(command, about, InvalidSetting)
-    parser.add_settings(settings.fields, descriptions(settings) if {"-h", "--help"} & set(arguments) else {}, more)
-    return settings(**{**from_environment(settings.fields, environment), **vars(parser.parse_args([*arguments]))})
+    parser.add_settings(names, descriptions(settings) if {"-h", "--help"} & set(arguments) else {}, more)
+    try:
+        return settings.model_validate(
+            {**from_environment(names, environment), **vars(parser.parse_args([*arguments]))}
+        )
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise InvalidSetting(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
 
 
-def read_credential(file: Path | None, credential: Secret | None) -> str:
+def read_credential(file: Path | None, credential: SecretStr | None) -> str:
     """Return the credential of the edge link, from its file where there is one. Empty: none is set.
 
     Raises:
@@ -90,4 +129,4 @@ def read_credential(file: Path | None, credential: Secret | None) -> str:
             return file.read_text().strip()
         except OSError as error:
             raise InvalidSetting(f"edge_credential_file: {error.strerror}") from error
-    return credential.reveal() if credential else ""
+    return credential.get_secret_value() if credential else ""

@@ -190,10 +190,10 @@ def main(argv: list[str] | None = None) -> int:
     _calm_garbage_collector()
     if not settings.credential():
         _logger.warning("without a credential no core lets this edge in: set CITRINE_EDGE_CREDENTIAL_FILE")
-    is_chosen = settings.is_chosen("ocpp_max_sockets")
+    is_chosen = "ocpp_max_sockets" in settings.model_fields_set
     sockets, unfinished = _allow_sockets(settings.ocpp_max_sockets, settings.ocpp_max_unfinished, is_chosen)
     try:
-        return _run(settings.with_values(ocpp_max_sockets=sockets, ocpp_max_unfinished=unfinished))
+        return _run(settings.model_copy(update={"ocpp_max_sockets": sockets, "ocpp_max_unfinished": unfinished}))
     except OSError as error:
         sys.stderr.write(f"citrine edge: {error}\n")
         return 1

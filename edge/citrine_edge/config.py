@@ -4,11 +4,12 @@ import os
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import Literal
 from urllib.parse import urlsplit
 
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+
 from citrine_process import settings
-from citrine_process.settings import PREFIX, InvalidSetting, Secret, Settings, read_credential, setting
+from citrine_process.settings import PREFIX, Duration, InvalidSetting, read_credential
 
 __all__ = ["EdgeSettings", "read_settings"]
 
@@ -16,24 +17,15 @@ _OWN_PREFIXES = ("CITRINE_EDGE_", "CITRINE_OCPP_")
 """Variables with these prefixes are the edge's: one that it does not know is a mistake. Others may be the core's."""
 
 
-def _public_url(url: str) -> str:
-    try:
-        parts = urlsplit(url)
-        valid = parts.scheme in ("ws", "wss") and parts.hostname and parts.port != 0
-    except ValueError:
-        valid = False
-    if url and not (valid and not parts.query and not parts.fragment and "@" not in parts.netloc):
-        raise ValueError("must be like wss://csms.example.com/ocpp")
-    return url.rstrip("/")
-
-
-class EdgeSettings(Settings):
+class EdgeSettings(BaseModel):
     """Settings by flag (--ocpp-listen) and variable (CITRINE_OCPP_LISTEN); a flag wins."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
 
     ocpp_listen: str = "0.0.0.0:9000"
     """Host and port for charging stations. Port 0: any free one."""
 
-    public_url: str = setting(default="", check=_public_url)
+    public_url: str = ""
     """URL that stations are given to reach this edge, as ws://HOST:PORT or wss://HOST/PATH, without tenant and station.
 
     Behind a proxy or a load balancer it is theirs. Empty: made of ocpp_listen and, where that is all addresses, the
@@ -46,7 +38,7 @@ class EdgeSettings(Settings):
     edge_http_listen: str = "127.0.0.1:9001"
     """Host and port of /healthz, /readyz and /metrics."""
 
-    edge_credential: Secret | None = None
+    edge_credential: SecretStr | None = None
     """What opens the link to a core."""
 
     edge_credential_file: Path | None = None
@@ -55,89 +47,101 @@ class EdgeSettings(Settings):
     ready_file: Path | None = None
     """Written when everything listens: JSON with the addresses and the pid."""
 
-    drain_time: timedelta = timedelta(seconds=10)
+    drain_time: Duration = timedelta(seconds=10)
     """How long a stopping edge waits for answers that are under way."""
 
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
     """DEBUG, INFO, WARNING or ERROR."""
 
-    edge_hold_time: timedelta = setting(default=timedelta(seconds=20), gt=timedelta(0))
+    edge_hold_time: Duration = Field(default=timedelta(seconds=20), gt=timedelta(0))
     """How long calls are held while no core can serve them, before their sockets are closed.
 
     As long as stations wait for an answer anyway, a core that restarts costs none of them its socket.
     """
 
-    edge_settle_time: timedelta = setting(default=timedelta(seconds=2), ge=timedelta(0))
+    edge_settle_time: Duration = Field(default=timedelta(seconds=2), ge=timedelta(0))
     """How long a core has to serve after an outage, before stations are let in again; twice as long with each further
     outage in ten minutes.
 
     A core that is back within edge_hold_time serves at once.
     """
 
-    edge_close_spread: timedelta = setting(default=timedelta(seconds=3), ge=timedelta(0))
+    edge_close_spread: Duration = Field(default=timedelta(seconds=3), ge=timedelta(0))
     """Over what time the sockets are closed when all of them have to be."""
 
-    ocpp_call_timeout: timedelta = setting(default=timedelta(seconds=30), gt=timedelta(0))
+    ocpp_call_timeout: Duration = Field(default=timedelta(seconds=30), gt=timedelta(0))
     """How long a station may take to answer a CALL where the command does not say."""
 
-    ocpp_answer_timeout: timedelta = setting(default=timedelta(seconds=30), gt=timedelta(0))
+    ocpp_answer_timeout: Duration = Field(default=timedelta(seconds=30), gt=timedelta(0))
     """How long a core may take to answer a station's CALL, before the socket is closed."""
 
-    ocpp_ping_interval: timedelta = setting(default=timedelta(seconds=30), gt=timedelta(0))
+    ocpp_ping_interval: Duration = Field(default=timedelta(seconds=30), gt=timedelta(0))
     """A station that was silent for so long is pinged."""
 
-    ocpp_ping_timeout: timedelta = setting(default=timedelta(seconds=20), gt=timedelta(0))
+    ocpp_ping_timeout: Duration = Field(default=timedelta(seconds=20), gt=timedelta(0))
     """A station that does not react to a ping for so long is gone."""
 
-    ocpp_request_timeout: timedelta = setting(default=timedelta(seconds=10), gt=timedelta(0))
+    ocpp_request_timeout: Duration = Field(default=timedelta(seconds=10), gt=timedelta(0))
     """How long a new connection may take to say what it wants."""
 
-    ocpp_handshake_timeout: timedelta = setting(default=timedelta(seconds=30), gt=timedelta(0))
+    ocpp_handshake_timeout: Duration = Field(default=timedelta(seconds=30), gt=timedelta(0))
     """How long an opening handshake may take from then on, the core's decision included."""
 
-    ocpp_handshake_rate: float = setting(default=1000.0, gt=0)
+    ocpp_handshake_rate: float = Field(default=1000.0, gt=0)
     """Handshakes per second; above it they are refused with 503."""
 
-    ocpp_address_handshake_rate: float = setting(default=500.0, gt=0)
+    ocpp_address_handshake_rate: float = Field(default=500.0, gt=0)
     """Handshakes per second from one address, or network of IPv6 (/64); above it they are refused with 429.
 
     Behind a proxy or a load balancer that shows its own address for all stations, set it to ocpp_handshake_rate.
     """
 
-    ocpp_station_handshake_rate: float = setting(default=1.0, gt=0)
+    ocpp_station_handshake_rate: float = Field(default=1.0, gt=0)
     """Handshakes per second for one station from one address, and twenty times as many at once; above it they are
     refused with 429."""
 
-    ocpp_max_unfinished: int = setting(default=2000, ge=1)
+    ocpp_max_unfinished: int = Field(default=2000, ge=1)
     """Connections that have not begun their handshake, and as many that wait for its end.
 
     Of the former the oldest of the address that has most is dropped for the next; the latter make who comes next come
     later, with 503.
     """
 
-    ocpp_max_sockets: int = setting(default=20_000, gt=0)
+    ocpp_max_sockets: int = Field(default=20_000, gt=0)
     """Sockets open at a time."""
 
-    ocpp_max_frame: int = setting(default=1 << 20, ge=1024)
+    ocpp_max_frame: int = Field(default=1 << 20, ge=1024)
     """Bytes of a message, decompressed."""
 
-    ocpp_frame_rate: float = setting(default=500.0, gt=0)
+    ocpp_frame_rate: float = Field(default=500.0, gt=0)
     """Messages per second of one station; above it they are read more slowly."""
 
-    ocpp_max_inbound_queue: int = setting(default=32, ge=1)
+    ocpp_max_inbound_queue: int = Field(default=32, ge=1)
     """CALLs of one station that wait for their turn; above it reading stops."""
 
-    ocpp_max_waiting: int = setting(default=64 << 20, ge=1 << 20)
+    ocpp_max_waiting: int = Field(default=64 << 20, ge=1 << 20)
     """Bytes of CALLs of all stations together that wait for their answer.
 
     Above it stations are read no further, whichever brings more; nothing is dropped.
     """
 
-    ocpp_max_command_queue: int = setting(default=100, ge=1)
+    ocpp_max_command_queue: int = Field(default=100, ge=1)
     """Commands that wait for one station's turn."""
 
-    ocpp_max_write_buffer: int = setting(default=2 << 20, ge=1024)
+    ocpp_max_write_buffer: int = Field(default=2 << 20, ge=1024)
     """Bytes that may wait for a station to read them; above it the socket is closed."""
+
+    @field_validator("public_url")
+    @classmethod
+    def _is_url(cls, url: str) -> str:
+        try:
+            parts = urlsplit(url)
+            valid = parts.scheme in ("ws", "wss") and parts.hostname and parts.port != 0
+        except ValueError:
+            valid = False
+        if url and not (valid and not parts.query and not parts.fragment and "@" not in parts.netloc):
+            raise ValueError("must be like wss://csms.example.com/ocpp")
+        return url.rstrip("/")
 
     def credential(self) -> str:
         """Return the credential of the edge link, empty where none is set.
@@ -157,7 +161,7 @@ def read_settings(arguments: Sequence[str], environment: Mapping[str, str] = os.
     for variable in environment:
         # Written in small letters, it is the same.
         if variable.upper().startswith(_OWN_PREFIXES) and variable.upper().removeprefix(PREFIX).lower() not in (
-            EdgeSettings.fields
+            EdgeSettings.model_fields
         ):
             raise InvalidSetting(f"unknown setting {variable}")
     about = "Run an edge: the process that stations connect to."

@@ -3,15 +3,17 @@
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
 import typer
+from pydantic import BaseModel, SecretStr
+from pydantic.fields import FieldInfo
 from typer.core import TyperOption
 
 from citrine_cli.app import build_app
 from citrine_core.config import CoreSettings
 from citrine_edge.config import EdgeSettings
-from citrine_process.settings import Secret, Setting, Settings, descriptions
+from citrine_process.settings import descriptions
 
 __all__ = ["DOCUMENT", "page"]
 
@@ -47,8 +49,8 @@ def page() -> str:
     return "".join(parts)
 
 
-def _rows(settings: type[Settings], descriptions: Mapping[str, str]) -> Iterator[str]:
-    for name, field in settings.fields.items():
+def _rows(settings: type[BaseModel], descriptions: Mapping[str, str]) -> Iterator[str]:
+    for name, field in settings.model_fields.items():
         about = " ".join(descriptions[name].split())
         yield _row(f"CITRINE_{name.upper()}", f"--{name.replace('_', '-')}", _form(field), _default(field), about)
 
@@ -76,27 +78,39 @@ def _row(variable: str, flag: str, form: str, default: str, about: str) -> str:
     return f"| `{variable}` | `{flag}` | {form} | {default} | {about} |\n".replace("|  |", "| |")
 
 
-def _form(field: Setting) -> str:
-    if field.choices:
-        return ", ".join(f"`{value}`" for value in field.choices)
-    if field.kind is timedelta:
-        return "duration or `none`" if field.is_optional else "duration"
-    if field.kind in (int, float):
-        return ("whole number" if field.kind is int else "number") + _bounds(field)
-    names = {Path: "path", Secret: "secret", str: "text"}
-    return names[field.kind]
+def _form(field: FieldInfo) -> str:
+    types = [one for one in (get_args(field.annotation) or (field.annotation,)) if one is not type(None)]
+    is_optional = type(None) in get_args(field.annotation)
+    for one in field.metadata:
+        pattern = getattr(one, "pattern", None)
+        if pattern is not None:
+            return _choice(str(pattern).strip("^()$").split("|"))
+    if get_origin(field.annotation) is Literal:
+        return _choice(list(get_args(field.annotation)))
+    if types[0] is timedelta:
+        return "duration or `none`" if is_optional else "duration"
+    if types[0] in (int, float):
+        return ("whole number" if types[0] is int else "number") + _bounds(field)
+    names = {Path: "path", SecretStr: "secret", str: "text"}
+    return names[types[0]]
 
 
-def _bounds(field: Setting) -> str:
-    words = (("from", field.ge), ("above", field.gt), ("to", field.le))
-    found = [f"{word} {bound:g}" for word, bound in words if bound is not None]
+def _choice(values: list[str]) -> str:
+    return ", ".join(f"`{value}`" for value in values)
+
+
+def _bounds(field: FieldInfo) -> str:
+    words = {"ge": "from", "gt": "above", "le": "to", "lt": "below"}
+    found = [
+        f"{word} {getattr(one, name):g}" for name, word in words.items() for one in field.metadata if hasattr(one, name)
+    ]
     return f", {' '.join(found)}" if found else ""
 
 
-def _default(field: Setting) -> str:
+def _default(field: FieldInfo) -> str:
     value = field.default
     if value is None:
-        return "`none`" if field.kind is timedelta else ""
+        return "`none`" if timedelta in get_args(field.annotation) else ""
     if isinstance(value, timedelta):
         return f"`{value.total_seconds():.0f}`{_in_words(value)}"
     return "" if value == "" else f"`{value:g}`" if isinstance(value, float) else f"`{value}`"

@@ -35,7 +35,7 @@ def test_the_help_says_of_every_setting_what_it_is_for(capsys: pytest.CaptureFix
     with pytest.raises(SystemExit):
         read_settings(["--help"], {})
 
-    assert descriptions(CoreSettings).keys() == CoreSettings.fields.keys()
+    assert descriptions(CoreSettings).keys() == CoreSettings.model_fields.keys()
     assert "Database transactions for stations at a time." in " ".join(capsys.readouterr().out.split())
 
 
@@ -62,7 +62,7 @@ def test_a_misspelled_variable_is_named(variable: str) -> None:
 
 
 def test_variables_of_the_other_parts_are_let_alone() -> None:
-    names = EdgeSettings.fields.keys() - CoreSettings.fields.keys()
+    names = EdgeSettings.model_fields.keys() - CoreSettings.model_fields.keys()
     of_edges = {f"CITRINE_{name.upper()}": "x" for name in names}
     of_clients = dict.fromkeys(("CITRINE_CORE", "CITRINE_KEY", "CITRINE_KEY_FILE", "CITRINE_TENANT"), "x")
 

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 from websockets.http11 import Response
@@ -20,7 +21,7 @@ from tests.support.raw_station import RawStation
 QUICK: dict[str, Any] = {
     "ocpp_listen": "127.0.0.1:0",
     "edge_http_listen": "127.0.0.1:0",
-    "edge_credential": "secret",
+    "edge_credential": SecretStr("secret"),
     "edge_hold_time": timedelta(seconds=0.5),
     "edge_settle_time": timedelta(seconds=0.1),
     "edge_close_spread": timedelta(seconds=0.05),

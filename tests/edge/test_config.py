@@ -114,4 +114,4 @@ def test_address_without_port_is_refused(text: str) -> None:
 
 def test_every_setting_is_documented() -> None:
     assert inspect.getdoc(config) is not None
-    assert descriptions(EdgeSettings).keys() == EdgeSettings.fields.keys()
+    assert descriptions(EdgeSettings).keys() == EdgeSettings.model_fields.keys()

@@ -9,6 +9,7 @@ from pathlib import Path
 import grpc
 import pytest
 from google.protobuf.json_format import MessageToDict
+from pydantic import SecretStr
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -55,7 +56,7 @@ async def edge(proxy: Proxy) -> AsyncIterator[RunningEdge]:
     """A real edge that offers the version."""
     async with running_edge(
         core=proxy.address,
-        edge_credential=CREDENTIAL,
+        edge_credential=SecretStr(CREDENTIAL),
         edge_hold_time=timedelta(seconds=20),
         versions={"ocpp2.0.1": Portions()},
     ) as edge:

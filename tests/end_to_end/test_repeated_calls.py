@@ -6,11 +6,11 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from citrine_core.db.upgrade import upgrade
-from citrine_process.settings import Secret
 from tests.edge.conftest import RunningEdge, running_edge
 from tests.support.core import CREDENTIAL, PASSWORD, RunningCore, running_core
 from tests.support.plug_in import install_example_block
@@ -44,7 +44,7 @@ async def proxy(core: RunningCore) -> AsyncIterator[Proxy]:
 async def edge(proxy: Proxy) -> AsyncIterator[RunningEdge]:
     """A real edge, which holds what it has as long as it does by default."""
     async with running_edge(
-        core=proxy.address, edge_credential=Secret(CREDENTIAL), edge_hold_time=timedelta(seconds=20)
+        core=proxy.address, edge_credential=SecretStr(CREDENTIAL), edge_hold_time=timedelta(seconds=20)
     ) as edge:
         yield edge
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, cast
 from alembic import command
 from alembic.config import Config
 from alembic.util import CommandError
+from pydantic import ValidationError
 from sqlalchemy import Connection, Table, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
@@ -48,14 +49,19 @@ def main(argv: Sequence[str]) -> int:
     """
     parser = FlagParser("citrine db upgrade", "Bring a database to the newest schema.", InvalidSetting)
     parser.add_settings(
-        {"database": CoreSettings.fields["database"]}, {"database": descriptions(CoreSettings)["database"]}, {}
+        {"database": CoreSettings.model_fields["database"]}, {"database": descriptions(CoreSettings)["database"]}, {}
     )
     try:
-        settings = CoreSettings(**{**from_environment(CoreSettings.fields), **vars(parser.parse_args(argv))})
+        given = from_environment(CoreSettings.model_fields)
+        settings = CoreSettings.model_validate({**given, **vars(parser.parse_args(argv))})
     except SystemExit as stop:
         return int(stop.code or 0)
     except InvalidSetting as error:
         sys.stderr.write(f"citrine db upgrade: {error}\n")
+        return 2
+    except ValidationError as error:
+        first = error.errors()[0]
+        sys.stderr.write(f"citrine db upgrade: {'.'.join(map(str, first['loc']))}: {first['msg']}\n")
         return 2
     try:
         asyncio.run(upgrade(settings.database, settings, UpgradeProgress(sys.stderr)))
