@@ -22,16 +22,25 @@ class Job:
     Args:
         name: Name in logs, e.g. "reservations that expire".
         interval: Time from the end of a run to the next one, unless it is woken.
-        run: Does everything that is due now.
+        run: Does everything that is due now. It returns False if nothing is due, now or later.
+        idle_interval: Time to the next run if nothing is due, now or later. Whatever stores something due must wake the
+            job of its core; other cores find it after this time. None: the interval.
         at_start: Whether a starting core runs it at once, because the service improves by it.
     """
 
     def __init__(
-        self, name: str, interval: timedelta, run: Callable[[], Awaitable[None]], *, at_start: bool = False
+        self,
+        name: str,
+        interval: timedelta,
+        run: Callable[[], Awaitable[bool | None]],
+        *,
+        idle_interval: timedelta | None = None,
+        at_start: bool = False,
     ) -> None:
         self.name = name
         self.at_start = at_start
         self._interval = interval.total_seconds()
+        self._idle_interval = (idle_interval or interval).total_seconds()
         self._run = run
         self._woken = asyncio.Event()
 
@@ -49,8 +58,10 @@ class Job:
             await self._pause(after)
         while True:
             self._woken.clear()
+            interval = self._interval
             try:
-                await self._run()
+                if await self._run() is False:
+                    interval = self._idle_interval
             except Exception as error:
                 if is_outage(error):
                     waits_for_database(self.name)
@@ -61,7 +72,7 @@ class Job:
             if task is not None and task.cancelling():
                 # A driver that is cancelled in the middle of a statement may fail instead, and hide it.
                 raise asyncio.CancelledError
-            await self._pause(self._interval)
+            await self._pause(interval)
 
     def first_run(self, position: float) -> float:
         """Return the seconds from the start of a core to its first run.

@@ -51,6 +51,26 @@ async def test_a_job_runs_at_once_and_where_it_is_woken() -> None:
         assert await run_of(work) == 2
 
 
+async def test_a_job_with_nothing_to_do_looks_less_often_until_it_is_woken() -> None:
+    work = Work()
+    waits = [True, True, False]
+
+    async def run() -> bool:
+        await work.do()
+        return waits.pop(0) if waits else False
+
+    job = Job("test", timedelta(milliseconds=1), run, idle_interval=NEVER)
+
+    async with repeated(job):
+        assert [await run_of(work) for _ in range(3)] == [1, 2, 3]
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.05):
+                await work.runs.get()
+        waits.append(True)
+        job.wake()
+        assert [await run_of(work) for _ in range(2)] == [4, 5]
+
+
 async def test_a_job_waits_for_its_first_run_unless_it_is_woken() -> None:
     work = Work()
     job = Job("test", NEVER, work.do)

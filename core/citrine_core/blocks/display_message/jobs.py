@@ -29,6 +29,10 @@ class DisplayMessageExpiry:
 
     async def run(self) -> None:
         """Do all that is due now."""
+        async with self._unit_of_work(read_only=True) as work:
+            # Mostly there is nothing, and then nobody has to wait for a turn to write.
+            if not await DisplayMessageRepository(work.session).any_live():
+                return
         now = self._clock()
         removed = DisplayMessageState.DISPLAY_MESSAGE_STATE_REMOVED
         failed = DisplayMessageState.DISPLAY_MESSAGE_STATE_FAILED

@@ -36,12 +36,20 @@ __all__ = [
 CAMPAIGN_INTERVAL = timedelta(seconds=2)
 """Time after which it is looked for stations of campaigns that are back, or whose time has come."""
 
+CAMPAIGN_IDLE_INTERVAL = timedelta(seconds=10)
+"""Time after which it is looked for campaigns where there is none: one that this core begins wakes it."""
+
 SILENCE_INTERVAL = timedelta(seconds=30)
 
 
 def block(services: Services) -> Block:
     """Return the block, put together."""
-    campaigns = Job("firmware campaigns", CAMPAIGN_INTERVAL, CampaignRunner(services).run)
+    campaigns = Job(
+        "firmware campaigns",
+        CAMPAIGN_INTERVAL,
+        CampaignRunner(services).run,
+        idle_interval=CAMPAIGN_IDLE_INTERVAL,
+    )
     silence = Job("firmware that stations are silent of", SILENCE_INTERVAL, Silence(services).run)
 
     async def forget_station(work: UnitOfWork, tenant_id: str, station_id: str) -> None:

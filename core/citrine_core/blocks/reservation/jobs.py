@@ -47,6 +47,15 @@ class ReservationExpiry:
     async def run(self) -> None:
         """Do all that is due now."""
         now = self._clock()
+        async with self._unit_of_work(read_only=True) as work:
+            # Mostly there is nothing, and then nobody has to wait for a turn to write.
+            any_live = await ReservationRepository(work.session).any_live()
+        if any_live:
+            await self._end_live(now)
+        await self._clean_up(now)
+
+    async def _end_live(self, now: datetime) -> None:
+        """End reservations, or ask for them again, of which the stations themselves say nothing."""
         expired, failed = ReservationState.RESERVATION_STATE_EXPIRED, ReservationState.RESERVATION_STATE_FAILED
         removed = ReservationState.RESERVATION_STATE_REMOVED
         await self._end(lambda rows: rows.claim_expired(now, MAX_ROWS), expired, now, "its time passed")
@@ -62,7 +71,6 @@ class ReservationExpiry:
             now,
             "the station says that its EVSE is free",
         )
-        await self._clean_up(now)
 
     async def _end(self, claim: Claim, state: int, now: datetime, detail: str) -> None:
         count = MAX_ROWS

@@ -30,6 +30,7 @@ def block(services: Services) -> Block:
         TransactionLimitsServicer,
         credit_left,
     )
+    from citrine_core.blocks.transactions.refolding import IDLE_INTERVAL as REFOLDS_IDLE_INTERVAL
     from citrine_core.blocks.transactions.refolding import INTERVAL as REFOLDS_INTERVAL
     from citrine_core.blocks.transactions.refolding import DueRefolds
     from citrine_core.blocks.transactions.reported_ids import ReportedIds
@@ -49,10 +50,16 @@ def block(services: Services) -> Block:
     throttles = Job("throttled transactions", THROTTLE_INTERVAL, Throttling(services).run)
     limits = Job("transaction limits", LIMITS_INTERVAL, LimitChecks(services, throttles.wake).run)
     checks = Job("transaction checks", INTERVAL, TransactionChecks(services).run)
+    refolds = Job(
+        "transactions to be folded",
+        REFOLDS_INTERVAL,
+        DueRefolds(services, checks.wake).run,
+        idle_interval=REFOLDS_IDLE_INTERVAL,
+    )
     return Block(
         "transactions",
         [
-            TransactionsHandlers(services, checks.wake),
+            TransactionsHandlers(services, checks.wake, refolds.wake),
             CheckHandlers(services),
             LimitHandlers(services, throttles.wake),
             ThrottleHandlers(services, throttles.wake),
@@ -69,7 +76,7 @@ def block(services: Services) -> Block:
             checks,
             limits,
             throttles,
-            Job("transactions to be folded", REFOLDS_INTERVAL, DueRefolds(services, checks.wake).run),
+            refolds,
             Job("clocks of stations", CLOCKS_INTERVAL, skews.store),
             Job("settlements", SETTLEMENT_INTERVAL, DueSettlements(services).run),
         ],

@@ -48,6 +48,8 @@ class BatchFold:
     """Transactions that were refolded. Set by `run`, like the following fields."""
     deferred: set[TransactionKey] = field(default_factory=set)
     """Transactions with deferred events, which are stored now and folded later."""
+    is_waiting: bool = False
+    """Whether a transaction waits for its fold that did not wait before the batch."""
     ended_before: set[TransactionKey] = field(default_factory=set)
     """Transactions that had ended before the batch."""
 
@@ -120,6 +122,7 @@ class BatchFold:
         state = self.batch.states[key]
         if state.refold_due_time is None:
             state.refold_due_time = self.now + delay_of(state)
+            self.is_waiting = True
 
     def _begin_new(self) -> None:
         batch, sequence = self.batch, int(self.now.timestamp() * 1_000_000)

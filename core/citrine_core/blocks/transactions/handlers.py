@@ -43,18 +43,25 @@ _STOP_AUTHORIZED = TriggerReasonEnum.TRIGGER_REASON_ENUM_STOP_AUTHORIZED
 class TransactionsHandlers:
     """Handles TransactionEvent (functional block E)."""
 
-    def __init__(self, services: Services, wake_checks: Callable[[], None] | None = None) -> None:
+    def __init__(
+        self,
+        services: Services,
+        wake_checks: Callable[[], None] | None = None,
+        wake_refolds: Callable[[], None] | None = None,
+    ) -> None:
         """Create the handlers.
 
         Args:
             services: Clock and settings.
             wake_checks: Called after the commit if a station must be asked for missing events.
+            wake_refolds: Called after the commit if a transaction is to be folded later.
         """
         self._clock = services.clock
         self._authorizations = Authorizations(services)
         self._counters = services.counters
         self._check_delay = services.settings.transaction_check_delay
         self._wake_checks = wake_checks
+        self._wake_refolds = wake_refolds
         self._costs = TransactionCosts(services)
         self._clocks = ClockRule(services)
         self._limits = LimitBeginnings(services)
@@ -96,6 +103,8 @@ class TransactionsHandlers:
             await self._price(work, tenant_id, batch, folded)
             if settled:
                 await self._correct(work, tenant_id, batch, folded)
+            if folded.is_waiting and self._wake_refolds is not None:
+                work.after_commit(self._wake_refolds)
             await self._limits.begin(work, _limited(tenant_id, batch, named), now)
             await store_batch(work, repository, batch, now)
             placed = batch.new | batch.unplaced

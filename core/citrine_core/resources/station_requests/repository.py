@@ -87,6 +87,11 @@ class StationRequestRepository(Generic[Request]):
         """Write the changes so far before the next ones."""
         await self._session.flush()
 
+    async def any_live(self) -> bool:
+        """Return whether any station was asked, or holds what it was asked for."""
+        live = self.table.state.in_((self.requested, self.active))
+        return bool(await self._session.scalar(select(exists().where(live))))
+
     async def claim_unanswered(self, now: datetime, limit: int) -> Sequence[Request]:
         """Claim requests whose deadline passed without an answer."""
         unanswered = self.table.state == self.requested

@@ -199,6 +199,23 @@ async def test_while_events_wait_what_is_counted_is_exact_and_the_rest_is_as_fol
     assert (found.refold_due_time, found.settlement) == (None, cost_pb.SETTLEMENT_COMPLETE)
 
 
+async def test_the_job_is_woken_when_a_fold_is_deferred_and_says_when_none_waits(bench: Bench) -> None:
+    woken: list[datetime] = []
+    bench.handlers = TransactionsHandlers(bench.services, wake_refolds=lambda: woken.append(bench.now))
+    *older, newest = whole()
+    await bench.send(newest, *older[10:])
+    waits = [await bench.refolds.run()]
+    assert not woken
+
+    await bench.send(*reversed(older[:10]))
+    assert woken == [NOW]
+    waits.append(await bench.refolds.run())
+    await bench.fold_due()
+    waits.append(await bench.refolds.run())
+
+    assert waits == [False, True, False]
+
+
 async def test_subscribers_are_told_of_each_event_and_of_what_came_out(bench: Bench) -> None:
     requests = whole()
     await bench.send(*requests[5:-1])

@@ -64,22 +64,29 @@ class CampaignRunner:
         self._clock = services.clock
         self._commands = services.commands
 
-    async def run(self) -> None:
-        """Ask all stations whose turn it is, and those whose turn comes while these answer."""
+    async def run(self) -> bool:
+        """Ask all stations whose turn it is, and those whose turn comes while these answer.
+
+        Returns whether any campaign goes on or is to begin.
+        """
+        if not await self._campaigns():
+            return False
         async with asyncio.TaskGroup() as tasks:
             asked: set[asyncio.Task[None]] = set()
             while True:
                 for order in await self._claim_orders():
                     asked.add(tasks.create_task(self._ask(order), name=f"update {order.station_id}"))
                 if not asked:
-                    return
+                    return True
                 _, asked = await asyncio.wait(asked, timeout=LOOK_AGAIN, return_when=asyncio.FIRST_COMPLETED)
 
-    async def _claim_orders(self) -> list[UpdateOrder]:
+    async def _campaigns(self) -> Sequence[tuple[str, str]]:
         async with self._unit_of_work(read_only=True) as work:
-            campaigns = await CampaignRepository(work.session).at_work()
+            return await CampaignRepository(work.session).at_work()
+
+    async def _claim_orders(self) -> list[UpdateOrder]:
         orders: list[UpdateOrder] = []
-        for tenant_id, campaign_id in campaigns:
+        for tenant_id, campaign_id in await self._campaigns():
             async with self._unit_of_work() as work:
                 orders += await self._step(work, tenant_id, campaign_id)
                 await work.commit()

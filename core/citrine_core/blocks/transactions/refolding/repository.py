@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from sqlalchemy import CursorResult, func, select, update
+from sqlalchemy import CursorResult, exists, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine_core.blocks.transactions.models import Transaction
@@ -64,6 +64,10 @@ class RefoldClaims:
             .limit(MOST_STATIONS)
         )
         return [DueRefold(*row) for row in rows]
+
+    async def any_deferred(self) -> bool:
+        """Return whether any transaction is to be folded, now or later."""
+        return bool(await self._session.scalar(select(exists().where(_COLUMNS.refold_due_time.is_not(None)))))
 
     async def claim(self, due: DueRefold, now: datetime) -> ClaimedRefold | None:
         """Claim a due refold for this core; None if another core was first."""
