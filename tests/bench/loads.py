@@ -38,14 +38,17 @@ FIFTY = {
 IDLE_WINDOWS = 3
 """Windows that idleness is measured for: CPU time is counted in hundredths of a second, and it is little."""
 
-QUIET = 0.1
-"""Share of one CPU below which a system is quiet again."""
+QUIET = 0.04
+"""Share of one CPU for each process below which a system is quiet again."""
 
-QUIET_WINDOW = 0.5
+QUIET_WINDOW = 1.0
 """Seconds over which it is looked at."""
 
 QUIET_TIMEOUT = 20.0
 """Seconds after which it is measured whether it is quiet or not."""
+
+BOOTED_TIMEOUT = 60.0
+"""The same after a fleet has booted."""
 
 SETTLED = 3.0
 """Seconds after which a start or a connecting fleet is no longer felt."""
@@ -55,6 +58,8 @@ async def _idle_point(sut: Sut, name: str, seconds: float) -> Point:
     """Measure what is used while nobody says anything."""
     sut.say(name)
     await asyncio.sleep(SETTLED)
+    # Stations that have just booted are asked for their device models, some at a time.
+    await _quiet(sut, BOOTED_TIMEOUT)
     meter = sut.meter(name)
     meter.open()
     await asyncio.sleep(IDLE_WINDOWS * seconds)
@@ -70,7 +75,7 @@ async def _at_pace(sut: Sut, fleet: PacedFleet, name: str, talk: Talk, rate: flo
     """
     sut.say(name)
     await fleet.begin(talk)
-    await _quiet(sut)
+    await _quiet(sut, QUIET_TIMEOUT)
     before = await sut.batches()
     meter = sut.meter(name)
     run = await fleet.run(talk, rate, seconds, opened=meter.open, closed=meter.close)
@@ -81,7 +86,7 @@ async def _at_pace(sut: Sut, fleet: PacedFleet, name: str, talk: Talk, rate: flo
         meter.cost,
         run.answered,
         (await sut.batches()).since(before),
-        afterwards=await _quiet(sut),
+        afterwards=await _quiet(sut, QUIET_TIMEOUT),
         due=run.due,
         unanswered=run.unanswered,
         p50=run.latency_ms.p50,
@@ -89,13 +94,14 @@ async def _at_pace(sut: Sut, fleet: PacedFleet, name: str, talk: Talk, rate: flo
     )
 
 
-async def _quiet(sut: Sut) -> float:
+async def _quiet(sut: Sut, timeout: float) -> float:
     """Wait until nothing is left to do of what came before, and return the CPU seconds that it took."""
+    most = QUIET * QUIET_WINDOW * sum(map(len, sut.pids.values()))
     began = used = sum(cpu_by_role(sut.pids).values())
-    for _ in range(round(QUIET_TIMEOUT / QUIET_WINDOW)):
+    for _ in range(round(timeout / QUIET_WINDOW)):
         await asyncio.sleep(QUIET_WINDOW)
         before, used = used, sum(cpu_by_role(sut.pids).values())
-        if used - before < QUIET * QUIET_WINDOW:
+        if used - before < most:
             break
     return used - began
 

@@ -140,9 +140,13 @@ class PacedFleet:
     async def begin(self, talk: Talk) -> None:
         """Have each station say what comes before a measurement, e.g. start its transaction.
 
+        Where it was this that stations said last, they go on with it.
+
         Raises:
             CallFailedError: When it is not answered well.
         """
+        if talk is self._talk:
+            return
         self._talk = talk
         slots = asyncio.Semaphore(CONNECT_AT_ONCE)
 
@@ -178,8 +182,7 @@ class PacedFleet:
         Raises:
             CallFailedError: When what comes before the measurement is not answered well.
         """
-        if talk is not self._talk:
-            await self.begin(talk)
+        await self.begin(talk)
         self._tally.latencies = type(self._tally.latencies)("d")
         for station in self._stations:
             station.answered = 0
