@@ -154,8 +154,8 @@ async def test_a_writer_of_our_own_that_waits_for_another_process_is_no_sign_of_
     watched = Watched(engine)
 
     async def write() -> None:
-        async with watched.unit_of_work():
-            pass
+        async with watched.unit_of_work() as work:
+            await work.session.execute(text("DELETE FROM probe"))
 
     async with locked(Path(sqlite_url.removeprefix("sqlite+aiosqlite:///"))):
         writing = asyncio.create_task(write())
