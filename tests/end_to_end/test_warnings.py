@@ -164,9 +164,10 @@ async def test_a_removal_asks_on_a_terminal(run: Run, core: RunningCore) -> None
     await core.add_station("CS-2")
     assert await answered("", "station", "remove", "CS-2", "--yes") == (0, "station CS-2 removed\r\n")
     # Ctrl-C does not wait for an answer.
+    await core.add_station("CS-4")
     ours, theirs = pty.openpty()
     process = await asyncio.create_subprocess_exec(
-        CITRINE, "station", "remove", "CS-1", stdin=theirs, stdout=theirs, stderr=theirs
+        CITRINE, "station", "remove", "CS-4", stdin=theirs, stdout=theirs, stderr=theirs
     )
     os.close(theirs)
     async with asyncio.timeout(60):
