@@ -17,7 +17,7 @@ from citrine_core.clock import Clock, utc_now
 from citrine_core.composition import resources_of
 from citrine_core.config import CoreSettings
 from citrine_core.database_gauges import DatabaseGauges
-from citrine_core.db import Places, UnitOfWorkFactory, in_background
+from citrine_core.db import Places, UnitOfWorkFactory, database_of, in_background
 from citrine_core.dispatch import Block, Dispatcher, FastPath, HandlingStage, Inquiries, Lanes, Registry, Stage
 from citrine_core.dispatch.deduplication import find_answered
 from citrine_core.errors import DatabaseUnavailable
@@ -112,7 +112,7 @@ class Core:
         self.callers = self.unit_of_work.limited(
             Places(CALLERS, jobs=JOBS, waiting=CALLERS_WAITING, patience=CALLERS_PATIENCE)
         )
-        self.lanes = Lanes(settings.lanes or (1 if engine.dialect.name == "sqlite" else 2))
+        self.lanes = Lanes(settings.lanes or database_of(engine).lanes)
         self.links = LinkRegistry()
         self.frames = FrameHub(self.links.watch, self.links.edge_ids)
         self.registry = Registry()

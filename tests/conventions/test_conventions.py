@@ -215,6 +215,12 @@ def test_queries_live_in_repositories() -> None:
     assert {name for name in found if not name.endswith(("/repository.py", "/queries.py"))} == set()
 
 
+def test_one_place_knows_which_database_it_is() -> None:
+    found = files_with(r"dialect\.name|get_backend_name|compiles\([^)]*, ", sources("core/citrine_core"))
+
+    assert {name for name in found if "/db/databases/" not in name and "/db/migrations/" not in name} == set()
+
+
 def test_servicers_and_handlers_write_no_sql() -> None:
     imports = files_with(r"^from sqlalchemy (?!import Row$)|^import sqlalchemy", sources("core/citrine_core"))
 

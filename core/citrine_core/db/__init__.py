@@ -1,6 +1,7 @@
 """The relational data layer: base model, engine, unit of work, upsert, migrations."""
 
 from citrine_core.db.base import BigId, Model, OcppString, UtcDateTime
+from citrine_core.db.databases import Database, LockedQuery, database_of
 from citrine_core.db.engine import create_engine
 from citrine_core.db.indexes import PartialIndex
 from citrine_core.db.one_of import one_of
@@ -13,7 +14,9 @@ from citrine_core.db.upsert import insert_or_ignore, insert_statement, upsert
 
 __all__ = [
     "BigId",
+    "Database",
     "Listed",
+    "LockedQuery",
     "Model",
     "OcppString",
     "Page",
@@ -24,6 +27,7 @@ __all__ = [
     "UtcDateTime",
     "begins_with",
     "create_engine",
+    "database_of",
     "in_background",
     "insert_or_ignore",
     "insert_statement",

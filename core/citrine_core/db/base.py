@@ -6,6 +6,8 @@ from typing import Annotated, Any
 from sqlalchemy import BigInteger, DateTime, Dialect, Integer, MetaData, String, TypeDecorator
 from sqlalchemy.orm import DeclarativeBase, mapped_column, registry
 
+from citrine_core.db.databases import database_of
+
 __all__ = ["BigId", "Model", "OcppString", "UtcDateTime"]
 
 
@@ -17,7 +19,7 @@ class UtcDateTime(TypeDecorator[datetime]):
 
     def bind_processor(self, dialect: Dialect) -> Any:
         """Return the converter of values for the database."""
-        return _to_sqlite if dialect.name == "sqlite" else super().bind_processor(dialect)
+        return database_of(dialect).to_time or super().bind_processor(dialect)
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         """Return the value in UTC.
@@ -33,25 +35,11 @@ class UtcDateTime(TypeDecorator[datetime]):
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Any:
         """Return the converter of stored values."""
-        return _from_sqlite if dialect.name == "sqlite" else super().result_processor(dialect, coltype)
+        return database_of(dialect).from_time or super().result_processor(dialect, coltype)
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         """Return the stored time, in UTC."""
         return value.replace(tzinfo=UTC) if value is not None and value.tzinfo is None else value
-
-
-def _to_sqlite(value: datetime | None) -> str | None:
-    # The same text as SQLAlchemy's own type, in a fifth of the time: a batch binds thousands of times.
-    if value is None:
-        return None
-    if value.tzinfo is None:
-        raise ValueError("a time without a zone can't be stored")
-    return (value if value.tzinfo is UTC else value.astimezone(UTC)).isoformat(" ", "microseconds")[:-6]
-
-
-def _from_sqlite(value: str | None) -> datetime | None:
-    # SQLite has no time zones. Stored times are in UTC.
-    return None if value is None else datetime.fromisoformat(value + "+00:00")
 
 
 class Model(DeclarativeBase):

@@ -2,11 +2,13 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
-from itertools import chain, count
+from itertools import chain
 from typing import Any
 
-from sqlalchemy import Column, Dialect, String, Table
+from sqlalchemy import Column, Dialect, Table
 from sqlalchemy.ext.asyncio import AsyncSession
+
+from citrine_core.db.databases import Database, database_of
 
 __all__ = ["BulkInsert", "BulkUpdate", "BulkUpsert"]
 
@@ -27,8 +29,8 @@ class _BulkStatement(ABC):
     def __init__(self, table: Table, names: Sequence[str]) -> None:
         self._table = table
         self._columns: list[Column[Any]] = [table.c[name] for name in names]
-        self._processors: dict[str, list[tuple[int, Callable[[Any], Any]]]] = {}
-        self._texts: dict[tuple[str, int], str] = {}
+        self._processors: dict[Database, list[tuple[int, Callable[[Any], Any]]]] = {}
+        self._texts: dict[tuple[Database, int], str] = {}
 
     async def execute(self, session: AsyncSession, rows: Sequence[Row]) -> None:
         """Execute the statement for all rows. Does nothing for none."""
@@ -48,10 +50,11 @@ class _BulkStatement(ABC):
 
     def _bind(self, dialect: Dialect, rows: Sequence[Row]) -> Iterable[Row]:
         """Return the rows with values converted for the driver."""
-        if dialect.name not in self._processors:
+        database = database_of(dialect)
+        if database not in self._processors:
             kinds = [column.type.dialect_impl(dialect).bind_processor(dialect) for column in self._columns]
-            self._processors[dialect.name] = [(place, kind) for place, kind in enumerate(kinds) if kind is not None]
-        processors = self._processors[dialect.name]
+            self._processors[database] = [(place, kind) for place, kind in enumerate(kinds) if kind is not None]
+        processors = self._processors[database]
         if not processors:
             return rows
         columns: list[Sequence[Any]] = list(zip(*rows, strict=True))
@@ -62,22 +65,11 @@ class _BulkStatement(ABC):
         return zip(*columns, strict=True)
 
     def _text(self, dialect: Dialect, rows: int) -> str:
-        key = (dialect.name, rows)
+        database = database_of(dialect)
+        key = (database, rows)
         if key not in self._texts:
-            self._texts[key] = self._build(dialect, self._values(dialect, rows))
+            self._texts[key] = self._build(dialect, database.values(self._columns, rows, dialect))
         return self._texts[key]
-
-    def _values(self, dialect: Dialect, rows: int) -> str:
-        """Return the table of values."""
-        if dialect.name == "sqlite":
-            row = f"({', '.join('?' * len(self._columns))})"
-            return f"VALUES {', '.join([row] * rows)}"
-        # Without lengths: a cast would cut a text that is too long, instead of failing.
-        kinds = [String() if isinstance(column.type, String) else column.type for column in self._columns]
-        casts = [kind.compile(dialect=dialect) for kind in kinds]
-        places = count(1)
-        lines = (", ".join(f"${next(places)}::{cast}" for cast in casts) for _ in range(rows))
-        return f"VALUES {', '.join(f'({line})' for line in lines)}"
 
     def _names(self, dialect: Dialect) -> list[str]:
         return [dialect.identifier_preparer.quote(column.name) for column in self._columns]

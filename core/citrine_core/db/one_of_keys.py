@@ -10,6 +10,8 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import GenericFunction
 from sqlalchemy.types import Boolean
 
+from citrine_core.db.databases import database_of
+
 __all__ = ["one_of_keys", "one_of_packed", "pack"]
 
 
@@ -26,17 +28,14 @@ def _compile(element: _OneOfKeys, compiler: SQLCompiler, **options: Any) -> str:
     *columns, keys = element.clauses
     left = ", ".join(compiler.process(column, **options) for column in columns)
     bound = compiler.process(keys, **options)
-    if compiler.dialect.name == "postgresql":
-        values = ", ".join(f"(key ->> {place}){_cast(column)}" for place, column in enumerate(columns))
-        return f"(({left}) IN (SELECT {values} FROM jsonb_array_elements(CAST({bound} AS jsonb)) AS key))"
-    values = ", ".join(f"key.value ->> {place}" for place in range(len(columns)))
-    return f"(({left}) IN (SELECT {values} FROM json_each({bound}) AS key))"
+    selected = database_of(compiler.dialect).select_keys([_kind(column) for column in columns], bound)
+    return f"(({left}) IN ({selected}))"
 
 
-def _cast(column: ColumnElement[Any]) -> str:
+def _kind(column: ColumnElement[Any]) -> str:
     if isinstance(column.type, BigInteger):
-        return "::bigint"
-    return "::integer" if isinstance(column.type, Integer) else ""
+        return "bigint"
+    return "integer" if isinstance(column.type, Integer) else "text"
 
 
 def one_of_keys(columns: Sequence[Any], keys: Collection[tuple[str | int, ...]]) -> ColumnElement[bool]:

@@ -10,6 +10,7 @@ from sqlalchemy import TextClause, bindparam, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine_core.db.base import UtcDateTime
+from citrine_core.db.databases import Database, database_of
 
 __all__ = [
     "PARTITIONED",
@@ -40,10 +41,10 @@ def is_partition(table: str | None) -> bool:
 async def add_partitions(session: AsyncSession, now: datetime, *, months: int = 3) -> list[str]:
     """Create the missing partitions of this month and the next ones, and return their names.
 
-    Rows of such a month are moved out of the default partition. Does nothing on SQLite. The caller commits; the table
-    can't be written until then, so this should be the only work of its transaction.
+    Rows of such a month are moved out of the default partition. Does nothing where tables have no partitions. The
+    caller commits; the table can't be written until then, so this should be the only work of its transaction.
     """
-    if session.get_bind().dialect.name != "postgresql":
+    if not database_of(session).has_partitions:
         return []
     await session.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
     created = []
@@ -60,7 +61,7 @@ async def add_partitions(session: AsyncSession, now: datetime, *, months: int = 
 
 async def drop_partitions_before(session: AsyncSession, time: datetime) -> list[str]:
     """Drop the partitions whose month ended before a time, with all their rows, and return their names."""
-    if session.get_bind().dialect.name != "postgresql":
+    if not database_of(session).has_partitions:
         return []
     await session.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
     dropped = []
@@ -77,22 +78,23 @@ async def find_rows_before(session: AsyncSession, table: str, time: datetime, li
 
     These are rows of the default partition, and on SQLite all rows. There is no index for them.
     """
-    if session.get_bind().dialect.name == "postgresql":
-        query = f"SELECT ctid FROM {table}_default WHERE {PARTITIONED[table]} < :time LIMIT :limit"
-    else:
-        query = f"SELECT rowid FROM {table} WHERE {PARTITIONED[table]} < :time LIMIT :limit"
+    database = database_of(session)
+    source, column = _rest(database, table), PARTITIONED[table]
+    query = f"SELECT {database.row_address} FROM {source} WHERE {column} < :time LIMIT :limit"
     return (await session.scalars(_with_time(query), {"time": time, "limit": limit})).all()
 
 
 async def remove_rows_before(session: AsyncSession, table: str, time: datetime, rows: Sequence[Any]) -> None:
     """Delete rows that `find_rows_before` found, unless their location has a newer row by now."""
-    if session.get_bind().dialect.name == "postgresql":
-        statement = f"DELETE FROM {table}_default WHERE ctid = ANY(CAST(:rows AS tid[]))"
-        found: Any = rows
-    else:
-        statement = f"DELETE FROM {table} WHERE rowid IN (SELECT value FROM json_each(:rows))"
-        found = orjson.dumps(rows).decode()
-    await session.execute(_with_time(f"{statement} AND {PARTITIONED[table]} < :time"), {"time": time, "rows": found})
+    database = database_of(session)
+    condition = f"{database.is_at(':rows')} AND {PARTITIONED[table]} < :time"
+    statement = _with_time(f"DELETE FROM {_rest(database, table)} WHERE {condition}")
+    await session.execute(statement, {"time": time, "rows": orjson.dumps(rows).decode()})
+
+
+def _rest(database: Database, table: str) -> str:
+    """Return where the rows of a table are that are in no partition of a month."""
+    return f"{table}_default" if database.has_partitions else table
 
 
 def _with_time(statement: str) -> TextClause:

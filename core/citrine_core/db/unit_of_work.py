@@ -14,10 +14,10 @@ from sqlalchemy import Connection, event, text
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
 from citrine.events.v1.events_pb2 import Event
+from citrine_core.db.databases import database_of
 from citrine_core.db.engine import READ_ONLY
 from citrine_core.db.outages import is_outage, judge_errors
 from citrine_core.db.places import Places
-from citrine_core.db.sqlite import spilling
 from citrine_core.errors import DatabaseUnavailable
 
 __all__ = ["UnitOfWork", "UnitOfWorkFactory", "stay_alive"]
@@ -152,7 +152,7 @@ class UnitOfWorkFactory:
         self._engine = engine
         self._write_events = write_events
         self._commits = _Commits()
-        self._write_lock = asyncio.Lock() if engine.dialect.name == "sqlite" else None
+        self._write_lock = asyncio.Lock() if database_of(engine).has_one_writer else None
         if self._write_lock is not None:
             event.listen(engine.sync_engine, "after_cursor_execute", self._commits.on_statement)
         self._places: Places | None = None
@@ -195,10 +195,8 @@ class UnitOfWorkFactory:
     async def rehearsal(self) -> AsyncIterator[UnitOfWork]:
         """Open a unit of work that is for `rehearse` only: what it writes goes to the disk, and is forgotten."""
         async with self._open(False) as work:
-            if self._engine.dialect.name == "sqlite":
-                async with spilling(await work.session.connection()):
-                    yield work
-            else:
+            connection = await work.session.connection()
+            async with database_of(connection).rehearsal(connection):
                 yield work
 
     @contextlib.asynccontextmanager

@@ -9,7 +9,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.util import CommandError
 from pydantic import ValidationError
-from sqlalchemy import Connection, Table, text
+from sqlalchemy import Connection, Table
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from citrine_core.blocks import plug_ins
 from citrine_core.clock import utc_now
 from citrine_core.config import CoreSettings
+from citrine_core.db.databases import database_of
 from citrine_core.db.engine import create_engine
 from citrine_core.db.outages import is_outage
 from citrine_core.db.partitions import add_partitions
@@ -89,11 +90,8 @@ async def upgrade(url: str, settings: CoreSettings | None = None, progress: Upgr
     try:
         tables = _plug_in_tables(engine, settings or CoreSettings(database=url))
         async with engine.begin() as connection:
-            # Serialises upgrades. On SQLite the first statement of a transaction waits for the lock.
-            if connection.dialect.name == "postgresql":
-                await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
-            else:
-                await connection.execute(text("SELECT 1"))
+            # Serialises upgrades.
+            await database_of(connection).lock_schema(connection, _LOCK)
             await connection.run_sync(_upgrade, tables, progress)
             async with AsyncSession(connection) as session:
                 await add_partitions(session, utc_now())

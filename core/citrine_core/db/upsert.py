@@ -1,32 +1,20 @@
 """Set-based INSERT … ON CONFLICT for both databases."""
 
-import importlib
-from collections.abc import Callable, Collection, Mapping, Sequence
-from functools import cache
-from typing import TYPE_CHECKING, Any, TypeAlias
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
 from sqlalchemy import ColumnElement, Table
 from sqlalchemy.ext.asyncio import AsyncSession
 
-if TYPE_CHECKING:
-    from sqlalchemy.dialects import postgresql, sqlite
+from citrine_core.db.databases import database_of
+from citrine_core.db.databases.base import Insert
 
 __all__ = ["insert_or_ignore", "insert_statement", "upsert"]
 
 
-Insert: TypeAlias = "postgresql.Insert | sqlite.Insert"
-
-
-@cache
-def _insert_of(dialect: str) -> Callable[[Table], Insert]:
-    # Imported by name: a process uses one database, and need not load the other dialect.
-    insert: Callable[[Table], Insert] = importlib.import_module(f"sqlalchemy.dialects.{dialect}").insert
-    return insert
-
-
 def insert_statement(session: AsyncSession, table: Table) -> Insert:
-    """Return an INSERT of the session's dialect, which supports ON CONFLICT."""
-    return _insert_of(session.get_bind().dialect.name)(table)
+    """Return an INSERT of the session's database, which supports ON CONFLICT."""
+    return database_of(session).insert(table)
 
 
 async def insert_or_ignore(

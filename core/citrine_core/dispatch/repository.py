@@ -2,12 +2,13 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any, NamedTuple
 
 from sqlalchemy import delete, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from citrine_core.db import UnitOfWork
+from citrine_core.db import Database, UnitOfWork, database_of
 from citrine_core.db.bulk import BulkInsert, BulkUpdate
 from citrine_core.db.one_of_keys import one_of_keys, pack
 from citrine_core.dispatch.models import AnsweredCall, HandledMessage, PoisonedMessage
@@ -95,7 +96,7 @@ class AnsweredCalls:
         connection = await self._session.connection()
         # Sorted, so that two cores can't deadlock.
         packed = pack(tuple(call) for call in sorted(calls))
-        rows: Sequence[Any] = (await connection.exec_driver_sql(_CLAIM[connection.dialect.name], (packed,))).all()
+        rows: Sequence[Any] = (await connection.exec_driver_sql(_claim(database_of(connection)), (packed,))).all()
         return {(tenant_id, station_id) for tenant_id, station_id in rows}
 
     async def find_all(self, stations: Collection[tuple[str, str]]) -> dict[tuple[str, str], NewestCall]:
@@ -119,22 +120,18 @@ class AnsweredCalls:
 
 _ANSWER = BulkUpdate(AnsweredCall.metadata.tables["answered_calls"], ("answer",), ("tenant_id", "station_id"))
 
-_CLAIM = {
-    dialect: f"""
-        INSERT INTO answered_calls (tenant_id, station_id, epoch, call_id) {source}
+
+@cache
+def _claim(database: Database) -> str:
+    # The calls are one parameter, so that the statement is the same for any number of them.
+    return f"""
+        INSERT INTO answered_calls (tenant_id, station_id, epoch, call_id)
+        {database.select_keys(("text", "text", "bigint", "bigint"), database.first_parameter)}
         ON CONFLICT (tenant_id, station_id)
         DO UPDATE SET epoch = excluded.epoch, call_id = excluded.call_id, answer = NULL
         WHERE (excluded.epoch, excluded.call_id) > (answered_calls.epoch, answered_calls.call_id)
         RETURNING tenant_id, station_id
     """
-    for dialect, source in {
-        # Without a WHERE, SQLite parses ON as part of a join.
-        "sqlite": "SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3 FROM json_each(?) WHERE true",
-        "postgresql": "SELECT key ->> 0, key ->> 1, (key ->> 2)::bigint, (key ->> 3)::bigint"
-        " FROM jsonb_array_elements($1::jsonb) AS key",
-    }.items()
-}
-"""The calls are one parameter, so that the statement is the same for any number of them."""
 
 
 async def forget_answered_call(work: UnitOfWork, tenant_id: str, station_id: str) -> None:

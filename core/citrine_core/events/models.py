@@ -11,7 +11,7 @@ __all__ = ["OutboxEvent", "OutboxState"]
 
 
 class OutboxEvent(Model):
-    """One event. `citrine_core.events.order` defines up to which id readers may read."""
+    """One event. `citrine_core.db.databases.order` defines up to which id readers may read."""
 
     __tablename__ = "outbox"
     # Without AUTOINCREMENT, SQLite reuses an id once its row and all later ones are deleted, and a subscriber that

@@ -9,10 +9,9 @@ from sqlalchemy import Row, delete, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine.events.v1.events_pb2 import Event
-from citrine_core.db import upsert
+from citrine_core.db import database_of, upsert
 from citrine_core.db.bulk import BulkInsert
 from citrine_core.events.models import OutboxEvent, OutboxState
-from citrine_core.events.order import order_of
 from citrine_core.times import set_time
 
 __all__ = ["Horizon", "OutboxRepository"]
@@ -47,7 +46,7 @@ class OutboxRepository:
         Must be the last step before the commit: until then readers see no later events of anybody.
         """
         connection = await self._session.connection()
-        await order_of(connection).announce(connection)
+        await database_of(connection).outbox_order.announce(connection)
         await _ADD.execute(self._session, _to_rows(events, time))
 
     async def rehearse(self, time: datetime) -> None:
@@ -89,7 +88,7 @@ class OutboxRepository:
     async def horizon(self) -> Horizon:
         """Return the horizon. Events must be read by a later statement, with isolation level READ COMMITTED."""
         connection = await self._session.connection()
-        through, given = await order_of(connection).horizon(connection)
+        through, given = await database_of(connection).outbox_order.horizon(connection)
         return Horizon(through, is_behind=through < given)
 
     async def head(self) -> int:

@@ -10,6 +10,7 @@ from citrine_core.blocks.authorization.models import AuthorizationSettings
 from citrine_core.blocks.authorization.rules import OpenTransaction
 from citrine_core.blocks.provisioning.queries import find_connector_types
 from citrine_core.blocks.transactions.queries import find_open_of_tokens
+from citrine_core.db import database_of
 from citrine_core.resources.commands.queries import find_answered
 from citrine_core.resources.tokens import TokenKey, lookup_of, type_of
 from citrine_core.resources.tokens.queries import lock_tokens
@@ -44,11 +45,10 @@ class AuthorizationRepository:
     async def lock_tokens(self, tenant_id: str, keys: Collection[TokenKey]) -> None:
         """Keep others from deciding on tokens, by lookup and type, whose transactions are counted, until the commit.
 
-        SQLite has one writer, so that nobody can come between.
+        Where there is one writer, nobody can come between.
         """
-        if self._session.get_bind().dialect.name == "sqlite":
-            return
-        await lock_tokens(self._session, tenant_id, keys)
+        if not database_of(self._session).has_one_writer:
+            await lock_tokens(self._session, tenant_id, keys)
 
     async def open_transactions(
         self, tenant_id: str, lookups: Collection[str], station_ids: Collection[str]

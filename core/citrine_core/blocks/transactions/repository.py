@@ -17,7 +17,7 @@ from citrine.ocpp.v2.transactions_pb2 import (
 from citrine_core.blocks.transactions.checks.models import TransactionCheck
 from citrine_core.blocks.transactions.fold import Occurrence, TransactionState
 from citrine_core.blocks.transactions.models import Transaction, TransactionEvent
-from citrine_core.db import Listed, Page, begins_with, one_of
+from citrine_core.db import Listed, LockedQuery, Page, begins_with, database_of, one_of
 from citrine_core.db.bulk import BulkInsert, BulkUpdate
 from citrine_core.db.one_of_keys import one_of_keys, one_of_packed, pack
 from citrine_core.resources.tokens import lookups_of
@@ -63,7 +63,7 @@ _WITH_CHECKS = select(
     _TRANSACTIONS, *(column.label(f"check_{column.name}") for column in _CHECKS.c if column.name not in _KEY)
 ).outerjoin(_CHECKS, and_(*(_CHECKS.c[name] == _TRANSACTIONS.c[name] for name in _KEY)))
 
-_FIND_AND_LOCK = _FIND.order_by(_TRANSACTIONS.c.station_id, _TRANSACTIONS.c.transaction_id).with_for_update()
+_FIND_AND_LOCK = LockedQuery(_FIND, _TRANSACTIONS.c.station_id, _TRANSACTIONS.c.transaction_id)
 
 
 _moved = attrgetter(*_PROGRESS, *_KEY)
@@ -147,9 +147,7 @@ class TransactionRepository:
         to the other, could each write a state that lacks the other's event.
         """
         connection = await self._session.connection()
-        # In one order everywhere, so that two that lock can't wait for each other. SQLite has one writer, and
-        # would go through all transactions of the tenant to have them in order.
-        query = _FIND_AND_LOCK if connection.dialect.name == "postgresql" else _FIND
+        query = _FIND_AND_LOCK.on(database_of(connection))
         rows = await connection.execute(query, {"tenant_id": tenant_id, "keys": pack(keys)})
         states = {(row[1], row[2]): TransactionState(*row) for row in rows}
         self._found |= {key: _seldom(state) for key, state in states.items()}
@@ -177,8 +175,7 @@ class TransactionRepository:
             columns.reported_id.is_not(None),
             one_of_keys((columns.station_id, columns.reported_id), keys),
         )
-        if connection.dialect.name == "postgresql":
-            query = query.order_by(columns.station_id, columns.transaction_id).with_for_update()
+        query = database_of(connection).lock(query, columns.station_id, columns.transaction_id)
         found: dict[TransactionKey, list[TransactionState]] = {key: [] for key in keys}
         states = [TransactionState(*row) for row in await connection.execute(query)]
         for state in sorted(states, key=lambda state: state.sequence):
@@ -325,9 +322,10 @@ class TransactionRepository:
             _TRANSACTIONS.c.orphaned.is_(False),
             _TRANSACTIONS.c.update_time < boot_time,
         )
-        if self._session.get_bind().dialect.name == "postgresql":
+        database = database_of(self._session)
+        if not database.has_one_writer:
             # Locked in the order of find_for_update, so that the two can't deadlock.
-            await self._session.execute(select(*key).where(*is_open).order_by(*key).with_for_update())
+            await self._session.execute(database.lock(select(*key).where(*is_open), *key))
         await self._session.execute(update(_TRANSACTIONS).where(*is_open).values(orphaned=True, update_time=boot_time))
 
     async def find(self, tenant_id: str, transaction_id: str, *, station_id: str = "") -> Sequence[Row[Any]]:

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from citrine.api.v1 import transactions_pb2 as pb
 from citrine_core.blocks.transactions.checks.models import TransactionCheck
 from citrine_core.blocks.transactions.models import Transaction
-from citrine_core.db import insert_statement
+from citrine_core.db import database_of, insert_statement
 from citrine_core.resources.connections.queries import SESSIONS
 
 __all__ = ["FIRST_RETRY", "CheckKey", "CheckRepository", "Question"]
@@ -138,9 +138,7 @@ class CheckRepository:
         Questions that became unnecessary meanwhile are dropped.
         """
         query = _due(now).order_by(_CHECKS.c.due_time).limit(limit)
-        if self._session.get_bind().dialect.name == "postgresql":
-            query = query.with_for_update(of=_CHECKS, skip_locked=True)
-        rows = (await self._session.execute(query)).all()
+        rows = (await self._session.execute(database_of(self._session).claim(query, of=_CHECKS))).all()
         if not rows:
             return []
         changes, questions = [], []

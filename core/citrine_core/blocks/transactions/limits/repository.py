@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from citrine.api.v1 import transaction_limits_pb2 as pb
 from citrine_core.blocks.transactions.limits.models import TransactionLimit
 from citrine_core.blocks.transactions.models import Transaction
-from citrine_core.db import Listed, Page, insert_or_ignore, one_of, upsert
+from citrine_core.db import Listed, Page, database_of, insert_or_ignore, one_of, upsert
 from citrine_core.db.bulk import BulkUpdate
 from citrine_core.db.one_of_keys import one_of_keys
 from citrine_core.resources.tokens import type_of
@@ -136,9 +136,7 @@ class LimitRepository:
             .order_by(_LIMITS.c.due_time)
             .limit(limit)
         )
-        if self._session.get_bind().dialect.name == "postgresql":
-            query = query.with_for_update(of=_LIMITS, skip_locked=True)
-        return (await self._session.execute(query)).all()
+        return (await self._session.execute(database_of(self._session).claim(query, of=_LIMITS))).all()
 
     async def change_all(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Write changed columns of limits."""

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine_core.blocks.transactions.models import Transaction, TransactionEvent
 from citrine_core.blocks.transactions.settlement.models import SettlementAction
-from citrine_core.db import Listed, Page
+from citrine_core.db import Listed, LockedQuery, Page, database_of
 from citrine_core.db.one_of_keys import one_of_keys, one_of_packed, pack
 
 __all__ = ["EVSEProof", "SettlementRepository"]
@@ -21,24 +21,24 @@ _ACTIONS = SettlementAction.metadata.tables["settlement_actions"]
 
 _LAST = 2**62
 
-_FIND_OVER = select(
+_FIND_OVER = LockedQuery(
+    select(
+        _TRANSACTIONS.c.station_id,
+        _TRANSACTIONS.c.transaction_id,
+        _TRANSACTIONS.c.evse_id,
+        _TRANSACTIONS.c.connector_id,
+        _TRANSACTIONS.c.last_event_time,
+        _TRANSACTIONS.c.charging_state,
+    ).where(
+        _TRANSACTIONS.c.tenant_id == bindparam("tenant_id"),
+        one_of_packed((_TRANSACTIONS.c.station_id, _TRANSACTIONS.c.evse_id), "keys"),
+        _TRANSACTIONS.c.sequence < bindparam("before"),
+        Transaction.is_open(),
+        _TRANSACTIONS.c.over_time.is_(None),
+    ),
     _TRANSACTIONS.c.station_id,
     _TRANSACTIONS.c.transaction_id,
-    _TRANSACTIONS.c.evse_id,
-    _TRANSACTIONS.c.connector_id,
-    _TRANSACTIONS.c.last_event_time,
-    _TRANSACTIONS.c.charging_state,
-).where(
-    _TRANSACTIONS.c.tenant_id == bindparam("tenant_id"),
-    one_of_packed((_TRANSACTIONS.c.station_id, _TRANSACTIONS.c.evse_id), "keys"),
-    _TRANSACTIONS.c.sequence < bindparam("before"),
-    Transaction.is_open(),
-    _TRANSACTIONS.c.over_time.is_(None),
 )
-
-# In one order everywhere, so that two that lock can't wait for each other. SQLite, which has one writer, would go
-# through all transactions of a station to have them in order.
-_FIND_OVER_AND_LOCK = _FIND_OVER.order_by(_TRANSACTIONS.c.station_id, _TRANSACTIONS.c.transaction_id).with_for_update()
 
 
 def _is_due(now: datetime) -> ColumnElement[bool]:
@@ -106,9 +106,10 @@ class SettlementRepository:
             before: Only those with a lower sequence, which are older.
         """
         connection = await self._session.connection()
-        query: Any = _FIND_OVER_AND_LOCK if connection.dialect.name == "postgresql" else _FIND_OVER
+        query = _FIND_OVER.on(database_of(connection))
         parameters = {"tenant_id": tenant_id, "keys": pack(places), "before": before}
-        return (await connection.execute(query, parameters)).all()
+        rows: Sequence[Row[Any]] = (await connection.execute(query, parameters)).all()
+        return rows
 
     async def mark_over(
         self, tenant_id: str, keys: Collection[tuple[str, str]], now: datetime, due_time: datetime

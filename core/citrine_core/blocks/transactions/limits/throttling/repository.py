@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine.api.v1 import transaction_limits_pb2 as pb
 from citrine_core.blocks.transactions.limits.throttling.models import TransactionThrottle
-from citrine_core.db import upsert
+from citrine_core.db import database_of, upsert
 from citrine_core.db.one_of_keys import one_of_keys
 
 __all__ = ["ThrottleRepository"]
@@ -91,9 +91,7 @@ class ThrottleRepository:
     async def claim(self, now: datetime, until: datetime, limit: int) -> Sequence[Row[Any]]:
         """Claim due throttles for this core until a time."""
         query = select(_TABLE).where(_TABLE.c.due_time <= now).order_by(_TABLE.c.due_time).limit(limit)
-        if self._session.get_bind().dialect.name == "postgresql":
-            query = query.with_for_update(skip_locked=True)
-        rows = (await self._session.execute(query)).all()
+        rows = (await self._session.execute(database_of(self._session).claim(query))).all()
         for row in rows:
             await self._session.execute(update(_TABLE).where(*_is(row)).values(due_time=until))
         return rows

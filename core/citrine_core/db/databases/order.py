@@ -5,12 +5,12 @@ writers, ids therefore become visible out of order. Readers read only up to the 
 committed by now, or never will be. ADR 16 explains why that holds.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-__all__ = ["OutboxOrder", "order_of"]
+__all__ = ["OneWriter", "OutboxOrder", "SharedBounds"]
 
 HIGHEST = 2**63 - 1
 """The highest possible id."""
@@ -54,17 +54,19 @@ class OutboxOrder(Protocol):
         ...
 
 
-class _OneWriter:
+class OneWriter:
     """SQLite: a writer excludes all others from the start of its transaction to the commit."""
 
     async def announce(self, connection: AsyncConnection) -> None:
+        """Announce that events follow; see OutboxOrder."""
         return
 
     async def horizon(self, connection: AsyncConnection) -> tuple[int, int]:
+        """Return the horizon and the highest id; see OutboxOrder."""
         return HIGHEST, HIGHEST
 
 
-class _SharedBounds:
+class SharedBounds:
     """PostgreSQL: each writer has a shared advisory lock, which never waits, and whose key is the bound of its ids.
 
     A writer acquires the lock before it is assigned an id. PostgreSQL releases the lock after the commit is visible, or
@@ -79,16 +81,10 @@ class _SharedBounds:
     """
 
     async def announce(self, connection: AsyncConnection) -> None:
+        """Announce that events follow; see OutboxOrder."""
         await connection.exec_driver_sql(_ANNOUNCE)
 
     async def horizon(self, connection: AsyncConnection) -> tuple[int, int]:
+        """Return the horizon and the highest id; see OutboxOrder."""
         row: Sequence[int] = (await connection.exec_driver_sql(_HORIZON)).one()
         return row[0], row[1]
-
-
-_BY_DIALECT: Mapping[str, OutboxOrder] = {"sqlite": _OneWriter(), "postgresql": _SharedBounds()}
-
-
-def order_of(connection: AsyncConnection) -> OutboxOrder:
-    """Return the order of the database of a connection."""
-    return _BY_DIALECT[connection.dialect.name]
