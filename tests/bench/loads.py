@@ -58,7 +58,7 @@ async def _idle_point(sut: Sut, name: str, seconds: float) -> Point:
     """Measure what is used while nobody says anything."""
     sut.say(name)
     await asyncio.sleep(SETTLED)
-    # Stations that have just booted are asked for their device models, some at a time.
+    # A fleet that has just booted leaves something to do, too.
     await _quiet(sut, BOOTED_TIMEOUT)
     meter = sut.meter(name)
     meter.open()

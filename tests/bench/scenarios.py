@@ -156,7 +156,8 @@ async def running(
             stack.callback(postgres.remove)
             postgres.start()
             database = postgres.url()
-        async with deploy(database, directory, cores=cores, log_level="WARNING") as deployment:
+        # New stations are asked for their device models some time after they booted: no part of what is measured.
+        async with deploy(database, directory, cores=cores, log_level="WARNING", inventory_delay="1d") as deployment:
             sut = Sut(deployment, postgres, profiles, say)
             if stations:
                 await sut.register(stations)
