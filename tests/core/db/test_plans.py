@@ -1,0 +1,61 @@
+"""PostgreSQL finds rows by their keys in an index, in tables that are filled and analysed."""
+
+import pytest
+from sqlalchemy import Table, text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from citrine_core.db.one_of_keys import one_of_keys
+from citrine_core.db.tables import metadata
+
+ROWS = 10_000
+
+FILLS = {
+    "DATETIME": "now()",
+    "VARCHAR": "'CS-' || n",
+    "TIMESTAMP": "now()",
+    "BOOLEAN": "true",
+    "BYTEA": "''::bytea",
+    "TEXT": "'x'",
+}
+"""Values of columns that must have one, by the type's name; numbers are 1."""
+
+
+def _value(table: Table, name: str) -> str:
+    if name == "tenant_id":
+        return "'default'"
+    kind = str(table.c[name].type.compile()).split("(")[0].split(" ")[0]
+    return "n" if name in ("sequence", "last_digest") else FILLS.get(kind, "1")
+
+
+async def _fill(engine: AsyncEngine, table: Table) -> None:
+    names = [column.name for column in table.c if not column.nullable and column.server_default is None]
+    values = ", ".join(_value(table, name) for name in names)
+    async with engine.begin() as connection:
+        rows = f"SELECT {values} FROM generate_series(1, {ROWS}) AS n"
+        await connection.execute(text(f"INSERT INTO {table.name} ({', '.join(names)}) {rows}".replace("::", "\\:\\:")))
+    async with engine.begin() as connection:
+        await connection.execute(text(f"ANALYZE {table.name}"))
+
+
+@pytest.mark.parametrize("number", [1, 40, 200])
+@pytest.mark.parametrize(
+    ("name", "key"),
+    [
+        ("connections", ("tenant_id", "station_id")),
+        ("answered_calls", ("tenant_id", "station_id")),
+        ("transactions", ("station_id", "transaction_id")),
+    ],
+)
+async def test_keys_are_looked_up_in_an_index(
+    postgres_engine: AsyncEngine, name: str, key: tuple[str, ...], number: int
+) -> None:
+    table = metadata().tables[name]
+    await _fill(postgres_engine, table)
+    keys = [tuple("default" if part == "tenant_id" else f"CS-{n}" for part in key) for n in range(number)]
+    query = table.select().where(table.c.tenant_id == "default", one_of_keys([table.c[part] for part in key], keys))
+    async with postgres_engine.connect() as connection:
+        compiled = query.compile(dialect=postgres_engine.dialect, compile_kwargs={"literal_binds": True})
+        plan = "\n".join(row[0] for row in await connection.exec_driver_sql(f"EXPLAIN {compiled}"))
+
+    assert f"Seq Scan on {name}" not in plan, plan
+    assert "Index" in plan
