@@ -1,7 +1,7 @@
-"""What each OCPP version is to the edge: its messages in, canonical messages out, and back; no input or output.
+"""Dialects: each translates the messages of one OCPP version to canonical messages and back; no input or output.
 
-OCPP 2.0.1 and 2.1 are the canonical messages in JSON (:mod:`citrine_edge.dialects.mechanical`). A version that has to
-be translated gets a module of its own beside them, which provides the same (:class:`Dialect`) by its own exchanges.
+OCPP 2.0.1 and 2.1 are the canonical messages in JSON (:mod:`citrine_edge.dialects.mechanical`). A version that needs
+translation gets a module of its own beside them, which implements :class:`Dialect` with its own exchanges.
 """
 
 from collections.abc import Mapping
@@ -27,6 +27,6 @@ __all__ = [
 
 
 def dialects() -> Mapping[str, Dialect]:
-    """Return the versions that the edge offers, by their WebSocket subprotocol."""
+    """Return the dialects that the edge offers, by their WebSocket subprotocol."""
     offered: tuple[Dialect, ...] = (V21(), V201())
     return {each.subprotocol: each for each in offered}

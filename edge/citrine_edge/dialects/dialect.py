@@ -1,4 +1,4 @@
-"""What every dialect provides to sessions, whatever its version looks like."""
+"""The interface between sessions and the dialect of any OCPP version."""
 
 from collections.abc import Sequence
 from typing import Any, ClassVar, Protocol
@@ -27,9 +27,9 @@ class UnsupportedAction(Exception):
 
 
 class Dialect(Protocol):
-    """One version of OCPP, between the payloads of its frames and canonical messages.
+    """Translates between the frame payloads of one OCPP version and canonical messages.
 
-    A dialect has no state: all sessions of its version share one. What belongs to one message is in its exchange.
+    A dialect has no state: all sessions of its version share one. The state of one message is in its exchange.
     """
 
     subprotocol: ClassVar[str]
@@ -42,45 +42,45 @@ class Dialect(Protocol):
 
         Args:
             name: The action.
-            payload: As it stands in the frame.
-            mended: Gets what was missing or superfluous, and has one clear meaning.
+            payload: The payload of the frame, as parsed.
+            mended: Properties that were missing or superfluous, without doubt about the meaning, are appended to it.
 
         Raises:
             RpcError: NotImplemented for an action that the version does not have, NotSupported for one that stations
-                do not send as CALL, ProtocolError for a payload that is no object, else what the schema finds.
+                do not send as CALL, ProtocolError for a payload that is no object, else the violation of the schema.
         """
 
     def read_tolerantly(
         self, name: str, payload: Any, rules: Sequence[Rule]
     ) -> tuple[StationExchange, list[Use]] | None:
-        """Return the exchange of a CALL that breaks the schema in ways that rules allow, with their uses.
+        """Return the exchange of a CALL that violates the schema in ways that rules allow, and the uses of the rules.
 
-        None where they do not, or where it is no CALL of the version.
+        Return None if the rules do not allow it, or if it is no CALL of the version.
         """
 
     def read_send(self, name: str, payload: Any, mended: list[RpcError] | None = None) -> tuple[Action, Message]:
         """Return the message in a SEND of a station.
 
         Raises:
-            RpcError: As read_call does.
+            RpcError: As in `read_call`.
         """
 
     def hardware_of(self, boot: Any) -> tuple[str, str]:
-        """Return vendor and model from the payload of a BootNotification, valid or not; empty where they are not read.
+        """Return vendor and model of a BootNotification, valid or not; an empty text for each that can't be read.
 
-        Tolerance rules are for vendors and models, and have to be found before the message can be translated.
+        Tolerance rules depend on vendor and model, and must be found before the message can be translated.
         """
 
     def command(self, request: Message) -> CommandExchange:
         """Return the exchange of a canonical request to a station.
 
         Raises:
-            UnsupportedAction: When the version does not have it, or the CSMS does not send it.
-            RpcError: When the payload breaks the version's schema: the path and the defect.
+            UnsupportedAction: When the version does not have the action, or the CSMS does not send it.
+            RpcError: When the payload violates the version's schema, with the path and the defect.
         """
 
     def native_command(self, name: str, payload: Any) -> CommandExchange:
-        """Return the exchange of one CALL that was given in this version's own words.
+        """Return the exchange of one CALL whose payload is already in the JSON of this version.
 
         The answer is reported as the station sent it, so `response` is not called.
 

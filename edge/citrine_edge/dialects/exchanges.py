@@ -1,8 +1,8 @@
-"""The two exchanges of a dialect: a CALL of a station, and a command to it. No input or output.
+"""The two exchanges of a dialect: for a CALL of a station, and for a command to it. No input or output.
 
-A version of OCPP need not say things in as many messages as the canonical messages do. So a CALL of a station is an
-exchange of one or more canonical requests, and a command is an exchange of one or more CALLs. An exchange lives as long
-as its CALL or its command is in flight, and nowhere but in the edge: what it knows is lost with the session.
+One message of an OCPP version may correspond to several canonical messages, and vice versa. Therefore a CALL of a
+station is an exchange of one or more canonical requests, and a command is an exchange of one or more CALLs. An exchange
+exists as long as its CALL or its command is in flight. Its state is in the edge only, and ends with the session.
 """
 
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ CanonicalRequest: TypeAlias = tuple[Action, Message]
 
 
 class OutgoingCall(NamedTuple):
-    """A CALL to a station, in the words of its version, which passed the schema."""
+    """A CALL to a station in the JSON of its version; its payload is valid by the schema."""
 
     action: str
     payload: dict[str, Any]
@@ -29,36 +29,36 @@ class OutgoingCall(NamedTuple):
 class StationExchange(Protocol):
     """A CALL of a station: the canonical requests that it becomes, and the CALLRESULT that their responses become.
 
-    All requests are known from the start, and none depends on the response to another. So what the schema or the
-    translation refuses is refused before the core has heard of anything. The session sends them in their order, each
-    after the one before was answered, and calls `write_result` once, after the last.
+    All requests are known from the start, and none depends on the response to another. Therefore a CALL that the schema
+    or the translation refuses is refused before the core gets any request. The session sends the requests in their
+    order, each after the response to the one before, and calls `write_result` once, after the last response.
     """
 
     @property
     def requests(self) -> Sequence[CanonicalRequest]:
-        """The requests in their order, at least one."""
+        """The requests, at least one, in the order in which to send them."""
 
     def write_result(self, responses: Sequence[Message]) -> tuple[dict[str, Any], list[str]]:
-        """Return the payload of the CALLRESULT, and the properties that had to be left out of it.
+        """Return the payload of the CALLRESULT, and the properties that had to be omitted from it.
 
         Args:
-            responses: One for each request, in the same order; each is of its request's response class.
+            responses: One response per request, in the same order and of the matching class.
 
         Raises:
-            RpcError: When they make no valid payload: a defect of ours.
+            RpcError: When they yield no valid payload, which is a defect of the CSMS.
         """
 
 
 class CommandExchange(Protocol):
     """A command: the CALLs that it becomes, one after another, and the response that the station's answers become.
 
-    The commands of a session call `next_call`, write what it returns, and pass the answer to `read_result` or
-    `read_error`, again and again until `next_call` returns None. Then they call `response`. A CALL may depend on the
-    answers before it. Whatever can be refused without them is refused when the exchange is created.
+    The `Commands` of a session call `next_call`, write that CALL, and pass the answer to `read_result` or `read_error`;
+    they repeat this until `next_call` returns None. Then they call `response`. A CALL may depend on earlier answers.
+    A command that can be refused without any answer is refused when the exchange is created.
     """
 
     def next_call(self) -> OutgoingCall | None:
-        """Return the CALL to write next, or None where the response is complete. The first is never None.
+        """Return the CALL to write next, or None if the response is complete. The first call never returns None.
 
         Raises:
             RpcError: When a CALL that depends on answers breaks the version's schema.
@@ -68,29 +68,29 @@ class CommandExchange(Protocol):
         """Receive the payload of the CALLRESULT to the last CALL.
 
         Args:
-            payload: As it stands in the frame.
-            mended: Gets what was missing or superfluous, and has one clear meaning.
+            payload: The payload of the frame, as parsed.
+            mended: Properties that were missing or superfluous, without doubt about the meaning, are appended to it.
 
         Raises:
-            RpcError: When it breaks the schema. The command has failed, and only `valid_part` may be called.
+            RpcError: When it violates the schema. The command has failed, and only `valid_part` may be called.
         """
 
     def read_error(self, error: CallError) -> bool:
         """Receive the CALLERROR to the last CALL.
 
         Returns:
-            True where the exchange continues: with another CALL, or with a response that says what was refused.
-            False where the command has failed.
+            True if the exchange continues, with another CALL or with a response that states the refusal.
+            False if the command has failed.
         """
 
     def response(self) -> Message:
         """Return the canonical response."""
 
     def valid_part(self, payload: Any = None) -> Message | None:
-        """Return the response that a command which failed has all the same: what the station answered until then.
+        """Return the partial response of a failed command, from what the station answered until then.
 
-        It contains nothing that the station did not say. None where that is no response.
+        It contains nothing that the station did not send. None if this does not yield a response.
 
         Args:
-            payload: Of a CALLRESULT that breaks the schema: what is valid in it counts as well.
+            payload: Payload of a CALLRESULT that violates the schema; its valid part is included.
         """

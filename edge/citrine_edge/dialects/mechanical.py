@@ -1,6 +1,6 @@
-"""What the mechanical dialects, 2.0.1 and 2.1, have in common: schema, then codec, and back.
+"""The mechanical dialects, 2.0.1 and 2.1: payloads pass the schema, then the codec; and the reverse.
 
-Each of their messages is one canonical message, so each exchange is one request, or one CALL.
+Each of their messages is one canonical message, so each exchange has one request or one CALL.
 """
 
 from collections.abc import Mapping, Sequence
@@ -54,7 +54,7 @@ class Mechanical:
     def read_tolerantly(
         self, name: str, payload: Any, rules: Sequence[Rule]
     ) -> tuple[StationExchange, list[Use]] | None:
-        """Return the exchange of a CALL that breaks the schema in ways that rules allow: see `Dialect`."""
+        """Return the exchange of a CALL that violates the schema in ways that rules allow: see `Dialect`."""
         action = self._calls.get(name)
         if action is None or type(payload) is not dict:
             return None
@@ -65,7 +65,7 @@ class Mechanical:
         try:
             return _OneRequest(self, action, codec.decode(action.request, found[0])), found[1]
         except codec.CodecError:
-            # What schemas leave open, a time for example, is never tolerated.
+            # Defects that only the codec finds, for example in a time, are never tolerated.
             return None
 
     def read_send(self, name: str, payload: Any, mended: list[RpcError] | None = None) -> tuple[Action, Message]:
@@ -88,19 +88,20 @@ class Mechanical:
         return _OneCall(self, OutgoingCall(*self.write_command(request)))
 
     def native_command(self, name: str, payload: Any) -> CommandExchange:
-        """Return the exchange of a CALL that was given in this version's own words: see `Dialect`."""
+        """Return the exchange of a CALL whose payload is already in the JSON of this version: see `Dialect`."""
         return _OneCall(self, OutgoingCall(name, self.write_native_command(name, payload)))
 
     # The payloads of messages.
 
     def write_result(self, name: str, response: Message) -> tuple[dict[str, Any], list[str]]:
-        """Return the payload of the CALLRESULT to a CALL of this action, and what had to be left out of it.
+        """Return the payload of the CALLRESULT to a CALL of this action, and the properties omitted from it.
 
-        The core answers with canonical messages, of which an older version may lack properties. By then the answer is
-        committed, and an error would make the station send its message again or drop it; so they are left out.
+        The core answers with canonical messages, and an older version may lack some of their properties. At this point
+        the answer is committed, and an error would make the station resend or drop its message. Therefore properties
+        that the version lacks are omitted.
 
         Raises:
-            RpcError: When the answer breaks the schema otherwise: a defect of ours.
+            RpcError: When the answer violates the schema otherwise, which is a defect of the CSMS.
         """
         payload = self._encode(response)
         schema = self._schemas.response(name)
@@ -116,7 +117,7 @@ class Mechanical:
         return schema.check(payload), left_out
 
     def write_command(self, request: Message) -> tuple[str, dict[str, Any]]:
-        """Return action and payload of the CALL that says a canonical request.
+        """Return action and payload of the CALL for a canonical request.
 
         Raises:
             UnsupportedAction: When the version does not have it, or the CSMS does not send it.
@@ -124,35 +125,35 @@ class Mechanical:
         """
         action = self._command(action_of(request).name)
         payload = self._encode(request)
-        # Strict in what is sent: no mending here.
+        # Payloads that the CSMS sends are not repaired: it is strict in what it sends.
         schema = self._schemas.request(action.name)
         if not schema.is_valid(payload):
             schema.check(payload)
         return action.name, payload
 
     def write_native_command(self, name: str, payload: Any) -> dict[str, Any]:
-        """Return the payload of a CALL that was given in this version's own words.
+        """Return the checked payload of a CALL that is already in the JSON of this version.
 
         Raises:
             UnsupportedAction: When the version does not have it, or the CSMS does not send it.
             RpcError: When the payload breaks the version's schema: the path and the defect.
         """
         action = self._command(name)
-        # Decoded for what schemas leave open: times, and the digits and sizes of numbers.
+        # Decoding checks what schemas do not: times, and the digits and sizes of numbers.
         return self._encode(self._read(action.request, self._schemas.request(name), payload))
 
     def read_result(self, name: str, payload: Any, mended: list[RpcError] | None = None) -> Message:
         """Return the response in the CALLRESULT to a command.
 
         Raises:
-            RpcError: When it breaks the schema.
+            RpcError: When it violates the schema.
         """
         response = self.actions[name].response
         assert response is not None, "a command is answered"
         return self._read(response, self._schemas.response(name), payload, mended)
 
     def read_valid_part(self, name: str, payload: Any) -> Message | None:
-        """Return what is valid of a CALLRESULT that breaks the schema, or None where that is no answer by itself."""
+        """Return the valid part of a CALLRESULT that violates the schema, or None if it is no response by itself."""
         response = self.actions[name].response
         if response is None or type(payload) is not dict:
             return None
@@ -177,7 +178,7 @@ class Mechanical:
         self, message_class: type[Message], schema: Schema, payload: Any, mended: list[RpcError] | None = None
     ) -> Message:
         if payload is None:
-            # Part 4, 4.1.5: a payload without content is written as {} or as null.
+            # Part 4, 4.1.5: a payload without content is {} or null.
             payload = {}
         if type(payload) is not dict:
             raise RpcError(Code.PROTOCOL_ERROR, "the payload is not a JSON object")
@@ -188,7 +189,7 @@ class Mechanical:
 
     def _encode(self, message: Message) -> dict[str, Any]:
         try:
-            # No more digits than Part 2 (2.1 and 3.1) allows, whatever the core reckons with.
+            # Part 2 (2.1 and 3.1) limits the digits of numbers. The core may compute with more.
             return codec.encode(message, exact=False)
         except codec.CodecError as error:
             raise _as_rpc_error(error) from None

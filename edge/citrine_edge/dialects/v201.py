@@ -1,4 +1,4 @@
-"""OCPP 2.0.1: a restriction of the canonical messages. What it lacks is refused by its schemas, by name."""
+"""OCPP 2.0.1: a subset of the canonical messages. Its schemas refuse, by name, the properties that it lacks."""
 
 from citrine.edge.v1.link_pb2 import OcppVersion
 from citrine.ocpp.actions import ACTIONS

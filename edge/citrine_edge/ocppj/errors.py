@@ -1,4 +1,4 @@
-"""Errors of OCPP-J, and what the station hears of each.
+"""Errors of OCPP-J, and what the edge answers to the station for each.
 
 * :exc:`OcppjError`
     * :exc:`RpcError` -> CALLERROR with its code
@@ -38,8 +38,8 @@ class OcppjError(Exception):
 class RpcError(OcppjError):
     """A defect that OCPP-J has a code for.
 
-    The message id is empty until the frame is known: :func:`citrine_edge.ocppj.parse` fills it in, and what looks at
-    payloads alone need not.
+    The message id is empty until the frame is known: :func:`citrine_edge.ocppj.parse` sets it; code that checks only
+    payloads need not.
     """
 
     def __init__(self, code: Code, description: str, message_id: str = "", path: str = "") -> None:
@@ -48,14 +48,14 @@ class RpcError(OcppjError):
         self.description = clip(description)
         self.message_id = message_id
         self.path = path
-        """JSON pointer to the defect in the payload; empty where it is the message as a whole."""
+        """JSON pointer to the defect in the payload; empty if the defect is of the whole message."""
 
     def __str__(self) -> str:
         return f"{self.code}: {self.description}"
 
 
 class BrokenAnswer(OcppjError):
-    """A CALLRESULT, CALLERROR or CALLRESULTERROR that is not one; never answered with a CALLERROR."""
+    """A malformed CALLRESULT, CALLERROR or CALLRESULTERROR; never answered with a CALLERROR."""
 
     def __init__(self, message_id: str | None, error: RpcError) -> None:
         super().__init__(message_id, error)
@@ -78,6 +78,6 @@ class BrokenSend(OcppjError):
 
 
 def clip(text: str, limit: int = MAX_DESCRIPTION) -> str:
-    """Return the text, shortened to the limit in characters and without what no frame could carry."""
+    """Return the text, shortened to the limit in characters, without characters that a frame cannot carry."""
     text = text.encode(errors="replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}")
     return text if len(text) <= limit else f"{text[: limit - 1]}…"

@@ -37,20 +37,20 @@ CALL, CALLRESULT, CALLERROR, CALLRESULTERROR, SEND = 2, 3, 4, 5, 6
 """Message type numbers (part 4, 4.1.3). The last two came with OCPP 2.1."""
 
 UNREADABLE_ID = "-1"
-"""Message id of the CALLERROR to a frame whose own can't be read (part 4, 4.2.3)."""
+"""Message id of the CALLERROR to a frame whose own message id can't be read (part 4, 4.2.3)."""
 
 MAX_MESSAGE_ID = 36
 """Characters of a message id (part 4, 4.1.4)."""
 
 MAX_DEPTH = 40
-"""Levels of arrays and objects in a frame. No schema needs half of them, and vendor data may have 24."""
+"""Most levels of nested arrays and objects in a frame. Schemas need less than half; vendor data may have 24."""
 
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
 
 @dataclass(slots=True)
 class Call:
-    """CALL: a request. The payload is whatever JSON value stood in its place."""
+    """CALL: a request. Its payload may be any JSON value: it is not yet checked to be an object."""
 
     message_id: str
     action: str
@@ -98,13 +98,13 @@ Frame: TypeAlias = Call | CallResult | CallError | CallResultError | Send
 
 
 def parse(raw: bytes, message_types: frozenset[int]) -> Frame:
-    r"""Read one frame of a version that has these message types.
+    r"""Parse one frame of a version that has these message types.
 
-    A signed message is taken out of its envelope. A NUL in a string, as the escape ``\u0000``, becomes U+FFFD: no
-    database that may store it could hold a NUL.
+    A signed message is unwrapped from its envelope. A NUL in a string, written as the escape ``\u0000``, becomes
+    U+FFFD, because PostgreSQL can't store a NUL.
 
     Raises:
-        RpcError: When the frame is to be answered with a CALLERROR; its message id is that of the answer.
+        RpcError: When the frame must be answered with a CALLERROR; the error has the message id of that answer.
         BrokenAnswer: When a CALLRESULT, CALLERROR or CALLRESULTERROR is malformed.
         BrokenSend: When a SEND is malformed.
     """
@@ -118,7 +118,7 @@ def parse(raw: bytes, message_types: frozenset[int]) -> Frame:
     message_id: Any = elements[1] if len(elements) > 1 else None
     if type(message_id) is not str or len(message_id) > MAX_MESSAGE_ID or "\0" in message_id:
         _refuse_without_id(kind, message_id, message_types)
-    # Counting is cheap, walking is not: only a frame with many brackets can be deep.
+    # Counting brackets is cheap, and walking the elements is not. Only a frame with many brackets can be deep.
     if raw.count(b"[") + raw.count(b"{") > MAX_DEPTH and depth_exceeds(elements, MAX_DEPTH):
         problem = f"the frame is nested deeper than {MAX_DEPTH} levels"
         _refuse(kind, message_id, Code.FORMAT_VIOLATION, problem, message_types)
@@ -149,7 +149,7 @@ def _parse_rare(kind: Any, message_id: str, elements: list[Any], message_types: 
         if elements[2].endswith(SUFFIX):
             elements = _open_signed(elements, message_types)
         return Send(message_id, elements[2], elements[3])
-    # Stations leave out description and details, or overfill them; the code is what matters.
+    # Stations omit description and details, or exceed their limits; only the code matters.
     code, description, details = [*elements[2:5], None, None, None][:3]
     error = CallError if kind == CALLERROR else CallResultError
     return error(
@@ -161,7 +161,7 @@ def _parse_rare(kind: Any, message_id: str, elements: list[Any], message_types: 
 
 
 def _open_signed(elements: list[Any], message_types: frozenset[int]) -> list[Any]:
-    """Return the elements of the message that a signed CALL or SEND holds."""
+    """Return the elements of the message inside a signed CALL or SEND."""
     kind, message_id, action, envelope = elements
     try:
         payload = open_envelope(envelope)
@@ -186,7 +186,7 @@ def _refuse_without_id(kind: Any, message_id: Any, message_types: frozenset[int]
 
 
 def _refuse(kind: Any, message_id: str | None, code: Code, problem: str, message_types: frozenset[int]) -> NoReturn:
-    """Raise the error of the frame's kind: an answer and a SEND get no CALLERROR."""
+    """Raise the error that fits the kind of frame: an answer or a SEND gets no CALLERROR."""
     answer_id = UNREADABLE_ID if message_id is None else message_id
     if type(kind) not in (int, float):
         raise RpcError(Code.RPC_FRAMEWORK_ERROR, "the message type is not a number", answer_id)
@@ -201,7 +201,7 @@ def _refuse(kind: Any, message_id: str | None, code: Code, problem: str, message
 
 
 def depth_exceeds(value: Any, limit: int) -> bool:
-    """Return whether arrays and objects are nested deeper than that."""
+    """Return whether arrays and objects are nested deeper than the limit."""
     level = [value]
     for _ in range(limit + 1):
         level = [each for each in level if type(each) is dict or type(each) is list]
@@ -222,7 +222,7 @@ def _without_nul(value: Any) -> Any:
 
 
 def elements_of(frame: Frame) -> list[Any]:
-    """Return the array that a frame is."""
+    """Return a frame as the JSON array of its elements."""
     match frame:
         case Call():
             return [CALL, frame.message_id, frame.action, frame.payload]

@@ -1,4 +1,4 @@
-"""What is left of a payload that breaks its schema: the valid part of an answer, and what operators tolerate."""
+"""Repairs payloads that violate their schema: finds the valid part of an answer, and applies tolerance rules."""
 
 import copy
 import difflib
@@ -14,26 +14,26 @@ from citrine_edge.ocppj.schemas import Path, Schema, Violation, remove, value_at
 __all__ = ["Rule", "Tolerance", "Use", "tolerated", "valid_part"]
 
 ROUNDS = 8
-"""How often a payload is mended and looked at again: each round may show what the one before made invalid."""
+"""Most rounds of repair and validation: each round may reveal what the one before made invalid."""
 
 _SAMPLED = "sampledValue"
 _METER_VALUES = "meterValue"
 
 _IDENTITIES = frozenset(
     {
-        # What is cut would be another transaction, token, currency, tariff or vendor.
+        # A truncated value would name another transaction, token, currency, tariff or vendor.
         *("transactionid", "idtoken", "additionalidtoken", "type", "groupidtoken", "tariffid", "currency", "vendorid"),
         *("messageid", "validationchecksum", "certificate", "csr", "ocspresult", "exirequest", "unit"),
         *("issuernamehash", "issuerkeyhash", "serialnumber", "responderurl"),
     }
 )
-"""Names of texts that are never cut, without case."""
+"""Names of texts that are never truncated, in lower case."""
 
 _SIGNED = frozenset({"signedmeterdata", "publickey", "signingmethod", "encodingmethod"})
-"""Names of texts that stay whole: a signature fits nothing that is cut."""
+"""Names of texts that are never truncated, because a signature does not match truncated text."""
 
 _SCALES = frozenset({"scale", "factor", "exponent", "divisor", "unitmultiplier", "format", "flow", "direction"})
-"""Names, which OCPP does not have, of what would say how a sampled value is to be read."""
+"""Names of properties that OCPP does not have, and that would change how to interpret a sampled value."""
 
 
 class Tolerance(Enum):
@@ -46,7 +46,7 @@ class Tolerance(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What is tolerated, by whose word."""
+    """A tolerance that an operator configured, and the id of its rule."""
 
     rule_id: str
     actions: frozenset[str]
@@ -55,16 +55,16 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """A defect that was tolerated."""
+    """One use of a rule: a defect that was tolerated."""
 
     rule_id: str
     error: RpcError
 
 
 def valid_part(schema: Schema, payload: dict[str, Any]) -> dict[str, Any] | None:
-    """Return a payload without what breaks its schema and may be missing, or None where the rest is not valid either.
+    """Return a payload without optional parts that violate its schema, or None if the rest is not valid either.
 
-    An element of an array is never left out: the others would say something else without it.
+    An element of an array is never removed, because that would change the meaning of the others.
     """
     rest = copy.deepcopy(payload)
     for _ in range(ROUNDS):
@@ -72,7 +72,7 @@ def valid_part(schema: Schema, payload: dict[str, Any]) -> dict[str, Any] | None
         if not violations:
             return rest
         places = {_removable(each) for each in violations}
-        # The innermost first, so that a path still leads somewhere when it is its turn.
+        # Innermost first, so that each path still exists when its value is removed.
         for place in sorted(places, key=len, reverse=True):
             if not place or type(place[-1]) is int:
                 return None
@@ -84,9 +84,9 @@ def valid_part(schema: Schema, payload: dict[str, Any]) -> dict[str, Any] | None
 def tolerated(
     schema: Schema, action: str, payload: dict[str, Any], rules: Sequence[Rule]
 ) -> tuple[dict[str, Any], list[Use]] | None:
-    """Return a payload as the rules let it pass, with what they were used for; None where they do not.
+    """Return a payload repaired by the rules, and the uses of the rules; None if the rules do not suffice.
 
-    No value is made up, and none changes that says who pays how much.
+    No value is invented, and no value changes that determines who pays how much.
     """
     rules = [each for each in rules if action in each.actions]
     if not rules:
@@ -101,7 +101,7 @@ def tolerated(
         rule = _rule_for(rules, Tolerance.EMPTY_VALUES)
         if rule is None:
             return None
-        # The last of an array first, so that those before it keep their numbers.
+        # The last element of an array first, so that the indexes of those before it stay valid.
         for place, violation in sorted(empty.items(), key=lambda each: _order(each[0]), reverse=True):
             uses.append(Use(rule.rule_id, violation.error()))
             remove(rest, place)
@@ -130,7 +130,7 @@ def _tolerate_others(
 
 
 def _kind(schema: Schema, violation: Violation) -> Tolerance | None:
-    """Return what a violation is to an operator; None where it can't be tolerated."""
+    """Return which tolerance covers a violation; None if it can't be tolerated."""
     names = [each for each in violation.path if type(each) is str]
     if violation.keyword == "maxLength" and type(violation.path[-1]) is str:
         name = _plain(names[-1])
@@ -142,18 +142,18 @@ def _kind(schema: Schema, violation: Violation) -> Tolerance | None:
 
 
 def _is_unknown(schema: Schema, names: Sequence[str]) -> bool:
-    """Return whether OCPP has no such property, not even by another spelling or at another place of the message."""
+    """Return whether OCPP has no such property, in no similar spelling and at no other place of the message."""
     name, known = _plain(names[-1]), {_plain(each) for each in schema.names}
     if name in known:
         return False
     if _SAMPLED in names[:-1] or _METER_VALUES in names[:-1]:
-        # What it says of a value may be how it is to be read.
+        # Such a property may change how to interpret the sampled value beside it.
         return name not in _SCALES and not difflib.get_close_matches(name, known, n=1, cutoff=0.8)
     return True
 
 
 def _empty_places(payload: dict[str, Any], violations: Sequence[Violation]) -> dict[Path, Violation]:
-    """Return what is empty of the meter values, as paths to leave out."""
+    """Return the paths of empty meter values and sampled values, which are to be removed."""
     places: dict[Path, Violation] = {}
     for violation in violations:
         place = _empty_place(payload, violation)
@@ -181,7 +181,7 @@ def _empty_place(payload: dict[str, Any], violation: Violation) -> Path | None:
 
 
 def _removable(violation: Violation) -> Path:
-    """Return what to leave out of an answer for it to be valid, as far as one violation shows."""
+    """Return the path of what must be removed from an answer to resolve one violation."""
     if violation.keyword == "additionalProperties":
         return violation.path
     return violation.path[:-1] if violation.keyword == "required" else violation.path

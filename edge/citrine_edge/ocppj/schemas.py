@@ -1,7 +1,7 @@
-"""The official JSON schemas of OCPP, compiled, and what each violation is called in OCPP-J.
+"""The official JSON schemas of OCPP, compiled, and the OCPP-J error code of each violation.
 
-The schemas ship in the ``ocpp`` package. The format of times is left to the codec, which every payload passes next:
-one place decides which times are good.
+The schemas ship in the ``ocpp`` package. They do not check the format of times. The codec, which every payload passes
+next, does: one place decides which times are valid.
 """
 
 import copy
@@ -18,13 +18,13 @@ from citrine_edge.ocppj.errors import Code, RpcError
 __all__ = ["Path", "Schema", "Schemas", "Violation", "remove", "value_at"]
 
 _CODES: Mapping[str, Code] = {
-    # Ordered: of two violations at the same depth the one named first here is reported.
+    # The order matters: of two violations at the same depth, the one whose keyword is first here is reported.
     "required": Code.OCCURRENCE_CONSTRAINT_VIOLATION,
     "type": Code.TYPE_CONSTRAINT_VIOLATION,
     "minItems": Code.OCCURRENCE_CONSTRAINT_VIOLATION,
     "maxItems": Code.OCCURRENCE_CONSTRAINT_VIOLATION,
     "additionalItems": Code.OCCURRENCE_CONSTRAINT_VIOLATION,
-    # A name that the schema does not have is no field with a wrong number of values, but wrong syntax.
+    # A property that the schema does not have is wrong syntax, not a wrong number of values.
     "additionalProperties": Code.FORMAT_VIOLATION,
     "enum": Code.PROPERTY_CONSTRAINT_VIOLATION,
     "maxLength": Code.PROPERTY_CONSTRAINT_VIOLATION,
@@ -55,11 +55,11 @@ _PROBLEMS: Mapping[str, str] = {
 }
 
 Path: TypeAlias = tuple[str | int, ...]
-"""Where something is in a payload."""
+"""The keys and indexes that lead to a value in a payload."""
 
 _OMISSIBLE: Mapping[tuple[str, str], frozenset[Path]] = {
-    # A required property that stations leave out, and whose absence has one meaning: it is not known. OCPP 2.0.1 has no
-    # such property, so that nothing here relies on it.
+    # A required property that stations omit, and whose absence can only mean that the value is not known. OCPP 2.0.1
+    # does not have the property, so nothing here relies on it.
     ("v21", "NotifyMonitoringReport"): frozenset(
         {("monitor", "*", "variableMonitoring", "*", "eventNotificationType")},
     ),
@@ -68,31 +68,31 @@ _OMISSIBLE: Mapping[tuple[str, str], frozenset[Path]] = {
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """One thing in a payload that its schema does not allow."""
+    """One violation of a schema by a payload."""
 
     keyword: str
     path: Path
-    """Of the value; of one that is missing or superfluous, where it would be or is."""
+    """Path of the value. Of a missing property, where it would be; of a superfluous one, where it is."""
     value: Any
-    """What the keyword asks for, for people."""
+    """What the keyword demands, as text for people."""
 
     @property
     def pointer(self) -> str:
-        """The path as JSON pointer, as the codec's errors have it."""
+        """The path as JSON pointer, in the form of the codec's errors."""
         return "".join(f"/{str(each).replace('~', '~0').replace('/', '~1')}" for each in self.path)
 
     @property
     def rank(self) -> tuple[int, int, str]:
-        """By which the one that is reported is chosen: the outermost, always the same."""
+        """The sort key that chooses the violation to report: the outermost comes first, and the order is total."""
         return len(self.path), _RANKS.get(self.keyword, len(_RANKS)), self.pointer
 
     @property
     def code(self) -> Code:
-        """What OCPP-J calls it."""
+        """The error code of OCPP-J."""
         return _CODES.get(self.keyword, Code.FORMAT_VIOLATION)
 
     def error(self) -> RpcError:
-        """Return it as the error that is answered."""
+        """Return the violation as the error to answer."""
         problem = _PROBLEMS.get(self.keyword, "violates the schema").format(value=self.value)
         return RpcError(self.code, f"{self.pointer or 'the payload'} {problem}", path=self.pointer)
 
@@ -107,20 +107,20 @@ class Schema:
         self._omissible = omissible
         self.is_valid = self._validator.is_valid
         self.names = frozenset(_names(document))
-        """Names of all properties, at whatever place."""
+        """Names of all properties, at all levels."""
 
     def check(self, payload: dict[str, Any], mended: list[RpcError] | None = None) -> dict[str, Any]:
-        """Return the payload, which may be a mended copy of a harmless defect.
+        """Return the payload, or a copy of it in which harmless defects are repaired.
 
-        Where an optional property is null or an empty array, it counts as absent: that is not allowed (part 4,
-        4.1.5), yet stations send it, and nothing is lost. What is required and may be missing stays so.
+        An optional property that is null or an empty array counts as absent. That is not allowed (part 4, 4.1.5), but
+        stations send it, and no information is lost. A required property that stations may omit is not added.
 
         Args:
             payload: The payload.
-            mended: Gets what was mended.
+            mended: The repaired defects are appended to it.
 
         Raises:
-            RpcError: When the payload violates the schema otherwise; always the same for the same payload.
+            RpcError: When the payload violates the schema otherwise; the same payload always gets the same error.
         """
         if self.is_valid(payload):
             return payload
@@ -133,11 +133,11 @@ class Schema:
         return payload
 
     def violations(self, payload: dict[str, Any]) -> list[Violation]:
-        """Return all that the schema does not allow, but for what may be missing."""
+        """Return all violations of the schema, except properties that stations may omit."""
         return [each for each in self._all(payload) if not self._may_be_missing(each)]
 
     def additional(self, payload: dict[str, Any]) -> list[Path] | None:
-        """Return the properties that the schema does not have, or None where it has other complaints too."""
+        """Return the paths of properties that the schema does not have, or None if there are other violations too."""
         found = list(self._all(payload))
         if any(each.keyword != "additionalProperties" for each in found):
             return None
@@ -145,7 +145,7 @@ class Schema:
 
     def _all(self, payload: dict[str, Any]) -> Iterator[Violation]:
         for error in self._validator.iter_errors(payload):
-            # Any: each kind of error has attributes of its own.
+            # Any, because each kind of error has attributes of its own.
             kind: Any = error.kind
             path: Path = tuple(error.instance_path)
             match kind.name:
@@ -168,7 +168,7 @@ class Schema:
         return tuple("*" if type(each) is int else each for each in violation.path) in self._omissible
 
     def mend(self, payload: dict[str, Any]) -> tuple[dict[str, Any], list[RpcError]]:
-        """Return a payload with what is harmless mended, and what that was; it may break the schema otherwise."""
+        """Return a payload with harmless defects repaired, and those defects; it may still violate the schema."""
         harmless = [
             each
             for each in self._all(payload)
@@ -205,7 +205,7 @@ class Schemas:
         schema = self._requests.get(action)
         if schema is None:
             file = self._files / f"{action}Request.json"
-            # What is sent as SEND is no request, and its schema is not called so.
+            # The schema of a SEND has no "Request" in its name, as a SEND is no request.
             file = file if file.is_file() else self._files / f"{action}.json"
             schema = _read(file, _OMISSIBLE.get((self._folder, action), frozenset()))
             self._requests[action] = schema
@@ -225,7 +225,7 @@ def _read(file: Any, omissible: frozenset[Path] = frozenset()) -> Schema:
 
 
 def _names(document: Any) -> Iterator[str]:
-    """Yield the names of the properties that a schema has, with those of its definitions."""
+    """Yield the names of the properties of a schema and of its definitions."""
     if type(document) is dict:
         properties = document.get("properties")
         if type(properties) is dict:
@@ -241,7 +241,7 @@ def _parent(document: Any, path: Path) -> Any:
 
 
 def value_at(document: Any, path: Path) -> Any:
-    """Return the value at a path, which is there."""
+    """Return the value at a path, which must exist."""
     return _parent(document, path)[path[-1]]
 
 
@@ -250,5 +250,5 @@ def _contains(document: Any, path: Path) -> bool:
 
 
 def remove(document: Any, path: Path) -> Any:
-    """Take the value at a path, which is there, out of a document, and return it."""
+    """Remove the value at a path, which must exist, from a document, and return it."""
     return _parent(document, path).pop(path[-1])
