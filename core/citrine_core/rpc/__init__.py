@@ -1,4 +1,4 @@
-"""What every gRPC service shares: who calls, errors, pages, masks, checks of input, and the server itself."""
+"""Shared parts of all gRPC services: callers, errors, pages, masks, checks of input, and the server itself."""
 
 from citrine_core.rpc.access import Access, Authenticator, Identity
 from citrine_core.rpc.caller import Caller, acting_as, caller, system_caller

@@ -35,34 +35,34 @@ PUBLIC_SERVICES = frozenset(
         "grpc.reflection.v1alpha.ServerReflection",
     }
 )
-"""Services that need no credential: they tell nothing that the published contract does not."""
+"""Services that need no credential: they reveal nothing beyond the published contract."""
 
 WARNING_INTERVAL = 60.0
-"""Seconds in which refused edges are only counted."""
+"""Seconds between warnings about refused edges; refusals between them are only counted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Whom a credential belongs to, and what it allows."""
+    """The owner of a credential, and what it allows."""
 
     name: str
-    """For people."""
+    """Display name, for people."""
     tenant_id: str | None
-    """None: the operator of all tenants."""
+    """Tenant of the credential. None: the operator of all tenants."""
     scopes: frozenset[str]
     key_id: str = ""
     expire_time: datetime | None = None
 
 
 class Authenticator(Protocol):
-    """One way to tell who calls: API keys now; tokens of an OIDC provider and client certificates fit beside it."""
+    """One way to identify callers: API keys now; tokens of an OIDC provider or client certificates may be others."""
 
     async def authenticate(self, metadata: Mapping[str, str]) -> Identity | None:
-        """Return whom the credential in the metadata belongs to, or None where there is none that is valid here.
+        """Return the owner of the credential in the metadata, or None if there is none that is valid here.
 
         Raises:
-            Unauthenticated: When it was valid once; who presents it learns why it is not any more.
-            DatabaseUnavailable: When it can't be found out now.
+            Unauthenticated: When the credential was valid once; the error says why it no longer is.
+            DatabaseUnavailable: When the credential can't be checked now.
         """
         ...
 
@@ -71,10 +71,10 @@ class Access:
     """Decides on each rpc before its servicer sees it.
 
     Args:
-        authenticators: Asked in order; the first that knows the caller wins.
-        tenant_exists: Tells whether there is a tenant of this id.
-        edge_credential: What edges must know. None: no edge is let in.
-        now: Returns seconds that never go back.
+        authenticators: Asked in order; the first that identifies the caller decides.
+        tenant_exists: Returns whether a tenant with this id exists.
+        edge_credential: The credential that edges must present. None: all edges are refused.
+        now: A monotonic clock, in seconds.
     """
 
     def __init__(
@@ -92,17 +92,17 @@ class Access:
         self._next_warning = float("-inf")
 
     async def check(self, method: str, metadata: Mapping[str, str]) -> Caller | None:
-        """Return who calls; None for what needs no caller: the public services and the link of an edge.
+        """Return the caller of an rpc; None for the public services and the link of an edge, which need no caller.
 
         Args:
             method: Path of the rpc, "/package.Service/Method".
-            metadata: Of the call; of a key given twice the first value.
+            metadata: Metadata of the call; the first value of each key.
 
         Raises:
             Unauthenticated: When there is no valid credential.
-            PermissionDenied: When it does not allow this rpc on this tenant.
+            PermissionDenied: When the credential does not allow this rpc on this tenant.
             NotFound: When an operator chooses a tenant that does not exist.
-            DatabaseUnavailable: When it can't be found out now.
+            DatabaseUnavailable: When the credential or the tenant can't be checked now.
         """
         service = method[1:].partition("/")[0]
         if service in PUBLIC_SERVICES:
@@ -124,13 +124,13 @@ class Access:
     def _check_edge(self, metadata: Mapping[str, str]) -> None:
         given = bearer_token(metadata)
         wanted = self._edge_credential
-        # Compared in constant time: how long it takes must not tell how much of a guess was right.
+        # The comparison takes constant time, so that its duration does not reveal how much of a guess is right.
         if not wanted or given is None or not hmac.compare_digest(given.encode(), wanted.encode()):
             self._warn_of_edge()
             raise Unauthenticated("the credential of the edge link is missing or wrong")
 
     def _warn_of_edge(self) -> None:
-        # It tries again and again, and may have company.
+        # A refused edge retries for ever, and there may be several: warn once an interval.
         self._refused_edges += 1
         if self._now() >= self._next_warning:
             logger.warning(
@@ -168,13 +168,13 @@ class Access:
 
 
 def bearer_token(metadata: Mapping[str, str]) -> str | None:
-    """Return the bearer token of the metadata, or None where there is none."""
+    """Return the bearer token in the metadata, or None if there is none."""
     scheme, _, token = metadata.get(AUTHORIZATION, "").partition(" ")
     return token.strip() if scheme.lower() == "bearer" and token.strip() else None
 
 
 def rule_of(method: str) -> access_pb2.Access | None:
-    """Return what the contract says of the access to an rpc, or None where it says nothing.
+    """Return the access rule of an rpc in the contract, or None if it has none.
 
     Args:
         method: Path of the rpc, "/package.Service/Method".

@@ -1,4 +1,4 @@
-"""Who calls, as the access check found out, for the time of one rpc."""
+"""The caller of the current rpc, as the access check identified it."""
 
 import contextlib
 from collections.abc import Iterator
@@ -14,24 +14,24 @@ from citrine_core.errors import Unauthenticated
 __all__ = ["Caller", "acting_as", "caller", "current_caller", "set_caller", "system_caller"]
 
 ALL_SCOPES = "*"
-"""The scope that holds all others."""
+"""The scope that includes all others."""
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who calls an rpc, and on which tenant."""
+    """The caller of an rpc, and the tenant it acts on."""
 
     tenant_id: str
-    """Tenant that the call acts on: that of the key, or the one that an operator chose."""
+    """Tenant that the call acts on: the tenant of the key, or the one that an operator chose."""
     name: str
     """Display name of the key; shown with commands."""
     is_operator: bool = False
     """True for the operator of all tenants."""
     scopes: frozenset[str] = frozenset({ALL_SCOPES})
     key_id: str = ""
-    """Id of the API key. Empty where the caller has none."""
+    """Id of the API key. Empty if the caller has none."""
     expire_time: datetime | None = None
-    """When the credential ends. None: it does not."""
+    """When the credential expires. None: it does not."""
 
     def has_scope(self, scope: str) -> bool:
         """Return whether the caller has a scope."""
@@ -43,10 +43,10 @@ _current: ContextVar[Caller] = ContextVar("citrine_caller")
 
 
 def caller(context: grpc.aio.ServicerContext[Any, Any]) -> Caller:
-    """Return who calls.
+    """Return the caller of the current rpc.
 
     Raises:
-        Unauthenticated: Outside of an rpc whose access was checked.
+        Unauthenticated: Outside an rpc whose access was checked.
     """
     found = _current.get(None)
     if found is None:
@@ -55,23 +55,23 @@ def caller(context: grpc.aio.ServicerContext[Any, Any]) -> Caller:
 
 
 def current_caller() -> Caller | None:
-    """Return who calls, or None where nobody was found out."""
+    """Return the caller of the current rpc, or None if no caller was identified."""
     return _current.get(None)
 
 
 def system_caller(tenant_id: str, name: str) -> Caller:
-    """Return the core itself as the one who sends a command, for a reason that its name says."""
+    """Return a caller that stands for the core itself, which sends a command for the reason in its name."""
     return Caller(tenant_id, name)
 
 
 def set_caller(who: Caller) -> None:
-    """Say who calls, for the rest of the current task."""
+    """Set the caller for the rest of the current task."""
     _current.set(who)
 
 
 @contextlib.contextmanager
 def acting_as(who: Caller) -> Iterator[None]:
-    """Say who calls for the time of a block, where a servicer is called without a server."""
+    """Set the caller within a block, for calls of a servicer without a server."""
     token = _current.set(who)
     try:
         yield

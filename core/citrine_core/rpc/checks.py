@@ -1,4 +1,4 @@
-"""What no field of any request may hold, whatever the rpc: found by walking the message."""
+"""Checks that apply to every field of every request, made by a walk over the message."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -16,22 +16,22 @@ __all__ = ["check_request"]
 
 _FIRST_SECOND = -62_135_596_800
 _LAST_SECOND = 253_402_300_799
-"""0001-01-01 and 9999-12-31: the times that google.protobuf.Timestamp allows, and that databases can hold."""
+"""0001-01-01 and 9999-12-31: the range of google.protobuf.Timestamp and of the databases."""
 
 _LONGEST_DURATION = 315_576_000_000
-"""Seconds; what google.protobuf.Duration allows."""
+"""Seconds; the range of google.protobuf.Duration in either direction."""
 
 _NANOS = 1_000_000_000
 
 
 def check_request(request: Message) -> None:
-    """Refuse what can never be right in any field.
+    """Refuse a request with a value that is valid in no field.
 
-    That is a NUL in text, which PostgreSQL can't store; a number that is not finite, which JSON can't say; a time or
-    duration out of its range; an enum value that the contract does not name.
+    Such values are: a NUL in text, which PostgreSQL can't store; a number that is not finite, which JSON can't express;
+    a time or duration out of its range; an enum value that the contract does not define.
 
     Raises:
-        InvalidArgument: With the path of the first such field.
+        InvalidArgument: When there is such a value; with the path of the first one.
     """
     for path, problem in _problems(request, ""):
         raise InvalidArgument(path, problem)

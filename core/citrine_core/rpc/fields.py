@@ -1,4 +1,4 @@
-"""Checks of single fields that several services share; each names the field it refuses."""
+"""Checks of single fields that several services share; each error names the field."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -45,16 +45,16 @@ def check_length(field: str, value: str, most: int, least: int = 0) -> None:
 
 
 def check_pattern(field: str, value: str, pattern: re.Pattern[str], wanted: str) -> None:
-    """Refuse a text that is not wholly of a pattern.
+    """Refuse a text that does not match a pattern as a whole.
 
     Args:
-        field: Its path in the request.
+        field: Path of the field in the request.
         value: The text.
-        pattern: What it must be.
-        wanted: The same in words, after "must be ".
+        pattern: The pattern that it must match.
+        wanted: The pattern in words, to follow "must be ".
 
     Raises:
-        InvalidArgument: When it is not.
+        InvalidArgument: When it does not match.
     """
     if not pattern.fullmatch(value):
         raise InvalidArgument(field, f"must be {wanted}" if value else f"must not be empty; it is {wanted}")
@@ -71,12 +71,12 @@ def check_printable(field: str, value: str) -> None:
 
 
 def time_or_none(time: Timestamp, *, is_set: bool) -> datetime | None:
-    """Return a time of a request in UTC, or None where it is not set."""
+    """Return a time of a request in UTC, or None if it is not set."""
     return time.ToDatetime(UTC) if is_set else None
 
 
 def to_timestamp(time: datetime | None) -> Timestamp | None:
-    """Return a time as protobuf has it; None stays None, and leaves the field unset."""
+    """Return a time as protobuf Timestamp; None stays None, which leaves the field unset."""
     if time is None:
         return None
     result = Timestamp()
@@ -85,7 +85,7 @@ def to_timestamp(time: datetime | None) -> Timestamp | None:
 
 
 def to_duration(span: timedelta | None) -> Duration | None:
-    """Return a span of time as protobuf has it; None stays None, and leaves the field unset."""
+    """Return a span of time as protobuf Duration; None stays None, which leaves the field unset."""
     if span is None:
         return None
     result = Duration()

@@ -19,19 +19,19 @@ from citrine_core.traces import set_trace
 __all__ = ["Observe", "RpcInterceptor"]
 
 Observe = Callable[[str, grpc.StatusCode, float], None]
-"""Is told of each rpc that ended: its path, its status, its seconds."""
+"""Called when an rpc has ended, with its path, its status and its duration in seconds."""
 
 RECHECK_INTERVAL = 5.0
-"""Seconds after which a stream that has something to say asks again whether its caller still may hear it."""
+"""Seconds after which a stream checks its caller's access again, before it sends the next response."""
 
-# Any: the interceptor serves methods of every type.
+# Any, because the interceptor serves methods of every type.
 Context = grpc.aio.ServicerContext[Any, Any]
-# Quoted: it is generic for the type checker only.
+# Quoted, because the class is generic for the type checker only.
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 
 
 class RpcInterceptor(grpc.aio.ServerInterceptor):
-    """Stands before every servicer, so that none of them can forget what it does."""
+    """Applies access, limits, checks and errors to every rpc, so that no servicer can omit them."""
 
     def __init__(
         self, access: Access, observe: Observe | None = None, knows_station: KnowsStation | None = None
@@ -47,11 +47,11 @@ class RpcInterceptor(grpc.aio.ServerInterceptor):
         continuation: Callable[[grpc.HandlerCallDetails], Awaitable["Handler | None"]],
         handler_call_details: grpc.HandlerCallDetails,
     ) -> "Handler | None":
-        """Return the handler of the method with the checks around it; None where there is no such method."""
+        """Return the handler of the method, wrapped in the checks; None if there is no such method."""
         method: str = handler_call_details.method
         if method not in self._wrapped:
             handler = await continuation(handler_call_details)
-            # The names of methods that do not exist are the callers' own and without number: not kept.
+            # Unknown methods are not cached: callers may send any number of them.
             if handler is None:
                 return handler
             self._wrapped[method] = self._wrap(method, handler)
@@ -59,11 +59,12 @@ class RpcInterceptor(grpc.aio.ServerInterceptor):
         return handler if rpc is None else await rpc.admitted(handler, handler_call_details)
 
     def _wrap(self, method: str, handler: Handler) -> "tuple[_Rpc | None, Handler]":
-        """Return the handler with its checks, and who admits callers before their request is read.
+        """Return the handler with its checks, and the `_Rpc` that admits callers before their request is read, if any.
 
-        Nothing is read of a request before it is known who calls. The server reads the one request of an rpc with one
-        response by itself, so its caller is looked at here; a stream of requests is read by its handler, and takes
-        longer. So do those that need no key, whose requests are not to be read all at once.
+        No request is read before its caller is identified. The server itself reads the request of a unary rpc, so
+        `intercept_service` checks the caller of such an rpc before it returns the handler. All other handlers get a
+        stream of requests, which they read themselves; that is slower. The public services are among them, because
+        their requests must not be read all at once.
         """
         reader = Reader(method, handler.request_deserializer, self._load)
         rpc = _Rpc(self._access, self._observe, method, self._knows_station, self._load, reader)
@@ -96,18 +97,18 @@ class _Rpc:
         self._knows_station = knows_station if method.rpartition("/")[2].startswith("List") else None
         self._load = load
         self._reader = reader
-        # Edges are trusted and checked what they send; the stream of batches is the hot path.
+        # Edges are trusted and have checked what they send, and their stream of batches is the hot path.
         self._checks_input = not method.startswith(f"/{EDGE_LINK}/")
 
     async def admitted(self, handler: Handler, details: grpc.HandlerCallDetails) -> Handler:
-        """Return the handler for a caller that may call, and one that refuses without reading for any other."""
+        """Return the handler if the caller may call, else a handler that refuses without reading the request."""
         started = time.monotonic()
         try:
             caller = await self._identify(_to_mapping(details.invocation_metadata))
             self._load.check(caller)
         except Exception as error:
             return self._refusal(error, started)
-        # The handler runs in the same task, and knows who calls.
+        # The handler runs in the same task, so the caller is set for it too.
         return handler
 
     def _refusal(self, error: Exception, started: float) -> Handler:
@@ -117,7 +118,7 @@ class _Rpc:
         return grpc.stream_unary_rpc_method_handler(refuse)
 
     def call(self, behavior: Any) -> Any:
-        """Return a handler of one request and one response, of a caller that is admitted."""
+        """Return a handler of one request and one response, for a caller that is already admitted."""
 
         async def handle(data: bytes, context: Context) -> Any:
             async with _Ending(self, context):
@@ -137,7 +138,7 @@ class _Rpc:
         return handle
 
     def unary(self, behavior: Any, *, streamed: bool) -> Any:
-        """Return a handler of one response that reads its requests itself."""
+        """Return a handler with one response that reads its requests itself."""
 
         async def handle(requests: AsyncIterator[bytes], context: Context) -> Any:
             async with _Ending(self, context):
@@ -150,7 +151,7 @@ class _Rpc:
         return handle
 
     def stream(self, behavior: Any, *, streamed: bool) -> Any:
-        """Return a handler of many responses."""
+        """Return a handler with a stream of responses."""
 
         async def handle(requests: AsyncIterator[bytes], context: Context) -> AsyncIterator[Any]:
             checked = time.monotonic()
@@ -159,7 +160,7 @@ class _Rpc:
                 with self._load.stream(caller, self._method):
                     responses = behavior(await self._read(requests, context, caller, streamed), context)
                     if not hasattr(responses, "__aiter__"):
-                        # A handler that writes by context.write() is a coroutine.
+                        # A handler that writes with context.write() is a coroutine.
                         await responses
                     else:
                         async with contextlib.aclosing(responses):
@@ -175,7 +176,7 @@ class _Rpc:
         return await self._identify(_metadata(context))
 
     async def _identify(self, metadata: Mapping[str, str]) -> Caller | None:
-        """Find out who calls and for which trace, and say so for the rest of the task."""
+        """Identify the caller and the trace, and set both for the rest of the task."""
         set_trace(metadata.get("traceparent", ""))
         caller = await self._access.check(self._method, metadata)
         if caller is not None:
@@ -185,7 +186,7 @@ class _Rpc:
     async def _read(
         self, requests: AsyncIterator[bytes], context: Context, caller: Caller | None, streamed: bool
     ) -> Any:
-        """Return the request, or where there are many what iterates over them; checked."""
+        """Return the checked request, or an iterator over checked requests if there are many."""
         if streamed:
             messages = self._reader.each(requests)
             return _each_checked(messages) if self._checks_input else messages
@@ -195,24 +196,24 @@ class _Rpc:
         return request
 
     async def fail(self, context: Context, error: Exception, started: float) -> None:
-        """End an rpc by an error; raises what gRPC ends it by."""
+        """Abort an rpc with the status of an error. Always raises: that is how gRPC aborts."""
         if isinstance(error, grpc.aio.AbortError):
             self.ended(_code_of(context), started)
             raise error
         failure = failure_of(error, self._method)
         self.ended(failure.code, started)
-        # What the servicer set before, as the id of a command, goes along.
+        # Metadata that the servicer has set, for example the id of a command, is sent as well.
         trailing = tuple(context.trailing_metadata() or ()) + failure.trailing_metadata()
         await context.abort(failure.code, failure.message, trailing)
 
     def ended(self, code: grpc.StatusCode, started: float) -> None:
-        """Tell that an rpc ended."""
+        """Report the end of an rpc to the observer."""
         if self._observe is not None:
             self._observe(self._method, code, time.monotonic() - started)
 
 
 class _Ending:
-    """Ends an rpc as its block does, and tells of it."""
+    """Context manager that ends an rpc with the status of its block, and reports the end."""
 
     def __init__(self, rpc: _Rpc, context: Context) -> None:
         self._rpc = rpc

@@ -1,4 +1,4 @@
-"""How much callers may have under way: rpcs at a time by key and in all, and the bytes of a request by method."""
+"""Limits of the load by callers: concurrent rpcs per key and in total, and the size of requests per method."""
 
 import asyncio
 import contextlib
@@ -15,42 +15,42 @@ from citrine_core.rpc.caller import Caller
 __all__ = ["LARGEST_REQUEST", "Load", "Reader", "largest_request"]
 
 LARGEST_REQUEST = 8 * 1024 * 1024
-"""Bytes of a request at most, of any method: a local list, or a batch of an edge that caught up after an outage."""
+"""Most bytes of a request of any method: a local list, or a batch of an edge that catches up after an outage."""
 
 LARGE_REQUEST = 4 * 1024 * 1024
-"""Bytes of a request at most where the method needs no more."""
+"""Most bytes of a request of methods that need no more."""
 
 _LARGE_METHODS = ("LocalAuthListService/SendLocalList", "LocalAuthListService/UpdateLocalList", f"{EDGE_LINK}/Link")
 
 CALLS = 2000
-"""Rpcs with one response at a time."""
+"""Most concurrent rpcs with one response."""
 
 CALLS_OF_KEY = 1000
-"""Of them of one key."""
+"""Most of them with the same key."""
 
 STREAMS = 1000
-"""Streams at a time, but for the links of edges."""
+"""Most concurrent streams, without the links of edges."""
 
 STREAMS_OF_KEY = 400
-"""Of them of one key."""
+"""Most of them with the same key."""
 
 PUBLIC = 100
-"""Rpcs, and as many streams, at a time of those who need no key: health and reflection."""
+"""Most concurrent rpcs, and as many streams, of services that need no key: health and reflection."""
 
 PUBLIC_READINGS = 2
-"""Requests that are read at a time from those who need no key; each may be as large as any."""
+"""Most requests read concurrently for services that need no key; each may be as large as any."""
 
 READ_TIMEOUT = 60.0
-"""Seconds that a caller may take to send its request."""
+"""Seconds within which a caller must send its request."""
 
 PUBLIC_READ_TIMEOUT = 5.0
-"""Seconds that one who needs no key may take."""
+"""The same for services that need no key."""
 
 
 class Load:
-    """Counts what is under way. Links of edges are not counted: nobody can lock them out.
+    """Counts the rpcs in progress. Links of edges are not counted, so that callers can't lock them out.
 
-    Calls and streams have bounds of their own, so streams that stay lock out no call.
+    Calls and streams have separate limits, so that long streams lock out no calls.
     """
 
     def __init__(self) -> None:
@@ -59,7 +59,7 @@ class Load:
         self.readings = asyncio.Semaphore(PUBLIC_READINGS)
 
     def check(self, caller: Caller | None) -> None:
-        """Look whether one more rpc with one response may begin, before its request is read.
+        """Check, before its request is read, whether one more rpc with one response may begin.
 
         Raises:
             Overloaded: When there are too many.
@@ -68,7 +68,7 @@ class Load:
 
     @contextlib.contextmanager
     def call(self, caller: Caller | None, method: str) -> Iterator[None]:
-        """Count an rpc with one response for the time of a block.
+        """Count an rpc with one response within a block.
 
         Raises:
             Overloaded: When there are too many.
@@ -78,7 +78,7 @@ class Load:
 
     @contextlib.contextmanager
     def stream(self, caller: Caller | None, method: str) -> Iterator[None]:
-        """Count a stream for the time of a block.
+        """Count a stream within a block.
 
         Raises:
             Overloaded: When there are too many.
@@ -116,12 +116,12 @@ def _check(counts: Counter[str | None], key: str | None, of_key: int, most: int,
 
 
 class Reader:
-    """Reads requests of one method, once their caller is known.
+    """Reads the requests of one method, after their caller was identified.
 
     Args:
         method: Path of the rpc.
-        parse: Makes a message of bytes.
-        load: Of the server.
+        parse: Parses a message from bytes.
+        load: The counts of the server.
     """
 
     def __init__(self, method: str, parse: Any, load: Load) -> None:
@@ -133,11 +133,12 @@ class Reader:
         """Return the one request of an rpc.
 
         Args:
-            read: Returns the next request in bytes. Not the iterator over them, which keeps the last one for long.
-            caller: None for one who needs no key.
+            read: Returns the next request in bytes. Not the iterator over requests, which references the last one
+                for long.
+            caller: None for a service that needs no key.
 
         Raises:
-            InvalidArgument: When none comes in time, it is too large, or no message of its type.
+            InvalidArgument: When no request arrives in time, or it is too large, or can't be parsed.
         """
         seconds = PUBLIC_READ_TIMEOUT if caller is None else READ_TIMEOUT
         try:
@@ -147,15 +148,15 @@ class Reader:
             raise InvalidArgument("request", f"did not come within {seconds:.0f} seconds") from None
 
     async def each(self, requests: AsyncIterator[bytes]) -> AsyncIterator[Message]:
-        """Return the requests of a stream as they come."""
+        """Yield the requests of a stream as they arrive."""
         async for request in requests:
             yield self.message(request)
 
     def message(self, request: Any) -> Message:
-        """Return the message that bytes are.
+        """Parse a request from bytes.
 
         Raises:
-            InvalidArgument: When there are none, too many, or they are no message of its type.
+            InvalidArgument: When there are no bytes, or too many, or they can't be parsed.
         """
         if not isinstance(request, bytes):
             raise InvalidArgument("request", "is missing")
@@ -165,7 +166,7 @@ class Reader:
         except DecodeError:
             raise InvalidArgument("request", "is no message of the type that this method takes") from None
         finally:
-            # An error keeps the frames that it came through, and they what they hold.
+            # The traceback of an error references its frames, and they their local variables.
             del request
         if message is None:
             raise InvalidArgument("request", f"has {size} bytes, and {self._largest} are allowed")
@@ -173,5 +174,5 @@ class Reader:
 
 
 def largest_request(method: str) -> int:
-    """Return how many bytes a request of a method may have."""
+    """Return the most bytes that a request of a method may have."""
     return LARGEST_REQUEST if method.endswith(_LARGE_METHODS) else LARGE_REQUEST

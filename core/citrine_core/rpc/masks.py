@@ -1,4 +1,4 @@
-"""Update masks: which fields of a resource a caller wants changed (AIP-134)."""
+"""Update masks: the fields of a resource that an update changes (AIP-134)."""
 
 from collections.abc import Collection
 
@@ -16,13 +16,13 @@ EVERYTHING = "*"
 def apply_mask(mask: FieldMask, resource: Message, changeable: Collection[str]) -> list[str]:
     """Return the names of the fields to change, in the order of the message.
 
-    A field in the mask that is not set in the resource goes back to its default. Without a mask it is all
-    changeable fields that are set; what is output only is then ignored, so that a resource may be read, changed
-    and given back.
+    A field that is in the mask and not set in the resource is reset to its default. Without a mask, all changeable
+    fields that are set are changed, and output-only fields are ignored, so that a caller may read a resource, change it
+    and send it back.
 
     Args:
         mask: `update_mask` of the request.
-        resource: With the new values.
+        resource: The resource with the new values.
         changeable: Names of the fields that a caller may change.
 
     Raises:

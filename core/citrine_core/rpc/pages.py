@@ -10,10 +10,10 @@ from citrine_core.errors import InvalidArgument
 __all__ = ["DEFAULT_PAGE_SIZE", "MAX_PAGE_SIZE", "open_page"]
 
 DEFAULT_PAGE_SIZE = 100
-"""Elements of a page where the caller does not say."""
+"""Elements of a page by default."""
 
 MAX_PAGE_SIZE = 1000
-"""Elements of a page at most."""
+"""Most elements of a page."""
 
 
 def open_page(request: Message, *, most: int = MAX_PAGE_SIZE) -> Page:
@@ -21,11 +21,11 @@ def open_page(request: Message, *, most: int = MAX_PAGE_SIZE) -> Page:
 
     Args:
         request: The request.
-        most: Elements of a page at most.
+        most: Most elements of a page.
 
     Raises:
-        InvalidArgument: When the size is negative, or the token is not one that a request with the same
-            other fields was given.
+        InvalidArgument: When the size is negative, or the token was not returned to a request whose other fields are
+            the same.
     """
     size: int = getattr(request, "page_size")  # noqa: B009  (a field of the requests of lists only)
     token: str = getattr(request, "page_token")  # noqa: B009
@@ -35,7 +35,7 @@ def open_page(request: Message, *, most: int = MAX_PAGE_SIZE) -> Page:
 
 
 def _digest(request: Message) -> str:
-    """Return what is the same for all pages of a list: the request without size and token."""
+    """Return a digest of the request without size and token, which is the same for all pages of a list."""
     rest = type(request)()
     rest.CopyFrom(request)
     rest.ClearField("page_size")

@@ -15,56 +15,56 @@ from citrine_core.rpc.unknown_stations import KnowsStation
 __all__ = ["RpcHealth", "build_server"]
 
 LARGEST_RESPONSE = 64 * 1024 * 1024
-"""Bytes of a response at most."""
+"""Most bytes of a response."""
 
 PENDING = 4000
-"""Rpcs that may have come and not begun."""
+"""Most rpcs that have arrived and not begun."""
 
 _OPTIONS = [
-    # What is not read yet is held in memory, of callers without a key, too. Left to itself, this grows with the speed
-    # of the network; so much is enough for an edge far away.
+    # Data that is not read yet is buffered in memory, even for callers without a key. By default, the buffer grows with
+    # the speed of the network; the fixed size is sufficient for a distant edge.
     ("grpc.http2.bdp_probe", 0),
     ("grpc.http2.lookahead_bytes", 256 * 1024),
     ("grpc.max_receive_message_length", LARGEST_REQUEST),
     ("grpc.max_send_message_length", LARGEST_RESPONSE),
-    # Beyond the first gRPC cancels rpcs at random, and nobody is told why; left to itself, beyond 1000.
+    # Above the first limit gRPC cancels rpcs at random without a reason; by default that begins at 1000.
     ("grpc.server.max_pending_requests", PENDING),
     ("grpc.server.max_pending_requests_hard_limit", 2 * PENDING),
-    # A peer that vanished without a word is noticed within 15 seconds: commands wait for what an edge says.
+    # A peer that vanished silently is detected within 15 seconds, because commands wait for answers of edges.
     ("grpc.keepalive_time_ms", 10_000),
     ("grpc.keepalive_timeout_ms", 5_000),
-    # What counts is this one, which else is a minute.
+    # This timeout is the one in effect; its default is a minute.
     ("grpc.http2.ping_timeout_ms", 5_000),
     ("grpc.keepalive_permit_without_calls", 1),
     # Clients may ping as often as every 5 seconds, also between calls.
     ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
     ("grpc.http2.max_ping_strikes", 0),
-    # Two processes on one port would share the connections without knowing of each other.
+    # Otherwise, two processes could listen on one port, and each would get a part of the connections.
     ("grpc.so_reuseport", 0),
 ]
 
 
 class RpcHealth:
-    """What the process says of itself by grpc.health.v1: NOT_SERVING until told otherwise.
+    """The health of the process by grpc.health.v1: NOT_SERVING until `set_serving`.
 
     Args:
-        names: Full names of the services that are asked about; the whole process is "".
+        names: Full names of the services with a health; "" is the whole process.
     """
 
     def __init__(self, names: Iterable[str]) -> None:
         self.servicer = health.aio.HealthServicer()
-        """To be added to a server."""
+        """The servicer to add to a server."""
         self._names = ("", *names)
 
     async def set_serving(self, serving: bool) -> None:
-        """Say whether this process can serve: for the whole and for each service."""
+        """Set whether this process can serve, for the whole process and for each service."""
         statuses = health_pb2.HealthCheckResponse
         status = statuses.SERVING if serving else statuses.NOT_SERVING
         for name in self._names:
             await self.servicer.set(name, status)
 
     async def shut_down(self) -> None:
-        """Say NOT_SERVING from now on, whatever is set later: the process drains."""
+        """Report NOT_SERVING from now on, whatever is set later: the process drains."""
         await self.servicer.enter_graceful_shutdown()
 
 
@@ -75,15 +75,15 @@ def build_server(
     knows_station: KnowsStation | None = None,
     rpc_health: RpcHealth | None = None,
 ) -> grpc.aio.Server:
-    """Return a server with the services of the blocks; it listens nowhere yet.
+    """Return a server with the services of the blocks; it does not listen yet.
 
     Args:
         blocks: Functional blocks, plug-ins, and resources in the form of blocks.
         access: Decides on each rpc.
-        observe: Is told of each rpc that ended.
-        knows_station: Asked where a list of one station is empty, so that one that does not exist is NOT_FOUND. None:
-            such a list is empty.
-        rpc_health: What the server says of its health. None: nothing.
+        observe: Called when an rpc has ended.
+        knows_station: Called if a list of one station is empty, so that a station that does not exist is NOT_FOUND.
+            None: such a list is empty.
+        rpc_health: The health to report. None: there is no health service.
     """
     server = grpc.aio.server(interceptors=[RpcInterceptor(access, observe, knows_station)], options=_OPTIONS)
     names: list[str] = []

@@ -1,4 +1,4 @@
-"""Errors become gRPC statuses with details; what a bug says stays in the log."""
+"""Translation of errors to gRPC statuses with details; the text of a bug goes to the log only."""
 
 import logging
 
@@ -21,12 +21,12 @@ DETAILS_KEY = "grpc-status-details-bin"
 """Trailing metadata key by which gRPC carries google.rpc.Status."""
 
 MOST = 600
-"""Bytes of a text at most. A peer drops an answer with more than some 8 kB of metadata, where the text stands up to
-three times, and stations and callers write as long descriptions and paths as they like."""
+"""Most bytes of a text. A peer drops an answer with more than about 8 kB of metadata, which contains the text up to
+three times, and the descriptions and paths of stations and callers can be of any length."""
 
 
 class Failure:
-    """How an rpc ends that does not end well."""
+    """The status and details with which an rpc fails."""
 
     def __init__(self, code: grpc.StatusCode, message: str, details: Message | None = None) -> None:
         self.code = code
@@ -34,7 +34,7 @@ class Failure:
         self._details = details
 
     def trailing_metadata(self) -> tuple[tuple[str, bytes], ...]:
-        """Return the details as metadata; nothing where there are none."""
+        """Return the details as metadata; empty if there are none."""
         if self._details is None:
             return ()
         packed = any_pb2.Any()
@@ -45,7 +45,7 @@ class Failure:
 
 
 def failure_of(error: Exception, method: str) -> Failure:
-    """Return how an rpc ends after an error. A bug is logged and says nothing of itself."""
+    """Return the failure for an error. A bug is logged, and its text is not sent to the caller."""
     if isinstance(error, CoreError):
         return Failure(error.status, _cut(str(error)), _details(error))
     logger.error("an rpc failed unexpectedly", exc_info=error, extra={"rpc": method})
