@@ -1,4 +1,4 @@
-"""How much one transaction may take: the same limit on tokens, on requests to start, and on transactions."""
+"""Usage limits of one transaction: the same for tokens, for requests to start, and for transactions."""
 
 from datetime import timedelta
 from decimal import Decimal
@@ -14,7 +14,7 @@ from citrine_core.rpc import to_duration
 __all__ = ["NO_LIMIT", "Limit", "UsageLimitColumns", "parse_amount"]
 
 PLACES = 4
-"""Places of an amount of money behind the point; no currency has more."""
+"""Decimal places of an amount of money; no currency has more."""
 
 LONGEST = timedelta(days=366)
 
@@ -22,17 +22,17 @@ MOST_WH = 1e9
 
 
 class UsageLimitColumns:
-    """Columns of a table whose rows may bear a limit."""
+    """Columns of a table whose rows may have a usage limit."""
 
     max_cost: Mapped[str | None] = mapped_column(String(30))
-    """With tax, a decimal. None: any."""
+    """Most cost, with tax, a decimal. None: no limit."""
     max_energy_wh: Mapped[float | None] = mapped_column(Double)
     max_seconds: Mapped[int | None] = mapped_column(BigInteger)
-    """Since the transaction began. None: any."""
+    """Most seconds since the transaction began. None: no limit."""
 
 
 class Limit(NamedTuple):
-    """How much one transaction may take; None is any."""
+    """The usage limit of one transaction; None in a field is no limit."""
 
     cost: Decimal | None = None
     energy_wh: float | None = None
@@ -40,7 +40,7 @@ class Limit(NamedTuple):
 
     @classmethod
     def of(cls, row: Any) -> "Limit":
-        """Return the limit of a row with the columns."""
+        """Return the limit of a row that has the columns."""
         return cls(
             None if row.max_cost is None else Decimal(row.max_cost),
             row.max_energy_wh,
@@ -52,7 +52,7 @@ class Limit(NamedTuple):
         """Return the limit of a request.
 
         Raises:
-            InvalidArgument: When it limits to what can't be.
+            InvalidArgument: When a value is invalid.
         """
         cost = parse_amount(f"{field}.max_cost", given.max_cost) if given.max_cost else None
         if cost is not None and cost <= 0:
@@ -75,7 +75,7 @@ class Limit(NamedTuple):
         }
 
     def lower(self, other: "Limit") -> "Limit":
-        """Return what both allow."""
+        """Return the limit that satisfies both: the lower one in each field."""
         return Limit(
             min((one for one in (self.cost, other.cost) if one is not None), default=None),
             min((one for one in (self.energy_wh, other.energy_wh) if one is not None), default=None),
@@ -83,7 +83,7 @@ class Limit(NamedTuple):
         )
 
     def to_proto(self) -> UsageLimit | None:
-        """Return what the API shows; None where nothing is limited."""
+        """Return the limit as the API shows it; None if nothing is limited."""
         if self == NO_LIMIT:
             return None
         return UsageLimit(

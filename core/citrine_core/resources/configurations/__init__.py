@@ -1,6 +1,6 @@
-"""Configurations: what stations should have set, and how far each of them is.
+"""Configurations: the settings that stations should have, and the progress of each station.
 
-The tables and their queries; what is done with them is in the block of provisioning.
+This package has the tables and their queries. The provisioning block applies configurations to stations.
 """
 
 from citrine_core.resources.configurations.models import Configuration, ConfigurationSelector, Provisioning

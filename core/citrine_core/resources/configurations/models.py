@@ -1,4 +1,4 @@
-"""Tables of the configurations: what stations should have set, and how far each of them is."""
+"""Tables of the configurations: the settings that stations should have, and the progress of each station."""
 
 from datetime import datetime
 
@@ -11,7 +11,7 @@ __all__ = ["Configuration", "ConfigurationSelector", "Provisioning"]
 
 
 class Configuration(Model):
-    """What stations should have set, by the name that people gave it."""
+    """A named set of settings that stations should have."""
 
     __tablename__ = "configurations"
 
@@ -20,27 +20,27 @@ class Configuration(Model):
     content: Mapped[bytes] = mapped_column(LargeBinary)
     """Serialised citrine.api.v1.Configuration, without its id, times and etag."""
     version: Mapped[int] = mapped_column(Integer, default=1)
-    """Grows with each change; the etag."""
+    """Increases with each change; the etag."""
     create_time: Mapped[datetime]
     update_time: Mapped[datetime]
 
 
 class ConfigurationSelector(Model):
-    """Which stations a configuration is for that have none of their own. No two are for the same."""
+    """Selects the stations of a configuration, among those without a chosen one. Each selector is unique."""
 
     __tablename__ = "configuration_selectors"
     __table_args__ = (Index(None, "tenant_id", "configuration_id"),)
 
     tenant_id: Mapped[str] = mapped_column(String(36), primary_key=True)
     vendor: Mapped[str] = mapped_column(String(50), primary_key=True)
-    """In lower case. Empty: of any vendor."""
+    """In lower case. Empty: any vendor."""
     model: Mapped[str] = mapped_column(String(20), primary_key=True)
     """In lower case. Empty: any model."""
     configuration_id: Mapped[str] = mapped_column(String(50))
 
 
 class Provisioning(Model):
-    """How far a station is with its configuration: the step that is next, or how it ended."""
+    """The progress of a station with its configuration: the next step, or the result."""
 
     __tablename__ = "provisionings"
     __table_args__ = (Index(None, "next_time"),)
@@ -48,25 +48,25 @@ class Provisioning(Model):
     tenant_id: Mapped[str] = mapped_column(String(36), primary_key=True)
     station_id: Mapped[str] = mapped_column(String(48), primary_key=True)
     configuration_id: Mapped[str] = mapped_column(String(50))
-    """Empty: none, the station is only to boot again."""
+    """Id of the configuration. Empty: none, the station is only made to boot again."""
     digest: Mapped[str] = mapped_column(String(32))
-    """Of the configuration and the hardware: where either is another, it is to be applied anew."""
+    """Digest of the configuration and the hardware. If either changes, the configuration is applied again."""
     state: Mapped[int] = mapped_column(Integer)
     """citrine.api.v1.ProvisioningState"""
     next_time: Mapped[datetime | None]
-    """When the next step is due, or is to be repeated. None: nothing is due."""
+    """When the next step is due, or its retry. None: nothing is due."""
     attempts: Mapped[int] = mapped_column(Integer, default=0)
-    """How often this step failed."""
+    """Number of failures of this step."""
     report_request_id: Mapped[int | None] = mapped_column(Integer)
-    """Of the base report that was asked for."""
+    """Request id of the base report that was requested."""
     may_reset: Mapped[bool] = mapped_column(default=True)
-    """Whether the station is reset where a variable counts after a reboot only."""
+    """Whether the station may be reset if a variable takes effect only after a reboot."""
     everything: Mapped[bool] = mapped_column(default=False)
-    """Whether what the station has already is set too."""
+    """Whether to set values that the station already has, too."""
     problem: Mapped[str] = mapped_column(String(255), default="")
-    """Why it is not as it should be, for people."""
+    """Why the station does not match its configuration, for people."""
     results: Mapped[bytes] = mapped_column(LargeBinary, default=b"")
-    """Serialised citrine.api.v1.Provisioning with its results alone."""
+    """Serialised citrine.api.v1.Provisioning that contains only its results."""
     start_time: Mapped[datetime]
     update_time: Mapped[datetime]
     finish_time: Mapped[datetime | None]

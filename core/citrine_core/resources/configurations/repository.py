@@ -1,4 +1,4 @@
-"""Queries of the configurations, and of how far stations are with them."""
+"""Queries of the configurations and of the progress of stations with them."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,17 +22,17 @@ __all__ = ["Choices", "ConfigurationRepository", "DueStation", "ProvisioningRepo
 
 @dataclass(frozen=True)
 class Choices:
-    """Which configuration stations have that name none: by vendor and model, by vendor, or for all."""
+    """The selectors of a tenant: the configuration by vendor and model, by vendor, or for all stations."""
 
     by_selector: Mapping[tuple[str, str], str]
 
     def choose(self, named: str | None, vendor: str, model: str) -> str | None:
-        """Return the configuration of a station, or None where there is none for it.
+        """Return the id of the configuration of a station, or None if there is none for it.
 
         Args:
-            named: The one that it names itself.
+            named: The configuration that an operator chose for the station.
             vendor: vendorName of its last boot.
-            model: Its model.
+            model: model of its last boot.
         """
         if named:
             return named
@@ -44,7 +44,7 @@ class Choices:
 
 
 class ConfigurationRepository:
-    """Configurations, and which stations they are for."""
+    """Reads and writes configurations and their selectors within one unit of work."""
 
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
@@ -63,7 +63,7 @@ class ConfigurationRepository:
         return found
 
     async def find_all(self, tenant_id: str, ids: Collection[str]) -> dict[str, Configuration]:
-        """Return those that exist among some ids."""
+        """Return those of the configurations that exist, by id."""
         if not ids:
             return {}
         rows = await self._session.scalars(
@@ -79,7 +79,7 @@ class ConfigurationRepository:
         return await page.read(self._session, query, Configuration.configuration_id)
 
     async def choices(self, tenant_id: str) -> Choices:
-        """Return which configuration stations have that name none."""
+        """Return the selectors of a tenant, for stations without a chosen configuration."""
         selector = ConfigurationSelector
         rows = await self._session.execute(
             select(selector.vendor, selector.model, selector.configuration_id).where(selector.tenant_id == tenant_id)
@@ -102,10 +102,10 @@ class ConfigurationRepository:
             raise AlreadyExists("configuration", row.configuration_id) from error
 
     async def put_selectors(self, tenant_id: str, configuration_id: str, selectors: Sequence[tuple[str, str]]) -> None:
-        """Store which stations a configuration is for, by vendor and model in lower case.
+        """Store the selectors of a configuration, by vendor and model in lower case.
 
         Raises:
-            AlreadyExists: When another one is for the same.
+            AlreadyExists: When another configuration has one of the selectors.
         """
         selector = ConfigurationSelector
         await self._session.execute(
@@ -124,7 +124,7 @@ class ConfigurationRepository:
         """Remove a configuration.
 
         Raises:
-            FailedPrecondition: When a station names it.
+            FailedPrecondition: When it was chosen for a station.
         """
         if await names_configuration(self._session, row.tenant_id, row.configuration_id):
             raise FailedPrecondition(f"configuration {row.configuration_id} is that of a station")
@@ -143,36 +143,36 @@ class DueStation:
 
 
 class ProvisioningRepository:
-    """How far stations are with their configuration."""
+    """Reads and writes the progress of stations with their configuration within one unit of work."""
 
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
 
     def add(self, row: Provisioning) -> None:
-        """Store a new one."""
+        """Store the progress of a station that had none."""
         self._session.add(row)
 
     async def remove(self, row: Provisioning) -> None:
-        """Remove one."""
+        """Remove the progress of a station."""
         await self._session.delete(row)
 
     async def find(self, tenant_id: str, station_id: str) -> Provisioning | None:
-        """Return how far a station is, or None where it never began."""
+        """Return the progress of a station, or None if it never began."""
         return await self._session.get(Provisioning, (tenant_id, station_id))
 
     async def find_for_update(self, tenant_id: str, station_ids: Collection[str]) -> dict[str, Provisioning]:
-        """Return how far stations are, and keep others from changing it until the commit."""
+        """Return the progress of stations, locked until the commit."""
         rows = await self._session.scalars(
             select(Provisioning)
             .where(Provisioning.tenant_id == tenant_id, one_of(self._session, Provisioning.station_id, station_ids))
-            # In one order everywhere, so that two that lock can't wait for each other.
+            # All transactions lock in the same order, so that two can't deadlock.
             .order_by(Provisioning.station_id)
             .with_for_update()
         )
         return {row.station_id: row for row in rows}
 
     async def find_all(self, tenant_id: str, station_ids: Collection[str]) -> dict[str, Provisioning]:
-        """Return how far stations are."""
+        """Return the progress of stations."""
         rows = await self._session.scalars(
             select(Provisioning).where(
                 Provisioning.tenant_id == tenant_id, one_of(self._session, Provisioning.station_id, station_ids)
@@ -183,7 +183,7 @@ class ProvisioningRepository:
     async def list(
         self, tenant_id: str, page: Page, *, states: Collection[int], configuration_id: str
     ) -> Listed[Provisioning]:
-        """Return how far stations are, by station; only at some steps and of a configuration, where these are named."""
+        """Return the progress of stations, by station; filtered by states and configuration if these are given."""
         query = select(Provisioning).where(Provisioning.tenant_id == tenant_id)
         if states:
             query = query.where(Provisioning.state.in_(states))
@@ -192,18 +192,18 @@ class ProvisioningRepository:
         return await page.read(self._session, query, Provisioning.station_id)
 
     async def put_all(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Let stations begin, whatever they are at."""
+        """Start the configuration of stations, and replace their previous progress."""
         table = Provisioning.metadata.tables["provisionings"]
         await upsert(self._session, table, rows, ("tenant_id", "station_id"))
 
     async def ask_to_boot(self, tenant_id: str, station_id: str, now: datetime, *, anew: bool) -> None:
-        """Have a station asked for another BootNotification.
+        """Schedule the request of another BootNotification from a station.
 
         Args:
-            tenant_id: Of the station.
+            tenant_id: Tenant of the station.
             station_id: The station, which is Pending.
-            now: When it is to be asked.
-            anew: Whether its configuration is to be applied then, unless it was brought to the end already.
+            now: When to send the request.
+            anew: Whether to apply its configuration then, unless that was completed already.
         """
         row = (await self.find_for_update(tenant_id, [station_id])).get(station_id)
         if row is None:
@@ -224,7 +224,7 @@ class ProvisioningRepository:
         row.attempts, row.finish_time = 0, None
 
     async def due(self, now: datetime, limit: int) -> Sequence[DueStation]:
-        """Return stations that are connected, may be sent something, and have a step due; the longest due first."""
+        """Return connected stations to which may be sent, and whose next step is due; the longest due first."""
         row = Provisioning
         result = await self._session.execute(
             select(row.tenant_id, row.station_id, row.state, row.next_time)
@@ -239,7 +239,7 @@ class ProvisioningRepository:
         return [DueStation(*each) for each in result]
 
     async def claim(self, due: DueStation, lease: datetime) -> bool:
-        """Take a step for one core to do until some time; return False where another was quicker."""
+        """Claim a step for this core until the lease ends; return False if another core claimed it first."""
         table = Provisioning.__table__.c
         result = await self._session.execute(
             update(Provisioning)
@@ -255,7 +255,7 @@ class ProvisioningRepository:
         return result.rowcount == 1
 
     async def forget(self, tenant_id: str, station_id: str) -> None:
-        """Remove how far a station is."""
+        """Remove the progress of a station by its id."""
         await self._session.execute(
             delete(Provisioning).where(Provisioning.tenant_id == tenant_id, Provisioning.station_id == station_id)
         )

@@ -1,4 +1,4 @@
-"""API keys: who may call, and what."""
+"""API keys: the credentials of callers, and their scopes."""
 
 from citrine_core.resources.keys.authenticator import KeyAuthenticator
 from citrine_core.resources.keys.models import ApiKey

@@ -1,4 +1,4 @@
-"""Tells who calls by the API key in the metadata."""
+"""Identifies callers by the API key in the metadata."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -17,7 +17,7 @@ from citrine_core.rpc.access import Identity, bearer_token
 __all__ = ["KeyAuthenticator"]
 
 REMEMBERED = 5.0
-"""Seconds for which a key is not read again, and so at most a revoked one still counts."""
+"""Seconds for which a key is cached; a revoked key may remain valid for as long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +30,12 @@ class _Known:
 
 
 class KeyAuthenticator:
-    """Knows API keys, and keeps those that were used lately in memory.
+    """Authenticates callers by API keys, with a cache of the keys that were used recently.
 
     Args:
-        unit_of_work: Where they are stored.
-        clock: Tells whether one has expired.
-        now: Tells how long one is remembered.
+        unit_of_work: Opens units of work to read keys.
+        clock: The clock by which keys expire.
+        now: The monotonic clock of the cache, in seconds.
     """
 
     def __init__(
@@ -48,12 +48,12 @@ class KeyAuthenticator:
         self._known: dict[str, _Known] = {}
 
     async def authenticate(self, metadata: Mapping[str, str]) -> Identity | None:
-        """Return whom the key belongs to, or None where there is none, or one that is wrong.
+        """Return the owner of the key, or None if there is no key or it is wrong.
 
         Raises:
-            Unauthenticated: When it was valid once. Only who knows its secret is told.
-            DatabaseUnavailable: When the key is not in memory and can't be read now.
-            Overloaded: When it is not in memory and too many wait for the database.
+            Unauthenticated: When the key was valid once. Only a caller with the right secret gets this error.
+            DatabaseUnavailable: When the key is not cached and can't be read now.
+            Overloaded: When the key is not cached and too many callers wait for the database.
         """
         key = read_key(bearer_token(metadata) or "")
         if key is None:
@@ -73,7 +73,7 @@ class KeyAuthenticator:
 
     async def _read(self, key: KeyText) -> _Known | None:
         row = await self._keys.find(key.key_id)
-        # Only keys that exist are remembered: the ids that somebody may try are without number.
+        # Only keys that exist are cached, because callers may try any number of ids.
         if row is None:
             self._known.pop(key.key_id, None)
             return None
@@ -88,7 +88,7 @@ def _identity_of(row: ApiKey) -> Identity:
         tenant_id=row.tenant_id,
         scopes=frozenset(row.scopes.split()),
         key_id=row.key_id,
-        # That of a key file only says how long it outlives its core: it may make keys without an end.
+        # The expiry of a key in a file only limits how long it outlives its core: it may create keys without expiry.
         expire_time=None if row.key_file is not None else row.expire_time,
     )
 

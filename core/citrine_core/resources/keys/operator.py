@@ -1,4 +1,4 @@
-"""The operator's first key, which a core leaves in a file for the command line."""
+"""The operator's first key, which a core writes into a file for the command line."""
 
 import asyncio
 import contextlib
@@ -26,13 +26,13 @@ __all__ = ["OperatorKeyFile", "has_key"]
 logger = logging.getLogger(__name__)
 
 DISPLAY_NAME = "operator (key file)"
-"""Name of keys that are made here."""
+"""Display name of the keys that this module creates."""
 
 LIFETIME = timedelta(days=7)
-"""How long a key of a file is valid after a core renewed it last."""
+"""How long a key of a file is valid after its last renewal by a core."""
 
 RENEWAL = timedelta(hours=1)
-"""How often it is renewed."""
+"""Interval at which cores renew it."""
 
 _PRIVATE = 0o600
 
@@ -41,19 +41,19 @@ class _State(enum.Enum):
     VALID = enum.auto()
     REVOKED = enum.auto()
     NONE = enum.auto()
-    """There is no file, or what is in it never was, or is no longer, an operator's key with all scopes."""
+    """There is no file, or its content is not, or no longer, an operator's key with all scopes."""
 
 
 class OperatorKeyFile:
-    """A file with an operator key that is valid as long as a core runs that has the file, and somewhat longer.
+    """A file with an operator key that is valid while a core with this file runs, and for a time after.
 
-    Of one file, which is a path on a host, there is one valid key: whoever makes another revokes the one before. So
-    cores may have a file each, or share one; and a file that is lost leaves nothing behind.
+    A file, which is a path on a host, has one valid key: a core that creates another revokes the previous one. So
+    cores may have a file each, or share one, and the key of a deleted file does not stay valid.
 
     Args:
-        path: Where it is.
-        unit_of_work: Where keys are stored.
-        clock: Returns the time now.
+        path: Path of the file.
+        unit_of_work: Opens units of work to store keys.
+        clock: Returns the current time.
         host: Name of this machine.
     """
 
@@ -68,21 +68,21 @@ class OperatorKeyFile:
         self.job = Job("operator key", RENEWAL, self.renew)
 
     async def ensure(self) -> bool:
-        """Leave a valid key in the file, readable by its owner alone; return whether a new one was made.
+        """Ensure that the file has a valid key, readable by its owner only; return whether a new key was created.
 
         Raises:
             DatabaseUnavailable: When keys can't be read or stored now.
             OSError: When the file can't be written.
         """
         made = False
-        # Another core may write the same file at the same time: what counts is what is in it in the end.
+        # Another core may write the same file concurrently: what counts is the final content of the file.
         while await self._look() is not _State.VALID:
             made = await self._replace() or made
         await asyncio.to_thread(self._path.chmod, _PRIVATE)
         return made
 
     async def renew(self) -> None:
-        """Move on the end of the key, or make one where the file is gone meanwhile.
+        """Extend the validity of the key, or create a new key if the file no longer exists.
 
         Raises:
             DatabaseUnavailable: When keys can't be read or stored now.
@@ -91,7 +91,7 @@ class OperatorKeyFile:
         if await self._look() is not _State.REVOKED:
             await self.ensure()
         elif not self._complained:
-            # Another core whose file has this name may have revoked it: to replace it now would go on for ever.
+            # Another core with a file of this name may have revoked the key: two cores would replace keys for ever.
             logger.warning(
                 "the key in the operator key file is revoked; a core that starts makes another",
                 extra={"key_file": self.name},
@@ -99,7 +99,7 @@ class OperatorKeyFile:
             self._complained = True
 
     async def _look(self) -> _State:
-        """Return what is in the file; a key that is valid is renewed."""
+        """Return the state of the file; a valid key is renewed."""
         text = await asyncio.to_thread(_read, self._path)
         key = read_key(text) if text is not None else None
         if key is None:
@@ -121,7 +121,7 @@ class OperatorKeyFile:
         return _State.VALID
 
     async def _replace(self) -> bool:
-        """Make a key, revoke the one of this file before, write the file; return False where another core did."""
+        """Create a key, revoke the previous one of the file, write the file; return False if another core did."""
         key, now = new_key(), self._clock()
         try:
             async with self._unit_of_work() as work:
@@ -129,7 +129,7 @@ class OperatorKeyFile:
                 before = await keys.in_file(self.name)
                 if before is not None:
                     before.revoke_time, before.replaced_by = now, key.key_id
-                    # The index allows one of a file, and rows are inserted before others change.
+                    # The index allows one valid key per file, and a flush inserts rows before it updates others.
                     await work.session.flush()
                 work.session.add(_row(key, self.name, now))
                 await work.commit()
@@ -140,7 +140,7 @@ class OperatorKeyFile:
                 "the operator key file was gone or not valid: another key was made, the one before is revoked",
                 extra={"key_file": self.name, "key_id": key.key_id, "revoked_key_id": before.key_id},
             )
-        # Stored first: whoever finds the file can use what is in it.
+        # The key is stored before the file is written, so that a reader of the file can use it.
         await asyncio.to_thread(_write, self._path, f"{key}\n")
         return True
 
@@ -169,9 +169,9 @@ def _row(key: KeyText, key_file: str, now: datetime) -> ApiKey:
 
 
 def _name(host: str, path: Path) -> str:
-    """Return what a file is called among those of all cores."""
+    """Return the name of a file that is unique among the files of all cores."""
     name = f"{host}:{path.resolve()}"
-    # A path may be longer than what a database indexes; what is cut off still counts.
+    # A path may be longer than a database can index; a hash stands for the part that is cut off.
     return name if len(name) <= 300 else f"{name[:235]}#{hashlib.sha256(name.encode()).hexdigest()}"
 
 
@@ -183,7 +183,7 @@ def _read(path: Path) -> str | None:
 
 
 def _write(path: Path, text: str) -> None:
-    # Made private before anything is in it, and put in place whole.
+    # The file gets its mode before its content, and is moved into place when it is complete.
     temporary = path.with_name(f".{path.name}.{new_code(8)}")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _PRIVATE)
     try:

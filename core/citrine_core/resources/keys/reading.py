@@ -1,4 +1,4 @@
-"""Reads keys by the ids that callers present, of all who wait by one query."""
+"""Reads keys by the ids that callers present, with one query for all waiting callers."""
 
 import asyncio
 from collections.abc import Mapping
@@ -12,19 +12,19 @@ from citrine_core.resources.keys.repository import KeyRepository
 __all__ = ["KeyReader"]
 
 MOST = 500
-"""Keys of one query."""
+"""Most keys in one query."""
 
 _Found: TypeAlias = "asyncio.Future[ApiKey | None]"
 
 
 class KeyReader:
-    """Reads keys, one query at a time: what is asked for meanwhile is read by the next.
+    """Reads keys, one query at a time. Requests during a query are batched into the next one.
 
-    The ids are whatever anybody presents. So those who try them by the thousand take one connection, and cost a query
-    for many.
+    Anybody may present ids. Therefore a caller who tries thousands of them occupies one connection, and causes one
+    query for many ids.
 
     Args:
-        unit_of_work: Where the keys are stored.
+        unit_of_work: Opens units of work to read keys.
     """
 
     def __init__(self, unit_of_work: UnitOfWorkFactory) -> None:
@@ -33,11 +33,11 @@ class KeyReader:
         self._reading: asyncio.Task[None] | None = None
 
     async def find(self, key_id: str) -> ApiKey | None:
-        """Return a key, or None where there is none of this id. Whoever is cancelled leaves the others waiting.
+        """Return a key, or None if there is none with this id. Cancellation does not affect other callers.
 
         Raises:
-            DatabaseUnavailable: When it can't be read now.
-            Overloaded: When too many wait for the database.
+            DatabaseUnavailable: When the key can't be read now.
+            Overloaded: When too many callers wait for the database.
         """
         found = self._wanted.get(key_id)
         if found is None:
@@ -61,7 +61,7 @@ class KeyReader:
         except Exception as error:
             for found in wanted.values():
                 found.set_exception(error)
-                # It may be that nobody waits for it any more.
+                # Marks the exception as retrieved, as no caller may be waiting any more.
                 found.exception()
         except BaseException:
             for found in wanted.values():

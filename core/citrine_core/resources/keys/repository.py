@@ -21,11 +21,11 @@ class KeyRepository:
         self._session = session
 
     async def find(self, key_id: str) -> ApiKey | None:
-        """Return a key of whatever tenant, or None where there is none of this id."""
+        """Return a key of any tenant, or None if there is none with this id."""
         return await self._session.get(ApiKey, key_id)
 
     async def find_all(self, key_ids: Collection[str]) -> dict[str, ApiKey]:
-        """Return those of some keys that there are, of whatever tenant."""
+        """Return those of the keys that exist, of any tenant."""
         rows = await self._session.scalars(select(ApiKey).where(one_of(self._session, ApiKey.key_id, key_ids)))
         return {row.key_id: row for row in rows}
 
@@ -37,10 +37,10 @@ class KeyRepository:
         """Return a key of a tenant.
 
         Args:
-            tenant_id: Whose it is.
-            key_id: Its id.
-            operators: True to find those of the operator as well.
-            for_update: True to have whoever changes it as well wait.
+            tenant_id: Tenant of the key.
+            key_id: Id of the key.
+            operators: Whether to find keys of the operator too.
+            for_update: Whether to lock the key until the commit.
 
         Raises:
             NotFound: When there is none of this id.
@@ -63,7 +63,7 @@ class KeyRepository:
         return found
 
     async def renew(self, key_id: str, now: datetime, expire_time: datetime) -> None:
-        """Move on the end of a key that a core left in a file; one that has ended stays as it is."""
+        """Extend the validity of a key that a core wrote into a file; an expired key is unchanged."""
         await self._session.execute(
             update(ApiKey)
             .where(
@@ -78,14 +78,14 @@ class KeyRepository:
         )
 
     async def remove_of_files(self, before: datetime) -> None:
-        """Remove keys that cores left in files and that ended before a time."""
+        """Remove keys that cores wrote into files and that expired before a time."""
         ended = or_(ApiKey.revoke_time < before, ApiKey.expire_time < before)
         await self._session.execute(
             delete(ApiKey).where(ApiKey.key_file.is_not(None), ended), execution_options={"synchronize_session": False}
         )
 
     async def use_all(self, key_ids: Collection[str], minute: datetime) -> None:
-        """Say when keys were last used; a later time stays."""
+        """Store when keys were last used; a later stored time is unchanged."""
         earlier = or_(ApiKey.last_use_time.is_(None), ApiKey.last_use_time < minute)
         await self._session.execute(
             update(ApiKey).where(one_of(self._session, ApiKey.key_id, key_ids), earlier).values(last_use_time=minute),
@@ -102,7 +102,7 @@ class KeyRepository:
         try:
             await self._session.flush()
         except IntegrityError as error:
-            # The id is random: it is the tenant that is wrong.
+            # The id is random, so the conflict is due to the tenant.
             raise NotFound("tenant", str(key.tenant_id)) from error
 
 

@@ -1,4 +1,4 @@
-"""How one key takes the place of another."""
+"""The rotation of a key: its replacement by another one."""
 
 from datetime import datetime, timedelta
 
@@ -9,14 +9,14 @@ __all__ = ["rotate"]
 
 
 def rotate(old: ApiKey, key: KeyText, now: datetime, grace: timedelta, expire_time: datetime | None) -> ApiKey:
-    """Return a key that may do what another may, and let that one end after a grace time.
+    """Return a key with the same rights as another, and make the other expire after a grace period.
 
     Args:
-        old: It ends after `grace`, or before where it would have anyway.
-        key: Id and secret of the new one.
-        now: The time.
-        grace: 0 or more.
-        expire_time: Of the new one. None: it does not end.
+        old: The key to replace. It expires after `grace`, or at its own expiry if that is earlier.
+        key: Id and secret of the new key.
+        now: The current time.
+        grace: The grace period, 0 or more.
+        expire_time: Expiry of the new key. None: it does not expire.
     """
     end = now + grace
     old.expire_time = end if old.expire_time is None else min(old.expire_time, end)

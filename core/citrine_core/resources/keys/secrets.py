@@ -1,4 +1,4 @@
-"""The text of API keys: how one is made, read and recognised."""
+"""The text of API keys: generation, parsing and verification."""
 
 import hashlib
 import hmac
@@ -11,17 +11,17 @@ from citrine_core.ids import new_code, new_secret
 __all__ = ["KeyText", "is_secret", "new_key", "read_key"]
 
 ID_LENGTH = 12
-"""Lower-case letters and digits, which have no meaning in a shell or a URL."""
+"""Number of lower-case letters and digits, which have no meaning in a shell or a URL."""
 
 SECRET_LENGTH = 43
-"""Characters of 6 bits each: 258 random bits."""
+"""Number of characters of 6 bits each: 258 random bits."""
 
 _KEY = re.compile(rf"citrine_([a-z0-9]{{{ID_LENGTH}}})_([A-Za-z0-9_-]{{{SECRET_LENGTH}}})")
 
 
 @dataclass(frozen=True, slots=True)
 class KeyText:
-    """An API key taken apart."""
+    """The parts of an API key."""
 
     key_id: str
     secret: str
@@ -34,10 +34,10 @@ class KeyText:
 
     @property
     def secret_hash(self) -> bytes:
-        """What is stored of the secret.
+        """The hash of the secret, which is stored.
 
-        A plain hash, where a password would need a slow one: nobody can guess 256 random bits, however fast, and
-        it is computed for every rpc.
+        The hash is a fast one, unlike that of a password, because nobody can guess 256 random bits, and because it is
+        computed for every rpc.
         """
         return hashlib.sha256(self.secret.encode()).digest()
 
@@ -48,11 +48,11 @@ def new_key() -> KeyText:
 
 
 def read_key(text: str) -> KeyText | None:
-    """Return the parts of a key, or None for what is none."""
+    """Return the parts of a key, or None if the text is no key."""
     found = _KEY.fullmatch(text)
     return KeyText(found[1], found[2]) if found else None
 
 
 def is_secret(key: KeyText, stored: bytes) -> bool:
-    """Return whether the secret of a key is the one of a stored hash, in constant time."""
+    """Return whether the secret of a key matches a stored hash, in constant time."""
     return hmac.compare_digest(key.secret_hash, stored)

@@ -1,4 +1,4 @@
-"""KeysService: who may call, and what."""
+"""KeysService: the operator's access to API keys."""
 
 import re
 from collections.abc import Collection, Sequence
@@ -21,24 +21,24 @@ from citrine_core.services import Services
 __all__ = ["KeysServicer"]
 
 SCOPE = re.compile(r"[a-z_]{1,40}:(read|write|send)")
-"""How scopes are named; those of plug-ins too."""
+"""The form of the names of scopes, including those of plug-ins."""
 
 MAX_SCOPES = 100
-"""Scopes of a key at most."""
+"""Most scopes of a key."""
 
 DEFAULT_GRACE = timedelta(hours=1)
-"""How long a key that is rotated stays valid, where the caller does not say."""
+"""How long a rotated key remains valid by default."""
 
 MOST_GRACE = timedelta(days=90)
-"""The same at most."""
+"""The longest time that a rotated key may remain valid."""
 
 
 class KeysServicer(KeysServiceServicer):
     """API keys as the API shows them.
 
     Args:
-        services: What the composition root hands out.
-        scopes: Scopes that some rpc needs. A key of others is refused as a misspelling. Empty: not known.
+        services: The services of the core.
+        scopes: The scopes that rpcs need. A key with other scopes is refused as a misspelling. Empty: not known.
     """
 
     def __init__(self, services: Services, scopes: frozenset[str] = frozenset()) -> None:
@@ -113,7 +113,7 @@ class KeysServicer(KeysServiceServicer):
         async with self._unit_of_work() as work:
             keys = KeyRepository(work.session)
             key = await keys.get(who.tenant_id, request.key_id, operators=who.is_operator)
-            # The first time is the one that counts.
+            # The time of the first revocation counts.
             key.revoke_time = key.revoke_time or self._clock()
             await work.commit()
         return Empty()
@@ -130,7 +130,7 @@ class KeysServicer(KeysServiceServicer):
 
 
 def _in_short(scopes: Collection[str]) -> str:
-    """Return scopes as few characters: "*, keys:read, keys:write" as "*, keys:read|write"."""
+    """Return scopes in short form: "*, keys:read, keys:write" as "*, keys:read|write"."""
     verbs: dict[str, list[str]] = {}
     for scope in sorted(scopes):
         subject, _, verb = scope.partition(":")
@@ -166,7 +166,7 @@ def _check_can_rotate(key: ApiKey, now: datetime) -> None:
 
 
 def _check_not_more(who: Caller, for_operator: bool, scopes: Sequence[str], expire_time: datetime | None) -> None:
-    """Refuse a key that may do more, or longer, than the one that asks for it."""
+    """Refuse a key with more scopes or a later expiry than the caller's own key."""
     if for_operator and not who.is_operator:
         raise PermissionDenied("only the operator may make keys of the operator")
     for scope in scopes:

@@ -1,4 +1,4 @@
-"""When keys were last used: collected in memory, stored for all together."""
+"""Times of the last use of keys: collected in memory, stored in batches."""
 
 from collections import defaultdict
 from datetime import datetime, timedelta
@@ -10,14 +10,14 @@ from citrine_core.resources.keys.repository import KeyRepository
 __all__ = ["KeyUses"]
 
 INTERVAL = timedelta(minutes=1)
-"""How often it is stored."""
+"""Interval at which they are stored."""
 
 
 class KeyUses:
-    """Collects the uses of keys; an rpc costs no query.
+    """Collects the uses of keys, so that an rpc costs no query.
 
     Args:
-        unit_of_work: Where they are stored.
+        unit_of_work: Opens units of work to store them.
     """
 
     def __init__(self, unit_of_work: UnitOfWorkFactory) -> None:
@@ -26,14 +26,14 @@ class KeyUses:
         self.job = Job("last uses of keys", INTERVAL, self.store)
 
     def add(self, key_id: str, time: datetime) -> None:
-        """Take note of a use."""
+        """Record a use."""
         self._minutes[key_id] = time
 
     async def store(self) -> None:
-        """Store what was collected, by one statement for each minute.
+        """Store the collected uses, with one statement per minute of use.
 
         Raises:
-            DatabaseUnavailable: When it can't be stored now; it is stored later.
+            DatabaseUnavailable: When they can't be stored now; the next call stores them.
         """
         if not self._minutes:
             return

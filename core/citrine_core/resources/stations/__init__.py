@@ -1,4 +1,4 @@
-"""Charging stations: who may connect, with which password, and how its boot is answered."""
+"""Charging stations: which may connect, with which password, and which registration they get at boot."""
 
 from citrine_core.resources.stations.models import Station
 from citrine_core.resources.stations.passwords import hash_password, verify

@@ -1,4 +1,4 @@
-"""What to set in a station so that it connects."""
+"""The addresses and the user name to configure in a station so that it connects."""
 
 from collections.abc import Iterable
 from urllib.parse import quote
@@ -9,7 +9,7 @@ from citrine_core.ids import DEFAULT_TENANT
 __all__ = ["station_address"]
 
 _PLAIN = "*-_=+@."
-"""Characters of an identity, besides letters and digits, that a path may have as they are (RFC 3986)."""
+"""Characters of an identity, besides letters and digits, that need no escape in a path (RFC 3986)."""
 
 
 def station_address(public_urls: Iterable[str], tenant_id: str, station_id: str) -> StationAddress:

@@ -1,4 +1,4 @@
-"""How far the clocks of stations are off: measured with their messages, stored for many stations together."""
+"""The skew of stations' clocks: measured from their messages, stored in batches."""
 
 import logging
 from collections.abc import Collection, Iterable, Sequence
@@ -23,17 +23,17 @@ StationKey = tuple[str, str]
 """Tenant and station."""
 
 INTERVAL = timedelta(seconds=15)
-"""How often what was measured is stored."""
+"""Interval at which measurements are stored."""
 
 SAMPLES = 3
-"""Messages that are measured with. A message that was delayed makes a clock look slow, so the one that makes it look
-fastest counts."""
+"""Messages in a measurement. A delayed message makes a clock look slow, so the message with the fastest clock
+counts."""
 
 NOTABLE = timedelta(seconds=1)
-"""A change by less is not stored: it is the time that messages take."""
+"""Smallest change that is stored: smaller ones are within the transmission time of messages."""
 
 MAX_ROWS = 1000
-"""Stations stored in one transaction at most."""
+"""Most stations stored in one transaction."""
 
 _TABLE = Station.metadata.tables["stations"]
 
@@ -41,10 +41,10 @@ _KEY = (_TABLE.c.tenant_id, _TABLE.c.station_id)
 
 
 class ClockSkews:
-    """What this process knows of the clocks of stations. There is one for all blocks.
+    """The clock skews of stations that this process has measured. All blocks share one instance.
 
-    A measurement costs no statement: `store` writes what changed, and tells subscribers where a clock went off or came
-    back.
+    A measurement costs no statement: `store` writes the changes, and publishes an event if a clock goes out of
+    tolerance or returns to it.
     """
 
     def __init__(self, services: Services) -> None:
@@ -57,37 +57,37 @@ class ClockSkews:
 
     @classmethod
     def of(cls, services: Services) -> "ClockSkews":
-        """Return the one of this process."""
+        """Return the instance of this process."""
         found: ClockSkews | None = services.shared.get(cls)
         if found is None:
             found = services.shared[cls] = cls(services)
         return found
 
     def measure(self, key: StationKey, skew: timedelta) -> None:
-        """Note how far the time of a message that was not queued is ahead of the time at which it arrived."""
+        """Record how far the time of a message, which was not queued, is ahead of its arrival."""
         self._measured[key] = (skew, *self._measured.get(key, ())[: SAMPLES - 1])
         self._changed.add(key)
 
     def get(self, key: StationKey) -> timedelta | None:
-        """Return how far a clock is ahead of ours; None where that is not known to this process (see `load`)."""
+        """Return how far a clock is ahead of ours; None if this process does not know it (see `load`)."""
         measured = self._measured.get(key)
         return max(measured) if measured is not None else self._stored.get(key)
 
     async def load(self, session: AsyncSession, keys: Collection[StationKey]) -> None:
-        """Read what is stored of stations of which this process knows nothing; mostly there are none."""
+        """Load the stored skews of stations that this process does not know; usually there are none."""
         missing = [key for key in keys if key not in self._measured and key not in self._stored]
         if missing:
             self._stored |= dict.fromkeys(missing)
             self._stored |= {(row[0], row[1]): _skew_of(row[2]) for row in await _read(session, missing)}
 
     def forget(self, key: StationKey) -> None:
-        """Forget a station that is removed."""
+        """Discard the skew of a station that is removed."""
         for known in (self._measured, self._stored):
             known.pop(key, None)
         self._changed.discard(key)
 
     async def store(self) -> None:
-        """Store what changed since the last time; meant for a job."""
+        """Store the changes since the last call; called by a job."""
         while self._changed:
             keys = list(self._changed)[:MAX_ROWS]
             notable = [key for key in keys if self._is_notable(key)]

@@ -1,4 +1,4 @@
-"""Who may connect as which station: passwords, stations that nobody knows, when they were last heard of."""
+"""Credentials of stations: passwords, unknown stations, and when stations were last seen."""
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
@@ -19,7 +19,7 @@ _TABLE = Station.metadata.tables["stations"]
 
 
 class Credentials:
-    """What the stations table says about who may connect."""
+    """Reads and writes the columns of stations that decide who may connect."""
 
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
@@ -27,7 +27,7 @@ class Credentials:
     async def find_all(
         self, tenant_id: str, station_ids: Collection[str], *, lock: bool = False
     ) -> dict[str, Row[*tuple[Any, ...]]]:
-        """Return what decides on an admission, by station. With lock none is deleted before the commit."""
+        """Return, by station, the columns that decide on an admission. With lock, none is deleted before the commit."""
         columns = _TABLE.c
         query = select(
             columns.station_id,
@@ -45,13 +45,14 @@ class Credentials:
         return {row.station_id: row for row in rows}
 
     async def holding_tenants(self, tenant_ids: Collection[str]) -> set[str]:
-        """Return the tenants among some that hold stations that nobody knows."""
+        """Return those of the tenants that hold unknown stations."""
         return await find_holding(self._session, tenant_ids)
 
     async def hold(self, tenant_id: str, station_id: str, password_hash: str, version: int, now: datetime) -> bool:
-        """Store a station that nobody knows, for an operator to accept.
+        """Store an unknown station, for an operator to accept.
 
-        Returns False where the tenant holds as many as it may, does so no more, or has a station of this id now.
+        Returns False if the tenant has reached its limit, no longer holds unknown stations, or has a station with this
+        id by now.
         """
         connection = await self._session.connection()
         most = await lock_hold_limit(self._session, tenant_id)
@@ -77,7 +78,7 @@ class Credentials:
         return (await connection.execute(insert)).rowcount == 1
 
     async def set_next(self, tenant_id: str, station_id: str, password_hash: str) -> None:
-        """Let a station in with a password that it is about to be given, beside the one that it has."""
+        """Store the password that is about to be sent to a station; it is valid beside the current one."""
         await (await self._session.connection()).execute(
             update(_TABLE)
             .where(_TABLE.c.tenant_id == tenant_id, _TABLE.c.station_id == station_id)
@@ -85,10 +86,10 @@ class Credentials:
         )
 
     async def promote_all(self, used: Sequence[tuple[str, str, str]]) -> None:
-        """Make the next password of stations their only one, now that it was used.
+        """Make the next password of stations, which they have used, their only one.
 
         Args:
-            used: Tenant, station and hash of the password that was used.
+            used: Tenant, station, and hash of the password that was used.
         """
         if used:
             await (await self._session.connection()).execute(
@@ -110,7 +111,7 @@ class Credentials:
             )
 
     async def see_all(self, seen: Mapping[tuple[str, str], datetime]) -> None:
-        """Store when stations, given by tenant and id, were last heard of."""
+        """Store when stations, given by tenant and id, were last seen."""
         if seen:
             await (await self._session.connection()).execute(
                 update(_TABLE)

@@ -1,4 +1,4 @@
-"""What the fields of a station may hold, and how they go into its row."""
+"""Checks of the fields of a station, and their assignment to its row."""
 
 import re
 import secrets
@@ -24,7 +24,7 @@ STATION_ID = re.compile(r"[A-Za-z0-9*\-_=+|@.]{1,48}")
 """identifierString of OCPP without the colon, at which Basic authentication splits (part 4, 3.1.1)."""
 
 _VERSIONS = 2**30
-"""Of the credential versions that a station may begin with."""
+"""Number of credential versions that a station may begin with."""
 
 CHANGEABLE = frozenset(
     {"boot_policy", "boot_interval", "allow_no_password", "description", "enabled", "configuration_id"}
@@ -35,37 +35,39 @@ CHANGEABLE = frozenset(
 def new_credential_version() -> int:
     """Return the credential version that a station begins with.
 
-    It is not what one before it of the same id had, whose logins may still be remembered.
+    It is random, so that it differs from the version of an earlier station with the same id, whose logins may still be
+    cached.
     """
     return secrets.randbelow(_VERSIONS) + 1
 
 
 def check_station_id(field: str, station_id: str) -> None:
-    """Refuse what can't be the id of a station.
+    """Refuse an invalid station id.
 
     Raises:
-        InvalidArgument: When it has other characters than identifierString, a colon, none, or more than 48.
+        InvalidArgument: When it is empty, has more than 48 characters, a colon, or characters that identifierString
+            does not allow.
     """
     check_pattern(field, station_id, STATION_ID, "1 to 48 characters of A-Z a-z 0-9 and * - _ = + | @ .")
 
 
 def check_password(field: str, password: str) -> None:
-    """Refuse what can't be the password of a station.
+    """Refuse an invalid password of a station.
 
     Raises:
         InvalidArgument: When it is too short or too long, or not printable (passwordString of OCPP).
     """
     if not SHORTEST <= len(password) <= LONGEST:
-        # The length of a password is nobody's business: it is not repeated.
+        # The error does not repeat the length of the password, which is secret.
         raise InvalidArgument(field, f"must have {SHORTEST} to {LONGEST} characters")
     check_printable(field, password)
 
 
 def check_fields(station: pb.Station, fields: Collection[str]) -> None:
-    """Check the fields that are about to be stored.
+    """Check fields before they are stored.
 
     Raises:
-        InvalidArgument: Naming the first that is wrong.
+        InvalidArgument: When one is invalid; it names the first such field.
     """
     if "description" in fields:
         check_length("station.description", station.description, 255)
@@ -76,7 +78,7 @@ def check_fields(station: pb.Station, fields: Collection[str]) -> None:
 
 
 def assign(row: Station, station: pb.Station, fields: Collection[str]) -> None:
-    """Take fields of a station over into its row; those that are unset take their default."""
+    """Assign fields of a station to its row; unset fields get their default."""
     for name in fields:
         if name == "boot_policy":
             row.boot_policy = station.boot_policy or pb.BOOT_POLICY_ACCEPTED

@@ -1,4 +1,4 @@
-"""Which stations were not let in last, and why: one row for each, written for many together."""
+"""Refused handshakes: one row per station with the last reason, written in batches."""
 
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
@@ -18,7 +18,7 @@ from citrine_core.rpc import to_timestamp
 __all__ = ["HandshakeRefusals", "RefusalOfId", "handshake_refusal_to_proto"]
 
 RefusalOfId: TypeAlias = Row[HandshakeRefusal, bool]
-"""A refusal, and whether there is a station of its id."""
+"""A refusal, and whether a station with its id exists."""
 
 _TABLE = HandshakeRefusal.metadata.tables["handshake_refusals"]
 _KEY = ("tenant_id", "station_id", "unknown_tenant_id")
@@ -36,12 +36,12 @@ class HandshakeRefusals:
         self._session = session
 
     async def add_all(self, rows: Iterable[Mapping[str, Any]]) -> None:
-        """Store attempts, one row for each key; they are added to those since the station last connected.
+        """Store attempts, one row per key; their number is added to that since the station last connected.
 
         Args:
-            rows: With all columns of the table. The latest attempt replaces what is stored of one before.
+            rows: Rows with all columns of the table. The latest attempt replaces the stored one.
         """
-        # In one order everywhere, so that two cores don't wait for each other.
+        # All writers use the same order, so that two cores can't deadlock.
         ordered = sorted((dict(row) for row in rows), key=lambda row: tuple(row[name] for name in _KEY))
         if not ordered:
             return
@@ -64,7 +64,7 @@ class HandshakeRefusals:
         await (await self._session.connection()).execute(statement, ordered)
 
     async def find_since_connected(self, tenant_id: str, station_ids: Collection[str]) -> dict[str, HandshakeRefusal]:
-        """Return the last refusals of stations; nothing of one that connected since."""
+        """Return the last refusals of stations, without stations that connected since."""
         session = and_(
             SESSIONS.c.tenant_id == HandshakeRefusal.tenant_id, SESSIONS.c.station_id == HandshakeRefusal.station_id
         )
@@ -83,7 +83,7 @@ class HandshakeRefusals:
     async def list(
         self, tenant_id: str, page: Page, *, station_id: str, unregistered_only: bool
     ) -> Listed[RefusalOfId]:
-        """Return refusals, the latest first, of one id or of all."""
+        """Return refusals, the latest first, of one station id or of all."""
         query = select(HandshakeRefusal, _REGISTERED.label("registered")).where(HandshakeRefusal.tenant_id == tenant_id)
         if station_id:
             query = query.where(HandshakeRefusal.station_id == station_id)
@@ -93,13 +93,13 @@ class HandshakeRefusals:
         return await page.read_rows(self._session, query, *key, descending=True)
 
     async def forget(self, tenant_id: str, station_id: str) -> None:
-        """Remove what is stored of a station."""
+        """Remove the refusals of a station."""
         await self._session.execute(
             delete(_TABLE).where(_TABLE.c.tenant_id == tenant_id, _TABLE.c.station_id == station_id)
         )
 
     async def retain_unregistered(self, tenant_id: str, most: int) -> None:
-        """Remove those of ids that are no stations, but for the latest of the tenant."""
+        """Remove refusals of ids that are no stations, except the latest ones of the tenant."""
         key = [getattr(HandshakeRefusal, name) for name in _KEY]
         old = (
             select(*key)
@@ -110,7 +110,7 @@ class HandshakeRefusals:
         await self._session.execute(delete(_TABLE).where(tuple_(*(_TABLE.c[name] for name in _KEY)).in_(old)))
 
     async def remove_before(self, time: datetime, limit: int) -> bool:
-        """Remove those that did not happen since a time, at most so many; return False where there were none."""
+        """Remove refusals from before a time, up to a limit; return False if there were none."""
         key = _TABLE.primary_key.columns
         old = select(*key).where(_TABLE.c.last_time < time).limit(limit)
         result = await (await self._session.connection()).execute(delete(_TABLE).where(tuple_(*key).in_(old)))

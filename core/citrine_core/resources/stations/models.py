@@ -27,20 +27,20 @@ class Station(Model):
     description: Mapped[str] = mapped_column(String(255), default="")
     enabled: Mapped[bool] = mapped_column(default=True)
     password_hash: Mapped[str | None] = mapped_column(String(200))
-    """argon2id hash of the password it must give. None: it has no password."""
+    """argon2id hash of its password. None: it has no password."""
     next_password_hash: Mapped[str | None] = mapped_column(String(200))
     """Hash of a password that was sent to the station: valid beside the old one until first used."""
     credential_version: Mapped[int] = mapped_column(Integer, default=1)
-    """Grows whenever a password changes; remembered logins of an older version do not count."""
+    """Increases whenever a password changes; cached logins of an older version are invalid."""
     allow_no_password: Mapped[bool] = mapped_column(default=False)
     boot_policy: Mapped[int] = mapped_column(Integer, default=1)
     """citrine.api.v1.BootPolicy"""
     boot_interval: Mapped[int | None] = mapped_column(Integer)
     """Seconds. None: the setting of the core."""
     configuration_id: Mapped[str | None] = mapped_column(String(50))
-    """Of the configuration that an operator chose. None: the one that is for such stations."""
+    """Id of the configuration that an operator chose. None: the selectors of configurations decide."""
     held_time: Mapped[datetime | None]
-    """When it was held because nobody knows it. None: an operator registered or accepted it."""
+    """When it was held as an unknown station. None: an operator registered or accepted it."""
     registration: Mapped[int | None] = mapped_column(Integer)
     """citrine.ocpp.v2.RegistrationStatusEnum of the last BootNotification. None: it never booted."""
     hardware: Mapped[bytes | None] = mapped_column(LargeBinary)
@@ -49,23 +49,23 @@ class Station(Model):
     """citrine.ocpp.v2.BootReasonEnum of the last BootNotification."""
     boot_time: Mapped[datetime | None]
     inventory_due_time: Mapped[datetime | None]
-    """When its full inventory is to be asked for (B07.FR.14). None: there is no reason to."""
+    """When to request its full inventory (B07.FR.14). None: there is no reason to."""
     inventory_attempts: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
-    """How many times it was asked for since the reason arose."""
+    """How often the inventory was requested since the reason arose."""
     last_seen_time: Mapped[datetime | None]
     clock_skew_ms: Mapped[int | None] = mapped_column(BigInteger)
     """How far its clock was ahead of ours. None: not measured."""
     clock_skew_time: Mapped[datetime | None]
     """When clock_skew_ms last changed."""
     clock_is_off: Mapped[bool] = mapped_column(default=False, server_default=false())
-    """clock_skew_ms is more than is tolerated."""
+    """Whether clock_skew_ms is above the tolerance."""
     create_time: Mapped[datetime]
     version: Mapped[int] = mapped_column(Integer, default=1)
-    """Grows with each change by an operator; the etag."""
+    """Increases with each change by an operator; the etag."""
 
 
 class HandshakeRefusal(Model):
-    """Attempts to connect as a station that were refused; there needs to be no station of the id."""
+    """Refused attempts to connect as a station; a station with the id need not exist."""
 
     __tablename__ = "handshake_refusals"
     __table_args__ = (Index(None, "tenant_id", "last_time"), Index(None, "last_time"))
@@ -73,13 +73,13 @@ class HandshakeRefusal(Model):
     tenant_id: Mapped[str] = mapped_column(String(36), primary_key=True)
     station_id: Mapped[str] = mapped_column(String(48), primary_key=True)
     unknown_tenant_id: Mapped[str] = mapped_column(String(36), primary_key=True)
-    """Tenant in the URL, where there is none of this name. Empty: it is tenant_id."""
+    """Tenant in the URL, if it does not exist. Empty: the tenant is tenant_id."""
     reason: Mapped[int] = mapped_column(Integer)
     """citrine.events.v1.StationRefused.Reason of the last attempt."""
     remote_address: Mapped[str] = mapped_column(String(100))
     offered: Mapped[str] = mapped_column(String(100))
-    """Subprotocols that the last attempt offered, where none is spoken here."""
+    """Subprotocols that the last attempt offered, if none of them is supported."""
     attempts: Mapped[int] = mapped_column(BigInteger)
-    """Since the station last connected."""
+    """Number of attempts since the station last connected."""
     first_time: Mapped[datetime]
     last_time: Mapped[datetime]

@@ -1,4 +1,4 @@
-"""From the rows of a station to the station that the API shows."""
+"""Translation from the rows of a station to the message of the API."""
 
 from collections.abc import Mapping, Sequence
 from itertools import groupby
@@ -21,7 +21,7 @@ VERSION_NAMES: Mapping[int, str] = {
     link.OCPP_VERSION_201: "2.0.1",
     link.OCPP_VERSION_21: "2.1",
 }
-"""What a websocket speaks, as people write it."""
+"""Names of the subprotocols for people."""
 
 
 def to_proto(
@@ -37,10 +37,10 @@ def to_proto(
     Args:
         station: Its row.
         connection: Its newest session. None: it never connected.
-        connectors: What it reported, by EVSE and number.
-        availabilities: What operators asked of it and its parts.
-        refused: What was refused of its messages. None: nothing.
-        turned_away: Why it was not let in since it last connected. None: it was.
+        connectors: The connectors that it reported, by EVSE and number.
+        availabilities: The availability that operators requested for it and its parts.
+        refused: The refusals of its messages. None: there are none.
+        turned_away: The refusal of its handshakes since it last connected. None: there is none.
     """
     shown = pb.Station(
         station_id=station.station_id,

@@ -1,4 +1,4 @@
-"""What other packages may ask about stations, and which of two things that one says is newer."""
+"""Queries about stations for other packages, and the time that orders the reports of a station."""
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
@@ -39,15 +39,15 @@ __all__ = [
 _TABLE = Station.__table__.c
 
 BOOTS = select(_TABLE.tenant_id, _TABLE.station_id, _TABLE.registration, _TABLE.boot_time).subquery("boots")
-"""When each station last booted and what it was told, to be joined by tenant_id and station_id."""
+"""Time of each station's last boot and its registration, to be joined by tenant_id and station_id."""
 
 _STATES = ("connected", "pending", "rejected", "not_booted", "offline", "never_seen", "held", "disabled")
 
 
 async def count_stations(session: AsyncSession) -> dict[str, int]:
-    """Return how many stations of all tenants are in which state, each in one: the first that holds.
+    """Return the number of stations of all tenants by state. Each station counts for the first state that applies.
 
-    Disabled; held; connected and accepted, pending, rejected or not booted; offline; never seen.
+    The states are: disabled; held; connected and accepted, pending, rejected or not booted; offline; never seen.
     """
     is_open, registration = SESSIONS.c.is_open.is_(True), _TABLE.registration
     state = case(
@@ -68,20 +68,23 @@ async def count_stations(session: AsyncSession) -> dict[str, int]:
 
 
 def is_accepted(tenant_id: Any, station_id: Any) -> ColumnElement[bool]:
-    """Return the condition that the station of two columns was told Accepted last."""
+    """Return the condition that the registration of the station, given by two columns, is Accepted."""
     return exists().where(*_is(tenant_id, station_id), _TABLE.registration == REGISTRATION_STATUS_ENUM_ACCEPTED)
 
 
 def may_be_sent_to(tenant_id: Any, station_id: Any) -> ColumnElement[bool]:
-    """Return the condition that something may be sent to the station of two columns: it booted, and is not rejected.
+    """Return the condition that the station, given by two columns, has booted and is not rejected.
 
-    Nothing is sent to any other (B03.FR.03).
+    Nothing may be sent to other stations (B03.FR.03).
     """
     return exists().where(*_is(tenant_id, station_id), _TABLE.registration != REGISTRATION_STATUS_ENUM_REJECTED)
 
 
 def has_restarted(tenant_id: Any, station_id: Any, since: Any) -> ColumnElement[bool]:
-    """Return the condition that the station of two columns booted since a time, unasked, and is accepted."""
+    """Return the condition that the station, given by two columns, restarted since a time and is accepted.
+
+    A BootNotification that was requested by TriggerMessage is no restart.
+    """
     return exists().where(
         *_is(tenant_id, station_id),
         _TABLE.boot_time > since,
@@ -91,22 +94,22 @@ def has_restarted(tenant_id: Any, station_id: Any, since: Any) -> ColumnElement[
 
 
 async def is_station(session: AsyncSession, tenant_id: str, station_id: str) -> bool:
-    """Return whether there is a station of this id."""
+    """Return whether a station with this id exists."""
     return bool(await session.scalar(select(exists().where(*_is(tenant_id, station_id)))))
 
 
 async def find_station(session: AsyncSession, tenant_id: str, station_id: str) -> Station | None:
-    """Return a station, to be read; None where there is none of this id."""
+    """Return a station for reading only; None if there is none with this id."""
     return await session.get(Station, (tenant_id, station_id))
 
 
 async def find_with_session(
     session: AsyncSession, tenant_id: str, station_id: str, *, lock: bool = False
 ) -> Row[*tuple[Any, ...]] | None:
-    """Return the registration of a station and its newest session; None where there is no such station.
+    """Return the registration of a station and its newest session; None if there is no such station.
 
-    The session's columns are is_open, edge_id, epoch, admit_time and close_time; all are None where the station never
-    connected. With lock the station is not deleted before the commit.
+    The session's columns are is_open, edge_id, epoch, admit_time and close_time; all are None if the station never
+    connected. With lock, the station is not deleted before the commit.
     """
     stations = Station.metadata.tables["stations"]
     same = and_(SESSIONS.c.tenant_id == _TABLE.tenant_id, SESSIONS.c.station_id == _TABLE.station_id)
@@ -124,7 +127,7 @@ async def find_with_session(
 
 
 async def lock_station(session: AsyncSession, tenant_id: str, station_id: str) -> bool:
-    """Let nobody else lock a station until the commit; return False where there is no such station."""
+    """Lock a station until the commit; return False if there is no such station."""
     query = select(_TABLE.station_id).where(*_is(tenant_id, station_id)).with_for_update(key_share=True)
     return await session.scalar(query) is not None
 
@@ -132,7 +135,7 @@ async def lock_station(session: AsyncSession, tenant_id: str, station_id: str) -
 async def find_hardware(
     session: AsyncSession, tenant_id: str, station_ids: Collection[str]
 ) -> dict[str, ChargingStation]:
-    """Return what stations said of themselves at their last boot; of those that exist."""
+    """Return the hardware that stations reported at their last boot, by station; only of stations that exist."""
     rows = await session.execute(
         select(_TABLE.station_id, _TABLE.hardware).where(
             _TABLE.tenant_id == tenant_id, one_of(session, _TABLE.station_id, station_ids)
@@ -144,7 +147,7 @@ async def find_hardware(
 async def list_hardware(
     session: AsyncSession, tenant_id: str, station_ids: Collection[str] | None, *, after: str, limit: int
 ) -> Sequence[tuple[str, ChargingStation]]:
-    """Return what stations said of themselves, in the order of their ids, behind one; of all where none are named."""
+    """Return the hardware that stations reported, by id, after a given id; of all stations if none are given."""
     query = select(_TABLE.station_id, _TABLE.hardware).where(_TABLE.tenant_id == tenant_id, _TABLE.station_id > after)
     if station_ids is not None:
         query = query.where(one_of(session, _TABLE.station_id, station_ids))
@@ -155,7 +158,7 @@ async def list_hardware(
 async def find_boot_times(
     session: AsyncSession, tenant_id: str, station_ids: Collection[str]
 ) -> dict[str, datetime | None]:
-    """Return when stations booted last, by our clock; None for those that never did."""
+    """Return when stations last booted, by our clock; None for stations that never did."""
     rows = await session.execute(
         select(_TABLE.station_id, _TABLE.boot_time).where(
             _TABLE.tenant_id == tenant_id, one_of(session, _TABLE.station_id, station_ids)
@@ -165,15 +168,15 @@ async def find_boot_times(
 
 
 def order_time_of(time: datetime, receive_time: datetime, boot_time: datetime | None) -> datetime:
-    """Return the time by which what a station says of a thing is put in order.
+    """Return the time that orders the reports of a station about one thing.
 
-    A clock that runs ahead, or that says the year 9999, must not silence all that follows. And what comes after
-    a boot is newer than the boot, also where the station's clock says 1970 or is hours behind: those that it does not
-    tell apart are in the order in which they came.
+    A clock that is ahead, even at the year 9999, must not hide all later reports: the time is at most `receive_time`.
+    And a report after a boot must be newer than the boot, even if the station's clock is at 1970 or hours behind.
+    Reports that get the same time are ordered by arrival.
 
     Args:
-        time: By the clock of the station.
-        receive_time: When the edge read it.
+        time: Time of the report, by the clock of the station.
+        receive_time: When the edge read the report.
         boot_time: When the edge read the station's last BootNotification. None: it never booted.
     """
     order_time = min(time, receive_time)
@@ -183,7 +186,7 @@ def order_time_of(time: datetime, receive_time: datetime, boot_time: datetime | 
 
 
 async def names_configuration(session: AsyncSession, tenant_id: str, configuration_id: str) -> bool:
-    """Return whether any station names a configuration as its own."""
+    """Return whether a configuration was chosen for any station."""
     named = exists().where(_TABLE.tenant_id == tenant_id, _TABLE.configuration_id == configuration_id)
     return bool(await session.scalar(select(named)))
 

@@ -1,4 +1,4 @@
-"""What a station is told at its boot, and what it says of itself."""
+"""The registration of stations: the answer to a boot, and what the station reports at it."""
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
@@ -17,35 +17,35 @@ __all__ = ["Policy", "RegistrationRepository"]
 
 
 class Policy(NamedTuple):
-    """What decides on the answer to a station's boot."""
+    """The columns that decide on the answer to a station's boot."""
 
     boot_policy: int
     """citrine.api.v1.BootPolicy"""
     boot_interval: int | None
     """Seconds. None: the setting of the core."""
     configuration_id: str | None
-    """The configuration that it names itself."""
+    """Id of the configuration that an operator chose for it."""
     registration: int | None
-    """citrine.ocpp.v2.RegistrationStatusEnum that it was told last. None: it never booted."""
+    """citrine.ocpp.v2.RegistrationStatusEnum of the last answer to a boot. None: it never booted."""
     hardware: bytes | None
-    """Serialised citrine.ocpp.v2.ChargingStation of the boot before. None: it never booted."""
+    """Serialised citrine.ocpp.v2.ChargingStation of the previous boot. None: it never booted."""
     inventory_due_time: datetime | None
-    """When its inventory is to be asked for."""
+    """When to request its inventory."""
     asks_inventory: bool
-    """Whether its tenant wants the inventory of stations that are new or changed."""
+    """Whether the inventory of new or changed stations is requested for its tenant."""
 
 
 _AT_BOOT = ("registration", "hardware", "boot_reason", "boot_time", "inventory_due_time", "inventory_attempts")
 
 
 class RegistrationRepository:
-    """What a station is told at its boot, and what it says of itself."""
+    """Reads and writes the registration of stations within one unit of work."""
 
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
 
     async def find_policies(self, tenant_id: str, station_ids: Collection[str]) -> dict[str, Policy]:
-        """Return what decides on the answer to a boot, of each station that there is."""
+        """Return the policies of those stations that exist."""
         table = Station.__table__.c
         rows = await (await self._session.connection()).execute(
             select(
@@ -62,7 +62,7 @@ class RegistrationRepository:
         return {station_id: Policy(*rest) for station_id, *rest in rows}
 
     async def put_boots(self, tenant_id: str, boots: Mapping[str, Mapping[str, Any]]) -> None:
-        """Store what stations said at their boot and the registration that they were told, by station."""
+        """Store the reports of stations at their boot, and the registrations in the answers, by station."""
         if not boots:
             return
         table = Station.metadata.tables["stations"]
@@ -71,12 +71,12 @@ class RegistrationRepository:
             .where(table.c.tenant_id == tenant_id, table.c.station_id == bindparam("of_station"))
             .values({name: bindparam(name) for name in _AT_BOOT})
         )
-        # Always in the same order, so that two cores never wait for each other's rows.
+        # All writers use the same order, so that two cores can't deadlock.
         rows = [{"of_station": station_id, **boots[station_id]} for station_id in sorted(boots)]
         await (await self._session.connection()).execute(statement, rows)
 
     async def due_inventories(self, now: datetime, limit: int) -> Sequence[tuple[str, str, datetime]]:
-        """Return stations to ask for their inventory, accepted and connected: tenant, station and time."""
+        """Return accepted and connected stations whose inventory is due: tenant, station and time."""
         row = Station
         rows = await self._session.execute(
             select(row.tenant_id, row.station_id, row.inventory_due_time)
@@ -93,9 +93,10 @@ class RegistrationRepository:
     async def claim_inventory(
         self, tenant_id: str, station_id: str, due_time: datetime, later: datetime, attempts: int
     ) -> bool:
-        """Take it on to ask a station for its inventory; return False where another core was quicker.
+        """Claim the request for the inventory of a station; return False if another core claimed it first.
 
-        It is due again at a later time, unless the station answers; after so many attempts it is not any more.
+        The inventory is due again at a later time unless the station answers. After the last attempt it is not due
+        any more.
         """
         row = Station
         result = await self._session.execute(
@@ -111,7 +112,7 @@ class RegistrationRepository:
         return result.rowcount == 1
 
     async def inventory_settled(self, tenant_id: str, station_id: str) -> None:
-        """Note that there is no reason any more to ask a station for its inventory."""
+        """Record that the inventory of a station is no longer due."""
         row = Station
         await self._session.execute(
             update(row)
@@ -121,7 +122,7 @@ class RegistrationRepository:
         )
 
     async def promote_next_password(self, tenant_id: str, station_id: str) -> None:
-        """Let the password that was sent to a station be its only one."""
+        """Make the password that was sent to a station its only one."""
         await self._session.execute(
             update(Station)
             .where(
@@ -137,7 +138,7 @@ class RegistrationRepository:
         )
 
     async def drop_next_password(self, tenant_id: str, station_id: str) -> None:
-        """Forget the password that was sent to a station and that it did not take."""
+        """Discard the password that was sent to a station and that it did not accept."""
         await self._session.execute(
             update(Station)
             .where(

@@ -18,7 +18,7 @@ from citrine_core.resources.stations.models import Station
 __all__ = ["StationRepository", "StationWithConnection"]
 
 StationWithConnection = tuple[Station, Connection | None]
-"""A station and its newest session; None where it never connected."""
+"""A station and its newest session; None if it never connected."""
 
 
 class StationRepository:
@@ -28,11 +28,11 @@ class StationRepository:
         self._session = session
 
     async def find(self, tenant_id: str, station_id: str) -> Station | None:
-        """Return a station, or None where there is none of this id."""
+        """Return a station, or None if there is none with this id."""
         return await self._session.get(Station, (tenant_id, station_id))
 
     async def find_all(self, tenant_id: str, station_ids: Collection[str]) -> dict[str, Station]:
-        """Return the stations that exist among some ids, in one query."""
+        """Return the stations with these ids that exist, in one query."""
         rows = await self._session.scalars(
             select(Station).where(
                 Station.tenant_id == tenant_id, one_of(self._session, Station.station_id, set(station_ids))
@@ -41,7 +41,7 @@ class StationRepository:
         return {row.station_id: row for row in rows}
 
     async def ids_among(self, tenant_id: str, station_ids: Collection[str]) -> set[str]:
-        """Return those of some ids that are stations of the tenant."""
+        """Return those of the ids that are stations of the tenant."""
         rows = await self._session.scalars(
             select(Station.station_id).where(
                 Station.tenant_id == tenant_id, one_of(self._session, Station.station_id, set(station_ids))
@@ -69,10 +69,10 @@ class StationRepository:
         """Return stations with their newest sessions in the order of their ids.
 
         Args:
-            tenant_id: Of the stations.
-            page: Which of them.
-            connected_only: Only those with an open websocket.
-            held: Whether only those that are held, or only the others. None: all.
+            tenant_id: Tenant of the stations.
+            page: The page to return.
+            connected_only: Whether to return only stations with an open websocket.
+            held: True: only held stations. False: only the others. None: all.
         """
         statement = _with_connection().where(Station.tenant_id == tenant_id)
         if held is not None:
@@ -97,7 +97,7 @@ class StationRepository:
             raise AlreadyExists("station", station.station_id) from error
 
     async def held_and_silent(self, since: datetime, limit: int) -> Sequence[Station]:
-        """Return stations of all tenants that are held, not connected, and were not heard of since some time."""
+        """Return stations of all tenants that are held, not connected, and were not seen since a time."""
         seen = func.coalesce(Station.last_seen_time, Station.held_time)
         newest = and_(NewestSession.tenant_id == Station.tenant_id, NewestSession.station_id == Station.station_id)
         rows = await self._session.scalars(
@@ -109,7 +109,7 @@ class StationRepository:
         return rows.all()
 
     async def remove(self, station: Station) -> None:
-        """Remove a station. Its session stays: epochs go on where it is registered again."""
+        """Remove a station. Its session is retained, so that its epochs continue if it is registered again."""
         await self._session.delete(station)
 
 

@@ -35,7 +35,7 @@ from citrine_core.services import Services
 __all__ = ["StationsServicer"]
 
 _NOT_WHILE_HELD = {"boot_policy", "allow_no_password"}
-"""Fields that would let a station in that nobody accepted."""
+"""Fields that would admit a station that no operator has accepted."""
 
 
 class StationsServicer(StationsServiceServicer):
@@ -104,7 +104,7 @@ class StationsServicer(StationsServiceServicer):
             await _check_configuration(work, station)
             await self._replace_held(work, station)
             await StationRepository(work.session).add(station)
-            # That nobody knew it is true no more.
+            # Its handshakes were refused because it was unknown, which it no longer is.
             await HandshakeRefusals(work.session).forget(station.tenant_id, station.station_id)
             _changed(work, station, StationChanged.KIND_CREATED)
             await work.commit()
@@ -200,7 +200,7 @@ class StationsServicer(StationsServiceServicer):
         async with self._unit_of_work() as work:
             station, _ = await self._get(work, context, request.station_id)
             station.password_hash = password_hash
-            # A password that was sent to the station before does not survive the operator's own choice.
+            # The operator's choice also replaces a password that was sent to the station and is not used yet.
             station.next_password_hash = None
             station.credential_version += 1
             station.version += 1
@@ -222,7 +222,7 @@ class StationsServicer(StationsServiceServicer):
         return Empty()
 
     async def _ask_to_boot(self, work: UnitOfWork, station: Station) -> None:
-        """Have a station that is Pending learn its new policy. Others would refuse, or may be sent nothing."""
+        """Make a Pending station boot again, to get its new policy. Other stations refuse, or may be sent nothing."""
         if station.registration == REGISTRATION_STATUS_ENUM_PENDING:
             anew = station.boot_policy == pb.BOOT_POLICY_CONFIGURED
             await ProvisioningRepository(work.session).ask_to_boot(
@@ -230,7 +230,7 @@ class StationsServicer(StationsServiceServicer):
             )
 
     async def _replace_held(self, work: UnitOfWork, station: Station) -> None:
-        """Remove a station that nobody knew and that is held under the same id: anybody may have come by that."""
+        """Remove an unknown station that is held under the same id, as anybody may have connected with that id."""
         stations = StationRepository(work.session)
         held = await stations.find(station.tenant_id, station.station_id)
         if held is not None and held.held_time is not None:
@@ -256,7 +256,7 @@ async def _password(given: str, *, needed: bool) -> tuple[str | None, str]:
     elif not needed:
         return None, ""
     generated = "" if given else generate_password()
-    # A hash takes long enough to hold up every other rpc.
+    # A hash takes so long that it would delay all other rpcs on the event loop.
     return await asyncio.to_thread(hash_password, given or generated), generated
 
 

@@ -1,4 +1,4 @@
-"""Which tenants there are, remembered for a few seconds."""
+"""A cache of the tenants that exist, for a few seconds."""
 
 import time
 from collections.abc import Callable
@@ -9,7 +9,7 @@ from citrine_core.resources.tenants.repository import TenantRepository
 __all__ = ["TenantDirectory"]
 
 REMEMBERED = 5.0
-"""Seconds for which a tenant that exists is not asked for again."""
+"""Seconds for which the existence of a tenant is cached."""
 
 
 class TenantDirectory:
@@ -21,17 +21,17 @@ class TenantDirectory:
         self._known: dict[str, float] = {}
 
     async def exists(self, tenant_id: str) -> bool:
-        """Return whether there is a tenant of this id; one that was deleted may be there for 5 seconds more.
+        """Return whether a tenant with this id exists; after a deletion it may still return True for 5 seconds.
 
         Raises:
-            DatabaseUnavailable: When it can't be found out now.
+            DatabaseUnavailable: When the tenant can't be read now.
         """
         now = self._now()
         if self._known.get(tenant_id, 0.0) > now:
             return True
         async with self._unit_of_work(read_only=True) as work:
             found = await TenantRepository(work.session).find(tenant_id) is not None
-        # Only tenants that exist are remembered: the others are without number.
+        # Only tenants that exist are cached, because callers may send any number of other ids.
         if found:
             self._known[tenant_id] = now + REMEMBERED
         else:

@@ -11,7 +11,7 @@ __all__ = ["Tenant"]
 
 
 class Tenant(Model):
-    """One business whose stations Citrine runs. "default" is there from the start."""
+    """One business whose stations Citrine runs. "default" exists from the start."""
 
     __tablename__ = "tenants"
 
@@ -20,7 +20,7 @@ class Tenant(Model):
     unknown_stations: Mapped[int] = mapped_column(Integer, default=1, server_default="1")
     """citrine.api.v1.UnknownStations"""
     max_held_stations: Mapped[int] = mapped_column(Integer, default=100, server_default="100")
-    """Unknown stations that are held at a time."""
+    """Most unknown stations that are held at a time."""
     asks_inventory: Mapped[bool] = mapped_column(default=True, server_default=true())
-    """Whether stations that are new, or boot with other hardware or firmware, are asked for their full inventory."""
+    """Whether stations that are new, or boot with other hardware or firmware, get a request for their inventory."""
     create_time: Mapped[datetime]

@@ -1,4 +1,4 @@
-"""What other packages may ask about tenants."""
+"""Queries about tenants for other packages."""
 
 from collections.abc import Collection
 
@@ -15,12 +15,12 @@ _TABLE = Tenant.__table__.c
 
 
 def asks_inventory(tenant_id: str) -> ScalarSelect[bool]:
-    """Return the expression that tells whether a tenant wants the inventory of stations that are new or changed."""
+    """Return an expression: whether the inventory of new or changed stations of a tenant is requested."""
     return select(_TABLE.asks_inventory).where(_TABLE.tenant_id == tenant_id).scalar_subquery()
 
 
 async def find_holding(session: AsyncSession, tenant_ids: Collection[str]) -> set[str]:
-    """Return the tenants among some that hold stations that nobody knows."""
+    """Return those of the tenants that hold unknown stations."""
     rows = await (await session.connection()).execute(
         select(_TABLE.tenant_id).where(
             one_of(session, _TABLE.tenant_id, tenant_ids), _TABLE.unknown_stations == UNKNOWN_STATIONS_HOLD
@@ -30,9 +30,9 @@ async def find_holding(session: AsyncSession, tenant_ids: Collection[str]) -> se
 
 
 async def lock_hold_limit(session: AsyncSession, tenant_id: str) -> int | None:
-    """Return how many stations that nobody knows a tenant holds at most; None where it holds none.
+    """Return the most unknown stations that a tenant holds; None if it holds none.
 
-    The tenant is locked until the commit, so that two that count can't both come to the last place.
+    The tenant is locked until the commit, so that two writers can't both get the last place.
     """
     query = select(_TABLE.max_held_stations).where(
         _TABLE.tenant_id == tenant_id, _TABLE.unknown_stations == UNKNOWN_STATIONS_HOLD

@@ -34,8 +34,8 @@ HISTORY = frozenset(
         "transactions",
     }
 )
-"""Tables of what happened. It is kept for the accounts of a tenant that is removed, as long as it is kept at all;
-whoever gets its id again sees it."""
+"""Tables of the history of a tenant. After its removal they are retained for accounting, up to their usual retention.
+A new tenant with the same id sees them."""
 
 
 class TenantRepository:
@@ -45,7 +45,7 @@ class TenantRepository:
         self._session = session
 
     async def find(self, tenant_id: str) -> Tenant | None:
-        """Return a tenant, or None where there is none of this id."""
+        """Return a tenant, or None if there is none with this id."""
         return await self._session.get(Tenant, tenant_id)
 
     async def get(self, tenant_id: str, *, for_update: bool = False) -> Tenant:
@@ -76,9 +76,9 @@ class TenantRepository:
             raise AlreadyExists("tenant", tenant.tenant_id) from error
 
     async def remove(self, tenant: Tenant) -> None:
-        """Remove a tenant with all that it has set up: tokens, keys, tariffs and whatever else is its own.
+        """Remove a tenant with everything that it configured: tokens, keys, tariffs and so on.
 
-        What happened stays: see HISTORY.
+        Its history is retained: see HISTORY.
 
         Raises:
             FailedPrecondition: When it has stations.
@@ -86,7 +86,7 @@ class TenantRepository:
         tenant_id = tenant.tenant_id
         if await tenant_has_stations(self._session, tenant_id):
             raise FailedPrecondition(f"tenant {tenant_id} has stations")
-        # Those that refer to others go first.
+        # Rows that refer to others are deleted first.
         removed = own_tables() - HISTORY
         for table in reversed(metadata().sorted_tables):
             if "tenant_id" in table.c and table.name in removed:
@@ -95,5 +95,5 @@ class TenantRepository:
         try:
             await self._session.flush()
         except IntegrityError as error:
-            # A station was registered in the same moment.
+            # A station was registered concurrently.
             raise FailedPrecondition(f"tenant {tenant_id} has stations") from error

@@ -21,7 +21,7 @@ CHANGEABLE = frozenset({"display_name", "unknown_stations", "max_held_stations",
 """Fields that UpdateTenant may change."""
 
 DEFAULT_HOLD_LIMIT = 100
-"""Unknown stations that a tenant holds at a time where nobody says otherwise."""
+"""Most unknown stations that a tenant holds by default."""
 
 LARGEST_HOLD_LIMIT = 10_000
 
@@ -69,7 +69,7 @@ class TenantsServicer(TenantsServiceServicer):
         required("tenant.tenant_id", request.tenant.tenant_id)
         fields = set(apply_mask(request.update_mask, request.tenant, CHANGEABLE))
         if not request.update_mask.paths:
-            # As it was before there were other fields.
+            # Compatible with the time before there were other fields.
             fields |= {"display_name"}
         _check(request.tenant)
         async with self._unit_of_work() as work:
@@ -97,7 +97,7 @@ def _check(tenant: pb.Tenant) -> None:
 
 
 def _assign(row: Tenant, tenant: pb.Tenant, fields: Collection[str]) -> None:
-    """Take fields of a tenant over into its row; those that are unset take their default."""
+    """Assign fields of a tenant to its row; unset fields get their default."""
     if "display_name" in fields:
         row.display_name = tenant.display_name
     if "unknown_stations" in fields:

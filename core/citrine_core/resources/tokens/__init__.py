@@ -1,4 +1,4 @@
-"""Tokens: the cards, apps and contracts by which drivers are known."""
+"""Tokens: the cards, apps and contracts that identify drivers."""
 
 from citrine_core.resources.tokens.formats import (
     NO_AUTHORIZATION,

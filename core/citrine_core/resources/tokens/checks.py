@@ -1,4 +1,4 @@
-"""What a token may say, checked before it is stored."""
+"""Checks of the fields of a token before it is stored."""
 
 import re
 import zoneinfo
@@ -15,20 +15,20 @@ PRIORITY = 9
 """Highest charging priority; the lowest is its negative."""
 
 LONGEST_CACHE_TIME = 10 * 366 * 24 * 3600
-"""Seconds that a station may be told to remember a token."""
+"""Most seconds for which a station may be told to cache a token."""
 
 PLACES, CONNECTOR_TYPES, TIMES, EVSES = 1000, 50, 100, 100
-"""How many of them the rules of a token may name."""
+"""Most of each that the rules of a token may name."""
 
 TIME = re.compile("([01][0-9]|2[0-3]):[0-5][0-9]")
 END_TIME = re.compile("([01][0-9]|2[0-3]):[0-5][0-9]|24:00")
 
 
 def check_name(token: pb.Token) -> None:
-    """Refuse an id or a type that no token has.
+    """Refuse an invalid id or type of a token.
 
     Raises:
-        InvalidArgument: When one is wrong.
+        InvalidArgument: When one is invalid.
     """
     check_length("token.id_token", token.id_token, 255, least=1)
     # identifierString of OCPP is ASCII.
@@ -45,14 +45,14 @@ def check_name(token: pb.Token) -> None:
 
 
 def check_fields(token: pb.Token, fields: Collection[str]) -> None:
-    """Refuse values that a field can't have.
+    """Refuse invalid values of fields.
 
     Args:
-        token: With the values.
-        fields: Names of those to look at.
+        token: The token with the values.
+        fields: Names of the fields to check.
 
     Raises:
-        InvalidArgument: When one is wrong.
+        InvalidArgument: When one is invalid.
     """
     for name, most in (("group_id", 255), ("language", 8), ("second_language", 8), ("message", 512)):
         if name in fields:
@@ -72,7 +72,7 @@ def check_languages(first: str, second: str) -> None:
     """Refuse a second language without a first one (C01.FR.10), or equal to it (C01.FR.11).
 
     Raises:
-        InvalidArgument: When it is so.
+        InvalidArgument: When the second language is refused.
     """
     if second and (not first or second.lower() == first.lower()):
         raise InvalidArgument("token.second_language", "must be another one than language, which must be set with it")

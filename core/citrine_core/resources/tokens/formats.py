@@ -1,4 +1,4 @@
-"""The types of id tokens, what an id of each looks like, and which spellings of an id are the same."""
+"""The types of id tokens, the format of their ids, and the equality of spellings of an id."""
 
 import re
 from collections.abc import Mapping
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 __all__ = ["NO_AUTHORIZATION", "TYPES", "format_problem", "lookup_of", "lookups_of", "same_spelling", "type_of"]
 
 NO_AUTHORIZATION = "NoAuthorization"
-"""Type of what a start button sends: there is no token behind it (C02)."""
+"""Type of the id token that a start button sends: there is no token (C02)."""
 
 TYPES = (
     "ISO14443",
@@ -26,10 +26,10 @@ TYPES = (
 _TYPES: Mapping[str, str] = {name.lower(): name for name in TYPES}
 
 _SEPARATED = frozenset({"ISO14443", "ISO15693", "MacAddress"})
-"""Types whose ids are bytes, which readers write with and without something between them."""
+"""Types whose ids are bytes, which readers write with or without separators."""
 
 _READ = _SEPARATED - {"MacAddress"}
-"""Types whose ids come from a card reader, which separates as it likes."""
+"""Types whose ids come from a card reader, which may use any separator."""
 
 _NO_SEPARATORS = str.maketrans("", "", ":-. ")
 
@@ -51,48 +51,48 @@ _FORMATS: Mapping[str, tuple[str, str]] = {
     "EVCCID": (r"[A-Z0-9]{12,255}|" + _MAC, "at least 12 letters and digits"),
     "VIN": (r"[A-HJ-NPR-Z0-9]{17}", "17 letters and digits without I, O and Q"),
 }
-"""Types whose ids have a form, and the form in words. KeyCode, Local, Central and DirectPayment are any text."""
+"""Types whose ids have a format, and the format in words. KeyCode, Local, Central and DirectPayment are any text."""
 
 _PATTERNS = {name: re.compile(pattern, re.IGNORECASE | re.ASCII) for name, (pattern, _) in _FORMATS.items()}
 
 
 def lookup_of(id_token: str, type_name: str) -> str:
-    """Return what is the same for all spellings of an id of a type.
+    """Return the lookup of an id: a normalised spelling, which is the same for all spellings of the id.
 
-    Only ASCII letters have a case in identifierString. Other characters stay as they are, so that no letter that
-    looks alike, as the Kelvin sign does, becomes the letter of somebody's token. Where an id is bytes, what stands
-    between them does not count: 20:69:C0:21 is 2069c021.
+    Only ASCII letters have a case in identifierString. Other characters are unchanged, so that a letter that looks
+    alike, such as the Kelvin sign, does not match the letter in another token. If an id is bytes, separators are
+    removed: 20:69:C0:21 is 2069c021.
 
     Args:
         id_token: The id.
-        type_name: Its type, in any case. Empty: not known, and nothing but case is disregarded.
+        type_name: Its type, in any case. Empty: not known, and only the case is normalised.
     """
     folded = id_token.lower() if id_token.isascii() else id_token
-    # An id of separators alone is no bytes.
+    # An id that consists of separators only is not bytes.
     return (folded.translate(_NO_SEPARATORS) or folded) if type_of(type_name) in _SEPARATED else folded
 
 
 def lookups_of(id_token: str) -> set[str]:
-    """Return what lookup_of returns for an id, whatever its type is."""
+    """Return all results of `lookup_of` for an id, for any type."""
     return {lookup_of(id_token, ""), lookup_of(id_token, "ISO14443")}
 
 
 def same_spelling(one: str, other: str) -> bool:
-    """Return whether two ids differ in case at most."""
+    """Return whether two ids are equal, or differ only in case."""
     return lookup_of(one, "") == lookup_of(other, "")
 
 
 def type_of(text: str) -> str:
-    """Return the type in the spelling of OCPP; one that OCPP does not name stays as it is."""
+    """Return the type in the spelling of OCPP; a type that OCPP does not define is unchanged."""
     return _TYPES.get(text.lower(), text) if text.isascii() else text
 
 
 def format_problem(id_token: str, type_name: str) -> str:
-    """Return what an id of this type must be and is not, in words after "must be "; empty where it is right.
+    """Return the format that an id violates, in words to follow "must be "; empty if the id is valid.
 
     Args:
         id_token: The id.
-        type_name: Its type, in any case. One that OCPP does not name takes any id.
+        type_name: Its type, in any case. For a type that OCPP does not define, any id is valid.
     """
     kind = type_of(type_name)
     pattern = _PATTERNS.get(kind)

@@ -19,7 +19,7 @@ class Token(UsageLimitColumns, Model):
 
     tenant_id: Mapped[str] = mapped_column(String(36), ForeignKey("tenants.tenant_id"), primary_key=True)
     lookup: Mapped[str] = mapped_column(String(255), primary_key=True)
-    """What is the same for all spellings of id_token (see lookup_of)."""
+    """The normalised spelling of id_token (see lookup_of)."""
     type: Mapped[str] = mapped_column(String(20), primary_key=True)
     """In the spelling of OCPP."""
     id_token: Mapped[str] = mapped_column(String(255))
@@ -27,27 +27,27 @@ class Token(UsageLimitColumns, Model):
     status: Mapped[int] = mapped_column(Integer, default=1)
     """citrine.api.v1.TokenStatus"""
     status_time: Mapped[datetime | None]
-    """When status last changed. None: before that was noted, or never."""
+    """When status last changed. None: never, or before this was recorded."""
     group_id: Mapped[str] = mapped_column(String(255), default="")
     """groupIdToken. Empty: none."""
     expire_time: Mapped[datetime | None]
-    """Not valid from then on. None: it does not expire."""
+    """When it expires. None: it does not."""
     master_pass: Mapped[bool] = mapped_column(default=False)
-    """It may stop any transaction, and start none (C16)."""
+    """Whether it is a master pass, which may stop any transaction and start none (C16)."""
     language: Mapped[str] = mapped_column(String(8), default="")
     second_language: Mapped[str] = mapped_column(String(8), default="")
     cache_time: Mapped[int | None] = mapped_column(BigInteger)
-    """Seconds that stations may remember what they were answered. None: as long as they like."""
+    """Seconds for which stations may cache the authorisation. None: without limit."""
     message: Mapped[str] = mapped_column(String(512), default="")
     """Shown to the driver."""
     rules: Mapped[bytes | None] = mapped_column(LargeBinary)
-    """Serialised citrine.api.v1.TokenRules. None: it always may charge."""
+    """Serialised citrine.api.v1.TokenRules. None: it may always charge."""
     prepaid: Mapped[str | None] = mapped_column(String(30))
-    """All that was paid in advance, a decimal. None: it is not prepaid."""
+    """Total amount paid in advance, a decimal. None: it is not prepaid."""
     prepaid_since: Mapped[datetime | None]
-    """Since when its transactions are taken from that."""
+    """Since when its transactions reduce that amount."""
     charging_priority: Mapped[int] = mapped_column(Integer, default=0)
     description: Mapped[str] = mapped_column(String(255), default="")
     create_time: Mapped[datetime]
     version: Mapped[int] = mapped_column(Integer, default=1)
-    """Grows with each change; the etag."""
+    """Increases with each change; the etag."""

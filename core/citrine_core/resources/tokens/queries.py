@@ -1,4 +1,4 @@
-"""What other packages may ask about tokens."""
+"""Queries about tokens for other packages."""
 
 from collections.abc import Collection, Sequence
 from typing import Any
@@ -15,7 +15,7 @@ _TABLE = Token.__table__.c
 
 
 def group_of(tenant_id: Any, lookup: Any, kind: Any) -> ScalarSelect[str | None]:
-    """Return an expression: the group of the token of three columns. NULL: there is no such token."""
+    """Return an expression: the group of the token that three columns identify. NULL: there is no such token."""
     return (
         select(_TABLE.group_id)
         .where(_TABLE.tenant_id == tenant_id, _TABLE.lookup == lookup, _TABLE.type == kind)
@@ -24,12 +24,12 @@ def group_of(tenant_id: Any, lookup: Any, kind: Any) -> ScalarSelect[str | None]
 
 
 async def lock_tokens(session: AsyncSession, tenant_id: str, keys: Collection[tuple[str, str]]) -> None:
-    """Keep others from locking tokens, by lookup and type, until the commit; those that there are."""
+    """Lock those of the tokens, given by lookup and type, that exist, until the commit."""
     key = (_TABLE.lookup, _TABLE.type)
     await session.execute(
         select(*key)
         .where(_TABLE.tenant_id == tenant_id, one_of_keys(key, keys))
-        # In one order everywhere, so that two that lock can't wait for each other.
+        # All transactions lock in the same order, so that two can't deadlock.
         .order_by(*key)
         .with_for_update(key_share=True)
     )
@@ -41,10 +41,10 @@ async def find_tokens(
     """Return the tokens of a tenant.
 
     Args:
-        session: Of the database.
-        tenant_id: Of the tokens.
-        groups: Only those of these groups, in lower case; empty for any.
-        among: Only those whose lookup and type are among these.
+        session: The session of the database.
+        tenant_id: Tenant of the tokens.
+        groups: Return only tokens of these groups, in lower case; empty: of any.
+        among: Return only tokens with one of these pairs of lookup and type.
     """
     query = select(Token).where(Token.tenant_id == tenant_id)
     if groups:

@@ -26,9 +26,9 @@ class TokenRepository:
         self._session = session
 
     async def find_all(self, tenant_id: str, keys: Collection[TokenKey]) -> dict[TokenKey, Token]:
-        """Return the known ones among tokens that stations sent, by what they sent, in one query.
+        """Return the known ones among tokens that stations sent, by the key that was sent, in one query.
 
-        idToken and type are compared without regard to case, as identifierString is, and to what separates bytes.
+        The comparison of idToken and type ignores case, as identifierString does, and separators of bytes.
         """
         wanted = {key: (lookup_of(*key), type_of(key[1])) for key in keys}
         if not wanted:
@@ -41,7 +41,7 @@ class TokenRepository:
         return {key: found[stored] for key, stored in wanted.items() if stored in found}
 
     async def types_of(self, tenant_id: str, id_tokens: Collection[str]) -> dict[str, list[str]]:
-        """Return the types under which ids are known, sorted, in one query; without those that nobody knows."""
+        """Return the sorted types of the tokens with these ids, in one query; unknown ids are omitted."""
         lookups = {one: lookups_of(one) for one in id_tokens}
         if not lookups:
             return {}
@@ -55,7 +55,7 @@ class TokenRepository:
         return {one: kinds for one, kinds in found.items() if kinds}
 
     async def get(self, tenant_id: str, id_token: str, type_name: str, *, for_update: bool = False) -> Token:
-        """Return a token; without a type the only one there is of this id.
+        """Return a token; without a type, the only token with this id.
 
         Raises:
             NotFound: When there is none.

@@ -49,7 +49,7 @@ class TokensServicer(TokensServiceServicer):
         self._registry = services.registry
 
     async def _changed(self, work: UnitOfWork, token: Token) -> None:
-        """Tell blocks of a token that is new, changed or gone, in the transaction that makes it so."""
+        """Notify blocks of a token that was added, changed or removed, in the same database transaction."""
         for notify in self._registry.on_token_change:
             await notify(work, token.tenant_id, [(token.id_token, token.type)])
 
@@ -83,7 +83,7 @@ class TokensServicer(TokensServiceServicer):
         return shown
 
     async def _with_credit(self, work: UnitOfWork, token: Token) -> pb.Token:
-        """Return a token with what is left of it, where it is prepaid."""
+        """Return a token with its remaining credit if it is prepaid."""
         shown = _to_proto(token)
         for credit_left in self._registry.credit_left if token.prepaid is not None else ():
             left = await credit_left(work, token.tenant_id, [token])
@@ -173,7 +173,7 @@ def _assign(row: Token, token: pb.Token, fields: Collection[str]) -> None:
                 setattr(row, column, value)
         elif name == "rules":
             content = token.rules.SerializeToString(deterministic=True)
-            # Rules that restrict nothing are none.
+            # Rules that restrict nothing are stored as NULL.
             row.rules = content or None
         else:
             setattr(row, name, getattr(token, name))
