@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine_core.db import Database, UnitOfWork, database_of
 from citrine_core.db.bulk import BulkInsert, BulkUpdate
-from citrine_core.db.one_of_keys import one_of_keys, pack
+from citrine_core.db.one_of import one_of, pack
 from citrine_core.dispatch.models import AnsweredCall, HandledMessage, PoisonedMessage
 
 __all__ = ["AnsweredCalls", "CallKey", "HandledMessages", "NewestCall", "forget_answered_call", "store_poisoned"]
@@ -34,7 +34,7 @@ class HandledMessages:
         table = HandledMessage.__table__.c
         rows = await (await self._session.connection()).execute(
             select(table.station_id, table.digest, table.reply).where(
-                table.tenant_id == tenant_id, one_of_keys((table.station_id, table.digest), keys)
+                table.tenant_id == tenant_id, one_of((table.station_id, table.digest), keys)
             )
         )
         return {(station_id, digest): bytes(reply) for station_id, digest, reply in rows}
@@ -104,7 +104,7 @@ class AnsweredCalls:
         table = AnsweredCall.__table__.c
         rows = await (await self._session.connection()).execute(
             select(table.tenant_id, table.station_id, table.epoch, table.call_id, table.answer).where(
-                one_of_keys((table.tenant_id, table.station_id), stations)
+                one_of((table.tenant_id, table.station_id), stations)
             )
         )
         newest = {}

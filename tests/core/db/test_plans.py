@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import Table, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from citrine_core.db.one_of_keys import one_of_keys
+from citrine_core.db.one_of import one_of
 from citrine_core.db.tables import metadata
 
 ROWS = 10_000
@@ -52,7 +52,7 @@ async def test_keys_are_looked_up_in_an_index(
     table = metadata().tables[name]
     await _fill(postgres_engine, table)
     keys = [tuple("default" if part == "tenant_id" else f"CS-{n}" for part in key) for n in range(number)]
-    query = table.select().where(table.c.tenant_id == "default", one_of_keys([table.c[part] for part in key], keys))
+    query = table.select().where(table.c.tenant_id == "default", one_of([table.c[part] for part in key], keys))
     async with postgres_engine.connect() as connection:
         compiled = query.compile(dialect=postgres_engine.dialect, compile_kwargs={"literal_binds": True})
         plan = "\n".join(row[0] for row in await connection.exec_driver_sql(f"EXPLAIN {compiled}"))

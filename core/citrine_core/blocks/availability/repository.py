@@ -63,7 +63,7 @@ class ConnectorRepository:
         table = ConnectorState.__table__
         rows = await (await self._session.connection()).execute(
             select(table)
-            .where(table.c.tenant_id == tenant_id, one_of(self._session, table.c.station_id, station_ids))
+            .where(table.c.tenant_id == tenant_id, one_of(table.c.station_id, station_ids))
             # In one order everywhere, so that two that lock can't wait for each other.
             .order_by(table.c.station_id, table.c.evse_id, table.c.connector_id)
             .with_for_update()
@@ -171,7 +171,7 @@ class AvailabilityRepository:
         rows = await self._session.scalars(
             select(WantedAvailability).where(
                 WantedAvailability.tenant_id == tenant_id,
-                one_of(self._session, WantedAvailability.station_id, station_ids),
+                one_of(WantedAvailability.station_id, station_ids),
             )
         )
         return rows.all()
@@ -180,7 +180,7 @@ class AvailabilityRepository:
         """Return all that some stations reported, on EVSEs and on themselves as a whole too."""
         rows = await self._session.scalars(
             select(ConnectorState).where(
-                ConnectorState.tenant_id == tenant_id, one_of(self._session, ConnectorState.station_id, station_ids)
+                ConnectorState.tenant_id == tenant_id, one_of(ConnectorState.station_id, station_ids)
             )
         )
         return rows.all()

@@ -33,7 +33,7 @@ class DisplayMessageRepository(StationRequestRepository[DisplayMessage]):
         Others are kept from changing them until the commit.
         """
         found: dict[str, list[DisplayMessage]] = {station_id: [] for station_id in station_ids}
-        of_stations = one_of(self._session, DisplayMessage.station_id, station_ids)
+        of_stations = one_of(DisplayMessage.station_id, station_ids)
         is_live = DisplayMessage.state.in_((_REQUESTED, _SET)) | DisplayMessage.is_doubtful
         for row in await self._lock(DisplayMessage.tenant_id == tenant_id, of_stations, is_live):
             found[row.station_id].append(row)

@@ -10,7 +10,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from citrine_core.blocks.firmware_management.models import FirmwarePublication, FirmwareStatus, FirmwareUpdate
 from citrine_core.blocks.firmware_management.updates import ACTIVE
 from citrine_core.db import Listed, Page, one_of
-from citrine_core.db.one_of_keys import one_of_keys
 from citrine_core.db.upsert import insert_statement
 from citrine_core.errors import NotFound
 from citrine_core.ids import new_request_id
@@ -53,7 +52,7 @@ class FirmwareRepository:
             return {}
         rows = await self._session.scalars(
             select(table)
-            .where(table.tenant_id == tenant_id, one_of_keys((table.station_id, table.request_id), keys))
+            .where(table.tenant_id == tenant_id, one_of((table.station_id, table.request_id), keys))
             # In one order everywhere, so that two that lock can't wait for each other.
             .order_by(table.station_id, table.request_id)
             .with_for_update()
@@ -76,7 +75,7 @@ class FirmwareRepository:
             return []
         newest = (
             select(table.station_id, func.max(table.create_time).label("time"))
-            .where(table.tenant_id == tenant_id, one_of(self._session, table.station_id, station_ids))
+            .where(table.tenant_id == tenant_id, one_of(table.station_id, station_ids))
             .group_by(table.station_id)
             .subquery()
         )

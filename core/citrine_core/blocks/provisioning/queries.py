@@ -37,7 +37,7 @@ async def find_connector_types(
     rows = await session.execute(
         select(_TABLE.station_id, _TABLE.evse_id, _TABLE.value).where(
             _TABLE.tenant_id == tenant_id,
-            one_of(session, _TABLE.station_id, station_ids),
+            one_of(_TABLE.station_id, station_ids),
             func.lower(_TABLE.component) == "connector",
             func.lower(_TABLE.variable) == "connectortype",
             _TABLE.attribute == ATTRIBUTE_ENUM_ACTUAL,
@@ -56,7 +56,7 @@ async def find_currencies(session: AsyncSession, tenant_id: str, station_ids: Co
     rows = await session.execute(
         select(_TABLE.station_id, _TABLE.value).where(
             _TABLE.tenant_id == tenant_id,
-            one_of(session, _TABLE.station_id, station_ids),
+            one_of(_TABLE.station_id, station_ids),
             _TABLE.name_key == name_key("TariffCostCtrlr", "", "Currency", ""),
             _TABLE.attribute == ATTRIBUTE_ENUM_ACTUAL,
             func.coalesce(_TABLE.value, "") != "",
@@ -72,7 +72,7 @@ async def find_evse_powers(
     rows = await session.execute(
         select(_TABLE.station_id, _TABLE.evse_id, _TABLE.characteristics).where(
             _TABLE.tenant_id == tenant_id,
-            one_of(session, _TABLE.station_id, station_ids),
+            one_of(_TABLE.station_id, station_ids),
             _TABLE.name_key == name_key("EVSE", "", "Power", ""),
             _TABLE.attribute == ATTRIBUTE_ENUM_ACTUAL,
             _TABLE.evse_id > 0,
@@ -109,7 +109,7 @@ async def find_available(
     rows = await session.scalars(
         select(_TABLE.station_id).where(
             _TABLE.tenant_id == tenant_id,
-            one_of(session, _TABLE.station_id, station_ids),
+            one_of(_TABLE.station_id, station_ids),
             or_(*of_controllers),
             func.lower(_TABLE.variable) == "available",
             func.lower(_TABLE.value) == "true",

@@ -11,7 +11,6 @@ from citrine.ocpp.v2.provisioning_pb2 import ATTRIBUTE_ENUM_ACTUAL
 from citrine_core.blocks.provisioning.models import ReportedVariable
 from citrine_core.db import Listed, Page, UnitOfWork, one_of, upsert
 from citrine_core.db.bulk import BulkUpsert
-from citrine_core.db.one_of_keys import one_of_keys
 
 __all__ = [
     "VariableKey",
@@ -105,7 +104,7 @@ class VariableRepository:
             select(*columns).where(
                 ReportedVariable.tenant_id == tenant_id,
                 ReportedVariable.station_id == station_id,
-                one_of(self._session, func.lower(ReportedVariable.component), names),
+                one_of(func.lower(ReportedVariable.component), names),
             )
         )
         found = {VariableKey(*row[:-1]): row[-1] for row in rows}
@@ -121,7 +120,7 @@ class VariableRepository:
                 ReportedVariable.station_id == station_id,
                 ReportedVariable.attribute == ATTRIBUTE_ENUM_ACTUAL,
                 _same(ReportedVariable.component, component),
-                one_of(self._session, func.lower(ReportedVariable.variable), [name.lower() for name in variables]),
+                one_of(func.lower(ReportedVariable.variable), [name.lower() for name in variables]),
                 _same(ReportedVariable.variable_instance, instance),
             )
         )
@@ -145,7 +144,7 @@ class VariableRepository:
                 delete(row).where(
                     row.tenant_id == tenant_id,
                     row.station_id == station_id,
-                    one_of_keys((row.name_key, row.evse_id, row.connector_id), variables),
+                    one_of((row.name_key, row.evse_id, row.connector_id), variables),
                 )
             )
 

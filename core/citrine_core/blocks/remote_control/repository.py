@@ -11,7 +11,6 @@ from citrine.api.v1.remote_control_pb2 import RemoteStartState
 from citrine_core.blocks.remote_control.models import RemoteStart
 from citrine_core.db import Listed, Page, UnitOfWork, upsert
 from citrine_core.db.one_of import one_of
-from citrine_core.db.one_of_keys import one_of_keys
 from citrine_core.resources.usage_limits import NO_LIMIT, Limit
 
 __all__ = ["KEY", "RemoteStartKey", "RemoteStartRepository", "forget_remote_starts", "limits_of_starts"]
@@ -45,7 +44,7 @@ class RemoteStartRepository:
         columns = (_TABLE.c.station_id, _TABLE.c.remote_start_id)
         rows = await self._session.execute(
             select(_TABLE)
-            .where(_TABLE.c.tenant_id == tenant_id, one_of_keys(columns, keys))
+            .where(_TABLE.c.tenant_id == tenant_id, one_of(columns, keys))
             .order_by(*columns)
             .with_for_update()
         )
@@ -62,7 +61,7 @@ class RemoteStartRepository:
         columns = _TABLE.c
         query = select(_TABLE).where(
             columns.tenant_id == tenant_id,
-            one_of(self._session, columns.station_id, station_ids),
+            one_of(columns.station_id, station_ids),
             columns.state != RemoteStartState.REMOTE_START_STATE_REJECTED,
             columns.create_time >= since,
         )
@@ -104,7 +103,7 @@ async def limits_of_starts(
     columns = (_TABLE.c.station_id, _TABLE.c.remote_start_id)
     rows = await work.session.execute(
         select(*columns, _TABLE.c.transaction_id, _TABLE.c.max_cost, _TABLE.c.max_energy_wh, _TABLE.c.max_seconds)
-        .where(_TABLE.c.tenant_id == tenant_id, one_of_keys(columns, set(started.values())))
+        .where(_TABLE.c.tenant_id == tenant_id, one_of(columns, set(started.values())))
         .where(or_(*(_TABLE.c[name].is_not(None) for name in NO_LIMIT.columns)))
     )
     found = {(row.station_id, row.remote_start_id): row for row in rows}

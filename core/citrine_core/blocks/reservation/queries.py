@@ -7,7 +7,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine_core.blocks.reservation.models import Reservation
-from citrine_core.db.one_of_keys import one_of_keys
+from citrine_core.db.one_of import one_of
 
 __all__ = ["find_times"]
 
@@ -22,7 +22,7 @@ async def find_times(
         select(_TABLE.station_id, _TABLE.reservation_id, _TABLE.accept_time, _TABLE.expire_time)
         .where(
             _TABLE.tenant_id == tenant_id,
-            one_of_keys((_TABLE.station_id, _TABLE.reservation_id), keys),
+            one_of((_TABLE.station_id, _TABLE.reservation_id), keys),
             _TABLE.accept_time.is_not(None),
         )
         .order_by(_TABLE.id)

@@ -11,7 +11,6 @@ from citrine_core.blocks.availability.queries import all_available, all_out_of_o
 from citrine_core.blocks.reservation.models import Reservation
 from citrine_core.db import Listed, Page
 from citrine_core.db.one_of import one_of
-from citrine_core.db.one_of_keys import one_of_keys
 from citrine_core.resources.station_requests import StationRequestRepository
 from citrine_core.resources.stations.queries import has_restarted
 from citrine_core.resources.tokens import lookups_of
@@ -44,7 +43,7 @@ class ReservationRepository(StationRequestRepository[Reservation]):
         found: dict[ReservationKey, list[Reservation]] = {key: [] for key in keys}
         if not keys:
             return found
-        of_keys = one_of_keys((Reservation.station_id, Reservation.reservation_id), keys)
+        of_keys = one_of((Reservation.station_id, Reservation.reservation_id), keys)
         for row in await self._lock(Reservation.tenant_id == tenant_id, of_keys):
             found[row.station_id, row.reservation_id].append(row)
         return found
@@ -76,7 +75,7 @@ class ReservationRepository(StationRequestRepository[Reservation]):
         rows = await self._session.scalars(
             select(Reservation).where(
                 Reservation.tenant_id == tenant_id,
-                one_of(self._session, Reservation.station_id, station_ids),
+                one_of(Reservation.station_id, station_ids),
                 Reservation.state == _ACTIVE,
             )
         )

@@ -9,7 +9,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine_core.blocks.tariff_and_cost.models import StoredTariff, TariffAssignment, TariffVersion
 from citrine_core.db import Listed, Page, UnitOfWork, begins_with, insert_or_ignore, one_of
-from citrine_core.db.one_of_keys import one_of_keys
 from citrine_core.errors import AlreadyExists, FailedPrecondition, InvalidArgument, NotFound
 
 __all__ = ["TariffRepository", "VersionKey", "end_assignments"]
@@ -189,9 +188,9 @@ class TariffRepository:
         table = _ASSIGNMENTS.c
         query = select(_ASSIGNMENTS).where(
             table.tenant_id == tenant_id,
-            one_of(self._session, table.id_token_lookup, {"", *lookups}),
-            one_of(self._session, table.group_id, {"", *groups}),
-            one_of(self._session, table.station_id, {"", *stations}),
+            one_of(table.id_token_lookup, {"", *lookups}),
+            one_of(table.group_id, {"", *groups}),
+            one_of(table.station_id, {"", *stations}),
             table.to_time.is_(None) | (table.to_time > first),
         )
         return (await self._session.execute(query)).all()
@@ -206,7 +205,7 @@ class TariffRepository:
         )
         query = select(table.tariff_id, table.version, table.valid_from, table.valid_to, table.create_time).where(
             table.tenant_id == tenant_id,
-            one_of(self._session, table.tariff_id, tariffs),
+            one_of(table.tariff_id, tariffs),
             table.version >= func.coalesce(at_the_time, 0),
         )
         return (await self._session.execute(query)).all()
@@ -216,7 +215,7 @@ class TariffRepository:
         table = _VERSIONS.c
         rows = await self._session.execute(
             select(table.tariff_id, table.version, table.definition).where(
-                table.tenant_id == tenant_id, one_of_keys((table.tariff_id, table.version), keys)
+                table.tenant_id == tenant_id, one_of((table.tariff_id, table.version), keys)
             )
         )
         return {(row[0], row[1]): row[2] for row in rows}

@@ -11,7 +11,6 @@ from citrine.ocpp.v2.transactions_pb2 import ChargingStateEnum
 from citrine.ocpp.v2.types_pb2 import AuthorizationStatusEnum
 from citrine_core.blocks.transactions.models import Transaction, TransactionEvent
 from citrine_core.db.one_of import one_of
-from citrine_core.db.one_of_keys import one_of_keys
 from citrine_core.resources.tokens.queries import group_of
 
 __all__ = [
@@ -122,8 +121,8 @@ async def find_open_of_tokens(
             _TABLE.over_time.is_(None),
             _TABLE.id_token_status == AuthorizationStatusEnum.AUTHORIZATION_STATUS_ENUM_ACCEPTED,
             or_(
-                one_of(session, _TABLE.id_token_lookup, lookups),
-                one_of(session, _TABLE.station_id, station_ids),
+                one_of(_TABLE.id_token_lookup, lookups),
+                one_of(_TABLE.station_id, station_ids),
             ),
         )
     )
@@ -143,7 +142,7 @@ async def find_ends(
     key = (_TABLE.station_id, _TABLE.transaction_id)
     rows = await session.execute(
         select(*key, _TABLE.end_time, _TABLE.stopped_reason, _TABLE.id_token_status).where(
-            _TABLE.tenant_id == tenant_id, one_of_keys(key, keys)
+            _TABLE.tenant_id == tenant_id, one_of(key, keys)
         )
     )
     return {(row.station_id, row.transaction_id): row for row in rows}
@@ -156,7 +155,7 @@ async def find_event_requests(
     key = (_EVENTS.transaction_id, _EVENTS.seq_no, _EVENTS.digest)
     rows = await session.execute(
         select(*key, _EVENTS.request).where(
-            _EVENTS.tenant_id == tenant_id, _EVENTS.station_id == station_id, one_of_keys(key, keys)
+            _EVENTS.tenant_id == tenant_id, _EVENTS.station_id == station_id, one_of(key, keys)
         )
     )
     return {(transaction_id, seq_no, digest): request for transaction_id, seq_no, digest, request in rows}

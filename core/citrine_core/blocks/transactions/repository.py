@@ -19,7 +19,7 @@ from citrine_core.blocks.transactions.fold import Occurrence, TransactionState
 from citrine_core.blocks.transactions.models import Transaction, TransactionEvent
 from citrine_core.db import Listed, LockedQuery, Page, begins_with, database_of, one_of
 from citrine_core.db.bulk import BulkInsert, BulkUpdate
-from citrine_core.db.one_of_keys import one_of_keys, one_of_packed, pack
+from citrine_core.db.one_of import one_of_packed, pack
 from citrine_core.resources.tokens import lookups_of
 
 __all__ = ["EventKey", "EventRow", "TransactionKey", "TransactionRepository"]
@@ -173,7 +173,7 @@ class TransactionRepository:
         query = select(*(columns[name] for name in _ALL)).where(
             columns.tenant_id == tenant_id,
             columns.reported_id.is_not(None),
-            one_of_keys((columns.station_id, columns.reported_id), keys),
+            one_of((columns.station_id, columns.reported_id), keys),
         )
         query = database_of(connection).lock(query, columns.station_id, columns.transaction_id)
         found: dict[TransactionKey, list[TransactionState]] = {key: [] for key in keys}
@@ -192,7 +192,7 @@ class TransactionRepository:
             select(columns.transaction_id, columns.reported_id).where(
                 columns.tenant_id == tenant_id,
                 columns.station_id == station_id,
-                one_of(self._session, columns.transaction_id, transaction_ids),
+                one_of(columns.transaction_id, transaction_ids),
                 columns.reported_id.is_not(None),
             )
         )
@@ -205,7 +205,7 @@ class TransactionRepository:
         table = _EVENTS.c
         columns = (table.station_id, table.transaction_id, table.seq_no, table.digest)
         rows = await self._session.execute(
-            select(*columns, table.response).where(table.tenant_id == tenant_id, one_of_keys(columns, keys))
+            select(*columns, table.response).where(table.tenant_id == tenant_id, one_of(columns, keys))
         )
         return {(row[0], row[1], row[2], row[3]): row[4] for row in rows}
 
@@ -224,7 +224,7 @@ class TransactionRepository:
             return found
         table = _EVENTS.c
         query = select(*_OF_OCCURRENCES).where(
-            table.tenant_id == tenant_id, one_of_keys((table.station_id, table.transaction_id), keys)
+            table.tenant_id == tenant_id, one_of((table.station_id, table.transaction_id), keys)
         )
         for row in await self._session.execute(query if with_late else query.where(table.late.is_(None))):
             found[row[0], row[1]].append(_occurrence(tenant_id, row))
@@ -259,7 +259,7 @@ class TransactionRepository:
         table = _EVENTS.c
         query = select(*_OF_OCCURRENCES).where(
             table.tenant_id == tenant_id,
-            one_of_keys((table.station_id, table.transaction_id), keys),
+            one_of((table.station_id, table.transaction_id), keys),
             table.event_type == int(TransactionEventEnum.TRANSACTION_EVENT_ENUM_STARTED),
             table.event_time.in_(sorted(times)),
         )
@@ -276,7 +276,7 @@ class TransactionRepository:
         table = _EVENTS.c
         columns = (table.station_id, table.transaction_id, table.seq_no)
         rows = await self._session.execute(
-            select(*columns).where(table.tenant_id == tenant_id, one_of_keys(columns, numbers)).distinct()
+            select(*columns).where(table.tenant_id == tenant_id, one_of(columns, numbers)).distinct()
         )
         return {(row[0], row[1], row[2]) for row in rows}
 
@@ -316,7 +316,7 @@ class TransactionRepository:
         key = (_TRANSACTIONS.c.station_id, _TRANSACTIONS.c.transaction_id)
         is_open = (
             _TRANSACTIONS.c.tenant_id == tenant_id,
-            one_of(self._session, _TRANSACTIONS.c.station_id, station_ids),
+            one_of(_TRANSACTIONS.c.station_id, station_ids),
             _TRANSACTIONS.c.end_time.is_(None),
             _TRANSACTIONS.c.closed_time.is_(None),
             _TRANSACTIONS.c.orphaned.is_(False),

@@ -1,12 +1,12 @@
 """The interface to what differs between the databases."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
-from sqlalchemy import Column, ColumnElement, Dialect, FromClause, Select, Table
+from sqlalchemy import Column, Dialect, FromClause, Select, Table
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from citrine_core.db.databases.order import OutboxOrder
@@ -82,10 +82,6 @@ class Database(ABC):
             kinds: Types of the columns: `text`, `integer` or `bigint`.
             parameter: The parameter, as the statement writes it.
         """
-
-    @abstractmethod
-    def is_one_of(self, column: Any, values: Collection[str]) -> ColumnElement[bool]:
-        """Return the condition that a text column is one of the values."""
 
     @abstractmethod
     def is_at(self, parameter: str) -> str:

@@ -1,11 +1,11 @@
 """PostgreSQL: a server with many writers."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ARRAY, Column, ColumnElement, Dialect, FromClause, String, Table, any_, bindparam, text
+from sqlalchemy import Column, Dialect, FromClause, String, Table, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from citrine_core.db.databases.base import Database, QueryT
@@ -60,15 +60,6 @@ class Postgresql(Database):
         )
         elements = f"ARRAY(SELECT jsonb_array_elements(CAST({parameter} AS jsonb)))"
         return f"SELECT {values} FROM unnest({elements}) AS key"
-
-    def is_one_of(self, column: Any, values: Collection[str]) -> ColumnElement[bool]:
-        """Return = ANY of one parameter, an array.
-
-        `IN` would be another statement for each number of values, to be rendered, prepared and planned anew, and costs
-        three times as much at 200 values.
-        """
-        found: ColumnElement[bool] = column == any_(bindparam(None, list(values), type_=ARRAY(String()), unique=True))
-        return found
 
     def is_at(self, parameter: str) -> str:
         """Return a condition on the ctid."""

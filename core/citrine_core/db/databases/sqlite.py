@@ -1,11 +1,11 @@
 """SQLite: a file with one writer at a time."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Column, ColumnElement, Dialect, FromClause, Table, text
+from sqlalchemy import Column, Dialect, FromClause, Table, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from citrine_core.db.databases.base import Database, QueryT
@@ -69,11 +69,6 @@ class Sqlite(Database):
         values = ", ".join(f"value ->> {place}" for place in range(len(kinds)))
         # Without a WHERE, SQLite parses an ON CONFLICT that follows as part of a join.
         return f"SELECT {values} FROM json_each({parameter}) WHERE true"
-
-    def is_one_of(self, column: Any, values: Collection[str]) -> ColumnElement[bool]:
-        """Return IN with a parameter for each value."""
-        condition: ColumnElement[bool] = column.in_(values)
-        return condition
 
     def is_at(self, parameter: str) -> str:
         """Return a condition on the rowid."""

@@ -34,7 +34,7 @@ async def find_answered(
         select(_TABLE.station_id, _TABLE.payload, _TABLE.response)
         .where(
             _TABLE.tenant_id == tenant_id,
-            one_of(session, _TABLE.station_id, station_ids),
+            one_of(_TABLE.station_id, station_ids),
             _TABLE.action == action,
             # A violation of the schema elsewhere in the answer does not invalidate the status.
             or_(_TABLE.state == COMMAND_STATE_ANSWERED, _TABLE.state == COMMAND_STATE_ANSWER_REFUSED),

@@ -65,7 +65,7 @@ class CommandRepository:
         # Sorted, so that two cores can't deadlock.
         statement = (
             select(_TABLE)
-            .where(_TABLE.c.tenant_id == tenant_id, one_of(self._session, _TABLE.c.command_id, command_ids))
+            .where(_TABLE.c.tenant_id == tenant_id, one_of(_TABLE.c.command_id, command_ids))
             .order_by(_TABLE.c.command_id)
             .with_for_update()
         )
@@ -130,7 +130,7 @@ class CommandRepository:
                 _TABLE.c.state == _QUEUED,
                 _TABLE.c.core_id.is_(None),
                 _TABLE.c.tenant_id == tenant_id,
-                one_of(self._session, _TABLE.c.station_id, station_ids),
+                one_of(_TABLE.c.station_id, station_ids),
             )
             .distinct()
         )

@@ -68,7 +68,7 @@ class ConfigurationRepository:
             return {}
         rows = await self._session.scalars(
             select(Configuration).where(
-                Configuration.tenant_id == tenant_id, one_of(self._session, Configuration.configuration_id, ids)
+                Configuration.tenant_id == tenant_id, one_of(Configuration.configuration_id, ids)
             )
         )
         return {row.configuration_id: row for row in rows}
@@ -164,7 +164,7 @@ class ProvisioningRepository:
         """Return the progress of stations, locked until the commit."""
         rows = await self._session.scalars(
             select(Provisioning)
-            .where(Provisioning.tenant_id == tenant_id, one_of(self._session, Provisioning.station_id, station_ids))
+            .where(Provisioning.tenant_id == tenant_id, one_of(Provisioning.station_id, station_ids))
             # All transactions lock in the same order, so that two can't deadlock.
             .order_by(Provisioning.station_id)
             .with_for_update()
@@ -175,7 +175,7 @@ class ProvisioningRepository:
         """Return the progress of stations."""
         rows = await self._session.scalars(
             select(Provisioning).where(
-                Provisioning.tenant_id == tenant_id, one_of(self._session, Provisioning.station_id, station_ids)
+                Provisioning.tenant_id == tenant_id, one_of(Provisioning.station_id, station_ids)
             )
         )
         return {row.station_id: row for row in rows}

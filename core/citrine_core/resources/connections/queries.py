@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, Row, exists, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
-from citrine_core.db.one_of_keys import one_of_keys
+from citrine_core.db.one_of import one_of
 from citrine_core.resources.connections.models import Connection
 
 __all__ = ["OPENING_TIME", "SESSIONS", "NewestSession", "connected_stations", "is_connected", "may_be_open"]
@@ -44,7 +44,7 @@ async def connected_stations(session: AsyncSession, keys: Collection[tuple[str, 
     """Return those of the stations, by tenant and id, that are connected."""
     rows = await session.execute(
         select(_TABLE.tenant_id, _TABLE.station_id).where(
-            _TABLE.is_open, one_of_keys((_TABLE.tenant_id, _TABLE.station_id), keys)
+            _TABLE.is_open, one_of((_TABLE.tenant_id, _TABLE.station_id), keys)
         )
     )
     return {(row[0], row[1]) for row in rows}

@@ -9,7 +9,7 @@ from sqlalchemy import Row, bindparam, delete, exists, func, not_, or_, select, 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from citrine_core.db import Listed, Page, UnitOfWork, insert_statement, one_of, upsert
-from citrine_core.db.one_of_keys import one_of_packed, pack
+from citrine_core.db.one_of import one_of_packed, pack
 from citrine_core.resources.connections.models import Connection, Edge
 
 __all__ = [
@@ -97,9 +97,7 @@ class ConnectionRepository:
 
         With lock they are locked until the commit.
         """
-        query = select(_TABLE).where(
-            _TABLE.c.tenant_id == tenant_id, one_of(self._session, _TABLE.c.station_id, station_ids)
-        )
+        query = select(_TABLE).where(_TABLE.c.tenant_id == tenant_id, one_of(_TABLE.c.station_id, station_ids))
         if lock:
             # Sorted, so that two cores can't deadlock.
             query = query.order_by(_TABLE.c.station_id).with_for_update()

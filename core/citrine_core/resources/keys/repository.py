@@ -26,7 +26,7 @@ class KeyRepository:
 
     async def find_all(self, key_ids: Collection[str]) -> dict[str, ApiKey]:
         """Return those of the keys that exist, of any tenant."""
-        rows = await self._session.scalars(select(ApiKey).where(one_of(self._session, ApiKey.key_id, key_ids)))
+        rows = await self._session.scalars(select(ApiKey).where(one_of(ApiKey.key_id, key_ids)))
         return {row.key_id: row for row in rows}
 
     async def has_any(self) -> bool:
@@ -88,7 +88,7 @@ class KeyRepository:
         """Store when keys were last used; a later stored time is unchanged."""
         earlier = or_(ApiKey.last_use_time.is_(None), ApiKey.last_use_time < minute)
         await self._session.execute(
-            update(ApiKey).where(one_of(self._session, ApiKey.key_id, key_ids), earlier).values(last_use_time=minute),
+            update(ApiKey).where(one_of(ApiKey.key_id, key_ids), earlier).values(last_use_time=minute),
             execution_options={"synchronize_session": False},
         )
 

@@ -33,7 +33,7 @@ async def find_summaries(
         select(RefusalRow, place.label("place"), total.label("total"), alike.label("alike"))
         .where(
             RefusalRow.tenant_id == tenant_id,
-            one_of(session, RefusalRow.station_id, station_ids),
+            one_of(RefusalRow.station_id, station_ids),
             or_(
                 RefusalRow.outcome == pb.REFUSAL_OUTCOME_REFUSED,
                 RefusalRow.outcome == pb.REFUSAL_OUTCOME_DROPPED,

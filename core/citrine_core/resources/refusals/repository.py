@@ -8,7 +8,6 @@ from sqlalchemy import bindparam, delete, func, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine_core.db import Listed, Page, one_of
-from citrine_core.db.one_of_keys import one_of_keys
 from citrine_core.db.upsert import insert_statement
 from citrine_core.resources.refusals.models import RefusalRow, ToleranceRuleRow
 
@@ -34,7 +33,7 @@ class RefusalRepository:
         columns = tuple(_TABLE.c[name] for name in _KEY)
         rows = await self._session.execute(
             select(*columns, _TABLE.c.count, _TABLE.c.last_time).where(
-                _TABLE.c.tenant_id == tenant_id, one_of_keys(columns, keys)
+                _TABLE.c.tenant_id == tenant_id, one_of(columns, keys)
             )
         )
         return {(row[0], row[1], row[2], row[3], row[4], row[5], row[6]): (row[7], row[8]) for row in rows}
@@ -44,7 +43,7 @@ class RefusalRepository:
         columns = _TABLE.c
         rows = await self._session.execute(
             select(columns.station_id, func.count())
-            .where(columns.tenant_id == tenant_id, one_of(self._session, columns.station_id, station_ids))
+            .where(columns.tenant_id == tenant_id, one_of(columns.station_id, station_ids))
             .group_by(columns.station_id)
         )
         return {row[0]: row[1] for row in rows}

@@ -10,7 +10,7 @@ from sqlalchemy.orm import undefer
 
 from citrine.api.v1 import reports_pb2 as pb
 from citrine_core.db import Listed, Page, insert_or_ignore
-from citrine_core.db.one_of_keys import one_of_keys
+from citrine_core.db.one_of import one_of
 from citrine_core.errors import NotFound
 from citrine_core.resources.reports.models import ReportPart, ReportRun
 
@@ -55,7 +55,7 @@ class ReportRepository:
             .where(
                 ReportRun.tenant_id == tenant_id,
                 ReportRun.kind == kind,
-                one_of_keys((ReportRun.station_id, ReportRun.request_id), keys),
+                one_of((ReportRun.station_id, ReportRun.request_id), keys),
             )
             # Sorted, so that two cores can't deadlock.
             .order_by(ReportRun.station_id, ReportRun.request_id)
@@ -80,7 +80,7 @@ class ReportRepository:
     ) -> dict[tuple[str, int, int], ReportPart]:
         """Return those parts that are stored, without their messages, by station, request id and number."""
         rows = await self._parts(
-            tenant_id, kind, one_of_keys((ReportPart.station_id, ReportPart.request_id, ReportPart.seq_no), keys)
+            tenant_id, kind, one_of((ReportPart.station_id, ReportPart.request_id, ReportPart.seq_no), keys)
         )
         return {(row.station_id, row.request_id, row.seq_no): row for row in rows}
 
@@ -88,7 +88,7 @@ class ReportRepository:
         self, tenant_id: str, kind: int, keys: Collection[tuple[str, int, str]]
     ) -> dict[tuple[str, int, str], ReportPart]:
         """Return those parts that are stored, without their messages, by station, request id and content."""
-        condition = one_of_keys((ReportPart.station_id, ReportPart.request_id, ReportPart.content_key), keys)
+        condition = one_of((ReportPart.station_id, ReportPart.request_id, ReportPart.content_key), keys)
         rows = await self._parts(tenant_id, kind, condition)
         return {(row.station_id, row.request_id, row.content_key): row for row in rows}
 
@@ -160,7 +160,7 @@ class ReportRepository:
         columns = (ReportPart.station_id, ReportPart.kind, ReportPart.request_id)
         rows = await self._session.execute(
             select(*columns, ReportPart.seq_no)
-            .where(ReportPart.tenant_id == runs[0].tenant_id, one_of_keys(columns, found.keys()))
+            .where(ReportPart.tenant_id == runs[0].tenant_id, one_of(columns, found.keys()))
             .order_by(*columns, ReportPart.seq_no)
         )
         for station_id, kind, request_id, seq_no in rows:
@@ -193,7 +193,7 @@ class ReportRepository:
         old = (await self._session.execute(query)).all()
         for model in (ReportPart, ReportRun):
             of = (model.tenant_id, model.station_id, model.kind, model.request_id)
-            await self._session.execute(delete(model).where(one_of_keys(of, [tuple(row) for row in old])))
+            await self._session.execute(delete(model).where(one_of(of, [tuple(row) for row in old])))
         return bool(old)
 
     async def forget(self, tenant_id: str, station_id: str) -> None:

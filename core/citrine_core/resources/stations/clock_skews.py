@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine.events.v1.events_pb2 import Event, StationClockChanged
 from citrine_core.db import UnitOfWork
-from citrine_core.db.one_of_keys import one_of_keys
+from citrine_core.db.one_of import one_of
 from citrine_core.resources.stations.models import Station
 from citrine_core.rpc import to_duration
 from citrine_core.services import Services
@@ -135,7 +135,7 @@ def _skew_of(milliseconds: int | None) -> timedelta | None:
 
 
 async def _read(session: AsyncSession, keys: Iterable[StationKey], *, for_update: bool = False) -> Sequence[Any]:
-    query = select(*_KEY, _TABLE.c.clock_skew_ms, _TABLE.c.clock_is_off).where(one_of_keys(_KEY, list(keys)))
+    query = select(*_KEY, _TABLE.c.clock_skew_ms, _TABLE.c.clock_is_off).where(one_of(_KEY, list(keys)))
     if for_update:
         query = query.order_by(*_KEY).with_for_update()
     return (await (await session.connection()).execute(query)).all()

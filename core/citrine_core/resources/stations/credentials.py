@@ -38,7 +38,7 @@ class Credentials:
             columns.allow_no_password,
             columns.registration,
             columns.hardware,
-        ).where(columns.tenant_id == tenant_id, one_of(self._session, columns.station_id, station_ids))
+        ).where(columns.tenant_id == tenant_id, one_of(columns.station_id, station_ids))
         if lock:
             query = query.with_for_update(read=True, key_share=True)
         rows = await (await self._session.connection()).execute(query)

@@ -73,7 +73,7 @@ class HandshakeRefusals:
             .outerjoin(SESSIONS, session)
             .where(
                 HandshakeRefusal.tenant_id == tenant_id,
-                one_of(self._session, HandshakeRefusal.station_id, station_ids),
+                one_of(HandshakeRefusal.station_id, station_ids),
                 HandshakeRefusal.unknown_tenant_id == "",
                 or_(SESSIONS.c.open_time.is_(None), SESSIONS.c.open_time <= HandshakeRefusal.last_time),
             )

@@ -138,7 +138,7 @@ async def find_hardware(
     """Return the hardware that stations reported at their last boot, by station; only of stations that exist."""
     rows = await session.execute(
         select(_TABLE.station_id, _TABLE.hardware).where(
-            _TABLE.tenant_id == tenant_id, one_of(session, _TABLE.station_id, station_ids)
+            _TABLE.tenant_id == tenant_id, one_of(_TABLE.station_id, station_ids)
         )
     )
     return {row[0]: ChargingStation.FromString(row[1] or b"") for row in rows}
@@ -150,7 +150,7 @@ async def list_hardware(
     """Return the hardware that stations reported, by id, after a given id; of all stations if none are given."""
     query = select(_TABLE.station_id, _TABLE.hardware).where(_TABLE.tenant_id == tenant_id, _TABLE.station_id > after)
     if station_ids is not None:
-        query = query.where(one_of(session, _TABLE.station_id, station_ids))
+        query = query.where(one_of(_TABLE.station_id, station_ids))
     rows = await session.execute(query.order_by(_TABLE.station_id).limit(limit))
     return [(row[0], ChargingStation.FromString(row[1] or b"")) for row in rows]
 
@@ -161,7 +161,7 @@ async def find_boot_times(
     """Return when stations last booted, by our clock; None for stations that never did."""
     rows = await session.execute(
         select(_TABLE.station_id, _TABLE.boot_time).where(
-            _TABLE.tenant_id == tenant_id, one_of(session, _TABLE.station_id, station_ids)
+            _TABLE.tenant_id == tenant_id, one_of(_TABLE.station_id, station_ids)
         )
     )
     return {row[0]: row[1] for row in rows}

@@ -57,7 +57,7 @@ class RegistrationRepository:
                 table.hardware,
                 table.inventory_due_time,
                 asks_inventory(tenant_id),
-            ).where(table.tenant_id == tenant_id, one_of(self._session, table.station_id, station_ids))
+            ).where(table.tenant_id == tenant_id, one_of(table.station_id, station_ids))
         )
         return {station_id: Policy(*rest) for station_id, *rest in rows}
 

@@ -34,9 +34,7 @@ class StationRepository:
     async def find_all(self, tenant_id: str, station_ids: Collection[str]) -> dict[str, Station]:
         """Return the stations with these ids that exist, in one query."""
         rows = await self._session.scalars(
-            select(Station).where(
-                Station.tenant_id == tenant_id, one_of(self._session, Station.station_id, set(station_ids))
-            )
+            select(Station).where(Station.tenant_id == tenant_id, one_of(Station.station_id, set(station_ids)))
         )
         return {row.station_id: row for row in rows}
 
@@ -44,7 +42,7 @@ class StationRepository:
         """Return those of the ids that are stations of the tenant."""
         rows = await self._session.scalars(
             select(Station.station_id).where(
-                Station.tenant_id == tenant_id, one_of(self._session, Station.station_id, set(station_ids))
+                Station.tenant_id == tenant_id, one_of(Station.station_id, set(station_ids))
             )
         )
         return set(rows)

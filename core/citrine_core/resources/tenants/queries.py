@@ -23,7 +23,7 @@ async def find_holding(session: AsyncSession, tenant_ids: Collection[str]) -> se
     """Return those of the tenants that hold unknown stations."""
     rows = await (await session.connection()).execute(
         select(_TABLE.tenant_id).where(
-            one_of(session, _TABLE.tenant_id, tenant_ids), _TABLE.unknown_stations == UNKNOWN_STATIONS_HOLD
+            one_of(_TABLE.tenant_id, tenant_ids), _TABLE.unknown_stations == UNKNOWN_STATIONS_HOLD
         )
     )
     return {row.tenant_id for row in rows}

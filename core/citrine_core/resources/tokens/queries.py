@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import ScalarSelect, Select, func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from citrine_core.db.one_of_keys import one_of_keys
+from citrine_core.db.one_of import one_of
 from citrine_core.resources.tokens.models import Token
 
 __all__ = ["find_tokens", "group_of", "lock_tokens"]
@@ -28,7 +28,7 @@ async def lock_tokens(session: AsyncSession, tenant_id: str, keys: Collection[tu
     key = (_TABLE.lookup, _TABLE.type)
     await session.execute(
         select(*key)
-        .where(_TABLE.tenant_id == tenant_id, one_of_keys(key, keys))
+        .where(_TABLE.tenant_id == tenant_id, one_of(key, keys))
         # All transactions lock in the same order, so that two can't deadlock.
         .order_by(*key)
         .with_for_update(key_share=True)

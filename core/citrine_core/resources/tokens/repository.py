@@ -35,7 +35,7 @@ class TokenRepository:
             return {}
         lookups = {lookup for lookup, _ in wanted.values()}
         rows = await self._session.scalars(
-            select(Token).where(Token.tenant_id == tenant_id, one_of(self._session, Token.lookup, lookups))
+            select(Token).where(Token.tenant_id == tenant_id, one_of(Token.lookup, lookups))
         )
         found = {(row.lookup, row.type): row for row in rows}
         return {key: found[stored] for key, stored in wanted.items() if stored in found}
@@ -47,7 +47,7 @@ class TokenRepository:
             return {}
         rows = await self._session.execute(
             select(Token.lookup, Token.type).where(
-                Token.tenant_id == tenant_id, one_of(self._session, Token.lookup, set().union(*lookups.values()))
+                Token.tenant_id == tenant_id, one_of(Token.lookup, set().union(*lookups.values()))
             )
         )
         known = sorted(rows, key=lambda row: row.type)

@@ -13,7 +13,6 @@ from citrine_core.blocks.firmware_management.campaigns.models import FirmwareCam
 from citrine_core.blocks.firmware_management.models import FirmwareUpdate
 from citrine_core.blocks.firmware_management.updates import ACTIVE
 from citrine_core.db import Listed, Page, begins_with, one_of
-from citrine_core.db.one_of_keys import one_of_keys
 from citrine_core.db.upsert import insert_statement
 from citrine_core.errors import NotFound
 from citrine_core.resources.connections.queries import is_connected
@@ -76,7 +75,7 @@ class CampaignRepository:
         rows = await self._session.scalars(
             select(FirmwareCampaign).where(
                 FirmwareCampaign.tenant_id == tenant_id,
-                one_of(self._session, FirmwareCampaign.campaign_id, campaign_ids),
+                one_of(FirmwareCampaign.campaign_id, campaign_ids),
             )
         )
         return {row.campaign_id: row for row in rows}
@@ -106,7 +105,7 @@ class CampaignRepository:
         found: dict[str, dict[int, int]] = {campaign_id: {} for campaign_id in campaign_ids}
         rows = await self._session.execute(
             select(_STATIONS.c.campaign_id, _STATIONS.c.state, func.count())
-            .where(_STATIONS.c.tenant_id == tenant_id, one_of(self._session, _STATIONS.c.campaign_id, campaign_ids))
+            .where(_STATIONS.c.tenant_id == tenant_id, one_of(_STATIONS.c.campaign_id, campaign_ids))
             .group_by(_STATIONS.c.campaign_id, _STATIONS.c.state)
         )
         for campaign_id, state, count in rows:
@@ -119,7 +118,7 @@ class CampaignRepository:
             select(_STATIONS.c.campaign_id, func.count())
             .where(
                 _STATIONS.c.tenant_id == tenant_id,
-                one_of(self._session, _STATIONS.c.campaign_id, campaign_ids),
+                one_of(_STATIONS.c.campaign_id, campaign_ids),
                 _STATIONS.c.state == _PENDING,
                 ~is_connected(_STATIONS.c.tenant_id, _STATIONS.c.station_id),
             )
@@ -185,7 +184,7 @@ class CampaignRepository:
         row = FirmwareCampaignStation
         rows = await self._session.scalars(
             select(row)
-            .where(row.tenant_id == tenant_id, one_of_keys((row.campaign_id, row.station_id), keys))
+            .where(row.tenant_id == tenant_id, one_of((row.campaign_id, row.station_id), keys))
             .order_by(row.campaign_id, row.station_id)
             .with_for_update()
         )

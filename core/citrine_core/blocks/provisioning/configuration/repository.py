@@ -47,8 +47,8 @@ class ActualRepository:
                 ReportedVariable.station_id, *_COLUMNS, ReportedVariable.value, ReportedVariable.characteristics
             ).where(
                 ReportedVariable.tenant_id == tenant_id,
-                one_of(self._session, ReportedVariable.station_id, station_ids),
-                one_of(self._session, func.lower(ReportedVariable.component), names),
+                one_of(ReportedVariable.station_id, station_ids),
+                one_of(func.lower(ReportedVariable.component), names),
             )
         )
         for station_id, *key, value, characteristics in rows:

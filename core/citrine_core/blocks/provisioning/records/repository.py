@@ -32,7 +32,7 @@ class ResetRepository:
             update(Reset)
             .where(
                 Reset.tenant_id == tenant_id,
-                one_of(self._session, Reset.station_id, station_ids),
+                one_of(Reset.station_id, station_ids),
                 Reset.evse_id == 0,
                 Reset.boot_time.is_(None),
                 Reset.status.in_((RESET_STATUS_ENUM_ACCEPTED, RESET_STATUS_ENUM_SCHEDULED)),

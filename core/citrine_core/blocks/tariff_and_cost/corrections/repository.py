@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from citrine_core.blocks.tariff_and_cost.corrections.models import CostCorrection
 from citrine_core.db import Listed, Page
 from citrine_core.db.bulk import BulkInsert
-from citrine_core.db.one_of_keys import one_of_keys
+from citrine_core.db.one_of import one_of
 from citrine_core.errors import NotFound
 
 __all__ = ["CorrectionRepository", "CorrectionRow"]
@@ -61,7 +61,7 @@ class CorrectionRepository:
         columns = _CORRECTIONS.c
         rows = await self._session.execute(
             select(*_COLUMNS)
-            .where(columns.tenant_id == tenant_id, one_of_keys((columns.station_id, columns.transaction_id), keys))
+            .where(columns.tenant_id == tenant_id, one_of((columns.station_id, columns.transaction_id), keys))
             .order_by(columns.number)
         )
         return {(row.station_id, row.transaction_id): CorrectionRow(*row) for row in rows}
@@ -73,7 +73,7 @@ class CorrectionRepository:
         columns = _CORRECTIONS.c
         names = (columns.station_id, columns.transaction_id, columns.number)
         rows = await self._session.execute(
-            select(*names, columns.breakdown).where(columns.tenant_id == tenant_id, one_of_keys(names, keys))
+            select(*names, columns.breakdown).where(columns.tenant_id == tenant_id, one_of(names, keys))
         )
         return {(row[0], row[1], row[2]): row[3] for row in rows}
 

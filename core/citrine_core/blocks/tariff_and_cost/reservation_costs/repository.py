@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine_core.blocks.tariff_and_cost.models import ReservationCost
 from citrine_core.db import Listed, Page
-from citrine_core.db.one_of_keys import one_of_keys
+from citrine_core.db.one_of import one_of
 from citrine_core.errors import NotFound
 from citrine_core.resources.tokens import lookups_of
 
@@ -30,9 +30,7 @@ class ReservationCostRepository:
         """Return the costs of reservations by station and id, whenever they were accepted."""
         table = ReservationCost
         rows = await self._session.scalars(
-            select(table).where(
-                table.tenant_id == tenant_id, one_of_keys((table.station_id, table.reservation_id), keys)
-            )
+            select(table).where(table.tenant_id == tenant_id, one_of((table.station_id, table.reservation_id), keys))
         )
         return {(row.station_id, row.reservation_id, row.start_time): row for row in rows}
 

@@ -18,7 +18,7 @@ from citrine_core.blocks.tariff_and_cost.models import CostSettings, TariffAssig
 from citrine_core.blocks.transactions.queries import store_total_cost
 from citrine_core.db import Listed, Page, upsert
 from citrine_core.db.bulk import BulkInsert, BulkUpdate
-from citrine_core.db.one_of_keys import one_of_keys
+from citrine_core.db.one_of import one_of
 from citrine_core.resources.connections.queries import connected_stations
 
 __all__ = ["CostRepository", "CostRow", "DueCost", "TenantCosts", "TransactionKey"]
@@ -150,7 +150,7 @@ class CostRepository:
         columns = [_COSTS.c[name] for name in CostRow._fields]
         rows = await self._session.execute(
             select(*columns).where(
-                _COSTS.c.tenant_id == tenant_id, one_of_keys((_COSTS.c.station_id, _COSTS.c.transaction_id), keys)
+                _COSTS.c.tenant_id == tenant_id, one_of((_COSTS.c.station_id, _COSTS.c.transaction_id), keys)
             )
         )
         return {(row.station_id, row.transaction_id): CostRow(*row) for row in rows}
@@ -205,7 +205,7 @@ class CostRepository:
         if not keys:
             return []
         running = _COSTS.c.state == cost_pb.COST_STATE_RUNNING
-        claimed = one_of_keys([_COSTS.c[name] for name in _KEY], keys)
+        claimed = one_of([_COSTS.c[name] for name in _KEY], keys)
         await self._session.execute(update(_COSTS).where(claimed, running).values(next_time=now + later))
         await self._session.execute(update(_COSTS).where(claimed, ~running).values(next_time=None))
         here = await connected_stations(self._session, [key[:2] for key in keys])

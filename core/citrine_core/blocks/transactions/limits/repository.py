@@ -12,7 +12,6 @@ from citrine_core.blocks.transactions.limits.models import TransactionLimit
 from citrine_core.blocks.transactions.models import Transaction
 from citrine_core.db import Listed, Page, database_of, insert_or_ignore, one_of, upsert
 from citrine_core.db.bulk import BulkUpdate
-from citrine_core.db.one_of_keys import one_of_keys
 from citrine_core.resources.tokens import type_of
 
 __all__ = ["KEY", "OF_TOKEN", "UNSTOPPED", "LimitRepository", "TokenId", "TransactionKey", "new_row"]
@@ -88,7 +87,7 @@ class LimitRepository:
             return {}
         columns = (_LIMITS.c.station_id, _LIMITS.c.transaction_id)
         rows = await self._session.execute(
-            select(_LIMITS).where(_LIMITS.c.tenant_id == tenant_id, one_of_keys(columns, keys))
+            select(_LIMITS).where(_LIMITS.c.tenant_id == tenant_id, one_of(columns, keys))
         )
         return {(row.station_id, row.transaction_id): row for row in rows}
 
@@ -149,7 +148,7 @@ class LimitRepository:
         rows = await self._session.execute(
             select(columns.station_id, columns.transaction_id, columns.id_token_lookup, columns.id_token_type).where(
                 columns.tenant_id == tenant_id,
-                one_of(self._session, columns.id_token_lookup, {lookup for lookup, _ in tokens}),
+                one_of(columns.id_token_lookup, {lookup for lookup, _ in tokens}),
                 Transaction.is_open(),
             )
         )
@@ -159,9 +158,7 @@ class LimitRepository:
         """Make those transactions due that must stop because of their tokens; return whether there is any."""
         changed = await self._session.execute(
             update(_LIMITS)
-            .where(
-                _LIMITS.c.tenant_id == tenant_id, one_of_keys((_LIMITS.c.station_id, _LIMITS.c.transaction_id), keys)
-            )
+            .where(_LIMITS.c.tenant_id == tenant_id, one_of((_LIMITS.c.station_id, _LIMITS.c.transaction_id), keys))
             .where(_LIMITS.c.state.in_(UNSTOPPED), _LIMITS.c.reason.in_(OF_TOKEN))
             .values(due_time=now)
             .returning(_LIMITS.c.station_id)
@@ -182,7 +179,7 @@ class LimitRepository:
                 *(columns.id_token_lookup, columns.id_token_type),
             ).where(
                 columns.tenant_id == tenant_id,
-                one_of(self._session, columns.id_token_lookup, {lookup for lookup, _ in since}),
+                one_of(columns.id_token_lookup, {lookup for lookup, _ in since}),
                 columns.sequence >= min(since.values()),
             )
         )

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from citrine_core.blocks.transactions.models import Transaction, TransactionEvent
 from citrine_core.blocks.transactions.settlement.models import SettlementAction
 from citrine_core.db import Listed, LockedQuery, Page, database_of
-from citrine_core.db.one_of_keys import one_of_keys, one_of_packed, pack
+from citrine_core.db.one_of import one_of, one_of_packed, pack
 
 __all__ = ["EVSEProof", "SettlementRepository"]
 
@@ -118,7 +118,7 @@ class SettlementRepository:
         columns = _TRANSACTIONS.c
         await self._session.execute(
             update(_TRANSACTIONS)
-            .where(columns.tenant_id == tenant_id, one_of_keys((columns.station_id, columns.transaction_id), keys))
+            .where(columns.tenant_id == tenant_id, one_of((columns.station_id, columns.transaction_id), keys))
             .values(over_time=now, settle_due_time=due_time)
         )
 

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from citrine.api.v1 import transaction_limits_pb2 as pb
 from citrine_core.blocks.transactions.limits.throttling.models import TransactionThrottle
 from citrine_core.db import database_of, upsert
-from citrine_core.db.one_of_keys import one_of_keys
+from citrine_core.db.one_of import one_of
 
 __all__ = ["ThrottleRepository"]
 
@@ -30,9 +30,7 @@ class ThrottleRepository:
         if not keys:
             return {}
         columns = (_TABLE.c.station_id, _TABLE.c.transaction_id)
-        rows = await self._session.execute(
-            select(_TABLE).where(_TABLE.c.tenant_id == tenant_id, one_of_keys(columns, keys))
-        )
+        rows = await self._session.execute(select(_TABLE).where(_TABLE.c.tenant_id == tenant_id, one_of(columns, keys)))
         return {(row.station_id, row.transaction_id): row for row in rows}
 
     async def find(self, tenant_id: str, key: tuple[str, str]) -> Row[Any] | None:
@@ -77,7 +75,7 @@ class ThrottleRepository:
         values = {"attempts": 0, "due_time": now, "problem": "", "update_time": now}
         changed = await self._session.execute(
             update(_TABLE)
-            .where(_TABLE.c.tenant_id == tenant_id, one_of_keys(columns, keys))
+            .where(_TABLE.c.tenant_id == tenant_id, one_of(columns, keys))
             .where(_TABLE.c.state != pb.THROTTLE_STATE_RELEASING)
             .values(state=int(pb.THROTTLE_STATE_RELEASING), **values)
             .returning(_TABLE.c.station_id)
