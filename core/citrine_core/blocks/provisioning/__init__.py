@@ -23,7 +23,7 @@ __all__ = [
 
 def block(services: Services) -> Block:
     """Return the block, put together."""
-    # Imported here: they use blocks that ask this one's tables, by its module `queries`.
+    # Imported here, because these modules use blocks that import this package for its `queries`.
     from citrine_core.blocks.provisioning.boots import BootHandlers
     from citrine_core.blocks.provisioning.configuration import (
         ConfigurationHandlers,

@@ -1,4 +1,4 @@
-"""What stations tell us at their boot, and the time that we tell them."""
+"""Handlers of BootNotification and Heartbeat."""
 
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
@@ -24,7 +24,7 @@ _PENDING = ocpp.REGISTRATION_STATUS_ENUM_PENDING
 
 
 class BootHandlers:
-    """What stations tell us at their boot (functional block B)."""
+    """Handles BootNotification and Heartbeat of stations (functional block B)."""
 
     def __init__(self, services: Services, wake: Callable[[], None] = lambda: None) -> None:
         self._clock = services.clock
@@ -35,7 +35,7 @@ class BootHandlers:
     async def boot_notifications(
         self, work: UnitOfWork, calls: Sequence[Call[ocpp.BootNotificationRequest]]
     ) -> Sequence[ocpp.BootNotificationResponse]:
-        """Register stations as their boot policy says (B01, B02, B03)."""
+        """Register stations according to their boot policy (B01, B02, B03)."""
         tenant_id = calls[0].tenant_id
         now = self._clock()
         registrations = RegistrationRepository(work.session)
@@ -57,7 +57,7 @@ class BootHandlers:
         restarted = {boot.station_id for boot in boots if boot.restarted}
         await record_boots(work, tenant_id, restarted, now)
         await note_boots(work, tenant_id, {station_id: _firmware(known[station_id]) for station_id in restarted})
-        # Some stations never end what was under way when they lost their power.
+        # Some stations never end transactions that a loss of power interrupted.
         accepted = {station_id for station_id, answer in decisions.items() if answer.status == _ACCEPTED}
         back = restarted | {station_id for station_id, policy in policies.items() if policy.registration == _PENDING}
         await TransactionRepository(work.session).mark_open_as_orphaned(tenant_id, accepted & back, now)
@@ -66,7 +66,7 @@ class BootHandlers:
 
     @handles(HeartbeatRequest, at_once=True)
     def heartbeat(self, call: Call[HeartbeatRequest]) -> HeartbeatResponse:
-        """Tell a station the time (G02)."""
+        """Answer with the current time (G02)."""
         answer = HeartbeatResponse()
         answer.current_time.FromDatetime(self._clock())
         return answer
@@ -74,7 +74,7 @@ class BootHandlers:
     def _answer(
         self, policy: Policy | None, registration: Registration | None, now: datetime
     ) -> ocpp.BootNotificationResponse:
-        # A station that was removed while its websocket was open is not welcome any more.
+        # A station that was removed while its websocket was open is rejected.
         status = registration.status if registration is not None else ocpp.REGISTRATION_STATUS_ENUM_REJECTED
         interval = policy.boot_interval if policy is not None else None
         if interval is None and registration is not None and status == _ACCEPTED:
@@ -93,13 +93,13 @@ def _boot(call: Call[ocpp.BootNotificationRequest], policy: Policy) -> Boot:
         policy.boot_policy,
         policy.configuration_id,
         call.message.charging_station,
-        # Asked for by TriggerMessage (F06), it does not say that the station restarted.
+        # A BootNotification that TriggerMessage requested (F06) does not mean that the station restarted.
         restarted=call.message.reason != ocpp.BOOT_REASON_ENUM_TRIGGERED,
     )
 
 
 def _firmware(call: Call[ocpp.BootNotificationRequest]) -> tuple[str, datetime]:
-    """Return which firmware a station booted with, and when."""
+    """Return the firmware version that a station booted with, and when it booted."""
     return call.message.charging_station.firmware_version, call.receive_time
 
 
@@ -119,7 +119,7 @@ def _boot_row(
 
 
 def _is_another(before: bytes | None, now: ocpp.ChargingStation) -> bool:
-    """Return whether a station may have another device model than at its boot before (B07.FR.14)."""
+    """Return whether the device model of a station may have changed since its previous boot (B07.FR.14)."""
     if before is None:
         return True
     known = ocpp.ChargingStation.FromString(before)

@@ -1,4 +1,4 @@
-"""What stations tell us of their device model."""
+"""Handlers of the answers of stations to GetVariables and SetVariables."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -15,7 +15,7 @@ __all__ = ["ProvisioningHandlers"]
 
 
 class ProvisioningHandlers:
-    """What stations tell us about themselves (functional block B)."""
+    """Handles answers of stations about variables (functional block B)."""
 
     def __init__(self, services: Services) -> None:
         self._clock = services.clock
@@ -24,7 +24,7 @@ class ProvisioningHandlers:
     async def variables_read(
         self, work: UnitOfWork, answered: Answered[ocpp.GetVariablesRequest, ocpp.GetVariablesResponse]
     ) -> None:
-        """Store the values that a station told (B06.FR.10)."""
+        """Store the values that a station reported (B06.FR.10)."""
         values = {
             key_of(result.component, result.variable, result.attribute_type): result.attribute_value
             for result in answered.response.get_variable_result
@@ -36,7 +36,7 @@ class ProvisioningHandlers:
     async def variables_set(
         self, work: UnitOfWork, answered: Answered[ocpp.SetVariablesRequest, ocpp.SetVariablesResponse]
     ) -> None:
-        """Store the values that a station took (B05.FR.10), and settle which password counts (A01)."""
+        """Store the values that a station accepted (B05.FR.10), and decide which password is valid (A01)."""
         asked = {
             key_of(data.component, data.variable, data.attribute_type).folded(): data.attribute_value
             for data in answered.request.set_variable_data
@@ -71,8 +71,8 @@ async def _settle_password(
 ) -> None:
     registrations = RegistrationRepository(work.session)
     if status == ocpp.SET_VARIABLE_STATUS_ENUM_ACCEPTED:
-        # A01.FR.03: from now on only the new password counts.
+        # A01.FR.03: from now on only the new password is valid.
         await registrations.promote_next_password(answered.tenant_id, answered.station_id)
     elif status != ocpp.SET_VARIABLE_STATUS_ENUM_REBOOT_REQUIRED:
-        # A01.FR.04: the old password stays. Until a required reboot both count.
+        # A01.FR.04: the old password remains valid. Until a required reboot both are valid.
         await registrations.drop_next_password(answered.tenant_id, answered.station_id)

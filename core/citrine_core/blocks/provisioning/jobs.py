@@ -1,4 +1,4 @@
-"""What the core does about stations by itself: forgets those that nobody accepts, asks new ones for their inventory."""
+"""Jobs of block B: removal of held stations that nobody accepts, and requests for the inventory of new stations."""
 
 import asyncio
 import logging
@@ -20,24 +20,24 @@ __all__ = ["HeldStations", "Inventories"]
 logger = logging.getLogger(__name__)
 
 INTERVAL = timedelta(hours=1)
-"""Time from one look for such stations to the next."""
+"""Interval between checks for such stations."""
 
 RETENTION = timedelta(days=7)
-"""How long a station is held that does not connect."""
+"""How long a station that does not connect is held."""
 
 MAX_ROWS = 100
-"""Stations that are removed in one transaction at most."""
+"""Most stations removed in one transaction."""
 
 
 class HeldStations:
-    """Stations that are held until an operator accepts them; several cores may look after them."""
+    """Removes held stations that no operator accepted; several cores may run it at the same time."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
         self.job = Job("stations that are held", INTERVAL, self.run)
 
     async def run(self) -> None:
-        """Remove those that were not heard of for a week: the places are few, and anybody can take them."""
+        """Remove held stations that were not seen for a week: anybody can occupy the few places for them."""
         since = self._services.clock() - RETENTION
         while True:
             async with self._services.unit_of_work() as work:
@@ -54,13 +54,13 @@ class HeldStations:
 
 
 INVENTORY_INTERVAL = timedelta(seconds=5)
-"""Time from one look for stations to ask for their inventory to the next."""
+"""Interval between checks for stations whose inventory is due."""
 
 INVENTORIES = 20
-"""Stations that one core asks at a time: a fleet that boots at once sends a few inventories after the other."""
+"""Most stations that one core asks at a time, so that a fleet that boots at once sends its inventories gradually."""
 
 INVENTORY_RETRY = timedelta(minutes=5)
-"""After this a station is asked again that did not answer, or could not send a report just then (B07.FR.13)."""
+"""Time until the retry, if a station did not answer or could not send a report at that time (B07.FR.13)."""
 
 INVENTORY_ATTEMPTS = 3
 
@@ -68,7 +68,7 @@ WHO = "inventory"
 
 
 class Inventories:
-    """Asks stations that are new, or booted with other firmware, for their full inventory; several cores may do so."""
+    """Requests the full inventory of new stations and of those with other firmware; several cores may do so."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
@@ -76,7 +76,7 @@ class Inventories:
         self.job = Job("inventories of new stations", INVENTORY_INTERVAL, self.run)
 
     async def run(self) -> None:
-        """Ask all that are due."""
+        """Request all inventories that are due."""
         while due := await self._claim():
             async with asyncio.TaskGroup() as tasks:
                 for tenant_id, station_id in due:
@@ -85,7 +85,7 @@ class Inventories:
     async def _claim(self) -> list[tuple[str, str]]:
         now = self._services.clock()
         async with self._services.unit_of_work(read_only=True) as work:
-            # Looked for before it is a writer's turn: mostly there is none.
+            # The query runs before the write transaction begins, because usually no inventory is due.
             due = await RegistrationRepository(work.session).due_inventories(now, INVENTORIES)
         if not due:
             return []

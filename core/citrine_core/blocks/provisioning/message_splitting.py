@@ -1,7 +1,7 @@
-"""Requests with more than a station takes in one message: sent in several, each of them a command.
+"""Splits requests that exceed a station's limits for one message into several messages, each of them a command.
 
-How much it takes is in its device model: ItemsPerMessage and BytesPerMessage of DeviceDataCtrlr or MonitoringCtrlr, by
-action. Where that is not known and much is asked for, the station is asked for it first.
+The limits are in the station's device model: ItemsPerMessage and BytesPerMessage of DeviceDataCtrlr or
+MonitoringCtrlr, by action. If they are not known and a request has many items, the station is asked for them first.
 """
 
 import logging
@@ -36,20 +36,20 @@ logger = logging.getLogger(__name__)
 M = TypeVar("M", bound=Message)
 
 FEW = 4
-"""Items that any station takes in one message. For more, an unknown limit is asked for."""
+"""Items that every station accepts in one message. For more, unknown limits are requested first."""
 
 MESSAGE_ID = 36
-"""Characters of our message ids, which count with the frame."""
+"""Characters of our message ids, which are a part of the frame."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Splitting:
-    """How the messages of an action are split."""
+    """How to split the messages of an action."""
 
     field: str
-    """Its items can be sent in several messages."""
+    """Repeated field whose items can be sent in several messages."""
     controller: str
-    """Component whose variables say how much the station takes."""
+    """Component whose variables are the limits."""
     instance: str
     """Instance of these variables."""
 
@@ -69,11 +69,11 @@ _SPLITTINGS: Mapping[type[Message], _Splitting] = {
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much a station takes in one message of an action. None: not known."""
+    """The limits of a station for one message of an action. None: not known."""
 
     items: int | None = None
     size: int | None = None
-    """Bytes of the whole frame."""
+    """Most bytes of the whole frame."""
 
 
 class PieceSender:
@@ -92,8 +92,8 @@ class PieceSender:
     ) -> list[tuple[Command, Any]]:
         """Send a message in pieces, one after the other, and return each command with its answer.
 
-        An answer is None where the command waits for an offline station. If a piece fails, those after it are not
-        sent; what the station answered to those before is stored.
+        An answer is None if the command waits for an offline station. If a piece fails, later pieces are not sent; the
+        answers to earlier pieces are stored.
 
         Raises:
             CoreError: As CommandTarget in the contract says.
@@ -102,10 +102,10 @@ class PieceSender:
         return [await self._services.commands.send(who, target, piece, context=context) for piece in pieces]
 
     async def pieces(self, who: Caller, target: CommandTarget, message: M) -> list[M]:
-        """Return the messages that say together what a message says, each as short as its station wants it.
+        """Split a message into messages within the limits of its station.
 
         Raises:
-            InvalidArgument: When it can't be encoded.
+            InvalidArgument: When the message can't be encoded.
         """
         splitting = _SPLITTINGS[type(message)]
         count = len(getattr(message, splitting.field))
@@ -132,7 +132,7 @@ class PieceSender:
         return Limits(_number(found.get("itemspermessage")), _number(found.get("bytespermessage")))
 
     async def _ask(self, who: Caller, target: CommandTarget, splitting: _Splitting) -> None:
-        """Have the station tell its limits; the answer is stored like any other."""
+        """Request the limits from the station; the answer is stored like any other."""
         now = CommandTarget()
         now.CopyFrom(target)
         now.when_online = False
@@ -147,14 +147,14 @@ class PieceSender:
         try:
             await self._services.commands.send(who, now, ocpp.GetVariablesRequest(get_variable_data=data))
         except CoreError as error:
-            # Then it is tried in one message.
+            # Without limits, the request is sent in one message.
             logger.info("a station did not tell its limits", extra={"problem": str(error)})
 
 
 def split(message: M, limits: Limits) -> list[M]:
-    """Return messages that say together what a message says, with its items in order.
+    """Split a message into messages within limits; the order of its items is preserved.
 
-    An item that is too large by itself is sent nevertheless: the station shall judge.
+    An item that is too large by itself is sent nevertheless, and the station decides.
 
     Raises:
         CodecError: When the message has no OCPP spelling.
@@ -175,7 +175,7 @@ def split(message: M, limits: Limits) -> list[M]:
 
 
 def merged(answers: Sequence[Any], field: str) -> Any:
-    """Return answers put together by a repeated field; None where one is missing."""
+    """Return one answer with the items of a repeated field of all answers; None if an answer is missing."""
     if any(answer is None for answer in answers):
         return None
     whole = type(answers[0])()
@@ -186,9 +186,10 @@ def merged(answers: Sequence[Any], field: str) -> Any:
 
 
 def outcome(answers: Sequence[ocpp.GetReportResponse | None]) -> ocpp.GetReportResponse | None:
-    """Return the one answer that several answers to GetReport make; None where one is missing.
+    """Combine several answers to GetReport into one; return None if an answer is missing.
 
-    It is a refusal where one is, else Accepted where a report will come, else EmptyResultSet (B08.FR.15).
+    The result is a refusal if any answer is one, else Accepted if any report will follow, else EmptyResultSet
+    (B08.FR.15).
     """
     given = [answer for answer in answers if answer is not None]
     if len(given) < len(answers):
@@ -217,7 +218,7 @@ def _groups(message: Message, rest: Message, field: str, limits: Limits) -> Iter
 
 
 def _sizes(rest: Message, field: str, items: Sequence[Any]) -> tuple[int, list[int]]:
-    """Return the bytes of a frame around the items, and those of each item."""
+    """Return the bytes of a frame without the items, and the bytes of each item."""
     name = rest.DESCRIPTOR.fields_by_name[field].json_name
     around, sizes = 0, []
     for item in items:

@@ -11,9 +11,9 @@ __all__ = ["ReportedVariable"]
 
 
 class ReportedVariable(Model):
-    """One attribute of one variable of a station's device model, as the station told it.
+    """One attribute of one variable of a station's device model, as the station reported it.
 
-    Keys have no NULLs: an instance that is not said is "", an EVSE or connector that is not said is -1.
+    Keys have no NULLs: an absent instance is "", an absent EVSE or connector is -1.
     """
 
     __tablename__ = "variables"
@@ -27,12 +27,12 @@ class ReportedVariable(Model):
     attribute: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
     """citrine.ocpp.v2.AttributeEnum"""
     component: Mapped[str] = mapped_column(String(50))
-    """As the station spells it, and so the following."""
+    """In the spelling of the station, as are the following columns."""
     component_instance: Mapped[str] = mapped_column(String(50))
     variable: Mapped[str] = mapped_column(String(50))
     variable_instance: Mapped[str] = mapped_column(String(50))
     value: Mapped[str | None] = mapped_column(String(2500))
-    """None: not known, or not to be known because it is write only."""
+    """None: not known, or not stored because the attribute is write-only."""
     mutability: Mapped[int | None] = mapped_column(Integer)
     """citrine.ocpp.v2.MutabilityEnum. None: never reported."""
     persistent: Mapped[bool | None]

@@ -1,4 +1,4 @@
-"""What other packages may ask about the device models of stations."""
+"""Queries about the device models of stations for other packages."""
 
 from collections import defaultdict
 from collections.abc import Collection, Sequence
@@ -52,7 +52,7 @@ async def find_connector_types(
 
 
 async def find_currencies(session: AsyncSession, tenant_id: str, station_ids: Collection[str]) -> dict[str, str]:
-    """Return the currencies that stations reckon in, in upper case, of those that name one."""
+    """Return the currencies of stations, in upper case; stations without one are omitted."""
     rows = await session.execute(
         select(_TABLE.station_id, _TABLE.value).where(
             _TABLE.tenant_id == tenant_id,
@@ -68,7 +68,7 @@ async def find_currencies(session: AsyncSession, tenant_id: str, station_ids: Co
 async def find_evse_powers(
     session: AsyncSession, tenant_id: str, station_ids: Collection[str]
 ) -> dict[tuple[str, int], float]:
-    """Return what EVSEs can give in W, by station and EVSE: maxLimit of EVSE.Power, of those that have it."""
+    """Return the maximum power of EVSEs in W, by station and EVSE: maxLimit of EVSE.Power, where reported."""
     rows = await session.execute(
         select(_TABLE.station_id, _TABLE.evse_id, _TABLE.characteristics).where(
             _TABLE.tenant_id == tenant_id,
@@ -91,11 +91,11 @@ async def find_evse_powers(
 async def find_available(
     session: AsyncSession, tenant_id: str, station_ids: Collection[str], controllers: Collection[tuple[str, str]]
 ) -> set[str]:
-    """Return those of the stations of which any of some controllers says that it is available.
+    """Return those of the stations that report any of the controllers as available.
 
     Args:
-        session: Of the database.
-        tenant_id: Of the stations.
+        session: The session of the database.
+        tenant_id: Tenant of the stations.
         station_ids: The stations.
         controllers: Component and instance of its variable Available, both in lower case. An empty instance: any.
     """

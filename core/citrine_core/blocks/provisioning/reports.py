@@ -1,4 +1,4 @@
-"""Reports of the device model: asked for by GetBaseReport and GetReport, and sent in parts by NotifyReport."""
+"""Reports of the device model: requested by GetBaseReport and GetReport, and received in parts by NotifyReport."""
 
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Any
@@ -31,7 +31,7 @@ __all__ = ["ReportHandlers"]
 
 
 OnArrived = Callable[[UnitOfWork, str, Collection[tuple[str, int]]], Awaitable[None]]
-"""Is told of stations of a tenant and the request ids of their reports whose last part arrived."""
+"""Called with a tenant and pairs of station and request id, when the last parts of these reports have arrived."""
 
 
 async def _nobody_waits(work: UnitOfWork, tenant_id: str, reports: Collection[tuple[str, int]]) -> None:
@@ -39,7 +39,7 @@ async def _nobody_waits(work: UnitOfWork, tenant_id: str, reports: Collection[tu
 
 
 class ReportHandlers:
-    """What stations tell of their device model in reports (B07, B08)."""
+    """Handles reports of stations about their device model (B07, B08)."""
 
     def __init__(self, services: Services, arrived: OnArrived = _nobody_waits) -> None:
         self._clock = services.clock
@@ -49,7 +49,7 @@ class ReportHandlers:
     async def notify_reports(
         self, work: UnitOfWork, calls: Sequence[Call[ocpp.NotifyReportRequest]]
     ) -> Sequence[ocpp.NotifyReportResponse]:
-        """Store parts of reports, asked for or not, in any order. One that comes again has no effect."""
+        """Store parts of reports, requested or not, in any order. A part that is resent has no effect."""
         now = self._clock()
         fresh = await store_parts(work, REPORT_KIND_DEVICE_MODEL, [_part(call) for call in calls])
         rows: list[dict[str, Any]] = []
@@ -76,7 +76,7 @@ class ReportHandlers:
         full = answered.request.report_base == ocpp.REPORT_BASE_ENUM_FULL_INVENTORY
         await _answered(work, answered, is_whole=full)
         if full and answered.response.status != GENERIC_DEVICE_MODEL_STATUS_ENUM_REJECTED:
-            # One that can't just now (B07.FR.13) is asked again.
+            # A station that can't send a report at this time (B07.FR.13) is asked again.
             await RegistrationRepository(work.session).inventory_settled(answered.tenant_id, answered.station_id)
 
     @handles_answer(ocpp.GetReportResponse)
@@ -88,14 +88,14 @@ class ReportHandlers:
 
     @handles_failure(ocpp.GetBaseReportRequest)
     async def base_report_failed(self, work: UnitOfWork, failed: Failed[ocpp.GetBaseReportRequest]) -> None:
-        """Expect no report that could not be asked for."""
+        """Expect no report, as the request failed."""
         await report_failed(work, failed, REPORT_KIND_DEVICE_MODEL, failed.request.request_id)
         if failed.for_good:
             await RegistrationRepository(work.session).inventory_settled(failed.tenant_id, failed.station_id)
 
     @handles_failure(ocpp.GetReportRequest)
     async def report_failed(self, work: UnitOfWork, failed: Failed[ocpp.GetReportRequest]) -> None:
-        """Expect no report that could not be asked for."""
+        """Expect no report, as the request failed."""
         await report_failed(work, failed, REPORT_KIND_DEVICE_MODEL, failed.request.request_id)
 
 
@@ -112,14 +112,15 @@ async def _answered(work: UnitOfWork, answered: Answered[Any, Any], *, is_whole:
         is_whole=is_whole,
     )
     if run is not None:
-        # Some stations send their report before they answer.
+        # Some stations send the report before they answer the request.
         await _forget_unreported(work, run)
 
 
 async def _forget_unreported(work: UnitOfWork, run: ReportRun) -> None:
-    """Forget what a station has no more, once its full inventory is here without a gap (B07.FR.08).
+    """Remove variables that a station no longer has, after its full inventory arrived without a gap (B07.FR.08).
 
-    What was heard of since the inventory was asked for stays, and so does a variable of which it tells an attribute.
+    Variables that were reported since the inventory was requested are preserved, and so is a variable of which the
+    inventory contains any attribute.
     """
     if not run.is_whole or run.state != REPORT_STATE_COMPLETE:
         return
@@ -127,7 +128,7 @@ async def _forget_unreported(work: UnitOfWork, run: ReportRun) -> None:
     older = await variables.find_older(run.tenant_id, run.station_id, run.create_time)
     if not older:
         return
-    # Not by time alone: the clocks of two cores may differ by more than a report takes.
+    # The times alone are not sufficient: the clocks of two cores may differ by more than a report takes.
     reported = {
         (key.name_key, key.evse_id, key.connector_id)
         for message in await ReportRepository(work.session).messages_of(run)
@@ -152,7 +153,7 @@ def _part(call: Call[ocpp.NotifyReportRequest]) -> Part:
 
 
 def _masked(message: ocpp.NotifyReportRequest) -> ocpp.NotifyReportRequest:
-    """Return the part without the values that nobody may see; a station should not have sent them."""
+    """Return the part without secret values, which a station should not have sent."""
     secret = [position for position, data in enumerate(message.report_data) if _reveals_secret(data)]
     if not secret:
         return message

@@ -20,7 +20,7 @@ __all__ = [
 
 
 class VariableKey(NamedTuple):
-    """What names an attribute of a variable within a station's device model."""
+    """Identifies an attribute of a variable within a station's device model."""
 
     component: str
     component_instance: str
@@ -32,11 +32,11 @@ class VariableKey(NamedTuple):
 
     @property
     def name_key(self) -> str:
-        """The names as one text that is the same for all spellings."""
+        """The names as one normalised text, which is the same for all spellings."""
         return name_key(self.component, self.component_instance, self.variable, self.variable_instance)
 
     def folded(self) -> "VariableKey":
-        """Return the key that is the same for all spellings: OCPP's identifiers know no case."""
+        """Return the normalised key, which is the same for all spellings: OCPP's identifiers ignore case."""
         return VariableKey._make(part.casefold() if isinstance(part, str) else part for part in self)
 
 
@@ -69,14 +69,14 @@ _PUT_UNDESCRIBED = BulkUpsert(_TABLE, _COLUMNS, _KEY, tuple(name for name in _OV
 
 
 class VariableRepository:
-    """Device models of stations."""
+    """Reads and writes the device models of stations within one unit of work."""
 
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
 
     async def put_reported(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Store rows of `variables`, of one key the last. Characteristics that are None leave those that are known."""
-        # In one order everywhere, so that two cores never wait for each other's rows.
+        """Store rows of `variables`; the last row of each key wins. Characteristics that are None change nothing."""
+        # All writers use the same order, so that two cores can't deadlock.
         last = {tuple(row[name] for name in _KEY): row for row in rows}
         whole: list[tuple[Any, ...]] = []
         undescribed: list[tuple[Any, ...]] = []
@@ -89,7 +89,7 @@ class VariableRepository:
     async def put_values(
         self, tenant_id: str, station_id: str, values: Mapping[VariableKey, str | None], now: datetime
     ) -> None:
-        """Store values, and leave what else is known of the variables."""
+        """Store values, and preserve the other columns of the variables."""
         base = {"tenant_id": tenant_id, "station_id": station_id, "update_time": now, **dict.fromkeys(_DESCRIPTION)}
         rows = [{**base, **key._asdict(), "name_key": key.name_key, "value": value} for key, value in values.items()]
         await upsert(self._session, _TABLE, rows, _KEY, preserve=(*_DESCRIPTION, *_SPELLING))
@@ -97,7 +97,7 @@ class VariableRepository:
     async def find_known(
         self, tenant_id: str, station_id: str, keys: Collection[VariableKey]
     ) -> dict[VariableKey, tuple[VariableKey, int | None]]:
-        """Return, by folded key, how the station itself spells these variables, and their mutability."""
+        """Return, by folded key, the station's own spelling of these variables, and their mutability."""
         columns = (*_ORDER, ReportedVariable.mutability)
         names = {key.component.lower() for key in keys}
         rows = await self._session.execute(
@@ -113,7 +113,7 @@ class VariableRepository:
     async def find_instances(
         self, tenant_id: str, station_id: str, component: str, variables: Collection[str], instance: str
     ) -> dict[str, str]:
-        """Return the actual values that are known of variables of one instance, by name in lower case."""
+        """Return the known actual values of variables with one instance, by name in lower case."""
         rows = await self._session.execute(
             select(func.lower(ReportedVariable.variable), ReportedVariable.value).where(
                 ReportedVariable.tenant_id == tenant_id,
@@ -127,7 +127,7 @@ class VariableRepository:
         return {name: value for name, value in rows if value is not None}
 
     async def find_older(self, tenant_id: str, station_id: str, time: datetime) -> Sequence[tuple[str, int, int]]:
-        """Return the variables of a station of which nothing was heard since a time: name_key, EVSE and connector."""
+        """Return the variables of a station that were not reported since a time: name_key, EVSE and connector."""
         row = ReportedVariable
         found = await self._session.execute(
             select(row.name_key, row.evse_id, row.connector_id)
@@ -137,7 +137,7 @@ class VariableRepository:
         return [(name, evse_id, connector_id) for name, evse_id, connector_id in found]
 
     async def remove(self, tenant_id: str, station_id: str, variables: Collection[tuple[str, int, int]]) -> None:
-        """Forget variables of a station, each with all its attributes."""
+        """Remove variables of a station, each with all its attributes."""
         if variables:
             row = ReportedVariable
             await self._session.execute(
@@ -151,9 +151,9 @@ class VariableRepository:
     async def list(
         self, tenant_id: str, page: Page, station_id: str, *, component: str = "", variable: str = ""
     ) -> Listed[ReportedVariable]:
-        """Return a station's device model by component, EVSE, connector, variable and attribute.
+        """Return a station's device model, ordered by component, EVSE, connector, variable and attribute.
 
-        Only of a component and a variable where these are not empty, whatever the case.
+        A component and a variable that are not empty restrict the result; their case is ignored.
         """
         query = select(ReportedVariable).where(
             ReportedVariable.tenant_id == tenant_id, ReportedVariable.station_id == station_id

@@ -94,7 +94,7 @@ class ProvisioningServicer(provisioning_pb2_grpc.ProvisioningServiceServicer):
         sent: list[tuple[Command, ocpp.GetReportResponse | None]] = []
         request_ids: list[int] = []
         for piece in await self._pieces.pieces(who, target, request.request):
-            # Each is a report of its own: parts of two under one id could not be told apart.
+            # Each piece gets a request id of its own, as parts of two reports with one id are indistinguishable.
             piece.request_id = 0 if request_ids else request.request.request_id
             sent.append(await self._reports.send(who, target, piece, REPORT_KIND_DEVICE_MODEL, context=context))
             request_ids.append(piece.request_id)
@@ -149,7 +149,7 @@ def _require_station(station_id: str) -> None:
 
 
 def variable_to_proto(row: ReportedVariable) -> pb.Variable:
-    """Return what the API shows of a variable."""
+    """Return a variable as the API shows it."""
     component = Component(name=row.component, instance=row.component_instance or None)
     if row.evse_id >= 0:
         component.evse.CopyFrom(EVSE(id=row.evse_id, connector_id=row.connector_id if row.connector_id >= 0 else None))

@@ -1,4 +1,4 @@
-"""From what stations say of their device model to the rows that hold it."""
+"""Translation of the variables that stations report to rows of `variables`."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -22,7 +22,7 @@ __all__ = ["check_no_repetition", "key_of", "reported_rows", "storable"]
 
 
 def key_of(component: Component, variable: Variable, attribute: AttributeEnum.ValueType) -> VariableKey:
-    """Return the key of an attribute; one that is not named is Actual."""
+    """Return the key of an attribute; without a type it is Actual."""
     evse = component.evse
     has_evse = component.HasField("evse")
     return VariableKey(
@@ -40,7 +40,7 @@ def check_no_repetition(request: SetVariablesRequest) -> None:
     """Refuse a request that sets one attribute twice (B05.FR.13).
 
     Raises:
-        InvalidArgument: When it does, whatever the spelling.
+        InvalidArgument: When an attribute occurs twice, in any spelling.
     """
     seen: set[VariableKey] = set()
     for position, data in enumerate(request.set_variable_data):
@@ -51,7 +51,7 @@ def check_no_repetition(request: SetVariablesRequest) -> None:
 
 
 def storable(variable: str, value: str | None, mutability: int | None) -> str | None:
-    """Return the value, or None where it is a secret."""
+    """Return the value to store: None if it is a secret."""
     if mutability == MUTABILITY_ENUM_WRITE_ONLY or variable.lower() in SECRET_VARIABLES:
         return None
     return value
@@ -79,7 +79,7 @@ def reported_rows(call: Call[NotifyReportRequest], now: datetime) -> Iterator[di
                 "variable_instance": key.variable_instance,
                 "attribute": attribute.type or ATTRIBUTE_ENUM_ACTUAL,
                 "value": storable(key.variable, value, attribute.mutability),
-                # What is not said has the default of VariableAttributeType.
+                # An absent field has the default of VariableAttributeType.
                 "mutability": attribute.mutability or MUTABILITY_ENUM_READ_WRITE,
                 "persistent": attribute.persistent,
                 "constant": attribute.constant,
