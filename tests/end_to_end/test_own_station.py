@@ -254,7 +254,7 @@ async def test_a_step_that_is_not_reached_in_time_fails_and_says_what_was_last(r
 
 
 async def test_a_watch_may_end_after_a_while(running: Deployment) -> None:
-    watch = await command(running, "--tenant", "default", "station", "watch", "CS-1", "--timeout", "0.5s")
+    watch = await command(running, "--tenant", "default", "station", "watch", "CS-1", "--timeout", "5s")
     await watch.wait_for("is not registered")
 
     assert await watch.end() == (0, "")

@@ -38,7 +38,8 @@ COMMANDS: Mapping[str, Noun] = {
     "completion": _command("commands.completion", "Print the script by which a shell completes commands, and ids."),
     "call": _command("commands.call", "Send an action to a station and print its answer, in OCPP's spelling."),
     "events": _command(
-        "commands.events", "Print events until Ctrl-C, each with its token; lost connections are opened again."
+        "commands.events",
+        "Print events until Ctrl-C, each with its position in brackets; lost connections are opened again.",
     ),
     "messages": _command(
         "commands.events",
