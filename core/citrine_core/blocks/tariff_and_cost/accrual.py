@@ -1,10 +1,10 @@
-"""How a transaction comes to its cost: its time and energy, cut where another price begins.
+"""The accrual of a transaction: its time and energy, divided into periods with the same prices.
 
-A pure fold, without clocks and databases: the same moments under the same rules make the same accrual, whether they
-came one by one or all at once. All numbers are whole: time in microseconds, energy in mWh.
+It is a pure fold, without clocks and databases: the same moments under the same rules yield the same accrual, whether
+they arrive one by one or all at once. All numbers are whole: time in microseconds, energy in mWh.
 
-When a price applies (docs/adr/0011): energy always, once somebody was authorised; time, fees and the minimum from the
-authorisation on; idle time once charging happened. Who charges without a token is authorised by charging.
+When a price applies (docs/adr/0011): for energy always, if somebody was authorised; for time, fees and the minimum
+from the authorisation on; for idle time after charging has happened. Charging without a token counts as authorisation.
 """
 
 from collections.abc import Iterable, Sequence
@@ -29,34 +29,34 @@ _IDLE = int(pb.TARIFF_DIMENSION_IDLE_TIME)
 _FLAT = int(pb.TARIFF_DIMENSION_FLAT)
 
 LONGEST = 100 * 86_400_000_000
-"""Microseconds. A longer time between two readings is no time at all, but a clock that was wrong and was set."""
+"""Microseconds. A longer time between two readings does not count as time: a wrong clock was corrected."""
 
 MOST_PERIODS = 200
-"""A vehicle that starts and stops all the time must not have us store all of it: then times of the same prices are
-taken together, though others lie between."""
+"""Most periods of an accrual. A vehicle that starts and stops all the time must not fill the database: above this
+number, times with the same prices are merged, even if others lie between them."""
 
 NONE = -1
-"""Stands for the element where no price applies."""
+"""Index in place of an element, if no price applies."""
 
 IDLE, WAITING, CHARGING = 0, 1, 2
-"""What a vehicle does: takes no power and asks for none; would take power, as far as we know; takes power, as its
-station says. Accruals of earlier versions know the first two only, as false and true."""
+"""The mode of a vehicle: it takes no power and requests none; it would take power, as far as we know; it takes power,
+as its station reports. Accruals of earlier versions have only the first two, as false and true."""
 
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """What became known of a transaction at one time."""
+    """The facts about a transaction that became known at one time."""
 
     time: int
     """Microseconds since 1970."""
     charging: bool | None = None
-    """True: from then on the vehicle takes power or would. False: it is idle. None: as before."""
+    """True: from then on the vehicle takes power or would. False: it is idle. None: no change."""
     readings: Sequence[tuple[int, int]] = ()
-    """Times and the energy in mWh since the transaction began, by time."""
+    """Pairs of time and energy in mWh since the transaction began, ordered by time."""
     current_ma: int | None = None
     """Current summed over the phases. None: not measured."""
     known_at: int = 0
-    """What time it was when that became known, where it had been queued. 0: the same."""
+    """When the facts became known, if their message had been queued. 0: at `time`."""
     authorized: bool | None = None
     """True: somebody may charge from now on. False: somebody presented a token and was refused. None: neither."""
     offered: bool = True
@@ -64,7 +64,7 @@ class Moment:
 
     @property
     def mode(self) -> int | None:
-        """What the vehicle does from then on. None: as before."""
+        """The mode of the vehicle from then on. None: no change."""
         if self.charging is None:
             return None
         return (CHARGING if self.offered else WAITING) if self.charging else IDLE
@@ -72,15 +72,15 @@ class Moment:
 
 @dataclass(slots=True)
 class Period:
-    """A time in which the same prices applied."""
+    """A span of time in which the same prices applied."""
 
     start: int
     end: int
     charging: bool
     energy: int
-    """Place of the element whose price of energy applies; NONE: it costs nothing."""
+    """Index of the element whose price of energy applies. NONE: energy costs nothing."""
     time: int
-    """The same for charging or idle time."""
+    """The same for the price of charging or idle time."""
     mwh: int = 0
     length: int = 0
     """Microseconds."""
@@ -88,45 +88,45 @@ class Period:
 
 @dataclass(slots=True)
 class Accrual:
-    """What a transaction has taken so far. Its fields are stored."""
+    """The time and energy of a transaction so far. Its fields are stored."""
 
     start: int
     at: int
-    """Settled up to here: the time of the last reading of the register, or the start."""
+    """The time up to which it is settled: that of the last reading of the register, or the start."""
     mwh: int = 0
-    """Energy up to there."""
+    """Energy up to that time."""
     charging: int = WAITING
-    """What the vehicle does from there on. A station that says nothing of it charges."""
+    """Mode of the vehicle from that time on. If a station reports none, the vehicle counts as charging."""
     changes: list[tuple[int, int]] = field(default_factory=list)
-    """Times behind `at` from which on it does something else: to be settled once the energy is known."""
+    """Times after `at` at which the mode changes, not settled until the energy is known."""
     seen: int = 0
-    """The latest time heard of."""
+    """The latest time that was reported."""
     known_at: int = 0
-    """What time it was at the last message that had been queued. 0: there was none."""
+    """`known_at` of the last message that had been queued. 0: there was none."""
     current_ma: int | None = None
     charged: int = 0
-    """Since the authorisation."""
+    """Charging time since the authorisation."""
     idled: int = 0
-    """Since charging stopped."""
+    """Idle time since charging stopped."""
     has_charged: bool = False
-    """Charging happened before `at`: its station said so, or energy was taken."""
+    """Whether charging happened before `at`: the station reported it, or energy was taken."""
     authorized: int | None = None
-    """Since when somebody may charge. None: nobody may, and nothing is to be paid."""
+    """Since when somebody is authorised. None: nobody is, and nothing must be paid."""
     by_token: bool = False
-    """A token was accepted, or what stands for one. False: that it charges is what speaks for `authorized`."""
+    """Whether a token, or an equivalent, was accepted. False: `authorized` was inferred from charging."""
     refused: bool = False
-    """A token was refused, and none accepted: charging speaks for nobody any more."""
+    """Whether a token was refused and none accepted: charging then implies no authorisation."""
     reserved: tuple[int, int] | None = None
-    """From when to when the EVSE was reserved. None: it was not, or that costs nothing."""
+    """Start and end of the reservation of the EVSE. None: there was none, or it costs nothing."""
     flat: int = NONE
-    """Place of the element whose fee applies."""
+    """Index of the element whose fee applies."""
     periods: list[Period] = field(default_factory=list)
 
     def add_moment(self, rules: Rules, moment: Moment) -> None:
-        """Take in what became known next.
+        """Add the next moment.
 
-        A reading that is not behind what is settled, as from a clock that was set back, counts at once: no energy is
-        lost, and none is counted twice.
+        A reading that is not after the settled time, for example from a clock that was set back, counts at once: all
+        energy is counted, and exactly once.
         """
         for time, mwh in moment.readings:
             self._settle(rules, max(time, self.at), mwh)
@@ -142,17 +142,17 @@ class Accrual:
         self.known_at = max(self.known_at, moment.known_at)
 
     def moment_after(self, elapsed: timedelta) -> int:
-        """Return what time it is for the transaction, by the clock that it is billed by.
+        """Return the current time of the transaction, by the clock by which it is billed.
 
-        Whoever is shown the cost while it runs, driver or operator, is shown it up to this moment.
+        The running cost, as drivers and operators see it, is the cost up to this time.
 
         Args:
-            elapsed: Since something was heard of it.
+            elapsed: Time since the last report about the transaction.
         """
         return max(self.seen, self.known_at) + max(elapsed, timedelta(0)) // timedelta(microseconds=1)
 
     def until(self, rules: Rules, time: int) -> "Accrual":
-        """Return what it is at a time, if nothing but time passed since it was last heard of."""
+        """Return the accrual at a later time, if only time passed since the last report."""
         if time <= self.at:
             return self
         # Only the last period still changes.
@@ -161,8 +161,8 @@ class Accrual:
         return copy
 
     def dump(self) -> bytes:
-        """Return it as it is stored."""
-        # By name, so that what is added later has its default in what was stored before.
+        """Return the stored form of the accrual."""
+        # Fields are stored by name, so that fields that are added later get their defaults.
         values = {name: getattr(self, name) for name in _STORED}
         values["periods"] = [
             (one.start, one.end, one.charging, one.energy, one.time, one.mwh, one.length) for one in self.periods
@@ -171,10 +171,10 @@ class Accrual:
 
     @classmethod
     def load(cls, content: bytes) -> "Accrual":
-        """Return what was stored."""
+        """Return the accrual of a stored form."""
         values = orjson.loads(content)
         if "authorized" not in values:
-            # Before authorisations were known, all counted from the beginning, and idle time at once.
+            # Earlier versions had no authorisation: everything counted from the beginning, and idle time at once.
             values |= {"authorized": values["start"], "by_token": True, "has_charged": True}
         values["changes"] = [(time, int(mode)) for time, mode in values["changes"]]
         values["charging"] = int(values["charging"])
@@ -184,41 +184,41 @@ class Accrual:
         return cls(**values)
 
     def begin(self, rules: Rules, moment: Moment) -> None:
-        """Have the first moment say whether somebody may charge from the beginning."""
+        """Determine from the first moment whether somebody is authorised from the beginning."""
         if moment.authorized is None and moment.mode in (None, CHARGING):
             self._authorize(rules, moment.time)
 
     def _present(self, rules: Rules, time: int, accepted: bool) -> None:
-        """Take in what was said of a token. The first that is accepted counts."""
+        """Record that a token was accepted or refused. The first accepted token counts."""
         if self.by_token:
             return
         if not accepted or self.refused:
-            # What was taken until now was taken by somebody who was refused.
+            # The time so far belongs to somebody who was refused.
             self._forget_time()
             self.periods = [replace(one, energy=NONE) for one in self.periods]
-        # Whoever charged before, and was not refused, had been authorised before, in whatever way.
+        # A driver who charged before, and was not refused, had been authorised before in some way.
         if accepted and (self.authorized is None or not self._charges_already()):
             self._forget_time()
             self._authorize(rules, time)
         self.by_token, self.refused = accepted, not accepted
 
     def _reckon_with(self, rules: Rules, time: int, mode: int) -> None:
-        """Have what the vehicle does say whether somebody may charge, as long as no token does."""
+        """Infer the authorisation from the mode of the vehicle, until a token decides on it."""
         if self.by_token or self.refused:
             return
         if mode == CHARGING and self.authorized is None:
             self._authorize(rules, time)
         elif mode != CHARGING and self.authorized is not None and not self._charges_already():
-            # That it charged was no more than an assumption.
+            # Charging was only an assumption.
             self._forget_time()
 
     def _authorize(self, rules: Rules, time: int) -> None:
         self.authorized = time
-        # Fees go by what holds when somebody is authorised.
+        # The element that applies at the authorisation determines the fee.
         self.flat = _applies(rules, time, Situation(), _FLAT)
 
     def _forget_time(self) -> None:
-        """Take the authorisation back, and what was to be paid for time under it."""
+        """Revoke the authorisation, and discard the time that was to be paid under it."""
         self.authorized, self.flat = None, NONE
         self.charged = self.idled = 0
         self.periods = [replace(one, time=NONE) for one in self.periods]
@@ -238,13 +238,14 @@ class Accrual:
     def _switch(self, mode: int) -> None:
         self.charging = mode
         self.idled = 0
-        # However short: its station said that it charged.
+        # The station reported charging, however short it was.
         self.has_charged = self.has_charged or mode == CHARGING
 
     def _settle(self, rules: Rules, end: int, mwh: int) -> None:
-        """Bring it to a time at which the energy is known.
+        """Settle the accrual up to a time at which the energy is known.
 
-        What was taken in between is spread evenly over the time of charging, or over all of it if there is none.
+        The energy since the last reading is spread evenly over the charging time, or over the whole time if there is no
+        charging time.
         """
         if end - self.at > LONGEST:
             self._set_clock(end)
@@ -253,7 +254,7 @@ class Accrual:
         weight = sum(stop - start for start, stop, mode in spans if mode)
         everywhere = weight == 0
         consumed = mwh - self.mwh
-        # Where its station says when it charged, energy tells nothing more of that.
+        # If the station reported when the vehicle charged, energy proves nothing more.
         proves_charging = consumed > 0 and all(mode != CHARGING for _, _, mode in spans)
         flow = EnergyFlow(self.mwh, consumed, end - self.at if everywhere else weight)
         for place, (start, stop, mode) in enumerate(spans):
@@ -265,7 +266,7 @@ class Accrual:
         rest = mwh - flow.now
         self.at, self.mwh = end, mwh
         if rest:
-            # A reading of no duration, or what does not divide evenly.
+            # The rest is of a reading without duration, or of a division with a remainder.
             if self.charging and rest > 0:
                 self._charge(rules, end)
             self._add(rules, end, end, rest, self._situation(end, mwh, Fraction(0)))
@@ -275,13 +276,13 @@ class Accrual:
         self.changes = [one for one in self.changes if one[0] > end]
 
     def _charge(self, rules: Rules, time: int) -> None:
-        """Note that charging happens from a time on, which speaks for an authorisation where no token was presented."""
+        """Record charging from a time on, which implies an authorisation if no token was presented."""
         self.has_charged = True
         if self.authorized is None and not self.refused:
             self._authorize(rules, time)
 
     def _set_clock(self, time: int) -> None:
-        """Go on at a time without any having passed."""
+        """Continue at another time, without counting the time between."""
         for _, mode in self.changes:
             self._switch(mode)
         self.changes = []
@@ -291,7 +292,7 @@ class Accrual:
         self.at = time
 
     def _pass(self, rules: Rules, time: int, end: int, flow: EnergyFlow) -> None:
-        """Add a time in which it charges throughout, or not at all."""
+        """Add a span of time in which the mode does not change."""
         while time < end:
             stop = min(end, rules.at(time)[0], *self._thresholds(rules, time, flow))
             situation = self._situation(time, flow.now, flow.power)
@@ -304,7 +305,7 @@ class Accrual:
             time = stop
 
     def _counts(self, time: int) -> bool:
-        """Return whether time is to be paid for: after the authorisation, and idle time after charging."""
+        """Return whether time must be paid: after the authorisation, and for idle time also after charging."""
         return self.authorized is not None and time >= self.authorized and bool(self.charging or self.has_charged)
 
     def _thresholds(self, rules: Rules, time: int, flow: EnergyFlow) -> Iterable[int]:
@@ -341,7 +342,7 @@ class Accrual:
         last.mwh += mwh
 
     def _earlier(self, kind: tuple[bool, int, int]) -> Period | None:
-        """Take a period of the same prices out, where there are too many to begin another."""
+        """Remove and return a period with the same prices, if there are too many periods to begin another."""
         if len(self.periods) < MOST_PERIODS:
             return None
         places = range(len(self.periods) - 1, -1, -1)
@@ -349,14 +350,14 @@ class Accrual:
             at for at in places if (self.periods[at].charging, self.periods[at].energy, self.periods[at].time) == kind
         )
         place = next(found, None)
-        # A copy: others may hold the same period.
+        # It returns a copy, because other accruals may share the period.
         return None if place is None else replace(self.periods.pop(place))
 
 
 _period_values = attrgetter(*(one.name for one in fields(Period)))
 
 _STORED = tuple(one.name for one in fields(Accrual) if one.name != "periods")
-"""Fields that are stored as they are."""
+"""Fields that are stored without translation."""
 
 
 def _applies(rules: Rules, time: int, situation: Situation, dimension: int) -> int:
@@ -369,18 +370,18 @@ def _applies(rules: Rules, time: int, situation: Situation, dimension: int) -> i
 
 
 def accrue(rules: Rules, moments: Iterable[Moment], accrual: Accrual | None = None) -> Accrual | None:
-    """Return what moments of a transaction make, one after the other; None where there are none.
+    """Return the accrual of a transaction after some moments; None if there are none.
 
     Args:
-        rules: Of its tariff.
-        moments: What became known, in the order of the transaction's messages.
-        accrual: What those before made. None: these are the first.
+        rules: The rules of its tariff.
+        moments: The moments, in the order of the transaction's messages.
+        accrual: The accrual of the moments before. None: these are the first.
     """
     return in_one_go(accrue_in_steps(rules, moments, accrual))
 
 
 def accrue_in_steps(rules: Rules, moments: Iterable[Moment], accrual: Accrual | None = None) -> Steps[Accrual | None]:
-    """Return the same in small steps."""
+    """Do the same as `accrue` in small steps."""
     for moment in moments:
         if accrual is None:
             accrual = Accrual(moment.time, moment.time, seen=moment.time)

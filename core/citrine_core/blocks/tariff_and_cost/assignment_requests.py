@@ -1,4 +1,4 @@
-"""What operators may ask for when they assign a tariff."""
+"""Checks of the requests of operators to assign a tariff."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -15,10 +15,10 @@ __all__ = ["assignment_row", "check_assignment", "check_currency"]
 
 
 def check_assignment(wanted: pb.TariffAssignment, now: datetime) -> None:
-    """Refuse an assignment that can never be right.
+    """Refuse an invalid assignment.
 
     Raises:
-        InvalidArgument: With the path of the first such field.
+        InvalidArgument: When a field is invalid; with the path of the first such field.
     """
     required("assignment.tariff_id", wanted.tariff_id)
     if wanted.evse_id < 0 or (wanted.evse_id and not wanted.station_id):
@@ -36,10 +36,10 @@ def check_assignment(wanted: pb.TariffAssignment, now: datetime) -> None:
 
 
 async def check_currency(work: UnitOfWork, tenant_id: str, station_id: str, currency: str) -> None:
-    """Refuse a tariff for a station that reckons in another currency, as far as its device model says.
+    """Refuse a tariff for a station whose device model has another currency.
 
     Raises:
-        FailedPrecondition: When it does.
+        FailedPrecondition: When the currencies differ.
     """
     found = (await find_currencies(work.session, tenant_id, [station_id])).get(station_id)
     if found is not None and found != currency:
@@ -49,7 +49,7 @@ async def check_currency(work: UnitOfWork, tenant_id: str, station_id: str, curr
 
 
 def assignment_row(tenant_id: str, wanted: pb.TariffAssignment, now: datetime) -> dict[str, Any]:
-    """Return an assignment to store."""
+    """Return the row of an assignment."""
     return {
         "tenant_id": tenant_id,
         "assignment_id": new_id(),

@@ -1,4 +1,4 @@
-"""Which tariff applies to whom, where and when."""
+"""Selection of the tariff that applies to a transaction, by station, token and time."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,12 +12,12 @@ from citrine_core.resources.tokens import TokenRepository, lookup_of, type_of
 __all__ = ["Subject", "find_tariffs"]
 
 LONGEST_OUTAGE = timedelta(days=30)
-"""A transaction that says it began longer before it was heard of has a wrong clock."""
+"""Longest plausible time from the start of a transaction to its first report; above it, the clock was wrong."""
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """Somebody who charges, or is about to."""
+    """A transaction, or a request to start one, for which a tariff is looked up."""
 
     station_id: str
     evse_id: int | None
@@ -26,17 +26,17 @@ class Subject:
     start: datetime | None
     """When it began, by the clock of the station. None: not known."""
     heard: datetime
-    """When it was heard of first, by the clock of the core."""
+    """When it was first reported, by the clock of the core."""
 
     @property
     def key(self) -> str:
-        """What its tariff depends on, as text."""
+        """The properties that determine its tariff, as text."""
         start = self.start.isoformat() if self.start is not None else ""
         return f"{start}|{self.evse_id or 0}|{self.kind}|{self.lookup}"
 
     @property
     def lookup(self) -> str:
-        """What is the same for all spellings of the token."""
+        """The normalised spelling of the token."""
         return lookup_of(self.id_token or "", self.id_token_type or "")
 
     @property
@@ -46,18 +46,18 @@ class Subject:
 
     @property
     def begins(self) -> datetime:
-        """The time whose prices apply. A station without its time does not choose prices of the past or future."""
+        """The time whose prices apply. A wrong clock of a station must not select prices of the past or future."""
         start = self.start
         return start if start is not None and self.heard - LONGEST_OUTAGE <= start <= self.heard else self.heard
 
 
 async def find_tariffs(work: UnitOfWork, tenant_id: str, subjects: Sequence[Subject]) -> list[VersionKey | None]:
-    """Return the tariff of each, in the version that was current when it began; None where none applies.
+    """Return the tariff of each subject, in the version that was current when it began; None if none applies.
 
-    The assignments are those that held when each was heard of first, so that it may be asked again, once more is known
-    of a subject, and what was assigned in between changes nothing.
+    The assignments in force when a subject was first reported decide. Therefore the lookup may be repeated when more is
+    known about a subject, and later assignments change nothing.
 
-    Takes three statements, however many they are.
+    It executes three statements for any number of subjects.
     """
     if not subjects:
         return []
@@ -106,7 +106,7 @@ def _choose(
 
 
 def _is_in_force(row: Any, time: datetime) -> bool:
-    """Return whether an assignment held at a time. Whoever had begun when it was made did not agree to it."""
+    """Return whether an assignment was in force at a time. It does not apply to transactions that began before it."""
     return (
         row.create_time <= time
         and (row.from_time is None or row.from_time <= time)
@@ -125,7 +125,7 @@ def _fits(row: Any, subject: Subject, group: str) -> bool:
 
 
 def _version_at(versions: Sequence[Any], time: datetime) -> Any:
-    """Return the version that was current at a time; before the first there was, the first."""
+    """Return the version that was current at a time; before the first version, the first."""
     older = [one for one in versions if one.create_time <= time]
     if older:
         return max(older, key=lambda one: one.version)

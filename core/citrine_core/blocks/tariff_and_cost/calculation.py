@@ -1,14 +1,14 @@
-"""What an accrual costs: quantities times prices, steps, VAT, minimum and maximum, and one rounding at the end.
+"""The cost of an accrual: quantities times prices, steps, VAT, minimum and maximum, and one rounding at the end.
 
 Rules of rounding:
 
-* Energy is whole mWh, time whole microseconds; where a step is set, what is billed is rounded up to whole steps,
-  once for the energy of a transaction and once for the charging or idle time that was paid last, by the step of
-  the price that applied last, as OCPI's CDRs have it.
+* Energy is in whole mWh, time in whole microseconds. If a step is set, the billed quantity is rounded up to whole
+  steps: once for the energy of a transaction, and once for the charging or idle time that was billed last, by the
+  step of the price that applied last, as in OCPI's CDRs.
 * Prices times quantities are exact fractions, with tax and without. A line shows them to six places.
 * The totals before and after tax are each rounded once, half up, to the minor unit of the currency.
-* Minimum and maximum hold for both totals. Where only one of the two is given, the other total goes with it.
-* Taxes of a line are exact, too. Those of the minimum and maximum are split like those of the other lines.
+* Minimum and maximum apply to both totals. If only one of the two is given, the other total is adjusted with it.
+* Taxes of a line are exact, too. Those of the minimum and maximum are divided like those of the other lines.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -41,10 +41,10 @@ _IDLE = int(pb.TARIFF_DIMENSION_IDLE_TIME)
 _FLAT = int(pb.TARIFF_DIMENSION_FLAT)
 
 _UNITS = {_ENERGY: 1_000_000, _CHARGING: 3_600_000_000, _IDLE: 3_600_000_000, _FLAT: 1}
-"""What prices are for: mWh in a kWh, microseconds in an hour, one fee."""
+"""Quantity per price: mWh in a kWh, microseconds in an hour, one fee."""
 
 _COMMON = 3_600_000_000
-"""All of them divide it."""
+"""A common multiple of all units."""
 
 _KINDS = {
     _ENERGY: pb.CostLine.KIND_ENERGY,
@@ -58,7 +58,7 @@ _KINDS_OF_RESERVATIONS = {
 }
 
 _PLACES = 6
-"""Of quantities and of the amounts of lines."""
+"""Decimal places of quantities and of the amounts of lines."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ class _Line:
 
 
 def total_of(rules: Rules, accrual: Accrual | None, reserved: Reserved | None = None) -> tuple[Decimal, Decimal]:
-    """Return what it costs before and after tax."""
+    """Return the total cost before and after tax."""
     is_plain = rules.has_whole_taxes and not rules.gross and not rules.has_limits
     if not is_plain or reserved is not None or (accrual is not None and accrual.reserved):
         lines = _lines(rules, accrual, reserved)
@@ -94,7 +94,7 @@ def total_of(rules: Rules, accrual: Accrual | None, reserved: Reserved | None = 
 
 
 def _sums(rules: Rules, quantities: Mapping[tuple[int, int], int]) -> tuple[Fraction, Fraction]:
-    """Return the same in whole numbers, for the many tariffs that have no more to them, at a fraction of the time."""
+    """Return the sums before and after tax, computed in whole numbers: much faster, and sufficient for most tariffs."""
     before = after = 0
     for (kind, element), quantity in quantities.items():
         component = rules.elements[element].components[kind]
@@ -105,7 +105,7 @@ def _sums(rules: Rules, quantities: Mapping[tuple[int, int], int]) -> tuple[Frac
 
 
 def cost_of(rules: Rules, accrual: Accrual | None, reserved: Reserved | None = None) -> pb.Cost:
-    """Return what it costs, line by line and period by period. None for an accrual: nobody charged."""
+    """Return the cost by lines and periods. If the accrual is None, nobody charged."""
     before, after = total_of(rules, accrual, reserved)
     periods = accrual.periods if accrual is not None else []
     lines = _lines(rules, accrual, reserved)
@@ -127,7 +127,7 @@ def cost_of(rules: Rules, accrual: Accrual | None, reserved: Reserved | None = N
 
 
 def _quantities(rules: Rules, accrual: Accrual | None) -> dict[tuple[int, int], int]:
-    """Return what is billed, by dimension and element."""
+    """Return the billed quantities, by dimension and element."""
     quantities: dict[tuple[int, int], int] = {}
     if accrual is not None and accrual.authorized is not None:
         if accrual.flat != NONE:
@@ -145,7 +145,7 @@ def _lines(rules: Rules, accrual: Accrual | None, reserved: Reserved | None) -> 
         reserved = Reserved(to_time(start), to_time(end))
     if reserved is not None:
         lines[:0] = _of_reservation(rules, reserved)
-    # Limits are those of transactions, which begin with the authorisation.
+    # Minimum and maximum are those of transactions, which begin with the authorisation.
     if accrual is None or accrual.authorized is None:
         return lines
     has_energy = any(one.mwh > 0 for one in accrual.periods)
@@ -165,7 +165,7 @@ def _billed(period: Period) -> Iterator[tuple[int, int, int]]:
 
 
 def _round_to_steps(rules: Rules, quantities: dict[tuple[int, int], int], periods: list[Period]) -> None:
-    """Add what is missing to whole steps, to what was paid last."""
+    """Round up to whole steps, by an addition to the quantity that was billed last."""
     if not rules.has_steps:
         return
     for kinds in ((_ENERGY,), (_CHARGING, _IDLE)):
@@ -182,7 +182,7 @@ def _round_to_steps(rules: Rules, quantities: dict[tuple[int, int], int], period
             continue
         step = rules.elements[last[1]].components[last[0]].step
         if step:
-            # A later time of one kind has no step of its own where the other kind follows it.
+            # Time of one kind is not rounded if time of the other kind follows it.
             quantities[last] += -sum(quantity for (kind, _), quantity in quantities.items() if kind == last[0]) % step
 
 
@@ -196,10 +196,10 @@ def _priced(rules: Rules, kind: pb.CostLine.Kind.ValueType, dimension: int, elem
 
 
 def _of_reservation(rules: Rules, reserved: Reserved) -> Iterator[_Line]:
-    """Yield what a reservation costs, by what holds when it is made.
+    """Yield the lines of a reservation, by the elements that apply when it is made.
 
-    One that expired costs what elements for expired ones say, and what those for all reservations say of the rest; one
-    that was cancelled what elements for cancelled ones say.
+    For an expired reservation, elements for expired ones apply, and elements for all reservations apply to the
+    dimensions that those do not price. For a cancelled one, elements for cancelled ones apply.
     """
     used, expired = pb.RESERVATION_RESTRICTION_RESERVATION, pb.RESERVATION_RESTRICTION_RESERVATION_EXPIRES
     restrictions: tuple[int, ...] = (expired, used) if reserved.expired else (used,)
@@ -251,9 +251,9 @@ def _within_limits(
     net, gross = limits
     if net is not None and gross is not None:
         return choose(before, net), choose(after, gross)
-    # Nothing tells the tax of nothing: it is that of the first price.
+    # Without any amount there is no tax rate, so that of the first price is used.
     first = next(iter(rules.elements[0].components.values()))
-    # As it is of sums that cancel each other.
+    # Amounts of different signs may cancel each other, and are not plain.
     is_plain = all(one >= 0 for one in amounts) or all(one <= 0 for one in amounts)
     factor = after / before if before and is_plain else first.tax_factor
     if net is not None and choose(before, net) != before:

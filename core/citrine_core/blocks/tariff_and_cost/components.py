@@ -1,4 +1,4 @@
-"""A price, as the engine takes it."""
+"""A price in the form that the engine computes with."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -18,21 +18,21 @@ class Component:
     """A price."""
 
     price: Fraction
-    """Of one kWh, one hour, or once."""
+    """Price per kWh, per hour, or once."""
     taxes: Sequence[Tax]
-    """The lowest stacks first."""
+    """The taxes, the lowest stacks first."""
     step: int
-    """In mWh or microseconds. 0: as measured."""
+    """Step in mWh or microseconds. 0: quantities are billed as measured."""
     text: pb.PriceComponent
     millionths: int = field(init=False)
-    """The price in whole numbers."""
+    """The price in millionths, a whole number."""
     tax: int = field(init=False)
-    """What a hundred thousand without tax are with tax. 0: that is no whole number."""
+    """A hundred thousand plus its tax. 0: that is no whole number."""
     tax_factor: Fraction = field(init=False)
-    """What a price without tax is multiplied with to have it with tax."""
+    """Factor from a price without tax to the price with tax."""
 
     def __post_init__(self) -> None:
-        """Have whole numbers, which are added up faster than fractions."""
+        """Compute the whole numbers, which add faster than fractions."""
         object.__setattr__(self, "millionths", int(self.price * PRICE_SCALE))
         factor = factor_of(self.taxes)
         scaled = factor * TAX_SCALE

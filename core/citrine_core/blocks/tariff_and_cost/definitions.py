@@ -1,4 +1,4 @@
-"""What operators may write into a tariff."""
+"""Checks of the tariffs that operators define."""
 
 import re
 from collections.abc import Collection
@@ -24,14 +24,14 @@ _TARIFF_ID = re.compile(r"[!-~]{1,36}")
 _SHORTEST, _LONGEST = timedelta(seconds=10), timedelta(days=1)
 
 _TEXTS = 10
-"""Texts of a tariff at most, as OCPP 2.1 has them."""
+"""Most texts of a tariff, as in OCPP 2.1."""
 
 
 def check_tariff(tariff: pb.Tariff) -> Rules:
-    """Return what a tariff of a request says.
+    """Check the tariff of a request, and return its rules.
 
     Raises:
-        InvalidArgument: With the path of the first field that can't be right.
+        InvalidArgument: When a field is invalid; with the path of the first such field.
     """
     check_pattern("tariff.tariff_id", tariff.tariff_id, _TARIFF_ID, "1 to 36 printable ASCII characters without blanks")
     check_length("tariff.description", tariff.description, 255)
@@ -55,7 +55,7 @@ def check_tariff(tariff: pb.Tariff) -> Rules:
 
 
 def _check_stacks(path: str, component: pb.PriceComponent) -> None:
-    """Refuse a tax on taxes where there is none to be on. Not so where tariffs are read: some are stored already."""
+    """Refuse a tax on taxes without a lower tax. Only new tariffs are checked, because some are already stored."""
     stacks = {one.stack for one in component.taxes}
     for place, one in enumerate(component.taxes):
         if one.stack and one.stack - 1 not in stacks:
@@ -68,7 +68,7 @@ def _check_order(tariff: pb.Tariff) -> None:
 
 
 def check_interval(field: str, interval: Duration) -> timedelta:
-    """Return an interval at which stations are told the running cost.
+    """Return a checked interval at which the running cost is sent to stations.
 
     Raises:
         InvalidArgument: When it is less than 10 seconds or more than a day.
@@ -80,7 +80,7 @@ def check_interval(field: str, interval: Duration) -> timedelta:
 
 
 def changed(tariff: pb.Tariff, other: pb.Tariff, fields: Collection[str]) -> pb.Tariff:
-    """Return a tariff with some fields of another one."""
+    """Return a copy of a tariff with some fields of another one."""
     found, given = pb.Tariff(), pb.Tariff()
     found.CopyFrom(tariff)
     given.CopyFrom(other)
@@ -95,7 +95,7 @@ def changed(tariff: pb.Tariff, other: pb.Tariff, fields: Collection[str]) -> pb.
 
 
 def version_of(tenant_id: str, tariff: pb.Tariff, now: datetime) -> TariffVersion:
-    """Return a version of a tariff to store; its number is given when it is."""
+    """Return a version of a tariff to store; the repository assigns its number."""
     definition = pb.Tariff()
     definition.CopyFrom(tariff)
     for name in _OUTPUT_ONLY:

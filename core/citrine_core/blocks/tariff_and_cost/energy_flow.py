@@ -6,7 +6,7 @@ __all__ = ["EnergyFlow"]
 
 
 class EnergyFlow:
-    """Energy that is taken evenly over some time."""
+    """Energy that is spread evenly over a span of time."""
 
     def __init__(self, start: int, mwh: int, weight: int) -> None:
         self.now = start
@@ -15,7 +15,7 @@ class EnergyFlow:
         """In kW."""
 
     def go(self, time: int) -> int:
-        """Let time pass and return what was taken in it."""
+        """Advance by a span of time, and return the energy in it."""
         if not self._mwh:
             return 0
         self._elapsed += time
@@ -23,7 +23,7 @@ class EnergyFlow:
         return self.now - before
 
     def time_to(self, mwh: int) -> int:
-        """Return how long it takes until so much is taken, 0 where it never is."""
+        """Return the time until so much energy is taken; 0 if it never is."""
         missing = mwh - self._start
         if self._mwh <= 0 or mwh <= self.now or missing > self._mwh:
             return 0

@@ -1,4 +1,4 @@
-"""Tables of functional block I. Money is text, as exact on one database as on the other."""
+"""Tables of functional block I. Money is stored as text, so that it is exact on all databases."""
 
 from datetime import datetime
 
@@ -11,7 +11,7 @@ __all__ = ["CostSettings", "ReservationCost", "StoredTariff", "TariffAssignment"
 
 
 class StoredTariff(Model):
-    """A tariff: which of its versions is the current one."""
+    """A tariff, with the number of its current version."""
 
     __tablename__ = "tariffs"
 
@@ -20,7 +20,7 @@ class StoredTariff(Model):
     version: Mapped[int] = mapped_column(Integer)
     create_time: Mapped[datetime]
     delete_time: Mapped[datetime | None]
-    """Set: it is gone, but for the transactions that began under one of its versions."""
+    """When it was deleted. It still applies to transactions that began under one of its versions. None: not deleted."""
 
 
 class TariffVersion(Model):
@@ -39,9 +39,9 @@ class TariffVersion(Model):
 
 
 class TariffAssignment(Model):
-    """To whom, where and when a tariff applies. What is not restricted is "" or 0.
+    """The stations, tokens and times to which a tariff applies. A column without a restriction is "" or 0.
 
-    One that ended stays: transactions that were heard of before go by it, whatever becomes known of them later.
+    An assignment is retained after its end, because it applies to transactions that were reported before.
     """
 
     __tablename__ = "tariff_assignments"
@@ -61,17 +61,17 @@ class TariffAssignment(Model):
     id_token: Mapped[str] = mapped_column(String(255))
     """As the operator wrote it."""
     id_token_lookup: Mapped[str] = mapped_column(String(255))
-    """What is the same for all spellings of it."""
+    """The normalised spelling of it."""
     id_token_type: Mapped[str] = mapped_column(String(20))
     create_time: Mapped[datetime]
     from_time: Mapped[datetime | None]
-    """From when on it holds. None: from create_time."""
+    """When it begins. None: at create_time."""
     to_time: Mapped[datetime | None]
-    """Until when it holds. None: without end."""
+    """When it ends. None: it does not."""
 
 
 class TransactionCost(Model):
-    """What a transaction costs, and the exact tariff that says so."""
+    """The cost of a transaction, and the version of the tariff that determines it."""
 
     __tablename__ = "transaction_costs"
     __table_args__ = (
@@ -87,9 +87,9 @@ class TransactionCost(Model):
     station_id: Mapped[str] = mapped_column(String(48), primary_key=True)
     transaction_id: Mapped[str] = mapped_column(String(36), primary_key=True)
     sequence: Mapped[int] = mapped_column(BigInteger)
-    """Of the transaction."""
+    """The sequence of the transaction."""
     subject: Mapped[str] = mapped_column(String(350))
-    """EVSE, token and beginning that the tariff was found by."""
+    """EVSE, token and start by which the tariff was selected."""
     tariff_id: Mapped[str | None] = mapped_column(String(36))
     """None: no tariff applies, and the cost is not known."""
     tariff_version: Mapped[int | None] = mapped_column(Integer)
@@ -98,28 +98,28 @@ class TransactionCost(Model):
     before_tax: Mapped[str | None] = mapped_column(String(40))
     after_tax: Mapped[str | None] = mapped_column(String(40))
     accrual: Mapped[bytes | None] = mapped_column(LargeBinary)
-    """What the transaction took so far, as citrine_core.blocks.tariff_and_cost.accrual stores it."""
+    """The accrual so far, in the stored form of citrine_core.blocks.tariff_and_cost.accrual."""
     breakdown: Mapped[bytes | None] = mapped_column(LargeBinary)
     """Serialised citrine.api.v1.Cost, once the transaction ended."""
     told_total: Mapped[str | None] = mapped_column(String(40))
-    """Total after tax as the station was told last."""
+    """Total after tax that was last sent to the station."""
     next_time: Mapped[datetime | None]
-    """When the station is to be told the running cost. None: it is not."""
+    """When to send the running cost to the station. None: it is not sent."""
     update_time: Mapped[datetime]
     waits_for: Mapped[int | None] = mapped_column(SmallInteger)
     """citrine.api.v1.CostWait, while it is provisional."""
     waits_until: Mapped[datetime | None]
-    """When it becomes final without what it waits for."""
+    """When the wait ends and the cost becomes final anyway."""
     settlement: Mapped[int | None] = mapped_column(SmallInteger)
     """citrine.api.v1.Settlement, once it is final."""
     settle_time: Mapped[datetime | None]
     """When it became final."""
     station_currency: Mapped[str | None] = mapped_column(String(20))
-    """What the station reckons in, where that is not the currency of the tariff: it is told nothing. None: it is."""
+    """Currency of the station, if it differs from that of the tariff: then no cost is sent. None: it does not."""
 
 
 class ReservationCost(Model):
-    """What a reservation costs that no transaction used. One row for each Accepted of a station."""
+    """The cost of a reservation that no transaction used. One row per Accepted of a station."""
 
     __tablename__ = "reservation_costs"
     __table_args__ = (Index("ix_reservation_costs_start", "tenant_id", "start_time"),)
@@ -129,7 +129,7 @@ class ReservationCost(Model):
     reservation_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
     """Its id at the station, which may be used again."""
     start_time: Mapped[datetime] = mapped_column(primary_key=True)
-    """When the station's Accepted came."""
+    """When the station's Accepted arrived."""
     end_time: Mapped[datetime]
     state: Mapped[int] = mapped_column(SmallInteger)
     """citrine.api.v1.ReservationState"""
@@ -137,19 +137,19 @@ class ReservationCost(Model):
     id_token: Mapped[str] = mapped_column(String(255))
     id_token_type: Mapped[str] = mapped_column(String(20))
     id_token_lookup: Mapped[str] = mapped_column(String(255))
-    """What is the same for all spellings of it."""
+    """The normalised spelling of it."""
     tariff_id: Mapped[str] = mapped_column(String(36))
     tariff_version: Mapped[int] = mapped_column(Integer)
     breakdown: Mapped[bytes] = mapped_column(LargeBinary)
     """Serialised citrine.api.v1.Cost"""
     is_withdrawn: Mapped[bool]
-    """Nothing is to be paid after all."""
+    """Whether the cost was withdrawn, so that nothing must be paid."""
     create_time: Mapped[datetime]
     update_time: Mapped[datetime]
 
 
 class CostSettings(Model):
-    """How the stations of a tenant are told of prices and costs. No row: the defaults."""
+    """How prices and costs are sent to the stations of a tenant. No row: the defaults."""
 
     __tablename__ = "cost_settings"
 

@@ -20,21 +20,21 @@ _THOUSANDTHS = frozenset("BHD IQD JOD KWD LYD OMR TND".split())  # noqa: SIM905
 
 
 def minor_digits(currency: str) -> int:
-    """Return how many places amounts of a currency have."""
+    """Return the decimal places of amounts of a currency."""
     if currency in _WHOLE:
         return 0
     return 3 if currency in _THOUSANDTHS else 2
 
 
 def parse_decimal(field: str, text: str, *, places: int, most: int | None = None, is_signed: bool = False) -> Fraction:
-    """Return the number that a text says.
+    """Parse a decimal number.
 
     Args:
-        field: Its path in the request.
-        text: Digits, and perhaps a point and more digits.
-        places: Digits behind the point at most.
+        field: Path of the field in the request.
+        text: Digits, optionally followed by a point and more digits.
+        places: Most digits after the point.
         most: The largest number allowed. None: any of twelve digits.
-        is_signed: It may be negative, and then as far below zero.
+        is_signed: Whether it may be negative, within the same limit.
 
     Raises:
         InvalidArgument: When it is no such number.
@@ -50,14 +50,14 @@ def parse_decimal(field: str, text: str, *, places: int, most: int | None = None
 
 
 def rounded(value: Fraction, places: int) -> Decimal:
-    """Return a number with that many places; what lies in the middle is rounded away from zero."""
+    """Round a number to decimal places; halves are rounded away from zero."""
     number, below = value.numerator, value.denominator
     whole = (2 * abs(number) * 10**places + below) // (2 * below)
     return Decimal(whole if number >= 0 else -whole).scaleb(-places)
 
 
 def decimal_text(value: Fraction, places: int, *, least: int = 0) -> str:
-    """Return a number as text of at most that many places, without zeros at its end beyond the least places."""
+    """Return a number as text with at most `places` decimal places, and no trailing zeros after the `least` places."""
     text = f"{rounded(value, places):f}"
     if "." not in text:
         return text

@@ -1,4 +1,4 @@
-"""What charging would cost: usage that somebody imagines, as the engine takes it."""
+"""Previews: the cost of a hypothetical usage, computed by the engine."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -17,10 +17,10 @@ _LONGEST = timedelta(days=366)
 
 
 def preview(rules: Rules, usage: pb.Usage, now: datetime) -> pb.Cost:
-    """Return what a usage costs.
+    """Return the cost of a usage.
 
     Raises:
-        InvalidArgument: When it can't be.
+        InvalidArgument: When the usage is impossible.
     """
     start = usage.start_time.ToDatetime(UTC) if usage.HasField("start_time") else now
     moments = _points(usage.points) if usage.points else _in_sum(usage, start)

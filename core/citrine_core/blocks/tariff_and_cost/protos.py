@@ -14,7 +14,7 @@ __all__ = ["assignment_to_proto", "cost_to_proto", "settings_to_proto", "tariff_
 
 
 def tariff_to_proto(tariff: StoredTariff, version: TariffVersion) -> pb.Tariff:
-    """Return one version of a tariff."""
+    """Return one version of a tariff as the API shows it."""
     found = pb.Tariff.FromString(version.definition)
     found.tariff_id, found.tenant_id, found.version = version.tariff_id, version.tenant_id, version.version
     found.create_time.CopyFrom(to_timestamp(tariff.create_time))  # type: ignore[arg-type]
@@ -24,7 +24,7 @@ def tariff_to_proto(tariff: StoredTariff, version: TariffVersion) -> pb.Tariff:
 
 
 def assignment_to_proto(row: TariffAssignment) -> pb.TariffAssignment:
-    """Return an assignment."""
+    """Return an assignment as the API shows it."""
     return pb.TariffAssignment(
         assignment_id=row.assignment_id,
         tenant_id=row.tenant_id,
@@ -53,13 +53,13 @@ def settings_to_proto(row: CostSettings) -> pb.CostSettings:
 def cost_to_proto(
     row: CostRow, cost: pb.Cost | None, tariff: pb.Tariff, now: datetime, latest: CorrectionRow | None
 ) -> cost_pb.TransactionCost:
-    """Return what a transaction costs; None where that is not known.
+    """Return the cost of a transaction; without totals if it is not known.
 
     Args:
-        row: As stored.
-        cost: What it is made of. None: it is not known.
-        tariff: That applies.
-        now: The time.
+        row: The stored row.
+        cost: The breakdown of the cost. None: it is not known.
+        tariff: The tariff that applies.
+        now: The current time.
         latest: The latest correction. None: there is none.
     """
     found = cost_pb.TransactionCost(

@@ -1,4 +1,4 @@
-"""What other blocks may ask of costs."""
+"""Queries about costs for other blocks."""
 
 from collections.abc import Collection, Mapping
 from datetime import datetime
@@ -14,7 +14,7 @@ _Key = tuple[str, str]
 
 
 class RunningTotals:
-    """What transactions cost as of now, with tax."""
+    """The current totals of transactions, with tax."""
 
     def __init__(self) -> None:
         self._tariffs = Tariffs()
@@ -22,9 +22,9 @@ class RunningTotals:
     async def find(
         self, work: UnitOfWork, tenant_id: str, keys: Collection[_Key], now: datetime
     ) -> Mapping[_Key, Decimal]:
-        """Return the totals that are known of transactions, by station and id.
+        """Return the known totals of transactions, by station and id.
 
-        They are reckoned to the same moment as what stations are told.
+        They are computed up to the same time as the running cost that is sent to stations.
         """
         rows = await CostRepository(work.session).find_all(tenant_id, keys)
         versions = {
@@ -41,7 +41,7 @@ class RunningTotals:
 
 
 async def billed_totals(work: UnitOfWork, tenant_id: str, keys: Collection[_Key]) -> Mapping[_Key, Decimal]:
-    """Return what transactions cost with tax, by station and id: as corrected last, else as stored last."""
+    """Return the totals of transactions with tax, by station and id: of the last correction, else as stored."""
     if not keys:
         return {}
     rows = await CostRepository(work.session).find_all(tenant_id, keys)

@@ -30,11 +30,11 @@ _SUBJECT = (
     "id_token_type",
     "tariff_id",
 )
-"""What two assignments that say the same have in common."""
+"""Columns that are equal in two equivalent assignments."""
 
 
 class TariffRepository:
-    """Tariffs, their versions, and to whom and where they apply."""
+    """Reads and writes tariffs, their versions and their assignments within one unit of work."""
 
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
@@ -45,7 +45,7 @@ class TariffRepository:
         """Return a tariff and one version of it, by default the current one.
 
         Raises:
-            NotFound: When there is none of this id, or no such version of it.
+            NotFound: When there is none with this id, or it has no such version.
         """
         tariff = await self._session.get(StoredTariff, (tenant_id, tariff_id), with_for_update=for_update or None)
         if tariff is None or (tariff.delete_time is not None and not version):
@@ -76,7 +76,7 @@ class TariffRepository:
         return await page.read(self._session, query, table.version, descending=True)
 
     async def add(self, version: TariffVersion) -> StoredTariff:
-        """Store a new tariff. One that was deleted, be it with its tenant, comes back with its next version.
+        """Store a new tariff. A tariff that was deleted, even with its tenant, is restored with its next version.
 
         Raises:
             AlreadyExists: When there is one of this id.
@@ -101,7 +101,7 @@ class TariffRepository:
         await self._session.flush()
 
     async def remove(self, tariff: StoredTariff, time: datetime) -> None:
-        """Remove a tariff, but keep its versions.
+        """Delete a tariff; its versions are retained.
 
         Raises:
             FailedPrecondition: While it is assigned.
@@ -113,9 +113,9 @@ class TariffRepository:
         tariff.delete_time = time
 
     async def assign(self, row: Mapping[str, Any]) -> TariffAssignment:
-        """Store an assignment, or return the one that says the same already.
+        """Store an assignment, or return the equivalent one that exists.
 
-        The tariff must be locked, so that nobody else stores the same meanwhile.
+        The caller must have locked the tariff, so that nobody else stores the same assignment concurrently.
         """
         table, now = TariffAssignment, row["create_time"]
         same = [_ASSIGNMENTS.c[name] == row[name] for name in _SUBJECT]
@@ -136,15 +136,15 @@ class TariffRepository:
     async def list_assignments(
         self, tenant_id: str, page: Page, *, tariff_id: str, station_id: str, open_at: datetime | None, prefix: str = ""
     ) -> Listed[TariffAssignment]:
-        """Return assignments, in the order in which they were made; by id where a prefix of it is given.
+        """Return assignments in the order of their creation; in the order of their ids if a prefix is given.
 
         Args:
-            tenant_id: Whose.
-            page: Which of them.
-            tariff_id: Of this tariff. "": of any.
-            station_id: For this station alone. "": for any.
-            open_at: Only those that did not end until then. None: all.
-            prefix: What the id begins with. "": any.
+            tenant_id: Tenant of the assignments.
+            page: The page to return.
+            tariff_id: Only of this tariff. "": of any.
+            station_id: Only for this station. "": for any.
+            open_at: Only assignments that end after this time. None: all.
+            prefix: Prefix of the ids. "": any.
         """
         table = TariffAssignment
         query = select(table).where(table.tenant_id == tenant_id)
@@ -163,8 +163,8 @@ class TariffRepository:
         """End an assignment at a time; None: now.
 
         Raises:
-            NotFound: When there is none of this id, or it has ended.
-            InvalidArgument: When the time is not behind its beginning.
+            NotFound: When there is none with this id, or it has ended.
+            InvalidArgument: When the time is not after its start.
         """
         table = TariffAssignment
         query = select(table).where(table.tenant_id == tenant_id, table.assignment_id == assignment_id, _goes_on(now))
@@ -184,7 +184,7 @@ class TariffRepository:
         *,
         first: datetime,
     ) -> Sequence[Any]:
-        """Return the assignments that may fit some stations, tokens and groups at a time or later, in one query."""
+        """Return the assignments that may apply to stations, tokens and groups at a time or later, in one query."""
         table = _ASSIGNMENTS.c
         query = select(_ASSIGNMENTS).where(
             table.tenant_id == tenant_id,
@@ -196,7 +196,7 @@ class TariffRepository:
         return (await self._session.execute(query)).all()
 
     async def find_versions(self, tenant_id: str, tariffs: Collection[str], since: datetime) -> Sequence[Any]:
-        """Return the versions of tariffs that were current at a time or later, without what they say, in one query."""
+        """Return the versions of tariffs that were current at a time or later, without definitions, in one query."""
         table, older = _VERSIONS.c, _VERSIONS.alias().c
         at_the_time = (
             select(func.max(older.version))
@@ -211,7 +211,7 @@ class TariffRepository:
         return (await self._session.execute(query)).all()
 
     async def find_definitions(self, tenant_id: str, keys: Collection[VersionKey]) -> dict[VersionKey, bytes]:
-        """Return what versions of tariffs say."""
+        """Return the definitions of versions of tariffs."""
         table = _VERSIONS.c
         rows = await self._session.execute(
             select(table.tariff_id, table.version, table.definition).where(
@@ -222,7 +222,7 @@ class TariffRepository:
 
 
 async def end_assignments(work: UnitOfWork, tenant_id: str, station_id: str, now: datetime) -> None:
-    """End the assignments to a station. What it charged before goes on by them."""
+    """End the assignments to a station. They still apply to its earlier transactions."""
     table = TariffAssignment
     where = (table.tenant_id == tenant_id, table.station_id == station_id, _goes_on(now))
     await work.session.execute(update(table).where(*where).values(to_time=now))

@@ -1,4 +1,4 @@
-"""A tariff as the engine takes it: prices as fractions, restrictions as numbers, and which of them hold when."""
+"""A tariff in the form that the engine computes with: prices as fractions, restrictions as numbers."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -46,7 +46,7 @@ _OF_RESERVATIONS = (pb.TARIFF_DIMENSION_CHARGING_TIME, pb.TARIFF_DIMENSION_FLAT)
 _ANY = (None, None)
 
 _AMPERE_PER_KILOWATT = Fraction(1000, 230)
-"""Current, summed over the phases, where a station reports none."""
+"""Current, summed over the phases, per kW; used if a station reports no current."""
 
 
 def to_micros(time: datetime) -> int:
@@ -55,15 +55,15 @@ def to_micros(time: datetime) -> int:
 
 
 def to_time(micros: int) -> datetime:
-    """Return the time that is so many microseconds after 1970."""
+    """Return the time that is a number of microseconds after 1970."""
     return _EPOCH + timedelta(microseconds=micros)
 
 
 def zone_of(name: str) -> ZoneInfo:
-    """Return a time zone by its name, UTC where it has none.
+    """Return a time zone by its name; UTC if the name is empty.
 
     Raises:
-        InvalidArgument: When there is no zone of this name.
+        InvalidArgument: When there is no zone with this name.
     """
     try:
         return ZoneInfo(name or "UTC")
@@ -73,14 +73,14 @@ def zone_of(name: str) -> ZoneInfo:
 
 @dataclass(slots=True)
 class Situation:
-    """What restrictions look at, apart from the time of day."""
+    """The state of a transaction that restrictions depend on, apart from the time of day."""
 
     mwh: int = 0
     """Energy so far."""
     power: Fraction = Fraction(0)
-    """In kW."""
+    """Power in kW."""
     current: Fraction | None = None
-    """In A. None: not reported."""
+    """Current in A. None: not reported."""
     duration: int = 0
     """Microseconds since the transaction began."""
     charged: int = 0
@@ -94,7 +94,7 @@ class Element:
     """Prices under the same restrictions."""
 
     components: Mapping[int, Component]
-    """By dimension."""
+    """The prices, by dimension."""
     reservation: int
     start_minute: int | None
     end_minute: int | None
@@ -110,10 +110,10 @@ class Element:
     idled: tuple[int | None, int | None]
 
     always: bool = field(init=False)
-    """Nothing but the time of day and the date restricts it."""
+    """Whether only the time of day and the date restrict it."""
 
     def __post_init__(self) -> None:
-        """Note whether there is anything to look at."""
+        """Determine `always`."""
         bounds = (self.energy, self.power, self.current, self.duration, self.charged, self.idled)
         object.__setattr__(self, "always", all(one == _ANY for one in bounds))
 
@@ -129,11 +129,11 @@ class Element:
         if self.start_minute is None and self.end_minute is None:
             return True
         minute, start, end = local.hour * 60 + local.minute, self.start_minute or 0, self.end_minute or 24 * 60
-        # Where it ends before it starts, it goes over midnight.
+        # An end before the start is on the next day.
         return start <= minute < end if start < end else minute >= start or minute < end
 
     def holds_in(self, situation: Situation) -> bool:
-        """Return whether it applies in a situation, at whatever time of day."""
+        """Return whether it applies in a situation, regardless of the time of day."""
         if self.always:
             return True
         current = situation.current
@@ -156,29 +156,29 @@ def _within(value: int | Fraction, bounds: tuple[int | Fraction | None, int | Fr
 
 @dataclass
 class Rules:
-    """One version of a tariff, read. Holds nothing of any transaction, so that all of them may share it."""
+    """The parsed rules of one version of a tariff. They have no state of transactions, so all may share them."""
 
     currency: str
     digits: int
     zone: ZoneInfo
     elements: Sequence[Element]
     gross: bool
-    """Prices are with tax."""
+    """Whether prices include tax."""
     least: tuple[Fraction | None, Fraction | None]
     """Minimum before and after tax."""
     most: tuple[Fraction | None, Fraction | None]
     interval: timedelta | None = None
     minimum_needs_energy: bool = False
-    """No minimum is due where no energy was taken."""
+    """Whether the minimum applies only if energy was taken."""
     energies: Sequence[int] = ()
-    """Thresholds at which other elements may apply, here in mWh; below in microseconds."""
+    """Thresholds at which other elements may apply, here in mWh; in the next fields in microseconds."""
     durations: Sequence[int] = ()
     charges: Sequence[int] = ()
     idles: Sequence[int] = ()
     _marks: Sequence[int] = ()
     """Minutes of the day at which other elements may apply. Empty: the time of day does not matter."""
     _cached: tuple[int, int, tuple[int, ...]] = field(default=(0, 0, ()))
-    """From when to when which elements apply by time of day, as asked last."""
+    """The last result by time of day: start and end of the span, and the elements that apply in it."""
 
     @cached_property
     def has_limits(self) -> bool:
@@ -187,30 +187,30 @@ class Rules:
 
     @cached_property
     def has_whole_taxes(self) -> bool:
-        """Whether all prices with tax can be reckoned with in whole numbers."""
+        """Whether all prices with tax can be computed in whole numbers."""
         return all(one.tax for element in self.elements for one in element.components.values())
 
     @cached_property
     def has_steps(self) -> bool:
-        """Whether something is billed in steps."""
+        """Whether any price is billed in steps."""
         return any(one.step for element in self.elements for one in element.components.values())
 
     @cached_property
     def bills_energy(self) -> bool:
-        """Whether what it charges depends on the energy: by a price of energy, or by which price applies."""
+        """Whether the cost depends on the energy: by a price of energy, or by a restriction."""
         prices = (one.components.get(int(pb.TARIFF_DIMENSION_ENERGY)) for one in self.elements)
         return bool(self.energies) or any(price is not None and price.price != 0 for price in prices)
 
     @cached_property
     def bills_reservations(self) -> bool:
-        """Whether it has prices of reservations that are used."""
+        """Whether it has prices for reservations that are used."""
         return any(one.reservation == pb.RESERVATION_RESTRICTION_RESERVATION for one in self.elements)
 
     def at(self, time: int) -> tuple[int, tuple[int, ...]]:
-        """Return the places of the elements that apply by time of day and date at a time, and until when that holds.
+        """Return the end of the current span, and the indexes of the elements that apply by time of day and date.
 
-        Restrictions go by what clocks in the zone show: an hour that is skipped is not billed, one that comes twice
-        counts twice.
+        Restrictions use the local time of the zone: an hour that is skipped is not billed, and an hour that occurs
+        twice is billed twice.
         """
         start, end, elements = self._cached
         if not start <= time < end:
@@ -225,7 +225,7 @@ class Rules:
             return time + 366 * _DAY
         found = [time + _DAY, *self._changes_of_clocks(time)]
         for days in (0, 1):
-            # What clocks on the wall show: adding to a time with a zone does not look at its changes of clocks.
+            # This is local time: an addition to a time with a zone ignores changes between summer and winter time.
             midnight = local.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=days)
             for mark in self._marks:
                 wall = midnight + timedelta(minutes=mark)
@@ -248,10 +248,10 @@ class Rules:
 
 
 def read_rules(tariff: pb.Tariff) -> Rules:
-    """Return a tariff as the engine takes it.
+    """Return the rules of a tariff.
 
     Raises:
-        InvalidArgument: With the path of the first field that can't be right.
+        InvalidArgument: When a field is invalid; with the path of the first such field.
     """
     if not re.fullmatch(r"[A-Z]{3}", tariff.currency):
         raise InvalidArgument("tariff.currency", "must be a currency of ISO 4217, e.g. EUR")

@@ -49,7 +49,7 @@ _SETTINGS = frozenset(pb.CostSettings.DESCRIPTOR.fields_by_name)
 
 
 class TariffsServicer(tariffs_pb2_grpc.TariffsServiceServicer):
-    """Tariffs, to whom and where they apply, and what charging would cost."""
+    """Tariffs, their assignments, and previews of costs."""
 
     def __init__(self, services: Services, wake_running_costs: Callable[[], None]) -> None:
         self._unit_of_work = services.unit_of_work
@@ -249,7 +249,7 @@ class TariffsServicer(tariffs_pb2_grpc.TariffsServiceServicer):
 
 
 class TariffAndCostServicer(tariff_and_cost_pb2_grpc.TariffAndCostServiceServicer):
-    """What transactions cost."""
+    """The costs of transactions."""
 
     def __init__(self, services: Services) -> None:
         self._services = services

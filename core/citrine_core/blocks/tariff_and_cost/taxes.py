@@ -1,4 +1,4 @@
-"""Taxes on a price: one or several, beside each other or one on top of the other."""
+"""Taxes on a price: one or several, each on the price alone or also on other taxes."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ __all__ = ["Tax", "factor_of", "read_taxes", "taxes_on"]
 _VAT = "VAT"
 
 _MOST, _HIGHEST_STACK = 5, 4
-"""Taxes of a price, and the stack of the highest (TaxRateType of OCPP 2.1)."""
+"""Most taxes of a price, and the highest stack (TaxRateType of OCPP 2.1)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,14 +26,14 @@ class Tax:
     text: str
     """The percentage as the operator wrote it."""
     stack: int = 0
-    """It is of the price and all taxes of lower stacks."""
+    """The tax is on the price and on all taxes with lower stacks."""
 
 
 def read_taxes(path: str, component: pb.PriceComponent) -> tuple[Tax, ...]:
     """Return the taxes on a price, the lowest stacks first.
 
     Raises:
-        InvalidArgument: With the path of the first field that can't be right.
+        InvalidArgument: When a field is invalid; with the path of the first such field.
     """
     if component.HasField("vat"):
         if component.taxes:
@@ -55,7 +55,7 @@ def read_taxes(path: str, component: pb.PriceComponent) -> tuple[Tax, ...]:
 
 
 def factor_of(taxes: Sequence[Tax]) -> Fraction:
-    """Return what an amount without taxes is multiplied with to have it with them."""
+    """Return the factor from an amount without taxes to the amount with taxes."""
     return 1 + sum((amount for _, amount in taxes_on(Fraction(1), taxes)), Fraction(0))
 
 

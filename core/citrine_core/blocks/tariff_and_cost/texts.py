@@ -1,4 +1,4 @@
-"""What drivers are told of a tariff."""
+"""The text of a tariff for drivers."""
 
 from collections.abc import Iterator, Mapping
 from fractions import Fraction
@@ -11,7 +11,7 @@ from citrine_core.blocks.tariff_and_cost.rules import Component, Element, Rules,
 __all__ = ["LONGEST", "message_of", "text_of"]
 
 LONGEST = 512
-"""Characters of a message (MessageContent of OCPP 2.0.1)."""
+"""Most characters of a message (MessageContent of OCPP 2.0.1)."""
 
 _ENGLISH = "en"
 
@@ -26,7 +26,7 @@ _DAYS = ("", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 
 def message_of(tariff: pb.Tariff, language: str = "") -> MessageContent:
-    """Return a tariff as a station shows it, in a language if there is a text in it."""
+    """Return a tariff as the message that a station displays; in a language, if it has a text in that language."""
     text, of_language = text_of(tariff, language)
     content = MessageContent(format=MessageFormatEnum.MESSAGE_FORMAT_ENUM_UTF8, content=text[:LONGEST])
     if of_language:
@@ -35,10 +35,10 @@ def message_of(tariff: pb.Tariff, language: str = "") -> MessageContent:
 
 
 def text_of(tariff: pb.Tariff, language: str = "") -> tuple[str, str]:
-    """Return what a tariff says to drivers, and in which language.
+    """Return the text of a tariff for drivers, and the language of the text.
 
-    That is its text in the language asked for ("de" for "de-AT" too), else its first, else one made of its prices,
-    with tax.
+    It is the text in the requested language ("de" also for "de-AT"), else the first text, else one generated from its
+    prices, with tax.
     """
     wanted = language.lower()
     for one in tariff.texts:
