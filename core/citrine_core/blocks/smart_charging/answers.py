@@ -1,4 +1,4 @@
-"""What stations answer when profiles are set, asked for and cleared, whoever sent the command."""
+"""Handlers of the answers of stations to commands that set, request and clear profiles."""
 
 from citrine.api.v1 import smart_charging_pb2 as pb
 from citrine.ocpp.v2 import smart_charging_pb2 as ocpp
@@ -31,7 +31,7 @@ _KIND = ReportKind.REPORT_KIND_CHARGING_PROFILES
 
 
 class ProfileAnswers:
-    """What stations answer about profiles (functional block K)."""
+    """Handles answers of stations about profiles (functional block K)."""
 
     def __init__(self, services: Services, plans: ChargingPlans, triggers: PlanTriggers) -> None:
         self._clock = services.clock
@@ -40,7 +40,7 @@ class ProfileAnswers:
 
     @handles_answer(ocpp.SetChargingProfileResponse)
     async def profile_set(self, work: UnitOfWork, answered: _SET) -> None:
-        """Note whether a station took a profile, and which one it replaced (K01.FR.05)."""
+        """Record whether a station accepted a profile, and which one it replaced (K01.FR.05)."""
         request, response, time = answered.request, answered.response, answered.receive_time
         rows = await _records(work, answered)
         row = _wanted(rows, request)
@@ -61,7 +61,7 @@ class ProfileAnswers:
 
     @handles_failure(ocpp.SetChargingProfileRequest)
     async def profile_not_set(self, work: UnitOfWork, failed: Failed[ocpp.SetChargingProfileRequest]) -> None:
-        """Note that a station did not say whether it took a profile."""
+        """Record that a station did not answer whether it accepted a profile."""
         row = _wanted(await _records(work, failed), failed.request)
         if row is None:
             return
@@ -82,7 +82,7 @@ class ProfileAnswers:
 
     @handles_answer(ocpp.ClearChargingProfileResponse)
     async def profiles_cleared(self, work: UnitOfWork, answered: _CLEAR) -> None:
-        """Note which profiles a station removed (K10.FR.03, K10.FR.04), or does not have (K10.FR.01)."""
+        """Record which profiles a station removed (K10.FR.03, K10.FR.04), or does not have (K10.FR.01)."""
         profiles = ProfileRepository(work.session)
         states = (ACCEPTED, pb.CHARGING_PROFILE_STATE_FAILED)
         rows = await profiles.find_for_update(answered.tenant_id, answered.station_id, states=states)
@@ -114,12 +114,12 @@ class ProfileAnswers:
 
     @handles_failure(ocpp.GetChargingProfilesRequest)
     async def profiles_not_promised(self, work: UnitOfWork, failed: Failed[ocpp.GetChargingProfilesRequest]) -> None:
-        """Note that a report will not come."""
+        """Record that a report will not arrive."""
         await report_failed(work, failed, _KIND, failed.request.request_id)
 
     @handles_answer(RequestStartTransactionResponse)
     async def started_with_profile(self, work: UnitOfWork, answered: _START) -> None:
-        """Note the profile that came with the request to start a transaction (K05)."""
+        """Record the profile in the request to start a transaction (K05)."""
         request, response = answered.request, answered.response
         if not request.HasField("charging_profile") or response.status != REQUEST_START_STOP_STATUS_ENUM_ACCEPTED:
             return

@@ -28,7 +28,7 @@ __all__ = [
 ]
 
 MAX_SCHEDULES = 3
-"""Schedules of a profile at most, for vehicles that choose (K15.FR.07)."""
+"""Most schedules of a profile, from which a vehicle chooses (K15.FR.07)."""
 
 EXTERNAL = types.CHARGING_PROFILE_PURPOSE_ENUM_CHARGING_STATION_EXTERNAL_CONSTRAINTS
 STATION_MAX = types.CHARGING_PROFILE_PURPOSE_ENUM_CHARGING_STATION_MAX_PROFILE
@@ -50,7 +50,7 @@ _PROFILE = "request.charging_profile"
 
 @dataclass(frozen=True)
 class Abilities:
-    """What a station says of its smart charging in its device model; what it does not say is not checked."""
+    """The smart charging capabilities in a station's device model; unknown ones are not checked."""
 
     evse_ids: frozenset[int] = frozenset()
     """EVSEs that it has. Empty: not known."""
@@ -78,7 +78,7 @@ def check_set(
     negotiated: Mapping[str, int | None],
     now: datetime,
 ) -> None:
-    """Refuse a profile that can't be right, for this station or any.
+    """Refuse a profile that is invalid in itself or for this station.
 
     Args:
         request: What is to be sent.
@@ -168,7 +168,7 @@ def check_start_profile(profile: ChargingProfile, *, now: datetime, path: str = 
 
 
 def check_profile(profile: ChargingProfile, *, now: datetime, path: str = _PROFILE) -> None:
-    """Refuse a profile that is not right in itself, whatever the station.
+    """Refuse a profile that is invalid in itself, for any station.
 
     Raises:
         InvalidArgument: With the path of the field.
@@ -286,7 +286,7 @@ def _check_unit(path: str, unit: int, units: Collection[int]) -> None:
 
 
 def check_get(request: GetChargingProfilesRequest, abilities: Abilities) -> None:
-    """Refuse a request for profiles that does not say which, or says it twice (K09.FR.03).
+    """Refuse a request for profiles without criteria, or with redundant ones (K09.FR.03).
 
     Raises:
         InvalidArgument: With the path of the field.
@@ -305,7 +305,7 @@ def check_get(request: GetChargingProfilesRequest, abilities: Abilities) -> None
 
 
 def check_clear(request: ClearChargingProfileRequest, abilities: Abilities) -> None:
-    """Refuse a request to clear profiles that does not say which, or says it twice (K10.FR.02, K10.FR.06).
+    """Refuse a request to clear profiles without criteria, or with redundant ones (K10.FR.02, K10.FR.06).
 
     Raises:
         InvalidArgument: With the path of the field.

@@ -1,4 +1,4 @@
-"""What stations tell us of charging profiles, limits and vehicles."""
+"""Handlers of messages about charging profiles, limits and vehicles."""
 
 from datetime import UTC, datetime
 
@@ -38,14 +38,14 @@ PROCESSING = ocpp.NOTIFY_EV_CHARGING_NEEDS_STATUS_ENUM_PROCESSING
 REJECTED = ocpp.NOTIFY_EV_CHARGING_NEEDS_STATUS_ENUM_REJECTED
 
 MAX_ROUNDS = 3
-"""Times in a row that a vehicle whose schedule is beyond the limits is sent another one."""
+"""Most schedules in a row that are sent to a vehicle whose own schedule exceeds the limits."""
 
 SLACK = 60.0
-"""Seconds by which the schedule of a vehicle may be shifted: it begins when it was chosen, ours when it was sent."""
+"""Seconds by which a vehicle's schedule may be shifted: it begins when it was chosen, ours when it was sent."""
 
 
 class SmartChargingHandlers:
-    """What stations tell us about smart charging (functional block K)."""
+    """Handles messages of stations about smart charging (functional block K)."""
 
     def __init__(self, services: Services, plans: ChargingPlans, triggers: PlanTriggers) -> None:
         self._clock = services.clock
@@ -68,7 +68,7 @@ class SmartChargingHandlers:
     async def notify_charging_limit(
         self, work: UnitOfWork, call: Call[ocpp.NotifyChargingLimitRequest]
     ) -> ocpp.NotifyChargingLimitResponse:
-        """Store a limit that somebody else imposed; it replaces the one of the same source and EVSE (K11, K12)."""
+        """Store an external limit; it replaces the one with the same source and EVSE (K11, K12)."""
         message, limits = call.message, LimitRepository(work.session)
         source, content = message.charging_limit.charging_limit_source, message.SerializeToString(deterministic=True)
         for row in await limits.find_in_force(call.tenant_id, call.station_id):
@@ -107,7 +107,7 @@ class SmartChargingHandlers:
     async def cleared_charging_limit(
         self, work: UnitOfWork, call: Call[ocpp.ClearedChargingLimitRequest]
     ) -> ocpp.ClearedChargingLimitResponse:
-        """Note that a limit of somebody else was lifted: of an EVSE, or all of that source (K13)."""
+        """Record that external limits were cleared: that of an EVSE, or all of the source (K13)."""
         message, cleared = call.message, False
         for row in await LimitRepository(work.session).find_in_force(call.tenant_id, call.station_id):
             if row.source == message.charging_limit_source and message.evse_id in (0, row.evse_id):

@@ -36,26 +36,26 @@ __all__ = ["ChargingPlans"]
 logger = logging.getLogger(__name__)
 
 INTERVAL = timedelta(seconds=15)
-"""How often schedules that could not be sent are looked for; new ones are sent at once."""
+"""Interval between checks for schedules that could not be sent; new ones are sent at once."""
 
 SEND_TIME = timedelta(seconds=30)
 """How long a station may take to answer: half of what ISO 15118 lets a vehicle wait (K15.FR.08)."""
 
 LEASE = timedelta(seconds=90)
-"""How long a core that took a schedule to send may take, before another one sends it."""
+"""How long the claim of a core on a schedule lasts, before another core may send it."""
 
 BEGIN_TIME = timedelta(seconds=60)
-"""How long a transaction may be heard of after the needs of its vehicle: stations queue the two apart."""
+"""How long after the needs of a vehicle its transaction may be reported: stations queue the two separately."""
 
 OFFLINE_TIME = timedelta(minutes=30)
-"""How long a schedule waits for its station to be back."""
+"""How long a schedule waits for its station to reconnect."""
 
 MAX_ATTEMPTS = 3
 
 RETRY_TIME = timedelta(seconds=10)
 
 AT_ONCE = 16
-"""Schedules that a core sends at a time."""
+"""Most schedules that a core sends concurrently."""
 
 PENDING = pb.CHARGING_NEGOTIATION_STATE_PENDING
 SENT = pb.CHARGING_NEGOTIATION_STATE_SENT
@@ -97,7 +97,7 @@ class ChargingPlans:
         self.job = Job("schedules of vehicles", INTERVAL, self.run)
 
     def wake(self) -> None:
-        """Have what is due sent now. Meant for `work.after_commit`."""
+        """Send due schedules now. Called by `work.after_commit`."""
         self._more.set()
         self.job.wake()
 
@@ -235,7 +235,7 @@ class ChargingPlans:
         )
 
     async def run(self) -> None:
-        """Send all that is due; a station that does not answer keeps none of the others waiting."""
+        """Send all due schedules; a station that does not answer does not delay the others."""
         sending: set[asyncio.Task[None]] = set()
         async with asyncio.TaskGroup() as tasks:
             while True:
@@ -253,7 +253,7 @@ class ChargingPlans:
         await self._more.wait()
 
     async def _claim(self) -> _Order | None:
-        """Take one that is due, and store what is going to be sent."""
+        """Claim a due schedule, and store the profile that will be sent."""
         while True:
             negotiation_id: int | None = None
             try:
@@ -272,7 +272,7 @@ class ChargingPlans:
             except Exception as error:
                 if negotiation_id is None:
                     raise
-                # One that can't be planned must not keep the others waiting.
+                # A schedule that can't be planned must not delay the others.
                 logger.error("a schedule could not be planned", exc_info=error)
                 await self._give_up(negotiation_id)
                 continue
@@ -355,7 +355,7 @@ class ChargingPlans:
             logger.info("a schedule of a vehicle was not taken", extra=problem)
 
     async def schedule_answered(self, work: UnitOfWork, record: ProfileRecord) -> None:
-        """Note what became of the schedule of a negotiation, once its profile is in its new state."""
+        """Record the result of the schedule of a negotiation, after its profile has its new state."""
         for row in await self._negotiations(work, record):
             row.update_time, row.profile_id = record.update_time, record.profile_id
             if record.state == pb.CHARGING_PROFILE_STATE_ACCEPTED:

@@ -32,7 +32,7 @@ class ProfileRecord(Model):
     stack_level: Mapped[int] = mapped_column(Integer)
     transaction_id: Mapped[str | None] = mapped_column(String(36))
     remote_start_id: Mapped[int | None] = mapped_column(Integer)
-    """Of the RequestStartTransaction that it came with, whose transaction may not be known yet."""
+    """Id of the RequestStartTransaction that contained it, whose transaction may not be known yet."""
     valid_to: Mapped[datetime | None]
     profile: Mapped[bytes] = mapped_column(LargeBinary)
     """Serialised citrine.ocpp.v2.ChargingProfile."""
@@ -40,20 +40,20 @@ class ProfileRecord(Model):
     """citrine.api.v1.ChargingProfileState"""
     reason: Mapped[str] = mapped_column(String(600), default="")
     found: Mapped[bool] = mapped_column(default=False)
-    """True: the station reported it, and it was not set from here."""
+    """True: the station reported it, and the CSMS did not set it."""
     planned: Mapped[bool] = mapped_column(default=False)
-    """True: made by the planner, and not an operator's wish that plans have to respect."""
+    """True: the planner made it. False: an operator set it, and plans must respect it."""
     throttles: Mapped[bool] = mapped_column(default=False, server_default=false())
-    """True: it has its transaction take no power (limit 0). No plan may raise it, and none may count on it."""
+    """True: its limit is 0, so that its transaction takes no power. No plan may raise it or depend on it."""
     uncertain: Mapped[bool] = mapped_column(default=False, server_default=false())
-    """True of a failed one: the station may have it nevertheless."""
+    """True for a failed profile that the station may have nevertheless."""
     cause: Mapped[str | None] = mapped_column(String(200))
     """Why the core set it by itself, for people."""
     source: Mapped[str] = mapped_column(String(20), default="CSO")
     """chargingLimitSource"""
     command_id: Mapped[str | None] = mapped_column(String(36))
     wanted_until: Mapped[datetime | None]
-    """When its command must have ended, unless nobody will hear of that."""
+    """When its command must have ended; after that, no result is expected."""
     create_time: Mapped[datetime]
     update_time: Mapped[datetime]
     """Since when it is in its state."""
@@ -81,7 +81,7 @@ class ProfileQuery(Model):
 
 
 class ExternalLimit(Model):
-    """A limit that somebody else imposed on a station (K11 to K14)."""
+    """A limit that an external system imposed on a station (K11 to K14)."""
 
     __tablename__ = "charging_limits"
     __table_args__ = (Index(None, "tenant_id", "id"), Index(None, "tenant_id", "station_id", "id"))
@@ -101,7 +101,7 @@ class ExternalLimit(Model):
 
 
 class Capacity(Model):
-    """What a station or an EVSE may draw, as an operator said."""
+    """The most that a station or an EVSE may draw, as set by an operator."""
 
     __tablename__ = "charging_capacities"
 

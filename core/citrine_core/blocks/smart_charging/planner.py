@@ -1,4 +1,4 @@
-"""Plans when a vehicle charges how much, from what it needs and what there is (K15 to K17). Without input or output."""
+"""Plans the charging of a vehicle from its needs and the available power (K15 to K17). Without input or output."""
 
 import math
 from collections.abc import Collection, Sequence
@@ -20,7 +20,7 @@ from citrine_core.blocks.smart_charging.schedules import (
 __all__ = ["Needs", "NotPossible", "plan", "profile_of", "read_needs", "shortened_plan"]
 
 HEADROOM = 1.1
-"""How much more energy is planned than a vehicle needs: charging has losses, and starts slowly."""
+"""Factor of planned to needed energy: charging has losses, and starts slowly."""
 
 TAIL = 3600.0
 """Seconds that the last period counts for, where periods have to be joined."""
@@ -51,7 +51,7 @@ class NotPossible(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """What a vehicle needs and can take; rates in the unit of its supply."""
+    """The needs and limits of a vehicle; rates are in the unit of its supply."""
 
     supply: Supply
     max_rate: float
@@ -62,7 +62,7 @@ class Needs:
     departure: datetime | None = None
 
     def less(self, energy_wh: float) -> "Needs":
-        """Return what is still needed when it got so much."""
+        """Return the remaining needs after the vehicle got an amount of energy."""
         if self.energy_wh is None:
             return self
         left = max(0.0, self.energy_wh - energy_wh)
@@ -88,7 +88,7 @@ def _ac_needs(needs: ChargingNeeds, departure: datetime | None) -> Needs:
     ac = needs.ac_charging_parameters
     if ac.ev_max_current <= 0 or ac.ev_min_current > ac.ev_max_current:
         raise NotPossible("InvalidValue", "evMaxCurrent must be above 0 and not below evMinCurrent")
-    # Some say the voltage between two phases.
+    # Some vehicles report the voltage between two phases.
     voltage = min(NOMINAL_VOLTAGE, ac.ev_max_voltage) if ac.ev_max_voltage > 0 else NOMINAL_VOLTAGE
     supply = Supply(phases=_AC_PHASES[needs.requested_energy_transfer], voltage=voltage)
     return Needs(supply, ac.ev_max_current, ac.ev_min_current, _positive(ac.energy_amount), departure)

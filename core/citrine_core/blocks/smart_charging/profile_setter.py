@@ -1,4 +1,4 @@
-"""Sets charging profiles on behalf of callers: checked, put on record, sent."""
+"""Sets charging profiles for callers: checks them, records them, and sends them."""
 
 import logging
 from datetime import UTC, datetime, timedelta
@@ -27,10 +27,10 @@ __all__ = ["ProfileSetter"]
 logger = logging.getLogger(__name__)
 
 LONGEST_COMMAND = timedelta(minutes=15)
-"""By then a command that is under way has ended."""
+"""Longest duration of a command that is in progress."""
 
 LONGEST_WAIT = timedelta(hours=24)
-"""How long a command waits for its station where the caller does not say."""
+"""How long a command waits for its station by default."""
 
 _Context = grpc.aio.ServicerContext[pb.SetChargingProfileRequest, pb.SetChargingProfileResponse]
 

@@ -16,7 +16,7 @@ FAILED = pb.CHARGING_PROFILE_STATE_FAILED
 
 
 async def store_report(work: UnitOfWork, call: Call[ocpp.ReportChargingProfilesRequest]) -> None:
-    """Store a part of a report, and once it is the last one compare. One that comes again has no effect."""
+    """Store a part of a report, and compare after the last one. A part that is resent has no effect."""
     message = call.message
     part = Part(
         call.tenant_id,
@@ -113,7 +113,7 @@ def _recognised(
             reason = "the station reports another profile of this id"
             move(work, row, pb.CHARGING_PROFILE_STATE_REPLACED, call.receive_time, reason)
     if chosen is not None and chosen.state == FAILED:
-        # Its command was not answered, and yet it was installed.
+        # Its command was not answered, but the station installed it.
         chosen.uncertain = False
         move(work, chosen, ACCEPTED, call.receive_time, "reported by the station")
     return chosen
@@ -130,7 +130,7 @@ async def _compare(work: UnitOfWork, query: ProfileQuery) -> None:
             gone = row.uncertain and _asked_for(request, row) and row.update_time <= query.ask_time
             row.uncertain = row.uncertain and not gone
         elif row.report_id == query.request_id:
-            # The id may name another report later.
+            # A later report may have the same id.
             row.report_id = None
         elif _asked_for(request, row) and row.update_time <= query.ask_time:
             state = pb.CHARGING_PROFILE_STATE_CLEARED if row.found else pb.CHARGING_PROFILE_STATE_MISSING

@@ -1,4 +1,4 @@
-"""The record of charging profiles: what becomes of one that is set."""
+"""The record of charging profiles: the states of a profile that was set."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -15,10 +15,10 @@ from citrine_core.jobs import Job
 __all__ = ["ProfileExpiry", "move", "new_record", "said", "same_profile", "supersede"]
 
 EXPIRY_INTERVAL = timedelta(seconds=30)
-"""How soon it is stored, and told, that a profile expired or ended with its transaction. It is shown at once."""
+"""Interval at which the end of profiles is stored and published. The API shows the end at once."""
 
 EXPIRY_STEP = 500
-"""Profiles that are moved in one transaction."""
+"""Most profiles whose state changes in one transaction."""
 
 START_TIME = timedelta(hours=1)
 """How long after a remote start its transaction may begin."""
@@ -66,7 +66,7 @@ def new_record(
 def move(
     work: UnitOfWork, row: ProfileRecord, state: pb.ChargingProfileState.ValueType, now: datetime, reason: str = ""
 ) -> None:
-    """Let a profile be in another state, and tell."""
+    """Change the state of a profile, and publish the change."""
     row.state, row.reason, row.update_time = state, reason[:600], now
     changed = ChargingProfileChanged(
         record_id=row.id or 0,
@@ -81,7 +81,7 @@ def move(
 
 
 def supersede(work: UnitOfWork, row: ProfileRecord, others: Sequence[ProfileRecord], now: datetime) -> None:
-    """Let a profile be the one of its id that is installed (K01.FR.05)."""
+    """Record that a profile replaces installed ones with the same id (K01.FR.05)."""
     for other in others:
         if other is row or other.profile_id != row.profile_id:
             continue
@@ -94,13 +94,13 @@ def supersede(work: UnitOfWork, row: ProfileRecord, others: Sequence[ProfileReco
 
 
 def said(status: str, info: StatusInfo) -> str:
-    """Return what a station said of a refusal, in one line."""
+    """Return the reason that a station gave for a refusal, in one line."""
     parts = [status, info.reason_code, info.additional_info]
     return ": ".join(part for part in parts if part)
 
 
 def same_profile(one: ChargingProfile, other: ChargingProfile) -> bool:
-    """Return whether two profiles say the same, however the station spelled what it reports."""
+    """Return whether two profiles are equivalent, regardless of the spelling in a station's report."""
     return _gist(one) == _gist(other)
 
 

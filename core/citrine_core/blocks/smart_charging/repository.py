@@ -39,7 +39,7 @@ class OpenTransaction:
     evse_id: int | None
     energy_wh: float | None
     orphaned: bool
-    """True: its station booted since, and said nothing more of it."""
+    """True: its station has booted since, and has not reported it again."""
     charging_state: int | None = None
     """citrine.ocpp.v2.ChargingStateEnum"""
     remote_start_id: int | None = None
@@ -135,7 +135,7 @@ class ProfileRepository:
         profile_ids: Collection[int] | None = None,
         states: Collection[int] = _ACTIVE,
     ) -> Sequence[ProfileRecord]:
-        """Return profiles of a station in some states, and keep others from changing them until the commit."""
+        """Return profiles of a station in some states, locked until the commit."""
         query = select(ProfileRecord).where(
             ProfileRecord.tenant_id == tenant_id,
             ProfileRecord.station_id == station_id,
@@ -143,11 +143,11 @@ class ProfileRepository:
         )
         if profile_ids is not None:
             query = query.where(ProfileRecord.profile_id.in_(profile_ids))
-        # In one order everywhere, so that two that lock can't wait for each other.
+        # All transactions lock in the same order, so that two can't deadlock.
         return (await self._session.scalars(query.order_by(ProfileRecord.id).with_for_update())).all()
 
     async def free_profile_id(self, tenant_id: str, station_id: str) -> int:
-        """Return an id that no profile of a station had, or once these are used up has."""
+        """Return an id that no profile of a station ever had; if all are used, one that none has now."""
         of_station = (
             ProfileRecord.tenant_id == tenant_id,
             ProfileRecord.station_id == station_id,
@@ -244,13 +244,13 @@ class ProfileRepository:
 
 
 class ChargingContextRepository:
-    """What others know of a station, and this block has to ask."""
+    """Reads data of other blocks about a station."""
 
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
 
     async def lock(self, tenant_id: str, station_id: str) -> bool:
-        """Keep others from setting profiles of a station until the commit; return False where there is no such."""
+        """Lock the profiles of a station until the commit; return False if there is no such station."""
         return await lock_station(self._session, tenant_id, station_id)
 
     async def variables(self, tenant_id: str, station_id: str) -> Sequence[ReportedVariable]:
@@ -302,7 +302,7 @@ class NegotiationRepository:
         return (await self._session.scalars(query.order_by(row.id))).all()
 
     async def claim_due(self, now: datetime) -> Negotiation | None:
-        """Return one whose schedule is to be sent now, and which no other core takes until the commit."""
+        """Claim, until the commit, a negotiation whose schedule must be sent now."""
         row = Negotiation
         query = select(row).where(row.state.in_(_SENDING), row.due_time <= now).order_by(row.due_time).limit(1)
         return (await self._session.scalars(query.with_for_update(skip_locked=True))).one_or_none()

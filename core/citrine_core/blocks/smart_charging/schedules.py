@@ -1,4 +1,4 @@
-"""Charging schedules as curves: limits over time that can be compared and taken together. Without input or output."""
+"""Charging schedules as curves: limits over time, which can be compared and combined. Without input or output."""
 
 import math
 from bisect import bisect_right
@@ -26,7 +26,7 @@ __all__ = [
 ]
 
 NOMINAL_VOLTAGE = 230.0
-"""Voltage between a phase and neutral, in V, for what is said in watts and needed in amperes (K01.FR.50)."""
+"""Voltage between a phase and neutral, in V, for conversions between watts and amperes (K01.FR.50)."""
 
 HORIZON = 24 * 3600.0
 """Seconds that a curve looks ahead: a day, as ISO 15118 schedules do."""
@@ -35,7 +35,7 @@ DEFAULT_PHASES = 3
 """Phases that a period without numberPhases is about (K01.FR.49)."""
 
 TOLERANCE = 0.01
-"""Share by which a vehicle may be above a limit: what it says is rounded."""
+"""Fraction by which a vehicle may exceed a limit, because its values are rounded."""
 
 Curve = tuple[tuple[float, float], ...]
 """Seconds after an origin, the first 0, each with the limit from then on; infinite where there is none."""
@@ -183,10 +183,10 @@ def _valid(profile: ChargingProfile, curve: Curve, origin: datetime) -> Curve:
 
 
 def exceeds(curve: Curve, allowed: Curve, *, until: float = HORIZON, slack: float = 0.0) -> float | None:
-    """Return when a curve is first beyond what is allowed, in seconds; None where it never is.
+    """Return the time in seconds at which a curve first exceeds the limits; None if it never does.
 
     Args:
-        curve: What is to be checked. Where it says nothing it claims nothing.
+        curve: The curve to check. Where it has no limit, it claims nothing.
         allowed: The limits.
         until: Seconds after which it does not matter.
         slack: Seconds by which the two may be shifted: clocks differ, and messages take their time.

@@ -1,4 +1,4 @@
-"""What is known of a station when a profile is checked, or a schedule is planned."""
+"""The data about a station that checks of profiles and plans of schedules use."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -36,7 +36,7 @@ _TRUE = "true"
 
 @dataclass(frozen=True)
 class StationSnapshot:
-    """All of it."""
+    """The data about one station at one time."""
 
     abilities: Abilities
     transactions: Sequence[OpenTransaction]
@@ -55,7 +55,7 @@ class StationSnapshot:
         return on_evse or (anywhere[0] if len(anywhere) == 1 else None)
 
     def installed(self) -> list[Installed]:
-        """Return the profiles as the rules want them."""
+        """Return the profiles in the form that the rules check."""
         return [
             Installed(
                 row.profile_id,
@@ -75,7 +75,7 @@ class StationSnapshot:
 
 
 async def read_snapshot(work: UnitOfWork, tenant_id: str, station_id: str, now: datetime) -> StationSnapshot:
-    """Return what is known of a station now."""
+    """Read the current snapshot of a station."""
     transactions = await ChargingContextRepository(work.session).open_transactions(tenant_id, station_id)
     needs = await NegotiationRepository(work.session).needs_of(
         tenant_id, station_id, [transaction.transaction_id for transaction in transactions]
@@ -89,7 +89,7 @@ async def read_snapshot(work: UnitOfWork, tenant_id: str, station_id: str, now: 
 
 
 async def read_abilities(work: UnitOfWork, tenant_id: str, station_id: str) -> Abilities:
-    """Return what a station says of its smart charging."""
+    """Return the smart charging capabilities of a station."""
     return abilities_of(await ChargingContextRepository(work.session).variables(tenant_id, station_id))
 
 
