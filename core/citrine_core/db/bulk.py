@@ -1,16 +1,19 @@
 """Bulk statements, which cost a fraction of one statement per row."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from copy import copy
 from itertools import chain
-from typing import Any
+from operator import itemgetter
+from typing import Any, Self
 
-from sqlalchemy import Column, Dialect, Table
+from sqlalchemy import Column, ColumnDefault, ColumnElement, Dialect, Select, Table, literal_column
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine_core.db.databases import Database, database_of
 
-__all__ = ["BulkInsert", "BulkUpdate", "BulkUpsert"]
+__all__ = ["BulkInsert", "BulkUpdate", "BulkUpsert", "given"]
 
 Row = tuple[Any, ...]
 
@@ -26,9 +29,14 @@ class _BulkStatement(ABC):
     than the row. Here values are bound by position, several rows at a time.
     """
 
-    def __init__(self, table: Table, names: Sequence[str]) -> None:
+    def __init__(self, table: Table, names: Sequence[str], returning: Sequence[str] = ()) -> None:
         self._table = table
-        self._columns: list[Column[Any]] = [table.c[name] for name in names]
+        self._returning = returning
+        self._by_names: dict[tuple[str, ...], tuple[Self, Row]] = {}
+        self._take(names)
+
+    def _take(self, names: Sequence[str]) -> None:
+        self._columns: list[Column[Any]] = [self._table.c[name] for name in names]
         self._processors: dict[Database, list[tuple[int, Callable[[Any], Any]]]] = {}
         self._texts: dict[tuple[Database, int], str] = {}
 
@@ -39,14 +47,72 @@ class _BulkStatement(ABC):
         connection = await session.connection()
         dialect = connection.dialect
         width = len(self._columns)
-        values = list(chain.from_iterable(self._bind(dialect, rows)))
-        last = len(rows) % STEP * width
-        full = len(values) - last
-        if full:
-            steps = [tuple(values[start : start + STEP * width]) for start in range(0, full, STEP * width)]
-            await connection.exec_driver_sql(self._text(dialect, STEP), steps)
-        if last:
-            await connection.exec_driver_sql(self._text(dialect, len(rows) % STEP), tuple(values[full:]))
+        for distinct in self._split(rows):
+            values = list(chain.from_iterable(self._bind(dialect, distinct)))
+            last = len(distinct) % STEP * width
+            full = len(values) - last
+            if full:
+                steps = [tuple(values[start : start + STEP * width]) for start in range(0, full, STEP * width)]
+                await connection.exec_driver_sql(self._text(dialect, STEP), steps)
+            if last:
+                await connection.exec_driver_sql(self._text(dialect, len(distinct) % STEP), tuple(values[full:]))
+
+    async def execute_mappings(self, session: AsyncSession, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Execute the statement for rows that are mappings, whose columns are those of the first.
+
+        Columns that no row names get the default of the model.
+
+        Raises:
+            ValueError: When the rows have different columns.
+        """
+        if rows:
+            statement, tuples = self._of_mappings(rows)
+            await statement.execute(session, tuples)
+
+    async def fetch(self, session: AsyncSession, rows: Sequence[Row]) -> list[Row]:
+        """Execute the statement for all rows; return the columns to return of those that were written."""
+        connection = await session.connection()
+        dialect = connection.dialect
+        found: list[Row] = []
+        for distinct in self._split(rows) if rows else ():
+            bound = list(self._bind(dialect, distinct))
+            for start in range(0, len(bound), STEP):
+                step = bound[start : start + STEP]
+                values = tuple(chain.from_iterable(step))
+                found += map(tuple, await connection.exec_driver_sql(self._text(dialect, len(step)), values))
+        return found
+
+    async def fetch_mappings(self, session: AsyncSession, rows: Sequence[Mapping[str, Any]]) -> list[Row]:
+        """Do as `execute_mappings`; return the columns to return of the rows that were written."""
+        if not rows:
+            return []
+        statement, tuples = self._of_mappings(rows)
+        return await statement.fetch(session, tuples)
+
+    def _of_mappings(self, rows: Sequence[Mapping[str, Any]]) -> tuple[Self, list[Row]]:
+        """Return the statement for the columns of mappings, and the rows."""
+        names = tuple(rows[0])
+        if names not in self._by_names:
+            self._by_names[names] = self._with(names)
+        statement, defaults = self._by_names[names]
+        if any(row.keys() != rows[0].keys() for row in rows):
+            raise ValueError(f"rows of {self._table.name} with different columns")
+        return statement, [(*map(row.__getitem__, names), *defaults) for row in rows]
+
+    def _with(self, names: tuple[str, ...]) -> tuple[Self, Row]:
+        """Return the statement for other columns, and the values of those that it adds to them."""
+        defaults = {
+            column.name: column.default.arg
+            for column in self._table.columns
+            if column.name not in names and isinstance(column.default, ColumnDefault) and column.default.is_scalar
+        }
+        statement = copy(self)
+        statement._take((*names, *defaults))
+        return statement, tuple(defaults.values())
+
+    def _split(self, rows: Sequence[Row]) -> Iterable[Sequence[Row]]:
+        """Return the rows in parts that one statement may write."""
+        return (rows,)
 
     def _bind(self, dialect: Dialect, rows: Sequence[Row]) -> Iterable[Row]:
         """Return the rows with values converted for the driver."""
@@ -71,6 +137,9 @@ class _BulkStatement(ABC):
             self._texts[key] = self._build(dialect, database.values(self._columns, rows, dialect))
         return self._texts[key]
 
+    def _end(self) -> str:
+        return f" RETURNING {', '.join(self._returning)}" if self._returning else ""
+
     def _names(self, dialect: Dialect) -> list[str]:
         return [dialect.identifier_preparer.quote(column.name) for column in self._columns]
 
@@ -84,17 +153,29 @@ class BulkInsert(_BulkStatement):
 
     Args:
         table: Where to.
-        names: Columns, in the order of the values of a row.
+        names: Columns, in the order of the values of a row. Rows that are mappings name them themselves.
         ignore: Do nothing for rows whose key exists.
+        key: Columns of the unique constraint or primary key that `ignore` is about. Empty: all of the table.
+        returning: Columns that `fetch` returns.
     """
 
-    def __init__(self, table: Table, names: Sequence[str], *, ignore: bool = False) -> None:
-        super().__init__(table, names)
+    def __init__(
+        self,
+        table: Table,
+        names: Sequence[str] = (),
+        *,
+        ignore: bool = False,
+        key: Sequence[str] = (),
+        returning: Sequence[str] = (),
+    ) -> None:
+        super().__init__(table, names, returning)
         self._ignore = ignore
+        self._key = key
 
     def _build(self, dialect: Dialect, values: str) -> str:
-        on_conflict = " ON CONFLICT DO NOTHING" if self._ignore else ""
-        return f"INSERT INTO {self._table.name} ({', '.join(self._names(dialect))}) {values}{on_conflict}"
+        target = f" ({', '.join(self._key)})" if self._key else ""
+        on_conflict = f" ON CONFLICT{target} DO NOTHING" if self._ignore else ""
+        return f"INSERT INTO {self._table.name} ({', '.join(self._names(dialect))}) {values}{on_conflict}{self._end()}"
 
 
 class BulkUpdate(_BulkStatement):
@@ -123,23 +204,95 @@ class BulkUpdate(_BulkStatement):
 class BulkUpsert(_BulkStatement):
     """An INSERT of many rows that overwrites some columns of those whose key exists.
 
+    Several rows of one key are written one after the other.
+
     Args:
         table: Where to.
-        names: Columns, in the order of the values of a row.
+        names: Columns, in the order of the values of a row. Rows that are mappings name them themselves.
         key: Columns of a unique constraint or primary key.
-        overwrite: Columns that are overwritten if the key exists.
+        overwrite: Columns that are overwritten if the key exists. None: those that a row gives, without the key.
+        preserve: Columns that are not overwritten.
+        changes: Other values of columns if the key exists, made of stored columns and those `given`.
+        where: Condition for overwriting anything. None: always.
+        returning: Columns that `fetch` returns, as they are then.
     """
 
-    def __init__(self, table: Table, names: Sequence[str], key: Sequence[str], overwrite: Sequence[str]) -> None:
-        super().__init__(table, names)
+    def __init__(
+        self,
+        table: Table,
+        names: Sequence[str] = (),
+        key: Sequence[str] = (),
+        overwrite: Sequence[str] | None = None,
+        *,
+        preserve: Collection[str] = (),
+        changes: Mapping[str, ColumnElement[Any]] | None = None,
+        where: ColumnElement[bool] | None = None,
+        returning: Sequence[str] = (),
+    ) -> None:
         self._key = key
-        self._overwrite = overwrite
+        super().__init__(table, names, returning)
+        self._set = overwrite
+        self._preserve = {*key, *preserve}
+        self._overwrite = self._overwritten(names)
+        self._changes = changes or {}
+        self._where = where
+
+    async def execute_select(self, session: AsyncSession, source: Select[Any]) -> None:
+        """Execute the statement for the rows of a query, which has the columns in their order."""
+        names = [column.name for column in self._columns]
+        statement = database_of(session).insert(self._table).from_select(names, source)
+        overwrite: dict[str, Any] = {name: statement.excluded[name] for name in self._overwrite}
+        await session.execute(
+            statement.on_conflict_do_update(
+                index_elements=list(self._key), set_={**overwrite, **self._changes}, where=self._where
+            )
+        )
+
+    def _take(self, names: Sequence[str]) -> None:
+        super()._take(names)
+        places = [place for place, name in enumerate(names) if name in self._key]
+        self._key_of = itemgetter(*places) if places else None
+
+    def _overwritten(self, names: Sequence[str]) -> Sequence[str]:
+        overwritten = names if self._set is None else self._set
+        return [name for name in overwritten if name not in self._preserve]
+
+    def _with(self, names: tuple[str, ...]) -> tuple[Self, Row]:
+        statement, defaults = super()._with(names)
+        statement._overwrite = self._overwritten(names)
+        return statement, defaults
+
+    def _split(self, rows: Sequence[Row]) -> Iterable[Sequence[Row]]:
+        # PostgreSQL refuses to change a row twice in one statement.
+        assert self._key_of is not None
+        keys = list(map(self._key_of, rows))
+        if len(set(keys)) == len(keys):
+            return (rows,)
+        parts: list[list[Row]] = []
+        found: Counter[Any] = Counter()
+        for key, row in zip(keys, rows, strict=True):
+            if found[key] == len(parts):
+                parts.append([])
+            parts[found[key]].append(row)
+            found[key] += 1
+        return parts
 
     def _build(self, dialect: Dialect, values: str) -> str:
-        pairs = ", ".join(f"{name} = excluded.{name}" for name in self._overwrite)
+        def text(expression: ColumnElement[Any]) -> str:
+            return str(expression.compile(dialect=dialect, compile_kwargs={"literal_binds": True}))
+
+        pairs = [f"{name} = excluded.{name}" for name in self._overwrite if name not in self._changes]
+        pairs += [f"{name} = {text(value)}" for name, value in self._changes.items()]
         # Without a WHERE, SQLite parses ON as part of a join.
         source = f"SELECT * FROM ({values}) AS given WHERE true"
+        action = f"UPDATE SET {', '.join(pairs)}" if pairs else "NOTHING"
+        where = "" if self._where is None else f" WHERE {text(self._where)}"
         return (
             f"INSERT INTO {self._table.name} ({', '.join(self._names(dialect))}) {source}"
-            f" ON CONFLICT ({', '.join(self._key)}) DO UPDATE SET {pairs}"
+            f" ON CONFLICT ({', '.join(self._key)}) DO {action}{where}{self._end()}"
         )
+
+
+def given(table: Table, name: str) -> ColumnElement[Any]:
+    """Return the value that a row of an upsert gives a column, for its `changes` and `where`."""
+    return literal_column(f"excluded.{name}", table.c[name].type)
