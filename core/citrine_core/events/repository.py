@@ -3,14 +3,13 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import Row, delete, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine.events.v1.events_pb2 import Event
-from citrine_core.db import database_of, upsert
-from citrine_core.db.bulk import BulkInsert
+from citrine_core.db import database_of
+from citrine_core.db.bulk import BulkInsert, BulkUpsert, given
 from citrine_core.events.models import OutboxEvent, OutboxState
 from citrine_core.times import set_time
 
@@ -21,6 +20,11 @@ _STATE_ID = 1
 _ADD = BulkInsert(
     OutboxEvent.metadata.tables[OutboxEvent.__tablename__],
     ("tenant_id", "station_id", "kind", "payload", "create_time"),
+)
+
+_STATE = OutboxState.metadata.tables[OutboxState.__tablename__]
+_PUT_PRUNED = BulkUpsert(
+    _STATE, ("id", "pruned_through"), ("id",), where=_STATE.c.pruned_through < given(_STATE, "pruned_through")
 )
 
 
@@ -131,9 +135,7 @@ class OutboxRepository:
         if last is None:
             return False
         await self._session.execute(delete(OutboxEvent).where(OutboxEvent.id <= last))
-        state: dict[str, Any] = {"id": _STATE_ID, "pruned_through": last}
-        table = OutboxState.metadata.tables[OutboxState.__tablename__]
-        await upsert(self._session, table, [state], ("id",), where=table.c.pruned_through < last)
+        await _PUT_PRUNED.execute(self._session, [(_STATE_ID, last)])
         return True
 
 

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from citrine.api.v1 import common_pb2 as common
 from citrine_core.db import Listed, Page, begins_with, one_of
+from citrine_core.db.bulk import BulkInsert
 from citrine_core.resources.commands.models import CommandRow
 from citrine_core.resources.connections.queries import SESSIONS
 from citrine_core.resources.stations.credentials import Credentials
@@ -20,6 +21,8 @@ StoredCommand: TypeAlias = Row[*tuple[Any, ...]]
 """A row of the table, with all its columns."""
 
 _TABLE = CommandRow.metadata.tables["commands"]
+
+_ADD = BulkInsert(_TABLE)
 
 _QUEUED = common.COMMAND_STATE_QUEUED
 _LIVE = (common.COMMAND_STATE_QUEUED, common.COMMAND_STATE_SENT)
@@ -50,7 +53,7 @@ class CommandRepository:
 
     async def add(self, row: Mapping[str, Any]) -> None:
         """Store a new command."""
-        await (await self._connection()).execute(_TABLE.insert(), [dict(row)])
+        await _ADD.execute_mappings(self._session, [row])
 
     async def find(self, tenant_id: str, command_id: str) -> StoredCommand | None:
         """Return a command, or None."""

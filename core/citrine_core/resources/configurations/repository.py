@@ -10,7 +10,8 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine.api.v1 import configurations_pb2 as pb
-from citrine_core.db import Listed, Page, one_of, upsert
+from citrine_core.db import Listed, Page, one_of
+from citrine_core.db.bulk import BulkUpsert
 from citrine_core.db.violations import breaks_foreign_key
 from citrine_core.errors import AlreadyExists, FailedPrecondition, NotFound
 from citrine_core.resources.configurations.models import Configuration, ConfigurationSelector, Provisioning
@@ -18,6 +19,8 @@ from citrine_core.resources.connections.queries import is_connected
 from citrine_core.resources.stations.queries import may_be_sent_to, names_configuration
 
 __all__ = ["Choices", "ConfigurationRepository", "DueStation", "ProvisioningRepository"]
+
+_PUT = BulkUpsert(Provisioning.metadata.tables["provisionings"], key=("tenant_id", "station_id"))
 
 
 @dataclass(frozen=True)
@@ -193,8 +196,7 @@ class ProvisioningRepository:
 
     async def put_all(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Start the configuration of stations, and replace their previous progress."""
-        table = Provisioning.metadata.tables["provisionings"]
-        await upsert(self._session, table, rows, ("tenant_id", "station_id"))
+        await _PUT.execute_mappings(self._session, rows)
 
     async def ask_to_boot(self, tenant_id: str, station_id: str, now: datetime, *, anew: bool) -> None:
         """Schedule the request of another BootNotification from a station.

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Row, bindparam, delete, exists, func, not_, or_, select, update
+from sqlalchemy import Row, bindparam, delete, exists, func, not_, null, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
-from citrine_core.db import Listed, Page, UnitOfWork, insert_statement, one_of, upsert
+from citrine_core.db import Listed, Page, UnitOfWork, one_of
+from citrine_core.db.bulk import BulkUpsert
 from citrine_core.db.one_of import one_of_packed, pack
 from citrine_core.resources.connections.models import Connection, Edge
 
@@ -33,6 +34,20 @@ ASSUMED = frozenset({EDGE_SILENT, UNKNOWN_TO_EDGE})
 
 _TABLE = Connection.metadata.tables["connections"]
 _EDGES = Edge.metadata.tables["edges"]
+
+_GIVEN = ("edge_id", "ocpp_version", "remote_address", "admit_time")
+_GRANT = BulkUpsert(
+    _TABLE,
+    ("tenant_id", "station_id", *_GIVEN, "epoch", "is_open"),
+    ("tenant_id", "station_id"),
+    (*_GIVEN, "is_open"),
+    changes={
+        "epoch": _TABLE.c.epoch + 1,
+        **dict.fromkeys(("open_time", "close_time", "close_code", "close_reason"), null()),
+    },
+    returning=("tenant_id", "station_id", "epoch"),
+)
+_SEE_EDGES = BulkUpsert(_EDGES, ("edge_id", "software_version", "last_seen_time"), ("edge_id",))
 
 _NEWEST = select(_TABLE.c.station_id, _TABLE.c.epoch, _TABLE.c.is_open).where(
     _TABLE.c.tenant_id == bindparam("tenant_id"), one_of_packed((_TABLE.c.station_id,), "stations")
@@ -127,26 +142,11 @@ class ConnectionRepository:
     async def grant_all(self, grants: Sequence[GrantedSession], admit_time: datetime) -> dict[tuple[str, str], int]:
         """Store admissions, at most one per station; return the epoch of each, one higher than the station's last."""
         rows = [
-            {**grant._asdict(), "epoch": 1, "is_open": False, "admit_time": admit_time}
+            (*grant, admit_time, 1, False)
             for grant in sorted(grants)  # in one order everywhere, so that two cores don't wait for each other
         ]
-        statement = insert_statement(self._session, _TABLE)
-        overwrite = {
-            **{name: statement.excluded[name] for name in ("edge_id", "ocpp_version", "remote_address", "admit_time")},
-            "epoch": _TABLE.c.epoch + 1,
-            "is_open": False,
-            "open_time": None,
-            "close_time": None,
-            "close_code": None,
-            "close_reason": None,
-        }
-        result = await (await self._connection()).execute(
-            statement.on_conflict_do_update(
-                index_elements=[_TABLE.c.tenant_id, _TABLE.c.station_id], set_=overwrite
-            ).returning(_TABLE.c.tenant_id, _TABLE.c.station_id, _TABLE.c.epoch),
-            rows,
-        )
-        return {(tenant_id, station_id): epoch for tenant_id, station_id, epoch in result}
+        granted = await _GRANT.fetch(self._session, rows)
+        return {(tenant_id, station_id): epoch for tenant_id, station_id, epoch in granted}
 
     async def open_all(self, sessions: Sequence[Mapping[str, Any]]) -> None:
         """Mark sessions as open.
@@ -258,11 +258,8 @@ class EdgeRepository:
 
     async def see_all(self, versions: Mapping[str, str], now: datetime) -> None:
         """Store edges, given with their software version, as alive."""
-        rows = [
-            {"edge_id": edge_id, "software_version": version[:50], "last_seen_time": now}
-            for edge_id, version in sorted(versions.items())
-        ]
-        await upsert(self._session, _EDGES, rows, ("edge_id",))
+        rows = [(edge_id, version[:50], now) for edge_id, version in sorted(versions.items())]
+        await _SEE_EDGES.execute(self._session, rows)
 
     async def remove_before(self, time: datetime) -> None:
         """Delete edges without a link since a time, and without sessions."""

@@ -8,7 +8,7 @@ from sqlalchemy import bindparam, delete, func, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine_core.db import Listed, Page, one_of
-from citrine_core.db.upsert import insert_statement
+from citrine_core.db.bulk import BulkUpsert, given
 from citrine_core.resources.refusals.models import RefusalRow, ToleranceRuleRow
 
 __all__ = ["RefusalKey", "RefusalRepository", "ToleranceRepository"]
@@ -20,6 +20,13 @@ _TABLE = RefusalRow.metadata.tables["refusals"]
 _RULES = ToleranceRuleRow.metadata.tables["tolerance_rules"]
 
 _KEY = ("station_id", "outcome", "action", "event_type", "code", "path", "rule_id")
+
+_ADD = BulkUpsert(
+    _TABLE,
+    key=("tenant_id", *_KEY),
+    overwrite=("description", "last_time", "last_frame"),
+    changes={"count": _TABLE.c.count + given(_TABLE, "count")},
+)
 
 
 class RefusalRepository:
@@ -50,20 +57,9 @@ class RefusalRepository:
 
     async def add_all(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Upsert rows with distinct keys: the count is added to the stored one, the rest is replaced."""
-        if not rows:
-            return
-        statement = insert_statement(self._session, _TABLE)
-        new = statement.excluded
-        statement = statement.on_conflict_do_update(
-            index_elements=["tenant_id", *_KEY],
-            set_={
-                "count": _TABLE.c.count + new.count,
-                **{name: new[name] for name in ("description", "last_time", "last_frame")},
-            },
-        )
         # Sorted, so that two cores can't deadlock.
         ordered = sorted(rows, key=lambda row: (row["tenant_id"], *(row[name] for name in _KEY)))
-        await (await self._session.connection()).execute(statement, [dict(row) for row in ordered])
+        await _ADD.execute_mappings(self._session, ordered)
 
     async def list(
         self, tenant_id: str, page: Page, *, station_id: str, action: str, outcome: int

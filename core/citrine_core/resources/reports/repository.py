@@ -9,7 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import undefer
 
 from citrine.api.v1 import reports_pb2 as pb
-from citrine_core.db import Listed, Page, insert_or_ignore
+from citrine_core.db import Listed, Page
+from citrine_core.db.bulk import BulkInsert
 from citrine_core.db.one_of import one_of
 from citrine_core.errors import NotFound
 from citrine_core.resources.reports.models import ReportPart, ReportRun
@@ -29,6 +30,8 @@ _STATES = tuple(pb.ReportState.values())
 
 _RUNS = ReportRun.metadata.tables["report_runs"]
 _KEY = ("tenant_id", "station_id", "kind", "request_id")
+
+_ADD_RUNS = BulkInsert(_RUNS, ignore=True, key=_KEY)
 
 MAX_BYTES = 2 * 1024 * 1024
 """Largest size of a page with more than one message, in bytes."""
@@ -71,7 +74,7 @@ class ReportRepository:
         missing = sorted(times.keys() - found.keys())
         if missing:
             rows = [_new_run(tenant_id, kind, key, times[key]) for key in missing]
-            await insert_or_ignore(self._session, _RUNS, rows, _KEY)
+            await _ADD_RUNS.execute_mappings(self._session, rows)
             found.update(await self.find_runs(tenant_id, kind, missing))
         return found
 

@@ -9,13 +9,15 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine.api.v1.stations_pb2 import BOOT_POLICY_PENDING
 from citrine_core.db import one_of
-from citrine_core.db.upsert import insert_statement
+from citrine_core.db.bulk import BulkInsert
 from citrine_core.resources.stations.models import Station
 from citrine_core.resources.tenants.queries import find_holding, lock_hold_limit
 
 __all__ = ["Credentials"]
 
 _TABLE = Station.metadata.tables["stations"]
+
+_ADD = BulkInsert(_TABLE, ignore=True, returning=("station_id",))
 
 
 class Credentials:
@@ -74,8 +76,7 @@ class Credentials:
             "create_time": now,
             "version": 1,
         }
-        insert = insert_statement(self._session, _TABLE).values(row).on_conflict_do_nothing()
-        return (await connection.execute(insert)).rowcount == 1
+        return bool(await _ADD.fetch_mappings(self._session, [row]))
 
     async def set_next(self, tenant_id: str, station_id: str, password_hash: str) -> None:
         """Store the password that is about to be sent to a station; it is valid beside the current one."""

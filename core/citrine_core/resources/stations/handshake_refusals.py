@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from citrine.api.v1 import stations_pb2 as pb
 from citrine.events.v1.events_pb2 import StationRefused
 from citrine_core.db import Listed, Page, one_of
-from citrine_core.db.upsert import insert_statement
+from citrine_core.db.bulk import BulkUpsert, given
 from citrine_core.resources.connections.queries import SESSIONS
 from citrine_core.resources.stations.models import HandshakeRefusal, Station
 from citrine_core.rpc import to_timestamp
@@ -22,6 +22,26 @@ RefusalOfId: TypeAlias = Row[HandshakeRefusal, bool]
 
 _TABLE = HandshakeRefusal.metadata.tables["handshake_refusals"]
 _KEY = ("tenant_id", "station_id", "unknown_tenant_id")
+
+_CONNECTED = (
+    select(SESSIONS.c.open_time)
+    .where(
+        SESSIONS.c.tenant_id == given(_TABLE, "tenant_id"),
+        SESSIONS.c.station_id == given(_TABLE, "station_id"),
+    )
+    .scalar_subquery()
+)
+_IS_OVER = _TABLE.c.last_time < _CONNECTED
+_ATTEMPTS, _FIRST_TIME = given(_TABLE, "attempts"), given(_TABLE, "first_time")
+_ADD = BulkUpsert(
+    _TABLE,
+    key=_KEY,
+    overwrite=("reason", "remote_address", "offered", "last_time"),
+    changes={
+        "attempts": case((_IS_OVER, _ATTEMPTS), else_=_TABLE.c.attempts + _ATTEMPTS),
+        "first_time": case((_IS_OVER, _FIRST_TIME), else_=_TABLE.c.first_time),
+    },
+)
 
 _REGISTERED = and_(
     HandshakeRefusal.unknown_tenant_id == "",
@@ -42,26 +62,8 @@ class HandshakeRefusals:
             rows: Rows with all columns of the table. The latest attempt replaces the stored one.
         """
         # All writers use the same order, so that two cores can't deadlock.
-        ordered = sorted((dict(row) for row in rows), key=lambda row: tuple(row[name] for name in _KEY))
-        if not ordered:
-            return
-        statement = insert_statement(self._session, _TABLE)
-        new = statement.excluded
-        connected = (
-            select(SESSIONS.c.open_time)
-            .where(SESSIONS.c.tenant_id == new.tenant_id, SESSIONS.c.station_id == new.station_id)
-            .scalar_subquery()
-        )
-        is_over = _TABLE.c.last_time < connected
-        statement = statement.on_conflict_do_update(
-            index_elements=list(_KEY),
-            set_={
-                "attempts": case((is_over, new.attempts), else_=_TABLE.c.attempts + new.attempts),
-                "first_time": case((is_over, new.first_time), else_=_TABLE.c.first_time),
-                **{name: new[name] for name in ("reason", "remote_address", "offered", "last_time")},
-            },
-        )
-        await (await self._session.connection()).execute(statement, ordered)
+        ordered = sorted(rows, key=lambda row: tuple(row[name] for name in _KEY))
+        await _ADD.execute_mappings(self._session, ordered)
 
     async def find_since_connected(self, tenant_id: str, station_ids: Collection[str]) -> dict[str, HandshakeRefusal]:
         """Return the last refusals of stations, without stations that connected since."""
