@@ -16,7 +16,8 @@ from citrine.ocpp.v2.availability_pb2 import (
 )
 from citrine.ocpp.v2.provisioning_pb2 import REGISTRATION_STATUS_ENUM_ACCEPTED
 from citrine_core.blocks.availability.models import ConnectorState, ConnectorStatusChange, WantedAvailability
-from citrine_core.db import Listed, Page, UnitOfWork, insert_or_ignore, one_of, upsert
+from citrine_core.db import Listed, Page, UnitOfWork, one_of
+from citrine_core.db.bulk import BulkInsert, BulkUpsert
 from citrine_core.resources.connections.queries import is_connected
 from citrine_core.resources.stations.queries import BOOTS
 
@@ -27,6 +28,10 @@ ConnectorKey = tuple[str, int, int]
 
 _STATE_KEY = ("tenant_id", "station_id", "evse_id", "connector_id")
 _CHANGE_KEY = ("tenant_id", "station_id", "status_time", "evse_id", "connector_id", "status")
+
+_PUT_STATES = BulkUpsert(ConnectorState.metadata.tables["connectors"], key=_STATE_KEY)
+_ADD_CHANGES = BulkInsert(ConnectorStatusChange.metadata.tables["connector_statuses"], ignore=True, key=_CHANGE_KEY)
+_PUT_WANTED = BulkUpsert(WantedAvailability.metadata.tables["availabilities"], key=_STATE_KEY)
 
 
 class ConnectorRepository:
@@ -72,12 +77,11 @@ class ConnectorRepository:
 
     async def put_states(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Store connectors as they are now."""
-        await upsert(self._session, ConnectorState.metadata.tables["connectors"], rows, _STATE_KEY)
+        await _PUT_STATES.execute_mappings(self._session, rows)
 
     async def add_changes(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Add to the history what is not in it."""
-        table = ConnectorStatusChange.metadata.tables["connector_statuses"]
-        await insert_or_ignore(self._session, table, rows, _CHANGE_KEY)
+        await _ADD_CHANGES.execute_mappings(self._session, rows)
 
     async def list(self, tenant_id: str, page: Page, *, station_id: str) -> Listed[ConnectorState]:
         """Return connectors by station, EVSE and number; of all stations where none is named."""
@@ -107,7 +111,7 @@ class AvailabilityRepository:
 
     async def put(self, availability: Mapping[str, Any]) -> None:
         """Store what was asked last."""
-        await upsert(self._session, WantedAvailability.metadata.tables["availabilities"], [availability], _STATE_KEY)
+        await _PUT_WANTED.execute_mappings(self._session, [availability])
 
     async def forgotten(self, limit: int) -> Sequence[WantedAvailability]:
         """Return what is to be out of service and what stations, since they booted, report to serve.

@@ -4,15 +4,19 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CursorResult, delete, insert, select
+from sqlalchemy import CursorResult, delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine_core.blocks.data_transfer.models import CustomMessage, DataTransfer
-from citrine_core.db import Listed, Page, UnitOfWork, upsert
+from citrine_core.db import Listed, Page, UnitOfWork
+from citrine_core.db.bulk import BulkInsert, BulkUpsert
 
 __all__ = ["CustomMessageRepository", "DataTransferRepository", "forget_custom_messages"]
 
 _KEY = ("tenant_id", "station_id", "action", "content_key")
+
+_ADD = BulkInsert(DataTransfer.metadata.tables["data_transfers"])
+_PUT = BulkUpsert(CustomMessage.metadata.tables["custom_messages"], key=_KEY, preserve=("payload", "create_time"))
 
 
 class DataTransferRepository:
@@ -23,9 +27,7 @@ class DataTransferRepository:
 
     async def add(self, row: Mapping[str, Any]) -> None:
         """Store one DataTransfer."""
-        await (await self._session.connection()).execute(
-            insert(DataTransfer.metadata.tables["data_transfers"]), [dict(row)]
-        )
+        await _ADD.execute_mappings(self._session, [row])
 
     async def list(self, tenant_id: str, page: Page, *, station_id: str) -> Listed[DataTransfer]:
         """Return what stations sent, the latest stored first; of all stations where none is named."""
@@ -43,8 +45,7 @@ class CustomMessageRepository:
 
     async def put_all(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Store messages; of one that is stored, only when it came last."""
-        table = CustomMessage.metadata.tables["custom_messages"]
-        await upsert(self._session, table, rows, _KEY, preserve=("payload", "create_time"))
+        await _PUT.execute_mappings(self._session, rows)
 
     async def list(self, tenant_id: str, page: Page, *, station_id: str, action: str) -> Listed[CustomMessage]:
         """Return messages, the latest stored first; of all stations and actions where none is named."""

@@ -48,7 +48,7 @@ class MonitoringHandlers:
         fresh = await store_parts(work, _MONITORING, [_part(call) for call in calls])
         new = [call for call, is_fresh in zip(calls, fresh, strict=True) if is_fresh]
         rows = {(row["station_id"], row["monitor_id"]): row for call in new for row in _reported_rows(call)}
-        await MonitorRepository(work.session).put([rows[key] for key in sorted(rows)], preserve=("set_time",))
+        await MonitorRepository(work.session).put([rows[key] for key in sorted(rows)], preserve_set_time=True)
         await _forget_unreported(work, new)
         return [ocpp.NotifyMonitoringReportResponse()] * len(calls)
 

@@ -4,12 +4,12 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, delete, func, insert, select
+from sqlalchemy import ColumnElement, Select, delete, func, null, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine_core.blocks.diagnostics.models import Alert, LogUpload, Monitor, Monitoring, StationEvent
 from citrine_core.db import Listed, Page, UnitOfWork
-from citrine_core.db.upsert import insert_statement, upsert
+from citrine_core.db.bulk import BulkInsert, BulkUpsert, given
 from citrine_core.errors import NotFound
 from citrine_core.resources.reports import ReportKind, ReportRun
 from citrine_core.resources.reports.queries import Run, unfinished_requests
@@ -42,6 +42,22 @@ class AlertKey(NamedTuple):
 
 _ALERT_COLUMNS = tuple(getattr(Alert, name) for name in AlertKey._fields)
 _MONITOR_KEY = ("tenant_id", "station_id", "monitor_id")
+_ALERTS = Alert.metadata.tables["alerts"]
+_MONITORS = Monitor.metadata.tables["monitors"]
+
+_ADD_EVENTS = BulkInsert(StationEvent.metadata.tables["station_events"])
+_PUT_ALERTS = BulkUpsert(
+    _ALERTS,
+    key=("tenant_id", *AlertKey._fields),
+    overwrite=("is_cleared", "event_time", "order_time", "event", "update_time"),
+    # What is reported anew is to be seen anew.
+    changes=dict.fromkeys(("acknowledge_time", "acknowledged_by", "acknowledge_note"), null()),
+    where=_ALERTS.c.order_time <= given(_ALERTS, "order_time"),
+)
+_PUT_MONITORS = BulkUpsert(_MONITORS, key=_MONITOR_KEY)
+_PUT_REPORTED = BulkUpsert(_MONITORS, key=_MONITOR_KEY, preserve=("set_time",))
+_PUT_MONITORING = BulkUpsert(Monitoring.metadata.tables["monitorings"], key=("tenant_id", "station_id"))
+_PUT_LOG = BulkUpsert(LogUpload.metadata.tables["log_uploads"], key=("tenant_id", "station_id", "request_id"))
 
 
 class StationEventRepository:
@@ -52,25 +68,11 @@ class StationEventRepository:
 
     async def add_all(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Store events, at least one."""
-        await (await self._session.connection()).execute(
-            insert(StationEvent.metadata.tables["station_events"]), list(rows)
-        )
+        await _ADD_EVENTS.execute_mappings(self._session, rows)
 
     async def put_alerts(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Store rows of `alerts`, one for each key, where none is stored that is newer by its order."""
-        if not rows:
-            return
-        table = Alert.metadata.tables["alerts"]
-        statement = insert_statement(self._session, table)
-        columns = ("is_cleared", "event_time", "order_time", "event", "update_time")
-        # What is reported anew is to be seen anew.
-        unseen: dict[str, Any] = dict.fromkeys(("acknowledge_time", "acknowledged_by", "acknowledge_note"))
-        statement = statement.on_conflict_do_update(
-            index_elements=["tenant_id", *AlertKey._fields],
-            set_={name: statement.excluded[name] for name in columns} | unseen,
-            where=table.c.order_time <= statement.excluded.order_time,
-        )
-        await (await self._session.connection()).execute(statement, list(rows))
+        await _PUT_ALERTS.execute_mappings(self._session, rows)
 
     async def list(
         self,
@@ -146,9 +148,10 @@ class MonitorRepository:
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
 
-    async def put(self, rows: Sequence[Mapping[str, Any]], *, preserve: Collection[str] = ()) -> None:
-        """Store rows of `monitors`, in one statement. Columns that are kept stay as they are where the row exists."""
-        await upsert(self._session, Monitor.metadata.tables["monitors"], rows, _MONITOR_KEY, preserve=preserve)
+    async def put(self, rows: Sequence[Mapping[str, Any]], *, preserve_set_time: bool = False) -> None:
+        """Store rows of `monitors`. Where the row exists, the time at which it was set may stay as it is."""
+        statement = _PUT_REPORTED if preserve_set_time else _PUT_MONITORS
+        await statement.execute_mappings(self._session, rows)
 
     async def remove(self, tenant_id: str, station_id: str, monitor_ids: Collection[int]) -> None:
         """Forget monitors of a station by their ids."""
@@ -191,7 +194,7 @@ class MonitorRepository:
     async def set_monitoring(self, tenant_id: str, station_id: str, **values: Any) -> None:
         """Store settings that a station took, and leave the others."""
         row = {"tenant_id": tenant_id, "station_id": station_id, **values}
-        await upsert(self._session, Monitoring.metadata.tables["monitorings"], [row], ("tenant_id", "station_id"))
+        await _PUT_MONITORING.execute_mappings(self._session, [row])
 
     async def full_reports(self, tenant_id: str, station_ids: Collection[str]) -> Mapping[tuple[str, int], datetime]:
         """Return when stations agreed to their latest report of all monitors, by station and request id."""
@@ -213,8 +216,7 @@ class LogRepository:
 
     async def put(self, row: Mapping[str, Any]) -> None:
         """Store a row of `log_uploads`."""
-        key = ("tenant_id", "station_id", "request_id")
-        await upsert(self._session, LogUpload.metadata.tables["log_uploads"], [row], key)
+        await _PUT_LOG.execute_mappings(self._session, [row])
 
     async def unfinished(self, tenant_id: str, station_id: str) -> Sequence[int]:
         """Return the request ids of the logs of a station whose upload began and did not end."""

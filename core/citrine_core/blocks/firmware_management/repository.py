@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from citrine_core.blocks.firmware_management.models import FirmwarePublication, FirmwareStatus, FirmwareUpdate
 from citrine_core.blocks.firmware_management.updates import ACTIVE
 from citrine_core.db import Listed, Page, one_of
-from citrine_core.db.upsert import insert_statement
+from citrine_core.db.bulk import BulkInsert
 from citrine_core.errors import NotFound
 from citrine_core.ids import new_request_id
 from citrine_core.resources.stations.queries import find_hardware
@@ -32,6 +32,13 @@ _STATUSES = FirmwareStatus.metadata.tables["firmware_statuses"]
 _ACTIVE = tuple(ACTIVE)
 
 _KEY = ("tenant_id", "station_id", "request_id")
+
+_ADD = {
+    table: BulkInsert(table.metadata.tables[table.__tablename__], ignore=True, key=_KEY, returning=("request_id",))
+    for table in (FirmwareUpdate, FirmwarePublication)
+}
+_ADD_UPDATES = BulkInsert(_UPDATES)
+_ADD_STATUSES = BulkInsert(_STATUSES)
 
 
 class FirmwareRepository:
@@ -148,25 +155,15 @@ class FirmwareRepository:
 
         Columns that the row does not name are empty.
         """
-        stored = table.metadata.tables[table.__tablename__]
-        statement = (
-            insert_statement(self._session, stored)
-            .values({**empty_row(table), **row})
-            .on_conflict_do_nothing(index_elements=_KEY)
-            .returning(stored.c.request_id)
-        )
-        return (await (await self._session.connection()).execute(statement)).first() is not None
+        return bool(await _ADD[table].fetch_mappings(self._session, [{**empty_row(table), **row}]))
 
     async def add_updates(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Store updates of several stations whose request ids are free."""
-        if rows:
-            connection = await self._session.connection()
-            await connection.execute(_UPDATES.insert(), [{**empty_row(FirmwareUpdate), **row} for row in rows])
+        await _ADD_UPDATES.execute_mappings(self._session, [{**empty_row(FirmwareUpdate), **row} for row in rows])
 
     async def add_statuses(self, rows: Sequence[dict[str, Any]]) -> None:
         """Add to the history."""
-        if rows:
-            await (await self._session.connection()).execute(_STATUSES.insert(), list(rows))
+        await _ADD_STATUSES.execute_mappings(self._session, rows)
 
     async def get(self, table: type[Tracked], tenant_id: str, station_id: str, request_id: int | None) -> Tracked:
         """Return an update or a publication of a station, the latest where no request id is given.

@@ -13,8 +13,7 @@ from citrine_core.blocks.local_auth_list.messages import Entry, Limits
 from citrine_core.blocks.local_auth_list.models import LocalList, LocalListEntry
 from citrine_core.blocks.provisioning.queries import find_variables
 from citrine_core.db import Listed, Page
-from citrine_core.db.bulk import BulkUpsert
-from citrine_core.db.upsert import insert_or_ignore, insert_statement
+from citrine_core.db.bulk import BulkInsert, BulkUpsert
 from citrine_core.errors import NotFound
 from citrine_core.resources.connections.queries import is_connected
 from citrine_core.resources.stations.queries import BOOTS, is_station
@@ -28,6 +27,8 @@ _ENTRIES = LocalListEntry.metadata.tables["local_list_entries"]
 _KEY = ("tenant_id", "station_id", "lookup", "type")
 _NAMES = (*_KEY, "id_token", "wanted", "held", "stale")
 
+_ADD_LIST = BulkInsert(_LISTS, ignore=True, key=("tenant_id", "station_id"))
+_SET_STALE = BulkUpsert(_ENTRIES, (*_KEY, "id_token", "stale"), _KEY, ("stale",))
 _SET_WANTED = BulkUpsert(_ENTRIES, _NAMES, _KEY, ("id_token", "wanted", "stale"))
 _SET_HELD = BulkUpsert(_ENTRIES, _NAMES, _KEY, ("held",))
 _SET_BOTH = BulkUpsert(_ENTRIES, _NAMES, _KEY, ("id_token", "wanted", "held", "stale"))
@@ -63,7 +64,7 @@ class LocalListRepository:
 
     async def lock(self, tenant_id: str, station_id: str) -> LocalList:
         """Return the list of a station to change it, and keep others from it until the commit."""
-        await insert_or_ignore(self._session, _LISTS, [_new(tenant_id, station_id)], ("tenant_id", "station_id"))
+        await _ADD_LIST.execute_mappings(self._session, [_new(tenant_id, station_id)])
         found = await self._session.get(
             LocalList, (tenant_id, station_id), with_for_update=True, populate_existing=True
         )
@@ -208,10 +209,7 @@ class LocalListRepository:
                 literal(id_token),
                 true(),
             ).where(*in_step)
-            statement = insert_statement(self._session, _ENTRIES).from_select([*_KEY, "id_token", "stale"], source)
-            await self._session.execute(
-                statement.on_conflict_do_update(index_elements=list(_KEY), set_={"stale": True})
-            )
+            await _SET_STALE.execute_select(self._session, source)
         return True
 
     async def due(self, now: datetime, limit: int) -> Sequence[tuple[str, str, datetime | None]]:

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine.ocpp.v2.provisioning_pb2 import ATTRIBUTE_ENUM_ACTUAL
 from citrine_core.blocks.provisioning.models import ReportedVariable
-from citrine_core.db import Listed, Page, UnitOfWork, one_of, upsert
+from citrine_core.db import Listed, Page, UnitOfWork, one_of
 from citrine_core.db.bulk import BulkUpsert
 
 __all__ = [
@@ -66,6 +66,7 @@ _OVERWRITTEN = tuple(name for name in _COLUMNS if name not in _KEY)
 
 _PUT_WHOLE = BulkUpsert(_TABLE, _COLUMNS, _KEY, _OVERWRITTEN)
 _PUT_UNDESCRIBED = BulkUpsert(_TABLE, _COLUMNS, _KEY, tuple(name for name in _OVERWRITTEN if name != "characteristics"))
+_PUT_VALUES = BulkUpsert(_TABLE, key=_KEY, preserve=(*_DESCRIPTION, *_SPELLING))
 
 
 class VariableRepository:
@@ -92,7 +93,7 @@ class VariableRepository:
         """Store values, and preserve the other columns of the variables."""
         base = {"tenant_id": tenant_id, "station_id": station_id, "update_time": now, **dict.fromkeys(_DESCRIPTION)}
         rows = [{**base, **key._asdict(), "name_key": key.name_key, "value": value} for key, value in values.items()]
-        await upsert(self._session, _TABLE, rows, _KEY, preserve=(*_DESCRIPTION, *_SPELLING))
+        await _PUT_VALUES.execute_mappings(self._session, rows)
 
     async def find_known(
         self, tenant_id: str, station_id: str, keys: Collection[VariableKey]

@@ -9,7 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine.api.v1.remote_control_pb2 import RemoteStartState
 from citrine_core.blocks.remote_control.models import RemoteStart
-from citrine_core.db import Listed, Page, UnitOfWork, upsert
+from citrine_core.db import Listed, Page, UnitOfWork
+from citrine_core.db.bulk import BulkUpsert
 from citrine_core.db.one_of import one_of
 from citrine_core.resources.usage_limits import NO_LIMIT, Limit
 
@@ -21,6 +22,8 @@ MOST_CLAIMABLE = 200
 """Requests that are looked at."""
 
 KEY = ("tenant_id", "station_id", "remote_start_id")
+
+_PUT = BulkUpsert(_TABLE, key=KEY)
 
 RemoteStartKey = tuple[str, int]
 """Station and remoteStartId."""
@@ -69,7 +72,7 @@ class RemoteStartRepository:
 
     async def put_all(self, rows: Sequence[dict[str, Any]]) -> None:
         """Store requests, each with all columns; those of the same id are overwritten."""
-        await upsert(self._session, _TABLE, rows, KEY)
+        await _PUT.execute_mappings(self._session, rows)
 
     async def find(self, tenant_id: str, station_id: str, remote_start_id: int) -> Row[Any] | None:
         """Return a request, or None."""

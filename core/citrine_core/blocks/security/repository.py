@@ -3,13 +3,16 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import insert, select
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine_core.blocks.security.models import SecurityEvent
 from citrine_core.db import Listed, Page
+from citrine_core.db.bulk import BulkInsert
 
 __all__ = ["SecurityEventRepository"]
+
+_ADD = BulkInsert(SecurityEvent.metadata.tables["security_events"])
 
 
 class SecurityEventRepository:
@@ -20,9 +23,7 @@ class SecurityEventRepository:
 
     async def add_all(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Store security events, at least one."""
-        await (await self._session.connection()).execute(
-            insert(SecurityEvent.metadata.tables["security_events"]), list(rows)
-        )
+        await _ADD.execute_mappings(self._session, rows)
 
     async def list(self, tenant_id: str, page: Page, *, station_id: str) -> Listed[SecurityEvent]:
         """Return security events, the latest stored first; of all stations where none is named."""

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from operator import attrgetter
 
 from sqlalchemy import ColumnElement, and_, case, delete, func, not_, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -14,6 +15,7 @@ from citrine_core.blocks.provisioning.queries import find_variables
 from citrine_core.blocks.smart_charging.models import Capacity, ExternalLimit, Negotiation, ProfileQuery, ProfileRecord
 from citrine_core.blocks.transactions.queries import find_open, has_ended, latest_of_start
 from citrine_core.db import Listed, Page, UnitOfWork
+from citrine_core.db.bulk import BulkInsert
 from citrine_core.resources.stations.queries import lock_station
 
 __all__ = [
@@ -23,6 +25,11 @@ __all__ = [
     "ProfileRepository",
     "forget_charging",
 ]
+
+_PROFILES = ProfileRecord.metadata.tables["charging_profiles"]
+_PROFILE_COLUMNS = tuple(column.name for column in _PROFILES.columns if column.name != "id")
+_profile_columns = attrgetter(*_PROFILE_COLUMNS)
+_ADD_PROFILES = BulkInsert(_PROFILES, _PROFILE_COLUMNS)
 
 LARGEST_ID = 2**31 - 1
 
@@ -74,11 +81,7 @@ class ProfileRepository:
 
     async def add_all(self, rows: Sequence[ProfileRecord]) -> None:
         """Store new profiles in one statement; their ids stay unknown."""
-        table = ProfileRecord.metadata.tables["charging_profiles"]
-        names = [column.name for column in table.columns if column.name != "id"]
-        values = [{name: getattr(row, name) for name in names} for row in rows]
-        if values:
-            await (await self._session.connection()).execute(table.insert(), values)
+        await _ADD_PROFILES.execute(self._session, [_profile_columns(row) for row in rows])
 
     async def remove(self, row: ProfileRecord | ProfileQuery) -> None:
         """Forget a row."""

@@ -8,7 +8,8 @@ from sqlalchemy import ColumnElement, exists, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine_core.blocks.tariff_and_cost.models import StoredTariff, TariffAssignment, TariffVersion
-from citrine_core.db import Listed, Page, UnitOfWork, begins_with, insert_or_ignore, one_of
+from citrine_core.db import Listed, Page, UnitOfWork, begins_with, one_of
+from citrine_core.db.bulk import BulkInsert
 from citrine_core.errors import AlreadyExists, FailedPrecondition, InvalidArgument, NotFound
 
 __all__ = ["TariffRepository", "VersionKey", "end_assignments"]
@@ -18,6 +19,7 @@ VersionKey = tuple[str, int]
 
 TariffAndVersion = tuple[StoredTariff, TariffVersion]
 
+_ADD = BulkInsert(StoredTariff.metadata.tables["tariffs"], ignore=True, key=("tenant_id", "tariff_id"))
 _ASSIGNMENTS = TariffAssignment.metadata.tables["tariff_assignments"]
 _VERSIONS = TariffVersion.metadata.tables["tariff_versions"]
 
@@ -86,7 +88,7 @@ class TariffRepository:
         of_tariff = (versions.tenant_id == version.tenant_id, versions.tariff_id == version.tariff_id)
         latest = await self._session.scalar(select(func.max(versions.version)).where(*of_tariff))
         row = {**key, "version": latest or 0, "create_time": version.create_time, "delete_time": version.create_time}
-        await insert_or_ignore(self._session, StoredTariff.metadata.tables["tariffs"], [row], list(key))
+        await _ADD.execute_mappings(self._session, [row])
         tariff = await self._session.get(StoredTariff, tuple(key.values()), with_for_update=True)
         if tariff is None or tariff.delete_time is None:
             raise AlreadyExists("tariff", version.tariff_id)

@@ -13,7 +13,7 @@ from citrine_core.blocks.firmware_management.campaigns.models import FirmwareCam
 from citrine_core.blocks.firmware_management.models import FirmwareUpdate
 from citrine_core.blocks.firmware_management.updates import ACTIVE
 from citrine_core.db import Listed, Page, begins_with, one_of
-from citrine_core.db.upsert import insert_statement
+from citrine_core.db.bulk import BulkInsert
 from citrine_core.errors import NotFound
 from citrine_core.resources.connections.queries import is_connected
 from citrine_core.resources.stations.queries import is_accepted, list_hardware
@@ -25,6 +25,9 @@ Counts: TypeAlias = Mapping[int, int]
 
 _CAMPAIGNS = FirmwareCampaign.metadata.tables["firmware_campaigns"]
 _STATIONS = FirmwareCampaignStation.metadata.tables["firmware_campaign_stations"]
+
+_ADD = BulkInsert(_CAMPAIGNS, ignore=True, key=("tenant_id", "campaign_id"), returning=("campaign_id",))
+_ADD_STATIONS = BulkInsert(_STATIONS)
 
 _PENDING = pb.FIRMWARE_CAMPAIGN_STATION_STATE_PENDING
 _STARTING = pb.FIRMWARE_CAMPAIGN_STATION_STATE_STARTING
@@ -47,16 +50,9 @@ class CampaignRepository:
 
     async def add(self, row: Mapping[str, Any], stations: Sequence[Mapping[str, Any]]) -> bool:
         """Store a campaign with its stations; return False where there is one of its id."""
-        connection = await self._session.connection()
-        statement = (
-            insert_statement(self._session, _CAMPAIGNS)
-            .values(dict(row))
-            .on_conflict_do_nothing(index_elements=("tenant_id", "campaign_id"))
-            .returning(_CAMPAIGNS.c.campaign_id)
-        )
-        if (await connection.execute(statement)).first() is None:
+        if not await _ADD.fetch_mappings(self._session, [row]):
             return False
-        await connection.execute(_STATIONS.insert(), [dict(station) for station in stations])
+        await _ADD_STATIONS.execute_mappings(self._session, stations)
         return True
 
     async def get(self, tenant_id: str, campaign_id: str, *, for_update: bool = False) -> FirmwareCampaign:

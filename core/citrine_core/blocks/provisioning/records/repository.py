@@ -9,9 +9,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine.ocpp.v2.provisioning_pb2 import RESET_STATUS_ENUM_ACCEPTED, RESET_STATUS_ENUM_SCHEDULED
 from citrine_core.blocks.provisioning.records.models import NetworkProfile, Reset
-from citrine_core.db import Listed, Page, one_of, upsert
+from citrine_core.db import Listed, Page, one_of
+from citrine_core.db.bulk import BulkUpsert
 
 __all__ = ["NetworkProfileRepository", "ResetRepository"]
+
+_PUT_PROFILE = BulkUpsert(NetworkProfile.metadata.tables["network_profiles"], key=("tenant_id", "station_id", "slot"))
 
 
 class ResetRepository:
@@ -61,8 +64,7 @@ class NetworkProfileRepository:
 
     async def put(self, row: Mapping[str, Any]) -> None:
         """Store what became of a profile. Without the columns of the accepted one, that stays as it is."""
-        table = NetworkProfile.metadata.tables["network_profiles"]
-        await upsert(self._session, table, [row], ("tenant_id", "station_id", "slot"))
+        await _PUT_PROFILE.execute_mappings(self._session, [row])
 
     async def list(self, tenant_id: str, station_id: str) -> Sequence[NetworkProfile]:
         """Return the slots of a station, by number."""

@@ -9,9 +9,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine.api.v1 import smart_charging_pb2 as pb
 from citrine_core.blocks.smart_charging.capacity.models import CapacityPlan
-from citrine_core.db import Listed, Page, UnitOfWork, insert_or_ignore
+from citrine_core.db import Listed, Page, UnitOfWork
+from citrine_core.db.bulk import BulkInsert
 
 __all__ = ["PlanRepository", "forget_plan"]
+
+_ADD = BulkInsert(CapacityPlan.metadata.tables["charging_plans"], ignore=True, key=("tenant_id", "station_id"))
 
 
 class PlanRepository:
@@ -41,8 +44,7 @@ class PlanRepository:
             "create_time": now,
             "update_time": now,
         }
-        table = CapacityPlan.metadata.tables["charging_plans"]
-        await insert_or_ignore(self._session, table, [row], ("tenant_id", "station_id"))
+        await _ADD.execute_mappings(self._session, [row])
         await self.mark(tenant_id, [station_id], now, cause=cause, text=text)
 
     async def mark(

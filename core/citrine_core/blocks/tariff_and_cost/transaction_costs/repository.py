@@ -16,8 +16,8 @@ from citrine_core.blocks.reservation.queries import find_times
 from citrine_core.blocks.tariff_and_cost.corrections.models import CostCorrection
 from citrine_core.blocks.tariff_and_cost.models import CostSettings, TariffAssignment, TransactionCost
 from citrine_core.blocks.transactions.queries import store_total_cost
-from citrine_core.db import Listed, Page, upsert
-from citrine_core.db.bulk import BulkInsert, BulkUpdate
+from citrine_core.db import Listed, Page
+from citrine_core.db.bulk import BulkInsert, BulkUpdate, BulkUpsert
 from citrine_core.db.one_of import one_of
 from citrine_core.resources.connections.queries import connected_stations
 
@@ -60,6 +60,7 @@ class CostRow(NamedTuple):
 _KEY = ("tenant_id", "station_id", "transaction_id")
 _CHANGING = tuple(name for name in CostRow._fields if name not in (*_KEY, "sequence", "next_time"))
 _ADD_COSTS = BulkInsert(_COSTS, CostRow._fields)
+_PUT_SETTINGS = BulkUpsert(_SETTINGS, key=("tenant_id",))
 _CHANGE_COSTS = BulkUpdate(_COSTS, _CHANGING, _KEY)
 
 _OF_ENDS = ("waits_for", "waits_until", "settlement", "settle_time")
@@ -132,7 +133,7 @@ class CostRepository:
     async def put_settings(self, settings: CostSettings, now: datetime) -> None:
         """Store settings, and have the stations that charge told by them from now on."""
         row = {column.name: getattr(settings, column.name) for column in _SETTINGS.columns}
-        await upsert(self._session, _SETTINGS, [row], ["tenant_id"])
+        await _PUT_SETTINGS.execute_mappings(self._session, [row])
         sends = settings.running_cost in (pb.RUNNING_COST_COST_UPDATED, pb.RUNNING_COST_BOTH)
         await self._session.execute(
             update(_COSTS)

@@ -11,7 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from citrine.api.v1 import transactions_pb2 as pb
 from citrine_core.blocks.transactions.checks.models import TransactionCheck
 from citrine_core.blocks.transactions.models import Transaction
-from citrine_core.db import database_of, insert_statement
+from citrine_core.db import database_of
+from citrine_core.db.bulk import BulkInsert, BulkUpsert, given
 from citrine_core.resources.connections.queries import SESSIONS
 
 __all__ = ["FIRST_RETRY", "CheckKey", "CheckRepository", "Question"]
@@ -23,6 +24,15 @@ CheckKey = tuple[str, str, str]
 """Tenant, station and transaction."""
 
 _KEY = ("tenant_id", "station_id", "transaction_id")
+
+_SCHEDULE = BulkUpsert(
+    _CHECKS,
+    (*_KEY, "reason", "asks", "due_time", "problem"),
+    _KEY,
+    ("reason", "asks"),
+    changes={"due_time": func.coalesce(_CHECKS.c.due_time, given(_CHECKS, "due_time"))},
+)
+_ADD = BulkInsert(_CHECKS, ignore=True, key=_KEY, returning=_KEY)
 
 FIRST_RETRY = timedelta(minutes=1)
 """Time from the first question to the second; it doubles each time."""
@@ -54,22 +64,8 @@ class CheckRepository:
             reasons: citrine.api.v1.TransactionCheck.Reason of each.
             due_time: The time.
         """
-        if not reasons:
-            return
-        rows = [
-            {**dict(zip(_KEY, key, strict=True)), "reason": reason, "asks": 0, "due_time": due_time, "problem": ""}
-            for key, reason in sorted(reasons.items())
-        ]
-        statement = insert_statement(self._session, _CHECKS)
-        statement = statement.on_conflict_do_update(
-            index_elements=list(_KEY),
-            set_={
-                "reason": statement.excluded.reason,
-                "asks": 0,
-                "due_time": func.coalesce(_CHECKS.c.due_time, statement.excluded.due_time),
-            },
-        )
-        await (await self._session.connection()).execute(statement, rows)
+        rows = [(*key, reason, 0, due_time, "") for key, reason in sorted(reasons.items())]
+        await _SCHEDULE.execute(self._session, rows)
 
     async def find_silent(
         self, now: datetime, delay: timedelta, silence: timedelta | None, limit: int
@@ -186,15 +182,16 @@ class CheckRepository:
             "reason": pb.TransactionCheck.REASON_REQUESTED,
             "asks": 1,
             "ask_time": now,
+            "due_time": again,
+            **answer,
         }
-        statement = insert_statement(self._session, _CHECKS).values(**row, due_time=again, **answer)
+        if await _ADD.fetch_mappings(self._session, [row]):
+            return transaction
         due_time: Any = null()
         if again is not None:
             later = func.coalesce(_CHECKS.c.due_time, literal(again, _CHECKS.c.due_time.type))
             due_time = case((_CHECKS.c.asks < MOST_ASKS, later), else_=None)
-        await self._session.execute(
-            statement.on_conflict_do_update(index_elements=list(_KEY), set_={**answer, "due_time": due_time})
-        )
+        await self._session.execute(update(_CHECKS).where(*_is(_CHECKS, key)).values(**answer, due_time=due_time))
         return transaction
 
     async def failed(self, key: CheckKey, problem: str, due_time: datetime | None, *, counts: bool) -> None:

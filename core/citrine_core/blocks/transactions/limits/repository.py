@@ -10,8 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from citrine.api.v1 import transaction_limits_pb2 as pb
 from citrine_core.blocks.transactions.limits.models import TransactionLimit
 from citrine_core.blocks.transactions.models import Transaction
-from citrine_core.db import Listed, Page, database_of, insert_or_ignore, one_of, upsert
-from citrine_core.db.bulk import BulkUpdate
+from citrine_core.db import Listed, Page, database_of, one_of
+from citrine_core.db.bulk import BulkInsert, BulkUpdate, BulkUpsert
 from citrine_core.resources.tokens import type_of
 
 __all__ = ["KEY", "OF_TOKEN", "UNSTOPPED", "LimitRepository", "TokenId", "TransactionKey", "new_row"]
@@ -29,6 +29,9 @@ TokenId = tuple[str, str]
 
 _CHANGING = ("state", "reason", "reach_time", "attempts", "due_time", "problem", "update_time")
 _CHANGE = BulkUpdate(_LIMITS, _CHANGING, KEY)
+_ADD = BulkInsert(_LIMITS, ignore=True, key=KEY)
+_PUT = BulkUpsert(_LIMITS, key=KEY)
+_WATCH_TOKENS = BulkUpsert(_LIMITS, key=KEY, overwrite=("watches_token", "due_time"))
 
 _OF_TRANSACTION = (
     "sequence",
@@ -110,16 +113,15 @@ class LimitRepository:
 
     async def add_all(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Store limits of transactions that have none. Existing limits are not changed."""
-        await insert_or_ignore(self._session, _LIMITS, rows, KEY)
+        await _ADD.execute_mappings(self._session, rows)
 
     async def put(self, row: Mapping[str, Any]) -> None:
         """Insert or replace a limit."""
-        await upsert(self._session, _LIMITS, [row], KEY)
+        await _PUT.execute_mappings(self._session, [row])
 
     async def watch_tokens(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Make transactions due now, because their tokens changed. Their limits are preserved."""
-        preserved = [name for name in rows[0] if name not in ("watches_token", "due_time")]
-        await upsert(self._session, _LIMITS, rows, KEY, preserve=preserved)
+        await _WATCH_TOKENS.execute_mappings(self._session, rows)
 
     async def has_due(self, now: datetime) -> bool:
         """Return whether a limit is due."""

@@ -4,12 +4,13 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Row, and_, bindparam, insert, select, update
+from sqlalchemy import ColumnElement, Row, and_, bindparam, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine_core.blocks.transactions.models import Transaction, TransactionEvent
 from citrine_core.blocks.transactions.settlement.models import SettlementAction
 from citrine_core.db import Listed, LockedQuery, Page, database_of
+from citrine_core.db.bulk import BulkInsert
 from citrine_core.db.one_of import one_of, one_of_packed, pack
 
 __all__ = ["EVSEProof", "SettlementRepository"]
@@ -17,6 +18,8 @@ __all__ = ["EVSEProof", "SettlementRepository"]
 _TRANSACTIONS = Transaction.metadata.tables["transactions"]
 _EVENTS = TransactionEvent.metadata.tables["transaction_events"]
 _ACTIONS = SettlementAction.metadata.tables["settlement_actions"]
+
+_ADD_ACTION = BulkInsert(_ACTIONS)
 
 
 _LAST = 2**62
@@ -138,7 +141,7 @@ class SettlementRepository:
 
     async def add_action(self, action: Mapping[str, Any]) -> None:
         """Store an operator's action."""
-        await self._session.execute(insert(_ACTIONS).values(**action))
+        await _ADD_ACTION.execute_mappings(self._session, [action])
 
     async def list_actions(
         self, tenant_id: str, page: Page, *, station_id: str = "", transaction_id: str = ""

@@ -9,7 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine.api.v1 import transaction_limits_pb2 as pb
 from citrine_core.blocks.transactions.limits.throttling.models import TransactionThrottle
-from citrine_core.db import database_of, upsert
+from citrine_core.db import database_of
+from citrine_core.db.bulk import BulkUpsert
 from citrine_core.db.one_of import one_of
 
 __all__ = ["ThrottleRepository"]
@@ -17,6 +18,13 @@ __all__ = ["ThrottleRepository"]
 _TABLE = TransactionThrottle.metadata.tables["transaction_throttles"]
 
 _KEY = ("tenant_id", "station_id", "transaction_id")
+
+_WANT = BulkUpsert(
+    _TABLE,
+    key=_KEY,
+    preserve=("profile_id", "send_time"),
+    where=_TABLE.c.state == int(pb.THROTTLE_STATE_RELEASING),
+)
 
 
 class ThrottleRepository:
@@ -64,8 +72,7 @@ class ThrottleRepository:
             }
             for station_id, transaction_id in sorted(keys)
         ]
-        is_lifted = _TABLE.c.state == pb.THROTTLE_STATE_RELEASING
-        await upsert(self._session, _TABLE, rows, _KEY, where=is_lifted, preserve=("profile_id", "send_time"))
+        await _WANT.execute_mappings(self._session, rows)
 
     async def release(self, tenant_id: str, keys: Collection[tuple[str, str]], now: datetime) -> bool:
         """Request to lift the throttles of transactions; return whether there is any."""
