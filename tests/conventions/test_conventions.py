@@ -221,6 +221,15 @@ def test_one_place_knows_which_database_it_is() -> None:
     assert {name for name in found if "/db/databases/" not in name and "/db/migrations/" not in name} == set()
 
 
+def test_rows_are_written_in_two_ways() -> None:
+    """By session.add, or by the statements of db/bulk.py."""
+    found = files_with(
+        r"\b(insert|upsert|insert_or_ignore|session\.add_all)\(|bulk_\w+_mappings", sources("core/citrine_core")
+    )
+
+    assert {name for name in found if "/db/" not in name} == set()
+
+
 def test_servicers_and_handlers_write_no_sql() -> None:
     imports = files_with(r"^from sqlalchemy (?!import Row$)|^import sqlalchemy", sources("core/citrine_core"))
 

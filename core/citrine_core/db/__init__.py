@@ -1,4 +1,4 @@
-"""The relational data layer: base model, engine, unit of work, upsert, migrations."""
+"""The relational data layer: base model, engine, unit of work, migrations."""
 
 from citrine_core.db.base import BigId, Model, OcppString, UtcDateTime
 from citrine_core.db.databases import Database, LockedQuery, database_of
@@ -10,7 +10,6 @@ from citrine_core.db.pages import Listed, Page
 from citrine_core.db.places import Places, in_background
 from citrine_core.db.prefixes import begins_with
 from citrine_core.db.unit_of_work import UnitOfWork, UnitOfWorkFactory
-from citrine_core.db.upsert import insert_or_ignore, insert_statement, upsert
 
 __all__ = [
     "BigId",
@@ -29,9 +28,6 @@ __all__ = [
     "create_engine",
     "database_of",
     "in_background",
-    "insert_or_ignore",
-    "insert_statement",
     "is_outage",
     "one_of",
-    "upsert",
 ]
