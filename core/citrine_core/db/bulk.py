@@ -33,9 +33,9 @@ class _BulkStatement(ABC):
         self._table = table
         self._returning = returning
         self._by_names: dict[tuple[str, ...], tuple[Self, Row]] = {}
-        self._take(names)
+        self._set_columns(names)
 
-    def _take(self, names: Sequence[str]) -> None:
+    def _set_columns(self, names: Sequence[str]) -> None:
         self._columns: list[Column[Any]] = [self._table.c[name] for name in names]
         self._processors: dict[Database, list[tuple[int, Callable[[Any], Any]]]] = {}
         self._texts: dict[tuple[Database, int], str] = {}
@@ -107,7 +107,7 @@ class _BulkStatement(ABC):
             if column.name not in names and isinstance(column.default, ColumnDefault) and column.default.is_scalar
         }
         statement = copy(self)
-        statement._take((*names, *defaults))
+        statement._set_columns((*names, *defaults))
         return statement, tuple(defaults.values())
 
     def _split(self, rows: Sequence[Row]) -> Iterable[Sequence[Row]]:
@@ -248,8 +248,8 @@ class BulkUpsert(_BulkStatement):
             )
         )
 
-    def _take(self, names: Sequence[str]) -> None:
-        super()._take(names)
+    def _set_columns(self, names: Sequence[str]) -> None:
+        super()._set_columns(names)
         places = [place for place, name in enumerate(names) if name in self._key]
         self._key_of = itemgetter(*places) if places else None
 

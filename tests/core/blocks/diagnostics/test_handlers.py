@@ -139,7 +139,8 @@ async def test_a_thousand_events_are_a_handful_of_statements(
     with statements(engine) as seen:
         await notify(unit_of_work, *data)
 
-    assert len(seen) < 10, [statement for statement, _ in seen]
+    # A bulk statement of any number of rows is two: for steps of rows, and for the rest.
+    assert len(seen) < 15, [statement for statement, _ in seen]
 
 
 async def open_alerts(unit_of_work: UnitOfWorkFactory) -> list[int]:
