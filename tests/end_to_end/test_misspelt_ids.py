@@ -124,6 +124,19 @@ async def test_a_tariff_that_is_assigned_is_not_removed_and_what_to_do_is_said(r
     assert (await run("tariff", "remove", "night"))[:2] == (0, "tariff night removed\n")
 
 
+async def test_a_name_revokes_what_its_key_took_the_place_of_as_well(run: Run) -> None:
+    """Whoever rotates and revokes a key whose secret is known to others wants that secret to end."""
+    first = (await run("key", "add", "leaked", "--scope", "stations:read"))[1].split()[1]
+    second = (await run("key", "rotate", first))[1].split()[1]
+    third = (await run("key", "rotate", "leaked"))[1].split()[1]
+
+    code, out, err = await run("key", "revoke", "leaked")
+
+    assert (code, err) == (0, "")
+    assert sorted(line.split()[1] for line in out.splitlines()) == sorted([first, second, third])
+    assert (await run("key", "revoke", "leaked"))[0] == 1
+
+
 async def test_a_key_is_revoked_by_its_name_where_one_has_it(run: Run) -> None:
     code, out, _ = await run("key", "revoke", "console")
     assert code == 0

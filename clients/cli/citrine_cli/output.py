@@ -5,7 +5,6 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
-from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
 from rich.cells import cell_len
 from rich.console import Console, RenderableType
@@ -15,6 +14,7 @@ from rich.text import Text
 
 from citrine_cli.cells import NOTHING, Figure, Moment, PrefixId, shortened, style_of
 from citrine_cli.errors import UsageError, printable
+from citrine_cli.json_values import json_value
 from citrine_cli.layout import wrapped_widths
 from citrine_cli.line_breaks import broken
 
@@ -71,11 +71,11 @@ class Output:
 
     def message(self, message: Message, *, line: bool = False) -> None:
         """Print a message in protobuf's JSON mapping."""
-        self.json(MessageToDict(message), line=line)
+        self.json(json_value(message), line=line)
 
     def messages(self, messages: Iterable[Message]) -> None:
         """Print messages as one array."""
-        self.json([MessageToDict(message) for message in messages])
+        self.json([json_value(message) for message in messages])
 
     @property
     def columns(self) -> int:

@@ -44,7 +44,7 @@ def test_a_core_on_sqlite_loads_nothing_of_postgresql() -> None:
         "import sys, citrine_core.core\n"
         "from citrine_core.db.tables import metadata\n"
         "metadata()\n"
-        "print([name for name in sys.modules if 'postgresql' in name or 'asyncpg' in name])\n"
+        "print([name for name in sys.modules if name.startswith(('sqlalchemy.dialects.postgresql', 'asyncpg'))])\n"
     )
     ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
 

@@ -7,11 +7,10 @@ from typing import Annotated, Any
 import grpc
 import typer
 from google.protobuf.duration_pb2 import Duration
-from google.protobuf.json_format import MessageToDict, ParseDict
+from google.protobuf.json_format import ParseDict
 from google.protobuf.json_format import ParseError as JsonError
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
-from google.protobuf.struct_pb2 import Struct
 
 from citrine.api.v1.commands_pb2 import CallStationRequest
 from citrine.api.v1.common_pb2 import Command, CommandState, CommandTarget
@@ -20,6 +19,7 @@ from citrine.ocpp.codec import CodecError, decode, encode
 from citrine_cli.client import Client, client_command
 from citrine_cli.errors import UsageError, one_line
 from citrine_cli.forms import DurationOption
+from citrine_cli.json_values import json_value
 from citrine_cli.line_breaks import write_line
 from citrine_cli.timeouts import DEFAULT_TIMEOUT, LONGEST_TIMEOUT, MARGIN
 from citrine_cli.values import parse_object, parse_seconds, parse_time
@@ -97,21 +97,7 @@ async def _call_any(
     # An empty object is a payload, too.
     request.payload.SetInParent()
     answer = await client.citrine.commands.CallStation(request, timeout=timeout)
-    return answer.command, _plain(answer.payload) if answer.HasField("payload") else None
-
-
-def _plain(payload: Struct) -> dict[str, Any]:
-    plain: dict[str, Any] = _with_integers(MessageToDict(payload))
-    return plain
-
-
-def _with_integers(value: Any) -> Any:
-    """Return a JSON value with its whole numbers as integers: a Struct knows no others than floats, OCPP does."""
-    if isinstance(value, dict):
-        return {name: _with_integers(each) for name, each in value.items()}
-    if isinstance(value, list):
-        return [_with_integers(each) for each in value]
-    return int(value) if isinstance(value, float) and value.is_integer() else value
+    return answer.command, json_value(answer.payload) if answer.HasField("payload") else None
 
 
 def _show(client: Client, command: Command, answer: dict[str, Any] | None) -> None:
@@ -121,7 +107,7 @@ def _show(client: Client, command: Command, answer: dict[str, Any] | None) -> No
     if answer is not None:
         client.out.json(answer, line=client.out.as_json)
     elif client.out.as_json:
-        client.out.json({"command": MessageToDict(command)}, line=True)
+        client.out.json({"command": json_value(command)}, line=True)
     else:
         expiry = time_word(command, "expire_time")
         client.out.line(f"command {command.id} waits for {command.station_id}{f' until {expiry}' if expiry else ''}")

@@ -1,17 +1,15 @@
 """`citrine command`: what was sent to stations on somebody's behalf, and what became of it."""
 
-import json
 from typing import Annotated
 
 import typer
-from google.protobuf.json_format import MessageToDict
-from google.protobuf.struct_pb2 import Struct
 
 from citrine.api.v1.commands_pb2 import CancelCommandRequest, GetCommandRequest, ListCommandsRequest
 from citrine.api.v1.common_pb2 import COMMAND_STATE_UNSPECIFIED, Command, CommandState
 from citrine_cli.cells import PrefixId
 from citrine_cli.client import Client, Limit, client_command, collect
 from citrine_cli.filters import words_of
+from citrine_cli.json_values import json_text
 from citrine_cli.output import Facts
 from citrine_cli.prefixes import with_command
 from citrine_cli.targets import choice
@@ -105,10 +103,6 @@ def _facts(found: Command) -> Facts:
         "not to be sent after": time_word(found, "expire_time"),
         "error": found.error_code,
         "problem": found.error_description,
-        "request": _json(found.request) if found.HasField("request") else "",
-        "answer": _json(found.response) if found.HasField("response") else "",
+        "request": json_text(found.request) if found.HasField("request") else "",
+        "answer": json_text(found.response) if found.HasField("response") else "",
     }
-
-
-def _json(payload: Struct) -> str:
-    return json.dumps(MessageToDict(payload), ensure_ascii=False)

@@ -1,5 +1,6 @@
 """`citrine key`: who may call the API, and what."""
 
+from collections.abc import Sequence
 from datetime import UTC
 from typing import Annotated
 
@@ -8,7 +9,7 @@ import typer
 
 from citrine.api.v1.keys_pb2 import CreateKeyRequest, Key, ListKeysRequest, RevokeKeyRequest, RotateKeyRequest
 from citrine_cli.client import Client, Limit, client_command, collect
-from citrine_cli.clock import Clock, utc_now
+from citrine_cli.clock import utc_now
 from citrine_cli.consent import Yes, ask_consent
 from citrine_cli.errors import CliError, NotThere, warn
 from citrine_cli.values import parse_duration, parse_time
@@ -142,49 +143,70 @@ async def revoke_key(
     name: NameArgument,
     yes: Yes = False,
 ) -> None:
-    """Make a key invalid."""
-    key_id, named = await _id_to_revoke(client, name)
+    """Make a key invalid, and with a name also the keys that it took the place of."""
+    found = await _to_revoke(client, name)
+    named = " and ".join(found.values())
 
     async def look() -> None:
-        # It was found already.
+        # They were found already.
         return
 
-    await ask_consent(f"revoke key {named}? Who uses it can call nothing more.", yes=yes, look=look)
-    answer = await client.citrine.keys.RevokeKey(RevokeKeyRequest(key_id=key_id))
-    if client.out.as_json:
-        client.out.message(answer)
-        return
-    client.out.line(f"key {named} revoked")
+    what = "key" if len(found) == 1 else "keys"
+    await ask_consent(f"revoke {what} {named}? Who uses it can call nothing more.", yes=yes, look=look)
+    for key_id, word in found.items():
+        answer = await client.citrine.keys.RevokeKey(RevokeKeyRequest(key_id=key_id))
+        if client.out.as_json:
+            client.out.message(answer)
+        else:
+            client.out.line(f"key {word} revoked")
 
 
-async def _id_to_revoke(client: Client, name: str) -> tuple[str, str]:
-    """Return the id of a key, and what to call it. One who may not see keys gives the id."""
+async def _to_revoke(client: Client, name: str) -> dict[str, str]:
+    """Return what to call each key to revoke, by its id. One who may not see keys gives the id.
+
+    A name means all valid keys of it that took each other's place: those that were replaced are valid for a while.
+    """
     try:
-        key = await _find(client, name)
+        keys = await _list_all(client)
     except grpc.aio.AioRpcError as error:
         if error.code() not in (grpc.StatusCode.PERMISSION_DENIED, grpc.StatusCode.UNIMPLEMENTED):
             raise
-        return name, name
-    return key.key_id, f"{key.key_id} ({key.display_name})" if key.display_name else key.key_id
+        return {name: name}
+    replaced = [key for key in keys if key.display_name == name and key.replaced_by and _is_valid(key)]
+    if any(key.key_id == name for key in keys):
+        replaced = []
+    try:
+        found = [_choose(keys, name), *replaced]
+    except NotThere:
+        if not replaced:
+            raise
+        found = replaced
+    return {key.key_id: f"{key.key_id} ({key.display_name})" if key.display_name else key.key_id for key in found}
 
 
-async def _named(client: Client, name: str, clock: Clock = utc_now) -> list[Key]:
+async def _named(client: Client, name: str) -> list[Key]:
     """Return the valid keys of a name; none where the key that is used may not see them."""
     try:
-        pages = collect(client.citrine.keys.ListKeys, ListKeysRequest(), 0)
-        keys = [key async for page in pages for key in page.keys]
+        keys = await _list_all(client)
     except grpc.aio.AioRpcError as error:
         if error.code() not in (grpc.StatusCode.PERMISSION_DENIED, grpc.StatusCode.UNIMPLEMENTED):
             raise
         return []
-    return [key for key in keys if key.display_name == name and _is_current(key, clock)]
+    return [key for key in keys if key.display_name == name and _is_current(key)]
 
 
-async def _find(client: Client, name: str, clock: Clock = utc_now) -> Key:
+async def _find(client: Client, name: str) -> Key:
+    return _choose(await _list_all(client), name)
+
+
+async def _list_all(client: Client) -> list[Key]:
     pages = collect(client.citrine.keys.ListKeys, ListKeysRequest(), 0)
-    keys = [key async for page in pages for key in page.keys]
+    return [key async for page in pages for key in page.keys]
+
+
+def _choose(keys: Sequence[Key], name: str) -> Key:
     of_id = [key for key in keys if key.key_id == name]
-    found = of_id or [key for key in keys if key.display_name == name and _is_current(key, clock)]
+    found = of_id or [key for key in keys if key.display_name == name and _is_current(key)]
     if len(found) == 1:
         return found[0]
     if found:
@@ -193,9 +215,13 @@ async def _find(client: Client, name: str, clock: Clock = utc_now) -> Key:
     raise NotThere("key", name)
 
 
-def _is_current(key: Key, clock: Clock) -> bool:
-    is_over = key.HasField("expire_time") and key.expire_time.ToDatetime(UTC) <= clock()
-    return not key.HasField("revoke_time") and not key.replaced_by and not is_over
+def _is_current(key: Key) -> bool:
+    return _is_valid(key) and not key.replaced_by
+
+
+def _is_valid(key: Key) -> bool:
+    is_over = key.HasField("expire_time") and key.expire_time.ToDatetime(UTC) <= utc_now()
+    return not key.HasField("revoke_time") and not is_over
 
 
 def _tenant(key: Key) -> str:

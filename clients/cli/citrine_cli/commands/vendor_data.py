@@ -3,10 +3,10 @@
 from typing import Annotated
 
 import typer
-from google.protobuf.json_format import MessageToJson
 
 from citrine.api.v1.data_transfer_pb2 import ListCustomMessagesRequest, ListDataTransfersRequest
 from citrine_cli.client import Client, Limit, client_command, collect
+from citrine_cli.json_values import json_text
 from citrine_cli.words import enum_word, instant_word
 
 __all__ = ["build"]
@@ -38,7 +38,7 @@ async def list_transfers(client: Client, station: Station = "", limit: Limit = 0
                 one.request.vendor_id,
                 one.request.message_id,
                 enum_word(one.response, "status"),
-                MessageToJson(one.request.data, indent=None) if one.request.HasField("data") else "",
+                json_text(one.request.data) if one.request.HasField("data") else "",
             ]
             for one in found
         ),
@@ -62,7 +62,12 @@ async def list_custom(
     client.out.table(
         ["station", "time", "action", "message"],
         (
-            [one.station_id, instant_word(one, "receive_time"), one.action, MessageToJson(one.payload, indent=None)]
+            [
+                one.station_id,
+                instant_word(one, "receive_time"),
+                one.action,
+                json_text(one.payload),
+            ]
             for one in found
         ),
         empty="no custom data",

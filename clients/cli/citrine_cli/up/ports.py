@@ -24,19 +24,32 @@ def check_free(purpose: str, variable: str, address: str) -> None:
     if port == 0:
         return
     try:
-        family, kind, protocol, _, place = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        with socket.socket(family, kind, protocol) as probe:
-            # As servers do: connections that are still closing don't count.
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(place)
+        _bind(host, port)
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
-            another = f"[{host}]:{port + 1}" if ":" in host else f"{host}:{port + 1}"
+            free = next((other for other in range(port + 100, 65536, 100) if _is_free(host, other)), 0)
+            another = f"[{host}]:{free}" if ":" in host else f"{host}:{free}"
             raise CliError(
                 f"port {port} for {purpose} is in use on {host}; end what uses it, or start with another, as in: "
                 f"{variable}={another} make up"
             ) from error
         raise CliError(f"{address} for {purpose} can't be used: {error.strerror or error}") from error
+
+
+def _bind(host: str, port: int) -> None:
+    family, kind, protocol, _, place = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    with socket.socket(family, kind, protocol) as probe:
+        # As servers do: connections that are still closing don't count.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind(place)
+
+
+def _is_free(host: str, port: int) -> bool:
+    try:
+        _bind(host, port)
+    except OSError:
+        return False
+    return True
 
 
 def reachable(address: str) -> str:

@@ -1,5 +1,6 @@
 """Addresses are checked before anything is started."""
 
+import re
 import socket
 
 import pytest
@@ -11,9 +12,14 @@ from citrine_cli.up.ports import check_free, reachable
 def test_a_port_in_use_is_named_with_its_variable() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        said = f"port {port} for stations is in use on 127.0.0.1; .* CITRINE_OCPP_LISTEN=127.0.0.1:{port + 1} make up$"
-        with pytest.raises(CliError, match=said):
+        said = rf"port {port} for stations is in use on 127.0.0.1; .* CITRINE_OCPP_LISTEN=(127.0.0.1:\d+) make up$"
+        with pytest.raises(CliError, match=said) as refused:
             check_free("stations", "CITRINE_OCPP_LISTEN", f"127.0.0.1:{port}")
+
+        # What is advised can be used.
+        found = re.search(said, str(refused.value))
+        assert found is not None
+        check_free("stations", "CITRINE_OCPP_LISTEN", found[1])
 
 
 def test_an_address_of_another_machine_is_refused() -> None:
