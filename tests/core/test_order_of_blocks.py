@@ -28,7 +28,7 @@ from citrine.ocpp.actions import action_of, unwrap
 from citrine.ocpp.v2 import data_transfer_pb2, provisioning_pb2
 from citrine.ocpp.v2.types_pb2 import CustomData
 from citrine_core.blocks import blocks_of
-from citrine_core.db.tables import metadata
+from citrine_core.db.tables import metadata, own_tables
 from citrine_core.dispatch import Block
 from citrine_core.resources.connections import Connection
 from citrine_core.services import Services
@@ -164,7 +164,7 @@ async def rows(core: RunningCore, tenant_id: str) -> dict[str, Counter[str]]:
     """Return what is stored of a tenant, without times and ids that nobody chose, by table."""
     found = {}
     async with core.core.unit_of_work(read_only=True) as work:
-        for name, table in sorted(metadata().tables.items()):
+        for name, table in sorted((name, metadata().tables[name]) for name in own_tables()):
             if "tenant_id" in table.c and name != "tenants":
                 stored = await work.session.execute(select(table).where(table.c.tenant_id == tenant_id))
                 found[name] = Counter(repr(_row(name, row._mapping)) for row in stored)
