@@ -63,7 +63,13 @@ async def _frozen_database(site: Site, chance: random.Random) -> AsyncIterator[H
 
 
 @contextlib.asynccontextmanager
-async def _gone(process: Process, harmed: Harmed, *, crash: bool) -> AsyncIterator[Harmed]:
+async def _gone(process: Process, site: Site, harmed: Harmed, *, crash: bool) -> AsyncIterator[Harmed]:
+    """End a process, and start it again unless another fault of the same process does."""
+    ended = process.popen
+    assert ended is not None
+    if ended.poll() is not None:
+        yield harmed
+        return
     if crash:
         process.kill()
     else:
@@ -71,35 +77,39 @@ async def _gone(process: Process, harmed: Harmed, *, crash: bool) -> AsyncIterat
     try:
         yield harmed
     finally:
-        if not crash and (code := await asyncio.to_thread(process.wait)) != 0:
-            raise RuntimeError(f"{process.name} ended with code {code}:\n{process.log.read_text()[-2000:]}")
-        # Whether it is ready, its site sees to when all is healed: it may be another fault that keeps it from it.
-        process.start()
+        if process.popen is ended:
+            if not crash:
+                # One that stands still can't stop in order.
+                site.thaw()
+                if (code := await asyncio.to_thread(process.wait)) != 0:
+                    raise RuntimeError(f"{process.name} ended with code {code}:\n{process.log.read_text()[-2000:]}")
+            # Whether it is ready, its site sees to when all is healed: it may be another fault that keeps it from it.
+            process.start()
 
 
 def _killed_core(site: Site, chance: random.Random) -> AbstractAsyncContextManager[Harmed]:
-    return _gone(chance.choice(site.deployment.cores), [], crash=True)
+    return _gone(chance.choice(site.deployment.cores), site, [], crash=True)
 
 
 def _stopped_core(site: Site, chance: random.Random) -> AbstractAsyncContextManager[Harmed]:
-    return _gone(chance.choice(site.deployment.cores), [], crash=False)
+    return _gone(chance.choice(site.deployment.cores), site, [], crash=False)
 
 
 def _killed_edge(site: Site, chance: random.Random) -> AbstractAsyncContextManager[Harmed]:
     number = chance.randrange(len(site.deployment.edges))
-    return _gone(site.deployment.edges[number], site.stations_of(number), crash=True)
+    return _gone(site.deployment.edges[number], site, site.stations_of(number), crash=True)
 
 
 def _stopped_edge(site: Site, chance: random.Random) -> AbstractAsyncContextManager[Harmed]:
     number = chance.randrange(len(site.deployment.edges))
-    return _gone(site.deployment.edges[number], site.stations_of(number), crash=False)
+    return _gone(site.deployment.edges[number], site, site.stations_of(number), crash=False)
 
 
 @contextlib.asynccontextmanager
 async def _all_cores_killed(site: Site, chance: random.Random) -> AsyncIterator[Harmed]:
     async with contextlib.AsyncExitStack() as stack:
         for core in site.deployment.cores:
-            await stack.enter_async_context(_gone(core, [], crash=True))
+            await stack.enter_async_context(_gone(core, site, [], crash=True))
         yield site.station_ids
 
 

@@ -2,13 +2,16 @@
 
 import contextlib
 import random
+import sys
 from pathlib import Path
 
 import pytest
 
 from tests.chaos.faults import FAULTS
 from tests.chaos.run import Outcome, compare, harm_by
-from tests.chaos.site import open_site, postgres_on, small_disk
+from tests.chaos.site import Site, open_site, postgres_on, small_disk
+from tests.support import deployment
+from tests.support.deployment import Deployment, Process
 
 pytestmark = pytest.mark.timeout(400)
 
@@ -48,3 +51,46 @@ async def test_nothing_is_lost_whatever_fails(database: str, tmp_path: Path) -> 
                     await harm_by(site, fleet, outcome, [fault], chance, print, SHORT[fault.name])
         await compare(site.deployment, fleet, outcome)
         assert outcome.is_sound, f"{outcome}\n{site.deployment.problems()}"
+
+
+PROGRAM = """
+import os, pathlib, signal, sys
+signal.signal(signal.SIGTERM, lambda *_: sys.exit())
+ready = pathlib.Path(os.environ["CITRINE_READY_FILE"])
+written = ready.with_suffix(".written")
+written.write_text("{}")
+written.rename(ready)
+while True:
+    signal.pause()
+"""
+"""What ends in order on SIGTERM."""
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("all cores crash", "a core stops in order"),
+        ("a core stops in order", "all cores crash"),
+        ("all cores crash", "a core crashes"),
+        ("a core stands still", "a core stops in order"),
+        ("a core stands still", "a core crashes"),
+    ],
+)
+async def test_two_faults_of_the_same_process(
+    names: tuple[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is started again once: a second process would be left behind, and have its port."""
+    monkeypatch.setattr(deployment, "CITRINE", sys.executable)
+    core = Process("core-0", ["-c", PROGRAM], {}, tmp_path)
+    site = Site(Deployment("", tmp_path, cores=[core]), [], [], [], [], None, None, None)
+    with deployment.stopped_at_the_end(site.deployment):
+        core.start()
+        await core.ready()
+        async with contextlib.AsyncExitStack() as stack:
+            for name in names:
+                [fault] = [fault for fault in FAULTS if fault.name == name]
+                await stack.enter_async_context(fault.harm(site, random.Random(1)))
+
+        await site.all_running()
+
+        assert core.starts == 2
