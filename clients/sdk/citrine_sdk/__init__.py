@@ -49,9 +49,9 @@ _MODULES = {
     "missing_resource": "errors",
     "pages": "lists",
 }
-"""Where each name is defined. It is imported when it is first asked for, so that nobody loads what nobody uses."""
+"""Module of each public name. A module is imported at the first use of one of its names, to start programs fast."""
 
-# To a type checker, the imports above are all there is.
+# Hidden from type checkers, so that they report unknown names.
 if not TYPE_CHECKING:
 
     def __getattr__(name: str) -> object:

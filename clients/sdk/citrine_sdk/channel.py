@@ -1,4 +1,4 @@
-"""Where the cores are and how a channel to them behaves: targets, balancing, keepalive, retries."""
+"""The gRPC channel to the cores: target, load balancing, keepalive and retries."""
 
 import asyncio
 import ipaddress
@@ -20,7 +20,7 @@ def split_addresses(addresses: str | Sequence[str]) -> list[str]:
     """Return the addresses of a comma-separated list or of a sequence, without blanks.
 
     Raises:
-        ValueError: When there is none.
+        ValueError: When no address is given.
     """
     parts = addresses.split(",") if isinstance(addresses, str) else list(addresses)
     found = [part.strip() for part in parts if part.strip()]
@@ -60,11 +60,11 @@ async def _addresses_of(host: str, port: str) -> list[str]:
 async def resolve_target(addresses: str | Sequence[str]) -> str:
     """Return the gRPC target for one or more cores.
 
-    One address stays a name, which gRPC resolves again and again, so a DNS name with several addresses
-    follows its replicas. Several addresses are resolved once, here: gRPC has no resolver for a list of names.
+    A single address remains a name: gRPC resolves it repeatedly, so a DNS name with several addresses follows
+    its replicas. Several addresses are resolved once, here: gRPC has no resolver for a list of names.
 
     Raises:
-        ValueError: When an address is none, or has no IP address.
+        ValueError: When an address is malformed, or its host name has no IP address.
     """
     parts = split_addresses(addresses)
     if len(parts) == 1:
@@ -78,15 +78,15 @@ async def resolve_target(addresses: str | Sequence[str]) -> str:
         found += [(address, port) for address in await _addresses_of(host, port)]
     if all("." in address for address, _ in found):
         return "ipv4:" + ",".join(f"{address}:{port}" for address, port in found)
-    # One target has one family; an IPv4 address has a form of IPv6.
+    # A gRPC target has one address family, so IPv4 addresses are mapped to IPv6.
     mapped = (f"::ffff:{address}" if "." in address and ":" not in address else address for address, _ in found)
     return "ipv6:" + ",".join(f"[{address}]:{port}" for address, (_, port) in zip(mapped, found, strict=True))
 
 
 def service_config() -> str:
-    """Return the gRPC service config: every core gets its share, and reads are sent again after UNAVAILABLE.
+    """Return the gRPC service config: round robin over the cores, and reads are resent after UNAVAILABLE.
 
-    Commands and writes are never repeated by the channel: UNAVAILABLE does not say that nothing happened.
+    The channel never resends commands and writes, because they may have had their effect in spite of UNAVAILABLE.
     """
     return json.dumps(
         {
@@ -108,7 +108,7 @@ def service_config() -> str:
 
 
 def channel_options() -> list[tuple[str, str | int]]:
-    """Return the channel's options: a lost peer is noticed within a minute, a returning one found within seconds."""
+    """Return the channel's options. A call detects a dead core within 40 s; reconnects are at most 5 s apart."""
     return [
         ("grpc.service_config", service_config()),
         ("grpc.keepalive_time_ms", 30_000),

@@ -25,7 +25,7 @@ ResponseT = TypeVar("ResponseT", bound=Message)
 
 
 class Citrine(Stubs):
-    """A connection to Citrine's API, open between `async with` and its end.
+    """A client of Citrine's API. It is an async context manager, and its channel is open inside the `async with` block.
 
     Calls are grpc.aio calls on the stubs: `await citrine.stations.GetStation(GetStationRequest(station_id="CS-1"))`
     returns the message or raises `grpc.aio.AioRpcError`. A unary call without a timeout gets one of 60 seconds.
@@ -41,16 +41,17 @@ class Citrine(Stubs):
         channel: grpc.aio.Channel | None = None,
         interceptors: Sequence[grpc.aio.ClientInterceptor] = (),
     ) -> None:
-        """Describe the connection; nothing is opened yet.
+        """Store the arguments; `async with` opens the channel.
 
         Args:
-            cores: Where the cores are: HOST:PORT, a comma-separated list or a sequence of them, a DNS name with
+            cores: Addresses of the cores: HOST:PORT, a comma-separated list or a sequence of them, a DNS name with
                 several addresses, or a gRPC target. Calls are spread over all of them.
-            key: API key. None sends none.
+            key: API key. None: calls carry no key.
             tenant: Tenant that an operator's key acts on. None: the key's own, or "default".
-            credentials: For a channel with TLS. None: plain text.
-            channel: A channel to use instead of an own one; it is not closed, and nothing is added to its calls.
-            interceptors: Of the caller, behind those that add key, tenant and deadline; not of a channel that is given.
+            credentials: Credentials for a channel with TLS. None: plain text.
+            channel: A channel to use instead of an own one. It is never closed here, and its calls get neither key,
+                tenant, deadline nor `interceptors`.
+            interceptors: Further interceptors, called after those that add key, tenant and deadline.
         """
         self._cores = cores
         self._key = key
@@ -62,22 +63,22 @@ class Citrine(Stubs):
         self._stubs_channel: grpc.aio.Channel | None = None
 
     async def __aenter__(self) -> Self:
-        """Open the channel; a core that can't be reached shows at the first call.
+        """Open the channel. If no core can be reached, only the first call fails.
 
         Raises:
-            ValueError: When an address is none, or has no IP address.
+            ValueError: When an address is malformed, or its host name has no IP address.
         """
         self._channel = self._stubs_channel = self._given or await self._open()
         for attribute in ATTRIBUTES:
-            # A stub of an earlier opening holds that one's channel.
+            # A stub from an earlier `async with` uses the channel of that time, which is closed.
             self.__dict__.pop(attribute, None)
         return self
 
-    # To a type checker, the annotations of Stubs are all there is.
+    # Hidden from type checkers, so that they report unknown attributes.
     if not TYPE_CHECKING:
 
         def __getattr__(self, name: str) -> object:
-            """Make a stub when it is first asked for: a program seldom uses more than a few of the services."""
+            """Create the stub of a service at its first use: most programs use only a few services."""
             if name not in ATTRIBUTES or self._stubs_channel is None:
                 raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
             stub = getattr(importlib.import_module(stub_module(name)), stub_name(name))(self._stubs_channel)
@@ -117,7 +118,7 @@ class Citrine(Stubs):
         backoff: Backoff | None = None,
         on_lost: Callable[[str], None] | None = None,
     ) -> AsyncGenerator[Event, None]:
-        """Yield events across reconnects, each once; see `citrine_sdk.follow_events`."""
+        """Yield events, each once, across reconnects; see `citrine_sdk.follow_events`."""
         return follow_events(
             self.events.Subscribe,
             stations=stations,
@@ -135,6 +136,6 @@ class Citrine(Stubs):
         *,
         backoff: Backoff | None = None,
     ) -> AsyncGenerator[ReportRun, None]:
-        """Yield a report as it arrives, across reconnects, until its end; see `citrine_sdk.follow_report`."""
+        """Yield the states of a report until its end, across reconnects; see `citrine_sdk.follow_report`."""
         request = WatchReportRunRequest(station_id=station_id, kind=kind, request_id=request_id)
         return follow_report(self.reports.WatchReportRun, request, backoff=backoff)

@@ -1,4 +1,4 @@
-"""What a failed call says besides its status: wrong fields, the station's error code, what does not exist."""
+"""Error details of failed calls: invalid fields, the station's error code, the missing resource."""
 
 from typing import TypeVar
 
@@ -22,7 +22,7 @@ def _details(error: grpc.aio.AioRpcError, kind: type[DetailT]) -> list[DetailT]:
         try:
             status = Status.FromString(value)
         except DecodeError:
-            # Not ours: a proxy may have written it. The status itself is still worth something.
+            # A proxy may have written other content. The code and message of the error are still valid.
             continue
         for packed in status.details:
             detail = kind()
@@ -32,7 +32,7 @@ def _details(error: grpc.aio.AioRpcError, kind: type[DetailT]) -> list[DetailT]:
 
 
 def field_violations(error: grpc.aio.AioRpcError) -> list[tuple[str, str]]:
-    """Return the fields that an INVALID_ARGUMENT names, each with what is wrong with it. Often empty."""
+    """Return the invalid fields of an INVALID_ARGUMENT, each with a description. Empty if the error names none."""
     return [
         (violation.field, violation.description)
         for detail in _details(error, BadRequest)
@@ -41,12 +41,12 @@ def field_violations(error: grpc.aio.AioRpcError) -> list[tuple[str, str]]:
 
 
 def error_reason(error: grpc.aio.AioRpcError) -> str:
-    """Return the reason of the error's ErrorInfo, as the code of a CALLERROR in ABORTED. Empty where there is none."""
+    """Return the reason of the error's ErrorInfo, e.g. the CALLERROR code of an ABORTED. Empty if there is none."""
     infos = _details(error, ErrorInfo)
     return infos[0].reason if infos else ""
 
 
 def missing_resource(error: grpc.aio.AioRpcError) -> tuple[str, str] | None:
-    """Return kind and id of what a NOT_FOUND says does not exist: ("station", "CS-9"). None where it does not say."""
+    """Return type and id of the missing resource of a NOT_FOUND, e.g. ("station", "CS-9"). None if it names none."""
     infos = _details(error, ResourceInfo)
     return (infos[0].resource_type, infos[0].resource_name) if infos else None

@@ -1,4 +1,4 @@
-"""Events across reconnects: each one once, from a token on, for as long as somebody listens."""
+"""A subscription to events that survives reconnects and yields each event once."""
 
 import asyncio
 import logging
@@ -18,12 +18,12 @@ __all__ = ["Backoff", "follow_events"]
 logger = logging.getLogger(__name__)
 
 SILENCE_TIMEOUT = 45.0
-"""Seconds without a message after which a stream is lost: the core sends a sign of life every 15."""
+"""Seconds without a message after which a stream counts as lost. The core sends a sign of life every 15 seconds."""
 
 REMEMBERED_TOKENS = 10_000
-"""Tokens of events kept to recognise one that comes again."""
+"""Number of latest event tokens that are remembered to deduplicate events."""
 
-# What a later attempt may cure. The rest is about the request, the key or the token.
+# Codes after which a new attempt may succeed. The others are about the request, the key or the token.
 _RETRIED = frozenset(
     {
         grpc.StatusCode.UNAVAILABLE,
@@ -39,33 +39,33 @@ _RETRIED = frozenset(
 
 @dataclass(frozen=True)
 class Backoff:
-    """How long to wait before the next attempt: a random part of a limit that doubles with each failure."""
+    """Exponential backoff with jitter: the wait is a random part of a limit that doubles with each failure."""
 
     first: float = 0.25
     """Limit of the first wait, in seconds."""
     longest: float = 10.0
-    """Limit that is not passed, in seconds."""
+    """Highest limit, in seconds."""
     random: Callable[[], float] = field(default=random.random)
-    """Where the random part, from 0 to 1, comes from."""
+    """Returns random numbers from 0 to 1."""
     sleep: Callable[[float], Awaitable[None]] = field(default=asyncio.sleep)
-    """What waits."""
+    """Waits the given seconds."""
 
     def seconds(self, failures: int) -> float:
-        """Return the wait after the given number of failures in a row, at least 1."""
+        """Return the seconds to wait after a number of failures in a row, which is at least 1."""
         limit = min(self.longest, self.first * 2.0 ** min(failures - 1, 30))
-        # Half of it is certain, so that a core that refuses at once is not asked in a loop.
+        # At least half of the limit, so that a core that refuses immediately is not called in a tight loop.
         return limit * (0.5 + self.random() / 2)
 
 
 class _Seen:
-    """The tokens of the latest events."""
+    """The tokens of the latest events, at most `limit`."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._tokens: OrderedDict[str, None] = OrderedDict()
 
     def add(self, token: str) -> bool:
-        """Remember a token. Return False where it is remembered already."""
+        """Add a token. Return False if it is present already."""
         if token in self._tokens:
             return False
         self._tokens[token] = None
@@ -86,22 +86,21 @@ async def follow_events(
 ) -> AsyncGenerator[Event, None]:
     """Yield events as they are committed, each once, across lost connections and stopped cores.
 
-    The token of the event that was handled last, given as `from_token`, goes on after it in another process. To
-    stop, leave the loop and close the iterator; the stream to the core ends with it.
+    To resume in another process, pass the token of the last handled event as `from_token`. To stop, leave the loop
+    and close the iterator; this also ends the stream to the core.
 
     Args:
         subscribe: `citrine.events.Subscribe`.
         stations: Only events of these stations. Empty: of all.
         kinds: Only bodies of these names, e.g. "transaction_ended". Empty: all.
-        from_token: Resume after this token. Empty: from now on. "0": from the oldest event that is kept.
-        backoff: How long to wait between attempts. None: up to 10 seconds.
+        from_token: Resume after this token. Empty: from now on. "0": from the oldest retained event.
+        backoff: Waiting times between attempts. None: up to 10 seconds.
         silence: Seconds without a message after which the stream counts as lost.
-        on_lost: Called with the reason, in a few words, each time that the stream is lost or can't be opened; it is
-            opened again afterwards.
+        on_lost: Called with a short reason each time the stream is lost or can't be opened, before the next attempt.
 
     Raises:
-        grpc.aio.AioRpcError: When the core refuses in a way that no later attempt cures, e.g. UNAUTHENTICATED, or
-            OUT_OF_RANGE where the events after the token are no longer kept.
+        grpc.aio.AioRpcError: When the core refuses for good, e.g. UNAUTHENTICATED, or OUT_OF_RANGE if the events after
+            the token are no longer retained.
     """
     wait = backoff or Backoff()
     seen = _Seen(REMEMBERED_TOKENS)
@@ -120,7 +119,7 @@ async def follow_events(
                 failures = 0
                 event = response.event
                 token = event.token or token
-                # An event without a body is a sign of life; its token says how far the stream is.
+                # An event without a body is a sign of life; its token is the position of the stream.
                 if event.WhichOneof("body") is None and not event.station_id:
                     continue
                 if seen.add(event.token):

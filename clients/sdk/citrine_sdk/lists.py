@@ -1,4 +1,4 @@
-"""Lists that come in pages."""
+"""Iteration over the pages of lists."""
 
 from collections.abc import AsyncGenerator
 from typing import Protocol, TypeVar, runtime_checkable
@@ -30,7 +30,7 @@ ResponseT = TypeVar("ResponseT", bound=Message)
 async def pages(
     method: UnaryUnaryMultiCallable[RequestT, ResponseT], request: RequestT, *, timeout: float | None = None
 ) -> AsyncGenerator[ResponseT, None]:
-    """Yield the pages of a list, from the page that the request names to the last; the request is left as it is.
+    """Yield the pages of a list, from the page of the request's page_token to the last. The request is not modified.
 
     Args:
         method: A list method of a stub, e.g. `citrine.stations.ListStations`.
@@ -38,7 +38,7 @@ async def pages(
         timeout: Seconds for each page. None: the default of the channel.
 
     Raises:
-        TypeError: When the method is not a list.
+        TypeError: When the method is not a List rpc.
         grpc.aio.AioRpcError: When a call fails.
     """
     token: str | None = None

@@ -1,4 +1,4 @@
-"""What every call carries: the API key, the tenant, and a deadline."""
+"""Interceptors that add the API key, the tenant and a default deadline to every call."""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,7 +9,7 @@ from grpc.aio import ClientCallDetails, Metadata
 __all__ = ["StreamMetadata", "UnaryMetadata", "interceptors"]
 
 CALL_TIMEOUT = 60.0
-"""Seconds a unary call may take where the caller gives no timeout of its own."""
+"""Seconds that a unary call may take, if the caller gives no timeout."""
 
 
 def _details(
@@ -18,7 +18,7 @@ def _details(
     metadata = Metadata(*(details.metadata or ()))
     present = {name for name, _ in metadata}
     for name, value in entries:
-        # What the caller gave for this call wins.
+        # Metadata that the caller gave for this call takes precedence.
         if name not in present:
             metadata.add(name, value)
     return ClientCallDetails(
@@ -30,7 +30,7 @@ def _details(
     )
 
 
-# Any: an interceptor serves methods of every type.
+# Any, because interceptors apply to methods of all request types.
 class UnaryMetadata(grpc.aio.UnaryUnaryClientInterceptor):
     """Adds key, tenant and a default deadline to unary calls."""
 
@@ -65,7 +65,7 @@ def interceptors(key: str | None, tenant: str | None) -> list[grpc.aio.ClientInt
     """Return the interceptors of a channel.
 
     Args:
-        key: API key, sent as bearer token. None sends none.
+        key: API key, sent as bearer token. None: calls carry no key.
         tenant: Tenant that an operator's key acts on. None: the key's own, or "default".
     """
     entries: list[tuple[str, str]] = []

@@ -1,4 +1,4 @@
-"""Reports that are waited for: how they arrive, across reconnects, until nothing more is expected."""
+"""Watching a report until it is finished, across reconnects."""
 
 from collections.abc import AsyncGenerator
 
@@ -10,7 +10,7 @@ from citrine_sdk.events import Backoff
 
 __all__ = ["follow_report"]
 
-# The core stops, or the way to it is lost: another one knows the report as well.
+# The core stopped or the connection was lost. Another core serves the same report.
 _RETRIED = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN})
 
 
@@ -20,18 +20,18 @@ async def follow_report(
     *,
     backoff: Backoff | None = None,
 ) -> AsyncGenerator[ReportRun, None]:
-    """Yield a report as it is, and each time that it changed, until it has a finish_time.
+    """Yield the current state of a report, then each changed state, until the report has a finish_time.
 
-    Lost connections and stopped cores are outlasted once the report was seen. There is no limit of time: put the
+    After the first state, lost connections and stopped cores only delay the next. There is no time limit: put the
     loop under `asyncio.timeout`.
 
     Args:
         watch: `citrine.reports.WatchReportRun`.
-        request: Which report.
-        backoff: How long to wait between attempts. None: up to 10 seconds.
+        request: Names the report.
+        backoff: Waiting times between attempts. None: up to 10 seconds.
 
     Raises:
-        grpc.aio.AioRpcError: When the core can't be reached at first, or refuses, e.g. NOT_FOUND.
+        grpc.aio.AioRpcError: When no core can be reached before the first state, or the core refuses, e.g. NOT_FOUND.
     """
     wait = backoff or Backoff()
     shown = ReportRun()
@@ -39,13 +39,13 @@ async def follow_report(
     while True:
         stream = watch(request)
         try:
-            # grpc.aio.EOF is no ReportRun.
+            # At the end of the stream, `read` returns grpc.aio.EOF.
             while isinstance(run := await stream.read(), ReportRun):
                 failures = 0
                 if run != shown:
                     shown = run
                     yield run
-            # The core ends the stream where nothing more is expected.
+            # The core ends the stream when the report is finished.
             return
         except grpc.aio.AioRpcError as error:
             if error.code() not in _RETRIED or shown == ReportRun():

@@ -1,4 +1,4 @@
-"""What the API offers, read from its descriptors: services and methods."""
+"""The services and methods of the API, read from its descriptors."""
 
 import importlib
 from collections.abc import Iterator, Mapping
@@ -20,7 +20,7 @@ def _service(attribute: str) -> ServiceDescriptor:
 
 
 SERVICES: Mapping[str, ServiceDescriptor] = {name: _service(name) for name in ATTRIBUTES}
-"""Services of `citrine.api.v1` by the name of the attribute of `Citrine` that holds their stub."""
+"""Services of `citrine.api.v1`, by the attribute of `Citrine` with their stub."""
 
 
 @dataclass(frozen=True)
@@ -28,28 +28,28 @@ class Method:
     """One rpc of the API."""
 
     attribute: str
-    """Attribute of `Citrine` that holds the stub of its service."""
+    """Attribute of `Citrine` with the stub of the service."""
     service: str
-    """Full name of its service, e.g. "citrine.api.v1.StationsService"."""
+    """Full name of the service, e.g. "citrine.api.v1.StationsService"."""
     name: str
-    """Its name, e.g. "ListStations"."""
+    """Name of the rpc, e.g. "ListStations"."""
     request: Descriptor
-    """Type of its request."""
+    """Type of the request."""
     response: Descriptor
-    """Type of its response, or of each message of its stream."""
+    """Type of the response, or of each message of the response stream."""
     streams: bool
-    """Whether it returns a stream."""
+    """Whether the response is a stream."""
     scope: str
     """Scope that a key needs to call it."""
 
     @property
     def is_read(self) -> bool:
-        """Whether calling it twice does no more than calling it once: a unary read of what the core has stored."""
+        """Whether it is a unary read of stored data, so that it may be called repeatedly."""
         return self.scope.endswith(":read") and not self.streams
 
     @property
     def is_command(self) -> bool:
-        """Whether it sends the OCPP action of its own name to a station."""
+        """Whether it sends the OCPP action of the same name to stations."""
         return {"target", "request"} <= set(self.request.fields_by_name)
 
 
