@@ -33,11 +33,11 @@ __all__ = [
 ]
 
 REFRESH = timedelta(seconds=30)
-"""How long settings that another core changed are not seen here at most."""
+"""Interval at which settings are read again: how late, at most, a change by another core applies here."""
 
 
 def block(services: Services) -> Block:
-    """Return the block, put together."""
+    """Return the block, composed from its parts."""
     return Block(
         "authorization",
         [AuthorizationHandlers(services)],

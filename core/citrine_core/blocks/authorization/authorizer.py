@@ -1,4 +1,4 @@
-"""Asks the operator's own AuthorizerService about tokens, before messages come to their lanes."""
+"""Inquiries about tokens to the operator's AuthorizerService, before messages are submitted to their lanes."""
 
 import asyncio
 import logging
@@ -32,10 +32,10 @@ __all__ = ["AuthorizationInquirer", "usable"]
 logger = logging.getLogger(__name__)
 
 TIMEOUT = 3.0
-"""Seconds that an authorizer has where the tenant does not say."""
+"""Seconds in which an authorizer must answer, by default."""
 
 LEAST_TIME = 0.05
-"""Seconds that it has in any case, however long the question waited."""
+"""Least seconds in which an authorizer must answer, even if the inquiry waited longer than the timeout."""
 
 LONGEST_MESSAGE = 512
 LONGEST_LANGUAGE = 8
@@ -48,7 +48,7 @@ _ChannelKey = tuple[str, bool, str]
 
 
 class AuthorizationInquirer:
-    """Finds out what is said of tokens elsewhere."""
+    """Asks the authorizer about tokens, and OCSP responders about contract certificates."""
 
     def __init__(self, services: Services) -> None:
         self._unit_of_work = services.unit_of_work
@@ -59,11 +59,11 @@ class AuthorizationInquirer:
 
     @property
     def messages(self) -> frozenset[type[Message]]:
-        """Messages that bear tokens."""
+        """Messages that may contain tokens."""
         return frozenset({AuthorizeRequest, TransactionEventRequest})
 
     def wants(self, tenant_id: str, message: Any) -> bool:
-        """Return whether there is a token in it, and somebody to ask."""
+        """Return whether the authorizer or an OCSP responder may have to be asked about the message."""
         if not message.HasField("id_token"):
             return False
         if not self._directory.loaded or _has_contract(message):
@@ -72,7 +72,7 @@ class AuthorizationInquirer:
         return settings is not None and bool(settings.authorizer_address)
 
     async def ask(self, calls: Sequence[Call[Any]], waited: float) -> Sequence[Finding | None]:
-        """Return what was found out about tokens and contracts."""
+        """Return findings about tokens and contracts of calls of one tenant, in the same order."""
         if not self._directory.loaded:
             await self._directory.refresh()
         settings = self._directory.find(calls[0].tenant_id)
@@ -87,11 +87,11 @@ class AuthorizationInquirer:
     async def _check_contracts(
         self, settings: AuthorizationSettings | None, calls: Sequence[Call[Any]]
     ) -> Sequence[int | None]:
-        """Return what holds of the contracts of ISO 15118 in calls; None where there is none."""
+        """Return the AuthorizeCertificateStatusEnum of each call's ISO 15118 contract; None if it has none."""
         if not any(_has_contract(call.message) for call in calls):
             return [None] * len(calls)
         if self._contracts is None:
-            # Loaded by those who have contracts: it takes its time and its memory.
+            # Imported only where contracts are used: the import takes time and memory.
             from citrine_core.blocks.authorization.contracts import ContractChecker
             from citrine_core.blocks.authorization.ocsp import Ocsp
 
@@ -126,7 +126,7 @@ class AuthorizationInquirer:
         return found
 
     async def _known(self, settings: AuthorizationSettings, calls: Sequence[Call[Any]]) -> set[TokenKey]:
-        """Return the tokens that it need not be asked about, because we know them."""
+        """Return the stored tokens that the authorizer need not be asked about."""
         if settings.authorizer_ask == Authorizer.ASK_ALL_TOKENS:
             return set()
         try:
@@ -140,7 +140,7 @@ class AuthorizationInquirer:
     async def _call(
         self, settings: AuthorizationSettings, presentations: Sequence[pb.Presentation], waited: float
     ) -> Sequence[IdTokenInfo | None]:
-        """Return the answers: without a status where there is no opinion, and None for each where there is none."""
+        """Return the answers, without a status where the authorizer has no opinion; all None if it did not answer."""
         nothing: list[IdTokenInfo | None] = [None] * len(presentations)
         timeout = TIMEOUT if settings.authorizer_timeout is None else settings.authorizer_timeout / 1000
         metadata = []
@@ -157,7 +157,7 @@ class AuthorizationInquirer:
             logger.warning("the authorizer of a tenant did not answer: %s", error.code().name, extra=_of(settings))
             return nothing
         if len(response.decisions) != len(presentations):
-            logger.warning("the authorizer of a tenant answered another number of questions", extra=_of(settings))
+            logger.warning("the authorizer of a tenant answered a wrong number of decisions", extra=_of(settings))
             return nothing
         return [usable(decision.id_token_info) for decision in response.decisions]
 
@@ -192,7 +192,7 @@ class AuthorizationInquirer:
 
 
 def usable(info: IdTokenInfo) -> IdTokenInfo:
-    """Return what a station can be answered of what an authorizer said: OCPP's limits hold for others too."""
+    """Return an authorizer's answer without the values that violate limits of OCPP."""
     found = IdTokenInfo()
     found.CopyFrom(info)
     for name in ("language1", "language2"):

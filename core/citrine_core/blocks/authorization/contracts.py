@@ -1,4 +1,4 @@
-"""Contract certificates of ISO 15118: whether a chain leads to a trusted root, and none of it is revoked (C07)."""
+"""Checks of ISO 15118 contract certificates: a chain to a trusted root, no certificate of it revoked (C07)."""
 
 import asyncio
 import itertools
@@ -19,7 +19,7 @@ __all__ = ["ContractChecker", "read_roots"]
 logger = logging.getLogger(__name__)
 
 LONGEST_CHAIN = 6
-"""Certificates of a chain at most; ISO 15118 has three below the root."""
+"""Most certificates of a chain; ISO 15118 has three below the root."""
 
 _Status = AuthorizeCertificateStatusEnum
 
@@ -34,11 +34,11 @@ _KNOWN = frozenset(
         ExtensionOID.SUBJECT_ALTERNATIVE_NAME,
     }
 )
-"""Extensions that may be critical: what they say is looked at here, or does not matter here."""
+"""Extensions that may be critical: they are checked here, or are irrelevant here."""
 
 
 def read_roots(text: str) -> list[x509.Certificate]:
-    """Return the certificates of a text in PEM; none where one of them can't be read."""
+    """Return the certificates of a text in PEM; an empty list if one of them can't be read."""
     try:
         return [x509.load_pem_x509_certificate(block.encode()) for block in _PEM.findall(text)]
     except (ValueError, UnsupportedAlgorithm):
@@ -46,7 +46,7 @@ def read_roots(text: str) -> list[x509.Certificate]:
 
 
 class _BadChainError(Exception):
-    """Why a chain is not good."""
+    """A chain is invalid, expired or revoked."""
 
     def __init__(self, status: AuthorizeCertificateStatusEnum.ValueType, text: str) -> None:
         super().__init__(text)
@@ -54,10 +54,10 @@ class _BadChainError(Exception):
 
 
 class ContractChecker:
-    """Says what holds of contracts.
+    """Checks contracts.
 
     Args:
-        ocsp: Asks whether certificates are revoked.
+        ocsp: Returns whether certificates are revoked.
     """
 
     def __init__(self, ocsp: Ocsp) -> None:
@@ -66,14 +66,14 @@ class ContractChecker:
     async def check(self, request: AuthorizeRequest, roots: str, now: datetime, hosts: Collection[str] = ()) -> int:
         """Return the AuthorizeCertificateStatusEnum of the contract in a request.
 
-        Accepted says nothing of the token, which is for others to decide. Waits for OCSP responders, as long as
-        `Ocsp` does.
+        Accepted means that the certificates are valid, not that the token may charge. Waits for OCSP responders as
+        long as `Ocsp` does.
 
         Args:
-            request: With a certificate, or with hash data where the station verified the chain itself.
-            roots: Certificates that the tenant trusts, PEM.
-            now: The time.
-            hosts: Of responders with private addresses, which a station may name.
+            request: With a certificate, or with hash data if the station verified the chain itself.
+            roots: Root certificates that the tenant trusts, in PEM.
+            now: The current time.
+            hosts: Hosts of OCSP responders that a station may name although their addresses are private.
         """
         trusted = read_roots(roots)
         try:
@@ -81,7 +81,7 @@ class ContractChecker:
                 chain = read_roots(request.certificate)
                 path = _path(chain, trusted, now)
                 _check_owner(chain[0], request.id_token.id_token)
-                # Whose addresses are in certificates that lead to a trusted root, not in what a station says.
+                # The addresses of responders come from certificates below a trusted root, not from the station.
                 asked, allowed = _certificates(path), None
             else:
                 asked = [Certificate.of(data) for data in request.iso_15118_certificate_hash_data]
@@ -107,7 +107,7 @@ class ContractChecker:
             # C07.FR.16
             raise _BadChainError(_Status.AUTHORIZE_CERTIFICATE_STATUS_ENUM_CERTIFICATE_REVOKED, "it is revoked")
         if not statuses or any(status is not OcspStatus.GOOD for status in statuses):
-            # C07.FR.05, C07.FR.17: what can't be verified is not good.
+            # C07.FR.05, C07.FR.17: a certificate that can't be verified is not accepted.
             raise _BadChainError(
                 _Status.AUTHORIZE_CERTIFICATE_STATUS_ENUM_CERT_CHAIN_ERROR, "whether it is revoked is not known"
             )
@@ -116,10 +116,10 @@ class ContractChecker:
 def _path(
     chain: Sequence[x509.Certificate], roots: Collection[x509.Certificate], now: datetime
 ) -> list[x509.Certificate]:
-    """Return the certificates from the contract up to a root of the tenant's, all checked.
+    """Return the certificates from the contract up to a root of the tenant, all checked except for revocation.
 
     Raises:
-        _BadChainError: When there is no such path, or it is not valid now.
+        _BadChainError: When there is no such path, or a certificate of it is not valid now.
     """
     if not 0 < len(chain) <= LONGEST_CHAIN:
         raise _BadChainError(_Status.AUTHORIZE_CERTIFICATE_STATUS_ENUM_CERT_CHAIN_ERROR, "there is no chain")
@@ -155,7 +155,7 @@ def _issuer(path: Sequence[x509.Certificate], candidates: Sequence[x509.Certific
 
 
 def _may_issue(issuer: x509.Certificate, depth: int) -> bool:
-    """Return whether a certificate may issue others, with so many CAs below it."""
+    """Return whether a certificate may issue others if `depth` CAs are below it."""
     try:
         basic = issuer.extensions.get_extension_for_class(x509.BasicConstraints).value
     except x509.ExtensionNotFound:
@@ -175,7 +175,7 @@ def _check_extensions(certificate: x509.Certificate) -> None:
 
 
 def _check_owner(leaf: x509.Certificate, emaid: str) -> None:
-    """Refuse a contract of somebody else: its common name is the eMAID."""
+    """Refuse a contract whose common name is not the eMAID of the token."""
     names = {str(one.value) for one in leaf.subject.get_attributes_for_oid(NameOID.COMMON_NAME)}
     if _plain(emaid) not in map(_plain, names):
         raise _BadChainError(
@@ -188,7 +188,7 @@ def _plain(emaid: str) -> str:
 
 
 def _certificates(path: Sequence[x509.Certificate]) -> list[Certificate]:
-    """Return what to ask about: the contract, and those CAs below the root that name a responder."""
+    """Return the certificates to ask OCSP about: the contract, and CAs below the root that name a responder."""
     if responder_of(path[0]) is None:
         raise _BadChainError(_Status.AUTHORIZE_CERTIFICATE_STATUS_ENUM_CERT_CHAIN_ERROR, "it names no OCSP responder")
     pairs = itertools.pairwise(path)

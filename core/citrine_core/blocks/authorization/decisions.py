@@ -1,4 +1,4 @@
-"""Decisions on what drivers present: one place for Authorize and TransactionEvent, a batch at a time."""
+"""Decisions on the tokens that drivers present, by Authorize or TransactionEvent, for a batch at a time."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -27,51 +27,51 @@ _ACCEPTED = AuthorizationStatusEnum.AUTHORIZATION_STATUS_ENUM_ACCEPTED
 _INVALID = AuthorizationStatusEnum.AUTHORIZATION_STATUS_ENUM_INVALID
 
 _OURS = frozenset({"Central", "DirectPayment"})
-"""Types of tokens that a CSMS makes up to start a transaction with (C05, C24 of OCPP 2.1)."""
+"""Types of tokens that a CSMS creates to start a transaction (C05, C24 of OCPP 2.1)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What the operator's AuthorizerService said."""
+    """The answer of the operator's AuthorizerService on one token."""
 
     ask: int
     """citrine.api.v1.Authorizer.Ask"""
     offline_policy: int
     """citrine.api.v1.Authorizer.OfflinePolicy"""
     answered: bool
-    """False: it did not in time, or not as it should."""
+    """False: it did not answer in time, or its answer was invalid."""
     info: IdTokenInfo | None = None
-    """None: it has no opinion."""
+    """None: it did not answer, or has no opinion."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What was found out about a message before the transaction of the database."""
+    """The result of inquiries about a message, from before the database transaction."""
 
     asked: Asked | None = None
-    """None: nobody was asked about the token."""
+    """None: the authorizer was not asked about the token."""
     certificate_status: int | None = None
-    """citrine.ocpp.v2.AuthorizeCertificateStatusEnum of the contract. None: there is none to say."""
+    """citrine.ocpp.v2.AuthorizeCertificateStatusEnum of the contract. None: the message has no contract."""
 
 
 @dataclass(slots=True)
 class Decision:
-    """What a station is answered on a token."""
+    """The decision on one presented token, with the answer to its station."""
 
     tenant_id: str
     presented: Presented
     token: Token | None
-    """None: the tenant does not know it."""
+    """None: the tenant has no such token."""
     info: IdTokenInfo = field(default_factory=IdTokenInfo)
 
     @property
     def accepted(self) -> bool:
-        """Whether it may charge."""
+        """Whether the token may charge."""
         return self.info.status == _ACCEPTED
 
 
 class Authorizations:
-    """Decides on tokens."""
+    """Decides on presented tokens."""
 
     def __init__(self, services: Services) -> None:
         self._clock = services.clock
@@ -82,7 +82,8 @@ class Authorizations:
     async def decide(self, work: UnitOfWork, tenant_id: str, presented: Sequence[Presented]) -> list[Decision]:
         """Return a decision for each token that was presented at stations of a tenant, in the same order.
 
-        One query for the tokens, and one more for each kind of fact that rules of these tokens ask for.
+        It runs one query for the tokens, and one for each kind of fact that the rules of these tokens need. If rules
+        limit concurrent transactions, the tokens are locked until the commit.
         """
         if not self._directory.loaded:
             await self._directory.load(work.session)
@@ -99,12 +100,12 @@ class Authorizations:
         for decision in decisions:
             decision.info = _decide(decision, facts, ours)
             if decision.token is not None and decision.accepted and decision.presented.purpose is Purpose.START:
-                # The next in this batch must see that it charges.
+                # The next decisions of this batch must count its transaction.
                 facts.open.append(_opened(decision.presented, decision.token))
         accepted = [decision for decision in decisions if decision.accepted]
         for inform in self._registry.informers if accepted else ():
             await inform(work, accepted)
-        # Counted as they are by then: what is found out about certificates may still turn one down.
+        # Counted by the status at the commit: the certificate check of AuthorizationHandlers may still change it.
         work.after_commit(lambda: self._counters.authorizations(decision.info for decision in decisions))
         return decisions
 
@@ -119,7 +120,7 @@ class Authorizations:
 async def read_facts(
     work: UnitOfWork, services: Services, tenant_id: str, station_id: str, tokens: Sequence[Token]
 ) -> Facts:
-    """Return what rules of tokens need to know of a station, as long as nobody charges."""
+    """Return the facts about a station that rules of tokens need, without open transactions."""
     directory = SettingsDirectory.of(services)
     if not directory.loaded:
         await directory.load(work.session)
@@ -172,11 +173,11 @@ def _decide(decision: Decision, facts: Facts, ours: set[tuple[str, str, str]]) -
     if decision.token is not None:
         known = decide_known(decision.token, presented, facts)
         is_asked = asked is not None and asked.ask == Authorizer.ASK_ALL_TOKENS
-        # What the operator refuses here is refused, whatever his service says.
+        # A token that its stored rules refuse is refused, whatever the authorizer answered.
         return _asked(asked, known, facts) if asked and is_asked and known.status == _ACCEPTED else known
     id_token = presented.id_token
     if (presented.station_id, lookup_of(id_token.id_token, id_token.type), type_of(id_token.type)) in ours:
-        # F01, F02: we had the station start the transaction with it.
+        # F01, F02: a RequestStartTransaction of the CSMS named this token.
         return IdTokenInfo(status=_ACCEPTED)
     unknown = decide_unknown(presented.id_token)
     return unknown if asked is None else _asked(asked, unknown, facts)
@@ -191,7 +192,7 @@ def _asked(asked: Asked, local: IdTokenInfo, facts: Facts) -> IdTokenInfo:
         info = local if local.status == _ACCEPTED else IdTokenInfo(status=_ACCEPTED)
     else:
         info = IdTokenInfo(status=_INVALID)
-    # C10.FR.13: no station shall remember what was said for want of an answer.
+    # C10.FR.13: stations must not cache a decision that was made without an answer of the authorizer.
     info.cache_expiry_date_time.FromDatetime(facts.now)
     return info
 

@@ -1,4 +1,4 @@
-"""The settings of all tenants, held in memory: they are asked with each message and seldom change."""
+"""The authorization settings of all tenants in memory: each message needs them, and they change seldom."""
 
 from collections.abc import Callable
 
@@ -17,40 +17,40 @@ __all__ = ["SettingsDirectory", "settings_to_proto"]
 
 
 class SettingsDirectory:
-    """Settings by tenant. Read at the start, at an interval, and where they are changed by this core."""
+    """Settings by tenant: read at the start and at an interval, and updated when this core changes them."""
 
     def __init__(self, unit_of_work: UnitOfWorkFactory) -> None:
         self._unit_of_work = unit_of_work
         self._settings: dict[str, AuthorizationSettings] = {}
         self.loaded = False
-        """False until they were read for the first time."""
+        """False until the settings were read for the first time."""
         self.on_change: list[Callable[[], None]] = []
-        """Called when something may have changed."""
+        """Called when settings may have changed."""
 
     @classmethod
     def of(cls, services: Services) -> "SettingsDirectory":
-        """Return the one of this core."""
+        """Return the directory of this core; it is created on the first call."""
         found: SettingsDirectory | None = services.shared.get(cls)
         if found is None:
             found = services.shared[cls] = cls(services.unit_of_work)
         return found
 
     def find(self, tenant_id: str) -> AuthorizationSettings | None:
-        """Return the settings of a tenant; None where it has none."""
+        """Return the settings of a tenant; None if it has none."""
         return self._settings.get(tenant_id)
 
     def master_pass_group_id(self, tenant_id: str) -> str:
-        """Return the group of a tenant's master passes; empty where there is none."""
+        """Return the group of a tenant's master passes; empty if it has none."""
         found = self._settings.get(tenant_id)
         return found.master_pass_group_id if found is not None else ""
 
     def same_token(self, tenant_id: str, one: str, other: str) -> bool:
-        """Return whether two ids with the same bytes are one token, as the tenant has it."""
+        """Return whether two ids with the same bytes are one token by the tenant's setting `exact_token_ids`."""
         found = self._settings.get(tenant_id)
         return found is None or not found.exact_token_ids or same_spelling(one, other)
 
     def put(self, settings: AuthorizationSettings) -> None:
-        """Take in settings that were committed."""
+        """Update the directory with settings that were committed."""
         self._settings[settings.tenant_id] = settings
         for changed in self.on_change:
             changed()
@@ -63,13 +63,13 @@ class SettingsDirectory:
             changed()
 
     async def refresh(self) -> None:
-        """Read all settings in a transaction of its own; meant for a job."""
+        """Read all settings in a transaction of its own. Called by a job."""
         async with self._unit_of_work(read_only=True) as work:
             await self.load(work.session)
 
 
 def settings_to_proto(row: AuthorizationSettings) -> pb.AuthorizationSettings:
-    """Return what the API shows of settings; never the credential."""
+    """Return settings as the API shows them, without the credential."""
     shown = pb.AuthorizationSettings(
         master_pass_group_id=row.master_pass_group_id,
         contract_roots=row.contract_roots,

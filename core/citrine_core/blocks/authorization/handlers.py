@@ -1,4 +1,4 @@
-"""What stations ask us about tokens."""
+"""Handlers of Authorize."""
 
 from collections.abc import Sequence
 
@@ -23,7 +23,7 @@ _SPELLINGS = {
 
 
 class AuthorizationHandlers:
-    """What stations ask us about tokens (functional block C)."""
+    """Handles requests of stations to authorize tokens (functional block C)."""
 
     def __init__(self, services: Services) -> None:
         self._authorizations = Authorizations(services)
@@ -41,7 +41,7 @@ class AuthorizationHandlers:
             response = _answer(call.message, decision.info, call.finding)
             typed = type_of(call.message.id_token.type) == KEY_CODE
             authorized = TokenAuthorized(
-                # C04.FR.04: nobody reads what drivers type.
+                # C04.FR.04: a key code that a driver typed is never shown.
                 id_token="***" if typed else call.message.id_token.id_token,
                 status=_SPELLINGS[response.id_token_info.status],
                 known_types=() if typed else known_as.get(call.message.id_token.id_token, ()),
@@ -52,7 +52,7 @@ class AuthorizationHandlers:
 
 
 async def _known_types(work: UnitOfWork, decisions: Sequence[Decision]) -> dict[str, list[str]]:
-    """Return the types under which the tenant knows the ids that it does not know under the type they came with."""
+    """Return the types of the tenant's tokens that have the id, but not the type, of a token that is not known."""
     unknown = {one.presented.id_token.id_token for one in decisions if one.token is None and not one.accepted}
     return await TokenRepository(work.session).types_of(decisions[0].tenant_id, unknown) if unknown else {}
 
@@ -71,12 +71,12 @@ _CANCELLED = frozenset(
 
 
 def _answer(request: AuthorizeRequest, info: IdTokenInfo, finding: object) -> AuthorizeResponse:
-    """Return the answer: that on the token, and where there is a contract what holds of its certificates (C07)."""
+    """Return the answer on the token and, if there is a contract, on its certificates (C07)."""
     status = finding.certificate_status if isinstance(finding, Finding) else None
     if status is None:
         if not request.HasField("certificate") and not request.iso_15118_certificate_hash_data:
             return AuthorizeResponse(id_token_info=info)
-        # C07.FR.17: nobody could look at it.
+        # C07.FR.17: the contract was not checked.
         status = _Certificate.AUTHORIZE_CERTIFICATE_STATUS_ENUM_CERT_CHAIN_ERROR
     if status == _Certificate.AUTHORIZE_CERTIFICATE_STATUS_ENUM_ACCEPTED:
         # C07.FR.13, C07.FR.14

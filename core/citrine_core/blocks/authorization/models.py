@@ -9,7 +9,7 @@ __all__ = ["AuthorizationSettings"]
 
 
 class AuthorizationSettings(Model):
-    """How a tenant decides on tokens. A tenant without a row has what the defaults say."""
+    """The settings by which a tenant decides on tokens. A tenant without a row has the defaults."""
 
     __tablename__ = "authorization_settings"
 
@@ -19,18 +19,18 @@ class AuthorizationSettings(Model):
     exact_token_ids: Mapped[bool] = mapped_column(default=False, server_default=false())
     """True: another separator between the bytes of an id makes another token."""
     master_pass_group_id: Mapped[str] = mapped_column(String(36), default="")
-    """Group of the master passes. Empty: only tokens with master_pass are."""
+    """Group of the master passes. Empty: only tokens with master_pass are master passes."""
     contract_roots: Mapped[str] = mapped_column(Text, default="")
     """Root certificates of contracts, PEM."""
     ocsp_hosts: Mapped[str] = mapped_column(Text, default="[]")
     """JSON array: hosts of OCSP responders that stations may name although their addresses are private."""
     authorizer_address: Mapped[str] = mapped_column(String(255), default="")
-    """host:port of the operator's AuthorizerService. Empty: nobody is asked."""
+    """host:port of the operator's AuthorizerService. Empty: there is none."""
     authorizer_tls: Mapped[bool] = mapped_column(default=False)
     authorizer_ca_certificates: Mapped[str] = mapped_column(Text, default="")
-    """Root certificates to trust, PEM. Empty: those that gRPC comes with."""
+    """Root certificates to trust, PEM. Empty: the default roots of gRPC."""
     authorizer_credential: Mapped[str] = mapped_column(String(1000), default="")
-    """Sent in clear, so it is kept in clear. Never shown."""
+    """Stored in clear, because it is sent in clear. The API never shows it."""
     authorizer_ask: Mapped[int] = mapped_column(Integer, default=0)
     """citrine.api.v1.Authorizer.Ask"""
     authorizer_timeout: Mapped[int | None] = mapped_column(Integer)

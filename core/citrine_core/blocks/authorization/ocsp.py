@@ -1,4 +1,4 @@
-"""Asks OCSP responders whether certificates are revoked (RFC 6960), and remembers their answers while they hold."""
+"""Requests to OCSP responders whether certificates are revoked (RFC 6960); answers are cached while they are valid."""
 
 import asyncio
 import enum
@@ -25,15 +25,15 @@ __all__ = ["Certificate", "Ocsp", "OcspStatus", "responder_of"]
 logger = logging.getLogger(__name__)
 
 TIMEOUT = 4.0
-"""Seconds that a responder has: an EV gives a station 5 to answer (C07)."""
+"""Seconds in which a responder must answer: an EV gives a station 5 (C07)."""
 
 LARGEST_ANSWER = 64 * 1024
 
 SKEW = timedelta(minutes=5)
-"""How much a responder's clock may be ahead."""
+"""Most that a responder's clock may be ahead."""
 
 DEFAULT_VALIDITY = timedelta(minutes=5)
-"""How long an answer holds that does not say."""
+"""How long an answer without nextUpdate is valid."""
 
 MOST_REMEMBERED = 10_000
 
@@ -45,17 +45,17 @@ _HASHES: dict[int, hashes.HashAlgorithm] = {
 
 
 class OcspStatus(enum.Enum):
-    """What is known of a certificate."""
+    """Revocation status of a certificate."""
 
     GOOD = 1
     REVOKED = 2
     UNKNOWN = 3
-    """The responder does not know it, did not answer, or can't be believed."""
+    """The responder does not know it, did not answer, or could not be verified."""
 
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """A certificate as OCSP names it."""
+    """A certificate by its OCSP CertID, with its responder."""
 
     algorithm: str
     issuer_name_hash: bytes
@@ -65,10 +65,10 @@ class Certificate:
 
     @classmethod
     def of(cls, data: OCSPRequestData) -> "Certificate":
-        """Return the certificate that a station names.
+        """Return the certificate that the hash data of a station identifies.
 
         Raises:
-            ValueError: When the data is not of this form.
+            ValueError: When the data is malformed.
         """
         if data.hash_algorithm not in _HASHES:
             raise ValueError("the hash algorithm is not known")
@@ -83,7 +83,7 @@ class Certificate:
 
     @classmethod
     def issued(cls, certificate: x509.Certificate, issuer: x509.Certificate) -> "Certificate":
-        """Return a certificate that names its responder, issued by another."""
+        """Return a certificate that `issuer` issued; its responder URL is empty if it names none."""
         return cls(
             "sha256",
             hashlib.sha256(certificate.issuer.public_bytes()).digest(),
@@ -93,10 +93,10 @@ class Certificate:
         )
 
     def request(self) -> bytes:
-        """Return the OCSP request about it, DER.
+        """Return the OCSP request about the certificate, in DER.
 
         Raises:
-            ValueError: When the hashes are not of the algorithm.
+            ValueError: When the hashes do not have the length of the algorithm.
         """
         algorithm = next(one for one in _HASHES.values() if one.name == self.algorithm)
         builder = ocsp.OCSPRequestBuilder().add_certificate_by_hash(
@@ -106,7 +106,7 @@ class Certificate:
 
 
 def responder_of(certificate: x509.Certificate) -> str | None:
-    """Return where to ask about a certificate; None where it does not say."""
+    """Return the URL of a certificate's OCSP responder; None if it names none."""
     try:
         access = certificate.extensions.get_extension_for_class(x509.AuthorityInformationAccess).value
     except x509.ExtensionNotFound:
@@ -116,7 +116,7 @@ def responder_of(certificate: x509.Certificate) -> str | None:
 
 
 class Ocsp:
-    """Asks responders."""
+    """Asks OCSP responders, and caches their answers."""
 
     def __init__(self) -> None:
         self._answers: dict[Certificate, tuple[OcspStatus, datetime]] = {}
@@ -128,14 +128,14 @@ class Ocsp:
         now: datetime,
         hosts: Collection[str] | None = None,
     ) -> OcspStatus:
-        """Return what is known of a certificate. Nothing is raised: whatever goes wrong is UNKNOWN.
+        """Return the status of a certificate: UNKNOWN, not an exception, if the responder fails.
 
         Args:
-            certificate: The one to ask about.
-            known: Certificates that may have issued it; one that came with the answer is believed where its key is
-                the one that `certificate` names as its issuer's.
-            now: The time.
-            hosts: Those that may be asked although their address is private. None: any may.
+            certificate: The certificate to ask about.
+            known: Certificates that may have issued it. A certificate in the answer is trusted as the issuer if its
+                key has the issuer key hash of `certificate`.
+            now: The current time.
+            hosts: Hosts that may be asked although their addresses are private. None: any host may be asked.
         """
         remembered = self._answers.get(certificate)
         if remembered is not None and remembered[1] > now:
@@ -153,7 +153,7 @@ class Ocsp:
             asyncio.IncompleteReadError,
         ) as error:
             logger.warning(
-                "an OCSP responder gave no answer that can be used: %s",
+                "an OCSP responder gave no usable answer: %s",
                 type(error).__name__,
                 extra={"url": certificate.responder_url},
             )
@@ -167,11 +167,11 @@ class Ocsp:
 def _read(
     answer: bytes, certificate: Certificate, known: Sequence[x509.Certificate], now: datetime
 ) -> tuple[OcspStatus, datetime]:
-    """Return what a responder says, and until when that holds.
+    """Return the status in a responder's answer, and when it expires.
 
     Raises:
-        ValueError: When it is no answer to this question, or nobody vouches for it.
-        InvalidSignature: When it was not signed by whom it names.
+        ValueError: When it is not a current answer about the certificate, or its responder is not trusted.
+        InvalidSignature: When its signature is not that of its responder.
     """
     response = ocsp.load_der_ocsp_response(answer)
     if response.response_status is not ocsp.OCSPResponseStatus.SUCCESSFUL:
@@ -199,7 +199,7 @@ def _verify(response: ocsp.OCSPResponse, certificate: Certificate, known: Sequen
     issuers = [one for one in candidates if _key_hash(one, certificate.algorithm) == certificate.issuer_key_hash]
     signers = list(issuers)
     for one in response.certificates:
-        # A responder of its own has its right to sign from the CA that issued the certificate asked about.
+        # A delegated responder needs a certificate of the CA that issued the certificate asked about.
         if _may_sign(one) and any(_issued(one, issuer) for issuer in issuers):
             signers.append(one)
     for signer in signers:
@@ -242,7 +242,7 @@ def _verify_signature(response: ocsp.OCSPResponse, signer: x509.Certificate) -> 
 
 
 def _key_hash(certificate: x509.Certificate, algorithm: str) -> bytes:
-    """Return the hash of the key as OCSP has it: of the bits alone."""
+    """Return the hash of a public key by OCSP: of the bits of the key alone."""
     key = certificate.public_key()
     if isinstance(key, ec.EllipticCurvePublicKey):
         bits = key.public_bytes(serialization.Encoding.X962, serialization.PublicFormat.UncompressedPoint)
@@ -260,11 +260,11 @@ def _rsa_bits(key: object) -> bytes:
 
 
 async def _address(host: str, port: int, hosts: Collection[str] | None) -> str:
-    """Return where to connect to.
+    """Return the host or address to connect to.
 
     Raises:
-        ValueError: When that is a private address which is not allowed. A station could else have us call any
-            service within reach.
+        ValueError: When the address is private and not allowed. Else a station could make the core call any service
+            in its network.
     """
     if hosts is None or host.lower() in {name.lower() for name in hosts}:
         return host
@@ -272,18 +272,18 @@ async def _address(host: str, port: int, hosts: Collection[str] | None) -> str:
     addresses = [ipaddress.ip_address(str(one[4][0]).partition("%")[0]) for one in found]
     if not addresses or not all(address.is_global for address in addresses):
         raise ValueError("the responder's address is private")
-    # The address that was looked at, not what the name stands for by then.
+    # The address that was checked: the name may resolve to another one later.
     return str(addresses[0])
 
 
 async def _post(url: str, body: bytes, hosts: Collection[str] | None) -> bytes:
     """Send a request to a responder and return the body of its answer.
 
-    HTTP/1.0, so that the answer comes whole and ends with the connection.
+    It uses HTTP/1.0, so that the answer is not chunked and ends with the connection.
 
     Raises:
-        ValueError: When the address or the answer is not of HTTP.
-        OSError: When nobody can be reached there.
+        ValueError: When the URL or the answer is not HTTP, or the status is not 200.
+        OSError: When the connection fails.
     """
     parts = urlsplit(url)
     if parts.scheme.lower() not in ("http", "https") or not parts.hostname:

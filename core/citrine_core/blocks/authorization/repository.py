@@ -1,4 +1,4 @@
-"""Queries of functional block C. What other blocks store is read here, never written."""
+"""Queries of functional block C. Tables of other blocks are only read."""
 
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
@@ -18,23 +18,23 @@ from citrine_core.resources.tokens.queries import lock_tokens
 __all__ = ["AuthorizationRepository"]
 
 _STARTS = timedelta(days=2)
-"""How long ago a transaction may have been started by us that its token is accepted for it."""
+"""How long after a RequestStartTransaction its token is accepted for the transaction."""
 
 _MOST_STARTS = 200
 
 
 class AuthorizationRepository:
-    """Reads what decisions need to know, each in one query for a whole batch."""
+    """Reads settings and the facts for decisions, with one query of each kind for a whole batch."""
 
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
 
     async def settings(self) -> Sequence[AuthorizationSettings]:
-        """Return the settings of all tenants that have some."""
+        """Return the stored settings of all tenants."""
         return (await self._session.scalars(select(AuthorizationSettings))).all()
 
     async def settings_of(self, tenant_id: str, *, for_update: bool = False) -> AuthorizationSettings:
-        """Return the settings of a tenant; new ones where it has none."""
+        """Return the settings of a tenant; the defaults, not stored, if it has none."""
         found = await self._session.get(AuthorizationSettings, tenant_id, with_for_update=for_update or None)
         return found if found is not None else _defaults(tenant_id)
 
@@ -43,9 +43,9 @@ class AuthorizationRepository:
         await self._session.merge(settings)
 
     async def lock_tokens(self, tenant_id: str, keys: Collection[TokenKey]) -> None:
-        """Keep others from deciding on tokens, by lookup and type, whose transactions are counted, until the commit.
+        """Lock tokens, by lookup and type, until the commit, so that concurrent decisions can't exceed their limits.
 
-        Where there is one writer, nobody can come between.
+        A database with one writer needs no lock.
         """
         if not database_of(self._session).has_one_writer:
             await lock_tokens(self._session, tenant_id, keys)
@@ -53,10 +53,10 @@ class AuthorizationRepository:
     async def open_transactions(
         self, tenant_id: str, lookups: Collection[str], station_ids: Collection[str]
     ) -> list[OpenTransaction]:
-        """Return the accepted transactions under way of tokens, and those at stations.
+        """Return the open accepted transactions of tokens, and those at stations.
 
-        One that its station seems to have forgotten, or that something else proves to be over, does not count: it would
-        keep its driver from charging.
+        Orphaned transactions, and those that are over by other evidence, are left out: they would prevent their
+        drivers from charging.
         """
         rows = await find_open_of_tokens(self._session, tenant_id, lookups, station_ids)
         return [
@@ -67,13 +67,13 @@ class AuthorizationRepository:
     async def connector_types(
         self, tenant_id: str, station_ids: Collection[str]
     ) -> dict[str, dict[int, frozenset[str]]]:
-        """Return the types of connectors, in lower case, by station and EVSE, as the device models say."""
+        """Return the types of connectors in lower case, by station and EVSE, from the device models."""
         return await find_connector_types(self._session, tenant_id, station_ids)
 
     async def remote_starts(
         self, tenant_id: str, station_ids: Collection[str], now: datetime
     ) -> set[tuple[str, str, str]]:
-        """Return station, id and type of the tokens that stations agreed to start transactions with for us."""
+        """Return station, id and type of tokens of RequestStartTransactions that stations accepted."""
         found = await find_answered(
             self._session, tenant_id, station_ids, "RequestStartTransaction", now - _STARTS, _MOST_STARTS
         )

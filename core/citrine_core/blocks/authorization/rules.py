@@ -1,4 +1,4 @@
-"""The rules by which a token may charge, without a database: what is known is given."""
+"""The rules by which a token may charge, as functions of given facts. Without input or output."""
 
 import enum
 import zoneinfo
@@ -24,14 +24,14 @@ _ACCEPTED = Status.AUTHORIZATION_STATUS_ENUM_ACCEPTED
 
 
 class Purpose(enum.Enum):
-    """What a token was presented for."""
+    """The purpose for which a token was presented."""
 
     ASK = 1
-    """Authorize: to start or to stop; the station can't say."""
+    """Authorize: to start or to stop a transaction; the message does not say which."""
     START = 2
-    """A transaction began or goes on by it."""
+    """A transaction began or continues with it."""
     STOP = 3
-    """A transaction was stopped by it."""
+    """A transaction was stopped with it."""
 
 
 @dataclass(slots=True)
@@ -46,29 +46,29 @@ class Presented:
     transaction_id: str = ""
     """Empty: none yet."""
     time: datetime | None = None
-    """When, where the station was offline. None: now."""
+    """When it was presented, if the station was offline. None: now."""
     finding: Any = None
-    """What was found out before the transaction of the database (see citrine_core.dispatch.inquiries)."""
+    """Result of the inquiry before the database transaction (see citrine_core.dispatch.inquiries)."""
     transaction_goes_on: bool = False
-    """It charges in this transaction already."""
+    """True: it charges in this transaction already."""
 
 
 class OpenTransaction(NamedTuple):
-    """A transaction under way that was accepted with a token."""
+    """An open transaction that was accepted with a token."""
 
     station_id: str
     transaction_id: str
     lookup: str
     type: str
     group_id: str
-    """Of its token. Empty: none."""
+    """Group of its token. Empty: none."""
     evse_id: int | None = None
     """None: not known."""
 
 
 @dataclass(slots=True)
 class Facts:
-    """What rules may need to know beside the token. Only what the batch's tokens need is filled in."""
+    """The facts that rules need beside the token. Only facts that the tokens of the batch need are filled in."""
 
     now: datetime
     master_pass_group_id: str = ""
@@ -76,7 +76,7 @@ class Facts:
     """Types of the connectors of each EVSE of each station, as far as reported."""
     open: list[OpenTransaction] = field(default_factory=list)
     credit_left: dict[tuple[str, str], Decimal] = field(default_factory=dict)
-    """What is left of prepaid tokens, by lookup and type."""
+    """Credit left of prepaid tokens, by lookup and type."""
 
 
 class _Verdict(NamedTuple):
@@ -84,16 +84,16 @@ class _Verdict(NamedTuple):
     evse_ids: tuple[int, ...] = ()
     """EVSEs at which it may charge. Empty: all."""
     until: datetime | None = None
-    """When a restriction begins to hold. None: never."""
+    """When the time span that allows it ends. None: no time span limits it."""
 
 
 def decide_unknown(id_token: IdToken) -> IdTokenInfo:
-    """Return what a station is answered on a token that nobody knows."""
+    """Return the answer to a station on a token that the tenant does not have."""
     kind = type_of(id_token.type)
     if kind == NO_AUTHORIZATION:
-        # C02.FR.02: somebody pressed a button. There is nothing to refuse.
+        # C02.FR.02: there is no token, e.g. a driver pressed a button.
         return IdTokenInfo(status=_ACCEPTED)
-    # C04.FR.01 for what drivers type. What can't be a token of its type is invalid; any other is not known.
+    # C04.FR.01 for key codes. A token that violates the format of its type is Invalid, any other is Unknown.
     is_invalid = kind == _KEY_CODE or bool(format_problem(id_token.id_token, kind))
     return IdTokenInfo(
         status=Status.AUTHORIZATION_STATUS_ENUM_INVALID if is_invalid else Status.AUTHORIZATION_STATUS_ENUM_UNKNOWN
@@ -101,12 +101,12 @@ def decide_unknown(id_token: IdToken) -> IdTokenInfo:
 
 
 def decide_known(token: Token, presented: Presented, facts: Facts) -> IdTokenInfo:
-    """Return what a station is answered on a token of the tenant.
+    """Return the answer to a station on a token of the tenant.
 
     Args:
-        token: As stored.
-        presented: Where and what for.
-        facts: What else is known.
+        token: The stored token.
+        presented: Where and why it was presented.
+        facts: Other facts that its rules need.
     """
     verdict = _judge(token, presented, facts)
     info = IdTokenInfo(status=verdict.status, evse_id=verdict.evse_ids)
@@ -114,14 +114,14 @@ def decide_known(token: Token, presented: Presented, facts: Facts) -> IdTokenInf
     if token.cache_time is not None:
         ends.append(facts.now + timedelta(seconds=token.cache_time))
     if token.prepaid is not None:
-        # C17.FR.01, C17.FR.02: what is left is asked each time.
+        # C17.FR.01, C17.FR.02: stations must ask for the credit each time.
         ends.append(facts.now)
     if any(end is not None for end in ends):
         info.cache_expiry_date_time.FromDatetime(min(end for end in ends if end is not None))
-    # A master pass is known to stations by its group alone (C16.FR.01).
+    # Stations recognise a master pass only by its group (C16.FR.01).
     group_id = token.group_id or (facts.master_pass_group_id if token.master_pass else "")
     if group_id:
-        # C01.FR.06, C09.FR.12: whatever the status.
+        # C01.FR.06, C09.FR.12: with every status.
         info.group_id_token.CopyFrom(IdToken(id_token=group_id, type=_GROUP_TYPE))
     if token.language:
         info.language1 = token.language
@@ -140,30 +140,30 @@ def decide_known(token: Token, presented: Presented, facts: Facts) -> IdTokenInf
 def _judge(token: Token, presented: Presented, facts: Facts) -> _Verdict:
     if _is_blocked(token, presented.time):
         return _Verdict(Status.AUTHORIZATION_STATUS_ENUM_BLOCKED)
-    # Who began offline is judged by the token as it was then: what came later is none of the driver's fault.
+    # A token that was presented offline is judged at that time: later changes are not the driver's fault.
     if token.expire_time is not None and token.expire_time <= (presented.time or facts.now):
         return _Verdict(Status.AUTHORIZATION_STATUS_ENUM_EXPIRED)
     if _is_master_pass(token, facts.master_pass_group_id):
-        # C16.FR.03: a master pass stops transactions, and starts none.
+        # C16.FR.03: a master pass may stop transactions, but not start one.
         starts = presented.purpose is Purpose.START
         return _Verdict(Status.AUTHORIZATION_STATUS_ENUM_INVALID if starts else _ACCEPTED)
     if presented.purpose is Purpose.STOP:
         return _Verdict(_ACCEPTED)
-    # Who charges already has his transaction limited to what is left.
+    # A transaction that charges already is limited to the credit left.
     if facts.credit_left.get((token.lookup, token.type), 1) <= 0 and not presented.transaction_goes_on:
         return _Verdict(Status.AUTHORIZATION_STATUS_ENUM_NO_CREDIT)
     if token.rules is None:
         return _Verdict(_ACCEPTED)
     verdict = _apply(TokenRules.FromString(token.rules), token, presented, facts)
-    # C09.FR.03: whoever asks where his group charges may want to stop. That it does not start another
-    # transaction by this is seen when that one begins.
+    # C09.FR.03: a driver who asks where his group charges may want to stop. If another transaction begins
+    # instead, its TransactionEvent is judged again.
     asks_to_stop = presented.purpose is Purpose.ASK and _charges_at(token, presented.station_id, facts)
     return _Verdict(_ACCEPTED) if verdict.status != _ACCEPTED and asks_to_stop else verdict
 
 
 def _is_blocked(token: Token, time: datetime | None) -> bool:
-    """Return whether an operator had blocked a token at a time; None: now."""
-    # Only what is said to be accepted is: a status that is new to this version is none of it.
+    """Return whether a token was blocked at a time; None: now."""
+    # Every status other than these two blocks, also one that is unknown to this version.
     if token.status in (TokenStatus.TOKEN_STATUS_ACCEPTED, TokenStatus.TOKEN_STATUS_UNSPECIFIED):
         return False
     return time is None or token.status_time is None or token.status_time <= time
@@ -205,12 +205,12 @@ def _apply(rules: TokenRules, token: Token, presented: Presented, facts: Facts) 
         return _Verdict(Status.AUTHORIZATION_STATUS_ENUM_NO_CREDIT)
     if rules.max_transactions and _others(token, presented, facts) >= rules.max_transactions:
         return _Verdict(Status.AUTHORIZATION_STATUS_ENUM_CONCURRENT_TX)
-    # C01.FR.19, C01.FR.20: no list where it may charge at all of them.
+    # C01.FR.19, C01.FR.20: no list of EVSEs if it may charge at all of them.
     return _Verdict(_ACCEPTED, tuple(sorted(allowed or ())), end)
 
 
 def _places(rules: TokenRules, station_id: str) -> set[int] | None:
-    """Return the EVSEs of a station at which a token may charge; None where it may at all of them."""
+    """Return the EVSEs of a station at which a token may charge; None if it may charge at all of them."""
     if not rules.places:
         return None
     here = [place for place in rules.places if place.station_id == station_id]
@@ -225,7 +225,7 @@ def _is_among(evse_id: int | None, allowed: set[int]) -> bool:
 
 def _others(token: Token, presented: Presented, facts: Facts) -> int:
     """Return how many other transactions of a token are open."""
-    # What is open where another transaction begins is over: an EVSE has one at a time.
+    # An EVSE has one transaction at a time: if another one begins there, the open one is over.
     begins_at = presented.evse_id if presented.purpose is Purpose.START and presented.transaction_id else None
     return sum(
         (one.lookup, one.type) == (token.lookup, token.type)
@@ -236,7 +236,7 @@ def _others(token: Token, presented: Presented, facts: Facts) -> int:
 
 
 def until(rules: TokenRules, now: datetime) -> datetime | None:
-    """Return the end of the span of time that it is in, the latest where it is in several; None where in none."""
+    """Return the latest end of the time spans that contain `now`; None if none does."""
     local = now.astimezone(zoneinfo.ZoneInfo(rules.time_zone))
     ends = [end for times in rules.times for end in _ends(times, local)]
     return max(ends) if ends else None

@@ -25,17 +25,17 @@ CHANGEABLE = frozenset(
 """Fields that UpdateAuthorizationSettings may change."""
 
 LONGEST_TIMEOUT = 20.0
-"""Seconds that an authorizer may be given: stations give up on us soon after."""
+"""Most seconds that an authorizer may be given: stations time out soon after."""
 
 HOSTS = 20
-"""Hosts of OCSP responders that a tenant may name."""
+"""Most hosts of OCSP responders that a tenant may name."""
 
 LONGEST_CERTIFICATES = 100_000
-"""Characters of PEM."""
+"""Most characters of certificates in PEM."""
 
 
 class AuthorizationServicer(authorization_pb2_grpc.AuthorizationServiceServicer):
-    """How tokens are decided on, and what stations keep of that."""
+    """Serves the settings of decisions on tokens, and ClearCache."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
@@ -78,7 +78,7 @@ def _check(settings: pb.AuthorizationSettings, fields: Collection[str]) -> None:
         check_length("settings.master_pass_group_id", settings.master_pass_group_id, 36)
         check_printable("settings.master_pass_group_id", settings.master_pass_group_id)
     if "contract_roots" in fields and settings.contract_roots:
-        # Loaded by those who have contracts: it takes its time and its memory.
+        # Imported only where contracts are used: the import takes time and memory.
         from citrine_core.blocks.authorization.contracts import read_roots
 
         check_length("settings.contract_roots", settings.contract_roots, LONGEST_CERTIFICATES)
@@ -134,6 +134,6 @@ def _assign(row: AuthorizationSettings, settings: pb.AuthorizationSettings, fiel
         row.authorizer_ask = authorizer.ask
         row.authorizer_offline_policy = authorizer.offline_policy
         row.authorizer_timeout = authorizer.timeout.ToMilliseconds() if authorizer.HasField("timeout") else None
-        # A credential is for one address: it is not sent to another because that was changed.
+        # A credential is for one address: it is never sent to another one.
         if authorizer.credential or not same:
             row.authorizer_credential = authorizer.credential

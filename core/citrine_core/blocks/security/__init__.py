@@ -14,7 +14,7 @@ __all__ = ["SecurityEvent", "SecurityEventRepository", "SecurityHandlers", "Secu
 
 
 def block(services: Services) -> Block:
-    """Return the block, put together."""
+    """Return the block, composed from its parts."""
     return Block(
         "security",
         [SecurityHandlers(services)],

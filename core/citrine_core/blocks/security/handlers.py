@@ -1,4 +1,4 @@
-"""What stations tell us of their security."""
+"""Handlers of SecurityEventNotification."""
 
 from collections.abc import Sequence
 from datetime import UTC
@@ -14,12 +14,12 @@ __all__ = ["SecurityHandlers"]
 
 
 class SecurityHandlers:
-    """What stations tell us about their security (functional block A)."""
+    """Handles security events of stations (functional block A)."""
 
     def __init__(self, services: Services) -> None:
         self._clock = services.clock
 
-    # Stations queue security events until they are delivered (A04.FR.02), and repeat one whose answer was lost.
+    # Stations queue security events until they are delivered (A04.FR.02), and resend one whose answer was lost.
     @handles(SecurityEventNotificationRequest, batched=True, once=content_key)
     async def security_events(
         self, work: UnitOfWork, calls: Sequence[Call[SecurityEventNotificationRequest]]

@@ -16,17 +16,17 @@ _ADD = BulkInsert(SecurityEvent.metadata.tables["security_events"])
 
 
 class SecurityEventRepository:
-    """Security events of stations."""
+    """Reads and writes the security events of stations within one unit of work."""
 
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
 
     async def add_all(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Store security events, at least one."""
+        """Store security events; `rows` must not be empty."""
         await _ADD.execute_mappings(self._session, rows)
 
     async def list(self, tenant_id: str, page: Page, *, station_id: str) -> Listed[SecurityEvent]:
-        """Return security events, the latest stored first; of all stations where none is named."""
+        """Return security events of a station (empty: all stations), the latest stored first."""
         query = select(SecurityEvent).where(SecurityEvent.tenant_id == tenant_id)
         if station_id:
             query = query.where(SecurityEvent.station_id == station_id)

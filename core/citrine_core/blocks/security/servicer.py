@@ -14,7 +14,7 @@ __all__ = ["SecurityServicer"]
 
 
 class SecurityServicer(security_pb2_grpc.SecurityServiceServicer):
-    """What stations report about their security."""
+    """Serves the security events that stations reported."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
@@ -32,7 +32,7 @@ class SecurityServicer(security_pb2_grpc.SecurityServiceServicer):
 
 
 def to_proto(row: SecurityEvent) -> pb.SecurityEvent:
-    """Return what the API shows of a security event."""
+    """Return a security event as the API shows it."""
     shown = pb.SecurityEvent(
         station_id=row.station_id, request=SecurityEventNotificationRequest.FromString(row.request)
     )
