@@ -1,6 +1,6 @@
-"""Functional block D, Local authorization list: the tokens that stations keep.
+"""Functional block D, Local authorization list: the tokens that stations store.
 
-What a station should hold and what it confirmed to hold are stored entry by entry; what differs is to be sent.
+Each entry is stored as the station should have it and as it confirmed it; entries that differ are sent.
 """
 
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ __all__ = ["LocalAuthListHandlers", "LocalAuthListServicer", "LocalListRepositor
 
 
 def block(services: Services) -> Block:
-    """Return the block, put together."""
+    """Return the block, composed from its parts."""
     lists = LocalLists(services)
 
     async def tokens_changed(work: UnitOfWork, tenant_id: str, keys: Sequence[tuple[str, str]]) -> None:

@@ -1,4 +1,4 @@
-"""What stations say to lists that they are sent, whoever sent them."""
+"""Handlers of the answers of stations to SendLocalList, GetLocalListVersion and CustomerInformation."""
 
 from collections.abc import Callable
 
@@ -34,11 +34,11 @@ _STATUSES = {
 
 
 class LocalAuthListHandlers:
-    """Keeps what stations confirmed, and has the rest repaired (functional block D).
+    """Stores the entries that stations confirmed, and schedules the repair of lists (functional block D).
 
     Args:
         services: Clock and settings.
-        wake: Has the job look after what is due now.
+        wake: Makes the job send due lists now.
     """
 
     def __init__(self, services: Services, wake: Callable[[], None]) -> None:
@@ -49,10 +49,10 @@ class LocalAuthListHandlers:
     async def list_sent(
         self, work: UnitOfWork, answered: Answered[ocpp.SendLocalListRequest, ocpp.SendLocalListResponse]
     ) -> None:
-        """Note what the station confirmed, or have the whole list sent where it refused a change (D01.FR.03)."""
+        """Record the entries that a station confirmed; if it refused a change, send the whole list (D01.FR.03)."""
         lists, request = LocalListRepository(work.session), answered.request
         row = await lists.lock(answered.tenant_id, answered.station_id)
-        # Of what the core sends by itself it is known already what is wanted.
+        # The wanted entries of messages that the core sends by itself are stored already.
         is_planned = row.claim_id is not None and request.version_number >= row.claim_version
         full, entries = request.update_type == FULL, entries_of(request)
         if answered.response.status == ocpp.SEND_LOCAL_LIST_STATUS_ENUM_ACCEPTED:
@@ -64,7 +64,7 @@ class LocalAuthListHandlers:
             differs = await lists.differs(answered.tenant_id, answered.station_id)
             self._become(work, row, LOCAL_LIST_STATE_PENDING if differs else LOCAL_LIST_STATE_IN_STEP)
             if not is_planned and row.keep_in_step:
-                # Somebody sent another list; the tokens say what it should be.
+                # Another list was sent, e.g. by a native command. The list must follow the tokens.
                 self._repair(work, row)
             return
         if not is_planned:
@@ -80,11 +80,11 @@ class LocalAuthListHandlers:
 
     @handles_failure(ocpp.SendLocalListRequest)
     async def list_not_sent(self, work: UnitOfWork, failed: Failed[ocpp.SendLocalListRequest]) -> None:
-        """Forget which list the station has where it may have taken this one without our knowing."""
+        """Forget the version of a station's list if the station may have stored this one unconfirmed."""
         lists = LocalListRepository(work.session)
         row = await lists.lock(failed.tenant_id, failed.station_id)
         row.attempts, row.problem = row.attempts + 1, failed.problem[:255]
-        # A station that answers CALLERROR in the middle of a list may have stored a part of it.
+        # A station that answers CALLERROR may have stored a part of the list.
         if not failed.never_sent:
             row.version = None
             self._become(work, row, LOCAL_LIST_STATE_MISMATCH)
@@ -95,7 +95,7 @@ class LocalAuthListHandlers:
     async def version_reported(
         self, work: UnitOfWork, answered: Answered[ocpp.GetLocalListVersionRequest, ocpp.GetLocalListVersionResponse]
     ) -> None:
-        """Compare the version that the station has with the one that it confirmed."""
+        """Compare the version of a station's list with the version that it confirmed."""
         row = await LocalListRepository(work.session).lock(answered.tenant_id, answered.station_id)
         reported = answered.response.version_number
         is_other = row.confirm_time is not None and row.version != reported
@@ -110,10 +110,10 @@ class LocalAuthListHandlers:
     async def customer_cleared(
         self, work: UnitOfWork, answered: Answered[CustomerInformationRequest, CustomerInformationResponse]
     ) -> None:
-        """Take a token from the list of a station that clears what it holds of its customer (N10.FR.02).
+        """Remove a token from the list of a station that clears its customer's information (N10.FR.02).
 
-        A station must not do so by itself: its list would not be the one of its version. A list that is kept in step
-        has the token again once that changes.
+        A station must not remove it by itself: its list would not match its version. A list that is kept in step gets
+        the token again when the token changes.
         """
         request, accepted = answered.request, answered.response.status == CUSTOMER_INFORMATION_STATUS_ENUM_ACCEPTED
         if not (accepted and request.clear and request.HasField("id_token")):

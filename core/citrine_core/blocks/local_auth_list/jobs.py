@@ -1,4 +1,4 @@
-"""Brings stations' local lists to what they should hold: works out, sends, and tries again."""
+"""Synchronisation of stations' local lists with the tokens: computes entries, sends them, and retries."""
 
 import asyncio
 import logging
@@ -34,61 +34,61 @@ __all__ = ["LocalLists", "Sent", "later"]
 logger = logging.getLogger(__name__)
 
 INTERVAL = timedelta(seconds=30)
-"""How long a list that becomes due waits for us at most."""
+"""Interval between checks for due lists; changes of tokens wake the job at once."""
 
 CLAIM_TIME = timedelta(seconds=30)
-"""How long a list counts as being sent beyond the timeout of a message; after that its sender is gone."""
+"""How long the claim on a list lasts beyond the timeout of a message; after that another core may send it."""
 
 CHECKS = timedelta(hours=24)
-"""How often a station whose list is kept in step is asked for its version, and tokens are looked at for expiry."""
+"""Interval at which stations whose lists are kept in step are asked for their version, and tokens may expire."""
 
 FIRST_RETRY = timedelta(seconds=30)
 LAST_RETRY = timedelta(hours=2)
-"""Pause before a list is tried again; it doubles with each failure up to the second."""
+"""Longest pause before a list is sent again; FIRST_RETRY doubles with each failure up to this."""
 
 AT_A_TIME = 4
-"""Lists that one core looks after at a time by itself."""
+"""Most lists that the job of one core sends concurrently."""
 
 BATCH = 64
 
 PAUSE = 256
-"""Tokens that are looked at before others get a turn."""
+"""Tokens that are checked before the event loop runs other tasks."""
 
 Plan = Callable[[UnitOfWork, LocalList], Awaitable[tuple[bool, Sequence[Entry]]]]
-"""Says what is to be sent of a list: whether it is all of it, and the entries."""
+"""Returns whether to send a full list, and the entries to send."""
 
 
 @dataclass
 class Sent:
-    """What was sent of a list."""
+    """The commands that sent a list or its difference."""
 
     commands: list[common.Command] = field(default_factory=list)
     response: ocpp.SendLocalListResponse | None = None
-    """The station's answer to the last message. None: there was nothing to send, or it waits for the station."""
+    """The station's answer to the last message. None: nothing was sent, or the message waits for the station."""
 
 
 def later(now: datetime, attempts: int) -> datetime:
-    """Return when to try again after so many failures."""
+    """Return when to send a list again after a number of failures."""
     pause: timedelta = FIRST_RETRY * int(2 ** min(max(attempts - 1, 0), 10))
     return now + min(pause, LAST_RETRY)
 
 
 class LocalLists:
-    """Sends lists, one sender for a station at a time over all cores."""
+    """Sends lists. A claim in the database ensures one sender at a time for a station, over all cores."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
         self._unit_of_work = services.unit_of_work
         self._clock = services.clock
         self.job = Job("local lists", INTERVAL, self.synchronize)
-        """To be woken where a list becomes due."""
+        """The job that sends due lists. Wake it after a list became due."""
 
     async def sync(self, who: Caller, target: common.CommandTarget, *, full: bool = False) -> Sent:
-        """Send what the station should hold by the tokens, or the difference to what it holds.
+        """Send the list that a station should have by the tokens, or its difference to the confirmed list.
 
         Raises:
-            FailedPrecondition: When it can't hold so many, or somebody sends it already.
-            CoreError: As CommandTarget in the contract says.
+            FailedPrecondition: When the station can't store so many tokens, or the list is being sent already.
+            CoreError: As documented at CommandTarget in the contract.
         """
 
         async def plan(work: UnitOfWork, row: LocalList) -> tuple[bool, Sequence[Entry]]:
@@ -101,11 +101,11 @@ class LocalLists:
         return await self._send(who, target, plan, 0)
 
     async def send(self, who: Caller, target: common.CommandTarget, request: ocpp.SendLocalListRequest) -> Sent:
-        """Send a list or changes of it that somebody made.
+        """Send a list, or changes of it, that a caller made.
 
         Raises:
-            FailedPrecondition: When the list is kept in step with the tokens, or somebody sends it already.
-            CoreError: As CommandTarget in the contract says.
+            FailedPrecondition: When the list is kept in step with the tokens, or is being sent already.
+            CoreError: As documented at CommandTarget in the contract.
         """
         full = request.update_type == FULL
         if not full and not request.version_number and not target.when_online:
@@ -121,14 +121,14 @@ class LocalLists:
         return await self._send(who, target, plan, request.version_number, always=True)
 
     async def _learn_version(self, who: Caller, target: common.CommandTarget) -> None:
-        """Ask the station for the version of its list where that is not known: a change must have a later one."""
+        """Ask a station for its list's version if that is not known: a change must have a later version."""
         async with self._unit_of_work(read_only=True) as work:
             row = await LocalListRepository(work.session).find(who.tenant_id, target.station_id)
         if row.version is None:
             await self._services.commands.send(who, target, ocpp.GetLocalListVersionRequest())
 
     async def synchronize(self) -> None:
-        """Look after the lists that are due; meant for a job."""
+        """Send the lists that are due. Called by the job."""
         places = asyncio.Semaphore(AT_A_TIME)
         async with self._unit_of_work(read_only=True) as work:
             due = await LocalListRepository(work.session).due(self._clock(), BATCH)
@@ -144,7 +144,7 @@ class LocalLists:
             try:
                 await self._synchronize(tenant_id, station_id, boot_time)
             except DatabaseUnavailable:
-                # It is still due. The other lists must not end with this one.
+                # The list remains due. Sending of the other lists must continue.
                 waits_for_database("local lists", station_id=station_id)
 
     async def _synchronize(self, tenant_id: str, station_id: str, boot_time: datetime | None) -> None:
@@ -159,17 +159,17 @@ class LocalLists:
             elif row.state == LOCAL_LIST_STATE_PENDING and row.version is not None:
                 await self._send(who, target, _difference, 0)
             elif row.state in (LOCAL_LIST_STATE_MISMATCH, LOCAL_LIST_STATE_PENDING):
-                # D01.FR.03: what was refused as a change is sent as a whole.
+                # D01.FR.03: after a refused change the whole list is sent.
                 await self._send(who, target, _whole, 0, always=True)
             await self._settle(tenant_id, station_id, row.next_time, "")
         except CoreError as error:
-            logger.info("a local list is tried again later: %s", error, extra={"station_id": station_id})
+            logger.info("a local list will be sent later: %s", error, extra={"station_id": station_id})
             await self._settle(tenant_id, station_id, row.next_time, str(error), ask_again=asking)
 
     async def _look(self, tenant_id: str, station_id: str, boot_time: datetime | None) -> tuple[LocalList, bool]:
         """Return a list that is due, and whether to ask the station for its version first.
 
-        It is asked once a day, and when it booted: it may have lost its list. Then all tokens are looked at, too:
+        It is asked once a day, and after a boot, at which it may have lost its list. All tokens are then checked, too:
         some may have expired.
         """
         async with self._unit_of_work() as work:
@@ -189,7 +189,7 @@ class LocalLists:
     async def _settle(
         self, tenant_id: str, station_id: str, seen: datetime | None, problem: str, *, ask_again: bool = False
     ) -> None:
-        """Say when to look at a list again, unless somebody said so meanwhile."""
+        """Set when a list is due again, unless another transaction set it meanwhile."""
         async with self._unit_of_work() as work:
             row = await LocalListRepository(work.session).lock(tenant_id, station_id)
             now = self._clock()
@@ -206,16 +206,16 @@ class LocalLists:
             await work.commit()
 
     async def _work_out(self, work: UnitOfWork, row: LocalList) -> None:
-        """Bring what the station should hold up to date with the tokens."""
+        """Update the wanted entries of a list from the tokens."""
         lists = LocalListRepository(work.session)
-        # A list that nobody keeps in step is not told of changes of tokens.
+        # Changes of tokens are not recorded for a list that is not kept in step.
         everything = row.refresh or row.check_time is None or not row.keep_in_step
         tokens = await lists.tokens(row, stale_only=not everything)
         facts: Facts = await read_facts(work, self._services, row.tenant_id, row.station_id, tokens)
         entries = []
         for place, token in enumerate(tokens):
             if place % PAUSE == PAUSE - 1:
-                # A long list must not keep stations waiting.
+                # A long list must not block the event loop.
                 await asyncio.sleep(0)
             info = wanted_of(token, row.station_id, facts, include_refused=row.include_refused)
             if info is not None:
@@ -260,7 +260,7 @@ class LocalLists:
         claim_id: str,
         always: bool,
     ) -> Sequence[ocpp.SendLocalListRequest]:
-        """Take the turn to send a list, and return the messages; none where there is nothing to send."""
+        """Claim a list, and return the messages to send; none if nothing differs."""
         async with self._unit_of_work() as work:
             lists = LocalListRepository(work.session)
             await lists.find(who.tenant_id, target.station_id)
@@ -280,7 +280,7 @@ class LocalLists:
             if target.when_online and len(messages) > 1:
                 raise InvalidArgument("target.when_online", f"can't be: the list takes {len(messages)} messages")
             row.claim_id, row.claim_time, row.claim_version = claim_id, now + self._claim_time(target), first
-            # Should this core vanish, another one goes on.
+            # If this core ends, another one sends the list when the claim expires.
             row.next_time = row.next_time or row.claim_time
             row.sent_version = max(row.sent_version, first + len(messages) - 1)
             if row.state not in (LOCAL_LIST_STATE_MISMATCH, LOCAL_LIST_STATE_FAILED):
@@ -305,7 +305,7 @@ class LocalLists:
                 if not row.keep_in_step and row.state != LOCAL_LIST_STATE_MISMATCH:
                     row.next_time = None
                 if row.next_time is not None and row.next_time <= self._clock():
-                    # Whoever found it due meanwhile found it taken.
+                    # A job that found the list due meanwhile found it claimed.
                     work.after_commit(self.job.wake)
             await work.commit()
 

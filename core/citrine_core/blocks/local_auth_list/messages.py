@@ -1,4 +1,4 @@
-"""What a local list is sent as: entries, and messages that a station can take."""
+"""Entries of a local list, and the messages that send them within a station's limits."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -20,55 +20,55 @@ DIFFERENTIAL = UpdateEnum.UPDATE_ENUM_DIFFERENTIAL
 FULL = UpdateEnum.UPDATE_ENUM_FULL
 
 ITEMS = 100
-"""Entries of a message to a station that does not say how many it takes."""
+"""Most entries of a message to a station that does not report ItemsPerMessage."""
 
 OVERHEAD = 150
-"""Bytes of a message without its entries, at most."""
+"""Most bytes of a message without its entries."""
 
 _Status = AuthorizationStatusEnum
 
 
 class Entry(NamedTuple):
-    """A token of a list, and what the station is to know of it."""
+    """A token of a list, with the information that the station stores about it."""
 
     lookup: str
     type: str
     id_token: str
     info: bytes | None
-    """Serialised citrine.ocpp.v2.IdTokenInfo. None: the station is to forget it."""
+    """Serialised citrine.ocpp.v2.IdTokenInfo. None: the station must remove the token."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a station says of the lists it takes. None: it does not say."""
+    """Limits of a station's local list, from its device model. None: not reported."""
 
     items: int | None = None
     """ItemsPerMessage"""
     bytes: int | None = None
     """BytesPerMessage"""
     entries: int | None = None
-    """maxLimit of Entries: tokens that it can hold."""
+    """maxLimit of Entries: most tokens that it can store."""
 
 
 def entry_of(data: AuthorizationData) -> Entry:
-    """Return what a message says of a token."""
+    """Return an element of a message as an entry."""
     info = data.id_token_info.SerializeToString(deterministic=True) if data.HasField("id_token_info") else None
     token = data.id_token
     return Entry(lookup_of(token.id_token, token.type), type_of(token.type), token.id_token, info)
 
 
 def entries_of(request: SendLocalListRequest) -> list[Entry]:
-    """Return what a message says; of a token that it names twice, the last word."""
+    """Return the entries of a message; if it names a token twice, the last one."""
     entries = (entry_of(data) for data in request.local_authorization_list)
     return list({(entry.lookup, entry.type): entry for entry in entries}.values())
 
 
 def check_list(request: SendLocalListRequest) -> None:
-    """Refuse a list that no station can take.
+    """Refuse a request that is invalid for any station.
 
     Raises:
-        InvalidArgument: When it names a token twice (D01.FR.06), or is a full one and names a token without saying
-            anything of it.
+        InvalidArgument: When it has no valid update type or version, names a token twice (D01.FR.06), or is a full list
+            with a token without id_token_info.
     """
     if request.update_type not in (DIFFERENTIAL, FULL):
         raise InvalidArgument("request.update_type", "must be Full or Differential")
@@ -87,15 +87,15 @@ def check_list(request: SendLocalListRequest) -> None:
 def messages_of(
     update_type: "UpdateEnum.ValueType", entries: Sequence[Entry], limits: Limits, version: int
 ) -> list[SendLocalListRequest]:
-    """Return the messages that say a list, with growing versions.
+    """Return the messages that send a list, with increasing versions.
 
-    A full list that takes several begins with a Full one and goes on with Differential ones (D01.FR.15).
+    If a full list needs several messages, the first is Full and the others are Differential (D01.FR.15).
 
     Args:
         update_type: Full or Differential.
-        entries: All of them. Without any, a full list is one message that empties it.
-        limits: Of the station.
-        version: Of the first message.
+        entries: All entries to send. Without any, a full list is one message that removes all tokens.
+        limits: Limits of the station.
+        version: Version of the first message.
     """
     messages: list[SendLocalListRequest] = []
     for part in _parts(entries, limits):
@@ -132,10 +132,10 @@ def _to_ocpp(entry: Entry) -> AuthorizationData:
 
 
 def wanted_of(token: Token, station_id: str, facts: Facts, *, include_refused: bool) -> bytes | None:
-    """Return what a station should hold of a token; None where it should hold nothing.
+    """Return the serialised IdTokenInfo that a station should have for a token; None if it should have none.
 
-    What depends on the time or on other transactions a station can't tell by itself. It holds such a token as one
-    that may not charge, and asks for it where it is online (C14.FR.03).
+    A station can't check rules about times or concurrent transactions. It gets such a token with a status that
+    forbids charging, and asks the CSMS about it while it is online (C14.FR.03).
     """
     presented = Presented(station_id, IdToken(id_token=token.id_token, type=token.type), Purpose.ASK)
     info = decide_known(token, presented, facts)

@@ -11,7 +11,7 @@ __all__ = ["LocalList", "LocalListEntry"]
 
 
 class LocalList(Model):
-    """The local authorization list of a station: what is known of it as a whole."""
+    """The local authorization list of a station, without its entries."""
 
     __tablename__ = "local_lists"
     __table_args__ = (Index(None, "next_time"),)
@@ -25,23 +25,23 @@ class LocalList(Model):
     state: Mapped[int] = mapped_column(Integer, default=0)
     """citrine.api.v1.LocalListState"""
     version: Mapped[int | None] = mapped_column(Integer)
-    """That the station confirmed or told. None: not known; then a difference can't be sent."""
+    """Version that the station confirmed or reported. None: not known; then no difference can be sent."""
     sent_version: Mapped[int] = mapped_column(Integer, default=0)
-    """Sent last, whatever the station said to it. 0: none."""
+    """Version that was sent last, whatever the station answered. 0: none."""
     refresh: Mapped[bool] = mapped_column(default=False)
-    """True: what it should hold is to be worked out anew for all tokens, not only for stale entries."""
+    """True: the wanted entries must be computed again for all tokens, not only for stale entries."""
     claim_id: Mapped[str | None] = mapped_column(String(36))
-    """Who sends the list now. None: nobody."""
+    """Claim of the sender that sends the list now. None: there is none."""
     claim_time: Mapped[datetime | None]
-    """When that one has finished or is gone."""
+    """When the claim expires."""
     claim_version: Mapped[int] = mapped_column(Integer, default=0)
-    """First version that it sends: what is answered to this one and later ones changes nothing of what is wanted."""
+    """First version that the sender sends: answers to this and later versions don't change the wanted entries."""
     attempts: Mapped[int] = mapped_column(Integer, default=0)
-    """Failed ones since the last that did not."""
+    """Failed attempts since the last successful one."""
     next_time: Mapped[datetime | None]
-    """When to send or to ask by itself. None: not at all."""
+    """When the job must send the list or ask for its version. None: never."""
     check_time: Mapped[datetime | None]
-    """When the station was asked for its version last, or told otherwise."""
+    """When the station was last asked for its version, or reported it otherwise."""
     confirm_time: Mapped[datetime | None]
     problem: Mapped[str] = mapped_column(String(255), default="")
     """Why the last attempt failed."""
@@ -55,12 +55,12 @@ class LocalListEntry(Model):
     tenant_id: Mapped[str] = mapped_column(String(36), primary_key=True)
     station_id: Mapped[str] = mapped_column(String(48), primary_key=True)
     lookup: Mapped[str] = mapped_column(String(255), primary_key=True)
-    """What is the same for all spellings of id_token (see lookup_of)."""
+    """The same text for all spellings of id_token (see lookup_of)."""
     type: Mapped[str] = mapped_column(String(20), primary_key=True)
     id_token: Mapped[str] = mapped_column(String(255))
     wanted: Mapped[bytes | None] = mapped_column(LargeBinary)
-    """Serialised citrine.ocpp.v2.IdTokenInfo that the station should hold. None: it should hold none."""
+    """Serialised citrine.ocpp.v2.IdTokenInfo that the station should have. None: it should not have the token."""
     held: Mapped[bytes | None] = mapped_column(LargeBinary)
-    """The same of what it confirmed. None: it holds none."""
+    """Serialised citrine.ocpp.v2.IdTokenInfo that the station confirmed. None: it does not have the token."""
     stale: Mapped[bool] = mapped_column(default=False)
-    """True: the token changed since `wanted` was worked out."""
+    """True: the token changed since `wanted` was computed."""

@@ -1,4 +1,4 @@
-"""Queries of functional block D: each for a whole list, however long it is."""
+"""Queries of functional block D; each reads or writes a whole list."""
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
@@ -35,22 +35,22 @@ _SET_BOTH = BulkUpsert(_ENTRIES, _NAMES, _KEY, ("id_token", "wanted", "held", "s
 
 
 class Counts(NamedTuple):
-    """How long a list is."""
+    """Numbers of entries of a list."""
 
     entries: int
-    """Tokens that the station should hold."""
+    """Tokens that the station should have."""
     differences: int
-    """Tokens that it holds otherwise, or not, or although it should not."""
+    """Tokens whose wanted and confirmed entries differ."""
 
 
 class LocalListRepository:
-    """The local lists of stations, within one unit of work."""
+    """Reads and writes the local lists of stations within one unit of work."""
 
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
 
     async def find(self, tenant_id: str, station_id: str) -> LocalList:
-        """Return the list of a station; one that is not stored where it has none.
+        """Return the list of a station; a new one, not stored, if it has none.
 
         Raises:
             NotFound: When there is no such station.
@@ -63,7 +63,7 @@ class LocalListRepository:
         return LocalList(**_new(tenant_id, station_id))
 
     async def lock(self, tenant_id: str, station_id: str) -> LocalList:
-        """Return the list of a station to change it, and keep others from it until the commit."""
+        """Return the list of a station, locked until the commit. If it has none, one is stored."""
         await _ADD_LIST.execute_mappings(self._session, [_new(tenant_id, station_id)])
         found = await self._session.get(
             LocalList, (tenant_id, station_id), with_for_update=True, populate_existing=True
@@ -90,7 +90,7 @@ class LocalListRepository:
         return await page.read(self._session, query, LocalListEntry.lookup, LocalListEntry.type)
 
     async def counts(self, tenant_id: str, station_id: str) -> Counts:
-        """Return how long a list is."""
+        """Return the numbers of entries of a list."""
         columns = _ENTRIES.c
         row = (
             await self._session.execute(
@@ -103,13 +103,13 @@ class LocalListRepository:
         return Counts(row[0], row[1])
 
     async def differs(self, tenant_id: str, station_id: str) -> bool:
-        """Return whether a station holds another list than it should."""
+        """Return whether a station's wanted and confirmed entries differ."""
         columns = _ENTRIES.c
         query = select(exists().where(*_of(tenant_id, station_id), columns.wanted.is_distinct_from(columns.held)))
         return bool(await self._session.scalar(query))
 
     async def limits(self, tenant_id: str, station_id: str) -> Limits:
-        """Return what a station reported of the lists it takes."""
+        """Return the limits of a station's local list, from its device model."""
         rows = await find_variables(self._session, tenant_id, station_id, ["localauthlistctrlr"])
         actual = [row for row in rows if row.attribute == ATTRIBUTE_ENUM_ACTUAL]
         found = {row.variable.lower(): (row.value, row.characteristics) for row in actual}
@@ -121,20 +121,20 @@ class LocalListRepository:
         )
 
     async def tokens(self, row: LocalList, *, stale_only: bool) -> Sequence[Token]:
-        """Return the tokens that may belong to a list: all, or those that changed."""
+        """Return the tokens that may belong to a list: all of its groups, or only those with stale entries."""
         columns = _ENTRIES.c
         groups = [group.lower() for group in orjson.loads(row.group_ids)]
         stale = select(columns.lookup, columns.type).where(*_of(row.tenant_id, row.station_id), columns.stale)
         return await find_tokens(self._session, row.tenant_id, groups, among=stale if stale_only else None)
 
     async def want(self, row: LocalList, entries: Sequence[Entry], *, only: bool, stale_only: bool = False) -> None:
-        """Say what a station should hold.
+        """Set wanted entries of a list.
 
         Args:
-            row: Its list.
-            entries: What it should hold of tokens.
-            only: True: and nothing of any other token.
-            stale_only: True: of other tokens, those that changed are not to be held; the rest stays.
+            row: The list.
+            entries: The wanted entries.
+            only: True: no other token is wanted.
+            stale_only: True: other tokens with stale entries are not wanted; the remaining entries don't change.
         """
         if only or stale_only:
             others = [_ENTRIES.c.stale] if stale_only else []
@@ -147,7 +147,7 @@ class LocalListRepository:
         await self._sweep(row)
 
     async def unwant(self, row: LocalList, lookup: str, type_name: str) -> bool:
-        """Say that a station should not hold a token any more; return False where it was not to."""
+        """Set that a list should not have a token; return False if it neither should have it nor has it."""
         columns = _ENTRIES.c
         result = await self._session.execute(
             update(_ENTRIES)
@@ -162,13 +162,13 @@ class LocalListRepository:
         return bool(result.rowcount)  # type: ignore[attr-defined]  # of a cursor
 
     async def confirm(self, row: LocalList, entries: Sequence[Entry], *, full: bool, wanted: bool) -> None:
-        """Note what a station confirmed.
+        """Record entries that a station confirmed.
 
         Args:
-            row: Its list.
-            entries: What it was sent.
-            full: True: it holds nothing else.
-            wanted: True: it should hold just this, which nobody said before.
+            row: The list.
+            entries: The entries that were sent.
+            full: True: the station has no other entries.
+            wanted: True: the wanted entries were not stored before, and become the confirmed ones.
         """
         if full:
             values = {"held": None, "wanted": None} if wanted else {"held": None}
@@ -178,13 +178,13 @@ class LocalListRepository:
         if wanted:
             await _SET_BOTH.execute(self._session, rows)
         else:
-            # A row that is not there was removed because it should not be held; that it is held now must be known.
+            # A missing row was swept, because its token is not wanted. It is stored again: the station has it now.
             gone = [(*values[:5], None, *values[6:]) for values in rows]
             await _SET_HELD.execute(self._session, gone)
         await self._sweep(row)
 
     async def to_send(self, row: LocalList, *, full: bool) -> Sequence[Entry]:
-        """Return what is to be sent: all that the station should hold, or what it holds otherwise."""
+        """Return the entries to send: all wanted entries, or those that differ from the confirmed ones."""
         columns = _ENTRIES.c
         which = columns.wanted.is_not(None) if full else columns.wanted.is_distinct_from(columns.held)
         rows = await self._session.execute(
@@ -195,7 +195,7 @@ class LocalListRepository:
         return [Entry(*found) for found in rows]
 
     async def tokens_changed(self, tenant_id: str, keys: Collection[tuple[str, str]], now: datetime) -> bool:
-        """Note that lists which are kept in step have to look at tokens again; return False where there are none."""
+        """Mark tokens as stale in all lists that are kept in step; return False if there is no such list."""
         in_step = (_LISTS.c.tenant_id == tenant_id, _LISTS.c.keep_in_step)
         result = await self._session.execute(update(_LISTS).where(*in_step).values(next_time=now))
         if not result.rowcount:  # type: ignore[attr-defined]  # of a cursor
@@ -213,7 +213,7 @@ class LocalListRepository:
         return True
 
     async def due(self, now: datetime, limit: int) -> Sequence[tuple[str, str, datetime | None]]:
-        """Return tenant, station and boot time of lists to look at that nobody sends now, of connected stations."""
+        """Return tenant, station and boot time of due lists that no sender has claimed, of connected stations."""
         boots, lists = BOOTS.c, _LISTS.c
         same = and_(boots.tenant_id == lists.tenant_id, boots.station_id == lists.station_id)
         rows = await self._session.execute(
@@ -234,7 +234,7 @@ class LocalListRepository:
         return [(tenant_id, station_id, boot_time) for tenant_id, station_id, boot_time in rows]
 
     async def extend_claim(self, tenant_id: str, station_id: str, claim_id: str, until: datetime) -> bool:
-        """Go on sending a list; return False where somebody else took over."""
+        """Extend the claim on a list; return False if another sender has claimed it."""
         result = await self._session.execute(
             update(_LISTS)
             .where(_LISTS.c.tenant_id == tenant_id, _LISTS.c.station_id == station_id, _LISTS.c.claim_id == claim_id)
@@ -243,7 +243,7 @@ class LocalListRepository:
         return bool(result.rowcount)  # type: ignore[attr-defined]  # of a cursor
 
     async def forget(self, tenant_id: str, station_id: str) -> None:
-        """Remove what is known of a station's list."""
+        """Remove a station's list and its entries."""
         for table in (_ENTRIES, _LISTS):
             await self._session.execute(
                 delete(table).where(table.c.tenant_id == tenant_id, table.c.station_id == station_id)

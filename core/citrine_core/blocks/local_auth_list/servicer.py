@@ -22,11 +22,11 @@ CHANGEABLE = frozenset({"keep_in_step", "group_ids", "include_refused"})
 """Fields that UpdateLocalList may change."""
 
 GROUPS = 100
-"""Groups that a list may name."""
+"""Most groups that a list may name."""
 
 
 class LocalAuthListServicer(local_auth_list_pb2_grpc.LocalAuthListServiceServicer):
-    """The local authorization lists of stations."""
+    """Serves the local authorization lists of stations, and operations on them."""
 
     def __init__(self, services: Services, lists: LocalLists, wake: Callable[[], None]) -> None:
         self._services = services
