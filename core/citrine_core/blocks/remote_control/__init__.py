@@ -1,4 +1,4 @@
-"""Functional block F, Remote control: start, stop, unlock and trigger from afar."""
+"""Functional block F, Remote control: starts and stops transactions, unlocks connectors and triggers messages."""
 
 from functools import partial
 
@@ -29,8 +29,8 @@ __all__ = [
 
 
 def block(services: Services) -> Block:
-    """Return the block, put together."""
-    # Imported here: smart charging knows transactions, and these know the requests that begin them.
+    """Return the block, composed from its parts."""
+    # Imported here, because smart charging imports transactions, and these import this package.
     from citrine_core.blocks.smart_charging import check_start_profile
 
     servicer = RemoteControlServicer(services, check_start_profile)

@@ -1,4 +1,4 @@
-"""What stations answer to requests to start transactions."""
+"""Handlers of the answers of stations to RequestStartTransaction."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ _ACCEPTED = ocpp.RequestStartStopStatusEnum.REQUEST_START_STOP_STATUS_ENUM_ACCEP
 
 
 class RemoteControlHandlers:
-    """What stations answer to RequestStartTransaction (F01, F02), whoever sent it."""
+    """Handles answers of stations to RequestStartTransaction (F01, F02), whoever sent it."""
 
     def __init__(self, services: Services) -> None:
         self._clock = services.clock
@@ -27,7 +27,7 @@ class RemoteControlHandlers:
         work: UnitOfWork,
         answered: Answered[ocpp.RequestStartTransactionRequest, ocpp.RequestStartTransactionResponse],
     ) -> None:
-        """Keep the answer, with the transaction where the station names one (F01.FR.13)."""
+        """Record the answer, with the transaction if the station names one (F01.FR.13)."""
         response = answered.response
         if response.status != _ACCEPTED:
             state, transaction_id = RemoteStartState.REMOTE_START_STATE_REJECTED, ""
@@ -42,7 +42,7 @@ class RemoteControlHandlers:
 
     @handles_failure(ocpp.RequestStartTransactionRequest)
     async def start_failed(self, work: UnitOfWork, failed: Failed[ocpp.RequestStartTransactionRequest]) -> None:
-        """Keep why there is no answer. After a timeout the station may start all the same, and is believed then."""
+        """Record why there is no answer. After a timeout the station may start nevertheless, which is recorded then."""
         await self._change(work, failed, RemoteStartState.REMOTE_START_STATE_FAILED, problem=failed.problem)
 
     async def _change(

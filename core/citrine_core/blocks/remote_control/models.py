@@ -12,7 +12,7 @@ __all__ = ["RemoteStart"]
 
 
 class RemoteStart(UsageLimitColumns, Model):
-    """One RequestStartTransaction and what became of it; of several with one id the latest."""
+    """One RequestStartTransaction and its state; of several with the same id, the latest."""
 
     __tablename__ = "remote_starts"
     __table_args__ = (Index(None, "tenant_id", "create_time"),)
@@ -29,7 +29,7 @@ class RemoteStart(UsageLimitColumns, Model):
     evse_id: Mapped[int | None] = mapped_column(Integer)
     charging_profile_id: Mapped[int | None] = mapped_column(Integer)
     transaction_id: Mapped[str] = mapped_column(String(36), default="")
-    """Transaction that it began. Empty: none that is known."""
+    """Transaction that began by it. Empty: none is known."""
     command_id: Mapped[str] = mapped_column(String(36), default="")
     """Empty until the command ended."""
     problem: Mapped[str] = mapped_column(String(255), default="")

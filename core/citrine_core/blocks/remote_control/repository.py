@@ -1,4 +1,4 @@
-"""Queries of the requests to start transactions."""
+"""Queries of the remote starts."""
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
@@ -19,7 +19,7 @@ __all__ = ["KEY", "RemoteStartKey", "RemoteStartRepository", "forget_remote_star
 _TABLE = RemoteStart.metadata.tables["remote_starts"]
 
 MOST_CLAIMABLE = 200
-"""Requests that are looked at."""
+"""Most remote starts that are compared with the transactions of a batch."""
 
 KEY = ("tenant_id", "station_id", "remote_start_id")
 
@@ -33,7 +33,7 @@ TransactionKey = tuple[str, str]
 
 
 class RemoteStartRepository:
-    """Requests to start transactions."""
+    """Reads and writes remote starts within one unit of work."""
 
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
@@ -41,7 +41,7 @@ class RemoteStartRepository:
     async def find_for_update(
         self, tenant_id: str, keys: Collection[RemoteStartKey]
     ) -> dict[RemoteStartKey, dict[str, Any]]:
-        """Return the requests that are known, as mappings of all columns, and keep others from changing them."""
+        """Return the stored remote starts with some keys, as mappings of all columns, locked until the commit."""
         if not keys:
             return {}
         columns = (_TABLE.c.station_id, _TABLE.c.remote_start_id)
@@ -54,12 +54,12 @@ class RemoteStartRepository:
         return {(row.station_id, row.remote_start_id): dict(row._mapping) for row in rows}
 
     async def find_claimable(self, tenant_id: str, station_ids: Collection[str], since: datetime) -> Sequence[Row[Any]]:
-        """Return the requests to stations that a transaction may have been begun by without naming them.
+        """Return the remote starts by which a transaction may have begun that does not name one; the latest first.
 
         Args:
             tenant_id: Tenant of the stations.
             station_ids: The stations.
-            since: When a request was made at the earliest.
+            since: Earliest time of a remote start.
         """
         columns = _TABLE.c
         query = select(_TABLE).where(
@@ -71,17 +71,17 @@ class RemoteStartRepository:
         return (await self._session.execute(query.order_by(columns.create_time.desc()).limit(MOST_CLAIMABLE))).all()
 
     async def put_all(self, rows: Sequence[dict[str, Any]]) -> None:
-        """Store requests, each with all columns; those of the same id are overwritten."""
+        """Store remote starts, each with all columns; rows with the same key are overwritten."""
         await _PUT.execute_mappings(self._session, rows)
 
     async def find(self, tenant_id: str, station_id: str, remote_start_id: int) -> Row[Any] | None:
-        """Return a request, or None."""
+        """Return a remote start; None if it is not stored."""
         key = (tenant_id, station_id, remote_start_id)
         query = select(_TABLE).where(*(_TABLE.c[name] == value for name, value in zip(KEY, key, strict=True)))
         return (await self._session.execute(query)).one_or_none()
 
     async def list(self, tenant_id: str, page: Page, *, station_id: str = "", state: int = 0) -> Listed[Row[Any]]:
-        """Return requests, the latest first."""
+        """Return remote starts, the latest first."""
         query = select(_TABLE).where(_TABLE.c.tenant_id == tenant_id)
         if station_id:
             query = query.where(_TABLE.c.station_id == station_id)
@@ -94,12 +94,12 @@ class RemoteStartRepository:
 async def limits_of_starts(
     work: UnitOfWork, tenant_id: str, started: Mapping[TransactionKey, RemoteStartKey]
 ) -> dict[TransactionKey, Limit]:
-    """Return the limits of transactions whose request to start bears one.
+    """Return the limits of transactions whose remote start has one.
 
     Args:
-        work: Whose transaction it is.
+        work: The unit of work to read in.
         tenant_id: Tenant of the stations.
-        started: The requests that began them.
+        started: The remote starts by which transactions began.
     """
     if not started:
         return {}
@@ -110,7 +110,7 @@ async def limits_of_starts(
         .where(or_(*(_TABLE.c[name].is_not(None) for name in NO_LIMIT.columns)))
     )
     found = {(row.station_id, row.remote_start_id): row for row in rows}
-    # A request begins one transaction: another one that names it has no limit of it.
+    # A remote start begins one transaction. Its limit does not apply to another one that names it.
     return {
         key: Limit.of(found[start])
         for key, start in started.items()
@@ -119,5 +119,5 @@ async def limits_of_starts(
 
 
 async def forget_remote_starts(work: UnitOfWork, tenant_id: str, station_id: str) -> None:
-    """Remove the requests to a station that is removed."""
+    """Remove the remote starts at a station that is removed."""
     await work.session.execute(delete(_TABLE).where(_TABLE.c.tenant_id == tenant_id, _TABLE.c.station_id == station_id))

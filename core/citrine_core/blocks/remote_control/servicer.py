@@ -1,7 +1,7 @@
 """RemoteControlService: the gRPC face of functional block F.
 
-Nothing is checked against what we believe of the station: an EVSE, a transaction or a reservation that is unknown
-here is the station's to refuse. What no station may be asked is refused here.
+It refuses requests that are invalid for any station. It does not check EVSEs, transactions and reservations against
+the stored state of the station: the station refuses those that it does not know.
 """
 
 from collections.abc import Sequence
@@ -34,15 +34,15 @@ _GROUP_TYPE = "Central"
 
 
 class CheckProfile(Protocol):
-    """Refuses a charging profile that can't come with a request to start a transaction (K05)."""
+    """Refuses a charging profile that is invalid in a RequestStartTransaction (K05)."""
 
     def __call__(self, profile: ChargingProfile, *, now: datetime, path: str) -> None:
-        """Raise InvalidArgument, with the path of the field below the given one."""
+        """Raise InvalidArgument with the path of the invalid field, below `path`."""
         ...
 
 
 class RemoteControlServicer(remote_control_pb2_grpc.RemoteControlServiceServicer):
-    """Commands of functional block F."""
+    """Serves remote starts, and the commands of functional block F."""
 
     def __init__(self, services: Services, check_profile: CheckProfile) -> None:
         self._services = services
@@ -122,7 +122,7 @@ class RemoteControlServicer(remote_control_pb2_grpc.RemoteControlServiceServicer
     async def _record(
         self, tenant_id: str, station_id: str, request: ocpp.RequestStartTransactionRequest, limit: Limit
     ) -> None:
-        """Fill in what the caller left to us, and store the request before it is sent."""
+        """Fill in remoteStartId and group if the caller set none, and store the remote start before it is sent."""
         async with self._services.unit_of_work() as work:
             if await StationRepository(work.session).find(tenant_id, station_id) is None:
                 raise NotFound("station", station_id)
@@ -132,14 +132,14 @@ class RemoteControlServicer(remote_control_pb2_grpc.RemoteControlServiceServicer
                 key = (request.id_token.id_token, request.id_token.type)
                 token = (await TokenRepository(work.session).find_all(tenant_id, {key})).get(key)
                 if token is not None and token.group_id:
-                    # F01.FR.22: without it, a reservation of the group would be somebody else's.
+                    # F01.FR.22: without it, the station refuses an EVSE that is reserved for the group.
                     request.group_id_token.CopyFrom(IdToken(id_token=token.group_id, type=_GROUP_TYPE))
             row = new_row(tenant_id, station_id, request, self._services.clock(), limit)
             await RemoteStartRepository(work.session).put_all([row])
             await work.commit()
 
     async def _fail(self, tenant_id: str, station_id: str, remote_start_id: int, problem: str) -> None:
-        """Note that a request can't be sent at all; how commands end is noted where it is found out."""
+        """Record that a request can't be sent. RemoteControlHandlers record how sent ones end."""
         now, key = self._services.clock(), (station_id, remote_start_id)
         async with self._services.unit_of_work() as work:
             repository = RemoteStartRepository(work.session)
@@ -163,7 +163,7 @@ def _check_trigger(request: ocpp.TriggerMessageRequest) -> None:
     if request.HasField("evse") and request.evse.id < 0:
         raise InvalidArgument("request.evse.id", "must not be negative")
     if request.requested_message == _Trigger.MESSAGE_TRIGGER_ENUM_STATUS_NOTIFICATION:
-        # F06.FR.13: there is no status but that of a connector.
+        # F06.FR.13: a StatusNotification is about one connector.
         _check_positive("request.evse.id", request.evse.id)
         _check_positive("request.evse.connector_id", request.evse.connector_id)
     if request.requested_message == _Trigger.MESSAGE_TRIGGER_ENUM_CUSTOM_TRIGGER:
@@ -176,7 +176,7 @@ def _check_positive(field: str, value: int) -> None:
 
 
 async def _to_protos(session: AsyncSession, tenant_id: str, rows: Sequence[Row[Any]]) -> list[pb.RemoteStart]:
-    """Return requests with what became of their transactions."""
+    """Return remote starts with the ends of their transactions."""
     keys = {(row.station_id, row.transaction_id) for row in rows if row.transaction_id}
     ends = await find_ends(session, tenant_id, keys)
     return [_to_proto(row, ends.get((row.station_id, row.transaction_id))) for row in rows]

@@ -1,4 +1,4 @@
-"""A request to start a transaction, from the moment it is asked for until a transaction names it."""
+"""The record of a remote start: its states from the request until a transaction names it."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -23,14 +23,14 @@ def new_row(
     now: datetime,
     limit: Limit = NO_LIMIT,
 ) -> dict[str, Any]:
-    """Return the row of a request that is about to be sent."""
+    """Return the row of a remote start that is about to be sent."""
     group = request.group_id_token if request.HasField("group_id_token") else None
     return {
         "tenant_id": tenant_id,
         "station_id": station_id,
         "remote_start_id": request.remote_start_id,
         "state": int(RemoteStartState.REMOTE_START_STATE_REQUESTED),
-        # Cut, because who sends commands of any payload may send more than a schema allows.
+        # Truncated, because a native command may contain longer values than the schema allows.
         "id_token": request.id_token.id_token[:255],
         "id_token_type": request.id_token.type[:20],
         "group_id_token": None if group is None else group.id_token[:255],
@@ -47,9 +47,9 @@ def new_row(
 
 
 def change(work: UnitOfWork, row: dict[str, Any], state: int, now: datetime, **values: Any) -> None:
-    """Bring a row further, in place, and tell subscribers.
+    """Change the state of a row in place, and publish the change.
 
-    What the station said counts more than how the command ended: a timeout after a transaction began changes nothing.
+    The station's answer prevails over the end of the command: a timeout after a transaction began changes no state.
     """
     if row["state"] in _ENDED_BY_STATION and state != RemoteStartState.REMOTE_START_STATE_STARTED:
         state = row["state"]
@@ -69,15 +69,15 @@ def change(work: UnitOfWork, row: dict[str, Any], state: int, now: datetime, **v
 async def record_started(
     work: UnitOfWork, tenant_id: str, started: Mapping[RemoteStartKey, str], now: datetime
 ) -> dict[RemoteStartKey, dict[str, Any]]:
-    """Note which transactions requests began, as stations report (F01.FR.25, F02.FR.01), and return the requests.
+    """Record the transactions that name remote starts (F01.FR.25, F02.FR.01), and return the remote starts.
 
-    The first transaction that names a request is the one that it began.
+    A remote start belongs to the first transaction that names it.
 
     Args:
-        work: Whose transaction it is.
+        work: The unit of work to write in.
         tenant_id: Tenant of the stations.
-        started: Transactions by station and remoteStartId. Ids that nobody gave are left out of the result.
-        now: The time.
+        started: Transactions by station and remoteStartId. The result has no unknown ids.
+        now: The current time.
     """
     repository = RemoteStartRepository(work.session)
     rows = await repository.find_for_update(tenant_id, started.keys())
