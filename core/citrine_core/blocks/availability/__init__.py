@@ -1,4 +1,4 @@
-"""Functional block G, Availability: what is in service, from StatusNotification to the stored connector."""
+"""Functional block G, Availability: statuses of connectors, and changes of availability by operators."""
 
 from functools import partial
 
@@ -36,7 +36,7 @@ __all__ = [
 
 
 def block(services: Services) -> Block:
-    """Return the block, put together."""
+    """Return the block, composed from its parts."""
     return Block(
         "availability",
         [AvailabilityHandlers(services)],

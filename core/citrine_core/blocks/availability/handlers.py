@@ -1,4 +1,4 @@
-"""What stations tell us of their connectors, and answer to a change of their availability."""
+"""Handlers of StatusNotification, and of the answers of stations to ChangeAvailability."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -27,20 +27,20 @@ __all__ = ["AvailabilityHandlers", "StatusReport", "record_statuses"]
 
 @dataclass(frozen=True, slots=True)
 class StatusReport:
-    """What a station says of one of its connectors."""
+    """One report of a station on the status of a connector."""
 
     station_id: str
     evse_id: int
     connector_id: int
     status: ConnectorStatusEnum.ValueType
     time: datetime
-    """Since when, by the clock of the station."""
+    """When the status began, by the clock of the station."""
     receive_time: datetime
-    """When the edge read it."""
+    """When the edge read the report, in UTC."""
 
 
 class AvailabilityHandlers:
-    """What stations tell us about their availability (functional block G)."""
+    """Handles messages and answers of stations about availability (functional block G)."""
 
     def __init__(self, services: Services) -> None:
         self._clock = services.clock
@@ -68,7 +68,7 @@ class AvailabilityHandlers:
     async def availability_answered(
         self, work: UnitOfWork, answered: Answered[ChangeAvailabilityRequest, ChangeAvailabilityResponse]
     ) -> None:
-        """Keep what was asked for, and whether the station does it now, later or never (G03, G04)."""
+        """Record a change of availability, with the station's answer: accepted, scheduled or rejected (G03, G04)."""
         response, evse = answered.response, answered.request.evse
         problem = ""
         if response.status == CHANGE_AVAILABILITY_STATUS_ENUM_REJECTED:
@@ -84,7 +84,7 @@ class AvailabilityHandlers:
 
     @handles_failure(ChangeAvailabilityRequest)
     async def availability_failed(self, work: UnitOfWork, failed: Failed[ChangeAvailabilityRequest]) -> None:
-        """Keep what was asked for in vain."""
+        """Record a change of availability that the station did not answer."""
         await _store_wanted(work, failed, None, problem_of(failed.problem), failed.time)
 
 
@@ -116,17 +116,17 @@ async def record_statuses(
     now: datetime,
     boot_times: Mapping[str, datetime | None] | None = None,
 ) -> None:
-    """Store what stations of one tenant say of their connectors, in the order in which they said it.
+    """Store reports of stations of one tenant on their connectors.
 
-    Only a report that is not older than the newest one changes the connector; a late one adds to the history.
-    A status that is as it was adds nothing. Takes four statements, however many the reports.
+    A report that is older than the newest one changes only the history. A status that does not change adds nothing to
+    the history. It runs four statements, whatever the number of reports.
 
     Args:
-        work: A transaction.
-        tenant_id: Of the stations.
-        reports: What they say.
-        now: The time.
-        boot_times: When the stations booted last. None: is looked up.
+        work: The unit of work to write in.
+        tenant_id: Tenant of the stations.
+        reports: The reports, in the order in which they were received.
+        now: The current time.
+        boot_times: When the stations last booted. None: they are queried.
     """
     if not reports:
         return
@@ -166,13 +166,13 @@ class _State:
     receive_time: datetime | None
 
     def insert_late(self, report: StatusReport, order_time: datetime) -> list[tuple[int, datetime]]:
-        """Return what a report that is older than the newest one adds to the history."""
+        """Return the changes that a report which is older than the newest one adds to the history."""
         late = (int(report.status), report.time)
         if order_time < self.status_time:
             return [late]
         if report.status == self.status:
             return []
-        # In between it was something else, so that it has been what it is only since the newest report.
+        # The status differed in between, so that the present one began only with the newest report.
         self.status_time = self.order_time
         return [late, (self.status, self.status_time)]
 

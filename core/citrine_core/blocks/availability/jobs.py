@@ -1,4 +1,4 @@
-"""Takes out of service again what a station forgot at a reboot, though it should not (G03.FR.08, G04.FR.09)."""
+"""Resends ChangeAvailability to stations that lost the Inoperative state in a reboot (G03.FR.08, G04.FR.09)."""
 
 import asyncio
 import logging
@@ -18,26 +18,26 @@ __all__ = ["AvailabilityReminders"]
 logger = logging.getLogger(__name__)
 
 INTERVAL = timedelta(seconds=30)
-"""Time from one look for what was forgotten to the next."""
+"""Interval between checks for availabilities that were lost in a reboot."""
 
 MAX_REMINDERS = 50
-"""Commands that one core sends at a time."""
+"""Most commands that one core sends concurrently."""
 
 REASON = "forgotten at a reboot"
-"""Of the commands, and of what is not answered yet."""
+"""Reason of the commands, and problem of availabilities whose command is not answered yet."""
 
 
 class AvailabilityReminders:
-    """Asks once more, once after each boot; several cores may do so."""
+    """Sends ChangeAvailability once after each boot that lost it. Several cores may run it concurrently."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
         self.job = Job("availability after reboots", INTERVAL, self.run)
 
     async def run(self) -> None:
-        """Ask for all that was forgotten. What the station answers is kept as with any other change."""
+        """Send a command for each lost availability. Its answer is recorded as that of any other command."""
         async with self._services.unit_of_work(read_only=True) as work:
-            # Looked for before it is a writer's turn: mostly there is none.
+            # Mostly there is none, so this read avoids a write transaction.
             forgotten = await AvailabilityRepository(work.session).forgotten(MAX_REMINDERS)
         if not forgotten:
             return
@@ -60,6 +60,6 @@ class AvailabilityReminders:
             await self._services.commands.send(system_caller(availability.tenant_id, "availability"), target, request)
         except CoreError as error:
             logger.warning(
-                "a station could not be asked again",
+                "a station could not be asked for its availability again",
                 extra={"station_id": availability.station_id, "problem": str(error)},
             )

@@ -11,9 +11,9 @@ __all__ = ["ConnectorState", "ConnectorStatusChange", "WantedAvailability"]
 
 
 class ConnectorState(Model):
-    """The status of a connector as it is now.
+    """The present status of a connector.
 
-    EVSE 0 stands for the whole station and connector 0 for a whole EVSE, where a station reports on those.
+    A station may also report on itself, as EVSE 0, or on a whole EVSE, as its connector 0.
     """
 
     __tablename__ = "connectors"
@@ -25,15 +25,15 @@ class ConnectorState(Model):
     status: Mapped[int] = mapped_column(Integer)
     """citrine.ocpp.v2.ConnectorStatusEnum"""
     status_time: Mapped[datetime]
-    """Since when, by the clock of the station."""
+    """When the status began, by the clock of the station."""
     order_time: Mapped[datetime]
-    """Time of the newest report; what is older does not count. Never later than the report was received."""
+    """Time of the newest report; older reports don't change the status. Never later than `receive_time`."""
     receive_time: Mapped[datetime | None]
     """When the newest report was received. None: before this was stored."""
 
     @classmethod
     def report_time(cls) -> ColumnElement[datetime]:
-        """Return when the newest report came, by our clock: the station's own may be hours behind."""
+        """Return when the newest report was received, by our clock: the station's clock may be hours slow."""
         return func.coalesce(cls.receive_time, cls.order_time)
 
 
@@ -42,7 +42,7 @@ class ConnectorStatusChange(Model):
 
     __tablename__ = "connector_statuses"
     __table_args__ = (
-        # A report that comes again adds nothing.
+        # A report that is resent adds nothing.
         UniqueConstraint(
             "tenant_id",
             "station_id",
@@ -67,7 +67,7 @@ class ConnectorStatusChange(Model):
 
 
 class WantedAvailability(Model):
-    """What an operator asked of a station, an EVSE or a connector last, and what the station answered."""
+    """The availability that was last requested for a station, an EVSE or a connector, with the station's answer."""
 
     __tablename__ = "availabilities"
 
@@ -85,4 +85,4 @@ class WantedAvailability(Model):
     """Why it was refused or not answered, for people."""
     command_id: Mapped[str] = mapped_column(String(36))
     answer_time: Mapped[datetime]
-    """When it was answered, or when nobody waited for the answer any more."""
+    """When the command was answered or ended without an answer."""

@@ -1,4 +1,4 @@
-"""What other packages may ask about connectors."""
+"""Queries about connectors for other packages."""
 
 from typing import Any
 
@@ -20,14 +20,14 @@ _OUT_OF_ORDER = (CONNECTOR_STATUS_ENUM_FAULTED, CONNECTOR_STATUS_ENUM_UNAVAILABL
 
 
 def all_out_of_order(tenant_id: Any, station_id: Any, evse_id: Any, after: Any, until: Any) -> ColumnElement[bool]:
-    """Return the condition that all connectors of an EVSE, of which there are some, are faulted or unavailable.
+    """Return the condition that an EVSE has connectors, and all of them are faulted or unavailable.
 
     Args:
         tenant_id: Column or value, as the next three.
-        station_id: Its station.
-        evse_id: The EVSE. NULL: any of the station.
-        after: They were reported so then at the earliest.
-        until: And then at the latest.
+        station_id: The station.
+        evse_id: The EVSE. NULL: all EVSEs of the station.
+        after: Earliest time of their newest reports.
+        until: Latest time of their newest reports.
     """
     connector = ConnectorState
     meant = and_(
@@ -42,14 +42,14 @@ def all_out_of_order(tenant_id: Any, station_id: Any, evse_id: Any, after: Any, 
 
 
 def all_available(tenant_id: Any, station_id: Any, evse_id: Any, after: Any, until: Any) -> ColumnElement[bool]:
-    """Return the condition that all connectors of an EVSE, of which there are some, are available.
+    """Return the condition that an EVSE has connectors, and all of them are available.
 
     Args:
         tenant_id: Column or value, as the next three.
-        station_id: Its station.
+        station_id: The station.
         evse_id: The EVSE.
-        after: Their statuses came then at the earliest.
-        until: And then at the latest.
+        after: Earliest time of their newest reports.
+        until: Latest time of their newest reports.
     """
     connector = ConnectorState
     meant = and_(
@@ -71,7 +71,7 @@ _WORDS = {
 
 
 async def count_connectors(session: AsyncSession) -> dict[str, int]:
-    """Return how many connectors of all tenants have which status; "offline": their station is not connected."""
+    """Return the number of connectors of all tenants by status; "offline": their station is not connected."""
     table = ConnectorState.__table__
     status = case((SESSIONS.c.is_open.is_(True), table.c.status)).label("status")
     of_station = and_(SESSIONS.c.tenant_id == table.c.tenant_id, SESSIONS.c.station_id == table.c.station_id)

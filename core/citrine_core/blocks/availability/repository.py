@@ -35,7 +35,7 @@ _PUT_WANTED = BulkUpsert(WantedAvailability.metadata.tables["availabilities"], k
 
 
 class ConnectorRepository:
-    """Connectors, their status and its history."""
+    """Reads and writes connectors, and the history of their statuses, within one unit of work."""
 
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
@@ -43,7 +43,7 @@ class ConnectorRepository:
     async def connectors_of(self, tenant_id: str, station_id: str) -> Sequence[ConnectorState]:
         """Return the connectors that a station reported, by EVSE and number.
 
-        What it reported on itself or on an EVSE as a whole is not among them.
+        Its reports on itself or on a whole EVSE are left out.
         """
         rows = await self._session.scalars(
             select(ConnectorState)
@@ -60,31 +60,31 @@ class ConnectorRepository:
     async def find_for_update(
         self, tenant_id: str, station_ids: Collection[str]
     ) -> dict[ConnectorKey, Mapping[str, Any]]:
-        """Return what is stored of all connectors of some stations, and keep others from changing it until the commit.
+        """Return all connectors of some stations, locked until the commit.
 
-        Without the lock, two cores that are told of a connector, one by a status and one by an event or while its
-        station moves from one to the other, could each take its report for the newest.
+        Without the lock, two concurrent transactions with reports on one connector could each consider its report the
+        newest: a StatusNotification and an event, or reports by two sessions of a station that reconnected.
         """
         table = ConnectorState.__table__
         rows = await (await self._session.connection()).execute(
             select(table)
             .where(table.c.tenant_id == tenant_id, one_of(table.c.station_id, station_ids))
-            # In one order everywhere, so that two that lock can't wait for each other.
+            # All transactions lock in the same order, so that two can't deadlock.
             .order_by(table.c.station_id, table.c.evse_id, table.c.connector_id)
             .with_for_update()
         )
         return {(row["station_id"], row["evse_id"], row["connector_id"]): dict(row) for row in rows.mappings()}
 
     async def put_states(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Store connectors as they are now."""
+        """Store the present state of connectors."""
         await _PUT_STATES.execute_mappings(self._session, rows)
 
     async def add_changes(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Add to the history what is not in it."""
+        """Add changes to the history; stored ones are ignored."""
         await _ADD_CHANGES.execute_mappings(self._session, rows)
 
     async def list(self, tenant_id: str, page: Page, *, station_id: str) -> Listed[ConnectorState]:
-        """Return connectors by station, EVSE and number; of all stations where none is named."""
+        """Return connectors of a station (empty: all stations) by station, EVSE and number."""
         query = select(ConnectorState).where(ConnectorState.tenant_id == tenant_id)
         if station_id:
             query = query.where(ConnectorState.station_id == station_id)
@@ -96,7 +96,7 @@ class ConnectorRepository:
         change = ConnectorStatusChange
         query = select(change).where(change.tenant_id == tenant_id, change.station_id == station_id)
         if (after := page.key(change.id)) is not None:
-            # Its tokens say the id alone, of whose change the time is looked up.
+            # Page tokens contain only the id of a change; its time is queried.
             last = await self._session.get(change, after[0])
             page = page.behind(None if last is None else (last.status_time, last.id))
         query = page.within(query, change.status_time, change.id, descending=True)
@@ -104,19 +104,19 @@ class ConnectorRepository:
 
 
 class AvailabilityRepository:
-    """What operators asked of stations, EVSEs and connectors."""
+    """Reads and writes wanted availabilities within one unit of work."""
 
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
 
     async def put(self, availability: Mapping[str, Any]) -> None:
-        """Store what was asked last."""
+        """Store the wanted availability that was requested last."""
         await _PUT_WANTED.execute_mappings(self._session, [availability])
 
     async def forgotten(self, limit: int) -> Sequence[WantedAvailability]:
-        """Return what is to be out of service and what stations, since they booted, report to serve.
+        """Return Inoperative availabilities with a connector that its station reports operative since it booted.
 
-        Of stations of all tenants that are connected and accepted, the longest out of service first.
+        They are of connected and accepted stations of all tenants, the one that was answered first comes first.
         """
         availability, state = WantedAvailability, ConnectorState
         serving = exists().where(
@@ -147,7 +147,7 @@ class AvailabilityRepository:
         return rows.all()
 
     async def claim(self, availability: WantedAvailability, problem: str, now: datetime) -> bool:
-        """Note that a station is asked once more; return False where another core was quicker."""
+        """Claim an availability whose command will be sent again; return False if another core claimed it."""
         result = await self._session.execute(
             update(WantedAvailability)
             .where(
@@ -163,7 +163,7 @@ class AvailabilityRepository:
         return result.rowcount == 1
 
     async def list(self, tenant_id: str, page: Page, *, station_id: str) -> Listed[WantedAvailability]:
-        """Return what was asked, by station, EVSE and connector; of all stations where none is named."""
+        """Return wanted availabilities of a station (empty: all stations) by station, EVSE and connector."""
         query = select(WantedAvailability).where(WantedAvailability.tenant_id == tenant_id)
         if station_id:
             query = query.where(WantedAvailability.station_id == station_id)
@@ -171,7 +171,7 @@ class AvailabilityRepository:
         return await page.read(self._session, query, *key)
 
     async def of_stations(self, tenant_id: str, station_ids: Collection[str]) -> Sequence[WantedAvailability]:
-        """Return all that was asked of some stations."""
+        """Return all wanted availabilities of some stations."""
         rows = await self._session.scalars(
             select(WantedAvailability).where(
                 WantedAvailability.tenant_id == tenant_id,
@@ -181,7 +181,7 @@ class AvailabilityRepository:
         return rows.all()
 
     async def connectors_of(self, tenant_id: str, station_ids: Collection[str]) -> Sequence[ConnectorState]:
-        """Return all that some stations reported, on EVSEs and on themselves as a whole too."""
+        """Return the connectors of some stations, with their reports on themselves and on whole EVSEs."""
         rows = await self._session.scalars(
             select(ConnectorState).where(
                 ConnectorState.tenant_id == tenant_id, one_of(ConnectorState.station_id, station_ids)
@@ -195,6 +195,6 @@ def _same_station(columns: Any, availability: Any) -> ColumnElement[bool]:
 
 
 async def forget_connectors(work: UnitOfWork, tenant_id: str, station_id: str) -> None:
-    """Remove the connectors of a station, their history, and what was asked of them."""
+    """Remove the connectors of a station, their history, and its wanted availabilities."""
     for table in (ConnectorState, ConnectorStatusChange, WantedAvailability):
         await work.session.execute(delete(table).where(table.tenant_id == tenant_id, table.station_id == station_id))

@@ -20,7 +20,7 @@ __all__ = ["AvailabilityServicer"]
 
 
 class AvailabilityServicer(availability_pb2_grpc.AvailabilityServiceServicer):
-    """What is in service, and what should be."""
+    """Serves the statuses of connectors and the wanted availabilities, and ChangeAvailability."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
@@ -94,7 +94,7 @@ async def _availabilities(
 
 
 def to_proto(row: ConnectorState | ConnectorStatusChange) -> pb.ConnectorStatus:
-    """Return what the API shows of a connector's status."""
+    """Return a connector's status as the API shows it."""
     status = pb.ConnectorStatus(
         station_id=row.station_id,
         evse_id=row.evse_id,

@@ -1,4 +1,4 @@
-"""What an event says of the availability of a connector, an EVSE or a station: another way to tell its status (G01)."""
+"""Conversion of NotifyEvent data about AvailabilityState, the other way to report a status (G01), to a report."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -19,9 +19,9 @@ _STATUSES: Mapping[str, ConnectorStatusEnum.ValueType] = {
 
 
 def status_of_event(station_id: str, event: EventData, receive_time: datetime) -> StatusReport | None:
-    """Return the status that an event tells, or None where it tells none.
+    """Return the status that an event reports; None if it reports none.
 
-    That of an EVSE as a whole has connector 0, that of a station as a whole EVSE 0 too.
+    The status of a whole EVSE has connector 0, that of a whole station has EVSE 0 and connector 0.
     """
     if event.variable.name.lower() != "availabilitystate":
         return None

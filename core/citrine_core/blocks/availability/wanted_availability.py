@@ -1,7 +1,7 @@
-"""What operators asked of stations, EVSEs and connectors, against what the stations report of them.
+"""Comparison of the wanted availability of stations, EVSEs and connectors with the reported statuses.
 
-OCPP keeps the availability of a station, of its EVSEs and of its connectors apart: a connector serves only where all
-three are operative (G03, G04). So a connector that is unavailable may be so for another reason than its own.
+In OCPP a station, its EVSEs and its connectors have separate availabilities, and a connector is in service only if
+all three are operative (G03, G04). So a connector may be unavailable because of its EVSE or its station.
 """
 
 from collections.abc import Mapping, Sequence
@@ -27,10 +27,10 @@ Status: TypeAlias = OperationalStatusEnum.ValueType
 
 
 def wanted_of(availabilities: Sequence[WantedAvailability], evse_id: int, connector_id: int) -> Status | None:
-    """Return what is wanted of a connector by all that was asked of it, its EVSE and its station; None for nothing.
+    """Return the status wanted for a connector by the requests for it, its EVSE and its station; None if none.
 
     Args:
-        availabilities: Of its station.
+        availabilities: Wanted availabilities of its station.
         evse_id: Its EVSE.
         connector_id: Its number.
     """
@@ -48,7 +48,7 @@ def wanted_of(availabilities: Sequence[WantedAvailability], evse_id: int, connec
 
 
 def actual_of(connectors: Sequence[ConnectorState]) -> Status | None:
-    """Return whether connectors serve: one that does is enough. None where they are faulted or nothing is known."""
+    """Return Operative if any of the connectors is in service; None if all are faulted or none is known."""
     known = [each for each in connectors if each.status != CONNECTOR_STATUS_ENUM_FAULTED]
     if not known:
         return None
@@ -63,19 +63,19 @@ def state_of(
     connectors: Sequence[ConnectorState],
     boot_time: datetime | None,
 ) -> pb.AvailabilityState.ValueType:
-    """Return how something is against what was asked of it.
+    """Return whether the reported statuses agree with a wanted availability.
 
     Args:
-        availability: What was asked.
-        availabilities: All that was asked of the station.
-        connectors: Those that it reported.
-        boot_time: When it last booted.
+        availability: The wanted availability.
+        availabilities: All wanted availabilities of the station.
+        connectors: The connectors that the station reported.
+        boot_time: When the station last booted.
     """
     if availability.answer not in (CHANGE_AVAILABILITY_STATUS_ENUM_ACCEPTED, CHANGE_AVAILABILITY_STATUS_ENUM_SCHEDULED):
         return pb.AVAILABILITY_STATE_REFUSED
     others = [each for each in _within(availability, connectors) if _contradicts(availability, availabilities, each)]
     if availability.answer == CHANGE_AVAILABILITY_STATUS_ENUM_ACCEPTED:
-        # A report from before the change says nothing about it.
+        # Reports from before the change are irrelevant.
         since = availability.answer_time
     elif boot_time is None or boot_time <= availability.answer_time:
         return pb.AVAILABILITY_STATE_SCHEDULED if others else pb.AVAILABILITY_STATE_REACHED
@@ -92,7 +92,7 @@ def availability_to_proto(
     connectors: Sequence[ConnectorState],
     boot_times: Mapping[str, datetime | None],
 ) -> pb.Availability:
-    """Return what the API shows of a wish. Wishes and connectors are those of its station."""
+    """Return a wanted availability as the API shows it; `availabilities` and `connectors` are of its station."""
     shown = pb.Availability(
         station_id=availability.station_id,
         evse_id=availability.evse_id,
@@ -115,7 +115,7 @@ def _within(availability: WantedAvailability, connectors: Sequence[ConnectorStat
         for each in connectors
         if availability.evse_id in (0, each.evse_id) and availability.connector_id in (0, each.connector_id)
     ]
-    # What a station says of an EVSE or of itself as a whole counts where it says nothing of connectors.
+    # A report on a whole EVSE or station counts only if the station reported none of its connectors.
     plugs = [each for each in found if each.connector_id > 0]
     return plugs or [
         each for each in found if (each.evse_id, each.connector_id) == (availability.evse_id, availability.connector_id)
@@ -128,7 +128,7 @@ def _contradicts(
     actual = actual_of([connector])
     if actual is None or actual == availability.wanted:
         return False
-    # A connector may be out of service for what was asked of it, its EVSE or its station.
+    # A connector may be out of service by a request for itself, its EVSE or its station.
     return actual == OPERATIONAL_STATUS_ENUM_OPERATIVE or (
         wanted_of(availabilities, connector.evse_id, connector.connector_id) == OPERATIONAL_STATUS_ENUM_OPERATIVE
     )
