@@ -1,4 +1,4 @@
-"""Functional block H, Reservation: an EVSE that is kept for a driver, from the request to its end."""
+"""Functional block H, Reservation: reservations of EVSEs for drivers, from the request to their end."""
 
 from functools import partial
 
@@ -29,7 +29,7 @@ __all__ = [
 
 
 def block(services: Services) -> Block:
-    """Return the block, put together."""
+    """Return the block, composed from its parts."""
     job = Job("reservations that end by themselves", INTERVAL, ReservationExpiry(services).run)
     return Block(
         "reservation",

@@ -1,4 +1,4 @@
-"""What stations tell us of reservations."""
+"""Handlers of ReservationStatusUpdate, and of the answers of stations to ReserveNow and CancelReservation."""
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -23,11 +23,11 @@ _FAILED = ReservationState.RESERVATION_STATE_FAILED
 
 
 class ReservationHandlers:
-    """What becomes of reservations (functional block H).
+    """Handles messages and answers of stations about reservations (functional block H).
 
     Args:
-        services: Of the core.
-        wake: Has the block's own work done at once.
+        services: Clock of the core.
+        wake: Makes the block's job run at once.
     """
 
     def __init__(self, services: Services, wake: Callable[[], None]) -> None:
@@ -38,9 +38,9 @@ class ReservationHandlers:
     async def status_updates(
         self, work: UnitOfWork, calls: Sequence[Call[ocpp.ReservationStatusUpdateRequest]]
     ) -> Sequence[ocpp.ReservationStatusUpdateResponse]:
-        """Take down how reservations ended (H01.FR.16, H01.FR.17, H04.FR.01).
+        """Record how reservations ended (H01.FR.16, H01.FR.17, H04.FR.01).
 
-        An update that comes again, or of a reservation that we know nothing of, changes nothing.
+        An update that is resent, or is of an unknown reservation, changes nothing.
         """
         now = self._clock()
         keys = {(call.station_id, call.message.reservation_id) for call in calls}
@@ -56,12 +56,12 @@ class ReservationHandlers:
     async def reserve_now_answered(
         self, work: UnitOfWork, answered: Answered[ocpp.ReserveNowRequest, ocpp.ReserveNowResponse]
     ) -> None:
-        """Take down whether a station keeps an EVSE (H01)."""
+        """Record whether a station accepted a reservation (H01)."""
         now, status = self._clock(), answered.response.status
         rows = await _rows_of(work, answered.tenant_id, answered.station_id, answered.request.id)
         row = _asked(rows)
         if row is not None and row.state != _REQUESTED:
-            # A message that came after the answer may be handled before it: the reservation has ended already.
+            # A message that the station sent after the answer was handled before it: the reservation has ended.
             row.status = status
             if state_after_answer(status) == _ACTIVE:
                 row.accept_time, row.bill_time = answered.receive_time, now
@@ -74,7 +74,7 @@ class ReservationHandlers:
         info = answered.response.status_info
         detail = f"{info.reason_code} {info.additional_info}".strip()
         if row is None:
-            # It was sent by CallStation, which keeps no record of its own.
+            # It was sent by CallStation, which records no reservation.
             row = new_row(answered.tenant_id, answered.station_id, answered.request, state, now, now)
             row.status, row.detail, row.state_time = status, detail, answered.receive_time
             row.accept_time = answered.receive_time if state == _ACTIVE else None
@@ -82,23 +82,23 @@ class ReservationHandlers:
             return
         row.status = status
         if row.resends and state != _ACTIVE:
-            # It held it once, and can't any more.
+            # The station had accepted it before, and refuses it now.
             state, detail = _REMOVED, f"{row.detail}, and refused it: {detail}".removesuffix(": ")
         if state == _ACTIVE and row.accept_time is None:
-            # One that it is asked for again, because it may have lost it, is billed from the first time on.
+            # A reservation that is sent again is billed from its first acceptance on.
             row.accept_time = answered.receive_time
         change(work, row, state, Says.STATION, time=answered.receive_time, now=now, detail=detail)
 
     @handles_failure(ocpp.ReserveNowRequest)
     async def reserve_now_failed(self, work: UnitOfWork, failed: Failed[ocpp.ReserveNowRequest]) -> None:
-        """Take down that a reservation did not come about, as far as we know."""
+        """Record that a station did not answer a reservation."""
         now = self._clock()
         row = _asked(await _rows_of(work, failed.tenant_id, failed.station_id, failed.request.id))
         if row is None or row.state != _REQUESTED:
             return
         state = ReservationState.RESERVATION_STATE_CANCELLED if failed.withdrawn else _FAILED
         if row.resends:
-            # It was held once; whether it still is, nobody knows.
+            # The station had accepted it before. Whether it still has it is not known.
             state = ReservationState.RESERVATION_STATE_EXPIRED if now >= row.expire_time else _REMOVED
         detail = f"{row.detail}: {failed.text}" if row.resends else failed.text
         change(work, row, state, Says.BELIEF, time=failed.time, now=now, detail=detail)
@@ -110,7 +110,7 @@ class ReservationHandlers:
     async def cancel_reservation_answered(
         self, work: UnitOfWork, answered: Answered[ocpp.CancelReservationRequest, ocpp.CancelReservationResponse]
     ) -> None:
-        """Take down that a reservation is cancelled (H02.FR.02), or that the station has none such (H02.FR.01)."""
+        """Record that a station cancelled a reservation (H02.FR.02), or has no such reservation (H02.FR.01)."""
         row = meant(await _rows_of(work, answered.tenant_id, answered.station_id, answered.request.reservation_id))
         if row is None:
             return
@@ -122,7 +122,7 @@ class ReservationHandlers:
         elif row.state == _ACTIVE:
             detail = "the station was asked to cancel it, and has no such reservation"
             removed = ReservationState.RESERVATION_STATE_REMOVED
-            # Not the station's last word: an update that says why may still be under way.
+            # An inference, because an update of the station with the reason may still arrive.
             change(work, row, removed, Says.BELIEF, time=time, now=now, detail=detail)
 
 
@@ -143,6 +143,6 @@ def _apply_update(
     if row.status_update != content:
         row.status_update, row.update_time = content, now
     if row.state == state:
-        # What was our belief is the station's word from now on.
+        # The station confirms the state that the core inferred.
         row.is_told = True
     change(work, row, state, Says.STATION, time=call.receive_time, now=now)

@@ -1,4 +1,4 @@
-"""Reservations that transactions used without saying so: begun from afar, with the token, where an EVSE is kept."""
+"""Reservations that remotely started transactions used without naming them, by token and EVSE."""
 
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
@@ -10,7 +10,7 @@ __all__ = ["StartedFromAfar", "find_reservations_used"]
 
 
 class StartedFromAfar(NamedTuple):
-    """A transaction that an operator began, and that bears no id of a reservation."""
+    """A transaction that began by a remote start, and that has no reservationId."""
 
     station_id: str
     transaction_id: str
@@ -23,7 +23,7 @@ async def find_reservations_used(
 ) -> dict[tuple[str, str], int]:
     """Return the ids of the reservations that transactions used, by station and transaction.
 
-    That of their EVSE and token counts, else one of any EVSE. Costs nothing where there is no such transaction.
+    A reservation of their token for their EVSE precedes one for any EVSE. Without `starts` it runs no query.
     """
     if not starts:
         return {}

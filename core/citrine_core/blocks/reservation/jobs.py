@@ -1,4 +1,4 @@
-"""What the core does about reservations by itself: end those that ended, clean up those that nobody asked to keep."""
+"""The job that ends, resends and cancels reservations of which the stations report nothing."""
 
 import logging
 from collections.abc import Awaitable, Callable, Sequence
@@ -22,22 +22,22 @@ __all__ = ["INTERVAL", "ReservationExpiry"]
 logger = logging.getLogger(__name__)
 
 INTERVAL = timedelta(seconds=10)
-"""How soon the record shows at the latest that the time of a reservation passed."""
+"""Interval between runs: how late, at most, the record shows that a reservation expired."""
 
 SAY_TIME = timedelta(seconds=30)
-"""How long a station has to say itself that it gave up a reservation because its EVSE is out of order."""
+"""How long a station may take to report the end of a reservation whose EVSE is out of order or free."""
 
 RETRY_TIME = timedelta(minutes=15)
-"""When a clean-up is tried again that a core took and did not finish."""
+"""How long the claim of a core on a cancellation lasts; after that it is sent again."""
 
 MAX_ROWS = 200
-"""Reservations of one transaction at most."""
+"""Most reservations that change in one transaction."""
 
 Claim = Callable[[ReservationRepository], Awaitable[Sequence[Reservation]]]
 
 
 class ReservationExpiry:
-    """Keeps the record true where stations say nothing. Several cores may do so at the same time."""
+    """Infers the states of reservations that stations do not report. Several cores may run it concurrently."""
 
     def __init__(self, services: Services) -> None:
         self._unit_of_work = services.unit_of_work
@@ -45,17 +45,17 @@ class ReservationExpiry:
         self._commands = services.commands
 
     async def run(self) -> None:
-        """Do all that is due now."""
+        """Process all reservations that are due now."""
         now = self._clock()
         async with self._unit_of_work(read_only=True) as work:
-            # Mostly there is nothing, and then nobody has to wait for a turn to write.
+            # Mostly there is none, so this read avoids a write transaction.
             any_live = await ReservationRepository(work.session).any_live()
         if any_live:
             await self._end_live(now)
         await self._clean_up(now)
 
     async def _end_live(self, now: datetime) -> None:
-        """End reservations, or ask for them again, of which the stations themselves say nothing."""
+        """End or resend the reservations of which stations report nothing."""
         expired, failed = ReservationState.RESERVATION_STATE_EXPIRED, ReservationState.RESERVATION_STATE_FAILED
         removed = ReservationState.RESERVATION_STATE_REMOVED
         await self._end(lambda rows: rows.claim_expired(now, MAX_ROWS), expired, now, "its time passed")
@@ -87,7 +87,7 @@ class ReservationExpiry:
             count = len(rows)
 
     async def _ask_again(self, claim: Claim, now: datetime, detail: str) -> None:
-        """Have stations take reservations once more that they may have lost: under the same id, so that it is one."""
+        """Resend reservations that stations may have lost, under the same id, so that each remains one."""
         async with self._unit_of_work() as work:
             rows = await claim(ReservationRepository(work.session))
             for row in rows:
@@ -104,13 +104,13 @@ class ReservationExpiry:
             await self._send(tenant_id, target, request)
 
     async def _clean_up(self, now: datetime) -> None:
-        """Have stations cancel what they may have been asked for without our hearing of it."""
+        """Cancel reservations that stations may have accepted without an answer."""
         async with self._unit_of_work(read_only=True) as work:
             rows = await ReservationRepository(work.session).doubtful(now, MAX_ROWS)
         for row in rows:
             assert row.clean_up_time is not None
             again = now + RETRY_TIME if row.expire_time > now else None
-            # Taken before it is done, so that no other core does it as well.
+            # Claimed before it is sent, so that no other core sends it, too.
             claimed = await self._set_clean_up(row.id, row.clean_up_time, again)
             if claimed and again is not None and await self._cancel(row):
                 await self._set_clean_up(row.id, again, None)
@@ -122,7 +122,7 @@ class ReservationExpiry:
         return done
 
     async def _cancel(self, row: Reservation) -> bool:
-        """Send a CancelReservation, at the latest when the station is back; return False where that failed."""
+        """Send a CancelReservation, which waits for the station if it is offline; return False if that failed."""
         expiry = Timestamp()
         expiry.FromDatetime(row.expire_time)
         target = CommandTarget(
@@ -136,7 +136,7 @@ class ReservationExpiry:
     async def _send(
         self, tenant_id: str, target: CommandTarget, request: ReserveNowRequest | CancelReservationRequest
     ) -> bool:
-        """Send a command; return False where it failed. What becomes of it, the handlers hear."""
+        """Send a command; return False if that failed. The handlers record the answer."""
         try:
             await self._commands.send(system_caller(tenant_id, "reservation"), target, request)
         except CoreError as error:

@@ -1,4 +1,4 @@
-"""What other packages may ask about reservations."""
+"""Queries about reservations for other packages."""
 
 from collections.abc import Collection
 from datetime import datetime
@@ -17,7 +17,7 @@ _TABLE = Reservation.__table__.c
 async def find_times(
     session: AsyncSession, tenant_id: str, keys: Collection[tuple[str, int]]
 ) -> dict[tuple[str, int], tuple[datetime, datetime]]:
-    """Return when reservations, by station and id, were accepted and expire: of each id the latest accepted."""
+    """Return when reservations were accepted and expire, by station and id; of an id, the latest accepted one."""
     rows = await session.execute(
         select(_TABLE.station_id, _TABLE.reservation_id, _TABLE.accept_time, _TABLE.expire_time)
         .where(

@@ -1,4 +1,4 @@
-"""The core's record of reservations: every change of a state goes through here, and is told."""
+"""The record of reservations: every change of a state is made and published here."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -21,17 +21,17 @@ _BEGINNINGS = (ReservationState.RESERVATION_STATE_REQUESTED, ReservationState.RE
 
 
 class ReservationUse(NamedTuple):
-    """A transaction that bears the id of a reservation."""
+    """A transaction that names a reservation."""
 
     station_id: str
     reservation_id: int
     transaction_id: str
     time: datetime
-    """Of the event that said so, by the clock of the station."""
+    """Time of the event that names it, by the clock of the station."""
 
 
 def enter(work: UnitOfWork, row: Reservation) -> None:
-    """Store a new reservation and tell of it."""
+    """Store a new reservation, and publish it."""
     row.detail = row.detail[:LONGEST_DETAIL]
     ReservationRepository(work.session).add(row)
     work.emit(_changed(row))
@@ -40,16 +40,16 @@ def enter(work: UnitOfWork, row: Reservation) -> None:
 def change(
     work: UnitOfWork, row: Reservation, state: int, says: Says, *, time: datetime, now: datetime, detail: str = ""
 ) -> bool:
-    """Bring a reservation into another state and tell of it; return False where it may not come into that state.
+    """Change the state of a reservation, and publish the change; return False if the state may not follow.
 
     Args:
-        work: In which the reservation was read, and locked.
+        work: The unit of work in which the reservation was locked.
         row: The reservation.
         state: Its new state.
-        says: Who says so.
-        time: Since when.
-        now: The time now.
-        detail: Why, for people.
+        says: The source of the change.
+        time: When the new state began.
+        now: The current time.
+        detail: The reason, for people.
     """
     if not follows(row, state, says):
         return False
@@ -65,30 +65,30 @@ def change(
 async def replace_active(
     work: UnitOfWork, rows: Sequence[Reservation], by: Reservation | None, *, time: datetime, now: datetime
 ) -> None:
-    """Let a reservation take the place of the active ones of its id, which is H01.FR.02.
+    """Record that a reservation replaces the active ones with its id (H01.FR.02).
 
     Args:
-        work: In which the reservations were read, and locked.
-        rows: All of the id.
-        by: The new one, or None where it is not stored yet.
+        work: The unit of work in which the reservations were locked.
+        rows: All reservations with the id.
+        by: The new reservation; None if it is not stored yet.
         time: When the station accepted the new one.
-        now: The time now.
+        now: The current time.
     """
     for row in rows:
         if row is not by and row.state == ReservationState.RESERVATION_STATE_ACTIVE:
             change(work, row, ReservationState.RESERVATION_STATE_REPLACED, Says.STATION, time=time, now=now)
-    # Before the new one becomes active: there is one active reservation of an id at any time.
+    # Flushed before the new one becomes active, because the database allows one active reservation of an id.
     await ReservationRepository(work.session).flush()
 
 
 async def use_reservations(work: UnitOfWork, tenant_id: str, uses: Sequence[ReservationUse], now: datetime) -> None:
-    """Settle the reservations that transactions used (H01.FR.15). Costs nothing where there is none.
+    """Record that transactions used reservations (H01.FR.15). Without `uses` it runs no query.
 
     Args:
-        work: In which the transactions are stored.
-        tenant_id: Of the stations.
-        uses: What events of transactions say, in any order; one that comes again changes nothing.
-        now: The time now.
+        work: The unit of work in which the transactions are stored.
+        tenant_id: Tenant of the stations.
+        uses: Uses from events of transactions, in any order; a repeated one changes nothing.
+        now: The current time.
     """
     if not uses:
         return
@@ -97,7 +97,7 @@ async def use_reservations(work: UnitOfWork, tenant_id: str, uses: Sequence[Rese
     for use in uses:
         rows = found[use.station_id, use.reservation_id]
         row = meant(rows)
-        # A later event of a transaction that used an earlier reservation of the same id is not about this one.
+        # A transaction that used an earlier reservation with the same id names that one, not the present one.
         if row is None or any(one.transaction_id == use.transaction_id for one in rows):
             continue
         if follows(row, ReservationState.RESERVATION_STATE_USED, Says.TRANSACTION):
@@ -108,13 +108,13 @@ async def use_reservations(work: UnitOfWork, tenant_id: str, uses: Sequence[Rese
 
 
 async def replace_at_evse(work: UnitOfWork, by: Reservation, *, time: datetime, now: datetime) -> None:
-    """End other reservations of an EVSE for which a station accepted a new one: it holds one of an EVSE at most.
+    """End the other reservations of an EVSE after a station accepted a new one: an EVSE has at most one.
 
     Args:
-        work: Of the answer.
-        by: The one that was accepted.
-        time: When.
-        now: The time now.
+        work: The unit of work of the answer.
+        by: The reservation that was accepted.
+        time: When it was accepted.
+        now: The current time.
     """
     if by.evse_id is None:
         return

@@ -18,18 +18,18 @@ from citrine_core.resources.tokens import lookups_of
 __all__ = ["ReservationKey", "ReservationRepository"]
 
 ReservationKey = tuple[str, int]
-"""Station and id of a reservation there."""
+"""Station and reservation id."""
 
 _REQUESTED = ReservationState.RESERVATION_STATE_REQUESTED
 _ACTIVE = ReservationState.RESERVATION_STATE_ACTIVE
 _OPEN = (_REQUESTED, _ACTIVE)
 
 MOST_RESENDS = 2
-"""How often a station is asked again that says Available: some never say Reserved."""
+"""Most resends to a station that reports Available: some stations never report Reserved."""
 
 
 class ReservationRepository(StationRequestRepository[Reservation]):
-    """Reservations of all tenants."""
+    """Reads and writes reservations of all tenants within one unit of work."""
 
     table = Reservation
     number = "reservation_id"
@@ -39,7 +39,7 @@ class ReservationRepository(StationRequestRepository[Reservation]):
     async def find_for_update(
         self, tenant_id: str, keys: Collection[ReservationKey]
     ) -> dict[ReservationKey, list[Reservation]]:
-        """Return all reservations of some ids, the latest first, and keep others from changing them meanwhile."""
+        """Return all reservations with some keys, the latest first, locked until the commit."""
         found: dict[ReservationKey, list[Reservation]] = {key: [] for key in keys}
         if not keys:
             return found
@@ -58,7 +58,7 @@ class ReservationRepository(StationRequestRepository[Reservation]):
         open_only: bool = False,
         id_token: str = "",
     ) -> Listed[Reservation]:
-        """Return reservations, the latest asked for first."""
+        """Return reservations, the latest requested first."""
         query = select(Reservation).where(Reservation.tenant_id == tenant_id)
         if station_id:
             query = query.where(Reservation.station_id == station_id)
@@ -82,55 +82,55 @@ class ReservationRepository(StationRequestRepository[Reservation]):
         return rows.all()
 
     async def lock_active_at(self, tenant_id: str, station_id: str, evse_id: int) -> Sequence[Reservation]:
-        """Return the active reservations of an EVSE, and keep others from changing them meanwhile."""
+        """Return the active reservations of an EVSE, locked until the commit."""
         row = Reservation
         of_evse = (row.tenant_id == tenant_id, row.station_id == station_id, row.evse_id == evse_id)
         return await self._lock(*of_evse, row.state == _ACTIVE)
 
     async def claim_expired(self, now: datetime, limit: int) -> Sequence[Reservation]:
-        """Return active reservations whose time passed; those that another core is at are left to it."""
+        """Return active reservations that expired, without those that another core has locked."""
         return await self._claim(Reservation.state == _ACTIVE, Reservation.expire_time <= now, limit=limit)
 
     async def claim_out_of_order(self, since: datetime, limit: int) -> Sequence[Reservation]:
-        """Return active reservations of which every EVSE that could serve them is faulted or unavailable.
+        """Return active reservations whose EVSE, or for any EVSE all of them, is faulted or unavailable.
 
         Args:
-            since: When they must have been reported so at the latest: the station has had time to speak for itself.
-            limit: At most this many.
+            since: Latest time of these reports, so that the station had time to end the reservation itself.
+            limit: Most reservations to return.
         """
         row = Reservation
-        # What the station said before it accepted the reservation is of no account.
+        # Reports from before the acceptance of the reservation are irrelevant.
         broken = all_out_of_order(row.tenant_id, row.station_id, row.evse_id, after=row.state_time, until=since)
         return await self._claim(row.state == _ACTIVE, broken, limit=limit)
 
     async def claim_forgotten_at_boot(self, limit: int) -> Sequence[Reservation]:
-        """Return active reservations that were made before the last boot of their station, which is accepted since."""
+        """Return active reservations from before the last boot of their station, which was accepted."""
         restarted = has_restarted(Reservation.tenant_id, Reservation.station_id, since=Reservation.state_time)
         return await self._claim(Reservation.state == _ACTIVE, restarted, limit=limit)
 
     async def claim_forgotten_at_evse(self, since: datetime, limit: int) -> Sequence[Reservation]:
-        """Return active reservations of an EVSE that has said since that all its connectors are available.
+        """Return active reservations of EVSEs whose connectors were all reported as available since.
 
         Args:
-            since: When it must have said so at the latest: the station has had time to speak for itself.
-            limit: At most this many.
+            since: Latest time of these reports, so that the station had time to end the reservation itself.
+            limit: Most reservations to return.
         """
         row = Reservation
-        # What the station said before it accepted the reservation is of no account.
+        # Reports from before the acceptance of the reservation are irrelevant.
         free = all_available(row.tenant_id, row.station_id, row.evse_id, after=row.state_time, until=since)
         return await self._claim(row.state == _ACTIVE, row.resends < MOST_RESENDS, free, limit=limit)
 
     async def doubtful(self, now: datetime, limit: int) -> Sequence[Reservation]:
-        """Return reservations that a station may hold without our knowing, and is to be told to cancel by now."""
+        """Return reservations that a station may have accepted without an answer, and whose cancellation is due."""
         rows = await self._session.scalars(
             select(Reservation).where(Reservation.clean_up_time <= now).order_by(Reservation.clean_up_time).limit(limit)
         )
         return rows.all()
 
     async def set_clean_up(self, row_id: int, before: datetime, after: datetime | None) -> bool:
-        """Say when a clean-up is to be tried again, or with None that it is done.
+        """Set when a cancellation is due again; None: it is done.
 
-        Returns False where it is not at the time that the caller knows, because another core was quicker.
+        Returns False if the stored time is not `before`, because another core claimed the cancellation.
         """
         result = await self._session.execute(
             update(Reservation)
@@ -142,15 +142,15 @@ class ReservationRepository(StationRequestRepository[Reservation]):
         return bool(result.rowcount)
 
     async def has_unbilled(self, now: datetime) -> bool:
-        """Return whether any reservation is to be billed now."""
+        """Return whether any reservation is due to be billed."""
         return bool(await self._session.scalar(select(exists().where(Reservation.bill_time <= now))))
 
     async def claim_unbilled(self, now: datetime, limit: int) -> Sequence[Reservation]:
-        """Return reservations that are to be billed now, or whose end is another now; nobody else takes them then."""
+        """Return reservations that are due to be billed, or billed again after their end changed; claim them."""
         return await self._claim(Reservation.bill_time <= now, limit=limit)
 
     async def set_bill_time(self, rows: Collection[Reservation], time: datetime | None) -> None:
-        """Say when reservations are to be billed next. None: they are billed."""
+        """Set when reservations are due to be billed. None: they are billed."""
         await self._session.execute(
             update(Reservation)
             .where(Reservation.id.in_([row.id for row in rows]))

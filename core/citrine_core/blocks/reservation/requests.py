@@ -1,4 +1,4 @@
-"""Takes reservations in: checks what is asked for, and chooses ids. What is free, the station knows best."""
+"""Requests of callers for reservations: checks, ids and records. Whether an EVSE is free, the station decides."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -19,27 +19,27 @@ from citrine_core.rpc import check_length
 __all__ = ["ReservationRequests", "new_row"]
 
 _GROUP_TYPE = "Central"
-"""Type of a group's id: the CSMS made it."""
+"""Type of groupIdToken: the CSMS made it."""
 
 LONGEST_TOKEN = 255
-"""Characters of an idToken (OCPP 2.1; 36 in 2.0.1)."""
+"""Most characters of an idToken (OCPP 2.1; 36 in 2.0.1)."""
 
 LONGEST_TIMEOUT = timedelta(minutes=10)
-"""How long a station may take to answer at most."""
+"""Longest time that a station may take to answer."""
 
 LONGEST_WAIT = timedelta(days=3650)
-"""How long the end of a command is waited for at most, however long the command may wait for its station."""
+"""Longest wait of a command for its station that the deadline of a reservation covers."""
 
 MARGIN = timedelta(minutes=1)
-"""By when the end of a command is stored after that."""
+"""Time to store the end of a command after that."""
 
 
 class ReservationRequests:
-    """Takes in what operators ask for, before it is sent.
+    """Checks and records reservations that callers request, before they are sent.
 
     Args:
         unit_of_work: Opens transactions.
-        clock: Returns the time now.
+        clock: Returns the current time.
     """
 
     def __init__(self, unit_of_work: UnitOfWorkFactory, clock: Clock) -> None:
@@ -47,13 +47,13 @@ class ReservationRequests:
         self._clock = clock
 
     async def record(self, tenant_id: str, target: CommandTarget, request: ReserveNowRequest) -> None:
-        """Enter a reservation into the record as requested. Concurrent calls for one station take turns.
+        """Record a reservation as requested. Concurrent calls for one station are serialised by a lock.
 
-        Where the id of the request is 0, one is chosen; and where the command may wait for the station, it waits
-        no longer than the reservation would last.
+        If the id of the request is 0, an id is chosen. If the command may wait for the station, its expiry is limited
+        to that of the reservation.
 
         Raises:
-            InvalidArgument: When it can never be right.
+            InvalidArgument: When the request is invalid for any station.
             NotFound: When there is no such station.
             FailedPrecondition: When the station is being asked for a reservation of this id.
         """
@@ -74,7 +74,7 @@ class ReservationRequests:
             await work.commit()
 
     async def give_back(self, tenant_id: str, station_id: str, reservation_id: int, error: CoreError) -> None:
-        """Take down that a reservation was refused before it could be sent, unless something else is known of it."""
+        """Record that a reservation was refused before it was sent, if its state is still REQUESTED."""
         now = self._clock()
         key = (station_id, reservation_id)
         async with self._unit_of_work() as work:
@@ -87,7 +87,7 @@ class ReservationRequests:
 
 
 async def _fill_in_group(work: UnitOfWork, tenant_id: str, request: ReserveNowRequest) -> None:
-    """Tell the station the group of the token: others of it may use the reservation (H03)."""
+    """Set the group of the token, whose other tokens may use the reservation (H03)."""
     if request.HasField("group_id_token"):
         return
     key = (request.id_token.id_token, request.id_token.type)
@@ -99,7 +99,7 @@ async def _fill_in_group(work: UnitOfWork, tenant_id: str, request: ReserveNowRe
 def new_row(
     tenant_id: str, station_id: str, request: ReserveNowRequest, state: int, now: datetime, deadline: datetime
 ) -> Reservation:
-    """Return the record of a reservation that begins in a state."""
+    """Return the row of a new reservation with its first state."""
     return Reservation(
         tenant_id=tenant_id,
         station_id=station_id,

@@ -16,7 +16,7 @@ __all__ = ["ReservationServicer"]
 
 
 class ReservationServicer(reservation_pb2_grpc.ReservationServiceServicer):
-    """Reservations, and the commands that make and cancel them."""
+    """Serves reservations, and the commands that make and cancel them."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
@@ -33,7 +33,7 @@ class ReservationServicer(reservation_pb2_grpc.ReservationServiceServicer):
         try:
             response = await self._services.commands.call(context, request, pb.ReserveNowResponse)
         except (InvalidArgument, NotFound) as error:
-            # Perhaps it was refused before a command was made, of whose end the handlers would hear.
+            # If it was refused before a command was stored, no handler records the failure.
             await self._requests.give_back(tenant_id, target.station_id, asked.id, error)
             raise
         response.reservation.CopyFrom(await self._find(tenant_id, target.station_id, asked.id, latest=True))
@@ -79,7 +79,7 @@ class ReservationServicer(reservation_pb2_grpc.ReservationServiceServicer):
 
 
 def to_proto(row: Reservation) -> pb.Reservation:
-    """Return what the API shows of a reservation."""
+    """Return a reservation as the API shows it."""
     shown = pb.Reservation(
         tenant_id=row.tenant_id,
         station_id=row.station_id,

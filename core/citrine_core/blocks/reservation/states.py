@@ -1,4 +1,4 @@
-"""How a reservation goes from state to state: one place, so that no two of its states contradict each other."""
+"""The states of a reservation, and the rules by which one follows another. Without input or output."""
 
 from collections.abc import Mapping, Sequence
 from enum import IntEnum
@@ -25,27 +25,27 @@ _UPDATES: Mapping[int, int] = {
 
 
 class Says(IntEnum):
-    """Who says that a reservation is in another state, the more certain the greater."""
+    """The source of a change of state; a more certain source has a greater value."""
 
     BELIEF = 1
-    """Our clock, or what follows from the state of an EVSE."""
+    """An inference of the core from its clock, the status of an EVSE or the end of a command."""
     STATION = 2
     """The station, in an answer or an update."""
     TRANSACTION = 3
-    """A transaction that bears the id of the reservation."""
+    """A transaction that used the reservation."""
 
 
 class Standing(Protocol):
-    """Where a reservation stands."""
+    """The state of a reservation, and its source."""
 
     @property
     def state(self) -> int:
-        """Its state now."""
+        """The present state."""
         ...
 
     @property
     def is_told(self) -> bool:
-        """Whether a final state is the station's own word."""
+        """True: the station reported the final state. False: the core inferred it."""
         ...
 
 
@@ -53,11 +53,11 @@ StandingT = TypeVar("StandingT", bound=Standing)
 
 
 def follows(now: Standing, state: int, says: Says) -> bool:
-    """Return whether a reservation may come into a state.
+    """Return whether a state may follow the present one.
 
-    What is open may end in any way. A final state stays, but where it is our belief alone, or that the command failed,
-    the station's word changes it; and a transaction that used a reservation settles it for good, unless the station
-    had refused it.
+    A requested or active reservation may change to any state. USED and REFUSED never change. Any other final state
+    changes if a transaction used the reservation, or if the station reports another state and this one is FAILED or
+    was inferred by the core.
     """
     if now.state == state or now.state in (_USED, _REFUSED):
         return False
@@ -67,7 +67,7 @@ def follows(now: Standing, state: int, says: Says) -> bool:
 
 
 def meant(standings: Sequence[StandingT]) -> StandingT | None:
-    """Return which reservation of an id a station means: the one that it holds, else the latest that it may hold.
+    """Return the reservation that a station means by an id: the active one, else the latest that it may have.
 
     Args:
         standings: Reservations of one id at one station, the latest first.
@@ -81,11 +81,11 @@ def meant(standings: Sequence[StandingT]) -> StandingT | None:
 
 
 def state_after_answer(status: int) -> int:
-    """Return the state of a reservation that a station answered with a status."""
+    """Return the state of a reservation after a station answered ReserveNow with a status."""
     accepted = status == ReserveNowStatusEnum.RESERVE_NOW_STATUS_ENUM_ACCEPTED
     return _ACTIVE if accepted else _REFUSED
 
 
 def state_after_update(status: int) -> int | None:
-    """Return the state that a ReservationStatusUpdate says, or None for one that this version does not know."""
+    """Return the state after a ReservationStatusUpdate; None if its status is unknown to this version."""
     return _UPDATES.get(status)
