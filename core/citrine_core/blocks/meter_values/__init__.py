@@ -41,7 +41,7 @@ __all__ = [
 
 
 def block(services: Services) -> Block:
-    """Return the block, put together."""
+    """Return the block, composed from its parts."""
     return Block(
         "meter_values",
         [MeterValuesHandlers(services)],

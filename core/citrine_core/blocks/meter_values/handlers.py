@@ -1,4 +1,4 @@
-"""What stations tell us of meter values outside of transactions."""
+"""Handlers of MeterValues, which are outside of transactions."""
 
 from collections.abc import Sequence
 
@@ -14,15 +14,15 @@ __all__ = ["MeterValuesHandlers"]
 
 
 def _content(request: MeterValuesRequest) -> str:
-    # The message has no number of its own: it is the same when it says the same.
+    # The message has no number of its own: it is deduplicated by its content.
     return request.SerializeToString(deterministic=True).hex()
 
 
 class MeterValuesHandlers:
-    """What stations measure outside of transactions (functional block J)."""
+    """Handles meter values outside of transactions (functional block J)."""
 
     def __init__(self, services: Services) -> None:
-        """Keep nothing: storing samples needs the unit of work only."""
+        """Ignore the services: storing samples needs only the unit of work."""
 
     @handles(MeterValuesRequest, batched=True, once=_content)
     async def meter_values(

@@ -1,4 +1,4 @@
-"""What other packages may ask about meter values."""
+"""Queries about meter values for other packages."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -19,7 +19,7 @@ _COLUMNS = tuple(getattr(Sample, name) for name in SampleRow._fields)
 async def find_evse_registers(
     session: AsyncSession, tenant_id: str, station_id: str, evse_id: int, start: datetime, end: datetime
 ) -> Sequence[RegisterReading]:
-    """Return the import register of an EVSE as MeterValues told it in a time, by the clock of the station."""
+    """Return the import register of an EVSE from MeterValues between two times, by the clock of the station."""
     rows = await session.execute(
         select(*_COLUMNS)
         .where(

@@ -1,4 +1,4 @@
-"""What sampled values say: rows to store, and the register, power and state of charge among them."""
+"""Conversion of sampled values to rows, and to readings of registers, power and state of charge."""
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -35,13 +35,13 @@ __all__ = [
 ]
 
 IN_EVENT = b""
-"""`extra` of a sample of a transaction: it has customData, and the transaction's event holds it."""
+"""`extra` of a sample of a transaction with customData, which is stored in the transaction's event."""
 SIGNED_IN_EVENT = b"\x01"
-"""The same of a sample that is signed."""
+"""`extra` of a signed sample of a transaction; customData and signature are stored in its event."""
 UNSIGNED = b"\x02"
-"""Begin of the `extra` of a sample of MeterValues: the message follows, with nothing but this sample and customData."""
+"""First byte of the `extra` of a sample of MeterValues; a message with only this sample and customData follows."""
 SIGNED = b"\x03"
-"""The same of a sample that is signed."""
+"""First byte of the `extra` of a signed sample of MeterValues; the same message follows."""
 
 _REGISTER = int(MeasurandEnum.MEASURAND_ENUM_ENERGY_ACTIVE_IMPORT_REGISTER)
 _EXPORT = int(MeasurandEnum.MEASURAND_ENUM_ENERGY_ACTIVE_EXPORT_REGISTER)
@@ -49,13 +49,13 @@ _INTERVAL = int(MeasurandEnum.MEASURAND_ENUM_ENERGY_ACTIVE_IMPORT_INTERVAL)
 _POWER = int(MeasurandEnum.MEASURAND_ENUM_POWER_ACTIVE_IMPORT)
 _SOC = int(MeasurandEnum.MEASURAND_ENUM_SOC)
 _COUNTED = frozenset({_REGISTER, _EXPORT, _INTERVAL, _POWER, _SOC})
-"""Measurands that say something of a transaction."""
+"""Measurands that determine the energy, power or state of charge of a transaction."""
 _BEGIN = int(ReadingContextEnum.READING_CONTEXT_ENUM_TRANSACTION_BEGIN)
 _END = int(ReadingContextEnum.READING_CONTEXT_ENUM_TRANSACTION_END)
 _CLOCK = int(ReadingContextEnum.READING_CONTEXT_ENUM_SAMPLE_CLOCK)
 
 ALIGNED = 1000
-"""Added to the series of an interval that is aligned to the clock."""
+"""Added to the series of clock-aligned intervals."""
 
 _PHASES: Mapping[int, int] = {
     PhaseEnum.PHASE_ENUM_L1: 1,
@@ -65,7 +65,7 @@ _PHASES: Mapping[int, int] = {
     PhaseEnum.PHASE_ENUM_L2_N: 2,
     PhaseEnum.PHASE_ENUM_L3_N: 3,
 }
-"""Phases whose values add up to the whole."""
+"""Phases whose values add up to the total."""
 
 _LOCATIONS: Mapping[int | None, int] = {
     None: 0,
@@ -76,15 +76,15 @@ _LOCATIONS: Mapping[int | None, int] = {
     LocationEnum.LOCATION_ENUM_UPSTREAM: 4,
     LocationEnum.LOCATION_ENUM_EV: 5,
 }
-"""Where several report the same at the same time, what the driver was given counts first."""
+"""Precedence of locations that report at the same time: the nearest to the driver comes first."""
 
 _LARGEST_EXPONENT = 18
 _LARGEST = 1e15
-"""Above it (1000 TWh) a value is no reading of a charging station, and sums could lose digits or overflow."""
+"""Greatest value of a reading (1000 TWh); above it, sums could lose digits or overflow."""
 
 
 def digest_of(message: bytes) -> int:
-    """Return 64 bits that tell a serialised message from others of the same station."""
+    """Return a hash of 64 bits by which serialised messages of one station are distinguished."""
     return int.from_bytes(hashlib.blake2b(message, digest_size=8).digest(), "big", signed=True)
 
 
@@ -126,14 +126,14 @@ def sample_rows(
 
     Args:
         tenant_id: Tenant of the station.
-        station_id: Who sent it.
+        station_id: Station that sent the message.
         digest: `digest_of` the message.
-        meter_values: What it reports.
-        evse_id: Where it was measured. None: not said.
-        connector_id: Where it was measured. None: not said.
-        transaction_id: Transaction whose event the message is. The event holds the message as a whole.
-        seq_no: Of that event.
-        custom_data: That of the message, where it is no event.
+        meter_values: The meter values of the message.
+        evse_id: EVSE that was measured. None: the message names none.
+        connector_id: Connector that was measured. None: the message names none.
+        transaction_id: Transaction whose event the message is. The stored event contains the whole message.
+        seq_no: seqNo of that event.
+        custom_data: customData of the message, if it is not an event.
     """
     rows: list[SampleRow] = []
     for meter_value in meter_values:
@@ -188,19 +188,19 @@ def _custom_data_of(meter_value: MeterValue) -> CustomData | None:
 
 
 class RegisterReading(NamedTuple):
-    """The import register at one time."""
+    """The value of an energy register at one time."""
 
     time: datetime
     rank: int
     """0: its context is Transaction.Begin; 2: Transaction.End; 1: any other."""
     wh: float
     series: int = 0
-    """Which register: its location times 8, and which phases were added up (1, 2, 4; 0: it is of all)."""
+    """Identifies the register: its location times 8, plus bits of the summed phases (1, 2, 4; 0: a total)."""
     others: Mapping[int, float] | None = None
-    """Wh of all registers that were read at the time, by series. None: it is the only one."""
+    """Values in Wh of all registers that were read at the time, by series. None: it is the only one."""
 
     def of(self, series: int) -> float | None:
-        """Return what the register of a series shows, None where it was not read."""
+        """Return the value of the register of a series in Wh; None if it was not read."""
         if series == self.series:
             return self.wh
         return None if self.others is None else self.others.get(series)
@@ -208,16 +208,16 @@ class RegisterReading(NamedTuple):
 
 @dataclass(slots=True)
 class Measured:
-    """What the sampled values of one message say of a transaction."""
+    """Readings in the sampled values of one message."""
 
     registers: list[RegisterReading] = field(default_factory=list)
-    """By time; at the same time the beginning first and the end last."""
+    """Readings of the import register by time and rank."""
     exports: list[RegisterReading] = field(default_factory=list)
-    """The same of the export register."""
+    """Readings of the export register by time and rank."""
     intervals: list[RegisterReading] = field(default_factory=list)
-    """Energy that was imported in intervals, by the end of each."""
+    """Energy imported in intervals, by the end of the interval."""
     power_w: float | None = None
-    """Active power imported, as of the latest report."""
+    """Active power imported, from the latest sample."""
     soc_percent: float | None = None
     first_time: datetime | None = None
     """The earliest time of any sample, whatever it measures."""
@@ -228,10 +228,10 @@ _Group = dict[tuple[datetime, int], list[SampleRow]]
 
 
 def measured(rows: Sequence[SampleRow]) -> Measured:
-    """Return what the samples of one message say.
+    """Return the readings in the samples of one message.
 
-    Values of phases are added up where there is no total (J02). Values that can't be, or whose unit is of
-    something else, count as not sent. A message without a register brings no reading.
+    Values of phases are added up if there is no total (J02). Impossible values, and values with the unit of another
+    quantity, are ignored.
     """
     found = Measured()
     if not rows:
@@ -272,13 +272,13 @@ def _registers(group: _Group) -> Iterator[RegisterReading]:
             continue
         found = _by_series(rows)
         if found:
-            # What the driver was given counts first, and a total before a sum.
+            # The location nearest to the driver comes first, and a total before a sum of phases.
             series = min(found, key=lambda one: (one // 8, one % 8 != 0, -(one % 8).bit_count()))
             yield RegisterReading(time, rank, found[series], series, found if len(found) > 1 else None)
 
 
 def _intervals(group: _Group) -> list[RegisterReading]:
-    """Return the energy of intervals by the end of each, with those that are aligned to the clock apart."""
+    """Return the energy of intervals by their end; clock-aligned intervals have series of their own."""
     aligned: _Group = {}
     sampled: _Group = {}
     for (time, _), rows in group.items():
@@ -336,9 +336,9 @@ def _total(rows: Sequence[SampleRow], unit: str | None) -> float | None:
 
 
 def _scaled(row: SampleRow, unit: str | None) -> float | None:
-    """Return the value in a unit, exactly but for the last digit of a double; None where it can't be in that unit.
+    """Return the value in a unit, rounded only to a double; None if its unit can't be converted.
 
-    Without a unit asked for, whatever the value has will do.
+    If `unit` is None, the value may have any unit.
     """
     value, exponent = row.value, row.multiplier or 0
     if unit is not None and row.unit and row.unit != unit:

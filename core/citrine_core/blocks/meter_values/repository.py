@@ -22,19 +22,19 @@ _PERIODIC = int(ReadingContextEnum.READING_CONTEXT_ENUM_SAMPLE_PERIODIC)
 _OUTLET = int(LocationEnum.LOCATION_ENUM_OUTLET)
 
 EventKey = tuple[str, int, int]
-"""Transaction, seqNo and digest: which event of a station."""
+"""Transaction, seqNo and digest, which identify an event of a station."""
 
 
 _ADD = BulkInsert(_SAMPLES, SampleRow._fields, ignore=True)
 
 
 async def add_samples(session: AsyncSession, rows: Sequence[SampleRow]) -> None:
-    """Store samples, as `sample_rows` makes them. Those that are stored already stay as they are."""
+    """Store samples as returned by `sample_rows`; stored ones don't change."""
     await _ADD.execute(session, rows)
 
 
 class SampleRepository:
-    """What stations measured."""
+    """Reads samples within one unit of work."""
 
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
@@ -57,9 +57,9 @@ class SampleRepository:
         signed_only: bool = False,
         newest_first: bool = False,
     ) -> Listed[Row[Any]]:
-        """Return samples of a station, in its order or the reverse.
+        """Return samples of a station, by the time of the station, or in reverse order.
 
-        What a station leaves out is OCPP's default: context Sample.Periodic, location Outlet.
+        A sample without context or location has OCPP's default: Sample.Periodic, Outlet.
         """
         columns = _SAMPLES.c
         query = select(_SAMPLES).where(columns.tenant_id == tenant_id, columns.station_id == station_id)
@@ -88,12 +88,12 @@ class SampleRepository:
         return await page.read_rows(self._session, query, *key, descending=newest_first)
 
     async def find_events(self, tenant_id: str, station_id: str, keys: Collection[EventKey]) -> dict[EventKey, bytes]:
-        """Return the serialised requests of transaction events of a station, for what has no column here."""
+        """Return the serialised requests of transaction events, which contain data without a column here."""
         return await find_event_requests(self._session, tenant_id, station_id, keys)
 
 
 def _within_transaction(query: Select[Any], tenant_id: str, station_id: str, transaction_id: str) -> Select[Any]:
-    # Samples have no index over transactions, but a transaction knows between which times its samples are.
+    # Samples have no index on transaction_id, but the row of a transaction has the first and last time of its samples.
     first, last = sample_times(tenant_id, station_id, transaction_id)
     return query.where(
         _SAMPLES.c.transaction_id == transaction_id,

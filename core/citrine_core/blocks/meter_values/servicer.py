@@ -24,7 +24,7 @@ __all__ = ["MeterValuesServicer"]
 
 
 class MeterValuesServicer(meter_values_pb2_grpc.MeterValuesServiceServicer):
-    """What stations measured."""
+    """Serves the samples that stations reported."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
@@ -70,7 +70,7 @@ def _event_of(row: Row[Any]) -> EventKey:
 
 
 def _to_proto(rows: Sequence[Row[Any]], events: Mapping[EventKey, bytes]) -> list[pb.Sample]:
-    # Of each event that is needed, the sampled values in the order of `position`, each with its meterValue.
+    # The sampled values of each event in the order of `position`, each with its meterValue.
     whole = {
         key: [
             (meter_value, sampled)
@@ -110,7 +110,7 @@ def _put_sampled_value(
     else:
         meter_value, sampled = MeterValue(), _of_columns(row)
     sample.sampled_value.CopyFrom(sampled)
-    # What was measured is said even where the station left it to the default.
+    # The measurand is set even if the station relied on the default.
     sample.sampled_value.measurand = row.measurand
     if meter_value.HasField("custom_data"):
         sample.meter_value_custom_data.CopyFrom(meter_value.custom_data)
