@@ -34,16 +34,16 @@ __all__ = [
 ]
 
 CAMPAIGN_INTERVAL = timedelta(seconds=2)
-"""Time after which it is looked for stations of campaigns that are back, or whose time has come."""
+"""Interval between checks for stations of campaigns that are connected again or due."""
 
 CAMPAIGN_IDLE_INTERVAL = timedelta(seconds=10)
-"""Time after which it is looked for campaigns where there is none: one that this core begins wakes it."""
+"""Interval between checks for campaigns if there is none. A campaign that this core begins wakes the job."""
 
 SILENCE_INTERVAL = timedelta(seconds=30)
 
 
 def block(services: Services) -> Block:
-    """Return the block, put together."""
+    """Return the block, composed from its parts."""
     campaigns = Job(
         "firmware campaigns",
         CAMPAIGN_INTERVAL,

@@ -1,4 +1,4 @@
-"""What can be seen to be wrong with firmware before a station is asked to take it."""
+"""Checks of firmware, and of requests for it, before a station is asked to install or publish it."""
 
 import base64
 import binascii
@@ -12,7 +12,7 @@ from citrine_core.rpc import check_length, check_pattern
 __all__ = ["LONGEST_VERSION", "check_checksum", "check_firmware", "check_publication", "check_retries"]
 
 LONGEST_VERSION = 50
-"""Characters of a firmware version (firmwareVersion of BootNotification)."""
+"""Most characters of a firmware version (firmwareVersion of BootNotification)."""
 
 LONGEST_LOCATION = 2000
 
@@ -28,23 +28,23 @@ _ARMOUR = "-----BEGIN CERTIFICATE-----"
 
 
 def check_firmware(field: str, firmware: ocpp.Firmware) -> None:
-    """Refuse firmware whose location, certificate or signature can't be one.
+    """Refuse firmware whose location, certificate or signature is malformed.
 
-    That the certificate is trusted and the signature right is for the station to say (L01.FR.12).
+    The station verifies that the certificate is trusted and the signature valid (L01.FR.12).
 
     Args:
         field: Path of the firmware in the request.
-        firmware: What a station is to be sent.
+        firmware: The firmware of the request.
 
     Raises:
-        InvalidArgument: Naming the field.
+        InvalidArgument: With the path of the malformed field.
     """
     _check_location(f"{field}.location", firmware.location)
     has_certificate, has_signature = firmware.HasField("signing_certificate"), firmware.HasField("signature")
     if has_certificate and not has_signature:
         raise InvalidArgument(f"{field}.signature", "must be given with a signing certificate")
     if has_signature and not has_certificate:
-        # L01.FR.11: the signature alone is nothing that a station could check.
+        # L01.FR.11: a station can't verify a signature without the certificate.
         raise InvalidArgument(f"{field}.signing_certificate", "must be given with a signature")
     if has_certificate:
         _check_certificate(f"{field}.signing_certificate", firmware.signing_certificate)
@@ -52,20 +52,20 @@ def check_firmware(field: str, firmware: ocpp.Firmware) -> None:
 
 
 def check_publication(field: str, request: ocpp.PublishFirmwareRequest) -> None:
-    """Refuse a publication whose location or checksum can't be one.
+    """Refuse a publication whose location or checksum is malformed.
 
     Raises:
-        InvalidArgument: Naming the field.
+        InvalidArgument: With the path of the malformed field.
     """
     _check_location(f"{field}.location", request.location)
     check_checksum(f"{field}.checksum", request.checksum)
 
 
 def check_retries(field: str, request: ocpp.UpdateFirmwareRequest | ocpp.PublishFirmwareRequest) -> None:
-    """Refuse fewer retries, or seconds between them, than none.
+    """Refuse a negative number of retries, or negative seconds between them.
 
     Raises:
-        InvalidArgument: Naming the field.
+        InvalidArgument: With the path of the negative field.
     """
     if request.retries < 0:
         raise InvalidArgument(f"{field}.retries", "must not be negative")
@@ -74,10 +74,10 @@ def check_retries(field: str, request: ocpp.UpdateFirmwareRequest | ocpp.Publish
 
 
 def check_checksum(field: str, checksum: str) -> None:
-    """Refuse what is no MD5 (L03.FR.02).
+    """Refuse a checksum that is not an MD5 (L03.FR.02).
 
     Raises:
-        InvalidArgument: When it is none.
+        InvalidArgument: With the path of the checksum.
     """
     check_pattern(field, checksum, _CHECKSUM, "an MD5 of 32 hexadecimal digits")
 

@@ -1,4 +1,4 @@
-"""What stations say of firmware, and what they answer when they are asked to take it."""
+"""Handlers of FirmwareStatusNotification, of boots, and of the answers of stations to UpdateFirmware."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
@@ -21,11 +21,11 @@ _OF_OTHERS: Mapping[int, pb.FirmwareUpdateState.ValueType] = {
     ocpp.UPDATE_FIRMWARE_STATUS_ENUM_ACCEPTED_CANCELED: pb.FIRMWARE_UPDATE_STATE_SUPERSEDED,
     ocpp.UPDATE_FIRMWARE_STATUS_ENUM_ACCEPTED: pb.FIRMWARE_UPDATE_STATE_UNKNOWN,
 }
-"""What becomes of an update under way when its station accepts another."""
+"""The state of an update in progress after its station accepted another one, by the status of that answer."""
 
 
 class FirmwareManagementHandlers:
-    """Follows firmware updates (functional block L)."""
+    """Handles messages and answers of stations about firmware updates (functional block L)."""
 
     def __init__(self, services: Services, wake_campaigns: Callable[[], None]) -> None:
         self._clock = services.clock
@@ -36,7 +36,7 @@ class FirmwareManagementHandlers:
     async def firmware_statuses(
         self, work: UnitOfWork, calls: Sequence[Call[ocpp.FirmwareStatusNotificationRequest]]
     ) -> Sequence[ocpp.FirmwareStatusNotificationResponse]:
-        """Store statuses, each with the update that it is for, in the order in which they arrived (L01.FR.10)."""
+        """Store statuses with their updates, in the order in which they were received (L01.FR.10)."""
         tenant_id = calls[0].tenant_id
         updates = await self._updates_of(work, tenant_id, calls)
         history: list[dict[str, Any]] = []
@@ -44,7 +44,7 @@ class FirmwareManagementHandlers:
         for call in calls:
             update = updates.get(_key(call))
             if update is not None and update.last_status == call.message.status:
-                # It came again, or was asked for by TriggerMessage (L01.FR.26).
+                # The status was resent, or requested by TriggerMessage (L01.FR.26).
                 update.update_time = call.receive_time
                 continue
             history.append(_status_row(call, update))
@@ -59,9 +59,9 @@ class FirmwareManagementHandlers:
     async def update_answered(
         self, work: UnitOfWork, answered: Answered[ocpp.UpdateFirmwareRequest, ocpp.UpdateFirmwareResponse]
     ) -> None:
-        """Note what a station answered, and what that means for an update under way (L01.FR.24)."""
+        """Record the answer of a station, and its effect on other updates in progress (L01.FR.24)."""
         now = self._clock()
-        # All at once, in the order in which statuses lock them, so that neither can wait for the other.
+        # All are locked at once, in the order in which the handler of statuses locks them, against deadlocks.
         active = await FirmwareRepository(work.session).active_updates(answered.tenant_id, answered.station_id)
         update = await self._asked_for(work, answered)
         update.command_id = answered.command_id
@@ -73,7 +73,7 @@ class FirmwareManagementHandlers:
 
     @handles_failure(ocpp.UpdateFirmwareRequest)
     async def update_not_answered(self, work: UnitOfWork, failed: Failed[ocpp.UpdateFirmwareRequest]) -> None:
-        """Note that a station could not be asked, or did not answer."""
+        """Record that UpdateFirmware was not sent, or not answered."""
         now = self._clock()
         update = await self._asked_for(work, failed)
         if update.campaign_id is not None and failed.unreached:
@@ -82,7 +82,7 @@ class FirmwareManagementHandlers:
             return
         update.command_id = failed.command_id
         if failed.may_have_arrived and update.status:
-            # It speaks of it, so it got it.
+            # The station reported a status of the update, so it received the request.
             return
         state = pb.FIRMWARE_UPDATE_STATE_UNKNOWN if failed.may_have_arrived else pb.FIRMWARE_UPDATE_STATE_NOT_SENT
         if move(update, state, failed.problem, now, self._silence):
@@ -92,7 +92,7 @@ class FirmwareManagementHandlers:
     async def _updates_of(
         self, work: UnitOfWork, tenant_id: str, calls: Sequence[Call[ocpp.FirmwareStatusNotificationRequest]]
     ) -> dict[UpdateKey, FirmwareUpdate]:
-        """Return the updates that statuses are for; of one without a request id, the newest of the station."""
+        """Return the updates of statuses; for a status without a request id, the newest update of the station."""
         repository = FirmwareRepository(work.session)
         keys = {_key(call): call for call in calls}
         without = {station_id for station_id, request_id in keys if not request_id}
@@ -101,7 +101,7 @@ class FirmwareManagementHandlers:
         found = await repository.find_for_update(FirmwareUpdate, tenant_id, wanted)
         unknown = sorted(key for key in keys if key[1] and key not in found)
         for key in unknown:
-            # Somebody else asked for it.
+            # It was not requested by this CSMS.
             await repository.add(FirmwareUpdate, self._new_row(tenant_id, key, keys[key].receive_time))
         found.update(await repository.find_for_update(FirmwareUpdate, tenant_id, unknown))
         for station_id, request_id in newest.items():
@@ -109,7 +109,7 @@ class FirmwareManagementHandlers:
         return found
 
     async def _asked_for(self, work: UnitOfWork, ended: Answered[Any, Any] | Failed[Any]) -> FirmwareUpdate:
-        """Return the update that a command asked for; it is stored where CallStation sent it."""
+        """Return the update that a command requested; if CallStation sent it, it is stored now."""
         repository = FirmwareRepository(work.session)
         key = (ended.station_id, ended.request.request_id)
         found = (await repository.find_for_update(FirmwareUpdate, ended.tenant_id, [key])).get(key)
@@ -120,7 +120,7 @@ class FirmwareManagementHandlers:
             await repository.add(FirmwareUpdate, row)
             found = (await repository.find_for_update(FirmwareUpdate, ended.tenant_id, [key]))[key]
         if found.command_id not in (None, ended.command_id):
-            # The request id is used once more.
+            # The request id is used again, for a new update.
             found.status, found.last_status, found.answer, found.finish_time = 0, 0, 0, None
             found.create_time, found.superseded_by, found.awaits_boot = self._clock(), None, True
         found.request = ended.request.SerializeToString()
@@ -129,13 +129,13 @@ class FirmwareManagementHandlers:
     def _end_others(
         self, active: Iterable[FirmwareUpdate], update: FirmwareUpdate, status: int, now: datetime
     ) -> list[FirmwareUpdate]:
-        """End the updates that can't be under way any more where the station accepted another."""
+        """End the updates that can't be in progress any more because the station accepted another one."""
         state = _OF_OTHERS.get(status)
         if state is None:
             return []
         changed = []
         for other in active:
-            # What is only requested may still reach the station after this one.
+            # A requested update may still reach the station after this one.
             if other.request_id == update.request_id or other.state == pb.FIRMWARE_UPDATE_STATE_REQUESTED:
                 continue
             other.superseded_by = update.request_id
@@ -160,12 +160,12 @@ class FirmwareManagementHandlers:
 
 
 async def note_boots(work: UnitOfWork, tenant_id: str, boots: Mapping[str, tuple[str, datetime]]) -> None:
-    """Note with which firmware stations booted, where an update of theirs awaits that.
+    """Record the firmware with which stations booted in updates that wait for a boot.
 
     Args:
-        work: The transaction that stores the boots.
-        tenant_id: Of the stations.
-        boots: By station: the firmware, empty where it said none, and when the edge read it.
+        work: The unit of work that stores the boots.
+        tenant_id: Tenant of the stations.
+        boots: Firmware version (empty: not reported) and time at which the edge read the boot, by station.
     """
     repository = FirmwareRepository(work.session)
     keys = await repository.newest_ids(FirmwareUpdate, tenant_id, boots.keys(), awaiting_boot=True)

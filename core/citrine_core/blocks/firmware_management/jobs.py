@@ -1,4 +1,4 @@
-"""Ends updates and publications that stations fell silent of."""
+"""The job that ends updates and publications about which stations report nothing for too long."""
 
 from citrine_core.blocks.firmware_management.campaigns.following import follow
 from citrine_core.blocks.firmware_management.models import FirmwarePublication, FirmwareUpdate
@@ -10,11 +10,11 @@ from citrine_core.services import Services
 __all__ = ["Silence"]
 
 MOST = 500
-"""Updates that are ended in one transaction at most."""
+"""Most updates that are ended in one transaction."""
 
 
 class Silence:
-    """Looks for what nothing was heard of for too long."""
+    """Ends updates and publications whose deadline has passed. Several cores may run it concurrently."""
 
     def __init__(self, services: Services) -> None:
         self._unit_of_work = services.unit_of_work
@@ -22,7 +22,7 @@ class Silence:
         self._silence = services.settings.firmware_silence
 
     async def run(self) -> None:
-        """End all that is due. Several cores may do it: each takes what no other has."""
+        """End all that are due, except for those that another core has locked."""
         while await self._end_updates():
             pass
         while await self._end_publications():

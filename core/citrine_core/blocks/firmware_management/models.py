@@ -1,4 +1,4 @@
-"""Tables of functional block L but those of campaigns."""
+"""Tables of functional block L, without those of campaigns."""
 
 from datetime import datetime
 
@@ -11,13 +11,13 @@ __all__ = ["FirmwarePublication", "FirmwareStatus", "FirmwareUpdate"]
 
 
 class FirmwareUpdate(Model):
-    """One UpdateFirmware and what became of it."""
+    """One UpdateFirmware and its state."""
 
     __tablename__ = "firmware_updates"
     __table_args__ = (
         Index(None, "tenant_id", "create_time"),
         Index(None, "tenant_id", "campaign_id", "station_id"),
-        # Who looks for what fell silent finds little, however many updates there were.
+        # The job finds due updates quickly, whatever the number of stored ones.
         Index(None, "deadline_time"),
     )
 
@@ -27,9 +27,9 @@ class FirmwareUpdate(Model):
     state: Mapped[int] = mapped_column(Integer)
     """citrine.api.v1.FirmwareUpdateState"""
     status: Mapped[int] = mapped_column(Integer, default=0)
-    """citrine.ocpp.v2.FirmwareStatusEnum that came last, but Idle. 0: none."""
+    """citrine.ocpp.v2.FirmwareStatusEnum that was received last, except for Idle. 0: none."""
     last_status: Mapped[int] = mapped_column(Integer, default=0)
-    """The same with Idle: tells a status that comes again."""
+    """Status that was received last, also Idle, by which a resent one is recognised."""
     status_time: Mapped[datetime | None]
     """When `status` was received."""
     answer: Mapped[int] = mapped_column(Integer, default=0)
@@ -37,34 +37,34 @@ class FirmwareUpdate(Model):
     reason: Mapped[str] = mapped_column(String(255), default="")
     """Why it is in its state, for people."""
     request: Mapped[bytes | None] = mapped_column(LargeBinary)
-    """Serialised citrine.ocpp.v2.UpdateFirmwareRequest. None: nobody asked, as far as we know."""
+    """Serialised citrine.ocpp.v2.UpdateFirmwareRequest. None: it was not requested by this CSMS."""
     firmware_version: Mapped[str] = mapped_column(String(50), default="")
-    """What the station is to boot with afterwards. Empty: not said."""
+    """Version with which the station should boot afterwards. Empty: not given."""
     version_before: Mapped[str] = mapped_column(String(50), default="")
-    """What it had when it was asked. Empty: not known."""
+    """Version of the station at the request. Empty: not known."""
     version_after: Mapped[str] = mapped_column(String(50), default="")
-    """What it booted with since. Empty: it has not."""
+    """Version with which the station has booted since. Empty: it has not booted."""
     boot_time: Mapped[datetime | None]
-    """When it booted since, the last time that counts."""
+    """When it last booted since, while the update waited for a boot."""
     awaits_boot: Mapped[bool] = mapped_column(default=True)
-    """Whether the next boot still tells what came of it."""
+    """True: the version of the next boot is recorded here."""
     silence: Mapped[int | None] = mapped_column(Integer)
-    """Seconds that the station may say nothing. None: the setting of the core."""
+    """Seconds without a report after which it is UNKNOWN. None: the setting of the core."""
     campaign_id: Mapped[str | None] = mapped_column(String(36))
     command_id: Mapped[str | None] = mapped_column(String(36))
     requested_by: Mapped[str] = mapped_column(String(255), default="")
     superseded_by: Mapped[int | None] = mapped_column(Integer)
-    """Request id of the update that took its place."""
+    """Request id of the update that replaced it."""
     create_time: Mapped[datetime]
     update_time: Mapped[datetime]
-    """When it was last heard of."""
+    """When it was last reported or changed."""
     deadline_time: Mapped[datetime | None]
-    """When it counts as unknown if nothing more is heard. None: it has ended."""
+    """When it becomes UNKNOWN if nothing more is reported. None: it has ended."""
     finish_time: Mapped[datetime | None]
 
 
 class FirmwarePublication(Model):
-    """One PublishFirmware and what became of it."""
+    """One PublishFirmware and its state."""
 
     __tablename__ = "firmware_publications"
     __table_args__ = (Index(None, "tenant_id", "create_time"), Index(None, "deadline_time"))
@@ -75,16 +75,16 @@ class FirmwarePublication(Model):
     state: Mapped[int] = mapped_column(Integer)
     """citrine.api.v1.PublicationState"""
     status: Mapped[int] = mapped_column(Integer, default=0)
-    """citrine.ocpp.v2.PublishFirmwareStatusEnum that came last, but Idle. 0: none."""
+    """citrine.ocpp.v2.PublishFirmwareStatusEnum that was received last, except for Idle. 0: none."""
     last_status: Mapped[int] = mapped_column(Integer, default=0)
-    """The same with Idle: tells a status that comes again."""
+    """Status that was received last, also Idle, by which a resent one is recognised."""
     reason: Mapped[str] = mapped_column(String(255), default="")
     request: Mapped[bytes | None] = mapped_column(LargeBinary)
-    """Serialised citrine.ocpp.v2.PublishFirmwareRequest. None: nobody asked, as far as we know."""
+    """Serialised citrine.ocpp.v2.PublishFirmwareRequest. None: it was not requested by this CSMS."""
     checksum: Mapped[str] = mapped_column(String(32), default="")
     """MD5 of the firmware, in lower case. Empty: not known."""
     published: Mapped[bytes | None] = mapped_column(LargeBinary)
-    """Serialised citrine.ocpp.v2.PublishFirmwareStatusNotificationRequest that said where stations find it."""
+    """The PublishFirmwareStatusNotificationRequest of citrine.ocpp.v2 with its locations, serialised."""
     command_id: Mapped[str | None] = mapped_column(String(36))
     requested_by: Mapped[str] = mapped_column(String(255), default="")
     create_time: Mapped[datetime]
@@ -94,7 +94,7 @@ class FirmwarePublication(Model):
 
 
 class FirmwareStatus(Model):
-    """One status that a station gave of an update, or of a publication: the history."""
+    """One status of an update or a publication that a station reported: the history."""
 
     __tablename__ = "firmware_statuses"
     __table_args__ = (Index(None, "tenant_id", "station_id", "kind", "request_id", "id"),)
@@ -105,7 +105,7 @@ class FirmwareStatus(Model):
     kind: Mapped[int] = mapped_column(Integer)
     """1: of an update. 2: of a publication."""
     request_id: Mapped[int] = mapped_column(Integer)
-    """Update or publication that it was taken for. 0: none."""
+    """Update or publication to which it was assigned. 0: none."""
     message: Mapped[bytes] = mapped_column(LargeBinary)
     """Serialised (Publish)FirmwareStatusNotificationRequest of citrine.ocpp.v2."""
     receive_time: Mapped[datetime]

@@ -20,7 +20,7 @@ __all__ = [
 
 
 def masked_location(location: str) -> str:
-    """Return a URI with the password in it masked, to be stored and shown."""
+    """Return a URI with its password masked, in the form to store and show."""
     shown = {"location": location}
     mask_secrets(shown, MASK)
     return shown["location"]
@@ -41,7 +41,7 @@ def masked_publication(request: ocpp.PublishFirmwareRequest) -> ocpp.PublishFirm
 
 
 def update_to_proto(row: FirmwareUpdate) -> pb.FirmwareUpdate:
-    """Return what the API shows of an update."""
+    """Return an update as the API shows it."""
     shown = pb.FirmwareUpdate(
         station_id=row.station_id,
         request_id=row.request_id,
@@ -69,7 +69,7 @@ def update_to_proto(row: FirmwareUpdate) -> pb.FirmwareUpdate:
 
 
 def publication_to_proto(row: FirmwarePublication) -> pb.FirmwarePublication:
-    """Return what the API shows of a publication."""
+    """Return a publication as the API shows it."""
     shown = pb.FirmwarePublication(
         station_id=row.station_id,
         request_id=row.request_id,
@@ -91,7 +91,7 @@ def publication_to_proto(row: FirmwarePublication) -> pb.FirmwarePublication:
 
 
 def status_to_proto(row: FirmwareStatus) -> pb.FirmwareStatus:
-    """Return what the API shows of a status of an update."""
+    """Return a status of an update as the API shows it."""
     return pb.FirmwareStatus(
         station_id=row.station_id,
         request_id=row.request_id,
@@ -101,7 +101,7 @@ def status_to_proto(row: FirmwareStatus) -> pb.FirmwareStatus:
 
 
 def publication_status_to_proto(row: FirmwareStatus) -> pb.FirmwarePublicationStatus:
-    """Return what the API shows of a status of a publication."""
+    """Return a status of a publication as the API shows it."""
     return pb.FirmwarePublicationStatus(
         station_id=row.station_id,
         request_id=row.request_id,

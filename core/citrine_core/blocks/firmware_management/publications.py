@@ -29,7 +29,7 @@ _STATES: Mapping[int, pb.PublicationState.ValueType] = {
     ocpp.PUBLISH_FIRMWARE_STATUS_ENUM_CHECKSUM_VERIFIED: pb.PUBLICATION_STATE_CHECKSUM_VERIFIED,
     ocpp.PUBLISH_FIRMWARE_STATUS_ENUM_PUBLISH_FAILED: pb.PUBLICATION_STATE_FAILED,
 }
-"""What each status but Idle says."""
+"""The state of a publication after each status except for Idle."""
 
 _ACTIVE = frozenset(
     {
@@ -47,7 +47,7 @@ _MAY_BE_PUBLISHED = frozenset({pb.PUBLICATION_STATE_PUBLISHED, pb.PUBLICATION_ST
 
 
 class PublicationHandlers:
-    """Follows publications of firmware (functional block L)."""
+    """Handles messages and answers of local controllers about publications (functional block L)."""
 
     def __init__(self, services: Services) -> None:
         self._clock = services.clock
@@ -57,7 +57,7 @@ class PublicationHandlers:
     async def publication_status(
         self, work: UnitOfWork, call: Call[ocpp.PublishFirmwareStatusNotificationRequest]
     ) -> ocpp.PublishFirmwareStatusNotificationResponse:
-        """Store a status with the publication that it is for (L03.FR.01)."""
+        """Store a status with its publication (L03.FR.01)."""
         repository = FirmwareRepository(work.session)
         request_id = call.message.request_id
         if not request_id:
@@ -76,11 +76,11 @@ class PublicationHandlers:
     async def publication_answered(
         self, work: UnitOfWork, answered: Answered[ocpp.PublishFirmwareRequest, ocpp.PublishFirmwareResponse]
     ) -> None:
-        """Note whether a local controller accepted a publication (L03.FR.05)."""
+        """Record whether a local controller accepted a publication (L03.FR.05)."""
         row = await self._asked_for(work, answered)
         if answered.response.status == GENERIC_STATUS_ENUM_ACCEPTED:
             if row.status:
-                # A status that was faster than the answer says more.
+                # A status was handled before the answer, and is newer.
                 return
             changed = _move(row, pb.PUBLICATION_STATE_ACCEPTED, "", self._clock(), self._silence)
         else:
@@ -92,7 +92,7 @@ class PublicationHandlers:
 
     @handles_failure(ocpp.PublishFirmwareRequest)
     async def publication_not_answered(self, work: UnitOfWork, failed: Failed[ocpp.PublishFirmwareRequest]) -> None:
-        """Note that a local controller could not be asked, or did not answer."""
+        """Record that PublishFirmware was not sent, or not answered."""
         row = await self._asked_for(work, failed)
         if failed.may_have_arrived and row.status:
             return
@@ -104,9 +104,9 @@ class PublicationHandlers:
     async def unpublished(
         self, work: UnitOfWork, answered: Answered[ocpp.UnpublishFirmwareRequest, ocpp.UnpublishFirmwareResponse]
     ) -> None:
-        """Note that firmware is not published any more, or was not (L04.FR.02, L04.FR.03)."""
+        """Record that firmware is not published any more, or was not (L04.FR.02, L04.FR.03)."""
         if answered.response.status == ocpp.UNPUBLISH_FIRMWARE_STATUS_ENUM_DOWNLOAD_ONGOING:
-            # L04.FR.04: it stays.
+            # L04.FR.04: the local controller does not unpublish it.
             return
         rows = await FirmwareRepository(work.session).publications_of(
             answered.tenant_id, answered.station_id, answered.request.checksum.lower(), _MAY_BE_PUBLISHED
@@ -122,10 +122,10 @@ class PublicationHandlers:
         row.update_time = call.receive_time
         state = _STATES.get(message.status)
         if state is None:
-            # L03.FR.10: Idle after Published. Where it is not, the local controller forgot it.
+            # L03.FR.10: Idle is reported after Published. Before that, it means that the publication is lost.
             if row.state not in _ACTIVE or row.state == pb.PUBLICATION_STATE_REQUESTED:
                 return False
-            reason = "the local controller says that it is idle"
+            reason = "the local controller reports that it is idle"
             return _move(row, pb.PUBLICATION_STATE_UNKNOWN, reason, call.receive_time, self._silence)
         row.status = message.status
         if state == pb.PUBLICATION_STATE_PUBLISHED:
@@ -135,11 +135,11 @@ class PublicationHandlers:
         return _move(row, state, reason, call.receive_time, self._silence)
 
     async def _asked_for(self, work: UnitOfWork, ended: Answered[Any, Any] | Failed[Any]) -> FirmwarePublication:
-        """Return the publication that a command asked for; it is stored where CallStation sent it."""
+        """Return the publication that a command requested; if CallStation sent it, it is stored now."""
         request = ended.request
         row = await self._find_or_add(work, ended.tenant_id, ended.station_id, request.request_id, self._clock())
         if row.command_id not in (None, ended.command_id):
-            # The request id is used once more.
+            # The request id is used again, for a new publication.
             row.status, row.last_status, row.finish_time, row.create_time = 0, 0, None, self._clock()
         row.command_id = ended.command_id
         row.request = request.SerializeToString()
@@ -168,9 +168,9 @@ class PublicationHandlers:
 
 
 def end_silent_publication(row: FirmwarePublication, now: datetime, silence: timedelta) -> Event:
-    """End a publication that nothing was heard of for too long, and return the event of it."""
+    """End a publication whose deadline has passed, and return its event."""
     asked = row.state == pb.PUBLICATION_STATE_REQUESTED
-    reason = "nobody heard what became of the request" if asked else "the local controller said nothing more of it"
+    reason = "the end of its command is not known" if asked else "the local controller said nothing more of it"
     _move(row, pb.PUBLICATION_STATE_UNKNOWN, reason, now, silence)
     return publication_event(row)
 

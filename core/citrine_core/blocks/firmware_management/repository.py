@@ -1,4 +1,4 @@
-"""Queries of functional block L but those of campaigns."""
+"""Queries of functional block L, without those of campaigns."""
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
@@ -24,7 +24,7 @@ OF_UPDATE = 1
 OF_PUBLICATION = 2
 
 Tracked = TypeVar("Tracked", FirmwareUpdate, FirmwarePublication)
-"""What is followed: an update or a publication."""
+"""An update or a publication."""
 
 _UPDATES = FirmwareUpdate.metadata.tables["firmware_updates"]
 _STATUSES = FirmwareStatus.metadata.tables["firmware_statuses"]
@@ -42,7 +42,7 @@ _ADD_STATUSES = BulkInsert(_STATUSES)
 
 
 class FirmwareRepository:
-    """Firmware updates and publications, and what stations said of them."""
+    """Reads and writes firmware updates, publications and their statuses within one unit of work."""
 
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
@@ -50,17 +50,17 @@ class FirmwareRepository:
     async def find_for_update(
         self, table: type[Tracked], tenant_id: str, keys: Collection[UpdateKey]
     ) -> dict[UpdateKey, Tracked]:
-        """Return updates or publications, and keep others from changing them until the commit.
+        """Return updates or publications with some keys, locked until the commit.
 
-        Without the lock, a core that is told of an answer and one that is told of a status could each write what
-        lacks the other's.
+        Without the lock, two concurrent transactions, one with an answer and one with a status, could each overwrite
+        the changes of the other.
         """
         if not keys:
             return {}
         rows = await self._session.scalars(
             select(table)
             .where(table.tenant_id == tenant_id, one_of((table.station_id, table.request_id), keys))
-            # In one order everywhere, so that two that lock can't wait for each other.
+            # All transactions lock in the same order, so that two can't deadlock.
             .order_by(table.station_id, table.request_id)
             .with_for_update()
             .execution_options(populate_existing=True)
@@ -74,9 +74,9 @@ class FirmwareRepository:
 
         Args:
             table: Updates or publications.
-            tenant_id: Of the stations.
+            tenant_id: Tenant of the stations.
             station_ids: The stations.
-            awaiting_boot: Only where it is an update of which the next boot tells something.
+            awaiting_boot: True: return only updates that wait for a boot.
         """
         if not station_ids:
             return []
@@ -97,7 +97,7 @@ class FirmwareRepository:
         return [(row[0], row[1]) for row in await self._session.execute(query)]
 
     async def active_updates(self, tenant_id: str, station_id: str) -> list[FirmwareUpdate]:
-        """Return the updates of a station that have not ended, and keep others from changing them."""
+        """Return the updates of a station that have not ended, locked until the commit."""
         rows = await self._session.scalars(
             select(FirmwareUpdate)
             .where(
@@ -113,7 +113,7 @@ class FirmwareRepository:
     async def publications_of(
         self, tenant_id: str, station_id: str, checksum: str, states: Collection[int]
     ) -> list[FirmwarePublication]:
-        """Return the publications of a file by a local controller that are in some states, to be changed."""
+        """Return the publications of a file by a local controller in some states, locked until the commit."""
         rows = await self._session.scalars(
             select(FirmwarePublication)
             .where(
@@ -128,7 +128,7 @@ class FirmwareRepository:
         return list(rows)
 
     async def silent(self, table: type[Tracked], now: datetime, limit: int) -> list[Tracked]:
-        """Return what nothing was heard of for too long, to be changed; what another core has is left out."""
+        """Return updates or publications whose deadline has passed, locked; those that are locked are left out."""
         rows = await self._session.scalars(
             select(table)
             .where(table.deadline_time <= now)
@@ -139,34 +139,34 @@ class FirmwareRepository:
         return list(rows)
 
     async def has_silent(self, table: type[Tracked], now: datetime) -> bool:
-        """Return whether there is something of which nothing was heard for too long."""
+        """Return whether there is an update or a publication whose deadline has passed."""
         query = select(table.request_id).where(table.deadline_time <= now).limit(1)
         return (await self._session.scalars(query)).first() is not None
 
     async def free_id(self, table: type[Tracked], tenant_id: str, station_id: str) -> int:
-        """Return a request id that the station has none of."""
+        """Return a request id that no update or publication of the station has."""
         request_id = new_request_id()
         while await self._session.get(table, (tenant_id, station_id, request_id)) is not None:
             request_id = new_request_id()
         return request_id
 
     async def add(self, table: type[Tracked], row: Mapping[str, Any]) -> bool:
-        """Store an update or a publication; return False where there is one of its request id.
+        """Store an update or a publication; return False if there is one with its request id.
 
-        Columns that the row does not name are empty.
+        Columns that `row` does not name get their defaults.
         """
         return bool(await _ADD[table].fetch_mappings(self._session, [{**empty_row(table), **row}]))
 
     async def add_updates(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Store updates of several stations whose request ids are free."""
+        """Store updates of several stations. Their request ids must be free."""
         await _ADD_UPDATES.execute_mappings(self._session, [{**empty_row(FirmwareUpdate), **row} for row in rows])
 
     async def add_statuses(self, rows: Sequence[dict[str, Any]]) -> None:
-        """Add to the history."""
+        """Add statuses to the history."""
         await _ADD_STATUSES.execute_mappings(self._session, rows)
 
     async def get(self, table: type[Tracked], tenant_id: str, station_id: str, request_id: int | None) -> Tracked:
-        """Return an update or a publication of a station, the latest where no request id is given.
+        """Return an update or a publication of a station; without a request id, the latest.
 
         Raises:
             NotFound: When there is none.
@@ -184,7 +184,7 @@ class FirmwareRepository:
     async def list_updates(
         self, tenant_id: str, page: Page, *, station_id: str, state: int, campaign_id: str, active_only: bool
     ) -> Listed[FirmwareUpdate]:
-        """Return updates, the latest asked for first. A filter that is empty or 0 lets all pass."""
+        """Return updates, the latest requested first. A filter that is empty or 0 matches all."""
         conditions: list[ColumnElement[bool]] = [FirmwareUpdate.state.in_(_ACTIVE)] if active_only else []
         if campaign_id:
             conditions.append(FirmwareUpdate.campaign_id == campaign_id)
@@ -193,7 +193,7 @@ class FirmwareRepository:
     async def list_publications(
         self, tenant_id: str, page: Page, *, station_id: str, state: int
     ) -> Listed[FirmwarePublication]:
-        """Return publications, the latest asked for first. A filter that is empty or 0 lets all pass."""
+        """Return publications, the latest requested first. A filter that is empty or 0 matches all."""
         return await self._list(FirmwarePublication, tenant_id, page, station_id, state)
 
     async def _list(
@@ -216,7 +216,7 @@ class FirmwareRepository:
     async def list_statuses(
         self, tenant_id: str, page: Page, station_id: str, *, kind: int, request_id: int | None
     ) -> Listed[FirmwareStatus]:
-        """Return the history of a station, in the order of arrival."""
+        """Return the history of a station, in the order in which statuses were received."""
         query = select(FirmwareStatus).where(
             FirmwareStatus.tenant_id == tenant_id, FirmwareStatus.station_id == station_id, FirmwareStatus.kind == kind
         )
@@ -225,16 +225,16 @@ class FirmwareRepository:
         return await page.read(self._session, query, FirmwareStatus.id)
 
     async def versions(self, tenant_id: str, station_ids: Collection[str]) -> dict[str, str]:
-        """Return the firmware that stations said to have at their last boot; of those that exist."""
+        """Return the firmware that stations reported at their last boot; unknown stations are left out."""
         found = await find_hardware(self._session, tenant_id, station_ids)
         return {station_id: hardware.firmware_version for station_id, hardware in found.items()}
 
     async def remove(self, row: FirmwareUpdate | FirmwarePublication) -> None:
-        """Forget an update or a publication of which the station never heard."""
+        """Remove an update or a publication that was never sent to the station."""
         await self._session.delete(row)
 
     async def forget(self, tenant_id: str, station_id: str) -> None:
-        """Forget the updates and publications of a station, and their history."""
+        """Remove the updates and publications of a station, and their history."""
         for table in (FirmwareUpdate, FirmwarePublication, FirmwareStatus):
             await self._session.execute(
                 delete(table).where(table.tenant_id == tenant_id, table.station_id == station_id)
@@ -245,8 +245,8 @@ _KINDS: dict[type[Any], str] = {FirmwareUpdate: "firmware update", FirmwarePubli
 
 
 def empty_row(table: type[Tracked]) -> dict[str, Any]:
-    """Return the values of the columns of an update or a publication that nothing is known of."""
+    """Return the defaults of all columns of an update or a publication."""
     columns = table.metadata.tables[table.__tablename__].columns
-    # Any: a default of ours is always a plain value.
+    # Any: the defaults of these tables are plain values.
     defaults: dict[str, Any] = {column.name: column.default for column in columns}
     return {name: None if default is None else default.arg for name, default in defaults.items()}

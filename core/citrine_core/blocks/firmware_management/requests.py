@@ -1,4 +1,4 @@
-"""Asks stations to update or publish firmware on behalf of callers."""
+"""Requests of callers to update or publish firmware: stores them, then sends them."""
 
 import logging
 from datetime import UTC, datetime, timedelta
@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 
 
 class FirmwareRequests:
-    """Stores what is asked for, then sends it, so that what a station says of it finds it."""
+    """Stores updates and publications before it sends them, so that handlers of answers and statuses find them."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
@@ -35,10 +35,10 @@ class FirmwareRequests:
         context: "grpc.aio.ServicerContext[pb.UpdateFirmwareRequest, pb.UpdateFirmwareResponse]",
         request: pb.UpdateFirmwareRequest,
     ) -> tuple[common.Command, Message | None]:
-        """Serve UpdateFirmware; the request id and the time of the download are set where they are not.
+        """Serve UpdateFirmware; a missing request id and a missing download time are set.
 
         Raises:
-            CoreError: As CommandTarget in the contract says.
+            CoreError: As documented at CommandTarget in the contract.
         """
         message = request.request
         if not message.firmware.HasField("retrieve_date_time"):
@@ -55,10 +55,10 @@ class FirmwareRequests:
         context: "grpc.aio.ServicerContext[pb.PublishFirmwareRequest, pb.PublishFirmwareResponse]",
         request: pb.PublishFirmwareRequest,
     ) -> tuple[common.Command, Message | None]:
-        """Serve PublishFirmware; the request id is set where it is not.
+        """Serve PublishFirmware; a missing request id is set.
 
         Raises:
-            CoreError: As CommandTarget in the contract says.
+            CoreError: As documented at CommandTarget in the contract.
         """
         columns: dict[str, Any] = {
             "state": pb.PUBLICATION_STATE_REQUESTED,
@@ -112,7 +112,7 @@ class FirmwareRequests:
             raise
 
     async def _forget_unsent(self, table: type[Tracked], tenant_id: str, key: tuple[str, int]) -> None:
-        """Forget what no command was stored for; of a command that was, its end has been told."""
+        """Remove the row of a request for which no command was stored; the end of a command is recorded there."""
         try:
             async with self._unit_of_work() as work:
                 repository = FirmwareRepository(work.session)
@@ -122,11 +122,11 @@ class FirmwareRequests:
                 await repository.remove(row)
                 await work.commit()
         except (DatabaseUnavailable, Overloaded):
-            logger.warning("firmware that was not asked for will count as unknown", extra={"station_id": key[0]})
+            logger.warning("firmware that was not requested will become UNKNOWN", extra={"station_id": key[0]})
 
 
 def _patience(target: common.CommandTarget, now: datetime) -> timedelta:
-    """Return how long the command may take to end."""
+    """Return the longest time until the command ends."""
     longest = timedelta(seconds=LONGEST_TIMEOUT)
     if not target.when_online:
         return longest

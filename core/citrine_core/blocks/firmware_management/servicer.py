@@ -28,7 +28,7 @@ __all__ = ["FirmwareManagementServicer"]
 
 
 class FirmwareManagementServicer(firmware_management_pb2_grpc.FirmwareManagementServiceServicer):
-    """Firmware of single stations, and what local controllers publish."""
+    """Serves firmware updates of single stations and publications of local controllers."""
 
     def __init__(self, services: Services) -> None:
         self._services = services

@@ -1,4 +1,4 @@
-"""The life of a firmware update: what each answer, status, boot and silence makes of it."""
+"""The states of a firmware update after answers, statuses, boots and the deadline. Without input or output."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -57,20 +57,20 @@ _STATES: Mapping[int, State.ValueType] = {
     ocpp.FIRMWARE_STATUS_ENUM_INVALID_SIGNATURE: pb.FIRMWARE_UPDATE_STATE_FAILED,
     ocpp.FIRMWARE_STATUS_ENUM_SIGNATURE_VERIFIED: pb.FIRMWARE_UPDATE_STATE_SIGNATURE_VERIFIED,
 }
-"""What each status but Idle says."""
+"""The state of an update after each status except for Idle."""
 
 _ACCEPTED = frozenset({ocpp.UPDATE_FIRMWARE_STATUS_ENUM_ACCEPTED, ocpp.UPDATE_FIRMWARE_STATUS_ENUM_ACCEPTED_CANCELED})
 
 
 def move(update: FirmwareUpdate, state: State.ValueType, reason: str, now: datetime, silence: timedelta) -> bool:
-    """Put an update into a state, and say when it will have been silent for too long; return whether that is new.
+    """Set the state, the reason and the deadline of an update; return whether state or reason changed.
 
     Args:
         update: The update.
-        state: Where it is now.
-        reason: Why, for people.
-        now: The time.
-        silence: How long a station may say nothing of an update, where that of the update does not say so itself.
+        state: Its new state.
+        reason: The reason, for people.
+        now: The current time.
+        silence: Time without a report after which an update is UNKNOWN, unless it has a time of its own.
     """
     is_new = update.state != state or update.reason != reason[:LONGEST_REASON]
     update.state = state
@@ -91,13 +91,13 @@ def move(update: FirmwareUpdate, state: State.ValueType, reason: str, now: datet
 def apply_answer(
     update: FirmwareUpdate, response: ocpp.UpdateFirmwareResponse, now: datetime, silence: timedelta
 ) -> bool:
-    """Note what the station answered; return whether that changed the update's state."""
+    """Record the answer of a station; return whether the update's state changed."""
     update.answer = response.status
     said = _said(response)
     if response.status not in _ACCEPTED:
         return move(update, pb.FIRMWARE_UPDATE_STATE_REFUSED, said, now, silence)
     if update.status:
-        # A status that was faster than the answer says more.
+        # A status was handled before the answer, and is newer.
         return False
     return move(update, pb.FIRMWARE_UPDATE_STATE_ACCEPTED, "", now, silence)
 
@@ -105,11 +105,11 @@ def apply_answer(
 def apply_status(
     update: FirmwareUpdate, message: ocpp.FirmwareStatusNotificationRequest, time: datetime, silence: timedelta
 ) -> bool:
-    """Note a status of the station; return whether that changed the update's state.
+    """Record a status of a station; return whether the update's state changed.
 
     Args:
-        update: The update that it is for; of an Idle, the newest one of the station.
-        message: What the station said.
+        update: The update of the status; for Idle, the newest one of the station.
+        message: The message with the status.
         time: When the edge read it.
         silence: As in `move`.
     """
@@ -120,7 +120,7 @@ def apply_status(
     if update.state == pb.FIRMWARE_UPDATE_STATE_SUPERSEDED or (
         update.state == pb.FIRMWARE_UPDATE_STATE_INSTALLED and reported != pb.FIRMWARE_UPDATE_STATE_FAILED
     ):
-        # L01.FR.24: what was cancelled may still be said to have failed.
+        # L01.FR.24: a station may still report that a cancelled update failed.
         update.update_time = time
         return False
     booted_since = update.boot_time is not None and update.boot_time > (update.status_time or update.create_time)
@@ -128,14 +128,14 @@ def apply_status(
     update.status = message.status
     update.status_time = time
     if reported == pb.FIRMWARE_UPDATE_STATE_INSTALLED and booted_since:
-        # L01.FR.32 (a): the firmware that it booted with says so itself.
+        # L01.FR.32 (a): the new firmware, with which the station booted, reports Installed itself.
         update.awaits_boot = False
     reason = _said(message) if reported == pb.FIRMWARE_UPDATE_STATE_FAILED else ""
     return move(update, reported, reason, time, silence)
 
 
 def apply_boot(update: FirmwareUpdate, version: str, time: datetime) -> bool:
-    """Note that the station booted, with which firmware; return whether that changed what the update tells."""
+    """Record the firmware with which a station booted; return whether the version or its check changed."""
     before = (update.version_after, version_check(update))
     update.version_after = version
     update.boot_time = time
@@ -145,17 +145,17 @@ def apply_boot(update: FirmwareUpdate, version: str, time: datetime) -> bool:
 
 
 def apply_silence(update: FirmwareUpdate, now: datetime, silence: timedelta) -> bool:
-    """End an update that nothing was heard of for too long; return True."""
+    """End an update whose deadline has passed; return whether state or reason changed."""
     if _has_what_was_wanted(update):
-        reason = "it booted with the version that was wanted, and did not say Installed"
+        reason = "it booted with the wanted version, and did not report Installed"
         return move(update, pb.FIRMWARE_UPDATE_STATE_INSTALLED, reason, now, silence)
     asked = update.state == pb.FIRMWARE_UPDATE_STATE_REQUESTED
-    reason = "nobody heard what became of the request" if asked else "the station said nothing more of it"
+    reason = "the end of its command is not known" if asked else "the station said nothing more of it"
     return move(update, pb.FIRMWARE_UPDATE_STATE_UNKNOWN, reason, now, silence)
 
 
 def version_check(update: FirmwareUpdate) -> pb.VersionCheck.ValueType:
-    """Compare what was wanted with what the station booted with."""
+    """Compare the wanted version with the version with which the station booted."""
     if not update.firmware_version or not update.version_after:
         return pb.VERSION_CHECK_UNSPECIFIED
     if update.firmware_version == update.version_after:
@@ -177,7 +177,7 @@ def changed_event(update: FirmwareUpdate) -> Event:
 
 
 def _said(message: ocpp.UpdateFirmwareResponse | ocpp.FirmwareStatusNotificationRequest) -> str:
-    """Return a status as OCPP spells it, with what the station says of it."""
+    """Return a status as OCPP spells it, with the station's statusInfo."""
     of_answer = isinstance(message, ocpp.UpdateFirmwareResponse)
     said = spelling_of(ocpp.UpdateFirmwareStatusEnum if of_answer else ocpp.FirmwareStatusEnum, message.status)
     if not message.HasField("status_info"):
@@ -189,11 +189,11 @@ def _apply_idle(update: FirmwareUpdate, time: datetime, silence: timedelta) -> b
     if update.state not in ACTIVE or update.state == pb.FIRMWARE_UPDATE_STATE_REQUESTED:
         update.update_time = time
         return False
-    # L01.FR.25: so it said Installed before, and that was lost; or it forgot the update.
+    # L01.FR.25: the station has reported Installed, and that was lost, or it has lost the update.
     if _has_what_was_wanted(update):
-        reason = "it booted with the version that was wanted, and is idle"
+        reason = "it booted with the wanted version, and is idle"
         return move(update, pb.FIRMWARE_UPDATE_STATE_INSTALLED, reason, time, silence)
-    return move(update, pb.FIRMWARE_UPDATE_STATE_UNKNOWN, "the station says that it is idle", time, silence)
+    return move(update, pb.FIRMWARE_UPDATE_STATE_UNKNOWN, "the station reports that it is idle", time, silence)
 
 
 def _has_what_was_wanted(update: FirmwareUpdate) -> bool:
@@ -202,7 +202,7 @@ def _has_what_was_wanted(update: FirmwareUpdate) -> bool:
 
 
 def _awaited_time(update: FirmwareUpdate) -> datetime | None:
-    """Return the time in the request that the station waits for, where it waits for one."""
+    """Return the time in the request for which the station waits; None if it waits for none."""
     if update.request is None:
         return None
     firmware = ocpp.UpdateFirmwareRequest.FromString(update.request).firmware

@@ -1,4 +1,4 @@
-"""Updates of many stations: who is meant, how many at a time, and when it is enough."""
+"""Firmware campaigns: updates of many stations within limits of concurrency, failures and time."""
 
 from citrine_core.blocks.firmware_management.campaigns.following import follow, let_wait_again
 from citrine_core.blocks.firmware_management.campaigns.jobs import CampaignRunner

@@ -1,4 +1,4 @@
-"""What a campaign may be, and which stations it is for."""
+"""Checks of new campaigns, selection of their stations, and their rows."""
 
 import math
 import re
@@ -19,14 +19,14 @@ from citrine_core.rpc import Caller, check_length, check_pattern, time_or_none
 __all__ = ["campaign_row", "check_campaign", "chosen_stations"]
 
 DEFAULT_PARALLEL = 10
-"""Stations at a time where the caller does not say."""
+"""Most stations that update concurrently, by default."""
 
 MOST_PARALLEL = 10_000
 
 MOST_ATTEMPTS = 100
 
 DEFAULT_DELAY = timedelta(minutes=10)
-"""Time until the next attempt where the caller does not say."""
+"""Time until the next attempt, by default."""
 
 LONGEST_SPAN = timedelta(days=365)
 
@@ -36,10 +36,10 @@ _OUTPUT_ONLY = ("state", "reason", "progress", "created_by", "create_time", "upd
 
 
 def check_campaign(field: str, campaign: pb.FirmwareCampaign, now: datetime) -> None:
-    """Refuse a campaign that can't be right.
+    """Refuse a campaign with invalid fields.
 
     Raises:
-        InvalidArgument: Naming the field.
+        InvalidArgument: With the path of the invalid field.
     """
     if campaign.campaign_id:
         wanted = "at most 36 characters of A-Z a-z 0-9 and - _ ."
@@ -64,11 +64,11 @@ def check_campaign(field: str, campaign: pb.FirmwareCampaign, now: datetime) -> 
 async def chosen_stations(
     repository: CampaignRepository, tenant_id: str, campaign: pb.FirmwareCampaign, now: datetime
 ) -> list[dict[str, Any]]:
-    """Return the rows of the stations that a campaign is for.
+    """Return the rows of the stations that match the selection of a campaign.
 
     Raises:
-        NotFound: When one that is named does not exist.
-        FailedPrecondition: When there is none.
+        NotFound: When a station that the selection names does not exist.
+        FailedPrecondition: When no station matches.
     """
     selection = campaign.selection
     named = set(selection.station_ids)

@@ -1,4 +1,4 @@
-"""Tells campaigns what becomes of the updates that they asked for, in the transaction that stores it."""
+"""Changes of campaigns' stations by changes of their updates, in the same transaction."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -13,7 +13,7 @@ __all__ = ["follow", "let_wait_again"]
 
 
 async def follow(work: UnitOfWork, updates: Iterable[FirmwareUpdate], now: datetime) -> bool:
-    """Say of the stations of campaigns what their updates say now; return whether there are any."""
+    """Change the stations of campaigns after their updates changed; return whether any update is of a campaign."""
     by_tenant: dict[str, dict[tuple[str, str], FirmwareUpdate]] = defaultdict(dict)
     for update in updates:
         if update.campaign_id is not None:
@@ -23,14 +23,14 @@ async def follow(work: UnitOfWork, updates: Iterable[FirmwareUpdate], now: datet
         campaigns = await repository.find_all(tenant_id, {campaign_id for campaign_id, _ in found})
         for station in await repository.stations_for_update(tenant_id, found):
             update = found[station.campaign_id, station.station_id]
-            # What becomes of an earlier attempt does not matter any more.
+            # The update of an earlier attempt does not count any more.
             if station.request_id == update.request_id:
                 follow_update(station, update, campaigns[station.campaign_id], now)
     return bool(by_tenant)
 
 
 async def let_wait_again(work: UnitOfWork, update: FirmwareUpdate, reason: str, now: datetime) -> None:
-    """Have the station of a campaign's update wait again: it could not be asked."""
+    """Return the station of a campaign's update to PENDING, because the command did not reach it."""
     assert update.campaign_id is not None
     repository = CampaignRepository(work.session)
     campaigns = await repository.find_all(update.tenant_id, [update.campaign_id])

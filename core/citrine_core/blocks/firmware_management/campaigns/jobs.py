@@ -1,7 +1,7 @@
-"""Drives campaigns: takes stations whose turn it is, asks them, stops where too many fail, ends what is done.
+"""The job that runs campaigns: claims stations, sends UpdateFirmware, and stops or completes campaigns.
 
-Everything is decided in transactions that hold the campaign's row, so that cores that drive the same campaign take
-turns and never exceed its limits. What a core took and did not ask before it stopped, another one asks.
+Every transaction locks the campaign's row, so that several cores that run the same campaign never exceed its limits.
+If a core ends between a claim and the command, another core sends the command after the lease.
 """
 
 import asyncio
@@ -31,16 +31,16 @@ __all__ = ["CampaignRunner"]
 logger = logging.getLogger(__name__)
 
 LEASE = timedelta(minutes=2)
-"""Time after which a core that took a station would have asked it and heard how that ended."""
+"""How long the claim of a core on a station lasts; its command must have ended by then."""
 
 ANSWER_TIME = timedelta(minutes=15)
-"""Time after which an update that nobody heard to be asked for counts as unknown."""
+"""Time after which an update becomes UNKNOWN if the end of its command is not recorded."""
 
 LOOK_AGAIN = 1.0
-"""Seconds after which it is looked for stations to ask, while others still have to answer."""
+"""Seconds between claims of further stations while claimed ones have not answered."""
 
 MOST = 100
-"""Stations of a campaign that are taken in one transaction at most."""
+"""Most stations of a campaign that are claimed in one transaction."""
 
 _SCHEDULED = pb.FIRMWARE_CAMPAIGN_STATE_SCHEDULED
 _RUNNING = pb.FIRMWARE_CAMPAIGN_STATE_RUNNING
@@ -48,7 +48,7 @@ _RUNNING = pb.FIRMWARE_CAMPAIGN_STATE_RUNNING
 
 @dataclass(frozen=True, slots=True)
 class UpdateOrder:
-    """A station that is to be asked."""
+    """A claimed station, with the UpdateFirmware to send."""
 
     tenant_id: str
     station_id: str
@@ -57,7 +57,7 @@ class UpdateOrder:
 
 
 class CampaignRunner:
-    """Runs all campaigns, as one of several cores."""
+    """Runs all campaigns. Several cores may run it concurrently."""
 
     def __init__(self, services: Services) -> None:
         self._unit_of_work = services.unit_of_work
@@ -65,9 +65,9 @@ class CampaignRunner:
         self._commands = services.commands
 
     async def run(self) -> bool:
-        """Ask all stations whose turn it is, and those whose turn comes while these answer.
+        """Send UpdateFirmware to all stations that are ready, and to those that become ready while these answer.
 
-        Returns whether any campaign goes on or is to begin.
+        Returns whether any campaign is scheduled or running.
         """
         if not await self._campaigns():
             return False
@@ -93,7 +93,7 @@ class CampaignRunner:
         return orders
 
     async def _ask(self, order: UpdateOrder) -> None:
-        """Ask a station; what it answers, or that it does not, is noted with the end of the command."""
+        """Send UpdateFirmware to a station. The handlers record the end of the command."""
         target = common.CommandTarget(station_id=order.station_id, reason=order.campaign[:255])
         try:
             await self._commands.send(system_caller(order.tenant_id, "firmware campaign"), target, order.message)
@@ -104,7 +104,7 @@ class CampaignRunner:
             )
 
     async def _step(self, work: UnitOfWork, tenant_id: str, campaign_id: str) -> list[UpdateOrder]:
-        """Do what is due of a campaign, and return the stations to ask once that is committed."""
+        """Advance a campaign, and return the orders to send after the commit."""
         now = self._clock()
         repository = CampaignRepository(work.session)
         campaign = await repository.get(tenant_id, campaign_id, for_update=True)
@@ -140,7 +140,7 @@ class CampaignRunner:
     async def _left_behind(
         self, repository: CampaignRepository, campaign: FirmwareCampaign, now: datetime
     ) -> Sequence[FirmwareCampaignStation]:
-        """Take stations over from a core that is gone. They were not asked, or their command would have ended."""
+        """Claim stations whose lease expired: their core ended before it sent the command."""
         stations = await repository.left_behind(campaign, now - LEASE)
         for station in stations:
             station.claim_time = now
@@ -149,7 +149,7 @@ class CampaignRunner:
     async def _begin(
         self, work: UnitOfWork, campaign: FirmwareCampaign, definition: pb.FirmwareCampaign, free: int, now: datetime
     ) -> list[UpdateOrder]:
-        """Take as many stations as there is room for; those that have the firmware already take none."""
+        """Claim at most `free` stations; those that have the firmware already are skipped, and don't count."""
         repository, updates = CampaignRepository(work.session), FirmwareRepository(work.session)
         orders: list[UpdateOrder] = []
         rows: list[dict[str, Any]] = []

@@ -11,7 +11,7 @@ __all__ = ["FirmwareCampaign", "FirmwareCampaignStation"]
 
 
 class FirmwareCampaign(Model):
-    """The update of many stations."""
+    """One firmware campaign."""
 
     __tablename__ = "firmware_campaigns"
     __table_args__ = (Index(None, "tenant_id", "create_time"), Index(None, "state"))
@@ -23,7 +23,7 @@ class FirmwareCampaign(Model):
     reason: Mapped[str] = mapped_column(String(255), default="")
     """Why it is in its state, for people."""
     definition: Mapped[bytes] = mapped_column(LargeBinary)
-    """Serialised citrine.api.v1.FirmwareCampaign as it was asked for."""
+    """Serialised citrine.api.v1.FirmwareCampaign as it was requested, with defaults."""
     max_parallel: Mapped[int] = mapped_column(Integer)
     max_failures: Mapped[int | None] = mapped_column(Integer)
     max_failure_percent: Mapped[float | None] = mapped_column(Float)
@@ -33,7 +33,7 @@ class FirmwareCampaign(Model):
     start_time: Mapped[datetime | None]
     end_time: Mapped[datetime | None]
     forgiven: Mapped[int] = mapped_column(Integer, default=0)
-    """Failures that do not count for the limits: it was resumed since."""
+    """Failures that do not count for the limits, because they precede the last resumption."""
     created_by: Mapped[str] = mapped_column(String(255))
     create_time: Mapped[datetime]
     update_time: Mapped[datetime]
@@ -45,7 +45,7 @@ class FirmwareCampaignStation(Model):
 
     __tablename__ = "firmware_campaign_stations"
     __table_args__ = (
-        # What is left to do of a campaign is found without its other stations.
+        # Unfinished stations of a campaign are found without reading the others.
         Index(None, "tenant_id", "campaign_id", "state"),
         Index(None, "tenant_id", "station_id"),
     )
@@ -57,10 +57,10 @@ class FirmwareCampaignStation(Model):
     """citrine.api.v1.FirmwareCampaignStationState"""
     reason: Mapped[str] = mapped_column(String(255), default="")
     request_id: Mapped[int | None] = mapped_column(Integer)
-    """Its latest update. None: it has not been asked."""
+    """Request id of its latest update. None: there is none."""
     attempts: Mapped[int] = mapped_column(Integer, default=0)
     next_time: Mapped[datetime | None]
-    """Not before then is it asked again."""
+    """Earliest time of the next attempt."""
     claim_time: Mapped[datetime | None]
-    """When a core took it to ask it; long after that, and not answered, that core is gone."""
+    """When a core claimed it."""
     update_time: Mapped[datetime]

@@ -12,15 +12,15 @@ __all__ = ["campaign_to_proto", "station_to_proto"]
 
 
 def campaign_to_proto(row: FirmwareCampaign, counts: Mapping[int, int], offline: int) -> pb.FirmwareCampaign:
-    """Return what the API shows of a campaign.
+    """Return a campaign as the API shows it.
 
     Args:
         row: The campaign.
-        counts: Number of its stations by their state.
-        offline: How many wait and are not connected.
+        counts: Number of its stations by state.
+        offline: Number of pending stations that are not connected.
     """
     shown = pb.FirmwareCampaign.FromString(row.definition)
-    # The password in the location goes to stations only.
+    # The password in the location is sent only to stations.
     shown.firmware.location = masked_location(shown.firmware.location)
     shown.state = pb.FirmwareCampaignState.ValueType(row.state)
     shown.reason = row.reason
@@ -36,7 +36,7 @@ def campaign_to_proto(row: FirmwareCampaign, counts: Mapping[int, int], offline:
 def station_to_proto(
     row: FirmwareCampaignStation, update_state: int | None, connected: bool | None
 ) -> pb.FirmwareCampaignStation:
-    """Return what the API shows of a campaign's station."""
+    """Return a campaign's station as the API shows it."""
     return pb.FirmwareCampaignStation(
         station_id=row.station_id,
         state=pb.FirmwareCampaignStationState.ValueType(row.state),

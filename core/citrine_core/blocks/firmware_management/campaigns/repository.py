@@ -21,7 +21,7 @@ from citrine_core.resources.stations.queries import is_accepted, list_hardware
 __all__ = ["UNFINISHED", "CampaignRepository", "Counts"]
 
 Counts: TypeAlias = Mapping[int, int]
-"""Number of a campaign's stations by their state."""
+"""Number of a campaign's stations by state."""
 
 _CAMPAIGNS = FirmwareCampaign.metadata.tables["firmware_campaigns"]
 _STATIONS = FirmwareCampaignStation.metadata.tables["firmware_campaign_stations"]
@@ -34,22 +34,22 @@ _STARTING = pb.FIRMWARE_CAMPAIGN_STATION_STATE_STARTING
 _RUNNING = pb.FIRMWARE_CAMPAIGN_STATION_STATE_RUNNING
 
 UNFINISHED = (_PENDING, _STARTING, _RUNNING)
-"""States of stations of which something is still expected."""
+"""States of stations that are not final."""
 
 _AT_WORK = (pb.FIRMWARE_CAMPAIGN_STATE_SCHEDULED, pb.FIRMWARE_CAMPAIGN_STATE_RUNNING)
 
 STEP = 1000
-"""Stations that are read at a time."""
+"""Stations that are read in one query."""
 
 
 class CampaignRepository:
-    """Campaigns and their stations."""
+    """Reads and writes campaigns and their stations within one unit of work."""
 
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
 
     async def add(self, row: Mapping[str, Any], stations: Sequence[Mapping[str, Any]]) -> bool:
-        """Store a campaign with its stations; return False where there is one of its id."""
+        """Store a campaign with its stations; return False if there is one with its id."""
         if not await _ADD.fetch_mappings(self._session, [row]):
             return False
         await _ADD_STATIONS.execute_mappings(self._session, stations)
@@ -59,7 +59,7 @@ class CampaignRepository:
         """Return a campaign.
 
         Raises:
-            NotFound: When there is none of this id.
+            NotFound: When there is none with this id.
         """
         found = await self._session.get(FirmwareCampaign, (tenant_id, campaign_id), with_for_update=for_update or None)
         if found is None:
@@ -77,7 +77,7 @@ class CampaignRepository:
         return {row.campaign_id: row for row in rows}
 
     async def at_work(self) -> Sequence[tuple[str, str]]:
-        """Return tenant and id of the campaigns that go on or are to begin, the oldest first."""
+        """Return tenant and id of the campaigns that are scheduled or running, the oldest first."""
         rows = await self._session.execute(
             select(FirmwareCampaign.tenant_id, FirmwareCampaign.campaign_id)
             .where(FirmwareCampaign.state.in_(_AT_WORK))
@@ -86,7 +86,7 @@ class CampaignRepository:
         return [(row[0], row[1]) for row in rows]
 
     async def list(self, tenant_id: str, page: Page, *, state: int, prefix: str = "") -> Listed[FirmwareCampaign]:
-        """Return campaigns, the latest created first, in a state or in any; by id where a prefix of it is given."""
+        """Return campaigns in a state (0: any), the latest created first; with a prefix of their ids, by id."""
         key = (FirmwareCampaign.create_time, FirmwareCampaign.campaign_id)
         query = select(FirmwareCampaign).where(FirmwareCampaign.tenant_id == tenant_id)
         if state:
@@ -97,7 +97,7 @@ class CampaignRepository:
         return await page.read(self._session, query, *key, descending=True)
 
     async def counts(self, tenant_id: str, campaign_ids: Collection[str]) -> dict[str, dict[int, int]]:
-        """Return how many stations of campaigns are in each state."""
+        """Return the number of stations in each state, by campaign."""
         found: dict[str, dict[int, int]] = {campaign_id: {} for campaign_id in campaign_ids}
         rows = await self._session.execute(
             select(_STATIONS.c.campaign_id, _STATIONS.c.state, func.count())
@@ -109,7 +109,7 @@ class CampaignRepository:
         return found
 
     async def offline_counts(self, tenant_id: str, campaign_ids: Collection[str]) -> dict[str, int]:
-        """Return how many stations of campaigns wait and are not connected."""
+        """Return the number of pending stations that are not connected, by campaign."""
         rows = await self._session.execute(
             select(_STATIONS.c.campaign_id, func.count())
             .where(
@@ -123,7 +123,7 @@ class CampaignRepository:
         return {row[0]: row[1] for row in rows}
 
     async def ready(self, campaign: FirmwareCampaign, now: datetime, limit: int) -> Sequence[FirmwareCampaignStation]:
-        """Return stations that may be asked now, to be changed: connected, accepted, and not updating otherwise."""
+        """Return pending stations that are due, connected, accepted and without another update, locked."""
         busy = exists().where(
             FirmwareUpdate.tenant_id == FirmwareCampaignStation.tenant_id,
             FirmwareUpdate.station_id == FirmwareCampaignStation.station_id,
@@ -147,7 +147,7 @@ class CampaignRepository:
         return rows.all()
 
     async def left_behind(self, campaign: FirmwareCampaign, before: datetime) -> Sequence[FirmwareCampaignStation]:
-        """Return stations that a core took before a time and that were not asked, to be changed: it is gone."""
+        """Return stations that were claimed before a time and whose command has not ended, locked."""
         rows = await self._session.scalars(
             select(FirmwareCampaignStation)
             .where(
@@ -163,7 +163,7 @@ class CampaignRepository:
     async def end_pending(
         self, campaign: FirmwareCampaign, state: pb.FirmwareCampaignStationState.ValueType, reason: str, now: datetime
     ) -> int:
-        """Put all stations that wait into a final state, and return how many they are."""
+        """Set all pending stations to a final state, and return their number."""
         result = await self._session.execute(
             update(FirmwareCampaignStation)
             .where(*_of(campaign), FirmwareCampaignStation.state == _PENDING)
@@ -176,7 +176,7 @@ class CampaignRepository:
     async def stations_for_update(
         self, tenant_id: str, keys: Collection[tuple[str, str]]
     ) -> Sequence[FirmwareCampaignStation]:
-        """Return stations by campaign and id, and keep others from changing them until the commit."""
+        """Return stations by campaign and id, locked until the commit."""
         row = FirmwareCampaignStation
         rows = await self._session.scalars(
             select(row)
@@ -203,7 +203,7 @@ class CampaignRepository:
     async def hardware(
         self, tenant_id: str, station_ids: Collection[str] | None
     ) -> AsyncIterator[tuple[str, ChargingStation]]:
-        """Yield what stations said of themselves at their last boot, by their ids; of all where none are named."""
+        """Yield the hardware in the last boot of stations (None: all stations), by id."""
         after = ""
         while True:
             rows = await list_hardware(self._session, tenant_id, station_ids, after=after, limit=STEP)
@@ -214,7 +214,7 @@ class CampaignRepository:
             after = rows[-1][0]
 
     async def forget_station(self, tenant_id: str, station_id: str, now: datetime) -> None:
-        """Leave a station that is removed out of all campaigns."""
+        """Set a removed station to SKIPPED in all campaigns that have not finished with it."""
         await self._session.execute(
             update(FirmwareCampaignStation)
             .where(

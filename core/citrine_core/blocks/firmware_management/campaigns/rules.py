@@ -1,4 +1,4 @@
-"""When a campaign may ask stations, when it stops, and what an update means for its station; without a database."""
+"""The rules of campaigns: hours, limits of failures, and the states of their stations. Without input or output."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, time, timedelta, tzinfo
@@ -25,14 +25,14 @@ __all__ = [
 ]
 
 ENDED = frozenset({pb.FIRMWARE_CAMPAIGN_STATE_COMPLETED, pb.FIRMWARE_CAMPAIGN_STATE_CANCELLED})
-"""States that a campaign does not leave."""
+"""Final states of a campaign."""
 
 PUT_BACK_TIME = timedelta(seconds=5)
-"""Time until a station is asked again that could not be reached although it seemed connected."""
+"""Time until the next attempt at a station that was not reached although it seemed connected."""
 
 
 def first_state(start_time: datetime | None, now: datetime) -> pb.FirmwareCampaignState.ValueType:
-    """Return the state of a campaign that may go on: it runs, or waits for its time."""
+    """Return the state of a campaign that is created or resumed: running, or scheduled before its start."""
     if start_time is None or start_time <= now:
         return pb.FIRMWARE_CAMPAIGN_STATE_RUNNING
     return pb.FIRMWARE_CAMPAIGN_STATE_SCHEDULED
@@ -41,7 +41,7 @@ def first_state(start_time: datetime | None, now: datetime) -> pb.FirmwareCampai
 def move_campaign(
     campaign: FirmwareCampaign, state: pb.FirmwareCampaignState.ValueType, reason: str, now: datetime
 ) -> Event:
-    """Put a campaign into a state and return the event of it."""
+    """Change the state of a campaign, and return the event to publish."""
     campaign.state = state
     campaign.reason = reason[:LONGEST_REASON]
     campaign.update_time = now
@@ -51,7 +51,7 @@ def move_campaign(
 
 
 def changed_event(campaign: FirmwareCampaign) -> Event:
-    """Return the event that a campaign came into its state."""
+    """Return the event that a campaign changed its state."""
     name = pb.FirmwareCampaignState.Name(pb.FirmwareCampaignState.ValueType(campaign.state))
     body = FirmwareCampaignChanged(
         campaign_id=campaign.campaign_id,
@@ -64,7 +64,7 @@ def changed_event(campaign: FirmwareCampaign) -> Event:
 def follow_update(
     station: FirmwareCampaignStation, update: FirmwareUpdate, campaign: FirmwareCampaign, now: datetime
 ) -> None:
-    """Say of a campaign's station what its latest update says."""
+    """Change the state of a campaign's station by the state of its latest update."""
     if update.state in ACTIVE:
         if update.state != updates_pb.FIRMWARE_UPDATE_STATE_REQUESTED:
             _put(station, pb.FIRMWARE_CAMPAIGN_STATION_STATE_RUNNING, "", now)
@@ -85,7 +85,7 @@ def follow_update(
 
 
 def put_back(station: FirmwareCampaignStation, campaign: FirmwareCampaign, reason: str, now: datetime) -> None:
-    """Let a station wait again that could not be reached: to be offline is no failure."""
+    """Return a station that was not reached to PENDING: being offline is not a failure."""
     ended = campaign.state in ENDED
     state = pb.FIRMWARE_CAMPAIGN_STATION_STATE_CANCELLED if ended else pb.FIRMWARE_CAMPAIGN_STATION_STATE_PENDING
     _put(station, state, reason, now)
@@ -95,7 +95,7 @@ def put_back(station: FirmwareCampaignStation, campaign: FirmwareCampaign, reaso
 
 
 def too_many_failures(campaign: FirmwareCampaign, counts: Mapping[int, int]) -> str:
-    """Return in words which limit of failures is passed; nothing where none is."""
+    """Return which limit of failures is exceeded, for people; empty if none is."""
     failed = counts.get(pb.FIRMWARE_CAMPAIGN_STATION_STATE_FAILED, 0) - campaign.forgiven
     most = campaign.max_failures
     if most is not None and failed > most:
@@ -108,10 +108,10 @@ def too_many_failures(campaign: FirmwareCampaign, counts: Mapping[int, int]) -> 
 
 
 def check_hours(field: str, hours: pb.DailyHours) -> None:
-    """Refuse hours of the day that are none.
+    """Refuse malformed hours of the day.
 
     Raises:
-        InvalidArgument: Naming the field.
+        InvalidArgument: With the path of the malformed field.
     """
     for name, text in (("begin", hours.begin), ("end", hours.end)):
         try:

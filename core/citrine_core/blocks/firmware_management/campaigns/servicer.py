@@ -1,4 +1,4 @@
-"""FirmwareCampaignsService: the gRPC face of campaigns."""
+"""FirmwareCampaignsService: the gRPC face of firmware campaigns."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
@@ -26,7 +26,7 @@ LONGEST_REASON = 255
 
 
 class FirmwareCampaignsServicer(firmware_campaigns_pb2_grpc.FirmwareCampaignsServiceServicer):
-    """Updates of many stations."""
+    """Serves firmware campaigns, and operations on them."""
 
     def __init__(self, services: Services, wake: Callable[[], None]) -> None:
         self._unit_of_work = services.unit_of_work
@@ -132,7 +132,7 @@ class FirmwareCampaignsServicer(firmware_campaigns_pb2_grpc.FirmwareCampaignsSer
         return await self._change(context, request.campaign_id, cancel)
 
     async def _change(self, context: Context, campaign_id: str, change: Any) -> pb.FirmwareCampaign:
-        """Change a campaign that has not ended, while nobody else does, and return it."""
+        """Lock a campaign that has not ended, change it, and return it."""
         tenant_id = caller(context).tenant_id
         async with self._unit_of_work() as work:
             repository = CampaignRepository(work.session)
