@@ -1,4 +1,4 @@
-"""Functional block N, Diagnostics: events, monitors, logs, and what stations hold of customers."""
+"""Functional block N, Diagnostics: events, monitors, logs and customer information of stations."""
 
 from functools import partial
 
@@ -36,7 +36,7 @@ __all__ = [
 
 
 def block(services: Services) -> Block:
-    """Return the block, put together."""
+    """Return the block, composed from its parts."""
     return Block(
         "diagnostics",
         [DiagnosticsHandlers(services), MonitoringHandlers(), LogHandlers()],

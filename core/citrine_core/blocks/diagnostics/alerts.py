@@ -1,4 +1,4 @@
-"""What ends or marks an alert besides its station: its monitor is no more, or an operator has seen to it."""
+"""Changes of alerts that stations do not report: a monitor is removed, or an operator acknowledges an alert."""
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
@@ -16,7 +16,7 @@ __all__ = ["acknowledge_alerts", "clear_alerts"]
 async def clear_alerts(
     work: UnitOfWork, tenant_id: str, station_id: str, monitor_ids: Collection[int], now: datetime
 ) -> None:
-    """Clear the open alerts of monitors that are no more: nobody will report that the value is back in its range."""
+    """Clear the open alerts of removed monitors: the station will not report that their values are normal again."""
     if not monitor_ids:
         return
     events = StationEventRepository(work.session)
@@ -36,18 +36,18 @@ async def acknowledge_alerts(
     note: str,
     now: datetime,
 ) -> Sequence[Alert]:
-    """Note that an operator has seen to the open alerts of a variable, and return them.
+    """Acknowledge the open alerts of a variable, and return them.
 
     Args:
-        work: A transaction.
-        tenant_id: Of the station.
+        work: The unit of work to write in.
+        tenant_id: Tenant of the station.
         station_id: The station.
-        component: Name of the component, in any case.
-        variable: Name of its variable, in any case.
-        monitor_id: Only the alert of this monitor. None: all of the variable.
+        component: Name of the component; case is ignored.
+        variable: Name of its variable; case is ignored.
+        monitor_id: Acknowledge only the alert of this monitor. None: all alerts of the variable.
         who: Name of the caller.
-        note: What the caller says of it.
-        now: The time.
+        note: Note of the caller.
+        now: The current time.
 
     Raises:
         NotFound: When there is no open alert of the variable.

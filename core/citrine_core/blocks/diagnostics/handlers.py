@@ -1,4 +1,4 @@
-"""What stations tell us of their components and customers."""
+"""Handlers of NotifyEvent and NotifyCustomerInformation, and of answers to CustomerInformation."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -23,17 +23,17 @@ _ALERTING = ocpp.EVENT_TRIGGER_ENUM_ALERTING
 
 
 class DiagnosticsHandlers:
-    """Events of stations, and what they hold of customers (functional block N)."""
+    """Handles events and customer information of stations (functional block N)."""
 
     def __init__(self, services: Services) -> None:
         self._clock = services.clock
 
-    # Stations queue events of some severity while offline (N07.FR.04), and repeat what was not answered.
+    # Stations queue events of some severities while offline (N07.FR.04), and resend unanswered ones.
     @handles(ocpp.NotifyEventRequest, batched=True, once=content_key)
     async def notify_events(
         self, work: UnitOfWork, calls: Sequence[Call[ocpp.NotifyEventRequest]]
     ) -> Sequence[ocpp.NotifyEventResponse]:
-        """Store events (N07, N08), the alerts among them, and the status of connectors (G01)."""
+        """Store events (N07, N08), and the alerts and statuses of connectors (G01) in them."""
         now = self._clock()
         events = StationEventRepository(work.session)
         rows = [_row(call, event, now) for call in calls for event in call.message.event_data]
@@ -57,7 +57,7 @@ class DiagnosticsHandlers:
     async def notify_customer_information(
         self, work: UnitOfWork, calls: Sequence[Call[ocpp.NotifyCustomerInformationRequest]]
     ) -> Sequence[ocpp.NotifyCustomerInformationResponse]:
-        """Store what a station holds of a customer, part by part (N09.FR.05, N10.FR.03)."""
+        """Store parts of reports of customer information (N09.FR.05, N10.FR.03)."""
         parts = [
             Part(
                 call.tenant_id,
@@ -87,7 +87,7 @@ class DiagnosticsHandlers:
     async def customer_information_failed(
         self, work: UnitOfWork, failed: Failed[ocpp.CustomerInformationRequest]
     ) -> None:
-        """End the report that a station could not be asked for."""
+        """End the report that could not be requested."""
         await report_failed(work, failed, _CUSTOMER, failed.request.request_id)
 
 
@@ -110,7 +110,7 @@ def _is_alert(event: ocpp.EventData) -> bool:
 def _alert_rows(
     calls: Iterable[Call[ocpp.NotifyEventRequest]], boot_times: Mapping[str, datetime | None], now: datetime
 ) -> list[dict[str, Any]]:
-    """Return the newest alert of each monitored value, or that it is cleared (N07.FR.02)."""
+    """Return the newest alert of each monitored value, which may be cleared (N07.FR.02)."""
     newest: dict[AlertKey, dict[str, Any]] = {}
     for call in calls:
         for event in call.message.event_data:
@@ -128,7 +128,7 @@ def _alert_rows(
                     "event": event.SerializeToString(),
                     "update_time": now,
                 }
-    # Always in the same order, so that two cores never wait for each other's rows.
+    # All transactions write in the same order, so that two can't deadlock.
     return [newest[key] for key in sorted(newest)]
 
 

@@ -1,4 +1,4 @@
-"""What stations tell of the logs that they upload."""
+"""Handlers of LogStatusNotification, and of the answers of stations to GetLog."""
 
 from collections.abc import Sequence
 from datetime import UTC
@@ -28,18 +28,18 @@ _ACCEPTED = (ocpp.LOG_STATUS_ENUM_ACCEPTED, ocpp.LOG_STATUS_ENUM_ACCEPTED_CANCEL
 _UPLOADED = ocpp.UPLOAD_LOG_STATUS_ENUM_UPLOADED
 
 _GOES_ON = (ocpp.UPLOAD_LOG_STATUS_ENUM_UPLOADING, ocpp.UPLOAD_LOG_STATUS_ENUM_IDLE)
-"""Statuses of which others follow."""
+"""Statuses that other ones follow."""
 
 CANCELED = "AcceptedCanceled"
-"""Status of an upload that made room for another one (N01.FR.12)."""
+"""Status of an upload that the station cancelled for another one (N01.FR.12)."""
 
 
 class LogHandlers:
-    """Logs: asked for and uploaded (N01)."""
+    """Handles messages and answers of stations about uploads of logs (N01)."""
 
     @handles_answer(ocpp.GetLogResponse)
     async def log_answered(self, work: UnitOfWork, answered: Answered[ocpp.GetLogRequest, ocpp.GetLogResponse]) -> None:
-        """Expect the upload that a station agreed to, and no more the one that it cancelled for it (N01.FR.12)."""
+        """Expect the upload that a station accepted, and end those that it cancelled for it (N01.FR.12)."""
         request, response = answered.request, answered.response
         logs, key = LogRepository(work.session), (answered.tenant_id, answered.station_id)
         if response.status == ocpp.LOG_STATUS_ENUM_ACCEPTED_CANCELED:
@@ -55,7 +55,7 @@ class LogHandlers:
 
     @handles_failure(ocpp.GetLogRequest)
     async def log_failed(self, work: UnitOfWork, failed: Failed[ocpp.GetLogRequest]) -> None:
-        """End the upload that a station could not be asked for."""
+        """End the upload that could not be requested."""
         await LogRepository(work.session).put(_row(failed.tenant_id, failed.station_id, failed.request, ""))
         await report_failed(work, failed, _LOG, failed.request.request_id)
 
@@ -63,10 +63,10 @@ class LogHandlers:
     async def log_statuses(
         self, work: UnitOfWork, calls: Sequence[Call[ocpp.LogStatusNotificationRequest]]
     ) -> Sequence[ocpp.LogStatusNotificationResponse]:
-        """Store what became of uploads (N01.FR.08 to N01.FR.10)."""
+        """Store the statuses of uploads (N01.FR.08 to N01.FR.10)."""
         await store_parts(work, _LOG, [_part(call) for call in calls if call.message.HasField("request_id")])
         for call in calls:
-            # N01.FR.13: without a request id nothing is being uploaded, so what we wait for ended without our knowing.
+            # N01.FR.13: without a request id no upload is in progress, so that the end of an expected one was lost.
             if not call.message.HasField("request_id"):
                 await _end_unfinished(work, call)
         return [ocpp.LogStatusNotificationResponse()] * len(calls)

@@ -31,8 +31,8 @@ class StationEvent(Model):
 class Alert(Model):
     """The latest alert of a monitored value, cleared or not.
 
-    Keys have no NULLs: an instance that is not said is "", an EVSE, connector or monitor that is not said is -1. Names
-    are in lower case, because OCPP compares them without case; `event` has them as the station spelled them.
+    Keys have no NULLs: a missing instance is "", a missing EVSE, connector or monitor is -1. Names are in lower case,
+    because OCPP compares them without case; `event` has the station's spelling.
     """
 
     __tablename__ = "alerts"
@@ -47,24 +47,24 @@ class Alert(Model):
     variable_instance: Mapped[str] = mapped_column(String(50), primary_key=True)
     monitor_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
     is_cleared: Mapped[bool]
-    """Kept, so that an older alert that comes late does not raise it again."""
+    """True: retained, so that an older alert that is received late does not raise it again."""
     event_time: Mapped[datetime]
     """By the clock of the station."""
     order_time: Mapped[datetime | None]
-    """What is older by this time comes late and does not count."""
+    """Time by which alerts are ordered; older ones that are received late are ignored."""
     event: Mapped[bytes] = mapped_column(LargeBinary)
     """Serialised citrine.ocpp.v2.EventData."""
     update_time: Mapped[datetime]
     acknowledge_time: Mapped[datetime | None]
-    """When an operator said that it is seen to. None: nobody did since it was reported last."""
+    """When an operator acknowledged it. None: nobody did since it was last reported."""
     acknowledged_by: Mapped[str | None] = mapped_column(String(100))
-    """Name of the key that did."""
+    """Name of the key that acknowledged it."""
     acknowledge_note: Mapped[str | None] = mapped_column(String(255))
-    """What the operator said with it."""
+    """Note of the operator."""
 
 
 class Monitor(Model):
-    """A monitor of a variable, as the station took or reported it."""
+    """A monitor of a variable, as the station accepted or reported it."""
 
     __tablename__ = "monitors"
 
@@ -77,14 +77,14 @@ class Monitor(Model):
     monitor: Mapped[bytes] = mapped_column(LargeBinary)
     """Serialised citrine.ocpp.v2.MonitoringData with this one monitor."""
     is_hard_wired: Mapped[bool]
-    """It can't be removed. False also where the station does not say (OCPP 2.0.1)."""
+    """True: it can't be removed. False also if the station does not report it (OCPP 2.0.1)."""
     set_time: Mapped[datetime | None]
-    """When the station took it from us. None: as far as we know it did not."""
+    """When the station accepted it from this CSMS. None: it was not set by this CSMS."""
     update_time: Mapped[datetime]
 
 
 class Monitoring(Model):
-    """What a station took of the settings of its monitoring."""
+    """The settings of its monitoring that a station accepted."""
 
     __tablename__ = "monitorings"
 
@@ -97,13 +97,13 @@ class Monitoring(Model):
     """Severity from 0 to 9."""
     level_time: Mapped[datetime | None]
     full_report_id: Mapped[int | None] = mapped_column(Integer)
-    """Request id of the latest report of all monitors that the station agreed to."""
+    """Request id of the latest report of all monitors that the station accepted to send."""
     full_report_time: Mapped[datetime | None]
-    """When it agreed."""
+    """When the station accepted that request."""
 
 
 class LogUpload(Model):
-    """A log that a station was asked for. What became of it is kept with its report."""
+    """A log that a station was asked for. The state of its upload is stored in its report run."""
 
     __tablename__ = "log_uploads"
 
@@ -113,8 +113,8 @@ class LogUpload(Model):
     log_type: Mapped[int] = mapped_column(Integer)
     """citrine.ocpp.v2.LogEnum"""
     remote_location: Mapped[str] = mapped_column(String(2000))
-    """Password masked."""
+    """URL of the upload, with the password masked."""
     filename: Mapped[str] = mapped_column(String(255))
-    """Empty: the station said none."""
+    """Empty: the station named none."""
     oldest_time: Mapped[datetime | None]
     latest_time: Mapped[datetime | None]

@@ -1,4 +1,4 @@
-"""What stations tell of their monitors."""
+"""Handlers of NotifyMonitoringReport, and of the answers of stations to commands about monitors."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -38,13 +38,13 @@ _GONE = (ocpp.CLEAR_MONITORING_STATUS_ENUM_ACCEPTED, ocpp.CLEAR_MONITORING_STATU
 
 
 class MonitoringHandlers:
-    """Monitors: set, cleared, reported (N02 to N06)."""
+    """Handles messages and answers of stations about monitors (N02 to N06)."""
 
     @handles(ocpp.NotifyMonitoringReportRequest, batched=True)
     async def notify_monitoring_reports(
         self, work: UnitOfWork, calls: Sequence[Call[ocpp.NotifyMonitoringReportRequest]]
     ) -> Sequence[ocpp.NotifyMonitoringReportResponse]:
-        """Store parts of reports of monitors (N02.FR.03). One that comes again has no effect."""
+        """Store parts of reports of monitors (N02.FR.03). A part that is resent has no effect."""
         fresh = await store_parts(work, _MONITORING, [_part(call) for call in calls])
         new = [call for call, is_fresh in zip(calls, fresh, strict=True) if is_fresh]
         rows = {(row["station_id"], row["monitor_id"]): row for call in new for row in _reported_rows(call)}
@@ -71,7 +71,7 @@ class MonitoringHandlers:
 
     @handles_failure(ocpp.GetMonitoringReportRequest)
     async def report_failed(self, work: UnitOfWork, failed: Failed[ocpp.GetMonitoringReportRequest]) -> None:
-        """End the report that a station could not be asked for."""
+        """End the report that could not be requested."""
         await report_failed(work, failed, _MONITORING, failed.request.request_id)
 
     @handles_answer(ocpp.SetVariableMonitoringResponse)
@@ -80,7 +80,7 @@ class MonitoringHandlers:
         work: UnitOfWork,
         answered: Answered[ocpp.SetVariableMonitoringRequest, ocpp.SetVariableMonitoringResponse],
     ) -> None:
-        """Store the monitors that a station took, under the ids that it gave them (N04.FR.08, N04.FR.11)."""
+        """Store the monitors that a station accepted, with the ids that it gave them (N04.FR.08, N04.FR.11)."""
         rows: dict[int, dict[str, Any]] = {}
         for result, data in _paired(answered.request, answered.response):
             if result.status != ocpp.SET_MONITORING_STATUS_ENUM_ACCEPTED or not result.HasField("id"):
@@ -104,7 +104,7 @@ class MonitoringHandlers:
         work: UnitOfWork,
         answered: Answered[ocpp.ClearVariableMonitoringRequest, ocpp.ClearVariableMonitoringResponse],
     ) -> None:
-        """Forget the monitors that a station removed, or has not (N06.FR.01, N06.FR.02)."""
+        """Remove the monitors that a station removed or does not have (N06.FR.01, N06.FR.02)."""
         gone = [result.id for result in answered.response.clear_monitoring_result if result.status in _GONE]
         if gone:
             await MonitorRepository(work.session).remove(answered.tenant_id, answered.station_id, gone)
@@ -114,7 +114,7 @@ class MonitoringHandlers:
     async def base_set(
         self, work: UnitOfWork, answered: Answered[ocpp.SetMonitoringBaseRequest, ocpp.SetMonitoringBaseResponse]
     ) -> None:
-        """Store the base that a station took, and forget the monitors that this removes (N03.FR.04, N03.FR.05)."""
+        """Store the base that a station accepted, and remove the monitors that it ends (N03.FR.04, N03.FR.05)."""
         if answered.response.status != GENERIC_DEVICE_MODEL_STATUS_ENUM_ACCEPTED:
             return
         monitors, base = MonitorRepository(work.session), answered.request.monitoring_base
@@ -128,7 +128,7 @@ class MonitoringHandlers:
     async def level_set(
         self, work: UnitOfWork, answered: Answered[ocpp.SetMonitoringLevelRequest, ocpp.SetMonitoringLevelResponse]
     ) -> None:
-        """Store the level that a station took (N05.FR.01)."""
+        """Store the level that a station accepted (N05.FR.01)."""
         if answered.response.status == GENERIC_STATUS_ENUM_ACCEPTED:
             await MonitorRepository(work.session).set_monitoring(
                 answered.tenant_id,
@@ -180,7 +180,7 @@ def _row(
 def _paired(
     request: ocpp.SetVariableMonitoringRequest, response: ocpp.SetVariableMonitoringResponse
 ) -> Iterator[tuple[ocpp.SetMonitoringResult, ocpp.SetMonitoringData]]:
-    """Yield each result with what it is of: the first of the same monitor that no other result took (N04.FR.02)."""
+    """Yield each result with the first unpaired element of the request for the same monitor (N04.FR.02)."""
     left = list(request.set_monitoring_data)
     for result in response.set_monitoring_result:
         same = (data for data in left if _names(data) == _names(result))
@@ -198,7 +198,7 @@ def _names(of: ocpp.SetMonitoringData | ocpp.SetMonitoringResult) -> tuple[Any, 
 
 
 async def _forget_unreported(work: UnitOfWork, calls: Sequence[Call[ocpp.NotifyMonitoringReportRequest]]) -> None:
-    """Forget the monitors that a complete report of all monitors does not have (N02.FR.11)."""
+    """Remove the monitors that are missing in a complete report of all monitors (N02.FR.11)."""
     last = {(call.station_id, call.message.request_id) for call in calls}
     if not last:
         return

@@ -1,4 +1,4 @@
-"""What the API shows of functional block N."""
+"""Events, alerts, monitors and logs as the API shows them."""
 
 from citrine.api.v1 import diagnostics_pb2 as pb
 from citrine.ocpp.v2 import diagnostics_pb2 as ocpp
@@ -9,14 +9,14 @@ __all__ = ["alert_to_proto", "event_to_proto", "log_to_proto", "monitor_to_proto
 
 
 def event_to_proto(row: StationEvent) -> pb.StationEvent:
-    """Return what the API shows of an event."""
+    """Return an event as the API shows it."""
     shown = pb.StationEvent(station_id=row.station_id, event=ocpp.EventData.FromString(row.event))
     shown.create_time.FromDatetime(row.create_time)
     return shown
 
 
 def alert_to_proto(row: Alert) -> pb.Alert:
-    """Return what the API shows of an alert."""
+    """Return an alert as the API shows it."""
     shown = pb.Alert(
         station_id=row.station_id,
         event=ocpp.EventData.FromString(row.event),
@@ -30,7 +30,7 @@ def alert_to_proto(row: Alert) -> pb.Alert:
 
 
 def monitor_to_proto(row: Monitor) -> pb.Monitor:
-    """Return what the API shows of a monitor."""
+    """Return a monitor as the API shows it."""
     data = ocpp.MonitoringData.FromString(row.monitor)
     shown = pb.Monitor(
         station_id=row.station_id,
@@ -41,14 +41,14 @@ def monitor_to_proto(row: Monitor) -> pb.Monitor:
     if row.set_time is not None:
         shown.set_time.FromDatetime(row.set_time)
         if not shown.monitoring.event_notification_type:
-            # OCPP 2.0.1 has no word for it in reports; one that was set here is no other.
+            # Reports of OCPP 2.0.1 have no eventNotificationType. A monitor that the CSMS set is a custom one.
             shown.monitoring.event_notification_type = ocpp.EVENT_NOTIFICATION_ENUM_CUSTOM_MONITOR
     shown.update_time.FromDatetime(row.update_time)
     return shown
 
 
 def monitoring_to_proto(row: Monitoring) -> pb.Monitoring:
-    """Return what the API shows of the settings of a station's monitoring."""
+    """Return the settings of a station's monitoring as the API shows them."""
     shown = pb.Monitoring(station_id=row.station_id, level=row.level)
     if row.base is not None:
         shown.base = row.base  # type: ignore[assignment]  # stored as the number
@@ -60,7 +60,7 @@ def monitoring_to_proto(row: Monitoring) -> pb.Monitoring:
 
 
 def log_to_proto(row: LogWithReport) -> pb.LogUpload:
-    """Return what the API shows of a log."""
+    """Return a log as the API shows it."""
     log, run = row
     shown = pb.LogUpload(
         station_id=log.station_id,

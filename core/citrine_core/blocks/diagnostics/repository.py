@@ -24,11 +24,11 @@ __all__ = [
 ]
 
 LogWithReport = tuple[LogUpload, ReportRun]
-"""A log, and what became of it."""
+"""A log, and the report run with the state of its upload."""
 
 
 class AlertKey(NamedTuple):
-    """What names the value that an alert is about, and its monitor, within a tenant."""
+    """Key of an alert within a tenant: the value that it is about, and its monitor."""
 
     station_id: str
     component: str
@@ -50,7 +50,7 @@ _PUT_ALERTS = BulkUpsert(
     _ALERTS,
     key=("tenant_id", *AlertKey._fields),
     overwrite=("is_cleared", "event_time", "order_time", "event", "update_time"),
-    # What is reported anew is to be seen anew.
+    # An alert that is reported again must be acknowledged again.
     changes=dict.fromkeys(("acknowledge_time", "acknowledged_by", "acknowledge_note"), null()),
     where=_ALERTS.c.order_time <= given(_ALERTS, "order_time"),
 )
@@ -61,17 +61,17 @@ _PUT_LOG = BulkUpsert(LogUpload.metadata.tables["log_uploads"], key=("tenant_id"
 
 
 class StationEventRepository:
-    """Events that stations reported, and the alerts among them."""
+    """Reads and writes events of stations and their alerts within one unit of work."""
 
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
 
     async def add_all(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Store events, at least one."""
+        """Store events; `rows` must not be empty."""
         await _ADD_EVENTS.execute_mappings(self._session, rows)
 
     async def put_alerts(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Store rows of `alerts`, one for each key, where none is stored that is newer by its order."""
+        """Store rows of `alerts`, at most one of a key, unless the stored one has a later order_time."""
         await _PUT_ALERTS.execute_mappings(self._session, rows)
 
     async def list(
@@ -85,16 +85,16 @@ class StationEventRepository:
         start: datetime | None = None,
         end: datetime | None = None,
     ) -> Listed[StationEvent]:
-        """Return events, the latest stored first; of all stations where none is named.
+        """Return events, the latest stored first.
 
         Args:
-            tenant_id: Of the stations.
-            page: Which of them.
-            station_id: Only of this one. Empty: of all.
-            component: Only of this one, whatever the case. Empty: of all.
-            variable: Only of this one, whatever the case. Empty: of all.
-            start: Only from this time on, by the clock of the station.
-            end: Only before this time, by the clock of the station.
+            tenant_id: Tenant of the stations.
+            page: Page to return.
+            station_id: Station of the events. Empty: all stations.
+            component: Name of their component; case is ignored. Empty: all components.
+            variable: Name of their variable; case is ignored. Empty: all variables.
+            start: Earliest time, by the clock of the station. None: no limit.
+            end: Time before which they happened, by the clock of the station. None: no limit.
         """
         query = select(StationEvent).where(StationEvent.tenant_id == tenant_id)
         if station_id:
@@ -107,7 +107,7 @@ class StationEventRepository:
         return await page.read(self._session, query, StationEvent.id, descending=True)
 
     async def list_alerts(self, tenant_id: str, page: Page, *, station_id: str) -> Listed[Alert]:
-        """Return alerts that were not cleared, by their key; of all stations where none is named."""
+        """Return open alerts of a station (empty: all stations) by their key."""
         query = select(Alert).where(Alert.tenant_id == tenant_id, Alert.is_cleared.is_(False))
         if station_id:
             query = query.where(Alert.station_id == station_id)
@@ -116,7 +116,7 @@ class StationEventRepository:
     async def find_open_alerts(
         self, tenant_id: str, station_id: str, *, component: str, variable: str, monitor_id: int | None
     ) -> Sequence[Alert]:
-        """Return alerts of a variable that were not cleared, to be changed; names in any case."""
+        """Return open alerts of a variable, locked until the commit; the case of names is ignored."""
         query = select(Alert).where(
             *_station(Alert, tenant_id, station_id),
             Alert.is_cleared.is_(False),
@@ -130,7 +130,7 @@ class StationEventRepository:
     async def clear_alerts(
         self, tenant_id: str, station_id: str, monitor_ids: Collection[int], now: datetime
     ) -> Sequence[Alert]:
-        """Clear the open alerts of monitors that are no more, and return them."""
+        """Clear the open alerts of removed monitors, and return them."""
         query = select(Alert).where(
             *_station(Alert, tenant_id, station_id),
             Alert.is_cleared.is_(False),
@@ -143,29 +143,29 @@ class StationEventRepository:
 
 
 class MonitorRepository:
-    """Monitors of stations, and the settings of their monitoring."""
+    """Reads and writes monitors of stations and the settings of monitoring within one unit of work."""
 
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
 
     async def put(self, rows: Sequence[Mapping[str, Any]], *, preserve_set_time: bool = False) -> None:
-        """Store rows of `monitors`. Where the row exists, the time at which it was set may stay as it is."""
+        """Store rows of `monitors`. With `preserve_set_time` an existing row retains its set_time."""
         statement = _PUT_REPORTED if preserve_set_time else _PUT_MONITORS
         await statement.execute_mappings(self._session, rows)
 
     async def remove(self, tenant_id: str, station_id: str, monitor_ids: Collection[int]) -> None:
-        """Forget monitors of a station by their ids."""
+        """Remove monitors of a station by their ids."""
         await self._session.execute(
             delete(Monitor).where(*_station(Monitor, tenant_id, station_id), Monitor.monitor_id.in_(monitor_ids))
         )
 
     async def remove_before(self, tenant_id: str, station_id: str, time: datetime) -> Sequence[int]:
-        """Forget the monitors of a station that nothing was heard of since a time, and return their ids."""
+        """Remove the monitors of a station that were last updated before a time, and return their ids."""
         statement = delete(Monitor).where(*_station(Monitor, tenant_id, station_id), Monitor.update_time < time)
         return (await self._session.scalars(statement.returning(Monitor.monitor_id))).all()
 
     async def remove_soft(self, tenant_id: str, station_id: str, *, only_set: bool) -> Sequence[int]:
-        """Forget the monitors of a station that are not hard-wired, or only those that were set; return their ids."""
+        """Remove the monitors of a station that are not hard-wired, or only set ones; return their ids."""
         statement = delete(Monitor).where(*_station(Monitor, tenant_id, station_id), Monitor.is_hard_wired.is_(False))
         if only_set:
             statement = statement.where(Monitor.set_time.is_not(None))
@@ -174,17 +174,17 @@ class MonitorRepository:
     async def list(
         self, tenant_id: str, page: Page, *, station_id: str, component: str = "", variable: str = ""
     ) -> Listed[Monitor]:
-        """Return monitors by station and id; of all stations where none is named."""
+        """Return monitors of a station (empty: all stations) by station and id."""
         query = _of(select(Monitor).where(Monitor.tenant_id == tenant_id), Monitor, component, variable)
         if station_id:
             query = query.where(Monitor.station_id == station_id)
         return await page.read(self._session, query, Monitor.station_id, Monitor.monitor_id)
 
     async def get_monitoring(self, tenant_id: str, station_id: str) -> Monitoring:
-        """Return the settings that a station took.
+        """Return the settings that a station accepted.
 
         Raises:
-            NotFound: When it is not known to have taken any.
+            NotFound: When it accepted none.
         """
         found = await self._session.get(Monitoring, (tenant_id, station_id))
         if found is None:
@@ -192,12 +192,12 @@ class MonitorRepository:
         return found
 
     async def set_monitoring(self, tenant_id: str, station_id: str, **values: Any) -> None:
-        """Store settings that a station took, and leave the others."""
+        """Store settings that a station accepted; other settings don't change."""
         row = {"tenant_id": tenant_id, "station_id": station_id, **values}
         await _PUT_MONITORING.execute_mappings(self._session, [row])
 
     async def full_reports(self, tenant_id: str, station_ids: Collection[str]) -> Mapping[tuple[str, int], datetime]:
-        """Return when stations agreed to their latest report of all monitors, by station and request id."""
+        """Return when stations accepted their latest report of all monitors, by station and request id."""
         rows = await self._session.scalars(
             select(Monitoring).where(Monitoring.tenant_id == tenant_id, Monitoring.station_id.in_(station_ids))
         )
@@ -209,7 +209,7 @@ class MonitorRepository:
 
 
 class LogRepository:
-    """Logs that stations were asked for."""
+    """Reads and writes logs of stations within one unit of work."""
 
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
@@ -219,11 +219,11 @@ class LogRepository:
         await _PUT_LOG.execute_mappings(self._session, [row])
 
     async def unfinished(self, tenant_id: str, station_id: str) -> Sequence[int]:
-        """Return the request ids of the logs of a station whose upload began and did not end."""
+        """Return the request ids of a station's logs whose upload has not ended."""
         return await unfinished_requests(self._session, tenant_id, station_id, ReportKind.REPORT_KIND_LOG)
 
     async def list(self, tenant_id: str, page: Page, *, station_id: str) -> Listed[LogWithReport]:
-        """Return logs and what became of them, the latest first; of all stations where none is named."""
+        """Return logs of a station (empty: all stations) with their report runs, the latest first."""
         key = (Run.create_time, Run.station_id, Run.request_id)
         query = (
             select(LogUpload, Run)
@@ -241,7 +241,7 @@ class LogRepository:
 
 
 async def forget_diagnostics(work: UnitOfWork, tenant_id: str, station_id: str) -> None:
-    """Remove the alerts, monitors and logs of a station; its events stay."""
+    """Remove the alerts, monitors and logs of a station; its events are retained."""
     for table in (Alert, Monitor, Monitoring, LogUpload):
         await work.session.execute(delete(table).where(*_station(table, tenant_id, station_id)))
 

@@ -31,11 +31,11 @@ from citrine_core.services import Services
 __all__ = ["DiagnosticsServicer"]
 
 HIGHEST_SEVERITY = 9
-"""The least severe of the severities, of which 0 is the worst."""
+"""Number of the least severe severity; 0 is the most severe."""
 
 
 class DiagnosticsServicer(diagnostics_pb2_grpc.DiagnosticsServiceServicer):
-    """What stations report about their components, their logs and their customers."""
+    """Serves events, alerts, monitors, logs and customer information of stations."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
