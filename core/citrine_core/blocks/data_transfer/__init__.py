@@ -1,4 +1,4 @@
-"""Functional block P, Data transfer: what vendors add, both ways, and the custom data in messages of any block."""
+"""Functional block P, Data transfer: DataTransfer in both directions, and customData in messages of any block."""
 
 from functools import partial
 
@@ -24,7 +24,7 @@ __all__ = [
 
 
 def block(services: Services) -> Block:
-    """Return the block, put together."""
+    """Return the block, composed from its parts."""
     recorder = CustomDataRecorder(services)
     return Block(
         "data_transfer",

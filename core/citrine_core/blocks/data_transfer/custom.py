@@ -1,4 +1,4 @@
-"""Custom data that stations put into messages: found wherever it is, and kept with its message."""
+"""Messages of stations with customData: found in any element, and stored as a whole."""
 
 from collections.abc import Callable, Sequence
 from datetime import timedelta
@@ -29,14 +29,14 @@ from citrine_core.services import Services
 __all__ = ["FORGET_INTERVAL", "CustomDataRecorder", "bears_custom_data"]
 
 FORGET_INTERVAL = timedelta(hours=1)
-"""Time from one look for what is too old to the next."""
+"""Interval between removals of messages that are too old."""
 
 MAX_ROWS = 2000
-"""Messages forgotten in one transaction at most."""
+"""Most messages that are removed in one transaction."""
 
 _STORED_WHOLE = frozenset(
     {
-        # With their transaction, their samples, or as parts of a report: each as the station sent it.
+        # Stored with their transaction, as samples, or as parts of a report.
         TransactionEventRequest,
         MeterValuesRequest,
         DataTransferRequest,
@@ -47,7 +47,7 @@ _STORED_WHOLE = frozenset(
         ReportChargingProfilesRequest,
     }
 )
-"""Messages that their own block keeps as they are, custom data and all."""
+"""Messages that their own block stores unchanged, with customData."""
 
 _CUSTOM_DATA = CustomData.DESCRIPTOR.full_name
 _OF_OCPP = CustomData.DESCRIPTOR.file.package
@@ -56,7 +56,7 @@ Finder = Callable[[Any], bool]
 
 
 class CustomDataRecorder:
-    """Keeps every message that bears custom data and whose block does not keep it whole."""
+    """Stores every message with customData whose block does not store it as a whole."""
 
     def __init__(self, services: Services) -> None:
         self._unit_of_work = services.unit_of_work
@@ -64,7 +64,7 @@ class CustomDataRecorder:
         self._retention = services.settings.custom_data_retention
 
     async def observe(self, work: UnitOfWork, calls: Sequence[Call[Any]]) -> None:
-        """Keep what is to be kept of messages of one action, in the transaction that handles them."""
+        """Store messages of one action that have customData, in the transaction that handles them."""
         message = type(calls[0].message)
         if message in _STORED_WHOLE:
             return
@@ -74,7 +74,7 @@ class CustomDataRecorder:
             await CustomMessageRepository(work.session).put_all([self._row(call) for call in found])
 
     async def forget(self) -> None:
-        """Remove what is older than it is kept, in steps, so that stations need not wait."""
+        """Remove messages that are older than the retention, in short transactions that don't delay stations."""
         if self._retention is None:
             return
         before, removed = self._clock() - self._retention, MAX_ROWS
@@ -98,13 +98,13 @@ class CustomDataRecorder:
 
 
 def bears_custom_data(message: Message) -> bool:
-    """Return whether there is custom data anywhere in an OCPP message."""
+    """Return whether any element of an OCPP message has customData."""
     return _finder(message.DESCRIPTOR)(message)
 
 
 @cache
 def _finder(descriptor: Descriptor) -> Finder:
-    """Return what tells whether a message of a type bears custom data, made of what the type has room for."""
+    """Return a function that finds customData in messages of a type; it checks only fields that may have it."""
     own = [field.name for field in descriptor.fields if _type_of(field) == _CUSTOM_DATA]
     below = [
         (field.name, field.is_repeated, _finder(field.message_type))

@@ -1,4 +1,4 @@
-"""What stations say in the words of their vendors."""
+"""Handlers of DataTransfer."""
 
 from citrine.events.v1.events_pb2 import DataTransferReceived, Event
 from citrine.ocpp.v2.data_transfer_pb2 import DataTransferRequest, DataTransferResponse, DataTransferStatusEnum
@@ -11,17 +11,17 @@ __all__ = ["DataTransferHandlers"]
 
 
 class DataTransferHandlers:
-    """Hands the messages of vendors to the blocks that know them (functional block P)."""
+    """Passes DataTransfer to the handlers of vendors (functional block P)."""
 
     def __init__(self, services: Services) -> None:
         self._clock = services.clock
         self._registry = services.registry
 
-    # Nothing tells a repetition from a vendor's second message of the same content, so that its handler
-    # gets both; a vendor knows what in its data makes two the same.
+    # A message that a station resends can't be distinguished from a second message with the same content. The
+    # vendor's handler receives both, and must deduplicate them by their data.
     @handles(DataTransferRequest)
     async def data_transfer(self, work: UnitOfWork, call: Call[DataTransferRequest]) -> DataTransferResponse:
-        """Answer with what the vendor's handler says, or that there is none (P02).
+        """Answer with the response of the vendor's handler, or UnknownVendorId if there is none (P02).
 
         A call that the handler refuses is answered CALLERROR and not stored.
         """

@@ -11,7 +11,7 @@ __all__ = ["CustomMessage", "DataTransfer"]
 
 
 class DataTransfer(Model):
-    """One DataTransfer of a station, and what it was answered."""
+    """One DataTransfer of a station, with the answer."""
 
     __tablename__ = "data_transfers"
     __table_args__ = (Index(None, "tenant_id", "id"), Index(None, "tenant_id", "station_id", "id"))
@@ -30,7 +30,7 @@ class DataTransfer(Model):
 
 
 class CustomMessage(Model):
-    """A message of a station that bears custom data, where its own block does not keep it whole."""
+    """A message of a station with customData whose own block does not store it as a whole."""
 
     __tablename__ = "custom_messages"
     __table_args__ = (
@@ -45,7 +45,7 @@ class CustomMessage(Model):
     station_id: Mapped[str] = mapped_column(String(48))
     action: Mapped[str] = mapped_column(String(50))
     content_key: Mapped[str] = mapped_column(String(32))
-    """What tells a message that comes again from another one."""
+    """Hash of the content, by which a message that is resent is recognised."""
     payload: Mapped[str] = mapped_column(Text)
     """JSON in OCPP spelling, secrets masked."""
     receive_time: Mapped[datetime]

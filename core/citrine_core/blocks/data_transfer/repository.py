@@ -20,7 +20,7 @@ _PUT = BulkUpsert(CustomMessage.metadata.tables["custom_messages"], key=_KEY, pr
 
 
 class DataTransferRepository:
-    """What vendors' stations sent."""
+    """Reads and writes DataTransfers within one unit of work."""
 
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
@@ -30,7 +30,7 @@ class DataTransferRepository:
         await _ADD.execute_mappings(self._session, [row])
 
     async def list(self, tenant_id: str, page: Page, *, station_id: str) -> Listed[DataTransfer]:
-        """Return what stations sent, the latest stored first; of all stations where none is named."""
+        """Return DataTransfers of a station (empty: all stations), the latest stored first."""
         query = select(DataTransfer).where(DataTransfer.tenant_id == tenant_id)
         if station_id:
             query = query.where(DataTransfer.station_id == station_id)
@@ -38,17 +38,17 @@ class DataTransferRepository:
 
 
 class CustomMessageRepository:
-    """Messages that bear custom data."""
+    """Reads and writes messages with customData within one unit of work."""
 
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
 
     async def put_all(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Store messages; of one that is stored, only when it came last."""
+        """Store messages; if one is stored already, only its receive_time is updated."""
         await _PUT.execute_mappings(self._session, rows)
 
     async def list(self, tenant_id: str, page: Page, *, station_id: str, action: str) -> Listed[CustomMessage]:
-        """Return messages, the latest stored first; of all stations and actions where none is named."""
+        """Return messages of a station and an action (empty: all), the latest stored first."""
         query = select(CustomMessage).where(CustomMessage.tenant_id == tenant_id)
         if station_id:
             query = query.where(CustomMessage.station_id == station_id)
@@ -57,7 +57,7 @@ class CustomMessageRepository:
         return await page.read(self._session, query, CustomMessage.id, descending=True)
 
     async def remove_before(self, time: datetime, limit: int) -> int:
-        """Remove messages that last came before a time, and return how many."""
+        """Remove at most `limit` messages that were last received before a time, and return their number."""
         oldest = select(CustomMessage.id).where(CustomMessage.receive_time < time).limit(limit)
         result = await self._session.execute(
             delete(CustomMessage).where(CustomMessage.id.in_(oldest)).execution_options(synchronize_session=False)
@@ -67,7 +67,7 @@ class CustomMessageRepository:
 
 
 async def forget_custom_messages(work: UnitOfWork, tenant_id: str, station_id: str) -> None:
-    """Remove the messages of a station that bear custom data."""
+    """Remove the messages with customData of a station."""
     await work.session.execute(
         delete(CustomMessage).where(CustomMessage.tenant_id == tenant_id, CustomMessage.station_id == station_id)
     )

@@ -16,7 +16,7 @@ __all__ = ["DataTransferServicer"]
 
 
 class DataTransferServicer(data_transfer_pb2_grpc.DataTransferServiceServicer):
-    """What vendors add."""
+    """Serves DataTransfers and messages with customData of stations, and sends DataTransfer."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
@@ -54,7 +54,7 @@ class DataTransferServicer(data_transfer_pb2_grpc.DataTransferServiceServicer):
 
 
 def to_proto(row: DataTransfer) -> pb.StoredDataTransfer:
-    """Return what the API shows of a DataTransfer."""
+    """Return a DataTransfer as the API shows it."""
     shown = pb.StoredDataTransfer(
         station_id=row.station_id,
         request=ocpp.DataTransferRequest.FromString(row.request),
@@ -65,7 +65,7 @@ def to_proto(row: DataTransfer) -> pb.StoredDataTransfer:
 
 
 def custom_to_proto(row: CustomMessage) -> pb.CustomMessage:
-    """Return what the API shows of a message that bears custom data."""
+    """Return a message with customData as the API shows it."""
     shown = pb.CustomMessage(
         station_id=row.station_id, action=row.action, payload=json_to_struct(orjson.loads(row.payload))
     )

@@ -1,4 +1,4 @@
-"""Functional block O, Display messages: what stations show beside what their firmware does."""
+"""Functional block O, Display messages: messages that stations show for the CSMS."""
 
 from functools import partial
 
@@ -23,7 +23,7 @@ __all__ = [
 
 
 def block(services: Services) -> Block:
-    """Return the block, put together."""
+    """Return the block, composed from its parts."""
     servicer = DisplayMessageServicer(services)
     return Block(
         "display_message",

@@ -1,4 +1,4 @@
-"""What stations tell us of the messages on their displays."""
+"""Handlers of NotifyDisplayMessages, and of the answers of stations to commands about display messages."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -28,7 +28,7 @@ _NOT_REPORTED = "the station did not report it"
 
 
 class DisplayMessageHandlers:
-    """What becomes of display messages (functional block O)."""
+    """Handles messages and answers of stations about display messages (functional block O)."""
 
     def __init__(self, services: Services) -> None:
         self._clock = services.clock
@@ -37,7 +37,7 @@ class DisplayMessageHandlers:
     async def notify_display_messages(
         self, work: UnitOfWork, calls: Sequence[Call[ocpp.NotifyDisplayMessagesRequest]]
     ) -> Sequence[ocpp.NotifyDisplayMessagesResponse]:
-        """Bring the record in step with parts of reports, asked for or not (O03, O04)."""
+        """Update the record from parts of reports, requested or not (O03, O04)."""
         now, tenant_id = self._clock(), calls[0].tenant_id
         fresh = await store_parts(work, _KIND, [_part(call) for call in calls])
         live = await DisplayMessageRepository(work.session).find_live_for_update(
@@ -58,7 +58,7 @@ class DisplayMessageHandlers:
     async def get_display_messages_answered(
         self, work: UnitOfWork, answered: Answered[ocpp.GetDisplayMessagesRequest, ocpp.GetDisplayMessagesResponse]
     ) -> None:
-        """Expect what a station agreed to report; or take down that it holds nothing of what was asked for."""
+        """Expect the report that a station accepted to send, or record that it has no requested message."""
         request, time, now = answered.request, answered.receive_time, self._clock()
         accepted = (
             answered.response.status == ocpp.GetDisplayMessagesStatusEnum.GET_DISPLAY_MESSAGES_STATUS_ENUM_ACCEPTED
@@ -68,7 +68,7 @@ class DisplayMessageHandlers:
         )
         key = (answered.station_id, request.request_id)
         run = (await ReportRepository(work.session).find_runs(answered.tenant_id, _KIND, [key])).get(key)
-        # Parts that came after the answer may be handled before it.
+        # Parts that the station sent after the answer may be handled before it.
         since = run.start_time if run is not None else None
         awaits = accepted and not (run is not None and run.is_complete)
         for row in await _live(work, answered.tenant_id, answered.station_id):
@@ -83,14 +83,14 @@ class DisplayMessageHandlers:
     async def get_display_messages_failed(
         self, work: UnitOfWork, failed: Failed[ocpp.GetDisplayMessagesRequest]
     ) -> None:
-        """Expect nothing."""
+        """End the report that could not be requested."""
         await report_failed(work, failed, _KIND, failed.request.request_id)
 
     @handles_answer(ocpp.SetDisplayMessageResponse)
     async def set_display_message_answered(
         self, work: UnitOfWork, answered: Answered[ocpp.SetDisplayMessageRequest, ocpp.SetDisplayMessageResponse]
     ) -> None:
-        """Take down whether a station shows a message (O01, O02, O06)."""
+        """Record whether a station accepted a message (O01, O02, O06)."""
         message, time, now = answered.request.message, answered.receive_time, self._clock()
         rows = await _live(work, answered.tenant_id, answered.station_id)
         row = _requested(rows, message.id)
@@ -102,7 +102,7 @@ class DisplayMessageHandlers:
         if accepted:
             await replace_set(work, [one for one in rows if one is not row], message, time=time, now=now)
         if row is None:
-            # It was sent by CallStation, which keeps no record of its own.
+            # It was sent by CallStation, which records no display message.
             row = new_row(answered.tenant_id, answered.station_id, message, state, now)
             row.status, row.state_time, row.detail = status, time, detail
             enter(work, row)
@@ -112,7 +112,7 @@ class DisplayMessageHandlers:
 
     @handles_failure(ocpp.SetDisplayMessageRequest)
     async def set_display_message_failed(self, work: UnitOfWork, failed: Failed[ocpp.SetDisplayMessageRequest]) -> None:
-        """Take down that a message was not set, as far as we know; a report tells the truth."""
+        """Record that a message was not set, or that this is not known; a later report may correct it."""
         rows = await _live(work, failed.tenant_id, failed.station_id)
         row = _requested(rows, failed.request.message.id)
         if row is None:
@@ -125,7 +125,7 @@ class DisplayMessageHandlers:
     async def clear_display_message_answered(
         self, work: UnitOfWork, answered: Answered[ocpp.ClearDisplayMessageRequest, ocpp.ClearDisplayMessageResponse]
     ) -> None:
-        """Take down that a message is cleared (O05.FR.01), or that the station holds none of this id (O05.FR.02)."""
+        """Record that a station cleared a message (O05.FR.01), or has none with this id (O05.FR.02)."""
         status, time, now = answered.response.status, answered.receive_time, self._clock()
         for row in await _live(work, answered.tenant_id, answered.station_id):
             if row.message_id != answered.request.id or row.state == _REQUESTED:
@@ -166,7 +166,7 @@ def _apply_report(
     message: ocpp.MessageInfo,
     now: datetime,
 ) -> None:
-    """Take down that a station holds a message."""
+    """Record that a station reported a message."""
     of_id = [row for row in rows if row.message_id == message.id]
     row = next((row for row in of_id if row.state == _SET), None)
     row = row or next((row for row in of_id if row.is_doubtful), None) or next(iter(of_id), None)
@@ -176,7 +176,7 @@ def _apply_report(
         enter(work, row)
         rows.append(row)
     elif row.state != _REQUESTED:
-        # The station's word counts, whatever was sent.
+        # The report prevails over the content that was sent.
         fill(row, message)
         change(work, row, _SET, time=call.receive_time, now=now)
     row.awaited_request_id, row.report_request_id = None, call.message.request_id
@@ -186,7 +186,7 @@ def _apply_report(
 def _apply_absence(
     work: UnitOfWork, row: DisplayMessage, time: datetime, now: datetime, detail: str = _NOT_REPORTED
 ) -> None:
-    """Take down that a station does not hold a message."""
+    """Record that a station does not have a message."""
     if row.state == _SET:
         change(work, row, _REMOVED, time=time, now=now, detail=detail)
     elif row.state != _REQUESTED:
@@ -194,16 +194,16 @@ def _apply_absence(
 
 
 def _is_asked_for(row: DisplayMessage, request: ocpp.GetDisplayMessagesRequest) -> bool:
-    """Return whether a report must bring a message that the station holds."""
+    """Return whether a report must contain a message if the station has it."""
     if request.id and row.message_id not in request.id:
         return False
     if request.HasField("priority") and row.priority != request.priority:
         return False
-    # Whether a message that is shown in any state belongs to a report on one, OCPP does not say.
+    # OCPP does not define whether a report on one state contains messages that are shown in any state.
     return not request.HasField("state") or row.shown_in == request.state
 
 
 def _is_reported(row: DisplayMessage, request: ocpp.GetDisplayMessagesRequest, since: datetime | None) -> bool:
-    """Return whether a report that began at a time has brought a message already."""
+    """Return whether the report that began at `since` has contained a message already."""
     is_of_report = row.report_time is not None and row.report_request_id == request.request_id
     return is_of_report and since is not None and row.report_time is not None and row.report_time >= since

@@ -1,4 +1,4 @@
-"""What the core does about display messages by itself: take down that stations dropped them, as they must."""
+"""The job that records the end of display messages that stations remove by themselves."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
@@ -12,25 +12,25 @@ from citrine_core.services import Services
 __all__ = ["INTERVAL", "DisplayMessageExpiry"]
 
 INTERVAL = timedelta(seconds=10)
-"""How soon the record shows at the latest that a message ended."""
+"""Interval between runs: how late, at most, the record shows the end of a message."""
 
 MAX_ROWS = 200
-"""Messages of one transaction at most."""
+"""Most messages that change in one transaction."""
 
 Claim = Callable[[DisplayMessageRepository], Awaitable[Sequence[DisplayMessage]]]
 
 
 class DisplayMessageExpiry:
-    """Keeps the record true where stations say nothing. Several cores may do so at the same time."""
+    """Infers the ends of messages that stations do not report. Several cores may run it concurrently."""
 
     def __init__(self, services: Services) -> None:
         self._unit_of_work = services.unit_of_work
         self._clock = services.clock
 
     async def run(self) -> None:
-        """Do all that is due now."""
+        """Process all messages that are due now."""
         async with self._unit_of_work(read_only=True) as work:
-            # Mostly there is nothing, and then nobody has to wait for a turn to write.
+            # Mostly there is none, so this read avoids a write transaction.
             if not await DisplayMessageRepository(work.session).any_live():
                 return
         now = self._clock()

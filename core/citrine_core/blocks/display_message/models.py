@@ -14,16 +14,16 @@ _SET = text("state = 2")
 
 
 class DisplayMessage(StationRequest, Model):
-    """One message of a station's display: as it was set or reported, and what became of it.
+    """One display message of a station, as it was set or reported, and its state.
 
-    Its states are of citrine.api.v1.DisplayMessageState, its statuses of citrine.ocpp.v2.DisplayMessageStatusEnum.
+    `state` is a citrine.api.v1.DisplayMessageState, `status` a citrine.ocpp.v2.DisplayMessageStatusEnum.
     """
 
     __tablename__ = "display_messages"
     __table_args__ = (
         Index(None, "tenant_id", "id"),
         Index(None, "tenant_id", "station_id", "message_id"),
-        # A station holds one message of an id; a second one replaces the first (O06.FR.01).
+        # A station has one message with an id; a second one replaces the first (O06.FR.01).
         PartialIndex(
             "uq_display_messages_set",
             "tenant_id",
@@ -33,12 +33,12 @@ class DisplayMessage(StationRequest, Model):
             where=_SET,
         ),
         Index(None, "tenant_id", "transaction_id"),
-        # Who looks for what ends by itself finds little, however many messages there were.
+        # The job finds due messages quickly, whatever the number of stored ones.
         Index(None, "state", "end_time"),
     )
 
     message_id: Mapped[int] = mapped_column(Integer)
-    """Its id at the station."""
+    """Id within the station."""
     priority: Mapped[int] = mapped_column(SmallInteger)
     """citrine.ocpp.v2.MessagePriorityEnum"""
     shown_in: Mapped[int | None] = mapped_column(SmallInteger)
@@ -50,10 +50,10 @@ class DisplayMessage(StationRequest, Model):
     message: Mapped[bytes] = mapped_column(LargeBinary)
     """Serialised citrine.ocpp.v2.MessageInfo."""
     is_doubtful: Mapped[bool] = mapped_column(default=False)
-    """True: the station did not answer, and may hold it."""
+    """True: the station did not answer, and may have it."""
     awaited_request_id: Mapped[int | None] = mapped_column(Integer)
-    """Report that should bring it, and has not yet. None: there is none."""
+    """Request id of a report that should contain it, but has not yet. None: there is none."""
     report_request_id: Mapped[int | None] = mapped_column(Integer)
-    """Report that brought it last. None: none did."""
+    """Request id of the report that last contained it. None: there is none."""
     report_time: Mapped[datetime | None]
-    """When that was."""
+    """When that part of the report was received."""

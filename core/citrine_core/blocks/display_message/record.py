@@ -1,4 +1,4 @@
-"""The core's record of display messages: every change of a state goes through here, and is told."""
+"""The record of display messages: every change of a state is made and published here."""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -20,7 +20,7 @@ _ALWAYS_FRONT = MessagePriorityEnum.MESSAGE_PRIORITY_ENUM_ALWAYS_FRONT
 
 
 def new_row(tenant_id: str, station_id: str, message: MessageInfo, state: int, now: datetime) -> DisplayMessage:
-    """Return the record of a message that begins in a state."""
+    """Return the row of a new message with its first state."""
     row = DisplayMessage(
         tenant_id=tenant_id,
         station_id=station_id,
@@ -37,7 +37,7 @@ def new_row(tenant_id: str, station_id: str, message: MessageInfo, state: int, n
 
 
 def fill(row: DisplayMessage, message: MessageInfo) -> None:
-    """Write down what a message says."""
+    """Set the columns of a row from a message."""
     row.message = message.SerializeToString(deterministic=True)
     row.priority = message.priority
     row.shown_in = message.state if message.HasField("state") else None
@@ -46,7 +46,7 @@ def fill(row: DisplayMessage, message: MessageInfo) -> None:
 
 
 def enter(work: UnitOfWork, row: DisplayMessage) -> None:
-    """Store a new message and tell of it."""
+    """Store a new message, and publish it."""
     row.detail = row.detail[:LONGEST_DETAIL]
     DisplayMessageRepository(work.session).add(row)
     work.emit(_changed(row))
@@ -55,15 +55,15 @@ def enter(work: UnitOfWork, row: DisplayMessage) -> None:
 def change(
     work: UnitOfWork, row: DisplayMessage, state: int, *, time: datetime, now: datetime, detail: str = ""
 ) -> None:
-    """Bring a message into another state and tell of it; it stays as it is where it is in that state.
+    """Change the state of a message, and publish the change. A message in that state already is not changed.
 
     Args:
-        work: In which the message was read, and locked.
+        work: The unit of work in which the message was locked.
         row: The message.
         state: Its new state.
-        time: Since when.
-        now: The time now.
-        detail: Why, for people.
+        time: When the new state began.
+        now: The current time.
+        detail: The reason, for people.
     """
     row.is_doubtful, row.awaited_request_id = False, None
     if row.state == state:
@@ -76,16 +76,17 @@ def change(
 async def replace_set(
     work: UnitOfWork, rows: Iterable[DisplayMessage], by: MessageInfo, *, time: datetime, now: datetime
 ) -> None:
-    """Let a message take the place of those that a station drops for it.
+    """Record that a message replaces others of its station.
 
-    That is one of the same id (O06.FR.01), and where it is always in front, another one that is (O01.FR.16).
+    It replaces one with the same id (O06.FR.01), and if its priority is AlwaysFront, another one with that priority
+    (O01.FR.16).
 
     Args:
-        work: In which the messages were read, and locked.
-        rows: What the station holds, or may hold, beside the new one.
-        by: The new one.
+        work: The unit of work in which the messages were locked.
+        rows: The messages that the station has, or may have, without the new one.
+        by: The new message.
         time: When the station accepted it.
-        now: The time now.
+        now: The current time.
     """
     for row in rows:
         same = row.message_id == by.id and (row.state == _SET or row.is_doubtful)
@@ -93,7 +94,7 @@ async def replace_set(
         if same or in_front:
             replaced = DisplayMessageState.DISPLAY_MESSAGE_STATE_REPLACED
             change(work, row, replaced, time=time, now=now, detail="" if same else f"by message {by.id}")
-    # Before the new one is set: a station holds one message of an id at any time.
+    # Flushed before the new one is set, because the database allows one set message of an id.
     await DisplayMessageRepository(work.session).flush()
 
 

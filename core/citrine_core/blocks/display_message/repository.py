@@ -18,7 +18,7 @@ _SET = DisplayMessageState.DISPLAY_MESSAGE_STATE_SET
 
 
 class DisplayMessageRepository(StationRequestRepository[DisplayMessage]):
-    """Display messages of all tenants."""
+    """Reads and writes display messages of all tenants within one unit of work."""
 
     table = DisplayMessage
     number = "message_id"
@@ -28,9 +28,9 @@ class DisplayMessageRepository(StationRequestRepository[DisplayMessage]):
     async def find_live_for_update(
         self, tenant_id: str, station_ids: Collection[str]
     ) -> dict[str, list[DisplayMessage]]:
-        """Return, by station, what stations hold, may hold or are being sent, the latest first.
+        """Return the messages that stations have, may have or are being sent, by station, the latest first.
 
-        Others are kept from changing them until the commit.
+        They are locked until the commit.
         """
         found: dict[str, list[DisplayMessage]] = {station_id: [] for station_id in station_ids}
         of_stations = one_of(DisplayMessage.station_id, station_ids)
@@ -65,10 +65,10 @@ class DisplayMessageRepository(StationRequestRepository[DisplayMessage]):
         return await page.read(self._session, query, DisplayMessage.id, descending=True)
 
     async def claim_ended(self, now: datetime, limit: int) -> Sequence[DisplayMessage]:
-        """Return messages that stations hold and whose end time passed; another core's are left to it."""
+        """Return set messages whose end time passed, without those that another core has locked."""
         return await self._claim(DisplayMessage.state == _SET, DisplayMessage.end_time <= now, limit=limit)
 
     async def claim_of_ended_transactions(self, limit: int) -> Sequence[DisplayMessage]:
-        """Return messages that stations hold for a transaction that ended."""
+        """Return set messages whose transaction ended, without those that another core has locked."""
         ended = has_ended(DisplayMessage.tenant_id, DisplayMessage.station_id, DisplayMessage.transaction_id)
         return await self._claim(DisplayMessage.state == _SET, DisplayMessage.transaction_id != "", ended, limit=limit)

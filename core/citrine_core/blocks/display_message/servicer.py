@@ -19,23 +19,23 @@ from citrine_core.services import Services
 __all__ = ["DisplayMessageServicer"]
 
 LONGEST_TIMEOUT = timedelta(minutes=11)
-"""By when the end of a command that was sent is stored at the latest."""
+"""Longest time from sending a command until its end is stored."""
 
 LONGEST_WAIT = timedelta(days=3650)
-"""How long the end of a command is waited for at most, however long the command may wait for its station."""
+"""Longest wait of a command for its station that the deadline of a message covers."""
 
 LONGEST_TRANSACTION_ID = 36
-"""Characters of a transactionId."""
+"""Most characters of a transactionId."""
 
 WAITING_TIME = timedelta(hours=24)
-"""How long a command waits for an offline station where the caller does not say."""
+"""How long a command waits for an offline station by default."""
 
 _REQUESTED = pb.DisplayMessageState.DISPLAY_MESSAGE_STATE_REQUESTED
 _FAILED = pb.DisplayMessageState.DISPLAY_MESSAGE_STATE_FAILED
 
 
 class DisplayMessageServicer(display_message_pb2_grpc.DisplayMessageServiceServicer):
-    """Display messages, and the commands that set, report and clear them."""
+    """Serves display messages, and the commands that set, report and clear them."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
@@ -52,7 +52,7 @@ class DisplayMessageServicer(display_message_pb2_grpc.DisplayMessageServiceServi
         try:
             response = await self._services.commands.call(context, request, pb.SetDisplayMessageResponse)
         except (InvalidArgument, NotFound) as error:
-            # Perhaps it was refused before a command was made, of whose end the handlers would hear.
+            # If it was refused before a command was stored, no handler records the failure.
             await self._give_back(tenant_id, station_id, message.id, error)
             raise
         response.display_message.CopyFrom(await self._find(tenant_id, station_id, message.id, latest=True))
@@ -100,7 +100,7 @@ class DisplayMessageServicer(display_message_pb2_grpc.DisplayMessageServiceServi
         return pb.ListDisplayMessagesResponse(display_messages=[to_proto(row) for row in rows], next_page_token=token)
 
     async def _record_request(self, tenant_id: str, target: CommandTarget, message: ocpp.MessageInfo) -> None:
-        """Enter a message into the record as requested, with an id if it has none."""
+        """Record a message as requested; a missing id is set."""
         now = self._services.clock()
         _check(message, now)
         async with self._services.unit_of_work() as work:
@@ -112,7 +112,7 @@ class DisplayMessageServicer(display_message_pb2_grpc.DisplayMessageServiceServi
             await work.commit()
 
     async def _give_back(self, tenant_id: str, station_id: str, message_id: int, error: CoreError) -> None:
-        """Take down that a message was refused before it could be sent, unless something else is known of it."""
+        """Record that a message was refused before it was sent, if its state is still REQUESTED."""
         now = self._services.clock()
         async with self._services.unit_of_work() as work:
             rows = await DisplayMessageRepository(work.session).find_live_for_update(tenant_id, [station_id])
@@ -130,7 +130,7 @@ class DisplayMessageServicer(display_message_pb2_grpc.DisplayMessageServiceServi
 
 
 def to_proto(row: DisplayMessage) -> pb.DisplayMessage:
-    """Return what the API shows of a display message."""
+    """Return a display message as the API shows it."""
     shown = pb.DisplayMessage(
         tenant_id=row.tenant_id,
         station_id=row.station_id,
