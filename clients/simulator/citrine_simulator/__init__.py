@@ -1,4 +1,4 @@
-"""Simulated charging stations: careful ones for demonstrations and fault tests, and cheap ones for load."""
+"""Simulated charging stations: full ones for demonstrations and fault tests, and lightweight ones for load tests."""
 
 from citrine_simulator.config import StationConfig
 from citrine_simulator.connection import NO_ANSWER, Answer

@@ -29,16 +29,17 @@ from citrine_simulator.trouble import Trouble
 __all__ = ["main"]
 
 DONE, FAILED, USAGE = 0, 1, 2
-"""Exit codes: it went as it should; it did not; it could not begin."""
+"""Exit codes: success; failure; wrong usage, nothing was run."""
 
 LOAD_DURATION = 10.0
-"""Seconds of load where none are asked for."""
+"""Default seconds of load."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the simulator and return its exit code: 0 done, 1 failed, 2 wrongly used.
+    """Run the simulator and return its exit code: 0 done, 1 failed, 2 wrong usage.
 
-    SIGINT and SIGTERM end a scenario in order; stations then finish what is on its way.
+    SIGINT and SIGTERM end a scenario in order: stations finish their messages in flight. A second signal ends the
+    draining of a fleet.
     """
     try:
         options = parse(argv)
@@ -65,7 +66,7 @@ async def _main(options: Options) -> int:
         stop.set()
 
     for number in (signal.SIGINT, signal.SIGTERM):
-        # Elsewhere than in a main thread there are no signals to catch.
+        # Signal handlers can only be set in the main thread.
         with suppress(ValueError, RuntimeError, NotImplementedError):
             loop.add_signal_handler(number, end)
     output = Output(options.events, options.json)
@@ -75,8 +76,8 @@ async def _main(options: Options) -> int:
 
 
 async def _fleet(options: Options, output: Output, stop: asyncio.Event, hurry: asyncio.Event) -> int:
-    """Run the stations of a fleet file, and write their report."""
-    # Only they need it, and it is a lot to load.
+    """Run the stations of a fleet file and write their report."""
+    # Imported only here, because it takes long to load.
     from citrine_simulator.fleets import FleetRun, read_fleet, run_fleet
 
     assert options.fleet_file is not None
@@ -152,7 +153,7 @@ async def _careful(options: Options, output: Output, stop: asyncio.Event) -> int
     faults = options.scenario == "faults"
     plan = ChargePlan(options.session, 0.0 if faults else options.pause)
     connected: set[str] = set()
-    # Where it ends by itself, its end says what went wrong.
+    # With a duration, the result reports problems at the end.
     trouble = Trouble(options.fleet.url) if options.duration is None else None
 
     def on_event(event: Event) -> None:
@@ -184,7 +185,7 @@ async def _careful(options: Options, output: Output, stop: asyncio.Event) -> int
 
 
 SHORT_DRAIN = 3.0
-"""Seconds that stations of a demonstration have to deliver their last messages."""
+"""Seconds that the stations of a demonstration have to deliver their last messages."""
 
 _SCENARIOS: dict[str, Callable[[Options, Output, asyncio.Event], Coroutine[Any, Any, int]]] = {
     "charge": _careful,
@@ -225,7 +226,7 @@ def _stations(options: Options, listener: Listener, store: Store, journal: Journ
 
 
 async def _until_stopped(work: Sequence[Coroutine[Any, Any, None]], stop: asyncio.Event) -> None:
-    """Run until stopped and until everything has come to its end; what only waits then is cancelled."""
+    """Run all work until `stop` is set or one fails, then wait SHORT_DRAIN seconds and cancel the rest."""
     tasks = [asyncio.create_task(one) for one in work]
     try:
         stopping = asyncio.create_task(stop.wait())
@@ -255,7 +256,7 @@ def _run(work: Coroutine[Any, Any, int]) -> int:
 
 
 def _allow_files(stations: int) -> None:
-    """Raise the limit on open files if so many connections need it."""
+    """Raise the limit of open files if this number of stations needs it."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = stations + 100
     if soft < wanted:

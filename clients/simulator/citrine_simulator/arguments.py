@@ -26,23 +26,23 @@ SCENARIOS = {
 }
 
 URL = "ws://127.0.0.1:9000"
-"""Where stations connect if nothing is said."""
+"""Default URL of the CSMS."""
 
 RATE = 10.0
-"""Messages a second of the scenario paced where nothing is said."""
+"""Default messages per second of the scenario paced."""
 
 FAIL_ON_HELP = f"Fleet: what makes it fail, of {', '.join(FAIL_ON)}; or none."
 
 FORMS = "DURATION: 90s, 5m, 2h, 1d12h, or a number of seconds."
-"""What may be written for a duration."""
+"""Accepted forms of a duration, for the help."""
 
 CAREFUL = frozenset({"charge", "faults"})
-"""Scenarios of stations that can be given a state directory and variables."""
+"""Scenarios with full stations, which have a state directory and variables."""
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What was asked for."""
+    """The parsed command line."""
 
     scenario: str
     fleet: Fleet
@@ -68,13 +68,13 @@ class Options:
 
     @property
     def careful(self) -> bool:
-        """Whether the scenario is one of careful stations."""
+        """Whether the scenario runs full stations."""
         return self.scenario in CAREFUL
 
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """What goes before the entries of a fleet file, where it is given."""
+    """Options that override the entries of a fleet file. None: not given."""
 
     url: str | None = None
     tenant: str | None = None
@@ -83,7 +83,7 @@ class Given:
 
 
 class _Formatter(argparse.RawDescriptionHelpFormatter):
-    """Writes the help as that of every command of `citrine` looks."""
+    """Formats the help like that of the other `citrine` commands."""
 
     def add_usage(
         self,
@@ -114,15 +114,15 @@ def _default(value: object) -> str:
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        # One line; the usage is in --help.
+        # Without the usage, which argparse prints by default.
         self.exit(2, f"{self.prog}: {message}\n")
 
 
 def parse(argv: Sequence[str] | None) -> Options:
-    """Read the command line; argparse ends the process where it is wrong.
+    """Parse the command line. argparse exits the process on a syntax error.
 
     Raises:
-        UsageError: When a value cannot be used.
+        UsageError: When options or values do not fit together.
     """
     given = _parser().parse_args(sys.argv[1:] if argv is None else argv)
     variables = {}
@@ -176,7 +176,7 @@ def _refuse_without_fleet(given: argparse.Namespace) -> None:
 
 
 def _refuse_with_fleet(given: argparse.Namespace) -> None:
-    """Refuse what the file says itself."""
+    """Refuse options that have their place in the fleet file."""
     usual = _parser().parse_args([])
     for name in ("stations", "prefix", "station", "version", "id_token", "scenario", "speed", "charging_for", "pause",
                  "evses", "sample_interval", "variable", "drop_every", "warm_up", "rate", "say"):  # fmt: skip
@@ -266,7 +266,7 @@ def _number(text: str, kind: Callable[[str], _N]) -> _N:
     try:
         return kind(text)
     except ValueError:
-        # Else argparse would tell the name of our function.
+        # Otherwise argparse would print the name of the function.
         raise argparse.ArgumentTypeError(f"{text!r} is not a number") from None
 
 

@@ -1,4 +1,4 @@
-"""Who may charge: the local list or the CSMS says so, or the cache while it cannot be asked (block C)."""
+"""Authorization of tokens by the local list, the CSMS or, while it can't be reached, the cache (block C)."""
 
 import asyncio
 import logging
@@ -16,7 +16,7 @@ CallCsms = Callable[[str, Mapping[str, Any]], Coroutine[Any, Any, dict[str, Any]
 
 
 class Authorization:
-    """Authorizes tokens and remembers those the CSMS accepted."""
+    """Authorizes tokens, and caches those that the CSMS accepted."""
 
     def __init__(self, model: DeviceModel, call: CallCsms, online: asyncio.Event, valid_tokens: frozenset[str]) -> None:
         self._model = model
@@ -25,14 +25,14 @@ class Authorization:
         self._valid = valid_tokens
         self._cache: set[str] = set()
         self.local_list: Callable[[], Mapping[str, Any]] = dict
-        """Returns the idTokenInfo of the tokens of the local list, by the token in lower case."""
+        """Returns the local list: idTokenInfo by token in lower case."""
 
     async def authorize(self, token: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the idTokenInfo for a token.
+        """Return the idTokenInfo of a token.
 
-        Online it is the CSMS's; offline, or if the CSMS fails to answer, the status is Accepted for a
-        token that is known (C13, C14) or where unknown ones may charge, and Unknown otherwise (C15).
-        A token that the local list accepts is not asked for (C14.FR.02).
+        If the local list accepts the token, its entry is returned without a call (C14.FR.02). Online, the CSMS
+        decides. Offline, or if the CSMS does not answer, the status is Accepted if the token is known (C13, C14) or
+        OfflineTxForUnknownIdEnabled is set, and Unknown otherwise (C15).
         """
         listed = self.local_list().get(token["idToken"].lower())
         if listed is not None and (listed["status"] == "Accepted" or not self._online.is_set()):
@@ -57,11 +57,11 @@ class Authorization:
         return token in self._cache
 
     def forget(self, token: str) -> None:
-        """Take a token out of the cache."""
+        """Remove a token from the cache."""
         self._cache.discard(token)
 
     def clear_cache(self) -> bool:
-        """Forget every token; return whether there is a cache (C11)."""
+        """Clear the cache; return whether the cache is enabled (C11)."""
         self._cache.clear()
         return self._model.flag("AuthCacheCtrlr.Enabled")
 

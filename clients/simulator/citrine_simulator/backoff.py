@@ -1,4 +1,4 @@
-"""How long a station waits before it connects again (part 4, Reconnecting); no input and no output."""
+"""The wait of a station before it reconnects (part 4, Reconnecting). No I/O."""
 
 import random
 from collections.abc import Callable
@@ -9,7 +9,7 @@ __all__ = ["Backoff", "BackoffLimits"]
 
 @dataclass(frozen=True, slots=True)
 class BackoffLimits:
-    """The three variables of OCPPCommCtrlr that rule reconnecting, in seconds and in times."""
+    """The three OCPPCommCtrlr.RetryBackOff variables; the first two in seconds."""
 
     wait_minimum: float
     random_range: float
@@ -17,23 +17,23 @@ class BackoffLimits:
 
 
 class Backoff:
-    """A growing, jittered waiting time."""
+    """An exponential backoff with jitter."""
 
     def __init__(self, limits: Callable[[], BackoffLimits], random: random.Random) -> None:
-        """Ask ``limits`` at every turn, since a CSMS may change them."""
+        """Store the arguments. ``limits`` is called for each wait, because the CSMS may change the variables."""
         self._limits = limits
         self._random = random
         self._failures = 0
 
     def reset(self) -> None:
-        """Begin anew: a connection was made."""
+        """Start again with the shortest wait, after a connection was made."""
         self._failures = 0
 
     def next(self, retry_after: float | None = None) -> float:
         """Return the seconds to wait before the next attempt.
 
-        RetryBackOffWaitMinimum is doubled at most RetryBackOffRepeatTimes times, and every wait has its
-        own random part. A server that names a time itself (Retry-After) is obeyed instead.
+        RetryBackOffWaitMinimum is doubled at most RetryBackOffRepeatTimes times. A given ``retry_after``, in seconds,
+        replaces it. Each wait has a random part in addition.
         """
         limits = self._limits()
         jitter = self._random.uniform(0, limits.random_range)

@@ -1,4 +1,4 @@
-"""What happens at the EVSEs of a station: plugging in, authorizing, charging, ending (block E), status (G)."""
+"""Charging at the EVSEs of a station: plugging in, authorizing, charging, ending (block E), status (G)."""
 
 import asyncio
 import random
@@ -22,14 +22,14 @@ __all__ = ["Charging"]
 
 LOWEST_SOC = 10.0
 HIGHEST_SOC = 60.0
-"""An EV arrives with a state of charge between these, in %."""
+"""State of charge of arriving EVs, in %: a random value between these."""
 
 
 class Charging:
     """The EVSEs of one station.
 
-    Nothing here waits for the CSMS: messages about transactions go into the queue, and a changed status
-    is handed to ``status_changed``.
+    No method waits for the CSMS: transaction messages go into the queue, and ``status_changed`` is called after a
+    change of status.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class Charging:
         self._tap = tap
         self.operative = True
         self.ended = asyncio.Event()
-        """Set and left set when a transaction has ended; who waits for it clears it first."""
+        """Set when a transaction ends, and never cleared here: clear it before waiting for it."""
         registers = store.recall("registers") or {}
         self.evses = {
             evse_id: Evse(
@@ -76,28 +76,28 @@ class Charging:
 
     @property
     def transactions(self) -> list[Transaction]:
-        """Every open transaction."""
+        """All open transactions."""
         return [evse.transaction for evse in self.evses.values() if evse.transaction is not None]
 
     @property
     def connectors(self) -> Iterator[tuple[Connector, str]]:
-        """Every connector with its status."""
+        """All connectors, each with its status."""
         for evse in self.evses.values():
             for connector in evse.connectors.values():
                 yield connector, evse.status(connector, self.operative)
 
     def evse(self, evse_id: int) -> Evse:
-        """Return an EVSE; raises UsageError where there is none."""
+        """Return an EVSE; raises UsageError if it does not exist."""
         if evse_id not in self.evses:
             raise UsageError(f"there is no EVSE {evse_id}")
         return self.evses[evse_id]
 
     def find(self, transaction_id: str) -> Transaction | None:
-        """Return an open transaction."""
+        """Return an open transaction, or None."""
         return next((one for one in self.transactions if one.transaction_id == transaction_id), None)
 
     def plug_in(self, evse_id: int, connector_id: int = 1) -> None:
-        """Connect an EV; the transaction begins if TxStartPoint says so (E02)."""
+        """Connect an EV. The transaction starts if TxStartPoint contains EVConnected (E02)."""
         evse = self.evse(evse_id)
         connector = evse.connectors[connector_id]
         if connector.plugged_in:
@@ -124,10 +124,10 @@ class Charging:
     def authorize(
         self, evse_id: int, token: Mapping[str, Any], trigger: str = "Authorized", remote_start_id: int | None = None
     ) -> Transaction:
-        """Let a token that was found good charge; the transaction begins if it has not (E01, E03).
+        """Allow charging for an accepted token; start the transaction if there is none (E01, E03).
 
         Raises:
-            UsageError: When the EVSE takes no transaction now.
+            UsageError: When the EVSE is not free.
         """
         evse = self.evse(evse_id)
         connector = evse.free(self.operative, token["idToken"])
@@ -153,12 +153,12 @@ class Charging:
         return transaction
 
     def meter(self, transaction: Transaction, trigger: str = "MeterValuePeriodic") -> None:
-        """Send what the meter reads now, as an Updated."""
+        """Send the current meter values in a TransactionEvent Updated."""
         context = "Trigger" if trigger == "Trigger" else "Sample.Periodic"
         self._event(self.evse(transaction.evse_id), "Updated", trigger, context=context)
 
     def change_state(self, transaction: Transaction, state: str, trigger: str = "ChargingStateChanged") -> None:
-        """Enter another charging state and tell the CSMS; in any but Charging no energy flows."""
+        """Change the charging state and report it. Energy flows in the state Charging only."""
         evse = self.evse(transaction.evse_id)
         evse.meter.advance(self._clock.monotonic())
         evse.meter.charging = state == "Charging"
@@ -166,7 +166,7 @@ class Charging:
         self._event(evse, "Updated", trigger)
 
     def stop(self, transaction: Transaction, trigger: str, reason: str, token: Mapping[str, Any] | None = None) -> None:
-        """End a transaction (E06); a second call for the same one does nothing."""
+        """End a transaction (E06). Does nothing if it has ended already."""
         evse = self.evse(transaction.evse_id)
         if evse.transaction is not transaction:
             return
@@ -180,7 +180,7 @@ class Charging:
         self.refresh()
 
     def answered(self, event: Mapping[str, Any], answer: Mapping[str, Any]) -> None:
-        """Do what the answer to a TransactionEventRequest asks for (E05, E06)."""
+        """Apply the answer to a TransactionEventRequest: cost, group and authorization (E05, E06)."""
         transaction = self.find(event["transactionInfo"]["transactionId"])
         if transaction is None:
             return
@@ -197,10 +197,9 @@ class Charging:
                 self.change_state(transaction, "SuspendedEVSE", "ChargingStateChanged")
 
     def change_availability(self, evse_id: int | None, connector_id: int | None, operative: bool) -> str:
-        """Set what may be used, and return Accepted or Scheduled (G03, G04).
+        """Set the availability of the station, an EVSE or a connector; return Accepted or Scheduled (G03, G04).
 
-        Station, EVSE and connector are set for themselves. Where a transaction runs, what was set last shows once it
-        has ended.
+        The three levels are stored independently. During a transaction, the change takes effect after its end.
         """
         chosen = list(self.evses.values()) if evse_id is None else [self.evse(evse_id)]
         if evse_id is None:
@@ -214,7 +213,7 @@ class Charging:
         return "Scheduled" if scheduled else "Accepted"
 
     def refresh(self) -> None:
-        """Keep the availability, show every status in the device model, and tell of the changed ones."""
+        """Store the availability, update the statuses in the device model, and call ``status_changed``."""
         self._store.remember("availability", self._availability())
         for evse in self.evses.values():
             if evse.reservation is not None and (evse.out_of_order or not self.operative):
@@ -229,7 +228,7 @@ class Charging:
         self._status_changed()
 
     def restore(self) -> list[Transaction]:
-        """Take up what was remembered before a loss of power; return the transactions that were open then."""
+        """Restore the availability after a power loss; return the transactions that were open before it."""
         availability = self._store.recall("availability") or {}
         self.operative = availability.get("station", True)
         for evse in self.evses.values():
@@ -239,7 +238,7 @@ class Charging:
         return [Transaction.from_json(one) for one in self._store.recall("transactions") or []]
 
     def resume(self, transaction: Transaction, go_on: bool) -> None:
-        """Take an interrupted transaction up again: to go on with it, or to end it at once."""
+        """Reopen an interrupted transaction; continue it or, if not ``go_on``, end it at once."""
         evse = self.evse(transaction.evse_id)
         evse.transaction = transaction
         evse.connectors[transaction.connector_id].plugged_in = True
@@ -267,7 +266,7 @@ class Charging:
             self._spawn(self._sample(evse, transaction))
 
     async def _sample(self, evse: Evse, transaction: Transaction) -> None:
-        """Send samples until the transaction has ended."""
+        """Send samples until the transaction ends."""
         while evse.transaction is transaction:
             interval = self._model.integer("SampledDataCtrlr.TxUpdatedInterval") or 3600
             await self._clock.sleep(interval / self._config.speed)
@@ -288,7 +287,7 @@ class Charging:
         token: Mapping[str, Any] | None = None,
         stopped_reason: str | None = None,
     ) -> None:
-        """Queue the next message of the EVSE's transaction and keep its new state, both or neither."""
+        """Queue the next message of the EVSE's transaction and store its new state, atomically."""
         transaction = evse.transaction
         if transaction is None:
             raise UsageError(f"EVSE {evse.evse_id} has no transaction")
@@ -311,4 +310,4 @@ class Charging:
 
 
 _CONTEXTS = {"Started": "Transaction.Begin", "Updated": "Other", "Ended": "Transaction.End"}
-"""ReadingContext of samples by event type, where nothing more exact is known."""
+"""Default ReadingContext of samples, by event type."""

@@ -1,4 +1,4 @@
-"""Time as a station sees it: the wall clock, a monotonic clock, and waiting, all of them passed in."""
+"""The clock of a station: time of day, monotonic time and sleep. It is always injected."""
 
 import asyncio
 from datetime import UTC, datetime
@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 
 class Clock(Protocol):
-    """What a station needs to know and to do about time; tests pass one that they move by hand."""
+    """The interface of clocks. Tests pass one that they advance by hand."""
 
     def now(self) -> datetime:
         """Return the time of day, in UTC."""
@@ -42,15 +42,15 @@ class SystemClock:
 
 
 def format_time(moment: datetime) -> str:
-    """Return a date-time as OCPP writes it: UTC, milliseconds, Z."""
+    """Return the dateTime of OCPP: in UTC, with milliseconds and Z."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def parse_time(text: str) -> datetime:
-    """Read a date-time of OCPP.
+    """Parse a dateTime of OCPP.
 
     Raises:
-        ValueError: When it is not one, or has no offset.
+        ValueError: When it is malformed or has no offset.
     """
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
@@ -59,10 +59,10 @@ def parse_time(text: str) -> datetime:
 
 
 async def within(clock: Clock, seconds: float, future: asyncio.Future[T]) -> T:
-    """Wait for a future, but not longer than so many seconds; the future is not cancelled.
+    """Wait for a future, for a limited number of seconds. The future is never cancelled.
 
     Raises:
-        TimeoutError: When the time has passed first.
+        TimeoutError: When the seconds pass first.
     """
     sleeper = asyncio.ensure_future(clock.sleep(seconds))
     try:
@@ -76,7 +76,7 @@ async def within(clock: Clock, seconds: float, future: asyncio.Future[T]) -> T:
 
 
 async def sleep_or(clock: Clock, seconds: float, event: asyncio.Event) -> bool:
-    """Wait for so many seconds or until the event is set; return whether it was."""
+    """Sleep until the seconds pass or the event is set; return whether it was set."""
     waiter = asyncio.ensure_future(event.wait())
     try:
         await within(clock, seconds, waiter)

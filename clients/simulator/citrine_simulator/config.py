@@ -1,4 +1,4 @@
-"""What can be chosen about one simulated station."""
+"""The configuration of one simulated station."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,10 +13,9 @@ Positive = Annotated[float, Field(gt=0)]
 
 
 class StationConfig(BaseModel):
-    """One station: who it is, what it has, and how careful it is.
+    """One station: its identity, its equipment and its behaviour.
 
-    What OCPP calls a configuration variable is not here but in ``variables``, so that a CSMS can read
-    and change it.
+    Configuration variables of OCPP are in ``variables``, so that a CSMS can read and change them.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -30,7 +29,7 @@ class StationConfig(BaseModel):
     """Basic authentication with the station id as user; unset: none."""
     version: Literal["2.0.1", "2.1"] = "2.0.1"
     ca_file: Path | None = None
-    """For wss: authorities that the CSMS's certificate must come from; unset: the system's."""
+    """For wss: authorities that may issue the CSMS's certificate; unset: the system's."""
     certificate_file: Path | None = None
     """For wss: the station's own certificate (security profile 3); unset: none."""
     key_file: Path | None = None
@@ -45,47 +44,47 @@ class StationConfig(BaseModel):
     evses: Annotated[int, Field(ge=1, le=16)] = 1
     connectors_per_evse: Annotated[int, Field(ge=1, le=4)] = 1
     variables: Mapping[str, str] = {}
-    """First values of variables that differ from the usual, by ``Component.Variable[Instance]``."""
+    """Initial values of variables that differ from the defaults, by ``Component.Variable[Instance]``."""
     extra_variables: Annotated[int, Field(ge=0, le=10_000)] = 0
-    """So many further variables are in the device model, to make its report long."""
+    """Number of additional variables in the device model, to make its report long."""
     report_part_size: Annotated[int, Field(ge=1)] = 50
-    """Variables in one NotifyReport."""
+    """Most variables in one NotifyReport."""
     data_transfer_vendors: frozenset[str] = frozenset()
-    """Vendors whose DataTransfer is accepted and answered with the data that came."""
+    """Vendors whose DataTransfer is accepted and whose data are echoed."""
 
     retry_message_id: Literal["new", "same"] = "new"
-    """Message id of a repeated message; 2.0.1 wants a new one, 2.1 allows the same (part 4, 4.1.4)."""
+    """Message id of a resent message: 2.0.1 requires a new one, 2.1 allows the same (part 4, 4.1.4)."""
     count_closed_socket: bool = True
-    """Whether an attempt counts where the socket closed between the message and its answer."""
+    """Whether an attempt counts if the socket closed between the message and its answer."""
     boot_on_start: bool = True
-    """Whether it boots when it first connects; otherwise it begins as one that was accepted long ago."""
+    """Whether it boots at its first connection; otherwise it starts as accepted earlier."""
     boot_on_reconnect: bool = False
-    """Whether every new connection begins with a BootNotification, as some firmware does."""
+    """Whether it sends a BootNotification on every new connection, as some firmware does."""
     boot_retry_interval: Positive = 30
-    """Seconds before the next BootNotification where the CSMS named no interval (B02.FR.07)."""
+    """Seconds until the next BootNotification, if the CSMS gives no interval (B02.FR.07)."""
     reboot_duration: Annotated[float, Field(ge=0)] = 2
-    """Seconds between power off and the first connection of a reboot."""
+    """Seconds between power-off and the first connection of a reboot."""
     set_clock: bool = True
-    """Whether the clock follows the time of day that the CSMS names; otherwise it goes as it goes."""
+    """Whether it sets its clock by the currentTime of the CSMS."""
     after_power_loss: Literal["end", "resume", "forget"] = "end"
-    """What becomes of transactions that were open when the power went."""
+    """What the station does with open transactions after a power loss."""
     check_schemas: bool = True
-    """Whether the CSMS's CALLs are checked against the official schemas; its answers always are."""
+    """Whether CALLs of the CSMS are checked against the official schemas. Its answers always are."""
 
     auto_meter: bool = True
-    """Whether a charging transaction sends its samples by itself."""
+    """Whether transactions send samples periodically."""
     auto_plug_in: bool = True
-    """Whether an EV is there as soon as the CSMS starts a transaction remotely, and gone when it unlocks the cable."""
+    """Whether an EV plugs in after a remote start, and unplugs after UnlockConnector."""
     valid_tokens: frozenset[str] = frozenset()
-    """Tokens in the local cache: accepted while offline."""
+    """Tokens that are accepted while offline."""
     speed: Positive = 1
-    """EVs charge so many times faster than real ones, and are sampled as much more often."""
+    """Factor by which EVs charge faster, and are sampled more often, than real ones."""
     power: Positive = 11_000
-    """What an EV draws below 80 % state of charge, in W."""
+    """Power that an EV draws below 80 % state of charge, in W."""
     battery: Positive = 60_000
     """Capacity of an EV's battery, in Wh."""
     meter_start: Annotated[float, Field(ge=0)] = 0
-    """Register of a meter that has never been used, in Wh."""
+    """Initial register of a new meter, in Wh."""
 
 
 def connection_url(url: str, tenant: str | None, station_id: str) -> str:

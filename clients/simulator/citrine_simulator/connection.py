@@ -32,21 +32,21 @@ __all__ = ["NO_ANSWER", "Answer", "AnswerCall", "Connection", "Spawn", "Target",
 logger = logging.getLogger(__name__)
 
 OPEN_TIMEOUT = 30.0
-"""Seconds the CSMS has to answer the opening handshake."""
+"""Seconds to wait for the answer to the opening handshake."""
 
 CLOSE_TIMEOUT = 2.0
-"""Seconds the CSMS has to answer the closing handshake."""
+"""Seconds to wait for the answer to the closing handshake."""
 
 MAX_FRAME = 4 * 1024 * 1024
-"""Longest message that is read, in bytes."""
+"""Longest received message, in bytes."""
 
 ANSWERS_AT_ONCE = 16
-"""So many CALLs of the CSMS are worked on at the same time; what comes then waits in the socket."""
+"""Most CALLs of the CSMS that are handled concurrently. Above it, nothing is read from the socket."""
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where and as whom to connect."""
+    """The endpoint to connect to, and the station's identity."""
 
     url: str
     station_id: str
@@ -54,39 +54,39 @@ class Target:
     password: str | None
     compression: bool = False
     ping_interval: float | None = None
-    """Seconds between websocket pings; None: none are sent."""
+    """Seconds between websocket pings; None: no pings."""
 
     tls: ssl.SSLContext | None = None
-    """For wss: whom to trust, and the station's certificate; None: the system's authorities, and none."""
+    """For wss: trusted authorities and the station's certificate; None: the system's authorities, no certificate."""
 
     @property
     def subprotocol(self) -> Subprotocol:
-        """What is offered in Sec-WebSocket-Protocol."""
+        """The offered Sec-WebSocket-Protocol."""
         return Subprotocol(f"ocpp{self.version}")
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The CALLRESULT to a CALL of the CSMS, and what happens once it is sent (F06.FR.04)."""
+    """The CALLRESULT to a CALL of the CSMS, and ``then``, which runs after it was sent (F06.FR.04)."""
 
     payload: Mapping[str, Any]
     then: Callable[[], Awaitable[None]] | None = None
 
 
 NO_ANSWER = Answer({})
-"""Returned by a handler that never answers."""
+"""Returned by handlers that leave a CALL unanswered."""
 
 AnswerCall = Callable[[str, dict[str, Any]], Awaitable[Answer]]
 """Answers a CALL by action and payload; raises CallRefusedError for a CALLERROR."""
 
 Spawn = Callable[[Coroutine[Any, Any, None]], None]
-"""Runs something beside, as long as the station is switched on."""
+"""Runs a coroutine as a task, which is cancelled when the station is switched off."""
 
 
 class Connection:
     """An open connection.
 
-    :meth:`run` has to be running for anything to be received.
+    Messages are only received while :meth:`run` is running.
     """
 
     def __init__(
@@ -111,7 +111,7 @@ class Connection:
         self._waiting: tuple[str, asyncio.Future[frames.CallResult | frames.CallError]] | None = None
         self._slots = asyncio.Semaphore(ANSWERS_AT_ONCE)
         self.last_sent = clock.monotonic()
-        """When a CALL was last sent, by the monotonic clock."""
+        """Time of the last sent CALL, by the monotonic clock."""
 
     async def call(
         self,
@@ -121,18 +121,18 @@ class Connection:
         timeout: float,
         sent: Callable[[], None] | None = None,
     ) -> dict[str, Any]:
-        """Send a CALL as soon as the one before is done, and return the payload of its CALLRESULT.
+        """Send a CALL after the previous one is finished, and return the payload of its CALLRESULT.
 
         Args:
-            action: OCPP name of the message without ``Request``.
+            action: OCPP name of the message, without ``Request``.
             payload: Its JSON object.
-            message_id: Not used before.
-            timeout: Seconds the CSMS has to answer, counted from when it is sent.
-            sent: Called when the message has gone into the socket.
+            message_id: A message id that was not used before.
+            timeout: Seconds to wait for the answer, counted from sending.
+            sent: Called when the message was written to the socket.
 
         Raises:
-            NotConnectedError: When the socket was closed before it could be sent.
-            CallFailedError: When there is no good answer; its subclasses say why.
+            NotConnectedError: When the socket was closed before the message was sent.
+            CallFailedError: When there is no valid CALLRESULT; the subclass tells the cause.
         """
         async with self._call_lock:
             begun = self._clock.monotonic()
@@ -162,11 +162,11 @@ class Connection:
         return result.payload
 
     async def send_raw(self, text: str) -> None:
-        """Send any text, right or wrong; raises ConnectionClosed."""
+        """Send any text, without checks; raises ConnectionClosed."""
         await self._socket.send(text)
 
     async def run(self) -> None:
-        """Receive until the socket is closed; then every waiting call is lost."""
+        """Receive until the socket is closed, then fail the waiting call."""
         try:
             while True:
                 await self._receive(await self._socket.recv())
@@ -176,11 +176,11 @@ class Connection:
             logger.debug("connection closed", extra={"close_code": self._socket.close_code})
 
     async def close(self) -> None:
-        """Close as the protocol wants it."""
+        """Close with a closing handshake."""
         await self._socket.close()
 
     def drop(self) -> None:
-        """Close the TCP connection without another word (close code 1006)."""
+        """Abort the TCP connection without a close frame (close code 1006)."""
         self._socket.transport.abort()
 
     async def _send_call(self, text: str, action: str) -> None:
@@ -210,7 +210,7 @@ class Connection:
                 self._spawn(self._answer_call(frame))
             case frames.CallResult() | frames.CallError():
                 if self._waiting is None or self._waiting[0] != frame.message_id or self._waiting[1].done():
-                    # Late or unsolicited.
+                    # The answer is late or unsolicited.
                     self._counts["stray_answers"] += 1
                 else:
                     self._waiting[1].set_result(frame)
@@ -249,12 +249,12 @@ class Connection:
 
 
 async def open_socket(target: Target) -> ClientConnection:
-    """Make the opening handshake.
+    """Connect and do the opening handshake.
 
     Raises:
-        HandshakeRefusedError: When the CSMS answers with anything but an OCPP connection.
-        OSError: When it cannot be reached.
-        TimeoutError: When it does not answer.
+        HandshakeRefusedError: When the CSMS does not accept the handshake or the subprotocol.
+        OSError: When the CSMS can't be reached.
+        TimeoutError: When the CSMS does not answer within OPEN_TIMEOUT.
     """
     headers = {}
     if target.password is not None:
@@ -285,12 +285,12 @@ async def open_socket(target: Target) -> ClientConnection:
     except EOFError as broken:
         raise ConnectionResetError("the connection was closed during the handshake") from broken
     if socket.subprotocol is None:
-        # The CSMS speaks none of our versions and says so this way (part 4, 3.2).
+        # By this the CSMS says that it does not support the offered version (part 4, 3.2).
         await socket.close()
         raise HandshakeRefusedError(HTTPStatus.SWITCHING_PROTOCOLS, "without a subprotocol")
     return socket
 
 
 def retry_after(header: str | None) -> float | None:
-    """Return the seconds a Retry-After header names; a date or anything else counts as none."""
+    """Return the seconds of a Retry-After header; None if it is missing, a date or malformed."""
     return float(header) if header is not None and header.isascii() and header.isdigit() else None

@@ -1,4 +1,4 @@
-"""The controller of a station from power-on to power-off: puts the parts together and runs them."""
+"""The controller of a station for one power cycle: it assembles the parts and runs them."""
 
 import asyncio
 import logging
@@ -42,7 +42,7 @@ COMM = "OCPPCommCtrlr"
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What a station shares with others or is given from outside."""
+    """Dependencies of a station that outlive a power cycle or are shared with other stations."""
 
     store: StationStore
     journal: Journal
@@ -57,13 +57,13 @@ class Surroundings:
 
 
 class Controller:
-    """One power cycle of a station; what lasts longer is in the store."""
+    """One power cycle of a station. Longer-lived state is in the store."""
 
     def __init__(self, config: StationConfig, reason: str, around: Surroundings) -> None:
         """Prepare to boot with this reason (BootReasonEnumType).
 
         Raises:
-            UsageError: When the configuration names variables or values that are not possible.
+            UsageError: When the configuration has unknown variables or invalid values.
         """
         self._config = installed_firmware(config, around.store)
         self._around = around
@@ -74,9 +74,9 @@ class Controller:
         self._router = Router(self.parts, around.schemas, around.overrides)
 
     async def run(self) -> str:
-        """Run until a reboot is asked for; return its reason.
+        """Run until a reboot is requested; return its reason.
 
-        On cancellation the connection is closed; what is queued stays queued.
+        On cancellation the connection is closed; queued messages stay queued.
         """
         parts = self.parts
         try:
@@ -97,11 +97,11 @@ class Controller:
                     await self._reboot
                 finally:
                     self._tasks = None
-                # Leaving with an error is how a group of tasks is made to end.
+                # An exception makes the task group cancel its tasks.
                 raise _PowerOffError
         except* _PowerOffError:
             pass
-        # A group of tasks that ends already takes no notice of a cancellation.
+        # A task group that is ending already swallows a cancellation.
         task = asyncio.current_task()
         if task is not None and task.cancelling():
             raise asyncio.CancelledError
@@ -116,12 +116,12 @@ class Controller:
         return await self.parts.link.call(action, payload, message_id or self._around.new_id(), timeout)
 
     def reboot(self, reason: str) -> None:
-        """Switch off now, and on again; a second call before that changes nothing."""
+        """Switch off now, then on again. Further calls before that have no effect."""
         if not self._reboot.done():
             self._reboot.set_result(reason)
 
     def now(self) -> datetime:
-        """Return the time of day as the station has it, set by the CSMS's."""
+        """Return the time of day of the station's clock, as synchronized with the CSMS."""
         return self._around.clock.now() + self._offset
 
     def _assemble(self, reason: str) -> Parts:
@@ -140,7 +140,7 @@ class Controller:
             if booted:
                 self._spawn(report_installed(around.store, self.call))
             else:
-                # B04: after the statuses, a heartbeat.
+                # B04: a heartbeat follows the statuses.
                 self._spawn(heartbeats.beat())
 
         registration = Registration(
@@ -260,7 +260,7 @@ class Controller:
         )
 
     def _resume_transactions(self) -> None:
-        """Deal with transactions that were open when the power went."""
+        """Resume, end or forget the transactions that were open at the power loss."""
         resume = self._around.store.recall("resume") or self._config.after_power_loss == "resume"
         self._around.store.remember("resume", False)
         for transaction in self.parts.charging.restore():
@@ -268,7 +268,7 @@ class Controller:
                 self.parts.charging.resume(transaction, go_on=bool(resume))
 
     def _synchronize(self, time: str) -> None:
-        """Set the clock by the CSMS's (B01.FR.06, G02.FR.06), where it can be set."""
+        """Set the clock by the CSMS's time (B01.FR.06, G02.FR.06), unless set_clock is off."""
         if not self._config.set_clock:
             return
         try:
@@ -287,7 +287,7 @@ class Controller:
 
 
 class _PowerOffError(Exception):
-    """Ends every task of a power cycle."""
+    """Ends the tasks of a power cycle."""
 
 
 async def _tolerant(work: Coroutine[Any, Any, None]) -> None:

@@ -1,4 +1,4 @@
-"""The password of a station, and what becomes of it when the CSMS sets another one (A01)."""
+"""The basic authentication password of a station, and its change by the CSMS (A01)."""
 
 from citrine_simulator.store import StationStore
 
@@ -6,10 +6,10 @@ __all__ = ["Credentials"]
 
 
 class Credentials:
-    """The password in use; the one before is kept until the new one has worked."""
+    """The current password. The previous one is stored until the new one was accepted."""
 
     def __init__(self, configured: str | None, store: StationStore) -> None:
-        """Begin with the password the CSMS has set, unless the station was given another one since."""
+        """Use the password that the CSMS set, unless the configured one has changed since then."""
         self._configured = configured
         self._store = store
         stored = store.recall("password")
@@ -19,16 +19,16 @@ class Credentials:
             self.current, self._other = stored["current"], stored["other"]
 
     def change(self, password: str) -> None:
-        """Use another password from the next connection on."""
+        """Set the password for the next connection."""
         self._save(password, self.current)
 
     def worked(self) -> None:
-        """Forget the other password: this one was accepted."""
+        """Discard the other password, after the current one was accepted."""
         if self._other is not None:
             self._save(self.current, None)
 
     def refused(self) -> None:
-        """Try the other password next, if there is one: perhaps the CSMS never saw our answer."""
+        """Use the other password next, if there is one: the CSMS may have missed the answer to SetVariables."""
         if self._other is not None:
             self._save(self._other, self.current)
 

@@ -1,4 +1,4 @@
-"""What a station answers to the CALLs of the CSMS, by functional block, with real effect."""
+"""Handlers for the CALLs of the CSMS, one module per functional block. They change the simulated station."""
 
 from citrine_simulator.answers.base import Handler, answers, collect
 from citrine_simulator.answers.router import Router

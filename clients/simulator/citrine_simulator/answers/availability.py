@@ -17,7 +17,7 @@ class AvailabilityAnswers:
 
     @answers("ChangeAvailability")
     async def change_availability(self, payload: dict[str, Any]) -> Answer:
-        """Change it now, or when the transaction has ended (G03, G04)."""
+        """Change the availability now, or after the end of the transaction (G03, G04)."""
         charging = self._parts.charging
         evse = payload.get("evse", {})
         evse_id, connector_id = evse.get("id"), evse.get("connectorId")
@@ -27,5 +27,5 @@ class AvailabilityAnswers:
         if not known:
             return Answer({"status": "Rejected", "statusInfo": {"reasonCode": "UnknownEvse"}})
         operative = payload["operationalStatus"] == "Operative"
-        # The changed connectors report themselves (G03.FR.04), after this answer.
+        # StatusNotifications of the changed connectors follow this answer (G03.FR.04).
         return Answer({"status": charging.change_availability(evse_id, connector_id, operative)})

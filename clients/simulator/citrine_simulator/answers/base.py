@@ -1,4 +1,4 @@
-"""How a method says which CALL it answers."""
+"""The decorator that marks the handler of an action."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeVar
@@ -8,7 +8,7 @@ from citrine_simulator.connection import Answer
 __all__ = ["Handler", "answers", "collect"]
 
 Handler = Callable[[dict[str, Any]], Awaitable[Answer]]
-"""Takes the payload of a CALL; raises CallRefusedError for a CALLERROR."""
+"""Returns the answer to the payload of a CALL; raises CallRefusedError for a CALLERROR."""
 
 F = TypeVar("F", bound=Callable[..., Awaitable[Answer]])
 
@@ -16,7 +16,7 @@ _MARK = "__answers__"
 
 
 def answers(action: str) -> Callable[[F], F]:
-    """Mark a method as the one that answers an action; nothing is registered anywhere."""
+    """Mark a method as the handler of an action. `collect` finds it; nothing is registered."""
 
     def mark(method: F) -> F:
         setattr(method, _MARK, action)

@@ -1,4 +1,4 @@
-"""Block N: monitors, logs, and what the station holds of customers. No log is really uploaded."""
+"""Block N: monitors, logs and customer information. Uploads of logs are only simulated."""
 
 import asyncio
 from collections.abc import Mapping
@@ -19,17 +19,17 @@ STEP = 1.0
 """Seconds that an upload takes."""
 
 NOWHERE = ".invalid"
-"""What is to be uploaded to a host of this domain can't be (RFC 2606)."""
+"""Top-level domain (RFC 2606). Uploads to its hosts fail."""
 
 PART = 20
-"""Monitors of one NotifyMonitoringReport."""
+"""Most monitors in one NotifyMonitoringReport."""
 
 _CRITERIA = {
     "ThresholdMonitoring": ("UpperThreshold", "LowerThreshold"),
     "DeltaMonitoring": ("Delta",),
     "PeriodicMonitoring": ("Periodic", "PeriodicClockAligned"),
 }
-"""Types of monitors by the criterion that asks for them (N02.FR.12 to N02.FR.14)."""
+"""Types of monitors by MonitoringCriterionEnumType (N02.FR.12 to N02.FR.14)."""
 
 
 class DiagnosticsAnswers:
@@ -38,17 +38,17 @@ class DiagnosticsAnswers:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._upload: asyncio.Event | None = None
-        """Set to end the upload under way. None: there is none."""
+        """Set to cancel the upload in progress. None: there is none."""
 
     @answers("SetVariableMonitoring")
     async def set_variable_monitoring(self, payload: dict[str, Any]) -> Answer:
-        """Watch variables (N04)."""
+        """Set monitors (N04)."""
         results = [self._parts.monitors.set(data) for data in payload["setMonitoringData"]]
         return Answer({"setMonitoringResult": results})
 
     @answers("ClearVariableMonitoring")
     async def clear_variable_monitoring(self, payload: dict[str, Any]) -> Answer:
-        """Watch them no longer (N06)."""
+        """Clear monitors (N06)."""
         results = [
             {"id": monitor_id, "status": "Accepted" if self._parts.monitors.clear(monitor_id) else "NotFound"}
             for monitor_id in payload["id"]
@@ -57,14 +57,14 @@ class DiagnosticsAnswers:
 
     @answers("SetMonitoringBase")
     async def set_monitoring_base(self, payload: dict[str, Any]) -> Answer:
-        """Go back to the monitors that it came with: none (N03)."""
+        """Clear all monitors, unless the base is All: the station has no preconfigured monitors (N03)."""
         if payload["monitoringBase"] != "All":
             self._parts.monitors.clear_all()
         return Answer(ACCEPTED)
 
     @answers("SetMonitoringLevel")
     async def set_monitoring_level(self, payload: dict[str, Any]) -> Answer:
-        """Tell only what is this severe (N05)."""
+        """Report only events of this severity or worse (N05)."""
         if not 0 <= payload["severity"] <= 9:
             # N05.FR.02
             return Answer({"status": "Rejected"})
@@ -88,7 +88,7 @@ class DiagnosticsAnswers:
 
     @answers("GetLog")
     async def get_log(self, payload: dict[str, Any]) -> Answer:
-        """Upload a log, in the place of one that is under way (N01, N01.FR.12)."""
+        """Upload a log; this cancels an upload in progress (N01, N01.FR.12)."""
         status = "Accepted"
         if self._upload is not None:
             status = "AcceptedCanceled"
@@ -99,7 +99,7 @@ class DiagnosticsAnswers:
 
     @answers("CustomerInformation")
     async def customer_information(self, payload: dict[str, Any]) -> Answer:
-        """Tell, clear, or tell and clear what it holds of a token: that it is in the cache or charges (N09, N10)."""
+        """Report the cache entry and the transactions of a token, or clear the cache entry, or both (N09, N10)."""
         references = ("idToken", "customerCertificate", "customerIdentifier")
         if sum(name in payload for name in references) != 1:
             # N09.FR.09
@@ -121,7 +121,7 @@ class DiagnosticsAnswers:
         return [*cached, *(f"transaction {one.transaction_id}" for one in charging)]
 
     async def _report_customer(self, request_id: int, records: list[str]) -> None:
-        # N09.FR.06, N10.FR.06: one message where there is nothing to tell.
+        # N09.FR.06, N10.FR.06: without data, one message with an empty text.
         for place, text in enumerate(records or [""]):
             await self._parts.call(
                 "NotifyCustomerInformation",
@@ -183,6 +183,6 @@ def _monitoring_data(monitor: Mapping[str, Any], version: str) -> dict[str, Any]
 
 
 def _is_of(monitor: Mapping[str, Any], chosen: Mapping[str, Any]) -> bool:
-    """Return whether a monitor is of a component, and of a variable where one is named (N02.FR.16)."""
+    """Return whether a monitor is of a component, and of the variable if one is named (N02.FR.16)."""
     variable = chosen.get("variable")
     return monitor["component"] == chosen["component"] and variable in (None, monitor["variable"])

@@ -1,4 +1,4 @@
-"""Block O: messages on the display, which survive a loss of power."""
+"""Block O: messages on the display. They survive a power loss."""
 
 from functools import partial
 from typing import Any
@@ -11,10 +11,10 @@ from citrine_simulator.parts import Parts
 __all__ = ["DisplayAnswers"]
 
 MEMORY = "display_messages"
-"""Under which they are remembered."""
+"""Key of the messages in the store."""
 
 PART_SIZE = 4
-"""Messages of one part of a report."""
+"""Most messages in one NotifyDisplayMessages."""
 
 MOST_MESSAGES = 10
 """DisplayMessageCtrlr.DisplayMessages.maxLimit"""
@@ -30,7 +30,7 @@ class DisplayAnswers:
 
     @answers("SetDisplayMessage")
     async def set_display_message(self, payload: dict[str, Any]) -> Answer:
-        """Show a message (O01, O02); one of the same id is replaced (O06)."""
+        """Show a message (O01, O02); it replaces a message with the same id (O06)."""
         message = payload["message"]
         model = self._parts.model
         if message["message"]["format"] not in model.members("DisplayMessageCtrlr.SupportedFormats"):
@@ -69,14 +69,14 @@ class DisplayAnswers:
 
     @answers("ClearDisplayMessage")
     async def clear_display_message(self, payload: dict[str, Any]) -> Answer:
-        """Show a message no more (O05)."""
+        """Remove a message (O05)."""
         messages = self._messages()
         remaining = [one for one in messages if one["id"] != payload["id"]]
         self._remember(remaining)
         return Answer({"status": "Accepted" if len(remaining) < len(messages) else "Unknown"})
 
     def _messages(self) -> list[Message]:
-        """Return what is shown, or will be: neither out of date nor of a transaction that ended."""
+        """Return the current and future messages, without expired ones and those of ended transactions."""
         remembered: list[Message] = self._parts.store.recall(MEMORY) or []
         return [one for one in remembered if self._lasts(one)]
 

@@ -1,4 +1,4 @@
-"""Block L: firmware updates, and firmware that a local controller publishes. Nothing is really downloaded."""
+"""Block L: firmware updates, and publishing as a local controller. Downloads are only simulated."""
 
 import asyncio
 import logging
@@ -25,7 +25,7 @@ STEP = 1.0
 """Seconds that each step of an update takes."""
 
 NOWHERE = ".invalid"
-"""What is to be downloaded from a host of this domain can't be (RFC 2606)."""
+"""Top-level domain (RFC 2606). Downloads from its hosts fail."""
 
 LONGEST_VERSION = 50
 
@@ -42,12 +42,12 @@ class FirmwareAnswers:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._update: asyncio.Event | None = None
-        """Set to end the update under way. None: there is none."""
+        """Set to cancel the update in progress. None: there is none."""
         self._published: set[str] = set()
 
     @answers("UpdateFirmware")
     async def update_firmware(self, payload: dict[str, Any]) -> Answer:
-        """Begin an update, in the place of one that is under way (L01, L01.FR.24)."""
+        """Begin an update; this cancels an update in progress (L01, L01.FR.24)."""
         status = "Accepted"
         if self._update is not None:
             status = "AcceptedCanceled"
@@ -57,12 +57,12 @@ class FirmwareAnswers:
 
     @answers("PublishFirmware")
     async def publish_firmware(self, payload: dict[str, Any]) -> Answer:
-        """Publish firmware where it came from, as a local controller would beside it (L03)."""
+        """Publish firmware as a local controller does, but at the location where it came from (L03)."""
         return Answer({"status": "Accepted"}, partial(self._publish, payload))
 
     @answers("UnpublishFirmware")
     async def unpublish_firmware(self, payload: dict[str, Any]) -> Answer:
-        """Publish firmware no longer (L04)."""
+        """Unpublish firmware (L04)."""
         found = payload["checksum"].lower() in self._published
         self._published.discard(payload["checksum"].lower())
         return Answer({"status": "Unpublished" if found else "NoFirmware"})
@@ -122,7 +122,7 @@ class FirmwareAnswers:
         try:
             await self._parts.call("FirmwareStatusNotification", reported)
         except CallFailedError as failed:
-            # The update goes on, whether the CSMS hears of it or not.
+            # A status that can't be sent does not stop the update.
             logger.info("firmware status not sent", extra={"status": status, "problem": str(failed)})
 
     async def _until(self, time: str) -> None:
@@ -144,19 +144,19 @@ class FirmwareAnswers:
 
 
 def installed_firmware(config: StationConfig, store: StationStore) -> StationConfig:
-    """Return the station with the firmware that it installed last."""
+    """Return the configuration with the version of the last installed firmware."""
     version = store.recall(_VERSION_INSTALLED)
     return config if version is None else config.model_copy(update={"firmware_version": version})
 
 
 def last_status(store: StationStore) -> dict[str, Any]:
-    """Return what TriggerMessage asks for: the last status, or Idle after Installed (L01.FR.25, L01.FR.26)."""
+    """Return the status to send on TriggerMessage: the last one, or Idle after Installed (L01.FR.25, L01.FR.26)."""
     reported: dict[str, Any] | None = store.recall(_STATUS)
     return {"status": "Idle"} if reported is None or reported["status"] == "Installed" else reported
 
 
 async def report_installed(store: StationStore, call: CallCsms) -> None:
-    """Say after the reboot that the firmware is installed (L01.FR.32); nothing where there was no update."""
+    """Send the status Installed after the reboot of an update (L01.FR.32). Without an update, do nothing."""
     request_id = store.recall("firmware_update")
     if request_id is None:
         return
@@ -167,7 +167,7 @@ async def report_installed(store: StationStore, call: CallCsms) -> None:
 
 
 def _version_of(location: str) -> str:
-    """Return the version that the name of a file tells, or its name."""
+    """Return the version in the name of a file, or the name if it has none."""
     name = urlsplit(location).path.rpartition("/")[2]
     found = _VERSION.search(name)
     return (found.group() if found else name or "unknown")[:LONGEST_VERSION]

@@ -1,4 +1,4 @@
-"""Block D: the local authorization list, which survives a loss of power."""
+"""Block D: the local authorization list. It survives a power loss."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from citrine_simulator.parts import Parts
 __all__ = ["LocalAuthListAnswers"]
 
 MEMORY = "local_auth_list"
-"""Under which the list and its version are remembered."""
+"""Key of the list and its version in the store."""
 
 MOST_ENTRIES = 1000
 """LocalAuthListCtrlr.Entries.maxLimit"""
@@ -26,7 +26,7 @@ class LocalAuthListAnswers:
 
     @answers("SendLocalList")
     async def send_local_list(self, payload: dict[str, Any]) -> Answer:
-        """Replace the list or change it (D01)."""
+        """Replace or update the list (D01)."""
         if not self._parts.model.flag(ENABLED):
             return Answer({"status": "Failed", "statusInfo": {"reasonCode": "NotEnabled"}})
         version, entries = self._recall()
@@ -36,7 +36,7 @@ class LocalAuthListAnswers:
             return Answer({"status": "VersionMismatch"})
         changed = {} if full else dict(entries)
         for one in payload.get("localAuthorizationList", ()):
-            # Tokens are compared without regard to case.
+            # Tokens are case-insensitive.
             key = one["idToken"]["idToken"].lower()
             changed.pop(key, None)
             if "idTokenInfo" in one:
@@ -48,7 +48,7 @@ class LocalAuthListAnswers:
 
     @answers("GetLocalListVersion")
     async def get_local_list_version(self, payload: dict[str, Any]) -> Answer:
-        """Return the version; 0 where there is no list (D02)."""
+        """Return the version of the list, 0 if there is none (D02)."""
         return Answer({"versionNumber": self._recall()[0] if self._parts.model.flag(ENABLED) else 0})
 
     def _entries(self) -> dict[str, Any]:

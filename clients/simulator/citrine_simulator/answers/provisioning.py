@@ -28,11 +28,11 @@ class ProvisioningAnswers:
 
     @answers("SetVariables")
     async def set_variables(self, payload: dict[str, Any]) -> Answer:
-        """Change variables; they take effect at once and stay over a loss of power (B05)."""
+        """Set variables; they take effect at once and survive a power loss (B05)."""
         self._password_changed = False
         results = [self._parts.model.set(one) for one in payload["setVariableData"]]
         self._parts.store.remember("variables", self._parts.model.changed())
-        # A01: with a new password the station connects anew, once the CSMS has the answer.
+        # A01: after this answer the station reconnects with the new password.
         return Answer({"setVariableResult": results}, self._reconnect if self._password_changed else None)
 
     @answers("GetBaseReport")
@@ -45,7 +45,7 @@ class ProvisioningAnswers:
 
     @answers("GetReport")
     async def get_report(self, payload: dict[str, Any]) -> Answer:
-        """Send what is chosen of the device model in parts (B08)."""
+        """Send the selected part of the device model in parts (B08)."""
         data = self._parts.model.custom_report(
             payload.get("componentVariable", ()), payload.get("componentCriteria", ())
         )

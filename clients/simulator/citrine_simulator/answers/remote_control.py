@@ -1,4 +1,4 @@
-"""Blocks F, C, E and I: what a CSMS does to transactions, connectors and tokens from afar."""
+"""Blocks F, C, E and I: remote control of transactions, connectors and tokens."""
 
 from collections.abc import Callable
 from functools import partial
@@ -23,12 +23,12 @@ REJECTED = {"status": "Rejected"}
 
 
 def rejected(code: str, text: str = "") -> Answer:
-    """Return a rejection with a reason code of the specification's appendix, and what a person should know."""
+    """Return a rejection with a reasonCode of the specification's appendix and a text for people."""
     return Answer({**REJECTED, "statusInfo": {"reasonCode": code, **({"additionalInfo": text} if text else {})}})
 
 
 class RemoteControlAnswers:
-    """RequestStart- and RequestStopTransaction, UnlockConnector, TriggerMessage, and smaller ones."""
+    """RequestStart- and RequestStopTransaction, UnlockConnector, TriggerMessage, ClearCache and others."""
 
     def __init__(self, parts: Parts, install_profile: InstallProfile) -> None:
         self._parts = parts
@@ -36,7 +36,7 @@ class RemoteControlAnswers:
 
     @answers("RequestStartTransaction")
     async def start(self, payload: dict[str, Any]) -> Answer:
-        """Start a transaction on the EVSE named, or on a free one (F01, F02)."""
+        """Start a transaction on the named EVSE, or on a free one if none is named (F01, F02)."""
         if self._parts.registration.status is not Status.ACCEPTED:
             # B02.FR.05
             return rejected("CSNotAccepted")
@@ -65,7 +65,7 @@ class RemoteControlAnswers:
 
     @answers("UnlockConnector")
     async def unlock(self, payload: dict[str, Any]) -> Answer:
-        """Unlock a connector that no authorized transaction uses (F05); who came with a remote start drives away."""
+        """Unlock a connector without an authorized transaction (F05). With auto_plug_in, its EV then drives away."""
         evse = self._parts.charging.evses.get(payload["evseId"])
         if evse is None or payload["connectorId"] not in evse.connectors:
             # F05.FR.03
@@ -78,7 +78,7 @@ class RemoteControlAnswers:
 
     @answers("TriggerMessage")
     async def trigger(self, payload: dict[str, Any]) -> Answer:
-        """Send a message that the CSMS wants to see (F06)."""
+        """Send the message that the CSMS requests (F06)."""
         evse = payload.get("evse", {})
         match payload["requestedMessage"]:
             case "BootNotification":
@@ -105,7 +105,7 @@ class RemoteControlAnswers:
 
     @answers("ClearCache")
     async def clear_cache(self, payload: dict[str, Any]) -> Answer:
-        """Forget the tokens that were accepted (C11)."""
+        """Clear the authorization cache (C11)."""
         return Answer(ACCEPTED if self._parts.authorization.clear_cache() else REJECTED)
 
     @answers("GetTransactionStatus")
@@ -133,7 +133,7 @@ class RemoteControlAnswers:
         return next((evse for evse in chosen if evse.free(charging.operative, id_token) is not None), None)
 
     def _why_none(self, evse_id: int | None) -> tuple[str, str]:
-        """Return code and text of why no transaction can begin at an EVSE, or at any."""
+        """Return reason code and text why no transaction can start on an EVSE, or on any."""
         charging = self._parts.charging
         chosen = [evse for evse in charging.evses.values() if evse_id in (None, evse.evse_id)]
         if not chosen:
@@ -159,7 +159,7 @@ class RemoteControlAnswers:
             # F01.FR.19, F01.FR.25
             transaction = charging.authorize(evse.evse_id, token, "RemoteStart", remote_start_id)
         except UsageError:
-            # Somebody was faster.
+            # Another transaction started on the EVSE first.
             return
         if profile is not None:
             # F01.FR.10

@@ -1,4 +1,4 @@
-"""Block H: EVSEs that are kept for a token until somebody uses it, cancels, or does not come."""
+"""Block H: reservations of EVSEs. A reservation ends when it is used, cancelled or expired."""
 
 from functools import partial
 from typing import Any
@@ -13,17 +13,17 @@ __all__ = ["ReservationAnswers"]
 
 
 class ReservationAnswers:
-    """ReserveNow and CancelReservation, of one EVSE each."""
+    """ReserveNow and CancelReservation. Each reservation is for one EVSE."""
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
 
     @answers("ReserveNow")
     async def reserve_now(self, payload: dict[str, Any]) -> Answer:
-        """Keep an EVSE for a token (H01)."""
+        """Reserve an EVSE for a token (H01)."""
         evse = self._parts.charging.evses.get(payload.get("evseId", 0))
         if evse is None or not self._parts.model.flag("ReservationCtrlr.Enabled"):
-            # H01.FR.01, H01.FR.19: without an EVSE it is for any, which this station does not do.
+            # H01.FR.01, H01.FR.19: this station does not support reservations without an EVSE.
             return Answer({"status": "Rejected", "statusInfo": {"reasonCode": "UnspecifiedEvse"}})
         old = self._find(payload["id"])
         status = self._status(evse, old)
@@ -41,7 +41,7 @@ class ReservationAnswers:
 
     @answers("CancelReservation")
     async def cancel_reservation(self, payload: dict[str, Any]) -> Answer:
-        """Let everybody charge again (H02)."""
+        """Cancel a reservation (H02)."""
         evse = self._find(payload["reservationId"])
         if evse is None:
             # H02.FR.01
@@ -81,7 +81,7 @@ class ReservationAnswers:
         seconds = (parse_time(end) - self._parts.now()).total_seconds()
         await sleep_or(self._parts.clock, max(0.0, seconds), reservation.over)
         if evse.reservation is not reservation:
-            # Used, cancelled or replaced.
+            # The reservation was used, cancelled or replaced.
             return
         # H01.FR.16, H01.FR.17, H04.FR.01
         status = "Removed" if reservation.over.is_set() else "Expired"

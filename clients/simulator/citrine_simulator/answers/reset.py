@@ -13,14 +13,14 @@ __all__ = ["ResetAnswers"]
 
 
 class ResetAnswers:
-    """Reset, now or when idle; it really switches off and boots again."""
+    """Reset, at once or when idle. The station then disconnects and boots."""
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
 
     @answers("Reset")
     async def reset(self, payload: dict[str, Any]) -> Answer:
-        """Accept a reset, or put it off until the transactions it concerns have ended."""
+        """Accept a reset, or schedule it after the end of the transactions concerned."""
         evse_id = payload.get("evseId")
         evses = self._parts.charging.evses
         if evse_id is not None and evse_id not in evses:
@@ -54,7 +54,7 @@ class ResetAnswers:
         await self._finish(chosen, whole, "ScheduledReset")
 
     async def _finish(self, chosen: list[Evse], whole: bool, reason: str) -> None:
-        # B12.FR.05: what is not answered in time stays queued and is sent after the reboot.
+        # B12.FR.05: messages without an answer within the timeout stay queued and are sent after the reboot.
         timeout = self._parts.model.integer("OCPPCommCtrlr.MessageTimeout[Default]")
         await sleep_or(self._parts.clock, timeout, self._parts.delivery.empty)
         if whole:

@@ -1,4 +1,4 @@
-"""Finds the answer to a CALL of the CSMS, or the CALLERROR that it deserves."""
+"""Routes CALLs of the CSMS to their handlers, or answers with a CALLERROR."""
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping
@@ -27,11 +27,11 @@ __all__ = ["Override", "Router"]
 logger = logging.getLogger(__name__)
 
 Override = Callable[[dict[str, Any]], Awaitable[Answer | Mapping[str, Any]]]
-"""Answers in place of the station: a payload, an Answer, NO_ANSWER, or raises CallRefusedError."""
+"""Answers a CALL in place of the station: returns a payload, an Answer or NO_ANSWER, or raises CallRefusedError."""
 
 
 class Router:
-    """The answers of one station from power-on to power-off."""
+    """Answers the CALLs to one station during one power cycle."""
 
     def __init__(self, parts: Parts, schemas: Schemas, overrides: Mapping[str, Override]) -> None:
         self._parts = parts
@@ -82,6 +82,6 @@ class Router:
         try:
             return await handler(payload)
         except (KeyError, TypeError, ValueError) as broken:
-            # Only a payload that was not checked gets here.
+            # This only happens if check_schemas is off.
             logger.warning("payload not understood", extra={"action": action, "problem": repr(broken)})
             raise CallRefusedError("FormatViolation", "the payload was not understood") from broken

@@ -1,4 +1,4 @@
-"""Block K: charging profiles, with their effect on what vehicles draw."""
+"""Block K: charging profiles. They limit the power that vehicles draw."""
 
 import math
 from functools import partial
@@ -14,7 +14,7 @@ from citrine_simulator.profiles import VOLTAGE, Installed, Profiles
 __all__ = ["SmartChargingAnswers"]
 
 STEP = 60
-"""Seconds between the looks that a composite schedule is made of."""
+"""Seconds between the limits that are sampled for a composite schedule."""
 
 PHASES = 3
 
@@ -42,7 +42,7 @@ class SmartChargingAnswers:
         return Answer({"status": "Accepted"})
 
     def install(self, evse_id: int, profile: dict[str, Any]) -> None:
-        """Let a profile take effect, in place of the one of its id (K01.FR.05)."""
+        """Install a profile. It takes effect at once and replaces a profile with the same id (K01.FR.05)."""
         self._count()
         self._profiles.put(evse_id, profile, self._parts.now())
         self._remember()
@@ -77,7 +77,7 @@ class SmartChargingAnswers:
 
     @answers("GetChargingProfiles")
     async def get_profiles(self, payload: dict[str, Any]) -> Answer:
-        """Report profiles, one part for each EVSE (K09)."""
+        """Report profiles, one message for each EVSE (K09)."""
         criterion = payload["chargingProfile"]
         found = self._profiles.matching(
             ids=criterion.get("chargingProfileId", ()),
@@ -103,7 +103,7 @@ class SmartChargingAnswers:
 
     @answers("GetCompositeSchedule")
     async def composite(self, payload: dict[str, Any]) -> Answer:
-        """Say what an EVSE, or all together, may draw from now on (K08)."""
+        """Return the limits of an EVSE, or of all together, from now on (K08)."""
         evse_id, unit = payload["evseId"], payload.get("chargingRateUnit", "W")
         evses = [one for one in self._parts.charging.evses.values() if evse_id in (0, one.evse_id)]
         if not evses:
@@ -130,11 +130,11 @@ class SmartChargingAnswers:
         transaction_id = evse.transaction.transaction_id if evse.transaction is not None else None
         at = self._parts.now().timestamp() if moment is None else moment
         limit = self._profiles.limit(evse.evse_id, transaction_id, at)
-        # A vehicle that is offered less than 6 A pauses.
+        # Vehicles pause below 6 A.
         return limit if limit >= 6 * VOLTAGE or math.isinf(limit) else 0.0
 
     def _count(self) -> None:
-        """Count what was drawn under the limits that held until now."""
+        """Advance all meters under the limits that applied until now."""
         for evse in self._parts.charging.evses.values():
             evse.meter.advance(self._parts.clock.monotonic())
 

@@ -10,14 +10,14 @@ __all__ = ["VendorAnswers"]
 
 
 class VendorAnswers:
-    """DataTransfer: known vendors get their data back, others are unknown (P01)."""
+    """DataTransfer: the answer to a known vendor echoes the data, others are unknown (P01)."""
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
 
     @answers("DataTransfer")
     async def data_transfer(self, payload: dict[str, Any]) -> Answer:
-        """Answer what a vendor sends."""
+        """Echo the data of a known vendor."""
         if payload["vendorId"] not in self._parts.config.data_transfer_vendors:
             # P01.FR.05
             return Answer({"status": "UnknownVendorId"})
