@@ -1,4 +1,4 @@
-"""Delivers transaction messages: a persisted queue, one at a time, in order, with the retries of use case E13."""
+"""Delivery of transaction messages from a persistent queue: one at a time, in order, with the retries of E13."""
 
 import asyncio
 import logging
@@ -26,14 +26,14 @@ ACTION = "TransactionEvent"
 
 @dataclass(frozen=True, slots=True)
 class DeliveryPolicy:
-    """How often and how patiently a message is tried."""
+    """The limits of the retries of a message."""
 
     attempts: int
-    """MessageAttempts: so many failures, and it is thrown away (E13.FR.04)."""
+    """MessageAttempts: number of failures after which a message is discarded (E13.FR.04)."""
     interval: float
-    """MessageAttemptInterval, in seconds; multiplied by the preceding attempts (E13.FR.03)."""
+    """MessageAttemptInterval, in seconds. The wait is the interval times the previous attempts (E13.FR.03)."""
     new_message_id: bool
-    """Whether each attempt has a message id of its own."""
+    """Whether each attempt has a new message id."""
     count_closed_socket: bool
     """Whether an attempt counts if the socket closed before the answer."""
 
@@ -44,12 +44,12 @@ class SendEvent(Protocol):
     async def __call__(
         self, action: str, payload: Mapping[str, Any], message_id: str, sent: Callable[[], None]
     ) -> dict[str, Any]:
-        """Send it and return the payload of the CALLRESULT."""
+        """Send a CALL and return the payload of its CALLRESULT."""
         ...
 
 
 class Delivery:
-    """The transaction messages of one station on their way."""
+    """Delivers the transaction messages of one station."""
 
     def __init__(
         self,
@@ -82,7 +82,7 @@ class Delivery:
             self.empty.set()
 
     def put(self, payload: dict[str, Any], memory: dict[str, Any]) -> None:
-        """Queue a TransactionEventRequest, together with what the station has to remember with it."""
+        """Store a TransactionEventRequest in the queue, atomically with the station's new state."""
         self._store.append(payload, memory)
         self._journal.write(Kind.QUEUED, self._station_id, payload)
         self.empty.clear()
@@ -90,7 +90,7 @@ class Delivery:
         self._more.set()
 
     async def run(self) -> None:
-        """Deliver until cancelled; what is on its way then stays queued."""
+        """Deliver until cancelled. Unanswered messages then stay queued."""
         while True:
             message = self._store.oldest()
             if message is None:
@@ -122,10 +122,10 @@ class Delivery:
         try:
             answer = await self._send(ACTION, event, message_id, sent)
         except NotConnectedError:
-            # Nothing has left the station, so nothing is counted. The reader is about to notice.
+            # Nothing was sent, so the attempt does not count. `run` of the connection detects the closed socket next.
             await asyncio.sleep(0)
         except AnswerInvalidError as invalid:
-            # It was processed: to send it again would double it.
+            # The CSMS has processed the message: resending it would double it.
             logger.warning("transaction message answered invalidly", extra={"problem": str(invalid)})
             self._done(message, {})
         except CallFailedError as failed:

@@ -1,4 +1,4 @@
-"""The device model of one station: what GetVariables reads, SetVariables changes and NotifyReport lists."""
+"""The device model of one station, for GetVariables, SetVariables and NotifyReport."""
 
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -11,21 +11,21 @@ from citrine_simulator.variables import Variable
 __all__ = ["DeviceModel"]
 
 Key = tuple[str, str, int | None, int | None, str, str]
-"""Component, its instance, EVSE, connector, variable, its instance; names in lower case."""
+"""Component, its instance, EVSE, connector, variable, its instance. Names are in lower case."""
 
 Change = Callable[[str], None]
 
 Watcher = Callable[[Variable, str], None]
-"""Is given a variable that changed, and the value that it had."""
+"""Called with a changed variable and its previous value."""
 
 _SHORT = re.compile(r"(?P<component>\w+)\.(?P<name>\w+)(?:\[(?P<instance>[^]]+)])?")
 
 
 class DeviceModel:
-    """Variables by component and name. Names compare without regard to case, as identifierStrings do."""
+    """Variables by component and name. Names are case-insensitive, like identifierStrings."""
 
     def __init__(self, variables: Iterable[Variable]) -> None:
-        """Take the variables; of two with the same key the later one stays."""
+        """Store the variables. A later one replaces an earlier one with the same key."""
         self._variables = {_key_of(variable): variable for variable in variables}
         self._components = {key[:4] for key in self._variables}
         self._listeners: dict[Key, list[Change]] = {}
@@ -38,7 +38,7 @@ class DeviceModel:
         """Return the value of ``Component.Variable[Instance]``.
 
         Raises:
-            UsageError: When there is no such variable.
+            UsageError: When the variable does not exist.
         """
         return self._named(name).value
 
@@ -55,14 +55,14 @@ class DeviceModel:
         return [member for member in self.text(name).split(",") if member]
 
     def assign(self, name: str, value: str, evse_id: int | None = None, connector_id: int | None = None) -> None:
-        """Set a value from inside the station, whatever its mutability; see :meth:`text`."""
+        """Set a value by the station itself, regardless of mutability; see :meth:`text`."""
         self._assign(self._named(name, evse_id, connector_id), value)
 
     def override(self, values: Mapping[str, str]) -> None:
-        """Set first values, by ``Component.Variable[Instance]``.
+        """Set initial values, by ``Component.Variable[Instance]``.
 
         Raises:
-            UsageError: When there is no such variable or it cannot have this value.
+            UsageError: When a variable does not exist or a value is invalid.
         """
         for name, value in values.items():
             variable = self._named(name)
@@ -72,15 +72,15 @@ class DeviceModel:
             variable.value = value
 
     def on_change(self, name: str, change: Change) -> None:
-        """Call back with the value whenever the CSMS has set this variable."""
+        """Register a callback, called with the value each time the CSMS sets this variable."""
         self._listeners.setdefault(_key_of(self._named(name)), []).append(change)
 
     def watch(self, watcher: Watcher) -> None:
-        """Call back whenever the value of any variable has changed, whoever changed it."""
+        """Register a callback for each change of a value, by the CSMS or the station."""
         self._watchers.append(watcher)
 
     def find(self, data: Mapping[str, Any]) -> Variable | str:
-        """Return the variable that `component` and `variable` name, or the status that says why there is none."""
+        """Return the variable named by `component` and `variable`, or the attributeStatus if it does not exist."""
         component, variable = data["component"], data["variable"]
         evse = component.get("evse", {})
         key = _key(
@@ -116,7 +116,7 @@ class DeviceModel:
         return {**result, "attributeStatus": "Accepted", "attributeValue": found.value}
 
     def set(self, data: Mapping[str, Any]) -> dict[str, Any]:
-        """Change a value and return the SetVariableResult for a SetVariableData (B05)."""
+        """Set a value and return the SetVariableResult for a SetVariableData (B05)."""
         result = {
             "component": data["component"],
             "variable": data["variable"],
@@ -139,7 +139,7 @@ class DeviceModel:
         return {**result, "attributeStatus": "RebootRequired" if found.reboot_required else "Accepted"}
 
     def report(self, base: str) -> list[dict[str, Any]] | None:
-        """Return the ReportData of a report base, or None where there is no such base (B07)."""
+        """Return the ReportData of a report base, or None for an unknown base (B07)."""
         chosen: Iterator[Variable]
         match base:
             case "FullInventory":
@@ -155,11 +155,11 @@ class DeviceModel:
     def custom_report(
         self, chosen: Sequence[Mapping[str, Any]] = (), criteria: Collection[str] = ()
     ) -> list[dict[str, Any]]:
-        """Return the ReportData of chosen components and variables, of components that meet a criterion (B08).
+        """Return the ReportData of the chosen components and variables that meet a criterion (B08).
 
         Args:
             chosen: componentVariable of GetReport. Empty: all.
-            criteria: componentCriteria of GetReport; one of them must hold (B08.FR.13). Empty: none is asked for.
+            criteria: componentCriteria of GetReport; one must be met (B08.FR.13). Empty: no condition.
         """
         return [
             _report_data(variable)
@@ -169,7 +169,7 @@ class DeviceModel:
         ]
 
     def changed(self) -> dict[str, str]:
-        """Return the values a CSMS can set, by short name, to be kept over a loss of power."""
+        """Return the values that a CSMS can set, by short name, to store them over a power loss."""
         return {
             _short(variable): variable.value
             for variable in self._variables.values()
@@ -177,14 +177,14 @@ class DeviceModel:
         }
 
     def restore(self, values: Mapping[str, str]) -> None:
-        """Put values back that :meth:`changed` gave; unknown ones are of another version and left out."""
+        """Restore values from :meth:`changed`. Unknown names, of another OCPP version, are ignored."""
         known = {_short(variable): variable for variable in self._variables.values()}
         for name, value in values.items():
             if name in known:
                 known[name].value = value
 
     def _meets(self, key: Key, criterion: str) -> bool:
-        """Return whether a component has a variable of the name set, or, but for Problem, has none (B08.FR.07..10)."""
+        """Return whether the criterion's variable is true or, except for Problem, missing (B08.FR.07..10)."""
         found = self._variables.get((*key[:4], criterion.lower(), ""))
         return criterion != "Problem" if found is None else found.value == "true"
 
@@ -214,7 +214,7 @@ def _key_of(variable: Variable) -> Key:
 
 
 def _is_chosen(key: Key, chosen: Mapping[str, Any]) -> bool:
-    """Return whether a variable is one that an element of componentVariable names; what it leaves out may be any."""
+    """Return whether an element of componentVariable names a variable. Omitted parts match any value."""
     component, variable = chosen["component"], chosen.get("variable", {})
     evse = component.get("evse", {})
     wanted = (
@@ -237,7 +237,7 @@ def _short(variable: Variable) -> str:
 
 
 def _problem(variable: Variable, value: str) -> str | None:
-    """Return the reason code why a variable cannot have this value."""
+    """Return the reasonCode why a value is invalid for a variable, or None."""
     match variable.data_type:
         case "integer" | "decimal":
             try:

@@ -1,4 +1,4 @@
-"""Durations as people write them; no input and no output."""
+"""Parsing of durations that people write. No I/O."""
 
 import re
 
@@ -10,10 +10,10 @@ _PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d|w)")
 
 
 def parse_duration(text: str) -> float:
-    """Return the seconds of ``90``, ``5m``, ``1h30m``, ``250ms`` or, before the present, ``-2h``.
+    """Return the seconds of a duration: ``90``, ``5m``, ``1h30m``, ``250ms`` or, negative, ``-2h``.
 
     Raises:
-        ValueError: When it is none.
+        ValueError: When the text is not a duration.
     """
     unsigned = text.strip().removeprefix("-")
     sign = -1.0 if text.strip().startswith("-") else 1.0

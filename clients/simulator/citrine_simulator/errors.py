@@ -1,15 +1,15 @@
 """Errors of the simulator.
 
 * :exc:`SimulatorError`
-    * :exc:`UsageError`: what was asked for cannot be done
-    * :exc:`HandshakeRefusedError`: the CSMS did not let the station in
-    * :exc:`CallRefusedError`: what a handler raises to answer a CSMS's CALL with a CALLERROR
-    * :exc:`CallFailedError`: a CALL of the station has no good answer
-        * :exc:`NotConnectedError`: it was never sent
-        * :exc:`CallErrorReceivedError`: it was answered with a CALLERROR
-        * :exc:`CallTimedOutError`: it was not answered in time
+    * :exc:`UsageError`: the request can't be fulfilled
+    * :exc:`HandshakeRefusedError`: the CSMS refused the opening handshake
+    * :exc:`CallRefusedError`: raised by handlers to answer a CALL of the CSMS with a CALLERROR
+    * :exc:`CallFailedError`: a CALL of the station has no valid CALLRESULT
+        * :exc:`NotConnectedError`: the CALL was never sent
+        * :exc:`CallErrorReceivedError`: the answer is a CALLERROR
+        * :exc:`CallTimedOutError`: no answer came in time
         * :exc:`CallInterruptedError`: the socket closed before the answer
-        * :exc:`AnswerInvalidError`: it was answered, and the answer breaks its schema
+        * :exc:`AnswerInvalidError`: the answer violates its schema
 """
 
 from typing import Any
@@ -29,15 +29,15 @@ __all__ = [
 
 
 class SimulatorError(Exception):
-    """Anything the simulator raises on purpose."""
+    """Base class of the errors that the simulator raises on purpose."""
 
 
 class UsageError(SimulatorError):
-    """What was asked for cannot be done."""
+    """The request can't be fulfilled, e.g. because of an unknown name or the state of the station."""
 
 
 class HandshakeRefusedError(SimulatorError):
-    """The CSMS answered the opening handshake, but not with an OCPP connection."""
+    """The CSMS answered the opening handshake without accepting it."""
 
     def __init__(self, status: int, reason: str, retry_after: float | None = None) -> None:
         super().__init__(status, reason)
@@ -63,7 +63,7 @@ class CallRefusedError(SimulatorError):
 
 
 class CallFailedError(SimulatorError):
-    """A CALL of the station has no good answer."""
+    """A CALL of the station has no valid CALLRESULT."""
 
     def __init__(self, action: str) -> None:
         super().__init__(action)
@@ -74,7 +74,7 @@ class CallFailedError(SimulatorError):
 
 
 class NotConnectedError(CallFailedError):
-    """There is no connection; nothing was sent."""
+    """There is no connection, and nothing was sent."""
 
     def __str__(self) -> str:
         return f"{self.action} was not sent: not connected"
@@ -101,14 +101,14 @@ class CallTimedOutError(CallFailedError):
 
 
 class CallInterruptedError(CallFailedError):
-    """The socket closed after the CALL was sent and before it was answered."""
+    """The socket closed between the CALL and its answer."""
 
     def __str__(self) -> str:
         return f"{self.action} was sent, then the connection was lost"
 
 
 class AnswerInvalidError(CallFailedError):
-    """The CSMS answered, but the answer breaks the schema of the response."""
+    """The answer of the CSMS violates the schema of the response."""
 
     def __init__(self, action: str, problem: str) -> None:
         super().__init__(action)

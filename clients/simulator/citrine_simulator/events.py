@@ -1,4 +1,4 @@
-"""What happens at a station, for whoever waits for it or prints it."""
+"""Events of a station, for listeners and waiters."""
 
 import asyncio
 from collections.abc import Callable
@@ -17,7 +17,7 @@ _STATES = {
     "queue_empty": "queue",
     "queued": "queue",
 }
-"""Events that begin a state, by what the state is about: the last one of them holds until the next."""
+"""Events that begin a state, each with its group. A state lasts until the next event of its group."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ Listener = Callable[[Event], None]
 
 
 class Events:
-    """Passes events on and remembers the states they begin."""
+    """Distributes events and remembers the current states."""
 
     def __init__(self, station_id: str, now: Callable[[], datetime], listener: Listener | None = None) -> None:
         self._station_id = station_id
@@ -49,7 +49,7 @@ class Events:
         self._waiting: set[tuple[str, asyncio.Future[Event]]] = set()
 
     def emit(self, name: str, **fields: Any) -> None:
-        """Tell everyone that something happened."""
+        """Notify the listener and the waiters of an event."""
         event = Event(self._now(), self._station_id, name, fields)
         if name in _STATES:
             self._states[_STATES[name]] = event
@@ -61,12 +61,12 @@ class Events:
             self._listener(event)
 
     def holds(self, name: str) -> Event | None:
-        """Return the event that began the present state, if it is of this name."""
+        """Return the event that began the current state, if it has this name."""
         state = self._states.get(_STATES.get(name, ""))
         return state if state is not None and state.name == name else None
 
     def expect(self, name: str) -> asyncio.Future[Event]:
-        """Return a future for the next event of this name."""
+        """Return a future of the next event with this name."""
         future: asyncio.Future[Event] = asyncio.get_running_loop().create_future()
         self._waiting.add((name, future))
         future.add_done_callback(lambda done: self._waiting.discard((name, done)))

@@ -1,4 +1,4 @@
-"""EVSEs, their connectors and the transaction on each: the state of a station, without any message."""
+"""The state of EVSEs, connectors, transactions and reservations, without messages."""
 
 import asyncio
 from dataclasses import asdict, dataclass, field
@@ -11,20 +11,20 @@ __all__ = ["Connector", "Evse", "Reservation", "Transaction"]
 
 @dataclass(slots=True)
 class Transaction:
-    """A transaction that has begun and not ended; what a station keeps of it over a loss of power."""
+    """An open transaction, as it is stored over a power loss."""
 
     transaction_id: str
     evse_id: int
     connector_id: int
     seq_no: int = 0
-    """Of the next message; contiguous from 0 on."""
+    """seqNo of the next message; contiguous from 0 on."""
     charging_state: str = "EVConnected"
     id_token: dict[str, Any] | None = None
-    """Who authorized it; None: nobody yet."""
+    """The token that authorized it; None: not authorized yet."""
     remote_start_id: int | None = None
-    """To be named in the next message (F01.FR.25)."""
+    """To be sent in the next message (F01.FR.25)."""
     reservation_id: int | None = None
-    """To be named in the next message (H01.FR.15)."""
+    """To be sent in the next message (H01.FR.15)."""
     group_id: str | None = None
     total_cost: float | None = None
 
@@ -34,43 +34,43 @@ class Transaction:
         return self.id_token is not None
 
     def to_json(self) -> dict[str, Any]:
-        """Return what :meth:`from_json` reads."""
+        """Return the JSON object of the transaction."""
         return asdict(self)
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> "Transaction":
-        """Restore a transaction."""
+        """Return the transaction of a JSON object."""
         return cls(**value)
 
 
 @dataclass(slots=True)
 class Reservation:
-    """For whom an EVSE is kept."""
+    """The reservation of an EVSE for a token or its group."""
 
     reservation_id: int
     id_token: str
     group_id: str | None = None
     over: asyncio.Event = field(default_factory=asyncio.Event)
-    """Set when it ends before its time."""
+    """Set when it ends before its expiry."""
 
     def is_for(self, id_token: str, group_id: str | None = None) -> bool:
-        """Return whether a token, or the group that it is of, may use it (H03.FR.01, H03.FR.04)."""
+        """Return whether a token may use it, by itself or by its group (H03.FR.01, H03.FR.04)."""
         return id_token.lower() == self.id_token.lower() or (group_id is not None and group_id == self.group_id)
 
 
 @dataclass(slots=True)
 class Connector:
-    """A connector: its status is that of OCPP's ConnectorStatusEnumType."""
+    """A connector. Its statuses are those of ConnectorStatusEnumType."""
 
     evse_id: int
     connector_id: int
     plugged_in: bool = False
     operative: bool = True
-    """What ChangeAvailability has set for this connector."""
+    """The operational status of this connector, as set by ChangeAvailability."""
     forced: str | None = None
-    """Faulted or Reserved, where the simulation says so."""
+    """Faulted or Reserved, if the simulation forces this status."""
     reported: str | None = None
-    """The status the CSMS has confirmed."""
+    """The last status that the CSMS has confirmed."""
 
 
 @dataclass(slots=True)
@@ -81,25 +81,25 @@ class Evse:
     meter: Meter
     connectors: dict[int, Connector]
     operative: bool = True
-    """What ChangeAvailability has set for this EVSE."""
+    """The operational status of this EVSE, as set by ChangeAvailability."""
     resetting: bool = False
-    """Whether it takes no new transactions because of a reset to come."""
+    """Whether it refuses new transactions because of a scheduled reset."""
     transaction: Transaction | None = None
     reservation: Reservation | None = None
 
     @property
     def out_of_order(self) -> bool:
-        """Whether every connector is faulted or out of service, so that nothing can be kept for anybody."""
+        """Whether all connectors are faulted or inoperative, so that a reservation can't be honoured."""
         return not self.operative or all(
             one.forced == "Faulted" or not one.operative for one in self.connectors.values()
         )
 
     def is_busy(self, connector_id: int | None = None) -> bool:
-        """Return whether a transaction runs, on any connector or on this one, whose end a change waits for."""
+        """Return whether a transaction runs on any connector, or on the given one."""
         return self.transaction is not None and connector_id in (None, self.transaction.connector_id)
 
     def is_usable(self, connector: Connector, station_operative: bool) -> bool:
-        """Return whether a connector is in service, or is until its transaction has ended (G03.FR.05, G04.FR.06)."""
+        """Return whether a connector is operative, or will be until its transaction ends (G03.FR.05, G04.FR.06)."""
         if self.is_busy():
             return connector.operative or self.is_busy(connector.connector_id)
         return station_operative and self.operative and connector.operative
@@ -112,14 +112,14 @@ class Evse:
             busy = connector.plugged_in and self.transaction is not None
             return "Occupied" if busy else "Unavailable"
         if self.reservation is not None:
-            # G01.FR.09: also while an EV is plugged in.
+            # G01.FR.09: the status is Reserved even while an EV is plugged in.
             return "Reserved"
         return "Occupied" if connector.plugged_in else "Available"
 
     def free(self, station_operative: bool, id_token: str | None = None) -> Connector | None:
-        """Return a connector on which a transaction can begin, preferring one with an EV.
+        """Return a connector on which a transaction can start, preferably one with an EV.
 
-        Where the EVSE is reserved, only for the token that it is reserved for.
+        A reserved EVSE is free only for the token of its reservation.
         """
         reservation = self.reservation
         if reservation is not None and id_token is not None and reservation.is_for(id_token):

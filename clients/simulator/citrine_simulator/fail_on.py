@@ -1,4 +1,4 @@
-"""What can make the run of a fleet fail."""
+"""The conditions that make the run of a fleet fail."""
 
 __all__ = ["DEFAULT_FAIL_ON", "FAIL_ON"]
 
@@ -11,6 +11,6 @@ FAIL_ON = {
     "timeout": "a message was not answered in time",
     "lost": "a connection was closed before an answer, and not by a fault",
 }
-"""By name, as the command line takes it."""
+"""Descriptions of the conditions, by their names on the command line."""
 
 DEFAULT_FAIL_ON = frozenset({"given_up", "undelivered", "unaccepted", "schema"})

@@ -1,4 +1,4 @@
-"""Which stations take part: ids, passwords and where they connect."""
+"""The stations of a run without a fleet file: their ids, passwords, tokens and URL."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,23 +13,23 @@ __all__ = ["Fleet", "read_passwords", "station_ids"]
 
 @dataclass(frozen=True, slots=True)
 class Fleet:
-    """A number of stations that have everything but their id and password in common."""
+    """Stations that differ only in id and password."""
 
     url: str
     stations: Mapping[str, str | None]
-    """Password by station id; None: the station has none."""
+    """Passwords by station id; None: the station has none."""
     tenant: str | None = None
     version: str = "2.0.1"
     id_tokens: Sequence[str] = ("C0FFEE01",)
-    """Tokens that the stations present, in turn."""
+    """Tokens of the stations, assigned in turn."""
 
     def token(self, number: int) -> str:
-        """Return the token for the station of this number."""
+        """Return the token of the station with this number."""
         return self.id_tokens[number % len(self.id_tokens)]
 
 
 def station_ids(prefix: str, count: int) -> list[str]:
-    """Return numbered ids: prefix SIM- and 2 give SIM-0001 and SIM-0002."""
+    """Return numbered ids, e.g. SIM-0001 and SIM-0002."""
     return [f"{prefix}{number:04}" for number in range(1, count + 1)]
 
 
@@ -37,7 +37,7 @@ def read_passwords(path: Path) -> dict[str, str]:
     """Read a JSON object of passwords by station id.
 
     Raises:
-        UsageError: When the file cannot be read or is something else.
+        UsageError: When the file can't be read or has another content.
     """
     try:
         passwords = orjson.loads(path.read_bytes())

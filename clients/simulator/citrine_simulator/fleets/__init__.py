@@ -1,6 +1,6 @@
-"""Fleets from a file: stations with behaviours and faults, and a report of what became of all they sent.
+"""Fleets from a file: stations with behaviours and faults, and a report of the fate of their messages.
 
-Nothing here knows which CSMS is at the other end: all that is spoken is OCPP over a websocket.
+The package is independent of the CSMS: it speaks only OCPP over websockets.
 """
 
 from citrine_simulator.fleets.behaviours import Behaviour

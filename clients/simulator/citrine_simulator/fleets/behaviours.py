@@ -1,4 +1,4 @@
-"""What the people and the EVs at a station of a fleet do all day."""
+"""The behaviours of a fleet's stations: when EVs come, charge and leave."""
 
 import asyncio
 from typing import Literal
@@ -13,39 +13,39 @@ from citrine_simulator.station import Token
 __all__ = ["Behaviour", "Charge", "Day", "Heartbeat", "Idle", "leave"]
 
 AGAIN = 1.0
-"""Seconds after which something is tried again that was interrupted."""
+"""Seconds until an interrupted visit ends."""
 
 OFF_FOR = 0.1
-"""Seconds after which somebody looks again whether a station that is off is back."""
+"""Seconds between checks whether a station is switched on again."""
 
 ACCEPTED_WITHIN = 24 * 3600.0
-"""Seconds that a station waits to be accepted."""
+"""Longest wait until the next EV, in seconds of the simulated day."""
 
 HOUR = 3600.0
 
 
 class Behaviour(Table):
-    """What happens at a station until the run ends; a subclass adds its ``kind``."""
+    """The behaviour at a station until the end of the run. Subclasses add their ``kind``."""
 
     async def run(self, member: Member) -> None:
-        """Go on until ``member.stop`` is set, and leave no transaction open then."""
+        """Run until ``member.stop`` is set, then end all transactions."""
 
 
 class Idle(Behaviour):
-    """Nobody comes: the station boots, reports its connectors, and sends heartbeats as the CSMS wants them."""
+    """No EVs come: the station boots, reports its connectors, and sends heartbeats at the CSMS's interval."""
 
     kind: Literal["idle"]
 
 
 class Heartbeat(Behaviour):
-    """Nobody comes, and the station sends a heartbeat at an interval of its own."""
+    """No EVs come, and the station sends heartbeats at its own interval."""
 
     kind: Literal["heartbeat"]
     every: Duration = Field(default=60, gt=0)
-    """Between two heartbeats."""
+    """Interval between two heartbeats."""
 
     async def run(self, member: Member) -> None:
-        """Send heartbeats, beginning at a random moment of the interval."""
+        """Send heartbeats, the first one at a random time within the interval."""
         if not await _accepted(member):
             return
         await pause(self.every * member.random.random(), member.stop)
@@ -53,24 +53,24 @@ class Heartbeat(Behaviour):
             try:
                 await member.station.call("Heartbeat", {})
             except (CallFailedError, SimulatorError):
-                # Recorded already; the next one comes in its time.
+                # The tap has recorded the failure. The next heartbeat is sent as usual.
                 await asyncio.sleep(0)
             await pause(self.every, member.stop)
 
 
 class Charge(Behaviour):
-    """One EV after the other charges at every EVSE."""
+    """EVs charge at every EVSE, one after the other."""
 
     kind: Literal["charge"]
     charging_for: Duration = Field(default=1800, gt=0)
-    """About how long an EV charges."""
+    """Average charging time of an EV."""
     pause: Duration = 300
-    """About how long it takes until the next one comes."""
+    """Average time between two EVs."""
     spread: Share = 0.5
-    """By which share both may be longer or shorter."""
+    """Share by which both times may be longer or shorter."""
 
     async def run(self, member: Member) -> None:
-        """Let EVs charge at every EVSE, beginning within one pause."""
+        """Let EVs charge at every EVSE. The first comes within one pause."""
         if not await _accepted(member):
             return
         async with asyncio.TaskGroup() as tasks:
@@ -90,26 +90,26 @@ class Charge(Behaviour):
 class Day(Behaviour):
     """EVs come as on a day at a public station: few at night, most in the evening.
 
-    The hours pass faster than real ones where that is wanted. Timestamps are those of the real time all the same:
-    what comes within a fast hour comes within a shorter time.
+    The day may pass faster than a real one. Timestamps are real times nevertheless: the events of a faster hour
+    happen within a shorter time.
     """
 
     kind: Literal["day"]
     visits: float = Field(default=8, gt=0)
-    """How many EVs come to an EVSE in a whole day, on average."""
+    """Average number of EVs that come to an EVSE in a whole day."""
     charging_for: Duration = Field(default=2400, gt=0)
-    """About how long an EV charges, in the time of the fast day."""
+    """Average charging time of an EV, in the time of the simulated day."""
     begins_at: float = Field(default=6, ge=0, lt=24)
     """Hour of the day at which the run begins."""
     faster: float = Field(default=1, gt=0)
-    """How many times faster than a real day this one passes."""
+    """Factor by which the day passes faster than a real one."""
     hours: list[float] = Field(
         default=[1, 1, 1, 1, 1, 2, 4, 6, 7, 6, 5, 5, 6, 6, 6, 7, 9, 11, 11, 9, 6, 4, 2, 1], min_length=24, max_length=24
     )
-    """How busy each of the 24 hours is, compared with the others."""
+    """Relative frequency of visits in each of the 24 hours."""
 
     async def run(self, member: Member) -> None:
-        """Let the day pass at every EVSE."""
+        """Let EVs come to every EVSE."""
         if not await _accepted(member):
             return
         async with asyncio.TaskGroup() as tasks:
@@ -123,7 +123,7 @@ class Day(Behaviour):
                 await _visit(member, evse_id, self.charging_for * member.random.uniform(0.3, 1.7) / self.faster)
 
     def _until_next(self, member: Member) -> float:
-        """Return the seconds until the next EV comes, by the rates of the hours that pass until then."""
+        """Return the seconds until the next EV comes, by the rates of the hours in between."""
         wanted = member.random.expovariate(1.0)
         hour = self.begins_at + member.elapsed * self.faster / HOUR
         seconds = 0.0
@@ -139,7 +139,7 @@ class Day(Behaviour):
 
 
 async def _visit(member: Member, evse_id: int, seconds: float) -> None:
-    """Let one EV come, charge for so many seconds and leave; whatever comes between is part of a station's life."""
+    """Let one EV come, charge for a number of seconds and leave. If something interrupts it, it leaves early."""
     station = member.station
     token = member.tokens[member.random.randrange(len(member.tokens))]
     try:
@@ -149,15 +149,15 @@ async def _visit(member: Member, evse_id: int, seconds: float) -> None:
             await station.start_transaction(evse_id, token)
             await pause(seconds, member.stop)
     except SimulatorError:
-        # The power is off, or a reset, the CSMS's own transaction or a change of availability came between.
+        # The visit was interrupted by a power cut, a reset, a remote start or a change of availability.
         await pause(AGAIN, member.stop)
     await leave(member, evse_id, token)
 
 
 async def leave(member: Member, evse_id: int, token: Token | None = None) -> None:
-    """End the transaction of an EVSE by this token, if there is one, and take the EV away.
+    """End the transaction of an EVSE, if there is one, with this token, and unplug the EV.
 
-    While the station is off this waits for it: a transaction that was interrupted goes on then.
+    While the station is off, this waits: it may resume the transaction.
     """
     station = member.station
     while True:
@@ -174,7 +174,7 @@ async def leave(member: Member, evse_id: int, token: Token | None = None) -> Non
 
 
 async def _accepted(member: Member) -> bool:
-    """Wait until the station was accepted; False where the run ends before."""
+    """Wait until the station is accepted. Return False if the run ends first."""
     accepted = asyncio.Event()
     member.on_event.append(lambda event: accepted.set() if event.name == "accepted" else None)
     if member.record.accepted:

@@ -1,4 +1,4 @@
-"""The clock of a station of a fleet: it can be wrong, and a whole day can pass on it in no time."""
+"""The clock of a fleet's station, which can be wrong and can skip time."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -8,9 +8,9 @@ __all__ = ["FleetClock"]
 
 
 class FleetClock(SystemClock):
-    """The machine's clock with an offset and a drift of its own.
+    """The machine's clock with an offset and a drift.
 
-    What is skipped has passed on both of its faces; what is set is the time of day alone.
+    Skipping affects both the time of day and the monotonic time, setting affects only the time of day.
     """
 
     def __init__(self) -> None:
@@ -20,7 +20,7 @@ class FleetClock(SystemClock):
         self._skipped = 0.0
 
     def now(self) -> datetime:
-        """Return the time of day as the station has it, in UTC."""
+        """Return the time of day of the station, in UTC."""
         drift = self._drift * (self.monotonic() - self._drifts_since)
         return super().now() + self._offset + timedelta(seconds=drift)
 
@@ -29,7 +29,7 @@ class FleetClock(SystemClock):
         return super().monotonic() + self._skipped
 
     def turn(self, seconds: float) -> None:
-        """Set the time of day forward or back."""
+        """Set the time of day forward, or back if negative."""
         self._offset += timedelta(seconds=seconds)
 
     def turn_to(self, moment: datetime) -> None:
@@ -37,10 +37,10 @@ class FleetClock(SystemClock):
         self._offset += moment.astimezone(UTC) - self.now()
 
     def skip(self, seconds: float) -> None:
-        """Let time pass without waiting for it."""
+        """Advance both times without waiting."""
         self.turn(seconds)
         self._skipped += seconds
 
     def drift(self, share: float) -> None:
-        """Go fast from now on, or slow, by this share of the time that passes."""
+        """Run fast from now on, or slow if negative, by this share of the passing time."""
         self._drift, self._drifts_since = share, self.monotonic()

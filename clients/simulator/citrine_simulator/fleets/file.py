@@ -1,4 +1,4 @@
-"""Reads fleet files, and says in which line what is wrong."""
+"""The parser of fleet files. Its errors name the line and the key."""
 
 import re
 import tomllib
@@ -24,7 +24,7 @@ def read_fleet(path: Path) -> FleetFile:
     """Read a fleet file.
 
     Raises:
-        UsageError: When it cannot be read, is no TOML, or holds something else; the text names line and key.
+        UsageError: When the file can't be read, is not TOML, or is not a valid fleet; the text names line and key.
     """
     try:
         text = path.read_text("utf-8")
@@ -57,7 +57,7 @@ def _sentence(path: Path, text: str, error: ErrorDetails) -> str:
 
 
 def _as_written(where: Sequence[str | int]) -> Place:
-    """Leave out the steps of a place that stand in no file: the kind that was chosen among several."""
+    """Remove the steps of a pydantic location that are not in the file: the chosen members of unions."""
     place: list[str | int] = []
     for step, before in zip(where, [None, *where], strict=False):
         chosen = isinstance(before, int) and len(place) > 1 and place[-2] == "faults"
@@ -67,7 +67,7 @@ def _as_written(where: Sequence[str | int]) -> Place:
 
 
 def line_of(text: str, place: Place) -> int | None:
-    """Return the line that a key stands in, or that of the nearest table around it."""
+    """Return the line of a key, or of the innermost table around it."""
     lines = _lines(text)
     while place:
         if place in lines:
@@ -93,7 +93,7 @@ def _lines(text: str) -> dict[Place, int]:
 
 
 def _table(again: bool, names: Sequence[str], counts: Counter[Place]) -> Place:
-    """Return the place of a table, with the number of each array of tables on the way."""
+    """Return the place of a table, with the index in each array of tables on the path."""
     place: Place = ()
     for depth, name in enumerate(names, start=1):
         place = (*place, name.strip().strip('"'))

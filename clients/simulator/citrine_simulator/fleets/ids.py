@@ -1,10 +1,10 @@
-"""Ids of stations that count, and begin again."""
+"""Ids that count and can restart."""
 
 __all__ = ["RestartingIds"]
 
 
 class RestartingIds:
-    """Ids with a number that begins at 1 again after :meth:`restart`."""
+    """Generates numbered ids from 1 on, and from 1 again after :meth:`restart`."""
 
     def __init__(self, prefix: str = "") -> None:
         self._prefix = prefix
@@ -16,5 +16,5 @@ class RestartingIds:
         return f"{self._prefix}{self._number}"
 
     def restart(self) -> None:
-        """Begin at 1 again."""
+        """Restart at 1."""
         self._number = 0

@@ -1,4 +1,4 @@
-"""One station of a fleet, with all that its behaviour and its faults need to know of it."""
+"""One station of a fleet, as its behaviour and its faults see it."""
 
 import asyncio
 import random
@@ -24,7 +24,7 @@ __all__ = ["Member", "pause"]
 
 
 async def pause(seconds: float, stop: asyncio.Event) -> None:
-    """Wait for so many seconds, or until stopped."""
+    """Sleep until the seconds pass or `stop` is set."""
     try:
         async with asyncio.timeout(seconds):
             await stop.wait()
@@ -33,22 +33,22 @@ async def pause(seconds: float, stop: asyncio.Event) -> None:
 
 
 class Member:
-    """A station, its clock, its record and its faults.
+    """A station with its clock, record and faults.
 
-    Everything random about it comes from the seed and its id, so that a run can be repeated.
+    All its randomness derives from the seed and its id, so that runs are reproducible.
     """
 
     def __init__(self, settings: dict[str, Any], group: "StationGroup", seed: int, stop: asyncio.Event) -> None:
-        """Prepare it; ``settings`` are those of its StationConfig, ``stop`` is set when the run is over.
+        """Prepare the station. ``settings`` are the fields of its StationConfig, ``stop`` is set at the end of the run.
 
         Raises:
-            ValidationError: When the settings are not possible.
+            ValidationError: When the settings are invalid.
         """
         self.station_id = settings["station_id"]
         self.tokens = group.tokens
         self.behaviour = group.behaviour
         self.starts_in = 0.0
-        """When it is to be switched on, in seconds from the beginning of the run."""
+        """Seconds from the beginning of the run to its start."""
         self.stop = stop
         self._seed = seed
         self.random = self.random_of("behaviour")
@@ -70,9 +70,9 @@ class Member:
         self.on_power: list[Callable[[], None]] = []
         """Called when the power comes back."""
         self.armed = asyncio.Event()
-        """Set where the next message is to be cut off in its middle."""
+        """Set if the connection is to be cut in the middle of the next message."""
         self.began = 0.0
-        """When it was first switched on, by the monotonic clock of the machine."""
+        """Time of its first start, by the monotonic clock of the machine."""
         self._station: Station | None = None
         self._power = asyncio.Lock()
         for fault in self.faults:
@@ -80,18 +80,18 @@ class Member:
 
     @property
     def station(self) -> Station:
-        """The station; :meth:`build` has to come first."""
+        """The station. :meth:`build` must be called first."""
         if self._station is None:
             raise RuntimeError(f"{self.station_id} was not built")
         return self._station
 
     @property
     def elapsed(self) -> float:
-        """Seconds since it was first switched on, by the machine's clock."""
+        """Seconds since its first start, by the machine's clock."""
         return asyncio.get_running_loop().time() - self.began
 
     def build(self, store: Store, journal: Journal, schemas: Schemas) -> None:
-        """Build the station itself."""
+        """Build the station."""
         self._station = Station(
             self.config,
             store=store,
@@ -106,41 +106,41 @@ class Member:
         )
 
     def random_of(self, purpose: str) -> random.Random:
-        """Return a source of randomness of its own for a purpose: the same in every run of the same seed."""
+        """Return the random generator for a purpose. It is the same in every run with the same seed."""
         return random.Random(f"{self._seed}/{self.station_id}/{purpose}")
 
     async def switch_on(self) -> None:
-        """Switch on for the first time, after what has happened before that."""
+        """Start the station for the first time. Faults with `comes_first` run before it connects."""
         self.began = asyncio.get_running_loop().time()
         await self.station.start()
         before = [fault for fault in self.faults if fault.comes_first]
         if before:
-            # Nothing has run yet, so it has not begun to connect either.
+            # No task has run yet, so the station has not begun to connect.
             await self.station.disconnect()
             for fault in before:
                 await fault.run(self)
             await self.station.reconnect()
 
     async def without_power(self, seconds: float) -> None:
-        """Lose the power for so many seconds: nothing is closed in order, and what was not stored is forgotten."""
+        """Lose the power for a number of seconds: the socket is aborted, and state that is not stored is lost."""
         async with self._power:
             self.disturb()
             await self.station.stop()
             try:
                 await asyncio.sleep(seconds)
             finally:
-                # Also when this is cancelled: the power comes back in the end.
+                # The power comes back on cancellation, too.
                 for listener in self.on_power:
                     listener()
                 await self.station.start()
 
     def disturb(self) -> None:
-        """Lose the connection abruptly, and remember that this was meant."""
+        """Abort the connection, and record that a fault did it."""
         self.record.disturbed = True
         self.station.drop()
 
     def struck(self, kind: str, **details: Any) -> None:
-        """Record a fault that was injected now."""
+        """Record that a fault struck now."""
         self.record.struck(kind, details)
 
     def _happened(self, event: Event) -> None:

@@ -1,4 +1,4 @@
-"""The form of a fleet file."""
+"""The schema of fleet files."""
 
 import functools
 import operator
@@ -30,33 +30,33 @@ def _known_version(value: Any) -> Any:
 
 
 class CsmsTable(Table):
-    """Where the stations connect to."""
+    """The CSMS that the stations connect to."""
 
     url: str = Field(default="ws://127.0.0.1:9000", pattern=r"^wss?://[^\s]+$")
-    """OCPP-J endpoint; tenant and station id are appended to it. `--url` goes before it."""
+    """OCPP-J endpoint; tenant and station id are appended to it. `--url` overrides it."""
     tenant: str | None = None
-    """Appended to the endpoint before the station id. `--tenant` goes before it."""
+    """Appended to the endpoint before the station id. `--tenant` overrides it."""
     ca_file: Path | None = None
-    """For `wss`: PEM file of the authorities that the CSMS's certificate must come from; the system's by default.
-    A relative path begins where the fleet file is."""
+    """For `wss`: PEM file with the authorities that may issue the CSMS's certificate; by default the system's.
+    A relative path is relative to the fleet file."""
 
 
 class StationGroup(Table):
-    """Stations that have all but their ids in common."""
+    """Stations that differ only in their ids."""
 
     ids: IdPattern | list[IdPattern]
     """The stations: an id, a range such as `CS-{0001..0100}`, or a list of these."""
     version: Annotated[Literal["2.0.1", "2.1"], BeforeValidator(_known_version)] = "2.0.1"
     """OCPP version."""
     password: str | None = None
-    """For basic authentication; `{id}` in it stands for the station's id. `--password` goes before it."""
+    """Password for basic authentication; `{id}` in it is replaced by the station's id. `--password` overrides it."""
     passwords_file: Path | None = None
-    """JSON object of passwords by station id; who is not in it has `password`. A relative path begins where the fleet
-    file is. `--passwords-file` goes before it."""
+    """JSON object of passwords by station id; stations that it lacks have `password`. A relative path is relative to
+    the fleet file. `--passwords-file` overrides it."""
     certificate_file: Path | None = None
-    """For security profile 3: PEM file with the station's certificate; `{id}` in it stands for the station's id."""
+    """For security profile 3: PEM file with the station's certificate; `{id}` in it is replaced by the station's id."""
     key_file: Path | None = None
-    """PEM file with the certificate's private key; `{id}` in it stands for the station's id."""
+    """PEM file with the certificate's private key; `{id}` in it is replaced by the station's id."""
     vendor: str = Field(default="Citrine", max_length=50)
     """vendorName in BootNotification."""
     model: str = Field(default="Simulated 22", max_length=20)
@@ -64,29 +64,29 @@ class StationGroup(Table):
     firmware_version: str = Field(default="1.0.0", max_length=50)
     """firmwareVersion in BootNotification."""
     evses: int = Field(default=1, ge=1, le=16)
-    """How many EVSEs each station has."""
+    """Number of EVSEs of each station."""
     connectors_per_evse: int = Field(default=1, ge=1, le=4)
-    """How many connectors each EVSE has; EVs use the first."""
+    """Number of connectors of each EVSE; EVs use the first."""
     power: float = Field(default=11_000, gt=0)
-    """What an EV draws, in W."""
+    """Power that an EV draws, in W."""
     battery: float = Field(default=60_000, gt=0)
     """Capacity of an EV's battery, in Wh."""
     speed: float = Field(default=1, gt=0)
-    """EVs charge so many times faster than real ones, and are sampled as much more often; timestamps stay real."""
+    """Factor by which EVs charge faster, and are sampled more often, than real ones; timestamps remain real."""
     tokens: list[str] = Field(default=["C0FFEE01"], min_length=1)
-    """ISO 14443 tokens that people present, in turn or at random; the station knows them when it is offline."""
+    """ISO 14443 tokens that are presented, in turn or at random; offline stations accept them."""
     variables: dict[str, str] = {}
-    """First values of variables of the device model, by `Component.Variable[Instance]`."""
+    """Initial values of variables of the device model, by `Component.Variable[Instance]`."""
     start_over: Duration = 0
-    """The stations are switched on one after the other within this time."""
+    """Time within which the stations are switched on, one after the other."""
     behaviour: AnyBehaviour = Idle(kind="idle")
-    """What happens there; see below."""
+    """The behaviour of EVs and people; see below."""
     faults: list[AnyFault] = []
-    """What goes wrong; see below."""
+    """The faults of the stations; see below."""
 
     @property
     def station_ids(self) -> list[str]:
-        """Every id of the group."""
+        """The ids of the group's stations."""
         patterns = [self.ids] if isinstance(self.ids, str) else self.ids
         return [station_id for pattern in patterns for station_id in expand(pattern)]
 
@@ -101,14 +101,14 @@ class StationGroup(Table):
 
 
 class FleetFile(Table):
-    """A whole fleet file."""
+    """The content of a fleet file."""
 
     version: Literal[1]
-    """Version of this form: 1."""
+    """Version of the file format: 1."""
     seed: int = 1
-    """What all that is random comes from: the same seed makes the same choices."""
+    """Seed of all randomness: the same seed yields the same choices."""
     csms: CsmsTable = CsmsTable()
-    """Where the stations connect to."""
+    """The CSMS that the stations connect to."""
     stations: list[StationGroup] = Field(min_length=1)
     """Groups of stations, each a table `[[stations]]`."""
 

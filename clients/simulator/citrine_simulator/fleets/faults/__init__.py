@@ -1,6 +1,6 @@
-"""Faults that can be injected into a station of a fleet, each a small class of its own.
+"""Faults that can be injected into a station of a fleet, each in a class of its own.
 
-Others add theirs by an entry point of the group ``citrine.faults`` that names a subclass of Fault.
+Other packages add faults by entry points of the group ``citrine.faults``, each naming a subclass of Fault.
 """
 
 from importlib.metadata import entry_points
@@ -34,5 +34,5 @@ _OURS: tuple[type[Fault], ...] = (
 
 
 def fault_classes() -> tuple[type[Fault], ...]:
-    """Return every kind of fault: ours, and those that installed packages bring."""
+    """Return all fault classes: the built-in ones and those of installed packages."""
     return (*_OURS, *(entry.load() for entry in entry_points(group="citrine.faults")))

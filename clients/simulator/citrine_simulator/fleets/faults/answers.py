@@ -1,4 +1,4 @@
-"""The station answers the CSMS late, wrongly or not at all."""
+"""Faults in the answers to CALLs of the CSMS: late, a CALLERROR, or none."""
 
 import asyncio
 from typing import Literal
@@ -28,13 +28,13 @@ Code = Literal[
 
 
 class _AnswerFault(OccasionalFault):
-    """A fault whose occasions are the CALLs of the CSMS."""
+    """A fault that may strike at each CALL of the CSMS."""
 
     actions: list[str] = []
     """Only CALLs of these actions; all by default."""
 
     def attach(self, member: Member) -> None:
-        """Stand between a CALL and its answer."""
+        """Intercept CALLs before they are handled."""
         rng = member.random_of(f"answer {self!r}")
 
         async def bend(action: str) -> bool:
@@ -45,7 +45,7 @@ class _AnswerFault(OccasionalFault):
         member.tap.on_answer.append(bend)
 
     async def _answers(self, member: Member, action: str) -> bool:
-        """Strike; return whether there is an answer all the same."""
+        """Strike; return whether the CALL is handled nevertheless."""
         raise NotImplementedError
 
 
@@ -54,7 +54,7 @@ class SlowAnswers(_AnswerFault):
 
     kind: Literal["slow_answers"]
     delay: Duration = 10
-    """How late."""
+    """Delay of the answer."""
 
     async def _answers(self, member: Member, action: str) -> bool:
         member.struck(self.kind, action=action, delay=self.delay)
@@ -63,7 +63,7 @@ class SlowAnswers(_AnswerFault):
 
 
 class UnansweredCalls(_AnswerFault):
-    """CALLs of the CSMS are not answered, and not carried out."""
+    """CALLs of the CSMS are neither executed nor answered."""
 
     kind: Literal["unanswered_calls"]
 

@@ -1,4 +1,4 @@
-"""A day without a connection, and all of it comes at once."""
+"""The fault of a long time offline, whose messages arrive all at once."""
 
 from typing import Literal
 
@@ -11,33 +11,33 @@ from citrine_simulator.fleets.values import Duration
 __all__ = ["Backlog"]
 
 SHARE_OF_CHARGING = 0.8
-"""Between two EVs there is at least a fifth of the time."""
+"""Largest share of the time in which EVs charge; the rest is between two EVs."""
 
 
 class Backlog(Fault):
-    """Before it first connects the station was offline for long, and EVs charged.
+    """The station was offline before its first connection, and EVs charged.
 
-    Its transactions come with the timestamps of then and ``offline: true``, as soon as it is accepted.
-    No time is compressed: energy, samples and timestamps are those of EVs that charge for that long.
+    It sends these transactions when it is accepted, with past timestamps and ``offline: true``. Energy, samples and
+    timestamps are those of real charging times.
     """
 
     kind: Literal["backlog"]
     offline_for: Duration = 24 * 3600
-    """How long it was offline."""
+    """Time for which the station was offline."""
     transactions: int = Field(default=5, ge=1, le=200)
-    """How many EVs charged in that time, one after the other."""
+    """Number of EVs that charged in that time, one after the other."""
     charging_for: Duration = 3600
-    """How long each of them charged at most."""
+    """Longest charging time of each EV."""
     sample_interval: Duration = Field(default=900, ge=1)
-    """How often their meter was read."""
+    """Interval between samples."""
 
     @property
     def comes_first(self) -> bool:
-        """It is over when the station connects."""
+        """Always True: it ends before the station connects."""
         return True
 
     async def run(self, member: Member) -> None:
-        """Let the time pass, from the past to the present."""
+        """Simulate the offline time on the station's clock, up to the present."""
         slot = self.offline_for / self.transactions
         charging = min(self.charging_for, slot * SHARE_OF_CHARGING)
         member.struck(self.kind, offline_for=self.offline_for, transactions=self.transactions)

@@ -1,4 +1,4 @@
-"""What every fault has, and the two ways in which faults strike."""
+"""Base classes of faults: those that strike at certain times, and those that strike on some occasions."""
 
 import asyncio
 from typing import Any, Self
@@ -13,37 +13,37 @@ __all__ = ["Fault", "OccasionalFault", "TimedFault"]
 
 
 class Fault(Table):
-    """A fault as the file describes it; what it needs to know of a station it keeps in closures.
+    """A fault as described in the fleet file. State about a station belongs into closures, not into the fault.
 
-    A subclass adds ``kind: Literal["its_name"]`` and the keys it understands.
+    A subclass adds ``kind: Literal["its_name"]`` and its keys.
     """
 
     share: Share = 1
-    """Share of the group's stations that have this fault; which ones follows from the seed."""
+    """Share of the group's stations with this fault. The seed determines which ones."""
 
     @property
     def comes_first(self) -> bool:
-        """Whether it has happened before the station first connects."""
+        """Whether it happens before the station first connects."""
         return False
 
     def settings(self) -> dict[str, Any]:
-        """Return fields of StationConfig that the station must have for it."""
+        """Return the fields of StationConfig that the fault requires."""
         return {}
 
     def attach(self, member: Member) -> None:
-        """Get ready on a station that is not built yet."""
+        """Install the hooks of the fault, before the station is built."""
 
     async def run(self, member: Member) -> None:
-        """Strike while the station is in use, until cancelled."""
+        """Strike until cancelled, while the station is in use."""
 
 
 class TimedFault(Fault):
     """A fault that strikes at certain times."""
 
     at: list[Duration] = []
-    """When it strikes, counted from when the station is switched on."""
+    """Times at which it strikes, counted from the station's start."""
     every: Duration | None = None
-    """About how often it strikes; each time as long as this, more or less by half."""
+    """Average interval at which it strikes; each interval varies by up to half."""
 
     @model_validator(mode="after")
     def _strikes_at_all(self) -> Self:
@@ -52,7 +52,7 @@ class TimedFault(Fault):
         return self
 
     async def run(self, member: Member) -> None:
-        """Strike at each of the times, and every so often."""
+        """Strike at each of the times and at the interval."""
         async with asyncio.TaskGroup() as tasks:
             for time in self.at:
                 tasks.create_task(self._strike_in(time - member.elapsed, member))
@@ -60,7 +60,7 @@ class TimedFault(Fault):
                 tasks.create_task(self._strike_again_and_again(self.every, member))
 
     async def strike(self, member: Member) -> None:
-        """Strike once; a station without power is spared."""
+        """Strike once. A UsageError, as of a station without power, is ignored."""
         raise NotImplementedError
 
     async def _strike_again_and_again(self, every: float, member: Member) -> None:
@@ -73,19 +73,19 @@ class TimedFault(Fault):
         try:
             await self.strike(member)
         except UsageError:
-            # It is switched off at this moment.
+            # The station is switched off.
             return
 
 
 class OccasionalFault(Fault):
-    """A fault that strikes on some of the occasions it has."""
+    """A fault that strikes on some occasions, at random."""
 
     probability: Share = 0.1
-    """How likely it strikes on each occasion."""
+    """Probability that it strikes on an occasion."""
     after: Duration = 0
-    """Since when it strikes, counted from when the station is switched on."""
+    """Time from which it strikes, counted from the station's start."""
     until: Duration | None = None
-    """Until when it strikes; to the end by default."""
+    """Time until which it strikes; by default until the end of the run."""
 
     def strikes(self, member: Member, chance: float) -> bool:
         """Return whether it strikes now; ``chance`` is a random number from 0 to 1."""

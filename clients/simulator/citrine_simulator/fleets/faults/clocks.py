@@ -1,4 +1,4 @@
-"""The clock is wrong."""
+"""Faults of the clock."""
 
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -10,7 +10,7 @@ from citrine_simulator.fleets.values import Offset
 __all__ = ["ClockJump", "WrongClock"]
 
 FIRST_DAY = datetime(1970, 1, 1, tzinfo=UTC)
-"""Where a clock begins whose battery is empty."""
+"""Initial time of a clock without a battery."""
 
 
 class WrongClock(Fault):
@@ -18,38 +18,38 @@ class WrongClock(Fault):
 
     kind: Literal["wrong_clock"]
     offset: Offset = 0
-    """How far it is ahead, or behind where negative."""
+    """Time by which it is ahead, or behind if negative."""
     drift: float = 0
-    """By which share it runs too fast, or too slow where negative: 0.01 is 36 s an hour."""
+    """Share by which it runs too fast, or too slow if negative: 0.01 is 36 s per hour."""
     epoch: bool = False
-    """Whether it begins on 1970-01-01 instead, as without a battery."""
+    """Whether it begins at 1970-01-01 instead, as without a battery."""
     follows_csms: bool = False
-    """Whether it is put right by the CSMS's answers, as it should be; until the first of them it is wrong anyway."""
+    """Whether the CSMS's answers correct the clock, as they should. It is wrong until the first of them anyway."""
 
     def settings(self) -> dict[str, Any]:
-        """Say whether the station sets its clock."""
+        """Return whether the station sets its clock."""
         return {"set_clock": self.follows_csms}
 
     def attach(self, member: Member) -> None:
-        """Put the clock wrong."""
+        """Set the clock wrong."""
         if self.epoch:
             member.clock.turn_to(FIRST_DAY)
         member.clock.turn(self.offset)
 
     async def run(self, member: Member) -> None:
-        """Let it drift."""
+        """Begin the drift."""
         member.clock.drift(self.drift)
         member.struck(self.kind, offset=self.offset, drift=self.drift, epoch=self.epoch)
 
 
 class ClockJump(TimedFault):
-    """The clock jumps, as when somebody sets it by hand; the CSMS's next answer with a time puts it right."""
+    """The clock jumps, as if somebody set it. The CSMS's next answer with a time corrects it."""
 
     kind: Literal["clock_jump"]
     by: Offset
-    """How far it jumps forward, or back where negative."""
+    """Time by which it jumps forward, or back if negative."""
 
     async def strike(self, member: Member) -> None:
-        """Turn the clock."""
+        """Set the clock forward or back."""
         member.struck(self.kind, by=self.by)
         member.clock.turn(self.by)

@@ -1,4 +1,4 @@
-"""What is sent is no OCPP, or comes twice."""
+"""Faults of frames: malformed ones, and duplicates."""
 
 from typing import Literal, get_args
 
@@ -27,17 +27,17 @@ Form = Literal[
 
 
 class MalformedFrames(TimedFault):
-    """The station sends something that no CSMS can serve, between its other messages.
+    """The station sends malformed frames between its other messages.
 
-    Its other messages have to be served as ever, and the connection to stay open.
+    The CSMS must handle the other messages as usual, and must not close the connection.
     """
 
     kind: Literal["malformed_frames"]
     forms: list[Form] = list(get_args(Form))
-    """Which ones, chosen at random."""
+    """Forms of the frames; each is chosen at random."""
 
     async def strike(self, member: Member) -> None:
-        """Send one."""
+        """Send one malformed frame."""
         form = member.random.choice(self.forms)
         text = _FRAMES[form].format(id=f"malformed-{len(member.record.faults)}")
         try:
@@ -48,14 +48,14 @@ class MalformedFrames(TimedFault):
 
 
 class DuplicateFrames(OccasionalFault):
-    """Messages of the station come twice, under the same message id."""
+    """The station sends messages twice, with the same message id."""
 
     kind: Literal["duplicate_frames"]
     actions: list[str] = []
-    """Only CALLs of these actions; all, and answers too, by default."""
+    """Only CALLs of these actions; by default all CALLs and answers."""
 
     def attach(self, member: Member) -> None:
-        """Stand between the station and its socket."""
+        """Intercept messages before they are sent."""
         rng = member.random_of(f"duplicate {self!r}")
 
         async def bend(socket: ClientConnection, text: str) -> bool:

@@ -1,4 +1,4 @@
-"""Ids are used again, as many stations do after a reboot."""
+"""The fault of reused ids, as with many stations after a reboot."""
 
 from typing import Literal
 
@@ -11,20 +11,20 @@ __all__ = ["RepeatedIds"]
 
 
 class RepeatedIds(Fault):
-    """Message ids, and transaction ids where wanted, are numbers that begin again.
+    """Message ids and, optionally, transaction ids are numbers that restart.
 
-    Whether a CSMS takes something else under a known id for the same is what this finds out.
+    This shows whether a CSMS confuses different messages or transactions with the same id.
     """
 
     kind: Literal["repeated_ids"]
     messages: bool = True
-    """Whether message ids count from 1 again with every connection."""
+    """Whether message ids restart at 1 with every connection."""
     transactions: bool = False
-    """Whether transaction ids count from 1 again after a loss of power; they begin with the station's id. The
-    report has each as a transaction of its own, with its `use_of_id`."""
+    """Whether transaction ids, which begin with the station's id, restart at 1 after a power loss. The report lists
+    each as a transaction of its own, with its `use_of_id`."""
 
     def attach(self, member: Member) -> None:
-        """Make ids that count."""
+        """Replace the id generators of the station."""
         messages, transactions = RestartingIds(), RestartingIds(f"{member.station_id[-20:]}-")
         if self.messages:
             member.new_message_id = messages

@@ -1,4 +1,4 @@
-"""The connection comes and goes."""
+"""The fault of a connection that is lost again and again."""
 
 import asyncio
 from typing import Literal
@@ -17,12 +17,12 @@ class FlappingLink(TimedFault):
 
     kind: Literal["flapping_link"]
     down_for: Duration | None = None
-    """How long no connection can be made; by default the station's own back-off decides."""
+    """Time for which no connection can be made; by default the station's own back-off applies."""
     mid_message: bool = False
-    """Whether it is cut in the middle of the next message that the station sends, not at once."""
+    """Whether it is cut in the middle of the station's next message instead of at once."""
 
     def attach(self, member: Member) -> None:
-        """Stand between the station and its socket, where messages are to be cut."""
+        """Intercept messages before they are sent, with `mid_message`."""
         if not self.mid_message:
             return
 
@@ -41,7 +41,7 @@ class FlappingLink(TimedFault):
         member.tap.on_send.append(cut)
 
     async def strike(self, member: Member) -> None:
-        """Cut it, now or in the next message, and let it be made again."""
+        """Cut the connection now, or within the next message. The station then reconnects."""
         if self.mid_message:
             member.armed.set()
             return

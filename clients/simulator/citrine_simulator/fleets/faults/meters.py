@@ -1,4 +1,4 @@
-"""The meter says what cannot be."""
+"""The fault of impossible meter readings."""
 
 from typing import Literal
 
@@ -12,24 +12,24 @@ __all__ = ["MeterOutlier"]
 REGISTER = "Energy.Active.Import.Register"
 
 SPIKE = 10_000_000.0
-"""What a spike adds, in Wh."""
+"""Energy that a spike adds, in Wh."""
 
 Form = Literal["spike", "zero", "negative", "wrap", "kwh_as_wh", "missing"]
 
 
 class MeterOutlier(OccasionalFault):
-    """Some readings of the energy register are wrong, for once or from then on.
+    """Some readings of the energy register are wrong, once or from then on.
 
-    The transactions that have one are marked ``meter_right: false`` in the report.
+    The report marks transactions with a wrong reading with ``meter_right: false``.
     """
 
     kind: Literal["meter_outlier"]
     forms: list[Form] = ["spike", "zero", "negative", "kwh_as_wh", "missing"]
-    """Which ones, chosen at random: far too much; 0; less than 0; the register begins at 0 again and goes on from
-    there; kWh called Wh; no register at all."""
+    """Forms of the errors; each is chosen at random. `spike`: far too much; `zero`: 0; `negative`: below 0; `wrap`: the
+    register restarts at 0; `kwh_as_wh`: kWh in the unit Wh; `missing`: no register."""
 
     def attach(self, member: Member) -> None:
-        """Stand between the meter and the message."""
+        """Intercept the samples of the meter."""
         rng = member.random_of(f"meter {self!r}")
         wrapped: dict[int, float] = {}
 
@@ -57,7 +57,7 @@ class MeterOutlier(OccasionalFault):
         try:
             transaction = member.station.parts.charging.evse(evse_id).transaction
         except UsageError:
-            # What is read while it boots belongs to a transaction that ends at once, and is marked by the next reading.
+            # A reading during boot belongs to a transaction that ends at once; its next reading marks it.
             return
         if transaction is not None:
             member.record.transaction(transaction.transaction_id, begins=transaction.seq_no == 0).meter_right = False

@@ -1,4 +1,4 @@
-"""The power fails."""
+"""The fault of a power cut."""
 
 from typing import Any, Literal
 
@@ -10,23 +10,23 @@ __all__ = ["PowerCut"]
 
 
 class PowerCut(TimedFault):
-    """The station loses its power: no close frame, no farewell, and what it had not stored is forgotten.
+    """The station loses its power: it sends no close frame, and all state that is not stored is lost.
 
     The queue of transaction messages, open transactions and meter registers are stored, as in real stations.
     """
 
     kind: Literal["power_cut"]
     off_for: Duration = 5
-    """How long it has no power."""
+    """Time without power."""
     then: Literal["end", "resume", "forget"] = "end"
-    """What becomes of open transactions: they end with PowerLoss, go on, or are never heard of again."""
+    """Fate of open transactions: they end with PowerLoss, are resumed, or are never reported again."""
 
     def settings(self) -> dict[str, Any]:
-        """Say what becomes of open transactions."""
+        """Return the fate of open transactions."""
         return {"after_power_loss": self.then}
 
     async def strike(self, member: Member) -> None:
-        """Cut the power, and give it back."""
+        """Cut the power and restore it."""
         open_before = [one.transaction_id for one in member.station.parts.charging.transactions]
         member.struck(self.kind, off_for=self.off_for, transactions=open_before)
         await member.without_power(self.off_for)
