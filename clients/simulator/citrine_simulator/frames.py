@@ -1,4 +1,4 @@
-"""OCPP-J frames (part 4, chapter 4) as text and as objects; no input and no output."""
+"""The codec of OCPP-J frames (part 4, chapter 4). No I/O."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ MESSAGE_ID_LENGTH = 36
 """Longest message id, in characters (part 4, 4.1.4)."""
 
 UNREADABLE_ID = "-1"
-"""Message id of a CALLERROR about a frame whose own id cannot be read (part 4, 4.2.3)."""
+"""Message id of a CALLERROR to a frame without a readable id (part 4, 4.2.3)."""
 
 DESCRIPTION_LENGTH = 255
 """Longest errorDescription, in characters."""
@@ -33,7 +33,7 @@ DESCRIPTION_LENGTH = 255
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A request, CALL."""
+    """A request: CALL."""
 
     message_id: str
     action: str
@@ -42,7 +42,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class CallResult:
-    """An answer, CALLRESULT."""
+    """An answer: CALLRESULT."""
 
     message_id: str
     payload: dict[str, Any]
@@ -50,7 +50,7 @@ class CallResult:
 
 @dataclass(frozen=True, slots=True)
 class CallError:
-    """An error instead of an answer, CALLERROR."""
+    """A refusal: CALLERROR."""
 
     message_id: str
     code: str
@@ -60,7 +60,7 @@ class CallError:
 
 @dataclass(frozen=True, slots=True)
 class CallResultError:
-    """The peer could not use our answer, CALLRESULTERROR (2.1)."""
+    """A refusal of an answer: CALLRESULTERROR (2.1)."""
 
     message_id: str
     code: str
@@ -69,7 +69,7 @@ class CallResultError:
 
 @dataclass(frozen=True, slots=True)
 class Malformed:
-    """A frame that is none, and the CALLERROR that it deserves."""
+    """A malformed frame, with the CALLERROR to send."""
 
     message_id: str
     code: str
@@ -78,7 +78,7 @@ class Malformed:
 
 @dataclass(frozen=True, slots=True)
 class Ignored:
-    """A frame that is to be dropped without an answer."""
+    """A frame to drop without an answer."""
 
     problem: str
 
@@ -87,7 +87,7 @@ Frame = Call | CallResult | CallError | CallResultError | Malformed | Ignored
 
 
 def decode(text: str | bytes, version: str) -> Frame:
-    """Read one message of the CSMS; whatever it is, there is a frame for it."""
+    """Decode one message of the CSMS. Never raises: every text has a frame."""
     try:
         message = orjson.loads(text)
     except ValueError:
@@ -102,7 +102,7 @@ def decode(text: str | bytes, version: str) -> Frame:
         case [5, str(message_id), str(code), str(description), dict()] if version != "2.0.1":
             return CallResultError(message_id, code, description)
         case [3 | 4 | 5, *_]:
-            # An answer to an answer could go on for ever.
+            # Malformed answers get no answer, to avoid endless loops.
             return Ignored("not an answer")
         case [6, *_] if version != "2.0.1":
             return Ignored("nothing that a CSMS may SEND")
@@ -111,7 +111,7 @@ def decode(text: str | bytes, version: str) -> Frame:
         case [2, *_]:
             return Malformed(UNREADABLE_ID, "RpcFrameworkError", "the message id cannot be read")
         case [int(kind), str(message_id), *_] if len(message_id) <= MESSAGE_ID_LENGTH:
-            # Of 2.1 on, unknown message types are dropped (part 4, 4.1.3).
+            # From 2.1 on, unknown message types are dropped (part 4, 4.1.3).
             if version == "2.0.1":
                 return Malformed(message_id, "MessageTypeNotSupported", f"message type {kind}")
             return Ignored("unknown message type")
@@ -129,10 +129,10 @@ def encode_result(message_id: str, payload: Mapping[str, Any]) -> str:
 
 
 def encode_error(message_id: str, code: str, description: str, details: Mapping[str, Any] | None = None) -> str:
-    """Return a CALLERROR as text; a longer description is cut."""
+    """Return a CALLERROR as text. The description is truncated to DESCRIPTION_LENGTH."""
     return orjson.dumps([4, message_id, code, description[:DESCRIPTION_LENGTH], details or {}]).decode()
 
 
 def encode_result_error(message_id: str, code: str, description: str) -> str:
-    """Return a CALLRESULTERROR (2.1) as text; a longer description is cut."""
+    """Return a CALLRESULTERROR (2.1) as text. The description is truncated to DESCRIPTION_LENGTH."""
     return orjson.dumps([5, message_id, code, description[:DESCRIPTION_LENGTH], {}]).decode()

@@ -6,5 +6,5 @@ __all__ = ["new_id"]
 
 
 def new_id() -> str:
-    """Return an id that nobody else has, of 36 characters."""
+    """Return a new unique id of 36 characters."""
     return str(uuid.uuid4())

@@ -1,7 +1,7 @@
-"""A record of what became of every transaction message, to be compared with what a CSMS has stored.
+"""The journal of the fate of every transaction message, for comparison with the data of a CSMS.
 
-One JSON object per line, written before anything else happens, so that a killed simulator has lost
-nothing but perhaps a torn last line.
+It has one JSON object per line. Lines are written unbuffered, so a killed simulator loses at most an incomplete last
+line.
 """
 
 import enum
@@ -18,7 +18,7 @@ __all__ = ["EventKey", "Journal", "JournalSummary", "Kind", "energy_of", "read_j
 
 
 class Kind(enum.StrEnum):
-    """What happened to a message; the values stand in the file."""
+    """What happened to a message. The file contains the values."""
 
     QUEUED = "queued"
     SENT = "sent"
@@ -29,7 +29,7 @@ class Kind(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True, order=True)
 class EventKey:
-    """What makes a transaction message the same one, under whatever message id it comes."""
+    """The identity of a transaction message, regardless of its message id."""
 
     station_id: str
     transaction_id: str
@@ -42,17 +42,17 @@ JournalListener = Callable[["Kind", str, Mapping[str, Any]], None]
 
 
 class Journal:
-    """Appends lines to a file; without a file it only counts."""
+    """Appends lines to a file. Without a file it only counts them."""
 
     def __init__(self, path: Path | None = None, listener: JournalListener | None = None) -> None:
-        """Open the file for appending; the listener is called with each line's kind, station and message.
+        """Open the file for appending. The listener is called with the kind, station and message of each line.
 
         Raises:
-            OSError: When it cannot be opened.
+            OSError: When the file can't be opened.
         """
         self._listener = listener
         self.counts: Counter[str] = Counter()
-        """Lines so far, by kind, whether or not there is a file."""
+        """Number of lines by kind, with or without a file."""
         self._file = None if path is None else os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
 
     def write(self, kind: Kind, station_id: str, event: Mapping[str, Any], **more: Any) -> None:
@@ -73,11 +73,11 @@ class Journal:
             "offline": event.get("offline", False),
             **more,
         }
-        # One write of one line: nothing is buffered that a kill could take along.
+        # One unbuffered write per line, so that a kill loses no complete line.
         os.write(self._file, orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))
 
     def close(self) -> None:
-        """Close the file; further lines go nowhere."""
+        """Close the file. Further lines are only counted."""
         if self._file is not None:
             os.close(self._file)
             self._file = None
@@ -85,24 +85,24 @@ class Journal:
 
 @dataclass(slots=True)
 class JournalSummary:
-    """A journal, by message: energy in Wh (None where the message carries none)."""
+    """The content of a journal by message; energy in Wh (None if the message has none)."""
 
     queued: dict[EventKey, float | None] = field(default_factory=dict)
     sent: dict[EventKey, int] = field(default_factory=dict)
-    """How often each was sent."""
+    """Number of times each message was sent."""
     acknowledged: dict[EventKey, float | None] = field(default_factory=dict)
     failed: dict[EventKey, int] = field(default_factory=dict)
-    """How many attempts failed."""
+    """Number of failed attempts of each message."""
     given_up: dict[EventKey, float | None] = field(default_factory=dict)
 
     @property
     def pending(self) -> set[EventKey]:
-        """Messages that were queued, and neither acknowledged nor given up."""
+        """Messages that were queued and are neither acknowledged nor given up."""
         return self.queued.keys() - self.acknowledged.keys() - self.given_up.keys()
 
 
 def read_journal(path: Path) -> JournalSummary:
-    """Sum up a journal; a last line that a kill has torn is left out."""
+    """Read a journal. Incomplete lines, from a kill, are ignored."""
     summary = JournalSummary()
     for line in path.read_bytes().split(b"\n"):
         try:
@@ -127,7 +127,7 @@ def read_journal(path: Path) -> JournalSummary:
 
 
 def energy_of(event: Mapping[str, Any]) -> float | None:
-    """Return the last import register that a TransactionEventRequest carries, in Wh."""
+    """Return the last import register in a TransactionEventRequest, in Wh, or None."""
     found = None
     for meter_value in event.get("meterValue", ()):
         for sample in meter_value["sampledValue"]:

@@ -1,4 +1,4 @@
-"""Keeps a station connected: connects, waits with back-off, connects again."""
+"""The link of a station to the CSMS: it connects, and reconnects with back-off."""
 
 import asyncio
 import logging
@@ -22,9 +22,9 @@ UNAUTHORIZED = 401
 
 
 class Link:
-    """The connection of one station over time.
+    """The successive connections of one station.
 
-    ``connected`` and ``disconnected`` are always each other's opposite.
+    Invariant: exactly one of the events ``connected`` and ``disconnected`` is set.
     """
 
     def __init__(
@@ -57,13 +57,13 @@ class Link:
         self.disconnected = asyncio.Event()
         self.disconnected.set()
         self.counts = tap.counts
-        """What was received and could not be used, by kind."""
+        """Number of received frames that could not be used, by kind."""
         self.offline_since = clock.monotonic()
-        """When the last connection was lost, by the monotonic clock."""
+        """Time at which the last connection was lost, by the monotonic clock."""
 
     @property
     def last_sent(self) -> float:
-        """When a CALL was last sent on this connection, or when it was opened."""
+        """Time of the last CALL on this connection, or of its opening; without a connection, the current time."""
         return self._clock.monotonic() if self._connection is None else self._connection.last_sent
 
     async def call(
@@ -74,44 +74,44 @@ class Link:
         timeout: float,
         sent: Callable[[], None] | None = None,
     ) -> dict[str, Any]:
-        """Send a CALL on the present connection; see :meth:`Connection.call`."""
+        """Send a CALL on the current connection; see :meth:`Connection.call`."""
         if self._connection is None:
             raise NotConnectedError(action)
         return await self._connection.call(action, payload, message_id, timeout, sent)
 
     async def send_raw(self, text: str) -> None:
-        """Send any text on the present connection."""
+        """Send any text on the current connection."""
         if self._connection is None:
             raise NotConnectedError("the text")
         await self._connection.send_raw(text)
 
     def drop(self) -> None:
-        """Lose the connection abruptly; it is made again after the back-off."""
+        """Abort the connection. The link reconnects after the back-off."""
         if self._connection is not None:
             self._connection.drop()
 
     async def close(self) -> None:
-        """Close the connection in order; it is made again after the back-off, or at once by :meth:`hurry`."""
+        """Close the connection with a closing handshake. The link reconnects after the back-off."""
         if self._connection is not None:
             await self._connection.close()
 
     def hurry(self) -> None:
-        """Skip the back-off before the next connection."""
+        """Skip the back-off and reconnect at once."""
         self._hurry.set()
 
     async def go_offline(self) -> None:
-        """Close the connection and make no new one until :meth:`go_online`."""
+        """Close the connection, and do not reconnect until :meth:`go_online`."""
         self._wanted.clear()
         await self.close()
         await self.disconnected.wait()
 
     def go_online(self) -> None:
-        """Connect, at once."""
+        """Connect at once."""
         self._wanted.set()
         self._hurry.set()
 
     async def run(self) -> None:
-        """Keep connected until cancelled; then close."""
+        """Connect and reconnect until cancelled, then close."""
         while True:
             await self._wanted.wait()
             self._hurry.clear()
@@ -123,7 +123,7 @@ class Link:
                 await sleep_or(self._clock, wait, self._hurry)
 
     async def _connect_once(self) -> float | None:
-        """Hold one connection from beginning to end; return the seconds to wait if it was refused."""
+        """Run one connection until it is closed. Return None, or the seconds to wait if no connection was made."""
         target = self._target()
         try:
             socket = await open_socket(target)

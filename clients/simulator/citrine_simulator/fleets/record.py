@@ -1,4 +1,4 @@
-"""What is remembered of one station while a fleet runs, for the report."""
+"""The record of one station during the run of a fleet, for the report."""
 
 from array import array
 from collections import Counter, defaultdict
@@ -13,7 +13,7 @@ from citrine_simulator.journal import Kind, energy_of
 __all__ = ["Fate", "InjectedFault", "SchemaViolation", "StationRecord", "TransactionRecord"]
 
 VIOLATIONS = 100
-"""So many broken answers are told one by one; the others are counted only."""
+"""Most schema violations that are reported individually; further ones are only counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class InjectedFault:
 
 @dataclass(frozen=True, slots=True)
 class SchemaViolation:
-    """A payload of the CSMS that breaks its official schema."""
+    """A payload of the CSMS that violates its official schema."""
 
     time: datetime
     message: str
@@ -36,30 +36,30 @@ class SchemaViolation:
 
 @dataclass(slots=True)
 class Fate:
-    """A transaction message that has no answer yet, or will have none."""
+    """A transaction message without an answer: still queued, or given up."""
 
     seq_no: int
     event_type: str
     timestamp: str
     failures: int = 0
-    """Attempts that failed and that no fault of the fleet explains."""
+    """Failed attempts that no fault of the fleet explains."""
     meant_failures: int = 0
-    """Attempts that a fault of the fleet made fail."""
+    """Failed attempts that a fault of the fleet caused."""
     given_up: bool = False
 
     @property
     def meant(self) -> bool:
-        """Whether faults of the fleet alone are to blame."""
+        """Whether faults of the fleet caused all failures."""
         return self.failures == 0 and self.meant_failures > 0
 
 
 @dataclass(slots=True)
 class TransactionRecord:
-    """A transaction as the station knows it; registers in Wh."""
+    """A transaction as its station sees it. Registers are in Wh."""
 
     transaction_id: str
     use_of_id: int = 1
-    """How many transactions of the station had this id up to now, this one among them."""
+    """Number of this transaction among those of the station with the same id, from 1 on."""
     evse_id: int | None = None
     started: str | None = None
     ended: str | None = None
@@ -73,15 +73,15 @@ class TransactionRecord:
     queued: int = 0
     acknowledged: int = 0
     open: dict[tuple[int, str, str], Fate] = field(default_factory=dict)
-    """Messages that were neither answered nor given up."""
+    """Messages that are neither answered nor given up."""
     given_up: list[Fate] = field(default_factory=list)
 
 
 class StationRecord:
-    """Everything that one station did and met."""
+    """Messages, transactions, faults and connections of one station."""
 
     def __init__(self, station_id: str, version: str, now: Any) -> None:
-        """Begin an empty record; ``now`` returns the machine's time of day."""
+        """Create an empty record. ``now`` returns the machine's time of day."""
         self.station_id = station_id
         self.version = version
         self._now = now
@@ -91,16 +91,16 @@ class StationRecord:
         self.connected = False
         self.refused: Counter[str] = Counter()
         self.disturbed = False
-        """Whether a fault of the fleet has broken the connection, since the last one was made."""
+        """Whether a fault of the fleet has cut the connection since the last ``connected``."""
         self.messages: dict[str, Counter[str]] = defaultdict(Counter)
-        """Outcomes by action."""
+        """Number of CALLs of the station by action and outcome."""
         self.latencies: dict[str, array[float]] = defaultdict(lambda: array("d"))
         """Seconds to each answer, by action."""
         self.csms_calls: dict[str, Counter[str]] = defaultdict(Counter)
-        """How the CSMS's CALLs were answered, by action."""
+        """Number of CALLs of the CSMS by action and answer."""
         self.transactions: list[TransactionRecord] = []
         self._newest: dict[str, TransactionRecord] = {}
-        """The last transaction of each id."""
+        """The newest transaction of each id."""
         self.faults: list[InjectedFault] = []
         self.violations: list[SchemaViolation] = []
         self.violation_count = 0
@@ -116,17 +116,17 @@ class StationRecord:
             self._violation(f"{action}Response", problem)
 
     def answered(self, action: str, outcome: str, problem: str) -> None:
-        """Count a CALL of the CSMS by how it was answered."""
+        """Count a CALL of the CSMS by its answer."""
         self.csms_calls[action][outcome] += 1
         if outcome.endswith(("ConstraintViolation", "FormatViolation")) and problem:
             self._violation(f"{action}Request", problem)
 
     def struck(self, kind: str, details: Mapping[str, Any]) -> None:
-        """Remember that a fault was injected."""
+        """Record that a fault struck."""
         self.faults.append(InjectedFault(self._now(), kind, details))
 
     def happened(self, event: Event) -> None:
-        """Take notice of an event of the station."""
+        """Record an event of the station."""
         match event.name:
             case "connected":
                 self.connections += 1
@@ -146,11 +146,11 @@ class StationRecord:
                     transaction.true_first = transaction.true_last
 
     def transaction(self, transaction_id: str, begins: bool = False) -> TransactionRecord:
-        """Return the record of a transaction, made where there is none.
+        """Return the newest transaction with an id; create its record if there is none.
 
         Args:
-            transaction_id: Its id.
-            begins: It has sent nothing yet: should there be a transaction of this id that has, it is another one.
+            transaction_id: The id.
+            begins: The transaction has sent nothing yet. If the newest one with the id has, it is a different one.
         """
         found = self._newest.get(transaction_id)
         if found is None or (begins and found.queued):
@@ -160,7 +160,7 @@ class StationRecord:
         return found
 
     def journaled(self, kind: Kind, event: Mapping[str, Any]) -> None:
-        """Follow one transaction message on its way."""
+        """Record what happened to a transaction message."""
         key = event["seqNo"], event["eventType"], event["timestamp"]
         transaction_id = event["transactionInfo"]["transactionId"]
         if kind is Kind.QUEUED:
@@ -186,7 +186,7 @@ class StationRecord:
                 transaction.given_up.append(fate)
 
     def _waiting(self, transaction_id: str, key: tuple[int, str, str]) -> TransactionRecord:
-        """Return the transaction of an id that waits for the answer to a message, else the last one."""
+        """Return the transaction with an id that waits for the answer to a message, or else the newest one."""
         newest = self.transaction(transaction_id)
         if key in newest.open or newest.use_of_id == 1:
             return newest

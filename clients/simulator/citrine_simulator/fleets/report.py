@@ -1,7 +1,7 @@
-"""The report of a run, in a form that others may rely on.
+"""The report of a run, in a stable JSON format.
 
-What a version of the form has stays as it is; keys may be added. Energy is in Wh, waiting times in ms, times are
-RFC 3339 in UTC by the clock of the machine, but for those of transactions, which are the station's.
+Within a version of the format keys are only added. Energy is in Wh, latency in ms. Times are RFC 3339 in UTC, by the
+machine's clock; those of transactions are by the station's clock.
 """
 
 from collections.abc import Iterable
@@ -31,108 +31,108 @@ class _Part(BaseModel):
 
 
 class LatencyReport(_Part):
-    """How long answers took, from when a message was sent."""
+    """Latency of answers, from the sending of the message, in ms."""
 
     p50: float
-    """Half of the answers came within so many ms."""
+    """50th percentile."""
     p95: float
-    """95 of 100 answers came within so many ms."""
+    """95th percentile."""
     p99: float
-    """99 of 100 answers came within so many ms."""
+    """99th percentile."""
     worst: float
-    """The slowest answer, in ms."""
+    """The slowest answer."""
 
 
 class ActionReport(_Part):
-    """What became of the messages of one action; each attempt to send one counts."""
+    """Outcomes of the messages of one action. Each attempt to send one counts."""
 
     sent: int
-    """How many went into the socket."""
+    """Number of sent messages."""
     accepted: int
-    """How many were answered with a CALLRESULT that keeps to its schema."""
+    """Number answered with a CALLRESULT that complies with its schema."""
     invalid: int
-    """How many were answered with a CALLRESULT that breaks its schema."""
+    """Number answered with a CALLRESULT that violates its schema."""
     call_errors: dict[str, int]
-    """How many were answered with a CALLERROR, by code."""
+    """Number answered with a CALLERROR, by errorCode."""
     timeouts: int
-    """How many had no answer in time."""
+    """Number not answered in time."""
     lost: int
-    """How many had no answer because the CSMS or the network closed the connection."""
+    """Number not answered because the CSMS or the network closed the connection."""
     lost_by_fault: int
-    """How many had no answer because a fault of the fleet cut the connection."""
+    """Number not answered because a fault of the fleet cut the connection."""
     latency: LatencyReport | None
-    """How long the answers took; missing where there were none."""
+    """Latency of the answers; missing if there were none."""
 
 
 class MessageReport(_Part):
-    """A transaction message that was not answered well."""
+    """A transaction message without a CALLRESULT."""
 
     seq_no: int
     """Its seqNo."""
     event_type: str
     """Started, Updated or Ended."""
     timestamp: str
-    """By the station's clock."""
+    """Its timestamp, by the station's clock."""
     fate: Literal["given_up", "queued"]
     """Discarded after its last attempt (E13.FR.04), or still in the queue at the end."""
     attempts: int
-    """How many attempts failed."""
+    """Number of failed attempts."""
     meant: bool
-    """Whether faults of the fleet alone made its attempts fail."""
+    """Whether faults of the fleet caused all failures."""
 
 
 class TransactionReport(_Part):
-    """One transaction, as its station knows it."""
+    """One transaction, as its station sees it."""
 
     transaction_id: str
     """Its id."""
     use_of_id: int
-    """Which transaction of this id it is, from 1 on: more than 1 where ids are used again. A CSMS should have each as a
-    transaction of its own; what it calls them is its own affair."""
+    """Number of this transaction among those of the station with the same id, from 1 on. A CSMS should store each as a
+    transaction of its own, under any id."""
     evse_id: int | None
-    """Where it was."""
+    """EVSE of the transaction."""
     started: str | None
     """Timestamp of its Started."""
     ended: str | None
-    """Timestamp of its Ended; missing where it is open or was forgotten."""
+    """Timestamp of its Ended; missing if it is open or was forgotten."""
     stopped_reason: str | None
     """stoppedReason of its Ended."""
     energy_by_meter: float
-    """What has really flowed, between its first message and its last."""
+    """True energy between its first message and its last."""
     energy_sent: float | None
-    """What the registers in its messages say, last less first; missing where none was sent."""
+    """Difference of the last and the first sent register; missing if none was sent."""
     meter_right: bool
-    """Whether all its readings were right: no fault has touched them."""
+    """Whether no fault has changed its readings."""
     offline: bool
-    """Whether any of its messages was made while offline."""
+    """Whether any of its messages was created offline."""
     messages: int
-    """How many messages it has."""
+    """Number of its messages."""
     acknowledged: int
-    """How many of them the CSMS has answered with a CALLRESULT."""
+    """Number of messages that the CSMS answered with a CALLRESULT."""
     unacknowledged: list[MessageReport]
-    """The others."""
+    """The other messages."""
 
 
 class FaultReport(_Part):
-    """A fault that was injected."""
+    """A fault that struck."""
 
     time: datetime
-    """When it struck."""
+    """Time at which it struck."""
     kind: str
-    """Which one."""
+    """Kind of the fault."""
     details: dict[str, Any]
-    """What it did, by the names of its keys in the file."""
+    """Details of the fault, named like its keys in the file."""
 
 
 class ViolationReport(_Part):
-    """A payload of the CSMS that breaks the official schema."""
+    """A payload of the CSMS that violates the official schema."""
 
     time: datetime
-    """When it came."""
+    """Time at which it was received."""
     message: str
-    """Name of the schema, as BootNotificationResponse."""
+    """Name of the schema, e.g. BootNotificationResponse."""
     problem: str
-    """Where, and which rule."""
+    """Place of the violation, and the violated rule."""
 
 
 class StationReport(_Part):
@@ -145,104 +145,104 @@ class StationReport(_Part):
     accepted: bool
     """Whether the CSMS has accepted it (B01)."""
     connections: int
-    """How many connections it made."""
+    """Number of its connections."""
     refused: dict[str, int]
-    """How many attempts to connect failed, by HTTP status, or under `unreachable`."""
+    """Number of failed attempts to connect, by HTTP status or `unreachable`."""
     messages: dict[str, ActionReport]
-    """What it sent, by action."""
+    """Messages of the station, by action."""
     csms_calls: dict[str, dict[str, int]]
-    """What the CSMS sent, by action, and how often that was answered, unanswered, or refused with a code."""
+    """Number of CALLs of the CSMS, by action and outcome: `answered`, `unanswered` or an errorCode."""
     unusable: dict[str, int]
-    """What else came and could not be used, by kind: stray_answers, malformed_frames, ignored_frames and so on."""
+    """Number of other received frames, by kind: `stray_answers`, `malformed_frames`, `ignored_frames` and so on."""
     transactions: list[TransactionReport]
     """Its transactions."""
     faults: list[FaultReport]
-    """The faults that it had."""
+    """The faults that struck it."""
     schema_violations: list[ViolationReport]
-    """The first 100 payloads that broke their schema."""
+    """The first 100 payloads that violated their schema."""
 
 
 class Totals(_Part):
-    """All stations together."""
+    """Sums over all stations."""
 
     stations: int
-    """How many."""
+    """Number of stations."""
     accepted: int
-    """How many of them the CSMS has accepted."""
+    """Number of stations that the CSMS has accepted."""
     connections: int
-    """How many connections they made."""
+    """Number of connections."""
     refused: dict[str, int]
-    """How many attempts to connect failed, by HTTP status, or under `unreachable`."""
+    """Number of failed attempts to connect, by HTTP status or `unreachable`."""
     messages: dict[str, ActionReport]
-    """What they sent, by action."""
+    """Messages of the stations, by action."""
     latency: LatencyReport | None
-    """How long answers took, of all actions."""
+    """Latency of the answers to all actions."""
     csms_calls: dict[str, dict[str, int]]
-    """What the CSMS sent, by action, and how it was answered."""
+    """Number of CALLs of the CSMS, by action and outcome."""
     transactions: int
-    """How many transactions there were."""
+    """Number of transactions."""
     transaction_messages: int
-    """How many messages these have."""
+    """Number of messages of all transactions."""
     acknowledged: int
-    """How many of them were acknowledged."""
+    """Number of acknowledged transaction messages."""
     given_up: int
-    """How many were discarded after their last attempt, and not because faults of the fleet alone broke it."""
+    """Number of transaction messages that were discarded after their last attempt, unless by faults alone."""
     given_up_by_fault: int
-    """How many were discarded because faults of the fleet broke every attempt."""
+    """Number of transaction messages that were discarded because faults of the fleet caused all failures."""
     undelivered: int
-    """How many were still queued at the end."""
+    """Number of transaction messages that were still queued at the end."""
     energy_by_meter: float
-    """What has really flowed in all transactions."""
+    """True energy of all transactions."""
     faults: dict[str, int]
-    """How many faults were injected, by kind."""
+    """Number of faults that struck, by kind."""
     schema_violations: int
-    """How many payloads of the CSMS broke their schema."""
+    """Number of payloads of the CSMS that violated their schema."""
 
 
 class Verdict(_Part):
-    """Whether the run went as it should."""
+    """The result of the run."""
 
     passed: bool
-    """Whether nothing of `fail_on` happened: the exit code is 0."""
+    """Whether no condition of `fail_on` occurred. If so, the exit code is 0."""
     fail_on: list[str]
-    """What was not to happen; see `--fail-on`."""
+    """The conditions that make the run fail; see `--fail-on`."""
     problems: dict[str, int]
-    """What of that did happen, and how often."""
+    """The conditions that occurred, and how often."""
 
 
 class Report(_Part):
     """The whole report."""
 
     report_version: Literal[1] = 1
-    """Version of this form: 1."""
+    """Version of the report format: 1."""
     fleet: str
     """Name of the fleet file."""
     url: str
     """Endpoint of the CSMS."""
     seed: int
-    """The seed."""
+    """Seed of the run."""
     began: datetime
-    """When the run began."""
+    """Start of the run."""
     ended: datetime
-    """When it ended, after the queues had their time to empty."""
+    """End of the run, after the time in which queues may empty."""
     ended_by: Literal["time", "signal"]
-    """Whether its time had come, or somebody stopped it."""
+    """`time` if the duration of the run was over, `signal` if it was stopped."""
     verdict: Verdict
-    """Whether it went as it should."""
+    """The result of the run."""
     totals: Totals
-    """All stations together."""
+    """Sums over all stations."""
     stations: list[StationReport]
     """Each station."""
 
     def write(self, path: Path) -> None:
-        """Write it as JSON, whole or not at all; raises OSError."""
+        """Write the report as JSON, atomically; raises OSError."""
         temporary = path.with_name(f".{path.name}.part")
         temporary.write_text(self.model_dump_json(indent=2) + "\n", "utf-8")
         temporary.replace(path)
 
 
 def parts() -> Iterable[type[BaseModel]]:
-    """Return every part of a report, for its documentation."""
+    """Return the models of all parts of a report, for the documentation."""
     return (
         Report,
         Verdict,

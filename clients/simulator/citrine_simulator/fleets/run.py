@@ -1,4 +1,4 @@
-"""Runs a fleet from the first connection to the report."""
+"""The run of a fleet, from the first connection to the report."""
 
 import asyncio
 import contextlib
@@ -26,7 +26,7 @@ from citrine_simulator.tls import tls_context
 __all__ = ["FleetRun", "progress_line", "run_fleet"]
 
 LAST_WORDS = 5.0
-"""Seconds that behaviours have to come to their end: EVs leave, transactions end."""
+"""Seconds that behaviours have to finish: EVs leave, transactions end."""
 
 PROGRESS_EVERY = 1.0
 PROGRESS_IN_FILES_EVERY = 15.0
@@ -35,7 +35,7 @@ PROGRESS_IN_FILES_EVERY = 15.0
 
 @dataclass(frozen=True, slots=True)
 class FleetRun:
-    """How a fleet is to run; what is None comes from the file."""
+    """The options of a run. Options that are None come from the file, or have no limit."""
 
     path: Path
     file: FleetFile
@@ -53,18 +53,18 @@ class FleetRun:
 async def run_fleet(
     run: FleetRun, stop: asyncio.Event, hurry: asyncio.Event, listener: Listener | None = None, progress: bool = True
 ) -> Report:
-    """Run a fleet until its time has come or ``stop`` is set; then let the queues empty, and report.
+    """Run a fleet for its duration or until ``stop`` is set, then let the queues empty, and return the report.
 
     Args:
-        run: What is to run.
-        stop: Set to end it in order.
-        hurry: Set to wait for the queues no longer.
+        run: The options.
+        stop: Set to end the run in order.
+        hurry: Set to stop waiting for the queues.
         listener: Called with every event of every station.
-        progress: Whether a line about the state of things goes to standard error from time to time.
+        progress: Whether to write progress lines to standard error.
 
     Raises:
-        ValidationError: When the settings of a station are not possible.
-        UsageError: When a file that the fleet names cannot be used.
+        ValidationError: When the settings of a station are invalid.
+        UsageError: When a file that the fleet names can't be used.
     """
     began = SystemClock().now()
     over = asyncio.Event()
@@ -104,7 +104,7 @@ def _members(run: FleetRun, over: asyncio.Event) -> list[Member]:
 
 
 def _settings(run: FleetRun, group: StationGroup, station_id: str, number: int) -> dict[str, Any]:
-    """Return the fields of the StationConfig of a station, but for its password."""
+    """Return the fields of a station's StationConfig, without its password."""
     folder = run.path.parent
     csms = run.file.csms
     certificate, key = (
@@ -114,7 +114,7 @@ def _settings(run: FleetRun, group: StationGroup, station_id: str, number: int) 
     ca_file = None if csms.ca_file is None else folder / csms.ca_file
     url = run.url or csms.url
     if url.startswith("wss:"):
-        # A file that cannot be used is to be told before anything runs.
+        # The files are checked before anything runs.
         tls_context(ca_file, certificate, key)
     same = ("version", "vendor", "model", "firmware_version", "evses", "connectors_per_evse", "power", "battery")
     return {
@@ -169,7 +169,7 @@ async def _run(
 
 
 async def _until(duration: float | None, stop: asyncio.Event, tasks: Collection[asyncio.Task[None]]) -> None:
-    """Wait until the time has come, until stopped, or until a task has failed that must not; raises its error."""
+    """Wait until the duration is over, `stop` is set, all tasks are done or one fails; raises the error of a task."""
 
     async def stopped() -> None:
         await stop.wait()
@@ -188,11 +188,11 @@ async def _until(duration: float | None, stop: asyncio.Event, tasks: Collection[
 
 
 class _StoppedError(Exception):
-    """Ends the wait for tasks that go on."""
+    """Ends the wait while the tasks continue."""
 
 
 async def _live(member: Member, cleanup: contextlib.AsyncExitStack) -> None:
-    """Switch one station on and let its behaviour and its faults take their course until the run is over."""
+    """Switch one station on and run its behaviour and faults until the end of the run."""
     await pause(member.starts_in, member.stop)
     if member.stop.is_set():
         return
@@ -202,10 +202,10 @@ async def _live(member: Member, cleanup: contextlib.AsyncExitStack) -> None:
     behaviour = asyncio.create_task(member.behaviour.run(member))
     try:
         await _until(None, member.stop, [behaviour, *faults])
-        # With the faults gone, power and connection are back, and whoever leaves can say so.
+        # Cancelled faults restore power and connection, so that leaving EVs are reported.
         await _cancel(faults)
         await behaviour
-        # Transactions that the CSMS began, and those that a fault cut off from their EV, end as well.
+        # This ends the transactions that the CSMS started, and those whose EV a fault has separated.
         for evse_id in range(1, member.config.evses + 1):
             await leave(member, evse_id)
     finally:
@@ -228,7 +228,7 @@ async def _switch_off(member: Member) -> None:
 async def _drain(
     members: list[Member], behaviours: list[asyncio.Task[None]], seconds: float, hurry: asyncio.Event
 ) -> None:
-    """Wait until every queue is empty, at most for so many seconds."""
+    """Wait until all queues are empty, for at most the given seconds."""
     waiting: asyncio.Future[Any] = asyncio.gather(
         *(_emptied(member, behaviour, seconds) for member, behaviour in zip(members, behaviours, strict=True))
     )
@@ -249,7 +249,7 @@ async def _emptied(member: Member, behaviour: asyncio.Task[None], seconds: float
         async with asyncio.timeout(seconds):
             if is_queued():
                 await member.station.reconnect()
-            # An EV that takes its time to leave has something to say then.
+            # EVs that are still leaving queue messages.
             await asyncio.wait([behaviour])
             if is_queued():
                 await member.station.reconnect()
@@ -267,7 +267,7 @@ async def _show_progress(members: list[Member]) -> None:
 
 
 def progress_line(members: list[Member], seconds: float) -> str:
-    """Return the state of things in a line."""
+    """Return a line with the current counts."""
     records = [member.record for member in members]
     messages = sum(outcomes.total() for record in records for outcomes in record.messages.values())
     transactions = [one for record in records for one in record.transactions]

@@ -1,4 +1,4 @@
-"""Makes the report from what was recorded."""
+"""Conversion of station records to the report."""
 
 from array import array
 from collections import Counter, defaultdict
@@ -80,7 +80,7 @@ def totals(records: Sequence[StationRecord]) -> Totals:
 
 
 def verdict(sums: Totals, fail_on: Collection[str]) -> Verdict:
-    """Return whether a run went as it should."""
+    """Return the verdict on a run."""
     found = {
         "given_up": sums.given_up,
         "undelivered": sums.undelivered,

@@ -1,4 +1,4 @@
-"""The tap of a station of a fleet: it records, and lets faults come between."""
+"""The tap of a fleet's station: it records messages and lets faults change them."""
 
 from collections.abc import Awaitable, Callable, Sequence
 
@@ -10,19 +10,19 @@ from citrine_simulator.tap import Sample, Tap
 __all__ = ["BendAnswer", "BendSamples", "BendSend", "FleetTap"]
 
 BendSend = Callable[[ClientConnection, str], Awaitable[bool]]
-"""Sends a frame in another way, or returns False."""
+"""Sends a frame in another way and returns True, or does nothing and returns False."""
 
 BendAnswer = Callable[[str], Awaitable[bool]]
-"""Waits, raises CallRefusedError, or returns False where a CALL of this action is not answered."""
+"""Called before a CALL of this action is handled. Waits, raises CallRefusedError, or returns False for no answer."""
 
 BendSamples = Callable[[int, list[Sample]], list[Sample]]
-"""Returns what the meter of an EVSE says instead."""
+"""Returns the samples to send instead of those of an EVSE's meter."""
 
 
 class FleetTap(Tap):
-    """Where the faults of a station are attached.
+    """The hooks to which the faults of a station are attached.
 
-    Once it is calm nothing is bent any more.
+    When ``calm`` is set, no hook is called any more.
     """
 
     def __init__(self, record: StationRecord) -> None:
@@ -34,7 +34,7 @@ class FleetTap(Tap):
         self.on_samples: list[BendSamples] = []
 
     async def send(self, socket: ClientConnection, text: str) -> None:
-        """Send a frame in the first way that a fault knows, or as it is."""
+        """Send a frame by the first fault that handles it, or unchanged."""
         if not self.calm:
             for bend in self.on_send:
                 if await bend(socket, text):
@@ -42,7 +42,7 @@ class FleetTap(Tap):
         await socket.send(text)
 
     async def before_answer(self, action: str) -> bool:
-        """Ask every fault in turn whether there is an answer."""
+        """Call each fault in turn; return False as soon as one does."""
         if not self.calm:
             for bend in self.on_answer:
                 if not await bend(action):
@@ -50,7 +50,7 @@ class FleetTap(Tap):
         return True
 
     def samples(self, evse_id: int, samples: Sequence[Sample]) -> list[Sample]:
-        """Let every fault in turn bend what was measured."""
+        """Return the samples, changed by each fault in turn."""
         bent = list(samples)
         if not self.calm:
             for bend in self.on_samples:
@@ -58,9 +58,9 @@ class FleetTap(Tap):
         return bent
 
     def called(self, action: str, outcome: str, seconds: float | None = None, problem: str = "") -> None:
-        """Record what became of a CALL."""
+        """Record the outcome of a CALL of the station."""
         self._record.called(action, outcome, seconds, problem)
 
     def answered(self, action: str, outcome: str, problem: str = "") -> None:
-        """Record how a CALL of the CSMS was answered."""
+        """Record the answer to a CALL of the CSMS."""
         self._record.answered(action, outcome, problem)

@@ -1,4 +1,4 @@
-"""Kinds of values in a fleet file, and what all its tables have in common."""
+"""Types of the values and the base class of the tables in fleet files."""
 
 import re
 from typing import Annotated, Any
@@ -11,7 +11,7 @@ __all__ = ["Duration", "IdPattern", "Offset", "Share", "Table", "expand"]
 
 
 class Table(BaseModel):
-    """A table of the file: its keys are fixed, and described where they are declared."""
+    """A table of a fleet file. It forbids unknown keys; the docstrings of its fields describe the keys."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
@@ -33,12 +33,12 @@ _RANGE = re.compile(r"\{(\d+)\.\.(\d+)\}")
 
 
 def expand(pattern: str) -> list[str]:
-    """Return the ids of a pattern: ``CS-{08..10}`` is CS-08, CS-09 and CS-10.
+    """Return the ids of a pattern, e.g. CS-08, CS-09 and CS-10 of ``CS-{08..10}``.
 
-    The first number says how many digits there are at least.
+    All numbers have at least as many digits as the first one.
 
     Raises:
-        ValueError: When it has more than one range, or one that runs backwards.
+        ValueError: When the pattern has a malformed, reversed or second range.
     """
     match = _RANGE.search(pattern)
     if match is None:

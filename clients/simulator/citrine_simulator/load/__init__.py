@@ -1,6 +1,6 @@
-"""The load generator: many stations in one process, as little work per message as possible.
+"""The load generator: many stations in one process, with little CPU time per message.
 
-They are not careful: nothing is queued, persisted, repeated or checked.
+Load stations do not queue, persist, resend or check messages.
 """
 
 from citrine_simulator.load.boot_storm import BootStormResult, boot_storm

@@ -1,4 +1,4 @@
-"""The boot storm: every station connects, boots, reports its status and sends a heartbeat, all at the same moment."""
+"""The scenario boot-storm: all stations connect, boot, report their status and send a heartbeat at once."""
 
 import asyncio
 import random
@@ -16,35 +16,35 @@ from citrine_simulator.load.tally import Latencies, Tally
 __all__ = ["BootStormResult", "boot_storm"]
 
 STORM_TIMEOUT = 300.0
-"""Seconds after which a storm counts as not weathered."""
+"""Default seconds until a storm is aborted."""
 
 LIMITS = BackoffLimits(wait_minimum=1, random_range=1, repeat_times=3)
-"""Waiting between attempts, in seconds: less patient than a careful station, to be the harder test."""
+"""Back-off between attempts, in seconds. It is shorter than that of full stations, for a harder test."""
 
 
 @dataclass(frozen=True, slots=True)
 class BootStormResult:
-    """How long it took until every station was connected, booted and had had its status and heartbeat answered."""
+    """The result. A station is done when its BootNotification is accepted and its status and heartbeat are answered."""
 
     stations: int
     done: int
-    """Stations that got there."""
+    """Number of stations that are done."""
     seconds: float
-    """Until the last of them."""
+    """Seconds until the last of them was done."""
     per_station_ms: Latencies
-    """From the beginning of the storm until a station was done."""
+    """Time from the beginning of the storm until a station was done."""
     attempts: int
     problems: dict[str, int]
-    """Why attempts failed."""
+    """Number of failed attempts by cause."""
     cpu_seconds: float
-    """Of the load generator itself."""
+    """CPU time of the load generator."""
 
 
 async def boot_storm(fleet: Fleet, timeout: float = STORM_TIMEOUT) -> BootStormResult:
-    """Let every station connect at once and again until it is done, at most for so many seconds.
+    """Connect all stations at once, and retry each until it is done or ``timeout`` seconds have passed.
 
     Raises:
-        UsageError: When the URL cannot be used.
+        UsageError: When the URL can't be used.
     """
     stations = load_stations(fleet, Tally())
     problems: Counter[str] = Counter()
@@ -83,7 +83,7 @@ async def boot_storm(fleet: Fleet, timeout: float = STORM_TIMEOUT) -> BootStormR
 
 
 async def _attempt(station: LoadStation, backoff: Backoff, problems: Counter[str]) -> float | None:
-    """Try once; return the seconds to wait before the next attempt, or None if none is needed."""
+    """Try once. Return None if the station is done, or the seconds to wait before the next attempt."""
     try:
         await station.connect()
         status = await station.boot()

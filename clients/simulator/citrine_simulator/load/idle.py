@@ -1,4 +1,4 @@
-"""The idle scenario: stations connect, boot and then say nothing."""
+"""The scenario idle: stations connect, boot and then send nothing."""
 
 import asyncio
 from collections.abc import Callable
@@ -13,17 +13,17 @@ __all__ = ["IdleResult", "hold_idle"]
 
 @dataclass(frozen=True, slots=True)
 class IdleResult:
-    """How many connections were held, and how many of them to the end."""
+    """The number of connected stations, and of those still connected at the end."""
 
     stations: int
     still_connected: int
 
 
 async def hold_idle(fleet: Fleet, stop: asyncio.Event, ready: Callable[[], None] | None = None) -> IdleResult:
-    """Connect and boot every station, call ``ready``, and hold the connections until ``stop`` is set.
+    """Connect and boot all stations, call ``ready``, and leave the connections open until ``stop`` is set.
 
     Raises:
-        SimulatorError: When a station cannot connect or is not accepted.
+        SimulatorError: When a station can't connect or is not accepted.
     """
     stations = load_stations(fleet, Tally())
     try:

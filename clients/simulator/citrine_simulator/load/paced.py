@@ -1,7 +1,7 @@
-"""The paced scenario: stations speak at their own times, whether or not they were answered in time.
+"""The scenario paced: stations send messages at fixed times, regardless of the answers.
 
-The load is open: a CSMS that falls behind is not spared. A station has one CALL under way at a time, as OCPP has it;
-what falls due meanwhile is sent next, and waited from the time at which it was due.
+The load is open: it does not decrease for a CSMS that falls behind. A station has one CALL in flight, as OCPP requires.
+Messages that are due meanwhile are sent next, and their latency counts from the time at which they were due.
 """
 
 import asyncio
@@ -23,59 +23,59 @@ from citrine_simulator.load.tally import Latencies, Tally
 __all__ = ["PacedFleet", "PacedResult"]
 
 LAST_ANSWERS = 10.0
-"""Seconds after the window in which messages of the window may still be sent and answered."""
+"""Seconds after the window in which its messages may still be sent and answered."""
 
 TICK = 0.0005
-"""Timers count whole milliseconds; with half of one more, none is early."""
+"""Seconds added to each wait. Timers have whole milliseconds, so without it a timer might fire early."""
 
 
 @dataclass(frozen=True, slots=True)
 class PacedResult:
-    """What was measured in the window."""
+    """The measurements of the window."""
 
     seconds: float
     due: int
-    """Messages that were to be sent in the window."""
+    """Number of messages that were due in the window."""
     answered: int
-    """Messages that were answered in the window, also such that were due before."""
+    """Number of messages that were answered in the window, including those that were due before."""
     latency_ms: Latencies
-    """Of those that were due in the window, from the time at which they were due; of one that was not answered in the
-    end, how long it had waited then."""
+    """Latency of the messages that were due in the window, from the time at which they were due. A message without an
+    answer counts with the time it waited until the end."""
     unanswered: int
     errors: dict[str, int]
     cpu_seconds: float
-    """Of the load generator itself."""
+    """CPU time of the load generator."""
 
     @property
     def per_second(self) -> float:
-        """Return the messages that were answered each second."""
+        """Answered messages per second."""
         return self.answered / self.seconds if self.seconds else 0.0
 
 
 class _PacedStation(LoadStation):
-    """A station that sends what is due as soon as it may."""
+    """A station that sends due messages in order, one at a time."""
 
     talker: Talker
 
     def __init__(self, target: Target, token: str, tally: Tally) -> None:
         super().__init__(target, token, tally)
-        # Nothing is under way yet.
+        # No message is in flight yet.
         self.done.set()
         self.endless = False
-        """Send the next message with each answer, due or not."""
+        """Whether each answer triggers the next message, even if none is due."""
         self.answered = 0
-        """Since the window was opened, within it."""
+        """Number of answers in the window."""
         self._queue: deque[tuple[float, bool]] = deque()
         self._counted = False
 
     def offer(self, due: float) -> None:
-        """Send a message that is due since then, at once or as soon as what is under way was answered."""
+        """Send a message that was due at this time, at once or after the answers to the messages before it."""
         self._queue.append((due, self.tally.counting))
         if not self._running:
             self._next()
 
     def give_up(self) -> int:
-        """Send nothing more, and return how many messages of the window were not answered; they count as late."""
+        """Stop sending; return the number of unanswered messages of the window, which count into the latencies."""
         self.endless = False
         waiting = [due for due, counted in self._queue if counted]
         if self._running and self._counted:
@@ -87,7 +87,7 @@ class _PacedStation(LoadStation):
         return len(waiting)
 
     def connection_closed(self) -> None:
-        """Count each loss."""
+        """Count the lost connection as an error."""
         if self._socket is not None and not self._running:
             self.tally.errors["connection lost"] += 1
         super().connection_closed()
@@ -112,7 +112,7 @@ class _PacedStation(LoadStation):
 
 
 class PacedFleet:
-    """Connected and accepted stations, for one measurement after the other; made by :meth:`connected`."""
+    """Connected and accepted stations for successive measurements; created by :meth:`connected`."""
 
     def __init__(self, stations: Sequence[_PacedStation], tally: Tally, fleet: Fleet) -> None:
         self._stations = stations
@@ -123,10 +123,10 @@ class PacedFleet:
     @classmethod
     @contextlib.asynccontextmanager
     async def connected(cls, fleet: Fleet) -> AsyncIterator["PacedFleet"]:
-        """Connect and boot all stations, and close their connections in the end.
+        """Connect and boot all stations; close their connections on exit.
 
         Raises:
-            SimulatorError: When one cannot connect or is not accepted.
+            SimulatorError: When a station can't connect or is not accepted.
         """
         tally = Tally()
         stations = [_PacedStation(target, token, tally) for target, token in targets(fleet)]
@@ -138,12 +138,12 @@ class PacedFleet:
                 station.close()
 
     async def begin(self, talk: Talk) -> None:
-        """Have each station say what comes before a measurement, e.g. start its transaction.
+        """Send the messages that precede a measurement, e.g. the start of a transaction.
 
-        Where it was this that stations said last, they go on with it.
+        If ``talk`` is the same as before, this does nothing.
 
         Raises:
-            CallFailedError: When it is not answered well.
+            CallFailedError: When one of them has no valid CALLRESULT.
         """
         if talk is self._talk:
             return
@@ -168,19 +168,20 @@ class PacedFleet:
         closed: Callable[[], None] | None = None,
         stop: asyncio.Event | None = None,
     ) -> PacedResult:
-        """Let the stations speak, each as often as the others at a phase of its own, and measure.
+        """Send messages from all stations at the same rate, each with its own phase, and measure.
 
         Args:
-            talk: What they say.
-            rate: Messages a second of all together; None: each with the answer to its last, as much as goes.
+            talk: The messages to send.
+            rate: Messages per second of all stations together. None: each station sends its next message when the
+                previous one is answered.
             duration: Length of the measured window, in seconds.
-            warm_up: The same before it, in seconds.
+            warm_up: Seconds of the same load before the window.
             opened: Called when the window opens.
-            closed: Called when it closes.
-            stop: Set to close it before its time.
+            closed: Called when the window closes.
+            stop: Set to close the window early.
 
         Raises:
-            CallFailedError: When what comes before the measurement is not answered well.
+            CallFailedError: When a message before the measurement has no valid CALLRESULT.
         """
         await self.begin(talk)
         self._tally.latencies = type(self._tally.latencies)("d")
@@ -220,7 +221,7 @@ class PacedFleet:
             await asyncio.Event().wait()
             return
         period = len(self._stations) / rate
-        # The same in each run: runs are compared.
+        # The phases are the same in each run, so that runs are comparable.
         phases = random.Random(len(self._stations))
         moments = sorted((phases.uniform(0, period), number) for number in range(len(self._stations)))
         cycle = 0

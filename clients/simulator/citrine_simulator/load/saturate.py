@@ -1,4 +1,4 @@
-"""The load scenario: every station always has one message on its way, for a measured time."""
+"""The scenario load: every station always has one message in flight, for a measured time."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -15,15 +15,15 @@ from citrine_simulator.load.tally import Latencies, Tally
 __all__ = ["CONNECT_AT_ONCE", "LoadResult", "load_stations", "prepare", "saturate", "targets"]
 
 CONNECT_AT_ONCE = 32
-"""So many stations connect and boot at the same time before a measurement."""
+"""Most stations that connect and boot concurrently before a measurement."""
 
 FINISH_TIMEOUT = 60.0
-"""Seconds the last answers may take."""
+"""Seconds to wait for the last answers."""
 
 
 @dataclass(frozen=True, slots=True)
 class LoadResult:
-    """What was measured in the window."""
+    """The measurements of the window."""
 
     stations: int
     seconds: float
@@ -33,11 +33,11 @@ class LoadResult:
     latency_ms: Latencies
     errors: dict[str, int]
     cpu_seconds: float
-    """Of the load generator itself."""
+    """CPU time of the load generator."""
     cpu_us_per_message: float
-    """Of the load generator itself."""
+    """CPU time of the load generator per message."""
     acknowledged_events: dict[str, int]
-    """TransactionEvents that were answered, from Started to Ended, by transaction: what must be stored."""
+    """Number of answered TransactionEvents by transaction, from Started to Ended. The CSMS must have stored them."""
 
 
 async def saturate(
@@ -48,18 +48,18 @@ async def saturate(
     closed: Callable[[], None] | None = None,
     stop: asyncio.Event | None = None,
 ) -> LoadResult:
-    """Load the CSMS for so many seconds after a warm-up.
+    """Load the CSMS for some seconds, after a warm-up.
 
     Args:
         fleet: Stations that are registered with the CSMS and accepted.
         duration: Length of the measured window, in seconds.
-        warm_up: Load before it, in seconds.
+        warm_up: Seconds of load before the window.
         opened: Called when the window opens.
-        closed: Called when it closes.
-        stop: Set to close it before its time.
+        closed: Called when the window closes.
+        stop: Set to close the window early.
 
     Raises:
-        SimulatorError: When a station cannot connect, is not accepted or cannot start its transaction.
+        SimulatorError: When a station can't connect, is not accepted or can't start its transaction.
     """
     tally = Tally()
     stop = stop or asyncio.Event()
@@ -84,12 +84,12 @@ async def saturate(
 
 
 def load_stations(fleet: Fleet, tally: Tally) -> list[LoadStation]:
-    """Return a load station for each of the fleet."""
+    """Return a load station for each station of the fleet."""
     return [LoadStation(target, token, tally) for target, token in targets(fleet)]
 
 
 def targets(fleet: Fleet) -> list[tuple[Target, str]]:
-    """Return where each of the fleet connects, and the token that it presents."""
+    """Return the target and the token of each station of the fleet."""
     return [
         (
             Target(connection_url(fleet.url, fleet.tenant, station_id), station_id, fleet.version, password),
@@ -100,10 +100,10 @@ def targets(fleet: Fleet) -> list[tuple[Target, str]]:
 
 
 async def prepare(stations: Sequence[LoadStation], transaction: bool) -> None:
-    """Connect and boot every station, and start a transaction on it if wanted.
+    """Connect and boot all stations and, if ``transaction``, start a transaction on each.
 
     Raises:
-        SimulatorError: When one of them fails.
+        SimulatorError: When a station fails.
     """
     slots = asyncio.Semaphore(CONNECT_AT_ONCE)
 
@@ -127,7 +127,7 @@ async def prepare(stations: Sequence[LoadStation], transaction: bool) -> None:
 
 
 async def _finish(stations: list[LoadStation]) -> None:
-    """Let every message on its way be answered, and end the transactions."""
+    """Wait for the answers to all messages in flight, then end the transactions."""
     for station in stations:
         station.stop()
 
