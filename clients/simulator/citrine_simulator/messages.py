@@ -1,4 +1,4 @@
-"""Payloads of what a station sends, as OCPP JSON; no input and no output."""
+"""Payloads of the messages of a station, as OCPP JSON. No I/O."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -56,7 +56,7 @@ def transaction_event(
     token: Mapping[str, Any] | None = None,
     stopped_reason: str | None = None,
 ) -> dict[str, Any]:
-    """Return the next TransactionEventRequest of a transaction, and count its seqNo up (E04.FR.04)."""
+    """Return the next TransactionEventRequest of a transaction, and increment its seqNo (E04.FR.04)."""
     timestamp = format_time(now)
     info: dict[str, Any] = {
         "transactionId": transaction.transaction_id,

@@ -1,4 +1,4 @@
-"""The meter of an EVSE and the EV that draws from it."""
+"""The meter of an EVSE, and the EV that draws power from it."""
 
 import math
 from collections.abc import Callable, Iterable
@@ -10,28 +10,28 @@ VOLTAGE = 230.0
 PHASES = 3
 
 TAPER_FROM = 80.0
-"""State of charge, in %, from which on an EV draws less and less."""
+"""State of charge, in %, above which the power of an EV decreases."""
 
 TAPER_FLOOR = 0.1
-"""Share of its power that an EV still draws just below 100 %."""
+"""Lowest share of its power that an EV draws, just below 100 %."""
 
 STEP = 60.0
-"""Longest time, in seconds, over which the power is taken as constant."""
+"""Integration step in seconds; the power counts as constant within it."""
 
 
 class Meter:
-    """A register that only grows: energy is the integral of what the EV draws.
+    """A growing energy register: the integral of the power that the EV draws.
 
-    The register goes with the EVSE and survives transactions; the state of charge goes with the EV.
+    The register belongs to the EVSE and survives transactions, the state of charge belongs to the EV.
     """
 
     def __init__(self, register: float, power: float, battery: float, speed: float) -> None:
-        """Take the register in Wh, the EV's power in W and capacity in Wh, and how much faster time runs."""
+        """Set the register in Wh, the EV's power in W and capacity in Wh, and the factor by which time runs faster."""
         self.register = register
         self.soc = 0.0
         self.charging = False
         self.limit: Callable[[], float] = lambda: math.inf
-        """Returns what the station lets the EV draw now, in W."""
+        """Returns the current power limit of the station, in W."""
         self._power = power
         self._battery = battery
         self.speed = speed
@@ -39,7 +39,7 @@ class Meter:
 
     @property
     def power(self) -> float:
-        """What the EV draws now, in W."""
+        """Power that the EV draws now, in W."""
         if not self.charging or self.soc >= 100:
             return 0.0
         wanted = self._power
@@ -53,7 +53,7 @@ class Meter:
         self.charging = False
 
     def advance(self, now: float) -> None:
-        """Count the energy since the last call; ``now`` is monotonic, in seconds."""
+        """Add the energy since the last call. ``now`` is monotonic, in seconds."""
         if self._read_at is not None:
             left = (now - self._read_at) * self.speed
             while left > 0 and self.power > 0:
@@ -65,7 +65,7 @@ class Meter:
         self._read_at = now
 
     def sample(self, measurands: Iterable[str], context: str) -> list[dict[str, Any]]:
-        """Return a SampledValue for each measurand it can measure."""
+        """Return a SampledValue for each supported measurand."""
         readings = {
             "Energy.Active.Import.Register": (round(self.register, 1), "Wh"),
             "Power.Active.Import": (round(self.power, 1), "W"),

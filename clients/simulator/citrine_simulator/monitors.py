@@ -1,4 +1,4 @@
-"""The monitors of a station: which variables the CSMS has it watch, and the events that follow (block N)."""
+"""The monitors of a station: variables that the CSMS monitors, and their events (block N)."""
 
 import asyncio
 import logging
@@ -18,17 +18,17 @@ __all__ = ["Monitors"]
 logger = logging.getLogger(__name__)
 
 LEVEL = 9
-"""Severity up to which events are told where the CSMS has set no level."""
+"""Monitoring level if the CSMS has set none: events up to this severity are reported."""
 
 MOST_EVENTS = 1000
-"""Events that wait to be told; the oldest are dropped for more."""
+"""Most events that wait to be sent. Above it, the oldest are dropped."""
 
 _TYPES = ("UpperThreshold", "LowerThreshold", "Delta")
-"""Types of monitors that it can do."""
+"""Supported types of monitors."""
 
 
 class Monitors:
-    """Watches variables, and tells by NotifyEvent what happens to them; it survives a loss of power (N07.FR.13)."""
+    """Monitors variables and sends NotifyEvent. The monitors survive a power loss (N07.FR.13)."""
 
     def __init__(
         self,
@@ -46,16 +46,16 @@ class Monitors:
         self._events: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         self._monitors: dict[int, dict[str, Any]] = {one["id"]: one for one in store.recall("monitors") or []}
         self._reported: dict[int, str] = {}
-        """What a delta monitor told last, and whether a threshold was exceeded."""
+        """By monitor id: the last reported value of a delta monitor, "exceeded" or "" of a threshold monitor."""
         model.watch(self._changed)
 
     @property
     def all(self) -> list[dict[str, Any]]:
-        """Every monitor: its id, type, value, severity, transaction, component and variable."""
+        """All monitors: their id, type, value, severity, transaction, component and variable."""
         return list(self._monitors.values())
 
     def set(self, data: Mapping[str, Any]) -> dict[str, Any]:
-        """Set a monitor or replace one, and return the SetMonitoringResult for a SetMonitoringData (N04)."""
+        """Set or replace a monitor, and return the SetMonitoringResult for a SetMonitoringData (N04)."""
         result = {name: data[name] for name in ("type", "severity", "component", "variable")}
         status, monitor_id = self._judge(data)
         if status != "Accepted":
@@ -67,22 +67,22 @@ class Monitors:
         return {**result, "status": "Accepted", "id": monitor_id}
 
     def clear(self, monitor_id: int) -> bool:
-        """Remove a monitor; return False where there is none (N06)."""
+        """Remove a monitor; return False if it does not exist (N06)."""
         found = self._monitors.pop(monitor_id, None)
         self._save()
         return found is not None
 
     def clear_all(self) -> None:
-        """Remove all: they were all set by the CSMS (N03.FR.04, N03.FR.05)."""
+        """Remove all monitors: the CSMS has set all of them (N03.FR.04, N03.FR.05)."""
         self._monitors.clear()
         self._save()
 
     def set_level(self, severity: int) -> None:
-        """Tell only events of this severity or worse (N05)."""
+        """Report only events of this severity or worse (N05)."""
         self._store.remember("monitoring_level", severity)
 
     async def run(self) -> None:
-        """Tell of events until cancelled; what happens while offline is told later (N07.FR.04)."""
+        """Send events until cancelled. Events that happen offline are sent when online (N07.FR.04)."""
         while True:
             event = await self._events.get()
             await self._online.wait()
@@ -93,7 +93,7 @@ class Monitors:
                 logger.info("event not sent", extra={"problem": str(failed)})
 
     def _judge(self, data: Mapping[str, Any]) -> tuple[str, int]:
-        """Return the status of a monitor that is to be set, and its id."""
+        """Return the status of the request to set a monitor, and the monitor's id."""
         found = self._model.find(data)
         if isinstance(found, str):
             return found, 0

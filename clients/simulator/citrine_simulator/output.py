@@ -1,4 +1,4 @@
-"""What the simulator prints."""
+"""The standard output of the simulator: events and results."""
 
 import dataclasses
 import sys
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 __all__ = ["Output"]
 
 _QUIET = frozenset({"queued", "queue_empty"})
-"""Events that are left out: every message has them."""
+"""Events that are not printed, because every message has them."""
 
 
 class Output:
-    """Prints events and the result: lines for people, or JSON objects, one a line."""
+    """Prints events and the result, as lines for people or as JSON objects, one per line."""
 
     def __init__(self, events: bool, json: bool) -> None:
         self._events = events
@@ -36,7 +36,7 @@ class Output:
             self._print(str(event))
 
     def milestone(self, name: str, **fields: Any) -> None:
-        """Print that the scenario has come to a point others wait for."""
+        """Print that the scenario has reached a point for which other programs wait."""
         if not self._events:
             return
         if self._json:
@@ -45,7 +45,7 @@ class Output:
             self._print(" ".join([name.replace("_", " "), *(f"{key}={value}" for key, value in fields.items())]))
 
     def result(self, result: Any) -> None:
-        """Print the result, a dataclass; with JSON it is the last line."""
+        """Print the result, a dataclass. With JSON it is the last line."""
         fields = dataclasses.asdict(result)
         if self._json:
             self._print_json(fields)
@@ -56,7 +56,7 @@ class Output:
             self._print(f"{name.replace('_', ' ')}: {value}")
 
     def fleet(self, report: "Report") -> None:
-        """Print how the run of a fleet went; with JSON its totals and its verdict, as the last line."""
+        """Print a summary of the run of a fleet. With JSON, print its totals and verdict as the last line."""
         sums = report.totals
         if self._json:
             self._print_json(report.model_dump(mode="json", include={"verdict", "totals"}))
@@ -83,9 +83,9 @@ class Output:
 
     def _print(self, line: str) -> None:
         sys.stdout.write(f"{line}\n")
-        # Whoever waits for a line is at the other end of a pipe.
+        # Another program may wait for this line at the other end of a pipe.
         sys.stdout.flush()
 
 
 SHORT = 8
-"""Longer mappings are only counted, in lines for people."""
+"""Most entries of a mapping that are printed for people. Of a longer one, only the number is printed."""

@@ -1,4 +1,4 @@
-"""The parts of a station that is switched on, as its answers to the CSMS need them."""
+"""The parts of a station that is switched on, for the handlers of CALLs."""
 
 import asyncio
 from collections.abc import Callable
@@ -23,7 +23,7 @@ __all__ = ["Parts"]
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """Everything between power-on and power-off; made by the controller."""
+    """The parts of a station in one power cycle; created by the controller."""
 
     config: StationConfig
     clock: Clock
@@ -35,7 +35,7 @@ class Parts:
     """Set while connected and accepted."""
     link: Link
     call: CallCsms
-    """Sends a CALL with a new message id and the usual timeout; raises CallFailedError."""
+    """Sends a CALL with a new message id and the default MessageTimeout; raises CallFailedError."""
     delivery: Delivery
     charging: Charging
     registration: Registration
@@ -44,4 +44,4 @@ class Parts:
     heartbeats: Heartbeats
     monitors: Monitors
     reboot: Callable[[str], None]
-    """Switches off, and on again with this boot reason."""
+    """Switches the station off, and on again with this boot reason."""

@@ -1,4 +1,4 @@
-"""Shows the CSMS that the station is there: connector statuses when they change, heartbeats when nothing does."""
+"""Status reports of connectors (G01) and heartbeats (G02)."""
 
 import asyncio
 import logging
@@ -20,13 +20,13 @@ logger = logging.getLogger(__name__)
 INTERVAL = "OCPPCommCtrlr.HeartbeatInterval"
 
 LONGEST_SILENCE = 24 * 3600.0
-"""Seconds after which a heartbeat is due for the sake of the time of day (G02.FR.07)."""
+"""Seconds after which a heartbeat is sent to synchronize the clock (G02.FR.07)."""
 
 
 class StatusReports:
-    """Sends StatusNotification for each connector whose status the CSMS does not know.
+    """Sends a StatusNotification for each connector whose current status the CSMS has not confirmed.
 
-    Statuses that change while offline are not queued: the last one is sent when it is online again.
+    Status changes are not queued while offline: the current status is sent when the station is online again.
     """
 
     def __init__(
@@ -45,18 +45,18 @@ class StatusReports:
         self._changed = asyncio.Event()
 
     def changed(self) -> None:
-        """Look for changes soon."""
+        """Wake `run`, because a status may have changed."""
         self._changed.set()
 
     def back_online(self, all_of_them: bool) -> None:
-        """Report what has changed while offline, or everything."""
+        """Report the statuses that changed while offline, or all of them."""
         if all_of_them:
             for connector, _ in self._connectors():
                 connector.reported = None
         self._changed.set()
 
     async def run(self) -> None:
-        """Report until cancelled."""
+        """Report changed statuses until cancelled."""
         while True:
             await self._changed.wait()
             await self._online.wait()
@@ -66,7 +66,7 @@ class StatusReports:
                     if connector.reported != status:
                         await self.report(connector, status)
             except CallFailedError as failed:
-                # It is tried again with the next change, or when the station is back online.
+                # The next change, or the next time online, retries it.
                 logger.info("status not reported", extra={"problem": str(failed)})
 
     async def report(self, connector: Connector, status: str) -> None:
@@ -81,7 +81,7 @@ class StatusReports:
 
 
 class Heartbeats:
-    """Sends Heartbeat after an interval in which nothing else was sent (G02)."""
+    """Sends a Heartbeat after an interval without other messages (G02)."""
 
     def __init__(
         self,
@@ -107,7 +107,7 @@ class Heartbeats:
         while True:
             await self._online.wait()
             interval = self._model.integer(INTERVAL)
-            # G02.FR.05: any other message puts the next heartbeat off.
+            # G02.FR.05: any other message postpones the next heartbeat.
             due = min(self._link.last_sent + interval, last + LONGEST_SILENCE)
             if due > self._clock.monotonic():
                 self._changed.clear()
@@ -124,7 +124,7 @@ class Heartbeats:
         """Send one heartbeat and set the clock by its answer (G02.FR.06).
 
         Raises:
-            CallFailedError: When there is no good answer.
+            CallFailedError: When there is no valid CALLRESULT.
         """
         answer = await self._call("Heartbeat", {})
         self._synchronize(answer["currentTime"])

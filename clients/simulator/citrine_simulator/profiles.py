@@ -1,4 +1,4 @@
-"""Charging profiles of a station, and the limits that follow from them. Without input or output."""
+"""Charging profiles of a station, and the limits that result from them. No I/O."""
 
 import math
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
@@ -17,22 +17,22 @@ _RECURRENCE = {"Daily": 86400.0, "Weekly": 7 * 86400.0}
 
 @dataclass(frozen=True, slots=True)
 class Installed:
-    """A profile where it is installed, as the CSMS sent it."""
+    """An installed profile, as the CSMS sent it."""
 
     evse_id: int
     profile: dict[str, Any]
     since: float
-    """Seconds since 1970 at which it came: a relative profile counts from there."""
+    """Time of its installation in seconds since 1970. Relative profiles begin there."""
 
     def periods(self) -> Iterator[tuple[float, float]]:
-        """Yield when a period starts, in seconds after the start of the schedule, and its limit in W."""
+        """Yield each period: its start, in seconds after the start of the schedule, and its limit in W."""
         schedule = self.profile["chargingSchedule"][0]
         for period in schedule["chargingSchedulePeriod"]:
             factor = 1.0 if schedule["chargingRateUnit"] == "W" else VOLTAGE * period.get("numberPhases", 3)
             yield float(period["startPeriod"]), period["limit"] * factor
 
     def limit(self, moment: float) -> float | None:
-        """Return its limit in W at a time; None where it says nothing."""
+        """Return its limit at a time, in W; None if it does not apply then."""
         valid = _seconds(self.profile.get("validFrom"), -math.inf), _seconds(self.profile.get("validTo"), math.inf)
         schedule = self.profile["chargingSchedule"][0]
         elapsed = moment - _seconds(schedule.get("startSchedule"), self.since)
@@ -52,8 +52,8 @@ class Profiles:
     """The profiles of one station.
 
     Args:
-        remembered: What :meth:`to_json` returned before the power went.
-        transactions: Returns the ids of the transactions that are open.
+        remembered: Result of :meth:`to_json` before a power loss.
+        transactions: Returns the ids of open transactions.
     """
 
     def __init__(self, remembered: Iterable[Mapping[str, Any]], transactions: Callable[[], Collection[str]]) -> None:
@@ -61,11 +61,11 @@ class Profiles:
         self._installed = {one["profile"]["id"]: Installed(**one) for one in remembered}
 
     def to_json(self) -> list[dict[str, Any]]:
-        """Return what is to be remembered over a loss of power (K01.FR.27)."""
+        """Return the profiles as JSON, to store them over a power loss (K01.FR.27)."""
         return [asdict(one) for one in self.all()]
 
     def all(self) -> list[Installed]:
-        """Return the profiles; those of transactions that ended are gone (K02.FR.05)."""
+        """Return the profiles, without those of ended transactions (K02.FR.05)."""
         opened = self._transactions()
         self._installed = {
             profile_id: one
@@ -75,7 +75,7 @@ class Profiles:
         return list(self._installed.values())
 
     def put(self, evse_id: int, profile: dict[str, Any], now: datetime) -> None:
-        """Install a profile, in place of the one of its id (K01.FR.05)."""
+        """Install a profile. It replaces a profile with the same id (K01.FR.05)."""
         self._installed[profile["id"]] = Installed(evse_id, profile, now.timestamp())
 
     def remove(self, profiles: Iterable[Installed]) -> None:
@@ -91,7 +91,7 @@ class Profiles:
         purpose: str | None = None,
         level: int | None = None,
     ) -> list[Installed]:
-        """Return the profiles that match all that is given."""
+        """Return the profiles that match all given criteria."""
         return [
             one
             for one in self.all()
@@ -102,7 +102,7 @@ class Profiles:
         ]
 
     def limit(self, evse_id: int, transaction_id: str | None, moment: float) -> float:
-        """Return what an EVSE may draw at a time, in W; infinite where nothing limits it."""
+        """Return the limit of an EVSE at a time, in W; infinite if no profile applies."""
         lowest = _leading(self.matching(evse_id=0, purpose="ChargingStationMaxProfile"), moment)
         own = [one for one in self.matching(purpose="TxProfile") if one.profile["transactionId"] == transaction_id]
         defaults = [one for one in self.matching(purpose="TxDefaultProfile") if one.evse_id in (0, evse_id)]
@@ -113,7 +113,7 @@ class Profiles:
 
 
 def _leading(profiles: list[Installed], moment: float) -> float | None:
-    """Return what the highest stack level that says something says."""
+    """Return the limit of the profile with the highest stack level among those that apply, or None."""
     for one in sorted(profiles, key=lambda one: -one.profile["stackLevel"]):
         limit = one.limit(moment)
         if limit is not None:

@@ -1,4 +1,4 @@
-"""Registers the station with the CSMS: booting, being kept waiting, being accepted (B01 to B04)."""
+"""Registration of the station with the CSMS: boot, pending, accepted, rejected (B01 to B04)."""
 
 import asyncio
 import enum
@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 
 
 class Status(enum.StrEnum):
-    """RegistrationStatusEnumType; the values are the wire values."""
+    """RegistrationStatusEnumType, with the values of OCPP."""
 
     ACCEPTED = "Accepted"
     PENDING = "Pending"
@@ -28,7 +28,7 @@ class Status(enum.StrEnum):
 
 
 class Registration:
-    """The registration of a station from one power-on to the next."""
+    """The registration of a station during one power cycle."""
 
     def __init__(
         self,
@@ -43,10 +43,11 @@ class Registration:
         emit: Callable[..., None],
         clock: Clock,
     ) -> None:
-        """Boot with this reason.
+        """Prepare to boot with this reason.
 
-        ``online`` is set while connected and accepted, ``synchronize`` takes the CSMS's time of day,
-        ``back_online`` is told whether every status has to be reported, and whether it has just booted.
+        ``online`` is set while connected and accepted. ``synchronize`` is called with the currentTime of the CSMS.
+        ``back_online`` is called each time the station is online, with two flags: whether all statuses must be
+        reported, and whether the station has booted.
         """
         self._config = config
         self._reason = reason
@@ -60,10 +61,10 @@ class Registration:
         self._clock = clock
         self.status: Status | None = None if config.boot_on_start else Status.ACCEPTED
         self.triggered = asyncio.Event()
-        """Set to send a BootNotification now, because the CSMS asked for it."""
+        """Set to send a BootNotification at once, after a TriggerMessage."""
 
     async def run(self) -> None:
-        """Keep registered until cancelled."""
+        """Boot if needed on each connection, until cancelled."""
         boots = self.status is not Status.ACCEPTED
         while True:
             await self._link.connected.wait()
@@ -82,7 +83,7 @@ class Registration:
             boots = self._config.boot_on_reconnect
 
     async def _boot(self) -> None:
-        """Send BootNotification until it is accepted."""
+        """Send BootNotification until the station is accepted."""
         if self.status is Status.ACCEPTED:
             self.status = None
         while True:

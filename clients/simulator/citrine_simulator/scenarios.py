@@ -1,4 +1,4 @@
-"""What careful stations go through: coroutines over :class:`Station`."""
+"""The scenarios charge and faults, as coroutines over :class:`Station`."""
 
 import asyncio
 import logging
@@ -16,22 +16,22 @@ __all__ = ["ChargePlan", "DeliveryResult", "charge", "drain", "lose_connections"
 logger = logging.getLogger(__name__)
 
 BOOT_PATIENCE = 24 * 3600.0
-"""Seconds a station waits to be accepted before it gives up the scenario."""
+"""Seconds that a station waits to be accepted before the scenario fails."""
 
 
 @dataclass(frozen=True, slots=True)
 class ChargePlan:
-    """How long EVs charge and stay away, in seconds of their own, faster, time."""
+    """Average charging time and pause of EVs, in seconds of their time, which runs `speed` times faster."""
 
     session: float = 1800
     pause: float = 300
     spread: float = 0.5
-    """Sessions and pauses are longer or shorter by up to this share."""
+    """Share by which both may be longer or shorter."""
 
 
 @dataclass(frozen=True, slots=True)
 class DeliveryResult:
-    """What became of the transaction messages of this run."""
+    """Counts of the transaction messages of a run."""
 
     stations: int
     queued: int
@@ -46,28 +46,28 @@ class DeliveryResult:
         return self.given_up == 0 and self.left_in_queue == 0
 
     def to_json(self) -> dict[str, Any]:
-        """Return what is printed."""
+        """Return the counts as a JSON object."""
         return asdict(self)
 
 
 async def charge(station: Station, token: str, plan: ChargePlan, rng: random.Random, stop: asyncio.Event) -> None:
-    """Let one EV after the other charge, until stopped; the last one ends its transaction.
+    """Let EVs charge, one after the other, until `stop` is set. The last one ends its transaction.
 
-    Remote stops, resets, refused tokens and lost connections are part of a station's day.
+    Remote stops, resets, refused tokens and lost connections are no errors.
     """
     await _accepted(station, stop)
     while not stop.is_set():
         try:
             await _session(station, token, plan, rng, stop)
         except UsageError as interrupted:
-            # A reset, a change of availability or the CSMS's own transaction came between.
+            # A reset, a change of availability or a remote start interrupted it.
             logger.info("charging was interrupted", extra={"problem": str(interrupted)})
             await _pause(1.0, stop)
         await _pause(_about(plan.pause, plan, rng) / station.config.speed, stop)
 
 
 async def lose_connections(stations: Sequence[Station], every: float, rng: random.Random, stop: asyncio.Event) -> None:
-    """Let a random station lose its connection abruptly, about every so many seconds in all, until stopped."""
+    """Abort the connection of a random station every ``every`` seconds on average, until `stop` is set."""
     while not stop.is_set():
         await _pause(rng.expovariate(1 / every), stop)
         station = rng.choice(stations)
@@ -78,7 +78,7 @@ async def lose_connections(stations: Sequence[Station], every: float, rng: rando
 
 
 async def drain(stations: Sequence[Station], journal: Journal, timeout: float) -> DeliveryResult:
-    """Wait until every queue is empty, at most for so many seconds, and say what became of all messages."""
+    """Wait up to ``timeout`` seconds until all queues are empty; return the counts of the messages."""
     waiting = [asyncio.ensure_future(station.wait_for("queue_empty", timeout)) for station in stations]
     for result in await asyncio.gather(*waiting, return_exceptions=True):
         if isinstance(result, Exception) and not isinstance(result, TimeoutError):

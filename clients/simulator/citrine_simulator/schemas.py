@@ -1,4 +1,4 @@
-"""The official JSON schemas, as a careful station applies them to what it receives."""
+"""Checks of received payloads against the official JSON schemas."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,12 +20,12 @@ _CODES: Mapping[str, str] = {
     "maxItems": "OccurrenceConstraintViolation",
     "additionalProperties": "FormatViolation",
 }
-"""RPC error code for each keyword of JSON schema that can fail; the others are about values."""
+"""RPC error code by JSON schema keyword. Other keywords are PropertyConstraintViolation."""
 
 
 @dataclass(frozen=True, slots=True)
 class SchemaProblem:
-    """How a payload breaks its schema."""
+    """A violation of a schema by a payload."""
 
     code: str
     path: str
@@ -36,29 +36,29 @@ class SchemaProblem:
 
 
 class Schemas:
-    """The schemas of one OCPP version, compiled when first used.
+    """The schemas of one OCPP version, each compiled at its first use.
 
-    One object may serve any number of stations.
+    Stations may share one object.
     """
 
     def __init__(self, version: str) -> None:
-        """Take the schemas of OCPP ``2.0.1`` or ``2.1`` from the ``ocpp`` package."""
+        """Use the schemas of OCPP ``2.0.1`` or ``2.1`` in the ``ocpp`` package."""
         self.version = version
         self._folder = resources.files("ocpp") / _FOLDERS[version] / "schemas"
         self._validators: dict[str, jsonschema_rs.Validator] = {}
 
     @cached_property
     def actions(self) -> frozenset[str]:
-        """Every action this version of OCPP knows, whoever sends it."""
+        """All actions of this OCPP version, in both directions."""
         names = (entry.name for entry in self._folder.iterdir())
         return frozenset(name.removesuffix("Request.json") for name in names if name.endswith("Request.json"))
 
     def check_request(self, action: str, payload: Mapping[str, Any]) -> SchemaProblem | None:
-        """Return what is wrong with the payload of a CALL; the action has to be a known one."""
+        """Return the first violation in the payload of a CALL, or None. The action must be one of `actions`."""
         return self._check(f"{action}Request", payload)
 
     def check_response(self, action: str, payload: Mapping[str, Any]) -> SchemaProblem | None:
-        """Return what is wrong with the payload of a CALLRESULT; the action has to be a known one."""
+        """Return the first violation in the payload of a CALLRESULT, or None. The action must be one of `actions`."""
         return self._check(f"{action}Response", payload)
 
     def _check(self, name: str, payload: Mapping[str, Any]) -> SchemaProblem | None:

@@ -1,4 +1,4 @@
-"""A simulated station, as tests and scenarios drive it."""
+"""A simulated station, for tests and scenarios."""
 
 import asyncio
 import random
@@ -24,18 +24,18 @@ from citrine_simulator.tap import Tap
 __all__ = ["Station", "Token"]
 
 EVENT_TIMEOUT = 30.0
-"""Seconds that :meth:`Station.wait_for` waits where nothing else is said."""
+"""Default timeout of :meth:`Station.wait_for`, in seconds."""
 
 Token = str | Mapping[str, Any]
-"""An IdToken, or the token alone where it is of type ISO14443."""
+"""An IdToken, or the text of an IdToken of type ISO14443."""
 
 
 class Station:
-    """A careful station.
+    """A full station: it queues and resends messages, checks schemas, and survives power losses.
 
-    Between :meth:`start` and :meth:`stop` it connects, boots, delivers and answers by itself. The other
-    methods are what people and EVs do to it. They return when the station has done it, which for
-    transactions means: the message is in the queue, and stays there until the CSMS has answered it.
+    Between :meth:`start` and :meth:`stop` it connects, boots, delivers and answers by itself. The other methods
+    simulate people, EVs and faults. Methods for transactions return when the message is stored in the queue. It stays
+    there until the CSMS has answered it, or it is given up.
     """
 
     def __init__(
@@ -55,16 +55,16 @@ class Station:
         """Build a station that is switched off.
 
         Args:
-            config: Who it is and what it has.
-            store: What survives a loss of power; memory of its own by default.
-            journal: Where the fate of every transaction message is written; nowhere by default.
-            schemas: Shared between stations to compile them once.
-            clock: The time; the system's by default.
-            rng: Source of jitter.
-            ids: Makes message ids, and transaction ids where nothing else does.
-            transaction_ids: Makes transaction ids.
+            config: Its configuration.
+            store: Storage that survives power losses; by default its own, in memory.
+            journal: Receives the fate of every transaction message; by default none.
+            schemas: Schemas to share between stations, so that they are compiled once.
+            clock: Its clock; by default the system's.
+            rng: Random generator, e.g. for jitter.
+            ids: Generates message ids.
+            transaction_ids: Generates transaction ids; by default ``ids`` does.
             listener: Called with every event.
-            tap: Watches what is sent and received, and may come between; nobody by default.
+            tap: Hooks into sent and received messages; by default none.
         """
         self.config = config
         self._store = store
@@ -83,27 +83,27 @@ class Station:
 
     @property
     def parts(self) -> Parts:
-        """What the station consists of while it is switched on; raises UsageError otherwise."""
+        """The parts of the station; raises UsageError while it is switched off."""
         return self._on().parts
 
     @property
     def queued(self) -> int:
-        """How many transaction messages wait for their answer."""
+        """Number of queued transaction messages."""
         return self.parts.store.count()
 
     async def start(self) -> None:
-        """Switch on, and take up what was stored; does not wait for a connection, see :meth:`wait_for`."""
+        """Switch on and restore the stored state. Does not wait for a connection, see :meth:`wait_for`."""
         if self._main is not None:
             raise UsageError(f"{self.config.station_id} is switched on already")
         controller = self._new_controller("PowerUp")
         self._main = asyncio.create_task(self._run(controller), name=f"station {self.config.station_id}")
-        # The first step of the task: nobody sees the station before its transactions are there again.
+        # This runs the first step of the task, which restores the transactions.
         await asyncio.sleep(0)
 
     async def stop(self) -> None:
-        """Switch off and close the connection; raises what has made the station fail, if anything has.
+        """Switch off and close the connection. Raises the error of a station that has failed.
 
-        A station that was given a store can be started again.
+        A station with a store of the caller can be started again.
         """
         main, self._main = self._main, None
         if main is not None:
@@ -114,45 +114,45 @@ class Station:
             self._own_store.close()
 
     async def boot(self, reason: str = "PowerUp") -> None:
-        """Switch off and on again; transactions that are open suffer a loss of power."""
+        """Switch off and on again. For open transactions this is a power loss."""
         self._on().reboot(reason)
 
     async def disconnect(self) -> None:
-        """Go offline, and stay so until :meth:`reconnect`."""
+        """Go offline until :meth:`reconnect`."""
         await self.parts.link.go_offline()
 
     async def reconnect(self) -> None:
-        """Connect again without waiting for any back-off."""
+        """Reconnect without back-off."""
         self.parts.link.go_online()
 
     def drop(self) -> None:
-        """Lose the connection abruptly; the station notices and connects again after its back-off."""
+        """Abort the connection. The station reconnects after its back-off."""
         self.parts.link.drop()
 
     async def plug_in(self, evse_id: int = 1, connector_id: int = 1) -> str | None:
-        """Plug an EV in; return the id of the transaction of the EVSE, if there is one."""
+        """Plug in an EV; return the id of the EVSE's transaction, or None."""
         self.parts.charging.plug_in(evse_id, connector_id)
         transaction = self.parts.charging.evse(evse_id).transaction
         return None if transaction is None else transaction.transaction_id
 
     async def unplug(self, evse_id: int = 1, connector_id: int = 1) -> None:
-        """Take the EV away; its transaction ends if it is still open."""
+        """Unplug the EV. This ends its transaction if it is open."""
         self.parts.charging.unplug(evse_id, connector_id)
 
     async def authorize(self, token: Token) -> dict[str, Any]:
-        """Present a token; return its idTokenInfo (C01), decided locally while offline."""
+        """Present a token; return its idTokenInfo (C01). While offline, the station decides."""
         return await self.parts.authorization.authorize(_id_token(token))
 
     async def start_transaction(self, evse_id: int = 1, token: Token = "C0FFEE01") -> str:
-        """Let a token charge that was found good; return the transaction's id.
+        """Start charging with an accepted token; return the transaction's id.
 
         Raises:
-            UsageError: When the EVSE takes no transaction.
+            UsageError: When the EVSE is not free.
         """
         return self.parts.charging.authorize(evse_id, _id_token(token)).transaction_id
 
     async def meter(self, transaction_id: str) -> None:
-        """Send what the meter reads now."""
+        """Send the current meter values in a TransactionEvent Updated."""
         self.parts.charging.meter(self._transaction(transaction_id))
 
     async def stop_transaction(self, transaction_id: str, reason: str = "Local", token: Token | None = None) -> None:
@@ -162,28 +162,28 @@ class Station:
         self.parts.charging.stop(self._transaction(transaction_id), trigger, reason, by)
 
     async def status(self, evse_id: int, connector_id: int, status: str | None) -> None:
-        """Force a connector to be Faulted or Reserved, or to none of these (None)."""
+        """Force the status of a connector to Faulted or Reserved; None ends that."""
         self.parts.charging.evse(evse_id).connectors[connector_id].forced = status
         self.parts.charging.refresh()
 
     async def call(
         self, action: str, payload: Mapping[str, Any], message_id: str | None = None, timeout: float | None = None
     ) -> dict[str, Any]:
-        """Send any CALL and return the payload of its CALLRESULT; nothing is queued or repeated.
+        """Send a CALL and return the payload of its CALLRESULT. It is neither queued nor resent.
 
         Raises:
-            CallFailedError: When there is no good answer; its subclasses say why.
+            CallFailedError: When there is no valid CALLRESULT; the subclass tells the cause.
         """
         return await self._on().call(action, payload, message_id, timeout)
 
     async def send_raw(self, text: str) -> None:
-        """Send any text, right or wrong."""
+        """Send any text, without checks."""
         await self.parts.link.send_raw(text)
 
     def on_call(self, action: str, handler: Override | None) -> None:
-        """Answer this action of the CSMS by a handler instead; None: as usual again.
+        """Override the handler of an action of the CSMS; None restores the default.
 
-        The handler takes the payload, and returns the payload of the answer or NO_ANSWER, or raises
+        The handler gets the payload of the CALL. It returns the payload of the answer or NO_ANSWER, or raises
         CallRefusedError.
         """
         if handler is None:
@@ -192,13 +192,13 @@ class Station:
             self._overrides[action] = handler
 
     async def wait_for(self, name: str, timeout: float = EVENT_TIMEOUT) -> Event:
-        """Wait for the next event of this name, or return at once if it began the state that holds.
+        """Wait for the next event with this name, or return the last one at once if its state still lasts.
 
-        States are begun by connected and disconnected; accepted, pending and rejected; queued and queue_empty.
+        These events begin states: connected and disconnected; accepted, pending and rejected; queued and queue_empty.
 
         Raises:
-            TimeoutError: When it does not happen in so many seconds.
-            SimulatorError: When the station has failed.
+            TimeoutError: When the event does not happen within ``timeout`` seconds.
+            SimulatorError: When the station has failed or was switched off.
         """
         holds = self._events.holds(name)
         if holds is not None:
@@ -206,7 +206,7 @@ class Station:
         return await self.expect(name, timeout)
 
     def expect(self, name: str, timeout: float = EVENT_TIMEOUT) -> Awaitable[Event]:
-        """Return what waits for the next event of this name, from now on; see :meth:`wait_for`."""
+        """Return an awaitable of the next event with this name after this call; see :meth:`wait_for`."""
         return self._wait(self._events.expect(name), name, timeout)
 
     async def _wait(self, future: asyncio.Future[Event], name: str, timeout: float) -> Event:

@@ -1,4 +1,4 @@
-"""Where somebody may watch what a station sends and gets, and come between."""
+"""Hooks to observe and change the messages of a station."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -13,40 +13,40 @@ Sample = dict[str, Any]
 
 
 class Tap:
-    """Watches nothing and changes nothing; a fleet's stations have one that does.
+    """A tap that changes nothing. Stations of a fleet have a subclass with faults.
 
-    It outlasts power cycles of the station.
+    It lives longer than the power cycles of its station.
     """
 
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()
-        """What was received and could not be used, by kind."""
+        """Number of received frames that could not be used, by kind."""
 
     async def send(self, socket: ClientConnection, text: str) -> None:
         """Send a frame of the station; raises ConnectionClosed."""
         await socket.send(text)
 
     async def before_answer(self, action: str) -> bool:
-        """Return whether a CALL of the CSMS is answered at all.
+        """Return whether to handle and answer a CALL of the CSMS.
 
         Raises:
-            CallRefusedError: When the answer is to be a CALLERROR.
+            CallRefusedError: To answer with a CALLERROR.
         """
         return True
 
     def samples(self, evse_id: int, samples: Sequence[Sample]) -> list[Sample]:
-        """Return what the meter of an EVSE says, from what it has measured."""
+        """Return the samples to send, from those that the meter of an EVSE has measured."""
         return list(samples)
 
     def called(self, action: str, outcome: str, seconds: float | None = None, problem: str = "") -> None:
-        """Take notice of what became of a CALL of the station.
+        """Observe the outcome of a CALL of the station.
 
         Args:
-            action: OCPP name of the message without ``Request``.
+            action: OCPP name of the message, without ``Request``.
             outcome: ``accepted``, ``invalid``, ``timeout``, ``lost``, or the code of the CALLERROR.
-            seconds: From when it was sent to its answer, where there is one.
-            problem: What was wrong with the answer.
+            seconds: Seconds until the answer; None without an answer.
+            problem: Description of the CALLERROR or of the violated schema.
         """
 
     def answered(self, action: str, outcome: str, problem: str = "") -> None:
-        """Take notice of a CALL of the CSMS: ``answered``, ``unanswered``, or the code of our CALLERROR."""
+        """Observe the outcome of a CALL of the CSMS: ``answered``, ``unanswered``, or the code of a CALLERROR."""

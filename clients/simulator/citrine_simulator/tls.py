@@ -1,4 +1,4 @@
-"""What a station trusts, and how it shows who it is, on an encrypted connection."""
+"""The TLS context of a station: trusted authorities and its own certificate."""
 
 import ssl
 from functools import lru_cache
@@ -11,10 +11,10 @@ __all__ = ["tls_context"]
 
 @lru_cache(maxsize=4096)
 def tls_context(ca_file: Path | None, certificate_file: Path | None, key_file: Path | None) -> ssl.SSLContext:
-    """Return the context of connections that trust these authorities and show this certificate (A00, profiles 2 and 3).
+    """Return a context that trusts these authorities and presents this certificate (A00, profiles 2 and 3).
 
     Raises:
-        UsageError: When a file cannot be read or is none of these.
+        UsageError: When a file can't be read or has another content.
     """
     try:
         context = ssl.create_default_context(cafile=ca_file)

@@ -1,4 +1,4 @@
-"""Says on stderr that stations do not get through, so that nobody waits for one that never comes."""
+"""Messages on standard error about stations that can't connect."""
 
 import shutil
 import sys
@@ -13,14 +13,14 @@ _STATUSES: Mapping[int, str] = {
     401: "the CSMS knows no such station, or another password",
     404: "the CSMS knows no such station or tenant",
 }
-"""What is wrong, by the HTTP status with which a CSMS refuses."""
+"""Causes of a refused handshake, by HTTP status."""
 
 
 class Trouble:
-    """Tells of what keeps stations from connecting: once, and again when it is something else.
+    """Prints why stations can't connect: once for each cause, until the cause changes or a station connects.
 
     Args:
-        url: Where they connect to.
+        url: URL of the CSMS.
     """
 
     def __init__(self, url: str) -> None:
@@ -28,7 +28,7 @@ class Trouble:
         self._said = 0
 
     def event(self, event: Event) -> None:
-        """Take in what happened at a station."""
+        """Handle an event of a station."""
         if event.name == "connected":
             self._said = 0
         elif event.name == "unreachable":
@@ -40,7 +40,7 @@ class Trouble:
             self._say(status, f"{refused}; trying again until Ctrl-C")
 
     def _say(self, what: int, text: str) -> None:
-        # Of many stations, each has the same trouble.
+        # All stations usually have the same trouble, so it is printed once.
         if what != self._said:
             self._said = what
             sys.stderr.write("".join(f"{part}\n" for part in _parts(f"citrine simulate: {text}")))
@@ -48,7 +48,7 @@ class Trouble:
 
 
 def _parts(text: str) -> list[str]:
-    """Return a line in parts of whole words that a terminal has a place for."""
+    """Return a line, wrapped at words to the width of the terminal."""
     if not sys.stderr.isatty():
         return [text]
     columns = max(shutil.get_terminal_size().columns, 40)

@@ -1,4 +1,4 @@
-"""The variables a simulated station has: a small but real device model (part 2, chapter Referenced Components)."""
+"""The variables of a simulated station: a small device model (part 2, chapter Referenced Components)."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ __all__ = ["Variable", "station_variables"]
 
 @dataclass(slots=True)
 class Variable:
-    """A variable with its one attribute, Actual."""
+    """A variable with its only attribute, Actual."""
 
     component: str
     name: str
@@ -32,7 +32,7 @@ _TX_POINTS = ("ParkingBayOccupancy", "EVConnected", "Authorized", "PowerPathClos
 
 
 def station_variables(config: StationConfig) -> Iterator[Variable]:
-    """Yield every variable of a new station."""
+    """Yield all variables of a new station."""
     yield from _communication()
     yield from _controllers(config)
     yield from _metering()

@@ -19,7 +19,7 @@ from citrine_simulator.load.websocket import LeanSocket
 __all__ = ["LoadStation", "stamp"]
 
 ANSWER_TIMEOUT = 60.0
-"""Seconds the CSMS has for an answer outside of the measured window."""
+"""Seconds to wait for the answer to :meth:`LoadStation.call`."""
 
 _UPDATED = (
     b'[2,"%b","TransactionEvent",{"eventType":"Updated","timestamp":"%b","triggerReason":"MeterValuePeriodic",'
@@ -31,26 +31,26 @@ _UPDATED = (
     b'{"value":%d.0,"context":"Sample.Periodic","measurand":"SoC","location":"EV",'
     b'"unitOfMeasure":{"unit":"Percent"}}]}]}]'
 )
-"""An Updated with three sampled values: message id, time, seqNo, transaction, time, Wh, %."""
+"""An Updated with three sampled values; the arguments are message id, time, seqNo, transactionId, time, Wh and %."""
 
 ENERGY_STEP = 10
-"""Wh between two messages."""
+"""Energy between two messages, in Wh."""
 
 
 class LoadStation:
-    """A station that sends Updated after Updated, each as soon as the last one was answered."""
+    """A station that sends one Updated after the other, each when the previous one is answered."""
 
     def __init__(self, target: Target, token: str, tally: Tally) -> None:
         self.target = target
         self.tally = tally
         self.transaction_id = new_id()
         self.acknowledged = 0
-        """Messages of its transaction that were answered; the next seqNo where none was refused."""
+        """Number of answered messages of its transaction; equal to the next seqNo if none was refused."""
         self.done = asyncio.Event()
-        """Set when it has stopped sending, or has lost its connection."""
+        """Set when it has stopped sending or has lost its connection."""
         self._token = token
         self._socket: LeanSocket | None = None
-        # Ids start again with every process; other than a station's own, these must not repeat.
+        # The random prefix makes message ids unique across processes.
         self._ids = f"{random.getrandbits(48):012x}-".encode()
         self._number = 0
         self._seq_no = 0
@@ -61,12 +61,12 @@ class LoadStation:
         self._waiting: asyncio.Future[list[Any]] | None = None
 
     async def connect(self) -> None:
-        """Open the connection; see :meth:`LeanSocket.connect` for what may go wrong."""
+        """Open the connection; raises the errors of :meth:`LeanSocket.connect`."""
         self._socket = await LeanSocket.connect(self.target, self)
 
     @property
     def connected(self) -> bool:
-        """Whether its connection is open."""
+        """Whether the connection is open."""
         return self._socket is not None and not self._socket.closed
 
     def close(self) -> None:
@@ -76,10 +76,10 @@ class LoadStation:
             self._socket = None
 
     async def call(self, action: str, payload: Mapping[str, Any]) -> dict[str, Any]:
-        """Send any CALL and return the payload of its CALLRESULT; not while :meth:`run` is under way.
+        """Send a CALL and return the payload of its CALLRESULT. Must not be called after :meth:`run`, until it is done.
 
         Raises:
-            CallFailedError: When there is no good answer.
+            CallFailedError: When there is no CALLRESULT.
         """
         if self._socket is None or self._socket.closed:
             raise NotConnectedError(action)
@@ -113,7 +113,7 @@ class LoadStation:
         await self.call("StatusNotification", report)
 
     async def start_transaction(self) -> None:
-        """Begin a transaction; raises CallFailedError."""
+        """Start the transaction; raises CallFailedError."""
         await self._transaction_event("Started", "Authorized", {"chargingState": "Charging"})
 
     async def end_transaction(self) -> None:
@@ -121,16 +121,16 @@ class LoadStation:
         await self._transaction_event("Ended", "StopAuthorized", {"stoppedReason": "Local"})
 
     def run(self) -> None:
-        """Send the first Updated; from then on each answer sends the next."""
+        """Send the first Updated. From then on each answer triggers the next."""
         self._running = True
         self._send_updated()
 
     def stop(self) -> None:
-        """Let the message on its way be the last one."""
+        """Stop after the answer to the message in flight."""
         self._stopping = True
 
     def text_received(self, text: bytes) -> None:
-        """Take one message; the short way is for the answer that is waited for."""
+        """Handle one message. The expected answer is recognised without parsing."""
         if self._running and text.startswith(self._expected):
             self._answered()
             return
@@ -143,13 +143,13 @@ class LoadStation:
                 self.tally.errors[str(frame[2])] += 1
                 self._next()
             else:
-                # Formatted with blanks.
+                # The JSON of the answer has whitespace.
                 self._answered()
         elif self._waiting is not None and not self._waiting.done():
             self._waiting.set_result(frame)
 
     def connection_closed(self) -> None:
-        """Stop: a load station does not connect again."""
+        """Stop sending. A load station does not reconnect."""
         if self._running:
             self.tally.errors["connection lost"] += 1
         self._running = False
@@ -192,14 +192,14 @@ class LoadStation:
         self._socket.send(text)
 
     def _new_id(self) -> bytes:
-        """Return the id of the next message, whose answer is expected from now on."""
+        """Return the id of the next message, and expect its answer."""
         self._number += 1
         message_id = self._ids + b"%d" % self._number
         self._expected = b'[3,"' + message_id
         return message_id
 
     def _send(self, action: str, payload: Mapping[str, Any]) -> None:
-        """Send a CALL, whose answer is expected from now on."""
+        """Send a CALL, and expect its answer."""
         if self._socket is not None:
             self._socket.send(orjson.dumps([2, self._new_id().decode(), action, payload]))
 
@@ -222,5 +222,5 @@ class LoadStation:
 
 
 def stamp() -> str:
-    """Return the present time as messages have it."""
+    """Return the current time as a dateTime of OCPP."""
     return format_time(datetime.now(UTC))

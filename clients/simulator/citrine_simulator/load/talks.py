@@ -1,4 +1,4 @@
-"""What a paced station says, one message after the other."""
+"""The sequences of messages that paced stations send."""
 
 import random
 from collections.abc import Callable, Sequence
@@ -16,11 +16,11 @@ Message = tuple[str, dict[str, Any]]
 UPDATES_EACH = 6
 
 ROUND = 5 + UPDATES_EACH
-"""Messages of each: see :class:`_Transactions`."""
+"""Messages of each transaction, see :class:`_Transactions`."""
 
 
 class Talk(StrEnum):
-    """What all stations of a measurement say."""
+    """The kind of messages that the stations of a measurement send."""
 
     HEARTBEATS = "heartbeats"
     METER_VALUES = "meter-values"
@@ -28,24 +28,24 @@ class Talk(StrEnum):
     UPDATES_3 = "updates-3"
     """TransactionEvents (Updated) of one transaction, with three sampled values."""
     UPDATES_6 = "updates-6"
-    """The same with six."""
+    """The same with six sampled values."""
     TRANSACTIONS = "transactions"
-    """Whole transactions: a token asked for, a status, Started, six Updated, Ended, a status."""
+    """Whole transactions: Authorize, StatusNotification, Started, six Updated, Ended, StatusNotification."""
 
 
 class Talker:
-    """What one station says. It goes on for ever."""
+    """The endless sequence of messages of one station."""
 
     lead = 0
-    """Messages to be said before others are measured, each as soon as the last was answered."""
+    """Number of messages to send before the measurement, each when the previous one is answered."""
 
     def say(self) -> Message:
-        """Return the next message, with the present time."""
+        """Return the next message, with the current time."""
         raise NotImplementedError
 
 
 def talker(talk: Talk, number: int, token: str) -> Talker:
-    """Return what the station of this number says, with the token of its driver."""
+    """Return the sequence for the station with this number and token."""
     make: Callable[[], Talker] = {
         Talk.HEARTBEATS: _Heartbeats,
         Talk.METER_VALUES: _MeterValues,
@@ -120,7 +120,7 @@ class _Updates(Talker):
 
 
 class _Transactions(Talker):
-    """Transactions that began at different times, so that at any time stations are at any point of one."""
+    """Successive transactions. Different leads put the stations at different points of a transaction."""
 
     def __init__(self, token: str, lead: int) -> None:
         self.lead = lead
@@ -153,7 +153,7 @@ def _status(status: str) -> Message:
 
 
 def _meter_value(now: str, register: int, samples: int) -> dict[str, Any]:
-    """Return a meter value: the register, the power and the state of charge, then the current of each phase."""
+    """Return a MeterValue: register, power and state of charge, then the current of each phase."""
     values = [
         ("Energy.Active.Import.Register", register + 0.5, "Wh"),
         ("Power.Active.Import", 11000.0, "W"),

@@ -11,7 +11,7 @@ __all__ = ["Latencies", "Tally"]
 
 @dataclass(frozen=True, slots=True)
 class Latencies:
-    """Quantiles of waiting times, in milliseconds; all 0 where nothing was measured."""
+    """Quantiles of latencies, in milliseconds; all 0 if nothing was measured."""
 
     p50: float
     p95: float
@@ -20,7 +20,7 @@ class Latencies:
 
     @classmethod
     def of(cls, seconds: Iterable[float]) -> "Latencies":
-        """Return the quantiles of measured seconds."""
+        """Return the quantiles of latencies in seconds."""
         ordered = sorted(seconds)
         if not ordered:
             return cls(0, 0, 0, 0)
@@ -30,28 +30,28 @@ class Latencies:
 
 
 class Tally:
-    """What a number of stations have sent and got back within a window of time."""
+    """Counts and latencies of the messages of many stations within a window of time."""
 
     def __init__(self) -> None:
         self.counting = False
         self.sent = 0
         self.errors: Counter[str] = Counter()
-        """CALLERRORs by code, and lost connections; counted whether or not the window is open."""
+        """CALLERRORs by code, and lost connections. They also count outside the window."""
         self.latencies = array("d")
-        """One for each answered message, in seconds."""
+        """Latency of each answered message, in seconds."""
         self.seconds = 0.0
         self.cpu_seconds = 0.0
         self._opened = 0.0
         self._cpu = 0.0
 
     def open(self) -> None:
-        """Begin to count."""
+        """Open the window."""
         self._opened = time.perf_counter()
         self._cpu = time.process_time()
         self.counting = True
 
     def close(self) -> None:
-        """Count no more."""
+        """Close the window."""
         self.counting = False
         self.seconds = time.perf_counter() - self._opened
         self.cpu_seconds = time.process_time() - self._cpu

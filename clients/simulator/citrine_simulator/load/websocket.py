@@ -1,6 +1,6 @@
-"""A websocket client that does only what the load generator needs, at a few microseconds a message.
+"""A minimal websocket client for the load generator, which needs a few microseconds per message.
 
-Text messages of any length, ping and close; no extensions. It is not for anything but measuring.
+It supports text messages of any length, ping and close, and no extensions. Use it only for load tests.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ except ImportError:
 __all__ = ["LeanSocket", "Receiver", "encode_frame"]
 
 HANDSHAKE_TIMEOUT = 60.0
-"""Seconds the server has to answer the opening handshake; long, as in a storm it may have to."""
+"""Seconds to wait for the answer to the opening handshake. It may take long in a boot storm."""
 
 MAX_HEADERS = 16 * 1024
 """Longest response to the opening handshake, in bytes."""
@@ -33,14 +33,14 @@ FINAL, MASKED = 0x80, 0x80
 
 
 class Receiver(Protocol):
-    """Who gets what arrives."""
+    """The receiver of messages."""
 
     def text_received(self, text: bytes) -> None:
-        """Take one message."""
+        """Handle one message."""
         ...
 
     def connection_closed(self) -> None:
-        """Take notice that nothing more will come."""
+        """Handle the end of the connection. No message follows."""
         ...
 
 
@@ -58,7 +58,7 @@ def encode_frame(payload: bytes, opcode: int = TEXT) -> bytes:
 
 
 class LeanSocket(asyncio.Protocol):
-    """One open connection; made by :meth:`connect`."""
+    """One open connection; created by :meth:`connect`."""
 
     def __init__(self, receiver: Receiver, opened: asyncio.Future[bytes]) -> None:
         self._receiver = receiver
@@ -70,13 +70,13 @@ class LeanSocket(asyncio.Protocol):
 
     @classmethod
     async def connect(cls, target: Target, receiver: Receiver) -> "LeanSocket":
-        """Make the opening handshake.
+        """Connect and do the opening handshake.
 
         Raises:
-            HandshakeRefusedError: When the server answers with anything but an OCPP connection.
-            OSError: When it cannot be reached.
-            TimeoutError: When it does not answer.
-            UsageError: When the URL is none of a plain websocket.
+            HandshakeRefusedError: When the CSMS does not accept the handshake or the subprotocol.
+            OSError: When the CSMS can't be reached.
+            TimeoutError: When the CSMS does not answer within HANDSHAKE_TIMEOUT.
+            UsageError: When the URL is not a ws:// URL.
         """
         url = urlsplit(target.url)
         if url.scheme != "ws" or url.hostname is None:
@@ -98,27 +98,27 @@ class LeanSocket(asyncio.Protocol):
 
     @property
     def closed(self) -> bool:
-        """Whether the connection is gone."""
+        """Whether the connection is closed."""
         return self._closed
 
     def send(self, text: bytes) -> None:
-        """Send a message; on a closed connection nothing happens."""
+        """Send a message. On a closed connection, do nothing."""
         if self._transport is not None:
             self._transport.write(encode_frame(text))
 
     def close(self) -> None:
-        """Close, without waiting for the peer."""
+        """Send a close frame and close, without waiting for the peer."""
         if self._transport is not None:
             self._transport.write(encode_frame((1000).to_bytes(2, "big"), CLOSE))
             self._transport.close()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Keep the transport."""
-        # That of uvloop has no base class to ask for.
+        """Store the transport."""
+        # A cast, because the transport of uvloop is no subclass of asyncio.Transport.
         self._transport = cast(asyncio.Transport, transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Tell whoever waits."""
+        """Fail the handshake, or notify the receiver."""
         self._transport = None
         self._closed = True
         if not self._opened.done():
@@ -127,7 +127,7 @@ class LeanSocket(asyncio.Protocol):
             self._receiver.connection_closed()
 
     def data_received(self, data: bytes) -> None:
-        """Take bytes apart into messages."""
+        """Parse bytes into frames, and pass on complete messages."""
         buffer = self._buffer + data if self._buffer else data
         if not self._opened.done():
             end = buffer.find(b"\r\n\r\n") + 4
@@ -166,7 +166,7 @@ class LeanSocket(asyncio.Protocol):
 
 
 def _frame_at(buffer: bytes, position: int) -> tuple[int, int, int] | None:
-    """Return first byte, start and end of the payload of the frame there, or None while it is incomplete."""
+    """Return the first byte of the frame at a position, and start and end of its payload; None if it is incomplete."""
     size = len(buffer)
     start = position + 2
     if size < start:
@@ -199,7 +199,7 @@ def _request(target: Target, host: str, path: str, key: bytes) -> bytes:
 
 
 def _check(response: bytes, key: bytes) -> None:
-    """Raise HandshakeRefusedError unless the response opens an OCPP connection."""
+    """Raise HandshakeRefusedError unless the response accepts the handshake and the subprotocol."""
     status, *lines = response.decode("latin-1").split("\r\n")
     pairs = (line.partition(":") for line in lines if line)
     headers = {name.strip().lower(): value.strip() for name, _, value in pairs}
