@@ -1,4 +1,4 @@
-"""Simulated charging stations: full ones for demonstrations and fault tests, and lightweight ones for load tests."""
+"""Simulated charging stations: complete ones for demonstrations and fault tests, and lean ones for load tests."""
 
 from citrine_simulator.config import StationConfig
 from citrine_simulator.connection import NO_ANSWER, Answer

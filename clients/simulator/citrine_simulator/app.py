@@ -147,7 +147,7 @@ async def _idle(options: Options, output: Output, stop: asyncio.Event) -> int:
     return DONE if result.still_connected == result.stations else FAILED
 
 
-async def _careful(options: Options, output: Output, stop: asyncio.Event) -> int:
+async def _charging(options: Options, output: Output, stop: asyncio.Event) -> int:
     """Run the scenarios charge and faults."""
     rng = random.Random()
     faults = options.scenario == "faults"
@@ -188,8 +188,8 @@ SHORT_DRAIN = 3.0
 """Seconds that the stations of a demonstration have to deliver their last messages."""
 
 _SCENARIOS: dict[str, Callable[[Options, Output, asyncio.Event], Coroutine[Any, Any, int]]] = {
-    "charge": _careful,
-    "faults": _careful,
+    "charge": _charging,
+    "faults": _charging,
     "load": _load,
     "paced": _paced,
     "boot-storm": _boot_storm,

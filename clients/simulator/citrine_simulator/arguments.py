@@ -17,12 +17,12 @@ from citrine_simulator.load import Talk
 __all__ = ["SCENARIOS", "Given", "Options", "parse"]
 
 SCENARIOS = {
-    "charge": "careful stations that charge, one EV after the other",
-    "faults": "careful stations that charge without a pause, then deliver everything that is queued",
-    "load": "each station sends a TransactionEvent as soon as the last one was answered",
-    "paced": "stations send so many messages a second together, whether or not they are answered in time",
+    "charge": "EVs charge, one after the other",
+    "faults": "the same without pauses, then stations deliver all queued messages",
+    "load": "each station sends a TransactionEvent when the last one is answered",
+    "paced": "stations send messages at a rate, whether or not they are answered in time",
     "boot-storm": "all stations connect, boot, report their status and send a heartbeat at once",
-    "idle": "all stations connect, boot and say nothing",
+    "idle": "all stations connect, boot and send nothing",
 }
 
 URL = "ws://127.0.0.1:9000"
@@ -31,13 +31,10 @@ URL = "ws://127.0.0.1:9000"
 RATE = 10.0
 """Default messages per second of the scenario paced."""
 
-FAIL_ON_HELP = f"Fleet: what makes it fail, of {', '.join(FAIL_ON)}; or none."
+FAIL_ON_HELP = f"Fleet: conditions that make it fail, of {', '.join(FAIL_ON)}; or none."
 
 FORMS = "DURATION: 90s, 5m, 2h, 1d12h, or a number of seconds."
 """Accepted forms of a duration, for the help."""
-
-CAREFUL = frozenset({"charge", "faults"})
-"""Scenarios with full stations, which have a state directory and variables."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +62,6 @@ class Options:
     report: Path | None = None
     fail_on: frozenset[str] = frozenset()
     given: "Given" = field(default_factory=lambda: Given())
-
-    @property
-    def careful(self) -> bool:
-        """Whether the scenario runs full stations."""
-        return self.scenario in CAREFUL
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,11 +194,13 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_stations(parser: argparse.ArgumentParser) -> None:
     who = parser.add_argument_group("Stations")
-    who.add_argument("--fleet", type=Path, metavar="TOML", help="All of this from a file, with behaviours and faults.")
-    who.add_argument("--stations", type=_count, default=1, metavar="N", help="How many, with numbered ids.")
-    who.add_argument("--prefix", default="SIM-", metavar="PREFIX", help="What numbered ids begin with.")
-    who.add_argument("--station", action="append", default=[], metavar="ID", help="These ids instead; repeatable.")
-    who.add_argument("--evses", type=_count, default=1, metavar="N", help="Charge, faults: EVSEs of each.")
+    who.add_argument("--fleet", type=Path, metavar="TOML", help="Stations from a file, with behaviours and faults.")
+    who.add_argument("--stations", type=_count, default=1, metavar="N", help="Number of stations, with numbered ids.")
+    who.add_argument("--prefix", default="SIM-", metavar="PREFIX", help="Prefix of numbered ids.")
+    who.add_argument(
+        "--station", action="append", default=[], metavar="ID", help="An id instead of numbered ones; repeatable."
+    )
+    who.add_argument("--evses", type=_count, default=1, metavar="N", help="Charge, faults: EVSEs of each station.")
     who.add_argument("--version", choices=["2.0.1", "2.1"], default="2.0.1", help="OCPP version.")
     who.add_argument("--url", metavar="URL", help=f"OCPP endpoint.  [default: {URL}, or the fleet's]")
     who.add_argument("--tenant", metavar="ID", help="Tenant in the URL.")
@@ -222,40 +216,46 @@ def _add_stations(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_behaviour(parser: argparse.ArgumentParser) -> None:
-    what = parser.add_argument_group("What they do")
+    what = parser.add_argument_group("Behaviour")
     span: dict[str, Any] = {"type": _duration, "metavar": "DURATION"}
-    what.add_argument("--scenario", choices=list(SCENARIOS), default="charge", help="What they play.")
+    what.add_argument("--scenario", choices=list(SCENARIOS), default="charge", help="Scenario, see below.")
     what.add_argument(
-        *("--duration", "--for"), **span, help="How long.  [default: 10s with load and paced; the others until stopped]"
+        *("--duration", "--for"),
+        **span,
+        help="Time to run.  [default: 10s with load and paced; the others until stopped]",
     )
-    what.add_argument("--warm-up", **span, default="2s", help="Load, paced: how long before measuring.")
+    what.add_argument("--warm-up", **span, default="2s", help="Load, paced: time before measuring.")
     what.add_argument(
-        "--rate", type=_factor, default=RATE, metavar="N", help="Paced: messages a second of all together."
+        "--rate", type=_factor, default=RATE, metavar="N", help="Paced: messages per second of all stations together."
     )
-    what.add_argument("--say", choices=list(Talk), default=Talk.UPDATES_6, help="Paced: what they say.")
-    what.add_argument("--speed", type=_factor, default=1.0, metavar="FACTOR", help="EVs charge so much faster.")
-    what.add_argument("--charging-for", **span, default="30m", help="An EV charges about so long.")
-    what.add_argument("--pause", **span, default="5m", help="Charge: how long between two EVs.")
+    what.add_argument("--say", choices=list(Talk), default=Talk.UPDATES_6, help="Paced: messages to send.")
+    what.add_argument("--speed", type=_factor, default=1.0, metavar="FACTOR", help="EVs charge faster by this factor.")
+    what.add_argument("--charging-for", **span, default="30m", help="Average charging time of an EV.")
+    what.add_argument("--pause", **span, default="5m", help="Charge: average time between two EVs.")
     what.add_argument(
-        "--sample-interval", type=_whole_duration, metavar="DURATION", help="How long between samples, before --speed."
-    )
-    what.add_argument(
-        "--variable", action="append", default=[], metavar="NAME=VALUE", help="Of the device model; repeatable."
+        "--sample-interval", type=_whole_duration, metavar="DURATION", help="Interval of samples, divided by --speed."
     )
     what.add_argument(
-        "--drop-every", type=_interval, metavar="DURATION", help="Faults: connections are lost this often."
+        "--variable",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="Variable of the device model; repeatable.",
     )
-    what.add_argument("--drain", **span, default="2m", help="Fleet, faults: how long queues may take to empty.")
+    what.add_argument(
+        "--drop-every", type=_interval, metavar="DURATION", help="Faults: average interval of lost connections."
+    )
+    what.add_argument("--drain", **span, default="2m", help="Fleet, faults: time for queues to empty.")
 
 
 def _add_output(parser: argparse.ArgumentParser) -> None:
     out = parser.add_argument_group("Files and output")
-    out.add_argument("--state-dir", type=Path, metavar="DIR", help="Keeps queues over a kill.  [default: memory]")
+    out.add_argument("--state-dir", type=Path, metavar="DIR", help="Stores queues across a kill.  [default: memory]")
     out.add_argument("--journal", type=Path, metavar="FILE", help="Fate of each transaction message, JSON lines.")
-    out.add_argument("--report", type=Path, metavar="JSON", help="Fleet: what was sent, answered and given up.")
+    out.add_argument("--report", type=Path, metavar="JSON", help="Fleet: messages sent, answered and given up.")
     out.add_argument("--fail-on", type=_fail_on, default=DEFAULT_FAIL_ON, metavar="A,B", help=FAIL_ON_HELP)
     out.add_argument("--events", action="store_true", help="One line per event on standard output.")
-    out.add_argument("--json", action="store_true", help="Events and result as JSON, one object a line.")
+    out.add_argument("--json", action="store_true", help="Events and result as JSON, one object per line.")
     out.add_argument("-h", "--help", action="help", help="Show this message and exit.")
 
 

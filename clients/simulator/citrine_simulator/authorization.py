@@ -41,7 +41,7 @@ class Authorization:
             try:
                 answer = await self._call("Authorize", {"idToken": dict(token)})
             except CallFailedError as failed:
-                logger.info("not authorized by the CSMS", extra={"problem": str(failed)})
+                logger.info("Authorize failed", extra={"problem": str(failed)})
             else:
                 info: dict[str, Any] = answer["idTokenInfo"]
                 self._remember(token["idToken"], info["status"] == "Accepted")

@@ -216,7 +216,7 @@ class Connection:
                     self._waiting[1].set_result(frame)
             case frames.CallResultError():
                 self._counts["result_errors"] += 1
-                logger.warning("an answer was not understood", extra={"code": frame.code})
+                logger.warning("the CSMS refused an answer", extra={"code": frame.code})
             case frames.Malformed():
                 self._counts["malformed_frames"] += 1
                 await self._reply(frames.encode_error(frame.message_id, frame.code, frame.problem))
@@ -245,7 +245,7 @@ class Connection:
         try:
             await self._tap.send(self._socket, text)
         except ConnectionClosed:
-            logger.debug("an answer found the connection closed")
+            logger.debug("answer not sent: the connection is closed")
 
 
 async def open_socket(target: Target) -> ClientConnection:

@@ -274,7 +274,7 @@ class Controller:
         try:
             self._offset = parse_time(time) - self._around.clock.now()
         except ValueError:
-            logger.warning("the CSMS's time was not understood", extra={"time": time})
+            logger.warning("currentTime of the CSMS is malformed", extra={"time": time})
 
     async def _answer(self, action: str, payload: dict[str, Any]) -> Answer:
         return await self._router.answer(action, payload)

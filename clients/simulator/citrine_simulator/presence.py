@@ -117,7 +117,7 @@ class Heartbeats:
             try:
                 await self.beat()
             except CallFailedError as failed:
-                logger.info("no heartbeat", extra={"problem": str(failed)})
+                logger.info("heartbeat failed", extra={"problem": str(failed)})
                 await self._clock.sleep(interval)
 
     async def beat(self) -> None:

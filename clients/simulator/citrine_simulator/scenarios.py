@@ -74,7 +74,7 @@ async def lose_connections(stations: Sequence[Station], every: float, rng: rando
         try:
             station.drop()
         except UsageError:
-            logger.debug("switched off anyway")
+            logger.debug("the station is switched off")
 
 
 async def drain(stations: Sequence[Station], journal: Journal, timeout: float) -> DeliveryResult:

@@ -31,7 +31,7 @@ Token = str | Mapping[str, Any]
 
 
 class Station:
-    """A full station: it queues and resends messages, checks schemas, and survives power losses.
+    """A complete station: it queues and resends messages, checks schemas, and survives power losses.
 
     Between :meth:`start` and :meth:`stop` it connects, boots, delivers and answers by itself. The other methods
     simulate people, EVs and faults. Methods for transactions return when the message is stored in the queue. It stays

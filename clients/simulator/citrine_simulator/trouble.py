@@ -35,7 +35,7 @@ class Trouble:
             self._say(-1, f"no CSMS answers at {self._url}; trying again until it does, or Ctrl-C")
         elif event.name == "refused":
             status = event.fields["status"]
-            why = _STATUSES.get(status, "see what the CSMS says of it")
+            why = _STATUSES.get(status, "see the log of the CSMS")
             refused = f"{event.station_id} is refused with HTTP status {status}: {why}"
             self._say(status, f"{refused}; trying again until Ctrl-C")
 

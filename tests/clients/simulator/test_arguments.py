@@ -13,7 +13,6 @@ def test_usual_stations_are_numbered_and_charge() -> None:
     assert options.fleet.url == "ws://127.0.0.1:9000"
     assert options.fleet.version == "2.0.1"
     assert options.scenario == "charge"
-    assert options.careful
 
 
 def test_named_stations_have_passwords_of_their_own(tmp_path: Path) -> None:

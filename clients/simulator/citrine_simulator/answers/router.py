@@ -83,5 +83,5 @@ class Router:
             return await handler(payload)
         except (KeyError, TypeError, ValueError) as broken:
             # This only happens if check_schemas is off.
-            logger.warning("payload not understood", extra={"action": action, "problem": repr(broken)})
-            raise CallRefusedError("FormatViolation", "the payload was not understood") from broken
+            logger.warning("malformed payload", extra={"action": action, "problem": repr(broken)})
+            raise CallRefusedError("FormatViolation", "the payload is malformed") from broken

@@ -19,7 +19,7 @@ STORM_TIMEOUT = 300.0
 """Default seconds until a storm is aborted."""
 
 LIMITS = BackoffLimits(wait_minimum=1, random_range=1, repeat_times=3)
-"""Back-off between attempts, in seconds. It is shorter than that of full stations, for a harder test."""
+"""Back-off between attempts, in seconds. It is shorter than that of a complete station, for a harder test."""
 
 
 @dataclass(frozen=True, slots=True)

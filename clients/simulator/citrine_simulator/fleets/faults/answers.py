@@ -81,4 +81,4 @@ class RefusedCalls(_AnswerFault):
 
     async def _answers(self, member: Member, action: str) -> bool:
         member.struck(self.kind, action=action, code=self.code)
-        raise CallRefusedError(self.code, "a fault that was injected")
+        raise CallRefusedError(self.code, "an injected fault")
