@@ -1,4 +1,4 @@
-"""Functional block K, Smart charging: charging profiles, limits of others, and the schedules of vehicles."""
+"""Functional block K, Smart charging: charging profiles, external limits, and the schedules of vehicles."""
 
 from functools import partial
 
@@ -44,7 +44,7 @@ __all__ = [
 
 
 def block(services: Services) -> Block:
-    """Return the block, put together."""
+    """Return the block, composed from its parts."""
     plans = ChargingPlans(services)
     expiry = ProfileExpiry(services.unit_of_work, services.clock)
 

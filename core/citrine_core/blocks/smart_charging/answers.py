@@ -72,7 +72,7 @@ class ProfileAnswers:
         await self._plan_anew(work, row)
 
     async def _plan_anew(self, work: UnitOfWork, row: ProfileRecord) -> None:
-        """Have the plan of the station go on; its cause is the profile if the plan did not send it."""
+        """Trigger the station's next plan; if no plan sent the profile, the profile is the cause."""
         if row.planned:
             await self._triggers.answered(work, row.tenant_id, row.station_id)
             return
@@ -88,7 +88,7 @@ class ProfileAnswers:
         rows = await profiles.find_for_update(answered.tenant_id, answered.station_id, states=states)
         cleared = answered.response.status == ocpp.CLEAR_CHARGING_PROFILE_STATUS_ENUM_ACCEPTED
         for row in rows:
-            # What was set after the station had cleared is still there.
+            # Profiles that were set after the station had cleared are still installed.
             if not _meant(answered.request, row) or row.update_time > answered.receive_time:
                 continue
             if row.state != ACCEPTED:
@@ -103,7 +103,7 @@ class ProfileAnswers:
 
     @handles_answer(ocpp.GetChargingProfilesResponse)
     async def profiles_promised(self, work: UnitOfWork, answered: _GET) -> None:
-        """Expect the profiles that a station agreed to report (K09.FR.02)."""
+        """Expect the report that a station accepted to send (K09.FR.02)."""
         request_id, response = answered.request.request_id, answered.response
         accepted = response.status == ocpp.GET_CHARGING_PROFILE_STATUS_ENUM_ACCEPTED
         status = "Accepted" if accepted else "NoProfiles"
@@ -150,7 +150,7 @@ async def _records(
 
 
 def _wanted(rows: list[ProfileRecord], request: ocpp.SetChargingProfileRequest) -> ProfileRecord | None:
-    """Return the profile on its way that a command was about: of several of one id, the one that says the same."""
+    """Return the WANTED profile of a command: of several with its id, the one with equivalent content."""
     waiting = [row for row in rows if row.state == WANTED and row.evse_id == request.evse_id]
     same = [row for row in waiting if same_profile(_profile(row), request.charging_profile)]
     return next(iter(same or waiting), None)

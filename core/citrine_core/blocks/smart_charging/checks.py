@@ -1,4 +1,4 @@
-"""The rules of K01 and K08 to K10, checked before anything is sent. Without input or output."""
+"""The rules of K01 and K08 to K10 for single requests, checked before they are sent. Without input or output."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
@@ -53,18 +53,18 @@ class Abilities:
     """The smart charging capabilities in a station's device model; unknown ones are not checked."""
 
     evse_ids: frozenset[int] = frozenset()
-    """EVSEs that it has. Empty: not known."""
+    """EVSEs of the station. Empty: not known."""
     max_stack_level: int | None = None
     rate_units: frozenset[int] = frozenset()
     """citrine.ocpp.v2.ChargingRateUnitEnum. Empty: not known."""
     max_periods: int | None = None
     max_profiles: int | None = None
     phase_switching: Mapping[int, bool] = field(default_factory=dict)
-    """By EVSE, whether it chooses the phase of a vehicle; 0 is for all that do not say."""
+    """Whether an EVSE chooses the phase of a vehicle, by EVSE; 0 is the default of all others."""
     enabled: bool = True
 
     def switches_phases(self, evse_id: int) -> bool:
-        """Return whether an EVSE chooses the phase; of the station, whether any of its EVSEs does."""
+        """Return whether an EVSE chooses the phase; for EVSE 0, whether any EVSE does."""
         if evse_id == 0:
             return any(self.phase_switching.values())
         return self.phase_switching.get(evse_id, self.phase_switching.get(0, False))
@@ -81,11 +81,11 @@ def check_set(
     """Refuse a profile that is invalid in itself or for this station.
 
     Args:
-        request: What is to be sent.
-        abilities: Of the station.
-        transactions: Those under way, each with its EVSE if that is known.
-        negotiated: Transactions whose vehicle said what it needs, each with maxScheduleTuples if it said that.
-        now: The time now.
+        request: The request to send.
+        abilities: Capabilities of the station.
+        transactions: EVSEs of the open transactions; None: not known.
+        negotiated: maxScheduleTuples of the transactions whose vehicle reported its needs; None: not reported.
+        now: The current time.
 
     Raises:
         InvalidArgument: With the path of the field.
@@ -155,7 +155,7 @@ def _check_transaction(profile: ChargingProfile, evse_id: int, transactions: Map
 
 
 def check_start_profile(profile: ChargingProfile, *, now: datetime, path: str = _PROFILE) -> None:
-    """Refuse a profile that can't come with a RequestStartTransaction (K05.FR.02, F01.FR.09, F01.FR.11).
+    """Refuse a profile that is invalid in a RequestStartTransaction (K05.FR.02, F01.FR.09, F01.FR.11).
 
     Raises:
         InvalidArgument: With the path of the field.
@@ -234,7 +234,7 @@ def _check_schedule(schedule: ChargingSchedule, path: str) -> None:
             # K01.FR.35
             raise InvalidArgument(f"{where}.start_period", "must be after that of the period before")
         if schedule.HasField("duration") and period.start_period >= schedule.duration:
-            # K01.FR.11: it would never be carried out.
+            # K01.FR.11: the period would never apply.
             raise InvalidArgument(f"{where}.start_period", "must be less than the duration of the schedule")
         before = period.start_period
         _check_period(period, where)

@@ -1,4 +1,4 @@
-"""The rules of K01 on profiles that are on a station together. Without input or output."""
+"""The rules of K01 on profiles that a station has at the same time. Without input or output."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ _PROFILE = "request.charging_profile"
 
 @dataclass(frozen=True, slots=True)
 class Installed:
-    """A profile that is on a station, or on its way there."""
+    """A profile that is installed on a station or being sent."""
 
     profile_id: int
     evse_id: int
@@ -29,7 +29,7 @@ class Installed:
 def check_installed(
     request: SetChargingProfileRequest, installed: Sequence[Installed], max_profiles: int | None
 ) -> None:
-    """Refuse a profile that is in conflict with others that are on the station, or on their way there.
+    """Refuse a profile that conflicts with others that are installed on the station or being sent.
 
     Raises:
         InvalidArgument: With the path of the field.
@@ -73,7 +73,7 @@ def _same_place(request: SetChargingProfileRequest, other: Installed) -> bool:
     if profile.charging_profile_purpose == TX:
         return other.transaction_id == profile.transaction_id
     if profile.charging_profile_purpose == TX_DEFAULT and 0 in (other.evse_id, request.evse_id):
-        # What is set on the station holds for each EVSE.
+        # A profile of EVSE 0 applies to each EVSE.
         return True
     return other.evse_id == request.evse_id
 

@@ -57,7 +57,7 @@ class SmartChargingHandlers:
     async def report_charging_profiles(
         self, work: UnitOfWork, call: Call[ocpp.ReportChargingProfilesRequest]
     ) -> ocpp.ReportChargingProfilesResponse:
-        """Store a part of a report of profiles, and bring the record in line with it (K09)."""
+        """Store a part of a report of profiles, and update the record (K09)."""
         await store_report(work, call)
         await self._triggers.changed(
             work, call.tenant_id, call.station_id, pb.CHARGING_PLAN_CAUSE_PROFILE, "the station reported its profiles"
@@ -131,7 +131,7 @@ class SmartChargingHandlers:
     async def notify_ev_charging_needs(
         self, work: UnitOfWork, call: Call[ocpp.NotifyEVChargingNeedsRequest]
     ) -> ocpp.NotifyEVChargingNeedsResponse:
-        """Store what a vehicle needs, and say whether there is a schedule for it, which follows (K15, K17)."""
+        """Store the needs of a vehicle, and answer whether a schedule for them will follow (K15, K17)."""
         now, message = self._clock(), call.message
         snapshot = await read_snapshot(work, call.tenant_id, call.station_id, now)
         transaction = snapshot.transaction_on(message.evse_id)
@@ -178,7 +178,11 @@ class SmartChargingHandlers:
         transaction: OpenTransaction | None,
         needs: ocpp.NotifyEVChargingNeedsRequest,
     ) -> None:
-        """Find out whether there is a schedule. Raises NotPossible where there is none."""
+        """Check whether a schedule is possible.
+
+        Raises:
+            NotPossible: When it is not.
+        """
         if transaction is None and self._by_clients:
             raise NotPossible("TxNotFound", f"no transaction is under way on EVSE {needs.evse_id}")
         if transaction is None or self._by_clients:
@@ -190,7 +194,7 @@ class SmartChargingHandlers:
     async def notify_ev_charging_schedule(
         self, work: UnitOfWork, call: Call[ocpp.NotifyEVChargingScheduleRequest]
     ) -> ocpp.NotifyEVChargingScheduleResponse:
-        """Check the schedule that a vehicle chose; where it is beyond the limits another one follows (K15.FR.11-13)."""
+        """Check the schedule that a vehicle chose; if it exceeds its limits, another one follows (K15.FR.11-13)."""
         now, message = self._clock(), call.message
         snapshot = await read_snapshot(work, call.tenant_id, call.station_id, now)
         transaction = snapshot.transaction_on(message.evse_id)
@@ -242,7 +246,7 @@ class SmartChargingHandlers:
 
 
 def _comes_again(latest: Negotiation, message: ocpp.NotifyEVChargingNeedsRequest) -> bool:
-    """Return whether the schedule for a message is about to be sent already."""
+    """Return whether a message repeats the needs of a negotiation whose schedule will be sent."""
     waits = latest.state in (PENDING, AWAITING) and latest.cause == pb.CHARGING_NEGOTIATION_CAUSE_NEEDS
     return waits and latest.needs == message.SerializeToString(deterministic=True)
 
@@ -252,7 +256,7 @@ def _first(
     transaction: OpenTransaction | None,
     now: datetime,
 ) -> Negotiation:
-    """Return a row for needs that are refused; or for a schedule that nobody negotiated here."""
+    """Return a row for needs that are refused, or for a schedule without a negotiation."""
     is_needs = isinstance(call.message, ocpp.NotifyEVChargingNeedsRequest)
     return Negotiation(
         tenant_id=call.tenant_id,
@@ -280,16 +284,16 @@ async def _excess(
     transaction: OpenTransaction,
     latest: Negotiation | None,
 ) -> str:
-    """Return what is wrong with the schedule of a vehicle; nothing where it is within what it was offered."""
+    """Return why the schedule of a vehicle exceeds the offered ones, for people; empty if it does not."""
     message = call.message
     base, schedule = message.time_base.ToDatetime(UTC), message.charging_schedule
     supply = _supply(latest)
-    # What the vehicle says is of the phases that it charges on.
+    # The limits in the vehicle's schedule are for the phases on which it charges.
     curve = curve_of_schedule(schedule, base, base, supply, phases=supply.phases)
     chosen = message.selected_charging_schedule_id or schedule.id
     offers: list[Curve] = []
     for row in snapshot.profiles_of(transaction.transaction_id):
-        # One on its way may be what the vehicle chose from already, or not yet.
+        # The vehicle may have chosen from a profile whose answer has not been received yet.
         offers += _offers(ChargingProfile.FromString(row.profile), chosen, base, supply)
     if not offers:
         offers = [lowest(await limits_on(work, call.tenant_id, call.station_id, transaction, snapshot, supply, base))]
@@ -311,7 +315,7 @@ def _supply(latest: Negotiation | None) -> Supply:
 
 
 def _offers(profile: ChargingProfile, chosen: int, base: datetime, supply: Supply) -> list[Curve]:
-    """Return the curve of the schedule that a vehicle chose, or of all where it does not say."""
+    """Return the curve of the schedule with the chosen id; if there is none, the curves of all schedules."""
     numbers = [number for number, schedule in enumerate(profile.charging_schedule) if schedule.id == chosen]
     return [
         curve_of_profile(profile, base, supply, schedule=number)

@@ -1,4 +1,4 @@
-"""Exchanges with vehicles about when they charge how much (K15 to K17): schedules planned, sent and answered."""
+"""Negotiations with vehicles (K15 to K17), and the job that plans and sends their schedules."""
 
 import asyncio
 import logging
@@ -65,7 +65,7 @@ _NEEDS_TEXT = "a vehicle is to be sent a schedule"
 
 
 def _transaction_of(row: Negotiation, snapshot: StationSnapshot) -> OpenTransaction | None:
-    """Return the transaction of a negotiation, if it is under way; one that began since becomes the negotiation's."""
+    """Return the open transaction of a negotiation; if it had none yet, one that has begun since is assigned."""
     if row.transaction_id is None:
         begun = snapshot.transaction_on(row.evse_id)
         if begun is not None:
@@ -76,7 +76,7 @@ def _transaction_of(row: Negotiation, snapshot: StationSnapshot) -> OpenTransact
 
 @dataclass(frozen=True, slots=True)
 class _Order:
-    """A schedule to be sent."""
+    """A claimed schedule, with the SetChargingProfile to send."""
 
     negotiation_id: int
     tenant_id: str
@@ -85,7 +85,7 @@ class _Order:
 
 
 class ChargingPlans:
-    """Plans schedules, and sends those that are due."""
+    """Begins negotiations, and plans and sends due schedules. Several cores may run it concurrently."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
@@ -93,7 +93,7 @@ class ChargingPlans:
         self._clock = services.clock
         self._more = asyncio.Event()
         self.on_planned: Callable[[], None] = lambda: None
-        """Called after the commit that leaves the schedule of a vehicle to the plan of its station."""
+        """Called after a commit that left the schedule of a vehicle to the plan of its station."""
         self.job = Job("schedules of vehicles", INTERVAL, self.run)
 
     def wake(self) -> None:
@@ -114,24 +114,24 @@ class ChargingPlans:
         before: Negotiation | None = None,
         state: pb.ChargingNegotiationState.ValueType = PENDING,
     ) -> Negotiation:
-        """Begin a negotiation, which takes the place of others of its transaction that wait.
+        """Begin a negotiation; it supersedes waiting ones of its transaction.
 
         Args:
-            work: Where it is stored; once that is committed the schedule is sent.
-            tenant_id: Of the station.
+            work: The unit of work that stores it; the schedule is sent after its commit.
+            tenant_id: Tenant of the station.
             station_id: The station.
             evse_id: EVSE of the vehicle.
-            transaction: Transaction of the vehicle. None: it was not heard of yet.
-            cause: Why.
-            needs: What the vehicle needs. None: as it said before.
-            before: The negotiation that this one goes on from.
+            transaction: Transaction of the vehicle. None: it is not reported yet.
+            cause: The cause.
+            needs: The needs of the vehicle. None: those of `before`.
+            before: The preceding negotiation of the transaction.
             state: PENDING, or AWAITING_CLIENT.
         """
         now, negotiations = self._clock(), NegotiationRepository(work.session)
         transaction_id = transaction.transaction_id if transaction is not None else None
         energy = transaction.energy_wh if transaction is not None else None
         for other in await negotiations.find_unfinished(tenant_id, station_id):
-            # What was sent will be answered, and is what it is then.
+            # A sent schedule is not superseded: its answer determines its state.
             same = other.transaction_id == transaction_id and (transaction_id or other.evse_id == evse_id)
             if same and other.state != SENT:
                 other.state, other.update_time = pb.CHARGING_NEGOTIATION_STATE_SUPERSEDED, now
@@ -165,17 +165,17 @@ class ChargingPlans:
         evse_id: int,
         cause: pb.ChargingNegotiationCause.ValueType,
     ) -> list[Negotiation]:
-        """Have schedules planned anew: of the vehicle on an EVSE, or of all on the station for EVSE 0 (K16).
+        """Begin negotiations about new schedules (K16).
 
         Args:
-            work: Where it is stored; once that is committed the schedules are sent.
-            tenant_id: Of the station.
+            work: The unit of work that stores them; the schedules are sent after its commit.
+            tenant_id: Tenant of the station.
             station_id: The station.
-            evse_id: EVSE, or 0.
-            cause: Why.
+            evse_id: EVSE of the vehicle. 0: all vehicles at the station.
+            cause: The cause.
 
         Returns:
-            The negotiations that began; none where no vehicle said what it needs.
+            The new negotiations, of vehicles that have reported their needs.
         """
         negotiations, begun = NegotiationRepository(work.session), []
         for transaction in await ChargingContextRepository(work.session).open_transactions(tenant_id, station_id):
@@ -197,10 +197,10 @@ class ChargingPlans:
         *,
         needs: ocpp.NotifyEVChargingNeedsRequest | None = None,
     ) -> ChargingProfile:
-        """Return the profile to send: planned from the needs of the vehicle, or where it has none the last one again.
+        """Return the profile to send, planned from the needs of the vehicle; without needs, the last profile.
 
         Raises:
-            NotPossible: When the needs can't be met, or there is nothing to go by.
+            NotPossible: When the needs can't be met, or there are neither needs nor a profile.
         """
         if needs is None and row.needs is not None:
             needs = ocpp.NotifyEVChargingNeedsRequest.FromString(row.needs)
@@ -212,14 +212,14 @@ class ChargingPlans:
         wanted, now = read_needs(needs), self._clock()
         if row.needs_energy_wh is not None and transaction.energy_wh is not None:
             wanted = wanted.less(max(0.0, transaction.energy_wh - row.needs_energy_wh))
-        # What the station has is shared by its plan where there is one; it may make the vehicle wait.
+        # If the station has a plan, the plan shares its power, and may make the vehicle wait.
         shared = await PlanRepository(work.session).find(row.tenant_id, row.station_id) is None
         limits = await limits_on(
             work, row.tenant_id, row.station_id, transaction, snapshot, wanted.supply, now, shared=shared
         )
         periods = [most for most in (snapshot.abilities.max_periods, needs.max_schedule_tuples) if most]
         curve = plan(wanted, limits, now, min(periods, default=1024))
-        # One that was planned before is replaced, else the operator's: there is one profile of a level.
+        # It replaces an earlier planned profile, else the operator's: a stack level has one profile.
         old = next((profile for profile in profiles if profile.planned), None) or next(iter(profiles), None)
         profile_id = old.profile_id if old is not None else 0
         if not profile_id:
@@ -286,7 +286,7 @@ class ChargingPlans:
             await work.commit()
 
     async def _leave_to_plan(self, work: UnitOfWork, row: Negotiation) -> bool:
-        """Leave a schedule to the plan of its station, where it has one that knows the transaction."""
+        """Leave a schedule to the plan of its station, if there is a plan and the EVSE is known."""
         plans, now = PlanRepository(work.session), self._clock()
         if row.transaction_id is None or row.needs is None or row.attempts >= MAX_ATTEMPTS:
             return False
@@ -350,9 +350,9 @@ class ChargingPlans:
                     await NegotiationRepository(work.session).postpone(order.negotiation_id, due_time)
                     await work.commit()
         except CoreError as error:
-            # How the command ended is stored with it, and the negotiation goes on from there.
+            # The handler of the failure records the end of the command, and continues the negotiation.
             problem = {"station_id": order.station_id, "problem": str(error)}
-            logger.info("a schedule of a vehicle was not taken", extra=problem)
+            logger.info("a schedule of a vehicle was not accepted", extra=problem)
 
     async def schedule_answered(self, work: UnitOfWork, record: ProfileRecord) -> None:
         """Record the result of the schedule of a negotiation, after its profile has its new state."""
@@ -366,7 +366,7 @@ class ChargingPlans:
     async def schedule_failed(
         self, work: UnitOfWork, record: ProfileRecord, failed: Failed[ocpp.SetChargingProfileRequest]
     ) -> None:
-        """Have the schedule of a negotiation sent again, unless that is of no use."""
+        """Schedule another attempt to send the schedule of a negotiation, unless the failure is final."""
         for row in await self._negotiations(work, record):
             if row.state == AWAITING:
                 continue
@@ -377,7 +377,7 @@ class ChargingPlans:
                 row.state = pb.CHARGING_NEGOTIATION_STATE_FAILED
 
     async def _negotiations(self, work: UnitOfWork, record: ProfileRecord) -> Sequence[Negotiation]:
-        """Return the negotiation that a profile was for: of several that were sent the first, as they are answered."""
+        """Return the negotiation of a profile; of several sent ones the first, as answers are in that order."""
         found = await NegotiationRepository(work.session).find_unfinished(record.tenant_id, record.station_id)
         meant = [
             row

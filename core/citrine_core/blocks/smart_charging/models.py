@@ -18,7 +18,7 @@ class ProfileRecord(Model):
         Index(None, "tenant_id", "id"),
         Index(None, "tenant_id", "station_id", "id"),
         Index(None, "tenant_id", "station_id", "profile_id"),
-        # For what expires, and for what ends with its transaction.
+        # For profiles that expire or end with their transaction.
         Index(None, "state", "valid_to"),
     )
 
@@ -56,15 +56,15 @@ class ProfileRecord(Model):
     """When its command must have ended; after that, no result is expected."""
     create_time: Mapped[datetime]
     update_time: Mapped[datetime]
-    """Since when it is in its state."""
+    """When it entered its state."""
     report_time: Mapped[datetime | None]
     """When the station last reported it."""
     report_id: Mapped[int | None] = mapped_column(Integer)
-    """requestId of the report under way that it was in."""
+    """requestId of a report in progress that contained it."""
 
 
 class ProfileQuery(Model):
-    """A GetChargingProfiles whose report is under way: what the record is to be compared with when it is complete."""
+    """A GetChargingProfiles whose report is in progress; once it is complete, it is compared with the record."""
 
     __tablename__ = "charging_profile_queries"
 
@@ -74,9 +74,9 @@ class ProfileQuery(Model):
     request: Mapped[bytes | None] = mapped_column(LargeBinary)
     """Serialised citrine.ocpp.v2.GetChargingProfilesRequest. None: its answer was not handled yet."""
     ask_time: Mapped[datetime | None]
-    """When the station agreed."""
+    """When the station's answer was received."""
     complete: Mapped[bool] = mapped_column(default=False)
-    """True: the last part arrived."""
+    """True: the last part was received, or there is no report."""
     create_time: Mapped[datetime]
 
 
@@ -90,7 +90,7 @@ class ExternalLimit(Model):
     tenant_id: Mapped[str] = mapped_column(String(36))
     station_id: Mapped[str] = mapped_column(String(48))
     evse_id: Mapped[int] = mapped_column(Integer)
-    """0: the station, or not said."""
+    """0: the station, or not reported."""
     source: Mapped[str] = mapped_column(String(20))
     """chargingLimitSource"""
     request: Mapped[bytes] = mapped_column(LargeBinary)
@@ -115,13 +115,13 @@ class Capacity(Model):
 
 
 class Negotiation(Model):
-    """One exchange with a vehicle about when it charges how much (K15 to K17)."""
+    """One negotiation with a vehicle about its charging schedule (K15 to K17)."""
 
     __tablename__ = "charging_negotiations"
     __table_args__ = (
         Index(None, "tenant_id", "id"),
         Index(None, "tenant_id", "station_id", "id"),
-        # For what is to be sent.
+        # For schedules that are due.
         Index(None, "state", "due_time"),
     )
 
@@ -137,7 +137,7 @@ class Negotiation(Model):
     needs_status: Mapped[int] = mapped_column(SmallInteger, default=0)
     """citrine.ocpp.v2.NotifyEVChargingNeedsStatusEnum"""
     needs_energy_wh: Mapped[float | None] = mapped_column(Double)
-    """Energy of the transaction when the vehicle said what it needs."""
+    """Energy of the transaction when the vehicle reported its needs."""
     state: Mapped[int] = mapped_column(SmallInteger)
     """citrine.api.v1.ChargingNegotiationState"""
     reason: Mapped[str] = mapped_column(String(600), default="")
@@ -145,9 +145,9 @@ class Negotiation(Model):
     attempts: Mapped[int] = mapped_column(Integer, default=0)
     """How often a schedule was sent."""
     rounds: Mapped[int] = mapped_column(Integer, default=0)
-    """How many negotiations in a row began because the schedule of the vehicle was beyond the limits."""
+    """Number of successive negotiations that began because the vehicle's schedule exceeded the limits."""
     due_time: Mapped[datetime]
-    """When a core may send the schedule: at once, or again if the one that took it has not finished by then."""
+    """When a core may send the schedule, or send it again because the lease of another core expired."""
     ev_schedule: Mapped[bytes | None] = mapped_column(LargeBinary)
     """Serialised citrine.ocpp.v2.NotifyEVChargingScheduleRequest."""
     ev_schedule_status: Mapped[int] = mapped_column(SmallInteger, default=0)

@@ -23,7 +23,7 @@ HEADROOM = 1.1
 """Factor of planned to needed energy: charging has losses, and starts slowly."""
 
 TAIL = 3600.0
-"""Seconds that the last period counts for, where periods have to be joined."""
+"""Least seconds that the last period counts when periods are joined."""
 
 _AC_PHASES = {
     types.ENERGY_TRANSFER_MODE_ENUM_AC_SINGLE_PHASE: 1,
@@ -40,7 +40,7 @@ class NotPossible(Exception):
 
     Args:
         code: reasonCode of OCPP, at most 20 characters.
-        problem: Why, for people.
+        problem: The reason, for people.
     """
 
     def __init__(self, code: str, problem: str) -> None:
@@ -56,9 +56,9 @@ class Needs:
     supply: Supply
     max_rate: float
     min_rate: float = 0.0
-    """Below it the vehicle does not charge at all."""
+    """Least rate at which the vehicle charges."""
     energy_wh: float | None = None
-    """None: it does not say."""
+    """None: not reported."""
     departure: datetime | None = None
 
     def less(self, energy_wh: float) -> "Needs":
@@ -70,10 +70,10 @@ class Needs:
 
 
 def read_needs(request: NotifyEVChargingNeedsRequest) -> Needs:
-    """Return what a vehicle needs.
+    """Return the needs of a vehicle.
 
     Raises:
-        NotPossible: When it does not say what its mode takes (K15.FR.06), or nothing that can be met.
+        NotPossible: When the parameters of its mode are missing (K15.FR.06) or invalid.
     """
     needs = request.charging_needs
     departure = needs.departure_time.ToDatetime(UTC) if needs.HasField("departure_time") else None
@@ -113,23 +113,23 @@ def _positive(value: float) -> float | None:
 
 
 def plan(needs: Needs, limits: Sequence[Curve], now: datetime, max_periods: int) -> Curve:
-    """Return what the vehicle may draw from now on.
+    """Return the limits of the vehicle from now on.
 
-    With a departure and an energy it is the lowest level at which the energy is there by the departure, so that
-    others have the rest; what can't be reached is tried with all there is. After the departure, and without one,
-    the vehicle may take all there is.
+    With a departure and an energy, they are the lowest constant level that delivers the energy by the departure, so
+    that others get the rest; if no level does, they are all available power. After the departure, and without one,
+    the vehicle may take all available power.
 
     Args:
-        needs: Of the vehicle.
-        limits: What there is, each from now on, in the unit of the vehicle's supply.
-        now: The time now.
-        max_periods: More than so many periods the vehicle or the station can't take.
+        needs: Needs of the vehicle.
+        limits: Limits of the available power from now on, in the unit of the vehicle's supply.
+        now: The current time.
+        max_periods: Most periods that the vehicle and the station accept.
 
     Raises:
-        NotPossible: When there is never as much as the vehicle takes at least.
+        NotPossible: When the available power never reaches the least rate of the vehicle.
     """
     offered = lowest([constant(needs.max_rate), *limits])
-    # A vehicle that is offered less than it can take may drop out for good; a pause is said as such.
+    # A vehicle with a limit below its least rate may stop for good, so such a limit is planned as 0, a pause.
     available = tuple((start, limit if limit >= needs.min_rate else 0.0) for start, limit in offered)
     stay = (needs.departure - now).total_seconds() if needs.departure is not None else math.inf
     if all(limit <= 0 for start, limit in available if start < min(stay, HORIZON) or start == 0):
@@ -143,7 +143,7 @@ def plan(needs: Needs, limits: Sequence[Curve], now: datetime, max_periods: int)
 
 
 def shortened_plan(curve: Curve, most: int) -> Curve:
-    """Return a curve as OCPP can say it in so many periods; it is never above the given one."""
+    """Return a curve with values that OCPP can represent and at most `most` periods, never above the given one."""
     return _shortened(_rounded(curve), max(1, most))
 
 
@@ -162,12 +162,12 @@ def _level(needs: Needs, available: Curve, stay: float) -> float:
 
 
 def _least(needs: Needs) -> float:
-    """Return a rate for a vehicle that needs nothing and takes anything: enough to keep it awake."""
+    """Return a small rate for a vehicle that needs no energy and has no least rate, so that it stays awake."""
     return max(0.1, needs.max_rate / 100)
 
 
 def _energy(supply: Supply, available: Curve, level: float, seconds: float) -> float:
-    """Return the energy in Wh that a level brings within so many seconds."""
+    """Return the energy in Wh that a level delivers within some seconds."""
     ends = [*(start for start, _ in available[1:]), math.inf]
     return sum(
         supply.watts(min(limit, level)) * (min(end, seconds) - start) / 3600
@@ -177,7 +177,7 @@ def _energy(supply: Supply, available: Curve, level: float, seconds: float) -> f
 
 
 def _rounded(curve: Curve) -> Curve:
-    """Return a curve as OCPP can say it: whole seconds, one digit, never more than there is."""
+    """Return a curve in whole seconds and limits with one decimal digit, never above the given one."""
     found: dict[int, float] = {}
     for start, limit in curve:
         second = math.ceil(start) if found and limit > found[max(found)] else math.floor(start)
@@ -191,7 +191,7 @@ def _rounded(curve: Curve) -> Curve:
 
 
 def _shortened(curve: Curve, most: int) -> Curve:
-    """Return a curve of at most so many periods that is never above the given one, and loses as little as possible."""
+    """Return a curve of at most `most` periods, never above the given one, with a small loss of energy."""
     points = list(curve)
     while len(points) > most:
         ends = [*(start for start, _ in points[1:]), max(HORIZON, points[-1][0] + TAIL)]
@@ -216,15 +216,15 @@ def profile_of(
     stack_level: int,
     transaction_id: str,
 ) -> types.ChargingProfile:
-    """Return the TxProfile that says a plan (K15.FR.07), of one schedule (K15.FR.18).
+    """Return the TxProfile of a plan (K15.FR.07), with one schedule (K15.FR.18).
 
     Args:
         curve: The plan.
-        supply: Its unit.
-        now: When it starts.
-        units: citrine.ocpp.v2.ChargingRateUnitEnum that the station can take. Empty: not known.
+        supply: Supply of the vehicle, which determines the unit of the plan.
+        now: When the plan starts.
+        units: citrine.ocpp.v2.ChargingRateUnitEnum that the station accepts. Empty: not known.
         profile_id: Id of the profile.
-        stack_level: Its level.
+        stack_level: Stack level of the profile.
         transaction_id: Transaction of the vehicle.
     """
     unit = types.CHARGING_RATE_UNIT_ENUM_W if supply.is_dc else types.CHARGING_RATE_UNIT_ENUM_A

@@ -1,4 +1,4 @@
-"""Sets charging profiles for callers: checks them, records them, and sends them."""
+"""Requests of callers to set charging profiles: checks them, records them, and sends them."""
 
 import logging
 from datetime import UTC, datetime, timedelta
@@ -36,7 +36,7 @@ _Context = grpc.aio.ServicerContext[pb.SetChargingProfileRequest, pb.SetCharging
 
 
 class ProfileSetter:
-    """Serves SetChargingProfile, and reads what its sisters have to check."""
+    """Serves SetChargingProfile, and reads the capabilities that requests are checked against."""
 
     def __init__(self, services: Services) -> None:
         self._commands = services.commands
@@ -44,15 +44,15 @@ class ProfileSetter:
         self._clock = services.clock
 
     async def abilities(self, who: Caller, target: common.CommandTarget) -> Abilities:
-        """Return what a station says of its smart charging."""
+        """Return the smart charging capabilities of a station."""
         async with self._unit_of_work(read_only=True) as work:
             return await read_abilities(work, who.tenant_id, target.station_id)
 
     async def set(self, request: pb.SetChargingProfileRequest, context: _Context) -> pb.SetChargingProfileResponse:
-        """Check a profile, put it on record as wanted, and send it. What becomes of it the answer's handler stores.
+        """Check a profile, record it as WANTED, and send it. The handlers record the answer.
 
         Raises:
-            CoreError: As the contract says.
+            CoreError: As documented in the contract.
         """
         who, message = caller(context), request.request
         record_id = await self._put_on_record(who.tenant_id, request.target, message)
@@ -91,7 +91,11 @@ class ProfileSetter:
             return row.id
 
     async def _add(self, work: UnitOfWork, row: ProfileRecord, now: datetime) -> None:
-        """Put a profile on record, unless more could be drawn by it than the station may draw."""
+        """Record a profile, unless the station could draw more with it than it may.
+
+        Raises:
+            FailedPrecondition: When it could.
+        """
         profiles, key = ProfileRepository(work.session), (row.tenant_id, row.station_id)
         planned = await PlanRepository(work.session).find(*key) is not None
         before = await read_situation(work, *key, now) if planned else None
@@ -104,7 +108,7 @@ class ProfileSetter:
             )
 
     async def _forget(self, record_id: int) -> None:
-        """Take a profile off the record that was never sent."""
+        """Remove a profile that was never sent from the record."""
         try:
             async with self._unit_of_work() as work:
                 profiles = ProfileRepository(work.session)
@@ -113,7 +117,7 @@ class ProfileSetter:
                     await profiles.remove(row)
                     await work.commit()
         except (DatabaseUnavailable, Overloaded):
-            logger.warning("a profile that was not sent stays on record for a while", extra={"record_id": record_id})
+            logger.warning("a profile that was not sent remains on record for a while", extra={"record_id": record_id})
 
 
 def _end_of(target: common.CommandTarget, now: datetime) -> datetime:

@@ -10,7 +10,7 @@ __all__ = ["capacity_to_proto", "limit_to_proto", "negotiation_to_proto", "recor
 
 
 def record_to_proto(row: ProfileRecord, state: int) -> pb.ChargingProfileRecord:
-    """Return what the API shows of a profile that is in a state, whether or not that has been stored yet."""
+    """Return a profile as the API shows it, in a state that may not be stored yet."""
     return pb.ChargingProfileRecord(
         record_id=row.id,
         station_id=row.station_id,
@@ -31,7 +31,7 @@ def record_to_proto(row: ProfileRecord, state: int) -> pb.ChargingProfileRecord:
 
 
 def negotiation_to_proto(row: Negotiation) -> pb.ChargingNegotiation:
-    """Return what the API shows of a negotiation."""
+    """Return a negotiation as the API shows it."""
     shown = pb.ChargingNegotiation(
         negotiation_id=row.id,
         station_id=row.station_id,
@@ -54,7 +54,7 @@ def negotiation_to_proto(row: Negotiation) -> pb.ChargingNegotiation:
 
 
 def limit_to_proto(row: ExternalLimit) -> pb.ChargingLimit:
-    """Return what the API shows of a limit that somebody else imposed."""
+    """Return an external limit as the API shows it."""
     return pb.ChargingLimit(
         limit_id=row.id,
         station_id=row.station_id,
@@ -65,7 +65,7 @@ def limit_to_proto(row: ExternalLimit) -> pb.ChargingLimit:
 
 
 def capacity_to_proto(row: Capacity) -> pb.ChargingCapacity:
-    """Return what the API shows of a capacity."""
+    """Return a capacity as the API shows it."""
     return pb.ChargingCapacity(
         station_id=row.station_id,
         evse_id=row.evse_id,

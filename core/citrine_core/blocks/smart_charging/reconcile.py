@@ -1,4 +1,4 @@
-"""Brings the record of profiles in line with what stations report (K09)."""
+"""Updates of the record of profiles by the reports of stations (K09)."""
 
 from citrine.api.v1 import smart_charging_pb2 as pb
 from citrine.ocpp.v2 import smart_charging_pb2 as ocpp
@@ -53,9 +53,9 @@ async def query_answered(
     answered: Answered[ocpp.GetChargingProfilesRequest, ocpp.GetChargingProfilesResponse],
     accepted: bool,
 ) -> None:
-    """Note which profiles a station was asked for, and compare where all arrived, or there are none (NoProfiles).
+    """Record which profiles were requested, and compare if all parts were received or there are none (NoProfiles).
 
-    Of one batch, what a station reported is handled before what it had answered.
+    Within a batch, reports are handled before answers, so that all parts may precede the answer.
     """
     profiles, request = ProfileRepository(work.session), answered.request
     query = await profiles.find_query(answered.tenant_id, answered.station_id, request.request_id)
@@ -101,7 +101,7 @@ def _recognised(
     profile: ChargingProfile,
     rows: list[ProfileRecord],
 ) -> ProfileRecord | None:
-    """Return the row of a reported profile. None: it is not one that we know, whatever had this id before."""
+    """Return the row of a reported profile; None if no row has equivalent content. Other rows are replaced."""
     same = [
         row
         for row in reversed(rows)
@@ -120,7 +120,7 @@ def _recognised(
 
 
 async def _compare(work: UnitOfWork, query: ProfileQuery) -> None:
-    """Mark the profiles that should have been in a report and were not, once both its ends are known."""
+    """Mark the profiles that are missing in a report, once the request and the last part are known."""
     if not query.complete or query.request is None or query.ask_time is None:
         return
     request, profiles = ocpp.GetChargingProfilesRequest.FromString(query.request), ProfileRepository(work.session)

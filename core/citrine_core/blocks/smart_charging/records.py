@@ -40,7 +40,7 @@ def new_record(
     *,
     transaction_id: str = "",
 ) -> ProfileRecord:
-    """Return a row for a profile."""
+    """Return a new row for a profile."""
     return ProfileRecord(
         tenant_id=tenant_id,
         station_id=station_id,
@@ -126,7 +126,7 @@ def _gist(profile: ChargingProfile) -> tuple[object, ...]:
 
 
 class ProfileExpiry:
-    """Stores what happens to profiles without a message: they expire, and end with their transactions (K02.FR.05)."""
+    """The job that records ends without a message: profiles expire, and end with their transactions (K02.FR.05)."""
 
     def __init__(self, unit_of_work: UnitOfWorkFactory, clock: Clock) -> None:
         self._unit_of_work = unit_of_work
@@ -134,7 +134,7 @@ class ProfileExpiry:
         self.job = Job("charging profiles that are over", EXPIRY_INTERVAL, self.run)
 
     async def run(self) -> None:
-        """Move all that is due."""
+        """End all profiles that are due."""
         now = self._clock()
         async with self._unit_of_work() as work:
             profiles = ProfileRepository(work.session)

@@ -40,7 +40,7 @@ _UNFINISHED = (*_SENDING, pb.CHARGING_NEGOTIATION_STATE_AWAITING_CLIENT)
 
 @dataclass(frozen=True, slots=True)
 class OpenTransaction:
-    """A transaction that is under way."""
+    """A transaction that has not ended."""
 
     transaction_id: str
     evse_id: int | None
@@ -60,7 +60,7 @@ def _of_ended_transaction() -> ColumnElement[bool]:
 
 
 def _state_at(now: datetime) -> ColumnElement[int]:
-    """Return the state that a profile is in, whether or not that has been stored yet."""
+    """Return the state of a profile at a time, whether or not that is stored yet."""
     is_active = ProfileRecord.state.in_(_ACTIVE)
     return case(
         (and_(is_active, _of_ended_transaction()), pb.CHARGING_PROFILE_STATE_ENDED),
@@ -70,7 +70,7 @@ def _state_at(now: datetime) -> ColumnElement[int]:
 
 
 class ProfileRepository:
-    """The record of charging profiles."""
+    """Reads and writes the record of charging profiles within one unit of work."""
 
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
@@ -84,15 +84,15 @@ class ProfileRepository:
         await _ADD_PROFILES.execute(self._session, [_profile_columns(row) for row in rows])
 
     async def remove(self, row: ProfileRecord | ProfileQuery) -> None:
-        """Forget a row."""
+        """Remove a row."""
         await self._session.delete(row)
 
     async def get(self, record_id: int) -> ProfileRecord | None:
-        """Return a profile, to be changed."""
+        """Return a profile, locked until the commit; None if there is none."""
         return await self._session.get(ProfileRecord, record_id, with_for_update=True)
 
     async def find_active(self, tenant_id: str, station_id: str, now: datetime) -> Sequence[ProfileRecord]:
-        """Return the profiles that are on a station or on their way there, in the order in which they were set."""
+        """Return the profiles that are installed on a station or being sent, in the order in which they were set."""
         rows = await self._session.scalars(
             select(ProfileRecord)
             .where(
@@ -105,7 +105,7 @@ class ProfileRepository:
         return rows.all()
 
     async def find_possible(self, tenant_id: str, station_id: str, now: datetime) -> Sequence[ProfileRecord]:
-        """Return the profiles that a station has or may have, in the order in which they were set, to be changed."""
+        """Return the profiles that a station has or may have, in the order in which they were set, locked."""
         rows = await self._session.scalars(
             select(ProfileRecord)
             .where(
@@ -178,7 +178,7 @@ class ProfileRepository:
         state: int,
         profile_id: int | None,
     ) -> Listed[tuple[ProfileRecord, int]]:
-        """Return profiles, the latest first, each with the state that it is in."""
+        """Return profiles with their states now, the latest first."""
         query = select(ProfileRecord, _state_at(now)).where(ProfileRecord.tenant_id == tenant_id)
         if station_id:
             query = query.where(ProfileRecord.station_id == station_id)
@@ -193,12 +193,12 @@ class ProfileRepository:
         return await page.read_rows(self._session, query, ProfileRecord.id, descending=True)
 
     async def find_over(self, now: datetime, started_before: datetime, limit: int) -> Sequence[ProfileRecord]:
-        """Return profiles that are stored as active and are not any more, of all tenants; other cores skip them.
+        """Return profiles of all tenants that are stored as active and are not any more, locked; other cores skip them.
 
         Args:
-            now: The time now.
-            started_before: A remote start from before this time that began no transaction will not begin one.
-            limit: At most this many.
+            now: The current time.
+            started_before: Profiles of older remote starts without a transaction have ended, too.
+            limit: Most profiles to return.
         """
         rows = await self._session.scalars(
             select(ProfileRecord)
@@ -221,7 +221,7 @@ class ProfileRepository:
         return rows.all()
 
     async def find_transactions_of_starts(self) -> Sequence[tuple[ProfileRecord, str]]:
-        """Return profiles that came with a RequestStartTransaction whose transaction is known by now, with its id."""
+        """Return profiles of RequestStartTransactions whose transaction has become known, with its id."""
         row = ProfileRecord
         begun = latest_of_start(row.tenant_id, row.station_id, row.remote_start_id)
         rows = await self._session.execute(
@@ -238,11 +238,11 @@ class ProfileRepository:
         return [(found[0], found[1]) for found in rows if found[1] is not None]
 
     async def find_query(self, tenant_id: str, station_id: str, request_id: int) -> ProfileQuery | None:
-        """Return what is known of a report of profiles, to be changed."""
+        """Return the query of a report of profiles, locked until the commit; None if there is none."""
         return await self._session.get(ProfileQuery, (tenant_id, station_id, request_id), with_for_update=True)
 
     async def drop_queries(self, before: datetime) -> None:
-        """Forget reports that were never completed."""
+        """Remove queries whose report was never completed."""
         await self._session.execute(delete(ProfileQuery).where(ProfileQuery.create_time < before))
 
 
@@ -257,18 +257,18 @@ class ChargingContextRepository:
         return await lock_station(self._session, tenant_id, station_id)
 
     async def variables(self, tenant_id: str, station_id: str) -> Sequence[ReportedVariable]:
-        """Return what a station says of its smart charging and its EVSEs in its device model."""
+        """Return the variables about smart charging and EVSEs in a station's device model."""
         # Part 2 spells the component in two ways.
         names = ("smartchargingctrlr", "smartchargingctrl", "evse")
         return await find_variables(self._session, tenant_id, station_id, names)
 
     async def open_transactions(self, tenant_id: str, station_id: str) -> Sequence[OpenTransaction]:
-        """Return the transactions of a station that are under way, the latest first."""
+        """Return the open transactions of a station, the latest first."""
         return [OpenTransaction(*found) for found in await find_open(self._session, tenant_id, station_id)]
 
 
 class NegotiationRepository:
-    """Exchanges with vehicles."""
+    """Reads and writes negotiations with vehicles within one unit of work."""
 
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
@@ -278,7 +278,7 @@ class NegotiationRepository:
         self._session.add(row)
 
     async def find_latest(self, tenant_id: str, station_id: str, transaction_id: str) -> Negotiation | None:
-        """Return the latest negotiation of a transaction, to be changed."""
+        """Return the latest negotiation of a transaction, locked until the commit."""
         row = Negotiation
         query = select(row).where(
             row.tenant_id == tenant_id, row.station_id == station_id, row.transaction_id == transaction_id
@@ -286,7 +286,7 @@ class NegotiationRepository:
         return (await self._session.scalars(query.order_by(row.id.desc()).limit(1).with_for_update())).one_or_none()
 
     async def find_unfinished(self, tenant_id: str, station_id: str) -> Sequence[Negotiation]:
-        """Return the negotiations of a station that are under way, to be changed."""
+        """Return the unfinished negotiations of a station, locked until the commit."""
         row = Negotiation
         query = select(row).where(row.tenant_id == tenant_id, row.station_id == station_id, row.state.in_(_UNFINISHED))
         return (await self._session.scalars(query.order_by(row.id).with_for_update())).all()
@@ -294,7 +294,7 @@ class NegotiationRepository:
     async def needs_of(
         self, tenant_id: str, station_id: str, transaction_ids: Collection[str]
     ) -> Sequence[Negotiation]:
-        """Return the negotiations of transactions whose vehicle said what it needs, in their order."""
+        """Return the negotiations of transactions that have needs, the oldest first."""
         row = Negotiation
         query = select(row).where(
             row.tenant_id == tenant_id,
@@ -311,11 +311,11 @@ class NegotiationRepository:
         return (await self._session.scalars(query.with_for_update(skip_locked=True))).one_or_none()
 
     async def get(self, negotiation_id: int) -> Negotiation:
-        """Return a negotiation that there is, to be changed."""
+        """Return a negotiation, which must exist, locked until the commit."""
         return await self._session.get_one(Negotiation, negotiation_id, with_for_update=True)
 
     async def postpone(self, negotiation_id: int, due_time: datetime) -> None:
-        """Let a negotiation that waits for its answer wait longer."""
+        """Set a later due time of a negotiation that waits for its answer."""
         row = Negotiation
         await self._session.execute(
             update(row)
@@ -334,6 +334,6 @@ class NegotiationRepository:
 
 
 async def forget_charging(work: UnitOfWork, tenant_id: str, station_id: str) -> None:
-    """Remove what is stored of the profiles, limits and vehicles of a station."""
+    """Remove the profiles, limits, capacities and negotiations of a station."""
     for table in (ProfileRecord, ProfileQuery, ExternalLimit, Capacity, Negotiation):
         await work.session.execute(delete(table).where(table.tenant_id == tenant_id, table.station_id == station_id))

@@ -32,13 +32,13 @@ HORIZON = 24 * 3600.0
 """Seconds that a curve looks ahead: a day, as ISO 15118 schedules do."""
 
 DEFAULT_PHASES = 3
-"""Phases that a period without numberPhases is about (K01.FR.49)."""
+"""Phases of a period without numberPhases (K01.FR.49)."""
 
 TOLERANCE = 0.01
 """Fraction by which a vehicle may exceed a limit, because its values are rounded."""
 
 Curve = tuple[tuple[float, float], ...]
-"""Seconds after an origin, the first 0, each with the limit from then on; infinite where there is none."""
+"""Pairs of seconds after an origin, the first 0, and the limit from then on; infinite: no limit."""
 
 _DAY = timedelta(days=1).total_seconds()
 
@@ -47,32 +47,32 @@ _RECURRENCE = {types.RECURRENCY_KIND_ENUM_DAILY: _DAY, types.RECURRENCY_KIND_ENU
 
 @dataclass(frozen=True, slots=True)
 class Supply:
-    """How a vehicle is supplied. Limits are in A per phase for AC, in W for DC."""
+    """Supply of a vehicle. Its limits are in A per phase for AC, in W for DC."""
 
     is_dc: bool = False
     phases: int = DEFAULT_PHASES
-    """Phases that the vehicle charges on."""
+    """Number of phases on which the vehicle charges."""
     voltage: float = NOMINAL_VOLTAGE
 
     def rate(self, limit: float, unit: int, phases: int) -> float:
-        """Return a limit, of so many phases, in the unit of this supply."""
+        """Return a limit for a number of phases, converted to the unit of this supply."""
         in_watts = unit == types.CHARGING_RATE_UNIT_ENUM_W
         if self.is_dc:
             return limit if in_watts else limit * NOMINAL_VOLTAGE * phases
         return limit / (self.voltage * phases) if in_watts else limit
 
     def watts(self, rate: float) -> float:
-        """Return the power of a rate of this supply."""
+        """Return the power in W of a rate of this supply."""
         return rate if self.is_dc else rate * self.voltage * self.phases
 
 
 def constant(limit: float) -> Curve:
-    """Return the curve of one limit."""
+    """Return the curve of a constant limit."""
     return ((0.0, limit),)
 
 
 def limit_at(curve: Curve, seconds: float) -> float:
-    """Return the limit at a time; before the origin it is that of the origin."""
+    """Return the limit at a time; before the origin, the limit at the origin."""
     return curve[max(0, bisect_right(curve, (seconds, math.inf)) - 1)][1]
 
 
@@ -87,7 +87,7 @@ def highest(curves: Iterable[Curve]) -> Curve:
 
 
 def stacked(curves: Sequence[Curve]) -> Curve:
-    """Return the curve of profiles of one purpose, highest stack level first: the first one that says something."""
+    """Return, at each time, the limit of the first curve that has one. Curves are by falling stack level."""
     return _combine(curves, lambda limits: next((limit for limit in limits if limit != math.inf), math.inf))
 
 
@@ -97,7 +97,7 @@ def _combine(curves: Sequence[Curve], choose: Callable[[Sequence[float]], float]
 
 
 def _joined(points: Iterable[tuple[float, float]]) -> Curve:
-    """Return a curve without points that change nothing."""
+    """Return a curve without points that do not change the limit."""
     found: list[tuple[float, float]] = []
     for start, limit in points:
         if not found or limit != found[-1][1]:
@@ -114,15 +114,15 @@ def curve_of_schedule(
     recurs: float | None = None,
     phases: int = DEFAULT_PHASES,
 ) -> Curve:
-    """Return the limits of a schedule as they are from an origin on.
+    """Return the limits of a schedule from an origin on.
 
     Args:
-        schedule: With periods in their order.
+        schedule: The schedule, with periods in order.
         begin: When its first period starts.
-        origin: What the curve counts from.
-        supply: In whose unit the limits are.
+        origin: The time at second 0 of the curve.
+        supply: Supply that determines the unit of the limits.
         recurs: Seconds after which it starts again. None: it does not.
-        phases: Phases of periods that do not say it.
+        phases: Phases of periods without numberPhases.
     """
     offset = (begin - origin).total_seconds()
     length = float(schedule.duration) if schedule.HasField("duration") else math.inf
@@ -151,7 +151,7 @@ def _points(
 
 
 def _from_origin(points: Iterable[tuple[float, float]]) -> Curve:
-    """Return the curve of points, some of which may be before the origin or at one time; the last of these counts."""
+    """Return the curve of points. Of points at the same time, or before the origin, the last one counts."""
     found: dict[float, float] = {0.0: math.inf}
     for start, limit in points:
         found[max(0.0, start)] = limit
@@ -161,7 +161,7 @@ def _from_origin(points: Iterable[tuple[float, float]]) -> Curve:
 def curve_of_profile(
     profile: ChargingProfile, origin: datetime, supply: Supply, *, schedule: int = 0, phases: int = DEFAULT_PHASES
 ) -> Curve:
-    """Return the limits of a profile as they are from an origin on; a relative one is taken to start there."""
+    """Return the limits of a profile from an origin on; a relative profile starts there."""
     chosen = profile.charging_schedule[schedule]
     begin = chosen.start_schedule.ToDatetime(UTC) if chosen.HasField("start_schedule") else origin
     recurs = None
@@ -172,7 +172,7 @@ def curve_of_profile(
 
 
 def _valid(profile: ChargingProfile, curve: Curve, origin: datetime) -> Curve:
-    # K01.FR.36, K01.FR.37: outside of its validity a profile says nothing.
+    # K01.FR.36, K01.FR.37: outside of its validity a profile has no limit.
     begin, end = 0.0, math.inf
     if profile.HasField("valid_from"):
         begin = max(0.0, (profile.valid_from.ToDatetime(UTC) - origin).total_seconds())
@@ -188,8 +188,8 @@ def exceeds(curve: Curve, allowed: Curve, *, until: float = HORIZON, slack: floa
     Args:
         curve: The curve to check. Where it has no limit, it claims nothing.
         allowed: The limits.
-        until: Seconds after which it does not matter.
-        slack: Seconds by which the two may be shifted: clocks differ, and messages take their time.
+        until: Seconds up to which the curves are compared.
+        slack: Seconds by which the curves may be shifted, because clocks differ and messages take time.
     """
     shifted = {start + shift for start, _ in allowed for shift in (-slack, slack)}
     for time in sorted({start for start, _ in curve} | shifted):

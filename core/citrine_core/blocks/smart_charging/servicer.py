@@ -34,7 +34,7 @@ __all__ = ["SmartChargingServicer"]
 
 
 class SmartChargingServicer(smart_charging_pb2_grpc.SmartChargingServiceServicer):
-    """Charging profiles, limits, negotiations and capacities as the API shows them."""
+    """Serves charging profiles, limits, negotiations, capacities and plans, and operations on them."""
 
     def __init__(self, services: Services, plans: ChargingPlans, triggers: PlanTriggers) -> None:
         self._services = services

@@ -41,14 +41,14 @@ class StationSnapshot:
     abilities: Abilities
     transactions: Sequence[OpenTransaction]
     records: Sequence[ProfileRecord]
-    """Profiles on the station, or on their way there."""
+    """Profiles that are installed on the station or being sent."""
     negotiated: Mapping[str, int | None]
-    """Transactions whose vehicle said what it needs, with maxScheduleTuples."""
+    """maxScheduleTuples of the transactions whose vehicle reported its needs; None: not reported."""
 
     def transaction_on(self, evse_id: int) -> OpenTransaction | None:
-        """Return the transaction that is under way on an EVSE.
+        """Return the open transaction on an EVSE.
 
-        Some stations do not say where their transactions are: then it is the only one of these.
+        If there is none, and one single open transaction has no EVSE, because some stations report none, it is that.
         """
         on_evse = next((found for found in self.transactions if found.evse_id == evse_id), None)
         anywhere = [replace(found, evse_id=evse_id) for found in self.transactions if found.evse_id is None]
@@ -99,7 +99,7 @@ def _tuples(needs: bytes | None) -> int | None:
 
 
 def abilities_of(rows: Iterable[ReportedVariable]) -> Abilities:
-    """Return what variables of a device model say of smart charging; what can't be read is not known."""
+    """Return the smart charging capabilities in a device model; an unreadable value counts as not known."""
     values: dict[str, str] = {}
     switching: dict[int, bool] = {}
     evses: set[int] = set()
@@ -117,7 +117,7 @@ def abilities_of(rows: Iterable[ReportedVariable]) -> Abilities:
             max_profiles = int(limit.max_limit) if limit.HasField("max_limit") else None
         elif row.attribute == ATTRIBUTE_ENUM_ACTUAL and row.value is not None:
             values[name] = row.value
-    # The names of part 2, and those that 1.6 and the requirements of K01 use.
+    # The names of variables in part 2, and those in OCPP 1.6 and in the requirements of K01.
     return Abilities(
         evse_ids=frozenset(evses),
         max_stack_level=_number(values.get("profilestacklevel") or values.get("chargingprofilemaxstacklevel")),
@@ -158,9 +158,9 @@ async def limits_on(
     *,
     shared: bool = True,
 ) -> list[Curve]:
-    """Return what a transaction may draw by all that is known but its own plan, from now on.
+    """Return the limits of a transaction from now on, without those of its own plan.
 
-    What holds for the station is shared evenly by the transactions that are under way, if it is to be shared.
+    With `shared`, limits of the station are divided evenly among its open transactions.
     """
     limits = LimitRepository(work.session)
     sharing = sum(not one.orphaned for one in snapshot.transactions) if shared else 1
@@ -176,7 +176,7 @@ async def limits_on(
         for at in {0, evse_id}:
             rows = [row for row in snapshot.records if (row.purpose, row.evse_id) == (purpose, at)]
             curves.append(_shared(_of_records(rows, supply, now), at, share))
-    # What an operator set for this transaction binds the plan; an earlier plan does not.
+    # Profiles that an operator set for this transaction limit the plan; those of an earlier plan don't.
     unplanned = [row for row in snapshot.profiles_of(transaction.transaction_id) if not row.planned]
     return [*curves, _of_records(unplanned, supply, now)]
 

@@ -1,8 +1,8 @@
-"""The profile by which a transaction takes no power, above whatever else is set for it, until it is lifted (K01).
+"""Throttles: a charging profile of limit 0, above all others of a transaction, until it is lifted (K01).
 
-It is on record like any other. A plan takes it for an upper limit that may go at any time, so it sets its own profile
-to nothing, and raises it once the throttle is gone and that fits. Where no stack level is free above the others, it is
-set in place of the topmost one, which is set anew when it is lifted.
+It is recorded like any other profile. For a plan it is an upper limit that may end at any time, so the plan sets its
+own profile to 0, and raises it after the throttle ended, within the limits. If no stack level above the other profiles
+is free, the throttle replaces the topmost profile, which is set again when the throttle is lifted.
 """
 
 from collections.abc import Sequence
@@ -39,7 +39,10 @@ REPLACED = pb.CHARGING_PROFILE_STATE_REPLACED
 
 @dataclass(frozen=True)
 class TransactionThrottle:
-    """What a station has, or may have, of the profiles of a transaction that is under way, and what may be sent."""
+    """The throttle of an open transaction: reads its profiles on the station, and records changes to send.
+
+    It is valid within its unit of work, which has locked the profiles of the station.
+    """
 
     work: UnitOfWork
     tenant_id: str
@@ -50,22 +53,22 @@ class TransactionThrottle:
     """All TxProfiles of the transaction, in the order in which they were set."""
     has_plan: bool
     is_full: bool
-    """True: the station has as many profiles as it takes."""
+    """True: the station has as many profiles as it can store."""
     now: datetime
 
     @property
     def records(self) -> list[ProfileRecord]:
-        """Return the profiles that throttle it: mostly one, or none."""
+        """Return the profiles that throttle the transaction: mostly one, or none."""
         return [row for row in self.rows if row.throttles]
 
     @property
     def is_on_its_way(self) -> bool:
-        """Return whether one was sent whose answer is waited for."""
+        """Return whether a throttle was sent and is not answered yet."""
         return any(row.state == WANTED and (row.wanted_until or self.now) > self.now for row in self.records)
 
     @property
     def is_in_force(self) -> bool:
-        """Return whether the transaction takes no power, by all that the station has or may have."""
+        """Return whether the transaction takes no power, by all profiles that the station has or may have."""
         profiles = [
             Installed(row.id, types.ChargingProfile.FromString(row.profile), row.state == ACCEPTED) for row in self.rows
         ]
@@ -74,21 +77,21 @@ class TransactionThrottle:
 
     @property
     def is_in_place(self) -> bool:
-        """Return whether the station took it where it should be: above all but what a plan sets, which follows it."""
+        """Return whether the station accepted it above all profiles except for those of a plan, which follow it."""
         levels = [row.stack_level for row in self._binding()]
         return any(row.state == ACCEPTED and row.stack_level > max(levels, default=-1) for row in self.records)
 
     async def set(self, cause: str, until: datetime, *, anew: bool = False) -> ocpp.SetChargingProfileRequest:
-        """Put the profile on record, and return the message that sets it, to be sent after the commit.
+        """Record the throttle, and return the message that sets it, which must be sent after the commit.
 
         Args:
-            cause: Why, for people.
+            cause: The reason, for people.
             until: When its command must have ended.
-            anew: True: the station may have lost the one that it took.
+            anew: True: the station may have lost the throttle that it accepted.
 
         Raises:
-            FailedPrecondition: Where the station says that there is no smart charging, or it is not known which EVSE
-                the transaction is on (K01.FR.16).
+            FailedPrecondition: When the station's smart charging is not enabled, or the EVSE of the transaction is not
+                known (K01.FR.16).
         """
         if not self.abilities.enabled:
             raise FailedPrecondition("the station says that its smart charging is not enabled")
@@ -110,7 +113,7 @@ class TransactionThrottle:
             id=profile_id,
             stack_level=level or 0,
             charging_profile_purpose=TX,
-            # It holds from now on, whatever the clock of the station says (K01.FR.30, K01.FR.41).
+            # It applies from now on, whatever the clock of the station (K01.FR.30, K01.FR.41).
             charging_profile_kind=types.CHARGING_PROFILE_KIND_ENUM_RELATIVE,
             # K01.FR.03
             transaction_id=self.transaction.transaction_id,
@@ -130,11 +133,11 @@ class TransactionThrottle:
     async def lift(
         self, until: datetime, *, restores: bool = True
     ) -> ocpp.ClearChargingProfileRequest | ocpp.SetChargingProfileRequest | None:
-        """Return the message that lifts it, to be sent after the commit; None where there is nothing to lift.
+        """Return the message that lifts the throttle, which must be sent after the commit; None if there is none.
 
         Args:
             until: When its command must have ended.
-            restores: False: it is cleared, even where it was set in place of another profile.
+            restores: False: it is cleared, even if it replaced another profile.
         """
         if not self.records:
             return None
@@ -146,18 +149,18 @@ class TransactionThrottle:
         return ocpp.SetChargingProfileRequest(evse_id=restored.evse_id, charging_profile=profile)
 
     async def _restored(self, row: ProfileRecord, until: datetime) -> ProfileRecord | None:
-        """Put on record anew what the throttle was set in place of, unless it is over, or more than there is."""
+        """Record the profile that the throttle replaced again, unless it has expired or exceeds the limits."""
         profiles, key = ProfileRepository(self.work.session), (self.tenant_id, self.station_id)
         found = await profiles.find_for_update(*key, profile_ids=[row.profile_id], states=(REPLACED,))
         others = [one for one in found if is_profile_of(one, self.transaction) and not one.throttles]
         if not others or (others[-1].planned and self.has_plan):
-            # A plan sets its own by itself.
+            # The plan sets its own profile again by itself.
             return None
         before = others[-1]
         if before.valid_to is not None and before.valid_to <= self.now:
             return None
         profile = types.ChargingProfile.FromString(before.profile)
-        # It may have come with the start of the transaction, without its id.
+        # The profile of a RequestStartTransaction has no transactionId.
         profile.transaction_id = self.transaction.transaction_id
         restored = new_record(*key, row.evse_id, profile, WANTED, self.now)
         restored.planned, restored.cause, restored.wanted_until = before.planned, before.cause, until
@@ -170,11 +173,11 @@ class TransactionThrottle:
         return restored
 
     def _binding(self) -> list[ProfileRecord]:
-        """Return the profiles that the throttle must be above; those of a plan follow it by themselves."""
+        """Return the profiles above which the throttle must be; those of a plan follow it by themselves."""
         return [row for row in self.rows if not row.throttles and not (self.has_plan and row.planned)]
 
     def _free_level(self) -> int | None:
-        """Return a level for it; None where none is free. The highest one is left to the plan."""
+        """Return a free stack level for the throttle; None if there is none. The highest is left to the plan."""
         most = self.abilities.max_stack_level
         used = {row.stack_level for row in self.rows if not row.throttles}
         if most is None:
@@ -191,7 +194,7 @@ class TransactionThrottle:
             return at
         if len(self.abilities.evse_ids) > 1:
             raise FailedPrecondition("it is not known which EVSE the transaction is on")
-        # A wrong one is refused (K01.FR.09).
+        # The station refuses a wrong EVSE (K01.FR.09).
         return next(iter(self.abilities.evse_ids), 1)
 
     async def _is_dc(self) -> bool:
@@ -208,10 +211,10 @@ class TransactionThrottle:
 async def read_throttle(
     work: UnitOfWork, tenant_id: str, station_id: str, transaction_id: str, now: datetime
 ) -> TransactionThrottle | None:
-    """Return what there is of the throttle of a transaction, and keep others from setting profiles of its station.
+    """Return the throttle of a transaction, and lock the profiles of its station until the commit.
 
     Returns:
-        None where the transaction is not under way: then its profiles are gone (K02.FR.05).
+        None if the transaction has ended, with which its profiles end (K02.FR.05).
     """
     context = ChargingContextRepository(work.session)
     await context.lock(tenant_id, station_id)
