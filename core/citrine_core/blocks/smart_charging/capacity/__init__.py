@@ -1,8 +1,8 @@
-"""What a station may draw, shared by its transactions: a promise to a fuse.
+"""Charging plans: the capacity of a station, shared by its transactions, is never exceeded.
 
-A plan gives each transaction its share by a TxProfile, and a new one no more than is left by a TxDefaultProfile. What
-counts is what a station may let an EVSE draw in the worst case, by all profiles that it accepted or may have got; so
-what lowers is sent first, and what raises once it fits.
+A plan sets the share of each transaction by a TxProfile, and limits new transactions to the rest by a TxDefaultProfile.
+It assumes that an EVSE draws the most that any profile which the station has, or may have, allows. So profiles that
+lower a limit are sent first, and profiles that raise one after that fits.
 """
 
 from citrine_core.blocks.smart_charging.capacity.jobs import CapacityPlans

@@ -1,8 +1,8 @@
-"""Makes plans anew, and sends the profiles that say them: one look at a station after the other, until it has its plan.
+"""The job that updates due plans and sends their profiles, in passes, until a station has all profiles of its plan.
 
-Each look reads all that is known of the station and sends what may be sent now. What is on its way is on record
-before it is sent, and its answer has the plan looked at again; so whoever looks next, after a crash or on another core,
-goes on from there.
+Each pass reads the state of the station, and sends the profiles that may be sent now. They are recorded before they
+are sent, and each answer makes the plan due again. So the next pass, also after a crash or on another core, continues
+from the record.
 """
 
 import asyncio
@@ -26,18 +26,18 @@ __all__ = ["CapacityPlans"]
 logger = logging.getLogger(__name__)
 
 INTERVAL = timedelta(seconds=15)
-"""How often plans that are due are looked for; where something happened they are looked at at once."""
+"""Interval between checks for due plans; triggers wake the job at once."""
 
 LEASE = timedelta(seconds=30)
-"""How long a core that took a plan may take to look at it, before another one does."""
+"""How long the claim of a core on a plan lasts, before another core may process it."""
 
 AT_ONCE = 64
-"""Profiles that a core has on their way at a time."""
+"""Most profiles that a core sends concurrently."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Claimed:
-    """A plan that this core looks at."""
+    """A plan that this core has claimed."""
 
     tenant_id: str
     station_id: str
@@ -45,7 +45,7 @@ class _Claimed:
 
 
 class CapacityPlans:
-    """Keeps what stations may draw within their capacity."""
+    """Updates due plans, and sends their profiles. Several cores may run it concurrently."""
 
     def __init__(self, services: Services, planning: Planning) -> None:
         self._services = services
@@ -56,12 +56,12 @@ class CapacityPlans:
         self.job = Job("capacities of stations", INTERVAL, self.run)
 
     def wake(self) -> None:
-        """Have what is due looked at now. Meant for `work.after_commit`."""
+        """Process due plans now. Called by `work.after_commit`."""
         self._more.set()
         self.job.wake()
 
     async def run(self) -> None:
-        """Look at all that is due; a station that does not answer keeps none of the others waiting."""
+        """Process all due plans; a station that does not answer does not delay the others."""
         sending: set[asyncio.Task[None]] = set()
         async with asyncio.TaskGroup() as tasks:
             while True:
@@ -99,7 +99,7 @@ class CapacityPlans:
                 )
                 await work.commit()
         except Exception as error:
-            # One that can't be planned must not keep the others waiting; it comes again when its lease is over.
+            # A plan that fails must not delay the others; it is due again when its lease expires.
             logger.error("a plan could not be made", extra={"station_id": claimed.station_id}, exc_info=error)
             return []
         return orders
@@ -111,6 +111,6 @@ class CapacityPlans:
         try:
             await self._services.commands.send(system_caller(order.tenant_id, "capacity"), target, message)
         except CoreError as error:
-            # How the command ended is stored with it, and has the plan looked at again.
+            # The handler of the failure records the end of the command, and makes the plan due again.
             extra = {"station_id": order.station_id, "problem": str(error)}
-            logger.info("a profile that gives a share of a capacity was not taken", extra=extra)
+            logger.info("a profile that sets a share of a capacity was not accepted", extra=extra)

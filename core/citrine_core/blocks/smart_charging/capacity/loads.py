@@ -1,4 +1,4 @@
-"""What EVSEs may draw by the profiles that a station has, or may have, in the worst case. Without input or output."""
+"""The most that EVSEs may draw by the profiles that a station has, or may have. Without input or output."""
 
 import itertools
 import math
@@ -20,39 +20,39 @@ from citrine_core.blocks.smart_charging.schedules import (
 __all__ = ["NOTHING", "UNLIMITED", "WATTS_PER_AMPERE", "Installed", "Load", "either", "total", "worst_case"]
 
 WATTS_PER_AMPERE = 3 * NOMINAL_VOLTAGE
-"""Power of an ampere on each phase, where it is not known on how many phases a vehicle charges."""
+"""Power in W of 1 A on each phase, if the number of phases on which a vehicle charges is not known."""
 
 MOST_CASES = 128
-"""More cases than so many are not looked at one by one."""
+"""Most combinations of profiles that are examined; with more of them, a load counts as unlimited."""
 
 
 class _Amperes(Supply):
-    """Limits in A on the phase that has most of it."""
+    """Conversion of limits to A on the phase with the greatest current."""
 
     __slots__ = ()
 
     def rate(self, limit: float, unit: int, phases: int) -> float:
-        """Return a limit in A. One in W may all be on one phase where its phases are not said."""
+        """Return a limit in A. A limit in W may all be on one phase if its phases are not given."""
         in_watts = unit == types.CHARGING_RATE_UNIT_ENUM_W
         return limit / (NOMINAL_VOLTAGE * max(1, phases)) if in_watts else limit
 
 
 class _Watts(Supply):
-    """Limits in W."""
+    """Conversion of limits to W."""
 
     __slots__ = ()
 
     def rate(self, limit: float, unit: int, phases: int) -> float:
-        """Return a limit in W. One in A is taken for three phases where they are not said."""
+        """Return a limit in W. A limit in A is for three phases if they are not given."""
         return limit if unit == types.CHARGING_RATE_UNIT_ENUM_W else limit * NOMINAL_VOLTAGE * (phases or 3)
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What somebody may draw over time."""
+    """The most that may be drawn over time."""
 
     amperes: Curve
-    """On each phase."""
+    """Limits in A on each phase."""
     watts: Curve
 
 
@@ -67,11 +67,11 @@ class Installed:
     record_id: int
     profile: types.ChargingProfile
     certain: bool
-    """False: the station did not say whether it took it."""
+    """False: the station did not answer whether it accepted it."""
 
 
 def either(loads: Sequence[Load]) -> Load:
-    """Return what is drawn at most where one of several loads is there, and it is not known which."""
+    """Return the most that is drawn if one of several loads applies, and it is not known which."""
     return Load(highest([load.amperes for load in loads]), highest([load.watts for load in loads]))
 
 
@@ -88,16 +88,17 @@ def _at(curve: Curve, time: float) -> float:
 def worst_case(
     of_transaction: Sequence[Installed], defaults: Sequence[Installed], now: datetime, *, phases: int = 1
 ) -> Load:
-    """Return what an EVSE may draw at most.
+    """Return the most that an EVSE may draw.
 
-    Where a station may or may not have a profile, both are reckoned with. TxProfiles overrule TxDefaultProfiles
-    (K02.FR.04), a higher level a lower one (K01.FR.17), and what says nothing falls back to the next (K02.FR.08).
+    For a profile that the station may have, the cases with and without it are combined. TxProfiles overrule
+    TxDefaultProfiles (K02.FR.04), a higher level overrules a lower one (K01.FR.17), and where a profile has no limit,
+    the next one applies (K02.FR.08).
 
     Args:
-        of_transaction: TxProfiles of the transaction on it. Empty: there is no transaction.
+        of_transaction: TxProfiles of the transaction on the EVSE. Empty: there is no transaction.
         defaults: TxDefaultProfiles of the EVSE and of the station.
-        now: What the curves count from.
-        phases: Phases that limits in W are shared by where they do not say it.
+        now: The time at second 0 of the curves.
+        phases: Phases of limits in W without numberPhases.
     """
     found: list[Load] = []
     cases = itertools.product(*_choices(of_transaction), *_choices(defaults))
@@ -110,11 +111,11 @@ def worst_case(
 
 
 def _choices(profiles: Sequence[Installed]) -> list[list[Installed | None]]:
-    """Return for each id what the station may have of it."""
+    """Return, for each profile id, the profiles that the station may have; None: it may have none."""
     by_id: dict[int, list[Installed | None]] = {}
     for one in sorted(profiles, key=lambda one: one.record_id):
         if one.certain:
-            # It replaced what was before it (K01.FR.05); what was sent since may have replaced it.
+            # It replaced earlier profiles with its id (K01.FR.05); later ones may have replaced it.
             by_id[one.profile.id] = [one]
         else:
             by_id.setdefault(one.profile.id, [None]).append(one)
@@ -127,7 +128,7 @@ def _by_level(case: Iterable[Installed | None]) -> list[types.ChargingProfile]:
 
 
 def _variants(profiles: Sequence[types.ChargingProfile]) -> Iterable[Sequence[types.ChargingProfile]]:
-    """Yield the profiles with and without a relative one that ends: nobody says since when it runs."""
+    """Yield the profiles with and without a relative one that ends, because its start is not known."""
     ending = [
         one for one in profiles if _is_relative(one) and any(s.HasField("duration") for s in one.charging_schedule)
     ]

@@ -1,4 +1,4 @@
-"""One look at a plan: what is known of the station, what is planned, what is sent."""
+"""One pass over a plan: reads the state of the station, plans shares, and records the profiles to send."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -36,26 +36,26 @@ LONGEST_ANSWER = timedelta(seconds=30)
 """How long a station may take to answer."""
 
 ANSWER_TIME = LONGEST_ANSWER + timedelta(seconds=30)
-"""When nothing was heard of a profile by then, its core is gone."""
+"""Time after which the core that sent a profile without a recorded end must have ended."""
 
 SETTLED_TIME = timedelta(minutes=5)
-"""How long a plan is not looked at where nothing happens."""
+"""Time until a plan is due again without a trigger."""
 
 OFFLINE_TIME = timedelta(minutes=2)
-"""How long a plan whose station is away is not looked at; the first message of the station has it looked at."""
+"""Time until a plan whose station is offline is due again; the station's first message triggers it."""
 
 NEW_TIME = timedelta(seconds=5)
-"""How soon after a station got a plan each core knows that it has one, and none misses its transactions."""
+"""Time after which every core knows a new plan, so that none misses a transaction of its station."""
 
 SENT = pb.CHARGING_NEGOTIATION_STATE_SENT
 
 Renegotiate = Callable[[UnitOfWork, str, str], Awaitable[object]]
-"""`await renegotiate(work, tenant_id, station_id)` has vehicles that said what they need sent their own schedules."""
+"""`await renegotiate(work, tenant_id, station_id)` begins negotiations with vehicles that reported their needs."""
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """A message to be sent after the commit."""
+    """A message to send after the commit."""
 
     tenant_id: str
     station_id: str
@@ -65,20 +65,20 @@ class Order:
 
 @dataclass
 class _Look:
-    """One look at one station."""
+    """The state of one pass over the plan of one station."""
 
     work: UnitOfWork
     row: CapacityPlan
     situation: Situation
     sent: dict[int, Sent]
     negotiations: Mapping[str, Negotiation]
-    """By transaction, those whose schedule is to be sent."""
+    """Negotiations whose schedule must be sent, by transaction."""
     now: datetime
     is_connected: bool
 
     @property
     def busy(self) -> dict[int, ProfileRecord]:
-        """Return what is on its way, by EVSE."""
+        """Return the profiles that are being sent, by EVSE."""
         rows = {one.evse_id: one.pending for one in self.situation.running}
         rows[DEFAULT] = self.situation.default_pending
         return {evse_id: row for evse_id, row in rows.items() if row is not None}
@@ -94,12 +94,12 @@ class _Look:
 
     @property
     def has_no_default(self) -> bool:
-        """Return whether the station refuses the default profile, or an operator's stands above it."""
+        """Return whether the station refuses the default profile, or an operator's overrules it."""
         return self.situation.default_level is None or (DEFAULT in self.sent and self.sent[DEFAULT].is_refused)
 
     @property
     def again(self) -> set[int]:
-        """Return the EVSEs that are to be sent a profile in any case."""
+        """Return the EVSEs for which a profile must be sent even if nothing changed."""
         asked = {one.evse_id for one in self.situation.running if one.transaction_id in self.negotiations}
         if not self.row.verify:
             return asked
@@ -107,7 +107,7 @@ class _Look:
 
 
 class Planning:
-    """Looks at plans."""
+    """Updates the plans of stations."""
 
     def __init__(self, renegotiate: Renegotiate) -> None:
         self._renegotiate = renegotiate
@@ -115,14 +115,16 @@ class Planning:
     async def look(
         self, work: UnitOfWork, tenant_id: str, station_id: str, claimed: datetime, now: datetime
     ) -> Sequence[Order]:
-        """Look at the plan of a station, store it anew, and return what is to be sent after the commit.
+        """Update and store the plan of a station, and return the messages to send after the commit.
+
+        The profiles of the station are locked until the commit.
 
         Args:
-            work: Where it is stored.
-            tenant_id: Of the station.
+            work: The unit of work to write in.
+            tenant_id: Tenant of the station.
             station_id: The station.
-            claimed: Until when this core has claimed it.
-            now: The time now.
+            claimed: When the claim of this core on the plan expires.
+            now: The current time.
         """
         plans = PlanRepository(work.session)
         await ChargingContextRepository(work.session).lock(tenant_id, station_id)
@@ -161,7 +163,7 @@ class Planning:
 
 
 async def _give_up(work: UnitOfWork, tenant_id: str, station_id: str, now: datetime) -> None:
-    """Let profiles be failed whose core is gone: the station may have them."""
+    """Set planned profiles whose core has ended to FAILED and uncertain: the station may have them."""
     for row in await ProfileRepository(work.session).find_for_update(tenant_id, station_id, states=(WANTED,)):
         if row.planned and row.wanted_until is not None and row.wanted_until <= now:
             row.uncertain = True
@@ -188,7 +190,7 @@ async def _read(work: UnitOfWork, row: CapacityPlan, now: datetime) -> _Look:
 
 
 async def _order(look: _Look, step: Step) -> Order | None:
-    """Put a profile on record and return it; None where the station has accepted the same and nothing came of it."""
+    """Record the profile of a step and return it; None if the station has accepted an equivalent one already."""
     row, situation, before = look.row, look.situation, look.sent.get(step.evse_id)
     profiles = ProfileRepository(look.work.session)
     one = next((one for one in situation.running if one.evse_id == step.evse_id), None)

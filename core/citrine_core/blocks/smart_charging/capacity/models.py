@@ -11,11 +11,11 @@ __all__ = ["CapacityPlan"]
 
 
 class CapacityPlan(Model):
-    """Who is given how much of what a station may draw. There is one as long as something limits the station."""
+    """The charging plan of a station. It exists as long as a capacity or an external limit applies to the station."""
 
     __tablename__ = "charging_plans"
     __table_args__ = (
-        # For what is due.
+        # For plans that are due.
         Index(None, "due_time"),
     )
 
@@ -24,15 +24,15 @@ class CapacityPlan(Model):
     state: Mapped[int] = mapped_column(SmallInteger)
     """citrine.api.v1.ChargingPlanState"""
     plan: Mapped[bytes] = mapped_column(LargeBinary)
-    """Serialised citrine.api.v1.ChargingPlan, as of the last look."""
+    """Serialised citrine.api.v1.ChargingPlan, from the last pass."""
     sent: Mapped[bytes] = mapped_column(LargeBinary)
-    """JSON: what was sent, by EVSE. See `Sent`."""
+    """JSON object of `Sent` by EVSE."""
     verify: Mapped[bool] = mapped_column(default=False)
-    """True: the station booted since, and is to be sent its profiles again."""
+    """True: the station has booted since, and its profiles must be resent."""
     cause: Mapped[int] = mapped_column(SmallInteger)
-    """citrine.api.v1.ChargingPlanCause of the next look."""
+    """citrine.api.v1.ChargingPlanCause of the next pass."""
     cause_text: Mapped[str] = mapped_column(String(200), default="")
     due_time: Mapped[datetime]
-    """When a core looks at it next. It is put off by who takes it, so that no two do."""
+    """When a core may process it next. A core that claims it sets the end of its lease."""
     create_time: Mapped[datetime]
     update_time: Mapped[datetime]

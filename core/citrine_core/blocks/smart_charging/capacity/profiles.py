@@ -1,4 +1,4 @@
-"""The charging profiles that say a plan. Without input or output."""
+"""The charging profiles of a plan. Without input or output."""
 
 import math
 from datetime import datetime
@@ -15,7 +15,7 @@ _A, _W = types.CHARGING_RATE_UNIT_ENUM_A, types.CHARGING_RATE_UNIT_ENUM_W
 
 
 def rate_unit(abilities: Abilities, *, is_dc: bool) -> types.ChargingRateUnitEnum.ValueType:
-    """Return the unit that a station takes: A for AC and W for DC, unless it takes the other one only (K01.FR.26)."""
+    """Return the unit to send: A for AC and W for DC, unless the station accepts only the other one (K01.FR.26)."""
     units = abilities.rate_units
     in_watts = _W in units if is_dc and units else is_dc or (bool(units) and _A not in units)
     return _W if in_watts else _A
@@ -25,9 +25,9 @@ def share_profile(situation: Situation, one: Running, curve: Curve, profile_id: 
     """Return the TxProfile of a transaction (K01.FR.03, K02.FR.03).
 
     Args:
-        situation: Of the station.
+        situation: Situation of the station.
         one: The transaction.
-        curve: A on each phase, from the moment of the situation on.
+        curve: Limits in A on each phase, from `situation.now` on.
         profile_id: Id of the profile.
     """
     in_watts = rate_unit(situation.abilities, is_dc=one.supply.is_dc) == _W
@@ -43,8 +43,8 @@ def default_profile(situation: Situation, curve: Curve, profile_id: int) -> type
     """Return the TxDefaultProfile of a station, for transactions that are not planned yet (K01.FR.14).
 
     Args:
-        situation: Of the station.
-        curve: A on each phase, from the moment of the situation on.
+        situation: Situation of the station.
+        curve: Limits in A on each phase, from `situation.now` on.
         profile_id: Id of the profile.
     """
     in_watts = rate_unit(situation.abilities, is_dc=False) == _W
@@ -59,7 +59,7 @@ def _profile(now: datetime, curve: Curve, in_watts: bool, phases: int | None, *,
     factor = 1.0
     if in_watts:
         factor = WATTS_PER_AMPERE if phases is None else NOMINAL_VOLTAGE * phases
-        # K01.FR.50: what the station is to divide by is said. K01.FR.44: not for DC.
+        # K01.FR.50: numberPhases, by which the station divides, is set. K01.FR.44: not for DC.
         phases = None if is_dc else phases or 3
     for start, limit in curve:
         period = schedule.charging_schedule_period.add(
@@ -69,7 +69,7 @@ def _profile(now: datetime, curve: Curve, in_watts: bool, phases: int | None, *,
             period.number_phases = phases
     kind = types.CHARGING_PROFILE_KIND_ENUM_ABSOLUTE
     if len(curve) == 1:
-        # One limit holds whatever the clock of the station says (K01.FR.30, K01.FR.41).
+        # A constant limit applies whatever the clock of the station (K01.FR.30, K01.FR.41).
         kind = types.CHARGING_PROFILE_KIND_ENUM_RELATIVE
     else:
         schedule.start_schedule.FromDatetime(now)

@@ -1,4 +1,4 @@
-"""What becomes of the profiles of a plan once nothing limits its station any more."""
+"""Removal of the profiles of a plan after the last limit of its station was removed."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -14,25 +14,25 @@ from citrine_core.db import UnitOfWork
 __all__ = ["release"]
 
 RETRY_TIME = timedelta(seconds=60)
-"""How soon a station is asked again to clear a profile."""
+"""Time until a station is asked again to clear a profile."""
 
 MAX_ATTEMPTS = 5
-"""How often it is asked."""
+"""Most requests to clear one profile."""
 
 
 async def release(
     work: UnitOfWork, row: CapacityPlan, sent: dict[int, Sent], is_connected: bool, now: datetime
 ) -> Sequence[ocpp.ClearChargingProfileRequest] | None:
-    """Return what is to be sent to have profiles of a plan cleared; None where nothing is left to be cleared.
+    """Return the messages that clear the profiles of a plan; None if no profile is left to clear.
 
-    Profiles of vehicles that said what they need are left: they get another one.
+    Profiles of vehicles that reported their needs are left, because new ones replace them.
 
     Args:
-        work: Whose transaction it is.
+        work: The unit of work to read in.
         row: The plan.
-        sent: By EVSE; how often a station was asked is noted there.
+        sent: Last profiles by EVSE; the attempts to clear them are recorded there.
         is_connected: False: nothing can be sent.
-        now: The time now.
+        now: The current time.
     """
     rows = await ProfileRepository(work.session).find_possible(row.tenant_id, row.station_id, now)
     planned = [one for one in rows if one.planned]

@@ -18,19 +18,19 @@ _ADD = BulkInsert(CapacityPlan.metadata.tables["charging_plans"], ignore=True, k
 
 
 class PlanRepository:
-    """Who is given how much of what stations may draw."""
+    """Reads and writes the charging plans of stations within one unit of work."""
 
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
 
     async def find(self, tenant_id: str, station_id: str) -> CapacityPlan | None:
-        """Return the plan of a station."""
+        """Return the plan of a station; None if it has none."""
         return await self._session.get(CapacityPlan, (tenant_id, station_id), populate_existing=True)
 
     async def ensure(
         self, tenant_id: str, station_id: str, cause: pb.ChargingPlanCause.ValueType, text: str, now: datetime
     ) -> None:
-        """Have a station planned, at once."""
+        """Create the plan of a station if it has none, and make it due now."""
         row = {
             "tenant_id": tenant_id,
             "station_id": station_id,
@@ -57,15 +57,15 @@ class PlanRepository:
         text: str = "",
         verify: bool = False,
     ) -> None:
-        """Have the plans of stations made anew; those that have none go without.
+        """Make the plans of stations due now; stations without a plan are ignored.
 
         Args:
-            tenant_id: Of the stations.
+            tenant_id: Tenant of the stations.
             station_ids: The stations.
-            now: The time now.
-            cause: Why. None: it is still the cause that it was.
-            text: More on it.
-            verify: True: the stations are sent their profiles again.
+            now: The current time.
+            cause: The cause. None: the stored cause does not change.
+            text: Details of the cause, for people.
+            verify: True: the profiles of the stations must be resent.
         """
         values: dict[str, Any] = {"due_time": now}
         if cause is not None:
@@ -81,12 +81,12 @@ class PlanRepository:
         )
 
     async def is_any_due(self, now: datetime) -> bool:
-        """Return whether a plan is to be looked at."""
+        """Return whether any plan is due."""
         query = select(CapacityPlan.station_id).where(CapacityPlan.due_time <= now).limit(1)
         return await self._session.scalar(query) is not None
 
     async def claim(self, now: datetime, until: datetime) -> tuple[str, str] | None:
-        """Take a plan that is due, which no other core takes before a time; return its tenant and station."""
+        """Claim a due plan until a time, and return its tenant and station; None if none is due."""
         row = CapacityPlan
         query = select(row).where(row.due_time <= now).order_by(row.due_time).limit(1)
         found = (await self._session.scalars(query.with_for_update(skip_locked=True))).one_or_none()
@@ -98,7 +98,7 @@ class PlanRepository:
     async def store(
         self, tenant_id: str, station_id: str, claimed: datetime, due_time: datetime, **columns: Any
     ) -> None:
-        """Store a plan, and when it is due next unless somebody had it made anew since it was claimed."""
+        """Store a plan, and when it is due next unless a trigger has made it due since it was claimed."""
         row = CapacityPlan
         key = (row.tenant_id == tenant_id, row.station_id == station_id)
         statement = update(row).execution_options(synchronize_session=False)
@@ -106,12 +106,12 @@ class PlanRepository:
         await self._session.execute(statement.where(*key, row.due_time == claimed).values(due_time=due_time))
 
     async def remove(self, tenant_id: str, station_id: str) -> None:
-        """Forget the plan of a station."""
+        """Remove the plan of a station."""
         row = CapacityPlan
         await self._session.execute(delete(row).where(row.tenant_id == tenant_id, row.station_id == station_id))
 
     async def states(self, tenant_id: str) -> dict[str, int]:
-        """Return the stations of a tenant that have a plan, each with its state."""
+        """Return the states of a tenant's plans, by station."""
         rows = await self._session.execute(
             select(CapacityPlan.station_id, CapacityPlan.state).where(CapacityPlan.tenant_id == tenant_id)
         )

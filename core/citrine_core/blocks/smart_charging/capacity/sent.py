@@ -1,4 +1,4 @@
-"""What was sent for a plan, and what became of it. Without input or output."""
+"""The last profiles that were sent for a plan, with their failures. Without input or output."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
@@ -12,11 +12,11 @@ from citrine_core.blocks.smart_charging.models import ProfileRecord
 __all__ = ["Sent", "note_outcomes", "pack_sent", "unpack_sent"]
 
 _RETRY_TIMES = (10, 30, 60, 300)
-"""Seconds after which a profile that was refused, or not answered, is sent again: the first, second time and so on."""
+"""Seconds until a refused or unanswered profile is resent, after the first, second and later failures."""
 
 _FOR_GOOD = ("NotSupported", "NotImplemented")
 _SELDOM = 3600
-"""Seconds after which it is tried again where the station says that it has no such thing."""
+"""Seconds until a profile is resent after the station answered one of `_FOR_GOOD`."""
 
 _FAILED = (pb.CHARGING_PROFILE_STATE_REJECTED, pb.CHARGING_PROFILE_STATE_FAILED)
 
@@ -29,45 +29,45 @@ class Sent:
     profile_id: int
     record_id: int
     attempts: int = 0
-    """How often it was refused or not answered in a row."""
+    """Successive profiles that were refused or not answered."""
     failed_id: int = 0
-    """Record of the last that was."""
+    """Record of the last one that was."""
     retry_seconds: float = 0.0
-    """Seconds since 1970 before which it is not sent again. 0: there is no reason to wait."""
+    """POSIX timestamp before which it is not resent. 0: it may be sent at once."""
     problem: str = ""
 
     @property
     def retry_time(self) -> datetime | None:
-        """Return when it may be sent again."""
+        """Return when it may be resent; None: at once."""
         return datetime.fromtimestamp(self.retry_seconds, UTC) if self.retry_seconds else None
 
     @property
     def is_refused(self) -> bool:
-        """Return whether the station said that it does not take it."""
+        """Return whether the station refused it."""
         return self.problem.startswith(("Rejected", *_FOR_GOOD))
 
     def is_stuck(self, now: datetime) -> bool:
-        """Return whether it failed and is not to be sent again yet."""
+        """Return whether it failed, and must not be resent yet."""
         return self.retry_seconds > now.timestamp()
 
 
 def unpack_sent(content: bytes) -> dict[int, Sent]:
-    """Return what was sent, by EVSE."""
+    """Return the last sent profiles by EVSE, from a column."""
     return {int(evse_id): Sent(**fields) for evse_id, fields in orjson.loads(content or b"{}").items()}
 
 
 def pack_sent(sent: Mapping[int, Sent]) -> bytes:
-    """Return what `unpack_sent` reads."""
+    """Return the content of the column that `unpack_sent` reads."""
     return orjson.dumps({str(evse_id): asdict(one) for evse_id, one in sorted(sent.items())})
 
 
 def note_outcomes(sent: Mapping[int, Sent], records: Iterable[ProfileRecord], *, booted: bool) -> None:
-    """Note which of the profiles were refused, and when they may be sent again.
+    """Record which profiles failed, and when they may be resent.
 
     Args:
-        sent: By EVSE.
-        records: Those that were sent last.
-        booted: True: the station booted since, and may think otherwise.
+        sent: Last sent profiles by EVSE, which are changed.
+        records: Their records.
+        booted: True: the station has booted since, so that failures don't count any more.
     """
     by_id = {record.id: record for record in records}
     for one in sent.values():

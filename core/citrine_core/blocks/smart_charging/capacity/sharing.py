@@ -1,9 +1,9 @@
-"""Who is given how much of what there is. Without input or output.
+"""The shares of transactions in the capacity of their station. Without input or output.
 
-The rule: those that began earlier come first where not all can have the least that a vehicle takes; the others wait.
-Who is not waiting has the same as all others, save those that can take less, whose rest is shared by the others. A
-vehicle that takes no power at the moment has the least it takes, so that it may begin again, where others want more.
-What is left over is for those whose transactions are not planned yet.
+If not all transactions can get the least current of their vehicles, earlier transactions precede later ones, which
+wait with a share of 0. All others get equal shares, except for vehicles that can take less, whose rest is shared by
+the others. A vehicle that takes no power now gets its least current if others want more, so that it may resume. The
+rest is the limit of transactions that are not planned yet.
 """
 
 import math
@@ -16,28 +16,28 @@ from citrine_core.blocks.smart_charging.schedules import HORIZON, Curve, constan
 __all__ = ["LEAST_CURRENT", "Budget", "Claim", "Shares", "share"]
 
 LEAST_CURRENT = 6.0
-"""A that a vehicle takes at least (IEC 61851-1); less is said as 0."""
+"""Least current of a vehicle in A (IEC 61851-1); a smaller share is sent as 0."""
 
 _MOST_CURRENT = 10_000.0
-"""A. More than any station has; in place of no limit."""
+"""Current in A above that of any station, which replaces an infinite limit."""
 
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """What a station may draw."""
+    """The most that a station may draw."""
 
     amperes: Curve = ((0.0, math.inf),)
-    """On each phase."""
+    """Limits in A on each phase."""
     watts: Curve = ((0.0, math.inf),)
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """One transaction that shares."""
+    """One transaction that gets a share."""
 
     evse_id: int
     most: Curve
-    """A on each phase that it may have by all that is not shared, or wants at most."""
+    """Most that it may have by limits that are not shared, or that it wants, in A on each phase."""
     least: float = LEAST_CURRENT
     watts_per_ampere: float = WATTS_PER_AMPERE
     idle: bool = False
@@ -46,12 +46,12 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Shares:
-    """What is planned."""
+    """The planned shares."""
 
     of_evses: Mapping[int, Curve]
-    """By EVSE, A on each phase."""
+    """Shares by EVSE, in A on each phase."""
     default: Curve
-    """What each EVSE without a plan may draw, A on each phase."""
+    """Limit of each EVSE without a planned transaction, in A on each phase."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +77,12 @@ def share(
     """Return the shares over time.
 
     Args:
-        claims: In the order in which they began.
-        fixed: What others draw that can't be changed.
-        budget: What there is.
-        free: EVSEs without a transaction. None: not known.
-        most_default: What an EVSE without a plan may have by all that is not shared.
-        present_default: What the station lets an EVSE without a plan draw now; it stays where nobody could use more.
+        claims: Transactions in the order in which they began.
+        fixed: Loads that can't be changed.
+        budget: The most that the station may draw.
+        free: Number of EVSEs without a transaction. None: not known.
+        most_default: Most that an EVSE without a planned transaction may have by limits that are not shared.
+        present_default: Its limit now, which does not change if no EVSE is free and it fits.
     """
     curves = [budget.amperes, budget.watts, most_default, present_default, *(claim.most for claim in claims)]
     curves += [curve for load in fixed for curve in (load.amperes, load.watts)]
@@ -137,7 +137,7 @@ def _left(there: float, drawn: Sequence[float]) -> float:
 
 def _share(moments: Sequence[_Moment], there: _Budget) -> dict[int, float]:
     eager = any(not one.idle and one.most >= one.least for one in moments)
-    # A vehicle that takes nothing is behind those that do, with the least.
+    # A vehicle that takes no power comes after those that do, and gets its least current.
     claims = [replace(one, most=min(one.most, one.least)) if one.idle and eager else one for one in moments]
     admitted: list[_Moment] = []
     for one in sorted(claims, key=lambda one: one.idle and eager):
@@ -157,9 +157,12 @@ def _share(moments: Sequence[_Moment], there: _Budget) -> dict[int, float]:
 
 
 def _default(loads: Sequence[tuple[float, float]], there: _Budget, free: int | None, most: float) -> float:
-    """Return what each EVSE without a plan may draw: also one whose transaction ends, and another begins unheard."""
+    """Return the limit of each EVSE without a planned transaction, in A on each phase.
+
+    It must also fit on EVSEs whose transaction ends and is followed by one that is not reported yet.
+    """
     if free is None:
-        # Any number of them may begin to charge.
+        # Any number of EVSEs may begin to charge.
         return min(most, _MOST_CURRENT) if there == _Budget(math.inf, math.inf) else 0.0
     level = min(most, _largest(lambda level: there.fits(_with(level, loads, free))))
     return math.floor(level * 10 + 1e-6) / 10 if level >= LEAST_CURRENT else 0.0
@@ -177,6 +180,6 @@ def _largest(fits: Callable[[float], bool]) -> float:
     for _ in range(40):
         middle = (low + high) / 2
         low, high = (middle, high) if fits(middle) else (low, middle)
-    # The largest that can be said, not the one below it.
+    # The largest that fits in tenths of an ampere, not the one below it.
     tenth = math.floor(low * 10 + 1) / 10
     return tenth if fits(tenth) else low

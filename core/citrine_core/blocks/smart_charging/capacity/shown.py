@@ -1,4 +1,4 @@
-"""Plans as the API shows them, and the event of their change. Without input or output."""
+"""Plans as the API shows them, and the events of their changes. Without input or output."""
 
 import math
 from collections.abc import Mapping
@@ -27,17 +27,17 @@ def plan_of(
     state: pb.ChargingPlanState.ValueType,
     now: datetime,
 ) -> pb.ChargingPlan:
-    """Return a plan as it is now.
+    """Return the present plan.
 
     Args:
-        row: As it was stored.
-        before: As it was shown.
-        situation: Of the station.
-        outlook: What is planned.
-        sent: By EVSE.
-        pending: By EVSE, what is on its way.
-        state: How far it is.
-        now: The time now.
+        row: The stored plan.
+        before: The plan from the previous pass.
+        situation: Situation of the station.
+        outlook: The planned shares.
+        sent: Last sent profiles by EVSE.
+        pending: Limits that are being sent, by EVSE.
+        state: State of the plan.
+        now: The current time.
     """
     plan = pb.ChargingPlan(
         station_id=row.station_id,
@@ -129,7 +129,7 @@ def _carry_over_times(plan: pb.ChargingPlan, before: pb.ChargingPlan, now: datet
 
 
 def says_the_same(one: pb.ChargingPlan, other: pb.ChargingPlan) -> bool:
-    """Return whether two plans differ in nothing but when they were made."""
+    """Return whether two plans are equal except for their times."""
     left, right = pb.ChargingPlan(), pb.ChargingPlan()
     left.CopyFrom(one)
     right.CopyFrom(other)
@@ -140,7 +140,7 @@ def says_the_same(one: pb.ChargingPlan, other: pb.ChargingPlan) -> bool:
 
 
 def changed_event(plan: pb.ChargingPlan) -> ChargingPlanChanged:
-    """Return the event of a plan that changed."""
+    """Return the event that a plan changed."""
     return ChargingPlanChanged(
         state=pb.ChargingPlanState.Name(plan.state).removeprefix("CHARGING_PLAN_STATE_"),
         cause=pb.ChargingPlanCause.Name(plan.cause).removeprefix("CHARGING_PLAN_CAUSE_"),
@@ -163,7 +163,7 @@ def changed_event(plan: pb.ChargingPlan) -> ChargingPlanChanged:
 
 
 def plan_to_proto(row: CapacityPlan) -> pb.ChargingPlan:
-    """Return what the API shows of a plan; one that nobody looked at yet has no shares."""
+    """Return a plan as the API shows it; before the first pass it has no shares."""
     if row.plan:
         return pb.ChargingPlan.FromString(row.plan)
     return pb.ChargingPlan(

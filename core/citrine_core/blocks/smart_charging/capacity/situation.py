@@ -1,4 +1,4 @@
-"""What a plan is made from: all that is known of a station, as of one moment."""
+"""The situation of a station at one time: limits, transactions, profiles and needs, from which a plan is made."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -39,64 +39,64 @@ __all__ = ["TX_DEFAULT", "Running", "Situation", "is_profile_of", "read_situatio
 TX_DEFAULT = types.CHARGING_PROFILE_PURPOSE_ENUM_TX_DEFAULT_PROFILE
 
 EXPECTED_TIME = timedelta(minutes=5)
-"""How long after a remote start with a profile it is reckoned with that its transaction begins."""
+"""How long after a remote start with a profile its transaction is expected to begin."""
 
 _UNITS = (types.CHARGING_RATE_UNIT_ENUM_A, types.CHARGING_RATE_UNIT_ENUM_W)
 
 
 @dataclass(frozen=True)
 class Running:
-    """A transaction that is under way on an EVSE."""
+    """An open transaction on an EVSE."""
 
     evse_id: int
     transaction_id: str
     load: Load
-    """What it may draw in the worst case."""
+    """The most that it may draw, by the profiles that the station has or may have."""
     supply: Supply
     phases_known: bool
     claim: Claim
     record: ProfileRecord | None
-    """The profile that the core set for it last, if the station has it or may have it."""
+    """The last planned profile that the station has or may have."""
     has_own: bool
-    """True: the station accepted that."""
+    """True: the station accepted a planned profile."""
     pending: ProfileRecord | None
-    """The core's profile that is on its way."""
+    """The planned profile that is being sent."""
     level: int | None
-    """Stack level for the core's profile. None: an operator's is on the highest."""
+    """Stack level of planned profiles. None: an operator's profile is on the highest one."""
     max_periods: int
     has_needs: bool
     is_throttled: bool = False
-    """True: it is to take no power, because its limit is reached and its station does not stop it."""
+    """True: it must take no power, because its limit is reached and its station does not stop it."""
 
 
 @dataclass(frozen=True)
 class Situation:
-    """All of it."""
+    """The data about one station at one time from which a plan is made."""
 
     now: datetime
-    """A whole second, which all curves count from."""
+    """The time at second 0 of all curves, a whole second."""
     abilities: Abilities
     budget: Budget
     running: Sequence[Running]
-    """The earliest first."""
+    """Open transactions, the earliest first."""
     expected: Sequence[Load]
-    """Of transactions that a remote start with a profile is about to begin."""
+    """Loads of transactions that are expected to begin by a remote start with a profile."""
     defaults: Mapping[int, Load]
-    """By EVSE, what a transaction without a profile of its own may draw; 0 is for EVSEs that are not known."""
+    """Load of a transaction without a TxProfile, by EVSE; 0 is for unknown EVSEs."""
     free: int | None
-    """EVSEs without a transaction. None: not known."""
+    """Number of EVSEs without a transaction. None: not known."""
     most_default: Curve
     default_record: ProfileRecord | None
-    """The core's own TxDefaultProfile, if the station has it or may have it."""
+    """The planned TxDefaultProfile, if the station has it or may have it."""
     default_level: int | None
     default_pending: ProfileRecord | None
-    """The core's TxDefaultProfile that is on its way."""
+    """The planned TxDefaultProfile that is being sent."""
     limited: bool
-    """True: there is a capacity, or somebody else's limit."""
+    """True: there is a capacity or an external limit."""
 
     @property
     def free_loads(self) -> list[Load]:
-        """What those EVSEs may draw that have no transaction, as far as they are known."""
+        """Loads of the known EVSEs without a transaction."""
         charging = {one.evse_id for one in self.running}
         known = [load for evse_id, load in self.defaults.items() if evse_id and evse_id not in charging]
         return known or ([self.defaults[0]] if self.free is None else [])
@@ -104,7 +104,7 @@ class Situation:
 
 @dataclass(frozen=True)
 class _Read:
-    """Rows of a station."""
+    """The rows of a station from which its situation is derived."""
 
     now: datetime
     abilities: Abilities
@@ -122,13 +122,13 @@ class _Read:
 
 
 async def read_situation(work: UnitOfWork, tenant_id: str, station_id: str, now: datetime) -> Situation:
-    """Return what is known of a station, and lock its record of profiles.
+    """Return the situation of a station, and lock its profiles until the commit.
 
     Args:
-        work: Whose transaction it is.
-        tenant_id: Of the station.
+        work: The unit of work to read in.
+        tenant_id: Tenant of the station.
         station_id: The station.
-        now: The time now.
+        now: The current time.
     """
     now = now.replace(microsecond=0)
     transactions = _on_evses(await ChargingContextRepository(work.session).open_transactions(tenant_id, station_id))
@@ -149,7 +149,7 @@ async def read_situation(work: UnitOfWork, tenant_id: str, station_id: str, now:
 
 
 def _on_evses(latest_first: Sequence[OpenTransaction]) -> list[OpenTransaction]:
-    """Return the latest transaction of each EVSE, the earliest first: one before it on its EVSE is over."""
+    """Return the latest transaction of each EVSE, the earliest first: earlier ones on an EVSE are over."""
     found: dict[int, OpenTransaction] = {}
     for one in latest_first:
         if one.evse_id is not None and one.evse_id > 0:
@@ -195,7 +195,7 @@ def _running(read: _Read, transaction: OpenTransaction) -> Running:
     evse_id = transaction.evse_id or 0
     rows = [row for row in read.rows if row.purpose == TX and is_profile_of(row, transaction)]
     own, unplanned = [row for row in rows if row.planned], [row for row in rows if not row.planned]
-    # One that throttles is cleared at any time; what is beneath it must not be more than the share.
+    # A throttle may be cleared at any time, so that profiles beneath it must not exceed the share.
     lasting = [row for row in rows if not row.throttles]
     defaults = [row for row in read.defaults_of(evse_id) if not row.planned]
     needs, message = _needs(read, transaction)
@@ -236,11 +236,11 @@ def _claim(
         planned = plan(needs, [tuple((start, limit / factor) for start, limit in most)], read.now, 1024)
     except NotPossible:
         planned = constant(0.0)
-    # Whole amperes, so that a vehicle is not sent another schedule for every watt-hour.
+    # Rounded to whole amperes, so that not every watt-hour leads to another schedule.
     wanted = tuple((start, float(math.ceil(limit * factor - 1e-6))) for start, limit in planned)
     least = 1.0 if is_dc else max(needs.min_rate, LEAST_CURRENT)
     per_ampere = WATTS_PER_AMPERE if is_dc else NOMINAL_VOLTAGE * supply.phases
-    # A vehicle that asks for less than it takes at least would get nothing.
+    # A vehicle that wants less than its least current would get nothing.
     floor = lowest([most, constant(least)])
     return Claim(evse_id, lowest([most, _at_least(wanted, floor)]), least, per_ampere, idle)
 
@@ -286,7 +286,7 @@ def _expected(read: _Read) -> list[Load]:
 
 
 def _level(foreign: Sequence[ProfileRecord], abilities: Abilities) -> int | None:
-    """Return a level above those of others, so that the core's profile holds and theirs stay what they are."""
+    """Return a level above those of operators' profiles, so that the planned one applies and theirs remain."""
     most = abilities.max_stack_level
     above = max((row.stack_level + 1 for row in foreign), default=1)
     if most is None:
@@ -295,7 +295,7 @@ def _level(foreign: Sequence[ProfileRecord], abilities: Abilities) -> int | None
 
 
 def _requested(rows: Sequence[ProfileRecord], now: datetime, supply: Supply) -> Curve:
-    """Return what operators let a transaction draw: their TxProfiles, else their TxDefaultProfiles."""
+    """Return the limits of operators for a transaction: their TxProfiles, else their TxDefaultProfiles."""
     ordered = sorted(rows, key=lambda row: (row.purpose != TX, -row.stack_level, -row.id))
     profiles = [types.ChargingProfile.FromString(row.profile) for row in ordered]
     return stacked([curve_of_profile(profile, now, supply) for profile in profiles if profile.charging_schedule])
@@ -307,7 +307,7 @@ def _limited_evses(read: _Read) -> set[int]:
 
 
 def _of_evse(read: _Read, evse_id: int, supply: Supply) -> Curve:
-    """Return what one EVSE may draw alone, in A, by its capacity and by limits of others on it."""
+    """Return the limits in A of one EVSE, by its capacity and by external limits on it."""
     curves: list[Curve] = []
     for capacity in read.capacities:
         if capacity.evse_id == evse_id and capacity.max_current_a is not None:

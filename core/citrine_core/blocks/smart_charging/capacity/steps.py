@@ -1,8 +1,8 @@
-"""From what is planned to the profiles that may be sent now: lower first, raise what then fits. No input or output.
+"""Selection of the profiles to send now: first those that lower limits, then those that fit. Without input or output.
 
-What an EVSE may draw is always the most that its station may let it draw, by what it accepted and by what is on its
-way. So a profile that raises is sent only where that fits beside all others, whatever becomes of it, and what a
-station refuses or does not answer stays reckoned with.
+The load of an EVSE is always the most that its accepted profiles and those that are being sent may allow. So a profile
+that raises a limit is sent only if it fits with all other loads, whether or not it is accepted, and the load of an EVSE
+whose profile is refused or not answered still counts.
 """
 
 import math
@@ -18,34 +18,34 @@ from citrine_core.blocks.smart_charging.schedules import HORIZON, Curve, constan
 __all__ = ["DEFAULT", "Outlook", "Step", "exceeds_more", "look_ahead"]
 
 DEFAULT = 0
-"""The EVSE that stands for transactions that are not planned yet."""
+"""EVSE id that represents transactions that are not planned yet."""
 
 _NEAR = 0.05
-"""A by which two limits may differ and still be the same: one in W is rounded."""
+"""Difference in A up to which two limits count as equal, because limits in W are rounded."""
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A profile to be sent now."""
+    """A profile to send now."""
 
     evse_id: int
     """DEFAULT: the TxDefaultProfile."""
     curve: Curve
-    """A on each phase."""
+    """Limits in A on each phase."""
 
 
 @dataclass(frozen=True)
 class Outlook:
-    """What is planned, and what can be done about it now."""
+    """The planned shares, and the profiles to send now."""
 
     shares: Shares
     steps: Sequence[Step]
     is_reached: bool
-    """True: everybody has what is planned."""
+    """True: all EVSEs have the planned limits."""
     at_risk: bool
-    """True: more may be drawn now than there is."""
+    """True: more may be drawn now than the station may draw."""
     given: float
-    """A on each phase that may be drawn now at most; infinite where not all of it is limited."""
+    """Most current that may be drawn now, in A on each phase; infinite if an EVSE is not limited."""
 
 
 def look_ahead(
@@ -60,13 +60,13 @@ def look_ahead(
     """Return the shares, and the profiles that may be sent now.
 
     Args:
-        situation: What is known.
-        busy: EVSEs whose profile is on its way.
-        stuck: EVSEs whose profile was refused or not answered; they draw what they may, and the others share the rest.
-        again: EVSEs whose profile is to be sent even if nothing changes.
-        confirm: True: nothing is raised, because it is not sure that the station has what it accepted.
-        has_no_default: True: the station takes no TxDefaultProfile; EVSEs that it leaves without limit are not reckoned
-            with before they charge, because nobody could charge at all.
+        situation: Situation of the station.
+        busy: EVSEs whose profile is being sent.
+        stuck: EVSEs whose profile was refused or not answered; their load is fixed, and the others share the rest.
+        again: EVSEs whose profile must be sent even if nothing changes.
+        confirm: True: no limit is raised, because the station may have lost its profiles.
+        has_no_default: True: the station accepts no TxDefaultProfile. EVSEs without a limit then count only while they
+            charge, because else no transaction could get a share.
     """
     open_ones = [one for one in situation.running if one.evse_id not in stuck]
     fixed = [_bounded(one.load, situation.budget) for one in situation.running if one.evse_id in stuck]
@@ -95,7 +95,7 @@ def look_ahead(
 
 
 def exceeds_more(after: Situation, before: Situation) -> bool:
-    """Return whether more may be drawn than there is, and than could be drawn before."""
+    """Return whether more may be drawn than the station may draw, and more than before."""
     budget = after.budget
     now, then = (_Plan(one, {}, constant(0.0), (), (), ()).loads() for one in (after, before))
     return any(
@@ -106,7 +106,7 @@ def exceeds_more(after: Situation, before: Situation) -> bool:
 
 
 def _bounded(load: Load, budget: Budget) -> Load:
-    """Return a load of no more than there is: one without a limit may take all."""
+    """Return a load that is limited to the budget, which an unlimited load may take completely."""
     return Load(lowest([load.amperes, budget.amperes]), lowest([load.watts, budget.watts]))
 
 
@@ -115,7 +115,7 @@ def _default_of(situation: Situation) -> Load:
 
 
 class _Plan:
-    """The plan of one station, as it turns into profiles."""
+    """The loads of one station, and the selection of the profiles to send."""
 
     def __init__(
         self,
@@ -140,7 +140,7 @@ class _Plan:
         self._sent: list[Step] = []
 
     def steps(self, *, raises: bool) -> list[Step]:
-        """Return what may be sent now."""
+        """Return the profiles to send now."""
         for one in self._open():
             self._lower(one)
         self._lower_default()
@@ -151,22 +151,22 @@ class _Plan:
         return self._sent
 
     def is_reached(self) -> bool:
-        """Return whether everybody has what is planned."""
+        """Return whether all EVSEs have the planned limits."""
         if self._busy or self._stuck:
             return False
         shares = [(self._present(one), self._curves[one.evse_id]) for one in self._situation.running]
         return all(_same(*pair) for pair in (*shares, (self._present_default(), self._default)))
 
     def is_without_default(self) -> bool:
-        """Return whether the station does not take the default profile that it should have."""
+        """Return whether the station refuses a default profile that is needed."""
         return self._has_no_default and _exceeds(self._present_default(), self._default)
 
     def loads(self) -> list[Load]:
-        """Return what may be drawn."""
+        """Return the loads of all EVSEs."""
         return self._all(self._situation.free is None)
 
     def given(self) -> tuple[float, float]:
-        """Return what may be drawn now, in A on each phase and in W."""
+        """Return the most that may be drawn now, in A on each phase and in W."""
         loads = self.loads()
         return (
             sum(limit_at(load.amperes, 0.0) for load in loads),
@@ -182,7 +182,7 @@ class _Plan:
         ]
 
     def _lower(self, one: Running) -> None:
-        """Send what lowers, and what keeps a transaction where it is when the default profile is lowered below it."""
+        """Send a lower limit, or the present limit if the default profile, on which it depends, will be lowered."""
         goal, present = self._curves[one.evse_id], self._present(one)
         relies = not one.has_own and _exceeds(self._present_default(), self._default) and DEFAULT not in self._stuck
         if _exceeds(present, goal) or relies:
@@ -192,7 +192,7 @@ class _Plan:
         if DEFAULT in self._busy or DEFAULT in self._stuck:
             return
         present = self._present_default()
-        # A vehicle must not be paused because its own profile comes behind.
+        # A vehicle must not pause because the station receives its own profile after the default profile.
         waits = any(not one.has_own and one.evse_id not in self._stuck for one in self._situation.running)
         if _exceeds(present, self._default):
             if not waits:
@@ -230,7 +230,7 @@ class _Plan:
         self._sent.append(Step(DEFAULT, shortened_plan(curve, most)))
 
     def _present(self, one: Running) -> Curve:
-        """Return what it may draw, in A on each phase; where there is a limit in W, no less than that says."""
+        """Return the load in A on each phase; if the budget has a limit in W, at least the load in W requires."""
         if all(limit == math.inf for _, limit in self._situation.budget.watts):
             return one.load.amperes
         return _highest(one.load.amperes, _times(one.load.watts, 1 / one.claim.watts_per_ampere))
@@ -255,13 +255,13 @@ class _Plan:
         loads: Mapping[int, Load] | None = None,
         defaults: Mapping[int, Load] | None = None,
     ) -> list[Load]:
-        """Return the loads of all EVSEs; where a station takes no default profile, of those that charge."""
+        """Return the loads of all EVSEs; if the station accepts no default profile, of those that charge."""
         loads = self._loads if loads is None else loads
         defaults = self._defaults if defaults is None else defaults
         expected = [_bounded(load, self._situation.budget) for load in self._situation.expected]
         if self._has_no_default:
             return [*loads.values(), *expected]
-        # A transaction may end and another one begin that we do not hear of.
+        # A transaction may end, and another one begin that is not reported yet.
         running = [either([load, defaults.get(evse_id, NOTHING)]) for evse_id, load in loads.items()]
         free = [load for evse_id, load in defaults.items() if evse_id and evse_id not in loads]
         if any_number:

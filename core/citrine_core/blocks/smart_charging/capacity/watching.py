@@ -1,4 +1,4 @@
-"""What has a plan made anew: what stations say, what they answer, what operators want."""
+"""Triggers of plans: messages and answers of stations, and requests of operators."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -22,7 +22,7 @@ from citrine_core.dispatch import Call
 __all__ = ["PlanTriggers"]
 
 REMEMBERED = 2.0
-"""Seconds for which it is not asked again which stations of a tenant have a plan."""
+"""Seconds for which the stations of a tenant that have a plan are cached."""
 
 _UNCHANGED = (TRIGGER_REASON_ENUM_METER_VALUE_PERIODIC, TRIGGER_REASON_ENUM_METER_VALUE_CLOCK)
 
@@ -36,12 +36,12 @@ _WAITING = pb.CHARGING_PLAN_STATE_WAITING_FOR_STATION
 
 
 class PlanTriggers:
-    """Has plans made anew. Which stations have one is remembered, so that others cost nothing.
+    """Makes plans due. The stations with a plan are cached, so that messages of others need no query.
 
     Args:
-        clock: Returns the time now.
-        wake: Called after the commit where a plan is due.
-        monotonic: Returns seconds that only grow.
+        clock: Returns the current time.
+        wake: Called after a commit that made a plan due.
+        monotonic: Returns the seconds of a monotonic clock.
     """
 
     def __init__(self, clock: Clock, wake: Callable[[], None], monotonic: Callable[[], float] = time.monotonic) -> None:
@@ -51,7 +51,7 @@ class PlanTriggers:
         self._known: dict[str, tuple[float, Mapping[str, int]]] = {}
 
     async def observe(self, work: UnitOfWork, calls: Sequence[Call[Any]]) -> None:
-        """Look at what stations of one tenant said, all of one action: mostly there is nothing to do."""
+        """Make plans due because of messages of one tenant and action: mostly there is none."""
         planned = await self._planned(work, calls[0].tenant_id)
         if not planned:
             return
@@ -76,7 +76,7 @@ class PlanTriggers:
     async def limited(
         self, work: UnitOfWork, tenant_id: str, station_id: str, cause: pb.ChargingPlanCause.ValueType, text: str
     ) -> None:
-        """Have a station planned that is limited from now on, or otherwise than before."""
+        """Create the plan of a station that has a new limit, or make it due."""
         await PlanRepository(work.session).ensure(tenant_id, station_id, cause, text, self._clock())
         work.after_commit(lambda: self._forget(tenant_id))
         work.after_commit(self._wake)
@@ -84,11 +84,11 @@ class PlanTriggers:
     async def changed(
         self, work: UnitOfWork, tenant_id: str, station_id: str, cause: pb.ChargingPlanCause.ValueType, text: str
     ) -> None:
-        """Have the plan of a station made anew, if it has one."""
+        """Make the plan of a station due, if it has one."""
         await self._mark(work, tenant_id, {station_id}, cause, text)
 
     async def answered(self, work: UnitOfWork, tenant_id: str, station_id: str) -> None:
-        """Have the plan of a station go on, if it has one: it answered, or is back."""
+        """Make the plan of a station due, without a new cause, because it answered or reconnected."""
         await PlanRepository(work.session).mark(tenant_id, [station_id], self._clock())
         work.after_commit(self._wake)
 

@@ -1,4 +1,4 @@
-"""Queries of limits."""
+"""Queries of external limits and capacities."""
 
 from collections.abc import Sequence
 
@@ -12,23 +12,23 @@ __all__ = ["LimitRepository"]
 
 
 class LimitRepository:
-    """Limits of others, and capacities."""
+    """Reads and writes external limits and capacities within one unit of work."""
 
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
 
     def add(self, row: ExternalLimit) -> None:
-        """Store a new limit."""
+        """Store a new external limit."""
         self._session.add(row)
 
     async def find_in_force(self, tenant_id: str, station_id: str) -> Sequence[ExternalLimit]:
-        """Return the limits that others impose on a station now."""
+        """Return the external limits that apply to a station now."""
         row = ExternalLimit
         query = select(row).where(row.tenant_id == tenant_id, row.station_id == station_id, row.clear_time.is_(None))
         return (await self._session.scalars(query.order_by(row.id))).all()
 
     async def list(self, tenant_id: str, page: Page, *, station_id: str, in_force_only: bool) -> Listed[ExternalLimit]:
-        """Return limits of others, the latest first."""
+        """Return external limits, the latest first."""
         query = select(ExternalLimit).where(ExternalLimit.tenant_id == tenant_id)
         if station_id:
             query = query.where(ExternalLimit.station_id == station_id)
@@ -37,7 +37,7 @@ class LimitRepository:
         return await page.read(self._session, query, ExternalLimit.id, descending=True)
 
     async def put_capacity(self, row: Capacity) -> None:
-        """Store a capacity in place of the one that there is."""
+        """Store a capacity; it replaces the stored one of its EVSE."""
         await self._session.merge(row)
 
     async def capacities_of(self, tenant_id: str, station_id: str) -> Sequence[Capacity]:
@@ -53,7 +53,7 @@ class LimitRepository:
         return await page.read(self._session, query, Capacity.station_id, Capacity.evse_id)
 
     async def remove_capacity(self, tenant_id: str, station_id: str, evse_id: int) -> bool:
-        """Forget a capacity; return False where there is none."""
+        """Remove a capacity; return False if there is none."""
         found = await self._session.get(Capacity, (tenant_id, station_id, evse_id))
         if found is not None:
             await self._session.delete(found)
