@@ -1,4 +1,4 @@
-"""Limits on handshakes: by source, by identity, and in total."""
+"""Limits on handshakes: refused ones by source, all by identity, and unfinished ones in total."""
 
 import ipaddress
 from collections import OrderedDict
@@ -18,15 +18,25 @@ MAX_BUCKETS = 20_000
 """Buckets of sources, and of identities; the least recently used ones are dropped."""
 
 
+REFUSAL_BURST = 10
+"""Burst of refused handshakes of one source, in seconds of their rate."""
+
+GRACE = 1.0
+"""Seconds for which a new connection is not dropped for others while there are sockets left: its request may be there,
+and only not be read yet."""
+
+
 @dataclass(frozen=True, slots=True)
 class AdmissionLimits:
     """Rates in handshakes per second, and numbers of connections."""
 
-    handshake_rate: float
-    address_rate: float
+    address_refusal_rate: float
     station_rate: float
     max_sockets: int
-    max_unfinished: int
+    max_idle: int
+    """Beside the sockets."""
+    max_asking: int
+    """Of the sockets."""
 
 
 class Connection(Protocol):
@@ -45,64 +55,66 @@ class Connection(Protocol):
 class Admission:
     """Counts connections until they are admitted, and decides which may proceed.
 
-    A connection is **idle** until its request is read, and again once it is refused; it **asks** while a core decides.
-    Both are limited. Above the limit of idle connections, the oldest one of the source with the most is dropped: who
-    floods drops its own. Above the limit of asking ones, new requests are refused with the time after which to retry.
+    A connection is **idle** until its request is read, and again once it is refused; it **asks** while it waits for the
+    decision of a core. Both are limited. Above the limit of idle connections, the oldest one of the source with the
+    most is dropped; above the limit of asking ones, the newest one of the source with the most is refused: who floods
+    harms its own. Nothing limits how many handshakes of a source succeed, because many stations may have one address.
 
     It reads no clock: the time is passed in.
     """
 
-    def __init__(self, limits: AdmissionLimits, now: float) -> None:
+    def __init__(self, limits: AdmissionLimits) -> None:
         self._limits = limits
-        # The burst is two seconds.
-        self._rate = TokenBucket(limits.handshake_rate, 2 * limits.handshake_rate, now)
-        self._sources = _Buckets(limits.address_rate, max(1.0, 2 * limits.address_rate))
+        rate = limits.address_refusal_rate
+        self._refusals = _Buckets(rate, max(1.0, REFUSAL_BURST * rate))
         self._stations = _Buckets(limits.station_rate, max(1.0, STATION_BURST * limits.station_rate))
-        # By source, in the order in which they came.
-        self._idle: dict[str, dict[Connection, None]] = {}
-        self._idle_count = 0
-        self._asking: set[Connection] = set()
+        self._idle = _BySource()
+        self._asking = _BySource()
 
     @property
     def idle(self) -> int:
         """Connections without a request yet, or that were refused."""
-        return self._idle_count
+        return self._idle.count
 
     @property
     def asking(self) -> int:
         """Connections that wait for the decision of a core."""
-        return len(self._asking)
+        return self._asking.count
 
-    def connected(self, connection: Connection) -> None:
-        """Count a new connection as idle; above the limit, drop the oldest one of the source with the most."""
-        self._idle.setdefault(source_of(connection.remote_address), {})[connection] = None
-        self._idle_count += 1
-        if self._idle_count > self._limits.max_unfinished:
-            crowd = max(self._idle.values(), key=len)
-            hopeless = next(iter(crowd))
+    def connected(self, connection: Connection, stations: int, now: float) -> None:
+        """Count a new connection as idle; above the limit, drop the oldest one of the source with the most.
+
+        ``stations`` are the open ones.
+        """
+        self._idle.add(connection, now)
+        limits = self._limits
+        if self.idle <= limits.max_idle:
+            return
+        hopeless, since = self._idle.oldest_of_most()
+        # What stations do not use of their sockets is left to those that may become stations.
+        is_full = self.idle + self.asking + stations > limits.max_idle + limits.max_sockets
+        if is_full or now - since >= GRACE:
             self.gone(hopeless)
             hopeless.abort()
 
     def gone(self, connection: Connection) -> None:
         """Stop counting a connection that ended, or was admitted."""
         self._asking.discard(connection)
-        source = source_of(connection.remote_address)
-        of_source = self._idle.get(source)
-        if of_source is not None and connection in of_source:
-            del of_source[connection]
-            self._idle_count -= 1
-            if not of_source:
-                del self._idle[source]
+        self._idle.discard(connection)
 
-    def refused(self, connection: Connection) -> None:
-        """Count a connection as idle again: it was refused, and only has to close."""
-        if connection in self._asking:
-            self.gone(connection)
-            self.connected(connection)
+    def refused(self, connection: Connection, now: float, *, is_its_fault: bool) -> None:
+        """Count a connection as idle again: it was refused, and only has to close.
+
+        What is its own fault counts towards the limit of its source.
+        """
+        if is_its_fault:
+            self._refusals.charge(source_of(connection.remote_address), now)
+        if self._asking.discard(connection):
+            self._idle.add(connection, now)
 
     def source_may_ask(self, connection: Connection, now: float) -> float:
-        """Count a request of a source; return 0 if it may proceed, else the seconds after which to retry."""
-        return self._sources.acquire(source_of(connection.remote_address), now)
+        """Return 0 if a source may ask, or the seconds after which to retry, where too many of its were refused."""
+        return self._refusals.debt(source_of(connection.remote_address), now)
 
     def station_may_ask(self, connection: Connection, identity: Identity, now: float) -> float:
         """Count a request for an identity; return 0 if it may proceed, else the seconds after which to retry.
@@ -112,16 +124,50 @@ class Admission:
         key = (identity.tenant_id, identity.station_id, source_of(connection.remote_address))
         return self._stations.acquire(key, now)
 
-    def may_ask(self, connection: Connection, stations: int, now: float) -> bool:
-        """Return whether a connection may ask a core, and count it if so; ``stations`` are the open ones."""
-        limits = self._limits
-        if stations + len(self._asking) >= limits.max_sockets or len(self._asking) >= limits.max_unfinished:
+    def ask(self, connection: Connection, stations: int, now: float) -> Connection | None:
+        """Count a connection as one that asks a core; ``stations`` are the open ones.
+
+        Returns the one that must be refused for it, if there are too many: the newest of the source with the most,
+        which may be this one.
+        """
+        if stations + self.asking >= self._limits.max_sockets:
+            return connection
+        self._idle.discard(connection)
+        self._asking.add(connection, now)
+        return self._asking.newest_of_most() if self.asking > self._limits.max_asking else None
+
+
+class _BySource:
+    """Connections by source, each with a time, in the order in which they were added."""
+
+    def __init__(self) -> None:
+        self._sources: dict[str, dict[Connection, float]] = {}
+        self.count = 0
+
+    def add(self, connection: Connection, now: float) -> None:
+        self._sources.setdefault(source_of(connection.remote_address), {})[connection] = now
+        self.count += 1
+
+    def discard(self, connection: Connection) -> bool:
+        """Remove a connection; return whether it was there."""
+        source = source_of(connection.remote_address)
+        of_source = self._sources.get(source)
+        if of_source is None or connection not in of_source:
             return False
-        if not self._rate.try_acquire(now):
-            return False
-        self.gone(connection)
-        self._asking.add(connection)
+        del of_source[connection]
+        self.count -= 1
+        if not of_source:
+            del self._sources[source]
         return True
+
+    def oldest_of_most(self) -> tuple[Connection, float]:
+        return next(iter(self._most().items()))
+
+    def newest_of_most(self) -> Connection:
+        return next(reversed(self._most()))
+
+    def _most(self) -> dict[Connection, float]:
+        return max(self._sources.values(), key=len)
 
 
 class _Buckets:
@@ -134,6 +180,18 @@ class _Buckets:
 
     def acquire(self, key: Hashable, now: float) -> float:
         """Acquire a token of a key and return 0, or return after how many seconds there is one."""
+        return 0.0 if self._bucket(key, now).try_acquire(now) else 1.0 / self._rate
+
+    def charge(self, key: Hashable, now: float) -> None:
+        """Acquire a token of a key even if there is none."""
+        self._bucket(key, now).acquire(now)
+
+    def debt(self, key: Hashable, now: float) -> float:
+        """Return in how many seconds the debt of a key is paid off; 0 if there is none."""
+        bucket = self._buckets.get(key)
+        return 0.0 if bucket is None else bucket.delay(now)
+
+    def _bucket(self, key: Hashable, now: float) -> TokenBucket:
         bucket = self._buckets.get(key)
         if bucket is None:
             bucket = self._buckets[key] = TokenBucket(self._rate, self._burst, now)
@@ -141,7 +199,7 @@ class _Buckets:
                 self._buckets.popitem(last=False)
         else:
             self._buckets.move_to_end(key)
-        return 0.0 if bucket.try_acquire(now) else 1.0 / self._rate
+        return bucket
 
 
 def source_of(remote_address: str) -> str:

@@ -3,7 +3,6 @@
 import asyncio
 import gc
 import logging
-import resource
 import socket
 import sys
 from collections.abc import Callable, Mapping
@@ -18,6 +17,7 @@ from citrine_edge.discovery import Discovery
 from citrine_edge.ids import new_id, new_trace_prefix
 from citrine_edge.link import Link
 from citrine_edge.metrics import Metrics
+from citrine_edge.open_files import allow_sockets
 from citrine_edge.refusals import Refusals
 from citrine_edge.router import Router, RouterLimits
 from citrine_edge.server import StationServer
@@ -38,17 +38,19 @@ SETTLE_TIME = 8.0
 NAME_TIMEOUT = 1.0
 """Seconds to wait for the look-up of this machine's name."""
 
-OTHER_FILES = 200
-"""Open files of an edge besides its sockets."""
-
 _logger = logging.getLogger(__name__)
 
 
 class Edge:
     """The composition root of one edge process. Must be created within a running loop."""
 
-    def __init__(self, settings: EdgeSettings, versions: Mapping[str, Dialect] | None = None) -> None:
-        """``versions`` of OCPP are offered to stations, by their subprotocol; all that there are by default."""
+    def __init__(
+        self, settings: EdgeSettings, versions: Mapping[str, Dialect] | None = None, max_idle: int | None = None
+    ) -> None:
+        """``versions`` of OCPP are offered to stations, by their subprotocol; all that there are by default.
+
+        ``max_idle`` connections may be idle; ``ocpp_max_unfinished`` by default.
+        """
         loop = asyncio.get_running_loop()
         self.settings = settings
         self.metrics = Metrics()
@@ -77,7 +79,7 @@ class Edge:
             Traces(new_trace_prefix()),
         )
         self.server = StationServer(
-            _admission_limits(settings),
+            _admission_limits(settings, max_idle),
             _socket_limits(settings),
             dialects() if versions is None else versions,
             self.router,
@@ -191,37 +193,12 @@ def main(argv: list[str] | None = None) -> int:
     if not settings.credential():
         _logger.warning("without a credential no core lets this edge in: set CITRINE_EDGE_CREDENTIAL_FILE")
     is_chosen = "ocpp_max_sockets" in settings.model_fields_set
-    sockets, unfinished = _allow_sockets(settings.ocpp_max_sockets, settings.ocpp_max_unfinished, is_chosen)
+    sockets, max_idle = allow_sockets(settings.ocpp_max_sockets, settings.ocpp_max_unfinished, is_chosen=is_chosen)
     try:
-        return _run(settings.model_copy(update={"ocpp_max_sockets": sockets, "ocpp_max_unfinished": unfinished}))
+        return _run(settings.model_copy(update={"ocpp_max_sockets": sockets}), max_idle)
     except OSError as error:
         sys.stderr.write(f"citrine edge: {error}\n")
         return 1
-
-
-def _allow_sockets(count: int, unfinished: int, is_chosen: bool) -> tuple[int, int]:
-    """Raise the limit of open files as far as allowed without privileges; return how many sockets there may be.
-
-    The usual limit is 1024, raised to that of the machine; where that is too low as well, there may be fewer than
-    `count`, and fewer connections beside them whose handshake is unfinished.
-    """
-    wanted = count + OTHER_FILES
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if hard != resource.RLIM_INFINITY and hard < wanted:
-        _logger.log(
-            logging.WARNING if is_chosen else logging.INFO,
-            "fewer sockets than CITRINE_OCPP_MAX_SOCKETS: for all of them raise the hard limit of open files"
-            " (ulimit -Hn, LimitNOFILE= of systemd, --ulimit nofile= of a container)",
-            extra={"sockets": max(1, hard - OTHER_FILES), "open_files": hard, "needed": wanted},
-        )
-        count, wanted = max(1, hard - OTHER_FILES), hard
-    # Some of the other files are for them at least.
-    wanted += unfinished
-    if hard != resource.RLIM_INFINITY and hard < wanted:
-        unfinished, wanted = max(OTHER_FILES // 2, unfinished - (wanted - hard)), hard
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-    return count, unfinished
 
 
 def _calm_garbage_collector() -> None:
@@ -231,15 +208,15 @@ def _calm_garbage_collector() -> None:
     gc.set_threshold(20_000, 20, 100)
 
 
-def _run(settings: EdgeSettings) -> int:
+def _run(settings: EdgeSettings, max_idle: int) -> int:
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
-        return runner.run(_serve(settings))
+        return runner.run(_serve(settings, max_idle))
 
 
-async def _serve(settings: EdgeSettings) -> int:
+async def _serve(settings: EdgeSettings, max_idle: int) -> int:
     stop = stop_by_signal()
     try:
-        await Edge(settings).run(stop)
+        await Edge(settings, max_idle=max_idle).run(stop)
     except asyncio.CancelledError:
         return 1
     except BaseExceptionGroup as group:
@@ -252,20 +229,19 @@ def _router_limits(settings: EdgeSettings) -> RouterLimits:
     return RouterLimits(
         hold_time=settings.edge_hold_time.total_seconds(),
         settle_time=settings.edge_settle_time.total_seconds(),
-        handshake_rate=settings.ocpp_handshake_rate,
         answer_timeout=settings.ocpp_answer_timeout.total_seconds(),
         # Early enough to say 503 before the socket is dropped.
         admit_timeout=settings.ocpp_handshake_timeout.total_seconds() * 0.8,
     )
 
 
-def _admission_limits(settings: EdgeSettings) -> AdmissionLimits:
+def _admission_limits(settings: EdgeSettings, max_idle: int | None) -> AdmissionLimits:
     return AdmissionLimits(
-        handshake_rate=settings.ocpp_handshake_rate,
-        address_rate=settings.ocpp_address_handshake_rate,
+        address_refusal_rate=settings.ocpp_address_refusal_rate,
         station_rate=settings.ocpp_station_handshake_rate,
         max_sockets=settings.ocpp_max_sockets,
-        max_unfinished=settings.ocpp_max_unfinished,
+        max_idle=settings.ocpp_max_unfinished if max_idle is None else max_idle,
+        max_asking=settings.ocpp_max_unfinished,
     )
 
 

@@ -87,13 +87,11 @@ class EdgeSettings(BaseModel):
     ocpp_handshake_timeout: Duration = Field(default=timedelta(seconds=30), gt=timedelta(0))
     """How long an opening handshake may take from then on, the core's decision included."""
 
-    ocpp_handshake_rate: float = Field(default=1000.0, gt=0)
-    """Handshakes per second; above it they are refused with 503."""
+    ocpp_address_refusal_rate: float = Field(default=100.0, gt=0)
+    """Refused handshakes per second from one address, or network of IPv6 (/64), and ten times as many at once; above it
+    further ones are refused with 429. Handshakes that succeed do not count: many stations may have one address.
 
-    ocpp_address_handshake_rate: float = Field(default=500.0, gt=0)
-    """Handshakes per second from one address, or network of IPv6 (/64); above it they are refused with 429.
-
-    Behind a proxy or a load balancer that shows its own address for all stations, set it to ocpp_handshake_rate.
+    Behind a proxy or a load balancer that shows its own address for all stations, set it higher.
     """
 
     ocpp_station_handshake_rate: float = Field(default=1.0, gt=0)
@@ -103,8 +101,8 @@ class EdgeSettings(BaseModel):
     ocpp_max_unfinished: int = Field(default=2000, ge=1)
     """Connections that have not begun their handshake, and as many that wait for its end.
 
-    Of the former the oldest of the address that has most is dropped for the next; the latter make who comes next come
-    later, with 503.
+    Beyond, of the former the oldest of the address that has most is dropped once it had a second for its request; of
+    the latter the newest of the address that has most is refused with 503.
     """
 
     ocpp_max_sockets: int = Field(default=20_000, gt=0)

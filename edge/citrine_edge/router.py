@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from citrine.edge.v1 import link_pb2 as pb
 from citrine_edge import upstream
+from citrine_edge.admits import Admits, Decided, PendingAdmit
 from citrine_edge.availability import Availability
 from citrine_edge.clock import timestamp
 from citrine_edge.greeting import OpenSession
@@ -36,8 +37,6 @@ class RouterLimits:
     settle_time: float
     answer_timeout: float
     admit_timeout: float
-    handshake_rate: float
-    """Stations admitted per second in normal operation."""
 
 
 class Stations(Protocol):
@@ -72,19 +71,6 @@ class _PendingCall:
     unrouted_since: float
 
 
-@dataclass(slots=True)
-class _PendingAdmit:
-    callback: "AdmitCallback"
-    key: tuple[str, str]
-    data: bytes
-    since: float
-    link: Link | None = None
-
-
-AdmitCallback = Callable[["pb.Admitted | pb.Refused | None"], None]
-"""Called once with the core's decision, or with None when no core can decide."""
-
-
 class Router:
     """Routes items of stations to cores, and items of cores to sessions, over all links of the edge.
 
@@ -116,12 +102,12 @@ class Router:
         self._last_id = 0
         self._calls: dict[int, _PendingCall] = {}
         self._unrouted: dict[int, _PendingCall] = {}
-        self._admits: dict[int, _PendingAdmit] = {}
+        self._admits = Admits(self._links, self._ranking)
         self._reports = Reports(self._links, metrics, loop)
         self.tolerances = Tolerances()
         """The tolerance rules that a core sent last."""
         self._started = loop.time()
-        self._availability = Availability(limits.hold_time, limits.settle_time, limits.handshake_rate, self._started)
+        self._availability = Availability(limits.hold_time, limits.settle_time, self._started)
         # As the log has it.
         self._was_open = False
         metrics.pending_calls.set_function(lambda: len(self._calls))
@@ -143,10 +129,6 @@ class Router:
     def available(self) -> bool:
         """Whether new stations are admitted: a core serves and, after an outage, has served for the settle time."""
         return self._availability.is_open
-
-    def try_let_in(self) -> bool:
-        """Return whether one more station may be admitted now, and count it. After an outage the rate is limited."""
-        return self._availability.try_admit(self._loop.time())
 
     @property
     def links(self) -> tuple[Link, ...]:
@@ -200,11 +182,14 @@ class Router:
         link = self._route(session, action)
         return link is not None and link.offer(data)
 
-    def admit(self, admit_id: int, admit: pb.Admit, callback: AdmitCallback) -> None:
-        """Let a core decide on a handshake. The callback is called once, possibly before this returns."""
+    def admit(self, admit: pb.Admit, source: str, decided: Decided, is_wanted: Callable[[], bool]) -> None:
+        """Let a core decide on a handshake, once it is the turn of its source; `decided` is called with the decision.
+
+        `is_wanted` is called before: if it returns False, the handshake ended, and no core is asked.
+        """
         data = pb.Upstream(admit=admit).SerializeToString()
         key = (admit.tenant_id, admit.station_id)
-        self._admit(admit_id, _PendingAdmit(callback, key, data, self._loop.time()))
+        self._admits.add(PendingAdmit(admit.id, key, source, data, self._loop.time(), decided, is_wanted))
 
     def report(self, data: bytes, session: "Session") -> None:
         """Report to a core that a session opened or closed, now or as soon as a core serves."""
@@ -233,10 +218,7 @@ class Router:
             self._stations.close_all(1012, "the CSMS can't store messages")
         self._say_whether_open()
         self._sweep_calls(now)
-        for admit_id, admit in list(self._admits.items()):
-            if now - admit.since >= self._limits.admit_timeout:
-                del self._admits[admit_id]
-                admit.callback(None)
+        self._admits.expire(now - self._limits.admit_timeout)
         self._reports.flush()
 
     # What links call.
@@ -294,9 +276,9 @@ class Router:
                 if call is not None:
                     call.session.answer_error(item.answer_error.error)
             case "admitted":
-                self._decide(item.admitted.id, item.admitted)
+                self._decide(link, item.admitted.id, item.admitted)
             case "refused":
-                self._decide(item.refused.id, item.refused)
+                self._decide(link, item.refused.id, item.refused)
             case "tolerance_rules":
                 self.tolerances.replace(item.tolerance_rules)
             case _:
@@ -333,6 +315,7 @@ class Router:
             if call.link is not None:
                 del self._unrouted[call_id]
                 call.link.push(call.data)
+        self._admits.send()
 
     def _say_whether_open(self) -> None:
         if self._was_open != self.available:
@@ -351,25 +334,10 @@ class Router:
                 else:
                     call.unrouted_since = now
                     self._unrouted[call_id] = call
-        for admit_id, admit in list(self._admits.items()):
-            if admit.link is link:
-                del self._admits[admit_id]
-                self._admit(admit_id, admit)
+        self._admits.withdraw(link)
 
-    def _admit(self, admit_id: int, admit: _PendingAdmit) -> None:
-        for link in self._ranking(admit.key):
-            if link.accepts(None):
-                admit.link = link
-                self._admits[admit_id] = admit
-                link.push(admit.data)
-                return
-        admit.callback(None)
-
-    def _decide(self, admit_id: int, decision: "pb.Admitted | pb.Refused") -> None:
-        admit = self._admits.pop(admit_id, None)
-        if admit is not None:
-            admit.callback(decision)
-        elif isinstance(decision, pb.Admitted):
+    def _decide(self, link: Link, admit_id: int, decision: "pb.Admitted | pb.Refused") -> None:
+        if not self._admits.decide(link, admit_id, decision) and isinstance(decision, pb.Admitted):
             # The handshake timed out. The core must not believe that the station is connected.
             self.report_to("", upstream.closed(decision.session, 1006, "", timestamp()))
 

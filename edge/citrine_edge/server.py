@@ -13,7 +13,7 @@ from websockets.http11 import Request, Response
 
 from citrine.edge.v1 import link_pb2 as pb
 from citrine_edge import upstream
-from citrine_edge.admission import Admission, AdmissionLimits
+from citrine_edge.admission import Admission, AdmissionLimits, source_of
 from citrine_edge.clock import timestamp
 from citrine_edge.context import SessionContext
 from citrine_edge.dialects import Dialect
@@ -27,6 +27,9 @@ from citrine_edge.sessions import Sessions
 from citrine_edge.websocket import SocketLimits, StationSocket
 
 __all__ = ["StationServer"]
+
+_FAULTS = frozenset({400, 401, 403, 404, 405, 426})
+"""Statuses of handshakes that are refused by the fault of who connects."""
 
 RETRY_AFTER = 5
 """Retry-After of a 503, in seconds; up to twice as many are added at random."""
@@ -57,6 +60,7 @@ _logger = logging.getLogger(__name__)
 class _Handshake:
     """A handshake that waits for the decision of a core."""
 
+    identity: Identity
     response: Response
     dialect: Dialect
 
@@ -83,7 +87,7 @@ class StationServer:
         self._metrics = metrics
         self._sockets: set[StationSocket] = set()
         self._draining = False
-        self._admission = Admission(limits, context.loop.time())
+        self._admission = Admission(limits)
         self._reports = TokenBucket(REPORT_RATE, 2 * REPORT_RATE, context.loop.time())
         self._server: asyncio.Server
         metrics.sockets.set_function(lambda: len(sessions))
@@ -113,7 +117,7 @@ class StationServer:
     def connected(self, socket: StationSocket) -> None:
         """Count a TCP connection."""
         self._sockets.add(socket)
-        self._admission.connected(socket)
+        self._admission.connected(socket, len(self._sessions), self._context.loop.time())
 
     def disconnected(self, socket: StationSocket) -> None:
         """Forget a TCP connection."""
@@ -124,8 +128,7 @@ class StationServer:
     def requested(self, socket: StationSocket, request: Request) -> None:
         """Refuse a handshake by the rules that need no core, or let a core decide on it."""
         now = self._context.loop.time()
-        if wait := self._admission.source_may_ask(socket, now):
-            self._refuse(socket, 429, ceil(jitter(wait, wait + RETRY_AFTER)))
+        if self._has_too_many_refusals(socket):
             return
         identity = read_path(request.path)
         if identity is None:
@@ -134,8 +137,7 @@ class StationServer:
         response, subprotocol = socket.negotiate(request)
         offered = ", ".join(request.headers.get_all("Sec-WebSocket-Protocol"))
         if response.status_code != 101:
-            self._count(response.status_code)
-            socket.reject(response)
+            self._reject(socket, response)
             if response.status_code == 400 and not offered:
                 self._report(identity, socket, pb.HandshakeRefused.CAUSE_VERSION)
             return
@@ -157,14 +159,6 @@ class StationServer:
             self._refuse(socket, 429, ceil(jitter(wait, wait + RETRY_AFTER)))
             self._report(identity, socket, pb.HandshakeRefused.CAUSE_TOO_MANY)
             return
-        if not self._router.try_let_in():
-            # The rate of admissions is limited after an outage. The handshake itself is valid.
-            self._refuse(socket, 503)
-            return
-        if not self._admission.may_ask(socket, len(self._sessions), now):
-            self._refuse(socket, 503)
-            self._report(identity, socket, pb.HandshakeRefused.CAUSE_TOO_MANY)
-            return
         dialect = self._dialects[subprotocol]
         admit = pb.Admit(
             id=self._router.next_id(),
@@ -180,10 +174,34 @@ class StationServer:
             admit.client_certificate.CopyFrom(certificate)
         if socket.is_tls:
             admit.security_profile = 2 if socket.certificate is None else 3
-        socket.context = _Handshake(response, dialect)
-        self._router.admit(admit.id, admit, lambda decision: self._decided(socket, decision))
+        self._ask(socket, _Handshake(identity, response, dialect), admit)
 
     # Inside.
+
+    def _ask(self, socket: StationSocket, handshake: _Handshake, admit: pb.Admit) -> None:
+        """Have a core decide on a handshake, unless too many wait for that."""
+        socket.context = handshake
+        displaced = self._admission.ask(socket, len(self._sessions), self._context.loop.time())
+        if displaced is not None:
+            # Nobody else asks.
+            displaced = cast(StationSocket, displaced)
+            identity = cast(_Handshake, displaced.context).identity
+            self._refuse(displaced, 503)
+            self._report(identity, displaced, pb.HandshakeRefused.CAUSE_TOO_MANY)
+        if displaced is not socket:
+            self._router.admit(
+                admit,
+                source_of(socket.remote_address),
+                lambda decision: self._decided(socket, decision),
+                lambda: socket.context is handshake and not self._has_too_many_refusals(socket),
+            )
+
+    def _has_too_many_refusals(self, socket: StationSocket) -> bool:
+        """Refuse a handshake whose source had too many refused; return whether it was."""
+        wait = self._admission.source_may_ask(socket, self._context.loop.time())
+        if wait:
+            self._refuse(socket, 429, ceil(jitter(wait, wait + RETRY_AFTER)))
+        return wait > 0
 
     def _decided(self, socket: StationSocket, decision: "pb.Admitted | pb.Refused | None") -> None:
         handshake = cast(_Handshake | None, socket.context)
@@ -223,8 +241,12 @@ class StationServer:
             response.headers["WWW-Authenticate"] = 'Basic realm="ocpp", charset="UTF-8"'
         if status in (429, 503):
             response.headers["Retry-After"] = str(retry_after or round(jitter(RETRY_AFTER, 3 * RETRY_AFTER)))
-        self._count(status)
-        self._admission.refused(socket)
+        self._reject(socket, response)
+
+    def _reject(self, socket: StationSocket, response: Response) -> None:
+        self._count(response.status_code)
+        is_its_fault = response.status_code in _FAULTS
+        self._admission.refused(socket, self._context.loop.time(), is_its_fault=is_its_fault)
         socket.reject(response)
 
     def _report(

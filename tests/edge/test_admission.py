@@ -20,14 +20,15 @@ class Connection:
 
 
 def admission(**limits: float) -> Admission:
-    values = {"handshake_rate": 10.0, "address_rate": 5.0, "station_rate": 1.0, "max_sockets": 5, "max_unfinished": 4}
-    return Admission(AdmissionLimits(**{**values, **limits}), 0.0)  # type: ignore[arg-type]  # numbers
+    values = {"address_refusal_rate": 5.0, "station_rate": 1.0, "max_sockets": 5, "max_idle": 4, "max_asking": 1000}
+    return Admission(AdmissionLimits(**{**values, **limits}))  # type: ignore[arg-type]  # numbers
 
 
-def connect(admission: Admission, *hosts: str) -> list[Connection]:
+def connect(admission: Admission, *hosts: str, stations: int = 5, now: float = 0.0) -> list[Connection]:
+    """Connect from these hosts, while there are so many stations: as many as there may be, by default."""
     connections = [Connection(host) for host in hosts]
     for connection in connections:
-        admission.connected(connection)
+        admission.connected(connection, stations, now)
     return connections
 
 
@@ -52,50 +53,83 @@ def test_who_floods_drops_its_own() -> None:
     assert dropped(flood) == [True] * 997 + [False] * 3
 
 
+def test_connection_that_is_new_stays_while_there_are_sockets_left() -> None:
+    """What comes at once is accepted before any of it is read."""
+    gate = admission(max_sockets=10)
+    connections = connect(gate, *["a"] * 12, stations=2)
+    assert gate.idle == 12
+    assert not any(dropped(connections))
+
+    connect(gate, "b", stations=2)
+    assert dropped(connections) == [True] + [False] * 11
+
+
+def test_connection_that_is_not_new_makes_place_although_there_are_sockets_left() -> None:
+    gate = admission(max_sockets=10)
+    connections = connect(gate, *["a"] * 5, stations=0)
+
+    connect(gate, "b", stations=0, now=1.0)
+
+    assert dropped(connections) == [True] + [False] * 4
+
+
 def test_connection_that_asks_is_not_idle_and_one_that_was_refused_is_again() -> None:
     gate = admission()
     (asking,) = connect(gate, "a")
-    assert gate.may_ask(asking, 0, 0.0)
+    assert gate.ask(asking, 0, 0.0) is None
     assert (gate.idle, gate.asking) == (0, 1)
     connect(gate, *["a"] * 10)
     assert not asking.is_dropped
 
-    gate.refused(asking)
-    assert (gate.idle, gate.asking) == (4, 0)
+    gate.refused(asking, 0.0, is_its_fault=False)
+    assert (gate.idle, gate.asking) == (5, 0)
     gate.gone(asking)
     gate.gone(asking)
-    assert gate.idle == 3
+    assert gate.idle == 4
 
 
-def test_no_more_may_ask_than_there_is_place_for() -> None:
-    gate = admission(max_sockets=100)
-    connections = connect(gate, *"abcd")
-    assert all(gate.may_ask(each, 0, 0.0) for each in connections)
-    (next_one,) = connect(gate, "e")
+def test_no_more_ask_than_sockets_are_left() -> None:
+    gate = admission(max_sockets=2)
+    first, second, third = connect(gate, "a", "b", "c")
 
-    assert not gate.may_ask(next_one, 0, 0.0)
-    gate.gone(connections[0])
-    assert gate.may_ask(next_one, 0, 0.0)
-    assert not admission().may_ask(next_one, 5, 0.0)
+    assert gate.ask(first, 1, 0.0) is None
+    assert gate.ask(second, 1, 0.0) is second
+    gate.gone(first)
+    assert gate.ask(third, 1, 0.0) is None
 
 
-def test_rate_of_all_together() -> None:
-    gate = admission(max_sockets=100, max_unfinished=100)
-    connections = connect(gate, *"abcdefghijklmnopqrstu")
+def test_newest_of_the_source_that_has_most_is_refused_where_too_many_ask() -> None:
+    gate = admission(max_sockets=100, max_asking=3)
+    first, second, third = connect(gate, "a", "a", "a")
+    other, fourth = connect(gate, "b", "a")
+    assert [gate.ask(each, 0, 0.0) for each in (first, second, third)] == [None] * 3
 
-    assert [gate.may_ask(each, 0, 0.0) for each in connections] == [True] * 20 + [False]
-    assert gate.may_ask(connections[-1], 0, 0.1)
+    assert gate.ask(fourth, 0, 0.0) is fourth
+    gate.refused(fourth, 0.0, is_its_fault=False)
+    assert gate.ask(other, 0, 0.0) is third
 
 
-def test_rate_of_a_source_leaves_others_alone() -> None:
+def test_handshakes_that_succeed_count_towards_no_limit_of_a_source() -> None:
+    gate = admission(max_sockets=10_000)
+    for station in connect(gate, *["a"] * 1000, stations=0):
+        assert gate.source_may_ask(station, 0.0) == 0
+        assert gate.ask(station, 0, 0.0) is None
+        gate.gone(station)
+
+
+def test_refusals_of_a_source_leave_others_alone() -> None:
     gate = admission()
-    greedy, other = connect(gate, "a", "b")
+    guesser, other = connect(gate, "a", "b")
+    for _ in range(50):
+        gate.refused(guesser, 0.0, is_its_fault=True)
+        gate.refused(other, 0.0, is_its_fault=False)
+    assert gate.source_may_ask(guesser, 0.0) == 0
 
-    waits = [gate.source_may_ask(greedy, 0.0) for _ in range(11)]
+    gate.refused(guesser, 0.0, is_its_fault=True)
 
-    assert waits == [0.0] * 10 + [0.2]
+    assert gate.source_may_ask(guesser, 0.0) == pytest.approx(0.2)
     assert gate.source_may_ask(other, 0.0) == 0
-    assert gate.source_may_ask(greedy, 0.3) == 0
+    assert gate.source_may_ask(guesser, 0.3) == 0
 
 
 def test_rate_of_an_identity_is_that_of_one_source() -> None:
@@ -113,16 +147,16 @@ def test_rate_of_an_identity_is_that_of_one_source() -> None:
 
 def test_sources_that_were_not_heard_of_for_longest_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("citrine_edge.admission.MAX_BUCKETS", 2)
-    gate = admission(address_rate=1.0)
+    gate = admission(address_refusal_rate=1.0)
     first, second, third = connect(gate, "a", "b", "c")
-    for _ in range(3):
-        gate.source_may_ask(first, 0.0)
+    for _ in range(11):
+        gate.refused(first, 0.0, is_its_fault=True)
     assert gate.source_may_ask(first, 0.0) > 0
-    gate.source_may_ask(second, 0.0)
-    gate.source_may_ask(third, 0.0)
+    gate.refused(second, 0.0, is_its_fault=True)
+    gate.refused(third, 0.0, is_its_fault=True)
 
     assert gate.source_may_ask(first, 0.0) == 0
-    assert len(gate._sources._buckets) == 2
+    assert len(gate._refusals._buckets) == 2
 
 
 @pytest.mark.parametrize(

@@ -6,15 +6,13 @@ import os
 import resource
 import signal
 import socket
-import sys
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 from websockets.asyncio.client import connect
 
 from citrine_edge.app import main
+from tests.support.edge_process import edge_process, line_with
 from tests.support.fake_core import WAIT, FakeCore
 
 
@@ -23,30 +21,6 @@ def _no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in os.environ:
         if name.startswith("CITRINE_"):
             monkeypatch.delenv(name)
-
-
-@asynccontextmanager
-async def edge_process(*arguments: str, under: Sequence[str] = ()) -> AsyncIterator[asyncio.subprocess.Process]:
-    process = await asyncio.create_subprocess_exec(
-        *under, sys.executable, "-m", "citrine_edge",
-        "--ocpp-listen=127.0.0.1:0", "--http-listen=127.0.0.1:0", *arguments,
-        stderr=asyncio.subprocess.PIPE, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-    )  # fmt: skip
-    try:
-        yield process
-    finally:
-        if process.returncode is None:
-            process.kill()
-        await process.communicate()
-
-
-async def line_with(process: asyncio.subprocess.Process, text: str) -> str:
-    """Return the next line of the log that has a text in it."""
-    assert process.stderr is not None
-    async with asyncio.timeout(3 * WAIT):
-        while text not in (line := (await process.stderr.readline()).decode()):
-            assert line, "the process ended"
-    return line
 
 
 async def test_process_serves_stations_until_it_is_asked_to_stop(core: FakeCore, tmp_path: Path) -> None:
@@ -95,26 +69,6 @@ async def test_an_edge_says_where_stations_reach_it(
         hello = core.link.hello
 
     assert hello.public_url == f"ws://{host}:{port}"
-
-
-@pytest.mark.parametrize(("chosen", "level"), [([], "INFO"), (["--ocpp-max-sockets=500"], "WARNING")])
-async def test_few_open_files_mean_few_sockets(core: FakeCore, chosen: list[str], level: str) -> None:
-    few = ("sh", "-c", 'ulimit -n 300; exec "$@"', "sh")
-    async with edge_process(f"--core={core.address}", "--edge-credential=secret", *chosen, under=few) as process:
-        line = await line_with(process, "fewer sockets than CITRINE_OCPP_MAX_SOCKETS")
-
-    assert f" {level} " in line
-    assert "raise the hard limit of open files (ulimit -Hn, " in line
-    assert "sockets=100 open_files=300 needed=" in line
-
-
-async def test_enough_open_files_are_nothing_to_tell(core: FakeCore) -> None:
-    few = ("sh", "-c", 'ulimit -n 300; exec "$@"', "sh")
-    arguments = [f"--core={core.address}", "--edge-credential=secret", "--ocpp-max-sockets=100"]
-    async with edge_process(*arguments, under=few) as process:
-        line = await line_with(process, "")
-
-    assert "edge listens" in line
 
 
 @pytest.mark.parametrize(

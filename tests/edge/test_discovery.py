@@ -51,7 +51,7 @@ def addresses(router: Router) -> set[str]:
 
 async def test_every_address_of_a_name_gets_a_link(monkeypatch: pytest.MonkeyPatch) -> None:
     names, metrics = Names(monkeypatch), Metrics()
-    router = Router(RouterLimits(5, 1, 30, 8, 1000), metrics, asyncio.get_running_loop())
+    router = Router(RouterLimits(5, 1, 30, 8), metrics, asyncio.get_running_loop())
     discovery = Discovery(
         "cores.example:7, 127.0.0.1:8,[::1]:9",
         router,
@@ -92,7 +92,7 @@ async def test_one_link_that_fails_by_itself_begins_again(monkeypatch: pytest.Mo
     monkeypatch.setattr("citrine_edge.discovery.FAILED_PAUSE", 0.0)
     names, metrics = Names(monkeypatch), Metrics()
     names.addresses = []
-    router = Router(RouterLimits(5, 1, 30, 8, 1000), metrics, asyncio.get_running_loop())
+    router = Router(RouterLimits(5, 1, 30, 8), metrics, asyncio.get_running_loop())
     begun, again = [0], asyncio.Event()
 
     class FailingLink(IdleLink):
