@@ -68,8 +68,13 @@ class CoreSettings(BaseModel):
     drain_time: Duration = timedelta(seconds=10)
     """How long a stopping core finishes what is under way."""
 
-    event_retention: Duration = timedelta(days=7)
-    """How long events can be resumed from."""
+    event_retention: Duration = Field(default=timedelta(days=7), gt=timedelta(0), le=timedelta(days=36525))
+    """How long events can be resumed from. What is older is removed within hours, on PostgreSQL by the day."""
+
+    deduplication_retention: Duration = Field(
+        default=timedelta(days=30), ge=timedelta(days=1), le=timedelta(days=36525)
+    )
+    """How long meter values, notified events and security events that a station resends are recognised."""
 
     meter_value_retention: DurationOrNone = Field(default=None, gt=timedelta(0), le=timedelta(days=36525))
     """How long meter values are retained, by the time that the station gave them. "none": for ever.
@@ -79,7 +84,16 @@ class CoreSettings(BaseModel):
     """
 
     command_retention: DurationOrNone = Field(default=timedelta(days=90), gt=timedelta(0), le=timedelta(days=36525))
-    """How long commands are retained after their end. "none": for ever."""
+    """How long commands are retained after their end. "none": for ever.
+
+    On PostgreSQL they are removed by the month in which they were made, once all of them are older.
+    """
+
+    connector_status_retention: DurationOrNone = Field(default=None, gt=timedelta(0), le=timedelta(days=36525))
+    """How long the history of connectors is retained, by the time that the station gave it. "none": for ever.
+
+    On PostgreSQL it is removed by the month. What a connector is now stays.
+    """
 
     evse_power_kw: float | None = Field(default=None, gt=0, le=10_000)
     """What an EVSE can give whose device model does not say. Unset: no more than a megawatt is believed.

@@ -144,8 +144,7 @@ class Core:
         self.server = self._server(served)
         self.gauges = DatabaseGauges(self.callers, self.metrics.registry)
         self.http = HealthServer(self._missing, self._metrics)
-        retained = (settings.event_retention, settings.command_retention, settings.meter_value_retention)
-        self.housekeeping = Housekeeping(self.unit_of_work, clock, *retained)
+        self.housekeeping = Housekeeping(self.unit_of_work, clock, settings)
         self._measure()
 
     async def run(self, stop: asyncio.Event, on_listening: Callable[[str, str], None] | None = None) -> None:

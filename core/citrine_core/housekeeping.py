@@ -1,18 +1,23 @@
-"""Housekeeping: deletes old rows, and creates partitions for new ones."""
+"""Housekeeping: removes old rows, and creates partitions for new ones."""
 
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
-from typing import TypeVar
+from functools import partial
+from typing import NamedTuple, TypeVar
 
 from citrine_core.background import defect, waits_for_database
 from citrine_core.clock import Clock
+from citrine_core.config import CoreSettings
 from citrine_core.db import UnitOfWork, UnitOfWorkFactory
+from citrine_core.db.databases import database_of
+from citrine_core.db.outages import is_lock_timeout
 from citrine_core.db.partitions import (
-    PARTITIONED,
     add_partitions,
-    drop_partitions_before,
+    advance_sequences,
+    drop_partition,
+    find_old_partition,
     find_rows_before,
     remove_rows_before,
 )
@@ -35,9 +40,6 @@ FIRST_PAUSE = 30.0
 INTERVAL = 3600.0
 """Seconds between runs."""
 
-REPLY_RETENTION = timedelta(days=30)
-"""How long a message that a station resends is deduplicated."""
-
 EDGE_RETENTION = timedelta(days=1)
 """How long an edge without sessions is retained after it is gone."""
 
@@ -47,31 +49,55 @@ FILE_KEY_RETENTION = timedelta(days=30)
 MAX_ROWS = 2000
 """Largest number of rows deleted in one transaction, except with a partition."""
 
+LOCK_TRIES = 10
+"""How often a table that is in use is waited for, until the next run."""
+
+LOCK_PAUSE = 1.0
+"""Seconds between these attempts. In the meantime, those who waited for the table because of us use it."""
+
+_LOCK = 0x6369_7472_0003
+"""Advisory lock of the core that removes rows."""
+
+Step = Callable[[UnitOfWork, datetime], Awaitable[bool]]
+"""Removes some of what is older than a time; returns whether there may be more."""
+
+
+class _Sweep(NamedTuple):
+    retention: timedelta | None
+    """None: for ever."""
+    step: Step
+
+
+class _OtherCoreSweeps(Exception):
+    """Another core is at it."""
+
 
 class Housekeeping:
-    """Deletes old rows and maintains partitions. Several cores may run it concurrently.
+    """Removes old rows and maintains partitions, on one core at a time.
+
+    Each transaction begins with a lock that only one core gets. A core that does not get it leaves the rest of its run
+    to the other one; a core that is suspended loses the lock with its transaction.
 
     Args:
         unit_of_work: Opens transactions.
         clock: Returns the time now.
-        event_retention: How long events are retained.
-        command_retention: How long commands are retained after their end. None: for ever.
-        meter_value_retention: How long meter values are retained. None: for ever.
+        settings: How long rows are retained.
     """
 
-    def __init__(
-        self,
-        unit_of_work: UnitOfWorkFactory,
-        clock: Clock,
-        event_retention: timedelta,
-        command_retention: timedelta | None = None,
-        meter_value_retention: timedelta | None = None,
-    ) -> None:
+    def __init__(self, unit_of_work: UnitOfWorkFactory, clock: Clock, settings: CoreSettings) -> None:
         self._unit_of_work = unit_of_work
         self._clock = clock
-        self._event_retention = event_retention
-        self._command_retention = command_retention
-        self._meter_value_retention = meter_value_retention
+        self._sweeps = (
+            _Sweep(settings.deduplication_retention, _remove_handled_messages),
+            _Sweep(settings.event_retention, _remove_events),
+            _Sweep(settings.command_retention, _remove_commands),
+            _Sweep(EDGE_RETENTION, _remove_edges),
+            _Sweep(FILE_KEY_RETENTION, _remove_keys_of_files),
+        )
+        self._by_time_of_station = {
+            "samples": settings.meter_value_retention,
+            "connector_statuses": settings.connector_status_retention,
+        }
 
     async def run(self) -> None:
         """Run every hour until cancelled."""
@@ -87,27 +113,26 @@ class Housekeeping:
 
     async def tidy(self) -> None:
         """Run once, in transactions that are too small to delay stations for long."""
-        now = self._clock()
-        while await self._do(lambda work: HandledMessages(work.session).remove_before(now - REPLY_RETENTION, MAX_ROWS)):
-            pass
-        events_before = now - self._event_retention
-        while await self._do(lambda work: OutboxRepository(work.session).remove_before(events_before, MAX_ROWS)):
-            pass
-        if self._command_retention is not None:
-            ended_before = now - self._command_retention
-            while await self._do(lambda work: CommandRepository(work.session).remove_before(ended_before, MAX_ROWS)):
-                pass
-        await self._do(lambda work: EdgeRepository(work.session).remove_before(now - EDGE_RETENTION))
-        await self._do(lambda work: KeyRepository(work.session).remove_of_files(now - FILE_KEY_RETENTION))
-        await self._do(lambda work: add_partitions(work.session, now))
-        if self._meter_value_retention is not None:
-            await self._forget_meter_values(now - self._meter_value_retention)
+        try:
+            await self._tidy(self._clock())
+        except _OtherCoreSweeps:
+            logger.debug("another core is housekeeping")
 
-    async def _forget_meter_values(self, before: datetime) -> None:
-        await self._do(lambda work: drop_partitions_before(work.session, before))
-        for table in PARTITIONED:
-            while await self._remove_rows(table, before):
-                pass
+    async def _tidy(self, now: datetime) -> None:
+        await self._do(lambda work: add_partitions(work.session, now))
+        await self._do(lambda work: advance_sequences(work.session, now))
+        for retention, step in self._sweeps:
+            if retention is not None:
+                await self._repeat(step, now - retention)
+        for table, retention in self._by_time_of_station.items():
+            if retention is not None:
+                await self._repeat(partial(_drop_oldest, table), now - retention)
+                while await self._remove_rows(table, now - retention):
+                    pass
+
+    async def _repeat(self, step: Step, before: datetime) -> None:
+        while await self._do(lambda work: step(work, before)):
+            pass
 
     async def _remove_rows(self, table: str, before: datetime) -> bool:
         # Queried without a writing transaction first: on SQLite this may scan the table.
@@ -118,7 +143,48 @@ class Housekeeping:
         return bool(rows)
 
     async def _do(self, task: Callable[[UnitOfWork], Awaitable[Result]]) -> Result:
+        for left in reversed(range(LOCK_TRIES)):
+            try:
+                return await self._try(task)
+            except DatabaseUnavailable as error:
+                if not left or not is_lock_timeout(error):
+                    raise
+            await asyncio.sleep(LOCK_PAUSE)
+        raise AssertionError
+
+    async def _try(self, task: Callable[[UnitOfWork], Awaitable[Result]]) -> Result:
         async with self._unit_of_work() as work:
+            if not await database_of(work.session).try_lock(await work.session.connection(), _LOCK):
+                raise _OtherCoreSweeps
             result = await task(work)
             await work.commit()
         return result
+
+
+async def _remove_handled_messages(work: UnitOfWork, before: datetime) -> bool:
+    return await HandledMessages(work.session).remove_before(before, MAX_ROWS)
+
+
+async def _remove_events(work: UnitOfWork, before: datetime) -> bool:
+    return await OutboxRepository(work.session).remove_before(before, MAX_ROWS)
+
+
+async def _remove_commands(work: UnitOfWork, before: datetime) -> bool:
+    return await CommandRepository(work.session).remove_before(before, MAX_ROWS)
+
+
+async def _remove_edges(work: UnitOfWork, before: datetime) -> bool:
+    await EdgeRepository(work.session).remove_before(before)
+    return False
+
+
+async def _remove_keys_of_files(work: UnitOfWork, before: datetime) -> bool:
+    await KeyRepository(work.session).remove_of_files(before)
+    return False
+
+
+async def _drop_oldest(table: str, work: UnitOfWork, before: datetime) -> bool:
+    name = await find_old_partition(work.session, table, before)
+    if name is not None:
+        await drop_partition(work.session, name)
+    return name is not None

@@ -5,9 +5,19 @@ import secrets
 import string
 import time
 import uuid
+from datetime import datetime
 from typing import NewType
 
-__all__ = ["DEFAULT_TENANT", "StationId", "TenantId", "new_code", "new_id", "new_request_id", "new_secret"]
+__all__ = [
+    "DEFAULT_TENANT",
+    "StationId",
+    "TenantId",
+    "first_id_of",
+    "new_code",
+    "new_id",
+    "new_request_id",
+    "new_secret",
+]
 
 TenantId = NewType("TenantId", str)
 StationId = NewType("StationId", str)
@@ -22,6 +32,12 @@ def new_id() -> str:
     value = value & ~(0xF << 76) | 0x7 << 76
     value = value & ~(0x3 << 62) | 0x2 << 62
     return str(uuid.UUID(int=value))
+
+
+def first_id_of(time: datetime) -> str:
+    """Return what sorts before every id that `new_id` makes from a time on, and behind those of before."""
+    milliseconds = f"{round(time.timestamp() * 1000):012x}"
+    return f"{milliseconds[:8]}-{milliseconds[8:]}"
 
 
 def new_request_id() -> int:

@@ -17,7 +17,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from citrine_core.errors import DatabaseUnavailable
 
-__all__ = ["is_outage", "judge_errors"]
+__all__ = ["is_lock_timeout", "is_outage", "judge_errors"]
 
 _OF_VALUES = ("0A", "0B", "21", "22", "23", "24", "25", "2B", "2D", "42", "44", "54", "P0")
 """Classes of SQLSTATE about the statement and its values, which fail the same way next time."""
@@ -68,6 +68,12 @@ def is_outage(error: BaseException) -> bool:
     # The driver refuses unfit values with errors that are ValueErrors as well. The rest means that the
     # connection is unusable.
     return _is_of_driver(raised) and not isinstance(cause, ValueError | TypeError | ArithmeticError | LookupError)
+
+
+def is_lock_timeout(error: DatabaseUnavailable) -> bool:
+    """Return whether a statement waited for a lock for longer than it may."""
+    cause = error.__cause__
+    return str(getattr(cause, "sqlstate", None) or getattr(getattr(cause, "orig", None), "sqlstate", "")) == "55P03"
 
 
 def _is_outage_of_sqlite(error: sqlite3.Error) -> bool:

@@ -1,8 +1,13 @@
-"""Monthly partitions of large tables, on PostgreSQL only."""
+"""Partitions of tables that grow without end, by day or month, on PostgreSQL only.
+
+Old rows are dropped by the partition. A table is partitioned by a column of its key, so that a key stays unique over
+all partitions: by a time, or by an id that begins with the time (ADR 20).
+"""
 
 import re
-from collections.abc import Sequence
-from datetime import UTC, datetime
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
@@ -10,27 +15,94 @@ from sqlalchemy import TextClause, bindparam, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine_core.db.base import UtcDateTime
-from citrine_core.db.databases import Database, database_of
+from citrine_core.db.databases import database_of
+from citrine_core.ids import first_id_of
 
 __all__ = [
     "PARTITIONED",
+    "Partitioning",
     "add_partitions",
-    "drop_partitions_before",
+    "advance_sequences",
+    "drop_partition",
+    "find_old_partition",
     "find_rows_before",
     "is_partition",
+    "outside_of_partitions",
     "remove_rows_before",
 ]
 
-PARTITIONED = {"samples": "sample_time"}
-"""Partitioned tables, with the column that they are partitioned by.
+DAY_BITS = 32
+"""Bits of an id of the outbox below the number of its day: a day has room for four billion ids."""
 
-Each has a partition `<table>_default` for rows of months without a partition: clocks of stations may show any year.
-"""
 
-_PARTITION = re.compile(rf"(?:{'|'.join(PARTITIONED)})_(?:default|\d{{4}}_\d\d)")
+@dataclass(frozen=True, slots=True)
+class Partitioning:
+    """How a table is partitioned.
+
+    Each table also has a partition `<table>_default` for rows of periods without a partition: clocks of stations may
+    show any year.
+    """
+
+    column: str
+    by_day: bool
+    """True: a partition holds a day. False: a month."""
+    first: Callable[[datetime], object]
+    """Returns the first value of the column from a time on."""
+    needed: str = ""
+    """Query of one row of `{partition}` that was stored since `:time` or has no end yet, although its period is over.
+    Empty: the period tells."""
+    sequence: str = ""
+    """Sequence that assigns the column, and is advanced to the first value of each period."""
+
+    def start(self, time: datetime, ahead: int = 0) -> datetime:
+        """Return when the period of a time, or a later one, starts."""
+        time = time.astimezone(UTC)
+        if self.by_day:
+            return datetime(time.year, time.month, time.day, tzinfo=UTC) + timedelta(days=ahead)
+        years, month = divmod(time.month - 1 + ahead, 12)
+        return datetime(time.year + years, month + 1, 1, tzinfo=UTC)
+
+    def suffix(self, time: datetime) -> str:
+        """Return what the name of the partition of a time ends with."""
+        return f"{time.astimezone(UTC):%Y_%m_%d}" if self.by_day else f"{time.astimezone(UTC):%Y_%m}"
+
+    def literal(self, time: datetime) -> str:
+        """Return the first value of the column from a time on, for DDL, which has no parameters."""
+        value = self.first(time)
+        return str(value) if isinstance(value, int) else f"'{value}'"
+
+
+def _first_number(time: datetime) -> int:
+    return (time - datetime(1970, 1, 1, tzinfo=UTC)).days << DAY_BITS
+
+
+PARTITIONED = {
+    "commands": Partitioning(
+        "command_id",
+        False,
+        first_id_of,
+        needed="SELECT 1 FROM {partition} WHERE finish_time IS NULL OR finish_time >= :time LIMIT 1",
+    ),
+    "connector_statuses": Partitioning("status_time", False, datetime.isoformat),
+    "outbox": Partitioning(
+        "id",
+        True,
+        _first_number,
+        needed="SELECT 1 FROM (SELECT create_time FROM {partition} ORDER BY id DESC LIMIT 1) AS newest"
+        " WHERE create_time >= :time",
+        sequence="outbox_id_seq",
+    ),
+    "samples": Partitioning("sample_time", False, datetime.isoformat),
+}
+"""Partitioned tables."""
+
+_PARTITION = re.compile(rf"(?:{'|'.join(PARTITIONED)})_(?:default|\d{{4}}_\d\d(?:_\d\d)?)")
 
 _LOCK = 0x6369_7472_0001
 """Advisory lock that prevents two cores from creating the same partition."""
+
+LOCK_TIMEOUT = "500ms"
+"""How long changing partitions waits for a table. Meanwhile everybody else waits for the table, too."""
 
 
 def is_partition(table: str | None) -> bool:
@@ -38,39 +110,84 @@ def is_partition(table: str | None) -> bool:
     return table is not None and _PARTITION.fullmatch(table) is not None
 
 
-async def add_partitions(session: AsyncSession, now: datetime, *, months: int = 3) -> list[str]:
-    """Create the missing partitions of this month and the next ones, and return their names.
+async def add_partitions(session: AsyncSession, now: datetime, *, ahead: int = 3) -> list[str]:
+    """Create the missing partitions of this period and the next ones, and return their names.
 
-    Rows of such a month are moved out of the default partition. Does nothing where tables have no partitions. The
+    Rows of such a period are moved out of the default partition. Does nothing where tables have no partitions. The
     caller commits; the table can't be written until then, so this should be the only work of its transaction.
+
+    Raises:
+        DatabaseUnavailable: When the tables are not free for the moment.
     """
     if not database_of(session).has_partitions:
         return []
-    await session.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+    await _lock(session)
     created = []
-    for table, column in PARTITIONED.items():
+    for table, partitioning in PARTITIONED.items():
         present = await _partitions_of(session, table)
-        for ahead in range(months + 1):
-            start, end = _month(now, ahead), _month(now, ahead + 1)
-            name = f"{table}_{start:%Y_%m}"
-            if name not in present:
-                await _create(session, table, column, name, start, end)
+        # The oldest one may hold all of before; and a core whose clock is behind must not add periods that are over.
+        oldest = min(present - {f"{table}_default"}, default="")
+        for number in range(ahead + 1):
+            start = partitioning.start(now, number)
+            name = f"{table}_{partitioning.suffix(start)}"
+            if name not in present and name > oldest:
+                await _create(session, table, name, start, partitioning.start(now, number + 1))
                 created.append(name)
     return created
 
 
-async def drop_partitions_before(session: AsyncSession, time: datetime) -> list[str]:
-    """Drop the partitions whose month ended before a time, with all their rows, and return their names."""
+async def advance_sequences(session: AsyncSession, now: datetime) -> None:
+    """Have ids that begin with the time go on with the first id of this period, whose partition exists.
+
+    Ids are never assigned twice, and only grow: under the lock, a sequence is only moved forward.
+    """
     if not database_of(session).has_partitions:
-        return []
-    await session.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
-    dropped = []
-    for table in PARTITIONED:
-        for name in sorted(await _partitions_of(session, table)):
-            if is_partition(name) and name != f"{table}_default" and name < f"{table}_{time.astimezone(UTC):%Y_%m}":
-                await session.execute(text(f"DROP TABLE {name}"))
-                dropped.append(name)
-    return dropped
+        return
+    await _lock(session)
+    for table, partitioning in PARTITIONED.items():
+        start = partitioning.start(now)
+        if partitioning.sequence and f"{table}_{partitioning.suffix(start)}" in await _partitions_of(session, table):
+            await session.execute(
+                text(
+                    f"SELECT setval('{partitioning.sequence}', :first, false) FROM {partitioning.sequence}"
+                    " WHERE last_value < :first"
+                ),
+                {"first": partitioning.first(start)},
+            )
+
+
+async def find_old_partition(session: AsyncSession, table: str, time: datetime) -> str | None:
+    """Return the oldest partition whose period ended before a time, if no row of it is needed; None if there is none.
+
+    The partition is locked until the commit, and its table as well, so that no row is added to it meanwhile.
+
+    Raises:
+        DatabaseUnavailable: When the table is not free for the moment.
+    """
+    if not database_of(session).has_partitions:
+        return None
+    partitioning = PARTITIONED[table]
+    for name in sorted(await _partitions_of(session, table)):
+        if name == f"{table}_default" or name >= f"{table}_{partitioning.suffix(time)}":
+            continue
+        if await _is_needed(session, partitioning, name, time):
+            continue
+        await _lock(session)
+        # The table first, as everybody else does. Nobody uses a partition by another way.
+        await session.execute(text(f"LOCK TABLE ONLY {table} IN ACCESS EXCLUSIVE MODE"))
+        if name in await _partitions_of(session, table) and not await _is_needed(session, partitioning, name, time):
+            return name
+    return None
+
+
+async def drop_partition(session: AsyncSession, name: str) -> None:
+    """Drop a partition that `find_old_partition` found, with all its rows."""
+    await session.execute(text(f"DROP TABLE {name}"))
+
+
+def outside_of_partitions(session: AsyncSession, table: str) -> str:
+    """Return the table of those rows that are in the partition of no period; on SQLite of all rows."""
+    return f"{table}_default" if database_of(session).has_partitions else table
 
 
 async def find_rows_before(session: AsyncSession, table: str, time: datetime, limit: int) -> Sequence[Any]:
@@ -79,7 +196,7 @@ async def find_rows_before(session: AsyncSession, table: str, time: datetime, li
     These are rows of the default partition, and on SQLite all rows. There is no index for them.
     """
     database = database_of(session)
-    source, column = _rest(database, table), PARTITIONED[table]
+    source, column = outside_of_partitions(session, table), PARTITIONED[table].column
     query = f"SELECT {database.row_address} FROM {source} WHERE {column} < :time LIMIT :limit"
     return (await session.scalars(_with_time(query), {"time": time, "limit": limit})).all()
 
@@ -87,18 +204,18 @@ async def find_rows_before(session: AsyncSession, table: str, time: datetime, li
 async def remove_rows_before(session: AsyncSession, table: str, time: datetime, rows: Sequence[Any]) -> None:
     """Delete rows that `find_rows_before` found, unless their location has a newer row by now."""
     database = database_of(session)
-    condition = f"{database.is_at(':rows')} AND {PARTITIONED[table]} < :time"
-    statement = _with_time(f"DELETE FROM {_rest(database, table)} WHERE {condition}")
+    condition = f"{database.is_at(':rows')} AND {PARTITIONED[table].column} < :time"
+    statement = _with_time(f"DELETE FROM {outside_of_partitions(session, table)} WHERE {condition}")
     await session.execute(statement, {"time": time, "rows": orjson.dumps(rows).decode()})
-
-
-def _rest(database: Database, table: str) -> str:
-    """Return where the rows of a table are that are in no partition of a month."""
-    return f"{table}_default" if database.has_partitions else table
 
 
 def _with_time(statement: str) -> TextClause:
     return text(statement).bindparams(bindparam("time", type_=UtcDateTime()))
+
+
+async def _lock(session: AsyncSession) -> None:
+    await session.execute(text(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'"))
+    await session.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
 
 
 async def _partitions_of(session: AsyncSession, table: str) -> set[str]:
@@ -109,11 +226,19 @@ async def _partitions_of(session: AsyncSession, table: str) -> set[str]:
     return set(rows)
 
 
-async def _create(session: AsyncSession, table: str, column: str, name: str, start: datetime, end: datetime) -> None:
-    # A partition can't be created while the default partition has rows of its month, so they are moved first.
-    bounds = f"FROM ('{start.isoformat()}') TO ('{end.isoformat()}')"
-    moved = f"{column} >= '{start.isoformat()}' AND {column} < '{end.isoformat()}'"
-    # No further row of the month may be inserted meanwhile.
+async def _is_needed(session: AsyncSession, partitioning: Partitioning, name: str, time: datetime) -> bool:
+    if not partitioning.needed:
+        return False
+    query = _with_time(partitioning.needed.format(partition=name))
+    return await session.scalar(query, {"time": time}) is not None
+
+
+async def _create(session: AsyncSession, table: str, name: str, start: datetime, end: datetime) -> None:
+    # A partition can't be created while the default partition has rows of its period, so they are moved first.
+    partitioning = PARTITIONED[table]
+    first, last = partitioning.literal(start), partitioning.literal(end)
+    moved = f"{partitioning.column} >= {first} AND {partitioning.column} < {last}"
+    # No further row of the period may be inserted meanwhile.
     await session.execute(text(f"LOCK TABLE {table}_default IN ACCESS EXCLUSIVE MODE"))
     await session.execute(text(f"CREATE TABLE {name} (LIKE {table} INCLUDING ALL)"))
     await session.execute(
@@ -122,10 +247,4 @@ async def _create(session: AsyncSession, table: str, column: str, name: str, sta
             f"INSERT INTO {name} SELECT * FROM moved"
         )
     )
-    await session.execute(text(f"ALTER TABLE {table} ATTACH PARTITION {name} FOR VALUES {bounds}"))
-
-
-def _month(now: datetime, ahead: int) -> datetime:
-    now = now.astimezone(UTC)
-    years, month = divmod(now.month - 1 + ahead, 12)
-    return datetime(now.year + years, month + 1, 1, tzinfo=UTC)
+    await session.execute(text(f"ALTER TABLE {table} ATTACH PARTITION {name} FOR VALUES FROM ({first}) TO ({last})"))

@@ -11,12 +11,16 @@ __all__ = ["OutboxEvent", "OutboxState"]
 
 
 class OutboxEvent(Model):
-    """One event. `citrine_core.db.databases.order` defines up to which id readers may read."""
+    """One event. `citrine_core.db.databases.order` defines up to which id readers may read.
+
+    On PostgreSQL the table is partitioned by day, and so are the ids: those of a day begin above all ids of the day
+    before. So readers, who know from which id on they read, touch no partition of another day.
+    """
 
     __tablename__ = "outbox"
     # Without AUTOINCREMENT, SQLite reuses an id once its row and all later ones are deleted, and a subscriber that
     # resumes from such an id would miss events.
-    __table_args__ = (Index(None, "tenant_id", "id"), Index(None, "create_time"), {"sqlite_autoincrement": True})
+    __table_args__ = (Index(None, "tenant_id", "id"), {"sqlite_autoincrement": True})
 
     id: Mapped[BigId]
     tenant_id: Mapped[str] = mapped_column(String(36))

@@ -4,12 +4,13 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Row, delete, func, select
+from sqlalchemy import Row, delete, func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine.events.v1.events_pb2 import Event
 from citrine_core.db import database_of
 from citrine_core.db.bulk import BulkInsert, BulkUpsert, given
+from citrine_core.db.partitions import drop_partition, find_old_partition
 from citrine_core.events.models import OutboxEvent, OutboxState
 from citrine_core.times import set_time
 
@@ -17,8 +18,9 @@ __all__ = ["Horizon", "OutboxRepository"]
 
 _STATE_ID = 1
 
+_OUTBOX = OutboxEvent.metadata.tables[OutboxEvent.__tablename__]
 _ADD = BulkInsert(
-    OutboxEvent.metadata.tables[OutboxEvent.__tablename__],
+    _OUTBOX,
     ("tenant_id", "station_id", "kind", "payload", "create_time"),
 )
 
@@ -122,12 +124,15 @@ class OutboxRepository:
     async def remove_before(self, time: datetime, limit: int) -> bool:
         """Delete the oldest events that were stored before a time; return False if there were none.
 
-        In the order of ids: events with lower ids are deleted as well, whatever the clock of their core was.
+        In the order of ids: events with lower ids are deleted as well, whatever the clock of their core was. Where the
+        outbox is partitioned, the oldest day is dropped, once its last event was stored before the time.
 
         Args:
             time: Later events are retained.
-            limit: At most this many.
+            limit: At most this many, except with a partition.
         """
+        if database_of(self._session).has_partitions:
+            return await self._drop_oldest_day(time)
         horizon = await self.horizon()
         oldest = select(OutboxEvent.id, OutboxEvent.create_time).where(OutboxEvent.id <= horizon.through)
         first = oldest.order_by(OutboxEvent.id).limit(limit).subquery()
@@ -136,6 +141,16 @@ class OutboxRepository:
             return False
         await self._session.execute(delete(OutboxEvent).where(OutboxEvent.id <= last))
         await _PUT_PRUNED.execute(self._session, [(_STATE_ID, last)])
+        return True
+
+    async def _drop_oldest_day(self, time: datetime) -> bool:
+        name = await find_old_partition(self._session, _OUTBOX.name, time)
+        if name is None:
+            return False
+        last = await self._session.scalar(text(f"SELECT max(id) FROM {name}"))
+        if last is not None:
+            await _PUT_PRUNED.execute(self._session, [(_STATE_ID, last)])
+        await drop_partition(self._session, name)
         return True
 
 

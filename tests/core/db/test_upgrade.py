@@ -21,7 +21,7 @@ from citrine_core.blocks.smart_charging.capacity import PlanRepository
 from citrine_core.blocks.tariff_and_cost.models import TariffAssignment
 from citrine_core.db import Page, UnitOfWorkFactory, create_engine
 from citrine_core.db.migrations.env import compare_options
-from citrine_core.db.schema_version import schema_is_current
+from citrine_core.db.schema_version import newest_revision, schema_is_current
 from citrine_core.db.tables import metadata
 from citrine_core.db.upgrade import alembic_config, main, upgrade
 from citrine_core.events import write_events
@@ -345,7 +345,7 @@ def test_main_upgrades_the_database_of_the_flag(tmp_path: Path, capsys: pytest.C
 
     assert capsys.readouterr().out.endswith(".db is up to date\n")
     with sqlite3.connect(path) as connection:
-        assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [("0025",)]
+        assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [(newest_revision(),)]
     connection.close()
 
 

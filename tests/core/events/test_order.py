@@ -5,6 +5,7 @@ import random
 import subprocess
 from collections import defaultdict
 from collections.abc import AsyncIterator
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import text
@@ -12,7 +13,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from citrine.events.v1.events_pb2 import Event, StationConnected
 from citrine_core.clock import utc_now
-from citrine_core.db import UnitOfWork, UnitOfWorkFactory, create_engine
+from citrine_core.db import UnitOfWork, UnitOfWorkFactory, create_engine, partitions
+from citrine_core.db.partitions import add_partitions, advance_sequences
+from citrine_core.errors import DatabaseUnavailable
 from citrine_core.events import EventFeed, OutboxRepository, write_events
 from citrine_core.events.repository import Horizon
 from tests.support.postgres import PostgresServer
@@ -119,18 +122,30 @@ async def test_a_writer_that_announced_itself_long_before_holds_back_only_what_m
             assert not await OutboxRepository(work.session).is_given(4)
 
 
-async def test_pruning_leaves_what_readers_may_not_see_yet(postgres_work: UnitOfWorkFactory) -> None:
+async def test_a_day_is_not_dropped_while_an_event_of_it_may_be_committed(
+    postgres_work: UnitOfWorkFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its core got an id on that day and has not committed since."""
+    monkeypatch.setattr(partitions, "LOCK_TIMEOUT", "20ms")
+    later = utc_now() + timedelta(days=2)
+    async with postgres_work() as work:
+        await add_partitions(work.session, later)
+        await advance_sequences(work.session, later)
+        await work.commit()
     async with postgres_work() as late:
+        # As if it had got its id before the day changed.
+        await late.session.execute(text("SELECT setval('outbox_id_seq', 1, false)"))
         await inserted(late, event(1))
-        async with postgres_work() as early:
-            early.emit(event(2))
-            await early.commit()
         async with postgres_work() as work:
-            assert not await OutboxRepository(work.session).remove_before(utc_now(), 100)
-            await work.commit()
+            with pytest.raises(DatabaseUnavailable):
+                await OutboxRepository(work.session).remove_before(later, 100)
         await late.commit()
 
-    assert (await seen(postgres_work))[0] == [1, 2]
+    assert (await seen(postgres_work))[0] == [1]
+    async with postgres_work() as work:
+        # Its day is over, and it is as old as the others of it.
+        assert await OutboxRepository(work.session).remove_before(later, 100)
+        assert await OutboxRepository(work.session).pruned_through() == 1
 
 
 async def test_other_databases_of_the_server_hold_back_nothing(

@@ -16,9 +16,11 @@ from citrine.api.v1 import stations_pb2
 from citrine.api.v1.events_pb2_grpc import EventsServiceStub
 from citrine.edge.v1.link_pb2 import ObservedFrame, SessionRef
 from citrine.events.v1.events_pb2 import Event, ReportFinished, StationConnected
+from citrine_core.config import read_settings
 from citrine_core.db import UnitOfWorkFactory
 from citrine_core.events import OutboxRepository, write_events
 from citrine_core.events.servicer import PAGE
+from citrine_core.housekeeping import Housekeeping
 from tests.support.api import Api, auth, field_violations
 from tests.support.core import running_core
 
@@ -181,14 +183,18 @@ async def test_events_of_another_process_are_found(api: Api, who: Any, engine: A
     stream.close()
 
 
+async def prune(api: Api) -> None:
+    """Have a core look a week later: on PostgreSQL the day that is over is dropped."""
+    later = api.clock.utc_now() + timedelta(days=9)
+    await Housekeeping(api.unit_of_work, lambda: later, read_settings([], {})).tidy()
+
+
 async def test_pruned_events_are_out_of_range_and_zero_still_works(api: Api, who: Any) -> None:
     stream = Stream(api, who)
     token = (await stream.next()).token
     stream.close()
     await emit(api.unit_of_work, connected(1), connected(2))
-    async with api.unit_of_work() as work:
-        await OutboxRepository(work.session).remove_before(api.clock.utc_now() + timedelta(seconds=1), 99)
-        await work.commit()
+    await prune(api)
     await emit(api.unit_of_work, connected(3))
 
     # "0" is the oldest that is kept, and the token of an empty outbox.
@@ -210,9 +216,7 @@ async def test_ids_are_not_given_again_once_everything_is_pruned(api: Api, who: 
     stream = Stream(api, who)
     token = (await stream.next()).token
     stream.close()
-    async with api.unit_of_work() as work:
-        await OutboxRepository(work.session).remove_before(api.clock.utc_now() + timedelta(seconds=1), 99)
-        await work.commit()
+    await prune(api)
 
     await emit(api.unit_of_work, connected(3))
 

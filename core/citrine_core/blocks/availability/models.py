@@ -2,10 +2,10 @@
 
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Integer, String, UniqueConstraint, func
+from sqlalchemy import ColumnElement, Integer, String, func
 from sqlalchemy.orm import Mapped, mapped_column
 
-from citrine_core.db import BigId, Model
+from citrine_core.db import Model
 
 __all__ = ["ConnectorState", "ConnectorStatusChange", "WantedAvailability"]
 
@@ -38,31 +38,22 @@ class ConnectorState(Model):
 
 
 class ConnectorStatusChange(Model):
-    """One change of a connector's status: the history."""
+    """One change of a connector's status: the history.
+
+    A report that is resent adds nothing: the key is all that it says. On PostgreSQL the table is partitioned by
+    month of status_time.
+    """
 
     __tablename__ = "connector_statuses"
-    __table_args__ = (
-        # A report that is resent adds nothing.
-        UniqueConstraint(
-            "tenant_id",
-            "station_id",
-            "status_time",
-            "evse_id",
-            "connector_id",
-            "status",
-            name="uq_connector_statuses_change",
-        ),
-    )
 
-    id: Mapped[BigId]
-    tenant_id: Mapped[str] = mapped_column(String(36))
-    station_id: Mapped[str] = mapped_column(String(48))
-    evse_id: Mapped[int] = mapped_column(Integer)
-    connector_id: Mapped[int] = mapped_column(Integer)
-    status: Mapped[int] = mapped_column(Integer)
-    """citrine.ocpp.v2.ConnectorStatusEnum"""
-    status_time: Mapped[datetime]
+    tenant_id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    station_id: Mapped[str] = mapped_column(String(48), primary_key=True)
+    status_time: Mapped[datetime] = mapped_column(primary_key=True)
     """By the clock of the station."""
+    evse_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    connector_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    status: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    """citrine.ocpp.v2.ConnectorStatusEnum"""
     create_time: Mapped[datetime]
 
 

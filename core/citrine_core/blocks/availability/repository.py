@@ -95,12 +95,9 @@ class ConnectorRepository:
         """Return the history of a station's connectors, the latest by the station's clock first."""
         change = ConnectorStatusChange
         query = select(change).where(change.tenant_id == tenant_id, change.station_id == station_id)
-        if (after := page.key(change.id)) is not None:
-            # Page tokens contain only the id of a change; its time is queried.
-            last = await self._session.get(change, after[0])
-            page = page.behind(None if last is None else (last.status_time, last.id))
-        query = page.within(query, change.status_time, change.id, descending=True)
-        return page.close((await self._session.scalars(query)).all(), lambda row: (row.id,))
+        # Several changes may have one time by the clock of the station; the latest is the one that arrived last.
+        key = (change.status_time, change.create_time, change.evse_id, change.connector_id, change.status)
+        return await page.read(self._session, query, *key, descending=True)
 
 
 class AvailabilityRepository:

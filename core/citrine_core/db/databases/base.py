@@ -92,6 +92,10 @@ class Database(ABC):
         """Have what is written within the block go to the disk, although it is not committed."""
 
     @abstractmethod
+    async def try_lock(self, connection: AsyncConnection, key: int) -> bool:
+        """Lock a key until the end of the transaction; return False if another transaction has it."""
+
+    @abstractmethod
     async def lock_schema(self, connection: AsyncConnection, key: int) -> None:
         """Wait until no other transaction that locked the schema by this key is under way, and keep others from it."""
 

@@ -69,6 +69,10 @@ class Postgresql(Database):
         """Do nothing: PostgreSQL finds space when it writes, not when it commits."""
         return nullcontext()
 
+    async def try_lock(self, connection: AsyncConnection, key: int) -> bool:
+        """Acquire an advisory lock, if it is free."""
+        return bool(await connection.scalar(text("SELECT pg_try_advisory_xact_lock(:key)"), {"key": key}))
+
     async def lock_schema(self, connection: AsyncConnection, key: int) -> None:
         """Acquire an advisory lock until the end of the transaction."""
         await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": key})

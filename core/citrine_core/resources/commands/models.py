@@ -11,7 +11,10 @@ __all__ = ["CommandRow"]
 
 
 class CommandRow(Model):
-    """One CSMS-initiated message, with its state."""
+    """One CSMS-initiated message, with its state.
+
+    On PostgreSQL the table is partitioned by month of command_id, which begins with the time.
+    """
 
     __tablename__ = "commands"
     __table_args__ = (

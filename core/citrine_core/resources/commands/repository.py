@@ -4,12 +4,26 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeAlias
 
-from sqlalchemy import ColumnElement, CursorResult, Row, and_, bindparam, delete, or_, select, tuple_, update
+from sqlalchemy import (
+    ColumnElement,
+    CursorResult,
+    Row,
+    and_,
+    bindparam,
+    column,
+    delete,
+    or_,
+    select,
+    table,
+    tuple_,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from citrine.api.v1 import common_pb2 as common
 from citrine_core.db import Listed, Page, begins_with, one_of
 from citrine_core.db.bulk import BulkInsert
+from citrine_core.db.partitions import drop_partition, find_old_partition, outside_of_partitions
 from citrine_core.resources.commands.models import CommandRow
 from citrine_core.resources.connections.queries import SESSIONS
 from citrine_core.resources.stations.credentials import Credentials
@@ -175,10 +189,21 @@ class CommandRepository:
         return cancelled
 
     async def remove_before(self, time: datetime, limit: int) -> bool:
-        """Delete at most so many commands that ended before a time; return False if there were none."""
-        key = (_TABLE.c.tenant_id, _TABLE.c.command_id)
-        old = select(*key).where(_TABLE.c.finish_time < time).limit(limit)
-        result = await (await self._connection()).execute(delete(_TABLE).where(tuple_(*key).in_(old)))
+        """Delete at most so many commands that ended before a time; return False if there were none.
+
+        Where the table is partitioned, the oldest month is dropped, once all of its commands ended before the time.
+        """
+        partition = await find_old_partition(self._session, _TABLE.name, time)
+        if partition is not None:
+            await drop_partition(self._session, partition)
+            return True
+        rest = table(
+            outside_of_partitions(self._session, _TABLE.name),
+            *(column(name, _TABLE.c[name].type) for name in ("tenant_id", "command_id", "finish_time")),
+        )
+        key = (rest.c.tenant_id, rest.c.command_id)
+        old = select(*key).where(rest.c.finish_time < time).limit(limit)
+        result = await (await self._connection()).execute(delete(rest).where(tuple_(*key).in_(old)))
         return result.rowcount > 0
 
     async def expired(self, now: datetime, limit: int) -> Sequence[StoredCommand]:

@@ -63,7 +63,7 @@ async def history(unit_of_work: UnitOfWorkFactory, station_id: str = "CS-1") -> 
         rows = await work.session.execute(
             select(change.status, change.status_time)
             .where(change.station_id == station_id)
-            .order_by(change.status_time, change.id)
+            .order_by(change.status_time, change.create_time)
         )
         return [(row[0], row[1]) for row in rows]
 
