@@ -103,10 +103,12 @@ async def _basics(bench: Bench, kind: str) -> Mapping[str, Any]:
         bench.say("boot storms")
         await restart_core(sut)
         checked = await storm(sut, options.storm)
+        await sut.choose_passwords(options.storm)
         return {
             "idle": asdict(held),
             "commands": asdict(trips),
             "checked": _storm(checked),
+            "chosen": _storm(await storm(sut, options.storm)),
             "remembered": _storm(await storm(sut, options.storm)),
         }
 

@@ -238,6 +238,13 @@ def _figures(results: Results) -> Iterator[str]:
         yield f"The CPU of a start is user and system time with compiled modules, the least of {TIMES} starts."
 
 
+_STORMS = {
+    "checked": "generated passwords",
+    "chosen": "chosen passwords, each checked anew",
+    "remembered": "chosen passwords, logins remembered",
+}
+
+
 def _basics_rows(name: str, found: Mapping[str, Any]) -> list[list[str]]:
     held, trips = found["idle"], found["commands"]
     rows = [
@@ -252,8 +259,10 @@ def _basics_rows(name: str, found: Mapping[str, Any]) -> list[list[str]]:
             "p99 30 ms",
         ],
     ]
-    for key, what in (("checked", "each password checked anew"), ("remembered", "logins remembered")):
-        storm = found[key]
+    for key, what in _STORMS.items():
+        # Older results lack some.
+        if (storm := found.get(key)) is None:
+            continue
         rows.append([
             f"boot storm of {storm['done']}, {what}, {name}",
             f"{storm['seconds']:.1f} s, {storm['cpu_ms']:.1f} ms of CPU a station",

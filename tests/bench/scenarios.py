@@ -17,7 +17,7 @@ import psutil
 
 from citrine.api.v1.common_pb2 import CommandTarget
 from citrine.api.v1.remote_control_pb2 import TriggerMessageRequest
-from citrine.api.v1.stations_pb2 import CreateStationRequest, Station
+from citrine.api.v1.stations_pb2 import CreateStationRequest, SetStationPasswordRequest, Station
 from citrine.api.v1.tariffs_pb2 import (
     TARIFF_DIMENSION_CHARGING_TIME,
     TARIFF_DIMENSION_ENERGY,
@@ -91,9 +91,21 @@ class Sut:
         return await asyncio.to_thread(Batches.of, urls)
 
     async def register(self, stations: int, *, passwords: bool = True) -> None:
-        """Register that many stations, with a password each, or without where log-ins are not what is measured."""
+        """Register that many stations, without passwords where log-ins are not what is measured.
+
+        Those that have one are given it by the core, as operators have it.
+        """
         async with self.deployment.client() as citrine:
             self.passwords.update(await _register(citrine, stations, passwords))
+
+    async def choose_passwords(self, stations: int) -> None:
+        """Give that many stations passwords of our own choice, which the core has to hash slowly."""
+        chosen = {station_id: secrets.token_urlsafe(15) for station_id in list(self.passwords)[:stations]}
+        async with self.deployment.client() as citrine:
+            for station_id, password in chosen.items():
+                request = SetStationPasswordRequest(station_id=station_id, password=password)
+                await citrine.stations.SetStationPassword(request)
+        self.passwords.update(chosen)
 
     async def price(self) -> None:
         """Have transactions cost something from now on, energy and time, at a rate that depends on the time of day."""
@@ -166,17 +178,16 @@ async def running(
 
 async def _register(citrine: Citrine, stations: int, with_passwords: bool) -> dict[str, str | None]:
     await citrine.tokens.CreateToken(CreateTokenRequest(token=Token(id_token="C0FFEE01", type="ISO14443")))
-    passwords = {
-        f"SIM-{number:04}": secrets.token_urlsafe(15) if with_passwords else None for number in range(1, stations + 1)
-    }
+    passwords: dict[str, str | None] = {}
     limit = asyncio.Semaphore(32)
 
-    async def create(station_id: str, password: str | None) -> None:
-        station = Station(station_id=station_id, allow_no_password=password is None)
+    async def create(station_id: str) -> None:
+        station = Station(station_id=station_id, allow_no_password=not with_passwords)
         async with limit:
-            await citrine.stations.CreateStation(CreateStationRequest(station=station, password=password or ""))
+            created = await citrine.stations.CreateStation(CreateStationRequest(station=station))
+        passwords[station_id] = created.generated_password or None
 
-    await asyncio.gather(*(create(*item) for item in passwords.items()))
+    await asyncio.gather(*(create(station_id) for station_id in station_ids("SIM-", stations)))
     return passwords
 
 

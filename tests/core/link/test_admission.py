@@ -6,6 +6,7 @@ import pytest
 
 from citrine.edge.v1 import link_pb2 as link
 from citrine.ocpp.v2.provisioning_pb2 import REGISTRATION_STATUS_ENUM_PENDING
+from citrine_core.resources.stations.passwords import generate_password, hash_generated
 from tests.support.core import PASSWORD, RunningCore, hash_once
 from tests.support.fake_edge import FakeEdge
 
@@ -47,6 +48,7 @@ async def test_a_station_that_never_booted_has_no_registration(core: RunningCore
         pytest.param("CS-1", None, {"username": "CS-1"}, id="user name only"),
         pytest.param("CS-1", PASSWORD, {"tenant_id": "acme"}, id="unknown tenant"),
         pytest.param("CS-3", PASSWORD, {}, id="station without a password"),
+        pytest.param("CS-4", PASSWORD, {}, id="station with a generated password"),
     ],
 )
 async def test_whoever_lacks_the_right_credential_is_refused_alike(
@@ -54,6 +56,7 @@ async def test_whoever_lacks_the_right_credential_is_refused_alike(
 ) -> None:
     await core.add_station("CS-1")
     await core.add_station("CS-3", password=None)
+    await core.add_station("CS-4", password_hash=hash_generated(generate_password()))
     async with core.edge() as edge:
         checks = core.core.admission.checks
         refused = await edge.admit(station_id, password, **how)  # type: ignore[arg-type]  # passed on as they are
@@ -61,7 +64,7 @@ async def test_whoever_lacks_the_right_credential_is_refused_alike(
     assert isinstance(refused, link.Refused)
     assert refused.status == 401
     assert not refused.HasField("retry_after")
-    # The same work is done for all of them: one hash.
+    # The same work is done for all of them: one slow hash.
     assert core.core.admission.checks == checks + 1
 
 
@@ -105,6 +108,26 @@ async def test_a_verified_login_is_not_hashed_again(core: RunningCore) -> None:
     assert again == 101
     assert core.core.admission.checks == checks
     assert time.perf_counter() - started < 5
+
+
+async def test_a_generated_password_needs_no_slow_hash(core: RunningCore) -> None:
+    password = generate_password()
+    await core.add_station("CS-1", password_hash=hash_generated(password))
+    async with core.edge() as edge:
+        checks = core.core.admission.checks
+        with_it = [await status_of(edge, "CS-1", password) for _ in range(2)]
+
+    assert with_it == [101, 101]
+    assert core.core.admission.checks == checks
+
+
+async def test_a_next_password_counts_beside_a_generated_one_until_it_is_used(core: RunningCore) -> None:
+    password = generate_password()
+    await core.add_station("CS-1", password_hash=hash_generated(password), next_password_hash=hash_once(NEXT))
+    async with core.edge() as edge:
+        statuses = [await status_of(edge, "CS-1", given) for given in (password, NEXT, password, NEXT)]
+
+    assert statuses == [101, 101, 401, 101]
 
 
 async def test_a_next_password_counts_beside_the_old_one_until_it_is_used(core: RunningCore) -> None:

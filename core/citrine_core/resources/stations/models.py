@@ -27,7 +27,7 @@ class Station(Model):
     description: Mapped[str] = mapped_column(String(255), default="")
     enabled: Mapped[bool] = mapped_column(default=True)
     password_hash: Mapped[str | None] = mapped_column(String(200))
-    """argon2id hash of its password. None: it has no password."""
+    """Hash of its password, whose form says how it was made. None: it has no password."""
     next_password_hash: Mapped[str | None] = mapped_column(String(200))
     """Hash of a password that was sent to the station: valid beside the old one until first used."""
     credential_version: Mapped[int] = mapped_column(Integer, default=1)

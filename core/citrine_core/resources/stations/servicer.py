@@ -26,7 +26,7 @@ from citrine_core.resources.stations.fields import (
 )
 from citrine_core.resources.stations.handshake_refusals import HandshakeRefusals, handshake_refusal_to_proto
 from citrine_core.resources.stations.models import Station
-from citrine_core.resources.stations.passwords import generate_password, hash_password
+from citrine_core.resources.stations.passwords import generate_password, hash_generated, hash_password
 from citrine_core.resources.stations.protos import to_proto
 from citrine_core.resources.stations.repository import StationRepository, StationWithConnection
 from citrine_core.rpc import apply_mask, caller, open_page, required
@@ -253,11 +253,12 @@ async def _password(given: str, *, needed: bool) -> tuple[str | None, str]:
     """Return the hash of the password to store, or None for no password, and the password if it was generated."""
     if given:
         check_password("password", given)
-    elif not needed:
+        # The hash takes so long that it would delay all other rpcs on the event loop.
+        return await asyncio.to_thread(hash_password, given), ""
+    if not needed:
         return None, ""
-    generated = "" if given else generate_password()
-    # A hash takes so long that it would delay all other rpcs on the event loop.
-    return await asyncio.to_thread(hash_password, given or generated), generated
+    generated = generate_password()
+    return hash_generated(generated), generated
 
 
 def _check_etag(station: Station, etag: str) -> None:
