@@ -20,16 +20,23 @@ from citrine_process.addresses import split_address
 from citrine_process.logs import set_up_logging
 from citrine_process.running import loop_factory, stop_by_signal
 from citrine_process.settings import InvalidSetting
+from citrine_process.supervisor import WorkerGroup, supervise
 
 __all__ = ["main"]
 
 logger = logging.getLogger(__name__)
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run a core until SIGTERM or SIGINT; return the exit code: 2 where a setting is wrong, 1 where it can't run."""
+def main(argv: Sequence[str] | None = None, worker: int = 0) -> int:
+    """Run a core until SIGTERM or SIGINT; return the exit code: 2 where a setting is wrong, 1 where it can't run.
+
+    Args:
+        argv: Flags. None: those of the process.
+        worker: Number of this process among the workers. 0: it is none, and starts them if there are to be several.
+    """
+    arguments = sys.argv[1:] if argv is None else argv
     try:
-        settings = read_settings(sys.argv[1:] if argv is None else argv)
+        settings = read_settings(arguments)
         for address in (settings.grpc_listen, settings.core_http_listen):
             split_address(address)
         settings.credential()
@@ -37,10 +44,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (InvalidSetting, ValueError, ArgumentError) as error:
         sys.stderr.write(f"citrine core: {_one_line(error)}\n")
         return 2
-    set_up_logging(settings.log_level, lambda: trace_id_of(current_trace()))
+    set_up_logging(settings.log_level, lambda: trace_id_of(current_trace()), worker)
     try:
+        if settings.core_workers > 1 and not worker:
+            return _supervise(settings, arguments)
         with asyncio.Runner(loop_factory=loop_factory()) as runner:
-            return runner.run(_serve(settings))
+            return runner.run(_serve(settings, worker))
     except InvalidSetting as error:
         sys.stderr.write(f"citrine core: {error}\n")
         return 2
@@ -49,12 +58,28 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
 
 
-async def _serve(settings: CoreSettings) -> int:
+def _supervise(settings: CoreSettings, arguments: Sequence[str]) -> int:
+    group = WorkerGroup(
+        title="core",
+        module=__name__,
+        arguments=arguments,
+        count=settings.core_workers,
+        kind="grpc",
+        address=settings.grpc_listen,
+        http_address=settings.core_http_listen,
+        ready_file=settings.ready_file,
+        drain_time=settings.drain_time.total_seconds(),
+        own_ports=True,
+    )
+    return supervise(group)
+
+
+async def _serve(settings: CoreSettings, worker: int) -> int:
     stop = stop_by_signal()
     engine = create_engine(settings.database, pool_size=POOL_SIZE + settings.lanes)
     try:
         await _check_schema(engine)
-        await _put_together(settings, engine).run(stop)
+        await _put_together(settings, engine, worker).run(stop)
     except asyncio.CancelledError:
         return 1
     except BaseExceptionGroup as group:
@@ -66,12 +91,12 @@ async def _serve(settings: CoreSettings) -> int:
     return 0
 
 
-def _put_together(settings: CoreSettings, engine: AsyncEngine) -> Core:
+def _put_together(settings: CoreSettings, engine: AsyncEngine, worker: int) -> Core:
     """Return the core; its blocks are imported here, and stay."""
     # To look for garbage in what stays makes the start longer by a tenth, and each collection later on.
     gc.disable()
     try:
-        return Core(settings, engine)
+        return Core(settings, engine, worker=worker)
     finally:
         gc.freeze()
         gc.enable()

@@ -10,6 +10,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from citrine_process import settings
+from citrine_process.addresses import split_address
 from citrine_process.settings import PREFIX, Duration, DurationOrNone, InvalidSetting, read_credential
 
 __all__ = ["CoreSettings", "read_settings"]
@@ -28,6 +29,13 @@ class CoreSettings(BaseModel):
 
     grpc_listen: str = "127.0.0.1:50051"
     """Host and port of the gRPC server, for clients and edges alike. Port 0: any free one."""
+
+    core_workers: int = Field(default=1, ge=1, le=64)
+    """Processes behind grpc_listen, as many as there are processors for them (Linux only).
+
+    Each is a core of its own, and one that ends is started again. Worker N also listens on the Nth port behind that of
+    grpc_listen, where edges link to it: with 50051 and two workers 50052 and 50053. For edges, 50051 is enough.
+    """
 
     core_http_listen: str = "127.0.0.1:9002"
     """Host and port of /healthz, /readyz and /metrics."""
@@ -155,6 +163,12 @@ class CoreSettings(BaseModel):
         return read_credential(self.edge_credential_file, self.edge_credential) or None
 
     @property
+    def worker_ports(self) -> range:
+        """Ports by which edges reach each of several workers, the first one's first."""
+        _, port = split_address(self.grpc_listen)
+        return range(port + 1, port + 1 + self.core_workers)
+
+    @property
     def served_blocks(self) -> frozenset[str]:
         """Names of the blocks to serve to stations. Empty: all."""
         return frozenset(name.strip() for name in self.blocks.split(",") if name.strip())
@@ -170,7 +184,12 @@ def read_settings(arguments: Sequence[str], environment: Mapping[str, str] = os.
         _check_variable(variable.upper())
     about = "Run a core: the process that decides and stores."
     return settings.read_settings(
-        CoreSettings, "citrine core", about, arguments, environment, {"core_http_listen": ["--http-listen"]}
+        CoreSettings,
+        "citrine core",
+        about,
+        arguments,
+        environment,
+        {"core_http_listen": ["--http-listen"], "core_workers": ["--workers"]},
     )
 
 

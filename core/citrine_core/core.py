@@ -99,8 +99,11 @@ class Core:
         engine: AsyncEngine,
         clock: Clock = utc_now,
         make_blocks: MakeBlocks = blocks_of,
+        worker: int = 0,
     ) -> None:
+        """`worker` is the number of this process among those that share its address; 0: it has the address alone."""
         self.settings = settings
+        self._worker = worker
         self.engine = engine
         self.core_id = new_id()
         self.metrics = Metrics()
@@ -248,6 +251,7 @@ class Core:
             core_id=self.core_id,
             software_version=software_version(),
             actions=self.registry.routes.actions,
+            worker_ports=self.settings.worker_ports if self._worker else (),
             clock=self._clock,
             links=self.links,
             health=self.health,
@@ -277,7 +281,9 @@ class Core:
             self.settings.credential(),
         )
         knows_station = partial(_knows_station, self.callers)
-        server = build_server(served, access, self.metrics.rpc, knows_station, self.rpc_health)
+        server = build_server(
+            served, access, self.metrics.rpc, knows_station, self.rpc_health, shares_port=self._worker > 0
+        )
         link_pb2_grpc.add_EdgeLinkServiceServicer_to_server(self.edge_servicer, server)
         return server
 
@@ -306,6 +312,8 @@ class Core:
         host, port = split_address(self.settings.grpc_listen)
         try:
             bound = self.server.add_insecure_port(join_address(host, port))
+            if self._worker:
+                self.server.add_insecure_port(join_address(host, self.settings.worker_ports[self._worker - 1]))
         except RuntimeError:
             raise CannotStart(f"{self.settings.grpc_listen} can't be listened on; is another core running?") from None
         try:

@@ -5,7 +5,7 @@ import gc
 import logging
 import socket
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from citrine_edge import upstream
 from citrine_edge.admission import AdmissionLimits
@@ -29,6 +29,7 @@ from citrine_process.http import HealthServer
 from citrine_process.logs import set_up_logging
 from citrine_process.running import announce_ready, loop_factory, software_version, stop_by_signal
 from citrine_process.settings import InvalidSetting
+from citrine_process.supervisor import WorkerGroup, supervise
 
 __all__ = ["Edge", "main"]
 
@@ -45,11 +46,20 @@ class Edge:
     """The composition root of one edge process. Must be created within a running loop."""
 
     def __init__(
-        self, settings: EdgeSettings, versions: Mapping[str, Dialect] | None = None, max_idle: int | None = None
+        self,
+        settings: EdgeSettings,
+        versions: Mapping[str, Dialect] | None = None,
+        max_idle: int | None = None,
+        *,
+        shares_port: bool = False,
     ) -> None:
-        """``versions`` of OCPP are offered to stations, by their subprotocol; all that there are by default.
+        """Put an edge together.
 
-        ``max_idle`` connections may be idle; ``ocpp_max_unfinished`` by default.
+        Args:
+            settings: Settings of the process.
+            versions: Of OCPP that are offered to stations, by their subprotocol. None: all that there are.
+            max_idle: Connections that may be idle. None: `ocpp_max_unfinished`.
+            shares_port: Whether other processes listen on the same port.
         """
         loop = asyncio.get_running_loop()
         self.settings = settings
@@ -86,6 +96,7 @@ class Edge:
             self.sessions,
             context,
             self.metrics,
+            shares_port=shares_port,
         )
         self.health = HealthServer(self._missing, self._metrics)
         credential = settings.credential()
@@ -178,27 +189,45 @@ class Edge:
         announce_ready(self.settings.ready_file, addresses)
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Run an edge until SIGTERM or SIGINT; return the exit code: 2 where a setting is wrong."""
+def main(argv: Sequence[str] | None = None, worker: int = 0) -> int:
+    """Run an edge until SIGTERM or SIGINT; return the exit code: 2 where a setting is wrong.
+
+    Args:
+        argv: Flags. None: those of the process.
+        worker: Number of this process among the workers. 0: it is none, and starts them if there are to be several.
+    """
+    arguments = sys.argv[1:] if argv is None else argv
     try:
-        settings = read_settings(sys.argv[1:] if argv is None else argv)
+        settings = read_settings(arguments)
         for address in (settings.ocpp_listen, settings.edge_http_listen, *settings.core.split(",")):
             split_address(address)
         settings.credential()
     except InvalidSetting as error:
         sys.stderr.write(f"citrine edge: {error}\n")
         return 2
-    set_up_logging(settings.log_level)
+    set_up_logging(settings.log_level, worker=worker)
+    try:
+        if settings.edge_workers > 1 and not worker:
+            return _supervise(settings, arguments)
+        return _run_alone(settings, shares_port=worker > 0)
+    except InvalidSetting as error:
+        sys.stderr.write(f"citrine edge: {error}\n")
+        return 2
+    except OSError as error:
+        sys.stderr.write(f"citrine edge: {error}\n")
+        return 1
+
+
+def _run_alone(settings: EdgeSettings, *, shares_port: bool) -> int:
+    """Run an edge in this process."""
     _calm_garbage_collector()
     if not settings.credential():
         _logger.warning("without a credential no core lets this edge in: set CITRINE_EDGE_CREDENTIAL_FILE")
     is_chosen = "ocpp_max_sockets" in settings.model_fields_set
     sockets, max_idle = allow_sockets(settings.ocpp_max_sockets, settings.ocpp_max_unfinished, is_chosen=is_chosen)
-    try:
-        return _run(settings.model_copy(update={"ocpp_max_sockets": sockets}), max_idle)
-    except OSError as error:
-        sys.stderr.write(f"citrine edge: {error}\n")
-        return 1
+    settings = settings.model_copy(update={"ocpp_max_sockets": sockets})
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:
+        return runner.run(_serve(settings, max_idle, shares_port=shares_port))
 
 
 def _calm_garbage_collector() -> None:
@@ -208,15 +237,25 @@ def _calm_garbage_collector() -> None:
     gc.set_threshold(20_000, 20, 100)
 
 
-def _run(settings: EdgeSettings, max_idle: int) -> int:
-    with asyncio.Runner(loop_factory=loop_factory()) as runner:
-        return runner.run(_serve(settings, max_idle))
+def _supervise(settings: EdgeSettings, arguments: Sequence[str]) -> int:
+    group = WorkerGroup(
+        title="edge",
+        module=__name__,
+        arguments=arguments,
+        count=settings.edge_workers,
+        kind="ocpp",
+        address=settings.ocpp_listen,
+        http_address=settings.edge_http_listen,
+        ready_file=settings.ready_file,
+        drain_time=settings.drain_time.total_seconds(),
+    )
+    return supervise(group)
 
 
-async def _serve(settings: EdgeSettings, max_idle: int) -> int:
+async def _serve(settings: EdgeSettings, max_idle: int, *, shares_port: bool) -> int:
     stop = stop_by_signal()
     try:
-        await Edge(settings, max_idle=max_idle).run(stop)
+        await Edge(settings, max_idle=max_idle, shares_port=shares_port).run(stop)
     except asyncio.CancelledError:
         return 1
     except BaseExceptionGroup as group:

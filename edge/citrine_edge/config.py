@@ -35,6 +35,12 @@ class EdgeSettings(BaseModel):
     core: str = "127.0.0.1:50051"
     """Where cores are: host:port, separated by commas. Every address of a DNS name gets a link."""
 
+    edge_workers: int = Field(default=1, ge=1, le=64)
+    """Processes behind ocpp_listen, as many as there are processors for them (Linux only).
+
+    Each is an edge of its own; one that ends is started again. Limits of this page hold for each of them.
+    """
+
     edge_http_listen: str = "127.0.0.1:9001"
     """Host and port of /healthz, /readyz and /metrics."""
 
@@ -164,5 +170,10 @@ def read_settings(arguments: Sequence[str], environment: Mapping[str, str] = os.
             raise InvalidSetting(f"unknown setting {variable}")
     about = "Run an edge: the process that stations connect to."
     return settings.read_settings(
-        EdgeSettings, "citrine edge", about, arguments, environment, {"edge_http_listen": ["--http-listen"]}
+        EdgeSettings,
+        "citrine edge",
+        about,
+        arguments,
+        environment,
+        {"edge_http_listen": ["--http-listen"], "edge_workers": ["--workers"]},
     )

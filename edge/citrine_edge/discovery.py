@@ -1,6 +1,7 @@
-"""Discovery of cores: one link for each address behind the names in the settings."""
+"""Discovery of cores: one link for each address behind the names in the settings, and for each worker behind it."""
 
 import asyncio
+import contextlib
 import ipaddress
 import logging
 import socket
@@ -8,7 +9,7 @@ from collections.abc import Callable
 
 from citrine_edge.link import Link
 from citrine_edge.router import Router
-from citrine_process.addresses import split_address
+from citrine_process.addresses import join_address, split_address
 
 __all__ = ["Discovery"]
 
@@ -22,7 +23,12 @@ _logger = logging.getLogger(__name__)
 
 
 class Discovery:
-    """Maintains one link to each address of each core."""
+    """Maintains one link to each address of each core.
+
+    Where several workers share an address, each has another one: the Welcome of any of them lists their ports. The
+    shared address is dialled to get that list, and again while none of the workers is linked, since there may be
+    other workers now, or one core alone. It never has a link of its own: the worker that it reaches is a random one.
+    """
 
     def __init__(
         self,
@@ -36,6 +42,9 @@ class Discovery:
         self._connect = connect
         self._defect = defect
         self._tasks: dict[str, tuple[Link, asyncio.Task[None]]] = {}
+        self._workers: dict[str, frozenset[str]] = {}
+        self._redirected = asyncio.Event()
+        """Set when a link learned that several workers share its address."""
 
     async def run(self) -> None:
         """Resolve the names periodically until cancelled. Cancellation ends the links as well."""
@@ -45,18 +54,45 @@ class Discovery:
                     await self._look(tasks)
                 except Exception as error:
                     self._defect("discovery", error)
-                await asyncio.sleep(RESOLVE_INTERVAL)
+                self._redirected.clear()
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._redirected.wait(), RESOLVE_INTERVAL)
 
     async def _look(self, tasks: asyncio.TaskGroup) -> None:
-        addresses = await self._resolve()
+        addresses, actions = set[str](), dict[str, frozenset[str] | None]()
+        for address in await self._resolve():
+            workers = self._behind(address)
+            addresses |= workers
+            actions |= dict.fromkeys(workers, self._known_actions(address))
         for address in addresses - self._tasks.keys():
             link = self._connect(address)
+            # Workers of one address serve the same actions. Without any, stations' messages would be refused.
+            link.known_actions = actions[address]
             self._router.add(link)
             self._tasks[address] = link, tasks.create_task(self._run(link), name=f"link to {address}")
         for address in list(self._tasks.keys() - addresses):
             # DNS may be behind. A link that is up is not ended.
             if not self._tasks[address][0].up:
                 await self._end(address)
+
+    def _behind(self, address: str) -> frozenset[str]:
+        """Return the addresses to dial for one of the settings: itself, or those of the workers that share it."""
+        host, _ = split_address(address)
+        known = self._workers.get(address, frozenset())
+        links = [self._tasks[one] for one in {address, *known} if one in self._tasks]
+        answered = [link for link, task in links if link.up or task.done()]
+        if not answered:
+            # Workers that have just become known are dialled, and the shared address again after a while.
+            return known if known and self._redirected.is_set() else known | {address}
+        workers = frozenset(join_address(host, port) for link in answered for port in link.worker_ports)
+        if workers - known:
+            _logger.info("several cores share an address", extra={"core": address, "workers": sorted(workers)})
+        self._workers[address] = workers
+        return workers or frozenset({address})
+
+    def _known_actions(self, address: str) -> frozenset[str] | None:
+        known = (self._tasks[one][0] for one in {address, *self._workers.get(address, ())} if one in self._tasks)
+        return next((link.known_actions for link in known if link.known_actions is not None), None)
 
     async def _run(self, link: Link) -> None:
         """Run a link, and rerun it after a bug, which must not end the other links."""
@@ -67,6 +103,8 @@ class Discovery:
                 self._defect("link", error)
                 await asyncio.sleep(FAILED_PAUSE)
             else:
+                # It is finished, or several workers share its address.
+                self._redirected.set()
                 return
 
     async def _end(self, address: str) -> None:

@@ -13,6 +13,7 @@ from citrine_edge.backoff import Backoff
 from citrine_edge.greeting import PAGE, REVISION_KEY, OpenSession, greeting
 from citrine_edge.ids import jitter
 from citrine_edge.metrics import Metrics
+from citrine_process.addresses import split_address
 
 __all__ = ["MAX_ITEM_BYTES", "Link", "LinkOwner", "encode_batch"]
 
@@ -71,6 +72,10 @@ class LinkEnded(Exception):
     """The stream ended."""
 
 
+class SharedAddress(LinkEnded):
+    """Several cores share the address: each has another one of its own."""
+
+
 class TwinLink(LinkEnded):
     """The core already has a link, by another of its addresses."""
 
@@ -126,6 +131,8 @@ class Link:
         """Id of the core that answered last; empty before the first."""
         self.known_actions: frozenset[str] | None = None
         """Actions that this core serves; None before its first answer."""
+        self.worker_ports: frozenset[int] = frozenset()
+        """Ports of the cores that share an address with the one that answered last; empty where none does."""
         self.up = False
         self.serving = False
         self.draining = False
@@ -176,7 +183,7 @@ class Link:
             await asyncio.wait({self._stream_task}, timeout=limit)
 
     async def run(self) -> None:
-        """Connect and reconnect until cancelled, or finished."""
+        """Connect and reconnect until cancelled or finished, or until several cores turn out to share the address."""
         loop, backoff = asyncio.get_running_loop(), Backoff()
         while not self._finishing:
             self._stream_task = asyncio.create_task(self._stream(), name=f"stream to {self.address}")
@@ -187,6 +194,8 @@ class Link:
                 await asyncio.wait({self._stream_task})
                 raise
             was_up, was_draining, error = self.up, self.draining, self._end_of_stream(self._stream_task)
+            if isinstance(error, SharedAddress):
+                return
             if isinstance(error, TwinLink):
                 pause = TWIN_BACKOFF
             elif _needs_somebody(error):
@@ -215,7 +224,7 @@ class Link:
             _logger.log(level, "link lost", extra=about)
             self._metrics.link_losses.inc()
             self._owner.link_down(self)
-        elif problem != self._problem and problem != _UNKNOWN:
+        elif problem != self._problem and problem != _UNKNOWN and not isinstance(error, SharedAddress):
             # Logged once, not with every attempt.
             level = logging.WARNING if _needs_somebody(error) else logging.INFO
             _logger.log(level, "core not reached", extra={"core": self.address, "problem": problem})
@@ -233,6 +242,9 @@ class Link:
             try:
                 first = await self._greet(stream)
                 welcome = first.items[0].welcome
+                self.worker_ports = frozenset(welcome.worker_ports)
+                if self.worker_ports and split_address(self.address)[1] not in self.worker_ports:
+                    raise SharedAddress
                 if self._owner.is_linked(welcome.core_id):
                     raise TwinLink("the core is linked by another address")
                 self._welcomed(welcome)

@@ -77,7 +77,10 @@ class StationServer:
         sessions: Sessions,
         context: SessionContext,
         metrics: Metrics,
+        *,
+        shares_port: bool = False,
     ) -> None:
+        self._shares_port = shares_port
         self._socket_limits = socket_limits
         self._dialects = dialects
         self._subprotocols = tuple(dialects)
@@ -97,7 +100,11 @@ class StationServer:
     async def listen(self, host: str, port: int) -> tuple[str, int]:
         """Start to accept stations; return the address."""
         self._server = await self._context.loop.create_server(
-            lambda: StationSocket(self, self._socket_limits, self._subprotocols), host, port, backlog=BACKLOG
+            lambda: StationSocket(self, self._socket_limits, self._subprotocols),
+            host,
+            port,
+            backlog=BACKLOG,
+            reuse_port=self._shares_port or None,
         )
         address = self._server.sockets[0].getsockname()
         return address[0], address[1]

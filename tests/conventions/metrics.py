@@ -29,6 +29,10 @@ itself, e.g. `sum without (instance) (rate(citrine_core_energy_wh_total[5m])) * 
 counted when somebody reads the metrics, at most every 15 seconds, and less often where it takes long: after a pause of
 100 times what it took. It is missing while the database can't be read.
 
+Where several workers share an address, `/metrics` shows the series of all of them with the label `worker`, and three of
+the supervisor's: `citrine_core_workers` (how many there should be), `citrine_core_workers_answering`,
+`citrine_core_worker_restarts_total`, and the same with `edge`. Then write `without (instance, worker)`.
+
 What happens is counted by the core in which it happens, after the commit. Labels have few values; so none says which
 tenant or station, which may be many. All figures are those of all tenants together: one tenant's are the API's.
 """

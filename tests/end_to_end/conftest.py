@@ -68,6 +68,11 @@ def _shared_cluster(processes: SharedProcesses) -> Deployment:
 
 
 @pytest.fixture
+def _shared_workers(processes: SharedProcesses) -> Deployment:
+    return processes.get("workers", workers=2)
+
+
+@pytest.fixture
 async def shared(_shared_core_and_edge: Deployment) -> Deployment:
     """One core and one edge that tests share, in a tenant of the test's own, on a database of each kind in turn."""
     return await of_own_tenant(_shared_core_and_edge)
@@ -77,3 +82,9 @@ async def shared(_shared_core_and_edge: Deployment) -> Deployment:
 async def shared_cluster(_shared_cluster: Deployment) -> Deployment:
     """Two cores and two edges that tests share, in a tenant of the test's own, on a database of each kind in turn."""
     return await of_own_tenant(_shared_cluster)
+
+
+@pytest.fixture
+async def shared_workers(_shared_workers: Deployment) -> Deployment:
+    """One core of two workers and one edge of two workers that tests share, as above."""
+    return await of_own_tenant(_shared_workers)

@@ -32,7 +32,7 @@ __all__ = [
 
 CITRINE = Path(sys.executable).parent / "citrine"
 
-START_TIMEOUT = 30.0
+START_TIMEOUT = 60.0
 """Seconds that a process may take until it listens."""
 
 
@@ -212,7 +212,14 @@ def stopped_at_the_end(deployment: Deployment) -> Iterator[None]:
 
 @contextlib.asynccontextmanager
 async def deploy(
-    database: str, directory: Path, *, cores: int = 1, edges: int = 1, migrated: bool = False, **settings: str
+    database: str,
+    directory: Path,
+    *,
+    cores: int = 1,
+    edges: int = 1,
+    workers: int = 1,
+    migrated: bool = False,
+    **settings: str,
 ) -> AsyncIterator[Deployment]:
     """Run that many cores and edges on a database, on free ports of the loopback interface.
 
@@ -221,6 +228,7 @@ async def deploy(
         directory: Where the processes keep what they write.
         cores: How many.
         edges: How many; each links to all cores.
+        workers: Processes that each core and each edge consists of.
         migrated: The database has its tables; otherwise `citrine db upgrade` makes them.
         settings: Of all processes, by their names in lower case without prefix.
     """
@@ -235,11 +243,11 @@ async def deploy(
         await upgrade_database(database, directory)
     with stopped_at_the_end(deployment):
         for number in range(cores):
-            add_core(deployment, number, common)
-        for core in deployment.cores:
-            await core.ready()
+            add_core(deployment, number, common, workers=workers)
+        deployment.core_addresses = [(await core.ready())["grpc"] for core in deployment.cores]
         for number in range(edges):
-            add_edge(deployment, number, common)
+            add_edge(deployment, number, common, workers=workers)
+        deployment.edge_addresses = [(await edge.ready())["ocpp"] for edge in deployment.edges]
         for edge in deployment.edges:
             await edge.serving()
         yield deployment
@@ -251,12 +259,19 @@ async def upgrade_database(database: str, directory: Path) -> None:
     await asyncio.to_thread(subprocess.run, upgrade, check=True, capture_output=True, cwd=directory)
 
 
-def add_core(deployment: Deployment, number: int, common: dict[str, str], database: str | None = None) -> None:
+def _address(workers: int) -> str:
+    # Workers need free ports behind theirs, too, and find them.
+    return f"127.0.0.1:{free_port() if workers == 1 else 0}"
+
+
+def add_core(
+    deployment: Deployment, number: int, common: dict[str, str], database: str | None = None, workers: int = 1
+) -> None:
     """Start a core of a deployment, which may reach the database by a URL of its own."""
-    address = f"127.0.0.1:{free_port()}"
+    address = _address(workers)
     core = Process(
         f"core-{number}",
-        ["core"],
+        ["core", f"--workers={workers}"],
         {
             **common,
             "CITRINE_DATABASE": database or deployment.database,
@@ -271,12 +286,14 @@ def add_core(deployment: Deployment, number: int, common: dict[str, str], databa
     core.start()
 
 
-def add_edge(deployment: Deployment, number: int, common: dict[str, str], cores: Sequence[str] = ()) -> None:
+def add_edge(
+    deployment: Deployment, number: int, common: dict[str, str], cores: Sequence[str] = (), workers: int = 1
+) -> None:
     """Start an edge of a deployment, which links to all its cores, by addresses of its own or by theirs."""
-    address = f"127.0.0.1:{free_port()}"
+    address = _address(workers)
     edge = Process(
         f"edge-{number}",
-        ["edge"],
+        ["edge", f"--workers={workers}"],
         {
             **common,
             "CITRINE_CORE": ",".join(cores or deployment.core_addresses),

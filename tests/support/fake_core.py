@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import itertools
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -77,6 +77,8 @@ class FakeCore(EdgeLinkServiceServicer):
     core_id: str = "core-1"
     actions: frozenset[str] = STATION_ACTIONS
     serving: bool = True
+    worker_ports: Sequence[int] = ()
+    """Ports of the cores that share its address."""
     knows_pages: bool = True
     """False: it is of before link revision 1, and names none."""
     alive_interval: float | None = None
@@ -199,7 +201,11 @@ class FakeCore(EdgeLinkServiceServicer):
 
     def _welcome(self, stream: FakeLink, hello: pb.Hello) -> None:
         welcome = pb.Welcome(
-            core_id=self.core_id, actions=sorted(self.actions), serving=self.serving, stale_sessions=self.stale
+            core_id=self.core_id,
+            actions=sorted(self.actions),
+            serving=self.serving,
+            stale_sessions=self.stale,
+            worker_ports=self.worker_ports,
         )
         if self.alive_interval is not None:
             welcome.alive_interval.FromMicroseconds(round(self.alive_interval * 1e6))

@@ -32,11 +32,16 @@ class SharedProcesses:
         self._runner = asyncio.Runner()
         self._running: dict[str, tuple[contextlib.AbstractAsyncContextManager[Deployment], Deployment]] = {}
 
-    def get(self, name: str, *, cores: int = 1, edges: int = 1) -> Deployment:
+    def get(self, name: str, *, cores: int = 1, edges: int = 1, workers: int = 1) -> Deployment:
         """Return a deployment, started if it is not there yet; no event loop may be running."""
         if name not in self._running:
             running = deploy(
-                self._new_database(name), self._directory / name, cores=cores, edges=edges, migrated=self._migrated
+                self._new_database(name),
+                self._directory / name,
+                cores=cores,
+                edges=edges,
+                workers=workers,
+                migrated=self._migrated,
             )
             self._running[name] = running, self._runner.run(running.__aenter__())
         return self._running[name][1]

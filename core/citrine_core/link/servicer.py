@@ -76,6 +76,7 @@ class EdgeLinkServicer(EdgeLinkServiceServicer):
         core_id: str,
         software_version: str,
         actions: Sequence[str],
+        worker_ports: Sequence[int],
         clock: Clock,
         links: LinkRegistry,
         health: Health,
@@ -94,6 +95,7 @@ class EdgeLinkServicer(EdgeLinkServiceServicer):
         self._core_id = core_id
         self._software_version = software_version
         self._actions = actions
+        self._worker_ports = worker_ports
         self._clock = clock
         self._links = links
         self._health = health
@@ -174,6 +176,7 @@ class EdgeLinkServicer(EdgeLinkServiceServicer):
             serving=self._health.serving,
             stale_sessions=stale or (),
             software_version=self._software_version,
+            worker_ports=self._worker_ports,
         )
         if hello.link_revision >= 1:
             welcome.alive_interval.FromTimedelta(ALIVE_INTERVAL)

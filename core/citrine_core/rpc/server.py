@@ -39,8 +39,6 @@ _OPTIONS = [
     # Clients may ping as often as every 5 seconds, also between calls.
     ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
     ("grpc.http2.max_ping_strikes", 0),
-    # Otherwise, two processes could listen on one port, and each would get a part of the connections.
-    ("grpc.so_reuseport", 0),
 ]
 
 
@@ -74,6 +72,8 @@ def build_server(
     observe: Observe | None = None,
     knows_station: KnowsStation | None = None,
     rpc_health: RpcHealth | None = None,
+    *,
+    shares_port: bool = False,
 ) -> grpc.aio.Server:
     """Return a server with the services of the blocks; it does not listen yet.
 
@@ -84,8 +84,10 @@ def build_server(
         knows_station: Called if a list of one station is empty, so that a station that does not exist is NOT_FOUND.
             None: such a list is empty.
         rpc_health: The health to report. None: there is no health service.
+        shares_port: Whether other processes listen on the same port, each of which gets a part of the connections.
     """
-    server = grpc.aio.server(interceptors=[RpcInterceptor(access, observe, knows_station)], options=_OPTIONS)
+    options = [*_OPTIONS, ("grpc.so_reuseport", int(shares_port))]
+    server = grpc.aio.server(interceptors=[RpcInterceptor(access, observe, knows_station)], options=options)
     names: list[str] = []
     for block in blocks:
         for add in block.add_servicers:
