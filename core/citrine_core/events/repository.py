@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Row, delete, func, select, text
+from sqlalchemy import Dialect, Row, delete, func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine.events.v1.events_pb2 import Event
@@ -19,7 +19,17 @@ __all__ = ["Horizon", "OutboxRepository"]
 _STATE_ID = 1
 
 _OUTBOX = OutboxEvent.metadata.tables[OutboxEvent.__tablename__]
-_ADD = BulkInsert(
+
+
+class _InsertEvents(BulkInsert):
+    """The INSERT of events, which announces them."""
+
+    def _build(self, dialect: Dialect, values: str) -> str:
+        into = f"{self._table.name} ({', '.join(self._names(dialect))})"
+        return database_of(dialect).outbox_order.announcing_insert(into, values)
+
+
+_ADD = _InsertEvents(
     _OUTBOX,
     ("tenant_id", "station_id", "kind", "payload", "create_time"),
 )
@@ -51,8 +61,6 @@ class OutboxRepository:
 
         Must be the last step before the commit: until then readers see no later events of anybody.
         """
-        connection = await self._session.connection()
-        await database_of(connection).outbox_order.announce(connection)
         await _ADD.execute(self._session, _to_rows(events, time))
 
     async def rehearse(self, time: datetime) -> None:

@@ -9,7 +9,9 @@ from sqlalchemy import select, text
 from sqlalchemy.exc import StatementError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from citrine.events.v1.events_pb2 import Event
 from citrine_core.db import LockedQuery, UnitOfWorkFactory, database_of
+from citrine_core.events import OutboxRepository
 from citrine_core.link.models import Probe
 from citrine_core.resources.tenants import Tenant
 from tests.support.databases import somebody_waits
@@ -128,11 +130,11 @@ async def test_rows_are_removed_by_their_addresses(engine: AsyncEngine) -> None:
         assert list(await connection.scalars(select(PROBES.c.id).where(PROBES.c.id > 40))) == [44]
 
 
-async def test_readers_of_the_outbox_are_told_how_far(engine: AsyncEngine) -> None:
-    order = database_of(engine).outbox_order
-    async with engine.begin() as connection:
-        await order.announce(connection)
-        through, highest = await order.horizon(connection)
+async def test_readers_of_the_outbox_are_told_how_far(unit_of_work: UnitOfWorkFactory) -> None:
+    async with unit_of_work() as work:
+        await OutboxRepository(work.session).add_all([Event(tenant_id="default")], NOW)
+        connection = await work.session.connection()
+        through, highest = await database_of(connection).outbox_order.horizon(connection)
     assert through <= highest
 
 

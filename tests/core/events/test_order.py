@@ -70,13 +70,29 @@ async def test_an_event_that_is_committed_late_is_not_passed(postgres_work: Unit
 
 async def test_the_first_event_of_all_is_not_passed(postgres_work: UnitOfWorkFactory) -> None:
     """A sequence that gave nothing says as its last value the first that it will give."""
+    assert await horizon_of(postgres_work) == Horizon(0, is_behind=False)
     async with postgres_work() as first:
-        await OutboxRepository(first.session).add_all([], utc_now())
-        assert await horizon_of(postgres_work) == Horizon(0, is_behind=False)
+        await inserted(first, event(1))
+        assert await horizon_of(postgres_work) == Horizon(0, is_behind=True)
         async with postgres_work() as second:
-            second.emit(event(1))
+            second.emit(event(2))
             await second.commit()
         assert await horizon_of(postgres_work) == Horizon(0, is_behind=True)
+        await first.commit()
+    assert (await seen(postgres_work))[0] == [1, 2]
+
+
+@pytest.mark.parametrize("number", [1, 2, 16, 300])
+async def test_events_are_announced_before_an_id_is_assigned(postgres_work: UnitOfWorkFactory, number: int) -> None:
+    """By one statement: whatever its plan is, the bound is below all ids of the transaction."""
+    async with postgres_work() as work:
+        work.emit(event(0))
+        await work.commit()
+    async with postgres_work() as writer:
+        await inserted(writer, *(event(one) for one in range(1, number + 1)))
+        assert await horizon_of(postgres_work) == Horizon(1, is_behind=True)
+        await writer.commit()
+    assert await seen(postgres_work, after=1) == (list(range(1, number + 1)), number + 1)
 
 
 async def test_what_was_rolled_back_and_what_the_sequence_jumps_over_is_not_waited_for(

@@ -23,7 +23,10 @@ _BOUND_BITS = 48
 _LAST = "last_value - CASE WHEN is_called THEN 0 ELSE 1 END"
 """The id assigned last. Of an unused sequence, last_value is the first id that it will assign."""
 
-_ANNOUNCE = f"SELECT pg_advisory_xact_lock_shared(({_PREFIX}::bigint << {_BOUND_BITS}) | ({_LAST})) FROM outbox_id_seq"
+_ANNOUNCED = f"""
+SELECT CAST(pg_advisory_xact_lock_shared(({_PREFIX}::bigint << {_BOUND_BITS}) | ({_LAST})) AS text) AS locked
+FROM outbox_id_seq OFFSET 0
+"""
 
 # The condition in the subquery that is always true makes it depend on the row of the sequence, so that it is executed
 # after that row was read. pg_locks shows the halves of an advisory lock's key as classid and objid.
@@ -41,8 +44,13 @@ FROM (SELECT {_LAST} AS last FROM outbox_id_seq OFFSET 0) AS given
 class OutboxOrder(Protocol):
     """How one kind of database determines the horizon."""
 
-    async def announce(self, connection: AsyncConnection) -> None:
-        """Announce, before a transaction inserts events, that their ids will be above the last one so far."""
+    def announcing_insert(self, into: str, values: str) -> str:
+        """Return an INSERT of events that first announces that their ids will be above the last one so far.
+
+        Args:
+            into: The table, with columns in parentheses.
+            values: A query that returns the rows.
+        """
         ...
 
     async def horizon(self, connection: AsyncConnection) -> tuple[int, int]:
@@ -57,9 +65,9 @@ class OutboxOrder(Protocol):
 class OneWriter:
     """SQLite: a writer excludes all others from the start of its transaction to the commit."""
 
-    async def announce(self, connection: AsyncConnection) -> None:
-        """Announce that events follow; see OutboxOrder."""
-        return
+    def announcing_insert(self, into: str, values: str) -> str:
+        """Return the INSERT alone; see OutboxOrder."""
+        return f"INSERT INTO {into} {values}"
 
     async def horizon(self, connection: AsyncConnection) -> tuple[int, int]:
         """Return the horizon and the highest id; see OutboxOrder."""
@@ -80,9 +88,15 @@ class SharedBounds:
     must assign ids one by one (CACHE 1, the default).
     """
 
-    async def announce(self, connection: AsyncConnection) -> None:
-        """Announce that events follow; see OutboxOrder."""
-        await connection.exec_driver_sql(_ANNOUNCE)
+    def announcing_insert(self, into: str, values: str) -> str:
+        """Return an INSERT that acquires the lock; see OutboxOrder.
+
+        PostgreSQL assigns an id to a row that the query returned, and the query returns none before it has compared the
+        result of the lock: a void value, whose text is empty. So the order does not depend on the plan, also where this
+        is one part of a larger statement.
+        """
+        rows = f"SELECT given.* FROM ({_ANNOUNCED}) AS announced, ({values}) AS given WHERE announced.locked = ''"
+        return f"INSERT INTO {into} {rows}"
 
     async def horizon(self, connection: AsyncConnection) -> tuple[int, int]:
         """Return the horizon and the highest id; see OutboxOrder."""
