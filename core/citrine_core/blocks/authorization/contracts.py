@@ -109,7 +109,7 @@ class ContractChecker:
         if not statuses or any(status is not OcspStatus.GOOD for status in statuses):
             # C07.FR.05, C07.FR.17: a certificate that can't be verified is not accepted.
             raise _BadChainError(
-                _Status.AUTHORIZE_CERTIFICATE_STATUS_ENUM_CERT_CHAIN_ERROR, "whether it is revoked is not known"
+                _Status.AUTHORIZE_CERTIFICATE_STATUS_ENUM_CERT_CHAIN_ERROR, "its revocation status is not known"
             )
 
 
@@ -128,7 +128,7 @@ def _path(
         issuer = _issuer(path, [*roots, *chain[1:]])
         if issuer is None or len(path) > LONGEST_CHAIN:
             raise _BadChainError(
-                _Status.AUTHORIZE_CERTIFICATE_STATUS_ENUM_CERT_CHAIN_ERROR, "it leads to no root that is trusted"
+                _Status.AUTHORIZE_CERTIFICATE_STATUS_ENUM_CERT_CHAIN_ERROR, "it leads to no trusted root"
             )
         path.append(issuer)
     for one in path:
@@ -179,7 +179,7 @@ def _check_owner(leaf: x509.Certificate, emaid: str) -> None:
     names = {str(one.value) for one in leaf.subject.get_attributes_for_oid(NameOID.COMMON_NAME)}
     if _plain(emaid) not in map(_plain, names):
         raise _BadChainError(
-            _Status.AUTHORIZE_CERTIFICATE_STATUS_ENUM_CERT_CHAIN_ERROR, "it is of another contract than the token"
+            _Status.AUTHORIZE_CERTIFICATE_STATUS_ENUM_CERT_CHAIN_ERROR, "its eMAID is not that of the token"
         )
 
 

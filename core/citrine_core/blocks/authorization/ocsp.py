@@ -186,7 +186,7 @@ def _read(
         ):
             until = one.next_update_utc or now + DEFAULT_VALIDITY
             if one.this_update_utc > now + SKEW or until <= now:
-                raise ValueError("the answer is of another time")
+                raise ValueError("the answer is not current")
             if one.certificate_status is ocsp.OCSPCertStatus.REVOKED:
                 return OcspStatus.REVOKED, until
             good = one.certificate_status is ocsp.OCSPCertStatus.GOOD
@@ -206,7 +206,7 @@ def _verify(response: ocsp.OCSPResponse, certificate: Certificate, known: Sequen
         if _is_responder(response, signer):
             _verify_signature(response, signer)
             return
-    raise ValueError("nobody vouches for the responder")
+    raise ValueError("the responder is not trusted")
 
 
 def _is_responder(response: ocsp.OCSPResponse, signer: x509.Certificate) -> bool:
@@ -238,7 +238,7 @@ def _verify_signature(response: ocsp.OCSPResponse, signer: x509.Certificate) -> 
     elif isinstance(key, rsa.RSAPublicKey) and algorithm is not None:
         key.verify(response.signature, response.tbs_response_bytes, padding.PKCS1v15(), algorithm)
     else:
-        raise ValueError("the kind of signature is not known")
+        raise ValueError("the signature algorithm is not supported")
 
 
 def _key_hash(certificate: x509.Certificate, algorithm: str) -> bytes:
@@ -308,7 +308,7 @@ async def _post(url: str, body: bytes, hosts: Collection[str] | None) -> bytes:
             "Connection: close",
         )
         if not all(line.isascii() and line.isprintable() for line in lines):
-            raise ValueError("the responder's address has characters that no address has")
+            raise ValueError("the responder's address has invalid characters")
         writer.write("\r\n".join((*lines, "", "")).encode() + body)
         await writer.drain()
         answer = await reader.read(LARGEST_ANSWER)

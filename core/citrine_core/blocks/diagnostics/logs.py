@@ -96,7 +96,7 @@ async def _end_unfinished(work: UnitOfWork, call: Call[ocpp.LogStatusNotificatio
     key = (call.tenant_id, call.station_id)
     for request_id in await LogRepository(work.session).unfinished(*key):
         expired = ReportState.REPORT_STATE_EXPIRED
-        problem = "the station uploads nothing any more"
+        problem = "the station reports that no upload is in progress"
         await end_run(work, *key, _LOG, request_id, expired, call.receive_time, status="Idle", problem=problem)
 
 

@@ -41,7 +41,7 @@ class DisplayMessageExpiry:
         # O02.FR.02
         await self._end(lambda rows: rows.claim_of_ended_transactions(MAX_ROWS), removed, now, "its transaction ended")
         await self._end(
-            lambda rows: rows.claim_unanswered(now, MAX_ROWS), failed, now, "nothing is known of its command"
+            lambda rows: rows.claim_unanswered(now, MAX_ROWS), failed, now, "the end of its command is not known"
         )
 
     async def _end(self, claim: Claim, state: int, now: datetime, detail: str) -> None:

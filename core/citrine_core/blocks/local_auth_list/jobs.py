@@ -113,7 +113,7 @@ class LocalLists:
 
         async def plan(work: UnitOfWork, row: LocalList) -> tuple[bool, Sequence[Entry]]:
             if row.keep_in_step:
-                raise FailedPrecondition("the list is kept in step with the tokens: change those")
+                raise FailedPrecondition("the list is kept in step with the tokens: change the tokens")
             entries = entries_of(request)
             await LocalListRepository(work.session).want(row, entries, only=full)
             return full, entries
@@ -239,7 +239,7 @@ class LocalLists:
         try:
             for message in messages:
                 if not await self._go_on(who, target, claim_id):
-                    raise FailedPrecondition("somebody else sends the list now")
+                    raise FailedPrecondition("another sender has claimed the list")
                 command, answer = await self._services.commands.send(who, target, message)
                 sent.commands.append(command)
                 if not isinstance(answer, ocpp.SendLocalListResponse):
@@ -274,11 +274,13 @@ class LocalLists:
                 return []
             limits = await lists.limits(who.tenant_id, target.station_id)
             if full and limits.entries is not None and len(entries) > limits.entries:
-                raise FailedPrecondition(f"the station holds {limits.entries} tokens, and not {len(entries)}")
+                raise FailedPrecondition(f"the station stores {limits.entries} tokens, and the list has {len(entries)}")
             first = version or max(row.version or 0, row.sent_version) + 1
             messages = messages_of(FULL if full else DIFFERENTIAL, entries, limits, first)
             if target.when_online and len(messages) > 1:
-                raise InvalidArgument("target.when_online", f"can't be: the list takes {len(messages)} messages")
+                raise InvalidArgument(
+                    "target.when_online", f"must not be set, because the list needs {len(messages)} messages"
+                )
             row.claim_id, row.claim_time, row.claim_version = claim_id, now + self._claim_time(target), first
             # If this core ends, another one sends the list when the claim expires.
             row.next_time = row.next_time or row.claim_time

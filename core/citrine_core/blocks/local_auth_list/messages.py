@@ -78,7 +78,7 @@ def check_list(request: SendLocalListRequest) -> None:
     for position, entry in enumerate(map(entry_of, request.local_authorization_list)):
         field = f"request.local_authorization_list[{position}]"
         if (entry.lookup, entry.type) in seen:
-            raise InvalidArgument(f"{field}.id_token", "must not come twice")
+            raise InvalidArgument(f"{field}.id_token", "must not occur twice")
         if entry.info is None and request.update_type == FULL:
             raise InvalidArgument(f"{field}.id_token_info", "must be set in a full list")
         seen.add((entry.lookup, entry.type))

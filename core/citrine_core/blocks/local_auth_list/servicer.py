@@ -93,7 +93,9 @@ class LocalAuthListServicer(local_auth_list_pb2_grpc.LocalAuthListServiceService
     ) -> pb.SyncLocalListResponse:
         station_id = required("target.station_id", request.target.station_id)
         if request.target.when_online:
-            raise InvalidArgument("target.when_online", "can't be: a list that is kept in step is sent anyway")
+            raise InvalidArgument(
+                "target.when_online", "must not be set, because a list that is kept in step is sent anyway"
+            )
         sent = await self._lists.sync(caller(context), request.target, full=request.full)
         shown = await self._show(caller(context).tenant_id, station_id)
         return pb.SyncLocalListResponse(local_list=shown, commands=sent.commands, response=sent.response)

@@ -23,7 +23,7 @@ class Sample(Model):
     tenant_id: Mapped[str] = mapped_column(String(36), primary_key=True)
     station_id: Mapped[str] = mapped_column(String(48), primary_key=True)
     sample_time: Mapped[datetime] = mapped_column(primary_key=True)
-    """When it was taken, by the clock of the station."""
+    """When the value was measured, by the clock of the station."""
     digest: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     """Digest of its message; in a transaction, also the digest of the stored event."""
     position: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)

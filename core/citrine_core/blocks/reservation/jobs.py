@@ -60,7 +60,7 @@ class ReservationExpiry:
         removed = ReservationState.RESERVATION_STATE_REMOVED
         await self._end(lambda rows: rows.claim_expired(now, MAX_ROWS), expired, now, "its time passed")
         await self._end(
-            lambda rows: rows.claim_unanswered(now, MAX_ROWS), failed, now, "nothing is known of its command"
+            lambda rows: rows.claim_unanswered(now, MAX_ROWS), failed, now, "the end of its command is not known"
         )
         await self._end(
             lambda rows: rows.claim_out_of_order(now - SAY_TIME, MAX_ROWS), removed, now, "its EVSE is out of order"
@@ -69,7 +69,7 @@ class ReservationExpiry:
         await self._ask_again(
             lambda rows: rows.claim_forgotten_at_evse(now - SAY_TIME, MAX_ROWS),
             now,
-            "the station says that its EVSE is free",
+            "the station reports that its EVSE is free",
         )
 
     async def _end(self, claim: Claim, state: int, now: datetime, detail: str) -> None:
@@ -141,7 +141,7 @@ class ReservationExpiry:
             await self._commands.send(system_caller(tenant_id, "reservation"), target, request)
         except CoreError as error:
             logger.info(
-                "a station was not asked about a reservation",
+                "a command about a reservation was not sent",
                 extra={"station_id": target.station_id, "error": str(error)},
             )
             return False

@@ -55,7 +55,7 @@ class Reservation(StationRequest, Model):
     deadline_time: Mapped[datetime] = mapped_column()
     """When its command must have ended."""
     resends: Mapped[int] = mapped_column(SmallInteger, default=0, server_default="0")
-    """How often it was sent again, because the station may have lost it."""
+    """How often it was resent, because the station may have lost it."""
     is_told: Mapped[bool] = mapped_column(default=False)
     """True: the station reported the final state. False: the core inferred it."""
     transaction_id: Mapped[str] = mapped_column(String(36), default="")

@@ -100,7 +100,7 @@ def check_set(
     if len(profile.charging_schedule) > 1 and profile.transaction_id not in negotiated:
         # K01.FR.34
         raise InvalidArgument(
-            f"{_PROFILE}.charging_schedule", "must be one, because the vehicle did not say what it needs"
+            f"{_PROFILE}.charging_schedule", "must be one, because the vehicle did not report its needs"
         )
     _check_abilities(profile, evse_id, abilities, negotiated.get(profile.transaction_id))
 
@@ -262,7 +262,9 @@ def _check_rate(path: str, rate: float) -> None:
 
 def _check_abilities(profile: ChargingProfile, evse_id: int, abilities: Abilities, max_tuples: int | None) -> None:
     if abilities.max_stack_level is not None and profile.stack_level > abilities.max_stack_level:
-        raise InvalidArgument(f"{_PROFILE}.stack_level", f"this station takes at most {abilities.max_stack_level}")
+        raise InvalidArgument(
+            f"{_PROFILE}.stack_level", f"must be at most {abilities.max_stack_level} for this station"
+        )
     most = min((most for most in (abilities.max_periods, max_tuples or None) if most is not None), default=None)
     for number, schedule in enumerate(profile.charging_schedule):
         path = f"{_PROFILE}.charging_schedule[{number}]"
@@ -274,7 +276,7 @@ def _check_abilities(profile: ChargingProfile, evse_id: int, abilities: Abilitie
                 # K01.FR.20
                 raise InvalidArgument(
                     f"{path}.charging_schedule_period[{place}].phase_to_use",
-                    "the station does not say that it can choose the phase (ACPhaseSwitchingSupported)",
+                    "the station does not report that it can choose the phase (ACPhaseSwitchingSupported)",
                 )
 
 
@@ -282,7 +284,7 @@ def _check_unit(path: str, unit: int, units: Collection[int]) -> None:
     # K01.FR.26, K08.FR.07
     if units and unit not in units:
         accepted = " and ".join(sorted(_UNITS[unit] for unit in units))
-        raise InvalidArgument(path, f"this station takes {accepted} only")
+        raise InvalidArgument(path, f"this station accepts only {accepted}")
 
 
 def check_get(request: GetChargingProfilesRequest, abilities: Abilities) -> None:

@@ -46,7 +46,7 @@ def check_installed(
             _check_conflict(request, other)
     others = {other.profile_id for other in installed if other.purpose != EXTERNAL} - {profile.id}
     if max_profiles is not None and len(others) >= max_profiles:
-        raise InvalidArgument(f"{_PROFILE}.id", f"this station takes at most {max_profiles} profiles, and has them")
+        raise InvalidArgument(f"{_PROFILE}.id", f"this station stores at most {max_profiles} profiles, and has them")
 
 
 def _check_conflict(request: SetChargingProfileRequest, other: Installed) -> None:

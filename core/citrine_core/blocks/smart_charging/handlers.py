@@ -231,7 +231,7 @@ class SmartChargingHandlers:
     async def _renegotiate(self, work: UnitOfWork, before: Negotiation, transaction: OpenTransaction) -> None:
         # K15.FR.13, K16.FR.08, K17.FR.13
         if before.rounds >= MAX_ROUNDS:
-            before.reason = "the vehicle does not keep to its limits, and is asked no more"
+            before.reason = "the vehicle exceeds its limits again, and gets no further schedule"
             return
         begun = await self._plans.begin(
             work,

@@ -207,7 +207,7 @@ class ChargingPlans:
         profiles = [one for one in snapshot.profiles_of(transaction.transaction_id) if not one.throttles]
         if needs is None:
             if not profiles:
-                raise NotPossible("MissingParam", "the vehicle did not say what it needs")
+                raise NotPossible("MissingParam", "the vehicle did not report its needs")
             return ChargingProfile.FromString(profiles[0].profile)
         wanted, now = read_needs(needs), self._clock()
         if row.needs_energy_wh is not None and transaction.energy_wh is not None:

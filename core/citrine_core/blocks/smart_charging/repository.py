@@ -80,7 +80,7 @@ class ProfileRepository:
         self._session.add(row)
 
     async def add_all(self, rows: Sequence[ProfileRecord]) -> None:
-        """Store new profiles in one statement; their ids stay unknown."""
+        """Store new profiles in one statement, which does not return their ids."""
         await _ADD_PROFILES.execute(self._session, [_profile_columns(row) for row in rows])
 
     async def remove(self, row: ProfileRecord | ProfileQuery) -> None:

@@ -77,12 +77,12 @@ def limit_at(curve: Curve, seconds: float) -> float:
 
 
 def lowest(curves: Iterable[Curve]) -> Curve:
-    """Return the lowest of several curves at each time; no limit where there is no curve."""
+    """Return the lowest of several curves at each time; without curves, no limit."""
     return _combine(list(curves), min)
 
 
 def highest(curves: Iterable[Curve]) -> Curve:
-    """Return the highest of several curves at each time; no limit where there is no curve."""
+    """Return the highest of several curves at each time; without curves, no limit."""
     return _combine(list(curves), max)
 
 

@@ -82,7 +82,7 @@ async def chosen_stations(
     if missing:
         raise NotFound("station", missing[0])
     if not rows:
-        raise FailedPrecondition("no station is what the selection says")
+        raise FailedPrecondition("no station matches the selection")
     return rows
 
 
@@ -150,9 +150,9 @@ def _check_selection(field: str, selection: pb.FirmwareSelection) -> None:
         selection.firmware_version,
     )
     if selection.all_stations and any(chosen):
-        raise InvalidArgument(f"{field}.all_stations", "is only for a selection that says nothing else")
+        raise InvalidArgument(f"{field}.all_stations", "must be the only field that is set in the selection")
     if not selection.all_stations and not any(chosen):
-        raise InvalidArgument(field, "must say which stations; all of them are all_stations")
+        raise InvalidArgument(field, "must select stations; all_stations selects all of them")
 
 
 def _check_range(field: str, value: float, least: float, most: float) -> None:

@@ -123,7 +123,7 @@ class CampaignRunner:
         if campaign.end_time is not None and campaign.end_time <= now:
             counts[pb.FIRMWARE_CAMPAIGN_STATION_STATE_PENDING] = 0
             await repository.end_pending(
-                campaign, pb.FIRMWARE_CAMPAIGN_STATION_STATE_SKIPPED, "the time of the campaign is over", now
+                campaign, pb.FIRMWARE_CAMPAIGN_STATION_STATE_SKIPPED, "the campaign's end time passed", now
             )
         definition = pb.FirmwareCampaign.FromString(campaign.definition)
         orders = [

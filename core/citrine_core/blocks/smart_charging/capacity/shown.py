@@ -103,7 +103,7 @@ def _reason(one: Running, situation: Situation, planned: float) -> str:
     if one.is_throttled:
         return "it takes no power: its limit is reached, and the station does not stop it"
     if one.level is None:
-        return "an operator's profile is on the highest stack level, and stays"
+        return "an operator's profile is on the highest stack level, and is not replaced"
     most = limit_at(one.claim.most, 0.0)
     if planned <= 0:
         least = max(one.claim.least, LEAST_CURRENT if not one.supply.is_dc else 0.0)
@@ -111,10 +111,10 @@ def _reason(one: Running, situation: Situation, planned: float) -> str:
             return f"its own limits leave less than the {least:g} A that a vehicle takes at least"
         return f"waits: less than {least:g} A are left"
     if one.claim.idle and len(situation.running) > 1 and planned < most:
-        return "the vehicle takes no power, and has the least it takes"
+        return "the vehicle takes no power, and has its least current"
     if planned >= most - 0.1:
         return "all that it may have or needs"
-    return "its share of what there is"
+    return "its share of the capacity"
 
 
 def _carry_over_times(plan: pb.ChargingPlan, before: pb.ChargingPlan, now: datetime) -> None:
