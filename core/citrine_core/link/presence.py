@@ -12,7 +12,7 @@ from citrine_core.errors import DatabaseUnavailable
 from citrine_core.link.registry import LinkRegistry
 from citrine_core.link.sessions import disconnected
 from citrine_core.resources.connections import ConnectionRepository, EdgeRepository
-from citrine_core.resources.stations.credentials import Credentials
+from citrine_core.resources.stations.sightings import Sightings
 
 __all__ = ["Presence"]
 
@@ -71,7 +71,7 @@ class Presence:
             batch = {key: self.seen.pop(key) for key in keys}
             try:
                 async with self._unit_of_work() as work:
-                    await Credentials(work.session).see_all(batch)
+                    await Sightings(work.session).see_all(batch)
                     await work.commit()
             except Exception:
                 # Times that were added meanwhile are newer.

@@ -16,6 +16,7 @@ from citrine_core.events import OutboxRepository, write_events
 from citrine_core.housekeeping import Housekeeping
 from citrine_core.ids import new_id
 from citrine_core.resources.commands import CommandRepository
+from citrine_core.resources.stations.sightings import Sightings
 
 NOW = datetime.now(UTC)
 DAY = timedelta(days=1)
@@ -67,6 +68,17 @@ async def fill(connection: AsyncConnection, command_id: str) -> None:
             },
         )
 
+    seen = {"time": stored(connection, NOW - 400 * DAY), "seen": stored(connection, NOW - DAY)}
+    for station_id, name in (("CS-1", ":seen"), ("CS-2", "NULL")):
+        await connection.execute(
+            text(
+                "INSERT INTO stations (tenant_id, station_id, description, enabled, credential_version,"
+                " allow_no_password, boot_policy, create_time, version, last_seen_time)"
+                f" VALUES ('default', '{station_id}', '', true, 1, true, 1, :time, 1, {name})"
+            ),
+            seen if name == ":seen" else {"time": seen["time"]},
+        )
+
 
 async def upgraded(url: str, command_id: str) -> AsyncEngine:
     engine = create_engine(url)
@@ -92,6 +104,31 @@ async def test_what_was_stored_is_found(empty_database_url: str) -> None:
         assert [one.status for one in statuses] == [4, 3, 2, 1]
         assert token == ""
     await engine.dispose()
+
+
+async def test_when_stations_were_seen_is_in_a_table_of_its_own(empty_database_url: str) -> None:
+    engine = await upgraded(empty_database_url, new_id())
+
+    async with UnitOfWorkFactory(engine, write_events)() as work:
+        sightings = Sightings(work.session)
+        assert await sightings.find_all("default", ["CS-1", "CS-2"]) == {"CS-1": NOW - DAY}
+        # What is older changes nothing.
+        await sightings.see_all({("default", "CS-1"): NOW - 2 * DAY, ("default", "CS-2"): NOW})
+        assert await sightings.find_all("default", ["CS-1", "CS-2"]) == {"CS-1": NOW - DAY, "CS-2": NOW}
+        await work.session.rollback()
+    async with engine.begin() as connection:
+        await connection.run_sync(lambda synchronous: to(synchronous, "0025", down=True))
+        assert await connection.scalar(text("SELECT count(*) FROM stations WHERE last_seen_time IS NOT NULL")) == 1
+    await engine.dispose()
+
+
+async def test_pages_of_rows_that_change_often_have_room_for_their_new_versions(postgres_engine: AsyncEngine) -> None:
+    query = text("SELECT relname, reloptions FROM pg_class WHERE reloptions IS NOT NULL AND relkind = 'r'")
+    async with postgres_engine.connect() as connection:
+        found = {row[0]: row[1] for row in await connection.execute(query)}
+    assert found["transactions"] == ["fillfactor=80"]
+    assert found["connections"] == ["fillfactor=70"]
+    assert found["station_sightings"] == ["fillfactor=50"]
 
 
 async def test_ids_of_events_go_on_behind_those_of_before(empty_database_url: str) -> None:

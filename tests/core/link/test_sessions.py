@@ -8,7 +8,8 @@ import grpc
 import pytest
 from sqlalchemy import select, update
 
-from citrine.api.v1 import connections_pb2, connections_pb2_grpc
+from citrine.api.v1 import connections_pb2, connections_pb2_grpc, stations_pb2
+from citrine.api.v1.stations_pb2_grpc import StationsServiceStub
 from citrine.edge.v1 import link_pb2 as link
 from citrine.edge.v1.link_pb2_grpc import EdgeLinkServiceStub
 from citrine.events.v1.events_pb2 import Event
@@ -16,7 +17,7 @@ from citrine.ocpp.v2.availability_pb2 import HeartbeatRequest
 from citrine.ocpp.v2.firmware_management_pb2 import FIRMWARE_STATUS_ENUM_IDLE, FirmwareStatusNotificationRequest
 from citrine_core.events import OutboxEvent
 from citrine_core.resources.connections import Connection, Edge
-from citrine_core.resources.stations.models import Station
+from citrine_core.resources.stations.models import StationSighting
 from tests.support.core import CREDENTIAL, PASSWORD, RunningCore, running_core
 from tests.support.fake_edge import FakeSession, timestamp
 
@@ -200,9 +201,28 @@ async def test_a_station_is_seen_whenever_it_says_something(core: RunningCore) -
         await core.core.presence.store_stations()
 
     async with core.core.unit_of_work(read_only=True) as work:
-        seen = await work.session.scalar(select(Station.last_seen_time))
+        seen = await work.session.scalar(select(StationSighting.last_seen_time))
     assert seen is not None
     assert datetime.now(UTC) - seen < timedelta(minutes=1)
+
+
+async def test_a_station_is_shown_as_seen_since_its_session_is_open(core: RunningCore) -> None:
+    """When it was last seen is stored now and then; that it connected is known before."""
+    await core.add_station("CS-1")
+    stub = core.stub(StationsServiceStub)
+    request = stations_pb2.GetStationRequest(station_id="CS-1")
+    assert not (await stub.GetStation(request)).HasField("last_seen_time")
+    async with core.edge() as edge:
+        await settled(await edge.connect("CS-1", PASSWORD))
+
+        station = await stub.GetStation(request)
+
+        assert station.last_seen_time == station.connect_time
+        assert station.HasField("connect_time")
+        await stub.DeleteStation(stations_pb2.DeleteStationRequest(station_id="CS-1"))
+    await core.add_station("CS-1")
+    # Another one, which happens to have the same id.
+    assert not (await stub.GetStation(request)).HasField("last_seen_time")
 
 
 async def test_what_an_edge_says_again_changes_nothing(core: RunningCore) -> None:

@@ -1,10 +1,10 @@
-"""Credentials of stations: passwords, unknown stations, and when stations were last seen."""
+"""Credentials of stations: passwords and unknown stations."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, bindparam, func, or_, select, update
+from sqlalchemy import Row, bindparam, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine.api.v1.stations_pb2 import BOOT_POLICY_PENDING
@@ -108,22 +108,5 @@ class Credentials:
                 [
                     {"b_tenant_id": tenant_id, "b_station_id": station_id, "b_hash": password_hash}
                     for tenant_id, station_id, password_hash in sorted(used)
-                ],
-            )
-
-    async def see_all(self, seen: Mapping[tuple[str, str], datetime]) -> None:
-        """Store when stations, given by tenant and id, were last seen."""
-        if seen:
-            await (await self._session.connection()).execute(
-                update(_TABLE)
-                .where(
-                    _TABLE.c.tenant_id == bindparam("b_tenant_id"),
-                    _TABLE.c.station_id == bindparam("b_station_id"),
-                    or_(_TABLE.c.last_seen_time.is_(None), _TABLE.c.last_seen_time < bindparam("b_time")),
-                )
-                .values(last_seen_time=bindparam("b_time")),
-                [
-                    {"b_tenant_id": tenant_id, "b_station_id": station_id, "b_time": time}
-                    for (tenant_id, station_id), time in sorted(seen.items())
                 ],
             )

@@ -7,7 +7,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from citrine_core.db import Model, PartialIndex
 
-__all__ = ["HandshakeRefusal", "Station"]
+__all__ = ["HandshakeRefusal", "Station", "StationSighting"]
 
 
 class Station(Model):
@@ -52,7 +52,6 @@ class Station(Model):
     """When to request its full inventory (B07.FR.14). None: there is no reason to."""
     inventory_attempts: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
     """How often the inventory was requested since the reason arose."""
-    last_seen_time: Mapped[datetime | None]
     clock_skew_ms: Mapped[int | None] = mapped_column(BigInteger)
     """How far its clock was ahead of ours. None: not measured."""
     clock_skew_time: Mapped[datetime | None]
@@ -62,6 +61,19 @@ class Station(Model):
     create_time: Mapped[datetime]
     version: Mapped[int] = mapped_column(Integer, default=1)
     """Increases with each change by an operator; the etag."""
+
+
+class StationSighting(Model):
+    """When the last message of a station came, to the minute.
+
+    A table of its own: every station is seen again and again, and its own row is wide and locked by each admission.
+    """
+
+    __tablename__ = "station_sightings"
+
+    tenant_id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    station_id: Mapped[str] = mapped_column(String(48), primary_key=True)
+    last_seen_time: Mapped[datetime]
 
 
 class HandshakeRefusal(Model):

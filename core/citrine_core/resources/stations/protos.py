@@ -1,6 +1,7 @@
 """Translation from the rows of a station to the message of the API."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from itertools import groupby
 
 from citrine.api.v1 import stations_pb2 as pb
@@ -31,6 +32,7 @@ def to_proto(
     availabilities: Sequence[WantedAvailability] = (),
     refused: RefusalSummary | None = None,
     turned_away: HandshakeRefusal | None = None,
+    seen: datetime | None = None,
 ) -> pb.Station:
     """Return a station as the API shows it.
 
@@ -41,6 +43,7 @@ def to_proto(
         availabilities: The availability that operators requested for it and its parts.
         refused: The refusals of its messages. None: there are none.
         turned_away: The refusal of its handshakes since it last connected. None: there is none.
+        seen: When it was last seen. None: never, or not since it connected.
     """
     shown = pb.Station(
         station_id=station.station_id,
@@ -53,7 +56,7 @@ def to_proto(
         configuration_id=station.configuration_id or "",
         held_time=to_timestamp(station.held_time),
         boot_time=to_timestamp(station.boot_time),
-        last_seen_time=to_timestamp(station.last_seen_time),
+        last_seen_time=to_timestamp(_last_seen(station, connection, seen)),
         evses=_evses(connectors, availabilities),
         create_time=to_timestamp(station.create_time),
         clock_skew_time=to_timestamp(station.clock_skew_time),
@@ -75,6 +78,14 @@ def to_proto(
             shown.connect_time.FromDatetime(connection.open_time)
         shown.ocpp_version = VERSION_NAMES.get(connection.ocpp_version, "")
     return shown
+
+
+def _last_seen(station: Station, connection: Connection | None, seen: datetime | None) -> datetime | None:
+    # Sightings are stored with some delay, the opening of a session is not.
+    opened = None if connection is None else connection.open_time
+    # A station that had this id before was another one.
+    times = [time for time in (seen, opened) if time is not None and time >= station.create_time]
+    return max(times, default=None)
 
 
 def _evses(connectors: Sequence[ConnectorState], availabilities: Sequence[WantedAvailability]) -> list[pb.Evse]:

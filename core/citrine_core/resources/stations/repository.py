@@ -13,7 +13,7 @@ from citrine_core.db.violations import breaks_foreign_key
 from citrine_core.errors import AlreadyExists, NotFound
 from citrine_core.resources.connections.models import Connection
 from citrine_core.resources.connections.queries import NewestSession
-from citrine_core.resources.stations.models import Station
+from citrine_core.resources.stations.models import Station, StationSighting
 
 __all__ = ["StationRepository", "StationWithConnection"]
 
@@ -96,11 +96,15 @@ class StationRepository:
 
     async def held_and_silent(self, since: datetime, limit: int) -> Sequence[Station]:
         """Return stations of all tenants that are held, not connected, and were not seen since a time."""
-        seen = func.coalesce(Station.last_seen_time, Station.held_time)
+        seen = func.coalesce(StationSighting.last_seen_time, Station.held_time)
         newest = and_(NewestSession.tenant_id == Station.tenant_id, NewestSession.station_id == Station.station_id)
+        sighting = and_(
+            StationSighting.tenant_id == Station.tenant_id, StationSighting.station_id == Station.station_id
+        )
         rows = await self._session.scalars(
             select(Station)
             .outerjoin(NewestSession, newest)
+            .outerjoin(StationSighting, sighting)
             .where(Station.held_time < since, seen < since, NewestSession.is_open.is_not(True))
             .limit(limit)
         )

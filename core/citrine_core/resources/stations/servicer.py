@@ -29,6 +29,7 @@ from citrine_core.resources.stations.models import Station
 from citrine_core.resources.stations.passwords import generate_password, hash_generated, hash_password
 from citrine_core.resources.stations.protos import to_proto
 from citrine_core.resources.stations.repository import StationRepository, StationWithConnection
+from citrine_core.resources.stations.sightings import Sightings
 from citrine_core.rpc import apply_mask, caller, open_page, required
 from citrine_core.services import Services
 
@@ -59,9 +60,9 @@ class StationsServicer(StationsServiceServicer):
             availabilities = await AvailabilityRepository(work.session).of_stations(tenant_id, [station_id])
             refused = await find_summaries(work.session, tenant_id, [station_id])
             turned_away = await HandshakeRefusals(work.session).find_since_connected(tenant_id, [station_id])
-        return to_proto(
-            station, connection, connectors, availabilities, refused.get(station_id), turned_away.get(station_id)
-        )
+            seen = await Sightings(work.session).find_all(tenant_id, [station_id])
+        others = (refused.get(station_id), turned_away.get(station_id), seen.get(station_id))
+        return to_proto(station, connection, connectors, availabilities, *others)
 
     async def ListStations(
         self,
@@ -76,8 +77,9 @@ class StationsServicer(StationsServiceServicer):
             ids = [station.station_id for station, _ in rows]
             refused = await find_summaries(work.session, tenant_id, ids)
             turned_away = await HandshakeRefusals(work.session).find_since_connected(tenant_id, ids)
+            seen = await Sightings(work.session).find_all(tenant_id, ids)
         stations = [
-            to_proto(*row, refused=refused.get(id_), turned_away=turned_away.get(id_))
+            to_proto(*row, refused=refused.get(id_), turned_away=turned_away.get(id_), seen=seen.get(id_))
             for id_, row in zip(ids, rows, strict=True)
         ]
         return pb.ListStationsResponse(stations=stations, next_page_token=token)
@@ -155,10 +157,11 @@ class StationsServicer(StationsServiceServicer):
                 await self._ask_to_boot(work, station)
             station.version += 1
             _changed(work, station, StationChanged.KIND_UPDATED)
+            seen = await Sightings(work.session).find_all(station.tenant_id, [station_id])
             await work.commit()
         if was_enabled and not station.enabled:
             await self._disconnect(station.tenant_id, station_id, "the station was disabled")
-        return to_proto(station, connection)
+        return to_proto(station, connection, seen=seen.get(station_id))
 
     async def AcceptStation(
         self,
@@ -187,8 +190,9 @@ class StationsServicer(StationsServiceServicer):
             station.version += 1
             await self._ask_to_boot(work, station)
             _changed(work, station, StationChanged.KIND_UPDATED)
+            seen = await Sightings(work.session).find_all(station.tenant_id, [station_id])
             await work.commit()
-        return pb.AcceptStationResponse(station=to_proto(station, connection))
+        return pb.AcceptStationResponse(station=to_proto(station, connection, seen=seen.get(station_id)))
 
     async def SetStationPassword(
         self,
@@ -216,6 +220,7 @@ class StationsServicer(StationsServiceServicer):
             station, _ = await self._get(work, context, request.station_id)
             await self._forget(work, station.tenant_id, station.station_id)
             await HandshakeRefusals(work.session).forget(station.tenant_id, station.station_id)
+            await Sightings(work.session).forget(station.tenant_id, station.station_id)
             await StationRepository(work.session).remove(station)
             _changed(work, station, StationChanged.KIND_DELETED)
             await work.commit()

@@ -18,6 +18,23 @@ _KEYS = {
     "commands": ("tenant_id", "command_id"),
     "connector_statuses": _STATUS_KEY,
 }
+_FILL_FACTORS = {
+    "answered_calls": 50,
+    "api_keys": 50,
+    "edges": 50,
+    "station_sightings": 50,
+    "connections": 70,
+    "connectors": 70,
+    "handshake_refusals": 70,
+    "refusals": 70,
+    "stations": 80,
+    "transaction_costs": 80,
+    "transactions": 80,
+    "variables": 80,
+}
+"""Percent of a page that inserts fill. The rest is for new versions of its rows, which PostgreSQL writes beside the old
+ones, without any change of an index, as long as there is room."""
+
 _INDEXES = {
     "outbox": (("tenant_id", "id"),),
     "commands": (("tenant_id", "station_id", "command_id"), ("state", "expire_time"), ("finish_time",)),
@@ -27,6 +44,7 @@ _INDEXES = {
 
 def upgrade() -> None:
     """Have what is stored become the first partition: of this day or month, and all before."""
+    _move_sightings()
     op.drop_index(op.f("ix_outbox_create_time"), table_name="outbox")
     if not _is_postgresql():
         _replace_statuses(
@@ -45,6 +63,8 @@ def upgrade() -> None:
     _partition("commands", "command_id", f"{now:%Y_%m}", f"'{milliseconds[:8]}-{milliseconds[8:]}'")
     _partition("connector_statuses", "status_time", f"{now:%Y_%m}", f"'{next_month.isoformat()}'")
     op.execute("ALTER SEQUENCE outbox_id_seq OWNED BY outbox.id")
+    for table, share in _FILL_FACTORS.items():
+        op.execute(f"ALTER TABLE {table} SET (fillfactor = {share})")
 
 
 def downgrade() -> None:
@@ -55,11 +75,34 @@ def downgrade() -> None:
         for table in _KEYS:
             _merge(table)
         op.execute("ALTER SEQUENCE outbox_id_seq OWNED BY outbox.id")
+        for table in _FILL_FACTORS:
+            op.execute(f"ALTER TABLE {table} RESET (fillfactor)")
     unique = sa.UniqueConstraint(*_STATUS_KEY, name="uq_connector_statuses_change")
     _replace_statuses(
         "connector_statuses_by_id", number, sa.PrimaryKeyConstraint("id", name="pk_connector_statuses_by_id"), unique
     )
     op.create_index(op.f("ix_outbox_create_time"), "outbox", ["create_time"], unique=False)
+    op.add_column("stations", sa.Column("last_seen_time", sa.DateTime(timezone=True), nullable=True))
+    op.execute(
+        "UPDATE stations SET last_seen_time = (SELECT seen.last_seen_time FROM station_sightings AS seen"
+        " WHERE seen.tenant_id = stations.tenant_id AND seen.station_id = stations.station_id)"
+    )
+    op.drop_table("station_sightings")
+
+
+def _move_sightings() -> None:
+    op.create_table(
+        "station_sightings",
+        sa.Column("tenant_id", sa.String(length=36), nullable=False),
+        sa.Column("station_id", sa.String(length=48), nullable=False),
+        sa.Column("last_seen_time", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("tenant_id", "station_id", name=op.f("pk_station_sightings")),
+    )
+    op.execute(
+        "INSERT INTO station_sightings (tenant_id, station_id, last_seen_time)"
+        " SELECT tenant_id, station_id, last_seen_time FROM stations WHERE last_seen_time IS NOT NULL"
+    )
+    op.drop_column("stations", "last_seen_time")
 
 
 def _is_postgresql() -> bool:
