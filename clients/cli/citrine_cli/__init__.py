@@ -1,3 +1,3 @@
-"""The command line `citrine`: starts Citrine's processes, and asks and commands a core through the SDK."""
+"""The command line `citrine`: it starts Citrine's processes, and calls a core through the SDK."""
 
 __all__: list[str] = []

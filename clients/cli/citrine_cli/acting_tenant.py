@@ -1,4 +1,4 @@
-"""Which tenant a command acts on that names none."""
+"""The tenant of commands that name none."""
 
 import sys
 
@@ -10,25 +10,27 @@ from citrine_sdk import Citrine
 __all__ = ["check_tenant"]
 
 NAMED = 10
-"""Tenants that an error names."""
+"""Most tenants that an error names."""
 
 _NOT_AN_OPERATOR = (grpc.StatusCode.PERMISSION_DENIED, grpc.StatusCode.UNIMPLEMENTED)
-"""Statuses of a key that is of one tenant, or may not know which there are."""
+"""Statuses of ListTenants for a key that is not the operator's, or lacks the scope."""
 
 
 async def check_tenant(citrine: Citrine, *, acts: bool) -> None:
-    """See to it that there is only one tenant that a command may mean which names none.
+    """Check that a command without a tenant is unambiguous.
 
-    Where it acts, a terminal is told which.
+    A tenant's key means its tenant. The operator's key may act on any tenant: if there are several, the core would use
+    the default one, which is rarely intended.
 
-    The key of a tenant means that tenant. That of the operator may act on any: where there are several, the core would
-    take the default one, which is hardly ever meant.
+    Args:
+        citrine: The client.
+        acts: Whether the command changes something. If so, a terminal shows the tenant on stderr.
 
     Raises:
-        UsageError: When there are several.
-        grpc.aio.AioRpcError: When the core can't be asked.
+        UsageError: When there are several tenants.
+        grpc.aio.AioRpcError: When the call fails.
     """
-    # Imported late, as what a command that names its tenant has no use for.
+    # Imported here, because commands with a tenant do not need it.
     from citrine.api.v1.tenants_pb2 import ListTenantsRequest
 
     try:

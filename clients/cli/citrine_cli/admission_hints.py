@@ -1,4 +1,4 @@
-"""Why a station is not let in, and what to do about it."""
+"""Why a station was refused, and what to do about it."""
 
 from collections.abc import Mapping
 
@@ -30,7 +30,7 @@ _HINTS: Mapping[int, str] = {
 
 
 def refusal_words_of(body: StationRefused) -> str:
-    """Return why a station was refused, and what it came with."""
+    """Return why a station was refused, and what it presented."""
     said = f"refused: {enum_word(body, 'reason')}"
     if body.reason == body.REASON_UNKNOWN_TENANT:
         said += f" {body.unknown_tenant_id!r}"
@@ -41,7 +41,7 @@ def refusal_words_of(body: StationRefused) -> str:
 
 
 def event_of(refusal: HandshakeRefusal, tenant_id: str) -> Event:
-    """Return the event that tells of what is stored of refused attempts, at the time of the last."""
+    """Return the event for a stored handshake refusal, with the time of the last attempt."""
     body = StationRefused(
         reason=refusal.reason,
         remote_address=refusal.remote_address,
@@ -53,7 +53,7 @@ def event_of(refusal: HandshakeRefusal, tenant_id: str) -> Event:
 
 
 def not_let_in_words(refusal: HandshakeRefusal, tenant_id: str) -> str:
-    """Return why a station was not let in last, when, and what to do about it."""
+    """Return why and when a station was last refused, and what to do about it."""
     event = event_of(refusal, tenant_id)
     said = refusal_words_of(event.station_refused).removeprefix("refused: ")
     hint = refusal_hint(event, tenant_id)
@@ -61,15 +61,15 @@ def not_let_in_words(refusal: HandshakeRefusal, tenant_id: str) -> str:
 
 
 def refusal_hint(event: Event, tenant: str) -> str:
-    """Return what to do about a refused station. Empty where nothing is known to help.
+    """Return what to do about a refused station. Empty if unknown.
 
     Args:
-        event: Of kind station_refused.
-        tenant: The tenant that the station should be of. Empty: that of the event.
+        event: An event of kind station_refused.
+        tenant: The tenant to which the station should belong. Empty: that of the event.
     """
     if tenant and event.tenant_id != tenant and not event.station_refused.unknown_tenant_id:
         return f"it uses the URL of tenant {event.tenant_id}, and is watched in tenant {tenant}: correct its URL"
     hint = _HINTS.get(event.station_refused.reason, "")
-    # Said of the default one, too: where there are several, a command asks for it.
+    # Also for the default tenant, because commands require --tenant if there are several.
     option = f"--tenant {event.tenant_id} " if event.tenant_id else ""
     return hint.format(station=event.station_id, tenant=option)

@@ -1,4 +1,4 @@
-"""The commands of `citrine`, put together."""
+"""The typer app of `citrine`, with all commands."""
 
 import contextlib
 import os
@@ -25,7 +25,7 @@ from citrine_cli.shell_scripts import VARIABLE
 __all__ = ["build_app", "run_app"]
 
 BROKEN_PIPE = 141
-"""Exit code where who read the output went away, as a shell has it for SIGPIPE."""
+"""Exit code if the reader of the output has closed the pipe, as shells have it for SIGPIPE."""
 
 DISTRIBUTION = "citrine-csms"
 
@@ -33,7 +33,7 @@ DISTRIBUTION = "citrine-csms"
 def _show_version(wanted: bool) -> None:
     if not wanted:
         return
-    # Imported late: it takes longer than the rest of a command that does not need it.
+    # Imported here, because it takes long and few commands need it.
     from importlib import metadata
 
     try:
@@ -62,7 +62,7 @@ def _common(
     With --json a command prints the API's answer and nothing else: an object, or of a list an array. Exit code: 0 done,
     1 failed, 2 used wrongly, 130 after Ctrl-C.
     """
-    # To typer, a variable that is empty is not set; as a key, it must not stand for whatever file there is.
+    # Typer ignores empty variables. An empty key must be an error, and not select the key file.
     key = os.environ.get("CITRINE_KEY") if key is None else key
     ctx.obj = Connection(core=core, key=key, key_file=key_file, tenant=tenant, as_json=as_json, no_color=no_color)
 
@@ -75,7 +75,7 @@ def build_app() -> typer.Typer:
 
 
 def _complete(line: str) -> int:
-    """Print what may follow; nothing where that is not known, whatever the reason: somebody is typing."""
+    """Print the completions of a line. Never print errors, because somebody is typing."""
     from citrine_cli.candidates import candidates
 
     with contextlib.suppress(Exception):
@@ -84,7 +84,7 @@ def _complete(line: str) -> int:
 
 
 def _help_in_place_of(error: typer.TyperException) -> str | None:
-    """Return the help of a group of commands of which none was named; None: something else is wrong."""
+    """Return the help of a group if its command is missing; None for other errors."""
     context = getattr(error, "ctx", None)
     if context is None or not error.format_message().startswith("Missing command"):
         return None
@@ -105,11 +105,11 @@ def run_app(arguments: Sequence[str]) -> int:
         if (shown := _help_in_place_of(error)) is not None:
             sys.stdout.write(shown)
             return error.exit_code
-        # What typer finds wrong with a command line, without its box and its usage text.
+        # Typer would print a box and the usage.
         print_error(UsageError(f"{error.format_message().removesuffix('.')}; see --help"))
         return error.exit_code
     except BrokenPipeError:
-        # What is still in the buffer has no reader; without this, Python would complain at exit.
+        # Without this, Python would fail at exit when it flushes the buffer.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return BROKEN_PIPE
     except typer.Abort:

@@ -1,4 +1,4 @@
-"""Which of two assignments of tariffs applies where both could (ADR 11, `TariffAssignment` of the contract)."""
+"""The precedence of tariff assignments (ADR 11, `TariffAssignment` of the contract)."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
@@ -14,9 +14,9 @@ _NEVER = datetime.max.replace(tzinfo=UTC)
 
 
 def rivals_of(one: TariffAssignment, others: Iterable[TariffAssignment]) -> Iterator[TariffAssignment]:
-    """Yield those assignments of other tariffs that hold at some time for somebody for whom one holds, too.
+    """Yield the assignments of other tariffs that overlap with an assignment: some driver at some time has both.
 
-    Whether a token is in a group is not asked: such two are none of these.
+    The groups of tokens are not looked up: an assignment to a token and one to a group do not count as overlapping.
     """
     for other in others:
         if other.assignment_id == one.assignment_id or other.tariff_id == one.tariff_id:
@@ -28,12 +28,12 @@ def rivals_of(one: TariffAssignment, others: Iterable[TariffAssignment]) -> Iter
 def applying_of(
     one: TariffAssignment, other: TariffAssignment, valid_from: Mapping[str, Timestamp]
 ) -> TariffAssignment:
-    """Return the one of two that applies where and when both hold.
+    """Return the one of two assignments that applies where and when they overlap.
 
     Args:
-        one: Of the two.
-        other: Of the two.
-        valid_from: From when on tariffs are valid, by id, where that is said.
+        one: An assignment.
+        other: The other assignment.
+        valid_from: Start of the validity of tariffs, by tariff id, for those that have one.
     """
     return max(one, other, key=lambda assignment: _rank(assignment, valid_from))
 
@@ -54,7 +54,7 @@ def _meet_in_place(one: TariffAssignment, other: TariffAssignment) -> bool:
 
 
 def _meet_in_person(one: TariffAssignment, other: TariffAssignment) -> bool:
-    # A token may be of a group or not.
+    # Whether the token is in the group is unknown.
     if (bool(one.id_token) and bool(other.group_id)) or (bool(one.group_id) and bool(other.id_token)):
         return False
     for field in ("id_token", "id_token_type", "group_id"):

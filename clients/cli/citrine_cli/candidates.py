@@ -1,4 +1,4 @@
-"""What may follow the words of a command line, for the scripts of shells."""
+"""Completion candidates of a command line, for the scripts of shells."""
 
 import shlex
 from typing import Any
@@ -8,11 +8,11 @@ from typer._click.shell_completion import ShellComplete
 __all__ = ["candidates"]
 
 _CURSOR = "\x00"
-"""Stands where the cursor is: never part of a command line."""
+"""Placeholder of the cursor. It never occurs in a command line."""
 
 
 class _Candidates(ShellComplete):
-    """Typer's view of what may follow, without its way of asking and answering."""
+    """Typer's completion, without its protocol between shell and program."""
 
     name = "citrine"
 
@@ -27,22 +27,22 @@ class _Candidates(ShellComplete):
 
 
 def candidates(command: Any, line: str) -> list[str]:
-    """Return what the last word of a line may become, each with a tab and what it is for where that is known.
+    """Return the completions of the last word of a line, each with a tab and a description if it has one.
 
     Args:
-        command: All commands.
-        line: What was typed up to the cursor, in the quotes of a shell; its first word is the program.
+        command: The root command.
+        line: The line up to the cursor, quoted as in a shell. Its first word is the program.
     """
     *before, last = _words(line)
     found = _Candidates(command, {}, "citrine", "").get_completions(before[1:], last)
-    # Typer takes the option off "--station=CS-1"; to a shell it is one word.
+    # "--station=CS-1" is one word for the shell, while typer completes only the value.
     option, equals, _ = last.partition("=")
     prefix = option + equals if equals and option.startswith("-") else ""
     return ["\t".join(filter(None, (f"{prefix}{one.value}", " ".join((one.help or "").split())))) for one in found]
 
 
 def _words(line: str) -> list[str]:
-    """Return the words of a line; the last one ends at the cursor, and may be empty."""
+    """Return the words of a line. The last one ends at the cursor and may be empty."""
     for closed in ("", '"', "'"):
         try:
             words = shlex.split(line + _CURSOR + closed)

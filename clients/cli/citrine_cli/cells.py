@@ -1,11 +1,11 @@
-"""Values of tables and of `show`: text that knows what it is, so that each looks the same wherever it stands."""
+"""Typed values of tables and of `show`, which determine how each is displayed."""
 
 from collections.abc import Mapping
 
 __all__ = ["NOTHING", "Figure", "Moment", "PrefixId", "State", "shortened", "style_of"]
 
 NOTHING = "-"
-"""A value that there can't be yet, where an empty one would look forgotten."""
+"""Stands for a value that does not exist yet, if an empty cell would look like a mistake."""
 
 GOOD, DOUBTFUL, BAD = "green", "yellow", "bold red"
 
@@ -78,45 +78,45 @@ STYLES: Mapping[str, str] = {
     ),
     **dict.fromkeys(("blocked", "dropped", "lost", "stopped", "timed out"), BAD),
 }
-"""Words for states, in small letters, and how they look."""
+"""Styles of states, by their words in lower case."""
 
 BAD_PARTS = ("denied", "error", "fail", "fault", "invalid", "mismatch", "refus", "reject", "revoked", "unreach")
-"""What a word that is not in the table has in it where it says that something went wrong."""
+"""Parts of words for failures that are not in the table."""
 
 SHORTEST = 8
-"""Characters of an id that are shown at least, where it can be looked up by them."""
+"""Fewest characters of an id that is shortened to a unique prefix."""
 
 WORTH = 4
-"""Characters that must be saved for an id to be shortened."""
+"""Fewest characters that shortening an id must save."""
 
 
 class Figure(str):
-    """A number with its unit, which stands at the right of its column."""
+    """A number with its unit, aligned to the right of its column."""
 
     __slots__ = ()
 
 
 class State(str):
-    """A word for a state, which has a colour where there are colours."""
+    """A word for a state, shown in a colour if colours are on."""
 
     __slots__ = ()
 
 
 class PrefixId(str):
-    """An id that can be looked up by what it begins with."""
+    """An id that commands find by a prefix."""
 
     __slots__ = ()
 
 
 class Moment(str):
-    """A time in words: as text with its date and zone, and as tables have it."""
+    """A time in words: the text with date and zone, and shorter forms for tables."""
 
     __slots__ = ("brief", "shown")
 
     shown: str
-    """As a table on a terminal has it: "3 min ago" or "in 2 h"; or the text."""
+    """The form in tables on a terminal: "3 min ago" or "in 2 h"; or the text."""
     brief: str
-    """The same where a table has no room: "3 min", or the time of today."""
+    """The form in narrow tables: "3 min", or the time of today."""
 
     def __new__(cls, text: str, shown: str, brief: str) -> "Moment":
         made = super().__new__(cls, text)
@@ -125,7 +125,7 @@ class Moment(str):
 
 
 def style_of(value: str) -> str:
-    """Return how a value looks in rich's words. Empty: like any text."""
+    """Return the rich style of a value. Empty: none."""
     if not isinstance(value, State):
         return ""
     word = value.lower()
@@ -133,7 +133,7 @@ def style_of(value: str) -> str:
 
 
 def shortened(ids: list[str]) -> dict[str, str]:
-    """Return for each id the shortest beginning, of 8 characters or more, that no other of them has."""
+    """Return for each id its shortest unique prefix of at least 8 characters."""
     ordered = sorted(set(ids))
     found = {}
     for place, text in enumerate(ordered):

@@ -1,4 +1,4 @@
-"""Commands that call a core: their common options, the connection, and how failures end."""
+"""Commands that call a core: their common options, their connection and their errors."""
 
 import asyncio
 import functools
@@ -42,12 +42,12 @@ ResponseT = TypeVar("ResponseT", bound=Message)
 
 
 Limit = Annotated[int, typer.Option("--limit", metavar="N", help="At most this many; 0 is all.")]
-"""Of a command that lists something, for `collect`."""
+"""Option of commands that list something, for `collect`."""
 
 
 @dataclass(frozen=True)
 class Client:
-    """What a command works with."""
+    """The client, connection and output of a command."""
 
     citrine: Citrine
     out: Output
@@ -56,7 +56,7 @@ class Client:
 async def collect(
     method: UnaryUnaryMultiCallable[RequestT, ResponseT], request: RequestT, limit: int = 0
 ) -> AsyncIterator[ResponseT]:
-    """Yield the pages of a list, large ones, without more than `limit` items where it is not 0."""
+    """Yield the pages of a list, with at most `limit` items in all; 0 is all."""
     if limit < 0:
         raise UsageError("--limit: expected a number from 1 on")
     request.page_size = min(limit or 1000, 1000)  # type: ignore[attr-defined]  # each list request has one
@@ -108,13 +108,13 @@ def _keyword(name: str, hint: object, default: object = inspect.Parameter.empty)
 
 
 def _said_here(ctx: typer.Context, name: str, value: object) -> object:
-    # A variable is read before the command as well, and there what is written goes first.
+    # Options before the command read the variables, too. There, an option takes precedence over its variable.
     source = ctx.get_parameter_source(name)
     return None if source is not None and source.name == "ENVIRONMENT" else value
 
 
 def _merged(given: object, options: dict[str, object]) -> Connection:
-    # What stands before the command holds unless the command says otherwise.
+    # Options of the command override those before it.
     base = given if isinstance(given, Connection) else Connection()
     said = {name: value for name, value in options.items() if value or (name == "key" and value is not None)}
     return replace(base, **said)  # type: ignore[arg-type]
@@ -133,7 +133,7 @@ async def _run(
                 Citrine(connection.cores(), key=key, tenant=connection.tenant, interceptors=[wait] if wait else [])
             )
         except ValueError as error:
-            # The SDK's word for an address that is none.
+            # The SDK raises ValueError for a malformed address.
             raise UsageError(str(error)) from error
         if wait:
             wait.citrine = citrine
@@ -150,20 +150,20 @@ async def _run(
 
 
 def _station_wait(out: Output) -> "StationWait | None":
-    """Return what shows on a terminal that a station takes its time."""
+    """Return the interceptor that shows on a terminal that a station has not answered yet, or None."""
     if out.as_json or not is_seen():
         return None
-    # Imported late, as what scripts do not need.
+    # Imported here, because only terminals need it.
     from citrine_cli.waiting import StationWait
 
     return StationWait()
 
 
 async def _said(citrine: Citrine, error: grpc.aio.AioRpcError | NotThere, said: str) -> str:
-    """Return what an error says, with ids that may be meant where it names one that there is not."""
+    """Return the sentence of an error. If it is about a missing resource, similar ids are added."""
     if not isinstance(error, NotThere) and error.code() is not grpc.StatusCode.NOT_FOUND:
         return said
-    # Imported late, as what few commands need.
+    # Imported here, because few commands need it.
     from citrine_cli.near_ids import with_near_ids
 
     return await with_near_ids(citrine, said, error)
@@ -172,10 +172,10 @@ async def _said(citrine: Citrine, error: grpc.aio.AioRpcError | NotThere, said: 
 def _watched(
     work: Callable[[Client], Awaitable[None]], watched: object = False, watch_interval: object = 0.0
 ) -> Callable[[Client], Awaitable[None]]:
-    """Return what a command does, again and again where it is to be watched."""
+    """Return the command's coroutine, repeated if --watch is given."""
     if not watched:
         return work
-    # Imported late, as what few commands need.
+    # Imported here, because few commands need it.
     from citrine_cli.watching import watch
 
     assert isinstance(watch_interval, float)
@@ -183,7 +183,7 @@ def _watched(
 
 
 def _unsayable(error: ValueError) -> Exception:
-    """Return what a request can't carry as a wrong use: a number without room in its field, bytes that are no text."""
+    """Return a UsageError for a number out of range of its protobuf field or for invalid UTF-8, else the error."""
     number = str(error).removeprefix("Value out of range: ")
     if number != str(error):
         return UsageError(f"{number} is too large or too small a number here")
@@ -195,12 +195,12 @@ def _unsayable(error: ValueError) -> Exception:
 def client_command(
     app: typer.Typer, name: str, *, of_tenant: bool = True
 ) -> Callable[[Callable[Concatenate[Client, P], Awaitable[None]]], Callable[..., None]]:
-    """Make a coroutine a command that has the common options and gets a connected client as its first argument.
+    """Register a coroutine as a command with the common options. Its first argument is a connected client.
 
     Args:
-        app: Gets the command.
-        name: Of the command.
-        of_tenant: Whether it is about what belongs to one tenant, unless its option `operator` is set.
+        app: The app to which the command is added.
+        name: Name of the command.
+        of_tenant: Whether the command acts on one tenant, unless its option `operator` is set.
     """
 
     def decorate(work: Callable[Concatenate[Client, P], Awaitable[None]]) -> Callable[..., None]:
@@ -221,12 +221,12 @@ def client_command(
             parameter: with_completion(work.__name__, parameter, hint)
             for parameter, hint in get_type_hints(work, include_extras=True).items()
         }
-        # What lists something takes a limit: how many. (That of a charging profile is another.)
+        # Commands that list something have an int option `limit`. (That of a charging profile is a float.)
         look_options = _OF_LISTS if get_args(hints.get("limit"))[:1] == (int,) else {}
         purpose = inspect.getdoc(work) or ""
         shows = purpose.startswith(("List ", "Show "))
         only_looks = shows or purpose.startswith(("Print ", "Say "))
-        # What has one of these waits by itself, or sets an interval.
+        # Commands with one of these wait by themselves, or set an interval.
         reader_options = _OF_READERS if shows and not {"interval", "timeout"} & hints.keys() else {}
         parameters = [
             _keyword("ctx", typer.Context),
@@ -236,7 +236,7 @@ def client_command(
                 for option, hint in {**look_options, **reader_options, **_COMMON}.items()
             ),
         ]
-        # typer reads a command's options from its signature.
+        # Typer reads the options of a command from its signature.
         command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
         command.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
         app.command(name)(command)

@@ -1,4 +1,4 @@
-"""Options of `citrine` itself that may also follow a command that calls a core."""
+"""Options of `citrine` itself, which may also follow commands that call a core."""
 
 from pathlib import Path
 from typing import Annotated

@@ -1,6 +1,6 @@
-"""What a shell completes: ids of stations, tokens, transactions, tariffs and more, as a core has them; actions.
+"""Completion of parameters in a shell: ids of stations, tokens, transactions, tariffs and more, and OCPP actions.
 
-What goes wrong goes wrong in silence: somebody is typing.
+Ids come from a core. Errors are suppressed, because somebody is typing.
 """
 
 import asyncio
@@ -16,16 +16,16 @@ from citrine_cli.connection import Connection
 __all__ = ["with_completion"]
 
 SECONDS = 1.0
-"""How long a core may take."""
+"""Seconds to wait for the core."""
 
 MOST = 100
-"""Ids that are offered at most."""
+"""Most ids that are offered."""
 
 _Offer = Callable[[typer.Context, str], list[str]]
 
 
 def _connection(ctx: typer.Context) -> Connection:
-    """Return which core the words before the cursor name; what follows the command goes first."""
+    """Return the connection that the words before the cursor describe. Options after the command take precedence."""
     found: dict[str, Any] = {}
     at: Any = ctx
     while at is not None:
@@ -97,7 +97,7 @@ async def _campaigns(citrine: Any, prefix: str) -> AsyncIterator[str]:
 
 
 def _offer(ids: Callable[[Any, str], AsyncIterator[str]]) -> _Offer:
-    """Return what typer asks for the values of a parameter."""
+    """Return a completion function for typer."""
 
     async def ask(connection: Connection, incomplete: str, found: list[str]) -> None:
         from citrine_sdk import Citrine
@@ -114,7 +114,7 @@ def _offer(ids: Callable[[Any, str], AsyncIterator[str]]) -> _Offer:
 
     def offer(ctx: typer.Context, incomplete: str) -> list[str]:
         found: list[str] = []
-        # Whatever it is, nothing may stand between the words of a command line.
+        # No error may be printed between the words of a command line.
         with contextlib.suppress(Exception):
             asyncio.run(ask(_connection(ctx), incomplete, found))
         return found
@@ -139,7 +139,7 @@ _OFFERS: dict[str, _Offer] = {
     "command_id": _offer(_commands),
     "campaign_id": _offer(_campaigns),
 }
-"""Parameters of commands, by name; of one command alone with its name before it."""
+"""Completions of parameters by name, or by command and name for one command alone."""
 
 _NEW = {
     "add_station": "station_id",
@@ -147,18 +147,18 @@ _NEW = {
     "create": "campaign_id",
     "create_tariff": "tariff_id",
 }
-"""Commands that name what is not there yet, and the parameter that does."""
+"""Commands that create something, and the parameter with its new id, which is not completed."""
 
 
 def with_completion(command: str, parameter: str, hint: Any) -> Any:
-    """Return the annotation of a command's parameter, with what its ids are completed by where it names one."""
+    """Return the annotation of a command's parameter, with its completion if it has one."""
     offer = _OFFERS.get(f"{command}.{parameter}") or _OFFERS.get(parameter)
     if offer is None or _NEW.get(command) == parameter or get_origin(hint) is not Annotated:
         return hint
     kind, info = get_args(hint)[:2]
     if kind is bool:
         return hint
-    # The same annotation may serve a command that is not to complete it.
+    # A copy, because another command may share the annotation without completion.
     info = copy.copy(info)
     info.autocompletion = offer
     return Annotated[kind, info]

@@ -1,4 +1,4 @@
-"""Which core a command calls, and as whom."""
+"""The core that a command calls, and its API key and tenant."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,36 +9,36 @@ __all__ = ["DEFAULT_CORE", "DEFAULT_KEY_FILE", "Connection"]
 
 DEFAULT_CORE = "127.0.0.1:50051"
 DEFAULT_KEY_FILE = Path(".citrine/operator.key")
-"""Where `citrine up` leaves the operator's key."""
+"""File to which `citrine up` writes the operator's key."""
 
 
 @dataclass(frozen=True)
 class Connection:
-    """Which core to call, as whom."""
+    """The common options of a command."""
 
     core: str | None = None
     """HOST:PORT, or a comma-separated list of them."""
     key: str | None = None
     """API key."""
     key_file: Path | None = None
-    """File with the API key; `key` goes first."""
+    """File with the API key; `key` takes precedence."""
     tenant: str | None = None
     """Tenant that an operator's key acts on."""
     as_json: bool = False
-    """Print JSON."""
+    """Whether to print JSON."""
     no_color: bool = False
-    """Print no colours."""
+    """Whether to print no colours."""
 
     def cores(self) -> str:
-        """Return where the cores are."""
+        """Return the addresses of the cores."""
         return self.core or DEFAULT_CORE
 
     def secret(self) -> str | None:
-        """Return the API key to send, or None where there is none to be found.
+        """Return the API key to send, or None if there is none.
 
         Raises:
-            UsageError: When the key that was given is empty: the key file may be another's, and allow more.
-            CliError: When a file that was named can't be read.
+            UsageError: When the given key is empty. The key file is not used then, because its key may allow more.
+            CliError: When the given key file can't be read.
         """
         if self.key is not None:
             if not self.key.strip():

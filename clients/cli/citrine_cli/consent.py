@@ -1,4 +1,4 @@
-"""What a command asks before it removes something for good."""
+"""Confirmation of commands that remove something for good."""
 
 import asyncio
 import sys
@@ -14,24 +14,24 @@ from citrine_cli.line_breaks import broken, columns_of
 __all__ = ["Yes", "ask_consent"]
 
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask on a terminal.")]
-"""Option of each command that asks."""
+"""Option of each command that asks for confirmation."""
 
 
 _MAY_NOT_ASK = (grpc.StatusCode.PERMISSION_DENIED, grpc.StatusCode.UNIMPLEMENTED)
-"""Statuses of a key that may remove something, and not read it."""
+"""Statuses of a key that may remove something but not read it."""
 
 
 async def ask_consent(question: str, *, yes: bool, look: Callable[[], Awaitable[object]]) -> None:
-    """Ask on a terminal whether something is to be done; a script is not asked.
+    """Ask for confirmation on a terminal. Scripts are not asked.
 
     Args:
-        question: What is to be done, and what follows from it: "remove station CS-1? …".
-        yes: Whether it was said before.
-        look: Called first where it is asked: raises when the thing does not exist, so that nobody is asked in vain.
+        question: The action and its consequences: "remove station CS-1? …".
+        yes: Whether --yes is given.
+        look: Called before the question; raises when the thing does not exist.
 
     Raises:
         CliError: When the answer is not yes.
-        grpc.aio.AioRpcError: When the thing does not exist, or the core can't be asked.
+        grpc.aio.AioRpcError: When the thing does not exist, or the call fails.
     """
     if yes or not (sys.stdin.isatty() and sys.stderr.isatty()):
         return
@@ -47,7 +47,7 @@ async def ask_consent(question: str, *, yes: bool, look: Callable[[], Awaitable[
 
 
 async def _line() -> str:
-    """Return a line of stdin. Ctrl-C ends the wait at once, as it would not where a thread reads."""
+    """Return a line of stdin. Without a thread, so that Ctrl-C ends the wait at once."""
     loop = asyncio.get_running_loop()
     readable = asyncio.Event()
     loop.add_reader(sys.stdin.fileno(), readable.set)
@@ -55,5 +55,5 @@ async def _line() -> str:
         await readable.wait()
     finally:
         loop.remove_reader(sys.stdin.fileno())
-    # A terminal is readable once a line of it is.
+    # A terminal becomes readable with a complete line.
     return sys.stdin.readline()

@@ -87,7 +87,7 @@ def _limits(limits: TariffRestrictions) -> Iterator[str]:
 
 
 def cost_lines(out: Output, cost: Cost) -> None:
-    """Print what a cost is made of."""
+    """Print the parts of a cost."""
     out.table(
         ["for", "quantity", "price", "vat", "without vat", "with vat"],
         (

@@ -1,4 +1,4 @@
-"""How many decimals amounts of a currency have (ISO 4217)."""
+"""The number of decimals of currencies (ISO 4217)."""
 
 from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
@@ -12,12 +12,12 @@ USUAL = 2
 
 
 def decimals_of(currency: str) -> int:
-    """Return how many decimals amounts of a currency have."""
+    """Return the number of decimals of a currency."""
     return _DECIMALS.get(currency.upper(), USUAL)
 
 
 def amount_of(value: str, currency: str) -> str:
-    """Return an amount with as many decimals as its currency has, and with more where it is that exact."""
+    """Return an amount with at least as many decimals as its currency has. More are not rounded."""
     try:
         number = Decimal(value)
     except InvalidOperation:

@@ -1,4 +1,4 @@
-"""Durations as people write them on a command line; no input and no output."""
+"""Durations as people write them on a command line. No I/O."""
 
 import re
 
@@ -11,10 +11,10 @@ _UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
 
 def duration_seconds(text: str) -> float:
-    """Return the seconds that a text says: "90s", "5m", "1d12h", or a number of them.
+    """Return the seconds of a duration: "90s", "5m", "1d12h", or a number of seconds.
 
     Raises:
-        ValueError: When it says none.
+        ValueError: When the text is not a duration.
     """
     if _SPAN.fullmatch(text):
         return sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(text))
@@ -24,7 +24,7 @@ def duration_seconds(text: str) -> float:
 
 
 def duration_text(seconds: float) -> str:
-    """Return seconds in the largest unit of which they are a whole number: "5m"."""
+    """Return seconds in the largest unit that yields a whole number: "5m"."""
     for unit in ("d", "h", "m"):
         if seconds and seconds % _UNITS[unit] == 0:
             return f"{seconds / _UNITS[unit]:g}{unit}"

@@ -1,8 +1,8 @@
-"""Errors that end a command, and the one line on stderr that each of them is.
+"""Errors that end a command. Each is printed as one line on stderr.
 
 * :exc:`CliError`: the command failed (exit code 1)
-    * :exc:`NotThere`: what is named does not exist
-    * :exc:`UsageError`: the command line itself is wrong (exit code 2)
+    * :exc:`NotThere`: the named thing does not exist
+    * :exc:`UsageError`: the command line is wrong (exit code 2)
 """
 
 import sys
@@ -13,16 +13,16 @@ __all__ = ["CliError", "NotThere", "UsageError", "one_line", "print_error", "pri
 
 
 class CliError(Exception):
-    """A command that can't do what it was asked to."""
+    """A command failed."""
 
     exit_code = 1
 
 
 class NotThere(CliError):
-    """What a command names does not exist.
+    """A named thing does not exist.
 
     Args:
-        kind: Of thing, as the core calls it: "station".
+        kind: Resource type, as in the core's errors: "station".
         name: Its id.
     """
 
@@ -33,13 +33,13 @@ class NotThere(CliError):
 
 
 class UsageError(CliError):
-    """A command line that can't be right."""
+    """The command line is wrong."""
 
     exit_code = 2
 
 
 def printable(text: str) -> str:
-    """Return text with blanks for line breaks and control characters, which a station may have put there."""
+    """Return text with blanks in place of line breaks and control characters, which may come from a station."""
     return "".join(char if char.isprintable() else " " for char in text)
 
 
@@ -49,10 +49,10 @@ def one_line(text: str) -> str:
 
 
 def warn(text: str) -> None:
-    """Write one line about what was done, and may not be meant, to stderr."""
+    """Write a warning to stderr, as one line."""
     write_line(sys.stderr, f"warning: {one_line(text)}")
 
 
 def print_error(error: BaseException) -> None:
-    """Write one line about an error to stderr."""
+    """Write an error to stderr, as one line."""
     write_line(sys.stderr, f"error: {one_line(str(error)) or type(error).__name__}")

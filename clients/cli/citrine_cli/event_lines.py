@@ -1,4 +1,4 @@
-"""One line for each event: when, which station, what happened."""
+"""Events as lines: time, station and what happened."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -24,10 +24,10 @@ from citrine_cli.words import amount, enum_word, money, plain, skew_word
 __all__ = ["event_line", "event_words", "local_time", "short_id"]
 
 SHORT = 8
-"""Characters of a UUID that are shown."""
+"""Characters of a shortened UUID."""
 
 ROOMY = 100
-"""Columns of a terminal that has a place for milliseconds."""
+"""Fewest columns of a terminal on which times have milliseconds."""
 
 _RANDOM_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", re.IGNORECASE)
 
@@ -37,7 +37,7 @@ def _transaction(summary: TransactionSummary, *, is_over: bool = False) -> str:
         f"evse {summary.evse_id}" if summary.HasField("evse_id") else "",
         enum_word(summary, "charging_state"),
         amount(summary, "energy_wh", "kWh", 1000),
-        # What it drew last says nothing once it is over.
+        # After the end, the last power is meaningless.
         "" if is_over else amount(summary, "power_w", "kW", 1000),
         f"{summary.soc_percent:.0f} %" if summary.HasField("soc_percent") else "",
         short_id(summary.transaction_id),
@@ -65,7 +65,7 @@ def _place(evse_id: int, connector_id: int) -> str:
     return f"evse {evse_id}" + (f" connector {connector_id}" if connector_id else "")
 
 
-# Any: each function takes the body of its own kind.
+# Any, because each function has its own type of body.
 _WORDS: Mapping[str, Callable[[Any], str]] = {
     "station_connected": lambda body: f"connected with OCPP {body.ocpp_version} from {body.remote_address}",
     "station_disconnected": lambda body: f"disconnected ({body.code}{f' {body.reason}' if body.reason else ''})",
@@ -210,15 +210,15 @@ _WORDS: Mapping[str, Callable[[Any], str]] = {
 
 
 def short_id(text: str) -> str:
-    """Return the beginning of a random UUID, by which commands find it; any other id is whole.
+    """Return a prefix of a random UUID, by which commands find it. Other ids are not shortened.
 
-    Ids that stations number, or that begin with a time, have beginnings in common.
+    Ids with numbers or times share their prefixes.
     """
     return text[:SHORT] if _RANDOM_UUID.fullmatch(text) else text
 
 
 def event_words(event: Event) -> str:
-    """Return what an event says, without its time and its station."""
+    """Return the words of an event, without time and station."""
     kind = event.WhichOneof("body")
     if kind is None:
         return "something that this version does not know"
@@ -226,12 +226,12 @@ def event_words(event: Event) -> str:
     said: str = words(getattr(event, kind)) if words else kind.replace("_", " ")
     if kind != "station_refused" or event.station_refused.unknown_tenant_id:
         return said
-    # Whoever sets up a station may have the wrong tenant in its URL.
+    # The tenant is shown because the URL of the station may have a wrong one.
     return f"{said}, tenant {event.tenant_id}"
 
 
 def local_time(stamp: Timestamp, zone: tzinfo | None = None, clock: Clock = utc_now) -> str:
-    """Return a time of today in the given zone or the local one, to the millisecond; of another day with its date."""
+    """Return a time in a zone, by default the local one, to the millisecond; with its date unless it is today."""
     try:
         text = stamp.ToDatetime(tzinfo=UTC).astimezone(zone).isoformat(sep=" ", timespec="milliseconds")[:23]
         return text.removeprefix(f"{clock().astimezone(zone).date()} ")
@@ -242,18 +242,18 @@ def local_time(stamp: Timestamp, zone: tzinfo | None = None, clock: Clock = utc_
 def event_line(
     event: Event, zone: tzinfo | None = None, clock: Clock = utc_now, *, columns: int = 0, after: str = ""
 ) -> str:
-    """Return an event as a line, its time in the given zone or the local one.
+    """Return an event as a line.
 
     Args:
-        event: Which event.
-        zone: Of its time.
-        clock: Knows which day is today.
-        columns: Of the terminal, for which it is said in fewer characters where it must be. 0: it is none.
-        after: Stands at its end.
+        event: The event.
+        zone: Time zone of its time. None: the local one.
+        clock: Returns the current time, to recognise today.
+        columns: Width of the terminal; on a narrow one the line is shortened. 0: no terminal.
+        after: Text to append.
     """
     time, words = local_time(event.time, zone, clock), event_words(event)
     if 0 < columns < ROOMY:
-        # All lines of such a terminal, so that they stand in columns.
+        # For all lines of such a terminal, so that their columns are aligned.
         time = time.partition(".")[0]
     line = f"{time}  {event.station_id or '-'}  {words}{after}"
     if 0 < columns < len(line):
@@ -262,5 +262,5 @@ def event_line(
 
 
 def _brief(words: str) -> str:
-    # A line with energy and an id can only be one of a transaction.
+    # Energy and id show that the line is about a transaction.
     return re.sub(r"^transaction (started|updated|ended)\b", r"\1", words).replace("  ", " ")

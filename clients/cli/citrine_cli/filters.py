@@ -1,4 +1,4 @@
-"""Words for the values of enums, by which lists are filtered."""
+"""Words for enum values, to filter lists."""
 
 from collections.abc import Iterable
 from typing import TypeVar
@@ -9,10 +9,10 @@ T = TypeVar("T", bound=int)
 
 
 def words_of(values: Iterable[tuple[str, T]], prefix: str) -> dict[str, T]:
-    """Return the words for the values of an enum, but for the one that means any.
+    """Return the words for the values of an enum, without the unspecified value.
 
     Args:
-        values: Names and numbers, as `items()` of an enum returns them.
-        prefix: What each name begins with, e.g. "COMMAND_STATE_".
+        values: Names and numbers, as returned by `items()` of an enum.
+        prefix: Common prefix of the names, e.g. "COMMAND_STATE_".
     """
     return {name.removeprefix(prefix).lower().replace("_", "-"): number for name, number in values if number}

@@ -1,4 +1,4 @@
-"""What firmware is, as an update and a campaign are told on a command line."""
+"""Options that describe firmware, for updates and campaigns."""
 
 from pathlib import Path
 from typing import Annotated
@@ -35,11 +35,11 @@ RetryInterval = Annotated[
 
 
 def firmware_of(location: str, certificate: Path | None, signature: str, retrieve: str, install: str) -> Firmware:
-    """Return the firmware that the options say.
+    """Return the firmware of the options.
 
     Raises:
         CliError: When the certificate can't be read.
-        UsageError: When a time is none.
+        UsageError: When a time is malformed.
     """
     firmware = Firmware(location=location)
     if certificate is not None:

@@ -1,4 +1,4 @@
-"""Forms of values that many options take: said once in the help of a command, under the name that stands for them."""
+"""Forms of common values, which the help of a command explains once, under their metavar."""
 
 import math
 from typing import Any, get_args
@@ -15,29 +15,29 @@ FORMS = {
     "TIME": "ISO 8601, local time without an offset: 2030-01-31T12:00; or seen from now: +90s, -1d12h, now. "
     "Without a sign, 2h is two hours ago where it is listed what happened, and in two hours elsewhere.",
 }
-"""What stands for a value in the help, and what may be written there."""
+"""Accepted forms of a value, by metavar."""
 
 
 def DurationOption(*flags: str, help: str, whole: bool = False, **options: Any) -> Any:
-    """Return an option that takes a duration, as seconds: a function as `typer.Option` is.
+    """Return a `typer.Option` whose value is a duration in seconds.
 
     Args:
-        flags: As they are written.
-        help: What it is for.
-        whole: Whether it is a whole number of seconds, as an int.
-        options: What else `typer.Option` takes.
+        flags: Flags of the option.
+        help: Help of the option.
+        whole: Whether the value is a whole number of seconds, as an int.
+        options: Further arguments of `typer.Option`.
     """
     return typer.Option(*flags, metavar="DURATION", parser=_whole if whole else _seconds, help=help, **options)
 
 
 def duration_default(hint: object, default: object) -> object:
-    """Return the default of a parameter as its help shows it: of a duration, as it would be written."""
+    """Return the default of a parameter for the help; that of a duration as people write it."""
     is_duration = any(getattr(one, "metavar", None) == "DURATION" for one in get_args(hint)[1:])
     return duration_text(default) if is_duration and isinstance(default, int | float) else default
 
 
 def add_forms(command: TyperCommand | TyperGroup) -> None:
-    """Have the help of a command, and of those below it, say the forms that its values have."""
+    """Add the forms of values to the help of a command and its subcommands."""
     found = {getattr(parameter, "metavar", None) for parameter in command.params}
     command.epilog = "\n\n".join(f"{name}: {form}" for name, form in FORMS.items() if name in found) or command.epilog
     for below in getattr(command, "commands", {}).values():

@@ -1,4 +1,4 @@
-"""Messages as JSON values: protobuf's mapping, with the payloads of OCPP as stations see them."""
+"""Messages as JSON: protobuf's mapping, and OCPP payloads in OCPP JSON."""
 
 import json
 from typing import Any
@@ -10,13 +10,13 @@ from google.protobuf.struct_pb2 import ListValue, Struct, Value
 __all__ = ["json_text", "json_value"]
 
 _JSON = frozenset(message.DESCRIPTOR.full_name for message in (Struct, Value, ListValue))
-"""Messages that are any JSON."""
+"""Messages that represent arbitrary JSON."""
 
 
 def json_value(message: Message) -> Any:
-    """Return a message in protobuf's JSON mapping: an object, but for a Value.
+    """Return a message in protobuf's JSON mapping: an object, except for a Value.
 
-    Whole numbers within a Struct or Value are integers: these know no others than floats, and OCPP does.
+    Whole numbers in a Struct or Value become integers: protobuf has only floats there, but OCPP has integers.
     """
     value: Any = MessageToDict(message)
     if message.DESCRIPTOR.full_name in _JSON:
@@ -26,7 +26,7 @@ def json_value(message: Message) -> Any:
 
 
 def json_text(message: Message) -> str:
-    """Return it on one line."""
+    """Return the JSON of a message on one line."""
     return json.dumps(json_value(message), ensure_ascii=False)
 
 
@@ -40,7 +40,7 @@ def _mend_structs(descriptor: Any, value: dict[str, Any]) -> None:
             value[field.json_name] = _with_integers(inner)
             continue
         for each in inner if isinstance(inner, list) else [inner]:
-            # Times and the like are text.
+            # Timestamps and durations are text.
             if isinstance(each, dict):
                 _mend_structs(kind, each)
 

@@ -1,4 +1,4 @@
-"""Commands that are imported when a command line names them."""
+"""Command groups that are imported at their first use."""
 
 import gc
 import importlib
@@ -17,12 +17,12 @@ __all__ = ["Deferred", "LazyGroup", "new_app"]
 
 
 def new_app(**options: Any) -> typer.Typer:
-    """Return an app without commands, set up as all of ours are."""
+    """Return an app without commands, with the common settings."""
     return typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None, **options)
 
 
 class Deferred(TyperCommand):
-    """Stands for the commands of a word in the help, until they are loaded."""
+    """Placeholder of a noun's commands in the help, until they are loaded."""
 
     def __init__(self, word: str, noun: Noun, *, is_group: bool) -> None:
         super().__init__(word, help=noun.help, rich_markup_mode=None)
@@ -34,10 +34,10 @@ class Deferred(TyperCommand):
         """Import the commands and return them.
 
         Raises:
-            CliError: When something that they need is not installed.
+            CliError: When a required module is not installed.
         """
         app = new_app()
-        # What is imported stays: to look for garbage in it again and again makes a command a tenth longer.
+        # Imported objects are never garbage; without collections a command is a tenth faster.
         gc.disable()
         try:
             function = getattr(importlib.import_module(self._noun.module), self._noun.function)
@@ -57,26 +57,26 @@ class Deferred(TyperCommand):
 
 
 class LazyGroup(TyperGroup):
-    """The words that may follow `citrine`, each of which is loaded when it is used."""
+    """The nouns that may follow `citrine`, each of which is loaded at its first use."""
 
-    # Any: the types of what it is called with are private to typer.
+    # Any, because the types of the arguments are private to typer.
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         for nouns, is_group in ((COMMANDS, False), (GROUPS, True)):
             self._defer(nouns, is_group)
 
     def resolve_command(self, *args: Any, **options: Any) -> tuple[str | None, Any, list[str]]:
-        """Return the command that a command line names, loaded, and the arguments that are left for it."""
+        """Load and return the command that a command line names, and the remaining arguments."""
         word, command, rest = super().resolve_command(*args, **options)
         return word, command.load() if isinstance(command, Deferred) else command, rest
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
-        """Write the words under their headings; one that stands under none comes last."""
+        """Write the nouns under their headings; those without one come last."""
         unnamed = tuple(word for word in self.commands if not any(word in words for words in SECTIONS.values()))
         for heading, words in {**SECTIONS, "More": unnamed}.items():
             shown = [(word, self.commands[word]) for word in words if not self.commands[word].hidden]
             if shown:
-                # All as wide as the longest word of any, and each on one line.
+                # The longest noun determines the width, so that each help is on one line.
                 width = max(map(len, self.commands))
                 with formatter.section(heading):
                     rows = [

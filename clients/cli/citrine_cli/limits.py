@@ -1,4 +1,4 @@
-"""How much a transaction may take, as options and as words."""
+"""Limits of transactions, as options and in words."""
 
 from typing import Annotated
 
@@ -17,10 +17,10 @@ MaxTime = Annotated[float, typer.Option("--max-time", metavar="MINUTES", help="H
 
 
 def parse_limit(max_cost: str, max_energy: float, max_time: float) -> UsageLimit | None:
-    """Return what is given; None where nothing is.
+    """Return the limit of the options, or None if none is given.
 
     Raises:
-        UsageError: Where a number is negative.
+        UsageError: When a number is negative.
     """
     if max_energy < 0 or max_time < 0:
         raise UsageError("--max-energy and --max-time must be more than 0")
@@ -33,7 +33,7 @@ def parse_limit(max_cost: str, max_energy: float, max_time: float) -> UsageLimit
 
 
 def limit_words(limit: UsageLimit) -> str:
-    """Return a limit in words: "25.00 in the currency of the tariff, 20 kWh". Empty where there is none."""
+    """Return a limit in words: "25.00 in the currency of the tariff, 20 kWh". Empty if there is none."""
     parts = [
         f"{limit.max_cost} in the currency of the tariff" if limit.max_cost else "",
         quantity(limit.max_energy_wh / 1000, "kWh") if limit.HasField("max_energy_wh") else "",

@@ -1,4 +1,4 @@
-"""Lines for people: on a terminal broken between words, elsewhere whole, so that who searches lines finds them."""
+"""Lines for people: wrapped between words on a terminal, and whole elsewhere, so that they can be searched."""
 
 import os
 import re
@@ -7,21 +7,21 @@ from typing import TextIO
 __all__ = ["broken", "columns_of", "write_line"]
 
 INDENT = "    "
-"""Before what goes on from the line above."""
+"""Indent of continuation lines."""
 
 LEAST = 24
-"""Columns below which a terminal breaks lines better itself."""
+"""Fewest columns of a terminal for which lines are wrapped here."""
 
 _TOGETHER = re.compile(
     r"(?<=\d) (?=(?:k?Wh?|[AVs%]|ms|min|h|d|[A-Z]{3})(?![\w-]))|(?<=evse|EVSE|port) (?=\d)|(?<=connector) (?=\d)"
 )
-"""Blanks at which nothing is broken: between a number and its unit, a kind of thing and its number."""
+"""Blanks at which lines are not wrapped: between a number and its unit, a noun and its number."""
 
 _NO_BREAK = "\N{NO-BREAK SPACE}"
 
 
 def columns_of(stream: TextIO) -> int:
-    """Return how wide the terminal is that a stream writes to. 0: it is none, or does not say."""
+    """Return the columns of the terminal of a stream. 0: it is no terminal, or its width is unknown."""
     if not stream.isatty():
         return 0
     try:
@@ -31,13 +31,13 @@ def columns_of(stream: TextIO) -> int:
 
 
 def broken(text: str, columns: int) -> list[str]:
-    """Return a line in parts that are no wider than a terminal, the later ones indented.
+    """Return a line, wrapped to the width of a terminal. Continuation lines are indented.
 
-    Words, such as ids, and numbers with their units are whole: one that is wider than the terminal stays as it is.
+    Words, such as ids, and numbers with their units are never broken, even if they are wider than the terminal.
 
     Args:
-        text: Printable, without line breaks.
-        columns: Of the terminal. 0: it is none.
+        text: Printable text without line breaks.
+        columns: Width of the terminal. 0: no terminal.
     """
     if columns < LEAST or _width(text) <= columns:
         return [text]
@@ -59,7 +59,7 @@ def broken(text: str, columns: int) -> list[str]:
 
 
 def write_line(stream: TextIO, text: str) -> None:
-    """Write a line, as several where the stream is a terminal that has no place for it."""
+    """Write a line, wrapped if the stream is a narrower terminal."""
     stream.write("".join(f"{part}\n" for part in broken(text, columns_of(stream))))
     stream.flush()
 
@@ -67,7 +67,7 @@ def write_line(stream: TextIO, text: str) -> None:
 def _width(text: str) -> int:
     if text.isascii():
         return len(text)
-    # Imported late, as what few lines need.
+    # Imported here, because few lines need it.
     from rich.cells import cell_len
 
     return cell_len(text)

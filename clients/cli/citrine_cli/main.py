@@ -1,4 +1,4 @@
-"""Entry point: a process of Citrine is started as it is; everything else is a command of the CLI."""
+"""The entry point `citrine`: it runs a process of Citrine, or a command of the CLI."""
 
 import gc
 import os
@@ -15,16 +15,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code.
 
     Returns:
-        0 on success only; 1 where the command failed, 2 where it was used wrongly, 130 after Ctrl-C.
+        0 on success only, 1 if the command failed, 2 if it was used wrongly, 130 after Ctrl-C.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
-        # gRPC's own log goes to stderr, where a command writes one line of its own. It is set before gRPC starts.
+        # gRPC would log to stderr, where a command writes only one line. The variable is read at gRPC's start.
         os.environ.setdefault("GRPC_VERBOSITY", "NONE")
         started = process_of(arguments)
         if started is not None:
             return run_process(*started)
-        # Imported late: a core or an edge needs neither the commands nor what they import.
+        # Imported here, because a core or an edge does not need the commands.
         try:
             from citrine_cli.app import run_app
         except ModuleNotFoundError as error:
@@ -39,7 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 130
     finally:
         if argv is None:
-            # The process ends, and all that it has with it: Python need not look for garbage in that first.
+            # The process ends: this saves the garbage collection at exit.
             gc.freeze()
 
 

@@ -1,7 +1,7 @@
-"""Checks that what a command is to speak of is there, where the core would take any name.
+"""Checks that named stations and tokens exist, for requests in which the core accepts any name.
 
-The core takes them on purpose: a rule may name a station that is bought next week, and who has a tariff need not have a
-token here. On a command line, such a name is misspelt.
+The core accepts unknown names on purpose: a rule may name a future station, and a tariff a token of another system.
+On a command line, an unknown name is usually misspelt.
 """
 
 from collections.abc import Collection
@@ -15,15 +15,15 @@ from citrine_cli.errors import CliError, NotThere, warn
 __all__ = ["check_station", "check_token", "warn_unknown_token"]
 
 _MAY_NOT_ASK = (grpc.StatusCode.PERMISSION_DENIED, grpc.StatusCode.UNIMPLEMENTED)
-"""Statuses of a key that may change what is asked for, and not read stations or tokens."""
+"""Statuses of a key that may send the request but not read stations or tokens."""
 
 
 async def check_station(client: Client, station_id: str, evse_ids: Collection[int] = ()) -> None:
-    """See to it that there is a station, and that it has some EVSEs, as far as it reported which it has.
+    """Check that a station exists and has some EVSEs. EVSEs are only checked if the station has reported its EVSEs.
 
     Raises:
-        CliError: When it is not so.
-        grpc.aio.AioRpcError: When the core can't be asked.
+        CliError: When one does not exist.
+        grpc.aio.AioRpcError: When the call fails.
     """
     try:
         station = await client.citrine.stations.GetStation(GetStationRequest(station_id=station_id))
@@ -39,13 +39,13 @@ async def check_station(client: Client, station_id: str, evse_ids: Collection[in
 
 
 async def check_token(client: Client, id_token: str, token_type: str = "") -> None:
-    """See to it that there is a token of this id, of one type or another.
+    """Check that a token with this id exists; without a type, of any type.
 
     Raises:
-        CliError: When there is none.
-        grpc.aio.AioRpcError: When the core can't be asked.
+        CliError: When it does not exist.
+        grpc.aio.AioRpcError: When the call fails.
     """
-    # Imported late, as what few commands need.
+    # Imported here, because few commands need it.
     from citrine.api.v1.tokens_pb2 import GetTokenRequest
 
     try:
@@ -53,20 +53,20 @@ async def check_token(client: Client, id_token: str, token_type: str = "") -> No
     except grpc.aio.AioRpcError as error:
         if error.code() is grpc.StatusCode.NOT_FOUND:
             raise NotThere("token", id_token) from error
-        # FAILED_PRECONDITION and the like: there are several of other types.
+        # FAILED_PRECONDITION and INVALID_ARGUMENT: several types have this id.
         if error.code() not in (*_MAY_NOT_ASK, grpc.StatusCode.FAILED_PRECONDITION, grpc.StatusCode.INVALID_ARGUMENT):
             raise
 
 
 async def warn_unknown_token(client: Client, id_token: str, token_type: str) -> None:
-    """Warn of a token that is not registered: a station that is asked to use it may refuse, or end at once.
+    """Warn if a token is not registered: a station may refuse it, or end the transaction at once.
 
-    It is sent even so: who decides on tokens may be another system.
+    The command is sent nevertheless, because another system may decide on tokens.
     """
     try:
         await check_token(client, id_token, token_type)
     except NotThere:
-        # Imported late, as what few commands need.
+        # Imported here, because few commands need it.
         from citrine_cli.near_ids import near_ids_of
 
         near = await near_ids_of(client.citrine, "token", id_token)

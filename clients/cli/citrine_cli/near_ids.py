@@ -1,4 +1,4 @@
-"""Ids that are almost what somebody typed: what a core says does not exist may be misspelt."""
+"""Suggestions of similar ids for an id that does not exist."""
 
 import asyncio
 import contextlib
@@ -14,19 +14,19 @@ from citrine_sdk import Citrine, missing_resource
 __all__ = ["near_ids_of", "with_near_ids"]
 
 MOST = 5000
-"""Ids that are looked at, at most."""
+"""Most ids that are compared."""
 
 SECONDS = 2.0
-"""How long the core may take to list them."""
+"""Seconds that the core may take to list them."""
 
 NAMED = 3
-"""Ids that are named."""
+"""Most ids that are suggested."""
 
 FEW = 10
-"""Tenants that are named where none is like the one that is not there."""
+"""Most tenants for which all are named if none is similar."""
 
 CLOSE = 0.7
-"""How alike two ids are at least, from 0 to 1."""
+"""Least similarity of two ids, from 0 to 1."""
 
 _LISTS: Mapping[str, tuple[str, str, str]] = {
     "configuration": ("configurations", "ListConfigurations", "configuration_id"),
@@ -38,16 +38,16 @@ _LISTS: Mapping[str, tuple[str, str, str]] = {
     "token": ("tokens", "ListTokens", "id_token"),
     "tolerance rule": ("refusals", "ListToleranceRules", "rule_id"),
 }
-"""Of each kind of thing whose ids people choose: the service, the rpc that lists it, the fields of its names."""
+"""For each resource type whose ids people choose: service, List rpc, and fields with ids."""
 
 
 async def with_near_ids(citrine: Citrine, said: str, error: grpc.aio.AioRpcError | NotThere) -> str:
-    """Return what an error says, and what was meant perhaps: "station CS-11 does not exist; did you mean CS-1?".
+    """Return the sentence of an error, with suggestions: "station CS-11 does not exist; did you mean CS-1?".
 
     Args:
-        citrine: Whom to ask for the ids.
-        said: What the error says.
-        error: Perhaps one that names what does not exist.
+        citrine: The client, to list ids.
+        said: Sentence of the error.
+        error: The error. Only one that names a missing resource gets suggestions.
     """
     missing = (error.kind, error.name) if isinstance(error, NotThere) else missing_resource(error)
     if missing is None:
@@ -55,7 +55,7 @@ async def with_near_ids(citrine: Citrine, said: str, error: grpc.aio.AioRpcError
     ids = await _ids_of(citrine, *missing)
     found = _closest(missing[1], ids) if missing[1] not in ids else []
     if not found and missing[0] == "tenant" and 0 < len(ids) <= FEW:
-        # It may stand in a variable, where nobody looks for it.
+        # The variable is named, because the wrong tenant may come from it.
         return f"{said}; --tenant or CITRINE_TENANT names one of: {', '.join(sorted(ids))}"
     if not found:
         return said
@@ -64,12 +64,12 @@ async def with_near_ids(citrine: Citrine, said: str, error: grpc.aio.AioRpcError
 
 
 async def near_ids_of(citrine: Citrine, kind: str, name: str) -> list[str]:
-    """Return the ids that are most like a name, in their order; none where it is one itself, or can't be found out.
+    """Return the ids that are most similar to a name, sorted. Empty if the name exists, or the ids can't be listed.
 
     Args:
-        citrine: Whom to ask.
-        kind: As the core calls it: "station".
-        name: Which there is not.
+        citrine: The client.
+        kind: Resource type, as in the core's errors: "station".
+        name: The id that does not exist.
     """
     ids = await _ids_of(citrine, kind, name)
     return [] if name in ids else _closest(name, ids)
@@ -79,7 +79,7 @@ async def _ids_of(citrine: Citrine, kind: str, name: str) -> list[str]:
     where = _LISTS.get("station" if kind.endswith("of station") else kind)
     if where is None or not name:
         return []
-    # An error is about to be said: what goes wrong with this is no other one.
+    # Failures are suppressed, because the original error is about to be printed.
     with contextlib.suppress(grpc.aio.AioRpcError, TimeoutError):
         async with asyncio.timeout(SECONDS):
             return await _ids(citrine, *where, name)
@@ -90,7 +90,7 @@ async def _ids(citrine: Citrine, service: str, rpc: str, fields: str, name: str)
     module = importlib.import_module(f"citrine.api.v1.{service}_pb2")
     request: Any = getattr(module, f"{rpc}Request")(page_size=1000)
     method: Any = getattr(getattr(citrine, service), rpc)
-    # A tenant that there is not can't be asked for the others.
+    # The metadata must not name the missing tenant.
     metadata = (("citrine-tenant", "default"),) if service == "tenants" else None
     ids: list[str] = []
     while len(ids) < MOST:
@@ -104,10 +104,10 @@ async def _ids(citrine: Citrine, service: str, rpc: str, fields: str, name: str)
 
 
 def _closest(name: str, ids: list[str]) -> list[str]:
-    # Imported late, as what few commands need.
+    # Imported here, because few commands need it.
     from difflib import get_close_matches
 
-    # Upper and lower case are what is confused first.
+    # Ids are compared case-insensitively, because case is confused most often.
     spelt: dict[str, list[str]] = {}
     for one in dict.fromkeys(ids):
         spelt.setdefault(one.lower(), []).append(one)

@@ -1,7 +1,7 @@
-"""The words that may follow `citrine`: where the commands of each are, and what its help says of it.
+"""The nouns that may follow `citrine`, with their modules and helps.
 
-A command line uses one of them, so only that one's module is imported: the modules of all take longer to import than
-most commands to run. A test compares this table with the modules.
+Only the module of the used noun is imported: importing all takes longer than most commands. A test compares this table
+with the modules.
 """
 
 from collections.abc import Mapping
@@ -12,14 +12,14 @@ __all__ = ["COMMANDS", "GROUPS", "SECTIONS", "Noun"]
 
 @dataclass(frozen=True)
 class Noun:
-    """Where a word's commands are."""
+    """The module and help of a noun."""
 
     module: str
-    """Module that has them."""
+    """Module with its commands."""
     help: str
-    """What they are for: the first sentence of what the module says."""
+    """The first sentence of its help."""
     function: str = "build"
-    """Function of the module that returns a group's commands, or that adds a command to a `typer.Typer`."""
+    """Function of the module that returns the group, or that adds the command to a `typer.Typer`."""
 
 
 def _command(module: str, text: str) -> Noun:
@@ -46,7 +46,7 @@ COMMANDS: Mapping[str, Noun] = {
         "Print the OCPP frames of stations as they pass, until Ctrl-C; > is to the station, < from it.",
     ),
 }
-"""Commands of one word."""
+"""Nouns that are commands."""
 
 GROUPS: Mapping[str, Noun] = {
     "db": _group("processes", "The database.", "build_database"),
@@ -89,7 +89,7 @@ GROUPS: Mapping[str, Noun] = {
         "build_tolerance",
     ),
 }
-"""Words that more words follow."""
+"""Nouns that are groups of commands."""
 
 SECTIONS: Mapping[str, tuple[str, ...]] = {
     "Stations": ("station", "configuration", "connection", "refused", "tolerance"),
@@ -101,4 +101,4 @@ SECTIONS: Mapping[str, tuple[str, ...]] = {
     "Operations": ("tenant", "key", "completion"),
     "Processes": ("up", "core", "edge", "simulate", "db"),
 }
-"""Words in the order and under the headings of the help; each stands under one."""
+"""Nouns in the order and under the headings of the help. Each noun has exactly one heading."""

@@ -1,4 +1,4 @@
-"""What commands print: tables and sentences for people, protobuf's JSON mapping with --json."""
+"""The output of commands: tables and sentences for people, or protobuf's JSON mapping with --json."""
 
 import json
 import sys
@@ -21,29 +21,29 @@ from citrine_cli.line_breaks import broken
 __all__ = ["Facts", "Output"]
 
 WIDE = 10_000
-"""Columns where the output is no terminal: a pipe gets whole lines."""
+"""Columns of output that is no terminal: a pipe gets whole lines."""
 
 GAP = 2
 """Blanks between two columns."""
 
 INDENT = 2
-"""Blanks before the values of a row that has no room in a line, and before those of a section."""
+"""Blanks before the values of a paragraph or a section."""
 
 Facts = Mapping[str, str | Mapping[str, str]]
-"""Names and their values; where a value is such names and values again, these are a section."""
+"""Values by name. A mapping as value is a section with further names and values."""
 
 
 class Output:
-    """Prints to stdout in one of two ways.
+    """Prints to stdout, for people or as JSON.
 
-    On a terminal, times in tables are seen from now, ids that can be looked up by a prefix are shortened, and states
-    have colours. None of that reaches a program: what is no terminal gets whole values.
+    On a terminal, times in tables are relative to now, ids that commands find by a prefix are shortened, and states
+    have colours. Other outputs, which programs read, get whole values.
 
     Args:
-        as_json: Print what the API says.
-        wide: Print tables as wide as they are, whatever the terminal, with whole values.
-        columns: Headings of the columns of tables to show, in this order, separated by commas. Empty: all.
-        no_color: Print no colours. Nor are there any where NO_COLOR is set, or the terminal knows none.
+        as_json: Whether to print the answers of the API as JSON.
+        wide: Whether to print tables with whole values, regardless of the terminal's width.
+        columns: Headings of the columns to show in tables, in this order, separated by commas. Empty: all.
+        no_color: Whether to print no colours. NO_COLOR, or a terminal without colours, has the same effect.
     """
 
     def __init__(self, *, as_json: bool, wide: bool = False, columns: str = "", no_color: bool = False) -> None:
@@ -54,7 +54,7 @@ class Output:
         self._short = terminal and not wide
         self._console = Console(
             width=None if self._short else WIDE,
-            # Given both, a dumb terminal is not taken for one of 80 columns.
+            # With both given, rich does not assume 80 columns for a dumb terminal.
             height=None if self._short else WIDE,
             highlight=False,
             soft_wrap=not self._short,
@@ -63,7 +63,7 @@ class Output:
         )
 
     def json(self, value: Any, *, line: bool = False) -> None:
-        """Print a value as JSON, on one line where asked to or where the output is no terminal."""
+        """Print a value as JSON, on one line if `line` or if the output is no terminal."""
         indent = None if line else self._indent
         separators = (",", ":") if indent is None else None
         sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=indent, separators=separators) + "\n")
@@ -79,18 +79,16 @@ class Output:
 
     @property
     def columns(self) -> int:
-        """How wide the terminal is. 0: it is none, or that does not matter."""
+        """Width of the terminal. 0: no terminal, or lines are not wrapped."""
         return self._console.width if self._short else 0
 
     def line(self, text: str, style: str = "", *, is_whole: bool = False) -> None:
-        """Print one line for people. What can't be printed becomes a blank: it may come from a station.
-
-        On a terminal it goes on in the next line where it has to, between two words.
+        """Print one line for people, wrapped to the terminal. Unprintable characters, as from a station, become blanks.
 
         Args:
             text: The line.
-            style: How it looks.
-            is_whole: It is one line even so, so that what is copied from it is whole.
+            style: Its rich style.
+            is_whole: Do not wrap the line, so that it can be copied.
         """
         text = printable(text)
         for part in [text] if is_whole else broken(text, self.columns):
@@ -99,20 +97,20 @@ class Output:
     def table(
         self, columns: Sequence[str], rows: Iterable[Sequence[str]], empty: str, title: str = "", remark: str = ""
     ) -> None:
-        """Print rows below their headings, or a sentence where there are none.
+        """Print rows below their headings, or a sentence if there are none.
 
-        Where the terminal is too narrow for that, columns without a value are left out, and a remark stands below its
-        row. Where that does not do, each row becomes a paragraph of names and values: nothing is cut.
+        If the terminal is too narrow, columns without values are omitted, and remarks are printed below their rows. If
+        that does not suffice, each row becomes a paragraph of names and values. Nothing is truncated.
 
         Args:
             columns: Headings.
-            rows: As many values each.
+            rows: Rows, each with one value per heading.
             empty: The sentence.
-            title: What the rows are, where they follow something else.
-            remark: Heading of a column that few rows have a value in.
+            title: Title of the table, if it follows other output.
+            remark: Heading of a column in which few rows have a value.
 
         Raises:
-            UsageError: When a column was asked for that there is not.
+            UsageError: When --columns names an unknown column.
         """
         chosen = self._choose(columns)
         values = [list(column) for column in zip(*rows, strict=True)]
@@ -125,7 +123,7 @@ class Output:
         if not self._fits(shown) and not self._columns:
             shown = {name: cells for name, cells in shown.items() if any(map(_says, cells))}
         if not self._fits(shown):
-            # Before anything gives up its place in a line, times are said in fewer words.
+            # The first measure in a narrow terminal is the brief form of times.
             shown = {name: self._cells(values[columns.index(name)], brief=True) for name in shown}
         remarks = None if self._fits(shown) or self._columns else shown.pop(remark, None)
         widths: dict[str, int] = {}
@@ -147,7 +145,7 @@ class Output:
         remarks: Sequence[Text] | None,
         remark: str,
     ) -> Iterator[RenderableType]:
-        """Yield a table, in parts where remarks stand between its rows."""
+        """Yield a table, in parts if remarks are between its rows."""
         widest = {name: max(cell_len(name), *(cell_len(one.plain) for one in cells)) for name, cells in shown.items()}
 
         def begun(*, has_heads: bool) -> Table:
@@ -172,12 +170,12 @@ class Output:
             yield table
 
     def _wrapped(self, values: Mapping[str, Sequence[str]], shown: Mapping[str, Sequence[Text]]) -> dict[str, int]:
-        """Return the widths of columns of which sentences go on in the next line. Empty: there is no room even so."""
+        """Return the widths of columns if sentences wrap. Empty: the table does not fit."""
         first = next(iter(shown))
         sentences = {
             name
             for name, column in values.items()
-            # What stands first names the row. Of the others, only plain text may be a sentence.
+            # The first column names the row. Of the others, only plain text may be a sentence.
             if name != first and all(type(value) is str for value in column) and any(" " in value for value in column)
         }
         available = self._console.width - GAP * (len(shown) - 1)
@@ -196,7 +194,7 @@ class Output:
         return [columns.index(name) for name in self._columns] or list(range(len(columns)))
 
     def _cells(self, values: Sequence[str], *, brief: bool = False) -> list[Text]:
-        """Return the values of a column as they are shown in a table."""
+        """Return the values of a column as shown in a table."""
         short = shortened([value for value in values if isinstance(value, PrefixId)]) if self._short else {}
 
         def word(value: str) -> str:
@@ -207,7 +205,7 @@ class Output:
         return [Text.assemble((printable(word(value)), style_of(value))) for value in values]
 
     def _paragraph(self, names: Sequence[str], row: Sequence[Text]) -> Iterator[RenderableType]:
-        """Yield the first value of a row, and the others below it with their names, in as few lines as they need."""
+        """Yield the first value of a row, and below it the others with their names, in as few lines as possible."""
         yield Text(row[0].plain or "-", style="bold", overflow="fold")
         line, width = Text(), self._console.width - INDENT
         for name, value in zip(names[1:], row[1:], strict=True):
@@ -223,7 +221,7 @@ class Output:
             yield Padding(line, (0, 0, 0, INDENT))
 
     def facts(self, facts: Facts) -> None:
-        """Print names and values, below each other and by sections, leaving out what has no value."""
+        """Print names and values, one per line and in sections. Empty values are omitted."""
         plain = {name: value for name, value in facts.items() if isinstance(value, str) and value}
         sections = {
             name: {key: text for key, text in value.items() if text}
@@ -253,7 +251,7 @@ class Output:
         with self._console.capture() as capture:
             for part in parts:
                 self._console.print(part)
-        # A table pads its last column, which nobody who reads lines wants.
+        # Rich pads the last column with blanks.
         sys.stdout.write("".join(f"{line.rstrip()}\n" for line in capture.get().splitlines()))
         sys.stdout.flush()
 

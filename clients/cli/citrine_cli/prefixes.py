@@ -1,7 +1,7 @@
-"""Ids by what they begin with: what a table shortens can be typed.
+"""Lookup of ids by a prefix, so that the shortened ids of tables can be typed.
 
-A whole id costs no call more, but where a list is to be of one transaction, which may not be there. Where a beginning
-is that of several, the command ends and names them.
+A whole id costs no additional call, except for lists of one transaction, which may not exist. If several ids have the
+prefix, the command fails and names them.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -29,24 +29,24 @@ __all__ = [
 T = TypeVar("T")
 
 _Candidates: TypeAlias = Callable[[], Awaitable[Sequence[tuple[str, str]]]]
-"""Returns the ids that begin so, each with what else tells it from others."""
+"""Returns the ids with a prefix, each with a description that distinguishes it."""
 
 WHOLE = 36
-"""Characters of an id that is certainly whole: a UUID, and the longest transactionId of OCPP."""
+"""Length of a UUID, and of OCPP's longest transactionId: an id of this length is no prefix."""
 
 NAMED = 10
-"""Candidates that an error names."""
+"""Most candidates that an error names."""
 
 _NOT_OURS = (grpc.StatusCode.PERMISSION_DENIED, grpc.StatusCode.UNIMPLEMENTED)
-"""Statuses of a key, or a core, that has the lists of a block and not those of transactions."""
+"""Statuses if the key, or the core, offers the list of a block but not that of transactions."""
 
 
 async def find_transaction(client: Client, text: str, station: str = "") -> Transaction:
-    """Return the transaction of an id, or the only one whose id begins so.
+    """Return the transaction with an id, or the only one whose id begins with the text.
 
     Raises:
-        CliError: When several do.
-        grpc.aio.AioRpcError: When none does, or several stations used the id.
+        CliError: When several ids have the prefix.
+        grpc.aio.AioRpcError: When none has, or several stations used the id.
     """
 
     async def get(transaction_id: str) -> Transaction:
@@ -57,56 +57,56 @@ async def find_transaction(client: Client, text: str, station: str = "") -> Tran
 
 
 async def key_of_transaction(client: Client, text: str, station: str = "") -> tuple[str, str]:
-    """Return the station and the id of a transaction, as `find_transaction` finds it."""
+    """Return the station and the id of the transaction that `find_transaction` finds."""
     found = await find_transaction(client, text, station)
     return found.station_id, found.transaction_id
 
 
 async def with_transaction(client: Client, text: str, station: str, call: Callable[[str], Awaitable[T]]) -> T:
-    """Return what a call answers about the transaction of an id, or about the only one whose id begins so.
+    """Return the answer of a call about the transaction with an id, or the only one whose id begins with the text.
 
     Args:
-        client: Whom to ask which transactions there are.
-        text: Id, or its beginning.
-        station: Its station. Empty: any.
-        call: Is given the whole id; fails with NOT_FOUND where there is none.
+        client: The client, to list transactions.
+        text: Id or prefix.
+        station: Station of the transaction. Empty: any.
+        call: Called with the whole id; fails with NOT_FOUND if it does not exist.
 
     Raises:
-        CliError: When several begin so.
-        grpc.aio.AioRpcError: When the call fails, or none begins so.
+        CliError: When several ids have the prefix.
+        grpc.aio.AioRpcError: When the call fails, or no id has the prefix.
     """
     return await _with("transactions", text, call, lambda: _transactions(client, text, station))
 
 
 async def with_campaign(client: Client, text: str, call: Callable[[str], Awaitable[T]]) -> T:
-    """Return what a call answers about a campaign of firmware, as `with_transaction` does of a transaction."""
+    """Do the same as `with_transaction` for a firmware campaign."""
     return await _with("campaigns", text, call, lambda: _campaigns(client, text))
 
 
 async def with_assignment(client: Client, text: str, call: Callable[[str], Awaitable[T]]) -> T:
-    """Return what a call answers about an assignment of a tariff, as `with_transaction` does of a transaction."""
+    """Do the same as `with_transaction` for a tariff assignment."""
     return await _with("assignments", text, call, lambda: _assignments(client, text))
 
 
 async def with_command(client: Client, text: str, call: Callable[[str], Awaitable[T]]) -> T:
-    """Return what a call answers about a command, as `with_transaction` does of a transaction."""
+    """Do the same as `with_transaction` for a command."""
     return await _with("commands", text, call, lambda: _commands(client, text))
 
 
 async def transaction_id_of(client: Client, text: str, station: str = "") -> str:
-    """Return the whole id of a transaction that a list is to be of; the text itself where none begins so.
+    """Return the whole id of a transaction, to filter a list by it; the text itself if no id begins with it.
 
     Raises:
-        CliError: When several begin so, and none is called just that.
+        CliError: When several ids begin with the text, and none is equal to it.
     """
     return await _whole("transactions", text, lambda: _transactions(client, text, station))
 
 
 async def listed_transaction(client: Client, text: str, station: str = "") -> str:
-    """Return the whole id of the transaction that a list is to be of; empty where it is of all.
+    """Return the whole id of the transaction to filter a list by; empty for a list of all.
 
     Raises:
-        CliError: When there is none, whose list would be empty, or several begin so.
+        CliError: When no transaction has the id, for the list would be empty, or when several ids have the prefix.
     """
     if not text:
         return text
@@ -126,7 +126,7 @@ async def listed_transaction(client: Client, text: str, station: str = "") -> st
 
 
 async def campaign_id_of(client: Client, text: str) -> str:
-    """Return the whole id of a campaign that a list is to be of, as `transaction_id_of` does of a transaction."""
+    """Do the same as `transaction_id_of` for a firmware campaign."""
     return await _whole("campaigns", text, lambda: _campaigns(client, text))
 
 
@@ -143,7 +143,7 @@ async def _with(what: str, text: str, call: Callable[[str], Awaitable[T]], candi
 
 
 async def _whole(what: str, text: str, candidates: _Candidates) -> str:
-    """Return the id that is meant, of those that begin so; the text itself where there are none."""
+    """Return the only candidate, or the one equal to the text; the text itself if there are none."""
     if not _may_be_part(text):
         return text
     try:
@@ -178,7 +178,7 @@ async def _transaction(client: Client, whole: str, station: str) -> list[tuple[s
     except grpc.aio.AioRpcError as error:
         if error.code() is grpc.StatusCode.NOT_FOUND:
             return []
-        # Several stations used the id.
+        # With these codes, several stations used the id.
         if error.code() in (grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.FAILED_PRECONDITION):
             return [(whole, "")]
         raise
@@ -186,7 +186,7 @@ async def _transaction(client: Client, whole: str, station: str) -> list[tuple[s
 
 
 async def _campaigns(client: Client, text: str) -> list[tuple[str, str]]:
-    # Imported late, as what few commands need.
+    # Imported here, because few commands need it.
     from citrine.api.v1.firmware_campaigns_pb2 import ListFirmwareCampaignsRequest
 
     request = ListFirmwareCampaignsRequest(campaign_id_prefix=text, page_size=NAMED + 1)

@@ -1,6 +1,6 @@
-"""The processes of Citrine, found by entry point: the command line imports neither the core nor the edge.
+"""The processes of Citrine, found by entry points, because the CLI imports neither the core nor the edge.
 
-Each is a function `main(argv) -> int` in the entry point group `citrine.processes`, and reads its flags itself.
+Each is a function `main(argv) -> int` in the entry point group `citrine.processes`, and parses its own flags.
 """
 
 import gc
@@ -18,14 +18,14 @@ PROCESSES = {
     ("simulate",): "simulate",
     ("db", "upgrade"): "upgrade",
 }
-"""Words of the command line, and the entry point that they name."""
+"""Entry points by the words of the command line."""
 
 _EXTRAS = {"core": "core", "edge": "edge", "simulate": "simulator", "upgrade": "core"}
-"""What has to be installed for each entry point, as an extra of the distribution."""
+"""Extra of the distribution that each entry point requires."""
 
 
 def process_of(arguments: Sequence[str]) -> tuple[str, list[str]] | None:
-    """Return the process that a command line names and the arguments that are left for it, or None."""
+    """Return the process that a command line names and its arguments, or None."""
     for words, name in PROCESSES.items():
         if tuple(arguments[: len(words)]) == words:
             return name, list(arguments[len(words) :])
@@ -38,13 +38,13 @@ def run_process(name: str, arguments: Sequence[str]) -> int:
     Raises:
         CliError: When it is not installed.
     """
-    # Imported late: most commands start no process, and it takes longer than the rest of this module's users.
+    # Imported here, because it takes long and most commands start no process.
     from importlib.metadata import entry_points
 
     (found, *_) = [*entry_points(group=GROUP, name=name), None]
     if found is None:
         raise CliError(f"{name} is not installed: no entry point {name!r} in {GROUP}")
-    # What is imported stays: to look for garbage in it again and again makes a start a fifth longer.
+    # Imported objects are never garbage; without collections a start is a fifth faster.
     gc.disable()
     try:
         process: Callable[[list[str]], int] = found.load()

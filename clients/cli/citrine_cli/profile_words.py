@@ -16,7 +16,7 @@ from citrine_cli.words import count, enum_word, plain
 __all__ = ["periods_word", "profile_from_flags", "profile_table", "rate_unit"]
 
 MOST_PERIODS = 4
-"""Periods that a table shows."""
+"""Most periods that a table shows."""
 
 _RECURRENCE = {"daily": types.RECURRENCY_KIND_ENUM_DAILY, "weekly": types.RECURRENCY_KIND_ENUM_WEEKLY}
 
@@ -38,10 +38,10 @@ def profile_from_flags(
     profile_id: int,
     clock: Clock = utc_now,
 ) -> types.ChargingProfile:
-    """Return the profile that flags say.
+    """Return the charging profile of the flags.
 
     Raises:
-        UsageError: When they contradict each other, or can't be read.
+        UsageError: When flags are contradictory or malformed.
     """
     if (limit is None) == (not periods):
         raise UsageError("give either --limit, or --period for each change")

@@ -1,4 +1,4 @@
-"""How far long work is: on a terminal a line on stderr that is drawn anew, elsewhere nothing."""
+"""Progress of long work: a redrawn line on stderr on a terminal, and nothing elsewhere."""
 
 import sys
 import time
@@ -15,38 +15,38 @@ __all__ = ["ProgressLine", "SayDisconnected", "is_seen", "progress_line", "say_w
 _Thing = TypeVar("_Thing")
 
 FEW = 10
-"""Things that are done before a bar for them could be read."""
+"""Fewest things for which a bar is shown. Fewer are done before it can be read."""
 
 
 REPEAT_AFTER = 30.0
-"""Seconds without a failed try after which the next one is another loss. Tries are 10 seconds apart at most."""
+"""Seconds without a failed attempt after which the next one is a new outage. Attempts are at most 10 seconds apart."""
 
 
 class ProgressLine:
-    """A line that says how far something is that has no known end."""
+    """A progress line for work without a known end."""
 
     def __init__(self, *, is_shown: bool) -> None:
         self.is_shown = is_shown
-        """False: nobody sees it, so that whoever writes it may say the same elsewhere."""
+        """Whether the line is visible. If not, the caller may print the text elsewhere."""
 
     def show(self, text: str) -> None:
-        """Have the line say something else."""
+        """Replace the text of the line."""
         if self.is_shown:
             sys.stderr.write(f"\r\x1b[K{text}")
             sys.stderr.flush()
 
 
 def is_seen() -> bool:
-    """Return whether somebody sees a line that is drawn anew."""
+    """Return whether a redrawn line would be visible."""
     return sys.stderr.isatty() and sys.stdout.isatty()
 
 
 @contextmanager
 def progress_line(*, is_wanted: bool = True) -> Iterator[ProgressLine]:
-    """Provide a line that is wiped out at the end.
+    """Provide a progress line, which is erased at the end.
 
     Args:
-        is_wanted: False: not even on a terminal, as with `--json`.
+        is_wanted: False: show no line even on a terminal, as with `--json`.
     """
     line = ProgressLine(is_shown=is_wanted and is_seen())
     try:
@@ -56,7 +56,7 @@ def progress_line(*, is_wanted: bool = True) -> Iterator[ProgressLine]:
 
 
 def with_progress(things: Sequence[_Thing], label: str) -> Iterator[_Thing]:
-    """Yield things one by one, with a bar where they are many."""
+    """Yield things one by one, with a progress bar if there are many."""
     if len(things) < FEW or not sys.stderr.isatty():
         yield from things
         return
@@ -65,20 +65,20 @@ def with_progress(things: Sequence[_Thing], label: str) -> Iterator[_Thing]:
 
 
 class SayDisconnected:
-    """Says on a terminal that the core is lost, and waited for: once a while, however often that is tried again."""
+    """Prints on a terminal that the connection to the core is lost: once per outage, not once per attempt."""
 
     def __init__(self) -> None:
         self._next = 0.0
 
     def __call__(self, reason: str) -> None:
-        """Say it."""
+        """Print it, if this is the first attempt of an outage."""
         if time.monotonic() >= self._next:
             say_waiting(f"no core answers ({reason}); waiting for one")
-        # Tries that go on without a break are one loss.
+        # Attempts without a break belong to one outage.
         self._next = time.monotonic() + REPEAT_AFTER
 
 
 def say_waiting(text: str) -> None:
-    """Say on stderr, where it is a terminal, what a command waits for that may print nothing for long."""
+    """Print on stderr, if it is a terminal, what a command waits for."""
     if sys.stderr.isatty():
         write_line(sys.stderr, text)

@@ -1,17 +1,16 @@
-"""The scripts by which shells ask `citrine` what may follow the words before the cursor.
+"""The completion scripts of shells, which get the candidates from `citrine`.
 
-Each puts the line up to the cursor into a variable, calls the program as it was typed, and reads a line for each
-candidate: the word, and behind a tab what it is for. How it is quoted is the shell's affair. Without a candidate it
-completes files.
+Each puts the line up to the cursor into a variable, calls the program as it was typed, and reads one line per
+candidate: the word, a tab and a description. The shell quotes the word. Without candidates, files are completed.
 """
 
 __all__ = ["SCRIPTS", "VARIABLE"]
 
 VARIABLE = "_CITRINE_COMPLETE"
-"""Holds the line up to the cursor, and has the program print candidates in place of all else."""
+"""Variable with the line up to the cursor. If it is set, the program only prints candidates."""
 
-# bash replaces what follows the last of COMP_WORDBREAKS only (":", "=", "@"), so that is cut off the candidates.
-# Within quotes, the word is as it is; else what the shell would take for something else is escaped.
+# bash replaces only the text after the last of COMP_WORDBREAKS (":", "=", "@"), so the text before it is removed from
+# the candidates. Outside of quotes, special characters are escaped.
 _BASH = r"""_citrine_completion() {
     local line=${COMP_LINE:0:COMP_POINT} word help
     local typed=${line##*[[:space:]]}
@@ -65,4 +64,4 @@ complete --command citrine --no-files --arguments '(__citrine_completion)'
 """
 
 SCRIPTS = {"bash": _BASH, "zsh": _ZSH, "fish": _FISH}
-"""By shell."""
+"""Scripts by shell."""

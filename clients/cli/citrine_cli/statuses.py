@@ -1,4 +1,4 @@
-"""What a failed call means, in a sentence."""
+"""Sentences for failed calls."""
 
 import grpc
 
@@ -14,7 +14,7 @@ _UNREACHED = (
     "Socket closed",
     "recvmsg",
 )
-"""What the channel says, and no core, of a core that it can't reach."""
+"""Error texts of the gRPC channel for an unreachable core."""
 
 _WHERE_SILENT = {
     grpc.StatusCode.CANCELLED: "the call was cancelled",
@@ -26,11 +26,11 @@ _WHERE_SILENT = {
     grpc.StatusCode.UNAVAILABLE: "not available now",
     grpc.StatusCode.INTERNAL: "the core met an error of its own",
 }
-"""Sentences for statuses that come without one."""
+"""Sentences for statuses without a message."""
 
 
 def sentence(error: grpc.aio.AioRpcError, cores: str) -> str:
-    """Return what to tell a person about a failed call to the given cores."""
+    """Return a sentence for people about a failed call to the given cores."""
     details = error.details() or ""
     if error.code() is grpc.StatusCode.UNAVAILABLE and any(said in details for said in _UNREACHED):
         return f"no core answers at {cores}"
@@ -43,5 +43,5 @@ def sentence(error: grpc.aio.AioRpcError, cores: str) -> str:
     if violations:
         text = f"{text} ({'; '.join(violations)})"
     reason = error_reason(error)
-    # The station's own error code, where the sentence does not have it already.
+    # The station's CALLERROR code is added unless the sentence contains it.
     return text if reason in text else f"{reason}: {text}"

@@ -1,4 +1,4 @@
-"""What every command that asks something of a station has: which station, how long, what if it is offline."""
+"""Common options and output of commands to stations: station, timeout, and waiting while it is offline."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, TypeVar
@@ -33,20 +33,20 @@ WhenOnline = Annotated[bool, typer.Option("--when-online", help="Where it is not
 
 
 def target(station_id: str, timeout: float = DEFAULT_TIMEOUT, when_online: bool = False) -> CommandTarget:
-    """Return what a command is for.
+    """Return the target of a command.
 
     Raises:
-        UsageError: When the timeout is none.
+        UsageError: When the timeout is out of range.
     """
     seconds = parse_seconds("--timeout", timeout, LONGEST_TIMEOUT)
     return CommandTarget(station_id=station_id, timeout=seconds, when_online=when_online)
 
 
 def choice(option: str, choices: Mapping[str, T], text: str) -> T:
-    """Return what a word stands for, whatever its case.
+    """Return the value of a word of an option. Words are case-insensitive.
 
     Raises:
-        UsageError: When it is none of the words.
+        UsageError: When the word is unknown.
     """
     found = choices.get(text.lower())
     if found is None:
@@ -55,17 +55,17 @@ def choice(option: str, choices: Mapping[str, T], text: str) -> T:
 
 
 def show_waiting(client: Client, command: Command) -> None:
-    """Print that a command waits for its station; nothing with --json, where the answer says so."""
+    """Print that a command waits for its station. With --json the answer says so already."""
     if not client.out.as_json:
         expiry = time_word(command, "expire_time")
         client.out.line(f"command {command.id} waits for {command.station_id}{f' until {expiry}' if expiry else ''}")
 
 
 def show_answer(client: Client, answer: Any, good: tuple[str, ...] = ("Accepted",)) -> None:
-    """Print the answer to a command, which has fields command and response, the latter with a status.
+    """Print the answer to a command. It has the fields command and response, and the response has a status.
 
     Raises:
-        CliError: When the status is none of the good ones.
+        CliError: When the status is not one of `good`.
     """
     command: Command = answer.command
     if client.out.as_json:

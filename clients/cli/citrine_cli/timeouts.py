@@ -1,15 +1,15 @@
-"""How long commands wait for stations."""
+"""Timeouts of commands to stations."""
 
 __all__ = ["DEFAULT_TIMEOUT", "LONGEST_TIMEOUT", "LONGEST_WORK", "MARGIN"]
 
 DEFAULT_TIMEOUT = 30.0
-"""Seconds that a station has to answer."""
+"""Default seconds to wait for the answer of a station."""
 
 LONGEST_TIMEOUT = 600.0
-"""Most seconds that the API allows a station."""
+"""Longest timeout that the API allows, in seconds."""
 
 MARGIN = 5.0
-"""Seconds that the call may take longer than the station, so that the core's own word arrives."""
+"""Seconds that the call may take longer than the station's timeout, so that the core's answer arrives."""
 
 LONGEST_WORK = 3600.0
-"""Seconds that work of many messages may take in all; each message has its own limit."""
+"""Longest time of a request with many messages, in seconds. Each message has its own timeout."""

@@ -1,4 +1,4 @@
-"""Times and durations in words: local with their zone, and seen from now."""
+"""Times and durations in words: local times with their zone, and times relative to now."""
 
 from datetime import UTC, datetime, timedelta, tzinfo
 
@@ -9,28 +9,28 @@ __all__ = ["duration_words", "instant", "local_words", "moment", "relative_words
 SECOND, MINUTE, HOUR, DAY, YEAR = 1, 60, 3600, 86_400, 365 * 86_400
 
 NOW = 2
-"""Seconds up to which something is now."""
+"""Longest difference to the current time that counts as now, in seconds."""
 
 
 def local_words(time: datetime, zone: tzinfo | None = None, to: str = "seconds") -> str:
-    """Return a time in a zone, or in the one of the machine (TZ), to the second: "2026-11-29 08:15:02 CET"."""
+    """Return a time in a zone, by default that of the machine (TZ), to the second: "2026-11-29 08:15:02 CET"."""
     try:
         local = time.astimezone(zone)
     except (OverflowError, ValueError):
-        # The first and the last day of all times are beyond them elsewhere.
+        # In other zones, the first and last day of datetime are out of range.
         local = time.astimezone(UTC)
-    # Not strftime, whose %Y gives the year 1 one digit on some systems.
+    # Not strftime: on some systems, its %Y does not pad years to four digits.
     return f"{local.replace(tzinfo=None).isoformat(sep=' ', timespec=to)} {local.tzname()}"
 
 
 def relative_words(time: datetime, now: datetime, *, may_come: bool = True) -> str:
-    """Return a time as seen from now: "3 min ago", "in 2 h".
+    """Return a time relative to now: "3 min ago", "in 2 h".
 
     Args:
-        time: Which time.
-        now: What the clock of this machine says.
-        may_come: Whether the time may be one that is still to come. What has happened already and seems to come is
-            said to be in the future, as one of two clocks is wrong then.
+        time: The time.
+        now: The current time of this machine.
+        may_come: Whether the time may be in the future. If not, a future time is marked as such ("2 h in the future"),
+            because one of the clocks is wrong.
     """
     seconds = round((time - now) / timedelta(seconds=1))
     if abs(seconds) < NOW:
@@ -48,7 +48,7 @@ def moment(time: datetime, now: datetime, *, may_come: bool = True, to: str = "s
 
 
 def instant(time: datetime, now: datetime) -> Moment:
-    """Return a time in words for a table whose rows are what happened one after the other."""
+    """Return a time in words that is never relative to now, for tables of successive times."""
     text, today = local_words(time), local_words(now)[:11]
     return Moment(text, text, text.removeprefix(today))
 

@@ -50,7 +50,7 @@ CONNECTOR_TYPES = (
     "cGBT",
     "OppCharge",
 )
-"""Connector types of OCPP, in its spelling: those of its appendix, and those that it adds for the device model."""
+"""Connector types of OCPP: those of its appendix, and those of the device model."""
 
 
 def parse_rules(
@@ -61,18 +61,18 @@ def parse_rules(
     max_transactions: int,
     no_credit: bool,
 ) -> TokenRules:
-    """Return the rules that options say.
+    """Return the rules of the options.
 
     Args:
         places: Each "CS-1", or "CS-1:1,2" for some of its EVSEs.
         connectors: Connector types of OCPP.
         times: Each "08:00-18:00", "Mon-Fri 08:00-18:00" or "Sat,Sun".
         zone: Time zone of the times.
-        max_transactions: At a time; 0 is any number.
-        no_credit: Whether its driver can't pay.
+        max_transactions: Most transactions at a time; 0 is any number.
+        no_credit: Whether the driver can't pay.
 
     Raises:
-        UsageError: When one can't be read.
+        UsageError: When an option is malformed.
     """
     if zone and not times:
         raise UsageError("--zone is that of --time; give both")
@@ -87,7 +87,7 @@ def parse_rules(
 
 
 def rule_words(rules: TokenRules) -> dict[str, str]:
-    """Return what rules say, in the words of the options."""
+    """Return rules in the words of the options."""
     places = (
         f"{one.station_id}{':' if one.evse_ids else ''}{','.join(map(str, one.evse_ids))}" for one in rules.places
     )
@@ -111,7 +111,7 @@ def _place(text: str) -> TokenPlace:
     station_id, separator, evses = text.rpartition(":")
     if not separator:
         return TokenPlace(station_id=text)
-    # No station has a colon in its name: a password is told from it by one.
+    # Ids of stations have no colon, because basic authentication separates the password by one.
     if not station_id or not re.fullmatch(r"\d+(,\d+)*", evses):
         raise UsageError(f"--at: {text!r} is no place: expected a station, or CS-1:1,2 for some of its EVSEs")
     return TokenPlace(station_id=station_id, evse_ids=map(int, evses.split(",")))

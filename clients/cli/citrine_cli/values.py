@@ -23,16 +23,16 @@ _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks
 
 
 def parse_time(option: str, text: str, clock: Clock = utc_now, *, past: bool = False) -> Timestamp:
-    """Return the time that a text says: ISO 8601, local time where it has no offset, or seen from now as "-1d12h".
+    """Return the time of a text: ISO 8601, in local time without an offset, or relative to now as "-1d12h".
 
     Args:
-        option: Whose value it is.
-        text: What was written.
-        clock: Returns the time now.
-        past: Whether a span without a sign goes back from now, as where it is listed what happened.
+        option: The option, for the error.
+        text: Its value.
+        clock: Returns the current time.
+        past: Whether a span without a sign is in the past, as in lists of past events.
 
     Raises:
-        UsageError: When it is neither.
+        UsageError: When the text is not a time.
     """
     relative = _RELATIVE.fullmatch(text)
     try:
@@ -63,10 +63,10 @@ def parse_span(
     *,
     past: bool = False,
 ) -> tuple[Timestamp | None, Timestamp | None]:
-    """Return the times from and to which something is, as `parse_time` reads them; None for one that is not given.
+    """Return start and end of a time span, parsed by `parse_time`; None for one that is not given.
 
     Raises:
-        UsageError: When one is none, or the end comes before the start.
+        UsageError: When one is not a time, or the end is before the start.
     """
     first = parse_time(start_option, start, clock, past=past) if start else None
     last = parse_time(end_option, end, clock, past=past) if end else None
@@ -76,10 +76,10 @@ def parse_span(
 
 
 def parse_duration(option: str, text: str) -> Duration:
-    """Return the duration that a text says: "1d12h", "90m", or as a number of seconds.
+    """Return the duration of a text: "1d12h", "90m", or a number of seconds.
 
     Raises:
-        UsageError: When it is none.
+        UsageError: When the text is not a duration.
     """
     duration = Duration()
     try:
@@ -96,7 +96,7 @@ def parse_seconds(option: str, seconds: float, most: float) -> Duration:
     """Return seconds as a duration.
 
     Raises:
-        UsageError: When they are not more than 0 and at most the given number.
+        UsageError: When they are not above 0 and at most `most`.
     """
     if not math.isfinite(seconds) or not 0 < seconds <= most:
         raise UsageError(f"{option}: expected more than 0 and at most {plain(most)} seconds")
@@ -110,10 +110,10 @@ def _refuse_constant(name: str) -> Any:
 
 
 def parse_object(text: str) -> dict[str, Any]:
-    """Return the JSON object that a text says.
+    """Return the JSON object of a text.
 
     Raises:
-        UsageError: When it is none.
+        UsageError: When the text is not a JSON object.
     """
     try:
         found = json.loads(text, parse_constant=_refuse_constant)

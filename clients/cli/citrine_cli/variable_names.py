@@ -29,19 +29,19 @@ _ATTRIBUTES: dict[str, AttributeEnum.ValueType] = {
 
 
 class VariableName(NamedTuple):
-    """What names an attribute of a variable."""
+    """The name of an attribute of a variable."""
 
     component: Component
     variable: Variable
     attribute: AttributeEnum.ValueType | None
-    """None where it is not named, which means Actual."""
+    """None: not given, which means Actual."""
 
 
 def parse_name(text: str) -> VariableName:
-    """Return the attribute of a variable that a text names.
+    """Parse the name of an attribute of a variable.
 
     Raises:
-        UsageError: When it names none.
+        UsageError: When the name is malformed.
     """
     found = _WHOLE.fullmatch(text)
     attribute = None
@@ -58,10 +58,10 @@ def parse_name(text: str) -> VariableName:
 
 
 def parse_component(text: str) -> ComponentVariable:
-    """Return the component, or the variable of one, that a text names.
+    """Parse the name of a component, or of a component and variable.
 
     Raises:
-        UsageError: When it names none.
+        UsageError: When the name is malformed.
     """
     found = _PART.fullmatch(text)
     if found is None:
@@ -72,7 +72,7 @@ def parse_component(text: str) -> ComponentVariable:
 def write_name(
     component: Component, variable: Variable, attribute: AttributeEnum.ValueType = AttributeEnum.ATTRIBUTE_ENUM_ACTUAL
 ) -> str:
-    """Return the name of an attribute as `parse_name` reads it; Actual is not named."""
+    """Return the name of an attribute in the form of `parse_name`, without Actual."""
     text = component.name + (f"[{component.instance}]" if component.instance else "")
     if component.HasField("evse"):
         evse = component.evse

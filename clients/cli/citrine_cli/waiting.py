@@ -1,4 +1,4 @@
-"""What a terminal shows while calls take their time: for which station, for how long, and how far it is."""
+"""The progress line of a call that waits for a station: which station, since when, and how far."""
 
 import asyncio
 import contextlib
@@ -19,24 +19,24 @@ if TYPE_CHECKING:
 __all__ = ["StationWait"]
 
 LOOK = 1.0
-"""Seconds from one line to the next, and until the first one: most stations answer within that."""
+"""Seconds until the first line, and between updates. Most stations answer within that time."""
 
 MANY = 10
-"""Items of a request from which on the core may have to send it in several messages."""
+"""Fewest items of a request that the core may have to send in several messages."""
 
 _HowFar = Callable[[], Awaitable[str]]
 
 
-# Any: an interceptor serves methods of every type.
+# Any, because interceptors apply to methods of all types.
 class StationWait(grpc.aio.UnaryUnaryClientInterceptor):
-    """Shows a line beside each call that asks something of a station and is not answered within a second.
+    """Shows a line for each call to a station that is not answered within a second.
 
-    Of a list of several pages it shows how many items have come.
+    For a list with several pages it shows the number of received items.
     """
 
     def __init__(self) -> None:
         self.citrine: Citrine | None = None
-        """By which is asked how far it is."""
+        """The client with which the progress is read."""
         self._listed = 0
 
     async def intercept_unary_unary(
@@ -60,7 +60,7 @@ class StationWait(grpc.aio.UnaryUnaryClientInterceptor):
             line.cancel()
             await asyncio.wait([line])
         if not ended.cancelled():
-            # Looked at, so that asyncio does not tell of it: whoever made the call is told how it ended.
+            # Retrieved so that asyncio does not log it; the caller gets the error.
             ended.exception()
         return call
 
@@ -79,7 +79,7 @@ class StationWait(grpc.aio.UnaryUnaryClientInterceptor):
         return call
 
     async def _how_far(self, station_id: str, request: Message) -> _HowFar | None:
-        """Return what tells how far a request is that may take many messages."""
+        """Return a function that reads the progress of a request with many messages, or None."""
         if request.DESCRIPTOR.name == "SyncLocalListRequest":
             return lambda: self._confirmed_tokens(station_id)
         if "request" not in request.DESCRIPTOR.fields_by_name or _items(request.request) < MANY:  # type: ignore[attr-defined]
@@ -122,7 +122,7 @@ async def _show(station_id: str, how_far: _HowFar | None) -> None:
         while True:
             said = ""
             if how_far is not None:
-                # A key that may send commands need not be able to read them.
+                # The key may lack the scope to read commands.
                 with contextlib.suppress(grpc.aio.AioRpcError):
                     said = f"{await how_far()}, "
             waited = duration_words(timedelta(seconds=round(time.monotonic() - began)))
@@ -131,7 +131,7 @@ async def _show(station_id: str, how_far: _HowFar | None) -> None:
 
 
 def _station_of(request: Message) -> str:
-    """Return the station that a request asks something of; empty where it asks nothing, or when the station is back."""
+    """Return the station that must answer a request; empty if none must, or if the request may wait for it."""
     if "target" not in request.DESCRIPTOR.fields_by_name:
         return ""
     target: Any = request.target  # type: ignore[attr-defined]
@@ -139,5 +139,5 @@ def _station_of(request: Message) -> str:
 
 
 def _items(message: Message) -> int:
-    """Return how many items a message has, which are its longest list."""
+    """Return the length of the longest list in a message."""
     return max((len(value) for field, value in message.ListFields() if field.is_repeated), default=0)

@@ -1,4 +1,4 @@
-"""What `--watch` does: print again what a command shows, whenever that is other than before."""
+"""The option `--watch`: it prints the output of a command again each time it changes."""
 
 import asyncio
 import contextlib
@@ -15,25 +15,25 @@ from citrine_cli.errors import UsageError
 __all__ = ["SHORTEST_INTERVAL", "watch"]
 
 SHORTEST_INTERVAL = 0.2
-"""Seconds between two looks at least: each asks the core."""
+"""Shortest interval in seconds, because each repetition calls the core."""
 
 _CLEAR = "\x1b[H\x1b[2J"
-"""Has a terminal begin anew at its top."""
+"""Clears a terminal and moves the cursor to its top."""
 
 
 async def watch(show: Callable[[], Awaitable[None]], interval: float, *, as_json: bool) -> None:
-    """Print what a command shows, and again where it has changed, until Ctrl-C.
+    """Print the output of a command, and again each time it changes, until Ctrl-C.
 
-    A terminal is drawn anew, down to its last line; elsewhere it is printed below. JSON is one line each time.
+    A terminal is redrawn, with as many lines as it has; other outputs are appended. JSON is one line each time.
 
     Args:
-        show: Writes it to stdout; what it raises ends this.
-        interval: Seconds between two looks.
-        as_json: Whether it is JSON.
+        show: Writes the output to stdout. Its errors end this.
+        interval: Seconds between two calls.
+        as_json: Whether the output is JSON.
 
     Raises:
         UsageError: When the interval is too short.
-        grpc.aio.AioRpcError: When the first look fails, or a later one and not because no core is there.
+        grpc.aio.AioRpcError: When the first call fails, or a later one with another code than UNAVAILABLE.
     """
     if not interval >= SHORTEST_INTERVAL:
         raise UsageError(f"--interval: expected at least {SHORTEST_INTERVAL} seconds")
@@ -45,7 +45,7 @@ async def watch(show: Callable[[], Awaitable[None]], interval: float, *, as_json
             with contextlib.redirect_stdout(page):
                 await show()
         except grpc.aio.AioRpcError as error:
-            # A core that restarts is waited for, once it was there.
+            # After the first success, a core may restart.
             if before is None or error.code() is not grpc.StatusCode.UNAVAILABLE:
                 raise
             if redrawn and not is_disconnected:
@@ -67,7 +67,7 @@ def _one_line(text: str) -> str:
 
 
 def _drawn(text: str) -> str:
-    """Return what shows a text on a terminal, as far as it has lines for it."""
+    """Return the text to redraw a terminal, with as many lines as it has."""
     lines, most = text.splitlines(), max(shutil.get_terminal_size().lines - 1, 2)
     if len(lines) > most:
         lines = [*lines[: most - 1], f"… {len(lines) - most + 1} more lines"]

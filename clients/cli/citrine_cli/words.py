@@ -1,4 +1,4 @@
-"""Words for what messages hold: enum values as OCPP spells them, times, amounts."""
+"""Words for the values of fields: enums in OCPP's spelling, times, amounts."""
 
 from datetime import UTC, timedelta
 from decimal import Decimal
@@ -52,11 +52,11 @@ DEADLINES = frozenset(
         "waits_until",
     }
 )
-"""Fields whose time may be still to come. That of any other has been: if it seems to come, a clock is wrong."""
+"""Fields whose time may be in the future. If another field's time is, a clock is wrong."""
 
 
 def enum_word(message: Message, field: str) -> str:
-    """Return the value of an enum field as OCPP spells it, or in plain words where it is ours. Empty where unset."""
+    """Return the value of an enum field in OCPP's spelling, or in words if it is not OCPP's. Empty if unset."""
     descriptor = message.DESCRIPTOR.fields_by_name[field]
     enum = descriptor.enum_type
     assert isinstance(enum, EnumDescriptor)
@@ -70,14 +70,14 @@ def enum_word(message: Message, field: str) -> str:
 
 
 def connected_word(connected: bool) -> str:
-    """Return whether a station is connected."""
+    """Return the word for a connected or unconnected station."""
     return State("yes" if connected else "no")
 
 
 def time_word(message: Message, field: str, clock: Clock = utc_now, *, to: str = "seconds") -> str:
-    """Return the value of a time field, local and to the second, or the minute. Empty where unset.
+    """Return the value of a time field in local time, to the second or the minute. Empty if unset.
 
-    Where it stands alone, tables show it as seen from now ("3 min ago") and `show` says both.
+    Tables on a terminal show it relative to now ("3 min ago"), and `show` shows both.
     """
     if not message.HasField(field):
         return ""
@@ -90,7 +90,7 @@ def time_word(message: Message, field: str, clock: Clock = utc_now, *, to: str =
 
 
 def instant_word(message: Message, field: str, clock: Clock = utc_now) -> str:
-    """Return the value of a time field, local and to the second also in tables: one of a row of times."""
+    """Return the value of a time field in local time, to the second, never relative to now: see `times.instant`."""
     if not message.HasField(field):
         return ""
     try:
@@ -105,7 +105,7 @@ def duration_word(duration: Duration) -> str:
 
 
 def skew_word(message: Message, field: str) -> str:
-    """Return how far a clock is ahead or behind, to the second: "2 min ahead". Empty where unset."""
+    """Return the skew of a clock, to the second: "2 min ahead". Empty if unset."""
     if not message.HasField(field):
         return ""
     skew = getattr(message, field).ToTimedelta()
@@ -115,31 +115,31 @@ def skew_word(message: Message, field: str) -> str:
 
 
 def plain(value: float) -> str:
-    """Return a number with all its digits and no exponent: 1929084652, 0.63."""
+    """Return a number with all digits and without exponent: 1929084652, 0.63."""
     text = f"{Decimal(repr(value)):f}"
     return text.removesuffix(".0")
 
 
 def count(value: int, *, zero: str = "0") -> str:
-    """Return how many there are of something."""
+    """Return a count; 0 as `zero`."""
     return Figure(value) if value else Figure(zero)
 
 
 def quantity(value: float, unit: str) -> str:
-    """Return a number with all its digits and its unit: "16 A", "47 %"."""
+    """Return a number with all digits and its unit: "16 A", "47 %"."""
     return Figure(f"{plain(value)} {unit}".rstrip())
 
 
 def number(message: Message, field: str) -> str:
-    """Return the value of an optional number. Empty where unset."""
+    """Return the value of an optional number field. Empty if unset."""
     return Figure(plain(getattr(message, field))) if message.HasField(field) else ""
 
 
 def amount(message: Message, field: str, unit: str, divisor: float = 1) -> str:
-    """Return the value of an optional amount in a larger unit, e.g. Wh as kWh. Empty where unset."""
+    """Return the value of an optional number field in a larger unit, e.g. Wh as kWh. Empty if unset."""
     return Figure(f"{getattr(message, field) / divisor:.3f} {unit}") if message.HasField(field) else ""
 
 
 def money(value: str, currency: str) -> str:
-    """Return an amount with its currency and the decimals of that: "0.15 USD". Empty where there is none."""
+    """Return an amount with its currency, and at least the decimals of the currency: "0.15 USD". Empty if empty."""
     return Figure(f"{amount_of(value, currency)} {currency}".rstrip()) if value else ""

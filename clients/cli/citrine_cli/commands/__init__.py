@@ -1,3 +1,3 @@
-"""The commands that call a core, one module for each word of the command line."""
+"""The commands that call a core, one module for each noun of the command line."""
 
 __all__: list[str] = []

@@ -1,6 +1,6 @@
-"""Runs a process of Citrine as a child that stops when its parent is gone: `python -m citrine_cli.up.child PARENT …`.
+"""A process of Citrine that stops when its parent ends: `python -m citrine_cli.up.child PARENT …`.
 
-A supervisor that is killed can't stop its children. On Linux the kernel tells them; elsewhere they stay.
+A killed supervisor can't stop its children. On Linux the kernel signals them; on other systems they continue.
 """
 
 import ctypes
@@ -16,12 +16,12 @@ _PR_SET_PDEATHSIG = 1
 
 
 def follow_parent(parent: int) -> None:
-    """Have this process get SIGTERM when the given parent ends."""
+    """Make the kernel send SIGTERM to this process when the parent ends."""
     if sys.platform != "linux":
         return
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
     if os.getppid() != parent:
-        # It ended before the kernel was told.
+        # The parent ended before the call.
         os.kill(os.getpid(), signal.SIGTERM)
 
 

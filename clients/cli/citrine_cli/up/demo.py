@@ -1,4 +1,4 @@
-"""The demo: a tenant with stations and tokens, made at the first start and the same at every later one."""
+"""The demo: a tenant with stations and tokens, created at the first start and reused later."""
 
 import json
 import secrets
@@ -24,7 +24,7 @@ TENANT = "demo"
 STATIONS = ("DEMO-1", "DEMO-2", "DEMO-3")
 
 TOKENS = {"DEADBEEF": "ISO14443", "CAFEBABE": "ISO14443", "0A1B2C3D4E5F60": "ISO14443"}
-"""Tokens and their types."""
+"""Types by token."""
 
 RequestT = TypeVar("RequestT", bound=Message)
 ResponseT = TypeVar("ResponseT", bound=Message)
@@ -76,13 +76,13 @@ async def _seed_tokens(citrine: Citrine, tokens: Mapping[str, str]) -> None:
 
 
 async def seed(operator: Citrine, citrine: Citrine, path: Path) -> Demo:
-    """Make what is missing of the demo and return its credentials, which are kept in a file.
+    """Create the demo if it is missing, and return its credentials, which are stored in a file.
 
-    What an operator removed after the first start stays removed.
+    After a complete first start, nothing is created again, even if an operator removed it.
 
     Args:
-        operator: Calls as the operator.
-        citrine: Calls as the operator on the tenant of the demo, which nobody can before it is there.
+        operator: Client of the operator.
+        citrine: Client of the operator on the demo's tenant. It works only when the tenant exists.
         path: File with the credentials.
 
     Raises:
@@ -93,7 +93,7 @@ async def seed(operator: Citrine, citrine: Citrine, path: Path) -> Demo:
     if remembered is not None and tenant_exists and not _unfinished(path).exists():
         return await _present(citrine, remembered)
     demo = remembered or Demo(stations={name: secrets.token_urlsafe(16) for name in STATIONS}, tokens=dict(TOKENS))
-    # The mark and the passwords come first: a start that breaks off here goes on with them next time.
+    # The mark and the passwords are written first, so that the next start can complete an interrupted one.
     write_private(_unfinished(path), "")
     write_private(path, json.dumps(demo.model_dump(), indent=2) + "\n")
     if not tenant_exists:

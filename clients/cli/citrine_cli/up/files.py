@@ -1,4 +1,4 @@
-"""Files that only their owner may read, and the lock that keeps a directory to one `citrine up`."""
+"""Files that only their owner may read, and the lock of a directory by one `citrine up`."""
 
 import fcntl
 import json
@@ -17,10 +17,10 @@ __all__ = ["ensure_secret", "is_locked", "locked_directory", "read_json", "write
 
 @contextmanager
 def locked_directory(path: Path) -> Iterator[None]:
-    """Make a directory that only its owner may enter, and hold it against another `citrine up`.
+    """Create a directory that only its owner may enter, and lock it against another `citrine up`.
 
     Raises:
-        CliError: When it can't be made, or another process holds it.
+        CliError: When it can't be created, or another process has locked it.
     """
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -35,12 +35,12 @@ def locked_directory(path: Path) -> Iterator[None]:
             raise CliError(f"citrine up runs already with {path}") from None
         yield
     finally:
-        # Closing unlocks.
+        # Closing releases the lock.
         os.close(descriptor)
 
 
 def is_locked(path: Path) -> bool:
-    """Return whether a process holds a directory by `locked_directory`."""
+    """Return whether a process has locked a directory by `locked_directory`."""
     try:
         descriptor = os.open(path / "up.lock", os.O_RDWR)
     except OSError:
@@ -55,10 +55,10 @@ def is_locked(path: Path) -> bool:
 
 
 def write_private(path: Path, content: str) -> None:
-    """Write a file that only its owner may read, whole or not at all."""
+    """Write a file that only its owner may read, atomically."""
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
-        # mkstemp makes it readable by the owner alone.
+        # mkstemp has created it readable by the owner only.
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             file.write(content)
             file.flush()
@@ -70,7 +70,7 @@ def write_private(path: Path, content: str) -> None:
 
 
 def ensure_secret(path: Path) -> None:
-    """Leave a random secret in a file, unless it holds one already."""
+    """Write a random secret to a file, unless the file has one already."""
     if path.exists() and path.read_text(encoding="utf-8").strip():
         path.chmod(0o600)
         return
@@ -78,7 +78,7 @@ def ensure_secret(path: Path) -> None:
 
 
 def read_json(path: Path) -> dict[str, Any] | None:
-    """Return the JSON object in a file, or None where there is no such file or no object in it."""
+    """Return the JSON object in a file, or None if there is no file or no object in it."""
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, ValueError):

@@ -1,4 +1,4 @@
-"""What `citrine up` says of itself: addresses, credentials, what to try; whole, and briefly for a small terminal."""
+"""The introduction that `citrine up` prints: addresses, credentials and commands to try, in a long and a short form."""
 
 import json
 import os
@@ -17,12 +17,12 @@ __all__ = ["Introduction", "forget", "introduction", "remember", "remembered"]
 
 @dataclass(frozen=True)
 class Introduction:
-    """What is said once all runs."""
+    """The lines to print when everything runs."""
 
     whole: Sequence[str]
-    """All of it, line by line."""
+    """The long form."""
     brief: Sequence[str]
-    """What matters most of it."""
+    """The short form, for small terminals."""
 
 
 def introduction(
@@ -34,15 +34,15 @@ def introduction(
     options: str,
     demo: Demo | None,
 ) -> Introduction:
-    """Return what to say.
+    """Return the introduction.
 
     Args:
-        settings: What runs.
+        settings: Settings of `citrine up`.
         grpc: Address for clients.
         ocpp: Address for stations.
         health: Addresses of health and metrics.
-        options: Options that a command needs to reach it, each followed by a blank.
-        demo: Credentials of the demo, where it runs.
+        options: Options that commands need to reach the core, each followed by a blank.
+        demo: Credentials of the demo. None: there is no demo.
     """
     tenant = f"--tenant {TENANT} " if demo is not None else ""
     citrine = f".venv/bin/citrine {options}{tenant}"
@@ -78,7 +78,7 @@ def _data_dir(settings: UpSettings) -> str:
 
 
 def without_password(url: str) -> str:
-    """Return a URL of a database that may be seen."""
+    """Return the URL of a database without its password."""
     scheme, separator, rest = url.partition("://")
     credentials, at, place = rest.rpartition("@")
     user = credentials.partition(":")[0]
@@ -90,21 +90,21 @@ def _file(data_dir: Path) -> Path:
 
 
 def remember(data_dir: Path, said: Introduction) -> None:
-    """Leave what was said for `citrine up --show`."""
+    """Store the introduction for `citrine up --show`."""
     write_private(_file(data_dir), json.dumps({"pid": os.getpid(), "lines": list(said.whole)}) + "\n")
 
 
 def forget(data_dir: Path) -> None:
-    """Remove what an earlier one left, or this one."""
+    """Remove the stored introduction, also that of an earlier run."""
     with suppress(FileNotFoundError):
         _file(data_dir).unlink()
 
 
 def remembered(data_dir: Path) -> list[str]:
-    """Return what the `citrine up` that runs with a directory said of itself.
+    """Return the introduction of the `citrine up` that runs with a directory.
 
     Raises:
-        CliError: When none runs, or it is not up yet.
+        CliError: When none runs, or it is still starting.
     """
     found = read_json(_file(data_dir))
     if not is_locked(data_dir):

@@ -1,4 +1,4 @@
-"""What is said while something takes longer than was promised."""
+"""Messages while something takes longer than announced."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -8,20 +8,20 @@ from pathlib import Path
 __all__ = ["said_while_slow"]
 
 PATIENCE = 8.0
-"""Seconds until it is said that something takes long, and between two times that it is."""
+"""Seconds until the first message, and between two messages."""
 
 
 @asynccontextmanager
 async def said_while_slow(
     say: Callable[[str], None], what: str, log: Path, patience: float = PATIENCE
 ) -> AsyncIterator[None]:
-    """Say now and then that something goes on, for how long it has, and where to look, until the block ends.
+    """Print at intervals that something is still going on, for how long, and its log file, until the block ends.
 
     Args:
         say: Prints a line.
-        what: Which takes its time: "the core".
-        log: Where it writes what it does.
-        patience: Seconds until it is said first, and between two times.
+        what: The thing that takes long: "the core".
+        log: Its log file.
+        patience: Seconds until the first message, and between two messages.
     """
     task = asyncio.create_task(_say(say, what, log, patience))
     try:

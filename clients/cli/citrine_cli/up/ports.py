@@ -1,4 +1,4 @@
-"""Whether an address can be listened on, asked before anything is started."""
+"""Checks that addresses are free to listen on, before anything is started."""
 
 import errno
 import socket
@@ -10,15 +10,15 @@ __all__ = ["check_free", "reachable"]
 
 
 def check_free(purpose: str, variable: str, address: str) -> None:
-    """Make sure that nobody listens on an address.
+    """Check that no process listens on an address.
 
     Args:
-        purpose: What the address is for.
-        variable: Sets it, for whoever starts with make as well as without.
+        purpose: Purpose of the address, for the error.
+        variable: Environment variable of the address. It works with make and without.
         address: HOST:PORT; a port of 0 is always free.
 
     Raises:
-        CliError: When somebody does, or this machine has no such address.
+        CliError: When a process does, or this machine does not have the address.
     """
     host, port = host_and_port(address)
     if port == 0:
@@ -39,7 +39,7 @@ def check_free(purpose: str, variable: str, address: str) -> None:
 def _bind(host: str, port: int) -> None:
     family, kind, protocol, _, place = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     with socket.socket(family, kind, protocol) as probe:
-        # As servers do: connections that are still closing don't count.
+        # Servers set it, too: connections in TIME_WAIT do not block the port.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         probe.bind(place)
 
@@ -53,7 +53,7 @@ def _is_free(host: str, port: int) -> bool:
 
 
 def reachable(address: str) -> str:
-    """Return the address under which this machine reaches a listener of its own: 0.0.0.0 is no destination."""
+    """Return the address under which this machine reaches its own listener: 0.0.0.0 is no destination."""
     host, port = host_and_port(address)
     host = {"0.0.0.0": "127.0.0.1", "::": "::1", "*": "127.0.0.1"}.get(host, host)
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

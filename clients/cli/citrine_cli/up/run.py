@@ -1,4 +1,4 @@
-"""`citrine up` from the first file to the last signal."""
+"""The run of `citrine up`: start, supervision and stop of its processes."""
 
 import asyncio
 import json
@@ -28,25 +28,25 @@ from citrine_sdk import Citrine
 __all__ = ["run_up"]
 
 UPGRADE_TIMEOUT = 600.0
-"""Seconds that migrations may take."""
+"""Longest time of migrations, in seconds."""
 
 FOLLOW_INTERVAL = 10.0
-"""Seconds until a refused subscription is tried again."""
+"""Seconds until a refused subscription is retried."""
 
 
 class _Up:
-    """The processes of one `citrine up`, and what is printed of them."""
+    """The processes of one `citrine up`, and their output on the screen."""
 
     def __init__(self, settings: UpSettings, screen: Screen) -> None:
         self._settings = settings
         self._screen = screen
-        # By variable: a command line, and a password in it, can be read by everybody on the machine.
+        # By variable, because everybody on the machine can read command lines, with the password in the URL.
         self._database = {"CITRINE_DATABASE": settings.database}
         self.children: list[Child] = []
-        """In the order in which they were started."""
+        """Children in the order of their start."""
 
     async def serve(self) -> None:
-        """Start everything and keep it running until cancelled."""
+        """Start all processes and supervise them until cancelled."""
         settings = self._settings
         check_free("stations", "CITRINE_OCPP_LISTEN", settings.ocpp_listen)
         check_free("gRPC", "CITRINE_GRPC_LISTEN", settings.grpc_listen)
@@ -164,7 +164,7 @@ class _Up:
             *(word for station in demo.stations for word in ("--station", station)),
             *("--passwords-file", str(settings.passwords_file)),
             *(word for token in demo.tokens for word in ("--id-token", token)),
-            # EVs come to the first one by themselves; the other one is for whoever tries something.
+            # Simulated EVs use the first EVSE; the second is free for experiments.
             *("--evses", "2"),
             *("--scenario", "charge"),
             *("--state-dir", str(state_dir)),
@@ -184,7 +184,7 @@ class _Up:
         self._screen.introduce(said)
 
     def _where(self, grpc_address: str) -> str:
-        """Return the options that a command needs where this does not run at the default places."""
+        """Return the options that commands need if addresses or files are not the default ones."""
         core = "" if grpc_address == DEFAULT_CORE else f"--core {grpc_address} "
         key_file = self._settings.operator_key_file
         return core if key_file == DEFAULT_KEY_FILE else f"{core}--key-file {key_file} "
@@ -201,7 +201,7 @@ class _Up:
                     after = f"; {hint}" if hint else ""
                     self._screen.line(event_line(event, columns=self._screen.columns, after=after))
             except grpc.aio.AioRpcError as error:
-                # Not curable for a subscription; whoever looks at the lines shall know, and the rest goes on.
+                # Retrying at once does not help. The error is printed, and everything else continues.
                 self._notice(f"events can't be followed: {error.details() or error.code().name}")
                 await asyncio.sleep(FOLLOW_INTERVAL)
 
@@ -238,18 +238,18 @@ async def _until_signalled(settings: UpSettings, screen: Screen) -> None:
 
 
 def _cause(error: BaseException) -> BaseException:
-    # A task group wraps what ended it.
+    # A task group wraps the error that ended it.
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     return error
 
 
 def run_up(settings: UpSettings, screen: Screen) -> None:
-    """Run Citrine until SIGINT or SIGTERM; a second signal kills what still runs.
+    """Run Citrine until SIGINT or SIGTERM. A second signal kills the remaining processes.
 
     Args:
-        settings: What to run, and where.
-        screen: Where to print.
+        settings: Settings of `citrine up`.
+        screen: The screen to print on.
 
     Raises:
         CliError: When it can't be started.

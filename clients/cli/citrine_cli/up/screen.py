@@ -1,7 +1,7 @@
-"""Where `citrine up` prints: lines one after the other, or on a terminal below a head that stays.
+"""The screen of `citrine up`: plain lines or, on a terminal, lines below a fixed head.
 
-The head is kept by the scroll region of the terminal (DECSTBM), which all terminals of today know. What is not
-understood, too small or no terminal gets plain lines.
+The head stays because of the terminal's scroll region (DECSTBM), which all current terminals support. Dumb and small
+terminals, and other outputs, get plain lines.
 """
 
 import os
@@ -20,42 +20,42 @@ from citrine_cli.up.introduction import Introduction
 __all__ = ["Screen"]
 
 LEAST_BELOW = 6
-"""Rows for events, without which a head is not worth its place."""
+"""Fewest rows for events below a head."""
 
 LEAST_COLUMNS = 50
-"""Columns of a terminal that can have a head."""
+"""Fewest columns of a terminal with a head."""
 
 COMFORTABLE = 12
-"""Rows for events that the whole introduction leaves; else it is the brief one."""
+"""Fewest rows for events below the long introduction. With fewer, the head is the short one."""
 
 REMEMBERED = 200
-"""Lines that are drawn again after the terminal changed its size."""
+"""Most lines that are redrawn after a resize."""
 
 
 class Screen:
-    """Prints lines, and keeps the head in its place.
+    """Prints lines below the head.
 
     Args:
-        out: Where to.
+        out: The output stream.
     """
 
     def __init__(self, out: TextIO = sys.stdout) -> None:
         self._out = out
-        # rich knows which terminals understand nothing.
+        # rich recognises dumb terminals.
         self._can = out.isatty() and not Console(file=out).is_dumb_terminal
         self._said: Introduction | None = None
         self._lines: deque[str] = deque(maxlen=REMEMBERED)
         self._has_head = False
 
     def line(self, text: str) -> None:
-        """Print a line. What a station said may be part of it."""
+        """Print a line. It may contain text from stations."""
         text = printable(text)
         if self._said is not None:
             self._lines.append(text)
         self._write_line(text)
 
     def introduce(self, said: Introduction) -> None:
-        """Print the introduction, or make it the head, below which all else goes."""
+        """Print the introduction, or make it the head."""
         self._said = said
         if self._draw():
             return
@@ -63,17 +63,17 @@ class Screen:
             self._write_line(printable(text))
 
     def resized(self) -> None:
-        """Draw all anew: the terminal has another size."""
+        """Redraw everything after a resize of the terminal."""
         if self._said is not None and self._can and not self._draw() and self._has_head:
             self._release()
 
     def close(self) -> None:
-        """Give the terminal back as it was, the cursor below all that was printed."""
+        """Reset the terminal, with the cursor below the printed lines."""
         if self._has_head:
             self._release()
 
     def _draw(self) -> bool:
-        """Draw head and latest lines; return False where the terminal has no place for a head."""
+        """Draw the head and the latest lines; return False if the terminal is too small for a head."""
         if not self._can or self._said is None:
             return False
         columns, rows = self._size()
@@ -81,12 +81,12 @@ class Screen:
         if head is None:
             return False
         if not self._has_head:
-            # What was on the screen goes to where one can scroll back to it.
+            # The previous content of the screen goes into the scrollback buffer.
             self._write("\n" * rows)
         below = rows - len(head)
         shown = [part for text in self._lines for part in _wrapped(text, columns)][-(below - 1) :]
         parts = ["\x1b[r\x1b[2J\x1b[H", "\r\n".join(head), f"\x1b[{len(head) + 1};{rows}r\x1b[{rows};1H"]
-        # The cursor goes to the last row, so that lines come from below.
+        # The cursor goes to the last row, so that new lines appear at the bottom.
         parts.append("".join(f"{text}\r\n" for text in shown))
         self._has_head = True
         self._write("".join(parts))
@@ -108,7 +108,7 @@ class Screen:
 
     @property
     def columns(self) -> int:
-        """How wide the terminal is. 0: it is none."""
+        """Width of the terminal. 0: no terminal."""
         return self._size()[0] if self._out.isatty() else 0
 
     def _size(self) -> tuple[int, int]:
@@ -131,7 +131,7 @@ class Screen:
 
 
 def _wrapped(text: str, columns: int) -> Sequence[str]:
-    """Return a line in pieces that fit: nothing is cut, and nothing broken but what is wider than the terminal."""
+    """Return a line, wrapped to the terminal. Only words that are wider than the terminal are broken."""
     return [
         piece
         for part in broken(text, columns)

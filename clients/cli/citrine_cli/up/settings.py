@@ -1,4 +1,4 @@
-"""What `citrine up` is told, and where it keeps its files."""
+"""The settings of `citrine up`, and the paths of its files."""
 
 from pathlib import Path
 
@@ -8,10 +8,10 @@ __all__ = ["UpSettings", "host_and_port"]
 
 
 def host_and_port(address: str) -> tuple[str, int]:
-    """Split HOST:PORT; a host of IPv6 may stand in brackets.
+    """Split HOST:PORT. An IPv6 host may be in brackets.
 
     Raises:
-        ValueError: When it is none, or the port is not from 0 to 65535.
+        ValueError: When the address is malformed, or the port is not from 0 to 65535.
     """
     host, separator, port = address.rpartition(":")
     if not separator or not host or not port.isascii() or not port.isdigit() or int(port) > 65535:
@@ -20,7 +20,7 @@ def host_and_port(address: str) -> tuple[str, int]:
 
 
 class UpSettings(BaseModel):
-    """Settings of `citrine up`. An address with port 0 gets a free port, which it keeps while `up` runs."""
+    """Settings of `citrine up`. An address with port 0 gets a free port, which stays the same while `up` runs."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -29,15 +29,15 @@ class UpSettings(BaseModel):
     database: str
     """SQLAlchemy URL."""
     ocpp_listen: str
-    """Where stations connect."""
+    """HOST:PORT for stations."""
     grpc_listen: str
-    """Where edges and clients call."""
+    """HOST:PORT for edges and clients."""
     core_http_listen: str
-    """Health and metrics of the core."""
+    """HOST:PORT for health and metrics of the core."""
     edge_http_listen: str
-    """Health and metrics of the edge."""
+    """HOST:PORT for health and metrics of the edge."""
     demo: bool
-    """Whether to seed and run the demo."""
+    """Whether to create and run the demo."""
 
     @field_validator("ocpp_listen", "grpc_listen", "core_http_listen", "edge_http_listen")
     @classmethod
@@ -47,12 +47,12 @@ class UpSettings(BaseModel):
 
     @property
     def edge_credential_file(self) -> Path:
-        """File with the secret by which the edge proves itself to the core."""
+        """File with the secret that authenticates the edge to the core."""
         return self.data_dir / "edge.credential"
 
     @property
     def operator_key_file(self) -> Path:
-        """File in which the core leaves the operator's API key."""
+        """File to which the core writes the operator's API key."""
         return self.data_dir / "operator.key"
 
     @property

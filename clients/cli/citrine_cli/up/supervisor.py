@@ -1,4 +1,4 @@
-"""A child process that is kept alive: started, waited for, started again when it dies, stopped with grace."""
+"""A supervised child process: start, readiness, restart when it dies, and stop with a grace time."""
 
 import asyncio
 import os
@@ -14,26 +14,26 @@ from citrine_sdk import Backoff
 __all__ = ["Child", "ChildFailed", "Ready"]
 
 Ready = Mapping[str, str]
-"""What a child says in its ready file: the addresses it listens on, by kind."""
+"""Content of a child's ready file: the addresses on which it listens, by kind."""
 
 READY_TIMEOUT = 60.0
 """Seconds that a child has to become ready."""
 
 READY_INTERVAL = 0.05
-"""Seconds between looks at a ready file."""
+"""Seconds between reads of a ready file."""
 
 STOP_TIMEOUT = 15.0
 """Seconds that a child has to stop after SIGTERM."""
 
 STEADY = 60.0
-"""Seconds after which a child that dies counts as one that had worked."""
+"""Seconds of running after which a death is the first failure again."""
 
 LOG_LIMIT = 10_000_000
-"""Bytes of a log file above which a start begins a new one, keeping the old one as .1."""
+"""Size of a log file, in bytes, above which a start begins a new file and renames the old one to .1."""
 
 
 class ChildFailed(CliError):
-    """A child that ended, or did not become ready in time."""
+    """A child ended, or did not become ready in time."""
 
 
 class Child:
@@ -51,18 +51,18 @@ class Child:
         program: Sequence[str] | None = None,
         variables: Mapping[str, str] | None = None,
     ) -> None:
-        """Describe a child; nothing is started yet.
+        """Store the arguments; nothing is started yet.
 
         Args:
-            name: What to call it.
-            arguments: Its command line after `citrine`, given where it listened before (empty at first), so that
-                a port that was free then stays its own.
+            name: Name of the child, for messages.
+            arguments: Returns its command line after `citrine`. It is called with the addresses of the last start
+                (empty at first), so that a restart uses the same ports.
             log: File for its output.
-            ready_file: File it writes when it is ready, where it does.
-            notice: Told of its deaths in a line.
-            backoff: How long to wait before it is started again. None: up to 15 seconds.
-            program: What gets the arguments. None: `citrine`, which ends with this process.
-            variables: Set in its environment besides those of this process.
+            ready_file: File that it writes when it is ready. None: it writes none.
+            notice: Called with a line about each death.
+            backoff: Waiting times before restarts. None: up to 15 seconds.
+            program: The program that gets the arguments. None: `citrine`, which ends with this process.
+            variables: Environment variables in addition to those of this process.
         """
         self.name = name
         self.ready: Ready = {}
@@ -78,14 +78,14 @@ class Child:
 
     @property
     def pid(self) -> int | None:
-        """Process id while it runs."""
+        """Process id; None while it does not run."""
         return self._process.pid if self._process is not None and self._process.returncode is None else None
 
     async def start(self) -> Ready:
         """Start it and wait until it is ready.
 
         Raises:
-            ChildFailed: When it ends before it is ready, or takes too long; it does not run then.
+            ChildFailed: When it ends before it is ready, or takes too long. It does not run any more then.
         """
         if self._ready_file is not None:
             self._ready_file.unlink(missing_ok=True)
@@ -104,10 +104,10 @@ class Child:
         return self.ready
 
     async def finish(self, seconds: float) -> None:
-        """Wait until it ends by itself.
+        """Wait up to a number of seconds until it ends by itself.
 
         Raises:
-            ChildFailed: When it takes longer, and is stopped, or ends with another exit code than 0.
+            ChildFailed: When it takes longer and was stopped, or ends with another exit code than 0.
         """
         assert self._process is not None, "started before"
         try:
@@ -120,7 +120,7 @@ class Child:
             raise ChildFailed(self._ended(self._process))
 
     async def supervise(self) -> None:
-        """Start it again whenever it dies, for ever; a start that fails counts as one more death."""
+        """Restart it each time it dies, for ever. A failed start counts as a death."""
         failures = 0
         loop = asyncio.get_running_loop()
         while True:
@@ -136,7 +136,7 @@ class Child:
             self._notice(f"the {self.name} runs again")
 
     async def stop(self, grace: float = STOP_TIMEOUT) -> None:
-        """Stop it with SIGTERM, and with SIGKILL where that takes longer than the given seconds."""
+        """Stop it with SIGTERM, and with SIGKILL after the grace time in seconds."""
         process = self._process
         if process is None or process.returncode is not None:
             return
@@ -159,7 +159,7 @@ class Child:
             try:
                 process.send_signal(number)
             except ProcessLookupError:
-                # It ended by itself and was not waited for yet.
+                # It ended by itself, and nobody has waited for it yet.
                 return
 
     async def _spawn(self) -> asyncio.subprocess.Process:
@@ -175,7 +175,7 @@ class Child:
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=descriptor,
                 stderr=descriptor,
-                # A group of its own: Ctrl-C is for the supervisor, which stops its children in order.
+                # Its own process group, so that Ctrl-C reaches only the supervisor, which stops its children in order.
                 process_group=0,
             )
         finally:
@@ -204,7 +204,7 @@ class Child:
         code = process.returncode or 0
         if code < 0:
             return f"the {self.name} was ended by {signal.Signals(-code).name} (see {self._log})"
-        # Who ends by itself says why at the end.
+        # A process that exits by itself prints the reason last.
         said = self._last_line()
         return f"the {self.name} ended with exit code {code} (see {self._log}){f': {said}' if said else ''}"
 
