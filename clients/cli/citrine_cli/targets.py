@@ -29,7 +29,7 @@ T = TypeVar("T")
 
 Station = Annotated[str, typer.Argument(metavar="STATION", help="Name of the station.")]
 Timeout = Annotated[float, DurationOption("--timeout", help="How long the station has to answer.")]
-WhenOnline = Annotated[bool, typer.Option("--when-online", help="Where it is not connected, ask when it is back.")]
+WhenOnline = Annotated[bool, typer.Option("--when-online", help="If it is not connected, ask when it is back.")]
 
 
 def target(station_id: str, timeout: float = DEFAULT_TIMEOUT, when_online: bool = False) -> CommandTarget:

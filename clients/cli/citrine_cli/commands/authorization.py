@@ -1,4 +1,4 @@
-"""`citrine authorization`: how a tenant decides on tokens."""
+"""`citrine authorization`: settings for the authorization of tokens."""
 
 from pathlib import Path
 from typing import Annotated
@@ -101,7 +101,7 @@ async def change_settings(
         typer.Option("--lost", metavar="WHAT", help="Charging whose token is blocked, ...: go-on, stop or default."),
     ] = None,
 ) -> None:
-    """Change how the tenant decides on tokens: what is given."""
+    """Change how the tenant decides on tokens. Omitted options remain as they are."""
     settings, fields = AuthorizationSettings(), []
     if master_pass_group is not None:
         settings.master_pass_group_id = master_pass_group
@@ -131,15 +131,17 @@ async def change_authorizer(
     tls: Annotated[bool, typer.Option("--tls", help="Ask it over TLS.")] = False,
     ca: Annotated[Path | None, typer.Option("--ca", metavar="PEM", help="File with the roots to trust.")] = None,
     credential_file: Annotated[
-        Path | None, typer.Option("--credential-file", metavar="PATH", help="File with what it is sent as a bearer.")
+        Path | None, typer.Option("--credential-file", metavar="PATH", help="File with the bearer token for it.")
     ] = None,
-    ask: Annotated[str, typer.Option("--ask", metavar="WHICH", help="About unknown tokens, or all.")] = "unknown",
+    ask: Annotated[
+        str, typer.Option("--ask", metavar="WHICH", help="For tokens that are unknown, or all.")
+    ] = "unknown",
     offline: Annotated[
         str, typer.Option("--offline", metavar="POLICY", help="While it is down: deny, local or accept.")
     ] = "deny",
     timeout: Annotated[float, DurationOption("--timeout", help="How long it has to answer.")] = 3.0,
 ) -> None:
-    """Have a service of the operator's decide on tokens (citrine.authorizer.v1.AuthorizerService)."""
+    """Let a service of the operator decide on tokens (citrine.authorizer.v1.AuthorizerService)."""
     if ask not in _ASK:
         raise UsageError(f"--ask: {ask!r} is neither unknown nor all")
     if offline not in _OFFLINE:

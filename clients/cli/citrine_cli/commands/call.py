@@ -29,7 +29,7 @@ from citrine_sdk import Method, methods
 __all__ = ["register"]
 
 CHOSEN = frozenset({("ReserveNow", "id"), ("SendLocalList", "version_number")})
-"""Fields that OCPP requires and the core sets where they are missing, besides every requestId and remoteStartId."""
+"""Required fields of OCPP that the core sets if they are missing, besides each requestId and remoteStartId."""
 
 
 def register(app: typer.Typer) -> None:
@@ -63,10 +63,10 @@ def _target(station_id: str, timeout: Duration, when_online: bool, expires: str 
 
 
 def _check_complete(action: str, payload: dict[str, Any]) -> None:
-    """Refuse a payload without a number, text or flag that OCPP requires: the message could not tell it from 0."""
+    """Refuse a payload without a required number, text or flag: in the message, a missing one would be 0 or empty."""
     for field in ACTIONS[action].request.DESCRIPTOR.fields:
         chosen = field.name in {"request_id", "remote_start_id"} or (action, field.name) in CHOSEN
-        # What an enum may be is said by the core.
+        # The core checks enums.
         if not (field.has_presence or field.is_repeated or field.enum_type or chosen or field.json_name in payload):
             raise UsageError(f"the payload does not fit {action}: /{field.json_name} is required")
 
@@ -94,7 +94,7 @@ async def _call_any(
         ParseDict(payload, request.payload)
     except JsonError as error:
         raise UsageError(f"the payload can't be sent: {error}") from error
-    # An empty object is a payload, too.
+    # An empty object is a payload, too, and must be set.
     request.payload.SetInParent()
     answer = await client.citrine.commands.CallStation(request, timeout=timeout)
     return answer.command, json_value(answer.payload) if answer.HasField("payload") else None
@@ -124,7 +124,7 @@ async def call(
         float, DurationOption("--timeout", help="How long the station has to answer.")
     ] = DEFAULT_TIMEOUT,
     when_online: Annotated[
-        bool, typer.Option("--when-online", help="Where it is not connected, send it when it is back.")
+        bool, typer.Option("--when-online", help="If it is not connected, send it when it is back.")
     ] = False,
     expires: Annotated[
         str | None,
@@ -136,8 +136,8 @@ async def call(
 ) -> None:
     """Send an action to a station and print its answer, in OCPP's spelling.
 
-    The exit code is 0 where the station answered, also with a refusal such as Rejected, or where the command
-    waits for it (--when-online). It is 1 where the station answered with a CALLERROR or not at all.
+    The exit code is 0 if the station answered, also with a refusal such as Rejected, or if the command waits
+    for it (--when-online). It is 1 if the station answered with a CALLERROR or not at all.
     """
     if not native:
         _check_action(action)

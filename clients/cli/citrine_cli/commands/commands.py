@@ -1,4 +1,4 @@
-"""`citrine command`: what was sent to stations on somebody's behalf, and what became of it."""
+"""`citrine command`: commands to stations and their results."""
 
 from typing import Annotated
 
@@ -66,7 +66,7 @@ async def list_commands(
 
 
 async def show_command(client: Client, command_id: CommandId) -> None:
-    """Show a command, what was sent and what the station answered. Passwords are masked."""
+    """Show a command with its request and the station's answer. Passwords are masked."""
     found = await with_command(
         client, command_id, lambda whole: client.citrine.commands.GetCommand(GetCommandRequest(id=whole))
     )
@@ -74,7 +74,7 @@ async def show_command(client: Client, command_id: CommandId) -> None:
 
 
 async def cancel_command(client: Client, command_id: CommandId) -> None:
-    """Drop a command that waits for its station. The exit code is 1 where it was sent already."""
+    """Cancel a command that waits for its station. The exit code is 1 if it was sent already."""
     found = await with_command(
         client, command_id, lambda whole: client.citrine.commands.CancelCommand(CancelCommandRequest(id=whole))
     )

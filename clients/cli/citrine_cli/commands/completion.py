@@ -1,4 +1,4 @@
-"""`citrine completion`: how a shell comes to complete what is typed."""
+"""`citrine completion`: the completion scripts of shells."""
 
 import sys
 from typing import Annotated
@@ -21,8 +21,8 @@ def _print_script(
 ) -> None:
     """Print the script by which a shell completes commands, and ids.
 
-    For this shell alone: eval "$(citrine completion bash)". For all that follow, put that line into ~/.bashrc or
-    ~/.zshrc; of fish: citrine completion fish > ~/.config/fish/completions/citrine.fish.
+    For this shell alone: eval "$(citrine completion bash)". For all later shells, put that line into ~/.bashrc or
+    ~/.zshrc; for fish: citrine completion fish > ~/.config/fish/completions/citrine.fish.
     """
     if shell not in SCRIPTS:
         raise UsageError(f"{shell!r} is none of {', '.join(SCRIPTS)}")

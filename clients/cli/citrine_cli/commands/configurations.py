@@ -1,4 +1,4 @@
-"""`citrine configuration`: what stations should have set."""
+"""`citrine configuration`: the variables that stations should have set."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -114,7 +114,7 @@ async def update_configuration(
     description: Description = None,
     file: File = None,
 ) -> None:
-    """Change a configuration. Variables that are named replace all that it had; stations get it by apply."""
+    """Change a configuration. Given variables replace all that it had; stations get it by apply."""
     configuration, fields = _read(configuration_id, settings, selectors, report, hold_refused, description, file)
     if not fields:
         raise UsageError("there is nothing to change; see --help")
@@ -136,7 +136,7 @@ def _read(
     description: str | None,
     file: Path | None,
 ) -> tuple[Configuration, list[str]]:
-    """Return a configuration as a file and options say, and the names of the fields that they say."""
+    """Return the configuration of a file and options, and the names of the fields that they set."""
     given = _read_file(file) if file is not None else Configuration()
     names = {field.name for field, _ in given.ListFields()} - {"create_time", "update_time", "etag"}
     if settings:
@@ -271,7 +271,7 @@ async def list_progress(
     ] = None,
     limit: Limit = 0,
 ) -> None:
-    """List how far stations are with their configurations."""
+    """List the progress of stations with their configurations."""
     request = ListProvisioningsRequest(
         configuration_id=configuration_id, states=[choice("--state", _STATES, state) for state in states or ()]
     )
@@ -292,7 +292,7 @@ async def list_drift(
     configuration_id: Annotated[str, typer.Argument(metavar="[ID]", help="Only of this configuration.")] = "",
     limit: Limit = 0,
 ) -> None:
-    """List stations that differ from their configuration, and in what."""
+    """List stations that differ from their configuration, with the variables that differ."""
     request = ListDriftReportsRequest(configuration_id=configuration_id, drifted_only=True)
     pages = collect(client.citrine.configurations.ListDriftReports, request, limit)
     found = [each async for page in pages for each in page.reports]

@@ -12,7 +12,7 @@ __all__ = ["build"]
 def build() -> typer.Typer:
     """Return the commands of `citrine connection`."""
     app = typer.Typer(help="Open websockets of stations: list.")
-    # A callback keeps the word "list" needed although there is but one command.
+    # Without a callback, typer would omit the word "list", because there is only one command.
     app.callback()(_group)
     client_command(app, "list")(list_connections)
     return app

@@ -1,4 +1,4 @@
-"""`citrine cost`: what transactions cost, and how stations are told."""
+"""`citrine cost`: costs of transactions, and which of them stations are sent."""
 
 from typing import Annotated
 
@@ -121,7 +121,7 @@ async def show_cost(
     ],
     station: Annotated[str, typer.Option("--station", metavar="ID", help="Station, where several used one id.")] = "",
 ) -> None:
-    """Show what a transaction costs, and what that is made of."""
+    """Show what a transaction costs, with the parts of the cost."""
 
     async def get(whole: str) -> TransactionCost:
         request = GetTransactionCostRequest(transaction_id=whole, station_id=station)
@@ -163,7 +163,7 @@ async def list_corrections(
     ] = "",
     limit: Annotated[int, typer.Option("--limit", metavar="N", help="At most this many; 0 is all.")] = 0,
 ) -> None:
-    """List what final costs were corrected to, the latest first."""
+    """List the corrections of final costs, the latest first."""
     transaction_id = await listed_transaction(client, transaction_id, station)
     request = ListCostCorrectionsRequest(
         station_id=station,
@@ -201,7 +201,7 @@ async def show_correction(
     transaction_id: Annotated[str, typer.Argument(metavar="ID", help="Id of the transaction, or what it begins with.")],
     number: Annotated[int, typer.Option("--number", metavar="N", help="Which one; 0 is the latest.")] = 0,
 ) -> None:
-    """Show a correction of a final cost, and what it is made of."""
+    """Show a correction of a final cost, with the parts of the cost."""
 
     async def get(whole: str) -> CostCorrection:
         request = GetCostCorrectionRequest(station_id=station, transaction_id=whole, number=number)
@@ -238,7 +238,7 @@ async def cost_settings(
         str, typer.Option("--messages", metavar="WHO", help="Stations that get prices: supported, always or never.")
     ] = "",
 ) -> None:
-    """Show which prices and costs stations are sent, or change it."""
+    """Show or change which prices and costs stations are sent."""
     settings, paths = CostSettings(), []
     for option, word, words, field in (
         ("--running", running, _RUNNING, "running_cost"),

@@ -1,4 +1,4 @@
-"""`citrine events` and `citrine messages`: what happens, as it happens."""
+"""`citrine events` and `citrine messages`: live events and OCPP messages."""
 
 from typing import Annotated
 
@@ -31,10 +31,10 @@ async def events(
 ) -> None:
     """Print events until Ctrl-C, each with its position in brackets; lost connections are opened again.
 
-    Positions of a tenant grow, with gaps: they number the events of all tenants, and what came to nothing.
+    Positions grow, with gaps: they also number the events of other tenants, and events that were rolled back.
     """
     if not from_token:
-        # Events of a station that was removed since can be read, but none is to come.
+        # Past events of a removed station can be read, but no new ones follow.
         for station in stations or ():
             await check_station(client, station)
     what = f"events of {', '.join(stations)}" if stations else "events"
@@ -56,7 +56,7 @@ async def messages(
     stream = client.citrine.events.WatchMessages(WatchMessagesRequest(station_ids=stations))
     async for seen in stream:
         if not seen.frame:
-            # The first one says only that frames are seen from now on.
+            # The first message only confirms that frames are watched from now on.
             say_waiting(f"waiting for messages of {', '.join(stations)}; Ctrl-C ends it")
             continue
         if client.out.as_json:

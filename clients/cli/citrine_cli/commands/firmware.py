@@ -1,4 +1,4 @@
-"""`citrine firmware`: updates of stations, and what local controllers publish."""
+"""`citrine firmware`: firmware updates of stations, and publications of local controllers."""
 
 from typing import Annotated
 
@@ -67,14 +67,16 @@ async def update(
     signature: Signature = "",
     retrieve: Retrieve = "",
     install: Install = "",
-    version: Annotated[str, typer.Option("--version", metavar="V", help="What it is to boot with afterwards.")] = "",
+    version: Annotated[
+        str, typer.Option("--version", metavar="V", help="Version that it should boot with afterwards.")
+    ] = "",
     retries: Retries = None,
     retry_interval: RetryInterval = None,
     request_id: RequestId = 0,
     timeout: Timeout = DEFAULT_TIMEOUT,
     when_online: WhenOnline = False,
 ) -> None:
-    """Have a station download and install firmware. The exit code is 1 where it refuses."""
+    """Have a station download and install firmware. The exit code is 1 if it refuses."""
     request = ocpp.UpdateFirmwareRequest(
         request_id=request_id,
         firmware=firmware_of(location, certificate, signature, retrieve, install),
@@ -99,7 +101,7 @@ async def show_update(
         int | None, typer.Argument(metavar="[REQUEST]", help="The requestId; else the latest.")
     ] = None,
 ) -> None:
-    """Show an update of a station, and all that the station said of it."""
+    """Show an update of a station, with all statuses that the station reported."""
     api = client.citrine.firmware_management
     found = await api.GetFirmwareUpdate(pb.GetFirmwareUpdateRequest(station_id=station_id, request_id=request_id))
     if client.out.as_json:
@@ -133,7 +135,7 @@ async def show_update(
     pages = collect(api.ListFirmwareStatuses, history)
     statuses = [status async for page in pages for status in page.statuses]
     rows = ([instant_word(status, "time"), enum_word(status.message, "status")] for status in statuses)
-    client.out.table(["time", "status"], rows, empty="the station said nothing of it yet", title="statuses")
+    client.out.table(["time", "status"], rows, empty="the station has reported no status yet", title="statuses")
 
 
 async def list_updates(
@@ -208,7 +210,7 @@ async def unpublish(
     timeout: Timeout = DEFAULT_TIMEOUT,
     when_online: WhenOnline = False,
 ) -> None:
-    """Have a local controller publish firmware no longer. The exit code is 1 where it goes on, or has none such."""
+    """Have a local controller stop publishing firmware. The exit code is 1 if it continues, or has no such firmware."""
     request = pb.UnpublishFirmwareRequest(
         target=target(station_id, timeout, when_online), request=ocpp.UnpublishFirmwareRequest(checksum=checksum)
     )
@@ -233,7 +235,7 @@ async def list_publications(
     ] = "",
     limit: Limit = 0,
 ) -> None:
-    """List what local controllers published or were to publish, the latest first."""
+    """List the publications of local controllers, also failed ones, the latest first."""
     request = pb.ListFirmwarePublicationsRequest(
         station_id=station,
         state=choice("--state", _PUBLICATION_STATES, state) if state else pb.PUBLICATION_STATE_UNSPECIFIED,

@@ -28,7 +28,7 @@ from citrine_cli.words import connected_word, count, enum_word, time_word
 __all__ = ["build"]
 
 LONGEST_DELAY = 31_536_000.0
-"""Seconds between two attempts at most: a year."""
+"""Longest delay between two attempts, in seconds: a year."""
 
 _STATES = words_of(pb.FirmwareCampaignState.items(), "FIRMWARE_CAMPAIGN_STATE_")
 _STATION_STATES = words_of(pb.FirmwareCampaignStationState.items(), "FIRMWARE_CAMPAIGN_STATION_STATE_")
@@ -59,7 +59,9 @@ async def create(
     vendor: Annotated[str, typer.Option("--vendor", metavar="V", help="Only stations of this vendor.")] = "",
     model: Annotated[str, typer.Option("--model", metavar="M", help="Only stations of this model.")] = "",
     from_version: Annotated[str, typer.Option("--from-version", metavar="V", help="Only with this firmware.")] = "",
-    version: Annotated[str, typer.Option("--version", metavar="V", help="What they are to boot with afterwards.")] = "",
+    version: Annotated[
+        str, typer.Option("--version", metavar="V", help="Version that they should boot with afterwards.")
+    ] = "",
     campaign_id: Annotated[
         str, typer.Option("--id", metavar="ID", help="Its id; else it is chosen.", show_default=False)
     ] = "",
@@ -77,10 +79,10 @@ async def create(
         int | None, typer.Option("--max-failures", metavar="N", help="Stop when more stations failed.")
     ] = None,
     max_failure_percent: Annotated[
-        float | None, typer.Option("--max-failure-percent", metavar="P", help="Stop when more of them failed.")
+        float | None, typer.Option("--max-failure-percent", metavar="P", help="Stop when a larger share failed.")
     ] = None,
     attempts: Annotated[
-        int, typer.Option("--attempts", metavar="N", help="Times that a station is asked.", show_default="1")
+        int, typer.Option("--attempts", metavar="N", help="Most attempts for each station.", show_default="1")
     ] = 0,
     attempt_delay: Annotated[
         float | None, DurationOption("--attempt-delay", help="How long until the next attempt.", show_default="10m")
@@ -158,7 +160,7 @@ async def show(
         str, typer.Option("--state", metavar="STATE", help=f"Only stations that are {', '.join(_STATION_STATES)}.")
     ] = "",
 ) -> None:
-    """Show a campaign, and what became of each of its stations."""
+    """Show a campaign, with the result of each of its stations."""
     unspecified = pb.FIRMWARE_CAMPAIGN_STATION_STATE_UNSPECIFIED
     of_state = choice("--state", _STATION_STATES, state) if state else unspecified
     api = client.citrine.firmware_campaigns
@@ -214,7 +216,7 @@ async def show(
 
 
 async def pause(client: Client, campaign_id: CampaignId, reason: Reason = "") -> None:
-    """Begin with no further station; updates under way go on."""
+    """Pause a campaign: no further station begins, and updates in progress continue."""
 
     async def pause_it(whole: str) -> pb.FirmwareCampaign:
         request = pb.PauseFirmwareCampaignRequest(campaign_id=whole, reason=reason)
@@ -224,7 +226,7 @@ async def pause(client: Client, campaign_id: CampaignId, reason: Reason = "") ->
 
 
 async def resume(client: Client, campaign_id: CampaignId) -> None:
-    """Go on with a campaign that was paused or stopped; failures until now do not count any more."""
+    """Resume a campaign that was paused or stopped. Earlier failures do not count any more."""
 
     async def resume_it(whole: str) -> pb.FirmwareCampaign:
         request = pb.ResumeFirmwareCampaignRequest(campaign_id=whole)
@@ -234,7 +236,7 @@ async def resume(client: Client, campaign_id: CampaignId) -> None:
 
 
 async def cancel(client: Client, campaign_id: CampaignId, reason: Reason = "") -> None:
-    """End a campaign; updates under way go on."""
+    """End a campaign. Updates in progress continue."""
 
     async def cancel_it(whole: str) -> pb.FirmwareCampaign:
         request = pb.CancelFirmwareCampaignRequest(campaign_id=whole, reason=reason)

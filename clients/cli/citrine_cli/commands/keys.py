@@ -1,4 +1,4 @@
-"""`citrine key`: who may call the API, and what."""
+"""`citrine key`: API keys and their scopes."""
 
 from collections.abc import Sequence
 from datetime import UTC
@@ -42,7 +42,7 @@ async def add_key(
     expires: Annotated[str | None, typer.Option("--expires", metavar="TIME", help="Not valid from then on.")] = None,
     operator: Annotated[bool, typer.Option("--operator", help="A key of the operator of all tenants.")] = False,
 ) -> None:
-    """Make an API key and print it, this once."""
+    """Create an API key and print it. It is printed only this once."""
     request = CreateKeyRequest(
         display_name=name,
         scopes=scopes,
@@ -89,7 +89,7 @@ async def list_keys(client: Client, limit: Limit = 0) -> None:
 
 
 async def show_key(client: Client, name: NameArgument) -> None:
-    """Show a key: what it may do, when it was made and last used, when it ends."""
+    """Show a key: its scopes, when it was created and last used, and when it expires."""
     key = await _find(client, name)
     if client.out.as_json:
         client.out.message(key)
@@ -114,14 +114,14 @@ async def rotate_key(
     client: Client,
     name: NameArgument,
     grace: Annotated[
-        str, typer.Option("--grace", metavar="DURATION", help="How long the old one stays valid; 0: not.")
+        str, typer.Option("--grace", metavar="DURATION", help="How long the old one remains valid; 0: not.")
     ] = "1h",
     expires: Annotated[
         str | None,
         typer.Option("--expires", metavar="TIME", help="End of the new one.", show_default="that of the old one"),
     ] = None,
 ) -> None:
-    """Make a key that takes the place of another, print it, this once, and let the other end."""
+    """Create a key that replaces another, and print it, only this once. The other expires after --grace."""
     span = parse_duration("--grace", grace)
     expire_time = parse_time("--expires", expires) if expires else None
     key = await _find(client, name)
@@ -143,12 +143,12 @@ async def revoke_key(
     name: NameArgument,
     yes: Yes = False,
 ) -> None:
-    """Make a key invalid, and with a name also the keys that it took the place of."""
+    """Revoke a key and, if it is given by name, also the keys that it replaced."""
     found = await _to_revoke(client, name)
     named = " and ".join(found.values())
 
     async def look() -> None:
-        # They were found already.
+        # `_to_revoke` has found the keys already.
         return
 
     what = "key" if len(found) == 1 else "keys"
@@ -162,9 +162,9 @@ async def revoke_key(
 
 
 async def _to_revoke(client: Client, name: str) -> dict[str, str]:
-    """Return what to call each key to revoke, by its id. One who may not see keys gives the id.
+    """Return the keys to revoke: by id, how to name each of them. A caller who may not read keys must give the id.
 
-    A name means all valid keys of it that took each other's place: those that were replaced are valid for a while.
+    A name stands for a valid key and those that it replaced, which are valid until their grace time ends.
     """
     try:
         keys = await _list_all(client)
@@ -185,7 +185,7 @@ async def _to_revoke(client: Client, name: str) -> dict[str, str]:
 
 
 async def _named(client: Client, name: str) -> list[Key]:
-    """Return the valid keys of a name; none where the key that is used may not see them."""
+    """Return the valid keys with a name; none if the caller may not read keys."""
     try:
         keys = await _list_all(client)
     except grpc.aio.AioRpcError as error:
@@ -229,5 +229,5 @@ def _tenant(key: Key) -> str:
 
 
 def _used(key: Key) -> str:
-    # To the minute: seconds would say more than is known.
+    # To the minute, because uses are stored once a minute.
     return time_word(key, "last_use_time", to="minutes")

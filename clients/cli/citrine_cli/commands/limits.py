@@ -1,4 +1,4 @@
-"""`citrine limit`: how much transactions may take."""
+"""`citrine limit`: limits of transactions."""
 
 from typing import Annotated
 
@@ -41,7 +41,7 @@ async def list_limits(
     state: Annotated[str, typer.Option("--state", metavar="STATE", help=f"Only {', '.join(_STATES)} ones.")] = "",
     limit: Annotated[int, typer.Option("--limit", metavar="N", help="At most this many; 0 is all.")] = 0,
 ) -> None:
-    """List the limits of transactions and what came of them, those of the latest transactions first."""
+    """List the limits of transactions and their effects, those of the latest transactions first."""
     request = ListTransactionLimitsRequest(
         station_id=station, state=choice("--state", _STATES, state) if state else LIMIT_STATE_UNSPECIFIED
     )
@@ -79,9 +79,9 @@ async def set_limit(
     max_cost: MaxCost = "",
     max_energy: MaxEnergy = 0.0,
     max_time: MaxTime = 0.0,
-    none: Annotated[bool, typer.Option("--none", help="It is not limited any more.")] = False,
+    none: Annotated[bool, typer.Option("--none", help="Remove the limit.")] = False,
 ) -> None:
-    """Limit a transaction that is under way, in place of the limit that it has."""
+    """Set the limit of an open transaction. It replaces its present limit."""
     limit = parse_limit(max_cost, max_energy, max_time)
     if (limit is None) != none:
         raise UsageError("give a limit, or --none")

@@ -53,7 +53,7 @@ async def list_lists(
     state: Annotated[str, typer.Option("--state", metavar="STATE", help=f"Only {', '.join(_STATES)} ones.")] = "",
     limit: Annotated[int, typer.Option("--limit", metavar="N", help="At most this many; 0 is all.")] = 0,
 ) -> None:
-    """List the stations that have a list, or are to have one."""
+    """List the stations that have a list, or should have one."""
     request = ListLocalListsRequest(state=choice("--state", _STATES, state) if state else LOCAL_LIST_STATE_UNSPECIFIED)
     pages = collect(client.citrine.local_auth_list.ListLocalLists, request, limit)
     found = [one async for page in pages for one in page.local_lists]
@@ -82,7 +82,7 @@ async def show_list(
     client: Client,
     station: StationId,
     differences: Annotated[
-        bool, typer.Option("--differences", help="Only the tokens that the station does not hold as it should.")
+        bool, typer.Option("--differences", help="Only tokens that are missing or wrong at the station.")
     ] = False,
 ) -> None:
     """Show the list of a station and, without --json, its tokens."""
@@ -135,7 +135,7 @@ async def synchronize_list(
         list[str], typer.Option("--group", metavar="G", help="Only tokens of this group; repeatable.")
     ] = [],  # noqa: B006  # typer takes a list as its own
     include_refused: Annotated[
-        bool, typer.Option("--include-refused", help="Also those that may not charge, to be refused offline.")
+        bool, typer.Option("--include-refused", help="Also tokens that may not charge, to refuse them offline.")
     ] = False,
 ) -> None:
     """Keep the list of a station in step with the tokens from now on."""
@@ -155,7 +155,7 @@ async def sync_list(
     station: StationId,
     full: Annotated[bool, typer.Option("--full", help="Send the whole list, whatever the station has.")] = False,
 ) -> None:
-    """Send the tokens that a station should hold, and wait until it has them. The exit code is 1 where it refuses."""
+    """Send the tokens that a station should store, and wait until it has them. The exit code is 1 if it refuses."""
     request = SyncLocalListRequest(target=CommandTarget(station_id=station), full=full)
     answer = await client.citrine.local_auth_list.SyncLocalList(request, timeout=LONGEST_WORK)
     if client.out.as_json:
@@ -172,9 +172,9 @@ async def send_list(
     station: StationId,
     tokens: Annotated[list[str], typer.Argument(metavar="TOKEN…", help="Tokens, as ID or TYPE:ID.")] = [],  # noqa: B006
     full: Annotated[bool, typer.Option("--full", help="They are the whole list.")] = False,
-    remove: Annotated[list[str], typer.Option("--remove", metavar="TOKEN", help="To be forgotten; repeatable.")] = [],  # noqa: B006
+    remove: Annotated[list[str], typer.Option("--remove", metavar="TOKEN", help="Token to remove; repeatable.")] = [],  # noqa: B006
 ) -> None:
-    """Send a list made by hand, or changes of one: --full alone empties it. The exit code is 1 where it is refused."""
+    """Send a list of your own, or changes of it: --full alone empties it. The exit code is 1 if it is refused."""
     if not full and not tokens and not remove:
         raise UsageError("nothing is given to send: name tokens, --remove tokens, or --full")
     if full and remove:
@@ -196,7 +196,7 @@ async def send_list(
         client.out.line(f"station {station} answered Accepted")
 
 
-# Any: both answers have a response of OCPP, which is not there where nothing was sent.
+# Any, because there are two types of answers. Both have a response of OCPP, which is unset if nothing was sent.
 def _check_accepted(station: str, answer: Any) -> None:
     if answer.HasField("response") and answer.response.status != ocpp.SEND_LOCAL_LIST_STATUS_ENUM_ACCEPTED:
         raise CliError(f"{station} answered {enum_word(answer.response, 'status')}; its list is as it was")

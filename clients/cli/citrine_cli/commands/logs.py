@@ -42,12 +42,12 @@ async def get_log(
     ] = "diagnostics",
     oldest: Annotated[str, typer.Option("--from", "--since", metavar="TIME", help="Only from this time on.")] = "",
     latest: Annotated[str, typer.Option("--until", metavar="TIME", help="Only until this time.")] = "",
-    retries: Annotated[int, typer.Option("--retries", metavar="N", help="How often the station tries again.")] = 0,
+    retries: Annotated[int, typer.Option("--retries", metavar="N", help="How often the station may retry.")] = 0,
     wait: Annotated[bool, typer.Option("--wait", help="Wait until it is uploaded.")] = False,
     timeout: Timeout = DEFAULT_TIMEOUT,
     when_online: WhenOnline = False,
 ) -> None:
-    """Have a station upload a log. One that it still uploads may be cancelled for it."""
+    """Have a station upload a log. This may cancel an upload in progress."""
     log = ocpp.LogParameters(remote_location=url)
     first, last = parse_span("--from/--since", oldest, "--until", latest, past=True)
     if first is not None:
@@ -74,7 +74,7 @@ async def wait_for_log(
     request_id: Annotated[int, typer.Argument(metavar="REQUEST", help="The requestId of the log.")],
     timeout: Annotated[float, DurationOption("--timeout", help="How long to wait; 0: without end.")] = 600,
 ) -> None:
-    """Show how a log is uploaded until that ends. The exit code is 1 where it is not uploaded."""
+    """Show the progress of an upload until its end. The exit code is 1 if the log is not uploaded."""
     await wait_for_report(client, station_id, request_id, "log", timeout)
 
 
@@ -83,7 +83,7 @@ async def list_logs(
     station: Annotated[str, typer.Option("--station", metavar="ID", help="Only of this station.")] = "",
     limit: Annotated[int, typer.Option("--limit", metavar="N", help="At most this many; 0 is all.")] = 0,
 ) -> None:
-    """List logs that stations were asked for, the latest first."""
+    """List requested logs, the latest first."""
     request = ListLogUploadsRequest(station_id=station)
     pages = collect(client.citrine.diagnostics.ListLogUploads, request, limit)
     logs = [log async for page in pages for log in page.log_uploads]

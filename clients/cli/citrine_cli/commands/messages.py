@@ -82,7 +82,7 @@ async def set_message(
     timeout: Timeout = DEFAULT_TIMEOUT,
     when_online: WhenOnline = False,
 ) -> None:
-    """Put a message on a station's display. The exit code is 1 where the station refuses."""
+    """Put a message on a station's display. The exit code is 1 if the station refuses."""
     first, last = parse_span("--from", start, "--until", end)
     message = ocpp.MessageInfo(
         id=message_id,
@@ -113,7 +113,7 @@ async def clear_message(
     timeout: Timeout = DEFAULT_TIMEOUT,
     when_online: WhenOnline = False,
 ) -> None:
-    """Remove a message from a station. The exit code is 1 where the station has no such one."""
+    """Remove a message from a station. The exit code is 1 if the station has no such message."""
     request = pb.ClearDisplayMessageRequest(
         target=target(station_id, timeout, when_online), request=ocpp.ClearDisplayMessageRequest(id=message_id)
     )
@@ -128,7 +128,7 @@ async def get_messages(
     shown_in: ShownIn = "",
     timeout: Timeout = DEFAULT_TIMEOUT,
 ) -> None:
-    """Ask a station for the messages that it holds, wait for its report and list them."""
+    """Ask a station for its messages, wait for its report and list them."""
     request = ocpp.GetDisplayMessagesRequest(
         id=ids,
         priority=choice("--priority", _PRIORITIES, priority) if priority else None,

@@ -1,4 +1,4 @@
-"""`citrine meter`: what stations measured."""
+"""`citrine meter`: meter values of stations."""
 
 from typing import Annotated
 
@@ -19,7 +19,7 @@ __all__ = ["build"]
 
 
 _SIGNS = {"Percent": "%", "Celsius": "°C", "Fahrenheit": "°F", "Deg": "°"}
-"""Units of OCPP that have a sign."""
+"""Signs of OCPP's units."""
 
 
 def build() -> typer.Typer:
@@ -51,7 +51,7 @@ async def list_values(
 ) -> None:
     """List meter values of a station, the oldest first, in one unit for each quantity.
 
-    --json has all that was sent, signed data too.
+    --json prints the values as they were sent, with signed data.
     """
     first, last = parse_span("--from/--since", start, "--to", end, past=True)
     request = ListSamplesRequest(

@@ -1,4 +1,4 @@
-"""`citrine monitor`: what stations watch, and what they report of it."""
+"""`citrine monitor`: monitors of variables, and their events."""
 
 from typing import Annotated
 
@@ -58,7 +58,7 @@ async def list_monitors(
     variable: OfVariable = "",
     limit: Limit = 0,
 ) -> None:
-    """List the monitors that stations took or reported; nothing is asked of them."""
+    """List the known monitors of stations, as set or last reported. No station is asked."""
     request = pb.ListMonitorsRequest(station_id=station, component=component, variable=variable)
     pages = collect(client.citrine.diagnostics.ListMonitors, request, limit)
     monitors = [monitor async for page in pages for monitor in page.monitors]
@@ -93,10 +93,10 @@ async def set_monitor(
     ] = 1,
     severity: Annotated[int, typer.Option("--severity", metavar="N", help="0, the worst, to 9.")] = 8,
     monitor_id: Annotated[int | None, typer.Option("--id", metavar="ID", help="Replace this monitor.")] = None,
-    in_transactions: Annotated[bool, typer.Option("--transaction", help="Only while a transaction goes on.")] = False,
+    in_transactions: Annotated[bool, typer.Option("--transaction", help="Only during transactions.")] = False,
     timeout: Timeout = DEFAULT_TIMEOUT,
 ) -> None:
-    """Have a station watch a variable."""
+    """Have a station monitor a variable."""
     component, variable, _ = parse_name(name)
     data = ocpp.SetMonitoringData(
         id=monitor_id,
@@ -126,7 +126,7 @@ async def clear_monitors(
     ids: Annotated[list[int], typer.Argument(metavar="ID…", help="Monitors, by the ids of the station.")],
     timeout: Timeout = DEFAULT_TIMEOUT,
 ) -> None:
-    """Have a station remove monitors. The exit code is 1 where it does not remove one of them."""
+    """Have a station remove monitors. The exit code is 1 if it does not remove one of them."""
     request = pb.ClearVariableMonitoringRequest(
         target=target(station_id, timeout), request=ocpp.ClearVariableMonitoringRequest(id=ids)
     )
@@ -149,7 +149,7 @@ async def report_monitors(
     wait: Annotated[bool, typer.Option("--wait", help="Wait until the report is there.")] = False,
     timeout: Timeout = DEFAULT_TIMEOUT,
 ) -> None:
-    """Have a station report all its monitors; those that it does not report are forgotten."""
+    """Have a station report all its monitors. Those that it does not report are removed here."""
     request = pb.GetMonitoringReportRequest(target=target(station_id, timeout))
     request.request.SetInParent()
     answer = await client.citrine.diagnostics.GetMonitoringReport(request, timeout=timeout + MARGIN)
@@ -165,7 +165,7 @@ async def set_base(
     base: Annotated[str, typer.Argument(metavar="BASE", help=f"One of {', '.join(_BASES)}.")],
     timeout: Timeout = DEFAULT_TIMEOUT,
 ) -> None:
-    """Have a station activate a set of the monitors that it comes with."""
+    """Have a station activate a set of its preconfigured monitors."""
     request = ocpp.SetMonitoringBaseRequest(monitoring_base=choice("BASE", _BASES, base))
     answer = await client.citrine.diagnostics.SetMonitoringBase(
         pb.SetMonitoringBaseRequest(target=target(station_id, timeout), request=request), timeout=timeout + MARGIN
@@ -179,7 +179,7 @@ async def set_level(
     severity: Annotated[int, typer.Argument(metavar="SEVERITY", help="0, the worst, to 9.")],
     timeout: Timeout = DEFAULT_TIMEOUT,
 ) -> None:
-    """Have a station report only what is this severe or worse."""
+    """Have a station report only events of this severity or worse."""
     request = ocpp.SetMonitoringLevelRequest(severity=severity)
     answer = await client.citrine.diagnostics.SetMonitoringLevel(
         pb.SetMonitoringLevelRequest(target=target(station_id, timeout), request=request), timeout=timeout + MARGIN
@@ -208,7 +208,7 @@ async def acknowledge_alert(
     ] = None,
     note: Annotated[str, typer.Option("--note", metavar="TEXT", help="For people.")] = "",
 ) -> None:
-    """Note that somebody has seen to an alert; it stays open until its station clears it."""
+    """Acknowledge an alert. It stays open until its station clears it."""
     named = parse_name(name)
     request = pb.AcknowledgeAlertRequest(
         station_id=station_id,
@@ -233,7 +233,7 @@ async def list_events(
     end: Annotated[str, typer.Option("--to", metavar="TIME", help="Before this time.")] = "",
     limit: Limit = 100,
 ) -> None:
-    """List what monitors reported, the latest first. Times are of the clock of the station."""
+    """List the events of monitors, the latest first. Times are by the station's clock."""
     first, last = parse_span("--from/--since", start, "--to", end, past=True)
     times = TimeRange(start=first, end=last)
     request = pb.ListStationEventsRequest(station_id=station, component=component, variable=variable, time=times)

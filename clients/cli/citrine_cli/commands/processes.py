@@ -1,4 +1,4 @@
-"""`citrine core`, `edge`, `simulate` and `db upgrade`, where an option of `citrine` goes before them."""
+"""`citrine core`, `edge`, `simulate` and `db upgrade`, when an option of `citrine` precedes them."""
 
 import typer
 
@@ -7,12 +7,12 @@ from citrine_cli.processes import run_process
 
 __all__ = ["build_database", "register"]
 
-# The process reads its flags itself, --help too.
+# The process parses its own flags, including --help.
 _UNTOUCHED = {"allow_extra_args": True, "ignore_unknown_options": True}
 
 
 def register(app: typer.Typer) -> None:
-    """Add the processes that are a word of their own."""
+    """Add the processes that are commands of their own."""
     for name in ("core", "edge", "simulate"):
         _add(app, name, name, COMMANDS[name].help)
 

@@ -1,4 +1,4 @@
-"""Commands of `citrine profile` on vehicles and limits."""
+"""Commands of `citrine profile` for vehicles, limits, capacities and plans."""
 
 from typing import Annotated
 
@@ -25,7 +25,7 @@ async def list_needs(
     transaction_id: Annotated[str, typer.Option("--transaction", metavar="ID", help="Only of this transaction.")] = "",
     limit: Limit = 0,
 ) -> None:
-    """List what vehicles said that they need and what was made of it, the latest first."""
+    """List the charging needs of vehicles and the resulting schedules, the latest first."""
     transaction_id = await listed_transaction(client, transaction_id, station)
     request = pb.ListChargingNegotiationsRequest(station_id=station, transaction_id=transaction_id)
     pages = collect(client.citrine.smart_charging.ListChargingNegotiations, request, limit)
@@ -51,7 +51,7 @@ async def list_needs(
             ]
             for one in found
         ),
-        empty="no vehicle said what it needs",
+        empty="no vehicle has reported its needs",
     )
 
 
@@ -66,7 +66,7 @@ async def renegotiate(
     station_id: Station,
     evse: Annotated[int, typer.Argument(metavar="EVSE", help="EVSE that the vehicle charges on.")],
 ) -> None:
-    """Have the schedule of a vehicle planned anew and sent."""
+    """Plan the schedule of a vehicle anew, and send it."""
     request = pb.RenegotiateChargingScheduleRequest(station_id=station_id, evse_id=evse)
     begun = await client.citrine.smart_charging.RenegotiateChargingSchedule(request)
     if client.out.as_json:
@@ -78,10 +78,10 @@ async def renegotiate(
 async def list_limits(
     client: Client,
     station: OfStation = "",
-    all_: Annotated[bool, typer.Option("--all", help="Those that are over, too.")] = False,
+    all_: Annotated[bool, typer.Option("--all", help="Ended ones, too.")] = False,
     limit: Limit = 0,
 ) -> None:
-    """List limits that others imposed on stations, the latest first: by default those in force."""
+    """List limits that other systems imposed on stations, the latest first; by default those in force."""
     request = pb.ListChargingLimitsRequest(station_id=station, in_force_only=not all_)
     pages = collect(client.citrine.smart_charging.ListChargingLimits, request, limit)
     found = [one async for page in pages for one in page.limits]
@@ -109,14 +109,14 @@ async def capacity(
     client: Client,
     station_id: Annotated[str, typer.Argument(metavar="[STATION]", help="Name of the station.")] = "",
     evse: Annotated[int, typer.Option("--evse", metavar="N", help="EVSE; 0 is the station.")] = 0,
-    power: Annotated[float | None, typer.Option("--power", metavar="W", help="At most so many watts.")] = None,
+    power: Annotated[float | None, typer.Option("--power", metavar="W", help="Power limit in W.")] = None,
     current: Annotated[
-        float | None, typer.Option("--current", metavar="A", help="At most so many amperes on each phase.")
+        float | None, typer.Option("--current", metavar="A", help="Current limit on each phase, in A.")
     ] = None,
     remove: Annotated[bool, typer.Option("--remove", help="Forget it.")] = False,
     limit: Limit = 0,
 ) -> None:
-    """Say what a station or an EVSE may draw, which its transactions share; without a value, show what was said."""
+    """Set the capacity of a station or an EVSE, which its transactions share. Without a value, show capacities."""
     service = client.citrine.smart_charging
     if remove:
         await service.DeleteChargingCapacity(pb.DeleteChargingCapacityRequest(station_id=station_id, evse_id=evse))
@@ -154,7 +154,7 @@ async def show_plan(
     station_id: Annotated[str, typer.Argument(metavar="[STATION]", help="Name of the station.")] = "",
     limit: Limit = 0,
 ) -> None:
-    """Show who is given how much of what a station may draw, and what is on its way; without a station, of all."""
+    """Show how a station's capacity is shared, with pending changes. Without a station, show all plans."""
     service = client.citrine.smart_charging
     if station_id:
         plans = [await service.GetChargingPlan(pb.GetChargingPlanRequest(station_id=station_id))]

@@ -1,4 +1,4 @@
-"""`citrine profile`: how much may be charged, and when: charging profiles, vehicles, limits."""
+"""`citrine profile`: charging profiles, composite schedules, needs of vehicles, limits."""
 
 import asyncio
 import sys
@@ -27,7 +27,7 @@ from citrine_cli.words import enum_word, quantity, time_word
 __all__ = ["build"]
 
 WAIT = 60.0
-"""Seconds that one waits for the profiles that a station reports."""
+"""Seconds to wait for the reports of a station's profiles."""
 
 _STATES: dict[str, pb.ChargingProfileState.ValueType] = {
     name.removeprefix("CHARGING_PROFILE_STATE_").lower(): number
@@ -40,7 +40,7 @@ _PURPOSES = "TxDefaultProfile, TxProfile or ChargingStationMaxProfile"
 Station = Annotated[str, typer.Argument(metavar="STATION", help="Name of the station.")]
 OfStation = Annotated[str, typer.Option("--station", metavar="ID", help="Only of this station.")]
 Timeout = Annotated[float, DurationOption("--timeout", help="How long the station has to answer.")]
-WhenOnline = Annotated[bool, typer.Option("--when-online", help="Where it is not connected, send it when it is back.")]
+WhenOnline = Annotated[bool, typer.Option("--when-online", help="If it is not connected, send it when it is back.")]
 MaybeEvse = Annotated[int | None, typer.Option("--evse", metavar="N", help="EVSE; 0 is the station itself.")]
 MaybeId = Annotated[int | None, typer.Option("--id", metavar="N", help="Id of the profile.")]
 MaybeLevel = Annotated[int | None, typer.Option("--level", metavar="N", help="Stack level.")]
@@ -113,7 +113,7 @@ async def set_profile(
     timeout: Timeout = DEFAULT_TIMEOUT,
     when_online: WhenOnline = False,
 ) -> None:
-    """Set a charging profile, from flags or from JSON. The exit code is 1 where the station does not take it."""
+    """Set a charging profile, from flags or from JSON. The exit code is 1 if the station refuses it."""
     if content is not None:
         profile = _profile_from_json(sys.stdin.read() if content == "-" else content)
     else:
@@ -160,7 +160,7 @@ async def list_profiles(
     profile_id: MaybeId = None,
     limit: Limit = 0,
 ) -> None:
-    """List the profiles on record, the latest first: set from here, or found on a station."""
+    """List the stored profiles, the latest first: those that were set, and those that stations reported."""
     if state and state.lower() not in _STATES:
         raise UsageError(f"--state: {state!r} is none of {', '.join(_STATES)}")
     request = pb.ListChargingProfilesRequest(
@@ -197,7 +197,7 @@ async def get_profiles(
     source: Annotated[str, typer.Option("--source", metavar="S", help="Set by EMS, SO, CSO or Other.")] = "",
     timeout: Timeout = DEFAULT_TIMEOUT,
 ) -> None:
-    """Ask a station which profiles it has, wait for all reports, and show them. Without a filter: of each source."""
+    """Ask a station for its profiles, wait for all reports, and show them. Without a filter: of all sources."""
     criterion = ocpp.ChargingProfileCriterion(
         charging_profile_id=[] if profile_id is None else [profile_id],
         stack_level=level,
@@ -205,7 +205,7 @@ async def get_profiles(
         charging_limit_source=[source] if source else [],
     )
     if not criterion.ByteSize() and level is None:
-        # OCPP wants one of them; each profile has a source.
+        # OCPP requires a criterion, and each profile has a source.
         criterion.charging_limit_source.extend(["EMS", "Other", "SO", "CSO"])
     request = pb.GetChargingProfilesRequest(
         target=_target(station_id, timeout, when_online=False),
@@ -252,7 +252,7 @@ async def clear_profiles(
     timeout: Timeout = DEFAULT_TIMEOUT,
     when_online: WhenOnline = False,
 ) -> None:
-    """Clear a profile by its id, or profiles by what they have in common. The exit code is 1 where there is none."""
+    """Clear a profile by its id, or profiles by criteria. The exit code is 1 if there is none."""
     content = ocpp.ClearChargingProfileRequest(charging_profile_id=profile_id)
     if evse is not None or purpose or level is not None:
         content.charging_profile_criteria.CopyFrom(
@@ -271,7 +271,7 @@ async def composite(
     unit: Annotated[str, typer.Option("--unit", metavar="U", help="A or W.", show_default="the station's choice")] = "",
     timeout: Timeout = DEFAULT_TIMEOUT,
 ) -> None:
-    """Ask a station what it expects to draw, all its limits taken together."""
+    """Ask a station for its composite schedule: what it expects to draw under all its limits."""
     content = ocpp.GetCompositeScheduleRequest(
         evse_id=evse, duration=duration, charging_rate_unit=rate_unit(unit) if unit else None
     )
@@ -298,7 +298,7 @@ def _purpose(text: str) -> types.ChargingProfilePurposeEnum.ValueType | None:
     return types.ChargingProfilePurposeEnum.ValueType(number)
 
 
-# Any: answers of command rpcs, each of its own type.
+# Any, because each command rpc has its own type of answer.
 def _show(client: Client, answer: Any, what: str, station_id: str) -> None:
     response: Message | None = answer.response if answer.HasField("response") else None
     status = enum_word(response, "status") if response is not None else ""

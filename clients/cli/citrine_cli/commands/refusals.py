@@ -1,4 +1,4 @@
-"""`citrine refused` and `citrine tolerance`: messages of stations that were refused, and what is accepted by rule."""
+"""`citrine refused` and `citrine tolerance`: refused messages of stations, and tolerance rules."""
 
 from typing import Annotated
 
@@ -67,7 +67,7 @@ def build_tolerance() -> typer.Typer:
 
 
 def refusal_words(refusal: Refusal) -> str:
-    """Return which messages these are: "TransactionEvent Ended"."""
+    """Return the name of the refused messages: "TransactionEvent Ended"."""
     return f"{refusal.action or 'unreadable'}{f' {refusal.event_type}' if refusal.event_type else ''}"
 
 
@@ -79,7 +79,7 @@ async def list_refusals(
     frames: Annotated[bool, typer.Option("--frames", help="Show the latest message of each, secrets masked.")] = False,
     limit: Limit = 0,
 ) -> None:
-    """List what was refused or the like, the latest first, counted by station, action, code and path."""
+    """List refused, dropped, mended and tolerated messages, the latest first, by station, action, code and path."""
     request = ListRefusalsRequest(station_id=station, action=action, outcome=_outcome(outcome))
     pages = collect(client.citrine.refusals.ListRefusals, request, limit)
     found = [one async for page in pages for one in page.refusals]
@@ -111,7 +111,7 @@ async def list_refusals(
 async def forget_refusals(
     client: Client, station_id: Annotated[str, typer.Argument(metavar="STATION", help="Name of the station.")]
 ) -> None:
-    """Forget what was refused of a station, e.g. once it is repaired; it is counted anew."""
+    """Reset the refusals of a station, e.g. when it is repaired. Counts begin anew."""
     answer = await client.citrine.refusals.ForgetRefusals(ForgetRefusalsRequest(station_id=station_id))
     if client.out.as_json:
         client.out.message(answer)
@@ -137,7 +137,7 @@ async def set_rule(
     ] = None,
     description: Annotated[str, typer.Option("--description", metavar="TEXT", help="For people.")] = "",
 ) -> None:
-    """Accept messages that break the schema; fields that identify or bill are never changed. Replaces the rule."""
+    """Accept messages that violate the schema. Fields for identity or billing are never changed. Replaces the rule."""
     rule = ToleranceRule(
         rule_id=rule_id,
         vendor_name=vendor,
@@ -154,7 +154,7 @@ async def set_rule(
 
 
 async def list_rules(client: Client, limit: Limit = 0) -> None:
-    """List the rules, with how often they were used."""
+    """List the rules, with the number of their uses."""
     pages = collect(client.citrine.refusals.ListToleranceRules, ListToleranceRulesRequest(), limit)
     found = [one async for page in pages for one in page.rules]
     if client.out.as_json:
@@ -181,7 +181,7 @@ async def list_rules(client: Client, limit: Limit = 0) -> None:
 
 
 async def remove_rule(client: Client, rule_id: RuleId, yes: Yes = False) -> None:
-    """Remove a rule: what it accepted is refused again."""
+    """Remove a rule. Messages that it accepted are refused again."""
     await ask_consent(f"remove tolerance rule {rule_id}?", yes=yes, look=lambda: _check_rule(client, rule_id))
     answer = await client.citrine.refusals.DeleteToleranceRule(DeleteToleranceRuleRequest(rule_id=rule_id))
     if client.out.as_json:

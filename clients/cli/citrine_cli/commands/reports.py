@@ -1,4 +1,4 @@
-"""`citrine report`: what stations tell in several messages, asked for, waited for and read."""
+"""`citrine report`: reports of stations in several messages."""
 
 import asyncio
 from typing import Annotated, Any
@@ -20,7 +20,7 @@ from citrine_cli.words import count, enum_word, time_word
 __all__ = ["build"]
 
 WAIT = 600.0
-"""Seconds that one waits for a report where one does not say."""
+"""Default seconds to wait for a report."""
 
 _BASES = {
     "full": ocpp.REPORT_BASE_ENUM_FULL_INVENTORY,
@@ -36,7 +36,7 @@ _KINDS = {
 _STATES = {name.removeprefix("REPORT_STATE_").lower(): number for name, number in pb.ReportState.items() if number}
 
 RequestId = Annotated[int, typer.Argument(metavar="REQUEST", help="The requestId of the report.")]
-Kind = Annotated[str, typer.Option("--kind", metavar="KIND", help=f"What it tells: {', '.join(_KINDS)}.")]
+Kind = Annotated[str, typer.Option("--kind", metavar="KIND", help=f"Kind of report: {', '.join(_KINDS)}.")]
 Wait = Annotated[bool, typer.Option("--wait", help="Wait until the report is there.")]
 
 
@@ -63,7 +63,7 @@ async def request_base(
     timeout: Timeout = DEFAULT_TIMEOUT,
     when_online: WhenOnline = False,
 ) -> None:
-    """Ask for an inventory of a station: everything, what can be configured, or a summary of its condition."""
+    """Ask for an inventory of a station: everything, its configuration, or a summary of its condition."""
     request = GetBaseReportRequest(
         target=target(station_id, timeout, when_online),
         request=ocpp.GetBaseReportRequest(report_base=choice("--base", _BASES, base)),
@@ -90,7 +90,7 @@ async def request_custom(
     timeout: Timeout = DEFAULT_TIMEOUT,
     when_online: WhenOnline = False,
 ) -> None:
-    """Ask for a report of some components and variables of a station, and of those in some condition."""
+    """Ask for a report of components and variables of a station, by name, by criterion, or both."""
     if not names and not criteria:
         raise UsageError("name a component or a --criterion")
     components = [parse_component(name) for name in names or ()]
@@ -112,7 +112,7 @@ async def wait_for_report(
     kind: Kind = "device-model",
     timeout: Annotated[float, DurationOption("--timeout", help="How long to wait; 0: without end.")] = WAIT,
 ) -> None:
-    """Show how a report arrives until nothing more is expected of it. The exit code is 1 where it is not complete."""
+    """Show the progress of a report until its end. The exit code is 1 if it is not complete."""
     if timeout < 0:
         raise UsageError("--timeout: expected 0 or more seconds")
     run = await _wait(client, station_id, choice("--kind", _KINDS, kind), request_id, timeout)
@@ -163,9 +163,9 @@ async def show_report(
     station_id: Station,
     request_id: RequestId,
     kind: Kind = "device-model",
-    parts: Annotated[bool, typer.Option("--parts", help="Show the messages that it arrived in.")] = False,
+    parts: Annotated[bool, typer.Option("--parts", help="Show its messages.")] = False,
 ) -> None:
-    """Show a report; with --parts, what it says, too."""
+    """Show a report; with --parts, also its content."""
     which = choice("--kind", _KINDS, kind)
     if parts:
         await _show_parts(client, station_id, which, request_id)
@@ -254,13 +254,13 @@ async def _wait(client: Client, station_id: str, kind: Any, request_id: int, tim
 
 
 def _noun(kind: int) -> str:
-    # A log is followed as reports are, and is none to who asked for it.
+    # A log is followed like a report, but people do not call it one.
     return "log" if kind == pb.REPORT_KIND_LOG else "report"
 
 
 def _said(run: pb.ReportRun) -> str:
     if run.kind == pb.REPORT_KIND_LOG:
-        # It is uploaded elsewhere: what comes here is how far that is.
+        # The log is uploaded elsewhere; the core only has its status.
         return f"log {run.request_id} {_state(run)}{f': {run.status}' if run.status else ''}"
     missing = f", missing parts {_missing(run)}" if run.missing_parts else ""
     counts = f"{_counted(run.parts, 'part')}, {_counted(run.items, 'item')}"

@@ -1,4 +1,4 @@
-"""`citrine reservation cost` and `costs`: what reservations cost that no transaction used."""
+"""`citrine reservation cost` and `costs`: costs of reservations that no transaction used."""
 
 from typing import Annotated
 
@@ -19,7 +19,7 @@ async def list_reservation_costs(
     id_token: Annotated[str, typer.Option("--token", metavar="TOKEN", help="Only for this token.")] = "",
     limit: Annotated[int, typer.Option("--limit", metavar="N", help="At most this many; 0 is all.")] = 0,
 ) -> None:
-    """List what reservations cost that expired or were cancelled, the latest first."""
+    """List the costs of reservations that expired or were cancelled, the latest first."""
     request = ListReservationCostsRequest(station_id=station, id_token=id_token)
     pages = collect(client.citrine.reservation_costs.ListReservationCosts, request, limit)
     found = [one async for page in pages for one in page.costs]
@@ -51,7 +51,7 @@ async def show_reservation_cost(
     station_id: Station,
     reservation_id: Annotated[int, typer.Argument(metavar="ID", help="Id of the reservation at the station.")],
 ) -> None:
-    """Show what a reservation costs, and what that is made of."""
+    """Show what a reservation costs, with the parts of the cost."""
     request = GetReservationCostRequest(station_id=station_id, reservation_id=reservation_id)
     found = await client.citrine.reservation_costs.GetReservationCost(request)
     if client.out.as_json:

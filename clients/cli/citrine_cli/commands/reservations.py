@@ -1,4 +1,4 @@
-"""`citrine reservation`: EVSEs that are kept for drivers."""
+"""`citrine reservation`: reservations of EVSEs for drivers."""
 
 from typing import Annotated
 
@@ -58,7 +58,7 @@ async def add_reservation(
     timeout: Timeout = DEFAULT_TIMEOUT,
     when_online: WhenOnline = False,
 ) -> None:
-    """Reserve an EVSE. The exit code is 1 where the station refuses."""
+    """Reserve an EVSE. The exit code is 1 if the station refuses."""
     request = ocpp.ReserveNowRequest(
         id=reservation_id,
         expiry_date_time=parse_time("--until", until),
@@ -85,7 +85,7 @@ async def cancel_reservation(
     timeout: Timeout = DEFAULT_TIMEOUT,
     when_online: WhenOnline = False,
 ) -> None:
-    """Cancel a reservation. The exit code is 1 where the station has no such one."""
+    """Cancel a reservation. The exit code is 1 if the station has no such reservation."""
     request = pb.CancelReservationRequest(
         target=target(station_id, timeout, when_online),
         request=ocpp.CancelReservationRequest(reservation_id=reservation_id),
@@ -96,7 +96,7 @@ async def cancel_reservation(
 async def list_reservations(
     client: Client,
     station: Annotated[str, typer.Option("--station", metavar="ID", help="Only of this station.")] = "",
-    open_only: Annotated[bool, typer.Option("--open", help="Only those that hold an EVSE, or are about to.")] = False,
+    open_only: Annotated[bool, typer.Option("--open", help="Only those that have not ended.")] = False,
     state: Annotated[str, typer.Option("--state", metavar="STATE", help=f"Only {', '.join(_STATES)} ones.")] = "",
     id_token: Annotated[str, typer.Option("--token", metavar="TOKEN", help="Only for this token.")] = "",
     limit: Annotated[int, typer.Option("--limit", metavar="N", help="At most this many; 0 is all.")] = 0,

@@ -1,4 +1,4 @@
-"""`citrine transaction settle, reopen, waive, reprice, confirm, actions`: what operators do about bills."""
+"""`citrine transaction settle, reopen, waive, reprice, confirm, actions`: settlement by operators."""
 
 from typing import Annotated
 
@@ -27,7 +27,7 @@ TransactionId = Annotated[str, typer.Argument(metavar="ID", help="Id of the tran
 StationOption = Annotated[str, typer.Option("--station", metavar="ID", help="Station, where several used one id.")]
 Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; it is stored with your name.")]
 
-Consent = Annotated[bool, typer.Option("--yes", help="Also while it goes on, and its station is connected.")]
+Consent = Annotated[bool, typer.Option("--yes", help="Even if it is open and its station is connected.")]
 
 
 def add_commands(app: typer.Typer) -> None:
@@ -43,7 +43,7 @@ def add_commands(app: typer.Typer) -> None:
 async def settle_transaction(
     client: Client, transaction_id: TransactionId, reason: Reason, station: StationOption = "", yes: Consent = False
 ) -> None:
-    """Settle a transaction from what is known: its cost is final, and nothing more is waited for."""
+    """Settle a transaction from the known events: its cost is final, and nothing more is expected."""
     station_id, transaction_id = await key_of_settled(client, transaction_id, station, yes=yes)
     request = SettleTransactionRequest(station_id=station_id, transaction_id=transaction_id, reason=reason)
     settled = await client.citrine.transactions.SettleTransaction(request)
@@ -56,7 +56,7 @@ async def settle_transaction(
 async def reopen_transaction(
     client: Client, transaction_id: TransactionId, reason: Reason, station: StationOption = ""
 ) -> None:
-    """Have a settled transaction wait for events again; what comes out is a correction of its cost."""
+    """Reopen a settled transaction for further events. They correct its cost."""
     station_id, transaction_id = await key_of_transaction(client, transaction_id, station)
     request = ReopenTransactionRequest(station_id=station_id, transaction_id=transaction_id, reason=reason)
     reopened = await client.citrine.transactions.ReopenTransaction(request)
@@ -70,7 +70,7 @@ async def reopen_transaction(
 async def waive_cost(
     client: Client, transaction_id: TransactionId, reason: Reason, station: StationOption = ""
 ) -> None:
-    """Have a settled transaction cost nothing, by a correction."""
+    """Waive the cost of a settled transaction, by a correction to 0."""
     station_id, transaction_id = await key_of_transaction(client, transaction_id, station)
     request = WaiveTransactionCostRequest(station_id=station_id, transaction_id=transaction_id, reason=reason)
     _show(client, await client.citrine.transactions.WaiveTransactionCost(request))
@@ -84,7 +84,7 @@ async def reprice_transaction(
     tariff: Annotated[str, typer.Option("--tariff", metavar="ID", help="Tariff, if not that of the cost.")] = "",
     version: Annotated[int, typer.Option("--version", metavar="N", help="Its version; 0 is the current one.")] = 0,
 ) -> None:
-    """Reckon the cost of a settled transaction anew, by the same or another tariff, as a correction."""
+    """Calculate the cost of a settled transaction anew, by the same or another tariff, as a correction."""
     station_id, transaction_id = await key_of_transaction(client, transaction_id, station)
     request = RepriceTransactionRequest(
         station_id=station_id, transaction_id=transaction_id, reason=reason, tariff_id=tariff, tariff_version=version
@@ -95,11 +95,11 @@ async def reprice_transaction(
 async def confirm_reading(
     client: Client,
     transaction_id: TransactionId,
-    register_kwh: Annotated[float, typer.Argument(metavar="KWH", help="Register of the reading that was left out.")],
+    register_kwh: Annotated[float, typer.Argument(metavar="KWH", help="Register of the omitted reading.")],
     reason: Reason,
     station: StationOption = "",
 ) -> None:
-    """Have a reading billed that was left out because the register rose too steeply."""
+    """Confirm a reading that was omitted because the register rose too steeply. Its energy is billed."""
     station_id, transaction_id = await key_of_transaction(client, transaction_id, station)
     request = ConfirmReadingRequest(
         station_id=station_id,
@@ -120,7 +120,7 @@ async def list_actions(
     station: Annotated[str, typer.Option("--station", metavar="ID", help="Only of this station.")] = "",
     limit: Annotated[int, typer.Option("--limit", metavar="N", help="At most this many; 0 is all.")] = 0,
 ) -> None:
-    """List what operators did about the settlement of transactions, the latest first."""
+    """List the actions of operators on the settlement of transactions, the latest first."""
     transaction_id = await listed_transaction(client, transaction_id, station)
     request = ListSettlementActionsRequest(station_id=station, transaction_id=transaction_id)
     pages = collect(client.citrine.transactions.ListSettlementActions, request, limit)
@@ -159,10 +159,10 @@ def _show(client: Client, correction: CostCorrection) -> None:
 
 
 async def key_of_settled(client: Client, transaction_id: str, station_id: str, *, yes: bool) -> tuple[str, str]:
-    """Return the station and the id of a transaction that is to be settled or closed.
+    """Return the station and the id of a transaction to settle or close.
 
     Raises:
-        UsageError: When it goes on, as far as is known, and the user did not say --yes: the next event opens it again.
+        UsageError: When it seems to go on and --yes is not given: its next event would open it again.
     """
     found = await find_transaction(client, transaction_id, station_id)
     ends = (
@@ -187,5 +187,5 @@ async def _is_connected(client: Client, station_id: str) -> bool:
     except grpc.aio.AioRpcError as error:
         if error.code() is not grpc.StatusCode.NOT_FOUND:
             raise
-        # The station was removed.
+        # The station does not exist any more.
         return False

@@ -1,4 +1,4 @@
-"""`citrine station reset|resets|availability|network`: what is done to a station that is out in the field."""
+"""`citrine station reset|resets|availability|network`: operation of stations in the field."""
 
 from typing import Annotated
 
@@ -59,7 +59,7 @@ async def reset(
     timeout: Timeout = DEFAULT_TIMEOUT,
     when_online: WhenOnline = False,
 ) -> None:
-    """Restart a station or an EVSE, as soon as it is idle."""
+    """Restart a station or an EVSE when it is idle."""
     kind = ocpp.RESET_ENUM_IMMEDIATE if immediate else ocpp.RESET_ENUM_ON_IDLE
     request = ResetRequest(
         target=target(station_id, timeout, when_online), request=ocpp.ResetRequest(type=kind, evse_id=evse)
@@ -69,7 +69,7 @@ async def reset(
 
 
 async def list_resets(client: Client, station_id: Station, limit: Limit = 20) -> None:
-    """List what became of the resets of a station, the latest first."""
+    """List the resets of a station and their results, the latest first."""
     pages = collect(client.citrine.provisioning.ListResets, ListResetsRequest(station_id=station_id), limit)
     resets = [row async for page in pages for row in page.resets]
     if client.out.as_json:
@@ -94,14 +94,15 @@ async def change_availability(
     client: Client,
     station_id: Station,
     status: Annotated[
-        str | None, typer.Argument(metavar="[operative|inoperative]", help="What it is to be. Without it: how it is.")
+        str | None,
+        typer.Argument(metavar="[operative|inoperative]", help="The new state. Without it, show the states."),
     ] = None,
     evse: Evse = None,
     connector: Annotated[int | None, typer.Option("--connector", metavar="N", help="Only this connector.")] = None,
     timeout: Timeout = DEFAULT_TIMEOUT,
     when_online: WhenOnline = False,
 ) -> None:
-    """Put a station, an EVSE or a connector in or out of service, or show what was asked for and how it is."""
+    """Put a station, an EVSE or a connector in or out of service, or show the requested and actual states."""
     if status is None:
         await _show_availability(client, station_id)
         return
@@ -125,7 +126,7 @@ async def _show_availability(client: Client, station_id: str) -> None:
         client.out.messages(rows)
         return
     columns = ["what", "wanted", "is", "state", "since", "problem"]
-    client.out.table(columns, map(_availability_row, rows), empty="nothing was asked for")
+    client.out.table(columns, map(_availability_row, rows), empty="no state was requested")
 
 
 def _availability_row(row: Availability) -> list[str]:
@@ -143,14 +144,14 @@ def _availability_row(row: Availability) -> list[str]:
 
 
 async def list_network_profiles(client: Client, station_id: Station) -> None:
-    """List the network profiles that a station was given."""
+    """List the network profiles that were set in a station."""
     request = ListNetworkProfilesRequest(station_id=station_id)
     answer = await client.citrine.provisioning.ListNetworkProfiles(request)
     if client.out.as_json:
         client.out.messages(answer.network_profiles)
         return
     columns = ["slot", "url", "interface", "security", "set", "last answer", "problem"]
-    client.out.table(columns, map(_profile_row, answer.network_profiles), empty="it was given no profiles")
+    client.out.table(columns, map(_profile_row, answer.network_profiles), empty="no profiles were set")
 
 
 def _profile_row(row: NetworkProfile) -> list[str]:
@@ -169,19 +170,19 @@ def _profile_row(row: NetworkProfile) -> list[str]:
 async def set_network_profile(
     client: Client,
     station_id: Station,
-    slot: Annotated[int, typer.Argument(metavar="SLOT", help="Slot of the station that takes the profile.")],
-    url: Annotated[str, typer.Option("--url", metavar="URL", help="Where it is to connect, without its own name.")],
+    slot: Annotated[int, typer.Argument(metavar="SLOT", help="Slot of the profile in the station.")],
+    url: Annotated[str, typer.Option("--url", metavar="URL", help="URL to connect to, without the station's id.")],
     interface: Annotated[
         str, typer.Option("--interface", metavar="NAME", help="Wired0 to Wired3 or Wireless0 to Wireless3.")
     ] = "Wired0",
     security: Annotated[int, typer.Option("--security-profile", metavar="N", help="1, 2 or 3.")] = 1,
     message_timeout: Annotated[
-        int, DurationOption("--message-timeout", whole=True, help="How long it waits for our answers.")
+        int, DurationOption("--message-timeout", whole=True, help="How long it waits for the CSMS's answers.")
     ] = 30,
     timeout: Timeout = DEFAULT_TIMEOUT,
     when_online: WhenOnline = False,
 ) -> None:
-    """Give a station what it needs to connect. With an APN or a VPN: citrine call STATION SetNetworkProfile."""
+    """Set a network profile in a station. With an APN or a VPN: citrine call STATION SetNetworkProfile."""
     profile = ocpp.NetworkConnectionProfile(
         ocpp_interface=choice("--interface", _INTERFACES, interface),
         ocpp_transport=ocpp.OCPP_TRANSPORT_ENUM_JSON,

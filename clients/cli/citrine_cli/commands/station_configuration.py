@@ -18,10 +18,8 @@ from citrine_cli.words import enum_word, time_word
 
 __all__ = ["Everything", "MayReset", "add_to", "drift_row"]
 
-MayReset = Annotated[
-    bool, typer.Option("--reset", help="Restart stations whose variables count after a reboot only, once idle.")
-]
-Everything = Annotated[bool, typer.Option("--everything", help="Set what is known to be right too.")]
+MayReset = Annotated[bool, typer.Option("--reset", help="Restart stations whose variables need a reboot, when idle.")]
+Everything = Annotated[bool, typer.Option("--everything", help="Also set variables that are known to be right.")]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -34,7 +32,7 @@ def add_to(app: typer.Typer) -> None:
 async def apply(
     client: Client, station_id: Station, may_reset: MayReset = False, everything: Everything = False
 ) -> None:
-    """Have a station set what differs from its configuration, at once or when it is back."""
+    """Have a station set the variables that differ from its configuration, at once or when it is back."""
     request = ApplyConfigurationRequest(station_id=station_id, may_reset=may_reset, everything=everything)
     answer = await client.citrine.configurations.ApplyConfiguration(request)
     if client.out.as_json:
@@ -44,7 +42,7 @@ async def apply(
 
 
 async def show_progress(client: Client, station_id: Station) -> None:
-    """Show how far a station is with its configuration, and what it answered."""
+    """Show the progress of a station with its configuration, and its answers."""
     found = await client.citrine.configurations.GetProvisioning(GetProvisioningRequest(station_id=station_id))
     if client.out.as_json:
         client.out.message(found)
@@ -75,9 +73,9 @@ async def show_progress(client: Client, station_id: Station) -> None:
 async def show_drift(
     client: Client,
     station_id: Station,
-    show_all: Annotated[bool, typer.Option("--all", help="Show what is as it should be, too.")] = False,
+    show_all: Annotated[bool, typer.Option("--all", help="Also show variables that do not differ.")] = False,
 ) -> None:
-    """Show what a station has against what it should have."""
+    """Show the variables of a station that differ from its configuration."""
     report = await client.citrine.configurations.GetDriftReport(GetDriftReportRequest(station_id=station_id))
     if client.out.as_json:
         client.out.message(report)
@@ -90,7 +88,7 @@ async def show_drift(
 
 
 def drift_row(entry: DriftEntry) -> list[str]:
-    """Return a variable as a row: its name, what it should be, what it is, how it stands, and why."""
+    """Return a variable as a row: name, intended value, actual value, state, and reason."""
     return [
         write_name(entry.component, entry.variable, entry.attribute),
         entry.wanted,

@@ -1,4 +1,4 @@
-"""`citrine station refusals`: who was not let in, and why."""
+"""`citrine station refusals`: refused handshakes."""
 
 from typing import Annotated
 
@@ -22,7 +22,7 @@ async def list_refusals(
     ] = False,
     limit: Limit = 0,
 ) -> None:
-    """List stations that were not let in, the latest first, each with the last reason; registered or not."""
+    """List stations with refused handshakes, registered or not, the latest first, each with the last reason."""
     if station_id and station and station_id != station:
         raise UsageError(f"{station_id} and --station {station} exclude each other")
     request = ListHandshakeRefusalsRequest(station_id=station_id or station, unregistered_only=unregistered)

@@ -1,4 +1,4 @@
-"""`citrine station watch`: what becomes of one station, from its first attempt to connect to a bill."""
+"""`citrine station watch`: one station, from its first attempt to connect to the cost of a transaction."""
 
 import asyncio
 import contextlib
@@ -40,10 +40,10 @@ from citrine_sdk import follow_events, pages
 __all__ = ["watch_station"]
 
 MOST_TENANTS = 20
-"""Other tenants in which it is looked whether the station comes to a wrong one."""
+"""Most other tenants in which refusals of the station are looked up."""
 
 RECENT = timedelta(days=1)
-"""Refusals that were stored before the watch began are said where they are no older."""
+"""Longest age of stored refusals that are printed at the beginning."""
 
 _KINDS = (
     "station_connected",
@@ -62,7 +62,7 @@ _KINDS = (
 
 
 class Step(IntEnum):
-    """How far a station is; each step implies those before."""
+    """The progress of a station. Each step implies the steps before."""
 
     NONE = 0
     CONNECTED = 1
@@ -84,10 +84,10 @@ async def watch_station(
         str, typer.Option("--timeout", metavar="DURATION", help="End after it; with --until, with exit code 1.")
     ] = "",
 ) -> None:
-    """Say what becomes of a station until Ctrl-C: connected, booted, charging, ended, or why it is refused.
+    """Print what happens at a station until Ctrl-C: connected, booted, charging, ended, or why it is refused.
 
-    What is so already comes first. The station needs not be registered. A refusal does not end it: what is wrong may be
-    mended meanwhile. With --json each line is the station as GetStation shows it, or an event.
+    The current state comes first. The station need not be registered. A refusal does not end the watch, because its
+    cause may be fixed meanwhile. With --json each line is the station as GetStation shows it, or an event.
     """
     goal = choice("--until", _STEPS, until) if until else None
     limit = parse_duration("--timeout", timeout).ToTimedelta().total_seconds() if timeout else None
@@ -104,14 +104,14 @@ async def watch_station(
 
 
 def _first(error: BaseException) -> BaseException:
-    """Return what ended a task group."""
+    """Return the error that ended a task group."""
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     return error
 
 
 class _Watch:
-    """One station, and what was said of it so far."""
+    """The watch of one station, with what was printed so far."""
 
     def __init__(self, client: Client, station_id: str, goal: Step | None) -> None:
         self._client = client
@@ -120,23 +120,23 @@ class _Watch:
         self._tenant = ""
         self._step = Step.NONE
         self._charging: dict[str, str] = {}
-        """Charging state of each transaction, as said last."""
+        """Last printed charging state of each transaction."""
         self._costs: dict[str, str] = {}
-        """What each ended transaction costs, as said last."""
+        """Last printed cost of each ended transaction."""
         self._station: Station | None = None
-        """As it was when the watch began. None: it was not registered."""
+        """The station when the watch began. None: it was not registered."""
         self._said: set[tuple[int, str]] = set()
-        """Reasons and addresses of refusals that were stored: the event of one may come as well."""
+        """Reasons and addresses of printed stored refusals, whose events may follow."""
         self._is_live = False
-        """What is said happens now, and is not what was before."""
+        """Whether current events are printed, and no longer the state before."""
         self._hints: set[str] = set()
-        """What was said that is to be done about refusals."""
+        """Printed hints about refusals."""
         self.last = "nothing was heard of it meanwhile (of refusals alike, one a minute is reported)"
-        """What was said last of its attempts."""
+        """The last printed text about its attempts to connect."""
 
     async def run(self) -> None:
-        """Say what is and what happens until the goal is reached."""
-        # From this token on, so that nothing is missed while the present state is read.
+        """Print the current state, then events, until the goal is reached."""
+        # The token is read first, so that no event is missed while the current state is read.
         token = await self._now()
         events: asyncio.Queue[Event] = asyncio.Queue(maxsize=1000)
         async with asyncio.TaskGroup() as tasks:
@@ -146,7 +146,7 @@ class _Watch:
                 others = await self._other_tenants()
                 following += [tasks.create_task(self._follow_refusals(events, tenant)) for tenant in others]
                 if self._station is None or not self._station.connected:
-                    # They come first, as they were before now.
+                    # Stored refusals come first, because they are in the past.
                     await self._say_refusals([self._tenant, *others])
                 await self._say_state(where)
                 self._is_live = True
@@ -163,7 +163,7 @@ class _Watch:
         subscribe = self._client.citrine.events.Subscribe
         if not tenant:
             return subscribe
-        # What is given for this call wins over the tenant of the connection.
+        # The metadata of this call takes precedence over the tenant of the connection.
         return cast(
             UnaryStreamMultiCallable[SubscribeRequest, SubscribeResponse],
             partial(subscribe, metadata=(("citrine-tenant", tenant),)),
@@ -172,7 +172,7 @@ class _Watch:
     async def _now(self) -> str:
         stream = self._subscribe()(SubscribeRequest(station_ids=[self._station_id]))
         try:
-            # A sign of life comes first.
+            # The first message is a sign of life.
             first = await stream.read()
             return first.event.token if isinstance(first, SubscribeResponse) else ""
         finally:
@@ -191,12 +191,12 @@ class _Watch:
             await events.put(event)
 
     async def _follow_refusals(self, events: asyncio.Queue[Event], tenant: str) -> None:
-        # A tenant that is removed meanwhile ends no more than this.
+        # If a tenant is removed meanwhile, only this task ends.
         with contextlib.suppress(grpc.aio.AioRpcError):
             await self._follow(events, self._subscribe(tenant), ("station_refused",), "")
 
     async def _other_tenants(self) -> list[str]:
-        """Return tenants to whose URL the station may come by mistake: only an operator sees them."""
+        """Return the other tenants, whose URL the station may use by mistake. Only an operator sees them."""
         from citrine.api.v1.tenants_pb2 import ListTenantsRequest
 
         try:
@@ -205,14 +205,14 @@ class _Watch:
             return []
         return [tenant.tenant_id for tenant in page.tenants if tenant.tenant_id != self._tenant][:MOST_TENANTS]
 
-    # What is.
+    # The current state.
 
     async def _say_refusals(self, tenants: Sequence[str]) -> None:
-        """Say why it was refused lately, in the order of the last attempts."""
+        """Print recent refusals, in the order of the last attempts."""
         found: list[Event] = []
         for tenant in tenants:
             call = partial(self._client.citrine.stations.ListHandshakeRefusals, metadata=(("citrine-tenant", tenant),))
-            # There may be none, or a key or a core that knows nothing of them.
+            # There may be none, or the key or the core may not offer them.
             with contextlib.suppress(grpc.aio.AioRpcError):
                 page = await call(ListHandshakeRefusalsRequest(station_id=self._station_id))
                 found += [event_of(one, tenant) for one in page.refusals if self._still_counts(one, tenant)]
@@ -221,7 +221,7 @@ class _Watch:
             self._said.add((event.station_refused.reason, event.station_refused.remote_address))
 
     def _still_counts(self, refusal: HandshakeRefusal, tenant: str) -> bool:
-        """Return whether a refusal is recent, and the station did not connect since."""
+        """Return whether a refusal is recent, and the station has not connected since then."""
         last = refusal.last_time.ToDatetime(UTC)
         if utc_now() - last > RECENT:
             return False
@@ -285,7 +285,7 @@ class _Watch:
                 if one.charging_state == CHARGING_STATE_ENUM_CHARGING:
                     self._step = Step.CHARGING
 
-    # What happens.
+    # Events.
 
     async def _say(self, event: Event) -> None:
         refused = event.station_refused
@@ -321,14 +321,14 @@ class _Watch:
     def _refused(self, event: Event) -> None:
         self.last = event_words(event)
         hint = refusal_hint(event, self._tenant)
-        # What is to be done is said once: a station comes again and again.
+        # Each hint is printed once, because stations retry again and again.
         self._line(self.last + (f"; {hint}" if hint and hint not in self._hints else ""), event.time)
         if self._goal is not None and self._is_live and hint not in self._hints:
             self._line("is waited for even so: it may be mended")
         self._hints.add(hint)
 
     async def _apply_registration(self, connected: Event) -> None:
-        """Take note of a station that booted before: not every one does so after a mere reconnect."""
+        """Count a station as booted that was accepted before: not every station boots after a reconnect."""
         request = GetStationRequest(station_id=self._station_id)
         try:
             station = await self._client.citrine.stations.GetStation(request)
@@ -346,7 +346,7 @@ class _Watch:
             self._step = Step.BOOTED
 
     def _apply_state(self, event: Event) -> bool:
-        """Return whether its charging state is another than what was said."""
+        """Store the charging state of an event; return whether it differs from the last printed one."""
         body = event.transaction_started if event.HasField("transaction_started") else event.transaction_updated
         summary = body.transaction
         state = enum_word(summary, "charging_state")
@@ -357,7 +357,7 @@ class _Watch:
         return changed
 
     async def _updated(self, event: Event) -> None:
-        # One line for each change: meter values alone would fill the screen.
+        # Only changes are printed, because meter values would fill the screen.
         if self._apply_state(event):
             self._line(event_words(event).replace("transaction updated", "transaction is", 1), event.time)
 
@@ -376,7 +376,7 @@ class _Watch:
         try:
             found = await self._client.citrine.tariff_and_cost.GetTransactionCost(request)
         except grpc.aio.AioRpcError:
-            # No tariff applies, or the key may not see prices: the rest is worth saying.
+            # No tariff applies, or the key may not read costs.
             return ""
         said = money(found.cost.total.after_tax, found.cost.currency)
         return said if not said or found.state == COST_STATE_FINAL else f"{said} so far"

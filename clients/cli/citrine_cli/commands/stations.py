@@ -79,10 +79,10 @@ def build() -> typer.Typer:
 
 
 def _policy(*given: bool) -> BootPolicy.ValueType:
-    """Return the policy that was chosen, in the order of _POLICIES; UNSPECIFIED where none was.
+    """Return the policy of the given flag, in the order of _POLICIES; UNSPECIFIED if none is given.
 
     Raises:
-        UsageError: When more than one was.
+        UsageError: When more than one is given.
     """
     chosen = [name for name, is_given in zip(_POLICIES, given, strict=True) if is_given]
     if len(chosen) > 1:
@@ -146,7 +146,7 @@ async def add_station(
 async def list_stations(
     client: Client,
     connected: Annotated[bool, typer.Option("--connected", help="Only those with an open websocket.")] = False,
-    held: Annotated[bool, typer.Option("--held", help="Only those that nobody knows, and that wait for you.")] = False,
+    held: Annotated[bool, typer.Option("--held", help="Only unknown ones that wait to be accepted.")] = False,
     limit: Annotated[int, typer.Option("--limit", metavar="N", help="At most this many; 0 is all.")] = 0,
 ) -> None:
     """List the stations."""
@@ -181,7 +181,7 @@ async def list_stations(
 
 
 def _last_seen_word(station: Station) -> str:
-    # It is stored now and then, so that a station which just came has none yet.
+    # The last seen time is stored at intervals, so a new connection may have none yet.
     return time_word(station, "last_seen_time") or time_word(station, "connect_time") or "never"
 
 
@@ -190,7 +190,7 @@ def _clock_word(station: Station) -> str:
 
 
 def _refused_word(station: Station) -> str:
-    """Return in short what was refused: connections since it last had one, and messages."""
+    """Return in short the refused connections since the last successful one, and the refused messages."""
     parts = []
     if station.HasField("handshake_refusal") and not station.connected:
         parts.append(f"connection: {enum_word(station.handshake_refusal, 'reason')}")
@@ -280,7 +280,7 @@ async def show_station(client: Client, station_id: StationId) -> None:
 
 
 def _refused_words(refused: RefusalSummary) -> str:
-    """Return what an operator should know first of what was refused. Empty where nothing was."""
+    """Return the gravest refusal in words. Empty if nothing was refused."""
     if not refused.count:
         return ""
     one = refused.gravest
@@ -304,7 +304,7 @@ async def update_station(
         bool | None, typer.Option("--enable/--disable", help="Let it connect, or refuse it and close its websocket.")
     ] = None,
 ) -> None:
-    """Change a station. One that is Pending is asked to boot again, so that a new policy counts at once."""
+    """Change a station. A Pending station is asked to boot again, so that a new policy applies at once."""
     policy = _policy(accept, pending, reject, configure)
     given = {
         "boot_policy": policy or None,
@@ -336,13 +336,13 @@ async def accept_station(
     station_id: StationId,
     password: Annotated[
         str | None,
-        typer.Option("--password", metavar="P", help="What it must give now; else what it came with."),
+        typer.Option("--password", metavar="P", help="Its password from now on; else the one it presented."),
     ] = None,
     configure: Configure = False,
     configuration: Configuration = None,
     description: Description = None,
 ) -> None:
-    """Register a station that is held because nobody knew it; see list --held for what it says of itself."""
+    """Register a station that is held because it was unknown; list --held shows what it reported of itself."""
     request = AcceptStationRequest(
         station_id=station_id,
         boot_policy=BOOT_POLICY_CONFIGURED if configure else BOOT_POLICY_ACCEPTED,
@@ -358,7 +358,7 @@ async def accept_station(
 
 
 async def set_password(client: Client, station_id: StationId, password: Password = None) -> None:
-    """Replace the password that a station must give; nothing is sent to the station."""
+    """Replace the password of a station. Nothing is sent to the station."""
     request = SetStationPasswordRequest(station_id=station_id, password=password or "")
     answer = await client.citrine.stations.SetStationPassword(request)
     if client.out.as_json:

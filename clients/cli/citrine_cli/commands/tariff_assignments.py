@@ -35,10 +35,10 @@ __all__ = [
 ]
 
 LOOKED_AT = 5000
-"""Assignments at most among which it is looked which one applies."""
+"""Most assignments that are compared with a new one."""
 
 NAMED = 5
-"""Assignments that are told of, where several hold for the same."""
+"""Most assignments that a message names."""
 
 TariffId = Annotated[str, typer.Argument(metavar="ID", help="Id of the tariff.")]
 Station = Annotated[str, typer.Option("--station", metavar="ID", help="Station.")]
@@ -58,7 +58,7 @@ async def assign_tariff(
     begin: Annotated[str, typer.Option("--from", metavar="TIME", help="From when on.", show_default="now")] = "",
     end: Annotated[str, typer.Option("--to", metavar="TIME", help="Until when.", show_default="without end")] = "",
 ) -> None:
-    """Say to whom, where and when a tariff applies; without options to all drivers at all stations from now on."""
+    """Assign a tariff to drivers, stations and times; without options to all drivers at all stations from now on."""
     first, last = parse_span("--from", begin, "--to", end)
     assignment = TariffAssignment(
         tariff_id=tariff_id,
@@ -83,14 +83,14 @@ async def assign_tariff(
 
 
 async def _warn_of_rivals(client: Client, made: TariffAssignment) -> None:
-    """Say of other assignments that hold for the same drivers at the same places which one applies there."""
+    """Print which assignment applies, for each other one that overlaps with the new one."""
     try:
         pages = collect(client.citrine.tariffs.ListTariffAssignments, ListTariffAssignmentsRequest(), LOOKED_AT)
         rivals = list(rivals_of(made, [one async for page in pages for one in page.assignments]))
         listed = collect(client.citrine.tariffs.ListTariffs, ListTariffsRequest(), LOOKED_AT) if rivals else None
         tariffs = [tariff async for page in listed for tariff in page.tariffs] if listed else []
     except grpc.aio.AioRpcError as error:
-        # Who may assign need not be able to read.
+        # The key may lack the scope to read.
         if error.code() not in (grpc.StatusCode.PERMISSION_DENIED, grpc.StatusCode.UNIMPLEMENTED):
             raise
         return
@@ -140,7 +140,7 @@ async def unassign_tariff(
     assignment_id: Annotated[str, typer.Argument(metavar="ID", help="Id of the assignment, or what it begins with.")],
     end: Annotated[str, typer.Option("--at", metavar="TIME", help="When it ends.", show_default="now")] = "",
 ) -> None:
-    """End an assignment. Transactions that are under way keep their tariff."""
+    """End an assignment. Open transactions retain their tariff."""
     time = parse_time("--at", end) if end else None
 
     async def unassign(whole: str) -> Message:
@@ -154,13 +154,13 @@ async def unassign_tariff(
 
 
 async def check_unassigned(client: Client, tariff_id: str) -> None:
-    """See to it that a tariff is not assigned, which could not be removed.
+    """Check that a tariff is not assigned, for an assigned one can't be removed.
 
     Raises:
-        CliError: When it is: to whom, and how to end that.
-        grpc.aio.AioRpcError: When the core can't be asked, or may not be.
+        CliError: When it is assigned; the text says to whom, and how to end that.
+        grpc.aio.AioRpcError: When the call fails.
     """
-    # Imported late, as what few commands need.
+    # Imported here, because few commands need it.
     from citrine_cli.event_lines import short_id
 
     pages = collect(client.citrine.tariffs.ListTariffAssignments, ListTariffAssignmentsRequest(tariff_id=tariff_id))

@@ -1,4 +1,4 @@
-"""`citrine tariff`: what charging costs, and for whom."""
+"""`citrine tariff`: tariffs, and previews of costs."""
 
 import contextlib
 import sys
@@ -52,7 +52,7 @@ from citrine_cli.words import count, money, time_word
 __all__ = ["build"]
 
 LONGEST = 366 * 86_400.0
-"""Seconds of a usage at most."""
+"""Longest usage in a preview, in seconds."""
 
 File = Annotated[
     Path | None,
@@ -92,9 +92,7 @@ Taxes = Annotated[
 ]
 Gross = Annotated[bool, typer.Option("--gross", help="Prices are with VAT.")]
 Least = Annotated[str, typer.Option("--min", metavar="PRICE", help="Least that a transaction costs, with VAT.")]
-LeastNeedsEnergy = Annotated[
-    bool, typer.Option("--min-needs-energy", help="No minimum is due where no energy is taken.")
-]
+LeastNeedsEnergy = Annotated[bool, typer.Option("--min-needs-energy", help="No minimum is due without energy.")]
 Most = Annotated[str, typer.Option("--max", metavar="PRICE", help="Most that a transaction costs, with VAT.")]
 Zone = Annotated[str, typer.Option("--time-zone", metavar="ZONE", help="Like Europe/Berlin.", show_default="UTC")]
 From = Annotated[str, typer.Option("--valid-from", metavar="TIME", help="Not valid before.")]
@@ -125,7 +123,7 @@ async def create_tariff(
     texts: Texts = None,
     description: Description = "",
 ) -> None:
-    """Create a tariff of flags, or of a file for all that a tariff can say. It applies once it is assigned."""
+    """Create a tariff from flags or, with all features, from a file. It applies when it is assigned."""
     prices = [
         (TARIFF_DIMENSION_ENERGY, energy),
         (TARIFF_DIMENSION_CHARGING_TIME, charging),
@@ -147,7 +145,7 @@ async def create_tariff(
 
 
 def _warn_of_negative_prices(tariff: Tariff) -> None:
-    # Neither OCPP nor OCPI forbids them; a minus is typed by mistake more often than on purpose.
+    # OCPP and OCPI allow negative prices, but a minus is usually a mistake.
     prices = {one.price for element in tariff.elements for one in element.price_components if one.price[:1] == "-"}
     if prices:
         amounts = ", ".join(money(price, tariff.currency) for price in sorted(prices))
@@ -157,9 +155,9 @@ def _warn_of_negative_prices(tariff: Tariff) -> None:
 async def update_tariff(
     client: Client,
     tariff_id: TariffId,
-    file: Annotated[Path, typer.Option("--file", metavar="PATH", help="What changes, as JSON; - is stdin.")],
+    file: Annotated[Path, typer.Option("--file", metavar="PATH", help="Changed fields as JSON; - is stdin.")],
 ) -> None:
-    """Change a tariff for transactions that begin from now on: the fields that the file has."""
+    """Change the fields of a tariff that the file has, for transactions that begin from now on."""
     request = UpdateTariffRequest(tariff=_read(file, tariff_id))
     updated = await client.citrine.tariffs.UpdateTariff(request)
     _warn_of_negative_prices(updated)
@@ -209,7 +207,9 @@ def _print_tariffs(client: Client, tariffs: list[Tariff]) -> None:
 async def show_tariff(
     client: Client,
     tariff_id: TariffId,
-    version: Annotated[int, typer.Option("--version", metavar="N", help="Not the current one, but this.")] = 0,
+    version: Annotated[
+        int, typer.Option("--version", metavar="N", help="This version instead of the current one.")
+    ] = 0,
 ) -> None:
     """Show a tariff."""
     found = await client.citrine.tariffs.GetTariff(GetTariffRequest(tariff_id=tariff_id, version=version))
@@ -241,7 +241,7 @@ async def show_tariff(
 
 
 async def remove_tariff(client: Client, tariff_id: TariffId, yes: Yes = False) -> None:
-    """Remove a tariff that is not assigned. Transactions keep the version that they began under."""
+    """Remove a tariff that is not assigned. Transactions retain the version under which they began."""
 
     async def look() -> None:
         await client.citrine.tariffs.GetTariff(GetTariffRequest(tariff_id=tariff_id))
@@ -252,7 +252,7 @@ async def remove_tariff(client: Client, tariff_id: TariffId, yes: Yes = False) -
         answer = await client.citrine.tariffs.DeleteTariff(DeleteTariffRequest(tariff_id=tariff_id))
     except grpc.aio.AioRpcError as error:
         if error.code() is grpc.StatusCode.FAILED_PRECONDITION:
-            # Who may remove it need not be able to read that.
+            # The key may lack the scope to read assignments.
             with contextlib.suppress(grpc.aio.AioRpcError):
                 await check_unassigned(client, tariff_id)
         raise
@@ -275,7 +275,7 @@ async def preview_cost(
     id_token: IdToken = "",
     token_type: TokenType = "",
 ) -> None:
-    """Say what charging would cost."""
+    """Show what charging would cost."""
     usage = Usage(energy_kwh=kwh, start_time=parse_time("--start", start) if start else None)
     if charging:
         usage.charging_time.CopyFrom(parse_seconds("--charging", charging * 60, LONGEST))

@@ -1,4 +1,4 @@
-"""`citrine tenant`: the tenants, for the operator of all."""
+"""`citrine tenant`: the tenants, for the operator."""
 
 from typing import Annotated
 
@@ -92,7 +92,7 @@ async def update_tenant(
         ),
     ] = None,
 ) -> None:
-    """Change a tenant. Stations that are held are listed by citrine station list --held."""
+    """Change a tenant. To list held stations: citrine station list --held."""
     given = {
         "display_name": name,
         "unknown_stations": unknown,

@@ -38,7 +38,7 @@ TokenId = Annotated[str, typer.Argument(metavar="ID", help="Token as stations se
 MaybeType = Annotated[str, typer.Option("--type", metavar="TYPE", help="Type, where one id has several.")]
 
 Language = Annotated[str, typer.Option("--language", metavar="TAG", help="Of the driver, e.g. de.")]
-SecondLanguage = Annotated[str, typer.Option("--second-language", metavar="TAG", help="To fall back on.")]
+SecondLanguage = Annotated[str, typer.Option("--second-language", metavar="TAG", help="Fallback language.")]
 Message = Annotated[str, typer.Option("--message", metavar="TEXT", help="Shown to the driver.")]
 Priority = Annotated[int, typer.Option("--priority", metavar="N", help="From -9 to 9; higher is more.")]
 CacheTime = Annotated[
@@ -94,7 +94,7 @@ def build() -> typer.Typer:
 
 
 def _type(text: str) -> str:
-    # The types of OCPP in any case; what else there may be, the core decides.
+    # OCPP's types are case-insensitive here. The core decides on others.
     return {name.lower(): name for name in _TYPES}.get(text.lower(), text)
 
 
@@ -162,7 +162,7 @@ async def add_token(
 
 
 def _change(token: Token, given: dict[str, Any], expires: str | None, cache_time: int | None) -> list[str]:
-    """Put into a token what is given, and return the names of its fields."""
+    """Set the given fields of a token, and return their names."""
     fields = [name for name, value in given.items() if value is not None]
     for name in fields:
         setattr(token, name, given[name])
@@ -215,7 +215,7 @@ async def set_token(
     max_time: MaxTime = 0.0,
     no_limit: Annotated[bool, typer.Option("--no-limit", help="Its transactions may take any.")] = False,
 ) -> None:
-    """Change a token: what is given. Rules are given all together."""
+    """Change a token. Omitted options remain as they are; given rules replace all rules."""
     token = Token(id_token=id_token, type=_type(token_type))
     given = {
         "group_id": group,
@@ -254,7 +254,7 @@ async def add_credit(
     amount: Annotated[str, typer.Argument(metavar="AMOUNT", help="With tax: 20.00.")],
     token_type: MaybeType = "",
 ) -> None:
-    """Add to what was paid in advance for a token, which is a prepaid one from then on."""
+    """Add credit to a token. The token is a prepaid one from then on."""
     request = AddCreditRequest(id_token=id_token, type=_type(token_type), amount=amount)
     changed = await client.citrine.tokens.AddCredit(request)
     if client.out.as_json:
@@ -292,12 +292,12 @@ async def list_tokens(
 
 
 def _prepaid_words(token: Token) -> str:
-    # The core knows no currency of it: it is taken off what the tariffs say.
+    # The credit has no currency of its own: the costs of all tariffs are subtracted from it.
     return f"{token.prepaid.left} left of {token.prepaid.paid} (in the currency of the tariffs)"
 
 
 def _status_word(token: Token, clock: Clock = utc_now) -> str:
-    """Return how a token is, by what was set and by the time."""
+    """Return the status of a token, by its settings and the current time."""
     if token.status == TOKEN_STATUS_ACCEPTED and token.HasField("expire_time"):
         try:
             is_over = token.expire_time.ToDatetime(UTC) <= clock()
@@ -337,7 +337,7 @@ async def show_token(client: Client, id_token: TokenId, token_type: MaybeType = 
 
 
 async def remove_token(client: Client, id_token: TokenId, token_type: MaybeType = "", yes: Yes = False) -> None:
-    """Remove a token: it is unknown from then on."""
+    """Remove a token. It is unknown from then on."""
     shown = GetTokenRequest(id_token=id_token, type=_type(token_type))
     await ask_consent(f"remove token {id_token}?", yes=yes, look=lambda: client.citrine.tokens.GetToken(shown))
     request = DeleteTokenRequest(id_token=id_token, type=_type(token_type))

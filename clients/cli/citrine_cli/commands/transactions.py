@@ -1,4 +1,4 @@
-"""`citrine transaction`: what stations charged, and having them start and stop."""
+"""`citrine transaction`: transactions, and commands to start and stop them."""
 
 from typing import Annotated
 
@@ -55,7 +55,7 @@ __all__ = ["build"]
 _START_STATES = words_of(RemoteStartState.items(), "REMOTE_START_STATE_")
 
 WITHOUT_TOKEN = "NoAuthorization"
-"""Type of the token of whom nobody asks for one."""
+"""Token type for charging without a token."""
 
 TransactionId = Annotated[
     str, typer.Argument(metavar="ID", help="The transactionId of the station, or what it begins with.")
@@ -182,8 +182,8 @@ def _is_over(found: Transaction) -> bool:
 
 
 async def _currency(client: Client, found: Transaction) -> str:
-    """Return the currency of what a station was told of its cost."""
-    # Imported late, as what few transactions need.
+    """Return the currency of the cost that a station was sent."""
+    # Imported here, because few transactions need it.
     from citrine.api.v1.tariff_and_cost_pb2 import GetTransactionCostRequest
 
     unknown = "in the currency of its tariff"
@@ -193,7 +193,7 @@ async def _currency(client: Client, found: Transaction) -> str:
     try:
         return (await client.citrine.tariff_and_cost.GetTransactionCost(request)).cost.currency or unknown
     except grpc.aio.AioRpcError:
-        # The key may not see prices.
+        # The key may not read costs.
         return unknown
 
 
@@ -203,7 +203,7 @@ def _doubt(anomaly: TransactionAnomaly) -> str:
 
 
 def _said(check: TransactionCheck) -> str:
-    """Return what a station said when it was asked about a transaction. Empty where it was not."""
+    """Return the answer of a station to GetTransactionStatus. Empty if it was not asked."""
     if check.problem:
         return f"nothing: {check.problem}"
     if not check.HasField("answer_time"):
@@ -257,7 +257,7 @@ async def start_transaction(
     max_energy: MaxEnergy = 0.0,
     max_time: MaxTime = 0.0,
 ) -> None:
-    """Ask a station to start a transaction; `citrine transaction starts` shows what becomes of it."""
+    """Ask a station to start a transaction; `citrine transaction starts` shows the result."""
     request = remote_control.RequestStartTransactionRequest(id_token=IdToken(id_token=id_token, type=kind))
     if evse:
         request.evse_id = evse
@@ -287,7 +287,7 @@ async def list_starts(
     state: Annotated[str, typer.Option("--state", metavar="STATE", help=f"Only {', '.join(_START_STATES)} ones.")] = "",
     limit: Annotated[int, typer.Option("--limit", metavar="N", help="At most this many; 0 is all.")] = 0,
 ) -> None:
-    """List what stations were asked to start and what became of it, the latest first."""
+    """List remote starts and their results, the latest first."""
     request = ListRemoteStartsRequest(
         station_id=station,
         state=choice("--state", _START_STATES, state) if state else REMOTE_START_STATE_UNSPECIFIED,
@@ -318,7 +318,7 @@ async def list_starts(
 
 
 def _end_words(start: RemoteStart) -> str:
-    """Return why the transaction of a remote start ended: with what was said of its token where that was the reason."""
+    """Return why the transaction of a remote start ended, with the status of its token if that was the reason."""
     if not start.HasField("transaction_end_time"):
         return ""
     reason = enum_word(start, "stopped_reason") or "yes"
@@ -358,7 +358,7 @@ async def check_transaction(client: Client, transaction_id: TransactionId, stati
 async def close_transaction(
     client: Client, transaction_id: TransactionId, station: StationOption = "", yes: Consent = False
 ) -> None:
-    """Close an open transaction whose end will not come; nothing is sent to its station."""
+    """Close an open transaction whose end will never arrive. Nothing is sent to its station."""
     station_id, transaction_id = await key_of_settled(client, transaction_id, station, yes=yes)
     request = CloseTransactionRequest(station_id=station_id, transaction_id=transaction_id)
     closed = await client.citrine.transactions.CloseTransaction(request)

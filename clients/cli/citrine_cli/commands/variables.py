@@ -1,4 +1,4 @@
-"""`citrine variable`: the device model of a station, read and changed."""
+"""`citrine variable`: variables of a station's device model."""
 
 from typing import Annotated
 
@@ -49,7 +49,7 @@ async def list_variables(
     variable: Annotated[str, typer.Option("--variable", metavar="NAME", help="Only variables of this name.")] = "",
     limit: Annotated[int, typer.Option("--limit", metavar="N", help="At most this many; 0 is all.")] = 0,
 ) -> None:
-    """List the variables of a station as it last reported them; nothing is asked of it."""
+    """List the variables of a station as it last reported them. The station is not asked."""
     request = ListVariablesRequest(station_id=station_id, component=component, variable=variable)
     pages = collect(client.citrine.provisioning.ListVariables, request, limit)
     variables = [found async for page in pages for found in page.variables]
@@ -67,7 +67,7 @@ async def get_variables(
     timeout: Timeout = DEFAULT_TIMEOUT,
     when_online: WhenOnline = False,
 ) -> None:
-    """Ask a station for the values of variables. The exit code is 1 where it does not tell one of them."""
+    """Ask a station for the values of variables. The exit code is 1 if it does not return one of them."""
     parsed = [parse_name(name) for name in names]
     request = GetVariablesRequest(
         target=target(station_id, timeout, when_online),
@@ -109,7 +109,7 @@ async def set_variables(
     timeout: Timeout = DEFAULT_TIMEOUT,
     when_online: WhenOnline = False,
 ) -> None:
-    """Have a station set variables. The exit code is 1 where it does not set one of them."""
+    """Have a station set variables. The exit code is 1 if it does not set one of them."""
     data = [_setting(setting) for setting in settings]
     request = SetVariablesRequest(
         target=target(station_id, timeout, when_online), request=ocpp.SetVariablesRequest(set_variable_data=data)
@@ -146,5 +146,5 @@ def _setting(text: str) -> ocpp.SetVariableData:
 
 
 def _limit(timeout: float, items: int) -> float:
-    """Return the seconds of the call: it may take a message for each item, and one to ask for the limits."""
+    """Return the timeout of the call in seconds. It may need a message for each item, and one for the item limits."""
     return timeout * (items + 1) + MARGIN

@@ -1,4 +1,4 @@
-"""`citrine data`: what vendors add to OCPP, as stations sent it."""
+"""`citrine data`: DataTransfers and customData of stations."""
 
 from typing import Annotated
 
@@ -52,7 +52,7 @@ async def list_custom(
     action: Annotated[str, typer.Option("--action", metavar="ACTION", help="Only of this OCPP action.")] = "",
     limit: Limit = 0,
 ) -> None:
-    """List messages that bear customData, the latest first, where no other list shows them whole."""
+    """List messages with customData, the latest first, unless other lists show them completely."""
     request = ListCustomMessagesRequest(station_id=station, action=action)
     pages = collect(client.citrine.data_transfer.ListCustomMessages, request, limit)
     found = [one async for page in pages for one in page.custom_messages]
