@@ -47,7 +47,7 @@ from citrine_core.resources.commands import CommandQueue, CommandSender, Command
 from citrine_core.resources.commands.ends import CommandEnds
 from citrine_core.resources.commands.orphans import OrphanedCommands
 from citrine_core.resources.commands.pending import PendingCommands
-from citrine_core.resources.connections import newest_sessions
+from citrine_core.resources.connections import newest_sessions, newest_sessions_beside
 from citrine_core.resources.keys import KeyAuthenticator, OperatorKeyFile, has_key
 from citrine_core.resources.stations.queries import is_station
 from citrine_core.resources.tenants import TenantDirectory
@@ -238,6 +238,7 @@ class Core:
                 observers,
                 self.opener.heard,
                 self.fast_path.found_current,
+                newest_sessions_beside,
             ),
             CommandsStage(routes, self.pending, self.sender.ends, self._clock),
             refusals.RefusalsStage(self._clock, self.metrics.refused),

@@ -9,11 +9,14 @@ from typing import Any, Generic, TypeVar
 
 from google.protobuf.message import Message
 
+from citrine_core.db import LockedQuery
+
 __all__ = [
     "Answered",
     "Call",
     "CallRefused",
     "Deduplication",
+    "FirstQuery",
     "Mark",
     "content_key",
     "handles",
@@ -86,6 +89,16 @@ class Deduplication(enum.Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class FirstQuery:
+    """The query that a batched handler begins with. It may be executed by one statement with the check of sessions."""
+
+    query: LockedQuery
+    """Has the parameters `tenant_id` and `keys`, a first column that is never NULL, and a column `station_id`."""
+    key: Callable[[Any], tuple[str, ...]]
+    """Returns the key of a call among `keys`."""
+
+
+@dataclass(frozen=True, slots=True)
 class Mark:
     """The mark that a decorator set on a handler."""
 
@@ -98,6 +111,7 @@ class Mark:
     once: Callable[[Any], str] | None = None
     own_key: bool = False
     at_once: bool = False
+    first_query: FirstQuery | None = None
 
     @property
     def deduplication(self) -> Deduplication:
@@ -132,6 +146,7 @@ def handles(
     once: Callable[[RequestT], str] | None = None,
     own_key: bool = False,
     at_once: bool = False,
+    first_query: FirstQuery | None = None,
 ) -> Callable[[Method], Method]:
     """Mark a method as the handler of a message of stations.
 
@@ -149,8 +164,10 @@ def handles(
             a second effect, and sets `Call.repeated`.
         at_once: The method is `(call) -> answer`, not async, and uses no database. It mostly runs without a
             transaction (see `fast_path`).
+        first_query: The query that a batched method begins with. The method gets its rows as a third argument, or
+            none if the query was not executed.
     """
-    return _mark(Mark("call", message, batched, writes and not at_once, once, own_key, at_once))
+    return _mark(Mark("call", message, batched, writes and not at_once, once, own_key, at_once, first_query))
 
 
 def handles_answer(message: type[ResponseT]) -> Callable[[Method], Method]:

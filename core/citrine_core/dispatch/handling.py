@@ -26,21 +26,29 @@ from citrine.ocpp.v2.provisioning_pb2 import (
     BootNotificationResponse,
 )
 from citrine_core.clock import Clock, utc_now
-from citrine_core.db import UnitOfWork
+from citrine_core.db import LockedQuery, UnitOfWork
 from citrine_core.dispatch.blocks import Observer
-from citrine_core.dispatch.calls import Call, CallRefused, Deduplication
+from citrine_core.dispatch.calls import Call, CallRefused, Deduplication, FirstQuery
 from citrine_core.dispatch.deduplication import Claims
 from citrine_core.dispatch.lanes import Item, to_call
 from citrine_core.dispatch.repository import HandledMessages, store_poisoned
 from citrine_core.dispatch.routes import Route, Routes
 from citrine_core.traces import trace_id_of
 
-__all__ = ["HandlingStage", "NewestSessions", "OnAccepted", "OnUnopened"]
+__all__ = ["HandlingStage", "NewestSessions", "NewestSessionsBeside", "OnAccepted", "OnUnopened"]
 
 logger = logging.getLogger(__name__)
 
 NewestSessions = Callable[[UnitOfWork, str, set[str]], Awaitable[Mapping[str, tuple[int, bool]]]]
 """Returns the newest session of each of a tenant's stations: its epoch, and whether it is stored as open."""
+
+Rows = Sequence[Sequence[Any]]
+
+NewestSessionsBeside = Callable[
+    [UnitOfWork, str, set[str], LockedQuery, set[tuple[str, ...]]],
+    Awaitable[tuple[Mapping[str, tuple[int, bool]], Rows]],
+]
+"""Returns the same and, by the same statement, the rows of a query for some keys."""
 
 OnUnopened = Callable[[UnitOfWork, Sequence[Item]], Awaitable[None]]
 """Called with messages whose session is the newest of its station, and not stored as open."""
@@ -48,6 +56,10 @@ OnUnopened = Callable[[UnitOfWork, Sequence[Item]], Awaitable[None]]
 
 Groups = dict[tuple[str, type[Message]], list[tuple[Item, Call[Any]]]]
 """Items of a batch with the calls for handlers, by tenant and class of the message."""
+
+
+Found = dict[tuple[str, type[Message]], Rows]
+"""Rows of the first queries of handlers, by tenant and class of the message."""
 
 
 OnAccepted = Callable[[UnitOfWork, str, Sequence[str]], Awaitable[None]]
@@ -67,6 +79,8 @@ class HandlingStage:
         on_unopened: Called, before the message is handled, with a message that arrives before the report that its
             session opened. That report may go to another core.
         on_current: Called with each message whose session is open and the newest of its station.
+        newest_sessions_beside: Finds the newest sessions together with what a handler's first query returns. None:
+            handlers execute their first queries themselves.
     """
 
     kinds = (StationCall, StationSend)
@@ -80,9 +94,11 @@ class HandlingStage:
         observers: Sequence[Observer] = (),
         on_unopened: OnUnopened | None = None,
         on_current: Callable[[Item], None] | None = None,
+        newest_sessions_beside: NewestSessionsBeside | None = None,
     ) -> None:
         self._routes = routes
         self._newest_sessions = newest_sessions
+        self._newest_sessions_beside = newest_sessions_beside
         self._on_unopened = on_unopened
         self._on_current = on_current
         self._clock = clock
@@ -103,10 +119,7 @@ class HandlingStage:
 
     async def run(self, work: UnitOfWork, items: Sequence[Item]) -> None:
         """Handle all items, grouped by tenant and action."""
-        groups: Groups = defaultdict(list)
-        for item in await self._current(work, items):
-            call = to_call(item)
-            groups[call.tenant_id, type(call.message)].append((item, call))
+        groups, found = await self._current(work, items)
         claims = await self._claim(work, groups)
         for (tenant_id, message), pairs in groups.items():
             route = self._routes.calls.get(message)
@@ -117,7 +130,7 @@ class HandlingStage:
             elif route.mark.once is not None:
                 answers = await self._once(work, tenant_id, route, calls)
             else:
-                answers = await _handle(work, route, calls)
+                answers = await _handle(work, route, calls, found.get((tenant_id, message)))
             for (item, _), answer in zip(pairs, answers, strict=True):
                 _answer_after_commit(work, item, answer, claims)
             if route is not None and self._observers:
@@ -193,21 +206,21 @@ class HandlingStage:
             for observe in self._observers:
                 await observe(work, handled)
 
-    async def _current(self, work: UnitOfWork, items: Sequence[Item]) -> list[Item]:
+    async def _current(self, work: UnitOfWork, items: Sequence[Item]) -> tuple[Groups, Found]:
         """Return the items whose session is the newest of its station. The others are not answered.
 
         The station of the others has a newer websocket, over which it resends what was not answered, or it was
         removed. The edge may not know, so it gets a Disconnect for the old session.
         """
-        stations: dict[str, set[str]] = defaultdict(set)
-        for item in items:
-            stations[item.tenant_id].add(item.station_id)
-        newest = {tenant_id: await self._newest_sessions(work, tenant_id, ids) for tenant_id, ids in stations.items()}
-        current, unopened = [], []
-        for item in items:
+        calls = [to_call(item) for item in items]
+        newest, found = await self._read_sessions(work, calls)
+        # A first query was executed just now: nothing may change in between what it found.
+        groups: Groups = defaultdict(list, {key: [] for key in found})
+        unopened = []
+        for item, call in zip(items, calls, strict=True):
             epoch, is_open = newest[item.tenant_id].get(item.station_id, (None, False))
             if epoch == item.content.session.epoch:
-                current.append(item)
+                groups[call.tenant_id, type(call.message)].append((item, call))
                 if not is_open:
                     unopened.append(item)
                 elif self._on_current is not None:
@@ -221,7 +234,43 @@ class HandlingStage:
         # A read-only transaction can't store it. A later batch that writes will.
         if unopened and self._on_unopened is not None and any(map(self.writes, items)):
             await self._on_unopened(work, unopened)
-        return current
+        return {key: pairs for key, pairs in groups.items() if pairs}, found
+
+    async def _read_sessions(
+        self, work: UnitOfWork, calls: Sequence[Call[Any]]
+    ) -> tuple[Mapping[str, Mapping[str, tuple[int, bool]]], Found]:
+        """Return the newest sessions by tenant and station, and the rows of first queries."""
+        by_tenant: dict[str, dict[type[Message], list[Call[Any]]]] = defaultdict(lambda: defaultdict(list))
+        for call in calls:
+            by_tenant[call.tenant_id][type(call.message)].append(call)
+        newest: dict[str, Mapping[str, tuple[int, bool]]] = {}
+        found: Found = {}
+        for tenant_id, groups in by_tenant.items():
+            stations = {call.station_id for group in groups.values() for call in group}
+            message, first = self._first_query(groups)
+            if self._newest_sessions_beside is None or message is None or first is None:
+                newest[tenant_id] = await self._newest_sessions(work, tenant_id, stations)
+            else:
+                keys = {first.key(call) for call in groups[message]}
+                newest[tenant_id], found[tenant_id, message] = await self._newest_sessions_beside(
+                    work, tenant_id, stations, first.query, keys
+                )
+        return newest, found
+
+    def _first_query(
+        self, groups: Mapping[type[Message], Sequence[Call[Any]]]
+    ) -> tuple[type[Message] | None, FirstQuery | None]:
+        """Return a message whose handler begins with a query, unless its stations sent others, too.
+
+        What those change must be seen by the query: then it is executed when it is the handler's turn.
+        """
+        for message, calls in groups.items():
+            route = self._routes.calls.get(message)
+            if route is not None and route.mark.first_query is not None:
+                others = {call.station_id for other, own in groups.items() if other is not message for call in own}
+                if others.isdisjoint(call.station_id for call in calls):
+                    return message, route.mark.first_query
+        return None, None
 
     async def _once(
         self, work: UnitOfWork, tenant_id: str, route: Route, calls: Sequence[Call[Any]]
@@ -253,11 +302,14 @@ def _digest(action: str, key: str) -> str:
     return hashlib.blake2b(f"{action}\n{key}".encode(), digest_size=16).hexdigest()
 
 
-async def _handle(work: UnitOfWork, route: Route, calls: Sequence[Call[Any]]) -> Sequence[Message | CallRefused]:
+async def _handle(
+    work: UnitOfWork, route: Route, calls: Sequence[Call[Any]], found: Rows | None = None
+) -> Sequence[Message | CallRefused]:
     if route.mark.at_once:
         return [route.method(call) for call in calls]
     if route.mark.batched:
-        answers: Sequence[Message | CallRefused] = await route.method(work, calls)
+        rows = () if found is None else (found,)
+        answers: Sequence[Message | CallRefused] = await route.method(work, calls, *rows)
         return answers
     return [await _handle_one(work, route, call) for call in calls]
 

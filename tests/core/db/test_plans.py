@@ -4,8 +4,13 @@ import pytest
 from sqlalchemy import Table, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from citrine_core.blocks.transactions.repository import FIND_AND_LOCK
+from citrine_core.db import UnitOfWorkFactory
 from citrine_core.db.one_of import one_of
 from citrine_core.db.tables import metadata
+from citrine_core.events import write_events
+from citrine_core.resources.connections import newest_sessions_beside
+from tests.support.statements import statements
 
 ROWS = 10_000
 
@@ -59,3 +64,28 @@ async def test_keys_are_looked_up_in_an_index(
 
     assert f"Seq Scan on {name}" not in plan, plan
     assert "Index" in plan
+
+
+@pytest.mark.parametrize("number", [1, 40, 200])
+async def test_sessions_and_transactions_are_looked_up_by_one_statement(
+    postgres_engine: AsyncEngine, number: int
+) -> None:
+    names = ("connections", "transactions")
+    for name in names:
+        await _fill(postgres_engine, metadata().tables[name])
+    stations = {f"CS-{n}" for n in range(1, number + 1)}
+    with statements(postgres_engine) as seen:
+        async with UnitOfWorkFactory(postgres_engine, write_events)() as work:
+            sessions, rows = await newest_sessions_beside(
+                work, "default", stations, FIND_AND_LOCK, {(one, one) for one in stations}
+            )
+    assert sessions.keys() == {row[1] for row in rows} == stations
+    ((statement, parameters),) = seen
+    async with postgres_engine.connect() as connection:
+        found = await connection.exec_driver_sql(f"EXPLAIN {statement}", parameters)
+        plan = "\n".join(row[0] for row in found)
+        await connection.rollback()
+
+    for name in names:
+        assert f"Seq Scan on {name}" not in plan, plan
+    assert "LockRows" in plan

@@ -40,12 +40,22 @@ class Batch:
 
 
 async def read_batch(
-    repository: TransactionRepository, tenant_id: str, calls: Sequence[Call[TransactionEventRequest]]
+    repository: TransactionRepository,
+    tenant_id: str,
+    calls: Sequence[Call[TransactionEventRequest]],
+    rows: Sequence[Sequence[Any]] | None = None,
 ) -> Batch:
-    """Read a batch of calls, and lock its transactions."""
+    """Read a batch of calls, and lock its transactions.
+
+    Args:
+        repository: Of the batch.
+        tenant_id: Tenant of the stations.
+        calls: The calls.
+        rows: The locked transactions. None: they were not read yet.
+    """
     occurrences = [Occurrence.of(tenant_id, call.station_id, call.message) for call in calls]
     states = await repository.find_for_update(
-        tenant_id, {(occurrence.station_id, occurrence.transaction_id) for occurrence in occurrences}
+        tenant_id, {(occurrence.station_id, occurrence.transaction_id) for occurrence in occurrences}, rows
     )
     reuse = await sort_out_lives(repository, tenant_id, occurrences, states)
     # An event after the last stored one can't be a duplicate, so most batches need no second query.

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 from citrine.api.v1.tariff_and_cost_pb2 import CostCorrection
 from citrine.api.v1.transactions_pb2 import TransactionCheck
@@ -27,10 +28,10 @@ from citrine_core.blocks.transactions.limits import LimitBeginnings, LimitedEven
 from citrine_core.blocks.transactions.pricing_input import Heard, TransactionCosts
 from citrine_core.blocks.transactions.refolds import doubt_events
 from citrine_core.blocks.transactions.remote_starts import claim_reservations
-from citrine_core.blocks.transactions.repository import EventKey, TransactionKey, TransactionRepository
+from citrine_core.blocks.transactions.repository import FIND_AND_LOCK, EventKey, TransactionKey, TransactionRepository
 from citrine_core.blocks.transactions.settlement import EndProofs, reopen, settle_by_events
 from citrine_core.db import UnitOfWork
-from citrine_core.dispatch import Call, handles
+from citrine_core.dispatch import Call, FirstQuery, handles
 from citrine_core.services import Services
 
 __all__ = ["TransactionsHandlers"]
@@ -38,6 +39,10 @@ __all__ = ["TransactionsHandlers"]
 _ACCEPTED = int(AuthorizationStatusEnum.AUTHORIZATION_STATUS_ENUM_ACCEPTED)
 _ENDED = TransactionEventEnum.TRANSACTION_EVENT_ENUM_ENDED
 _STOP_AUTHORIZED = TriggerReasonEnum.TRIGGER_REASON_ENUM_STOP_AUTHORIZED
+
+
+def _key_of_call(call: Call[TransactionEventRequest]) -> TransactionKey:
+    return call.station_id, call.message.transaction_info.transaction_id
 
 
 class TransactionsHandlers:
@@ -70,9 +75,12 @@ class TransactionsHandlers:
         power_kw = services.settings.evse_power_kw
         self._evse_power_w = None if power_kw is None else 1000 * power_kw
 
-    @handles(TransactionEventRequest, batched=True, own_key=True)
+    @handles(TransactionEventRequest, batched=True, own_key=True, first_query=FirstQuery(FIND_AND_LOCK, _key_of_call))
     async def transaction_events(
-        self, work: UnitOfWork, calls: Sequence[Call[TransactionEventRequest]]
+        self,
+        work: UnitOfWork,
+        calls: Sequence[Call[TransactionEventRequest]],
+        rows: Sequence[Sequence[Any]] | None = None,
     ) -> Sequence[TransactionEventResponse]:
         """Store new events, fold them into their transactions, and answer (E01.FR.11, J02.FR.19).
 
@@ -81,7 +89,7 @@ class TransactionsHandlers:
         """
         tenant_id, now = calls[0].tenant_id, self._clock()
         repository = TransactionRepository(work.session)
-        batch = await read_batch(repository, tenant_id, calls)
+        batch = await read_batch(repository, tenant_id, calls, rows)
         if batch.fresh:
             await self._clocks.load(work, tenant_id, batch.fresh.values())
             _answer(batch, await self._decide(work, tenant_id, batch))

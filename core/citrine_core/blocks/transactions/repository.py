@@ -22,7 +22,7 @@ from citrine_core.db.bulk import BulkInsert, BulkUpdate
 from citrine_core.db.one_of import one_of_packed, pack
 from citrine_core.resources.tokens import lookups_of
 
-__all__ = ["EventKey", "EventRow", "TransactionKey", "TransactionRepository"]
+__all__ = ["FIND_AND_LOCK", "EventKey", "EventRow", "TransactionKey", "TransactionRepository"]
 
 _TRANSACTIONS = Transaction.metadata.tables["transactions"]
 _CHECKS = TransactionCheck.metadata.tables["transaction_checks"]
@@ -63,7 +63,8 @@ _WITH_CHECKS = select(
     _TRANSACTIONS, *(column.label(f"check_{column.name}") for column in _CHECKS.c if column.name not in _KEY)
 ).outerjoin(_CHECKS, and_(*(_CHECKS.c[name] == _TRANSACTIONS.c[name] for name in _KEY)))
 
-_FIND_AND_LOCK = LockedQuery(_FIND, _TRANSACTIONS.c.station_id, _TRANSACTIONS.c.transaction_id)
+FIND_AND_LOCK = LockedQuery(_FIND, _TRANSACTIONS.c.station_id, _TRANSACTIONS.c.transaction_id)
+"""Finds transactions of a tenant and locks them, with the columns of TransactionState."""
 
 
 _moved = attrgetter(*_PROGRESS, *_KEY)
@@ -139,17 +140,23 @@ class TransactionRepository:
         """Rarely changed columns of the transactions that were read for update."""
 
     async def find_for_update(
-        self, tenant_id: str, keys: Collection[TransactionKey]
+        self, tenant_id: str, keys: Collection[TransactionKey], rows: Iterable[Sequence[Any]] | None = None
     ) -> dict[TransactionKey, TransactionState]:
         """Return those transactions that exist, locked until the commit.
+
+        Args:
+            tenant_id: Tenant of the stations.
+            keys: The transactions.
+            rows: Result of FIND_AND_LOCK in this transaction, for these keys among others. None: it was not executed.
 
         Without the lock, two cores that receive messages of one transaction, while its station moves from one
         to the other, could each write a state that lacks the other's event.
         """
-        connection = await self._session.connection()
-        query = _FIND_AND_LOCK.on(database_of(connection))
-        rows = await connection.execute(query, {"tenant_id": tenant_id, "keys": pack(keys)})
-        states = {(row[1], row[2]): TransactionState(*row) for row in rows}
+        if rows is None:
+            connection = await self._session.connection()
+            query = FIND_AND_LOCK.on(database_of(connection))
+            rows = await connection.execute(query, {"tenant_id": tenant_id, "keys": pack(keys)})
+        states = {(row[1], row[2]): TransactionState(*row) for row in rows if (row[1], row[2]) in keys}
         self._found |= {key: _seldom(state) for key, state in states.items()}
         return states
 

@@ -9,6 +9,7 @@ from citrine_core.resources.connections.repository import (
     SessionState,
     current_epochs,
     newest_sessions,
+    newest_sessions_beside,
 )
 from citrine_core.resources.connections.servicer import VERSIONS, ConnectionsServicer
 
@@ -24,4 +25,5 @@ __all__ = [
     "SessionState",
     "current_epochs",
     "newest_sessions",
+    "newest_sessions_beside",
 ]

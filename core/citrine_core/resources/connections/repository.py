@@ -3,12 +3,13 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import Row, bindparam, delete, exists, func, not_, null, or_, select, update
+from sqlalchemy import Row, Select, bindparam, delete, exists, func, not_, null, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
-from citrine_core.db import Listed, Page, UnitOfWork, one_of
+from citrine_core.db import Database, Listed, LockedQuery, Page, UnitOfWork, database_of, one_of
 from citrine_core.db.bulk import BulkUpsert
 from citrine_core.db.one_of import one_of_packed, pack
 from citrine_core.resources.connections.models import Connection, Edge
@@ -21,6 +22,7 @@ __all__ = [
     "SessionState",
     "current_epochs",
     "newest_sessions",
+    "newest_sessions_beside",
 ]
 
 EDGE_SILENT = "edge lost"
@@ -89,6 +91,45 @@ async def newest_sessions(work: UnitOfWork, tenant_id: str, station_ids: Collect
     values = {"tenant_id": tenant_id, "stations": pack((station_id,) for station_id in station_ids)}
     rows = await (await work.session.connection()).execute(_NEWEST, values)
     return {station_id: SessionState(epoch, is_open) for station_id, epoch, is_open in rows}
+
+
+async def newest_sessions_beside(
+    work: UnitOfWork,
+    tenant_id: str,
+    station_ids: Collection[str],
+    query: LockedQuery,
+    keys: Collection[tuple[str, ...]],
+) -> tuple[Mapping[str, SessionState], Sequence[Sequence[Any]]]:
+    """Return the newest session of each of a tenant's stations, and the rows of a query about them, by one statement.
+
+    Args:
+        work: The transaction.
+        tenant_id: Tenant of the stations.
+        station_ids: The stations.
+        query: Has the parameters `tenant_id` and `keys`, a first column that is never NULL, and a column `station_id`.
+        keys: Keys of the rows.
+    """
+    connection = await work.session.connection()
+    values = {"tenant_id": tenant_id, "stations": pack((one,) for one in station_ids), "keys": pack(keys)}
+    sessions: dict[str, SessionState] = {}
+    found = []
+    for station_id, epoch, is_open, *row in await connection.execute(_beside(query, database_of(connection)), values):
+        sessions[station_id] = SessionState(epoch, is_open)
+        if row[0] is not None:
+            found.append(row)
+    return sessions, found
+
+
+@cache
+def _beside(query: LockedQuery, database: Database) -> Select[Any]:
+    # The rows are locked within the subquery: an outer join can't lock them.
+    other = query.on(database).subquery("beside")
+    joined = _TABLE.outerjoin(other, other.c.station_id == _TABLE.c.station_id)
+    return (
+        select(_TABLE.c.station_id, _TABLE.c.epoch, _TABLE.c.is_open, *other.c)
+        .select_from(joined)
+        .where(_TABLE.c.tenant_id == bindparam("tenant_id"), one_of_packed((_TABLE.c.station_id,), "stations"))
+    )
 
 
 async def current_epochs(work: UnitOfWork, tenant_id: str, station_ids: Collection[str]) -> Mapping[str, int]:
