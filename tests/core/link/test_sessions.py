@@ -15,6 +15,7 @@ from citrine.edge.v1.link_pb2_grpc import EdgeLinkServiceStub
 from citrine.events.v1.events_pb2 import Event
 from citrine.ocpp.v2.availability_pb2 import HeartbeatRequest
 from citrine.ocpp.v2.firmware_management_pb2 import FIRMWARE_STATUS_ENUM_IDLE, FirmwareStatusNotificationRequest
+from citrine.ocpp.v2.provisioning_pb2 import BOOT_REASON_ENUM_POWER_UP, BootNotificationRequest, ChargingStation
 from citrine_core.events import OutboxEvent
 from citrine_core.resources.connections import Connection, Edge
 from citrine_core.resources.stations.models import StationSighting
@@ -223,6 +224,22 @@ async def test_a_station_is_shown_as_seen_since_its_session_is_open(core: Runnin
     await core.add_station("CS-1")
     # Another one, which happens to have the same id.
     assert not (await stub.GetStation(request)).HasField("last_seen_time")
+
+
+async def test_a_station_is_shown_as_seen_since_it_booted(core: RunningCore) -> None:
+    await core.add_station("CS-1")
+    async with core.edge() as edge:
+        session = await edge.connect("CS-1", PASSWORD)
+        await session.call(
+            BootNotificationRequest(
+                charging_station=ChargingStation(model="M", vendor_name="V"), reason=BOOT_REASON_ENUM_POWER_UP
+            )
+        )
+
+        station = await core.stub(StationsServiceStub).GetStation(stations_pb2.GetStationRequest(station_id="CS-1"))
+
+    assert station.last_seen_time == station.boot_time
+    assert station.HasField("boot_time")
 
 
 async def test_what_an_edge_says_again_changes_nothing(core: RunningCore) -> None:

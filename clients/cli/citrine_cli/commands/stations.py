@@ -181,8 +181,7 @@ async def list_stations(
 
 
 def _last_seen_word(station: Station) -> str:
-    # The last seen time is stored at intervals, so a new connection may have none yet.
-    return time_word(station, "last_seen_time") or time_word(station, "connect_time") or "never"
+    return time_word(station, "last_seen_time") or "never"
 
 
 def _clock_word(station: Station) -> str:

@@ -4,13 +4,14 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeAlias, TypeVar
 
-from sqlalchemy import ColumnElement, delete, func, select
+from sqlalchemy import ColumnElement, Select, bindparam, delete, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine_core.blocks.firmware_management.models import FirmwarePublication, FirmwareStatus, FirmwareUpdate
 from citrine_core.blocks.firmware_management.updates import ACTIVE
 from citrine_core.db import Listed, Page, one_of
 from citrine_core.db.bulk import BulkInsert
+from citrine_core.db.one_of import one_of_packed, pack
 from citrine_core.errors import NotFound
 from citrine_core.ids import new_request_id
 from citrine_core.resources.stations.queries import find_hardware
@@ -39,6 +40,28 @@ _ADD = {
 }
 _ADD_UPDATES = BulkInsert(_UPDATES)
 _ADD_STATUSES = BulkInsert(_STATUSES)
+
+
+def _newest(table: type[FirmwareUpdate] | type[FirmwarePublication]) -> "Select[str, int]":
+    newest = (
+        select(table.station_id, func.max(table.create_time).label("time"))
+        .where(table.tenant_id == bindparam("tenant_id"), one_of_packed((table.station_id,), "stations"))
+        .group_by(table.station_id)
+        .subquery()
+    )
+    return (
+        select(table.station_id, func.max(table.request_id))
+        .join(newest, (table.station_id == newest.c.station_id) & (table.create_time == newest.c.time))
+        .where(table.tenant_id == bindparam("tenant_id"))
+        .group_by(table.station_id)
+    )
+
+
+_NEWEST: Mapping[type[Any], "Select[str, int]"] = {
+    FirmwareUpdate: _newest(FirmwareUpdate),
+    FirmwarePublication: _newest(FirmwarePublication),
+}
+_NEWEST_AWAITING_BOOT = _NEWEST[FirmwareUpdate].where(FirmwareUpdate.awaits_boot)
 
 
 class FirmwareRepository:
@@ -80,21 +103,10 @@ class FirmwareRepository:
         """
         if not station_ids:
             return []
-        newest = (
-            select(table.station_id, func.max(table.create_time).label("time"))
-            .where(table.tenant_id == tenant_id, one_of(table.station_id, station_ids))
-            .group_by(table.station_id)
-            .subquery()
-        )
-        query = (
-            select(table.station_id, func.max(table.request_id))
-            .join(newest, (table.station_id == newest.c.station_id) & (table.create_time == newest.c.time))
-            .where(table.tenant_id == tenant_id)
-            .group_by(table.station_id)
-        )
-        if awaiting_boot:
-            query = query.where(FirmwareUpdate.awaits_boot)
-        return [(row[0], row[1]) for row in await self._session.execute(query)]
+        query = _NEWEST_AWAITING_BOOT if awaiting_boot else _NEWEST[table]
+        values = {"tenant_id": tenant_id, "stations": pack((station_id,) for station_id in station_ids)}
+        rows = await (await self._session.connection()).execute(query, values)
+        return [(station_id, request_id) for station_id, request_id in rows]
 
     async def active_updates(self, tenant_id: str, station_id: str) -> list[FirmwareUpdate]:
         """Return the updates of a station that have not ended, locked until the commit."""

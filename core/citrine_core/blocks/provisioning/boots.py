@@ -42,7 +42,7 @@ class BootHandlers:
         policies = await registrations.find_policies(tenant_id, {call.station_id for call in calls})
         known = {call.station_id: call for call in calls if call.station_id in policies}
         boots = [_boot(call, policies[station_id]) for station_id, call in known.items()]
-        decisions = await registrations_at_boot(work, tenant_id, boots, now)
+        decisions = await registrations_at_boot(work, tenant_id, boots, now, self._wake)
         answers = [self._answer(policies.get(call.station_id), decisions.get(call.station_id), now) for call in calls]
         inventory_time = now + self._settings.inventory_delay
         rows = {
@@ -61,7 +61,6 @@ class BootHandlers:
         accepted = {station_id for station_id, answer in decisions.items() if answer.status == _ACCEPTED}
         back = restarted | {station_id for station_id, policy in policies.items() if policy.registration == _PENDING}
         await TransactionRepository(work.session).mark_open_as_orphaned(tenant_id, accepted & back, now)
-        work.after_commit(self._wake)
         return answers
 
     @handles(HeartbeatRequest, at_once=True)

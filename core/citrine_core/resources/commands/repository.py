@@ -23,6 +23,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 from citrine.api.v1 import common_pb2 as common
 from citrine_core.db import Listed, Page, begins_with, one_of
 from citrine_core.db.bulk import BulkInsert
+from citrine_core.db.one_of import one_of_packed, pack
 from citrine_core.db.partitions import drop_partition, find_old_partition, outside_of_partitions
 from citrine_core.resources.commands.models import CommandRow
 from citrine_core.resources.connections.queries import SESSIONS
@@ -40,6 +41,17 @@ _ADD = BulkInsert(_TABLE)
 
 _QUEUED = common.COMMAND_STATE_QUEUED
 _LIVE = (common.COMMAND_STATE_QUEUED, common.COMMAND_STATE_SENT)
+
+_WAITED_FOR = (
+    select(_TABLE.c.station_id)
+    .where(
+        _TABLE.c.state == _QUEUED,
+        _TABLE.c.core_id.is_(None),
+        _TABLE.c.tenant_id == bindparam("tenant_id"),
+        one_of_packed((_TABLE.c.station_id,), "stations"),
+    )
+    .distinct()
+)
 
 CHANGING = (
     "state", "secret_payload", "response", "error_code", "error_description", "core_id", "epoch", "deadline_time",
@@ -141,16 +153,8 @@ class CommandRepository:
 
     async def stations_waited_for(self, tenant_id: str, station_ids: Collection[str]) -> Sequence[str]:
         """Return those of a tenant's stations that have waiting commands."""
-        rows = await (await self._connection()).execute(
-            select(_TABLE.c.station_id)
-            .where(
-                _TABLE.c.state == _QUEUED,
-                _TABLE.c.core_id.is_(None),
-                _TABLE.c.tenant_id == tenant_id,
-                one_of(_TABLE.c.station_id, station_ids),
-            )
-            .distinct()
-        )
+        values = {"tenant_id": tenant_id, "stations": pack((station_id,) for station_id in station_ids)}
+        rows = await (await self._connection()).execute(_WAITED_FOR, values)
         return [row.station_id for row in rows]
 
     async def claim(self, row: StoredCommand, core_id: str, epoch: int, deadline_time: datetime) -> bool:

@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CursorResult, delete, select, update
+from sqlalchemy import CursorResult, bindparam, delete, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine.api.v1 import configurations_pb2 as pb
 from citrine_core.db import Listed, Page, one_of
 from citrine_core.db.bulk import BulkUpsert
+from citrine_core.db.one_of import one_of_packed, pack
 from citrine_core.db.violations import breaks_foreign_key
 from citrine_core.errors import AlreadyExists, FailedPrecondition, NotFound
 from citrine_core.resources.configurations.models import Configuration, ConfigurationSelector, Provisioning
@@ -21,6 +22,18 @@ from citrine_core.resources.stations.queries import may_be_sent_to, names_config
 __all__ = ["Choices", "ConfigurationRepository", "DueStation", "ProvisioningRepository"]
 
 _PUT = BulkUpsert(Provisioning.metadata.tables["provisionings"], key=("tenant_id", "station_id"))
+
+_FIND_FOR_UPDATE = (
+    select(Provisioning)
+    .where(Provisioning.tenant_id == bindparam("tenant_id"), one_of_packed((Provisioning.station_id,), "stations"))
+    # All transactions lock in the same order, so that two can't deadlock.
+    .order_by(Provisioning.station_id)
+    .with_for_update()
+)
+
+_SELECTORS = select(
+    ConfigurationSelector.vendor, ConfigurationSelector.model, ConfigurationSelector.configuration_id
+).where(ConfigurationSelector.tenant_id == bindparam("tenant_id"))
 
 
 @dataclass(frozen=True)
@@ -83,10 +96,7 @@ class ConfigurationRepository:
 
     async def choices(self, tenant_id: str) -> Choices:
         """Return the selectors of a tenant, for stations without a chosen configuration."""
-        selector = ConfigurationSelector
-        rows = await self._session.execute(
-            select(selector.vendor, selector.model, selector.configuration_id).where(selector.tenant_id == tenant_id)
-        )
+        rows = await (await self._session.connection()).execute(_SELECTORS, {"tenant_id": tenant_id})
         return Choices({(vendor, model): configuration_id for vendor, model, configuration_id in rows})
 
     async def add(self, row: Configuration) -> None:
@@ -165,13 +175,8 @@ class ProvisioningRepository:
 
     async def find_for_update(self, tenant_id: str, station_ids: Collection[str]) -> dict[str, Provisioning]:
         """Return the progress of stations, locked until the commit."""
-        rows = await self._session.scalars(
-            select(Provisioning)
-            .where(Provisioning.tenant_id == tenant_id, one_of(Provisioning.station_id, station_ids))
-            # All transactions lock in the same order, so that two can't deadlock.
-            .order_by(Provisioning.station_id)
-            .with_for_update()
-        )
+        values = {"tenant_id": tenant_id, "stations": pack((station_id,) for station_id in station_ids)}
+        rows = await self._session.scalars(_FIND_FOR_UPDATE, values)
         return {row.station_id: row for row in rows}
 
     async def find_all(self, tenant_id: str, station_ids: Collection[str]) -> dict[str, Provisioning]:

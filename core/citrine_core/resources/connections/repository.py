@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Row, Select, bindparam, delete, exists, func, not_, null, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
-from citrine_core.db import Database, Listed, LockedQuery, Page, UnitOfWork, database_of, one_of
+from citrine_core.db import Database, Listed, LockedQuery, Page, UnitOfWork, database_of
 from citrine_core.db.bulk import BulkUpsert
 from citrine_core.db.one_of import one_of_packed, pack
 from citrine_core.resources.connections.models import Connection, Edge
@@ -51,9 +51,33 @@ _GRANT = BulkUpsert(
 )
 _SEE_EDGES = BulkUpsert(_EDGES, ("edge_id", "software_version", "last_seen_time"), ("edge_id",))
 
-_NEWEST = select(_TABLE.c.station_id, _TABLE.c.epoch, _TABLE.c.is_open).where(
-    _TABLE.c.tenant_id == bindparam("tenant_id"), one_of_packed((_TABLE.c.station_id,), "stations")
+_KEY = ("tenant_id", "station_id", "epoch")
+_OPENED = ("ocpp_version", "remote_address", "open_time")
+_IS_IT = [_TABLE.c[name] == bindparam(f"b_{name}") for name in _KEY]
+_OPEN = (
+    update(_TABLE)
+    # Not `in_`, which is not for many rows at once.
+    .where(*_IS_IT, or_(_TABLE.c.close_reason.is_(None), *(_TABLE.c.close_reason == reason for reason in ASSUMED)))
+    .values(
+        is_open=True,
+        close_time=None,
+        close_code=None,
+        close_reason=None,
+        **{name: bindparam(f"b_{name}") for name in _OPENED},
+    )
 )
+_CLOSE = (
+    update(_TABLE)
+    .where(*_IS_IT)
+    .values(is_open=False, **{name: bindparam(f"b_{name}") for name in ("close_time", "close_code", "close_reason")})
+)
+
+_OF_STATIONS = (_TABLE.c.tenant_id == bindparam("tenant_id"), one_of_packed((_TABLE.c.station_id,), "stations"))
+_FIND = select(_TABLE).where(*_OF_STATIONS)
+# Sorted, so that two cores can't deadlock.
+_FIND_LOCKED = _FIND.order_by(_TABLE.c.station_id).with_for_update()
+
+_NEWEST = select(_TABLE.c.station_id, _TABLE.c.epoch, _TABLE.c.is_open).where(*_OF_STATIONS)
 
 
 class GrantedSession(NamedTuple):
@@ -153,11 +177,9 @@ class ConnectionRepository:
 
         With lock they are locked until the commit.
         """
-        query = select(_TABLE).where(_TABLE.c.tenant_id == tenant_id, one_of(_TABLE.c.station_id, station_ids))
-        if lock:
-            # Sorted, so that two cores can't deadlock.
-            query = query.order_by(_TABLE.c.station_id).with_for_update()
-        return {row.station_id: row for row in await (await self._connection()).execute(query)}
+        values = {"tenant_id": tenant_id, "stations": pack((station_id,) for station_id in station_ids)}
+        rows = await (await self._connection()).execute(_FIND_LOCKED if lock else _FIND, values)
+        return {row.station_id: row for row in rows}
 
     async def find_open(self, tenant_id: str, station_id: str) -> Row[*tuple[Any, ...]] | None:
         """Return the open session of a station, or None."""
@@ -197,53 +219,24 @@ class ConnectionRepository:
                 that are not the newest of their station, or were reported as closed, are ignored.
         """
         if sessions:
-            await (await self._connection()).execute(
-                update(_TABLE)
-                .where(
-                    _TABLE.c.tenant_id == bindparam("b_tenant_id"),
-                    _TABLE.c.station_id == bindparam("b_station_id"),
-                    _TABLE.c.epoch == bindparam("b_epoch"),
-                    # Not `in_`, which is not for many rows at once.
-                    or_(_TABLE.c.close_reason.is_(None), *(_TABLE.c.close_reason == reason for reason in ASSUMED)),
-                )
-                .values(
-                    is_open=True,
-                    close_time=None,
-                    close_code=None,
-                    close_reason=None,
-                    **{name: bindparam(f"b_{name}") for name in _OPENED},
-                ),
-                [{f"b_{name}": session[name] for name in (*_KEY, *_OPENED)} for session in sorted_by_key(sessions)],
-            )
+            rows = [{f"b_{name}": session[name] for name in (*_KEY, *_OPENED)} for session in sorted_by_key(sessions)]
+            await (await self._connection()).execute(_OPEN, rows)
 
     async def close_all(self, sessions: Sequence[ClosedSession]) -> None:
         """Mark sessions as closed. Those that are not the newest of their station are ignored."""
         if sessions:
-            await (await self._connection()).execute(
-                update(_TABLE)
-                .where(
-                    _TABLE.c.tenant_id == bindparam("b_tenant_id"),
-                    _TABLE.c.station_id == bindparam("b_station_id"),
-                    _TABLE.c.epoch == bindparam("b_epoch"),
-                )
-                .values(
-                    is_open=False,
-                    close_time=bindparam("b_close_time"),
-                    close_code=bindparam("b_close_code"),
-                    close_reason=bindparam("b_close_reason"),
-                ),
-                [
-                    {
-                        "b_tenant_id": session.tenant_id,
-                        "b_station_id": session.station_id,
-                        "b_epoch": session.epoch,
-                        "b_close_time": session.close_time,
-                        "b_close_code": session.code,
-                        "b_close_reason": session.reason[:125],
-                    }
-                    for session in sorted(sessions, key=lambda one: (one.tenant_id, one.station_id))
-                ],
-            )
+            rows = [
+                {
+                    "b_tenant_id": session.tenant_id,
+                    "b_station_id": session.station_id,
+                    "b_epoch": session.epoch,
+                    "b_close_time": session.close_time,
+                    "b_close_code": session.code,
+                    "b_close_reason": session.reason[:125],
+                }
+                for session in sorted(sessions, key=lambda one: (one.tenant_id, one.station_id))
+            ]
+            await (await self._connection()).execute(_CLOSE, rows)
 
     async def revoke(self, tenant_id: str, station_id: str, now: datetime, reason: str) -> None:
         """Invalidate the newest session of a station, open or not, by increasing its epoch."""
@@ -280,10 +273,6 @@ class ConnectionRepository:
 
     async def _connection(self) -> AsyncConnection:
         return await self._session.connection()
-
-
-_KEY = ("tenant_id", "station_id", "epoch")
-_OPENED = ("ocpp_version", "remote_address", "open_time")
 
 
 def sorted_by_key(sessions: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

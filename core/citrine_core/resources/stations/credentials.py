@@ -8,14 +8,26 @@ from sqlalchemy import Row, bindparam, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine.api.v1.stations_pb2 import BOOT_POLICY_PENDING
-from citrine_core.db import one_of
 from citrine_core.db.bulk import BulkInsert
+from citrine_core.db.one_of import one_of_packed, pack
 from citrine_core.resources.stations.models import Station
 from citrine_core.resources.tenants.queries import find_holding, lock_hold_limit
 
 __all__ = ["Credentials"]
 
 _TABLE = Station.metadata.tables["stations"]
+
+_FIND = select(
+    _TABLE.c.station_id,
+    _TABLE.c.enabled,
+    _TABLE.c.password_hash,
+    _TABLE.c.next_password_hash,
+    _TABLE.c.credential_version,
+    _TABLE.c.allow_no_password,
+    _TABLE.c.registration,
+    _TABLE.c.hardware,
+).where(_TABLE.c.tenant_id == bindparam("tenant_id"), one_of_packed((_TABLE.c.station_id,), "stations"))
+_FIND_LOCKED = _FIND.with_for_update(read=True, key_share=True)
 
 _ADD = BulkInsert(_TABLE, ignore=True, returning=("station_id",))
 
@@ -30,20 +42,8 @@ class Credentials:
         self, tenant_id: str, station_ids: Collection[str], *, lock: bool = False
     ) -> dict[str, Row[*tuple[Any, ...]]]:
         """Return, by station, the columns that decide on an admission. With lock, none is deleted before the commit."""
-        columns = _TABLE.c
-        query = select(
-            columns.station_id,
-            columns.enabled,
-            columns.password_hash,
-            columns.next_password_hash,
-            columns.credential_version,
-            columns.allow_no_password,
-            columns.registration,
-            columns.hardware,
-        ).where(columns.tenant_id == tenant_id, one_of(columns.station_id, station_ids))
-        if lock:
-            query = query.with_for_update(read=True, key_share=True)
-        rows = await (await self._session.connection()).execute(query)
+        values = {"tenant_id": tenant_id, "stations": pack((station_id,) for station_id in station_ids)}
+        rows = await (await self._session.connection()).execute(_FIND_LOCKED if lock else _FIND, values)
         return {row.station_id: row for row in rows}
 
     async def holding_tenants(self, tenant_ids: Collection[str]) -> set[str]:

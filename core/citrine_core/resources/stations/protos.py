@@ -81,10 +81,10 @@ def to_proto(
 
 
 def _last_seen(station: Station, connection: Connection | None, seen: datetime | None) -> datetime | None:
-    # Sightings are stored with some delay, the opening of a session is not.
+    # Sightings are stored with some delay, the opening of a session and a boot are not.
     opened = None if connection is None else connection.open_time
     # A station that had this id before was another one.
-    times = [time for time in (seen, opened) if time is not None and time >= station.create_time]
+    times = [time for time in (seen, opened, station.boot_time) if time is not None and time >= station.create_time]
     return max(times, default=None)
 
 

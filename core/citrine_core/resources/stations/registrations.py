@@ -8,7 +8,7 @@ from sqlalchemy import CursorResult, bindparam, case, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine.ocpp.v2.provisioning_pb2 import REGISTRATION_STATUS_ENUM_ACCEPTED
-from citrine_core.db import one_of
+from citrine_core.db.one_of import one_of_packed, pack
 from citrine_core.resources.connections.queries import is_connected
 from citrine_core.resources.stations.models import Station
 from citrine_core.resources.tenants.queries import asks_inventory
@@ -37,6 +37,25 @@ class Policy(NamedTuple):
 
 _AT_BOOT = ("registration", "hardware", "boot_reason", "boot_time", "inventory_due_time", "inventory_attempts")
 
+_TABLE = Station.metadata.tables["stations"]
+
+_FIND = select(
+    _TABLE.c.station_id,
+    _TABLE.c.boot_policy,
+    _TABLE.c.boot_interval,
+    _TABLE.c.configuration_id,
+    _TABLE.c.registration,
+    _TABLE.c.hardware,
+    _TABLE.c.inventory_due_time,
+    asks_inventory(bindparam("tenant_id")),
+).where(_TABLE.c.tenant_id == bindparam("tenant_id"), one_of_packed((_TABLE.c.station_id,), "stations"))
+
+_PUT_BOOTS = (
+    update(_TABLE)
+    .where(_TABLE.c.tenant_id == bindparam("of_tenant"), _TABLE.c.station_id == bindparam("of_station"))
+    .values({name: bindparam(name) for name in _AT_BOOT})
+)
+
 
 class RegistrationRepository:
     """Reads and writes the registration of stations within one unit of work."""
@@ -46,34 +65,17 @@ class RegistrationRepository:
 
     async def find_policies(self, tenant_id: str, station_ids: Collection[str]) -> dict[str, Policy]:
         """Return the policies of those stations that exist."""
-        table = Station.__table__.c
-        rows = await (await self._session.connection()).execute(
-            select(
-                table.station_id,
-                table.boot_policy,
-                table.boot_interval,
-                table.configuration_id,
-                table.registration,
-                table.hardware,
-                table.inventory_due_time,
-                asks_inventory(tenant_id),
-            ).where(table.tenant_id == tenant_id, one_of(table.station_id, station_ids))
-        )
+        values = {"tenant_id": tenant_id, "stations": pack((station_id,) for station_id in station_ids)}
+        rows = await (await self._session.connection()).execute(_FIND, values)
         return {station_id: Policy(*rest) for station_id, *rest in rows}
 
     async def put_boots(self, tenant_id: str, boots: Mapping[str, Mapping[str, Any]]) -> None:
         """Store the reports of stations at their boot, and the registrations in the answers, by station."""
         if not boots:
             return
-        table = Station.metadata.tables["stations"]
-        statement = (
-            update(table)
-            .where(table.c.tenant_id == tenant_id, table.c.station_id == bindparam("of_station"))
-            .values({name: bindparam(name) for name in _AT_BOOT})
-        )
         # All writers use the same order, so that two cores can't deadlock.
-        rows = [{"of_station": station_id, **boots[station_id]} for station_id in sorted(boots)]
-        await (await self._session.connection()).execute(statement, rows)
+        rows = [{"of_tenant": tenant_id, "of_station": station_id, **boots[station_id]} for station_id in sorted(boots)]
+        await (await self._session.connection()).execute(_PUT_BOOTS, rows)
 
     async def due_inventories(self, now: datetime, limit: int) -> Sequence[tuple[str, str, datetime]]:
         """Return accepted and connected stations whose inventory is due: tenant, station and time."""

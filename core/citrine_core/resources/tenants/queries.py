@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 
-from sqlalchemy import ScalarSelect, select
+from sqlalchemy import ColumnElement, ScalarSelect, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine.api.v1.tenants_pb2 import UNKNOWN_STATIONS_HOLD
@@ -14,7 +14,7 @@ __all__ = ["asks_inventory", "find_holding", "lock_hold_limit"]
 _TABLE = Tenant.__table__.c
 
 
-def asks_inventory(tenant_id: str) -> ScalarSelect[bool]:
+def asks_inventory(tenant_id: str | ColumnElement[str]) -> ScalarSelect[bool]:
     """Return an expression: whether the inventory of new or changed stations of a tenant is requested."""
     return select(_TABLE.asks_inventory).where(_TABLE.tenant_id == tenant_id).scalar_subquery()
 

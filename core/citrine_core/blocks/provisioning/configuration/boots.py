@@ -1,6 +1,6 @@
 """How a boot is answered, by the policy of the station and by how far it is with its configuration."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeAlias
@@ -66,11 +66,12 @@ class Registration:
 
 
 async def registrations_at_boot(
-    work: UnitOfWork, tenant_id: str, boots: Sequence[Boot], now: datetime
+    work: UnitOfWork, tenant_id: str, boots: Sequence[Boot], now: datetime, wake: Callable[[], None]
 ) -> Mapping[str, Registration]:
     """Return what stations of a tenant are told at their boot, and take those with a configuration a step on.
 
-    Takes two statements where none of them is at a step or has a configuration, and up to three more where one has.
+    Their next steps are woken by `wake`, as a station that is back may be sent to again. Takes two statements where
+    none of them is at a step or has a configuration, and up to three more where one has.
     """
     provisionings = ProvisioningRepository(work.session)
     rows = await provisionings.find_for_update(tenant_id, {boot.station_id for boot in boots})
@@ -98,6 +99,8 @@ async def registrations_at_boot(
                 await provisionings.remove(row)
             elif row is not None:
                 _went_on(Steps(work, row, now), row, boot, boot.station_id in back)
+    if rows:
+        work.after_commit(wake)
     return {
         boot.station_id: Registration(
             statuses[boot.station_id], _heartbeat_interval(contents.get(_choose(choices, boot) or ""))
