@@ -2,24 +2,20 @@
 
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from copy import copy
-from itertools import chain
 from operator import itemgetter
 from typing import Any, Self
 
-from sqlalchemy import Column, ColumnDefault, ColumnElement, Dialect, Select, Table, literal_column
+from sqlalchemy import Column, ColumnDefault, ColumnElement, Connection, Dialect, Select, Table, literal_column
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine_core.db.databases import Database, database_of
+from citrine_core.db.direct import Parameters, connection_of
 
 __all__ = ["BulkInsert", "BulkUpdate", "BulkUpsert", "given"]
 
 Row = tuple[Any, ...]
-
-STEP = 16
-"""Rows of one execution of a statement. Each execution costs a database as much as some rows; with SQLite it is also
-what its thread waits for the event loop to let go of Python."""
 
 
 class _BulkStatement(ABC):
@@ -38,24 +34,45 @@ class _BulkStatement(ABC):
     def _set_columns(self, names: Sequence[str]) -> None:
         self._columns: list[Column[Any]] = [self._table.c[name] for name in names]
         self._processors: dict[Database, list[tuple[int, Callable[[Any], Any]]]] = {}
-        self._texts: dict[tuple[Database, int], str] = {}
+        self._texts: dict[tuple[Database, int, int], str] = {}
+
+    @property
+    def table_name(self) -> str:
+        """The table that it writes."""
+        return self._table.name
+
+    @property
+    def width(self) -> int:
+        """Parameters of one row, or of all where the database takes columns."""
+        return len(self._columns)
+
+    def text(self, connection: Connection, rows: int, first: int = 1) -> str:
+        """Return the statement for so many rows.
+
+        Args:
+            connection: Knows the types.
+            rows: How many; ignored where the text is the same for any number.
+            first: Number of the first parameter.
+        """
+        dialect = connection.dialect
+        database = database_of(dialect)
+        key = (database, rows if database.rows_at_once else 0, first)
+        if key not in self._texts:
+            self._texts[key] = self._build(dialect, database.values(self._columns, rows, dialect, first))
+        return self._texts[key]
 
     async def execute(self, session: AsyncSession, rows: Sequence[Row]) -> None:
-        """Execute the statement for all rows. Does nothing for none."""
-        if not rows:
-            return
-        connection = await session.connection()
-        dialect = connection.dialect
-        width = len(self._columns)
-        for distinct in self._split(rows):
-            values = list(chain.from_iterable(self._bind(dialect, distinct)))
-            last = len(distinct) % STEP * width
-            full = len(values) - last
-            if full:
-                steps = [tuple(values[start : start + STEP * width]) for start in range(0, full, STEP * width)]
-                await connection.exec_driver_sql(self._text(dialect, STEP), steps)
-            if last:
-                await connection.exec_driver_sql(self._text(dialect, len(distinct) % STEP), tuple(values[full:]))
+        """Execute the statement for all rows, together with the next statement of the session, or with its commit.
+
+        Does nothing for no rows. An error of the database is raised by what executes it (see `Direct`).
+        """
+        if rows:
+            connection = await connection_of(session)
+            direct = database_of(connection).direct(connection)
+            direct.defer(self, self._executions(connection, rows))
+            if session.in_nested_transaction():
+                # What fails within a savepoint must fail before its end.
+                await direct.flush()
 
     async def execute_mappings(self, session: AsyncSession, rows: Sequence[Mapping[str, Any]]) -> None:
         """Execute the statement for rows that are mappings, whose columns are those of the first.
@@ -71,15 +88,12 @@ class _BulkStatement(ABC):
 
     async def fetch(self, session: AsyncSession, rows: Sequence[Row]) -> list[Row]:
         """Execute the statement for all rows; return the columns to return of those that were written."""
-        connection = await session.connection()
-        dialect = connection.dialect
         found: list[Row] = []
-        for distinct in self._split(rows) if rows else ():
-            bound = list(self._bind(dialect, distinct))
-            for start in range(0, len(bound), STEP):
-                step = bound[start : start + STEP]
-                values = tuple(chain.from_iterable(step))
-                found += map(tuple, await connection.exec_driver_sql(self._text(dialect, len(step)), values))
+        if rows:
+            connection = await connection_of(session)
+            direct = database_of(connection).direct(connection)
+            for count, parameters in self._executions(connection, rows):
+                found += map(tuple, await direct.fetch(self.text(connection, count), parameters))
         return found
 
     async def fetch_mappings(self, session: AsyncSession, rows: Sequence[Mapping[str, Any]]) -> list[Row]:
@@ -114,28 +128,27 @@ class _BulkStatement(ABC):
         """Return the rows in parts that one statement may write."""
         return (rows,)
 
-    def _bind(self, dialect: Dialect, rows: Sequence[Row]) -> Iterable[Row]:
-        """Return the rows with values converted for the driver."""
+    def _executions(self, connection: Connection, rows: Sequence[Row]) -> Iterator[tuple[int, Parameters]]:
+        """Yield the number of rows and the parameters of each execution."""
+        dialect = connection.dialect
         database = database_of(dialect)
+        for distinct in self._split(rows):
+            most = database.rows_at_once or len(distinct)
+            for start in range(0, len(distinct), most):
+                step = distinct[start : start + most]
+                yield len(step), database.parameters(self._bind(dialect, database, step))
+
+    def _bind(self, dialect: Dialect, database: Database, rows: Sequence[Row]) -> Sequence[Sequence[Any]]:
+        """Return the columns of rows with values converted for the driver."""
         if database not in self._processors:
             kinds = [column.type.dialect_impl(dialect).bind_processor(dialect) for column in self._columns]
             self._processors[database] = [(place, kind) for place, kind in enumerate(kinds) if kind is not None]
-        processors = self._processors[database]
-        if not processors:
-            return rows
         columns: list[Sequence[Any]] = list(zip(*rows, strict=True))
-        for place, processor in processors:
+        for place, processor in self._processors[database]:
             # Most times occur in several rows.
             bound = {value: processor(value) for value in set(columns[place])}
             columns[place] = [bound[value] for value in columns[place]]
-        return zip(*columns, strict=True)
-
-    def _text(self, dialect: Dialect, rows: int) -> str:
-        database = database_of(dialect)
-        key = (database, rows)
-        if key not in self._texts:
-            self._texts[key] = self._build(dialect, database.values(self._columns, rows, dialect))
-        return self._texts[key]
+        return columns
 
     def _end(self) -> str:
         return f" RETURNING {', '.join(self._returning)}" if self._returning else ""

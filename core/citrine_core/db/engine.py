@@ -8,6 +8,7 @@ from sqlalchemy import Connection, event
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.util import await_only
 
+from citrine_core.db.databases import database_of
 from citrine_core.db.postgres import CONNECT_TIMEOUT, AbortablePool, connect_arguments
 from citrine_core.db.sqlite import CACHE_SIZE, connect
 
@@ -55,7 +56,7 @@ def create_engine(
         _set_up_sqlite(engine, busy_timeout)
         return engine
     if url.startswith("postgresql+asyncpg:"):
-        return create_async_engine(
+        engine = create_async_engine(
             url,
             poolclass=AbortablePool,
             pool_size=pool_size,
@@ -64,6 +65,8 @@ def create_engine(
             hide_parameters=True,
             connect_args=connect_arguments(limited=limited),
         )
+        _set_up_postgresql(engine)
+        return engine
     raise ValueError("the database must be a URL of sqlite+aiosqlite or postgresql+asyncpg")
 
 
@@ -84,6 +87,37 @@ def _set_up_sqlite(engine: AsyncEngine, busy_timeout: float) -> None:
         read_only = connection.get_execution_options().get(READ_ONLY, False)
         driver: Any = connection.connection.driver_connection
         driver.begin("BEGIN" if read_only else "BEGIN IMMEDIATE")
+
+
+def _set_up_postgresql(engine: AsyncEngine) -> None:
+    def flush(connection: Connection) -> None:
+        driver: Any = connection.connection.driver_connection
+        if driver.deferred:
+            await_only(database_of(connection).direct(connection).flush())
+
+    @event.listens_for(engine.sync_engine, "before_cursor_execute")
+    def on_statement(
+        connection: Connection, cursor: object, text: str, values: object, context: object, _: bool
+    ) -> None:
+        # Without a context, it is not SQLAlchemy that executes it.
+        if context is not None:
+            flush(connection)
+
+    @event.listens_for(engine.sync_engine, "commit")
+    def on_commit(connection: Connection) -> None:
+        try:
+            flush(connection)
+        except Exception:
+            # SQLAlchemy counts the transaction as ended.
+            if not connection.invalidated:
+                connection.connection.dbapi_connection.rollback()  # type: ignore[union-attr]  # it is connected
+            raise
+
+    @event.listens_for(engine.sync_engine, "rollback")
+    def on_rollback(connection: Connection) -> None:
+        if not connection.invalidated:
+            driver: Any = connection.connection.driver_connection
+            driver.deferred = []
 
 
 def _switch_to_wal(cursor: Any, timeout: float) -> None:

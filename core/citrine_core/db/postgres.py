@@ -59,7 +59,11 @@ def connect_arguments(*, limited: bool) -> dict[str, Any]:
         "lock_timeout": LOCK_TIMEOUT if limited else 0.0,
         "tcp_user_timeout": SILENCE,
     }
+    # Imported here: a process whose database is SQLite need not load asyncpg.
+    from citrine_core.db.postgres_direct import DeferringConnection
+
     return {
+        "connection_class": DeferringConnection,
         "timeout": CONNECT_TIMEOUT,
         "command_timeout": COMMAND_TIMEOUT if limited else None,
         "server_settings": {

@@ -1,4 +1,4 @@
-"""A connection to SQLite that needs one switch to its thread per statement."""
+"""A connection to SQLite that needs one switch to its thread per statement, and fewer where nobody waits for one."""
 
 import contextlib
 import sqlite3
@@ -9,7 +9,9 @@ from typing import Any
 import aiosqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-__all__ = ["CACHE_SIZE", "SqliteConnection", "SqliteCursor", "connect", "spilling"]
+from citrine_core.db.direct import Deferred, Direct, Parameters
+
+__all__ = ["CACHE_SIZE", "SqliteConnection", "SqliteCursor", "SqliteDirect", "connect", "spilling"]
 
 CACHE_SIZE = -65536
 """Page cache of a connection, in SQLite's notation: a negative number is KiB."""
@@ -54,13 +56,13 @@ class SqliteCursor:
         self._rows = []
 
     async def _visit(self, execute: Callable[..., object], sql: str, parameters: Any) -> None:
-        await self._connection.call(self._run, self._connection.beginning(), execute, sql, parameters)
+        await self._connection.call(self._run, self._connection.pop_waiting(), execute, sql, parameters)
 
-    def _run(self, begin: str | None, execute: Callable[..., object], sql: str, parameters: Any) -> None:
+    def _run(self, waiting: "Waiting", execute: Callable[..., object], sql: str, parameters: Any) -> None:
         cursor = self._connection._conn.cursor()
         try:
-            if begin is not None:
-                cursor.execute(begin)
+            for statement in waiting:
+                cursor.execute(*statement)
             execute(cursor, sql, parameters)
             self.description, self.rowcount, self.lastrowid = cursor.description, cursor.rowcount, cursor.lastrowid
             self._rows = cursor.fetchall() if cursor.description else []
@@ -68,30 +70,66 @@ class SqliteCursor:
             cursor.close()
 
 
-class SqliteConnection(aiosqlite.Connection):
-    """A connection of aiosqlite with cheaper cursors, whose transactions begin with their first statement."""
+Waiting = Sequence[tuple[str, Parameters]]
+"""Statements that are executed together with the next one, before it."""
 
-    _begin: str | None = None
-    """Statement that begins the present transaction, if it has no other statement yet."""
+
+class SqliteConnection(aiosqlite.Connection):
+    """A connection of aiosqlite with cheaper cursors.
+
+    A transaction begins with its first statement, and statements whose end nobody awaits are executed with the next
+    one, or with the commit: all in one switch to the connection's thread.
+    """
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._begin: str | None = None
+        """Statement that begins the present transaction, if it was not executed yet."""
+        self._deferred: list[tuple[str, Parameters]] = []
 
     def begin(self, statement: str) -> None:
         """Begin a transaction together with its first statement, just before it."""
         self._begin = statement
 
-    def beginning(self) -> str | None:
-        """Return, once, the statement that begins the transaction; None if it has begun, or there is none."""
+    def defer(self, statement: str, parameters: Parameters) -> None:
+        """Execute a statement together with the next one, or with the commit."""
+        self._deferred.append((statement, parameters))
+
+    def pop_waiting(self) -> Waiting:
+        """Return, once, what waits for the next statement. The caller executes all of it."""
         begin, self._begin = self._begin, None
-        return begin
+        deferred, self._deferred = self._deferred, []
+        return deferred if begin is None else [(begin, ()), *deferred]
 
     async def commit(self) -> None:
-        """Commit. Does nothing for a transaction without a statement."""
-        if self.beginning() is None:
-            await super().commit()
+        """Commit, or roll back if that fails. Does nothing for a transaction without a statement."""
+        if self._begin is None or self._deferred:
+            await self.call(self._run, self.pop_waiting(), sqlite3.Connection.commit)
+        self._begin = None
 
     async def rollback(self) -> None:
-        """Roll back. Does nothing for a transaction without a statement."""
-        if self.beginning() is None:
+        """Roll back. Does nothing for a transaction that was not begun yet."""
+        if self._begin is None:
+            self._deferred = []
             await super().rollback()
+        self.pop_waiting()
+
+    async def flush(self) -> None:
+        """Execute what waits for the next statement."""
+        if self._deferred:
+            await self.call(self._run, self.pop_waiting(), None)
+
+    def _run(self, waiting: Waiting, then: Callable[[sqlite3.Connection], object] | None) -> None:
+        try:
+            for statement in waiting:
+                self._conn.execute(*statement)
+            if then is not None:
+                then(self._conn)
+        except sqlite3.Error:
+            # Who commits counts the transaction as ended.
+            if then is not None:
+                self._conn.rollback()
+            raise
 
     def cursor(self) -> SqliteCursor:  # type: ignore[override]  # nothing to wait for
         """Return a cursor."""
@@ -100,6 +138,26 @@ class SqliteConnection(aiosqlite.Connection):
     async def call(self, function: Callable[..., object], *arguments: Any) -> None:
         """Call a function in the connection's thread."""
         await self._execute(function, *arguments)  # type: ignore[no-untyped-call]
+
+
+class SqliteDirect(Direct):
+    """Statements for the connection's thread, without SQLAlchemy."""
+
+    @property
+    def _driver(self) -> SqliteConnection:
+        driver: Any = self._connection.connection.driver_connection
+        assert isinstance(driver, SqliteConnection)
+        return driver
+
+    async def _fetch(self, statement: str, parameters: Parameters) -> Sequence[Sequence[Any]]:
+        cursor = await self._driver.cursor().execute(statement, parameters)
+        return await cursor.fetchall()
+
+    def _defer(self, statement: Deferred, text: str, parameters: Parameters) -> None:
+        self._driver.defer(text, parameters)
+
+    async def _flush(self) -> None:
+        await self._driver.flush()
 
 
 async def connect(database: str, **options: Any) -> SqliteConnection:

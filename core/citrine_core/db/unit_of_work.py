@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
 from citrine.events.v1.events_pb2 import Event
 from citrine_core.db.databases import database_of
+from citrine_core.db.direct import Direct, connection_of, remember_connection
 from citrine_core.db.engine import READ_ONLY
 from citrine_core.db.outages import is_outage, judge_errors
 from citrine_core.db.places import Places
@@ -88,6 +89,7 @@ class UnitOfWork:
             DatabaseUnavailable: When it does not.
         """
         await self._write()
+        await (await self._direct()).flush()
 
     async def commit(self) -> None:
         """Store everything, then run what waits for the commit, also where the task is cancelled in the middle of it.
@@ -111,8 +113,13 @@ class UnitOfWork:
                 # What is committed must not be done again because somebody could not be told.
                 logger.error("what was to follow a commit failed", exc_info=error)
 
+    async def _direct(self) -> Direct:
+        connection = await connection_of(self.session)
+        return database_of(connection).direct(connection)
+
     async def _write(self) -> None:
-        await self.session.flush()
+        if self.session.new or self.session.deleted or self.session.dirty:
+            await self.session.flush()
         if self._events:
             await self._write_events(self.session, self._events)
 
@@ -227,7 +234,7 @@ class UnitOfWorkFactory:
 async def _begin(session: AsyncSession, read_only: bool) -> None:
     """Begin at once: a SQLite writer must hold the lock before it reads."""
     try:
-        await session.connection(execution_options={READ_ONLY: read_only})
+        remember_connection(session, await session.connection(execution_options={READ_ONLY: read_only}))
     except DatabaseUnavailable:
         raise
     except Exception as error:
@@ -246,7 +253,8 @@ async def _close(session: AsyncSession) -> None:
         if session.in_transaction():
             await _whole(session.close())
         else:
-            await session.close()
+            # As close() does, which would switch to a greenlet for it.
+            session.expunge_all()
     except Exception as error:
         # A connection that broke can't be rolled back; the server does it. Anything else is a bug.
         if not is_outage(error):

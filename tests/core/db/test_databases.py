@@ -97,7 +97,8 @@ async def test_a_table_of_values_has_their_types_and_order(engine: AsyncEngine) 
     columns = [TENANTS.c.tenant_id, PROBES.c.id]
     async with engine.connect() as connection:
         values = database.values(columns, 3, engine.dialect)
-        rows = await connection.exec_driver_sql(values, ("a" * 300, 2**30, "'", -1, "\U0001f50c", 0))
+        given = database.parameters([["a" * 300, "'", "\U0001f50c"], [2**30, -1, 0]])
+        rows = await connection.exec_driver_sql(values, tuple(given))
         assert [tuple(row) for row in rows] == [("a" * 300, 2**30), ("'", -1), ("\U0001f50c", 0)]
 
 

@@ -82,7 +82,7 @@ async def test_sessions_and_transactions_are_looked_up_by_one_statement(
     assert sessions.keys() == {row[1] for row in rows} == stations
     ((statement, parameters),) = seen
     async with postgres_engine.connect() as connection:
-        found = await connection.exec_driver_sql(f"EXPLAIN {statement}", parameters)
+        found = await connection.exec_driver_sql(f"EXPLAIN {statement}", tuple(parameters))
         plan = "\n".join(row[0] for row in found)
         await connection.rollback()
 

@@ -39,6 +39,7 @@ async def postgres_work(postgres_url: str) -> AsyncIterator[UnitOfWorkFactory]:
 async def inserted(work: UnitOfWork, *events: Event) -> None:
     """Insert events as a commit does, and do not commit."""
     await OutboxRepository(work.session).add_all(events, utc_now())
+    await work.rehearse()
 
 
 async def seen(unit_of_work: UnitOfWorkFactory, after: int = 0) -> tuple[list[int], int]:

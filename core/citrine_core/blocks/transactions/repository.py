@@ -19,6 +19,7 @@ from citrine_core.blocks.transactions.fold import Occurrence, TransactionState
 from citrine_core.blocks.transactions.models import Transaction, TransactionEvent
 from citrine_core.db import Listed, LockedQuery, Page, begins_with, database_of, one_of
 from citrine_core.db.bulk import BulkInsert, BulkUpdate
+from citrine_core.db.direct_query import DirectQuery
 from citrine_core.db.one_of import one_of_packed, pack
 from citrine_core.resources.tokens import lookups_of
 
@@ -65,6 +66,9 @@ _WITH_CHECKS = select(
 
 FIND_AND_LOCK = LockedQuery(_FIND, _TRANSACTIONS.c.station_id, _TRANSACTIONS.c.transaction_id)
 """Finds transactions of a tenant and locks them, with the columns of TransactionState."""
+
+_FIND_STATES = DirectQuery(_FIND)
+_FIND_AND_LOCK = DirectQuery(FIND_AND_LOCK.on)
 
 
 _moved = attrgetter(*_PROGRESS, *_KEY)
@@ -153,9 +157,7 @@ class TransactionRepository:
         to the other, could each write a state that lacks the other's event.
         """
         if rows is None:
-            connection = await self._session.connection()
-            query = FIND_AND_LOCK.on(database_of(connection))
-            rows = await connection.execute(query, {"tenant_id": tenant_id, "keys": pack(keys)})
+            rows = await _FIND_AND_LOCK.fetch(self._session, {"tenant_id": tenant_id, "keys": pack(keys)})
         states = {(row[1], row[2]): TransactionState(*row) for row in rows if (row[1], row[2]) in keys}
         self._found |= {key: _seldom(state) for key, state in states.items()}
         return states
@@ -164,8 +166,7 @@ class TransactionRepository:
         self, tenant_id: str, keys: Collection[TransactionKey]
     ) -> dict[TransactionKey, TransactionState]:
         """Return those transactions that exist, without a lock."""
-        connection = await self._session.connection()
-        rows = await connection.execute(_FIND, {"tenant_id": tenant_id, "keys": pack(keys)})
+        rows = await _FIND_STATES.fetch(self._session, {"tenant_id": tenant_id, "keys": pack(keys)})
         return {(row[1], row[2]): TransactionState(*row) for row in rows}
 
     async def find_lives(

@@ -6,13 +6,15 @@ from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
-from sqlalchemy import Column, Dialect, FromClause, Select, Table
+from sqlalchemy import Column, Connection, Dialect, FromClause, Select, Table
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from citrine_core.db.databases.order import OutboxOrder
 
 if TYPE_CHECKING:
     from sqlalchemy.dialects import postgresql, sqlite
+
+    from citrine_core.db.direct import Direct
 
 __all__ = ["Database", "Insert", "LockedQuery", "QueryT"]
 
@@ -68,9 +70,27 @@ class Database(ABC):
     def insert(self, table: Table) -> Insert:
         """Return an INSERT that knows ON CONFLICT."""
 
+    rows_at_once: int | None
+    """Rows of one execution of a bulk statement; None: any number, with the same text."""
+
     @abstractmethod
-    def values(self, columns: Sequence[Column[Any]], rows: int, dialect: Dialect) -> str:
-        """Return a table of values, with a parameter of the driver for each."""
+    def values(self, columns: Sequence[Column[Any]], rows: int, dialect: Dialect, first: int = 1) -> str:
+        """Return a table of values, with parameters of the driver.
+
+        Args:
+            columns: Columns of the table, which get the names column1, column2 and so on.
+            rows: How many rows it has.
+            dialect: Knows the types.
+            first: Number of the first parameter.
+        """
+
+    @abstractmethod
+    def parameters(self, columns: Sequence[Sequence[Any]]) -> Sequence[Any]:
+        """Return the parameters of a table of values, of its values by column."""
+
+    @abstractmethod
+    def direct(self, connection: Connection) -> "Direct":
+        """Return the driver's connection behind one of SQLAlchemy."""
 
     @abstractmethod
     def select_keys(self, kinds: Sequence[str], parameter: str) -> str:

@@ -2,10 +2,9 @@
 
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
-from itertools import count
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Column, Dialect, FromClause, String, Table, text
+from sqlalchemy import Column, Connection, Dialect, FromClause, String, Table, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from citrine_core.db.databases.base import Database, QueryT
@@ -13,6 +12,7 @@ from citrine_core.db.databases.order import SharedBounds
 
 if TYPE_CHECKING:
     from citrine_core.db.databases.base import Insert
+    from citrine_core.db.direct import Direct
 
 __all__ = ["Postgresql"]
 
@@ -23,6 +23,7 @@ class Postgresql(Database):
     has_one_writer = False
     has_partitions = True
     lanes = 2
+    rows_at_once = None
     row_address = "CAST(ctid AS text)"
     first_parameter = "$1"
     outbox_order = SharedBounds()
@@ -44,14 +45,24 @@ class Postgresql(Database):
 
         return postgresql.insert(table)
 
-    def values(self, columns: Sequence[Column[Any]], rows: int, dialect: Dialect) -> str:
-        """Return a table of values, with a numbered parameter of the column's type for each."""
+    def values(self, columns: Sequence[Column[Any]], rows: int, dialect: Dialect, first: int = 1) -> str:
+        """Return a table made of an array for each column: its text is the same for any number of rows."""
         # Without lengths: a cast would cut what is too long, where storing it fails.
         kinds = [String() if isinstance(column.type, String) else column.type for column in columns]
-        casts = [kind.compile(dialect=dialect) for kind in kinds]
-        places = count(1)
-        lines = (", ".join(f"${next(places)}::{cast}" for cast in casts) for _ in range(rows))
-        return f"VALUES {', '.join(f'({line})' for line in lines)}"
+        arrays = [f"${place}::{kind.compile(dialect=dialect)}[]" for place, kind in enumerate(kinds, first)]
+        names = [f"column{place}" for place in range(1, len(columns) + 1)]
+        return f"SELECT * FROM unnest({', '.join(arrays)}) AS given({', '.join(names)})"
+
+    def parameters(self, columns: Sequence[Sequence[Any]]) -> Sequence[Any]:
+        """Return the values column by column."""
+        return columns
+
+    def direct(self, connection: Connection) -> "Direct":
+        """Return the connection of asyncpg."""
+        # Imported here, as above.
+        from citrine_core.db.postgres_direct import PostgresqlDirect
+
+        return PostgresqlDirect(connection)
 
     def select_keys(self, kinds: Sequence[str], parameter: str) -> str:
         """Return a SELECT of the keys, which unnest estimates at ten: jsonb_array_elements would at a hundred."""

@@ -3,14 +3,16 @@
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Column, Dialect, FromClause, Table, text
+from sqlalchemy import Column, Connection, Dialect, FromClause, Table, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from citrine_core.db.databases.base import Database, QueryT
 from citrine_core.db.databases.order import OneWriter
-from citrine_core.db.sqlite import spilling
+from citrine_core.db.direct import Direct
+from citrine_core.db.sqlite import SqliteDirect, spilling
 
 if TYPE_CHECKING:
     from citrine_core.db.databases.base import Insert
@@ -38,6 +40,8 @@ class Sqlite(Database):
     has_one_writer = True
     has_partitions = False
     lanes = 1
+    # An execution costs as much as some rows. The longer it takes, the longer its thread waits for the GIL behind it.
+    rows_at_once = 16
     row_address = "rowid"
     first_parameter = "?"
     outbox_order = OneWriter()
@@ -59,10 +63,18 @@ class Sqlite(Database):
 
         return sqlite.insert(table)
 
-    def values(self, columns: Sequence[Column[Any]], rows: int, dialect: Dialect) -> str:
+    def values(self, columns: Sequence[Column[Any]], rows: int, dialect: Dialect, first: int = 1) -> str:
         """Return a table of values, with a question mark for each."""
         row = f"({', '.join('?' * len(columns))})"
         return f"VALUES {', '.join([row] * rows)}"
+
+    def parameters(self, columns: Sequence[Sequence[Any]]) -> Sequence[Any]:
+        """Return the values row by row."""
+        return tuple(chain.from_iterable(zip(*columns, strict=True)))
+
+    def direct(self, connection: Connection) -> Direct:
+        """Return the connection with a thread of its own."""
+        return SqliteDirect(connection)
 
     def select_keys(self, kinds: Sequence[str], parameter: str) -> str:
         """Return a SELECT of the keys, whose values bring their types along."""

@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 from sqlalchemy import Row, Select, bindparam, delete, exists, func, not_, null, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
-from citrine_core.db import Database, Listed, LockedQuery, Page, UnitOfWork, database_of
+from citrine_core.db import Database, Listed, LockedQuery, Page, UnitOfWork
 from citrine_core.db.bulk import BulkUpsert
+from citrine_core.db.direct_query import DirectQuery
 from citrine_core.db.one_of import one_of_packed, pack
 from citrine_core.resources.connections.models import Connection, Edge
 
@@ -77,7 +78,7 @@ _FIND = select(_TABLE).where(*_OF_STATIONS)
 # Sorted, so that two cores can't deadlock.
 _FIND_LOCKED = _FIND.order_by(_TABLE.c.station_id).with_for_update()
 
-_NEWEST = select(_TABLE.c.station_id, _TABLE.c.epoch, _TABLE.c.is_open).where(*_OF_STATIONS)
+_NEWEST = DirectQuery(select(_TABLE.c.station_id, _TABLE.c.epoch, _TABLE.c.is_open).where(*_OF_STATIONS))
 
 
 class GrantedSession(NamedTuple):
@@ -113,7 +114,7 @@ class SessionState(NamedTuple):
 async def newest_sessions(work: UnitOfWork, tenant_id: str, station_ids: Collection[str]) -> Mapping[str, SessionState]:
     """Return the newest session of each of a tenant's stations."""
     values = {"tenant_id": tenant_id, "stations": pack((station_id,) for station_id in station_ids)}
-    rows = await (await work.session.connection()).execute(_NEWEST, values)
+    rows = await _NEWEST.fetch(work.session, values)
     return {station_id: SessionState(epoch, is_open) for station_id, epoch, is_open in rows}
 
 
@@ -133,11 +134,10 @@ async def newest_sessions_beside(
         query: Has the parameters `tenant_id` and `keys`, a first column that is never NULL, and a column `station_id`.
         keys: Keys of the rows.
     """
-    connection = await work.session.connection()
     values = {"tenant_id": tenant_id, "stations": pack((one,) for one in station_ids), "keys": pack(keys)}
     sessions: dict[str, SessionState] = {}
     found = []
-    for station_id, epoch, is_open, *row in await connection.execute(_beside(query, database_of(connection)), values):
+    for station_id, epoch, is_open, *row in await _beside(query).fetch(work.session, values):
         sessions[station_id] = SessionState(epoch, is_open)
         if row[0] is not None:
             found.append(row)
@@ -145,15 +145,17 @@ async def newest_sessions_beside(
 
 
 @cache
-def _beside(query: LockedQuery, database: Database) -> Select[Any]:
-    # The rows are locked within the subquery: an outer join can't lock them.
-    other = query.on(database).subquery("beside")
-    joined = _TABLE.outerjoin(other, other.c.station_id == _TABLE.c.station_id)
-    return (
-        select(_TABLE.c.station_id, _TABLE.c.epoch, _TABLE.c.is_open, *other.c)
-        .select_from(joined)
-        .where(_TABLE.c.tenant_id == bindparam("tenant_id"), one_of_packed((_TABLE.c.station_id,), "stations"))
-    )
+def _beside(query: LockedQuery) -> DirectQuery:
+    def joined(database: Database) -> Select[Any]:
+        # The rows are locked within the subquery: an outer join can't lock them.
+        other = query.on(database).subquery("beside")
+        return (
+            select(_TABLE.c.station_id, _TABLE.c.epoch, _TABLE.c.is_open, *other.c)
+            .select_from(_TABLE.outerjoin(other, other.c.station_id == _TABLE.c.station_id))
+            .where(*_OF_STATIONS)
+        )
+
+    return DirectQuery(joined)
 
 
 async def current_epochs(work: UnitOfWork, tenant_id: str, station_ids: Collection[str]) -> Mapping[str, int]:
