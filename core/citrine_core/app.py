@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from citrine_core.config import CoreSettings, read_settings
 from citrine_core.core import CannotStart, Core
 from citrine_core.db import create_engine
+from citrine_core.db.databases import database_of
 from citrine_core.db.engine import POOL_SIZE
 from citrine_core.db.schema_version import schema_is_current
 from citrine_core.errors import DatabaseUnavailable
@@ -104,9 +105,12 @@ def _put_together(settings: CoreSettings, engine: AsyncEngine, worker: int) -> C
 
 async def _check_schema(engine: AsyncEngine) -> None:
     try:
-        current = await schema_is_current(engine)
+        problem = await database_of(engine).find_problem(engine)
+        current = problem is None and await schema_is_current(engine)
     except (DBAPIError, OSError, TimeoutError) as error:
         raise CannotStart(f"the database can't be reached: {_one_line(error)}") from error
+    if problem is not None:
+        raise CannotStart(f"the database can't be used: {problem}")
     if not current:
         raise CannotStart("the database has no schema, or another version's; run: citrine db upgrade")
 

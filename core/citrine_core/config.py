@@ -97,6 +97,14 @@ class CoreSettings(BaseModel):
     On PostgreSQL they are removed by the month in which they were made, once all of them are older.
     """
 
+    transaction_event_retention: DurationOrNone = Field(default=None, ge=timedelta(days=30), le=timedelta(days=36525))
+    """How long the events of transactions are retained after the settlement, signed meter values included. "none": for
+    ever.
+
+    Transactions and their costs stay. Without its events a transaction is final: it is not corrected any more. One that
+    is not settled retains its events, however old they are.
+    """
+
     connector_status_retention: DurationOrNone = Field(default=None, gt=timedelta(0), le=timedelta(days=36525))
     """How long the history of connectors is retained, by the time that the station gave it. "none": for ever.
 

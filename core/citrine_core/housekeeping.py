@@ -8,6 +8,7 @@ from functools import partial
 from typing import NamedTuple, TypeVar
 
 from citrine_core.background import defect, waits_for_database
+from citrine_core.blocks.transactions.settlement import SettlementRepository
 from citrine_core.clock import Clock
 from citrine_core.config import CoreSettings
 from citrine_core.db import UnitOfWork, UnitOfWorkFactory
@@ -91,6 +92,7 @@ class Housekeeping:
             _Sweep(settings.deduplication_retention, _remove_handled_messages),
             _Sweep(settings.event_retention, _remove_events),
             _Sweep(settings.command_retention, _remove_commands),
+            _Sweep(settings.transaction_event_retention, self._remove_transaction_events),
             _Sweep(EDGE_RETENTION, _remove_edges),
             _Sweep(FILE_KEY_RETENTION, _remove_keys_of_files),
         )
@@ -133,6 +135,9 @@ class Housekeeping:
     async def _repeat(self, step: Step, before: datetime) -> None:
         while await self._do(lambda work: step(work, before)):
             pass
+
+    async def _remove_transaction_events(self, work: UnitOfWork, before: datetime) -> bool:
+        return await SettlementRepository(work.session).remove_events_before(before, self._clock(), MAX_ROWS)
 
     async def _remove_rows(self, table: str, before: datetime) -> bool:
         # Queried without a writing transaction first: on SQLite this may scan the table.

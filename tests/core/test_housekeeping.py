@@ -237,8 +237,10 @@ async def test_a_table_that_is_in_use_is_asked_for_again(
     unit_of_work = UnitOfWorkFactory(postgres_engine, write_events)
     async with unit_of_work() as reader:
         await reader.session.execute(text("LOCK TABLE samples_default IN ACCESS SHARE MODE"))
+        monkeypatch.setattr(housekeeping, "LOCK_TRIES", 1)
         with pytest.raises(DatabaseUnavailable):
             await housekeeping_of(unit_of_work).tidy()
+        monkeypatch.setattr(housekeeping, "LOCK_TRIES", 1000)
         tidying = asyncio.create_task(housekeeping_of(unit_of_work).tidy())
         await somebody_waits(postgres_engine)
     await tidying

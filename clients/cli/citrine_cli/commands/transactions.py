@@ -171,6 +171,7 @@ def _facts(found: Transaction, currency: str) -> Facts:
         "messages": {
             "events": f"{found.events}{f', {found.missing_events} missing' if found.missing_events else ''}",
             "late events": str(found.late_events or ""),
+            "events removed": time_word(found, "events_removed_time"),
             "offline": "yes" if found.offline else "",
             "station says": _said(found.check),
         },

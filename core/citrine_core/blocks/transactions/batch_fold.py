@@ -40,7 +40,7 @@ class BatchFold:
     tenant_id: str
     batch: Batch
     settled: Set[TransactionKey]
-    """Transactions that ended and are settled. Their events are stored and not folded."""
+    """Transactions that are settled for good (`is_settled`). Their events are stored and not folded."""
     now: datetime
     evse_power_w: float | None
 
@@ -51,7 +51,7 @@ class BatchFold:
     is_waiting: bool = False
     """Whether a transaction waits for its fold that did not wait before the batch."""
     ended_before: set[TransactionKey] = field(default_factory=set)
-    """Transactions that had ended before the batch."""
+    """Transactions that had ended, or were settled for good, before the batch."""
 
     _refolded: set[TransactionKey] = field(default_factory=set)
     """Transactions that were refolded because of one event."""
@@ -103,7 +103,7 @@ class BatchFold:
         self.anew, self.deferred = sort_out_late(states, behind, self.settled, fresh)
         note_boots(fresh, states)
         named = {key for key, state in states.items() if state.remote_start_id is not None}
-        self.ended_before = {key for key, state in states.items() if state.end_time is not None}
+        self.ended_before = {key for key, state in states.items() if state.end_time is not None} | self.settled
         self._ended = set(self.ended_before)
         self._begin_new()
         for key, lives in batch.reuse.lives.items():

@@ -182,6 +182,7 @@ class TransactionState:
     export_last_time: datetime | None = None
     anomalies: bytes | None = None
     refold_due_time: datetime | None = None
+    events_removed_time: datetime | None = None
 
     @property
     def missing(self) -> int:
@@ -208,6 +209,7 @@ _NOT_OF_EVENTS = (
     "anomalies",
     "power_limit_w",
     "refold_due_time",
+    "events_removed_time",
 )
 """Columns that are not derived from events."""
 

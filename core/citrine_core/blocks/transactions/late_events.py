@@ -11,12 +11,12 @@ _STOP_AUTHORIZED = TriggerReasonEnum.TRIGGER_REASON_ENUM_STOP_AUTHORIZED
 
 
 def is_settled(state: TransactionState) -> bool:
-    """Return whether a transaction ended and is settled, so that no event changes it."""
-    return state.settle_time is not None and state.end_time is not None
+    """Return whether a transaction is settled, and ended or has no events any more, so that no event changes it."""
+    return state.settle_time is not None and (state.end_time is not None or state.events_removed_time is not None)
 
 
 def retain_late(state: TransactionState, occurrence: Occurrence, *, is_new_number: bool) -> None:
-    """Count a late event. It may fill a gap in the numbers, and changes nothing else.
+    """Count a late event. It may fill a gap in the numbers, if all stored numbers are known, and changes nothing else.
 
     Args:
         state: The transaction.
@@ -24,7 +24,7 @@ def retain_late(state: TransactionState, occurrence: Occurrence, *, is_new_numbe
         is_new_number: Whether no other stored event has its sequence number.
     """
     occurrence.late = True
-    if is_new_number and state.missing:
+    if is_new_number and state.missing and state.events_removed_time is None:
         starts = occurrence.event_type == _STARTED and state.start_time is None
         state.seq_nos += starts or state.first_seq_no < occurrence.seq_no < state.last_seq_no
     # Its samples are stored, like those of all events.
@@ -37,10 +37,12 @@ def counts(state: TransactionState, occurrence: Occurrence) -> bool:
     """Return whether an event may lead to a correction of the cost.
 
     A late event does not count if it lies after the end, or has the token of another driver: it may belong to another
-    transaction whose beginning has not arrived yet.
+    transaction whose beginning has not arrived yet. None counts once the others are removed.
     """
     if not occurrence.late:
         return True
+    if state.events_removed_time is not None:
+        return False
     if state.end_time is not None and occurrence.event_time > state.end_time:
         return False
     request = occurrence.request

@@ -26,6 +26,7 @@ _OPEN = text("end_time IS NULL AND closed_time IS NULL")
 
 _DUE = text("settle_due_time IS NOT NULL")
 _REFOLD_DUE = text("refold_due_time IS NOT NULL")
+_SETTLED_WITH_EVENTS = text("settle_time IS NOT NULL AND events_removed_time IS NULL")
 _AGAIN = text("reported_id IS NOT NULL")
 
 
@@ -47,6 +48,7 @@ class Transaction(Model):
         Index(None, "tenant_id", "id_token_lookup"),
         PartialIndex("ix_transactions_settle_due", "settle_due_time", where=_DUE),
         PartialIndex("ix_transactions_refold_due", "refold_due_time", where=_REFOLD_DUE),
+        PartialIndex("ix_transactions_settled_with_events", "settle_time", where=_SETTLED_WITH_EVENTS),
         PartialIndex(
             "ix_transactions_reported",
             "tenant_id",
@@ -161,6 +163,8 @@ class Transaction(Model):
     """Its anomalies. None: none."""
     refold_due_time: Mapped[datetime | None]
     """When it is refolded, because it has deferred events. None: it has none."""
+    events_removed_time: Mapped[datetime | None]
+    """When its events were removed, some time after it was settled. It is final since then. None: they are stored."""
 
     @classmethod
     def is_open(cls) -> ColumnElement[bool]:

@@ -69,6 +69,7 @@ def transaction_to_proto(
         settle_time=row.settle_time,
         settlement=Settlement.ValueType(row.settlement or 0),
         settle_due_time=row.settle_due_time,
+        events_removed_time=row.events_removed_time,
         reported_transaction_id=row.reported_id or "",
         over_time=row.over_time,
         is_behind=row.refold_due_time is not None and (row.settle_time is None or row.end_time is None),

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from sqlalchemy import Column, Connection, Dialect, FromClause, Select, Table
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from citrine_core.db.databases.order import OutboxOrder
 
@@ -110,6 +110,15 @@ class Database(ABC):
     @abstractmethod
     def rehearsal(self, connection: AsyncConnection) -> AbstractAsyncContextManager[None]:
         """Have what is written within the block go to the disk, although it is not committed."""
+
+    @abstractmethod
+    async def find_problem(self, engine: AsyncEngine) -> str | None:
+        """Return why cores can't work with the connections of an engine; None: they can.
+
+        Raises:
+            DBAPIError: When the database refuses.
+            OSError: When it can't be reached.
+        """
 
     @abstractmethod
     async def try_lock(self, connection: AsyncConnection, key: int) -> bool:

@@ -5,10 +5,11 @@ from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Column, Connection, Dialect, FromClause, String, Table, text
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from citrine_core.db.databases.base import Database, QueryT
 from citrine_core.db.databases.order import SharedBounds
+from citrine_core.db.pooler import find_pooler_problem
 
 if TYPE_CHECKING:
     from citrine_core.db.databases.base import Insert
@@ -79,6 +80,10 @@ class Postgresql(Database):
     def rehearsal(self, connection: AsyncConnection) -> AbstractAsyncContextManager[None]:
         """Do nothing: PostgreSQL finds space when it writes, not when it commits."""
         return nullcontext()
+
+    async def find_problem(self, engine: AsyncEngine) -> str | None:
+        """Return what a connection pooler in between does that cores can't work with."""
+        return await find_pooler_problem(engine)
 
     async def try_lock(self, connection: AsyncConnection, key: int) -> bool:
         """Acquire an advisory lock, if it is free."""

@@ -7,7 +7,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Column, Connection, Dialect, FromClause, Table, text
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from citrine_core.db.databases.base import Database, QueryT
 from citrine_core.db.databases.order import OneWriter
@@ -89,6 +89,10 @@ class Sqlite(Database):
     def rehearsal(self, connection: AsyncConnection) -> AbstractAsyncContextManager[None]:
         """Have pages be written as soon as they change, not with the commit."""
         return spilling(connection)
+
+    async def find_problem(self, engine: AsyncEngine) -> str | None:
+        """Return None: nothing is between us and the file."""
+        return None
 
     async def try_lock(self, connection: AsyncConnection, key: int) -> bool:
         """Return True: who writes is alone."""

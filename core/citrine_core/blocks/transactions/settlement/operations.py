@@ -69,9 +69,9 @@ class SettlementOperations:
 
         Raises:
             NotFound: When there is no such transaction.
-            FailedPrecondition: When it is not settled.
+            FailedPrecondition: When it is not settled, or its events are removed.
         """
-        state, now = await self._settled(work, operation), self._clock()
+        state, now = _with_events(await self._settled(work, operation)), self._clock()
         repository = TransactionRepository(work.session)
         key = (operation.station_id, operation.transaction_id)
         if state.late_events:
@@ -107,9 +107,10 @@ class SettlementOperations:
 
         Raises:
             NotFound: When there is no such transaction or tariff.
-            FailedPrecondition: When it is not settled, has no tariff, can't be priced, or costs the same.
+            FailedPrecondition: When it is not settled, its events are removed, it has no tariff, can't be priced, or
+                costs the same.
         """
-        state = await self._settled(work, operation)
+        state = _with_events(await self._settled(work, operation))
         named = await current_version(work, operation.tenant_id, tariff_id, version) if tariff_id else None
         cause = Cause(int(cost_pb.CostCorrection.REASON_REPRICED), operation.reason, operation.author, named)
         made = await self._costs.reckon(work, operation.tenant_id, [state], cause)
@@ -124,9 +125,10 @@ class SettlementOperations:
 
         Raises:
             NotFound: When there is no such transaction.
-            FailedPrecondition: When no such reading was left out, or the readings around it speak against it.
+            FailedPrecondition: When no such reading was left out, the readings around it speak against it, or events
+                were removed.
         """
-        before, key = await self._find(work, operation), (operation.station_id, operation.transaction_id)
+        before, key = _with_events(await self._find(work, operation)), (operation.station_id, operation.transaction_id)
         left_out = {int(pb.TransactionAnomaly.KIND_OUTLIER_DROPPED), int(pb.TransactionAnomaly.KIND_REGISTER_JUMPED)}
         doubts = load_anomalies(before.anomalies)
         if not any(one.kind in left_out and one.register_wh == register_wh for one in doubts):
@@ -187,3 +189,9 @@ class SettlementOperations:
             "create_time": self._clock(),
         }
         await SettlementRepository(work.session).add_action(action)
+
+
+def _with_events(state: TransactionState) -> TransactionState:
+    if state.events_removed_time is not None:
+        raise FailedPrecondition("the events of the transaction are no longer retained: it is final")
+    return state

@@ -1,10 +1,12 @@
-"""Queries of due settlements, and of operators' actions."""
+"""Queries of due settlements, of events that are no longer retained, and of operators' actions."""
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from itertools import groupby
+from operator import itemgetter
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Row, and_, bindparam, select, update
+from sqlalchemy import ColumnElement, Row, and_, bindparam, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine_core.blocks.transactions.models import Transaction, TransactionEvent
@@ -21,6 +23,9 @@ _ACTIONS = SettlementAction.metadata.tables["settlement_actions"]
 
 _ADD_ACTION = BulkInsert(_ACTIONS)
 
+
+MOST_TRANSACTIONS = 200
+"""Largest number of transactions whose events are removed in one transaction of the database."""
 
 _LAST = 2**62
 
@@ -138,6 +143,46 @@ class SettlementRepository:
             )
             .values(late=None)
         )
+
+    async def remove_events_before(self, time: datetime, now: datetime, limit: int) -> bool:
+        """Remove the events of transactions that were settled before a time; return False if there were none.
+
+        All events of a transaction are removed together, and the transaction is marked, whose row is locked meanwhile.
+        A transaction that is not settled, or is to be refolded, retains its events.
+
+        Args:
+            time: Transactions that were settled later retain their events.
+            now: The time now.
+            limit: Largest number of events removed at a time, except for one transaction that has more.
+        """
+        keys = await self._find_settled_before(time, limit)
+        for tenant_id, found in groupby(sorted(keys), key=itemgetter(0)):
+            ids = [(station_id, transaction_id) for _, station_id, transaction_id in found]
+            for table, statement in (
+                (_EVENTS, delete(_EVENTS)),
+                (_TRANSACTIONS, update(_TRANSACTIONS).values(events_removed_time=now)),
+            ):
+                columns = table.c
+                is_of_them = one_of((columns.station_id, columns.transaction_id), ids)
+                await self._session.execute(statement.where(columns.tenant_id == tenant_id, is_of_them))
+        return bool(keys)
+
+    async def _find_settled_before(self, time: datetime, limit: int) -> list[tuple[str, str, str]]:
+        columns = _TRANSACTIONS.c
+        query = (
+            select(columns.tenant_id, columns.station_id, columns.transaction_id, columns.events)
+            .where(columns.settle_time < time, columns.events_removed_time.is_(None), columns.refold_due_time.is_(None))
+            .order_by(columns.settle_time)
+            .limit(MOST_TRANSACTIONS)
+        )
+        query = database_of(self._session).claim(query)
+        keys: list[tuple[str, str, str]] = []
+        for tenant_id, station_id, transaction_id, events in await self._session.execute(query):
+            limit -= events
+            if keys and limit < 0:
+                break
+            keys.append((tenant_id, station_id, transaction_id))
+        return keys
 
     async def add_action(self, action: Mapping[str, Any]) -> None:
         """Store an operator's action."""

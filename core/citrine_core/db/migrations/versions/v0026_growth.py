@@ -45,6 +45,15 @@ _INDEXES = {
 def upgrade() -> None:
     """Have what is stored become the first partition: of this day or month, and all before."""
     _move_sightings()
+    op.add_column("transactions", sa.Column("events_removed_time", sa.DateTime(timezone=True), nullable=True))
+    has_events = sa.text("settle_time IS NOT NULL AND events_removed_time IS NULL")
+    op.create_index(
+        "ix_transactions_settled_with_events",
+        "transactions",
+        ["settle_time"],
+        sqlite_where=has_events,
+        postgresql_where=has_events,
+    )
     op.drop_index(op.f("ix_outbox_create_time"), table_name="outbox")
     if not _is_postgresql():
         _replace_statuses(
@@ -88,6 +97,8 @@ def downgrade() -> None:
         " WHERE seen.tenant_id = stations.tenant_id AND seen.station_id = stations.station_id)"
     )
     op.drop_table("station_sightings")
+    op.drop_index("ix_transactions_settled_with_events", table_name="transactions")
+    op.drop_column("transactions", "events_removed_time")
 
 
 def _move_sightings() -> None:
