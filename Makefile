@@ -29,6 +29,7 @@ help:
 	@echo "make chaos   kill, freeze, cut off and fill what there is while stations charge, and see that nothing is lost"
 	@echo "make bench   measure what a message costs at every load, latency, memory and starts (about 12 minutes);"
 	@echo "             ARGS=--list names the parts, ARGS=\"--only NAME\" measures one, --profile says where its time goes"
+	@echo "             ARGS=--scale fills databases with 20 million samples, and measures beside empty ones (an hour)"
 	@echo "make format  let ruff format and repair"
 	@echo "make protos  generate the Python code of the contract anew"
 	@echo "make docs    write docs/settings.md, metrics.md and requirements.md anew"

@@ -31,7 +31,7 @@ def main() -> int:
     """Measure, and return the exit code: 1 where a group could not be measured, 2 where it was wrongly used."""
     options = _arguments()
     try:
-        groups = chosen(options.only)
+        groups = chosen(options.only, full=options.scale)
         if options.list:
             _list(groups)
             return 0
@@ -67,6 +67,11 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--idle", type=int, default=1000)
     parser.add_argument("--commands", type=int, default=500)
     parser.add_argument("--reports", type=int, default=50, help="stations that report at once")
+    parser.add_argument("--scale", action="store_true", help="measure full databases beside empty ones, nothing else")
+    parser.add_argument("--scale-stations", type=int, default=100_000, help="of a full database")
+    parser.add_argument("--scale-transactions", type=int, default=1_000_000, help="of a full database; 20 samples each")
+    parser.add_argument("--scale-connected", type=int, default=10_000, help="stations that connect")
+    parser.add_argument("--scale-lists", type=int, default=100, help="how often each list is called")
     options = parser.parse_args()
     if options.write and options.profile:
         parser.error("what is profiled costs more than it does otherwise: --write or --profile, not both")

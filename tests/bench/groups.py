@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 import fnmatch
+import functools
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from tests.bench.late_events import late_events
 from tests.bench.loads import curve, few
 from tests.bench.measure import Measured
 from tests.bench.profiling import Profiles
+from tests.bench.scale import Scale, scale
 from tests.bench.scenarios import (
     Storm,
     Sut,
@@ -27,7 +29,7 @@ from tests.bench.scenarios import (
 )
 from tests.bench.starts import starts
 
-__all__ = ["DATABASES", "GROUPS", "Bench", "Group", "chosen"]
+__all__ = ["DATABASES", "GROUPS", "SCALE_GROUPS", "Bench", "Group", "chosen"]
 
 DATABASES = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
 """Their names as people write them."""
@@ -67,17 +69,22 @@ class Group:
     run: Callable[[Bench], Coroutine[Any, Any, Mapping[str, Any]]]
 
 
-def chosen(patterns: Sequence[str]) -> list[Group]:
+def chosen(patterns: Sequence[str], *, full: bool = False) -> list[Group]:
     """Return the groups whose names match one of these patterns, or all where there are none.
+
+    Args:
+        patterns: Patterns of names.
+        full: Choose among those that fill databases, and not among the others.
 
     Raises:
         BenchError: When a pattern matches none.
     """
+    groups = SCALE_GROUPS if full else GROUPS
     for pattern in patterns:
-        if not any(fnmatch.fnmatch(group.name, pattern) for group in GROUPS):
+        if not any(fnmatch.fnmatch(group.name, pattern) for group in groups):
             raise BenchError(f"no group is called {pattern}; --list names all of them")
     return [
-        group for group in GROUPS if not patterns or any(fnmatch.fnmatch(group.name, pattern) for pattern in patterns)
+        group for group in groups if not patterns or any(fnmatch.fnmatch(group.name, pattern) for pattern in patterns)
     ]
 
 
@@ -144,6 +151,13 @@ async def _curve(bench: Bench, kind: str, name: str, cores: int) -> Mapping[str,
         return {"points": [one.as_json() for one in points], "stations": bench.options.fleet}
 
 
+async def _scale(bench: Bench, kind: str) -> Mapping[str, Any]:
+    options = bench.options
+    sizes = options.scale_stations, options.scale_transactions, options.scale_connected
+    async with bench.running(f"{kind}-scale", kind, 0) as sut:
+        return await scale(sut, Scale(*sizes, options.window, options.scale_lists))
+
+
 def _load(run: Measured) -> Mapping[str, Any]:
     latency = run.result.latency_ms
     return {
@@ -181,4 +195,10 @@ def _groups() -> Iterator[Group]:
 
 
 GROUPS = tuple(_groups())
-"""All of them, in the order in which they are run."""
+"""All that are run without further ado, in the order in which they are run."""
+
+SCALE_GROUPS = tuple(
+    Group(f"{kind}-scale", f"a full database beside an empty one on {name}", 1800, functools.partial(_scale, kind=kind))
+    for kind, name in DATABASES.items()
+)
+"""Those of --scale, which fill databases."""

@@ -1,6 +1,7 @@
 """The paced scenarios: a fleet at every load, a few stations, one station alone."""
 
 import asyncio
+from collections.abc import Sequence
 
 from citrine_simulator.load import PacedFleet, Talk
 from tests.bench.curve import SILENT, Point, point
@@ -8,7 +9,7 @@ from tests.bench.errors import BenchError
 from tests.bench.measure import cpu_by_role
 from tests.bench.scenarios import Sut
 
-__all__ = ["ALONE", "EMPTY", "FIFTY", "OTHERS", "RARE_HEARTBEATS", "RATES", "curve", "few"]
+__all__ = ["ALONE", "EMPTY", "FIFTY", "OTHERS", "RARE_HEARTBEATS", "RATES", "at_rates", "curve", "few"]
 
 EMPTY = "no station"
 """Name of the point of a system that nobody has used yet."""
@@ -125,6 +126,15 @@ async def curve(sut: Sut, stations: int, seconds: float, *, others: bool) -> lis
             for name, talk, pause in OTHERS:
                 points.append(await _at_pace(sut, fleet, name, talk, stations / pause, seconds))
         points.append(await _at_pace(sut, fleet, SATURATED, Talk.UPDATES_6, None, seconds))
+    return points
+
+
+async def at_rates(sut: Sut, fleet: PacedFleet, rates: Sequence[float | None], seconds: float) -> list[Point]:
+    """Measure a fleet that is connected: silent, and at each of these rates; None: saturated."""
+    points = [await _idle_point(sut, SILENT, seconds)]
+    for rate in rates:
+        name = SATURATED if rate is None else f"{rate:g}/s"
+        points.append(await _at_pace(sut, fleet, name, Talk.UPDATES_6, rate, seconds))
     return points
 
 

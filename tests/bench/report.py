@@ -5,10 +5,11 @@ from typing import Any
 
 from tests.bench.base_reports import PARTS, VARIABLES
 from tests.bench.curve import SILENT, Point, Split, split
-from tests.bench.groups import DATABASES, GROUPS
+from tests.bench.groups import DATABASES, GROUPS, SCALE_GROUPS
 from tests.bench.loads import OTHERS
 from tests.bench.musts import musts, points
 from tests.bench.results import Results
+from tests.bench.scale_report import scale_report
 from tests.bench.starts import TIMES
 from tests.bench.tables import table
 
@@ -22,7 +23,8 @@ _HEAD = """# Benchmarks
 Written by `make bench ARGS=--write`; run it to have the figures of your machine (about 12 minutes on two cores).
 `make bench ARGS=--list` names the groups of measurements; `ARGS="--only sqlite-curve --write"` measures one of them
 anew and leaves the others as they were measured last (`benchmarks.json`). `ARGS="--profile --only sqlite-few"` writes
-where the time goes.
+where the time goes. `ARGS=--scale` fills databases first, and takes about an hour; `--scale-transactions`,
+`--scale-stations` and `--scale-connected` make it smaller.
 
 CPU is user and system time of all processes of a role, the database's own included (`/proc/PID/stat`). The load comes
 from the simulator on the same machine, whose own CPU is not counted. A share of 100 % is one CPU.
@@ -68,14 +70,14 @@ when the last report is complete.
 def render(results: Results) -> str:
     """Return the whole document."""
     parts = [_HEAD, _when(results), _MUSTS, musts(results, DATABASES), *_saturated(results), *_curves(results)]
-    parts += [*_few(results), *_figures(results), *_reports(results)]
+    parts += [*_few(results), *_figures(results), *_reports(results), *scale_report(results, DATABASES)]
     return "\n".join(part.rstrip("\n") + "\n" for part in parts)
 
 
 def _when(results: Results) -> str:
     """Return when and where what was measured."""
     runs: dict[tuple[str, str], list[str]] = {}
-    for group in GROUPS:
+    for group in (*GROUPS, *SCALE_GROUPS):
         if found := results.groups.get(group.name):
             runs.setdefault((found["day"], found["machine"]), []).append(group.name)
     if len(runs) == 1:

@@ -65,6 +65,31 @@ def test_the_sums_stand_beside_what_the_processes_took() -> None:
     assert "2.0 + " in _row(text, "50/s")[6]
 
 
+def _state(cost: float, p99: float, core: float) -> dict[str, Any]:
+    points = [_point(SILENT, 0, 2.0), _point("50/s", 50, 5 * cost, p99=p99)]
+    lists = [{"name": "ListStations", "rows": 100, "p50": 3.0, "p99": 4.0}]
+    return {"points": points, "memory": {"edge": 100.0, "core": core}, "lists": lists}
+
+
+def test_a_full_database_stands_beside_an_empty_one() -> None:
+    results = _results()
+    size = {"stations": 100_000, "transactions": 1_000_000, "samples": 20_000_000, "connected": 10_000, "lists": 100}
+    values = {"size": size, "empty": _state(1.0, 30.0, 120.0), "full": _state(1.3, 35.0, 130.0)}
+    results.add("postgresql-scale", values, "2026-01-01", "two cores", 100)
+    text = render(results)
+
+    assert "100,000 stations, 1,000,000 transactions" in text
+    assert _row(text, "50/s, PostgreSQL")[1:] == ["50", "50", "1.00", "1.30", "**1.30**", "30.0", "35.0"]
+    assert _row(text, "memory of the core, PostgreSQL")[5] == "1.08"
+    assert _row(text, "ListStations, PostgreSQL")[1:] == ["100", "3.0", "3.0", "4.0", "4.0"]
+    assert "## Growth" not in render(_results())
+
+
+def test_groups_that_fill_databases_are_run_only_where_that_is_asked_for() -> None:
+    assert [group.name for group in chosen([], full=True)] == ["sqlite-scale", "postgresql-scale"]
+    assert {group.name for group in chosen([])} & {"sqlite-scale", "postgresql-scale"} == set()
+
+
 def test_a_group_that_is_measured_anew_leaves_the_others_as_they_were(tmp_path: Path) -> None:
     path = tmp_path / "results.json"
     _results(path).write()
