@@ -4,6 +4,7 @@ It is the subset of RFC 9113 and of gRPC's protocol over it that a link needs: a
 without compression. Header blocks are read by ``hpack``.
 """
 
+import struct
 from collections.abc import Sequence
 from typing import Final
 from urllib.parse import unquote
@@ -34,6 +35,9 @@ _ENABLE_PUSH, _INITIAL_WINDOW_SIZE, _MAX_FRAME_SIZE = 2, 4, 5
 
 _CANCEL = 8
 """Error code of a stream that is no longer needed."""
+
+_HEADER = struct.Struct(">IBI")
+"""Of a frame: 24 bits of length and 8 of its type, flags, stream."""
 
 _PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 _DEFAULT_WINDOW = 65_535
@@ -154,15 +158,15 @@ class GrpcStream:
         buffer = self._buffer + data if self._buffer else data
         position, size = 0, len(buffer)
         while self.ended is None and size - position >= 9:
-            length = int.from_bytes(buffer[position : position + 3], "big")
+            length_and_kind, flags, stream = _HEADER.unpack_from(buffer, position)
+            length = length_and_kind >> 8
             if length > MAX_FRAME:
                 raise StreamEnded(INTERNAL, "the peer sent a frame that is too large")
             end = position + 9 + length
             if end > size:
                 break
-            kind, flags = buffer[position + 3], buffer[position + 4]
-            stream = int.from_bytes(buffer[position + 5 : position + 9], "big") & _LARGEST_WINDOW
-            self._receive_frame(kind, flags, stream, buffer[position + 9 : end], messages)
+            payload = buffer[position + 9 : end]
+            self._receive_frame(length_and_kind & 0xFF, flags, stream & _LARGEST_WINDOW, payload, messages)
             position = end
         self._buffer = buffer[position:]
 
@@ -194,7 +198,12 @@ class GrpcStream:
         if stream != _STREAM:
             return
         received = self._message
-        received += _unpadded(flags, payload)
+        data = _unpadded(flags, payload)
+        if not received and data[:1] == b"\0" and len(data) - 5 == int.from_bytes(data[1:5], "big"):
+            # Most frames are one message.
+            messages.append(data[5:])
+        else:
+            received += data
         while len(received) >= 5:
             end = 5 + int.from_bytes(received[1:5], "big")
             if received[0]:
@@ -258,7 +267,7 @@ class GrpcStream:
 
 
 def _frame(kind: int, flags: int, stream: int, payload: bytes) -> bytes:
-    return len(payload).to_bytes(3, "big") + bytes((kind, flags)) + stream.to_bytes(4, "big") + payload
+    return _HEADER.pack(len(payload) << 8 | kind, flags, stream) + payload
 
 
 def _setting(name: int, value: int) -> bytes:

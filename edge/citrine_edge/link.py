@@ -86,8 +86,8 @@ class LinkOwner(Protocol):
     def link_changed(self, link: "Link") -> None:
         """Called when `serving` or `draining` changed."""
 
-    def link_item(self, link: "Link", item: pb.Downstream) -> None:
-        """Called with each item that is about stations, in order."""
+    def link_item(self, link: "Link", kind: str, item: pb.Downstream) -> None:
+        """Called with each item that is about stations, in order, and which of the alternatives it is."""
 
 
 class Link:
@@ -139,7 +139,7 @@ class Link:
         self._end: BaseException | None = None
         self._finishing = False
         self._problem = ""
-        self._items_up, self._items_down = (metrics.batch_items.labels(each) for each in ("up", "down"))
+        self._items_up, self._items_down = (metrics.batch_items.of(each) for each in ("up", "down"))
 
     def accepts(self, action: str | None) -> bool:
         """Return whether the core accepts a call of an action now; None: an item that every core accepts."""
@@ -351,7 +351,12 @@ class Link:
 
     def _receive(self, items: Sequence[pb.Downstream]) -> None:
         for item in items:
-            match item.WhichOneof("item"):
+            kind = item.WhichOneof("item")
+            if kind == "answer":
+                # Nearly all of them are.
+                self._dispatch(kind, item)
+                continue
+            match kind:
                 case "serving":
                     self.serving = item.serving.serving
                     self._owner.link_changed(self)
@@ -364,11 +369,14 @@ class Link:
                     # An item that a newer core sends to newer edges.
                     _logger.warning("item was not understood", extra={"core": self.address})
                 case _:
-                    try:
-                        self._owner.link_item(self, item)
-                    except Exception:
-                        # A bug of ours must not end the link: the core would send the same item over the next one.
-                        _logger.exception("item was not processed", extra={"core": self.address})
+                    self._dispatch(kind, item)
+
+    def _dispatch(self, kind: str, item: pb.Downstream) -> None:
+        try:
+            self._owner.link_item(self, kind, item)
+        except Exception:
+            # A bug of ours must not end the link: the core would send the same item over the next one.
+            _logger.exception("item was not processed", extra={"core": self.address})
 
 
 async def _knows_pages(connection: StreamConnection) -> bool:

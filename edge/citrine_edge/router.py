@@ -264,13 +264,14 @@ class Router:
             # It did not commit these calls, so another core may handle them.
             self._reroute_calls(link)
 
-    def link_item(self, link: Link, item: pb.Downstream) -> None:
+    def link_item(self, link: Link, kind: str, item: pb.Downstream) -> None:
         """Dispatch an item from a core to the session, the handshake or the rules that it is about."""
-        match item.WhichOneof("item"):
+        match kind:
             case "answer":
-                call = self._pop_call(item.answer.id)
+                answer = item.answer
+                call = self._pop_call(answer.id)
                 if call is not None:
-                    call.session.answer(item.answer)
+                    call.session.answer(answer)
             case "answer_error":
                 call = self._pop_call(item.answer_error.id)
                 if call is not None:

@@ -219,7 +219,7 @@ class ManySessions:
     def link_changed(self, link: Link) -> None:
         pass
 
-    def link_item(self, link: Link, item: pb.Downstream) -> None:
+    def link_item(self, link: Link, kind: str, item: pb.Downstream) -> None:
         pass
 
 
