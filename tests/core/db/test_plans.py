@@ -4,12 +4,14 @@ import pytest
 from sqlalchemy import Table, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from citrine_core.blocks.provisioning.boots import POLICIES
 from citrine_core.blocks.transactions.repository import FIND_AND_LOCK
 from citrine_core.db import UnitOfWorkFactory
 from citrine_core.db.one_of import one_of
 from citrine_core.db.tables import metadata
 from citrine_core.events import write_events
 from citrine_core.resources.connections import newest_sessions_beside
+from citrine_core.resources.stations.registrations import RegistrationRepository
 from tests.support.statements import statements
 
 ROWS = 10_000
@@ -20,6 +22,7 @@ FILLS = {
     "TIMESTAMP": "now()",
     "BOOLEAN": "true",
     "BYTEA": "''::bytea",
+    "BLOB": "''::bytea",
     "TEXT": "'x'",
 }
 """Values of columns that must have one, by the type's name; numbers are 1."""
@@ -29,7 +32,7 @@ def _value(table: Table, name: str) -> str:
     if name == "tenant_id":
         return "'default'"
     kind = str(table.c[name].type.compile()).split("(")[0].split(" ")[0]
-    return "n" if name in ("sequence", "last_digest") else FILLS.get(kind, "1")
+    return "n" if name in ("id", "sequence", "last_digest") else FILLS.get(kind, "1")
 
 
 async def _fill(engine: AsyncEngine, table: Table) -> None:
@@ -89,3 +92,24 @@ async def test_sessions_and_transactions_are_looked_up_by_one_statement(
     for name in names:
         assert f"Seq Scan on {name}" not in plan, plan
     assert "LockRows" in plan
+
+
+@pytest.mark.parametrize("number", [1, 40, 200])
+async def test_what_waits_for_a_boot_is_looked_up_by_one_statement(postgres_engine: AsyncEngine, number: int) -> None:
+    names = ("stations", "resets", "firmware_updates", "transactions", "provisionings")
+    for name in names:
+        await _fill(postgres_engine, metadata().tables[name])
+    stations = {f"CS-{n}" for n in range(1, number + 1)}
+    with statements(postgres_engine) as seen:
+        async with UnitOfWorkFactory(postgres_engine, write_events)(read_only=True) as work:
+            found = await RegistrationRepository(work.session).find_policies(POLICIES, "default", stations)
+    assert found.keys() == stations
+    ((statement, parameters),) = seen
+    async with postgres_engine.connect() as connection:
+        rows = await connection.exec_driver_sql(f"EXPLAIN {statement}", parameters)
+        plan = "\n".join(row[0] for row in rows)
+
+    for name in names:
+        assert f"Seq Scan on {name}" not in plan, plan
+    # All rows of a table, and not those of the stations.
+    assert "hashed" not in plan, plan

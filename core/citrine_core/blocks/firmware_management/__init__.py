@@ -13,7 +13,7 @@ from citrine_core.blocks.firmware_management.handlers import FirmwareManagementH
 from citrine_core.blocks.firmware_management.jobs import Silence
 from citrine_core.blocks.firmware_management.models import FirmwarePublication, FirmwareStatus, FirmwareUpdate
 from citrine_core.blocks.firmware_management.publications import PublicationHandlers
-from citrine_core.blocks.firmware_management.repository import FirmwareRepository
+from citrine_core.blocks.firmware_management.repository import FirmwareRepository, awaits_boot
 from citrine_core.blocks.firmware_management.servicer import FirmwareManagementServicer
 from citrine_core.db import UnitOfWork
 from citrine_core.dispatch import Block
@@ -29,6 +29,7 @@ __all__ = [
     "FirmwareStatus",
     "FirmwareUpdate",
     "Silence",
+    "awaits_boot",
     "block",
     "note_boots",
 ]

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeAlias, TypeVar
 
-from sqlalchemy import ColumnElement, Select, bindparam, delete, func, select
+from sqlalchemy import ColumnElement, Select, bindparam, delete, exists, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine_core.blocks.firmware_management.models import FirmwarePublication, FirmwareStatus, FirmwareUpdate
@@ -16,7 +16,7 @@ from citrine_core.errors import NotFound
 from citrine_core.ids import new_request_id
 from citrine_core.resources.stations.queries import find_hardware
 
-__all__ = ["OF_PUBLICATION", "OF_UPDATE", "FirmwareRepository", "Tracked", "UpdateKey"]
+__all__ = ["OF_PUBLICATION", "OF_UPDATE", "FirmwareRepository", "Tracked", "UpdateKey", "awaits_boot"]
 
 UpdateKey: TypeAlias = tuple[str, int]
 """Station and request id."""
@@ -62,6 +62,13 @@ _NEWEST: Mapping[type[Any], "Select[str, int]"] = {
     FirmwarePublication: _newest(FirmwarePublication),
 }
 _NEWEST_AWAITING_BOOT = _NEWEST[FirmwareUpdate].where(FirmwareUpdate.awaits_boot)
+
+
+def awaits_boot(tenant_id: Any, station_id: Any) -> ColumnElement[bool]:
+    """Return the condition that the station of two columns has updates that wait for a boot."""
+    return exists().where(
+        FirmwareUpdate.tenant_id == tenant_id, FirmwareUpdate.station_id == station_id, FirmwareUpdate.awaits_boot
+    )
 
 
 class FirmwareRepository:

@@ -2,21 +2,23 @@
 
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from citrine.events.v1.events_pb2 import Event, StationBooted
 from citrine.ocpp.v2 import provisioning_pb2 as ocpp
 from citrine.ocpp.v2.availability_pb2 import HeartbeatRequest, HeartbeatResponse
-from citrine_core.blocks.firmware_management import note_boots
+from citrine_core.blocks.firmware_management import awaits_boot, note_boots
 from citrine_core.blocks.provisioning.configuration.boots import Boot, Registration, Status, registrations_at_boot
-from citrine_core.blocks.provisioning.records import record_boots
+from citrine_core.blocks.provisioning.records import awaits_reset, record_boots
+from citrine_core.blocks.transactions.queries import may_be_orphaned
 from citrine_core.blocks.transactions.repository import TransactionRepository
 from citrine_core.db import UnitOfWork
 from citrine_core.dispatch import Call, handles
-from citrine_core.resources.stations.registrations import Policy, RegistrationRepository
+from citrine_core.resources.configurations import has_provisioning, has_selectors
+from citrine_core.resources.stations.registrations import Policy, RegistrationRepository, policies_beside
 from citrine_core.services import Services
 
-__all__ = ["BootHandlers"]
+__all__ = ["POLICIES", "BootHandlers"]
 
 _ACCEPTED = ocpp.REGISTRATION_STATUS_ENUM_ACCEPTED
 
@@ -39,9 +41,11 @@ class BootHandlers:
         tenant_id = calls[0].tenant_id
         now = self._clock()
         registrations = RegistrationRepository(work.session)
-        policies = await registrations.find_policies(tenant_id, {call.station_id for call in calls})
+        found = await registrations.find_policies(POLICIES, tenant_id, {call.station_id for call in calls})
+        policies = {station_id: policy for station_id, (policy, _) in found.items()}
         known = {call.station_id: call for call in calls if call.station_id in policies}
-        boots = [_boot(call, policies[station_id]) for station_id, call in known.items()]
+        awaited = {station_id: _Awaited(*found[station_id][1]) for station_id in known}
+        boots = [_boot(call, policies[station_id], awaited[station_id]) for station_id, call in known.items()]
         decisions = await registrations_at_boot(work, tenant_id, boots, now, self._wake)
         answers = [self._answer(policies.get(call.station_id), decisions.get(call.station_id), now) for call in calls]
         inventory_time = now + self._settings.inventory_delay
@@ -55,12 +59,14 @@ class BootHandlers:
                 booted = StationBooted(request=call.message, status=decisions[call.station_id].status)
                 work.emit(Event(tenant_id=tenant_id, station_id=call.station_id, station_booted=booted))
         restarted = {boot.station_id for boot in boots if boot.restarted}
-        await record_boots(work, tenant_id, restarted, now)
-        await note_boots(work, tenant_id, {station_id: _firmware(known[station_id]) for station_id in restarted})
+        await record_boots(work, tenant_id, {each for each in restarted if awaited[each].reset}, now)
+        firmware = {each: _firmware(known[each]) for each in restarted if awaited[each].firmware}
+        await note_boots(work, tenant_id, firmware)
         # Some stations never end transactions that a loss of power interrupted.
         accepted = {station_id for station_id, answer in decisions.items() if answer.status == _ACCEPTED}
         back = restarted | {station_id for station_id, policy in policies.items() if policy.registration == _PENDING}
-        await TransactionRepository(work.session).mark_open_as_orphaned(tenant_id, accepted & back, now)
+        orphaned = {each for each in accepted & back if awaited[each].transactions}
+        await TransactionRepository(work.session).mark_open_as_orphaned(tenant_id, orphaned, now)
         return answers
 
     @handles(HeartbeatRequest, at_once=True)
@@ -86,7 +92,22 @@ class BootHandlers:
         return answer
 
 
-def _boot(call: Call[ocpp.BootNotificationRequest], policy: Policy) -> Boot:
+class _Awaited(NamedTuple):
+    """What there is to do at a boot of a station. Most have none of it, and cost no statement."""
+
+    reset: bool
+    firmware: bool
+    transactions: bool
+    provisioning: bool
+    selectors: bool
+    """Whether its tenant has any."""
+
+
+POLICIES = policies_beside(awaits_reset, awaits_boot, may_be_orphaned, has_provisioning, has_selectors)
+"""What is to be known of a station that boots, in one query."""
+
+
+def _boot(call: Call[ocpp.BootNotificationRequest], policy: Policy, awaited: _Awaited) -> Boot:
     return Boot(
         call.station_id,
         policy.boot_policy,
@@ -94,6 +115,8 @@ def _boot(call: Call[ocpp.BootNotificationRequest], policy: Policy) -> Boot:
         call.message.charging_station,
         # A BootNotification that TriggerMessage requested (F06) does not mean that the station restarted.
         restarted=call.message.reason != ocpp.BOOT_REASON_ENUM_TRIGGERED,
+        has_provisioning=awaited.provisioning,
+        has_selectors=awaited.selectors,
     )
 
 

@@ -21,6 +21,7 @@ __all__ = [
     "find_open_of_tokens",
     "has_ended",
     "latest_of_start",
+    "may_be_orphaned",
     "sample_times",
     "store_total_cost",
 ]
@@ -49,6 +50,16 @@ async def count_running(session: AsyncSession) -> dict[str, int]:
 def has_ended(tenant_id: Any, station_id: Any, transaction_id: Any) -> ColumnElement[bool]:
     """Return the condition that the transaction of three columns ended or was closed."""
     return exists().where(*_is(tenant_id, station_id, transaction_id), not_(Transaction.is_open()))
+
+
+def may_be_orphaned(tenant_id: Any, station_id: Any) -> ColumnElement[bool]:
+    """Return the condition that the station of two columns has open transactions that are not orphaned."""
+    return exists().where(
+        _TABLE.tenant_id == tenant_id,
+        _TABLE.station_id == station_id,
+        Transaction.is_open(),
+        _TABLE.orphaned.is_(False),
+    )
 
 
 def latest_of_start(tenant_id: Any, station_id: Any, remote_start_id: Any) -> ScalarSelect[str | None]:

@@ -9,6 +9,8 @@ from citrine_core.resources.configurations.repository import (
     ConfigurationRepository,
     DueStation,
     ProvisioningRepository,
+    has_provisioning,
+    has_selectors,
 )
 
 __all__ = [
@@ -19,4 +21,6 @@ __all__ = [
     "DueStation",
     "Provisioning",
     "ProvisioningRepository",
+    "has_provisioning",
+    "has_selectors",
 ]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CursorResult, bindparam, delete, select, update
+from sqlalchemy import ColumnElement, CursorResult, bindparam, delete, exists, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -19,7 +19,14 @@ from citrine_core.resources.configurations.models import Configuration, Configur
 from citrine_core.resources.connections.queries import is_connected
 from citrine_core.resources.stations.queries import may_be_sent_to, names_configuration
 
-__all__ = ["Choices", "ConfigurationRepository", "DueStation", "ProvisioningRepository"]
+__all__ = [
+    "Choices",
+    "ConfigurationRepository",
+    "DueStation",
+    "ProvisioningRepository",
+    "has_provisioning",
+    "has_selectors",
+]
 
 _PUT = BulkUpsert(Provisioning.metadata.tables["provisionings"], key=("tenant_id", "station_id"))
 
@@ -57,6 +64,16 @@ class Choices:
             if selector in self.by_selector:
                 return self.by_selector[selector]
         return None
+
+
+def has_selectors(tenant_id: Any, station_id: Any) -> ColumnElement[bool]:
+    """Return the condition that the tenant of a station has configurations that are chosen by vendor and model."""
+    return exists().where(ConfigurationSelector.tenant_id == tenant_id)
+
+
+def has_provisioning(tenant_id: Any, station_id: Any) -> ColumnElement[bool]:
+    """Return the condition that there is progress of the station of two columns."""
+    return exists().where(Provisioning.tenant_id == tenant_id, Provisioning.station_id == station_id)
 
 
 class ConfigurationRepository:

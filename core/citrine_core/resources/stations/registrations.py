@@ -1,10 +1,10 @@
 """The registration of stations: the answer to a boot, and what the station reports at it."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import CursorResult, bindparam, case, select, update
+from sqlalchemy import ColumnElement, CursorResult, Select, bindparam, case, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine.ocpp.v2.provisioning_pb2 import REGISTRATION_STATUS_ENUM_ACCEPTED
@@ -13,7 +13,10 @@ from citrine_core.resources.connections.queries import is_connected
 from citrine_core.resources.stations.models import Station
 from citrine_core.resources.tenants.queries import asks_inventory
 
-__all__ = ["Policy", "RegistrationRepository"]
+__all__ = ["Condition", "Policy", "RegistrationRepository", "policies_beside"]
+
+Condition = Callable[[Any, Any], ColumnElement[bool]]
+"""Returns what is to be known of the station of two columns, tenant and id."""
 
 
 class Policy(NamedTuple):
@@ -39,7 +42,7 @@ _AT_BOOT = ("registration", "hardware", "boot_reason", "boot_time", "inventory_d
 
 _TABLE = Station.metadata.tables["stations"]
 
-_FIND = select(
+_POLICIES = select(
     _TABLE.c.station_id,
     _TABLE.c.boot_policy,
     _TABLE.c.boot_interval,
@@ -57,17 +60,25 @@ _PUT_BOOTS = (
 )
 
 
+def policies_beside(*conditions: Condition) -> Select[Any]:
+    """Return a query for `find_policies` that also tells which conditions are true of a station."""
+    return _POLICIES.add_columns(*(condition(_TABLE.c.tenant_id, _TABLE.c.station_id) for condition in conditions))
+
+
 class RegistrationRepository:
     """Reads and writes the registration of stations within one unit of work."""
 
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
 
-    async def find_policies(self, tenant_id: str, station_ids: Collection[str]) -> dict[str, Policy]:
-        """Return the policies of those stations that exist."""
+    async def find_policies(
+        self, query: Select[Any], tenant_id: str, station_ids: Collection[str]
+    ) -> dict[str, tuple[Policy, Sequence[bool]]]:
+        """Return the policies of those stations that exist, and which conditions of the query are true of each."""
         values = {"tenant_id": tenant_id, "stations": pack((station_id,) for station_id in station_ids)}
-        rows = await (await self._session.connection()).execute(_FIND, values)
-        return {station_id: Policy(*rest) for station_id, *rest in rows}
+        rows = await (await self._session.connection()).execute(query, values)
+        count = len(Policy._fields)
+        return {station_id: (Policy(*rest[:count]), rest[count:]) for station_id, *rest in rows}
 
     async def put_boots(self, tenant_id: str, boots: Mapping[str, Mapping[str, Any]]) -> None:
         """Store the reports of stations at their boot, and the registrations in the answers, by station."""

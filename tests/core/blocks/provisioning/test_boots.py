@@ -138,5 +138,18 @@ async def test_statements_do_not_grow_with_the_boots_of_a_batch(
     assert numbers[0] >= numbers[1] - 1, "only rows that are written in bulk may take another statement"
 
 
+async def test_boot_that_nothing_waits_for_reads_once(
+    unit_of_work: UnitOfWorkFactory, engine: AsyncEngine, handlers: BootHandlers
+) -> None:
+    await add_station(unit_of_work)
+
+    with statements(engine) as seen:
+        await handle(unit_of_work, handlers.boot_notifications, [call_of(boot())])
+
+    reads = [each for each, _ in seen if each.startswith("SELECT") and "outbox" not in each]
+    assert len(reads) == 1
+    assert not [each for each, _ in seen if "UPDATE resets" in each or "UPDATE transactions" in each]
+
+
 async def test_heartbeat_tells_the_time(handlers: BootHandlers) -> None:
     assert handlers.heartbeat(call_of(HeartbeatRequest())).current_time == stamp()

@@ -54,6 +54,10 @@ class Boot:
     hardware: ocpp.ChargingStation
     restarted: bool
     """Whether the station restarted. One that was asked for the message did not."""
+    has_provisioning: bool
+    """Whether there is progress of the station with a configuration."""
+    has_selectors: bool
+    """Whether the tenant has configurations that are chosen by vendor and model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,14 +74,16 @@ async def registrations_at_boot(
 ) -> Mapping[str, Registration]:
     """Return what stations of a tenant are told at their boot, and take those with a configuration a step on.
 
-    Their next steps are woken by `wake`, as a station that is back may be sent to again. Takes two statements where
-    none of them is at a step or has a configuration, and up to three more where one has.
+    Their next steps are woken by `wake`, as a station that is back may be sent to again. Takes no statement where
+    none of them is at a step or may have a configuration.
     """
     provisionings = ProvisioningRepository(work.session)
-    rows = await provisionings.find_for_update(tenant_id, {boot.station_id for boot in boots})
+    begun = {boot.station_id for boot in boots if boot.has_provisioning}
+    rows = await provisionings.find_for_update(tenant_id, begun) if begun else {}
     back = await _reconnected(work, tenant_id, rows)
     repository = ConfigurationRepository(work.session)
-    choices = await repository.choices(tenant_id)
+    has_selectors = any(boot.has_selectors for boot in boots)
+    choices = await repository.choices(tenant_id) if has_selectors else Choices({})
     chosen = {_choose(choices, boot) for boot in boots}
     configurations = await repository.find_all(tenant_id, {each for each in chosen if each})
     contents = {name: content_of(configuration) for name, configuration in configurations.items()}

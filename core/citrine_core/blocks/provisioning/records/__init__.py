@@ -3,7 +3,7 @@
 from citrine_core.blocks.provisioning.records.handlers import RecordHandlers, record_boots
 from citrine_core.blocks.provisioning.records.models import NetworkProfile, Reset
 from citrine_core.blocks.provisioning.records.protos import network_profile_to_proto, reset_to_proto
-from citrine_core.blocks.provisioning.records.repository import NetworkProfileRepository, ResetRepository
+from citrine_core.blocks.provisioning.records.repository import NetworkProfileRepository, ResetRepository, awaits_reset
 
 __all__ = [
     "NetworkProfile",
@@ -11,6 +11,7 @@ __all__ = [
     "RecordHandlers",
     "Reset",
     "ResetRepository",
+    "awaits_reset",
     "network_profile_to_proto",
     "record_boots",
     "reset_to_proto",

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import ColumnElement, delete, exists, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine.ocpp.v2.provisioning_pb2 import RESET_STATUS_ENUM_ACCEPTED, RESET_STATUS_ENUM_SCHEDULED
@@ -12,9 +12,23 @@ from citrine_core.blocks.provisioning.records.models import NetworkProfile, Rese
 from citrine_core.db import Listed, Page, one_of
 from citrine_core.db.bulk import BulkUpsert
 
-__all__ = ["NetworkProfileRepository", "ResetRepository"]
+__all__ = ["NetworkProfileRepository", "ResetRepository", "awaits_reset"]
 
 _PUT_PROFILE = BulkUpsert(NetworkProfile.metadata.tables["network_profiles"], key=("tenant_id", "station_id", "slot"))
+
+
+def _waits(tenant_id: Any) -> list[ColumnElement[bool]]:
+    return [
+        Reset.tenant_id == tenant_id,
+        Reset.evse_id == 0,
+        Reset.boot_time.is_(None),
+        Reset.status.in_((RESET_STATUS_ENUM_ACCEPTED, RESET_STATUS_ENUM_SCHEDULED)),
+    ]
+
+
+def awaits_reset(tenant_id: Any, station_id: Any) -> ColumnElement[bool]:
+    """Return the condition that the station of two columns said that it would restart, and has not booted since."""
+    return exists().where(Reset.station_id == station_id, *_waits(tenant_id))
 
 
 class ResetRepository:
@@ -33,13 +47,7 @@ class ResetRepository:
             return []
         rows = await self._session.scalars(
             update(Reset)
-            .where(
-                Reset.tenant_id == tenant_id,
-                one_of(Reset.station_id, station_ids),
-                Reset.evse_id == 0,
-                Reset.boot_time.is_(None),
-                Reset.status.in_((RESET_STATUS_ENUM_ACCEPTED, RESET_STATUS_ENUM_SCHEDULED)),
-            )
+            .where(one_of(Reset.station_id, station_ids), *_waits(tenant_id))
             .values(boot_time=now)
             .returning(Reset),
             execution_options={"synchronize_session": False},
