@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import hpack
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from citrine_edge.http2 import (
@@ -284,6 +284,7 @@ pieces = st.one_of(
 )
 
 
+@settings(deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(pieces, max_size=20))
 def test_no_bytes_break_it(chunks: list[bytes]) -> None:
     stream = GrpcStream("/a.B/C", "core:1", [])

@@ -3,7 +3,7 @@
 import os
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from websockets.frames import Frame, Opcode
 from websockets.http11 import Request
@@ -115,6 +115,7 @@ def test_message_that_may_be_compressed_is_left_to_the_base_class(protocol: Stat
     assert protocol.write_message(b"x" * SMALL) is None
 
 
+@settings(deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.binary(max_size=30), st.binary(max_size=8))
 def test_no_bytes_are_read_otherwise_than_the_base_class_reads_them(head: bytes, tail: bytes) -> None:
     for data in (head + tail, b"\x81" + head, frame(head) + tail):
@@ -123,6 +124,7 @@ def test_no_bytes_are_read_otherwise_than_the_base_class_reads_them(head: bytes,
         assert message is None or read_by_base_class(opened(), data) == [message]
 
 
+@settings(deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.lists(
         st.tuples(st.sampled_from([Opcode.TEXT, Opcode.BINARY, Opcode.PING]), st.binary(max_size=140)), max_size=6
