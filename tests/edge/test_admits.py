@@ -134,6 +134,7 @@ async def test_station_that_is_gone_when_it_is_its_turn_is_asked_nobody_about(
     core = core_that_waits
     async with knocking(edge) as stations:
         await stations.knock(*names("CS", 4), "GONE", "LAST")
+        await asks(core, 4)
         stations.tasks.pop(4).cancel()
         await edge.until(lambda: edge.edge.server._admission.asking == 5)
         core.decide = lambda admit: True
