@@ -6,7 +6,7 @@ from typing import Any, NoReturn, Protocol
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
+from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.util import greenlet_spawn
 
 from citrine_core.db.outages import is_outage
@@ -139,16 +139,11 @@ async def connection_of(session: AsyncSession) -> Connection:
     found: Connection | None = session.info.get(_KEY)
     # A session begins a savepoint when it is asked for its connection within one.
     if found is None or session.in_nested_transaction():
-        return _sync(await session.connection())
+        found = (await session.connection()).sync_connection
+        assert found is not None
     return found
 
 
-def remember_connection(session: AsyncSession, connection: AsyncConnection) -> None:
+def remember_connection(session: AsyncSession, connection: Connection) -> None:
     """Say that a session will have no other connection: to ask it costs as much as some statements."""
-    session.info[_KEY] = _sync(connection)
-
-
-def _sync(connection: AsyncConnection) -> Connection:
-    found = connection.sync_connection
-    assert found is not None
-    return found
+    session.info[_KEY] = connection

@@ -11,11 +11,12 @@ from contextvars import ContextVar
 from typing import Any
 
 from sqlalchemy import Connection, event, text
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession
+from sqlalchemy.util import greenlet_spawn
 
 from citrine.events.v1.events_pb2 import Event
 from citrine_core.db.databases import database_of
-from citrine_core.db.direct import Direct, connection_of, remember_connection
+from citrine_core.db.direct import remember_connection
 from citrine_core.db.engine import READ_ONLY
 from citrine_core.db.outages import is_outage, judge_errors
 from citrine_core.db.places import Places
@@ -53,8 +54,11 @@ class UnitOfWork:
     the commit to the one who opened it.
     """
 
-    def __init__(self, session: AsyncSession, write_events: WriteEvents, commits: "_Commits") -> None:
+    def __init__(
+        self, session: AsyncSession, connection: Connection, write_events: WriteEvents, commits: "_Commits"
+    ) -> None:
         self.session = session
+        self._connection = connection
         self._write_events = write_events
         self._commits = commits
         self._events: list[Event] = []
@@ -78,7 +82,7 @@ class UnitOfWork:
         """Tell the database once a second that we live: it ends the transaction of who stands still within it."""
         is_due = time.monotonic() - self._alive >= ALIVE_INTERVAL
         # A task that was begun within it must not use its connection meanwhile.
-        if is_due and self.session.in_transaction() and self._task is asyncio.current_task():
+        if is_due and self._connection.in_transaction() and self._task is asyncio.current_task():
             await (await self.session.connection()).execute(_ALIVE)
             self._alive = time.monotonic()
 
@@ -89,7 +93,7 @@ class UnitOfWork:
             DatabaseUnavailable: When it does not.
         """
         await self._write()
-        await (await self._direct()).flush()
+        await database_of(self._connection).direct(self._connection).flush()
 
     async def commit(self) -> None:
         """Store everything, then run what waits for the commit, also where the task is cancelled in the middle of it.
@@ -102,7 +106,7 @@ class UnitOfWork:
 
     async def _commit(self) -> None:
         # In one: where the task is cancelled meanwhile, what is committed is told all the same.
-        await self.session.commit()
+        await greenlet_spawn(self._connection.commit)
         if self._events:
             self._commits.last_events = time.monotonic()
         callbacks, self._after_commit, self._events = self._after_commit, [], []
@@ -112,10 +116,6 @@ class UnitOfWork:
             except Exception as error:
                 # What is committed must not be done again because somebody could not be told.
                 logger.error("what was to follow a commit failed", exc_info=error)
-
-    async def _direct(self) -> Direct:
-        connection = await connection_of(self.session)
-        return database_of(connection).direct(connection)
 
     async def _write(self) -> None:
         if self.session.new or self.session.deleted or self.session.dirty:
@@ -211,10 +211,12 @@ class UnitOfWorkFactory:
         place = contextlib.nullcontext() if self._places is None else self._places.place()
         lock = self._write_lock if self._write_lock is not None and not read_only else contextlib.nullcontext()
         async with place, lock:
-            session = AsyncSession(self._engine, expire_on_commit=False)
+            connection = await _begin(self._engine, read_only)
+            session = AsyncSession(AsyncConnection(self._engine, connection), expire_on_commit=False)
+            remember_connection(session, connection)
             try:
-                await _begin(session, read_only)
-                work, outer = UnitOfWork(session, self._write_events, self._commits), _CURRENT.get()
+                work = UnitOfWork(session, connection, self._write_events, self._commits)
+                outer = _CURRENT.get()
                 _CURRENT.set(work)
                 try:
                     yield work
@@ -226,15 +228,28 @@ class UnitOfWorkFactory:
                     raise asyncio.CancelledError from error
                 raise
             finally:
-                # close() rolls back what was not committed. rollback() would also expire the
-                # loaded rows, which callers still read after the block.
-                await _close(session)
+                # Callers still read the loaded rows after the block. A rollback of the session would expire them.
+                session.expunge_all()
+                await _close(connection)
 
 
-async def _begin(session: AsyncSession, read_only: bool) -> None:
-    """Begin at once: a SQLite writer must hold the lock before it reads."""
+async def _begin(engine: AsyncEngine, read_only: bool) -> Connection:
+    """Connect and begin at once: a SQLite writer must hold the lock before it reads.
+
+    By the engine and not by the session: all in one switch to a greenlet.
+    """
+
+    def begin() -> Connection:
+        connection = engine.sync_engine.connect()
+        try:
+            connection.execution_options(**{READ_ONLY: read_only}).begin()
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
     try:
-        remember_connection(session, await session.connection(execution_options={READ_ONLY: read_only}))
+        return await greenlet_spawn(begin)
     except DatabaseUnavailable:
         raise
     except Exception as error:
@@ -248,13 +263,13 @@ def _is_cancelled() -> bool:
     return task is not None and task.cancelling() > 0
 
 
-async def _close(session: AsyncSession) -> None:
+async def _close(connection: Connection) -> None:
+    """Roll back what was not committed, and return the connection to the pool."""
     try:
-        if session.in_transaction():
-            await _whole(session.close())
+        if connection.in_transaction():
+            await _whole(greenlet_spawn(connection.close))
         else:
-            # As close() does, which would switch to a greenlet for it.
-            session.expunge_all()
+            await greenlet_spawn(connection.close)
     except Exception as error:
         # A connection that broke can't be rolled back; the server does it. Anything else is a bug.
         if not is_outage(error):
