@@ -1,25 +1,24 @@
 """The stream to one core replica: batches in both directions, and a reconnect whenever the stream ends."""
 
 import asyncio
-import contextlib
 import logging
 from collections import deque
-from collections.abc import Callable, Sequence
-from typing import Protocol
+from collections.abc import Sequence
+from typing import Protocol, TypeAlias
 
-from google.protobuf.message import DecodeError
+import grpc
 
 from citrine.edge.v1 import link_pb2 as pb
 from citrine_edge.backoff import Backoff
 from citrine_edge.greeting import PAGE, REVISION_KEY, OpenSession, greeting
-from citrine_edge.http2 import CANCELLED, UNAUTHENTICATED, StreamEnded
 from citrine_edge.ids import jitter
 from citrine_edge.metrics import Metrics
-from citrine_edge.stream import StreamConnection, connect
-from citrine_edge.upstream import MAX_ITEM_BYTES, encode_batch
 from citrine_process.addresses import split_address
 
-__all__ = ["Link", "LinkOwner"]
+__all__ = ["MAX_ITEM_BYTES", "Link", "LinkOwner", "encode_batch"]
+
+MAX_ITEM_BYTES = 3 << 20
+"""Bytes of one item. gRPC refuses messages of more than 4 MiB by default, and a refused batch ends the link."""
 
 MAX_BATCH_ITEMS = 256
 MAX_BATCH_BYTES = MAX_ITEM_BYTES + (1 << 19)
@@ -47,14 +46,30 @@ TWIN_BACKOFF = 30.0
 
 _METHOD = f"/{pb.DESCRIPTOR.services_by_name['EdgeLinkService'].full_name}/Link"
 
+_OPTIONS = (
+    ("grpc.max_receive_message_length", 64 << 20),
+    ("grpc.max_send_message_length", 64 << 20),
+    # Reconnecting is ours: a channel's own backoff grows to minutes, and is shared between channels.
+    ("grpc.use_local_subchannel_pool", 1),
+    ("grpc.enable_retries", 0),
+    # A core whose machine is gone does not end its streams. Pings detect it within 9 seconds, even without Alive.
+    ("grpc.keepalive_time_ms", 5_000),
+    ("grpc.keepalive_timeout_ms", 4_000),
+    # This limit is the effective one; its default is a minute.
+    ("grpc.http2.ping_timeout_ms", 4_000),
+    ("grpc.http2.max_pings_without_data", 0),
+)
+
+_UNKNOWN = "Internal error from Core"
+"""What gRPC reports when an rpc ends during a write. The reason is unknown; "Core" is gRPC's own, not ours."""
+
+_Stream: TypeAlias = "grpc.aio.StreamStreamCall[bytes, pb.LinkResponse]"
+
 _logger = logging.getLogger(__name__)
 
 
-class LinkEnded(StreamEnded):
-    """The edge ends the stream."""
-
-    def __init__(self, problem: str) -> None:
-        super().__init__(CANCELLED, problem)
+class LinkEnded(Exception):
+    """The stream ended."""
 
 
 class SharedAddress(LinkEnded):
@@ -66,7 +81,7 @@ class TwinLink(LinkEnded):
 
 
 class LinkOwner(Protocol):
-    """Callbacks of a link, which calls them on the event loop; they must not block."""
+    """Callbacks of a link. The link's own task calls them on the event loop; they must not block."""
 
     def hello(self) -> pb.Hello:
         """Return the Hello, without the sessions."""
@@ -100,8 +115,6 @@ class Link:
     - Pushed items are written in order. There is no acknowledgement: an item that was pushed before `link_down` may
       or may not have arrived. Whoever needs an answer to it resends it over another link, where it may be a
       duplicate. Items that are pushed while the link is down are dropped.
-    - At most one write is scheduled. What is pushed until the event loop comes to it goes into one batch; what is
-      pushed while the transport takes no more goes into the next ones.
     - A stream ends when the transport ends, or when the core sent nothing for SILENT_INTERVALS intervals of its Alive.
       A core that is slow to answer but sends Alive is not dead, however long it takes.
 
@@ -129,17 +142,10 @@ class Link:
         self._owner = owner
         self._metrics = metrics
         self._queue: deque[bytes] = deque()
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._write_scheduled = False
-        self._connection: StreamConnection | None = None
+        self._wake = asyncio.Event()
         self._stream_task: asyncio.Task[None] | None = None
-        # Set when the stream may have become writable, came up, or ended, for the one task that waits for it.
-        self._progress = asyncio.Event()
-        self._alive_interval: float | None = None
-        self._end: BaseException | None = None
         self._finishing = False
         self._problem = ""
-        self._items_up, self._items_down = (metrics.batch_items.of(each) for each in ("up", "down"))
 
     def accepts(self, action: str | None) -> bool:
         """Return whether the core accepts a call of an action now; None: an item that every core accepts."""
@@ -150,8 +156,7 @@ class Link:
     def push(self, item: bytes) -> None:
         """Queue a serialized Upstream item for the next batch."""
         self._queue.append(item)
-        if not self._write_scheduled:
-            self._schedule_write()
+        self._wake.set()
 
     def offer(self, item: bytes) -> bool:
         """Queue an item that may be dropped; return False if it was dropped, which is how backpressure shows."""
@@ -173,14 +178,13 @@ class Link:
     async def finish(self, limit: float) -> None:
         """Write everything queued, half-close the stream, and wait until the core ends it, or for ``limit`` seconds."""
         self._finishing = True
-        self._schedule_write()
+        self._wake.set()
         if self.up and self._stream_task is not None:
             await asyncio.wait({self._stream_task}, timeout=limit)
 
     async def run(self) -> None:
         """Connect and reconnect until cancelled or finished, or until several cores turn out to share the address."""
         loop, backoff = asyncio.get_running_loop(), Backoff()
-        self._loop = loop
         while not self._finishing:
             self._stream_task = asyncio.create_task(self._stream(), name=f"stream to {self.address}")
             try:
@@ -204,9 +208,11 @@ class Link:
 
     def _end_of_stream(self, task: "asyncio.Task[None]") -> BaseException | None:
         """Handle the end of the stream, and return its reason."""
-        error = None if task.cancelled() else task.exception()
-        problem = str(error or "") or "given up"
-        if error is not None and not isinstance(error, StreamEnded | TimeoutError):
+        error = None if task.cancelled() else _first(task.exception())
+        problem = str(error or "given up")
+        if isinstance(error, grpc.aio.AioRpcError):
+            problem = error.details() or str(error.code())
+        if error is not None and not isinstance(error, grpc.aio.AioRpcError | LinkEnded | TimeoutError):
             _logger.error("link failed", exc_info=error, extra={"core": self.address})
         was_up, self.up = self.up, False
         was_draining = self.draining
@@ -218,145 +224,116 @@ class Link:
             _logger.log(level, "link lost", extra=about)
             self._metrics.link_losses.inc()
             self._owner.link_down(self)
-        elif problem != self._problem and not isinstance(error, SharedAddress):
+        elif problem != self._problem and problem != _UNKNOWN and not isinstance(error, SharedAddress):
             # Logged once, not with every attempt.
             level = logging.WARNING if _needs_somebody(error) else logging.INFO
             _logger.log(level, "core not reached", extra={"core": self.address, "problem": problem})
-        self._problem = problem
+        if problem != _UNKNOWN:
+            self._problem = problem
         self._queue.clear()
+        self._wake.clear()
         return error
 
     async def _stream(self) -> None:
-        self._end, self._alive_interval = None, None
-        self._progress.clear()
-        metadata = (("authorization", f"Bearer {self._credential}"),)
+        async with grpc.aio.insecure_channel(self.address, options=_OPTIONS) as channel:
+            stream: _Stream = channel.stream_stream(
+                _METHOD, request_serializer=None, response_deserializer=pb.LinkResponse.FromString
+            )(metadata=(("authorization", f"Bearer {self._credential}"),))
+            try:
+                first = await self._greet(stream)
+                welcome = first.items[0].welcome
+                self.worker_ports = frozenset(welcome.worker_ports)
+                if self.worker_ports and split_address(self.address)[1] not in self.worker_ports:
+                    raise SharedAddress
+                if self._owner.is_linked(welcome.core_id):
+                    raise TwinLink("the core is linked by another address")
+                self._welcomed(welcome)
+                self._receive(first.items[1:])
+                async with asyncio.TaskGroup() as tasks:
+                    tasks.create_task(self._write(stream), name=f"write to {self.address}")
+                    tasks.create_task(self._read(stream), name=f"read from {self.address}")
+                    if welcome.HasField("alive_interval"):
+                        interval = welcome.alive_interval.ToTimedelta().total_seconds()
+                        tasks.create_task(self._notice_silence(interval), name=f"listen to {self.address}")
+            finally:
+                stream.cancel()
+
+    async def _greet(self, stream: _Stream) -> pb.LinkResponse:
+        """Send Hello once connected, and return the batch that begins with the Welcome."""
         async with asyncio.timeout(CONNECT_TIMEOUT):
-            connection = await connect(*split_address(self.address), _METHOD, metadata, self)
-        self._connection = connection
-        try:
-            await self._greet(connection)
-            await self._until_end()
-        finally:
-            self._connection = None
-            connection.cancel()
-
-    async def _greet(self, connection: StreamConnection) -> None:
-        """Send Hello, and return after the Welcome."""
+            await stream.wait_for_connection()
         many = len(self._owner.open_sessions()) > PAGE
-        in_pages = many and await _knows_pages(connection)
-        async with asyncio.timeout(WELCOME_TIMEOUT) as limit:
-            async for item in greeting(self._owner.hello(), self._owner.open_sessions(), in_pages=in_pages):
-                connection.write(encode_batch([item.SerializeToString()]))
-                await self._until(lambda: connection.is_writable)
-                limit.reschedule(asyncio.get_running_loop().time() + WELCOME_TIMEOUT)
-            await self._until(lambda: self.up)
-
-    async def _until(self, condition: Callable[[], bool]) -> None:
-        """Wait for a condition that a callback of the connection makes true; raise the reason if the stream ends."""
-        while not condition():
-            if self._end is not None:
-                raise self._end
-            self._progress.clear()
-            await self._progress.wait()
-
-    async def _until_end(self) -> None:
-        """Raise the reason why the stream ended; LinkEnded once the core was silent for too long.
-
-        Time during which this process was suspended does not count: what the core sent meanwhile is still unread.
-        """
-        if self._alive_interval is None:
-            await self._until(lambda: False)
-            return
-        loop, interval, pause = asyncio.get_running_loop(), self._alive_interval, self._alive_interval / 4
-        heard, silent, last = self._batches, 0.0, loop.time()
-        while silent < SILENT_INTERVALS * interval:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(pause):
-                    await self._until(lambda: False)
-            now = loop.time()
-            silent = silent + min(now - last, 2 * pause) if heard == self._batches else 0.0
-            heard, last = self._batches, now
-        raise LinkEnded("the core is silent")
-
-    # What the connection calls.
-
-    def message(self, data: bytes) -> None:
-        """Handle one batch."""
+        in_pages = many and await _knows_pages(stream)
         try:
-            items: Sequence[pb.Downstream] = pb.LinkResponse.FromString(data).items
-        except DecodeError:
-            raise LinkEnded("the core sent a batch that can't be read") from None
-        self._batches += 1
-        self._items_down.observe(len(items))
-        if not self.up:
-            if not items or items[0].WhichOneof("item") != "welcome":
-                raise LinkEnded("the core did not welcome us")
-            self._welcomed(items[0].welcome)
-            items = items[1:]
-        self._receive(items)
-
-    def writable(self) -> None:
-        """Write what was pushed meanwhile."""
-        self._progress.set()
-        self._write()
-
-    def ended(self, error: BaseException) -> None:
-        """Have the task of the stream end with this reason."""
-        self._end = error
-        self._progress.set()
-
-    # Inside.
+            async with asyncio.timeout(WELCOME_TIMEOUT) as limit:
+                async for item in greeting(self._owner.hello(), self._owner.open_sessions(), in_pages=in_pages):
+                    await stream.write(encode_batch([item.SerializeToString()]))
+                    limit.reschedule(asyncio.get_running_loop().time() + WELCOME_TIMEOUT)
+                first = await stream.read()
+        except asyncio.InvalidStateError:
+            # The core has already ended the rpc. Reading raises the reason.
+            first = await stream.read()
+        if not isinstance(first, pb.LinkResponse) or first.items[0].WhichOneof("item") != "welcome":
+            raise LinkEnded("the core did not welcome us")
+        return first
 
     def _welcomed(self, welcome: pb.Welcome) -> None:
-        self.worker_ports = frozenset(welcome.worker_ports)
-        if self.worker_ports and split_address(self.address)[1] not in self.worker_ports:
-            raise SharedAddress("several cores share the address")
-        if self._owner.is_linked(welcome.core_id):
-            raise TwinLink("the core is linked by another address")
         self.core_id = welcome.core_id
         self.known_actions = frozenset(welcome.actions)
         self.serving = welcome.serving
         self.draining = False
-        if welcome.HasField("alive_interval"):
-            self._alive_interval = welcome.alive_interval.ToTimedelta().total_seconds()
         self._up_since = asyncio.get_running_loop().time()
         self._queue.clear()
         self.up = True
-        self._progress.set()
         _logger.info(
             "link up", extra={"core": self.address, "core_id": self.core_id, "actions": len(self.known_actions)}
         )
         self._owner.link_up(self, welcome)
 
-    def _schedule_write(self) -> None:
-        if self._loop is not None:
-            self._write_scheduled = True
-            self._loop.call_soon(self._write)
-
-    def _write(self) -> None:
-        self._write_scheduled = False
-        connection, queue = self._connection, self._queue
-        if connection is None or not self.up:
-            return
-        while queue and connection.is_writable:
+    async def _write(self, stream: _Stream) -> None:
+        queue, histogram = self._queue, self._metrics.batch_items.labels("up")
+        while True:
+            if not queue:
+                if self._finishing:
+                    await stream.done_writing()
+                    return
+                self._wake.clear()
+                await self._wake.wait()
+                continue
             batch: list[bytes] = []
             size = 0
             while queue and len(batch) < MAX_BATCH_ITEMS and (not batch or size + len(queue[0]) <= MAX_BATCH_BYTES):
                 size += len(queue[0])
                 batch.append(queue.popleft())
-            self._items_up.observe(len(batch))
-            connection.write(encode_batch(batch))
-        if self._finishing and not queue:
-            connection.end()
+            histogram.observe(len(batch))
+            # Items that are pushed during this write form the next batch.
+            await stream.write(encode_batch(batch))
+
+    async def _read(self, stream: _Stream) -> None:
+        histogram = self._metrics.batch_items.labels("down")
+        while isinstance(batch := await stream.read(), pb.LinkResponse):
+            self._batches += 1
+            histogram.observe(len(batch.items))
+            self._receive(batch.items)
+        raise LinkEnded("the core ended the stream")
+
+    async def _notice_silence(self, interval: float) -> None:
+        """Raise LinkEnded once the core was silent for too long.
+
+        Time during which this process was suspended does not count: what the core sent meanwhile is still unread.
+        """
+        loop, pause = asyncio.get_running_loop(), interval / 4
+        heard, silent, last = self._batches, 0.0, loop.time()
+        while silent < SILENT_INTERVALS * interval:
+            await asyncio.sleep(pause)
+            now = loop.time()
+            silent = silent + min(now - last, 2 * pause) if heard == self._batches else 0.0
+            heard, last = self._batches, now
+        raise LinkEnded("the core is silent")
 
     def _receive(self, items: Sequence[pb.Downstream]) -> None:
         for item in items:
-            kind = item.WhichOneof("item")
-            if kind == "answer":
-                # Nearly all of them are.
-                self._dispatch(kind, item)
-                continue
-            match kind:
+            match kind := item.WhichOneof("item"):
                 case "serving":
                     self.serving = item.serving.serving
                     self._owner.link_changed(self)
@@ -369,26 +346,55 @@ class Link:
                     # An item that a newer core sends to newer edges.
                     _logger.warning("item was not understood", extra={"core": self.address})
                 case _:
-                    self._dispatch(kind, item)
-
-    def _dispatch(self, kind: str, item: pb.Downstream) -> None:
-        try:
-            self._owner.link_item(self, kind, item)
-        except Exception:
-            # A bug of ours must not end the link: the core would send the same item over the next one.
-            _logger.exception("item was not processed", extra={"core": self.address})
+                    try:
+                        self._owner.link_item(self, kind, item)
+                    except Exception:
+                        # A bug of ours must not end the link: the core would send the same item over the next one.
+                        _logger.exception("item was not processed", extra={"core": self.address})
 
 
-async def _knows_pages(connection: StreamConnection) -> bool:
+async def _knows_pages(stream: _Stream) -> bool:
     """Return whether the core supports HelloPage, by its initial metadata."""
     try:
         async with asyncio.timeout(REVISION_TIMEOUT):
-            revision = (await connection.metadata()).get(REVISION_KEY, "")
+            metadata = await stream.initial_metadata()
     except TimeoutError:
         return False
-    return revision.isdecimal() and int(revision) >= 1
+    return any(key == REVISION_KEY and str(value).isdecimal() and int(value) >= 1 for key, value in metadata)
+
+
+def encode_batch(items: Sequence[bytes]) -> bytes:
+    """Return the LinkRequest of serialized Upstream items.
+
+    A repeated field is encoded as its elements one after another, each with tag and length, so the items need not be
+    copied into a message first.
+    """
+    parts: list[bytes] = []
+    for item in items:
+        parts.append(_ITEMS_TAG + _varint(len(item)))
+        parts.append(item)
+    return b"".join(parts)
+
+
+_ITEMS_TAG = bytes([pb.LinkRequest.ITEMS_FIELD_NUMBER << 3 | 2])
+
+
+def _varint(value: int) -> bytes:
+    encoded = bytearray()
+    while value > 0x7F:
+        encoded.append(value & 0x7F | 0x80)
+        value >>= 7
+    encoded.append(value)
+    return bytes(encoded)
+
+
+def _first(error: BaseException | None) -> BaseException | None:
+    """Return the first error of a group, however deep."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
 
 
 def _needs_somebody(error: BaseException | None) -> bool:
     """Return whether retrying is useless: the core answers, and refuses the credential."""
-    return isinstance(error, StreamEnded) and error.code == UNAUTHENTICATED
+    return isinstance(error, grpc.aio.AioRpcError) and error.code() is grpc.StatusCode.UNAUTHENTICATED

@@ -1,17 +1,15 @@
 """What the edge counts, for /metrics."""
 
-from bisect import bisect_left
-from collections.abc import Iterator, Sequence
-from itertools import accumulate
+from collections.abc import Iterator
 
-from prometheus_client import CollectorRegistry, Gauge, generate_latest
-from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily
+from prometheus_client import CollectorRegistry, Gauge, Histogram, generate_latest
+from prometheus_client.core import CounterMetricFamily
 from prometheus_client.gc_collector import GCCollector
 from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 
-__all__ = ["Counter", "Distribution", "Histogram", "Metrics"]
+__all__ = ["Counter", "Metrics"]
 
 
 class Counter(Collector):
@@ -33,47 +31,6 @@ class Counter(Collector):
         family = CounterMetricFamily(self._name, self._about, labels=self._labels)
         for labels, count in self._counts.items():
             family.add_metric(labels, count)
-        yield family
-
-
-class Distribution:
-    """How often values of one label were observed, by the buckets of their histogram."""
-
-    __slots__ = ("_bounds", "counts", "sum")
-
-    def __init__(self, bounds: Sequence[int]) -> None:
-        self._bounds = bounds
-        self.counts = [0] * (len(bounds) + 1)
-        """Values up to each bound and above the one before it; the last one is of those above all bounds."""
-        self.sum = 0
-
-    def observe(self, value: int) -> None:
-        """Count a value."""
-        self.counts[bisect_left(self._bounds, value)] += 1
-        self.sum += value
-
-
-class Histogram(Collector):
-    """A histogram of whole numbers for the one thread of the event loop, as cheap as `Counter`."""
-
-    def __init__(self, name: str, about: str, label: str, values: Sequence[str], bounds: Sequence[int]) -> None:
-        """``values`` are all those of the label."""
-        self._name = f"citrine_edge_{name}"
-        self._about = about
-        self._labels = (label,)
-        self._bounds = [*(f"{bound:.1f}" for bound in bounds), "+Inf"]
-        self._of = {value: Distribution(bounds) for value in values}
-
-    def of(self, value: str) -> Distribution:
-        """Return the distribution of a value of the label."""
-        return self._of[value]
-
-    def collect(self) -> Iterator[HistogramMetricFamily]:
-        """Yield the distributions so far."""
-        family = HistogramMetricFamily(self._name, self._about, labels=self._labels)
-        for value, found in self._of.items():
-            buckets = list(zip(self._bounds, accumulate(found.counts), strict=True))
-            family.add_metric([value], buckets, found.sum)
         yield family
 
 
@@ -116,9 +73,12 @@ class Metrics:
         )
         self.link_queue = self._gauge("link_queue", "Items that wait to be written to cores.")
         self.batch_items = Histogram(
-            "batch_items", "Items of a batch on the link.", "direction", ("up", "down"), (1, 2, 5, 10, 20, 50, 100, 256)
+            "citrine_edge_batch_items",
+            "Items of a batch on the link.",
+            ["direction"],
+            registry=self.registry,
+            buckets=(1, 2, 5, 10, 20, 50, 100, 256),
         )
-        self.registry.register(self.batch_items)
 
     def render(self) -> bytes:
         """Return all counters in the text format of Prometheus."""

@@ -1,30 +1,14 @@
-"""Upstream items, serialized for the next batch, and batches of them."""
-
-from collections.abc import Sequence
+"""Upstream items, serialized for the next batch."""
 
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from citrine.edge.v1 import link_pb2 as pb
 from citrine.ocpp.actions import Action
+from citrine_edge.link import MAX_ITEM_BYTES
 from citrine_edge.ocppj import Code, RpcError
 
-__all__ = [
-    "MAX_ITEM_BYTES",
-    "closed",
-    "draining",
-    "encode_batch",
-    "handshake_refused",
-    "observed",
-    "opened",
-    "resent",
-    "station_call",
-    "station_send",
-    "watching",
-]
-
-MAX_ITEM_BYTES = 3 << 20
-"""Bytes of one item. gRPC refuses messages of more than 4 MiB by default, and a refused batch ends the link."""
+__all__ = ["closed", "draining", "observed", "opened", "resent", "station_call", "station_send", "watching"]
 
 
 def station_call(
@@ -126,31 +110,6 @@ def handshake_refused(
 def draining() -> bytes:
     """Return a Draining."""
     return pb.Upstream(draining=pb.Draining()).SerializeToString()
-
-
-def encode_batch(items: Sequence[bytes]) -> bytes:
-    """Return the LinkRequest of serialized Upstream items.
-
-    A repeated field is encoded as its elements one after another, each with tag and length, so the items need not be
-    copied into a message first.
-    """
-    parts: list[bytes] = []
-    for item in items:
-        parts.append(_ITEMS_TAG + _varint(len(item)))
-        parts.append(item)
-    return b"".join(parts)
-
-
-_ITEMS_TAG = bytes([pb.LinkRequest.ITEMS_FIELD_NUMBER << 3 | 2])
-
-
-def _varint(value: int) -> bytes:
-    encoded = bytearray()
-    while value > 0x7F:
-        encoded.append(value & 0x7F | 0x80)
-        value >>= 7
-    encoded.append(value)
-    return bytes(encoded)
 
 
 def _limited(item: pb.Upstream) -> bytes:

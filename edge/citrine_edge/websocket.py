@@ -13,11 +13,11 @@ from typing import Protocol, cast
 from websockets.frames import CloseCode, Frame, Opcode
 from websockets.http11 import Request, Response
 from websockets.protocol import CLOSED, CONNECTING, OPEN
+from websockets.server import ServerProtocol
 from websockets.typing import Subprotocol
 
 from citrine_edge.compression import extensions
 from citrine_edge.transport import Receiver
-from citrine_edge.websocket_protocol import StationProtocol
 
 __all__ = ["Opener", "SocketLimits", "StationSocket"]
 
@@ -89,7 +89,7 @@ class StationSocket(asyncio.Protocol):
         self._opener = opener
         self._limits = limits
         self._loop = asyncio.get_running_loop()
-        self._protocol = StationProtocol(
+        self._protocol = _Protocol(
             extensions=_EXTENSIONS,
             subprotocols=cast(Sequence[Subprotocol], subprotocols),
             max_size=limits.max_frame,
@@ -163,12 +163,8 @@ class StationSocket(asyncio.Protocol):
         """Write one text message; return False if the socket is no longer open."""
         if self._protocol.state is not OPEN or self._transport.is_closing():
             return False
-        frame = self._protocol.write_message(data)
-        if frame is not None:
-            self._transport.write(frame)
-        else:
-            self._protocol.send_text(data)
-            self._flush()
+        self._protocol.send_text(data)
+        self._flush()
         if self._writing_paused and self._transport.get_write_buffer_size() > self._limits.max_write_buffer:
             _logger.warning("station does not read", extra={"remote_address": self.remote_address})
             self.abort()
@@ -262,9 +258,6 @@ class StationSocket(asyncio.Protocol):
 
     def _feed(self, data: bytes) -> None:
         protocol = self._protocol
-        if self._receiver is not None and (message := protocol.read_message(data)) is not None:
-            self._receiver.receive(message, True)
-            return
         if protocol.state is CLOSED:
             return
         failed_before = protocol.parser_exc is not None
@@ -368,3 +361,19 @@ class StationSocket(asyncio.Protocol):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+
+class _Protocol(ServerProtocol):
+    def select_subprotocol(self, subprotocols: Sequence[Subprotocol]) -> Subprotocol | None:
+        """Select the station's first preference that we support; None if there is none, which the opener refuses."""
+        available = self.available_subprotocols or ()
+        return next((each for each in subprotocols if each in available), None)
+
+    def release(self) -> None:
+        """Drop the references back to this object, as the last call.
+
+        Else it would stay, with the window of its decompressor, until the garbage collector comes round to the
+        oldest objects, which in an edge takes days.
+        """
+        self.parser.close()
+        self.parser_exc = self.handshake_exc = None

@@ -7,7 +7,7 @@ import pytest
 
 from citrine.edge.v1 import link_pb2 as pb
 from citrine.ocpp.v2 import availability_pb2, data_transfer_pb2, diagnostics_pb2, provisioning_pb2
-from citrine_edge.upstream import MAX_ITEM_BYTES
+from citrine_edge.link import MAX_ITEM_BYTES
 from tests.edge.conftest import RunningEdge, running_edge
 from tests.support.fake_core import STATION_ACTIONS, FakeCore, Reply, default_reply, fake_core
 from tests.support.portions import Portions

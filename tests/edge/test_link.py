@@ -7,12 +7,19 @@ from collections.abc import AsyncIterator, Sequence
 import pytest
 
 from citrine.edge.v1 import link_pb2 as pb
-from citrine_edge import stream as stream_module
+from citrine_edge import link as link_module
 from citrine_edge.greeting import OpenSession
-from citrine_edge.link import MAX_BATCH_ITEMS, MAX_OFFERED, Link
+from citrine_edge.link import MAX_BATCH_ITEMS, MAX_OFFERED, Link, encode_batch
 from citrine_edge.metrics import Metrics
 from tests.edge.conftest import RunningEdge, running_edge
 from tests.support.fake_core import WAIT, FakeCore, FakeLink, fake_core
+
+
+@pytest.mark.parametrize("sizes", [[0], [1], [127, 128], [16384, 3, 2_000_000]])
+def test_batch_is_the_message_of_its_items(sizes: list[int]) -> None:
+    items = [pb.Upstream(observed=pb.ObservedFrame(frame="x" * size)) for size in sizes]
+
+    assert pb.LinkRequest.FromString(encode_batch([item.SerializeToString() for item in items])).items == items
 
 
 async def test_edge_names_itself_and_what_it_holds(core: FakeCore, edge: RunningEdge) -> None:
@@ -163,8 +170,8 @@ async def way_to(core: FakeCore, blocked: asyncio.Event) -> AsyncIterator[str]:
 
 
 async def test_core_that_vanished_is_noticed_without_any_call(core: FakeCore, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stream_module, "PING_INTERVAL", 0.5)
-    monkeypatch.setattr(stream_module, "PING_TIMEOUT", 0.5)
+    quick = [(name, 500 if name.endswith("_ms") else value) for name, value in link_module._OPTIONS]
+    monkeypatch.setattr(link_module, "_OPTIONS", quick)
     vanished = asyncio.Event()
     async with way_to(core, vanished) as address, running_edge(FakeCore(address=address)) as edge:
         (link,) = edge.edge.router.links

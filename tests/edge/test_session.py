@@ -15,7 +15,7 @@ from citrine.ocpp.v2 import (
     remote_control_pb2,
     types_pb2,
 )
-from citrine_edge.upstream import MAX_ITEM_BYTES
+from citrine_edge.link import MAX_ITEM_BYTES
 from tests.edge.conftest import RunningEdge, running_edge
 from tests.support.fake_core import NOW, PENDING, REJECTED, STATION_ACTIONS, FakeCore, default_reply, fake_core
 from tests.support.raw_station import RawStation

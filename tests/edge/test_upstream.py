@@ -6,8 +6,8 @@ from citrine.edge.v1 import link_pb2 as pb
 from citrine.ocpp.actions import ACTIONS
 from citrine.ocpp.v2 import authorization_pb2, data_transfer_pb2, diagnostics_pb2, types_pb2
 from citrine_edge import upstream
+from citrine_edge.link import MAX_ITEM_BYTES
 from citrine_edge.ocppj import RpcError
-from citrine_edge.upstream import MAX_ITEM_BYTES
 from tests.support.fake_core import NOW
 
 REF = pb.SessionRef(tenant_id="default", station_id="CS1", epoch=3)
@@ -67,10 +67,3 @@ def test_watch_is_confirmed() -> None:
 
 def test_edge_drains() -> None:
     assert read(upstream.draining()).WhichOneof("item") == "draining"
-
-
-@pytest.mark.parametrize("sizes", [[0], [1], [127, 128], [16384, 3, 2_000_000]])
-def test_batch_is_the_message_of_its_items(sizes: list[int]) -> None:
-    items = [pb.Upstream(observed=pb.ObservedFrame(frame="x" * size)) for size in sizes]
-
-    assert pb.LinkRequest.FromString(upstream.encode_batch([item.SerializeToString() for item in items])).items == items
