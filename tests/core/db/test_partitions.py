@@ -142,6 +142,33 @@ async def test_ids_of_events_begin_anew_with_each_day_and_only_grow(postgres_eng
     assert tables[2:] == ["outbox_2031_03_01", *["outbox_2031_03_02"] * 3]
 
 
+async def test_who_reads_events_behind_an_id_looks_into_the_partitions_of_these_ids(
+    postgres_engine: AsyncEngine,
+) -> None:
+    day = datetime(2031, 3, 1, tzinfo=UTC)
+    async with AsyncSession(postgres_engine) as session:
+        await add_partitions(session, day)
+        await advance_sequences(session, day)
+        first = await session.scalar(ADD_EVENT, {"time": day})
+        query = "SELECT payload FROM outbox WHERE tenant_id = 'default' AND id > :after AND id <= :through ORDER BY id"
+        rows = await session.scalars(text(f"EXPLAIN {query}"), {"after": first, "through": first + 500})
+        plan = "\n".join(rows)
+        await session.commit()
+
+    assert "outbox_2031_03_01" in plan
+    assert plan.count(" on outbox_") == 1, plan
+
+
+async def test_who_looks_for_a_command_looks_into_the_partition_of_its_id(postgres_engine: AsyncEngine) -> None:
+    async with AsyncSession(postgres_engine) as session:
+        query = "SELECT payload FROM commands WHERE tenant_id = 'default' AND command_id = :id"
+        rows = await session.scalars(text(f"EXPLAIN {query}"), {"id": new_id()})
+        plan = "\n".join(rows)
+
+    assert plan.count(" on commands_") == 1, plan
+    assert "default" not in plan.partition("Cond")[0]
+
+
 async def test_commands_are_partitioned_by_the_time_in_their_id() -> None:
     now = datetime.now(UTC)
     made = new_id()
