@@ -8,8 +8,9 @@ from datetime import datetime
 from typing import Any, Generic, TypeVar
 
 from google.protobuf.message import Message
+from sqlalchemy import Select
 
-from citrine_core.db import LockedQuery
+from citrine_core.db import Database
 
 __all__ = [
     "Answered",
@@ -92,8 +93,9 @@ class Deduplication(enum.Enum):
 class FirstQuery:
     """The query that a batched handler begins with. It may be executed by one statement with the check of sessions."""
 
-    query: LockedQuery
-    """Has the parameters `tenant_id` and `keys`, a first column that is never NULL, and a column `station_id`."""
+    query: Callable[[Database], Select[Any]]
+    """Returns the query for a database. It has the parameters `tenant_id` and `keys`, a first column that is never
+    NULL, and a column `station_id`."""
     key: Callable[[Any], tuple[str, ...]]
     """Returns the key of a call among `keys`."""
 

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 from google.protobuf.message import Message
+from sqlalchemy import Select
 
 from citrine.edge.v1.link_pb2 import (
     Answer,
@@ -26,12 +27,12 @@ from citrine.ocpp.v2.provisioning_pb2 import (
     BootNotificationResponse,
 )
 from citrine_core.clock import Clock, utc_now
-from citrine_core.db import LockedQuery, UnitOfWork
+from citrine_core.db import Database, UnitOfWork
 from citrine_core.dispatch.blocks import Observer
-from citrine_core.dispatch.calls import Call, CallRefused, Deduplication, FirstQuery
+from citrine_core.dispatch.calls import Call, CallRefused, Deduplication, FirstQuery, Mark
 from citrine_core.dispatch.deduplication import Claims
 from citrine_core.dispatch.lanes import Item, to_call
-from citrine_core.dispatch.repository import HandledMessages, store_poisoned
+from citrine_core.dispatch.repository import HandledMessages, find_handled, store_poisoned
 from citrine_core.dispatch.routes import Route, Routes
 from citrine_core.traces import trace_id_of
 
@@ -45,7 +46,7 @@ NewestSessions = Callable[[UnitOfWork, str, set[str]], Awaitable[Mapping[str, tu
 Rows = Sequence[Sequence[Any]]
 
 NewestSessionsBeside = Callable[
-    [UnitOfWork, str, set[str], LockedQuery, set[tuple[str, ...]]],
+    [UnitOfWork, str, set[str], Callable[[Database], Select[Any]], set[tuple[str, ...]]],
     Awaitable[tuple[Mapping[str, tuple[int, bool]], Rows]],
 ]
 """Returns the same and, by the same statement, the rows of a query for some keys."""
@@ -104,6 +105,7 @@ class HandlingStage:
         self._clock = clock
         self._on_accepted = on_accepted
         self._observers = observers
+        self._first_queries = _first_queries(routes)
         self._writing = {action_of(message).field for message, route in routes.calls.items() if route.mark.writes}
 
     def writes(self, item: Item) -> bool:
@@ -128,7 +130,7 @@ class HandlingStage:
                 name = action_of(message).name
                 answers: Sequence[Any] = [CallRefused("NotSupported", f"{name} is not supported")] * len(calls)
             elif route.mark.once is not None:
-                answers = await self._once(work, tenant_id, route, calls)
+                answers = await self._once(work, tenant_id, route, calls, found.get((tenant_id, message)))
             else:
                 answers = await _handle(work, route, calls, found.get((tenant_id, message)))
             for (item, _), answer in zip(pairs, answers, strict=True):
@@ -247,7 +249,7 @@ class HandlingStage:
         found: Found = {}
         for tenant_id, groups in by_tenant.items():
             stations = {call.station_id for group in groups.values() for call in group}
-            message, first = self._first_query(groups)
+            message, first = self._choose_first_query(groups)
             if self._newest_sessions_beside is None or message is None or first is None:
                 newest[tenant_id] = await self._newest_sessions(work, tenant_id, stations)
             else:
@@ -257,7 +259,7 @@ class HandlingStage:
                 )
         return newest, found
 
-    def _first_query(
+    def _choose_first_query(
         self, groups: Mapping[type[Message], Sequence[Call[Any]]]
     ) -> tuple[type[Message] | None, FirstQuery | None]:
         """Return a message whose handler begins with a query, unless its stations sent others, too.
@@ -265,21 +267,19 @@ class HandlingStage:
         What those change must be seen by the query: then it is executed when it is the handler's turn.
         """
         for message, calls in groups.items():
-            route = self._routes.calls.get(message)
-            if route is not None and route.mark.first_query is not None:
+            first = self._first_queries.get(message)
+            if first is not None:
                 others = {call.station_id for other, own in groups.items() if other is not message for call in own}
                 if others.isdisjoint(call.station_id for call in calls):
-                    return message, route.mark.first_query
+                    return message, first
         return None, None
 
     async def _once(
-        self, work: UnitOfWork, tenant_id: str, route: Route, calls: Sequence[Call[Any]]
+        self, work: UnitOfWork, tenant_id: str, route: Route, calls: Sequence[Call[Any]], rows: Rows | None
     ) -> Sequence[Message | CallRefused]:
-        assert route.mark.once is not None
-        name = action_of(route.mark.message).name
-        keys = [(call.station_id, _digest(name, route.mark.once(call.message))) for call in calls]
+        keys = [_key_of(route.mark, call) for call in calls]
         handled = HandledMessages(work.session)
-        stored = await handled.find_all(tenant_id, keys)
+        stored = await handled.find_all(tenant_id, keys, rows)
         fresh: dict[tuple[str, str], Call[Any]] = {}
         for key, call in zip(keys, calls, strict=True):
             call.repeated = key in stored or key in fresh
@@ -298,8 +298,22 @@ class HandlingStage:
         return [answers[key] if key in answers else unwrap(Response.FromString(stored[key])) for key in keys]
 
 
-def _digest(action: str, key: str) -> str:
-    return hashlib.blake2b(f"{action}\n{key}".encode(), digest_size=16).hexdigest()
+def _first_queries(routes: Routes) -> Mapping[type[Message], FirstQuery]:
+    """Return the queries that the handling of messages begins with: those of handlers, and that for business keys."""
+    found = {}
+    for message, route in routes.calls.items():
+        if route.mark.first_query is not None:
+            found[message] = route.mark.first_query
+        elif route.mark.once is not None:
+            found[message] = FirstQuery(find_handled, partial(_key_of, route.mark))
+    return found
+
+
+def _key_of(mark: Mark, call: Call[Any]) -> tuple[str, str]:
+    """Return the station and the digest of the business key of a message."""
+    assert mark.once is not None
+    key = f"{action_of(mark.message).name}\n{mark.once(call.message)}"
+    return call.station_id, hashlib.blake2b(key.encode(), digest_size=16).hexdigest()
 
 
 async def _handle(

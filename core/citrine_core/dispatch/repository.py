@@ -1,19 +1,28 @@
 """Queries of the dispatcher."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import delete, select, tuple_
+from sqlalchemy import Select, bindparam, delete, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine_core.db import Database, UnitOfWork, database_of
 from citrine_core.db.bulk import BulkInsert, BulkUpdate
-from citrine_core.db.one_of import one_of, pack
+from citrine_core.db.direct_query import DirectQuery
+from citrine_core.db.one_of import one_of, one_of_packed, pack
 from citrine_core.dispatch.models import AnsweredCall, HandledMessage, PoisonedMessage
 
-__all__ = ["AnsweredCalls", "CallKey", "HandledMessages", "NewestCall", "forget_answered_call", "store_poisoned"]
+__all__ = [
+    "AnsweredCalls",
+    "CallKey",
+    "HandledMessages",
+    "NewestCall",
+    "find_handled",
+    "forget_answered_call",
+    "store_poisoned",
+]
 
 Key = tuple[str, str]
 """Station and digest of the business key."""
@@ -23,20 +32,39 @@ _ADD = BulkInsert(
 )
 
 
+_HANDLED = HandledMessage.metadata.tables["handled_messages"].c
+_FIND_HANDLED = select(_HANDLED.station_id, _HANDLED.digest, _HANDLED.reply).where(
+    _HANDLED.tenant_id == bindparam("tenant_id"),
+    one_of_packed((_HANDLED.station_id, _HANDLED.digest), "keys"),
+)
+
+
+def find_handled(database: Database) -> Select[Any]:
+    """Return the query for stored replies, with the parameters `tenant_id` and `keys`."""
+    return _FIND_HANDLED
+
+
+_HANDLED_ONES = DirectQuery(find_handled)
+
+
 class HandledMessages:
     """Replies to deduplicated messages, by business key."""
 
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
 
-    async def find_all(self, tenant_id: str, keys: Collection[Key]) -> dict[Key, bytes]:
-        """Return the stored replies of these messages."""
-        table = HandledMessage.__table__.c
-        rows = await (await self._session.connection()).execute(
-            select(table.station_id, table.digest, table.reply).where(
-                table.tenant_id == tenant_id, one_of((table.station_id, table.digest), keys)
-            )
-        )
+    async def find_all(
+        self, tenant_id: str, keys: Collection[Key], rows: Iterable[Sequence[Any]] | None = None
+    ) -> dict[Key, bytes]:
+        """Return the stored replies of these messages.
+
+        Args:
+            tenant_id: Tenant of the stations.
+            keys: Keys of the messages.
+            rows: Result of `find_handled` in this transaction, for these keys among others. None: it was not executed.
+        """
+        if rows is None:
+            rows = await _HANDLED_ONES.fetch(self._session, {"tenant_id": tenant_id, "keys": pack(keys)})
         return {(station_id, digest): bytes(reply) for station_id, digest, reply in rows}
 
     async def add_all(self, tenant_id: str, replies: Mapping[Key, bytes], handle_time: datetime) -> None:

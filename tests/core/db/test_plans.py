@@ -80,7 +80,7 @@ async def test_sessions_and_transactions_are_looked_up_by_one_statement(
     with statements(postgres_engine) as seen:
         async with UnitOfWorkFactory(postgres_engine, write_events)() as work:
             sessions, rows = await newest_sessions_beside(
-                work, "default", stations, FIND_AND_LOCK, {(one, one) for one in stations}
+                work, "default", stations, FIND_AND_LOCK.on, {(one, one) for one in stations}
             )
     assert sessions.keys() == {row[1] for row in rows} == stations
     ((statement, parameters),) = seen

@@ -19,7 +19,7 @@ import orjson
 from citrine.api.v1 import tariffs_pb2 as pb
 from citrine_core.blocks.tariff_and_cost.energy_flow import EnergyFlow
 from citrine_core.blocks.tariff_and_cost.rules import Rules, Situation
-from citrine_core.steps import Steps, in_one_go
+from citrine_core.steps import Steps
 
 __all__ = ["Accrual", "Moment", "Period", "accrue", "accrue_in_steps"]
 
@@ -295,7 +295,7 @@ class Accrual:
         """Add a span of time in which the mode does not change."""
         while time < end:
             stop = min(end, rules.at(time)[0], *self._thresholds(rules, time, flow))
-            situation = self._situation(time, flow.now, flow.power)
+            situation = self._situation(time, flow.now, flow.power) if rules.has_situations else _ANY_SITUATION
             self._add(rules, time, stop, flow.go(stop - time), situation)
             if self._counts(time):
                 if self.charging:
@@ -356,6 +356,8 @@ class Accrual:
 
 _period_values = attrgetter(*(one.name for one in fields(Period)))
 
+_ANY_SITUATION = Situation()
+
 _STORED = tuple(one.name for one in fields(Accrual) if one.name != "periods")
 """Fields that are stored without translation."""
 
@@ -377,15 +379,22 @@ def accrue(rules: Rules, moments: Iterable[Moment], accrual: Accrual | None = No
         moments: The moments, in the order of the transaction's messages.
         accrual: The accrual of the moments before. None: these are the first.
     """
-    return in_one_go(accrue_in_steps(rules, moments, accrual))
+    for moment in moments:
+        accrual = _with_moment(rules, moment, accrual)
+    return accrual
 
 
 def accrue_in_steps(rules: Rules, moments: Iterable[Moment], accrual: Accrual | None = None) -> Steps[Accrual | None]:
     """Do the same as `accrue` in small steps."""
     for moment in moments:
-        if accrual is None:
-            accrual = Accrual(moment.time, moment.time, seen=moment.time)
-            accrual.begin(rules, moment)
-        accrual.add_moment(rules, moment)
+        accrual = _with_moment(rules, moment, accrual)
         yield
+    return accrual
+
+
+def _with_moment(rules: Rules, moment: Moment, accrual: Accrual | None) -> Accrual:
+    if accrual is None:
+        accrual = Accrual(moment.time, moment.time, seen=moment.time)
+        accrual.begin(rules, moment)
+    accrual.add_moment(rules, moment)
     return accrual

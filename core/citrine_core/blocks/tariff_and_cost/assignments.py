@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any
 
 from citrine_core.blocks.tariff_and_cost.repository import TariffRepository, VersionKey
@@ -15,7 +16,7 @@ LONGEST_OUTAGE = timedelta(days=30)
 """Longest plausible time from the start of a transaction to its first report; above it, the clock was wrong."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Subject:
     """A transaction, or a request to start one, for which a tariff is looked up."""
 
@@ -28,7 +29,7 @@ class Subject:
     heard: datetime
     """When it was first reported, by the clock of the core."""
 
-    @property
+    @cached_property
     def key(self) -> str:
         """The properties that determine its tariff, as text."""
         start = self.start.isoformat() if self.start is not None else ""

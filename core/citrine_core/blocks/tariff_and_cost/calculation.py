@@ -21,7 +21,7 @@ from google.protobuf.duration_pb2 import Duration
 
 from citrine.api.v1 import tariffs_pb2 as pb
 from citrine_core.blocks.tariff_and_cost.accrual import NONE, Accrual, Period
-from citrine_core.blocks.tariff_and_cost.money import decimal_text, rounded
+from citrine_core.blocks.tariff_and_cost.money import decimal_text, rounded, rounded_quotient
 from citrine_core.blocks.tariff_and_cost.rules import (
     PRICE_SCALE,
     TAX_SCALE,
@@ -88,20 +88,20 @@ def total_of(rules: Rules, accrual: Accrual | None, reserved: Reserved | None = 
         lines = _lines(rules, accrual, reserved)
         before = sum((one.before for one in lines), Fraction(0))
         after = sum((one.after for one in lines), Fraction(0))
-    else:
-        before, after = _sums(rules, _quantities(rules, accrual))
-    return rounded(before, rules.digits), rounded(after, rules.digits)
+        return rounded(before, rules.digits), rounded(after, rules.digits)
+    return _plain_total(rules, _quantities(rules, accrual))
 
 
-def _sums(rules: Rules, quantities: Mapping[tuple[int, int], int]) -> tuple[Fraction, Fraction]:
-    """Return the sums before and after tax, computed in whole numbers: much faster, and sufficient for most tariffs."""
+def _plain_total(rules: Rules, quantities: Mapping[tuple[int, int], int]) -> tuple[Decimal, Decimal]:
+    """Return the totals, computed in whole numbers: much faster, and sufficient for most tariffs."""
     before = after = 0
     for (kind, element), quantity in quantities.items():
         component = rules.elements[element].components[kind]
         amount = component.millionths * quantity * (_COMMON // _UNITS[kind])
         before += amount
         after += amount * component.tax
-    return Fraction(before, _COMMON * PRICE_SCALE), Fraction(after, _COMMON * PRICE_SCALE * TAX_SCALE)
+    scale = _COMMON * PRICE_SCALE
+    return rounded_quotient(before, scale, rules.digits), rounded_quotient(after, scale * TAX_SCALE, rules.digits)
 
 
 def cost_of(rules: Rules, accrual: Accrual | None, reserved: Reserved | None = None) -> pb.Cost:

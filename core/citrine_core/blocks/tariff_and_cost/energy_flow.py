@@ -11,8 +11,11 @@ class EnergyFlow:
     def __init__(self, start: int, mwh: int, weight: int) -> None:
         self.now = start
         self._start, self._mwh, self._weight, self._elapsed = start, mwh, weight, 0
-        self.power = Fraction(mwh * 3600, weight) if mwh > 0 and weight else Fraction(0)
-        """In kW."""
+
+    @property
+    def power(self) -> Fraction:
+        """The power in kW."""
+        return Fraction(self._mwh * 3600, self._weight) if self._mwh > 0 and self._weight else Fraction(0)
 
     def go(self, time: int) -> int:
         """Advance by a span of time, and return the energy in it."""

@@ -10,7 +10,7 @@ from fractions import Fraction
 
 from citrine_core.errors import InvalidArgument
 
-__all__ = ["decimal_text", "minor_digits", "parse_decimal", "rounded"]
+__all__ = ["decimal_text", "minor_digits", "parse_decimal", "rounded", "rounded_quotient"]
 
 _DECIMAL = re.compile(r"(-)?(\d{1,12})(?:\.(\d{1,12}))?", re.ASCII)
 
@@ -51,7 +51,11 @@ def parse_decimal(field: str, text: str, *, places: int, most: int | None = None
 
 def rounded(value: Fraction, places: int) -> Decimal:
     """Round a number to decimal places; halves are rounded away from zero."""
-    number, below = value.numerator, value.denominator
+    return rounded_quotient(value.numerator, value.denominator, places)
+
+
+def rounded_quotient(number: int, below: int, places: int) -> Decimal:
+    """Round a quotient of whole numbers to decimal places, without reducing it; `below` is positive."""
     whole = (2 * abs(number) * 10**places + below) // (2 * below)
     return Decimal(whole if number >= 0 else -whole).scaleb(-places)
 

@@ -196,6 +196,11 @@ class Rules:
         return any(one.step for element in self.elements for one in element.components.values())
 
     @cached_property
+    def has_situations(self) -> bool:
+        """Whether any price depends on the state of the transaction."""
+        return not all(element.always for element in self.elements)
+
+    @cached_property
     def bills_energy(self) -> bool:
         """Whether the cost depends on the energy: by a price of energy, or by a restriction."""
         prices = (one.components.get(int(pb.TARIFF_DIMENSION_ENERGY)) for one in self.elements)

@@ -45,6 +45,9 @@ def _key_of_call(call: Call[TransactionEventRequest]) -> TransactionKey:
     return call.station_id, call.message.transaction_info.transaction_id
 
 
+_FIND_TRANSACTIONS = FirstQuery(FIND_AND_LOCK.on, _key_of_call)
+
+
 class TransactionsHandlers:
     """Handles TransactionEvent (functional block E)."""
 
@@ -75,7 +78,7 @@ class TransactionsHandlers:
         power_kw = services.settings.evse_power_kw
         self._evse_power_w = None if power_kw is None else 1000 * power_kw
 
-    @handles(TransactionEventRequest, batched=True, own_key=True, first_query=FirstQuery(FIND_AND_LOCK, _key_of_call))
+    @handles(TransactionEventRequest, batched=True, own_key=True, first_query=_FIND_TRANSACTIONS)
     async def transaction_events(
         self,
         work: UnitOfWork,

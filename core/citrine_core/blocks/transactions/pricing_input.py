@@ -389,7 +389,7 @@ def _current(occurrence: Occurrence) -> int | None:
     rows = [row for row in occurrence.samples if row.measurand == _CURRENT and abs(row.multiplier or 0) <= _EXPONENT]
     if not rows:
         return None
-    newest = max(row.sample_time for row in rows)
+    newest = rows[0].sample_time if len(rows) == 1 else max(row.sample_time for row in rows)
     values = {row.phase: row.value * 10.0 ** (row.multiplier or 0) for row in rows if row.sample_time == newest}
     total = values[None] if None in values else sum(values.get(phase, 0.0) for phase in _PHASES)
     return round(1000 * total) if abs(total) < _MOST_CURRENT else None

@@ -1,6 +1,6 @@
 """Queries of the connections."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Row, Select, bindparam, delete, exists, func, not_, null, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
-from citrine_core.db import Database, Listed, LockedQuery, Page, UnitOfWork
+from citrine_core.db import Database, Listed, Page, UnitOfWork
 from citrine_core.db.bulk import BulkUpsert
 from citrine_core.db.direct_query import DirectQuery
 from citrine_core.db.one_of import one_of_packed, pack
@@ -122,7 +122,7 @@ async def newest_sessions_beside(
     work: UnitOfWork,
     tenant_id: str,
     station_ids: Collection[str],
-    query: LockedQuery,
+    query: Callable[[Database], Select[Any]],
     keys: Collection[tuple[str, ...]],
 ) -> tuple[Mapping[str, SessionState], Sequence[Sequence[Any]]]:
     """Return the newest session of each of a tenant's stations, and the rows of a query about them, by one statement.
@@ -131,7 +131,8 @@ async def newest_sessions_beside(
         work: The transaction.
         tenant_id: Tenant of the stations.
         station_ids: The stations.
-        query: Has the parameters `tenant_id` and `keys`, a first column that is never NULL, and a column `station_id`.
+        query: Returns the query for a database. It has the parameters `tenant_id` and `keys`, a first column that is
+            never NULL, and a column `station_id`.
         keys: Keys of the rows.
     """
     values = {"tenant_id": tenant_id, "stations": pack((one,) for one in station_ids), "keys": pack(keys)}
@@ -145,10 +146,10 @@ async def newest_sessions_beside(
 
 
 @cache
-def _beside(query: LockedQuery) -> DirectQuery:
+def _beside(query: Callable[[Database], Select[Any]]) -> DirectQuery:
     def joined(database: Database) -> Select[Any]:
-        # The rows are locked within the subquery: an outer join can't lock them.
-        other = query.on(database).subquery("beside")
+        # Rows are locked within the subquery, if at all: an outer join can't lock them.
+        other = query(database).subquery("beside")
         return (
             select(_TABLE.c.station_id, _TABLE.c.epoch, _TABLE.c.is_open, *other.c)
             .select_from(_TABLE.outerjoin(other, other.c.station_id == _TABLE.c.station_id))

@@ -1,10 +1,11 @@
 """What transactions cost: computed with each batch of their events, and told to their stations."""
 
+from citrine_core.blocks.tariff_and_cost.transaction_costs.breakdowns import breakdown_of
 from citrine_core.blocks.tariff_and_cost.transaction_costs.cache import Tariffs, Tenants
 from citrine_core.blocks.tariff_and_cost.transaction_costs.jobs import INTERVAL, RunningCosts
 from citrine_core.blocks.tariff_and_cost.transaction_costs.messages import PriceMessages
 from citrine_core.blocks.tariff_and_cost.transaction_costs.past import Prepared
-from citrine_core.blocks.tariff_and_cost.transaction_costs.pricing import Charged, ChargedEvent, Pricing, breakdown_of
+from citrine_core.blocks.tariff_and_cost.transaction_costs.pricing import Charged, ChargedEvent, Pricing
 from citrine_core.blocks.tariff_and_cost.transaction_costs.repository import (
     CostRepository,
     CostRow,

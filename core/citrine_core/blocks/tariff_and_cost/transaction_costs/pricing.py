@@ -37,7 +37,7 @@ from citrine_core.blocks.tariff_and_cost.transaction_costs.repository import (
 from citrine_core.db import UnitOfWork
 from citrine_core.services import Services
 
-__all__ = ["Charged", "ChargedEvent", "History", "Pricing", "breakdown_of"]
+__all__ = ["Charged", "ChargedEvent", "History", "Pricing"]
 
 logger = logging.getLogger(__name__)
 
@@ -252,7 +252,7 @@ def _priced(
 ) -> CostRow:
     # Who would show it in another currency is told nothing.
     in_currency = base.station_currency is None
-    accrual, shown_total = _add_past(rules, one, row, past, reserved, answers=settings.answers and in_currency)
+    accrual, shown, is_newest = _add_past(rules, one, row, past, reserved, answers=settings.answers and in_currency)
     if accrual is None:
         return base
     # Who was refused pays nothing, however much it was.
@@ -261,8 +261,12 @@ def _priced(
         for event in one.events:
             event.response.ClearField("total_cost")
         return base._replace(accrual=accrual.dump())
-    settled = accrual.until(rules, to_micros(one.end) if one.end is not None else accrual.moment_after(timedelta(0)))
-    before, after = total_of(rules, settled)
+    if shown is not None and is_newest and not one.is_over:
+        settled, (before, after) = accrual, shown
+    else:
+        settled = _until(rules, accrual, one.end)
+        before, after = total_of(rules, settled)
+    shown_total = None if shown is None else shown[1]
     if one.end is not None and in_currency:
         one.total = after
         _answer_ends(one, after)
@@ -345,9 +349,10 @@ def _add_past(
     reserved: tuple[datetime, datetime] | None,
     *,
     answers: bool,
-) -> tuple[Accrual | None, Decimal | None]:
-    """Return the accrual with the new events, and the running cost that the last of them was answered."""
-    shown_total: Decimal | None = None
+) -> tuple[Accrual | None, tuple[Decimal, Decimal] | None, bool]:
+    """Return the accrual with the new events, the last running cost that was answered, and whether it is the newest."""
+    shown: tuple[Decimal, Decimal] | None = None
+    is_newest = False
     accrual = None if past is not None or row is None or row.accrual is None else Accrual.load(row.accrual)
     if past is not None:
         accrual = past.accrual
@@ -355,11 +360,17 @@ def _add_past(
         if past is None:
             accrual = accrue(rules, [event.moment], accrual)
         _reserve(accrual, reserved)
-        if answers and event.updates and accrual is not None:
-            shown_total = total_of(rules, accrual.until(rules, accrual.moment_after(timedelta(0))))[1]
-            event.response.total_cost = float(shown_total)
+        is_newest = answers and event.updates and accrual is not None
+        if is_newest and accrual is not None:
+            shown = total_of(rules, _until(rules, accrual, None))
+            event.response.total_cost = float(shown[1])
     _reserve(accrual, reserved)
-    return accrual, shown_total
+    return accrual, shown, is_newest
+
+
+def _until(rules: Rules, accrual: Accrual, end: datetime | None) -> Accrual:
+    """Return the accrual up to the end of its transaction, or to the present moment."""
+    return accrual.until(rules, to_micros(end) if end is not None else accrual.moment_after(timedelta(0)))
 
 
 def _reserve(accrual: Accrual | None, reserved: tuple[datetime, datetime] | None) -> None:
@@ -380,20 +391,3 @@ def _show_other_tariff(one: Charged, tariff: pb.Tariff) -> None:
     for event in one.events:
         if event.updates and not event.response.HasField("id_token_info"):
             event.response.updated_personal_message.CopyFrom(message_of(tariff))
-
-
-def breakdown_of(row: CostRow, rules: Rules, now: datetime) -> pb.Cost:
-    """Return what a cost is made of: as it was when the transaction ended, as of now while it runs.
-
-    It is reckoned to the same moment as what stations are told (I02): what is shown is what the driver sees.
-
-    Args:
-        row: As stored, with an accrual.
-        rules: Of its tariff.
-        now: The time, by our clock.
-    """
-    if row.breakdown:
-        return pb.Cost.FromString(row.breakdown)
-    accrual = Accrual.load(row.accrual or b"")
-    elapsed = now - row.update_time if row.state == cost_pb.COST_STATE_RUNNING else timedelta(0)
-    return cost_of(rules, accrual.until(rules, accrual.moment_after(elapsed)))

@@ -4,9 +4,10 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from operator import attrgetter
 from typing import NamedTuple
 
-from sqlalchemy import and_, exists, or_, select, update
+from sqlalchemy import and_, bindparam, exists, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine.api.v1 import tariff_and_cost_pb2 as cost_pb
@@ -18,7 +19,8 @@ from citrine_core.blocks.tariff_and_cost.models import CostSettings, TariffAssig
 from citrine_core.blocks.transactions.queries import store_total_cost
 from citrine_core.db import Listed, Page
 from citrine_core.db.bulk import BulkInsert, BulkUpdate, BulkUpsert
-from citrine_core.db.one_of import one_of
+from citrine_core.db.direct_query import DirectQuery
+from citrine_core.db.one_of import one_of, one_of_packed, pack
 from citrine_core.resources.connections.queries import connected_stations
 
 __all__ = ["CostRepository", "CostRow", "DueCost", "TenantCosts", "TransactionKey"]
@@ -68,6 +70,20 @@ _OF_ENDS = ("waits_for", "waits_until", "settlement", "settle_time")
 _RUNNING = tuple(name for name in _CHANGING if name not in _OF_ENDS)
 _CHANGE_RUNNING = BulkUpdate(_COSTS, _RUNNING, _KEY)
 
+_PROGRESS = ("before_tax", "after_tax", "accrual", "told_total", "update_time")
+"""What an ordinary event changes."""
+_CHANGE_PROGRESS = BulkUpdate(_COSTS, _PROGRESS, _KEY)
+
+_seldom = attrgetter(*(name for name in _CHANGING if name not in _PROGRESS))
+_written = {names: attrgetter(*names, *_KEY) for names in (_PROGRESS, _RUNNING, _CHANGING)}
+
+_FIND = DirectQuery(
+    select(*(_COSTS.c[name] for name in CostRow._fields)).where(
+        _COSTS.c.tenant_id == bindparam("tenant_id"),
+        one_of_packed((_COSTS.c.station_id, _COSTS.c.transaction_id), "keys"),
+    )
+)
+
 
 @dataclass(frozen=True, slots=True)
 class TenantCosts:
@@ -109,6 +125,7 @@ class CostRepository:
 
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
+        self._found: dict[TransactionKey, CostRow] = {}
 
     async def tenant(self, tenant_id: str) -> TenantCosts:
         """Return whether a tenant has anything to do with costs, and its settings."""
@@ -148,23 +165,29 @@ class CostRepository:
 
     async def find_all(self, tenant_id: str, keys: Collection[TransactionKey]) -> dict[TransactionKey, CostRow]:
         """Return the stored costs of transactions."""
-        columns = [_COSTS.c[name] for name in CostRow._fields]
-        rows = await self._session.execute(
-            select(*columns).where(
-                _COSTS.c.tenant_id == tenant_id, one_of((_COSTS.c.station_id, _COSTS.c.transaction_id), keys)
-            )
-        )
-        return {(row.station_id, row.transaction_id): CostRow(*row) for row in rows}
+        rows = await _FIND.fetch(self._session, {"tenant_id": tenant_id, "keys": pack(keys)})
+        found = {(row[1], row[2]): CostRow(*row) for row in rows}
+        self._found |= found
+        return found
 
     async def save(self, new: Sequence[CostRow], changed: Sequence[CostRow]) -> None:
         """Write costs. When a station is told next is not changed where a row is there already."""
         await _ADD_COSTS.execute(self._session, new)
-        running = [row for row in changed if row.state == cost_pb.COST_STATE_RUNNING]
-        over = [row for row in changed if row.state != cost_pb.COST_STATE_RUNNING]
-        for statement, names, rows in ((_CHANGE_RUNNING, _RUNNING, running), (_CHANGE_COSTS, _CHANGING, over)):
-            await statement.execute(
-                self._session, [tuple(getattr(row, name) for name in (*names, *_KEY)) for row in rows]
-            )
+        moved, running, over = [], [], []
+        for row in changed:
+            found = self._found.get((row.station_id, row.transaction_id))
+            if row.state != cost_pb.COST_STATE_RUNNING:
+                over.append(row)
+            elif found is not None and _seldom(found) == _seldom(row):
+                moved.append(row)
+            else:
+                running.append(row)
+        for statement, names, rows in (
+            (_CHANGE_PROGRESS, _PROGRESS, moved),
+            (_CHANGE_RUNNING, _RUNNING, running),
+            (_CHANGE_COSTS, _CHANGING, over),
+        ):
+            await statement.execute(self._session, list(map(_written[names], rows)))
 
     async def list(
         self, tenant_id: str, page: Page, *, station_id: str, transaction_id: str = "", state: int = 0
