@@ -36,7 +36,7 @@ async def test_replies_are_found_by_their_keys(unit_of_work: UnitOfWorkFactory, 
             # A table this small is read faster as a whole.
             for way in ("seqscan", "bitmapscan", "hashjoin", "mergejoin"):
                 await connection.exec_driver_sql(f"SET LOCAL enable_{way} = off")
-        plan = "\n".join(map(str, await connection.exec_driver_sql(f"{explain} {statement}", parameters)))
+        plan = "\n".join(map(str, await connection.exec_driver_sql(f"{explain} {statement}", tuple(parameters))))
         assert "station_id=? AND digest=?" in plan or (
             "pk_handled_messages" in plan and "((digest)::text = (key.key ->> 1))" in plan and "Index Cond" in plan
         ), plan
