@@ -16,9 +16,11 @@ class TokenBucket:
 
     def acquire(self, now: float) -> float:
         """Acquire a token even if the bucket is empty; return for how many seconds the caller should then pause."""
-        delay = self.delay(now)
-        self._tokens -= 1
-        return delay if self._tokens >= 0 else -self._tokens / self._rate
+        # Once for each message, so without another call.
+        tokens = self._tokens + (now - self._time) * self._rate
+        self._time = now
+        self._tokens = tokens = (tokens if tokens < self._burst else self._burst) - 1
+        return 0.0 if tokens >= 0 else -tokens / self._rate
 
     def delay(self, now: float) -> float:
         """Return in how many seconds the debt of `acquire` is paid off; 0 if there is none."""
