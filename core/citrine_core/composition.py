@@ -1,4 +1,4 @@
-"""The services of the resources, in the form of blocks."""
+"""The services of the resources, in the form of blocks, and what they know for all rpcs."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -13,18 +13,20 @@ from citrine.api.v1 import (
     tenants_pb2_grpc,
     tokens_pb2_grpc,
 )
+from citrine_core.db import UnitOfWorkFactory
 from citrine_core.dispatch import Block
 from citrine_core.events import EventFeed, EventsServicer, FrameHub
 from citrine_core.resources.commands import CommandsServicer
 from citrine_core.resources.connections import ConnectionsServicer
 from citrine_core.resources.keys import KeysServicer
+from citrine_core.resources.stations.queries import is_station
 from citrine_core.resources.stations.servicer import StationsServicer
 from citrine_core.resources.tenants import TenantsServicer
 from citrine_core.resources.tokens import TokensServicer
 from citrine_core.rpc.access import scopes_of
 from citrine_core.services import Services
 
-__all__ = ["resources_of"]
+__all__ = ["knows_station", "resources_of"]
 
 
 def resources_of(services: Services, feed: EventFeed, frames: FrameHub, blocks: Sequence[Block]) -> list[Block]:
@@ -43,3 +45,9 @@ def resources_of(services: Services, feed: EventFeed, frames: FrameHub, blocks: 
     keys = partial(keys_pb2_grpc.add_KeysServiceServicer_to_server, KeysServicer(services, known))
     adders = [*(partial(add, servicer) for add, servicer, _ in servicers), keys]
     return [Block("resources", add_servicers=adders, service_names=names)]
+
+
+async def knows_station(unit_of_work: UnitOfWorkFactory, tenant_id: str, station_id: str) -> bool:
+    """Return whether a tenant has a station."""
+    async with unit_of_work(read_only=True) as work:
+        return await is_station(work.session, tenant_id, station_id)

@@ -10,11 +10,12 @@ import grpc
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from citrine.edge.v1 import link_pb2_grpc
+from citrine_core.agenda import Agenda, Lease, lease_name
 from citrine_core.background import survive
 from citrine_core.blocks import BUILT_IN, blocks_of
 from citrine_core.business_counters import BusinessCounters
 from citrine_core.clock import Clock, utc_now
-from citrine_core.composition import resources_of
+from citrine_core.composition import knows_station, resources_of
 from citrine_core.config import CoreSettings
 from citrine_core.database_gauges import DatabaseGauges
 from citrine_core.db import Places, UnitOfWorkFactory, database_of, in_background
@@ -49,7 +50,6 @@ from citrine_core.resources.commands.orphans import OrphanedCommands
 from citrine_core.resources.commands.pending import PendingCommands
 from citrine_core.resources.connections import newest_sessions, newest_sessions_beside
 from citrine_core.resources.keys import KeyAuthenticator, OperatorKeyFile, has_key
-from citrine_core.resources.stations.queries import is_station
 from citrine_core.resources.tenants import TenantDirectory
 from citrine_core.rpc import Access, RpcHealth, build_server
 from citrine_core.rpc.access import EDGE_LINK
@@ -109,7 +109,8 @@ class Core:
         self.metrics = Metrics()
         self._clock = clock
         self._draining = False
-        self.feed = EventFeed(clock)
+        self.notices = database_of(engine).notices(engine)
+        self.feed = EventFeed(clock, notices=self.notices)
         self.unit_of_work = UnitOfWorkFactory(engine, self.feed.write)
         # What stations send must not wait for connections that callers hold: that would look like an outage.
         self.callers = self.unit_of_work.limited(
@@ -133,7 +134,8 @@ class Core:
         self.inquiries = Inquiries(self.registry.inquirers, self.fast_path.submit, find_answered_calls)
         announce = _announcing(self.inquiries, self.links, self.rpc_health)
         self.health = Health(self.unit_of_work, clock, announce)
-        self.watchdog = Watchdog(self.unit_of_work, engine.pool, self.health, lambda: self.lanes.waiting, clock)
+        waiting, is_linked = (lambda: self.lanes.waiting), (lambda: len(self.links) > 0)
+        self.watchdog = Watchdog(self.unit_of_work, engine.pool, self.health, waiting, clock, is_linked)
         self.opener = SessionOpener(self.queue.stations_are_back)
         self.dispatcher = self._dispatcher()
         self.presence = Presence(self.unit_of_work, clock, self.links)
@@ -148,6 +150,10 @@ class Core:
         self.gauges = DatabaseGauges(self.callers, self.metrics.registry)
         self.http = HealthServer(self._missing, self._metrics)
         self.housekeeping = Housekeeping(self.unit_of_work, clock, settings)
+        self._own_jobs = self._make_own_jobs()
+        shared = [job for job in (*self.registry.jobs, *self._own_jobs) if job.is_shared]
+        self.lease = Lease(lease_name(shared), self.core_id, self.unit_of_work, clock)
+        self.agenda = Agenda(shared, self.lease, self.callers, clock, self.notices)
         self._measure()
 
     async def run(self, stop: asyncio.Event, on_listening: Callable[[str, str], None] | None = None) -> None:
@@ -173,8 +179,9 @@ class Core:
             async with asyncio.TaskGroup() as tasks:
                 with in_background():
                     running = [tasks.create_task(survive(name, run), name=name) for name, run in self._tasks()]
-                    runs = first_runs(self._jobs())
+                    runs = first_runs([job for job in self.registry.jobs if not job.is_shared])
                     jobs = [tasks.create_task(job.repeat(after), name=job.name) for job, after in runs]
+                    jobs.append(tasks.create_task(survive("agenda", self.agenda.run), name="agenda"))
                 await self.server.start()
                 await self.rpc_health.set_serving(True)
                 self._say_ready(grpc_address, http_address)
@@ -281,14 +288,13 @@ class Core:
             TenantDirectory(self.services.unit_of_work).exists,
             self.settings.credential(),
         )
-        knows_station = partial(_knows_station, self.callers)
-        server = build_server(
-            served, access, self.metrics.rpc, knows_station, self.rpc_health, shares_port=self._worker > 0
-        )
+        is_known = partial(knows_station, self.callers)
+        server = build_server(served, access, self.metrics.rpc, is_known, self.rpc_health, shares_port=self._worker > 0)
         link_pb2_grpc.add_EdgeLinkServiceServicer_to_server(self.edge_servicer, server)
         return server
 
     def _tasks(self) -> list[tuple[str, Callable[[], Awaitable[None]]]]:
+        own = [job for job in self._own_jobs if not job.is_shared]
         return [
             ("lanes", self.dispatcher.run),
             ("inquiries", self.inquiries.run),
@@ -297,16 +303,14 @@ class Core:
             ("admission", self.admission.run),
             ("presence", self.presence.run),
             ("commands", self.queue.run),
+            ("notices", self.notices.run),
             ("events", partial(self.feed.run, self.unit_of_work)),
-            ("housekeeping", self.housekeeping.run),
-            *((job.name, partial(job.repeat, after)) for job, after in first_runs(self._own_jobs())),
+            *((job.name, partial(job.repeat, after)) for job, after in first_runs(own)),
         ]
 
-    def _jobs(self) -> list[Job]:
-        return list(self.registry.jobs)
-
-    def _own_jobs(self) -> list[Job]:
-        jobs = [*self.refused_stations.jobs, self.keys.uses.job, self.orphans.job]
+    def _make_own_jobs(self) -> list[Job]:
+        refused, queue = self.refused_stations.jobs, self.queue.jobs
+        jobs = [*refused, *queue, self.housekeeping.job, self.keys.uses.job, self.orphans.job]
         return jobs if self.key_file is None else [*jobs, self.key_file.job]
 
     async def _listen(self) -> tuple[str, str]:
@@ -353,6 +357,7 @@ class Core:
             with in_background():
                 await self.presence.store_stations()
                 await self.keys.uses.store()
+                await self.lease.release()
         except DatabaseUnavailable:
             logger.warning("when stations were last heard of, and keys last used, is not stored")
         self.edge_servicer.stop()
@@ -389,8 +394,3 @@ def _announcing(inquiries: Inquiries, links: LinkRegistry, rpc_health: RpcHealth
         await rpc_health.set_serving(serving)
 
     return announce
-
-
-async def _knows_station(unit_of_work: UnitOfWorkFactory, tenant_id: str, station_id: str) -> bool:
-    async with unit_of_work(read_only=True) as work:
-        return await is_station(work.session, tenant_id, station_id)

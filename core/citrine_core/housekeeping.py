@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import NamedTuple, TypeVar
 
-from citrine_core.background import defect, waits_for_database
+from citrine_core.agenda.repository import LeaseRepository
 from citrine_core.blocks.transactions.settlement import SettlementRepository
 from citrine_core.clock import Clock
 from citrine_core.config import CoreSettings
@@ -25,6 +25,7 @@ from citrine_core.db.partitions import (
 from citrine_core.dispatch.repository import HandledMessages
 from citrine_core.errors import DatabaseUnavailable
 from citrine_core.events import OutboxRepository
+from citrine_core.jobs import Job
 from citrine_core.resources.commands import CommandRepository
 from citrine_core.resources.connections import EdgeRepository
 from citrine_core.resources.keys import KeyRepository
@@ -35,14 +36,14 @@ logger = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
 
-FIRST_PAUSE = 30.0
-"""Seconds from the start to the first run."""
-
-INTERVAL = 3600.0
-"""Seconds between runs."""
+INTERVAL = timedelta(hours=1)
+"""Interval of the job."""
 
 EDGE_RETENTION = timedelta(days=1)
 """How long an edge without sessions is retained after it is gone."""
+
+LEASE_RETENTION = timedelta(days=1)
+"""How long a lease that no core renews is retained."""
 
 FILE_KEY_RETENTION = timedelta(days=30)
 """How long a key of a key file is retained after its end: each start without the file creates another one."""
@@ -94,24 +95,14 @@ class Housekeeping:
             _Sweep(settings.command_retention, _remove_commands),
             _Sweep(settings.transaction_event_retention, self._remove_transaction_events),
             _Sweep(EDGE_RETENTION, _remove_edges),
+            _Sweep(LEASE_RETENTION, _remove_leases),
             _Sweep(FILE_KEY_RETENTION, _remove_keys_of_files),
         )
         self._by_time_of_station = {
             "samples": settings.meter_value_retention,
             "connector_statuses": settings.connector_status_retention,
         }
-
-    async def run(self) -> None:
-        """Run every hour until cancelled."""
-        await asyncio.sleep(FIRST_PAUSE)
-        while True:
-            try:
-                await self.tidy()
-            except DatabaseUnavailable:
-                waits_for_database("housekeeping")
-            except Exception as error:
-                defect("housekeeping", error)
-            await asyncio.sleep(INTERVAL)
+        self.job = Job("housekeeping", INTERVAL, self.tidy, is_shared=True)
 
     async def tidy(self) -> None:
         """Run once, in transactions that are too small to delay stations for long."""
@@ -176,6 +167,11 @@ async def _remove_events(work: UnitOfWork, before: datetime) -> bool:
 
 async def _remove_commands(work: UnitOfWork, before: datetime) -> bool:
     return await CommandRepository(work.session).remove_before(before, MAX_ROWS)
+
+
+async def _remove_leases(work: UnitOfWork, before: datetime) -> bool:
+    await LeaseRepository(work.session).remove_before(before)
+    return False
 
 
 async def _remove_edges(work: UnitOfWork, before: datetime) -> bool:

@@ -372,15 +372,13 @@ async def test_tasks_in_the_background_survive_their_own_errors(
     for part, method in (
         (whole.presence, "store_edges"),
         (whole.presence, "store_stations"),
-        (whole.queue, "sweep"),
         (whole.feed, "_look"),
-        (whole.housekeeping, "tidy"),
+        (whole.agenda, "_step"),
         (whole.admission, "_read"),
         (whole.dispatcher, "_run_batch"),
         (whole.health, "probe"),
     ):
         monkeypatch.setattr(part, method, failing(method, getattr(part, method)))
-    monkeypatch.setattr("citrine_core.housekeeping.FIRST_PAUSE", 0.0)
     tasks = {name: asyncio.create_task(survive(name, run)) for name, run in whole._tasks() if name in RESTARTED}
     with core.core.feed.subscription("default", 0):
         async with core.edge() as edge:
@@ -388,7 +386,7 @@ async def test_tasks_in_the_background_survive_their_own_errors(
             async with asyncio.timeout(10):
                 await whole.health.recovered()
             lost = asyncio.ensure_future(edge.admit("CS-1", PASSWORD))
-            while not {"_read", "store_edges", "store_stations", "sweep", "_look", "tidy", "probe"} <= failed:
+            while not {"_read", "store_edges", "store_stations", "_look", "_step", "probe"} <= failed:
                 await asyncio.sleep(0.01)
             lost.cancel()
             # The grant of the first handshake is what the lane fails at; the edge asks again.
@@ -401,12 +399,12 @@ async def test_tasks_in_the_background_survive_their_own_errors(
     await asyncio.gather(*tasks.values(), return_exceptions=True)
 
     _, metrics = await http(core, "/metrics")
-    for name in ("presence", "sweep commands", "events", "housekeeping", "admission", "lanes", "health"):
+    for name in ("presence", "events", "agenda", "admission", "lanes", "health"):
         assert f'citrine_core_background_failures_total{{task="{name}"}}' in metrics
     assert sum("goes on" in record.message for record in caplog.records) >= len(failed)
 
 
-RESTARTED = ("presence", "commands", "housekeeping")
+RESTARTED = ("presence",)
 """Tasks that wait for long between two turns, and are begun a second time for the test."""
 
 

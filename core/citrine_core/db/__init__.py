@@ -2,8 +2,10 @@
 
 from citrine_core.db.base import BigId, Model, OcppString, UtcDateTime
 from citrine_core.db.databases import Database, LockedQuery, database_of
+from citrine_core.db.dues import Due, earliest
 from citrine_core.db.engine import create_engine
 from citrine_core.db.indexes import PartialIndex
+from citrine_core.db.notices import Notices
 from citrine_core.db.one_of import one_of
 from citrine_core.db.outages import is_outage
 from citrine_core.db.pages import Listed, Page
@@ -14,9 +16,11 @@ from citrine_core.db.unit_of_work import UnitOfWork, UnitOfWorkFactory
 __all__ = [
     "BigId",
     "Database",
+    "Due",
     "Listed",
     "LockedQuery",
     "Model",
+    "Notices",
     "OcppString",
     "Page",
     "PartialIndex",
@@ -27,6 +31,7 @@ __all__ = [
     "begins_with",
     "create_engine",
     "database_of",
+    "earliest",
     "in_background",
     "is_outage",
     "one_of",

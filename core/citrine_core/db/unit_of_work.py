@@ -59,6 +59,8 @@ class UnitOfWork:
     ) -> None:
         self.session = session
         self._connection = connection
+        self.is_routine = False
+        """Whether its commit gives no job anything to do: it only says who lives, or whether the database does."""
         self._write_events = write_events
         self._commits = commits
         self._events: list[Event] = []
@@ -107,8 +109,11 @@ class UnitOfWork:
     async def _commit(self) -> None:
         # In one: where the task is cancelled meanwhile, what is committed is told all the same.
         await greenlet_spawn(self._connection.commit)
+        now = time.monotonic()
+        if not self.is_routine:
+            self._commits.last_commit = now
         if self._events:
-            self._commits.last_events = time.monotonic()
+            self._commits.last_events = now
         callbacks, self._after_commit, self._events = self._after_commit, [], []
         for callback in callbacks:
             try:
@@ -137,6 +142,7 @@ async def stay_alive() -> None:
 class _Commits:
     """What was committed, by whichever of the factories of one database."""
 
+    last_commit = float("-inf")
     last_events = float("-inf")
     last_written = float("-inf")
 
@@ -165,6 +171,11 @@ class UnitOfWorkFactory:
         self._places: Places | None = None
 
     @property
+    def last_commit(self) -> float:
+        """When something was committed last that is not routine, in seconds of `time.monotonic`."""
+        return self._commits.last_commit
+
+    @property
     def last_events(self) -> float:
         """When events were committed last, in seconds of `time.monotonic`."""
         return self._commits.last_events
@@ -177,6 +188,22 @@ class UnitOfWorkFactory:
         for it and not for the database.
         """
         return max(self._commits.last_events, self._commits.last_written)
+
+    async def ping(self) -> None:
+        """Wait for any answer of the database; cheaper than a unit of work.
+
+        Raises:
+            DatabaseUnavailable: When it gives none.
+        """
+        try:
+            connection = await self._engine.raw_connection()
+            try:
+                driver: Any = connection.driver_connection
+                await driver.execute("SELECT 1")
+            finally:
+                connection.close()
+        except Exception as error:
+            raise DatabaseUnavailable from error
 
     def limited(self, places: Places) -> "UnitOfWorkFactory":
         """Return a factory on the same database that opens only as many at a time as there are places.

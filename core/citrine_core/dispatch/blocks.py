@@ -79,7 +79,7 @@ class Block:
     tables: Sequence[Table] = ()
     """For a plug-in: tables that `citrine db upgrade` creates if they are missing."""
     jobs: Sequence[Job] = ()
-    """Periodic work of the block. Every core runs it."""
+    """Periodic work of the block, on every core or, if it is shared, on one of those that have it."""
     inquirers: "Sequence[Inquirer]" = ()
     """Ask other systems for what the handlers need, before a message is submitted to its lane."""
     observers: Sequence[Observer] = ()

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Iterator, Sequence
 
 from sqlalchemy import event as sqlalchemy_event
@@ -9,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine.events.v1.events_pb2 import Event
 from citrine_core.clock import Clock, utc_now
-from citrine_core.db import UnitOfWorkFactory
+from citrine_core.db import Notices, UnitOfWorkFactory
 from citrine_core.errors import DatabaseUnavailable, Stopping
 from citrine_core.events.repository import OutboxRepository
 
@@ -24,8 +25,18 @@ SOON = 0.01
 SPACING = 0.01
 """Shortest pause between polls, in seconds, so that one poll serves many commits."""
 
+HEARD_INTERVAL = 1.0
+"""Seconds between these polls while other cores tell us of their commits."""
+
+SUBSCRIBED_INTERVAL, SUBSCRIBED_TIME = 30.0, 70.0
+"""Seconds between two notices that this core has subscribers, and seconds for which such a notice counts. While nobody
+wants to know, nobody announces commits."""
+
 RETRY_INTERVAL = 1.0
 """Seconds until the next poll after the database was unavailable."""
+
+SUBSCRIBED, COMMITTED = "subscribed", "events"
+"""Topics of notices: a core has subscribers; a core committed events."""
 
 
 async def write_events(session: AsyncSession, events: Sequence[Event], clock: Clock = utc_now) -> None:
@@ -54,9 +65,7 @@ class Subscription:
         Raises:
             Stopping: When the process stops.
         """
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self._changed.wait()
+        await _is_set_within(seconds, self._changed)
         if self._stopping:
             raise Stopping
         found = self._changed.is_set()
@@ -78,9 +87,18 @@ class Subscription:
 class EventFeed:
     """Polls the outbox for all subscribers of this process with one query; without subscribers it does not poll."""
 
-    def __init__(self, clock: Clock = utc_now, poll_interval: float = POLL_INTERVAL) -> None:
+    def __init__(
+        self, clock: Clock = utc_now, poll_interval: float = POLL_INTERVAL, notices: Notices | None = None
+    ) -> None:
         self._clock = clock
         self._poll_interval = poll_interval
+        self._notices = notices
+        self._version: int | None = None
+        self._subscribed = self._others_subscribed = float("-inf")
+        """When this core, and when another one, was last said to have subscribers."""
+        if notices is not None:
+            notices.on(SUBSCRIBED, self._on_others_subscribed)
+            notices.on(COMMITTED, self._committed_elsewhere)
         self._subscriptions: set[Subscription] = set()
         self._wanted = asyncio.Event()
         self._committed = asyncio.Event()
@@ -91,7 +109,7 @@ class EventFeed:
         if not events:
             return
         await write_events(session, events, self._clock)
-        if self._subscriptions:
+        if self._subscriptions or self._others_want:
             sqlalchemy_event.listen(session.sync_session, "after_commit", self._on_commit, once=True)
 
     @contextlib.contextmanager
@@ -127,14 +145,14 @@ class EventFeed:
                 is_behind = await self._look(unit_of_work)
                 # Most writers commit in a moment. A suspended one must not cause polls at this rate for ever.
                 soon = min(2 * soon, self._poll_interval) if is_behind else SOON
-                interval = soon if is_behind else self._poll_interval
+                interval = soon if is_behind else self._pause()
             except DatabaseUnavailable:
                 # Subscribers notice it by their own queries.
                 interval = RETRY_INTERVAL
+            self._say_subscribed()
             await asyncio.sleep(SPACING)
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(interval):
-                    await self._committed.wait()
+            while not await _is_set_within(interval, self._committed) and not await self._may_have_changed():
+                pass
 
     def stop(self) -> None:
         """End all streams, and refuse new ones: the process stops."""
@@ -142,8 +160,36 @@ class EventFeed:
         for subscription in self._subscriptions:
             subscription.stop()
 
+    @property
+    def _others_want(self) -> bool:
+        """Whether other cores have subscribers, as far as this one knows."""
+        return time.monotonic() - self._others_subscribed < SUBSCRIBED_TIME
+
+    def _pause(self) -> float:
+        are_heard = self._notices is not None and self._notices.are_heard
+        return max(HEARD_INTERVAL, self._poll_interval) if are_heard else self._poll_interval
+
     def _on_commit(self, session: object) -> None:
         self._committed.set()
+        if self._notices is not None and self._others_want:
+            self._notices.announce(COMMITTED)
+
+    def _committed_elsewhere(self) -> None:
+        self._committed.set()
+
+    def _on_others_subscribed(self) -> None:
+        self._others_subscribed = time.monotonic()
+
+    def _say_subscribed(self) -> None:
+        now = time.monotonic()
+        if self._notices is not None and now - self._subscribed >= SUBSCRIBED_INTERVAL:
+            self._subscribed = now
+            self._notices.announce(SUBSCRIBED)
+
+    async def _may_have_changed(self) -> bool:
+        """Return whether others may have committed something since the last call."""
+        before, self._version = self._version, await self._notices.version() if self._notices is not None else None
+        return self._version is None or self._version != before
 
     async def _look(self, unit_of_work: UnitOfWorkFactory) -> bool:
         """Advance all subscriptions; return whether more events are about to be committed."""
@@ -159,3 +205,11 @@ class EventFeed:
             changed = heads.get(subscription.tenant_id, 0) > subscription.head
             subscription.move(head, changed=changed)
         return horizon.is_behind
+
+
+async def _is_set_within(seconds: float, event: asyncio.Event) -> bool:
+    """Wait for an event, for so many seconds at most; return whether it is set."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    return event.is_set()

@@ -73,6 +73,7 @@ class Health:
         """Return whether a write can be committed now."""
         try:
             async with asyncio.timeout(PROBE_TIMEOUT), self._unit_of_work() as work:
+                work.is_routine = True
                 await write_probe(work.session, self._clock())
                 await work.commit()
         except (DatabaseUnavailable, TimeoutError):

@@ -51,16 +51,22 @@ class Presence:
 
     async def store_edges(self) -> None:
         """Store the edges that have a link as alive, and close the sessions of edges that are silent."""
-        now = self._clock()
-        async with self._unit_of_work() as work:
-            alive = {link.edge_id: link.software_version for link in self._links}
-            await EdgeRepository(work.session).see_all(alive, now)
-            # After a start or an outage, edges get some time to link first.
-            if self.watching_since is not None and now - self.watching_since >= EDGE_SILENT_AFTER:
-                closed = await ConnectionRepository(work.session).close_of_silent_edges(now - EDGE_SILENT_AFTER, now)
-                for session in closed:
-                    work.emit(disconnected(session))
-            await work.commit()
+        now, silent_since = self._clock(), self._clock() - EDGE_SILENT_AFTER
+        alive = {link.edge_id: link.software_version for link in self._links}
+        # After a start or an outage, edges get some time to link first.
+        looks = self.watching_since is not None and self.watching_since <= silent_since
+        closes = False
+        if looks:
+            async with self._unit_of_work(read_only=True) as work:
+                closes = await ConnectionRepository(work.session).has_silent_edges(silent_since)
+        if alive or closes:
+            async with self._unit_of_work() as work:
+                work.is_routine = not closes
+                await EdgeRepository(work.session).see_all(alive, now)
+                if closes:
+                    for session in await ConnectionRepository(work.session).close_of_silent_edges(silent_since, now):
+                        work.emit(disconnected(session))
+                await work.commit()
         if self.watching_since is None:
             self.watching_since = now
 

@@ -25,6 +25,9 @@ logger = logging.getLogger(__name__)
 INTERVAL = timedelta(seconds=1)
 """Interval of publication."""
 
+IDLE_INTERVAL = timedelta(minutes=1)
+"""Interval while there is nothing to publish: an attempt ends it."""
+
 QUIET = timedelta(minutes=1)
 """Time for which further attempts of the same kind are only counted."""
 
@@ -109,6 +112,9 @@ class _Kinds:
         elif len(self._waiting) < self._most:
             self._waiting[key] = attempts
 
+    def __len__(self) -> int:
+        return len(self._waiting)
+
     def dequeue(self, now: float) -> tuple[dict[Key, _Attempts], int]:
         """Dequeue the due kinds; also return for how many of them, from the first, an event may be published."""
         quiet_since = now - QUIET.total_seconds()
@@ -163,9 +169,10 @@ class RefusedStations:
         self._retention = retention
         self._of_known = _Kinds(MOST_KNOWN, MOST_KNOWN)
         self._of_others = _Kinds(MOST_KINDS, MOST_EVENTS)
+        self._publishing = Job("refused stations", INTERVAL, self.publish, idle_interval=IDLE_INTERVAL)
         self.jobs = [
-            Job("refused stations", INTERVAL, self.publish),
-            Job("refused stations to forget", RETENTION_INTERVAL, self.forget),
+            self._publishing,
+            Job("refused stations to forget", RETENTION_INTERVAL, self.forget, is_shared=True),
         ]
 
     def add(
@@ -184,14 +191,15 @@ class RefusedStations:
         key = (_cut(tenant_id, 36) or DEFAULT_TENANT, _cut(station_id, 48), reason)
         attempts = _Attempts(_cut(remote_address, 100), _cut(offered, MOST_OFFERED), now, now)
         (self._of_known if reason in _OF_KNOWN else self._of_others).add(key, attempts)
+        self._publishing.rouse()
 
     def add_of_edge(self, refused: HandshakeRefused) -> None:
         """Count an attempt that an edge refused."""
         reason = _CAUSES.get(refused.cause, StationRefused.REASON_UNSPECIFIED)
         self.add(refused.tenant_id, refused.station_id, reason, refused.remote_address, refused.offered)
 
-    async def publish(self) -> None:
-        """Publish and store what is due.
+    async def publish(self) -> bool:
+        """Publish and store what is due; return whether anything waits for its turn.
 
         Raises:
             DatabaseUnavailable: When it can't be stored now. It is requeued.
@@ -206,6 +214,7 @@ class RefusedStations:
             except Exception:
                 kinds.requeue(due, events)
                 raise
+        return bool(self._of_known or self._of_others)
 
     async def forget(self) -> None:
         """Delete refusals without an attempt within the retention."""

@@ -37,7 +37,8 @@ class Watchdog:
     Committed events are sufficient signs: they took the whole path of a message. Without them, while work is waiting,
     and periodically, a **whole probe** takes the same path: it inserts an event, reads the horizon, deletes the event
     and commits. A **short probe** only reads; it is used if the database is another process. Both end sessions of other
-    cores that are idle in a transaction.
+    cores that are idle in a transaction. While nothing is committed and nobody waits, there are none to be ended: then
+    the probe is a **ping**, and only for edges.
 
     Time during which our own event loop was blocked does not count, so neither a suspended core nor a busy one takes
     the database for dead. The same holds for a core whose own long transaction blocks SQLite, which has one writer. If
@@ -49,11 +50,19 @@ class Watchdog:
         health: Is notified of failures, and knows whether an outage is under way.
         waiting: Returns how many items wait for a transaction.
         clock: Returns the time now.
+        is_relied_on: Returns whether anybody must be told of an outage before there is something to commit.
     """
 
     def __init__(
-        self, unit_of_work: UnitOfWorkFactory, pool: Pool, health: Health, waiting: Callable[[], int], clock: Clock
+        self,
+        unit_of_work: UnitOfWorkFactory,
+        pool: Pool,
+        health: Health,
+        waiting: Callable[[], int],
+        clock: Clock,
+        is_relied_on: Callable[[], bool] = lambda: True,
     ) -> None:
+        self._is_relied_on = is_relied_on
         self._unit_of_work = unit_of_work
         self._pool = pool
         self._health = health
@@ -89,14 +98,17 @@ class Watchdog:
             if age >= IDLE_INTERVAL or (age >= QUIET_TIME and self._waiting()):
                 await self._check(whole=True)
             elif isinstance(self._pool, AbortablePool) and time.monotonic() - self._heard >= QUIET_TIME:
-                await self._check(whole=False)
+                if time.monotonic() - self._unit_of_work.last_commit < IDLE_INTERVAL:
+                    await self._check(whole=False)
+                elif self._is_relied_on():
+                    await self._check(whole=False, is_idle=True)
 
     def _age_of_commit(self) -> float:
         return time.monotonic() - max(self._committed, self._unit_of_work.last_events)
 
-    async def _check(self, *, whole: bool) -> None:
+    async def _check(self, *, whole: bool, is_idle: bool = False) -> None:
         began = time.monotonic()
-        probe = asyncio.ensure_future(self._probe(whole))
+        probe = asyncio.ensure_future(self._unit_of_work.ping() if is_idle else self._probe(whole))
         try:
             has_answer = await _is_done_within(PATIENCE, probe)
         finally:
@@ -131,6 +143,7 @@ class Watchdog:
             if isinstance(self._pool, AbortablePool) and (ended := await end_standing_sessions(work.session)):
                 logger.warning("sessions of cores that stand still were ended", extra={"pids": ended})
             if whole:
+                work.is_routine = True
                 await write_probe(work.session, self._clock())
                 await work.commit()
 

@@ -32,7 +32,7 @@ class AvailabilityReminders:
 
     def __init__(self, services: Services) -> None:
         self._services = services
-        self.job = Job("availability after reboots", INTERVAL, self.run)
+        self.job = Job("availability after reboots", INTERVAL, self.run, is_shared=True)
 
     async def run(self) -> None:
         """Send a command for each lost availability. Its answer is recorded as that of any other command."""

@@ -31,7 +31,7 @@ def block(services: Services) -> Block:
         [DataTransferHandlers(services)],
         [partial(data_transfer_pb2_grpc.add_DataTransferServiceServicer_to_server, DataTransferServicer(services))],
         ["citrine.api.v1.DataTransferService"],
-        jobs=[Job("custom data to forget", FORGET_INTERVAL, recorder.forget)],
+        jobs=[Job("custom data to forget", FORGET_INTERVAL, recorder.forget, is_shared=True)],
         observers=[recorder.observe],
         forget_station=forget_custom_messages,
     )

@@ -31,5 +31,12 @@ def block(services: Services) -> Block:
         [partial(display_message_pb2_grpc.add_DisplayMessageServiceServicer_to_server, servicer)],
         ["citrine.api.v1.DisplayMessageService"],
         forget_station=DisplayMessageRepository.forget,
-        jobs=[Job("display messages that end by themselves", INTERVAL, DisplayMessageExpiry(services).run)],
+        jobs=[
+            Job(
+                "display messages that end by themselves",
+                INTERVAL,
+                DisplayMessageExpiry(services).run,
+                due=DisplayMessageRepository.due(),
+            )
+        ],
     )

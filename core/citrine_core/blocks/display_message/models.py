@@ -8,9 +8,12 @@ from sqlalchemy.orm import Mapped, mapped_column
 from citrine_core.db import Model, PartialIndex
 from citrine_core.resources.station_requests import StationRequest
 
-__all__ = ["DisplayMessage"]
+__all__ = ["OF_TRANSACTION", "DisplayMessage"]
 
 _SET = text("state = 2")
+
+OF_TRANSACTION = text("state = 2 AND transaction_id <> ''")
+"""Condition of a message that a station holds for a transaction."""
 
 
 class DisplayMessage(StationRequest, Model):
@@ -33,6 +36,7 @@ class DisplayMessage(StationRequest, Model):
             where=_SET,
         ),
         Index(None, "tenant_id", "transaction_id"),
+        PartialIndex("ix_display_messages_of_transaction", "create_time", where=OF_TRANSACTION),
         # The job finds due messages quickly, whatever the number of stored ones.
         Index(None, "state", "end_time"),
     )

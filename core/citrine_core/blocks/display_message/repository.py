@@ -3,12 +3,12 @@
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from citrine.api.v1.display_message_pb2 import DisplayMessageState
-from citrine_core.blocks.display_message.models import DisplayMessage
+from citrine_core.blocks.display_message.models import OF_TRANSACTION, DisplayMessage
 from citrine_core.blocks.transactions.queries import has_ended
-from citrine_core.db import Listed, Page, one_of
+from citrine_core.db import Due, Listed, Page, earliest, one_of
 from citrine_core.resources.station_requests import StationRequestRepository
 
 __all__ = ["DisplayMessageRepository"]
@@ -24,6 +24,15 @@ class DisplayMessageRepository(StationRequestRepository[DisplayMessage]):
     number = "message_id"
     requested, active = _REQUESTED, _SET
     name, asking = "display message", "being sent message"
+
+    @staticmethod
+    def due() -> Due:
+        """Return the query of a time at which a message may end by itself, or its answer counts as lost."""
+        row = DisplayMessage
+        ends = select(func.min(row.end_time)).where(row.state == _SET, row.end_time.is_not(None))
+        lost = select(func.min(row.deadline_time)).where(row.state == _REQUESTED)
+        of_transaction = select(row.create_time).where(OF_TRANSACTION).limit(1)
+        return earliest(ends, lost, of_transaction)
 
     async def find_live_for_update(
         self, tenant_id: str, station_ids: Collection[str]

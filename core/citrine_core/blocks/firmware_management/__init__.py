@@ -37,9 +37,6 @@ __all__ = [
 CAMPAIGN_INTERVAL = timedelta(seconds=2)
 """Interval between checks for stations of campaigns that are connected again or due."""
 
-CAMPAIGN_IDLE_INTERVAL = timedelta(seconds=10)
-"""Interval between checks for campaigns if there is none. A campaign that this core begins wakes the job."""
-
 SILENCE_INTERVAL = timedelta(seconds=30)
 
 
@@ -49,9 +46,14 @@ def block(services: Services) -> Block:
         "firmware campaigns",
         CAMPAIGN_INTERVAL,
         CampaignRunner(services).run,
-        idle_interval=CAMPAIGN_IDLE_INTERVAL,
+        due=CampaignRepository.at_work_since(),
     )
-    silence = Job("firmware that stations are silent of", SILENCE_INTERVAL, Silence(services).run)
+    silence = Job(
+        "firmware that stations are silent of",
+        SILENCE_INTERVAL,
+        Silence(services).run,
+        due=FirmwareRepository.due(),
+    )
 
     async def forget_station(work: UnitOfWork, tenant_id: str, station_id: str) -> None:
         await FirmwareRepository(work.session).forget(tenant_id, station_id)

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine_core.blocks.firmware_management.models import FirmwarePublication, FirmwareStatus, FirmwareUpdate
 from citrine_core.blocks.firmware_management.updates import ACTIVE
-from citrine_core.db import Listed, Page, one_of
+from citrine_core.db import Due, Listed, Page, earliest, one_of
 from citrine_core.db.bulk import BulkInsert
 from citrine_core.db.one_of import one_of_packed, pack
 from citrine_core.errors import NotFound
@@ -156,6 +156,11 @@ class FirmwareRepository:
             .with_for_update(skip_locked=True)
         )
         return list(rows)
+
+    @staticmethod
+    def due() -> Due:
+        """Return the query of the time at which an update or a publication next counts as silent."""
+        return earliest(*(select(func.min(table.deadline_time)) for table in (FirmwareUpdate, FirmwarePublication)))
 
     async def has_silent(self, table: type[Tracked], now: datetime) -> bool:
         """Return whether there is an update or a publication whose deadline has passed."""

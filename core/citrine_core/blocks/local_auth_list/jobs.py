@@ -80,7 +80,7 @@ class LocalLists:
         self._services = services
         self._unit_of_work = services.unit_of_work
         self._clock = services.clock
-        self.job = Job("local lists", INTERVAL, self.synchronize)
+        self.job = Job("local lists", INTERVAL, self.synchronize, is_shared=True)
         """The job that sends due lists. Wake it after a list became due."""
 
     async def sync(self, who: Caller, target: common.CommandTarget, *, full: bool = False) -> Sent:

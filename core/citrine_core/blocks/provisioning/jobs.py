@@ -34,7 +34,7 @@ class HeldStations:
 
     def __init__(self, services: Services) -> None:
         self._services = services
-        self.job = Job("stations that are held", INTERVAL, self.run)
+        self.job = Job("stations that are held", INTERVAL, self.run, is_shared=True)
 
     async def run(self) -> None:
         """Remove held stations that were not seen for a week: anybody can occupy the few places for them."""
@@ -73,7 +73,9 @@ class Inventories:
     def __init__(self, services: Services) -> None:
         self._services = services
         self._reports = ReportRequests(services)
-        self.job = Job("inventories of new stations", INVENTORY_INTERVAL, self.run)
+        self.job = Job(
+            "inventories of new stations", INVENTORY_INTERVAL, self.run, due=RegistrationRepository.inventory_due()
+        )
 
     async def run(self) -> None:
         """Request all inventories that are due."""

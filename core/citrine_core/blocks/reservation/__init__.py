@@ -30,7 +30,12 @@ __all__ = [
 
 def block(services: Services) -> Block:
     """Return the block, composed from its parts."""
-    job = Job("reservations that end by themselves", INTERVAL, ReservationExpiry(services).run)
+    job = Job(
+        "reservations that end by themselves",
+        INTERVAL,
+        ReservationExpiry(services).run,
+        due=ReservationRepository.due(),
+    )
     return Block(
         "reservation",
         [ReservationHandlers(services, job.wake)],

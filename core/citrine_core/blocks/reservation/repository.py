@@ -3,13 +3,13 @@
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
-from sqlalchemy import exists, select, update
+from sqlalchemy import exists, func, select, update
 from sqlalchemy.engine import CursorResult
 
 from citrine.api.v1.reservation_pb2 import ReservationState
 from citrine_core.blocks.availability.queries import all_available, all_out_of_order
 from citrine_core.blocks.reservation.models import Reservation
-from citrine_core.db import Listed, Page
+from citrine_core.db import Due, Listed, Page, earliest
 from citrine_core.db.one_of import one_of
 from citrine_core.resources.station_requests import StationRequestRepository
 from citrine_core.resources.stations.queries import has_restarted
@@ -140,6 +140,17 @@ class ReservationRepository(StationRequestRepository[Reservation]):
         )
         assert isinstance(result, CursorResult)
         return bool(result.rowcount)
+
+    @staticmethod
+    def unbilled_since() -> Due:
+        """Return the query of the time at which a reservation is next to be billed."""
+        return select(func.min(Reservation.bill_time)).where(Reservation.bill_time.is_not(None))
+
+    @classmethod
+    def due(cls) -> Due:
+        """Return the query of a time since which a reservation may have ended, or is to be cancelled at its station."""
+        doubtful = select(func.min(Reservation.clean_up_time)).where(Reservation.clean_up_time.is_not(None))
+        return earliest(cls.live_since(), doubtful)
 
     async def has_unbilled(self, now: datetime) -> bool:
         """Return whether any reservation is due to be billed."""

@@ -94,7 +94,7 @@ class ChargingPlans:
         self._more = asyncio.Event()
         self.on_planned: Callable[[], None] = lambda: None
         """Called after a commit that left the schedule of a vehicle to the plan of its station."""
-        self.job = Job("schedules of vehicles", INTERVAL, self.run)
+        self.job = Job("schedules of vehicles", INTERVAL, self.run, due=NegotiationRepository.due())
 
     def wake(self) -> None:
         """Send due schedules now. Called by `work.after_commit`."""

@@ -131,7 +131,7 @@ class ProfileExpiry:
     def __init__(self, unit_of_work: UnitOfWorkFactory, clock: Clock) -> None:
         self._unit_of_work = unit_of_work
         self._clock = clock
-        self.job = Job("charging profiles that are over", EXPIRY_INTERVAL, self.run)
+        self.job = Job("charging profiles that are over", EXPIRY_INTERVAL, self.run, due=ProfileRepository.live_since())
 
     async def run(self) -> None:
         """End all profiles that are due."""

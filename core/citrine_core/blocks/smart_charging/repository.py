@@ -14,7 +14,7 @@ from citrine_core.blocks.provisioning import ReportedVariable
 from citrine_core.blocks.provisioning.queries import find_variables
 from citrine_core.blocks.smart_charging.models import Capacity, ExternalLimit, Negotiation, ProfileQuery, ProfileRecord
 from citrine_core.blocks.transactions.queries import find_open, has_ended, latest_of_start
-from citrine_core.db import Listed, Page, UnitOfWork
+from citrine_core.db import Due, Listed, Page, UnitOfWork, earliest
 from citrine_core.db.bulk import BulkInsert
 from citrine_core.resources.stations.queries import lock_station
 
@@ -192,6 +192,12 @@ class ProfileRepository:
             query = query.where(_state_at(now) == state)
         return await page.read_rows(self._session, query, ProfileRecord.id, descending=True)
 
+    @staticmethod
+    def live_since() -> Due:
+        """Return the query of a time since which a profile may be over, or a report of profiles be forgotten."""
+        active = select(ProfileRecord.create_time).where(ProfileRecord.state.in_(_ACTIVE)).limit(1)
+        return earliest(active, select(ProfileQuery.create_time).limit(1))
+
     async def find_over(self, now: datetime, started_before: datetime, limit: int) -> Sequence[ProfileRecord]:
         """Return profiles of all tenants that are stored as active and are not any more, locked; other cores skip them.
 
@@ -303,6 +309,12 @@ class NegotiationRepository:
             row.needs.is_not(None),
         )
         return (await self._session.scalars(query.order_by(row.id))).all()
+
+    @staticmethod
+    def due() -> Due:
+        """Return the query of the time at which a schedule is next to be sent, or counts as lost."""
+        row = Negotiation
+        return earliest(*(select(func.min(row.due_time)).where(row.state == state) for state in _SENDING))
 
     async def claim_due(self, now: datetime) -> Negotiation | None:
         """Claim, until the commit, a negotiation whose schedule must be sent now."""

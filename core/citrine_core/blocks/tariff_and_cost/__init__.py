@@ -3,6 +3,7 @@
 from functools import partial
 
 from citrine.api.v1 import reservation_costs_pb2_grpc, tariff_and_cost_pb2_grpc, tariffs_pb2_grpc
+from citrine_core.blocks.reservation import ReservationRepository
 from citrine_core.blocks.tariff_and_cost.accrual import Moment
 from citrine_core.blocks.tariff_and_cost.assignments import Subject
 from citrine_core.blocks.tariff_and_cost.corrections import Cause, CorrectionRow
@@ -23,6 +24,7 @@ from citrine_core.blocks.tariff_and_cost.transaction_costs import (
     Pricing,
     RunningCosts,
 )
+from citrine_core.blocks.tariff_and_cost.transaction_costs.repository import CostRepository
 from citrine_core.db import UnitOfWork
 from citrine_core.dispatch import Block
 from citrine_core.jobs import Job
@@ -55,8 +57,13 @@ def block(services: Services) -> Block:
     async def forget_station(work: UnitOfWork, tenant_id: str, station_id: str) -> None:
         await end_assignments(work, tenant_id, station_id, services.clock())
 
-    running = Job("running costs", INTERVAL, RunningCosts(services).run)
-    reservations = Job("costs of reservations", BILLING_INTERVAL, ReservationCosts(services).run)
+    running = Job("running costs", INTERVAL, RunningCosts(services).run, due=CostRepository.due())
+    reservations = Job(
+        "costs of reservations",
+        BILLING_INTERVAL,
+        ReservationCosts(services).run,
+        due=ReservationRepository.unbilled_since(),
+    )
     return Block(
         "tariff_and_cost",
         [TariffAndCostHandlers(services)],

@@ -18,6 +18,7 @@ def block(services: Services) -> Block:
     # Imported here, because they use blocks that query this one's tables by its module `queries`.
     from citrine_core.blocks.transactions.checks.handlers import CheckHandlers
     from citrine_core.blocks.transactions.checks.jobs import INTERVAL, TransactionChecks
+    from citrine_core.blocks.transactions.checks.repository import CheckRepository
     from citrine_core.blocks.transactions.handlers import TransactionsHandlers
     from citrine_core.blocks.transactions.limits import INTERVAL as LIMITS_INTERVAL
     from citrine_core.blocks.transactions.limits import (
@@ -30,13 +31,16 @@ def block(services: Services) -> Block:
         TransactionLimitsServicer,
         credit_left,
     )
-    from citrine_core.blocks.transactions.refolding import IDLE_INTERVAL as REFOLDS_IDLE_INTERVAL
+    from citrine_core.blocks.transactions.limits.repository import LimitRepository
+    from citrine_core.blocks.transactions.limits.throttling.repository import ThrottleRepository
     from citrine_core.blocks.transactions.refolding import INTERVAL as REFOLDS_INTERVAL
     from citrine_core.blocks.transactions.refolding import DueRefolds
+    from citrine_core.blocks.transactions.refolding.repository import RefoldClaims
     from citrine_core.blocks.transactions.reported_ids import ReportedIds
     from citrine_core.blocks.transactions.servicer import TransactionsServicer
     from citrine_core.blocks.transactions.settlement import INTERVAL as SETTLEMENT_INTERVAL
     from citrine_core.blocks.transactions.settlement import DueSettlements, EndProofs, Settlements
+    from citrine_core.blocks.transactions.settlement.repository import SettlementRepository
     from citrine_core.resources.stations.clock_skews import INTERVAL as CLOCKS_INTERVAL
     from citrine_core.resources.stations.clock_skews import ClockSkews
 
@@ -47,14 +51,19 @@ def block(services: Services) -> Block:
 
     skews = ClockSkews.of(services)
     settlements = Settlements(services)
-    throttles = Job("throttled transactions", THROTTLE_INTERVAL, Throttling(services).run)
-    limits = Job("transaction limits", LIMITS_INTERVAL, LimitChecks(services, throttles.wake).run)
-    checks = Job("transaction checks", INTERVAL, TransactionChecks(services).run)
+    throttles = Job("throttled transactions", THROTTLE_INTERVAL, Throttling(services).run, due=ThrottleRepository.due())
+    limits = Job(
+        "transaction limits",
+        LIMITS_INTERVAL,
+        LimitChecks(services, throttles.wake).run,
+        due=LimitRepository.due(),
+    )
+    checks = Job("transaction checks", INTERVAL, TransactionChecks(services).run, due=CheckRepository.due())
     refolds = Job(
         "transactions to be folded",
         REFOLDS_INTERVAL,
         DueRefolds(services, checks.wake).run,
-        idle_interval=REFOLDS_IDLE_INTERVAL,
+        due=RefoldClaims.due(),
     )
     return Block(
         "transactions",
@@ -78,7 +87,12 @@ def block(services: Services) -> Block:
             throttles,
             refolds,
             Job("clocks of stations", CLOCKS_INTERVAL, skews.store),
-            Job("settlements", SETTLEMENT_INTERVAL, DueSettlements(services).run),
+            Job(
+                "settlements",
+                SETTLEMENT_INTERVAL,
+                DueSettlements(services).run,
+                due=SettlementRepository.due(),
+            ),
         ],
         observers=[EndProofs(services).observe],
         translations=[ReportedIds(services).translate],

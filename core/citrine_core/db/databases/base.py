@@ -10,6 +10,7 @@ from sqlalchemy import Column, Connection, Dialect, FromClause, Select, Table
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from citrine_core.db.databases.order import OutboxOrder
+from citrine_core.db.notices import Notices
 
 if TYPE_CHECKING:
     from sqlalchemy.dialects import postgresql, sqlite
@@ -123,6 +124,10 @@ class Database(ABC):
     @abstractmethod
     async def try_lock(self, connection: AsyncConnection, key: int) -> bool:
         """Lock a key until the end of the transaction; return False if another transaction has it."""
+
+    @abstractmethod
+    def notices(self, engine: AsyncEngine) -> Notices:
+        """Return what tells the cores on a database of one another's commits."""
 
     @abstractmethod
     async def lock_schema(self, connection: AsyncConnection, key: int) -> None:

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from citrine_core.db.databases.base import Database, QueryT
 from citrine_core.db.databases.order import SharedBounds
+from citrine_core.db.notices import Notices, NoticesOfServer
 from citrine_core.db.pooler import find_pooler_problem
 
 if TYPE_CHECKING:
@@ -88,6 +89,10 @@ class Postgresql(Database):
     async def try_lock(self, connection: AsyncConnection, key: int) -> bool:
         """Acquire an advisory lock, if it is free."""
         return bool(await connection.scalar(text("SELECT pg_try_advisory_xact_lock(:key)"), {"key": key}))
+
+    def notices(self, engine: AsyncEngine) -> Notices:
+        """Return notices by LISTEN and NOTIFY."""
+        return NoticesOfServer(engine)
 
     async def lock_schema(self, connection: AsyncConnection, key: int) -> None:
         """Acquire an advisory lock until the end of the transaction."""

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from citrine_core.db.databases.base import Database, QueryT
 from citrine_core.db.databases.order import OneWriter
 from citrine_core.db.direct import Direct
+from citrine_core.db.notices import Notices, NoticesOfFile
 from citrine_core.db.sqlite import SqliteDirect, spilling
 
 if TYPE_CHECKING:
@@ -97,6 +98,10 @@ class Sqlite(Database):
     async def try_lock(self, connection: AsyncConnection, key: int) -> bool:
         """Return True: who writes is alone."""
         return True
+
+    def notices(self, engine: AsyncEngine) -> Notices:
+        """Return notices by the version of the file."""
+        return NoticesOfFile(engine)
 
     async def lock_schema(self, connection: AsyncConnection, key: int) -> None:
         """Execute a statement: the first one of a transaction waits for its turn."""

@@ -2,12 +2,14 @@
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, Index, Integer, String, Text
+from sqlalchemy import BigInteger, Index, Integer, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from citrine_core.db import Model
+from citrine_core.db import Model, PartialIndex
 
 __all__ = ["CommandRow"]
+
+_UNFINISHED = text("finish_time IS NULL")
 
 
 class CommandRow(Model):
@@ -19,8 +21,10 @@ class CommandRow(Model):
     __tablename__ = "commands"
     __table_args__ = (
         Index(None, "tenant_id", "station_id", "command_id"),
-        # Who looks for what is not finished finds little, however many commands there were.
-        Index(None, "state", "expire_time"),
+        # Jobs that look for unfinished commands find little, however many commands there were.
+        PartialIndex("ix_commands_waiting", "tenant_id", "station_id", where=_UNFINISHED),
+        PartialIndex("ix_commands_expiring", "expire_time", where=_UNFINISHED),
+        PartialIndex("ix_commands_under_way", "deadline_time", where=_UNFINISHED),
         Index(None, "finish_time"),
     )
 

@@ -25,6 +25,9 @@ GRACE = 3.0
 LOOK_INTERVAL = timedelta(seconds=0.5)
 """Interval of the check for newer sessions of stations, while commands are under way."""
 
+IDLE_INTERVAL = timedelta(minutes=1)
+"""Interval while none are: one that is sent ends it."""
+
 SURELY_LISTED = timedelta(seconds=10)
 """A command that was sent within this time, and that a reconnected edge does not list, never arrived: edges list ended
 commands for longer than that."""
@@ -58,7 +61,12 @@ class OrphanedCommands:
         self._pending = pending
         self._submit = submit
         self._superseded: set[str] = set()
-        self.job = Job("commands to stations that connected anew", LOOK_INTERVAL, self.end_superseded)
+        self.job = Job(
+            "commands to stations that connected anew",
+            LOOK_INTERVAL,
+            self.end_superseded,
+            idle_interval=IDLE_INTERVAL,
+        )
 
     def link_added(self, link: Link) -> None:
         """Continue the commands that a reconnected edge lists; end those that never reached it."""
@@ -85,8 +93,10 @@ class OrphanedCommands:
             else:
                 pending.timers.append(loop.call_later(GRACE, self._give_up, pending, link))
 
-    async def end_superseded(self) -> None:
+    async def end_superseded(self) -> bool:
         """End the commands whose station has a newer session than the one that they were sent to.
+
+        Returns whether any are under way.
 
         Usually the edge reports that itself, unless it is gone or suspended.
         """
@@ -95,7 +105,7 @@ class OrphanedCommands:
             stations[pending.tenant_id].add(pending.station_id)
         if not stations:
             self._superseded.clear()
-            return
+            return False
         async with self._unit_of_work(read_only=True) as work:
             epochs = {tenant_id: await current_epochs(work, tenant_id, ids) for tenant_id, ids in stations.items()}
         superseded = {
@@ -108,6 +118,7 @@ class OrphanedCommands:
             if pending.link.ended.is_set() or command_id in self._superseded:
                 self.end(pending, _Reason.REASON_LOST)
         self._superseded = set(superseded)
+        return True
 
     def end(self, pending: Pending, reason: "_Reason.ValueType") -> None:
         """Submit the end of a command, with a reason, to its station's lane."""

@@ -3,14 +3,16 @@
 import asyncio
 import logging
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
 from citrine.api.v1 import common_pb2 as common
-from citrine_core.background import defect, waits_for_database
+from citrine_core.background import defect
 from citrine_core.clock import Clock
 from citrine_core.db import UnitOfWork, UnitOfWorkFactory
 from citrine_core.dispatch import CommandEnd
-from citrine_core.errors import CoreError, DatabaseUnavailable
+from citrine_core.errors import CoreError
+from citrine_core.jobs import Job
 from citrine_core.resources.commands.outcomes import ABANDONED, EXPIRED, Ending
 from citrine_core.resources.commands.repository import CHANGING, CommandRepository, StoredCommand
 from citrine_core.resources.commands.sender import CommandSender
@@ -19,8 +21,11 @@ __all__ = ["CommandQueue"]
 
 logger = logging.getLogger(__name__)
 
-SWEEP_INTERVAL = 2.0
-"""Seconds between sweeps for expired and abandoned commands, and for waiting ones whose station connected."""
+END_INTERVAL = timedelta(seconds=2)
+"""Shortest interval between two searches for expired and abandoned commands."""
+
+BACK_INTERVAL = timedelta(seconds=10)
+"""Interval between searches for connected stations with waiting commands. Usually their connection wakes those."""
 
 MAX_ROWS = 500
 """Largest number of commands ended in one transaction."""
@@ -53,24 +58,39 @@ class CommandQueue:
             await self._ends.failed(work, row, ending, row.finish_time)
 
     async def run(self) -> None:
-        """Send and sweep until cancelled."""
+        """Send waiting commands of woken stations until cancelled."""
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._sweep_repeatedly(), name="sweep commands")
             while True:
                 key = await self._ready.get()
                 tasks.create_task(self._send_all(key), name="send waiting commands")
 
+    @property
+    def jobs(self) -> list[Job]:
+        """The jobs to run."""
+        return [
+            Job("commands that end by themselves", END_INTERVAL, self.end_due, due=CommandRepository.due()),
+            Job("commands of connected stations", BACK_INTERVAL, self.find_back, is_shared=True),
+        ]
+
     async def sweep(self) -> None:
         """End expired and abandoned commands, and find stations that connected."""
+        await self.end_due()
+        await self.find_back()
+
+    async def end_due(self) -> None:
+        """End expired and abandoned commands."""
         now = self._clock()
         async with self._unit_of_work(read_only=True) as work:
             repository = CommandRepository(work.session)
             expired = await repository.expired(now, MAX_ROWS)
             abandoned = await repository.abandoned(now, MAX_ROWS)
-            back = await repository.stations_to_send_to(now, MAX_ROWS)
-        if expired or abandoned:
-            await self._end(expired, EXPIRED)
-            await self._end(abandoned, ABANDONED)
+        await self._end(expired, EXPIRED)
+        await self._end(abandoned, ABANDONED)
+
+    async def find_back(self) -> None:
+        """Send the waiting commands of connected stations."""
+        async with self._unit_of_work(read_only=True) as work:
+            back = await CommandRepository(work.session).stations_to_send_to(self._clock(), MAX_ROWS)
         for key in back:
             self._wake(key)
 
@@ -96,16 +116,6 @@ class CommandQueue:
                 await repository.change_all([change])
                 await self._ends.failed(work, current, ending, now)
             await work.commit()
-
-    async def _sweep_repeatedly(self) -> None:
-        while True:
-            try:
-                await self.sweep()
-            except DatabaseUnavailable:
-                waits_for_database("sweep commands")
-            except Exception as error:
-                defect("sweep commands", error)
-            await asyncio.sleep(SWEEP_INTERVAL)
 
     async def _send_all(self, key: tuple[str, str]) -> None:
         try:

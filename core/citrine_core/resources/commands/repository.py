@@ -12,6 +12,7 @@ from sqlalchemy import (
     bindparam,
     column,
     delete,
+    func,
     or_,
     select,
     table,
@@ -21,7 +22,7 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from citrine.api.v1 import common_pb2 as common
-from citrine_core.db import Listed, Page, begins_with, one_of
+from citrine_core.db import Due, Listed, Page, begins_with, earliest, one_of
 from citrine_core.db.bulk import BulkInsert
 from citrine_core.db.one_of import one_of_packed, pack
 from citrine_core.db.partitions import drop_partition, find_old_partition, outside_of_partitions
@@ -42,9 +43,13 @@ _ADD = BulkInsert(_TABLE)
 _QUEUED = common.COMMAND_STATE_QUEUED
 _LIVE = (common.COMMAND_STATE_QUEUED, common.COMMAND_STATE_SENT)
 
+# The condition of the indexes, of which most commands are no part.
+_UNFINISHED = _TABLE.c.finish_time.is_(None)
+
 _WAITED_FOR = (
     select(_TABLE.c.station_id)
     .where(
+        _UNFINISHED,
         _TABLE.c.state == _QUEUED,
         _TABLE.c.core_id.is_(None),
         _TABLE.c.tenant_id == bindparam("tenant_id"),
@@ -210,9 +215,17 @@ class CommandRepository:
         result = await (await self._connection()).execute(delete(rest).where(tuple_(*key).in_(old)))
         return result.rowcount > 0
 
+    @staticmethod
+    def due() -> Due:
+        """Return the query of the time at which a command next expires, or counts as abandoned."""
+        waiting = select(func.min(_TABLE.c.expire_time)).where(_UNFINISHED, _TABLE.c.core_id.is_(None))
+        under_way = select(func.min(_TABLE.c.deadline_time)).where(_UNFINISHED, _TABLE.c.core_id.is_not(None))
+        return earliest(waiting, under_way)
+
     async def expired(self, now: datetime, limit: int) -> Sequence[StoredCommand]:
         """Return waiting commands whose station did not connect in time."""
         return await self._select(
+            _UNFINISHED,
             _TABLE.c.state == _QUEUED,
             _TABLE.c.expire_time <= now,
             _TABLE.c.core_id.is_(None),
@@ -223,6 +236,7 @@ class CommandRepository:
     async def abandoned(self, now: datetime, limit: int) -> Sequence[StoredCommand]:
         """Return commands whose core must have finished them by now."""
         return await self._select(
+            _UNFINISHED,
             _TABLE.c.state.in_(_LIVE),
             _TABLE.c.core_id.is_not(None),
             _TABLE.c.deadline_time < now,
@@ -266,6 +280,7 @@ def _waiting_for_open_station() -> Any:
 
 def _sendable(now: datetime) -> ColumnElement[bool]:
     return and_(
+        _UNFINISHED,
         _TABLE.c.state == _QUEUED,
         _TABLE.c.core_id.is_(None),
         _TABLE.c.expire_time > now,

@@ -274,6 +274,7 @@ class CommandSender:
         )  # fmt: skip
         pending.timers.append(loop.call_later(order.timeout + REPORT_TIME, self._give_up, pending))
         self._pending.add(pending)
+        self._orphans.job.rouse()
         self._write(pending, command)
         try:
             async with asyncio.timeout(order.timeout + REPORT_TIME + STORE_TIME):

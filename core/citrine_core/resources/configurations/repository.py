@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine.api.v1 import configurations_pb2 as pb
-from citrine_core.db import Listed, Page, one_of
+from citrine_core.db import Due, Listed, Page, one_of
 from citrine_core.db.bulk import BulkUpsert
 from citrine_core.db.one_of import one_of_packed, pack
 from citrine_core.db.violations import breaks_foreign_key
@@ -246,6 +246,13 @@ class ProvisioningRepository:
         row.state = pb.PROVISIONING_STATE_BOOTING
         row.next_time = row.update_time = now
         row.attempts, row.finish_time = 0, None
+
+    @staticmethod
+    def next_due() -> Due:
+        """Return the query of the time at which the next step of a connected station is due."""
+        row = Provisioning
+        may_go_on = is_connected(row.tenant_id, row.station_id), may_be_sent_to(row.tenant_id, row.station_id)
+        return select(row.next_time).where(row.next_time.is_not(None), *may_go_on).order_by(row.next_time).limit(1)
 
     async def due(self, now: datetime, limit: int) -> Sequence[DueStation]:
         """Return connected stations to which may be sent, and whose next step is due; the longest due first."""

@@ -257,6 +257,12 @@ class ConnectionRepository:
             )
         )
 
+    async def has_silent_edges(self, seen_before: datetime) -> bool:
+        """Return whether any edge without a link since a time has open sessions."""
+        has_sessions = exists().where(_TABLE.c.edge_id == _EDGES.c.edge_id, _TABLE.c.is_open.is_(True))
+        query = select(_EDGES.c.edge_id).where(_EDGES.c.last_seen_time < seen_before, has_sessions).limit(1)
+        return (await (await self._connection()).execute(query)).first() is not None
+
     async def close_of_silent_edges(self, seen_before: datetime, now: datetime) -> Sequence[ClosedSession]:
         """Mark the sessions of edges without a link since a time as closed, and return them."""
         silent = select(_EDGES.c.edge_id).where(_EDGES.c.last_seen_time < seen_before)

@@ -43,6 +43,7 @@ class KeyUses:
             by_minute[time.replace(second=0, microsecond=0)].append(key_id)
         try:
             async with self._unit_of_work() as work:
+                work.is_routine = True
                 for minute, key_ids in sorted(by_minute.items()):
                     await KeyRepository(work.session).use_all(key_ids, minute)
                 await work.commit()

@@ -37,7 +37,7 @@ class RefusalJobs:
     @property
     def jobs(self) -> list[Job]:
         """The jobs to run."""
-        return [Job("refusals to forget", RETENTION_INTERVAL, self.forget), self.announcing]
+        return [Job("refusals to forget", RETENTION_INTERVAL, self.forget, is_shared=True), self.announcing]
 
     def linked(self, link: Link) -> None:
         """Announce the rules to a new link as soon as they are read."""

@@ -39,8 +39,8 @@ class ReportExpiry:
     def jobs(self) -> list[Job]:
         """The jobs to run."""
         return [
-            Job("reports that expire", EXPIRY_INTERVAL, self.expire),
-            Job("reports to forget", RETENTION_INTERVAL, self.forget),
+            Job("reports that expire", EXPIRY_INTERVAL, self.expire, due=ReportRepository.silent_since()),
+            Job("reports to forget", RETENTION_INTERVAL, self.forget, is_shared=True),
         ]
 
     async def expire(self) -> None:

@@ -2,10 +2,10 @@
 
 from datetime import datetime
 
-from sqlalchemy import Index, Integer, LargeBinary, String, false
+from sqlalchemy import Index, Integer, LargeBinary, String, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from citrine_core.db import Model
+from citrine_core.db import Model, PartialIndex
 
 __all__ = ["ReportPart", "ReportRun"]
 
@@ -18,6 +18,7 @@ class ReportRun(Model):
         Index(None, "tenant_id", "station_id", "create_time", "request_id"),
         Index(None, "tenant_id", "create_time"),
         Index(None, "state", "active_time"),
+        PartialIndex("ix_report_runs_open", "active_time", where=text("finish_time IS NULL")),
     )
 
     tenant_id: Mapped[str] = mapped_column(String(36), primary_key=True)

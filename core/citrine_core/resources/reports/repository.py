@@ -4,12 +4,12 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import TypeAlias
 
-from sqlalchemy import ColumnElement, and_, delete, or_, select
+from sqlalchemy import ColumnElement, and_, delete, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import undefer
 
 from citrine.api.v1 import reports_pb2 as pb
-from citrine_core.db import Listed, Page
+from citrine_core.db import Due, Listed, Page
 from citrine_core.db.bulk import BulkInsert
 from citrine_core.db.one_of import one_of
 from citrine_core.errors import NotFound
@@ -176,6 +176,11 @@ class ReportRepository:
         rows = (await self._session.scalars(page.within(query, ReportPart.seq_no))).all()
         # The number of parts in a page depends on their size.
         return page.close(rows, lambda row: (row.seq_no,), fitting=_fitting(rows))
+
+    @staticmethod
+    def silent_since() -> Due:
+        """Return the query of the time since which an open report is silent, the longest of all."""
+        return select(func.min(ReportRun.active_time)).where(ReportRun.finish_time.is_(None))
 
     async def find_silent(self, silent: ColumnElement[bool], limit: int) -> Sequence[ReportRun]:
         """Claim open reports that match a condition."""

@@ -8,7 +8,7 @@ from sqlalchemy import case, delete, exists, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
-from citrine_core.db import UnitOfWork
+from citrine_core.db import Due, UnitOfWork
 from citrine_core.errors import FailedPrecondition, NotFound
 from citrine_core.resources.station_requests.columns import StationRequest
 from citrine_core.resources.stations.queries import lock_station
@@ -87,10 +87,15 @@ class StationRequestRepository(Generic[Request]):
         """Write the changes so far before the next ones."""
         await self._session.flush()
 
+    @classmethod
+    def live_since(cls) -> Due:
+        """Return the query of when any station was asked that has not answered, or holds what it was asked for."""
+        live = cls.table.state.in_((cls.requested, cls.active))
+        return select(cls.table.create_time).where(live).limit(1)
+
     async def any_live(self) -> bool:
         """Return whether any station was asked, or holds what it was asked for."""
-        live = self.table.state.in_((self.requested, self.active))
-        return bool(await self._session.scalar(select(exists().where(live))))
+        return await self._session.scalar(self.live_since()) is not None
 
     async def claim_unanswered(self, now: datetime, limit: int) -> Sequence[Request]:
         """Claim requests whose deadline passed without an answer."""

@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, CursorResult, Select, bindparam, case, sel
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine.ocpp.v2.provisioning_pb2 import REGISTRATION_STATUS_ENUM_ACCEPTED
+from citrine_core.db import Due
 from citrine_core.db.one_of import one_of_packed, pack
 from citrine_core.resources.connections.queries import is_connected
 from citrine_core.resources.stations.models import Station
@@ -87,6 +88,21 @@ class RegistrationRepository:
         # All writers use the same order, so that two cores can't deadlock.
         rows = [{"of_tenant": tenant_id, "of_station": station_id, **boots[station_id]} for station_id in sorted(boots)]
         await (await self._session.connection()).execute(_PUT_BOOTS, rows)
+
+    @staticmethod
+    def inventory_due() -> Due:
+        """Return the query of the time at which the inventory of a connected station is next due."""
+        row = Station
+        return (
+            select(row.inventory_due_time)
+            .where(
+                row.inventory_due_time.is_not(None),
+                row.registration == REGISTRATION_STATUS_ENUM_ACCEPTED,
+                is_connected(row.tenant_id, row.station_id),
+            )
+            .order_by(row.inventory_due_time)
+            .limit(1)
+        )
 
     async def due_inventories(self, now: datetime, limit: int) -> Sequence[tuple[str, str, datetime]]:
         """Return accepted and connected stations whose inventory is due: tenant, station and time."""

@@ -12,7 +12,7 @@ from citrine.ocpp.v2.provisioning_pb2 import ChargingStation
 from citrine_core.blocks.firmware_management.campaigns.models import FirmwareCampaign, FirmwareCampaignStation
 from citrine_core.blocks.firmware_management.models import FirmwareUpdate
 from citrine_core.blocks.firmware_management.updates import ACTIVE
-from citrine_core.db import Listed, Page, begins_with, one_of
+from citrine_core.db import Due, Listed, Page, begins_with, one_of
 from citrine_core.db.bulk import BulkInsert
 from citrine_core.errors import NotFound
 from citrine_core.resources.connections.queries import is_connected
@@ -84,6 +84,11 @@ class CampaignRepository:
             .order_by(FirmwareCampaign.create_time)
         )
         return [(row[0], row[1]) for row in rows]
+
+    @staticmethod
+    def at_work_since() -> Due:
+        """Return the query of when any campaign was created that goes on or is to begin."""
+        return select(FirmwareCampaign.create_time).where(FirmwareCampaign.state.in_(_AT_WORK)).limit(1)
 
     async def list(self, tenant_id: str, page: Page, *, state: int, prefix: str = "") -> Listed[FirmwareCampaign]:
         """Return campaigns in a state (0: any), the latest created first; with a prefix of their ids, by id."""

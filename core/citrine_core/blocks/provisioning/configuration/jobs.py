@@ -120,7 +120,7 @@ class Provisioner:
         self._pieces = PieceSender(services)
         self._reports = ReportRequests(services)
         self._more = asyncio.Event()
-        self.job = Job("configurations of stations", INTERVAL, self.run)
+        self.job = Job("configurations of stations", INTERVAL, self.run, due=ProvisioningRepository.next_due())
 
     def wake(self) -> None:
         """Look for steps that are due at once."""

@@ -53,7 +53,7 @@ class CapacityPlans:
         self._clock = services.clock
         self._planning = planning
         self._more = asyncio.Event()
-        self.job = Job("capacities of stations", INTERVAL, self.run)
+        self.job = Job("capacities of stations", INTERVAL, self.run, due=PlanRepository.due())
 
     def wake(self) -> None:
         """Process due plans now. Called by `work.after_commit`."""

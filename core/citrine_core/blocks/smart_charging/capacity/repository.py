@@ -4,12 +4,12 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine.api.v1 import smart_charging_pb2 as pb
 from citrine_core.blocks.smart_charging.capacity.models import CapacityPlan
-from citrine_core.db import Listed, Page, UnitOfWork
+from citrine_core.db import Due, Listed, Page, UnitOfWork
 from citrine_core.db.bulk import BulkInsert
 
 __all__ = ["PlanRepository", "forget_plan"]
@@ -79,6 +79,11 @@ class PlanRepository:
             .values(values)
             .execution_options(synchronize_session=False)
         )
+
+    @staticmethod
+    def due() -> Due:
+        """Return the query of the time at which a plan is next to be looked at."""
+        return select(func.min(CapacityPlan.due_time))
 
     async def is_any_due(self, now: datetime) -> bool:
         """Return whether any plan is due."""

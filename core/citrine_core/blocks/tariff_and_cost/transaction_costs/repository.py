@@ -7,7 +7,7 @@ from decimal import Decimal
 from operator import attrgetter
 from typing import NamedTuple
 
-from sqlalchemy import and_, bindparam, exists, or_, select, update
+from sqlalchemy import and_, bindparam, exists, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine.api.v1 import tariff_and_cost_pb2 as cost_pb
@@ -17,7 +17,7 @@ from citrine_core.blocks.reservation.queries import find_times
 from citrine_core.blocks.tariff_and_cost.corrections.models import CostCorrection
 from citrine_core.blocks.tariff_and_cost.models import CostSettings, TariffAssignment, TransactionCost
 from citrine_core.blocks.transactions.queries import store_total_cost
-from citrine_core.db import Listed, Page
+from citrine_core.db import Due, Listed, Page
 from citrine_core.db.bulk import BulkInsert, BulkUpdate, BulkUpsert
 from citrine_core.db.direct_query import DirectQuery
 from citrine_core.db.one_of import one_of, one_of_packed, pack
@@ -207,6 +207,11 @@ class CostRepository:
         key = (columns.sequence, columns.station_id, columns.transaction_id)
         rows, token = await page.read_rows(self._session, query, *key, descending=True)
         return [CostRow(*row) for row in rows], token
+
+    @staticmethod
+    def due() -> Due:
+        """Return the query of the time at which a station is next to be told a cost."""
+        return select(func.min(_COSTS.c.next_time)).where(_COSTS.c.next_time.is_not(None))
 
     async def has_due(self, now: datetime) -> bool:
         """Return whether any station is to be told a cost now."""

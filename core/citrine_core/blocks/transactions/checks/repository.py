@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from citrine.api.v1 import transactions_pb2 as pb
 from citrine_core.blocks.transactions.checks.models import TransactionCheck
 from citrine_core.blocks.transactions.models import Transaction
-from citrine_core.db import database_of
+from citrine_core.db import Due, database_of, earliest
 from citrine_core.db.bulk import BulkInsert, BulkUpsert, given
 from citrine_core.resources.connections.queries import SESSIONS
 
@@ -66,6 +66,14 @@ class CheckRepository:
         """
         rows = [(*key, reason, 0, due_time, "") for key, reason in sorted(reasons.items())]
         await _SCHEDULE.execute(self._session, rows)
+
+    @staticmethod
+    def due() -> Due:
+        """Return the query of a time since which a transaction may need a check: any that is open may."""
+        columns = _TRANSACTIONS.c
+        is_open = columns.end_time.is_(None), columns.closed_time.is_(None)
+        check = select(func.min(_CHECKS.c.due_time)).where(_CHECKS.c.due_time.is_not(None))
+        return earliest(select(columns.update_time).where(*is_open).limit(1), check)
 
     async def find_silent(
         self, now: datetime, delay: timedelta, silence: timedelta | None, limit: int

@@ -4,13 +4,13 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, and_, exists, select, update
+from sqlalchemy import Row, and_, exists, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine.api.v1 import transaction_limits_pb2 as pb
 from citrine_core.blocks.transactions.limits.models import TransactionLimit
 from citrine_core.blocks.transactions.models import Transaction
-from citrine_core.db import Listed, Page, database_of, one_of
+from citrine_core.db import Due, Listed, Page, database_of, one_of
 from citrine_core.db.bulk import BulkInsert, BulkUpdate, BulkUpsert
 from citrine_core.resources.tokens import type_of
 
@@ -122,6 +122,11 @@ class LimitRepository:
     async def watch_tokens(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Make transactions due now, because their tokens changed. Their limits are preserved."""
         await _WATCH_TOKENS.execute_mappings(self._session, rows)
+
+    @staticmethod
+    def due() -> Due:
+        """Return the query of the time at which a limit is next due."""
+        return select(func.min(_LIMITS.c.due_time)).where(_LIMITS.c.due_time.is_not(None))
 
     async def has_due(self, now: datetime) -> bool:
         """Return whether a limit is due."""

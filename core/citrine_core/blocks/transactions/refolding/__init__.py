@@ -1,5 +1,5 @@
 """Refolds transactions with deferred events, which are stored and not folded yet."""
 
-from citrine_core.blocks.transactions.refolding.jobs import IDLE_INTERVAL, INTERVAL, DueRefolds
+from citrine_core.blocks.transactions.refolding.jobs import INTERVAL, DueRefolds
 
-__all__ = ["IDLE_INTERVAL", "INTERVAL", "DueRefolds"]
+__all__ = ["INTERVAL", "DueRefolds"]

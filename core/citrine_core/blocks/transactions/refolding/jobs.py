@@ -22,13 +22,10 @@ from citrine_core.blocks.transactions.summaries import events_of, summary_of
 from citrine_core.db import UnitOfWork
 from citrine_core.services import Services
 
-__all__ = ["IDLE_INTERVAL", "INTERVAL", "DueRefolds"]
+__all__ = ["INTERVAL", "DueRefolds"]
 
 INTERVAL = timedelta(seconds=1)
 """Interval of the job."""
-
-IDLE_INTERVAL = timedelta(seconds=10)
-"""Time between two looks where no transaction is to be folded later: a core that defers one wakes its own job."""
 
 REST = 0.0005
 """Seconds of rest per folded event, several times as long as the fold takes: whatever stations send, most of a core's
@@ -54,14 +51,13 @@ class DueRefolds:
         self._check_delay = services.settings.transaction_check_delay
         self._wake_checks = wake_checks
 
-    async def run(self) -> bool:
-        """Refold all that is due now; return whether any transaction is to be refolded later."""
+    async def run(self) -> None:
+        """Refold all that is due now."""
         while True:
             async with self._unit_of_work(read_only=True) as work:
-                claims = RefoldClaims(work.session)
-                due = await claims.find_due(self._clock())
-                if not due:
-                    return await claims.any_deferred()
+                due = await RefoldClaims(work.session).find_due(self._clock())
+            if not due:
+                return
             for one in due:
                 async with self._unit_of_work() as work:
                     claimed = await RefoldClaims(work.session).claim(one, self._clock())

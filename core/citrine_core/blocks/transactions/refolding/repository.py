@@ -3,11 +3,12 @@
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from sqlalchemy import CursorResult, exists, func, select, update
+from sqlalchemy import CursorResult, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine_core.blocks.transactions.models import Transaction
 from citrine_core.blocks.transactions.repository import TransactionKey
+from citrine_core.db import Due
 
 __all__ = ["ClaimedRefold", "DueRefold", "RefoldClaims"]
 
@@ -44,6 +45,11 @@ class RefoldClaims:
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
 
+    @staticmethod
+    def due() -> Due:
+        """Return the query of the time at which a transaction is next to be refolded."""
+        return select(func.min(_COLUMNS.refold_due_time)).where(_COLUMNS.refold_due_time.is_not(None))
+
     async def find_due(self, now: datetime) -> list[DueRefold]:
         """Return due refolds: the oldest one of each station, so that no station waits for another."""
         station = (_COLUMNS.tenant_id, _COLUMNS.station_id)
@@ -64,10 +70,6 @@ class RefoldClaims:
             .limit(MOST_STATIONS)
         )
         return [DueRefold(*row) for row in rows]
-
-    async def any_deferred(self) -> bool:
-        """Return whether any transaction is to be folded, now or later."""
-        return bool(await self._session.scalar(select(exists().where(_COLUMNS.refold_due_time.is_not(None)))))
 
     async def claim(self, due: DueRefold, now: datetime) -> ClaimedRefold | None:
         """Claim a due refold for this core; None if another core was first."""

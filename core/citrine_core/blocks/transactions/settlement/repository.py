@@ -6,12 +6,12 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Row, and_, bindparam, delete, select, update
+from sqlalchemy import ColumnElement, Row, and_, bindparam, delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine_core.blocks.transactions.models import Transaction, TransactionEvent
 from citrine_core.blocks.transactions.settlement.models import SettlementAction
-from citrine_core.db import Listed, LockedQuery, Page, database_of
+from citrine_core.db import Due, Listed, LockedQuery, Page, database_of
 from citrine_core.db.bulk import BulkInsert
 from citrine_core.db.one_of import one_of, one_of_packed, pack
 
@@ -82,6 +82,11 @@ class SettlementRepository:
         if transaction_id:
             query = query.where(columns.transaction_id == transaction_id)
         return [(row[0], row[1]) for row in await self._session.execute(query)]
+
+    @staticmethod
+    def due() -> Due:
+        """Return the query of the time at which a transaction is next to be settled."""
+        return select(func.min(_TRANSACTIONS.c.settle_due_time)).where(_TRANSACTIONS.c.settle_due_time.is_not(None))
 
     async def has_due(self, now: datetime) -> bool:
         """Return whether a settlement is due."""

@@ -4,12 +4,12 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, delete, exists, select, update
+from sqlalchemy import ColumnElement, Row, delete, exists, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine.api.v1 import transaction_limits_pb2 as pb
 from citrine_core.blocks.transactions.limits.throttling.models import TransactionThrottle
-from citrine_core.db import database_of
+from citrine_core.db import Due, database_of
 from citrine_core.db.bulk import BulkUpsert
 from citrine_core.db.one_of import one_of
 
@@ -88,6 +88,11 @@ class ThrottleRepository:
             .returning(_TABLE.c.station_id)
         )
         return bool(changed.all())
+
+    @staticmethod
+    def due() -> Due:
+        """Return the query of the time at which a throttle is next due."""
+        return select(func.min(_TABLE.c.due_time)).where(_TABLE.c.due_time.is_not(None))
 
     async def has_due(self, now: datetime) -> bool:
         """Return whether a throttle is due."""
