@@ -20,6 +20,9 @@ KeyValue = str | int | datetime
 KeyColumn: TypeAlias = InstrumentedAttribute[Any] | Column[Any]
 """A column by which a list is ordered: text, an integer or a time, and never NULL."""
 
+Order: TypeAlias = KeyColumn | ColumnElement[Any]
+"""The same, or an expression of one."""
+
 Element = TypeVar("Element")
 Elements = TypeVarTuple("Elements")
 
@@ -86,7 +89,7 @@ class Page:
         rows = (await session.execute(self.within(query, *key, descending=descending))).all()
         return self.close(rows, lambda row: tuple(_value(row, column) for column in key))
 
-    def key(self, *columns: KeyColumn) -> tuple[Any, ...] | None:
+    def key(self, *columns: Order) -> tuple[Any, ...] | None:
         """Return the key of the last row of the previous page; None on the first page.
 
         Raises:
@@ -97,7 +100,7 @@ class Page:
             raise InvalidArgument("page_token", _ONE_WRONG)
         return after
 
-    def within(self, query: Select[*Elements], *key: KeyColumn, descending: bool = False) -> Select[*Elements]:
+    def within(self, query: Select[*Elements], *key: Order, descending: bool = False) -> Select[*Elements]:
         """Return a query for the rows of this page, in order, with one more if there is a next page."""
         after = self.key(*key)
         if after is not None:
@@ -142,7 +145,7 @@ def _unpack_all(token: str, digest: str) -> tuple[KeyValue, ...]:
         raise InvalidArgument("page_token", _ONE_WRONG) from error
 
 
-def _fits(column: KeyColumn, value: KeyValue) -> bool:
+def _fits(column: Order, value: KeyValue) -> bool:
     """Return whether a value fits the type of a column."""
     kind = column.type.impl_instance if isinstance(column.type, TypeDecorator) else column.type
     if not isinstance(value, kind.python_type):

@@ -1,12 +1,12 @@
-"""PostgreSQL finds rows by their keys in an index, in tables that are filled and analysed."""
+"""Rows are found by their keys in an index: by PostgreSQL in tables that are filled and analysed, and by SQLite."""
 
 import pytest
 from sqlalchemy import Table, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from citrine_core.blocks.provisioning.boots import POLICIES
-from citrine_core.blocks.transactions.repository import FIND_AND_LOCK
-from citrine_core.db import UnitOfWorkFactory
+from citrine_core.blocks.transactions.repository import FIND_AND_LOCK, TransactionRepository
+from citrine_core.db import Page, UnitOfWorkFactory, create_engine
 from citrine_core.db.one_of import one_of
 from citrine_core.db.tables import metadata
 from citrine_core.events import write_events
@@ -113,3 +113,21 @@ async def test_what_waits_for_a_boot_is_looked_up_by_one_statement(postgres_engi
         assert f"Seq Scan on {name}" not in plan, plan
     # All rows of a table, and not those of the stations.
     assert "hashed" not in plan, plan
+
+
+@pytest.mark.parametrize("id_token", ["C0FFEE", "C0:FF:EE"], ids=["one spelling", "two spellings"])
+async def test_sqlite_looks_up_the_transactions_of_a_token(sqlite_url: str, id_token: str) -> None:
+    """And does not go through all transactions because they are in the order that is asked for."""
+    engine = create_engine(sqlite_url)
+    try:
+        with statements(engine) as seen:
+            async with UnitOfWorkFactory(engine, write_events)(read_only=True) as work:
+                await TransactionRepository(work.session).list("default", Page(100), id_token=id_token)
+        ((statement, parameters),) = [one for one in seen if "FROM transactions" in one[0]]
+        async with engine.connect() as connection:
+            rows = await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
+            plan = "\n".join(row._mapping["detail"] for row in rows)
+    finally:
+        await engine.dispose()
+
+    assert "ix_transactions_tenant_id_id_token_lookup (tenant_id=? AND id_token_lookup=?)" in plan, plan

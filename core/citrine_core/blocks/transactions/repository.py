@@ -373,6 +373,11 @@ class TransactionRepository:
         if prefix:
             query = query.where(begins_with(columns.transaction_id, prefix))
             return await page.read_rows(self._session, query, columns.transaction_id, columns.station_id)
+        if id_token:
+            # SQLite would scan all transactions by an index in this order, to sort the few of one token no more.
+            order = columns.sequence + 0, columns.station_id, columns.transaction_id
+            rows = (await self._session.execute(page.within(query, *order, descending=True))).all()
+            return page.close(rows, lambda row: (row.sequence, row.station_id, row.transaction_id))
         key = (columns.sequence, columns.station_id, columns.transaction_id)
         return await page.read_rows(self._session, query, *key, descending=True)
 

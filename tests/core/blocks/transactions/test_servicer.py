@@ -120,6 +120,11 @@ async def test_transactions_are_listed_by_page_and_filter(
     assert rest.next_page_token == ""
     assert ids(active) == ["T-4", "T-2", "T-1", "T-0"]
     assert ids(of_card) == ["T-3", "T-1"]
+    of_card = await api.ListTransactions(pb.ListTransactionsRequest(id_token="CARD-1", page_size=1))
+    assert ids(of_card) == ["T-3"]
+    token = of_card.next_page_token
+    of_card = await api.ListTransactions(pb.ListTransactionsRequest(id_token="CARD-1", page_size=1, page_token=token))
+    assert (ids(of_card), of_card.next_page_token) == (["T-1"], "")
     assert ids(early) == ["T-2", "T-1"]
 
 
