@@ -23,7 +23,7 @@ BOOT = BootNotificationRequest(
 
 WAITING = (
     "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database() "
-    "AND application_name = 'citrine' AND query LIKE 'INSERT INTO outbox %'"
+    "AND application_name = 'citrine' AND query LIKE '%INSERT INTO outbox %'"
 )
 """Sessions that stand before their first event, in the middle of their transaction."""
 

@@ -110,7 +110,7 @@ def _set_up_postgresql(engine: AsyncEngine) -> None:
         except Exception:
             # SQLAlchemy counts the transaction as ended.
             if not connection.invalidated:
-                connection.connection.dbapi_connection.rollback()  # type: ignore[union-attr]  # it is connected
+                _end(connection)
             raise
 
     @event.listens_for(engine.sync_engine, "rollback")
@@ -118,6 +118,15 @@ def _set_up_postgresql(engine: AsyncEngine) -> None:
         if not connection.invalidated:
             driver: Any = connection.connection.driver_connection
             driver.deferred = []
+
+
+def _end(connection: Connection) -> None:
+    """Roll back, or drop a connection that can't."""
+    dbapi_connection: Any = connection.connection.dbapi_connection
+    try:
+        dbapi_connection.rollback()
+    except Exception:
+        connection.invalidate()
 
 
 def _switch_to_wal(cursor: Any, timeout: float) -> None:
