@@ -92,9 +92,11 @@ async def test_a_core_that_stands_still_in_its_outbox_transaction(
     engine = create_engine(postgres_url)
     async with charging_fleet(pair, STATIONS, tmp_path) as fleet:
         await fleet.acknowledged(20)
-        # Writers get their bound, and wait at their first event.
+        # Writers get their bound, and wait at their first event: the statement asks for the partition behind it.
         async with engine.begin() as gate:
-            await gate.execute(text("LOCK TABLE outbox IN SHARE MODE"))
+            partitions = "SELECT CAST(inhrelid::regclass AS text) FROM pg_inherits WHERE inhparent = 'outbox'::regclass"
+            for partition in (await gate.scalars(text(partitions))).all():
+                await gate.execute(text(f"LOCK TABLE {partition} IN SHARE MODE"))
             core = await who_writes_events(engine, pair.cores)
             psutil.Process(core.pid).suspend()
         with frozen(core):
