@@ -16,7 +16,7 @@ from citrine.api.v1.tokens_pb2 import CreateTokenRequest, Token
 from citrine_core.db import create_engine
 from citrine_core.db.base import UtcDateTime
 from citrine_core.db.partitions import PARTITIONED
-from citrine_core.db.tables import metadata
+from citrine_core.db.tables import metadata, own_tables
 from tests.support.deployment import Deployment
 from tests.support.raw_station import RawStation, raw_station
 
@@ -137,7 +137,7 @@ async def clear(database: str) -> None:
     try:
         async with engine.begin() as connection:
             await connection.execute(text("DELETE FROM commands"))
-            for table in reversed(metadata().sorted_tables):
+            for table in reversed(_tables()):
                 if {"station_id", "transaction_id"} <= {*table.columns.keys()}:
                     own = "station_id LIKE 'SIM-%' AND transaction_id NOT LIKE 'T%-%'"
                     await connection.execute(text(f"DELETE FROM {table.name} WHERE {own}"))
@@ -145,10 +145,16 @@ async def clear(database: str) -> None:
         await engine.dispose()
 
 
+def _tables() -> list[Table]:
+    """Return our tables, referred to before those that refer, without any that plug-ins of tests added."""
+    own = own_tables()
+    return [table for table in metadata().sorted_tables if table.name in own]
+
+
 async def _tables_of_seed(connection: AsyncConnection) -> list[Table]:
     """Return the tables that have rows of the station."""
     found = []
-    for table in metadata().sorted_tables:
+    for table in _tables():
         if "station_id" in table.columns:
             rows = await connection.scalar(text(f"SELECT count(*) FROM {table.name} WHERE station_id = '{SEED}'"))
             if rows:

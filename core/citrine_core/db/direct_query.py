@@ -3,13 +3,15 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from sqlalchemy import Dialect, Float, Select
+from sqlalchemy import CompoundSelect, Dialect, Float, Select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine_core.db.databases import Database, database_of
 from citrine_core.db.direct import connection_of
 
 __all__ = ["DirectQuery"]
+
+Query = Select[Any] | CompoundSelect[Any]
 
 Row = tuple[Any, ...]
 
@@ -26,7 +28,7 @@ class DirectQuery:
         query: The query, or what makes it for a database; without parameters that expand, such as those of `in_`.
     """
 
-    def __init__(self, query: Select[Any] | Callable[[Database], Select[Any]]) -> None:
+    def __init__(self, query: Query | Callable[[Database], Query]) -> None:
         self._query = query
         self._compiled: dict[Database, _Compiled] = {}
 
@@ -36,7 +38,7 @@ class DirectQuery:
         database = database_of(connection)
         compiled = self._compiled.get(database)
         if compiled is None:
-            query = self._query if isinstance(self._query, Select) else self._query(database)
+            query = self._query(database) if callable(self._query) else self._query
             compiled = self._compiled[database] = _Compiled(query, connection.dialect)
         rows = await database.direct(connection).fetch(compiled.text, compiled.bind(values))
         return compiled.convert(rows)
@@ -45,7 +47,7 @@ class DirectQuery:
 class _Compiled:
     """A query for one kind of database."""
 
-    def __init__(self, query: Select[Any], dialect: Dialect) -> None:
+    def __init__(self, query: Query, dialect: Dialect) -> None:
         compiled = query.compile(dialect=dialect)
         self.text = str(compiled)
         self._names: list[str] = list(compiled.positiontup or ())

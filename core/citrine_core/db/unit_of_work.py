@@ -34,7 +34,7 @@ ALIVE_INTERVAL = 1.0
 
 _ALIVE = text("SELECT 1")
 
-WriteEvents = Callable[[AsyncSession, Sequence[Event]], Awaitable[None]]
+WriteEvents = Callable[["UnitOfWork", Sequence[Event]], Awaitable[None]]
 
 
 class UnitOfWork:
@@ -126,7 +126,7 @@ class UnitOfWork:
         if self.session.new or self.session.deleted or self.session.dirty:
             await self.session.flush()
         if self._events:
-            await self._write_events(self.session, self._events)
+            await self._write_events(self, self._events)
 
 
 _CURRENT: ContextVar[UnitOfWork | None] = ContextVar("unit of work", default=None)

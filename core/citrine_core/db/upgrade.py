@@ -22,7 +22,7 @@ from citrine_core.db.engine import create_engine
 from citrine_core.db.outages import is_outage
 from citrine_core.db.partitions import add_partitions
 from citrine_core.db.schema_version import MIGRATIONS
-from citrine_core.db.unit_of_work import UnitOfWorkFactory
+from citrine_core.db.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from citrine_core.db.upgrade_progress import UpgradeProgress
 from citrine_core.errors import DatabaseUnavailable
 from citrine_core.services import Services
@@ -119,7 +119,7 @@ def alembic_config() -> Config:
 
 
 def _plug_in_tables(engine: AsyncEngine, settings: CoreSettings) -> list[Table]:
-    async def no_events(session: AsyncSession, events: "Sequence[Event]") -> None:
+    async def no_events(work: UnitOfWork, events: "Sequence[Event]") -> None:
         return None
 
     services = Services(

@@ -5,12 +5,9 @@ import contextlib
 import time
 from collections.abc import Iterator, Sequence
 
-from sqlalchemy import event as sqlalchemy_event
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from citrine.events.v1.events_pb2 import Event
 from citrine_core.clock import Clock, utc_now
-from citrine_core.db import Notices, UnitOfWorkFactory
+from citrine_core.db import Notices, UnitOfWork, UnitOfWorkFactory
 from citrine_core.errors import DatabaseUnavailable, Stopping
 from citrine_core.events.repository import OutboxRepository
 
@@ -39,10 +36,10 @@ SUBSCRIBED, COMMITTED = "subscribed", "events"
 """Topics of notices: a core has subscribers; a core committed events."""
 
 
-async def write_events(session: AsyncSession, events: Sequence[Event], clock: Clock = utc_now) -> None:
-    """Store events in the outbox, as the last step before the commit of a session; wakes nobody."""
+async def write_events(work: UnitOfWork, events: Sequence[Event], clock: Clock = utc_now) -> None:
+    """Store events in the outbox, as the last step before the commit of a unit of work; wakes nobody."""
     if events:
-        await OutboxRepository(session).add_all(events, clock())
+        await OutboxRepository(work.session).add_all(events, clock())
 
 
 class Subscription:
@@ -104,13 +101,13 @@ class EventFeed:
         self._committed = asyncio.Event()
         self._stopping = False
 
-    async def write(self, session: AsyncSession, events: Sequence[Event]) -> None:
-        """Store events, as the last step before the commit of a session; subscribers are woken after it."""
+    async def write(self, work: UnitOfWork, events: Sequence[Event]) -> None:
+        """Store events, as the last step before the commit of a unit of work; subscribers are woken after it."""
         if not events:
             return
-        await write_events(session, events, self._clock)
+        await write_events(work, events, self._clock)
         if self._subscriptions or self._others_want:
-            sqlalchemy_event.listen(session.sync_session, "after_commit", self._on_commit, once=True)
+            work.after_commit(self._on_commit)
 
     @contextlib.contextmanager
     def subscription(self, tenant_id: str, head: int) -> Iterator[Subscription]:
@@ -169,7 +166,7 @@ class EventFeed:
         are_heard = self._notices is not None and self._notices.are_heard
         return max(HEARD_INTERVAL, self._poll_interval) if are_heard else self._poll_interval
 
-    def _on_commit(self, session: object) -> None:
+    def _on_commit(self) -> None:
         self._committed.set()
         if self._notices is not None and self._others_want:
             self._notices.announce(COMMITTED)

@@ -24,8 +24,9 @@ logger = logging.getLogger(__name__)
 END_INTERVAL = timedelta(seconds=2)
 """Shortest interval between two searches for expired and abandoned commands."""
 
-BACK_INTERVAL = timedelta(seconds=10)
-"""Interval between searches for connected stations with waiting commands. Usually their connection wakes those."""
+BACK_INTERVAL = timedelta(seconds=2)
+"""Interval between searches for connected stations with waiting commands: those that wait again because their link was
+lost. Else their connection wakes them."""
 
 MAX_ROWS = 500
 """Largest number of commands ended in one transaction."""

@@ -6,7 +6,22 @@ from datetime import datetime
 from functools import cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import Row, Select, bindparam, delete, exists, func, not_, null, or_, select, update
+from sqlalchemy import (
+    CompoundSelect,
+    Row,
+    Select,
+    bindparam,
+    delete,
+    exists,
+    func,
+    not_,
+    null,
+    or_,
+    select,
+    type_coerce,
+    union_all,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from citrine_core.db import Database, Listed, Page, UnitOfWork
@@ -78,7 +93,9 @@ _FIND = select(_TABLE).where(*_OF_STATIONS)
 # Sorted, so that two cores can't deadlock.
 _FIND_LOCKED = _FIND.order_by(_TABLE.c.station_id).with_for_update()
 
-_NEWEST = DirectQuery(select(_TABLE.c.station_id, _TABLE.c.epoch, _TABLE.c.is_open).where(*_OF_STATIONS))
+_STATE = (_TABLE.c.station_id, _TABLE.c.epoch, _TABLE.c.is_open)
+
+_NEWEST = DirectQuery(select(*_STATE).where(*_OF_STATIONS))
 
 
 class GrantedSession(NamedTuple):
@@ -131,32 +148,30 @@ async def newest_sessions_beside(
         work: The transaction.
         tenant_id: Tenant of the stations.
         station_ids: The stations.
-        query: Returns the query for a database. It has the parameters `tenant_id` and `keys`, a first column that is
-            never NULL, and a column `station_id`.
+        query: Returns the query for a database. It has the parameters `tenant_id` and `keys`.
         keys: Keys of the rows.
     """
     values = {"tenant_id": tenant_id, "stations": pack((one,) for one in station_ids), "keys": pack(keys)}
     sessions: dict[str, SessionState] = {}
     found = []
     for station_id, epoch, is_open, *row in await _beside(query).fetch(work.session, values):
-        sessions[station_id] = SessionState(epoch, is_open)
-        if row[0] is not None:
+        if station_id is None:
             found.append(row)
+        else:
+            sessions[station_id] = SessionState(epoch, is_open)
     return sessions, found
 
 
 @cache
 def _beside(query: Callable[[Database], Select[Any]]) -> DirectQuery:
-    def joined(database: Database) -> Select[Any]:
-        # Rows are locked within the subquery, if at all: an outer join can't lock them.
+    def united(database: Database) -> CompoundSelect[Any]:
+        # Rows are locked within the subquery, if at all: a union can't lock them. No join, which would compare each
+        # session with each row.
         other = query(database).subquery("beside")
-        return (
-            select(_TABLE.c.station_id, _TABLE.c.epoch, _TABLE.c.is_open, *other.c)
-            .select_from(_TABLE.outerjoin(other, other.c.station_id == _TABLE.c.station_id))
-            .where(*_OF_STATIONS)
-        )
+        sessions = select(*_STATE, *(type_coerce(null(), column.type) for column in other.c)).where(*_OF_STATIONS)
+        return union_all(sessions, select(*(null() for _ in _STATE), *other.c))
 
-    return DirectQuery(joined)
+    return DirectQuery(united)
 
 
 async def current_epochs(work: UnitOfWork, tenant_id: str, station_ids: Collection[str]) -> Mapping[str, int]:
