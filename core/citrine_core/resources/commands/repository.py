@@ -13,7 +13,6 @@ from sqlalchemy import (
     column,
     delete,
     func,
-    or_,
     select,
     table,
     tuple_,
@@ -22,8 +21,8 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from citrine.api.v1 import common_pb2 as common
-from citrine_core.db import Due, Listed, Page, begins_with, earliest, one_of
-from citrine_core.db.bulk import BulkInsert
+from citrine_core.db import Due, Listed, Page, begins_with, earliest
+from citrine_core.db.bulk import BulkInsert, BulkUpdate
 from citrine_core.db.one_of import one_of_packed, pack
 from citrine_core.db.partitions import drop_partition, find_old_partition, outside_of_partitions
 from citrine_core.resources.commands.models import CommandRow
@@ -64,6 +63,16 @@ CHANGING = (
 )  # fmt: skip
 """Columns that change in the life of a command."""
 
+_CHANGE = BulkUpdate(_TABLE, CHANGING, ("tenant_id", "command_id"))
+
+# Sorted, so that two cores can't deadlock.
+_OF_IDS_FOR_UPDATE = (
+    select(_TABLE)
+    .where(_TABLE.c.tenant_id == bindparam("tenant_id"), one_of_packed((_TABLE.c.command_id,), "command_ids"))
+    .order_by(_TABLE.c.command_id)
+    .with_for_update()
+)
+
 
 class CommandRepository:
     """Commands of all tenants."""
@@ -96,14 +105,8 @@ class CommandRepository:
 
         Without the lock, two cores that receive different ends of a command could each store its own as the first.
         """
-        # Sorted, so that two cores can't deadlock.
-        statement = (
-            select(_TABLE)
-            .where(_TABLE.c.tenant_id == tenant_id, one_of(_TABLE.c.command_id, command_ids))
-            .order_by(_TABLE.c.command_id)
-            .with_for_update()
-        )
-        rows = (await (await self._connection()).execute(statement)).all()
+        values = {"tenant_id": tenant_id, "command_ids": pack((command_id,) for command_id in command_ids)}
+        rows = (await (await self._connection()).execute(_OF_IDS_FOR_UPDATE, values)).all()
         return {row.command_id: row for row in rows}
 
     async def list(
@@ -120,19 +123,9 @@ class CommandRepository:
         return await page.read_rows(self._session, query, _TABLE.c.command_id, descending=True)
 
     async def change_all(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Store the changing columns of commands. Those in a final state are not changed."""
-        if rows:
-            await (await self._connection()).execute(
-                update(_TABLE)
-                .where(
-                    _TABLE.c.tenant_id == bindparam("b_tenant_id"),
-                    _TABLE.c.command_id == bindparam("b_command_id"),
-                    # Not by in_(), which SQLAlchemy does not execute for many rows.
-                    or_(*(_TABLE.c.state == state for state in _LIVE)),
-                )
-                .values({name: bindparam(f"b_{name}") for name in CHANGING}),
-                [{f"b_{name}": row[name] for name in ("tenant_id", "command_id", *CHANGING)} for row in rows],
-            )
+        """Store the changing columns of commands that are locked, and were found in no final state."""
+        names = (*CHANGING, "tenant_id", "command_id")
+        await _CHANGE.execute(self._session, [tuple(row[name] for name in names) for row in rows])
 
     async def next_waiting(self, tenant_id: str, station_id: str, now: datetime) -> StoredCommand | None:
         """Return the oldest waiting command of a station, if the station is connected and may receive it."""
