@@ -159,6 +159,9 @@ class CoreSettings(BaseModel):
     The time until a download or an installation that is scheduled does not count.
     """
 
+    certificate_expiry_notice: Duration = Field(default=timedelta(days=30), gt=timedelta(0), le=timedelta(days=3650))
+    """How long before the end of a certificate of the store the event CertificateExpiring is sent."""
+
     log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
     """DEBUG, INFO, WARNING or ERROR."""
 

@@ -43,7 +43,7 @@ from citrine_core.link import (
 )
 from citrine_core.link.admission import UNAVAILABLE, refused
 from citrine_core.metrics import Metrics
-from citrine_core.resources import refusals, reports
+from citrine_core.resources import certificate_store, refusals, reports
 from citrine_core.resources.commands import CommandQueue, CommandSender, CommandsStage
 from citrine_core.resources.commands.ends import CommandEnds
 from citrine_core.resources.commands.orphans import OrphanedCommands
@@ -125,7 +125,11 @@ class Core:
         self.sender = self._sender()
         self.queue = CommandQueue(self.callers, clock, self.sender)
         self.services = self._services()
-        resources = [reports.block(self.services, self.feed), refusals.block(self.services, self.links)]
+        resources = [
+            reports.block(self.services, self.feed),
+            refusals.block(self.services, self.links),
+            certificate_store.block(self.services),
+        ]
         self.registry.fill([*resources, *make_blocks(self.services)], settings.served_blocks)
         served = self._served()
         self.rpc_health = RpcHealth([name for block in served for name in block.service_names])

@@ -13,6 +13,7 @@ from citrine_core.blocks.availability.queries import count_connectors
 from citrine_core.blocks.transactions.queries import count_running
 from citrine_core.db import UnitOfWorkFactory
 from citrine_core.errors import DatabaseUnavailable, Overloaded
+from citrine_core.resources.certificate_store.queries import count_certificates
 from citrine_core.resources.stations.queries import count_stations
 
 __all__ = ["OF_DATABASE", "DatabaseGauges"]
@@ -51,6 +52,12 @@ _COUNTS: Sequence[_Count] = (
         "Connectors of the whole database by their last status; offline where their station is not connected",
         "status",
         count_connectors,
+    ),
+    _Count(
+        "certificates",
+        "Certificates of the whole database's certificate stores: valid, expiring soon, or expired",
+        "state",
+        count_certificates,
     ),
     _Count(
         "transactions_running",

@@ -202,6 +202,10 @@ _WORDS: Mapping[str, Callable[[Any], str]] = {
         f"{f' ({body.count} times)' if body.count > 1 else ''}"
     ),
     "tolerance_rule_changed": lambda body: f"tolerance rule {body.rule_id} {'removed' if body.removed else 'set'}",
+    "certificate_expiring": lambda body: (
+        f"certificate {body.fingerprint[:SHORT]} of {body.subject} expires at "
+        f"{body.valid_until.ToDatetime(UTC).isoformat(timespec='seconds')}"
+    ),
     "token_authorized": lambda body: (
         f"token {body.id_token}: {body.status}"
         f"{f', known as {chr(32).join(body.known_types)}' if body.known_types else ''}"

@@ -57,6 +57,7 @@ GROUPS: Mapping[str, Noun] = {
     "token": _group("tokens", "Tokens of drivers: add, set, list, show, credit, remove."),
     "locallist": _group("locallists", "Lists of tokens that stations store: list, show, keep, sync, send, version."),
     "authorization": _group("authorization", "How tokens are decided on: show, set, authorizer."),
+    "certificate": _group("certificates", "Certificates of authorities: add, set, list, show, remove."),
     "transaction": _group(
         "transactions",
         "Transactions: list, show, start, stop, check, close; and their costs: settle, reopen, waive, reprice.",
@@ -94,7 +95,7 @@ GROUPS: Mapping[str, Noun] = {
 SECTIONS: Mapping[str, tuple[str, ...]] = {
     "Stations": ("station", "configuration", "connection", "refused", "tolerance"),
     "Charging": ("transaction", "limit", "meter", "profile", "reservation"),
-    "Access": ("token", "locallist", "authorization"),
+    "Access": ("token", "locallist", "authorization", "certificate"),
     "Money": ("tariff", "cost"),
     "Device": ("variable", "monitor", "report", "log", "firmware", "message", "data"),
     "Watching and asking": ("events", "messages", "call", "command"),

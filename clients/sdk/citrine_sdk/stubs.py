@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from citrine.api.v1.authorization_pb2_grpc import AuthorizationServiceAsyncStub
     from citrine.api.v1.availability_pb2_grpc import AvailabilityServiceAsyncStub
+    from citrine.api.v1.certificate_store_pb2_grpc import CertificateStoreServiceAsyncStub
     from citrine.api.v1.commands_pb2_grpc import CommandsServiceAsyncStub
     from citrine.api.v1.configurations_pb2_grpc import ConfigurationsServiceAsyncStub
     from citrine.api.v1.connections_pb2_grpc import ConnectionsServiceAsyncStub
@@ -45,6 +46,7 @@ class Stubs:
 
     authorization: "AuthorizationServiceAsyncStub"
     availability: "AvailabilityServiceAsyncStub"
+    certificate_store: "CertificateStoreServiceAsyncStub"
     commands: "CommandsServiceAsyncStub"
     configurations: "ConfigurationsServiceAsyncStub"
     connections: "ConnectionsServiceAsyncStub"
@@ -91,6 +93,7 @@ def stub_name(attribute: str) -> str:
 _READS: Mapping[str, tuple[str, ...]] = {
     "AuthorizationService": ("GetAuthorizationSettings",),
     "AvailabilityService": ("ListAvailabilities", "ListConnectorStatuses", "ListConnectors"),
+    "CertificateStoreService": ("GetStoredCertificate", "ListStoredCertificates"),
     "CommandsService": ("GetCommand", "ListCommands"),
     "ConfigurationsService": (
         "GetConfiguration",

@@ -14,6 +14,7 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, MetaData, insert, inspect, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from citrine.api.v1.certificate_store_pb2 import CERTIFICATE_USE_MO_ROOT
 from citrine.ocpp.v2.reservation_pb2 import ReserveNowRequest
 from citrine.ocpp.v2.types_pb2 import IdToken
 from citrine_core.blocks.reservation import Reservation
@@ -25,7 +26,9 @@ from citrine_core.db.schema_version import newest_revision, schema_is_current
 from citrine_core.db.tables import metadata
 from citrine_core.db.upgrade import alembic_config, main, upgrade
 from citrine_core.events import write_events
+from citrine_core.resources.certificate_store import CertificateStoreRepository
 from citrine_core.resources.keys import KeyRepository
+from tests.support.contracts import issue, pem
 from tests.support.plug_in import install_example_block
 from tests.support.terminal import on_terminal
 
@@ -238,6 +241,35 @@ def _up_to(connection: Connection, revision: str) -> None:
 def _day(connection: AsyncConnection, day: int) -> datetime | str:
     time = datetime(2026, 11, day, tzinfo=UTC)
     return time if connection.dialect.name == "postgresql" else time.strftime("%Y-%m-%d %H:%M:%S.%f")
+
+
+async def test_roots_of_contracts_move_to_the_certificate_store_and_back(empty_database_url: str) -> None:
+    engine = create_engine(empty_database_url)
+    roots = issue("MO root"), issue("V2G root")
+    async with engine.begin() as connection:
+        await connection.run_sync(_up_to, "0027")
+        await connection.execute(
+            text(
+                "INSERT INTO authorization_settings (tenant_id, master_pass_group_id, contract_roots, ocsp_hosts,"
+                " authorizer_address, authorizer_tls, authorizer_ca_certificates, authorizer_credential,"
+                " authorizer_ask, authorizer_offline_policy)"
+                " VALUES ('default', '', :roots, '[]', '', :no, '', '', 0, 0)"
+            ),
+            {"roots": pem(*roots), "no": False},
+        )
+
+    await upgrade(empty_database_url)
+
+    async with UnitOfWorkFactory(engine, write_events)() as work:
+        stored, _ = await CertificateStoreRepository(work.session).list("default", Page(9), use=CERTIFICATE_USE_MO_ROOT)
+        assert {row.subject: row.pem for row in stored} == {
+            one.certificate.subject.rfc4514_string(): pem(one) for one in roots
+        }
+    async with engine.begin() as connection:
+        await connection.run_sync(_down, "0027")
+        found = await connection.scalar(text("SELECT contract_roots FROM authorization_settings"))
+        assert sorted(found.split("-----END")) == sorted(pem(*roots).split("-----END"))
+    await engine.dispose()
 
 
 async def test_second_upgrade_changes_nothing(empty_database_url: str) -> None:

@@ -21,6 +21,7 @@ from citrine_core.blocks.authorization.directory import SettingsDirectory
 from citrine_core.blocks.authorization.models import AuthorizationSettings
 from citrine_core.dispatch import Call
 from citrine_core.errors import DatabaseUnavailable
+from citrine_core.resources.certificate_store import ContractRoots
 from citrine_core.resources.tokens import NO_AUTHORIZATION, TokenKey, TokenRepository, type_of
 from citrine_core.services import Services
 
@@ -54,6 +55,7 @@ class AuthorizationInquirer:
         self._unit_of_work = services.unit_of_work
         self._clock = services.clock
         self._directory = SettingsDirectory.of(services)
+        self._contract_roots = ContractRoots.of(services)
         self._channels: dict[_ChannelKey, grpc.aio.Channel] = {}
         self._contracts: ContractChecker | None = None
 
@@ -75,6 +77,7 @@ class AuthorizationInquirer:
         """Return findings about tokens and contracts of calls of one tenant, in the same order."""
         if not self._directory.loaded:
             await self._directory.refresh()
+            await self._contract_roots.refresh()
         settings = self._directory.find(calls[0].tenant_id)
         asked, contracts = await asyncio.gather(
             self._ask_authorizer(settings, calls, waited), self._check_contracts(settings, calls)
@@ -96,7 +99,7 @@ class AuthorizationInquirer:
             from citrine_core.blocks.authorization.ocsp import Ocsp
 
             self._contracts = ContractChecker(Ocsp())
-        checker, roots = self._contracts, settings.contract_roots if settings is not None else ""
+        checker, roots = self._contracts, self._contract_roots.find(calls[0].tenant_id)
         hosts: list[str] = orjson.loads(settings.ocsp_hosts) if settings is not None else []
 
         async def check(message: Any) -> int | None:

@@ -68,11 +68,11 @@ class SettingsDirectory:
             await self.load(work.session)
 
 
-def settings_to_proto(row: AuthorizationSettings) -> pb.AuthorizationSettings:
-    """Return settings as the API shows them, without the credential."""
+def settings_to_proto(row: AuthorizationSettings, contract_roots: str) -> pb.AuthorizationSettings:
+    """Return settings as the API shows them, without the credential; the roots are those of the certificate store."""
     shown = pb.AuthorizationSettings(
         master_pass_group_id=row.master_pass_group_id,
-        contract_roots=row.contract_roots,
+        contract_roots=contract_roots,
         ocsp_hosts=orjson.loads(row.ocsp_hosts),
         exact_token_ids=row.exact_token_ids,
         lost_authorization=pb.LostAuthorization.ValueType(row.lost_authorization),

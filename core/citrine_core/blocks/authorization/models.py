@@ -20,8 +20,6 @@ class AuthorizationSettings(Model):
     """True: another separator between the bytes of an id makes another token."""
     master_pass_group_id: Mapped[str] = mapped_column(String(36), default="")
     """Group of the master passes. Empty: only tokens with master_pass are master passes."""
-    contract_roots: Mapped[str] = mapped_column(Text, default="")
-    """Root certificates of contracts, PEM."""
     ocsp_hosts: Mapped[str] = mapped_column(Text, default="[]")
     """JSON array: hosts of OCSP responders that stations may name although their addresses are private."""
     authorizer_address: Mapped[str] = mapped_column(String(255), default="")

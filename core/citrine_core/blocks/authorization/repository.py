@@ -92,7 +92,6 @@ def _defaults(tenant_id: str) -> AuthorizationSettings:
         exact_token_ids=False,
         lost_authorization=0,
         master_pass_group_id="",
-        contract_roots="",
         ocsp_hosts="[]",
         authorizer_address="",
         authorizer_tls=False,

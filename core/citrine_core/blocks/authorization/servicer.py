@@ -11,7 +11,9 @@ from citrine.api.v1 import authorization_pb2_grpc
 from citrine_core.blocks.authorization.directory import SettingsDirectory, settings_to_proto
 from citrine_core.blocks.authorization.models import AuthorizationSettings
 from citrine_core.blocks.authorization.repository import AuthorizationRepository
+from citrine_core.db import UnitOfWork
 from citrine_core.errors import InvalidArgument
+from citrine_core.resources.certificate_store import ContractRoots, read_contract_roots, replace_contract_roots
 from citrine_core.rpc import apply_mask, caller, check_length, check_printable
 from citrine_core.services import Services
 from citrine_process.addresses import split_address
@@ -40,14 +42,17 @@ class AuthorizationServicer(authorization_pb2_grpc.AuthorizationServiceServicer)
     def __init__(self, services: Services) -> None:
         self._services = services
         self._directory = SettingsDirectory.of(services)
+        self._contract_roots = ContractRoots.of(services)
 
     async def GetAuthorizationSettings(
         self,
         request: pb.GetAuthorizationSettingsRequest,
         context: grpc.aio.ServicerContext[pb.GetAuthorizationSettingsRequest, pb.AuthorizationSettings],
     ) -> pb.AuthorizationSettings:
+        tenant_id = caller(context).tenant_id
         async with self._services.unit_of_work(read_only=True) as work:
-            return settings_to_proto(await AuthorizationRepository(work.session).settings_of(caller(context).tenant_id))
+            settings = await AuthorizationRepository(work.session).settings_of(tenant_id)
+            return settings_to_proto(settings, await read_contract_roots(work, tenant_id))
 
     async def UpdateAuthorizationSettings(
         self,
@@ -56,14 +61,24 @@ class AuthorizationServicer(authorization_pb2_grpc.AuthorizationServiceServicer)
     ) -> pb.AuthorizationSettings:
         fields = apply_mask(request.update_mask, request.settings, CHANGEABLE)
         _check(request.settings, fields)
+        tenant_id = caller(context).tenant_id
         async with self._services.unit_of_work() as work:
             repository = AuthorizationRepository(work.session)
-            settings = await repository.settings_of(caller(context).tenant_id, for_update=True)
+            settings = await repository.settings_of(tenant_id, for_update=True)
             _assign(settings, request.settings, fields)
             await repository.save_settings(settings)
+            if "contract_roots" in fields:
+                await self._replace_contract_roots(work, tenant_id, request.settings.contract_roots)
+            roots = await read_contract_roots(work, tenant_id)
             work.after_commit(partial(self._directory.put, settings))
             await work.commit()
-        return settings_to_proto(settings)
+        if "contract_roots" in fields:
+            await self._contract_roots.refresh()
+        return settings_to_proto(settings, roots)
+
+    async def _replace_contract_roots(self, work: UnitOfWork, tenant_id: str, text: str) -> None:
+        notice = self._services.settings.certificate_expiry_notice
+        await replace_contract_roots(work, tenant_id, text, self._services.clock(), notice)
 
     async def ClearCache(
         self,
@@ -77,13 +92,8 @@ def _check(settings: pb.AuthorizationSettings, fields: Collection[str]) -> None:
     if "master_pass_group_id" in fields:
         check_length("settings.master_pass_group_id", settings.master_pass_group_id, 36)
         check_printable("settings.master_pass_group_id", settings.master_pass_group_id)
-    if "contract_roots" in fields and settings.contract_roots:
-        # Imported only where contracts are used: the import takes time and memory.
-        from citrine_core.blocks.authorization.contracts import read_roots
-
+    if "contract_roots" in fields:
         check_length("settings.contract_roots", settings.contract_roots, LONGEST_CERTIFICATES)
-        if not read_roots(settings.contract_roots):
-            raise InvalidArgument("settings.contract_roots", "must be certificates in PEM")
     if "ocsp_hosts" in fields:
         if len(settings.ocsp_hosts) > HOSTS:
             raise InvalidArgument("settings.ocsp_hosts", f"must be at most {HOSTS}")
@@ -121,8 +131,6 @@ def _assign(row: AuthorizationSettings, settings: pb.AuthorizationSettings, fiel
         row.exact_token_ids = settings.exact_token_ids
     if "lost_authorization" in fields:
         row.lost_authorization = settings.lost_authorization
-    if "contract_roots" in fields:
-        row.contract_roots = settings.contract_roots
     if "ocsp_hosts" in fields:
         row.ocsp_hosts = orjson.dumps(list(settings.ocsp_hosts)).decode()
     if "authorizer" in fields:
