@@ -1,6 +1,7 @@
 """The services of the resources, in the form of blocks, and what they know for all rpcs."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -13,20 +14,45 @@ from citrine.api.v1 import (
     tenants_pb2_grpc,
     tokens_pb2_grpc,
 )
+from citrine_core.config import CoreSettings
 from citrine_core.db import UnitOfWorkFactory
 from citrine_core.dispatch import Block
 from citrine_core.events import EventFeed, EventsServicer, FrameHub
+from citrine_core.jobs import Job
+from citrine_core.oidc import IssuerKeys, TokenAuthenticator, TokenRules
 from citrine_core.resources.commands import CommandsServicer
 from citrine_core.resources.connections import ConnectionsServicer
 from citrine_core.resources.keys import KeysServicer
 from citrine_core.resources.stations.queries import is_station
 from citrine_core.resources.stations.servicer import StationsServicer
-from citrine_core.resources.tenants import TenantsServicer
+from citrine_core.resources.tenants import TenantDirectory, TenantsServicer
 from citrine_core.resources.tokens import TokensServicer
+from citrine_core.rpc import Authenticator
 from citrine_core.rpc.access import scopes_of
 from citrine_core.services import Services
 
-__all__ = ["knows_station", "resources_of"]
+__all__ = ["TokenSignIn", "knows_station", "resources_of", "sign_in_by_token"]
+
+
+@dataclass(frozen=True, slots=True)
+class TokenSignIn:
+    """How callers are identified by tokens."""
+
+    authenticators: Sequence[Authenticator] = ()
+    jobs: Sequence[Job] = ()
+
+
+def sign_in_by_token(settings: CoreSettings, tenants: TenantDirectory) -> TokenSignIn:
+    """Return how callers are identified by tokens; nothing where no issuer is set.
+
+    Raises:
+        InvalidSetting: When a setting about tokens has no meaning.
+    """
+    rules = TokenRules.of(settings)
+    if rules is None:
+        return TokenSignIn()
+    keys = IssuerKeys(rules)
+    return TokenSignIn([TokenAuthenticator(rules, keys, tenants.exists)], [keys.job])
 
 
 def resources_of(services: Services, feed: EventFeed, frames: FrameHub, blocks: Sequence[Block]) -> list[Block]:

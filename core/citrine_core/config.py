@@ -40,6 +40,9 @@ class CoreSettings(BaseModel):
     core_http_listen: str = "127.0.0.1:9002"
     """Host and port of /healthz, /readyz and /metrics."""
 
+    grpc_reflection: bool = True
+    """Whether the gRPC server shows its contract to callers without a key (gRPC reflection)."""
+
     ready_file: Path | None = None
     """Written when everything listens: JSON with the addresses and the pid."""
 
@@ -54,6 +57,35 @@ class CoreSettings(BaseModel):
 
     The one before is revoked. It is valid as long as a core runs that has the file, and 7 days more.
     """
+
+    oidc_issuer: str = ""
+    """URL of an OpenID Connect provider whose tokens are accepted beside API keys, as its tokens name it (iss). Empty:
+    none are."""
+
+    oidc_audience: str = ""
+    """What the tokens must be for (aud)."""
+
+    oidc_algorithms: str = "RS256 ES256"
+    """Algorithms by which the tokens may be signed, separated by blanks."""
+
+    oidc_jwks_url: str = ""
+    """Where the provider publishes its keys. Empty: where its discovery document says."""
+
+    oidc_tenant_claim: str = "tenant"
+    """Claim that names the tenant of the caller."""
+
+    oidc_roles_claim: str = "scope"
+    """Claim with the roles of the caller: a list, or a text with blanks between. A path as "realm_access.roles" works,
+    too."""
+
+    oidc_roles: str = ""
+    """Scopes by role, as "dispatcher=stations:read commands:send; chief=*". Empty: the roles are scopes themselves."""
+
+    oidc_operator_role: str = ""
+    """Role whose holders are operators of all tenants. Empty: no token makes an operator."""
+
+    oidc_name_claim: str = "sub"
+    """Claim with the name that commands and the audit show."""
 
     heartbeat_interval: Duration = timedelta(minutes=5)
     """What BootNotificationResponse tells a station to wait between heartbeats."""

@@ -15,7 +15,7 @@ from citrine_core.background import survive
 from citrine_core.blocks import BUILT_IN, blocks_of
 from citrine_core.business_counters import BusinessCounters
 from citrine_core.clock import Clock, utc_now
-from citrine_core.composition import knows_station, resources_of
+from citrine_core.composition import knows_station, resources_of, sign_in_by_token
 from citrine_core.config import CoreSettings
 from citrine_core.database_gauges import DatabaseGauges
 from citrine_core.db import Places, UnitOfWorkFactory, database_of, in_background
@@ -148,6 +148,8 @@ class Core:
         self.admission = Admission(self.unit_of_work, self.lanes.submit, self.health, self.refused_stations, clock)
         self.edge_servicer = self._edge_servicer()
         self.keys = KeyAuthenticator(self.callers, clock)
+        self.tenants = TenantDirectory(self.services.unit_of_work)
+        self.tokens = sign_in_by_token(settings, self.tenants)
         key_file = settings.operator_key_file
         self.key_file = OperatorKeyFile(key_file, self.unit_of_work, clock) if key_file is not None else None
         self.server = self._server(served)
@@ -287,13 +289,10 @@ class Core:
         return [*resources, *blocks, Block("link", service_names=[EDGE_LINK])]
 
     def _server(self, served: Sequence[Block]) -> grpc.aio.Server:
-        access = Access(
-            [self.keys],
-            TenantDirectory(self.services.unit_of_work).exists,
-            self.settings.credential(),
-        )
+        access = Access([self.keys, *self.tokens.authenticators], self.tenants.exists, self.settings.credential())
         is_known = partial(knows_station, self.callers)
-        server = build_server(served, access, self.metrics.rpc, is_known, self.rpc_health, shares_port=self._worker > 0)
+        options = {"shares_port": self._worker > 0, "reflects": self.settings.grpc_reflection}
+        server = build_server(served, access, self.metrics.rpc, is_known, self.rpc_health, **options)
         link_pb2_grpc.add_EdgeLinkServiceServicer_to_server(self.edge_servicer, server)
         return server
 
@@ -314,7 +313,8 @@ class Core:
 
     def _make_own_jobs(self) -> list[Job]:
         refused, queue = self.refused_stations.jobs, self.queue.jobs
-        jobs = [*refused, *queue, self.housekeeping.job, self.keys.uses.job, self.orphans.job]
+        own = [self.housekeeping.job, self.keys.uses.job, self.orphans.job, *self.tokens.jobs]
+        jobs = [*refused, *queue, *own]
         return jobs if self.key_file is None else [*jobs, self.key_file.job]
 
     async def _listen(self) -> tuple[str, str]:

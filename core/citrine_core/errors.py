@@ -15,6 +15,7 @@
     * :exc:`StationUnavailable` -> UNAVAILABLE
     * :exc:`NotSupported` -> UNIMPLEMENTED
     * :exc:`DatabaseUnavailable` -> UNAVAILABLE
+    * :exc:`IssuerUnavailable` -> UNAVAILABLE
     * :exc:`Overloaded` -> RESOURCE_EXHAUSTED
     * :exc:`Stopping` -> UNAVAILABLE
 """
@@ -31,6 +32,7 @@ __all__ = [
     "DatabaseUnavailable",
     "FailedPrecondition",
     "InvalidArgument",
+    "IssuerUnavailable",
     "NotFound",
     "NotSupported",
     "OutOfRange",
@@ -193,6 +195,15 @@ class DatabaseUnavailable(CoreError):
 
     def __str__(self) -> str:
         return "the database is not available"
+
+
+class IssuerUnavailable(CoreError):
+    """Tokens can't be verified, because the keys of their issuer could not be fetched yet."""
+
+    status = grpc.StatusCode.UNAVAILABLE
+
+    def __str__(self) -> str:
+        return "the token can't be verified now: the keys of its issuer are not known yet"
 
 
 class Overloaded(CoreError):

@@ -91,7 +91,7 @@ def _form(field: FieldInfo) -> str:
         return "duration or `none`" if is_optional else "duration"
     if types[0] in (int, float):
         return ("whole number" if types[0] is int else "number") + _bounds(field)
-    names = {Path: "path", SecretStr: "secret", str: "text"}
+    names = {Path: "path", SecretStr: "secret", str: "text", bool: "`true` or `false`"}
     return names[types[0]]
 
 
@@ -113,6 +113,8 @@ def _default(field: FieldInfo) -> str:
         return "`none`" if timedelta in get_args(field.annotation) else ""
     if isinstance(value, timedelta):
         return f"`{value.total_seconds():.0f}`{_in_words(value)}"
+    if isinstance(value, bool):
+        return f"`{str(value).lower()}`"
     return "" if value == "" else f"`{value:g}`" if isinstance(value, float) else f"`{value}`"
 
 

@@ -16,6 +16,7 @@ from citrine_cli.common_options import (
     KeyOption,
     NoColorOption,
     TenantOption,
+    TokenFileOption,
 )
 from citrine_cli.connection import Connection
 from citrine_cli.errors import CliError, UsageError, print_error
@@ -48,6 +49,7 @@ def _common(
     core: CoreOption = None,
     key: KeyOption = None,
     key_file: KeyFileOption = None,
+    token_file: TokenFileOption = None,
     tenant: TenantOption = None,
     as_json: JsonOption = False,
     no_color: NoColorOption = False,
@@ -62,9 +64,11 @@ def _common(
     With --json a command prints the API's answer and nothing else: an object, or of a list an array. Exit code: 0 done,
     1 failed, 2 used wrongly, 130 after Ctrl-C.
     """
-    # Typer ignores empty variables. An empty key must be an error, and not select the key file.
+    # Typer ignores empty variables. An empty key or token must be an error, and not select the key file.
     key = os.environ.get("CITRINE_KEY") if key is None else key
-    ctx.obj = Connection(core=core, key=key, key_file=key_file, tenant=tenant, as_json=as_json, no_color=no_color)
+    # No option: many commands have a --token, and everybody sees what stands in a command line.
+    token = os.environ.get("CITRINE_TOKEN")
+    ctx.obj = Connection(core, key, key_file, token, token_file, tenant, as_json, no_color)
 
 
 def build_app() -> typer.Typer:

@@ -21,6 +21,7 @@ from citrine_cli.common_options import (
     KeyOption,
     NoColorOption,
     TenantOption,
+    TokenFileOption,
 )
 from citrine_cli.completion import with_completion
 from citrine_cli.connection import DEFAULT_KEY_FILE, Connection
@@ -86,6 +87,7 @@ _COMMON = {
     "core": CoreOption,
     "key": KeyOption,
     "key_file": KeyFileOption,
+    "token_file": TokenFileOption,
     "tenant": TenantOption,
     "as_json": JsonOption,
     "no_color": NoColorOption,

@@ -7,7 +7,7 @@ import typer
 
 from citrine_cli.connection import DEFAULT_CORE, DEFAULT_KEY_FILE
 
-__all__ = ["CoreOption", "JsonOption", "KeyFileOption", "KeyOption", "NoColorOption", "TenantOption"]
+__all__ = ["CoreOption", "JsonOption", "KeyFileOption", "KeyOption", "NoColorOption", "TenantOption", "TokenFileOption"]
 
 CoreOption = Annotated[
     str | None,
@@ -33,6 +33,17 @@ KeyFileOption = Annotated[
         metavar="PATH",
         show_default=str(DEFAULT_KEY_FILE),
         help="File with the API key.",
+    ),
+]
+
+TokenFileOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--token-file",
+        envvar="CITRINE_TOKEN_FILE",
+        metavar="PATH",
+        show_default="none",
+        help="File with a token of an OpenID Connect provider, instead of a key.",
     ),
 ]
 

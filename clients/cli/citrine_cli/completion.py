@@ -29,7 +29,7 @@ def _connection(ctx: typer.Context) -> Connection:
     found: dict[str, Any] = {}
     at: Any = ctx
     while at is not None:
-        for name in ("core", "key", "key_file", "tenant"):
+        for name in ("core", "key", "key_file", "token_file", "tenant"):
             if at.params.get(name) and name not in found:
                 found[name] = at.params[name]
         at = at.parent

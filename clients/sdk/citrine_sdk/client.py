@@ -14,6 +14,7 @@ from citrine.events.v1.events_pb2 import Event
 from citrine_sdk.channel import channel_options, resolve_target
 from citrine_sdk.events import Backoff, follow_events
 from citrine_sdk.lists import pages
+from citrine_sdk.metadata import Token
 from citrine_sdk.metadata import interceptors as own_interceptors
 from citrine_sdk.reports import follow_report
 from citrine_sdk.stubs import ATTRIBUTES, Stubs, stub_module, stub_name
@@ -37,6 +38,7 @@ class Citrine(Stubs):
         *,
         key: str | None = None,
         tenant: str | None = None,
+        token: Token | None = None,
         credentials: grpc.ChannelCredentials | None = None,
         channel: grpc.aio.Channel | None = None,
         interceptors: Sequence[grpc.aio.ClientInterceptor] = (),
@@ -48,6 +50,8 @@ class Citrine(Stubs):
                 several addresses, or a gRPC target. Calls are spread over all of them.
             key: API key. None: calls carry no key.
             tenant: Tenant that an operator's key acts on. None: the key's own, or "default".
+            token: Token of an OpenID Connect provider, sent in place of the key; or what returns it for
+                each call.
             credentials: Credentials for a channel with TLS. None: plain text.
             channel: A channel to use instead of an own one. It is never closed here, and its calls get neither key,
                 tenant, deadline nor `interceptors`.
@@ -56,6 +60,7 @@ class Citrine(Stubs):
         self._cores = cores
         self._key = key
         self._tenant = tenant
+        self._token = token
         self._credentials = credentials
         self._given = channel
         self._interceptors = interceptors
@@ -94,7 +99,7 @@ class Citrine(Stubs):
 
     async def _open(self) -> grpc.aio.Channel:
         target = await resolve_target(self._cores)
-        added = [*own_interceptors(self._key, self._tenant), *self._interceptors]
+        added = [*own_interceptors(self._key, self._tenant, self._token), *self._interceptors]
         if self._credentials is None:
             return grpc.aio.insecure_channel(target, options=channel_options(), interceptors=added)
         return grpc.aio.secure_channel(target, self._credentials, options=channel_options(), interceptors=added)

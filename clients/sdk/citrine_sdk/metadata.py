@@ -1,4 +1,4 @@
-"""Interceptors that add the API key, the tenant and a default deadline to every call."""
+"""Interceptors that add the credential, the tenant and a default deadline to every call."""
 
 from collections.abc import Callable
 from typing import Any
@@ -6,7 +6,13 @@ from typing import Any
 import grpc
 from grpc.aio import ClientCallDetails, Metadata
 
-__all__ = ["StreamMetadata", "UnaryMetadata", "interceptors"]
+__all__ = ["StreamMetadata", "Token", "UnaryMetadata", "interceptors"]
+
+Token = str | Callable[[], str]
+"""A token, or what returns the one to send now: tokens live for minutes, and clients for longer."""
+
+Entries = Callable[[], tuple[tuple[str, str], ...]]
+"""Returns the metadata of a call."""
 
 CALL_TIMEOUT = 60.0
 """Seconds that a unary call may take, if the caller gives no timeout."""
@@ -32,9 +38,9 @@ def _details(
 
 # Any, because interceptors apply to methods of all request types.
 class UnaryMetadata(grpc.aio.UnaryUnaryClientInterceptor):
-    """Adds key, tenant and a default deadline to unary calls."""
+    """Adds credential, tenant and a default deadline to unary calls."""
 
-    def __init__(self, entries: tuple[tuple[str, str], ...]) -> None:
+    def __init__(self, entries: Entries) -> None:
         self._entries = entries
 
     async def intercept_unary_unary(
@@ -43,13 +49,13 @@ class UnaryMetadata(grpc.aio.UnaryUnaryClientInterceptor):
         client_call_details: ClientCallDetails,
         request: Any,
     ) -> Any:
-        return await continuation(_details(client_call_details, self._entries, CALL_TIMEOUT), request)
+        return await continuation(_details(client_call_details, self._entries(), CALL_TIMEOUT), request)
 
 
 class StreamMetadata(grpc.aio.UnaryStreamClientInterceptor):
-    """Adds key and tenant to streams, which have no deadline."""
+    """Adds credential and tenant to streams, which have no deadline."""
 
-    def __init__(self, entries: tuple[tuple[str, str], ...]) -> None:
+    def __init__(self, entries: Entries) -> None:
         self._entries = entries
 
     async def intercept_unary_stream(
@@ -58,19 +64,21 @@ class StreamMetadata(grpc.aio.UnaryStreamClientInterceptor):
         client_call_details: ClientCallDetails,
         request: Any,
     ) -> Any:
-        return await continuation(_details(client_call_details, self._entries, None), request)
+        return await continuation(_details(client_call_details, self._entries(), None), request)
 
 
-def interceptors(key: str | None, tenant: str | None) -> list[grpc.aio.ClientInterceptor]:
+def interceptors(key: str | None, tenant: str | None, token: Token | None = None) -> list[grpc.aio.ClientInterceptor]:
     """Return the interceptors of a channel.
 
     Args:
         key: API key, sent as bearer token. None: calls carry no key.
         tenant: Tenant that an operator's key acts on. None: the key's own, or "default".
+        token: Token of an OpenID Connect provider, sent in place of the key.
     """
-    entries: list[tuple[str, str]] = []
-    if key:
-        entries.append(("authorization", f"Bearer {key}"))
-    if tenant:
-        entries.append(("citrine-tenant", tenant))
-    return [UnaryMetadata(tuple(entries)), StreamMetadata(tuple(entries))]
+
+    def entries() -> tuple[tuple[str, str], ...]:
+        credential = token() if callable(token) else token or key
+        found = [("authorization", f"Bearer {credential}")] if credential else []
+        return (*found, ("citrine-tenant", tenant)) if tenant else tuple(found)
+
+    return [UnaryMetadata(entries), StreamMetadata(entries)]

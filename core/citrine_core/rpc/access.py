@@ -51,17 +51,21 @@ class Identity:
     """Tenant of the credential. None: the operator of all tenants."""
     scopes: frozenset[str]
     key_id: str = ""
+    """Id of the API key, or "oidc:" and the subject of a token."""
     expire_time: datetime | None = None
+    credential: str = "key"
+    """What the credential is called in messages."""
 
 
 class Authenticator(Protocol):
-    """One way to identify callers: API keys now; tokens of an OIDC provider or client certificates may be others."""
+    """One way to identify callers: by API keys, or by tokens of an OpenID Connect provider."""
 
     async def authenticate(self, metadata: Mapping[str, str]) -> Identity | None:
         """Return the owner of the credential in the metadata, or None if there is none that is valid here.
 
         Raises:
-            Unauthenticated: When the credential was valid once; the error says why it no longer is.
+            Unauthenticated: When the credential is of this kind and not valid; the error says why. An API key with
+                a wrong secret is none of any kind.
             DatabaseUnavailable: When the credential can't be checked now.
         """
         ...
@@ -118,7 +122,7 @@ class Access:
         if rule.operator_only and not caller.is_operator:
             raise PermissionDenied("only the operator of all tenants may do this")
         if not caller.has_scope(rule.scope):
-            raise PermissionDenied(f"the key lacks the scope {rule.scope}")
+            raise PermissionDenied(f"the {identity.credential} lacks the scope {rule.scope}")
         return caller
 
     def _check_edge(self, metadata: Mapping[str, str]) -> None:
@@ -151,7 +155,7 @@ class Access:
     async def _on_tenant(self, identity: Identity, chosen: str | None) -> Caller:
         if identity.tenant_id is not None:
             if chosen is not None and chosen != identity.tenant_id:
-                raise PermissionDenied("the key is of another tenant")
+                raise PermissionDenied(f"the {identity.credential} is of another tenant")
             tenant_id = identity.tenant_id
         else:
             tenant_id = chosen or DEFAULT_TENANT

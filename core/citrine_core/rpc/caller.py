@@ -29,7 +29,7 @@ class Caller:
     """True for the operator of all tenants."""
     scopes: frozenset[str] = frozenset({ALL_SCOPES})
     key_id: str = ""
-    """Id of the API key. Empty if the caller has none."""
+    """Id of the API key, or "oidc:" and the subject of a token. Empty: the core itself calls."""
     expire_time: datetime | None = None
     """When the credential expires. None: it does not."""
 

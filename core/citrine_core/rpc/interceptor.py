@@ -3,6 +3,7 @@
 import contextlib
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from functools import partial
 from types import TracebackType
 from typing import Any, TypeAlias
 
@@ -12,6 +13,7 @@ from citrine_core.rpc.access import EDGE_LINK, PUBLIC_SERVICES, Access
 from citrine_core.rpc.caller import Caller, current_caller, set_caller
 from citrine_core.rpc.checks import check_request
 from citrine_core.rpc.load import Load, Reader
+from citrine_core.rpc.rechecks import Recheck
 from citrine_core.rpc.statuses import failure_of
 from citrine_core.rpc.unknown_stations import KnowsStation, refuse_unknown_station
 from citrine_core.traces import set_trace
@@ -20,9 +22,6 @@ __all__ = ["Observe", "RpcInterceptor"]
 
 Observe = Callable[[str, grpc.StatusCode, float], None]
 """Called when an rpc has ended, with its path, its status and its duration in seconds."""
-
-RECHECK_INTERVAL = 5.0
-"""Seconds after which a stream checks its caller's access again, before it sends the next response."""
 
 # Any, because the interceptor serves methods of every type.
 Context = grpc.aio.ServicerContext[Any, Any]
@@ -154,21 +153,20 @@ class _Rpc:
         """Return a handler with a stream of responses."""
 
         async def handle(requests: AsyncIterator[bytes], context: Context) -> AsyncIterator[Any]:
-            checked = time.monotonic()
             async with _Ending(self, context):
                 caller = await self._admit(context)
                 with self._load.stream(caller, self._method):
                     responses = behavior(await self._read(requests, context, caller, streamed), context)
-                    if not hasattr(responses, "__aiter__"):
-                        # A handler that writes with context.write() is a coroutine.
-                        await responses
-                    else:
+                    async with Recheck(partial(self._admit, context)) as recheck:
+                        if not hasattr(responses, "__aiter__"):
+                            # A handler that writes with context.write() is a coroutine.
+                            await responses
+                            return
                         async with contextlib.aclosing(responses):
                             async for response in responses:
-                                if time.monotonic() - checked > RECHECK_INTERVAL:
-                                    await self._admit(context)
-                                    checked = time.monotonic()
+                                recheck.sending()
                                 yield response
+                                recheck.sent()
 
         return handle
 

@@ -74,6 +74,7 @@ def build_server(
     rpc_health: RpcHealth | None = None,
     *,
     shares_port: bool = False,
+    reflects: bool = True,
 ) -> grpc.aio.Server:
     """Return a server with the services of the blocks; it does not listen yet.
 
@@ -85,6 +86,7 @@ def build_server(
             None: such a list is empty.
         rpc_health: The health to report. None: there is no health service.
         shares_port: Whether other processes listen on the same port, each of which gets a part of the connections.
+        reflects: Whether there is a reflection service, which shows the contract to callers without a key.
     """
     options = [*_OPTIONS, ("grpc.so_reuseport", int(shares_port))]
     server = grpc.aio.server(interceptors=[RpcInterceptor(access, observe, knows_station)], options=options)
@@ -95,5 +97,6 @@ def build_server(
         names.extend(block.service_names)
     if rpc_health is not None:
         health_pb2_grpc.add_HealthServicer_to_server(rpc_health.servicer, server)
-    reflection.enable_server_reflection((*names, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
+    if reflects:
+        reflection.enable_server_reflection((*names, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
     return server

@@ -37,7 +37,15 @@ Cli = Callable[..., Ran]
 
 @pytest.fixture(autouse=True)
 def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for name in ("CITRINE_CORE", "CITRINE_KEY", "CITRINE_KEY_FILE", "CITRINE_TENANT", "CITRINE_DATABASE"):
+    for name in (
+        "CITRINE_CORE",
+        "CITRINE_KEY",
+        "CITRINE_KEY_FILE",
+        "CITRINE_TOKEN",
+        "CITRINE_TOKEN_FILE",
+        "CITRINE_TENANT",
+        "CITRINE_DATABASE",
+    ):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("TZ", "UTC")

@@ -110,6 +110,22 @@ def test_the_key_comes_from_the_file_of_citrine_up(cli: Cli, stations: ScriptedC
     assert stations.seen[0].metadata["authorization"] == "Bearer from-up"
 
 
+def test_a_token_takes_the_place_of_the_key(cli: Cli, stations: ScriptedCore, monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("my.token").write_text("a.b.c\n")
+    listing = ["station", "list", "--core", stations.address]
+
+    cli(*listing, "--token-file", "my.token")
+    missing = cli(*listing, "--token-file", "other.token")
+    monkeypatch.setenv("CITRINE_TOKEN", "d.e.f")
+    cli(*listing)
+    both = cli(*listing, "--key", "k")
+
+    assert [call.metadata["authorization"] for call in stations.seen] == ["Bearer a.b.c", "Bearer d.e.f"]
+    assert (missing.code, missing.err) == (1, "error: token file other.token does not exist\n")
+    said = "error: a key and a token are given, by options or variables: give one of them\n"
+    assert (both.code, both.err) == (2, said)
+
+
 def test_the_key_comes_from_a_file_that_is_named(cli: Cli, stations: ScriptedCore) -> None:
     Path("my.key").write_text("mine")
 

@@ -66,8 +66,13 @@ class Everybody:
     def __init__(self) -> None:
         self.left = 1_000
         """How many times it still lets somebody in."""
+        self.asked = 0
+        self.error: Exception | None = None
 
     async def authenticate(self, metadata: Mapping[str, str]) -> Identity | None:
+        self.asked += 1
+        if self.error is not None:
+            raise self.error
         self.left -= 1
         return Identity("somebody", "acme", frozenset({"*"})) if self.left >= 0 else None
 
@@ -238,13 +243,31 @@ async def test_cancelled_call_ends_its_servicer(setup: Any, kind: str) -> None:
         await setup.servicer.ended.wait()
 
 
-async def test_stream_ends_when_its_key_is_revoked(setup: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("citrine_core.rpc.interceptor.RECHECK_INTERVAL", -1.0)
-    setup.everybody.left = 1
+async def test_stream_ends_when_its_key_is_revoked_also_if_nothing_is_sent(
+    setup: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("citrine_core.rpc.rechecks.RECHECK_INTERVAL", 0.01)
+    stream = setup.events.Subscribe(events.SubscribeRequest())
+    await stream.read()
+    setup.everybody.left = 0
 
     with pytest.raises(grpc.aio.AioRpcError) as raised:
-        await setup.events.Subscribe(events.SubscribeRequest()).read()
+        await stream.read()
 
     assert raised.value.code() is grpc.StatusCode.UNAUTHENTICATED
     async with asyncio.timeout(WAIT):
         await setup.servicer.ended.wait()
+
+
+async def test_stream_goes_on_while_its_key_cannot_be_checked(setup: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("citrine_core.rpc.rechecks.RECHECK_INTERVAL", 0.01)
+    stream = setup.events.Subscribe(events.SubscribeRequest())
+    await stream.read()
+    setup.everybody.error = errors.DatabaseUnavailable()
+    async with asyncio.timeout(WAIT):
+        while setup.everybody.asked < 4:
+            await asyncio.sleep(0.01)
+
+    assert not stream.done()
+    setup.everybody.error, setup.everybody.left = None, 0
+    assert await stream.code() is grpc.StatusCode.UNAUTHENTICATED

@@ -1,5 +1,6 @@
 """Health and reflection of the server."""
 
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -8,6 +9,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
 from tests.support.api import Api
+from tests.support.core import running_core
 
 
 @pytest.mark.parametrize("service", ["", "citrine.api.v1.StationsService"])
@@ -48,6 +50,17 @@ async def test_reflection_lists_the_services_and_needs_no_key(api: Api) -> None:
 
     names = {service.name for service in answers[0].list_services_response.service}
     assert {"citrine.api.v1.StationsService", "grpc.health.v1.Health"} <= names
+
+
+async def test_server_without_reflection_shows_no_services(sqlite_url: str, tmp_path: Path) -> None:
+    async with running_core(sqlite_url, tmp_path, grpc_reflection=False) as core:
+        stub = core.stub(reflection_pb2_grpc.ServerReflectionStub)
+        request = reflection_pb2.ServerReflectionRequest(list_services="")
+
+        with pytest.raises(grpc.aio.AioRpcError) as raised:
+            await stub.ServerReflectionInfo(iter([request])).read()
+
+    assert raised.value.code() is grpc.StatusCode.UNIMPLEMENTED
 
 
 async def test_unknown_method_is_unimplemented(api: Api) -> None:
