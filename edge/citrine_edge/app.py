@@ -103,7 +103,9 @@ class Edge:
         self.discovery = Discovery(
             settings.core,
             self.router,
-            lambda address: Link(address, credential, self.router, self.metrics),
+            lambda address: Link(
+                address, credential, self.router, self.metrics, settings.edge_gather_time.total_seconds()
+            ),
             self._defect,
         )
         self._draining = False
@@ -271,6 +273,7 @@ def _router_limits(settings: EdgeSettings) -> RouterLimits:
         answer_timeout=settings.ocpp_answer_timeout.total_seconds(),
         # Early enough to say 503 before the socket is dropped.
         admit_timeout=settings.ocpp_handshake_timeout.total_seconds() * 0.8,
+        gather_time=settings.edge_gather_time.total_seconds(),
     )
 
 

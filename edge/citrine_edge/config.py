@@ -65,6 +65,13 @@ class EdgeSettings(BaseModel):
     As long as stations wait for an answer anyway, a core that restarts costs none of them its socket.
     """
 
+    edge_gather_time: Duration = Field(default=timedelta(milliseconds=25), ge=timedelta(0), le=timedelta(seconds=1))
+    """How long a message of a station waits at most for those of other stations, to go on to a core together with them.
+
+    It waits only where others are to be expected meanwhile, at some 40 messages a second and more. What is handled
+    together costs a fraction of the CPU. Nothing else waits: no command, no log-in, no station that is alone. 0: none.
+    """
+
     edge_settle_time: Duration = Field(default=timedelta(seconds=2), ge=timedelta(0))
     """How long a core has to serve after an outage, before stations are let in again; twice as long with each further
     outage in ten minutes.

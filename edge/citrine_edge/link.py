@@ -1,6 +1,7 @@
 """The stream to one core replica: batches in both directions, and a reconnect whenever the stream ends."""
 
 import asyncio
+import contextlib
 import logging
 from collections import deque
 from collections.abc import Sequence
@@ -10,18 +11,22 @@ import grpc
 
 from citrine.edge.v1 import link_pb2 as pb
 from citrine_edge.backoff import Backoff
+from citrine_edge.batches import encode_batch
 from citrine_edge.greeting import PAGE, REVISION_KEY, OpenSession, greeting
 from citrine_edge.ids import jitter
 from citrine_edge.metrics import Metrics
 from citrine_process.addresses import split_address
 
-__all__ = ["MAX_ITEM_BYTES", "Link", "LinkOwner", "encode_batch"]
+__all__ = ["MAX_ITEM_BYTES", "Link", "LinkOwner"]
 
 MAX_ITEM_BYTES = 3 << 20
 """Bytes of one item. gRPC refuses messages of more than 4 MiB by default, and a refused batch ends the link."""
 
 MAX_BATCH_ITEMS = 256
 MAX_BATCH_BYTES = MAX_ITEM_BYTES + (1 << 19)
+
+ENOUGH = 32
+"""Items with which a batch waits for no more: what one costs less in a larger one is little."""
 
 MAX_OFFERED = 5000
 """Queued items above which `offer` drops new ones."""
@@ -125,7 +130,9 @@ class Link:
     nothing is written, and no callback is called, before they return.
     """
 
-    def __init__(self, address: str, credential: str, owner: LinkOwner, metrics: Metrics) -> None:
+    def __init__(
+        self, address: str, credential: str, owner: LinkOwner, metrics: Metrics, gather_time: float = 0.0
+    ) -> None:
         self.address = address
         self.core_id = ""
         """Id of the core that answered last; empty before the first."""
@@ -143,6 +150,9 @@ class Link:
         self._metrics = metrics
         self._queue: deque[bytes] = deque()
         self._wake = asyncio.Event()
+        self._gather_time = gather_time
+        # Set while something waits that is not to wait for more.
+        self._due = asyncio.Event()
         self._stream_task: asyncio.Task[None] | None = None
         self._finishing = False
         self._problem = ""
@@ -153,9 +163,16 @@ class Link:
             return False
         return action is None or (self.known_actions is not None and action in self.known_actions)
 
-    def push(self, item: bytes) -> None:
-        """Queue a serialized Upstream item for the next batch."""
+    def push(self, item: bytes, *, may_wait: bool = False) -> None:
+        """Queue a serialized Upstream item for the next batch.
+
+        Args:
+            item: The item.
+            may_wait: Whether the batch may wait for further ones, for the link's gather_time at most.
+        """
         self._queue.append(item)
+        if not may_wait or len(self._queue) >= ENOUGH:
+            self._due.set()
         self._wake.set()
 
     def offer(self, item: bytes) -> bool:
@@ -178,6 +195,7 @@ class Link:
     async def finish(self, limit: float) -> None:
         """Write everything queued, half-close the stream, and wait until the core ends it, or for ``limit`` seconds."""
         self._finishing = True
+        self._due.set()
         self._wake.set()
         if self.up and self._stream_task is not None:
             await asyncio.wait({self._stream_task}, timeout=limit)
@@ -232,6 +250,7 @@ class Link:
             self._problem = problem
         self._queue.clear()
         self._wake.clear()
+        self._due.clear()
         return error
 
     async def _stream(self) -> None:
@@ -300,11 +319,17 @@ class Link:
                 self._wake.clear()
                 await self._wake.wait()
                 continue
+            if not self._due.is_set():
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(self._gather_time):
+                        await self._due.wait()
             batch: list[bytes] = []
             size = 0
             while queue and len(batch) < MAX_BATCH_ITEMS and (not batch or size + len(queue[0]) <= MAX_BATCH_BYTES):
                 size += len(queue[0])
                 batch.append(queue.popleft())
+            if not queue:
+                self._due.clear()
             histogram.observe(len(batch))
             # Items that are pushed during this write form the next batch.
             await stream.write(encode_batch(batch))
@@ -361,31 +386,6 @@ async def _knows_pages(stream: _Stream) -> bool:
     except TimeoutError:
         return False
     return any(key == REVISION_KEY and str(value).isdecimal() and int(value) >= 1 for key, value in metadata)
-
-
-def encode_batch(items: Sequence[bytes]) -> bytes:
-    """Return the LinkRequest of serialized Upstream items.
-
-    A repeated field is encoded as its elements one after another, each with tag and length, so the items need not be
-    copied into a message first.
-    """
-    parts: list[bytes] = []
-    for item in items:
-        parts.append(_ITEMS_TAG + _varint(len(item)))
-        parts.append(item)
-    return b"".join(parts)
-
-
-_ITEMS_TAG = bytes([pb.LinkRequest.ITEMS_FIELD_NUMBER << 3 | 2])
-
-
-def _varint(value: int) -> bytes:
-    encoded = bytearray()
-    while value > 0x7F:
-        encoded.append(value & 0x7F | 0x80)
-        value >>= 7
-    encoded.append(value)
-    return bytes(encoded)
 
 
 def _first(error: BaseException | None) -> BaseException | None:

@@ -12,6 +12,7 @@ from citrine_edge import upstream
 from citrine_edge.admits import Admits, Decided, PendingAdmit
 from citrine_edge.availability import Availability
 from citrine_edge.clock import timestamp
+from citrine_edge.gathering import Gathering
 from citrine_edge.greeting import OpenSession
 from citrine_edge.link import Link
 from citrine_edge.metrics import Metrics
@@ -37,6 +38,7 @@ class RouterLimits:
     settle_time: float
     answer_timeout: float
     admit_timeout: float
+    gather_time: float = 0.0
 
 
 class Stations(Protocol):
@@ -102,6 +104,7 @@ class Router:
         self._last_id = 0
         self._calls: dict[int, _PendingCall] = {}
         self._unrouted: dict[int, _PendingCall] = {}
+        self._gathering = Gathering(limits.gather_time)
         self._admits = Admits(self._links, self._ranking)
         self._reports = Reports(self._links, metrics, loop)
         self.tolerances = Tolerances()
@@ -170,7 +173,8 @@ class Router:
         if link is None:
             self._unrouted[call_id] = call
         else:
-            link.push(data)
+            self._gathering.count(session.key, now)
+            link.push(data, may_wait=self._gathering.expects_more(len(self._calls), len(session.route)))
 
     def forget(self, call_id: int) -> None:
         """Drop a call: its session no longer needs the answer."""

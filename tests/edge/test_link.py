@@ -8,8 +8,9 @@ import pytest
 
 from citrine.edge.v1 import link_pb2 as pb
 from citrine_edge import link as link_module
+from citrine_edge.batches import encode_batch
 from citrine_edge.greeting import OpenSession
-from citrine_edge.link import MAX_BATCH_ITEMS, MAX_OFFERED, Link, encode_batch
+from citrine_edge.link import MAX_BATCH_ITEMS, MAX_OFFERED, Link
 from citrine_edge.metrics import Metrics
 from tests.edge.conftest import RunningEdge, running_edge
 from tests.support.fake_core import WAIT, FakeCore, FakeLink, fake_core

@@ -33,7 +33,7 @@ async def test_result_that_was_not_read_before_the_link_was_lost_is_told_again(
         await station.receive()
         await core.next("command_sent")
         (link,) = edge.edge.router.links
-        link.push = lambda item: link.reset()  # type: ignore[method-assign]  # lost with what was to be written
+        link.push = lambda item, **_: link.reset()  # type: ignore[method-assign]  # lost with what was to be written
         await station.send([3, "c1", {"status": "Accepted"}])
         await edge.until(lambda: not link.up)
         del link.push

@@ -1,8 +1,7 @@
-"""Lanes: queues of items, each with one transaction at a time. Items that wait during it form the next batch."""
+"""Lanes: what takes items out of a queue in batches, each in a transaction of its own."""
 
 import asyncio
 import time
-import zlib
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -16,7 +15,13 @@ from citrine_core.times import to_datetime
 __all__ = ["Item", "Lane", "Lanes", "to_call"]
 
 MAX_WAITING = 20_000
-"""Items in a lane above which backpressure begins: links are no longer read."""
+"""Waiting items above which backpressure begins: links are no longer read."""
+
+SPILL = 16
+"""Waiting items with which a further lane takes part."""
+
+PATIENCE = 0.02
+"""Seconds that an item waits for lanes that work before a further one takes part."""
 
 
 @dataclass(slots=True)
@@ -50,108 +55,169 @@ def to_call(item: Item) -> Call[Any]:
 
 
 class Lane:
-    """The queue of some stations, with any number of producers and one consumer task."""
+    """Takes items out of the queue of all lanes, for one consumer task that does what it took before it takes more."""
 
-    def __init__(self) -> None:
-        self.has_capacity = asyncio.Event()
-        """Cleared while too many items wait."""
-        self.idle = asyncio.Event()
-        """Set while no item waits or is in progress."""
-        self._waiting: deque[Item] = deque()
-        self._under_way = 0
-        self._filled_since = 0.0
-        self._filled = asyncio.Event()
-        self.idle.set()
-        self.has_capacity.set()
+    def __init__(self, lanes: "Lanes") -> None:
+        self._lanes = lanes
+        self._under_way: list[Item] = []
+        self.roused = asyncio.Event()
+        """Set when the lane should look whether there is something for it."""
 
-    def __len__(self) -> int:
-        """Return how many items wait or are in progress."""
-        return len(self._waiting) + self._under_way
-
-    def put(self, item: Item) -> None:
-        """Queue an item."""
-        if not self._waiting:
-            self._filled_since = time.monotonic()
-            self._filled.set()
-            self.idle.clear()
-        self._waiting.append(item)
-        if len(self._waiting) > MAX_WAITING:
-            self.has_capacity.clear()
+    @property
+    def under_way(self) -> Sequence[Item]:
+        """Items that were dequeued and are not done."""
+        return self._under_way
 
     async def dequeue(self, most: int) -> tuple[list[Item], float]:
         """Wait for items; return at most so many, and the seconds that the first of them waited.
 
         They count as in progress until `done`.
         """
-        if not self._waiting:
-            self.idle.set()
-            self._filled.clear()
-            await self._filled.wait()
-        waited = time.monotonic() - self._filled_since
-        batch = [self._waiting.popleft() for _ in range(min(most, len(self._waiting)))]
-        self._under_way = len(batch)
-        self._filled_since = time.monotonic()
-        if len(self._waiting) < MAX_WAITING // 2:
-            self.has_capacity.set()
-        return batch, waited
+        while True:
+            waited = self._lanes.waited
+            self._under_way = self._lanes.dequeue_for(self, most)
+            if self._under_way:
+                self._lanes.rouse()
+                return self._under_way, waited
+            self.roused.clear()
+            await self.roused.wait()
 
     def done(self) -> None:
         """Mark the dequeued items as done, or as put back."""
-        self._under_way = 0
+        items, self._under_way = self._under_way, []
+        self._lanes.release(items)
 
     def put_back(self, items: Sequence[Item], is_forgotten: Callable[[Item], bool]) -> tuple[int, int]:
-        """Requeue items at the front, then mark and drop all items, old and new, that may be forgotten.
+        """Requeue items at the front, then mark and drop all items that wait, old and new, that may be forgotten.
 
         Returns:
             The number of items that wait now, and of those that were dropped.
         """
-        everything = [*items, *self._waiting]
-        self._waiting.clear()
-        for item in everything:
-            item.forgotten = is_forgotten(item)
-            if not item.forgotten:
-                self._waiting.append(item)
-        self.has_capacity.set()
-        return len(self._waiting), len(everything) - len(self._waiting)
+        return self._lanes.put_back(items, is_forgotten)
 
 
 class Lanes:
-    """The queues between producers of items and the dispatcher. All items of a station are in one lane, in order.
+    """The queue between producers of items and the lanes of the dispatcher, each with its own transactions.
+
+    Items of one station are dequeued in order, and none while another lane has some of them under way. One lane takes all
+    that waits, since one transaction of many costs little more than one of a single item. Further lanes take part when
+    SPILL items wait while the others are busy, or when one has waited for PATIENCE.
 
     Producers call `submit`; the dispatcher dequeues. It has no dependencies, so it is created before both. All methods
     must be called on the event loop's thread. `submit` never blocks, and may be called from anywhere, even while an
     item of the same station is in progress.
 
     Args:
-        count: Number of lanes. Stations are spread over them, and each lane has its own transactions.
+        count: Number of lanes.
     """
 
     def __init__(self, count: int = 1) -> None:
-        self._lanes = tuple(Lane() for _ in range(count))
+        self._lanes = tuple(Lane(self) for _ in range(count))
+        self._waiting: deque[Item] = deque()
+        self._since = 0.0
+        self._busy: set[tuple[str, str]] = set()
+        self._has_capacity = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._patience: asyncio.TimerHandle | None = None
+        self._has_capacity.set()
+        self._idle.set()
 
     def __iter__(self) -> Iterator[Lane]:
         return iter(self._lanes)
 
     def submit(self, item: Item) -> None:
         """Queue an item behind the other items of its station."""
-        self._lanes[self._number_of(item)].put(item)
+        if not self._waiting:
+            self._since = time.monotonic()
+            self._idle.clear()
+        self._waiting.append(item)
+        if len(self._waiting) > MAX_WAITING:
+            self._has_capacity.clear()
+        self.rouse()
 
     async def wait_for_capacity(self) -> None:
-        """Wait until every lane has capacity. Links are not read meanwhile, which is the backpressure on edges."""
-        for lane in self._lanes:
-            await lane.has_capacity.wait()
+        """Wait until not too many items wait. Links are not read meanwhile, which is the backpressure on edges."""
+        await self._has_capacity.wait()
 
     @property
     def waiting(self) -> int:
         """How many items wait or are in progress."""
-        return sum(len(lane) for lane in self._lanes)
+        return len(self._waiting) + sum(len(lane.under_way) for lane in self._lanes)
 
     async def drained(self) -> None:
         """Wait until no item waits or is in progress."""
-        for lane in self._lanes:
-            await lane.idle.wait()
+        await self._idle.wait()
 
-    def _number_of(self, item: Item) -> int:
+    # What the lanes call.
+
+    @property
+    def waited(self) -> float:
+        """Seconds that the first item has waited."""
+        return time.monotonic() - self._since
+
+    def dequeue_for(self, lane: Lane, most: int) -> list[Item]:
+        """Return at most so many items for a lane; none while those that work will soon take them."""
+        others_work = any(other.under_way for other in self._lanes if other is not lane)
+        if others_work and len(self._waiting) < SPILL and self.waited < PATIENCE:
+            self.rouse()
+            return []
         if len(self._lanes) == 1:
-            return 0
-        return zlib.crc32(f"{item.tenant_id}/{item.station_id}".encode()) % len(self._lanes)
+            batch = [self._waiting.popleft() for _ in range(min(most, len(self._waiting)))]
+        else:
+            batch = self._dequeue_idle(most)
+        self._since = time.monotonic()
+        if len(self._waiting) < MAX_WAITING // 2:
+            self._has_capacity.set()
+        return batch
+
+    def release(self, items: Sequence[Item]) -> None:
+        """Let other lanes take items of the stations of these."""
+        self._busy.difference_update((item.tenant_id, item.station_id) for item in items)
+        self.rouse()
+        if not self._waiting and not any(lane.under_way for lane in self._lanes):
+            self._idle.set()
+
+    def put_back(self, items: Sequence[Item], is_forgotten: Callable[[Item], bool]) -> tuple[int, int]:
+        """Do as `Lane.put_back`."""
+        everything = [*items, *self._waiting]
+        self._waiting.clear()
+        for item in everything:
+            item.forgotten = is_forgotten(item)
+            if not item.forgotten:
+                self._waiting.append(item)
+        self._has_capacity.set()
+        return len(self._waiting), len(everything) - len(self._waiting)
+
+    def _dequeue_idle(self, most: int) -> list[Item]:
+        """Return items of stations of which no lane has some under way."""
+        batch: list[Item] = []
+        left: list[Item] = []
+        keys: set[tuple[str, str]] = set()
+        while self._waiting and len(batch) < most:
+            item = self._waiting.popleft()
+            key = (item.tenant_id, item.station_id)
+            if key in self._busy:
+                left.append(item)
+            else:
+                batch.append(item)
+                keys.add(key)
+        self._waiting.extendleft(reversed(left))
+        self._busy |= keys
+        return batch
+
+    def rouse(self) -> None:
+        """Have a lane that has nothing under way look, if there is something for it, or as soon as there is."""
+        if not self._waiting:
+            return
+        idle = [lane for lane in self._lanes if not lane.under_way]
+        if len(idle) == len(self._lanes) or (idle and len(self._waiting) >= SPILL):
+            idle[0].roused.set()
+        elif idle and self._patience is None:
+            self._patience = asyncio.get_running_loop().call_later(PATIENCE, self._lose_patience)
+
+    def _lose_patience(self) -> None:
+        self._patience = None
+        if self._waiting:
+            for lane in self._lanes:
+                if not lane.under_way:
+                    lane.roused.set()

@@ -86,7 +86,7 @@ async def chosen_stations(
     return rows
 
 
-def campaign_row(who: Caller, campaign: pb.FirmwareCampaign, now: datetime) -> dict[str, Any]:
+def campaign_row(who: Caller, campaign: pb.FirmwareCampaign, station_count: int, now: datetime) -> dict[str, Any]:
     """Return the row of a new campaign."""
     definition = pb.FirmwareCampaign()
     definition.CopyFrom(campaign)
@@ -110,6 +110,8 @@ def campaign_row(who: Caller, campaign: pb.FirmwareCampaign, now: datetime) -> d
         "attempt_delay": math.ceil(definition.attempt_delay.ToTimedelta().total_seconds()),
         "start_time": start_time,
         "end_time": time_or_none(campaign.end_time, is_set=campaign.HasField("end_time")),
+        "station_count": station_count,
+        "skipped": 0,
         "forgiven": 0,
         "created_by": who.name[:255],
         "create_time": now,

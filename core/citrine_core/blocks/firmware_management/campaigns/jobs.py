@@ -16,8 +16,13 @@ from citrine.api.v1 import firmware_campaigns_pb2 as pb
 from citrine.api.v1 import firmware_management_pb2 as updates_pb
 from citrine.ocpp.v2 import firmware_management_pb2 as ocpp
 from citrine_core.blocks.firmware_management.campaigns.models import FirmwareCampaign, FirmwareCampaignStation
-from citrine_core.blocks.firmware_management.campaigns.repository import UNFINISHED, CampaignRepository
-from citrine_core.blocks.firmware_management.campaigns.rules import is_within, move_campaign, too_many_failures
+from citrine_core.blocks.firmware_management.campaigns.repository import CampaignRepository, Progress
+from citrine_core.blocks.firmware_management.campaigns.rules import (
+    is_within,
+    most_failures,
+    move_campaign,
+    too_many_failures,
+)
 from citrine_core.blocks.firmware_management.protos import masked_update
 from citrine_core.blocks.firmware_management.repository import FirmwareRepository
 from citrine_core.db import UnitOfWork
@@ -37,7 +42,14 @@ ANSWER_TIME = timedelta(minutes=15)
 """Time after which an update becomes UNKNOWN if the end of its command is not recorded."""
 
 LOOK_AGAIN = 1.0
-"""Seconds between claims of further stations while claimed ones have not answered."""
+"""Longest time between claims of further stations while claimed ones have not answered, in seconds."""
+
+GATHER = 0.1
+"""Seconds after an answer until further stations are claimed, so that many answers lead to one claim."""
+
+ROUND_PAUSE = 50
+"""Pause between two rounds through the waiting stations of a campaign, as a multiple of the time that the database took
+for the first one: those that are not connected are looked at in vain."""
 
 MOST = 100
 """Most stations of a campaign that are claimed in one transaction."""
@@ -56,13 +68,30 @@ class UpdateOrder:
     message: ocpp.UpdateFirmwareRequest
 
 
+@dataclass(slots=True)
+class _Round:
+    """A round through the stations of a campaign that wait, in the order of their ids."""
+
+    after: str = ""
+    """Up to which station it went."""
+    seconds: float = 0.0
+    """Time of the database."""
+    begin: float = 0.0
+    """When it may begin, by the clock of the event loop."""
+
+
 class CampaignRunner:
-    """Runs all campaigns. Several cores may run it concurrently."""
+    """Runs all campaigns. Several cores may run it concurrently.
+
+    A campaign costs as much as it has stations: a step reads those that update and those that it claims, whatever the
+    number of others.
+    """
 
     def __init__(self, services: Services) -> None:
         self._unit_of_work = services.unit_of_work
         self._clock = services.clock
         self._commands = services.commands
+        self._rounds: dict[tuple[str, str], _Round] = {}
 
     async def run(self) -> bool:
         """Send UpdateFirmware to all stations that are ready, and to those that become ready while these answer.
@@ -78,7 +107,10 @@ class CampaignRunner:
                     asked.add(tasks.create_task(self._ask(order), name=f"update {order.station_id}"))
                 if not asked:
                     return True
-                _, asked = await asyncio.wait(asked, timeout=LOOK_AGAIN, return_when=asyncio.FIRST_COMPLETED)
+                done, _ = await asyncio.wait(asked, timeout=LOOK_AGAIN, return_when=asyncio.FIRST_COMPLETED)
+                if done:
+                    await asyncio.wait(asked, timeout=GATHER)
+                asked = {task for task in asked if not task.done()}
 
     async def _campaigns(self) -> Sequence[tuple[str, str]]:
         async with self._unit_of_work(read_only=True) as work:
@@ -86,7 +118,9 @@ class CampaignRunner:
 
     async def _claim_orders(self) -> list[UpdateOrder]:
         orders: list[UpdateOrder] = []
-        for tenant_id, campaign_id in await self._campaigns():
+        campaigns = await self._campaigns()
+        self._rounds = {key: self._rounds.get(key, _Round()) for key in campaigns}
+        for tenant_id, campaign_id in campaigns:
             async with self._unit_of_work() as work:
                 orders += await self._step(work, tenant_id, campaign_id)
                 await work.commit()
@@ -112,30 +146,35 @@ class CampaignRunner:
             work.emit(move_campaign(campaign, _RUNNING, "", now))
         if campaign.state != _RUNNING:
             return []
-        counts = (await repository.counts(tenant_id, [campaign_id]))[campaign_id]
-        if not any(counts.get(state, 0) for state in UNFINISHED):
+        problem, progress = await self._progress(repository, campaign)
+        if not progress.has_pending and not progress.busy:
             work.emit(move_campaign(campaign, pb.FIRMWARE_CAMPAIGN_STATE_COMPLETED, "", now))
             return []
-        problem = too_many_failures(campaign, counts)
         if problem:
             work.emit(move_campaign(campaign, pb.FIRMWARE_CAMPAIGN_STATE_STOPPED, problem, now))
             return []
         if campaign.end_time is not None and campaign.end_time <= now:
-            counts[pb.FIRMWARE_CAMPAIGN_STATION_STATE_PENDING] = 0
-            await repository.end_pending(
-                campaign, pb.FIRMWARE_CAMPAIGN_STATION_STATE_SKIPPED, "the campaign's end time passed", now
-            )
+            skipped = pb.FIRMWARE_CAMPAIGN_STATION_STATE_SKIPPED
+            campaign.skipped += await repository.end_pending(campaign, skipped, "the campaign's end time passed", now)
         definition = pb.FirmwareCampaign.FromString(campaign.definition)
         orders = [
             _order(campaign, definition, station, now) for station in await self._left_behind(repository, campaign, now)
         ]
         if not definition.HasField("hours") or is_within(definition.hours, now):
-            busy = sum(counts.get(state, 0) for state in _BUSY)
-            orders += await self._begin(work, campaign, definition, campaign.max_parallel - busy, now)
-            counts = (await repository.counts(tenant_id, [campaign_id]))[campaign_id]
-        if not any(counts.get(state, 0) for state in UNFINISHED):
+            orders += await self._begin(work, campaign, definition, campaign.max_parallel - progress.busy, now)
+        progress = await repository.progress(campaign, 0)
+        if not progress.has_pending and not progress.busy:
             work.emit(move_campaign(campaign, pb.FIRMWARE_CAMPAIGN_STATE_COMPLETED, "", now))
         return orders
+
+    async def _progress(self, repository: CampaignRepository, campaign: FirmwareCampaign) -> tuple[str, Progress]:
+        """Return which limit of failures is exceeded, and how far the campaign is."""
+        most = most_failures(campaign)
+        progress = await repository.progress(campaign, 0 if most is None else max(0, most) + 1)
+        if most is None or progress.failed <= most:
+            return "", progress
+        counts = await repository.counts(campaign.tenant_id, [campaign.campaign_id])
+        return too_many_failures(campaign, counts[campaign.campaign_id]), progress
 
     async def _left_behind(
         self, repository: CampaignRepository, campaign: FirmwareCampaign, now: datetime
@@ -154,7 +193,7 @@ class CampaignRunner:
         orders: list[UpdateOrder] = []
         rows: list[dict[str, Any]] = []
         while len(orders) < min(free, MOST):
-            ready = await repository.ready(campaign, now, min(free, MOST) - len(orders))
+            ready = await self._ready(repository, campaign, now, min(free, MOST) - len(orders))
             if not ready:
                 break
             versions = await updates.versions(campaign.tenant_id, [station.station_id for station in ready])
@@ -165,6 +204,7 @@ class CampaignRunner:
                 if definition.firmware_version and version == definition.firmware_version:
                     station.state = pb.FIRMWARE_CAMPAIGN_STATION_STATE_SKIPPED
                     station.reason = "it has the firmware already"
+                    campaign.skipped += 1
                     continue
                 station.state = pb.FIRMWARE_CAMPAIGN_STATION_STATE_STARTING
                 station.reason = ""
@@ -178,8 +218,24 @@ class CampaignRunner:
         await updates.add_updates(rows)
         return orders
 
-
-_BUSY = (pb.FIRMWARE_CAMPAIGN_STATION_STATE_STARTING, pb.FIRMWARE_CAMPAIGN_STATION_STATE_RUNNING)
+    async def _ready(
+        self, repository: CampaignRepository, campaign: FirmwareCampaign, now: datetime, limit: int
+    ) -> Sequence[FirmwareCampaignStation]:
+        """Return the next stations of the round; none while it pauses."""
+        key = (campaign.tenant_id, campaign.campaign_id)
+        current = self._rounds[key]
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        if began < current.begin:
+            return ()
+        ready = await repository.ready(campaign, now, limit, current.after)
+        ended = loop.time()
+        current.seconds += ended - began
+        if len(ready) == limit:
+            current.after = ready[-1].station_id
+        else:
+            self._rounds[key] = _Round(begin=ended + ROUND_PAUSE * current.seconds)
+        return ready
 
 
 def _order(

@@ -32,6 +32,10 @@ class FirmwareCampaign(Model):
     """Seconds until the next attempt."""
     start_time: Mapped[datetime | None]
     end_time: Mapped[datetime | None]
+    station_count: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
+    """How many stations it has, in whatever state."""
+    skipped: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
+    """How many of them are SKIPPED, which the limit in percent does not count."""
     forgiven: Mapped[int] = mapped_column(Integer, default=0)
     """Failures that do not count for the limits, because they precede the last resumption."""
     created_by: Mapped[str] = mapped_column(String(255))

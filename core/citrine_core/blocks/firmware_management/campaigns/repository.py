@@ -2,9 +2,9 @@
 
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from datetime import datetime
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
-from sqlalchemy import ColumnElement, CursorResult, and_, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, CursorResult, and_, exists, func, literal, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine.api.v1 import firmware_campaigns_pb2 as pb
@@ -18,7 +18,7 @@ from citrine_core.errors import NotFound
 from citrine_core.resources.connections.queries import is_connected
 from citrine_core.resources.stations.queries import is_accepted, list_hardware
 
-__all__ = ["UNFINISHED", "CampaignRepository", "Counts"]
+__all__ = ["CampaignRepository", "Counts", "Progress"]
 
 Counts: TypeAlias = Mapping[int, int]
 """Number of a campaign's stations by state."""
@@ -32,14 +32,24 @@ _ADD_STATIONS = BulkInsert(_STATIONS)
 _PENDING = pb.FIRMWARE_CAMPAIGN_STATION_STATE_PENDING
 _STARTING = pb.FIRMWARE_CAMPAIGN_STATION_STATE_STARTING
 _RUNNING = pb.FIRMWARE_CAMPAIGN_STATION_STATE_RUNNING
+_FAILED = pb.FIRMWARE_CAMPAIGN_STATION_STATE_FAILED
 
-UNFINISHED = (_PENDING, _STARTING, _RUNNING)
-"""States of stations that are not final."""
+_UNFINISHED = (_PENDING, _STARTING, _RUNNING)
 
 _AT_WORK = (pb.FIRMWARE_CAMPAIGN_STATE_SCHEDULED, pb.FIRMWARE_CAMPAIGN_STATE_RUNNING)
 
 STEP = 1000
 """Stations that are read in one query."""
+
+
+class Progress(NamedTuple):
+    """What a campaign's next step depends on, which is found without reading the stations that are done or wait."""
+
+    has_pending: bool
+    busy: int
+    """Stations that update now."""
+    failed: int
+    """Stations that failed, or the number up to which they were counted if there are more."""
 
 
 class CampaignRepository:
@@ -65,6 +75,33 @@ class CampaignRepository:
         if found is None:
             raise NotFound("firmware campaign", campaign_id)
         return found
+
+    async def progress(self, campaign: FirmwareCampaign, most_failed: int) -> Progress:
+        """Return how far a campaign is.
+
+        Args:
+            campaign: The campaign.
+            most_failed: Up to which number failed stations are counted.
+        """
+
+        def of(*states: int) -> Any:
+            return select(literal(1).label("one")).where(
+                _STATIONS.c.tenant_id == campaign.tenant_id,
+                _STATIONS.c.campaign_id == campaign.campaign_id,
+                _STATIONS.c.state.in_(states),
+            )
+
+        failed = of(_FAILED).limit(most_failed).subquery("failed")
+        row = (
+            await self._session.execute(
+                select(
+                    of(_PENDING).exists(),
+                    select(func.count()).select_from(of(_STARTING, _RUNNING).subquery("busy")).scalar_subquery(),
+                    select(func.count()).select_from(failed).scalar_subquery(),
+                )
+            )
+        ).one()
+        return Progress(bool(row[0]), row[1], row[2])
 
     async def find_all(self, tenant_id: str, campaign_ids: Collection[str]) -> dict[str, FirmwareCampaign]:
         """Return campaigns by their ids."""
@@ -127,8 +164,13 @@ class CampaignRepository:
         )
         return {row[0]: row[1] for row in rows}
 
-    async def ready(self, campaign: FirmwareCampaign, now: datetime, limit: int) -> Sequence[FirmwareCampaignStation]:
-        """Return pending stations that are due, connected, accepted and without another update, locked."""
+    async def ready(
+        self, campaign: FirmwareCampaign, now: datetime, limit: int, after: str
+    ) -> Sequence[FirmwareCampaignStation]:
+        """Return pending stations that are due, connected, accepted and without another update, locked.
+
+        They are those next to a station's id, in the order of their ids.
+        """
         busy = exists().where(
             FirmwareUpdate.tenant_id == FirmwareCampaignStation.tenant_id,
             FirmwareUpdate.station_id == FirmwareCampaignStation.station_id,
@@ -140,6 +182,7 @@ class CampaignRepository:
             .where(
                 *_of(campaign),
                 FirmwareCampaignStation.state == _PENDING,
+                FirmwareCampaignStation.station_id > after,
                 or_(FirmwareCampaignStation.next_time.is_(None), FirmwareCampaignStation.next_time <= now),
                 is_connected(*of_station),
                 is_accepted(*of_station),
@@ -220,21 +263,32 @@ class CampaignRepository:
 
     async def forget_station(self, tenant_id: str, station_id: str, now: datetime) -> None:
         """Set a removed station to SKIPPED in all campaigns that have not finished with it."""
-        await self._session.execute(
-            update(FirmwareCampaignStation)
+        row = FirmwareCampaignStation
+        unfinished = (row.tenant_id == tenant_id, row.station_id == station_id, row.state.in_(_UNFINISHED))
+        # Campaigns before stations, as everybody locks them.
+        campaigns = await self._session.scalars(
+            select(FirmwareCampaign)
             .where(
-                FirmwareCampaignStation.tenant_id == tenant_id,
-                FirmwareCampaignStation.station_id == station_id,
-                FirmwareCampaignStation.state.in_(UNFINISHED),
+                FirmwareCampaign.tenant_id == tenant_id,
+                FirmwareCampaign.campaign_id.in_(select(row.campaign_id).where(*unfinished)),
             )
-            .values(
-                state=pb.FIRMWARE_CAMPAIGN_STATION_STATE_SKIPPED,
-                reason="the station was removed",
-                next_time=None,
-                update_time=now,
-            )
-            .execution_options(synchronize_session=False)
+            .order_by(FirmwareCampaign.campaign_id)
+            .with_for_update()
         )
+        for campaign in campaigns.all():
+            result = await self._session.execute(
+                update(row)
+                .where(*unfinished, row.campaign_id == campaign.campaign_id)
+                .values(
+                    state=pb.FIRMWARE_CAMPAIGN_STATION_STATE_SKIPPED,
+                    reason="the station was removed",
+                    next_time=None,
+                    update_time=now,
+                )
+                .execution_options(synchronize_session=False)
+            )
+            assert isinstance(result, CursorResult)
+            campaign.skipped += result.rowcount
 
 
 def _of(campaign: FirmwareCampaign) -> tuple[ColumnElement[bool], ColumnElement[bool]]:

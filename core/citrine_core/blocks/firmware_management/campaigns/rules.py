@@ -1,5 +1,6 @@
 """The rules of campaigns: hours, limits of failures, and the states of their stations. Without input or output."""
 
+import math
 from collections.abc import Mapping
 from datetime import UTC, datetime, time, timedelta, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -19,6 +20,7 @@ __all__ = [
     "first_state",
     "follow_update",
     "is_within",
+    "most_failures",
     "move_campaign",
     "put_back",
     "too_many_failures",
@@ -92,6 +94,14 @@ def put_back(station: FirmwareCampaignStation, campaign: FirmwareCampaign, reaso
     station.request_id = None
     station.attempts -= 1
     station.next_time = None if ended else now + PUT_BACK_TIME
+
+
+def most_failures(campaign: FirmwareCampaign) -> int | None:
+    """Return how many stations may have failed without that a limit is exceeded; None if there is no limit."""
+    limits = [] if campaign.max_failures is None else [campaign.max_failures]
+    if campaign.max_failure_percent is not None:
+        limits.append(math.floor(campaign.max_failure_percent * (campaign.station_count - campaign.skipped) / 100))
+    return campaign.forgiven + min(limits) if limits else None
 
 
 def too_many_failures(campaign: FirmwareCampaign, counts: Mapping[int, int]) -> str:

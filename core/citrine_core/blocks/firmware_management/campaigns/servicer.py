@@ -43,7 +43,7 @@ class FirmwareCampaignsServicer(firmware_campaigns_pb2_grpc.FirmwareCampaignsSer
         async with self._unit_of_work() as work:
             repository = CampaignRepository(work.session)
             stations = await chosen_stations(repository, who.tenant_id, campaign, now)
-            row = campaign_row(who, campaign, now)
+            row = campaign_row(who, campaign, len(stations), now)
             if not await repository.add(row, stations):
                 raise AlreadyExists("firmware campaign", campaign.campaign_id)
             stored = await repository.get(who.tenant_id, campaign.campaign_id)

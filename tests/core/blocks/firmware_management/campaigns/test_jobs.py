@@ -244,6 +244,19 @@ class Silent:
         await asyncio.Event().wait()
 
 
+async def test_removed_stations_do_not_count_for_a_limit_in_percent(
+    garage: Garage, sessions: dict[str, FakeSession]
+) -> None:
+    campaign = await create(garage, max_parallel=1, max_failure_percent=40.0)
+    station_id, request_id = await asked(garage.edge)
+    await garage.core.stub(StationsServiceStub).DeleteStation(DeleteStationRequest(station_id="CS-3"))
+
+    await tell(sessions[station_id], request_id, "DOWNLOADING", "DOWNLOAD_FAILED")
+
+    await until(garage, "STOPPED")
+    assert (await get(garage, campaign)).reason == "1 of 2 stations failed, and at most 40 percent may"
+
+
 async def test_what_a_core_took_and_did_not_ask_another_asks(garage: Garage, station: FakeSession) -> None:
     """Under the same request id, and not before the first would have done it."""
     services = garage.core.core.services

@@ -6,7 +6,12 @@ import pytest
 
 from citrine.api.v1 import firmware_campaigns_pb2 as pb
 from citrine_core.blocks.firmware_management.campaigns.models import FirmwareCampaign
-from citrine_core.blocks.firmware_management.campaigns.rules import check_hours, is_within, too_many_failures
+from citrine_core.blocks.firmware_management.campaigns.rules import (
+    check_hours,
+    is_within,
+    most_failures,
+    too_many_failures,
+)
 from citrine_core.errors import InvalidArgument
 
 FAILED = pb.FIRMWARE_CAMPAIGN_STATION_STATE_FAILED
@@ -66,6 +71,14 @@ def test_hours_that_are_none_are_refused(hours: pb.DailyHours, field: str) -> No
 def test_a_campaign_stops_where_more_failed_than_may(
     most: int | None, percent: float | None, forgiven: int, counts: dict[int, int], stops: bool
 ) -> None:
-    campaign = FirmwareCampaign(max_failures=most, max_failure_percent=percent, forgiven=forgiven)
+    campaign = FirmwareCampaign(
+        max_failures=most,
+        max_failure_percent=percent,
+        forgiven=forgiven,
+        station_count=sum(counts.values()),
+        skipped=counts.get(SKIPPED, 0),
+    )
 
     assert bool(too_many_failures(campaign, counts)) is stops
+    limit = most_failures(campaign)
+    assert (limit is not None and counts.get(FAILED, 0) > limit) is stops
