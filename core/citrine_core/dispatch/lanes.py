@@ -99,9 +99,9 @@ class Lane:
 class Lanes:
     """The queue between producers of items and the lanes of the dispatcher, each with its own transactions.
 
-    Items of one station are dequeued in order, and none while another lane has some of them under way. One lane takes all
-    that waits, since one transaction of many costs little more than one of a single item. Further lanes take part when
-    SPILL items wait while the others are busy, or when one has waited for PATIENCE.
+    Items of one station are dequeued in order, and none while another lane has some of them under way. One lane takes
+    all that waits, since one transaction of many costs little more than one of a single item. Further lanes take part
+    when SPILL items wait while the others are busy, or when one has waited for PATIENCE.
 
     Producers call `submit`; the dispatcher dequeues. It has no dependencies, so it is created before both. All methods
     must be called on the event loop's thread. `submit` never blocks, and may be called from anywhere, even while an
