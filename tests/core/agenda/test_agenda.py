@@ -84,6 +84,15 @@ async def until(condition: Callable[[], bool]) -> None:
             await asyncio.sleep(0.01)
 
 
+@contextlib.asynccontextmanager
+async def looking(site: Site, core_id: str, *jobs: Job) -> AsyncIterator[Agenda]:
+    """Run a core that acts, and has asked once what is due."""
+    with statements(site.engine) as seen:
+        async with site.core(core_id, *jobs) as one:
+            await until(lambda: one._acts and any("min(outbox" in statement for statement, _ in seen))
+            yield one
+
+
 @pytest.fixture
 def site(engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch) -> Site:
     monkeypatch.setattr(agenda, "SOON", 0.05)
@@ -98,8 +107,7 @@ async def test_a_job_runs_for_what_is_due_already(site: Site) -> None:
 
 async def test_a_job_runs_for_what_is_committed_soon_after(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(agenda, "LOOK_INTERVAL", 3600.0)
-    async with site.core("one", site.job("job")):
-        await asyncio.sleep(0.2)
+    async with looking(site, "one", site.job("job")):
         await site.make_due()
         assert await site.next_run() == "job"
 
@@ -116,12 +124,10 @@ async def test_a_job_that_is_woken_runs_at_once_on_its_core_whoever_acts(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mine, other = site.job("mine"), site.job("other's")
-    async with site.core("one", mine):
-        await asyncio.sleep(0.2)
+    async with looking(site, "one", mine):
         monkeypatch.setattr("citrine_core.agenda.lease.CHECK_TIME", timedelta(0))
-        async with site.core("other", other):
+        async with looking(site, "other", other):
             monkeypatch.setattr(agenda, "SOON", 3600.0)
-            await asyncio.sleep(0.2)
             await site.make_due()
             other.wake()
             assert await site.next_run() == "other's"
@@ -133,12 +139,10 @@ async def test_what_another_core_commits_is_found_without_a_poll(site: Site, mon
     monkeypatch.setattr("citrine_core.agenda.lease.RENEWAL_TIME", timedelta(0))
     monkeypatch.setattr("citrine_core.agenda.lease.CHECK_TIME", timedelta(seconds=1))
     other = Site(site.engine)
-    async with site.core("one", site.job("job")):
-        await asyncio.sleep(0.5)
-        async with other.core("other", site.job("job")) as second:
-            await until(lambda: not second._acts and second._notices.are_heard == (database_of(site.engine).lanes > 1))
-            await other.make_due()
-            assert await site.next_run(30) == "job"
+    async with looking(site, "one", site.job("job")), other.core("other", site.job("job")) as second:
+        await until(lambda: not second._acts and second._notices.are_heard == (database_of(site.engine).lanes > 1))
+        await other.make_due()
+        assert await site.next_run(30) == "job"
 
 
 async def test_a_job_without_a_due_time_runs_at_its_interval_on_the_core_that_acts(site: Site) -> None:
