@@ -9,6 +9,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.util import greenlet_spawn
 
+from citrine_core.db.error_texts import conceal_values
 from citrine_core.db.outages import is_outage
 from citrine_core.errors import DatabaseUnavailable
 
@@ -112,6 +113,7 @@ class Direct(ABC):
             raise error
         dialect, dbapi_connection = self._connection.dialect, self._connection.connection.dbapi_connection
         known = _translated(dbapi_connection, error)
+        conceal_values(known)
         if dialect.is_disconnect(known, dbapi_connection, None):  # type: ignore[arg-type]  # of an adapter
             await greenlet_spawn(self._connection.invalidate)
             raise DatabaseUnavailable from error

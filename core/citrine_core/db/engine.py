@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.util import await_only
 
 from citrine_core.db.databases import database_of
+from citrine_core.db.error_texts import conceal_values_of
 from citrine_core.db.postgres import CONNECT_TIMEOUT, AbortablePool, connect_arguments
 from citrine_core.db.sqlite import CACHE_SIZE, connect
 
@@ -90,6 +91,8 @@ def _set_up_sqlite(engine: AsyncEngine, busy_timeout: float) -> None:
 
 
 def _set_up_postgresql(engine: AsyncEngine) -> None:
+    conceal_values_of(engine.sync_engine)
+
     def flush(connection: Connection) -> None:
         driver: Any = connection.connection.driver_connection
         if driver.deferred:

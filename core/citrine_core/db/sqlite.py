@@ -137,7 +137,24 @@ class SqliteConnection(aiosqlite.Connection):
 
     async def call(self, function: Callable[..., object], *arguments: Any) -> None:
         """Call a function in the connection's thread."""
-        await self._execute(function, *arguments)  # type: ignore[no-untyped-call]
+        # aiosqlite logs what it calls, at DEBUG.
+        await self._execute(_Unsaid(function, arguments))  # type: ignore[no-untyped-call]
+
+
+class _Unsaid:
+    """A call that does not say its arguments, which are parameters of statements."""
+
+    __slots__ = ("_arguments", "_function")
+
+    def __init__(self, function: Callable[..., object], arguments: tuple[Any, ...]) -> None:
+        self._function = function
+        self._arguments = arguments
+
+    def __call__(self) -> object:
+        return self._function(*self._arguments)
+
+    def __repr__(self) -> str:
+        return self._function.__qualname__
 
 
 class SqliteDirect(Direct):
