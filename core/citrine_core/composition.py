@@ -1,6 +1,6 @@
-"""The services of the resources, in the form of blocks, and what they know for all rpcs."""
+"""Parts that the composition root puts together: the services of the resources, and what they know for all rpcs."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -16,9 +16,10 @@ from citrine.api.v1 import (
 )
 from citrine_core.config import CoreSettings
 from citrine_core.db import UnitOfWorkFactory
-from citrine_core.dispatch import Block
+from citrine_core.dispatch import Block, Inquiries
 from citrine_core.events import EventFeed, EventsServicer, FrameHub
 from citrine_core.jobs import Job
+from citrine_core.link import LinkRegistry
 from citrine_core.oidc import IssuerKeys, TokenAuthenticator, TokenRules
 from citrine_core.resources.commands import CommandsServicer
 from citrine_core.resources.connections import ConnectionsServicer
@@ -27,11 +28,11 @@ from citrine_core.resources.stations.queries import is_station
 from citrine_core.resources.stations.servicer import StationsServicer
 from citrine_core.resources.tenants import TenantDirectory, TenantsServicer
 from citrine_core.resources.tokens import TokensServicer
-from citrine_core.rpc import Authenticator
+from citrine_core.rpc import Authenticator, RpcHealth
 from citrine_core.rpc.access import scopes_of
 from citrine_core.services import Services
 
-__all__ = ["TokenSignIn", "knows_station", "resources_of", "sign_in_by_token"]
+__all__ = ["TokenSignIn", "announcing", "knows_station", "resources_of", "sign_in_by_token"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,3 +78,16 @@ async def knows_station(unit_of_work: UnitOfWorkFactory, tenant_id: str, station
     """Return whether a tenant has a station."""
     async with unit_of_work(read_only=True) as work:
         return await is_station(work.session, tenant_id, station_id)
+
+
+def announcing(inquiries: Inquiries, links: LinkRegistry, rpc_health: RpcHealth) -> Callable[[bool], Awaitable[None]]:
+    """Return what is to be called when an outage begins (False) and when it ends (True)."""
+
+    async def announce(serving: bool) -> None:
+        if not serving:
+            inquiries.forget()
+        links.announce(serving)
+        # Of no effect once the core drains.
+        await rpc_health.set_serving(serving)
+
+    return announce

@@ -86,6 +86,11 @@ class CoreSettings(BaseModel):
 
     oidc_name_claim: str = "sub"
     """Claim with the name that commands and the audit show."""
+    encryption_key_file: Path | None = None
+    """File with the keys that encrypt secrets which wait to be sent, mode 0600. It is made if there is none.
+
+    Cores on several hosts need the same file. Without it whatever would store such a secret is refused.
+    """
 
     heartbeat_interval: Duration = timedelta(minutes=5)
     """What BootNotificationResponse tells a station to wait between heartbeats."""

@@ -15,12 +15,13 @@ from citrine_core.background import survive
 from citrine_core.blocks import BUILT_IN, blocks_of
 from citrine_core.business_counters import BusinessCounters
 from citrine_core.clock import Clock, utc_now
-from citrine_core.composition import knows_station, resources_of, sign_in_by_token
+from citrine_core.composition import announcing, knows_station, resources_of, sign_in_by_token
 from citrine_core.config import CoreSettings
 from citrine_core.database_gauges import DatabaseGauges
 from citrine_core.db import Places, UnitOfWorkFactory, database_of, in_background
 from citrine_core.dispatch import Block, Dispatcher, FastPath, HandlingStage, Inquiries, Lanes, Registry, Stage
 from citrine_core.dispatch.deduplication import find_answered
+from citrine_core.encryption import Reencryption, cipher_of
 from citrine_core.errors import DatabaseUnavailable
 from citrine_core.events import EventFeed, FrameHub
 from citrine_core.housekeeping import Housekeeping
@@ -44,7 +45,7 @@ from citrine_core.link import (
 from citrine_core.link.admission import UNAVAILABLE, refused
 from citrine_core.metrics import Metrics
 from citrine_core.resources import certificate_store, refusals, reports
-from citrine_core.resources.commands import CommandQueue, CommandSender, CommandsStage
+from citrine_core.resources.commands import COMMAND_SECRETS, CommandQueue, CommandSender, CommandsStage
 from citrine_core.resources.commands.ends import CommandEnds
 from citrine_core.resources.commands.orphans import OrphanedCommands
 from citrine_core.resources.commands.pending import PendingCommands
@@ -122,6 +123,7 @@ class Core:
         self.registry = Registry()
         self.pending = PendingCommands()
         self.orphans = OrphanedCommands(self.callers, clock, self.pending, self.lanes.submit)
+        self.cipher = cipher_of(settings.encryption_key_file, clock)
         self.sender = self._sender()
         self.queue = CommandQueue(self.callers, clock, self.sender)
         self.services = self._services()
@@ -136,7 +138,7 @@ class Core:
         find_answered_calls = partial(find_answered, self.unit_of_work)
         self.fast_path = self._fast_path()
         self.inquiries = Inquiries(self.registry.inquirers, self.fast_path.submit, find_answered_calls)
-        announce = _announcing(self.inquiries, self.links, self.rpc_health)
+        announce = announcing(self.inquiries, self.links, self.rpc_health)
         self.health = Health(self.unit_of_work, clock, announce)
         waiting, is_linked = (lambda: self.lanes.waiting), (lambda: len(self.links) > 0)
         self.watchdog = Watchdog(self.unit_of_work, engine.pool, self.health, waiting, clock, is_linked)
@@ -156,6 +158,7 @@ class Core:
         self.gauges = DatabaseGauges(self.callers, self.metrics.registry)
         self.http = HealthServer(self._missing, self._metrics)
         self.housekeeping = Housekeeping(self.unit_of_work, clock, settings)
+        self.reencryption = Reencryption(self.callers, self.cipher, [COMMAND_SECRETS, *self.registry.secrets])
         self._own_jobs = self._make_own_jobs()
         shared = [job for job in (*self.registry.jobs, *self._own_jobs) if job.is_shared]
         self.lease = Lease(lease_name(shared), self.core_id, self.unit_of_work, clock)
@@ -216,6 +219,7 @@ class Core:
             ends=CommandEnds(self.registry, self.metrics.command),
             orphans=self.orphans,
             registry=self.registry,
+            cipher=self.cipher,
             submit=self.lanes.submit,
             default_timeout=self.settings.default_timeout,
         )
@@ -230,6 +234,7 @@ class Core:
             StationRemoval(self.links, self.queue, self.registry, self._clock).forget,
             self.registry,
             counters=BusinessCounters(self.metrics.registry),
+            cipher=self.cipher,
             public_urls=self.links.public_urls,
         )
 
@@ -312,9 +317,8 @@ class Core:
         ]
 
     def _make_own_jobs(self) -> list[Job]:
-        refused, queue = self.refused_stations.jobs, self.queue.jobs
-        own = [self.housekeeping.job, self.keys.uses.job, self.orphans.job, *self.tokens.jobs]
-        jobs = [*refused, *queue, *own]
+        own = (self.housekeeping, self.keys.uses, self.orphans, self.reencryption)
+        jobs = [*self.refused_stations.jobs, *self.queue.jobs, *(one.job for one in own), *self.tokens.jobs]
         return jobs if self.key_file is None else [*jobs, self.key_file.job]
 
     async def _listen(self) -> tuple[str, str]:
@@ -385,16 +389,3 @@ class Core:
         watch("commands_pending", "Commands that wait for their station's answer", lambda: len(self.pending))
         watch("serving", "1 while the database commits", lambda: float(self.health.serving))
         watch("stations_seen", "Stations heard of and not yet stored as such", lambda: len(self.presence.seen))
-
-
-def _announcing(inquiries: Inquiries, links: LinkRegistry, rpc_health: RpcHealth) -> Callable[[bool], Awaitable[None]]:
-    """Return what is to be called when an outage begins (False) and when it ends (True)."""
-
-    async def announce(serving: bool) -> None:
-        if not serving:
-            inquiries.forget()
-        links.announce(serving)
-        # Of no effect once the core drains.
-        await rpc_health.set_serving(serving)
-
-    return announce

@@ -8,6 +8,7 @@ from citrine_core.business_counters import BusinessCounters
 from citrine_core.clock import Clock
 from citrine_core.config import CoreSettings
 from citrine_core.db import UnitOfWork, UnitOfWorkFactory
+from citrine_core.encryption import Cipher, NoCipher
 
 if TYPE_CHECKING:
     from citrine_core.dispatch import Registry
@@ -59,6 +60,8 @@ class Services:
     """What blocks do for one another. It is complete when the first message comes, and not while blocks are made."""
     counters: BusinessCounters = field(default_factory=BusinessCounters)
     """Business counters."""
+    cipher: Cipher = field(default_factory=NoCipher)
+    """Encrypts secrets that are stored because they must be sent later."""
     public_urls: PublicUrls = list
     """Returns the public URLs of linked edges."""
     shared: dict[type, Any] = field(default_factory=dict)

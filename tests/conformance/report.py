@@ -18,6 +18,7 @@ DOCUMENT = Path(__file__).parents[2] / "docs" / "conformance.md"
 DATABASES = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
 
 BLOCKS = {
+    "A": "Security",
     "B": "Provisioning",
     "C": "Authorization",
     "D": "Local authorization list",
@@ -40,7 +41,7 @@ _ROW = re.compile(r"\| (TC_\w+_CSMS) \| (.*) \| (.*) \| (.*) \| (.*) \|$")
 _HEAD = """# Conformance
 
 Part 6 of OCPP 2.0.1 defines what a certification lab asks of a CSMS, case by case. `tests/conformance` plays the
-station of each case of the blocks B to L and N to P over a real websocket against real edge and core processes, does
+station of each case of the blocks A to L and N to P over a real websocket against real edge and core processes, does
 the manual actions through the gRPC API, and checks every payload against the official schemas. `make test` runs all
 cases on SQLite, `make conformance` on SQLite and PostgreSQL; each writes this page.
 

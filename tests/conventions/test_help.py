@@ -119,6 +119,7 @@ def test_what_stands_before_a_command_or_after_it_is_shown_alike(capsys: pytest.
 def processes() -> dict[str, Callable[[], object]]:
     from citrine_core.config import read_settings as read_core
     from citrine_core.db.upgrade import main as upgrade
+    from citrine_core.encryption.rotation import main as rotate
     from citrine_edge.config import read_settings as read_edge
 
     return {
@@ -126,10 +127,11 @@ def processes() -> dict[str, Callable[[], object]]:
         "edge": lambda: read_edge(["--help"], {}),
         "simulate": lambda: arguments.parse(["--help"]),
         "db upgrade": lambda: upgrade(["--help"]),
+        "db rotate-key": lambda: rotate(["--help"]),
     }
 
 
-@pytest.mark.parametrize("name", ["core", "edge", "simulate", "db upgrade"])
+@pytest.mark.parametrize("name", ["core", "edge", "simulate", "db upgrade", "db rotate-key"])
 def test_a_process_helps_as_every_command_does(
     name: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

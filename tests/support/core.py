@@ -105,6 +105,7 @@ async def running_core(url: str, directory: Path, **settings: Any) -> AsyncItera
         "core_http_listen": "127.0.0.1:0",
         "edge_credential": CREDENTIAL,
         "operator_key_file": key_file,
+        "encryption_key_file": directory / "encryption.keys",
         "drain_time": timedelta(seconds=5),
         **settings,
     }

@@ -278,6 +278,7 @@ def add_core(
             "CITRINE_GRPC_LISTEN": address,
             "CITRINE_CORE_HTTP_LISTEN": "127.0.0.1:0",
             "CITRINE_OPERATOR_KEY_FILE": str(deployment.directory / "operator.key"),
+            "CITRINE_ENCRYPTION_KEY_FILE": str(deployment.directory / "encryption.keys"),
         },
         deployment.directory,
     )

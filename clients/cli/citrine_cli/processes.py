@@ -17,10 +17,11 @@ PROCESSES = {
     ("edge",): "edge",
     ("simulate",): "simulate",
     ("db", "upgrade"): "upgrade",
+    ("db", "rotate-key"): "rotate-key",
 }
 """Entry points by the words of the command line."""
 
-_EXTRAS = {"core": "core", "edge": "edge", "simulate": "simulator", "upgrade": "core"}
+_EXTRAS = {"core": "core", "edge": "edge", "simulate": "simulator", "upgrade": "core", "rotate-key": "core"}
 """Extra of the distribution that each entry point requires."""
 
 

@@ -10,6 +10,7 @@ from sqlalchemy import Table
 
 from citrine_core.db import UnitOfWork
 from citrine_core.dispatch.calls import Call
+from citrine_core.encryption import SecretColumn
 from citrine_core.jobs import Job
 
 if TYPE_CHECKING:
@@ -94,6 +95,8 @@ class Block:
     """Says what is left of prepaid tokens. None: the block does not know."""
     on_edge_linked: Sequence[OnEdgeLinked] = ()
     """Told of edges that link to this core."""
+    secrets: Sequence[SecretColumn] = ()
+    """Columns with encrypted secrets, which are encrypted anew once another key encrypts."""
     forget_station: ForgetStation | None = None
     """Removes the data that a station registered again under the same id must not inherit, in the transaction that
     removes the station. None: there is none."""

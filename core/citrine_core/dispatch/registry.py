@@ -15,6 +15,7 @@ from citrine_core.dispatch.blocks import (
 )
 from citrine_core.dispatch.inquiries import Inquirer
 from citrine_core.dispatch.routes import Routes, collect_served
+from citrine_core.encryption import SecretColumn
 from citrine_core.jobs import Job
 
 __all__ = ["Registry"]
@@ -105,6 +106,11 @@ class Registry:
     def on_edge_linked(self) -> Sequence[OnEdgeLinked]:
         """Told of edges that link."""
         return [one for block in self.blocks for one in block.on_edge_linked]
+
+    @cached_property
+    def secrets(self) -> Sequence[SecretColumn]:
+        """Columns with encrypted secrets."""
+        return [one for block in self.blocks for one in block.secrets]
 
     @cached_property
     def forget_station(self) -> Sequence[ForgetStation]:

@@ -26,6 +26,7 @@ from citrine_core.link.logins import RememberedLogins
 from citrine_core.link.refused_stations import RefusedStations
 from citrine_core.link.registry import Link
 from citrine_core.link.sessions import Grant
+from citrine_core.resources.stations.candidates import candidates_of
 from citrine_core.resources.stations.credentials import Credentials
 from citrine_core.resources.stations.fields import STATION_ID, new_credential_version
 from citrine_core.resources.stations.passwords import LONGEST, SHORTEST, hash_password, is_fast, verify
@@ -43,6 +44,9 @@ MAX_WAITING = 4000
 MAX_PASSWORD = 1024
 """Longest password, in bytes, that is verified; OCPP allows 64 characters."""
 
+REFUSAL_TIME = 0.1
+"""Seconds from a handshake to its refusal for a wrong credential, whatever had to be checked for that."""
+
 RETRY_AFTER = (5, 20)
 """Shortest and longest Retry-After of a 503, in seconds."""
 
@@ -58,6 +62,8 @@ class _Request:
     admit: Admit
     tenant_id: str
     link: Link
+    ask_time: float
+    """When it came, by the clock of the loop."""
     may_hold: bool = False
     """Whether its tenant holds unknown stations."""
 
@@ -71,9 +77,9 @@ def refused(admit_id: int, status: int) -> Downstream:
 class Admission:
     """Decides on handshakes. Each that is accepted becomes a Grant in the station's lane.
 
-    Every refusal for a wrong credential is the same answer after the same amount of work, so that it does not reveal
-    which stations exist: if there is no slow hash to verify, a dummy is verified. A tenant that holds unknown stations
-    waives this.
+    Every refusal for a wrong credential is the same answer after the same amount of work and at the same time after the
+    handshake, so that it does not reveal which stations exist: if there is no slow hash to verify, a dummy is verified.
+    A tenant that holds unknown stations waives this.
 
     Args:
         unit_of_work: Opens transactions.
@@ -116,7 +122,8 @@ class Admission:
             logger.warning("a handshake can't be served now", extra={"waiting": self.waiting})
             link.send(refused(admit.id, UNAVAILABLE))
             return
-        self._waiting.append(_Request(admit, admit.tenant_id or DEFAULT_TENANT, link))
+        now = asyncio.get_running_loop().time()
+        self._waiting.append(_Request(admit, admit.tenant_id or DEFAULT_TENANT, link, now))
         self._filled.set()
 
     async def run(self) -> None:
@@ -190,9 +197,9 @@ class Admission:
         elif password is None:
             reason = StationRefused.REASON_NO_PASSWORD
         elif len(password) <= MAX_PASSWORD:
-            hashes = [known for known in (row.password_hash, row.next_password_hash) if known]
+            hashes = _hashes_of(row)
         if row is not None and (fitting := _fast_match(hashes, password or b"")) is not None:
-            self._let_in(request, row, fitting if fitting == row.next_password_hash else None)
+            self._let_in(request, row, fitting if fitting != row.password_hash else None)
             return
         # Who is refused is refused after a slow check, whatever there is to check.
         hashes = [known for known in hashes if not is_fast(known)]
@@ -221,7 +228,7 @@ class Admission:
                 right = await loop.run_in_executor(self._threads, verify, known, password[:MAX_PASSWORD])
                 if right and hashes and row is not None:
                     self._logins.add(request.tenant_id, row.station_id, row.credential_version, password)
-                    self._let_in(request, row, known if known == row.next_password_hash else None)
+                    self._let_in(request, row, known if known != row.password_hash else None)
                     return
             self._turn_away(request, UNAUTHORIZED, reason)
         except Exception as error:
@@ -271,7 +278,11 @@ class Admission:
 
     def _turn_away(self, request: _Request, status: int, reason: "StationRefused.Reason.ValueType") -> None:
         admit = request.admit
-        request.link.send(refused(admit.id, status))
+        answer = refused(admit.id, status)
+        if status == UNAUTHORIZED:
+            asyncio.get_running_loop().call_at(request.ask_time + REFUSAL_TIME, request.link.send, answer)
+        else:
+            request.link.send(answer)
         self._refusals.add(request.tenant_id, admit.station_id, reason, admit.remote_address)
 
     def _grant(self, request: _Request, used_next: str | None) -> None:
@@ -283,6 +294,12 @@ class Admission:
 def _threads() -> ThreadPoolExecutor:
     # One verification needs 12 MiB and about 7 ms of CPU. More threads would only delay the event loop.
     return ThreadPoolExecutor(max_workers=min(2, os.cpu_count() or 1), thread_name_prefix="password")
+
+
+def _hashes_of(row: StationRow) -> list[str]:
+    """Return the hashes of a station's password, and of those that were sent to it and may be its password."""
+    candidates = [one.password_hash for one in candidates_of(row.next_password_hash)]
+    return [known for known in (row.password_hash, *candidates) if known]
 
 
 def _fast_match(hashes: Sequence[str], password: bytes) -> str | None:

@@ -18,6 +18,7 @@ from citrine_cli.processes import process_of, run_process
         (["edge", "--", "-x"], ("edge", ["--", "-x"])),
         (["simulate", "--stations", "3"], ("simulate", ["--stations", "3"])),
         (["db", "upgrade", "--database", "u"], ("upgrade", ["--database", "u"])),
+        (["db", "rotate-key", "--delay", "5m"], ("rotate-key", ["--delay", "5m"])),
         (["db"], None),
         (["station", "list"], None),
         ([], None),

@@ -1,4 +1,4 @@
-"""`citrine core`, `edge`, `simulate` and `db upgrade`, when an option of `citrine` precedes them."""
+"""`citrine core`, `edge`, `simulate`, `db upgrade` and `db rotate-key`, when an option of `citrine` precedes them."""
 
 import typer
 
@@ -22,6 +22,7 @@ def build_database() -> typer.Typer:
     app = typer.Typer(help="The database.")
     app.callback()(_is_a_group)
     _add(app, "upgrade", "upgrade", "Bring a database to the newest schema; its own flags follow.")
+    _add(app, "rotate-key", "rotate-key", "Have another key encrypt stored secrets; its own flags follow.")
     return app
 
 

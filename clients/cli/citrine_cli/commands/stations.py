@@ -18,14 +18,13 @@ from citrine.api.v1.stations_pb2 import (
     DeleteStationRequest,
     GetStationRequest,
     ListStationsRequest,
-    SetStationPasswordRequest,
     Station,
     UpdateStationRequest,
 )
 from citrine_cli.admission_hints import not_let_in_words
 from citrine_cli.cells import NOTHING
 from citrine_cli.client import Client, client_command, collect
-from citrine_cli.commands import station_care, station_configuration, station_refusals, station_watch
+from citrine_cli.commands import station_care, station_configuration, station_refusals, station_security, station_watch
 from citrine_cli.commands.refusals import refusal_words
 from citrine_cli.consent import Yes, ask_consent
 from citrine_cli.errors import UsageError
@@ -70,9 +69,9 @@ def build() -> typer.Typer:
     client_command(app, "refusals")(station_refusals.list_refusals)
     client_command(app, "update")(update_station)
     client_command(app, "accept")(accept_station)
-    client_command(app, "set-password")(set_password)
     client_command(app, "remove")(remove_station)
     client_command(app, "watch")(station_watch.watch_station)
+    station_security.add_to(app)
     station_care.add_to(app)
     station_configuration.add_to(app)
     return app
@@ -88,12 +87,6 @@ def _policy(*given: bool) -> BootPolicy.ValueType:
     if len(chosen) > 1:
         raise UsageError(f"{' and '.join(chosen)} exclude each other")
     return _POLICIES[chosen[0]] if chosen else BOOT_POLICY_UNSPECIFIED
-
-
-def _show_password(client: Client, generated: str) -> None:
-    if generated:
-        client.out.line(f"password: {generated}")
-        client.out.line("It is shown only now.", style="dim")
 
 
 async def add_station(
@@ -354,17 +347,6 @@ async def accept_station(
         client.out.message(accepted)
         return
     client.out.line(f"station {station_id} accepted; it is asked to boot again")
-
-
-async def set_password(client: Client, station_id: StationId, password: Password = None) -> None:
-    """Replace the password of a station. Nothing is sent to the station."""
-    request = SetStationPasswordRequest(station_id=station_id, password=password or "")
-    answer = await client.citrine.stations.SetStationPassword(request)
-    if client.out.as_json:
-        client.out.message(answer)
-        return
-    client.out.line(f"password of station {station_id} replaced")
-    _show_password(client, answer.generated_password)
 
 
 async def remove_station(client: Client, station_id: StationId, yes: Yes = False) -> None:

@@ -138,6 +138,7 @@ class _Up:
             *("--http-listen", before.get("http", settings.core_http_listen)),
             *("--edge-credential-file", str(settings.edge_credential_file)),
             *("--operator-key-file", str(settings.operator_key_file)),
+            *("--encryption-key-file", str(settings.encryption_key_file)),
             *("--ready-file", str(settings.data_dir / "core.ready.json")),
         ]
 

@@ -56,6 +56,11 @@ class UpSettings(BaseModel):
         return self.data_dir / "operator.key"
 
     @property
+    def encryption_key_file(self) -> Path:
+        """File to which the core writes the key that encrypts stored secrets."""
+        return self.data_dir / "encryption.keys"
+
+    @property
     def demo_file(self) -> Path:
         """File with the credentials of the demo."""
         return self.data_dir / "demo.json"

@@ -11,6 +11,7 @@ from citrine_core.blocks.authorization.authorizer import AuthorizationInquirer
 from citrine_core.blocks.authorization.decisions import Authorizations, Decision, read_facts
 from citrine_core.blocks.authorization.directory import SettingsDirectory
 from citrine_core.blocks.authorization.handlers import AuthorizationHandlers
+from citrine_core.blocks.authorization.repository import AUTHORIZER_CREDENTIALS
 from citrine_core.blocks.authorization.rules import Facts, Presented, Purpose, decide_known, decide_unknown
 from citrine_core.blocks.authorization.servicer import AuthorizationServicer
 from citrine_core.dispatch import Block
@@ -44,5 +45,6 @@ def block(services: Services) -> Block:
         [partial(authorization_pb2_grpc.add_AuthorizationServiceServicer_to_server, AuthorizationServicer(services))],
         ["citrine.api.v1.AuthorizationService"],
         jobs=[Job("authorization settings", REFRESH, SettingsDirectory.of(services).refresh, at_start=True)],
+        secrets=[AUTHORIZER_CREDENTIALS],
         inquirers=[AuthorizationInquirer(services)],
     )

@@ -19,7 +19,9 @@ from citrine.ocpp.v2.types_pb2 import IdTokenInfo, MessageFormatEnum
 from citrine_core.blocks.authorization.decisions import Asked, Finding
 from citrine_core.blocks.authorization.directory import SettingsDirectory
 from citrine_core.blocks.authorization.models import AuthorizationSettings
+from citrine_core.blocks.authorization.repository import AUTHORIZER_CREDENTIALS
 from citrine_core.dispatch import Call
+from citrine_core.encryption import SecretUnreadable
 from citrine_core.errors import DatabaseUnavailable
 from citrine_core.resources.certificate_store import ContractRoots
 from citrine_core.resources.tokens import NO_AUTHORIZATION, TokenKey, TokenRepository, type_of
@@ -56,6 +58,9 @@ class AuthorizationInquirer:
         self._clock = services.clock
         self._directory = SettingsDirectory.of(services)
         self._contract_roots = ContractRoots.of(services)
+        self._cipher = services.cipher
+        self._credentials: dict[str, tuple[str, str]] = {}
+        """By tenant the credential as it is stored, and in clear."""
         self._channels: dict[_ChannelKey, grpc.aio.Channel] = {}
         self._contracts: ContractChecker | None = None
 
@@ -148,7 +153,11 @@ class AuthorizationInquirer:
         timeout = TIMEOUT if settings.authorizer_timeout is None else settings.authorizer_timeout / 1000
         metadata = []
         if settings.authorizer_credential:
-            metadata.append(("authorization", f"Bearer {settings.authorizer_credential}"))
+            try:
+                metadata.append(("authorization", f"Bearer {await self._credential(settings)}"))
+            except SecretUnreadable as error:
+                logger.warning("the authorizer of a tenant can't be asked: %s", error, extra=_of(settings))
+                return nothing
         request = pb.AuthorizeRequest(tenant_id=settings.tenant_id, presentations=presentations)
         # Any: the types of stubs are those of synchronous channels.
         stub: Any = AuthorizerServiceStub(self._channel(settings))
@@ -163,6 +172,14 @@ class AuthorizationInquirer:
             logger.warning("the authorizer of a tenant answered a wrong number of decisions", extra=_of(settings))
             return nothing
         return [usable(decision.id_token_info) for decision in response.decisions]
+
+    async def _credential(self, settings: AuthorizationSettings) -> str:
+        stored, tenant_id = settings.authorizer_credential, settings.tenant_id
+        known = self._credentials.get(tenant_id)
+        if known is None or known[0] != stored:
+            clear = await self._cipher.decrypt(stored, AUTHORIZER_CREDENTIALS.context(tenant_id))
+            known = self._credentials[tenant_id] = (stored, clear)
+        return known[1]
 
     def _channel(self, settings: AuthorizationSettings) -> grpc.aio.Channel:
         key = (settings.authorizer_address, settings.authorizer_tls, settings.authorizer_ca_certificates)

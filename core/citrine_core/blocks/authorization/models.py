@@ -27,8 +27,8 @@ class AuthorizationSettings(Model):
     authorizer_tls: Mapped[bool] = mapped_column(default=False)
     authorizer_ca_certificates: Mapped[str] = mapped_column(Text, default="")
     """Root certificates to trust, PEM. Empty: the default roots of gRPC."""
-    authorizer_credential: Mapped[str] = mapped_column(String(1000), default="")
-    """Stored in clear, because it is sent in clear. The API never shows it."""
+    authorizer_credential: Mapped[str] = mapped_column(Text, default="")
+    """Encrypted. Empty: there is none. The API never shows it."""
     authorizer_ask: Mapped[int] = mapped_column(Integer, default=0)
     """citrine.api.v1.Authorizer.Ask"""
     authorizer_timeout: Mapped[int | None] = mapped_column(Integer)

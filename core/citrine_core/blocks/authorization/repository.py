@@ -11,11 +11,17 @@ from citrine_core.blocks.authorization.rules import OpenTransaction
 from citrine_core.blocks.provisioning.queries import find_connector_types
 from citrine_core.blocks.transactions.queries import find_open_of_tokens
 from citrine_core.db import database_of
+from citrine_core.encryption import SecretColumn
 from citrine_core.resources.commands.queries import find_answered
 from citrine_core.resources.tokens import TokenKey, lookup_of, type_of
 from citrine_core.resources.tokens.queries import lock_tokens
 
-__all__ = ["AuthorizationRepository"]
+__all__ = ["AUTHORIZER_CREDENTIALS", "AuthorizationRepository"]
+
+AUTHORIZER_CREDENTIALS = SecretColumn(
+    AuthorizationSettings.metadata.tables["authorization_settings"], "authorizer_credential", ("tenant_id",)
+)
+"""What operators' authorizers want to be told."""
 
 _STARTS = timedelta(days=2)
 """How long after a RequestStartTransaction its token is accepted for the transaction."""

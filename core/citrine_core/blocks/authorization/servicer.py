@@ -10,7 +10,7 @@ from citrine.api.v1 import authorization_pb2 as pb
 from citrine.api.v1 import authorization_pb2_grpc
 from citrine_core.blocks.authorization.directory import SettingsDirectory, settings_to_proto
 from citrine_core.blocks.authorization.models import AuthorizationSettings
-from citrine_core.blocks.authorization.repository import AuthorizationRepository
+from citrine_core.blocks.authorization.repository import AUTHORIZER_CREDENTIALS, AuthorizationRepository
 from citrine_core.db import UnitOfWork
 from citrine_core.errors import InvalidArgument
 from citrine_core.resources.certificate_store import ContractRoots, read_contract_roots, replace_contract_roots
@@ -62,10 +62,13 @@ class AuthorizationServicer(authorization_pb2_grpc.AuthorizationServiceServicer)
         fields = apply_mask(request.update_mask, request.settings, CHANGEABLE)
         _check(request.settings, fields)
         tenant_id = caller(context).tenant_id
+        credential = request.settings.authorizer.credential if "authorizer" in fields else ""
+        if credential:
+            credential = await self._services.cipher.encrypt(credential, AUTHORIZER_CREDENTIALS.context(tenant_id))
         async with self._services.unit_of_work() as work:
             repository = AuthorizationRepository(work.session)
             settings = await repository.settings_of(tenant_id, for_update=True)
-            _assign(settings, request.settings, fields)
+            _assign(settings, request.settings, fields, credential)
             await repository.save_settings(settings)
             if "contract_roots" in fields:
                 await self._replace_contract_roots(work, tenant_id, request.settings.contract_roots)
@@ -124,7 +127,9 @@ def _check_authorizer(authorizer: pb.Authorizer) -> None:
             raise InvalidArgument(f"{field}.timeout", f"must be more than 0 and at most {LONGEST_TIMEOUT:g} seconds")
 
 
-def _assign(row: AuthorizationSettings, settings: pb.AuthorizationSettings, fields: Collection[str]) -> None:
+def _assign(
+    row: AuthorizationSettings, settings: pb.AuthorizationSettings, fields: Collection[str], credential: str
+) -> None:
     if "master_pass_group_id" in fields:
         row.master_pass_group_id = settings.master_pass_group_id
     if "exact_token_ids" in fields:
@@ -143,5 +148,5 @@ def _assign(row: AuthorizationSettings, settings: pb.AuthorizationSettings, fiel
         row.authorizer_offline_policy = authorizer.offline_policy
         row.authorizer_timeout = authorizer.timeout.ToMilliseconds() if authorizer.HasField("timeout") else None
         # A credential is for one address: it is never sent to another one.
-        if authorizer.credential or not same:
-            row.authorizer_credential = authorizer.credential
+        if credential or not same:
+            row.authorizer_credential = credential

@@ -5,6 +5,7 @@ from functools import partial
 
 from citrine.api.v1 import firmware_campaigns_pb2_grpc, firmware_management_pb2_grpc
 from citrine_core.blocks.firmware_management.campaigns import (
+    SECRET_LOCATIONS,
     CampaignRepository,
     CampaignRunner,
     FirmwareCampaignsServicer,
@@ -74,6 +75,7 @@ def block(services: Services) -> Block:
             ),
         ],
         ["citrine.api.v1.FirmwareManagementService", "citrine.api.v1.FirmwareCampaignsService"],
+        secrets=[SECRET_LOCATIONS],
         forget_station=forget_station,
         jobs=[campaigns, silence],
     )

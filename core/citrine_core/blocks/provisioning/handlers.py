@@ -7,8 +7,8 @@ from citrine.ocpp.v2 import provisioning_pb2 as ocpp
 from citrine_core.blocks.provisioning.repository import VariableKey, VariableRepository
 from citrine_core.blocks.provisioning.variables import key_of, storable
 from citrine_core.db import UnitOfWork
-from citrine_core.dispatch import Answered, handles_answer
-from citrine_core.resources.stations.registrations import RegistrationRepository
+from citrine_core.dispatch import Answered, Failed, handles_answer, handles_failure
+from citrine_core.resources.stations.credentials import Credentials
 from citrine_core.services import Services
 
 __all__ = ["ProvisioningHandlers"]
@@ -50,6 +50,15 @@ class ProvisioningHandlers:
                 values[key] = asked[key.folded()]
         await self._put_values(work, answered, values)
 
+    @handles_failure(ocpp.SetVariablesRequest)
+    async def variables_not_set(self, work: UnitOfWork, failed: Failed[ocpp.SetVariablesRequest]) -> None:
+        """Forget a password that a station did not get, or says that it did not take (A01.FR.04)."""
+        keys = (key_of(data.component, data.variable, data.attribute_type) for data in failed.request.set_variable_data)
+        if any(map(_is_password, keys)) and (failed.never_sent or failed.refused):
+            await Credentials(work.session).settle(
+                failed.tenant_id, failed.station_id, failed.command_id, accepted=False
+            )
+
     async def _put_values(
         self, work: UnitOfWork, answered: Answered[Any, Any], values: Mapping[VariableKey, str]
     ) -> None:
@@ -69,10 +78,10 @@ def _is_password(key: VariableKey) -> bool:
 async def _settle_password(
     work: UnitOfWork, answered: Answered[Any, Any], status: ocpp.SetVariableStatusEnum.ValueType
 ) -> None:
-    registrations = RegistrationRepository(work.session)
-    if status == ocpp.SET_VARIABLE_STATUS_ENUM_ACCEPTED:
-        # A01.FR.03: from now on only the new password is valid.
-        await registrations.promote_next_password(answered.tenant_id, answered.station_id)
-    elif status != ocpp.SET_VARIABLE_STATUS_ENUM_REBOOT_REQUIRED:
-        # A01.FR.04: the old password remains valid. Until a required reboot both are valid.
-        await registrations.drop_next_password(answered.tenant_id, answered.station_id)
+    # A01.FR.03: from now on only the new password is valid. A01.FR.04: the old password remains valid. Until a required
+    # reboot both are valid.
+    if status != ocpp.SET_VARIABLE_STATUS_ENUM_REBOOT_REQUIRED:
+        accepted = status == ocpp.SET_VARIABLE_STATUS_ENUM_ACCEPTED
+        await Credentials(work.session).settle(
+            answered.tenant_id, answered.station_id, answered.command_id, accepted=accepted
+        )

@@ -6,12 +6,24 @@ from collections.abc import Collection, Sequence
 from sqlalchemy import and_, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from citrine.ocpp.v2.provisioning_pb2 import ATTRIBUTE_ENUM_ACTUAL, VariableCharacteristics
+from citrine.ocpp.v2.provisioning_pb2 import (
+    ATTRIBUTE_ENUM_ACTUAL,
+    MUTABILITY_ENUM_WRITE_ONLY,
+    VariableCharacteristics,
+)
 from citrine_core.blocks.provisioning.models import ReportedVariable
 from citrine_core.blocks.provisioning.repository import name_key
 from citrine_core.db.one_of import one_of
 
-__all__ = ["find_available", "find_connector_types", "find_currencies", "find_evse_powers", "find_variables"]
+__all__ = [
+    "find_available",
+    "find_connector_types",
+    "find_currencies",
+    "find_evse_powers",
+    "find_max_limit",
+    "find_variables",
+    "find_write_only",
+]
 
 _TABLE = ReportedVariable.__table__.c
 
@@ -116,3 +128,37 @@ async def find_available(
         )
     )
     return set(rows)
+
+
+async def find_write_only(
+    session: AsyncSession, tenant_id: str, station_id: str, names: Collection[tuple[str, str]]
+) -> set[tuple[str, str]]:
+    """Return those of the variables that their station reported as write-only: component and variable, lower case."""
+    if not names:
+        return set()
+    rows = await session.execute(
+        select(func.lower(_TABLE.component), func.lower(_TABLE.variable)).where(
+            _TABLE.tenant_id == tenant_id,
+            _TABLE.station_id == station_id,
+            one_of(func.lower(_TABLE.component), {component for component, _ in names}),
+            _TABLE.mutability == MUTABILITY_ENUM_WRITE_ONLY,
+        )
+    )
+    return {(component, variable) for component, variable in rows}.intersection(names)
+
+
+async def find_max_limit(
+    session: AsyncSession, tenant_id: str, station_id: str, component: str, variable: str
+) -> float | None:
+    """Return maxLimit of a variable without instance, or None where it was not reported."""
+    found = await session.scalar(
+        select(_TABLE.characteristics).where(
+            _TABLE.tenant_id == tenant_id,
+            _TABLE.station_id == station_id,
+            _TABLE.name_key == name_key(component, "", variable, ""),
+            _TABLE.attribute == ATTRIBUTE_ENUM_ACTUAL,
+            _TABLE.characteristics.is_not(None),
+        )
+    )
+    characteristics = VariableCharacteristics.FromString(found or b"")
+    return characteristics.max_limit if characteristics.HasField("max_limit") else None

@@ -38,9 +38,9 @@ class CommandRow(Model):
     is_native: Mapped[bool]
     """True: the payload is in the station's own OCPP version."""
     secret_payload: Mapped[str | None] = mapped_column(Text)
-    """JSON to send, if it differs from `payload` and waits for the station. Deleted once it is sent."""
+    """JSON to send, encrypted, if it differs from `payload` and waits for the station. Deleted once it is sent."""
     payload: Mapped[str] = mapped_column(Text)
-    """JSON in OCPP spelling, passwords masked."""
+    """JSON in OCPP spelling, secrets masked."""
     response: Mapped[str | None] = mapped_column(Text)
     """The station's answer, JSON in OCPP spelling."""
     error_code: Mapped[str] = mapped_column(String(100), default="")

@@ -24,6 +24,7 @@ __all__ = [
     "EXPIRED",
     "FINAL",
     "NOT_CONNECTED",
+    "UNREADABLE",
     "Ending",
     "ending_of",
     "error_of",
@@ -61,6 +62,9 @@ NOT_CONNECTED = Ending(
     common.COMMAND_STATE_FAILED, CommandEnd.UNREACHED, "NotConnected", "the station is not connected"
 )
 EXPIRED = Ending(common.COMMAND_STATE_EXPIRED, CommandEnd.UNREACHED, "Expired", "the station did not come back in time")
+UNREADABLE = Ending(
+    common.COMMAND_STATE_FAILED, CommandEnd.UNREACHED, "SecretUnreadable", "what it says can't be decrypted"
+)
 ABANDONED = Ending(
     common.COMMAND_STATE_TIMED_OUT, CommandEnd.UNCERTAIN, "Timeout", "its core is gone and its end unknown"
 )

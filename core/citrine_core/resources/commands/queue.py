@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -11,9 +12,10 @@ from citrine_core.background import defect
 from citrine_core.clock import Clock
 from citrine_core.db import UnitOfWork, UnitOfWorkFactory
 from citrine_core.dispatch import CommandEnd
+from citrine_core.encryption import SecretUnreadable
 from citrine_core.errors import CoreError
 from citrine_core.jobs import Job
-from citrine_core.resources.commands.outcomes import ABANDONED, EXPIRED, Ending
+from citrine_core.resources.commands.outcomes import ABANDONED, EXPIRED, UNREADABLE, Ending
 from citrine_core.resources.commands.repository import CHANGING, CommandRepository, StoredCommand
 from citrine_core.resources.commands.sender import CommandSender
 
@@ -135,7 +137,11 @@ class CommandQueue:
             row = await CommandRepository(work.session).next_waiting(tenant_id, station_id, self._clock())
         if row is None:
             return False
-        outcome = await self._sender.deliver(row, row.edge_id, row.open_epoch)
+        try:
+            outcome = await self._sender.deliver(row, row.edge_id, row.open_epoch)
+        except SecretUnreadable as error:
+            await self._end([row], replace(UNREADABLE, text=str(error)))
+            return True
         # A command that waits again is not resent at once: the station is disconnected, and its row not updated yet.
         return outcome is not None and outcome.command.state != common.COMMAND_STATE_QUEUED
 

@@ -25,12 +25,14 @@ from citrine_core.db import Due, Listed, Page, begins_with, earliest
 from citrine_core.db.bulk import BulkInsert, BulkUpdate
 from citrine_core.db.one_of import one_of_packed, pack
 from citrine_core.db.partitions import drop_partition, find_old_partition, outside_of_partitions
+from citrine_core.encryption import SecretColumn
 from citrine_core.resources.commands.models import CommandRow
 from citrine_core.resources.connections.queries import SESSIONS
+from citrine_core.resources.stations.candidates import Candidate
 from citrine_core.resources.stations.credentials import Credentials
 from citrine_core.resources.stations.queries import find_with_session, is_accepted
 
-__all__ = ["CommandRepository", "StoredCommand"]
+__all__ = ["SECRETS", "CommandRepository", "StoredCommand"]
 
 StoredCommand: TypeAlias = Row[*tuple[Any, ...]]
 """A row of the table, with all its columns."""
@@ -44,6 +46,9 @@ _LIVE = (common.COMMAND_STATE_QUEUED, common.COMMAND_STATE_SENT)
 
 # The condition of the indexes, of which most commands are no part.
 _UNFINISHED = _TABLE.c.finish_time.is_(None)
+
+SECRETS = SecretColumn(_TABLE, "secret_payload", ("tenant_id", "command_id"), _UNFINISHED)
+"""What waits for stations and has secrets."""
 
 _WAITED_FOR = (
     select(_TABLE.c.station_id)
@@ -87,9 +92,9 @@ class CommandRepository:
         """
         return await find_with_session(self._session, tenant_id, station_id, lock=lock)
 
-    async def set_next_password(self, tenant_id: str, station_id: str, password_hash: str) -> None:
-        """Accept the password that is about to be sent to a station, besides its present one."""
-        await Credentials(self._session).set_next(tenant_id, station_id, password_hash)
+    async def add_password(self, tenant_id: str, station_id: str, command_id: str, password_hash: str) -> None:
+        """Accept the password that a command is about to send to a station, besides its present one."""
+        await Credentials(self._session).add_candidate(tenant_id, station_id, Candidate(command_id, password_hash))
 
     async def add(self, row: Mapping[str, Any]) -> None:
         """Store a new command."""

@@ -1,12 +1,12 @@
 """Passwords in commands: found, and masked wherever a command is stored or shown."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from copy import deepcopy
-from typing import Any
+from typing import Any, TypeAlias
 
 from citrine.ocpp.secrets import mask_secrets
 
-__all__ = ["MASK", "masked", "new_password"]
+__all__ = ["MASK", "WITH_VALUES", "Name", "masked", "named", "new_password"]
 
 MASK = "********"
 """Replacement of a secret text."""
@@ -14,31 +14,45 @@ MASK = "********"
 _BASIC_AUTH_PASSWORD = ("securityctrlr", "basicauthpassword")
 """Component and variable of the station's password (A01); names are case-insensitive."""
 
+WITH_VALUES = {"SetVariables": "setVariableData", "GetVariables": "getVariableResult"}
+"""Actions whose request or answer has values of variables, and the field with these."""
 
-def masked(payload: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a payload in OCPP spelling with passwords, keys and PINs masked."""
+Name: TypeAlias = tuple[str, str]
+"""Component and variable, in lower case."""
+
+
+def masked(payload: Mapping[str, Any], write_only: Collection[Name] = ()) -> dict[str, Any]:
+    """Return a payload in OCPP spelling with passwords, keys, PINs and the values of write-only variables masked."""
     shown = deepcopy(dict(payload))
     mask_secrets(shown, MASK)
+    for entry in _entries(shown) if write_only else ():
+        if "attributeValue" in entry and _name(entry) in write_only:
+            entry["attributeValue"] = MASK
     return shown
+
+
+def named(payload: Mapping[str, Any]) -> set[Name]:
+    """Return the variables that a payload has values of."""
+    return {name for entry in _entries(payload) if (name := _name(entry)) is not None}
 
 
 def new_password(action: str, payload: Mapping[str, Any]) -> str | None:
     """Return the password that a command sets in the station for its next connection, or None."""
     if action != "SetVariables":
         return None
-    values = [entry.get("attributeValue") for entry in _password_settings(payload)]
+    values = [entry.get("attributeValue") for entry in _entries(payload) if _name(entry) == _BASIC_AUTH_PASSWORD]
     return values[-1] if values and isinstance(values[-1], str) else None
 
 
-def _password_settings(payload: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    entries = payload.get("setVariableData")
-    return (entry for entry in entries if _sets_password(entry)) if isinstance(entries, list) else iter(())
+def _entries(payload: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    for field in WITH_VALUES.values():
+        entries = payload.get(field)
+        if isinstance(entries, list):
+            yield from (entry for entry in entries if isinstance(entry, dict))
 
 
-def _sets_password(entry: object) -> bool:
-    if not isinstance(entry, Mapping):
-        return False
+def _name(entry: Mapping[str, Any]) -> Name | None:
     component, variable = entry.get("component"), entry.get("variable")
     if not isinstance(component, Mapping) or not isinstance(variable, Mapping):
-        return False
-    return (str(component.get("name")).casefold(), str(variable.get("name")).casefold()) == _BASIC_AUTH_PASSWORD
+        return None
+    return str(component.get("name")).casefold(), str(variable.get("name")).casefold()

@@ -18,9 +18,11 @@ from citrine.api.v1 import common_pb2 as common
 from citrine.edge.v1 import link_pb2 as link
 from citrine.ocpp.actions import ACTIONS, action_of, wrap_request
 from citrine.ocpp.codec import CodecError, decode, encode
+from citrine_core.blocks.provisioning.queries import find_write_only
 from citrine_core.clock import Clock
 from citrine_core.db import UnitOfWorkFactory
 from citrine_core.dispatch import Item, Registry
+from citrine_core.encryption import Cipher
 from citrine_core.errors import InvalidArgument, NotFound, StationTimeout, StationUnavailable
 from citrine_core.ids import new_id
 from citrine_core.link.registry import Link, LinkRegistry
@@ -30,8 +32,8 @@ from citrine_core.resources.commands.orphans import OrphanedCommands
 from citrine_core.resources.commands.outcomes import NOT_CONNECTED
 from citrine_core.resources.commands.pending import Outcome, Pending, PendingCommands
 from citrine_core.resources.commands.protos import to_proto
-from citrine_core.resources.commands.repository import CommandRepository, StoredCommand
-from citrine_core.resources.commands.secrets import masked, new_password
+from citrine_core.resources.commands.repository import SECRETS, CommandRepository, StoredCommand
+from citrine_core.resources.commands.secrets import masked, named, new_password
 from citrine_core.resources.connections.queries import may_be_open
 from citrine_core.resources.stations.passwords import hash_password
 from citrine_core.rpc import Caller, caller
@@ -84,6 +86,7 @@ class CommandSender:
         ends: Publishes the ends of commands.
         orphans: Ends commands whose link is gone.
         registry: Has the translations of blocks.
+        cipher: Encrypts what waits and has secrets.
         submit: Queues a report on a command in its station's lane.
         default_timeout: Timeout if the caller sets none.
     """
@@ -98,6 +101,7 @@ class CommandSender:
         ends: CommandEnds,
         orphans: OrphanedCommands,
         registry: Registry,
+        cipher: Cipher,
         submit: Callable[[Item], None],
         default_timeout: timedelta,
     ) -> None:
@@ -112,6 +116,7 @@ class CommandSender:
         self._submit = submit
         self._orphans = orphans
         self._registry = registry
+        self._cipher = cipher
 
     async def call(
         self, context: "grpc.aio.ServicerContext[Any, Response]", request: Any, response_class: type[Response]
@@ -205,11 +210,15 @@ class CommandSender:
 
         Raises:
             DatabaseUnavailable: When it could not be claimed.
+            SecretUnreadable: When what it says can't be decrypted. It waits on.
         """
         edge = self._link_to(edge_id)
         if edge is None:
             return None
-        payload = orjson.loads(row.secret_payload or row.payload)
+        text = row.payload
+        if row.secret_payload is not None:
+            text = await self._cipher.decrypt(row.secret_payload, SECRETS.context(row.tenant_id, row.command_id))
+        payload = orjson.loads(text)
         password_hash = await _hash_of_new_password(row.action, payload)
         timeout = row.timeout / 1000
         deadline = self._clock() + timedelta(seconds=timeout + REPORT_TIME + STORE_TIME)
@@ -218,7 +227,7 @@ class CommandSender:
             if not await repository.claim(row, self._core_id, epoch, deadline):
                 return None
             if password_hash is not None:
-                await repository.set_next_password(row.tenant_id, row.station_id, password_hash)
+                await repository.add_password(row.tenant_id, row.station_id, row.command_id, password_hash)
             await work.commit()
         order = Order(
             row.tenant_id, row.station_id, row.action, payload, row.is_native, row.requested_by, row.reason, timeout,
@@ -229,16 +238,17 @@ class CommandSender:
     async def _send(self, order: Order, context: "grpc.aio.ServicerContext[Any, Any] | None") -> Outcome:
         password_hash = await _hash_of_new_password(order.action, order.payload)
         command_id = new_id()
+        texts = await self._texts(order, command_id)
         async with self._unit_of_work() as work:
             repository = CommandRepository(work.session)
             station = await repository.find_station(order.tenant_id, order.station_id, lock=True)
             if station is None:
                 raise NotFound("station", order.station_id)
             edge = self._link_to(station.edge_id) if may_be_open(station, self._clock()) else None
-            row = self._row(order, command_id, edge is not None, station)
+            row = self._row(order, command_id, edge is not None, station) | texts
             await repository.add(row)
             if edge is not None and password_hash is not None:
-                await repository.set_next_password(order.tenant_id, order.station_id, password_hash)
+                await repository.add_password(order.tenant_id, order.station_id, command_id, password_hash)
             if row["finish_time"] is not None:
                 ending = replace(NOT_CONNECTED, text=row["error_description"])
                 await self.ends.failed(work, _as_row(row), ending, row["finish_time"])
@@ -313,10 +323,20 @@ class CommandSender:
         found = self._links.get(edge_id)
         return found if found is not None and not found.draining else None
 
+    async def _texts(self, order: Order, command_id: str) -> dict[str, str | None]:
+        """Return what a command says, as it is stored: to be shown, and where it waits and has secrets, encrypted."""
+        write_only: set[tuple[str, str]] = set()
+        if names := named(order.payload):
+            async with self._unit_of_work(read_only=True) as work:
+                write_only = await find_write_only(work.session, order.tenant_id, order.station_id, names)
+        shown, secret = masked(order.payload, write_only), None
+        if order.when_online and shown != order.payload:
+            secret = await self._cipher.encrypt(_json(order.payload), SECRETS.context(order.tenant_id, command_id))
+        return {"payload": _json(shown), "secret_payload": secret}
+
     def _row(self, order: Order, command_id: str, goes_now: bool, station: StoredCommand) -> dict[str, Any]:
         now = self._clock()
         fails = not goes_now and not order.when_online
-        shown = masked(order.payload)
         text = NOT_CONNECTED.text
         if may_be_open(station, now):
             text = "there is no link to the edge that holds the station"
@@ -328,8 +348,6 @@ class CommandSender:
             "action": order.action,
             "state": NOT_CONNECTED.state if fails else common.COMMAND_STATE_QUEUED,
             "is_native": order.is_native,
-            "secret_payload": _json(order.payload) if order.when_online and shown != order.payload else None,
-            "payload": _json(shown),
             "response": None,
             "error_code": NOT_CONNECTED.code if fails else "",
             "error_description": text if fails else "",

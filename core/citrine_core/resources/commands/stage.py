@@ -15,6 +15,7 @@ from citrine.api.v1 import common_pb2 as common
 from citrine.edge.v1.link_pb2 import CommandFailure, CommandResult, CommandSent
 from citrine.ocpp.actions import ACTIONS, unwrap
 from citrine.ocpp.codec import CodecError, decode, encode
+from citrine_core.blocks.provisioning.queries import find_write_only
 from citrine_core.clock import Clock
 from citrine_core.db import UnitOfWork
 from citrine_core.dispatch import Answered, Item, Routes
@@ -24,7 +25,7 @@ from citrine_core.resources.commands.outcomes import FINAL, ending_of, error_of,
 from citrine_core.resources.commands.pending import Outcome, PendingCommands
 from citrine_core.resources.commands.protos import to_proto
 from citrine_core.resources.commands.repository import CHANGING, CommandRepository, StoredCommand
-from citrine_core.resources.commands.secrets import masked
+from citrine_core.resources.commands.secrets import masked, named
 
 __all__ = ["CommandsStage"]
 
@@ -123,7 +124,8 @@ class CommandsStage:
             return
         if failure.reason == CommandFailure.REASON_BAD_ANSWER:
             said = _said(failure)
-            values["response"] = None if said is None else orjson.dumps(masked(said)).decode()
+            shown = None if said is None else await self._masked(work, row, said)
+            values["response"] = None if shown is None else orjson.dumps(shown).decode()
             if failure.HasField("answer"):
                 await self._accept_valid_part(work, row, failure, values, notify_blocks)
                 return
@@ -144,13 +146,21 @@ class CommandsStage:
         else:
             message = unwrap(result.response)
             payload = encode(message)
-        values.update(state=common.COMMAND_STATE_ANSWERED, response=orjson.dumps(masked(payload)).decode())
+        shown = await self._masked(work, row, payload)
+        values.update(state=common.COMMAND_STATE_ANSWERED, response=orjson.dumps(shown).decode())
         received = _time(result.receive_time)
         if notify_blocks:
             await self._notify_blocks(work, row, message, payload, received)
         self._ends.finished(work, row, values["state"])
         values.update(finish_time=received, secret_payload=None)
-        self._resolve_after_commit(work, Outcome(_shown(row, values), message, payload))
+        answer = None if message is None else _without_secrets(message, payload, shown)
+        self._resolve_after_commit(work, Outcome(_shown(row, values), answer, shown))
+
+    async def _masked(self, work: UnitOfWork, row: StoredCommand, payload: Values) -> Values:
+        """Return an answer as it may be shown: without secrets, and without values of write-only variables."""
+        names = named(payload)
+        write_only = await find_write_only(work.session, row.tenant_id, row.station_id, names) if names else ()
+        return masked(payload, write_only)
 
     async def _accept_valid_part(
         self, work: UnitOfWork, row: StoredCommand, failure: CommandFailure, values: Values, notify_blocks: bool
@@ -163,7 +173,9 @@ class CommandsStage:
         self._ends.finished(work, row, values["state"])
         values.update(finish_time=received, secret_payload=None)
         said = _said(failure) if row.is_native else None
-        self._resolve_after_commit(work, Outcome(_shown(row, values), message, payload if said is None else said))
+        shown = await self._masked(work, row, payload if said is None else said)
+        answer = _without_secrets(message, payload, shown if said is None else await self._masked(work, row, payload))
+        self._resolve_after_commit(work, Outcome(_shown(row, values), answer, shown))
 
     async def _accept_part(
         self,
@@ -183,7 +195,7 @@ class CommandsStage:
         if notify_blocks:
             await self._notify_blocks(work, row, message, payload, received)
         self._ends.finished(work, row, values["state"])
-        answered = orjson.dumps(masked(payload)).decode()
+        answered = orjson.dumps(await self._masked(work, row, payload)).decode()
         values.update(finish_time=received, secret_payload=None, response=answered)
         self._resolve_after_commit(work, Outcome(_shown(row, values), error=error))
 
@@ -220,6 +232,11 @@ class CommandsStage:
 
     def _resolve_after_commit(self, work: UnitOfWork, outcome: Outcome) -> None:
         work.after_commit(lambda: self._pending.resolve(outcome.command.id, outcome))
+
+
+def _without_secrets(message: Message, payload: Values, shown: Values) -> Message:
+    """Return an answer without what a station should not have told."""
+    return message if shown == payload else decode(type(message), shown)
 
 
 def _said(failure: CommandFailure) -> dict[str, Any] | None:

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from citrine.api.v1.stations_pb2 import BOOT_POLICY_PENDING
 from citrine_core.db.bulk import BulkInsert
 from citrine_core.db.one_of import one_of_packed, pack
+from citrine_core.resources.stations.candidates import Candidate, add, candidates_of, newer_than, without
 from citrine_core.resources.stations.models import Station
 from citrine_core.resources.tenants.queries import find_holding, lock_hold_limit
 
@@ -28,6 +29,13 @@ _FIND = select(
     _TABLE.c.hardware,
 ).where(_TABLE.c.tenant_id == bindparam("tenant_id"), one_of_packed((_TABLE.c.station_id,), "stations"))
 _FIND_LOCKED = _FIND.with_for_update(read=True, key_share=True)
+
+# Not FOR UPDATE: others may have locked the station against its removal, and want the same.
+_LOCK_PASSWORDS = (
+    select(_TABLE.c.next_password_hash)
+    .where(_TABLE.c.tenant_id == bindparam("tenant_id"), _TABLE.c.station_id == bindparam("station_id"))
+    .with_for_update(key_share=True)
+)
 
 _ADD = BulkInsert(_TABLE, ignore=True, returning=("station_id",))
 
@@ -78,35 +86,56 @@ class Credentials:
         }
         return bool(await _ADD.fetch_mappings(self._session, [row]))
 
-    async def set_next(self, tenant_id: str, station_id: str, password_hash: str) -> None:
-        """Store the password that is about to be sent to a station; it is valid beside the current one."""
-        await (await self._session.connection()).execute(
-            update(_TABLE)
-            .where(_TABLE.c.tenant_id == tenant_id, _TABLE.c.station_id == station_id)
-            .values(next_password_hash=password_hash, credential_version=_TABLE.c.credential_version + 1)
-        )
+    async def add_candidate(self, tenant_id: str, station_id: str, candidate: Candidate) -> None:
+        """Store the password that is about to be sent to a station; it is valid beside the present one."""
+        row = await self._lock_passwords(tenant_id, station_id)
+        if row is not None:
+            await self._change(tenant_id, station_id, next_password_hash=add(row.next_password_hash, candidate))
+
+    async def settle(self, tenant_id: str, station_id: str, command_id: str, *, accepted: bool) -> None:
+        """Make the password that a command sent the station's own, or forget it.
+
+        Does nothing if the password proved itself before, or another one did that was sent later.
+        """
+        row = await self._lock_passwords(tenant_id, station_id)
+        stored = None if row is None else row.next_password_hash
+        own = [one for one in candidates_of(stored) if one.command_id in ("", command_id)]
+        if not own:
+            return
+        if accepted:
+            await self._change(
+                tenant_id,
+                station_id,
+                password_hash=own[-1].password_hash,
+                next_password_hash=newer_than(stored, own[-1]),
+            )
+        else:
+            await self._change(tenant_id, station_id, next_password_hash=without(stored, command_id))
 
     async def promote_all(self, used: Sequence[tuple[str, str, str]]) -> None:
-        """Make the next password of stations, which they have used, their only one.
+        """Make candidates that stations have used their password. Those that were sent later may follow.
 
         Args:
             used: Tenant, station, and hash of the password that was used.
         """
-        if used:
-            await (await self._session.connection()).execute(
-                update(_TABLE)
-                .where(
-                    _TABLE.c.tenant_id == bindparam("b_tenant_id"),
-                    _TABLE.c.station_id == bindparam("b_station_id"),
-                    _TABLE.c.next_password_hash == bindparam("b_hash"),
+        # Sorted, so that two cores can't deadlock.
+        for tenant_id, station_id, password_hash in sorted(used):
+            row = await self._lock_passwords(tenant_id, station_id)
+            stored = None if row is None else row.next_password_hash
+            own = [one for one in candidates_of(stored) if one.password_hash == password_hash]
+            if own:
+                await self._change(
+                    tenant_id, station_id, password_hash=password_hash, next_password_hash=newer_than(stored, own[0])
                 )
-                .values(
-                    password_hash=_TABLE.c.next_password_hash,
-                    next_password_hash=None,
-                    credential_version=_TABLE.c.credential_version + 1,
-                ),
-                [
-                    {"b_tenant_id": tenant_id, "b_station_id": station_id, "b_hash": password_hash}
-                    for tenant_id, station_id, password_hash in sorted(used)
-                ],
-            )
+
+    async def _lock_passwords(self, tenant_id: str, station_id: str) -> Row[*tuple[Any, ...]] | None:
+        connection = await self._session.connection()
+        rows = await connection.execute(_LOCK_PASSWORDS, {"tenant_id": tenant_id, "station_id": station_id})
+        return rows.one_or_none()
+
+    async def _change(self, tenant_id: str, station_id: str, **values: str | None) -> None:
+        await (await self._session.connection()).execute(
+            update(_TABLE)
+            .where(_TABLE.c.tenant_id == tenant_id, _TABLE.c.station_id == station_id)
+            .values(credential_version=_TABLE.c.credential_version + 1, **values)
+        )

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, ForeignKey, Index, Integer, LargeBinary, String, false, text
+from sqlalchemy import BigInteger, ForeignKey, Index, Integer, LargeBinary, String, Text, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from citrine_core.db import Model, PartialIndex
@@ -28,8 +28,8 @@ class Station(Model):
     enabled: Mapped[bool] = mapped_column(default=True)
     password_hash: Mapped[str | None] = mapped_column(String(200))
     """Hash of its password, whose form says how it was made. None: it has no password."""
-    next_password_hash: Mapped[str | None] = mapped_column(String(200))
-    """Hash of a password that was sent to the station: valid beside the old one until first used."""
+    next_password_hash: Mapped[str | None] = mapped_column(Text)
+    """Hashes of passwords that were sent to the station, valid beside the old one until one is used: see candidates."""
     credential_version: Mapped[int] = mapped_column(Integer, default=1)
     """Increases whenever a password changes; cached logins of an older version are invalid."""
     allow_no_password: Mapped[bool] = mapped_column(default=False)

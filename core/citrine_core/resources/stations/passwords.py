@@ -15,7 +15,16 @@ from argon2.exceptions import InvalidHashError, VerificationError
 
 from citrine_core.ids import new_code
 
-__all__ = ["LONGEST", "SHORTEST", "generate_password", "hash_generated", "hash_password", "is_fast", "verify"]
+__all__ = [
+    "GENERATED",
+    "LONGEST",
+    "SHORTEST",
+    "generate_password",
+    "hash_generated",
+    "hash_password",
+    "is_fast",
+    "verify",
+]
 
 SHORTEST = 16
 LONGEST = 64
@@ -72,9 +81,9 @@ def verify(stored: str, password: bytes) -> bool:
         return False
 
 
-def generate_password() -> str:
-    """Return a new random password."""
-    return new_code(GENERATED)
+def generate_password(length: int = GENERATED) -> str:
+    """Return a new random password (A01.FR.07)."""
+    return new_code(length)
 
 
 def _digest(key: bytes, password: bytes) -> bytes:

@@ -149,31 +149,3 @@ class RegistrationRepository:
             .values(inventory_due_time=None)
             .execution_options(synchronize_session=False)
         )
-
-    async def promote_next_password(self, tenant_id: str, station_id: str) -> None:
-        """Make the password that was sent to a station its only one."""
-        await self._session.execute(
-            update(Station)
-            .where(
-                Station.tenant_id == tenant_id,
-                Station.station_id == station_id,
-                Station.next_password_hash.is_not(None),
-            )
-            .values(
-                password_hash=Station.next_password_hash,
-                next_password_hash=None,
-                credential_version=Station.credential_version + 1,
-            )
-        )
-
-    async def drop_next_password(self, tenant_id: str, station_id: str) -> None:
-        """Discard the password that was sent to a station and that it did not accept."""
-        await self._session.execute(
-            update(Station)
-            .where(
-                Station.tenant_id == tenant_id,
-                Station.station_id == station_id,
-                Station.next_password_hash.is_not(None),
-            )
-            .values(next_password_hash=None, credential_version=Station.credential_version + 1)
-        )

@@ -26,6 +26,7 @@ from citrine_core.resources.stations.fields import (
 )
 from citrine_core.resources.stations.handshake_refusals import HandshakeRefusals, handshake_refusal_to_proto
 from citrine_core.resources.stations.models import Station
+from citrine_core.resources.stations.password_changes import PasswordChanges
 from citrine_core.resources.stations.passwords import generate_password, hash_generated, hash_password
 from citrine_core.resources.stations.protos import to_proto
 from citrine_core.resources.stations.repository import StationRepository, StationWithConnection
@@ -48,6 +49,7 @@ class StationsServicer(StationsServiceServicer):
         self._disconnect = services.disconnect
         self._forget = services.forget_station
         self._public_urls = services.public_urls
+        self._password_changes = PasswordChanges(services)
 
     async def GetStation(
         self, request: pb.GetStationRequest, context: grpc.aio.ServicerContext[pb.GetStationRequest, pb.Station]
@@ -200,6 +202,8 @@ class StationsServicer(StationsServiceServicer):
         context: grpc.aio.ServicerContext[pb.SetStationPasswordRequest, pb.SetStationPasswordResponse],
     ) -> pb.SetStationPasswordResponse:
         required("station_id", request.station_id)
+        if request.send:
+            return await self._password_changes.send(request, context)
         password_hash, generated = await _password(request.password, needed=True)
         async with self._unit_of_work() as work:
             station, _ = await self._get(work, context, request.station_id)

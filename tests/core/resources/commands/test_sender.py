@@ -25,6 +25,7 @@ from citrine.ocpp.v2 import provisioning_pb2 as ocpp
 from citrine.ocpp.v2 import types_pb2
 from citrine_core.events import OutboxEvent
 from citrine_core.resources.commands import CommandRow
+from citrine_core.resources.stations.candidates import candidates_of
 from citrine_core.resources.stations.models import Station
 from citrine_core.resources.stations.passwords import verify
 from tests.support.core import PASSWORD, RunningCore, running_core
@@ -461,8 +462,9 @@ async def test_a_new_password_is_valid_before_it_is_sent_and_shown_nowhere(core:
         again = await edge.admit("CS-1", "a-new-password-for-it")
 
     assert sent.request.set_variables.set_variable_data[0].attribute_value == "a-new-password-for-it"
-    assert hashes[0] is not None
-    assert verify(hashes[0], b"a-new-password-for-it")
+    (candidate,) = candidates_of(hashes[0])
+    assert candidate.command_id == sent.id
+    assert verify(candidate.password_hash, b"a-new-password-for-it")
     assert isinstance(again, link.Admitted)
     assert "a-new-password" not in str(answer.command)
     assert "a-new-password" not in await stored_text(core)

@@ -2,7 +2,14 @@
 
 from citrine_core.blocks.firmware_management.campaigns.following import follow, let_wait_again
 from citrine_core.blocks.firmware_management.campaigns.jobs import CampaignRunner
-from citrine_core.blocks.firmware_management.campaigns.repository import CampaignRepository
+from citrine_core.blocks.firmware_management.campaigns.repository import SECRET_LOCATIONS, CampaignRepository
 from citrine_core.blocks.firmware_management.campaigns.servicer import FirmwareCampaignsServicer
 
-__all__ = ["CampaignRepository", "CampaignRunner", "FirmwareCampaignsServicer", "follow", "let_wait_again"]
+__all__ = [
+    "SECRET_LOCATIONS",
+    "CampaignRepository",
+    "CampaignRunner",
+    "FirmwareCampaignsServicer",
+    "follow",
+    "let_wait_again",
+]

@@ -13,6 +13,7 @@ from citrine.ocpp.v2.provisioning_pb2 import ChargingStation
 from citrine_core.blocks.firmware_management.campaigns.repository import CampaignRepository
 from citrine_core.blocks.firmware_management.campaigns.rules import check_hours, first_state
 from citrine_core.blocks.firmware_management.checks import LONGEST_VERSION, check_firmware
+from citrine_core.blocks.firmware_management.protos import masked_location
 from citrine_core.errors import FailedPrecondition, InvalidArgument, NotFound
 from citrine_core.rpc import Caller, check_length, check_pattern, time_or_none
 
@@ -86,12 +87,23 @@ async def chosen_stations(
     return rows
 
 
-def campaign_row(who: Caller, campaign: pb.FirmwareCampaign, station_count: int, now: datetime) -> dict[str, Any]:
-    """Return the row of a new campaign."""
+def campaign_row(
+    who: Caller, campaign: pb.FirmwareCampaign, secret_location: str | None, station_count: int, now: datetime
+) -> dict[str, Any]:
+    """Return the row of a new campaign.
+
+    Args:
+        who: Creates it.
+        campaign: As it was requested.
+        secret_location: Its location, encrypted. None: it has no password.
+        station_count: How many stations it has.
+        now: The time now.
+    """
     definition = pb.FirmwareCampaign()
     definition.CopyFrom(campaign)
     for name in _OUTPUT_ONLY:
         definition.ClearField(name)  # type: ignore[arg-type]  # each of them is a field
+    definition.firmware.location = masked_location(campaign.firmware.location)
     definition.max_parallel = campaign.max_parallel or DEFAULT_PARALLEL
     definition.max_attempts = campaign.max_attempts or 1
     if not definition.HasField("attempt_delay"):
@@ -103,6 +115,7 @@ def campaign_row(who: Caller, campaign: pb.FirmwareCampaign, station_count: int,
         "state": first_state(start_time, now),
         "reason": "",
         "definition": definition.SerializeToString(),
+        "secret_location": secret_location,
         "max_parallel": definition.max_parallel,
         "max_failures": definition.max_failures if definition.HasField("max_failures") else None,
         "max_failure_percent": (definition.max_failure_percent if definition.HasField("max_failure_percent") else None),

@@ -16,7 +16,11 @@ from citrine.api.v1 import firmware_campaigns_pb2 as pb
 from citrine.api.v1 import firmware_management_pb2 as updates_pb
 from citrine.ocpp.v2 import firmware_management_pb2 as ocpp
 from citrine_core.blocks.firmware_management.campaigns.models import FirmwareCampaign, FirmwareCampaignStation
-from citrine_core.blocks.firmware_management.campaigns.repository import CampaignRepository, Progress
+from citrine_core.blocks.firmware_management.campaigns.repository import (
+    SECRET_LOCATIONS,
+    CampaignRepository,
+    Progress,
+)
 from citrine_core.blocks.firmware_management.campaigns.rules import (
     is_within,
     most_failures,
@@ -66,6 +70,10 @@ class UpdateOrder:
     station_id: str
     campaign: str
     message: ocpp.UpdateFirmwareRequest
+    secret_location: str | None
+    """Its location with the password, encrypted. None: the message has it."""
+    context: str
+    """In which it is encrypted."""
 
 
 @dataclass(slots=True)
@@ -92,6 +100,7 @@ class CampaignRunner:
         self._clock = services.clock
         self._commands = services.commands
         self._rounds: dict[tuple[str, str], _Round] = {}
+        self._cipher = services.cipher
 
     async def run(self) -> bool:
         """Send UpdateFirmware to all stations that are ready, and to those that become ready while these answer.
@@ -130,6 +139,9 @@ class CampaignRunner:
         """Send UpdateFirmware to a station. The handlers record the end of the command."""
         target = common.CommandTarget(station_id=order.station_id, reason=order.campaign[:255])
         try:
+            if order.secret_location is not None:
+                location = await self._cipher.decrypt(order.secret_location, order.context)
+                order.message.firmware.location = location
             await self._commands.send(system_caller(order.tenant_id, "firmware campaign"), target, order.message)
         except CoreError as error:
             logger.info(
@@ -250,7 +262,14 @@ def _order(
     if definition.HasField("retry_interval"):
         message.retry_interval = definition.retry_interval
     name = definition.name or campaign.campaign_id
-    return UpdateOrder(campaign.tenant_id, station.station_id, f"firmware campaign {name}", message)
+    return UpdateOrder(
+        campaign.tenant_id,
+        station.station_id,
+        f"firmware campaign {name}",
+        message,
+        campaign.secret_location,
+        SECRET_LOCATIONS.context(campaign.tenant_id, campaign.campaign_id),
+    )
 
 
 def _update_row(

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import Float, Index, Integer, LargeBinary, String
+from sqlalchemy import Float, Index, Integer, LargeBinary, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from citrine_core.db import Model
@@ -23,7 +23,9 @@ class FirmwareCampaign(Model):
     reason: Mapped[str] = mapped_column(String(255), default="")
     """Why it is in its state, for people."""
     definition: Mapped[bytes] = mapped_column(LargeBinary)
-    """Serialised citrine.api.v1.FirmwareCampaign as it was requested, with defaults."""
+    """Serialised citrine.api.v1.FirmwareCampaign as it was requested, with defaults; a password is masked."""
+    secret_location: Mapped[str | None] = mapped_column(Text)
+    """The location with its password, encrypted. None: it has none."""
     max_parallel: Mapped[int] = mapped_column(Integer)
     max_failures: Mapped[int | None] = mapped_column(Integer)
     max_failure_percent: Mapped[float | None] = mapped_column(Float)

@@ -14,17 +14,21 @@ from citrine_core.blocks.firmware_management.models import FirmwareUpdate
 from citrine_core.blocks.firmware_management.updates import ACTIVE
 from citrine_core.db import Due, Listed, Page, begins_with, one_of
 from citrine_core.db.bulk import BulkInsert
+from citrine_core.encryption import SecretColumn
 from citrine_core.errors import NotFound
 from citrine_core.resources.connections.queries import is_connected
 from citrine_core.resources.stations.queries import is_accepted, list_hardware
 
-__all__ = ["CampaignRepository", "Counts", "Progress"]
+__all__ = ["SECRET_LOCATIONS", "CampaignRepository", "Counts", "Progress"]
 
 Counts: TypeAlias = Mapping[int, int]
 """Number of a campaign's stations by state."""
 
 _CAMPAIGNS = FirmwareCampaign.metadata.tables["firmware_campaigns"]
 _STATIONS = FirmwareCampaignStation.metadata.tables["firmware_campaign_stations"]
+
+SECRET_LOCATIONS = SecretColumn(_CAMPAIGNS, "secret_location", ("tenant_id", "campaign_id"))
+"""Locations of firmware that have a password."""
 
 _ADD = BulkInsert(_CAMPAIGNS, ignore=True, key=("tenant_id", "campaign_id"), returning=("campaign_id",))
 _ADD_STATIONS = BulkInsert(_STATIONS)

@@ -10,8 +10,9 @@ from citrine.api.v1 import firmware_campaigns_pb2_grpc
 from citrine_core.blocks.firmware_management.campaigns.creation import campaign_row, check_campaign, chosen_stations
 from citrine_core.blocks.firmware_management.campaigns.models import FirmwareCampaign
 from citrine_core.blocks.firmware_management.campaigns.protos import campaign_to_proto, station_to_proto
-from citrine_core.blocks.firmware_management.campaigns.repository import CampaignRepository
+from citrine_core.blocks.firmware_management.campaigns.repository import SECRET_LOCATIONS, CampaignRepository
 from citrine_core.blocks.firmware_management.campaigns.rules import ENDED, changed_event, first_state, move_campaign
+from citrine_core.blocks.firmware_management.protos import masked_location
 from citrine_core.db import UnitOfWork
 from citrine_core.errors import AlreadyExists, FailedPrecondition
 from citrine_core.ids import new_id
@@ -31,6 +32,7 @@ class FirmwareCampaignsServicer(firmware_campaigns_pb2_grpc.FirmwareCampaignsSer
     def __init__(self, services: Services, wake: Callable[[], None]) -> None:
         self._unit_of_work = services.unit_of_work
         self._clock = services.clock
+        self._cipher = services.cipher
         self._wake = wake
 
     async def CreateFirmwareCampaign(
@@ -40,10 +42,14 @@ class FirmwareCampaignsServicer(firmware_campaigns_pb2_grpc.FirmwareCampaignsSer
         campaign = request.campaign
         check_campaign("campaign", campaign, now)
         campaign.campaign_id = campaign.campaign_id or new_id()
+        location, secret_location = campaign.firmware.location, None
+        if masked_location(location) != location:
+            context_of_row = SECRET_LOCATIONS.context(who.tenant_id, campaign.campaign_id)
+            secret_location = await self._cipher.encrypt(location, context_of_row)
         async with self._unit_of_work() as work:
             repository = CampaignRepository(work.session)
             stations = await chosen_stations(repository, who.tenant_id, campaign, now)
-            row = campaign_row(who, campaign, len(stations), now)
+            row = campaign_row(who, campaign, secret_location, len(stations), now)
             if not await repository.add(row, stations):
                 raise AlreadyExists("firmware campaign", campaign.campaign_id)
             stored = await repository.get(who.tenant_id, campaign.campaign_id)
