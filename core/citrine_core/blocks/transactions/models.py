@@ -38,6 +38,7 @@ class Transaction(Model):
         Index(None, "tenant_id", "transaction_id"),
         Index(None, "tenant_id", "sequence"),
         Index(None, "tenant_id", "station_id", "sequence"),
+        Index("ix_transactions_started", "tenant_id", "start_time", "station_id", "transaction_id"),
         PartialIndex(
             "ix_transactions_open",
             "tenant_id",

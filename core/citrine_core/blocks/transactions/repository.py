@@ -357,7 +357,11 @@ class TransactionRepository:
         id_token: str = "",
         prefix: str = "",
     ) -> Listed[Row[Any]]:
-        """Return transactions with their checks, the latest first; by id where it is to begin with a prefix."""
+        """Return transactions with their checks, the latest first.
+
+        They are in the order in which they became known; by id if it is to begin with a prefix, else by the time at
+        which they began if that is to be within a time.
+        """
         columns = _TRANSACTIONS.c
         query = _WITH_CHECKS.where(columns.tenant_id == tenant_id)
         if station_id:
@@ -378,7 +382,8 @@ class TransactionRepository:
             order = columns.sequence + 0, columns.station_id, columns.transaction_id
             rows = (await self._session.execute(page.within(query, *order, descending=True))).all()
             return page.close(rows, lambda row: (row.sequence, row.station_id, row.transaction_id))
-        key = (columns.sequence, columns.station_id, columns.transaction_id)
+        first = columns.sequence if start is None and end is None else columns.start_time
+        key = (first, columns.station_id, columns.transaction_id)
         return await page.read_rows(self._session, query, *key, descending=True)
 
     async def list_events(self, tenant_id: str, page: Page, station_id: str, transaction_id: str) -> Listed[Row[Any]]:

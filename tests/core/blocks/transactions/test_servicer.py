@@ -128,6 +128,23 @@ async def test_transactions_are_listed_by_page_and_filter(
     assert ids(early) == ["T-2", "T-1"]
 
 
+async def test_transactions_of_a_time_come_by_their_beginning(
+    station: FakeSession, api: "TransactionsServiceAsyncStub"
+) -> None:
+    """However late a station told of them."""
+    for minutes in (5, 1, 9, 3):
+        await station.call(started(0, minutes=minutes, transaction_id=f"T-{minutes}"))
+    request = pb.ListTransactionsRequest(started=TimeRange(start=at(1), end=at(9)), page_size=2)
+
+    first = await api.ListTransactions(request)
+    request.page_token = first.next_page_token
+    second = await api.ListTransactions(request)
+
+    assert [one.transaction_id for one in first.transactions] == ["T-5", "T-3"]
+    assert [one.transaction_id for one in second.transactions] == ["T-1"]
+    assert second.next_page_token == ""
+
+
 async def test_transactions_are_listed_by_what_their_ids_begin_with(
     core: RunningCore, station: FakeSession, api: "TransactionsServiceAsyncStub"
 ) -> None:
