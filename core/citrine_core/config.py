@@ -199,6 +199,59 @@ class CoreSettings(BaseModel):
     certificate_expiry_notice: Duration = Field(default=timedelta(days=30), gt=timedelta(0), le=timedelta(days=3650))
     """How long before the end of a certificate of the store the event CertificateExpiring is sent."""
 
+    station_ca_certificate_file: Path | None = None
+    """Certificates in PEM of a local authority, and of those above it, that signs the certificates of stations for
+    security profile 3. Unset: requests for them are rejected.
+
+    For development and small installations: the core then holds the key of an authority.
+    """
+
+    station_ca_key_file: Path | None = None
+    """Private key of that authority, in PEM, not encrypted."""
+
+    station_ca_url: str = ""
+    """EST server (RFC 7030) that signs these certificates in place of a local authority, as
+    https://ca.example/.well-known/est."""
+
+    v2g_ca_certificate_file: Path | None = None
+    """The same of the authority that signs V2G certificates (ISO 15118), and combined ones."""
+
+    v2g_ca_key_file: Path | None = None
+    """Private key of that authority, in PEM, not encrypted."""
+
+    v2g_ca_url: str = ""
+    """EST server that signs those certificates in place of a local authority."""
+
+    est_trust_file: Path | None = None
+    """Roots in PEM by which EST servers are verified. Unset: those of the system."""
+
+    est_credential_file: Path | None = None
+    """File with USER:PASSWORD for EST servers."""
+
+    est_client_certificate_file: Path | None = None
+    """Certificate in PEM, with its chain, by which the core authenticates itself to EST servers."""
+
+    est_client_key_file: Path | None = None
+    """Its private key, in PEM, not encrypted."""
+
+    station_certificate_lifetime: Duration = Field(
+        default=timedelta(days=365), ge=timedelta(hours=1), le=timedelta(days=3650)
+    )
+    """How long certificates are valid that a local authority signs."""
+
+    station_certificate_owner: str = ""
+    """Owner (organizationName, O) that requests for certificates of stations must name. Empty: any."""
+
+    station_certificate_renewal: Duration = Field(default=timedelta(days=30), gt=timedelta(0), le=timedelta(days=3650))
+    """How long before its end a station is asked to renew a certificate that was signed through this core; a third of
+    its lifetime at most."""
+
+    station_certificate_grace: Duration = Field(default=timedelta(days=30), ge=timedelta(0), le=timedelta(days=3650))
+    """How long a certificate that was renewed still counts, if its successor is not used before."""
+
+    certificate_orders_per_hour: int = Field(default=10, ge=1, le=1000)
+    """Requests for certificates that a station may make in an hour; more are rejected."""
+
     log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
     """DEBUG, INFO, WARNING or ERROR."""
 

@@ -15,6 +15,7 @@ import pytest
 from citrine.api.v1.stations_pb2 import CreateStationRequest, Station
 from citrine.api.v1.tokens_pb2 import CreateTokenRequest, Token
 from citrine_sdk import Citrine
+from tests.conformance.authorities import Authorities
 from tests.conformance.station import ConformanceStation, played_station
 from tests.support.databases import administrate
 from tests.support.deployment import Deployment
@@ -48,7 +49,15 @@ def database() -> str:
 
 
 @pytest.fixture(scope="session")
-def deployments(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SharedProcesses]:
+def authorities() -> Authorities:
+    """Who signs the certificates that stations order."""
+    return Authorities.new()
+
+
+@pytest.fixture(scope="session")
+def deployments(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, authorities: Authorities
+) -> Iterator[SharedProcesses]:
     """What the cases run on; stopped before the database server is."""
     wants_postgres = "postgresql" in request.config.getoption("--conformance-databases")
     postgres: PostgresServer | None = request.getfixturevalue("postgres") if wants_postgres else None
@@ -60,7 +69,7 @@ def deployments(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPat
         asyncio.run(administrate(postgres, "CREATE DATABASE conformance"))
         return postgres.url("conformance")
 
-    deployments = SharedProcesses(directory, new_database, migrated=False)
+    deployments = SharedProcesses(directory, new_database, migrated=False, **authorities.settings(directory))
     yield deployments
     deployments.stop()
 

@@ -22,12 +22,16 @@ class SharedProcesses:
         directory: Where the processes keep what they write.
         new_database: Makes a database of a name and returns its URL.
         migrated: Whether such a database has its tables.
+        settings: Of all processes, by their names in lower case without prefix.
     """
 
-    def __init__(self, directory: Path, new_database: Callable[[str], str], *, migrated: bool = True) -> None:
+    def __init__(
+        self, directory: Path, new_database: Callable[[str], str], *, migrated: bool = True, **settings: str
+    ) -> None:
         self._directory = directory
         self._new_database = new_database
         self._migrated = migrated
+        self._settings = settings
         # The processes outlive the event loops of tests, and need none of their own.
         self._runner = asyncio.Runner()
         self._running: dict[str, tuple[contextlib.AbstractAsyncContextManager[Deployment], Deployment]] = {}
@@ -42,6 +46,7 @@ class SharedProcesses:
                 edges=edges,
                 workers=workers,
                 migrated=self._migrated,
+                **self._settings,
             )
             self._running[name] = running, self._runner.run(running.__aenter__())
         return self._running[name][1]

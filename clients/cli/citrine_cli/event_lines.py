@@ -206,6 +206,10 @@ _WORDS: Mapping[str, Callable[[Any], str]] = {
         f"certificate {body.fingerprint[:SHORT]} of {body.subject} expires at "
         f"{body.valid_until.ToDatetime(UTC).isoformat(timespec='seconds')}"
     ),
+    "certificate_order_changed": lambda body: (
+        f"certificate {body.state.lower().replace('_', ' ') or 'ordered'}{f': {body.reason}' if body.reason else ''}"
+        f"{f'  {short_id(body.order_id)}' if body.order_id else ''}"
+    ),
     "token_authorized": lambda body: (
         f"token {body.id_token}: {body.status}"
         f"{f', known as {chr(32).join(body.known_types)}' if body.known_types else ''}"

@@ -57,7 +57,10 @@ GROUPS: Mapping[str, Noun] = {
     "token": _group("tokens", "Tokens of drivers: add, set, list, show, credit, remove."),
     "locallist": _group("locallists", "Lists of tokens that stations store: list, show, keep, sync, send, version."),
     "authorization": _group("authorization", "How tokens are decided on: show, set, authorizer."),
-    "certificate": _group("certificates", "Certificates of authorities: add, set, list, show, remove."),
+    "certificate": _group(
+        "certificates",
+        "Certificates of authorities: add, set, list, show, remove; of stations: orders, order, issued, revoke.",
+    ),
     "transaction": _group(
         "transactions",
         "Transactions: list, show, start, stop, check, close; and their costs: settle, reopen, waive, reprice.",

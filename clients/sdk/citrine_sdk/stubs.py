@@ -125,7 +125,7 @@ _READS: Mapping[str, tuple[str, ...]] = {
     "ReportsService": ("GetReportRun", "ListReportParts", "ListReportRuns"),
     "ReservationService": ("GetReservation", "ListReservations"),
     "ReservationCostsService": ("GetReservationCost", "ListReservationCosts"),
-    "SecurityService": ("ListSecurityEvents",),
+    "SecurityService": ("GetCertificateOrder", "ListCertificateOrders", "ListIssuedCertificates", "ListSecurityEvents"),
     "SmartChargingService": (
         "GetChargingPlan",
         "ListChargingCapacities",

@@ -18,6 +18,7 @@ from citrine.api.v1.certificate_store_pb2 import (
 )
 from citrine_cli.cells import PrefixId
 from citrine_cli.client import Client, Limit, client_command, collect
+from citrine_cli.commands.certificate_orders import add_order_commands
 from citrine_cli.consent import Yes, ask_consent
 from citrine_cli.errors import CliError, NotThere, UsageError
 from citrine_cli.filters import words_of
@@ -41,12 +42,15 @@ Description = Annotated[str | None, typer.Option("--description", metavar="TEXT"
 
 def build() -> typer.Typer:
     """Return the commands of `citrine certificate`."""
-    app = typer.Typer(help="Certificates of authorities: add, set, list, show, remove.")
+    app = typer.Typer(
+        help="Certificates of authorities: add, set, list, show, remove; of stations: orders, order, issued, revoke."
+    )
     client_command(app, "add")(add_certificates)
     client_command(app, "set")(set_certificate)
     client_command(app, "list")(list_certificates)
     client_command(app, "show")(show_certificate)
     client_command(app, "remove")(remove_certificate)
+    add_order_commands(app)
     return app
 
 

@@ -6,15 +6,22 @@ from citrine.api.v1 import security_pb2 as pb
 from citrine.api.v1 import security_pb2_grpc
 from citrine.ocpp.v2.security_pb2 import SecurityEventNotificationRequest
 from citrine_core.blocks.security.models import SecurityEvent
+from citrine_core.blocks.security.orders import (
+    CertificateOrderRepository,
+    IssuedCertificateRepository,
+    certificate_to_proto,
+    order_to_proto,
+)
 from citrine_core.blocks.security.repository import SecurityEventRepository
-from citrine_core.rpc import caller, open_page
+from citrine_core.errors import NotFound
+from citrine_core.rpc import caller, open_page, required
 from citrine_core.services import Services
 
 __all__ = ["SecurityServicer"]
 
 
 class SecurityServicer(security_pb2_grpc.SecurityServiceServicer):
-    """Serves the security events that stations reported."""
+    """Serves the security events that stations reported, and their certificates."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
@@ -29,6 +36,59 @@ class SecurityServicer(security_pb2_grpc.SecurityServiceServicer):
                 caller(context).tenant_id, open_page(request), station_id=request.station_id
             )
         return pb.ListSecurityEventsResponse(security_events=[to_proto(row) for row in rows], next_page_token=token)
+
+    async def GetCertificateOrder(
+        self,
+        request: pb.GetCertificateOrderRequest,
+        context: grpc.aio.ServicerContext[pb.GetCertificateOrderRequest, pb.CertificateOrder],
+    ) -> pb.CertificateOrder:
+        required("order_id", request.order_id)
+        async with self._services.unit_of_work(read_only=True) as work:
+            row = await CertificateOrderRepository(work.session).get(caller(context).tenant_id, request.order_id)
+        return order_to_proto(row)
+
+    async def ListCertificateOrders(
+        self,
+        request: pb.ListCertificateOrdersRequest,
+        context: grpc.aio.ServicerContext[pb.ListCertificateOrdersRequest, pb.ListCertificateOrdersResponse],
+    ) -> pb.ListCertificateOrdersResponse:
+        async with self._services.unit_of_work(read_only=True) as work:
+            rows, token = await CertificateOrderRepository(work.session).list(
+                caller(context).tenant_id, open_page(request), station_id=request.station_id, state=request.state
+            )
+        return pb.ListCertificateOrdersResponse(certificate_orders=map(order_to_proto, rows), next_page_token=token)
+
+    async def ListIssuedCertificates(
+        self,
+        request: pb.ListIssuedCertificatesRequest,
+        context: grpc.aio.ServicerContext[pb.ListIssuedCertificatesRequest, pb.ListIssuedCertificatesResponse],
+    ) -> pb.ListIssuedCertificatesResponse:
+        async with self._services.unit_of_work(read_only=True) as work:
+            rows, token = await IssuedCertificateRepository(work.session).list(
+                caller(context).tenant_id, open_page(request), station_id=request.station_id
+            )
+        now = self._services.clock()
+        shown = [certificate_to_proto(row, now) for row in rows]
+        return pb.ListIssuedCertificatesResponse(issued_certificates=shown, next_page_token=token)
+
+    async def RevokeIssuedCertificate(
+        self,
+        request: pb.RevokeIssuedCertificateRequest,
+        context: grpc.aio.ServicerContext[pb.RevokeIssuedCertificateRequest, pb.IssuedCertificate],
+    ) -> pb.IssuedCertificate:
+        required("station_id", request.station_id)
+        fingerprint = required("fingerprint", request.fingerprint)
+        now = self._services.clock()
+        async with self._services.unit_of_work() as work:
+            row = await IssuedCertificateRepository(work.session).find(
+                caller(context).tenant_id, request.station_id, fingerprint
+            )
+            if row is None:
+                raise NotFound("certificate", fingerprint)
+            row.revoke_time = now if row.revoke_time is None else min(row.revoke_time, now)
+            row.renew_due_time = None
+            await work.commit()
+        return certificate_to_proto(row, now)
 
 
 def to_proto(row: SecurityEvent) -> pb.SecurityEvent:
