@@ -1,4 +1,4 @@
-"""Limits on handshakes: refused ones by source, all by identity, and unfinished ones in total."""
+"""Limits on handshakes: refused ones by source, and by identity, and unfinished ones in total."""
 
 import ipaddress
 from collections import OrderedDict
@@ -18,6 +18,12 @@ MAX_BUCKETS = 20_000
 """Buckets of sources, and of identities; the least recently used ones are dropped."""
 
 
+LOGIN_BURST = 50
+"""Burst of failed logins of one identity, in seconds of their rate."""
+
+LONGEST_WAIT = 60.0
+"""Most seconds that a source is told to wait after failed logins."""
+
 REFUSAL_BURST = 10
 """Burst of refused handshakes of one source, in seconds of their rate."""
 
@@ -31,6 +37,7 @@ class AdmissionLimits:
     """Rates in handshakes per second, and numbers of connections."""
 
     address_refusal_rate: float
+    failed_login_rate: float
     station_rate: float
     max_sockets: int
     max_idle: int
@@ -60,6 +67,9 @@ class Admission:
     most is dropped; above the limit of asking ones, the newest one of the source with the most is refused: who floods
     harms its own. Nothing limits how many handshakes of a source succeed, because many stations may have one address.
 
+    Who fails in the name of a station is answered otherwise than the station: that is never refused for failures of
+    others, also behind the same address. So a failed login is counted once a core has refused it, and not before.
+
     It reads no clock: the time is passed in.
     """
 
@@ -67,6 +77,8 @@ class Admission:
         self._limits = limits
         rate = limits.address_refusal_rate
         self._refusals = _Buckets(rate, max(1.0, REFUSAL_BURST * rate))
+        rate = limits.failed_login_rate
+        self._logins = _Buckets(rate, max(1.0, LOGIN_BURST * rate))
         self._stations = _Buckets(limits.station_rate, max(1.0, STATION_BURST * limits.station_rate))
         self._idle = _BySource()
         self._asking = _BySource()
@@ -117,12 +129,23 @@ class Admission:
         return self._refusals.debt(source_of(connection.remote_address), now)
 
     def station_may_ask(self, connection: Connection, identity: Identity, now: float) -> float:
-        """Count a request for an identity; return 0 if it may proceed, else the seconds after which to retry.
+        """Return 0 if an identity may ask, or the seconds after which to retry, where it was let in too often.
 
-        The rate is per identity and source, so nobody can lock out a station from elsewhere.
+        The rate is per identity and source, and nobody but the station is let in, so nobody can lock it out.
         """
-        key = (identity.tenant_id, identity.station_id, source_of(connection.remote_address))
-        return self._stations.acquire(key, now)
+        return self._stations.debt(_key(connection, identity), now)
+
+    def admitted(self, connection: Connection, identity: Identity, now: float) -> None:
+        """Count a handshake of an identity that succeeded, and stop counting its connection."""
+        self._stations.charge(_key(connection, identity), now)
+        self.gone(connection)
+
+    def login_failed(self, connection: Connection, identity: Identity, now: float) -> float:
+        """Count a login that a core refused; return 0, or after how many seconds to retry where there were too many."""
+        wait = self._logins.charge(_key(connection, identity), now)
+        if wait:
+            self._refusals.charge(source_of(connection.remote_address), now)
+        return min(wait, LONGEST_WAIT)
 
     def ask(self, connection: Connection, stations: int, now: float) -> Connection | None:
         """Count a connection as one that asks a core; ``stations`` are the open ones.
@@ -178,13 +201,9 @@ class _Buckets:
         self._burst = burst
         self._buckets: OrderedDict[Hashable, TokenBucket] = OrderedDict()
 
-    def acquire(self, key: Hashable, now: float) -> float:
-        """Acquire a token of a key and return 0, or return after how many seconds there is one."""
-        return 0.0 if self._bucket(key, now).try_acquire(now) else 1.0 / self._rate
-
-    def charge(self, key: Hashable, now: float) -> None:
-        """Acquire a token of a key even if there is none."""
-        self._bucket(key, now).acquire(now)
+    def charge(self, key: Hashable, now: float) -> float:
+        """Acquire a token of a key even if there is none; return in how many seconds its debt is paid off."""
+        return self._bucket(key, now).acquire(now)
 
     def debt(self, key: Hashable, now: float) -> float:
         """Return in how many seconds the debt of a key is paid off; 0 if there is none."""
@@ -200,6 +219,10 @@ class _Buckets:
         else:
             self._buckets.move_to_end(key)
         return bucket
+
+
+def _key(connection: Connection, identity: Identity) -> Hashable:
+    return (identity.tenant_id, identity.station_id, source_of(connection.remote_address))
 
 
 def source_of(remote_address: str) -> str:

@@ -280,6 +280,7 @@ def _router_limits(settings: EdgeSettings) -> RouterLimits:
 def _admission_limits(settings: EdgeSettings, max_idle: int | None) -> AdmissionLimits:
     return AdmissionLimits(
         address_refusal_rate=settings.ocpp_address_refusal_rate,
+        failed_login_rate=settings.ocpp_failed_login_rate,
         station_rate=settings.ocpp_station_handshake_rate,
         max_sockets=settings.ocpp_max_sockets,
         max_idle=settings.ocpp_max_unfinished if max_idle is None else max_idle,

@@ -107,8 +107,12 @@ class EdgeSettings(BaseModel):
     Behind a proxy or a load balancer that shows its own address for all stations, set it higher.
     """
 
+    ocpp_failed_login_rate: float = Field(default=0.2, gt=0)
+    """Failed logins per second for one station from one address, and fifty times as many at once; above it they are
+    answered 429. Whoever has the right password is let in all the same, also from that address."""
+
     ocpp_station_handshake_rate: float = Field(default=1.0, gt=0)
-    """Handshakes per second for one station from one address, and twenty times as many at once; above it they are
+    """Times per second that one station is let in from one address, and twenty times as many at once; above it it is
     refused with 429."""
 
     ocpp_max_unfinished: int = Field(default=2000, ge=1)

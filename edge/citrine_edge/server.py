@@ -19,6 +19,7 @@ from citrine_edge.context import SessionContext
 from citrine_edge.dialects import Dialect
 from citrine_edge.handshake import Identity, InvalidCredentials, read_authorization, read_path
 from citrine_edge.ids import jitter
+from citrine_edge.known_logins import KnownLogins
 from citrine_edge.metrics import Metrics
 from citrine_edge.rates import TokenBucket
 from citrine_edge.router import Router
@@ -63,6 +64,10 @@ class _Handshake:
     identity: Identity
     response: Response
     dialect: Dialect
+    credential: bytes
+    """What it authenticates with. Empty: nothing."""
+    is_known: bool
+    """Whether it was let in with that before."""
 
 
 class StationServer:
@@ -91,6 +96,7 @@ class StationServer:
         self._sockets: set[StationSocket] = set()
         self._draining = False
         self._admission = Admission(limits)
+        self._known = KnownLogins()
         self._reports = TokenBucket(REPORT_RATE, 2 * REPORT_RATE, context.loop.time())
         self._server: asyncio.Server
         metrics.sockets.set_function(lambda: len(sessions))
@@ -135,7 +141,7 @@ class StationServer:
     def requested(self, socket: StationSocket, request: Request) -> None:
         """Refuse a handshake by the rules that need no core, or let a core decide on it."""
         now = self._context.loop.time()
-        if self._has_too_many_refusals(socket):
+        if not self._is_known(request) and self._has_too_many_refusals(socket):
             return
         identity = read_path(request.path)
         if identity is None:
@@ -181,9 +187,23 @@ class StationServer:
             admit.client_certificate.CopyFrom(certificate)
         if socket.is_tls:
             admit.security_profile = 2 if socket.certificate is None else 3
-        self._ask(socket, _Handshake(identity, response, dialect), admit)
+        credential = _credential(admit)
+        known = self._known.knows(identity, credential)
+        self._ask(socket, _Handshake(identity, response, dialect, credential, known), admit)
 
     # Inside.
+
+    def _is_known(self, request: Request) -> bool:
+        """Return whether a request has the password with which its station was let in last."""
+        identity = read_path(request.path)
+        try:
+            credentials = read_authorization(request.headers.get_all("Authorization"))
+        except InvalidCredentials:
+            return False
+        if identity is None or credentials is None:
+            return False
+        admit = pb.Admit(username=credentials.username, password=credentials.password)
+        return self._known.knows(identity, _credential(admit))
 
     def _ask(self, socket: StationSocket, handshake: _Handshake, admit: pb.Admit) -> None:
         """Have a core decide on a handshake, unless too many wait for that."""
@@ -200,7 +220,7 @@ class StationServer:
                 admit,
                 source_of(socket.remote_address),
                 lambda decision: self._decided(socket, decision),
-                lambda: socket.context is handshake and not self._has_too_many_refusals(socket),
+                lambda: socket.context is handshake and (handshake.is_known or not self._has_too_many_refusals(socket)),
             )
 
     def _has_too_many_refusals(self, socket: StationSocket) -> bool:
@@ -217,8 +237,14 @@ class StationServer:
         elif handshake is not None:
             if decision is None:
                 self._refuse(socket, 503)
+            elif decision.status == 401 and (wait := self._failed(socket, handshake)):
+                self._refuse(socket, 429, ceil(jitter(wait, wait + RETRY_AFTER)))
             else:
                 self._refuse(socket, decision.status, decision.retry_after.seconds)
+
+    def _failed(self, socket: StationSocket, handshake: _Handshake) -> float:
+        """Count a failed login; return after how many seconds to retry, where there were too many."""
+        return self._admission.login_failed(socket, handshake.identity, self._context.loop.time())
 
     def _admitted(self, socket: StationSocket, handshake: _Handshake | None, admitted: pb.Admitted) -> None:
         if handshake is not None and self._draining:
@@ -232,7 +258,9 @@ class StationServer:
             opened = socket.accept(handshake.response, session)
         if opened:
             self._count(101)
-            self._admission.gone(socket)
+            self._admission.admitted(socket, handshake.identity, self._context.loop.time())
+            if handshake.credential:
+                self._known.add(handshake.identity, handshake.credential)
             self._sessions.open(session)
         else:
             # The station is gone. The core must not believe that it is connected.
@@ -266,3 +294,10 @@ class StationServer:
 
     def _count(self, status: int) -> None:
         self._metrics.handshakes.inc(str(status))
+
+
+def _credential(admit: pb.Admit) -> bytes:
+    """Return what a station authenticates with, as one text; empty where it brings nothing."""
+    if admit.HasField("client_certificate"):
+        return admit.client_certificate.sha256
+    return f"{admit.username}\0".encode() + admit.password if admit.HasField("password") else b""

@@ -20,7 +20,14 @@ class Connection:
 
 
 def admission(**limits: float) -> Admission:
-    values = {"address_refusal_rate": 5.0, "station_rate": 1.0, "max_sockets": 5, "max_idle": 4, "max_asking": 1000}
+    values = {
+        "address_refusal_rate": 5.0,
+        "failed_login_rate": 1.0,
+        "station_rate": 1.0,
+        "max_sockets": 5,
+        "max_idle": 4,
+        "max_asking": 1000,
+    }
     return Admission(AdmissionLimits(**{**values, **limits}))  # type: ignore[arg-type]  # numbers
 
 
@@ -132,17 +139,33 @@ def test_refusals_of_a_source_leave_others_alone() -> None:
     assert gate.source_may_ask(guesser, 0.3) == 0
 
 
-def test_rate_of_an_identity_is_that_of_one_source() -> None:
-    """Whoever tries to lock a station out by its name locks out nobody but itself."""
+def test_rate_at_which_an_identity_is_let_in_is_that_of_one_source() -> None:
     gate = admission()
-    attacker, station = connect(gate, "a", "b")
-
-    waits = [gate.station_may_ask(attacker, CS1, 0.0) for _ in range(21)]
-
-    assert waits == [0.0] * 20 + [1.0]
+    station, elsewhere = connect(gate, "a", "b")
+    for _ in range(20):
+        gate.admitted(station, CS1, 0.0)
     assert gate.station_may_ask(station, CS1, 0.0) == 0
-    assert gate.station_may_ask(attacker, Identity("", "CS2"), 0.0) == 0
-    assert gate.station_may_ask(attacker, CS1, 1.0) == 0
+
+    gate.admitted(station, CS1, 0.0)
+
+    assert gate.station_may_ask(station, CS1, 0.0) == 1.0
+    assert gate.station_may_ask(elsewhere, CS1, 0.0) == 0
+    assert gate.station_may_ask(station, Identity("", "CS2"), 0.0) == 0
+    assert gate.station_may_ask(station, CS1, 1.0) == 0
+
+
+def test_failed_logins_count_for_their_identity_and_source_and_lock_nobody_out() -> None:
+    gate = admission(failed_login_rate=0.2)
+    guesser, station = connect(gate, "a", "b")
+
+    waits = [gate.login_failed(guesser, CS1, 0.0) for _ in range(12)]
+
+    assert waits == [0.0] * 10 + [5.0, 10.0]
+    assert gate.station_may_ask(guesser, CS1, 0.0) == 0
+    assert gate.login_failed(station, CS1, 0.0) == 0
+    assert gate.login_failed(guesser, Identity("", "CS2"), 0.0) == 0
+    assert gate.login_failed(guesser, CS1, 60.0) == 0
+    assert max(gate.login_failed(guesser, CS1, 60.0) for _ in range(100)) == 60.0
 
 
 def test_sources_that_were_not_heard_of_for_longest_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -207,16 +207,51 @@ async def test_many_stations_of_one_source_are_let_in_at_once(core: FakeCore) ->
 
 
 async def test_station_that_comes_again_and_again_is_told_when_to_come_back(core: FakeCore) -> None:
-    core.refusal = pb.Refused(status=401)
     async with running_edge(core, ocpp_station_handshake_rate=0.1) as edge:
-        statuses = [(await edge.refusal("CS1")).status_code for _ in range(3)]
-        core.refusal = None
+        for _ in range(3):
+            async with edge.station("CS1"):
+                pass
+        response = await edge.refusal("CS1")
         # Others are let in meanwhile.
         async with edge.station("CS2"):
             refused = await core.next("handshake_refused")
 
-    assert statuses == [401, 401, 429]
+    assert response.status_code == 429
     assert (refused.station_id, refused.cause) == ("CS1", pb.HandshakeRefused.CAUSE_TOO_MANY)
+
+
+async def test_thirty_wrong_passwords_are_answered_429_and_the_right_one_is_let_in_all_the_same(core: FakeCore) -> None:
+    core.refusal = pb.Refused(status=401)
+    async with running_edge(core) as edge:
+        guesses = [await edge.refusal("CS1") for _ in range(30)]
+        core.refusal = None
+        # The station, behind the same address.
+        async with edge.station("CS1"):
+            pass
+
+    statuses = [guess.status_code for guess in guesses]
+    assert statuses[:10] == [401] * 10
+    assert statuses[10:] == [429] * 20
+    assert all(1 <= int(guess.headers["Retry-After"]) <= 65 for guess in guesses[10:])
+    assert len(core.all("admit")) == 31
+
+
+async def test_station_that_was_let_in_before_comes_again_although_its_address_fails_too_often(core: FakeCore) -> None:
+    known = {"Authorization": "Basic " + base64.b64encode(b"CS1:the-right-password").decode()}
+    other = {"Authorization": "Basic " + base64.b64encode(b"CS1:the-wrong-password").decode()}
+    async with running_edge(core, ocpp_address_refusal_rate=0.1) as edge:
+        async with edge.station("CS1", headers=known):
+            pass
+        core.refusal = pb.Refused(status=401)
+        flood = [(await edge.refusal(f"CS{number}")).status_code for number in range(2, 6)]
+        core.refusal = None
+
+        guess = await edge.refusal("CS1", headers=other)
+        async with edge.station("CS1", headers=known):
+            pass
+
+    assert flood == [401, 401, 429, 429]
+    assert guess.status_code == 429
 
 
 async def test_more_handshakes_than_a_core_decides_are_refused(core: FakeCore) -> None:
